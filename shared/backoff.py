@@ -1,0 +1,34 @@
+"""How long to wait before the next attempt: exponential backoff with jitter.
+
+Pure: the random number comes from the caller. Jitter spreads the retries of jobs that failed
+together (Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015); here it is
+narrow, so that each wait stays longer than the one before.
+"""
+
+from dataclasses import dataclass
+
+_LARGEST_EXPONENT = 1_000  # beyond it any factor over 1 has long passed any maximum
+
+
+@dataclass(frozen=True, slots=True)
+class BackoffRules:
+    """wait = min(max_s, base_s * factor^(failures - 1)) * U(1 - jitter, 1 + jitter)."""
+
+    base_s: float = 1.0
+    factor: float = 2.0
+    max_s: float = 600.0
+    jitter: float = 0.1
+
+
+def backoff_delay_ms(failures: int, rules: BackoffRules, uniform: float) -> int:
+    """Milliseconds to wait after the `failures`-th failure (counted from 1).
+
+    `uniform` is a random number in [0, 1): 0 gives the shortest wait, 1 the longest.
+    """
+    exponent = min(failures - 1, _LARGEST_EXPONENT)
+    try:
+        wait_s = min(rules.max_s, rules.base_s * rules.factor**exponent)
+    except OverflowError:
+        wait_s = rules.max_s
+    spread = 1 - rules.jitter + 2 * rules.jitter * uniform
+    return round(wait_s * spread * 1000)

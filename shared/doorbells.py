@@ -1,0 +1,102 @@
+"""Doorbells: how a commit wakes the processes that wait for it, without polling.
+
+One FIFO for each pool and one for the API stand beside the database. Each listener opens its own
+for reading and writing, so ringing never blocks and needs no reader; a full FIFO is already
+ringing. A bell says "look", never what to find: whoever wakes reads the database.
+
+One ring wakes one sleeper (several processes wait on a pool's bell with EPOLLEXCLUSIVE), so
+whoever leases and leaves work behind rings again.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+_API = "api"
+_SUPERVISOR = "supervisor"
+_DRAIN_BYTES = 65_536
+
+
+class Bell:
+    """The listening end of one doorbell."""
+
+    def __init__(self, path: Path) -> None:
+        self._fd = _open(path)
+
+    def fileno(self) -> int:
+        """The descriptor to wait on for reading."""
+        return self._fd
+
+    def drain(self) -> bool:
+        """Take every ring that has arrived; True if there was one."""
+        try:
+            return bool(os.read(self._fd, _DRAIN_BYTES))
+        except BlockingIOError:
+            return False
+
+    def close(self) -> None:
+        """Stop listening."""
+        os.close(self._fd)
+
+
+class Doorbells:
+    """Every bell of one database. `pools`: pool name -> the queues it serves (`*` for all)."""
+
+    def __init__(self, folder: Path, pools: Mapping[str, tuple[str, ...]]) -> None:
+        self._folder = folder
+        self._pools = dict(pools)
+        self._open: dict[str, int] = {}
+
+    def listen_api(self) -> Bell:
+        """The API's bell."""
+        return Bell(self._folder / _API)
+
+    def listen_supervisor(self) -> Bell:
+        """The supervisor's bell: an operator's request waits in the database."""
+        return Bell(self._folder / _SUPERVISOR)
+
+    def listen_pool(self, pool: str) -> Bell:
+        """The bell that the workers of `pool` share."""
+        return Bell(self._folder / f"pool-{pool}")
+
+    def ring_api(self) -> None:
+        """There is news for whoever watches."""
+        self._ring(_API)
+
+    def ring_supervisor(self) -> None:
+        """There is a request for the supervisor."""
+        self._ring(_SUPERVISOR)
+
+    def ring_pool(self, pool: str) -> None:
+        """Wake one sleeping worker of `pool`."""
+        self._ring(f"pool-{pool}")
+
+    def ring_pools_of(self, queues: Iterable[str]) -> None:
+        """Wake one sleeping worker of each pool that serves one of `queues`."""
+        wanted = set(queues)
+        for pool, served in self._pools.items():
+            if "*" in served or not wanted.isdisjoint(served):
+                self.ring_pool(pool)
+
+    def close(self) -> None:
+        """Close what was opened for ringing."""
+        for fd in self._open.values():
+            os.close(fd)
+        self._open.clear()
+
+    def _ring(self, name: str) -> None:
+        # A bell that cannot be rung costs its listener a safety poll, never the caller its commit.
+        with contextlib.suppress(OSError):
+            fd = self._open.get(name)
+            if fd is None:
+                fd = self._open[name] = _open(self._folder / name)
+            os.write(fd, b"!")
+
+
+def _open(path: Path) -> int:
+    if not path.exists():
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            os.mkfifo(path, 0o600)
+    return os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -1,0 +1,80 @@
+"""Every error Orpheus raises on purpose.
+
+OrpheusError
+├── ConfigurationError      bad settings or a job module that does not import    exit 78
+├── StorageError            the database cannot be used
+│   ├── DatabaseUnusable    unreadable, corrupt, newer schema, missing           exit 74
+│   ├── DatabaseBusy        the write lock was not had within its bound          HTTP 503
+│   └── DatabaseFull        no space left on the device                          HTTP 507
+├── AlreadyRunning          another supervisor holds this database               exit 75
+├── CannotBind              the API's address is taken or not allowed            exit 69
+├── NotFound                no job, slot or type of that name                    HTTP 404, exit 1
+├── TransitionRefused       the job's status does not allow the verb             HTTP 409, exit 1
+├── InvalidJob              unknown type, or a payload its schema refuses        HTTP 422, exit 1
+└── LeaseLost               the token is no longer the job's, or it expired
+
+What a job author raises (`PermanentError`, `Snooze`, `JobCancelled`) is in shared.job_types.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class OrpheusError(Exception):
+    """Base of every error Orpheus raises on purpose; its text is meant for the user."""
+
+
+class ConfigurationError(OrpheusError):
+    """One or more settings cannot be used; the text lists every problem, one a line."""
+
+
+class StorageError(OrpheusError):
+    """The database cannot be used."""
+
+
+class DatabaseUnusable(StorageError):
+    """The database is missing, unreadable, corrupt, or of a newer schema; it was left untouched."""
+
+
+class DatabaseBusy(StorageError):
+    """The write lock was not free within the bound; nothing was written, trying again is safe."""
+
+
+class DatabaseFull(StorageError):
+    """The device that holds the database has no space left; nothing was written."""
+
+
+class AlreadyRunning(OrpheusError):
+    """Another supervisor holds the lock of this database."""
+
+
+class CannotBind(OrpheusError):
+    """The API's address cannot be bound."""
+
+
+class NotFound(OrpheusError):
+    """No job, slot, queue or type of that name."""
+
+
+class TransitionRefused(OrpheusError):
+    """The job's status does not allow the verb; nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldProblem:
+    """One invalid field: a JSON pointer (`/payload/n`) and a sentence for the user."""
+
+    pointer: str
+    detail: str
+
+
+class InvalidJob(OrpheusError):
+    """A job that cannot be accepted; `problems` names each field and why."""
+
+    def __init__(self, message: str, problems: Sequence[FieldProblem] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
+
+
+class LeaseLost(OrpheusError):
+    """The lease is no longer held: another token was given out, or it expired. Nothing was changed."""

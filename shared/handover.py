@@ -1,0 +1,67 @@
+"""What a worker is told when it starts: plain data, sent as one JSON line over its control channel.
+
+A worker started by the supervisor reads no configuration, so it needs no pydantic-settings
+(12 MB each) and runs on what the supervisor runs on, whatever the file says by now. A worker
+started alone makes the same value from its own settings (config/settings.py).
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from shared.backoff import BackoffRules
+
+
+@dataclass(frozen=True, slots=True)
+class StorageSettings:
+    """Where the database is, how durable an acknowledged write is, and whom a commit wakes."""
+
+    url: str
+    durable: bool
+    """True: an acknowledged job survives power loss (`durability = "power"`)."""
+    pools: Mapping[str, tuple[str, ...]]
+    """Pool name -> the queues it serves (`("*",)` for all): whose bell a commit rings."""
+    backoff: BackoffRules = BackoffRules()
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """Everything a worker needs; durations in seconds."""
+
+    storage: StorageSettings
+    pool: str
+    queues: tuple[str, ...]
+    modules: tuple[str, ...]
+    default_max_retries: int
+    default_timeout_s: float
+    cancel_grace_s: float
+    lease_ttl_s: float
+    renew_every_s: float
+    ahead_s: float
+    beat_interval_s: float
+    beat_timeout_s: float
+    stop_timeout_s: float
+    log_level: str
+    log_format: str
+
+    def to_json(self) -> dict[str, Any]:
+        """As a JSON object; `from_json` reads it back."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "WorkerSettings":
+        """The value `to_json` gave."""
+        storage = data["storage"]
+        return cls(
+            **{
+                **data,
+                "storage": StorageSettings(
+                    url=storage["url"],
+                    durable=storage["durable"],
+                    pools={name: tuple(queues) for name, queues in storage["pools"].items()},
+                    backoff=BackoffRules(**storage["backoff"]),
+                ),
+                "queues": tuple(data["queues"]),
+                "modules": tuple(data["modules"]),
+            }
+        )

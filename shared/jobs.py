@@ -1,0 +1,143 @@
+"""What a job, an attempt and a lease are: frozen data without behaviour.
+
+Times end in `_ms` (milliseconds since 1970 UTC) or `_mono_ms` (monotonic clock, this boot).
+`payload` and `result` stay JSON text from the client to the handler and back, so that big
+integers and key order survive; whoever needs the value decodes it.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """Where a job stands. The last three are terminal: only an operator's retry leaves them."""
+
+    BLOCKED = "blocked"
+    PENDING = "pending"
+    IN_PROGRESS = "in_progress"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class Outcome(StrEnum):
+    """How an attempt ended."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    TIMED_OUT = "timed_out"
+    CRASHED = "crashed"
+    LOST = "lost"
+    CANCELLED = "cancelled"
+    RELEASED = "released"
+    SNOOZED = "snoozed"
+
+
+@dataclass(frozen=True, slots=True)
+class JobError:
+    """Why an attempt failed, as text: exceptions are never stored as objects."""
+
+    type: str
+    message: str
+    traceback: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """A job to submit, already validated and with its type's defaults filled in."""
+
+    type: str
+    payload: str = "{}"
+    queue: str = "default"
+    priority: int = 0
+    delay_ms: int = 0
+    run_at_ms: int | None = None
+    max_retries: int = 3
+    timeout_s: float = 900.0
+    unique_key: str | None = None
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job as it stands in the database. `attempt` is the number of the newest attempt, 0 if none."""
+
+    id: int
+    type: str
+    payload: str
+    status: Status
+    queue: str
+    priority: int
+    result: str | None
+    error: JobError | None
+    attempt: int
+    max_retries: int
+    timeout_s: float
+    progress: float | None
+    message: str | None
+    created_at_ms: int
+    run_at_ms: int
+    started_at_ms: int | None
+    finished_at_ms: int | None
+    worker: str | None
+    unique_key: str | None
+    depends_on: tuple[int, ...]
+    tags: tuple[str, ...]
+    cancel_requested: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One run of a job. `outcome` and `finished_at_ms` are None while it runs."""
+
+    number: int
+    outcome: Outcome | None
+    worker: str
+    pid: int
+    started_at_ms: int
+    finished_at_ms: int | None
+    error: JobError | None
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds a lease: one life (incarnation) of one slot."""
+
+    slot: str
+    incarnation: str
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to run one job until `expires_mono_ms`, proven by `token`.
+
+    Tokens come from one counter of the database and only grow, so among the leases of one
+    holder their order is the order in which its worker enters the jobs.
+    """
+
+    job_id: int
+    token: int
+    attempt: int
+    type: str
+    payload: str
+    queue: str
+    timeout_s: float
+    max_retries: int
+    failures: int
+    crashes: int
+    started_at_ms: int
+    expires_mono_ms: int
+    cancel_requested: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One line a job wrote. `fields` is a JSON object as text."""
+
+    id: int
+    attempt: int
+    at_ms: int
+    level: str
+    line: str
+    fields: str

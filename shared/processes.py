@@ -1,0 +1,84 @@
+"""What the database knows of processes.
+
+A *slot* (`default-1`, `api`, `supervisor`) is a position; an *incarnation* is one life of a
+process in it, named by a random text. A process writes its own heartbeat row (ProcessRecord);
+the supervisor writes what it thinks of each slot (SlotRecord).
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """Which program a process is."""
+
+    SUPERVISOR = "supervisor"
+    API = "api"
+    WORKER = "worker"
+
+
+class SlotState(StrEnum):
+    """The states of a slot; what moves between them is supervisor/policy.py."""
+
+    DOWN = "down"
+    STARTING = "starting"
+    READY = "ready"
+    DRAINING = "draining"
+    STOPPING = "stopping"
+    KILLING = "killing"
+    STUCK = "stuck"
+    BACKOFF = "backoff"
+    FATAL = "fatal"
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessRecord:
+    """A heartbeat row, written by the process itself.
+
+    `beat` counts up with every heartbeat; `last_beat_mono_ms` is on the monotonic clock of
+    `boot_id`. `create_time_s` (psutil's, seconds since 1970) tells a recycled pid apart.
+    """
+
+    incarnation: str
+    slot: str
+    pool: str | None
+    role: Role
+    pid: int
+    create_time_s: float
+    boot_id: str
+    started_at_ms: int
+    ready: bool
+    beat: int
+    last_beat_mono_ms: int
+    job_id: int | None
+    jobs_done: int
+
+
+@dataclass(frozen=True, slots=True)
+class LastExit:
+    """How the latest life of a slot ended. `evidence` holds what is known of why (a stack, a line)."""
+
+    at_ms: int
+    reason: str
+    signal: str | None
+    code: int | None
+    evidence: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SlotRecord:
+    """A slot as the supervisor sees it, written by the supervisor."""
+
+    slot: str
+    pool: str | None
+    role: Role
+    state: SlotState
+    degraded: bool
+    reason: str
+    pid: int | None
+    incarnation: str | None
+    cpu_percent: float | None
+    rss_bytes: int | None
+    started_at_ms: int | None
+    restarts: int
+    last_exit: LastExit | None

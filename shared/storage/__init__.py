@@ -1,0 +1,69 @@
+"""The database behind one door.
+
+`open_store` is the only place that names a backend. A second one is a sibling folder of
+shared/storage/sqlite/, one branch here and one parameter of tests/contract/.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from shared.backoff import BackoffRules
+from shared.clock import Clock, SystemClock
+from shared.errors import ConfigurationError
+from shared.handover import StorageSettings
+from shared.storage.sqlite.store import Store
+
+__all__ = ["Store", "database_path", "open_storage", "open_store"]
+
+_SQLITE = "sqlite:///"
+
+
+def database_path(url: str) -> Path:
+    """The file a `sqlite:///…` URL names, relative to the current directory unless absolute.
+
+    Locks, bells and cells stand beside it. Raises ConfigurationError for any other URL.
+    """
+    if not url.startswith(_SQLITE) or len(url) == len(_SQLITE):
+        raise ConfigurationError(
+            f"database.url: {url!r} is not understood; use sqlite:///FILE (relative) or sqlite:////FILE"
+        )
+    return Path(url.removeprefix(_SQLITE))
+
+
+def open_store(
+    url: str,
+    *,
+    create: bool = False,
+    durable: bool = True,
+    pools: Mapping[str, tuple[str, ...]] | None = None,
+    backoff: BackoffRules | None = None,
+    clock: Clock | None = None,
+) -> Store:
+    """Open the database that `url` names; one store per thread, never across a fork.
+
+    `create` makes a missing file and its folder and brings an older schema up to date; without
+    it both are refused. `durable`: acknowledged writes survive power loss, not only crashes of
+    processes. `pools` says whose bell a commit rings.
+
+    Raises DatabaseUnusable (missing, corrupt, newer or older schema), DatabaseBusy, and
+    ConfigurationError for a URL no backend knows.
+    """
+    return Store.open(
+        database_path(url),
+        create=create,
+        durable=durable,
+        pools=pools or {},
+        backoff=backoff or BackoffRules(),
+        clock=clock or SystemClock(),
+    )
+
+
+def open_storage(settings: StorageSettings, *, create: bool = False) -> Store:
+    """`open_store` with the settings a process was handed."""
+    return open_store(
+        settings.url,
+        create=create,
+        durable=settings.durable,
+        pools=settings.pools,
+        backoff=settings.backoff,
+    )

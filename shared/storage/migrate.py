@@ -1,0 +1,32 @@
+"""Numbered SQL migrations: which stand in a folder, and which of them a schema still lacks.
+
+Each runs with its record in one transaction, so a process killed at any statement leaves the
+schema as it was before that migration.
+"""
+
+import re
+from dataclasses import dataclass
+from importlib import resources
+
+_FILE = re.compile(r"^(\d{4})_([a-z0-9_]+)\.sql$")
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One step of the schema: `version` counts from 1 without gaps."""
+
+    version: int
+    name: str
+    sql: str
+
+
+def load_migrations(package: str) -> list[Migration]:
+    """The migrations of `package`, in order. Raises ValueError if their numbers have a gap."""
+    found = []
+    for entry in resources.files(package).iterdir():
+        if match := _FILE.match(entry.name):
+            found.append(Migration(int(match[1]), match[2], entry.read_text(encoding="utf-8")))
+    found.sort(key=lambda migration: migration.version)
+    if [migration.version for migration in found] != list(range(1, len(found) + 1)):
+        raise ValueError(f"{package}: migrations must be numbered 0001, 0002, … without a gap")
+    return found

@@ -1,0 +1,378 @@
+"""One connection to the database, and the one way to write through it.
+
+Every write is BEGIN IMMEDIATE: a transaction that reads first and writes later fails at once when
+another process wrote in between, whatever the busy timeout. Waiting for the write lock retries
+every 0.1 ms, because SQLite's own growing steps starve a waiter for seconds under load.
+
+Kept counts and bells gather during the transaction: the counts are written just before the
+commit, the bells are rung just after it, so nobody is woken to look for what is not there yet.
+"""
+
+import contextlib
+import os
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from shared.clock import Clock
+from shared.doorbells import Doorbells
+from shared.errors import DatabaseBusy, DatabaseFull, DatabaseUnusable
+from shared.jobs import Status
+from shared.lifecycle import TERMINAL
+from shared.storage.migrate import load_migrations
+from shared.storage.queries import Queries, load_queries
+
+Value = int | float | str | None
+Row = tuple[Any, ...]
+
+_OLDEST_SAFE_SQLITE = (3, 51, 3)  # before it the WAL-reset bug corrupts a shared database
+_APPLICATION_ID = 0x4F525048  # "ORPH" in the file's header
+_BUSY_STEP_S = 0.000_1
+_BUSY_BOUND_S = 10.0
+_WAL_LIMIT_BYTES = 64 * 1024 * 1024
+_MINUTE_MS = 60_000
+
+
+class Database:
+    """A connection with its transaction, kept counts and bells. Used by one thread."""
+
+    def __init__(
+        self, connection: apsw.Connection, path: Path, clock: Clock, bells: Doorbells, durable: bool
+    ) -> None:
+        self.path = path
+        self.clock = clock
+        self.bells = bells
+        self._connection = connection
+        self._durable = durable
+        self._synchronous_full: bool | None = None
+        self._count_changes: Counter[tuple[str, Status]] = Counter()
+        self._finished: Counter[tuple[str, Status]] = Counter()
+        self._queues_with_work: set[str] = set()
+        self._api_has_news = False
+        self._counts_sql = sql_file("counts.sql")
+
+    # Reading and executing
+
+    def all(self, sql: str, *values: Value) -> list[Row]:
+        """Every row of a query, read at once: no cursor stays open."""
+        with translated():
+            return self._connection.execute(sql, values).fetchall()
+
+    def one(self, sql: str, *values: Value) -> Row | None:
+        """The first row of a query, or None."""
+        with translated():
+            rows = self._connection.execute(sql, values).fetchall()
+        return rows[0] if rows else None
+
+    def run(self, sql: str, *values: Value) -> int:
+        """Execute a statement; the number of rows it changed."""
+        with translated():
+            self._connection.execute(sql, values)
+            return self._connection.changes()
+
+    def run_many(self, sql: str, rows: Sequence[Sequence[Value]]) -> list[Row]:
+        """Execute a statement for each row of values; the rows that RETURNING gave."""
+        with translated():
+            return list(self._connection.executemany(sql, rows))
+
+    def last_insert_id(self) -> int:
+        """The id that the latest INSERT of this connection gave."""
+        return self._connection.last_insert_rowid()
+
+    def data_version(self) -> int:
+        """Changes whenever another connection has committed (3 us a call)."""
+        row = self.one("PRAGMA data_version")
+        return int(row[0]) if row else 0
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Several reads of one moment. BEGIN DEFERRED is safe here only because nothing writes."""
+        with translated():
+            self._connection.execute("BEGIN DEFERRED")
+        try:
+            yield
+        finally:
+            self._connection.execute("ROLLBACK")
+
+    # Writing
+
+    @contextlib.contextmanager
+    def write(self, *, durable: bool) -> Iterator[None]:
+        """A write transaction, or part of the one that is open already.
+
+        `durable`: the commit waits for the disk, if the configuration asks for durability at all.
+        Raises DatabaseBusy after 10 s without the write lock.
+        """
+        if self._connection.in_transaction:
+            yield
+            return
+        self._set_synchronous(full=durable and self._durable)
+        try:
+            with translated():
+                self._connection.execute("BEGIN IMMEDIATE")
+            yield
+            self.flush_counts()
+            with translated():
+                self._connection.execute("COMMIT")
+        except BaseException:
+            self._forget_changes()
+            with contextlib.suppress(apsw.Error):
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+            raise
+        self._ring()
+
+    @contextlib.contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Part of an open transaction that an exception undoes alone."""
+        before = (
+            self._count_changes.copy(),
+            self._finished.copy(),
+            set(self._queues_with_work),
+            self._api_has_news,
+        )
+        with translated():
+            self._connection.execute("SAVEPOINT part")
+        try:
+            yield
+        except BaseException:
+            with contextlib.suppress(apsw.Error):
+                self._connection.execute("ROLLBACK TO part")
+                self._connection.execute("RELEASE part")
+            (
+                self._count_changes,
+                self._finished,
+                self._queues_with_work,
+                self._api_has_news,
+            ) = before
+            raise
+        with translated():
+            self._connection.execute("RELEASE part")
+
+    def _set_synchronous(self, *, full: bool) -> None:
+        if full != self._synchronous_full:  # it cannot change inside a transaction
+            self._connection.execute(f"PRAGMA synchronous = {'FULL' if full else 'NORMAL'}")
+            self._synchronous_full = full
+
+    # What a transaction gathers
+
+    def count(self, queue: str, leaves: Status | None, enters: Status | None, n: int = 1) -> None:
+        """Note that `n` jobs of `queue` moved from one status to another (None: did not exist)."""
+        if leaves is enters:
+            return
+        if leaves is not None:
+            self._count_changes[queue, leaves] -= n
+        if enters is not None:
+            self._count_changes[queue, enters] += n
+            if enters in TERMINAL:
+                self._finished[queue, enters] += n
+
+    def wake_workers(self, queue: str) -> None:
+        """After the commit, ring the pools that serve `queue`."""
+        self._queues_with_work.add(queue)
+
+    def wake_api(self) -> None:
+        """After the commit, ring the API: there is an event, a log line or progress."""
+        self._api_has_news = True
+
+    def flush_counts(self) -> None:
+        """Write the gathered counts now."""
+        changes = [
+            (queue, status.value, n) for (queue, status), n in self._count_changes.items() if n
+        ]
+        if changes:
+            self.run_many(self._counts_sql["change-count"], changes)
+            self._count_changes.clear()
+        if self._finished:
+            minute = self.clock.wall_ms() // _MINUTE_MS
+            self.run_many(
+                self._counts_sql["add-finished"],
+                [(minute, queue, status.value, n) for (queue, status), n in self._finished.items()],
+            )
+            self._finished.clear()
+
+    def _forget_changes(self) -> None:
+        self._count_changes.clear()
+        self._finished.clear()
+        self._queues_with_work.clear()
+        self._api_has_news = False
+
+    def _ring(self) -> None:
+        if self._queues_with_work:
+            self.bells.ring_pools_of(self._queues_with_work)
+        if self._api_has_news:
+            self.bells.ring_api()
+        self._forget_changes()
+
+    def close(self) -> None:
+        """Close the connection; a transaction that is open is rolled back."""
+        with contextlib.suppress(apsw.Error):
+            self._connection.close()
+        self.bells.close()
+
+
+@contextlib.contextmanager
+def _translate() -> Iterator[None]:
+    """apsw's exceptions as ours."""
+    try:
+        yield
+    except (apsw.BusyError, apsw.LockedError) as error:
+        raise DatabaseBusy(
+            f"the database is locked by another process for over {_BUSY_BOUND_S:.0f} s; "
+            "nothing was written, try again"
+        ) from error
+    except apsw.FullError as error:
+        raise DatabaseFull("no space left on the device that holds the database") from error
+    except (apsw.CorruptError, apsw.NotADBError) as error:
+        raise DatabaseUnusable(f"the database is damaged or no database: {error}") from error
+    except (apsw.IOError, apsw.CantOpenError, apsw.ReadOnlyError) as error:
+        raise DatabaseUnusable(f"the database cannot be used: {error}") from error
+
+
+class _Translated:
+    """`_translate` without the cost of a generator on the path of every statement."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: Any, traceback: Any) -> None:
+        if kind is not None and issubclass(kind, apsw.Error):
+            with _translate():
+                raise error
+
+
+_TRANSLATED = _Translated()
+
+
+def translated() -> _Translated:
+    """A context in which apsw's exceptions become those of shared.errors."""
+    return _TRANSLATED
+
+
+def sql_file(name: str) -> Queries:
+    """The named queries of one file of shared/storage/sqlite/sql/."""
+    if name not in _SQL_FILES:
+        _SQL_FILES[name] = load_queries("shared.storage.sqlite.sql", name)
+    return _SQL_FILES[name]
+
+
+_SQL_FILES: dict[str, Queries] = {}
+
+
+def open_connection(path: Path, *, create: bool, clock: Clock) -> apsw.Connection:
+    """A connection to a database of the current schema.
+
+    Raises DatabaseUnusable as `shared.storage.open_store` says; a file that is refused is left as it was.
+    """
+    _check_sqlite_version()
+    if create:
+        _create_folder(path.parent)
+    elif not path.exists():
+        raise DatabaseUnusable(
+            f"there is no database at {path}; start Orpheus once (python -m supervisor) to make it"
+        )
+    flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if create else 0)
+    old_umask = os.umask(0o077)
+    try:
+        with translated():
+            connection = apsw.Connection(str(path), flags=flags)
+    finally:
+        os.umask(old_umask)
+    try:
+        with translated():
+            connection.set_busy_handler(_BusyHandler())
+            _prepare(connection, path, create=create, clock=clock)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _check_sqlite_version() -> None:
+    version = tuple(int(part) for part in apsw.sqlite_lib_version().split("."))
+    if version < _OLDEST_SAFE_SQLITE:
+        raise DatabaseUnusable(
+            f"SQLite {apsw.sqlite_lib_version()} can corrupt a database that several processes write "
+            f"(WAL-reset bug); install apsw 3.53 or newer"
+        )
+
+
+def _create_folder(folder: Path) -> None:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if folder.is_symlink() or folder.stat().st_mode & 0o002:
+        raise DatabaseUnusable(
+            f"{folder} is a symbolic link or writable by everyone; refusing to keep jobs there"
+        )
+
+
+def _prepare(connection: apsw.Connection, path: Path, *, create: bool, clock: Clock) -> None:
+    migrations = load_migrations("shared.storage.sqlite.migrations")
+    newest = migrations[-1].version
+    application, version = _header(connection)
+    if application not in (0, _APPLICATION_ID) or (application == 0 and _has_tables(connection)):
+        raise DatabaseUnusable(f"{path} is a database of another program; it was left as it is")
+    if version > newest:
+        raise DatabaseUnusable(
+            f"{path} has schema {version}, newer than this Orpheus knows ({newest}); "
+            "it was left as it is: update Orpheus"
+        )
+    if version < newest and not create:
+        raise DatabaseUnusable(
+            f"{path} has schema {version}, this Orpheus needs {newest}; start Orpheus once to update it"
+        )
+    if version == 0:
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+    for pragma in (
+        "journal_mode = WAL",
+        "foreign_keys = ON",
+        "mmap_size = 0",
+        "trusted_schema = OFF",
+        f"journal_size_limit = {_WAL_LIMIT_BYTES}",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+    for migration in migrations[version:]:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            if _header(connection)[1] < migration.version:  # another process may have been first
+                connection.execute(migration.sql)
+                connection.execute(
+                    "INSERT INTO schema_migrations VALUES (?, ?, ?)",
+                    (migration.version, migration.name, clock.wall_ms()),
+                )
+                connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+                connection.execute(f"PRAGMA user_version = {migration.version}")
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+
+def _header(connection: apsw.Connection) -> tuple[int, int]:
+    application = connection.execute("PRAGMA application_id").fetchall()[0][0]
+    version = connection.execute("PRAGMA user_version").fetchall()[0][0]
+    return int(application), int(version)
+
+
+def _has_tables(connection: apsw.Connection) -> bool:
+    return bool(connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall())
+
+
+class _BusyHandler:
+    """Waits for the lock in constant 0.1 ms steps, up to the bound."""
+
+    def __init__(self) -> None:
+        self._gives_up_at = 0.0
+
+    def __call__(self, tries: int) -> bool:
+        now = time.monotonic()
+        if tries == 0:
+            self._gives_up_at = now + _BUSY_BOUND_S
+        if now > self._gives_up_at:
+            return False
+        time.sleep(_BUSY_STEP_S)
+        return True

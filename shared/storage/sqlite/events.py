@@ -1,0 +1,53 @@
+"""The events verbs of the store."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from shared.events import Event, Kind
+from shared.storage.sqlite.connection import Database, sql_file
+
+
+class Events:
+    """The log of changes."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._sql = sql_file("events.sql")
+
+    def record_jobs(self, kind: Kind, job_ids: Iterable[int]) -> None:
+        """Write `kind` for each job as it is now; inside the transaction of its change."""
+        now_ms = self._database.clock.wall_ms()
+        self._database.run_many(
+            self._sql["record-job-event"], [(now_ms, kind.value, job_id) for job_id in job_ids]
+        )
+        self._database.wake_api()
+
+    def record(self, kind: Kind, body: Mapping[str, Any]) -> None:
+        """Write an event that is not of a job (`worker.…`, `config.…`, `supervisor.…`)."""
+        with self._database.write(durable=False):
+            text = json.dumps(body, separators=(",", ":"))
+            self._database.run(
+                self._sql["record-event"], self._database.clock.wall_ms(), kind.value, text
+            )
+            self._database.wake_api()
+
+    def after(self, seq: int, limit: int) -> list[Event]:
+        """Up to `limit` events with a greater seq, in order."""
+        rows = self._database.all(self._sql["events-after"], seq, limit)
+        return [Event(row[0], row[1], Kind(row[2]), row[3], row[4]) for row in rows]
+
+    def of_job(self, job_id: int, limit: int, after_seq: int = 0) -> list[Event]:
+        """Up to `limit` events of one job after `after_seq`, oldest first."""
+        rows = self._database.all(self._sql["events-of-job"], job_id, after_seq, limit)
+        return [Event(row[0], row[1], Kind(row[2]), row[3], row[4]) for row in rows]
+
+    def last_seq(self) -> int:
+        """The newest event's seq, 0 if there was none ever."""
+        row = self._database.one(self._sql["last-seq"])
+        return int(row[0]) if row else 0
+
+    def oldest_seq(self) -> int:
+        """The oldest event that is still kept; last_seq + 1 if none is."""
+        row = self._database.one(self._sql["oldest-seq"])
+        return int(row[0]) if row else self.last_seq() + 1

@@ -1,0 +1,217 @@
+"""The job verbs of the store: submit, read, list, cancel, retry."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shared.errors import NotFound, TransitionRefused
+from shared.events import Kind
+from shared.jobs import Attempt, Job, NewJob, Status
+from shared.lifecycle import TERMINAL
+from shared.storage.sqlite.connection import Database, Value, sql_file
+from shared.storage.sqlite.events import Events
+from shared.storage.sqlite.records import attempt_of, job_of
+
+_SEARCH_WINDOW_JOBS = 10_000
+"""Text search reads the newest so many jobs, and totals count no further."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """`created` is False when a live job with the same unique key was there: `job` is that one."""
+
+    job: Job
+    created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class JobFilter:
+    """Which jobs: each field that is not None must match. `q` is text in type, payload or error."""
+
+    status: Status | None = None
+    type: str | None = None
+    queue: str | None = None
+    tag: str | None = None
+    q: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """How many jobs match; not `exact`: at least so many."""
+
+    value: int
+    exact: bool
+
+
+class Jobs:
+    """Jobs from their submission to their operator's commands."""
+
+    def __init__(self, database: Database, events: Events) -> None:
+        self._database = database
+        self._events = events
+        self._sql = sql_file("jobs.sql")
+
+    def submit(self, new: NewJob) -> Submitted:
+        """Keep a new job, or find the live one that holds its unique key."""
+        with self._database.write(durable=True):
+            if new.unique_key is not None:
+                row = self._database.one(self._sql["live-by-unique-key"], new.unique_key)
+                if row is not None:
+                    return Submitted(self.get(row[0]), created=False)
+            (job_id,) = self._insert([new])
+            return Submitted(self.get(job_id), created=True)
+
+    def submit_many(self, new_jobs: Sequence[NewJob]) -> list[int]:
+        """Keep all or none; their ids in order (a held unique key gives the live job's id)."""
+        with self._database.write(durable=True):
+            if all(new.unique_key is None for new in new_jobs):
+                return self._insert(new_jobs)
+            return [self.submit(new).job.id for new in new_jobs]
+
+    def _insert(self, new_jobs: Sequence[NewJob]) -> list[int]:
+        now_ms = self._database.clock.wall_ms()
+        sql, ids = self._sql["insert-job"], []
+        for new in new_jobs:
+            run_at_ms = now_ms + new.delay_ms if new.run_at_ms is None else new.run_at_ms
+            self._database.run(
+                sql,
+                new.type,
+                new.payload,
+                new.queue,
+                new.priority,
+                int(run_at_ms <= now_ms),
+                new.max_retries,
+                new.timeout_s,
+                now_ms,
+                run_at_ms,
+                new.unique_key,
+                json.dumps(new.tags),
+            )
+            ids.append(self._database.last_insert_id())
+            self._database.count(new.queue, None, Status.PENDING)
+            self._database.wake_workers(new.queue)
+        tags = [
+            (tag, job_id) for new, job_id in zip(new_jobs, ids, strict=True) for tag in new.tags
+        ]
+        if tags:
+            self._database.run_many(self._sql["insert-tag"], tags)
+        self._events.record_jobs(Kind.JOB_ENQUEUED, ids)
+        return ids
+
+    # Reading
+
+    def get(self, job_id: int) -> Job:
+        """The job. Raises NotFound."""
+        row = self._database.one(f"{self._sql['select-jobs']} WHERE jobs.id = ?", job_id)
+        if row is None:
+            raise NotFound(f"there is no job {job_id}")
+        return job_of(row)
+
+    def attempts(self, job_id: int) -> list[Attempt]:
+        """Its attempts, oldest first; one that runs has outcome None and stands last."""
+        rows = self._database.all(self._sql["select-attempts"], job_id)
+        rows += self._database.all(self._sql["select-running-attempt"], job_id)
+        return [attempt_of(row) for row in rows]
+
+    def page(self, wanted: JobFilter, limit: int, before_id: int | None = None) -> list[Job]:
+        """Up to `limit` jobs that match, newest first, with ids below `before_id`."""
+        join, conditions, values = self._where(wanted)
+        if before_id is not None:
+            conditions.append("jobs.id < ?")
+            values.append(before_id)
+        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        sql = f"{self._sql['select-jobs']}{join}{where} ORDER BY jobs.id DESC LIMIT ?"
+        return [job_of(row) for row in self._database.all(sql, *values, limit)]
+
+    def total(self, wanted: JobFilter) -> Total:
+        """How many jobs match: exact from the kept counts, else counted up to 10,000."""
+        if wanted.type is None and wanted.tag is None and wanted.q is None:
+            return Total(self._kept_total(wanted), exact=True)
+        join, conditions, values = self._where(wanted)
+        sql = (
+            f"SELECT count(*) FROM (SELECT 1 FROM jobs{join} "
+            f"WHERE {' AND '.join(conditions)} LIMIT {_SEARCH_WINDOW_JOBS})"
+        )
+        row = self._database.one(sql, *values)
+        value = int(row[0]) if row else 0
+        return Total(value, exact=wanted.q is None and value < _SEARCH_WINDOW_JOBS)
+
+    def _kept_total(self, wanted: JobFilter) -> int:
+        return sum(
+            n
+            for queue, status, n in self._database.all(sql_file("counts.sql")["counts"])
+            if wanted.queue in (None, queue) and wanted.status in (None, status)
+        )
+
+    def _where(self, wanted: JobFilter) -> tuple[str, list[str], list[Value]]:
+        join, conditions, values = "", [], list[Value]()
+        if wanted.tag is not None:
+            join = " JOIN job_tags ON job_tags.job_id = jobs.id"
+            conditions.append("job_tags.tag = ?")
+            values.append(wanted.tag)
+        for column, value in (
+            ("status", wanted.status),
+            ("type", wanted.type),
+            ("queue", wanted.queue),
+        ):
+            if value is not None:
+                conditions.append(f"{column} = ?")
+                values.append(str(value))
+        if wanted.q is not None:
+            oldest = self._database.one(self._sql["newest-ids"], _SEARCH_WINDOW_JOBS)
+            conditions.append("jobs.id > ?")
+            values.append(oldest[0] if oldest else 0)
+            pattern = "%" + wanted.q.translate({ord(c): f"\\{c}" for c in "\\%_"}) + "%"
+            fields = ("type", "payload", "coalesce(error_message, '')", "tags")
+            conditions.append(
+                "(" + " OR ".join(f"{field} LIKE ? ESCAPE '\\'" for field in fields) + ")"
+            )
+            values += [pattern] * len(fields)
+        return join, conditions, values
+
+    # Operator's commands
+
+    def cancel(self, job_id: int) -> tuple[Job, bool]:
+        """Cancel a job that waits at once (True), or ask a running one to stop (False).
+
+        Raises NotFound, and TransitionRefused if it has ended.
+        """
+        with self._database.write(durable=True):
+            job = self.get(job_id)
+            if job.status in TERMINAL:
+                raise TransitionRefused(f"job {job_id} is {job.status}: it cannot be cancelled")
+            if job.status is Status.IN_PROGRESS:
+                if self._database.run(self._sql["request-cancel"], job_id):
+                    self._events.record_jobs(Kind.JOB_CANCEL_REQUESTED, [job_id])
+                return self.get(job_id), False
+            self._database.run_many(
+                self._sql["cancel-waiting"], [(self._database.clock.wall_ms(), job_id)]
+            )
+            self._database.count(job.queue, job.status, Status.CANCELLED)
+            self._events.record_jobs(Kind.JOB_CANCELLED, [job_id])
+            return self.get(job_id), True
+
+    def retry(self, job_id: int) -> Job:
+        """Give a failed or cancelled job all its attempts again; its history stays.
+
+        Raises NotFound, and TransitionRefused if it has not failed or its unique key is held.
+        """
+        with self._database.write(durable=True):
+            job = self.get(job_id)
+            if job.status not in (Status.FAILED, Status.CANCELLED):
+                raise TransitionRefused(
+                    f"job {job_id} is {job.status}: only failed and cancelled jobs are retried"
+                )
+            if job.unique_key is not None:
+                holder = self._database.one(self._sql["live-by-unique-key"], job.unique_key)
+                if holder is not None:
+                    raise TransitionRefused(
+                        f"job {holder[0]} is live with the same unique key {job.unique_key!r}"
+                    )
+            self._database.run_many(
+                self._sql["retry-job"], [(self._database.clock.wall_ms(), job_id)]
+            )
+            self._database.count(job.queue, job.status, Status.PENDING)
+            self._database.wake_workers(job.queue)
+            self._events.record_jobs(Kind.JOB_REQUEUED, [job_id])
+            return self.get(job_id)

@@ -1,0 +1,350 @@
+"""The lease verbs of the store: lease, finish, renew, give back, reclaim.
+
+A lease is the row's token, expiry (monotonic clock, with boot id) and incarnation. Whoever acts
+on a leased job names the token; zero rows changed means that the lease is lost, and then nothing
+else happens: no attempt, no event, no count.
+"""
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from shared.backoff import BackoffRules, backoff_delay_ms
+from shared.cells import CellState
+from shared.events import Kind
+from shared.jobs import Holder, JobError, Lease, Status
+from shared.lifecycle import ENDINGS, Ending, Next, Spent, Wait, after
+from shared.storage.sqlite.connection import Database, sql_file
+from shared.storage.sqlite.events import Events
+from shared.storage.sqlite.records import lease_of
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How a leased job ended. `result` (JSON text) with SUCCEEDED, `snooze_ms` with SNOOZED."""
+
+    lease: Lease
+    ending: Ending
+    result: str | None = None
+    error: JobError | None = None
+    snooze_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """One lease that ends, whoever ends it."""
+
+    job_id: int
+    token: int
+    ending: Ending
+    error: JobError | None = None
+    snooze_ms: int = 0
+
+
+class Leases:
+    """Who runs which job, and what follows when they stop."""
+
+    def __init__(
+        self,
+        database: Database,
+        events: Events,
+        backoff: BackoffRules,
+        uniform: random.Random | None = None,
+    ) -> None:
+        self._database = database
+        self._events = events
+        self._backoff = backoff
+        self._random = uniform or random.Random()
+        self._sql = sql_file("leases.sql")
+
+    # Taking
+
+    def lease(
+        self, holder: Holder, queues: Sequence[str], limit: int, ttl_ms: int
+    ) -> list[Lease]:
+        """Up to `limit` due jobs of `queues` (`*`: all), in the order in which to run them.
+
+        Of the jobs eligible now: highest priority, then earliest run_at, then lowest id.
+        """
+        clock = self._database.clock
+        row = self._database.one(self._sql["something-leasable"], clock.wall_ms())
+        if limit < 1 or row is None or not row[0]:
+            return []
+        with self._database.write(durable=False):
+            self._database.run(self._sql["promote-due"], clock.wall_ms())
+            ids = self._next_ids(queues, limit)
+            if not ids:
+                return []
+            tokens = self._database.one(self._sql["take-tokens"], len(ids))
+            first_token = (tokens[0] if tokens else 0) - len(ids) + 1
+            now_ms, expires = clock.wall_ms(), clock.monotonic_ms() + ttl_ms
+            rows = self._database.run_many(
+                self._sql["lease-job"],
+                [
+                    (
+                        holder.slot,
+                        holder.pid,
+                        now_ms,
+                        first_token + position,
+                        holder.incarnation,
+                        expires,
+                        clock.boot_id,
+                        job_id,
+                    )
+                    for position, job_id in enumerate(ids)
+                ],
+            )
+            leases = [lease_of(row) for row in rows]
+            for lease in leases:
+                self._database.count(lease.queue, Status.PENDING, Status.IN_PROGRESS)
+            self._events.record_jobs(Kind.JOB_STARTED, ids)
+            return leases
+
+    def _next_ids(self, queues: Sequence[str], limit: int) -> list[int]:
+        active = [row[0] for row in self._database.all(self._sql["queues-with-due-jobs"])]
+        served = active if "*" in queues else [queue for queue in active if queue in queues]
+        rows = [
+            row
+            for queue in served
+            for row in self._database.all(self._sql["due-jobs"], queue, limit)
+        ]
+        if len(served) > 1:
+            rows.sort(key=lambda row: (-row[0], row[1], row[2]))
+        return [row[2] for row in rows[:limit]]
+
+    def next_due_ms(self) -> int | None:
+        """Wall time (ms) of the earliest job that waits for its time; None if none does."""
+        row = self._database.one(self._sql["next-due"])
+        return None if row is None else int(row[0])
+
+    # By the holder
+
+    def finish(self, finished: Sequence[Finished]) -> set[int]:
+        """Report jobs that ended; the tokens of those whose lease was lost (nothing changed)."""
+        succeeded = [one for one in finished if one.ending is Ending.SUCCEEDED]
+        lost: set[int] = set()
+        with self._database.write(durable=True):
+            if succeeded:
+                lost |= self._complete(succeeded)
+            for one in finished:
+                if one.ending is not Ending.SUCCEEDED and not self._finish_otherwise(one):
+                    lost.add(one.lease.token)
+        return lost
+
+    def _complete(self, succeeded: Sequence[Finished]) -> set[int]:
+        clock = self._database.clock
+        now_ms, mono_ms = clock.wall_ms(), clock.monotonic_ms()
+        kept = self._database.run_many(
+            self._sql["record-success"],
+            [
+                (now_ms, one.lease.job_id, one.lease.token, mono_ms, clock.boot_id)
+                for one in succeeded
+            ],
+        )
+        kept_ids = {row[0] for row in kept}
+        done = [one for one in succeeded if one.lease.job_id in kept_ids]
+        self._database.run_many(
+            self._sql["complete-job"],
+            [(one.result, now_ms, one.lease.job_id, one.lease.token) for one in done],
+        )
+        for one in done:
+            self._database.count(one.lease.queue, Status.IN_PROGRESS, Status.DONE)
+        self._events.record_jobs(Kind.JOB_DONE, [one.lease.job_id for one in done])
+        return {one.lease.token for one in succeeded if one.lease.job_id not in kept_ids}
+
+    def _finish_otherwise(self, one: Finished) -> bool:
+        clock = self._database.clock
+        row = self._database.one(
+            self._sql["held-lease"],
+            one.lease.job_id,
+            one.lease.token,
+            clock.monotonic_ms(),
+            clock.boot_id,
+        )
+        if row is None:
+            return False
+        self._end(
+            _Ended(one.lease.job_id, one.lease.token, one.ending, one.error, one.snooze_ms), row
+        )
+        return True
+
+    def renew(self, tokens: Mapping[int, int], ttl_ms: int) -> set[int]:
+        """More time for leases (job id -> token) still held; the tokens of those that are lost."""
+        clock = self._database.clock
+        now = clock.monotonic_ms()
+        with self._database.write(durable=False):
+            kept = self._database.run_many(
+                self._sql["renew-lease"],
+                [(now + ttl_ms, job_id, token, now, clock.boot_id) for job_id, token in tokens.items()],
+            )
+        return set(tokens.values()) - {row[0] for row in kept}
+
+    def hand_back(self, leases: Sequence[Lease]) -> None:
+        """Give back jobs that were leased ahead and never entered: no attempt, no number.
+
+        Those whose cancel was requested end cancelled; those whose lease is lost are left alone.
+        """
+        with self._database.write(durable=False):
+            for lease in leases:
+                self._end_if_leased(_Ended(lease.job_id, lease.token, Ending.UNENTERED))
+
+    def cancel_requests(self, tokens: Mapping[int, int]) -> set[int]:
+        """The ids of those running jobs (job id -> token) that were asked to stop."""
+        sql = self._sql["cancel-requested"]
+        return {
+            job_id for job_id, token in tokens.items() if self._database.one(sql, job_id, token)
+        }
+
+    def progress(self, job_id: int, token: int, fraction: float, message: str | None) -> bool:
+        """Keep the progress (0…1) of a running job; False if the lease is lost."""
+        clock = self._database.clock
+        with self._database.write(durable=False):
+            changed = self._database.run(
+                self._sql["save-progress"],
+                fraction,
+                message,
+                job_id,
+                token,
+                clock.monotonic_ms(),
+                clock.boot_id,
+            )
+            self._database.wake_api()
+        return changed == 1
+
+    # By others
+
+    def free(
+        self,
+        incarnation: str,
+        cell: CellState | None,
+        *,
+        killed_at_deadline: bool = False,
+        evidence: str | None = None,
+    ) -> list[int]:
+        """End every lease of a process that is certainly dead; the ids of its jobs.
+
+        `cell` tells the job that was running from those that had run and those not entered;
+        without it every lease counts as expired. `evidence` goes into the running job's error.
+        """
+        with self._database.write(durable=True):
+            rows = self._database.all(self._sql["leases-of"], incarnation)
+            for job_id, token in rows:
+                ending = _ending_by_death(token, cell, killed_at_deadline=killed_at_deadline)
+                self._end_if_leased(_Ended(job_id, token, ending, _error_of(ending, evidence)))
+        return [row[0] for row in rows]
+
+    def reclaim_expired(self) -> list[int]:
+        """Take back every lease whose time is over; the ids of their jobs."""
+        clock = self._database.clock
+        sql, values = self._sql["expired-leases"], (clock.boot_id, clock.monotonic_ms())
+        if not self._database.all(sql, *values):
+            return []
+        return self._reclaim(sql, values, "its lease expired without a renewal")
+
+    def void_other_boots(self) -> list[int]:
+        """Take back every lease of an earlier boot; only for the holder of the supervisor's lock."""
+        return self._reclaim(
+            self._sql["leases-of-other-boots"],
+            (self._database.clock.boot_id,),
+            "the machine was rebooted while it ran",
+        )
+
+    def _reclaim(self, sql: str, values: tuple[Any, ...], why: str) -> list[int]:
+        with self._database.write(durable=True):
+            rows = self._database.all(sql, *values)
+            for job_id, token in rows:
+                error = _error_of(Ending.EXPIRED, why)
+                self._end_if_leased(_Ended(job_id, token, Ending.EXPIRED, error))
+        return [row[0] for row in rows]
+
+    # What ends a lease, whoever ends it
+
+    def _end_if_leased(self, ended: _Ended) -> None:
+        row = self._database.one(self._sql["spent"], ended.job_id, ended.token)
+        if row is not None:
+            self._end(ended, row)
+
+    def _end(self, ended: _Ended, spent_row: tuple[Any, ...]) -> None:
+        queue, failures, crashes, max_retries, cancel_requested = spent_row
+        follows = after(
+            ended.ending, Spent(failures, crashes, max_retries, bool(cancel_requested))
+        )
+        now_ms = self._database.clock.wall_ms()
+        error = ended.error
+        error_values = (
+            (None, None, None)
+            if error is None
+            else (error.type, error.message, error.traceback)
+        )
+        if follows.outcome is not None:
+            self._database.run(
+                self._sql["record-attempt"],
+                follows.outcome.value,
+                now_ms,
+                *error_values,
+                ended.job_id,
+                ended.token,
+            )
+        run_at_ms = self._due_again_ms(ended, follows, now_ms)
+        self._database.run(
+            self._sql["end-lease"],
+            follows.status.value,
+            int(follows.status is Status.PENDING and (run_at_ms is None or run_at_ms <= now_ms)),
+            run_at_ms,
+            None if follows.status is Status.PENDING else now_ms,
+            follows.failures,
+            follows.crashes,
+            *error_values,
+            ended.job_id,
+            ended.token,
+        )
+        if follows.outcome is None:
+            self._database.run(self._sql["forget-attempt"], ended.job_id, ended.token)
+        self._database.count(queue, Status.IN_PROGRESS, follows.status)
+        if follows.status is Status.PENDING:
+            self._database.wake_workers(queue)
+        self._events.record_jobs(follows.event, [ended.job_id])
+
+    def _due_again_ms(self, ended: _Ended, follows: Next, now_ms: int) -> int | None:
+        """When a job that goes back is due; None: as before, so that it keeps its place."""
+        if follows.status is not Status.PENDING:
+            return None
+        if ENDINGS[ended.ending].wait is Wait.AS_ASKED:
+            return now_ms + ended.snooze_ms
+        if follows.backoff_failures:
+            delay_ms = backoff_delay_ms(
+                follows.backoff_failures, self._backoff, self._random.random()
+            )
+            return now_ms + delay_ms
+        return None
+
+
+def _ending_by_death(token: int, cell: CellState | None, *, killed_at_deadline: bool) -> Ending:
+    """Why a lease ended when its holder died, by what its cell says (see shared/cells.py)."""
+    if cell is None:
+        return Ending.EXPIRED
+    if token == cell.token and cell.running:
+        return Ending.KILLED_AT_DEADLINE if killed_at_deadline else Ending.CRASHED
+    return Ending.RESULT_LOST if token <= cell.token else Ending.UNENTERED
+
+
+_ERRORS = {
+    Ending.CRASHED: ("WorkerCrashed", "the worker process died while it ran this job"),
+    Ending.KILLED_AT_DEADLINE: (
+        "HardTimeout",
+        "the job did not stop at its timeout; its worker was killed",
+    ),
+    Ending.EXPIRED: ("LeaseExpired", "the lease on this job ended unseen"),
+    Ending.RESULT_LOST: (
+        "ResultLost",
+        "the job had run, but its worker died before the result was committed",
+    ),
+}
+
+
+def _error_of(ending: Ending, evidence: str | None) -> JobError | None:
+    if ending not in _ERRORS:
+        return None
+    kind, message = _ERRORS[ending]
+    return JobError(kind, message if evidence is None else f"{message}: {evidence}")

@@ -1,0 +1,48 @@
+"""The job log verbs of the store."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shared.jobs import LogLine
+from shared.storage.sqlite.connection import Database, sql_file
+
+
+@dataclass(frozen=True, slots=True)
+class NewLine:
+    """A line to append. `fields`: a JSON object as text."""
+
+    at_ms: int
+    level: str
+    line: str
+    fields: str = "{}"
+
+
+class Logs:
+    """What jobs wrote while they ran."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._sql = sql_file("logs.sql")
+
+    def append(self, job_id: int, token: int, attempt: int, lines: Sequence[NewLine]) -> bool:
+        """Keep `lines` with the attempt; False, and nothing kept, if the lease is lost."""
+        clock = self._database.clock
+        with self._database.write(durable=False):
+            held = self._database.one(
+                self._sql["holds-lease"], job_id, token, clock.monotonic_ms(), clock.boot_id
+            )
+            if held is None:
+                return False
+            self._database.run_many(
+                self._sql["append"],
+                [(job_id, attempt, new.at_ms, new.level, new.line, new.fields) for new in lines],
+            )
+            self._database.wake_api()
+        return True
+
+    def after(self, job_id: int, after_id: int, limit: int) -> list[LogLine]:
+        """Up to `limit` lines of a job whose id is greater than `after_id`, in order."""
+        return [
+            LogLine(*row)
+            for row in self._database.all(self._sql["after"], job_id, after_id, limit)
+        ]

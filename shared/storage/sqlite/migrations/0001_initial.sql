@@ -1,0 +1,186 @@
+-- Jobs. A running attempt lives in its job's row (worker, worker_pid, started_at_ms and the lease),
+-- so two live attempts of one job cannot be written; it becomes a row of `attempts` when it ends.
+CREATE TABLE jobs (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    type TEXT NOT NULL,
+    payload TEXT NOT NULL,
+    status TEXT NOT NULL
+        CHECK (status IN ('blocked', 'pending', 'in_progress', 'done', 'failed', 'cancelled')),
+    queue TEXT NOT NULL,
+    priority INTEGER NOT NULL CHECK (priority BETWEEN -1000 AND 1000),
+    -- 1: may be leased now. A job without delay is due at once whatever the wall clock says;
+    -- the clock only promotes those that wait for their time.
+    is_due INTEGER NOT NULL CHECK (is_due = 0 OR (is_due = 1 AND status = 'pending')),
+    result TEXT,
+    error_type TEXT,
+    error_message TEXT,
+    error_traceback TEXT,
+    attempt INTEGER NOT NULL DEFAULT 0 CHECK (attempt >= 0),
+    failures INTEGER NOT NULL DEFAULT 0 CHECK (failures BETWEEN 0 AND max_retries + 1),
+    crashes INTEGER NOT NULL DEFAULT 0,
+    max_retries INTEGER NOT NULL,
+    timeout_s REAL NOT NULL,
+    progress REAL,
+    message TEXT,
+    created_at_ms INTEGER NOT NULL,
+    run_at_ms INTEGER NOT NULL,
+    started_at_ms INTEGER,
+    finished_at_ms INTEGER,
+    worker TEXT,
+    worker_pid INTEGER,
+    unique_key TEXT,
+    tags TEXT NOT NULL DEFAULT '[]',
+    cancel_requested INTEGER NOT NULL DEFAULT 0 CHECK (cancel_requested IN (0, 1)),
+    -- Tokens come from one counter and only grow; the last one stays when the lease is gone.
+    lease_token INTEGER NOT NULL DEFAULT 0,
+    lease_incarnation TEXT,
+    lease_expires_mono_ms INTEGER,
+    lease_boot_id TEXT,
+    CHECK ((status = 'in_progress') = (lease_incarnation IS NOT NULL)),
+    CHECK ((status = 'in_progress') = (lease_expires_mono_ms IS NOT NULL)),
+    CHECK ((status = 'in_progress') = (lease_boot_id IS NOT NULL)),
+    CHECK ((status IN ('done', 'failed', 'cancelled')) = (finished_at_ms IS NOT NULL)),
+    CHECK ((status = 'done') = (result IS NOT NULL)),
+    CHECK (status <> 'failed' OR error_type IS NOT NULL)
+) STRICT;
+
+-- What may be leased now, in the order of leasing within a queue.
+CREATE INDEX jobs_due ON jobs (queue, priority DESC, run_at_ms, id)
+    WHERE status = 'pending' AND is_due = 1;
+-- What waits for its time.
+CREATE INDEX jobs_scheduled ON jobs (run_at_ms) WHERE status = 'pending' AND is_due = 0;
+-- What is leased: a few rows, read whole by the sweep.
+CREATE INDEX jobs_leased ON jobs (lease_incarnation) WHERE status = 'in_progress';
+-- One live job for each unique key.
+CREATE UNIQUE INDEX jobs_unique_key ON jobs (unique_key)
+    WHERE unique_key IS NOT NULL AND status IN ('blocked', 'pending', 'in_progress');
+-- Lists, newest first.
+CREATE INDEX jobs_by_status ON jobs (status, id);
+CREATE INDEX jobs_by_type ON jobs (type, id);
+CREATE INDEX jobs_by_queue ON jobs (queue, id);
+
+-- Only an operator's retry leaves a terminal status, and it starts the count anew.
+CREATE TRIGGER jobs_terminal_is_final BEFORE UPDATE OF status ON jobs
+    WHEN OLD.status IN ('done', 'failed', 'cancelled')
+        AND NOT (OLD.status <> 'done' AND NEW.status = 'pending' AND NEW.failures = 0)
+BEGIN
+    SELECT RAISE(ABORT, 'a terminal status is left only by an operator''s retry');
+END;
+
+CREATE TABLE job_tags (
+    tag TEXT NOT NULL,
+    job_id INTEGER NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+    PRIMARY KEY (tag, job_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX job_tags_by_job ON job_tags (job_id);
+
+CREATE TABLE attempts (
+    job_id INTEGER NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+    number INTEGER NOT NULL CHECK (number >= 1),
+    outcome TEXT NOT NULL CHECK (outcome IN (
+        'succeeded', 'failed', 'timed_out', 'crashed', 'lost', 'cancelled', 'released', 'snoozed')),
+    worker TEXT NOT NULL,
+    pid INTEGER NOT NULL,
+    started_at_ms INTEGER NOT NULL,
+    finished_at_ms INTEGER NOT NULL,
+    error_type TEXT,
+    error_message TEXT,
+    error_traceback TEXT,
+    lease_token INTEGER NOT NULL,
+    PRIMARY KEY (job_id, number)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE job_logs (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    job_id INTEGER NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+    attempt INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL,
+    level TEXT NOT NULL,
+    line TEXT NOT NULL,
+    fields TEXT NOT NULL
+) STRICT;
+CREATE INDEX job_logs_by_job ON job_logs (job_id, id);
+
+-- The log of changes: written in the transaction of the change, so seq follows commit order.
+CREATE TABLE events (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    at_ms INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    job_id INTEGER,
+    body TEXT NOT NULL
+) STRICT;
+CREATE INDEX events_by_job ON events (job_id, seq) WHERE job_id IS NOT NULL;
+
+-- Kept, not counted: exact per queue and status, changed in the transaction of the change.
+CREATE TABLE job_counts (
+    queue TEXT NOT NULL,
+    status TEXT NOT NULL,
+    n INTEGER NOT NULL CHECK (n >= 0),
+    PRIMARY KEY (queue, status)
+) STRICT, WITHOUT ROWID;
+
+-- Jobs that ended, by the minute (wall clock) in which they did.
+CREATE TABLE finished_per_minute (
+    minute INTEGER NOT NULL,
+    queue TEXT NOT NULL,
+    status TEXT NOT NULL,
+    n INTEGER NOT NULL,
+    PRIMARY KEY (minute, queue, status)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE lease_tokens (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    last INTEGER NOT NULL
+) STRICT;
+INSERT INTO lease_tokens VALUES (1, 0);
+
+-- Heartbeats: one row for each living process, written by itself.
+CREATE TABLE processes (
+    incarnation TEXT PRIMARY KEY,
+    slot TEXT NOT NULL,
+    pool TEXT,
+    role TEXT NOT NULL,
+    pid INTEGER NOT NULL,
+    create_time_s REAL NOT NULL,
+    boot_id TEXT NOT NULL,
+    started_at_ms INTEGER NOT NULL,
+    ready INTEGER NOT NULL,
+    beat INTEGER NOT NULL,
+    last_beat_mono_ms INTEGER NOT NULL,
+    job_id INTEGER,
+    jobs_done INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Slots as the supervisor sees them, written by the supervisor.
+CREATE TABLE slots (
+    slot TEXT PRIMARY KEY,
+    position INTEGER NOT NULL,
+    pool TEXT,
+    role TEXT NOT NULL,
+    state TEXT NOT NULL,
+    degraded INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    pid INTEGER,
+    incarnation TEXT,
+    cpu_percent REAL,
+    rss_bytes INTEGER,
+    started_at_ms INTEGER,
+    restarts INTEGER NOT NULL,
+    last_exit TEXT
+) STRICT, WITHOUT ROWID;
+
+-- What `python -m worker --describe` found; NULL: the default of [jobs].
+CREATE TABLE job_types (
+    name TEXT PRIMARY KEY,
+    schema TEXT NOT NULL,
+    max_retries INTEGER,
+    timeout_s REAL,
+    queue TEXT,
+    description TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE schema_migrations (
+    version INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,
+    applied_at_ms INTEGER NOT NULL
+) STRICT;

@@ -1,0 +1,47 @@
+-- name: change-count
+-- Keep the number of jobs of a queue in a status. max(): the CHECK also sees the row that was to be
+-- inserted, which a decrease would make negative.
+INSERT INTO job_counts (queue, status, n) VALUES (?1, ?2, max(?3, 0))
+ON CONFLICT (queue, status) DO UPDATE SET n = n + ?3;
+
+-- name: add-finished
+-- Keep how many jobs of a queue ended in this minute.
+INSERT INTO finished_per_minute (minute, queue, status, n) VALUES (?, ?, ?, ?)
+ON CONFLICT (minute, queue, status) DO UPDATE SET n = n + excluded.n;
+
+-- name: counts
+-- Every kept count.
+SELECT queue, status, n FROM job_counts ORDER BY queue, status;
+
+-- name: finished-since
+-- Jobs that ended since a minute, by status.
+SELECT status, sum(n) FROM finished_per_minute WHERE minute >= ? GROUP BY status;
+
+-- name: done-since-by-queue
+-- Jobs done since a minute, by queue.
+SELECT queue, sum(n) FROM finished_per_minute
+WHERE minute >= ? AND status = 'done' GROUP BY queue;
+
+-- name: finished-by-minute
+-- Jobs that ended since a minute, by minute and status, oldest first.
+SELECT minute, status, sum(n) FROM finished_per_minute
+WHERE minute >= ? GROUP BY minute, status ORDER BY minute;
+
+-- name: latest-runs
+-- The due, start and end times of the newest jobs that ended, from the newest events only.
+SELECT body ->> 'run_at_ms', body ->> 'started_at_ms', body ->> 'finished_at_ms'
+FROM (SELECT kind, body, seq FROM events ORDER BY seq DESC LIMIT 5000)
+WHERE kind IN ('job.done', 'job.failed') ORDER BY seq DESC LIMIT 1000;
+
+-- name: first-due
+-- The head of a queue's due jobs: its highest priority and the earliest job in it.
+SELECT priority, run_at_ms FROM jobs INDEXED BY jobs_due
+WHERE status = 'pending' AND is_due = 1 AND queue = ?
+ORDER BY priority DESC, run_at_ms LIMIT 1;
+
+-- name: first-due-below
+-- The same below a priority.
+SELECT priority, run_at_ms FROM jobs INDEXED BY jobs_due
+WHERE status = 'pending' AND is_due = 1 AND queue = ? AND priority < ?
+ORDER BY priority DESC, run_at_ms LIMIT 1;
+

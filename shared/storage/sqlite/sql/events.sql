@@ -1,0 +1,34 @@
+-- name: record-job-event
+-- The job as it is right now, written by the database itself, so that an event cannot differ from the row.
+INSERT INTO events (at_ms, kind, job_id, body)
+SELECT ?, ?, id, json_object(
+    'id', id, 'type', type, 'status', status, 'queue', queue, 'priority', priority,
+    'error', CASE WHEN error_type IS NOT NULL
+        THEN json_object('type', error_type, 'message', error_message) END,
+    'attempt', attempt, 'max_retries', max_retries, 'timeout_s', timeout_s,
+    'progress', progress, 'message', message,
+    'created_at_ms', created_at_ms, 'run_at_ms', run_at_ms,
+    'started_at_ms', started_at_ms, 'finished_at_ms', finished_at_ms,
+    'worker', worker, 'unique_key', unique_key, 'depends_on', json_array(), 'tags', json(tags),
+    'cancel_requested', json(iif(cancel_requested, 'true', 'false')))
+FROM jobs WHERE id = ?;
+
+-- name: record-event
+-- An event that is not of a job.
+INSERT INTO events (at_ms, kind, job_id, body) VALUES (?, ?, NULL, ?);
+
+-- name: events-after
+-- The next events, in commit order.
+SELECT seq, at_ms, kind, job_id, body FROM events WHERE seq > ? ORDER BY seq LIMIT ?;
+
+-- name: events-of-job
+-- What happened to one job, oldest first.
+SELECT seq, at_ms, kind, job_id, body FROM events WHERE job_id = ? AND seq > ? ORDER BY seq LIMIT ?;
+
+-- name: last-seq
+-- The newest event ever given; it stays when retention has deleted the row.
+SELECT seq FROM sqlite_sequence WHERE name = 'events';
+
+-- name: oldest-seq
+-- The oldest event that is still kept.
+SELECT seq FROM events ORDER BY seq LIMIT 1;

@@ -1,0 +1,13 @@
+-- name: holds-lease
+-- May this token write? Only before expiry.
+SELECT 1 FROM jobs WHERE id = ? AND lease_token = ? AND status = 'in_progress'
+    AND lease_expires_mono_ms > ? AND lease_boot_id = ?;
+
+-- name: append
+-- One line of an attempt.
+INSERT INTO job_logs (job_id, attempt, at_ms, level, line, fields) VALUES (?, ?, ?, ?, ?, ?);
+
+-- name: after
+-- The next lines of a job.
+SELECT id, attempt, at_ms, level, line, fields FROM job_logs
+WHERE job_id = ? AND id > ? ORDER BY id LIMIT ?;

@@ -1,0 +1,90 @@
+"""The store: every verb the rest of Orpheus has for the database.
+
+Synchronous, one connection, used by one thread. A verb is a transaction of its own, or part of
+the one that `write()` opened, so callers combine them: a worker finishes a batch and leases the
+next in one commit, the API's writer commits many requests at once.
+"""
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from shared.backoff import BackoffRules
+from shared.clock import Clock
+from shared.doorbells import Doorbells
+from shared.errors import StorageError
+from shared.storage.sqlite.connection import Database, open_connection
+from shared.storage.sqlite.events import Events
+from shared.storage.sqlite.jobs import Jobs
+from shared.storage.sqlite.leases import Leases
+from shared.storage.sqlite.logs import Logs
+from shared.storage.sqlite.processes import Processes
+from shared.storage.sqlite.stats import Stats
+from shared.storage.sqlite.types import Types
+
+
+class Store:
+    """An open database. The verbs stand in groups: `store.jobs`, `store.leases`, …"""
+
+    def __init__(self, database: Database, backoff: BackoffRules) -> None:
+        self._database = database
+        self._data_version = database.data_version()
+        self.clock: Clock = database.clock
+        self.bells: Doorbells = database.bells
+        self.events = Events(database)
+        self.jobs = Jobs(database, self.events)
+        self.leases = Leases(database, self.events, backoff)
+        self.logs = Logs(database)
+        self.processes = Processes(database)
+        self.types = Types(database)
+        self.stats = Stats(database)
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        *,
+        create: bool,
+        durable: bool,
+        pools: Mapping[str, tuple[str, ...]],
+        backoff: BackoffRules,
+        clock: Clock,
+    ) -> "Store":
+        """See `shared.storage.open_store`."""
+        connection = open_connection(path, create=create, clock=clock)
+        bells = Doorbells(Path(f"{path}-bells"), pools)
+        return cls(Database(connection, path, clock, bells, durable), backoff)
+
+    def write(self, *, durable: bool) -> AbstractContextManager[None]:
+        """One transaction for several verbs. `durable`: the commit waits for the disk.
+
+        Raises DatabaseBusy, DatabaseFull, DatabaseUnusable; then nothing was written.
+        """
+        return self._database.write(durable=durable)
+
+    def savepoint(self) -> AbstractContextManager[None]:
+        """Inside `write`: a part that an exception undoes alone."""
+        return self._database.savepoint()
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Several reads of one moment; nothing may be written inside."""
+        return self._database.snapshot()
+
+    def writable(self) -> bool:
+        """Whether a write transaction can begin right now."""
+        try:
+            with self._database.write(durable=False):
+                return True
+        except StorageError:
+            return False
+
+    def data_changed(self) -> bool:
+        """Whether another connection has committed since the last call."""
+        version = self._database.data_version()
+        changed = version != self._data_version
+        self._data_version = version
+        return changed
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._database.close()

@@ -1,0 +1,44 @@
+"""The job type verbs of the store."""
+
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
+
+from shared.storage.sqlite.connection import Database, sql_file
+
+
+@dataclass(frozen=True, slots=True)
+class TypeRow:
+    """A job type. `schema`: its payload's JSON Schema as text; None: the default of [jobs]."""
+
+    name: str
+    schema: str
+    max_retries: int | None
+    timeout_s: float | None
+    queue: str | None
+    description: str
+
+
+class Types:
+    """What `python -m worker --describe` found, for those who may not import job code."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._sql = sql_file("job_types.sql")
+
+    def replace(self, types: Sequence[TypeRow]) -> None:
+        """Write the whole set anew."""
+        with self._database.write(durable=False):
+            if self.all() == sorted(types, key=lambda row: row.name):
+                return
+            self._database.run(self._sql["remove-all"])
+            self._database.run_many(self._sql["insert-type"], [astuple(row) for row in types])
+            self._database.wake_api()
+
+    def get(self, name: str) -> TypeRow | None:
+        """The type of that name, None if no configured module defines it."""
+        row = self._database.one(self._sql["get-type"], name)
+        return TypeRow(*row) if row else None
+
+    def all(self) -> list[TypeRow]:
+        """Every type, by name."""
+        return [TypeRow(*row) for row in self._database.all(self._sql["all-types"])]

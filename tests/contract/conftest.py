@@ -1,0 +1,123 @@
+"""Every test of this folder runs against each backend: a second one is a second parameter."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from shared.backoff import BackoffRules
+from shared.jobs import Holder, JobError, Lease, NewJob
+from shared.lifecycle import Ending
+from shared.storage import Store, open_store
+from shared.storage.sqlite.leases import Finished
+
+TTL_MS = 30_000
+
+
+class FakeClock:
+    """A clock that stands still until told to move."""
+
+    def __init__(self) -> None:
+        self.wall = 1_800_000_000_000
+        self.monotonic = 5_000_000
+        self.boot = "boot-1"
+
+    @property
+    def boot_id(self) -> str:
+        return self.boot
+
+    def wall_ms(self) -> int:
+        return self.wall
+
+    def monotonic_ms(self) -> int:
+        return self.monotonic
+
+    def advance(self, milliseconds: int) -> None:
+        """Let both clocks run."""
+        self.wall += milliseconds
+        self.monotonic += milliseconds
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture(params=["sqlite"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database that is not there yet, of each backend."""
+    return {"sqlite": f"sqlite:///{tmp_path}/data/orpheus.db"}[request.param]
+
+
+class Opener(Protocol):
+    def __call__(self) -> Store: ...
+
+
+@pytest.fixture
+def another(url: str, clock: FakeClock) -> Iterator[Opener]:
+    """Opens one more store on the same database, as another process would."""
+    opened: list[Store] = []
+
+    def open_another() -> Store:
+        opened.append(
+            open_store(
+                url,
+                create=True,
+                clock=clock,
+                pools={"default": ("*",), "mail": ("mail",)},
+                backoff=BackoffRules(base_s=1, factor=2, max_s=600, jitter=0),
+            )
+        )
+        return opened[-1]
+
+    yield open_another
+    for store in opened:
+        store.close()
+
+
+@pytest.fixture
+def store(another: Opener) -> Store:
+    return another()
+
+
+@pytest.fixture
+def holder() -> Holder:
+    return Holder(slot="default-1", incarnation="life-1", pid=101)
+
+
+@pytest.fixture
+def submit(store: Store) -> Callable[..., int]:
+    """Submits one job with the given fields; its id."""
+
+    def submit_one(type: str = "noop", **fields: object) -> int:
+        return store.jobs.submit(NewJob(type, **fields)).job.id  # type: ignore[arg-type]
+
+    return submit_one
+
+
+@pytest.fixture
+def lease(store: Store, holder: Holder) -> Callable[..., list[Lease]]:
+    """Leases up to `limit` jobs."""
+
+    def lease_some(limit: int = 1, queues: tuple[str, ...] = ("*",)) -> list[Lease]:
+        return store.leases.lease(holder, queues, limit, TTL_MS)
+
+    return lease_some
+
+
+@pytest.fixture
+def end(store: Store) -> Callable[..., bool]:
+    """Ends a lease; whether it was still held."""
+
+    def end_one(lease: Lease, ending: Ending = Ending.SUCCEEDED, **fields: object) -> bool:
+        result = "null" if ending is Ending.SUCCEEDED else None
+        error = (
+            JobError("ValueError", "it broke", "Traceback …")
+            if ending in (Ending.FAILED, Ending.FAILED_PERMANENTLY, Ending.TIMED_OUT)
+            else None
+        )
+        finished = Finished(lease, ending, **{"result": result, "error": error, **fields})  # type: ignore[arg-type]
+        return lease.token not in store.leases.finish([finished])
+
+    return end_one

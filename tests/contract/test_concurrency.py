@@ -1,0 +1,82 @@
+"""Several real processes on one database: nothing is leased twice, nothing is lost."""
+
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+from shared.jobs import NewJob, Status
+from shared.storage import open_store
+
+WORKER = """
+import sys
+from shared.jobs import Holder
+from shared.lifecycle import Ending
+from shared.storage import open_store
+from shared.storage.sqlite.leases import Finished
+
+url, name = sys.argv[1:]
+store = open_store(url)
+holder = Holder(name, name, 1)
+held = []
+while True:
+    with store.write(durable=False):
+        store.leases.finish([Finished(lease, Ending.SUCCEEDED, "null") for lease in held])
+        held = store.leases.lease(holder, ("*",), 7, 30_000)
+    for lease in held:
+        print(lease.job_id)
+    if not held:
+        break
+"""
+
+SUBMITTER = """
+import sys
+from shared.jobs import NewJob
+from shared.storage import open_store
+
+store = open_store(sys.argv[1])
+for n in range(150):
+    print(store.jobs.submit(NewJob("noop", unique_key=f"key-{n}")).created)
+"""
+
+
+def start(code: str, *args: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *args],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    )
+
+
+def test_four_processes_lease_every_job_exactly_once(url: str) -> None:
+    store = open_store(url, create=True)
+    store.jobs.submit_many([NewJob("noop", priority=n % 3) for n in range(2_000)])
+    workers = [start(WORKER, url, f"w-{n}") for n in range(4)]
+    leased = Counter(
+        line for worker in workers for line in worker.communicate(timeout=60)[0].split()
+    )
+    assert all(worker.returncode == 0 for worker in workers)
+    assert len(leased) == 2_000
+    assert set(leased.values()) == {1}
+    assert store.stats.counts()[Status.DONE] == 2_000
+    seqs = [event.seq for event in store.events.after(0, 100_000)]
+    assert seqs == list(range(1, 6_001))
+    store.close()
+
+
+def test_racing_submitters_make_one_job_for_each_unique_key(url: str) -> None:
+    store = open_store(url, create=True)
+    racers = [start(SUBMITTER, url) for _ in range(3)]
+    answers = [line for racer in racers for line in racer.communicate(timeout=60)[0].split()]
+    assert answers.count("True") == 150
+    assert store.stats.counts()[Status.PENDING] == 150
+    store.close()
+
+
+def test_processes_that_open_a_new_database_together_all_succeed(url: str) -> None:
+    code = "import sys; from shared.storage import open_store; open_store(sys.argv[1], create=True)"
+    racers = [start(code, url) for _ in range(6)]
+    for racer in racers:
+        racer.communicate(timeout=60)
+    assert [racer.returncode for racer in racers] == [0] * 6

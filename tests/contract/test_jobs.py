@@ -1,0 +1,163 @@
+"""Submitting, listing, cancelling and retrying."""
+
+from collections.abc import Callable
+
+import pytest
+
+from shared.errors import NotFound, TransitionRefused
+from shared.events import Kind
+from shared.jobs import Lease, NewJob, Status
+from shared.lifecycle import Ending
+from shared.storage import Store
+from shared.storage.sqlite.jobs import JobFilter
+
+Submit = Callable[..., int]
+LeaseSome = Callable[..., list[Lease]]
+End = Callable[..., bool]
+
+
+def test_a_submitted_job_is_read_back_whole(store: Store, clock) -> None:
+    new = NewJob(
+        "report",
+        payload='{"big": 123456789012345678901234567890}',
+        queue="reports",
+        priority=7,
+        delay_ms=1_500,
+        max_retries=9,
+        timeout_s=12.5,
+        unique_key="daily",
+        tags=("a", "b"),
+    )
+    submitted = store.jobs.submit(new)
+    job = store.jobs.get(submitted.job.id)
+    assert submitted.created and submitted.job == job
+    assert (job.type, job.payload, job.queue, job.priority) == (
+        "report",
+        new.payload,
+        "reports",
+        7,
+    )
+    assert (job.max_retries, job.timeout_s, job.unique_key, job.tags) == (
+        9,
+        12.5,
+        "daily",
+        ("a", "b"),
+    )
+    assert (job.status, job.attempt, job.run_at_ms) == (Status.PENDING, 0, clock.wall + 1_500)
+
+
+def test_an_unknown_job_is_not_found(store: Store) -> None:
+    for call in (store.jobs.get, store.jobs.cancel, store.jobs.retry):
+        with pytest.raises(NotFound, match="no job 99"):
+            call(99)
+
+
+def test_ids_are_never_given_twice(store: Store, submit: Submit) -> None:
+    assert submit() < submit() < submit()
+
+
+def test_a_live_unique_key_gives_the_job_that_holds_it(
+    store: Store, submit: Submit, lease: LeaseSome, end: End
+) -> None:
+    first = store.jobs.submit(NewJob("noop", unique_key="k"))
+    again = store.jobs.submit(NewJob("noop", unique_key="k", priority=5))
+    assert (again.created, again.job.id) == (False, first.job.id)
+    end(lease()[0])
+    assert store.jobs.submit(NewJob("noop", unique_key="k")).created
+
+
+def test_lists_are_newest_first_filtered_and_paged(store: Store, submit: Submit) -> None:
+    jobs = [
+        submit(
+            type="a" if n % 2 else "b",
+            queue="q1" if n < 6 else "q2",
+            tags=("t",) if n % 3 == 0 else (),
+        )
+        for n in range(10)
+    ]
+    store.jobs.cancel(jobs[9])
+
+    def listed(limit: int = 50, before_id: int | None = None, **fields: object) -> list[int]:
+        page = store.jobs.page(JobFilter(**fields), limit, before_id)  # type: ignore[arg-type]
+        return [job.id for job in page]
+
+    assert listed() == jobs[::-1]
+    assert listed(limit=4) == jobs[:5:-1]
+    assert listed(limit=4, before_id=jobs[6]) == jobs[5:1:-1]
+    assert listed(type="a") == [jobs[n] for n in (9, 7, 5, 3, 1)]
+    assert listed(status=Status.CANCELLED) == [jobs[9]]
+    assert listed(queue="q2", type="b") == [jobs[8], jobs[6]]
+    assert listed(tag="t") == [jobs[n] for n in (9, 6, 3, 0)]
+    assert listed(tag="t", status=Status.PENDING, limit=2) == [jobs[6], jobs[3]]
+
+
+def test_text_search_reads_payload_type_tags_and_error_and_takes_text_literally(
+    store: Store, submit: Submit, lease: LeaseSome, end: End
+) -> None:
+    percent = submit(payload='{"s": "100%_sure"}')
+    submit(payload='{"s": "100 and sure"}')
+    tagged = submit(tags=("invoice",))
+
+    def found(q: str) -> list[int]:
+        return [job.id for job in store.jobs.page(JobFilter(q=q), 50)]
+
+    assert found("100%_sure") == [percent]
+    assert found("invoice") == [tagged]
+    end(lease()[0], Ending.FAILED)
+    assert found("it broke") == [percent]
+    assert found("nothing like it") == []
+
+
+def test_totals_are_exact_where_counts_are_kept(store: Store, submit: Submit) -> None:
+    for n in range(5):
+        submit(queue="q1" if n else "q2", type="a")
+    store.jobs.cancel(1)
+    total = store.jobs.total(JobFilter(status=Status.PENDING, queue="q1"))
+    assert (total.value, total.exact) == (4, True)
+    total = store.jobs.total(JobFilter(type="a", status=Status.CANCELLED))
+    assert (total.value, total.exact) == (1, True)
+    assert not store.jobs.total(JobFilter(q="a")).exact
+
+
+def test_cancelling_a_waiting_job_ends_it_at_once(
+    store: Store, submit: Submit, lease: LeaseSome
+) -> None:
+    job_id = submit()
+    job, at_once = store.jobs.cancel(job_id)
+    assert at_once and job.status is Status.CANCELLED
+    assert lease() == []
+    with pytest.raises(TransitionRefused, match="cancelled"):
+        store.jobs.cancel(job_id)
+
+
+def test_asking_twice_tells_it_once(store: Store, submit: Submit, lease: LeaseSome) -> None:
+    job_id = submit()
+    lease()
+    assert [store.jobs.cancel(job_id)[1] for _ in range(2)] == [False, False]
+    kinds = [event.kind for event in store.events.of_job(job_id, 10)]
+    assert kinds.count(Kind.JOB_CANCEL_REQUESTED) == 1
+
+
+def test_a_retry_gives_all_attempts_again_and_keeps_the_history(
+    store: Store, submit: Submit, lease: LeaseSome, end: End, clock
+) -> None:
+    job_id = submit(max_retries=0)
+    end(lease()[0], Ending.FAILED)
+    assert store.jobs.get(job_id).status is Status.FAILED
+    clock.advance(1_000)
+    job = store.jobs.retry(job_id)
+    assert (job.status, job.finished_at_ms, job.run_at_ms) == (Status.PENDING, None, clock.wall)
+    (held,) = lease()
+    assert (held.attempt, held.failures) == (2, 0)
+    end(held)
+    assert len(store.jobs.attempts(job_id)) == 2
+
+
+def test_a_retry_is_refused_while_another_job_holds_the_unique_key(
+    store: Store, submit: Submit
+) -> None:
+    first = submit(unique_key="k")
+    store.jobs.cancel(first)
+    submit(unique_key="k")
+    with pytest.raises(TransitionRefused, match="unique key"):
+        store.jobs.retry(first)

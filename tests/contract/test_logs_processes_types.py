@@ -1,0 +1,136 @@
+"""Job logs, heartbeat rows, slots and job types."""
+
+from collections.abc import Callable
+
+from shared.jobs import Lease, Status
+from shared.processes import LastExit, ProcessRecord, Role, SlotRecord, SlotState
+from shared.storage import Store
+from shared.storage.sqlite.logs import NewLine
+from shared.storage.sqlite.types import TypeRow
+
+
+def test_lines_are_kept_with_their_attempt_and_read_on_from_the_last_seen(
+    store: Store, submit: Callable[..., int], lease: Callable[..., list[Lease]]
+) -> None:
+    job_id = submit()
+    (held,) = lease()
+    lines = [NewLine(n, "info", f"line {n}", '{"n":1}') for n in range(3)]
+    assert store.logs.append(job_id, held.token, held.attempt, lines)
+    read = store.logs.after(job_id, 0, 2)
+    assert [(one.attempt, one.line, one.fields) for one in read] == [
+        (1, "line 0", '{"n":1}'),
+        (1, "line 1", '{"n":1}'),
+    ]
+    assert [one.line for one in store.logs.after(job_id, read[-1].id, 10)] == ["line 2"]
+
+
+def test_lines_of_a_lost_lease_are_refused(
+    store: Store, submit: Callable[..., int], lease: Callable[..., list[Lease]], clock
+) -> None:
+    job_id = submit()
+    (held,) = lease()
+    clock.advance(30_000)
+    assert not store.logs.append(job_id, held.token, 1, [NewLine(0, "info", "late")])
+    assert store.logs.after(job_id, 0, 10) == []
+
+
+def a_process(**changes: object) -> ProcessRecord:
+    fields: dict[str, object] = {
+        "incarnation": "life-1",
+        "slot": "default-1",
+        "pool": "default",
+        "role": Role.WORKER,
+        "pid": 101,
+        "create_time_s": 1.5,
+        "boot_id": "boot-1",
+        "started_at_ms": 10,
+        "ready": False,
+        "beat": 0,
+        "last_beat_mono_ms": 20,
+        "job_id": None,
+        "jobs_done": 0,
+    }
+    return ProcessRecord(**{**fields, **changes})  # type: ignore[arg-type]
+
+
+def test_a_process_beats_in_its_own_row_until_it_is_forgotten(store: Store, clock) -> None:
+    store.processes.register(a_process())
+    assert store.processes.all() == [a_process()]
+    assert store.processes.beat("life-1", ready=True, beat=5, job_id=3, jobs_done=9)
+    assert store.processes.all() == [
+        a_process(
+            ready=True, beat=5, last_beat_mono_ms=clock.monotonic, job_id=3, jobs_done=9
+        )
+    ]
+    store.processes.forget("life-1")
+    assert store.processes.all() == []
+    assert not store.processes.beat("life-1", ready=True, beat=6, job_id=None, jobs_done=9)
+
+
+def test_slots_are_read_back_in_the_supervisors_order(store: Store) -> None:
+    slots = [
+        SlotRecord(
+            slot=name,
+            pool=pool,
+            role=role,
+            state=SlotState.READY,
+            degraded=False,
+            reason="",
+            pid=7,
+            incarnation="life",
+            cpu_percent=1.5,
+            rss_bytes=4096,
+            started_at_ms=5,
+            restarts=2,
+            last_exit=last_exit,
+        )
+        for name, pool, role, last_exit in (
+            ("supervisor", None, Role.SUPERVISOR, None),
+            ("api", None, Role.API, LastExit(3, "killed", "SIGKILL", None, "stack")),
+            ("default-2", "default", Role.WORKER, None),
+            ("default-10", "default", Role.WORKER, None),
+        )
+    ]
+    store.processes.put_slots(slots)
+    assert store.processes.slots() == slots
+    store.processes.remove_slots(["default-10"])
+    assert store.processes.slots() == slots[:-1]
+
+
+def test_types_are_replaced_as_a_whole(store: Store) -> None:
+    first = TypeRow("a", '{"type":"object"}', None, 2.5, None, "Does a.")
+    second = TypeRow("b", "{}", 3, None, "mail", "")
+    store.types.replace([second, first])
+    assert store.types.all() == [first, second]
+    store.types.replace([second])
+    assert store.types.all() == [second]
+    assert store.types.get("a") is None
+    assert store.types.get("b") == second
+
+
+def test_stats_tell_throughput_latency_and_the_oldest_waiting_job(
+    store: Store,
+    submit: Callable[..., int],
+    lease: Callable[..., list[Lease]],
+    end: Callable[..., bool],
+    clock,
+) -> None:
+    submit(priority=5)
+    clock.advance(2_000)
+    (held,) = lease()
+    clock.advance(500)
+    end(held)
+    wait, run = store.stats.latencies()
+    assert (wait.p50_s, run.p95_s) == (2.0, 0.5)
+    assert store.stats.oldest_pending_s() is None
+    submit(priority=-1)
+    clock.advance(3_000)
+    submit(priority=9)
+    submit(delay_ms=60_000)
+    clock.advance(1_000)
+    assert store.stats.oldest_pending_s() == 4.0
+    assert store.stats.finished_in(5)[Status.DONE] == 1
+    assert store.stats.done_per_minute(5) == {"default": 0.2}
+    minutes = store.stats.by_minute(3)
+    assert len(minutes) == 3 and sum(minute.done for minute in minutes) == 1
+    assert store.stats.database_bytes() > 0

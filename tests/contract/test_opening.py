@@ -1,0 +1,112 @@
+"""Opening a database: made when asked for, refused untouched when it is not ours to change."""
+
+import hashlib
+from pathlib import Path
+
+import apsw
+import pytest
+
+from shared.errors import DatabaseUnusable
+from shared.jobs import NewJob
+from shared.storage import Store, database_path, open_store
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_a_missing_database_is_not_created_unless_asked(url: str) -> None:
+    with pytest.raises(DatabaseUnusable, match="no database"):
+        open_store(url)
+    assert not database_path(url).exists()
+
+
+def test_a_new_database_and_its_folder_belong_to_their_owner_alone(url: str) -> None:
+    open_store(url, create=True).close()
+    path = database_path(url)
+    assert path.stat().st_mode & 0o077 == 0
+    assert path.parent.stat().st_mode & 0o077 == 0
+
+
+def test_jobs_survive_closing_and_opening(url: str) -> None:
+    first = open_store(url, create=True)
+    job = first.jobs.submit(NewJob("noop", payload='{"a": 1}')).job
+    first.close()
+    second = open_store(url)
+    assert second.jobs.get(job.id) == job
+    second.close()
+
+
+def test_a_newer_schema_is_refused_and_the_file_left_as_it_was(url: str) -> None:
+    open_store(url, create=True).close()
+    path = database_path(url)
+    connection = apsw.Connection(str(path))
+    connection.execute("PRAGMA user_version = 999; PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    before = digest(path)
+    for create in (True, False):
+        with pytest.raises(DatabaseUnusable, match="999, newer than"):
+            open_store(url, create=create)
+    assert digest(path) == before
+
+
+def test_an_older_schema_is_not_changed_by_a_reader(url: str) -> None:
+    path = database_path(url)
+    path.parent.mkdir(parents=True)
+    apsw.Connection(str(path)).execute("PRAGMA application_id = 1330794568").close()
+    with pytest.raises(DatabaseUnusable, match="start Orpheus once"):
+        open_store(url)
+    open_store(url, create=True).close()
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_as_it_was(url: str) -> None:
+    path = database_path(url)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"not a database, but something precious" * 100)
+    before = digest(path)
+    with pytest.raises(DatabaseUnusable, match="no database"):
+        open_store(url, create=True)
+    assert digest(path) == before
+
+
+def test_a_database_of_another_program_is_refused_and_left_as_it_was(url: str) -> None:
+    path = database_path(url)
+    path.parent.mkdir(parents=True)
+    connection = apsw.Connection(str(path))
+    connection.execute("CREATE TABLE theirs (a)")
+    connection.close()
+    before = digest(path)
+    with pytest.raises(DatabaseUnusable, match="another program"):
+        open_store(url, create=True)
+    assert digest(path) == before
+
+
+def test_a_folder_that_everyone_can_write_is_refused(url: str) -> None:
+    folder = database_path(url).parent
+    folder.mkdir(parents=True)
+    folder.chmod(0o777)
+    with pytest.raises(DatabaseUnusable, match="writable by everyone"):
+        open_store(url, create=True)
+
+
+def test_a_symlinked_folder_is_refused(url: str, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    database_path(url).parent.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(DatabaseUnusable, match="symbolic link"):
+        open_store(url, create=True)
+
+
+def test_a_store_says_whether_it_can_be_written(store: Store, another) -> None:
+    assert store.writable()
+    blocker = another()
+    with blocker.write(durable=False):
+        assert blocker.writable()  # its own transaction is open: it can
+    assert store.writable()
+
+
+def test_another_connections_commit_is_noticed_once(store: Store, another) -> None:
+    store.data_changed()
+    assert not store.data_changed()
+    another().jobs.submit(NewJob("noop"))
+    assert store.data_changed()
+    assert not store.data_changed()

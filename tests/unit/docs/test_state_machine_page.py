@@ -1,0 +1,17 @@
+"""The page of the state machine is what the tables say."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_the_page_is_drawn_from_the_tables() -> None:
+    check = subprocess.run(
+        [sys.executable, ROOT / "docs" / "draw.py", "--check"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert check.returncode == 0, check.stderr

@@ -1,0 +1,53 @@
+"""Named queries and numbered migrations are read as they stand."""
+
+import pytest
+
+from shared.storage.migrate import load_migrations
+from shared.storage.queries import Queries
+from shared.storage.sqlite.connection import sql_file
+
+SQL_FILES = (
+    "counts.sql",
+    "events.sql",
+    "job_types.sql",
+    "jobs.sql",
+    "leases.sql",
+    "logs.sql",
+    "processes.sql",
+)
+
+
+def test_a_query_is_the_text_under_its_name() -> None:
+    queries = Queries("-- name: one\n-- Why.\nSELECT 1;\n\n-- name: two-b\nSELECT 2;\n", "x.sql")
+    assert queries["one"] == "-- Why.\nSELECT 1;"
+    assert queries["two-b"] == "SELECT 2;"
+
+
+def test_a_name_that_stands_twice_is_refused() -> None:
+    with pytest.raises(ValueError, match="twice"):
+        Queries("-- name: one\nSELECT 1;\n-- name: one\nSELECT 2;", "x.sql")
+
+
+@pytest.mark.parametrize("file", SQL_FILES)
+def test_every_query_states_its_purpose(file: str) -> None:
+    for name in sql_file(file):
+        assert sql_file(file)[name].startswith("-- "), name
+
+
+@pytest.mark.parametrize("file", SQL_FILES)
+def test_every_query_is_used(file: str) -> None:
+    from importlib import resources
+
+    folder = resources.files("shared.storage.sqlite")
+    code = "".join(
+        entry.read_text(encoding="utf-8")
+        for entry in folder.iterdir()
+        if entry.name.endswith(".py")
+    )
+    for name in sql_file(file):
+        assert f'"{name}"' in code or f"'{name}'" in code, name
+
+
+def test_migrations_count_up_from_one() -> None:
+    migrations = load_migrations("shared.storage.sqlite.migrations")
+    assert [one.version for one in migrations] == list(range(1, len(migrations) + 1))

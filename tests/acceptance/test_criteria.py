@@ -1,0 +1,29 @@
+"""The seven acceptance criteria hold, by the commands that the README prints."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = ROOT / "tests" / "acceptance" / "criteria.sh"
+
+
+@pytest.mark.timeout(180)
+def test_the_seven_criteria_hold(start_system: Callable[..., Any]) -> None:
+    system = start_system()
+    run = subprocess.run(
+        ["bash", SCRIPT, system.url],
+        env={"PATH": "/usr/bin:/bin:/usr/local/bin", "PYTHON": sys.executable},
+        capture_output=True,
+        text=True,
+        timeout=150,
+        check=False,
+    )
+    assert run.returncode == 0, f"{run.stdout}\n{run.stderr}\n{system.log()[-4000:]}"
+    assert run.stdout.endswith("all seven criteria hold\n")
+    assert system.stop() == 0
+    assert "Traceback" not in system.log()

@@ -1,0 +1,152 @@
+"""The whole system under test: `python -m supervisor` on a free port and a database of its own."""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import psutil
+import pytest
+
+ROOT = Path(__file__).parents[1]
+STARTED = re.compile(r"(http://127\.0\.0\.1:\d+)")
+MARK = "UNDER_TEST"
+
+
+def wait_until(condition: Callable[[], Any], what: str, timeout_s: float = 30) -> Any:
+    """The first true value of `condition`; fails naming `what` after `timeout_s`."""
+    give_up_at = time.monotonic() + timeout_s
+    while not (value := condition()):
+        if time.monotonic() > give_up_at:
+            pytest.fail(f"waited {timeout_s} s for {what}")
+        threading.Event().wait(0.02)
+    return value
+
+
+def processes_of(mark: str) -> list[psutil.Process]:
+    """Every living process that was started, directly or not, with this mark in its environment."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.status() != psutil.STATUS_ZOMBIE and process.environ().get(MARK) == mark:
+                found.append(process)
+    return found
+
+
+class System:
+    """A running Orpheus, talked to over HTTP as its users do."""
+
+    def __init__(self, folder: Path, *settings: str) -> None:
+        self.mark = uuid.uuid4().hex
+        self.database = folder / "data" / "orpheus.db"
+        self._settings = settings
+        self._log = folder / "log"
+        self.process = self._start()
+        self.url = wait_until(self._address, "the address in the log")
+        self.client = httpx2.Client(base_url=self.url, timeout=40, trust_env=False)
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        settings = ("api.port=0", f"database.url=sqlite:///{self.database}", *self._settings)
+        sets = [part for setting in settings for part in ("--set", setting)]
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("ORPHEUS_")}
+        with self._log.open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "supervisor", *sets],
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**environment, MARK: self.mark},
+                start_new_session=True,
+            )
+
+    def _address(self) -> str | None:
+        if self.process.poll() is not None:
+            pytest.fail(f"the supervisor ended with {self.process.returncode}:\n{self.log()}")
+        match = STARTED.search(self.log())
+        return match[1] if match else None
+
+    def log(self) -> str:
+        """Everything it and its children have printed."""
+        return self._log.read_text(encoding="utf-8", errors="replace")
+
+    def get(self, path: str) -> Any:
+        """The JSON that GET answers."""
+        answer = self.client.get(path)
+        assert answer.status_code == 200, f"{path}: {answer.status_code} {answer.text}"
+        return answer.json()
+
+    def submit(self, type: str, payload: dict[str, Any] | None = None, **fields: Any) -> int:
+        """Submit a job; its id."""
+        answer = self.client.post("/jobs", json={"type": type, "payload": payload or {}, **fields})
+        assert answer.status_code in (200, 201), answer.text
+        return int(answer.json()["id"])
+
+    def wait_for_job(self, job_id: int, timeout_s: float = 30) -> dict[str, Any]:
+        """The job once it has ended."""
+        terminal = {"done", "failed", "cancelled"}
+
+        def ended() -> dict[str, Any] | None:
+            job: dict[str, Any] = self.get(f"/jobs/{job_id}?wait=1")
+            return job if job["status"] in terminal else None
+
+        job = wait_until(ended, f"the end of job {job_id}", timeout_s)
+        assert isinstance(job, dict)
+        return job
+
+    def workers(self) -> dict[str, dict[str, Any]]:
+        """The slots, by name."""
+        return {one["slot"]: one for one in self.get("/workers")["items"]}
+
+    def wait_until_ready(self) -> None:
+        """Until /readyz says so."""
+        wait_until(lambda: self.client.get("/readyz").status_code == 200, "readiness", 30)
+
+    def stop(self, signal_number: int = signal.SIGTERM, timeout_s: float = 60) -> int:
+        """Stop it and see that no process is left; its exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal_number)
+        code = self.process.wait(timeout_s)
+        wait_until(lambda: not processes_of(self.mark), "every process to be gone", 15)
+        return code
+
+    def end(self) -> None:
+        """Whatever happens: leave nothing behind."""
+        self.client.close()
+        for process in processes_of(self.mark):
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        self.process.wait(10)
+
+
+@pytest.fixture
+def start_system(tmp_path: Path) -> Iterator[Callable[..., System]]:
+    """Starts Orpheus with `--set` settings; each is ended with the test."""
+    systems: list[System] = []
+
+    def start(*settings: str) -> System:
+        folder = tmp_path / f"system-{len(systems)}"
+        folder.mkdir()
+        systems.append(System(folder, *settings))
+        return systems[-1]
+
+    yield start
+    for system in systems:
+        system.end()
+
+
+@pytest.fixture
+def system(start_system: Callable[..., System]) -> System:
+    """Orpheus with two workers, ready."""
+    started = start_system("pools.default.workers=2")
+    started.wait_until_ready()
+    return started

@@ -11,9 +11,27 @@ from shared.backoff import BackoffRules
 from shared.clock import Clock, SystemClock
 from shared.errors import ConfigurationError
 from shared.handover import StorageSettings
+from shared.storage.sqlite.jobs import JobFilter, Submitted, Total
+from shared.storage.sqlite.leases import Finished
+from shared.storage.sqlite.logs import NewLine
+from shared.storage.sqlite.stats import Latency, Minute
 from shared.storage.sqlite.store import Store
+from shared.storage.sqlite.types import TypeRow
 
-__all__ = ["Store", "database_path", "open_storage", "open_store"]
+__all__ = [
+    "Finished",
+    "JobFilter",
+    "Latency",
+    "Minute",
+    "NewLine",
+    "Store",
+    "Submitted",
+    "Total",
+    "TypeRow",
+    "database_path",
+    "open_storage",
+    "open_store",
+]
 
 _SQLITE = "sqlite:///"
 

@@ -353,9 +353,7 @@ def _prepare(connection: apsw.Connection, path: Path, *, create: bool, clock: Cl
 
 
 def _header(connection: apsw.Connection) -> tuple[int, int]:
-    application = connection.execute("PRAGMA application_id").fetchall()[0][0]
-    version = connection.execute("PRAGMA user_version").fetchall()[0][0]
-    return int(application), int(version)
+    return connection.pragma("application_id"), connection.pragma("user_version")
 
 
 def _has_tables(connection: apsw.Connection) -> bool:

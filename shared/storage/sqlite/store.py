@@ -25,6 +25,7 @@ from shared.storage.sqlite.leases import Leases
 from shared.storage.sqlite.logs import Logs
 from shared.storage.sqlite.processes import Processes
 from shared.storage.sqlite.queues import Queues
+from shared.storage.sqlite.schedules import Schedules
 from shared.storage.sqlite.stats import Stats
 from shared.storage.sqlite.types import Types
 
@@ -43,6 +44,7 @@ class Store:
         self.queues = Queues(database, self.events)
         self.jobs = Jobs(database, self.events, flow, enqueue)
         self.bulk = Bulk(database, self.jobs)
+        self.schedules = Schedules(database, self.events, enqueue)
         self.idempotency = Idempotency(database)
         self.audit = Audit(database)
         self.leases = Leases(database, self.events, flow, enqueue, self.queues, backoff)

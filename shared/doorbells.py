@@ -73,10 +73,10 @@ class Doorbells:
         self._ring(f"pool-{pool}")
 
     def ring_pools_of(self, queues: Iterable[str]) -> None:
-        """Wake one sleeping worker of each pool that serves one of `queues`."""
+        """Wake one sleeping worker of each pool that serves one of `queues` (`*`: of each pool)."""
         wanted = set(queues)
         for pool, served in self._pools.items():
-            if "*" in served or not wanted.isdisjoint(served):
+            if "*" in wanted or "*" in served or not wanted.isdisjoint(served):
                 self.ring_pool(pool)
 
     def close(self) -> None:

@@ -56,6 +56,11 @@ class NewJob:
     timeout_s: float = 900.0
     unique_key: str | None = None
     tags: tuple[str, ...] = ()
+    depends_on: tuple[int | str, ...] = ()
+    """Ids of jobs, or the `ref` of another job of the same batch."""
+    on_dependency_failure: str = "cancel"
+    """`cancel`, `run` or `fail`: what becomes of it when one of them does not end done."""
+    ref: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

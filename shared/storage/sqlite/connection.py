@@ -175,6 +175,10 @@ class Database:
         """After the commit, ring the pools that serve `queue`."""
         self._queues_with_work.add(queue)
 
+    def wake_every_pool(self) -> None:
+        """After the commit, ring every pool: the limits have changed."""
+        self._queues_with_work.add("*")
+
     def wake_api(self) -> None:
         """After the commit, ring the API: there is an event, a log line or progress."""
         self._api_has_news = True

@@ -1,6 +1,5 @@
 """The job verbs of the store: submit, read, list, cancel, retry."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,7 +8,9 @@ from shared.events import Kind
 from shared.jobs import Attempt, Job, NewJob, Status
 from shared.lifecycle import TERMINAL
 from shared.storage.sqlite.connection import Database, Value, sql_file
+from shared.storage.sqlite.enqueue import Enqueue
 from shared.storage.sqlite.events import Events
+from shared.storage.sqlite.flow import Flow
 from shared.storage.sqlite.records import attempt_of, job_of
 
 _SEARCH_WINDOW_JOBS = 10_000
@@ -46,57 +47,32 @@ class Total:
 class Jobs:
     """Jobs from their submission to their operator's commands."""
 
-    def __init__(self, database: Database, events: Events) -> None:
+    def __init__(self, database: Database, events: Events, flow: Flow, enqueue: Enqueue) -> None:
         self._database = database
         self._events = events
+        self._flow = flow
+        self._enqueue = enqueue
         self._sql = sql_file("jobs.sql")
 
     def submit(self, new: NewJob) -> Submitted:
-        """Keep a new job, or find the live one that holds its unique key."""
+        """Keep a new job, or find the live one that holds its unique key.
+
+        Raises InvalidJob for a dependency that does not exist.
+        """
         with self._database.write(durable=True):
-            if new.unique_key is not None:
-                row = self._database.one(self._sql["live-by-unique-key"], new.unique_key)
-                if row is not None:
-                    return Submitted(self.get(row[0]), created=False)
-            (job_id,) = self._insert([new])
+            holder = self._enqueue.holder_of(new.unique_key) if new.unique_key else None
+            if holder is not None:
+                return Submitted(self.get(holder), created=False)
+            (job_id,) = self._enqueue.keep([new])
             return Submitted(self.get(job_id), created=True)
 
     def submit_many(self, new_jobs: Sequence[NewJob]) -> list[int]:
-        """Keep all or none; their ids in order (a held unique key gives the live job's id)."""
-        with self._database.write(durable=True):
-            if all(new.unique_key is None for new in new_jobs):
-                return self._insert(new_jobs)
-            return [self.submit(new).job.id for new in new_jobs]
+        """Keep all or none; their ids in order (a held unique key gives the live job's id).
 
-    def _insert(self, new_jobs: Sequence[NewJob]) -> list[int]:
-        now_ms = self._database.clock.wall_ms()
-        sql, ids = self._sql["insert-job"], []
-        for new in new_jobs:
-            run_at_ms = now_ms + new.delay_ms if new.run_at_ms is None else new.run_at_ms
-            self._database.run(
-                sql,
-                new.type,
-                new.payload,
-                new.queue,
-                new.priority,
-                int(run_at_ms <= now_ms),
-                new.max_retries,
-                new.timeout_s,
-                now_ms,
-                run_at_ms,
-                new.unique_key,
-                json.dumps(new.tags),
-            )
-            ids.append(self._database.last_insert_id())
-            self._database.count(new.queue, None, Status.PENDING)
-            self._database.wake_workers(new.queue)
-        tags = [
-            (tag, job_id) for new, job_id in zip(new_jobs, ids, strict=True) for tag in new.tags
-        ]
-        if tags:
-            self._database.run_many(self._sql["insert-tag"], tags)
-        self._events.record_jobs(Kind.JOB_ENQUEUED, ids)
-        return ids
+        Raises InvalidJob for a dependency that does not exist.
+        """
+        with self._database.write(durable=True):
+            return self._enqueue.keep(new_jobs)
 
     # Reading
 
@@ -122,6 +98,16 @@ class Jobs:
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
         sql = f"{self._sql['select-jobs']}{join}{where} ORDER BY jobs.id DESC LIMIT ?"
         return [job_of(row) for row in self._database.all(sql, *values, limit)]
+
+    def matching_ids(self, wanted: JobFilter, max_id: int | None = None) -> list[int]:
+        """The ids of every job that matches, none above `max_id`; read as ids alone."""
+        join, conditions, values = self._where(wanted)
+        if max_id is not None:
+            conditions.append("jobs.id <= ?")
+            values.append(max_id)
+        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        rows = self._database.all(f"SELECT jobs.id FROM jobs{join}{where}", *values)
+        return [row[0] for row in rows]
 
     def total(self, wanted: JobFilter) -> Total:
         """How many jobs match: exact from the kept counts, else counted up to 10,000."""
@@ -184,16 +170,16 @@ class Jobs:
                 if self._database.run(self._sql["request-cancel"], job_id):
                     self._events.record_jobs(Kind.JOB_CANCEL_REQUESTED, [job_id])
                 return self.get(job_id), False
-            self._database.run_many(
-                self._sql["cancel-waiting"], [(self._database.clock.wall_ms(), job_id)]
-            )
+            self._database.run(self._sql["cancel-waiting"], self._database.clock.wall_ms(), job_id)
             self._database.count(job.queue, job.status, Status.CANCELLED)
             self._events.record_jobs(Kind.JOB_CANCELLED, [job_id])
+            self._flow.ended([(job_id, Status.CANCELLED)])
             return self.get(job_id), True
 
     def retry(self, job_id: int) -> Job:
         """Give a failed or cancelled job all its attempts again; its history stays.
 
+        It waits again for those of its dependencies that are live; of the others none is asked.
         Raises NotFound, and TransitionRefused if it has not failed or its unique key is held.
         """
         with self._database.write(durable=True):
@@ -202,16 +188,49 @@ class Jobs:
                 raise TransitionRefused(
                     f"job {job_id} is {job.status}: only failed and cancelled jobs are retried"
                 )
-            if job.unique_key is not None:
-                holder = self._database.one(self._sql["live-by-unique-key"], job.unique_key)
-                if holder is not None:
-                    raise TransitionRefused(
-                        f"job {holder[0]} is live with the same unique key {job.unique_key!r}"
-                    )
-            self._database.run_many(
-                self._sql["retry-job"], [(self._database.clock.wall_ms(), job_id)]
-            )
-            self._database.count(job.queue, job.status, Status.PENDING)
+            holder = self._enqueue.holder_of(job.unique_key) if job.unique_key else None
+            if holder is not None:
+                raise TransitionRefused(
+                    f"job {holder} is live with the same unique key {job.unique_key!r}"
+                )
+            waits_for = self._flow.still_waits_for(job_id) if job.depends_on else 0
+            now_ms = self._database.clock.wall_ms()
+            self._database.run(self._sql["retry-job"], waits_for, now_ms, job_id)
+            enters = Status.BLOCKED if waits_for else Status.PENDING
+            self._database.count(job.queue, job.status, enters)
             self._database.wake_workers(job.queue)
             self._events.record_jobs(Kind.JOB_REQUEUED, [job_id])
             return self.get(job_id)
+
+    def run_now(self, job_id: int) -> Job:
+        """Make a job that waits for its time due now. Raises NotFound and TransitionRefused."""
+        with self._database.write(durable=True):
+            job = self.get(job_id)
+            if job.status is not Status.PENDING:
+                raise TransitionRefused(
+                    f"job {job_id} is {job.status}: only a pending job can be made due now"
+                )
+            if self._database.run(self._sql["run-now"], self._database.clock.wall_ms(), job_id):
+                self._database.wake_workers(job.queue)
+                self._events.record_jobs(Kind.JOB_REQUEUED, [job_id])
+            return self.get(job_id)
+
+    def delete(self, job_id: int) -> None:
+        """Delete a job that has ended, with its attempts and log.
+
+        Raises NotFound, and TransitionRefused if it is live or a live job depends on it.
+        """
+        with self._database.write(durable=True):
+            job = self.get(job_id)
+            if job.status not in TERMINAL:
+                raise TransitionRefused(f"job {job_id} is {job.status}: cancel it before deleting it")
+            dependent = self._flow.live_dependent(job_id)
+            if dependent is not None:
+                raise TransitionRefused(f"job {dependent} still depends on job {job_id}")
+            self._events.record_jobs(Kind.JOB_DELETED, [job_id])
+            self._database.run(self._sql["delete-job"], job_id)
+            self._database.count(job.queue, job.status, None)
+
+    def dependency_results(self, job_id: int) -> dict[int, str]:
+        """Job id -> result (JSON text) of the jobs that this one depends on and that are done."""
+        return self._flow.results(job_id)

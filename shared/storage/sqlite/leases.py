@@ -13,10 +13,13 @@ from typing import Any
 from shared.backoff import BackoffRules, backoff_delay_ms
 from shared.cells import CellState
 from shared.events import Kind
-from shared.jobs import Holder, JobError, Lease, Status
-from shared.lifecycle import ENDINGS, Ending, Next, Spent, Wait, after
+from shared.jobs import Holder, JobError, Lease, NewJob, Status
+from shared.lifecycle import ENDINGS, TERMINAL, Ending, Next, Spent, Wait, after
 from shared.storage.sqlite.connection import Database, sql_file
+from shared.storage.sqlite.enqueue import Enqueue
 from shared.storage.sqlite.events import Events
+from shared.storage.sqlite.flow import Flow
+from shared.storage.sqlite.queues import Limit, Queues
 from shared.storage.sqlite.records import lease_of
 
 
@@ -29,6 +32,8 @@ class Finished:
     result: str | None = None
     error: JobError | None = None
     snooze_ms: int = 0
+    children: tuple[NewJob, ...] = ()
+    """Jobs to enqueue with the success, or not at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +54,17 @@ class Leases:
         self,
         database: Database,
         events: Events,
+        flow: Flow,
+        enqueue: Enqueue,
+        queues: Queues,
         backoff: BackoffRules,
         uniform: random.Random | None = None,
     ) -> None:
         self._database = database
         self._events = events
+        self._flow = flow
+        self._enqueue = enqueue
+        self._queues = queues
         self._backoff = backoff
         self._random = uniform or random.Random()
         self._sql = sql_file("leases.sql")
@@ -73,7 +84,8 @@ class Leases:
             return []
         with self._database.write(durable=False):
             self._database.run(self._sql["promote-due"], clock.wall_ms())
-            ids = self._next_ids(queues, limit)
+            limits = self._queues.limits()
+            ids = self._next_ids(queues, limit, limits)
             if not ids:
                 return []
             tokens = self._database.one(self._sql["take-tokens"], len(ids))
@@ -96,27 +108,38 @@ class Leases:
                 ],
             )
             leases = [lease_of(row) for row in rows]
+            if limits:
+                self._queues.spend(limits, (lease.queue for lease in leases))
             for lease in leases:
                 self._database.count(lease.queue, Status.PENDING, Status.IN_PROGRESS)
             self._events.record_jobs(Kind.JOB_STARTED, ids)
             return leases
 
-    def _next_ids(self, queues: Sequence[str], limit: int) -> list[int]:
+    def _next_ids(
+        self, queues: Sequence[str], limit: int, limits: Mapping[str, Limit]
+    ) -> list[int]:
         active = [row[0] for row in self._database.all(self._sql["queues-with-due-jobs"])]
         served = active if "*" in queues else [queue for queue in active if queue in queues]
-        rows = [
-            row
-            for queue in served
-            for row in self._database.all(self._sql["due-jobs"], queue, limit)
-        ]
+        rows: list[tuple[int, int, int]] = []
+        for queue in served:
+            room = min(limit, limits[queue].room) if queue in limits else limit
+            if room:
+                rows += self._database.all(self._sql["due-jobs"], queue, room)
         if len(served) > 1:
             rows.sort(key=lambda row: (-row[0], row[1], row[2]))
         return [row[2] for row in rows[:limit]]
 
     def next_due_ms(self) -> int | None:
-        """Wall time (ms) of the earliest job that waits for its time; None if none does."""
+        """When a sleeping worker should look again, on the wall clock; None: when it is rung.
+
+        The earliest job that waits for its time, or the next job that a queue's rate lets through.
+        """
         row = self._database.one(self._sql["next-due"])
-        return None if row is None else int(row[0])
+        token_ms = self._queues.next_token_ms()
+        times = [] if row is None else [int(row[0])]
+        if token_ms is not None:
+            times.append(self._database.clock.wall_ms() + token_ms)
+        return min(times, default=None)
 
     # By the holder
 
@@ -144,13 +167,17 @@ class Leases:
         )
         kept_ids = {row[0] for row in kept}
         done = [one for one in succeeded if one.lease.job_id in kept_ids]
-        self._database.run_many(
+        completed = self._database.run_many(
             self._sql["complete-job"],
             [(one.result, now_ms, one.lease.job_id, one.lease.token) for one in done],
         )
         for one in done:
             self._database.count(one.lease.queue, Status.IN_PROGRESS, Status.DONE)
         self._events.record_jobs(Kind.JOB_DONE, [one.lease.job_id for one in done])
+        children = [child for one in done for child in one.children]
+        if children:
+            self._enqueue.keep(children)
+        self._flow.ended((row[0], Status.DONE) for row in completed if row[1])
         return {one.lease.token for one in succeeded if one.lease.job_id not in kept_ids}
 
     def _finish_otherwise(self, one: Finished) -> bool:
@@ -266,7 +293,7 @@ class Leases:
             self._end(ended, row)
 
     def _end(self, ended: _Ended, spent_row: tuple[Any, ...]) -> None:
-        queue, failures, crashes, max_retries, cancel_requested = spent_row
+        queue, failures, crashes, max_retries, cancel_requested, has_dependents = spent_row
         follows = after(
             ended.ending, Spent(failures, crashes, max_retries, bool(cancel_requested))
         )
@@ -305,6 +332,8 @@ class Leases:
         if follows.status is Status.PENDING:
             self._database.wake_workers(queue)
         self._events.record_jobs(follows.event, [ended.job_id])
+        if has_dependents and follows.status in TERMINAL:
+            self._flow.ended([(ended.job_id, follows.status)])
 
     def _due_again_ms(self, ended: _Ended, follows: Next, now_ms: int) -> int | None:
         """When a job that goes back is due; None: as before, so that it keeps its place."""

@@ -30,8 +30,8 @@ def job_of(row: Row) -> Job:
         finished_at_ms=row[18],
         worker=row[19],
         unique_key=row[20],
-        depends_on=(),
-        tags=tuple(json.loads(row[21])),
+        depends_on=tuple(json.loads(row[23])) if row[23] != "[]" else (),
+        tags=tuple(json.loads(row[21])) if row[21] != "[]" else (),
         cancel_requested=bool(row[22]),
     )
 

@@ -13,12 +13,19 @@ from shared.backoff import BackoffRules
 from shared.clock import Clock
 from shared.doorbells import Doorbells
 from shared.errors import StorageError
+from shared.storage.sqlite.audit import Audit
+from shared.storage.sqlite.bulk import Bulk
 from shared.storage.sqlite.connection import Database, open_connection
+from shared.storage.sqlite.enqueue import Enqueue
 from shared.storage.sqlite.events import Events
+from shared.storage.sqlite.flow import Flow
+from shared.storage.sqlite.idempotency import Idempotency
 from shared.storage.sqlite.jobs import Jobs
 from shared.storage.sqlite.leases import Leases
 from shared.storage.sqlite.logs import Logs
 from shared.storage.sqlite.processes import Processes
+from shared.storage.sqlite.queues import Queues
+from shared.storage.sqlite.schedules import Schedules
 from shared.storage.sqlite.stats import Stats
 from shared.storage.sqlite.types import Types
 
@@ -32,8 +39,15 @@ class Store:
         self.clock: Clock = database.clock
         self.bells: Doorbells = database.bells
         self.events = Events(database)
-        self.jobs = Jobs(database, self.events)
-        self.leases = Leases(database, self.events, backoff)
+        flow = Flow(database, self.events)
+        enqueue = Enqueue(database, self.events, flow)
+        self.queues = Queues(database, self.events)
+        self.jobs = Jobs(database, self.events, flow, enqueue)
+        self.bulk = Bulk(database, self.jobs)
+        self.schedules = Schedules(database, self.events, enqueue)
+        self.idempotency = Idempotency(database)
+        self.audit = Audit(database)
+        self.leases = Leases(database, self.events, flow, enqueue, self.queues, backoff)
         self.logs = Logs(database)
         self.processes = Processes(database)
         self.types = Types(database)

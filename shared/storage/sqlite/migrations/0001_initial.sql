@@ -31,11 +31,19 @@ CREATE TABLE jobs (
     unique_key TEXT,
     tags TEXT NOT NULL DEFAULT '[]',
     cancel_requested INTEGER NOT NULL DEFAULT 0 CHECK (cancel_requested IN (0, 1)),
+    -- Flow: the jobs it was submitted to wait for, how many of them have not ended yet, what to do
+    -- if one does not end done, and whether others wait for this one (0: nobody looks).
+    depends_on TEXT NOT NULL DEFAULT '[]',
+    waits_for INTEGER NOT NULL DEFAULT 0,
+    on_dependency_failure TEXT NOT NULL DEFAULT 'cancel'
+        CHECK (on_dependency_failure IN ('cancel', 'run', 'fail')),
+    has_dependents INTEGER NOT NULL DEFAULT 0 CHECK (has_dependents IN (0, 1)),
     -- Tokens come from one counter and only grow; the last one stays when the lease is gone.
     lease_token INTEGER NOT NULL DEFAULT 0,
     lease_incarnation TEXT,
     lease_expires_mono_ms INTEGER,
     lease_boot_id TEXT,
+    CHECK ((status = 'blocked') = (waits_for > 0)),
     CHECK ((status = 'in_progress') = (lease_incarnation IS NOT NULL)),
     CHECK ((status = 'in_progress') = (lease_expires_mono_ms IS NOT NULL)),
     CHECK ((status = 'in_progress') = (lease_boot_id IS NOT NULL)),
@@ -62,7 +70,7 @@ CREATE INDEX jobs_by_queue ON jobs (queue, id);
 -- Only an operator's retry leaves a terminal status, and it starts the count anew.
 CREATE TRIGGER jobs_terminal_is_final BEFORE UPDATE OF status ON jobs
     WHEN OLD.status IN ('done', 'failed', 'cancelled')
-        AND NOT (OLD.status <> 'done' AND NEW.status = 'pending' AND NEW.failures = 0)
+        AND NOT (OLD.status <> 'done' AND NEW.status IN ('pending', 'blocked') AND NEW.failures = 0)
 BEGIN
     SELECT RAISE(ABORT, 'a terminal status is left only by an operator''s retry');
 END;
@@ -73,6 +81,13 @@ CREATE TABLE job_tags (
     PRIMARY KEY (tag, job_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX job_tags_by_job ON job_tags (job_id);
+
+CREATE TABLE job_dependencies (
+    job_id INTEGER NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+    depends_on INTEGER NOT NULL,
+    PRIMARY KEY (job_id, depends_on)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX job_dependents ON job_dependencies (depends_on, job_id);
 
 CREATE TABLE attempts (
     job_id INTEGER NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
@@ -126,6 +141,53 @@ CREATE TABLE finished_per_minute (
     status TEXT NOT NULL,
     n INTEGER NOT NULL,
     PRIMARY KEY (minute, queue, status)
+) STRICT, WITHOUT ROWID;
+
+-- Queues with a limit or a pause; one without has no row. `paused` is the operator's word and stays,
+-- NULL leaves it to the configuration. Rate tokens are on the monotonic clock of one boot.
+CREATE TABLE queues (
+    name TEXT PRIMARY KEY,
+    paused INTEGER CHECK (paused IN (0, 1)),
+    paused_by_config INTEGER NOT NULL DEFAULT 0 CHECK (paused_by_config IN (0, 1)),
+    max_running INTEGER NOT NULL DEFAULT 0,
+    rate_per_s REAL NOT NULL DEFAULT 0,
+    rate_burst REAL NOT NULL DEFAULT 0,
+    rate_tokens REAL NOT NULL DEFAULT 0,
+    rate_mono_ms INTEGER NOT NULL DEFAULT 0,
+    rate_boot_id TEXT NOT NULL DEFAULT ''
+) STRICT, WITHOUT ROWID;
+
+-- The answer that a client's Idempotency-Key got, to be given again.
+CREATE TABLE idempotency_keys (
+    key TEXT PRIMARY KEY,
+    request_hash TEXT NOT NULL,
+    status INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    location TEXT,
+    created_at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX idempotency_keys_by_age ON idempotency_keys (created_at_ms);
+
+-- What operators did.
+CREATE TABLE audit (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at_ms INTEGER NOT NULL,
+    action TEXT NOT NULL,
+    target TEXT NOT NULL,
+    by TEXT NOT NULL,
+    reason TEXT,
+    count INTEGER NOT NULL
+) STRICT;
+
+-- Schedules: `tick_ms` is the next tick; it is moved on in the transaction that enqueues its job,
+-- only by whoever finds it as it read it, so each tick fires once.
+CREATE TABLE schedules (
+    name TEXT PRIMARY KEY,
+    definition TEXT NOT NULL,
+    tick_ms INTEGER,
+    paused INTEGER NOT NULL DEFAULT 0 CHECK (paused IN (0, 1)),
+    last_run_ms INTEGER,
+    last_job_id INTEGER
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE lease_tokens (

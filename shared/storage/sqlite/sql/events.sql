@@ -9,7 +9,7 @@ SELECT ?, ?, id, json_object(
     'progress', progress, 'message', message,
     'created_at_ms', created_at_ms, 'run_at_ms', run_at_ms,
     'started_at_ms', started_at_ms, 'finished_at_ms', finished_at_ms,
-    'worker', worker, 'unique_key', unique_key, 'depends_on', json_array(), 'tags', json(tags),
+    'worker', worker, 'unique_key', unique_key, 'depends_on', json(depends_on), 'tags', json(tags),
     'cancel_requested', json(iif(cancel_requested, 'true', 'false')))
 FROM jobs WHERE id = ?;
 

@@ -1,9 +1,13 @@
 -- name: insert-job
--- A new job, pending. Due at once unless it was given a time or a delay.
+-- A new job: blocked while it waits for others, else pending; due at once unless it was given a time.
 INSERT INTO jobs (
     type, payload, status, queue, priority, is_due, max_retries, timeout_s,
-    created_at_ms, run_at_ms, unique_key, tags)
-VALUES (?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?, ?, ?);
+    created_at_ms, run_at_ms, unique_key, tags, depends_on, waits_for, on_dependency_failure)
+VALUES (?1, ?2, iif(?13 > 0, 'blocked', 'pending'), ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14);
+
+-- name: set-dependencies
+-- The ids that a new blocked job waits for, once those of its batch are known.
+UPDATE jobs SET depends_on = ?, waits_for = ? WHERE id = ? AND status = 'blocked';
 
 -- name: insert-tag
 -- Make the job findable by a tag.
@@ -19,7 +23,7 @@ WHERE unique_key = ? AND status IN ('blocked', 'pending', 'in_progress');
 SELECT jobs.id, type, payload, status, queue, priority, result,
     error_type, error_message, error_traceback, attempt, max_retries, timeout_s,
     progress, message, created_at_ms, run_at_ms, started_at_ms, finished_at_ms,
-    worker, unique_key, tags, cancel_requested
+    worker, unique_key, tags, cancel_requested, depends_on
 FROM jobs
 
 -- name: select-attempts
@@ -35,9 +39,8 @@ FROM jobs WHERE id = ? AND status = 'in_progress';
 
 -- name: cancel-waiting
 -- Leaves blocked or pending for cancelled.
-UPDATE jobs SET status = 'cancelled', is_due = 0, cancel_requested = 1, finished_at_ms = ?
-WHERE id = ? AND status IN ('blocked', 'pending')
-RETURNING queue;
+UPDATE jobs SET status = 'cancelled', is_due = 0, waits_for = 0, cancel_requested = 1, finished_at_ms = ?
+WHERE id = ? AND status IN ('blocked', 'pending');
 
 -- name: request-cancel
 -- Stays in_progress: the worker sees the flag.
@@ -45,11 +48,20 @@ UPDATE jobs SET cancel_requested = 1
 WHERE id = ? AND status = 'in_progress' AND cancel_requested = 0;
 
 -- name: retry-job
--- Leaves failed or cancelled for pending, with all its retries again; attempts keep their numbers.
-UPDATE jobs SET status = 'pending', is_due = 1, failures = 0, crashes = 0, cancel_requested = 0,
-    run_at_ms = ?, finished_at_ms = NULL, progress = NULL, message = NULL
-WHERE id = ? AND status IN ('failed', 'cancelled')
-RETURNING queue;
+-- Leaves failed or cancelled for pending, or for blocked where jobs it depends on are live again;
+-- with all its retries again; attempts keep their numbers.
+UPDATE jobs SET status = iif(?1 > 0, 'blocked', 'pending'), is_due = iif(?1 > 0, 0, 1), waits_for = ?1,
+    failures = 0, crashes = 0, cancel_requested = 0,
+    run_at_ms = ?2, finished_at_ms = NULL, progress = NULL, message = NULL
+WHERE id = ?3 AND status IN ('failed', 'cancelled');
+
+-- name: run-now
+-- Stays pending: due now.
+UPDATE jobs SET is_due = 1, run_at_ms = ? WHERE id = ? AND status = 'pending' AND is_due = 0;
+
+-- name: delete-job
+-- Only a job that has ended, and that no live one waits for.
+DELETE FROM jobs WHERE id = ? AND status IN ('done', 'failed', 'cancelled');
 
 -- name: newest-ids
 -- Where the newest N jobs begin: text search and inexact totals look no further.

@@ -1,0 +1,26 @@
+"""A token bucket: how many jobs a queue may start now, and when it may start the next.
+
+Pure. The bucket holds at most `burst` tokens, one a job, and fills at `per_s`. The bucket with a
+burst of one period (10 for "10/s", 100 for "100/m") lets at most twice the rate through in any one
+period and exactly the rate over a long time (Turner, "New directions in communications", 1986).
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """At most `per_s` starts a second over a long time, `burst` at once."""
+
+    per_s: float
+    burst: float
+
+
+def tokens_now(rate: Rate, tokens: float, elapsed_ms: int) -> float:
+    """What the bucket holds `elapsed_ms` after it held `tokens`."""
+    return min(rate.burst, tokens + rate.per_s * max(0, elapsed_ms) / 1000)
+
+
+def wait_for_one_ms(rate: Rate, tokens: float) -> int:
+    """Milliseconds until the bucket holds a whole token; 0 if it does."""
+    return 0 if tokens >= 1 else int((1 - tokens) / rate.per_s * 1000) + 1

@@ -1,0 +1,135 @@
+"""When schedules tick, and which ticks to fire. Pure: the time comes from the caller.
+
+Cron ticks are cronsim's, which follows Debian's cron through clock changes: a time that the clock
+skips in spring fires at the next real moment, one that comes twice in autumn fires once.
+`every` ticks on multiples of its period since 1970, so a restart does not move them.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from itertools import islice
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from cronsim import CronSim, CronSimError
+
+_LATE_MS = 60_000
+"""A tick that is older when it is looked at was missed; `catch_up` says what becomes of it."""
+_MOST_TICKS_AT_ONCE = 1_000
+
+
+class CatchUp(StrEnum):
+    """What to do with ticks that were missed while nothing ran."""
+
+    ONE = "one"
+    NONE = "none"
+    ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleDefinition:
+    """A `[[schedules]]` entry. Exactly one of `cron` and `every_s`; `payload` is JSON text."""
+
+    name: str
+    type: str
+    cron: str | None = None
+    every_s: float | None = None
+    timezone: str = "UTC"
+    payload: str = "{}"
+    queue: str | None = None
+    priority: int = 0
+    catch_up: CatchUp = CatchUp.ONE
+
+
+def problem_of(cron: str | None, every_s: float | None, timezone: str) -> str | None:
+    """Why these cannot make a schedule, as a sentence; None if they can."""
+    if (cron is None) == (every_s is None):
+        return "needs either cron or every"
+    if every_s is not None:
+        return None if every_s >= 1 else "every must be at least 1 s"
+    try:
+        zone = ZoneInfo(timezone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return f"timezone {timezone!r} is not known"
+    try:
+        next(_cron_ticks(cron or "", datetime(2024, 1, 1, tzinfo=zone)))
+    except CronSimError as error:
+        return f"cron {cron!r}: {error}"
+    except StopIteration:
+        return f"cron {cron!r} never fires"
+    return None
+
+
+def _cron_ticks(cron: str, after: datetime) -> Iterator[datetime]:
+    return CronSim(cron, after)
+
+
+def ticks_after(definition: ScheduleDefinition, after_ms: int) -> Iterator[int]:
+    """The ticks after a moment, in order, in milliseconds since 1970."""
+    if definition.every_s is not None:
+        period_ms = round(definition.every_s * 1000)
+        tick_ms = (after_ms // period_ms + 1) * period_ms
+        while True:
+            yield tick_ms
+            tick_ms += period_ms
+    zone = ZoneInfo(definition.timezone)
+    # datetime from parts: fromtimestamp() rounds, and fails for some zones far in the past.
+    after = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=after_ms)).astimezone(zone)
+    for tick in _cron_ticks(definition.cron or "", after):
+        yield round(tick.timestamp() * 1000)
+
+
+def next_tick_ms(definition: ScheduleDefinition, after_ms: int) -> int | None:
+    """The first tick after a moment; None if there is none."""
+    return next(ticks_after(definition, after_ms), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Which ticks to fire now, oldest first, and the one to wait for then."""
+
+    fire_ms: tuple[int, ...]
+    next_ms: int | None
+
+
+def due_ticks(definition: ScheduleDefinition, tick_ms: int, now_ms: int) -> Due:
+    """What to do at `now_ms` for a schedule that waits for `tick_ms`.
+
+    A tick within the last minute is on time. Of those that are older, `catch_up` fires all (at
+    most 1,000 at once, the rest at the next look), the newest one, or none.
+    """
+    if tick_ms > now_ms:
+        return Due((), tick_ms)
+    if definition.catch_up is CatchUp.ALL:
+        later = islice(ticks_after(definition, tick_ms), _MOST_TICKS_AT_ONCE)
+        ticks = [tick_ms]
+        for tick in later:
+            if tick > now_ms or len(ticks) == _MOST_TICKS_AT_ONCE:
+                return Due(tuple(ticks), tick)
+            ticks.append(tick)
+        return Due(tuple(ticks), None)
+    newest = _newest_tick_ms(definition, tick_ms, now_ms)
+    on_time = newest >= now_ms - _LATE_MS
+    fire = (newest,) if on_time or definition.catch_up is CatchUp.ONE else ()
+    return Due(fire, next_tick_ms(definition, now_ms))
+
+
+def _newest_tick_ms(definition: ScheduleDefinition, tick_ms: int, now_ms: int) -> int:
+    """The newest tick that is not after now, found by looking back in growing windows."""
+    window_ms = _LATE_MS
+    while now_ms - window_ms > tick_ms:
+        first = next_tick_ms(definition, now_ms - window_ms)
+        if first is not None and first <= now_ms:
+            return _last_until(definition, first, now_ms)
+        window_ms *= 8
+    return _last_until(definition, tick_ms, now_ms)
+
+
+def _last_until(definition: ScheduleDefinition, tick_ms: int, now_ms: int) -> int:
+    newest = tick_ms
+    for tick in ticks_after(definition, tick_ms):
+        if tick > now_ms:
+            break
+        newest = tick
+    return newest

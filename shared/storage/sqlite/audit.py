@@ -1,0 +1,41 @@
+"""The trail of what operators did."""
+
+from dataclasses import dataclass
+
+from shared.storage.sqlite.connection import Database, sql_file
+
+_BEFORE_ALL = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """One action: what (`cancel`), on what (`job 7`), by whom, why, and how many jobs it changed."""
+
+    id: int
+    at_ms: int
+    action: str
+    target: str
+    by: str
+    reason: str | None
+    count: int
+
+
+class Audit:
+    """Written in the transaction of the action it tells of."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._sql = sql_file("audit.sql")
+
+    def record(
+        self, action: str, target: str, *, by: str, reason: str | None = None, count: int = 1
+    ) -> None:
+        """Keep one action."""
+        with self._database.write(durable=True):
+            now_ms = self._database.clock.wall_ms()
+            self._database.run(self._sql["record"], now_ms, action, target, by, reason, count)
+
+    def page(self, limit: int, before_id: int | None = None) -> list[AuditRow]:
+        """Up to `limit` actions, newest first, with ids below `before_id`."""
+        before = _BEFORE_ALL if before_id is None else before_id
+        return [AuditRow(*row) for row in self._database.all(self._sql["page"], before, limit)]

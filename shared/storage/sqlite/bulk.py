@@ -1,0 +1,94 @@
+"""One action on many jobs: exactly those that the operator has seen and counted.
+
+The filter is bounded by `max_id` (what was on the screen) and by `expected_count` (what the
+operator confirmed); if the count is another by now, nothing is changed. Jobs are changed in small
+transactions, so that the writer is never held long.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from enum import StrEnum
+
+from shared.errors import NotFound, TransitionRefused
+from shared.jobs import Status
+from shared.lifecycle import LIVE, TERMINAL
+from shared.storage.sqlite.connection import Database
+from shared.storage.sqlite.jobs import JobFilter, Jobs
+
+_STEP_JOBS = 200
+
+
+class BulkAction(StrEnum):
+    """What to do with each job."""
+
+    CANCEL = "cancel"
+    RETRY = "retry"
+    DELETE = "delete"
+
+
+_APPLIES_TO = {
+    BulkAction.CANCEL: LIVE,
+    BulkAction.RETRY: frozenset({Status.FAILED, Status.CANCELLED}),
+    BulkAction.DELETE: TERMINAL,
+}
+
+
+class CountChanged(TransitionRefused):
+    """The jobs that match are not as many as the operator saw; nothing was changed."""
+
+
+class Bulk:
+    """Cancel, retry or delete by filter."""
+
+    def __init__(self, database: Database, jobs: Jobs) -> None:
+        self._database = database
+        self._jobs = jobs
+
+    def count(self, action: BulkAction, wanted: JobFilter, max_id: int | None) -> int:
+        """How many jobs the action would change."""
+        return len(self._matching(action, wanted, max_id))
+
+    def change(
+        self,
+        action: BulkAction,
+        wanted: JobFilter,
+        *,
+        max_id: int | None = None,
+        expected_count: int | None = None,
+    ) -> int:
+        """Do it; how many jobs were changed. Raises CountChanged."""
+        ids = self._matching(action, wanted, max_id)
+        if expected_count is not None and len(ids) != expected_count:
+            raise CountChanged(
+                f"{len(ids)} jobs match now, {expected_count} were expected; nothing was changed"
+            )
+        verbs: dict[BulkAction, Callable[[int], object]] = {
+            BulkAction.CANCEL: self._jobs.cancel,
+            BulkAction.RETRY: self._jobs.retry,
+            BulkAction.DELETE: self._jobs.delete,
+        }
+        return sum(
+            self._step(verbs[action], ids[first : first + _STEP_JOBS])
+            for first in range(0, len(ids), _STEP_JOBS)
+        )
+
+    def _step(self, verb: Callable[[int], object], ids: list[int]) -> int:
+        """One transaction; a job that has changed since is left alone."""
+        changed = 0
+        with self._database.write(durable=True):
+            for job_id in ids:
+                try:
+                    with self._database.savepoint():
+                        verb(job_id)
+                    changed += 1
+                except (NotFound, TransitionRefused):
+                    continue
+        return changed
+
+    def _matching(self, action: BulkAction, wanted: JobFilter, max_id: int | None) -> list[int]:
+        ids: list[int] = []
+        for status in sorted(_APPLIES_TO[action]):
+            if wanted.status in (None, status):
+                ids += self._jobs.matching_ids(replace(wanted, status=status), max_id)
+        # Those that wait are cancelled and deleted before what they wait for, and retried after it.
+        return sorted(ids, reverse=action is not BulkAction.RETRY)

@@ -1,0 +1,102 @@
+"""Jobs that wait for jobs.
+
+A job that waits knows how many of those it waits for have not ended (`waits_for`); one that is
+waited for knows that somebody looks (`has_dependents`), so that the end of a job nobody waits for
+costs nothing. All of it happens in the transaction in which the awaited job ends.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+
+from shared.errors import FieldProblem, InvalidJob
+from shared.events import Kind
+from shared.jobs import Status
+from shared.lifecycle import TERMINAL
+from shared.storage.sqlite.connection import Database, sql_file
+from shared.storage.sqlite.events import Events
+
+
+class Flow:
+    """What the end of a job means to those that wait for it."""
+
+    def __init__(self, database: Database, events: Events) -> None:
+        self._database = database
+        self._events = events
+        self._sql = sql_file("flow.sql")
+
+    def link(self, job_id: int, dependencies: Sequence[int]) -> None:
+        """Make a blocked job wait for others; those that have ended count at once.
+
+        Raises InvalidJob for one that does not exist.
+        """
+        ended: list[tuple[int, Status]] = []
+        for position, dependency in enumerate(dependencies):
+            rows = self._database.run_many(self._sql["mark-dependents"], [(dependency,)])
+            if not rows:
+                detail = f"there is no job {dependency}"
+                raise InvalidJob(detail, [FieldProblem(f"/depends_on/{position}", detail)])
+            status = Status(rows[0][0])
+            if status in TERMINAL:
+                ended.append((dependency, status))
+        self._database.run_many(
+            self._sql["insert-dependency"], [(job_id, dependency) for dependency in dependencies]
+        )
+        for dependency, status in ended:
+            self._settle(dependency, status, only=job_id)
+
+    def ended(self, jobs: Iterable[tuple[int, Status]]) -> None:
+        """Jobs with dependents that have just ended: unblock, cancel or fail those that wait."""
+        queue = deque(jobs)
+        while queue:
+            job_id, status = queue.popleft()
+            queue.extend(self._settle(job_id, status))
+
+    def still_waits_for(self, job_id: int) -> int:
+        """How many of the jobs that a job depends on have not ended."""
+        row = self._database.one(self._sql["live-dependencies"], job_id)
+        return int(row[0]) if row else 0
+
+    def live_dependent(self, job_id: int) -> int | None:
+        """A live job that waits for this one, None if none does."""
+        row = self._database.one(self._sql["live-dependents"], job_id)
+        return None if row is None else int(row[0])
+
+    def results(self, job_id: int) -> dict[int, str]:
+        """Job id -> result (JSON text) of those that it depends on and that are done."""
+        return {row[0]: row[1] for row in self._database.all(self._sql["results"], job_id)}
+
+    def _settle(
+        self, job_id: int, status: Status, only: int | None = None
+    ) -> list[tuple[int, Status]]:
+        """Tell those that wait for `job_id` how it ended; those with dependents that end thereby."""
+        ended = []
+        for waiting, on_failure, queue in self._database.all(self._sql["waiting-for"], job_id):
+            if only is not None and waiting != only:
+                continue
+            if status is Status.DONE or on_failure == "run":
+                self._one_less(waiting, queue)
+            elif self._end_blocked(waiting, queue, on_failure, f"job {job_id} is {status}"):
+                ended.append((waiting, _END_OF[on_failure]))
+        return ended
+
+    def _one_less(self, job_id: int, queue: str) -> None:
+        now_ms = self._database.clock.wall_ms()
+        rows = self._database.run_many(self._sql["dependency-done"], [(now_ms, job_id)])
+        if rows and rows[0][0] == Status.PENDING:
+            self._database.count(queue, Status.BLOCKED, Status.PENDING)
+            self._database.wake_workers(queue)
+            self._events.record_jobs(Kind.JOB_UNBLOCKED, [job_id])
+
+    def _end_blocked(self, job_id: int, queue: str, on_failure: str, why: str) -> bool:
+        """Cancel or fail a job whose dependency did not end done; whether others wait for it."""
+        status = _END_OF[on_failure]
+        now_ms = self._database.clock.wall_ms()
+        values = (status.value, now_ms, "DependencyFailed", f"it depended on a job: {why}", job_id)
+        rows = self._database.run_many(self._sql["dependency-failed"], [values])
+        self._database.count(queue, Status.BLOCKED, status)
+        kind = Kind.JOB_CANCELLED if status is Status.CANCELLED else Kind.JOB_FAILED
+        self._events.record_jobs(kind, [job_id])
+        return bool(rows and rows[0][0])
+
+
+_END_OF = {"cancel": Status.CANCELLED, "fail": Status.FAILED}

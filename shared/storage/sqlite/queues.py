@@ -1,0 +1,151 @@
+"""Pauses and limits of queues.
+
+A queue without them has no row and costs nothing. `max_running` compares with the kept count of
+leased jobs, so a crash cannot leak a place: the lease that it gives back gives the place back. The
+rate is a token bucket on the monotonic clock, written in the transaction of the lease.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from shared.events import Kind
+from shared.rates import Rate, tokens_now, wait_for_one_ms
+from shared.storage.sqlite.connection import Database, sql_file
+from shared.storage.sqlite.events import Events
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRules:
+    """What the configuration says of a queue. 0: no limit."""
+
+    paused: bool = False
+    max_running: int = 0
+    rate: Rate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRow:
+    """A queue with a pause or a limit, as it is in effect."""
+
+    name: str
+    paused: bool
+    max_running: int
+    rate_per_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How many jobs of a restricted queue may start now; with a rate, when the next one may."""
+
+    room: int
+    tokens: float | None = None
+    rate: Rate | None = None
+
+
+class Queues:
+    """Which queues are paused or limited, and by how much."""
+
+    def __init__(self, database: Database, events: Events) -> None:
+        self._database = database
+        self._events = events
+        self._sql = sql_file("queues.sql")
+
+    def configure(self, rules: Mapping[str, QueueRules]) -> None:
+        """Write what the configuration says; operators' pauses stay as they are."""
+        with self._database.write(durable=False):
+            self._database.run(self._sql["forget-configuration"])
+            self._database.run_many(
+                self._sql["configure"],
+                [
+                    (
+                        name,
+                        int(rule.paused),
+                        rule.max_running,
+                        rule.rate.per_s if rule.rate else 0.0,
+                        rule.rate.burst if rule.rate else 0.0,
+                    )
+                    for name, rule in rules.items()
+                ],
+            )
+            self._database.wake_every_pool()
+
+    def pause(self, name: str) -> None:
+        """Lease no job of this queue until it is resumed, through restarts; makes the queue."""
+        self._set_paused(name, paused=True)
+
+    def resume(self, name: str) -> None:
+        """Lease jobs of this queue again."""
+        self._set_paused(name, paused=False)
+
+    def _set_paused(self, name: str, *, paused: bool) -> None:
+        with self._database.write(durable=True):
+            self._database.run(self._sql["set-paused"], name, int(paused))
+            kind = Kind.QUEUE_PAUSED if paused else Kind.QUEUE_RESUMED
+            self._events.record(kind, {"name": name, "paused": paused})
+            self._database.wake_workers(name)
+
+    def all(self) -> list[QueueRow]:
+        """Every queue that has, or had, a pause or a limit."""
+        return [
+            QueueRow(row[0], bool(row[1]), row[2], row[3])
+            for row in self._database.all(self._sql["all-queues"])
+        ]
+
+    # For leasing
+
+    def limits(self) -> dict[str, Limit]:
+        """The room of each restricted queue right now; a queue that is not there has no limit."""
+        rows = self._database.all(self._sql["restricted"])
+        return {row[0]: self._limit(*row) for row in rows}
+
+    def _limit(
+        self,
+        name: str,
+        paused: int,
+        max_running: int,
+        per_s: float,
+        burst: float,
+        tokens: float,
+        mono_ms: int,
+        boot_id: str,
+    ) -> Limit:
+        if paused:
+            return Limit(0)
+        room = _NO_LIMIT
+        if max_running:
+            self._database.flush_counts()
+            row = self._database.one(self._sql["running"], name)
+            room = max(0, max_running - (row[0] if row else 0))
+        if not per_s:
+            return Limit(room)
+        rate, clock = Rate(per_s, burst), self._database.clock
+        same_boot = boot_id == clock.boot_id
+        left = tokens_now(rate, tokens, clock.monotonic_ms() - mono_ms) if same_boot else burst
+        return Limit(min(room, int(left)), left, rate)
+
+    def spend(self, limits: Mapping[str, Limit], started: Iterable[str]) -> None:
+        """Take the tokens of jobs that start now, inside the transaction of their lease."""
+        clock = self._database.clock
+        count: dict[str, int] = {}
+        for queue in started:
+            if queue in limits and limits[queue].tokens is not None:
+                count[queue] = count.get(queue, 0) + 1
+        self._database.run_many(
+            self._sql["keep-rate"],
+            [
+                ((limits[queue].tokens or 0) - n, clock.monotonic_ms(), clock.boot_id, queue)
+                for queue, n in count.items()
+            ],
+        )
+
+    def next_token_ms(self) -> int | None:
+        """Milliseconds until the first queue that only its rate holds back may start a job."""
+        waits = [
+            wait_for_one_ms(limit.rate, limit.tokens)
+            for limit in self.limits().values()
+            if limit.rate is not None and limit.tokens is not None and limit.tokens < 1
+        ]
+        return min(waits, default=None)
+
+
+_NO_LIMIT = 1_000_000

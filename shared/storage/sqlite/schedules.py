@@ -1,0 +1,126 @@
+"""Schedules in the database: which tick each waits for, and firing it exactly once.
+
+The job of a tick and the step to the next tick are one transaction, guarded by the tick as it was
+read. However many processes look, and whenever they are killed, a tick is fired by one of them.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+
+from shared.errors import NotFound
+from shared.events import Kind
+from shared.jobs import NewJob
+from shared.schedules import CatchUp, ScheduleDefinition, due_ticks, next_tick_ms
+from shared.storage.sqlite.connection import Database, Row, sql_file
+from shared.storage.sqlite.enqueue import Enqueue
+from shared.storage.sqlite.events import Events
+
+MakeJob = Callable[[ScheduleDefinition], NewJob]
+"""Makes a schedule's job, with its type's defaults. Raises InvalidJob."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleRow:
+    """A schedule. `tick_ms`: what it waits for; None: it never fires again."""
+
+    definition: ScheduleDefinition
+    tick_ms: int | None
+    paused: bool
+    last_run_ms: int | None
+    last_job_id: int | None
+
+
+class Schedules:
+    """What fires when."""
+
+    def __init__(self, database: Database, events: Events, enqueue: Enqueue) -> None:
+        self._database = database
+        self._events = events
+        self._enqueue = enqueue
+        self._sql = sql_file("schedules.sql")
+
+    def configure(self, definitions: Sequence[ScheduleDefinition]) -> None:
+        """Write what the configuration says. An unchanged schedule keeps the tick it waits for."""
+        now_ms = self._database.clock.wall_ms()
+        with self._database.write(durable=False):
+            known = {row.definition.name: row for row in self.all()}
+            for name in known.keys() - {one.name for one in definitions}:
+                self._database.run(self._sql["remove-schedule"], name)
+            for one in definitions:
+                if one.name in known and known[one.name].definition == one:
+                    continue
+                text = json.dumps(asdict(one))
+                tick_ms = next_tick_ms(one, now_ms)
+                self._database.run(self._sql["put-schedule"], one.name, text, tick_ms)
+
+    def all(self) -> list[ScheduleRow]:
+        """Every schedule, by name."""
+        return [_schedule_of(row) for row in self._database.all(self._sql["all-schedules"])]
+
+    def get(self, name: str) -> ScheduleRow:
+        """One schedule. Raises NotFound."""
+        row = self._database.one(self._sql["get-schedule"], name)
+        if row is None:
+            raise NotFound(f"there is no schedule {name!r}")
+        return _schedule_of(row)
+
+    def fire_due(self, make_job: MakeJob) -> list[int]:
+        """Enqueue the jobs of every tick that is due; their ids."""
+        now_ms = self._database.clock.wall_ms()
+        due = [
+            row
+            for row in self.all()
+            if not row.paused and row.tick_ms is not None and row.tick_ms <= now_ms
+        ]
+        return [job_id for row in due for job_id in self._fire(row, now_ms, make_job)]
+
+    def _fire(self, row: ScheduleRow, now_ms: int, make_job: MakeJob) -> list[int]:
+        if row.tick_ms is None:
+            return []
+        due, name = due_ticks(row.definition, row.tick_ms, now_ms), row.definition.name
+        new_jobs = [make_job(row.definition)] * len(due.fire_ms)
+        with self._database.write(durable=True):
+            if not self._database.run(self._sql["move-tick"], due.next_ms, name, row.tick_ms):
+                return []  # another process was first
+            ids = self._enqueue.keep(new_jobs)
+            for tick_ms, job_id in zip(due.fire_ms, ids, strict=True):
+                self._note_run(name, tick_ms, job_id)
+        return ids
+
+    def run_now(self, name: str, make_job: MakeJob) -> int:
+        """Enqueue a schedule's job outside its ticks; the job's id. Raises NotFound, InvalidJob."""
+        with self._database.write(durable=True):
+            row = self.get(name)
+            (job_id,) = self._enqueue.keep([make_job(row.definition)])
+            self._note_run(name, self._database.clock.wall_ms(), job_id)
+        return job_id
+
+    def _note_run(self, name: str, tick_ms: int, job_id: int) -> None:
+        self._database.run(self._sql["note-run"], self._database.clock.wall_ms(), job_id, name)
+        self._events.record(
+            Kind.SCHEDULE_FIRED, {"name": name, "tick_ms": tick_ms, "job_id": job_id}
+        )
+
+    def pause(self, name: str) -> None:
+        """Fire no tick until resumed, through restarts. Raises NotFound."""
+        self._set_paused(name, paused=True)
+
+    def resume(self, name: str) -> None:
+        """Fire again, from the next tick on. Raises NotFound."""
+        self._set_paused(name, paused=False)
+
+    def _set_paused(self, name: str, *, paused: bool) -> None:
+        with self._database.write(durable=True):
+            row = self.get(name)
+            if row.paused == paused:
+                return
+            tick_ms = next_tick_ms(row.definition, self._database.clock.wall_ms())
+            self._database.run(self._sql["set-paused"], int(paused), tick_ms, name)
+            self._database.wake_api()
+
+
+def _schedule_of(row: Row) -> ScheduleRow:
+    fields = json.loads(row[1])
+    definition = ScheduleDefinition(**{**fields, "catch_up": CatchUp(fields["catch_up"])})
+    return ScheduleRow(definition, row[2], bool(row[3]), row[4], row[5])

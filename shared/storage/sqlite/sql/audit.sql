@@ -1,0 +1,9 @@
+-- name: record
+-- What an operator did.
+INSERT INTO audit (at_ms, action, target, by, reason, count) VALUES (?, ?, ?, ?, ?, ?);
+
+-- name: page
+-- Operators' actions, newest first.
+SELECT id, at_ms, action, target, by, reason, count FROM audit
+WHERE id < ? ORDER BY id DESC LIMIT ?;
+

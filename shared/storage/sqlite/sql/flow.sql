@@ -1,0 +1,43 @@
+-- name: insert-dependency
+-- A job waits for another.
+INSERT INTO job_dependencies (job_id, depends_on) VALUES (?, ?);
+
+-- name: mark-dependents
+-- Somebody waits for this job: look when it ends.
+UPDATE jobs SET has_dependents = 1 WHERE id = ? RETURNING status;
+
+-- name: waiting-for
+-- The jobs that wait for one that has ended.
+SELECT jobs.id, jobs.on_dependency_failure, jobs.queue
+FROM job_dependencies JOIN jobs ON jobs.id = job_dependencies.job_id
+WHERE job_dependencies.depends_on = ? AND jobs.status = 'blocked'
+ORDER BY jobs.id;
+
+-- name: live-dependencies
+-- How many of the jobs that a job depends on have not ended.
+SELECT count(*) FROM job_dependencies JOIN jobs ON jobs.id = job_dependencies.depends_on
+WHERE job_dependencies.job_id = ? AND jobs.status IN ('blocked', 'pending', 'in_progress');
+
+-- name: live-dependents
+-- A live job that waits for this one.
+SELECT jobs.id FROM job_dependencies JOIN jobs ON jobs.id = job_dependencies.job_id
+WHERE job_dependencies.depends_on = ? AND jobs.status = 'blocked' LIMIT 1;
+
+-- name: dependency-done
+-- One less to wait for. With none left it leaves blocked for pending.
+UPDATE jobs SET waits_for = waits_for - 1,
+    status = iif(waits_for = 1, 'pending', 'blocked'),
+    is_due = iif(waits_for = 1 AND run_at_ms <= ?, 1, 0)
+WHERE id = ? AND status = 'blocked'
+RETURNING status;
+
+-- name: dependency-failed
+-- Leaves blocked for cancelled or failed.
+UPDATE jobs SET status = ?, waits_for = 0, finished_at_ms = ?, error_type = ?, error_message = ?
+WHERE id = ? AND status = 'blocked'
+RETURNING has_dependents;
+
+-- name: results
+-- What the jobs that a job depends on returned, in the order of their ids.
+SELECT jobs.id, jobs.result FROM job_dependencies JOIN jobs ON jobs.id = job_dependencies.depends_on
+WHERE job_dependencies.job_id = ? AND jobs.result IS NOT NULL ORDER BY jobs.id;

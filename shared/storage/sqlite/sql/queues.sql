@@ -1,0 +1,34 @@
+-- name: restricted
+-- Queues that are paused or limited: a few rows, read with each lease.
+SELECT name, coalesce(paused, paused_by_config), max_running,
+    rate_per_s, rate_burst, rate_tokens, rate_mono_ms, rate_boot_id
+FROM queues
+WHERE coalesce(paused, paused_by_config) = 1 OR max_running > 0 OR rate_per_s > 0;
+
+-- name: all-queues
+-- Every queue that has a row.
+SELECT name, coalesce(paused, paused_by_config), max_running, rate_per_s FROM queues ORDER BY name;
+
+-- name: running
+-- The jobs of a queue that are leased right now.
+SELECT n FROM job_counts WHERE queue = ? AND status = 'in_progress';
+
+-- name: keep-rate
+-- What is left of a queue's rate, and since when.
+UPDATE queues SET rate_tokens = ?, rate_mono_ms = ?, rate_boot_id = ? WHERE name = ?;
+
+-- name: set-paused
+-- An operator's word; it stays until the next one.
+INSERT INTO queues (name, paused) VALUES (?1, ?2)
+ON CONFLICT (name) DO UPDATE SET paused = ?2;
+
+-- name: forget-configuration
+-- Before the configured limits are written anew.
+UPDATE queues SET paused_by_config = 0, max_running = 0, rate_per_s = 0, rate_burst = 0;
+
+-- name: configure
+-- What the configuration says of a queue.
+INSERT INTO queues (name, paused_by_config, max_running, rate_per_s, rate_burst, rate_tokens)
+VALUES (?1, ?2, ?3, ?4, ?5, ?5)
+ON CONFLICT (name) DO UPDATE SET
+    paused_by_config = ?2, max_running = ?3, rate_per_s = ?4, rate_burst = ?5;

@@ -1,0 +1,193 @@
+"""Jobs that wait for jobs, and jobs that running jobs make."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from shared.errors import InvalidJob, TransitionRefused
+from shared.events import Kind
+from shared.jobs import Lease, NewJob, Status
+from shared.lifecycle import Ending
+from shared.storage import Store
+from shared.storage.sqlite.leases import Finished
+
+Submit = Callable[..., int]
+LeaseSome = Callable[..., list[Lease]]
+End = Callable[..., bool]
+
+
+def test_a_job_waits_until_all_it_depends_on_are_done(
+    store: Store, submit: Submit, lease: LeaseSome, end: End
+) -> None:
+    first, second = submit(), submit()
+    waiting = submit(depends_on=(first, second), priority=100)
+    job = store.jobs.get(waiting)
+    assert (job.status, job.depends_on) == (Status.BLOCKED, (first, second))
+    held = lease(10)
+    assert [one.job_id for one in held] == [first, second]
+    end(held[0], result='{"a":1}')
+    assert store.jobs.get(waiting).status is Status.BLOCKED
+    end(held[1], result="2")
+    assert store.jobs.get(waiting).status is Status.PENDING
+    assert [one.job_id for one in lease()] == [waiting]
+    assert store.jobs.dependency_results(waiting) == {first: '{"a":1}', second: "2"}
+    kinds = [event.kind for event in store.events.of_job(waiting, 10)]
+    assert kinds == [Kind.JOB_ENQUEUED, Kind.JOB_UNBLOCKED, Kind.JOB_STARTED]
+
+
+def test_an_unblocked_job_still_waits_for_its_time(
+    store: Store, submit: Submit, lease: LeaseSome, end: End, clock
+) -> None:
+    first = submit()
+    waiting = submit(depends_on=(first,), delay_ms=10_000)
+    end(lease()[0])
+    assert store.jobs.get(waiting).status is Status.PENDING
+    assert lease() == []
+    clock.advance(10_000)
+    assert [one.job_id for one in lease()] == [waiting]
+
+
+@pytest.mark.parametrize(
+    ("policy", "status"),
+    [("cancel", Status.CANCELLED), ("fail", Status.FAILED), ("run", Status.PENDING)],
+)
+@pytest.mark.parametrize("already_ended", [False, True])
+def test_a_dependency_that_fails_is_answered_as_asked(
+    store: Store,
+    submit: Submit,
+    lease: LeaseSome,
+    end: End,
+    policy: str,
+    status: Status,
+    already_ended: bool,
+) -> None:
+    first = submit(max_retries=0)
+    if already_ended:
+        end(lease()[0], Ending.FAILED)
+    waiting = submit(depends_on=(first,), on_dependency_failure=policy)
+    after = submit(depends_on=(waiting,))
+    if not already_ended:
+        end(lease()[0], Ending.FAILED)
+    job = store.jobs.get(waiting)
+    assert job.status is status
+    if status is not Status.PENDING:
+        assert job.error is not None and f"job {first} is failed" in job.error.message
+        assert store.jobs.get(after).status is Status.CANCELLED
+    else:
+        assert store.jobs.get(after).status is Status.BLOCKED
+
+
+def test_a_dependency_that_is_done_already_does_not_block(
+    store: Store, submit: Submit, lease: LeaseSome, end: End
+) -> None:
+    first = submit()
+    end(lease()[0])
+    assert store.jobs.get(submit(depends_on=(first,))).status is Status.PENDING
+
+
+def test_a_dependency_that_does_not_exist_is_refused_and_nothing_kept(
+    store: Store, submit: Submit
+) -> None:
+    first = submit()
+    with pytest.raises(InvalidJob, match="no job 99") as refused:
+        submit(depends_on=(first, 99))
+    assert [problem.pointer for problem in refused.value.problems] == ["/depends_on/1"]
+    assert store.stats.counts()[Status.BLOCKED] == 0
+    assert store.events.last_seq() == 1
+
+
+def test_cancelling_a_job_answers_those_that_wait_for_it(store: Store, submit: Submit) -> None:
+    first = submit()
+    cancelled = submit(depends_on=(first,))
+    runs = submit(depends_on=(first,), on_dependency_failure="run")
+    store.jobs.cancel(first)
+    assert store.jobs.get(cancelled).status is Status.CANCELLED
+    assert store.jobs.get(runs).status is Status.PENDING
+
+
+def test_a_blocked_job_can_be_cancelled(store: Store, submit: Submit, lease, end) -> None:
+    first = submit()
+    waiting = submit(depends_on=(first,))
+    store.jobs.cancel(waiting)
+    end(lease()[0])
+    assert store.jobs.get(waiting).status is Status.CANCELLED
+
+
+def test_a_retried_job_waits_again_for_what_is_live(
+    store: Store, submit: Submit, lease: LeaseSome, end: End
+) -> None:
+    first = submit(max_retries=0)
+    waiting = submit(depends_on=(first,))
+    end(lease()[0], Ending.FAILED)
+    assert store.jobs.get(waiting).status is Status.CANCELLED
+    store.jobs.retry(first)
+    assert store.jobs.retry(waiting).status is Status.BLOCKED
+    end(lease()[0])
+    assert store.jobs.get(waiting).status is Status.PENDING
+
+
+def test_a_batch_names_its_own_items(store: Store, lease: LeaseSome, end: End) -> None:
+    last, left, right, top = store.jobs.submit_many(
+        [
+            NewJob("noop", depends_on=("left", "right"), ref="last"),
+            NewJob("noop", depends_on=("top",), ref="left"),
+            NewJob("noop", depends_on=("top",), ref="right"),
+            NewJob("noop", ref="top"),
+        ]
+    )
+    assert store.jobs.get(last).depends_on == (left, right)
+    order = []
+    while held := lease():
+        order.append(held[0].job_id)
+        end(held[0])
+    assert order == [top, left, right, last]
+    assert store.stats.counts()[Status.DONE] == 4
+
+
+def test_children_are_enqueued_with_the_success_or_not_at_all(
+    store: Store, submit: Submit, lease: LeaseSome, clock
+) -> None:
+    submit()
+    (held,) = lease()
+    done = Finished(held, Ending.SUCCEEDED, "null", children=(NewJob("child", queue="q2"),))
+    clock.advance(30_000)
+    assert store.leases.finish([done]) == {held.token}
+    assert store.stats.counts()[Status.PENDING] == 0
+    store.leases.reclaim_expired()
+    (again,) = lease()
+    done = Finished(again, Ending.SUCCEEDED, "null", children=(NewJob("child", queue="q2"),))
+    assert store.leases.finish([done]) == set()
+    (child,) = lease()
+    assert (child.type, child.queue) == ("child", "q2")
+
+
+def test_only_an_ended_job_that_nobody_waits_for_is_deleted(
+    store: Store, submit: Submit, lease: LeaseSome, end: End
+) -> None:
+    first = submit(tags=("t",), max_retries=0)
+    waiting = submit(depends_on=(first, submit(queue="slow")))
+    with pytest.raises(TransitionRefused, match="cancel it before"):
+        store.jobs.delete(first)
+    end(lease()[0])
+    with pytest.raises(TransitionRefused, match=f"job {waiting} still depends"):
+        store.jobs.delete(first)
+    store.jobs.cancel(waiting)
+    store.jobs.delete(first)
+    assert store.stats.counts()[Status.DONE] == 0
+    event = store.events.after(store.events.last_seq() - 1, 1)[0]
+    assert (event.kind, json.loads(event.body)["id"]) == (Kind.JOB_DELETED, first)
+
+
+def test_run_now_makes_a_delayed_job_due(
+    store: Store, submit: Submit, lease: LeaseSome, end: End
+) -> None:
+    job_id = submit(delay_ms=60_000)
+    assert lease() == []
+    store.jobs.run_now(job_id)
+    store.jobs.run_now(job_id)
+    assert [event.kind for event in store.events.of_job(job_id, 9)].count(Kind.JOB_REQUEUED) == 1
+    (held,) = lease()
+    with pytest.raises(TransitionRefused, match="in_progress"):
+        store.jobs.run_now(job_id)
+    end(held)

@@ -1,0 +1,100 @@
+"""Pauses and limits of queues."""
+
+from collections.abc import Callable
+
+from shared.cells import CellState
+from shared.events import Kind
+from shared.jobs import Lease
+from shared.rates import Rate
+from shared.storage import Store
+from shared.storage.sqlite.queues import QueueRules
+
+Submit = Callable[..., int]
+LeaseSome = Callable[..., list[Lease]]
+End = Callable[..., bool]
+
+
+def ids(leases: list[Lease]) -> list[int]:
+    return [lease.job_id for lease in leases]
+
+
+def test_a_paused_queue_is_not_leased_and_does_not_hold_up_the_others(
+    store: Store, submit: Submit, lease: LeaseSome
+) -> None:
+    paused, other = submit(queue="mail", priority=9), submit()
+    store.queues.pause("mail")
+    assert ids(lease(10)) == [other]
+    bell = store.bells.listen_pool("mail")
+    bell.drain()
+    store.queues.resume("mail")
+    assert bell.drain()
+    assert ids(lease(10)) == [paused]
+    bell.close()
+    assert [event.kind for event in store.events.after(0, 99) if event.job_id is None] == [
+        Kind.QUEUE_PAUSED,
+        Kind.QUEUE_RESUMED,
+    ]
+
+
+def test_the_operators_word_outlives_the_configurations(store: Store, another) -> None:
+    store.queues.configure({"mail": QueueRules(paused=True), "other": QueueRules()})
+    assert [(q.name, q.paused) for q in store.queues.all()] == [("mail", True), ("other", False)]
+    store.queues.resume("mail")
+    store.queues.pause("other")
+    another().queues.configure({"mail": QueueRules(paused=True)})
+    assert [(q.name, q.paused) for q in store.queues.all()] == [("mail", False), ("other", True)]
+
+
+def test_at_most_max_running_jobs_of_a_queue_are_leased(
+    store: Store, submit: Submit, lease: LeaseSome, end: End
+) -> None:
+    store.queues.configure({"mail": QueueRules(max_running=2)})
+    mails = [submit(queue="mail", priority=5) for _ in range(4)]
+    others = [submit() for _ in range(3)]
+    held = lease(10)
+    assert ids(held) == mails[:2] + others
+    assert lease(10) == []
+    with store.write(durable=True):
+        end(held[0])
+        assert ids(lease(10)) == [mails[2]]
+
+
+def test_a_crash_gives_its_place_back(store: Store, submit: Submit, lease: LeaseSome) -> None:
+    store.queues.configure({"mail": QueueRules(max_running=1)})
+    first, second = submit(queue="mail"), submit(queue="mail")
+    (held,) = lease(10)
+    assert lease(10) == []
+    store.leases.free("life-1", CellState(held.token, running=True))
+    assert ids(lease(10)) == [first]
+    assert second
+
+
+def test_a_rate_lets_jobs_through_as_time_passes(
+    store: Store, submit: Submit, lease: LeaseSome, clock
+) -> None:
+    store.queues.configure({"mail": QueueRules(rate=Rate(per_s=2, burst=2))})
+    for _ in range(6):
+        submit(queue="mail")
+    assert len(lease(10)) == 2
+    assert lease(10) == []
+    due = store.leases.next_due_ms()
+    assert due is not None and clock.wall < due <= clock.wall + 501
+    clock.advance(499)
+    assert lease(10) == []
+    clock.advance(2)
+    assert len(lease(10)) == 1
+    clock.advance(60_000)
+    assert len(lease(10)) == 2
+
+
+def test_a_rate_follows_neither_the_wall_clock_nor_an_earlier_boot(
+    store: Store, submit: Submit, lease: LeaseSome, clock
+) -> None:
+    store.queues.configure({"mail": QueueRules(rate=Rate(per_s=1, burst=1))})
+    for _ in range(3):
+        submit(queue="mail")
+    assert len(lease(10)) == 1
+    clock.wall += 3_600_000
+    assert lease(10) == []
+    clock.boot, clock.monotonic = "boot-2", 5
+    assert len(lease(10)) == 1

@@ -1,0 +1,102 @@
+"""A tick is fired exactly once, whoever looks and however often."""
+
+import pytest
+
+from shared.errors import NotFound
+from shared.events import Kind
+from shared.jobs import NewJob
+from shared.schedules import CatchUp, ScheduleDefinition
+from shared.storage import Store
+from shared.storage.sqlite.jobs import JobFilter
+
+MINUTELY = ScheduleDefinition("report", "noop", cron="* * * * *", queue="reports")
+
+
+def make_job(definition: ScheduleDefinition) -> NewJob:
+    return NewJob(definition.type, payload=definition.payload, queue=definition.queue or "default")
+
+
+@pytest.fixture(autouse=True)
+def on_the_minute(clock) -> None:
+    clock.wall -= clock.wall % 60_000
+
+
+def test_a_tick_enqueues_its_job_once_for_all_who_look(store: Store, another, clock) -> None:
+    store.schedules.configure([MINUTELY])
+    assert store.schedules.fire_due(make_job) == []
+    clock.advance(60_000)
+    fired = store.schedules.fire_due(make_job) + another().schedules.fire_due(make_job)
+    assert len(fired) == 1
+    assert store.jobs.get(fired[0]).queue == "reports"
+    row = store.schedules.get("report")
+    assert (row.last_job_id, row.last_run_ms) == (fired[0], clock.wall)
+    assert row.tick_ms == clock.wall + 60_000
+    assert Kind.SCHEDULE_FIRED in {event.kind for event in store.events.after(0, 10)}
+
+
+def test_a_tick_read_before_another_process_moved_it_is_not_fired(
+    store: Store, another, clock
+) -> None:
+    store.schedules.configure([MINUTELY])
+    clock.advance(60_000)
+    stale = store.schedules.get("report")
+    other = another()
+    assert len(other.schedules.fire_due(make_job)) == 1
+    assert store.schedules._fire(stale, clock.wall, make_job) == []
+
+
+def test_a_restart_fires_neither_twice_nor_too_little(store: Store, another, clock) -> None:
+    store.schedules.configure([MINUTELY])
+    for _ in range(3):
+        clock.advance(60_000)
+        restarted = another()
+        restarted.schedules.configure([MINUTELY])
+        assert len(restarted.schedules.fire_due(make_job)) == 1
+        assert restarted.schedules.fire_due(make_job) == []
+    assert len(store.jobs.page(JobFilter(type="noop"), 50)) == 3
+
+
+def test_a_changed_definition_waits_for_its_own_next_tick(store: Store, clock) -> None:
+    store.schedules.configure([MINUTELY])
+    clock.advance(60_000)
+    hourly = ScheduleDefinition("report", "noop", cron="0 * * * *")
+    store.schedules.configure([hourly])
+    assert store.schedules.fire_due(make_job) == []
+    store.schedules.configure([])
+    assert store.schedules.all() == []
+
+
+def test_a_paused_schedule_sleeps_through_its_ticks(store: Store, another, clock) -> None:
+    store.schedules.configure([MINUTELY])
+    store.schedules.pause("report")
+    clock.advance(300_000)
+    restarted = another()
+    restarted.schedules.configure([MINUTELY])
+    assert restarted.schedules.fire_due(make_job) == []
+    restarted.schedules.resume("report")
+    assert restarted.schedules.fire_due(make_job) == []
+    clock.advance(60_000)
+    assert len(restarted.schedules.fire_due(make_job)) == 1
+
+
+def test_run_now_leaves_the_ticks_alone(store: Store, clock) -> None:
+    store.schedules.configure([MINUTELY])
+    before = store.schedules.get("report").tick_ms
+    job_id = store.schedules.run_now("report", make_job)
+    row = store.schedules.get("report")
+    assert (row.last_job_id, row.tick_ms) == (job_id, before)
+
+
+def test_all_missed_ticks_are_made_up_where_asked_for(store: Store, clock) -> None:
+    store.schedules.configure(
+        [ScheduleDefinition("all", "noop", every_s=60, catch_up=CatchUp.ALL)]
+    )
+    clock.advance(600_000)
+    assert len(store.schedules.fire_due(make_job)) == 10
+    assert store.schedules.fire_due(make_job) == []
+
+
+def test_an_unknown_schedule_is_not_found(store: Store) -> None:
+    for call in (store.schedules.get, store.schedules.pause, store.schedules.resume):
+        with pytest.raises(NotFound, match="no schedule 'nightly'"):
+            call("nightly")

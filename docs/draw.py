@@ -8,14 +8,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from shared.lifecycle import ENDINGS, TERMINAL, TRANSITIONS  # noqa: E402 (the path comes first)
+from shared.lifecycle import ENDINGS, TERMINAL, TRANSITIONS
 
 PAGE = Path(__file__).with_name("state_machine.md")
 
 HEAD = """# The life of a job
 
-Drawn by `python docs/draw.py` from the tables of `shared/lifecycle.py`; a test holds this page equal
-to them, and another holds the SQL guards equal to them. Edit the tables, not this page.
+Drawn by `python docs/draw.py` from the tables of `shared/lifecycle.py`; a test holds this page
+equal to them, another the SQL guards. Edit the tables, not this page.
 
 A job waits (`blocked`, `pending`), runs (`in_progress`), or has ended (`done`, `failed`,
 `cancelled`). Only an operator's retry leaves an ended status; a trigger of the database holds that.
@@ -24,16 +24,20 @@ A job waits (`blocked`, `pending`), runs (`in_progress`), or has ended (`done`, 
 
 
 def diagram() -> list[str]:
+    """Draw the statuses and the verbs between them."""
     lines = ["```mermaid", "stateDiagram-v2", "    [*] --> pending: submit"]
-    for transition in TRANSITIONS.values():
-        for leaves in sorted(transition.leaves):
-            for enters in sorted(transition.enters):
-                lines.append(f"    {leaves} --> {enters}: {transition.verb}")
+    lines += [
+        f"    {leaves} --> {enters}: {transition.verb}"
+        for transition in TRANSITIONS.values()
+        for leaves in sorted(transition.leaves)
+        for enters in sorted(transition.enters)
+    ]
     lines += [f"    {status} --> [*]" for status in sorted(TERMINAL)]
     return [*lines, "```"]
 
 
 def transitions() -> list[str]:
+    """List what each verb leaves, enters and tells."""
     lines = [
         "## Transitions",
         "",
@@ -53,11 +57,12 @@ def transitions() -> list[str]:
 
 
 def endings() -> list[str]:
+    """List what follows each end of a lease."""
     lines = [
         "## How a lease ends, and what follows",
         "",
-        "A job with `cancel_requested` goes to `cancelled` wherever it would go back to `pending`. One",
-        "that spends a retry it does not have goes to `failed`.",
+        "A job with `cancel_requested` goes to `cancelled` wherever it would go back to",
+        "`pending`. One that spends a retry it does not have goes to `failed`.",
         "",
         "| ending | outcome of the attempt | goes to | due again | spends a retry |",
         "| --- | --- | --- | --- | --- |",
@@ -85,7 +90,7 @@ def main() -> int:
     if "--check" in sys.argv[1:]:
         current = PAGE.exists() and PAGE.read_text(encoding="utf-8") == page()
         if not current:
-            print(f"{PAGE.name} is not what the tables say; run: python docs/draw.py", file=sys.stderr)
+            sys.stderr.write(f"{PAGE.name} is stale; run: python docs/draw.py\n")
         return 0 if current else 1
     PAGE.write_text(page(), encoding="utf-8")
     return 0

@@ -35,7 +35,7 @@ class Channel:
 
     @classmethod
     def from_fd(cls, fd: int) -> "Channel":
-        """The child's end, from the inherited file descriptor; not passed on to its own children."""
+        """The child's end, from the inherited descriptor; not passed on to its own children."""
         os.set_inheritable(fd, False)
         return cls(socket.socket(fileno=fd))
 
@@ -44,7 +44,7 @@ class Channel:
         return self._socket.fileno()
 
     def send(self, message: dict[str, Any]) -> bool:
-        """Send one message whole, or not at all and return False (other end gone, or not reading)."""
+        """Send one message whole, or return False (the other end is gone, or does not read)."""
         line = json.dumps(message, separators=(",", ":")).encode() + b"\n"
         try:
             sent = self._socket.send(line, socket.MSG_NOSIGNAL)

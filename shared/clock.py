@@ -5,7 +5,6 @@ which neither a changed wall clock nor a suspended machine moves, together with 
 monotonic reading means nothing after a reboot or in another time namespace.
 """
 
-import os
 import time
 from pathlib import Path
 from typing import Protocol
@@ -33,19 +32,22 @@ class SystemClock:
 
     @property
     def boot_id(self) -> str:
+        """See `Clock`."""
         return self._boot_id
 
     def wall_ms(self) -> int:
+        """See `Clock`."""
         return time.time_ns() // 1_000_000
 
     def monotonic_ms(self) -> int:
+        """See `Clock`."""
         return time.monotonic_ns() // 1_000_000
 
 
 def _read_boot_id() -> str:
     boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     try:
-        time_namespace = os.readlink("/proc/self/ns/time").strip("time:[]")
+        time_namespace = str(Path("/proc/self/ns/time").readlink()).strip("time:[]")
     except OSError:  # a kernel without time namespaces has only one
         time_namespace = "0"
     return f"{boot}/{time_namespace}"

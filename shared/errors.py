@@ -77,4 +77,4 @@ class InvalidJob(OrpheusError):
 
 
 class LeaseLost(OrpheusError):
-    """The lease is no longer held: another token was given out, or it expired. Nothing was changed."""
+    """The lease is not held any more: another token was given out, or it expired."""

@@ -6,7 +6,7 @@ started alone makes the same value from its own settings (config/settings.py).
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from shared.backoff import BackoffRules
@@ -21,7 +21,7 @@ class StorageSettings:
     """True: an acknowledged job survives power loss (`durability = "power"`)."""
     pools: Mapping[str, tuple[str, ...]]
     """Pool name -> the queues it serves (`("*",)` for all): whose bell a commit rings."""
-    backoff: BackoffRules = BackoffRules()
+    backoff: BackoffRules = field(default_factory=BackoffRules)
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,7 @@ class NewJob:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job as it stands in the database. `attempt` is the number of the newest attempt, 0 if none."""
+    """A job as it stands. `attempt` is the number of the newest attempt, 0 before the first."""
 
     id: int
     type: str

@@ -133,7 +133,7 @@ class Wait(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EndingRule:
-    """What an ending leaves behind. `outcome` None: no attempt, and its number is given out again."""
+    """What an ending leaves. `outcome` None: no attempt, and its number is given out again."""
 
     outcome: Outcome | None
     goes_to: Status
@@ -226,6 +226,4 @@ def after(ending: Ending, spent: Spent) -> Next:
     if rule.goes_to is Status.PENDING and rule.spends_retry and failures > spent.max_retries:
         return Next(Status.FAILED, Kind.JOB_FAILED, rule.outcome, failures, crashes, 0)
     waits = rule.wait is Wait.BACKOFF or (rule.wait is Wait.CRASH_BACKOFF and crashes > 1)
-    return Next(
-        rule.goes_to, rule.event, rule.outcome, failures, crashes, failures if waits else 0
-    )
+    return Next(rule.goes_to, rule.event, rule.outcome, failures, crashes, failures if waits else 0)

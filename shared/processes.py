@@ -56,7 +56,7 @@ class ProcessRecord:
 
 @dataclass(frozen=True, slots=True)
 class LastExit:
-    """How the latest life of a slot ended. `evidence` holds what is known of why (a stack, a line)."""
+    """How the latest life of a slot ended. `evidence`: what is known of why (a stack, a line)."""
 
     at_ms: int
     reason: str

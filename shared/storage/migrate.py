@@ -22,10 +22,11 @@ class Migration:
 
 def load_migrations(package: str) -> list[Migration]:
     """The migrations of `package`, in order. Raises ValueError if their numbers have a gap."""
-    found = []
-    for entry in resources.files(package).iterdir():
-        if match := _FILE.match(entry.name):
-            found.append(Migration(int(match[1]), match[2], entry.read_text(encoding="utf-8")))
+    found = [
+        Migration(int(match[1]), match[2], entry.read_text(encoding="utf-8"))
+        for entry in resources.files(package).iterdir()
+        if (match := _FILE.match(entry.name))
+    ]
     found.sort(key=lambda migration: migration.version)
     if [migration.version for migration in found] != list(range(1, len(found) + 1)):
         raise ValueError(f"{package}: migrations must be numbered 0001, 0002, … without a gap")

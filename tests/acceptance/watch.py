@@ -27,11 +27,13 @@ def kinds_of_a_new_job(base_url: str) -> list[str]:
         kinds: list[str] = []
         while not TERMINAL & set(kinds):
             frame = json.loads(client.recv(timeout=30))
-            for event in frame.get("events", []):
-                if event.get("job", {}).get("id") == job_id and event["kind"] != "job.progress":
-                    kinds.append(event["kind"])
+            kinds += [
+                event["kind"]
+                for event in frame.get("events", [])
+                if event.get("job", {}).get("id") == job_id and event["kind"] != "job.progress"
+            ]
         return kinds
 
 
 if __name__ == "__main__":
-    print(" ".join(kinds_of_a_new_job(sys.argv[1].rstrip("/"))))
+    sys.stdout.write(" ".join(kinds_of_a_new_job(sys.argv[1].rstrip("/"))) + "\n")

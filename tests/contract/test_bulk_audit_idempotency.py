@@ -19,9 +19,7 @@ def test_only_what_was_seen_and_counted_is_changed(store: Store, submit: Submit)
     newer = submit(type="a")
     wanted = JobFilter(type="a")
     assert store.bulk.count(BulkAction.CANCEL, wanted, seen[-1]) == 5
-    changed = store.bulk.change(
-        BulkAction.CANCEL, wanted, max_id=seen[-1], expected_count=5
-    )
+    changed = store.bulk.change(BulkAction.CANCEL, wanted, max_id=seen[-1], expected_count=5)
     assert changed == 5
     assert store.jobs.get(newer).status is Status.PENDING
 

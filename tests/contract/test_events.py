@@ -1,12 +1,14 @@
 """The event log: in commit order, without gaps, and enough to rebuild the table."""
 
+import contextlib
 import json
 import random
 from collections.abc import Callable
 
 from shared.cells import CellState
+from shared.errors import NotFound, TransitionRefused
 from shared.events import Kind
-from shared.jobs import Holder, Job, NewJob, Status
+from shared.jobs import Holder, Job, JobError, NewJob, Status
 from shared.lifecycle import Ending
 from shared.storage import Store
 from shared.storage.sqlite.leases import Finished
@@ -58,8 +60,6 @@ def a_busy_day(store: Store, clock, seed: int) -> None:
             ending = chance.choice([Ending.SUCCEEDED, Ending.FAILED, Ending.TIMED_OUT])
             lease = held.pop(0)
             result = "1" if ending is Ending.SUCCEEDED else None
-            from shared.jobs import JobError
-
             error = None if result else JobError("E", "no", "trace")
             store.leases.finish([Finished(lease, ending, result, error)])
         elif verb == "hand back" and held:
@@ -68,10 +68,8 @@ def a_busy_day(store: Store, clock, seed: int) -> None:
             store.leases.free("life-1", CellState(held[0].token, running=True), evidence="x")
             held.clear()
         elif verb in ("cancel", "retry"):
-            try:
+            with contextlib.suppress(NotFound, TransitionRefused):
                 getattr(store.jobs, verb)(job_id)
-            except Exception as error:
-                assert "job" in str(error)
 
 
 def test_the_events_folded_from_zero_give_the_jobs_table(store: Store, clock) -> None:
@@ -132,9 +130,7 @@ def test_other_events_carry_their_own_body(store: Store) -> None:
     )
 
 
-def test_events_are_read_by_job_and_by_position(
-    store: Store, submit: Callable[..., int]
-) -> None:
+def test_events_are_read_by_job_and_by_position(store: Store, submit: Callable[..., int]) -> None:
     first, second = submit(), submit()
     store.jobs.cancel(first)
     assert [event.seq for event in store.events.of_job(first, 10)] == [1, 3]

@@ -7,7 +7,7 @@ import pytest
 from shared.cells import CellState
 from shared.jobs import Holder, Lease, NewJob, Outcome, Status
 from shared.lifecycle import Ending
-from shared.storage import Store
+from shared.storage import Finished, Store
 
 Submit = Callable[..., int]
 LeaseSome = Callable[..., list[Lease]]
@@ -329,15 +329,20 @@ def test_finish_and_lease_share_one_transaction(
     assert following.job_id == second
 
 
+def end_and_raise(store: Store, change: Callable[[], object]) -> None:
+    with store.write(durable=True):
+        change()
+        raise RuntimeError("on purpose")
+
+
 def test_an_exception_undoes_the_whole_transaction(
     store: Store, submit: Submit, lease: LeaseSome, end: End
 ) -> None:
     job_id = submit()
     (held,) = lease(1)
     seq = store.events.last_seq()
-    with pytest.raises(RuntimeError), store.write(durable=True):
-        end(held)
-        raise RuntimeError
+    with pytest.raises(RuntimeError, match="on purpose"):
+        end_and_raise(store, lambda: end(held))
     assert store.jobs.get(job_id).status is Status.IN_PROGRESS
     assert store.events.last_seq() == seq
     assert store.stats.counts()[Status.IN_PROGRESS] == 1
@@ -359,8 +364,6 @@ def test_progress_is_kept_with_the_job_until_its_next_attempt(
 def test_a_batch_reports_only_the_lost_ones_as_lost(
     store: Store, submit: Submit, lease: LeaseSome, clock
 ) -> None:
-    from shared.storage.sqlite.leases import Finished
-
     for _ in range(3):
         submit()
     held = lease(3)

@@ -58,9 +58,7 @@ def test_a_process_beats_in_its_own_row_until_it_is_forgotten(store: Store, cloc
     assert store.processes.all() == [a_process()]
     assert store.processes.beat("life-1", ready=True, beat=5, job_id=3, jobs_done=9)
     assert store.processes.all() == [
-        a_process(
-            ready=True, beat=5, last_beat_mono_ms=clock.monotonic, job_id=3, jobs_done=9
-        )
+        a_process(ready=True, beat=5, last_beat_mono_ms=clock.monotonic, job_id=3, jobs_done=9)
     ]
     store.processes.forget("life-1")
     assert store.processes.all() == []

@@ -25,7 +25,7 @@ HOT = {
 
 
 @pytest.fixture
-def connection(url: str):  # noqa: ANN201 (a generator of apsw's connection)
+def connection(url: str):
     open_store(url, create=True).close()
     opened = apsw.Connection(str(database_path(url)))
     yield opened
@@ -38,7 +38,7 @@ def plan_of(connection: apsw.Connection, sql: str) -> str:
     return "\n".join(str(row[3]) for row in rows)
 
 
-@pytest.mark.parametrize(("file", "name"), HOT, ids=lambda part: str(part))
+@pytest.mark.parametrize(("file", "name"), HOT, ids=str)
 def test_a_hot_query_uses_its_index_and_sorts_nothing(
     connection: apsw.Connection, file: str, name: str
 ) -> None:

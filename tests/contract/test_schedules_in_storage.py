@@ -88,9 +88,7 @@ def test_run_now_leaves_the_ticks_alone(store: Store, clock) -> None:
 
 
 def test_all_missed_ticks_are_made_up_where_asked_for(store: Store, clock) -> None:
-    store.schedules.configure(
-        [ScheduleDefinition("all", "noop", every_s=60, catch_up=CatchUp.ALL)]
-    )
+    store.schedules.configure([ScheduleDefinition("all", "noop", every_s=60, catch_up=CatchUp.ALL)])
     clock.advance(600_000)
     assert len(store.schedules.fire_due(make_job)) == 10
     assert store.schedules.fire_due(make_job) == []

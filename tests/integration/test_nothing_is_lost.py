@@ -1,5 +1,6 @@
 """200 mixed jobs while a worker is killed every second: each ends, in one terminal status."""
 
+import contextlib
 import itertools
 import os
 import random
@@ -42,10 +43,8 @@ def kill_a_worker(system: Any, chance: random.Random) -> None:
         if one["pool"] is not None and one["state"] == "ready" and one["pid"]
     ]
     if alive:
-        try:
+        with contextlib.suppress(ProcessLookupError):  # it may have just died of an earlier one
             os.kill(chance.choice(alive), signal.SIGKILL)
-        except ProcessLookupError:
-            pass  # it has just died of an earlier one
 
 
 @pytest.mark.timeout(240)
@@ -90,4 +89,4 @@ def assert_one_terminal_event_each(database: Any, ids: list[int]) -> None:
     connection.close()
     assert [row[0] for row in rows] == list(range(1, len(rows) + 1))
     ended = [row[2] for row in rows if row[1] in TERMINAL_KINDS]
-    assert sorted(ended) == sorted(ids)
+    assert sorted(map(int, ended)) == sorted(ids)

@@ -1,0 +1,1 @@
+"""The SQLite backend. Only shared.storage names it."""

@@ -9,7 +9,7 @@ _BEFORE_ALL = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class AuditRow:
-    """One action: what (`cancel`), on what (`job 7`), by whom, why, and how many jobs it changed."""
+    """One action: what (`cancel`), on what (`job 7`), by whom, why, how many jobs it changed."""
 
     id: int
     at_ms: int

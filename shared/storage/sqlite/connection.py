@@ -14,13 +14,14 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import apsw
 
 from shared.clock import Clock
 from shared.doorbells import Doorbells
-from shared.errors import DatabaseBusy, DatabaseFull, DatabaseUnusable
+from shared.errors import DatabaseBusy, DatabaseFull, DatabaseUnusable, StorageError
 from shared.jobs import Status
 from shared.lifecycle import TERMINAL
 from shared.storage.migrate import load_migrations
@@ -219,41 +220,45 @@ class Database:
         self.bells.close()
 
 
-@contextlib.contextmanager
-def _translate() -> Iterator[None]:
-    """apsw's exceptions as ours."""
-    try:
-        yield
-    except (apsw.BusyError, apsw.LockedError) as error:
-        raise DatabaseBusy(
-            f"the database is locked by another process for over {_BUSY_BOUND_S:.0f} s; "
-            "nothing was written, try again"
-        ) from error
-    except apsw.FullError as error:
-        raise DatabaseFull("no space left on the device that holds the database") from error
-    except (apsw.CorruptError, apsw.NotADBError) as error:
-        raise DatabaseUnusable(f"the database is damaged or no database: {error}") from error
-    except (apsw.IOError, apsw.CantOpenError, apsw.ReadOnlyError) as error:
-        raise DatabaseUnusable(f"the database cannot be used: {error}") from error
-
-
 class _Translated:
-    """`_translate` without the cost of a generator on the path of every statement."""
+    """A context without state, cheaper than a generator on the path of every statement."""
 
     def __enter__(self) -> None:
         return None
 
-    def __exit__(self, kind: type[BaseException] | None, error: Any, traceback: Any) -> None:
-        if kind is not None and issubclass(kind, apsw.Error):
-            with _translate():
-                raise error
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if isinstance(error, apsw.Error):
+            ours = _ours(error)
+            if ours is not None:
+                raise ours from error
+
+
+def _ours(error: apsw.Error) -> StorageError | None:
+    """What an error of apsw means to the user; None for a bug of ours, which stays as it is."""
+    if isinstance(error, apsw.BusyError | apsw.LockedError):
+        return DatabaseBusy(
+            f"another process has held the database for over {_BUSY_BOUND_S:.0f} s; "
+            "nothing was written, try again"
+        )
+    if isinstance(error, apsw.FullError):
+        return DatabaseFull("no space is left on the device that holds the database")
+    if isinstance(error, apsw.CorruptError | apsw.NotADBError):
+        return DatabaseUnusable(f"the database is damaged or no database: {error}")
+    if isinstance(error, apsw.IOError | apsw.CantOpenError | apsw.ReadOnlyError):
+        return DatabaseUnusable(f"the database cannot be used: {error}")
+    return None
 
 
 _TRANSLATED = _Translated()
 
 
 def translated() -> _Translated:
-    """A context in which apsw's exceptions become those of shared.errors."""
+    """Exceptions of apsw become those of shared.errors inside this context."""
     return _TRANSLATED
 
 
@@ -270,7 +275,7 @@ _SQL_FILES: dict[str, Queries] = {}
 def open_connection(path: Path, *, create: bool, clock: Clock) -> apsw.Connection:
     """A connection to a database of the current schema.
 
-    Raises DatabaseUnusable as `shared.storage.open_store` says; a file that is refused is left as it was.
+    Raises DatabaseUnusable as `shared.storage.open_store` says; a refused file is left as it was.
     """
     _check_sqlite_version()
     if create:
@@ -300,8 +305,8 @@ def _check_sqlite_version() -> None:
     version = tuple(int(part) for part in apsw.sqlite_lib_version().split("."))
     if version < _OLDEST_SAFE_SQLITE:
         raise DatabaseUnusable(
-            f"SQLite {apsw.sqlite_lib_version()} can corrupt a database that several processes write "
-            f"(WAL-reset bug); install apsw 3.53 or newer"
+            f"SQLite {apsw.sqlite_lib_version()} can corrupt a database that several processes "
+            f"write (WAL-reset bug); install apsw 3.53 or newer"
         )
 
 
@@ -326,7 +331,8 @@ def _prepare(connection: apsw.Connection, path: Path, *, create: bool, clock: Cl
         )
     if version < newest and not create:
         raise DatabaseUnusable(
-            f"{path} has schema {version}, this Orpheus needs {newest}; start Orpheus once to update it"
+            f"{path} has schema {version}, this Orpheus needs {newest}; "
+            "start Orpheus once to update it"
         )
     if version == 0:
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")

@@ -69,9 +69,7 @@ class Enqueue:
             waits_for,
             new.on_dependency_failure,
         )
-        self._database.count(
-            new.queue, None, Status.BLOCKED if waits_for else Status.PENDING
-        )
+        self._database.count(new.queue, None, Status.BLOCKED if waits_for else Status.PENDING)
         if not waits_for:
             self._database.wake_workers(new.queue)
         return self._database.last_insert_id()
@@ -87,7 +85,10 @@ class Enqueue:
                 links.append((job_id, dependencies))
         self._database.run_many(
             self._sql["set-dependencies"],
-            [(json.dumps(dependencies), len(dependencies), job_id) for job_id, dependencies in links],
+            [
+                (json.dumps(dependencies), len(dependencies), job_id)
+                for job_id, dependencies in links
+            ],
         )
         self._events.record_jobs(Kind.JOB_ENQUEUED, [job_id for _, job_id in made])
         for job_id, dependencies in links:

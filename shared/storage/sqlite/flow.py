@@ -68,7 +68,7 @@ class Flow:
     def _settle(
         self, job_id: int, status: Status, only: int | None = None
     ) -> list[tuple[int, Status]]:
-        """Tell those that wait for `job_id` how it ended; those with dependents that end thereby."""
+        """Tell those that wait how `job_id` ended; those that end thereby and are waited for."""
         ended = []
         for waiting, on_failure, queue in self._database.all(self._sql["waiting-for"], job_id):
             if only is not None and waiting != only:

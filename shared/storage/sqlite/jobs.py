@@ -106,7 +106,8 @@ class Jobs:
             conditions.append("jobs.id <= ?")
             values.append(max_id)
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-        rows = self._database.all(f"SELECT jobs.id FROM jobs{join}{where}", *values)
+        sql = f"{self._sql['select-ids']}{join}{where}"
+        rows = self._database.all(sql, *values)
         return [row[0] for row in rows]
 
     def total(self, wanted: JobFilter) -> Total:
@@ -114,12 +115,8 @@ class Jobs:
         if wanted.type is None and wanted.tag is None and wanted.q is None:
             return Total(self._kept_total(wanted), exact=True)
         join, conditions, values = self._where(wanted)
-        sql = (
-            f"SELECT count(*) FROM (SELECT 1 FROM jobs{join} "
-            f"WHERE {' AND '.join(conditions)} LIMIT {_SEARCH_WINDOW_JOBS})"
-        )
-        row = self._database.one(sql, *values)
-        value = int(row[0]) if row else 0
+        sql = f"{self._sql['select-ids']}{join} WHERE {' AND '.join(conditions)} LIMIT ?"
+        value = len(self._database.all(sql, *values, _SEARCH_WINDOW_JOBS))
         return Total(value, exact=wanted.q is None and value < _SEARCH_WINDOW_JOBS)
 
     def _kept_total(self, wanted: JobFilter) -> int:
@@ -223,7 +220,9 @@ class Jobs:
         with self._database.write(durable=True):
             job = self.get(job_id)
             if job.status not in TERMINAL:
-                raise TransitionRefused(f"job {job_id} is {job.status}: cancel it before deleting it")
+                raise TransitionRefused(
+                    f"job {job_id} is {job.status}: cancel it before deleting it"
+                )
             dependent = self._flow.live_dependent(job_id)
             if dependent is not None:
                 raise TransitionRefused(f"job {dependent} still depends on job {job_id}")

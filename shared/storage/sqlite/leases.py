@@ -71,9 +71,7 @@ class Leases:
 
     # Taking
 
-    def lease(
-        self, holder: Holder, queues: Sequence[str], limit: int, ttl_ms: int
-    ) -> list[Lease]:
+    def lease(self, holder: Holder, queues: Sequence[str], limit: int, ttl_ms: int) -> list[Lease]:
         """Up to `limit` due jobs of `queues` (`*`: all), in the order in which to run them.
 
         Of the jobs eligible now: highest priority, then earliest run_at, then lowest id.
@@ -203,7 +201,10 @@ class Leases:
         with self._database.write(durable=False):
             kept = self._database.run_many(
                 self._sql["renew-lease"],
-                [(now + ttl_ms, job_id, token, now, clock.boot_id) for job_id, token in tokens.items()],
+                [
+                    (now + ttl_ms, job_id, token, now, clock.boot_id)
+                    for job_id, token in tokens.items()
+                ],
             )
         return set(tokens.values()) - {row[0] for row in kept}
 
@@ -270,7 +271,7 @@ class Leases:
         return self._reclaim(sql, values, "its lease expired without a renewal")
 
     def void_other_boots(self) -> list[int]:
-        """Take back every lease of an earlier boot; only for the holder of the supervisor's lock."""
+        """Take back every lease of an earlier boot; only for the holder of the supervisor lock."""
         return self._reclaim(
             self._sql["leases-of-other-boots"],
             (self._database.clock.boot_id,),
@@ -294,15 +295,11 @@ class Leases:
 
     def _end(self, ended: _Ended, spent_row: tuple[Any, ...]) -> None:
         queue, failures, crashes, max_retries, cancel_requested, has_dependents = spent_row
-        follows = after(
-            ended.ending, Spent(failures, crashes, max_retries, bool(cancel_requested))
-        )
+        follows = after(ended.ending, Spent(failures, crashes, max_retries, bool(cancel_requested)))
         now_ms = self._database.clock.wall_ms()
         error = ended.error
         error_values = (
-            (None, None, None)
-            if error is None
-            else (error.type, error.message, error.traceback)
+            (None, None, None) if error is None else (error.type, error.message, error.traceback)
         )
         if follows.outcome is not None:
             self._database.run(

@@ -43,6 +43,5 @@ class Logs:
     def after(self, job_id: int, after_id: int, limit: int) -> list[LogLine]:
         """Up to `limit` lines of a job whose id is greater than `after_id`, in order."""
         return [
-            LogLine(*row)
-            for row in self._database.all(self._sql["after"], job_id, after_id, limit)
+            LogLine(*row) for row in self._database.all(self._sql["after"], job_id, after_id, limit)
         ]

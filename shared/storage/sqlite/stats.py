@@ -108,7 +108,9 @@ class Stats:
         return _size_bytes(Path(f"{self._database.path}-wal"))
 
     def _active_queues(self) -> list[str]:
-        return [row[0] for row in self._database.all(sql_file("leases.sql")["queues-with-due-jobs"])]
+        return [
+            row[0] for row in self._database.all(sql_file("leases.sql")["queues-with-due-jobs"])
+        ]
 
     def _earliest_due_ms(self, queue: str) -> int | None:
         """One probe for each priority that has due jobs: the index is ordered by priority first."""

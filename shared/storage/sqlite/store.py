@@ -31,7 +31,7 @@ from shared.storage.sqlite.types import Types
 
 
 class Store:
-    """An open database. The verbs stand in groups: `store.jobs`, `store.leases`, …"""
+    """An open database. The verbs stand in groups: `store.jobs`, `store.leases` and so on."""
 
     def __init__(self, database: Database, backoff: BackoffRules) -> None:
         self._database = database

@@ -1,6 +1,5 @@
 """A cell outlives its process and tells which job it was in."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -43,4 +42,4 @@ def test_a_file_that_is_no_cell_is_none(tmp_path: Path) -> None:
 def test_cells_belong_to_their_owner_alone(tmp_path: Path) -> None:
     path = cell_path(tmp_path / "orpheus.db", "life-1")
     Cell.create(path).close()
-    assert os.stat(path).st_mode & 0o077 == 0
+    assert path.stat().st_mode & 0o077 == 0

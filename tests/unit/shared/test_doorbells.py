@@ -30,7 +30,9 @@ def test_ringing_without_a_listener_or_into_a_full_bell_costs_nothing(tmp_path: 
 
 
 def test_only_pools_that_serve_the_queue_are_rung(tmp_path: Path) -> None:
-    bells = Doorbells(tmp_path / "bells", {"all": ("*",), "mail": ("mail", "post"), "other": ("x",)})
+    bells = Doorbells(
+        tmp_path / "bells", {"all": ("*",), "mail": ("mail", "post"), "other": ("x",)}
+    )
     listening = {pool: bells.listen_pool(pool) for pool in ("all", "mail", "other")}
     bells.ring_pools_of({"post"})
     assert {pool: bell.drain() for pool, bell in listening.items()} == {

@@ -32,7 +32,7 @@ def test_no_transition_but_a_retry_leaves_a_terminal_status() -> None:
 
 
 def test_live_and_terminal_are_all_statuses() -> None:
-    assert LIVE | TERMINAL == set(Status)
+    assert set(Status) == LIVE | TERMINAL
     assert not LIVE & TERMINAL
 
 

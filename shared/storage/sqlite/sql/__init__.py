@@ -1,0 +1,1 @@
+"""Every query, by name and with its purpose."""

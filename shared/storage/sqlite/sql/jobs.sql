@@ -26,6 +26,10 @@ SELECT jobs.id, type, payload, status, queue, priority, result,
     worker, unique_key, tags, cancel_requested, depends_on
 FROM jobs
 
+-- name: select-ids
+-- The ids of jobs; a WHERE or JOIN follows.
+SELECT jobs.id FROM jobs
+
 -- name: select-attempts
 -- The attempts of a job that have ended, oldest first.
 SELECT number, outcome, worker, pid, started_at_ms, finished_at_ms,

@@ -1,7 +1,7 @@
 """What a worker is told when it starts: plain data, sent as one JSON line over its control channel.
 
 A worker started by the supervisor reads no configuration, so it needs no pydantic-settings
-(12 MB each) and runs on what the supervisor runs on, whatever the file says by now. A worker
+(18 MB) and runs on what the supervisor runs on, whatever the file says by now. A worker
 started alone makes the same value from its own settings (config/settings.py).
 """
 

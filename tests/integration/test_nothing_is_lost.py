@@ -85,8 +85,9 @@ def assert_attempts_do_not_overlap(attempts: list[dict[str, Any]]) -> None:
 
 def assert_one_terminal_event_each(database: Any, ids: list[int]) -> None:
     connection = apsw.Connection(str(database))
-    rows = connection.execute("SELECT seq, kind, job_id FROM events ORDER BY seq").fetchall()
+    query = "SELECT seq, kind, job_id FROM events ORDER BY seq"
+    rows: list[tuple[Any, ...]] = connection.execute(query).fetchall()
     connection.close()
     assert [row[0] for row in rows] == list(range(1, len(rows) + 1))
     ended = [row[2] for row in rows if row[1] in TERMINAL_KINDS]
-    assert sorted(map(int, ended)) == sorted(ids)
+    assert sorted(ended) == sorted(ids)

@@ -1,0 +1,1 @@
+"""The HTTP API: producers submit jobs here, and operators watch them over its event stream."""

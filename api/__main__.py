@@ -1,0 +1,98 @@
+"""`python -m api`: the HTTP API, as the supervisor's child (`--control-fd`) or alone.
+
+Alone, it reads the configuration, binds its own socket, makes the database if there is none, and
+has the job types described by a child process; so its jobs run as soon as a worker is started.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+
+import click
+
+from api.run import SLOT, run_api
+from api.services import ApiOptions
+from config.options import config_options
+from config.settings import Settings, for_storage, load_settings
+from shared.child_start import enter_child
+from shared.describe import describe_types
+from shared.errors import CannotBind, ConfigurationError, DatabaseUnusable, OrpheusError
+from shared.listener import bind_listener
+from shared.logs import configure_logging, stop_logging
+from shared.storage import open_storage
+from shared.validation import JobDefaults
+
+_EXIT_CODES: dict[type[OrpheusError], int] = {
+    CannotBind: 69,
+    DatabaseUnusable: 74,
+    ConfigurationError: 78,
+}
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--control-fd", type=int, hidden=True, help="Set by the supervisor.")
+@config_options
+def main(control_fd: int | None, config: Path | None, sets: tuple[str, ...]) -> None:
+    """Serve the API alone, without a supervisor, until Ctrl-C."""
+    try:
+        if control_fd is None:
+            _run_alone(load_settings(config, sets, os.environ))
+        else:
+            _run_supervised(control_fd)
+    except OrpheusError as error:
+        click.echo(f"api: {error}", err=True)
+        sys.exit(next((c for kind, c in _EXIT_CODES.items() if isinstance(error, kind)), 1))
+    finally:
+        stop_logging()
+
+
+def _run_alone(settings: Settings) -> None:
+    # Until the server takes the signals itself, there is nothing to finish.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
+    configure_logging(settings.logging.level, settings.logging.format, SLOT)
+    listener = bind_listener(settings.api.host, settings.api.port)
+    store = open_storage(for_storage(settings), create=True)
+    store.types.replace(
+        describe_types(settings.source, settings.jobs.modules, settings.supervisor.start_timeout)
+    )
+    store.close()
+    asyncio.run(run_api(_options(settings, supervised=False), listener))
+
+
+def _run_supervised(control_fd: int) -> None:
+    start = enter_child(control_fd)
+    settings = Settings.model_validate(start.handover["settings"])
+    configure_logging(settings.logging.level, settings.logging.format, start.slot)
+    listener = socket.socket(fileno=start.handover["socket_fd"])
+    options = _options(settings, supervised=True)
+    try:
+        asyncio.run(
+            run_api(options, listener, channel=start.channel, incarnation=start.incarnation)
+        )
+    except OrpheusError as error:
+        start.channel.send({"say": "failed", "reason": str(error)})
+        raise
+
+
+def _options(settings: Settings, *, supervised: bool) -> ApiOptions:
+    return ApiOptions(
+        storage=for_storage(settings),
+        defaults=JobDefaults(settings.jobs.max_retries, settings.jobs.timeout),
+        beat_interval_s=settings.heartbeats.interval,
+        beat_timeout_s=settings.heartbeats.timeout,
+        host=settings.api.host,
+        allowed_hosts=settings.api.allowed_hosts,
+        cors_origins=settings.api.cors_origins,
+        max_body_bytes=settings.api.max_body,
+        max_batch_body_bytes=settings.api.max_batch_body,
+        max_clients=settings.api.max_clients,
+        supervised=supervised,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""The application: guard, then the hot route, then FastAPI with everything else.
+
+POST /jobs does not go through FastAPI: its middleware, exit stacks and dependency solver cost
+more than the job's own commit. FastAPI knows the route all the same, for /openapi.json.
+"""
+
+from fastapi import FastAPI, Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api import errors, openapi
+from api.dashboard.pages import dashboard_routes
+from api.docs import docs_routes
+from api.guard import Guard, GuardRules, hosts_of
+from api.routes import health, jobs, overview, stream
+from api.services import ApiOptions, Services
+
+_TITLE = "Orpheus"
+_VERSION = "0.1.0"
+
+
+def create_app(services: Services) -> ASGIApp:
+    """The whole application on `services`, which the caller opened and will close."""
+    app = FastAPI(
+        title=_TITLE,
+        version=_VERSION,
+        docs_url=None,
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
+        redirect_slashes=False,
+    )
+    app.state.services = services
+    errors.install(app)
+    for router in (jobs.router, overview.router, health.router, stream.router):
+        app.router.routes.extend(router.routes)  # flat, so that a 405 can name every method
+    app.router.routes.extend([*docs_routes(), *dashboard_routes()])
+    app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]
+    return Guard(HotRoute(app), rules_of(services.options))
+
+
+def rules_of(options: ApiOptions) -> GuardRules:
+    """What the guard lets pass, from the configuration."""
+    return GuardRules(
+        hosts=hosts_of(options.host, options.allowed_hosts),
+        origins=frozenset(origin.lower() for origin in options.cors_origins),
+        max_body_bytes=options.max_body_bytes,
+        max_batch_body_bytes=options.max_batch_body_bytes,
+        max_clients=options.max_clients,
+    )
+
+
+class HotRoute:
+    """Answers POST /jobs itself, and passes the rest on."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Errors go up: the guard answers them."""
+        if scope["type"] == "http" and scope["method"] == "POST" and scope["path"] == "/jobs":
+            scope["app"] = self._app
+            response = await jobs.submit_job(Request(scope, receive))
+            await response(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)

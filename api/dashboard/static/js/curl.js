@@ -1,0 +1,11 @@
+// A call of the API as the command that does the same.
+import { writeExact } from "./exact.js";
+
+/** Text as one word of a POSIX shell. @param {string} text */
+export const quoted = (text) => (/^[\w./:=,@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
+
+/** @param {string} path @param {any} [body] */
+export function postCurl(path, body) {
+  const url = quoted(location.origin + path);
+  return body === undefined ? `curl -X POST ${url}` : `curl --json ${quoted(writeExact(body))} \\\n  ${url}`;
+}

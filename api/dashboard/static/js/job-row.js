@@ -1,0 +1,105 @@
+// One row of the jobs table. A patch changes text that differs, and nothing else: no node moves.
+import { arrange, h, icon, say, selectedIn, set } from "./dom.js";
+import { between, now, relative, timeNode } from "./time.js";
+import { TERMINAL, duration, spaced, ticking } from "./words.js";
+import { Exact, writeExact } from "./exact.js";
+
+const LONGEST_PREVIEW = 160;
+
+export class JobRow {
+  /** @param {any} job */
+  constructor(job) {
+    const cell = (name, ...children) => (this[name] = h("td", { role: "cell", class: name }, ...children));
+    this.mark = h("span", { class: "mark" });
+    this.word = h("span", {});
+    this.bar = h("progress", { max: 1, hidden: true, "aria-label": `Progress of job ${job.id}` });
+    this.text = h("span", { class: "text" });
+    this.tags = h("span", { class: "tags" });
+    this.node = h("tr", { role: "row", "data-id": job.id },
+      cell("id", h("a", { href: `/ui/jobs/${job.id}` }, job.id)),
+      cell("status", this.mark, this.word),
+      cell("type", h("a", { href: `/ui/jobs/${job.id}`, tabindex: "-1", title: job.type }, job.type)),
+      cell("queue"), cell("detail", this.bar, this.text, this.tags),
+      cell("attempt"), cell("wait"), cell("ran"), cell("worker"), cell("when", timeNode(job.created_at)));
+    /** @type {any} */
+    this.job = {};
+    this.show(job);
+  }
+
+  /** The job as it is now; fields an event does not carry stay. @param {any} job */
+  show(job) {
+    this.job = { ...this.job, ...job };
+    if ("payload" in job) this.readAt = job.status;
+    this.dirty = selectedIn(this.node);
+    if (!this.dirty) this.paint();
+  }
+
+  paint() {
+    const job = this.job;
+    if (this.node.dataset.status !== job.status) {
+      this.node.dataset.status = job.status;
+      this.mark.replaceChildren(icon(job.status));
+    }
+    say(this.word, job.cancel_requested && job.status === "in_progress" ? "stopping" : spaced(job.status));
+    say(this.queue, job.queue);
+    say(this.attempt, job.attempt ? `${job.attempt}/${job.max_retries + 1}` : "–");
+    say(this.worker, job.worker ?? "");
+    this.bar.hidden = job.status !== "in_progress" || job.progress === null;
+    if (!this.bar.hidden) this.bar.value = job.progress;
+    if (this.tags.childElementCount !== job.tags.length)
+      arrange(this.tags, job.tags.map((tag) => h("a", { href: `/?tag=${encodeURIComponent(tag)}#jobs` }, tag)));
+    this.tick();
+  }
+
+  /** What changes with time alone. */
+  tick() {
+    const job = this.job;
+    const told = what(job);
+    say(this.text, told);
+    set(this.text, "title", told);
+    this.text.classList.toggle("bad", job.status === "failed");
+    say(this.wait, waited(job));
+    say(this.ran, !job.started_at || job.status === "pending" ? "–"
+      : job.finished_at ? duration(between(job.started_at, job.finished_at)) : ticking(between(job.started_at)));
+  }
+
+  /** Whether a second from now the row reads differently. */
+  get ticks() { return !TERMINAL.has(this.job.status); }
+
+  /** Whether the server knows more than the events told. */
+  get lacks() { return !this.readAt || (this.job.status === "done" && this.readAt !== "done"); }
+
+  /** What only a read tells, of a row that events may have carried further since. @param {any} job */
+  learn({ status, payload, result }) {
+    this.show(status === this.job.status ? { status, payload, result } : { payload, status: this.job.status });
+    this.readAt = status;
+  }
+}
+
+function waited(job) {
+  if (job.status === "in_progress" || (job.started_at && TERMINAL.has(job.status)))
+    return duration(between(job.run_at, job.started_at));
+  if (job.status !== "pending") return "–";
+  return Date.parse(job.run_at) > now() ? "–" : ticking(between(job.run_at));
+}
+
+function what(job) {
+  const failure = job.error && `${job.error.type}: ${job.error.message}`;
+  const asked = preview(job.payload);
+  if (job.status === "failed") return failure ?? "";
+  if (job.status === "pending" && failure) return `again ${Date.parse(job.run_at) > now() ? relative(job.run_at) : "now"} after ${failure}`;
+  if (job.status === "pending" && Date.parse(job.run_at) > now() + 1000) return [`due ${relative(job.run_at)}`, asked].filter(Boolean).join(" · ");
+  if (job.status === "in_progress" && job.message) return job.message;
+  if (job.status === "done" && (job.result ?? null) !== null) return [asked, "→", preview(job.result)].filter(Boolean).join(" ");
+  return asked;
+}
+
+/** A value in some words: `path=a.png width=640`. */
+function preview(value) {
+  if (value === undefined || value === null) return "";
+  const text = typeof value !== "object" || Array.isArray(value) || value instanceof Exact ? plain(value)
+    : Object.entries(value).map(([name, part]) => `${name}=${plain(part)}`).join(" ");
+  return text.length > LONGEST_PREVIEW ? `${text.slice(0, LONGEST_PREVIEW)}…` : text;
+}
+
+const plain = (value) => (typeof value === "string" && !/[\s"]/.test(value) ? value : writeExact(value));

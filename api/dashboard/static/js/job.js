@@ -1,0 +1,132 @@
+// The page of one job: read once, then read again whenever an event tells of a change.
+import { arrange, byId, copies, h, icon, say } from "./dom.js";
+import { onTryNow, retitle, showConnection, startChrome } from "./chrome.js";
+import { showActions } from "./actions.js";
+import { postCurl } from "./curl.js";
+import { showErrors } from "./errors.js";
+import { writeExact } from "./exact.js";
+import { ask } from "./http.js";
+import { Live } from "./live.js";
+import { Log } from "./log.js";
+import { everySecond, timeNode } from "./time.js";
+import { Timeline } from "./timeline.js";
+import { tree } from "./tree.js";
+import { duration, percent, spaced } from "./words.js";
+
+const id = byId("job").dataset.id;
+const timeline = new Timeline();
+const log = new Log(id);
+let job = null;
+let reading = false, again = false;
+
+startChrome();
+copies(byId("copy-payload"), () => writeExact(job?.payload, 2));
+copies(byId("copy-result"), () => writeExact(job?.result, 2));
+copies(byId("copy-curl"), () => byId("curl").textContent);
+everySecond(() => timeline.tick());
+const live = new Live(`/ws?job=${encodeURIComponent(id)}`, {
+  fresh: () => { read(); log.load().catch(() => {}); },
+  events: take,
+  log: (lines) => log.take(lines),
+  state: showConnection,
+});
+onTryNow(() => live.hurry());
+read();
+
+function take(events) {
+  const progress = events.filter(({ kind }) => kind === "job.progress").pop();
+  if (progress && job) showProgress({ ...job, progress: progress.job.progress, message: progress.job.message });
+  if (events.some(({ kind }) => kind === "job.deleted")) missing("This job was deleted. What you see is what was known of it.");
+  else if (events.some(({ kind }) => kind !== "job.progress")) read();
+}
+
+/** Reads the job; changes that come meanwhile are read once more, after. */
+async function read() {
+  again = reading;
+  if (reading) return;
+  reading = true;
+  try {
+    job = await ask(`/jobs/${id}`, { exact: true });
+    show();
+  } catch (error) {
+    if (error.status === 404) missing(`There is no job ${id}. It may have been deleted.`);
+  }
+  reading = false;
+  if (again) read();
+}
+
+function missing(text) {
+  say(byId("missing"), text);
+  byId("missing").hidden = false;
+}
+
+function show() {
+  say(byId("type"), job.type);
+  retitle(`${spaced(job.status)}: ${job.type} ${id} · Orpheus`, job.status === "failed");
+  showStatus();
+  showActions(job, read);
+  showProgress(job);
+  timeline.show(job);
+  showErrors(job.attempts);
+  showValue("payload", job.payload);
+  byId("result-section").hidden = job.status !== "done";
+  if (job.status === "done") showValue("result", job.result);
+  showDetails();
+  say(byId("curl"), postCurl("/jobs", asked()));
+}
+
+function showStatus() {
+  const status = byId("status");
+  if (status.dataset.status !== job.status) {
+    status.dataset.status = job.status;
+    status.replaceChildren(icon(job.status), h("b", {}, spaced(job.status)));
+  }
+}
+
+function showProgress({ status, progress, message }) {
+  const known = progress !== null && (status === "in_progress" || progress < 1);
+  byId("progress").hidden = !known && !message;
+  const bar = byId("progress").firstElementChild;
+  bar.hidden = progress === null;
+  if (progress !== null) bar.value = progress;
+  say(byId("progress-note"), [progress === null ? "" : percent(progress), message].filter(Boolean).join(" · "));
+}
+
+/** A value changes once at most: a tree that someone has opened stays. */
+function showValue(name, value) {
+  const text = writeExact(value);
+  const node = byId(name);
+  if (node.dataset.shown === text.slice(0, 200) + text.length) return;
+  node.dataset.shown = text.slice(0, 200) + text.length;
+  node.replaceChildren(tree(value));
+}
+
+function showDetails() {
+  const attempts = `${job.attempt} of at most ${job.max_retries + 1}`;
+  const facts = [
+    ["queue", h("a", { href: `/?queue=${encodeURIComponent(job.queue)}` }, job.queue)],
+    ["priority", String(job.priority)],
+    ["attempts", attempts],
+    ["timeout", duration(+job.timeout)],
+    ["worker", job.worker],
+    ["unique key", job.unique_key],
+    ["tags", job.tags.length ? h("span", { class: "tags" }, ...job.tags.map((tag) => h("a", { href: `/?tag=${encodeURIComponent(tag)}` }, tag))) : null],
+    ["after jobs", job.depends_on.length ? h("span", {}, ...job.depends_on.flatMap((other) => [h("a", { href: `/ui/jobs/${other}` }, other), " "])) : null],
+    ["submitted", timeNode(job.created_at)],
+    ["due", timeNode(job.run_at)],
+    ["started", job.started_at && timeNode(job.started_at)],
+    ["ended", job.finished_at && timeNode(job.finished_at)],
+  ];
+  arrange(byId("details"), facts.filter(([, value]) => value).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
+}
+
+/** What to send to get such a job: what differs from the defaults. */
+function asked() {
+  const { type, payload, queue, priority, unique_key, tags } = job;
+  const body = { type, payload };
+  if (queue !== "default") body.queue = queue;
+  if (+priority) body.priority = priority;
+  if (unique_key) body.unique_key = unique_key;
+  if (tags.length) body.tags = tags;
+  return body;
+}

@@ -1,0 +1,198 @@
+// The live table of jobs: a page from GET /jobs, kept current by the events that follow it.
+//
+// It never moves under a reader: rows are patched where they stand, and new ones come in by
+// themselves only while nobody points at, selects or focuses anything here and few come at a time;
+// else they wait behind "N new". Paused or hidden, it only counts.
+import { arrange, byId, h, say, set } from "./dom.js";
+import { ask } from "./http.js";
+import { JobRow } from "./job-row.js";
+import { address, matches } from "./filter.js";
+import { everySecond } from "./time.js";
+import { count, some } from "./words.js";
+
+const PAGE = 50;
+const MOST_ROWS = 150;
+const MOST_AT_ONCE = 25;
+const FILL_AFTER_MS = 400;
+
+export class JobsTable {
+  constructor() {
+    /** @type {Map<number, JobRow>} */
+    this.rows = new Map();
+    /** @type {Map<number, any>} */
+    this.fresh = new Map();
+    /** @type {Map<number, any>} */
+    this.changed = new Map();
+    this.filter = {};
+    this.cursor = null;
+    this.paused = false;
+    this.body = byId("rows");
+    const table = this.body.closest("table");
+    table.addEventListener("pointerenter", (event) => { this.pointed = event.pointerType === "mouse"; });
+    table.addEventListener("pointerleave", () => { this.pointed = false; this.schedule(); });
+    table.addEventListener("focusout", () => this.schedule());
+    document.addEventListener("visibilitychange", () => this.schedule());
+    everySecond(() => {
+      for (const row of this.rows.values()) if (row.dirty) row.show({}); else if (row.ticks) row.tick();
+    });
+    byId("new").addEventListener("click", () => this.showNew());
+    byId("pause").addEventListener("click", () => this.pause());
+  }
+
+  /** Reads the page anew. @param {Record<string, string>} [filter] @param {string | null} [cursor] */
+  async load(filter = this.filter, cursor = this.cursor) {
+    this.loading?.abort();
+    const loading = (this.loading = new AbortController());
+    this.filter = filter;
+    this.cursor = cursor;
+    this.fresh.clear();
+    this.changed.clear();
+    set(this.body, "aria-busy", "true");
+    try {
+      const page = await ask(address("/jobs", filter, { limit: PAGE, cursor }), { exact: true, signal: loading.signal });
+      if (loading.signal.aborted) return;
+      this.show(page);
+    } finally {
+      if (this.loading === loading) { this.loading = null; set(this.body, "aria-busy", null); }
+    }
+    this.schedule(); // what events told meanwhile is newer than the page
+  }
+
+  show({ items, total, next_cursor: next }) {
+    const rows = new Map();
+    for (const job of items) {
+      const row = this.rows.get(job.id) ?? new JobRow(job);
+      row.show(job);
+      row.node.classList.remove("other", "arrived");
+      rows.set(job.id, row);
+    }
+    this.rows = rows;
+    this.oldest = next === null ? 0 : items[items.length - 1].id;
+    arrange(this.body, [...rows.values()].map(({ node }) => node));
+    this.total = total;
+    this.showTotal();
+    const older = byId("older"), newest = byId("newest");
+    older.hidden = next === null;
+    older.href = address("/", this.filter, { cursor: next });
+    newest.hidden = this.cursor === null;
+    newest.href = address("/", this.filter);
+    const filtered = Object.keys(this.filter).length > 0 || this.cursor !== null;
+    byId("no-match").hidden = rows.size > 0 || !filtered;
+    byId("first-steps").hidden = rows.size > 0 || filtered;
+    this.showWaiting();
+  }
+
+  showTotal() {
+    const { value, relation } = this.total;
+    const word = Object.keys(this.filter).length ? ["matches", "match"] : ["", ""];
+    say(byId("total"), `${relation === "gte" ? "at least " : ""}${some(value, "job")} ${word[Number(value !== 1)]}`);
+  }
+
+  /** @param {any[]} events */
+  take(events) {
+    for (const { kind, job } of events) {
+      if (!kind.startsWith("job.")) continue;
+      if (this.rows.has(job.id)) this.changed.set(job.id, job);
+      else if (this.fresh.has(job.id) || (job.id > (this.oldest ?? 0) && matches(job, this.filter))) this.fresh.set(job.id, job);
+      if (kind === "job.deleted") this.deleted(job.id);
+    }
+    this.schedule();
+  }
+
+  deleted(id) {
+    this.fresh.delete(id);
+    this.rows.get(id)?.node.classList.add("other");
+  }
+
+  schedule() {
+    if (this.scheduled || this.loading) return;
+    this.scheduled = true;
+    const flush = () => { this.scheduled = false; this.flush(); };
+    if (document.hidden) setTimeout(flush, 1000); // a hidden tab paints no frame
+    else requestAnimationFrame(flush);
+  }
+
+  flush() {
+    if (this.loading) return;
+    if (!this.paused && !document.hidden) {
+      for (const [id, job] of this.changed) this.patch(id, job);
+      this.changed.clear();
+      if (this.fresh.size && this.mayInsert()) this.insert();
+    }
+    this.showWaiting();
+  }
+
+  patch(id, job) {
+    const row = this.rows.get(id);
+    if (!row) return;
+    row.show(job);
+    row.node.classList.toggle("other", !matches(job, this.filter));
+    if (row.lacks) this.fillSoon();
+  }
+
+  mayInsert() {
+    const selection = getSelection();
+    const selected = selection && !selection.isCollapsed && selection.containsNode(this.body, true);
+    return this.cursor === null && !this.filter.q && this.fresh.size <= MOST_AT_ONCE && !this.pointed && !selected &&
+      !this.body.contains(document.activeElement) && this.body.getBoundingClientRect().top > 0;
+  }
+
+  insert() {
+    for (const job of this.fresh.values()) {
+      const row = new JobRow(job);
+      row.node.classList.add("arrived");
+      this.rows.set(job.id, row);
+    }
+    this.fresh.clear();
+    this.rows = new Map([...this.rows].sort(([a], [b]) => b - a));
+    byId("no-match").hidden = byId("first-steps").hidden = true;
+    if (this.rows.size > MOST_ROWS) { this.load(); return; }
+    arrange(this.body, [...this.rows.values()].map(({ node }) => node));
+    this.fillSoon();
+  }
+
+  /** The button: what waits comes in, or the newest page is read. */
+  showNew() {
+    if (this.cursor !== null) return byId("newest").click();
+    if (this.filter.q || this.fresh.size > MOST_AT_ONCE) return this.load();
+    this.insert();
+    this.showWaiting();
+  }
+
+  showWaiting() {
+    const n = this.fresh.size;
+    const button = byId("new");
+    button.disabled = n === 0;
+    say(button, this.filter.q && n ? `${count(n)} newer, search again` : `${count(n)} new`);
+    const pause = byId("pause");
+    say(pause, this.paused ? `resume${this.changed.size ? ` (${count(this.changed.size)} changed)` : ""}` : "pause");
+  }
+
+  pause() {
+    this.paused = !this.paused;
+    set(byId("pause"), "aria-pressed", String(this.paused));
+    this.schedule();
+  }
+
+  /** Events carry no payload and no result: one read brings them for all rows that lack them. */
+  fillSoon() {
+    this.lacking = true;
+    if (this.filling) return;
+    this.filling = true;
+    setTimeout(async () => {
+      const began = performance.now();
+      this.lacking = false;
+      try { await this.fill(); } catch { /* the next change tries again */ }
+      // A server that is slow to answer is asked less often.
+      setTimeout(() => { this.filling = false; if (this.lacking) this.fillSoon(); }, (performance.now() - began) * 10);
+    }, FILL_AFTER_MS);
+  }
+
+  async fill() {
+    const limit = Math.min(MOST_ROWS, this.rows.size + this.fresh.size);
+    const page = await ask(address("/jobs", this.filter, { limit, cursor: this.cursor }), { exact: true });
+    this.total = page.total;
+    this.showTotal();
+    for (const job of page.items) this.rows.get(job.id)?.learn(job);
+  }
+}

@@ -1,0 +1,21 @@
+// How fast a total grows, over a sliding window: smooth where single seconds would flicker.
+
+export class RateMeter {
+  /** @param {number} window_s */
+  constructor(window_s) {
+    this.windowMs = window_s * 1000;
+    /** @type {{at: number, total: number}[]} */
+    this.samples = [];
+  }
+
+  /** Per second; null before there are two samples. A total that falls (a new life, retention) begins anew. @param {number} total @returns {number | null} */
+  push(total) {
+    const at = performance.now();
+    const last = this.samples[this.samples.length - 1];
+    if (last && total < last.total) this.samples = [];
+    this.samples.push({ at, total });
+    while (this.samples.length > 2 && this.samples[1].at <= at - this.windowMs) this.samples.shift();
+    const first = this.samples[0];
+    return at > first.at ? ((total - first.total) * 1000) / (at - first.at) : null;
+  }
+}

@@ -1,0 +1,165 @@
+// The health panel: one row for each slot, patched in place with every heartbeat.
+import { arrange, byId, h, icon, say, set } from "./dom.js";
+import { Sparkline, StringChart } from "./charts.js";
+import { RateMeter } from "./rate.js";
+import { between, everySecond, timeNode } from "./time.js";
+import { bytes, count, rate, spaced, ticking } from "./words.js";
+
+const ICONS = {
+  ready: "ready", starting: "starting", draining: "stopping", stopping: "stopping", killing: "failed",
+  backoff: "backoff", fatal: "fatal", stuck: "fatal", down: "down",
+};
+const WHY = {
+  starting: "not ready yet", draining: "finishes its job, takes no other", stopping: "was asked to end",
+  killing: "being killed", backoff: "starts again soon", fatal: "gave up; tries every 5 min", stuck: "does not die",
+  down: "not wanted",
+};
+const STALE_BEAT_S = 6;
+
+export class Slots {
+  constructor() {
+    /** @type {Map<string, SlotRow>} */
+    this.rows = new Map();
+    const panel = byId("workers");
+    if (localStorage.getItem("orpheus.workers") === "folded") panel.open = false;
+    panel.addEventListener("toggle", () => localStorage.setItem("orpheus.workers", panel.open ? "open" : "folded"));
+    everySecond(() => this.rows.forEach((row) => row.tick()));
+  }
+
+  /** @param {any[]} workers as GET /workers gives them */
+  show(workers) {
+    const nodes = [...workers].sort(byRole).flatMap((worker) => {
+      const row = this.rows.get(worker.slot) ?? new SlotRow(worker);
+      this.rows.set(worker.slot, row);
+      row.show(worker);
+      return [row.node, row.exit];
+    });
+    const present = new Set(workers.map(({ slot }) => slot));
+    for (const slot of this.rows.keys()) if (!present.has(slot)) this.rows.delete(slot);
+    arrange(byId("slots"), nodes);
+    say(byId("workers-summary"), summary(workers));
+  }
+}
+
+function byRole(a, b) {
+  return Number(a.pool === null) - Number(b.pool === null) || a.slot.localeCompare(b.slot, "en", { numeric: true });
+}
+
+function summary(workers) {
+  const slots = workers.filter(({ pool }) => pool !== null);
+  /** @type {Record<string, number>} */
+  const states = {};
+  for (const { state, job } of slots) {
+    const word = state !== "ready" ? state : job ? "at work" : "waiting for work";
+    states[word] = (states[word] ?? 0) + 1;
+  }
+  return Object.entries(states).map(([word, n]) => `${n} ${word}`).join(" · ") || "none";
+}
+
+class SlotRow {
+  /** @param {any} worker */
+  constructor({ slot, pool }) {
+    this.cpu = new Sparkline(`CPU of ${slot}`, 60, 100);
+    this.rss = new Sparkline(`Memory of ${slot}`, 60);
+    this.string = new StringChart();
+    this.pace = new RateMeter(10);
+    this.moment = new RateMeter(2);
+    const cell = (name, ...children) => (this[name] = h("span", { role: "cell", class: name }, ...children));
+    this.pid = h("small", {});
+    this.word = h("b", {});
+    this.why = h("small", {});
+    this.link = h("a", {});
+    this.bar = h("progress", { max: 1, "aria-label": `Progress of the job of ${slot}` });
+    this.note = h("small", {});
+    this.cpuText = h("span", { class: "value" });
+    this.rssText = h("span", { class: "value" });
+    const exitId = `exit-${slot}`;
+    this.more = h("button", { type: "button", class: "disclose", "aria-expanded": "false", "aria-controls": exitId, onclick: () => this.toggle() });
+    this.node = h("div", { role: "row", class: `slot${pool === null ? " system" : ""}` },
+      cell("name", h("b", {}, slot), this.pid),
+      cell("state", h("span", { class: "mark" }), this.word, this.why),
+      cell("now", this.link, this.bar, this.note),
+      cell("work", pool === null ? "" : this.string.node),
+      cell("jobs"),
+      cell("cpu-cell", this.cpu.node, this.cpuText),
+      cell("rss-cell", this.rss.node, this.rssText),
+      cell("beat"), cell("up"),
+      cell("restarts", this.more));
+    this.exit = h("div", { role: "row", class: "exit", id: exitId, hidden: true }, h("div", { role: "cell" }));
+  }
+
+  toggle() {
+    this.exit.hidden = !this.exit.hidden;
+    set(this.more, "aria-expanded", String(!this.exit.hidden));
+  }
+
+  /** @param {any} worker */
+  show(worker) {
+    const system = worker.pool === null;
+    say(this.pid, worker.pid ? `pid ${worker.pid}` : "no process");
+    this.showState(worker);
+    this.string.push(this.moment.push(worker.jobs_done) ?? 0, !!worker.job);
+    this.showJob(worker, this.pace.push(worker.jobs_done) ?? 0);
+    say(this.jobs, system ? "" : count(worker.jobs_done));
+    this.cpu.push(worker.cpu_percent);
+    this.rss.push(worker.rss_bytes);
+    say(this.cpuText, worker.cpu_percent === null ? "–" : `${worker.cpu_percent.toFixed(worker.cpu_percent < 10 ? 1 : 0)} %`);
+    say(this.rssText, worker.rss_bytes === null ? "–" : bytes(worker.rss_bytes));
+    const age = worker.heartbeat_age_s;
+    say(this.beat, age === null ? "–" : `${Math.round(age)} s`);
+    this.beat.classList.toggle("bad", age !== null && age > STALE_BEAT_S);
+    say(this.up, worker.uptime_s === null ? "–" : ticking(worker.uptime_s));
+    this.showExit(worker);
+  }
+
+  showState({ state, degraded, reason, job, pool }) {
+    const look = degraded && state === "ready" ? "degraded" : state;
+    if (this.look !== look) {
+      this.look = look;
+      set(this.node, "data-state", look);
+      this.state.firstElementChild.replaceChildren(icon(look === "degraded" ? "degraded" : ICONS[state] ?? "down"));
+    }
+    say(this.word, degraded ? `${spaced(state)}, degraded` : spaced(state));
+    const why = reason || WHY[state] || (pool === null ? "" : job ? "at work" : "waits for work");
+    say(this.why, why);
+    set(this.why, "title", why);
+  }
+
+  /** The job in hand; where jobs come and go too fast to read, how many do. */
+  showJob({ job, state, pool }, pace) {
+    const shown = job?.started_at && (pace < 1 || between(job.started_at) > 1) ? job : null;
+    this.job = shown;
+    this.link.hidden = !shown;
+    this.bar.hidden = (shown?.progress ?? null) === null;
+    if (shown) {
+      set(this.link, "href", `/ui/jobs/${shown.id}`);
+      say(this.link, `${shown.type} ${shown.id}`);
+      set(this.link, "title", shown.type);
+      if (shown.progress !== null) this.bar.value = shown.progress;
+    }
+    this.pause = pool === null || state !== "ready" ? "" : pace < 0.1 ? "–" : `${rate(pace)} a second`;
+    this.tick();
+  }
+
+  tick() {
+    const job = this.job;
+    const ran = job?.started_at ? ticking(between(job.started_at)) : "";
+    say(this.note, job ? [ran, job.message].filter(Boolean).join(" · ") : this.pause);
+  }
+
+  showExit({ restarts, last_exit: last }) {
+    this.more.hidden = !last;
+    if (!last && this.restarts.firstChild === this.more) this.restarts.prepend(h("span", {}));
+    if (this.restarts.firstChild !== this.more) say(this.restarts.firstChild, last ? "" : count(restarts));
+    if (!last) return;
+    say(this.more, count(restarts));
+    set(this.more, "aria-label", `${restarts} restarts; the last exit: ${last.reason}`);
+    set(this.more, "title", `last exit: ${last.reason}`);
+    if (this.exitAt === last.at) return;
+    this.exitAt = last.at;
+    const how = [last.signal, last.code === null ? null : `code ${last.code}`].filter(Boolean).join(", ");
+    this.exit.firstElementChild.replaceChildren(
+      h("p", {}, "Last exit ", timeNode(last.at), `: ${last.reason}`, how && !last.reason.includes(how) ? ` (${how})` : ""),
+      last.evidence ? h("pre", { class: "code" }, last.evidence) : h("p", { class: "hint" }, "It left no evidence."));
+  }
+}

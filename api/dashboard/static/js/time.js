@@ -1,0 +1,81 @@
+// Time as the server sees it, told relative, absolute on hover, in local time or UTC.
+import { byId, h, say, selectedIn, set } from "./dom.js";
+import { ticking } from "./words.js";
+
+let aheadMs = 0;
+let utc = localStorage.getItem("orpheus.zone") === "utc";
+/** @type {Set<() => void>} */
+const tickers = new Set();
+
+/** The server's clock, ms: durations stay right on a laptop whose clock is not. */
+export const now = () => Date.now() + aheadMs;
+
+/** Learn the server's clock from a message just received. @param {string} at */
+export function learnClock(at) {
+  const seen = Date.parse(at) - Date.now();
+  // Small differences are the network's; following them would make every age jump.
+  if (Number.isFinite(seen) && Math.abs(seen - aheadMs) > 1500) aheadMs = seen;
+}
+
+/** Seconds from `from` to `to` (or to now), never negative. @param {string} from @param {string | null} [to] */
+export const between = (from, to) => Math.max(0, ((to ? Date.parse(to) : now()) - Date.parse(from)) / 1000);
+
+/** "3 min 02 s ago" @param {string} at */
+export function relative(at) {
+  const s = (now() - Date.parse(at)) / 1000;
+  return s < -1 ? `in ${ticking(-s)}` : s < 1 ? "just now" : `${ticking(s)} ago`;
+}
+
+/** Date and time in the chosen zone. @param {string} at */
+export function absolute(at) {
+  const time = new Date(at);
+  if (utc) return time.toISOString().replace("T", " ").replace("Z", " UTC");
+  const shifted = new Date(time.getTime() - time.getTimezoneOffset() * 60000).toISOString();
+  const zone = new Intl.DateTimeFormat("en", { timeZoneName: "short" }).formatToParts(time).find((p) => p.type === "timeZoneName");
+  return `${shifted.replace("T", " ").replace("Z", "")} ${zone?.value ?? ""}`;
+}
+
+/** The clock part of it. @param {string} at */
+export const clock = (at) => absolute(at).slice(11, 23);
+
+/** A `<time>`; `form`: "relative" (it ticks) or "clock". @param {string} at @param {"relative" | "clock"} [form] */
+export function timeNode(at, form = "relative") {
+  const node = h("time", { "data-form": form });
+  setTime(node, at);
+  return node;
+}
+
+/** Change the time a `<time>` tells. @param {HTMLElement} node @param {string} at */
+export function setTime(node, at) {
+  set(node, "datetime", at);
+  refresh(node);
+}
+
+function refresh(node) {
+  if (selectedIn(node)) return;
+  say(node, node.dataset.form === "clock" ? clock(node.dateTime) : relative(node.dateTime));
+  set(node, "title", absolute(node.dateTime));
+}
+
+/** Calls `turn` each second while the page is visible. @param {() => void} turn */
+export function everySecond(turn) { tickers.add(turn); }
+
+/** Starts the clock of the page and the switch between local time and UTC. */
+export function startClock() {
+  const button = byId("zone");
+  const refreshAll = (selector) => document.querySelectorAll(selector).forEach(refresh);
+  const show = () => { say(button, utc ? "UTC" : "local"); refreshAll("time[datetime]"); };
+  button.addEventListener("click", () => {
+    utc = !utc;
+    localStorage.setItem("orpheus.zone", utc ? "utc" : "local");
+    show();
+  });
+  show();
+  const turn = () => {
+    if (document.hidden) return;
+    refreshAll("time[data-form=relative]");
+    tickers.forEach((ticker) => ticker());
+  };
+  setInterval(turn, 1000);
+  document.addEventListener("visibilitychange", turn);
+}

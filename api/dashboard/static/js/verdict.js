@@ -1,0 +1,56 @@
+// What an operator wants to know first, in a sentence: is all well, and if not, what needs a person.
+import { count, duration, percent, some } from "./words.js";
+
+const ALARMING = { fatal: "gave up (fatal)", stuck: "cannot be killed (stuck)", killing: "is being killed", backoff: "is down for a moment (backoff)" };
+const SHORTEST_WAIT_S = 60;
+export const ALARMING_SHARE = 0.1;
+const ALARMING_WAL_BYTES = 512 * 1024 * 1024;
+
+/**
+ * @param {{workers: any[], counts: Record<string, number>, stats: any}} seen
+ * @returns {{headline: string, concerns: {text: string, href?: string}[]}}
+ */
+export function judge({ workers, counts, stats }) {
+  const slots = workers.filter(({ pool }) => pool !== null);
+  const ready = slots.filter(({ state }) => state === "ready").length;
+  const concerns = [...ofSlots(workers), ...ofJobs(counts, stats, ready)];
+  if (!ready && counts.pending) concerns.unshift({ text: `No worker is ready, and ${some(counts.pending, "job waits", "jobs wait")}.`, href: "#workers" });
+  return { headline: headline(slots.length, ready, concerns.length, counts), concerns };
+}
+
+function headline(slots, ready, concerns, counts) {
+  if (concerns) return concerns === 1 ? "One thing needs you." : `${concerns} things need you.`;
+  if (slots === 0) return "No worker is running.";
+  if (ready < slots) return ready ? "Not every worker is ready." : "Starting up.";
+  return Object.values(counts).some((n) => n) ? "All is well." : "Ready for the first job.";
+}
+
+/** One concern for all slots that are in the same state for the same reason. */
+function ofSlots(workers) {
+  /** @type {Map<string, {names: string[], what: string}>} */
+  const groups = new Map();
+  for (const { slot, state, degraded, reason } of workers) {
+    if (!degraded && !ALARMING[state]) continue;
+    const what = `${ALARMING[state] ?? "is degraded"}${reason ? `: ${reason}` : ""}`;
+    const group = groups.get(what) ?? { names: [], what };
+    groups.set(what, { ...group, names: [...group.names, slot] });
+  }
+  return [...groups.values()].map(({ names, what }) => ({
+    text: `${names.length > 4 ? `${names.slice(0, 3).join(", ")} and ${names.length - 3} more: each` : names.join(", ")}${names.length > 1 && names.length <= 4 ? ": each" : ""} ${what}`,
+    href: "#workers",
+  }));
+}
+
+function ofJobs(counts, stats, ready) {
+  const concerns = [];
+  const lately = stats?.throughput.last_5_min;
+  const share = lately ? lately.failed / (lately.done + lately.failed || 1) : 0;
+  if (lately?.failed >= 3 && share >= ALARMING_SHARE) concerns.push({
+    text: `${percent(share)} of the jobs that ended in the last 5 minutes failed: ${count(lately.failed)}.`, href: "/?status=failed#jobs",
+  });
+  if (ready && stats?.oldest_pending_s >= SHORTEST_WAIT_S) concerns.push({
+    text: `A job has been due for ${duration(stats.oldest_pending_s)}: the workers do not keep up with ${some(counts.pending, "pending job")}.`, href: "/?status=pending#jobs",
+  });
+  if (stats?.wal_bytes > ALARMING_WAL_BYTES) concerns.push({ text: "The write-ahead log is large: some program keeps a read open." });
+  return concerns;
+}

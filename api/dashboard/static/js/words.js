@@ -1,0 +1,49 @@
+// Figures and states as people read them.
+
+const NUMBER = new Intl.NumberFormat("en");
+export const TERMINAL = new Set(["done", "failed", "cancelled"]);
+
+/** 10268 -> "10,268" @param {number} n */
+export const count = (n) => NUMBER.format(n);
+
+/** A rate with two significant digits below 10. @param {number} n */
+export const rate = (n) => (n === 0 ? "0" : n < 0.1 ? "<0.1" : n < 10 ? String(+n.toFixed(1)) : count(Math.round(n)));
+
+/** @param {number} n @param {string} one @param {string} [many] */
+export const some = (n, one, many = `${one}s`) => `${count(n)} ${n === 1 ? one : many}`;
+
+/** "in_progress" -> "in progress" @param {string} state */
+export const spaced = (state) => state.replaceAll("_", " ");
+
+/** A share. Never rounds something to nothing or to all. @param {number} part */
+export function percent(part) {
+  if (part > 0 && part < 0.001) return "<0.1 %";
+  if (part < 1 && part > 0.999) return ">99.9 %";
+  return part === 0 || part === 1 ? `${part * 100} %` : `${(part * 100).toFixed(1)} %`;
+}
+
+/** @param {number} n */
+export function bytes(n) {
+  if (n < 1024) return `${n} B`;
+  const power = Math.min(4, Math.floor(Math.log2(n) / 10));
+  const value = n / 1024 ** power;
+  return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${["B", "KB", "MB", "GB", "TB"][power]}`;
+}
+
+/** A duration with three digits at most, never negative. @param {number} seconds */
+export function duration(seconds) {
+  const s = Math.max(0, seconds);
+  if (s < 0.9995) return `${Math.round(s * 1000)} ms`;
+  if (s < 59.95) return `${s < 10 ? s.toFixed(1) : Math.round(s)} s`;
+  return coarse(s);
+}
+
+/** A duration that ticks: whole seconds. @param {number} seconds */
+export const ticking = (seconds) => (seconds < 60 ? `${Math.floor(Math.max(0, seconds))} s` : coarse(seconds));
+
+function coarse(s) {
+  const two = (n) => String(Math.floor(n)).padStart(2, "0");
+  if (s < 3600) return `${Math.floor(s / 60)} min ${two(s % 60)} s`;
+  if (s < 86400) return `${Math.floor(s / 3600)} h ${two((s / 60) % 60)} min`;
+  return `${Math.floor(s / 86400)} d ${Math.floor((s / 3600) % 24)} h`;
+}

@@ -1,0 +1,1 @@
+"""The HTTP calls of contract.md §5, one file for each subject."""

@@ -1,0 +1,192 @@
+"""Jobs: submit, list, read, cancel, retry."""
+
+import asyncio
+import base64
+import binascii
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from api import schemas, submission
+from api.errors import Refusal
+from api.guard import json_of
+from api.http import JobId, answer, job_id_of
+from api.openapi import body, problems
+from api.services import Services, services_of
+from shared.errors import FieldProblem
+from shared.jobs import Job
+from shared.lifecycle import TERMINAL
+from shared.storage import JobFilter, Store
+from shared.wire import attempt_json, event_json, job_json, log_line_json
+
+router = APIRouter(tags=["jobs"])
+
+
+@router.post(
+    "/jobs",
+    status_code=201,
+    response_model=schemas.Job,
+    responses={
+        200: {"model": schemas.Job, "description": "A live job holds this unique_key: it."},
+        **problems(403, 413, 415, 422, 507),
+    },
+    openapi_extra=body(schemas.SubmitJob),
+)
+async def submit_job(request: Request) -> Response:
+    """Submit a job. 201 means committed: it survives what the configuration promises."""
+    services = services_of(request)
+    asked = submission.read_job(json_of(request.scope))
+    types = await services.types.with_names([asked.type])
+    new = submission.new_job(asked, types, services.options.defaults)
+    submitted = await services.writer.write(lambda store: store.jobs.submit(new))
+    job = submitted.job
+    status = 201 if submitted.created else 200
+    return answer(job_json(job), status, {"Location": f"/jobs/{job.id}"})
+
+
+@router.post(
+    "/jobs/batch",
+    status_code=201,
+    response_model=schemas.Ids,
+    responses=problems(403, 413, 415, 422, 507),
+    openapi_extra=body(schemas.SubmitBatch),
+)
+async def submit_batch(request: Request) -> Response:
+    """Submit up to 10,000 jobs: all of them, or none."""
+    services = services_of(request)
+    batch = await asyncio.to_thread(submission.read_batch, json_of(request.scope))
+    types = await services.types.with_names({job.type for job in batch.jobs})
+    new = await asyncio.to_thread(submission.new_jobs, batch, types, services.options.defaults)
+    ids = await services.writer.write(lambda store: store.jobs.submit_many(new))
+    return answer({"ids": ids}, 201)
+
+
+@router.get("/jobs", response_model=schemas.JobPage, responses=problems(422))
+async def list_jobs(request: Request, query: Annotated[schemas.JobsQuery, Query()]) -> Response:
+    """Jobs, newest first; `next_cursor` leads to the next page."""
+    before_id = _before_id(query.cursor)
+    wanted = JobFilter(query.status, query.type, query.queue, query.tag, query.q)
+
+    def read(store: Store) -> dict[str, Any]:
+        with store.snapshot():
+            jobs = store.jobs.page(wanted, query.limit + 1, before_id)
+            total = store.jobs.total(wanted)
+        shown = jobs[: query.limit]
+        return {
+            "items": [job_json(job) for job in shown],
+            "next_cursor": _cursor(shown[-1].id) if len(jobs) > query.limit else None,
+            "total": {"value": total.value, "relation": "eq" if total.exact else "gte"},
+        }
+
+    return answer(await services_of(request).readers.read(read))
+
+
+@router.get("/jobs/{job_id}", response_model=schemas.JobWithAttempts, responses=problems(404, 422))
+async def get_job(
+    request: Request, job_id: JobId, query: Annotated[schemas.JobQuery, Query()]
+) -> Response:
+    """A job with its attempts; with `wait`, when it has ended, or so many seconds later."""
+    services = services_of(request)
+    wanted = job_id_of(job_id)
+    if query.wait:
+        await _wait_for_end(services, wanted, query.wait)
+
+    def read(store: Store) -> dict[str, Any]:
+        with store.snapshot():
+            job = store.jobs.get(wanted)
+            attempts = store.jobs.attempts(wanted)
+        return {**job_json(job), "attempts": [attempt_json(attempt) for attempt in attempts]}
+
+    return answer(await services.readers.read(read))
+
+
+@router.get("/jobs/{job_id}/logs", response_model=schemas.LogLines, responses=problems(404, 422))
+async def get_logs(
+    request: Request, job_id: JobId, query: Annotated[schemas.LogsQuery, Query()]
+) -> Response:
+    """What the job wrote, oldest first; readable while it runs."""
+    wanted = job_id_of(job_id)
+
+    def read(store: Store) -> list[dict[str, Any]]:
+        with store.snapshot():
+            store.jobs.get(wanted)  # an unknown job is a 404, not an empty log
+            lines = store.logs.after(wanted, query.after, query.limit)
+        return [log_line_json(line) for line in lines]
+
+    return answer({"items": await services_of(request).readers.read(read)})
+
+
+@router.get("/jobs/{job_id}/events", response_model=schemas.Events, responses=problems(404, 422))
+async def get_events(
+    request: Request, job_id: JobId, query: Annotated[schemas.JobEventsQuery, Query()]
+) -> Response:
+    """What happened to the job, oldest first."""
+    wanted = job_id_of(job_id)
+
+    def read(store: Store) -> list[dict[str, Any]]:
+        with store.snapshot():
+            store.jobs.get(wanted)
+            events = store.events.of_job(wanted, query.limit, query.after)
+        return [event_json(event) for event in events]
+
+    return answer({"items": await services_of(request).readers.read(read)})
+
+
+@router.post(
+    "/jobs/{job_id}/cancel",
+    response_model=schemas.Job,
+    responses={
+        202: {"model": schemas.Job, "description": "It is leased and was asked to stop."},
+        **problems(403, 404, 409, 507),
+    },
+)
+async def cancel_job(request: Request, job_id: JobId) -> Response:
+    """Cancel a job: at once if it waits (200), else its worker is asked to stop (202)."""
+    wanted = job_id_of(job_id)
+    job, at_once = await services_of(request).writer.write(lambda s: s.jobs.cancel(wanted))
+    return answer(job_json(job), 200 if at_once else 202)
+
+
+@router.post(
+    "/jobs/{job_id}/retry", response_model=schemas.Job, responses=problems(403, 404, 409, 507)
+)
+async def retry_job(request: Request, job_id: JobId) -> Response:
+    """Give a failed or cancelled job all its attempts again; its history stays."""
+    wanted = job_id_of(job_id)
+    job = await services_of(request).writer.write(lambda store: store.jobs.retry(wanted))
+    return answer(job_json(job))
+
+
+async def _wait_for_end(services: Services, job_id: int, wait_s: float) -> None:
+    """Until the job is terminal, `wait_s` has passed, or the server stops. Raises NotFound."""
+
+    async def read() -> Job:
+        return await services.readers.read(lambda store: store.jobs.get(job_id))
+
+    async with services.broadcaster.end_of(job_id) as ended:
+        try:
+            async with asyncio.timeout(wait_s):
+                while (await read()).status not in TERMINAL and not services.broadcaster.closed:
+                    await ended.wait()
+                    ended.clear()
+        except TimeoutError:
+            return
+
+
+def _cursor(last_id: int) -> str:
+    return base64.urlsafe_b64encode(b"jobs before %d" % last_id).decode().rstrip("=")
+
+
+def _before_id(cursor: str | None) -> int | None:
+    if cursor is None:
+        return None
+    try:
+        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True).decode()
+        before_id = int(text.removeprefix("jobs before "))
+    except (binascii.Error, ValueError):
+        before_id = 0
+    if not 1 <= before_id <= schemas.LARGEST_ID or _cursor(before_id) != cursor:
+        problem = FieldProblem("/cursor", "is not a next_cursor that this server gave")
+        raise Refusal(422, f"{problem.pointer} {problem.detail}.", [problem])
+    return before_id

@@ -1,0 +1,102 @@
+"""One life of the API: its services, its server, its signs of life, and what ends it.
+
+It ends on SIGTERM or SIGINT, on `drain` or `stop` from the supervisor, or when the supervisor is
+gone (its end of the channel closes), and always with exit code 0: nothing is lost by ending, as
+what was acknowledged is committed.
+"""
+
+import asyncio
+import os
+import secrets
+import signal
+import socket
+
+import psutil
+
+from api.app import create_app
+from api.beats import Beats
+from api.server import Server
+from api.services import ApiOptions, Services, open_services
+from shared.channel import Channel
+from shared.clock import SystemClock
+from shared.listener import address_of
+from shared.logs import get_logger
+from shared.processes import ProcessRecord, Role
+
+SLOT = "api"
+
+log = get_logger()
+
+
+async def run_api(
+    options: ApiOptions,
+    listener: socket.socket,
+    *,
+    channel: Channel | None = None,
+    incarnation: str | None = None,
+) -> None:
+    """Serve on `listener` until told to end. Main thread only, as it takes the signals."""
+    async with open_services(options) as services:
+        record = _record(incarnation or secrets.token_hex(8))
+        beats = Beats(channel, record, services.writer, options.beat_interval_s)
+        server = _server(services, listener, beats)
+        _listen_to_signals(server)
+        if channel is not None:
+            _listen_to_supervisor(channel, server)
+        beats.start()
+        await server.serve(sockets=[listener])
+        await beats.stop()
+    log.info("api_stopped")
+
+
+def _server(services: Services, listener: socket.socket, beats: Beats) -> Server:
+    address = address_of(listener)
+
+    def started() -> None:
+        beats.ready()
+        log.info("api_ready", address=address)
+
+    return Server(
+        create_app(services),
+        on_started=started,
+        on_stopping=services.broadcaster.release_waiters,
+    )
+
+
+def _listen_to_signals(server: Server) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, server.stop)
+
+
+def _listen_to_supervisor(channel: Channel, server: Server) -> None:
+    loop = asyncio.get_running_loop()
+
+    def listen() -> None:
+        orders = {message.get("do") for message in channel.receive()}
+        if channel.closed:
+            loop.remove_reader(channel)
+            log.warning("supervisor_gone")
+        if channel.closed or orders & {"drain", "stop"}:
+            server.stop()
+
+    loop.add_reader(channel, listen)
+
+
+def _record(incarnation: str) -> ProcessRecord:
+    clock = SystemClock()
+    return ProcessRecord(
+        incarnation=incarnation,
+        slot=SLOT,
+        pool=None,
+        role=Role.API,
+        pid=os.getpid(),
+        create_time_s=psutil.Process().create_time(),
+        boot_id=clock.boot_id,
+        started_at_ms=clock.wall_ms(),
+        ready=False,
+        beat=0,
+        last_beat_mono_ms=clock.monotonic_ms(),
+        job_id=None,
+        jobs_done=0,
+    )

@@ -1,0 +1,449 @@
+"""The bodies and queries the API takes, checked strictly, and the shapes it answers with.
+
+Requests forbid unknown fields and convert nothing: `"5"` is no integer. The answers are written
+by api/wire.py; their models here are what /openapi.json tells of them, and a test holds the two
+equal.
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
+
+from shared.durations import LONGEST_S, parse_duration_s
+from shared.events import Kind
+from shared.jobs import Outcome, Status
+from shared.processes import SlotState
+from shared.validation import LONGEST_UNIQUE_KEY, NAME
+
+LARGEST_ID = 2**63 - 1
+MAX_BATCH_JOBS = 10_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST_TIME_MS = 253_402_300_799_999  # the last millisecond of year 9999, the last one ISO can say
+
+
+def _more_than_zero(duration_s: float) -> float:
+    if duration_s == 0:
+        raise ValueError("must be more than 0")
+    return duration_s
+
+
+def _time_ms(value: Any) -> int:
+    if not isinstance(value, str):
+        raise ValueError("must be text such as 2026-01-31T12:00:00Z")
+    try:
+        at = datetime.fromisoformat(value)
+    except ValueError:
+        raise ValueError("is no RFC 3339 time; write 2026-01-31T12:00:00Z") from None
+    if at.tzinfo is None:
+        raise ValueError("lacks its time zone; end it with Z or an offset such as +01:00")
+    since = at - _EPOCH
+    at_ms = since.days * 86_400_000 + since.seconds * 1000 + since.microseconds // 1000
+    if not 0 <= at_ms <= _LATEST_TIME_MS:
+        raise ValueError("must be from 1970 to 9999")
+    return at_ms
+
+
+Name = Annotated[str, Field(pattern=f"^{NAME.pattern}$")]
+"""What types, queues and tags are called."""
+DurationS = Annotated[
+    float,
+    BeforeValidator(parse_duration_s),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "minimum": 0, "maximum": LONGEST_S},
+                {"type": "string", "pattern": r"^[0-9]{1,7}(ms|s|m)$"},
+            ],
+            "description": "Seconds, or a text such as 500ms, 30s, 15m, 2h, 7d; up to 365 days.",
+        }
+    ),
+]
+TimeMs = Annotated[
+    int,
+    BeforeValidator(_time_ms),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class SubmitJob(_Request):
+    """A job to run."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"example": {"type": "sum_range", "payload": {"n": 100000}}}
+    )
+
+    type: Name = Field(description="One of GET /types.")
+    payload: dict[str, Any] = Field({}, description="What the type's schema asks for.")
+    queue: Name | None = Field(None, description="Default: the type's, or `default`.")
+    priority: int = Field(0, ge=-1000, le=1000, description="The higher runs first.")
+    delay: DurationS | None = Field(None, description="Run so long from now; not with run_at.")
+    run_at: TimeMs | None = Field(None, description="Run then; not with delay.")
+    max_retries: int | None = Field(None, ge=0, le=100, description="Default: the type's.")
+    timeout: Annotated[DurationS, AfterValidator(_more_than_zero)] | None = Field(
+        None, description="Of one attempt; more than 0. Default: the type's."
+    )
+    unique_key: str | None = Field(
+        None,
+        min_length=1,
+        max_length=LONGEST_UNIQUE_KEY,
+        description="While a job with this key is live, submitting again answers with that job.",
+    )
+    tags: list[Name] = Field([], max_length=32)
+
+    @model_validator(mode="after")
+    def _one_start(self) -> "SubmitJob":
+        if self.delay is not None and self.run_at is not None:
+            raise ValueError("delay and run_at cannot both be given")
+        return self
+
+
+class SubmitBatch(_Request):
+    """Jobs to submit together: all of them, or none."""
+
+    jobs: list[SubmitJob] = Field(min_length=1, max_length=MAX_BATCH_JOBS)
+
+
+class _Query(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+def _no_nul(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("contains a NUL character")
+    return text
+
+
+class JobsQuery(_Query):
+    """Which jobs to list."""
+
+    status: Status | None = None
+    type: Name | None = None
+    queue: Name | None = None
+    tag: Name | None = None
+    q: Annotated[str, AfterValidator(_no_nul)] | None = Field(
+        None,
+        min_length=1,
+        max_length=200,
+        description="Text in type, payload, error or tags, among the newest 10,000 jobs.",
+    )
+    limit: int = Field(50, ge=1, le=500)
+    cursor: str | None = Field(None, max_length=64, description="A `next_cursor`.")
+
+
+class JobQuery(_Query):
+    """How long to wait for the job's end."""
+
+    wait: float = Field(0, ge=0, le=300, description="Seconds, up to 300.")
+
+
+class LogsQuery(_Query):
+    """Which lines of a log."""
+
+    after: int = Field(0, ge=0, le=LARGEST_ID, description="Lines with a greater id only.")
+    limit: int = Field(1000, ge=1, le=1000)
+
+
+class JobEventsQuery(_Query):
+    """Which events of a job."""
+
+    after: int = Field(0, ge=0, le=LARGEST_ID, description="Events with a greater seq only.")
+    limit: int = Field(500, ge=1, le=500)
+
+
+# Answers.
+
+
+class FieldError(BaseModel):
+    """One field that is not valid."""
+
+    pointer: str = Field(description="JSON pointer to the field.")
+    detail: str
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem details."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldError] = []
+
+
+class Error(BaseModel):
+    """Why an attempt failed."""
+
+    type: str
+    message: str
+    traceback: str | None
+
+
+class Attempt(BaseModel):
+    """One run of a job."""
+
+    number: int
+    outcome: Outcome | None = Field(description="null while it runs.")
+    worker: str
+    pid: int
+    started_at: datetime
+    finished_at: datetime | None
+    error: Error | None
+
+
+class Job(BaseModel):
+    """A job as it stands."""
+
+    id: int
+    type: str
+    payload: Any
+    status: Status
+    queue: str
+    priority: int
+    result: Any
+    error: Error | None
+    attempt: int = Field(description="Number of the newest attempt, 0 if there was none.")
+    max_retries: int
+    timeout: float = Field(description="Seconds.")
+    progress: float | None
+    message: str | None
+    created_at: datetime
+    run_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    worker: str | None
+    unique_key: str | None
+    depends_on: list[int]
+    tags: list[str]
+    cancel_requested: bool
+
+
+class JobWithAttempts(Job):
+    """A job with its attempts, oldest first."""
+
+    attempts: list[Attempt]
+
+
+class Total(BaseModel):
+    """How many match: exactly (`eq`), or at least so many (`gte`)."""
+
+    value: int
+    relation: Literal["eq", "gte"]
+
+
+class JobPage(BaseModel):
+    """Jobs, newest first."""
+
+    items: list[Job]
+    next_cursor: str | None = Field(description="null on the last page.")
+    total: Total
+
+
+class Ids(BaseModel):
+    """The ids of a batch, in its order."""
+
+    ids: list[int]
+
+
+class LogLine(BaseModel):
+    """One line a job wrote."""
+
+    id: int
+    attempt: int
+    at: datetime
+    level: str
+    line: str
+    fields: dict[str, Any]
+
+
+class LogLines(BaseModel):
+    """Lines of a job's log, oldest first."""
+
+    items: list[LogLine]
+
+
+class JobSummary(BaseModel):
+    """A job as events carry it."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: int
+    type: str
+    status: Status
+
+
+class Event(BaseModel):
+    """A change, with the job as it was right after it."""
+
+    seq: int
+    at: datetime
+    kind: Kind
+    job: JobSummary
+
+
+class Events(BaseModel):
+    """Events of a job, oldest first."""
+
+    items: list[Event]
+
+
+class RunningJob(BaseModel):
+    """What a worker is doing."""
+
+    id: int
+    type: str
+    progress: float | None
+    message: str | None
+    started_at: datetime | None
+
+
+class LastExit(BaseModel):
+    """How the latest life of a slot ended."""
+
+    at: datetime
+    reason: str
+    signal: str | None
+    code: int | None
+    evidence: str | None
+
+
+class Worker(BaseModel):
+    """A slot of the supervisor, or a process that runs alone."""
+
+    slot: str
+    pool: str | None
+    state: SlotState
+    degraded: bool
+    reason: str
+    pid: int | None
+    incarnation: str | None
+    job: RunningJob | None
+    heartbeat_age_s: float | None
+    cpu_percent: float | None
+    rss_bytes: int | None
+    uptime_s: float | None
+    jobs_done: int
+    restarts: int
+    last_exit: LastExit | None
+
+
+class Workers(BaseModel):
+    """Every slot, the API's and the supervisor's too."""
+
+    items: list[Worker]
+
+
+class TypeDefaults(BaseModel):
+    """What a job of this type gets when its request does not say."""
+
+    queue: str
+    max_retries: int
+    timeout: float
+
+
+class JobType(BaseModel):
+    """A job type."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    name: str
+    schema_: dict[str, Any] = Field(alias="schema", description="JSON Schema of the payload.")
+    defaults: TypeDefaults
+    description: str
+
+
+class JobTypes(BaseModel):
+    """Every job type the configured modules define."""
+
+    items: list[JobType]
+
+
+Counts = dict[Status, int]
+
+
+class Queue(BaseModel):
+    """A queue that has had a job."""
+
+    name: str
+    counts: Counts
+    oldest_pending_s: float | None
+    done_per_minute: float
+
+
+class Queues(BaseModel):
+    """Every queue that has had a job."""
+
+    items: list[Queue]
+
+
+class Finished(BaseModel):
+    """Jobs that ended in a span of time."""
+
+    done: int
+    failed: int
+    cancelled: int
+
+
+class Minute(Finished):
+    """Jobs that ended in the minute that began at `at`."""
+
+    at: datetime
+
+
+class Throughput(BaseModel):
+    """Jobs that ended lately."""
+
+    last_5_min: Finished
+    last_hour: Finished
+    by_minute: list[Minute] = Field(description="The last 60 minutes, oldest first.")
+
+
+class Latency(BaseModel):
+    """Percentiles over the newest 1,000 jobs that ended, in seconds."""
+
+    p50: float | None
+    p95: float | None
+
+
+class Stats(BaseModel):
+    """Figures of the whole system."""
+
+    counts: Counts
+    throughput: Throughput
+    wait_s: Latency = Field(description="From due to started.")
+    run_s: Latency = Field(description="Of the last attempt.")
+    oldest_pending_s: float | None
+    database_bytes: int
+    wal_bytes: int
+
+
+class Health(BaseModel):
+    """The process lives."""
+
+    status: Literal["ok"]
+
+
+class Check(BaseModel):
+    """One condition of readiness."""
+
+    status: Literal["ok", "degraded", "failed"]
+    detail: str
+
+
+class Readiness(BaseModel):
+    """Whether jobs are accepted and run."""
+
+    status: Literal["ready", "degraded", "not_ready"]
+    checks: dict[str, Check]

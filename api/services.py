@@ -1,0 +1,126 @@
+"""What the routes work with: the writer, the readers, the broadcaster, and the job types.
+
+Opened and closed around the server, so that a route never meets a half-open one.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.requests import HTTPConnection
+
+from api.broadcaster import Broadcaster
+from api.readers import Readers
+from api.writer import Writer
+from shared.handover import StorageSettings
+from shared.jobs import Status
+from shared.roster import workers_json
+from shared.storage import Store, TypeRow, open_storage
+from shared.validation import JobDefaults
+from shared.wire import type_json
+
+_TYPES_FRESH_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class ApiOptions:
+    """What the API is told by its configuration. Sizes in bytes, durations in seconds."""
+
+    storage: StorageSettings
+    defaults: JobDefaults
+    beat_interval_s: float = 2.0
+    beat_timeout_s: float = 15.0
+    host: str = "127.0.0.1"
+    allowed_hosts: tuple[str, ...] = ()
+    cors_origins: tuple[str, ...] = ()
+    max_body_bytes: int = 1_048_576
+    max_batch_body_bytes: int = 16_777_216
+    max_clients: int = 1000
+    supervised: bool = False
+    """A supervisor started this process, so its slots are what GET /workers shows."""
+
+
+class TypesCache:
+    """The job types, read again when they are a second old, or one is missing."""
+
+    def __init__(self, readers: Readers) -> None:
+        self._readers = readers
+        self._types: dict[str, TypeRow] = {}
+        self._read_at_s = float("-inf")
+
+    async def with_names(self, names: Iterable[object]) -> dict[str, TypeRow]:
+        """Every type by name; read anew if one of `names` is not known yet."""
+        loop = asyncio.get_running_loop()
+        is_fresh = loop.time() - self._read_at_s < _TYPES_FRESH_S
+        if not is_fresh or not all(name in self._types for name in names):
+            rows = await self._readers.read(lambda store: store.types.all())
+            self._types = {row.name: row for row in rows}
+            self._read_at_s = loop.time()
+        return self._types
+
+
+@dataclass(slots=True)
+class Services:
+    """One for each application."""
+
+    options: ApiOptions
+    readers: Readers
+    writer: Writer
+    broadcaster: Broadcaster
+    types: TypesCache
+    once_ready: set[str] = field(default_factory=set)
+    """Slots that have been ready since this process began."""
+
+    def overview(self, store: Store) -> dict[str, Any]:
+        """Workers and counts, as heartbeats carry them."""
+        return overview(store, self.options)
+
+    def hello(self, store: Store) -> dict[str, Any]:
+        """Counts, workers and types, as a hello carries them."""
+        types = [type_json(row, self.options.defaults) for row in store.types.all()]
+        return {**overview(store, self.options), "types": types}
+
+
+def overview(store: Store, options: ApiOptions) -> dict[str, Any]:
+    """Counts by status, and every worker."""
+    workers = workers_json(
+        store, supervised=options.supervised, beat_timeout_s=options.beat_timeout_s
+    )
+    return {"counts": by_status(store.stats.counts()), "workers": workers}
+
+
+def by_status(counts: Mapping[Status, int]) -> dict[str, int]:
+    """Counts with the statuses' names as JSON keys."""
+    return {status.value: n for status, n in counts.items()}
+
+
+def services_of(connection: HTTPConnection) -> Services:
+    """The services of the application that answers `connection`."""
+    services = connection.app.state.services
+    assert isinstance(services, Services)
+    return services
+
+
+@contextlib.asynccontextmanager
+async def open_services(options: ApiOptions) -> AsyncIterator[Services]:
+    """Open everything, for the running loop. Raises DatabaseUnusable if there is no database."""
+
+    def open_store() -> Store:
+        return open_storage(options.storage)
+
+    first = open_store()
+    bell = first.bells.listen_api()
+    first.close()
+    readers = Readers(open_store)
+    writer = Writer(open_store)
+    broadcaster = Broadcaster(readers, bell, lambda store: overview(store, options))
+    readers.start()
+    writer.start()
+    try:
+        yield Services(options, readers, writer, broadcaster, TypesCache(readers))
+    finally:
+        await broadcaster.close()
+        await writer.close()
+        await readers.close()

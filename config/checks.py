@@ -1,0 +1,100 @@
+"""What must hold between settings, and of the world they name.
+
+Each check is a failure seen elsewhere: a beat timeout of a few intervals kills busy workers, a
+lease that ends before a hang is noticed runs a job twice, an API without a token on a public
+address is anyone's.
+"""
+
+import os
+import stat
+from collections.abc import Iterator
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from config.problems import Problem
+
+if TYPE_CHECKING:
+    from config.settings import Api, Settings
+
+_HANG_MARGIN_S = 3
+"""A hang is noticed up to so much after the beat timeout."""
+_SHORTEST_TOKEN = 32
+
+
+def problems_between(settings: "Settings") -> Iterator[Problem]:
+    """Every rule that the settings break together."""
+    yield from _timers(settings)
+    yield from _exposure(settings.api)
+
+
+def _timers(settings: "Settings") -> Iterator[Problem]:
+    beats, leases, supervisor = (
+        settings.heartbeats,
+        settings.leases,
+        settings.supervisor,
+    )
+    beat_timeout, ttl = ("heartbeats", "timeout"), ("leases", "ttl")
+    if beats.timeout < 5 * beats.interval:
+        yield Problem(
+            beat_timeout,
+            f"must be at least 5 × heartbeats.interval ({5 * beats.interval:g} s)",
+            also=(("heartbeats", "interval"),),
+        )
+    if leases.ttl < 3 * leases.renew_every:
+        yield Problem(
+            ttl,
+            f"must be at least 3 × leases.renew_every ({3 * leases.renew_every:g} s)",
+            also=(("leases", "renew_every"),),
+        )
+    elif leases.ttl - leases.renew_every <= beats.timeout + _HANG_MARGIN_S:
+        yield Problem(
+            ttl,
+            "must be more than leases.renew_every + heartbeats.timeout + 3 s "
+            f"({leases.renew_every + beats.timeout + _HANG_MARGIN_S:g} s), "
+            "so that a hang is seen before the lease expires",
+            also=(("leases", "renew_every"), beat_timeout),
+        )
+    if supervisor.stop_timeout >= supervisor.shutdown_deadline:
+        yield Problem(
+            ("supervisor", "stop_timeout"),
+            f"must be less than supervisor.shutdown_deadline ({supervisor.shutdown_deadline:g} s)",
+            also=(("supervisor", "shutdown_deadline"),),
+        )
+
+
+def _exposure(api: "Api") -> Iterator[Problem]:
+    """An API that others can reach must ask for a token, which it does not yet."""
+    if not is_loopback(api.host):
+        yield Problem(
+            ("api", "host"),
+            f"{api.host!r} is not a loopback address, and the API does not check tokens yet: "
+            "only this machine may reach it (127.0.0.1, ::1)",
+        )
+    if api.token_file:
+        reason = _token_file_problem(Path(api.token_file))
+        if reason is not None:
+            yield Problem(("api", "token_file"), reason)
+
+
+def is_loopback(host: str) -> bool:
+    """True if only this machine can reach that address."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _token_file_problem(path: Path) -> str | None:
+    try:
+        with path.open(encoding="utf-8") as file:
+            status = os.fstat(file.fileno())
+            token = file.read(4096).strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        return f"{str(path)!r} cannot be read: {reason}"
+    if not stat.S_ISREG(status.st_mode) or stat.S_IMODE(status.st_mode) & 0o077:
+        return f"{str(path)!r} must be readable by its owner only: chmod 600 it"
+    if len(token) < _SHORTEST_TOKEN:
+        return f"{str(path)!r} must hold a token of 32 or more characters"
+    return None

@@ -1,0 +1,305 @@
+"""Every setting: its table, its default, its range. And how they are loaded, all at once.
+
+The models are frozen and refuse unknown keys. Durations are seconds as floats, sizes bytes.
+Where values come from is config/sources.py; how they are laid over each other, config/layers.py;
+what must hold between settings, config/checks.py.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic.types import Strict
+
+from config.checks import problems_between
+from config.problems import Problem, problems_of, without
+from config.sources import Sources, read_sources
+from config.units import parse_size_bytes
+from shared.backoff import BackoffRules
+from shared.durations import parse_duration_s
+from shared.errors import ConfigurationError
+from shared.handover import StorageSettings, WorkerSettings
+
+DEFAULT_PATH = Path("config/orpheus.toml")
+
+Seconds = Annotated[float, BeforeValidator(parse_duration_s)]
+Timer = Annotated[Seconds, Field(gt=0)]
+SizeBytes = Annotated[int, BeforeValidator(parse_size_bytes), Field(ge=1, le=2**30)]
+Integer = Annotated[int, Strict()]
+Flag = Annotated[bool, Strict()]
+QueueName = Annotated[
+    str, StringConstraints(pattern=r"^(\*|[A-Za-z0-9][A-Za-z0-9_.-]{0,63})$")
+]  # of a pool: "*" serves all
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+PoolName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
+Module = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")]
+Rate = Annotated[str, StringConstraints(pattern=r"^([1-9][0-9]{0,8}/[smhd])?$")]
+Retries = Annotated[Integer, Field(ge=0, le=100)]
+Priority = Annotated[Integer, Field(ge=-1000, le=1000)]
+
+
+class Table(BaseModel):
+    """A table of the configuration."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Database(Table):
+    """Where jobs are kept, and what an acknowledged one survives."""
+
+    url: Annotated[str, StringConstraints(pattern=r"^sqlite:///.")] = "sqlite:///data/orpheus.db"
+    durability: Literal["power", "process"] = "power"
+
+
+class Api(Table):
+    """Where the API listens, and what it lets in."""
+
+    enabled: Flag = True
+    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    port: Annotated[Integer, Field(ge=0, le=65_535)] = 8000
+    token_file: str = ""
+    allowed_hosts: tuple[str, ...] = ()
+    read_only: Flag = False
+    max_body: SizeBytes = 2**20
+    max_batch_body: SizeBytes = 16 * 2**20
+    max_clients: Annotated[Integer, Field(ge=1, le=100_000)] = 1000
+    cors_origins: tuple[str, ...] = ()
+
+
+class Pool(Table):
+    """Workers that serve the same queues."""
+
+    workers: Annotated[Integer, Field(ge=0, le=1000)] = 1
+    queues: Annotated[tuple[QueueName, ...], Field(min_length=1)] = ("*",)
+    max_jobs: Annotated[Integer, Field(ge=0)] = 0
+    max_memory_mb: Annotated[Integer, Field(ge=0)] = 0
+    max_age: Seconds = 0
+
+
+class Queue(Table):
+    """Limits of one queue."""
+
+    max_running: Annotated[Integer, Field(ge=0)] = 0
+    rate: Rate = ""
+    paused: Flag = False
+
+
+class Jobs(Table):
+    """What a job gets when neither it nor its type says otherwise."""
+
+    modules: tuple[Module, ...] = ("worker.handlers",)
+    max_retries: Retries = 3
+    timeout: Timer = 900
+    backoff_base: Seconds = 1
+    backoff_factor: Annotated[float, Strict(), Field(ge=1, le=100)] = 2
+    backoff_max: Seconds = 600
+    backoff_jitter: Annotated[float, Strict(), Field(ge=0, lt=1)] = 0.1
+    cancel_grace: Seconds = 10
+
+
+class Leases(Table):
+    """How long a worker may hold a job without a sign of life."""
+
+    ttl: Timer = 30
+    renew_every: Timer = 10
+    ahead: Seconds = 0.02
+
+
+class Heartbeats(Table):
+    """How often a process says that it lives, and when it is taken for dead."""
+
+    interval: Timer = 2
+    timeout: Timer = 15
+
+
+class Supervisor(Table):
+    """How processes are started, stopped and restarted."""
+
+    start_timeout: Timer = 60
+    stop_timeout: Seconds = 25
+    drain_timeout: Seconds = 300
+    shutdown_deadline: Timer = 40
+    restart_backoff_max: Timer = 30
+    crash_loop_failures: Annotated[Integer, Field(ge=1, le=1_000_000)] = 6
+    crash_loop_window: Timer = 180
+    on_fatal: Literal["stay", "exit"] = "stay"
+    watch_config: Flag = True
+
+
+class Schedule(Table):
+    """A job submitted again and again, by `cron` or `every`."""
+
+    name: Name
+    cron: str | None = None
+    every: Timer | None = None
+    timezone: str = "UTC"
+    type: Name
+    payload: dict[str, Any] = {}
+    queue: Name | None = None
+    priority: Priority = 0
+    catch_up: Literal["one", "none", "all"] = "one"
+
+    @model_validator(mode="after")
+    def _one_rhythm(self) -> "Schedule":
+        if (self.cron is None) == (self.every is None):
+            raise ValueError("needs either cron or every")
+        return self
+
+
+class Command(Table):
+    """A job type that runs a program, never through a shell."""
+
+    name: Name
+    argv: Annotated[tuple[str, ...], Field(min_length=1)]
+    timeout: Timer | None = None
+    max_retries: Retries | None = None
+    cwd: str = ""
+    env: dict[str, str] = {}
+    success_codes: tuple[Annotated[Integer, Field(ge=0, le=255)], ...] = (0,)
+
+
+class Retention(Table):
+    """How long what has ended is kept."""
+
+    done: Seconds = 7 * 86_400
+    failed: Seconds = 30 * 86_400
+    cancelled: Seconds = 7 * 86_400
+    events: Annotated[Integer, Field(ge=1000)] = 1_000_000
+
+
+class Logging(Table):
+    """What is logged, and in which form."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "console", "json"] = "auto"
+
+
+class Settings(Table):
+    """The whole configuration. `source` is the file it was read from, None without one."""
+
+    database: Database = Database()
+    api: Api = Api()
+    pools: Annotated[Mapping[PoolName, Pool], Field(min_length=1)] = Field(
+        default_factory=lambda: {"default": Pool(workers=default_workers())}
+    )
+    queues: Mapping[Name, Queue] = {}
+    jobs: Jobs = Jobs()
+    leases: Leases = Leases()
+    heartbeats: Heartbeats = Heartbeats()
+    supervisor: Supervisor = Supervisor()
+    schedules: tuple[Schedule, ...] = ()
+    commands: tuple[Command, ...] = ()
+    retention: Retention = Retention()
+    logging: Logging = Logging()
+    source: Path | None = None
+
+    @field_validator("pools", mode="before")
+    @classmethod
+    def _fill_default_pool(cls, pools: Any) -> Any:
+        """The pool called `default` has as many workers as the machine has CPUs."""
+        if isinstance(pools, Mapping) and isinstance(pool := pools.get("default"), Mapping):
+            return {**pools, "default": {"workers": default_workers(), **pool}}
+        return pools
+
+
+def default_workers() -> int:
+    """Workers of the default pool: one for each CPU this process may use, at least two."""
+    return max(2, len(os.sched_getaffinity(0)))
+
+
+def load_settings(config: Path | None, sets: Sequence[str], environ: Mapping[str, str]) -> Settings:
+    """The settings of `--set`, the environment, the TOML file and the defaults, in this order.
+
+    `config` is the file `--config` named; without it `$ORPHEUS_CONFIG`, else
+    config/orpheus.toml, which alone may be missing.
+    Raises ConfigurationError, whose text lists every problem, one a line.
+    """
+    return load_with_sources(config, sets, environ)[0]
+
+
+def load_with_sources(
+    config: Path | None, sets: Sequence[str], environ: Mapping[str, str]
+) -> tuple[Settings, Sources]:
+    """As `load_settings`, with where each value came from."""
+    from config.layers import merged  # noqa: PLC0415 (18 MB, not for the API)
+
+    sources = read_sources(config, DEFAULT_PATH, sets, environ)
+    problems = list(sources.problems)
+    values = merged(sources.layers)
+    if values.pop("source", None) is not None:
+        problems.append(Problem(("source",), "unknown key"))
+    settings = None
+    try:
+        settings = Settings.model_validate({**values, "source": sources.file})
+    except ValidationError as error:
+        invalid = problems_of(error, Settings)
+        problems += invalid
+        # What stands beside an invalid value is still checked, with that value at its default.
+        settings = _validated_or_none(without(values, [problem.key for problem in invalid]))
+    if settings is not None:
+        invalid_keys = {problem.key for problem in problems}
+        problems += [
+            problem
+            for problem in problems_between(settings)
+            if not invalid_keys.intersection((problem.key, *problem.also))
+        ]
+    if problems or settings is None:
+        raise ConfigurationError("\n".join(sources.line(problem) for problem in problems))
+    return settings, sources
+
+
+def _validated_or_none(values: dict[str, Any]) -> Settings | None:
+    try:
+        return Settings.model_validate(values)
+    except ValidationError:
+        return None
+
+
+def for_storage(settings: Settings) -> StorageSettings:
+    """What `open_storage` needs."""
+    return StorageSettings(
+        url=settings.database.url,
+        durable=settings.database.durability == "power",
+        pools={name: pool.queues for name, pool in settings.pools.items()},
+        backoff=BackoffRules(
+            base_s=settings.jobs.backoff_base,
+            factor=settings.jobs.backoff_factor,
+            max_s=settings.jobs.backoff_max,
+            jitter=settings.jobs.backoff_jitter,
+        ),
+    )
+
+
+def for_worker(settings: Settings, pool: str) -> WorkerSettings:
+    """What a worker of that pool is handed. Raises ConfigurationError if there is no such pool."""
+    if pool not in settings.pools:
+        known = ", ".join(sorted(settings.pools))
+        raise ConfigurationError(f"there is no pool {pool!r}; the configuration has {known}")
+    return WorkerSettings(
+        storage=for_storage(settings),
+        pool=pool,
+        queues=settings.pools[pool].queues,
+        modules=settings.jobs.modules,
+        default_max_retries=settings.jobs.max_retries,
+        default_timeout_s=settings.jobs.timeout,
+        cancel_grace_s=settings.jobs.cancel_grace,
+        lease_ttl_s=settings.leases.ttl,
+        renew_every_s=settings.leases.renew_every,
+        ahead_s=settings.leases.ahead,
+        beat_interval_s=settings.heartbeats.interval,
+        beat_timeout_s=settings.heartbeats.timeout,
+        stop_timeout_s=settings.supervisor.stop_timeout,
+        log_level=settings.logging.level,
+        log_format=settings.logging.format,
+    )

@@ -1,0 +1,182 @@
+"""Where settings come from: the TOML file, `ORPHEUS_…` variables, `--set`. Later ones win.
+
+Nothing is checked here but the form: each source becomes nested tables, and `Sources` remembers
+which one each value came from, so that a problem is told with its file, line or variable.
+pydantic-settings lays the tables over each other (config/layers.py).
+"""
+
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from config.problems import KeyPath, Problem, dotted
+
+PREFIX = "ORPHEUS_"
+_NOT_SETTINGS = frozenset({"ORPHEUS_CONFIG", "ORPHEUS_TESTING", "ORPHEUS_FAILPOINTS"})
+
+_SYNTAX_ERROR = re.compile(
+    r"(?P<what>.*) \(at line (?P<line>\d+), column (?P<column>\d+)\)", re.DOTALL
+)
+_HEADER = re.compile(r"\s*(\[\[?)([^\[\]]+)\]")
+_ASSIGNMENT = re.compile(r"""\s*((?:[\w.-]|"[^"]*"|'[^']*'|[ \t])+?)\s*=""")
+
+
+@dataclass
+class Sources:
+    """What each source says, and where each value came from."""
+
+    file: Path | None = None
+    layers: list[dict[str, Any]] = field(default_factory=list)
+    """The tables of each source; later ones win."""
+    problems: list[Problem] = field(default_factory=list)
+    _text: str = ""
+    _origins: dict[KeyPath, str] = field(default_factory=dict)
+
+    def add(self, values: dict[str, Any], origin: str) -> None:
+        """Lay `values` over what was there; `origin` names where they come from."""
+        self.layers.append(values)
+        for key in _leaves(values):
+            self._origins[key] = origin
+
+    def origin(self, key: KeyPath) -> str | None:
+        """What set that key (a path, a variable, `--set`); None for a default."""
+        for length in range(len(key), 0, -1):
+            if key[:length] in self._origins:
+                return self._origins[key[:length]]
+        # A table is wherever the first of its keys is.
+        below = (origin for leaf, origin in self._origins.items() if leaf[: len(key)] == key)
+        return next(below, None)
+
+    def line(self, problem: Problem) -> str:
+        """The problem as one line: source, key, reason."""
+        if problem.source is not None:
+            return f"{problem.source}: {problem.reason}"
+        for key in (problem.key, *problem.also):
+            origin = self.origin(key)
+            if origin is not None:
+                where = self._with_line(origin, key)
+                return f"{where}: {dotted(problem.key)}: {problem.reason}"
+        return f"{dotted(problem.key)}: {problem.reason}"
+
+    def _with_line(self, origin: str, key: KeyPath) -> str:
+        if self.file is None or origin != str(self.file):
+            return origin
+        lines = _line_numbers(self._text)
+        known = (key[:length] for length in range(len(key), 0, -1) if key[:length] in lines)
+        nearest = next(known, None)
+        return origin if nearest is None else f"{origin}:{lines[nearest]}"
+
+    def read_file(self, path: Path) -> None:
+        """Add what the TOML file holds, or a problem that says where it cannot be read."""
+        self.file = path
+        try:
+            self._text = path.read_bytes().decode()
+            self.add(tomllib.loads(self._text), str(path))
+        except OSError as error:
+            self._complain(str(path), f"cannot be read: {error.strerror}")
+        except UnicodeDecodeError as error:
+            self._complain(str(path), f"is not UTF-8 (byte {error.start})")
+        except tomllib.TOMLDecodeError as error:
+            self._complain(*_syntax_error(path, str(error)))
+
+    def read_environment(self, environ: Mapping[str, str]) -> None:
+        """Add every `ORPHEUS_TABLE__KEY`."""
+        for name, text in sorted(environ.items()):
+            if name.startswith(PREFIX) and name not in _NOT_SETTINGS:
+                path = name.removeprefix(PREFIX).lower().split("__")
+                self.add(_nested(path, _value(text)), name)
+        if "ORPHEUS_FAILPOINTS" in environ and environ.get("ORPHEUS_TESTING") != "1":
+            self._complain("ORPHEUS_FAILPOINTS", "is for tests only, with ORPHEUS_TESTING=1")
+
+    def read_sets(self, sets: Sequence[str]) -> None:
+        """Add every `--set KEY=VALUE`."""
+        for item in sets:
+            key, equals, text = item.partition("=")
+            path = _key_path(key)
+            if not equals or path is None:
+                self._complain("--set", f"{item!r} is not KEY=VALUE, such as api.port=9000")
+            else:
+                self.add(_nested(path, _value(text)), "--set")
+
+    def _complain(self, source: str, reason: str) -> None:
+        self.problems.append(Problem((), reason, source=source))
+
+
+def read_sources(
+    config: Path | None, default: Path, sets: Sequence[str], environ: Mapping[str, str]
+) -> Sources:
+    """Everything that was set. Only the `default` file may be missing."""
+    sources = Sources()
+    given = config or (Path(environ["ORPHEUS_CONFIG"]) if environ.get("ORPHEUS_CONFIG") else None)
+    if given is not None or default.exists():
+        sources.read_file(given or default)
+    sources.read_environment(environ)
+    sources.read_sets(sets)
+    return sources
+
+
+def _value(text: str) -> Any:
+    """The text read as a TOML value, else as text."""
+    try:
+        document = tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError:
+        return text
+    return document["value"] if len(document) == 1 else text
+
+
+def _key_path(text: str) -> list[str] | None:
+    """The steps of a dotted TOML key; None if it is none."""
+    try:
+        table: Any = tomllib.loads(f"{text} = 0")
+    except tomllib.TOMLDecodeError:
+        return None
+    path: list[str] = []
+    while isinstance(table, dict):
+        if len(table) != 1:
+            return None
+        ((name, table),) = table.items()
+        path.append(name)
+    return path
+
+
+def _nested(path: Sequence[str], value: Any) -> dict[str, Any]:
+    for name in reversed(path):
+        value = {name: value}
+    nested: dict[str, Any] = value
+    return nested
+
+
+def _leaves(table: Mapping[str, Any], path: KeyPath = ()) -> Iterator[KeyPath]:
+    for key, value in table.items():
+        if isinstance(value, Mapping) and value:
+            yield from _leaves(value, (*path, key))
+        else:
+            yield (*path, key)
+
+
+def _syntax_error(path: Path, message: str) -> tuple[str, str]:
+    at = _SYNTAX_ERROR.fullmatch(message)
+    if at is None:
+        return str(path), f"is no TOML: {message}"
+    return f"{path}:{at['line']}:{at['column']}", f"is no TOML: {at['what']}"
+
+
+def _line_numbers(text: str) -> dict[KeyPath, int]:
+    """Where tables and keys stand in a TOML file, well enough to point at a mistake."""
+    lines: dict[KeyPath, int] = {}
+    table: KeyPath = ()
+    items: Counter[KeyPath] = Counter()
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := _HEADER.match(line):
+            table = tuple(_key_path(header[2]) or ())
+            if header[1] == "[[":
+                items[table] += 1
+                table = (*table, items[table] - 1)
+            lines.setdefault(table, number)
+        elif assignment := _ASSIGNMENT.match(line):
+            lines.setdefault((*table, *(_key_path(assignment[1]) or ())), number)
+    return lines

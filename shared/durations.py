@@ -1,0 +1,32 @@
+"""Durations as people write them: seconds, or `"500ms"`, `"30s"`, `"15m"`, `"2h"`, `"7d"`.
+
+One reader for the configuration, the API, the command line and job authors.
+"""
+
+import math
+import re
+
+LONGEST_S = 365 * 86_400
+"""No duration anywhere may be longer: 365 days, in seconds."""
+
+_UNITS_S = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
+_WRITTEN = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h|d|)\s*", re.ASCII)
+
+
+def parse_duration_s(value: object) -> float:
+    """The seconds that `value` means: a number of seconds, or text with a unit.
+
+    Raises ValueError, with a sentence for the user, for anything else and outside 0…365 days.
+    """
+    if isinstance(value, str):
+        written = _WRITTEN.fullmatch(value)
+        if written is None:
+            raise ValueError(f'{value!r} is no duration: write seconds, or "500ms", "30s", "15m"')
+        seconds = float(written[1]) * _UNITS_S[written[2]]
+    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        seconds = float(value) if abs(value) <= LONGEST_S else math.inf
+    else:
+        raise ValueError('a duration is seconds, or text such as "500ms", "30s", "15m", "7d"')
+    if not 0 <= seconds <= LONGEST_S:
+        raise ValueError("a duration lies between 0 and 365 days")
+    return seconds

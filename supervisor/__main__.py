@@ -1,0 +1,74 @@
+"""`orpheus …`, the same as `python -m supervisor …`: runs a command and gives its exit code."""
+
+import gc
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from shared.errors import (
+    AlreadyRunning,
+    CannotBind,
+    ConfigurationError,
+    DatabaseUnusable,
+    InvalidJob,
+    OrpheusError,
+)
+
+_EXIT_CODES: dict[type[OrpheusError], int] = {
+    CannotBind: 69,
+    DatabaseUnusable: 74,
+    AlreadyRunning: 75,
+    ConfigurationError: 78,
+}
+"""The others are an answer of no: 1."""
+_EXIT_NO = 1
+
+
+def main() -> None:
+    """The console script `orpheus`."""
+    gc.disable()  # imports make no garbage, and collecting it is a tenth of a short command
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line; errors go to stderr. Returns the exit code."""
+    from supervisor.cli import orpheus  # noqa: PLC0415 - errors of its imports end below as well
+
+    try:
+        code = orpheus.main(list(arguments), prog_name="orpheus", standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return error.exit_code
+    except click.ClickException as error:
+        return _refuse(error)
+    except (click.Abort, KeyboardInterrupt):
+        return _EXIT_NO
+    except BrokenPipeError:  # `orpheus jobs | head`: whoever read has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _EXIT_NO
+    except OrpheusError as error:
+        what = "not accepted: " if isinstance(error, InvalidJob) else ""
+        for line in str(error).splitlines():
+            click.echo(f"orpheus: {what}{line}", err=True)
+        return exit_code(error)
+    return code if isinstance(code, int) else 0
+
+
+def exit_code(error: OrpheusError) -> int:
+    """What a program that ends with this error exits with."""
+    return next((code for kind, code in _EXIT_CODES.items() if isinstance(error, kind)), _EXIT_NO)
+
+
+def _refuse(error: click.ClickException) -> int:
+    """A usage error, in one line."""
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    command = context.command_path if context else "orpheus"
+    click.echo(f"{command}: {error.format_message()} (see {command} --help)", err=True)
+    return error.exit_code
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""The configuration: check it, show what is in force."""
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import click
+
+from supervisor.commands.operator import Operator, for_operator
+from supervisor.output import print_json
+
+
+@click.group()
+def config() -> None:
+    """Check the configuration, or show what is in force."""
+
+
+@config.command()
+@for_operator
+def check(operator: Operator) -> int:
+    """Check the file, the environment and --set; exit 78 with every problem."""
+    settings = operator.settings()
+    if operator.as_json:
+        print_json({"ok": True, "source": settings.source and str(settings.source)})
+    else:
+        click.echo(f"{settings.source or 'no file, the defaults'}: ok")
+    return 0
+
+
+@config.command("show")
+@for_operator
+def show_settings(operator: Operator) -> int:
+    """Show every setting with its value, and what set it."""
+    from config.settings import load_with_sources  # noqa: PLC0415 - pydantic, not for --help
+
+    settings, sources = load_with_sources(operator.config, operator.sets, os.environ)
+    values = settings.model_dump(mode="json")
+    if operator.as_json:
+        print_json(values)
+        return 0
+    del values["source"]
+    for path, value in _leaves(values):
+        origin = sources.origin(path)
+        line = f"{'.'.join(path)} = {_toml(value)}"
+        click.echo(f"{line:<48}  # {origin}" if origin else line)
+    return 0
+
+
+def _leaves(table: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[Any, Any]]:
+    for key, value in table.items():
+        if isinstance(value, Mapping) and value:
+            yield from _leaves(value, (*path, key))
+        else:
+            yield (*path, key), value
+
+
+def _toml(value: Any) -> str:
+    import json  # noqa: PLC0415 - only here
+
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,256 @@
+"""Jobs that exist: list, show, read the log, cancel, retry."""
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from shared.errors import NotFound, TransitionRefused
+from shared.jobs import Attempt, Job, LogLine, Status
+from shared.lifecycle import TERMINAL
+from shared.text import printable
+from supervisor.commands.operator import Operator, for_operator
+from supervisor.output import (
+    duration,
+    print_block,
+    print_fields,
+    print_json,
+    print_table,
+    since,
+)
+
+if TYPE_CHECKING:
+    from shared.storage import Store
+
+JobId = click.IntRange(1, 2**63 - 1)
+
+_LOOK_AGAIN_S = 0.1
+_LINES_AT_ONCE = 1_000
+
+
+@click.command()
+@click.option("--status", type=click.Choice([status.value for status in Status]))
+@click.option("--type", "type_", metavar="TYPE", help="Only jobs of this type.")
+@click.option("--queue", metavar="QUEUE", help="Only jobs of this queue.")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
+@for_operator
+def jobs(
+    operator: Operator, status: str | None, type_: str | None, queue: str | None, limit: int
+) -> int:
+    """List jobs, newest first."""
+    from shared.storage import JobFilter  # noqa: PLC0415 - the database, not for --help
+
+    wanted = JobFilter(status=Status(status) if status else None, type=type_, queue=queue)
+    with operator.store() as store:
+        page = store.jobs.page(wanted, limit)
+        total = store.jobs.total(wanted)
+        now_ms = store.clock.wall_ms()
+    if operator.as_json:
+        from shared.wire import job_json  # noqa: PLC0415
+
+        relation = "eq" if total.exact else "gte"
+        print_json(
+            {
+                "items": [job_json(job) for job in page],
+                "total": {"value": total.value, "relation": relation},
+            }
+        )
+        return 0
+    print_table(
+        ("ID", "TYPE", "STATUS", "QUEUE", "ATTEMPT", "CREATED", "RAN", "WORKER", "NOTE"),
+        [_row(job, now_ms) for job in page],
+    )
+    if total.value > len(page):
+        at_least = "" if total.exact else "at least "
+        click.echo(f"the newest {len(page)} of {at_least}{total.value:,}", err=True)
+    return 0
+
+
+def _row(job: Job, now_ms: int) -> tuple[object, ...]:
+    note = job.error.message if job.error else job.message
+    return (
+        job.id,
+        job.type,
+        job.status.value,
+        job.queue,
+        job.attempt,
+        since(job.created_at_ms, now_ms),
+        duration(_ran_s(job.started_at_ms, job.finished_at_ms, now_ms)),
+        job.worker,
+        note.partition("\n")[0][:80] if note else "",
+    )
+
+
+def _ran_s(started_at_ms: int | None, finished_at_ms: int | None, now_ms: int) -> float | None:
+    if started_at_ms is None:
+        return None
+    return max(0, (finished_at_ms or now_ms) - started_at_ms) / 1000
+
+
+@click.command()
+@click.argument("id", type=JobId)
+@for_operator
+def show(operator: Operator, id: int) -> int:
+    """Show a job, its attempts and its error."""
+    with operator.store() as store:
+        job, attempts = store.jobs.get(id), store.jobs.attempts(id)
+        now_ms = store.clock.wall_ms()
+    if operator.as_json:
+        print_json(_whole_json(job, attempts))
+        return 0
+    print_fields(
+        {
+            "id": job.id,
+            "type": job.type,
+            "status": job.status.value + (", asked to stop" if job.cancel_requested else ""),
+            "queue": job.queue,
+            "priority": job.priority or None,
+            "created": since(job.created_at_ms, now_ms),
+            "due": since(job.run_at_ms, now_ms) if job.status is Status.PENDING else None,
+            "finished": since(job.finished_at_ms, now_ms),
+            "worker": job.worker,
+            "attempt": f"{job.attempt} of up to {job.max_retries + 1}" if job.attempt else None,
+            "progress": f"{job.progress:.0%}" if job.progress is not None else None,
+            "message": job.message,
+            "timeout": duration(job.timeout_s),
+            "unique key": job.unique_key,
+            "tags": ", ".join(job.tags) or None,
+            "payload": job.payload,
+            "result": job.result,
+        }
+    )
+    if attempts:
+        click.echo()
+        print_table(
+            ("ATTEMPT", "OUTCOME", "WORKER", "PID", "STARTED", "RAN", "ERROR"),
+            [_attempt_row(attempt, now_ms) for attempt in attempts],
+        )
+    if job.error is not None:
+        print_block("error", job.error.traceback or f"{job.error.type}: {job.error.message}")
+    return 0
+
+
+def _attempt_row(attempt: Attempt, now_ms: int) -> tuple[object, ...]:
+    error = attempt.error
+    return (
+        attempt.number,
+        attempt.outcome.value if attempt.outcome else "running",
+        attempt.worker,
+        attempt.pid,
+        since(attempt.started_at_ms, now_ms),
+        duration(_ran_s(attempt.started_at_ms, attempt.finished_at_ms, now_ms)),
+        f"{error.type}: {error.message}".partition("\n")[0][:80] if error else "",
+    )
+
+
+def _whole_json(job: Job, attempts: list[Attempt]) -> dict[str, Any]:
+    from shared.wire import attempt_json, job_json  # noqa: PLC0415 - the database, not for --help
+
+    return {**job_json(job), "attempts": [attempt_json(attempt) for attempt in attempts]}
+
+
+@click.command()
+@click.argument("id", type=JobId)
+@click.option("--follow", "-f", is_flag=True, help="Go on until the job has ended (or Ctrl-C).")
+@for_operator
+def logs(operator: Operator, id: int, follow: bool) -> int:
+    """Print what a job wrote."""
+    with operator.store() as store:
+        try:
+            _print_log(store, id, follow=follow, as_json=operator.as_json)
+        except KeyboardInterrupt:  # the usual way to stop following
+            click.echo()
+    return 0
+
+
+def _print_log(store: "Store", job_id: int, *, follow: bool, as_json: bool) -> None:
+    seen = 0
+    while True:
+        # The status first: whatever a job wrote before it ended is then there to be read.
+        ended = store.jobs.get(job_id).status in TERMINAL
+        lines = store.logs.after(job_id, seen, _LINES_AT_ONCE)
+        for line in lines:
+            _print_line(line, as_json=as_json)
+            seen = line.id
+        if not lines:
+            if ended or not follow:
+                return
+            _wait_for_change(store)
+
+
+def _wait_for_change(store: "Store") -> None:
+    while not store.data_changed():
+        time.sleep(_LOOK_AGAIN_S)
+
+
+def _print_line(line: LogLine, *, as_json: bool) -> None:
+    import json  # noqa: PLC0415 - only here
+
+    if as_json:  # one object a line: a log that is followed never ends the list
+        from shared.wire import rfc3339  # noqa: PLC0415
+
+        whole = {
+            "id": line.id,
+            "attempt": line.attempt,
+            "at": rfc3339(line.at_ms),
+            "level": line.level,
+            "line": line.line,
+            "fields": json.loads(line.fields),
+        }
+        click.echo(json.dumps(whole))
+        return
+    at = datetime.fromtimestamp(line.at_ms / 1000).astimezone()
+    fields = "".join(
+        f" {key}={json.dumps(value)}" for key, value in json.loads(line.fields).items()
+    )
+    text = f"{at:%H:%M:%S}.{line.at_ms % 1000:03} #{line.attempt} {line.level:<7} "
+    click.echo(text + printable(line.line + fields))
+
+
+@click.command()
+@click.argument("ids", type=JobId, nargs=-1, required=True, metavar="ID…")
+@for_operator
+def cancel(operator: Operator, ids: tuple[int, ...]) -> int:
+    """Cancel jobs that wait; ask those that run to stop."""
+
+    def one(store: "Store", job_id: int) -> tuple[Job, str]:
+        job, at_once = store.jobs.cancel(job_id)
+        return job, "cancelled" if at_once else "asked to stop"
+
+    return _change_each(operator, ids, one)
+
+
+@click.command()
+@click.argument("ids", type=JobId, nargs=-1, required=True, metavar="ID…")
+@for_operator
+def retry(operator: Operator, ids: tuple[int, ...]) -> int:
+    """Give failed or cancelled jobs all their attempts again."""
+
+    def one(store: "Store", job_id: int) -> tuple[Job, str]:
+        return store.jobs.retry(job_id), "pending again"
+
+    return _change_each(operator, ids, one)
+
+
+def _change_each(
+    operator: Operator, ids: tuple[int, ...], change: "Callable[[Store, int], tuple[Job, str]]"
+) -> int:
+    """Do it for each job; one that refuses is told and does not stop the others."""
+    changed: list[Job] = []
+    with operator.store() as store:
+        for job_id in ids:
+            try:
+                job, word = change(store, job_id)
+            except (NotFound, TransitionRefused) as error:
+                click.echo(f"orpheus: {error}", err=True)
+            else:
+                changed.append(job)
+                if not operator.as_json:
+                    click.echo(f"job {job_id}: {word}")
+    if operator.as_json:
+        from shared.wire import job_json  # noqa: PLC0415 - the database, not for --help
+
+        print_json({"items": [job_json(job) for job in changed]})
+    return 0 if len(changed) == len(ids) else 1

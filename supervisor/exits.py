@@ -1,0 +1,88 @@
+"""PURE: what an exit means, and what it is called.
+
+Exit 0 is not always well, SIGKILL is not always ours: what counts is what was wanted of the life
+when it ended.
+"""
+
+import signal
+from enum import StrEnum
+
+from shared.processes import SlotState
+from supervisor.slot import Desired, Exit, Life, Rules, Slot
+
+EXIT_CONFIGURATION = 78
+EXIT_CUT_SHORT = 4
+"""A child ends with it when it had to give back unfinished work at its stop timeout."""
+
+
+class ExitClass(StrEnum):
+    """What follows an exit."""
+
+    WANTED = "wanted: the slot goes down"
+    RECYCLED = "wanted: a new life starts at once"
+    FINISHED = "ended by itself after a long life: a new life starts at once"
+    CONFIGURATION = "it says it can never run: fatal at once"
+    COUNTED = "a failure: backoff, and fatal at the limit"
+
+
+def classify(slot: Slot, life: Life, exit: Exit, rules: Rules, now_s: float) -> ExitClass:
+    """What the exit of `slot`'s present life means."""
+    if slot.desired is Desired.DOWN:
+        return ExitClass.WANTED
+    if exit.code == EXIT_CONFIGURATION:
+        return ExitClass.CONFIGURATION
+    if life.condemned is None and _ended_in_order(slot, exit):
+        if life.recycle is not None:
+            return _recycled(slot, rules, now_s)
+        if exit.code == 0 and now_s - life.started_s >= rules.early_exit_s:
+            return ExitClass.FINISHED
+    return ExitClass.COUNTED
+
+
+def _ended_in_order(slot: Slot, exit: Exit) -> bool:
+    asked_to_stop = slot.state is SlotState.STOPPING
+    return exit.code == 0 or (asked_to_stop and exit.signal == signal.SIGTERM)
+
+
+def _recycled(slot: Slot, rules: Rules, now_s: float) -> ExitClass:
+    """A process that asks to be replaced again and again is failing, whatever it calls it."""
+    recent = [at_s for at_s in slot.recycles_s if at_s > now_s - rules.recycle_window_s]
+    loops = len(recent) + 1 >= rules.recycle_limit
+    return ExitClass.COUNTED if loops else ExitClass.RECYCLED
+
+
+def describe(slot: Slot, life: Life, exit: Exit) -> str:
+    """The reason of an exit in words: `killed by SIGKILL; out of memory?`."""
+    if exit.error is not None:
+        return f"cannot start: {exit.error}"
+    if life.condemned is not None:
+        by_us = exit.signal in (signal.SIGABRT, signal.SIGKILL)
+        return f"{life.condemned}; {'killed' if by_us else _plain(life, exit)}"
+    if exit.code == 0:
+        if slot.desired is Desired.DOWN:
+            return "stopped"
+        return life.recycle or "exited with code 0, unasked"
+    if exit.signal == signal.SIGKILL:
+        return "killed by SIGKILL; out of memory?"
+    return _plain(life, exit)
+
+
+def _plain(life: Life, exit: Exit) -> str:
+    said = f": {life.failed}" if life.failed else ""
+    if exit.signal is not None:
+        return f"killed by {signal_name(exit.signal)}{said}"
+    return f"exit code {exit.code}{said}"
+
+
+def signal_name(number: int) -> str:
+    """`SIGKILL` for 9; `signal 40` where there is no name."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def was_cut_short(exit: Exit) -> bool:
+    """A stopping process had to be killed, or gave back unfinished work."""
+    by_force = exit.signal is not None and exit.signal != signal.SIGTERM
+    return by_force or exit.code == EXIT_CUT_SHORT

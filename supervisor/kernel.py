@@ -1,0 +1,110 @@
+"""What the supervisor asks of the kernel beyond its own children: adoption and identity.
+
+As a subreaper (or as PID 1) it inherits what its children leave behind: those are reaped here,
+never by a `wait` that could take a child of ours before its handle has seen the exit. A process
+that escaped its group still carries the incarnation of its life in its environment.
+"""
+
+import contextlib
+import ctypes
+import os
+import signal
+import time
+from collections.abc import Collection
+from pathlib import Path
+
+import psutil
+
+from shared.child_start import INCARNATION_VARIABLE
+
+_PR_SET_CHILD_SUBREAPER = 36
+_SWEEP_BOUND_S = 2.0
+_SWEEP_STEP_S = 0.01
+_SAME_LIFE_S = 2.0  # create times are told from the wall clock at boot, which may be corrected
+
+
+def become_subreaper() -> None:
+    """Have orphaned descendants handed to this process instead of to PID 1."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
+
+
+def reap_adopted(own: Collection[int]) -> list[int]:
+    """Reap every zombie that is no child of ours (`own`: their pids); the pids reaped.
+
+    Stops at the first zombie of ours: its handle takes it in the next turn, and we come again.
+    """
+    reaped: list[int] = []
+    while True:
+        try:
+            found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return reaped
+        if found is None or found.si_pid in own:
+            return reaped
+        os.waitid(os.P_PID, found.si_pid, os.WEXITED | os.WNOHANG)
+        reaped.append(found.si_pid)
+
+
+def create_time_s(pid: int) -> float:
+    """When a process started, in seconds since 1970: tells a recycled pid apart. 0.0 if gone."""
+    try:
+        return psutil.Process(pid).create_time()
+    except psutil.Error:
+        return 0.0
+
+
+def is_alive(pid: int, created_s: float) -> bool:
+    """Whether the process of that identity still runs (a zombie does not)."""
+    try:
+        process = psutil.Process(pid)
+        same = abs(process.create_time() - created_s) < _SAME_LIFE_S
+        return same and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def bearers(incarnations: Collection[str]) -> dict[int, str]:
+    """Every living process that carries one of `incarnations` in its environment: pid -> which."""
+    found: dict[int, str] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and (incarnation := _incarnation_of(int(entry.name))):
+            found[int(entry.name)] = incarnation
+    return {pid: incarnation for pid, incarnation in found.items() if incarnation in incarnations}
+
+
+def kill_bearers(incarnations: Collection[str]) -> int:
+    """SIGKILL all that is left of dead lives, until nothing is (bounded); how many were found."""
+    killed: set[int] = set()
+    give_up_at = time.monotonic() + _SWEEP_BOUND_S
+    while left := bearers(incarnations):
+        for pid, incarnation in left.items():
+            _kill_if_still(pid, incarnation)
+        killed.update(left)
+        if time.monotonic() > give_up_at:
+            break
+        time.sleep(_SWEEP_STEP_S)
+    return len(killed)
+
+
+def _kill_if_still(pid: int, incarnation: str) -> None:
+    with contextlib.suppress(OSError):
+        pidfd = os.pidfd_open(pid)
+        try:
+            if _incarnation_of(pid) == incarnation:  # pidfd_open pins it: it is still the same
+                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+        finally:
+            os.close(pidfd)
+
+
+def _incarnation_of(pid: int) -> str:
+    try:
+        environment = Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:  # gone, or another user's
+        return ""
+    prefix = INCARNATION_VARIABLE.encode() + b"="
+    for entry in environment.split(b"\0"):
+        if entry.startswith(prefix):
+            return entry.removeprefix(prefix).decode(errors="replace")
+    return ""

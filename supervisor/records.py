@@ -1,0 +1,206 @@
+"""Everything the supervisor writes to the database, on one thread with its own connection.
+
+The main loop only leaves notes here and never waits: a database that is locked for a minute must
+not make the supervisor miss a hang. Burials (a dead life's leases) and events are done in order,
+each tried again until it is committed. A life's leases are freed only after every process that
+carries its incarnation is dead, so that nothing of it can still be at work.
+"""
+
+import queue
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Thread
+
+from shared import upkeep
+from shared.cells import cell_path, read_cell, remove_cell
+from shared.errors import StorageError
+from shared.events import Kind
+from shared.logs import get_logger
+from shared.processes import LastExit, ProcessRecord, SlotRecord
+from shared.storage import Store
+from supervisor.kernel import kill_bearers
+from supervisor.slot import Bury
+
+log = get_logger()
+
+_UPKEEP_INTERVAL_S = 1.0
+_RETRY_S = 0.2
+_MOST_WAITING = 10_000  # notes kept while the database cannot be written
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """An event to write."""
+
+    kind: Kind
+    body: Mapping[str, object]
+
+
+class _Wake:
+    """Something else than a burial or a note is to be done."""
+
+
+class Recorder:
+    """The supervisor's one writer. `start`, then any method from the main thread, then `stop`."""
+
+    def __init__(
+        self,
+        open_store: Callable[[], Store],
+        database: Path,
+        myself: ProcessRecord,
+        beat_interval_s: float,
+    ) -> None:
+        self.row_beats: Mapping[str, int] = {}
+        """Incarnation -> the beat in its heartbeat row, as last read; replaced as a whole."""
+        self.turns = 0
+        """Set by the main loop: our own row beats only while it turns."""
+        self._open_store = open_store
+        self._database = database
+        self._myself = myself
+        self._beat_interval_s = beat_interval_s
+        self._inbox: queue.SimpleQueue[Bury | Note | _Wake] = queue.SimpleQueue()
+        self._waiting: deque[Bury | Note] = deque()
+        self._slots: Sequence[SlotRecord] = ()
+        self._slots_written: Sequence[SlotRecord] = ()
+        self._stopping = False
+        self._troubled = False
+        self._turns_written = -1
+        self._thread = Thread(target=self._run, name="recorder", daemon=True)
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread.start()
+
+    def bury(self, burial: Bury) -> None:
+        """Free the leases of a life that has certainly ended, and forget it."""
+        self._inbox.put(burial)
+
+    def note(self, kind: Kind, body: Mapping[str, object]) -> None:
+        """Write an event."""
+        self._inbox.put(Note(kind, body))
+
+    def publish(self, slots: Sequence[SlotRecord]) -> None:
+        """Write these slots, unless they are as they were; of several, only the newest."""
+        if slots != self._slots:
+            self._slots = slots
+            self._inbox.put(_Wake())
+
+    def stop(self, timeout_s: float) -> bool:
+        """Write what is waiting, forget our own rows, end; False if that took longer."""
+        self._stopping = True
+        self._inbox.put(_Wake())
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    # The thread
+
+    def _run(self) -> None:
+        store: Store | None = None
+        upkeep_at_s = beat_at_s = 0.0
+        while True:
+            self._collect()
+            now_s = time.monotonic()
+            try:
+                if store is None:
+                    store = self._open_store()
+                    store.processes.register(self._myself)
+                self._write_waiting(store)
+                self._write_slots(store)
+                if now_s >= upkeep_at_s:
+                    upkeep.reclaim(store)
+                    upkeep_at_s = now_s + _UPKEEP_INTERVAL_S
+                if now_s >= beat_at_s:
+                    self._beat(store)
+                    beat_at_s = now_s + self._beat_interval_s
+                if self._stopping and self._inbox.empty():
+                    self._leave(store)
+                    return
+                self._say_trouble(None)
+            except StorageError as error:
+                self._say_trouble(error)
+            except Exception:  # a fault of ours must not end the only writer
+                log.exception("recorder_failed")
+
+    def _collect(self) -> None:
+        """Take what has come, waiting for it a moment unless something is to be tried again."""
+        idle_s = min(_UPKEEP_INTERVAL_S, self._beat_interval_s)
+        wait_s = _RETRY_S if self._troubled else idle_s
+        try:
+            item = self._inbox.get(timeout=wait_s)
+            while True:
+                if not isinstance(item, _Wake):
+                    self._waiting.append(item)
+                item = self._inbox.get_nowait()
+        except queue.Empty:
+            pass
+        if len(self._waiting) > _MOST_WAITING:  # burials are few; events may be lost
+            self._waiting = deque(one for one in self._waiting if isinstance(one, Bury))
+
+    def _write_waiting(self, store: Store) -> None:
+        while self._waiting:
+            try:
+                self._write(store, self._waiting[0])
+            except StorageError:
+                raise  # it stays first, and is tried again
+            except Exception:
+                log.exception("record_dropped", record=repr(self._waiting[0]))
+            self._waiting.popleft()
+
+    def _write(self, store: Store, item: Bury | Note) -> None:
+        if isinstance(item, Bury):
+            bury(store, self._database, item.incarnation, item.last_exit, overdue=item.overdue)
+        else:
+            store.events.record(item.kind, item.body)
+
+    def _write_slots(self, store: Store) -> None:
+        slots = self._slots
+        if slots != self._slots_written:
+            store.processes.put_slots(slots)
+            self._slots_written = slots
+
+    def _beat(self, store: Store) -> None:
+        turns = self.turns
+        if turns != self._turns_written:
+            me = self._myself.incarnation
+            store.processes.beat(me, ready=True, beat=turns, job_id=None, jobs_done=0)
+            self._turns_written = turns
+        self.row_beats = {row.incarnation: row.beat for row in store.processes.all()}
+
+    def _leave(self, store: Store) -> None:
+        with store.write(durable=False):
+            store.processes.remove_slots([slot.slot for slot in self._slots_written])
+            store.processes.forget(self._myself.incarnation)
+        store.close()
+
+    def _say_trouble(self, error: StorageError | None) -> None:
+        if error is not None and not self._troubled:
+            log.error("database_trouble", error=str(error), note="trying again until it is over")
+        elif error is None and self._troubled:
+            log.info("database_well")
+        self._troubled = error is not None
+
+
+def bury(
+    store: Store, database: Path, incarnation: str, last_exit: LastExit, *, overdue: bool
+) -> list[int]:
+    """End all that is left of a dead life, then free its leases; the ids of their jobs.
+
+    Raises StorageError, and then may be called again.
+    """
+    escaped = kill_bearers({incarnation})
+    if escaped:
+        log.warning("leftovers_killed", incarnation=incarnation, processes=escaped)
+    cell = cell_path(database, incarnation)
+    evidence = "\n".join(part for part in (last_exit.reason, last_exit.evidence) if part)
+    with store.write(durable=True):
+        jobs = store.leases.free(
+            incarnation, read_cell(cell), killed_at_deadline=overdue, evidence=evidence
+        )
+        store.processes.forget(incarnation)
+    remove_cell(cell)
+    if jobs:
+        log.info("leases_freed", incarnation=incarnation, jobs=jobs)
+    return jobs

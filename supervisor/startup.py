@@ -1,0 +1,58 @@
+"""What must be true before the first child starts.
+
+Each step is either done, or an error that says what to do. Order and reasons: supervisor/run.py.
+"""
+
+import fcntl
+import os
+from pathlib import Path
+
+from shared.errors import AlreadyRunning
+from shared.logs import get_logger
+from shared.processes import LastExit, ProcessRecord
+from shared.storage import Store
+from supervisor.kernel import bearers, is_alive
+from supervisor.records import bury
+
+log = get_logger()
+
+_LOCK_NAME = "supervisor.lock"
+
+
+def lock_database(database: Path) -> int:
+    """Take the lock of the database's folder; hold the descriptor as long as you supervise.
+
+    A lock, not a pid file: it cannot be stale (overmind#50). Raises AlreadyRunning.
+    """
+    database.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = database.parent / _LOCK_NAME
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(fd)
+        raise AlreadyRunning(
+            f"Orpheus is already running on {database} (another process holds {path}); "
+            "stop it first, or give this one its own folder: --set database.url=sqlite:///FILE"
+        ) from None
+    return fd
+
+
+def sweep_earlier_life(store: Store, database: Path, boot_id: str, now_ms: int) -> None:
+    """End what an earlier supervisor left running, free its leases, forget its rows.
+
+    A process is known by the incarnation in its environment, a dead one by pid, create time and
+    boot id. One that lives without such an environment was started alone: it is left alone.
+    """
+    records = store.processes.all()
+    ours = set(bearers({record.incarnation for record in records}).values())
+    for record in records:
+        if record.incarnation in ours or not _alive(record, boot_id):
+            reason = "left behind by an earlier supervisor"
+            last_exit = LastExit(now_ms, reason, signal=None, code=None, evidence=None)
+            bury(store, database, record.incarnation, last_exit, overdue=False)
+    store.processes.remove_slots([slot.slot for slot in store.processes.slots()])
+
+
+def _alive(record: ProcessRecord, boot_id: str) -> bool:
+    return record.boot_id == boot_id and is_alive(record.pid, record.create_time_s)

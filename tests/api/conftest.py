@@ -1,0 +1,170 @@
+"""The application on a real server, on a free port, over a database of its own."""
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from websockets.sync.client import ClientConnection, connect
+
+from api.app import create_app
+from api.server import Server
+from api.services import ApiOptions, Services, open_services
+from shared.handover import StorageSettings
+from shared.jobs import Holder, Lease
+from shared.lifecycle import Ending
+from shared.listener import bind_listener
+from shared.storage import Finished, Store, TypeRow, open_storage
+from shared.validation import JobDefaults
+
+HOLDER = Holder(slot="default-1", incarnation="life-1", pid=101)
+ADD = TypeRow(
+    name="add",
+    schema=json.dumps(
+        {
+            "type": "object",
+            "properties": {"n": {"type": "integer"}, "text": {"type": "string"}},
+            "additionalProperties": True,
+        }
+    ),
+    max_retries=None,
+    timeout_s=None,
+    queue=None,
+    description="Adds.",
+)
+STRICT = TypeRow(
+    name="strict",
+    schema='{"type":"object","required":["n"],"properties":{"n":{"type":"integer"}},'
+    '"additionalProperties":false}',
+    max_retries=7,
+    timeout_s=12.5,
+    queue="slow",
+    description="Minds.",
+)
+
+
+class Running:
+    """The application in a thread of its own, as its clients and its workers see it."""
+
+    def __init__(self, options: ApiOptions, store: Store) -> None:
+        self.store = store
+        self.services: Services
+        self._options = options
+        self._loop = asyncio.new_event_loop()
+        self._started = threading.Event()
+        self._listener = bind_listener("127.0.0.1", 0)
+        self.port = self._listener.getsockname()[1]
+        self.client = httpx2.Client(
+            base_url=f"http://127.0.0.1:{self.port}", timeout=20, trust_env=False
+        )
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+        assert self._started.wait(20)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_until_complete(self._serve())
+        self._loop.close()
+
+    async def _serve(self) -> None:
+        async with open_services(self._options) as self.services:
+            self._server = Server(
+                create_app(self.services),
+                on_started=self._started.set,
+                on_stopping=self.services.broadcaster.release_waiters,
+            )
+            await self._server.serve(sockets=[self._listener])
+
+    def stop(self) -> None:
+        self.client.close()
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._server.stop)
+            self._thread.join(20)
+        assert not self._thread.is_alive()
+
+    def submit(self, type: str = "add", **fields: Any) -> int:
+        """Submit a job over HTTP; its id."""
+        answer = self.client.post("/jobs", json={"type": type, **fields})
+        assert answer.status_code == 201, answer.text
+        return int(answer.json()["id"])
+
+    def lease(self, limit: int = 1) -> list[Lease]:
+        """As a worker would."""
+        return self.store.leases.lease(HOLDER, ("*",), limit, 30_000)
+
+    def finish(self, lease: Lease, result: str = "null") -> None:
+        """As a worker would."""
+        finished = Finished(lease, Ending.SUCCEEDED, result=result, error=None)
+        assert not self.store.leases.finish([finished])
+
+    def run_one(self) -> int:
+        """Lease the next job and finish it; its id."""
+        (lease,) = self.lease()
+        self.finish(lease)
+        return lease.job_id
+
+    @contextmanager
+    def watch(self, query: str = "", **options: Any) -> Iterator["Watcher"]:
+        """A client of the event stream."""
+        url = f"ws://127.0.0.1:{self.port}/ws{query}"
+        with connect(url, proxy=None, **options) as connection:
+            yield Watcher(connection)
+
+
+@dataclass
+class Watcher:
+    """A WebSocket, with the frames it has received."""
+
+    connection: ClientConnection
+
+    def next(self, *types: str, timeout_s: float = 10) -> dict[str, Any]:
+        """The next frame; of one of these types, if given."""
+        while True:
+            frame: dict[str, Any] = json.loads(self.connection.recv(timeout_s))
+            if not types or frame["type"] in types:
+                return frame
+
+    def events(self, count: int) -> list[dict[str, Any]]:
+        """The next `count` stored events, at least."""
+        events: list[dict[str, Any]] = []
+        while len(events) < count:
+            events += [e for e in self.next("events")["events"] if "seq" in e]
+        return events
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> ApiOptions:
+    return ApiOptions(
+        storage=StorageSettings(
+            url=f"sqlite:///{tmp_path}/data/orpheus.db", durable=False, pools={"default": ("*",)}
+        ),
+        defaults=JobDefaults(max_retries=3, timeout_s=900.0),
+    )
+
+
+@pytest.fixture
+def start(options: ApiOptions) -> Iterator[Callable[..., Running]]:
+    """Starts the application, with other options if given."""
+    started: list[Running] = []
+
+    def start_one(**changes: Any) -> Running:
+        store = open_storage(options.storage, create=True)
+        store.types.replace([ADD, STRICT])
+        started.append(Running(replace(options, **changes), store))
+        return started[-1]
+
+    yield start_one
+    for running in started:
+        running.stop()
+        running.store.close()
+
+
+@pytest.fixture
+def api(start: Callable[..., Running]) -> Running:
+    return start()

@@ -1,0 +1,348 @@
+"""The table of bad input in contract.md §5, one row at a time: the answer, and nothing kept."""
+
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+JSON = {"Content-Type": "application/json"}
+
+
+@pytest.fixture
+def untouched(api: Any) -> Iterator[Any]:
+    """The application; when the test ends, its database must be as it was."""
+
+    def content() -> tuple[object, ...]:
+        store = api.store
+        return store.events.last_seq(), store.stats.counts(), store.jobs.page(_everything(), 500)
+
+    before = content()
+    yield api
+    assert content() == before
+
+
+def _everything() -> Any:
+    from shared.storage import JobFilter
+
+    return JobFilter()
+
+
+def problem(answer: Any, status: int) -> dict[str, Any]:
+    """The problem details that an answer must be."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    body: dict[str, Any] = answer.json()
+    assert body["status"] == status
+    assert body["title"] and body["detail"] and body["type"]
+    assert "Traceback" not in answer.text
+    return body
+
+
+def pointers(answer: Any) -> list[str]:
+    return [error["pointer"] for error in problem(answer, 422)["errors"]]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b'{"type":"add"}x',
+        b"",
+        b"'add'",
+        b'{"type":"add",}',
+        b'{"type":"\xff"}',
+        b'\xef\xbb\xbf{"type":"add"}',
+        b'{"type":"add","payload":{"n":NaN}}',
+        b'{"type":"add","payload":{"n":-Infinity}}',
+        b'{"type":"add","type":"add"}',
+        b'{"type":"add","payload":{"n":1,"n":1}}',
+        b'{"type":"add","payload":{"n":' + b"[" * 31 + b"]" * 31 + b"}}",
+        b"[" * 100_000,
+        b'{"type":"add","payload":{"text":"\x01"}}',
+    ],
+    ids=lambda body: body[:30].decode("latin-1"),
+)
+def test_what_is_not_strict_json_is_a_400(untouched: Any, body: bytes) -> None:
+    problem(untouched.client.post("/jobs", content=body, headers=JSON), 400)
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        (b'{"type":"add","payload":{"n":18446744073709551616}}', "/payload/n"),
+        (b'{"type":"add","payload":{"n":[0,-9223372036854775809]}}', "/payload/n/1"),
+        (b'{"type":"add","payload":{"n":' + b"9" * 5000 + b"}}", "/payload/n"),
+        (b'{"type":"add","payload":{"n":1e999}}', "/payload/n"),
+        (b'{"type":"add","payload":{"text":"\\ud800"}}', "/payload/text"),
+        (b'{"type":"add","payload":{"text":"a\\u0000"}}', "/payload/text"),
+        (b'{"type":"add","payload":{"a/b\\u0000":1}}', "/payload/a~1b\0"),
+        (b'{"type":"add","unique_key":"\\udfff"}', "/unique_key"),
+    ],
+)
+def test_what_no_column_can_hold_is_a_422(untouched: Any, body: bytes, pointer: str) -> None:
+    assert pointers(untouched.client.post("/jobs", content=body, headers=JSON)) == [pointer]
+
+
+@pytest.mark.parametrize(
+    ("fields", "pointer"),
+    [
+        ({"colour": "red"}, "/colour"),
+        ({"type": "nix"}, "/type"),
+        ({"type": 5}, "/type"),
+        ({"type": "a b"}, "/type"),
+        ({"type": None}, "/type"),
+        ({"type": "strict"}, "/payload/n"),
+        ({"type": "strict", "payload": {"n": "5"}}, "/payload/n"),
+        ({"type": "strict", "payload": {"n": 1, "m": 2}}, "/payload/m"),
+        ({"payload": [1]}, "/payload"),
+        ({"payload": None}, "/payload"),
+        ({"queue": "*"}, "/queue"),
+        ({"queue": "a" * 65}, "/queue"),
+        ({"priority": 1001}, "/priority"),
+        ({"priority": "5"}, "/priority"),
+        ({"priority": True}, "/priority"),
+        ({"priority": 1.5}, "/priority"),
+        ({"delay": -1}, "/delay"),
+        ({"delay": 366 * 86400}, "/delay"),
+        ({"delay": "soon"}, "/delay"),
+        ({"delay": False}, "/delay"),
+        ({"run_at": "2031-01-01T00:00:00"}, "/run_at"),
+        ({"run_at": 5}, "/run_at"),
+        ({"run_at": "1969-12-31T23:59:59Z"}, "/run_at"),
+        ({"run_at": "9999-12-31T23:59:59-14:00"}, "/run_at"),
+        ({"delay": 1, "run_at": "2031-01-01T00:00:00Z"}, ""),
+        ({"max_retries": 101}, "/max_retries"),
+        ({"max_retries": -1}, "/max_retries"),
+        ({"timeout": 0}, "/timeout"),
+        ({"timeout": 1e300}, "/timeout"),
+        ({"unique_key": ""}, "/unique_key"),
+        ({"unique_key": "k" * 256}, "/unique_key"),
+        ({"tags": "a"}, "/tags"),
+        ({"tags": ["a", ""]}, "/tags/1"),
+        ({"tags": ["x"] * 33}, "/tags"),
+    ],
+    ids=str,
+)
+def test_a_field_that_is_not_valid_is_named(
+    untouched: Any, fields: dict[str, Any], pointer: str
+) -> None:
+    assert pointers(untouched.client.post("/jobs", json={"type": "add", **fields})) == [pointer]
+
+
+def test_a_body_that_is_no_object_is_a_422(untouched: Any) -> None:
+    for body in (b"[]", b"5", b"null", b'"add"'):
+        problem(untouched.client.post("/jobs", content=body, headers=JSON), 422)
+        problem(untouched.client.post("/jobs/batch", content=body, headers=JSON), 422)
+
+
+def test_an_unknown_type_names_the_nearest(untouched: Any) -> None:
+    answer = untouched.client.post("/jobs", json={"type": "strct"})
+
+    assert "'strict'" in problem(answer, 422)["detail"]
+
+
+def test_batches_are_bounded(untouched: Any) -> None:
+    for jobs in ([], [{"type": "add"}] * 10_001):
+        assert pointers(untouched.client.post("/jobs/batch", json={"jobs": jobs})) == ["/jobs"]
+
+
+@pytest.mark.parametrize(
+    ("query", "pointer"),
+    [
+        ("status=finished", "/status"),
+        ("limit=501", "/limit"),
+        ("limit=0", "/limit"),
+        ("limit=x", "/limit"),
+        ("cursor=x", "/cursor"),
+        ("cursor=am9icyBiZWZvcmUgMA", "/cursor"),
+        ("cursor=", "/cursor"),
+        ("type=a%00b", "/type"),
+        ("q=a%00b", "/q"),
+        ("q=", "/q"),
+        ("colour=red", "/colour"),
+    ],
+)
+def test_a_query_that_is_not_valid_is_named(untouched: Any, query: str, pointer: str) -> None:
+    assert pointers(untouched.client.get(f"/jobs?{query}")) == [pointer]
+
+
+def test_other_queries_are_checked_as_well(untouched: Any) -> None:
+    for path in ("/jobs/1?wait=x", "/jobs/1?wait=nan", "/jobs/1?wait=301", "/jobs/1/logs?after=-1"):
+        problem(untouched.client.get(path), 422)
+
+
+def test_another_content_type_is_a_415_with_a_hint(untouched: Any) -> None:
+    for headers in (
+        {"Content-Type": "application/x-www-form-urlencoded"},
+        {"Content-Type": "text/json"},
+        {"Content-Type": "application/json; charset=latin-1"},
+        {},
+    ):
+        answer = untouched.client.post("/jobs", content=b'{"type":"add"}', headers=headers)
+        assert "--json" in problem(answer, 415)["detail"]
+
+
+def test_a_charset_of_utf_8_is_fine(api: Any) -> None:
+    headers = {"Content-Type": 'Application/JSON; charset="UTF-8"'}
+
+    assert api.client.post("/jobs", content=b'{"type":"add"}', headers=headers).status_code == 201
+
+
+def test_a_body_over_the_limit_is_a_413(start: Callable[..., Any]) -> None:
+    api = start(max_body_bytes=2000, max_batch_body_bytes=4000)
+    large = b'{"type":"add","payload":{"text":"%s"}}' % (b"x" * 3000)
+
+    def in_chunks() -> Iterator[bytes]:
+        yield large[:1500]
+        yield large[1500:]
+
+    problem(api.client.post("/jobs", content=large, headers=JSON), 413)
+    problem(api.client.post("/jobs", content=in_chunks(), headers=JSON), 413)
+    problem(api.client.post("/jobs/batch", content=large * 2, headers=JSON), 413)
+    batch = b'{"jobs":[%s]}' % large
+    assert api.client.post("/jobs/batch", content=batch, headers=JSON).status_code == 201
+
+
+def raw(api: Any, request: bytes) -> bytes:
+    """The answer to exactly these bytes."""
+    with socket.create_connection(("127.0.0.1", api.port), timeout=10) as connection:
+        connection.sendall(request)
+        answer = b""
+        while chunk := connection.recv(65_536):
+            answer += chunk
+    return answer
+
+
+@pytest.mark.parametrize(
+    "hosts",
+    [b"", b"Host: evil.example\r\n", b"Host: localhost\r\nHost: localhost\r\n", b"Host:\r\n"],
+)
+def test_a_host_that_is_missing_double_or_not_allowed_is_a_400(
+    untouched: Any, hosts: bytes
+) -> None:
+    answer = raw(untouched, b"GET /healthz HTTP/1.1\r\n" + hosts + b"Connection: close\r\n\r\n")
+
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"application/problem+json" in answer
+
+
+def test_a_host_in_the_configuration_is_allowed(start: Callable[..., Any]) -> None:
+    api = start(allowed_hosts=("Jobs.example",))
+    for host, status in (("jobs.example", 200), ("jobs.example:99", 200), ("x.jobs.example", 400)):
+        assert api.client.get("/healthz", headers={"Host": host}).status_code == status
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:1"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"},
+    ],
+    ids=str,
+)
+def test_a_write_from_another_site_is_a_403(untouched: Any, headers: dict[str, str]) -> None:
+    for path in ("/jobs", "/jobs/batch", "/jobs/1/cancel", "/jobs/1/retry"):
+        problem(untouched.client.post(path, json={"type": "add"}, headers=headers), 403)
+
+
+def test_a_write_from_our_own_page_or_a_program_is_let_in(start: Callable[..., Any]) -> None:
+    api = start(cors_origins=("https://tool.example",))
+    own = f"http://127.0.0.1:{api.port}"
+    for headers in (
+        {},
+        {"Sec-Fetch-Site": "same-origin"},
+        {"Sec-Fetch-Site": "none"},
+        {"Origin": own},
+        {"Origin": "https://tool.example", "Sec-Fetch-Site": "cross-site"},
+    ):
+        assert api.client.post("/jobs", json={"type": "add"}, headers=headers).status_code == 201
+
+
+def test_reading_needs_no_origin(api: Any) -> None:
+    assert api.client.get("/jobs", headers={"Origin": "http://evil.example"}).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/nix", "/jobs/", "/jobs/1/nix", "/ui/nix", "/ws", "/JOBS"])
+def test_an_unknown_path_is_a_404(untouched: Any, path: str) -> None:
+    problem(untouched.client.get(path), 404)
+
+
+def test_a_wrong_method_is_a_405_that_names_the_right_ones(untouched: Any) -> None:
+    answer = untouched.client.put("/jobs", json={})
+
+    problem(answer, 405)
+    assert answer.headers["Allow"] == "GET, POST"
+
+
+def test_a_request_that_is_not_http_does_no_harm(untouched: Any) -> None:
+    assert raw(untouched, b"\x16\x03\x01 nonsense\r\n\r\n").startswith(b"HTTP/1.1 400 ")
+    assert untouched.client.get("/healthz").status_code == 200
+
+
+def test_a_database_that_is_gone_is_a_503_that_says_when_to_come_back(api: Any) -> None:
+    from shared.errors import DatabaseBusy
+
+    def busy(*_: object) -> Any:
+        raise DatabaseBusy("the database is locked by another process")
+
+    read, write = api.services.readers.read, api.services.writer.write
+    api.services.readers.read = lambda _: read(busy)
+    api.services.writer.write = lambda _: write(busy)
+    for answer in (
+        api.client.get("/jobs"),
+        api.client.post("/jobs/1/cancel"),
+    ):
+        assert "locked" in problem(answer, 503)["detail"]
+        assert int(answer.headers["Retry-After"]) > 0
+
+
+def test_a_full_disk_is_a_507(api: Any) -> None:
+    from shared.errors import DatabaseFull
+
+    def full(*_: object) -> Any:
+        raise DatabaseFull("the disk is full")
+
+    write = api.services.writer.write
+    api.services.writer.write = lambda _: write(full)
+    problem(api.client.post("/jobs", json={"type": "add"}), 507)
+
+
+def test_an_unforeseen_error_is_a_500_without_its_traceback(api: Any) -> None:
+    def broken(*_: object) -> Any:
+        raise ZeroDivisionError("secret")
+
+    read = api.services.readers.read
+    api.services.readers.read = lambda _: read(broken)
+
+    assert "secret" not in str(problem(api.client.get("/jobs"), 500))
+    assert api.client.get("/healthz").status_code == 200
+
+
+def test_more_clients_than_allowed_are_told_to_come_back(start: Callable[..., Any]) -> None:
+    api = start(max_clients=1)
+    with api.watch() as watcher:
+        watcher.next("hello")
+        answer = api.client.get("/healthz")
+        problem(answer, 503)
+        assert answer.headers["Retry-After"] == "1"
+
+
+def test_every_answer_carries_its_date_and_forbids_sniffing(api: Any) -> None:
+    for path in ("/healthz", "/nix", "/", "/jobs"):
+        headers = api.client.get(path).headers
+        assert headers["Date"].endswith("GMT")
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Referrer-Policy"] == "no-referrer"
+        assert "Server" not in headers
+
+
+def test_head_is_get_without_a_body(api: Any) -> None:
+    answer = api.client.head("/jobs")
+
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert int(answer.headers["Content-Length"]) > 10

@@ -1,0 +1,285 @@
+"""Submitting, listing and reading jobs, and what an operator does to them."""
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+
+def test_a_job_is_answered_whole_with_its_place(api: Any) -> None:
+    answer = api.client.post("/jobs", json={"type": "add", "payload": {"n": 1}, "tags": ["a", "b"]})
+
+    assert answer.status_code == 201
+    job = answer.json()
+    assert answer.headers["Location"] == f"/jobs/{job['id']}"
+    assert (job["status"], job["queue"], job["priority"], job["attempt"]) == (
+        "pending",
+        "default",
+        0,
+        0,
+    )
+    assert (job["max_retries"], job["timeout"], job["tags"]) == (3, 900.0, ["a", "b"])
+    assert api.client.get(answer.headers["Location"]).json() == {**job, "attempts": []}
+
+
+def test_defaults_come_from_the_type_before_the_configuration(api: Any) -> None:
+    job = api.client.post("/jobs", json={"type": "strict", "payload": {"n": 1}}).json()
+
+    assert (job["max_retries"], job["timeout"], job["queue"]) == (7, 12.5, "slow")
+
+
+def test_null_in_an_optional_field_is_as_if_it_was_not_there(api: Any) -> None:
+    fields = ("queue", "delay", "run_at", "max_retries", "timeout", "unique_key")
+    answer = api.client.post("/jobs", json={"type": "add", **dict.fromkeys(fields)})
+
+    assert answer.status_code == 201
+
+
+def test_a_delay_is_a_number_of_seconds_or_a_duration(api: Any) -> None:
+    for delay, seconds in ((90, 90), (0.5, 0.5), ("15m", 900)):
+        job = api.client.post("/jobs", json={"type": "add", "delay": delay}).json()
+        waits = datetime.fromisoformat(job["run_at"]) - datetime.fromisoformat(job["created_at"])
+        assert waits.total_seconds() == seconds
+
+
+def test_run_at_keeps_its_instant_whatever_its_zone(api: Any) -> None:
+    job = api.client.post(
+        "/jobs", json={"type": "add", "run_at": "2031-02-03T04:05:06.789+02:00"}
+    ).json()
+
+    assert job["run_at"] == "2031-02-03T02:05:06.789Z"
+
+
+def test_a_live_job_with_the_same_unique_key_is_answered_instead(api: Any) -> None:
+    first = api.client.post("/jobs", json={"type": "add", "unique_key": "k"})
+    second = api.client.post("/jobs", json={"type": "add", "unique_key": "k"})
+    api.run_one()
+    third = api.client.post("/jobs", json={"type": "add", "unique_key": "k"})
+
+    assert (first.status_code, second.status_code, third.status_code) == (201, 200, 201)
+    assert first.json()["id"] == second.json()["id"] != third.json()["id"]
+
+
+def test_big_integers_and_key_order_come_back_as_they_were_sent(api: Any) -> None:
+    payload = '{"z":9007199254740993,"a":18446744073709551615,"b":-9223372036854775808}'
+    answer = api.client.post(
+        "/jobs",
+        content=f'{{"type":"add","payload":{payload}}}',
+        headers={"Content-Type": "application/json"},
+    )
+    (lease,) = api.lease()
+    api.finish(lease, result='{"sum":340282366920938463463374607431768211456}')
+
+    text = api.client.get(f"/jobs/{answer.json()['id']}").text
+    assert lease.payload == payload
+    assert f'"payload":{payload}' in text
+    assert '"result":{"sum":340282366920938463463374607431768211456}' in text
+
+
+def test_a_batch_is_kept_in_its_order(api: Any) -> None:
+    jobs = [{"type": "add", "payload": {"n": n}} for n in range(300)]
+    answer = api.client.post("/jobs/batch", json={"jobs": jobs})
+
+    assert answer.status_code == 201
+    ids = answer.json()["ids"]
+    assert ids == sorted(ids) and len(ids) == 300
+    assert api.store.jobs.get(ids[299]).payload == '{"n":299}'
+
+
+def test_a_batch_with_one_bad_job_keeps_none(api: Any) -> None:
+    jobs = [{"type": "add"}, {"type": "strict", "payload": {"m": 1}}, {"type": "nix"}]
+    answer = api.client.post("/jobs/batch", json={"jobs": jobs})
+
+    assert answer.status_code == 422
+    assert {e["pointer"] for e in answer.json()["errors"]} == {
+        "/jobs/1/payload/m",
+        "/jobs/1/payload/n",
+        "/jobs/2/type",
+    }
+    assert api.client.get("/jobs").json()["total"] == {"value": 0, "relation": "eq"}
+
+
+def test_the_list_is_newest_first_and_its_pages_neither_skip_nor_repeat(api: Any) -> None:
+    ids = [api.submit() for _ in range(7)]
+    seen: list[int] = []
+    cursor: str | None = None
+    while True:
+        page = api.client.get(
+            "/jobs", params={"limit": 3, **({"cursor": cursor} if cursor else {})}
+        )
+        seen += [job["id"] for job in page.json()["items"]]
+        if not seen[3:]:
+            api.submit()  # what comes while one reads on does not move the pages
+        cursor = page.json()["next_cursor"]
+        if cursor is None:
+            break
+
+    assert seen == ids[::-1]
+
+
+def test_the_last_full_page_has_no_cursor(api: Any) -> None:
+    api.submit()
+    api.submit()
+
+    assert api.client.get("/jobs?limit=2").json()["next_cursor"] is None
+
+
+def test_filters_narrow_the_list_and_its_total(api: Any) -> None:
+    mail = api.submit(queue="mail", tags=["x"])
+    api.submit("strict", payload={"n": 1})
+    text = api.submit(payload={"text": "100% of_it"})
+    api.store.jobs.cancel(mail)
+
+    def ids(query: str) -> list[int]:
+        page = api.client.get(f"/jobs?{query}").json()
+        assert page["total"]["value"] == len(page["items"])
+        return [job["id"] for job in page["items"]]
+
+    assert ids("status=cancelled") == ids("queue=mail") == ids("tag=x") == [mail]
+    assert ids("type=add") == [text, mail]
+    assert ids("q=100%25%20of_") == [text]
+    assert ids("type=add&status=pending") == [text]
+    assert ids("type=nix") == []
+
+
+def test_a_job_shows_its_attempts_oldest_first(api: Any) -> None:
+    job_id = api.submit()
+    api.run_one()
+
+    job = api.client.get(f"/jobs/{job_id}").json()
+    (attempt,) = job["attempts"]
+    assert (job["status"], job["attempt"], job["worker"]) == ("done", 1, "default-1")
+    assert (attempt["number"], attempt["outcome"], attempt["pid"]) == (1, "succeeded", 101)
+
+
+def test_a_running_attempt_has_no_outcome(api: Any) -> None:
+    job_id = api.submit()
+    api.lease()
+
+    (attempt,) = api.client.get(f"/jobs/{job_id}").json()["attempts"]
+    assert (attempt["outcome"], attempt["finished_at"]) == (None, None)
+
+
+@pytest.mark.parametrize("id", ["1", "abc", "-1", "1.5", "0x1", "9" * 19, "9" * 40, "%00", "１"])
+@pytest.mark.parametrize("rest", ["", "/logs", "/events", "/cancel", "/retry"])
+def test_an_unknown_id_is_a_404_problem(api: Any, id: str, rest: str) -> None:
+    method = "POST" if rest in ("/cancel", "/retry") else "GET"
+    answer = api.client.request(method, f"/jobs/{id}{rest}")
+
+    assert answer.status_code == 404
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.json()["status"] == 404
+
+
+def test_cancelling_a_waiting_job_is_done_at_once(api: Any) -> None:
+    job_id = api.submit()
+    answer = api.client.post(f"/jobs/{job_id}/cancel")
+
+    assert (answer.status_code, answer.json()["status"]) == (200, "cancelled")
+    assert api.lease() == []
+
+
+def test_cancelling_a_leased_job_asks_its_worker(api: Any) -> None:
+    job_id = api.submit()
+    api.lease()
+    answer = api.client.post(f"/jobs/{job_id}/cancel")
+
+    assert answer.status_code == 202
+    assert (answer.json()["status"], answer.json()["cancel_requested"]) == ("in_progress", True)
+
+
+def test_what_the_status_does_not_allow_is_a_409(api: Any) -> None:
+    job_id = api.submit()
+    waiting = api.client.post(f"/jobs/{job_id}/retry")
+    api.run_one()
+    done = api.client.post(f"/jobs/{job_id}/cancel")
+
+    assert (waiting.status_code, done.status_code) == (409, 409)
+    assert "done" in done.json()["detail"]
+
+
+def test_a_cancelled_job_can_be_retried(api: Any) -> None:
+    job_id = api.submit()
+    api.client.post(f"/jobs/{job_id}/cancel")
+    answer = api.client.post(f"/jobs/{job_id}/retry")
+
+    assert (answer.status_code, answer.json()["status"]) == (200, "pending")
+
+
+def test_the_log_is_read_on_from_a_line(api: Any) -> None:
+    from shared.storage import NewLine
+
+    job_id = api.submit()
+    (lease,) = api.lease()
+    lines = [NewLine(1_800_000_000_000 + n, "info", f"line {n}", '{"n":1}') for n in range(5)]
+    api.store.logs.append(job_id, lease.token, 1, lines)
+
+    first = api.client.get(f"/jobs/{job_id}/logs?limit=2").json()["items"]
+    rest = api.client.get(f"/jobs/{job_id}/logs?after={first[-1]['id']}").json()["items"]
+    assert [line["line"] for line in first + rest] == [f"line {n}" for n in range(5)]
+    assert first[0]["at"] == "2027-01-15T08:00:00.000Z"
+    assert first[0]["fields"] == {"n": 1}
+
+
+def test_the_events_of_a_job_tell_its_story(api: Any) -> None:
+    job_id = api.submit(payload={"text": "secret"})
+    api.submit()
+    api.run_one()
+
+    events = api.client.get(f"/jobs/{job_id}/events").json()["items"]
+    assert [e["kind"] for e in events] == ["job.enqueued", "job.started", "job.done"]
+    assert [e["job"]["status"] for e in events] == ["pending", "in_progress", "done"]
+    assert all("payload" not in e["job"] and "result" not in e["job"] for e in events)
+    assert events[0]["job"]["timeout"] == 900.0
+    assert events[0]["job"]["created_at"].endswith("Z")
+
+
+def test_wait_answers_when_the_job_ends(api: Any) -> None:
+    job_id = api.submit()
+    answers: list[Any] = []
+    waiting = threading.Thread(
+        target=lambda: answers.append(api.client.get(f"/jobs/{job_id}?wait=15"))
+    )
+    began = time.monotonic()
+    waiting.start()
+    (lease,) = api.lease()
+    assert not answers
+    api.finish(lease)
+    waiting.join(10)
+
+    assert answers[0].json()["status"] == "done"
+    assert time.monotonic() - began < 5
+
+
+def test_wait_answers_at_once_for_a_job_that_has_ended(api: Any) -> None:
+    job_id = api.submit()
+    api.run_one()
+    began = time.monotonic()
+
+    assert api.client.get(f"/jobs/{job_id}?wait=15").json()["status"] == "done"
+    assert time.monotonic() - began < 5
+
+
+def test_wait_ends_with_the_time_asked_for(api: Any) -> None:
+    job_id = api.submit()
+
+    assert api.client.get(f"/jobs/{job_id}?wait=0.05").json()["status"] == "pending"
+
+
+def test_wait_ends_when_the_server_stops(start: Callable[..., Any]) -> None:
+    api = start()
+    job_id = api.submit()
+    answers: list[Any] = []
+    waiting = threading.Thread(
+        target=lambda: answers.append(api.client.get(f"/jobs/{job_id}?wait=15"))
+    )
+    waiting.start()
+    while not api.services.broadcaster._waiters:
+        time.sleep(0.005)
+    api._loop.call_soon_threadsafe(api._server.stop)
+    waiting.join(10)
+
+    assert answers[0].json()["status"] == "pending"

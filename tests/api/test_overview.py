@@ -1,0 +1,291 @@
+"""Workers, types, queues, figures, health and documentation."""
+
+import re
+import threading
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from api import schemas
+from shared.processes import LastExit, ProcessRecord, Role, SlotRecord, SlotState
+from shared.storage import NewLine
+
+
+def process(api: Any, slot: str, role: Role = Role.WORKER, **changes: Any) -> ProcessRecord:
+    """A heartbeat row of this moment."""
+    clock = api.store.clock
+    fields: dict[str, Any] = {
+        "incarnation": f"life-of-{slot}",
+        "slot": slot,
+        "pool": "default" if role is Role.WORKER else None,
+        "role": role,
+        "pid": 101,
+        "create_time_s": 1.0,
+        "boot_id": clock.boot_id,
+        "started_at_ms": clock.wall_ms() - 5000,
+        "ready": True,
+        "beat": 1,
+        "last_beat_mono_ms": clock.monotonic_ms(),
+        "job_id": None,
+        "jobs_done": 4,
+    }
+    record = ProcessRecord(**{**fields, **changes})
+    api.store.processes.register(record)
+    return record
+
+
+def slot(name: str, state: SlotState, role: Role = Role.WORKER, **changes: Any) -> SlotRecord:
+    """A slot as a supervisor writes it."""
+    fields: dict[str, Any] = {
+        "slot": name,
+        "pool": "default" if role is Role.WORKER else None,
+        "role": role,
+        "state": state,
+        "degraded": False,
+        "reason": "",
+        "pid": 101,
+        "incarnation": f"life-of-{name}",
+        "cpu_percent": 1.5,
+        "rss_bytes": 30_000_000,
+        "started_at_ms": 1,
+        "restarts": 0,
+        "last_exit": None,
+    }
+    return SlotRecord(**{**fields, **changes})
+
+
+def test_a_worker_alone_is_shown_by_its_heartbeat(api: Any) -> None:
+    process(api, "default@101")
+    process(api, "default@7", last_beat_mono_ms=api.store.clock.monotonic_ms() - 16_000)
+    process(api, "default@8", boot_id="another boot")
+
+    (worker,) = api.client.get("/workers").json()["items"]
+    assert (worker["slot"], worker["pool"], worker["state"]) == ("default@101", "default", "ready")
+    assert worker["jobs_done"] == 4
+    assert 0 <= worker["heartbeat_age_s"] < 5 <= worker["uptime_s"] < 10
+
+
+def test_slots_of_a_supervisor_that_is_gone_are_not_shown(api: Any) -> None:
+    api.store.processes.put_slots([slot("default-1", SlotState.READY)])
+    assert api.client.get("/workers").json()["items"] == []
+
+    process(api, "supervisor", Role.SUPERVISOR)
+    assert "default-1" in [w["slot"] for w in api.client.get("/workers").json()["items"]]
+
+
+def test_under_a_supervisor_every_slot_is_shown_with_what_it_does(start: Any) -> None:
+    api = start(supervised=True)
+    last_exit = LastExit(1_800_000_000_000, "killed; out of memory?", "SIGKILL", None, None)
+    api.store.processes.put_slots(
+        [
+            slot("supervisor", SlotState.READY, Role.SUPERVISOR),
+            slot("api", SlotState.READY, Role.API),
+            slot("default-1", SlotState.READY, restarts=2, last_exit=last_exit),
+            slot("default-2", SlotState.BACKOFF, pid=None, incarnation=None, reason="crashed"),
+        ]
+    )
+    process(api, "default-1")
+    job_id = api.submit()
+    api.submit()
+    api.lease(2)
+
+    workers = api.client.get("/workers").json()["items"]
+    assert [w["slot"] for w in workers] == ["supervisor", "api", "default-1", "default-2"]
+    assert workers[0]["pool"] is None
+    assert workers[2]["job"]["id"] == job_id  # the one that was leased ahead is not it
+    assert workers[2]["last_exit"]["at"] == "2027-01-15T08:00:00.000Z"
+    assert workers[2]["rss_bytes"] == 30_000_000
+    assert (workers[3]["state"], workers[3]["uptime_s"]) == ("backoff", None)
+
+
+def test_health_needs_no_database(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api.services.readers, "read", None)
+
+    assert api.client.get("/healthz").json() == {"status": "ok"}
+
+
+def test_it_is_ready_alone_while_one_worker_beats(api: Any) -> None:
+    before = api.client.get("/readyz")
+    process(api, "default@101")
+    after = api.client.get("/readyz")
+
+    assert (before.status_code, before.json()["checks"]["workers"]["status"]) == (503, "failed")
+    assert before.headers["Retry-After"]
+    assert (after.status_code, after.json()["status"]) == (200, "ready")
+
+
+def test_it_is_ready_once_every_slot_has_been_ready(start: Any) -> None:
+    api = start(supervised=True)
+    put = api.store.processes.put_slots
+    one_is_starting = [slot("default-1", SlotState.READY), slot("default-2", SlotState.STARTING)]
+
+    def status() -> tuple[int, str]:
+        answer = api.client.get("/readyz")
+        return answer.status_code, answer.json()["status"]
+
+    put(one_is_starting)
+    assert status() == (503, "not_ready")
+    put([slot("default-1", SlotState.READY), slot("default-2", SlotState.READY)])
+    assert status() == (200, "ready")
+    put(one_is_starting)
+    assert status() == (200, "degraded")
+    put([slot("default-1", SlotState.READY, degraded=True), slot("default-2", SlotState.READY)])
+    assert status() == (200, "degraded")
+    put([slot("default-1", SlotState.BACKOFF), slot("default-2", SlotState.FATAL)])
+    assert status() == (503, "not_ready")
+
+
+def test_an_api_that_was_restarted_does_not_wait_for_a_slot_that_stays_down(start: Any) -> None:
+    api = start(supervised=True)
+    api.store.processes.put_slots(
+        [
+            slot("api", SlotState.READY, Role.API, restarts=1),
+            slot("default-1", SlotState.READY),
+            slot("default-2", SlotState.FATAL),
+        ]
+    )
+
+    assert api.client.get("/readyz").json()["status"] == "degraded"
+
+
+def test_it_is_not_ready_while_another_holds_the_write_lock(
+    api: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process(api, "default@101")
+    monkeypatch.setattr("shared.storage.sqlite.store.Store.writable", lambda _: False)
+
+    answer = api.client.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["checks"]["database"]["status"] == "failed"
+
+
+def test_types_carry_their_schema_and_the_defaults_that_apply(api: Any) -> None:
+    add, strict = api.client.get("/types").json()["items"]
+
+    assert add["defaults"] == {"queue": "default", "max_retries": 3, "timeout": 900.0}
+    assert strict["defaults"] == {"queue": "slow", "max_retries": 7, "timeout": 12.5}
+    assert strict["schema"]["required"] == ["n"]
+
+
+def test_a_new_type_is_known_at_once(api: Any) -> None:
+    from dataclasses import replace
+
+    api.submit()
+    rows = api.store.types.all()
+    api.store.types.replace([*rows, replace(rows[0], name="new")])
+
+    assert api.client.post("/jobs", json={"type": "new"}).status_code == 201
+
+
+def test_queues_and_figures_count_exactly(api: Any) -> None:
+    api.submit(queue="mail", priority=-1)
+    api.submit()
+    api.submit()
+    api.run_one()
+
+    queues = {q["name"]: q for q in api.client.get("/queues").json()["items"]}
+    stats = api.client.get("/stats").json()
+    assert queues["mail"]["counts"]["pending"] == 1
+    assert queues["mail"]["oldest_pending_s"] >= 0
+    assert stats["counts"] == {
+        "blocked": 0, "pending": 2, "in_progress": 0, "done": 1, "failed": 0, "cancelled": 0
+    }  # fmt: skip
+    assert stats["throughput"]["last_5_min"] == {"done": 1, "failed": 0, "cancelled": 0}
+    assert stats["wait_s"]["p50"] >= 0 and stats["run_s"]["p95"] >= 0
+    assert stats["database_bytes"] > 0
+
+
+def test_the_documentation_works_without_the_internet(api: Any) -> None:
+    page = api.client.get("/docs")
+    named = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+
+    assert page.status_code == 200
+    assert "script-src 'self';" in page.headers["Content-Security-Policy"]
+    assert len(named) == 4
+    for path in named:
+        assert path.startswith("/docs/")
+        assert api.client.get(path).status_code == 200
+
+
+def test_the_dashboard_is_at_the_root(api: Any) -> None:
+    page = api.client.get("/")
+
+    assert page.status_code == 200
+    assert page.headers["Content-Type"].startswith("text/html")
+    assert page.headers.get_list("X-Content-Type-Options") == ["nosniff"]
+
+
+def test_every_answer_is_what_the_document_says(api: Any) -> None:
+    job_id = api.submit()
+    (lease,) = api.lease()
+    api.store.logs.append(job_id, lease.token, 1, [NewLine(1, "info", "hello")])
+    api.finish(lease)
+    process(api, "default@101")
+    answers: list[tuple[str, type[BaseModel]]] = [
+        ("/jobs", schemas.JobPage),
+        (f"/jobs/{job_id}", schemas.JobWithAttempts),
+        (f"/jobs/{job_id}/logs", schemas.LogLines),
+        (f"/jobs/{job_id}/events", schemas.Events),
+        ("/workers", schemas.Workers),
+        ("/types", schemas.JobTypes),
+        ("/queues", schemas.Queues),
+        ("/stats", schemas.Stats),
+        ("/healthz", schemas.Health),
+        ("/readyz", schemas.Readiness),
+    ]
+    for path, model in answers:
+        text = api.client.get(path).text
+        parsed = model.model_validate_json(text)
+        dumped = parsed.model_dump(by_alias=True, mode="json")
+        assert _shape(dumped) == _shape(api.client.get(path).json()), path
+
+
+def _shape(value: Any) -> Any:
+    """The names of a JSON value, whatever the values are."""
+    if isinstance(value, dict):
+        return {name: _shape(item) for name, item in sorted(value.items())}
+    if isinstance(value, list):
+        return [_shape(item) for item in value]
+    return None
+
+
+def test_the_document_describes_every_call_and_its_bodies(api: Any) -> None:
+    document = api.client.get("/openapi.json").json()
+    submit = document["paths"]["/jobs"]["post"]
+    body = submit["requestBody"]["content"]["application/json"]["schema"]
+
+    def references(value: Any) -> set[str]:
+        if isinstance(value, dict):
+            found = {value["$ref"]} if isinstance(value.get("$ref"), str) else set()
+            return found.union(*(references(item) for item in value.values()))
+        return (
+            set().union(*(references(item) for item in value)) if isinstance(value, list) else set()
+        )
+
+    schemas_ = document["components"]["schemas"]
+    assert body == {"$ref": "#/components/schemas/SubmitJob"}
+    assert set(schemas_["SubmitJob"]["properties"]) == {
+        "type", "payload", "queue", "priority", "delay", "run_at", "max_retries", "timeout",
+        "unique_key", "tags",
+    }  # fmt: skip
+    assert {"200", "201", "422", "503", "507"} <= set(submit["responses"])
+    assert {r.removeprefix("#/components/schemas/") for r in references(document)} <= set(schemas_)
+
+
+def test_reads_do_not_hold_up_the_event_loop(api: Any) -> None:
+    go_on = threading.Event()
+
+    async def occupy() -> None:
+        import asyncio
+
+        slow = [api.services.readers.read(lambda _: go_on.wait(10)) for _ in range(2)]
+        await asyncio.gather(*slow)
+
+    import asyncio
+
+    occupied = asyncio.run_coroutine_threadsafe(occupy(), api._loop)
+    assert api.client.get("/healthz").status_code == 200
+    assert not occupied.done()
+    go_on.set()
+    occupied.result(10)

@@ -1,0 +1,284 @@
+"""The event stream: hello first, then every event in order, for every kind of client."""
+
+import json
+import socket
+import time
+from typing import Any
+
+import pytest
+from websockets.exceptions import InvalidStatus
+
+from shared.storage import NewLine
+
+
+def test_hello_comes_first_and_says_where_the_stream_stands(api: Any) -> None:
+    api.submit()
+    with api.watch() as watcher:
+        hello = watcher.next()
+
+    assert (hello["type"], hello["seq"]) == ("hello", 1)
+    assert hello["counts"]["pending"] == 1
+    assert [one["name"] for one in hello["types"]] == ["add", "strict"]
+    assert hello["workers"] == []
+
+
+def test_events_follow_in_order_without_a_gap(api: Any) -> None:
+    with api.watch() as watcher:
+        hello = watcher.next()
+        job_id = api.submit(payload={"text": "secret"})
+        api.run_one()
+        events = watcher.events(3)
+
+    assert [e["seq"] for e in events] == [hello["seq"] + n for n in (1, 2, 3)]
+    assert [e["kind"] for e in events] == ["job.enqueued", "job.started", "job.done"]
+    assert all(e["job"]["id"] == job_id for e in events)
+    assert "secret" not in json.dumps(events)
+    assert events[2]["job"]["status"] == "done"
+
+
+def test_a_quiet_stream_passes_an_event_on_at_once(api: Any) -> None:
+    with api.watch() as watcher:
+        watcher.next("hello")
+        began = time.monotonic()
+        api.submit()
+        watcher.events(1)
+
+    assert time.monotonic() - began < 0.2
+
+
+def test_a_busy_stream_is_gathered_into_few_frames(api: Any) -> None:
+    with api.watch() as watcher:
+        watcher.next("hello")
+        began = time.monotonic()
+        for _ in range(100):
+            api.submit()
+        frames = []
+        while sum(len(frame["events"]) for frame in frames) < 100:
+            frames.append(watcher.next("events"))
+        took_s = time.monotonic() - began
+
+    assert len(frames) <= took_s / 0.25 + 2
+
+
+def test_a_heartbeat_comes_each_second(api: Any) -> None:
+    with api.watch() as watcher:
+        watcher.next("hello")
+        first = watcher.next("heartbeat", timeout_s=3)
+        began = time.monotonic()
+        watcher.next("heartbeat", timeout_s=3)
+
+    assert first["counts"]["pending"] == 0 and first["workers"] == []
+    assert first["at"].endswith("Z")
+    assert 0.5 < time.monotonic() - began < 2
+
+
+def test_a_client_that_resumes_misses_and_repeats_nothing(api: Any) -> None:
+    seen: list[int] = []
+    after = 0
+    for _ in range(5):
+        with api.watch(f"?after={after}") as watcher:
+            hello = watcher.next()
+            assert (hello["type"], hello["seq"]) == ("hello", after)
+            for _ in range(20):
+                api.submit()
+            seen += [e["seq"] for e in watcher.events(7)]
+            after = seen[-1]
+        api.submit()  # while nobody listens
+    with api.watch(f"?after={after}") as watcher:
+        while seen[-1] < api.store.events.last_seq():
+            seen += [e["seq"] for e in watcher.events(1)]
+
+    assert seen == list(range(1, api.store.events.last_seq() + 1))
+
+
+def test_a_long_absence_is_made_up_for_in_pages(api: Any) -> None:
+    batch = [{"type": "add"}] * 1700
+    api.client.post("/jobs/batch", json={"jobs": batch})
+    with api.watch("?after=3") as watcher:
+        watcher.next("hello")
+        events = watcher.events(1697)
+        api.submit()
+        events += watcher.events(1)
+
+    assert [e["seq"] for e in events] == list(range(4, 1702))
+
+
+@pytest.mark.parametrize("after", ["x", "-1", "1.5", "9" * 19, ""])
+def test_an_after_that_is_no_seq_is_refused(api: Any, after: str) -> None:
+    with pytest.raises(InvalidStatus) as refused, api.watch(f"?after={after}"):
+        pass
+
+    assert refused.value.response.status_code == 422
+    assert json.loads(refused.value.response.body)["errors"][0]["pointer"] == "/after"
+
+
+def test_a_seq_that_this_database_never_gave_is_a_reset(api: Any) -> None:
+    api.submit()
+    with api.watch("?after=500") as watcher:
+        assert watcher.next()["seq"] == 500
+        assert watcher.next() == {"type": "reset", "oldest": 1}
+        assert watcher.next("hello")["seq"] == 1
+        api.submit()
+        assert [e["seq"] for e in watcher.events(1)] == [2]
+
+
+def test_events_that_were_swept_are_a_reset(api: Any) -> None:
+    for _ in range(5):
+        api.submit()
+    api.store._database._connection.execute("DELETE FROM events WHERE seq <= 3")
+    with api.watch("?after=3") as watcher:
+        watcher.next("hello")
+        assert [e["seq"] for e in watcher.events(2)] == [4, 5]
+    with api.watch("?after=2") as watcher:
+        watcher.next("hello")
+        assert watcher.next() == {"type": "reset", "oldest": 4}
+
+
+def test_a_job_scoped_client_gets_this_job_alone(api: Any) -> None:
+    mine = api.submit()
+    with api.watch(f"?job={mine}") as watcher:
+        hello = watcher.next("hello")
+        api.submit()
+        api.run_one()
+        events = watcher.events(2)
+
+    assert {e["job"]["id"] for e in events} == {mine}
+    assert [e["kind"] for e in events] == ["job.started", "job.done"]
+    assert events[0]["seq"] > hello["seq"] + 1
+
+
+def test_a_job_scoped_client_gets_its_log_and_progress_live(api: Any) -> None:
+    mine = api.submit()
+    (lease,) = api.lease()
+    api.store.logs.append(mine, lease.token, 1, [NewLine(1, "info", "before", '{"n":1}')])
+    with api.watch(f"?job={mine}") as watcher:
+        watcher.next("hello")
+        log = watcher.next("log")
+        assert (log["job"], [line["line"] for line in log["lines"]]) == (mine, ["before"])
+        assert "seq" not in log
+        api.store.logs.append(mine, lease.token, 1, [NewLine(2, "error", "after")])
+        assert [line["line"] for line in watcher.next("log")["lines"]] == ["after"]
+        api.store.leases.progress(mine, lease.token, 0.5, "half way")
+        (event,) = watcher.next("events")["events"]
+
+    assert event["kind"] == "job.progress" and "seq" not in event
+    assert (event["job"]["progress"], event["job"]["message"]) == (0.5, "half way")
+
+
+def test_a_job_scoped_client_resumes_too(api: Any) -> None:
+    mine = api.submit()
+    other = api.submit()
+    api.store.jobs.cancel(other)
+    api.store.jobs.cancel(mine)
+    with api.watch(f"?job={mine}&after=1") as watcher:
+        watcher.next("hello")
+        assert [(e["seq"], e["kind"]) for e in watcher.events(1)] == [(4, "job.cancelled")]
+
+
+def test_an_unknown_job_is_refused(api: Any) -> None:
+    for job in ("99", "x"):
+        with pytest.raises(InvalidStatus) as refused, api.watch(f"?job={job}"):
+            pass
+        assert refused.value.response.status_code == 404
+
+
+def test_a_page_of_another_site_is_refused(api: Any) -> None:
+    with pytest.raises(InvalidStatus) as refused, api.watch(origin="http://evil.example"):
+        pass
+    assert refused.value.response.status_code == 403
+
+    with api.watch(origin=f"http://127.0.0.1:{api.port}") as watcher:
+        assert watcher.next()["type"] == "hello"
+
+
+def test_an_event_that_is_not_of_a_job_carries_its_own_subject(api: Any) -> None:
+    from shared.events import Kind
+
+    with api.watch() as watcher:
+        watcher.next("hello")
+        api.store.events.record(Kind.WORKER_READY, {"slot": "default-1", "pid": 7})
+        (event,) = watcher.events(1)
+
+    assert event["kind"] == "worker.ready"
+    assert event["worker"] == {"slot": "default-1", "pid": 7}
+    assert "job" not in event
+
+
+def test_a_client_that_does_not_read_is_reset_and_the_others_do_not_notice(
+    api: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.stream._MOST_FRAMES", 3)
+    monkeypatch.setattr("api.broadcaster.FRAME_GAP_S", 0.01)
+    api._listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
+    narrow = socket.socket()
+    narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+    narrow.connect(("127.0.0.1", api.port))
+    seen: list[int] = []
+    with api.watch(sock=narrow, max_queue=1) as slow, api.watch() as quick:
+        slow.next("hello")
+        quick.next("hello")
+        for _ in range(20):
+            batch = [{"type": "add"}] * 500
+            assert api.client.post("/jobs/batch", json={"jobs": batch}).status_code == 201
+            seen += [e["seq"] for e in quick.events(500)]
+        reset = slow.next("reset")
+        hello = slow.next("hello")
+        api.submit()
+        (event,) = slow.events(1)
+
+    assert seen == list(range(1, 10_001))
+    assert reset["oldest"] == 1
+    assert event["seq"] == hello["seq"] + 1
+
+
+def test_a_log_that_outruns_the_stream_resets_every_client(
+    api: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.broadcaster._MOST_BEHIND", 100)
+    monkeypatch.setattr("api.broadcaster._PAGE_EVENTS", 10)
+    with api.watch() as watcher:
+        watcher.next("hello")
+        api.client.post("/jobs/batch", json={"jobs": [{"type": "add"}] * 500})
+        assert watcher.next("reset")["oldest"] == 1
+        assert watcher.next("hello")["seq"] == 500
+        api.submit()
+        assert [e["seq"] for e in watcher.events(1)] == [501]
+
+
+def test_nobody_reads_the_log_while_nobody_listens(api: Any) -> None:
+    with api.watch() as watcher:
+        watcher.next("hello")
+    api.submit()
+    deadline = time.monotonic() + 10
+    while not api.services.broadcaster._task.done():
+        assert time.monotonic() < deadline
+        api.submit()
+        time.sleep(0.01)
+
+    with api.watch() as watcher:
+        assert watcher.next()["seq"] == api.store.events.last_seq()
+
+
+def test_the_stream_survives_trouble_with_the_database(
+    api: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from shared.errors import DatabaseBusy
+
+    monkeypatch.setattr("api.broadcaster._TROUBLE_PAUSE_S", 0.01)
+    readers = api.services.readers
+    failures = [DatabaseBusy("locked")] * 3
+
+    class Troubled:
+        async def read(self, what: Any) -> Any:
+            if failures:
+                raise failures.pop()
+            return await readers.read(what)
+
+    with api.watch() as watcher:
+        watcher.next("hello")
+        api.services.broadcaster._readers = Troubled()
+        api.submit()
+        api.run_one()
+        assert [e["seq"] for e in watcher.events(3)] == [1, 2, 3]
+
+    assert not failures

@@ -1,0 +1,171 @@
+"""Group commit: many requests in one transaction, each on its own."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from api.errors import Refusal
+from api.writer import Writer
+from shared.errors import DatabaseBusy, NotFound
+from shared.handover import StorageSettings
+from shared.jobs import NewJob
+from shared.storage import Store, open_storage
+
+
+class Held:
+    """A writer whose thread is held inside its first request, so that the rest make one group."""
+
+    def __init__(self, writer: Writer) -> None:
+        self.writer = writer
+        self._entered = threading.Event()
+        self._go_on = threading.Event()
+
+    async def hold(self) -> "asyncio.Future[Any]":
+        def wait(_: Store) -> None:
+            self._entered.set()
+            self._go_on.wait(10)
+
+        held = asyncio.ensure_future(self.writer.write(wait, durable=False))
+        await asyncio.to_thread(self._entered.wait, 10)
+        return held
+
+    def release(self) -> None:
+        self._go_on.set()
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> StorageSettings:
+    return StorageSettings(f"sqlite:///{tmp_path}/orpheus.db", durable=False, pools={})
+
+
+@pytest.fixture
+def store(storage: StorageSettings) -> Any:
+    store = open_storage(storage, create=True)
+    yield store
+    store.close()
+
+
+def submit(name: str) -> Callable[[Store], int]:
+    return lambda store: store.jobs.submit(NewJob(name)).job.id
+
+
+async def run(storage: StorageSettings, test: Callable[[Held], Any], bound: int = 100) -> Any:
+    writer = Writer(lambda: open_storage(storage), bound)
+    writer.start()
+    try:
+        return await test(Held(writer))
+    finally:
+        await writer.close()
+
+
+def test_a_bad_request_in_a_group_harms_no_other(storage: StorageSettings, store: Store) -> None:
+    def spoil(inside: Store) -> None:
+        inside.jobs.submit(NewJob("spoiled"))
+        raise NotFound("not here")
+
+    async def group(held: Held) -> list[Any]:
+        first = await held.hold()
+        waiting = [
+            asyncio.ensure_future(held.writer.write(write))
+            for write in (submit("a"), spoil, submit("b"), lambda s: s.jobs.cancel(99))
+        ]
+        await asyncio.sleep(0)
+        held.release()
+        results = await asyncio.gather(*waiting, return_exceptions=True)
+        await first
+        return results
+
+    a, spoiled, b, cancelled = asyncio.run(run(storage, group))
+    assert isinstance(spoiled, NotFound) and isinstance(cancelled, NotFound)
+    assert [store.jobs.get(id).type for id in (a, b)] == ["a", "b"]
+    assert sum(store.stats.counts().values()) == 2
+    assert [event.job_id for event in store.events.after(0, 10)] == [a, b]
+
+
+def test_nobody_is_answered_before_the_commit(storage: StorageSettings, store: Store) -> None:
+    async def group(held: Held) -> None:
+        first = await held.hold()
+        seen_by_others: list[int] = []
+
+        def look(_: Store) -> None:
+            seen_by_others.append(sum(store_of_another.stats.counts().values()))
+
+        store_of_another = store
+        job = asyncio.ensure_future(held.writer.write(submit("a")))
+        after = asyncio.ensure_future(held.writer.write(look))
+        await asyncio.sleep(0)
+        held.release()
+        await asyncio.wait([job, after], return_when=asyncio.FIRST_COMPLETED)
+        assert job.done() and after.done()  # one wake-up answers the whole group
+        assert seen_by_others == [0]  # inside the group, no other connection sees its jobs
+        await first
+
+    asyncio.run(run(storage, group))
+    assert sum(store.stats.counts().values()) == 1
+
+
+def test_a_commit_that_fails_is_told_to_all_of_its_group(
+    storage: StorageSettings, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Store) -> None:
+        raise DatabaseBusy("locked")
+
+    async def group(held: Held) -> list[Any]:
+        first = await held.hold()
+        waiting = [asyncio.ensure_future(held.writer.write(write)) for write in (submit("a"), fail)]
+        await asyncio.sleep(0)
+        held.release()
+        await first
+        return await asyncio.gather(*waiting, return_exceptions=True)
+
+    # The one that holds is a group of its own: it was taken before the others came.
+    assert all(isinstance(r, DatabaseBusy) for r in asyncio.run(run(storage, group)))
+    assert sum(store.stats.counts().values()) == 0
+
+
+def test_more_than_may_wait_is_refused_at_once(storage: StorageSettings, store: Store) -> None:
+    async def group(held: Held) -> None:
+        first = await held.hold()
+        second = asyncio.ensure_future(held.writer.write(submit("a")))
+        await asyncio.sleep(0)
+        with pytest.raises(Refusal) as refused:
+            await held.writer.write(submit("b"))
+        held.release()
+        await asyncio.gather(first, second)
+        assert refused.value.status == 503
+        assert await held.writer.write(submit("c")) > 0
+
+    asyncio.run(run(storage, group, bound=2))
+
+
+def test_closing_commits_what_waits(storage: StorageSettings, store: Store) -> None:
+    async def close(held: Held) -> None:
+        first = await held.hold()
+        waiting = [asyncio.ensure_future(held.writer.write(submit("a"))) for _ in range(5)]
+        await asyncio.sleep(0)
+        held.release()
+        await held.writer.close()
+        assert len(await asyncio.gather(*waiting)) == 5
+        await first
+
+    async def run_once() -> None:
+        writer = Writer(lambda: open_storage(storage))
+        writer.start()
+        await close(Held(writer))
+
+    asyncio.run(run_once())
+    assert sum(store.stats.counts().values()) == 5
+
+
+def test_requests_at_one_time_share_commits(storage: StorageSettings, store: Store) -> None:
+    async def many(held: Held) -> None:
+        await asyncio.gather(*(held.writer.write(submit("a")) for _ in range(200)))
+
+    before = store._database.one("PRAGMA data_version")
+    asyncio.run(run(storage, many, bound=500))
+    assert sum(store.stats.counts().values()) == 200
+    assert store._database.one("PRAGMA data_version") != before

@@ -1,0 +1,148 @@
+"""`python -m supervisor` with the real API and real workers: starts that fail, and failures."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import psutil
+import pytest
+
+StartSystem = Callable[..., Any]
+
+
+def run_to_its_end(folder: Path, *settings: str) -> subprocess.CompletedProcess[str]:
+    """Start Orpheus where it must refuse to run."""
+    database = f"database.url=sqlite:///{folder}/data/orpheus.db"
+    sets = [part for one in (database, "api.port=0", *settings) for part in ("--set", one)]
+    return subprocess.run(
+        [sys.executable, "-m", "supervisor", *sets],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+        env={name: value for name, value in os.environ.items() if not name.startswith("ORPHEUS_")},
+    )
+
+
+def test_a_port_that_is_taken_is_exit_69_and_says_what_to_do(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ended = run_to_its_end(tmp_path, f"api.port={port}")
+    assert ended.returncode == 69
+    assert ended.stderr.count("\n") == 1
+    assert f"cannot listen on 127.0.0.1:{port}" in ended.stderr
+    assert "--set api.port=" in ended.stderr
+
+
+def test_a_job_module_that_does_not_import_is_exit_78_with_its_traceback(tmp_path: Path) -> None:
+    ended = run_to_its_end(tmp_path, 'jobs.modules=["no_such_module"]')
+    assert ended.returncode == 78
+    assert "No module named 'no_such_module'" in ended.stderr
+
+
+def test_a_database_that_is_none_is_exit_74_and_is_left_as_it_was(tmp_path: Path) -> None:
+    file = tmp_path / "data" / "orpheus.db"
+    file.parent.mkdir()
+    file.write_bytes(b"no database at all" * 1_000)
+    ended = run_to_its_end(tmp_path)
+    assert ended.returncode == 74
+    assert file.read_bytes() == b"no database at all" * 1_000
+
+
+def test_a_second_start_on_the_same_database_is_exit_75(start_system: StartSystem) -> None:
+    system = start_system("pools.default.workers=1")
+    ended = run_to_its_end(system.database.parent.parent)
+    assert ended.returncode == 75
+    assert "already running" in ended.stderr
+    system.wait_until_ready()
+    assert system.stop() == 0
+
+
+def test_everything_is_small_ready_and_ends_in_order(start_system: StartSystem) -> None:
+    system = start_system("pools.default.workers=2")
+    system.wait_until_ready()
+    workers = system.workers()
+    assert list(workers) == ["api", "default-1", "default-2", "supervisor"]
+    assert {one["state"] for one in workers.values()} == {"ready"}
+    assert psutil.Process(system.process.pid).memory_info().rss < 60 * 2**20
+    assert system.stop(signal.SIGINT) == 0
+
+
+def test_a_killed_api_refuses_no_connection(start_system: StartSystem) -> None:
+    system = start_system("pools.default.workers=1")
+    system.wait_until_ready()
+    refused: list[Exception] = []
+    stop = threading.Event()
+
+    def ask() -> None:
+        while not stop.is_set():
+            try:
+                get_on_new_connection(f"{system.url}/healthz")
+            except httpx2.ConnectError as error:
+                refused.append(error)
+            except httpx2.TransportError:  # cut off in the middle: that one was with the dead API
+                pass
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    try:
+        for _ in range(3):
+            items = get_on_new_connection(f"{system.url}/workers").json()["items"]
+            api = psutil.Process(next(one["pid"] for one in items if one["slot"] == "api"))
+            api.kill()
+            killed_s = time.monotonic()
+            api.wait(5)
+            assert get_on_new_connection(f"{system.url}/healthz").status_code == 200
+            assert time.monotonic() - killed_s < 5  # P10 says 3 s: here the machine may be busy
+    finally:
+        stop.set()
+        asking.join()
+    assert not refused
+    assert system.stop() == 0
+
+
+def get_on_new_connection(url: str) -> httpx2.Response:
+    with httpx2.Client(trust_env=False, timeout=20) as client:
+        return client.get(url)
+
+
+def test_a_killed_supervisor_leaves_nothing_and_the_next_start_is_clean(
+    start_system: StartSystem,
+) -> None:
+    system = start_system("pools.default.workers=2")
+    system.wait_until_ready()
+    job = system.submit("sleep", {"seconds": 1.0})
+    system.process.kill()
+    system.process.wait()
+    again = start_system("pools.default.workers=2", f"database.url=sqlite:///{system.database}")
+    again.wait_until_ready()
+    assert again.wait_for_job(job)["status"] == "done"
+    assert len(again.workers()) == 4
+    assert again.stop() == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_job_that_outlasts_the_stop_is_given_back_and_the_exit_code_is_4(
+    start_system: StartSystem, number: signal.Signals
+) -> None:
+    system = start_system("pools.default.workers=1", "supervisor.stop_timeout=0.5")
+    system.wait_until_ready()
+    job = system.submit("sleep", {"seconds": 60})
+    again = "pools.default.workers=1", f"database.url=sqlite:///{system.database}"
+    while system.get(f"/jobs/{job}")["status"] != "in_progress":
+        threading.Event().wait(0.01)
+    assert system.stop(number) == 4
+    later = start_system(*again)
+    later.wait_until_ready()
+    first = later.get(f"/jobs/{job}")["attempts"][0]
+    assert first["outcome"] == "released"
+    assert later.client.post(f"/jobs/{job}/cancel").status_code in (200, 202)
+    later.stop()

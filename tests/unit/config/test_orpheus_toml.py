@@ -1,0 +1,60 @@
+"""The committed file is the documentation of every setting: complete, and equal to the defaults."""
+
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from config.problems import known_keys
+from config.settings import Settings, load_settings
+
+FILE = Path(__file__).parents[3] / "config" / "orpheus.toml"
+EXAMPLES = (("pools", "default"), ("queues", "mail"), ("schedules", 0), ("commands", 0))
+PAYLOADS = {("schedules", 0, "payload"), ("commands", 0, "env")}
+EITHER_OR = {("schedules", 0, "every")}  # named beside cron, which excludes it
+_COMMENTED = re.compile(r"^# (?=\[|[a-z_]+ = )", re.MULTILINE)
+
+
+def _with_examples() -> str:
+    """The file with what it shows as an example put in force."""
+    return _COMMENTED.sub("", FILE.read_text(encoding="utf-8"))
+
+
+def _keys(table: dict[str, Any], path: tuple[str | int, ...] = ()) -> Iterator[Any]:
+    for key, value in table.items():
+        here = (*path, key)
+        yield here
+        if isinstance(value, dict) and here not in PAYLOADS:
+            yield from _keys(value, here)
+        elif isinstance(value, list) and value and isinstance(value[0], dict):
+            yield from _keys(value[0], (*here, 0))
+
+
+def test_the_file_is_equal_to_the_defaults() -> None:
+    settings = load_settings(FILE, (), {})
+    assert settings.model_copy(update={"source": None}) == Settings()
+
+
+def test_the_file_shows_every_setting_and_no_other() -> None:
+    shown = set(_keys(tomllib.loads(_with_examples())))
+    known = {key for example in EXAMPLES for key in known_keys(Settings, (*example, ""))}
+    assert shown - {key for key in shown if key in EXAMPLES} == known - EITHER_OR
+
+
+def test_the_examples_are_valid_and_equal_to_the_defaults() -> None:
+    settings = Settings.model_validate(tomllib.loads(_with_examples()))
+    plain = Settings()
+    assert settings.pools["default"].queues == plain.pools["default"].queues
+    queue = settings.queues["mail"]
+    assert queue == type(queue)()
+    (command,) = settings.commands
+    assert command == type(command)(name=command.name, argv=command.argv, timeout=60, max_retries=3)
+    (schedule,) = settings.schedules
+    assert (schedule.timezone, schedule.priority, schedule.catch_up) == ("UTC", 0, "one")
+
+
+def test_every_setting_has_a_line_of_comment() -> None:
+    for line in _with_examples().splitlines():
+        if re.match(r"[a-z_]+ = ", line):
+            assert re.search(r"\s# \S", line), line

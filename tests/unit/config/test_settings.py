@@ -1,0 +1,160 @@
+"""The settings: their defaults, their ranges, and what is made of them for others."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from config.settings import Settings, for_storage, for_worker
+from shared.errors import ConfigurationError
+from shared.handover import WorkerSettings
+
+Load = Callable[..., Settings]
+Problems = Callable[..., list[str]]
+
+
+def test_without_any_source_the_defaults_are_in_force(load: Load) -> None:
+    settings = load()
+    assert settings == Settings()
+    assert settings.source is None
+    assert settings.database.url == "sqlite:///data/orpheus.db"
+    assert settings.jobs.timeout == 900
+    assert settings.api.max_batch_body == 16 * 2**20
+
+
+def test_the_default_pool_has_a_worker_for_each_cpu_and_at_least_two(
+    load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for cpus, workers in (({0}, 2), ({0, 1, 2}, 3)):
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _, cpus=cpus: cpus)
+        assert load().pools["default"].workers == workers
+        assert load(sets=["pools.default.queues=['mail']"]).pools["default"].workers == workers
+    assert load(sets=["pools.default.workers=1"]).pools["default"].workers == 1
+
+
+def test_another_pool_has_one_worker_and_stands_alone_if_it_is_the_only_one_named(
+    load: Load,
+) -> None:
+    settings = load(sets=["pools.mail.queues=['mail']"])
+    assert list(settings.pools) == ["mail"]
+    assert settings.pools["mail"].workers == 1
+
+
+def test_settings_travel_as_json_and_back(load: Load) -> None:
+    settings = load(
+        sets=[
+            "pools.mail.queues=['mail']",
+            "queues.mail.rate='10/s'",
+            "schedules=[{name='n', type='t', every='1h', payload={n=1}}]",
+            "commands=[{name='c', argv=['true']}]",
+        ]
+    )
+    assert Settings.model_validate(settings.model_dump(mode="json")) == settings
+
+
+def test_settings_cannot_be_changed(load: Load) -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        load().api.port = 1  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "api.port=65536",
+        "api.port=-1",
+        "api.port='x'",
+        "api.port=80.5",
+        "api.port=true",
+        "api.enabled=1",
+        "api.enabled='yes'",
+        "api.host=''",
+        "api.max_body=0",
+        "api.max_body='1MB'",
+        "api.max_clients=0",
+        "api.allowed_hosts='x'",
+        "database.url='postgres://x'",
+        "database.url='sqlite:///'",
+        "database.durability='none'",
+        "pools={}",
+        "pools.Mail.workers=1",
+        "pools.1.workers=1",
+        "pools.default.workers=-1",
+        "pools.default.queues=[]",
+        "pools.default.queues=['a b']",
+        "pools=1",
+        "queues.mail.rate='10'",
+        "queues.mail.rate='0/s'",
+        "queues.mail.max_running=-1",
+        "queues.'a b'.paused=true",
+        "jobs.modules=['a-b']",
+        "jobs.modules=['os; import x']",
+        "jobs.max_retries=101",
+        "jobs.timeout=0",
+        "jobs.timeout='366d'",
+        "jobs.backoff_factor=0.9",
+        "jobs.backoff_factor=nan",
+        "jobs.backoff_jitter=1",
+        "leases.ttl=-1",
+        "supervisor.on_fatal='panic'",
+        "supervisor.crash_loop_failures=0",
+        "retention.events=1",
+        "logging.level='loud'",
+        "schedules=[{name='n', type='t'}]",
+        "schedules=[{name='n', type='t', every='1h', cron='* * * * *'}]",
+        "schedules=[{name='n', type='t', every='1h', priority=1001}]",
+        "commands=[{name='c', argv=[]}]",
+        "commands=[{name='c'}]",
+        "commands=[{name='c', argv=['x'], success_codes=[256]}]",
+    ],
+)
+def test_a_value_out_of_range_is_refused(wrong: str, problems: Problems) -> None:
+    (problem,) = problems(sets=[wrong])
+    assert problem.startswith("--set: ")
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        "queues.mail.rate='100/m'",
+        "queues.'A.b-c_1'.paused=true",
+        "pools.default.workers=0",
+        "api.port=0",
+        "database.url=sqlite:////var/lib/orpheus.db",
+        "jobs.modules=['my.jobs', 'worker.handlers']",
+        "leases.ahead=0",
+    ],
+)
+def test_a_value_in_range_is_taken(right: str, load: Load) -> None:
+    load(sets=[right])
+
+
+def test_a_worker_is_handed_what_it_needs_as_json(load: Load) -> None:
+    settings = load(sets=["pools.mail.queues=['mail']", "pools.default.workers=2"])
+    handed = for_worker(settings, "mail")
+    assert handed.queues == ("mail",)
+    assert handed.lease_ttl_s == 30
+    assert handed.storage == for_storage(settings)
+    assert handed.storage.pools == {"mail": ("mail",), "default": ("*",)}
+    assert WorkerSettings.from_json(handed.to_json()) == handed
+
+
+def test_durability_decides_whether_a_commit_waits_for_the_disk(load: Load) -> None:
+    assert for_storage(load()).durable
+    assert not for_storage(load(sets=["database.durability=process"])).durable
+
+
+def test_a_worker_of_an_unknown_pool_is_refused(load: Load) -> None:
+    with pytest.raises(ConfigurationError, match="no pool 'mial'; the configuration has default"):
+        for_worker(load(), "mial")
+
+
+def test_the_file_that_was_read_is_remembered(load: Load, toml: Any) -> None:
+    path: Path = toml("")
+    assert load(path).source == path
+
+
+def test_the_file_cannot_name_itself(problems: Problems, toml: Any) -> None:
+    assert problems(toml("source = 'x'")) == [f"{Path.cwd()}/orpheus.toml:1: source: unknown key"]

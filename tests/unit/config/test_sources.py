@@ -1,0 +1,172 @@
+"""Where settings come from, which source wins, and how a mistake is told."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from config.settings import Settings, load_with_sources
+
+Load = Callable[..., Settings]
+Problems = Callable[..., list[str]]
+Toml = Callable[[str], Path]
+
+
+def test_set_comes_before_environment_before_file_before_default(load: Load, toml: Toml) -> None:
+    path = toml("[api]\nport = 1\nmax_clients = 1\nmax_body = 1\n")
+    environ = {"ORPHEUS_API__PORT": "2", "ORPHEUS_API__MAX_CLIENTS": "2"}
+    api = load(path, ["api.port=3"], environ).api
+    assert (api.port, api.max_clients, api.max_body, api.host) == (3, 2, 1, "127.0.0.1")
+
+
+def test_sources_add_up_within_a_table(load: Load, toml: Toml) -> None:
+    path = toml("[pools.default]\nworkers = 4\n")
+    settings = load(path, ["pools.mail.workers=2"], {"ORPHEUS_POOLS__DEFAULT__QUEUES": "['a']"})
+    assert settings.pools["default"].workers == 4
+    assert settings.pools["default"].queues == ("a",)
+    assert settings.pools["mail"].workers == 2
+
+
+def test_a_value_is_read_as_toml_else_as_text(load: Load) -> None:
+    settings = load(
+        sets=["logging.level=debug", 'api.host="::1"', "jobs.timeout=1m", "jobs.modules=['a']"]
+    )
+    assert settings.logging.level == "debug"
+    assert settings.api.host == "::1"
+    assert settings.jobs.timeout == 60
+    assert settings.jobs.modules == ("a",)
+
+
+def test_a_value_cannot_smuggle_in_another_key(load: Load) -> None:
+    settings = load(sets=["database.url=sqlite:///a\nb = 1"])
+    assert settings.database.url == "sqlite:///a\nb = 1"
+
+
+def test_the_configuration_file_is_the_option_else_the_variable_else_the_usual_place(
+    load: Load, own_directory: Path
+) -> None:
+    for name, port in (("option", 1), ("variable", 2), ("config/orpheus", 3)):
+        path = own_directory / f"{name}.toml"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"api.port = {port}\n")
+    environ = {"ORPHEUS_CONFIG": "variable.toml"}
+    assert load(Path("option.toml"), environ=environ).api.port == 1
+    assert load(environ=environ).api.port == 2
+    assert load().api.port == 3
+    assert load().source == Path("config/orpheus.toml")
+
+
+def test_a_file_that_was_asked_for_and_is_missing_is_a_problem(problems: Problems) -> None:
+    missing = "no.toml: cannot be read: No such file or directory"
+    assert problems(Path("no.toml")) == [missing]
+    assert problems(environ={"ORPHEUS_CONFIG": "no.toml"}) == [missing]
+
+
+def test_a_syntax_error_names_file_line_and_column(problems: Problems, toml: Toml) -> None:
+    path = toml("[api]\nport = = 3\n")
+    (problem,) = problems(path)
+    assert problem.startswith(f"{path}:2:8: is no TOML: ")
+
+
+def test_a_file_that_is_no_text_is_a_problem(problems: Problems, own_directory: Path) -> None:
+    path = own_directory / "binary.toml"
+    path.write_bytes(b"a = '\xff'")
+    assert problems(path) == [f"{path}: is not UTF-8 (byte 5)"]
+    assert problems(own_directory) == [f"{own_directory}: cannot be read: Is a directory"]
+
+
+def test_every_problem_is_told_at_once_with_its_source_and_key(
+    problems: Problems, toml: Toml
+) -> None:
+    path = toml(
+        "[api]\n"
+        "prot = 9000\n"
+        'port = "x"\n'
+        "\n"
+        "[leases]\n"
+        'ttl = "5s"\n'
+        "[[schedules]]\n"
+        "name = 'fine'\n"
+        "type = 't'\n"
+        "every = '1h'\n"
+        "[[schedules]]\n"
+        "name = 'wrong'\n"
+        "type = 't'\n"
+        "evry = '1h'\n"
+        "every = '1h'\n"
+        "[supervisr]\n"
+    )
+    found = problems(
+        path,
+        ["jobs.max_retries=many", "nonsense"],
+        {"ORPHEUS_LOGGING__LEVL": "info", "ORPHEUS_HEARTBEATS__TIMEOUT": "1s"},
+    )
+    assert set(found) == {
+        f"{path}:2: api.prot: unknown key (did you mean api.port?)",
+        f"{path}:3: api.port: must be a valid integer",
+        f"{path}:6: leases.ttl: must be at least 3 × leases.renew_every (30 s)",
+        f"{path}:14: schedules.1.evry: unknown key (did you mean schedules.1.every?)",
+        f"{path}:16: supervisr: unknown key (did you mean supervisor?)",
+        "--set: jobs.max_retries: must be a valid integer",
+        "--set: 'nonsense' is not KEY=VALUE, such as api.port=9000",
+        "ORPHEUS_LOGGING__LEVL: logging.levl: unknown key (did you mean logging.level?)",
+        (
+            "ORPHEUS_HEARTBEATS__TIMEOUT: heartbeats.timeout: "
+            "must be at least 5 × heartbeats.interval (10 s)"
+        ),
+    }
+
+
+def test_a_syntax_error_does_not_hide_the_problems_of_other_sources(
+    problems: Problems, toml: Toml
+) -> None:
+    found = problems(toml("="), ["api.port=x"], {"ORPHEUS_APP": "1"})
+    assert len(found) == 3
+
+
+def test_a_key_in_the_wrong_table_is_shown_its_place(problems: Problems) -> None:
+    (problem,) = problems(sets=["api.max_retries=1"])
+    assert problem == "--set: api.max_retries: unknown key (did you mean jobs.max_retries?)"
+
+
+def test_a_key_like_no_other_gets_no_suggestion(problems: Problems) -> None:
+    assert problems(sets=["api.zzz=1"]) == ["--set: api.zzz: unknown key"]
+
+
+@pytest.mark.parametrize("table", ["api=1", "database='x'", "pools.default=3", "queues=[]"])
+def test_a_value_where_a_table_belongs_is_refused(table: str, problems: Problems) -> None:
+    (problem,) = problems(sets=[table])
+    assert problem.endswith("must be a table")
+
+
+@pytest.mark.parametrize("wrong", ["=1", "a b=1", "x", "api.port", "a]\n[b=1", ".=1", "a=1\nb=2=3"])
+def test_a_set_that_is_no_assignment_is_refused(wrong: str, problems: Problems) -> None:
+    assert problems(sets=[wrong])
+
+
+def test_variables_that_are_no_settings_are_let_be(load: Load) -> None:
+    load(
+        environ={
+            "HOME": "/",
+            "_ORPHEUS_INCARNATION": "a",
+            "_ORPHEUS_COMPLETE": "bash_source",
+            "ORPHEUS_TESTING": "1",
+            "ORPHEUS_FAILPOINTS": "x",
+            "ORPHEUS_CONFIG": "",
+        }
+    )
+
+
+def test_failpoints_are_refused_outside_tests(problems: Problems) -> None:
+    for environ in ({}, {"ORPHEUS_TESTING": "0"}):
+        (problem,) = problems(environ={"ORPHEUS_FAILPOINTS": "x", **environ})
+        assert problem.startswith("ORPHEUS_FAILPOINTS: is for tests only")
+
+
+def test_it_is_known_what_set_a_value(toml: Toml) -> None:
+    path = toml("[api]\nport = 1\n")
+    _, sources = load_with_sources(path, ["logging.level=debug"], {"ORPHEUS_LEASES__TTL": "1m"})
+    assert sources.origin(("api", "port")) == str(path)
+    assert sources.origin(("logging", "level")) == "--set"
+    assert sources.origin(("leases", "ttl")) == "ORPHEUS_LEASES__TTL"
+    assert sources.origin(("api", "host")) is None

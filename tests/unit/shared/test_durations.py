@@ -1,0 +1,53 @@
+"""Durations are read alike everywhere."""
+
+import math
+
+import pytest
+
+from shared.durations import LONGEST_S, parse_duration_s
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [
+        (0, 0),
+        (1.5, 1.5),
+        ("500ms", 0.5),
+        ("30s", 30),
+        ("15m", 900),
+        ("2h", 7200),
+        ("7d", 604_800),
+        ("365d", LONGEST_S),
+        ("90", 90),
+        ("0.5", 0.5),
+        (" 1.5 s ", 1.5),
+    ],
+)
+def test_a_number_is_seconds_and_a_text_has_a_unit(written: object, seconds: float) -> None:
+    assert parse_duration_s(written) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        -1,
+        "-1s",
+        "366d",
+        LONGEST_S + 1,
+        math.nan,
+        math.inf,
+        10**400,
+        "",
+        "s",
+        "1 fortnight",
+        "1h30m",
+        "١s",
+        True,
+        None,
+        [],
+        {},
+    ],
+)
+def test_anything_else_is_refused_with_a_sentence(written: object) -> None:
+    with pytest.raises(ValueError, match="duration"):
+        parse_duration_s(written)

@@ -1,0 +1,1 @@
+"""The worker: runs jobs, in a process of its own."""

@@ -1,0 +1,107 @@
+"""`python -m worker`: a worker alone, one of the supervisor's, or (`--describe`) its job types."""
+
+import argparse
+import json
+import os
+import secrets
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shared.channel import Channel
+from shared.child_start import enter_child
+from shared.errors import ConfigurationError, StorageError
+from shared.handover import WorkerSettings
+from shared.job_types import load_job_types
+
+if TYPE_CHECKING:
+    from config.settings import Settings
+
+_EXIT_DATABASE = 74
+_EXIT_CONFIGURATION = 78
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; its exit code."""
+    options = _parser().parse_args(argv)
+    try:
+        if options.describe:
+            return _describe(options)
+        if options.control_fd is not None:
+            child = enter_child(options.control_fd)
+            settings = WorkerSettings.from_json(child.handover["settings"])
+            return _run(settings, child.slot, child.incarnation, child.channel)
+        return _run_alone(options)
+    except ConfigurationError as error:
+        sys.stderr.write(f"{error}\n")
+        return _EXIT_CONFIGURATION
+    except StorageError as error:
+        sys.stderr.write(f"{error}\n")
+        return _EXIT_DATABASE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m worker", description="Run jobs, or describe the job types."
+    )
+    parser.add_argument("--config", type=Path, metavar="FILE", help="the TOML file of settings")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="one setting; repeatable"
+    )
+    parser.add_argument("--pool", default="default", metavar="NAME", help="whose queues to serve")
+    parser.add_argument(
+        "--describe", action="store_true", help="print every job type as JSON and exit"
+    )
+    parser.add_argument(
+        "--module", action="append", metavar="NAME", help="with --describe: instead of jobs.modules"
+    )
+    parser.add_argument("--control-fd", type=int, metavar="N", help=argparse.SUPPRESS)
+    return parser
+
+
+def _run(settings: WorkerSettings, slot: str, incarnation: str, channel: Channel | None) -> int:
+    # Here, as a child must have entered its life before anything large is imported.
+    from worker.process import EXIT_AGAIN, restart_alone, run_worker  # noqa: PLC0415
+
+    code = run_worker(settings, slot, incarnation, channel)
+    if code == EXIT_AGAIN:
+        restart_alone()
+    return code
+
+
+def _run_alone(options: argparse.Namespace) -> int:
+    from config.settings import for_worker  # noqa: PLC0415 - see _settings
+
+    settings = _settings(options)
+    slot = f"{options.pool}@{os.getpid()}"
+    return _run(for_worker(settings, options.pool), slot, secrets.token_hex(8), None)
+
+
+def _settings(options: argparse.Namespace) -> "Settings":
+    # Here, as a supervised worker is handed its settings: pydantic would cost it 10 MB.
+    from config.settings import load_settings  # noqa: PLC0415
+
+    return load_settings(options.config, options.set, os.environ)
+
+
+def _describe(options: argparse.Namespace) -> int:
+    """Print the job types as a JSON list; 78, with the traceback, if a module does not import."""
+    # What a module prints while it is imported goes to stderr, from C code too.
+    answer_fd = os.dup(1)
+    os.dup2(2, 1)
+    modules = options.module or _settings(options).jobs.modules
+    try:
+        described = [one.describe() for _, one in sorted(load_job_types(modules).items())]
+    except BaseException:  # noqa: BLE001 - whatever a module raises, SystemExit too
+        traceback.print_exc()
+        return _EXIT_CONFIGURATION
+    with os.fdopen(answer_fd, "w", encoding="utf-8") as answer:
+        json.dump(described, answer)
+        answer.write("\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,108 @@
+"""The running attempt: what its handler may touch, and what the worker's threads share about it.
+
+The handler's side takes no lock, for the reason worker/job_log.py gives: each field is written by
+one thread and read by others, in single steps.
+"""
+
+import contextlib
+import math
+from collections.abc import Callable
+
+from shared.job_types import JobCancelled
+from shared.jobs import Lease
+from worker.job_log import JobLog, storable
+
+_LONGEST_MESSAGE_CHARS = 500
+_HARD_DEADLINE_AFTER_TIMEOUT_S = 30.0
+
+
+class Running:
+    """One attempt while it runs. Times are of `time.monotonic`, in seconds."""
+
+    __slots__ = (
+        "cancelled",
+        "entered_at_s",
+        "lease",
+        "log",
+        "lost",
+        "on_stop",
+        "progress",
+        "stop_asked_at_s",
+    )
+
+    def __init__(self, lease: Lease, entered_at_s: float) -> None:
+        self.lease = lease
+        self.entered_at_s = entered_at_s
+        self.cancelled = False
+        """Somebody asked for the job to be cancelled."""
+        self.lost = False
+        """The lease is no longer ours: whatever the handler does is for nothing."""
+        self.stop_asked_at_s: float | None = None
+        """When the handler was told to stop, for one of these reasons."""
+        self.log: JobLog | None = None
+        """Made with the first line."""
+        self.progress: tuple[float, str | None] | None = None
+        """What was reported and is not stored yet."""
+        self.on_stop: Callable[[], object] | None = None
+        """Called, from another thread, when the handler should stop: cancels a coroutine."""
+
+    def job_log(self) -> JobLog:
+        """Its log."""
+        if self.log is None:
+            self.log = JobLog()
+        return self.log
+
+    def cancel(self, now_s: float) -> None:
+        """Somebody asked for the job to stop."""
+        self.cancelled = True
+        self._tell_to_stop(now_s)
+
+    def lose(self, now_s: float) -> None:
+        """Its lease is gone."""
+        self.lost = True
+        self._tell_to_stop(now_s)
+
+    def hard_deadline_s(self, cancel_grace_s: float) -> float:
+        """When the process must die if it still runs this attempt."""
+        deadline_s = self.entered_at_s + self.lease.timeout_s + _HARD_DEADLINE_AFTER_TIMEOUT_S
+        if self.stop_asked_at_s is None:
+            return deadline_s
+        return min(deadline_s, self.stop_asked_at_s + cancel_grace_s)
+
+    def _tell_to_stop(self, now_s: float) -> None:
+        if self.stop_asked_at_s is None:
+            self.stop_asked_at_s = now_s
+            on_stop = self.on_stop
+            if on_stop is not None:
+                with contextlib.suppress(RuntimeError):  # its event loop has just closed
+                    on_stop()
+
+
+class JobContext:
+    """shared.job_types.Context, as handed to the handler."""
+
+    __slots__ = ("_running", "attempt", "job_id")
+
+    def __init__(self, running: Running) -> None:
+        self._running = running
+        self.job_id = running.lease.job_id
+        self.attempt = running.lease.attempt
+
+    @property
+    def log(self) -> JobLog:
+        """See Context."""
+        return self._running.job_log()
+
+    def progress(self, fraction: float, message: str | None = None) -> None:
+        """See Context."""
+        if math.isnan(fraction):
+            raise ValueError("progress: the fraction is not a number; give one from 0 to 1")
+        text = None if message is None else storable(str(message))[:_LONGEST_MESSAGE_CHARS]
+        self._running.progress = (min(max(float(fraction), 0.0), 1.0), text)
+
+    def check_cancelled(self) -> None:
+        """See Context."""
+        if self._running.cancelled:
+            raise JobCancelled("somebody asked for this job to stop")
+        if self._running.lost:
+            raise JobCancelled("the lease on this job was lost: another worker may run it")

@@ -1,0 +1,109 @@
+"""One attempt of one job: run the handler in the main thread, and say how it ended.
+
+Every exception of a handler is an ending, SystemExit and KeyboardInterrupt too: nothing that a job
+raises ends the worker. No storage here, and nothing that costs a system call for each job.
+"""
+
+from collections.abc import Coroutine, Mapping
+from typing import Any, NamedTuple
+
+from shared.job_types import JobCancelled, JobTimeout, JobType, PermanentError, Snooze
+from shared.jobs import JobError
+from shared.lifecycle import Ending
+from worker.alarm import Alarm
+from worker.context import JobContext, Running
+from worker.outcomes import error_of, result_text
+
+
+class Ended(NamedTuple):
+    """How an attempt ended: `result` is JSON text, `error` says why it did not succeed."""
+
+    ending: Ending
+    result: str | None = None
+    error: JobError | None = None
+    snooze_ms: int = 0
+
+
+class UnknownJobType(Exception):
+    """No module of this worker defines the type; retried, as a newer worker may know it."""
+
+
+class Executor:
+    """Runs attempts of the job types it knows. Main thread only."""
+
+    def __init__(self, types: Mapping[str, JobType], alarm: Alarm) -> None:
+        self._types = types
+        self._alarm = alarm
+
+    def run(self, running: Running) -> Ended:
+        """Run the attempt to its end, whatever that is; raises nothing."""
+        try:
+            try:
+                job_type = self._type_of(running)
+                if job_type.is_async:
+                    value = _run_coroutine(job_type, running)
+                else:
+                    self._alarm.watch(running.entered_at_s, running.lease.timeout_s)
+                    arguments = job_type.bind(running.lease.payload)
+                    value = job_type.handler(JobContext(running), **arguments)
+                result = result_text(value)
+            finally:
+                self._alarm.unwatch()
+            return Ended(Ending.SUCCEEDED, result)
+        except BaseException as error:  # noqa: BLE001 - see the module
+            return self._ended_by(error, running)
+        finally:
+            if running.log is not None:
+                running.log.finish_line()
+
+    def _type_of(self, running: Running) -> JobType:
+        job_type = self._types.get(running.lease.type)
+        if job_type is None:
+            raise UnknownJobType(
+                f"no module in jobs.modules defines the job type {running.lease.type!r}"
+            )
+        return job_type
+
+    def _ended_by(self, error: BaseException, running: Running) -> Ended:
+        # After a timeout the handler's own clean-up may raise something else.
+        if isinstance(error, JobTimeout) or self._alarm.struck:
+            found = error_of(error)
+            message = f"it ran longer than its timeout of {running.lease.timeout_s:g} s"
+            return Ended(Ending.TIMED_OUT, error=JobError("JobTimeout", message, found.traceback))
+        if isinstance(error, JobCancelled):
+            return Ended(Ending.CANCELLED)
+        if isinstance(error, Snooze):
+            return Ended(Ending.SNOOZED, snooze_ms=round(error.delay_s * 1000))
+        permanent = isinstance(error, PermanentError)
+        ending = Ending.FAILED_PERMANENTLY if permanent else Ending.FAILED
+        return Ended(ending, error=error_of(error))
+
+
+def _run_coroutine(job_type: JobType, running: Running) -> Any:
+    import asyncio  # noqa: PLC0415 - 7 MB, only for workers with `async def` handlers
+
+    async def attempt() -> Any:
+        task = asyncio.current_task()
+        loop = asyncio.get_running_loop()
+        assert task is not None
+        running.on_stop = lambda: loop.call_soon_threadsafe(task.cancel)
+        context = JobContext(running)
+        context.check_cancelled()  # a request that came before there was a task to cancel
+        work: Coroutine[Any, Any, Any] = job_type.handler(
+            context, **job_type.bind(running.lease.payload)
+        )
+        limit = asyncio.timeout(running.lease.timeout_s)
+        try:
+            async with limit:
+                return await work
+        except TimeoutError:
+            if limit.expired():
+                raise JobTimeout from None
+            raise
+        except asyncio.CancelledError:
+            context.check_cancelled()
+            raise
+        finally:
+            running.on_stop = None
+
+    return asyncio.run(attempt())

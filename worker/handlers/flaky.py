@@ -1,0 +1,21 @@
+"""`flaky {failures, permanent}`: fails as often as it is told to."""
+
+from typing import Annotated
+
+from shared import Context, PermanentError, job
+from shared.signatures import Bounds
+
+_MOST_FAILURES = 1_000
+
+
+@job
+def flaky(
+    ctx: Context,
+    failures: Annotated[int, Bounds(ge=0, le=_MOST_FAILURES)],
+    permanent: bool = False,
+) -> dict[str, int]:
+    """Fail the first attempts, for good if `permanent`, then succeed."""
+    if ctx.attempt <= failures:
+        message = f"attempt {ctx.attempt} of {failures} that are to fail"
+        raise PermanentError(message) if permanent else RuntimeError(message)
+    return {"attempts": ctx.attempt}

@@ -1,0 +1,227 @@
+"""The worker's main loop: report what ended and lease what comes next, run it, or sleep.
+
+Reporting and leasing share one transaction, so a batch of short jobs costs one commit. A worker
+with nothing to do sleeps in epoll until its pool's bell rings, an order comes, the next scheduled
+job is due, or a slow safety poll. One ring wakes one sleeper (EPOLLEXCLUSIVE), so a worker that
+leases from idle and leaves work behind, ready or scheduled, rings again before it turns to its
+own.
+"""
+
+import os
+import select
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from shared.doorbells import Bell
+from shared.errors import StorageError
+from shared.jobs import Holder, Lease
+from shared.lifecycle import Ending
+from shared.logs import get_logger
+from shared.storage import Store
+from worker.alarm import Alarm
+from worker.context import Running
+from worker.control import Control
+from worker.estimates import Estimates
+from worker.executor import Ended, Executor
+from worker.held import Held, report
+from worker.renewal import Renewal
+
+_RETRY_DATABASE_S = 0.5
+
+log = get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class LoopRules:
+    """What the loop needs of the settings; durations in seconds but the lease's."""
+
+    holder: Holder
+    pool: str
+    queues: tuple[str, ...]
+    lease_ttl_ms: int
+    ahead_s: float
+    longest_sleep_s: float
+
+
+class Loop:
+    """The main thread of a worker. `upkeep` is done at each safety poll."""
+
+    def __init__(
+        self,
+        store: Store,
+        held: Held,
+        control: Control,
+        renewal: Renewal,
+        executor: Executor,
+        alarm: Alarm,
+        rules: LoopRules,
+        upkeep: Callable[[], object] = lambda: None,
+    ) -> None:
+        self._store = store
+        self._held = held
+        self._control = control
+        self._renewal = renewal
+        self._executor = executor
+        self._alarm = alarm
+        self._rules = rules
+        self._upkeep = upkeep
+        self._estimates = Estimates(rules.ahead_s)
+        self._is_idle = True
+        self._bell: Bell = store.bells.listen_pool(rules.pool)
+        self._order_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        control.on_stop = self._on_order
+
+    def _on_order(self) -> None:
+        os.eventfd_write(self._order_fd, 1)
+        self._renewal.wake()
+
+    def run(self) -> bool:
+        """Work until told to stop, or until a timeout has struck inside a job's code.
+
+        True if everything this worker held was reported.
+        """
+        epoll = select.epoll()
+        epoll.register(self._bell, select.EPOLLIN | select.EPOLLEXCLUSIVE)
+        epoll.register(self._order_fd, select.EPOLLIN)
+        try:
+            while self._control.leasing and not self._alarm.struck:
+                self._turn(epoll)
+            return self._report_the_rest()
+        finally:
+            # A ring that this worker took and did not answer is another's.
+            self._store.bells.ring_pool(self._rules.pool)
+            epoll.close()
+            os.close(self._order_fd)
+
+    def _turn(self, epoll: select.epoll) -> None:
+        self._control.turns += 1
+        try:
+            self._report_and_lease(leasing=True)
+            if self._held.is_waiting():
+                self._is_idle = False
+                self._work()
+            else:
+                self._sleep(epoll)
+                self._is_idle = True
+        except StorageError as error:
+            self._wait_for_database(error)
+
+    def _wait_for_database(self, error: StorageError) -> None:
+        log.warning("database_unavailable", reason=str(error))
+        time.sleep(_RETRY_DATABASE_S)
+
+    def _report_the_rest(self) -> bool:
+        """Report what ended and give back what was not entered, for as long as there is time."""
+        while True:
+            self._control.turns += 1
+            try:
+                self._report_and_lease(leasing=False)
+            except StorageError as error:
+                if time.monotonic() >= self._control.stop_at_s:
+                    return False
+                self._wait_for_database(error)
+            else:
+                return True
+
+    # Reporting and leasing
+
+    def _report_and_lease(self, *, leasing: bool) -> None:
+        """In one transaction: report what ended, give back what is too much, lease what is next."""
+        with self._held.reporting:
+            reports = self._held.take_unreported()
+            keep = self._estimates.fitting(self._held.types_ahead()) if leasing else 0
+            excess = self._held.take_ahead(lambda place, _: place >= keep)
+            may_lease = leasing and not self._held.tokens_ahead()
+            try:
+                if reports:
+                    lost, leases = report(
+                        self._store, reports, lambda: self._next(excess, may_lease=may_lease)
+                    )
+                else:
+                    lost, leases = set(), self._next(excess, may_lease=may_lease)
+            except StorageError:
+                self._held.put_back(reports, excess)
+                raise
+            self._held.add(leases)
+        if lost:
+            log.warning("results_refused", tokens=sorted(lost), why="the lease was lost")
+
+    def _next(self, excess: list[Lease], *, may_lease: bool) -> list[Lease]:
+        if excess:
+            self._store.leases.hand_back(excess)
+        if not may_lease:
+            return []
+        limit = self._estimates.limit()
+        rules = self._rules
+        leases = self._store.leases.lease(rules.holder, rules.queues, limit, rules.lease_ttl_ms)
+        keep = self._estimates.fitting([lease.type for lease in leases])
+        if keep < len(leases):
+            self._store.leases.hand_back(leases[keep:])
+        elif self._is_idle and leases and self._leaves_work(len(leases) == limit):
+            self._store.bells.ring_pool(rules.pool)
+        return leases[:keep]
+
+    def _leaves_work(self, perhaps_ready: bool) -> bool:
+        return perhaps_ready or self._store.leases.next_due_ms() is not None
+
+    # Running and sleeping
+
+    def _work(self) -> None:
+        """Run what is leased; at the latest after twice the time it was leased for, report."""
+        now_s = time.monotonic()
+        report_at_s = now_s + 2 * self._rules.ahead_s
+        while self._control.leasing and not self._alarm.struck:
+            if self._store.data_changed():
+                self._drop_cancelled()
+            running = self._held.enter(now_s)
+            if running is None:
+                return
+            if self._renewal.is_asleep:
+                self._renewal.wake()
+            ended = self._executor.run(running)
+            self._held.leave(running, ended)
+            entered_s, now_s = now_s, time.monotonic()
+            self._estimates.note(running.lease.type, now_s - entered_s)
+            self._control.jobs_done += 1
+            self._control.turns += 1
+            if ended.ending is not Ending.SUCCEEDED:
+                _tell(running, ended)
+            if now_s >= report_at_s:
+                return
+
+    def _drop_cancelled(self) -> None:
+        """Jobs leased ahead whose cancel was asked for are not run: given back, they end."""
+        tokens = self._held.tokens_ahead()
+        cancelled = self._store.leases.cancel_requests(tokens)
+        if cancelled:
+            dropped = self._held.take_ahead(lambda _, lease: lease.job_id in cancelled)
+            try:
+                self._store.leases.hand_back(dropped)
+            except StorageError:
+                self._held.put_back([], dropped)
+                raise
+
+    def _sleep(self, epoll: select.epoll) -> None:
+        """Until a ring, an order, the next scheduled job or the safety poll."""
+        sleep_s = self._rules.longest_sleep_s
+        due_ms = self._store.leases.next_due_ms()
+        if due_ms is not None:
+            sleep_s = min(sleep_s, max(0, due_ms - self._store.clock.wall_ms()) / 1000)
+        if epoll.poll(sleep_s):
+            self._bell.drain()
+        else:
+            self._upkeep()
+
+
+def _tell(running: Running, ended: Ended) -> None:
+    lease = running.lease
+    error = None if ended.error is None else f"{ended.error.type}: {ended.error.message}"
+    log.info(
+        "job_not_done",
+        job=lease.job_id,
+        type=lease.type,
+        attempt=lease.attempt,
+        ending=ended.ending.value,
+        error=error,
+    )

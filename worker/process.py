@@ -1,0 +1,180 @@
+"""A worker process: put together, started, ended."""
+
+import json
+import os
+import sys
+import traceback
+from pathlib import Path
+
+from shared import upkeep
+from shared.cells import Cell, cell_path, remove_cell
+from shared.channel import Channel
+from shared.handover import WorkerSettings
+from shared.job_types import JobType, load_job_types
+from shared.jobs import Holder
+from shared.logs import configure_logging, get_logger, stop_logging
+from shared.memory import keep_freed_memory
+from shared.processes import ProcessRecord, Role
+from shared.storage import Store, TypeRow, database_path, open_storage
+from worker.alarm import Alarm
+from worker.control import EXIT_KILLED, Control, start_quietly
+from worker.executor import Executor
+from worker.held import Held
+from worker.job_log import JobLog, capture_output
+from worker.loop import Loop, LoopRules
+from worker.renewal import Renewal, RenewalRules
+
+EXIT_CONFIGURATION = 78
+EXIT_AGAIN = -1
+"""Not an exit code: a worker without a supervisor should start itself anew."""
+
+log = get_logger()
+
+
+def run_worker(
+    settings: WorkerSettings, slot: str, incarnation: str, channel: Channel | None
+) -> int:
+    """Be a worker until told to end; the exit code. Main thread only.
+
+    `channel` None: no supervisor, so this worker makes the database if it is missing, describes
+    its job types itself, does the upkeep, and ends jobs past their hard deadline. Raises
+    StorageError if the database cannot be opened.
+    """
+    keep_freed_memory()
+    configure_logging(settings.log_level, settings.log_format, slot)
+    holder = Holder(slot, incarnation, os.getpid())
+    store = open_storage(settings.storage, create=channel is None)
+    cell_file = cell_path(database_path(settings.storage.url), incarnation)
+    held = Held(Cell.create(cell_file))
+    control = Control(
+        channel,
+        beat_interval_s=settings.beat_interval_s,
+        stop_timeout_s=settings.stop_timeout_s,
+        cancel_grace_s=settings.cancel_grace_s,
+        running=lambda: held.running,
+    )
+    renewal = _start_renewal(settings, holder, store, held, control)
+    start_quietly(control)
+    try:
+        types = _load_types(settings, control)
+        if types is None:
+            return EXIT_CONFIGURATION
+        if channel is None:
+            store.types.replace([_type_row(one) for one in types.values()])
+        alarm = Alarm()
+        capture_output(lambda: _log_of(held))
+        loop = Loop(
+            store,
+            held,
+            control,
+            renewal,
+            Executor(types, alarm),
+            alarm,
+            _loop_rules(settings, holder),
+            (lambda: upkeep.reclaim(store)) if channel is None else (lambda: None),
+        )
+        renewal.tell_ready()
+        control.say({"say": "ready"})
+        log.info("worker_ready", pool=settings.pool, queues=list(settings.queues), types=len(types))
+        all_reported = loop.run()
+        if alarm.struck:
+            control.say({"say": "recycle", "reason": "a timeout was raised inside a job's code"})
+    finally:
+        renewal.end()
+        store.close()
+    if all_reported:
+        remove_cell(cell_file)
+    log.info("worker_ended", jobs_done=control.jobs_done)
+    stop_logging()
+    if alarm.struck and channel is None and control.leasing:
+        return EXIT_AGAIN
+    return 0 if all_reported else EXIT_KILLED
+
+
+def _start_renewal(
+    settings: WorkerSettings, holder: Holder, store: Store, held: Held, control: Control
+) -> Renewal:
+    record = _process_record(store, settings.pool, holder)
+    store.processes.register(record)
+    renewal = Renewal(
+        open_storage(settings.storage),
+        held,
+        control,
+        record,
+        RenewalRules(
+            lease_ttl_s=settings.lease_ttl_s,
+            renew_every_s=settings.renew_every_s,
+            ahead_s=settings.ahead_s,
+            beat_interval_s=settings.beat_interval_s,
+            cancel_grace_s=settings.cancel_grace_s,
+            is_alone=control.is_alone,
+        ),
+    )
+    start_quietly(renewal)
+    return renewal
+
+
+def _loop_rules(settings: WorkerSettings, holder: Holder) -> LoopRules:
+    return LoopRules(
+        holder=holder,
+        pool=settings.pool,
+        queues=settings.queues,
+        lease_ttl_ms=round(settings.lease_ttl_s * 1000),
+        ahead_s=settings.ahead_s,
+        longest_sleep_s=min(settings.beat_interval_s, settings.beat_timeout_s / 3),
+    )
+
+
+def _load_types(settings: WorkerSettings, control: Control) -> dict[str, JobType] | None:
+    """The job types of the modules; None, and the reason told, if one does not import."""
+    try:
+        return load_job_types(settings.modules)
+    except BaseException as error:  # noqa: BLE001 - whatever a module raises, SystemExit too
+        traceback.print_exc()
+        reason = f"a job module does not import: {type(error).__name__}: {error}"
+        control.say({"say": "failed", "reason": reason})
+        log.error("job_modules_failed", reason=reason)  # noqa: TRY400 - the traceback stands above
+        return None
+
+
+def _type_row(job_type: JobType) -> TypeRow:
+    described = job_type.describe()
+    return TypeRow(**{**described, "schema": json.dumps(described["schema"])})
+
+
+def _log_of(held: Held) -> JobLog | None:
+    running = held.running
+    return None if running is None else running.job_log()
+
+
+def _process_record(store: Store, pool: str, holder: Holder) -> ProcessRecord:
+    return ProcessRecord(
+        incarnation=holder.incarnation,
+        slot=holder.slot,
+        pool=pool,
+        role=Role.WORKER,
+        pid=holder.pid,
+        create_time_s=_create_time_s(),
+        boot_id=store.clock.boot_id,
+        started_at_ms=store.clock.wall_ms(),
+        ready=False,
+        beat=0,
+        last_beat_mono_ms=store.clock.monotonic_ms(),
+        job_id=None,
+        jobs_done=0,
+    )
+
+
+def _create_time_s() -> float:
+    """As psutil.Process().create_time() reckons it, without the 6 MB of psutil."""
+    started_ticks = Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19]
+    boot_line = next(
+        line for line in Path("/proc/stat").read_text().splitlines() if line.startswith("btime")
+    )
+    return int(started_ticks) / os.sysconf("SC_CLK_TCK") + int(boot_line.split()[1])
+
+
+def restart_alone() -> None:
+    """Replace this process by a new life of itself. Only for a worker without a supervisor."""
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - never through a shell

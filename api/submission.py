@@ -6,7 +6,7 @@ the job type's, the configuration's.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 from pydantic import ValidationError
@@ -18,6 +18,7 @@ from shared.jobs import NewJob
 from shared.storage import TypeRow
 from shared.validation import JobDefaults, unknown_type, validate_payload
 
+T = TypeVar("T")
 Types = Mapping[str, TypeRow]
 
 
@@ -77,12 +78,12 @@ def _job_of(
         priority=request.priority,
         delay_ms=round((request.delay or 0) * 1000),
         run_at_ms=request.run_at,
-        max_retries=_first(request.max_retries, row.max_retries, defaults.max_retries),
-        timeout_s=_first(request.timeout, row.timeout_s, defaults.timeout_s),
+        max_retries=_or(request.max_retries, _or(row.max_retries, defaults.max_retries)),
+        timeout_s=_or(request.timeout, _or(row.timeout_s, defaults.timeout_s)),
         unique_key=request.unique_key,
         tags=tuple(dict.fromkeys(request.tags)),
     )
 
 
-def _first(*values: Any) -> Any:
-    return next(value for value in values if value is not None)
+def _or(value: T | None, default: T) -> T:
+    return default if value is None else value

@@ -13,6 +13,7 @@ import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TextIO
 
 from shared.channel import Channel
@@ -49,7 +50,8 @@ def enter_child(control_fd: int) -> ChildStart:
     handover = first.get("handover") if first else None
     if not isinstance(handover, dict) or os.getppid() != handover["supervisor_pid"]:
         sys.exit("The supervisor that started this process is gone.")
-    crash_file = open(handover["crash_file"], "w", encoding="utf-8")  # noqa: SIM115
+    crash_path = Path(handover["crash_file"])
+    crash_file = crash_path.open("w", encoding="utf-8")  # noqa: SIM115 (faulthandler keeps it)
     faulthandler.enable(crash_file, all_threads=True)
     return ChildStart(channel, handover["slot"], handover["incarnation"], handover, crash_file)
 

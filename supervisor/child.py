@@ -1,4 +1,4 @@
-"""A child as its parent sees it: pidfd, pid and create time, control channel, crash file.
+"""A child as its parent sees it: pidfd, control channel, crash file.
 
 An exit is seen by pidfd alone: never by the end of a pipe (a grandchild may hold it open for
 hours: process-compose#258, cpython#119710) and never by SIGCHLD (60 exits may give one signal).
@@ -16,7 +16,6 @@ from pathlib import Path
 
 from shared.channel import Channel
 from shared.child_start import INCARNATION_VARIABLE
-from supervisor.kernel import create_time_s
 from supervisor.slot import Deed, Exit
 from supervisor.specs import ProcessSpec
 
@@ -34,7 +33,6 @@ class ChildHandle:
 
     incarnation: str
     pid: int
-    create_time_s: float
     started_at_ms: int
     pidfd: int
     channel: Channel
@@ -72,7 +70,6 @@ class ChildHandle:
         return cls(
             incarnation=incarnation,
             pid=process.pid,
-            create_time_s=create_time_s(process.pid),
             started_at_ms=time.time_ns() // 1_000_000,
             pidfd=os.pidfd_open(process.pid),
             channel=ours,

@@ -12,7 +12,7 @@ from supervisor.slot import Desired, Exit, Life, Rules, Slot
 
 EXIT_CONFIGURATION = 78
 EXIT_CUT_SHORT = 4
-"""A child ends with it when it had to give back unfinished work at its stop timeout."""
+"""Something had to be killed; of a worker: it gave back unfinished work at its stop timeout."""
 
 
 class ExitClass(StrEnum):

@@ -2,8 +2,8 @@
 
 It sleeps in one poll over the pidfds, the channels and the signals, until one of them stirs or the
 next deadline of a slot comes. It waits for nothing else, so that no child, no database and no disk
-can make it late. When it was late itself (stopped, starved,
-suspended), it moves every deadline by as much before it judges anyone.
+can make it late. When it was late itself (stopped, starved, suspended), it moves every deadline by
+as much before it judges anyone.
 """
 
 import random
@@ -17,24 +17,25 @@ from dataclasses import replace
 from shared.clock import Clock
 from shared.events import Kind
 from shared.logs import get_logger
-from shared.processes import ProcessRecord, SlotRecord, SlotState
+from shared.processes import ProcessRecord, SlotState
 from supervisor.act import World, perform
-from supervisor.exits import was_cut_short
+from supervisor.exits import EXIT_CUT_SHORT, was_cut_short
 from supervisor.kernel import reap_adopted
 from supervisor.observe import observe
 from supervisor.policy import decide, next_wake_s, rebase, want
+from supervisor.report import own_record, slot_record
 from supervisor.sampling import Sampler
 from supervisor.signals import Signals
-from supervisor.slot import Chance, Desired, Rules, Seen, Slot
+from supervisor.slot import Act, Chance, Deed, Desired, Rules, Seen, Slot
 from supervisor.specs import ProcessSpec
 
 log = get_logger()
 
-EXIT_OK, EXIT_CUT_SHORT, EXIT_CRASH_LOOP = 0, 4, 70
+EXIT_OK, EXIT_CRASH_LOOP = 0, 70
 _STALL_S = 2.0
 _STAGGER_S = 0.05
-_HASTY_S = 3.0
-"""How long children get after a second signal to stop."""
+_HASTY_S = 4.0
+"""How long children get after a second signal to stop: they give up after 3 s themselves."""
 
 
 class Loop:
@@ -81,9 +82,7 @@ class Loop:
                 self._answer(number, began_s)
             self._turn(began_s)
             if self._all_down(began_s):
-                return (
-                    EXIT_CUT_SHORT if self._cut_short and not self._exit_code else self._exit_code
-                )
+                return self._exit_code or (EXIT_CUT_SHORT if self._cut_short else EXIT_OK)
             turned_s = time.monotonic()
             late_s = turned_s - began_s + self._sleep(turned_s)
             if late_s > _STALL_S:
@@ -149,7 +148,7 @@ class Loop:
             self._stop(name, now_s)
 
     def _stop(self, why: str, now_s: float) -> None:
-        """Want every slot down: in order at first, within 3 s when asked again, then now."""
+        """Want every slot down: in order at first, within 3 s when asked again, then at once."""
         self._stops_asked += 1
         allowed_s = {1: self._shutdown_deadline_s, 2: _HASTY_S}.get(self._stops_asked, 0.0)
         kill_at_s = now_s + allowed_s
@@ -161,6 +160,8 @@ class Loop:
         log.info("supervisor_stopping", reason=why, within_s=allowed_s)
         for name, slot in self.slots.items():
             self.slots[name] = want(slot, Desired.DOWN, kill_at_s)
+            if slot.life is not None and slot.state is SlotState.STOPPING:  # it was told before
+                perform(self._world, name, Act(Deed.TERMINATE, slot.life.incarnation))
 
     def _all_down(self, now_s: float) -> bool:
         if self._end_s is None:
@@ -202,45 +203,14 @@ class Loop:
         return {self._myself.incarnation: self._myself.pid, **pids}
 
     def _publish(self) -> None:
-        records = [self._record(slot) for slot in self.slots.values()]
-        self._world.recorder.publish([*records, self._own_record()])
-
-    def _record(self, slot: Slot) -> SlotRecord:
-        child = self._world.children.get(slot.name)
-        sample = self._sampler.latest.get(child.incarnation) if child else None
-        return SlotRecord(
-            slot=slot.name,
-            pool=slot.pool,
-            role=slot.role,
-            state=slot.state,
-            degraded=bool(slot.degraded),
-            reason=slot.degraded or slot.reason,
-            pid=child.pid if child else None,
-            incarnation=child.incarnation if child else None,
-            cpu_percent=sample.cpu_percent if sample else None,
-            rss_bytes=sample.rss_bytes if sample else None,
-            started_at_ms=child.started_at_ms if child else None,
-            restarts=max(0, slot.starts - 1),
-            last_exit=slot.last_exit,
-        )
-
-    def _own_record(self) -> SlotRecord:
-        me, sample = self._myself, self._sampler.latest.get(self._myself.incarnation)
-        return SlotRecord(
-            slot=me.slot,
-            pool=None,
-            role=me.role,
-            state=SlotState.STOPPING if self._stops_asked else SlotState.READY,
-            degraded=False,
-            reason=self._why_stopping,
-            pid=me.pid,
-            incarnation=me.incarnation,
-            cpu_percent=sample.cpu_percent if sample else None,
-            rss_bytes=sample.rss_bytes if sample else None,
-            started_at_ms=me.started_at_ms,
-            restarts=0,
-            last_exit=None,
-        )
+        records = []
+        for name, slot in self.slots.items():
+            child = self._world.children.get(name)
+            sample = self._sampler.latest.get(child.incarnation) if child else None
+            records.append(slot_record(slot, child, sample))
+        sample = self._sampler.latest.get(self._myself.incarnation)
+        records.append(own_record(self._myself, sample, self._why_stopping))
+        self._world.recorder.publish(records)
 
 
 def _new_slot(spec: ProcessSpec, not_before_s: float) -> Slot:

@@ -55,7 +55,6 @@ def _fold_beat(seen: Seen, message: Mapping[str, Any]) -> Seen:
         seen,
         beat=int(message["beat"]),
         loop=int(message["loop"]),
-        jobs_done=int(message["jobs_done"]),
         database_ok=bool(message["database_ok"]),
         job=job
         and JobSeen(

@@ -204,7 +204,6 @@ def _take_in(life: Life, seen: Seen, now_s: float) -> Life:
         row_beat=seen.row_beat,
         row_s=now_s if seen.row_beat != life.row_beat else life.row_s,
         job=seen.job,
-        jobs_done=seen.jobs_done,
         database_ok=seen.database_ok,
         os_status=seen.os_status,
         recycle=life.recycle or seen.recycle,

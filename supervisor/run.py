@@ -5,6 +5,7 @@ both sweep; the sweep before any lease is given out; the socket and the job type
 as they fail for reasons only a person can mend; and the children last, the API first of them.
 """
 
+import contextlib
 import os
 import secrets
 import sys
@@ -13,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from socket import socket
+from threading import Thread
 
 from config.settings import Settings, for_storage
 from shared.clock import Clock, SystemClock
@@ -23,9 +25,9 @@ from shared.listener import address_of, bind_listener
 from shared.logs import configure_logging, get_logger, stop_logging
 from shared.processes import ProcessRecord, Role, SlotState
 from shared.storage import Store, database_path, open_storage
-from supervisor.act import World
+from supervisor.act import World, crash_path
 from supervisor.kernel import become_subreaper, create_time_s
-from supervisor.loop import Loop
+from supervisor.loop import EXIT_OK, Loop
 from supervisor.records import Recorder
 from supervisor.sampling import Sampler
 from supervisor.signals import Signals, reset_child_signal
@@ -55,7 +57,7 @@ def run_supervisor(settings: Settings) -> int:
         lock_fd = lock_database(database)
         return _supervise(settings, database)
     except KeyboardInterrupt:  # before there was anything to stop
-        return 0
+        return EXIT_OK
     finally:
         stop_logging()
         if lock_fd is not None:
@@ -128,7 +130,7 @@ def _prepare_database(settings: Settings, database: Path, clock: Clock) -> None:
     """A database of the current schema, without traces of an earlier life, with the job types."""
     store = open_storage(for_storage(settings), create=True)
     try:
-        (database.parent / f"{database.name}-cells").mkdir(mode=0o700, exist_ok=True)
+        crash_path(database, "any").parent.mkdir(mode=0o700, exist_ok=True)
         store.leases.void_other_boots()
         sweep_earlier_life(store, database, clock.boot_id, clock.wall_ms())
         _store_types(settings, store)
@@ -171,7 +173,12 @@ def _announcement(listener: socket | None) -> Callable[[Sequence[Slot]], None]:
             for slot in slots
             if slot.state is not SlotState.READY
         ]
-        sys.stdout.write("\n".join(lines) + "\n")
-        sys.stdout.flush()
+        # On a thread: a terminal that is held, or a closed pipe, is no concern of the loop.
+        Thread(target=_print, args=("\n".join(lines) + "\n",), daemon=True).start()
 
     return announce
+
+
+def _print(text: str) -> None:
+    with contextlib.suppress(OSError):
+        os.write(1, text.encode())

@@ -90,7 +90,6 @@ class Seen:
     beat: int | None = None
     loop: int | None = None
     job: JobSeen | None = None
-    jobs_done: int = 0
     database_ok: bool = True
     row_beat: int | None = None
     os_status: OsStatus = OsStatus.RUNNING
@@ -111,7 +110,6 @@ class Life:
     row_beat: int | None = None
     row_s: float = 0.0
     job: JobSeen | None = None
-    jobs_done: int = 0
     database_ok: bool = True
     os_status: OsStatus = OsStatus.RUNNING
     continued_s: float | None = None

@@ -3,11 +3,14 @@
 Each step is either done, or an error that says what to do. Order and reasons: supervisor/run.py.
 """
 
+import contextlib
 import fcntl
 import os
+import time
 from pathlib import Path
 
-from shared.errors import AlreadyRunning
+from shared.cells import cell_path
+from shared.errors import AlreadyRunning, DatabaseUnusable
 from shared.logs import get_logger
 from shared.processes import LastExit, ProcessRecord
 from shared.storage import Store
@@ -17,16 +20,21 @@ from supervisor.records import bury
 log = get_logger()
 
 _LOCK_NAME = "supervisor.lock"
+_YOUNG_S = 60.0
 
 
 def lock_database(database: Path) -> int:
     """Take the lock of the database's folder; hold the descriptor as long as you supervise.
 
-    A lock, not a pid file: it cannot be stale (overmind#50). Raises AlreadyRunning.
+    A lock, not a pid file: it cannot be stale (overmind#50). Raises AlreadyRunning, and
+    DatabaseUnusable if the folder cannot be used.
     """
-    database.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = database.parent / _LOCK_NAME
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        database.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise DatabaseUnusable(f"cannot make {path}: {error.strerror}") from error
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -52,6 +60,20 @@ def sweep_earlier_life(store: Store, database: Path, boot_id: str, now_ms: int) 
             last_exit = LastExit(now_ms, reason, signal=None, code=None, evidence=None)
             bury(store, database, record.incarnation, last_exit, overdue=False)
     store.processes.remove_slots([slot.slot for slot in store.processes.slots()])
+    _remove_old_cells(store, database)
+
+
+def _remove_old_cells(store: Store, database: Path) -> None:
+    """Delete the cells and crash files of lives that have no row any more.
+
+    A young file may belong to a process that is just starting alone: the next start takes it.
+    """
+    alive = {record.incarnation for record in store.processes.all()}
+    young_s = time.time() - _YOUNG_S
+    for file in cell_path(database, "any").parent.glob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            if file.stem not in alive and file.stat().st_mtime < young_s:
+                file.unlink()
 
 
 def _alive(record: ProcessRecord, boot_id: str) -> bool:

@@ -74,7 +74,11 @@ class Control(threading.Thread):
         for number in _STOP_SIGNALS:
             signal.signal(number, _do_nothing)  # so that Python writes it to the descriptor
         signal.set_wakeup_fd(self._write_end.fileno(), warn_on_full_buffer=False)
-        os.register_at_fork(after_in_child=_give_signals_back)
+        os.register_at_fork(
+            before=_hold_signals,
+            after_in_parent=_let_signals_through,
+            after_in_child=_give_signals_back,
+        )
 
     def say(self, message: dict[str, Any]) -> None:
         """Tell the supervisor, if there is one."""
@@ -183,8 +187,20 @@ def _do_nothing(number: int, frame: object) -> None:
     """The control thread acts on signals."""
 
 
+# A child that a job forks dies of SIGTERM, and never writes into its parent's descriptor, not even
+# when the signal comes between the fork and the moment it has its own handlers back.
+
+
+def _hold_signals() -> None:
+    signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
+
+
+def _let_signals_through() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
+
+
 def _give_signals_back() -> None:
-    # A child that a job forked dies of SIGTERM, and does not write into its parent's descriptor.
     signal.set_wakeup_fd(-1)
     for number in _STOP_SIGNALS:
         signal.signal(number, signal.SIG_DFL)
+    _let_signals_through()

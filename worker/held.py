@@ -66,6 +66,10 @@ class Held:
         """Whether a job is leased ahead or a result not reported."""
         return bool(self._ahead or self._unreported)
 
+    def is_empty(self) -> bool:
+        """Whether this worker holds no lease at all."""
+        return self.running is None and not self.is_waiting()
+
     def types_ahead(self) -> list[str]:
         """The types of the jobs leased ahead, in order."""
         with self._lock:

@@ -45,7 +45,7 @@ class LoopRules:
 
 
 class Loop:
-    """The main thread of a worker. `upkeep` is done at each safety poll."""
+    """The main thread of a worker. `upkeep` is done as often as a safety poll, busy or idle."""
 
     def __init__(
         self,
@@ -68,6 +68,7 @@ class Loop:
         self._upkeep = upkeep
         self._estimates = Estimates(rules.ahead_s)
         self._is_idle = True
+        self._next_upkeep_s = 0.0
         self._bell: Bell = store.bells.listen_pool(rules.pool)
         self._order_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         control.on_stop = self._on_order
@@ -97,6 +98,7 @@ class Loop:
     def _turn(self, epoll: select.epoll) -> None:
         self._control.turns += 1
         try:
+            self._keep_up(time.monotonic())
             self._report_and_lease(leasing=True)
             if self._held.is_waiting():
                 self._is_idle = False
@@ -106,6 +108,11 @@ class Loop:
                 self._is_idle = True
         except StorageError as error:
             self._wait_for_database(error)
+
+    def _keep_up(self, now_s: float) -> None:
+        if now_s >= self._next_upkeep_s:
+            self._next_upkeep_s = now_s + self._rules.longest_sleep_s
+            self._upkeep()
 
     def _wait_for_database(self, error: StorageError) -> None:
         log.warning("database_unavailable", reason=str(error))
@@ -210,8 +217,6 @@ class Loop:
             sleep_s = min(sleep_s, max(0, due_ms - self._store.clock.wall_ms()) / 1000)
         if epoll.poll(sleep_s):
             self._bell.drain()
-        else:
-            self._upkeep()
 
 
 def _tell(running: Running, ended: Ended) -> None:

@@ -82,8 +82,8 @@ def run_worker(
     finally:
         renewal.end()
         store.close()
-    if all_reported:
-        remove_cell(cell_file)
+        if held.is_empty():
+            remove_cell(cell_file)
     log.info("worker_ended", jobs_done=control.jobs_done)
     stop_logging()
     if alarm.struck and channel is None and control.leasing:

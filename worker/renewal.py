@@ -27,8 +27,8 @@ from worker.control import EXIT_KILLED, Control, exit_now
 from worker.held import Held, Report, report, store_lines, store_progress
 
 _TICK_S = 0.05
-_STORE_EVERY_S = 0.15
-"""Log lines and progress wait for so long at most, and a tick."""
+_STORE_EVERY_S = 0.18
+"""Log lines and progress are stored so often, rounded up to a tick: five times a second."""
 
 _END_WITHIN_S = 3.0
 
@@ -67,6 +67,7 @@ class Renewal(threading.Thread):
         self._beat = 0
         self._next_beat_s = 0.0
         self._next_store_s = 0.0
+        self._watched: Running | None = None
 
     def wake(self) -> None:
         """Look up now: a job begins, or an order arrived."""
@@ -99,7 +100,7 @@ class Renewal(threading.Thread):
             exit_now(1)
 
     def _sleep(self, now_s: float) -> None:
-        if self._held.running is None and not self._held.is_waiting():
+        if self._held.is_empty():
             self.is_asleep = True
             # A job that began since was entered before the flag was seen: look again.
             if self._held.running is None:
@@ -128,19 +129,22 @@ class Renewal(threading.Thread):
             self._write_beat(running)
         if running is None:
             return
-        changed = self._store.data_changed()
-        if changed and not running.cancelled and self._cancel_requested(running):
-            log.info("job_cancel_requested", job=running.lease.job_id)
-            running.cancel(now_s)
+        self._watch_for_cancel(running, now_s)
         if now_s >= self._next_store_s:
             self._next_store_s = now_s + _STORE_EVERY_S
             self._store_output(running)
         if now_s - running.entered_at_s > self._rules.ahead_s or not self._control.leasing:
             self._clear_the_way()
 
-    def _cancel_requested(self, running: Running) -> bool:
+    def _watch_for_cancel(self, running: Running, now_s: float) -> None:
+        # A change seen during another job may have been the request to cancel this one.
+        is_new, self._watched = running is not self._watched, running
+        if not (self._store.data_changed() or is_new) or running.cancelled:
+            return
         tokens = {running.lease.job_id: running.lease.token}
-        return bool(self._store.leases.cancel_requests(tokens))
+        if self._store.leases.cancel_requests(tokens):
+            log.info("job_cancel_requested", job=running.lease.job_id)
+            running.cancel(now_s)
 
     def _renew(self) -> None:
         """More time for every lease held, once `renew_every_s` of it has passed."""

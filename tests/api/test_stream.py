@@ -52,7 +52,7 @@ def test_a_busy_stream_is_gathered_into_few_frames(api: Any) -> None:
         began = time.monotonic()
         for _ in range(100):
             api.submit()
-        frames = []
+        frames: list[dict[str, Any]] = []
         while sum(len(frame["events"]) for frame in frames) < 100:
             frames.append(watcher.next("events"))
         took_s = time.monotonic() - began

@@ -202,6 +202,14 @@ def test_the_deadline_of_a_shutdown_is_one_for_all_children(harness: Start) -> N
     assert time.monotonic() - began_s < 3
 
 
+def test_a_second_signal_is_passed_on_so_that_work_can_still_be_given_back(harness: Start) -> None:
+    running = harness("stops_when_told_twice", stop_timeout_s=60.0, shutdown_deadline_s=60.0)
+    running.until_state(SlotState.READY)
+    assert running.stop(signal.SIGINT, signal.SIGINT) == 4
+    [exited] = [event for event in running.events() if event.kind is Kind.WORKER_EXITED]
+    assert json.loads(exited.body)["reason"] == "exit code 4"
+
+
 def test_a_third_signal_ends_everything_now(harness: Start) -> None:
     running = harness("ignores_everything", stop_timeout_s=60.0, shutdown_deadline_s=60.0)
     running.until_state(SlotState.READY)
@@ -265,6 +273,23 @@ def test_the_next_start_ends_what_a_killed_supervisor_left(harness: Start) -> No
     assert not first.processes()
     assert store.jobs.get(job.id).status is Status.PENDING
     assert slot.incarnation not in {row.incarnation for row in store.processes.all()}
+    assert second.stop() == 0
+
+
+def test_a_start_deletes_cells_that_belong_to_nobody(harness: Start) -> None:
+    first = harness()
+    first.until_state(SlotState.READY)
+    folder = Path(f"{first.database}-cells")
+    for name in ("old", "old.crash", "young"):
+        (folder / name).touch()
+    for name in ("old", "old.crash"):
+        os.utime(folder / name, (0, 0))
+    assert first.stop() == 0
+    second = harness()
+    second.until_state(SlotState.READY)
+    assert {file.name for file in folder.iterdir()} >= {"young"}
+    assert not (folder / "old").exists()
+    assert not (folder / "old.crash").exists()
     assert second.stop() == 0
 
 

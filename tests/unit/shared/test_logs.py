@@ -90,12 +90,12 @@ def test_before_the_start_and_after_the_stop_lines_are_discarded(lines: Lines) -
 
 def test_standard_loggers_take_the_same_way(lines: Lines) -> None:
     configure_logging("info", "json", "api")
-    logging.getLogger("uvicorn.error").info("started on %s", "8000")
-    logging.getLogger("uvicorn.error").debug("detail")
+    logging.getLogger("some.library").info("started on %s", "8000")
+    logging.getLogger("some.library").debug("detail")
     (line,) = _json(lines())
     assert (line["event"], line["logger"], line["process"]) == (
         "started on 8000",
-        "uvicorn.error",
+        "some.library",
         "api",
     )
 

@@ -125,7 +125,7 @@ def test_what_is_not_given_is_left_to_the_functions_default() -> None:
 def test_annotations_may_be_text_and_the_context_bare() -> None:
     def quoted(ctx: "Context", n: "Optional[int]" = None) -> None: ...  # noqa: UP045
 
-    def bare(ctx, n=1) -> None: ...  # type: ignore[no-untyped-def]
+    def bare(ctx, n=1) -> None: ...
 
     assert signature(quoted).bind({"n": None}) == {"n": None}
     assert signature(bare).bind({"n": "whatever"}) == {"n": "whatever"}

@@ -22,7 +22,7 @@ JOB = {"id": 5, "type": "sleep", "elapsed_s": 1.0, "hard_deadline_in_s": 4.0}
 
 def test_ready_is_remembered() -> None:
     seen = fold(fold(Seen("life"), {"say": "ready"}), BEAT)
-    assert seen == Seen("life", ready=True, beat=3, loop=2, jobs_done=1)
+    assert seen == Seen("life", ready=True, beat=3, loop=2)
 
 
 def test_the_last_beat_counts() -> None:
@@ -45,7 +45,7 @@ def test_reasons_are_kept() -> None:
 
 @given(
     st.dictionaries(
-        st.sampled_from(["say", "beat", "loop", "job", "reason", "jobs_done"]),
+        st.sampled_from(["say", "beat", "loop", "job", "reason"]),
         st.one_of(
             st.none(),
             st.integers(),

@@ -23,11 +23,11 @@ def test_the_context_names_job_and_attempt(running: Running) -> None:
 def test_progress_stays_between_nothing_and_all(running: Running) -> None:
     context = JobContext(running)
     context.progress(0.25, "quarter")
-    assert running.progress == (0.25, "quarter")
-    context.progress(7)
-    assert running.progress == (1.0, None)
-    context.progress(-1)
-    assert running.progress == (0.0, None)
+    reported = [running.progress]
+    for fraction in (7, -1):
+        context.progress(fraction)
+        reported.append(running.progress)
+    assert reported == [(0.25, "quarter"), (1.0, None), (0.0, None)]
     with pytest.raises(ValueError, match="not a number"):
         context.progress(math.nan)
 

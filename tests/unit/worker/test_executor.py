@@ -1,6 +1,7 @@
 """One attempt, from payload to ending."""
 
 import asyncio
+import contextlib
 import signal
 import sys
 import threading
@@ -166,10 +167,8 @@ def test_a_sleeping_handler_is_interrupted_too(run: Run) -> None:
 def test_except_exception_does_not_catch_a_timeout(run: Run) -> None:
     def stubborn(ctx: Context) -> None:
         while True:
-            try:
+            with contextlib.suppress(Exception):
                 time.sleep(60)
-            except Exception:  # noqa: BLE001, PERF203
-                pass
 
     assert run(stubborn, timeout_s=0.05).ending is Ending.TIMED_OUT
 
@@ -199,9 +198,7 @@ def test_a_handler_may_answer_its_timeout_with_a_result(run: Run, alarm: Alarm) 
     assert alarm.struck, "whatever it answered, it may have been struck inside a lock"
 
 
-def test_a_coroutine_past_its_timeout_is_cancelled_through_its_loop(
-    run: Run, alarm: Alarm
-) -> None:
+def test_a_coroutine_past_its_timeout_is_cancelled_through_its_loop(run: Run, alarm: Alarm) -> None:
     tidied: list[str] = []
 
     async def slow(ctx: Context) -> None:
@@ -260,9 +257,7 @@ def test_a_cancelled_job_ends_at_check_cancelled(run: Run, start: Callable[..., 
     assert run(work, running=running) == Ended(Ending.CANCELLED)
 
 
-def test_a_coroutine_is_cancelled_while_it_awaits(
-    run: Run, start: Callable[..., Running]
-) -> None:
+def test_a_coroutine_is_cancelled_while_it_awaits(run: Run, start: Callable[..., Running]) -> None:
     running = start()
     awaiting = threading.Event()
 

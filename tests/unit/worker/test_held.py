@@ -76,5 +76,5 @@ def test_what_is_put_back_stands_in_its_place_again(held: Held) -> None:
 def test_who_holds_nothing_waits_for_nothing(held: Held) -> None:
     assert held.is_waiting()
     held.take_ahead(lambda *_: True)
-    assert not held.is_waiting()
+    assert held.is_empty()
     assert held.enter(0.0) is None

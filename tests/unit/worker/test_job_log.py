@@ -66,7 +66,7 @@ def test_one_line_is_cut_where_it_is_too_long() -> None:
 
 def test_fields_that_json_cannot_hold_are_shown_as_python_does() -> None:
     log = JobLog()
-    log.info("a", what={1, 1}, error=ValueError("x"))
+    log.info("a", what={1}, error=ValueError("x"))
     assert lines(log) == [("info", "a", {"what": "{1}", "error": "ValueError('x')"})]
 
 
@@ -107,7 +107,7 @@ def test_what_is_printed_outside_a_job_goes_to_the_terminal() -> None:
 
 def test_records_of_the_logging_module_become_lines() -> None:
     log = JobLog()
-    logger = logging.Logger("some.library")
+    logger = logging.Logger("some.library")  # noqa: LOG001 - one of its own
     logger.addHandler(JobLogHandler(lambda: log))
     logger.info("n is %d", 3)
     logger.critical("gone")

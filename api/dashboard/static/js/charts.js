@@ -42,7 +42,7 @@ export class StringChart {
 
   /** @param {number} finished jobs a second @param {boolean} busy */
   push(finished, busy) {
-    this.swings.push(finished > 0 ? Math.min(9.5, 2.5 + 2.3 * Math.log10(finished)) : busy ? 2 : 0);
+    this.swings.push(finished > 0 ? Math.max(2, Math.min(9.5, 2.5 + 1.9 * Math.log10(finished))) : busy ? 2 : 0);
     if (this.swings.length > 60) this.swings.shift();
     const left = 60 - this.swings.length;
     const d = this.swings.map((swing, i) => (swing ? bar((left + i) * 2, 10 - swing, 1.2, swing * 2) : "")).join("");

@@ -16,22 +16,29 @@ import { duration, percent, spaced } from "./words.js";
 const id = byId("job").dataset.id;
 const timeline = new Timeline();
 const log = new Log(id);
+/** @type {any} */
 let job = null;
 let reading = false, again = false;
+/** @type {Live | undefined} */
+let live;
 
 startChrome();
 copies(byId("copy-payload"), () => writeExact(job?.payload, 2));
 copies(byId("copy-result"), () => writeExact(job?.result, 2));
 copies(byId("copy-curl"), () => byId("curl").textContent);
 everySecond(() => timeline.tick());
-const live = new Live(`/ws?job=${encodeURIComponent(id)}`, {
-  fresh: () => { read(); log.load().catch(() => {}); },
-  events: take,
-  log: (lines) => log.take(lines),
-  state: showConnection,
-});
-onTryNow(() => live.hurry());
-read();
+onTryNow(() => live?.hurry());
+read().then(listen);
+
+function listen() {
+  if (!byId("missing").hidden) return;
+  live = new Live(`/ws?job=${id}`, {
+    fresh: () => { read(); log.load().catch(() => {}); },
+    events: take,
+    log: (lines) => log.take(lines),
+    state: showConnection,
+  });
+}
 
 function take(events) {
   const progress = events.filter(({ kind }) => kind === "job.progress").pop();
@@ -58,6 +65,9 @@ async function read() {
 function missing(text) {
   say(byId("missing"), text);
   byId("missing").hidden = false;
+  byId("known").hidden = !job;
+  byId("actions").hidden = true;
+  live?.stop();
 }
 
 function show() {
@@ -117,6 +127,9 @@ function showDetails() {
     ["started", job.started_at && timeNode(job.started_at)],
     ["ended", job.finished_at && timeNode(job.finished_at)],
   ];
+  const key = JSON.stringify([job.worker, job.run_at, job.started_at, job.finished_at, job.attempt]);
+  if (byId("details").dataset.shown === key) return;
+  byId("details").dataset.shown = key;
   arrange(byId("details"), facts.filter(([, value]) => value).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
 }
 

@@ -12,8 +12,11 @@ import { count, some } from "./words.js";
 
 const PAGE = 50;
 const MOST_ROWS = 150;
+const MOST_FRESH = 1000;
 const MOST_AT_ONCE = 25;
 const FILL_AFTER_MS = 400;
+
+const few = (n) => (n < MOST_FRESH ? count(n) : `${count(MOST_FRESH)}+`);
 
 export class JobsTable {
   constructor() {
@@ -84,8 +87,9 @@ export class JobsTable {
 
   showTotal() {
     const { value, relation } = this.total;
-    const word = Object.keys(this.filter).length ? ["matches", "match"] : ["", ""];
-    say(byId("total"), `${relation === "gte" ? "at least " : ""}${some(value, "job")} ${word[Number(value !== 1)]}`);
+    if (this.filter.q) return say(byId("total"), `${count(value)} of the newest 10,000 match`);
+    const match = Object.keys(this.filter).length ? (value === 1 ? " matches" : " match") : "";
+    say(byId("total"), `${relation === "gte" ? "at least " : ""}${some(value, "job")}${match}`);
   }
 
   /** @param {any[]} events */
@@ -93,7 +97,8 @@ export class JobsTable {
     for (const { kind, job } of events) {
       if (!kind.startsWith("job.")) continue;
       if (this.rows.has(job.id)) this.changed.set(job.id, job);
-      else if (this.fresh.has(job.id) || (job.id > (this.oldest ?? 0) && matches(job, this.filter))) this.fresh.set(job.id, job);
+      else if (this.fresh.has(job.id) || (this.fresh.size < MOST_FRESH && job.id > (this.oldest ?? 0) && matches(job, this.filter)))
+        this.fresh.set(job.id, job);
       if (kind === "job.deleted") this.deleted(job.id);
     }
     this.schedule();
@@ -134,7 +139,7 @@ export class JobsTable {
     const selection = getSelection();
     const selected = selection && !selection.isCollapsed && selection.containsNode(this.body, true);
     return this.cursor === null && !this.filter.q && this.fresh.size <= MOST_AT_ONCE && !this.pointed && !selected &&
-      !this.body.contains(document.activeElement) && this.body.getBoundingClientRect().top > 0;
+      !this.body.contains(document.activeElement) && byId("filters").getBoundingClientRect().bottom > 0;
   }
 
   insert() {
@@ -163,7 +168,7 @@ export class JobsTable {
     const n = this.fresh.size;
     const button = byId("new");
     button.disabled = n === 0;
-    say(button, this.filter.q && n ? `${count(n)} newer, search again` : `${count(n)} new`);
+    say(button, this.filter.q && n ? `${few(n)} newer, search again` : `${few(n)} new`);
     const pause = byId("pause");
     say(pause, this.paused ? `resume${this.changed.size ? ` (${count(this.changed.size)} changed)` : ""}` : "pause");
   }

@@ -30,6 +30,14 @@ export class Live {
     this.connect();
   }
 
+  /** No more: the server has nothing to tell. */
+  stop() {
+    const socket = this.socket;
+    this.socket = null;
+    clearTimeout(this.silence);
+    socket?.close();
+  }
+
   /** Try at once, if a try is due later. */
   hurry() { if (this.timer) this.connect(); }
 

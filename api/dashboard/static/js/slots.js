@@ -37,23 +37,24 @@ export class Slots {
     const present = new Set(workers.map(({ slot }) => slot));
     for (const slot of this.rows.keys()) if (!present.has(slot)) this.rows.delete(slot);
     arrange(byId("slots"), nodes);
-    say(byId("workers-summary"), summary(workers));
+    say(byId("workers-summary"), this.summary(workers));
+  }
+
+  /** @param {any[]} workers */
+  summary(workers) {
+    /** @type {Record<string, number>} */
+    const states = {};
+    for (const { slot, pool, state } of workers) {
+      if (pool === null) continue;
+      const word = state !== "ready" ? state : this.rows.get(slot)?.busy ? "at work" : "waiting for work";
+      states[word] = (states[word] ?? 0) + 1;
+    }
+    return Object.entries(states).map(([word, n]) => `${n} ${word}`).join(" · ") || "none";
   }
 }
 
 function byRole(a, b) {
   return Number(a.pool === null) - Number(b.pool === null) || a.slot.localeCompare(b.slot, "en", { numeric: true });
-}
-
-function summary(workers) {
-  const slots = workers.filter(({ pool }) => pool !== null);
-  /** @type {Record<string, number>} */
-  const states = {};
-  for (const { state, job } of slots) {
-    const word = state !== "ready" ? state : job ? "at work" : "waiting for work";
-    states[word] = (states[word] ?? 0) + 1;
-  }
-  return Object.entries(states).map(([word, n]) => `${n} ${word}`).join(" · ") || "none";
 }
 
 class SlotRow {
@@ -97,9 +98,11 @@ class SlotRow {
   show(worker) {
     const system = worker.pool === null;
     say(this.pid, worker.pid ? `pid ${worker.pid}` : "no process");
+    const pace = this.pace.push(worker.jobs_done) ?? 0;
+    this.busy = !!worker.job || pace >= 1;
     this.showState(worker);
     this.string.push(this.moment.push(worker.jobs_done) ?? 0, !!worker.job);
-    this.showJob(worker, this.pace.push(worker.jobs_done) ?? 0);
+    this.showJob(worker, pace);
     say(this.jobs, system ? "" : count(worker.jobs_done));
     this.cpu.push(worker.cpu_percent);
     this.rss.push(worker.rss_bytes);
@@ -112,7 +115,7 @@ class SlotRow {
     this.showExit(worker);
   }
 
-  showState({ state, degraded, reason, job, pool }) {
+  showState({ state, degraded, reason, pool }) {
     const look = degraded && state === "ready" ? "degraded" : state;
     if (this.look !== look) {
       this.look = look;
@@ -120,7 +123,7 @@ class SlotRow {
       this.state.firstElementChild.replaceChildren(icon(look === "degraded" ? "degraded" : ICONS[state] ?? "down"));
     }
     say(this.word, degraded ? `${spaced(state)}, degraded` : spaced(state));
-    const why = reason || WHY[state] || (pool === null ? "" : job ? "at work" : "waits for work");
+    const why = reason || WHY[state] || (pool === null ? "" : this.busy ? "at work" : "waits for work");
     say(this.why, why);
     set(this.why, "title", why);
   }

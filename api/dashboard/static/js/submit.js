@@ -55,11 +55,11 @@ function choose() {
 function optionsOf({ queue, max_retries, timeout }) {
   const text = { type: "string", short: true };
   return [
-    ["queue", { ...text, default: queue }],
+    ["queue", { ...text, default: queue, hint: "" }],
     ["priority", { type: "integer", minimum: -1000, maximum: 1000, default: 0, hint: "the higher runs first" }],
     ["delay", { ...text, hint: "seconds, or 500ms, 30s, 15m, 2h, 7d" }],
     ["max_retries", { type: "integer", minimum: 0, maximum: 100, default: max_retries }],
-    ["timeout", { ...text, default: `${timeout}s`, hint: "of one attempt" }],
+    ["timeout", { ...text, default: `${+timeout}s`, hint: "of one attempt" }],
     ["unique_key", { ...text, hint: "while such a job lives, no second is made" }],
     ["tags", { type: "list" }],
   ].map(([name, schema]) => ({ name, schema, required: false }));

@@ -83,7 +83,7 @@ function makeRow({ number }) {
     const due = dueAt ? (Date.parse(dueAt) - now()) / 1000 : 0;
     const parts = [`${retry ? "backed off" : "waited"} ${attempt ? duration(waited) : ticking(waited)}${due > 0 ? `, due in ${ticking(due)}` : ""}`];
     if (attempt) {
-      parts.push(`ran ${attempt.finished_at ? duration(between(attempt.started_at, attempt.finished_at)) : ticking(between(attempt.started_at))}`);
+      parts.push(`${attempt.finished_at ? "ran" : "runs for"} ${attempt.finished_at ? duration(between(attempt.started_at, attempt.finished_at)) : ticking(between(attempt.started_at))}`);
       parts.push(`${attempt.worker}, pid ${attempt.pid}`);
     }
     say(facts, parts.join(" · "));

@@ -106,6 +106,19 @@ def gives_back_unfinished_work(start: ChildStart) -> None:
     live(start)
 
 
+def stops_when_told_twice(start: ChildStart) -> None:
+    told = []
+
+    def count(*_: object) -> None:
+        told.append(1)
+        if len(told) == 2:
+            sys.exit(4)
+
+    signal.signal(signal.SIGTERM, count)
+    say_ready(start)
+    live(start)
+
+
 def leaves_children(start: ChildStart) -> None:
     """One in its own group, one that escaped it; both hold its output open."""
     code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(1000)"

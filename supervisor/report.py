@@ -1,0 +1,44 @@
+"""Slots as the database and `GET /workers` tell of them."""
+
+from shared.processes import ProcessRecord, SlotRecord, SlotState
+from supervisor.child import ChildHandle
+from supervisor.sampling import Sample
+from supervisor.slot import Slot
+
+
+def slot_record(slot: Slot, child: ChildHandle | None, sample: Sample | None) -> SlotRecord:
+    """One slot, with its process if it has one and what was last measured of it."""
+    return SlotRecord(
+        slot=slot.name,
+        pool=slot.pool,
+        role=slot.role,
+        state=slot.state,
+        degraded=bool(slot.degraded),
+        reason=slot.degraded or slot.reason,
+        pid=child.pid if child else None,
+        incarnation=child.incarnation if child else None,
+        cpu_percent=sample.cpu_percent if sample else None,
+        rss_bytes=sample.rss_bytes if sample else None,
+        started_at_ms=child.started_at_ms if child else None,
+        restarts=max(0, slot.starts - 1),
+        last_exit=slot.last_exit,
+    )
+
+
+def own_record(myself: ProcessRecord, sample: Sample | None, why_stopping: str) -> SlotRecord:
+    """The supervisor itself, shown as a slot."""
+    return SlotRecord(
+        slot=myself.slot,
+        pool=None,
+        role=myself.role,
+        state=SlotState.STOPPING if why_stopping else SlotState.READY,
+        degraded=False,
+        reason=why_stopping,
+        pid=myself.pid,
+        incarnation=myself.incarnation,
+        cpu_percent=sample.cpu_percent if sample else None,
+        rss_bytes=sample.rss_bytes if sample else None,
+        started_at_ms=myself.started_at_ms,
+        restarts=0,
+        last_exit=None,
+    )

@@ -1,0 +1,111 @@
+"""Signs of life tell a stuck event loop and a stuck database apart."""
+
+import asyncio
+import select
+from collections.abc import Callable
+from typing import Any
+
+from api.beats import Beats
+from shared.channel import Channel
+from shared.errors import DatabaseBusy
+from shared.processes import ProcessRecord, Role
+
+RECORD = ProcessRecord(
+    incarnation="life-1",
+    slot="api",
+    pool=None,
+    role=Role.API,
+    pid=1,
+    create_time_s=1.0,
+    boot_id="boot",
+    started_at_ms=1,
+    ready=False,
+    beat=0,
+    last_beat_mono_ms=1,
+    job_id=None,
+    jobs_done=0,
+)
+
+
+class FakeWriter:
+    """A writer whose database answers as told."""
+
+    def __init__(self) -> None:
+        self.answer: Callable[[], Any] = lambda: True
+        self.open = asyncio.Event()
+        self.open.set()
+
+    async def write(self, write: Any, *, durable: bool) -> Any:
+        await self.open.wait()
+        return self.answer()
+
+
+def hear(channel: Channel, count: int) -> list[dict[str, Any]]:
+    """The next `count` beats at least, heard without the event loop."""
+    beats: list[dict[str, Any]] = []
+    while len(beats) < count:
+        ready, _, _ = select.select([channel], [], [], 10)
+        assert ready
+        beats += [m for m in channel.receive() if m["say"] == "beat"]
+    return beats
+
+
+def with_beats(test: Callable[[Channel, FakeWriter], Any]) -> None:
+    """Runs `test` on a loop that beats every 10 ms."""
+
+    async def run() -> None:
+        supervisor, end = Channel.pair()
+        writer = FakeWriter()
+        beats = Beats(Channel(end), RECORD, writer, 0.01)  # type: ignore[arg-type]
+        beats.start()
+        await test(supervisor, writer)
+        writer.open.set()
+        await beats.stop()
+        supervisor.close()
+        end.close()
+
+    asyncio.run(run())
+
+
+def test_a_loop_that_is_stuck_beats_on_without_turning() -> None:
+    async def stuck(supervisor: Channel, _: FakeWriter) -> None:
+        beats = hear(supervisor, 5)  # which holds the loop, as a bug would
+        assert beats[-1]["beat"] > beats[1]["beat"]
+        assert beats[-1]["loop"] == beats[1]["loop"]
+
+    with_beats(stuck)
+
+
+def test_a_loop_that_turns_shows_it() -> None:
+    async def turning(supervisor: Channel, _: FakeWriter) -> None:
+        beats = await asyncio.to_thread(hear, supervisor, 5)
+        assert beats[-1]["loop"] > beats[0]["loop"]
+        assert beats[-1]["database_ok"]
+
+    with_beats(turning)
+
+
+def test_a_row_that_cannot_be_written_is_told_as_trouble_with_the_database() -> None:
+    async def trouble(supervisor: Channel, writer: FakeWriter) -> None:
+        def locked() -> Any:
+            raise DatabaseBusy("locked")
+
+        writer.answer = locked
+        while (await asyncio.to_thread(hear, supervisor, 1))[-1]["database_ok"]:
+            pass
+        writer.answer = lambda: True
+        while not (await asyncio.to_thread(hear, supervisor, 1))[-1]["database_ok"]:
+            pass
+
+    with_beats(trouble)
+
+
+def test_a_row_that_takes_too_long_is_trouble_too_while_the_loop_turns() -> None:
+    async def slow(supervisor: Channel, writer: FakeWriter) -> None:
+        writer.open.clear()
+        while (beat := (await asyncio.to_thread(hear, supervisor, 1))[-1])["database_ok"]:
+            pass
+        later = (await asyncio.to_thread(hear, supervisor, 5))[-1]
+        assert later["loop"] > beat["loop"]
+
+    with_beats(slow)

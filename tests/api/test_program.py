@@ -1,0 +1,235 @@
+"""`python -m api` as a process: alone, and as a supervisor's child."""
+
+import json
+import os
+import re
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from config.settings import load_settings
+from shared.channel import Channel
+from shared.listener import bind_listener
+from shared.storage import open_store
+
+ROOT = Path(__file__).parents[2]
+ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
+
+Start = Callable[..., "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/data/orpheus.db"
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return tmp_path / "log"
+
+
+@pytest.fixture
+def start(log: Path) -> Iterator[Start]:
+    """Starts `python -m api` with arguments; it is ended with the test."""
+    processes: list[subprocess.Popen[bytes]] = []
+
+    def start_one(*arguments: str, **options: Any) -> "subprocess.Popen[bytes]":
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("ORPHEUS_")}
+        with log.open("ab") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "api", *arguments],
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=environment,
+                **options,
+            )
+        processes.append(process)
+        return process
+
+    yield start_one
+    for process in processes:
+        if process.poll() is None:
+            process.kill()
+        process.wait(10)
+
+
+def alone(url: str, *sets: str) -> list[str]:
+    """The arguments of an API on a free port."""
+    settings = ("api.port=0", f"database.url={url}", *sets)
+    return [part for setting in settings for part in ("--set", setting)]
+
+
+def address_in(log: Path, process: "subprocess.Popen[bytes]") -> str:
+    give_up_at = time.monotonic() + 30
+    while not (found := ADDRESS.search(log.read_text())):
+        assert process.poll() is None and time.monotonic() < give_up_at, log.read_text()
+        time.sleep(0.02)
+    return found[0]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_alone_it_serves_the_described_types_and_exits_0_on_a_signal(
+    start: Start, url: str, log: Path, number: int
+) -> None:
+    process = start(*alone(url))
+    address = address_in(log, process)
+    client = httpx2.Client(base_url=address, timeout=20, trust_env=False)
+    types = [one["name"] for one in client.get("/types").json()["items"]]
+    job = client.post("/jobs", json={"type": "sum_range", "payload": {"n": 3}})
+    workers = client.get("/workers").json()["items"]
+    process.send_signal(number)
+
+    assert process.wait(10) == 0, log.read_text()
+    client.close()
+    assert {"sum_range", "wordcount", "sleep", "flaky"} <= set(types)
+    assert job.status_code == 201
+    assert [(w["slot"], w["pid"]) for w in workers] == [("api", process.pid)]
+    assert "Traceback" not in log.read_text()
+    store = open_store(url)
+    assert store.processes.all() == []  # it took its heartbeat row with it
+    store.close()
+
+
+def test_a_stop_waits_for_no_client_that_only_listens(start: Start, url: str, log: Path) -> None:
+    from websockets.sync.client import connect
+
+    process = start(*alone(url))
+    address = address_in(log, process)
+    with connect(address.replace("http", "ws") + "/ws", proxy=None) as client:
+        client.recv(10)
+        process.terminate()
+        assert process.wait(10) == 0, log.read_text()
+
+
+def test_an_address_that_is_taken_is_exit_69_in_one_line(start: Start, url: str, log: Path) -> None:
+    with bind_listener("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        process = start(*alone(url, f"api.port={port}"))
+        assert process.wait(20) == 69
+
+    (line,) = log.read_text().splitlines()
+    assert f"127.0.0.1:{port}" in line and "api.port" in line
+
+
+def test_a_configuration_that_does_not_check_is_exit_78(start: Start, url: str, log: Path) -> None:
+    assert start(*alone(url, "api.prot=1")).wait(20) == 78
+    assert "api.port" in log.read_text()
+
+
+def test_a_job_module_that_does_not_import_is_exit_78(start: Start, url: str, log: Path) -> None:
+    process = start(*alone(url, 'jobs.modules=["no.such_module"]'))
+
+    assert process.wait(30) == 78
+    assert "no.such_module" in log.read_text() or "No module named 'no'" in log.read_text()
+
+
+def test_a_database_that_is_none_is_exit_74(start: Start, tmp_path: Path, log: Path) -> None:
+    path = tmp_path / "not.db"
+    path.write_bytes(b"this is no database, and long enough to be sure of it" * 100)
+
+    assert start(*alone(f"sqlite:///{path}")).wait(30) == 74
+    assert path.read_bytes().startswith(b"this is no database")
+
+
+class Supervisor:
+    """The other end of an API's channel."""
+
+    def __init__(self, start: Start, url: str, folder: Path) -> None:
+        settings = load_settings(None, [f"database.url={url}", "heartbeats.interval=0.05"], {})
+        self.listener = bind_listener("127.0.0.1", 0)
+        ours, theirs = socket.socketpair()
+        self.channel = Channel(ours)
+        handover = {
+            "slot": "api",
+            "incarnation": "life-1",
+            "settings": settings.model_dump(mode="json"),
+            "socket_fd": self.listener.fileno(),
+            "supervisor_pid": os.getpid(),
+            "crash_file": str(folder / "crash"),
+        }
+        self.process = start(
+            "--control-fd",
+            str(theirs.fileno()),
+            pass_fds=(theirs.fileno(), self.listener.fileno()),
+        )
+        theirs.close()
+        self.channel.send({"handover": handover})
+        self._received: list[dict[str, Any]] = []
+
+    def hear(self, what: str) -> dict[str, Any]:
+        """The next message that says `what`."""
+        give_up_at = time.monotonic() + 30
+        while True:
+            while self._received:
+                message = self._received.pop(0)
+                if message["say"] == what:
+                    return message
+            assert not self.channel.closed and time.monotonic() < give_up_at
+            select.select([self.channel], [], [], 1)
+            self._received += self.channel.receive()
+
+    def close(self) -> None:
+        self.channel.close()
+        self.listener.close()
+
+
+@pytest.fixture
+def supervisor(start: Start, url: str, tmp_path: Path) -> Iterator[Supervisor]:
+    open_store(url, create=True).close()
+    supervisor = Supervisor(start, url, tmp_path)
+    yield supervisor
+    supervisor.close()
+
+
+def test_a_child_says_that_it_is_ready_and_beats_while_its_loop_turns(
+    supervisor: Supervisor, url: str
+) -> None:
+    supervisor.hear("ready")
+    first, *_, last = [supervisor.hear("beat") for _ in range(5)]
+
+    assert last["beat"] == first["beat"] + 4
+    assert last["loop"] > first["loop"]
+    assert last["database_ok"] is True
+    store = open_store(url)
+    give_up_at = time.monotonic() + 10
+    while [(r.incarnation, r.ready) for r in store.processes.all()] != [("life-1", True)]:
+        assert time.monotonic() < give_up_at
+        time.sleep(0.02)
+    store.close()
+
+
+@pytest.mark.parametrize("order", ["drain", "stop"])
+def test_a_child_ends_when_it_is_told_to(supervisor: Supervisor, order: str) -> None:
+    supervisor.hear("ready")
+    supervisor.channel.send({"do": order})
+
+    assert supervisor.process.wait(10) == 0
+
+
+def test_a_child_ends_when_its_supervisor_is_gone(supervisor: Supervisor) -> None:
+    supervisor.hear("ready")
+    supervisor.channel.close()
+
+    assert supervisor.process.wait(10) == 0
+
+
+def test_a_database_that_is_not_there_is_said_before_the_exit(
+    start: Start, url: str, tmp_path: Path
+) -> None:
+    supervisor = Supervisor(start, url, tmp_path)
+    failed = supervisor.hear("failed")
+
+    assert supervisor.process.wait(10) == 74
+    assert "orpheus.db" in json.dumps(failed)
+    supervisor.close()

@@ -1,0 +1,91 @@
+"""Chromium on the whole running system. What every page must keep is checked after every test."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import ConsoleMessage, Page, Request
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+# Refusals and lost connections are what some tests are about; Chromium writes them all down.
+EXPECTED = ("Failed to load resource", "WebSocket connection to")
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    """The system's Chromium. Without it: skip on a laptop, fail in CI."""
+    path = next((found for name in BROWSERS if (found := shutil.which(name))), None)
+    if path is None:
+        why = f"no Chromium found: install one of {', '.join(BROWSERS)}"
+        if os.environ.get("CI"):
+            pytest.fail(why)
+        pytest.skip(why)
+    quiet = [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+    ]
+    return {**browser_type_launch_args, "executable_path": path, "args": quiet}
+
+
+@pytest.fixture(scope="session")
+def base_url() -> None:
+    """None: each test has its own system. (The plugin's own fixture warns about pytest 10.)"""
+
+
+class Dashboard:
+    """A page of the dashboard and all that went wrong in it."""
+
+    def __init__(self, page: Page, system: Any) -> None:
+        self.page = page
+        self.system = system
+        self.problems: list[str] = []
+        page.on("console", self._heard)
+        page.on("pageerror", lambda error: self.problems.append(str(error)))
+        page.on("request", self._asked)
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning") and not message.text.startswith(EXPECTED):
+            self.problems.append(message.text)
+
+    def _asked(self, request: Request) -> None:
+        own = (self.system.url, "data:", "blob:")
+        if not request.url.startswith(own):
+            self.problems.append(f"asked another host: {request.url}")
+
+    def open(self, path: str = "/") -> Page:
+        """Go there, and wait until the stream is live."""
+        self.page.goto(self.system.url + path)
+        self.page.locator("#connection[data-state=live]").wait_for()
+        # A reload would lose it.
+        self.page.evaluate("window.loadedOnce = true")
+        return self.page
+
+    def never_reloaded(self) -> bool:
+        """Whether this is still the document that was opened."""
+        return bool(self.page.evaluate("window.loadedOnce === true"))
+
+
+@pytest.fixture
+def dashboard(page: Page, system: Any) -> Iterator[Dashboard]:
+    """A page on a running Orpheus with two workers. No error, no foreign host, no CSP violation."""
+    watched = Dashboard(page, system)
+    yield watched
+    assert watched.problems == []
+
+
+@pytest.fixture
+def talking_dashboard(page: Page, start_system: Callable[..., Any]) -> Iterator[Dashboard]:
+    """The same on an Orpheus that knows the job types of tests/browser/hostile_jobs.py."""
+    system = start_system(
+        "pools.default.workers=1",
+        'jobs.modules=["worker.handlers", "tests.browser.hostile_jobs"]',
+        "jobs.backoff_base=100ms",
+    )
+    watched = Dashboard(page, system)
+    yield watched
+    assert watched.problems == []

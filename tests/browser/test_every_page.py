@@ -1,0 +1,51 @@
+"""What holds on all pages: readable by everyone, in both schemes, on a phone."""
+
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from playwright.sync_api import expect
+
+PHONE = {"width": 360, "height": 740}
+
+
+def paths(system: Any) -> list[str]:
+    failed = system.submit("flaky", {"failures": 1, "permanent": True}, tags=["eu"])
+    done = system.submit("wordcount", {"text": "a text that goes on and on " * 20})
+    system.wait_for_job(failed)
+    system.wait_for_job(done)
+    return ["/", f"/ui/jobs/{failed}", f"/ui/jobs/{done}", "/ui/submit?type=flaky"]
+
+
+def settle(page: Any, path: str) -> None:
+    """Until the page shows what it is about."""
+    shown = {"/": "#rows tr[data-id]", "/ui/submit?type=flaky": "#payload-failures"}
+    page.locator(shown.get(path, "#timeline .span")).first.wait_for()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(dashboard: Any, scheme: Any) -> None:
+    dashboard.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    for path in paths(dashboard.system):
+        page = dashboard.open(path)
+        settle(page, path)
+        results = Axe().run(page)
+        assert results.violations_count == 0, f"{path}\n{results.generate_report()}"
+
+
+def test_a_phone_never_scrolls_sideways(dashboard: Any) -> None:
+    dashboard.page.set_viewport_size(PHONE)
+    for path in paths(dashboard.system):
+        page = dashboard.open(path)
+        settle(page, path)
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= PHONE["width"], path
+
+
+def test_sections_lead_to_pages_that_exist(dashboard: Any) -> None:
+    page = dashboard.open()
+    links = page.locator(".sections a").evaluate_all("links => links.map(a => a.href)")
+    for link in links:
+        assert dashboard.system.client.get(link).status_code == 200, link
+    page.get_by_role("link", name="Submit").click()
+    expect(page.locator("h1")).to_have_text("Submit a job")

@@ -1,0 +1,162 @@
+"""The overview: jobs appear, change and wait as an operator expects, and it survives a lost API."""
+
+import json
+import os
+import re
+import signal
+from typing import Any
+
+from playwright.sync_api import WebSocketRoute, expect
+
+
+def test_a_submitted_job_appears_and_goes_to_done_without_a_reload(dashboard: Any) -> None:
+    page = dashboard.open()
+    expect(page.locator("#first-steps")).to_be_visible()
+    job_id = dashboard.system.submit("sum_range", {"n": 100000}, tags=["eu"])
+    row = page.locator(f"#rows tr[data-id='{job_id}']")
+    expect(row).to_have_attribute("data-status", "done")
+    expect(row).to_contain_text("n=100000 → sum=5000050000")
+    expect(row).to_contain_text("eu")
+    expect(page.locator("#counts [data-status=done] b")).to_have_text("1")
+    expect(page.locator("#first-steps")).to_be_hidden()
+    assert dashboard.never_reloaded()
+
+
+def test_the_verdict_and_the_panel_tell_how_workers_are(dashboard: Any) -> None:
+    page = dashboard.open()
+    expect(page.locator("#verdict")).to_have_text("Ready for the first job.")
+    for slot in ("default-1", "default-2", "api", "supervisor"):
+        expect(page.locator("#slots").get_by_text(slot, exact=True)).to_be_visible()
+    dashboard.system.submit("sleep", {"seconds": 30})
+    row = page.locator("#slots .slot", has_text="sleep")
+    expect(row).to_contain_text("at work")
+    expect(row.locator("progress")).to_be_visible()
+    expect(row.locator(".rss-cell .value")).to_have_text(re.compile(r"^\d+ MB$"))
+
+
+def test_a_killed_worker_is_seen_to_come_back_with_the_evidence_of_its_end(dashboard: Any) -> None:
+    page = dashboard.open()
+    slot = dashboard.system.workers()["default-1"]
+    os.kill(slot["pid"], signal.SIGKILL)
+    row = page.locator("#slots .slot", has_text="default-1")
+    expect(row.locator(".restarts button")).to_have_text("1", timeout=15_000)
+    expect(row.locator(".state b")).to_have_text("ready", timeout=15_000)
+    row.locator(".restarts button").click()
+    expect(page.locator("#exit-default-1")).to_contain_text("SIGKILL")
+
+
+def test_a_filter_lives_in_the_address_and_holds(dashboard: Any) -> None:
+    dashboard.system.submit("sum_range", {"n": 1}, tags=["eu"])
+    hidden = dashboard.system.submit("wordcount", {"text": "one"})
+    dashboard.system.wait_for_job(hidden)
+    page = dashboard.open("/?type=sum_range&status=done")
+    rows = page.locator("#rows tr")
+    expect(rows).to_have_count(1)
+    expect(page.locator("#filters [name=type]")).to_have_value("sum_range")
+    dashboard.system.submit("wordcount", {"text": "two"})
+    dashboard.system.submit("sum_range", {"n": 2})
+    expect(rows).to_have_count(2)
+    page.reload()
+    expect(page.locator("#rows tr")).to_have_count(2)
+    page.locator("#filters [name=tag]").fill("eu")
+    expect(page.locator("#rows tr")).to_have_count(1)
+    assert "tag=eu" in page.url
+    page.locator("#clear").click()
+    expect(page.locator("#rows tr")).to_have_count(4)
+    page.go_back()
+    expect(page.locator("#rows tr")).to_have_count(1)
+
+
+def test_nothing_moves_under_the_pointer_until_it_is_asked_for(dashboard: Any) -> None:
+    first = dashboard.system.submit("sum_range", {"n": 1})
+    page = dashboard.open()
+    row = page.locator(f"#rows tr[data-id='{first}']")
+    row.hover()
+    before = row.bounding_box()
+    second = dashboard.system.submit("sum_range", {"n": 2})
+    expect(page.locator("#new")).to_have_text("1 new")
+    assert row.bounding_box() == before
+    page.keyboard.press("n")
+    expect(page.locator("#rows tr").first).to_have_attribute("data-id", str(second))
+
+
+def test_a_paused_table_shows_later_what_came_meanwhile(dashboard: Any) -> None:
+    page = dashboard.open()
+    page.keyboard.press("p")
+    expect(page.locator("#pause")).to_have_attribute("aria-pressed", "true")
+    dashboard.system.submit("sum_range", {"n": 2})
+    expect(page.locator("#new")).to_have_text("1 new")
+    expect(page.locator("#rows tr")).to_have_count(0)
+    page.keyboard.press("p")
+    expect(page.locator("#rows tr[data-status=done]")).to_have_count(1)
+
+
+def test_older_pages_are_reached_and_left_without_skipping_a_job(dashboard: Any) -> None:
+    ids = [dashboard.system.submit("sum_range", {"n": n}) for n in range(60)]
+    page = dashboard.open()
+    expect(page.locator("#rows tr")).to_have_count(50)
+    page.locator("#older").click()
+    expect(page.locator("#rows tr")).to_have_count(10)
+    expect(page.locator("#rows tr").first).to_have_attribute("data-id", str(ids[9]))
+    page.locator("#newest").click()
+    expect(page.locator("#rows tr").first).to_have_attribute("data-id", str(ids[-1]))
+
+
+def test_a_lost_api_is_told_and_its_return_leaves_no_gap(dashboard: Any, start_system: Any) -> None:
+    page = dashboard.open()
+    streams: list[str] = []
+    page.on("websocket", lambda socket: streams.append(socket.url))
+    system = dashboard.system
+    port = system.url.rpartition(":")[2]
+    system.stop()
+    expect(page.locator("#banner")).to_be_visible()
+    expect(page.locator("#banner")).to_contain_text("Disconnected")
+    expect(page).to_have_title(re.compile("✕"))
+    again = start_system(f"api.port={port}", f"database.url=sqlite:///{system.database}")
+    job_id = again.submit("sum_range", {"n": 3})
+    expect(page.locator("#banner")).to_be_hidden(timeout=30_000)
+    row = page.locator(f"#rows tr[data-id='{job_id}']")
+    expect(row).to_have_attribute("data-status", "done")
+    assert all("after=" in url for url in streams)
+    assert dashboard.never_reloaded()
+
+
+def test_a_reset_of_the_stream_makes_the_page_read_anew(dashboard: Any) -> None:
+    sockets: list[WebSocketRoute] = []
+
+    def relay(socket: WebSocketRoute) -> None:
+        socket.connect_to_server()
+        sockets.append(socket)
+
+    dashboard.page.route_web_socket(re.compile(r"/ws$"), relay)
+    page = dashboard.open()
+    with page.expect_request(lambda request: "/jobs?" in request.url):
+        sockets[0].send(json.dumps({"type": "reset", "oldest": 1}))
+    expect(page.locator("#connection")).to_have_attribute("data-state", "live")
+    dashboard.system.submit("sum_range", {"n": 1})
+    expect(page.locator("#rows tr[data-status=done]")).to_have_count(1)
+
+
+def test_the_keyboard_reaches_everything(dashboard: Any) -> None:
+    page = dashboard.open()
+    page.keyboard.press("/")
+    expect(page.locator("#filters [name=q]")).to_be_focused()
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    expect(page.locator("#help")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#help")).to_be_hidden()
+    page.keyboard.press("g")
+    page.keyboard.press("w")
+    expect(page.locator("#workers summary")).to_be_focused()
+
+
+def test_theme_and_zone_are_remembered(dashboard: Any) -> None:
+    page = dashboard.open()
+    page.locator("#theme").click()
+    page.locator("#theme").click()
+    page.locator("#zone").click()
+    page.reload()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    expect(page.locator("#theme")).to_have_text("dark")
+    expect(page.locator("#zone")).to_have_text("UTC")

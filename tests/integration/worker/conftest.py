@@ -1,0 +1,211 @@
+"""Real workers, alone or held by a test that plays the supervisor, on a database of their own."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.channel import Channel
+from shared.handover import StorageSettings, WorkerSettings
+from shared.jobs import Job, NewJob, Status
+from shared.lifecycle import TERMINAL
+from shared.storage import Store, open_store
+
+JOBS = Path(__file__).parent / "jobs"
+POOLS = {"default": ("*",)}
+FAST = {  # the shortest that the rules of configuration allow
+    "heartbeats.interval": "200ms",
+    "heartbeats.timeout": "1s",
+    "leases.ttl": "5s",
+    "leases.renew_every": "900ms",
+    "jobs.backoff_base": "50ms",
+    "jobs.modules": '["worker.handlers", "jobs_under_test"]',
+}
+
+
+def wait_until(condition: Callable[[], Any], what: str, timeout_s: float = 20) -> Any:
+    """The first true value of `condition`; fails naming `what` after `timeout_s`."""
+    give_up_at = time.monotonic() + timeout_s
+    while not (value := condition()):
+        if time.monotonic() > give_up_at:
+            pytest.fail(f"waited {timeout_s} s for {what}")
+        threading.Event().wait(0.01)
+    return value
+
+
+@pytest.fixture
+def wait_for() -> Callable[..., Any]:
+    """`wait_for(condition, "what it waits for")`."""
+    return wait_until
+
+
+class Database:
+    """The test's own view of the database."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.url = f"sqlite:///{file}"
+        self.store: Store = open_store(self.url, create=True, pools=POOLS)
+
+    def submit(self, job_type: str, payload: str = "{}", **fields: Any) -> int:
+        """A job's id."""
+        return self.store.jobs.submit(NewJob(job_type, payload, **fields)).job.id
+
+    def wait(self, job_id: int, *statuses: Status) -> Job:
+        """The job, once it has one of these statuses (else: once it has ended)."""
+        wanted = frozenset(statuses) or TERMINAL
+
+        def there() -> Job | None:
+            job = self.store.jobs.get(job_id)
+            return job if job.status in wanted else None
+
+        job = wait_until(there, f"job {job_id} to be {sorted(wanted)}")
+        assert isinstance(job, Job)
+        return job
+
+    def outcomes(self, job_id: int) -> list[str | None]:
+        """Of its attempts, oldest first."""
+        return [one.outcome for one in self.store.jobs.attempts(job_id)]
+
+
+class Worker:
+    """A worker process. `channel`: the supervisor's end, None for one that is alone."""
+
+    def __init__(self, log: Path, argv: list[str], channel: Channel | None, *fds: int) -> None:
+        self.log_file = log
+        self.channel = channel
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("ORPHEUS_")}
+        with log.open("ab") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "worker", *argv],
+                cwd=JOBS,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                pass_fds=fds,
+                start_new_session=True,
+            )
+        self.pid = self.process.pid
+        self.heard: list[dict[str, Any]] = []
+
+    def log(self) -> str:
+        """What it has written to its terminal."""
+        return self.log_file.read_text(encoding="utf-8")
+
+    def says(self, what: str) -> dict[str, Any] | None:
+        """The latest message of that kind."""
+        assert self.channel is not None
+        self.heard += self.channel.receive()
+        return next((one for one in reversed(self.heard) if one["say"] == what), None)
+
+    def wait_until_ready(self) -> "Worker":
+        """Until it takes jobs."""
+        wait_until(self._is_ready, "the worker to be ready")
+        return self
+
+    def _is_ready(self) -> bool:
+        if self.process.poll() is not None:
+            pytest.fail(f"the worker ended with {self.process.returncode}:\n{self.log()}")
+        return "worker_ready" in self.log()
+
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        self.process.send_signal(number)
+
+    def wait(self, timeout_s: float = 20) -> int:
+        """Its exit code."""
+        return self.process.wait(timeout_s)
+
+    def end(self) -> None:
+        """Leave nothing behind."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self.process.wait(10)
+        if self.channel is not None:
+            self.channel.close()
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    """An empty database."""
+    folder = tmp_path / "data"
+    folder.mkdir(mode=0o700)
+    made = Database(folder / "orpheus.db")
+    yield made
+    made.store.close()
+
+
+@pytest.fixture
+def start_alone(database: Database, tmp_path: Path) -> Iterator[Callable[..., Worker]]:
+    """Starts `python -m worker` with settings (`{"jobs.timeout": "1s"}`)."""
+    workers: list[Worker] = []
+
+    def start(settings: dict[str, str] | None = None, *argv: str) -> Worker:
+        merged = {**FAST, "database.url": database.url, **(settings or {})}
+        sets = [part for key, value in merged.items() for part in ("--set", f"{key}={value}")]
+        workers.append(Worker(tmp_path / f"log-{len(workers)}", [*argv, *sets], None))
+        return workers[-1]
+
+    yield start
+    for worker in workers:
+        worker.end()
+
+
+@pytest.fixture
+def start_supervised(database: Database, tmp_path: Path) -> Iterator[Callable[..., Worker]]:
+    """Starts a worker whose supervisor is the test, with changed WorkerSettings."""
+    workers: list[Worker] = []
+
+    def start(**changes: Any) -> Worker:
+        number = len(workers) + 1
+        ours, theirs = Channel.pair()
+        with theirs:
+            argv = ["--control-fd", str(theirs.fileno())]
+            worker = Worker(tmp_path / f"log-{number}", argv, ours, theirs.fileno())
+        workers.append(worker)
+        settings = worker_settings(database.url, **changes)
+        handover = {
+            "slot": f"default-{number}",
+            "incarnation": f"life-{number}",
+            "supervisor_pid": os.getpid(),
+            "crash_file": str(tmp_path / f"crash-{number}"),
+            "settings": settings.to_json(),
+        }
+        ours.send({"handover": handover})
+        return worker
+
+    yield start
+    for worker in workers:
+        worker.end()
+
+
+def worker_settings(url: str, **changes: Any) -> WorkerSettings:
+    """As FAST, for a worker that reads no configuration."""
+    values: dict[str, Any] = {
+        "storage": StorageSettings(url=url, durable=True, pools=POOLS),
+        "pool": "default",
+        "queues": ("*",),
+        "modules": ("worker.handlers", "jobs_under_test"),
+        "default_max_retries": 3,
+        "default_timeout_s": 900.0,
+        "cancel_grace_s": 10.0,
+        "lease_ttl_s": 5.0,
+        "renew_every_s": 0.9,
+        "ahead_s": 0.02,
+        "beat_interval_s": 0.2,
+        "beat_timeout_s": 1.0,
+        "stop_timeout_s": 25.0,
+        "log_level": "info",
+        "log_format": "json",
+        **changes,
+    }
+    return WorkerSettings(**values)

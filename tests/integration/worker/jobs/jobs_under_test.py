@@ -1,0 +1,85 @@
+"""Job types that behave and misbehave in the ways a worker must stand."""
+
+import asyncio
+import contextlib
+import logging
+import multiprocessing
+import signal
+import time
+from pathlib import Path
+
+from shared import Context, PermanentError, Snooze, job
+
+print("printed while it is imported")  # noqa: T201
+
+
+@job
+def nap(ctx: Context, seconds: float = 0) -> None:
+    """Sleep without looking up."""
+    time.sleep(seconds)
+
+
+@job
+def chatty(ctx: Context, wait_for: str) -> str:
+    """Print and log, then run until a file is there."""
+    print("printed")  # noqa: T201
+    logging.getLogger("some.library").info("logged")
+    ctx.log.warning("told", n=3)
+    ctx.progress(0.5, "half way")
+    while not Path(wait_for).exists():
+        time.sleep(0.01)
+    print("at last", end="")  # noqa: T201
+    return "done"
+
+
+@job
+def obedient(ctx: Context) -> None:
+    """Stop when cancelled."""
+    while True:
+        ctx.check_cancelled()
+        time.sleep(0.01)
+
+
+@job
+async def awaiting(ctx: Context) -> None:
+    """Never looks up, but awaits."""
+    await asyncio.sleep(600)
+
+
+@job
+def spinning(ctx: Context) -> None:
+    """Never looks up."""
+    while True:
+        pass
+
+
+@job(max_retries=0)
+def deaf(ctx: Context) -> None:
+    """Not even a timeout stops it."""
+    while True:
+        with contextlib.suppress(BaseException):
+            time.sleep(600)
+
+
+@job
+def snoozing(ctx: Context) -> int:
+    """Come back once."""
+    if ctx.attempt == 1:
+        raise Snooze("100ms")
+    return ctx.attempt
+
+
+@job
+def hopeless(ctx: Context) -> None:
+    """Fail for good."""
+    raise PermanentError("never")
+
+
+@job
+def forking(ctx: Context) -> int | None:
+    """End a forked child by SIGTERM, as multiprocessing does."""
+    child = multiprocessing.get_context("fork").Process(target=signal.pause)
+    child.start()
+    child.terminate()
+    child.join(10)
+    return child.exitcode

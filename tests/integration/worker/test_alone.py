@@ -1,0 +1,321 @@
+"""`python -m worker` without a supervisor: real processes, a real database."""
+
+import itertools
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from shared.cells import CellState, cell_path, read_cell
+from shared.jobs import NewJob, Status
+
+Start = Callable[..., Any]
+Wait = Callable[..., Any]
+
+
+def test_it_runs_jobs_and_announces_itself(
+    database: Any, start_alone: Start, wait_for: Wait
+) -> None:
+    worker = start_alone().wait_until_ready()
+    job_id = database.submit("sum_range", '{"n": 100000}')
+    job = database.wait(job_id)
+    assert (job.status, job.result) == (Status.DONE, '{"sum":5000050000}')
+    assert job.worker == f"default@{worker.pid}"
+    assert {"sum_range", "wordcount", "sleep", "flaky", "nap"} <= {
+        row.name for row in database.store.types.all()
+    }
+    wait_for(lambda: database.store.processes.all()[0].ready, "its row to say ready")
+    [row] = database.store.processes.all()
+    assert (row.slot, row.pid, row.pool) == (f"default@{worker.pid}", worker.pid, "default")
+    assert row.create_time_s == pytest.approx(psutil.Process(worker.pid).create_time(), abs=0.02)
+    wait_for(lambda: database.store.processes.all()[0].beat > row.beat + 1, "more beats")
+    assert "printed while it is imported" in worker.log()
+
+
+def test_sigterm_lets_the_job_finish_and_takes_no_other(database: Any, start_alone: Start) -> None:
+    worker = start_alone().wait_until_ready()
+    running = database.submit("nap", '{"seconds": 0.5}')
+    database.wait(running, Status.IN_PROGRESS)
+    waiting = database.submit("nap")
+    worker.signal(signal.SIGTERM)
+    assert worker.wait() == 0
+    assert database.store.jobs.get(running).status is Status.DONE
+    assert database.store.jobs.get(waiting).status is Status.PENDING
+    assert database.store.processes.all() == []
+    assert list(cell_path(database.file, "x").parent.iterdir()) == []
+
+
+def test_what_does_not_finish_in_time_is_released_without_spending_a_retry(
+    database: Any, start_alone: Start
+) -> None:
+    worker = start_alone({"supervisor.stop_timeout": "200ms"}).wait_until_ready()
+    job_id = database.submit("spinning", max_retries=0)
+    database.wait(job_id, Status.IN_PROGRESS)
+    worker.signal(signal.SIGTERM)
+    assert worker.wait() == 4
+    assert database.outcomes(job_id) == ["released"]
+    assert database.store.jobs.get(job_id).status is Status.PENDING
+    assert database.store.processes.all() == []
+
+
+def test_a_third_signal_ends_it_at_once(database: Any, start_alone: Start, wait_for: Wait) -> None:
+    worker = start_alone().wait_until_ready()
+    job_id = database.submit("deaf")
+    database.wait(job_id, Status.IN_PROGRESS)
+    for count, why in enumerate(("SIGINT", "SIGINT again"), start=1):
+        worker.signal(signal.SIGINT)
+        wait_for(lambda why=why: f'"{why}"' in worker.log(), f"signal {count} to be seen")
+    worker.signal(signal.SIGINT)
+    assert worker.wait() == 4
+
+
+def test_sigkill_leaves_a_lease_that_can_be_freed(
+    database: Any, start_alone: Start, wait_for: Wait
+) -> None:
+    worker = start_alone().wait_until_ready()
+    job_id = database.submit("spinning")
+    database.wait(job_id, Status.IN_PROGRESS)
+    [row] = database.store.processes.all()
+    cell_file = cell_path(database.file, row.incarnation)
+    cell = wait_for(lambda: (c := read_cell(cell_file)) and c.running and c, "the job's entry")
+    worker.signal(signal.SIGKILL)
+    worker.wait()
+    assert isinstance(cell, CellState)
+    assert database.store.leases.free(row.incarnation, cell) == [job_id]
+    assert database.outcomes(job_id) == ["crashed"]
+    assert database.store.jobs.get(job_id).status is Status.PENDING
+
+
+def test_another_worker_takes_over_what_an_expired_lease_left(
+    database: Any, start_alone: Start
+) -> None:
+    first = start_alone().wait_until_ready()
+    job_id = database.submit("sleep", '{"seconds": 0.3}')
+    database.wait(job_id, Status.IN_PROGRESS)
+    first.signal(signal.SIGKILL)
+    first.wait()
+    start_alone().wait_until_ready()
+    assert database.wait(job_id).status is Status.DONE
+    assert database.outcomes(job_id) == ["lost", "succeeded"]
+
+
+def test_a_timeout_ends_the_attempt_and_the_worker_begins_a_new_life(
+    database: Any, start_alone: Start
+) -> None:
+    worker = start_alone().wait_until_ready()
+    before = database.store.processes.all()[0].incarnation
+    job_id = database.submit("spinning", timeout_s=0.1, max_retries=1)
+    job = database.wait(job_id)
+    assert job.status is Status.FAILED
+    assert (job.error.type, "0.1 s" in job.error.message) == ("JobTimeout", True)
+    assert "in spinning" in job.error.traceback
+    assert database.outcomes(job_id) == ["timed_out", "timed_out"]
+    assert database.wait(database.submit("nap")).status is Status.DONE
+    assert database.store.processes.all()[0].incarnation != before
+    assert worker.process.poll() is None, "the same process"
+
+
+def test_a_coroutines_timeout_needs_no_new_life(database: Any, start_alone: Start) -> None:
+    start_alone().wait_until_ready()
+    before = database.store.processes.all()[0].incarnation
+    job_id = database.submit("awaiting", timeout_s=0.1, max_retries=0)
+    assert database.wait(job_id).status is Status.FAILED
+    assert database.wait(database.submit("nap")).status is Status.DONE
+    assert database.store.processes.all()[0].incarnation == before
+
+
+@pytest.mark.parametrize("job_type", ["obedient", "awaiting"])
+def test_a_cancel_stops_a_job_that_looks_up_or_awaits(
+    database: Any, start_alone: Start, job_type: str
+) -> None:
+    start_alone().wait_until_ready()
+    job_id = database.submit(job_type)
+    database.wait(job_id, Status.IN_PROGRESS)
+    assert database.store.jobs.cancel(job_id)[1] is False
+    assert database.wait(job_id).status is Status.CANCELLED
+    assert database.outcomes(job_id) == ["cancelled"]
+
+
+def test_a_job_that_ignores_its_cancel_ends_with_its_worker(
+    database: Any, start_alone: Start
+) -> None:
+    worker = start_alone({"jobs.cancel_grace": "200ms"}).wait_until_ready()
+    job_id = database.submit("deaf")
+    database.wait(job_id, Status.IN_PROGRESS)
+    database.store.jobs.cancel(job_id)
+    assert worker.wait() == 4
+    assert database.store.jobs.get(job_id).status is Status.CANCELLED
+
+
+def test_failures_are_retried_with_growing_waits(database: Any, start_alone: Start) -> None:
+    start_alone({"jobs.backoff_base": "100ms"}).wait_until_ready()
+    flaky = database.submit("flaky", '{"failures": 3}')
+    assert database.wait(flaky).result == '{"attempts":4}'
+    attempts = database.store.jobs.attempts(flaky)
+    waits = [
+        later.started_at_ms - earlier.finished_at_ms
+        for earlier, later in itertools.pairwise(attempts)
+    ]
+    assert len(waits) == 3
+    assert waits == sorted(waits)
+    assert waits[0] >= 85
+
+
+def test_a_permanent_error_is_not_retried_and_a_snooze_spends_nothing(
+    database: Any, start_alone: Start
+) -> None:
+    start_alone().wait_until_ready()
+    hopeless = database.submit("hopeless")
+    snoozing = database.submit("snoozing", max_retries=0)
+    assert database.wait(hopeless).error.message == "never"
+    assert database.outcomes(hopeless) == ["failed"]
+    assert database.wait(snoozing).result == "2"
+    assert database.outcomes(snoozing) == ["snoozed", "succeeded"]
+
+
+def test_a_payload_of_an_older_schema_fails_naming_the_field(
+    database: Any, start_alone: Start
+) -> None:
+    start_alone().wait_until_ready()
+    job = database.wait(database.submit("sum_range", '{"count": 3}'))
+    assert (job.status, job.error.type) == (Status.FAILED, "PermanentError")
+    assert "/n: is missing" in job.error.message
+
+
+def test_prints_and_logs_and_progress_are_there_while_the_job_runs(
+    database: Any, start_alone: Start, tmp_path: Path, wait_for: Wait
+) -> None:
+    start_alone().wait_until_ready()
+    go_on = tmp_path / "go-on"
+    job_id = database.submit("chatty", f'{{"wait_for": "{go_on}"}}')
+    wait_for(lambda: len(database.store.logs.after(job_id, 0, 9)) == 3, "three lines")
+    wait_for(lambda: database.store.jobs.get(job_id).progress == 0.5, "its progress")
+    assert database.store.jobs.get(job_id).message == "half way"
+    go_on.touch()
+    assert database.wait(job_id).status is Status.DONE
+    lines = database.store.logs.after(job_id, 0, 9)
+    assert [(one.level, one.line, one.fields) for one in lines] == [
+        ("info", "printed", "{}"),
+        ("info", "logged", '{"logger":"some.library"}'),
+        ("warning", "told", '{"n":3}'),
+        ("info", "at last", "{}"),
+    ]
+
+
+def make_nap_known_as_short(database: Any) -> None:
+    ids = database.store.jobs.submit_many([NewJob("nap")] * 300)
+    for job_id in ids:
+        database.wait(job_id)
+
+
+def test_jobs_behind_a_long_one_are_given_back_and_those_before_it_reported(
+    database: Any, start_alone: Start, wait_for: Wait
+) -> None:
+    start_alone().wait_until_ready()
+    make_nap_known_as_short(database)
+    before, long, *behind = database.store.jobs.submit_many(
+        [
+            NewJob("nap"),
+            NewJob("nap", '{"seconds": 60}'),
+            NewJob("nap"),
+            NewJob("nap"),
+        ]
+    )
+    assert database.wait(before).status is Status.DONE
+    database.wait(long, Status.IN_PROGRESS)
+    for job_id in behind:
+        wait_for(
+            lambda job_id=job_id: database.store.jobs.get(job_id).status is Status.PENDING,
+            "a job leased ahead to be given back",
+        )
+        assert database.outcomes(job_id) == []
+    start_alone().wait_until_ready()
+    for job_id in behind:
+        assert database.wait(job_id).status is Status.DONE
+    assert database.store.jobs.get(long).status is Status.IN_PROGRESS
+
+
+def test_one_ring_wakes_a_second_worker_for_what_the_first_leaves(
+    database: Any, start_alone: Start
+) -> None:
+    slow_poll = {"heartbeats.interval": "2s", "heartbeats.timeout": "15s", "leases.ttl": "30s"}
+    for _ in range(2):
+        start_alone(slow_poll).wait_until_ready()
+    ids = database.store.jobs.submit_many([NewJob("sleep", '{"seconds": 1}')] * 2)
+    jobs = [database.wait(job_id) for job_id in ids]
+    assert len({job.worker for job in jobs}) == 2
+    assert max(job.started_at_ms for job in jobs) < min(job.finished_at_ms for job in jobs)
+
+
+def test_a_worker_frozen_past_its_lease_tells_its_job_to_stop_and_changes_nothing(
+    database: Any, start_alone: Start, wait_for: Wait
+) -> None:
+    worker = start_alone().wait_until_ready()
+    job_id = database.submit("obedient", max_retries=0)
+    database.wait(job_id, Status.IN_PROGRESS)
+    worker.signal(signal.SIGSTOP)
+    assert wait_for(database.store.leases.reclaim_expired, "the lease to expire") == [job_id]
+    ended = database.store.jobs.get(job_id)
+    worker.signal(signal.SIGCONT)
+    wait_for(lambda: "results_refused" in worker.log(), "the late report to be refused")
+    assert database.store.jobs.get(job_id) == ended
+    assert database.outcomes(job_id) == ["lost"]
+    assert database.wait(database.submit("nap")).status is Status.DONE
+
+
+def test_a_long_job_keeps_its_lease_by_renewals(database: Any, start_alone: Start) -> None:
+    start_alone().wait_until_ready()
+    job_id = database.submit("nap", '{"seconds": 7}')  # over the lease's 5 s
+    assert database.wait(job_id).status is Status.DONE
+    assert database.outcomes(job_id) == ["succeeded"]
+
+
+def test_a_result_is_kept_until_the_database_can_be_written(
+    database: Any, start_alone: Start, wait_for: Wait
+) -> None:
+    start_alone().wait_until_ready()
+    job_id = database.submit("nap", '{"seconds": 0.2}')
+    database.wait(job_id, Status.IN_PROGRESS)
+    began = database.store.clock.monotonic_ms()
+    with database.store.write(durable=False):
+        wait_for(lambda: database.store.clock.monotonic_ms() > began + 1500, "the job's end")
+    assert database.wait(job_id).status is Status.DONE
+    assert database.outcomes(job_id) == ["succeeded"]
+
+
+def test_a_child_that_a_job_forks_dies_of_sigterm_and_stops_nobody(
+    database: Any, start_alone: Start
+) -> None:
+    worker = start_alone().wait_until_ready()
+    assert database.wait(database.submit("forking")).result == str(-signal.SIGTERM)
+    assert database.wait(database.submit("nap")).status is Status.DONE
+    assert worker.process.poll() is None
+
+
+def test_a_module_that_does_not_import_ends_it_with_78(start_alone: Start) -> None:
+    worker = start_alone({"jobs.modules": '["broken_jobs"]'})
+    assert worker.wait() == 78
+    assert "RuntimeError: this module is broken" in worker.log()
+    assert "Traceback" in worker.log()
+
+
+def test_a_pool_that_is_not_configured_ends_it_with_78(start_alone: Start) -> None:
+    worker = start_alone({}, "--pool", "nowhere")
+    assert worker.wait() == 78
+    assert "nowhere" in worker.log()
+    assert "Traceback" not in worker.log()
+
+
+def test_a_database_that_cannot_be_opened_ends_it_with_74(
+    start_alone: Start, tmp_path: Path
+) -> None:
+    damaged = tmp_path / "damaged"
+    damaged.mkdir(mode=0o700)
+    (damaged / "orpheus.db").write_bytes(os.urandom(8192))
+    worker = start_alone({"database.url": f"sqlite:///{damaged}/orpheus.db"})
+    assert worker.wait() == 74
+    assert "Traceback" not in worker.log()

@@ -1,0 +1,65 @@
+"""`python -m worker --describe`."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+JOBS = Path(__file__).parent / "jobs"
+
+
+def describe(*modules: str) -> "subprocess.CompletedProcess[str]":
+    options = [part for module in modules for part in ("--module", module)]
+    return subprocess.run(
+        [sys.executable, "-m", "worker", "--describe", *options],
+        cwd=JOBS,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_it_prints_every_type_as_json_whatever_a_module_prints() -> None:
+    answer = describe("worker.handlers", "jobs_under_test")
+    assert answer.returncode == 0, answer.stderr
+    described = {one["name"]: one for one in json.loads(answer.stdout)}
+    assert "printed while it is imported" in answer.stderr
+    assert described["deaf"]["max_retries"] == 0
+    assert described["sum_range"] == {
+        "name": "sum_range",
+        "schema": {
+            "title": "sum_range",
+            "type": "object",
+            "properties": {"n": {"type": "integer", "minimum": 0, "maximum": 4_000_000_000}},
+            "required": ["n"],
+            "additionalProperties": False,
+        },
+        "max_retries": None,
+        "timeout_s": None,
+        "queue": None,
+        "description": "Add up the numbers from 1 to n.",
+    }
+
+
+def test_without_modules_those_of_the_configuration_are_described() -> None:
+    answer = describe()
+    assert answer.returncode == 0, answer.stderr
+    assert [one["name"] for one in json.loads(answer.stdout)] == [
+        "flaky",
+        "sleep",
+        "sum_range",
+        "wordcount",
+    ]
+
+
+def test_a_module_that_does_not_import_is_78_with_its_traceback() -> None:
+    answer = describe("broken_jobs")
+    assert (answer.returncode, answer.stdout) == (78, "")
+    assert "Traceback" in answer.stderr
+    assert "RuntimeError: this module is broken" in answer.stderr
+
+
+def test_a_module_that_is_not_there_is_78() -> None:
+    answer = describe("no_such_module")
+    assert answer.returncode == 78
+    assert "No module named 'no_such_module'" in answer.stderr

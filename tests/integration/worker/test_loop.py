@@ -1,0 +1,128 @@
+"""The main loop with a real store and an executor that the test scripts."""
+
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from shared.cells import Cell
+from shared.jobs import Holder, NewJob, Status
+from shared.lifecycle import Ending
+from shared.storage import Store, open_store
+from worker.context import Running
+from worker.executor import Ended
+from worker.held import Held
+from worker.loop import Loop, LoopRules
+
+DONE = Ended(Ending.SUCCEEDED, "null")
+
+
+class Script:
+    """An executor: runs `steps[job id]`, and ends the loop after the last job expected."""
+
+    def __init__(self, control: Any) -> None:
+        self.control = control
+        self.ran: list[int] = []
+        self.steps: dict[int, Callable[[], object]] = {}
+        self.until: int = 0
+
+    def run(self, running: Running) -> Ended:
+        job_id = running.lease.job_id
+        self.ran.append(job_id)
+        self.steps.get(job_id, lambda: None)()
+        if job_id == self.until:
+            self.control.leasing = False
+        return DONE
+
+
+@pytest.fixture
+def store(database: Any) -> Iterator[Store]:
+    """The worker's own connection."""
+    made = open_store(database.url)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def script() -> Script:
+    return Script(SimpleNamespace(leasing=True, turns=0, jobs_done=0, stop_at_s=float("inf")))
+
+
+@pytest.fixture
+def loop(store: Store, script: Script, tmp_path: Any) -> Any:
+    """A loop that leases a second's work ahead, with no helper threads."""
+    return Loop(
+        store,
+        Held(Cell.create(tmp_path / "cell")),
+        script.control,
+        SimpleNamespace(is_asleep=False, wake=lambda: None),  # type: ignore[arg-type]
+        script,  # type: ignore[arg-type]
+        SimpleNamespace(struck=False),  # type: ignore[arg-type]
+        LoopRules(
+            holder=Holder("default-1", "life-1", 1),
+            pool="default",
+            queues=("*",),
+            lease_ttl_ms=30_000,
+            ahead_s=1.0,
+            longest_sleep_s=0.01,
+        ),
+    )
+
+
+def submit(database: Any, *types: str) -> list[int]:
+    ids: list[int] = database.store.jobs.submit_many([NewJob(one) for one in types])
+    return ids
+
+
+def test_a_job_cancelled_while_leased_ahead_never_runs(
+    database: Any, loop: Loop, script: Script
+) -> None:
+    known = submit(database, *["short"] * 100)
+    first, cancelled, last = submit(database, "short", "short", "short")
+
+    def cancel() -> None:
+        assert database.store.jobs.get(cancelled).status is Status.IN_PROGRESS, "leased ahead"
+        assert database.store.jobs.cancel(cancelled)[1] is False
+
+    script.steps[first] = cancel
+    script.until = last
+    loop.run()
+    assert script.ran == [*known, first, last]
+    assert database.store.jobs.get(cancelled).status is Status.CANCELLED
+    assert database.outcomes(cancelled) == []
+
+
+def test_results_of_a_batch_and_the_next_lease_share_a_commit(
+    database: Any, loop: Loop, script: Script
+) -> None:
+    *ids, last = submit(database, *["short"] * 500)
+    script.until = last
+    assert loop.run() is True
+    assert script.ran == [*ids, last]
+    batches = script.control.turns - script.control.jobs_done  # a job counts as a turn too
+    assert batches < 100
+    assert database.store.stats.counts()[Status.DONE] == 500
+
+
+def test_a_type_not_seen_before_is_run_alone(database: Any, loop: Loop, script: Script) -> None:
+    submit(database, *["short"] * 100)
+    new, behind = submit(database, "new", "short")
+    script.steps[new] = lambda: statuses.append(database.store.jobs.get(behind).status)
+    statuses: list[Status] = []
+    script.until = behind
+    loop.run()
+    assert statuses == [Status.PENDING]
+    assert database.store.jobs.get(behind).status is Status.DONE
+
+
+def test_a_worker_told_to_end_gives_back_what_it_has_not_entered(
+    database: Any, loop: Loop, script: Script
+) -> None:
+    submit(database, *["short"] * 100)
+    last, left = submit(database, "short", "short")
+    script.until = last
+    assert loop.run() is True
+    assert database.store.jobs.get(last).status is Status.DONE
+    assert database.store.jobs.get(left).status is Status.PENDING
+    assert database.outcomes(left) == []

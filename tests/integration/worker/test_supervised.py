@@ -1,0 +1,130 @@
+"""A worker and its control channel; the test plays the supervisor."""
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from shared.cells import CellState, cell_path, read_cell
+from shared.jobs import Status
+
+Start = Callable[..., Any]
+Wait = Callable[..., Any]
+MOST_RSS_KB = 45 * 1024
+
+
+def test_it_says_ready_and_beats_while_idle(
+    database: Any, start_supervised: Start, wait_for: Wait
+) -> None:
+    worker = start_supervised().wait_until_ready()
+    wait_for(lambda: worker.says("ready"), "ready")
+    first = wait_for(lambda: worker.says("beat"), "a beat")
+    later = wait_for(
+        lambda: (beat := worker.says("beat")) and beat["beat"] > first["beat"] + 3 and beat,
+        "more beats",
+    )
+    assert later["loop"] > first["loop"], "the main loop turns while idle"
+    assert (later["job"], later["jobs_done"], later["database_ok"]) == (None, 0, True)
+    assert database.store.types.all() == [], "the supervisor describes the types"
+
+
+def test_a_beat_tells_the_job_and_its_hard_deadline(
+    database: Any, start_supervised: Start, wait_for: Wait
+) -> None:
+    worker = start_supervised(cancel_grace_s=7.0).wait_until_ready()
+    job_id = database.submit("spinning", timeout_s=60)
+    job = wait_for(lambda: (beat := worker.says("beat")) and beat["job"], "a beat with a job")
+    assert (job["id"], job["type"]) == (job_id, "spinning")
+    assert 80 < job["hard_deadline_in_s"] + job["elapsed_s"] <= 90
+    database.store.jobs.cancel(job_id)
+    wait_for(
+        lambda: worker.says("beat")["job"]["hard_deadline_in_s"] <= 7,
+        "the deadline of a cancelled job",
+    )
+
+
+def test_drain_finishes_the_job_however_long_and_ends_with_0(
+    database: Any, start_supervised: Start
+) -> None:
+    worker = start_supervised(stop_timeout_s=0.1).wait_until_ready()
+    job_id = database.submit("nap", '{"seconds": 0.6}')
+    database.wait(job_id, Status.IN_PROGRESS)
+    worker.channel.send({"do": "drain"})
+    assert worker.wait() == 0
+    assert database.store.jobs.get(job_id).status is Status.DONE
+
+
+def test_an_idle_worker_obeys_at_once(database: Any, start_supervised: Start) -> None:
+    worker = start_supervised(beat_interval_s=60.0, beat_timeout_s=600.0).wait_until_ready()
+    worker.channel.send({"do": "stop"})
+    assert worker.wait(10) == 0
+
+
+def test_stop_releases_what_does_not_finish(database: Any, start_supervised: Start) -> None:
+    worker = start_supervised(stop_timeout_s=0.2).wait_until_ready()
+    job_id = database.submit("spinning", max_retries=0)
+    database.wait(job_id, Status.IN_PROGRESS)
+    worker.channel.send({"do": "stop"})
+    assert worker.wait() == 4
+    assert database.outcomes(job_id) == ["released"]
+
+
+def test_a_supervisor_that_is_gone_ends_it_once_its_job_is_done(
+    database: Any, start_supervised: Start
+) -> None:
+    worker = start_supervised().wait_until_ready()
+    running = database.submit("nap", '{"seconds": 0.5}')
+    database.wait(running, Status.IN_PROGRESS)
+    waiting = database.submit("nap")
+    worker.channel.close()
+    assert worker.wait() == 0
+    assert database.store.jobs.get(running).status is Status.DONE
+    assert database.store.jobs.get(waiting).status is Status.PENDING
+
+
+def test_a_timeout_inside_code_asks_for_a_replacement(
+    database: Any, start_supervised: Start, wait_for: Wait
+) -> None:
+    worker = start_supervised().wait_until_ready()
+    job_id = database.submit("spinning", timeout_s=0.1, max_retries=0)
+    assert database.wait(job_id).status is Status.FAILED
+    wait_for(lambda: worker.says("recycle"), "the wish to be replaced")
+    assert worker.wait() == 0
+    assert database.outcomes(job_id) == ["timed_out"]
+
+
+def test_past_its_hard_deadline_it_leaves_the_killing_to_the_supervisor(
+    database: Any, start_supervised: Start, wait_for: Wait
+) -> None:
+    worker = start_supervised(cancel_grace_s=0.1).wait_until_ready()
+    job_id = database.submit("deaf")
+    database.wait(job_id, Status.IN_PROGRESS)
+    database.store.jobs.cancel(job_id)
+    wait_for(
+        lambda: (
+            (beat := worker.says("beat")) and beat["job"] and beat["job"]["hard_deadline_in_s"] < 0
+        ),
+        "a deadline that has passed",
+    )
+    assert worker.process.poll() is None
+    worker.signal(signal.SIGKILL)
+    worker.wait()
+    cell = read_cell(cell_path(database.file, "life-1"))
+    assert isinstance(cell, CellState)
+    assert cell.running
+    database.store.leases.free("life-1", cell, killed_at_deadline=True)
+    assert database.store.jobs.get(job_id).status is Status.CANCELLED
+
+
+def test_a_module_that_does_not_import_is_told_before_it_ends(start_supervised: Start) -> None:
+    worker = start_supervised(modules=("broken_jobs",))
+    assert worker.wait() == 78
+    assert "this module is broken" in worker.says("failed")["reason"]
+
+
+def test_it_stays_small(database: Any, start_supervised: Start) -> None:
+    worker = start_supervised(modules=("worker.handlers",)).wait_until_ready()
+    database.wait(database.submit("sum_range", '{"n": 3}'))
+    memory = Path(f"/proc/{worker.pid}/smaps_rollup").read_text(encoding="ascii")
+    rss_kb = next(int(line.split()[1]) for line in memory.splitlines() if line.startswith("Rss:"))
+    assert rss_kb < MOST_RSS_KB

@@ -1,0 +1,85 @@
+"""The pages and files of the dashboard, without a browser."""
+
+import re
+
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from api.dashboard.pages import dashboard_routes
+
+PAGES = ["/", "/ui/jobs/5", "/ui/submit"]
+
+
+@pytest.fixture
+def client() -> TestClient:
+    return TestClient(Starlette(routes=dashboard_routes()))
+
+
+def linked_files(page: str) -> set[str]:
+    return set(re.findall(r'(?:src|href)="(/ui/static/[^"]+)"', page))
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_forbids_everything_that_is_not_its_own(client: TestClient, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 200
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "frame-ancestors 'none'" in policy
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["referrer-policy"] == "no-referrer"
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_has_nothing_inline_and_nothing_from_elsewhere(
+    client: TestClient, path: str
+) -> None:
+    page = client.get(path).text
+    assert not re.search(r"<script(?![^>]*\bsrc=)", page)
+    assert not re.search(r"<style|\sstyle=|\son[a-z]+=", page)
+    assert not re.search(r'(src|href)="(https?:)?//', page)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_the_files_of_a_page_are_there_and_kept_for_ever(client: TestClient, path: str) -> None:
+    files = linked_files(client.get(path).text)
+    assert files
+    for file in files:
+        answer = client.get(file)
+        assert answer.status_code == 200
+        assert "immutable" in answer.headers["cache-control"]
+        assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_every_module_that_a_module_imports_is_there(client: TestClient) -> None:
+    entries = {
+        f for path in PAGES for f in linked_files(client.get(path).text) if f.endswith(".js")
+    }
+    seen: set[str] = set()
+    while entries:
+        file = entries.pop()
+        seen.add(file)
+        answer = client.get(file)
+        assert answer.status_code == 200, file
+        assert answer.headers["content-type"].startswith("text/javascript")
+        imported = re.findall(r'from "\./([^"]+)"', answer.text)
+        entries |= {f"{file.rpartition('/')[0]}/{name}" for name in imported} - seen
+
+
+def test_a_page_of_an_older_version_gets_the_present_files_but_does_not_keep_them(
+    client: TestClient,
+) -> None:
+    answer = client.get("/ui/static/0123456789abcdef/css/base.css")
+    assert answer.status_code == 200
+    assert answer.headers["cache-control"] == "no-cache"
+
+
+@pytest.mark.parametrize("path", ["nothing.js", "../pages.py", "%2e%2e/pages.py"])
+def test_only_static_files_are_served(client: TestClient, path: str) -> None:
+    assert client.get(f"/ui/static/x/{path}").status_code == 404
+
+
+def test_a_job_page_is_for_numbers_only(client: TestClient) -> None:
+    assert client.get("/ui/jobs/%3Cscript%3E").status_code == 404

@@ -154,16 +154,14 @@ class StreamClient:
         await self._send({"type": "hello", "seq": seq, **await self._readers.read(self._hello)})
 
     async def _reset(self) -> None:
-        oldest = await self._readers.read(lambda store: store.events.oldest_seq())
+        oldest, _ = await self._readers.read(_kept_events)
         await self._send({"type": "reset", "oldest": oldest})
         await self._greet()
 
     async def _resume(self, after: int) -> None:
         """Send what the log holds after `after`, then join where the broadcast stands."""
         await self._say_hello(after)
-        oldest, last = await self._readers.read(
-            lambda store: (store.events.oldest_seq(), store.events.last_seq())
-        )
+        oldest, last = await self._readers.read(_kept_events)
         if not oldest - 1 <= after <= last:  # swept, or counted in another database
             await self._reset()
             return
@@ -219,3 +217,9 @@ class StreamClient:
 
     async def _send(self, message: dict[str, Any]) -> None:
         await self._websocket.send_text(orjson.dumps(message).decode())
+
+
+def _kept_events(store: Store) -> tuple[int, int]:
+    """The oldest seq that is kept and the newest, of one moment: an empty log may be filling."""
+    with store.snapshot():
+        return store.events.oldest_seq(), store.events.last_seq()

@@ -51,7 +51,7 @@ def enter_child(control_fd: int) -> ChildStart:
     if not isinstance(handover, dict) or os.getppid() != handover["supervisor_pid"]:
         sys.exit("The supervisor that started this process is gone.")
     crash_path = Path(handover["crash_file"])
-    crash_file = crash_path.open("w", encoding="utf-8")  # noqa: SIM115 (faulthandler keeps it)
+    crash_file = crash_path.open("w", encoding="utf-8")
     faulthandler.enable(crash_file, all_threads=True)
     return ChildStart(channel, handover["slot"], handover["incarnation"], handover, crash_file)
 

@@ -11,19 +11,32 @@ from shared.backoff import BackoffRules
 from shared.clock import Clock, SystemClock
 from shared.errors import ConfigurationError
 from shared.handover import StorageSettings
+from shared.storage.sqlite.audit import AuditRow
+from shared.storage.sqlite.bulk import BulkAction, CountChanged
+from shared.storage.sqlite.idempotency import KeptAnswer
 from shared.storage.sqlite.jobs import JobFilter, Submitted, Total
 from shared.storage.sqlite.leases import Finished
 from shared.storage.sqlite.logs import NewLine
+from shared.storage.sqlite.queues import QueueRow, QueueRules
+from shared.storage.sqlite.schedules import MakeJob, ScheduleRow
 from shared.storage.sqlite.stats import Latency, Minute
 from shared.storage.sqlite.store import Store
 from shared.storage.sqlite.types import TypeRow
 
 __all__ = [
+    "AuditRow",
+    "BulkAction",
+    "CountChanged",
     "Finished",
     "JobFilter",
+    "KeptAnswer",
     "Latency",
+    "MakeJob",
     "Minute",
     "NewLine",
+    "QueueRow",
+    "QueueRules",
+    "ScheduleRow",
     "Store",
     "Submitted",
     "Total",

@@ -103,6 +103,27 @@ def test_a_long_absence_is_made_up_for_in_pages(api: Any) -> None:
     assert [e["seq"] for e in events] == list(range(4, 1702))
 
 
+def test_the_first_event_of_an_empty_log_is_no_reason_to_begin_anew(
+    api: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from shared.storage.sqlite.events import Events
+
+    last_seq = Events.last_seq
+
+    def last_seq_a_moment_later(events: Events) -> int:
+        if not api.store.stats.counts()["pending"]:
+            api.services.writer._thread.join(0)
+            late = open_storage(api._options.storage)
+            late.jobs.submit(NewJob("add"))
+            late.close()
+        return last_seq(events)
+
+    with api.watch("?after=0") as watcher:
+        assert watcher.next()["seq"] == 0
+        monkeypatch.setattr(Events, "last_seq", last_seq_a_moment_later)
+        assert watcher.next("reset", "events")["type"] == "events"
+
+
 @pytest.mark.parametrize("after", ["x", "-1", "1.5", "9" * 19, ""])
 def test_an_after_that_is_no_seq_is_refused(api: Any, after: str) -> None:
     with pytest.raises(InvalidStatus) as refused, api.watch(f"?after={after}"):

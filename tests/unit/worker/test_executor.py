@@ -30,6 +30,7 @@ def alarm() -> Iterator[Alarm]:
     # pytest-timeout has an alarm of its own: put it back.
     handler, left = signal.getsignal(signal.SIGALRM), signal.setitimer(signal.ITIMER_REAL, 0)
     yield Alarm()
+    signal.setitimer(signal.ITIMER_REAL, 0)  # else one of ours may reach pytest-timeout's handler
     signal.signal(signal.SIGALRM, handler)
     signal.setitimer(signal.ITIMER_REAL, *left)
 

@@ -137,6 +137,19 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True)
+class RunningJob:
+    """What one incarnation is doing: the first of the jobs it has leased and not reported."""
+
+    id: int
+    type: str
+    worker: str
+    incarnation: str
+    started_at_ms: int
+    progress: float | None
+    message: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class LogLine:
     """One line a job wrote. `fields` is a JSON object as text."""
 

@@ -7,12 +7,10 @@ show its workers for ever. A process on its own is judged by its heartbeat row a
 from collections.abc import Mapping
 from typing import Any
 
-from shared.jobs import Job, Status
+from shared.jobs import RunningJob
 from shared.processes import LastExit, ProcessRecord, Role, SlotRecord, SlotState
-from shared.storage import JobFilter, Store
+from shared.storage import Store
 from shared.wire import rfc3339, running_job_json
-
-_MOST_RUNNING_JOBS = 64
 
 
 def workers_json(store: Store, *, supervised: bool, beat_timeout_s: float) -> list[dict[str, Any]]:
@@ -23,7 +21,7 @@ def workers_json(store: Store, *, supervised: bool, beat_timeout_s: float) -> li
     with store.snapshot():
         slots = store.processes.slots()
         records = store.processes.all()
-        running = store.jobs.page(JobFilter(status=Status.IN_PROGRESS), _MOST_RUNNING_JOBS)
+        jobs = store.jobs.running()
     ages_s = {
         record.incarnation: (store.clock.monotonic_ms() - record.last_beat_mono_ms) / 1000
         for record in records
@@ -36,8 +34,6 @@ def workers_json(store: Store, *, supervised: bool, beat_timeout_s: float) -> li
     }
     if not supervised and not any(r.role is Role.SUPERVISOR for r in beating.values()):
         slots = []
-    # Newest first, so the oldest one of each worker wins: those after it are leased ahead.
-    jobs: dict[str | None, Job] = {job.worker: job for job in running}
     now_ms = store.clock.wall_ms()
     in_slots = {slot.incarnation for slot in slots}
     return [
@@ -54,7 +50,7 @@ def _slot_json(
     slot: SlotRecord,
     beating: Mapping[str, ProcessRecord],
     ages_s: Mapping[str, float],
-    jobs: Mapping[str | None, Job],
+    jobs: Mapping[str, RunningJob],
     now_ms: int,
 ) -> dict[str, Any]:
     record = beating.get(slot.incarnation or "")
@@ -66,7 +62,7 @@ def _slot_json(
         "reason": slot.reason,
         "pid": slot.pid,
         "incarnation": slot.incarnation,
-        "job": running_job_json(jobs.get(slot.slot)),
+        "job": running_job_json(jobs.get(slot.incarnation or "")),
         "heartbeat_age_s": _rounded(ages_s.get(slot.incarnation or "")),
         "cpu_percent": slot.cpu_percent,
         "rss_bytes": slot.rss_bytes,
@@ -80,7 +76,7 @@ def _slot_json(
 def _alone_json(
     record: ProcessRecord,
     ages_s: Mapping[str, float],
-    jobs: Mapping[str | None, Job],
+    jobs: Mapping[str, RunningJob],
     now_ms: int,
 ) -> dict[str, Any]:
     return {
@@ -91,7 +87,7 @@ def _alone_json(
         "reason": "runs without a supervisor",
         "pid": record.pid,
         "incarnation": record.incarnation,
-        "job": running_job_json(jobs.get(record.slot)),
+        "job": running_job_json(jobs.get(record.incarnation)),
         "heartbeat_age_s": _rounded(ages_s[record.incarnation]),
         "cpu_percent": None,
         "rss_bytes": None,

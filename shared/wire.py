@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from shared.events import Event
-from shared.jobs import Attempt, Job, JobError, LogLine
+from shared.jobs import Attempt, Job, JobError, LogLine, RunningJob
 from shared.storage import TypeRow
 from shared.validation import JobDefaults
 
@@ -66,7 +66,7 @@ def job_summary_json(job: Job) -> dict[str, Any]:
     return summary
 
 
-def running_job_json(job: Job | None) -> dict[str, Any] | None:
+def running_job_json(job: RunningJob | None) -> dict[str, Any] | None:
     """What a worker is doing, in a few words; null if nothing."""
     if job is None:
         return None

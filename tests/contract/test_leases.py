@@ -378,3 +378,17 @@ def test_submitting_many_keeps_all_or_none(store: Store) -> None:
         store.jobs.submit_many([NewJob("noop"), NewJob("noop", priority=5_000)])
     assert sum(store.stats.counts().values()) == 0
     assert store.events.last_seq() == 0
+
+
+def test_each_worker_runs_the_first_of_the_jobs_it_has_leased(
+    store: Store, submit: Submit, lease: LeaseSome
+) -> None:
+    first, _, third = submit(), submit(), submit()
+    lease(2)
+    store.leases.lease(Holder("default-2", "life-2", 102), ("*",), 1, 30_000)
+    running = store.jobs.running()
+    assert {one.incarnation: one.id for one in running.values()} == {
+        "life-1": first,
+        "life-2": third,
+    }
+    assert running["life-1"].worker == "default-1"

@@ -16,6 +16,7 @@ HOT = {
     ("leases.sql", "leases-of"): "jobs_leased",
     ("leases.sql", "expired-leases"): "jobs_leased",
     ("leases.sql", "next-due"): "jobs_scheduled",
+    ("jobs.sql", "running-jobs"): "jobs_leased",
     ("jobs.sql", "live-by-unique-key"): "jobs_unique_key",
     ("events.sql", "events-of-job"): "events_by_job",
     ("logs.sql", "after"): "job_logs_by_job",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from shared.errors import NotFound, TransitionRefused
 from shared.events import Kind
-from shared.jobs import Attempt, Job, NewJob, Status
+from shared.jobs import Attempt, Job, NewJob, RunningJob, Status
 from shared.lifecycle import TERMINAL
 from shared.storage.sqlite.connection import Database, Value, sql_file
 from shared.storage.sqlite.enqueue import Enqueue
@@ -88,6 +88,11 @@ class Jobs:
         rows = self._database.all(self._sql["select-attempts"], job_id)
         rows += self._database.all(self._sql["select-running-attempt"], job_id)
         return [attempt_of(row) for row in rows]
+
+    def running(self) -> dict[str, RunningJob]:
+        """Incarnation -> the job it runs, of every worker that has leased one."""
+        rows = self._database.all(self._sql["running-jobs"])
+        return {row[3]: RunningJob(*row[:7]) for row in rows}
 
     def page(self, wanted: JobFilter, limit: int, before_id: int | None = None) -> list[Job]:
         """Up to `limit` jobs that match, newest first, with ids below `before_id`."""

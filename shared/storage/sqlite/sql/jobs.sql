@@ -41,6 +41,11 @@ FROM attempts WHERE job_id = ? ORDER BY number;
 SELECT attempt, NULL, worker, worker_pid, started_at_ms, NULL, NULL, NULL, NULL
 FROM jobs WHERE id = ? AND status = 'in_progress';
 
+-- name: running-jobs
+-- For each incarnation the job of its smallest token: those after it are leased ahead.
+SELECT id, type, worker, lease_incarnation, started_at_ms, progress, message, min(lease_token)
+FROM jobs INDEXED BY jobs_leased WHERE status = 'in_progress' GROUP BY lease_incarnation;
+
 -- name: cancel-waiting
 -- Leaves blocked or pending for cancelled.
 UPDATE jobs SET status = 'cancelled', is_due = 0, waits_for = 0, cancel_requested = 1, finished_at_ms = ?

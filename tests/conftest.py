@@ -18,8 +18,17 @@ import psutil
 import pytest
 
 ROOT = Path(__file__).parents[1]
+BROWSER_TESTS = ROOT / "tests" / "browser"
 STARTED = re.compile(r"(http://127\.0\.0\.1:\d+)")
 MARK = "UNDER_TEST"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests come last: Playwright's synchronous interface leaves its event loop running in
+    the main thread, where no other test could start one then. Within each half any order will do.
+    """
+    items.sort(key=lambda item: BROWSER_TESTS in item.path.parents)
 
 
 def wait_until(condition: Callable[[], Any], what: str, timeout_s: float = 30) -> Any:

@@ -1,6 +1,7 @@
 """`python -m worker`: a worker alone, one of the supervisor's, or (`--describe`) its job types."""
 
 import argparse
+import io
 import json
 import os
 import secrets
@@ -65,6 +66,8 @@ def _run(settings: WorkerSettings, slot: str, incarnation: str, channel: Channel
     # Here, as a child must have entered its life before anything large is imported.
     from worker.process import EXIT_AGAIN, restart_alone, run_worker  # noqa: PLC0415
 
+    if isinstance(sys.stdout, io.TextIOWrapper):  # what a module prints is seen when it prints it
+        sys.stdout.reconfigure(line_buffering=True)
     code = run_worker(settings, slot, incarnation, channel)
     if code == EXIT_AGAIN:
         restart_alone()

@@ -42,6 +42,22 @@ def body(model: type[BaseModel]) -> dict[str, Any]:
     }
 
 
+def idempotent() -> dict[str, Any]:
+    """`openapi_extra` of a route that takes an Idempotency-Key."""
+    return {
+        "parameters": [
+            {
+                "name": "Idempotency-Key",
+                "in": "header",
+                "required": False,
+                "description": "Sent again within 24 hours, the request gets its first answer "
+                "again, with `Idempotent-Replayed: true`, and makes no second job.",
+                "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
+            }
+        ]
+    }
+
+
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """`responses` of a route: the problems it may answer with, and those that any may."""
     content = {"application/problem+json": {"schema": _reference(schemas.Problem)}}

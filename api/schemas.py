@@ -6,7 +6,7 @@ equal.
 """
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -14,6 +14,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainValidator,
     WithJsonSchema,
     model_validator,
 )
@@ -26,6 +27,7 @@ from shared.validation import LONGEST_UNIQUE_KEY, NAME
 
 LARGEST_ID = 2**63 - 1
 MAX_BATCH_JOBS = 10_000
+MAX_DEPENDENCIES = 10_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST_TIME_MS = 253_402_300_799_999  # the last millisecond of year 9999, the last one ISO can say
 
@@ -74,16 +76,37 @@ TimeMs = Annotated[
 ]
 
 
+Id = Annotated[int, Field(ge=1, le=LARGEST_ID)]
+
+
+def _id_or_ref(value: Any) -> int | str:
+    if type(value) is int and 1 <= value <= LARGEST_ID:
+        return value
+    if isinstance(value, str) and NAME.fullmatch(value):
+        return value
+    raise ValueError("must be the id of a job, or the ref of an item of this batch")
+
+
+IdOrRef = Annotated[
+    int | str,
+    PlainValidator(_id_or_ref),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 1, "maximum": LARGEST_ID},
+                {"type": "string", "pattern": f"^{NAME.pattern}$"},
+            ]
+        }
+    ),
+]
+
+
 class _Request(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class SubmitJob(_Request):
-    """A job to run."""
-
-    model_config = ConfigDict(
-        json_schema_extra={"example": {"type": "sum_range", "payload": {"n": 100000}}}
-    )
+class _NewJob(_Request):
+    """What a job is asked for with, alone or in a batch."""
 
     type: Name = Field(description="One of GET /types.")
     payload: dict[str, Any] = Field({}, description="What the type's schema asks for.")
@@ -102,18 +125,44 @@ class SubmitJob(_Request):
         description="While a job with this key is live, submitting again answers with that job.",
     )
     tags: list[Name] = Field([], max_length=32)
+    on_dependency_failure: Literal["cancel", "run", "fail"] = Field(
+        "cancel", description="What becomes of it when a job it depends on does not end done."
+    )
 
     @model_validator(mode="after")
-    def _one_start(self) -> "SubmitJob":
+    def _one_start(self) -> Self:
         if self.delay is not None and self.run_at is not None:
             raise ValueError("delay and run_at cannot both be given")
         return self
 
 
+class SubmitJob(_NewJob):
+    """A job to run."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"example": {"type": "sum_range", "payload": {"n": 100000}}}
+    )
+
+    depends_on: list[Id] = Field(
+        [], max_length=MAX_DEPENDENCIES, description="Ids of jobs that must be done before."
+    )
+
+
+class BatchJob(_NewJob):
+    """A job of a batch."""
+
+    ref: Name | None = Field(None, description="What other items of the batch call this one.")
+    depends_on: list[IdOrRef] = Field(
+        [],
+        max_length=MAX_DEPENDENCIES,
+        description="Ids of jobs, and refs of items of the batch, that must be done before.",
+    )
+
+
 class SubmitBatch(_Request):
     """Jobs to submit together: all of them, or none."""
 
-    jobs: list[SubmitJob] = Field(min_length=1, max_length=MAX_BATCH_JOBS)
+    jobs: list[BatchJob] = Field(min_length=1, max_length=MAX_BATCH_JOBS)
 
 
 class _Query(BaseModel):

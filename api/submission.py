@@ -1,7 +1,8 @@
 """From the body of POST /jobs to a job the store can keep.
 
-Pure but for the types it is handed. The defaults of a field are, in this order, the request's,
-the job type's, the configuration's.
+Pure but for the types it is handed, and for the last question, whether the jobs that it depends on
+exist, which is asked inside the transaction that keeps it. The defaults of a field are, in this
+order, the request's, the job type's, the configuration's.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,10 +13,11 @@ import orjson
 from pydantic import ValidationError
 
 from api.errors import MAX_FIELD_PROBLEMS, invalid, refused_fields
-from api.schemas import SubmitBatch, SubmitJob
+from api.schemas import BatchJob, SubmitBatch, SubmitJob
 from shared.errors import FieldProblem
+from shared.graphs import batch_problems
 from shared.jobs import NewJob
-from shared.storage import TypeRow
+from shared.storage import Store, Submitted, TypeRow
 from shared.validation import JobDefaults, unknown_type, validate_payload
 
 T = TypeVar("T")
@@ -58,13 +60,40 @@ def new_jobs(batch: SubmitBatch, types: Types, defaults: JobDefaults) -> list[Ne
         problems += [replace(p, pointer=f"/jobs/{index}{p.pointer}") for p in job]
         if len(problems) >= MAX_FIELD_PROBLEMS:
             break
+    problems = problems or batch_problems(jobs)
     if problems:
         raise refused_fields(problems)
     return jobs
 
 
+def submit(store: Store, job: NewJob) -> Submitted:
+    """Keep a job. Raises Refusal (422) if it depends on one that does not exist."""
+    _refuse_unknown_dependencies(store, {"": job})
+    return store.jobs.submit(job)
+
+
+def submit_many(store: Store, jobs: Sequence[NewJob]) -> list[int]:
+    """Keep a batch; its ids. Raises Refusal (422) if one depends on what does not exist."""
+    _refuse_unknown_dependencies(store, {f"/jobs/{n}": job for n, job in enumerate(jobs)})
+    return store.jobs.submit_many(jobs)
+
+
+def _refuse_unknown_dependencies(store: Store, jobs: Mapping[str, NewJob]) -> None:
+    named = {one for job in jobs.values() for one in job.depends_on if isinstance(one, int)}
+    unknown = store.jobs.unknown_ids(named) if named else set()
+    if unknown:
+        raise refused_fields(
+            [
+                FieldProblem(f"{at}/depends_on/{position}", f"there is no job {one}")
+                for at, job in jobs.items()
+                for position, one in enumerate(job.depends_on)
+                if one in unknown
+            ]
+        )
+
+
 def _job_of(
-    request: SubmitJob, types: Types, defaults: JobDefaults
+    request: SubmitJob | BatchJob, types: Types, defaults: JobDefaults
 ) -> NewJob | Sequence[FieldProblem]:
     row = types.get(request.type)
     if row is None:
@@ -82,6 +111,9 @@ def _job_of(
         timeout_s=_or(request.timeout, _or(row.timeout_s, defaults.timeout_s)),
         unique_key=request.unique_key,
         tags=tuple(dict.fromkeys(request.tags)),
+        depends_on=tuple(request.depends_on),
+        on_dependency_failure=request.on_dependency_failure,
+        ref=request.ref if isinstance(request, BatchJob) else None,
     )
 
 

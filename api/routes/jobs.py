@@ -12,12 +12,13 @@ from api import schemas, submission
 from api.errors import Refusal
 from api.guard import json_of
 from api.http import JobId, answer, job_id_of
-from api.openapi import body, problems
+from api.idempotency import once_of, write_once
+from api.openapi import body, idempotent, problems
 from api.services import Services, services_of
 from shared.errors import FieldProblem
 from shared.jobs import Job
 from shared.lifecycle import TERMINAL
-from shared.storage import JobFilter, Store
+from shared.storage import JobFilter, Store, Submitted
 from shared.wire import attempt_json, event_json, job_json, log_line_json
 
 router = APIRouter(tags=["jobs"])
@@ -31,15 +32,21 @@ router = APIRouter(tags=["jobs"])
         200: {"model": schemas.Job, "description": "A live job holds this unique_key: it."},
         **problems(403, 413, 415, 422, 507),
     },
-    openapi_extra=body(schemas.SubmitJob),
+    openapi_extra=body(schemas.SubmitJob) | idempotent(),
 )
 async def submit_job(request: Request) -> Response:
     """Submit a job. 201 means committed: it survives what the configuration promises."""
-    services = services_of(request)
-    asked = submission.read_job(json_of(request.scope))
+    services, asked_for = services_of(request), json_of(request.scope)
+    once = once_of(request.scope, asked_for)
+    if once is not None and (known := await services.readers.read(once.first_answer)):
+        return known
+    asked = submission.read_job(asked_for)
     types = await services.types.with_names([asked.type])
     new = submission.new_job(asked, types, services.options.defaults)
-    submitted = await services.writer.write(lambda store: store.jobs.submit(new))
+    return await write_once(services, once, lambda s: submission.submit(s, new), _submitted)
+
+
+def _submitted(submitted: Submitted) -> Response:
     job = submitted.job
     status = 201 if submitted.created else 200
     return answer(job_json(job), status, {"Location": f"/jobs/{job.id}"})
@@ -50,16 +57,23 @@ async def submit_job(request: Request) -> Response:
     status_code=201,
     response_model=schemas.Ids,
     responses=problems(403, 413, 415, 422, 507),
-    openapi_extra=body(schemas.SubmitBatch),
+    openapi_extra=body(schemas.SubmitBatch) | idempotent(),
 )
 async def submit_batch(request: Request) -> Response:
-    """Submit up to 10,000 jobs: all of them, or none."""
-    services = services_of(request)
-    batch = await asyncio.to_thread(submission.read_batch, json_of(request.scope))
+    """Submit up to 10,000 jobs: all of them, or none. Items may wait for each other by `ref`."""
+    services, asked_for = services_of(request), json_of(request.scope)
+    once = await asyncio.to_thread(once_of, request.scope, asked_for)
+    if once is not None and (known := await services.readers.read(once.first_answer)):
+        return known
+    batch = await asyncio.to_thread(submission.read_batch, asked_for)
     types = await services.types.with_names({job.type for job in batch.jobs})
     new = await asyncio.to_thread(submission.new_jobs, batch, types, services.options.defaults)
-    ids = await services.writer.write(lambda store: store.jobs.submit_many(new))
-    return answer({"ids": ids}, 201)
+    return await write_once(
+        services,
+        once,
+        lambda store: submission.submit_many(store, new),
+        lambda ids: answer({"ids": ids}, 201),
+    )
 
 
 @router.get("/jobs", response_model=schemas.JobPage, responses=problems(422))

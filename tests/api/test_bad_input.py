@@ -121,8 +121,19 @@ def test_what_no_column_can_hold_is_a_422(untouched: Any, body: bytes, pointer: 
         ({"tags": "a"}, "/tags"),
         ({"tags": ["a", ""]}, "/tags/1"),
         ({"tags": ["x"] * 33}, "/tags"),
+        ({"depends_on": 1}, "/depends_on"),
+        ({"depends_on": None}, "/depends_on"),
+        ({"depends_on": [0]}, "/depends_on/0"),
+        ({"depends_on": [2**63]}, "/depends_on/0"),
+        ({"depends_on": [True]}, "/depends_on/0"),
+        ({"depends_on": ["first"]}, "/depends_on/0"),
+        ({"depends_on": [99]}, "/depends_on/0"),
+        ({"depends_on": [1] * 10_001}, "/depends_on"),
+        ({"on_dependency_failure": "ignore"}, "/on_dependency_failure"),
+        ({"on_dependency_failure": None}, "/on_dependency_failure"),
+        ({"ref": "a"}, "/ref"),
     ],
-    ids=str,
+    ids=lambda case: str(case)[:60],
 )
 def test_a_field_that_is_not_valid_is_named(
     untouched: Any, fields: dict[str, Any], pointer: str
@@ -145,6 +156,44 @@ def test_an_unknown_type_names_the_nearest(untouched: Any) -> None:
 def test_batches_are_bounded(untouched: Any) -> None:
     for jobs in ([], [{"type": "add"}] * 10_001):
         assert pointers(untouched.client.post("/jobs/batch", json={"jobs": jobs})) == ["/jobs"]
+
+
+@pytest.mark.parametrize(
+    ("items", "pointer"),
+    [
+        ([{"ref": ""}], "/jobs/0/ref"),
+        ([{"ref": 5}], "/jobs/0/ref"),
+        ([{"ref": "a" * 65}], "/jobs/0/ref"),
+        ([{"ref": "a"}, {"ref": "a"}], "/jobs/1/ref"),
+        ([{"depends_on": ["a"]}], "/jobs/0/depends_on/0"),
+        ([{"depends_on": ["a b"]}], "/jobs/0/depends_on/0"),
+        ([{"depends_on": [1.5]}], "/jobs/0/depends_on/0"),
+        ([{"depends_on": [2**63]}], "/jobs/0/depends_on/0"),
+        ([{"depends_on": [False]}], "/jobs/0/depends_on/0"),
+        ([{"depends_on": {"a": 1}}], "/jobs/0/depends_on"),
+        ([{"ref": "a"}, {"depends_on": ["a", 99]}], "/jobs/1/depends_on/1"),
+        ([{"ref": "a", "depends_on": ["a"]}], "/jobs/0/depends_on/0"),
+        ([{"colour": "red"}], "/jobs/0/colour"),
+    ],
+    ids=str,
+)
+def test_an_item_that_is_not_valid_is_named_and_none_kept(
+    untouched: Any, items: list[dict[str, Any]], pointer: str
+) -> None:
+    jobs = [{"type": "add", **item} for item in items]
+    assert pointers(untouched.client.post("/jobs/batch", json={"jobs": jobs})) == [pointer]
+
+
+@pytest.mark.parametrize("path", ["/jobs", "/jobs/batch"])
+@pytest.mark.parametrize(
+    "keys", [[b""], [b"k" * 256], [b"a b"], [b"caf\xe9"], [b"a\tb"], [b"one", b"two"]], ids=str
+)
+def test_an_idempotency_key_that_is_not_valid_is_a_422(
+    untouched: Any, path: str, keys: list[bytes]
+) -> None:
+    headers = [(b"Idempotency-Key", key) for key in keys]
+    body = {"type": "add"} if path == "/jobs" else {"jobs": [{"type": "add"}]}
+    assert pointers(untouched.client.post(path, json=body, headers=headers)) == ["/Idempotency-Key"]
 
 
 @pytest.mark.parametrize(

@@ -81,11 +81,17 @@ def test_under_a_supervisor_every_slot_is_shown_with_what_it_does(start: Any) ->
         [
             slot("supervisor", SlotState.READY, Role.SUPERVISOR),
             slot("api", SlotState.READY, Role.API),
-            slot("default-1", SlotState.READY, restarts=2, last_exit=last_exit),
+            slot(
+                "default-1",
+                SlotState.READY,
+                incarnation="life-1",
+                restarts=2,
+                last_exit=last_exit,
+            ),
             slot("default-2", SlotState.BACKOFF, pid=None, incarnation=None, reason="crashed"),
         ]
     )
-    process(api, "default-1")
+    process(api, "default-1", incarnation="life-1")
     job_id = api.submit()
     api.submit()
     api.lease(2)
@@ -267,7 +273,7 @@ def test_the_document_describes_every_call_and_its_bodies(api: Any) -> None:
     assert body == {"$ref": "#/components/schemas/SubmitJob"}
     assert set(schemas_["SubmitJob"]["properties"]) == {
         "type", "payload", "queue", "priority", "delay", "run_at", "max_retries", "timeout",
-        "unique_key", "tags",
+        "unique_key", "tags", "depends_on", "on_dependency_failure",
     }  # fmt: skip
     assert {"200", "201", "422", "503", "507"} <= set(submit["responses"])
     assert {r.removeprefix("#/components/schemas/") for r in references(document)} <= set(schemas_)

@@ -1,6 +1,7 @@
 """The job verbs of the store: submit, read, list, cancel, retry."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from shared.errors import NotFound, TransitionRefused
@@ -82,6 +83,11 @@ class Jobs:
         if row is None:
             raise NotFound(f"there is no job {job_id}")
         return job_of(row)
+
+    def unknown_ids(self, ids: Iterable[int]) -> set[int]:
+        """Those of `ids` that no job has."""
+        rows = self._database.all(self._sql["unknown-ids"], json.dumps(list(ids)))
+        return {row[0] for row in rows}
 
     def attempts(self, job_id: int) -> list[Attempt]:
         """Its attempts, oldest first; one that runs has outcome None and stands last."""

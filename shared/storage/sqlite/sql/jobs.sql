@@ -30,6 +30,10 @@ FROM jobs
 -- The ids of jobs; a WHERE or JOIN follows.
 SELECT jobs.id FROM jobs
 
+-- name: unknown-ids
+-- Those of a JSON list of ids that no job has.
+SELECT value FROM json_each(?) WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.id = value);
+
 -- name: select-attempts
 -- The attempts of a job that have ended, oldest first.
 SELECT number, outcome, worker, pid, started_at_ms, finished_at_ms,

@@ -7,6 +7,8 @@ period and exactly the rate over a long time (Turner, "New directions in communi
 
 from dataclasses import dataclass
 
+_PERIODS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+
 
 @dataclass(frozen=True, slots=True)
 class Rate:
@@ -24,3 +26,12 @@ def tokens_now(rate: Rate, tokens: float, elapsed_ms: int) -> float:
 def wait_for_one_ms(rate: Rate, tokens: float) -> int:
     """Milliseconds until the bucket holds a whole token; 0 if it does."""
     return 0 if tokens >= 1 else int((1 - tokens) / rate.per_s * 1000) + 1
+
+
+def rate_text(rate: Rate | None) -> str:
+    """As the configuration writes it, `10/s` or `100/m`; empty for none."""
+    if rate is None:
+        return ""
+    period_s = rate.burst / rate.per_s
+    unit = min(_PERIODS_S, key=lambda name: abs(_PERIODS_S[name] - period_s))
+    return f"{rate.burst:.0f}/{unit}"

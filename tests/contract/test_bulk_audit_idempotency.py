@@ -19,7 +19,9 @@ def test_only_what_was_seen_and_counted_is_changed(store: Store, submit: Submit)
     newer = submit(type="a")
     wanted = JobFilter(type="a")
     assert store.bulk.count(BulkAction.CANCEL, wanted, seen[-1]) == 5
-    changed = store.bulk.change(BulkAction.CANCEL, wanted, max_id=seen[-1], expected_count=5)
+    changed = store.bulk.change(
+        BulkAction.CANCEL, wanted, max_id=seen[-1], expected_count=5, by="cli"
+    )
     assert changed == 5
     assert store.jobs.get(newer).status is Status.PENDING
 
@@ -27,7 +29,7 @@ def test_only_what_was_seen_and_counted_is_changed(store: Store, submit: Submit)
 def test_another_count_than_expected_changes_nothing(store: Store, submit: Submit) -> None:
     submit()
     with pytest.raises(CountChanged, match="1 jobs match now, 2 were expected"):
-        store.bulk.change(BulkAction.CANCEL, JobFilter(), expected_count=2)
+        store.bulk.change(BulkAction.CANCEL, JobFilter(), expected_count=2, by="cli")
     assert store.stats.counts()[Status.PENDING] == 1
 
 
@@ -35,10 +37,10 @@ def test_a_bulk_action_takes_only_the_jobs_it_applies_to(store: Store, submit: S
     store.jobs.submit_many([NewJob("noop")] * 450)
     cancelled = submit()
     store.jobs.cancel(cancelled)
-    assert store.bulk.change(BulkAction.RETRY, JobFilter()) == 1
-    assert store.bulk.change(BulkAction.DELETE, JobFilter()) == 0
-    assert store.bulk.change(BulkAction.CANCEL, JobFilter()) == 451
-    assert store.bulk.change(BulkAction.DELETE, JobFilter(status=Status.CANCELLED)) == 451
+    assert store.bulk.change(BulkAction.RETRY, JobFilter(), by="cli") == 1
+    assert store.bulk.change(BulkAction.DELETE, JobFilter(), by="cli") == 0
+    assert store.bulk.change(BulkAction.CANCEL, JobFilter(), by="cli") == 451
+    assert store.bulk.change(BulkAction.DELETE, JobFilter(status=Status.CANCELLED), by="cli") == 451
     assert sum(store.stats.counts().values()) == 0
 
 
@@ -46,7 +48,20 @@ def test_a_whole_flow_is_cancelled_as_many_jobs_as_it_has(store: Store, submit: 
     first = submit()
     second = submit(depends_on=(first,))
     submit(depends_on=(second,))
-    assert store.bulk.change(BulkAction.CANCEL, JobFilter(), expected_count=3) == 3
+    assert store.bulk.change(BulkAction.CANCEL, JobFilter(), expected_count=3, by="cli") == 3
+
+
+def test_a_bulk_action_is_one_entry_of_the_trail_however_many_steps_it_takes(
+    store: Store, submit: Submit
+) -> None:
+    store.jobs.submit_many([NewJob("noop", queue="mail")] * 450)
+    wanted = JobFilter(status=Status.PENDING, queue="mail")
+    store.bulk.change(BulkAction.CANCEL, wanted, max_id=420, by="cli:ada", reason="a mistake")
+    store.bulk.change(BulkAction.DELETE, JobFilter(), by="cli:ada")
+    (all_, some) = store.audit.page(9)
+    assert (some.action, some.count, some.reason) == ("cancel", 420, "a mistake")
+    assert some.target == "jobs with status=pending, queue=mail, id<=420"
+    assert (all_.action, all_.target, all_.count) == ("delete", "all jobs", 420)
 
 
 def test_the_trail_is_read_newest_first(store: Store) -> None:

@@ -29,11 +29,17 @@ class Audit:
 
     def record(
         self, action: str, target: str, *, by: str, reason: str | None = None, count: int = 1
-    ) -> None:
-        """Keep one action."""
+    ) -> int:
+        """Keep one action; its id."""
         with self._database.write(durable=True):
             now_ms = self._database.clock.wall_ms()
             self._database.run(self._sql["record"], now_ms, action, target, by, reason, count)
+            return self._database.last_insert_id()
+
+    def add(self, audit_id: int, count: int) -> None:
+        """Count what a further transaction of the same action changed."""
+        with self._database.write(durable=True):
+            self._database.run(self._sql["add-count"], count, audit_id)
 
     def page(self, limit: int, before_id: int | None = None) -> list[AuditRow]:
         """Up to `limit` actions, newest first, with ids below `before_id`."""

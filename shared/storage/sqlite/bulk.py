@@ -2,16 +2,17 @@
 
 The filter is bounded by `max_id` (what was on the screen) and by `expected_count` (what the
 operator confirmed); if the count is another by now, nothing is changed. Jobs are changed in small
-transactions, so that the writer is never held long.
+transactions, so that the writer is never held long; each writes into the trail what it changed.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from enum import StrEnum
 
 from shared.errors import NotFound, TransitionRefused
 from shared.jobs import Status
 from shared.lifecycle import LIVE, TERMINAL
+from shared.storage.sqlite.audit import Audit
 from shared.storage.sqlite.connection import Database
 from shared.storage.sqlite.jobs import JobFilter, Jobs
 
@@ -43,6 +44,7 @@ class Bulk:
     def __init__(self, database: Database, jobs: Jobs) -> None:
         self._database = database
         self._jobs = jobs
+        self._audit = Audit(database)
 
     def count(self, action: BulkAction, wanted: JobFilter, max_id: int | None) -> int:
         """How many jobs the action would change."""
@@ -55,8 +57,10 @@ class Bulk:
         *,
         max_id: int | None = None,
         expected_count: int | None = None,
+        by: str,
+        reason: str | None = None,
     ) -> int:
-        """Do it; how many jobs were changed. Raises CountChanged."""
+        """Do it, as one entry of the trail; how many jobs were changed. Raises CountChanged."""
         ids = self._matching(action, wanted, max_id)
         if expected_count is not None and len(ids) != expected_count:
             raise CountChanged(
@@ -67,12 +71,13 @@ class Bulk:
             BulkAction.RETRY: self._jobs.retry,
             BulkAction.DELETE: self._jobs.delete,
         }
+        entry = self._audit.record(action, _in_words(wanted, max_id), by=by, reason=reason, count=0)
         return sum(
-            self._step(verbs[action], ids[first : first + _STEP_JOBS])
+            self._step(verbs[action], ids[first : first + _STEP_JOBS], entry)
             for first in range(0, len(ids), _STEP_JOBS)
         )
 
-    def _step(self, verb: Callable[[int], object], ids: list[int]) -> int:
+    def _step(self, verb: Callable[[int], object], ids: list[int], entry: int) -> int:
         """One transaction; a job that has changed since is left alone."""
         changed = 0
         with self._database.write(durable=True):
@@ -83,6 +88,7 @@ class Bulk:
                     changed += 1
                 except (NotFound, TransitionRefused):
                     continue
+            self._audit.add(entry, changed)
         return changed
 
     def _matching(self, action: BulkAction, wanted: JobFilter, max_id: int | None) -> list[int]:
@@ -92,3 +98,11 @@ class Bulk:
                 ids += self._jobs.matching_ids(replace(wanted, status=status), max_id)
         # Those that wait are cancelled and deleted before what they wait for, and retried after it.
         return sorted(ids, reverse=action is not BulkAction.RETRY)
+
+
+def _in_words(wanted: JobFilter, max_id: int | None) -> str:
+    """`jobs with status=failed, type=mail, id<=900`."""
+    parts = [f"{name}={value}" for name, value in asdict(wanted).items() if value is not None]
+    if max_id is not None:
+        parts.append(f"id<={max_id}")
+    return f"jobs with {', '.join(parts)}" if parts else "all jobs"

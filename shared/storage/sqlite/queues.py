@@ -30,7 +30,7 @@ class QueueRow:
     name: str
     paused: bool
     max_running: int
-    rate_per_s: float
+    rate: Rate | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +87,10 @@ class Queues:
     def all(self) -> list[QueueRow]:
         """Every queue that has, or had, a pause or a limit."""
         return [
-            QueueRow(row[0], bool(row[1]), row[2], row[3])
-            for row in self._database.all(self._sql["all-queues"])
+            QueueRow(name, bool(paused), max_running, Rate(per_s, burst) if per_s else None)
+            for name, paused, max_running, per_s, burst in self._database.all(
+                self._sql["all-queues"]
+            )
         ]
 
     # For leasing

@@ -7,7 +7,8 @@ WHERE coalesce(paused, paused_by_config) = 1 OR max_running > 0 OR rate_per_s > 
 
 -- name: all-queues
 -- Every queue that has a row.
-SELECT name, coalesce(paused, paused_by_config), max_running, rate_per_s FROM queues ORDER BY name;
+SELECT name, coalesce(paused, paused_by_config), max_running, rate_per_s, rate_burst
+FROM queues ORDER BY name;
 
 -- name: running
 -- The jobs of a queue that are leased right now.

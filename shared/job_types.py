@@ -8,7 +8,7 @@ import importlib
 import inspect
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, overload
 
@@ -80,6 +80,28 @@ class Context(Protocol):
         """How far the job is, 0 to 1, and a word about it. Shown within 0.3 s.
 
         Raises ValueError for a fraction that is no number.
+        """
+
+    @property
+    def results(self) -> Mapping[int, Any]:
+        """What the jobs that this one depends on returned, by id; those that are done."""
+
+    def enqueue(
+        self,
+        type: str,
+        payload: Mapping[str, Any] | None = None,
+        *,
+        queue: str | None = None,
+        priority: int = 0,
+        delay: str | float = 0,
+        max_retries: int | None = None,
+        timeout: str | float | None = None,
+        unique_key: str | None = None,
+        tags: Sequence[str] = (),
+    ) -> None:
+        """Submit another job together with this one's success, in one commit, or not at all.
+
+        Raises PermanentError, naming the field, for a job that would not be accepted.
         """
 
     def check_cancelled(self) -> None:

@@ -8,10 +8,10 @@ import difflib
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import jsonschema_rs
 
@@ -24,6 +24,10 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", re.ASCII)
 """What job types, queues and tags are called."""
 LONGEST_UNIQUE_KEY = 255
 PRIORITIES = range(-1000, 1001)
+MOST_RETRIES = 100
+MOST_TAGS = 32
+
+T = TypeVar("T")
 
 _INTEGERS = range(-(2**63), 2**64)
 _MOST_PROBLEMS = 100
@@ -61,7 +65,10 @@ def prepare_job(
     queue: str | None = None,
     priority: int = 0,
     delay: object = 0,
+    max_retries: int | None = None,
+    timeout: object = None,
     unique_key: str | None = None,
+    tags: Sequence[str] = (),
 ) -> NewJob:
     """The job to store, the defaults of its type and of [jobs] filled in.
 
@@ -70,34 +77,34 @@ def prepare_job(
     row = types.get(type)
     problems: list[FieldProblem] = []
     if row is None:
-        problems.append(FieldProblem("/type", unknown_type(type, types)))
+        problems.append(FieldProblem("/type", unknown_type(str(type), types)))
     problems += _unusable_parts(payload, "/payload")
     if row is not None and not problems:
         problems += validate_payload(row, payload)
-    if queue is not None and not NAME.fullmatch(queue):
-        problems.append(FieldProblem("/queue", f"is no name: it must match {NAME.pattern}"))
-    if priority not in PRIORITIES:
-        problems.append(FieldProblem("/priority", "must be from -1000 to 1000"))
-    delay_s = 0.0
-    try:
-        delay_s = parse_duration_s(delay)
-    except ValueError as error:
-        problems.append(FieldProblem("/delay", str(error)))
+    if queue is not None:
+        problems += _no_name(queue, "/queue")
+    problems += _out_of_range(priority, PRIORITIES, "/priority")
+    if max_retries is not None:
+        problems += _out_of_range(max_retries, range(MOST_RETRIES + 1), "/max_retries")
+    problems += _no_duration(delay, "/delay")
+    if timeout is not None:
+        problems += _no_duration(timeout, "/timeout", may_be_zero=False)
     if unique_key is not None:
-        if not 1 <= len(unique_key) <= LONGEST_UNIQUE_KEY:
-            problems.append(FieldProblem("/unique_key", "must have 1 to 255 characters"))
-        problems += _unusable_parts(unique_key, "/unique_key")
+        problems += _unusable_key(unique_key)
+    problems += _unusable_tags(tags)
     if problems or row is None:
         raise _refused(problems)
+    timeout_s = None if timeout is None else parse_duration_s(timeout)
     return NewJob(
         type=type,
         payload=_encode(payload),
         queue=queue or row.queue or "default",
         priority=priority,
-        delay_ms=round(delay_s * 1000),
-        max_retries=defaults.max_retries if row.max_retries is None else row.max_retries,
-        timeout_s=defaults.timeout_s if row.timeout_s is None else row.timeout_s,
+        delay_ms=round(parse_duration_s(delay) * 1000),
+        max_retries=_first(max_retries, row.max_retries, defaults.max_retries),
+        timeout_s=_first(timeout_s, row.timeout_s, defaults.timeout_s),
         unique_key=unique_key,
+        tags=tuple(dict.fromkeys(tags)),
     )
 
 
@@ -105,6 +112,47 @@ def unknown_type(name: str, known: Iterable[str]) -> str:
     """Says that no type has that name, with the nearest that one has."""
     near = difflib.get_close_matches(name, list(known), n=1)
     return f"no job type is called {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+
+
+def _first(given: T | None, of_type: T | None, default: T) -> T:
+    if given is not None:
+        return given
+    return default if of_type is None else of_type
+
+
+def _no_name(value: object, at: str) -> Iterator[FieldProblem]:
+    if not isinstance(value, str) or not NAME.fullmatch(value):
+        yield FieldProblem(at, f"is no name: it must match {NAME.pattern}")
+
+
+def _out_of_range(value: object, allowed: range, at: str) -> Iterator[FieldProblem]:
+    if isinstance(value, bool) or not isinstance(value, int) or value not in allowed:
+        yield FieldProblem(at, f"must be an integer from {allowed[0]} to {allowed[-1]}")
+
+
+def _no_duration(value: object, at: str, *, may_be_zero: bool = True) -> Iterator[FieldProblem]:
+    try:
+        seconds = parse_duration_s(value)
+    except ValueError as error:
+        yield FieldProblem(at, str(error))
+        return
+    if seconds == 0 and not may_be_zero:
+        yield FieldProblem(at, "must be longer than 0")
+
+
+def _unusable_key(value: object) -> Iterator[FieldProblem]:
+    if not isinstance(value, str) or not 1 <= len(value) <= LONGEST_UNIQUE_KEY:
+        yield FieldProblem("/unique_key", f"must be text of 1 to {LONGEST_UNIQUE_KEY} characters")
+    else:
+        yield from _unusable_parts(value, "/unique_key")
+
+
+def _unusable_tags(tags: object) -> Iterator[FieldProblem]:
+    if not isinstance(tags, (list, tuple)) or len(tags) > MOST_TAGS:
+        yield FieldProblem("/tags", f"must be a list of up to {MOST_TAGS} names")
+        return
+    for index, tag in enumerate(tags):
+        yield from _no_name(tag, f"/tags/{index}")
 
 
 @lru_cache(maxsize=1_024)

@@ -6,14 +6,26 @@ one thread and read by others, in single steps.
 
 import contextlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
-from shared.job_types import JobCancelled
-from shared.jobs import Lease
+from shared.job_types import JobCancelled, PermanentError
+from shared.jobs import Lease, NewJob
 from worker.job_log import JobLog, storable
 
+_MOST_CHILDREN = 10_000
 _LONGEST_MESSAGE_CHARS = 500
 _HARD_DEADLINE_AFTER_TIMEOUT_S = 30.0
+
+
+class Lookup(Protocol):
+    """What a running job may ask of the database (worker/lookup.py)."""
+
+    def results(self, job_id: int) -> dict[int, Any]:
+        """The results of the jobs it depends on and that are done, by id."""
+
+    def child(self, type: str, payload: Mapping[str, Any], **fields: Any) -> NewJob:
+        """A job it wants to submit. Raises PermanentError, naming the field."""
 
 
 class Running:
@@ -21,6 +33,7 @@ class Running:
 
     __slots__ = (
         "cancelled",
+        "children",
         "entered_at_s",
         "lease",
         "log",
@@ -41,6 +54,8 @@ class Running:
         """When the handler was told to stop, for one of these reasons."""
         self.log: JobLog | None = None
         """Made with the first line."""
+        self.children: list[NewJob] = []
+        """To be submitted with its success."""
         self.progress: tuple[float, str | None] | None = None
         """What was reported and is not stored yet."""
         self.on_stop: Callable[[], object] | None = None
@@ -81,10 +96,12 @@ class Running:
 class JobContext:
     """shared.job_types.Context, as handed to the handler."""
 
-    __slots__ = ("_running", "attempt", "job_id")
+    __slots__ = ("_lookup", "_results", "_running", "attempt", "job_id")
 
-    def __init__(self, running: Running) -> None:
+    def __init__(self, running: Running, lookup: Lookup) -> None:
         self._running = running
+        self._lookup = lookup
+        self._results: dict[int, Any] | None = None
         self.job_id = running.lease.job_id
         self.attempt = running.lease.attempt
 
@@ -93,12 +110,48 @@ class JobContext:
         """See Context."""
         return self._running.job_log()
 
+    @property
+    def results(self) -> dict[int, Any]:
+        """See Context. Read when it is first asked for: most jobs depend on none."""
+        if self._results is None:
+            self._results = self._lookup.results(self.job_id)
+        return self._results
+
     def progress(self, fraction: float, message: str | None = None) -> None:
         """See Context."""
         if math.isnan(fraction):
             raise ValueError("progress: the fraction is not a number; give one from 0 to 1")
         text = None if message is None else storable(str(message))[:_LONGEST_MESSAGE_CHARS]
         self._running.progress = (min(max(float(fraction), 0.0), 1.0), text)
+
+    def enqueue(
+        self,
+        type: str,
+        payload: Mapping[str, Any] | None = None,
+        *,
+        queue: str | None = None,
+        priority: int = 0,
+        delay: str | float = 0,
+        max_retries: int | None = None,
+        timeout: str | float | None = None,
+        unique_key: str | None = None,
+        tags: Sequence[str] = (),
+    ) -> None:
+        """See Context."""
+        if len(self._running.children) >= _MOST_CHILDREN:
+            raise PermanentError(f"enqueue: one job may submit {_MOST_CHILDREN:,} others at most")
+        child = self._lookup.child(
+            type,
+            {} if payload is None else payload,
+            queue=queue,
+            priority=priority,
+            delay=delay,
+            max_retries=max_retries,
+            timeout=timeout,
+            unique_key=unique_key,
+            tags=tags,
+        )
+        self._running.children.append(child)
 
     def check_cancelled(self) -> None:
         """See Context."""

@@ -8,20 +8,24 @@ from collections.abc import Coroutine, Mapping
 from typing import Any, NamedTuple
 
 from shared.job_types import JobCancelled, JobTimeout, JobType, PermanentError, Snooze
-from shared.jobs import JobError
+from shared.jobs import JobError, NewJob
 from shared.lifecycle import Ending
 from worker.alarm import Alarm
-from worker.context import JobContext, Running
+from worker.context import JobContext, Lookup, Running
 from worker.outcomes import error_of, result_text
 
 
 class Ended(NamedTuple):
-    """How an attempt ended: `result` is JSON text, `error` says why it did not succeed."""
+    """How an attempt ended: `result` is JSON text, `error` says why it did not succeed.
+
+    The `children` are submitted with its success.
+    """
 
     ending: Ending
     result: str | None = None
     error: JobError | None = None
     snooze_ms: int = 0
+    children: tuple[NewJob, ...] = ()
 
 
 class UnknownJobType(Exception):
@@ -31,25 +35,27 @@ class UnknownJobType(Exception):
 class Executor:
     """Runs attempts of the job types it knows. Main thread only."""
 
-    def __init__(self, types: Mapping[str, JobType], alarm: Alarm) -> None:
+    def __init__(self, types: Mapping[str, JobType], alarm: Alarm, lookup: Lookup) -> None:
         self._types = types
         self._alarm = alarm
+        self._lookup = lookup
 
     def run(self, running: Running) -> Ended:
         """Run the attempt to its end, whatever that is; raises nothing."""
         try:
             try:
                 job_type = self._type_of(running)
+                context = JobContext(running, self._lookup)
                 if job_type.is_async:
-                    value = _run_coroutine(job_type, running)
+                    value = _run_coroutine(job_type, running, context)
                 else:
                     self._alarm.watch(running.entered_at_s, running.lease.timeout_s)
                     arguments = job_type.bind(running.lease.payload)
-                    value = job_type.handler(JobContext(running), **arguments)
+                    value = job_type.handler(context, **arguments)
                 result = result_text(value)
             finally:
                 self._alarm.unwatch()
-            return Ended(Ending.SUCCEEDED, result)
+            return Ended(Ending.SUCCEEDED, result, children=tuple(running.children))
         except BaseException as error:  # noqa: BLE001 - see the module
             return self._ended_by(error, running)
         finally:
@@ -79,7 +85,7 @@ class Executor:
         return Ended(ending, error=error_of(error))
 
 
-def _run_coroutine(job_type: JobType, running: Running) -> Any:
+def _run_coroutine(job_type: JobType, running: Running, context: JobContext) -> Any:
     import asyncio  # noqa: PLC0415 - 7 MB, only for workers with `async def` handlers
 
     async def attempt() -> Any:
@@ -87,7 +93,6 @@ def _run_coroutine(job_type: JobType, running: Running) -> Any:
         loop = asyncio.get_running_loop()
         assert task is not None
         running.on_stop = lambda: loop.call_soon_threadsafe(task.cancel)
-        context = JobContext(running)
         context.check_cancelled()  # a request that came before there was a task to cancel
         work: Coroutine[Any, Any, Any] = job_type.handler(
             context, **job_type.bind(running.lease.payload)

@@ -11,7 +11,7 @@ from shared.job_types import PermanentError
 from shared.jobs import JobError
 from worker.job_log import storable
 
-_LARGEST_RESULT_BYTES = 1_048_576
+_LARGEST_BYTES = 1_048_576
 _LONGEST_TRACEBACK_CHARS = 65_536
 _LONGEST_MESSAGE_CHARS = 8_192
 _OUR_FOLDER = str(Path(__file__).parent)
@@ -26,15 +26,24 @@ def result_text(value: Any) -> str:
     Raises PermanentError, naming the field, for what JSON cannot hold, and for over 1 MiB: a
     handler that returns such a thing would do it again.
     """
+    return _json_text(value, "result", "store it elsewhere and return where")
+
+
+def payload_text(value: Any) -> str:
+    """The JSON text of a payload for another job. Raises PermanentError as `result_text` does."""
+    return _json_text(value, "payload", "store it elsewhere and pass where")
+
+
+def _json_text(value: Any, what: str, advice: str) -> str:
     try:
         text = _encode(value)
         size_bytes = len(text) if text.isascii() else len(text.encode())
     except (TypeError, ValueError, RecursionError, UnicodeEncodeError) as error:
-        raise PermanentError(f"the result is not JSON: {_why(value, 'result', error)}") from None
-    if size_bytes > _LARGEST_RESULT_BYTES:
+        raise PermanentError(f"the {what} is not JSON: {_why(value, what, error)}") from None
+    if size_bytes > _LARGEST_BYTES:
         raise PermanentError(
-            f"the result is {size_bytes:,} bytes of JSON, over the {_LARGEST_RESULT_BYTES:,} that "
-            "are kept: store it elsewhere and return where"
+            f"the {what} is {size_bytes:,} bytes of JSON, over the {_LARGEST_BYTES:,} that "
+            f"are kept: {advice}"
         )
     return text
 

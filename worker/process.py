@@ -21,6 +21,7 @@ from worker.control import EXIT_KILLED, Control, start_quietly
 from worker.executor import Executor
 from worker.held import Held
 from worker.job_log import JobLog, capture_output
+from worker.lookup import DatabaseLookup
 from worker.loop import Loop, LoopRules
 from worker.renewal import Renewal, RenewalRules
 
@@ -53,6 +54,9 @@ def run_worker(
         cancel_grace_s=settings.cancel_grace_s,
         running=lambda: held.running,
     )
+    lookup = DatabaseLookup(
+        settings.storage, settings.default_max_retries, settings.default_timeout_s
+    )
     renewal = _start_renewal(settings, holder, store, held, control)
     start_quietly(control)
     try:
@@ -68,7 +72,7 @@ def run_worker(
             held,
             control,
             renewal,
-            Executor(types, alarm),
+            Executor(types, alarm, lookup),
             alarm,
             _loop_rules(settings, holder),
             (lambda: upkeep.reclaim(store)) if channel is None else (lambda: None),
@@ -81,6 +85,7 @@ def run_worker(
             control.say({"say": "recycle", "reason": "a timeout was raised inside a job's code"})
     finally:
         renewal.end()
+        lookup.close()
         store.close()
         if held.is_empty():
             remove_cell(cell_file)

@@ -85,6 +85,8 @@ def test_a_job_gets_the_defaults_of_its_type_else_of_the_configuration(
 def test_what_is_asked_for_is_kept(prepare: Callable[..., NewJob]) -> None:
     job = prepare(queue="q", priority=-1000, delay="1.5s", unique_key="k" * 255)
     assert (job.queue, job.priority, job.delay_ms, job.unique_key) == ("q", -1000, 1500, "k" * 255)
+    job = prepare(type="own", payload={}, max_retries=0, timeout="2m", tags=["b", "a", "b"])
+    assert (job.max_retries, job.timeout_s, job.tags) == (0, 120.0, ("b", "a"))
 
 
 def test_big_integers_and_the_order_of_keys_survive(prepare: Callable[..., NewJob]) -> None:
@@ -108,6 +110,19 @@ def test_big_integers_and_the_order_of_keys_survive(prepare: Callable[..., NewJo
         ({"queue": "q\n"}, ["/queue"]),
         ({"queue": "x" * 65}, ["/queue"]),
         ({"priority": 1001}, ["/priority"]),
+        ({"priority": True}, ["/priority"]),
+        ({"priority": "high"}, ["/priority"]),
+        ({"queue": 5}, ["/queue"]),
+        ({"type": None}, ["/type"]),
+        ({"max_retries": -1}, ["/max_retries"]),
+        ({"max_retries": 101}, ["/max_retries"]),
+        ({"max_retries": 1.0}, ["/max_retries"]),
+        ({"timeout": 0}, ["/timeout"]),
+        ({"timeout": "soon"}, ["/timeout"]),
+        ({"tags": "tag"}, ["/tags"]),
+        ({"tags": ["t"] * 33}, ["/tags"]),
+        ({"tags": ["ok", "not ok", 3]}, ["/tags/1", "/tags/2"]),
+        ({"unique_key": 5}, ["/unique_key"]),
         ({"delay": "-1"}, ["/delay"]),
         ({"delay": "366d"}, ["/delay"]),
         ({"unique_key": ""}, ["/unique_key"]),

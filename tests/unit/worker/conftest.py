@@ -1,4 +1,4 @@
-"""Leases without a database."""
+"""Leases and lookups without a database."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from shared.jobs import Lease
+from shared.job_types import PermanentError
+from shared.jobs import Lease, NewJob
 
 LEASE = Lease(
     job_id=7,
@@ -33,3 +34,24 @@ def make_lease() -> Callable[..., Lease]:
         return replace(LEASE, **fields)
 
     return make
+
+
+class FakeLookup:
+    """Knows the type `child`, and one result."""
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+
+    def results(self, job_id: int) -> dict[int, Any]:
+        self.asked.append(job_id)
+        return {3: {"sum": 6}}
+
+    def child(self, type: str, payload: Any, **fields: Any) -> NewJob:
+        if type != "child":
+            raise PermanentError(f"type: no job type is called {type!r}")
+        return NewJob(type, str(payload), priority=fields["priority"], tags=tuple(fields["tags"]))
+
+
+@pytest.fixture
+def lookup() -> FakeLookup:
+    return FakeLookup()

@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from shared.job_types import JobCancelled
-from shared.jobs import Lease
+from shared.job_types import JobCancelled, PermanentError
+from shared.jobs import Lease, NewJob
 from worker.context import JobContext, Running
 
 
@@ -15,13 +16,16 @@ def running(make_lease: Callable[..., Lease]) -> Running:
     return Running(make_lease(attempt=3, timeout_s=60), entered_at_s=100.0)
 
 
-def test_the_context_names_job_and_attempt(running: Running) -> None:
-    context = JobContext(running)
+@pytest.fixture
+def context(running: Running, lookup: Any) -> JobContext:
+    return JobContext(running, lookup)
+
+
+def test_the_context_names_job_and_attempt(context: JobContext) -> None:
     assert (context.job_id, context.attempt) == (7, 3)
 
 
-def test_progress_stays_between_nothing_and_all(running: Running) -> None:
-    context = JobContext(running)
+def test_progress_stays_between_nothing_and_all(running: Running, context: JobContext) -> None:
     context.progress(0.25, "quarter")
     reported = [running.progress]
     for fraction in (7, -1):
@@ -32,18 +36,53 @@ def test_progress_stays_between_nothing_and_all(running: Running) -> None:
         context.progress(math.nan)
 
 
-def test_check_cancelled_raises_once_somebody_asked(running: Running) -> None:
-    context = JobContext(running)
+def test_check_cancelled_raises_once_somebody_asked(running: Running, context: JobContext) -> None:
     context.check_cancelled()
     running.cancel(now_s=101.0)
     with pytest.raises(JobCancelled, match="asked for"):
         context.check_cancelled()
 
 
-def test_check_cancelled_raises_once_the_lease_is_lost(running: Running) -> None:
+def test_check_cancelled_raises_once_the_lease_is_lost(
+    running: Running, context: JobContext
+) -> None:
     running.lose(now_s=101.0)
     with pytest.raises(JobCancelled, match="lease"):
-        JobContext(running).check_cancelled()
+        context.check_cancelled()
+
+
+def test_results_of_dependencies_are_read_once_and_only_if_asked_for(
+    context: JobContext, lookup: Any
+) -> None:
+    assert lookup.asked == []
+    assert [context.results, context.results] == [{3: {"sum": 6}}] * 2
+    assert lookup.asked == [7]
+
+
+def test_children_wait_for_the_end_of_their_parent_in_order(
+    running: Running, context: JobContext
+) -> None:
+    context.enqueue("child", {"n": 1}, priority=5, tags=["t"])
+    context.enqueue("child")
+    assert running.children == [
+        NewJob("child", "{'n': 1}", priority=5, tags=("t",)),
+        NewJob("child", "{}"),
+    ]
+
+
+def test_a_child_that_cannot_be_is_refused_where_it_is_enqueued(
+    running: Running, context: JobContext
+) -> None:
+    with pytest.raises(PermanentError, match="no job type is called 'chld'"):
+        context.enqueue("chld")
+    assert running.children == []
+
+
+def test_a_job_has_ten_thousand_children_at_most(running: Running, context: JobContext) -> None:
+    running.children = [NewJob("child")] * 9_999
+    context.enqueue("child")
+    with pytest.raises(PermanentError, match="10,000 others at most"):
+        context.enqueue("child")
 
 
 def test_the_hard_deadline_is_thirty_seconds_after_the_timeout(running: Running) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from shared import Context, PermanentError, Snooze, job, job_types
 from shared.job_types import JobCancelled, load_job_types
-from shared.jobs import Lease
+from shared.jobs import Lease, NewJob
 from shared.lifecycle import Ending
 from worker.alarm import Alarm
 from worker.context import Running
@@ -47,7 +47,7 @@ def start(make_lease: Callable[..., Lease]) -> Callable[..., Running]:
 
 
 @pytest.fixture
-def run(start: Callable[..., Running], alarm: Alarm) -> Run:
+def run(start: Callable[..., Running], alarm: Alarm, lookup: Any) -> Run:
     """Runs a handler once; how it ended."""
 
     def run_once(
@@ -57,7 +57,7 @@ def run(start: Callable[..., Running], alarm: Alarm) -> Run:
         running: Running | None = None,
     ) -> Ended:
         job("t")(handler)
-        executor = Executor(load_job_types([]), alarm)
+        executor = Executor(load_job_types([]), alarm, lookup)
         return executor.run(running or start(payload, timeout_s))
 
     return run_once
@@ -116,6 +116,40 @@ def test_a_snooze_carries_its_delay(run: Run) -> None:
     assert run(later) == Ended(Ending.SNOOZED, snooze_ms=1500)
 
 
+@pytest.mark.parametrize("is_async", [False, True])
+def test_children_go_with_a_success(run: Run, is_async: bool) -> None:
+    def parent(ctx: Context) -> int:
+        ctx.enqueue("child")
+        return len(ctx.results)
+
+    async def waiting_parent(ctx: Context) -> int:
+        return parent(ctx)
+
+    ended = run(waiting_parent if is_async else parent)
+    assert ended == Ended(Ending.SUCCEEDED, "1", children=(NewJob("child"),))
+
+
+@pytest.mark.parametrize("error", [Snooze(1), RuntimeError(), PermanentError(), JobCancelled()])
+def test_children_of_an_attempt_that_does_not_succeed_are_dropped(
+    run: Run, error: BaseException
+) -> None:
+    def parent(ctx: Context) -> None:
+        ctx.enqueue("child")
+        raise error
+
+    assert run(parent).children == ()
+
+
+def test_a_bad_child_fails_its_parent_for_good(run: Run) -> None:
+    def parent(ctx: Context) -> None:
+        ctx.enqueue("chld")
+
+    ended = run(parent)
+    assert ended.ending is Ending.FAILED_PERMANENTLY
+    assert ended.error is not None
+    assert "'chld'" in ended.error.message
+
+
 def test_a_payload_that_does_not_fit_fails_for_good(run: Run) -> None:
     def add(ctx: Context, a: int) -> None: ...
 
@@ -136,9 +170,9 @@ def test_a_result_that_is_no_json_fails_for_good(run: Run) -> None:
 
 
 def test_a_type_no_module_defines_may_be_known_to_a_later_worker(
-    alarm: Alarm, start: Callable[..., Running]
+    alarm: Alarm, start: Callable[..., Running], lookup: Any
 ) -> None:
-    ended = Executor({}, alarm).run(start())
+    ended = Executor({}, alarm, lookup).run(start())
     assert ended.ending is Ending.FAILED
     assert ended.error is not None
     assert ended.error.type == "UnknownJobType"

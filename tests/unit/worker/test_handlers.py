@@ -1,6 +1,7 @@
 """The built-in job types, called as plain functions."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -16,33 +17,37 @@ def running(make_lease: Callable[..., Lease]) -> Running:
     return Running(make_lease(attempt=2), 0.0)
 
 
+@pytest.fixture
+def context(running: Running, lookup: Any) -> JobContext:
+    return JobContext(running, lookup)
+
+
 @pytest.mark.parametrize(
     ("n", "total"), [(0, 0), (1, 1), (100_000, 5_000_050_000), (4 * 10**9, 8_000_000_002 * 10**9)]
 )
-def test_sum_range_adds_up_to_n(running: Running, n: int, total: int) -> None:
-    assert sum_range(JobContext(running), n) == {"sum": total}
+def test_sum_range_adds_up_to_n(context: JobContext, n: int, total: int) -> None:
+    assert sum_range(context, n) == {"sum": total}
     assert total < 2**63
 
 
 @pytest.mark.parametrize(("text", "count"), [("", 0), (" one\ttwo\n three ", 3)])
-def test_wordcount_counts_words(running: Running, text: str, count: int) -> None:
-    assert wordcount(JobContext(running), text) == {"count": count}
+def test_wordcount_counts_words(context: JobContext, text: str, count: int) -> None:
+    assert wordcount(context, text) == {"count": count}
 
 
-def test_sleep_shows_its_progress(running: Running) -> None:
-    assert sleep(JobContext(running), 0.01) == {"slept": 0.01}
+def test_sleep_shows_its_progress(running: Running, context: JobContext) -> None:
+    assert sleep(context, 0.01) == {"slept": 0.01}
     assert running.progress == (1.0, "slept")
-    assert sleep(JobContext(running), 0) == {"slept": 0}
+    assert sleep(context, 0) == {"slept": 0}
 
 
-def test_sleep_can_be_cancelled(running: Running) -> None:
+def test_sleep_can_be_cancelled(running: Running, context: JobContext) -> None:
     running.cancel(0.0)
     with pytest.raises(JobCancelled):
-        sleep(JobContext(running), 60)
+        sleep(context, 60)
 
 
-def test_flaky_fails_as_often_as_told(running: Running) -> None:
-    context = JobContext(running)
+def test_flaky_fails_as_often_as_told(context: JobContext) -> None:
     assert flaky(context, 1) == {"attempts": 2}
     with pytest.raises(RuntimeError, match="attempt 2 of 2"):
         flaky(context, 2)

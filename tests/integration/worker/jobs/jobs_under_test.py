@@ -7,6 +7,7 @@ import multiprocessing
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 from shared import Context, PermanentError, Snooze, job
 
@@ -67,6 +68,24 @@ def snoozing(ctx: Context) -> int:
     if ctx.attempt == 1:
         raise Snooze("100ms")
     return ctx.attempt
+
+
+@job
+def parent(
+    ctx: Context, children: list[dict[str, Any]], delay: str = "0", fail: bool = False
+) -> int:
+    """Submit others with its end."""
+    for fields in children:
+        ctx.enqueue(delay=delay, **fields)
+    if fail:
+        raise RuntimeError("after all")
+    return len(children)
+
+
+@job
+def gathering(ctx: Context) -> dict[str, Any]:
+    """Give back what it depends on."""
+    return {str(job_id): result for job_id, result in ctx.results.items()}
 
 
 @job

@@ -64,6 +64,11 @@ def json_of(scope: Scope) -> Any:
     return value
 
 
+def optional_json_of(scope: Scope) -> Any:
+    """The parsed body of a request that may have none: then an empty object."""
+    return scope.get(_BODY, {})
+
+
 class Guard:
     """ASGI middleware that applies `rules`, and adds the headers that every answer has."""
 

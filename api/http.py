@@ -1,15 +1,20 @@
-"""What every route shares: answers, and the ids in paths."""
+"""What routes share: answers, checked bodies, the ids in paths, and who acts."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import orjson
-from fastapi import Path
-from pydantic import WithJsonSchema
+from fastapi import Path, Request
+from pydantic import BaseModel, ValidationError, WithJsonSchema
 from starlette.responses import Response
 
-from api.schemas import LARGEST_ID
+from api.errors import invalid
+from api.guard import optional_json_of
+from api.schemas import LARGEST_ID, Reason
+from shared.actions import Actor
 from shared.errors import NotFound
+
+Model = TypeVar("Model", bound=BaseModel)
 
 JobId = Annotated[
     str, Path(), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": LARGEST_ID})
@@ -20,6 +25,26 @@ JobId = Annotated[
 def answer(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """`value` as JSON."""
     return Response(orjson.dumps(value), status, headers, media_type="application/json")
+
+
+def checked(model: type[Model], value: Any) -> Model:
+    """`value`, a parsed body, as `model`. Raises Refusal (422) that names each invalid field."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise invalid(error) from None
+
+
+def actor_of(request: Request) -> Actor:
+    """Who sent the request, and why, if its body says so. Raises Refusal (422)."""
+    asked = checked(Reason, optional_json_of(request.scope))
+    return actor_for(request, asked.reason)
+
+
+def actor_for(request: Request, reason: str | None) -> Actor:
+    """Who sent the request, for a reason that is known."""
+    client = request.client
+    return Actor(f"api:{client.host}" if client else "api", reason)
 
 
 def job_id_of(text: str) -> int:

@@ -17,13 +17,15 @@ _REFERENCE = "#/components/schemas/{model}"
 _MODELS: tuple[type[BaseModel], ...] = (
     schemas.SubmitJob,
     schemas.SubmitBatch,
+    schemas.BulkChange,
+    schemas.Reason,
     schemas.Problem,
 )
 _WHEN = {
     400: "The request cannot be read, or the Host is not allowed.",
     403: "Sent by a page of another site.",
-    404: "There is no such job.",
-    409: "The job's status does not allow it.",
+    404: "There is none of that id or name.",
+    409: "The job's status does not allow it, or other jobs match than expected.",
     413: "The body is too large.",
     415: "The body is not application/json.",
     422: "Fields are not valid.",
@@ -32,11 +34,11 @@ _WHEN = {
 }
 
 
-def body(model: type[BaseModel]) -> dict[str, Any]:
+def body(model: type[BaseModel], *, required: bool = True) -> dict[str, Any]:
     """`openapi_extra` of a route that takes `model`, one of those named above, as JSON."""
     return {
         "requestBody": {
-            "required": True,
+            "required": required,
             "content": {"application/json": {"schema": _reference(model)}},
         }
     }

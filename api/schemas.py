@@ -19,10 +19,12 @@ from pydantic import (
     model_validator,
 )
 
+from shared.actions import LONGEST_REASON
 from shared.durations import LONGEST_S, parse_duration_s
 from shared.events import Kind
 from shared.jobs import Outcome, Status
 from shared.processes import SlotState
+from shared.storage import BulkAction
 from shared.validation import LONGEST_UNIQUE_KEY, NAME
 
 LARGEST_ID = 2**63 - 1
@@ -165,14 +167,56 @@ class SubmitBatch(_Request):
     jobs: list[BatchJob] = Field(min_length=1, max_length=MAX_BATCH_JOBS)
 
 
-class _Query(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+class Reason(_Request):
+    """Why an operator does something; it stands in GET /audit."""
+
+    reason: str | None = Field(None, min_length=1, max_length=LONGEST_REASON)
 
 
 def _no_nul(text: str) -> str:
     if "\0" in text:
         raise ValueError("contains a NUL character")
     return text
+
+
+SearchText = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=200,
+        description="Text in type, payload, error or tags, among the newest 10,000 jobs.",
+    ),
+    AfterValidator(_no_nul),
+]
+
+
+class BulkFilter(_Request):
+    """Which jobs; each field that is given must match. `{}`: all."""
+
+    status: Annotated[Status, Field(strict=False)] | None = None
+    type: Name | None = None
+    queue: Name | None = None
+    tag: Name | None = None
+    q: SearchText | None = None
+
+
+class BulkChange(Reason):
+    """One action on every job of a filter that it can be done to."""
+
+    action: Annotated[BulkAction, Field(strict=False)]
+    filter: BulkFilter
+    max_id: Id | None = Field(None, description="Leave newer jobs alone: those not yet seen.")
+    expected_count: int | None = Field(
+        None, ge=0, le=LARGEST_ID, description="Do nothing (409) if not exactly so many match."
+    )
+    dry_run: bool = Field(False, description="Only count them.")
+
+
+class _Query(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+Cursor = Annotated[str, Field(max_length=64, description="A `next_cursor`.")]
 
 
 class JobsQuery(_Query):
@@ -182,14 +226,16 @@ class JobsQuery(_Query):
     type: Name | None = None
     queue: Name | None = None
     tag: Name | None = None
-    q: Annotated[str, AfterValidator(_no_nul)] | None = Field(
-        None,
-        min_length=1,
-        max_length=200,
-        description="Text in type, payload, error or tags, among the newest 10,000 jobs.",
-    )
+    q: SearchText | None = None
     limit: int = Field(50, ge=1, le=500)
-    cursor: str | None = Field(None, max_length=64, description="A `next_cursor`.")
+    cursor: Cursor | None = None
+
+
+class AuditQuery(_Query):
+    """Which part of the trail."""
+
+    limit: int = Field(50, ge=1, le=500)
+    cursor: Cursor | None = None
 
 
 class JobQuery(_Query):
@@ -304,6 +350,31 @@ class Ids(BaseModel):
     """The ids of a batch, in its order."""
 
     ids: list[int]
+
+
+class Changed(BaseModel):
+    """How many jobs were changed; with `dry_run`, how many would be."""
+
+    changed: int
+
+
+class AuditEntry(BaseModel):
+    """What an operator did."""
+
+    id: int
+    at: datetime
+    action: str
+    target: str = Field(description="`job 7`, `queue mail`, `schedule nightly`, `jobs with …`.")
+    by: str = Field(description="`api:` and the client's address, or `cli:` and the user's name.")
+    reason: str | None
+    count: int = Field(description="How many jobs, queues or schedules it changed.")
+
+
+class AuditPage(BaseModel):
+    """Operators' actions, newest first."""
+
+    items: list[AuditEntry]
+    next_cursor: str | None = Field(description="null on the last page.")
 
 
 class LogLine(BaseModel):
@@ -423,18 +494,41 @@ Counts = dict[Status, int]
 
 
 class Queue(BaseModel):
-    """A queue that has had a job."""
+    """A queue that has had a job, a pause or a limit."""
 
     name: str
+    paused: bool
+    max_running: int = Field(description="0: no limit.")
+    rate: str = Field(description="`10/s`; empty: no limit.")
     counts: Counts
     oldest_pending_s: float | None
     done_per_minute: float
 
 
 class Queues(BaseModel):
-    """Every queue that has had a job."""
+    """Every queue that has had a job, a pause or a limit, by name."""
 
     items: list[Queue]
+
+
+class Schedule(BaseModel):
+    """A schedule of the configuration; either `cron` or `every` is not null."""
+
+    name: str
+    type: str
+    cron: str | None
+    every: float | None = Field(description="Seconds.")
+    timezone: str
+    paused: bool
+    last_run: datetime | None
+    last_job: int | None
+    next_runs: list[datetime] = Field(description="The next five; none while it is paused.")
+
+
+class Schedules(BaseModel):
+    """Every schedule, by name."""
+
+    items: list[Schedule]
 
 
 class Finished(BaseModel):

@@ -5,9 +5,9 @@ Opened and closed around the server, so that a route never meets a half-open one
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from starlette.requests import HTTPConnection
 
@@ -20,6 +20,8 @@ from shared.roster import workers_json
 from shared.storage import Store, TypeRow, open_storage
 from shared.validation import JobDefaults
 from shared.wire import type_json
+
+T = TypeVar("T")
 
 _TYPES_FRESH_S = 1.0
 
@@ -72,6 +74,14 @@ class Services:
     types: TypesCache
     once_ready: set[str] = field(default_factory=set)
     """Slots that have been ready since this process began."""
+
+    def apart(self, work: Callable[[Store], T]) -> T:
+        """What `work` returns on a store of its own: for what takes many transactions. Blocks."""
+        store = open_storage(self.options.storage)
+        try:
+            return work(store)
+        finally:
+            store.close()
 
     def overview(self, store: Store) -> dict[str, Any]:
         """Workers and counts, as heartbeats carry them."""

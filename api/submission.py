@@ -7,12 +7,11 @@ order, the request's, the job type's, the configuration's.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import orjson
-from pydantic import ValidationError
 
-from api.errors import MAX_FIELD_PROBLEMS, invalid, refused_fields
+from api.errors import MAX_FIELD_PROBLEMS, refused_fields
 from api.schemas import BatchJob, SubmitBatch, SubmitJob
 from shared.errors import FieldProblem
 from shared.graphs import batch_problems
@@ -22,22 +21,6 @@ from shared.validation import JobDefaults, unknown_type, validate_payload
 
 T = TypeVar("T")
 Types = Mapping[str, TypeRow]
-
-
-def read_job(body: Any) -> SubmitJob:
-    """The request that `body`, a parsed JSON value, is. Raises Refusal (422)."""
-    try:
-        return SubmitJob.model_validate(body)
-    except ValidationError as error:
-        raise invalid(error) from None
-
-
-def read_batch(body: Any) -> SubmitBatch:
-    """The batch that `body` is. Raises Refusal (422)."""
-    try:
-        return SubmitBatch.model_validate(body)
-    except ValidationError as error:
-        raise invalid(error) from None
 
 
 def new_job(request: SubmitJob, types: Types, defaults: JobDefaults) -> NewJob:

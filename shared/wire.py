@@ -13,7 +13,7 @@ import orjson
 
 from shared.events import Event
 from shared.jobs import Attempt, Job, JobError, LogLine, RunningJob
-from shared.storage import TypeRow
+from shared.storage import AuditRow, TypeRow
 from shared.validation import JobDefaults
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -123,6 +123,19 @@ def type_json(row: TypeRow, defaults: JobDefaults) -> dict[str, Any]:
     }
 
 
+def audit_json(row: AuditRow) -> dict[str, Any]:
+    """One action of an operator."""
+    return {
+        "id": row.id,
+        "at": rfc3339(row.at_ms),
+        "action": row.action,
+        "target": row.target,
+        "by": row.by,
+        "reason": row.reason,
+        "count": row.count,
+    }
+
+
 def event_json(event: Event) -> dict[str, Any]:
     """An event; its body stands under the first word of its kind (`job`, `worker`, `config`, …)."""
     subject = event.kind.partition(".")[0]
@@ -138,7 +151,7 @@ def _body_json(body: Mapping[str, Any]) -> dict[str, Any]:
     """Stored names and units (`created_at_ms`, `timeout_s`) as those of the contract."""
     wire: dict[str, Any] = {}
     for name, value in body.items():
-        if name.endswith("_at_ms"):
+        if name.endswith(("_at_ms", "tick_ms")):
             wire[name.removesuffix("_ms")] = _time(value)
         else:
             wire["timeout" if name == "timeout_s" else name] = value

@@ -1,27 +1,26 @@
-"""Jobs: submit, list, read, cancel, retry."""
+"""Jobs: submit, list, read."""
 
 import asyncio
-import base64
-import binascii
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from api import schemas, submission
-from api.errors import Refusal
+from api.cursors import before_id_of, cursor_of
 from api.guard import json_of
-from api.http import JobId, answer, job_id_of
+from api.http import JobId, answer, checked, job_id_of
 from api.idempotency import once_of, write_once
 from api.openapi import body, idempotent, problems
 from api.services import Services, services_of
-from shared.errors import FieldProblem
 from shared.jobs import Job
 from shared.lifecycle import TERMINAL
 from shared.storage import JobFilter, Store, Submitted
 from shared.wire import attempt_json, event_json, job_json, log_line_json
 
 router = APIRouter(tags=["jobs"])
+
+_LIST = "jobs"
 
 
 @router.post(
@@ -40,7 +39,7 @@ async def submit_job(request: Request) -> Response:
     once = once_of(request.scope, asked_for)
     if once is not None and (known := await services.readers.read(once.first_answer)):
         return known
-    asked = submission.read_job(asked_for)
+    asked = checked(schemas.SubmitJob, asked_for)
     types = await services.types.with_names([asked.type])
     new = submission.new_job(asked, types, services.options.defaults)
     return await write_once(services, once, lambda s: submission.submit(s, new), _submitted)
@@ -65,7 +64,7 @@ async def submit_batch(request: Request) -> Response:
     once = await asyncio.to_thread(once_of, request.scope, asked_for)
     if once is not None and (known := await services.readers.read(once.first_answer)):
         return known
-    batch = await asyncio.to_thread(submission.read_batch, asked_for)
+    batch = await asyncio.to_thread(checked, schemas.SubmitBatch, asked_for)
     types = await services.types.with_names({job.type for job in batch.jobs})
     new = await asyncio.to_thread(submission.new_jobs, batch, types, services.options.defaults)
     return await write_once(
@@ -79,7 +78,7 @@ async def submit_batch(request: Request) -> Response:
 @router.get("/jobs", response_model=schemas.JobPage, responses=problems(422))
 async def list_jobs(request: Request, query: Annotated[schemas.JobsQuery, Query()]) -> Response:
     """Jobs, newest first; `next_cursor` leads to the next page."""
-    before_id = _before_id(query.cursor)
+    before_id = before_id_of(query.cursor, _LIST)
     wanted = JobFilter(query.status, query.type, query.queue, query.tag, query.q)
 
     def read(store: Store) -> dict[str, Any]:
@@ -89,7 +88,7 @@ async def list_jobs(request: Request, query: Annotated[schemas.JobsQuery, Query(
         shown = jobs[: query.limit]
         return {
             "items": [job_json(job) for job in shown],
-            "next_cursor": _cursor(shown[-1].id) if len(jobs) > query.limit else None,
+            "next_cursor": cursor_of(shown[-1].id, _LIST) if len(jobs) > query.limit else None,
             "total": {"value": total.value, "relation": "eq" if total.exact else "gte"},
         }
 
@@ -147,31 +146,6 @@ async def get_events(
     return answer({"items": await services_of(request).readers.read(read)})
 
 
-@router.post(
-    "/jobs/{job_id}/cancel",
-    response_model=schemas.Job,
-    responses={
-        202: {"model": schemas.Job, "description": "It is leased and was asked to stop."},
-        **problems(403, 404, 409, 507),
-    },
-)
-async def cancel_job(request: Request, job_id: JobId) -> Response:
-    """Cancel a job: at once if it waits (200), else its worker is asked to stop (202)."""
-    wanted = job_id_of(job_id)
-    job, at_once = await services_of(request).writer.write(lambda s: s.jobs.cancel(wanted))
-    return answer(job_json(job), 200 if at_once else 202)
-
-
-@router.post(
-    "/jobs/{job_id}/retry", response_model=schemas.Job, responses=problems(403, 404, 409, 507)
-)
-async def retry_job(request: Request, job_id: JobId) -> Response:
-    """Give a failed or cancelled job all its attempts again; its history stays."""
-    wanted = job_id_of(job_id)
-    job = await services_of(request).writer.write(lambda store: store.jobs.retry(wanted))
-    return answer(job_json(job))
-
-
 async def _wait_for_end(services: Services, job_id: int, wait_s: float) -> None:
     """Until the job is terminal, `wait_s` has passed, or the server stops. Raises NotFound."""
 
@@ -186,21 +160,3 @@ async def _wait_for_end(services: Services, job_id: int, wait_s: float) -> None:
                     ended.clear()
         except TimeoutError:
             return
-
-
-def _cursor(last_id: int) -> str:
-    return base64.urlsafe_b64encode(b"jobs before %d" % last_id).decode().rstrip("=")
-
-
-def _before_id(cursor: str | None) -> int | None:
-    if cursor is None:
-        return None
-    try:
-        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True).decode()
-        before_id = int(text.removeprefix("jobs before "))
-    except (binascii.Error, ValueError):
-        before_id = 0
-    if not 1 <= before_id <= schemas.LARGEST_ID or _cursor(before_id) != cursor:
-        problem = FieldProblem("/cursor", "is not a next_cursor that this server gave")
-        raise Refusal(422, f"{problem.pointer} {problem.detail}.", [problem])
-    return before_id

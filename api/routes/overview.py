@@ -1,4 +1,4 @@
-"""Workers, types, queues and figures: what there is, and how it does."""
+"""Workers, types and figures: what there is, and how it does."""
 
 from typing import Any
 
@@ -38,27 +38,6 @@ async def list_types(request: Request) -> Response:
     services = services_of(request)
     rows = await services.readers.read(lambda store: store.types.all())
     return answer({"items": [type_json(row, services.options.defaults) for row in rows]})
-
-
-@router.get("/queues", response_model=schemas.Queues, responses=problems())
-async def list_queues(request: Request) -> Response:
-    """Every queue that has had a job, with exact counts."""
-
-    def read(store: Store) -> list[dict[str, Any]]:
-        with store.snapshot():
-            counts = store.stats.counts_by_queue()
-            done_per_minute = store.stats.done_per_minute()
-            return [
-                {
-                    "name": name,
-                    "counts": by_status(counts[name]),
-                    "oldest_pending_s": store.stats.oldest_pending_s(name),
-                    "done_per_minute": done_per_minute.get(name, 0.0),
-                }
-                for name in sorted(counts)
-            ]
-
-    return answer({"items": await services_of(request).readers.read(read)})
 
 
 @router.get("/stats", response_model=schemas.Stats, responses=problems())

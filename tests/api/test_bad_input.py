@@ -15,7 +15,15 @@ def untouched(api: Any) -> Iterator[Any]:
 
     def content() -> tuple[object, ...]:
         store = api.store
-        return store.events.last_seq(), store.stats.counts(), store.jobs.page(_everything(), 500)
+        return (
+            store.events.last_seq(),
+            store.stats.counts(),
+            store.jobs.page(_everything(), 500),
+            store.queues.all(),
+            store.schedules.all(),
+            store.audit.page(500),
+            store.idempotency.find("k"),
+        )
 
     before = content()
     yield api
@@ -194,6 +202,129 @@ def test_an_idempotency_key_that_is_not_valid_is_a_422(
     headers = [(b"Idempotency-Key", key) for key in keys]
     body = {"type": "add"} if path == "/jobs" else {"jobs": [{"type": "add"}]}
     assert pointers(untouched.client.post(path, json=body, headers=headers)) == ["/Idempotency-Key"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "pointer"),
+    [
+        ({"action": "run"}, "/action"),
+        ({"action": None}, "/action"),
+        ({"action": 5}, "/action"),
+        ({"filter": None}, "/filter"),
+        ({"filter": []}, "/filter"),
+        ({"filter": {"status": "finished"}}, "/filter/status"),
+        ({"filter": {"status": 1}}, "/filter/status"),
+        ({"filter": {"type": "a b"}}, "/filter/type"),
+        ({"filter": {"queue": "*"}}, "/filter/queue"),
+        ({"filter": {"tag": "a" * 65}}, "/filter/tag"),
+        ({"filter": {"q": ""}}, "/filter/q"),
+        ({"filter": {"q": "q" * 201}}, "/filter/q"),
+        ({"filter": {"colour": "red"}}, "/filter/colour"),
+        ({"max_id": 0}, "/max_id"),
+        ({"max_id": 2**63}, "/max_id"),
+        ({"max_id": "5"}, "/max_id"),
+        ({"expected_count": -1}, "/expected_count"),
+        ({"expected_count": 2**63}, "/expected_count"),
+        ({"expected_count": 1.0}, "/expected_count"),
+        ({"dry_run": 1}, "/dry_run"),
+        ({"dry_run": "false"}, "/dry_run"),
+        ({"reason": ""}, "/reason"),
+        ({"reason": "r" * 1001}, "/reason"),
+        ({"reason": "a\0"}, "/reason"),
+        ({"colour": "red"}, "/colour"),
+    ],
+    ids=lambda case: str(case)[:60],
+)
+def test_a_field_of_a_bulk_action_that_is_not_valid_is_named(
+    untouched: Any, fields: dict[str, Any], pointer: str
+) -> None:
+    body = {"action": "cancel", "filter": {}, **fields}
+    assert pointers(untouched.client.post("/jobs/bulk", json=body)) == [pointer]
+
+
+def test_a_bulk_action_says_what_it_does_to_which(untouched: Any) -> None:
+    assert pointers(untouched.client.post("/jobs/bulk", json={})) == ["/action", "/filter"]
+    problem(untouched.client.post("/jobs/bulk"), 400)
+
+
+@pytest.fixture
+def with_everything(api: Any) -> Any:
+    """A job, a queue and a schedule called `a`."""
+    from shared.schedules import ScheduleDefinition
+
+    api.submit(queue="a")
+    api.store.schedules.configure([ScheduleDefinition("a", "add", every_s=60)])
+    return api
+
+
+ACTIONS = [
+    ("POST", "/jobs/1/cancel"),
+    ("POST", "/jobs/1/retry"),
+    ("POST", "/jobs/1/run"),
+    ("DELETE", "/jobs/1"),
+    ("POST", "/queues/a/pause"),
+    ("POST", "/queues/a/resume"),
+    ("POST", "/schedules/a/run"),
+    ("POST", "/schedules/a/pause"),
+    ("POST", "/schedules/a/resume"),
+]
+
+
+@pytest.mark.parametrize(("method", "path"), ACTIONS)
+def test_an_action_takes_a_reason_and_nothing_else(
+    with_everything: Any, untouched: Any, method: str, path: str
+) -> None:
+    def send(body: Any) -> Any:
+        return untouched.client.request(method, path, json=body)
+
+    for reason in ("", "r" * 1001, 5, ["x"], True):
+        assert pointers(send({"reason": reason})) == ["/reason"]
+    assert pointers(send({"colour": "red"})) == ["/colour"]
+    for text in (b"[]", b"5", b'"why"', b"null"):
+        problem(untouched.client.request(method, path, content=text, headers=JSON), 422)
+
+
+@pytest.mark.parametrize(("method", "path"), ACTIONS)
+def test_an_action_from_another_site_or_no_json_is_refused(
+    with_everything: Any, untouched: Any, method: str, path: str
+) -> None:
+    def send(content: bytes, **headers: str) -> Any:
+        return untouched.client.request(method, path, content=content, headers=headers)
+
+    problem(send(b"", Origin="http://evil.example"), 403)
+    problem(send(b"reason=x", **{"Content-Type": "application/x-www-form-urlencoded"}), 415)
+    problem(send(b"{", **JSON), 400)
+    problem(send(b'{"reason":"%s"}' % (b"r" * 2_000_000), **JSON), 413)
+
+
+@pytest.mark.parametrize("name", ["*", "a b", "-a", "a" * 65, "%00", "%FF", "%F0%9F%90%9D", "a%0A"])
+def test_what_no_queue_can_be_called_is_a_422(untouched: Any, name: str) -> None:
+    for verb in ("pause", "resume"):
+        assert pointers(untouched.client.post(f"/queues/{name}/{verb}")) == ["/name"]
+
+
+@pytest.mark.parametrize("name", ["nix", "*", "a" * 1000, "%00", "%FF", "%F0%9F%90%9D"])
+@pytest.mark.parametrize("verb", ["run", "pause", "resume"])
+def test_an_unknown_schedule_is_a_404(untouched: Any, name: str, verb: str) -> None:
+    problem(untouched.client.post(f"/schedules/{name}/{verb}"), 404)
+
+
+@pytest.mark.parametrize(
+    ("query", "pointer"),
+    [
+        ("limit=0", "/limit"),
+        ("limit=501", "/limit"),
+        ("limit=x", "/limit"),
+        ("cursor=x", "/cursor"),
+        ("cursor=" + "x" * 65, "/cursor"),
+        ("cursor=%FF", "/cursor"),
+        ("by=me", "/by"),
+    ],
+)
+def test_a_query_of_the_trail_that_is_not_valid_is_named(
+    untouched: Any, query: str, pointer: str
+) -> None:
+    assert pointers(untouched.client.get(f"/audit?{query}")) == [pointer]
 
 
 @pytest.mark.parametrize(

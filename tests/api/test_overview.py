@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from api import schemas
 from shared.processes import LastExit, ProcessRecord, Role, SlotRecord, SlotState
+from shared.schedules import ScheduleDefinition
 from shared.storage import NewLine
 
 
@@ -227,6 +228,8 @@ def test_every_answer_is_what_the_document_says(api: Any) -> None:
     (lease,) = api.lease()
     api.store.logs.append(job_id, lease.token, 1, [NewLine(1, "info", "hello")])
     api.finish(lease)
+    api.client.post("/queues/mail/pause", json={"reason": "to see it"})
+    api.store.schedules.configure([ScheduleDefinition("often", "add", every_s=60)])
     process(api, "default@101")
     answers: list[tuple[str, type[BaseModel]]] = [
         ("/jobs", schemas.JobPage),
@@ -236,6 +239,8 @@ def test_every_answer_is_what_the_document_says(api: Any) -> None:
         ("/workers", schemas.Workers),
         ("/types", schemas.JobTypes),
         ("/queues", schemas.Queues),
+        ("/schedules", schemas.Schedules),
+        ("/audit", schemas.AuditPage),
         ("/stats", schemas.Stats),
         ("/healthz", schemas.Health),
         ("/readyz", schemas.Readiness),
@@ -276,7 +281,33 @@ def test_the_document_describes_every_call_and_its_bodies(api: Any) -> None:
         "unique_key", "tags", "depends_on", "on_dependency_failure",
     }  # fmt: skip
     assert {"200", "201", "422", "503", "507"} <= set(submit["responses"])
+    for path in ("/jobs", "/jobs/batch"):
+        (key,) = document["paths"][path]["post"]["parameters"]
+        assert (key["name"], key["in"], key["required"]) == ("Idempotency-Key", "header", False)
+    assert set(schemas_["BulkFilter"]["properties"]) == {"status", "type", "queue", "tag", "q"}
+    assert set(document["paths"]["/jobs/{job_id}"]) == {"get", "delete"}
+    delete = document["paths"]["/jobs/{job_id}"]["delete"]
+    assert delete["requestBody"]["required"] is False
+    assert "content" not in delete["responses"]["204"]
     assert {r.removeprefix("#/components/schemas/") for r in references(document)} <= set(schemas_)
+
+
+def test_every_call_that_writes_is_documented_with_its_refusals(api: Any) -> None:
+    paths = api.client.get("/openapi.json").json()["paths"]
+    writes = {
+        f"{method.upper()} {path}": set(call["responses"])
+        for path, calls in paths.items()
+        for method, call in calls.items()
+        if method != "get"
+    }
+    assert set(writes) == {
+        "POST /jobs", "POST /jobs/batch", "POST /jobs/bulk", "POST /jobs/{job_id}/cancel",
+        "POST /jobs/{job_id}/retry", "POST /jobs/{job_id}/run", "DELETE /jobs/{job_id}",
+        "POST /queues/{name}/pause", "POST /queues/{name}/resume", "POST /schedules/{name}/run",
+        "POST /schedules/{name}/pause", "POST /schedules/{name}/resume",
+    }  # fmt: skip
+    for call, statuses in writes.items():
+        assert {"400", "403", "413", "415", "422", "503", "507"} <= statuses, call
 
 
 def test_reads_do_not_hold_up_the_event_loop(api: Any) -> None:

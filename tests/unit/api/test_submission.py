@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from api.errors import Refusal
-from api.submission import new_job, new_jobs, read_batch, read_job
+from api.http import checked
+from api.schemas import SubmitBatch, SubmitJob
+from api.submission import new_job, new_jobs
 from shared.storage import TypeRow
 from shared.validation import JobDefaults
 
@@ -18,7 +20,7 @@ TYPES = {
 
 
 def job(**fields: Any) -> Any:
-    return new_job(read_job(fields), TYPES, DEFAULTS)
+    return new_job(checked(SubmitJob, fields), TYPES, DEFAULTS)
 
 
 def test_what_is_not_said_comes_from_the_type_then_the_configuration() -> None:
@@ -56,13 +58,13 @@ def test_tags_are_kept_once_each_in_order() -> None:
 def test_a_batch_points_at_the_items_that_are_not_valid() -> None:
     body = {"jobs": [{"type": "zero"}, {"type": "add"}, {"type": "nix"}]}
     with pytest.raises(Refusal) as refused:
-        new_jobs(read_batch(body), TYPES, DEFAULTS)
+        new_jobs(checked(SubmitBatch, body), TYPES, DEFAULTS)
 
     assert [p.pointer for p in refused.value.problems] == ["/jobs/1/payload/n", "/jobs/2/type"]
 
 
 def test_a_batch_of_nothing_but_trouble_is_answered_briefly() -> None:
     with pytest.raises(Refusal) as refused:
-        new_jobs(read_batch({"jobs": [{"type": "nix"}] * 10_000}), TYPES, DEFAULTS)
+        new_jobs(checked(SubmitBatch, {"jobs": [{"type": "nix"}] * 10_000}), TYPES, DEFAULTS)
 
     assert len(refused.value.problems) == 100

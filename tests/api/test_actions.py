@@ -1,0 +1,200 @@
+"""What an operator does to jobs, one or many, and the trail it leaves."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+
+def test_cancelling_a_waiting_job_is_done_at_once(api: Any) -> None:
+    job_id = api.submit()
+    answer = api.client.post(f"/jobs/{job_id}/cancel")
+
+    assert (answer.status_code, answer.json()["status"]) == (200, "cancelled")
+    assert api.lease() == []
+
+
+def test_cancelling_a_leased_job_asks_its_worker(api: Any) -> None:
+    job_id = api.submit()
+    api.lease()
+    answer = api.client.post(f"/jobs/{job_id}/cancel")
+
+    assert answer.status_code == 202
+    assert (answer.json()["status"], answer.json()["cancel_requested"]) == ("in_progress", True)
+
+
+def test_what_the_status_does_not_allow_is_a_409(api: Any) -> None:
+    job_id = api.submit()
+    waiting = api.client.post(f"/jobs/{job_id}/retry")
+    api.run_one()
+    done = api.client.post(f"/jobs/{job_id}/cancel")
+
+    assert (waiting.status_code, done.status_code) == (409, 409)
+    assert "done" in done.json()["detail"]
+
+
+def test_a_cancelled_job_can_be_retried(api: Any) -> None:
+    job_id = api.submit()
+    api.client.post(f"/jobs/{job_id}/cancel")
+    answer = api.client.post(f"/jobs/{job_id}/retry")
+
+    assert (answer.status_code, answer.json()["status"]) == (200, "pending")
+
+
+def test_a_delayed_job_is_run_now(api: Any) -> None:
+    job_id = api.submit(delay="1h")
+    assert api.lease() == []
+    answer = api.client.post(f"/jobs/{job_id}/run")
+
+    assert (answer.status_code, answer.json()["status"]) == (200, "pending")
+    assert api.run_one() == job_id
+    assert api.client.post(f"/jobs/{job_id}/run").status_code == 409
+
+
+def test_a_job_that_has_ended_is_deleted(api: Any) -> None:
+    job_id = api.submit()
+    assert api.client.delete(f"/jobs/{job_id}").status_code == 409
+    api.run_one()
+    answer = api.client.delete(f"/jobs/{job_id}")
+
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert api.client.get(f"/jobs/{job_id}").status_code == 404
+    assert api.client.delete(f"/jobs/{job_id}").status_code == 404
+
+
+def test_a_job_that_another_waits_for_is_not_deleted(api: Any) -> None:
+    first = api.submit()
+    api.submit(depends_on=[first, api.submit(queue="other")])
+    api.run_one()
+    answer = api.client.delete(f"/jobs/{first}")
+
+    assert answer.status_code == 409
+    assert "depends on" in answer.json()["detail"]
+
+
+# Many jobs
+
+
+def bulk(api: Any, action: str, filter: dict[str, Any], **fields: Any) -> Any:
+    return api.client.post("/jobs/bulk", json={"action": action, "filter": filter, **fields})
+
+
+def test_what_was_seen_and_counted_is_changed(api: Any) -> None:
+    seen = [api.submit(queue="mail") for _ in range(3)]
+    api.submit()
+    newer = api.submit(queue="mail")
+    answer = bulk(api, "cancel", {"queue": "mail"}, max_id=seen[-1], expected_count=3)
+
+    assert (answer.status_code, answer.json()) == (200, {"changed": 3})
+    assert api.store.stats.counts()["cancelled"] == 3
+    assert api.client.get(f"/jobs/{newer}").json()["status"] == "pending"
+
+
+def test_another_count_than_expected_is_a_409_and_changes_nothing(api: Any) -> None:
+    api.submit()
+    answer = bulk(api, "cancel", {}, expected_count=2)
+
+    assert answer.status_code == 409
+    assert "1 jobs match now, 2 were expected" in answer.json()["detail"]
+    assert api.store.stats.counts()["pending"] == 1
+    assert api.client.get("/audit").json()["items"] == []
+
+
+def test_a_dry_run_only_counts(api: Any) -> None:
+    api.submit()
+    answer = bulk(api, "cancel", {}, dry_run=True, expected_count=7)
+
+    assert (answer.status_code, answer.json()) == (200, {"changed": 1})
+    assert api.store.stats.counts()["pending"] == 1
+    assert api.client.get("/audit").json()["items"] == []
+
+
+@pytest.mark.parametrize(
+    "filter",
+    [
+        {"status": "cancelled"},
+        {"type": "add"},
+        {"queue": "mail"},
+        {"tag": "t"},
+        {"q": "needle"},
+        {"status": "cancelled", "type": "add", "queue": "mail", "tag": "t", "q": "needle"},
+    ],
+    ids=str,
+)
+def test_each_part_of_a_filter_narrows_it(api: Any, filter: dict[str, Any]) -> None:
+    wanted = api.submit(queue="mail", tags=["t"], payload={"text": "a needle"})
+    other = api.submit("strict", payload={"n": 1})
+    api.client.post(f"/jobs/{wanted}/cancel")
+
+    assert bulk(api, "retry", filter).json() == {"changed": 1}
+    assert api.client.get(f"/jobs/{wanted}").json()["status"] == "pending"
+    assert api.client.get(f"/jobs/{other}").json()["status"] == "pending"
+
+
+def test_many_jobs_are_retried_and_deleted(api: Any) -> None:
+    api.client.post("/jobs/batch", json={"jobs": [{"type": "add"}] * 500})
+    assert bulk(api, "cancel", {}).json() == {"changed": 500}
+    assert bulk(api, "retry", {}).json() == {"changed": 500}
+    assert bulk(api, "delete", {}).json() == {"changed": 0}
+    bulk(api, "cancel", {})
+    assert bulk(api, "delete", {"status": "cancelled"}).json() == {"changed": 500}
+    assert api.client.get("/jobs").json()["total"]["value"] == 0
+
+
+# The trail
+
+
+def test_every_action_is_in_the_trail_with_who_and_why(api: Any) -> None:
+    job_id = api.submit(delay=60)
+    why = {"reason": "an «incident»"}
+    api.client.post(f"/jobs/{job_id}/run", json=why)
+    api.client.post(f"/jobs/{job_id}/cancel", json={})
+    api.client.post(f"/jobs/{job_id}/retry", json={"reason": None})
+    bulk(api, "cancel", {"type": "add"}, **why)
+    api.client.request("DELETE", f"/jobs/{job_id}", json=why)
+
+    entries = api.client.get("/audit").json()["items"]
+    assert [(e["action"], e["target"], e["reason"], e["count"]) for e in entries[::-1]] == [
+        ("run", f"job {job_id}", "an «incident»", 1),
+        ("cancel", f"job {job_id}", None, 1),
+        ("retry", f"job {job_id}", None, 1),
+        ("cancel", "jobs with type=add", "an «incident»", 1),
+        ("delete", f"job {job_id}", "an «incident»", 1),
+    ]
+    assert {e["by"] for e in entries} == {"api:127.0.0.1"}
+    assert all(e["at"].endswith("Z") for e in entries)
+
+
+def test_what_was_refused_is_not_in_the_trail(api: Any) -> None:
+    job_id = api.submit()
+    api.client.post(f"/jobs/{job_id}/retry")
+    api.client.delete(f"/jobs/{job_id}")
+    api.client.post("/jobs/99/cancel")
+    api.client.post("/schedules/nix/pause")
+
+    assert api.client.get("/audit").json() == {"items": [], "next_cursor": None}
+
+
+def test_the_pages_of_the_trail_neither_skip_nor_repeat(api: Any) -> None:
+    for _ in range(5):
+        api.client.post(f"/jobs/{api.submit()}/cancel")
+    targets: list[str] = []
+    query = "?limit=2"
+    while True:
+        page = api.client.get(f"/audit{query}").json()
+        targets += [entry["target"] for entry in page["items"]]
+        if page["next_cursor"] is None:
+            break
+        query = f"?limit=2&cursor={page['next_cursor']}"
+
+    assert targets == [f"job {n}" for n in (5, 4, 3, 2, 1)]
+
+
+def test_a_cursor_leads_on_in_its_own_list_only(start: Callable[..., Any]) -> None:
+    api = start()
+    for _ in range(2):
+        api.client.post(f"/jobs/{api.submit()}/cancel")
+    cursor = api.client.get("/audit?limit=1").json()["next_cursor"]
+
+    assert api.client.get(f"/audit?cursor={cursor}").status_code == 200
+    assert api.client.get(f"/jobs?cursor={cursor}").status_code == 422

@@ -1,0 +1,164 @@
+"""Queues and schedules over HTTP, and their events on the stream."""
+
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from shared.rates import Rate
+from shared.schedules import ScheduleDefinition
+from shared.storage import QueueRules
+
+NIGHTLY = ScheduleDefinition(
+    "nightly",
+    "strict",
+    cron="0 3 * * *",
+    timezone="Europe/Vienna",
+    payload='{"n":18446744073709551615}',
+    queue="reports",
+    priority=7,
+)
+
+
+@pytest.fixture
+def scheduled(api: Any) -> Any:
+    """The application with two schedules."""
+    api.store.schedules.configure([NIGHTLY, ScheduleDefinition("often", "add", every_s=90)])
+    return api
+
+
+def queues(api: Any) -> dict[str, dict[str, Any]]:
+    return {queue["name"]: queue for queue in api.client.get("/queues").json()["items"]}
+
+
+def test_a_queue_is_listed_with_its_limits_and_its_jobs(api: Any) -> None:
+    api.store.queues.configure(
+        {
+            "mail": QueueRules(max_running=2, rate=Rate(per_s=100 / 60, burst=100)),
+            "idle": QueueRules(paused=True),
+        }
+    )
+    api.submit(queue="mail")
+    api.submit()
+    api.run_one()
+
+    found = queues(api)
+    assert list(found) == ["default", "idle", "mail"]
+    mail = found["mail"]
+    assert (mail["paused"], mail["max_running"], mail["rate"]) == (False, 2, "100/m")
+    assert sum(mail["counts"].values()) == 1
+    assert (found["idle"]["paused"], found["idle"]["rate"], found["idle"]["max_running"]) == (
+        True,
+        "",
+        0,
+    )
+    assert set(found["idle"]["counts"].values()) == {0}
+    assert (found["idle"]["oldest_pending_s"], found["idle"]["done_per_minute"]) == (None, 0.0)
+
+
+def test_a_paused_queue_starts_nothing_until_it_is_resumed(api: Any) -> None:
+    job_id = api.submit(queue="mail")
+    paused = api.client.post("/queues/mail/pause", json={"reason": "the server is down"})
+    assert (paused.status_code, paused.json()["paused"]) == (200, True)
+    assert api.lease() == []
+    resumed = api.client.post("/queues/mail/resume")
+    assert (resumed.status_code, resumed.json()["paused"]) == (200, False)
+    assert resumed.json().keys() == queues(api)["mail"].keys()
+    assert api.run_one() == job_id
+    assert [
+        (entry["action"], entry["target"], entry["reason"])
+        for entry in api.client.get("/audit").json()["items"]
+    ] == [("resume", "queue mail", None), ("pause", "queue mail", "the server is down")]
+
+
+def test_any_queue_may_be_paused_before_its_first_job(api: Any) -> None:
+    api.client.post("/queues/New.queue-1/pause")
+
+    assert queues(api)["New.queue-1"]["paused"] is True
+
+
+def test_a_schedule_is_listed_with_its_next_five_runs(scheduled: Any) -> None:
+    nightly, often = scheduled.client.get("/schedules").json()["items"]
+
+    assert {**nightly, "next_runs": None} == {
+        "name": "nightly",
+        "type": "strict",
+        "cron": "0 3 * * *",
+        "every": None,
+        "timezone": "Europe/Vienna",
+        "paused": False,
+        "last_run": None,
+        "last_job": None,
+        "next_runs": None,
+    }
+    assert (often["cron"], often["every"]) == (None, 90.0)
+    runs = [datetime.fromisoformat(run) for run in often["next_runs"]]
+    assert len(nightly["next_runs"]) == len(runs) == 5
+    assert [(later - run).total_seconds() for run, later in pairwise(runs)] == [90.0] * 4
+
+
+def test_a_schedule_is_run_now(scheduled: Any) -> None:
+    answer = scheduled.client.post("/schedules/nightly/run", json={"reason": "to try it"})
+
+    job = answer.json()
+    assert (answer.status_code, answer.headers["Location"]) == (201, f"/jobs/{job['id']}")
+    assert (job["type"], job["queue"], job["priority"]) == ("strict", "reports", 7)
+    assert (job["payload"], job["max_retries"]) == ({"n": 2**64 - 1}, 7)
+    nightly, _ = scheduled.client.get("/schedules").json()["items"]
+    assert nightly["last_job"] == job["id"]
+    assert nightly["last_run"] is not None
+    (entry,) = scheduled.client.get("/audit").json()["items"]
+    assert (entry["action"], entry["target"], entry["reason"]) == (
+        "run",
+        "schedule nightly",
+        "to try it",
+    )
+
+
+def test_a_schedule_whose_type_is_gone_is_a_422_and_runs_nothing(scheduled: Any) -> None:
+    scheduled.store.types.replace([])
+    answer = scheduled.client.post("/schedules/nightly/run")
+
+    assert answer.status_code == 422
+    assert [e["pointer"] for e in answer.json()["errors"]] == ["/type"]
+    assert scheduled.client.get("/audit").json()["items"] == []
+    assert scheduled.store.events.last_seq() == 0
+
+
+def test_a_paused_schedule_has_no_next_run(scheduled: Any) -> None:
+    paused = scheduled.client.post("/schedules/often/pause").json()
+    assert (paused["paused"], paused["next_runs"]) == (True, [])
+    resumed = scheduled.client.post("/schedules/often/resume").json()
+    assert (resumed["paused"], len(resumed["next_runs"])) == (False, 5)
+    assert [entry["action"] for entry in scheduled.client.get("/audit").json()["items"]] == [
+        "resume",
+        "pause",
+    ]
+
+
+def test_the_stream_tells_of_queues_and_schedules(scheduled: Any) -> None:
+    with scheduled.watch() as watcher:
+        watcher.next("hello")
+        scheduled.client.post("/queues/mail/pause")
+        scheduled.client.post("/queues/mail/resume")
+        job_id = scheduled.client.post("/schedules/often/run").json()["id"]
+        events = {event["kind"]: event for event in watcher.events(4)}
+
+    assert events["queue.paused"]["queue"] == {"name": "mail", "paused": True}
+    assert events["queue.resumed"]["queue"] == {"name": "mail", "paused": False}
+    fired = events["schedule.fired"]["schedule"]
+    assert (fired["name"], fired["job_id"]) == ("often", job_id)
+    assert datetime.fromisoformat(fired["tick"]).tzinfo is not None
+
+
+def test_the_stream_of_one_job_tells_of_no_queue(scheduled: Any) -> None:
+    job_id = scheduled.submit(queue="mail")
+    with scheduled.watch(f"?job={job_id}") as watcher:
+        watcher.next("hello")
+        scheduled.client.post("/queues/mail/pause")
+        scheduled.client.post("/queues/mail/resume")
+        scheduled.client.post(f"/jobs/{job_id}/cancel")
+        (event,) = watcher.events(1)
+
+    assert event["kind"] == "job.cancelled"

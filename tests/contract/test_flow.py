@@ -191,3 +191,54 @@ def test_run_now_makes_a_delayed_job_due(
     with pytest.raises(TransitionRefused, match="in_progress"):
         store.jobs.run_now(job_id)
     end(held)
+
+
+def test_what_waits_for_a_job_that_a_failed_one_ends_at_submission_ends_too(
+    store: Store, submit: Submit, lease: LeaseSome, end: End
+) -> None:
+    failed = submit(max_retries=0)
+    end(lease()[0], Ending.FAILED)
+    last, middle = store.jobs.submit_many(
+        [
+            NewJob("noop", depends_on=("middle",)),  # stands before what it waits for
+            NewJob("noop", depends_on=(failed,), ref="middle"),
+        ]
+    )
+    assert store.jobs.get(middle).status is Status.CANCELLED
+    assert store.jobs.get(last).status is Status.CANCELLED
+
+
+def test_a_retried_job_is_waited_for_again_and_counts_once(
+    store: Store, submit: Submit, lease: LeaseSome, end: End
+) -> None:
+    first, second = submit(max_retries=0, priority=1), submit()
+    waiting = submit(depends_on=(first, second), on_dependency_failure="run")
+    end(lease()[0], Ending.FAILED)
+    store.jobs.retry(first)
+    end(lease()[0])
+    assert store.jobs.get(waiting).status is Status.BLOCKED  # the second has not ended
+    end(lease()[0])
+    assert store.jobs.get(waiting).status is Status.PENDING
+
+
+def test_a_blocked_job_without_delay_is_due_once_unblocked_whatever_the_wall_clock_says(
+    store: Store, submit: Submit, lease: LeaseSome, end: End, clock
+) -> None:
+    first = submit()
+    waiting = submit(depends_on=(first,))
+    clock.wall -= 3_600_000
+    end(lease()[0])
+    assert [one.job_id for one in lease()] == [waiting]
+
+
+def test_a_job_retried_into_waiting_is_due_once_unblocked(
+    store: Store, submit: Submit, lease: LeaseSome, end: End, clock
+) -> None:
+    first = submit(max_retries=0)
+    waiting = submit(depends_on=(first,), delay_ms=60_000)
+    end(lease()[0], Ending.FAILED)
+    store.jobs.retry(first)
+    assert store.jobs.retry(waiting).status is Status.BLOCKED
+    clock.wall -= 3_600_000
+    end(lease()[0])
+    assert [one.job_id for one in lease()] == [waiting]

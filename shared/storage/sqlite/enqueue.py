@@ -51,14 +51,13 @@ class Enqueue:
     def _insert(self, new: NewJob, now_ms: int) -> int:
         run_at_ms = now_ms + new.delay_ms if new.run_at_ms is None else new.run_at_ms
         waits_for = len(set(new.depends_on))
-        is_due = run_at_ms <= now_ms and not waits_for
         self._database.run(
             self._sql["insert-job"],
             new.type,
             new.payload,
             new.queue,
             new.priority,
-            int(is_due),
+            int(run_at_ms <= now_ms),
             new.max_retries,
             new.timeout_s,
             now_ms,

@@ -12,7 +12,7 @@ from shared.errors import FieldProblem, InvalidJob
 from shared.events import Kind
 from shared.jobs import Status
 from shared.lifecycle import TERMINAL
-from shared.storage.sqlite.connection import Database, sql_file
+from shared.storage.sqlite.connection import Database, Row, sql_file
 from shared.storage.sqlite.events import Events
 
 
@@ -42,14 +42,20 @@ class Flow:
             self._sql["insert-dependency"], [(job_id, dependency) for dependency in dependencies]
         )
         for dependency, status in ended:
-            self._settle(dependency, status, only=job_id)
+            for waiting in self._database.all(self._sql["waiting-job"], job_id):
+                self.ended(self._tell(waiting, dependency, status))
 
     def ended(self, jobs: Iterable[tuple[int, Status]]) -> None:
         """Jobs with dependents that have just ended: unblock, cancel or fail those that wait."""
         queue = deque(jobs)
         while queue:
             job_id, status = queue.popleft()
-            queue.extend(self._settle(job_id, status))
+            for waiting in self._database.all(self._sql["waiting-for"], job_id):
+                queue.extend(self._tell(waiting, job_id, status))
+
+    def live_again(self, job_id: int) -> None:
+        """An ended job is retried: those that still wait for others wait for it again."""
+        self._database.run(self._sql["wait-again"], job_id)
 
     def still_waits_for(self, job_id: int) -> int:
         """How many of the jobs that a job depends on have not ended."""
@@ -65,19 +71,14 @@ class Flow:
         """Job id -> result (JSON text) of those that it depends on and that are done."""
         return {row[0]: row[1] for row in self._database.all(self._sql["results"], job_id)}
 
-    def _settle(
-        self, job_id: int, status: Status, only: int | None = None
-    ) -> list[tuple[int, Status]]:
-        """Tell those that wait how `job_id` ended; those that end thereby and are waited for."""
-        ended = []
-        for waiting, on_failure, queue in self._database.all(self._sql["waiting-for"], job_id):
-            if only is not None and waiting != only:
-                continue
-            if status is Status.DONE or on_failure == "run":
-                self._one_less(waiting, queue)
-            elif self._end_blocked(waiting, queue, on_failure, f"job {job_id} is {status}"):
-                ended.append((waiting, _END_OF[on_failure]))
-        return ended
+    def _tell(self, waiting: Row, dependency: int, status: Status) -> list[tuple[int, Status]]:
+        """Tell a job that waits how a dependency ended; itself, if it ends and is waited for."""
+        job_id, on_failure, queue = waiting
+        if status is Status.DONE or on_failure == "run":
+            self._one_less(job_id, queue)
+        elif self._end_blocked(job_id, queue, on_failure, f"job {dependency} is {status}"):
+            return [(job_id, _END_OF[on_failure])]
+        return []
 
     def _one_less(self, job_id: int, queue: str) -> None:
         now_ms = self._database.clock.wall_ms()

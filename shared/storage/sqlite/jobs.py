@@ -206,6 +206,7 @@ class Jobs:
             self._database.run(self._sql["retry-job"], waits_for, now_ms, job_id)
             enters = Status.BLOCKED if waits_for else Status.PENDING
             self._database.count(job.queue, job.status, enters)
+            self._flow.live_again(job_id)
             self._database.wake_workers(job.queue)
             self._events.record_jobs(Kind.JOB_REQUEUED, [job_id])
             return self.get(job_id)

@@ -8,9 +8,9 @@ CREATE TABLE jobs (
         CHECK (status IN ('blocked', 'pending', 'in_progress', 'done', 'failed', 'cancelled')),
     queue TEXT NOT NULL,
     priority INTEGER NOT NULL CHECK (priority BETWEEN -1000 AND 1000),
-    -- 1: may be leased now. A job without delay is due at once whatever the wall clock says;
-    -- the clock only promotes those that wait for their time.
-    is_due INTEGER NOT NULL CHECK (is_due = 0 OR (is_due = 1 AND status = 'pending')),
+    -- 1: waits for no time, so a pending job may be leased now. One without delay is due at once
+    -- whatever the wall clock says; the clock only promotes those that wait for their time.
+    is_due INTEGER NOT NULL CHECK (is_due = 0 OR (is_due = 1 AND status IN ('blocked', 'pending'))),
     result TEXT,
     error_type TEXT,
     error_message TEXT,

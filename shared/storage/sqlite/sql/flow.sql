@@ -13,6 +13,16 @@ FROM job_dependencies JOIN jobs ON jobs.id = job_dependencies.job_id
 WHERE job_dependencies.depends_on = ? AND jobs.status = 'blocked'
 ORDER BY jobs.id;
 
+-- name: waiting-job
+-- The same of one job that has just begun to wait.
+SELECT id, on_dependency_failure, queue FROM jobs WHERE id = ? AND status = 'blocked';
+
+-- name: wait-again
+-- A job that had ended is retried: those that wait wait for it too.
+UPDATE jobs SET waits_for = waits_for + 1
+WHERE status = 'blocked'
+    AND id IN (SELECT job_id FROM job_dependencies WHERE depends_on = ?);
+
 -- name: live-dependencies
 -- How many of the jobs that a job depends on have not ended.
 SELECT count(*) FROM job_dependencies JOIN jobs ON jobs.id = job_dependencies.depends_on
@@ -27,13 +37,13 @@ WHERE job_dependencies.depends_on = ? AND jobs.status = 'blocked' LIMIT 1;
 -- One less to wait for. With none left it leaves blocked for pending.
 UPDATE jobs SET waits_for = waits_for - 1,
     status = iif(waits_for = 1, 'pending', 'blocked'),
-    is_due = iif(waits_for = 1 AND run_at_ms <= ?, 1, 0)
+    is_due = iif(waits_for = 1 AND run_at_ms <= ?, 1, is_due)
 WHERE id = ? AND status = 'blocked'
 RETURNING status;
 
 -- name: dependency-failed
 -- Leaves blocked for cancelled or failed.
-UPDATE jobs SET status = ?, waits_for = 0, finished_at_ms = ?, error_type = ?, error_message = ?
+UPDATE jobs SET status = ?, is_due = 0, waits_for = 0, finished_at_ms = ?, error_type = ?, error_message = ?
 WHERE id = ? AND status = 'blocked'
 RETURNING has_dependents;
 

@@ -1,5 +1,5 @@
 -- name: insert-job
--- A new job: blocked while it waits for others, else pending; due at once unless it was given a time.
+-- A new job: blocked while it waits for others, else pending; due unless it was given a time.
 INSERT INTO jobs (
     type, payload, status, queue, priority, is_due, max_retries, timeout_s,
     created_at_ms, run_at_ms, unique_key, tags, depends_on, waits_for, on_dependency_failure)
@@ -63,7 +63,7 @@ WHERE id = ? AND status = 'in_progress' AND cancel_requested = 0;
 -- name: retry-job
 -- Leaves failed or cancelled for pending, or for blocked where jobs it depends on are live again;
 -- with all its retries again; attempts keep their numbers.
-UPDATE jobs SET status = iif(?1 > 0, 'blocked', 'pending'), is_due = iif(?1 > 0, 0, 1), waits_for = ?1,
+UPDATE jobs SET status = iif(?1 > 0, 'blocked', 'pending'), is_due = 1, waits_for = ?1,
     failures = 0, crashes = 0, cancel_requested = 0,
     run_at_ms = ?2, finished_at_ms = NULL, progress = NULL, message = NULL
 WHERE id = ?3 AND status IN ('failed', 'cancelled');

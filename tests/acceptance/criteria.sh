@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The seven acceptance criteria, by curl, against a running Orpheus. Needs curl and python3.
 #   tests/acceptance/criteria.sh [http://127.0.0.1:8000]
-# The commands are those that the README prints; a test holds the two equal.
+# The requests are those that the README prints; a test holds that.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 ORPHEUS=${1:-http://127.0.0.1:8000}

@@ -1,5 +1,6 @@
 """The seven acceptance criteria hold, by the commands that the README prints."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -27,3 +28,13 @@ def test_the_seven_criteria_hold(start_system: Callable[..., Any]) -> None:
     assert run.stdout.endswith("all seven criteria hold\n")
     assert system.stop() == 0
     assert "Traceback" not in system.log()
+
+
+def test_the_script_makes_the_requests_that_the_readme_prints() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    section = readme.split("## The seven acceptance criteria")[1].split("\n## ")[0]
+    script = SCRIPT.read_text(encoding="utf-8").replace("/jobs/$1?", "/jobs/$id?")
+    printed = re.findall(r"""--json ('[^']+')|"\$ORPHEUS(/[^"]*)\"""", section)
+    requests = {body or path for body, path in printed}
+    assert len(requests) > 12
+    assert [request for request in sorted(requests) if request not in script] == []

@@ -13,8 +13,8 @@ def test_short_jobs_come_in_full_batches() -> None:
     estimates = Estimates(ahead_s=0.02)
     for _ in range(100):
         estimates.note("a", 0.000_01)
-    assert estimates.limit() == 64
-    assert estimates.fitting(["a"] * 64) == 64
+    assert estimates.limit() == 256
+    assert estimates.fitting(["a"] * 256) == 256
 
 
 def test_as_many_come_as_end_within_the_time_ahead() -> None:

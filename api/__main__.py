@@ -16,7 +16,7 @@ import click
 from api.run import SLOT, run_api
 from api.services import ApiOptions
 from config.options import config_options
-from config.settings import Settings, for_storage, load_settings
+from config.settings import Settings, for_commands, for_storage, load_settings
 from shared.child_start import enter_child
 from shared.describe import describe_types
 from shared.errors import CannotBind, ConfigurationError, DatabaseUnusable, OrpheusError
@@ -56,9 +56,8 @@ def _run_alone(settings: Settings) -> None:
     configure_logging(settings.logging.level, settings.logging.format, SLOT)
     listener = bind_listener(settings.api.host, settings.api.port)
     store = open_storage(for_storage(settings), create=True)
-    store.types.replace(
-        describe_types(settings.source, settings.jobs.modules, settings.supervisor.start_timeout)
-    )
+    modules, timeout_s = settings.jobs.modules, settings.supervisor.start_timeout
+    store.types.replace(describe_types(modules, for_commands(settings), timeout_s))
     store.close()
     asyncio.run(run_api(_options(settings, supervised=False), listener))
 

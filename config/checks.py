@@ -6,6 +6,7 @@ address is anyone's.
 """
 
 import os
+import shutil
 import stat
 from collections.abc import Iterator
 from ipaddress import ip_address
@@ -26,6 +27,34 @@ def problems_between(settings: "Settings") -> Iterator[Problem]:
     """Every rule that the settings break together."""
     yield from _timers(settings)
     yield from _exposure(settings.api)
+    yield from _same_names("schedules", [one.name for one in settings.schedules])
+    yield from _same_names("commands", [one.name for one in settings.commands])
+
+
+def missing_programs(settings: "Settings") -> Iterator[Problem]:
+    """Commands that could not run right now. Not a reason to refuse the start.
+
+    A program may be installed later, and one that is removed must not keep an operator from
+    `orpheus status`; its jobs fail with the reason.
+    """
+    for place, command in enumerate(settings.commands):
+        if command.cwd and not Path(command.cwd).is_dir():
+            yield Problem(("commands", place, "cwd"), f"{command.cwd!r} is no directory")
+        elif not _can_run(command.argv[0], command.cwd, command.env.get("PATH")):
+            reason = f"the program {command.argv[0]!r} is not there, or not executable"
+            yield Problem(("commands", place, "argv"), reason)
+
+
+def _can_run(program: str, cwd: str, path: str | None) -> bool:
+    if "/" not in program:
+        return shutil.which(program, path=path) is not None
+    return shutil.which(Path(cwd).absolute() / program) is not None
+
+
+def _same_names(table: str, names: list[str]) -> Iterator[Problem]:
+    for place, name in enumerate(names):
+        if name in names[:place]:
+            yield Problem((table, place, "name"), f"{name!r} is the name of an earlier one")
 
 
 def _timers(settings: "Settings") -> Iterator[Problem]:

@@ -5,12 +5,14 @@ Where values come from is config/sources.py; how they are laid over each other, 
 what must hold between settings, config/checks.py.
 """
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -27,11 +29,26 @@ from config.problems import Problem, problems_of, without
 from config.sources import Sources, read_sources
 from config.units import parse_size_bytes
 from shared.backoff import BackoffRules
+from shared.commands import CommandSettings, fields_of
 from shared.durations import parse_duration_s
 from shared.errors import ConfigurationError
 from shared.handover import StorageSettings, WorkerSettings
+from shared.schedules import problem_of
 
 DEFAULT_PATH = Path("config/orpheus.toml")
+
+
+def _without_nul(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("must not contain a NUL character")
+    return text
+
+
+def _variable_name(text: str) -> str:
+    if not text or "=" in text or "\0" in text or text.startswith("_ORPHEUS_"):
+        raise ValueError("is no name of an environment variable that can be set")
+    return text
+
 
 Seconds = Annotated[float, BeforeValidator(parse_duration_s)]
 Timer = Annotated[Seconds, Field(gt=0)]
@@ -44,6 +61,8 @@ QueueName = Annotated[
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 PoolName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
 Module = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")]
+Argument = Annotated[str, AfterValidator(_without_nul)]
+VariableName = Annotated[str, AfterValidator(_variable_name)]
 Rate = Annotated[str, StringConstraints(pattern=r"^([1-9][0-9]{0,8}/[smhd])?$")]
 Retries = Annotated[Integer, Field(ge=0, le=100)]
 Priority = Annotated[Integer, Field(ge=-1000, le=1000)]
@@ -150,10 +169,20 @@ class Schedule(Table):
     priority: Priority = 0
     catch_up: Literal["one", "none", "all"] = "one"
 
+    @field_validator("payload")
+    @classmethod
+    def _json(cls, payload: dict[str, Any]) -> dict[str, Any]:
+        try:
+            json.dumps(payload, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"is not JSON: {error}") from None
+        return payload
+
     @model_validator(mode="after")
     def _one_rhythm(self) -> "Schedule":
-        if (self.cron is None) == (self.every is None):
-            raise ValueError("needs either cron or every")
+        problem = problem_of(self.cron, self.every, self.timezone)
+        if problem is not None:
+            raise ValueError(problem)
         return self
 
 
@@ -161,12 +190,22 @@ class Command(Table):
     """A job type that runs a program, never through a shell."""
 
     name: Name
-    argv: Annotated[tuple[str, ...], Field(min_length=1)]
+    argv: Annotated[tuple[Argument, ...], Field(min_length=1)]
     timeout: Timer | None = None
     max_retries: Retries | None = None
-    cwd: str = ""
-    env: dict[str, str] = {}
-    success_codes: tuple[Annotated[Integer, Field(ge=0, le=255)], ...] = (0,)
+    cwd: Argument = ""
+    env: dict[VariableName, Argument] = {}
+    success_codes: Annotated[
+        tuple[Annotated[Integer, Field(ge=0, le=255)], ...], Field(min_length=1)
+    ] = (0,)
+
+    @field_validator("argv")
+    @classmethod
+    def _fixed_program(cls, argv: tuple[str, ...]) -> tuple[str, ...]:
+        """A payload may fill arguments, never choose what is run."""
+        if not argv[0] or fields_of(argv[:1]):
+            raise ValueError("must begin with a program, which cannot come from the payload")
+        return argv
 
 
 class Retention(Table):
@@ -281,6 +320,22 @@ def for_storage(settings: Settings) -> StorageSettings:
     )
 
 
+def for_commands(settings: Settings) -> tuple[CommandSettings, ...]:
+    """The job types that are programs."""
+    return tuple(
+        CommandSettings(
+            name=one.name,
+            argv=one.argv,
+            timeout_s=one.timeout,
+            max_retries=one.max_retries,
+            cwd=one.cwd,
+            env=one.env,
+            success_codes=one.success_codes,
+        )
+        for one in settings.commands
+    )
+
+
 def for_worker(settings: Settings, pool: str) -> WorkerSettings:
     """What a worker of that pool is handed. Raises ConfigurationError if there is no such pool."""
     if pool not in settings.pools:
@@ -291,6 +346,7 @@ def for_worker(settings: Settings, pool: str) -> WorkerSettings:
         pool=pool,
         queues=settings.pools[pool].queues,
         modules=settings.jobs.modules,
+        commands=for_commands(settings),
         default_max_retries=settings.jobs.max_retries,
         default_timeout_s=settings.jobs.timeout,
         cancel_grace_s=settings.jobs.cancel_grace,

@@ -1,4 +1,4 @@
-"""The job types of the configured modules, as a child process tells them.
+"""The job types there are: those of modules, as a child process tells them, and commands.
 
 User code runs in workers alone: a module that hangs or crashes at import must take neither the
 supervisor nor the API with it.
@@ -9,22 +9,41 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from shared.commands import CommandSettings, describe_command
 from shared.errors import ConfigurationError
 from shared.storage import TypeRow
 
 
-def describe_types(source: Path | None, modules: Sequence[str], timeout_s: float) -> list[TypeRow]:
-    """What `python -m worker --describe` says of `modules`; `source` is the configuration's file.
+def describe_types(
+    modules: Sequence[str], commands: Sequence[CommandSettings], timeout_s: float
+) -> list[TypeRow]:
+    """What `python -m worker --describe` says of `modules`, and the commands.
 
-    Raises ConfigurationError with what the child said, or if it takes longer than `timeout_s`.
+    Raises ConfigurationError with what the child said, if it takes longer than `timeout_s`, or if
+    a command is called like a type of a module.
     """
-    config = [] if source is None else ["--config", str(source)]
-    chosen = f"jobs.modules={json.dumps(list(modules))}"
-    argv = [sys.executable, "-m", "worker", "--describe", *config, "--set", chosen]
+    described = _describe_modules(modules, timeout_s) if modules else []
+    rows = {item["name"]: type_row(item) for item in described}
+    for command in commands:
+        if command.name in rows:
+            raise name_taken(command)
+        rows[command.name] = type_row(describe_command(command))
+    return list(rows.values())
+
+
+def name_taken(command: CommandSettings) -> ConfigurationError:
+    """The refusal of a command that is called like a job type of a module."""
+    return ConfigurationError(
+        f"commands: {command.name!r} is a job type of a module already; call the command otherwise"
+    )
+
+
+def _describe_modules(modules: Sequence[str], timeout_s: float) -> list[dict[str, Any]]:
+    chosen = [part for module in modules for part in ("--module", module)]
+    argv = [sys.executable, "-m", "worker", "--describe", *chosen]
     child = subprocess.Popen(
         argv,
         stdin=subprocess.DEVNULL,
@@ -48,10 +67,12 @@ def describe_types(source: Path | None, modules: Sequence[str], timeout_s: float
             f"jobs.modules: the job types cannot be described (exit code {child.returncode}):\n"
             f"{errors.strip()}"
         )
-    return [_type_row(item) for item in json.loads(output)]
+    described: list[dict[str, Any]] = json.loads(output)
+    return described
 
 
-def _type_row(item: dict[str, Any]) -> TypeRow:
+def type_row(item: Mapping[str, Any]) -> TypeRow:
+    """A job type as it is described, as the store keeps it."""
     return TypeRow(
         name=item["name"],
         schema=json.dumps(item["schema"]),

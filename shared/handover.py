@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from shared.backoff import BackoffRules
+from shared.commands import CommandSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class WorkerSettings:
     pool: str
     queues: tuple[str, ...]
     modules: tuple[str, ...]
+    commands: tuple[CommandSettings, ...]
     default_max_retries: int
     default_timeout_s: float
     cancel_grace_s: float
@@ -63,5 +65,6 @@ class WorkerSettings:
                 ),
                 "queues": tuple(data["queues"]),
                 "modules": tuple(data["modules"]),
+                "commands": tuple(CommandSettings.from_json(one) for one in data["commands"]),
             }
         )

@@ -16,7 +16,9 @@ from pathlib import Path
 from socket import socket
 from threading import Thread
 
-from config.settings import Settings, for_storage
+from config.checks import missing_programs
+from config.problems import dotted
+from config.settings import Settings, for_commands, for_storage
 from shared.clock import Clock, SystemClock
 from shared.describe import describe_types
 from shared.errors import ConfigurationError
@@ -75,6 +77,8 @@ class _Parts:
 
 def _supervise(settings: Settings, database: Path) -> int:
     clock = SystemClock()
+    for problem in missing_programs(settings):
+        log.warning("command_cannot_run", key=dotted(problem.key), reason=problem.reason)
     listener = _bind(settings)
     _prepare_database(settings, database, clock)
     myself = _own_record(clock)
@@ -140,7 +144,7 @@ def _prepare_database(settings: Settings, database: Path, clock: Clock) -> None:
 
 def _store_types(settings: Settings, store: Store) -> None:
     modules, timeout_s = settings.jobs.modules, settings.supervisor.start_timeout
-    store.types.replace(describe_types(settings.source, modules, timeout_s))
+    store.types.replace(describe_types(modules, for_commands(settings), timeout_s))
 
 
 def _own_record(clock: Clock) -> ProcessRecord:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from shared.channel import Channel
 from shared.child_start import enter_child
+from shared.commands import CommandSettings, describe_command
 from shared.errors import ConfigurationError, StorageError
 from shared.handover import WorkerSettings
 from shared.job_types import load_job_types
@@ -56,7 +57,10 @@ def _parser() -> argparse.ArgumentParser:
         "--describe", action="store_true", help="print every job type as JSON and exit"
     )
     parser.add_argument(
-        "--module", action="append", metavar="NAME", help="with --describe: instead of jobs.modules"
+        "--module",
+        action="append",
+        metavar="NAME",
+        help="with --describe: these, not the configured",
     )
     parser.add_argument("--control-fd", type=int, metavar="N", help=argparse.SUPPRESS)
     return parser
@@ -94,16 +98,28 @@ def _describe(options: argparse.Namespace) -> int:
     # What a module prints while it is imported goes to stderr, from C code too.
     answer_fd = os.dup(1)
     os.dup2(2, 1)
-    modules = options.module or _settings(options).jobs.modules
+    modules, commands = _what_to_describe(options)
     try:
-        described = [one.describe() for _, one in sorted(load_job_types(modules).items())]
+        described = [one.describe() for one in load_job_types(modules).values()]
+        described += [describe_command(one) for one in commands]
     except BaseException:  # noqa: BLE001 - whatever a module raises, SystemExit too
         traceback.print_exc()
         return _EXIT_CONFIGURATION
     with os.fdopen(answer_fd, "w", encoding="utf-8") as answer:
-        json.dump(described, answer)
+        json.dump(sorted(described, key=lambda one: str(one["name"])), answer)
         answer.write("\n")
     return 0
+
+
+def _what_to_describe(
+    options: argparse.Namespace,
+) -> tuple[Sequence[str], Sequence[CommandSettings]]:
+    if options.module:
+        return options.module, ()
+    from config.settings import for_commands  # noqa: PLC0415 - see _settings
+
+    settings = _settings(options)
+    return settings.jobs.modules, for_commands(settings)
 
 
 if __name__ == "__main__":

@@ -32,9 +32,11 @@ class Running:
     """One attempt while it runs. Times are of `time.monotonic`, in seconds."""
 
     __slots__ = (
+        "allowance_s",
         "cancelled",
         "children",
         "entered_at_s",
+        "kill",
         "lease",
         "log",
         "lost",
@@ -60,6 +62,10 @@ class Running:
         """What was reported and is not stored yet."""
         self.on_stop: Callable[[], object] | None = None
         """Called, from another thread, when the handler should stop: cancels a coroutine."""
+        self.kill: Callable[[], object] | None = None
+        """Called, from any thread, before this process ends under the attempt: ends its program."""
+        self.allowance_s = 0.0
+        """So much longer it may take, past its timeout or a request to stop, to end a program."""
 
     def job_log(self) -> JobLog:
         """Its log."""
@@ -80,9 +86,9 @@ class Running:
     def hard_deadline_s(self, cancel_grace_s: float) -> float:
         """When the process must die if it still runs this attempt."""
         deadline_s = self.entered_at_s + self.lease.timeout_s + _HARD_DEADLINE_AFTER_TIMEOUT_S
-        if self.stop_asked_at_s is None:
-            return deadline_s
-        return min(deadline_s, self.stop_asked_at_s + cancel_grace_s)
+        if self.stop_asked_at_s is not None:
+            deadline_s = min(deadline_s, self.stop_asked_at_s + cancel_grace_s)
+        return deadline_s + self.allowance_s
 
     def _tell_to_stop(self, now_s: float) -> None:
         if self.stop_asked_at_s is None:
@@ -155,7 +161,12 @@ class JobContext:
 
     def check_cancelled(self) -> None:
         """See Context."""
-        if self._running.cancelled:
-            raise JobCancelled("somebody asked for this job to stop")
-        if self._running.lost:
-            raise JobCancelled("the lease on this job was lost: another worker may run it")
+        check_cancelled(self._running)
+
+
+def check_cancelled(running: Running) -> None:
+    """Raise JobCancelled if somebody asked for the job to stop, or if its lease is lost."""
+    if running.cancelled:
+        raise JobCancelled("somebody asked for this job to stop")
+    if running.lost:
+        raise JobCancelled("the lease on this job was lost: another worker may run it")

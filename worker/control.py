@@ -102,7 +102,7 @@ class Control(threading.Thread):
             self._listen()
         except BaseException:
             log.exception("control_thread_failed")
-            exit_now(1)
+            exit_now(1, self._running())
 
     def _listen(self) -> None:
         poll = select.poll()
@@ -133,7 +133,7 @@ class Control(threading.Thread):
                 elif self._signals_seen == 2:
                     self.stop(_SECOND_SIGNAL_GRACE_S, f"{name} again")
                 else:
-                    exit_now(EXIT_KILLED)
+                    exit_now(EXIT_KILLED, self._running())
 
     def _read_channel(self, channel: Channel) -> bool:
         """Take the supervisor's orders; True once it is gone."""
@@ -177,8 +177,11 @@ def start_quietly(thread: threading.Thread) -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def exit_now(code: int) -> None:
-    """End the process from any thread, whatever the main thread is doing."""
+def exit_now(code: int, running: Running | None) -> None:
+    """End the process from any thread, whatever the main thread is doing; a program with it."""
+    kill = None if running is None else running.kill
+    if kill is not None:
+        kill()
     stop_logging()
     os._exit(code)
 

@@ -5,7 +5,7 @@ raises ends the worker. No storage here, and nothing that costs a system call fo
 """
 
 from collections.abc import Coroutine, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shared.job_types import JobCancelled, JobTimeout, JobType, PermanentError, Snooze
 from shared.jobs import JobError, NewJob
@@ -13,6 +13,9 @@ from shared.lifecycle import Ending
 from worker.alarm import Alarm
 from worker.context import JobContext, Lookup, Running
 from worker.outcomes import error_of, result_text
+
+if TYPE_CHECKING:
+    from worker.commands import CommandType
 
 
 class Ended(NamedTuple):
@@ -29,14 +32,21 @@ class Ended(NamedTuple):
 
 
 class UnknownJobType(Exception):
-    """No module of this worker defines the type; retried, as a newer worker may know it."""
+    """Nothing in this worker defines the type; retried, as a newer worker may know it."""
 
 
 class Executor:
     """Runs attempts of the job types it knows. Main thread only."""
 
-    def __init__(self, types: Mapping[str, JobType], alarm: Alarm, lookup: Lookup) -> None:
+    def __init__(
+        self,
+        types: Mapping[str, JobType],
+        commands: Mapping[str, "CommandType"],
+        alarm: Alarm,
+        lookup: Lookup,
+    ) -> None:
         self._types = types
+        self._commands = commands
         self._alarm = alarm
         self._lookup = lookup
 
@@ -44,15 +54,7 @@ class Executor:
         """Run the attempt to its end, whatever that is; raises nothing."""
         try:
             try:
-                job_type = self._type_of(running)
-                context = JobContext(running, self._lookup)
-                if job_type.is_async:
-                    value = _run_coroutine(job_type, running, context)
-                else:
-                    self._alarm.watch(running.entered_at_s, running.lease.timeout_s)
-                    arguments = job_type.bind(running.lease.payload)
-                    value = job_type.handler(context, **arguments)
-                result = result_text(value)
+                result = result_text(self._run_code(running))
             finally:
                 self._alarm.unwatch()
             return Ended(Ending.SUCCEEDED, result, children=tuple(running.children))
@@ -62,11 +64,22 @@ class Executor:
             if running.log is not None:
                 running.log.finish_line()
 
+    def _run_code(self, running: Running) -> Any:
+        command = self._commands.get(running.lease.type)
+        if command is not None:
+            return command.run(running)
+        job_type = self._type_of(running)
+        context = JobContext(running, self._lookup)
+        if job_type.is_async:
+            return _run_coroutine(job_type, running, context)
+        self._alarm.watch(running.entered_at_s, running.lease.timeout_s)
+        return job_type.handler(context, **job_type.bind(running.lease.payload))
+
     def _type_of(self, running: Running) -> JobType:
         job_type = self._types.get(running.lease.type)
         if job_type is None:
             raise UnknownJobType(
-                f"no module in jobs.modules defines the job type {running.lease.type!r}"
+                f"no module in jobs.modules and no command is the job type {running.lease.type!r}"
             )
         return job_type
 

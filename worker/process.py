@@ -1,21 +1,23 @@
 """A worker process: put together, started, ended."""
 
-import json
 import os
 import sys
 import traceback
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from shared import upkeep
 from shared.cells import Cell, cell_path, remove_cell
 from shared.channel import Channel
+from shared.commands import describe_command
+from shared.describe import name_taken, type_row
 from shared.handover import WorkerSettings
 from shared.job_types import JobType, load_job_types
 from shared.jobs import Holder
 from shared.logs import configure_logging, get_logger, stop_logging
 from shared.memory import keep_freed_memory
 from shared.processes import ProcessRecord, Role
-from shared.storage import Store, TypeRow, database_path, open_storage
+from shared.storage import Store, database_path, open_storage
 from worker.alarm import Alarm
 from worker.control import EXIT_KILLED, Control, start_quietly
 from worker.executor import Executor
@@ -24,6 +26,9 @@ from worker.job_log import JobLog, capture_output
 from worker.lookup import DatabaseLookup
 from worker.loop import Loop, LoopRules
 from worker.renewal import Renewal, RenewalRules
+
+if TYPE_CHECKING:
+    from worker.commands import CommandType
 
 EXIT_CONFIGURATION = 78
 EXIT_AGAIN = -1
@@ -63,8 +68,11 @@ def run_worker(
         types = _load_types(settings, control)
         if types is None:
             return EXIT_CONFIGURATION
+        commands = _commands(settings)
         if channel is None:
-            store.types.replace([_type_row(one) for one in types.values()])
+            described = [one.describe() for one in types.values()]
+            described += [describe_command(one) for one in settings.commands]
+            store.types.replace([type_row(one) for one in described])
         alarm = Alarm()
         capture_output(lambda: _log_of(held))
         loop = Loop(
@@ -72,14 +80,19 @@ def run_worker(
             held,
             control,
             renewal,
-            Executor(types, alarm, lookup),
+            Executor(types, commands, alarm, lookup),
             alarm,
             _loop_rules(settings, holder),
             (lambda: upkeep.reclaim(store)) if channel is None else (lambda: None),
         )
         renewal.tell_ready()
         control.say({"say": "ready"})
-        log.info("worker_ready", pool=settings.pool, queues=list(settings.queues), types=len(types))
+        log.info(
+            "worker_ready",
+            pool=settings.pool,
+            queues=list(settings.queues),
+            types=len(types) + len(commands),
+        )
         all_reported = loop.run()
         if alarm.struck:
             control.say({"say": "recycle", "reason": "a timeout was raised inside a job's code"})
@@ -131,20 +144,27 @@ def _loop_rules(settings: WorkerSettings, holder: Holder) -> LoopRules:
 
 
 def _load_types(settings: WorkerSettings, control: Control) -> dict[str, JobType] | None:
-    """The job types of the modules; None, and the reason told, if one does not import."""
+    """The job types of the modules; None, and the reason told, if one cannot be had."""
     try:
-        return load_job_types(settings.modules)
+        types = load_job_types(settings.modules)
+        for command in settings.commands:
+            if command.name in types:
+                raise name_taken(command)
     except BaseException as error:  # noqa: BLE001 - whatever a module raises, SystemExit too
         traceback.print_exc()
-        reason = f"a job module does not import: {type(error).__name__}: {error}"
+        reason = f"the job types cannot be had: {type(error).__name__}: {error}"
         control.say({"say": "failed", "reason": reason})
         log.error("job_modules_failed", reason=reason)  # noqa: TRY400 - the traceback stands above
         return None
+    return types
 
 
-def _type_row(job_type: JobType) -> TypeRow:
-    described = job_type.describe()
-    return TypeRow(**{**described, "schema": json.dumps(described["schema"])})
+def _commands(settings: WorkerSettings) -> "dict[str, CommandType]":
+    if not settings.commands:
+        return {}
+    from worker.commands import CommandType  # noqa: PLC0415 - only for workers with commands
+
+    return {one.name: CommandType(one, settings.cancel_grace_s) for one in settings.commands}
 
 
 def _log_of(held: Held) -> JobLog | None:

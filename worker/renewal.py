@@ -97,7 +97,7 @@ class Renewal(threading.Thread):
             self._store.close()
         except BaseException:
             log.exception("renewal_thread_failed")
-            exit_now(1)
+            exit_now(1, self._held.running)
 
     def _sleep(self, now_s: float) -> None:
         if self._held.is_empty():
@@ -225,7 +225,12 @@ class Renewal(threading.Thread):
             self._end_with(Finished(running.lease, Ending.KILLED_AT_DEADLINE, None, error), running)
 
     def _end_with(self, finished: Finished, running: Running) -> None:
-        """Report an attempt whose code still runs, and end the process under it."""
+        """Report an attempt whose code still runs, and end the process under it.
+
+        A program is ended first: the job's next attempt must not meet it.
+        """
+        if running.kill is not None:
+            running.kill()
         with self._held.reporting:  # kept to the end: whatever the main thread reports is too late
             reports = [*self._held.take_unreported(), (finished, running)]
             ahead = self._held.take_ahead(lambda *_: True)
@@ -235,7 +240,7 @@ class Renewal(threading.Thread):
                 self._forget_process()
             except StorageError as error:
                 log.error("attempt_not_reported", reason=str(error))  # noqa: TRY400
-            exit_now(EXIT_KILLED)
+            exit_now(EXIT_KILLED, None)
 
     def _write_beat(self, running: Running | None) -> None:
         self._beat += 1

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from shared.errors import ConfigurationError
 from supervisor.commands.operator import Operator, for_operator
 from supervisor.output import print_json
 
@@ -18,8 +19,14 @@ def config() -> None:
 @config.command()
 @for_operator
 def check(operator: Operator) -> int:
-    """Check the file, the environment and --set; exit 78 with every problem."""
-    settings = operator.settings()
+    """Check the file, the environment and --set, and that commands find their programs; else 78."""
+    from config.checks import missing_programs  # noqa: PLC0415 - pydantic, not for --help
+    from config.settings import load_with_sources  # noqa: PLC0415
+
+    settings, sources = load_with_sources(operator.config, operator.sets, os.environ)
+    problems = [sources.line(problem) for problem in missing_programs(settings)]
+    if problems:
+        raise ConfigurationError("\n".join(problems))
     if operator.as_json:
         print_json({"ok": True, "source": settings.source and str(settings.source)})
     else:

@@ -195,6 +195,7 @@ def worker_settings(url: str, **changes: Any) -> WorkerSettings:
         "pool": "default",
         "queues": ("*",),
         "modules": ("worker.handlers", "jobs_under_test"),
+        "commands": (),
         "default_max_retries": 3,
         "default_timeout_s": 900.0,
         "cancel_grace_s": 10.0,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from config.checks import is_loopback
+from config.checks import is_loopback, missing_programs
 from config.settings import Settings
 
 Load = Callable[..., Settings]
@@ -90,3 +90,111 @@ def test_a_token_that_protects_nothing_is_refused(
     (problem,) = problems(sets=[f"api.token_file={token}"])
     assert reason in problem
     assert TOKEN[1:] not in problem
+
+
+COMMAND = """
+[[commands]]
+name = "one"
+argv = ["sh"]
+[[commands]]
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "reason"),
+    [
+        ("name = 'one'\nargv = ['sh']", "commands.1.name", "is the name of an earlier one"),
+        ("name = 'a b'\nargv = ['sh']", "commands.1.name", "must match"),
+        ("name = 'two'\nargv = []", "commands.1.argv", "must not be empty"),
+        ("name = 'two'\nargv = ['']", "commands.1.argv", "must begin with a program"),
+        ("name = 'two'\nargv = ['/bin/{x}']", "commands.1.argv", "cannot come from the payload"),
+        ("name = 'two'\nargv = ['sh', \"a\\u0000\"]", "commands.1.argv.1", "NUL"),
+        ("name = 'two'\nargv = ['sh']\nenv = {'A=' = 'x'}", "commands.1.env.", "no name of"),
+        (
+            "name = 'two'\nargv = ['sh']\nenv = {_ORPHEUS_INCARNATION = 'x'}",
+            "commands.1.env._ORPHEUS_INCARNATION",
+            "no name of",
+        ),
+        ("name = 'two'\nargv = ['sh']\nsuccess_codes = []", "commands.1.success_codes", "empty"),
+        ("name = 'two'\nargv = ['sh']\nsuccess_codes = [256]", "commands.1.success_codes", "255"),
+        ("name = 'two'\nargv = 'sh -c x'", "commands.1.argv", "list"),
+        ("name = 'two'\nargv = ['sh']\ntimeout = 0", "commands.1.timeout", "greater than 0"),
+    ],
+)
+def test_a_command_that_cannot_be_is_refused(
+    text: str, key: str, reason: str, toml: Callable[[str], Path], problems: Problems
+) -> None:
+    (problem,) = problems(config=toml(COMMAND + text))
+    assert key in problem
+    assert reason in problem
+
+
+def test_programs_that_are_not_there_are_told_but_refuse_no_start(
+    load: Load, toml: Callable[[str], Path], own_directory: Path
+) -> None:
+    (own_directory / "here").mkdir()
+    script = own_directory / "here" / "script"
+    script.write_text("#!/bin/sh")
+    script.chmod(0o700)
+    (own_directory / "here" / "plain").touch()
+    entries = [
+        ("there", "argv = ['sh']"),
+        ("by_path", "argv = ['here/script']"),
+        ("by_cwd", "argv = ['./script']\ncwd = 'here'"),
+        ("on_path", f"argv = ['script']\nenv = {{PATH = '{own_directory / 'here'}'}}"),
+        ("missing", "argv = ['no-such-program']"),
+        ("no_path", "argv = ['sh']\nenv = {PATH = '/no/where'}"),
+        ("plain", "argv = ['here/plain']"),
+        ("nowhere", "argv = ['sh']\ncwd = '/no/where'"),
+    ]
+    text = "\n".join(f"[[commands]]\nname = '{name}'\n{rest}" for name, rest in entries)
+    found = {problem.key: problem.reason for problem in missing_programs(load(config=toml(text)))}
+    assert found == {
+        ("commands", 4, "argv"): "the program 'no-such-program' is not there, or not executable",
+        ("commands", 5, "argv"): "the program 'sh' is not there, or not executable",
+        ("commands", 6, "argv"): "the program 'here/plain' is not there, or not executable",
+        ("commands", 7, "cwd"): "'/no/where' is no directory",
+    }
+
+
+SCHEDULE = """
+[[schedules]]
+name = "one"
+every = "1m"
+type = "sleep"
+[[schedules]]
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "reason"),
+    [
+        ("name = 'one'\nevery = '1m'\ntype = 't'", "schedules.1.name", "is the name of an earlier"),
+        ("name = 'two'\ntype = 't'", "schedules.1", "needs either cron or every"),
+        ("name = 'two'\ntype = 't'\nevery = '1m'\ncron = '* * * * *'", "schedules.1", "either"),
+        ("name = 'two'\ntype = 't'\nevery = '500ms'", "schedules.1", "at least 1 s"),
+        ("name = 'two'\ntype = 't'\ncron = '0 0 30 2 *'", "schedules.1", "cron '0 0 30 2 *'"),
+        ("name = 'two'\ntype = 't'\ncron = 'daily'", "schedules.1", "cron 'daily'"),
+        (
+            "name = 'two'\ntype = 't'\ncron = '* * * * *'\ntimezone = 'Mars/Base'",
+            "schedules.1",
+            "timezone 'Mars/Base' is not known",
+        ),
+        (
+            "name = 'two'\ntype = 't'\nevery = 60\npayload = {at = 2026-01-01}",
+            "schedules.1.payload",
+            "is not JSON",
+        ),
+        (
+            "name = 'two'\ntype = 't'\nevery = 60\npayload = {x = nan}",
+            "schedules.1.payload",
+            "is not JSON",
+        ),
+    ],
+)
+def test_a_schedule_that_cannot_be_is_refused(
+    text: str, key: str, reason: str, toml: Callable[[str], Path], problems: Problems
+) -> None:
+    (problem,) = problems(config=toml(SCHEDULE + text))
+    assert f"{key}: " in problem
+    assert reason in problem

@@ -57,7 +57,7 @@ def run(start: Callable[..., Running], alarm: Alarm, lookup: Any) -> Run:
         running: Running | None = None,
     ) -> Ended:
         job("t")(handler)
-        executor = Executor(load_job_types([]), alarm, lookup)
+        executor = Executor(load_job_types([]), {}, alarm, lookup)
         return executor.run(running or start(payload, timeout_s))
 
     return run_once
@@ -172,7 +172,7 @@ def test_a_result_that_is_no_json_fails_for_good(run: Run) -> None:
 def test_a_type_no_module_defines_may_be_known_to_a_later_worker(
     alarm: Alarm, start: Callable[..., Running], lookup: Any
 ) -> None:
-    ended = Executor({}, alarm, lookup).run(start())
+    ended = Executor({}, {}, alarm, lookup).run(start())
     assert ended.ending is Ending.FAILED
     assert ended.error is not None
     assert ended.error.type == "UnknownJobType"

@@ -1,0 +1,73 @@
+"""Commands: programs as job types, without a line of Python.
+
+A program is started from a list of arguments, never through a shell, so nothing in a payload can
+become a second command. `{field}` in an argument takes that field of the payload, whole or as part
+of the argument; `{{field}}` means the text `{field}`. Other braces stay as they are, so that
+`awk '{print $1}'` needs no care.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+_FIELD = re.compile(r"\{\{([A-Za-z_]\w*)\}\}|\{([A-Za-z_]\w*)\}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class CommandSettings:
+    """A `[[commands]]` entry. None: the default of [jobs]; `cwd` empty: where Orpheus runs."""
+
+    name: str
+    argv: tuple[str, ...]
+    timeout_s: float | None
+    max_retries: int | None
+    cwd: str
+    env: Mapping[str, str]
+    success_codes: tuple[int, ...]
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "CommandSettings":
+        """The value that became this JSON object."""
+        lists = {name: tuple(data[name]) for name in ("argv", "success_codes")}
+        return cls(**{**data, **lists})
+
+
+def fields_of(argv: Sequence[str]) -> tuple[str, ...]:
+    """The payload fields that a command uses, in the order in which it names them."""
+    found = (match[2] for item in argv for match in _FIELD.finditer(item))
+    return tuple(dict.fromkeys(name for name in found if name))
+
+
+def arguments(argv: Sequence[str], payload: Mapping[str, str | float]) -> list[str]:
+    """The arguments with the fields put in. Raises KeyError for one that is missing."""
+
+    def put_in(match: re.Match[str]) -> str:
+        return f"{{{match[1]}}}" if match[1] else _text(payload[match[2]])
+
+    return [_FIELD.sub(put_in, item) for item in argv]
+
+
+def describe_command(command: CommandSettings) -> dict[str, Any]:
+    """A command as `python -m worker --describe` prints job types."""
+    fields = fields_of(command.argv)
+    return {
+        "name": command.name,
+        "schema": {
+            "title": command.name,
+            "type": "object",
+            "properties": {name: {"type": ["string", "number", "boolean"]} for name in fields},
+            "required": list(fields),
+            "additionalProperties": False,
+        },
+        "max_retries": command.max_retries,
+        "timeout_s": command.timeout_s,
+        "queue": None,
+        "description": f"Runs the program {command.argv[0]}.",
+    }
+
+
+def _text(value: str | float) -> str:
+    """A string as it is; numbers and booleans as JSON writes them."""
+    return value if isinstance(value, str) else json.dumps(value)

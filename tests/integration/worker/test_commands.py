@@ -1,0 +1,361 @@
+"""`[[commands]]`: programs as jobs, with real workers."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from shared.commands import CommandSettings
+from shared.jobs import Job, Status
+
+Start = Callable[..., Any]
+Wait = Callable[..., Any]
+
+
+def shell(name: str, script: str, *arguments: str, **changes: Any) -> CommandSettings:
+    """A command whose program is a shell, as a user may write it."""
+    values: dict[str, Any] = {
+        "timeout_s": None,
+        "max_retries": None,
+        "cwd": "",
+        "env": {},
+        "success_codes": (0,),
+        **changes,
+    }
+    return CommandSettings(name, ("sh", "-c", script, "sh", *arguments), **values)
+
+
+@pytest.fixture
+def run(database: Any, start_supervised: Start) -> Callable[..., Job]:
+    """Runs one command once in a worker of its own; the job at its end."""
+
+    def run_once(command: CommandSettings, payload: str = "{}", **fields: Any) -> Job:
+        start_supervised(commands=(command,), cancel_grace_s=0.5).wait_until_ready()
+        job_id = database.submit(command.name, payload, **{"max_retries": 0, **fields})
+        job = database.wait(job_id)
+        assert isinstance(job, Job)
+        return job
+
+    return run_once
+
+
+def lines_of(database: Any, job_id: int) -> list[tuple[str, str]]:
+    return [(one.level, one.line) for one in database.store.logs.after(job_id, 0, 20_000)]
+
+
+def waiting(file: Path) -> str:
+    """Tell the shell's pid in a file, then sleep."""
+    return f"echo $$ > {file}.new; mv {file}.new {file}; exec sleep 600"
+
+
+def is_dead(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def test_fields_arrive_as_single_arguments_whatever_they_say(
+    database: Any, run: Callable[..., Job]
+) -> None:
+    command = shell("show", 'for one; do echo "<$one>"; done', "{text}", "n={n}", "{flag}")
+    text = "two words; $(touch x) `id` * '\" \\ é"
+    job = run(command, json.dumps({"text": text, "n": 5, "flag": False}))
+    assert (job.status, job.result) == (Status.DONE, '{"exit_code":0}')
+    assert lines_of(database, job.id) == [
+        ("info", f"<{text}>"),
+        ("info", "<n=5>"),
+        ("info", "<false>"),
+    ]
+
+
+def test_output_is_in_the_log_while_the_program_runs(
+    database: Any, start_supervised: Start, tmp_path: Path, wait_for: Wait
+) -> None:
+    go_on = tmp_path / "go-on"
+    script = (
+        f"echo out; echo err >&2; until [ -e {go_on} ]; do sleep 0.02; done; "
+        "printf 'with a return\\r\\nbad \\377 byte\\nno newline'"
+    )
+    start_supervised(commands=(shell("talk", script),)).wait_until_ready()
+    job_id = database.submit("talk")
+    wait_for(lambda: len(lines_of(database, job_id)) == 2, "two lines")
+    assert set(lines_of(database, job_id)) == {("info", "out"), ("warning", "err")}
+    go_on.touch()
+    database.wait(job_id)
+    assert lines_of(database, job_id)[2:] == [
+        ("info", "with a return"),
+        ("info", "bad \\xff byte"),
+        ("info", "no newline"),
+    ]
+
+
+def test_output_without_end_neither_fills_the_log_nor_blocks_the_program(
+    database: Any, run: Callable[..., Job]
+) -> None:
+    job = run(shell("flood", "yes | head -n 1000000; head -c 3000000 /dev/zero | tr '\\0' x"))
+    assert job.status is Status.DONE
+    lines = lines_of(database, job.id)
+    assert len(lines) == 10_000
+    assert "the rest is dropped" in lines[-1][1]
+
+
+def test_a_code_that_is_no_success_is_a_failure_with_the_last_lines(
+    database: Any, run: Callable[..., Job]
+) -> None:
+    job = run(shell("fail", "seq 1 50; exit 3"))
+    assert (job.status, job.error and job.error.type) == (Status.FAILED, "CommandFailed")
+    assert job.error is not None
+    assert job.error.message.startswith("exit code 3; its last lines:\n41\n42\n")
+    assert job.error.message.endswith("\n50")
+    assert database.outcomes(job.id) == ["failed"]
+
+
+def test_other_codes_can_be_success(run: Callable[..., Job]) -> None:
+    assert run(shell("grep", "exit 1", success_codes=(0, 1))).result == '{"exit_code":1}'
+
+
+def test_a_death_by_signal_is_a_failure_that_names_it(run: Callable[..., Job]) -> None:
+    job = run(shell("die", "kill -9 $$"))
+    assert job.error is not None
+    assert (job.error.type, job.error.message) == ("CommandFailed", "killed by SIGKILL")
+
+
+def test_a_failure_is_retried_and_the_program_knows_job_and_attempt(
+    database: Any, run: Callable[..., Job]
+) -> None:
+    job = run(shell("again", 'echo "$JOB_ID $JOB_ATTEMPT"; test $JOB_ATTEMPT = 3'), max_retries=3)
+    assert job.status is Status.DONE
+    assert [line for _, line in lines_of(database, job.id)] == [
+        f"{job.id} {attempt}" for attempt in (1, 2, 3)
+    ]
+
+
+def test_env_is_added_and_cwd_is_where_it_runs(
+    database: Any, run: Callable[..., Job], tmp_path: Path
+) -> None:
+    command = shell(
+        "where",
+        'pwd; echo "$COLOUR"; test -n "$PATH"; cat',
+        cwd=str(tmp_path),
+        env={"COLOUR": "red = {not_a_field}"},
+    )
+    job = run(command)
+    assert job.status is Status.DONE
+    assert [line for _, line in lines_of(database, job.id)] == [
+        str(tmp_path),
+        "red = {not_a_field}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        (
+            {"argv": ("no-such-program", "{x}")},
+            "the program 'no-such-program' cannot be started: No such file or directory",
+        ),
+        ({"argv": ("/etc/hosts", "{x}")}, "cannot be started: Permission denied"),
+        ({"argv": ("true", "{x}"), "cwd": "/no/where"}, "its cwd '/no/where' cannot be entered"),
+    ],
+)
+def test_what_cannot_be_started_fails_for_good_with_the_reason(
+    database: Any, run: Callable[..., Job], changes: dict[str, Any], reason: str
+) -> None:
+    values: dict[str, Any] = {
+        "name": "lost",
+        "timeout_s": None,
+        "max_retries": None,
+        "cwd": "",
+        "env": {},
+        "success_codes": (0,),
+        **changes,
+    }
+    job = run(CommandSettings(**values), '{"x": 1}', max_retries=3)
+    assert (job.status, job.error and job.error.type) == (Status.FAILED, "PermanentError")
+    assert job.error is not None
+    assert reason in job.error.message
+    assert database.outcomes(job.id) == ["failed"]
+
+
+@pytest.mark.parametrize(
+    ("payload", "problem"),
+    [
+        ("{}", "/x: is missing"),
+        ('{"x": 1, "y": 2}', "/y: is not a field"),
+        ('{"x": ["a"]}', "/x: must be a string, a number, true or false"),
+        ('{"x": null}', "/x: must be a string"),
+    ],
+)
+def test_a_payload_older_than_the_arguments_fails_for_good_naming_the_field(
+    run: Callable[..., Job], payload: str, problem: str
+) -> None:
+    job = run(shell("old", "true", "{x}"), payload, max_retries=3)
+    assert (job.status, job.error and job.error.type) == (Status.FAILED, "PermanentError")
+    assert job.error is not None
+    assert problem in job.error.message
+
+
+def test_a_timeout_ends_the_whole_group_and_the_worker_lives_on(
+    database: Any, start_supervised: Start, tmp_path: Path
+) -> None:
+    pids = tmp_path / "pids"
+    script = f"trap '' TERM; sleep 600 & echo $$ $! > {pids}; wait"
+    worker = start_supervised(
+        commands=(shell("slow", script), shell("quick", "true")), cancel_grace_s=0.3
+    ).wait_until_ready()
+    job_id = database.submit("slow", timeout_s=0.5, max_retries=0)
+    job = database.wait(job_id)
+    assert (job.status, job.error.type) == (Status.FAILED, "JobTimeout")
+    assert "its timeout of 0.5 s" in job.error.message
+    assert database.outcomes(job_id) == ["timed_out"]
+    started = [int(line) for line in pids.read_text().split()]
+    assert len(started) == 2
+    assert all(is_dead(pid) for pid in started)
+    assert database.wait(database.submit("quick")).status is Status.DONE
+    assert worker.says("recycle") is None
+    assert worker.process.poll() is None
+
+
+def test_a_cancel_gives_the_program_time_to_tidy_up(
+    database: Any, start_supervised: Start, wait_for: Wait
+) -> None:
+    script = "trap 'echo tidied; exit 0' TERM; echo started; while :; do sleep 0.02; done"
+    start_supervised(commands=(shell("tidy", script),)).wait_until_ready()
+    job_id = database.submit("tidy")
+    wait_for(lambda: lines_of(database, job_id), "its first line")
+    began_s = time.monotonic()
+    assert database.store.jobs.cancel(job_id)[1] is False
+    assert database.wait(job_id).status is Status.CANCELLED
+    assert time.monotonic() - began_s < 5, "the grace is 10 s"
+    assert database.outcomes(job_id) == ["cancelled"]
+    assert ("info", "tidied") in lines_of(database, job_id)
+
+
+def test_a_child_may_take_its_time_after_its_shell_has_gone(
+    database: Any, start_supervised: Start, tmp_path: Path, wait_for: Wait
+) -> None:
+    saved = tmp_path / "saved"
+    child = f"trap 'sleep 0.5; touch {saved}; exit' TERM; echo ready; while :; do sleep 0.02; done"
+    start_supervised(commands=(shell("dump", f'sh -c "{child}" & wait'),)).wait_until_ready()
+    job_id = database.submit("dump")
+    wait_for(lambda: lines_of(database, job_id), "the child")
+    database.store.jobs.cancel(job_id)
+    assert database.wait(job_id).status is Status.CANCELLED
+    assert saved.exists()
+
+
+def test_a_cancel_of_a_program_that_ignores_it_kills_it_after_the_grace_not_the_worker(
+    database: Any, start_supervised: Start, tmp_path: Path, wait_for: Wait
+) -> None:
+    file = tmp_path / "pid"
+    script = f"trap '' TERM; {waiting(file)}"
+    worker = start_supervised(
+        commands=(shell("stubborn", script),), cancel_grace_s=0.3
+    ).wait_until_ready()
+    job_id = database.submit("stubborn")
+    wait_for(file.exists, "its pid")
+    database.store.jobs.cancel(job_id)
+    assert database.wait(job_id).status is Status.CANCELLED
+    assert is_dead(int(file.read_text()))
+    assert worker.process.poll() is None
+
+
+def test_what_a_program_leaves_running_holds_up_nothing_and_is_killed(
+    database: Any, run: Callable[..., Job], tmp_path: Path
+) -> None:
+    file = tmp_path / "pid"
+    began_s = time.monotonic()
+    job = run(shell("leave", f"sleep 600 & echo $! > {file}; echo started"))
+    assert job.status is Status.DONE
+    assert time.monotonic() - began_s < 10
+    assert lines_of(database, job.id) == [("info", "started")]
+    assert is_dead(int(file.read_text()))
+
+
+def test_a_worker_that_must_stop_ends_the_program_before_it_gives_the_job_back(
+    database: Any, start_supervised: Start, tmp_path: Path, wait_for: Wait
+) -> None:
+    file = tmp_path / "pid"
+    worker = start_supervised(
+        commands=(shell("long", f"trap '' TERM; {waiting(file)}"),), stop_timeout_s=0.2
+    ).wait_until_ready()
+    job_id = database.submit("long", max_retries=0)
+    wait_for(file.exists, "its pid")
+    worker.signal(signal.SIGTERM)
+    assert worker.wait() == 4
+    assert is_dead(int(file.read_text()))
+    assert database.outcomes(job_id) == ["released"]
+    assert database.store.jobs.get(job_id).status is Status.PENDING
+
+
+def test_a_third_signal_ends_the_program_too(
+    database: Any, start_supervised: Start, tmp_path: Path, wait_for: Wait
+) -> None:
+    file = tmp_path / "pid"
+    worker = start_supervised(commands=(shell("long", waiting(file)),)).wait_until_ready()
+    job_id = database.submit("long", max_retries=0)
+    wait_for(file.exists, "its pid")
+    for why in ("SIGINT", "SIGINT again"):
+        worker.signal(signal.SIGINT)
+        wait_for(lambda why=why: f'"{why}"' in worker.log(), f"{why} to be seen")
+    worker.signal(signal.SIGINT)
+    assert worker.wait() == 4
+    assert is_dead(int(file.read_text()))
+    assert database.store.jobs.get(job_id).status is Status.IN_PROGRESS, "its death decides"
+
+
+def test_a_long_program_keeps_its_lease(database: Any, start_supervised: Start) -> None:
+    start_supervised(commands=(shell("long", "sleep 2"),), lease_ttl_s=1.0, renew_every_s=0.2)
+    job_id = database.submit("long", max_retries=0)
+    assert database.wait(job_id).status is Status.DONE
+    assert database.outcomes(job_id) == ["succeeded"]
+
+
+TOML = """
+[jobs]
+modules = []
+
+[[commands]]
+name = "greet"
+argv = ["echo", "hello {who}"]
+timeout = "5s"
+max_retries = 0
+"""
+
+
+def test_a_worker_alone_and_its_description_know_the_commands_of_the_file(
+    database: Any, start_alone: Start, tmp_path: Path
+) -> None:
+    file = tmp_path / "orpheus.toml"
+    file.write_text(TOML)
+    start_alone({"jobs.modules": "[]"}, "--config", str(file)).wait_until_ready()
+    [row] = database.store.types.all()
+    assert (row.name, row.timeout_s, row.max_retries) == ("greet", 5.0, 0)
+    job = database.wait(database.submit("greet", '{"who": "you"}'))
+    assert (job.status, lines_of(database, job.id)) == (Status.DONE, [("info", "hello you")])
+    described = subprocess.run(
+        [sys.executable, "-m", "worker", "--describe", "--config", str(file)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={k: v for k, v in os.environ.items() if not k.startswith("ORPHEUS_")},
+    )
+    [one] = json.loads(described.stdout)
+    assert (one["name"], one["schema"]["required"]) == ("greet", ["who"])
+
+
+def test_a_command_called_like_a_type_of_a_module_ends_the_worker_with_78(
+    start_supervised: Start,
+) -> None:
+    worker = start_supervised(commands=(shell("sleep", "true"),))
+    assert worker.wait() == 78
+    assert "'sleep' is a job type of a module already" in worker.log()

@@ -17,6 +17,7 @@ from shared.storage.sqlite.idempotency import KeptAnswer
 from shared.storage.sqlite.jobs import JobFilter, Submitted, Total
 from shared.storage.sqlite.leases import Finished
 from shared.storage.sqlite.logs import NewLine
+from shared.storage.sqlite.maintenance import BackupRefused
 from shared.storage.sqlite.queues import QueueRow, QueueRules
 from shared.storage.sqlite.schedules import MakeJob, ScheduleRow
 from shared.storage.sqlite.stats import Latency, Minute
@@ -25,6 +26,7 @@ from shared.storage.sqlite.types import TypeRow
 
 __all__ = [
     "AuditRow",
+    "BackupRefused",
     "BulkAction",
     "CountChanged",
     "Finished",

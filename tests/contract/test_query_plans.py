@@ -22,6 +22,9 @@ HOT = {
     ("logs.sql", "after"): "job_logs_by_job",
     ("counts.sql", "first-due"): "jobs_due",
     ("counts.sql", "first-due-below"): "jobs_due",
+    ("retention.sql", "expired-jobs"): "jobs_ended",
+    ("retention.sql", "expired-key"): "idempotency_keys_by_age",
+    ("retention.sql", "delete-keys"): "idempotency_keys_by_age",
 }
 
 

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 import apsw
 
@@ -34,7 +34,8 @@ _OLDEST_SAFE_SQLITE = (3, 51, 3)  # before it the WAL-reset bug corrupts a share
 _APPLICATION_ID = 0x4F525048  # "ORPH" in the file's header
 _BUSY_STEP_S = 0.000_1
 _BUSY_BOUND_S = 10.0
-_WAL_LIMIT_BYTES = 64 * 1024 * 1024
+WAL_BOUND_BYTES = 64 * 1024 * 1024
+"""A write-ahead log that has been longer is cut to this when it begins anew."""
 _MINUTE_MS = 60_000
 
 
@@ -98,6 +99,29 @@ class Database:
             yield
         finally:
             self._connection.execute("ROLLBACK")
+
+    def copy_to(self, copy: apsw.Connection, step_pages: int) -> None:
+        """Copy the database as it is at one moment. Raises apsw's errors, of either file.
+
+        Without the snapshot each commit of another process would begin the copy anew.
+        """
+        with self.snapshot():
+            self._connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall()
+            with copy.backup("main", self._connection, "main") as backup:
+                while not backup.step(step_pages):
+                    pass
+
+    def checkpoint(self, mode: int) -> bool:
+        """Move the write-ahead log into the database without waiting; whether all of it was."""
+        self._connection.set_busy_handler(None)
+        try:
+            with translated():
+                frames, moved = self._connection.wal_checkpoint(mode=mode)
+        except DatabaseBusy:
+            return False
+        finally:
+            self._connection.set_busy_handler(_BusyHandler())
+        return frames == moved
 
     # Writing
 
@@ -321,8 +345,8 @@ def _create_folder(folder: Path) -> None:
 def _prepare(connection: apsw.Connection, path: Path, *, create: bool, clock: Clock) -> None:
     migrations = load_migrations("shared.storage.sqlite.migrations")
     newest = migrations[-1].version
-    application, version = _header(connection)
-    if application not in (0, _APPLICATION_ID) or (application == 0 and _has_tables(connection)):
+    application, version, has_tables = _header(connection)
+    if application != _APPLICATION_ID and (application or has_tables):
         raise DatabaseUnusable(f"{path} is a database of another program; it was left as it is")
     if version > newest:
         raise DatabaseUnusable(
@@ -341,7 +365,7 @@ def _prepare(connection: apsw.Connection, path: Path, *, create: bool, clock: Cl
         "foreign_keys = ON",
         "mmap_size = 0",
         "trusted_schema = OFF",
-        f"journal_size_limit = {_WAL_LIMIT_BYTES}",
+        f"journal_size_limit = {WAL_BOUND_BYTES}",
     ):
         connection.execute(f"PRAGMA {pragma}")
     for migration in migrations[version:]:
@@ -362,12 +386,16 @@ def _prepare(connection: apsw.Connection, path: Path, *, create: bool, clock: Cl
             raise
 
 
-def _header(connection: apsw.Connection) -> tuple[int, int]:
-    return connection.pragma("application_id"), connection.pragma("user_version")
+def _header(connection: apsw.Connection) -> tuple[int, int, bool]:
+    """Application id, schema version, and whether there is any table.
 
-
-def _has_tables(connection: apsw.Connection) -> bool:
-    return bool(connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall())
+    In one statement, so of one moment: another process may be making the schema right now.
+    """
+    sql = """SELECT application_id, user_version, EXISTS (SELECT 1 FROM sqlite_schema)
+        FROM pragma_application_id, pragma_user_version"""
+    [row] = connection.execute(sql).fetchall()
+    application, version, has_tables = cast("Row", row)
+    return application, version, bool(has_tables)
 
 
 class _BusyHandler:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from shared.storage.sqlite.connection import Database, sql_file
 
-_KEPT_MS = 24 * 60 * 60 * 1000
+KEPT_MS = 24 * 60 * 60 * 1000
+"""How long an answer is given again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Idempotency:
 
     def find(self, key: str) -> KeptAnswer | None:
         """The answer that `key` got within the last 24 h."""
-        oldest_ms = self._database.clock.wall_ms() - _KEPT_MS
+        oldest_ms = self._database.clock.wall_ms() - KEPT_MS
         row = self._database.one(self._sql["find-key"], key, oldest_ms)
         return None if row is None else KeptAnswer(*row)
 

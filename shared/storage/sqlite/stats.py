@@ -105,7 +105,7 @@ class Stats:
 
     def wal_bytes(self) -> int:
         """Size of the write-ahead log."""
-        return _size_bytes(Path(f"{self._database.path}-wal"))
+        return wal_bytes(self._database.path)
 
     def _active_queues(self) -> list[str]:
         return [
@@ -132,6 +132,11 @@ def _latency(values_ms: Sequence[int]) -> Latency:
         return Latency(None, None)
     ordered = sorted(values_ms)
     return Latency(*(ordered[int(len(ordered) * part)] / 1000 for part in (0.5, 0.95)))
+
+
+def wal_bytes(database: Path) -> int:
+    """Size of the write-ahead log that stands beside a database."""
+    return _size_bytes(Path(f"{database}-wal"))
 
 
 def _size_bytes(path: Path) -> int:

@@ -23,8 +23,10 @@ from shared.storage.sqlite.idempotency import Idempotency
 from shared.storage.sqlite.jobs import Jobs
 from shared.storage.sqlite.leases import Leases
 from shared.storage.sqlite.logs import Logs
+from shared.storage.sqlite.maintenance import Maintenance
 from shared.storage.sqlite.processes import Processes
 from shared.storage.sqlite.queues import Queues
+from shared.storage.sqlite.retention import Retention
 from shared.storage.sqlite.schedules import Schedules
 from shared.storage.sqlite.stats import Stats
 from shared.storage.sqlite.types import Types
@@ -52,6 +54,8 @@ class Store:
         self.processes = Processes(database)
         self.types = Types(database)
         self.stats = Stats(database)
+        self.retention = Retention(database, self.events)
+        self.maintenance = Maintenance(database)
 
     @classmethod
     def open(

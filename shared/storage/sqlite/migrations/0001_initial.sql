@@ -66,6 +66,8 @@ CREATE UNIQUE INDEX jobs_unique_key ON jobs (unique_key)
 CREATE INDEX jobs_by_status ON jobs (status, id);
 CREATE INDEX jobs_by_type ON jobs (type, id);
 CREATE INDEX jobs_by_queue ON jobs (queue, id);
+-- What has ended, by age: what retention deletes is found without a scan (2 % of the drain rate).
+CREATE INDEX jobs_ended ON jobs (status, finished_at_ms) WHERE finished_at_ms IS NOT NULL;
 
 -- Only an operator's retry leaves a terminal status, and it starts the count anew.
 CREATE TRIGGER jobs_terminal_is_final BEFORE UPDATE OF status ON jobs

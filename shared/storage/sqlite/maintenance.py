@@ -1,0 +1,128 @@
+"""Looking after the file: is it sound, does it say what it should, a copy of it, its log.
+
+All of it goes on beside the work. Reading takes one snapshot, and a snapshot keeps the write-ahead
+log from being emptied: while a check, a verification or a backup runs, the log grows by what is
+written; `checkpoint` makes it small again once they are over.
+"""
+
+import contextlib
+import os
+import secrets
+from pathlib import Path
+
+import apsw
+
+from shared.errors import DatabaseFull, DatabaseUnusable, OrpheusError
+from shared.storage.sqlite.connection import WAL_BOUND_BYTES, Database, sql_file
+from shared.storage.sqlite.stats import wal_bytes
+
+_MOST_PROBLEMS = 10
+_BACKUP_STEP_PAGES = 1_000
+
+
+class BackupRefused(OrpheusError):
+    """A backup cannot go where it was asked to; nothing was written."""
+
+
+class Maintenance:
+    """Checks, backups and the write-ahead log."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._sql = sql_file("verify.sql")
+
+    def check(self) -> list[str]:
+        """What is damaged in the file, one sentence each; empty if it is sound.
+
+        Reads the whole file; where damage keeps it from being read, that is the last sentence.
+        """
+        problems = []
+        try:
+            rows = self._database.all(f"PRAGMA integrity_check({_MOST_PROBLEMS})")
+            problems += [str(row[0]) for row in rows if row[0] != "ok"]
+            for table, rowid, parent, _ in self._database.all("PRAGMA foreign_key_check"):
+                problems.append(f"{table}: row {rowid} names a row of {parent} that is not there")
+        except DatabaseUnusable as error:
+            problems.append(str(error))
+        return problems
+
+    def verify(self) -> list[str]:
+        """Which invariants of the queue do not hold, one sentence each, led by its name (`I4`).
+
+        Reads every job, attempt and event, as they are at one moment; of each invariant at most
+        10 breaches are told. I16 is `check`; what cannot be read is a breach too.
+        """
+        with self._database.snapshot():
+            problems = [f"I16: {problem}" for problem in self.check()]
+            for name in self._sql:
+                invariant = name.partition("-")[0].upper()
+                try:
+                    rows = self._database.all(self._sql[name], _MOST_PROBLEMS)
+                    problems += [f"{invariant}: {row[0]}" for row in rows]
+                except DatabaseUnusable as error:
+                    problems.append(f"{invariant}: {error}")
+        return problems
+
+    def backup(self, target: Path) -> None:
+        """Write the database as it is now to `target`, a new file, while others go on working.
+
+        The copy gets its name when it is whole, on the disk and found sound.
+        Raises BackupRefused if something has that name already or there is no such folder,
+        DatabaseFull without space for it, DatabaseUnusable if it cannot be read or written.
+        """
+        if os.path.lexists(target):
+            raise BackupRefused(f"{target} is there already; a backup overwrites nothing")
+        if not target.parent.is_dir():
+            raise BackupRefused(f"there is no folder {target.parent} to keep the backup in")
+        part = target.with_name(f"{target.name}.part-{secrets.token_hex(4)}")
+        try:
+            self._copy_to(part)
+            _check_copy(part)
+            os.link(part, target)  # unlike a rename it never replaces a file
+        except FileExistsError:
+            raise BackupRefused(f"{target} was made by another meanwhile; try again") from None
+        except apsw.FullError:
+            raise DatabaseFull(f"no space is left for the backup at {target}") from None
+        except (apsw.Error, OSError) as error:
+            raise DatabaseUnusable(f"the backup at {target} could not be made: {error}") from error
+        finally:
+            for leftover in part.parent.glob(f"{part.name}*"):
+                leftover.unlink()
+        _sync_folder(target.parent)
+
+    def _copy_to(self, part: Path) -> None:
+        old_umask = os.umask(0o077)
+        try:
+            copy = apsw.Connection(str(part))
+            with contextlib.closing(copy):
+                copy.execute("PRAGMA journal_mode = OFF")  # nobody needs half of it
+                self._database.copy_to(copy, _BACKUP_STEP_PAGES)
+        finally:
+            os.umask(old_umask)
+
+    def checkpoint(self) -> None:
+        """Empty a write-ahead log of over 64 MiB. Waits for nobody: in use, it is left for later.
+
+        Every commit that makes it long moves some of it into the database, and then its file is
+        written again from the start; this is for what a long read has left behind.
+        """
+        if wal_bytes(self._database.path) <= WAL_BOUND_BYTES:
+            return
+        if self._database.checkpoint(apsw.SQLITE_CHECKPOINT_PASSIVE):
+            self._database.checkpoint(apsw.SQLITE_CHECKPOINT_TRUNCATE)
+
+
+def _check_copy(part: Path) -> None:
+    copy = apsw.Connection(str(part), flags=apsw.SQLITE_OPEN_READWRITE)
+    with contextlib.closing(copy):
+        rows = copy.execute("PRAGMA integrity_check(1)").fetchall()
+    if rows != [("ok",)]:
+        raise apsw.CorruptError(str(rows[0][0]))
+
+
+def _sync_folder(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

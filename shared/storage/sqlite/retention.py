@@ -1,0 +1,146 @@
+"""What is kept how long, and how the rest goes: oldest first, in short transactions.
+
+Nothing here holds the writer long: what is to go is found by reading, then a transaction deletes
+as much of it as fits into 10 ms. A job with a million log lines loses them over several steps, and
+goes with the last. Found again under the write lock: a job that was retried since stays.
+
+Retention stands outside the event log. `job.deleted` tells of an operator's act; an event for each
+job that merely grew old would push out of the bounded log what people look for in it. So the log,
+folded, gives the jobs table and those jobs that age has taken (`Maintenance.verify` knows).
+"""
+
+import contextlib
+from collections import deque
+from collections.abc import Callable, Iterator
+
+from shared.jobs import Status
+from shared.retention import RetentionRules
+from shared.storage.sqlite.connection import Database, sql_file
+from shared.storage.sqlite.events import Events
+from shared.storage.sqlite.idempotency import KEPT_MS
+
+_STEP_MS = 10
+_STEP_JOBS = 1_000
+_BITE = 100  # rows or pages deleted between two looks at the clock
+_MINUTE_MS = 60_000
+_MINUTES_KEPT = 30 * 24 * 60
+_FREE_PAGES_KEPT = 1_000
+_FREE_PART_KEPT = 5  # a fifth: what was freed is soon written again
+_BEFORE_ALL = (-1, -1)
+
+
+class Retention:
+    """Deletes what has outlived its rules. The audit trail is never touched."""
+
+    def __init__(self, database: Database, events: Events) -> None:
+        self._database = database
+        self._events_log = events
+        self._until_ms = 0
+        self._sql = sql_file("retention.sql")
+        self._positions: dict[Status, tuple[int, int]] = {}
+        self._sweeps: deque[Callable[[RetentionRules], bool]] = deque(
+            [
+                lambda rules: self._jobs(Status.DONE, rules.done_s),
+                lambda rules: self._jobs(Status.FAILED, rules.failed_s),
+                lambda rules: self._jobs(Status.CANCELLED, rules.cancelled_s),
+                self._events,
+                lambda _: self._idempotency_keys(),
+                lambda _: self._minutes(),
+                lambda _: self._free_pages(),
+            ]
+        )
+
+    def step(self, rules: RetentionRules) -> bool:
+        """One short transaction for one kind of thing, the kinds in turn; False: nothing is left.
+
+        With nothing to delete, nothing is written.
+        """
+        for _ in range(len(self._sweeps)):
+            sweep = self._sweeps[0]
+            self._sweeps.rotate(-1)
+            if sweep(rules):
+                return True
+        return False
+
+    # Each gives False if it found nothing to do.
+
+    def _jobs(self, status: Status, kept_s: float) -> bool:
+        before_ms = self._database.clock.wall_ms() - round(kept_s * 1000)
+        position = self._positions.get(status, _BEFORE_ALL)
+        found = self._database.all(
+            self._sql["expired-jobs"], status.value, before_ms, *position, _STEP_JOBS
+        )
+        if not found:  # the next pass looks again at those that were kept for others
+            self._positions[status] = _BEFORE_ALL
+            return position != _BEFORE_ALL and self._jobs(status, kept_s)
+        with self._short_write():
+            for job_id, finished_at_ms in found:
+                if not (self._has_time() and self._job(job_id, status, before_ms)):
+                    break
+                self._positions[status] = (finished_at_ms, job_id)
+        return True
+
+    def _job(self, job_id: int, status: Status, before_ms: int) -> bool:
+        """Delete a job with all that is its own; False if its log takes longer than this step."""
+        while self._database.run(self._sql["delete-log-lines"], job_id, _BITE) == _BITE:
+            if not self._has_time():
+                return False
+        sql = self._sql["delete-expired"]
+        for (queue,) in self._database.all(sql, job_id, status.value, before_ms):
+            self._database.count(queue, status, None)
+        return True
+
+    def _events(self, rules: RetentionRules) -> bool:
+        surplus = self._events_log.last_seq() - rules.events
+        oldest = self._events_log.oldest_seq()
+        if oldest > surplus:
+            return False
+        with self._short_write():
+            while oldest <= surplus and self._has_time():
+                oldest += _BITE
+                self._database.run(self._sql["delete-events"], min(oldest - 1, surplus))
+        return True
+
+    def _idempotency_keys(self) -> bool:
+        before_ms = self._database.clock.wall_ms() - KEPT_MS
+        if self._database.one(self._sql["expired-key"], before_ms) is None:
+            return False
+        with self._short_write():
+            while self._database.run(self._sql["delete-keys"], before_ms, _BITE) == _BITE:
+                if not self._has_time():
+                    break
+        return True
+
+    def _minutes(self) -> bool:
+        first_kept = self._database.clock.wall_ms() // _MINUTE_MS - _MINUTES_KEPT
+        row = self._database.one(self._sql["oldest-minute"])
+        if row is None or row[0] is None or row[0] >= first_kept:
+            return False
+        with self._short_write():
+            self._database.run(self._sql["delete-minutes"], min(row[0] + _BITE, first_kept) - 1)
+        return True
+
+    def _free_pages(self) -> bool:
+        """Give the file's free pages back to the system, but for those soon to be used again."""
+        free, used = (self._pragma(f"{name}_count") for name in ("freelist", "page"))
+        surplus = free - max(_FREE_PAGES_KEPT, used // _FREE_PART_KEPT)
+        if surplus <= 0:
+            return False
+        with self._short_write():
+            while surplus > 0 and self._has_time():
+                self._database.all(f"PRAGMA incremental_vacuum({min(surplus, _BITE)})")
+                surplus -= _BITE
+        return True
+
+    def _pragma(self, name: str) -> int:
+        row = self._database.one(f"PRAGMA {name}")
+        return int(row[0]) if row else 0
+
+    @contextlib.contextmanager
+    def _short_write(self) -> Iterator[None]:
+        with self._database.write(durable=False):
+            self._until_ms = self._database.clock.monotonic_ms() + _STEP_MS
+            yield
+
+    def _has_time(self) -> bool:
+        return self._database.clock.monotonic_ms() < self._until_ms

@@ -1,0 +1,141 @@
+-- name: i1-one-terminal-event
+-- A job ends once, and again only after an operator's retry.
+SELECT 'job ' || job_id || ' ended twice without a retry between: events ' || seq_before || ' and ' || seq
+FROM (
+    SELECT job_id, seq, kind, lag(kind) OVER one AS kind_before, lag(seq) OVER one AS seq_before
+    FROM events INDEXED BY events_by_job
+    WHERE job_id IS NOT NULL
+        AND kind IN ('job.done', 'job.failed', 'job.cancelled', 'job.requeued')
+    WINDOW one AS (PARTITION BY job_id ORDER BY seq))
+WHERE kind <> 'job.requeued' AND kind_before <> 'job.requeued' LIMIT ?;
+
+-- name: i3-one-holder
+-- A token names one lease.
+SELECT 'jobs ' || min(id) || ' and ' || max(id) || ' are leased with the same token ' || lease_token
+FROM jobs INDEXED BY jobs_leased WHERE status = 'in_progress'
+GROUP BY lease_token HAVING count(*) > 1 LIMIT ?;
+
+-- name: i4-attempt-numbers
+-- Attempts are numbered 1, 2, 3, … and the last is the job's.
+SELECT 'job ' || id || ' is at attempt ' || attempt || ', but its attempts that ended are numbered '
+    || coalesce((SELECT group_concat(number) FROM attempts WHERE job_id = jobs.id), 'not at all')
+FROM jobs
+WHERE (SELECT count(*) FROM attempts WHERE job_id = jobs.id) <> attempt - (status = 'in_progress')
+    OR (SELECT max(number) FROM attempts WHERE job_id = jobs.id) <> attempt - (status = 'in_progress')
+LIMIT ?;
+
+-- name: i4-tokens-grow
+-- Each attempt of a job has a greater token than the one before.
+SELECT 'job ' || job_id || ': the token of attempt ' || number || ' is ' || lease_token
+    || ', not greater than ' || token_before
+FROM (
+    SELECT job_id, number, lease_token, lag(lease_token) OVER (PARTITION BY job_id ORDER BY number)
+        AS token_before
+    FROM attempts)
+WHERE lease_token <= token_before LIMIT ?;
+
+-- name: i4-newest-token
+-- A job's own token is that of its newest attempt or a later one, and was given out.
+SELECT 'job ' || id || ' has token ' || lease_token || ', of attempts up to '
+    || coalesce((SELECT max(lease_token) FROM attempts WHERE job_id = jobs.id), 0)
+    || '; the last one given out is ' || (SELECT last FROM lease_tokens)
+FROM jobs
+WHERE lease_token > (SELECT last FROM lease_tokens)
+    OR lease_token + (status <> 'in_progress')
+        <= (SELECT max(lease_token) FROM attempts WHERE job_id = jobs.id)
+LIMIT ?;
+
+-- name: i7-retries-spent
+-- A live job has spent no more than its retries, and none without an attempt that spends one.
+SELECT 'job ' || id || ' (' || status || ') has spent ' || failures || ' of ' || max_retries
+    || ' retries in ' || attempt || ' attempts'
+FROM jobs
+WHERE failures > 0 AND (
+    (finished_at_ms IS NULL AND failures > max_retries)
+    OR failures > (
+        SELECT count(*) FROM attempts
+        WHERE job_id = jobs.id AND outcome IN ('failed', 'timed_out', 'crashed', 'lost')))
+LIMIT ?;
+
+-- name: i7-attempts
+-- Of attempts that spend a retry there are max_retries + 1 at most, after each operator's retry anew.
+SELECT 'job ' || jobs.id || ' has ' || spending.n || ' attempts that spent a retry; allowed are '
+    || (max_retries + 1) || ' after each submission and retry'
+FROM (
+    SELECT job_id, count(*) AS n FROM attempts
+    WHERE outcome IN ('failed', 'timed_out', 'crashed') GROUP BY job_id) AS spending
+JOIN jobs ON jobs.id = spending.job_id
+WHERE (SELECT min(seq) FROM events) = 1 AND spending.n > (max_retries + 1) * (
+    1 + (SELECT count(*) FROM events WHERE job_id = jobs.id AND kind = 'job.requeued'))
+LIMIT ?;
+
+-- name: i11-no-gap
+-- Events are numbered without gaps.
+SELECT 'between events ' || seq_before || ' and ' || seq || ' some are missing'
+FROM (SELECT seq, lag(seq) OVER (ORDER BY seq) AS seq_before FROM events)
+WHERE seq <> seq_before + 1 LIMIT ?;
+
+-- name: i11-last
+-- The newest event is there.
+SELECT 'the last event was ' || last.seq || ', but the newest that is kept is ' || newest.seq
+FROM (SELECT seq FROM sqlite_sequence WHERE name = 'events') AS last
+JOIN (SELECT max(seq) AS seq FROM events) AS newest
+WHERE newest.seq <> last.seq LIMIT ?;
+
+-- name: i12-folded
+-- Each job is as its last event tells; one that is gone had ended (retention) or was deleted.
+SELECT 'job ' || job_id || ' is not as its last event, ' || seq || ', tells:' || differences
+FROM (
+    SELECT last.job_id, last.seq, CASE
+        WHEN kind = 'job.deleted' THEN iif(jobs.id IS NULL, '', ' it is still there')
+        WHEN jobs.id IS NULL THEN iif(
+            body ->> 'status' IN ('done', 'failed', 'cancelled'), '', ' it is gone')
+        ELSE iif(body ->> 'status' IS jobs.status, '', ' status')
+            || iif(body ->> 'type' IS jobs.type, '', ' type')
+            || iif(body ->> 'queue' IS jobs.queue, '', ' queue')
+            || iif(body ->> 'priority' IS jobs.priority, '', ' priority')
+            || iif(body ->> '$.error.type' IS jobs.error_type
+                AND body ->> '$.error.message' IS jobs.error_message, '', ' error')
+            || iif(body ->> 'attempt' IS jobs.attempt, '', ' attempt')
+            || iif(body ->> 'max_retries' IS jobs.max_retries, '', ' max_retries')
+            || iif(body ->> 'timeout_s' IS jobs.timeout_s, '', ' timeout')
+            || iif(body ->> 'created_at_ms' IS jobs.created_at_ms, '', ' created_at')
+            || iif(body ->> 'run_at_ms' IS jobs.run_at_ms, '', ' run_at')
+            || iif(body ->> 'started_at_ms' IS jobs.started_at_ms, '', ' started_at')
+            || iif(body ->> 'finished_at_ms' IS jobs.finished_at_ms, '', ' finished_at')
+            || iif(body ->> 'worker' IS jobs.worker, '', ' worker')
+            || iif(body ->> 'unique_key' IS jobs.unique_key, '', ' unique_key')
+            || iif(body -> 'depends_on' IS json(jobs.depends_on), '', ' depends_on')
+            || iif(body -> 'tags' IS json(jobs.tags), '', ' tags')
+            || iif(body ->> 'cancel_requested' IS jobs.cancel_requested, '', ' cancel_requested')
+        END AS differences
+    FROM (
+        SELECT job_id, max(seq) AS seq FROM events INDEXED BY events_by_job
+        WHERE job_id IS NOT NULL GROUP BY job_id) AS last
+    JOIN events ON events.seq = last.seq
+    LEFT JOIN jobs ON jobs.id = last.job_id)
+WHERE differences <> '' LIMIT ?;
+
+-- name: i12-told
+-- No job without an event, while all events are kept.
+SELECT 'job ' || id || ' has no event' FROM jobs
+WHERE coalesce((SELECT min(seq) FROM events), 1) = 1
+    AND NOT EXISTS (SELECT 1 FROM events WHERE job_id = jobs.id)
+LIMIT ?;
+
+-- name: i18-blocked-for-ever
+-- A blocked job waits for no more jobs than are live.
+SELECT 'job ' || id || ' waits for ' || waits_for || ' jobs, more than are live of those it depends on'
+FROM jobs
+WHERE status = 'blocked' AND waits_for > (
+    SELECT count(*) FROM job_dependencies JOIN jobs AS others ON others.id = job_dependencies.depends_on
+    WHERE job_dependencies.job_id = jobs.id AND others.status IN ('blocked', 'pending', 'in_progress'))
+LIMIT ?;
+
+-- name: i19-counts
+-- The kept counts are the counted ones.
+SELECT 'queue ' || queue || ': ' || coalesce(counted.n, 0) || ' jobs are ' || status
+    || ', the kept count says ' || coalesce(kept.n, 0)
+FROM (SELECT queue, status, count(*) AS n FROM jobs GROUP BY queue, status) AS counted
+FULL JOIN job_counts AS kept USING (queue, status)
+WHERE coalesce(counted.n, 0) <> coalesce(kept.n, 0) LIMIT ?;

@@ -1,0 +1,300 @@
+"""What has outlived its rules goes, in short steps; what somebody still needs stays."""
+
+import json
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import pytest
+
+from shared import upkeep
+from shared.errors import NotFound
+from shared.events import Kind
+from shared.jobs import Lease, NewJob, Status
+from shared.lifecycle import Ending
+from shared.retention import RetentionRules
+from shared.storage import Finished, KeptAnswer, NewLine, Store, open_store
+
+Submit = Callable[..., int]
+LeaseSome = Callable[..., list[Lease]]
+End = Callable[..., bool]
+
+RULES = RetentionRules(done_s=100, failed_s=300, cancelled_s=200, events=1_000)
+ALL_NOW = replace(RULES, done_s=0, failed_s=0, cancelled_s=0)
+
+
+def sweep(store: Store, rules: RetentionRules = RULES) -> int:
+    """Step until nothing is left; how many steps that took."""
+    steps = 0
+    while store.retention.step(rules):
+        steps += 1
+        assert steps < 10_000
+    return steps
+
+
+def is_there(store: Store, job_id: int) -> bool:
+    try:
+        store.jobs.get(job_id)
+    except NotFound:
+        return False
+    return True
+
+
+def test_ended_jobs_are_kept_as_long_as_their_status_says(
+    store: Store, clock, submit: Submit, lease: LeaseSome, end: End
+) -> None:
+    waiting_long = submit(delay_ms=10**9)
+    done, failed, cancelled = submit(), submit(), submit()
+    first, second = lease(2)
+    end(first)
+    end(second, Ending.FAILED_PERMANENTLY)
+    store.jobs.cancel(cancelled)
+    for seconds, left in (
+        (100, {done, failed, cancelled}),
+        (1, {failed, cancelled}),
+        (100, {failed}),
+        (100, set()),
+    ):
+        clock.advance(seconds * 1_000)
+        sweep(store)
+        assert {one for one in (done, failed, cancelled) if is_there(store, one)} == left
+    assert store.jobs.get(waiting_long).status is Status.PENDING
+    assert {status: n for status, n in store.stats.counts().items() if n} == {Status.PENDING: 1}
+    assert store.maintenance.verify() == []
+
+
+def test_a_job_goes_with_all_that_is_its_own(
+    store: Store, clock, submit: Submit, lease: LeaseSome, end: End
+) -> None:
+    job_id = submit(tags=("night",))
+    [held] = lease()
+    store.logs.append(job_id, held.token, 1, [NewLine(1, "info", "a line")])
+    end(held)
+    clock.advance(101_000)
+    sweep(store)
+    assert store.jobs.attempts(job_id) == []
+    assert store.logs.after(job_id, 0, 10) == []
+    assert store.maintenance.check() == []
+
+
+def test_an_aged_job_leaves_no_event(store: Store, clock, submit: Submit) -> None:
+    job_id = submit()
+    store.jobs.cancel(job_id)
+    clock.advance(201_000)
+    sweep(store)
+    assert not is_there(store, job_id)
+    kinds = [event.kind for event in store.events.of_job(job_id, 10)]
+    assert kinds == [Kind.JOB_ENQUEUED, Kind.JOB_CANCELLED]
+
+
+def test_a_job_that_a_live_one_depends_on_is_kept_until_that_ends(
+    store: Store, clock, submit: Submit, lease: LeaseSome, end: End
+) -> None:
+    first = submit()
+    end(lease()[0], result="7")
+    other = submit()
+    end(lease()[0])
+    waiting = submit(depends_on=(first,), priority=1)
+    clock.advance(101_000)
+    sweep(store)
+    assert (is_there(store, first), is_there(store, other)) == (True, False)
+    [held] = lease()
+    sweep(store)
+    assert store.jobs.dependency_results(waiting) == {first: "7"}
+    end(held)
+    sweep(store)
+    assert (is_there(store, first), is_there(store, waiting)) == (False, True)
+
+
+def test_those_that_are_kept_for_others_do_not_hide_those_behind_them(
+    store: Store, clock, submit: Submit, lease: LeaseSome, end: End
+) -> None:
+    kept = [submit() for _ in range(3)]
+    for held in lease(3):
+        end(held)
+    submit(depends_on=tuple(kept), delay_ms=10**9)
+    clock.advance(1_000)
+    gone = submit()
+    end(lease()[0])
+    clock.advance(101_000)
+    sweep(store)
+    assert not is_there(store, gone)
+    assert all(is_there(store, one) for one in kept)
+    assert sweep(store) == 0
+
+
+def test_a_job_that_was_retried_begins_a_new_age(
+    store: Store, clock, submit: Submit, lease: LeaseSome, end: End
+) -> None:
+    job_id = submit()
+    end(lease()[0], Ending.FAILED_PERMANENTLY)
+    clock.advance(301_000)
+    store.jobs.retry(job_id)
+    sweep(store)
+    end(lease()[0], Ending.FAILED_PERMANENTLY)
+    sweep(store)
+    assert is_there(store, job_id)
+
+
+def test_the_newest_events_are_kept_and_the_last_seq_goes_on(store: Store, submit: Submit) -> None:
+    job_ids = store.jobs.submit_many([NewJob("noop")] * 2_345)
+    sweep(store)
+    assert (store.events.oldest_seq(), store.events.last_seq()) == (1_346, 2_345)
+    assert len(store.events.after(0, 10_000)) == 1_000
+    assert store.events.of_job(job_ids[0], 10) == []
+    submit()
+    assert store.events.last_seq() == 2_346
+    assert store.maintenance.verify() == []
+
+
+def test_answers_of_idempotency_keys_go_after_a_day(store: Store, clock) -> None:
+    answer = KeptAnswer("hash", 201, "{}", None)
+    with store.write(durable=False):
+        for n in range(250):
+            store.idempotency.keep(f"old-{n}", answer)
+    clock.advance(23 * 3_600_000)
+    store.idempotency.keep("young", answer)
+    assert sweep(store) == 0
+    clock.advance(3_600_000)
+    assert sweep(store) > 0
+    assert store.idempotency.find("young") == answer
+    assert sweep(store) == 0
+
+
+def test_the_trail_of_operators_is_kept_and_minutes_go_after_a_month(
+    store: Store, clock, submit: Submit
+) -> None:
+    store.audit.record("cancel", "job 1", by="curl")
+    store.jobs.cancel(submit())
+    clock.advance(40 * 86_400_000)
+    store.jobs.cancel(submit())
+    sweep(store)
+    assert [row.target for row in store.audit.page(10)] == ["job 1"]
+    minutes = store.stats.by_minute(60 * 24 * 60)
+    assert sum(minute.cancelled for minute in minutes) == 1
+
+
+def test_with_nothing_to_delete_nothing_is_written(store: Store, another, submit: Submit) -> None:
+    submit()
+    watcher = another()
+    watcher.data_changed()
+    assert sweep(store) == 0
+    assert not watcher.data_changed()
+
+
+class TickingClock:
+    """Three milliseconds pass whenever somebody looks."""
+
+    boot_id = "boot-1"
+
+    def __init__(self) -> None:
+        self.now = 1_800_000_000_000
+
+    def wall_ms(self) -> int:
+        return self.now
+
+    def monotonic_ms(self) -> int:
+        self.now += 3
+        return self.now
+
+
+@pytest.fixture
+def hasty(url: str) -> Iterator[Store]:
+    """A store for which every step is short of time."""
+    store = open_store(url, create=True, clock=TickingClock())
+    yield store
+    store.close()
+
+
+def test_a_step_stops_when_its_time_is_over_and_the_next_goes_on(hasty: Store, holder) -> None:
+    ids = hasty.jobs.submit_many([NewJob("noop")] * 20)
+    for one in ids:
+        hasty.jobs.cancel(one)
+    hasty.clock.now += 1  # type: ignore[attr-defined]
+    assert hasty.retention.step(ALL_NOW)
+    left = hasty.stats.counts()[Status.CANCELLED]
+    assert 10 < left < 20
+    sweep(hasty, ALL_NOW)
+    assert hasty.stats.counts()[Status.CANCELLED] == 0
+
+
+def test_a_long_log_goes_over_several_steps_and_its_job_with_the_last(hasty: Store, holder) -> None:
+    job_id = hasty.jobs.submit(NewJob("noop")).job.id
+    [held] = hasty.leases.lease(holder, ("*",), 1, 10**9)
+    lines = [NewLine(n, "info", f"line {n}") for n in range(1_500)]
+    assert hasty.logs.append(job_id, held.token, 1, lines)
+    hasty.leases.finish([Finished(held, Ending.SUCCEEDED, "null")])
+    hasty.clock.now += 1  # type: ignore[attr-defined]
+    assert hasty.retention.step(ALL_NOW)
+    assert 0 < len(hasty.logs.after(job_id, 0, 10_000)) < 1_500
+    assert is_there(hasty, job_id)
+    sweep(hasty, ALL_NOW)
+    assert hasty.logs.after(job_id, 0, 10) == []
+    assert not is_there(hasty, job_id)
+
+
+@pytest.fixture
+def real(url: str) -> Iterator[Store]:
+    """A store on the kernel's clocks."""
+    store = open_store(url, create=True, durable=False)
+    yield store
+    store.close()
+
+
+def cancelled_jobs(store: Store, n: int, payload: str = "{}") -> None:
+    with store.write(durable=False):
+        for one in store.jobs.submit_many([NewJob("noop", payload)] * n):
+            store.jobs.cancel(one)
+
+
+def test_a_step_holds_the_writer_for_20_ms_at_most(real: Store) -> None:
+    cancelled_jobs(real, 5_000)
+    took_ms = []
+    while True:
+        began_s = time.perf_counter()
+        if not real.retention.step(ALL_NOW):
+            break
+        took_ms.append((time.perf_counter() - began_s) * 1_000)
+    assert len(took_ms) > 2
+    # The median, as a busy machine may take the processor away in the midst of one.
+    assert statistics.median(took_ms) < 20, took_ms
+
+
+def test_the_file_gives_back_what_is_free_but_for_a_part(real: Store) -> None:
+    cancelled_jobs(real, 60, json.dumps("x" * 500_000))
+    real.maintenance.checkpoint()
+    sweep(real, ALL_NOW)
+    submitted = real.jobs.submit(NewJob("noop", json.dumps("y" * 100_000))).job
+    (pages,) = real._database.all("PRAGMA page_count")
+    assert pages[0] * 4_096 < 6_000_000
+    assert real.jobs.get(submitted.id) == submitted
+    assert real.maintenance.check() == []
+
+
+def test_upkeep_comes_soon_again_while_there_is_more(real: Store) -> None:
+    assert upkeep.retain(real, ALL_NOW) == 60
+    cancelled_jobs(real, 10_000)
+    assert upkeep.retain(real, ALL_NOW, lambda: False) == 1
+    assert real.stats.counts()[Status.CANCELLED] == 10_000
+    assert upkeep.retain(real, ALL_NOW) == 1
+    assert 0 < real.stats.counts()[Status.CANCELLED] < 10_000
+
+
+def test_others_write_between_the_steps(real: Store, url: str) -> None:
+    cancelled_jobs(real, 5_000)
+    other = open_store(url)
+    written = 0
+
+    def write_one() -> bool:
+        nonlocal written
+        other.jobs.submit(NewJob("noop"))
+        written += 1
+        return True
+
+    while upkeep.retain(real, replace(ALL_NOW, events=10**6), write_one) == 1:
+        pass
+    other.close()
+    assert real.stats.counts()[Status.PENDING] == written > 1
+    assert real.stats.counts()[Status.CANCELLED] == 0
+    assert real.maintenance.verify() == []

@@ -11,10 +11,13 @@ from pathlib import Path
 import click
 
 from config.options import config_options
+from supervisor.commands.actions import cancel, delete, retry, run
 from supervisor.commands.configuration import config
-from supervisor.commands.jobs import cancel, jobs, logs, retry, show
+from supervisor.commands.database import db
+from supervisor.commands.jobs import jobs, logs, show
+from supervisor.commands.queues import pause, queues, resume, schedules
 from supervisor.commands.submit import submit
-from supervisor.commands.system import healthcheck, queues, status, types, workers
+from supervisor.commands.system import healthcheck, status, types, workers
 
 _EPILOG = """\b
 Without a command, starts the API and every worker, until Ctrl-C.
@@ -56,11 +59,17 @@ for _command in (
     logs,
     cancel,
     retry,
+    run,
+    delete,
     workers,
     queues,
+    pause,
+    resume,
+    schedules,
     types,
     status,
     healthcheck,
     config,
+    db,
 ):
     orpheus.add_command(_command)

@@ -1,17 +1,15 @@
-"""Jobs that exist: list, show, read the log, cancel, retry."""
+"""Jobs that exist: list, show, read the log."""
 
 import time
-from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from shared.errors import NotFound, TransitionRefused
 from shared.jobs import Attempt, Job, LogLine, Status
 from shared.lifecycle import TERMINAL
 from shared.text import printable
-from supervisor.commands.operator import Operator, for_operator
+from supervisor.commands.operator import JobId, Operator, Text, for_operator
 from supervisor.output import (
     duration,
     print_block,
@@ -24,25 +22,36 @@ from supervisor.output import (
 if TYPE_CHECKING:
     from shared.storage import Store
 
-JobId = click.IntRange(1, 2**63 - 1)
-
 _LOOK_AGAIN_S = 0.1
 _LINES_AT_ONCE = 1_000
 
 
 @click.command()
 @click.option("--status", type=click.Choice([status.value for status in Status]))
-@click.option("--type", "type_", metavar="TYPE", help="Only jobs of this type.")
-@click.option("--queue", metavar="QUEUE", help="Only jobs of this queue.")
+@click.option("--type", "type_", type=Text(), metavar="TYPE", help="Only jobs of this type.")
+@click.option("--queue", type=Text(), metavar="QUEUE", help="Only jobs of this queue.")
+@click.option("--tag", type=Text(), metavar="TAG", help="Only jobs with this tag.")
+@click.option(
+    "--q",
+    type=Text(),
+    metavar="TEXT",
+    help="Only jobs with this text in type, payload, error or tags, of the newest 10,000.",
+)
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
 @for_operator
 def jobs(
-    operator: Operator, status: str | None, type_: str | None, queue: str | None, limit: int
+    operator: Operator,
+    status: str | None,
+    type_: str | None,
+    queue: str | None,
+    tag: str | None,
+    q: str | None,
+    limit: int,
 ) -> int:
     """List jobs, newest first."""
     from shared.storage import JobFilter  # noqa: PLC0415 - the database, not for --help
 
-    wanted = JobFilter(status=Status(status) if status else None, type=type_, queue=queue)
+    wanted = JobFilter(Status(status) if status else None, type_, queue, tag, q)
     with operator.store() as store:
         page = store.jobs.page(wanted, limit)
         total = store.jobs.total(wanted)
@@ -116,6 +125,7 @@ def show(operator: Operator, id: int) -> int:
             "message": job.message,
             "timeout": duration(job.timeout_s),
             "unique key": job.unique_key,
+            "depends on": ", ".join(map(str, job.depends_on)) or None,
             "tags": ", ".join(job.tags) or None,
             "payload": job.payload,
             "result": job.result,
@@ -207,50 +217,3 @@ def _print_line(line: LogLine, *, as_json: bool) -> None:
     )
     text = f"{at:%H:%M:%S}.{line.at_ms % 1000:03} #{line.attempt} {line.level:<7} "
     click.echo(text + printable(line.line + fields))
-
-
-@click.command()
-@click.argument("ids", type=JobId, nargs=-1, required=True, metavar="ID…")
-@for_operator
-def cancel(operator: Operator, ids: tuple[int, ...]) -> int:
-    """Cancel jobs that wait; ask those that run to stop."""
-
-    def one(store: "Store", job_id: int) -> tuple[Job, str]:
-        job, at_once = store.jobs.cancel(job_id)
-        return job, "cancelled" if at_once else "asked to stop"
-
-    return _change_each(operator, ids, one)
-
-
-@click.command()
-@click.argument("ids", type=JobId, nargs=-1, required=True, metavar="ID…")
-@for_operator
-def retry(operator: Operator, ids: tuple[int, ...]) -> int:
-    """Give failed or cancelled jobs all their attempts again."""
-
-    def one(store: "Store", job_id: int) -> tuple[Job, str]:
-        return store.jobs.retry(job_id), "pending again"
-
-    return _change_each(operator, ids, one)
-
-
-def _change_each(
-    operator: Operator, ids: tuple[int, ...], change: "Callable[[Store, int], tuple[Job, str]]"
-) -> int:
-    """Do it for each job; one that refuses is told and does not stop the others."""
-    changed: list[Job] = []
-    with operator.store() as store:
-        for job_id in ids:
-            try:
-                job, word = change(store, job_id)
-            except (NotFound, TransitionRefused) as error:
-                click.echo(f"orpheus: {error}", err=True)
-            else:
-                changed.append(job)
-                if not operator.as_json:
-                    click.echo(f"job {job_id}: {word}")
-    if operator.as_json:
-        from shared.wire import job_json  # noqa: PLC0415 - the database, not for --help
-
-        print_json({"items": [job_json(job) for job in changed]})
-    return 0 if len(changed) == len(ids) else 1

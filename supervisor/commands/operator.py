@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import gc
+import getpass
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from config.options import config_options
 
 if TYPE_CHECKING:
     from config.settings import Settings
+    from shared.actions import Actor
     from shared.storage import Store
     from shared.validation import JobDefaults
 
@@ -45,6 +47,40 @@ class Operator:
             yield store
         finally:
             store.close()
+
+    def actor(self, reason: str | None) -> "Actor":
+        """Whoever typed the command, for the trail."""
+        from shared.actions import Actor  # noqa: PLC0415 - the database, not for --help
+
+        return Actor(f"cli:{getpass.getuser()}", reason)
+
+
+class Text(click.ParamType[str]):
+    """Text that the database can hold: arguments may be any bytes but NUL."""
+
+    name = "text"
+
+    def __init__(self, longest: int | None = None) -> None:
+        self._longest = longest
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The text. Raises BadParameter unless it is UTF-8 of 1 to `longest` characters."""
+        text = str(value)
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            self.fail("is not UTF-8", param, ctx)
+        if not text or (self._longest is not None and len(text) > self._longest):
+            most = "" if self._longest is None else f" to {self._longest}"
+            self.fail(f"must have 1{most} characters", param, ctx)
+        return text
+
+
+JobId = click.IntRange(1, 2**63 - 1)
+
+with_reason = click.option(
+    "--reason", type=Text(1_000), metavar="TEXT", help="Why; it stands in GET /audit."
+)
 
 
 def for_operator(command: Callable[..., int]) -> Callable[..., int]:

@@ -5,13 +5,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from shared.jobs import Job, Status
 from shared.lifecycle import TERMINAL
-from supervisor.commands.operator import Operator, for_operator, job_defaults
+from supervisor.commands.operator import JobId, Operator, for_operator, job_defaults
 from supervisor.output import print_json
 
 if TYPE_CHECKING:
@@ -26,7 +27,24 @@ _LOOK_AGAIN_S = 0.05
 @click.option("--queue", metavar="QUEUE", help="Default: the type's, or `default`.")
 @click.option("--priority", type=int, default=0, help="-1000 to 1000; the higher runs first.")
 @click.option("--delay", default="0", metavar="DURATION", help="Run so long from now: 90, 15m, 2h.")
+@click.option("--max-retries", type=int, metavar="N", help="0 to 100; default: the type's.")
+@click.option("--timeout", metavar="DURATION", help="Of one attempt; default: the type's.")
 @click.option("--unique-key", metavar="KEY", help="Not while a live job has this key.")
+@click.option("--tag", "tags", multiple=True, metavar="TAG", help="May be given several times.")
+@click.option(
+    "--depends-on",
+    type=JobId,
+    multiple=True,
+    metavar="ID",
+    help="Not before this job is done; may be given several times.",
+)
+@click.option(
+    "--on-dependency-failure",
+    type=click.Choice(["cancel", "run", "fail"]),
+    default="cancel",
+    show_default=True,
+    help="What becomes of it when a job it depends on does not end done.",
+)
 @click.option("--wait", is_flag=True, help="Wait for its end; exit 0 only if it is done.")
 @for_operator
 def submit(
@@ -36,7 +54,12 @@ def submit(
     queue: str | None,
     priority: int,
     delay: str,
+    max_retries: int | None,
+    timeout: str | None,
     unique_key: str | None,
+    tags: tuple[str, ...],
+    depends_on: tuple[int, ...],
+    on_dependency_failure: str,
     wait: bool,
 ) -> int:
     """Submit a job of TYPE. The payload is a JSON object, or fields as KEY=VALUE."""
@@ -54,8 +77,12 @@ def submit(
             queue=queue,
             priority=priority,
             delay=delay,
+            max_retries=max_retries,
+            timeout=timeout,
             unique_key=unique_key,
+            tags=tags,
         )
+        new = replace(new, depends_on=depends_on, on_dependency_failure=on_dependency_failure)
         submitted = store.jobs.submit(new)
         job = submitted.job
         if not operator.as_json:

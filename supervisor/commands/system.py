@@ -1,4 +1,4 @@
-"""The system as a whole: workers, queues, job types, health."""
+"""The system as a whole: workers, job types, health."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -59,36 +59,6 @@ def _worker_row(item: Mapping[str, Any]) -> tuple[object, ...]:
         item["restarts"],
         ("degraded: " if item["degraded"] else "") + why,
     )
-
-
-@click.command()
-@for_operator
-def queues(operator: Operator) -> int:
-    """List queues and how many jobs they hold by status."""
-    with operator.store() as store, store.snapshot():
-        counts = store.stats.counts_by_queue()
-        per_minute = store.stats.done_per_minute()
-        items = [
-            {
-                "name": name,
-                "counts": {status.value: n for status, n in by_status.items()},
-                "oldest_pending_s": store.stats.oldest_pending_s(name),
-                "done_per_minute": per_minute.get(name, 0.0),
-            }
-            for name, by_status in sorted(counts.items())
-        ]
-    if operator.as_json:
-        print_json({"items": items})
-        return 0
-    columns = ("QUEUE", *(status.value.upper() for status in Status), "OLDEST", "DONE/MIN")
-    print_table(columns, [_queue_row(item) for item in items])
-    return 0
-
-
-def _queue_row(item: Mapping[str, Any]) -> tuple[object, ...]:
-    counts = (item["counts"][status.value] for status in Status)
-    oldest = duration(item["oldest_pending_s"])
-    return (item["name"], *counts, oldest, f"{item['done_per_minute']:.1f}")
 
 
 @click.command()

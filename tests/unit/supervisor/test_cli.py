@@ -14,7 +14,9 @@ import pytest
 from shared.jobs import Holder, JobError, NewJob
 from shared.lifecycle import Ending
 from shared.processes import Role, SlotRecord, SlotState
-from shared.storage import Finished, NewLine, Store, TypeRow, open_store
+from shared.rates import Rate
+from shared.schedules import ScheduleDefinition
+from shared.storage import Finished, NewLine, QueueRules, Store, TypeRow, open_store
 from supervisor import __main__ as program
 from supervisor.commands import system
 from supervisor.commands.submit import submit
@@ -110,7 +112,7 @@ def when_pending(store: Store, job_id: int) -> None:
 def test_help_lists_the_commands_and_how_to_complete_them(orpheus: Orpheus) -> None:
     code, out, _ = orpheus("--help")
     assert code == 0
-    for command in ("submit", "jobs", "logs", "workers", "status", "healthcheck", "config"):
+    for command in ("submit", "jobs", "logs", "pause", "schedules", "status", "config", "db"):
         assert f"\n  {command} " in out
     assert "_ORPHEUS_COMPLETE=bash_source orpheus" in out
 
@@ -129,7 +131,29 @@ def test_help_loads_nothing_heavy() -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["nonsense"], ["jobs", "--nonsense"], ["jobs", "--status", "odd"], ["show", "x"], ["cancel"]],
+    [
+        ["nonsense"],
+        ["jobs", "--nonsense"],
+        ["jobs", "--status", "odd"],
+        ["jobs", "--q", ""],
+        ["jobs", "--tag", "\udcff"],
+        ["show", "x"],
+        ["cancel"],
+        ["cancel", "1", "--reason", ""],
+        ["cancel", "1", "--reason", "r" * 1_001],
+        ["run"],
+        ["run", "1", "2"],
+        ["delete", "0"],
+        ["delete", str(2**63)],
+        ["pause"],
+        ["pause", "a b"],
+        ["resume", "*"],
+        ["submit", "count", "n=1", "--depends-on", "x"],
+        ["submit", "count", "n=1", "--on-dependency-failure", "ignore"],
+        ["submit", "count", "n=1", "--max-retries", "many"],
+        ["db", "nonsense"],
+        ["db", "backup"],
+    ],
 )
 def test_a_usage_error_is_one_line_and_exits_2(arguments: list[str], orpheus: Orpheus) -> None:
     code, out, err = orpheus(*arguments)
@@ -179,7 +203,18 @@ def test_a_good_configuration_is_said_to_be_one(orpheus: Orpheus, tmp_path: Path
 
 
 def test_a_missing_database_exits_74_and_is_not_created(orpheus: Orpheus, tmp_path: Path) -> None:
-    for command in (["jobs"], ["submit", "count", "n=1"], ["status"], ["show", "1"]):
+    for command in (
+        ["jobs"],
+        ["submit", "count", "n=1"],
+        ["status"],
+        ["show", "1"],
+        ["queues"],
+        ["pause", "mail"],
+        ["schedules"],
+        ["db", "check"],
+        ["db", "verify"],
+        ["db", "backup", "copy.db"],
+    ):
         code, out, err = orpheus(*command)
         assert (code, out, err.count("\n")) == (74, "", 1)
     assert list(tmp_path.iterdir()) == []
@@ -233,6 +268,22 @@ def test_a_field_that_is_text_stays_text(orpheus: Orpheus, store: Store) -> None
     assert store.jobs.get(1).payload == '{"text":"5","n":5}'
 
 
+def test_a_job_is_submitted_with_all_that_can_be_said(orpheus: Orpheus, store: Store) -> None:
+    store.jobs.submit_many([NewJob("count"), NewJob("count")])
+    code, *_ = orpheus(
+        *("submit", "count", "n=3", "--max-retries", "0", "--timeout", "2m"),
+        *("--tag", "a", "--tag", "b", "--depends-on", "1", "--depends-on", "2"),
+        *("--on-dependency-failure", "run"),
+    )
+    job = store.jobs.get(3)
+    assert (code, job.status, job.depends_on) == (0, "blocked", (1, 2))
+    assert (job.max_retries, job.timeout_s, job.tags) == (0, 120.0, ("a", "b"))
+    assert "depends on  1, 2" in orpheus("show", "3").out
+    store.jobs.cancel(1)
+    store.jobs.cancel(2)
+    assert store.jobs.get(3).status == "pending"
+
+
 def test_a_live_job_with_the_same_key_is_named_instead(orpheus: Orpheus, store: Store) -> None:
     orpheus("submit", "count", "n=1", "--unique-key", "k")
     code, out, _ = orpheus("submit", "count", "n=2", "--unique-key", "k")
@@ -247,6 +298,10 @@ def test_a_live_job_with_the_same_key_is_named_instead(orpheus: Orpheus, store: 
         (["count", "n=-1", "m=1"], "payload.m: is not a field of this job type"),
         (["count", "n=1", "--queue", "a b"], "queue: "),
         (["count", "n=1", "--delay", "soon"], "delay: 'soon' is no duration"),
+        (["count", "n=1", "--timeout", "0"], "timeout: must be longer than 0"),
+        (["count", "n=1", "--max-retries", "101"], "max_retries: must be an integer from 0 to 100"),
+        (["count", "n=1", "--tag", "ok", "--tag", "a b"], "tags.1: is no name"),
+        (["count", "n=1", "--depends-on", "99"], "there is no job 99"),
     ],
 )
 def test_a_job_that_is_not_accepted_exits_1_with_the_reason_and_stores_nothing(
@@ -311,7 +366,8 @@ def test_a_terminal_sees_progress_while_it_waits(
 
 
 def test_jobs_are_listed_newest_first_and_filtered(orpheus: Orpheus, store: Store) -> None:
-    store.jobs.submit_many([NewJob("count"), NewJob("words", queue="mail"), NewJob("count")])
+    mail = NewJob("words", '{"text":"100%"}', queue="mail", tags=("t",))
+    store.jobs.submit_many([NewJob("count"), mail, NewJob("count")])
     finish(store)
     out = orpheus("jobs").out.splitlines()
     assert out[0].split() == [
@@ -329,6 +385,9 @@ def test_jobs_are_listed_newest_first_and_filtered(orpheus: Orpheus, store: Stor
     for option, ids in (
         (["--type", "count"], [3, 1]),
         (["--queue", "mail"], [2]),
+        (["--tag", "t"], [2]),
+        (["--q", "100%"], [2]),
+        (["--q", "nowhere"], []),
         (["--status", "done"], [1]),
         (["--limit", "1"], [3]),
     ):
@@ -362,7 +421,7 @@ def test_a_job_is_shown_with_its_attempts_and_its_error(orpheus: Orpheus, store:
 
 
 def test_an_unknown_job_exits_1(orpheus: Orpheus, store: Store) -> None:
-    for command in ("show", "logs", "cancel", "retry"):
+    for command in ("show", "logs", "cancel", "retry", "run", "delete"):
         code, _, err = orpheus(command, "99")
         assert (code, err) == (1, "orpheus: there is no job 99\n")
 
@@ -403,7 +462,31 @@ def test_queues_are_listed_with_their_counts(orpheus: Orpheus, store: Store) -> 
     assert items["default"]["counts"]["done"] == 1
     assert items["default"]["counts"]["pending"] == 1
     assert items["mail"]["oldest_pending_s"] is not None
-    assert orpheus("queues").out.splitlines()[1].split()[0] == "default"
+    assert orpheus("queues").out.splitlines()[1].split()[:2] == ["default", "open"]
+
+
+def test_queues_are_listed_with_their_limits(orpheus: Orpheus, store: Store) -> None:
+    store.queues.configure({"mail": QueueRules(max_running=2, rate=Rate(per_s=5, burst=5))})
+    (item,) = orpheus("queues", "--json").json["items"]
+    assert (item["paused"], item["max_running"], item["rate"]) == (False, 2, "5/s")
+    assert orpheus("queues").out.splitlines()[1].split()[:4] == ["mail", "open", "2", "5/s"]
+
+
+def test_schedules_are_listed_with_their_next_runs(orpheus: Orpheus, store: Store) -> None:
+    store.schedules.configure(
+        [
+            ScheduleDefinition("nightly", "count", cron="0 3 * * *", timezone="Europe/Vienna"),
+            ScheduleDefinition("often", "count", every_s=90),
+        ]
+    )
+    store.schedules.pause("nightly")
+    nightly, often = orpheus("schedules", "--json").json["items"]
+    assert (nightly["cron"], nightly["paused"], nightly["next_runs"]) == ("0 3 * * *", True, [])
+    assert (often["every"], len(often["next_runs"])) == (90.0, 5)
+    _, first, second = orpheus("schedules").out.splitlines()
+    assert first.split()[-1] == "paused"
+    assert "every 1 min 30 s" in second
+    assert second.count(":") == 4
 
 
 # Changing
@@ -425,6 +508,109 @@ def test_a_failed_job_is_retried(orpheus: Orpheus, store: Store) -> None:
     code, out, _ = orpheus("retry", "1", "--json")
     assert code == 0
     assert [job["status"] for job in json.loads(out)["items"]] == ["pending"]
+
+
+def test_a_delayed_job_is_run_now(orpheus: Orpheus, store: Store) -> None:
+    store.jobs.submit(NewJob("count", delay_ms=60_000))
+    assert orpheus("run", "1").out == "job 1: due now\n"
+    finish(store)
+    code, out, err = orpheus("run", "1", "--json")
+    assert (code, json.loads(out), err.count("\n")) == (1, {"items": []}, 1)
+
+
+def test_jobs_that_have_ended_are_deleted(orpheus: Orpheus, store: Store) -> None:
+    store.jobs.submit_many([NewJob("count"), NewJob("count"), NewJob("count")])
+    finish(store)
+    finish(store)
+    assert orpheus("delete", "2").out == "job 2: deleted\n"
+    code, out, err = orpheus("delete", "1", "3", "--json")
+    assert (code, json.loads(out)) == (1, {"deleted": [1]})
+    assert err == "orpheus: job 3 is pending: cancel it before deleting it\n"
+    assert sum(store.stats.counts().values()) == 1
+
+
+def test_a_queue_is_paused_and_resumed(orpheus: Orpheus, store: Store) -> None:
+    store.jobs.submit(NewJob("count", queue="mail"))
+    assert orpheus("pause", "mail").out == "queue mail: paused\n"
+    assert store.leases.lease(WORKER, ("*",), 1, 30_000) == []
+    assert orpheus("queues").out.splitlines()[1].split()[:2] == ["mail", "paused"]
+    item = orpheus("resume", "mail", "--json").json
+    assert (item["name"], item["paused"]) == ("mail", False)
+    assert len(store.leases.lease(WORKER, ("*",), 1, 30_000)) == 1
+
+
+def test_what_was_done_is_in_the_trail_and_what_was_refused_is_not(
+    orpheus: Orpheus, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOGNAME", "ada")
+    store.jobs.submit(NewJob("count", delay_ms=60_000))
+    orpheus("run", "1")
+    orpheus("cancel", "1", "99", "--reason", "a mistake")
+    orpheus("retry", "1")
+    orpheus("retry", "1")
+    orpheus("cancel", "1")
+    orpheus("delete", "1")
+    orpheus("pause", "mail", "--reason", "the server is down")
+    orpheus("resume", "mail")
+    rows = store.audit.page(99)[::-1]
+    assert [(row.action, row.target) for row in rows] == [
+        ("run", "job 1"),
+        ("cancel", "job 1"),
+        ("retry", "job 1"),
+        ("cancel", "job 1"),
+        ("delete", "job 1"),
+        ("pause", "queue mail"),
+        ("resume", "queue mail"),
+    ]
+    assert {row.by for row in rows} == {"cli:ada"}
+    assert [row.reason for row in rows if row.reason] == ["a mistake", "the server is down"]
+
+
+# The database
+
+
+def test_a_sound_database_checks_and_verifies(orpheus: Orpheus, store: Store) -> None:
+    store.jobs.submit(NewJob("count"))
+    finish(store)
+    assert orpheus("db", "check")[:2] == (0, "the file is sound\n")
+    assert orpheus("db", "verify")[:2] == (0, "every invariant holds\n")
+    assert orpheus("db", "verify", "--json").json == {"ok": True, "problems": []}
+
+
+@pytest.mark.parametrize(("command", "code"), [("check", 74), ("verify", 1)])
+def test_what_is_wrong_is_told_line_by_line(
+    command: str, code: int, orpheus: Orpheus, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def problems(_: object) -> list[str]:
+        return ["one thing", "another"]
+
+    monkeypatch.setattr(type(store.maintenance), command, problems)
+    assert orpheus("db", command)[:2] == (code, "one thing\nanother\n")
+    told = orpheus("db", command, "--json")
+    assert (told.code, told.json) == (code, {"ok": False, "problems": ["one thing", "another"]})
+
+
+def test_a_file_that_is_no_database_exits_74(orpheus: Orpheus, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "orpheus.db").write_bytes(b"no database" * 1_000)
+    for command in ("check", "verify"):
+        code, out, err = orpheus("db", command)
+        assert (code, out, err.count("\n")) == (74, "", 1)
+
+
+def test_a_backup_is_a_database_and_overwrites_nothing(
+    orpheus: Orpheus, store: Store, tmp_path: Path
+) -> None:
+    store.jobs.submit(NewJob("count"))
+    assert orpheus("db", "backup", "copy.db", "--json").json == {
+        "file": "copy.db",
+        "bytes": (tmp_path / "copy.db").stat().st_size,
+    }
+    for target in ("copy.db", "nowhere/copy.db"):
+        code, out, err = orpheus("db", "backup", target)
+        assert (code, out, err.count("\n")) == (1, "", 1)
+    (job,) = orpheus("jobs", "--json", "--set", "database.url=sqlite:///copy.db").json["items"]
+    assert job["id"] == 1
 
 
 # Health
@@ -548,3 +734,4 @@ def test_the_health_check_fails_where_nobody_listens(orpheus: Orpheus) -> None:
 def test_submit_offers_what_the_contract_names() -> None:
     options = {name for parameter in submit.params for name in parameter.opts}
     assert {"--queue", "--priority", "--delay", "--unique-key", "--wait", "--json"} <= options
+    assert {"--depends-on", "--tag", "--max-retries", "--timeout"} <= options

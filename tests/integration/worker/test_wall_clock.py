@@ -1,0 +1,84 @@
+"""The wall clock jumps by hours under a real worker: leases do not notice, what is delayed does.
+
+libfaketime moves the clock of one process; the monotonic clock it leaves alone, as the kernel does
+when somebody sets the date.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.jobs import Status
+
+HOUR_S = 3_600
+Jump = Callable[[int], None]
+
+
+@pytest.fixture
+def jump(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Jump:
+    """Sets the wall clock of the processes started from now on so many seconds off the true one."""
+    library = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
+    if library is None:
+        reason = "libfaketime is not installed (apt-get install faketime)"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    offset = tmp_path / "offset"
+
+    def set_offset(seconds: int) -> None:
+        new = tmp_path / "new-offset"
+        new.write_text(f"{seconds:+d}\n")
+        new.replace(offset)
+
+    set_offset(0)
+    monkeypatch.setenv("LD_PRELOAD", str(library))
+    monkeypatch.setenv("FAKETIME_TIMESTAMP_FILE", str(offset))
+    monkeypatch.setenv("FAKETIME_NO_CACHE", "1")
+    monkeypatch.setenv("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+    return set_offset
+
+
+def test_a_running_job_keeps_its_lease_while_the_clock_jumps(
+    jump: Jump, database: Any, start_alone: Callable[..., Any], wait_for: Callable[..., Any]
+) -> None:
+    worker = start_alone().wait_until_ready()
+    job_id = database.submit("nap", '{"seconds": 3}', max_retries=0)
+    database.wait(job_id, Status.IN_PROGRESS)
+    [process] = database.store.processes.all()
+    for hours in (+5, -7):
+        jump(hours * HOUR_S)
+        beat = database.store.processes.all()[0].beat
+        wait_for(lambda: database.store.processes.all()[0].beat > beat + 1, "beats after the jump")  # noqa: B023
+        assert database.store.leases.reclaim_expired() == []
+    job = database.wait(job_id)
+    assert (job.status, database.outcomes(job_id)) == (Status.DONE, ["succeeded"])
+    [attempt] = database.store.jobs.attempts(job_id)
+    assert attempt.finished_at_ms < attempt.started_at_ms - HOUR_S  # so the clock did jump
+    assert database.store.processes.all()[0].incarnation == process.incarnation
+    assert "lease" not in worker.log()
+
+
+def test_what_is_delayed_is_promoted_by_the_wall_clock(
+    jump: Jump, database: Any, start_alone: Callable[..., Any]
+) -> None:
+    start_alone().wait_until_ready()
+    in_an_hour = database.submit("nap", '{"seconds": 0}', delay_ms=HOUR_S * 1_000)
+    in_a_day = database.submit("nap", '{"seconds": 0}', delay_ms=24 * HOUR_S * 1_000)
+    jump(2 * HOUR_S)
+    assert database.wait(in_an_hour).status is Status.DONE
+    assert database.store.jobs.get(in_a_day).status is Status.PENDING
+
+
+def test_a_clock_set_back_holds_back_what_is_delayed_and_nothing_else(
+    jump: Jump, database: Any, start_alone: Callable[..., Any], wait_for: Callable[..., Any]
+) -> None:
+    jump(-5 * HOUR_S)
+    start_alone().wait_until_ready()
+    delayed = database.submit("nap", '{"seconds": 0}', delay_ms=10, priority=9)
+    at_once = [database.submit("nap", '{"seconds": 0}') for _ in range(3)]
+    for job_id in at_once:
+        assert database.wait(job_id).status is Status.DONE
+    assert database.store.jobs.get(delayed).status is Status.PENDING
+    jump(0)
+    assert database.wait(delayed).status is Status.DONE

@@ -5,7 +5,8 @@ import re
 import apsw
 import pytest
 
-from shared.storage import database_path, open_store
+from shared.jobs import NewJob, Status
+from shared.storage import JobFilter, Store, database_path, open_store
 from shared.storage.sqlite.connection import sql_file
 
 HOT = {
@@ -68,3 +69,17 @@ def test_a_filtered_page_is_read_from_an_index_in_order(
     plan = plan_of(connection, sql)
     assert index in plan
     assert "TEMP B-TREE" not in plan
+
+
+@pytest.mark.parametrize("other", [{"type": "noop"}, {"queue": "default"}], ids=str)
+def test_a_rare_status_is_looked_up_before_a_common_type_or_queue(
+    store: Store, connection: apsw.Connection, other: dict[str, str]
+) -> None:
+    job_id = store.jobs.submit(NewJob("noop")).job.id
+    store.jobs.cancel(job_id)
+    wanted = JobFilter(Status.CANCELLED, **other)
+    join, conditions, _ = store.jobs._where(wanted)
+    sql = f"{sql_file('jobs.sql')['select-jobs']}{join} WHERE {' AND '.join(conditions)}"
+    assert "jobs_by_status" in plan_of(connection, f"{sql} ORDER BY jobs.id DESC LIMIT ?")
+    assert [job.id for job in store.jobs.page(wanted, 10)] == [job_id]
+    assert store.jobs.total(wanted).value == 1

@@ -126,8 +126,10 @@ class Jobs:
         if wanted.type is None and wanted.tag is None and wanted.q is None:
             return Total(self._kept_total(wanted), exact=True)
         join, conditions, values = self._where(wanted)
-        sql = f"{self._sql['select-ids']}{join} WHERE {' AND '.join(conditions)} LIMIT ?"
-        value = len(self._database.all(sql, *values, _SEARCH_WINDOW_JOBS))
+        ids = f"{self._sql['select-ids']}{join} WHERE {' AND '.join(conditions)} LIMIT ?"
+        counted = f"SELECT count(*) FROM ({ids})"  # noqa: S608 - made of our own constants
+        row = self._database.one(counted, *values, _SEARCH_WINDOW_JOBS)
+        value = int(row[0]) if row else 0
         return Total(value, exact=wanted.q is None and value < _SEARCH_WINDOW_JOBS)
 
     def _kept_total(self, wanted: JobFilter) -> int:
@@ -137,10 +139,21 @@ class Jobs:
             if wanted.queue in (None, queue) and wanted.status in (None, status)
         )
 
+    def _is_rare(self, wanted: JobFilter) -> bool:
+        """Whether the status leaves fewer jobs to look at than a type or queue may.
+
+        SQLite cannot know: the failed ones among a million of a type took 160 ms.
+        """
+        if wanted.status is None or (wanted.type is None and wanted.queue is None):
+            return False
+        return self._kept_total(JobFilter(status=wanted.status)) <= _SEARCH_WINDOW_JOBS
+
     def _where(self, wanted: JobFilter) -> tuple[str, list[str], list[Value]]:
         join, conditions, values = "", [], list[Value]()
+        if self._is_rare(wanted):
+            join = " INDEXED BY jobs_by_status"
         if wanted.tag is not None:
-            join = " JOIN job_tags ON job_tags.job_id = jobs.id"
+            join += " JOIN job_tags ON job_tags.job_id = jobs.id"
             conditions.append("job_tags.tag = ?")
             values.append(wanted.tag)
         for column, value in (

@@ -32,8 +32,9 @@ from shared.backoff import BackoffRules
 from shared.commands import CommandSettings, fields_of
 from shared.durations import parse_duration_s
 from shared.errors import ConfigurationError
-from shared.handover import StorageSettings, WorkerSettings
-from shared.schedules import problem_of
+from shared.handover import StorageSettings, StoredSettings, WorkerSettings
+from shared.rates import QueueRules, parse_rate
+from shared.schedules import CatchUp, ScheduleDefinition, problem_of
 
 DEFAULT_PATH = Path("config/orpheus.toml")
 
@@ -333,6 +334,32 @@ def for_commands(settings: Settings) -> tuple[CommandSettings, ...]:
             success_codes=one.success_codes,
         )
         for one in settings.commands
+    )
+
+
+def for_database(settings: Settings) -> StoredSettings:
+    """What is written into the database: the limits of queues, and the schedules."""
+    return StoredSettings(
+        queues={
+            name: QueueRules(queue.paused, queue.max_running, parse_rate(queue.rate))
+            for name, queue in settings.queues.items()
+        },
+        schedules=tuple(
+            ScheduleDefinition(
+                name=one.name,
+                type=one.type,
+                cron=one.cron,
+                every_s=one.every,
+                timezone=one.timezone,
+                payload=json.dumps(one.payload),
+                queue=one.queue,
+                priority=one.priority,
+                catch_up=CatchUp(one.catch_up),
+            )
+            for one in settings.schedules
+        ),
+        default_max_retries=settings.jobs.max_retries,
+        default_timeout_s=settings.jobs.timeout,
     )
 
 

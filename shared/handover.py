@@ -11,6 +11,8 @@ from typing import Any
 
 from shared.backoff import BackoffRules
 from shared.commands import CommandSettings
+from shared.rates import QueueRules
+from shared.schedules import ScheduleDefinition
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,17 @@ class StorageSettings:
     pools: Mapping[str, tuple[str, ...]]
     """Pool name -> the queues it serves (`("*",)` for all): whose bell a commit rings."""
     backoff: BackoffRules = field(default_factory=BackoffRules)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSettings:
+    """What the configuration writes into the database, for whoever works on it to follow."""
+
+    queues: Mapping[str, QueueRules]
+    schedules: tuple[ScheduleDefinition, ...]
+    default_max_retries: int
+    default_timeout_s: float
+    """The defaults of [jobs], for the jobs that schedules make; seconds."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,15 @@ class Rate:
     burst: float
 
 
+@dataclass(frozen=True, slots=True)
+class QueueRules:
+    """What the configuration says of a queue. 0: no limit."""
+
+    paused: bool = False
+    max_running: int = 0
+    rate: Rate | None = None
+
+
 def tokens_now(rate: Rate, tokens: float, elapsed_ms: int) -> float:
     """What the bucket holds `elapsed_ms` after it held `tokens`."""
     return min(rate.burst, tokens + rate.per_s * max(0, elapsed_ms) / 1000)
@@ -26,6 +35,16 @@ def tokens_now(rate: Rate, tokens: float, elapsed_ms: int) -> float:
 def wait_for_one_ms(rate: Rate, tokens: float) -> int:
     """Milliseconds until the bucket holds a whole token; 0 if it does."""
     return 0 if tokens >= 1 else int((1 - tokens) / rate.per_s * 1000) + 1
+
+
+def parse_rate(text: str) -> Rate | None:
+    """The rate that `10/s` or `100/m` means; None for empty text. Raises ValueError."""
+    if not text:
+        return None
+    starts, _, unit = text.partition("/")
+    if unit not in _PERIODS_S or not starts.isdecimal() or int(starts) == 0:
+        raise ValueError(f'{text!r} is no rate: write "10/s", "100/m", "5/h" or "2/d"')
+    return Rate(int(starts) / _PERIODS_S[unit], int(starts))
 
 
 def rate_text(rate: Rate | None) -> str:

@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from threading import Thread
 
@@ -52,6 +53,7 @@ class Recorder:
         database: Path,
         myself: ProcessRecord,
         beat_interval_s: float,
+        fire_schedules: Callable[[Store], float] = lambda _: inf,
     ) -> None:
         self.row_beats: Mapping[str, int] = {}
         """Incarnation -> the beat in its heartbeat row, as last read; replaced as a whole."""
@@ -61,8 +63,10 @@ class Recorder:
         self._database = database
         self._myself = myself
         self._beat_interval_s = beat_interval_s
+        self._fire_schedules = fire_schedules
         self._inbox: queue.SimpleQueue[Bury | Note | _Wake] = queue.SimpleQueue()
         self._waiting: deque[Bury | Note] = deque()
+        self._upkeep_at_s = 0.0
         self._slots: Sequence[SlotRecord] = ()
         self._slots_written: Sequence[SlotRecord] = ()
         self._stopping = False
@@ -99,7 +103,7 @@ class Recorder:
 
     def _run(self) -> None:
         store: Store | None = None
-        upkeep_at_s = beat_at_s = 0.0
+        beat_at_s = 0.0
         while True:
             self._collect()
             now_s = time.monotonic()
@@ -109,9 +113,11 @@ class Recorder:
                     store.processes.register(self._myself)
                 self._write_waiting(store)
                 self._write_slots(store)
-                if now_s >= upkeep_at_s:
+                if now_s >= self._upkeep_at_s:
+                    self._upkeep_at_s = now_s + _UPKEEP_INTERVAL_S  # also if it fails
                     upkeep.reclaim(store)
-                    upkeep_at_s = now_s + _UPKEEP_INTERVAL_S
+                    next_tick_s = max(0.0, self._fire_schedules(store))
+                    self._upkeep_at_s = now_s + min(next_tick_s, _UPKEEP_INTERVAL_S)
                 if now_s >= beat_at_s:
                     self._beat(store)
                     beat_at_s = now_s + self._beat_interval_s
@@ -126,10 +132,10 @@ class Recorder:
 
     def _collect(self) -> None:
         """Take what has come, waiting for it a moment unless something is to be tried again."""
-        idle_s = min(_UPKEEP_INTERVAL_S, self._beat_interval_s)
+        idle_s = min(self._upkeep_at_s - time.monotonic(), self._beat_interval_s)
         wait_s = _RETRY_S if self._troubled else idle_s
         try:
-            item = self._inbox.get(timeout=wait_s)
+            item = self._inbox.get(timeout=max(0.0, wait_s))
             while True:
                 if not isinstance(item, _Wake):
                     self._waiting.append(item)

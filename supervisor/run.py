@@ -18,7 +18,7 @@ from threading import Thread
 
 from config.checks import missing_programs
 from config.problems import dotted
-from config.settings import Settings, for_commands, for_storage
+from config.settings import Settings, for_commands, for_database, for_storage
 from shared.clock import Clock, SystemClock
 from shared.describe import describe_types
 from shared.errors import ConfigurationError
@@ -27,6 +27,7 @@ from shared.listener import address_of, bind_listener
 from shared.logs import configure_logging, get_logger, stop_logging
 from shared.processes import ProcessRecord, Role, SlotState
 from shared.storage import Store, database_path, open_storage
+from shared.stored_settings import fire_schedules, write_settings
 from supervisor.act import World, crash_path
 from supervisor.kernel import become_subreaper, create_time_s
 from supervisor.loop import EXIT_OK, Loop
@@ -82,9 +83,15 @@ def _supervise(settings: Settings, database: Path) -> int:
     listener = _bind(settings)
     _prepare_database(settings, database, clock)
     myself = _own_record(clock)
-    storage = for_storage(settings)
+    storage, stored = for_storage(settings), for_database(settings)
     parts = _Parts(
-        Recorder(lambda: open_storage(storage), database, myself, settings.heartbeats.interval),
+        Recorder(
+            lambda: open_storage(storage),
+            database,
+            myself,
+            settings.heartbeats.interval,
+            lambda store: fire_schedules(store, stored),
+        ),
         Sampler(),
         Signals(),
     )
@@ -138,6 +145,7 @@ def _prepare_database(settings: Settings, database: Path, clock: Clock) -> None:
         store.leases.void_other_boots()
         sweep_earlier_life(store, database, clock.boot_id, clock.wall_ms())
         _store_types(settings, store)
+        write_settings(store, for_database(settings))
     finally:
         store.close()
 

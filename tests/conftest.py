@@ -41,6 +41,12 @@ def wait_until(condition: Callable[[], Any], what: str, timeout_s: float = 30) -
     return value
 
 
+@pytest.fixture
+def wait_for() -> Callable[..., Any]:
+    """`wait_for(condition, "what it waits for")`."""
+    return wait_until
+
+
 def processes_of(mark: str) -> list[psutil.Process]:
     """Every living process that was started, directly or not, with this mark in its environment."""
     found = []

@@ -15,7 +15,7 @@ from shared.channel import Channel
 from shared.child_start import enter_child
 from shared.commands import CommandSettings, describe_command
 from shared.errors import ConfigurationError, StorageError
-from shared.handover import WorkerSettings
+from shared.handover import StoredSettings, WorkerSettings
 from shared.job_types import load_job_types
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if options.control_fd is not None:
             child = enter_child(options.control_fd)
             settings = WorkerSettings.from_json(child.handover["settings"])
-            return _run(settings, child.slot, child.incarnation, child.channel)
+            return _run(settings, child.slot, child.incarnation, channel=child.channel)
         return _run_alone(options)
     except ConfigurationError as error:
         sys.stderr.write(f"{error}\n")
@@ -66,24 +66,32 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(settings: WorkerSettings, slot: str, incarnation: str, channel: Channel | None) -> int:
+def _run(
+    settings: WorkerSettings,
+    slot: str,
+    incarnation: str,
+    *,
+    channel: Channel | None = None,
+    stored: StoredSettings | None = None,
+) -> int:
     # Here, as a child must have entered its life before anything large is imported.
     from worker.process import EXIT_AGAIN, restart_alone, run_worker  # noqa: PLC0415
 
     if isinstance(sys.stdout, io.TextIOWrapper):  # what a module prints is seen when it prints it
         sys.stdout.reconfigure(line_buffering=True)
-    code = run_worker(settings, slot, incarnation, channel)
+    code = run_worker(settings, slot, incarnation, channel=channel, stored=stored)
     if code == EXIT_AGAIN:
         restart_alone()
     return code
 
 
 def _run_alone(options: argparse.Namespace) -> int:
-    from config.settings import for_worker  # noqa: PLC0415 - see _settings
+    from config.settings import for_database, for_worker  # noqa: PLC0415 - see _settings
 
     settings = _settings(options)
-    slot = f"{options.pool}@{os.getpid()}"
-    return _run(for_worker(settings, options.pool), slot, secrets.token_hex(8), None)
+    slot, incarnation = f"{options.pool}@{os.getpid()}", secrets.token_hex(8)
+    handed = for_worker(settings, options.pool)
+    return _run(handed, slot, incarnation, stored=for_database(settings))
 
 
 def _settings(options: argparse.Namespace) -> "Settings":

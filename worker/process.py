@@ -11,13 +11,14 @@ from shared.cells import Cell, cell_path, remove_cell
 from shared.channel import Channel
 from shared.commands import describe_command
 from shared.describe import name_taken, type_row
-from shared.handover import WorkerSettings
+from shared.handover import StoredSettings, WorkerSettings
 from shared.job_types import JobType, load_job_types
 from shared.jobs import Holder
 from shared.logs import configure_logging, get_logger, stop_logging
 from shared.memory import keep_freed_memory
 from shared.processes import ProcessRecord, Role
 from shared.storage import Store, database_path, open_storage
+from shared.stored_settings import fire_schedules, is_supervised, write_settings
 from worker.alarm import Alarm
 from worker.control import EXIT_KILLED, Control, start_quietly
 from worker.executor import Executor
@@ -38,13 +39,18 @@ log = get_logger()
 
 
 def run_worker(
-    settings: WorkerSettings, slot: str, incarnation: str, channel: Channel | None
+    settings: WorkerSettings,
+    slot: str,
+    incarnation: str,
+    *,
+    channel: Channel | None = None,
+    stored: StoredSettings | None = None,
 ) -> int:
     """Be a worker until told to end; the exit code. Main thread only.
 
     `channel` None: no supervisor, so this worker makes the database if it is missing, describes
-    its job types itself, does the upkeep, and ends jobs past their hard deadline. Raises
-    StorageError if the database cannot be opened.
+    its job types itself, puts `stored` in force, does the upkeep, and ends jobs past their hard
+    deadline. Raises StorageError if the database cannot be opened, and ConfigurationError.
     """
     keep_freed_memory()
     configure_logging(settings.log_level, settings.log_format, slot)
@@ -73,6 +79,8 @@ def run_worker(
             described = [one.describe() for one in types.values()]
             described += [describe_command(one) for one in settings.commands]
             store.types.replace([type_row(one) for one in described])
+        if stored is not None and not is_supervised(store, settings.beat_timeout_s):
+            write_settings(store, stored)
         alarm = Alarm()
         capture_output(lambda: _log_of(held))
         loop = Loop(
@@ -83,7 +91,7 @@ def run_worker(
             Executor(types, commands, alarm, lookup),
             alarm,
             _loop_rules(settings, holder),
-            (lambda: upkeep.reclaim(store)) if channel is None else (lambda: None),
+            lambda: _keep_up(store, stored),
         )
         renewal.tell_ready()
         control.say({"say": "ready"})
@@ -107,6 +115,13 @@ def run_worker(
     if alarm.struck and channel is None and control.leasing:
         return EXIT_AGAIN
     return 0 if all_reported else EXIT_KILLED
+
+
+def _keep_up(store: Store, stored: StoredSettings | None) -> None:
+    """What a supervisor would do, by a worker that has none."""
+    if stored is not None:
+        upkeep.reclaim(store)
+        fire_schedules(store, stored)
 
 
 def _start_renewal(

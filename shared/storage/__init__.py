@@ -11,6 +11,7 @@ from shared.backoff import BackoffRules
 from shared.clock import Clock, SystemClock
 from shared.errors import ConfigurationError
 from shared.handover import StorageSettings
+from shared.rates import QueueRules
 from shared.storage.sqlite.audit import AuditRow
 from shared.storage.sqlite.bulk import BulkAction, CountChanged
 from shared.storage.sqlite.idempotency import KeptAnswer
@@ -18,7 +19,7 @@ from shared.storage.sqlite.jobs import JobFilter, Submitted, Total
 from shared.storage.sqlite.leases import Finished
 from shared.storage.sqlite.logs import NewLine
 from shared.storage.sqlite.maintenance import BackupRefused
-from shared.storage.sqlite.queues import QueueRow, QueueRules
+from shared.storage.sqlite.queues import QueueRow
 from shared.storage.sqlite.schedules import MakeJob, ScheduleRow
 from shared.storage.sqlite.stats import Latency, Minute
 from shared.storage.sqlite.store import Store

@@ -5,9 +5,8 @@ from collections.abc import Callable
 from shared.cells import CellState
 from shared.events import Kind
 from shared.jobs import Lease
-from shared.rates import Rate
+from shared.rates import QueueRules, Rate
 from shared.storage import Store
-from shared.storage.sqlite.queues import QueueRules
 
 Submit = Callable[..., int]
 LeaseSome = Callable[..., list[Lease]]

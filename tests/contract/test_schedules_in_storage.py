@@ -34,6 +34,15 @@ def test_a_tick_enqueues_its_job_once_for_all_who_look(store: Store, another, cl
     assert Kind.SCHEDULE_FIRED in {event.kind for event in store.events.after(0, 10)}
 
 
+def test_a_tick_that_has_no_job_passes_and_holds_up_no_other(store: Store, clock) -> None:
+    store.schedules.configure([MINUTELY, ScheduleDefinition("a", "noop", every_s=60)])
+    clock.advance(60_000)
+    fired = store.schedules.fire_due(lambda one: None if one.name == "a" else make_job(one))
+    assert len(fired) == 1
+    assert store.schedules.get("a").tick_ms == clock.wall + 60_000
+    assert store.schedules.get("a").last_job_id is None
+
+
 def test_a_tick_read_before_another_process_moved_it_is_not_fired(
     store: Store, another, clock
 ) -> None:

@@ -9,18 +9,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from shared.events import Kind
-from shared.rates import Rate, tokens_now, wait_for_one_ms
+from shared.rates import QueueRules, Rate, tokens_now, wait_for_one_ms
 from shared.storage.sqlite.connection import Database, sql_file
 from shared.storage.sqlite.events import Events
-
-
-@dataclass(frozen=True, slots=True)
-class QueueRules:
-    """What the configuration says of a queue. 0: no limit."""
-
-    paused: bool = False
-    max_running: int = 0
-    rate: Rate | None = None
 
 
 @dataclass(frozen=True, slots=True)

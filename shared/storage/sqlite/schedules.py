@@ -65,8 +65,8 @@ class Schedules:
             raise NotFound(f"there is no schedule {name!r}")
         return _schedule_of(row)
 
-    def fire_due(self, make_job: MakeJob) -> list[int]:
-        """Enqueue the jobs of every tick that is due; their ids."""
+    def fire_due(self, make_job: Callable[[ScheduleDefinition], NewJob | None]) -> list[int]:
+        """Enqueue the jobs of every tick that is due; their ids. Where there is none, it passes."""
         now_ms = self._database.clock.wall_ms()
         due = [
             row
@@ -75,15 +75,22 @@ class Schedules:
         ]
         return [job_id for row in due for job_id in self._fire(row, now_ms, make_job)]
 
-    def _fire(self, row: ScheduleRow, now_ms: int, make_job: MakeJob) -> list[int]:
+    def _fire(
+        self,
+        row: ScheduleRow,
+        now_ms: int,
+        make_job: Callable[[ScheduleDefinition], NewJob | None],
+    ) -> list[int]:
         if row.tick_ms is None:
             return []
         due, name = due_ticks(row.definition, row.tick_ms, now_ms), row.definition.name
-        new_jobs = [make_job(row.definition)] * len(due.fire_ms)
+        job = make_job(row.definition) if due.fire_ms else None
         with self._database.write(durable=True):
             if not self._database.run(self._sql["move-tick"], due.next_ms, name, row.tick_ms):
                 return []  # another process was first
-            ids = self._enqueue.keep(new_jobs)
+            if job is None:
+                return []
+            ids = self._enqueue.keep([job] * len(due.fire_ms))
             for tick_ms, job_id in zip(due.fire_ms, ids, strict=True):
                 self._note_run(name, tick_ms, job_id)
         return ids

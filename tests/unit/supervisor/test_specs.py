@@ -42,6 +42,9 @@ def test_the_api_inherits_the_listening_socket_and_knows_its_number() -> None:
         ("jobs.timeout=20", {"api", "default-1", "default-2", "mail-1"}),
         ('pools.mail.queues=["post"]', {"api", "mail-1", "default-1", "default-2"}),
         ("pools.default.workers=3", {"api"}),
+        ('schedules=[{name="s", every=60, type="sleep"}]', {"api"}),
+        ("queues.mail.max_running=1", {"api"}),
+        ('commands=[{name="c", argv=["true"]}]', {"api", "default-1", "default-2", "mail-1"}),
     ],
 )
 def test_the_fingerprint_changes_with_what_a_process_was_handed(

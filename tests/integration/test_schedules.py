@@ -1,0 +1,145 @@
+"""Schedules and limits of queues, from the configuration to jobs that run."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.jobs import Job, NewJob, Status
+from shared.storage import JobFilter, Store, open_store
+
+StartSystem = Callable[..., Any]
+EVERY_SECOND = '{name="tick", every=1, type="sum_range", payload={n=4}, queue="ticks"}'
+ROOT = Path(__file__).parents[2]
+
+
+def ticked(store: Store, count: int) -> list[Any]:
+    jobs = store.jobs.page(JobFilter(status=Status.DONE, queue="ticks"), 100)
+    return jobs if len(jobs) >= count else []
+
+
+def python(folder: Path, program: str, *settings: str) -> "subprocess.Popen[str]":
+    url = f"database.url=sqlite:///{folder}/data/orpheus.db"
+    sets = [part for one in (url, *settings) for part in ("--set", one)]
+    return subprocess.Popen(
+        [sys.executable, "-m", program, *sets],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={name: value for name, value in os.environ.items() if not name.startswith("ORPHEUS_")},
+    )
+
+
+def test_the_supervisor_fires_ticks_on_time_and_none_twice(
+    start_system: StartSystem, wait_for: Callable[..., Any]
+) -> None:
+    system = start_system("pools.default.workers=1", f"schedules=[{EVERY_SECOND}]")
+    system.wait_until_ready()
+    store = open_store(f"sqlite:///{system.database}")
+    try:
+        jobs = wait_for(lambda: ticked(store, 4), "four ticks")
+        fired = [
+            json.loads(event.body)
+            for event in store.events.after(0, 10_000)
+            if event.kind == "schedule.fired"
+        ]
+    finally:
+        store.close()
+    assert {job.result for job in jobs} == {'{"sum":10}'}
+    ticks = [one["tick_ms"] for one in fired]
+    assert ticks == sorted(set(ticks))
+    created = {job.id: job.created_at_ms for job in jobs}
+    late_ms = [created[one["job_id"]] - one["tick_ms"] for one in fired if one["job_id"] in created]
+    assert min(late_ms) >= 0
+    assert max(late_ms) < 1_500
+
+
+@pytest.mark.parametrize(
+    ("schedule", "reason"),
+    [
+        ('{name="n", every=1, type="sumrange"}', "no job type is called 'sumrange'"),
+        ('{name="n", every=1, type="sum_range", payload={n=-1}}', "payload.n: "),
+    ],
+)
+def test_a_schedule_that_cannot_make_its_job_is_exit_78_of_the_supervisor_and_of_a_worker(
+    tmp_path: Path, schedule: str, reason: str
+) -> None:
+    for program, more in (("supervisor", ["api.port=0"]), ("worker", [])):
+        with python(tmp_path, program, f"schedules=[{schedule}]", *more) as process:
+            _, errors = process.communicate(timeout=30)
+        assert process.returncode == 78
+        assert "schedules: 'n' cannot make its job: " in errors
+        assert reason in errors
+        assert "Traceback" not in errors
+
+
+def test_a_worker_alone_fires_schedules_too(tmp_path: Path, wait_for: Callable[..., Any]) -> None:
+    timings = ["heartbeats.interval=200ms", "heartbeats.timeout=1s"]
+    with python(tmp_path, "worker", f"schedules=[{EVERY_SECOND}]", *timings) as process:
+        try:
+            database = tmp_path / "data" / "orpheus.db"
+            wait_for(database.exists, "the database")
+            store = wait_for(lambda: opened(database), "its schema")
+            wait_for(lambda: ticked(store, 2), "two ticks")
+            store.close()
+        finally:
+            process.terminate()
+            process.communicate(timeout=30)
+    assert process.returncode == 0
+
+
+def opened(database: Path) -> Store | None:
+    try:
+        return open_store(f"sqlite:///{database}")
+    except Exception:  # noqa: BLE001 - it is being made
+        return None
+
+
+def test_a_worker_alone_beside_a_supervisor_leaves_its_settings_as_they_are(
+    start_system: StartSystem, wait_for: Callable[..., Any]
+) -> None:
+    system = start_system("pools.default.workers=1", "queues.mail.max_running=3")
+    system.wait_until_ready()
+    store = open_store(f"sqlite:///{system.database}")
+    folder = system.database.parent.parent
+    with python(folder, "worker", "queues.mail.max_running=9", "leases.ahead=0") as process:
+        try:
+            wait_for(
+                lambda: [one for one in store.processes.all() if "@" in one.slot and one.ready],
+                "the worker to be ready",
+            )
+            [queue] = [one for one in store.queues.all() if one.name == "mail"]
+            assert queue.max_running == 3
+        finally:
+            store.close()
+            process.terminate()
+            process.communicate(timeout=30)
+
+
+def span(job: Job) -> tuple[int, int]:
+    assert job.started_at_ms is not None
+    assert job.finished_at_ms is not None
+    return job.started_at_ms, job.finished_at_ms
+
+
+def test_a_limit_of_the_configuration_holds_and_every_place_that_comes_free_is_taken(
+    start_system: StartSystem,
+) -> None:
+    system = start_system("pools.default.workers=4", "queues.narrow.max_running=2")
+    system.wait_until_ready()
+    store = open_store(f"sqlite:///{system.database}")
+    ids = store.jobs.submit_many([NewJob("sleep", '{"seconds": 0.3}', "narrow")] * 8)
+    jobs = [system.wait_for_job(job_id) for job_id in ids]
+    spans = [span(store.jobs.get(job_id)) for job_id in ids]
+    store.close()
+    assert {job["status"] for job in jobs} == {"done"}
+    for began_ms, _ in spans:
+        assert sum(start <= began_ms < end for start, end in spans) <= 2
+    whole_ms = max(end for _, end in spans) - min(start for start, _ in spans)
+    assert whole_ms < 2_400, "one after the other would take 2,400 ms and more"

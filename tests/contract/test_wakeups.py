@@ -2,8 +2,13 @@
 
 import contextlib
 
-from shared.jobs import Holder, NewJob
-from shared.storage import Store
+import pytest
+
+from shared.cells import CellState
+from shared.jobs import Holder, JobError, Lease, NewJob
+from shared.lifecycle import Ending
+from shared.rates import QueueRules
+from shared.storage import Finished, Store
 
 
 def test_a_new_job_rings_the_pools_that_serve_its_queue_and_the_api(store: Store) -> None:
@@ -47,3 +52,57 @@ def test_a_lease_given_back_rings_for_the_next_worker(store: Store, holder: Hold
     store.leases.hand_back(leases)
     assert bell.drain()
     bell.close()
+
+
+def lease_one_of_three(store: Store, holder: Holder, max_running: int) -> Lease:
+    """Of a queue with so much room; everybody has heard of it."""
+    store.queues.configure({"narrow": QueueRules(max_running=max_running)})
+    store.jobs.submit_many([NewJob("noop", queue="narrow", max_retries=0)] * 3)
+    [lease] = store.leases.lease(holder, ("*",), 1, 30_000)
+    return lease
+
+
+@pytest.mark.parametrize(
+    "ending", [Ending.SUCCEEDED, Ending.FAILED, Ending.FAILED_PERMANENTLY, Ending.CANCELLED]
+)
+def test_a_place_that_comes_free_rings_for_whoever_may_take_it(
+    store: Store, holder: Holder, ending: Ending
+) -> None:
+    lease = lease_one_of_three(store, holder, max_running=1)
+    with contextlib.closing(store.bells.listen_pool("default")) as bell:
+        bell.drain()
+        store.leases.finish([Finished(lease, ending, "null", JobError("Error", "why"))])
+        assert bell.drain()
+
+
+def test_a_place_that_a_crash_frees_rings_too(store: Store, holder: Holder) -> None:
+    lease = lease_one_of_three(store, holder, max_running=1)
+    with contextlib.closing(store.bells.listen_pool("default")) as bell:
+        bell.drain()
+        store.leases.free(holder.incarnation, CellState(lease.token, running=True))
+        assert bell.drain()
+
+
+def test_a_place_that_its_worker_takes_again_at_once_rings_for_nobody(
+    store: Store, holder: Holder
+) -> None:
+    lease = lease_one_of_three(store, holder, max_running=1)
+    with contextlib.closing(store.bells.listen_pool("default")) as bell:
+        bell.drain()
+        with store.write(durable=True):
+            store.leases.finish([Finished(lease, Ending.SUCCEEDED, "null")])
+            assert len(store.leases.lease(holder, ("*",), 1, 30_000)) == 1
+        assert not bell.drain()
+
+
+def test_the_end_of_a_job_rings_for_nobody_where_there_is_no_limit_or_no_work(
+    store: Store, holder: Holder
+) -> None:
+    store.queues.configure({"narrow": QueueRules(max_running=1)})
+    store.jobs.submit_many([NewJob("noop", queue="narrow"), *[NewJob("noop", queue="wide")] * 2])
+    leases = store.leases.lease(holder, ("*",), 2, 30_000)
+    assert {lease.queue for lease in leases} == {"narrow", "wide"}
+    with contextlib.closing(store.bells.listen_pool("default")) as bell:
+        bell.drain()
+        store.leases.finish([Finished(lease, Ending.SUCCEEDED, "null") for lease in leases])
+        assert not bell.drain()

@@ -54,6 +54,7 @@ class Database:
         self._count_changes: Counter[tuple[str, Status]] = Counter()
         self._finished: Counter[tuple[str, Status]] = Counter()
         self._queues_with_work: set[str] = set()
+        self._places_freed: set[str] = set()
         self._api_has_news = False
         self._counts_sql = sql_file("counts.sql")
 
@@ -141,6 +142,7 @@ class Database:
                 self._connection.execute("BEGIN IMMEDIATE")
             yield
             self.flush_counts()
+            self._wake_for_free_places()
             with translated():
                 self._connection.execute("COMMIT")
         except BaseException:
@@ -191,6 +193,8 @@ class Database:
             return
         if leaves is not None:
             self._count_changes[queue, leaves] -= n
+        if leaves is Status.IN_PROGRESS:
+            self._places_freed.add(queue)
         if enters is not None:
             self._count_changes[queue, enters] += n
             if enters in TERMINAL:
@@ -224,10 +228,18 @@ class Database:
             )
             self._finished.clear()
 
+    def _wake_for_free_places(self) -> None:
+        """A limited queue that has room and work: whoever freed the place may not take it."""
+        sql = sql_file("queues.sql")["has-room-and-work"]
+        self._queues_with_work.update(
+            queue for queue in self._places_freed if self.one(sql, queue) is not None
+        )
+
     def _forget_changes(self) -> None:
         self._count_changes.clear()
         self._finished.clear()
         self._queues_with_work.clear()
+        self._places_freed.clear()
         self._api_has_news = False
 
     def _ring(self) -> None:

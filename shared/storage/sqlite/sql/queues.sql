@@ -14,6 +14,16 @@ FROM queues ORDER BY name;
 -- The jobs of a queue that are leased right now.
 SELECT n FROM job_counts WHERE queue = ? AND status = 'in_progress';
 
+-- name: has-room-and-work
+-- Whether a limited queue could start one of its due jobs, but for its rate.
+SELECT 1 FROM queues
+WHERE name = ?1 AND coalesce(paused, paused_by_config) = 0 AND max_running > 0
+    AND max_running > coalesce(
+        (SELECT n FROM job_counts WHERE queue = ?1 AND status = 'in_progress'), 0)
+    AND EXISTS (
+        SELECT 1 FROM jobs INDEXED BY jobs_due
+        WHERE status = 'pending' AND is_due = 1 AND queue = ?1);
+
 -- name: keep-rate
 -- What is left of a queue's rate, and since when.
 UPDATE queues SET rate_tokens = ?, rate_mono_ms = ?, rate_boot_id = ? WHERE name = ?;

@@ -1,0 +1,67 @@
+"""Queues with limits, between sleeping workers whose safety poll is a minute away."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.handover import StorageSettings
+from shared.jobs import Status
+from shared.rates import QueueRules, parse_rate
+from shared.storage import open_store
+
+Start = Callable[..., Any]
+POOLS = {"one": ("narrow",), "two": ("narrow", "other")}
+
+
+@pytest.fixture
+def start_in(database: Any, start_supervised: Start) -> Start:
+    """Starts a worker of a pool that looks up once a minute, if nobody rings."""
+    database.store.close()
+    database.store = open_store(database.url, pools=POOLS)  # whom the test's own commits ring
+
+    def start(pool: str) -> Any:
+        return start_supervised(
+            storage=StorageSettings(url=database.url, durable=True, pools=POOLS),
+            pool=pool,
+            queues=POOLS[pool],
+            beat_interval_s=60.0,
+            beat_timeout_s=300.0,
+        ).wait_until_ready()
+
+    return start
+
+
+def test_a_place_that_a_draining_worker_frees_is_taken_by_a_sleeper_of_another_pool(
+    database: Any, start_in: Start, tmp_path: Path, wait_for: Callable[..., Any]
+) -> None:
+    database.store.queues.configure({"narrow": QueueRules(max_running=1)})
+    go_on = tmp_path / "go-on"
+    first = start_in("one")
+    payload = json.dumps({"wait_for": str(go_on)})
+    holding = database.submit("chatty", payload, queue="narrow")
+    database.wait(holding, Status.IN_PROGRESS)
+    first.channel.send({"do": "drain"})
+    wait_for(lambda: "worker_draining" in first.log(), "it to be told")
+    second = start_in("two")
+    waiting = database.submit("nap", queue="narrow")
+    other = database.submit("nap", queue="other")  # once it is done, that worker has looked
+    assert database.wait(other).status is Status.DONE
+    assert database.store.jobs.get(waiting).status is Status.PENDING
+    go_on.touch()
+    assert database.wait(waiting).worker == "default-2"
+    assert first.wait() == 0
+    assert second.process.poll() is None
+
+
+def test_jobs_that_a_rate_holds_back_start_when_their_time_has_come(
+    database: Any, start_in: Start
+) -> None:
+    database.store.queues.configure({"narrow": QueueRules(rate=parse_rate("5/s"))})
+    start_in("one")
+    ids = [database.submit("nap", queue="narrow") for _ in range(10)]
+    started = sorted(database.wait(job_id).started_at_ms for job_id in ids)
+    assert started[-1] - started[0] >= 900, "five at once, then five a second"
+    assert started[-1] - started[0] < 10_000, "nobody waited for the safety poll"

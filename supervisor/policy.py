@@ -193,14 +193,15 @@ def _take_in(life: Life, seen: Seen, now_s: float) -> Life:
     if ready_s is None and seen.ready:
         ready_s = now_s
         life = replace(life, beat_s=now_s, loop_s=now_s, row_s=now_s)
-    in_a_job = seen.job is not None  # a main loop that runs a job does not turn
+    # A main loop that runs a job does not turn, nor does one that waits for the database.
+    may_stand = seen.job is not None or not seen.database_ok
     return replace(
         life,
         ready_s=ready_s,
         beat=seen.beat,
         beat_s=now_s if seen.beat != life.beat else life.beat_s,
         loop=seen.loop,
-        loop_s=now_s if seen.loop != life.loop or in_a_job else life.loop_s,
+        loop_s=now_s if seen.loop != life.loop or may_stand else life.loop_s,
         row_beat=seen.row_beat,
         row_s=now_s if seen.row_beat != life.row_beat else life.row_s,
         job=seen.job,
@@ -285,8 +286,9 @@ def _overdue(life: Life) -> str:
 def _hung(life: Life, rules: Rules, now_s: float) -> str:
     """Why a ready life must be killed; empty where it lives, or may yet.
 
-    A stale row alone never kills: that is database trouble. A stopped process gets SIGCONT and a
-    beat's time first; one that waits for a disk cannot be helped by a signal.
+    A stale row alone never kills, nor a main loop that stands while the beats tell that it has no
+    database. A stopped process gets SIGCONT and a beat's time first; one that waits for a disk
+    cannot be helped by a signal.
     """
     beat_age_s, loop_age_s = now_s - life.beat_s, now_s - life.loop_s
     if beat_age_s >= rules.beat_timeout_s:

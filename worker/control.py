@@ -17,6 +17,7 @@ from typing import Any
 from shared.channel import Channel
 from shared.logs import get_logger, stop_logging
 from worker.context import Running
+from worker.database_watch import DatabaseWatch
 
 EXIT_KILLED = 4
 """Exit code: stopped, but a job had to be cut off."""
@@ -52,7 +53,7 @@ class Control(threading.Thread):
         self.turns = 0
         """Grows each time the main loop turns."""
         self.jobs_done = 0
-        self.database_ok = True
+        self.database = DatabaseWatch(beat_interval_s)
         self.on_stop: Callable[[], None] = lambda: None
         """Called in this thread when an order arrived: wakes the others."""
         self._channel = channel
@@ -156,7 +157,7 @@ class Control(threading.Thread):
             "loop": self.turns,
             "job": None if running is None else self._job(running, now_s),
             "jobs_done": self.jobs_done,
-            "database_ok": self.database_ok,
+            "database_ok": self.database.is_ok(),
         }
 
     def _job(self, running: Running, now_s: float) -> dict[str, Any]:

@@ -135,7 +135,7 @@ class Loop:
 
     def _report_and_lease(self, *, leasing: bool) -> None:
         """In one transaction: report what ended, give back what is too much, lease what is next."""
-        with self._held.reporting:
+        with self._control.database.call(), self._held.reporting:
             reports = self._held.take_unreported()
             keep = self._estimates.fitting(self._held.types_ahead()) if leasing else 0
             excess = self._held.take_ahead(lambda place, _: place >= keep)
@@ -204,7 +204,8 @@ class Loop:
         if cancelled:
             dropped = self._held.take_ahead(lambda _, lease: lease.job_id in cancelled)
             try:
-                self._store.leases.hand_back(dropped)
+                with self._control.database.call():
+                    self._store.leases.hand_back(dropped)
             except StorageError:
                 self._held.put_back([], dropped)
                 raise

@@ -68,6 +68,7 @@ class Renewal(threading.Thread):
         self._next_beat_s = 0.0
         self._next_store_s = 0.0
         self._watched: Running | None = None
+        self._in_trouble = False
 
     def wake(self) -> None:
         """Look up now: a job begins, or an order arrived."""
@@ -112,12 +113,13 @@ class Renewal(threading.Thread):
 
     def _look_up(self, now_s: float) -> None:
         try:
-            self._database_steps(now_s)
-            self._control.database_ok = True
+            with self._control.database.call():
+                self._database_steps(now_s)
+            self._in_trouble = False
         except StorageError as error:
-            if self._control.database_ok:
+            if not self._in_trouble:
                 log.warning("database_trouble", reason=str(error))
-            self._control.database_ok = False
+            self._in_trouble = True
         self._fence(now_s)
         self._enforce_deadlines(now_s)
 

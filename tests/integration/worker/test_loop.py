@@ -11,6 +11,7 @@ from shared.jobs import Holder, NewJob, Status
 from shared.lifecycle import Ending
 from shared.storage import Store, open_store
 from worker.context import Running
+from worker.database_watch import DatabaseWatch
 from worker.executor import Ended
 from worker.held import Held
 from worker.loop import Loop, LoopRules
@@ -46,7 +47,14 @@ def store(database: Any) -> Iterator[Store]:
 
 @pytest.fixture
 def script() -> Script:
-    return Script(SimpleNamespace(leasing=True, turns=0, jobs_done=0, stop_at_s=float("inf")))
+    control = SimpleNamespace(
+        leasing=True,
+        turns=0,
+        jobs_done=0,
+        stop_at_s=float("inf"),
+        database=DatabaseWatch(patience_s=60),
+    )
+    return Script(control)
 
 
 @pytest.fixture

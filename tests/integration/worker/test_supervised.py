@@ -43,6 +43,32 @@ def test_a_beat_tells_the_job_and_its_hard_deadline(
     )
 
 
+def test_beats_tell_of_a_locked_database_before_a_main_loop_that_waits_for_it_looks_hung(
+    database: Any, start_supervised: Start, wait_for: Wait
+) -> None:
+    worker = start_supervised(lease_ttl_s=60.0).wait_until_ready()
+    database.wait(job_id := database.submit("nap", '{"seconds": 0.3}'), Status.IN_PROGRESS)
+    with database.store.write(durable=False):
+        # Sooner than the store's own bound of 10 s, by which a worker would be taken for hung.
+        standing = wait_for(
+            lambda: (
+                (beat := worker.says("beat"))
+                and (beat["job"], beat["database_ok"]) == (None, False)
+                and beat
+            ),
+            "a beat that tells of it after the job",
+            timeout_s=4,
+        )
+        later = wait_for(
+            lambda: (beat := worker.says("beat"))["beat"] > standing["beat"] + 5 and beat,
+            "beats while the result waits",
+        )
+        assert (later["loop"], later["database_ok"]) == (standing["loop"], False)
+    assert database.wait(job_id).status is Status.DONE
+    wait_for(lambda: worker.says("beat")["database_ok"], "a beat that all is well")
+    assert database.outcomes(job_id) == ["succeeded"]
+
+
 def test_drain_finishes_the_job_however_long_and_ends_with_0(
     database: Any, start_supervised: Start
 ) -> None:

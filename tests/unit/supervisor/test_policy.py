@@ -363,6 +363,32 @@ def test_a_main_loop_in_a_job_may_stand_still_and_gets_its_whole_time_after_it()
     assert driver.state() is SlotState.READY
 
 
+def test_a_main_loop_that_waits_for_the_database_is_degraded_and_gets_its_whole_time_after_it() -> (
+    None
+):
+    driver = Driver().make_ready()
+    driver.beat(2, loop=1)
+    for _ in range(100):
+        driver.beat(2, loop=1, row_beat=1, database_ok=False)
+        assert driver.state() is SlotState.READY
+    assert driver.slot.degraded == "it cannot write to the database"
+    for _ in range(7):
+        driver.beat(2, loop=1, database_ok=True)
+    assert driver.state() is SlotState.READY
+    driver.beat(2, loop=1)
+    assert driver.state() is SlotState.KILLING
+
+
+def test_no_database_is_no_excuse_for_a_job_past_its_deadline_nor_for_silence() -> None:
+    driver = Driver().make_ready()
+    driver.beat(2, database_ok=False, job=replace(JOB, overdue=True))
+    assert driver.state() is SlotState.KILLING
+    driver = Driver().make_ready()
+    driver.beat(2, database_ok=False)
+    driver.turn(15)
+    assert driver.state() is SlotState.KILLING
+
+
 def test_a_job_past_its_hard_deadline_ends_its_process_and_the_burial_says_so() -> None:
     driver = Driver().make_ready()
     driver.beat(2, job=replace(JOB, overdue=True))

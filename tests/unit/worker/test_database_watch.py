@@ -1,0 +1,30 @@
+"""What a beat says of the database."""
+
+import threading
+
+import pytest
+
+from shared.errors import DatabaseFull
+from worker.database_watch import DatabaseWatch
+
+
+def test_a_call_in_progress_is_trouble_once_it_takes_too_long() -> None:
+    patient, impatient = DatabaseWatch(patience_s=60), DatabaseWatch(patience_s=0)
+    with patient.call(), impatient.call():
+        assert patient.is_ok()
+        assert not impatient.is_ok()
+    assert impatient.is_ok()
+
+
+def test_a_call_that_failed_is_trouble_at_once_and_until_its_thread_has_success() -> None:
+    watch = DatabaseWatch(patience_s=60)
+    with pytest.raises(DatabaseFull), watch.call():
+        raise DatabaseFull("no space")
+    assert not watch.is_ok()
+    other = threading.Thread(target=lambda: watch.call().__enter__())
+    other.start()
+    other.join()
+    assert not watch.is_ok()
+    with watch.call():
+        assert not watch.is_ok(), "it has not succeeded yet"
+    assert watch.is_ok()

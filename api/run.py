@@ -11,14 +11,12 @@ import secrets
 import signal
 import socket
 
-import psutil
-
 from api.app import create_app
 from api.beats import Beats
 from api.server import Server
 from api.services import ApiOptions, Services, open_services
 from shared.channel import Channel
-from shared.clock import SystemClock
+from shared.clock import SystemClock, create_time_s
 from shared.listener import address_of
 from shared.logs import get_logger
 from shared.processes import ProcessRecord, Role
@@ -91,7 +89,7 @@ def _record(incarnation: str) -> ProcessRecord:
         pool=None,
         role=Role.API,
         pid=os.getpid(),
-        create_time_s=psutil.Process().create_time(),
+        create_time_s=create_time_s(os.getpid()),
         boot_id=clock.boot_id,
         started_at_ms=clock.wall_ms(),
         ready=False,

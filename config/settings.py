@@ -34,6 +34,7 @@ from shared.durations import parse_duration_s
 from shared.errors import ConfigurationError
 from shared.handover import StorageSettings, StoredSettings, WorkerSettings
 from shared.rates import QueueRules, parse_rate
+from shared.retention import RetentionRules
 from shared.schedules import CatchUp, ScheduleDefinition, problem_of
 
 DEFAULT_PATH = Path("config/orpheus.toml")
@@ -338,7 +339,7 @@ def for_commands(settings: Settings) -> tuple[CommandSettings, ...]:
 
 
 def for_database(settings: Settings) -> StoredSettings:
-    """What is written into the database: the limits of queues, and the schedules."""
+    """What is written into the database, and how long what has ended stays there."""
     return StoredSettings(
         queues={
             name: QueueRules(queue.paused, queue.max_running, parse_rate(queue.rate))
@@ -360,6 +361,12 @@ def for_database(settings: Settings) -> StoredSettings:
         ),
         default_max_retries=settings.jobs.max_retries,
         default_timeout_s=settings.jobs.timeout,
+        retention=RetentionRules(
+            done_s=settings.retention.done,
+            failed_s=settings.retention.failed,
+            cancelled_s=settings.retention.cancelled,
+            events=settings.retention.events,
+        ),
     )
 
 

@@ -5,6 +5,7 @@ which neither a changed wall clock nor a suspended machine moves, together with 
 monotonic reading means nothing after a reboot or in another time namespace.
 """
 
+import os
 import time
 from pathlib import Path
 from typing import Protocol
@@ -42,6 +43,19 @@ class SystemClock:
     def monotonic_ms(self) -> int:
         """See `Clock`."""
         return time.monotonic_ns() // 1_000_000
+
+
+def create_time_s(pid: int) -> float:
+    """Seconds after boot at which a process started; tells a recycled pid apart. 0.0 if it is gone.
+
+    Not psutil's create time: that is reckoned from the wall clock and moves with it.
+    """
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return 0.0
+    after_name = stat.rpartition(")")[2].split()
+    return int(after_name[19]) / os.sysconf("SC_CLK_TCK")
 
 
 def _read_boot_id() -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from shared.backoff import BackoffRules
 from shared.commands import CommandSettings
 from shared.rates import QueueRules
+from shared.retention import RetentionRules
 from shared.schedules import ScheduleDefinition
 
 
@@ -29,13 +30,14 @@ class StorageSettings:
 
 @dataclass(frozen=True, slots=True)
 class StoredSettings:
-    """What the configuration writes into the database, for whoever works on it to follow."""
+    """What the configuration writes into the database, and how long what has ended stays there."""
 
     queues: Mapping[str, QueueRules]
     schedules: tuple[ScheduleDefinition, ...]
     default_max_retries: int
     default_timeout_s: float
     """The defaults of [jobs], for the jobs that schedules make; seconds."""
+    retention: RetentionRules = field(default_factory=RetentionRules)
 
 
 @dataclass(frozen=True, slots=True)

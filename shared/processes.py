@@ -36,7 +36,7 @@ class ProcessRecord:
     """A heartbeat row, written by the process itself.
 
     `beat` counts up with every heartbeat; `last_beat_mono_ms` is on the monotonic clock of
-    `boot_id`. `create_time_s` (psutil's, seconds since 1970) tells a recycled pid apart.
+    `boot_id`. `create_time_s` (seconds after boot, see shared.clock) tells a recycled pid apart.
     """
 
     incarnation: str

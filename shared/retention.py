@@ -7,8 +7,8 @@ from dataclasses import dataclass
 class RetentionRules:
     """How long a job is kept after its end, in seconds by its status, and how many events."""
 
-    done_s: float
-    failed_s: float
-    cancelled_s: float
-    events: int
+    done_s: float = 7 * 86_400
+    failed_s: float = 30 * 86_400
+    cancelled_s: float = 7 * 86_400
+    events: int = 1_000_000
     """The newest so many."""

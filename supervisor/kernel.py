@@ -16,11 +16,12 @@ from pathlib import Path
 import psutil
 
 from shared.child_start import INCARNATION_VARIABLE
+from shared.clock import create_time_s
 
 _PR_SET_CHILD_SUBREAPER = 36
 _SWEEP_BOUND_S = 2.0
 _SWEEP_STEP_S = 0.01
-_SAME_LIFE_S = 2.0  # create times are told from the wall clock at boot, which may be corrected
+_SAME_LIFE_S = 0.02  # two ticks: create times are ticks since boot, as floats
 
 
 def become_subreaper() -> None:
@@ -47,20 +48,11 @@ def reap_adopted(own: Collection[int]) -> list[int]:
         reaped.append(found.si_pid)
 
 
-def create_time_s(pid: int) -> float:
-    """When a process started, in seconds since 1970: tells a recycled pid apart. 0.0 if gone."""
-    try:
-        return psutil.Process(pid).create_time()
-    except psutil.Error:
-        return 0.0
-
-
 def is_alive(pid: int, created_s: float) -> bool:
-    """Whether the process of that identity still runs (a zombie does not)."""
+    """Whether the process of that identity (shared.clock.create_time_s) still runs, no zombie."""
     try:
-        process = psutil.Process(pid)
-        same = abs(process.create_time() - created_s) < _SAME_LIFE_S
-        return same and process.status() != psutil.STATUS_ZOMBIE
+        same = abs(create_time_s(pid) - created_s) < _SAME_LIFE_S
+        return same and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
 

@@ -54,6 +54,7 @@ class Recorder:
         myself: ProcessRecord,
         beat_interval_s: float,
         fire_schedules: Callable[[Store], float] = lambda _: inf,
+        retain: Callable[[Store, Callable[[], bool]], float] = lambda *_: inf,
     ) -> None:
         self.row_beats: Mapping[str, int] = {}
         """Incarnation -> the beat in its heartbeat row, as last read; replaced as a whole."""
@@ -64,9 +65,10 @@ class Recorder:
         self._myself = myself
         self._beat_interval_s = beat_interval_s
         self._fire_schedules = fire_schedules
+        self._retain = retain
         self._inbox: queue.SimpleQueue[Bury | Note | _Wake] = queue.SimpleQueue()
         self._waiting: deque[Bury | Note] = deque()
-        self._upkeep_at_s = 0.0
+        self._upkeep_at_s = self._retain_at_s = 0.0
         self._slots: Sequence[SlotRecord] = ()
         self._slots_written: Sequence[SlotRecord] = ()
         self._stopping = False
@@ -121,6 +123,9 @@ class Recorder:
                 if now_s >= beat_at_s:
                     self._beat(store)
                     beat_at_s = now_s + self._beat_interval_s
+                if now_s >= self._retain_at_s:
+                    self._retain_at_s = now_s + _UPKEEP_INTERVAL_S  # also if it fails
+                    self._retain_at_s = now_s + self._retain(store, self._inbox.empty)
                 if self._stopping and self._inbox.empty():
                     self._leave(store)
                     return

@@ -19,7 +19,8 @@ from threading import Thread
 from config.checks import missing_programs
 from config.problems import dotted
 from config.settings import Settings, for_commands, for_database, for_storage
-from shared.clock import Clock, SystemClock
+from shared import upkeep
+from shared.clock import Clock, SystemClock, create_time_s
 from shared.describe import describe_types
 from shared.errors import ConfigurationError
 from shared.events import Kind
@@ -29,7 +30,7 @@ from shared.processes import ProcessRecord, Role, SlotState
 from shared.storage import Store, database_path, open_storage
 from shared.stored_settings import fire_schedules, write_settings
 from supervisor.act import World, crash_path
-from supervisor.kernel import become_subreaper, create_time_s
+from supervisor.kernel import become_subreaper
 from supervisor.loop import EXIT_OK, Loop
 from supervisor.records import Recorder
 from supervisor.sampling import Sampler
@@ -91,6 +92,7 @@ def _supervise(settings: Settings, database: Path) -> int:
             myself,
             settings.heartbeats.interval,
             lambda store: fire_schedules(store, stored),
+            lambda store, go_on: upkeep.retain(store, stored.retention, go_on),
         ),
         Sampler(),
         Signals(),

@@ -143,5 +143,10 @@ def store_lines(store: Store, running: Running, lines: list[NewLine]) -> None:
 def store_progress(store: Store, running: Running) -> None:
     """Keep what the attempt reported of its progress since the last time, if anything."""
     progress, running.progress = running.progress, None
-    if progress is not None:
+    if progress is None:
+        return
+    try:
         store.leases.progress(running.lease.job_id, running.lease.token, *progress)
+    except StorageError:
+        running.progress = running.progress or progress
+        raise

@@ -57,7 +57,7 @@ class JobLog:
         line = storable(str(event))[:_LONGEST_LINE_CHARS]
         text = _fields_text(fields) if fields else "{}"
         self._lines_left -= 1
-        self._bytes_left -= len(line) + len(text)
+        self._bytes_left -= len(line if line.isascii() else line.encode()) + len(text)
         now_ms = time.time_ns() // 1_000_000
         if self._lines_left == 0 or self._bytes_left < 0:
             self._lines_left = 0

@@ -2,13 +2,14 @@
 
 import os
 import sys
+import time
 import traceback
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared import upkeep
 from shared.cells import Cell, cell_path, remove_cell
 from shared.channel import Channel
+from shared.clock import create_time_s
 from shared.commands import describe_command
 from shared.describe import name_taken, type_row
 from shared.handover import StoredSettings, WorkerSettings
@@ -91,7 +92,7 @@ def run_worker(
             Executor(types, commands, alarm, lookup),
             alarm,
             _loop_rules(settings, holder),
-            lambda: _keep_up(store, stored),
+            _no_upkeep if stored is None else _Upkeep(store, stored),
         )
         renewal.tell_ready()
         control.say({"say": "ready"})
@@ -117,11 +118,24 @@ def run_worker(
     return 0 if all_reported else EXIT_KILLED
 
 
-def _keep_up(store: Store, stored: StoredSettings | None) -> None:
+class _Upkeep:
     """What a supervisor would do, by a worker that has none."""
-    if stored is not None:
-        upkeep.reclaim(store)
-        fire_schedules(store, stored)
+
+    def __init__(self, store: Store, stored: StoredSettings) -> None:
+        self._store = store
+        self._stored = stored
+        self._retain_at_s = 0.0
+
+    def __call__(self) -> None:
+        upkeep.reclaim(self._store)
+        fire_schedules(self._store, self._stored)
+        now_s = time.monotonic()
+        if now_s >= self._retain_at_s:
+            self._retain_at_s = now_s + upkeep.retain(self._store, self._stored.retention)
+
+
+def _no_upkeep() -> None:
+    """A supervisor does it."""
 
 
 def _start_renewal(
@@ -194,7 +208,7 @@ def _process_record(store: Store, pool: str, holder: Holder) -> ProcessRecord:
         pool=pool,
         role=Role.WORKER,
         pid=holder.pid,
-        create_time_s=_create_time_s(),
+        create_time_s=create_time_s(holder.pid),
         boot_id=store.clock.boot_id,
         started_at_ms=store.clock.wall_ms(),
         ready=False,
@@ -203,15 +217,6 @@ def _process_record(store: Store, pool: str, holder: Holder) -> ProcessRecord:
         job_id=None,
         jobs_done=0,
     )
-
-
-def _create_time_s() -> float:
-    """As psutil.Process().create_time() reckons it, without the 6 MB of psutil."""
-    started_ticks = Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19]
-    boot_line = next(
-        line for line in Path("/proc/stat").read_text().splitlines() if line.startswith("btime")
-    )
-    return int(started_ticks) / os.sysconf("SC_CLK_TCK") + int(boot_line.split()[1])
 
 
 def restart_alone() -> None:

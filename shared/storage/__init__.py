@@ -53,7 +53,7 @@ _SQLITE = "sqlite:///"
 
 
 def database_path(url: str) -> Path:
-    """The file a `sqlite:///…` URL names, relative to the current directory unless absolute.
+    """The file a `sqlite:///…` URL names, as an absolute path: a job may change the directory.
 
     Locks, bells and cells stand beside it. Raises ConfigurationError for any other URL.
     """
@@ -61,7 +61,7 @@ def database_path(url: str) -> Path:
         raise ConfigurationError(
             f"database.url: {url!r} is not understood; use sqlite:///FILE (relative) or sqlite:////FILE"
         )
-    return Path(url.removeprefix(_SQLITE))
+    return Path(url.removeprefix(_SQLITE)).absolute()
 
 
 def open_store(

@@ -110,3 +110,29 @@ def test_another_connections_commit_is_noticed_once(store: Store, another) -> No
     another().jobs.submit(NewJob("noop"))
     assert store.data_changed()
     assert not store.data_changed()
+
+
+def test_an_acknowledged_write_waits_for_the_disk_where_power_may_fail(url: str) -> None:
+    full, normal = 2, 1
+    for durable, acknowledged in ((True, full), (False, normal)):
+        store = open_store(url, create=True, durable=durable)
+        for asked, expected in ((True, acknowledged), (False, normal)):
+            with store.write(durable=asked):
+                row = store._database.one("PRAGMA synchronous")
+                assert row is not None and row[0] == expected
+        store.close()
+
+
+def test_a_bell_is_found_from_any_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    store = open_store("sqlite:///data/orpheus.db", create=True, pools={"default": ("*",)})
+    bell = store.bells.listen_pool("default")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    store.jobs.submit(NewJob("noop"))
+    assert bell.drain()
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+    bell.close()
+    store.close()

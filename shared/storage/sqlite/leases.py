@@ -359,7 +359,7 @@ _ERRORS = {
     Ending.CRASHED: ("WorkerCrashed", "the worker process died while it ran this job"),
     Ending.KILLED_AT_DEADLINE: (
         "HardTimeout",
-        "the job did not stop at its timeout; its worker was killed",
+        "the job did not stop at its timeout or its cancel; its worker was killed",
     ),
     Ending.EXPIRED: ("LeaseExpired", "the lease on this job ended unseen"),
     Ending.RESULT_LOST: (

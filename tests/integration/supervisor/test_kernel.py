@@ -10,7 +10,8 @@ import psutil
 import pytest
 
 from shared.child_start import INCARNATION_VARIABLE
-from supervisor.kernel import bearers, create_time_s, is_alive, kill_bearers
+from shared.clock import create_time_s
+from supervisor.kernel import bearers, is_alive, kill_bearers
 from supervisor.sampling import sample
 from supervisor.slot import OsStatus
 

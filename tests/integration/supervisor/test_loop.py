@@ -14,7 +14,7 @@ import apsw
 import psutil
 
 from shared.cells import Cell, cell_path
-from shared.clock import SystemClock
+from shared.clock import SystemClock, create_time_s
 from shared.events import Kind
 from shared.jobs import Holder, NewJob, Outcome, Status
 from shared.processes import ProcessRecord, Role, SlotState
@@ -380,7 +380,7 @@ def register_as_worker(store: Any, slot: Any) -> None:
             pool="a",
             role=Role.WORKER,
             pid=slot.pid,
-            create_time_s=psutil.Process(slot.pid).create_time(),
+            create_time_s=create_time_s(slot.pid),
             boot_id=SystemClock().boot_id,
             started_at_ms=0,
             ready=True,

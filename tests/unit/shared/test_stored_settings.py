@@ -13,6 +13,7 @@ from shared.errors import ConfigurationError
 from shared.handover import StoredSettings
 from shared.processes import ProcessRecord, Role
 from shared.rates import Rate
+from shared.retention import RetentionRules
 from shared.schedules import CatchUp, ScheduleDefinition
 from shared.storage import JobFilter, Store, TypeRow, open_store
 from shared.stored_settings import fire_schedules, is_supervised, write_settings
@@ -158,3 +159,13 @@ def test_a_supervisor_is_at_work_if_it_beats(
     )
     store.processes.register(replace(record, **changes))
     assert is_supervised(store, beat_timeout_s=15) is supervised
+
+
+def test_the_configuration_says_how_long_what_has_ended_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "orpheus.toml").write_text('[retention]\nfailed = "2h"\nevents = 5000\n')
+    kept = for_database(load_settings(tmp_path / "orpheus.toml", (), {})).retention
+    assert kept == RetentionRules(7 * 86_400, 7_200, 7 * 86_400, 5_000)
+    (tmp_path / "empty.toml").touch()
+    assert (
+        for_database(load_settings(tmp_path / "empty.toml", (), {})).retention == RetentionRules()
+    )

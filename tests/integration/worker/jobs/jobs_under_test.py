@@ -34,6 +34,23 @@ def chatty(ctx: Context, wait_for: str) -> str:
 
 
 @job
+def counting(ctx: Context, file: str) -> None:
+    """Log a number, and say so in a file, 200 times a second at most."""
+    with Path(file).open("w") as told:
+        for number in range(1_000_000):
+            ctx.log.info(str(number))
+            told.write(f"{number}\n")
+            told.flush()
+            time.sleep(0.005)
+
+
+@job
+def verbose_failure(ctx: Context) -> None:
+    """Fail with a very long message."""
+    raise RuntimeError("€" * 500_000 + " the end")
+
+
+@job
 def obedient(ctx: Context) -> None:
     """Stop when cancelled."""
     while True:

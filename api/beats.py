@@ -7,6 +7,7 @@ trouble, and the supervisor knows not to kill for it.
 """
 
 import asyncio
+import contextlib
 import threading
 from dataclasses import replace
 
@@ -50,13 +51,15 @@ class Beats:
         self._turn()
 
     async def stop(self) -> None:
-        """The last beat was: take the row away."""
+        """The last beat was: take the row away, if the database lets us. Else it grows old."""
         self._stopped.set()
         if self._row is not None:
             await asyncio.wait([self._row])
-        await self._writer.write(
-            lambda store: store.processes.forget(self._record.incarnation), durable=False
-        )
+        if self._database_ok:  # a locked one has held up the last beat for long enough
+            with contextlib.suppress(StorageError, Refusal):
+                await self._writer.write(
+                    lambda store: store.processes.forget(self._record.incarnation), durable=False
+                )
 
     def _beat_on(self) -> None:
         beat = 0

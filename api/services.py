@@ -6,13 +6,14 @@ Opened and closed around the server, so that a route never meets a half-open one
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from starlette.requests import HTTPConnection
 
 from api.broadcaster import Broadcaster
 from api.readers import Readers
+from api.start_watch import StartWatch
 from api.writer import Writer
 from shared.handover import StorageSettings
 from shared.jobs import Status
@@ -72,8 +73,7 @@ class Services:
     writer: Writer
     broadcaster: Broadcaster
     types: TypesCache
-    once_ready: set[str] = field(default_factory=set)
-    """Slots that have been ready since this process began."""
+    start: StartWatch
 
     def apart(self, work: Callable[[Store], T]) -> T:
         """What `work` returns on a store of its own: for what takes many transactions. Blocks."""
@@ -95,10 +95,15 @@ class Services:
 
 def overview(store: Store, options: ApiOptions) -> dict[str, Any]:
     """Counts by status, and every worker."""
-    workers = workers_json(
-        store, supervised=options.supervised, beat_timeout_s=options.beat_timeout_s
-    )
-    return {"counts": by_status(store.stats.counts()), "workers": workers}
+    return {
+        "counts": by_status(store.stats.counts()),
+        "workers": workers(store, options),
+    }
+
+
+def workers(store: Store, options: ApiOptions) -> list[dict[str, Any]]:
+    """Every slot, and every process without one."""
+    return workers_json(store, supervised=options.supervised, beat_timeout_s=options.beat_timeout_s)
 
 
 def by_status(counts: Mapping[Status, int]) -> dict[str, int]:
@@ -126,11 +131,14 @@ async def open_services(options: ApiOptions) -> AsyncIterator[Services]:
     readers = Readers(open_store)
     writer = Writer(open_store)
     broadcaster = Broadcaster(readers, bell, lambda store: overview(store, options))
+    start = StartWatch(readers, lambda store: workers(store, options))
     readers.start()
     writer.start()
+    watching = asyncio.create_task(start.run())
     try:
-        yield Services(options, readers, writer, broadcaster, TypesCache(readers))
+        yield Services(options, readers, writer, broadcaster, TypesCache(readers), start)
     finally:
+        watching.cancel()
         await broadcaster.close()
         await writer.close()
         await readers.close()

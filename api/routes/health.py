@@ -10,14 +10,14 @@ from api import schemas
 from api.http import answer
 from api.openapi import problems
 from api.services import Services, services_of
+from api.services import workers as all_workers
 from shared.errors import StorageError
 from shared.processes import SlotState
-from shared.roster import workers_json
 from shared.storage import Store
 
 router = APIRouter(tags=["health"])
 
-_SERVING = (SlotState.READY, SlotState.DRAINING)
+_LOCKED = "no write can begin: another process holds the database's write lock"
 _Check = tuple[Literal["ok", "degraded", "failed"], str]
 
 
@@ -48,24 +48,23 @@ async def readyz(request: Request) -> Response:
 
 
 async def _checks(services: Services) -> dict[str, _Check]:
-    options = services.options
-
     def read(store: Store) -> tuple[bool, list[dict[str, Any]]]:
-        workers = workers_json(
-            store, supervised=options.supervised, beat_timeout_s=options.beat_timeout_s
-        )
-        return store.writable(), workers
+        return store.writable(), all_workers(store, services.options)
 
     try:
         writable, slots = await services.readers.read(read)
     except StorageError as error:
         return {"database": ("failed", str(error))}
     workers = [slot for slot in slots if slot["pool"] is not None]
-    services.once_ready.update(w["slot"] for w in workers if w["state"] in _SERVING)
+    waiting = services.start.look(slots)
     return {
-        "database": ("ok", "writable") if writable else ("failed", "no write can begin now"),
+        "database": ("ok", "writable") if writable else ("failed", _LOCKED),
         "workers": workers_check(workers),
-        "started": started_check(slots, services.once_ready),
+        "started": (
+            ("failed", f"not ready yet: {', '.join(waiting)}")
+            if waiting
+            else ("ok", "every slot has been ready")
+        ),
     }
 
 
@@ -78,14 +77,3 @@ def workers_check(workers: Sequence[Mapping[str, Any]]) -> _Check:
     down = [f"{w['slot']} is {w['state']}" for w in workers if w["state"] != SlotState.READY]
     down += [f"{worker['slot']} is degraded" for worker in ready if worker["degraded"]]
     return ("degraded", f"{detail}: {', '.join(down)}") if down else ("ok", detail)
-
-
-def started_check(slots: Sequence[Mapping[str, Any]], once_ready: set[str]) -> _Check:
-    """Whether the start is over: every slot of the supervisor has been ready once."""
-    # An API that was itself restarted has not seen the start; that it was restarted shows it over.
-    if any(slot["slot"] == "api" and slot["restarts"] for slot in slots):
-        return "ok", "the API was restarted since"
-    waiting = [s["slot"] for s in slots if s["pool"] is not None and s["slot"] not in once_ready]
-    if waiting:
-        return "failed", f"not ready yet: {', '.join(waiting)}"
-    return "ok", "every slot has been ready"

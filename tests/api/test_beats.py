@@ -100,6 +100,18 @@ def test_a_row_that_cannot_be_written_is_told_as_trouble_with_the_database() -> 
     with_beats(trouble)
 
 
+def test_a_database_that_is_locked_at_the_end_does_not_fail_the_end() -> None:
+    async def locked_at_last(supervisor: Channel, writer: FakeWriter) -> None:
+        await asyncio.to_thread(hear, supervisor, 2)
+
+        def locked() -> Any:
+            raise DatabaseBusy("locked")
+
+        writer.answer = locked
+
+    with_beats(locked_at_last)
+
+
 def test_a_row_that_takes_too_long_is_trouble_too_while_the_loop_turns() -> None:
     async def slow(supervisor: Channel, writer: FakeWriter) -> None:
         writer.open.clear()

@@ -2,6 +2,7 @@
 
 import re
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -156,15 +157,17 @@ def test_an_api_that_was_restarted_does_not_wait_for_a_slot_that_stays_down(star
     assert api.client.get("/readyz").json()["status"] == "degraded"
 
 
-def test_it_is_not_ready_while_another_holds_the_write_lock(
-    api: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_says_soon_that_it_is_not_ready_while_another_holds_the_write_lock(api: Any) -> None:
     process(api, "default@101")
-    monkeypatch.setattr("shared.storage.sqlite.store.Store.writable", lambda _: False)
+    with api.store.write(durable=False):
+        began = time.monotonic()
+        answer = api.client.get("/readyz")
+        took_s = time.monotonic() - began
 
-    answer = api.client.get("/readyz")
-    assert answer.status_code == 503
-    assert answer.json()["checks"]["database"]["status"] == "failed"
+    assert answer.status_code == 503 and took_s < 1
+    check = answer.json()["checks"]["database"]
+    assert check["status"] == "failed" and "write lock" in check["detail"]
+    assert api.client.get("/readyz").status_code == 200
 
 
 def test_types_carry_their_schema_and_the_defaults_that_apply(api: Any) -> None:

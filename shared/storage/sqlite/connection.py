@@ -153,6 +153,21 @@ class Database:
             raise
         self._ring()
 
+    def begin_and_undo(self, wait_s: float) -> None:
+        """Begin a write transaction and undo it, to see that one can begin.
+
+        Raises DatabaseBusy after `wait_s` without the write lock.
+        """
+        if self._connection.in_transaction:
+            return
+        self._connection.set_busy_handler(_BusyHandler(wait_s))
+        try:
+            with translated():
+                self._connection.execute("BEGIN IMMEDIATE")
+                self._connection.execute("ROLLBACK")
+        finally:
+            self._connection.set_busy_handler(_BusyHandler())
+
     @contextlib.contextmanager
     def savepoint(self) -> Iterator[None]:
         """Part of an open transaction that an exception undoes alone."""
@@ -413,13 +428,14 @@ def _header(connection: apsw.Connection) -> tuple[int, int, bool]:
 class _BusyHandler:
     """Waits for the lock in constant 0.1 ms steps, up to the bound."""
 
-    def __init__(self) -> None:
+    def __init__(self, bound_s: float = _BUSY_BOUND_S) -> None:
+        self._bound_s = bound_s
         self._gives_up_at = 0.0
 
     def __call__(self, tries: int) -> bool:
         now = time.monotonic()
         if tries == 0:
-            self._gives_up_at = now + _BUSY_BOUND_S
+            self._gives_up_at = now + self._bound_s
         if now > self._gives_up_at:
             return False
         time.sleep(_BUSY_STEP_S)

@@ -12,7 +12,7 @@ from pathlib import Path
 from shared.backoff import BackoffRules
 from shared.clock import Clock
 from shared.doorbells import Doorbells
-from shared.errors import StorageError
+from shared.errors import DatabaseBusy
 from shared.storage.sqlite.audit import Audit
 from shared.storage.sqlite.bulk import Bulk
 from shared.storage.sqlite.connection import Database, open_connection
@@ -30,6 +30,8 @@ from shared.storage.sqlite.retention import Retention
 from shared.storage.sqlite.schedules import Schedules
 from shared.storage.sqlite.stats import Stats
 from shared.storage.sqlite.types import Types
+
+_WRITABLE_WAIT_S = 0.25
 
 
 class Store:
@@ -89,12 +91,15 @@ class Store:
         return self._database.snapshot()
 
     def writable(self) -> bool:
-        """Whether a write transaction can begin right now."""
+        """Whether a write transaction can begin now, or within 0.25 s: most writes are shorter.
+
+        Raises DatabaseFull, DatabaseUnusable.
+        """
         try:
-            with self._database.write(durable=False):
-                return True
-        except StorageError:
+            self._database.begin_and_undo(_WRITABLE_WAIT_S)
+        except DatabaseBusy:
             return False
+        return True
 
     def data_changed(self) -> bool:
         """Whether another connection has committed since the last call."""

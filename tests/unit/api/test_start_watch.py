@@ -1,0 +1,67 @@
+"""The start is over once every slot has been ready, whoever asks and whenever."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from api.start_watch import Slots, StartWatch
+from shared.errors import DatabaseBusy
+
+
+def slot(name: str, state: str, restarts: int = 0, pool: str | None = "default") -> dict[str, Any]:
+    return {"slot": name, "pool": pool, "state": state, "restarts": restarts, "last_exit": None}
+
+
+class FakeReaders:
+    """Reads what is next, or raises it."""
+
+    def __init__(self, *answers: Slots | Exception) -> None:
+        self._answers = list(answers)
+
+    async def read(self, _: Callable[..., Any]) -> Slots:
+        answer = self._answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def watch(*answers: Slots | Exception) -> StartWatch:
+    return StartWatch(FakeReaders(*answers), lambda _: [])  # type: ignore[arg-type]
+
+
+def test_a_slot_that_was_ready_while_nobody_asked_is_remembered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("api.start_watch._LOOK_EVERY_S", 0)
+    watching = watch(
+        [],
+        DatabaseBusy("locked"),
+        [slot("default-1", "ready"), slot("default-2", "starting")],
+        [slot("default-1", "backoff"), slot("default-2", "ready")],
+    )
+    asyncio.run(watching.run())
+
+    assert watching.look([slot("default-1", "fatal"), slot("default-2", "starting")]) == []
+
+
+def test_the_slots_that_have_not_been_ready_are_named() -> None:
+    slots = [slot("api", "starting", pool=None), slot("default-1", "backoff", restarts=2)]
+
+    assert watch().look(slots) == ["default-1"]
+
+
+def test_a_slot_that_is_added_later_does_not_begin_the_start_anew() -> None:
+    watching = watch()
+    assert watching.look([slot("default-1", "ready")]) == []
+
+    assert watching.look([slot("default-1", "ready"), slot("default-2", "starting")]) == []
+
+
+def test_an_api_that_was_restarted_waits_only_for_what_has_not_come_up_yet() -> None:
+    api = slot("api", "ready", restarts=1, pool=None)
+
+    assert watch().look([api, slot("default-1", "backoff", restarts=3)]) == []
+    assert watch().look([api, slot("default-1", "starting", restarts=1)]) == []
+    assert watch().look([api, slot("default-1", "starting")]) == ["default-1"]

@@ -53,8 +53,10 @@ class Server(uvicorn.Server):
         self._stop = asyncio.Event()
 
     def stop(self) -> None:
-        """Accept nothing more, let answers finish for a moment; a second call waits for none."""
-        self.force_exit = self.should_exit
+        """Accept nothing more and let answers finish for a moment.
+
+        Again changes nothing: a signal to the whole process tree comes twice.
+        """
         self.should_exit = True
         self._stop.set()
 

@@ -1,8 +1,10 @@
 """The control channel between the supervisor and each child: a socketpair of JSON lines.
 
 The supervisor's first line is the handover (the child's settings). Then the child says `ready`
-and `beat`, the supervisor says `drain` and `stop`. EOF tells the child that its supervisor died,
-whatever the reason, without polling a pid that may be someone else's by now.
+and `beat`, the supervisor says `drain` and `stop` (`within_s`: what is unfinished after so long is
+to be given up; only this shortens a stop, as the same signal may come from others too). EOF tells
+the child that its supervisor died, whatever the reason, without polling a pid that may be someone
+else's by now.
 
 Nothing here blocks: a child that does not read loses messages, never the supervisor's time.
 """

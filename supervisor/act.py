@@ -38,7 +38,7 @@ def perform(world: World, slot: str, action: Action) -> None:
         case Act(deed, incarnation):
             child = world.children.get(slot)
             if child is not None and child.incarnation == incarnation:
-                child.do(deed)
+                child.do(deed, action.within_s)
                 log.debug("signalled", slot=slot, pid=child.pid, deed=deed.value)
         case Tell():
             _tell(world, slot, action)

@@ -77,13 +77,15 @@ class ChildHandle:
             _crash_file=crash_file,
         )
 
-    def do(self, deed: Deed) -> None:
+    def do(self, deed: Deed, within_s: float | None = None) -> None:
         """Deliver a signal or a message. A process that has just died takes it as well as any."""
         if deed is Deed.DRAIN:
             self.channel.send({"do": "drain"})
         elif deed is Deed.KILL:
             self._kill_group()
         else:
+            if deed is Deed.TERMINATE and within_s is not None:
+                self.channel.send({"do": "stop", "within_s": round(within_s, 3)})
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self.pidfd, _SIGNALS[deed])
 

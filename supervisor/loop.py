@@ -22,7 +22,7 @@ from supervisor.act import World, perform
 from supervisor.exits import EXIT_CUT_SHORT, was_cut_short
 from supervisor.kernel import reap_adopted
 from supervisor.observe import observe
-from supervisor.policy import decide, next_wake_s, rebase, want
+from supervisor.policy import decide, next_wake_s, rebase, stop_within_s, want
 from supervisor.report import own_record, slot_record
 from supervisor.sampling import Sampler
 from supervisor.signals import Signals
@@ -35,7 +35,7 @@ EXIT_OK, EXIT_CRASH_LOOP = 0, 70
 _STALL_S = 2.0
 _STAGGER_S = 0.05
 _HASTY_S = 4.0
-"""How long children get after a second signal to stop: they give up after 3 s themselves."""
+"""How long children get after a second signal to stop: they are told to give up after 3 s."""
 
 
 class Loop:
@@ -161,7 +161,8 @@ class Loop:
         for name, slot in self.slots.items():
             self.slots[name] = want(slot, Desired.DOWN, kill_at_s)
             if slot.life is not None and slot.state is SlotState.STOPPING:  # it was told before
-                perform(self._world, name, Act(Deed.TERMINATE, slot.life.incarnation))
+                within_s = stop_within_s(self.slots[name], self._rules, now_s)
+                perform(self._world, name, Act(Deed.TERMINATE, slot.life.incarnation, within_s))
 
     def _all_down(self, now_s: float) -> bool:
         if self._end_s is None:

@@ -160,6 +160,17 @@ def rebase(slot: Slot, gap_s: float) -> Slot:
     return replace(slot, life=life, timer=timer, kill_at_s=_shifted(slot.kill_at_s, gap_s))
 
 
+def stop_within_s(slot: Slot, rules: Rules, now_s: float) -> float:
+    """How long a process that is told to stop now may go on with what it does.
+
+    Shorter than what it has until it is killed, so that it gives back what is unfinished itself.
+    """
+    left_s = rules.stop_timeout_s
+    if slot.kill_at_s is not None:
+        left_s = min(left_s, slot.kill_at_s - now_s)
+    return max(0.0, left_s - rules.stop_margin_s)
+
+
 def next_wake_s(slot: Slot, rules: Rules, now_s: float) -> float:
     """When `decide` may have something to do for `slot` although nothing happens until then.
 
@@ -350,7 +361,9 @@ def _enter(
     slot = replace(slot, state=row.enters, reason=why, degraded="", life=life, timer=timer)
     actions: list[Action] = []
     if row.deed is not None and incarnation is not None:
-        actions.append(Act(row.deed, incarnation))
+        stopping = row.deed is Deed.TERMINATE
+        within_s = stop_within_s(slot, rules, now_s) if stopping else None
+        actions.append(Act(row.deed, incarnation, within_s))
     if row.tells is not None:
         actions.append(Tell(row.tells, incarnation, why))
     return slot, tuple(actions)

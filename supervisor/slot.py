@@ -33,6 +33,8 @@ class Rules:
 
     start_timeout_s: float = 60.0
     stop_timeout_s: float = 25.0
+    stop_margin_s: float = 1.0
+    """How much sooner than it is killed a stopping process gives up what is unfinished."""
     drain_timeout_s: float = 300.0
     beat_interval_s: float = 2.0
     beat_timeout_s: float = 15.0
@@ -193,6 +195,8 @@ class Act:
 
     deed: Deed
     incarnation: str
+    within_s: float | None = None
+    """Of TERMINATE: after so long the process is to give up what it has not finished."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,13 +128,17 @@ class Control(threading.Thread):
         for number in self._signal_end.recv(4096):
             if number in _STOP_SIGNALS:
                 self._signals_seen += 1
-                name = signal.Signals(number).name
-                if self._signals_seen == 1:
-                    self.stop(self._stop_timeout_s, name)
-                elif self._signals_seen == 2:
-                    self.stop(_SECOND_SIGNAL_GRACE_S, f"{name} again")
-                else:
-                    exit_now(EXIT_KILLED, self._running())
+                self._obey(signal.Signals(number).name)
+
+    def _obey(self, name: str) -> None:
+        if self._signals_seen == 1:
+            self.stop(self._stop_timeout_s, name)
+        elif not self.is_alone:
+            return  # a signal to the whole process tree comes twice: the supervisor says what holds
+        elif self._signals_seen == 2:
+            self.stop(_SECOND_SIGNAL_GRACE_S, f"{name} again")
+        else:
+            exit_now(EXIT_KILLED, self._running())
 
     def _read_channel(self, channel: Channel) -> bool:
         """Take the supervisor's orders; True once it is gone."""
@@ -143,7 +147,8 @@ class Control(threading.Thread):
                 log.info("worker_draining")
                 self.drain()
             elif message.get("do") == "stop":
-                self.stop(self._stop_timeout_s, "told by the supervisor")
+                within_s = min(message.get("within_s", _NEVER), self._stop_timeout_s)
+                self.stop(within_s, "told by the supervisor")
         if channel.closed:
             self.stop(_ORPHAN_GRACE_S, "the supervisor is gone")
         return channel.closed

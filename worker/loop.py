@@ -70,6 +70,7 @@ class Loop:
         self._is_idle = True
         self._next_upkeep_s = 0.0
         self._bell: Bell = store.bells.listen_pool(rules.pool)
+        # Never closed: an order may still come, and its number would be somebody else's.
         self._order_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         control.on_stop = self._on_order
 
@@ -93,7 +94,6 @@ class Loop:
             # A ring that this worker took and did not answer is another's.
             self._store.bells.ring_pool(self._rules.pool)
             epoll.close()
-            os.close(self._order_fd)
 
     def _turn(self, epoll: select.epoll) -> None:
         self._control.turns += 1

@@ -112,6 +112,27 @@ def test_a_stop_waits_for_no_client_that_only_listens(start: Start, url: str, lo
         assert process.wait(10) == 0, log.read_text()
 
 
+def test_a_stop_that_comes_twice_still_lets_an_answer_finish(
+    start: Start, url: str, log: Path
+) -> None:
+    process = start(*alone(url))
+    host, _, port = address_in(log, process).removeprefix("http://").partition(":")
+    body = b'{"type": "sum_range", "payload": {"n": 3}}'
+    with socket.create_connection((host, int(port)), timeout=10) as client:
+        client.sendall(
+            b"POST /jobs HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+            + f"Content-Length: {len(body)}\r\nExpect: 100-continue\r\n\r\n".encode()
+        )
+        assert b"100 Continue" in client.recv(1_000)  # the request is being served
+        for number in (signal.SIGTERM, signal.SIGINT):
+            process.send_signal(number)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(1)
+        client.sendall(body)
+        assert b"201 Created" in client.recv(1_000)
+    assert process.wait(10) == 0
+
+
 def test_an_address_that_is_taken_is_exit_69_in_one_line(start: Start, url: str, log: Path) -> None:
     with bind_listener("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]

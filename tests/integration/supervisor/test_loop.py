@@ -210,6 +210,20 @@ def test_a_second_signal_is_passed_on_so_that_work_can_still_be_given_back(harne
     assert json.loads(exited.body)["reason"] == "exit code 4"
 
 
+def test_a_child_is_told_how_long_it_has_however_fast_the_signals_come(harness: Start) -> None:
+    running = harness("gives_up_when_it_is_told_to", stop_timeout_s=60.0, shutdown_deadline_s=60.0)
+    running.until_state(SlotState.READY)
+    supervisor = psutil.Process(running.process.pid)
+    supervisor.suspend()
+    running.until(lambda: supervisor.status() == psutil.STATUS_STOPPED, "it to stand")
+    running.process.send_signal(signal.SIGTERM)
+    running.process.send_signal(signal.SIGINT)
+    supervisor.resume()
+    assert running.process.wait(20) == 4
+    [exited] = [event for event in running.events() if event.kind is Kind.WORKER_EXITED]
+    assert json.loads(exited.body)["reason"] == "exit code 4"
+
+
 def test_a_third_signal_ends_everything_now(harness: Start) -> None:
     running = harness("ignores_everything", stop_timeout_s=60.0, shutdown_deadline_s=60.0)
     running.until_state(SlotState.READY)

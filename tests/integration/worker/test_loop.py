@@ -1,5 +1,6 @@
 """The main loop with a real store and an executor that the test scripts."""
 
+import os
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -122,6 +123,22 @@ def test_a_type_not_seen_before_is_run_alone(database: Any, loop: Loop, script: 
     loop.run()
     assert statuses == [Status.PENDING]
     assert database.store.jobs.get(behind).status is Status.DONE
+
+
+def test_an_order_that_comes_as_the_loop_ends_writes_into_nobody_elses_descriptor(
+    loop: Loop, script: Script
+) -> None:
+    script.control.leasing = False
+    assert loop.run() is True
+    numbers = [os.eventfd(0, os.EFD_NONBLOCK) for _ in range(8)]  # those that have come free
+    try:
+        script.control.on_stop()
+        for number in numbers:
+            with pytest.raises(BlockingIOError):
+                os.eventfd_read(number)
+    finally:
+        for number in numbers:
+            os.close(number)
 
 
 def test_a_worker_told_to_end_gives_back_what_it_has_not_entered(

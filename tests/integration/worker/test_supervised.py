@@ -95,6 +95,30 @@ def test_stop_releases_what_does_not_finish(database: Any, start_supervised: Sta
     assert database.outcomes(job_id) == ["released"]
 
 
+def test_a_stop_leaves_as_long_as_it_says(database: Any, start_supervised: Start) -> None:
+    worker = start_supervised(stop_timeout_s=60.0).wait_until_ready()
+    job_id = database.submit("spinning", max_retries=0)
+    database.wait(job_id, Status.IN_PROGRESS)
+    worker.channel.send({"do": "stop", "within_s": 30.0})
+    worker.channel.send({"do": "stop", "within_s": 0.2})
+    assert worker.wait(10) == 4
+    assert database.outcomes(job_id) == ["released"]
+
+
+def test_plain_signals_after_the_first_do_not_shorten_a_stop(
+    database: Any, start_supervised: Start, wait_for: Wait
+) -> None:
+    worker = start_supervised().wait_until_ready()
+    job_id = database.submit("nap", '{"seconds": 4}')  # over the 3 s that a second signal leaves
+    database.wait(job_id, Status.IN_PROGRESS)
+    worker.signal(signal.SIGTERM)
+    wait_for(lambda: '"SIGTERM"' in worker.log(), "the signal to be seen")
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        worker.signal(number)
+    assert worker.wait() == 0
+    assert database.outcomes(job_id) == ["succeeded"]
+
+
 def test_a_supervisor_that_is_gone_ends_it_once_its_job_is_done(
     database: Any, start_supervised: Start
 ) -> None:

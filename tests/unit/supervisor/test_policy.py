@@ -363,6 +363,14 @@ def test_a_main_loop_in_a_job_may_stand_still_and_gets_its_whole_time_after_it()
     assert driver.state() is SlotState.READY
 
 
+@pytest.mark.parametrize(("left_s", "within_s"), [(40, 24), (4, 3), (0.5, 0)])
+def test_a_stop_says_how_long_before_it_becomes_a_kill(left_s: float, within_s: float) -> None:
+    driver = Driver().make_ready()
+    driver.slot = want(driver.slot, Desired.DOWN, kill_at_s=driver.now_s + left_s)
+    driver.turn()
+    assert Act(Deed.TERMINATE, "life-1", within_s) in driver.actions
+
+
 def test_a_main_loop_that_waits_for_the_database_is_degraded_and_gets_its_whole_time_after_it() -> (
     None
 ):

@@ -119,6 +119,18 @@ def stops_when_told_twice(start: ChildStart) -> None:
     live(start)
 
 
+def gives_up_when_it_is_told_to(start: ChildStart) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    say_ready(start)
+    for number in range(1, 1_000_000):
+        beat(start, number, number)
+        for message in start.channel.receive():
+            if message["do"] == "stop":
+                time.sleep(message["within_s"])
+                sys.exit(4)
+        time.sleep(BEAT_S)
+
+
 def leaves_children(start: ChildStart) -> None:
     """One in its own group, one that escaped it; both hold its output open."""
     code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(1000)"

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from shared.retention import RetentionRules
 from shared.storage import Store
 
-_BURST_S = 0.05
+_BURST_S = 0.1
 _SHORTEST_PAUSE_S = 0.005  # what ages while we look goes together, not one by one
 _SOON_S = 1.0
 _LATER_S = 60.0
@@ -23,7 +23,7 @@ def reclaim(store: Store) -> list[int]:
 def retain(store: Store, rules: RetentionRules, go_on: Callable[[], bool] = lambda: True) -> float:
     """Delete some of what has outlived `rules`; in how many seconds to call it again.
 
-    Goes on for about 50 ms, while `go_on` says so: short steps, and after each a pause as long as
+    Goes on for about 100 ms, while `go_on` says so: short steps, and after each a pause as long as
     it took, so that whoever waits for the write lock has it next. Keeps the write-ahead log small.
     """
     store.maintenance.checkpoint()

@@ -73,6 +73,11 @@ class Running:
             self.log = JobLog()
         return self.log
 
+    def put_back_progress(self, progress: tuple[float, str | None]) -> None:
+        """It could not be stored; what was reported since is newer."""
+        if self.progress is None:
+            self.progress = progress
+
     def cancel(self, now_s: float) -> None:
         """Somebody asked for the job to stop."""
         self.cancelled = True

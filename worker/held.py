@@ -148,5 +148,5 @@ def store_progress(store: Store, running: Running) -> None:
     try:
         store.leases.progress(running.lease.job_id, running.lease.token, *progress)
     except StorageError:
-        running.progress = running.progress or progress
+        running.put_back_progress(progress)
         raise

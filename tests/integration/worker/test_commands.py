@@ -298,10 +298,11 @@ def test_a_worker_that_must_stop_ends_the_program_before_it_gives_the_job_back(
 
 
 def test_a_third_signal_ends_the_program_too(
-    database: Any, start_supervised: Start, tmp_path: Path, wait_for: Wait
+    database: Any, start_alone: Start, tmp_path: Path, wait_for: Wait
 ) -> None:
     file = tmp_path / "pid"
-    worker = start_supervised(commands=(shell("long", waiting(file)),)).wait_until_ready()
+    argv = json.dumps(["sh", "-c", waiting(file)])
+    worker = start_alone({"commands": f'[{{name="long", argv={argv}}}]'}).wait_until_ready()
     job_id = database.submit("long", max_retries=0)
     wait_for(file.exists, "its pid")
     for why in ("SIGINT", "SIGINT again"):

@@ -28,6 +28,7 @@ from shared.errors import (
     OrpheusError,
     TransitionRefused,
 )
+from shared.validation import NAME, NAME_RULE
 
 PROBLEM_JSON = "application/problem+json"
 MAX_FIELD_PROBLEMS = 100
@@ -119,6 +120,10 @@ def _sentence(found: Mapping[str, Any]) -> str:
             return "is not a known field"
         case "value_error":
             return str(found["ctx"]["error"])
+        case "model_type" | "dict_type":
+            return "must be an object"
+        case "string_pattern_mismatch" if NAME.pattern in found["ctx"]["pattern"]:
+            return NAME_RULE
         case _:
             return re.sub(r"^(Input|String|List) should", "should", str(found["msg"]))
 

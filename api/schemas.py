@@ -30,6 +30,8 @@ from shared.validation import LONGEST_UNIQUE_KEY, NAME
 LARGEST_ID = 2**63 - 1
 MAX_BATCH_JOBS = 10_000
 MAX_DEPENDENCIES = 10_000
+LONGEST_WAIT_S = 300
+"""A request that asks to wait for longer is answered after so many seconds."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST_TIME_MS = 253_402_300_799_999  # the last millisecond of year 9999, the last one ISO can say
 
@@ -215,6 +217,14 @@ class BulkChange(Reason):
 class _Query(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _without_empty(cls, given: Any) -> Any:
+        """A field that a form left empty (`?status=`) is not given."""
+        if not isinstance(given, dict):
+            return given
+        return {k: value for k, value in given.items() if value != "" or k not in cls.model_fields}
+
 
 Cursor = Annotated[str, Field(max_length=64, description="A `next_cursor`.")]
 
@@ -241,7 +251,9 @@ class AuditQuery(_Query):
 class JobQuery(_Query):
     """How long to wait for the job's end."""
 
-    wait: float = Field(0, ge=0, le=300, description="Seconds, up to 300.")
+    wait: DurationS = Field(
+        0, description=f"Seconds, or a text such as 30s; after {LONGEST_WAIT_S} s the job is told."
+    )
 
 
 class LogsQuery(_Query):

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from api.errors import Refusal
 from api.readers import Settled, settle_soon
 from shared.errors import StorageError
+from shared.memory import keep_freed_memory
 from shared.storage import Store
 
 T = TypeVar("T")
@@ -42,6 +43,7 @@ class Writer:
 
     def start(self) -> None:
         """Start the thread."""
+        keep_freed_memory()
         self._loop = asyncio.get_running_loop()
         self._thread.start()
 

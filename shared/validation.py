@@ -22,6 +22,8 @@ from shared.storage import TypeRow
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", re.ASCII)
 """What job types, queues and tags are called."""
+NAME_RULE = "must be 1 to 64 letters, digits, _ . or -, beginning with a letter or digit"
+"""NAME as a sentence for people."""
 LONGEST_UNIQUE_KEY = 255
 PRIORITIES = range(-1000, 1001)
 MOST_RETRIES = 100
@@ -122,7 +124,7 @@ def _first(given: T | None, of_type: T | None, default: T) -> T:
 
 def _no_name(value: object, at: str) -> Iterator[FieldProblem]:
     if not isinstance(value, str) or not NAME.fullmatch(value):
-        yield FieldProblem(at, f"is no name: it must match {NAME.pattern}")
+        yield FieldProblem(at, f"is no name: it {NAME_RULE}")
 
 
 def _out_of_range(value: object, allowed: range, at: str) -> Iterator[FieldProblem]:

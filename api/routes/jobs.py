@@ -103,7 +103,7 @@ async def get_job(
     services = services_of(request)
     wanted = job_id_of(job_id)
     if query.wait:
-        await _wait_for_end(services, wanted, query.wait)
+        await _wait_for_end(services, wanted, min(query.wait, schemas.LONGEST_WAIT_S))
 
     def read(store: Store) -> dict[str, Any]:
         with store.snapshot():

@@ -17,7 +17,7 @@ from shared.jobs import Job
 from shared.listings import queues_json, schedule_json, schedules_json
 from shared.scheduled_jobs import job_maker
 from shared.storage import Store
-from shared.validation import NAME
+from shared.validation import NAME, NAME_RULE
 from shared.wire import job_json
 
 router = APIRouter(tags=["queues and schedules"])
@@ -57,7 +57,7 @@ async def resume_queue(request: Request, name: Name) -> Response:
 async def _set_queue_paused(request: Request, name: str, *, paused: bool) -> Response:
     services, actor = services_of(request), actor_of(request)
     if not NAME.fullmatch(name):
-        raise refused_fields([FieldProblem("/name", f"is no name: it must match {NAME.pattern}")])
+        raise refused_fields([FieldProblem("/name", f"is no name: it {NAME_RULE}")])
     action = "pause" if paused else "resume"
 
     def change(store: Store) -> None:

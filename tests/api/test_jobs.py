@@ -258,3 +258,26 @@ def test_wait_ends_when_the_server_stops(start: Callable[..., Any]) -> None:
     waiting.join(10)
 
     assert answers[0].json()["status"] == "pending"
+
+
+@pytest.mark.parametrize("wait", ["30s", "301", "365d", ""])
+def test_a_wait_is_any_duration(api: Any, wait: str) -> None:
+    job_id = api.submit()
+    api.run_one()
+
+    assert api.client.get(f"/jobs/{job_id}?wait={wait}").json()["status"] == "done"
+
+
+def test_a_wait_ends_at_the_longest_one_whatever_was_asked_for(
+    api: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.schemas.LONGEST_WAIT_S", 0.1)
+
+    assert api.client.get(f"/jobs/{api.submit()}?wait=1d").json()["status"] == "pending"
+
+
+def test_a_filter_that_is_left_empty_is_not_given(api: Any) -> None:
+    job_id = api.submit()
+
+    page = api.client.get("/jobs?status=&type=add&queue=&tag=&q=&limit=&cursor=").json()
+    assert [job["id"] for job in page["items"]] == [job_id]

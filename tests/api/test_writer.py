@@ -169,3 +169,15 @@ def test_requests_at_one_time_share_commits(storage: StorageSettings, store: Sto
     asyncio.run(run(storage, many, bound=500))
     assert sum(store.stats.counts().values()) == 200
     assert store._database.one("PRAGMA data_version") != before
+
+
+def test_the_memory_that_sqlite_frees_is_kept(
+    storage: StorageSettings, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[bool] = []
+    monkeypatch.setattr("api.writer.keep_freed_memory", lambda: kept.append(True))
+
+    async def nothing(_: Held) -> None:
+        assert kept == [True]
+
+    asyncio.run(run(storage, nothing))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from shared.channel import Channel
 from shared.child_start import enter_child
 from shared.commands import CommandSettings, describe_command
-from shared.errors import ConfigurationError, StorageError
+from shared.errors import ConfigurationError, DatabaseUnusable
 from shared.handover import StoredSettings, WorkerSettings
 from shared.job_types import load_job_types
 
@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ConfigurationError as error:
         sys.stderr.write(f"{error}\n")
         return _EXIT_CONFIGURATION
-    except StorageError as error:
+    except DatabaseUnusable as error:
         sys.stderr.write(f"{error}\n")
         return _EXIT_DATABASE
 

@@ -4,7 +4,8 @@ import os
 import sys
 import time
 import traceback
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
 from shared import upkeep
 from shared.cells import Cell, cell_path, remove_cell
@@ -12,6 +13,7 @@ from shared.channel import Channel
 from shared.clock import create_time_s
 from shared.commands import describe_command
 from shared.describe import name_taken, type_row
+from shared.errors import DatabaseBusy, DatabaseFull
 from shared.handover import StoredSettings, WorkerSettings
 from shared.job_types import JobType, load_job_types
 from shared.jobs import Holder
@@ -36,6 +38,9 @@ EXIT_CONFIGURATION = 78
 EXIT_AGAIN = -1
 """Not an exit code: a worker without a supervisor should start itself anew."""
 
+_RETRY_DATABASE_S = 0.5
+_T = TypeVar("_T")
+
 log = get_logger()
 
 
@@ -51,37 +56,59 @@ def run_worker(
 
     `channel` None: no supervisor, so this worker makes the database if it is missing, describes
     its job types itself, puts `stored` in force, does the upkeep, and ends jobs past their hard
-    deadline. Raises StorageError if the database cannot be opened, and ConfigurationError.
+    deadline. A database that is locked or full is waited for. Raises DatabaseUnusable, and
+    ConfigurationError.
     """
     keep_freed_memory()
     configure_logging(settings.log_level, settings.log_format, slot)
-    holder = Holder(slot, incarnation, os.getpid())
-    store = open_storage(settings.storage, create=channel is None)
-    cell_file = cell_path(database_path(settings.storage.url), incarnation)
-    held = Held(Cell.create(cell_file))
+    held: Held | None = None
     control = Control(
         channel,
         beat_interval_s=settings.beat_interval_s,
         stop_timeout_s=settings.stop_timeout_s,
         cancel_grace_s=settings.cancel_grace_s,
-        running=lambda: held.running,
+        running=lambda: None if held is None else held.running,
     )
+    start_quietly(control)
+    try:
+        store = _patiently(control, lambda: open_storage(settings.storage, create=control.is_alone))
+        cell_file = cell_path(database_path(settings.storage.url), incarnation)
+        held = Held(Cell.create(cell_file))
+        return _work(settings, Holder(slot, incarnation, os.getpid()), store, held, control, stored)
+    except _ToldToStop:
+        return 0
+    finally:
+        if held is not None and held.is_empty():
+            remove_cell(cell_file)
+        stop_logging()
+
+
+def _work(
+    settings: WorkerSettings,
+    holder: Holder,
+    store: Store,
+    held: Held,
+    control: Control,
+    stored: StoredSettings | None,
+) -> int:
+    """Start what else there is to start, and take jobs until told to end."""
     lookup = DatabaseLookup(
         settings.storage, settings.default_max_retries, settings.default_timeout_s
     )
     renewal = _start_renewal(settings, holder, store, held, control)
-    start_quietly(control)
     try:
         types = _load_types(settings, control)
         if types is None:
             return EXIT_CONFIGURATION
         commands = _commands(settings)
-        if channel is None:
+        if control.is_alone:
             described = [one.describe() for one in types.values()]
             described += [describe_command(one) for one in settings.commands]
-            store.types.replace([type_row(one) for one in described])
+            rows = [type_row(one) for one in described]
+            _patiently(control, lambda: store.types.replace(rows))
         if stored is not None and not is_supervised(store, settings.beat_timeout_s):
-            write_settings(store, stored)
+            in_force = stored
+            _patiently(control, lambda: write_settings(store, in_force))
         alarm = Alarm()
         capture_output(lambda: _log_of(held))
         loop = Loop(
@@ -109,13 +136,26 @@ def run_worker(
         renewal.end()
         lookup.close()
         store.close()
-        if held.is_empty():
-            remove_cell(cell_file)
     log.info("worker_ended", jobs_done=control.jobs_done)
-    stop_logging()
-    if alarm.struck and channel is None and control.leasing:
+    if alarm.struck and control.is_alone and control.leasing:
         return EXIT_AGAIN
     return 0 if all_reported else EXIT_KILLED
+
+
+class _ToldToStop(Exception):
+    """While the database was waited for."""
+
+
+def _patiently(control: Control, do: Callable[[], _T]) -> _T:
+    """What `do` gives, once the database lets it. Raises _ToldToStop."""
+    while control.leasing:
+        try:
+            with control.database.call():
+                return do()
+        except (DatabaseBusy, DatabaseFull) as error:
+            log.warning("database_unavailable", reason=str(error))
+            time.sleep(_RETRY_DATABASE_S)
+    raise _ToldToStop
 
 
 class _Upkeep:
@@ -142,9 +182,9 @@ def _start_renewal(
     settings: WorkerSettings, holder: Holder, store: Store, held: Held, control: Control
 ) -> Renewal:
     record = _process_record(store, settings.pool, holder)
-    store.processes.register(record)
+    _patiently(control, lambda: store.processes.register(record))
     renewal = Renewal(
-        open_storage(settings.storage),
+        _patiently(control, lambda: open_storage(settings.storage)),
         held,
         control,
         record,

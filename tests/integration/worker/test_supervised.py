@@ -69,6 +69,20 @@ def test_beats_tell_of_a_locked_database_before_a_main_loop_that_waits_for_it_lo
     assert database.outcomes(job_id) == ["succeeded"]
 
 
+def test_a_database_that_is_locked_for_long_is_waited_for_at_the_start(
+    database: Any, start_supervised: Start, wait_for: Wait
+) -> None:
+    with database.store.write(durable=False):
+        worker, told_to_stop = start_supervised(), start_supervised()
+        for one in (worker, told_to_stop):
+            wait_for(lambda one=one: "database_unavailable" in one.log(), "the first refusal")
+            assert not one.says("beat")["database_ok"]
+        told_to_stop.channel.send({"do": "stop"})
+        assert told_to_stop.wait() == 0
+    worker.wait_until_ready()
+    assert database.wait(database.submit("nap")).status is Status.DONE
+
+
 def test_drain_finishes_the_job_however_long_and_ends_with_0(
     database: Any, start_supervised: Start
 ) -> None:

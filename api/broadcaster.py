@@ -13,7 +13,7 @@ import asyncio
 import contextlib
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -22,9 +22,10 @@ import orjson
 from api.readers import Readers
 from shared.doorbells import Bell
 from shared.events import Event, Kind
+from shared.jobs import Job
 from shared.logs import get_logger
 from shared.storage import Store
-from shared.wire import event_json, rfc3339
+from shared.wire import event_json, job_summary_json, rfc3339
 
 FRAME_GAP_S = 0.25
 HEARTBEAT_S = 1.0
@@ -37,13 +38,51 @@ _ENDS = frozenset({Kind.JOB_DONE, Kind.JOB_FAILED, Kind.JOB_CANCELLED})
 log = get_logger()
 
 
+Progress = Mapping[int, tuple[float | None, str | None]]
+"""Job id -> how far it is and what it said, of the jobs that run and have said anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Progressed:
+    """How far every running job is, and those that are not where they were."""
+
+    now: Progress
+    changed: Sequence[Job]
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """Events in order, written once for all: the frame's text, and each event's for some."""
 
     text: str
     events: tuple[tuple[int, int | None, str], ...]
-    """Seq, job id and text of each event."""
+    """Seq, job id and text of each stored event; `text` may hold progress as well."""
+
+
+def _news_after(
+    seq: int, told: Progress | None
+) -> Callable[[Store], tuple[list[Event], int, _Progressed]]:
+    """Reads the next events, the log's last seq, and, unless `told` is None, who progressed.
+
+    All of one moment, so that no job progresses before it started or after it ended; and of
+    progress nothing while there are more events than one page holds.
+    """
+
+    def read(store: Store) -> tuple[list[Event], int, _Progressed]:
+        with store.snapshot():
+            events = store.events.after(seq, _PAGE_EVENTS)
+            last_seq = store.events.last_seq()
+            if told is None or len(events) == _PAGE_EVENTS:
+                return events, last_seq, _Progressed(told or {}, ())
+            now = {
+                job.id: (job.progress, job.message)
+                for job in store.jobs.running().values()
+                if job.progress is not None or job.message is not None
+            }
+            changed = [store.jobs.get(id) for id in now if now[id] != told.get(id)]
+            return events, last_seq, _Progressed(now, changed)
+
+    return read
 
 
 class Client(Protocol):
@@ -59,12 +98,23 @@ class Client(Protocol):
         """The stream went on without this client; it is not in the broadcaster any more."""
 
 
-def frame_of(events: Sequence[Event]) -> Frame:
-    """The frame that carries `events`."""
+def frame_of(events: Sequence[Event], progressed: Sequence[Job] = ()) -> Frame:
+    """The frame that carries `events`, then the progress of jobs."""
     written = tuple(
         (event.seq, event.job_id, orjson.dumps(event_json(event)).decode()) for event in events
     )
-    return Frame(events_text(text for _, _, text in written), written)
+    texts = [text for _, _, text in written]
+    texts += [orjson.dumps(progress_json(job)).decode() for job in progressed]
+    return Frame(events_text(texts), written)
+
+
+def progress_json(job: Job) -> dict[str, Any]:
+    """The event that tells how far `job` is: of this moment, as it is not stored."""
+    return {
+        "at": rfc3339(time.time_ns() // 1_000_000),
+        "kind": Kind.JOB_PROGRESS,
+        "job": job_summary_json(job),
+    }
 
 
 def events_text(texts: Iterable[str]) -> str:
@@ -88,6 +138,7 @@ class Broadcaster:
         self._task: asyncio.Task[None] | None = None
         self._read_seq = 0
         self._unsent: list[Event] = []
+        self._told: Progress = {}
         self._next_frame_at = 0.0
         self._rang = False
         self.seq = 0
@@ -102,6 +153,7 @@ class Broadcaster:
             self._bell.drain()  # rings from before say nothing new
             self._read_seq = self.seq = await self._readers.read(lambda s: s.events.last_seq())
             self._unsent.clear()
+            self._told = {}
             self._task = asyncio.create_task(self._run())
 
     def add(self, client: Client) -> None:
@@ -188,32 +240,32 @@ class Broadcaster:
         if until_frame_s > 0:
             await asyncio.sleep(_WAITER_GAP_S if self._waiters else until_frame_s)
         self._news.clear()
-        seq = self._read_seq
-        events, last_seq = await self._readers.read(
-            lambda store: (store.events.after(seq, _PAGE_EVENTS), store.events.last_seq())
-        )
+        is_due = not self._clients or loop.time() >= self._next_frame_at
+        told = self._told if self._clients and is_due else None
+        events, last_seq, progress = await self._readers.read(_news_after(self._read_seq, told))
         is_behind = last_seq - self.seq > _MOST_BEHIND
-        if last_seq < seq or (is_behind and self._clients):
+        if last_seq < self._read_seq or (is_behind and self._clients):
             self._jump_to(last_seq)
             return
         if events:
             self._read_seq = events[-1].seq
             self._unsent += events
             self._wake_waiters(e.job_id for e in events if e.job_id and e.kind in _ENDS)
-        has_news = bool(self._unsent) or self._rang
-        if self._clients and loop.time() < self._next_frame_at:
-            if has_news:
-                self._news.set()  # to pass on when its time comes
-        else:
+        has_news = bool(self._unsent) or self._rang or bool(progress.changed)
+        if is_due:
             if has_news:
                 self._next_frame_at = loop.time() + FRAME_GAP_S
-            self._pass_on()
+            self._told = progress.now
+            self._pass_on(progress.changed)
+        elif has_news:
+            self._news.set()  # to pass on when its time comes
         if self._read_seq < last_seq:
             self._news.set()  # there is more to read
 
-    def _pass_on(self) -> None:
+    def _pass_on(self, progressed: Sequence[Job]) -> None:
         events, self._unsent = self._unsent, []
-        frame = frame_of(events) if events and self._clients else None
+        has_some = bool(events or progressed) and bool(self._clients)
+        frame = frame_of(events, progressed) if has_some else None
         self.seq = self._read_seq
         self._rang = False
         for client in list(self._clients):  # one that cannot take it leaves

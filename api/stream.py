@@ -7,7 +7,6 @@ it takes them, until it stands where the broadcaster does; there it joins withou
 """
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -15,14 +14,14 @@ from typing import Any
 import orjson
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from api.broadcaster import Broadcaster, Frame, events_text, frame_of
+from api.broadcaster import Broadcaster, Frame, events_text, frame_of, progress_json
 from api.readers import Readers
 from shared.errors import NotFound, OrpheusError
-from shared.events import Event, Kind
+from shared.events import Event
 from shared.jobs import Job, LogLine, Status
 from shared.logs import get_logger
 from shared.storage import Store
-from shared.wire import job_summary_json, log_line_json, rfc3339
+from shared.wire import log_line_json
 
 _MOST_FRAMES = 64
 _MOST_BYTES = 4 * 1_048_576
@@ -89,10 +88,12 @@ class StreamClient:
 
     def events(self, frame: Frame | None) -> None:
         """Queue the events that are for this client."""
-        if self._job_id is None and frame is not None and frame.events[0][0] > self._seen_seq:
-            self._queue(frame.text)
-        elif frame is not None:
-            self._queue_some(frame)
+        if frame is not None:
+            is_all_new = not frame.events or frame.events[0][0] > self._seen_seq
+            if self._job_id is None and is_all_new:
+                self._queue(frame.text)
+            else:
+                self._queue_some(frame)
         self._wake.set()
 
     def _queue_some(self, frame: Frame) -> None:
@@ -204,16 +205,8 @@ class StreamClient:
             self._wake.set()
         progress = (job.progress, job.message)
         if job.status is Status.IN_PROGRESS and progress not in (self._last_progress, (None, None)):
-            await self._send_progress(job)
+            await self._send({"type": "events", "events": [progress_json(job)]})
         self._last_progress = progress
-
-    async def _send_progress(self, job: Job) -> None:
-        event = {
-            "at": rfc3339(time.time_ns() // 1_000_000),
-            "kind": Kind.JOB_PROGRESS,
-            "job": job_summary_json(job),
-        }
-        await self._send({"type": "events", "events": [event]})
 
     async def _send(self, message: dict[str, Any]) -> None:
         await self._websocket.send_text(orjson.dumps(message).decode())

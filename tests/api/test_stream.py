@@ -186,6 +186,44 @@ def test_a_job_scoped_client_gets_its_log_and_progress_live(api: Any) -> None:
     assert (event["job"]["progress"], event["job"]["message"]) == (0.5, "half way")
 
 
+def test_every_client_sees_the_progress_of_running_jobs_after_their_start(api: Any) -> None:
+    events: list[dict[str, Any]] = []
+    with api.watch() as watcher:
+        watcher.next("hello")
+        mine = api.submit()
+        (lease,) = api.lease()
+        for step in range(1, 6):
+            api.store.leases.progress(mine, lease.token, step / 5, f"step {step}")
+        while not events or events[-1]["job"]["progress"] != 1:
+            events += watcher.next("events")["events"]
+        api.finish(lease)
+        while events[-1]["kind"] != "job.done":
+            events += watcher.next("events")["events"]
+
+    progress = [e for e in events if e["kind"] == "job.progress"]
+    assert all("seq" not in e and e["job"]["id"] == mine for e in progress)
+    assert progress[-1]["job"]["message"] == "step 5"
+    assert len({e["job"]["progress"] for e in progress}) == len(progress)  # each told once
+    kinds = [e["kind"] for e in events]
+    assert kinds.index("job.started") < kinds.index("job.progress")
+
+
+def test_progress_comes_in_few_frames(api: Any) -> None:
+    mine = api.submit()
+    (lease,) = api.lease()
+    with api.watch() as watcher:
+        watcher.next("hello")
+        began = time.monotonic()
+        for step in range(1, 101):
+            api.store.leases.progress(mine, lease.token, step / 100, None)
+        frames = [watcher.next("events")]
+        while frames[-1]["events"][-1]["job"]["progress"] != 1:
+            frames.append(watcher.next("events"))
+        took_s = time.monotonic() - began
+
+    assert len(frames) <= took_s / 0.25 + 2
+
+
 def test_a_job_scoped_client_resumes_too(api: Any) -> None:
     mine = api.submit()
     other = api.submit()

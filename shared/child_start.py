@@ -44,7 +44,7 @@ def enter_child(control_fd: int) -> ChildStart:
     of all threads before they end the process. Exits 1 if the supervisor is already gone.
     """
     _reset_signals()
-    _die_with_parent()
+    die_with_parent(signal.SIGTERM)
     channel = Channel.from_fd(control_fd)
     first = channel.receive_first(_HANDOVER_TIMEOUT_S)
     handover = first.get("handover") if first else None
@@ -66,7 +66,8 @@ def _reset_signals() -> None:
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 
 
-def _die_with_parent() -> None:
+def die_with_parent(number: signal.Signals) -> None:
+    """Have the kernel send `number` to this process when the thread that started it ends."""
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0) != 0:
+    if libc.prctl(_PR_SET_PDEATHSIG, int(number), 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")

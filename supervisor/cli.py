@@ -6,6 +6,7 @@ it runs, not here. The commands are in supervisor/commands/, by subject.
 
 import gc
 import os
+import signal
 from pathlib import Path
 
 import click
@@ -45,11 +46,17 @@ def orpheus(context: click.Context, config: Path | None, sets: tuple[str, ...]) 
     """Run jobs and the processes that work on them, from one SQLite file."""
     if context.invoked_subcommand is not None:
         return 0
-    from config.settings import load_settings  # noqa: PLC0415 - see the module
-    from supervisor.run import run_supervisor  # noqa: PLC0415
+    # From here until the supervisor takes them itself, there is nothing to finish.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.default_int_handler)
+    try:
+        from config.settings import load_settings  # noqa: PLC0415 - see the module
+        from supervisor.run import run_supervisor  # noqa: PLC0415
 
-    gc.enable()
-    return run_supervisor(load_settings(config, sets, os.environ))
+        gc.enable()
+        return run_supervisor(load_settings(config, sets, os.environ))
+    except KeyboardInterrupt:
+        return 0
 
 
 for _command in (

@@ -1,8 +1,9 @@
 """Start everything, run until told to stop, end everything: what `python -m supervisor` is.
 
 The order is the design. The lock comes before the database is touched, so that two starts cannot
-both sweep; the sweep before any lease is given out; the socket and the job types before any child,
-as they fail for reasons only a person can mend; and the children last, the API first of them.
+both sweep; the sweep before any lease is given out, and before the socket, which a process left
+behind may hold; the socket and the job types before any child, as they fail for reasons only a
+person can mend; and the children last, the API first of them.
 """
 
 import contextlib
@@ -81,8 +82,7 @@ def _supervise(settings: Settings, database: Path) -> int:
     clock = SystemClock()
     for problem in missing_programs(settings):
         log.warning("command_cannot_run", key=dotted(problem.key), reason=problem.reason)
-    listener = _bind(settings)
-    _prepare_database(settings, database, clock)
+    listener = _prepare(settings, database, clock)
     myself = _own_record(clock)
     storage, stored = for_storage(settings), for_database(settings)
     parts = _Parts(
@@ -139,15 +139,20 @@ def _bind(settings: Settings) -> socket | None:
     return bind_listener(settings.api.host, settings.api.port) if settings.api.enabled else None
 
 
-def _prepare_database(settings: Settings, database: Path, clock: Clock) -> None:
-    """A database of the current schema, without traces of an earlier life, with the job types."""
+def _prepare(settings: Settings, database: Path, clock: Clock) -> socket | None:
+    """A database without traces of an earlier life, the API's socket, and the job types.
+
+    The socket after the sweep: an API left behind may hold the address still.
+    """
     store = open_storage(for_storage(settings), create=True)
     try:
         crash_path(database, "any").parent.mkdir(mode=0o700, exist_ok=True)
         store.leases.void_other_boots()
         sweep_earlier_life(store, database, clock.boot_id, clock.wall_ms())
+        listener = _bind(settings)
         _store_types(settings, store)
         write_settings(store, for_database(settings))
+        return listener
     finally:
         store.close()
 

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import secrets
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.channel import Channel
-from shared.child_start import enter_child
+from shared.child_start import die_with_parent, enter_child
 from shared.commands import CommandSettings, describe_command
 from shared.errors import ConfigurationError, DatabaseUnusable
 from shared.handover import StoredSettings, WorkerSettings
@@ -103,6 +104,7 @@ def _settings(options: argparse.Namespace) -> "Settings":
 
 def _describe(options: argparse.Namespace) -> int:
     """Print the job types as a JSON list; 78, with the traceback, if a module does not import."""
+    die_with_parent(signal.SIGKILL)  # a module may take any time, and nobody waits any more
     # What a module prints while it is imported goes to stderr, from C code too.
     answer_fd = os.dup(1)
     os.dup2(2, 1)

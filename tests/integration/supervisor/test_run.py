@@ -57,6 +57,48 @@ def test_a_database_that_is_none_is_exit_74_and_is_left_as_it_was(tmp_path: Path
     assert file.read_bytes() == b"no database at all" * 1_000
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_a_signal_while_a_job_module_is_imported_ends_the_start_and_leaves_nothing(
+    tmp_path: Path, number: signal.Signals, wait_for: Callable[..., Any]
+) -> None:
+    (tmp_path / "slow_jobs.py").write_text(
+        "import pathlib, time\npathlib.Path('importing').touch()\ntime.sleep(60)\n"
+    )
+    sets = f"database.url=sqlite:///{tmp_path}/orpheus.db", 'jobs.modules=["slow_jobs"]'
+    with subprocess.Popen(
+        [sys.executable, "-m", "supervisor", "--set", "api.port=0"]
+        + [part for one in sets for part in ("--set", one)],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+    ) as process:
+        try:
+            wait_for((tmp_path / "importing").exists, "the import")
+            [describing] = psutil.Process(process.pid).children(recursive=True)
+            process.send_signal(number)
+            assert process.wait(10) == (-number if number == signal.SIGKILL else 0)
+            wait_for(lambda: has_ended(describing), "the describing child to be gone", 5)
+        finally:
+            process.kill()
+
+
+def test_a_start_ends_a_hung_api_of_an_earlier_life_and_takes_its_port(
+    start_system: StartSystem,
+) -> None:
+    system = start_system("pools.default.workers=1")
+    system.wait_until_ready()
+    api = psutil.Process(system.workers()["api"]["pid"])
+    api.suspend()
+    system.process.kill()
+    system.process.wait()
+    port = system.url.rpartition(":")[2]
+    again = start_system(
+        "pools.default.workers=1", f"database.url=sqlite:///{system.database}", f"api.port={port}"
+    )
+    again.wait_until_ready()
+    assert has_ended(api)
+    assert again.stop() == 0
+
+
 def test_a_second_start_on_the_same_database_is_exit_75(start_system: StartSystem) -> None:
     system = start_system("pools.default.workers=1")
     ended = run_to_its_end(system.database.parent.parent)
@@ -107,6 +149,14 @@ def test_a_killed_api_refuses_no_connection(start_system: StartSystem) -> None:
         asking.join()
     assert not refused
     assert system.stop() == 0
+
+
+def has_ended(process: psutil.Process) -> bool:
+    """Whoever adopted it may not have reaped it yet."""
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def get_on_new_connection(url: str) -> httpx2.Response:

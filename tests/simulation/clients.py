@@ -1,0 +1,239 @@
+"""Clients and operators, through the API's connection.
+
+An API that dies, or an answer that gets lost, leaves a request undecided: with an Idempotency-Key
+the client asks again until it knows. DatabaseBusy and DatabaseFull promise that nothing was
+written, so such a request counts as refused.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from shared.errors import InvalidJob, NotFound, StorageError, TransitionRefused
+from shared.graphs import batch_problems
+from shared.jobs import NewJob, Status
+from shared.storage import BulkAction, CountChanged, JobFilter, KeptAnswer
+from tests.simulation.engine import Crashed, Simulation, Steps, Wait
+from tests.simulation.histories import ClientLog, Request, check
+
+QUEUES = ("default", "default", "mail", "slow", "thin")
+NO_SUCH_JOB = 1_000_000
+_DOES = ("ok",) * 6 + (
+    "flaky",
+    "hopeless",
+    "permanent",
+    "poison",
+    "snooze",
+    "overtime",
+    "hang",
+    "parent",
+)
+_REFUSALS = (StorageError, TransitionRefused, NotFound, InvalidJob, CountChanged)
+
+
+class Client:
+    """One client with a few things to do."""
+
+    def __init__(self, simulation: Simulation, log: ClientLog, requests: int) -> None:
+        self._simulation = simulation
+        self._chance = simulation.chance
+        self._store = simulation.world.stores["api"]
+        self._log = log
+        self._left = requests
+
+    def steps(self) -> Steps:
+        chance = self._chance
+        deeds = (
+            [self._submit] * 5
+            + [self._batch] * 2
+            + [self._bundle, self._cancel, self._cancel, self._retry, self._retry]
+            + [self._run_now, self._delete, self._bulk, self._pause]
+        )
+        for _ in range(self._left):
+            yield from chance.choice(deeds)()
+            yield Wait(chance.choice((0, 0, 50, 500, 2_000, 4_000)))
+
+    # Asking
+
+    def _ask(self, what: str, verb: Callable[[], object]) -> tuple[str, object]:
+        """How it went (answered, refused, undecided), and the answer."""
+        simulation = self._simulation
+        try:
+            answer = verb()
+        except Crashed:
+            simulation.note(f"{what}: the API died")
+            return "undecided", None
+        except _REFUSALS as error:
+            simulation.note(f"{what}: refused", str(error))
+            return "refused", error
+        if self._chance.random() < simulation.faults.lost_reply:
+            simulation.note(f"{what}: the answer is lost")
+            return "undecided", None
+        simulation.note(what, answer)
+        return "answered", answer
+
+    def _request(self, jobs: Sequence[NewJob], key: str | None = None) -> Request:
+        request = Request(len(self._log.requests), (), key)
+        request.jobs = tuple(
+            replace(
+                new,
+                payload=json.dumps(
+                    {**json.loads(new.payload), "request": request.number, "place": place}
+                ),
+            )
+            for place, new in enumerate(jobs)
+        )
+        self._log.requests.append(request)
+        return request
+
+    # Jobs
+
+    def _new(self) -> NewJob:
+        chance = self._chance
+        payload = {
+            "does": chance.choice(_DOES),
+            "ms": chance.choice((0, 10, 300, 1_500, 4_000)),
+            "failures": chance.randrange(1, 3),
+            "children": 2,
+        }
+        known = self._log.known_ids()
+        depends_on = tuple(
+            sorted({chance.choice(known) for _ in range(chance.randrange(1, 4))})
+            if known and chance.random() < 0.25
+            else ()
+        )
+        return NewJob(
+            "asked",
+            json.dumps(payload),
+            queue=chance.choice(QUEUES),
+            priority=chance.choice((0, 0, 1, 5)),
+            delay_ms=chance.choice((0, 0, 0, 1_000, 6_000)),
+            max_retries=chance.randrange(4),
+            unique_key=chance.choice((None, None, None, "a", "b")),
+            depends_on=depends_on,
+            on_dependency_failure=chance.choice(("cancel", "run", "fail")),
+        )
+
+    def _submit(self) -> Steps:
+        has_key = self._chance.random() < 0.5
+        request = self._request([self._new()], f"key-{len(self._log.requests)}" * has_key or None)
+        store, was_undecided = self._store, False
+        while True:
+            request.state, answer = self._ask(
+                "submit",
+                lambda: self._keyed(request, lambda: [store.jobs.submit(request.jobs[0]).job.id]),
+            )
+            if request.state == "answered":
+                assert isinstance(answer, list)
+                request.ids = tuple(answer)
+            elif was_undecided:
+                request.state = "undecided"  # a refusal now says nothing of the first time
+            if request.state != "undecided" or request.key is None:
+                return
+            was_undecided = True
+            yield Wait(200)
+
+    def _keyed(self, request: Request, submit: Callable[[], list[int]]) -> list[int]:
+        """As the API does: the jobs and the answer that its key gets are one transaction."""
+        if request.key is None:
+            return submit()
+        store = self._store
+        with store.write(durable=True):
+            kept = store.idempotency.find(request.key)
+            if kept is not None:
+                ids: list[int] = json.loads(kept.body)
+                return ids
+            ids = submit()
+            store.idempotency.keep(request.key, KeptAnswer("hash", 201, json.dumps(ids), None))
+            return ids
+
+    def _batch(self) -> Steps:
+        """A small graph, its items in any order."""
+        chance = self._chance
+        items = [replace(self._new(), ref=f"r{n}") for n in range(chance.randrange(2, 6))]
+        for place in range(1, len(items)):
+            if chance.random() < 0.7:
+                refs = tuple(f"r{n}" for n in {chance.randrange(place) for _ in range(2)})
+                items[place] = replace(items[place], depends_on=items[place].depends_on + refs)
+        chance.shuffle(items)
+        if batch_problems(items):  # a circle through a unique key: the API refuses it
+            return
+        request = self._request(items)
+        request.state, answer = self._ask(
+            "batch", lambda: self._store.jobs.submit_many(request.jobs)
+        )
+        if request.state == "answered":
+            assert isinstance(answer, list)
+            request.ids = tuple(answer)
+        yield Wait(0)
+
+    def _bundle(self) -> Steps:
+        """Two requests in one commit, the first of which is refused."""
+        bad = self._request([replace(self._new(), depends_on=(NO_SUCH_JOB,), unique_key=None)])
+        good = self._request([self._new()])
+        bad.state = "refused"
+
+        def both() -> list[int]:
+            with self._store.write(durable=True):
+                try:
+                    with self._store.savepoint():
+                        self._store.jobs.submit(bad.jobs[0])
+                except InvalidJob:
+                    return [self._store.jobs.submit(good.jobs[0]).job.id]
+            raise AssertionError("a dependency that does not exist was accepted")
+
+        good.state, answer = self._ask("bundle", both)
+        if good.state == "answered":
+            assert isinstance(answer, list)
+            good.ids = tuple(answer)
+        yield Wait(0)
+
+    # What operators do
+
+    def _some_id(self) -> int:
+        return self._chance.choice(self._log.known_ids() or [NO_SUCH_JOB])
+
+    def _cancel(self) -> Steps:
+        job_id = self._some_id()
+        state, answer = self._ask("cancel", lambda: self._store.jobs.cancel(job_id))
+        if state == "answered":
+            assert isinstance(answer, tuple)
+            job, at_once = answer
+            check(at_once == (job.status is Status.CANCELLED), "P6 the answer to a cancel", job)
+        yield Wait(0)
+
+    def _retry(self) -> Steps:
+        ended = self._simulation.world.look(
+            "SELECT id FROM jobs WHERE status IN ('failed', 'cancelled') ORDER BY id"
+        )
+        job_id = self._chance.choice(ended)[0] if ended else self._some_id()
+        self._ask("retry", lambda: self._store.jobs.retry(job_id))
+        yield Wait(0)
+
+    def _run_now(self) -> Steps:
+        job_id = self._some_id()
+        self._ask("run", lambda: self._store.jobs.run_now(job_id))
+        yield Wait(0)
+
+    def _delete(self) -> Steps:
+        job_id = self._some_id()
+        if self._ask("delete", lambda: self._store.jobs.delete(job_id))[0] != "refused":
+            self._log.deleted.add(job_id)
+        yield Wait(0)
+
+    def _bulk(self) -> Steps:
+        action = self._chance.choice((BulkAction.CANCEL, BulkAction.RETRY))
+        wanted = JobFilter(type="asked", queue=self._chance.choice(QUEUES))
+        store = self._store
+        expected = store.bulk.count(action, wanted, None)
+        yield Wait(0)
+        self._ask(
+            "bulk", lambda: store.bulk.change(action, wanted, by="tests", expected_count=expected)
+        )
+
+    def _pause(self) -> Steps:
+        queue, queues = self._chance.choice(QUEUES), self._store.queues
+        self._ask("pause", lambda: queues.pause(queue))
+        yield Wait(self._chance.choice((500, 3_000)))
+        while self._ask("resume", lambda: queues.resume(queue))[0] != "answered":
+            yield Wait(200)

@@ -1,0 +1,317 @@
+"""The three histories that a schedule keeps, each without the help of the others.
+
+The client's log: what was asked for, and what was answered. The effect log: what workers' code
+did, and the leases that workers were given, timed by the engine's clock. The events table, folded
+into what the jobs must be; each event is checked as it is folded.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from shared.jobs import Lease, NewJob
+from shared.rates import Rate, tokens_now
+from tests.simulation.engine import Violation
+from tests.simulation.world import BACKOFF, SimulatedClock
+
+LIVE = frozenset({"blocked", "pending", "in_progress"})
+TERMINAL = frozenset({"done", "failed", "cancelled"})
+
+
+def check(holds: object, invariant: str, *detail: object) -> None:
+    """Raise Violation unless it holds."""
+    if not holds:
+        raise Violation(f"{invariant}: {', '.join(map(repr, detail))}")
+
+
+# What clients asked for
+
+
+@dataclass(slots=True)
+class Request:
+    """Jobs that a client asked for. `state`: sent, undecided, answered, refused."""
+
+    number: int
+    jobs: tuple[NewJob, ...]
+    key: str | None = None
+    state: str = "sent"
+    ids: tuple[int, ...] = ()
+
+
+@dataclass(slots=True)
+class ClientLog:
+    """Every request; `deleted`: ids of jobs that a client may have deleted."""
+
+    requests: list[Request] = field(default_factory=list)
+    deleted: set[int] = field(default_factory=set)
+
+    def known_ids(self) -> list[int]:
+        """Jobs that clients have been told of."""
+        return [job_id for request in self.requests for job_id in request.ids]
+
+
+# What workers did
+
+
+@dataclass(slots=True)
+class Run:
+    """The code of one attempt. `has_ended`: it returned, whatever became of the report."""
+
+    job_id: int
+    token: int
+    incarnation: str
+    has_ended: bool = False
+    has_effect: bool = False
+    was_killed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A lease as the engine's clock times it."""
+
+    job_id: int
+    boot_id: str
+    expires_mono_ms: int
+
+
+@dataclass(slots=True)
+class EffectLog:
+    """Every run of a job's code and every lease given, by token."""
+
+    clock: SimulatedClock
+    runs: dict[int, Run] = field(default_factory=dict)
+    grants: dict[int, Grant] = field(default_factory=dict)
+
+    def granted(self, leases: Iterable[Lease], ttl_ms: int) -> None:
+        for lease in leases:
+            self.renewed(lease.job_id, lease.token, ttl_ms)
+
+    def renewed(self, job_id: int, token: int, ttl_ms: int) -> None:
+        expires = self.clock.monotonic_ms() + ttl_ms
+        self.grants[token] = Grant(job_id, self.clock.boot_id, expires)
+
+    def is_valid(self, token: int) -> bool:
+        """Whether the time of a lease is not over, by the engine's clock."""
+        grant = self.grants.get(token)
+        return (
+            grant is not None
+            and grant.boot_id == self.clock.boot_id
+            and grant.expires_mono_ms > self.clock.monotonic_ms()
+        )
+
+    def entered(self, lease: Lease, incarnation: str) -> Run:
+        """A job's code begins. I3: no other attempt of it runs with a valid lease."""
+        others = [
+            run
+            for run in self.runs.values()
+            if run.job_id == lease.job_id
+            and not (run.has_ended or run.was_killed)
+            and self.is_valid(run.token)
+        ]
+        check(not others, "I3 two live attempts of a job", lease.job_id, others)
+        run = self.runs[lease.token] = Run(lease.job_id, lease.token, incarnation)
+        return run
+
+    def killed(self, incarnation: str) -> None:
+        for run in self.runs.values():
+            if run.incarnation == incarnation and not run.has_ended:
+                run.was_killed = True
+
+
+# What the events tell
+
+_ENTERS = {  # kind -> the statuses after it
+    "job.enqueued": {"blocked", "pending"},
+    "job.started": {"in_progress"},
+    "job.retrying": {"pending"},
+    "job.snoozed": {"pending"},
+    "job.released": {"pending"},
+    "job.reclaimed": {"pending"},
+    "job.done": {"done"},
+    "job.failed": {"failed"},
+    "job.cancelled": {"cancelled"},
+    "job.unblocked": {"pending"},
+    "job.cancel_requested": {"in_progress"},
+    "job.requeued": {"blocked", "pending"},
+    "job.deleted": TERMINAL,
+}
+_LEAVES = {  # kind -> the statuses before it, if not in_progress; "": there was no job
+    "job.enqueued": {""},
+    "job.started": {"pending"},
+    "job.failed": {"in_progress", "blocked"},
+    "job.cancelled": LIVE,
+    "job.unblocked": {"blocked"},
+    "job.requeued": {"failed", "cancelled", "pending"},
+    "job.deleted": TERMINAL,
+}
+_SPENDS = {"WorkerCrashed", "HardTimeout", "LeaseExpired"}
+_IS_CRASH = {"WorkerCrashed", "LeaseExpired"}
+PERMANENT = "PermanentError"
+
+
+@dataclass(slots=True)
+class FoldedJob:
+    """A job as its events tell it."""
+
+    body: dict[str, Any]
+    numbered: int = 0
+    """Attempts that have kept their number."""
+    spent: int = 0
+    crashes: int = 0
+    first_attempt: int = 1
+    """Of this life: an operator's retry begins another."""
+    due_ms: int | None = None
+    """The wall time it waits for; None: for none."""
+    waits_since_seq: int = 0
+
+    @property
+    def status(self) -> str:
+        return str(self.body["status"])
+
+
+@dataclass(slots=True)
+class Bucket:
+    """A queue's rate, replayed from its starts."""
+
+    rate: Rate
+    tokens: float
+    at_mono_ms: int
+    boot_id: str
+
+    def take(self, clock: SimulatedClock, queue: str) -> None:
+        """A job starts now."""
+        now_ms = clock.monotonic_ms()
+        held = tokens_now(self.rate, self.tokens, now_ms - self.at_mono_ms)
+        if self.boot_id != clock.boot_id:
+            held = self.rate.burst
+        check(held > 0.999, "more starts than a queue's rate allows", queue, held)
+        self.tokens, self.at_mono_ms, self.boot_id = held - 1, now_ms, clock.boot_id
+
+
+@dataclass(slots=True)
+class Fold:
+    """The events, folded from zero."""
+
+    clock: SimulatedClock
+    buckets: dict[str, Bucket] = field(default_factory=dict)
+    jobs: dict[int, FoldedJob] = field(default_factory=dict)
+    holders: dict[str, int] = field(default_factory=dict)
+    """Unique key -> the live job that holds it."""
+    last_seq: int = 0
+    paused: set[str] = field(default_factory=set)
+    ticks: list[tuple[str, int, int]] = field(default_factory=list)
+    """Schedule, tick, job."""
+    wall_peaks: list[tuple[int, int]] = field(default_factory=list)
+    """The last event before the wall clock was set back, and the time it was."""
+
+    def take(self, seq: int, at_ms: int, kind: str, job_id: int | None, text: str) -> None:
+        """One event."""
+        check(seq == self.last_seq + 1, "I11 a gap between events", self.last_seq, seq)
+        self.last_seq = seq
+        body = json.loads(text)
+        if job_id is not None:
+            self._take_job(at_ms, kind, job_id, body)
+        elif kind == "queue.paused":
+            self.paused.add(body["name"])
+        elif kind == "queue.resumed":
+            self.paused.discard(body["name"])
+        elif kind == "schedule.fired":
+            tick = (body["name"], body["tick_ms"], body["job_id"])
+            self.ticks.append(tick)
+
+    def _take_job(self, at_ms: int, kind: str, job_id: int, body: dict[str, Any]) -> None:
+        job = self.jobs.get(job_id)
+        before, after = "" if job is None else job.status, body["status"]
+        may_move = before in _LEAVES.get(kind, {"in_progress"}) and after in _ENTERS[kind]
+        check(may_move, "I12 no such transition", job_id, kind, before, after)
+        if job is None:
+            job = self.jobs[job_id] = FoldedJob(body)
+        self._check_key(job_id, body)
+        self._attempt(kind, job, body)
+        if kind == "job.started":
+            self._start(at_ms, job_id, job, body)
+        self._wait(at_ms, kind, job, body)
+        if kind in ("job.unblocked", "job.requeued") and body["status"] == "pending":
+            waits_for = [one for one in body["depends_on"] if self._is_live(one)]
+            check(before == "pending" or not waits_for, "unblocked too early", job_id, waits_for)
+        elif kind == "job.deleted":
+            del self.jobs[job_id]
+        job.body = body
+
+    def _is_live(self, job_id: int) -> bool:
+        return job_id in self.jobs and self.jobs[job_id].status in LIVE
+
+    def _check_key(self, job_id: int, body: dict[str, Any]) -> None:
+        key = body["unique_key"]
+        if key is None:
+            return
+        if body["status"] in LIVE:
+            holder = self.holders.setdefault(key, job_id)
+            check(holder == job_id, "two live jobs with one unique key", key, holder, job_id)
+        elif self.holders.get(key) == job_id:
+            del self.holders[key]
+
+    def _attempt(self, kind: str, job: FoldedJob, body: dict[str, Any]) -> None:
+        """I4 numbers 1, 2, 3…; I7 no more than max_retries + 1 that spend a retry."""
+        before, number = job.status, body["attempt"]
+        if kind == "job.started":
+            check(number == job.numbered + 1, "I4 an attempt's number", body, job.numbered)
+            return
+        if before == "in_progress" and kind in ("job.released", "job.cancelled"):
+            check(number - job.numbered in (0, 1), "I4 an attempt's number", body, job.numbered)
+            job.numbered = number
+        elif before == "in_progress" and kind != "job.cancel_requested":
+            check(number == job.numbered + 1, "I4 an attempt's number", body, job.numbered)
+            job.numbered = number
+            self._spend(kind, job, body)
+        elif kind == "job.requeued" and before != "pending":
+            job.spent, job.crashes, job.first_attempt = 0, 0, number + 1
+
+    def _spend(self, kind: str, job: FoldedJob, body: dict[str, Any]) -> None:
+        error = (body["error"] or {}).get("type")
+        spends = (
+            kind == "job.retrying"
+            or kind == "job.failed"
+            or (kind == "job.reclaimed" and error in _SPENDS)
+        )
+        job.spent += spends
+        job.crashes += spends and error in _IS_CRASH
+        limit = body["max_retries"] + 1
+        if body["status"] == "pending" and spends:
+            check(job.spent < limit, "I7 retried past its limit", body, job.spent)
+        elif kind == "job.failed" and error != PERMANENT:
+            check(job.spent == limit, "I7 failed, but not at its limit", body, job.spent)
+
+    def _wait(self, at_ms: int, kind: str, job: FoldedJob, body: dict[str, Any]) -> None:
+        """What a pending job waits for; I8 a backoff is not shorter than its lower bound."""
+        if kind == "job.enqueued":
+            is_delayed = body["run_at_ms"] > body["created_at_ms"]
+            self._waits_until(job, body["run_at_ms"] if is_delayed else None)
+        elif kind in ("job.started", "job.requeued"):
+            self._waits_until(job, None)
+        elif kind == "job.snoozed":
+            self._waits_until(job, body["run_at_ms"])
+        elif kind in ("job.retrying", "job.reclaimed"):
+            error = body["error"]["type"]
+            is_first_crash = error in _IS_CRASH and job.crashes == 1
+            if kind == "job.retrying" or (error in _SPENDS and not is_first_crash):
+                steps = BACKOFF.base_s * BACKOFF.factor ** (job.spent - 1)
+                shortest = min(BACKOFF.max_s, steps) * (1 - BACKOFF.jitter) * 1000
+                waits_ms = body["run_at_ms"] - at_ms
+                check(waits_ms >= int(shortest), "I8 too short a wait", body, waits_ms, shortest)
+                self._waits_until(job, body["run_at_ms"])
+
+    def _waits_until(self, job: FoldedJob, due_ms: int | None) -> None:
+        job.due_ms, job.waits_since_seq = due_ms, self.last_seq
+
+    def _start(self, at_ms: int, job_id: int, job: FoldedJob, body: dict[str, Any]) -> None:
+        """Not before its time, by a wall clock that may have been set back since."""
+        queue = body["queue"]
+        check(queue not in self.paused, "a job of a paused queue started", job_id)
+        if job.due_ms is not None:
+            peaks = [wall for seq, wall in self.wall_peaks if seq >= job.waits_since_seq]
+            latest = max([at_ms, *peaks])
+            check(latest >= job.due_ms, "I8 started before its time", job_id, latest, job.due_ms)
+        if queue in self.buckets:
+            self.buckets[queue].take(self.clock, queue)

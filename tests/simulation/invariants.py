@@ -1,0 +1,209 @@
+"""What must hold, checked against the committed database and the histories.
+
+`CHEAP` after every step that committed something, `at_the_end` once everything has drained. None
+asks the store: each reads tables past it.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from itertools import pairwise
+
+from tests.simulation.histories import (
+    LIVE,
+    PERMANENT,
+    ClientLog,
+    EffectLog,
+    Fold,
+    check,
+)
+from tests.simulation.world import World
+
+_COUNTED = "SELECT queue, status, count(*) FROM jobs GROUP BY queue, status"
+_KEPT = "SELECT queue, status, n FROM job_counts WHERE n > 0"
+_LIVE_SQL = "('blocked', 'pending', 'in_progress')"
+
+
+def kept_counts_are_counted(world: World, fold: Fold) -> None:
+    """I19."""
+    counted, kept = set(world.look(_COUNTED)), set(world.look(_KEPT))
+    check(counted == kept, "I19 kept counts", counted ^ kept)
+
+
+def an_undelayed_job_is_due_at_once(world: World, fold: Fold) -> None:
+    """P8: whatever the wall clock says."""
+    for (job_id,) in world.look("SELECT id FROM jobs WHERE status = 'pending' AND is_due = 0"):
+        check(fold.jobs[job_id].due_ms is not None, "P8 waits for no time", job_id)
+
+
+def blocked_jobs_wait_for_exactly_their_live_dependencies(world: World, fold: Fold) -> None:
+    rows = world.look(
+        "SELECT id, waits_for, (SELECT count(*) FROM json_each(jobs.depends_on) AS one "
+        f"JOIN jobs AS other ON other.id = one.value WHERE other.status IN {_LIVE_SQL}) AS live "
+        "FROM jobs WHERE status = 'blocked' AND waits_for <> live"
+    )
+    check(not rows, "waits for another number of jobs than are live", rows)
+
+
+def limited_queues_keep_their_limit(world: World, fold: Fold) -> None:
+    rows = world.look(
+        "SELECT name, max_running FROM queues WHERE max_running > 0 AND max_running < "
+        "(SELECT count(*) FROM jobs WHERE status = 'in_progress' AND queue = name)"
+    )
+    check(not rows, "more jobs of a queue run than its limit", rows)
+
+
+CHEAP: tuple[Callable[[World, Fold], None], ...] = (
+    kept_counts_are_counted,
+    an_undelayed_job_is_due_at_once,
+    blocked_jobs_wait_for_exactly_their_live_dependencies,
+    limited_queues_keep_their_limit,
+)
+
+
+# Once everything has drained
+
+
+def at_the_end(world: World, fold: Fold, clients: ClientLog, effects: EffectLog) -> None:
+    """All that the three histories must agree on."""
+    everything_has_ended(fold)
+    acknowledged_jobs_exist(fold, clients)
+    every_job_was_asked_for_once(world, fold, clients)
+    events_give_the_jobs(world, fold)
+    attempts_are_numbered(world)
+    retries_are_counted(world, fold)
+    done_jobs_had_their_effect(world, effects)
+    children_are_there_exactly_once(world)
+    ticks_fired_once(fold)
+    problems = world.look("PRAGMA foreign_key_check")
+    check(not problems, "I16 foreign_key_check", problems)
+
+
+def everything_has_ended(fold: Fold) -> None:
+    live = {job_id: job.status for job_id, job in fold.jobs.items() if job.status in LIVE}
+    check(not live, "I18 not drained", live)
+
+
+def acknowledged_jobs_exist(fold: Fold, clients: ClientLog) -> None:
+    """I1. That a job has one terminal event a life, the fold has seen to."""
+    for request in clients.requests:
+        missing = [
+            one for one in request.ids if one not in fold.jobs and one not in clients.deleted
+        ]
+        check(not missing, "I1 an acknowledged job is gone", request.number, missing)
+
+
+def every_job_was_asked_for_once(world: World, fold: Fold, clients: ClientLog) -> None:
+    """I2, and all or none of a batch."""
+    by_number = {request.number: request for request in clients.requests}
+    found: dict[int, list[int]] = {}
+    rows = world.look("SELECT id, payload, queue, priority FROM jobs WHERE type = 'asked'")
+    for job_id, payload, queue, priority in rows:
+        asked = json.loads(payload)
+        request = by_number.get(asked["request"])
+        check(request is not None, "I2 a job nobody asked for", job_id)
+        assert request is not None
+        check(request.state != "refused", "I2 a refused request left a job", job_id, request)
+        new = request.jobs[asked["place"]]
+        check((queue, priority) == (new.queue, new.priority), "not what was asked for", job_id)
+        found.setdefault(asked["request"], []).append(asked["place"])
+    for number, places in found.items():
+        check(len(places) == len(set(places)), "I2 a request made jobs twice", number, places)
+        request = by_number[number]
+        unkeyed = {place for place, new in enumerate(request.jobs) if new.unique_key is None}
+        if not clients.deleted:
+            check(unkeyed <= set(places), "a batch was kept in part", number, places)
+
+
+_COLUMNS = (
+    "id, type, status, queue, priority, attempt, max_retries, timeout_s, created_at_ms, "
+    "run_at_ms, started_at_ms, finished_at_ms, worker, unique_key, depends_on, tags, "
+    "cancel_requested, error_type, error_message"
+)
+
+
+def events_give_the_jobs(world: World, fold: Fold) -> None:
+    """I12, and I11: the last event's number is the number of events."""
+    names = _COLUMNS.split(", ")
+    rows = [
+        dict(zip(names, row, strict=True)) for row in world.look(f"SELECT {_COLUMNS} FROM jobs")
+    ]
+    check({row["id"] for row in rows} == set(fold.jobs), "I12 other jobs than the events tell")
+    for row in rows:
+        error_type, error_message = row.pop("error_type"), row.pop("error_message")
+        row["error"] = error_type and {"type": error_type, "message": error_message}
+        row["depends_on"], row["tags"] = json.loads(row["depends_on"]), json.loads(row["tags"])
+        row["cancel_requested"] = bool(row["cancel_requested"])
+        told = {k: v for k, v in fold.jobs[row["id"]].body.items() if k in row}
+        check(told == row, "I12 the last event tells otherwise", told, row)
+    ((n, last),) = world.look("SELECT count(*), coalesce(max(seq), 0) FROM events")
+    check(n == last == fold.last_seq, "I11 events are missing", n, last, fold.last_seq)
+
+
+def attempts_are_numbered(world: World) -> None:
+    """I4: 1, 2, 3…, with tokens that grow."""
+    tokens: dict[int, list[int]] = {}
+    rows = world.look("SELECT job_id, number, lease_token FROM attempts ORDER BY job_id, number")
+    for job_id, number, token in rows:
+        earlier = tokens.setdefault(job_id, [])
+        check(number == len(earlier) + 1, "I4 attempt numbers", job_id, number)
+        check(not earlier or token > earlier[-1], "I4 a token did not grow", job_id, token)
+        earlier.append(token)
+    for job_id, attempt in world.look("SELECT id, attempt FROM jobs WHERE status <> 'in_progress'"):
+        kept = len(tokens.get(job_id, []))
+        check(attempt == kept, "I4 an attempt without its row", job_id, attempt, kept)
+
+
+def retries_are_counted(world: World, fold: Fold) -> None:
+    """I7, by the attempts' outcomes."""
+    spent: Counter[int] = Counter()
+    rows = world.look("SELECT job_id, number, outcome, error_type FROM attempts")
+    for job_id, number, outcome, error_type in rows:
+        spends = outcome in ("failed", "timed_out", "crashed") or error_type == "LeaseExpired"
+        if spends and number >= fold.jobs[job_id].first_attempt:
+            spent[job_id] += 1
+    for job_id, status, limit, error_type in world.look(
+        "SELECT id, status, max_retries + 1, error_type FROM jobs"
+    ):
+        check(spent[job_id] <= limit, "I7 more attempts than allowed", job_id, spent[job_id])
+        if status == "failed" and error_type not in (PERMANENT, "DependencyFailed"):
+            check(spent[job_id] == limit, "I7 failed too early", job_id, spent[job_id], limit)
+
+
+def done_jobs_had_their_effect(world: World, effects: EffectLog) -> None:
+    """I13, and I14: what ended otherwise, but ran, had been entered."""
+    rows = world.look("SELECT job_id, outcome, lease_token, error_type FROM attempts")
+    for job_id, outcome, token, error_type in rows:
+        run = effects.runs.get(token)
+        if outcome == "succeeded":
+            check(run and run.job_id == job_id and run.has_effect, "I13 done, no effect", job_id)
+        elif outcome != "released" and error_type != "LeaseExpired":
+            check(run and run.job_id == job_id, "I14 not entered", job_id, outcome, token)
+    succeeded = {row[0] for row in rows if row[1] == "succeeded"}
+    done = {row[0] for row in world.look("SELECT id FROM jobs WHERE status = 'done'")}
+    check(succeeded == done, "done and succeeded differ", succeeded ^ done)
+
+
+def children_are_there_exactly_once(world: World) -> None:
+    """I13: what a job enqueues comes with its success, or not at all."""
+    made = Counter(
+        row[0] for row in world.look("SELECT payload ->> 'parent' FROM jobs WHERE type = 'child'")
+    )
+    parents = world.look(
+        "SELECT id, status, payload ->> 'children' FROM jobs "
+        "WHERE type = 'asked' AND payload ->> 'does' = 'parent'"
+    )
+    for job_id, status, children in parents:
+        expected = children if status == "done" else 0
+        check(made[job_id] <= expected, "I13 children without a success", job_id, made[job_id])
+        check(made[job_id] == expected, "I13 children", job_id, made[job_id], expected)
+
+
+def ticks_fired_once(fold: Fold) -> None:
+    """Each tick of a schedule made one job; one that catches up left none out."""
+    fired = Counter((name, tick_ms) for name, tick_ms, _ in fold.ticks)
+    twice = [tick for tick, n in fired.items() if n > 1]
+    check(not twice, "a tick fired twice", twice)
+    hourly = [tick_ms for name, tick_ms, _ in fold.ticks if name == "hourly"]
+    gaps = {later - earlier for earlier, later in pairwise(hourly)}
+    check(gaps <= {3_600_000}, "a tick was left out", hourly)

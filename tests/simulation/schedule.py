@@ -1,0 +1,175 @@
+"""One schedule: drawn from its seed, run with faults, healed, drained, and checked."""
+
+import random
+from dataclasses import dataclass, field
+
+from shared.errors import StorageError
+from shared.rates import Rate
+from shared.storage import QueueRules
+from tests.simulation import invariants
+from tests.simulation.clients import Client
+from tests.simulation.engine import Faults, Simulation, Steps, Violation, Wait, draw_faults
+from tests.simulation.histories import LIVE, Bucket, ClientLog, EffectLog, Fold, check
+from tests.simulation.supervisor import Supervisor
+from tests.simulation.world import POOLS, World
+
+_FAULTY_MS = 20_000
+_DRAINED_WITHIN_MS = 600_000
+_SLOTS = ("default-1", "default-2", "mail-1")
+_THIN = Rate(per_s=2, burst=2)
+_TRACE_SHOWN = 60
+
+
+@dataclass(slots=True)
+class Ran:
+    """What a schedule did: the same seed gives the same."""
+
+    trace: list[tuple[int, str, str, object]] = field(default_factory=list)
+    events: list[tuple[object, ...]] = field(default_factory=list)
+
+
+class Schedule:
+    """Wires the actors together and looks at the database after each step."""
+
+    def __init__(self, world: World, seed: int, faults: Faults | None = None) -> None:
+        world.empty(seed)
+        chance = random.Random(f"plan {seed}")
+        self.world = world
+        self.faults = draw_faults(chance) if faults is None else faults
+        self.clients = ClientLog()
+        self.effects = EffectLog(world.clock)
+        self.fold = Fold(world.clock)
+        self.simulation = Simulation(world, seed, self.faults, self.look)
+        self.simulation.on_wall_back = self._wall_back
+        self.supervisor = Supervisor(
+            self.simulation, self.effects, _SLOTS[: chance.choice((1, 2, 3, 3))]
+        )
+        self._configure()
+        self._received: list[int] = []
+        self._client_actors = [
+            self.simulation.spawn(
+                f"client-{n}",
+                "api",
+                Client(self.simulation, self.clients, chance.randint(6, 14)).steps(),
+            )
+            for n in range(2)
+        ]
+        self.supervisor.start()
+        self._has_watcher = chance.random() < 0.25
+        if self._has_watcher:
+            self._watch()
+
+    def _configure(self) -> None:
+        rules = {"slow": QueueRules(max_running=1), "thin": QueueRules(rate=_THIN)}
+        self.world.stores["supervisor"].queues.configure(rules)
+        clock = self.world.clock
+        self.fold.buckets["thin"] = Bucket(_THIN, _THIN.burst, clock.monotonic_ms(), clock.boot_id)
+
+    def _wall_back(self) -> None:
+        self.fold.wall_peaks.append((self.fold.last_seq, self.world.clock.wall_ms()))
+
+    def _watch(self) -> None:
+        self.simulation.spawn("watcher", "watcher", self._watcher(), 0, self._watch)
+
+    def _watcher(self) -> Steps:
+        """I11: who asks for what comes after the last event it has seen gets the next one."""
+        store = self.world.stores["watcher"]
+        while True:
+            seq = self._received[-1] if self._received else 0
+            for event in store.events.after(seq, 7):
+                check(event.seq == seq + 1, "I11 a subscriber's gap", seq, event.seq)
+                seq = event.seq
+                self._received.append(seq)
+            if seq < store.events.last_seq():
+                yield Wait(0)
+                continue
+            yield Wait(self.simulation.timing.poll_ms, self.world.api_bell)
+            self.world.api_bell.drain()
+
+    # Looking
+
+    def look(self) -> None:
+        """After each step: fold what is new; if there was something, check what is cheap."""
+        rows = self.world.look(
+            "SELECT seq, at_ms, kind, job_id, body FROM events WHERE seq > ? ORDER BY seq",
+            self.fold.last_seq,
+        )
+        for row in rows:
+            self.fold.take(*row)
+        if rows:
+            for invariant in invariants.CHEAP:
+                invariant(self.world, self.fold)
+        if self.world.clock.now_ms > self.simulation.rings_lost_until_ms:
+            self._nobody_oversleeps()
+
+    def _nobody_oversleeps(self) -> None:
+        """While every worker sleeps and no bell rings, no work is due."""
+        lives = self.supervisor.living()
+        actors = [life.actor for life in lives if life.actor is not None]
+        if not actors or not all(
+            actor.is_alive and self.simulation.is_asleep(actor) for actor in actors
+        ):
+            return
+        served = {queue for life in lives for queue in POOLS[life.pool]}
+        due = self.world.look(
+            "SELECT DISTINCT queue FROM jobs WHERE status = 'pending' AND is_due = 1 "
+            "AND queue NOT IN (SELECT name FROM queues)"
+        )
+        missed = [queue for (queue,) in due if queue in served or "*" in served]
+        check(not missed, "all workers sleep while work is due", missed)
+
+    # Running
+
+    def run(self) -> Ran:
+        """Raises Violation, naming the invariant."""
+        clients = self._client_actors
+        self.simulation.run(lambda: not any(one.is_alive for one in clients), _FAULTY_MS)
+        self._heal()
+        self.simulation.run(self._has_drained, _DRAINED_WITHIN_MS)
+        self.look()
+        invariants.at_the_end(self.world, self.fold, self.clients, self.effects)
+        if self._has_watcher:
+            last = self._received[-1] if self._received else 0
+            check(last == self.fold.last_seq, "I11 a subscriber missed the last events", last)
+        events = self.world.look("SELECT seq, at_ms, kind, job_id, body FROM events")
+        return Ran(self.simulation.trace, events)
+
+    def _heal(self) -> None:
+        """No more faults; the clock is right again, and so no job waits for hours."""
+        self.simulation.note("healed")
+        self.simulation.faults = Faults()
+        self.simulation.jump(-self.world.clock.wall_offset_ms)
+        sql = "SELECT max(run_at_ms) FROM jobs WHERE status IN ('blocked', 'pending')"
+        latest = self.world.look(sql)[0][0]
+        self.simulation.jump(max(0, (latest or 0) - self.world.clock.wall_ms()))
+        try:
+            for queue in sorted(self.fold.paused):
+                self.world.stores["supervisor"].queues.resume(queue)
+        except StorageError as error:
+            raise Violation("a healthy database refused a resume") from error
+
+    def _has_drained(self) -> bool:
+        return (
+            not any(one.is_alive for one in self._client_actors)
+            and not any(job.status in LIVE for job in self.fold.jobs.values())
+            and (not self._has_watcher or self._received[-1:] == [self.fold.last_seq])
+        )
+
+
+class ScheduleFailed(AssertionError):
+    """A schedule's seed, what it broke, and the end of its trace."""
+
+
+def run_schedule(world: World, seed: int, faults: Faults | None = None) -> Ran:
+    """Run the schedule of `seed`. Raises ScheduleFailed, which says how to run it again."""
+    schedule = Schedule(world, seed, faults)
+    try:
+        return schedule.run()
+    except Exception as error:
+        shown = schedule.simulation.trace[-_TRACE_SHOWN:]
+        lines = [
+            f"{at_ms:>7} {who:<12} {what} {detail!r:.160}" for at_ms, who, what, detail in shown
+        ]
+        raise ScheduleFailed(
+            "\n".join([*lines, f"seed {seed}: {type(error).__name__}: {error}"])
+        ) from error

@@ -1,0 +1,300 @@
+"""Workers: report what ended and lease what comes next in one transaction, run it, or sleep.
+
+The loop is that of worker/loop.py; what a job's code does stands in its payload. Around each
+verb the worker notes what it sees in the effect log, and what the verb may answer is worked out
+from the rows as they were before it.
+"""
+
+import json
+from collections import deque
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from shared.cells import CellState
+from shared.errors import StorageError
+from shared.jobs import Holder, JobError, Lease, NewJob
+from shared.lifecycle import Ending
+from shared.storage import Finished, NewLine, Store
+from tests.simulation.engine import Actor, Crashed, Simulation, Steps, Wait
+from tests.simulation.histories import PERMANENT, EffectLog, Run, check
+from tests.simulation.world import POOLS
+
+_RETRY_DATABASE_MS = 500
+
+
+@dataclass(eq=False, slots=True)
+class Life:
+    """One life of a worker, as its supervisor sees it. `cell` outlives it."""
+
+    slot: str
+    incarnation: str
+    actor: Actor | None = None
+    cell: CellState = field(default_factory=lambda: CellState(0, running=False))
+    is_draining: bool = False
+    hangs: bool = False
+    """Its job is past its hard deadline."""
+    has_died: bool = False
+
+    @property
+    def pool(self) -> str:
+        return self.slot.split("-")[0]
+
+
+class _Place(NamedTuple):
+    """Where a job stands in the order of leasing."""
+
+    minus_priority: int
+    run_at_ms: int
+    job_id: int
+    queue: str
+
+
+class Worker:
+    """What a life does."""
+
+    def __init__(self, simulation: Simulation, effects: EffectLog, life: Life, ahead: int) -> None:
+        self._simulation = simulation
+        self._chance = simulation.chance
+        self._store: Store = simulation.world.stores[life.slot]
+        self._effects = effects
+        self._life = life
+        self._holder = Holder(life.slot, life.incarnation, 1)
+        self._queues = POOLS[life.pool]
+        self._bell = simulation.world.bells[life.pool]
+        self._most_ahead = ahead
+        self._ahead: deque[Lease] = deque()
+        self._unreported: list[Finished] = []
+        self._is_idle = True
+
+    def steps(self) -> Steps:
+        while True:
+            try:
+                self._report_and_lease()
+            except StorageError:
+                yield Wait(_RETRY_DATABASE_MS)
+                continue
+            if self._ahead:
+                self._is_idle = False
+                yield Wait(0)
+                yield from self._work()
+            elif self._life.is_draining:
+                self._store.bells.ring_pool(self._life.pool)
+                return
+            else:
+                self._is_idle = True
+                yield Wait(self._sleep_ms(), self._bell)
+                self._bell.drain()
+
+    def _sleep_ms(self) -> int:
+        due_ms = self._store.leases.next_due_ms()
+        longest_ms = self._simulation.timing.poll_ms
+        if due_ms is None:
+            return longest_ms
+        return min(longest_ms, max(1, due_ms - self._store.clock.wall_ms()))
+
+    # Reporting and leasing
+
+    def _report_and_lease(self) -> None:
+        """With nothing to report the lease is its own transaction, begun if there is work."""
+        store, reports, is_draining = self._store, self._unreported, self._life.is_draining
+        excess = list(self._ahead) if is_draining else []
+        if reports or excess or self._chance.random() < 0.5:
+            with store.write(durable=bool(reports)):
+                if reports:
+                    self._report(reports)
+                if excess:
+                    store.leases.hand_back(excess)
+                leases = [] if self._ahead or is_draining else self._lease_in_order()
+        else:
+            leases = [] if self._ahead or is_draining else self._lease(self._limit())
+        self._unreported = []
+        if excess:
+            self._ahead.clear()
+        self._ahead.extend(leases)
+        if leases:
+            self._simulation.note("leased", [(one.job_id, one.token) for one in leases])
+            if self._is_idle:
+                store.bells.ring_pool(self._life.pool)
+
+    def _report(self, reports: Sequence[Finished]) -> None:
+        """I5, I6: exactly those with the current token, unexpired, are accepted."""
+        expected = {one.lease.token for one in reports if not self._is_held(one.lease)}
+        before = self._rows(reports)
+        lost = self._store.leases.finish(reports)
+        check(lost == expected, "I5 accepted and lost leases", lost, expected)
+        after = self._rows(reports)
+        changed = [
+            one.lease.job_id
+            for one, old, new in zip(reports, before, after, strict=True)
+            if one.lease.token in lost and old != new
+        ]
+        check(not changed, "I6 a late finish changed its job", changed)
+        self._simulation.note("reports", [(one.lease.job_id, one.ending) for one in reports])
+
+    def _is_held(self, lease: Lease) -> bool:
+        """By the token in the row, and by the engine's clock."""
+        sql = "SELECT lease_token FROM jobs WHERE id = ? AND status = 'in_progress'"
+        row = self._store._database.one(sql, lease.job_id)
+        return row == (lease.token,) and self._effects.is_valid(lease.token)
+
+    def _rows(self, reports: Sequence[Finished]) -> list[Any]:
+        sql = "SELECT * FROM jobs WHERE id = ?"
+        return [self._store._database.one(sql, one.lease.job_id) for one in reports]
+
+    def _limit(self) -> int:
+        return self._chance.randint(1, self._most_ahead)
+
+    def _lease(self, limit: int) -> list[Lease]:
+        ttl_ms = self._simulation.timing.ttl_ms
+        leases = self._store.leases.lease(self._holder, self._queues, limit, ttl_ms)
+        self._effects.granted(leases, ttl_ms)
+        return leases
+
+    def _lease_in_order(self) -> list[Lease]:
+        limit = self._limit()
+        leases = self._lease(limit)
+        self._check_order(leases, limit)
+        return leases
+
+    def _check_order(self, leases: Sequence[Lease], limit: int) -> None:
+        """I9: what was taken is in order, and no smaller eligible job was left standing."""
+        taken = {lease.job_id for lease in leases}
+        places = self._places(taken)
+        order = [places[lease.job_id] for lease in leases]
+        check(order == sorted(order), "I9 not in order", order)
+        closed, rated = self._restricted_queues()
+        for job_id, place in places.items():
+            serves = place.queue in self._queues or "*" in self._queues
+            if job_id in taken or not serves:
+                continue
+            later = [one for one in order if one > place and one.queue == place.queue]
+            check(not later, "I9 a smaller job of the queue was passed over", place, later)
+            if place.queue not in closed | rated:
+                is_next = len(leases) == limit and order[-1] < place
+                check(is_next, "I9 a smaller eligible job was passed over", place, order, limit)
+
+    def _places(self, taken: set[int]) -> dict[int, _Place]:
+        """Those just leased, and those that may be: read past the store, in its transaction."""
+        rows = self._store._database.all(
+            "SELECT status, -priority, run_at_ms, id, queue FROM jobs WHERE status = 'in_progress' "
+            "OR (status = 'pending' AND (is_due = 1 OR run_at_ms <= ?))",
+            self._store.clock.wall_ms(),
+        )
+        return {row[3]: _Place(*row[1:]) for row in rows if row[0] == "pending" or row[3] in taken}
+
+    def _restricted_queues(self) -> tuple[set[str], set[str]]:
+        """Those that let nothing start now, and those that have a rate."""
+        rows = self._store._database.all(
+            "SELECT name, coalesce(paused, paused_by_config) = 1 OR (max_running > 0 AND "
+            "max_running <= (SELECT count(*) FROM jobs WHERE status = 'in_progress' "
+            "AND queue = name)), rate_per_s > 0 FROM queues"
+        )
+        return {row[0] for row in rows if row[1]}, {row[0] for row in rows if row[2]}
+
+    # Running
+
+    def _work(self) -> Steps:
+        while self._ahead and not self._life.is_draining:
+            lease = self._ahead.popleft()
+            if not self._may_enter(lease):
+                yield Wait(10)
+                continue
+            yield from self._run(lease)
+            if self._chance.random() < 0.5:
+                return
+
+    def _may_enter(self, lease: Lease) -> bool:
+        """Not one whose time is over, nor one that is to be cancelled: those are given back."""
+        store, is_valid = self._store, self._effects.is_valid(lease.token)
+        try:
+            if is_valid and not store.leases.cancel_requests({lease.job_id: lease.token}):
+                return True
+            store.leases.hand_back([lease])
+        except StorageError:
+            self._ahead.appendleft(lease)
+        return False
+
+    def _run(self, lease: Lease) -> Steps:
+        life, payload = self._life, json.loads(lease.payload)
+        row = self._simulation.world.look(
+            "SELECT lease_token FROM jobs WHERE id = ? AND status = 'in_progress'", lease.job_id
+        )
+        check(row == [(lease.token,)], "I14, I10 entered without a lease", lease, row)
+        life.cell = CellState(lease.token, running=True)
+        run = self._effects.entered(lease, life.incarnation)
+        ending = yield from self._code(lease, payload, run)
+        run.has_ended = True
+        life.cell = CellState(lease.token, running=False)
+        self._unreported.append(_finished(lease, ending, payload))
+        yield Wait(0)
+
+    def _code(
+        self, lease: Lease, payload: dict[str, Any], run: Run
+    ) -> Generator[Wait, None, Ending]:
+        does, left_ms = payload.get("does", "ok"), payload.get("ms", 10)
+        if does == "hang" and lease.failures == 0:
+            self._life.hangs, left_ms = True, 60_000
+        while left_ms > 0:
+            slice_ms = min(left_ms, self._simulation.timing.renew_every_ms)
+            yield Wait(slice_ms)
+            left_ms -= slice_ms
+            if self._tend(lease):
+                return Ending.CANCELLED
+            if self._life.is_draining and self._chance.random() < 0.5:
+                return Ending.RELEASED
+        if does == "poison":
+            raise Crashed
+        ending = _ending_of(does, lease, payload)
+        run.has_effect = ending is Ending.SUCCEEDED
+        return ending
+
+    def _tend(self, lease: Lease) -> bool:
+        """Renew what is held, store progress; whether the job is to be cancelled."""
+        store, ttl_ms = self._store, self._simulation.timing.ttl_ms
+        tokens = {one.job_id: one.token for one in self._ahead}
+        tokens |= {one.lease.job_id: one.lease.token for one in self._unreported}
+        tokens[lease.job_id] = lease.token
+        try:
+            with store.write(durable=False):
+                lost = store.leases.renew(tokens, ttl_ms)
+                for job_id, token in tokens.items():
+                    check(token in lost or self._effects.is_valid(token), "P3 renewed late", job_id)
+                if store.leases.progress(lease.job_id, lease.token, 0.5, "half way"):
+                    check(lease.token not in lost, "P3 progress without a lease", lease)
+                store.logs.append(lease.job_id, lease.token, lease.attempt, [_LINE])
+            for job_id, token in tokens.items():
+                if token not in lost:
+                    self._effects.renewed(job_id, token, ttl_ms)
+            return bool(store.leases.cancel_requests({lease.job_id: lease.token}))
+        except StorageError:
+            return False
+
+
+_LINE = NewLine(0, "info", "half way")
+
+
+def _ending_of(does: str, lease: Lease, payload: dict[str, Any]) -> Ending:
+    if does == "hopeless" or (does == "flaky" and lease.failures < payload["failures"]):
+        return Ending.FAILED
+    if does == "permanent":
+        return Ending.FAILED_PERMANENTLY
+    if does == "snooze" and lease.attempt == 1:
+        return Ending.SNOOZED
+    if does == "overtime" and lease.failures == 0:
+        return Ending.TIMED_OUT
+    return Ending.SUCCEEDED
+
+
+def _finished(lease: Lease, ending: Ending, payload: dict[str, Any]) -> Finished:
+    if ending is Ending.SUCCEEDED:
+        n = payload["children"] if payload.get("does") == "parent" else 0
+        child = NewJob("child", json.dumps({"parent": lease.job_id}), queue=lease.queue)
+        return Finished(lease, ending, "null", children=(child,) * n)
+    if ending is Ending.SNOOZED:
+        return Finished(lease, ending, snooze_ms=1_500)
+    if ending is Ending.FAILED_PERMANENTLY:
+        return Finished(lease, ending, error=JobError(PERMANENT, "never"))
+    if ending in (Ending.FAILED, Ending.TIMED_OUT):
+        return Finished(lease, ending, error=JobError("ValueError", "not now"))
+    return Finished(lease, ending)

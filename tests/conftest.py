@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import random
 import re
 import signal
 import subprocess
@@ -121,6 +122,17 @@ class System:
     def workers(self) -> dict[str, dict[str, Any]]:
         """The slots, by name."""
         return {one["slot"]: one for one in self.get("/workers")["items"]}
+
+    def kill_a_worker(self, chance: random.Random) -> None:
+        """SIGKILL one of those that are ready."""
+        ready = [
+            one["pid"]
+            for one in self.workers().values()
+            if one["pool"] is not None and one["state"] == "ready" and one["pid"]
+        ]
+        if ready:
+            with contextlib.suppress(ProcessLookupError):  # it may have just died of an earlier one
+                os.kill(chance.choice(ready), signal.SIGKILL)
 
     def wait_until_ready(self) -> None:
         """Until /readyz says so."""

@@ -1,6 +1,5 @@
 """200 mixed jobs while a worker is killed every second: each ends, in one terminal status."""
 
-import contextlib
 import itertools
 import os
 import random
@@ -36,17 +35,6 @@ def mixed_jobs(chance: random.Random) -> list[dict[str, Any]]:
     ]
 
 
-def kill_a_worker(system: Any, chance: random.Random) -> None:
-    alive = [
-        one["pid"]
-        for one in system.get("/workers")["items"]
-        if one["pool"] is not None and one["state"] == "ready" and one["pid"]
-    ]
-    if alive:
-        with contextlib.suppress(ProcessLookupError):  # it may have just died of an earlier one
-            os.kill(chance.choice(alive), signal.SIGKILL)
-
-
 @pytest.mark.timeout(240)
 def test_every_job_ends_once_while_workers_are_killed(
     start_system: Callable[..., Any],
@@ -64,7 +52,7 @@ def test_every_job_ends_once_while_workers_are_killed(
         if not (counts["pending"] or counts["in_progress"]):
             break
         assert second < 120, counts
-        kill_a_worker(system, chance)
+        system.kill_a_worker(chance)
         over.wait(1)
     jobs = [system.get(f"/jobs/{job_id}") for job_id in ids]
     expected = {"flaky permanent": "failed"}

@@ -53,6 +53,17 @@ class Client:
             yield from chance.choice(deeds)()
             yield Wait(chance.choice((0, 0, 50, 500, 2_000, 4_000)))
 
+    def submit_graph(self, jobs: Sequence[NewJob]) -> Steps:
+        """A batch, asked for until it is kept."""
+        request = self._request(jobs)
+        while request.state != "answered":
+            request.state, answer = self._ask(
+                "graph", lambda: self._store.jobs.submit_many(request.jobs)
+            )
+            yield Wait(200)
+        assert isinstance(answer, list)
+        request.ids = tuple(answer)
+
     # Asking
 
     def _ask(self, what: str, verb: Callable[[], object]) -> tuple[str, object]:

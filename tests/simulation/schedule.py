@@ -47,17 +47,19 @@ class Schedule:
         self._configure()
         self._received: list[int] = []
         self._client_actors = [
-            self.simulation.spawn(
-                f"client-{n}",
-                "api",
-                Client(self.simulation, self.clients, chance.randint(6, 14)).steps(),
-            )
-            for n in range(2)
+            self.simulation.spawn(f"client-{n}", "api", steps)
+            for n, steps in enumerate(self.client_steps(chance))
         ]
         self.supervisor.start()
         self._has_watcher = chance.random() < 0.25
         if self._has_watcher:
             self._watch()
+
+    def client_steps(self, chance: random.Random) -> list[Steps]:
+        """What clients do; the faults last until they are through."""
+        return [
+            Client(self.simulation, self.clients, chance.randint(6, 14)).steps() for _ in range(2)
+        ]
 
     def _configure(self) -> None:
         rules = {"slow": QueueRules(max_running=1), "thin": QueueRules(rate=_THIN)}
@@ -160,9 +162,11 @@ class ScheduleFailed(AssertionError):
     """A schedule's seed, what it broke, and the end of its trace."""
 
 
-def run_schedule(world: World, seed: int, faults: Faults | None = None) -> Ran:
+def run_schedule(
+    world: World, seed: int, faults: Faults | None = None, kind: type[Schedule] = Schedule
+) -> Ran:
     """Run the schedule of `seed`. Raises ScheduleFailed, which says how to run it again."""
-    schedule = Schedule(world, seed, faults)
+    schedule = kind(world, seed, faults)
     try:
         return schedule.run()
     except Exception as error:

@@ -242,3 +242,13 @@ def test_a_job_retried_into_waiting_is_due_once_unblocked(
     clock.wall -= 3_600_000
     end(lease()[0])
     assert [one.job_id for one in lease()] == [waiting]
+
+
+def test_run_now_does_not_cost_a_job_its_place(
+    store: Store, submit: Submit, lease: LeaseSome, clock
+) -> None:
+    first = submit(delay_ms=1_000)
+    second = submit(delay_ms=2_000)
+    clock.advance(5_000)
+    store.jobs.run_now(first)
+    assert [one.job_id for one in lease(2)] == [first, second]

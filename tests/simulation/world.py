@@ -119,7 +119,7 @@ class Tap:
 class World:
     """One database file with a store for each process, and a connection that only looks."""
 
-    def __init__(self) -> None:
+    def __init__(self, backoff: BackoffRules = BACKOFF) -> None:
         self.clock = SimulatedClock()
         memory = Path("/dev/shm")
         self._folder = tempfile.mkdtemp(dir=memory if memory.is_dir() else None)
@@ -128,7 +128,7 @@ class World:
         self.taps: dict[str, Tap] = {}
         for process in PROCESSES:
             store = open_store(
-                url, create=True, durable=False, pools=POOLS, backoff=BACKOFF, clock=self.clock
+                url, create=True, durable=False, pools=POOLS, backoff=backoff, clock=self.clock
             )
             connection = store._database._connection
             connection.set_busy_handler(None)  # in one thread nobody else would give the lock back

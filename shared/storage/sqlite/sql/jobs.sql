@@ -69,8 +69,8 @@ UPDATE jobs SET status = iif(?1 > 0, 'blocked', 'pending'), is_due = 1, waits_fo
 WHERE id = ?3 AND status IN ('failed', 'cancelled');
 
 -- name: run-now
--- Stays pending: due now.
-UPDATE jobs SET is_due = 1, run_at_ms = ? WHERE id = ? AND status = 'pending' AND is_due = 0;
+-- Stays pending: due now. One whose time had come keeps its place.
+UPDATE jobs SET is_due = 1, run_at_ms = min(run_at_ms, ?) WHERE id = ? AND status = 'pending' AND is_due = 0;
 
 -- name: delete-job
 -- Only a job that has ended, and that no live one waits for.

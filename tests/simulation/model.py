@@ -1,0 +1,191 @@
+"""What the store must do, told with a dictionary of jobs and nothing else.
+
+Each verb is the shortest program that does what contract.md says of it. Time is one clock that
+does not jump; the backoff has no jitter.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from shared.jobs import Outcome, Status
+from shared.lifecycle import LIVE, TERMINAL, Ending
+
+TTL_MS = 10_000
+BASE_MS = 1_000
+LONGEST_MS = 8_000
+
+_OUTCOMES = {
+    Ending.SUCCEEDED: Outcome.SUCCEEDED,
+    Ending.FAILED: Outcome.FAILED,
+    Ending.FAILED_PERMANENTLY: Outcome.FAILED,
+    Ending.TIMED_OUT: Outcome.TIMED_OUT,
+    Ending.CANCELLED: Outcome.CANCELLED,
+    Ending.SNOOZED: Outcome.SNOOZED,
+    Ending.RELEASED: Outcome.RELEASED,
+    Ending.CRASHED: Outcome.CRASHED,
+    Ending.RESULT_LOST: Outcome.LOST,
+    Ending.EXPIRED: Outcome.LOST,
+}
+_RETRIED = {Ending.FAILED, Ending.TIMED_OUT, Ending.CRASHED, Ending.EXPIRED}
+_FOR_GOOD = {
+    Ending.SUCCEEDED: Status.DONE,
+    Ending.FAILED_PERMANENTLY: Status.FAILED,
+    Ending.CANCELLED: Status.CANCELLED,
+}
+_END_OF = {"cancel": Status.CANCELLED, "fail": Status.FAILED}
+
+
+@dataclass(slots=True)
+class ModelJob:
+    """A job as its user sees it, and what it has spent."""
+
+    id: int
+    queue: str
+    priority: int
+    run_at_ms: int
+    max_retries: int
+    unique_key: str | None
+    depends_on: tuple[int, ...]
+    on_failure: str
+    status: Status = Status.PENDING
+    outcomes: list[Outcome] = field(default_factory=list)
+    failures: int = 0
+    crashes: int = 0
+    cancel_requested: bool = False
+    token: int = 0
+    expires_ms: int = 0
+    holder: str = ""
+
+
+@dataclass(slots=True)
+class Model:
+    """Every verb that the state machine calls on the store too."""
+
+    now_ms: int
+    jobs: dict[int, ModelJob] = field(default_factory=dict)
+    paused: set[str] = field(default_factory=set)
+    max_running: dict[str, int] = field(default_factory=dict)
+
+    # Reading
+
+    def in_status(self, *statuses: Status) -> list[ModelJob]:
+        return [job for job in self.jobs.values() if job.status in statuses]
+
+    def counts(self) -> Counter[tuple[str, Status]]:
+        return Counter((job.queue, job.status) for job in self.jobs.values())
+
+    def holder_of(self, unique_key: str | None) -> ModelJob | None:
+        held = [job for job in self.in_status(*LIVE) if job.unique_key == unique_key]
+        return held[0] if unique_key is not None and held else None
+
+    def waits_for(self, job: ModelJob) -> list[int]:
+        return [one for one in job.depends_on if one in self.jobs and self.jobs[one].status in LIVE]
+
+    # Coming in
+
+    def add(self, jobs: Sequence[ModelJob]) -> None:
+        """Jobs of one batch, with their ids; what they wait for may have ended already."""
+        for job in jobs:
+            self.jobs[job.id] = job
+            job.status = Status.BLOCKED if job.depends_on else Status.PENDING
+        for job in jobs:
+            ends = [self.jobs[one].status for one in job.depends_on]
+            in_vain = any(end in TERMINAL and end is not Status.DONE for end in ends)
+            if job.status is not Status.BLOCKED:
+                continue
+            if in_vain and job.on_failure != "run":
+                self._end(job, _END_OF[job.on_failure])
+            elif not self.waits_for(job):
+                job.status = Status.PENDING
+
+    def _end(self, job: ModelJob, status: Status) -> None:
+        """And what it means to those that wait for it."""
+        job.status = status
+        for waiting in self.in_status(Status.BLOCKED):
+            if job.id not in waiting.depends_on:
+                continue
+            if status is not Status.DONE and waiting.on_failure != "run":
+                self._end(waiting, _END_OF[waiting.on_failure])
+            elif not self.waits_for(waiting):
+                waiting.status = Status.PENDING
+
+    # Leasing
+
+    def lease(self, queues: Sequence[str], limit: int) -> list[int]:
+        """P5: the ids in order."""
+        due = [
+            job
+            for job in self.in_status(Status.PENDING)
+            if job.run_at_ms <= self.now_ms
+            and ("*" in queues or job.queue in queues)
+            and job.queue not in self.paused
+        ]
+        due.sort(key=lambda job: (-job.priority, job.run_at_ms, job.id))
+        taken: list[ModelJob] = []
+        running = Counter(job.queue for job in self.in_status(Status.IN_PROGRESS))
+        for job in due:
+            most = self.max_running.get(job.queue, 0)
+            if len(taken) < limit and (not most or running[job.queue] < most):
+                running[job.queue] += 1
+                taken.append(job)
+        for job in taken:
+            job.status, job.expires_ms = Status.IN_PROGRESS, self.now_ms + TTL_MS
+        return [job.id for job in taken]
+
+    def holds(self, job_id: int, token: int) -> bool:
+        job = self.jobs.get(job_id)
+        return (
+            job is not None
+            and job.status is Status.IN_PROGRESS
+            and job.token == token
+            and job.expires_ms > self.now_ms
+        )
+
+    def end_lease(self, job: ModelJob, ending: Ending, snooze_ms: int = 0) -> None:
+        """What follows when a lease ends, whoever ends it."""
+        if ending in _OUTCOMES:
+            job.outcomes.append(_OUTCOMES[ending])
+        job.failures += ending in _RETRIED or ending is Ending.FAILED_PERMANENTLY
+        job.crashes += ending in (Ending.CRASHED, Ending.EXPIRED)
+        if ending in _FOR_GOOD:
+            self._end(job, _FOR_GOOD[ending])
+        elif job.cancel_requested:
+            self._end(job, Status.CANCELLED)
+        elif ending in _RETRIED and job.failures > job.max_retries:
+            self._end(job, Status.FAILED)
+        else:
+            job.status = Status.PENDING
+            self._wait(job, ending, snooze_ms)
+
+    def _wait(self, job: ModelJob, ending: Ending, snooze_ms: int) -> None:
+        is_first_crash = ending in (Ending.CRASHED, Ending.EXPIRED) and job.crashes == 1
+        if ending is Ending.SNOOZED:
+            job.run_at_ms = self.now_ms + snooze_ms
+        elif ending in _RETRIED and not is_first_crash:
+            job.run_at_ms = self.now_ms + min(LONGEST_MS, BASE_MS * 2 ** (job.failures - 1))
+
+    # Operators
+
+    def cancel(self, job: ModelJob) -> None:
+        if job.status is Status.IN_PROGRESS:
+            job.cancel_requested = True
+        elif job.status in LIVE:
+            self._end(job, Status.CANCELLED)
+
+    def may_retry(self, job: ModelJob) -> bool:
+        is_ended = job.status in (Status.FAILED, Status.CANCELLED)
+        return is_ended and self.holder_of(job.unique_key) is None
+
+    def retry(self, job: ModelJob) -> None:
+        job.failures = job.crashes = 0
+        job.cancel_requested = False
+        job.run_at_ms = self.now_ms
+        job.status = Status.BLOCKED if self.waits_for(job) else Status.PENDING
+
+    def run_now(self, job: ModelJob) -> None:
+        job.run_at_ms = min(job.run_at_ms, self.now_ms)
+
+    def may_delete(self, job: ModelJob) -> bool:
+        blocked = self.in_status(Status.BLOCKED)
+        return job.status in TERMINAL and not any(job.id in one.depends_on for one in blocked)

@@ -1,209 +1,27 @@
 """The test of the tests: each fault planted in the store turns a checker red, and soon."""
 
-import contextlib
-import random
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-from typing import Any
+from collections.abc import Iterator
 
-import apsw
 import pytest
+from hypothesis import Phase
+from hypothesis.stateful import run_state_machine_as_test
 
-from shared.cells import CellState
-from shared.jobs import Holder, Lease, Status
-from shared.lifecycle import Ending, Next, Spent, after
-from shared.storage.sqlite import leases as leases_module
-from shared.storage.sqlite.connection import Database, sql_file
-from shared.storage.sqlite.leases import Leases
 from tests.simulation.engine import Faults
+from tests.simulation.machine import MACHINE_BACKOFF, machine_on, machine_settings
+from tests.simulation.planted import FAULTS, PLANTS
 from tests.simulation.schedule import ScheduleFailed, run_schedule
-from tests.simulation.world import SimulatedClock, Tap, World
+from tests.simulation.world import World
 
 MOST_SCHEDULES = 300
-Plant = Callable[[pytest.MonkeyPatch, World], None]
-
-
-def rewrite(patch: pytest.MonkeyPatch, file: str, old: str, new: str, *names: str) -> None:
-    """Alter the text of named queries."""
-    texts = sql_file(file)._texts
-    for name in names:
-        assert old in texts[name], name
-        patch.setitem(texts, name, texts[name].replace(old, new))
-
-
-def token_check_dropped(patch: pytest.MonkeyPatch, world: World) -> None:
-    queries = ("record-success", "complete-job", "held-lease", "record-attempt", "end-lease")
-    for name in queries:
-        old, new = "lease_token = ?", "? IS NOT NULL"
-        if name == "end-lease":
-            old, new = "lease_token = ?11", "?11 IS NOT NULL"
-        rewrite(patch, "leases.sql", old, new, name)
-
-
-def late_finish_accepted(patch: pytest.MonkeyPatch, world: World) -> None:
-    old = "lease_expires_mono_ms > ?"
-    rewrite(patch, "leases.sql", old, "? IS NOT NULL", "record-success", "held-lease")
-
-
-def order_by_id_only(patch: pytest.MonkeyPatch, world: World) -> None:
-    rewrite(patch, "leases.sql", "priority DESC, run_at_ms, id", "id", "due-jobs")
-
-
-def unique_key_unchecked(patch: pytest.MonkeyPatch, world: World) -> None:
-    rewrite(patch, "jobs.sql", "unique_key = ?", "? IS NULL", "live-by-unique-key")
-    rewrite(patch, "jobs.sql", "INDEXED BY jobs_unique_key", "", "live-by-unique-key")
-    world.look("DROP INDEX jobs_unique_key")
-
-
-class Died(BaseException):
-    """Between the answer and the commit."""
-
-
-def acknowledged_before_the_commit(patch: pytest.MonkeyPatch, world: World) -> None:
-    write, chance = Database.write, random.Random(1)
-
-    @contextlib.contextmanager
-    def answer_first(self: Database, *, durable: bool) -> Iterator[None]:
-        is_outermost = not self._connection.in_transaction
-        with contextlib.suppress(Died), write(self, durable=durable):
-            yield
-            if is_outermost and chance.random() < 0.05:
-                raise Died
-
-    patch.setattr(Database, "write", answer_first)
-
-
-def deferred_begin(patch: pytest.MonkeyPatch, world: World) -> None:
-    execute = Tap.execute
-
-    def defer(self: Tap, sql: str, values: tuple[Any, ...] = ()) -> apsw.Cursor:
-        return execute(self, sql.replace("BEGIN IMMEDIATE", "BEGIN DEFERRED"), values)
-
-    patch.setattr(Tap, "execute", defer)
-
-
-def attempt_counted_in_another_transaction(patch: pytest.MonkeyPatch, world: World) -> None:
-    rewrite(patch, "leases.sql", "attempt = attempt + 1", "attempt = attempt", "lease-job")
-    lease, ring, started = Leases.lease, Database._ring, list[int]()
-
-    def lease_uncounted(
-        self: Leases, holder: Holder, queues: tuple[str, ...], limit: int, ttl_ms: int
-    ) -> list[Lease]:
-        leases = lease(self, holder, queues, limit, ttl_ms)
-        started.extend(one.job_id for one in leases)
-        return leases
-
-    def count_after_the_commit(self: Database) -> None:
-        ring(self)
-        while started:
-            job_id = started.pop()
-            with self.write(durable=False):
-                self.run("UPDATE jobs SET attempt = attempt + 1 WHERE id = ?", job_id)
-
-    patch.setattr(Leases, "lease", lease_uncounted)
-    patch.setattr(Database, "_ring", count_after_the_commit)
-
-
-class FaultyClock(SimulatedClock):
-    """What the store is told, of a clock that is right."""
-
-    def __init__(self, right: SimulatedClock) -> None:
-        super().__init__()
-        self.right = right
-
-    @property
-    def boot_id(self) -> str:
-        return self.right.boot_id
-
-    def wall_ms(self) -> int:
-        return self.right.wall_ms()
-
-    def monotonic_ms(self) -> int:
-        return self.right.monotonic_ms()
-
-
-class WallClockOnly(FaultyClock):
-    def monotonic_ms(self) -> int:
-        return self.right.wall_ms()
-
-
-class OneBoot(FaultyClock):
-    @property
-    def boot_id(self) -> str:
-        return "boot"
-
-
-def wall_clock_in_leases(patch: pytest.MonkeyPatch, world: World) -> None:
-    for store in world.stores.values():
-        patch.setattr(store._database, "clock", WallClockOnly(world.clock))
-
-
-def boot_id_ignored(patch: pytest.MonkeyPatch, world: World) -> None:
-    for store in world.stores.values():
-        patch.setattr(store._database, "clock", OneBoot(world.clock))
-
-
-def notified_before_the_commit(patch: pytest.MonkeyPatch, world: World) -> None:
-    flush_counts = Database.flush_counts
-
-    def flush_and_ring(self: Database) -> None:
-        flush_counts(self)
-        if self._queues_with_work:
-            self.bells.ring_pools_of(self._queues_with_work)
-        if self._api_has_news:
-            self.bells.ring_api()
-
-    patch.setattr(Database, "flush_counts", flush_and_ring)
-    patch.setattr(Database, "_ring", Database._forget_changes)
-
-
-def retries(by: int) -> Plant:
-    def off_by(patch: pytest.MonkeyPatch, world: World) -> None:
-        def another(ending: Ending, spent: Spent) -> Next:
-            return after(ending, replace(spent, max_retries=spent.max_retries + by))
-
-        patch.setattr(leases_module, "after", another)
-
-    return off_by
-
-
-def counts_not_kept(patch: pytest.MonkeyPatch, world: World) -> None:
-    count = Database.count
-
-    def forgetful(
-        self: Database, queue: str, leaves: Status | None, enters: Status | None, n: int = 1
-    ) -> None:
-        if leaves is not Status.BLOCKED:
-            count(self, queue, leaves, enters, n)
-
-    patch.setattr(Database, "count", forgetful)
-
-
-def cell_ignored(patch: pytest.MonkeyPatch, world: World) -> None:
-    def all_crashed(token: int, cell: CellState | None, *, killed_at_deadline: bool) -> Ending:
-        return Ending.CRASHED
-
-    patch.setattr(leases_module, "_ending_by_death", all_crashed)
-
-
-PLANTS: dict[str, tuple[Plant, str]] = {
-    "token check dropped": (token_check_dropped, "I5|I6"),
-    "late finish accepted": (late_finish_accepted, "I5"),
-    "order by id only": (order_by_id_only, "I9"),
-    "unique key unchecked": (unique_key_unchecked, "two live jobs with one unique key"),
-    "ack before commit": (acknowledged_before_the_commit, "I1 |I14"),
-    "deferred BEGIN": (deferred_begin, "a transaction that had begun"),
-    "attempt counted in another transaction": (attempt_counted_in_another_transaction, "I4"),
-    "wall clock in leases": (wall_clock_in_leases, "P8"),
-    "boot id ignored": (boot_id_ignored, "P8"),
-    "notify before commit": (notified_before_the_commit, "all workers sleep while work is due"),
-    "one retry too many": (retries(1), "I7"),
-    "one retry too few": (retries(-1), "I7"),
-    "counts not kept": (counts_not_kept, "I19"),
-    "cell ignored": (cell_ignored, "P7"),
-}
-ONLY_PREEMPTION = Faults(preempt=0.06)
-FAULTS = {"notify before commit": ONLY_PREEMPTION}  # a crash may lose a ring: it hides this one
+FOUND_BY_THE_MODEL = (
+    "token check dropped",
+    "late finish accepted",
+    "order by id only",
+    "unique key unchecked",
+    "one retry too few",
+    "counts not kept",
+    "cell ignored",
+)
 
 
 def run_many(world: World, faults: Faults | None) -> None:
@@ -219,3 +37,22 @@ def test_a_planted_fault_is_found(
     plant(monkeypatch, new_world)
     with pytest.raises(ScheduleFailed, match=rf"seed \d+: .*({invariants})"):
         run_many(new_world, FAULTS.get(name))
+
+
+@pytest.fixture
+def machine_world() -> Iterator[World]:
+    world = World(MACHINE_BACKOFF)
+    yield world
+    world.close()
+
+
+@pytest.mark.parametrize("name", FOUND_BY_THE_MODEL)
+def test_the_model_finds_it_too(
+    name: str, machine_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    PLANTS[name][0](monkeypatch, machine_world)
+    only_generated = machine_settings(
+        phases=(Phase.generate,), database=None, derandomize=True, report_multiple_bugs=False
+    )
+    with pytest.raises(AssertionError):
+        run_state_machine_as_test(machine_on(machine_world), settings=only_generated)

@@ -1,0 +1,334 @@
+"""A machine that calls the store's verbs, and those of the model, and compares what they say.
+
+Statuses, attempts, the exact order of leasing, unique keys, dependencies, retries and counts.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
+
+from shared.backoff import BackoffRules
+from shared.cells import CellState
+from shared.errors import TransitionRefused
+from shared.jobs import Holder, Job, JobError, Lease, NewJob, Status
+from shared.lifecycle import LIVE, TERMINAL, Ending
+from shared.storage import Finished, JobFilter, QueueRules
+from tests.simulation.model import BASE_MS, LONGEST_MS, TTL_MS, Model, ModelJob
+from tests.simulation.world import World
+
+MACHINE_BACKOFF = BackoffRules(base_s=BASE_MS / 1000, factor=2, max_s=LONGEST_MS / 1000, jitter=0)
+QUEUES = ("a", "b", "c")
+SNOOZE_MS = 3_000
+MOST = 1_000
+REMEMBERED = 5  # of the leases given, the newest: some of them lost
+
+queues = st.sampled_from(QUEUES)
+served = st.sampled_from((("*",), ("*",), ("a",), ("a", "c")))
+holders = st.sampled_from([Holder("default-1", "life-1", 1), Holder("default-2", "life-2", 2)])
+reported = st.sampled_from(
+    [
+        Ending.SUCCEEDED,
+        Ending.FAILED,
+        Ending.FAILED_PERMANENTLY,
+        Ending.TIMED_OUT,
+        Ending.CANCELLED,
+        Ending.SNOOZED,
+        Ending.RELEASED,
+    ]
+)
+new_jobs = st.builds(
+    NewJob,
+    type=st.just("noop"),
+    queue=queues,
+    priority=st.integers(-1, 1),
+    delay_ms=st.sampled_from((0, 0, 0, 1_500)),
+    max_retries=st.integers(0, 2),
+    unique_key=st.sampled_from((None, None, "k", "l")),
+    on_dependency_failure=st.sampled_from(("cancel", "fail", "run")),
+)
+
+
+class StoreMachine(RuleBasedStateMachine):
+    """Each rule calls a verb of the store and of the model, and compares what they answer."""
+
+    world: World
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world.empty(seed=0)
+        self.store = self.world.stores["api"]
+        self.model = Model(self.world.clock.wall_ms())
+        self.leases: list[Lease] = []
+        self.limits: dict[str, QueueRules] = {}
+
+    def chosen_job(self, data: st.DataObject) -> ModelJob:
+        return self.model.jobs[data.draw(st.sampled_from(sorted(self.model.jobs)), "job")]
+
+    def chosen_lease(self, data: st.DataObject) -> Lease:
+        return data.draw(st.sampled_from(self.leases[-REMEMBERED:]), "lease")
+
+    # Coming in
+
+    @rule(new=new_jobs, data=st.data())
+    def submit(self, new: NewJob, data: st.DataObject) -> None:
+        known = sorted(self.model.jobs)
+        chosen = st.lists(st.sampled_from(known), max_size=3, unique=True) if known else st.just([])
+        depends_on = tuple(data.draw(chosen, "depends_on"))
+        holder = self.model.holder_of(new.unique_key)
+        self.world.clock.now_ms += 1
+        self.model.now_ms = self.world.clock.wall_ms()
+        new = replace(new, depends_on=depends_on)
+        submitted = self.store.jobs.submit(new)
+        assert submitted.created == (holder is None)
+        if holder is None:
+            self.model.add([self._model_of(new, submitted.job.id, depends_on)])
+        else:
+            assert submitted.job.id == holder.id
+
+    @initialize(items=st.lists(new_jobs, min_size=4, max_size=8), data=st.data())
+    def begin_with_some(self, items: list[NewJob], data: st.DataObject) -> None:
+        self.submit_batch(items, data)
+
+    @rule(items=st.lists(new_jobs, min_size=2, max_size=4), data=st.data())
+    def submit_batch(self, items: list[NewJob], data: st.DataObject) -> None:
+        """Each item may wait for earlier ones, whatever their order in the batch."""
+        known = sorted(self.model.jobs)
+        batch = []
+        for place, item in enumerate(items):
+            choices: list[int | str] = [f"r{n}" for n in range(place)]
+            choices += known
+            some = st.lists(st.sampled_from(choices or [""]), max_size=2, unique=True)
+            waits = bool(choices) and data.draw(st.sampled_from((False, False, True)), "waits")
+            depends_on = tuple(data.draw(some, "depends_on")) if waits else ()
+            batch.append(replace(item, unique_key=None, ref=f"r{place}", depends_on=depends_on))
+        batch = data.draw(st.permutations(batch), "order")
+        ids = self.store.jobs.submit_many(batch)
+        refs = {new.ref: job_id for new, job_id in zip(batch, ids, strict=True)}
+        self.model.add(
+            [
+                self._model_of(
+                    new,
+                    job_id,
+                    tuple(refs[one] if isinstance(one, str) else one for one in new.depends_on),
+                )
+                for new, job_id in zip(batch, ids, strict=True)
+            ]
+        )
+
+    def _model_of(self, new: NewJob, job_id: int, depends_on: tuple[int, ...]) -> ModelJob:
+        return ModelJob(
+            job_id,
+            new.queue,
+            new.priority,
+            self.model.now_ms + new.delay_ms,
+            new.max_retries,
+            new.unique_key,
+            depends_on,
+            new.on_dependency_failure,
+        )
+
+    # Leasing
+
+    @precondition(lambda self: self.model.in_status(Status.PENDING))
+    @rule(holder=holders, served=served, limit=st.integers(1, 4))
+    def lease(self, holder: Holder, served: tuple[str, ...], limit: int) -> None:
+        leases = self.store.leases.lease(holder, served, limit, TTL_MS)
+        assert [lease.job_id for lease in leases] == self.model.lease(served, limit)
+        for lease in leases:
+            job = self.model.jobs[lease.job_id]
+            assert lease.attempt == len(job.outcomes) + 1
+            assert lease.token > job.token
+            job.token, job.holder = lease.token, holder.incarnation
+        self.leases += leases
+
+    @precondition(lambda self: self.leases)
+    @rule(data=st.data(), ending=reported)
+    def finish(self, data: st.DataObject, ending: Ending) -> None:
+        lease = self.chosen_lease(data)
+        is_held = self.model.holds(lease.job_id, lease.token)
+        fails = (Ending.FAILED, Ending.FAILED_PERMANENTLY, Ending.TIMED_OUT)
+        finished = Finished(
+            lease,
+            ending,
+            "null" if ending is Ending.SUCCEEDED else None,
+            JobError("ValueError", "no") if ending in fails else None,
+            SNOOZE_MS if ending is Ending.SNOOZED else 0,
+        )
+        assert self.store.leases.finish([finished]) == (set() if is_held else {lease.token})
+        if is_held:
+            self.model.end_lease(self.model.jobs[lease.job_id], ending, SNOOZE_MS)
+
+    @precondition(lambda self: self.leases)
+    @rule(data=st.data())
+    def renew(self, data: st.DataObject) -> None:
+        lease = self.chosen_lease(data)
+        is_held = self.model.holds(lease.job_id, lease.token)
+        lost = self.store.leases.renew({lease.job_id: lease.token}, TTL_MS)
+        assert lost == (set() if is_held else {lease.token})
+        if is_held:
+            self.model.jobs[lease.job_id].expires_ms = self.model.now_ms + TTL_MS
+
+    @precondition(lambda self: self.leases)
+    @rule(data=st.data())
+    def hand_back(self, data: st.DataObject) -> None:
+        lease = self.chosen_lease(data)
+        self.store.leases.hand_back([lease])
+        job = self.model.jobs.get(lease.job_id)
+        if job is not None and job.status is Status.IN_PROGRESS and job.token == lease.token:
+            self.model.end_lease(job, Ending.UNENTERED)
+
+    @precondition(lambda self: self.model.in_status(Status.IN_PROGRESS))
+    @rule(data=st.data(), holder=holders, running=st.booleans())
+    def die(self, data: st.DataObject, holder: Holder, running: bool) -> None:
+        held = [
+            job
+            for job in self.model.in_status(Status.IN_PROGRESS)
+            if job.holder == holder.incarnation
+        ]
+        held.sort(key=lambda job: job.token)
+        token = data.draw(st.sampled_from([0, *(job.token for job in held)]), "entered last")
+        cell = CellState(token, running and token > 0)
+        freed = self.store.leases.free(holder.incarnation, cell)
+        assert freed == [job.id for job in held]
+        for job in held:
+            if job.token == token and cell.running:
+                self.model.end_lease(job, Ending.CRASHED)
+            else:
+                was_entered = job.token <= token
+                ending = Ending.RESULT_LOST if was_entered else Ending.UNENTERED
+                self.model.end_lease(job, ending)
+
+    @precondition(lambda self: self.model.in_status(Status.IN_PROGRESS))
+    @rule()
+    def reclaim(self) -> None:
+        leased = self.model.in_status(Status.IN_PROGRESS)
+        expired = [job for job in leased if job.expires_ms <= self.model.now_ms]
+        assert sorted(self.store.leases.reclaim_expired()) == sorted(job.id for job in expired)
+        for job in expired:
+            self.model.end_lease(job, Ending.EXPIRED)
+
+    # Operators
+
+    @precondition(lambda self: self.model.jobs)
+    @rule(data=st.data())
+    def cancel(self, data: st.DataObject) -> None:
+        job = self.chosen_job(data)
+        if job.status not in LIVE:
+            with pytest.raises(TransitionRefused):
+                self.store.jobs.cancel(job.id)
+            return
+        _, at_once = self.store.jobs.cancel(job.id)
+        assert at_once == (job.status is not Status.IN_PROGRESS)
+        self.model.cancel(job)
+
+    @precondition(lambda self: self.model.in_status(Status.FAILED, Status.CANCELLED))
+    @rule(data=st.data())
+    def retry(self, data: st.DataObject) -> None:
+        ended = self.model.in_status(Status.FAILED, Status.CANCELLED)
+        job = data.draw(st.sampled_from(ended), "job")
+        if self.model.may_retry(job):
+            self.store.jobs.retry(job.id)
+            self.model.retry(job)
+        else:
+            with pytest.raises(TransitionRefused):
+                self.store.jobs.retry(job.id)
+
+    @precondition(lambda self: self.model.in_status(Status.PENDING))
+    @rule(data=st.data())
+    def run_now(self, data: st.DataObject) -> None:
+        job = self.chosen_job(data)
+        if job.status is Status.PENDING:
+            self.store.jobs.run_now(job.id)
+            self.model.run_now(job)
+        else:
+            with pytest.raises(TransitionRefused):
+                self.store.jobs.run_now(job.id)
+
+    @precondition(lambda self: self.model.in_status(*TERMINAL))
+    @rule(data=st.data())
+    def delete(self, data: st.DataObject) -> None:
+        job = self.chosen_job(data)
+        if self.model.may_delete(job):
+            self.store.jobs.delete(job.id)
+            del self.model.jobs[job.id]
+        else:
+            with pytest.raises(TransitionRefused):
+                self.store.jobs.delete(job.id)
+
+    @rule(queue=queues, paused=st.booleans())
+    def pause(self, queue: str, paused: bool) -> None:
+        if paused:
+            self.store.queues.pause(queue)
+            self.model.paused.add(queue)
+        else:
+            self.store.queues.resume(queue)
+            self.model.paused.discard(queue)
+
+    @rule(queue=queues, most=st.sampled_from((0, 1, 2)))
+    def limit(self, queue: str, most: int) -> None:
+        self.limits[queue] = QueueRules(max_running=most)
+        self.model.max_running[queue] = most
+        self.store.queues.configure(self.limits)
+
+    @rule(ms=st.sampled_from((700, 1_500, 4_000, TTL_MS)))
+    def time_passes(self, ms: int) -> None:
+        self.world.clock.now_ms += ms
+        self.model.now_ms = self.world.clock.wall_ms()
+
+    # Comparing
+
+    @invariant()
+    def the_jobs_are_the_models(self) -> None:
+        found = {job.id: job for job in self.store.jobs.page(JobFilter(), MOST)}
+        assert found.keys() == self.model.jobs.keys()
+        for job_id, job in self.model.jobs.items():
+            assert _seen(found[job_id]) == _expected(job)
+
+    @invariant()
+    def the_counts_are_the_models(self) -> None:
+        counts = self.store.stats.counts_by_queue()
+        kept = {(queue, status): n for queue, by in counts.items() for status, n in by.items() if n}
+        assert kept == dict(self.model.counts())
+
+    def teardown(self) -> None:
+        for job_id, job in self.model.jobs.items():
+            outcomes = [one.outcome for one in self.store.jobs.attempts(job_id)]
+            running = [None] if job.status is Status.IN_PROGRESS else []
+            assert outcomes == [*job.outcomes, *running]
+
+
+def _seen(job: Job) -> tuple[object, ...]:
+    run_at_ms = job.run_at_ms if job.status is Status.PENDING else None
+    return job.status, job.attempt, run_at_ms, job.queue, job.priority, job.depends_on
+
+
+def _expected(job: ModelJob) -> tuple[object, ...]:
+    attempt = len(job.outcomes) + (job.status is Status.IN_PROGRESS)
+    run_at_ms = job.run_at_ms if job.status is Status.PENDING else None
+    return job.status, attempt, run_at_ms, job.queue, job.priority, job.depends_on
+
+
+def machine_on(world: World) -> type[StoreMachine]:
+    """The machine with the world that it runs in."""
+    return type("Machine", (StoreMachine,), {"world": world})
+
+
+def machine_settings(**others: Any) -> settings:
+    """How long it runs: some 7 s."""
+    return settings(
+        max_examples=250,
+        stateful_step_count=60,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+        **others,
+    )

@@ -84,6 +84,7 @@ class EffectLog:
     grants: dict[int, Grant] = field(default_factory=dict)
 
     def granted(self, leases: Iterable[Lease], ttl_ms: int) -> None:
+        """Leases that are committed: a token that is rolled back is given again."""
         for lease in leases:
             self.renewed(lease.job_id, lease.token, ttl_ms)
 

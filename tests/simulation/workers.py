@@ -96,18 +96,9 @@ class Worker:
     # Reporting and leasing
 
     def _report_and_lease(self) -> None:
-        """With nothing to report the lease is its own transaction, begun if there is work."""
-        store, reports, is_draining = self._store, self._unreported, self._life.is_draining
-        excess = list(self._ahead) if is_draining else []
-        if reports or excess or self._chance.random() < 0.5:
-            with store.write(durable=bool(reports)):
-                if reports:
-                    self._report(reports)
-                if excess:
-                    store.leases.hand_back(excess)
-                leases = [] if self._ahead or is_draining else self._lease_in_order()
-        else:
-            leases = [] if self._ahead or is_draining else self._lease(self._limit())
+        excess = list(self._ahead) if self._life.is_draining else []
+        leases = self._transact(excess)
+        self._effects.granted(leases, self._simulation.timing.ttl_ms)
         self._unreported = []
         if excess:
             self._ahead.clear()
@@ -115,7 +106,20 @@ class Worker:
         if leases:
             self._simulation.note("leased", [(one.job_id, one.token) for one in leases])
             if self._is_idle:
-                store.bells.ring_pool(self._life.pool)
+                self._store.bells.ring_pool(self._life.pool)
+
+    def _transact(self, excess: Sequence[Lease]) -> list[Lease]:
+        """With nothing to report the lease is its own transaction, begun if there is work."""
+        store, reports = self._store, self._unreported
+        may_lease = not (self._ahead or self._life.is_draining)
+        if not (reports or excess) and self._chance.random() < 0.5:
+            return self._lease(self._limit()) if may_lease else []
+        with store.write(durable=bool(reports)):
+            if reports:
+                self._report(reports)
+            if excess:
+                store.leases.hand_back(excess)
+            return self._lease_in_order() if may_lease else []
 
     def _report(self, reports: Sequence[Finished]) -> None:
         """I5, I6: exactly those with the current token, unexpired, are accepted."""
@@ -147,9 +151,7 @@ class Worker:
 
     def _lease(self, limit: int) -> list[Lease]:
         ttl_ms = self._simulation.timing.ttl_ms
-        leases = self._store.leases.lease(self._holder, self._queues, limit, ttl_ms)
-        self._effects.granted(leases, ttl_ms)
-        return leases
+        return self._store.leases.lease(self._holder, self._queues, limit, ttl_ms)
 
     def _lease_in_order(self) -> list[Lease]:
         limit = self._limit()

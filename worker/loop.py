@@ -181,6 +181,9 @@ class Loop:
         while self._control.leasing and not self._alarm.struck:
             if self._store.data_changed():
                 self._drop_cancelled()
+            if self._store.clock.monotonic_ms() >= self._held.expires_mono_ms:
+                # Whoever slept past its leases does not enter what may be another's by now.
+                self._give_back(lambda _: True)
             running = self._held.enter(now_s)
             if running is None:
                 return
@@ -199,16 +202,19 @@ class Loop:
 
     def _drop_cancelled(self) -> None:
         """Jobs leased ahead whose cancel was asked for are not run: given back, they end."""
-        tokens = self._held.tokens_ahead()
-        cancelled = self._store.leases.cancel_requests(tokens)
+        cancelled = self._store.leases.cancel_requests(self._held.tokens_ahead())
         if cancelled:
-            dropped = self._held.take_ahead(lambda _, lease: lease.job_id in cancelled)
-            try:
-                with self._control.database.call():
-                    self._store.leases.hand_back(dropped)
-            except StorageError:
-                self._held.put_back([], dropped)
-                raise
+            self._give_back(lambda lease: lease.job_id in cancelled)
+
+    def _give_back(self, wanted: Callable[[Lease], bool]) -> None:
+        """Give back jobs leased ahead; not skipped, as the cell would call a skipped one entered."""
+        dropped = self._held.take_ahead(lambda _, lease: wanted(lease))
+        try:
+            with self._control.database.call():
+                self._store.leases.hand_back(dropped)
+        except StorageError:
+            self._held.put_back([], dropped)
+            raise
 
     def _sleep(self, epoll: select.epoll) -> None:
         """Until a ring, an order, the next scheduled job or the safety poll."""

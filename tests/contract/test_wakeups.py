@@ -106,3 +106,18 @@ def test_the_end_of_a_job_rings_for_nobody_where_there_is_no_limit_or_no_work(
         bell.drain()
         store.leases.finish([Finished(lease, Ending.SUCCEEDED, "null") for lease in leases])
         assert not bell.drain()
+
+
+def test_a_place_that_comes_free_rings_every_pool_that_serves_the_queue(
+    store: Store, holder: Holder
+) -> None:
+    store.queues.configure({"mail": QueueRules(max_running=1)})
+    store.jobs.submit_many([NewJob("noop", queue="mail")] * 2)
+    (lease,) = store.leases.lease(holder, ("*",), 5, 30_000)
+    bells = [store.bells.listen_pool(name) for name in ("default", "mail")]
+    for bell in bells:
+        bell.drain()
+    store.leases.finish([Finished(lease, Ending.SUCCEEDED, "null")])
+    assert all([bell.drain() for bell in bells])
+    for bell in bells:
+        bell.close()

@@ -364,6 +364,22 @@ def test_a_locked_database_delays_no_restart(harness: Start) -> None:
     assert running.stop() == 0
 
 
+def test_a_machine_that_slept_is_not_blamed_on_the_children(harness: Start) -> None:
+    running = harness()
+    slot = running.until_state(SlotState.READY)
+    slept_since_s = time.monotonic()
+    for pid in (running.process.pid, slot.pid):
+        os.kill(pid, signal.SIGSTOP)
+    running.until(lambda: time.monotonic() > slept_since_s + 3, "more than a beat timeout to pass")
+    running.process.send_signal(signal.SIGCONT)
+    running.until(lambda: "supervisor_stalled" in running.log(), "the stall to be seen")
+    os.kill(slot.pid, signal.SIGCONT)
+    told = running.slot()
+    assert (told.state, told.pid) == (SlotState.READY, slot.pid)
+    assert running.stop() == 0
+    assert Kind.WORKER_HUNG not in {event.kind for event in running.events()}
+
+
 def test_descriptors_and_threads_stay_flat_over_many_restarts(harness: Start) -> None:
     running = harness()
     supervisor = psutil.Process(running.process.pid)

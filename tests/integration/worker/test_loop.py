@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -100,6 +101,28 @@ def test_a_job_cancelled_while_leased_ahead_never_runs(
     assert script.ran == [*known, first, last]
     assert database.store.jobs.get(cancelled).status is Status.CANCELLED
     assert database.outcomes(cancelled) == []
+
+
+def test_a_job_leased_ahead_whose_lease_is_over_is_not_entered(
+    database: Any, loop: Loop, script: Script, wait_for: Callable[..., Any]
+) -> None:
+    loop._rules = replace(loop._rules, lease_ttl_ms=500)
+    known = submit(database, *["short"] * 20)
+    first, behind, last = submit(database, "short", "short", "short")
+    other = Holder("default-2", "life-2", 2)
+
+    def lose_the_leases() -> None:
+        assert database.store.jobs.get(behind).status is Status.IN_PROGRESS, "leased ahead"
+        lost = wait_for(database.store.leases.reclaim_expired, "the leases to expire")
+        assert lost[-3:] == [first, behind, last]
+        taken = database.store.leases.lease(other, ("*",), len(lost) - 1, 30_000)
+        assert [lease.job_id for lease in taken] == lost[:-1]
+
+    script.steps[first] = lose_the_leases
+    script.until = last
+    loop.run()
+    assert script.ran == [*known, first, last]
+    assert database.store.jobs.get(behind).worker == "default-2"
 
 
 def test_results_of_a_batch_and_the_next_lease_share_a_commit(

@@ -115,3 +115,15 @@ def test_what_a_busy_database_did_not_take_is_stored_later(attempt: Attempt) -> 
     assert [one.line for one in attempt.store.logs.append.call_args.args[3]] == ["a"]
     assert attempt.store.leases.progress.call_args.args[2:] == (0.5, "half")
     assert attempt.running.progress is None
+
+
+def test_a_lease_that_could_not_be_renewed_is_lost_when_it_ends_and_not_before(
+    attempt: Attempt,
+) -> None:
+    attempt.store.leases.renew.side_effect = DatabaseBusy("busy")
+    attempt.store.clock.monotonic_ms.return_value = 29_999
+    attempt.renewal._look_up(0.0)
+    assert not attempt.running.lost
+    attempt.store.clock.monotonic_ms.return_value = 30_000
+    attempt.renewal._look_up(0.0)
+    assert attempt.running.lost

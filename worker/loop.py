@@ -207,7 +207,7 @@ class Loop:
             self._give_back(lambda lease: lease.job_id in cancelled)
 
     def _give_back(self, wanted: Callable[[Lease], bool]) -> None:
-        """Give back jobs leased ahead; not skipped, as the cell would call a skipped one entered."""
+        """Give back jobs leased ahead. To skip them would make the cell call them entered."""
         dropped = self._held.take_ahead(lambda _, lease: wanted(lease))
         try:
             with self._control.database.call():

@@ -56,13 +56,19 @@ class ProcessRecord:
 
 @dataclass(frozen=True, slots=True)
 class LastExit:
-    """How the latest life of a slot ended. `evidence`: what is known of why (a stack, a line)."""
+    """How one life of a slot ended.
+
+    `evidence`: what is known of why (a stack, a line). `out_of_memory`: whether the kernel killed
+    it for memory; None where that cannot be told.
+    """
 
     at_ms: int
     reason: str
     signal: str | None
     code: int | None
     evidence: str | None
+    uptime_s: float = 0.0
+    out_of_memory: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,4 +87,10 @@ class SlotRecord:
     rss_bytes: int | None
     started_at_ms: int | None
     restarts: int
-    last_exit: LastExit | None
+    exits: tuple[LastExit, ...]
+    """The latest exits, the newest first."""
+
+    @property
+    def last_exit(self) -> LastExit | None:
+        """How the latest life ended; None if none has."""
+        return self.exits[0] if self.exits else None

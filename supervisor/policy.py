@@ -37,6 +37,9 @@ from supervisor.slot import (
     Timer,
 )
 
+KEPT_EXITS = 5
+"""So many of the latest exits of a slot are kept."""
+
 
 class Trigger(StrEnum):
     """What can move a slot, exits apart."""
@@ -381,6 +384,7 @@ def _after_exit(
         signal=None if exit.signal is None else signal_name(exit.signal),
         code=exit.code,
         evidence=exit.evidence,
+        uptime_s=round(now_s - life.started_s, 3),
     )
     actions: list[Action] = [Tell(Kind.WORKER_EXITED, life.incarnation, reason, _facts(last_exit))]
     if life.recycle is not None:
@@ -394,7 +398,7 @@ def _after_exit(
         timer=None,
         reason=reason,
         degraded="",
-        last_exit=last_exit,
+        exits=(last_exit, *slot.exits)[:KEPT_EXITS],
     )
     match kind:
         case ExitClass.CONFIGURATION:

@@ -21,7 +21,7 @@ def slot_record(slot: Slot, child: ChildHandle | None, sample: Sample | None) ->
         rss_bytes=sample.rss_bytes if sample else None,
         started_at_ms=child.started_at_ms if child else None,
         restarts=max(0, slot.starts - 1),
-        last_exit=slot.last_exit,
+        exits=slot.exits,
     )
 
 
@@ -40,5 +40,5 @@ def own_record(myself: ProcessRecord, sample: Sample | None, why_stopping: str) 
         rss_bytes=sample.rss_bytes if sample else None,
         started_at_ms=myself.started_at_ms,
         restarts=0,
-        last_exit=None,
+        exits=(),
     )

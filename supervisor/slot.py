@@ -163,7 +163,13 @@ class Slot:
     on_trial: bool = False
     """The present life is the one try of a fatal slot."""
     starts: int = 0
-    last_exit: LastExit | None = None
+    exits: tuple[LastExit, ...] = ()
+    """The latest exits, the newest first."""
+
+    @property
+    def last_exit(self) -> LastExit | None:
+        """How the latest life ended; None if none has."""
+        return self.exits[0] if self.exits else None
 
 
 @dataclass(frozen=True, slots=True)

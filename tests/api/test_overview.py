@@ -52,7 +52,7 @@ def slot(name: str, state: SlotState, role: Role = Role.WORKER, **changes: Any) 
         "rss_bytes": 30_000_000,
         "started_at_ms": 1,
         "restarts": 0,
-        "last_exit": None,
+        "exits": (),
     }
     return SlotRecord(**{**fields, **changes})
 
@@ -88,7 +88,7 @@ def test_under_a_supervisor_every_slot_is_shown_with_what_it_does(start: Any) ->
                 SlotState.READY,
                 incarnation="life-1",
                 restarts=2,
-                last_exit=last_exit,
+                exits=(last_exit,),
             ),
             slot("default-2", SlotState.BACKOFF, pid=None, incarnation=None, reason="crashed"),
         ]

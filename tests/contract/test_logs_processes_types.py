@@ -80,13 +80,13 @@ def test_slots_are_read_back_in_the_supervisors_order(store: Store) -> None:
             rss_bytes=4096,
             started_at_ms=5,
             restarts=2,
-            last_exit=last_exit,
+            exits=exits,
         )
-        for name, pool, role, last_exit in (
-            ("supervisor", None, Role.SUPERVISOR, None),
-            ("api", None, Role.API, LastExit(3, "killed", "SIGKILL", None, "stack")),
-            ("default-2", "default", Role.WORKER, None),
-            ("default-10", "default", Role.WORKER, None),
+        for name, pool, role, exits in (
+            ("supervisor", None, Role.SUPERVISOR, ()),
+            ("api", None, Role.API, (LastExit(3, "killed", "SIGKILL", None, "stack"),)),
+            ("default-2", "default", Role.WORKER, ()),
+            ("default-10", "default", Role.WORKER, ()),
         )
     ]
     store.processes.put_slots(slots)

@@ -92,7 +92,7 @@ class Processes:
                         slot.rss_bytes,
                         slot.started_at_ms,
                         slot.restarts,
-                        json.dumps(asdict(slot.last_exit)) if slot.last_exit else None,
+                        json.dumps([asdict(one) for one in slot.exits]),
                     )
                     for position, slot in enumerate(slots)
                 ],
@@ -119,7 +119,7 @@ class Processes:
                 rss_bytes=row[9],
                 started_at_ms=row[10],
                 restarts=row[11],
-                last_exit=LastExit(**json.loads(row[12])) if row[12] else None,
+                exits=tuple(LastExit(**one) for one in json.loads(row[12])),
             )
             for row in self._database.all(self._sql["all-slots"])
         ]

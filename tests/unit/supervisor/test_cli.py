@@ -679,7 +679,7 @@ def test_workers_of_a_supervisor_that_is_gone_are_not_shown(orpheus: Orpheus, st
         rss_bytes=None,
         started_at_ms=0,
         restarts=0,
-        last_exit=None,
+        exits=(),
     )
     store.processes.put_slots([record])
     assert orpheus("workers", "--json").json == {"items": []}

@@ -24,7 +24,7 @@ FROM processes ORDER BY slot, incarnation;
 -- A slot as the supervisor sees it.
 INSERT OR REPLACE INTO slots (
     slot, position, pool, role, state, degraded, reason, pid, incarnation,
-    cpu_percent, rss_bytes, started_at_ms, restarts, last_exit)
+    cpu_percent, rss_bytes, started_at_ms, restarts, exits)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: remove-slot
@@ -34,5 +34,5 @@ DELETE FROM slots WHERE slot = ?;
 -- name: all-slots
 -- Every slot, in the supervisor's order.
 SELECT slot, pool, role, state, degraded, reason, pid, incarnation,
-    cpu_percent, rss_bytes, started_at_ms, restarts, last_exit
+    cpu_percent, rss_bytes, started_at_ms, restarts, exits
 FROM slots ORDER BY position, slot;

@@ -56,6 +56,7 @@ class Database:
         self._queues_with_work: set[str] = set()
         self._places_freed: set[str] = set()
         self._api_has_news = False
+        self._supervisor_is_asked = False
         self._counts_sql = sql_file("counts.sql")
 
     # Reading and executing
@@ -176,6 +177,7 @@ class Database:
             self._finished.copy(),
             set(self._queues_with_work),
             self._api_has_news,
+            self._supervisor_is_asked,
         )
         with translated():
             self._connection.execute("SAVEPOINT part")
@@ -190,6 +192,7 @@ class Database:
                 self._finished,
                 self._queues_with_work,
                 self._api_has_news,
+                self._supervisor_is_asked,
             ) = before
             raise
         with translated():
@@ -227,6 +230,10 @@ class Database:
         """After the commit, ring the API: there is an event, a log line or progress."""
         self._api_has_news = True
 
+    def wake_supervisor(self) -> None:
+        """After the commit, ring the supervisor: an operator asks something of it."""
+        self._supervisor_is_asked = True
+
     def flush_counts(self) -> None:
         """Write the gathered counts now."""
         changes = [
@@ -256,12 +263,15 @@ class Database:
         self._queues_with_work.clear()
         self._places_freed.clear()
         self._api_has_news = False
+        self._supervisor_is_asked = False
 
     def _ring(self) -> None:
         if self._queues_with_work:
             self.bells.ring_pools_of(self._queues_with_work)
         if self._api_has_news:
             self.bells.ring_api()
+        if self._supervisor_is_asked:
+            self.bells.ring_supervisor()
         self._forget_changes()
 
     def close(self) -> None:

@@ -29,6 +29,7 @@ from shared.storage.sqlite.queues import Queues
 from shared.storage.sqlite.retention import Retention
 from shared.storage.sqlite.schedules import Schedules
 from shared.storage.sqlite.stats import Stats
+from shared.storage.sqlite.supervision import Supervision
 from shared.storage.sqlite.types import Types
 
 _WRITABLE_WAIT_S = 0.25
@@ -54,6 +55,7 @@ class Store:
         self.leases = Leases(database, self.events, flow, enqueue, self.queues, backoff)
         self.logs = Logs(database)
         self.processes = Processes(database)
+        self.supervision = Supervision(database)
         self.types = Types(database)
         self.stats = Stats(database)
         self.retention = Retention(database, self.events)

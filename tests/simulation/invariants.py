@@ -1,13 +1,14 @@
 """What must hold, checked against the committed database and the histories.
 
 `CHEAP` after every step that committed something, `at_the_end` once everything has drained. None
-asks the store: each reads tables past it.
+asks the store: each reads tables past it. tests/chaos checks real processes with them too.
 """
 
 import json
 from collections import Counter
 from collections.abc import Callable
 from itertools import pairwise
+from typing import Any, Protocol
 
 from tests.simulation.histories import (
     LIVE,
@@ -17,27 +18,34 @@ from tests.simulation.histories import (
     Fold,
     check,
 )
-from tests.simulation.world import World
+
+
+class Tables(Protocol):
+    """A database as these checks see it."""
+
+    def look(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        """The rows of a query, as committed."""
+
 
 _COUNTED = "SELECT queue, status, count(*) FROM jobs GROUP BY queue, status"
 _KEPT = "SELECT queue, status, n FROM job_counts WHERE n > 0"
 _LIVE_SQL = "('blocked', 'pending', 'in_progress')"
 
 
-def kept_counts_are_counted(world: World, fold: Fold) -> None:
+def kept_counts_are_counted(tables: Tables, fold: Fold) -> None:
     """I19."""
-    counted, kept = set(world.look(_COUNTED)), set(world.look(_KEPT))
+    counted, kept = set(tables.look(_COUNTED)), set(tables.look(_KEPT))
     check(counted == kept, "I19 kept counts", counted ^ kept)
 
 
-def an_undelayed_job_is_due_at_once(world: World, fold: Fold) -> None:
+def an_undelayed_job_is_due_at_once(tables: Tables, fold: Fold) -> None:
     """P8: whatever the wall clock says."""
-    for (job_id,) in world.look("SELECT id FROM jobs WHERE status = 'pending' AND is_due = 0"):
+    for (job_id,) in tables.look("SELECT id FROM jobs WHERE status = 'pending' AND is_due = 0"):
         check(fold.jobs[job_id].due_ms is not None, "P8 waits for no time", job_id)
 
 
-def blocked_jobs_wait_for_exactly_their_live_dependencies(world: World, fold: Fold) -> None:
-    rows = world.look(
+def blocked_jobs_wait_for_exactly_their_live_dependencies(tables: Tables, fold: Fold) -> None:
+    rows = tables.look(
         "SELECT id, waits_for, (SELECT count(*) FROM json_each(jobs.depends_on) AS one "
         f"JOIN jobs AS other ON other.id = one.value WHERE other.status IN {_LIVE_SQL}) AS live "
         "FROM jobs WHERE status = 'blocked' AND waits_for <> live"
@@ -45,15 +53,15 @@ def blocked_jobs_wait_for_exactly_their_live_dependencies(world: World, fold: Fo
     check(not rows, "waits for another number of jobs than are live", rows)
 
 
-def limited_queues_keep_their_limit(world: World, fold: Fold) -> None:
-    rows = world.look(
+def limited_queues_keep_their_limit(tables: Tables, fold: Fold) -> None:
+    rows = tables.look(
         "SELECT name, max_running FROM queues WHERE max_running > 0 AND max_running < "
         "(SELECT count(*) FROM jobs WHERE status = 'in_progress' AND queue = name)"
     )
     check(not rows, "more jobs of a queue run than its limit", rows)
 
 
-CHEAP: tuple[Callable[[World, Fold], None], ...] = (
+CHEAP: tuple[Callable[[Tables, Fold], None], ...] = (
     kept_counts_are_counted,
     an_undelayed_job_is_due_at_once,
     blocked_jobs_wait_for_exactly_their_live_dependencies,
@@ -64,18 +72,18 @@ CHEAP: tuple[Callable[[World, Fold], None], ...] = (
 # Once everything has drained
 
 
-def at_the_end(world: World, fold: Fold, clients: ClientLog, effects: EffectLog) -> None:
+def at_the_end(tables: Tables, fold: Fold, clients: ClientLog, effects: EffectLog) -> None:
     """All that the three histories must agree on."""
     everything_has_ended(fold)
     acknowledged_jobs_exist(fold, clients)
-    every_job_was_asked_for_once(world, fold, clients)
-    events_give_the_jobs(world, fold)
-    attempts_are_numbered(world)
-    retries_are_counted(world, fold)
-    done_jobs_had_their_effect(world, effects)
-    children_are_there_exactly_once(world)
+    every_job_was_asked_for_once(tables, fold, clients)
+    events_give_the_jobs(tables, fold)
+    attempts_are_numbered(tables)
+    retries_are_counted(tables, fold)
+    done_jobs_had_their_effect(tables, effects)
+    children_are_there_exactly_once(tables)
     ticks_fired_once(fold)
-    problems = world.look("PRAGMA foreign_key_check")
+    problems = tables.look("PRAGMA foreign_key_check")
     check(not problems, "I16 foreign_key_check", problems)
 
 
@@ -93,11 +101,11 @@ def acknowledged_jobs_exist(fold: Fold, clients: ClientLog) -> None:
         check(not missing, "I1 an acknowledged job is gone", request.number, missing)
 
 
-def every_job_was_asked_for_once(world: World, fold: Fold, clients: ClientLog) -> None:
+def every_job_was_asked_for_once(tables: Tables, fold: Fold, clients: ClientLog) -> None:
     """I2, and all or none of a batch."""
     by_number = {request.number: request for request in clients.requests}
     found: dict[int, list[int]] = {}
-    rows = world.look("SELECT id, payload, queue, priority FROM jobs WHERE type = 'asked'")
+    rows = tables.look("SELECT id, payload, queue, priority FROM jobs WHERE type = 'asked'")
     for job_id, payload, queue, priority in rows:
         asked = json.loads(payload)
         request = by_number.get(asked["request"])
@@ -122,11 +130,11 @@ _COLUMNS = (
 )
 
 
-def events_give_the_jobs(world: World, fold: Fold) -> None:
+def events_give_the_jobs(tables: Tables, fold: Fold) -> None:
     """I12, and I11: the last event's number is the number of events."""
     names = _COLUMNS.split(", ")
     rows = [
-        dict(zip(names, row, strict=True)) for row in world.look(f"SELECT {_COLUMNS} FROM jobs")
+        dict(zip(names, row, strict=True)) for row in tables.look(f"SELECT {_COLUMNS} FROM jobs")
     ]
     check({row["id"] for row in rows} == set(fold.jobs), "I12 other jobs than the events tell")
     for row in rows:
@@ -136,33 +144,35 @@ def events_give_the_jobs(world: World, fold: Fold) -> None:
         row["cancel_requested"] = bool(row["cancel_requested"])
         told = {k: v for k, v in fold.jobs[row["id"]].body.items() if k in row}
         check(told == row, "I12 the last event tells otherwise", told, row)
-    ((n, last),) = world.look("SELECT count(*), coalesce(max(seq), 0) FROM events")
+    ((n, last),) = tables.look("SELECT count(*), coalesce(max(seq), 0) FROM events")
     check(n == last == fold.last_seq, "I11 events are missing", n, last, fold.last_seq)
 
 
-def attempts_are_numbered(world: World) -> None:
+def attempts_are_numbered(tables: Tables) -> None:
     """I4: 1, 2, 3…, with tokens that grow."""
     tokens: dict[int, list[int]] = {}
-    rows = world.look("SELECT job_id, number, lease_token FROM attempts ORDER BY job_id, number")
+    rows = tables.look("SELECT job_id, number, lease_token FROM attempts ORDER BY job_id, number")
     for job_id, number, token in rows:
         earlier = tokens.setdefault(job_id, [])
         check(number == len(earlier) + 1, "I4 attempt numbers", job_id, number)
         check(not earlier or token > earlier[-1], "I4 a token did not grow", job_id, token)
         earlier.append(token)
-    for job_id, attempt in world.look("SELECT id, attempt FROM jobs WHERE status <> 'in_progress'"):
+    for job_id, attempt in tables.look(
+        "SELECT id, attempt FROM jobs WHERE status <> 'in_progress'"
+    ):
         kept = len(tokens.get(job_id, []))
         check(attempt == kept, "I4 an attempt without its row", job_id, attempt, kept)
 
 
-def retries_are_counted(world: World, fold: Fold) -> None:
+def retries_are_counted(tables: Tables, fold: Fold) -> None:
     """I7, by the attempts' outcomes."""
     spent: Counter[int] = Counter()
-    rows = world.look("SELECT job_id, number, outcome, error_type FROM attempts")
+    rows = tables.look("SELECT job_id, number, outcome, error_type FROM attempts")
     for job_id, number, outcome, error_type in rows:
         spends = outcome in ("failed", "timed_out", "crashed") or error_type == "LeaseExpired"
         if spends and number >= fold.jobs[job_id].first_attempt:
             spent[job_id] += 1
-    for job_id, status, limit, error_type in world.look(
+    for job_id, status, limit, error_type in tables.look(
         "SELECT id, status, max_retries + 1, error_type FROM jobs"
     ):
         check(spent[job_id] <= limit, "I7 more attempts than allowed", job_id, spent[job_id])
@@ -170,9 +180,9 @@ def retries_are_counted(world: World, fold: Fold) -> None:
             check(spent[job_id] == limit, "I7 failed too early", job_id, spent[job_id], limit)
 
 
-def done_jobs_had_their_effect(world: World, effects: EffectLog) -> None:
+def done_jobs_had_their_effect(tables: Tables, effects: EffectLog) -> None:
     """I13, and I14: what ended otherwise, but ran, had been entered."""
-    rows = world.look("SELECT job_id, outcome, lease_token, error_type FROM attempts")
+    rows = tables.look("SELECT job_id, outcome, lease_token, error_type FROM attempts")
     for job_id, outcome, token, error_type in rows:
         run = effects.runs.get(token)
         if outcome == "succeeded":
@@ -180,16 +190,16 @@ def done_jobs_had_their_effect(world: World, effects: EffectLog) -> None:
         elif outcome != "released" and error_type != "LeaseExpired":
             check(run and run.job_id == job_id, "I14 not entered", job_id, outcome, token)
     succeeded = {row[0] for row in rows if row[1] == "succeeded"}
-    done = {row[0] for row in world.look("SELECT id FROM jobs WHERE status = 'done'")}
+    done = {row[0] for row in tables.look("SELECT id FROM jobs WHERE status = 'done'")}
     check(succeeded == done, "done and succeeded differ", succeeded ^ done)
 
 
-def children_are_there_exactly_once(world: World) -> None:
+def children_are_there_exactly_once(tables: Tables) -> None:
     """I13: what a job enqueues comes with its success, or not at all."""
     made = Counter(
-        row[0] for row in world.look("SELECT payload ->> 'parent' FROM jobs WHERE type = 'child'")
+        row[0] for row in tables.look("SELECT payload ->> 'parent' FROM jobs WHERE type = 'child'")
     )
-    parents = world.look(
+    parents = tables.look(
         "SELECT id, status, payload ->> 'children' FROM jobs "
         "WHERE type = 'asked' AND payload ->> 'does' = 'parent'"
     )

@@ -63,6 +63,11 @@ def cell_path(database: Path, incarnation: str) -> Path:
     return Path(f"{database}{_FOLDER_SUFFIX}") / incarnation
 
 
+def stack_path(database: Path, incarnation: str) -> Path:
+    """Where an incarnation writes its stacks when it is asked to (shared/child_start.py)."""
+    return cell_path(database, incarnation).with_suffix(".stack")
+
+
 def read_cell(path: Path) -> CellState | None:
     """What a dead worker left; None if there is no whole word."""
     try:

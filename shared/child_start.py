@@ -3,7 +3,9 @@
 The order matters: signals to their defaults (a launcher may have left some ignored); then
 PR_SET_PDEATHSIG, so that the kernel ends us when the supervisor dies, and only then the check
 that the supervisor is still our parent, as its death before the call would go unnoticed; then
-faulthandler into the crash file of this life, which the supervisor reads as evidence of its exit.
+faulthandler into the crash file of this life, which the supervisor reads as evidence of its exit,
+and into its stack file on SIGUSR1, which shows an operator what the process is doing. That handler
+is C code: it answers while a job's C code holds the GIL and no Python code could run.
 """
 
 import ctypes
@@ -41,7 +43,8 @@ def enter_child(control_fd: int) -> ChildStart:
     """Become a child of the supervisor at the other end of `control_fd`. Main thread only.
 
     Leaves every signal at its default action; SIGSEGV, SIGABRT and their like write the stacks
-    of all threads before they end the process. Exits 1 if the supervisor is already gone.
+    of all threads before they end the process, SIGUSR1 writes them and lets it go on. Exits 1 if
+    the supervisor is already gone.
     """
     _reset_signals()
     die_with_parent(signal.SIGTERM)
@@ -53,7 +56,21 @@ def enter_child(control_fd: int) -> ChildStart:
     crash_path = Path(handover["crash_file"])
     crash_file = crash_path.open("w", encoding="utf-8")
     faulthandler.enable(crash_file, all_threads=True)
+    stack_file = handover.get("stack_file")
+    if stack_file is not None:
+        _write_stacks_when_asked(Path(stack_file))
     return ChildStart(channel, handover["slot"], handover["incarnation"], handover, crash_file)
+
+
+def _write_stacks_when_asked(path: Path) -> None:
+    # A bare descriptor, never closed: faulthandler keeps its number for the life of the process.
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    faulthandler.register(signal.SIGUSR1, fd, all_threads=True, chain=False)
+    os.register_at_fork(after_in_child=_leave_stacks_to_the_parent)
+
+
+def _leave_stacks_to_the_parent() -> None:
+    faulthandler.unregister(signal.SIGUSR1)
 
 
 def _reset_signals() -> None:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,7 @@ def handover(folder: Path, supervisor_pid: int) -> dict[str, Any]:
         "settings": {"pool": "default"},
         "supervisor_pid": supervisor_pid,
         "crash_file": str(folder / "life.crash"),
+        "stack_file": str(folder / "life.stack"),
     }
 
 
@@ -94,3 +96,80 @@ def test_the_stack_of_an_abort_is_in_the_crash_file(tmp_path: Path) -> None:
     ended = run_child(code, handover(tmp_path, os.getpid()))
     assert ended.returncode == -signal.SIGABRT
     assert "Fatal Python error: Aborted" in (tmp_path / "life.crash").read_text()
+
+
+STUCK = """
+    import ctypes, sys
+    from shared.child_start import enter_child
+    start = enter_child(int(sys.argv[1]))
+
+    def stuck_in_c():
+        ctypes.PyDLL(None).sleep(60)  # the GIL is held; a signal ends the sleep
+
+    print("stuck", flush=True)
+    stuck_in_c()
+    print("on it goes", flush=True)
+"""
+
+
+def test_a_process_whose_c_code_holds_the_gil_still_shows_its_stack(tmp_path: Path) -> None:
+    ours, theirs = Channel.pair()
+    with theirs:
+        ours.send({"handover": handover(tmp_path, os.getpid())})
+        child = subprocess.Popen(
+            [sys.executable, "-c", textwrap.dedent(STUCK), str(theirs.fileno())],
+            pass_fds=(theirs.fileno(),),
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+    assert child.stdout is not None
+    try:
+        assert child.stdout.readline() == "stuck\n"
+        ask_until_the_stack_names(child, "in stuck_in_c", tmp_path / "life.stack")
+        assert child.wait(20) == 0
+        assert child.stdout.read() == "on it goes\n"
+    finally:
+        child.kill()
+        child.wait()
+        child.stdout.close()
+        ours.close()
+    assert (tmp_path / "life.stack").stat().st_mode & 0o777 == 0o600
+
+
+def ask_until_the_stack_names(
+    child: "subprocess.Popen[str]", function: str, stack_file: Path
+) -> None:
+    """Once is enough when it is there already."""
+    give_up_at = time.monotonic() + 20
+    while function not in (stack := stack_file.read_text()):
+        assert time.monotonic() < give_up_at, stack
+        child.send_signal(signal.SIGUSR1)
+        time.sleep(0.05)
+
+
+OFFSPRING = """
+    import json, multiprocessing, signal, subprocess, sys
+    from shared.child_start import enter_child
+    start = enter_child(int(sys.argv[1]))
+    context = multiprocessing.get_context("fork")
+    forked = context.Process(target=signal.raise_signal, args=(signal.SIGUSR1,))
+    forked.start()
+    forked.join(20)
+    listing = subprocess.run(["ls", "-l", "/proc/self/fd"], stdout=subprocess.PIPE, close_fds=False)
+    killed = subprocess.Popen(["sleep", "60"])
+    killed.send_signal(signal.SIGUSR1)
+    print(json.dumps({
+        "forked": forked.exitcode,
+        "open": listing.stdout.decode(),
+        "program": killed.wait(20),
+    }))
+"""
+
+
+def test_what_a_child_starts_has_neither_the_handler_nor_the_stack_file(tmp_path: Path) -> None:
+    ended = run_child(OFFSPRING, handover(tmp_path, os.getpid()))
+    seen = json.loads(ended.stdout)
+    assert (seen["forked"], seen["program"]) == (-signal.SIGUSR1, -signal.SIGUSR1)
+    assert "/dev/null" in seen["open"] or "pipe" in seen["open"]
+    assert ".stack" not in seen["open"] and ".crash" not in seen["open"]
+    assert (tmp_path / "life.stack").read_text() == ""

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from shared.cells import Cell, CellState, cell_path, read_cell, remove_cell
+from shared.cells import Cell, CellState, cell_path, read_cell, remove_cell, stack_path
 
 
 def test_entering_and_leaving_is_read_back(tmp_path: Path) -> None:
@@ -32,6 +32,11 @@ def test_a_cell_survives_kill_9(tmp_path: Path) -> None:
     process = subprocess.run([sys.executable, "-c", code, str(path)], cwd=root, check=False)
     assert process.returncode == -signal.SIGKILL
     assert read_cell(path) == CellState(77, running=True)
+
+
+def test_the_stacks_of_a_life_stand_beside_its_cell(tmp_path: Path) -> None:
+    database = tmp_path / "orpheus.db"
+    assert stack_path(database, "life-1") == Path(f"{cell_path(database, 'life-1')}.stack")
 
 
 def test_a_file_that_is_no_cell_is_none(tmp_path: Path) -> None:

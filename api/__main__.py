@@ -20,6 +20,7 @@ from config.settings import Settings, for_commands, for_storage, load_settings
 from shared.child_start import enter_child
 from shared.describe import describe_types
 from shared.errors import CannotBind, ConfigurationError, DatabaseUnusable, OrpheusError
+from shared.failpoints import name_program
 from shared.listener import bind_listener
 from shared.logs import configure_logging, stop_logging
 from shared.storage import open_storage
@@ -37,6 +38,7 @@ _EXIT_CODES: dict[type[OrpheusError], int] = {
 @config_options
 def main(control_fd: int | None, config: Path | None, sets: tuple[str, ...]) -> None:
     """Serve the API alone, without a supervisor, until Ctrl-C."""
+    name_program("api")
     try:
         if control_fd is None:
             _run_alone(load_settings(config, sets, os.environ))

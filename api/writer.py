@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from api.errors import Refusal
 from api.readers import Settled, settle_soon
 from shared.errors import StorageError
+from shared.failpoints import failpoint
 from shared.memory import keep_freed_memory
 from shared.storage import Store
 
@@ -76,6 +77,7 @@ class Writer:
             try:
                 store = store or self._open_store()
                 settled = commit_group(store, group)
+                failpoint("api.acknowledge")
             except Exception as error:  # noqa: BLE001 - raised again where it is awaited
                 settled = [(request.future, None, error) for request in group]
             settle_soon(self._loop, settled)

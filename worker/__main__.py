@@ -16,6 +16,7 @@ from shared.channel import Channel
 from shared.child_start import die_with_parent, enter_child
 from shared.commands import CommandSettings, describe_command
 from shared.errors import ConfigurationError, DatabaseUnusable
+from shared.failpoints import name_program
 from shared.handover import StoredSettings, WorkerSettings
 from shared.job_types import load_job_types
 
@@ -78,6 +79,7 @@ def _run(
     # Here, as a child must have entered its life before anything large is imported.
     from worker.process import EXIT_AGAIN, restart_alone, run_worker  # noqa: PLC0415
 
+    name_program("worker")
     if isinstance(sys.stdout, io.TextIOWrapper):  # what a module prints is seen when it prints it
         sys.stdout.reconfigure(line_buffering=True)
     code = run_worker(settings, slot, incarnation, channel=channel, stored=stored)

@@ -22,6 +22,7 @@ import apsw
 from shared.clock import Clock
 from shared.doorbells import Doorbells
 from shared.errors import DatabaseBusy, DatabaseFull, DatabaseUnusable, StorageError
+from shared.failpoints import program_failpoint
 from shared.jobs import Status
 from shared.lifecycle import TERMINAL
 from shared.storage.migrate import load_migrations
@@ -144,8 +145,10 @@ class Database:
             yield
             self.flush_counts()
             self._wake_for_free_places()
+            program_failpoint("commit.before")
             with translated():
                 self._connection.execute("COMMIT")
+            program_failpoint("commit.after")
         except BaseException:
             self._forget_changes()
             with contextlib.suppress(apsw.Error):

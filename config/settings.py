@@ -392,4 +392,5 @@ def for_worker(settings: Settings, pool: str) -> WorkerSettings:
         stop_timeout_s=settings.supervisor.stop_timeout,
         log_level=settings.logging.level,
         log_format=settings.logging.format,
+        max_jobs=settings.pools[pool].max_jobs,
     )

@@ -60,6 +60,8 @@ class WorkerSettings:
     stop_timeout_s: float
     log_level: str
     log_format: str
+    max_jobs: int = 0
+    """After so many jobs it ends, to be replaced; 0: never."""
 
     def to_json(self) -> dict[str, Any]:
         """As a JSON object; `from_json` reads it back."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from shared.doorbells import Bell
 from shared.errors import StorageError
+from shared.failpoints import failpoint
 from shared.jobs import Holder, Lease
 from shared.lifecycle import Ending
 from shared.logs import get_logger
@@ -42,6 +43,8 @@ class LoopRules:
     lease_ttl_ms: int
     ahead_s: float
     longest_sleep_s: float
+    max_jobs: int
+    """After so many the worker wants to be replaced; 0: never."""
 
 
 class Loop:
@@ -79,7 +82,7 @@ class Loop:
         self._renewal.wake()
 
     def run(self) -> bool:
-        """Work until told to stop, or until a timeout has struck inside a job's code.
+        """Work until told to stop, or until `why_replace` gives a reason.
 
         True if everything this worker held was reported.
         """
@@ -87,13 +90,26 @@ class Loop:
         epoll.register(self._bell, select.EPOLLIN | select.EPOLLEXCLUSIVE)
         epoll.register(self._order_fd, select.EPOLLIN)
         try:
-            while self._control.leasing and not self._alarm.struck:
+            while self._control.leasing and self.why_replace() is None:
                 self._turn(epoll)
             return self._report_the_rest()
         finally:
             # A ring that this worker took and did not answer is another's.
             self._store.bells.ring_pool(self._rules.pool)
             epoll.close()
+
+    def why_replace(self) -> str | None:
+        """Why a new life should take this worker's place; None: it can go on."""
+        if self._alarm.struck:
+            return "a timeout was raised inside a job's code"
+        if self._jobs_left() == 0:
+            return f"it has done {self._control.jobs_done} jobs (max_jobs)"
+        return None
+
+    def _jobs_left(self) -> int | None:
+        """How many more jobs it may run; None: any number."""
+        most = self._rules.max_jobs
+        return most - self._control.jobs_done if most else None
 
     def _turn(self, epoll: select.epoll) -> None:
         self._control.turns += 1
@@ -159,8 +175,10 @@ class Loop:
             self._store.leases.hand_back(excess)
         if not may_lease:
             return []
-        limit = self._estimates.limit()
         rules = self._rules
+        limit, left = self._estimates.limit(), self._jobs_left()
+        if left is not None:  # all that was leased before has run: nothing else counts against it
+            limit = min(limit, left)
         leases = self._store.leases.lease(rules.holder, rules.queues, limit, rules.lease_ttl_ms)
         keep = self._estimates.fitting([lease.type for lease in leases])
         if keep < len(leases):
@@ -187,10 +205,12 @@ class Loop:
             running = self._held.enter(now_s)
             if running is None:
                 return
+            failpoint("worker.job.entered")
             if self._renewal.is_asleep:
                 self._renewal.wake()
             ended = self._executor.run(running)
             self._held.leave(running, ended)
+            failpoint("worker.job.left")
             entered_s, now_s = now_s, time.monotonic()
             self._estimates.note(running.lease.type, now_s - entered_s)
             self._control.jobs_done += 1

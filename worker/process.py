@@ -14,6 +14,7 @@ from shared.clock import create_time_s
 from shared.commands import describe_command
 from shared.describe import name_taken, type_row
 from shared.errors import DatabaseBusy, DatabaseFull
+from shared.failpoints import failpoint
 from shared.handover import StoredSettings, WorkerSettings
 from shared.job_types import JobType, load_job_types
 from shared.jobs import Holder
@@ -122,6 +123,7 @@ def _work(
             _no_upkeep if stored is None else _Upkeep(store, stored),
         )
         renewal.tell_ready()
+        failpoint("worker.ready")
         control.say({"say": "ready"})
         log.info(
             "worker_ready",
@@ -130,14 +132,16 @@ def _work(
             types=len(types) + len(commands),
         )
         all_reported = loop.run()
-        if alarm.struck:
-            control.say({"say": "recycle", "reason": "a timeout was raised inside a job's code"})
+        replace_because = loop.why_replace()
+        if replace_because is not None:
+            log.info("worker_to_be_replaced", reason=replace_because)
+            control.say({"say": "recycle", "reason": replace_because})
     finally:
         renewal.end()
         lookup.close()
         store.close()
     log.info("worker_ended", jobs_done=control.jobs_done)
-    if alarm.struck and control.is_alone and control.leasing:
+    if replace_because is not None and control.is_alone and control.leasing:
         return EXIT_AGAIN
     return 0 if all_reported else EXIT_KILLED
 
@@ -209,6 +213,7 @@ def _loop_rules(settings: WorkerSettings, holder: Holder) -> LoopRules:
         lease_ttl_ms=round(settings.lease_ttl_s * 1000),
         ahead_s=settings.ahead_s,
         longest_sleep_s=min(settings.beat_interval_s, settings.beat_timeout_s / 3),
+        max_jobs=settings.max_jobs,
     )
 
 

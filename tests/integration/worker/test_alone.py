@@ -119,6 +119,18 @@ def test_a_timeout_ends_the_attempt_and_the_worker_begins_a_new_life(
     assert worker.process.poll() is None, "the same process"
 
 
+def test_after_max_jobs_the_worker_begins_a_new_life(
+    database: Any, start_alone: Start, wait_for: Wait
+) -> None:
+    worker = start_alone({"pools.default.max_jobs": "1"}).wait_until_ready()
+    jobs = [database.submit("nap") for _ in range(3)]
+    for job_id in jobs:
+        assert database.wait(job_id).status is Status.DONE
+        assert database.outcomes(job_id) == ["succeeded"]
+    wait_for(lambda: worker.log().count("worker_ready") == 4, "the fourth life")
+    assert worker.process.poll() is None, "the same process"
+
+
 def test_a_coroutines_timeout_needs_no_new_life(database: Any, start_alone: Start) -> None:
     start_alone().wait_until_ready()
     before = database.store.processes.all()[0].incarnation

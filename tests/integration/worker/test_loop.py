@@ -76,6 +76,7 @@ def loop(store: Store, script: Script, tmp_path: Any) -> Any:
             lease_ttl_ms=30_000,
             ahead_s=1.0,
             longest_sleep_s=0.01,
+            max_jobs=0,
         ),
     )
 
@@ -174,3 +175,23 @@ def test_a_worker_told_to_end_gives_back_what_it_has_not_entered(
     assert database.store.jobs.get(last).status is Status.DONE
     assert database.store.jobs.get(left).status is Status.PENDING
     assert database.outcomes(left) == []
+
+
+def test_never_more_jobs_are_leased_than_are_left_of_max_jobs(
+    database: Any, loop: Loop, script: Script
+) -> None:
+    loop._rules = replace(loop._rules, max_jobs=30)
+    ids = submit(database, *["short"] * 40)
+    leased: list[int] = []
+    for job_id in ids:
+        script.steps[job_id] = lambda: leased.append(
+            database.store.stats.counts()[Status.IN_PROGRESS]
+        )
+    assert loop.why_replace() is None
+    assert loop.run() is True
+    assert script.ran == ids[:30]
+    assert max(leased) > 1, "jobs were leased ahead"
+    assert all(database.store.jobs.attempts(job_id) == [] for job_id in ids[30:])
+    assert database.store.stats.counts()[Status.PENDING] == 10
+    assert database.store.events.last_seq() == 40 + 2 * 30, "no lease was given back"
+    assert loop.why_replace() == "it has done 30 jobs (max_jobs)"

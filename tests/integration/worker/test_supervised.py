@@ -157,6 +157,21 @@ def test_a_timeout_inside_code_asks_for_a_replacement(
     assert database.outcomes(job_id) == ["timed_out"]
 
 
+def test_after_max_jobs_it_asks_for_a_replacement_and_ends_in_order(
+    database: Any, start_supervised: Start, wait_for: Wait
+) -> None:
+    worker = start_supervised(max_jobs=2).wait_until_ready()
+    first, failing, third = (database.submit(one) for one in ("nap", "hopeless", "nap"))
+    assert worker.wait() == 0
+    recycle = wait_for(lambda: worker.says("recycle"), "the wish to be replaced")
+    assert recycle["reason"] == "it has done 2 jobs (max_jobs)"
+    assert database.outcomes(first) == ["succeeded"]
+    assert database.outcomes(failing) == ["failed"]
+    assert database.store.jobs.get(third).status is Status.PENDING
+    assert database.outcomes(third) == []
+    assert database.store.processes.all() == []
+
+
 def test_past_its_hard_deadline_it_leaves_the_killing_to_the_supervisor(
     database: Any, start_supervised: Start, wait_for: Wait
 ) -> None:

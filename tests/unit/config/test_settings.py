@@ -132,9 +132,11 @@ def test_a_value_in_range_is_taken(right: str, load: Load) -> None:
 
 
 def test_a_worker_is_handed_what_it_needs_as_json(load: Load) -> None:
-    settings = load(sets=["pools.mail.queues=['mail']", "pools.default.workers=2"])
+    sets = ["pools.mail.queues=['mail']", "pools.mail.max_jobs=7", "pools.default.workers=2"]
+    settings = load(sets=sets)
     handed = for_worker(settings, "mail")
     assert handed.queues == ("mail",)
+    assert (handed.max_jobs, for_worker(settings, "default").max_jobs) == (7, 0)
     assert handed.lease_ttl_s == 30
     assert handed.storage == for_storage(settings)
     assert handed.storage.pools == {"mail": ("mail",), "default": ("*",)}

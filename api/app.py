@@ -11,7 +11,7 @@ from api import errors, openapi
 from api.dashboard.pages import dashboard_routes
 from api.docs import docs_routes
 from api.guard import Guard, GuardRules, hosts_of
-from api.routes import actions, health, jobs, overview, queues, stream
+from api.routes import actions, health, jobs, metrics, overview, queues, stream, supervision
 from api.services import ApiOptions, Services
 
 _TITLE = "Orpheus"
@@ -30,7 +30,7 @@ def create_app(services: Services) -> ASGIApp:
     )
     app.state.services = services
     errors.install(app)
-    for module in (jobs, actions, queues, overview, health, stream):
+    for module in (jobs, actions, queues, supervision, overview, health, metrics, stream):
         app.router.routes.extend(module.router.routes)  # flat, so that a 405 can name every method
     app.router.routes.extend([*docs_routes(), *dashboard_routes()])
     app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]

@@ -19,17 +19,19 @@ _MODELS: tuple[type[BaseModel], ...] = (
     schemas.SubmitBatch,
     schemas.BulkChange,
     schemas.Reason,
+    schemas.Scale,
     schemas.Problem,
 )
 _WHEN = {
     400: "The request cannot be read, or the Host is not allowed.",
     403: "Sent by a page of another site.",
     404: "There is none of that id or name.",
-    409: "The job's status does not allow it, or other jobs match than expected.",
+    409: "The job's or process's state does not allow it, or other jobs match than expected.",
     413: "The body is too large.",
     415: "The body is not application/json.",
     422: "Fields are not valid.",
-    503: "The database is locked or unusable, or too much is waiting; see Retry-After.",
+    503: "The database is locked or unusable, too much is waiting, no supervisor is running, or a "
+    "process does not answer; see Retry-After.",
     507: "The disk is full.",
 }
 

@@ -25,6 +25,7 @@ from shared.events import Kind
 from shared.jobs import Outcome, Status
 from shared.processes import SlotState
 from shared.storage import BulkAction
+from shared.supervision import MOST_WORKERS
 from shared.validation import LONGEST_UNIQUE_KEY, NAME
 
 LARGEST_ID = 2**63 - 1
@@ -173,6 +174,12 @@ class Reason(_Request):
     """Why an operator does something; it stands in GET /audit."""
 
     reason: str | None = Field(None, min_length=1, max_length=LONGEST_REASON)
+
+
+class Scale(Reason):
+    """How many workers a pool is to have."""
+
+    workers: int = Field(ge=0, le=MOST_WORKERS)
 
 
 def _no_nul(text: str) -> str:
@@ -376,10 +383,10 @@ class AuditEntry(BaseModel):
     id: int
     at: datetime
     action: str
-    target: str = Field(description="`job 7`, `queue mail`, `schedule nightly`, `jobs with …`.")
+    target: str = Field(description="`job 7`, `queue mail`, `slot default-1`, `jobs with …`.")
     by: str = Field(description="`api:` and the client's address, or `cli:` and the user's name.")
     reason: str | None
-    count: int = Field(description="How many jobs, queues or schedules it changed.")
+    count: int = Field(description="How many things it changed.")
 
 
 class AuditPage(BaseModel):
@@ -442,13 +449,17 @@ class RunningJob(BaseModel):
 
 
 class LastExit(BaseModel):
-    """How the latest life of a slot ended."""
+    """How one life of a slot ended."""
 
     at: datetime
     reason: str
     signal: str | None
     code: int | None
-    evidence: str | None
+    evidence: str | None = Field(description="What is known of why: a stack, a line.")
+    uptime_s: float = Field(description="How long that life was.")
+    out_of_memory: bool | None = Field(
+        description="Whether the kernel killed it for memory; null where that cannot be told."
+    )
 
 
 class Worker(BaseModel):
@@ -469,12 +480,31 @@ class Worker(BaseModel):
     jobs_done: int
     restarts: int
     last_exit: LastExit | None
+    recent_exits: list[LastExit] = Field(description="The newest first; `last_exit` is its head.")
 
 
 class Workers(BaseModel):
     """Every slot, the API's and the supervisor's too."""
 
     items: list[Worker]
+
+
+class PoolSize(BaseModel):
+    """What a pool was asked to grow or shrink to."""
+
+    pool: str
+    workers: int
+
+
+class Stack(BaseModel):
+    """Where the code of a process stands."""
+
+    slot: str
+    pid: int
+    incarnation: str
+    job: RunningJob | None
+    at: datetime
+    stack: str = Field(description="Every thread's Python frames, the latest call first.")
 
 
 class TypeDefaults(BaseModel):

@@ -94,11 +94,11 @@ class Services:
 
 
 def overview(store: Store, options: ApiOptions) -> dict[str, Any]:
-    """Counts by status, and every worker."""
-    return {
-        "counts": by_status(store.stats.counts()),
-        "workers": workers(store, options),
-    }
+    """Counts by status, and every worker but for its earlier exits: they come every second."""
+    shown = workers(store, options)
+    for worker in shown:
+        del worker["recent_exits"]
+    return {"counts": by_status(store.stats.counts()), "workers": shown}
 
 
 def workers(store: Store, options: ApiOptions) -> list[dict[str, Any]]:

@@ -9,7 +9,9 @@ OrpheusError
 ├── AlreadyRunning          another supervisor holds this database               exit 75
 ├── CannotBind              the API's address is taken or not allowed            exit 69
 ├── NotFound                no job, slot or type of that name                    HTTP 404, exit 1
-├── TransitionRefused       the job's status does not allow the verb             HTTP 409, exit 1
+├── TransitionRefused       the job or process is in no state for the verb       HTTP 409, exit 1
+├── NoSupervisor            asked of the supervisor, and none is at work         HTTP 503, exit 1
+├── NoAnswer                a process was asked and did not answer in time       HTTP 503, exit 1
 ├── InvalidJob              unknown type, or a payload its schema refuses        HTTP 422, exit 1
 └── LeaseLost               the token is no longer the job's, or it expired
 
@@ -53,11 +55,19 @@ class CannotBind(OrpheusError):
 
 
 class NotFound(OrpheusError):
-    """No job, slot, queue or type of that name."""
+    """No job, slot, pool, queue or type of that name."""
 
 
 class TransitionRefused(OrpheusError):
-    """The job's status does not allow the verb; nothing was changed."""
+    """The state of the job or process does not allow the verb; nothing was changed."""
+
+
+class NoSupervisor(OrpheusError):
+    """Only a supervisor could do this, and none is at work on the database; nothing was asked."""
+
+
+class NoAnswer(OrpheusError):
+    """A process, or its supervisor, did not answer in time; trying again is safe."""
 
 
 @dataclass(frozen=True, slots=True)

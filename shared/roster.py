@@ -69,7 +69,8 @@ def _slot_json(
         "uptime_s": _uptime_s(slot.started_at_ms, now_ms) if slot.pid else None,
         "jobs_done": record.jobs_done if record else 0,
         "restarts": slot.restarts,
-        "last_exit": _last_exit_json(slot.last_exit),
+        "last_exit": _exit_json(slot.last_exit) if slot.last_exit else None,
+        "recent_exits": [_exit_json(one) for one in slot.exits],
     }
 
 
@@ -95,6 +96,7 @@ def _alone_json(
         "jobs_done": record.jobs_done,
         "restarts": 0,
         "last_exit": None,
+        "recent_exits": [],
     }
 
 
@@ -106,13 +108,13 @@ def _uptime_s(started_at_ms: int | None, now_ms: int) -> float | None:
     return None if started_at_ms is None else max(0.0, round((now_ms - started_at_ms) / 1000, 1))
 
 
-def _last_exit_json(last_exit: LastExit | None) -> dict[str, Any] | None:
-    if last_exit is None:
-        return None
+def _exit_json(one: LastExit) -> dict[str, Any]:
     return {
-        "at": rfc3339(last_exit.at_ms),
-        "reason": last_exit.reason,
-        "signal": last_exit.signal,
-        "code": last_exit.code,
-        "evidence": last_exit.evidence,
+        "at": rfc3339(one.at_ms),
+        "reason": one.reason,
+        "signal": one.signal,
+        "code": one.code,
+        "evidence": one.evidence,
+        "uptime_s": round(one.uptime_s, 1),
+        "out_of_memory": one.out_of_memory,
     }

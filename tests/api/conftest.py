@@ -20,6 +20,7 @@ from shared.handover import StorageSettings
 from shared.jobs import Holder, Lease
 from shared.lifecycle import Ending
 from shared.listener import bind_listener
+from shared.processes import ProcessRecord, Role, SlotRecord, SlotState
 from shared.storage import Finished, Store, TypeRow, open_storage
 from shared.validation import JobDefaults
 
@@ -108,6 +109,48 @@ class Running:
         (lease,) = self.lease()
         self.finish(lease)
         return lease.job_id
+
+    def process(self, slot: str, role: Role = Role.WORKER, **changes: Any) -> ProcessRecord:
+        """The heartbeat row of a process that beats at this moment."""
+        clock = self.store.clock
+        fields: dict[str, Any] = {
+            "incarnation": f"life-of-{slot}",
+            "slot": slot,
+            "pool": "default" if role is Role.WORKER else None,
+            "role": role,
+            "pid": 101,
+            "create_time_s": 1.0,
+            "boot_id": clock.boot_id,
+            "started_at_ms": clock.wall_ms() - 5000,
+            "ready": True,
+            "beat": 1,
+            "last_beat_mono_ms": clock.monotonic_ms(),
+            "job_id": None,
+            "jobs_done": 4,
+        }
+        record = ProcessRecord(**{**fields, **changes})
+        self.store.processes.register(record)
+        return record
+
+    @staticmethod
+    def slot(name: str, state: SlotState, role: Role = Role.WORKER, **changes: Any) -> SlotRecord:
+        """A slot as a supervisor writes it."""
+        fields: dict[str, Any] = {
+            "slot": name,
+            "pool": "default" if role is Role.WORKER else None,
+            "role": role,
+            "state": state,
+            "degraded": False,
+            "reason": "",
+            "pid": 101,
+            "incarnation": f"life-of-{name}",
+            "cpu_percent": 1.5,
+            "rss_bytes": 30_000_000,
+            "started_at_ms": 1,
+            "restarts": 0,
+            "exits": (),
+        }
+        return SlotRecord(**{**fields, **changes})
 
     @contextmanager
     def watch(self, query: str = "", **options: Any) -> Iterator["Watcher"]:

@@ -286,6 +286,8 @@ ACTIONS = [
     ("POST", "/schedules/a/run"),
     ("POST", "/schedules/a/pause"),
     ("POST", "/schedules/a/resume"),
+    ("POST", "/workers/default-1/restart"),
+    ("POST", "/workers/default-1/drain"),
 ]
 
 

@@ -9,58 +9,15 @@ import pytest
 from pydantic import BaseModel
 
 from api import schemas
-from shared.processes import LastExit, ProcessRecord, Role, SlotRecord, SlotState
+from shared.processes import LastExit, Role, SlotState
 from shared.schedules import ScheduleDefinition
 from shared.storage import NewLine
 
 
-def process(api: Any, slot: str, role: Role = Role.WORKER, **changes: Any) -> ProcessRecord:
-    """A heartbeat row of this moment."""
-    clock = api.store.clock
-    fields: dict[str, Any] = {
-        "incarnation": f"life-of-{slot}",
-        "slot": slot,
-        "pool": "default" if role is Role.WORKER else None,
-        "role": role,
-        "pid": 101,
-        "create_time_s": 1.0,
-        "boot_id": clock.boot_id,
-        "started_at_ms": clock.wall_ms() - 5000,
-        "ready": True,
-        "beat": 1,
-        "last_beat_mono_ms": clock.monotonic_ms(),
-        "job_id": None,
-        "jobs_done": 4,
-    }
-    record = ProcessRecord(**{**fields, **changes})
-    api.store.processes.register(record)
-    return record
-
-
-def slot(name: str, state: SlotState, role: Role = Role.WORKER, **changes: Any) -> SlotRecord:
-    """A slot as a supervisor writes it."""
-    fields: dict[str, Any] = {
-        "slot": name,
-        "pool": "default" if role is Role.WORKER else None,
-        "role": role,
-        "state": state,
-        "degraded": False,
-        "reason": "",
-        "pid": 101,
-        "incarnation": f"life-of-{name}",
-        "cpu_percent": 1.5,
-        "rss_bytes": 30_000_000,
-        "started_at_ms": 1,
-        "restarts": 0,
-        "exits": (),
-    }
-    return SlotRecord(**{**fields, **changes})
-
-
 def test_a_worker_alone_is_shown_by_its_heartbeat(api: Any) -> None:
-    process(api, "default@101")
-    process(api, "default@7", last_beat_mono_ms=api.store.clock.monotonic_ms() - 16_000)
-    process(api, "default@8", boot_id="another boot")
+    api.process("default@101")
+    api.process("default@7", last_beat_mono_ms=api.store.clock.monotonic_ms() - 16_000)
+    api.process("default@8", boot_id="another boot")
 
     (worker,) = api.client.get("/workers").json()["items"]
     assert (worker["slot"], worker["pool"], worker["state"]) == ("default@101", "default", "ready")
@@ -69,31 +26,40 @@ def test_a_worker_alone_is_shown_by_its_heartbeat(api: Any) -> None:
 
 
 def test_slots_of_a_supervisor_that_is_gone_are_not_shown(api: Any) -> None:
-    api.store.processes.put_slots([slot("default-1", SlotState.READY)])
+    api.store.processes.put_slots([api.slot("default-1", SlotState.READY)])
     assert api.client.get("/workers").json()["items"] == []
 
-    process(api, "supervisor", Role.SUPERVISOR)
+    api.process("supervisor", Role.SUPERVISOR)
     assert "default-1" in [w["slot"] for w in api.client.get("/workers").json()["items"]]
 
 
 def test_under_a_supervisor_every_slot_is_shown_with_what_it_does(start: Any) -> None:
     api = start(supervised=True)
-    last_exit = LastExit(1_800_000_000_000, "killed; out of memory?", "SIGKILL", None, None)
+    last_exit = LastExit(
+        1_800_000_000_000,
+        "killed for memory",
+        "SIGKILL",
+        None,
+        None,
+        uptime_s=61.26,
+        out_of_memory=True,
+    )
+    earlier = LastExit(1_799_999_000_000, "exit code 3", None, 3, "Traceback …", uptime_s=0.5)
     api.store.processes.put_slots(
         [
-            slot("supervisor", SlotState.READY, Role.SUPERVISOR),
-            slot("api", SlotState.READY, Role.API),
-            slot(
+            api.slot("supervisor", SlotState.READY, Role.SUPERVISOR),
+            api.slot("api", SlotState.READY, Role.API),
+            api.slot(
                 "default-1",
                 SlotState.READY,
                 incarnation="life-1",
                 restarts=2,
-                exits=(last_exit,),
+                exits=(last_exit, earlier),
             ),
-            slot("default-2", SlotState.BACKOFF, pid=None, incarnation=None, reason="crashed"),
+            api.slot("default-2", SlotState.BACKOFF, pid=None, incarnation=None, reason="crashed"),
         ]
     )
-    process(api, "default-1", incarnation="life-1")
+    api.process("default-1", incarnation="life-1")
     job_id = api.submit()
     api.submit()
     api.lease(2)
@@ -102,9 +68,32 @@ def test_under_a_supervisor_every_slot_is_shown_with_what_it_does(start: Any) ->
     assert [w["slot"] for w in workers] == ["supervisor", "api", "default-1", "default-2"]
     assert workers[0]["pool"] is None
     assert workers[2]["job"]["id"] == job_id  # the one that was leased ahead is not it
-    assert workers[2]["last_exit"]["at"] == "2027-01-15T08:00:00.000Z"
+    assert workers[2]["last_exit"] == {
+        "at": "2027-01-15T08:00:00.000Z",
+        "reason": "killed for memory",
+        "signal": "SIGKILL",
+        "code": None,
+        "evidence": None,
+        "uptime_s": 61.3,
+        "out_of_memory": True,
+    }
+    assert [one["reason"] for one in workers[2]["recent_exits"]] == [
+        "killed for memory",
+        "exit code 3",
+    ]
     assert workers[2]["rss_bytes"] == 30_000_000
     assert (workers[3]["state"], workers[3]["uptime_s"]) == ("backoff", None)
+
+
+def test_the_stream_carries_the_last_exit_and_not_those_before(start: Any) -> None:
+    api = start(supervised=True)
+    ended = LastExit(1_800_000_000_000, "exit code 3", None, 3, "Traceback …")
+    api.store.processes.put_slots([api.slot("default-1", SlotState.READY, exits=(ended, ended))])
+    with api.watch() as watcher:
+        for frame in (watcher.next("hello"), watcher.next("heartbeat")):
+            (worker,) = frame["workers"]
+            assert worker["last_exit"]["evidence"] == "Traceback …"
+            assert "recent_exits" not in worker
 
 
 def test_health_needs_no_database(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,7 +104,7 @@ def test_health_needs_no_database(api: Any, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_it_is_ready_alone_while_one_worker_beats(api: Any) -> None:
     before = api.client.get("/readyz")
-    process(api, "default@101")
+    api.process("default@101")
     after = api.client.get("/readyz")
 
     assert (before.status_code, before.json()["checks"]["workers"]["status"]) == (503, "failed")
@@ -126,7 +115,10 @@ def test_it_is_ready_alone_while_one_worker_beats(api: Any) -> None:
 def test_it_is_ready_once_every_slot_has_been_ready(start: Any) -> None:
     api = start(supervised=True)
     put = api.store.processes.put_slots
-    one_is_starting = [slot("default-1", SlotState.READY), slot("default-2", SlotState.STARTING)]
+    one_is_starting = [
+        api.slot("default-1", SlotState.READY),
+        api.slot("default-2", SlotState.STARTING),
+    ]
 
     def status() -> tuple[int, str]:
         answer = api.client.get("/readyz")
@@ -134,13 +126,18 @@ def test_it_is_ready_once_every_slot_has_been_ready(start: Any) -> None:
 
     put(one_is_starting)
     assert status() == (503, "not_ready")
-    put([slot("default-1", SlotState.READY), slot("default-2", SlotState.READY)])
+    put([api.slot("default-1", SlotState.READY), api.slot("default-2", SlotState.READY)])
     assert status() == (200, "ready")
     put(one_is_starting)
     assert status() == (200, "degraded")
-    put([slot("default-1", SlotState.READY, degraded=True), slot("default-2", SlotState.READY)])
+    put(
+        [
+            api.slot("default-1", SlotState.READY, degraded=True),
+            api.slot("default-2", SlotState.READY),
+        ]
+    )
     assert status() == (200, "degraded")
-    put([slot("default-1", SlotState.BACKOFF), slot("default-2", SlotState.FATAL)])
+    put([api.slot("default-1", SlotState.BACKOFF), api.slot("default-2", SlotState.FATAL)])
     assert status() == (503, "not_ready")
 
 
@@ -148,9 +145,9 @@ def test_an_api_that_was_restarted_does_not_wait_for_a_slot_that_stays_down(star
     api = start(supervised=True)
     api.store.processes.put_slots(
         [
-            slot("api", SlotState.READY, Role.API, restarts=1),
-            slot("default-1", SlotState.READY),
-            slot("default-2", SlotState.FATAL),
+            api.slot("api", SlotState.READY, Role.API, restarts=1),
+            api.slot("default-1", SlotState.READY),
+            api.slot("default-2", SlotState.FATAL),
         ]
     )
 
@@ -158,7 +155,7 @@ def test_an_api_that_was_restarted_does_not_wait_for_a_slot_that_stays_down(star
 
 
 def test_it_says_soon_that_it_is_not_ready_while_another_holds_the_write_lock(api: Any) -> None:
-    process(api, "default@101")
+    api.process("default@101")
     with api.store.write(durable=False):
         began = time.monotonic()
         answer = api.client.get("/readyz")
@@ -233,7 +230,10 @@ def test_every_answer_is_what_the_document_says(api: Any) -> None:
     api.finish(lease)
     api.client.post("/queues/mail/pause", json={"reason": "to see it"})
     api.store.schedules.configure([ScheduleDefinition("often", "add", every_s=60)])
-    process(api, "default@101")
+    api.process("default@101")
+    api.process("supervisor", Role.SUPERVISOR)
+    ended = LastExit(1, "exit code 3", None, 3, "Traceback …", uptime_s=0.5)
+    api.store.processes.put_slots([api.slot("default-1", SlotState.READY, exits=(ended,))])
     answers: list[tuple[str, type[BaseModel]]] = [
         ("/jobs", schemas.JobPage),
         (f"/jobs/{job_id}", schemas.JobWithAttempts),
@@ -308,6 +308,7 @@ def test_every_call_that_writes_is_documented_with_its_refusals(api: Any) -> Non
         "POST /jobs/{job_id}/retry", "POST /jobs/{job_id}/run", "DELETE /jobs/{job_id}",
         "POST /queues/{name}/pause", "POST /queues/{name}/resume", "POST /schedules/{name}/run",
         "POST /schedules/{name}/pause", "POST /schedules/{name}/resume",
+        "POST /workers/{slot}/restart", "POST /workers/{slot}/drain", "POST /pools/{name}/scale",
     }  # fmt: skip
     for call, statuses in writes.items():
         assert {"400", "403", "413", "415", "422", "503", "507"} <= statuses, call

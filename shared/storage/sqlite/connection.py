@@ -95,7 +95,13 @@ class Database:
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[None]:
-        """Several reads of one moment. BEGIN DEFERRED is safe here only because nothing writes."""
+        """Several reads of one moment, or part of the transaction that is open already.
+
+        BEGIN DEFERRED is safe here only because nothing writes.
+        """
+        if self._connection.in_transaction:
+            yield
+            return
         with translated():
             self._connection.execute("BEGIN DEFERRED")
         try:

@@ -89,7 +89,7 @@ class Store:
         return self._database.savepoint()
 
     def snapshot(self) -> AbstractContextManager[None]:
-        """Several reads of one moment; nothing may be written inside."""
+        """Several reads of one moment, that of the transaction it is in; nothing may be written."""
         return self._database.snapshot()
 
     def writable(self) -> bool:

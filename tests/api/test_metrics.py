@@ -1,0 +1,161 @@
+"""GET /metrics as Prometheus reads it."""
+
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from api.metrics import MOST_QUEUES, OTHER_QUEUES
+from shared.jobs import NewJob
+from shared.processes import Role, SlotState
+from shared.rates import QueueRules
+
+Labels = frozenset[tuple[str, str]]
+
+
+def scrape(api: Any) -> dict[str, dict[Labels, float]]:
+    """Every sample by name, then by its labels."""
+    answer = api.client.get("/metrics")
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+    found: dict[str, dict[Labels, float]] = {}
+    for family in text_string_to_metric_families(answer.text):
+        assert family.documentation.endswith(".")
+        assert family.type in ("gauge", "counter")
+        for sample in family.samples:
+            series = found.setdefault(sample.name, {})
+            labels = frozenset(sample.labels.items())
+            assert labels not in series, sample
+            series[labels] = sample.value
+    return found
+
+
+def labels(**values: str) -> Labels:
+    return frozenset(values.items())
+
+
+@pytest.fixture
+def supervised(api: Any) -> Any:
+    """The application beside a supervisor with three workers, and a worker alone."""
+    api.process("supervisor", Role.SUPERVISOR)
+    api.process(
+        "default-1", last_beat_mono_ms=api.store.clock.monotonic_ms() - 4_000, incarnation="one"
+    )
+    api.process("default@101", incarnation="alone")
+    api.store.processes.put_slots(
+        [
+            api.slot("supervisor", SlotState.READY, Role.SUPERVISOR),
+            api.slot("default-1", SlotState.READY, incarnation="one", restarts=3),
+            api.slot("default-2", SlotState.FATAL, pid=None, incarnation=None, rss_bytes=None),
+            api.slot("mail-1", SlotState.READY, pool="mail", rss_bytes=5),
+        ]
+    )
+    return api
+
+
+def test_workers_are_counted_by_pool_and_state(supervised: Any) -> None:
+    workers = scrape(supervised)["orpheus_workers"]
+
+    assert workers[labels(pool="default", state="ready")] == 2  # the one that runs alone as well
+    assert workers[labels(pool="default", state="fatal")] == 1
+    assert workers[labels(pool="mail", state="ready")] == 1
+    assert workers[labels(pool="mail", state="fatal")] == 0  # so that an alert can wait for it
+    assert len(workers) == 2 * len(SlotState)
+
+
+def test_each_slot_has_its_restarts_beat_and_memory(supervised: Any) -> None:
+    found = scrape(supervised)
+
+    assert found["orpheus_process_restarts_total"] == {
+        labels(slot="supervisor"): 0,
+        labels(slot="default-1"): 3,
+        labels(slot="default-2"): 0,
+        labels(slot="mail-1"): 0,
+    }
+    ages_s = found["orpheus_heartbeat_age_seconds"]
+    assert set(ages_s) == {labels(slot="supervisor"), labels(slot="default-1")}
+    assert 4 <= ages_s[labels(slot="default-1")] < 14
+    resident_bytes = found["orpheus_process_resident_memory_bytes"]
+    assert resident_bytes[labels(slot="mail-1")] == 5
+    assert labels(slot="default-2") not in resident_bytes
+
+
+def test_exits_are_counted_by_cause_and_the_loops_lag_is_told(supervised: Any) -> None:
+    supervision = supervised.store.supervision
+    assert "orpheus_supervisor_loop_lag_seconds" not in scrape(supervised)
+    for cause in ("crashed", "crashed", "hung"):
+        supervision.count_exit("default-1", cause)
+    supervision.put_gauge("loop_lag_s", 0.25)
+    found = scrape(supervised)
+
+    assert found["orpheus_process_exits_total"] == {
+        labels(slot="default-1", cause="crashed"): 2,
+        labels(slot="default-1", cause="hung"): 1,
+    }
+    assert found["orpheus_supervisor_loop_lag_seconds"] == {labels(): 0.25}
+
+
+def test_what_a_supervisor_left_behind_is_not_told(api: Any) -> None:
+    api.store.processes.put_slots([api.slot("default-1", SlotState.READY, restarts=3)])
+    api.store.supervision.count_exit("default-1", "crashed")
+    api.store.supervision.put_gauge("loop_lag_s", 0.25)
+    found = scrape(api)
+
+    assert set(found) == {
+        "orpheus_workers",
+        "orpheus_oldest_pending_seconds",
+        "orpheus_database_bytes",
+        "orpheus_wal_bytes",
+    }
+    assert found["orpheus_workers"][labels(pool="default", state="ready")] == 0
+
+
+def test_jobs_are_counted_by_queue_and_status(api: Any) -> None:
+    assert scrape(api)["orpheus_oldest_pending_seconds"] == {labels(): 0}
+    api.submit(queue="mail")
+    api.submit()
+    api.submit()
+    api.run_one()
+    found = scrape(api)
+
+    jobs = found["orpheus_jobs"]
+    assert (
+        jobs[labels(queue="mail", status="done")] + jobs[labels(queue="default", status="done")]
+        == 1
+    )
+    assert sum(jobs.values()) == 3
+    assert found["orpheus_oldest_pending_seconds"][labels()] >= 0
+    assert found["orpheus_database_bytes"][labels()] > 0
+    assert found["orpheus_wal_bytes"][labels()] > 0
+
+
+def test_however_many_queues_there_are_their_series_are_bounded(api: Any) -> None:
+    names = [f"q{n}" for n in range(MOST_QUEUES + 20)]
+    api.store.jobs.submit_many([NewJob("add", queue=name) for name in [*names, *names[:-25]]])
+    api.store.queues.configure({"idle": QueueRules(paused=True)})
+    jobs = scrape(api)["orpheus_jobs"]
+
+    pending = {dict(key)["queue"]: n for key, n in jobs.items() if dict(key)["status"] == "pending"}
+    assert len(pending) == MOST_QUEUES + 1
+    assert pending[OTHER_QUEUES] == 25 - 5
+    assert sum(pending.values()) == 2 * len(names) - 25
+    assert {"q0", "q50"} <= set(pending)  # the largest are those that are named
+
+
+def test_it_is_documented(api: Any) -> None:
+    responses = api.client.get("/openapi.json").json()["paths"]["/metrics"]["get"]["responses"]
+    assert set(responses["200"]["content"]) == {"text/plain"}
+    assert "503" in responses
+
+
+def test_a_database_that_is_gone_is_a_503(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from shared.errors import DatabaseUnusable
+    from shared.storage.sqlite.stats import Stats
+
+    def broken(_: object) -> Any:
+        raise DatabaseUnusable("the disk is away")
+
+    monkeypatch.setattr(Stats, "counts_by_queue", broken)
+    answer = api.client.get("/metrics")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+    assert answer.headers["Content-Type"] == "application/problem+json"

@@ -1,0 +1,346 @@
+"""What operators ask of the supervisor over HTTP; here the supervisor is rows, and a thread."""
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from api import schemas
+from shared.cells import stack_path
+from shared.processes import Role, SlotState
+from shared.requests import Request, RequestAction
+from shared.storage import database_path, open_storage
+from shared.supervision import MOST_WORKERS
+
+STACK = "Current thread 0x00007f (most recent call first):\n  File handlers.py, line 7 in slow\n"
+
+
+@pytest.fixture
+def supervised(api: Any) -> Any:
+    """The application beside a supervisor with two workers, one of which is down."""
+    api.process("supervisor", Role.SUPERVISOR, pid=99)
+    api.process("default-1")
+    api.store.processes.put_slots(
+        [
+            api.slot("supervisor", SlotState.READY, Role.SUPERVISOR, pid=99),
+            api.slot("api", SlotState.READY, Role.API),
+            api.slot("default-1", SlotState.READY, pid=os.getpid()),
+            api.slot("default-2", SlotState.DOWN, pid=None, incarnation=None),
+        ]
+    )
+    return api
+
+
+@pytest.fixture
+def serve(supervised: Any) -> Iterator[Callable[[Callable[[Request], object]], None]]:
+    """Takes requests on the supervisor's bell, in a thread, and gives each to a function."""
+    settings = supervised.services.options.storage
+    ended = threading.Event()
+    threads: list[threading.Thread] = []
+
+    def take(answer: Callable[[Request], object]) -> None:
+        store = open_storage(settings)
+        bell = store.bells.listen_supervisor()
+        listening.set()
+        while not ended.is_set():
+            select.select([bell], [], [], 0.05)
+            bell.drain()
+            for request in store.supervision.take_requests():
+                answer(request)
+        bell.close()
+        store.close()
+
+    listening = threading.Event()
+
+    def start(answer: Callable[[Request], object]) -> None:
+        threads.append(threading.Thread(target=take, args=(answer,)))
+        threads[-1].start()
+        assert listening.wait(10)
+
+    yield start
+    ended.set()
+    for thread in threads:
+        thread.join(10)
+
+
+def refused(api: Any, answer: Any, status: int) -> str:
+    """The detail of a problem, after which nothing was asked and nothing is in the trail."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert api.store.supervision.take_requests() == []
+    assert api.client.get("/audit").json()["items"] == []
+    detail: str = answer.json()["detail"]
+    return detail
+
+
+def trail(api: Any) -> list[tuple[str, str, str | None]]:
+    items = api.client.get("/audit").json()["items"]
+    return [(entry["action"], entry["target"], entry["reason"]) for entry in items]
+
+
+@pytest.mark.parametrize("action", ["restart", "drain"])
+def test_a_worker_is_asked_for_and_shown_as_it_is_now(supervised: Any, action: str) -> None:
+    answer = supervised.client.post(f"/workers/default-1/{action}", json={"reason": "it leaks"})
+
+    assert answer.status_code == 202
+    shown = {worker["slot"]: worker for worker in supervised.client.get("/workers").json()["items"]}
+    assert answer.json().keys() == shown["default-1"].keys()
+    assert (answer.json()["slot"], answer.json()["state"]) == ("default-1", "ready")
+    schemas.Worker.model_validate_json(answer.text)
+    [request] = supervised.store.supervision.take_requests()
+    assert (request.action, request.target, request.workers) == (action, "default-1", None)
+    assert trail(supervised) == [(action, "slot default-1", "it leaks")]
+
+
+def test_the_api_and_a_slot_that_is_down_are_restarted_as_well(supervised: Any) -> None:
+    for slot in ("api", "default-2"):
+        assert supervised.client.post(f"/workers/{slot}/restart").status_code == 202
+    asked = supervised.store.supervision.take_requests()
+    assert [request.target for request in asked] == ["api", "default-2"]
+
+
+def test_a_request_reaches_the_supervisor_by_its_bell(
+    supervised: Any, serve: Callable[..., None]
+) -> None:
+    taken = threading.Event()
+    serve(lambda request: taken.set())
+    supervised.client.post("/workers/default-1/restart")
+    assert taken.wait(10)
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        ("POST /workers/supervisor/restart", "restart it with what started it"),
+        ("POST /workers/supervisor/drain", "SIGTERM to process 99"),
+        ("GET /workers/supervisor/stack", "SIGQUIT to process 99"),
+        ("POST /workers/api/drain", "restart it"),
+        ("GET /workers/default-2/stack", "default-2 is down"),
+        ("POST /workers/default@101/restart", "started by hand"),
+        ("GET /workers/default@101/stack", "started by hand"),
+    ],
+)
+def test_what_cannot_be_done_to_a_process_is_a_409_that_says_what_can(
+    supervised: Any, call: str, says: str
+) -> None:
+    supervised.process("default@101", incarnation="alone")
+    method, path = call.split()
+
+    assert says in refused(supervised, supervised.client.request(method, path), 409)
+
+
+@pytest.mark.parametrize("name", ["default-3", "default", "*", "a" * 1000, "%00", "%FF"])
+@pytest.mark.parametrize("call", ["POST restart", "POST drain", "GET stack"])
+def test_an_unknown_slot_is_a_404(supervised: Any, call: str, name: str) -> None:
+    method, verb = call.split()
+    answer = supervised.client.request(method, f"/workers/{name}/{verb}")
+    assert "no slot" in refused(supervised, answer, 404)
+
+
+CALLS: list[tuple[str, str, Any]] = [
+    ("POST", "/workers/default-1/restart", None),
+    ("POST", "/workers/default-1/drain", {"reason": "why"}),
+    ("GET", "/workers/default-1/stack", None),
+    ("POST", "/pools/default/scale", {"workers": 4}),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body"), CALLS)
+def test_without_a_supervisor_it_is_a_503_that_says_how_to_start_one(
+    api: Any, method: str, path: str, body: Any
+) -> None:
+    api.store.processes.put_slots([api.slot("default-1", SlotState.READY)])
+    api.process("default@101")
+    long_ago_ms = api.store.clock.monotonic_ms() - 16_000
+    api.process("supervisor", Role.SUPERVISOR, last_beat_mono_ms=long_ago_ms)
+    answer = api.client.request(method, path, json=body)
+
+    assert "start one with `orpheus`" in refused(api, answer, 503)
+    assert answer.headers["Retry-After"]
+
+
+def test_a_child_of_a_supervisor_needs_no_heartbeat_to_know_of_it(start: Any) -> None:
+    api = start(supervised=True)
+    api.store.processes.put_slots([api.slot("default-1", SlotState.FATAL)])
+    assert api.client.post("/workers/default-1/restart").json()["state"] == "fatal"
+
+
+@pytest.mark.parametrize(("method", "path", "body"), CALLS)
+def test_another_method_is_a_405_that_names_the_right_one(
+    supervised: Any, method: str, path: str, body: Any
+) -> None:
+    answer = supervised.client.put(path, json=body)
+
+    refused(supervised, answer, 405)
+    assert method in answer.headers["Allow"]
+
+
+# Scale
+
+
+@pytest.mark.parametrize("workers", [0, 4, MOST_WORKERS])
+def test_a_pool_is_asked_to_have_so_many_workers(supervised: Any, workers: int) -> None:
+    body = {"workers": workers, "reason": "a quiet night"}
+    answer = supervised.client.post("/pools/default/scale", json=body)
+
+    assert (answer.status_code, answer.json()) == (202, {"pool": "default", "workers": workers})
+    [request] = supervised.store.supervision.take_requests()
+    assert (request.action, request.target) == (RequestAction.SCALE, "default")
+    assert request.workers == workers
+    assert trail(supervised) == [("scale", f"pool default to {workers}", "a quiet night")]
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({}, "/workers"),
+        ({"workers": -1}, "/workers"),
+        ({"workers": MOST_WORKERS + 1}, "/workers"),
+        ({"workers": 1.5}, "/workers"),
+        ({"workers": 2.0}, "/workers"),
+        ({"workers": "2"}, "/workers"),
+        ({"workers": True}, "/workers"),
+        ({"workers": None}, "/workers"),
+        ({"workers": 2**63}, "/workers"),
+        ({"workers": 2, "reason": ""}, "/reason"),
+        ({"workers": 2, "pool": "mail"}, "/pool"),
+        ([2], ""),
+    ],
+)
+def test_a_size_that_is_not_valid_is_named(supervised: Any, body: Any, pointer: str) -> None:
+    answer = supervised.client.post("/pools/default/scale", json=body)
+
+    refused(supervised, answer, 422)
+    assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
+
+
+def test_a_size_must_be_said(supervised: Any) -> None:
+    refused(supervised, supervised.client.post("/pools/default/scale"), 400)
+
+
+@pytest.mark.parametrize("name", ["mail", "*", "a" * 1000, "%00", "%FF"])
+def test_an_unknown_pool_is_a_404_that_names_those_there_are(supervised: Any, name: str) -> None:
+    answer = supervised.client.post(f"/pools/{name}/scale", json={"workers": 2})
+    assert "but default" in refused(supervised, answer, 404)
+
+
+# Stacks
+
+
+@pytest.fixture
+def stack_file(supervised: Any) -> Path:
+    """Where the life of default-1 writes its stacks; one of them stands there already."""
+    file = stack_path(database_path(supervised.services.options.storage.url), "life-of-default-1")
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("an earlier stack\n")
+    return file
+
+
+def append(file: Path, text: str) -> None:
+    with file.open("a") as stacks:
+        stacks.write(text)
+
+
+def test_the_stack_of_a_worker_is_what_it_writes_when_asked(
+    supervised: Any, serve: Callable[..., None], stack_file: Path
+) -> None:
+    def answer(request: Request) -> None:
+        assert (request.action, request.target) == (RequestAction.STACK, "default-1")
+        append(stack_file, STACK)
+
+    serve(answer)
+    body = supervised.client.get("/workers/default-1/stack")
+
+    assert body.status_code == 200, body.text
+    stack = schemas.Stack.model_validate_json(body.text)
+    assert stack.stack == STACK.strip()
+    assert (stack.slot, stack.pid) == ("default-1", os.getpid())
+    assert (stack.incarnation, stack.job) == ("life-of-default-1", None)
+    assert supervised.client.get("/audit").json()["items"] == []  # nothing was changed
+
+
+def test_the_stack_names_the_job_that_is_running(
+    supervised: Any, serve: Callable[..., None], stack_file: Path
+) -> None:
+    from dataclasses import replace
+
+    job_id = supervised.submit()
+    life = supervised.slot("default-1", SlotState.READY, incarnation="life-1")
+    supervised.store.processes.put_slots([replace(life, pid=os.getpid())])
+    supervised.lease()
+    file = stack_file.with_name("life-1.stack")
+    serve(lambda request: append(file, STACK))
+
+    assert supervised.client.get("/workers/default-1/stack").json()["job"]["id"] == job_id
+
+
+def test_a_file_that_the_supervisor_empties_first_is_read_from_its_start(
+    supervised: Any, serve: Callable[..., None], stack_file: Path
+) -> None:
+    stack_file.write_text("x" * 100_000)
+    serve(lambda request: stack_file.write_text(STACK))
+
+    assert supervised.client.get("/workers/default-1/stack").json()["stack"] == STACK.strip()
+
+
+def test_a_process_that_is_stopped_is_said_to_be(
+    supervised: Any, serve: Callable[..., None], stack_file: Path
+) -> None:
+    stopped = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        stopped.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, stopped.pid, os.WSTOPPED)
+        supervised.store.processes.put_slots(
+            [supervised.slot("default-1", SlotState.READY, pid=stopped.pid)]
+        )
+        serve(lambda request: None)
+        answer = supervised.client.get("/workers/default-1/stack")
+    finally:
+        stopped.kill()
+        stopped.communicate()
+
+    assert answer.headers["Retry-After"]
+    detail = refused(supervised, answer, 503)
+    assert f"process {stopped.pid}" in detail and "it is stopped" in detail
+
+
+def test_a_supervisor_that_takes_no_request_is_said_not_to_have_asked(
+    supervised: Any, stack_file: Path
+) -> None:
+    answer = supervised.client.get("/workers/default-1/stack")
+
+    assert answer.status_code == 503
+    assert "supervisor has not asked" in answer.json()["detail"]
+    [request] = supervised.store.supervision.take_requests()
+    assert request.action == RequestAction.STACK
+
+
+# The document
+
+
+def test_the_document_says_what_is_taken_and_answered(api: Any) -> None:
+    paths = api.client.get("/openapi.json").json()["paths"]
+    reference = "#/components/schemas/"
+
+    def described(path: str, method: str, status: str) -> tuple[str, set[str]]:
+        call = paths[path][method]
+        content = call["responses"][status]["content"]["application/json"]
+        return content["schema"]["$ref"].removeprefix(reference), set(call["responses"])
+
+    for verb in ("restart", "drain"):
+        model, statuses = described(f"/workers/{{slot}}/{verb}", "post", "202")
+        assert model == "Worker" and {"404", "409", "503"} <= statuses
+        assert paths[f"/workers/{{slot}}/{verb}"]["post"]["requestBody"]["required"] is False
+    model, statuses = described("/pools/{name}/scale", "post", "202")
+    assert model == "PoolSize" and {"404", "422", "503"} <= statuses and "200" not in statuses
+    body = paths["/pools/{name}/scale"]["post"]["requestBody"]
+    assert body["content"]["application/json"]["schema"] == {"$ref": f"{reference}Scale"}
+    model, statuses = described("/workers/{slot}/stack", "get", "200")
+    assert model == "Stack" and {"404", "409", "503"} <= statuses

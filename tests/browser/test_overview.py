@@ -39,10 +39,10 @@ def test_a_killed_worker_is_seen_to_come_back_with_the_evidence_of_its_end(dashb
     slot = dashboard.system.workers()["default-1"]
     os.kill(slot["pid"], signal.SIGKILL)
     row = page.locator("#slots .slot", has_text="default-1")
-    expect(row.locator(".restarts button")).to_have_text("1", timeout=15_000)
+    expect(row.locator(".restarts")).to_have_text("1", timeout=15_000)
     expect(row.locator(".state b")).to_have_text("ready", timeout=15_000)
-    row.locator(".restarts button").click()
-    expect(page.locator("#exit-default-1")).to_contain_text("SIGKILL")
+    row.locator(".more button").click()
+    expect(page.locator("#more-default-1")).to_contain_text("SIGKILL")
 
 
 def test_a_filter_lives_in_the_address_and_holds(dashboard: Any) -> None:

@@ -4,7 +4,7 @@ import { drawMinutes } from "./charts.js";
 import { ask } from "./http.js";
 import { bytes, count, duration, percent, rate, some } from "./words.js";
 import { RateMeter } from "./rate.js";
-import { ALARMING_SHARE, judge } from "./verdict.js";
+import { ALARMING_SHARE, judge, rejection } from "./verdict.js";
 import { showTrouble } from "./chrome.js";
 
 const POLL_MS = 5000;
@@ -41,6 +41,13 @@ export class Figures {
     const now = this.meter.push(ENDED.reduce((sum, status) => sum + (counts[status] ?? 0), 0));
     say(byId("now-rate"), now === null ? "\u00a0" : now ? `now ${rate(now)} a second` : "now still");
     this.showVerdict();
+    this.showRejection();
+  }
+
+  showRejection() {
+    const why = rejection(this.workers);
+    byId("rejected").hidden = why === null;
+    say(byId("rejected-why"), why ?? "");
   }
 
   showVerdict() {

@@ -2,7 +2,9 @@
 import { arrange, byId, h, icon, say, set } from "./dom.js";
 import { Sparkline, StringChart } from "./charts.js";
 import { RateMeter } from "./rate.js";
-import { between, everySecond, timeNode } from "./time.js";
+import { Pools } from "./pools.js";
+import { SlotFold } from "./slot-fold.js";
+import { between, everySecond } from "./time.js";
 import { bytes, count, rate, spaced, ticking } from "./words.js";
 
 const ICONS = {
@@ -20,6 +22,7 @@ export class Slots {
   constructor() {
     /** @type {Map<string, SlotRow>} */
     this.rows = new Map();
+    this.pools = new Pools();
     const panel = byId("workers");
     if (localStorage.getItem("orpheus.workers") === "folded") panel.open = false;
     panel.addEventListener("toggle", () => localStorage.setItem("orpheus.workers", panel.open ? "open" : "folded"));
@@ -28,16 +31,30 @@ export class Slots {
 
   /** @param {any[]} workers as GET /workers gives them */
   show(workers) {
+    const supervised = workers.some(({ slot }) => slot === "supervisor");
     const nodes = [...workers].sort(byRole).flatMap((worker) => {
       const row = this.rows.get(worker.slot) ?? new SlotRow(worker);
       this.rows.set(worker.slot, row);
-      row.show(worker);
-      return [row.node, row.exit];
+      row.show(worker, supervised);
+      return [row.node, row.fold.node];
     });
+    const body = byId("slots");
+    const refuge = this.refuge(body, nodes);
     const present = new Set(workers.map(({ slot }) => slot));
     for (const slot of this.rows.keys()) if (!present.has(slot)) this.rows.delete(slot);
-    arrange(byId("slots"), nodes);
+    arrange(body, nodes);
+    refuge?.focus({ preventScroll: true });
+    this.pools.show(workers, supervised);
     say(byId("workers-summary"), this.summary(workers));
+  }
+
+  /** Where the focus goes, if it is in a row that goes: to the row that takes its place. */
+  refuge(body, nodes) {
+    const rows = [...body.children];
+    const focused = rows.findIndex((row) => row.contains(document.activeElement));
+    if (focused < 0 || nodes.includes(rows[focused])) return null;
+    const near = [...rows.slice(focused), ...rows.slice(0, focused).reverse()].find((row) => nodes.includes(row));
+    return near?.querySelector(".more button") ?? byId("workers").querySelector("summary");
   }
 
   /** @param {any[]} workers */
@@ -74,8 +91,7 @@ class SlotRow {
     this.note = h("small", {});
     this.cpuText = h("span", { class: "value" });
     this.rssText = h("span", { class: "value" });
-    const exitId = `exit-${slot}`;
-    this.more = h("button", { type: "button", class: "disclose", "aria-expanded": "false", "aria-controls": exitId, onclick: () => this.toggle() });
+    this.fold = new SlotFold({ slot, pool });
     this.node = h("div", { role: "row", class: `slot${pool === null ? " system" : ""}` },
       cell("name", h("b", {}, slot), this.pid),
       cell("state", h("span", { class: "mark" }), this.word, this.why),
@@ -85,17 +101,11 @@ class SlotRow {
       cell("cpu-cell", this.cpu.node, this.cpuText),
       cell("rss-cell", this.rss.node, this.rssText),
       cell("beat"), cell("up"),
-      cell("restarts", this.more));
-    this.exit = h("div", { role: "row", class: "exit", id: exitId, hidden: true }, h("div", { role: "cell" }));
+      cell("restarts"), cell("more", this.fold.button));
   }
 
-  toggle() {
-    this.exit.hidden = !this.exit.hidden;
-    set(this.more, "aria-expanded", String(!this.exit.hidden));
-  }
-
-  /** @param {any} worker */
-  show(worker) {
+  /** @param {any} worker @param {boolean} supervised */
+  show(worker, supervised) {
     const system = worker.pool === null;
     say(this.pid, worker.pid ? `pid ${worker.pid}` : "no process");
     const pace = this.pace.push(worker.jobs_done) ?? 0;
@@ -112,7 +122,8 @@ class SlotRow {
     say(this.beat, age === null ? "–" : `${Math.round(age)} s`);
     this.beat.classList.toggle("bad", age !== null && age > STALE_BEAT_S);
     say(this.up, worker.uptime_s === null ? "–" : ticking(worker.uptime_s));
-    this.showExit(worker);
+    say(this.restarts, count(worker.restarts));
+    this.fold.show(worker, supervised);
   }
 
   showState({ state, degraded, reason, pool }) {
@@ -123,7 +134,8 @@ class SlotRow {
       this.state.firstElementChild.replaceChildren(icon(look === "degraded" ? "degraded" : ICONS[state] ?? "down"));
     }
     say(this.word, degraded ? `${spaced(state)}, degraded` : spaced(state));
-    const why = reason || WHY[state] || (pool === null ? "" : this.busy ? "at work" : "waits for work");
+    const told = state === "backoff" && reason ? `${WHY.backoff}: ${reason}` : reason || WHY[state];
+    const why = told || (pool === null ? "" : this.busy ? "at work" : "waits for work");
     say(this.why, why);
     set(this.why, "title", why);
   }
@@ -148,21 +160,5 @@ class SlotRow {
     const job = this.job;
     const ran = job?.started_at ? ticking(between(job.started_at)) : "";
     say(this.note, job ? [ran, job.message].filter(Boolean).join(" · ") : this.pause);
-  }
-
-  showExit({ restarts, last_exit: last }) {
-    this.more.hidden = !last;
-    if (!last && this.restarts.firstChild === this.more) this.restarts.prepend(h("span", {}));
-    if (this.restarts.firstChild !== this.more) say(this.restarts.firstChild, last ? "" : count(restarts));
-    if (!last) return;
-    say(this.more, count(restarts));
-    set(this.more, "aria-label", `${restarts} restarts; the last exit: ${last.reason}`);
-    set(this.more, "title", `last exit: ${last.reason}`);
-    if (this.exitAt === last.at) return;
-    this.exitAt = last.at;
-    const how = [last.signal, last.code === null ? null : `code ${last.code}`].filter(Boolean).join(", ");
-    this.exit.firstElementChild.replaceChildren(
-      h("p", {}, "Last exit ", timeNode(last.at), `: ${last.reason}`, how && !last.reason.includes(how) ? ` (${how})` : ""),
-      last.evidence ? h("pre", { class: "code" }, last.evidence) : h("p", { class: "hint" }, "It left no evidence."));
   }
 }

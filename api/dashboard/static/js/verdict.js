@@ -2,6 +2,7 @@
 import { count, duration, percent, some } from "./words.js";
 
 const ALARMING = { fatal: "gave up (fatal)", stuck: "cannot be killed (stuck)", killing: "is being killed", backoff: "is down for a moment (backoff)" };
+const REJECTED = "configuration rejected: ";
 const SHORTEST_WAIT_S = 60;
 export const ALARMING_SHARE = 0.1;
 const ALARMING_WAL_BYTES = 512 * 1024 * 1024;
@@ -13,7 +14,8 @@ const ALARMING_WAL_BYTES = 512 * 1024 * 1024;
 export function judge({ workers, counts, stats }) {
   const slots = workers.filter(({ pool }) => pool !== null);
   const ready = slots.filter(({ state }) => state === "ready").length;
-  const concerns = [...ofSlots(workers), ...ofJobs(counts, stats, ready)];
+  const rejected = rejection(workers) === null ? [] : [{ text: "The configuration was rejected.", href: "#rejected" }];
+  const concerns = [...rejected, ...ofSlots(workers), ...ofJobs(counts, stats, ready)];
   if (!ready && counts.pending) concerns.unshift({ text: `No worker is ready, and ${some(counts.pending, "job waits", "jobs wait")}.`, href: "#workers" });
   return { headline: headline(slots.length, ready, concerns.length, counts), concerns };
 }
@@ -25,12 +27,19 @@ function headline(slots, ready, concerns, counts) {
   return Object.values(counts).some((n) => n) ? "All is well." : "Ready for the first job.";
 }
 
+/** What is wrong with the configuration that the supervisor refused; null if it refused none. @param {any[]} workers */
+export function rejection(workers) {
+  const { degraded, reason } = workers.find(({ slot }) => slot === "supervisor") ?? {};
+  return degraded && reason.startsWith(REJECTED) ? reason.slice(REJECTED.length) : null;
+}
+
 /** One concern for all slots that are in the same state for the same reason. */
 function ofSlots(workers) {
   /** @type {Map<string, {names: string[], what: string}>} */
   const groups = new Map();
   for (const { slot, state, degraded, reason } of workers) {
     if (!degraded && !ALARMING[state]) continue;
+    if (reason.startsWith(REJECTED)) continue;
     const what = `${ALARMING[state] ?? "is degraded"}${reason ? `: ${reason}` : ""}`;
     const group = groups.get(what) ?? { names: [], what };
     groups.set(what, { ...group, names: [...group.names, slot] });

@@ -1,0 +1,333 @@
+"""The panel of workers: actions, exits, a rejected configuration, slots that come and go.
+
+States that are hard to bring about are put into the stream on its way to the page.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from playwright.sync_api import Page, Route, WebSocketRoute, expect
+
+Workers = list[dict[str, Any]]
+Changes = Callable[[Workers], Workers]
+
+JOB = {
+    "id": 12,
+    "type": "resize",
+    "progress": 0.4,
+    "message": "12 of 30",
+    "started_at": "2026-01-02T03:04:05.678Z",
+}
+MARKUP = "<img src=x onerror=\"document.title='owned'\">"
+CRASH = {
+    "at": "2026-01-02T03:04:05.678Z",
+    "reason": "killed by SIGSEGV",
+    "signal": "SIGSEGV",
+    "code": None,
+    "evidence": f"Fatal Python error: Segmentation fault\n  {MARKUP}",
+    "uptime_s": 91.2,
+    "out_of_memory": None,
+}
+OUT_OF_MEMORY = CRASH | {
+    "at": "2026-01-02T03:00:00.000Z",
+    "reason": "killed by SIGKILL",
+    "signal": "SIGKILL",
+    "evidence": None,
+    "out_of_memory": True,
+}
+REJECTED = (
+    "configuration rejected: orpheus.toml: pools.defualt: unknown key\nand api.port: 0 to 65535"
+)
+STATES = {
+    "draining": "it has done 100 jobs (max_jobs)",
+    "backoff": "exited with code 3",
+    "fatal": "6 failures within 180 s; the last: exited with code 3",
+    "stuck": "still there 5 s after SIGKILL",
+    "down": "an operator drained it",
+}
+
+
+def worker(slot: str, pool: str | None = "default", **fields: Any) -> dict[str, Any]:
+    """A worker at rest, as GET /workers shows it but for `recent_exits`."""
+    return {
+        "slot": slot,
+        "pool": pool,
+        "state": "ready",
+        "degraded": False,
+        "reason": "",
+        "pid": 4711,
+        "incarnation": "one",
+        "job": None,
+        "heartbeat_age_s": 0.5,
+        "cpu_percent": 3.2,
+        "rss_bytes": 47_000_000,
+        "uptime_s": 321.0,
+        "jobs_done": 12,
+        "restarts": 0,
+        "last_exit": None,
+        **fields,
+    }
+
+
+SYSTEM = [worker("api", None), worker("supervisor", None)]
+
+
+class Panel:
+    """The overview with `workers` in the place of the real ones, from the next heartbeat on."""
+
+    def __init__(self, dashboard: Any) -> None:
+        self.dashboard = dashboard
+        self.page: Page = dashboard.page
+        self.workers: Workers = []
+        self.page.route_web_socket(re.compile("/ws"), self._relay)
+
+    def _relay(self, socket: WebSocketRoute) -> None:
+        server = socket.connect_to_server()
+
+        def pass_on(text: str | bytes) -> None:
+            message = json.loads(text)
+            if "workers" in message:
+                message["workers"] = self.workers
+            socket.send(json.dumps(message))
+
+        server.on_message(pass_on)
+
+    def open(self, *workers: dict[str, Any]) -> Page:
+        self.workers = list(workers)
+        page: Page = self.dashboard.open()
+        self.row(workers[0]["slot"]).wait_for()
+        return page
+
+    def row(self, slot: str) -> Any:
+        return self.page.locator("#slots .slot").filter(has=self.page.get_by_text(slot, exact=True))
+
+    def unfold(self, slot: str) -> Any:
+        """Its actions and exits."""
+        self.row(slot).locator(".more button").click()
+        return self.page.locator(f"[id='more-{slot}']")
+
+    def answer(self, path: str, status: int, body: dict[str, Any]) -> list[Route]:
+        """Answer calls of `path` so; the calls as they come."""
+        calls: list[Route] = []
+
+        def fulfill(route: Route) -> None:
+            calls.append(route)
+            route.fulfill(status=status, json=body)
+
+        self.page.route(f"**{path}", fulfill)
+        return calls
+
+
+@pytest.fixture
+def panel(dashboard: Any) -> Panel:
+    return Panel(dashboard)
+
+
+def test_a_restart_says_which_job_is_finished_first_and_is_asked_for_once(panel: Panel) -> None:
+    page = panel.open(worker("default-1", job=JOB), *SYSTEM)
+    calls = panel.answer("/workers/default-1/restart", 202, {})
+    restart = panel.unfold("default-1").locator("[data-action=restart]")
+    restart.click()
+    dialog = page.locator("#confirm")
+    expect(dialog).to_contain_text("It runs resize 12, and finishes it first")
+    expect(dialog).to_contain_text("/workers/default-1/restart")
+    page.locator("#confirm-yes").click()
+    expect(dialog).to_be_hidden()
+    expect(page.locator("#more-default-1")).to_contain_text("Restart was asked for")
+    expect(restart).to_be_focused()
+    assert [call.request.method for call in calls] == ["POST"]
+
+
+def test_a_drained_slot_is_started_again_and_has_no_drain(panel: Panel) -> None:
+    page = panel.open(worker("default-1", state="down", pid=None), *SYSTEM)
+    panel.answer("/workers/default-1/restart", 202, {})
+    fold = panel.unfold("default-1")
+    expect(fold.locator("[data-action=drain]")).to_have_attribute("aria-disabled", "true")
+    fold.locator("[data-action=drain]").click(force=True)
+    expect(page.locator("#confirm")).to_be_hidden()
+    expect(fold.locator("[data-action=restart]")).to_have_text("Start …")
+    fold.locator("[data-action=restart]").click()
+    expect(page.locator("#confirm")).to_contain_text("It starts at once.")
+
+
+def test_a_refusal_is_shown_where_it_was_asked_for(panel: Panel) -> None:
+    page = panel.open(worker("default-1"), *SYSTEM)
+    why = "no supervisor is at work: start one with python -m supervisor"
+    panel.answer("/workers/default-1/drain", 503, {"title": "Not now", "detail": why})
+    panel.unfold("default-1").locator("[data-action=drain]").click()
+    page.locator("#confirm-yes").click()
+    expect(page.locator("#confirm-problem")).to_have_text(why)
+    expect(page.locator("#confirm-yes")).to_be_focused()
+
+
+def test_only_what_can_be_done_is_offered(panel: Panel) -> None:
+    panel.open(worker("default-1"), worker("mail@99", "mail"), *SYSTEM)
+    expect(panel.unfold("default-1").locator("[data-action]:visible")).to_have_count(3)
+    expect(panel.unfold("mail@99").locator("[data-action]:visible")).to_have_count(0)
+    expect(panel.unfold("supervisor").locator("[data-action]:visible")).to_have_count(0)
+    assert panel.unfold("api").locator("[data-action]:visible").all_inner_texts() == [
+        "Restart …",
+        "Show its stack",
+    ]
+    expect(panel.page.locator("#pools form")).to_have_count(1)
+
+
+def test_without_a_supervisor_nothing_is_offered(panel: Panel) -> None:
+    page = panel.open(worker("default@7"), worker("api", None))
+    expect(panel.unfold("api").locator("[data-action]:visible")).to_have_count(0)
+    expect(page.locator("#pools form")).to_have_count(0)
+
+
+def test_a_stack_is_shown_as_text_and_a_silent_process_is_told(panel: Panel) -> None:
+    page = panel.open(worker("default-1", job=JOB), worker("default-2"), *SYSTEM)
+    stack = {
+        "slot": "default-1",
+        "pid": 4711,
+        "incarnation": "one",
+        "job": JOB,
+        "at": CRASH["at"],
+        "stack": f"Current thread:\n  {MARKUP}",
+    }
+    panel.answer("/workers/default-1/stack", 200, stack)
+    panel.answer("/workers/default-2/stack", 503, {"detail": "it did not answer: it is stopped"})
+    fold = panel.unfold("default-1")
+    fold.locator("[data-action=stack]").click()
+    expect(fold.locator(".stack pre")).to_have_text(stack["stack"])
+    expect(fold.locator(".stack a")).to_have_attribute("href", "/ui/jobs/12")
+    silent = panel.unfold("default-2")
+    silent.locator("[data-action=stack]").click()
+    expect(silent.locator(".problem")).to_have_text(
+        "No stack of default-2: it did not answer: it is stopped"
+    )
+    assert "owned" not in page.title()
+
+
+def test_a_pool_that_shrinks_names_the_jobs_that_are_finished_first(panel: Panel) -> None:
+    page = panel.open(
+        worker("default-1"), worker("default-2"), worker("default-3", job=JOB), *SYSTEM
+    )
+    calls = panel.answer("/pools/default/scale", 202, {"pool": "default", "workers": 1})
+    number = page.get_by_label("Workers of pool default")
+    expect(number).to_have_value("3")
+    number.fill("1")
+    number.press("Enter")
+    dialog = page.locator("#confirm")
+    expect(dialog).to_contain_text("2 workers end, the highest numbers first")
+    expect(dialog).to_contain_text("default-3 runs resize 12")
+    page.locator("#confirm-yes").click()
+    expect(dialog).to_be_hidden()
+    assert [call.request.post_data_json for call in calls] == [{"workers": 1}]
+    expect(page.locator("#pools")).to_contain_text("asked for 1")
+    panel.workers = [worker("default-1"), *SYSTEM]
+    expect(page.locator("#pools")).to_contain_text("1 worker")
+    expect(page.locator("#pools")).not_to_contain_text("asked for")
+
+
+def test_a_number_that_is_being_typed_is_not_overwritten(panel: Panel) -> None:
+    page = panel.open(worker("default-1"), *SYSTEM)
+    number = page.get_by_label("Workers of pool default")
+    number.fill("40")
+    panel.workers = [worker("default-1"), worker("default-2"), *SYSTEM]
+    expect(page.locator("#pools")).to_contain_text("2 workers")
+    expect(number).to_have_value("40")
+
+
+def test_exits_are_listed_newest_first_with_evidence_and_memory(panel: Panel) -> None:
+    panel.answer(
+        "/workers", 200, {"items": [{"slot": "default-1", "recent_exits": [CRASH, OUT_OF_MEMORY]}]}
+    )
+    page = panel.open(worker("default-1", last_exit=CRASH), *SYSTEM)
+    exits = panel.unfold("default-1").locator(".exits > li")
+    expect(exits).to_have_count(2)
+    expect(exits.nth(0)).to_contain_text("after 1 min 31 s: killed by SIGSEGV")
+    expect(exits.nth(0).locator("pre")).to_have_text(CRASH["evidence"])
+    expect(exits.nth(1)).to_contain_text("The kernel killed it for memory.")
+    exits.nth(0).locator("summary").click()
+    later = CRASH | {"at": "2026-01-02T04:00:00.000Z", "reason": "exited with code 3", "code": 3}
+    panel.workers = [worker("default-1", last_exit=later), *SYSTEM]
+    expect(exits).to_have_count(3)
+    expect(exits.nth(0)).to_contain_text("exited with code 3")
+    expect(exits.nth(1).locator("pre")).to_be_hidden()
+    assert "owned" not in page.title()
+
+
+def test_a_rejected_configuration_is_told_at_the_top_until_it_is_mended(panel: Panel) -> None:
+    page = panel.open(worker("default-1"), *SYSTEM)
+    expect(page.locator("#rejected")).to_be_hidden()
+    rejecting = worker("supervisor", None, degraded=True, reason=REJECTED)
+    panel.workers = [worker("default-1"), worker("api", None), rejecting]
+    expect(page.locator("#rejected")).to_contain_text("orpheus.toml: pools.defualt: unknown key")
+    expect(page.locator("#concerns")).to_have_text("The configuration was rejected.")
+    expect(page).to_have_title(re.compile(r"^\(1\)"))
+    expect(panel.row("supervisor").locator(".state")).to_contain_text("ready, degraded")
+    panel.workers = [worker("default-1"), *SYSTEM]
+    expect(page.locator("#rejected")).to_be_hidden()
+    expect(page.locator("#verdict")).to_have_text("Ready for the first job.")
+
+
+def test_slots_come_and_go_without_moving_the_focus_or_redrawing_others(panel: Panel) -> None:
+    page = panel.open(worker("default-1"), worker("default-3"), *SYSTEM)
+    panel.row("default-3").locator(".more button").focus()
+    page.evaluate("window.kept = document.querySelectorAll('#slots .slot')[1]")
+    panel.workers.insert(1, worker("default-2"))
+    expect(page.locator("#slots .slot .name b")).to_have_text(
+        ["default-1", "default-2", "default-3", "api", "supervisor"]
+    )
+    expect(panel.row("default-3").locator(".more button")).to_be_focused()
+    assert page.evaluate("window.kept === document.querySelectorAll('#slots .slot')[2]")
+    points = "window.kept.querySelector('.spark path').getAttribute('d').split('L').length"
+    assert page.evaluate(points) > 1
+    panel.workers = [worker("default-1"), worker("default-2"), *SYSTEM]
+    expect(page.locator("#slots .slot")).to_have_count(4)
+    expect(panel.row("api").locator(".more button")).to_be_focused()
+
+
+def test_each_state_is_a_word_with_its_reason_and_what_follows(panel: Panel) -> None:
+    slots = {state: f"default-{number}" for number, state in enumerate(STATES, 1)}
+    panel.open(*(worker(slots[s], state=s, reason=why) for s, why in STATES.items()), *SYSTEM)
+    for state, why in STATES.items():
+        row = panel.row(slots[state])
+        expect(row.locator(".state b")).to_have_text(state)
+        expect(row.locator(".state small")).to_contain_text(why)
+        expect(panel.unfold(slots[state]).locator(".why")).to_contain_text(f"Why: {why}")
+    expect(panel.row(slots["backoff"])).to_contain_text("starts again soon")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_an_unfolded_panel_is_readable_by_everyone(panel: Panel, scheme: Any, width: int) -> None:
+    panel.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    panel.page.set_viewport_size({"width": width, "height": 740})
+    states = [
+        worker(f"default-{i}", state=s, reason=why * 3, last_exit=CRASH)
+        for i, (s, why) in enumerate(STATES.items())
+    ]
+    rejecting = worker("supervisor", None, degraded=True, reason=REJECTED)
+    page = panel.open(*states, worker("api", None), rejecting)
+    for button in page.locator("#slots .more button").all():
+        button.click()
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= width
+    results = Axe().run(page)
+    assert results.violations_count == 0, results.generate_report()
+
+
+def test_a_worker_is_restarted_with_the_keyboard_alone(panel: Panel) -> None:
+    page = panel.open(worker("default-1"), *SYSTEM)
+    calls = panel.answer("/workers/default-1/restart", 202, {})
+    page.keyboard.press("g")
+    page.keyboard.press("w")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator("#confirm")).to_be_visible()
+    page.locator("#confirm-yes").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#confirm")).to_be_hidden()
+    expect(page.locator("#more-default-1 [data-action=restart]")).to_be_focused()
+    assert len(calls) == 1

@@ -2,7 +2,9 @@
 
 One thread listens and speaks. It never touches the database, so a database that nobody can write
 delays no beat and no order to stop; and it reads signals from the wake-up descriptor, which the
-kernel's handler fills even while the main thread is deep inside a C call.
+kernel's handler fills even while the main thread is deep inside a C call. While such a call holds
+the GIL this thread cannot run; so that nothing is leased between its end and this thread's turn,
+the main thread notes a signal itself before its next step.
 """
 
 import os
@@ -12,6 +14,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 from shared.channel import Channel
@@ -73,13 +76,17 @@ class Control(threading.Thread):
 
     def _take_signals(self) -> None:
         for number in _STOP_SIGNALS:
-            signal.signal(number, _do_nothing)  # so that Python writes it to the descriptor
+            signal.signal(number, self._note_signal)  # and Python writes it to the descriptor
         signal.set_wakeup_fd(self._write_end.fileno(), warn_on_full_buffer=False)
         os.register_at_fork(
             before=_hold_signals,
             after_in_parent=_let_signals_through,
             after_in_child=_give_signals_back,
         )
+
+    def _note_signal(self, _number: int, _frame: FrameType | None) -> None:
+        """In the main thread. What else follows from the signal is the control thread's to do."""
+        self.leasing = False
 
     def say(self, message: dict[str, Any]) -> None:
         """Tell the supervisor, if there is one."""
@@ -190,10 +197,6 @@ def exit_now(code: int, running: Running | None) -> None:
         kill()
     stop_logging()
     os._exit(code)
-
-
-def _do_nothing(number: int, frame: object) -> None:
-    """The control thread acts on signals."""
 
 
 # A child that a job forks dies of SIGTERM, and never writes into its parent's descriptor, not even

@@ -79,10 +79,19 @@ class Database:
 class Worker:
     """A worker process. `channel`: the supervisor's end, None for one that is alone."""
 
-    def __init__(self, log: Path, argv: list[str], channel: Channel | None, *fds: int) -> None:
+    def __init__(
+        self,
+        log: Path,
+        argv: list[str],
+        channel: Channel | None,
+        *fds: int,
+        failpoints: Path | None = None,
+    ) -> None:
         self.log_file = log
         self.channel = channel
         environment = {k: v for k, v in os.environ.items() if not k.startswith("ORPHEUS_")}
+        if failpoints is not None:
+            environment |= {"ORPHEUS_TESTING": "1", "ORPHEUS_FAILPOINTS": str(failpoints)}
         with log.open("ab") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "worker", *argv],
@@ -146,13 +155,16 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 @pytest.fixture
 def start_alone(database: Database, tmp_path: Path) -> Iterator[Callable[..., Worker]]:
-    """Starts `python -m worker` with settings (`{"jobs.timeout": "1s"}`)."""
+    """Starts `python -m worker` with settings (`{"jobs.timeout": "1s"}`), or armed."""
     workers: list[Worker] = []
 
-    def start(settings: dict[str, str] | None = None, *argv: str) -> Worker:
+    def start(
+        settings: dict[str, str] | None = None, *argv: str, failpoints: Path | None = None
+    ) -> Worker:
         merged = {**FAST, "database.url": database.url, **(settings or {})}
         sets = [part for key, value in merged.items() for part in ("--set", f"{key}={value}")]
-        workers.append(Worker(tmp_path / f"log-{len(workers)}", [*argv, *sets], None))
+        log = tmp_path / f"log-{len(workers)}"
+        workers.append(Worker(log, [*argv, *sets], None, failpoints=failpoints))
         return workers[-1]
 
     yield start

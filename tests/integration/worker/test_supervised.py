@@ -1,6 +1,7 @@
 """A worker and its control channel; the test plays the supervisor."""
 
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,32 @@ def test_drain_finishes_the_job_however_long_and_ends_with_0(
     assert database.store.jobs.get(job_id).status is Status.DONE
 
 
+def test_a_draining_worker_in_a_long_job_beats_and_renews_to_the_very_end(
+    database: Any, start_supervised: Start, tmp_path: Path, wait_for: Wait
+) -> None:
+    worker = start_supervised(lease_ttl_s=1.5, renew_every_s=0.3).wait_until_ready()
+    go_on = tmp_path / "go-on"
+    job_id = database.submit("chatty", f'{{"wait_for": "{go_on}"}}')
+    database.wait(job_id, Status.IN_PROGRESS)
+    worker.channel.send({"do": "drain"})
+    wait_for(lambda: "worker_draining" in worker.log(), "the order to be taken")
+    told, [row] = worker.says("beat"), database.store.processes.all()
+    ends_ms = database.store.clock.monotonic_ms() + 4_000  # over two leases
+    while database.store.clock.monotonic_ms() < ends_ms:
+        assert database.store.leases.reclaim_expired() == []
+        [now] = database.store.processes.all()
+        age_ms = database.store.clock.monotonic_ms() - now.last_beat_mono_ms
+        assert age_ms < 1_000, "the row is fresh"
+        time.sleep(0.05)
+    assert (now.job_id, now.beat > row.beat + 8) == (job_id, True)
+    later = worker.says("beat")
+    assert (later["job"]["id"], later["beat"] > told["beat"] + 8) == (job_id, True)
+    go_on.touch()
+    assert worker.wait() == 0
+    assert database.outcomes(job_id) == ["succeeded"]
+    assert database.store.processes.all() == []
+
+
 def test_an_idle_worker_obeys_at_once(database: Any, start_supervised: Start) -> None:
     worker = start_supervised(beat_interval_s=60.0, beat_timeout_s=600.0).wait_until_ready()
     worker.channel.send({"do": "stop"})
@@ -144,6 +171,37 @@ def test_a_supervisor_that_is_gone_ends_it_once_its_job_is_done(
     assert worker.wait() == 0
     assert database.store.jobs.get(running).status is Status.DONE
     assert database.store.jobs.get(waiting).status is Status.PENDING
+
+
+def test_a_supervisor_that_is_gone_ends_it_in_a_long_job_within_the_grace(
+    database: Any, start_supervised: Start, wait_for: Wait
+) -> None:
+    worker = start_supervised().wait_until_ready()
+    running = database.submit("spinning", max_retries=0)
+    database.wait(running, Status.IN_PROGRESS)
+    began_s = time.monotonic()
+    worker.channel.close()
+    wait_for(lambda: "the supervisor is gone" in worker.log(), "it to be seen", timeout_s=2)
+    waiting = database.submit("nap")
+    assert worker.wait(12) == 4
+    assert 9 < time.monotonic() - began_s < 12
+    assert database.outcomes(running) == ["released"]
+    assert database.outcomes(waiting) == []
+    assert database.store.jobs.get(waiting).status is Status.PENDING
+
+
+def test_nothing_is_leased_when_c_code_held_the_gil_while_the_supervisor_died(
+    database: Any, start_supervised: Start
+) -> None:
+    worker = start_supervised().wait_until_ready()
+    held = database.submit("holding_the_gil", '{"seconds": 30}', max_retries=0)
+    database.wait(held, Status.IN_PROGRESS)
+    waiting = [database.submit("nap") for _ in range(3)]
+    worker.channel.close()
+    worker.signal(signal.SIGTERM)  # as the kernel does; it ends the sleep too
+    assert worker.wait() == 0
+    assert database.outcomes(held) == ["succeeded"]
+    assert all(database.outcomes(job_id) == [] for job_id in waiting)
 
 
 def test_a_timeout_inside_code_asks_for_a_replacement(

@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import ctypes
 import logging
 import multiprocessing
+import os
 import signal
 import time
 from pathlib import Path
@@ -103,6 +105,19 @@ def parent(
 def gathering(ctx: Context) -> dict[str, Any]:
     """Give back what it depends on."""
     return {str(job_id): result for job_id, result in ctx.results.items()}
+
+
+@job
+def arming(ctx: Context, point: str, deed: str) -> None:
+    """In its first attempt, arm a failpoint that its worker comes to later."""
+    if ctx.attempt == 1:
+        Path(os.environ["ORPHEUS_FAILPOINTS"], point).write_text(deed)
+
+
+@job
+def holding_the_gil(ctx: Context, seconds: int) -> None:
+    """Sleep in C code that lets no Python code run."""
+    ctypes.PyDLL(None).sleep(seconds)
 
 
 @job

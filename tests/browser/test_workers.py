@@ -331,3 +331,32 @@ def test_a_worker_is_restarted_with_the_keyboard_alone(panel: Panel) -> None:
     expect(page.locator("#confirm")).to_be_hidden()
     expect(page.locator("#more-default-1 [data-action=restart]")).to_be_focused()
     assert len(calls) == 1
+
+
+def test_real_workers_are_restarted_looked_into_drained_started_and_scaled(dashboard: Any) -> None:
+    page = dashboard.open()
+    row = page.locator("#slots .slot", has=page.get_by_text("default-1", exact=True))
+    row.locator(".more button").click()
+    fold = page.locator("#more-default-1")
+
+    def do(action: str) -> None:
+        fold.locator(f"[data-action={action}]").click()
+        page.locator("#confirm-yes").click()
+        expect(page.locator("#confirm")).to_be_hidden()
+
+    first = row.locator(".name small").inner_text()
+    do("restart")
+    expect(row.locator(".name small")).not_to_have_text(first, timeout=15_000)
+    expect(row.locator(".state b")).to_have_text("ready", timeout=15_000)
+    fold.locator("[data-action=stack]").click()
+    expect(fold.locator(".stack pre")).to_contain_text("most recent call first")
+    do("drain")
+    expect(row.locator(".state b")).to_have_text("down", timeout=15_000)
+    do("restart")
+    expect(row.locator(".state b")).to_have_text("ready", timeout=15_000)
+    page.get_by_label("Workers of pool default").fill("3")
+    page.get_by_label("Scale pool default").click()
+    page.locator("#confirm-yes").click()
+    third = page.locator("#slots .slot", has=page.get_by_text("default-3", exact=True))
+    expect(third.locator(".state b")).to_have_text("ready", timeout=15_000)
+    assert dashboard.never_reloaded()

@@ -24,8 +24,8 @@ from shared.durations import LONGEST_S, parse_duration_s
 from shared.events import Kind
 from shared.jobs import Outcome, Status
 from shared.processes import SlotState
+from shared.requests import MOST_WORKERS
 from shared.storage import BulkAction
-from shared.supervision import MOST_WORKERS
 from shared.validation import LONGEST_UNIQUE_KEY, NAME
 
 LARGEST_ID = 2**63 - 1

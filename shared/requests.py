@@ -7,6 +7,9 @@ script; the supervisor is rung for, takes it and deletes it.
 from dataclasses import dataclass
 from enum import StrEnum
 
+MOST_WORKERS = 1_000
+"""The most that a pool may be asked to have."""
+
 
 class RequestAction(StrEnum):
     """What may be asked for."""

@@ -19,9 +19,6 @@ from shared.storage import Store
 from shared.stored_settings import is_supervised
 from shared.wire import rfc3339, running_job_json
 
-MOST_WORKERS = 1_000
-"""The most that a pool may have."""
-
 _ANSWER_WITHIN_S = 3.0
 _STILL_FOR_S = 0.06
 _LOOK_EVERY_S = 0.02
@@ -114,7 +111,7 @@ def _slot(store: Store, action: RequestAction, name: str) -> SlotRecord:
     if slot is None:
         alone = next((one for one in store.processes.all() if one.slot == name), None)
         if alone is None:
-            raise NotFound(f"there is no slot {name[:80]!r}; GET /workers lists them")
+            raise NotFound(f"there is no slot {name[:80]!r}: see GET /workers or `orpheus workers`")
         raise TransitionRefused(
             f"{name} was started by hand, not by the supervisor, which leaves it alone: "
             f"end process {alone.pid} with SIGTERM and start it again"

@@ -18,6 +18,7 @@ from supervisor.commands.database import db
 from supervisor.commands.jobs import jobs, logs, show
 from supervisor.commands.queues import pause, queues, resume, schedules
 from supervisor.commands.submit import submit
+from supervisor.commands.supervision import drain, restart, scale, stack
 from supervisor.commands.system import healthcheck, status, types, workers
 
 _EPILOG = """\b
@@ -69,6 +70,10 @@ for _command in (
     run,
     delete,
     workers,
+    restart,
+    drain,
+    scale,
+    stack,
     queues,
     pause,
     resume,

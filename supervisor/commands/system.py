@@ -1,6 +1,8 @@
 """The system as a whole: workers, job types, health."""
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -8,7 +10,7 @@ import click
 from shared.jobs import Status
 from shared.processes import SlotState
 from supervisor.commands.operator import Operator, for_operator, job_defaults
-from supervisor.output import duration, mebibytes, print_fields, print_json, print_table
+from supervisor.output import duration, mebibytes, print_fields, print_json, print_table, since
 
 if TYPE_CHECKING:
     from config.settings import Settings
@@ -24,7 +26,7 @@ def workers(operator: Operator) -> int:
     """List every process: its state and why, its job, its use of the machine."""
     settings = operator.settings()
     with operator.store(settings) as store:
-        items = _workers(store, settings)
+        items = workers_now(store, settings)
     if operator.as_json:
         print_json({"items": items})
     else:
@@ -32,7 +34,8 @@ def workers(operator: Operator) -> int:
     return 0
 
 
-def _workers(store: "Store", settings: "Settings") -> list[dict[str, Any]]:
+def workers_now(store: "Store", settings: "Settings") -> list[dict[str, Any]]:
+    """Every slot, and every process without one, as GET /workers shows them."""
     from shared.roster import workers_json  # noqa: PLC0415 - the database, not for --help
 
     return workers_json(store, supervised=False, beat_timeout_s=settings.heartbeats.timeout)
@@ -45,7 +48,7 @@ def _print_workers(items: Sequence[Mapping[str, Any]]) -> None:
 
 def _worker_row(item: Mapping[str, Any]) -> tuple[object, ...]:
     job, cpu, last_exit = item["job"], item["cpu_percent"], item["last_exit"]
-    why = item["reason"] or (f"last exit: {last_exit['reason']}" if last_exit else "")
+    why = item["reason"] or (_last_exit(last_exit) if last_exit else "")
     return (
         item["slot"],
         item["state"],
@@ -59,6 +62,13 @@ def _worker_row(item: Mapping[str, Any]) -> tuple[object, ...]:
         item["restarts"],
         ("degraded: " if item["degraded"] else "") + why,
     )
+
+
+def _last_exit(last_exit: Mapping[str, Any]) -> str:
+    ended_ms = int(datetime.fromisoformat(last_exit["at"]).timestamp() * 1000)
+    ago = since(ended_ms, int(time.time() * 1000))
+    lived = duration(last_exit["uptime_s"])
+    return f"last exit {ago}, after {lived}: {last_exit['reason']}"
 
 
 @click.command()
@@ -106,7 +116,7 @@ def status(operator: Operator) -> int:
     """Show all on one screen; exit 1 if it needs a person."""
     settings = operator.settings()
     with operator.store(settings) as store:
-        items = _workers(store, settings)
+        items = workers_now(store, settings)
         with store.snapshot():
             counts = store.stats.counts()
             unserved = list(_unserved(store, settings))
@@ -152,7 +162,8 @@ def _trouble(items: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         return
     for item in items:
         if item["state"] in _NEEDS_A_PERSON:
-            yield f"{item['slot']} is {item['state']}: {item['reason']}"
+            again = f"once it is mended: orpheus restart {item['slot']}"
+            yield f"{item['slot']} is {item['state']}: {item['reason']} ({again})"
         elif item["degraded"]:
             yield f"{item['slot']} is degraded: {item['reason']}"
     if not any(item["pool"] and item["state"] == SlotState.READY for item in items):

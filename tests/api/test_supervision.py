@@ -15,9 +15,8 @@ import pytest
 from api import schemas
 from shared.cells import stack_path
 from shared.processes import Role, SlotState
-from shared.requests import Request, RequestAction
+from shared.requests import MOST_WORKERS, Request, RequestAction
 from shared.storage import database_path, open_storage
-from shared.supervision import MOST_WORKERS
 
 STACK = "Current thread 0x00007f (most recent call first):\n  File handlers.py, line 7 in slow\n"
 

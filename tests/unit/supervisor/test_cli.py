@@ -637,11 +637,14 @@ def slot(name: str, state: SlotState, *, degraded: bool = False) -> dict[str, An
         ),
         (
             [slot("default-1", SlotState.READY), slot("default-2", SlotState.FATAL)],
-            ["default-2 is fatal: because"],
+            ["default-2 is fatal: because (once it is mended: orpheus restart default-2)"],
         ),
         (
             [slot("api", SlotState.STUCK), slot("default-1", SlotState.READY, degraded=True)],
-            ["api is stuck: because", "default-1 is degraded: because"],
+            [
+                "api is stuck: because (once it is mended: orpheus restart api)",
+                "default-1 is degraded: because",
+            ],
         ),
         ([slot("api", SlotState.READY)], ["no worker is ready"]),
     ],

@@ -10,7 +10,7 @@ import ctypes
 import os
 import signal
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import psutil
@@ -18,6 +18,8 @@ import psutil
 from shared.child_start import INCARNATION_VARIABLE
 from shared.clock import create_time_s
 
+_INIT = 1
+_MARK = INCARNATION_VARIABLE.encode() + b"="
 _PR_SET_CHILD_SUBREAPER = 36
 _SWEEP_BOUND_S = 2.0
 _SWEEP_STEP_S = 0.01
@@ -57,11 +59,26 @@ def is_alive(pid: int, created_s: float) -> bool:
         return False
 
 
+def bearer_of(pid: int) -> str:
+    """The incarnation in a process's environment; "" without one, or where we may not look.
+
+    It is the environment that the process was started with. One that has overwritten it since (to
+    change its title), or changed its user, is not found; while it is adopted, `kill_adopted` is.
+    """
+    for environment in _environments(pid):
+        for entry in environment.split(b"\0"):
+            if entry.startswith(_MARK):
+                return entry.removeprefix(_MARK).decode(errors="replace")
+        if environment:
+            break
+    return ""
+
+
 def bearers(incarnations: Collection[str]) -> dict[int, str]:
     """Every living process that carries one of `incarnations` in its environment: pid -> which."""
     found: dict[int, str] = {}
     for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and (incarnation := _incarnation_of(int(entry.name))):
+        if entry.name.isdigit() and (incarnation := bearer_of(int(entry.name))):
             found[int(entry.name)] = incarnation
     return {pid: incarnation for pid, incarnation in found.items() if incarnation in incarnations}
 
@@ -72,7 +89,7 @@ def kill_bearers(incarnations: Collection[str]) -> int:
     give_up_at = time.monotonic() + _SWEEP_BOUND_S
     while left := bearers(incarnations):
         for pid, incarnation in left.items():
-            _kill_if_still(pid, incarnation)
+            kill_if_bearer(pid, incarnation)
         killed.update(left)
         if time.monotonic() > give_up_at:
             break
@@ -80,23 +97,56 @@ def kill_bearers(incarnations: Collection[str]) -> int:
     return len(killed)
 
 
-def _kill_if_still(pid: int, incarnation: str) -> None:
+def children() -> set[int]:
+    """Every child of this process, started or adopted, zombies too."""
+    return {child.pid for child in psutil.Process().children()}
+
+
+def kill_adopted(own: Collection[int]) -> list[int]:
+    """SIGKILL and reap the children that are not `own`, until none is left (2 s); their pids.
+
+    For the end of a run: what a job left behind, outside its process group and without its
+    environment (`env -i setsid …`), is ours by adoption. `own` must name what was a child before
+    we were the supervisor, too: `sh -c "other & exec orpheus"` leaves its children to us. As PID 1
+    nothing is done: strangers are handed to us as well, and the kernel ends all when we end.
+    """
+    if os.getpid() == _INIT:
+        return []
+    killed: set[int] = set()
+    give_up_at = time.monotonic() + _SWEEP_BOUND_S
+    while left := children().difference(own):  # again: the killed leave us their own children
+        for pid in left:  # only we could reap it, so that it is still the same
+            with contextlib.suppress(PermissionError):  # it has changed its user
+                if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG) is None:
+                    os.kill(pid, signal.SIGKILL)
+                    killed.add(pid)
+        if time.monotonic() > give_up_at:
+            break
+        time.sleep(_SWEEP_STEP_S)
+    return sorted(killed)
+
+
+def kill_if_bearer(pid: int, incarnation: str) -> None:
+    """SIGKILL a process, if it still is one that carries `incarnation`."""
     with contextlib.suppress(OSError):
         pidfd = os.pidfd_open(pid)
         try:
-            if _incarnation_of(pid) == incarnation:  # pidfd_open pins it: it is still the same
+            if bearer_of(pid) == incarnation:  # pidfd_open pins it: it is still the same
                 signal.pidfd_send_signal(pidfd, signal.SIGKILL)
         finally:
             os.close(pidfd)
 
 
-def _incarnation_of(pid: int) -> str:
+def _environments(pid: int) -> Iterator[bytes]:
+    """That of its main thread, then those of all: a main thread that has ended shows none."""
+    process = Path(f"/proc/{pid}")
+    yield _environment(process)
+    with contextlib.suppress(OSError):  # it has just ended
+        yield from map(_environment, (process / "task").iterdir())
+
+
+def _environment(task: Path) -> bytes:
     try:
-        environment = Path(f"/proc/{pid}/environ").read_bytes()
+        return (task / "environ").read_bytes()
     except OSError:  # gone, or another user's
-        return ""
-    prefix = INCARNATION_VARIABLE.encode() + b"="
-    for entry in environment.split(b"\0"):
-        if entry.startswith(prefix):
-            return entry.removeprefix(prefix).decode(errors="replace")
-    return ""
+        return b""

@@ -1,19 +1,22 @@
-"""CPU, memory and run state of the children, sampled on a thread of its own.
+"""CPU, memory and run state of the children, and who holds the database's write lock.
 
-It touches neither the database nor a child: what it found last stands ready for the main loop,
-which never waits for it.
+Both are looked at on a thread of its own, which touches neither the database nor a child: what it
+found last stands ready for the main loop, which never waits for it.
 """
 
 import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
+from supervisor.locks import Holder, LockWatch
 from supervisor.slot import OsStatus
 
 SAMPLE_INTERVAL_S = 2.0
+_LOCK_INTERVAL_S = 1.0
 
 _OS_STATUS = {
     psutil.STATUS_STOPPED: OsStatus.STOPPED,
@@ -34,14 +37,20 @@ class Sample:
 
 
 class Sampler:
-    """Looks at the watched processes every 2 s. `latest` may be read by any thread."""
+    """Looks at the watched processes every 2 s, at the write lock of `database` every second.
 
-    def __init__(self, interval_s: float = SAMPLE_INTERVAL_S) -> None:
+    `latest` and `holder` may be read by any thread.
+    """
+
+    def __init__(self, interval_s: float = SAMPLE_INTERVAL_S, database: Path | None = None) -> None:
         self.latest: Mapping[str, Sample] = {}
         """Incarnation -> its last sample; replaced as a whole."""
+        self.holder: Holder | None = None
+        """Who held the write lock when it was last looked at."""
         self._watched: Mapping[str, int] = {}
         self._processes: dict[str, psutil.Process] = {}
         self._interval_s = interval_s
+        self._lock_watch = None if database is None else LockWatch(database)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sampler", daemon=True)
 
@@ -58,8 +67,18 @@ class Sampler:
         self._stop.set()
 
     def _run(self) -> None:
-        while not self._stop.wait(self._interval_s):
-            self.latest = self._look(self._watched)
+        tick_s = self._interval_s
+        if self._lock_watch is not None:
+            tick_s = min(tick_s, _LOCK_INTERVAL_S)
+        sample_at_s, lock_at_s = time.monotonic() + self._interval_s, 0.0
+        while not self._stop.wait(tick_s):
+            now_s = time.monotonic()
+            if self._lock_watch is not None and now_s >= lock_at_s:
+                self.holder = self._lock_watch.look(now_s)
+                lock_at_s = now_s + _LOCK_INTERVAL_S
+            if now_s >= sample_at_s:
+                self.latest = self._look(self._watched)
+                sample_at_s = now_s + self._interval_s
 
     def _look(self, watched: Mapping[str, int]) -> dict[str, Sample]:
         self._processes = {name: one for name, one in self._processes.items() if name in watched}

@@ -1,20 +1,24 @@
 """Identity and adoption, with real processes."""
 
+import json
 import os
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 from shared.child_start import INCARNATION_VARIABLE
 from shared.clock import create_time_s
-from supervisor.kernel import bearers, is_alive, kill_bearers
+from supervisor.kernel import bearer_of, bearers, is_alive, kill_bearers
 from supervisor.sampling import sample
 from supervisor.slot import OsStatus
 
+ADOPTION = Path(__file__).parent / "children" / "adoption.py"
 SLEEP = [sys.executable, "-c", "print(flush=True); import time; time.sleep(1000)"]
 
 
@@ -72,3 +76,98 @@ def test_a_sample_tells_cpu_memory_and_run_state(
     assert second.os_status is OsStatus.STOPPED
     assert second.cpu_percent is not None
     assert second.cpu_percent >= 0
+
+
+def test_a_process_without_an_incarnation_bears_none(
+    bearer: tuple[str, "subprocess.Popen[bytes]"],
+) -> None:
+    incarnation, process = bearer
+    assert bearer_of(process.pid) == incarnation
+    assert bearer_of(1) == ""
+    process.kill()
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    assert bearer_of(process.pid) == "", "a zombie bears nothing any more"
+
+
+def test_a_process_whose_main_thread_has_ended_is_still_found(
+    wait_for: Callable[..., Any],
+) -> None:
+    incarnation = uuid.uuid4().hex
+    exit_thread = {"x86_64": 60}.get(os.uname().machine, 93)  # the system call exit
+    program = (
+        "import ctypes, threading, time; "
+        "threading.Thread(target=time.sleep, args=(1000,)).start(); "
+        f"ctypes.CDLL(None).syscall({exit_thread}, 0)"
+    )
+    environment = {**os.environ, INCARNATION_VARIABLE: incarnation}
+    with subprocess.Popen([sys.executable, "-c", program], env=environment) as process:
+        try:
+            own = psutil.Process(process.pid)
+            wait_for(lambda: own.status() == psutil.STATUS_ZOMBIE, "the main thread to end")
+            assert bearers({incarnation}) == {process.pid: incarnation}
+            assert kill_bearers({incarnation}) == 1
+            assert process.wait(5) == -9
+        finally:
+            process.kill()
+
+
+# What only a process of its own can show: children/adoption.py, which tells in JSON what it saw.
+
+
+def run_adoption(case: str, *launcher: str) -> dict[str, Any]:
+    argv = [*launcher, sys.executable, str(ADOPTION), case]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
+
+
+@pytest.fixture
+def as_pid_1() -> tuple[str, ...]:
+    """Runs a program as PID 1 of its own. Where that is not permitted: skip, but fail in CI."""
+    launcher = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc")
+    try:
+        tried = subprocess.run([*launcher, "true"], capture_output=True, text=True, check=False)
+        trouble = tried.stderr if tried.returncode else ""
+    except OSError as error:
+        trouble = str(error)
+    if trouble:
+        reason = f"cannot run a program as PID 1 (unshare --pid, as root): {trouble}"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    return launcher
+
+
+def test_what_escaped_its_group_and_its_mark_is_killed_at_the_end() -> None:
+    told = run_adoption("kill_adopted")
+    assert sorted(told["escaped"]) == told["killed"]
+    assert told["left"] == [], "the killed are reaped, and what they leave is killed as well"
+    assert told["own_lives"]
+    assert told["again"] == []
+
+
+def test_a_child_from_before_we_were_the_supervisor_can_be_spared() -> None:
+    told = run_adoption("inherited")
+    assert told["inherited"]
+    assert told["killed"] == []
+
+
+def test_strangers_zombies_are_reaped_and_an_own_exit_is_not_stolen() -> None:
+    told = run_adoption("reap_adopted")
+    assert told["zombies_left"] == 0
+    assert told["own_code"] == 7
+
+
+def test_as_pid_1_strangers_zombies_are_reaped_and_an_own_exit_is_not_stolen(
+    as_pid_1: tuple[str, ...],
+) -> None:
+    told = run_adoption("reap_adopted", *as_pid_1)
+    assert told["pid"] == 1
+    assert told["zombies_left"] == 0
+    assert told["own_code"] == 7
+
+
+def test_as_pid_1_living_strangers_are_left_alone(as_pid_1: tuple[str, ...]) -> None:
+    told = run_adoption("strangers", *as_pid_1)
+    assert told["pid"] == 1
+    assert told["adopted"]
+    assert told["killed"] == []

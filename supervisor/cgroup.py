@@ -1,0 +1,74 @@
+"""How many processes of our own cgroup the kernel has killed for memory.
+
+A SIGKILL does not tell who sent it. If this count has grown since the child was started, it was the
+kernel, for want of memory; without the count that can only be guessed.
+"""
+
+import functools
+from pathlib import Path, PurePosixPath
+
+_V2_FILE, _V1_FILE = "memory.events", "memory.oom_control"
+
+
+def oom_kills(root: Path = Path("/")) -> int | None:
+    """The count so far; None where it cannot be read (no memory cgroup, or the topmost one).
+
+    `root` is where /proc and /sys are found. The cgroup is the one we were in at the first call.
+    """
+    file = _counter_file(root)
+    try:
+        return None if file is None else parse_count(file.read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def parse_count(text: str) -> int | None:
+    """The value of `oom_kill` in memory.events (v2) or memory.oom_control (v1)."""
+    for line in text.splitlines():
+        match line.split():
+            case ["oom_kill", count]:
+                return int(count)
+    return None
+
+
+def memory_cgroup(cgroups: str) -> tuple[str, bool] | None:
+    """The path of the memory cgroup in /proc/self/cgroup, and whether it is of v2."""
+    unified = None
+    for line in cgroups.splitlines():
+        _, controllers, path = line.split(":", 2)
+        if "memory" in controllers.split(","):
+            return path, False
+        if not controllers:
+            unified = path
+    return None if unified is None else (unified, True)
+
+
+def cgroup_folder(mounts: str, path: str, *, v2: bool) -> PurePosixPath | None:
+    """Where a cgroup's files are, by /proc/self/mountinfo; None if they are not mounted.
+
+    A container often sees only its own part of the tree: the mount's root is then left out.
+    """
+    for line in mounts.splitlines():
+        before, _, after = line.partition(" - ")
+        _, _, _, mount_root, mount_point, *_ = before.split()
+        kind, _, options = after.split()[:3]
+        right_one = kind == "cgroup2" if v2 else "memory" in options.split(",")
+        if right_one and PurePosixPath(path).is_relative_to(mount_root):
+            return PurePosixPath(mount_point) / PurePosixPath(path).relative_to(mount_root)
+    return None
+
+
+@functools.cache
+def _counter_file(root: Path) -> Path | None:
+    try:
+        found = memory_cgroup((root / "proc/self/cgroup").read_text())
+        mounts = (root / "proc/self/mountinfo").read_text()
+    except OSError:
+        return None
+    if found is None:
+        return None
+    path, v2 = found
+    folder = cgroup_folder(mounts, path, v2=v2)
+    if folder is None:
+        return None
+    return root / folder.relative_to("/") / (_V2_FILE if v2 else _V1_FILE)

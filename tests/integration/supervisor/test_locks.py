@@ -1,0 +1,157 @@
+"""Who holds the write lock of a real database, with real processes."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import apsw
+import pytest
+
+from supervisor.locks import Holder, LockWatch
+from supervisor.sampling import Sampler
+from supervisor.slot import OsStatus
+
+CHILD = """
+import sys, time
+from pathlib import Path
+import apsw
+Path("/proc/self/comm").write_text("odd ) T (name")
+connection = apsw.Connection(sys.argv[1])
+connection.execute("BEGIN IMMEDIATE")
+print(flush=True)
+while sys.argv[2] == "commits":
+    connection.execute("INSERT INTO t VALUES (1); COMMIT; BEGIN IMMEDIATE")
+time.sleep(1000)
+"""
+CREATE = """
+import sys
+import apsw
+connection = apsw.Connection(sys.argv[1])
+connection.execute("PRAGMA journal_mode = WAL")
+connection.execute("CREATE TABLE t (x)")
+print(flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Path]:
+    """A database that another process keeps open."""
+    path = tmp_path / "a database.db"
+    with subprocess.Popen(
+        [sys.executable, "-c", CREATE, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        yield path
+        process.kill()
+
+
+@pytest.fixture
+def start(database: Path) -> Iterator[Callable[[str], "subprocess.Popen[bytes]"]]:
+    """Starts a process that holds the lock; "commits": takes and releases it again and again."""
+    running: list[subprocess.Popen[bytes]] = []
+
+    def start(behaviour: str) -> "subprocess.Popen[bytes]":
+        argv = [sys.executable, "-c", CHILD, str(database), behaviour]
+        process = subprocess.Popen(argv, stdout=subprocess.PIPE)
+        running.append(process)
+        assert process.stdout is not None
+        process.stdout.readline()
+        return process
+
+    yield start
+    for process in running:
+        process.kill()
+        process.communicate()
+
+
+def test_a_frozen_writer_is_named_with_how_long_it_has_held_the_lock(
+    database: Path, start: Callable[[str], "subprocess.Popen[bytes]"]
+) -> None:
+    writer, watch = start("holds"), LockWatch(database)
+    first = watch.look(100.0)
+    assert first is not None and (first.pid, first.held_s) == (writer.pid, 0.0)
+    writer.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, writer.pid, os.WSTOPPED | os.WNOWAIT)
+    assert watch.look(106.5) == Holder(writer.pid, 6.5, "odd ) T (name", OsStatus.STOPPED)
+    writer.kill()
+    writer.wait(5)
+    assert watch.look(107.0) is None
+
+
+def test_who_commits_again_and_again_does_not_hold_it(
+    database: Path,
+    start: Callable[[str], "subprocess.Popen[bytes]"],
+    wait_for: Callable[..., Any],
+) -> None:
+    writer, watch, reader = start("commits"), LockWatch(database), apsw.Connection(str(database))
+    seen: list[Holder] = []
+    versions: set[object] = set()
+
+    def look() -> bool:
+        version = reader.pragma("data_version")
+        if version not in versions:  # it has committed since the last look
+            versions.add(version)
+            holder = watch.look(1_000.0 * len(versions))
+            seen.extend([holder] if holder else [])
+        return len(seen) > 10
+
+    try:
+        wait_for(look, "ten looks at the lock while it was held")
+    finally:
+        reader.close()
+    assert {(holder.pid, holder.held_s) for holder in seen} == {(writer.pid, 0.0)}
+
+
+def test_a_new_holder_starts_at_nothing(
+    database: Path, start: Callable[[str], "subprocess.Popen[bytes]"]
+) -> None:
+    watch, first = LockWatch(database), start("holds")
+    watch.look(1.0)
+    held = watch.look(9.0)
+    assert held is not None and held.held_s == 8.0
+    first.kill()
+    first.wait(5)
+    second = start("holds")
+    holder = watch.look(9.5)
+    assert holder is not None and (holder.pid, holder.held_s) == (second.pid, 0.0)
+
+
+def test_nobody_holds_what_nobody_has_opened(tmp_path: Path, database: Path) -> None:
+    assert LockWatch(tmp_path / "another.db").look(1.0) is None
+    assert LockWatch(database).look(1.0) is None
+
+
+def test_to_look_does_not_cost_the_looker_its_own_lock(database: Path) -> None:
+    """As it would if it closed a descriptor of the -shm file."""
+    writer, watch = apsw.Connection(str(database)), LockWatch(database)
+    try:
+        writer.execute("BEGIN IMMEDIATE")
+        holders = [watch.look(now_s) for now_s in (1.0, 2.0, 3.0)]
+    finally:
+        writer.close()
+    assert [holder.pid for holder in holders if holder] == [os.getpid()] * 3
+
+
+def test_the_sampler_names_the_holder(
+    database: Path,
+    start: Callable[[str], "subprocess.Popen[bytes]"],
+    wait_for: Callable[..., Any],
+) -> None:
+    sampler = Sampler(interval_s=0.05, database=database)
+    sampler.start()
+    try:
+        sampler.watch({"life": os.getpid()})
+        wait_for(lambda: "life" in sampler.latest, "a sample")
+        writer = start("holds")
+        wait_for(lambda: sampler.holder is not None and sampler.holder.held_s > 0, "the holder")
+        assert sampler.holder is not None and sampler.holder.pid == writer.pid
+        writer.kill()
+        wait_for(lambda: sampler.holder is None, "the lock to be free")
+    finally:
+        sampler.stop()

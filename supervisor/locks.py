@@ -74,9 +74,12 @@ def write_locks(locks: str, inode: int, byte: int) -> Iterator[tuple[int, int, i
     `locks` is the text of /proc/locks. Those that only wait for a lock, and locks of other kinds
     (of whole files, of open file descriptions), are passed over.
     """
+    ours = f":{inode} "
     for line in locks.splitlines():
+        if ours not in line:  # most lines, each second
+            continue
         match line.split():
-            case [_, "POSIX", _, "WRITE", pid, where, first, last] if where.endswith(f":{inode}"):
+            case [_, "POSIX", _, "WRITE", pid, where, first, last]:
                 if int(first) <= byte and (last == "EOF" or byte <= int(last)):
                     major, minor, _ = where.split(":")
                     yield int(major, 16), int(minor, 16), int(pid)
@@ -94,7 +97,8 @@ def _holder_of(shm: os.stat_result, locks: str) -> int | None:
 def _has_open(pid: int, file: os.stat_result) -> bool:
     """Whether a process has this very file open, as far as we may see; opens nothing itself."""
     try:
-        return any(os.path.samestat(fd.stat(), file) for fd in os.scandir(f"/proc/{pid}/fd"))
+        with os.scandir(f"/proc/{pid}/fd") as descriptors:
+            return any(os.path.samestat(one.stat(), file) for one in descriptors)
     except OSError:  # it has just ended, or is another user's
         return False
 

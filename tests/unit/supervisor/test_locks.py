@@ -1,8 +1,11 @@
 """The lines of /proc/locks."""
 
+import os
+from pathlib import Path
+
 import pytest
 
-from supervisor.locks import write_locks
+from supervisor.locks import _holder_of, write_locks
 
 INODE, BYTE = 11175439, 120
 
@@ -63,3 +66,21 @@ def test_the_same_inode_on_another_device_is_told_apart() -> None:
 2: POSIX  ADVISORY  WRITE 11 103:05:11175439 120 120
 """
     assert holders(text) == [(0x8, 0x11, 10), (0x103, 0x5, 11)]
+
+
+def test_where_the_kernel_names_another_device_the_holder_has_the_file_open(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "file"
+    with file.open("w"):
+        found = file.stat()
+        locks = f"1: POSIX  ADVISORY  WRITE {os.getpid()} 00:ff:{found.st_ino} 120 120\n"
+        assert _holder_of(found, locks) == os.getpid()
+    assert _holder_of(found, locks) is None, "another file of that number, elsewhere"
+
+
+def test_on_the_same_device_nobody_need_be_looked_at(tmp_path: Path) -> None:
+    found = tmp_path.stat()
+    device = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}"
+    locks = f"1: POSIX  ADVISORY  WRITE 4194305 {device}:{found.st_ino} 120 120\n"
+    assert _holder_of(found, locks) == 4194305

@@ -1,0 +1,169 @@
+"""Clients that ask until they know, write down every answer, and a subscriber that resumes."""
+
+import json
+import random
+import threading
+import time
+from typing import Any
+
+import httpx2
+from websockets.exceptions import WebSocketException
+from websockets.sync.client import connect
+
+from shared.jobs import NewJob
+from tests.chaos.histories import Answer, Cancel, ClientLog, Request
+
+_PAUSE_S = 0.1
+_PATIENCE_S = 5.0
+
+
+class Client:
+    """One client. Its requests go into a log that several share, one at a time."""
+
+    def __init__(self, url: str, log: ClientLog, lock: threading.Lock) -> None:
+        self._url = url
+        self._log = log
+        self._lock = lock
+        self._key = f"chaos-{id(self)}-{time.monotonic_ns()}"
+        self._http = httpx2.Client(base_url=url, timeout=_PATIENCE_S, trust_env=False)
+        self.refused = 0
+        """Connections that nobody took."""
+
+    def close(self) -> None:
+        """It is done."""
+        self._http.close()
+
+    def ask(self, method: str, path: str, **request: Any) -> httpx2.Response | None:
+        """One request; None if no answer came."""
+        try:
+            answer = self._http.request(method, path, **request)
+        except httpx2.TransportError as error:
+            self.refused += isinstance(error, httpx2.ConnectError)
+            self._note(Answer(path, None, time.monotonic_ns(), repr(error)))
+            return None
+        text = answer.text if answer.status_code >= 400 else ""
+        self._note(Answer(path, answer.status_code, time.monotonic_ns(), text))
+        return answer
+
+    def _note(self, answer: Answer) -> None:
+        with self._lock:
+            self._log.answers.append(answer)
+
+    def submit(self, jobs: list[dict[str, Any]], over: threading.Event) -> tuple[int, ...]:
+        """A batch, asked for with one Idempotency-Key until it is decided; its ids."""
+        with self._lock:
+            number = len(self._log.requests)
+            request = Request(number, (), f"{self._key}-{number}", "undecided")
+            self._log.requests.append(request)
+        for place, job in enumerate(jobs):
+            job["payload"] |= {"request": number, "place": place}
+        request.jobs = tuple(
+            NewJob(
+                job["type"],
+                json.dumps(job["payload"]),
+                queue=job.get("queue", "default"),
+                priority=job.get("priority", 0),
+            )
+            for job in jobs
+        )
+        headers = {"Idempotency-Key": request.key or ""}
+        while True:
+            answer = self.ask("POST", "/jobs/batch", json={"jobs": jobs}, headers=headers)
+            if answer is not None and answer.status_code == 201:
+                request.ids = tuple(answer.json()["ids"])
+                request.state = "answered"
+                return request.ids
+            if answer is not None and answer.status_code < 500:
+                request.state = "refused"
+                raise AssertionError(f"{answer.status_code} {answer.text}")
+            if over.is_set():
+                return ()
+            over.wait(_PAUSE_S)
+
+    def cancel(self, job_id: int) -> None:
+        """Once; an answer that does not come leaves it undecided."""
+        answer = self.ask("POST", f"/jobs/{job_id}/cancel")
+        if answer is not None and answer.status_code == 200:
+            with self._lock:
+                self._log.cancels.append(Cancel(job_id, time.monotonic_ns()))
+
+
+class Subscriber(threading.Thread):
+    """Follows `/ws` from the first event on, and resumes after the last one it has."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(daemon=True)
+        self._url = url.replace("http", "ws")
+        self._over = threading.Event()
+        self.seqs: list[int] = []
+        self.problems: list[str] = []
+
+    def run(self) -> None:
+        """Until told to stop."""
+        while not self._over.is_set():
+            after = self.seqs[-1] if self.seqs else 0
+            try:
+                with connect(f"{self._url}/ws?after={after}", proxy=None, open_timeout=3) as socket:
+                    while not self._over.is_set():
+                        self._take(json.loads(socket.recv(timeout=2)))
+            except (OSError, WebSocketException, TimeoutError):
+                self._over.wait(_PAUSE_S)
+
+    def _take(self, frame: dict[str, Any]) -> None:
+        if frame["type"] == "events":
+            self.seqs += [event["seq"] for event in frame["events"]]
+        elif frame["type"] == "reset":
+            self.problems.append(f"reset after {self.seqs[-1:]}: {frame}")
+
+    def stop(self) -> None:
+        """Wait until it has."""
+        self._over.set()
+        self.join(10)
+
+
+def some_jobs(chance: random.Random, n: int, secret: str) -> list[dict[str, Any]]:
+    """Mixed jobs, some of which kill their worker, all of which end within seconds."""
+    return [_job(chance, secret) for _ in range(n)]
+
+
+def _job(chance: random.Random, secret: str) -> dict[str, Any]:
+    does = chance.choices(list(_WEIGHTS), list(_WEIGHTS.values()))[0]
+    payload: dict[str, Any] = {"does": does, "secret": secret, "failures": chance.randrange(1, 3)}
+    fields: dict[str, Any] = {"max_retries": 30}
+    match does:
+        case "nothing":
+            payload["children"] = chance.choice((0, 0, 0, 2))
+        case "sleep":
+            payload["seconds"] = chance.choice((0.01, 0.05, 0.1, 0.5))
+        case "ignore_term":
+            payload["seconds"] = 0.3
+        case "hold_gil":
+            payload |= {"seconds": 4, "failures": 1}
+        case "spin":
+            fields["timeout"] = "500ms"
+        case "poison":
+            payload |= {"does": "exit", "failures": 99}
+            fields["max_retries"] = chance.randrange(3)
+    return {
+        "type": "asked",
+        "payload": payload,
+        "queue": chance.choice(("default", "default", "mail")),
+        "priority": chance.choice((0, 0, 0, 5)),
+        **fields,
+    }
+
+
+_WEIGHTS = {
+    "nothing": 50,
+    "sleep": 30,
+    "fail": 5,
+    "give_up": 2,
+    "exit": 0.7,
+    "segfault": 0.7,
+    "ignore_term": 0.7,
+    "leave_children": 1,
+    "hold_gil": 0.3,
+    "spin": 0.7,
+    "exhaust_memory": 1,
+    "poison": 0.3,
+}

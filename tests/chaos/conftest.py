@@ -1,0 +1,38 @@
+"""Real processes and real faults: about three minutes of them, more by environment variables.
+
+`CHAOS_SEED=N` chooses another campaign (its failures print it), `CHAOS_SECONDS=N` a longer one,
+`CHAOS_LONG=1` the full numbers where the normal run takes smaller ones. Variables, because pytest
+reads options of the conftest.py of its root alone.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.chaos.harness import Orpheus
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Orpheus]]:
+    """Starts Orpheus with quick timings: `start({"pools.default.workers": "4"})`."""
+    running: list[Orpheus] = []
+
+    def start_one(settings: dict[str, str] | None = None, **options: Any) -> Orpheus:
+        folder = tmp_path / f"orpheus-{len(running)}"
+        folder.mkdir()
+        running.append(Orpheus(folder, settings or {}, **options))
+        return running[-1]
+
+    yield start_one
+    for one in running:
+        one.end()
+
+
+@pytest.fixture
+def orpheus(start: Callable[..., Orpheus]) -> Orpheus:
+    """With two workers, ready."""
+    started = start()
+    started.until_ready()
+    return started

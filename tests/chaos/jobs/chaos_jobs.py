@@ -1,0 +1,158 @@
+"""Jobs that do what real ones should not, and tell an effect log of each begin and end.
+
+A job misbehaves in its first `failures` attempts; then it just ends. With a file `hang` in the
+folder $CHAOS_FOLDER the import hangs, with a file `break` it fails: in workers only, as the
+supervisor's own look at the job types (`--describe`) comes first.
+"""
+
+import ctypes
+import json
+import math
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from shared import Context, PermanentError, job
+
+_FOLDER = Path(os.environ["CHAOS_FOLDER"])
+_TOO_MUCH_BYTES = 64 * 2**20
+
+if "--describe" not in sys.orig_argv:
+    if (_FOLDER / "break").exists():
+        raise RuntimeError("broken, as the test wants it")
+    while (_FOLDER / "hang").exists():
+        time.sleep(0.05)
+
+
+def tell(what: str, ctx: Context) -> None:
+    """One line of the effect log, by one write to a file opened for it: fds may be closed."""
+    line = {
+        "what": what,
+        "pid": os.getpid(),
+        "incarnation": os.environ.get("_ORPHEUS_INCARNATION", ""),
+        "job": ctx.job_id,
+        "attempt": ctx.attempt,
+        "at_ns": time.monotonic_ns(),
+    }
+    fd = os.open(_FOLDER / "effects", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    os.write(fd, json.dumps(line).encode() + b"\n")
+    os.close(fd)
+
+
+def _sleep(ctx: Context, seconds: float) -> None:
+    end_s = time.monotonic() + seconds
+    while time.monotonic() < end_s:
+        ctx.check_cancelled()
+        time.sleep(0.01)
+
+
+def _fail(ctx: Context, seconds: float) -> None:
+    raise RuntimeError("as it was asked to")
+
+
+def _give_up(ctx: Context, seconds: float) -> None:
+    raise PermanentError("as it was asked to")
+
+
+def _exit(ctx: Context, seconds: float) -> None:
+    os._exit(7)
+
+
+def _segfault(ctx: Context, seconds: float) -> None:
+    ctypes.string_at(0)
+
+
+def _ignore_term(ctx: Context, seconds: float) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    _leave_children(ctx, seconds)
+    _sleep_deaf(seconds)
+
+
+def _leave_children(ctx: Context, seconds: float) -> None:
+    subprocess.run(["sh", "-c", "sleep 600 & setsid sleep 600 &"], check=True)
+
+
+def _sleep_deaf(seconds: float) -> None:
+    end_s = time.monotonic() + seconds
+    while (left_s := end_s - time.monotonic()) > 0:
+        time.sleep(left_s)
+
+
+def _hold_gil(ctx: Context, seconds: float) -> None:
+    left_s = math.ceil(seconds)
+    while left_s > 0:
+        left_s = ctypes.PyDLL(None).sleep(left_s)
+
+
+def _spin(ctx: Context, seconds: float) -> None:
+    while True:
+        pass
+
+
+def _exhaust_memory(ctx: Context, seconds: float) -> None:
+    used_pages = int(Path("/proc/self/statm").read_text().split()[0])
+    limits = resource.getrlimit(resource.RLIMIT_AS)
+    limit = used_pages * resource.getpagesize() + _TOO_MUCH_BYTES
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limits[1]))
+    hoard = []
+    try:
+        while True:
+            hoard.append(bytearray(2**20))
+    finally:
+        hoard.clear()
+        resource.setrlimit(resource.RLIMIT_AS, limits)
+
+
+def _close_fds(ctx: Context, seconds: float) -> None:
+    os.closerange(3, 1024)
+    _sleep_deaf(seconds)
+
+
+_MISDEEDS: dict[str, Callable[[Context, float], None]] = {
+    "fail": _fail,
+    "give_up": _give_up,
+    "exit": _exit,
+    "segfault": _segfault,
+    "ignore_term": _ignore_term,
+    "leave_children": _leave_children,
+    "hold_gil": _hold_gil,
+    "spin": _spin,
+    "exhaust_memory": _exhaust_memory,
+    "close_fds": _close_fds,
+}
+
+
+@job
+def asked(
+    ctx: Context,
+    request: int,
+    place: int,
+    does: str = "nothing",
+    seconds: float = 0,
+    failures: int = 0,
+    children: int = 0,
+    secret: str = "",
+) -> dict[str, int]:
+    """What a client asked for; its result says which process did it in which attempt."""
+    tell("begin", ctx)
+    if does == "sleep":
+        _sleep(ctx, seconds)
+    elif does in _MISDEEDS and ctx.attempt <= failures:
+        _MISDEEDS[does](ctx, seconds)
+    for _ in range(children):
+        ctx.enqueue("child", {"parent": ctx.job_id})
+    tell("end", ctx)
+    return {"pid": os.getpid(), "attempt": ctx.attempt}
+
+
+@job
+def child(ctx: Context, parent: int) -> dict[str, int]:
+    """Submitted by another, with its success."""
+    tell("begin", ctx)
+    tell("end", ctx)
+    return {"pid": os.getpid(), "attempt": ctx.attempt}

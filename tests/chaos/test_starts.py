@@ -1,0 +1,240 @@
+"""Starts that fail, that hang, that meet another, and ends in every state."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx2
+import psutil
+import pytest
+
+from tests.chaos.harness import Orpheus, lives, until
+from tests.chaos.histories import processes_of
+
+Start = Callable[..., Orpheus]
+IGNORE_SIGCHLD = (
+    "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); "
+    "os.execv(sys.argv[1], sys.argv[1:])"
+)
+UNSHARE = ("unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc")
+AT_ONCE = 30
+
+
+def test_an_import_that_hangs_in_one_start_is_ended_and_tried_again(start: Start) -> None:
+    orpheus = start({"supervisor.start_timeout": "2s"})
+    orpheus.until_ready()
+    (orpheus.folder / "hang").touch()
+    pid = orpheus.slot()["pid"]
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: "not ready within 2 s" in orpheus.log(), "the start to be given up")
+    assert orpheus.slot("default-2")["state"] == "ready"
+    (orpheus.folder / "hang").unlink()
+    orpheus.until_state("ready", not_pid=pid)
+    assert "not ready within 2 s" in orpheus.slot()["last_exit"]["reason"]
+    assert orpheus.stop() == 0
+
+
+def test_many_exits_at_once_are_all_seen_twice(start: Start) -> None:
+    """60 exits, of which the kernel may tell by one SIGCHLD."""
+    settings = {
+        "pools.default.workers": str(AT_ONCE),
+        "heartbeats.interval": "1s",  # so many starts at once starve each other
+        "heartbeats.timeout": "10s",
+        "leases.ttl": "15s",
+        "supervisor.start_timeout": "60s",
+    }
+    orpheus = start(settings)
+    orpheus.until_ready(60)
+    dead: set[int] = set()
+    for _ in range(2):
+        slots = orpheus.workers()
+        pids = {one["pid"] for name, one in slots.items() if one["pool"]}
+        assert len(pids) == AT_ONCE
+        assert not pids & dead
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        dead |= pids
+        _until_buried(orpheus, frozenset(dead))
+        orpheus.until_ready(60)
+    zombies = [one for one in orpheus.supervisor.children() if one.status() == psutil.STATUS_ZOMBIE]
+    assert not zombies
+    assert orpheus.stop() == 0
+
+
+def _until_buried(orpheus: Orpheus, dead: frozenset[int]) -> None:
+    until(lambda: not _workers(orpheus) & dead, "all to be buried", 10)
+
+
+def _workers(orpheus: Orpheus) -> set[int]:
+    return {one["pid"] for one in orpheus.workers().values() if one["pool"]}
+
+
+def test_a_supervisor_restarted_while_stopped_children_of_the_dead_one_live(
+    orpheus: Orpheus,
+) -> None:
+    """They ignore the SIGTERM of their parent's death until they are continued: never."""
+    job_id = orpheus.submit("sleep", seconds=1)
+    orpheus.until_entered(job_id)
+    children = [
+        orpheus.freeze(one["pid"])
+        for name, one in orpheus.workers().items()
+        if name != "supervisor"
+    ]
+    orpheus.kill_supervisor()
+    assert all(lives(one) for one in children)
+    orpheus.start()
+    orpheus.until_ready()
+    assert not any(lives(one) for one in children)
+    job = orpheus.until_ended(job_id)
+    assert [one["outcome"] for one in job["attempts"]] == ["crashed", "succeeded"]
+    assert orpheus.stop() == 0
+
+
+def test_of_two_started_at_once_one_runs_and_the_other_is_exit_75(start: Start) -> None:
+    orpheus = start()
+    assert orpheus.stop() == 0
+    orpheus.port = 0
+    both = [orpheus.spawn(), orpheus.spawn()]
+    until(lambda: any(one.poll() is not None for one in both), "one to give up")
+    [loser] = [one for one in both if one.poll() is not None]
+    [winner] = [one for one in both if one.poll() is None]
+    assert loser.returncode == 75
+    assert "already running" in orpheus.log()
+    winner.send_signal(signal.SIGTERM)
+    assert winner.wait(20) == 0
+    until(lambda: not processes_of(orpheus.mark), "nothing to be left", 5)
+
+
+def test_a_port_that_is_taken_is_exit_69_and_starts_nothing(start: Start) -> None:
+    orpheus = start()
+    assert orpheus.stop() == 0
+    with socket.create_server(("127.0.0.1", orpheus.port)):
+        second = orpheus.spawn()
+        assert second.wait(20) == 69
+    assert not processes_of(orpheus.mark)
+
+
+# The end, in every state
+
+
+@pytest.mark.parametrize(
+    ("state", "allowed"),
+    [("starting", 0), ("ready", 0), ("in a job", 0), ("backoff", 0), ("fatal", 0), ("killing", 4)],
+)
+def test_term_ends_it_in_every_state(start: Start, state: str, allowed: int) -> None:
+    settings = {"pools.default.workers": "1", "supervisor.restart_backoff_max": "30s"}
+    if state == "fatal":
+        settings["supervisor.crash_loop_failures"] = "1"
+    orpheus = start(settings)
+    orpheus.until_ready()
+    _bring_into(orpheus, state)
+    assert orpheus.stop() == allowed
+
+
+def _bring_into(orpheus: Orpheus, state: str) -> None:
+    pid = orpheus.slot()["pid"]
+    if state in ("starting", "killing"):
+        (orpheus.folder / "hang").touch()
+    elif state in ("backoff", "fatal"):
+        (orpheus.folder / "break").touch()
+    if state == "in a job":
+        orpheus.until_entered(orpheus.submit("sleep", seconds=0.5))
+    elif state == "killing":
+        job_id = orpheus.submit("hold_gil", seconds=60, failures=1)
+        orpheus.freeze(orpheus.until_entered(job_id).pid)
+    elif state != "ready":
+        os.kill(pid, signal.SIGKILL)
+        orpheus.until_state(state, not_pid=pid)
+
+
+def test_a_launcher_that_ignores_sigchld_hides_no_exit(start: Start) -> None:
+    orpheus = start(launcher=(sys.executable, "-c", IGNORE_SIGCHLD))
+    orpheus.until_ready()
+    pid = orpheus.slot()["pid"]
+    os.kill(pid, signal.SIGKILL)
+    assert orpheus.until_state("ready", not_pid=pid)["last_exit"]["signal"] == "SIGKILL"
+    assert orpheus.stop() == 0
+
+
+def _can_unshare() -> bool:
+    if shutil.which("unshare") is None:
+        return False
+    tried = subprocess.run([*UNSHARE, "true"], capture_output=True, check=False)
+    return tried.returncode == 0
+
+
+def test_as_pid_1_of_its_namespace_it_reaps_strangers_and_ends_in_order(start: Start) -> None:
+    if not _can_unshare():
+        reason = "needs unshare with user namespaces"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    orpheus = start(launcher=UNSHARE)
+    orpheus.until_ready()
+    assert orpheus.slot("supervisor")["pid"] == 1
+    orpheus.until_ended(orpheus.submit("leave_children", failures=1))
+    worker = next(one for one in orpheus.supervisor.children() if "worker" in one.cmdline())
+    slot = _slot_of(orpheus, worker)
+    before = orpheus.slot(slot)["pid"]
+    worker.kill()
+    orpheus.until_state("ready", slot, not_pid=before)
+    supervisor = orpheus.supervisor
+    until(
+        lambda: not [c for c in supervisor.children() if c.status() == psutil.STATUS_ZOMBIE],
+        "every zombie to be reaped",
+    )
+    assert len(supervisor.children()) == 3
+    assert orpheus.stop() == 0
+
+
+def _slot_of(orpheus: Orpheus, worker: psutil.Process) -> str:
+    """By its place in the namespace: the last of NSpid."""
+    status = Path(f"/proc/{worker.pid}/status").read_text()
+    inner = int(status.partition("NSpid:")[2].split("\n")[0].split()[-1])
+    return next(name for name, one in orpheus.workers().items() if one["pid"] == inner)
+
+
+# The API
+
+
+def test_an_api_killed_under_constant_requests_refuses_none(orpheus: Orpheus) -> None:
+    refused: list[str] = []
+    answered = 0
+    over = threading.Event()
+
+    def ask() -> None:
+        nonlocal answered
+        while not over.is_set():
+            try:
+                with httpx2.Client(trust_env=False, timeout=20) as client:
+                    client.get(f"{orpheus.url}/healthz")
+                answered += 1
+            except httpx2.ConnectError as error:
+                refused.append(repr(error))
+            except httpx2.TransportError:  # cut off in the middle: that one was the dead API's
+                pass
+
+    asking = [threading.Thread(target=ask) for _ in range(2)]
+    for one in asking:
+        one.start()
+    try:
+        for _ in range(5):
+            pid = orpheus.until_state("ready", "api")["pid"]
+            os.kill(pid, signal.SIGKILL)
+            orpheus.until_state("ready", "api", not_pid=pid)
+            _until_more(lambda: answered)
+    finally:
+        over.set()
+        for one in asking:
+            one.join()
+    assert not refused
+    assert orpheus.stop() == 0
+
+
+def _until_more(count: Callable[[], int]) -> None:
+    before = count()
+    until(lambda: count() > before + 10, "answers again", 5)

@@ -1,0 +1,120 @@
+"""Processes stopped (SIGSTOP) for longer than every timeout: idle, in a job, the supervisor."""
+
+import contextlib
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import psutil
+import pytest
+
+from tests.chaos.harness import BEAT_TIMEOUT_S, LEASE_TTL_S, Orpheus, lives, until
+
+Start = Callable[..., Orpheus]
+
+LONG_S = 60.0 if os.environ.get("CHAOS_LONG") else LEASE_TTL_S + 1
+"""How long a supervisor stands still: past the beat timeout and the leases."""
+
+
+@contextlib.contextmanager
+def kept_stopped(*processes: psutil.Process) -> Iterator[None]:
+    """Whenever somebody continues one of them, it is stopped again."""
+    over = threading.Event()
+
+    def stop() -> None:
+        while not over.wait(0.01):
+            for process in processes:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    if process.status() not in (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE):
+                        process.suspend()
+
+    thread = threading.Thread(target=stop)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def test_idle_processes_that_are_stopped_are_continued_and_live(orpheus: Orpheus) -> None:
+    before = {slot: orpheus.slot(slot)["pid"] for slot in ("default-1", "api")}
+    stopped = [orpheus.freeze(pid) for pid in before.values()]
+    until(
+        lambda: not any(one.status() == psutil.STATUS_STOPPED for one in stopped),
+        "them to be continued",
+        BEAT_TIMEOUT_S + 4,
+    )
+    assert {slot: orpheus.until_state("ready", slot)["pid"] for slot in before} == before
+    assert orpheus.stop() == 0
+
+
+def test_processes_that_are_kept_stopped_are_replaced(orpheus: Orpheus) -> None:
+    stopped = {slot: orpheus.freeze(orpheus.slot(slot)["pid"]) for slot in ("default-1", "api")}
+    with kept_stopped(*stopped.values()):
+        until(
+            lambda: not any(lives(one) for one in stopped.values()),
+            "them to be ended",
+            BEAT_TIMEOUT_S + 8,
+        )
+    for slot, process in stopped.items():
+        orpheus.until_state("ready", slot, not_pid=process.pid)
+    assert orpheus.stop() == 0
+
+
+def test_a_worker_stopped_in_a_job_goes_on_with_it_when_continued(orpheus: Orpheus) -> None:
+    job_id = orpheus.submit("sleep", seconds=BEAT_TIMEOUT_S + 2)
+    pid = orpheus.until_entered(job_id).pid
+    orpheus.freeze(pid)
+    job = orpheus.until_ended(job_id)
+    assert [one["outcome"] for one in job["attempts"]] == ["succeeded"]
+    assert job["attempts"][0]["pid"] == pid
+    assert orpheus.stop() == 0
+
+
+def test_a_worker_kept_stopped_in_a_job_loses_it_to_another(orpheus: Orpheus) -> None:
+    job_id = orpheus.submit("spin", failures=1)
+    process = orpheus.freeze(orpheus.until_entered(job_id).pid)
+    with kept_stopped(process):
+        job = orpheus.until_ended(job_id)
+    assert [one["outcome"] for one in job["attempts"]] == ["crashed", "succeeded"]
+    assert job["attempts"][1]["pid"] != process.pid
+    assert not lives(process), "ended before its job was given to another"
+    assert orpheus.stop() == 0
+
+
+@pytest.mark.timeout(180)
+def test_a_supervisor_stopped_for_longer_than_every_timeout_blames_nobody(
+    orpheus: Orpheus,
+) -> None:
+    before = {name: one["pid"] for name, one in orpheus.workers().items()}
+    supervisor = orpheus.freeze(orpheus.process.pid)
+    end_s = time.monotonic() + LONG_S
+    jobs = [orpheus.submit() for _ in range(20)]  # it is not needed for jobs
+    for job_id in jobs:
+        assert orpheus.until_ended(job_id)["status"] == "done"
+    until(lambda: time.monotonic() > end_s, "every timeout to pass", LONG_S + 5)
+    supervisor.send_signal(signal.SIGCONT)
+    until(lambda: "supervisor_stalled" in orpheus.log(), "the stall to be noticed")
+    judged_s = time.monotonic() + BEAT_TIMEOUT_S + 1
+    until(lambda: time.monotonic() > judged_s, "a beat timeout to pass since")
+    after = {name: one["pid"] for name, one in orpheus.workers().items()}
+    assert after == before
+    assert orpheus.stop() == 0
+
+
+def test_a_worker_killed_while_the_supervisor_stands_is_replaced_when_it_goes_on(
+    orpheus: Orpheus,
+) -> None:
+    job_id = orpheus.submit("sleep", seconds=0.5)
+    pid = orpheus.until_entered(job_id).pid
+    supervisor = orpheus.freeze(orpheus.process.pid)
+    os.kill(pid, signal.SIGKILL)
+    end_s = time.monotonic() + LEASE_TTL_S + 0.5
+    until(lambda: time.monotonic() > end_s, "its lease to expire")
+    supervisor.resume()
+    assert orpheus.until_ended(job_id)["status"] == "done"
+    orpheus.until_ready()
+    assert orpheus.stop() == 0

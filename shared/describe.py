@@ -4,12 +4,14 @@ User code runs in workers alone: a module that hangs or crashes at import must t
 supervisor nor the API with it.
 """
 
+import hashlib
 import json
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import astuple
 from typing import Any
 
 from shared.commands import CommandSettings, describe_command
@@ -32,6 +34,12 @@ def describe_types(
             raise name_taken(command)
         rows[command.name] = type_row(describe_command(command))
     return list(rows.values())
+
+
+def digest_of(types: Sequence[TypeRow]) -> str:
+    """Changes whenever one of the job types does."""
+    described = json.dumps(sorted(map(astuple, types), key=lambda row: str(row[0])))
+    return hashlib.sha256(described.encode()).hexdigest()
 
 
 def name_taken(command: CommandSettings) -> ConfigurationError:

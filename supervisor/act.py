@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from shared.cells import cell_path
 from shared.events import Kind
+from shared.failpoints import failpoint
 from shared.logs import get_logger
 from supervisor.child import ChildHandle
 from supervisor.records import Recorder
-from supervisor.slot import Act, Action, Bury, Deed, Exit, Seen, Tell
+from supervisor.slot import Act, Action, Bury, Deed, Exit, Fence, Seen, Slot, Tell
 from supervisor.specs import ProcessSpec
 
 log = get_logger()
@@ -22,53 +22,50 @@ class World:
     """What actions work on, and observations come from."""
 
     specs: Mapping[str, ProcessSpec]
+    """Slot -> what its next life is started from."""
     database: Path
     recorder: Recorder
     children: dict[str, ChildHandle] = field(default_factory=dict)
-    """Slot -> its living (or not yet buried) child."""
+    """Incarnation -> its living (or not yet buried) process."""
     seen: dict[str, Seen] = field(default_factory=dict)
-    """Slot -> what was seen of its present life so far."""
+    """Incarnation -> what was seen of it so far."""
 
 
-def perform(world: World, slot: str, action: Action) -> None:
-    """Do it. An action for another life than the slot's present one does nothing."""
+def perform(world: World, slot: Slot, action: Action) -> None:
+    """Do it. An action for a life that has ended does nothing."""
     match action:
         case Act(Deed.SPAWN, incarnation):
             _spawn(world, slot, incarnation)
         case Act(deed, incarnation):
-            child = world.children.get(slot)
-            if child is not None and child.incarnation == incarnation:
+            child = world.children.get(incarnation)
+            if child is not None:
                 child.do(deed, action.within_s)
-                log.debug("signalled", slot=slot, pid=child.pid, deed=deed.value)
+                log.debug("signalled", slot=slot.name, pid=child.pid, deed=deed.value)
         case Tell():
             _tell(world, slot, action)
         case Bury():
-            world.children.pop(slot, None)
-            world.seen.pop(slot, None)
-            world.recorder.bury(action)
+            world.children.pop(action.incarnation, None)
+            world.seen.pop(action.incarnation, None)
+            world.recorder.bury(slot.name, action)
+        case Fence():
+            world.recorder.fence(action)
 
 
-def crash_path(database: Path, incarnation: str) -> Path:
-    """Where a life writes its stacks when it crashes: beside its cell."""
-    return cell_path(database, incarnation).with_suffix(".crash")
-
-
-def _spawn(world: World, slot: str, incarnation: str) -> None:
+def _spawn(world: World, slot: Slot, incarnation: str) -> None:
     try:
-        child = ChildHandle.spawn(
-            world.specs[slot], incarnation, crash_path(world.database, incarnation)
-        )
+        child = ChildHandle.spawn(world.specs[slot.name], incarnation, world.database)
     except OSError as error:  # no memory, no process or file descriptor left
-        world.seen[slot] = Seen(incarnation, exit=Exit(error=str(error)))
+        world.seen[incarnation] = Seen(incarnation, exit=Exit(error=str(error)))
         return
-    world.children[slot] = child
-    world.seen[slot] = Seen(incarnation)
+    failpoint("supervisor.spawned")
+    world.children[incarnation] = child
+    world.seen[incarnation] = Seen(incarnation)
 
 
-def _tell(world: World, slot: str, tell: Tell) -> None:
-    child = world.children.get(slot)
-    body: dict[str, object] = {"slot": slot, "pool": world.specs[slot].pool}
-    if child is not None and child.incarnation == tell.incarnation:
+def _tell(world: World, slot: Slot, tell: Tell) -> None:
+    child = world.children.get(tell.incarnation or "")
+    body: dict[str, object] = {"slot": slot.name, "pool": slot.pool}
+    if child is not None:
         body["pid"] = child.pid
     body |= {"incarnation": tell.incarnation, "reason": tell.reason, **tell.details}
     world.recorder.note(tell.kind, body)

@@ -14,16 +14,19 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from shared.cells import cell_path, stack_path
 from shared.channel import Channel
 from shared.child_start import INCARNATION_VARIABLE
 from supervisor.slot import Deed, Exit
 from supervisor.specs import ProcessSpec
 
 _EVIDENCE_BYTES = 8_192
+_MOST_STACK_BYTES = 1_048_576
 _SIGNALS = {
     Deed.TERMINATE: signal.SIGTERM,
     Deed.ABORT: signal.SIGABRT,
     Deed.CONTINUE: signal.SIGCONT,
+    Deed.DUMP: signal.SIGUSR1,
 }
 
 
@@ -38,15 +41,18 @@ class ChildHandle:
     channel: Channel
     _process: subprocess.Popen[bytes]
     _crash_file: Path
+    _stack_file: Path
     _exit: Exit | None = None
     _reaped: bool = False
 
     @classmethod
-    def spawn(cls, spec: ProcessSpec, incarnation: str, crash_file: Path) -> "ChildHandle":
+    def spawn(cls, spec: ProcessSpec, incarnation: str, database: Path) -> "ChildHandle":
         """Start a process by exec, in its own session, and send it its handover.
 
         Raises OSError if it cannot be started.
         """
+        crash_file = cell_path(database, incarnation).with_suffix(".crash")
+        stack_file = stack_path(database, incarnation)
         ours, theirs = Channel.pair()
         try:
             with theirs:
@@ -65,6 +71,7 @@ class ChildHandle:
             "incarnation": incarnation,
             "supervisor_pid": os.getpid(),
             "crash_file": str(crash_file),
+            "stack_file": str(stack_file),
         }
         ours.send({"handover": handover})
         return cls(
@@ -75,6 +82,7 @@ class ChildHandle:
             channel=ours,
             _process=process,
             _crash_file=crash_file,
+            _stack_file=stack_file,
         )
 
     def do(self, deed: Deed, within_s: float | None = None) -> None:
@@ -84,6 +92,8 @@ class ChildHandle:
         elif deed is Deed.KILL:
             self._kill_group()
         else:
+            if deed is Deed.DUMP:
+                self._bound_stack_file()
             if deed is Deed.TERMINATE and within_s is not None:
                 self.channel.send({"do": "stop", "within_s": round(within_s, 3)})
             with contextlib.suppress(ProcessLookupError):
@@ -112,6 +122,13 @@ class ChildHandle:
         os.close(self.pidfd)
         self.channel.close()
         self._crash_file.unlink(missing_ok=True)
+        self._stack_file.unlink(missing_ok=True)
+
+    def _bound_stack_file(self) -> None:
+        """It is written at its end, by the child, whenever somebody wants to see a stack."""
+        with contextlib.suppress(OSError):
+            if self._stack_file.stat().st_size > _MOST_STACK_BYTES:
+                os.truncate(self._stack_file, 0)
 
     def _kill_group(self) -> None:
         # Not reaped yet, so the group's id is pinned by its leader.

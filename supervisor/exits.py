@@ -8,7 +8,7 @@ import signal
 from enum import StrEnum
 
 from shared.processes import SlotState
-from supervisor.slot import Desired, Exit, Life, Rules, Slot
+from supervisor.slot import Cause, Desired, Exit, Life, Rules, Slot
 
 EXIT_CONFIGURATION = 78
 EXIT_CUT_SHORT = 4
@@ -18,7 +18,7 @@ EXIT_CUT_SHORT = 4
 class ExitClass(StrEnum):
     """What follows an exit."""
 
-    WANTED = "wanted: the slot goes down"
+    WANTED = "wanted: the slot goes down, and is started again if it is to be replaced"
     RECYCLED = "wanted: a new life starts at once"
     FINISHED = "ended by itself after a long life: a new life starts at once"
     CONFIGURATION = "it says it can never run: fatal at once"
@@ -27,7 +27,7 @@ class ExitClass(StrEnum):
 
 def classify(slot: Slot, life: Life, exit: Exit, rules: Rules, now_s: float) -> ExitClass:
     """What the exit of `slot`'s present life means."""
-    if slot.desired is Desired.DOWN:
+    if slot.desired is not Desired.UP:
         return ExitClass.WANTED
     if exit.code == EXIT_CONFIGURATION:
         return ExitClass.CONFIGURATION
@@ -41,7 +41,8 @@ def classify(slot: Slot, life: Life, exit: Exit, rules: Rules, now_s: float) -> 
 
 def _ended_in_order(slot: Slot, exit: Exit) -> bool:
     asked_to_stop = slot.state is SlotState.STOPPING
-    return exit.code == 0 or (asked_to_stop and exit.signal == signal.SIGTERM)
+    gave_up = exit.signal == signal.SIGTERM or exit.code == EXIT_CUT_SHORT
+    return exit.code == 0 or (asked_to_stop and gave_up)
 
 
 def _recycled(slot: Slot, rules: Rules, now_s: float) -> ExitClass:
@@ -59,12 +60,37 @@ def describe(slot: Slot, life: Life, exit: Exit) -> str:
         by_us = exit.signal in (signal.SIGABRT, signal.SIGKILL)
         return f"{life.condemned}; {'killed' if by_us else _plain(life, exit)}"
     if exit.code == 0:
-        if slot.desired is Desired.DOWN:
-            return "stopped"
-        return life.recycle or "exited with code 0, unasked"
+        wanted = {Desired.DOWN: "stopped", Desired.DRAINED: "drained", Desired.REPLACE: "replaced"}
+        return wanted.get(slot.desired) or life.recycle or "exited with code 0, unasked"
     if exit.signal == signal.SIGKILL:
-        return "killed by SIGKILL; out of memory?"
+        return _KILLED[exit.out_of_memory]
     return _plain(life, exit)
+
+
+_KILLED = {
+    True: "killed by the kernel: out of memory",
+    False: "killed by SIGKILL, not for memory: somebody sent it",
+    None: "killed by SIGKILL; out of memory?",
+}
+
+
+def cause_of(slot: Slot, life: Life, exit: Exit) -> Cause:
+    """What the exit is counted as."""
+    if exit.error is not None:
+        return Cause.CANNOT_START
+    if life.verdict is not None:
+        return life.verdict
+    if slot.desired is not Desired.UP:
+        return Cause.REPLACED if slot.desired is Desired.REPLACE else Cause.STOPPED
+    if exit.code == EXIT_CONFIGURATION:
+        return Cause.CONFIGURATION
+    if life.recycle is not None and _ended_in_order(slot, exit):
+        return Cause.RECYCLED
+    if exit.signal == signal.SIGKILL:
+        return Cause.OUT_OF_MEMORY if exit.out_of_memory else Cause.KILLED
+    if exit.signal is not None:
+        return Cause.CRASHED
+    return Cause.FAILED if exit.code else Cause.EXITED
 
 
 def _plain(life: Life, exit: Exit) -> str:

@@ -5,16 +5,29 @@ onto what was seen before. A message that makes no sense is dropped: a child's b
 its supervisor.
 """
 
-from collections.abc import Mapping
-from dataclasses import replace
+import signal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from supervisor.child import ChildHandle
-from supervisor.slot import JobSeen, OsStatus, Seen
+from supervisor.locks import Holder
+from supervisor.sampling import Sample
+from supervisor.slot import Exit, JobSeen, Seen
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What is known of a process from elsewhere than itself; None: not looked at yet."""
+
+    sample: Sample | None = None
+    row_beat: int | None = None
+    holder: Holder | None = None
+    """Who holds the database's write lock, whoever that is."""
 
 
 def observe(
-    child: ChildHandle, before: Seen, os_status: OsStatus | None, row_beat: int | None
+    child: ChildHandle, before: Seen, outside: Outside, killed_for_memory: Callable[[], bool | None]
 ) -> Seen:
     """What is seen of `child` now, given what was seen of it `before`. A dead one is reaped."""
     seen = before
@@ -24,12 +37,31 @@ def observe(
             seen = fold(seen, message)
     if exit is not None:
         child.reap()
-    return replace(
-        seen,
-        exit=exit,
-        os_status=os_status or seen.os_status,
-        row_beat=seen.row_beat if row_beat is None else row_beat,
-    )
+        exit = _with_cause(exit, killed_for_memory)
+    return fold_outside(replace(seen, exit=exit), child.pid, outside)
+
+
+def _with_cause(exit: Exit, killed_for_memory: Callable[[], bool | None]) -> Exit:
+    if exit.signal != signal.SIGKILL:
+        return exit
+    return replace(exit, out_of_memory=killed_for_memory())
+
+
+def fold_outside(seen: Seen, pid: int, outside: Outside) -> Seen:
+    """`seen` of the process `pid` with what was found out about it from outside."""
+    sample, holder = outside.sample, outside.holder
+    if outside.row_beat is not None:
+        seen = replace(seen, row_beat=outside.row_beat)
+    if sample is not None:
+        seen = replace(
+            seen,
+            os_status=sample.os_status,
+            cpu_percent=sample.cpu_percent,
+            rss_bytes=sample.rss_bytes,
+        )
+    if holder is not None and holder.pid == pid:
+        return replace(seen, lock_held_s=holder.held_s, os_status=holder.os_status)
+    return replace(seen, lock_held_s=0.0)
 
 
 def fold(seen: Seen, message: Mapping[str, Any]) -> Seen:

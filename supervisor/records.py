@@ -6,6 +6,8 @@ each tried again until it is committed. A life's leases are freed only after eve
 carries its incarnation is dead, so that nothing of it can still be at work.
 """
 
+import contextlib
+import os
 import queue
 import time
 from collections import deque
@@ -19,11 +21,13 @@ from shared import upkeep
 from shared.cells import cell_path, read_cell, remove_cell
 from shared.errors import StorageError
 from shared.events import Kind
+from shared.failpoints import failpoint
 from shared.logs import get_logger
 from shared.processes import LastExit, ProcessRecord, SlotRecord
+from shared.requests import Request
 from shared.storage import Store
 from supervisor.kernel import kill_bearers
-from supervisor.slot import Bury
+from supervisor.slot import Bury, Cause, Fence
 
 log = get_logger()
 
@@ -33,11 +37,32 @@ _MOST_WAITING = 10_000  # notes kept while the database cannot be written
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class Duties:
+    """What the recorder does besides writing what it is told, from the settings in force."""
+
+    open_store: Callable[[], Store]
+    beat_interval_s: float
+    fire_schedules: Callable[[Store], float] = lambda _: inf
+    retain: Callable[[Store, Callable[[], bool]], float] = lambda *_: inf
+
+
+@dataclass(frozen=True, slots=True)
+class _Note:
     """An event to write."""
 
     kind: Kind
     body: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class _Burial:
+    """The leases of a life to free. `slot` and `cause`: what to count it as, None if nothing."""
+
+    incarnation: str
+    overdue: bool
+    last_exit: LastExit
+    slot: str = ""
+    cause: Cause | None = None
 
 
 class _Wake:
@@ -45,30 +70,26 @@ class _Wake:
 
 
 class Recorder:
-    """The supervisor's one writer. `start`, then any method from the main thread, then `stop`."""
+    """The supervisor's one writer. `start`, then any method from the main thread, then `stop`.
 
-    def __init__(
-        self,
-        open_store: Callable[[], Store],
-        database: Path,
-        myself: ProcessRecord,
-        beat_interval_s: float,
-        fire_schedules: Callable[[Store], float] = lambda _: inf,
-        retain: Callable[[Store, Callable[[], bool]], float] = lambda *_: inf,
-    ) -> None:
+    Readable (`fileno`) when operators have asked for something (`take_requests`).
+    """
+
+    def __init__(self, database: Path, myself: ProcessRecord, duties: Duties) -> None:
         self.row_beats: Mapping[str, int] = {}
         """Incarnation -> the beat in its heartbeat row, as last read; replaced as a whole."""
         self.turns = 0
         """Set by the main loop: our own row beats only while it turns."""
-        self._open_store = open_store
+        self.loop_lag_s = 0.0
+        """Set by the main loop: how late it has been at most; taken with each beat."""
         self._database = database
         self._myself = myself
-        self._beat_interval_s = beat_interval_s
-        self._fire_schedules = fire_schedules
-        self._retain = retain
-        self._inbox: queue.SimpleQueue[Bury | Note | _Wake] = queue.SimpleQueue()
-        self._waiting: deque[Bury | Note] = deque()
-        self._upkeep_at_s = self._retain_at_s = 0.0
+        self._duties = duties
+        self._inbox: queue.SimpleQueue[_Burial | _Note | _Wake] = queue.SimpleQueue()
+        self._waiting: deque[_Burial | _Note] = deque()
+        self._requests: deque[Request] = deque()
+        self._requests_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._upkeep_at_s = self._beat_at_s = self._retain_at_s = 0.0
         self._slots: Sequence[SlotRecord] = ()
         self._slots_written: Sequence[SlotRecord] = ()
         self._stopping = False
@@ -80,13 +101,37 @@ class Recorder:
         """Begin to write."""
         self._thread.start()
 
-    def bury(self, burial: Bury) -> None:
-        """Free the leases of a life that has certainly ended, and forget it."""
-        self._inbox.put(burial)
+    def fileno(self) -> int:
+        """The descriptor to wait on for reading."""
+        return self._requests_fd
+
+    def take_requests(self) -> list[Request]:
+        """What operators have asked for since the last call, oldest first."""
+        with contextlib.suppress(BlockingIOError):
+            os.eventfd_read(self._requests_fd)
+        return [self._requests.popleft() for _ in range(len(self._requests))]
+
+    def look_for_requests(self) -> None:
+        """Somebody rang: read what operators ask for now, not at the next upkeep."""
+        self._inbox.put(_Wake())
+
+    def adopt(self, duties: Duties) -> None:
+        """Go on by other settings."""
+        self._duties = duties
+        self._inbox.put(_Wake())
+
+    def bury(self, slot: str, burial: Bury) -> None:
+        """Free the leases of a life that has certainly ended, count it and forget it."""
+        overdue, last_exit = burial.overdue, burial.last_exit
+        self._inbox.put(_Burial(burial.incarnation, overdue, last_exit, slot, burial.cause))
+
+    def fence(self, fenced: Fence) -> None:
+        """Free the leases of a life that never runs again, though its process is still there."""
+        self._inbox.put(_Burial(fenced.incarnation, fenced.overdue, fenced.last_exit))
 
     def note(self, kind: Kind, body: Mapping[str, object]) -> None:
         """Write an event."""
-        self._inbox.put(Note(kind, body))
+        self._inbox.put(_Note(kind, body))
 
     def publish(self, slots: Sequence[SlotRecord]) -> None:
         """Write these slots, unless they are as they were; of several, only the newest."""
@@ -105,27 +150,21 @@ class Recorder:
 
     def _run(self) -> None:
         store: Store | None = None
-        beat_at_s = 0.0
+        in_force: Duties | None = None
         while True:
             self._collect()
-            now_s = time.monotonic()
             try:
-                if store is None:
-                    store = self._open_store()
+                if store is None or in_force is not self._duties:
+                    in_force = self._duties
+                    if store is not None:
+                        store.close()
+                    store = None
+                    store = in_force.open_store()
                     store.processes.register(self._myself)
                 self._write_waiting(store)
                 self._write_slots(store)
-                if now_s >= self._upkeep_at_s:
-                    self._upkeep_at_s = now_s + _UPKEEP_INTERVAL_S  # also if it fails
-                    upkeep.reclaim(store)
-                    next_tick_s = max(0.0, self._fire_schedules(store))
-                    self._upkeep_at_s = now_s + min(next_tick_s, _UPKEEP_INTERVAL_S)
-                if now_s >= beat_at_s:
-                    self._beat(store)
-                    beat_at_s = now_s + self._beat_interval_s
-                if now_s >= self._retain_at_s:
-                    self._retain_at_s = now_s + _UPKEEP_INTERVAL_S  # also if it fails
-                    self._retain_at_s = now_s + self._retain(store, self._inbox.empty)
+                self._hear_requests(store)
+                self._keep_up(store, in_force, time.monotonic())
                 if self._stopping and self._inbox.empty():
                     self._leave(store)
                     return
@@ -135,9 +174,29 @@ class Recorder:
             except Exception:  # a fault of ours must not end the only writer
                 log.exception("recorder_failed")
 
+    def _keep_up(self, store: Store, duties: Duties, now_s: float) -> None:
+        """What is done by the clock; a step that fails is tried again a moment later."""
+        if now_s >= self._upkeep_at_s:
+            self._upkeep_at_s = now_s + _UPKEEP_INTERVAL_S
+            upkeep.reclaim(store)
+            next_tick_s = max(0.0, duties.fire_schedules(store))
+            self._upkeep_at_s = now_s + min(next_tick_s, _UPKEEP_INTERVAL_S)
+        if now_s >= self._beat_at_s:
+            self._beat(store)
+            self._beat_at_s = now_s + duties.beat_interval_s
+        if now_s >= self._retain_at_s:
+            self._retain_at_s = now_s + _UPKEEP_INTERVAL_S
+            self._retain_at_s = now_s + duties.retain(store, self._inbox.empty)
+
+    def _hear_requests(self, store: Store) -> None:
+        requests = store.supervision.take_requests()
+        if requests:
+            self._requests.extend(requests)
+            os.eventfd_write(self._requests_fd, 1)
+
     def _collect(self) -> None:
         """Take what has come, waiting for it a moment unless something is to be tried again."""
-        idle_s = min(self._upkeep_at_s - time.monotonic(), self._beat_interval_s)
+        idle_s = min(self._upkeep_at_s - time.monotonic(), self._duties.beat_interval_s)
         wait_s = _RETRY_S if self._troubled else idle_s
         try:
             item = self._inbox.get(timeout=max(0.0, wait_s))
@@ -148,7 +207,7 @@ class Recorder:
         except queue.Empty:
             pass
         if len(self._waiting) > _MOST_WAITING:  # burials are few; events may be lost
-            self._waiting = deque(one for one in self._waiting if isinstance(one, Bury))
+            self._waiting = deque(one for one in self._waiting if isinstance(one, _Burial))
 
     def _write_waiting(self, store: Store) -> None:
         while self._waiting:
@@ -160,17 +219,24 @@ class Recorder:
                 log.exception("record_dropped", record=repr(self._waiting[0]))
             self._waiting.popleft()
 
-    def _write(self, store: Store, item: Bury | Note) -> None:
-        if isinstance(item, Bury):
-            bury(store, self._database, item.incarnation, item.last_exit, overdue=item.overdue)
-        else:
+    def _write(self, store: Store, item: _Burial | _Note) -> None:
+        if isinstance(item, _Note):
             store.events.record(item.kind, item.body)
+            return
+        bury(store, self._database, item.incarnation, item.last_exit, overdue=item.overdue)
+        if item.cause is not None:
+            store.supervision.count_exit(item.slot, item.cause)
+        failpoint("supervisor.buried")
 
     def _write_slots(self, store: Store) -> None:
         slots = self._slots
-        if slots != self._slots_written:
+        if slots == self._slots_written:
+            return
+        gone = {slot.slot for slot in self._slots_written} - {slot.slot for slot in slots}
+        with store.write(durable=False):
             store.processes.put_slots(slots)
-            self._slots_written = slots
+            store.processes.remove_slots(gone)
+        self._slots_written = slots
 
     def _beat(self, store: Store) -> None:
         turns = self.turns
@@ -178,6 +244,8 @@ class Recorder:
             me = self._myself.incarnation
             store.processes.beat(me, ready=True, beat=turns, job_id=None, jobs_done=0)
             self._turns_written = turns
+            lag_s, self.loop_lag_s = self.loop_lag_s, 0.0
+            store.supervision.put_gauge("loop_lag_s", lag_s)
         self.row_beats = {row.incarnation: row.beat for row in store.processes.all()}
 
     def _leave(self, store: Store) -> None:

@@ -8,13 +8,14 @@ from supervisor.slot import Slot
 
 def slot_record(slot: Slot, child: ChildHandle | None, sample: Sample | None) -> SlotRecord:
     """One slot, with its process if it has one and what was last measured of it."""
+    why = slot.degraded or slot.trouble or slot.reason
     return SlotRecord(
         slot=slot.name,
         pool=slot.pool,
         role=slot.role,
         state=slot.state,
-        degraded=bool(slot.degraded),
-        reason=slot.degraded or slot.reason,
+        degraded=bool(slot.degraded or slot.trouble),
+        reason="; ".join(part for part in (slot.held_back, why) if part),
         pid=child.pid if child else None,
         incarnation=child.incarnation if child else None,
         cpu_percent=sample.cpu_percent if sample else None,
@@ -25,15 +26,17 @@ def slot_record(slot: Slot, child: ChildHandle | None, sample: Sample | None) ->
     )
 
 
-def own_record(myself: ProcessRecord, sample: Sample | None, why_stopping: str) -> SlotRecord:
-    """The supervisor itself, shown as a slot."""
+def own_record(
+    myself: ProcessRecord, sample: Sample | None, why_stopping: str, trouble: str
+) -> SlotRecord:
+    """The supervisor itself, shown as a slot. `trouble`: what is wrong with it, empty: nothing."""
     return SlotRecord(
         slot=myself.slot,
         pool=None,
         role=myself.role,
         state=SlotState.STOPPING if why_stopping else SlotState.READY,
-        degraded=False,
-        reason=why_stopping,
+        degraded=bool(trouble),
+        reason=why_stopping or trouble,
         pid=myself.pid,
         incarnation=myself.incarnation,
         cpu_percent=sample.cpu_percent if sample else None,

@@ -20,24 +20,29 @@ from threading import Thread
 from config.checks import missing_programs
 from config.problems import dotted
 from config.settings import Settings, for_commands, for_database, for_storage
-from shared import upkeep
+from shared.cells import cell_path
 from shared.clock import Clock, SystemClock, create_time_s
-from shared.describe import describe_types
+from shared.describe import describe_types, digest_of
+from shared.doorbells import Bell
 from shared.errors import ConfigurationError
 from shared.events import Kind
+from shared.failpoints import name_program
 from shared.listener import address_of, bind_listener
 from shared.logs import configure_logging, get_logger, stop_logging
 from shared.processes import ProcessRecord, Role, SlotState
 from shared.storage import Store, database_path, open_storage
-from shared.stored_settings import fire_schedules, write_settings
-from supervisor.act import World, crash_path
+from shared.stored_settings import write_settings
+from supervisor.act import World
+from supervisor.configuration import Configuration
 from supervisor.kernel import become_subreaper
 from supervisor.loop import EXIT_OK, Loop
+from supervisor.notify import Notifier
+from supervisor.orders import Orders
 from supervisor.records import Recorder
+from supervisor.reload import Reloader
 from supervisor.sampling import Sampler
 from supervisor.signals import Signals, reset_child_signal
 from supervisor.slot import Slot
-from supervisor.specs import make_rules, make_specs
 from supervisor.startup import lock_database, sweep_earlier_life
 
 log = get_logger()
@@ -45,14 +50,17 @@ log = get_logger()
 _LAST_WRITES_S = 3.0
 
 
-def run_supervisor(settings: Settings) -> int:
-    """Supervise in the foreground until a signal says stop.
+def run_supervisor(read: Callable[[], Settings]) -> int:
+    """Supervise in the foreground until a signal says stop. `read` gives the settings, each time.
 
     Returns 0, 4 if something had to be killed, 70 for a crash loop. What keeps it from starting
     is raised: ConfigurationError, AlreadyRunning, CannotBind, StorageError.
     """
     if sys.platform != "linux":
         raise ConfigurationError("Orpheus runs on Linux only: it needs pidfds and PR_SET_PDEATHSIG")
+    name_program("supervisor")
+    settings = read()
+    notifier = Notifier.from_environ(os.environ)  # before any child could inherit the socket
     configure_logging(settings.logging.level, settings.logging.format, "supervisor")
     lock_fd = None
     try:
@@ -60,7 +68,7 @@ def run_supervisor(settings: Settings) -> int:
         become_subreaper()
         database = database_path(settings.database.url)
         lock_fd = lock_database(database)
-        return _supervise(settings, database)
+        return _supervise(read, settings, database, notifier)
     except KeyboardInterrupt:  # before there was anything to stop
         return EXIT_OK
     finally:
@@ -70,96 +78,82 @@ def run_supervisor(settings: Settings) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class _Parts:
-    """What must be closed at the end, whatever happens."""
+class _Prepared:
+    """What stands before the first child starts."""
 
-    recorder: Recorder
-    sampler: Sampler
-    signals: Signals
+    configuration: Configuration
+    bell: Bell
 
 
-def _supervise(settings: Settings, database: Path) -> int:
+def _supervise(
+    read: Callable[[], Settings], settings: Settings, database: Path, notifier: Notifier
+) -> int:
     clock = SystemClock()
     for problem in missing_programs(settings):
         log.warning("command_cannot_run", key=dotted(problem.key), reason=problem.reason)
-    listener = _prepare(settings, database, clock)
+    prepared = _prepare(settings, database, clock)
+    configuration = prepared.configuration
     myself = _own_record(clock)
-    storage, stored = for_storage(settings), for_database(settings)
-    parts = _Parts(
-        Recorder(
-            lambda: open_storage(storage),
-            database,
-            myself,
-            settings.heartbeats.interval,
-            lambda store: fire_schedules(store, stored),
-            lambda store, go_on: upkeep.retain(store, stored.retention, go_on),
-        ),
-        Sampler(),
-        Signals(),
-    )
-    parts.recorder.start()
-    parts.sampler.start()
-    parts.recorder.note(Kind.SUPERVISOR_STARTED, {"slot": myself.slot, "pid": myself.pid})
-    try:
-        return _run_loop(settings, database, listener, parts, clock, myself)
-    finally:
-        parts.sampler.stop()
-        if not parts.recorder.stop(_LAST_WRITES_S):
-            log.error("last_writes_lost", reason="the database could not be written in time")
-        parts.signals.close()
-        if listener is not None:
-            listener.close()
-
-
-def _run_loop(
-    settings: Settings,
-    database: Path,
-    listener: socket | None,
-    parts: _Parts,
-    clock: Clock,
-    myself: ProcessRecord,
-) -> int:
-    specs = make_specs(settings, None if listener is None else listener.fileno())
-    world = World({spec.slot: spec for spec in specs}, database, parts.recorder)
+    recorder = Recorder(database, myself, configuration.duties())
+    sampler = Sampler(database=database)
+    reloader = Reloader(read, settings, configuration.listener)
+    signals = Signals()
     loop = Loop(
-        world,
-        make_rules(settings),
-        shutdown_deadline_s=settings.supervisor.shutdown_deadline,
-        exit_on_fatal=settings.supervisor.on_fatal == "exit",
+        World({}, database, recorder),
+        configuration.plan(),
         myself=myself,
         clock=clock,
-        sampler=parts.sampler,
-        signals=parts.signals,
-        on_settled=_announcement(listener),
+        sampler=sampler,
+        notifier=notifier,
+        describing=reloader.describing,
+        on_settled=_announcement(configuration.listener),
     )
-    return loop.run()
+    Orders(loop, configuration, recorder, signals, reloader, prepared.bell, notifier)
+    for thread in (recorder, sampler, reloader):
+        thread.start()
+    recorder.note(Kind.SUPERVISOR_STARTED, {"slot": myself.slot, "pid": myself.pid})
+    try:
+        return loop.run()
+    finally:
+        sampler.stop()
+        reloader.stop()
+        if not recorder.stop(_LAST_WRITES_S):
+            log.error("last_writes_lost", reason="the database could not be written in time")
+        signals.close()
+        prepared.bell.close()
+        if configuration.listener is not None:
+            configuration.listener.close()
 
 
 def _bind(settings: Settings) -> socket | None:
     return bind_listener(settings.api.host, settings.api.port) if settings.api.enabled else None
 
 
-def _prepare(settings: Settings, database: Path, clock: Clock) -> socket | None:
+def _prepare(settings: Settings, database: Path, clock: Clock) -> _Prepared:
     """A database without traces of an earlier life, the API's socket, and the job types.
 
     The socket after the sweep: an API left behind may hold the address still.
     """
     store = open_storage(for_storage(settings), create=True)
     try:
-        crash_path(database, "any").parent.mkdir(mode=0o700, exist_ok=True)
+        cell_path(database, "any").parent.mkdir(mode=0o700, exist_ok=True)
         store.leases.void_other_boots()
         sweep_earlier_life(store, database, clock.boot_id, clock.wall_ms())
         listener = _bind(settings)
-        _store_types(settings, store)
+        code = _store_types(settings, store)
         write_settings(store, for_database(settings))
-        return listener
+        bell = store.bells.listen_supervisor()
+        return _Prepared(Configuration(settings, listener, code), bell)
     finally:
         store.close()
 
 
-def _store_types(settings: Settings, store: Store) -> None:
+def _store_types(settings: Settings, store: Store) -> str:
+    """Have the job types described and stored; what tells them from others."""
     modules, timeout_s = settings.jobs.modules, settings.supervisor.start_timeout
-    store.types.replace(describe_types(modules, for_commands(settings), timeout_s))
+    types = describe_types(modules, for_commands(settings), timeout_s)
+    store.types.replace(types)
+    return digest_of(types)
 
 
 def _own_record(clock: Clock) -> ProcessRecord:

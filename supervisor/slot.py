@@ -17,6 +17,11 @@ class Desired(StrEnum):
 
     UP = "up"
     DOWN = "down"
+    """Stop now: finish within the stop timeout."""
+    DRAINED = "drained"
+    """Finish the job it is in, then be down."""
+    REPLACE = "replace"
+    """Finish the job it is in, then be started anew; a slot without a life is started at once."""
 
 
 class OsStatus(StrEnum):
@@ -25,6 +30,27 @@ class OsStatus(StrEnum):
     RUNNING = "running"
     STOPPED = "stopped"
     UNINTERRUPTIBLE = "uninterruptible"
+
+
+class Cause(StrEnum):
+    """Why a life ended, in few words: what exits are counted by."""
+
+    STOPPED = "stopped"
+    REPLACED = "replaced"
+    RECYCLED = "recycled"
+    EXITED = "exited"
+    CONFIGURATION = "configuration"
+    CANNOT_START = "cannot_start"
+    START_TIMEOUT = "start_timeout"
+    HUNG = "hung"
+    OVERDUE = "overdue"
+    MEMORY_LIMIT = "memory_limit"
+    OUT_OF_MEMORY = "out_of_memory"
+    KILLED = "killed"
+    CRASHED = "crashed"
+    """By a signal of its own doing."""
+    FAILED = "failed"
+    """With an exit code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +79,16 @@ class Rules:
     """A life that exits with 0 sooner than this, unasked, counts as a failure."""
     recycle_limit: int = 3
     recycle_window_s: float = 60.0
+    max_age_s: float = 0.0
+    """A life that has been ready for so long is replaced, up to a tenth sooner; 0: never."""
+    max_memory_bytes: int = 0
+    """A life that has grown so large is replaced after its job; 0: never."""
+    hard_memory_factor: float = 1.5
+    """One that has grown so much larger than that is killed."""
+    lock_hold_s: float = 5.0
+    """Whoever holds the database's write lock for so long without a commit is killed."""
+    trial_s: float = 15.0
+    """When a pool fails to start, one slot tries alone until it has been ready for so long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +110,8 @@ class Exit:
     error: str | None = None
     evidence: str | None = None
     """What the process left in its crash file."""
+    out_of_memory: bool | None = None
+    """Of SIGKILL: whether the kernel has just killed for memory; None: that cannot be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +133,10 @@ class Seen:
     database_ok: bool = True
     row_beat: int | None = None
     os_status: OsStatus = OsStatus.RUNNING
+    cpu_percent: float | None = None
+    rss_bytes: int = 0
+    lock_held_s: float = 0.0
+    """How long it has held the database's write lock without reaching a commit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +145,10 @@ class Life:
 
     incarnation: str
     started_s: float
+    runs: str = ""
+    """What it was started as: the slot's `runs` of then."""
+    max_age_s: float = 0.0
+    """Its own share of the pool's limit, so that lives that began together do not end together."""
     ready_s: float | None = None
     beat: int | None = None
     beat_s: float = 0.0
@@ -114,16 +160,19 @@ class Life:
     job: JobSeen | None = None
     database_ok: bool = True
     os_status: OsStatus = OsStatus.RUNNING
+    cpu_percent: float | None = None
+    rss_bytes: int = 0
+    lock_held_s: float = 0.0
     continued_s: float | None = None
     """When it was found stopped and sent SIGCONT: done once in a life."""
     recycle: str | None = None
-    """Why it asked to be replaced."""
+    """Why it is to be replaced: what it said itself, or the limit that it is past."""
     failed: str | None = None
     """What it said of its own failure before it exited."""
     condemned: str | None = None
     """Why it is being killed."""
-    overdue: bool = False
-    """It is being killed because its job was past the hard deadline."""
+    verdict: Cause | None = None
+    """What it is being killed for, if that is its own fault."""
     killed: bool = False
     """SIGKILL was sent."""
 
@@ -143,6 +192,8 @@ class Slot:
     name: str
     pool: str | None
     role: Role
+    runs: str = ""
+    """What a life of it is to be: changes with its settings. A life that differs is outdated."""
     state: SlotState = SlotState.DOWN
     desired: Desired = Desired.UP
     reason: str = ""
@@ -162,6 +213,14 @@ class Slot:
     recycles_s: tuple[float, ...] = ()
     on_trial: bool = False
     """The present life is the one try of a fatal slot."""
+    start_failure: str = ""
+    """How its latest life ended, if that was before it was ready; empty once one stayed up."""
+    held_back: str = ""
+    """Why it is not started although it could be: another slot of its pool tries first."""
+    trouble: str = ""
+    """What is wrong with it that its own life does not show: its replacement does not start."""
+    retired: bool = False
+    """It goes once it has no life: its pool has shrunk, or another slot has taken its place."""
     starts: int = 0
     exits: tuple[LastExit, ...] = ()
     """The latest exits, the newest first."""
@@ -193,6 +252,8 @@ class Deed(StrEnum):
     ABORT = "abort"
     KILL = "kill"
     CONTINUE = "continue"
+    DUMP = "dump"
+    """Write the stacks of all threads to its stack file, and go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +283,17 @@ class Bury:
     incarnation: str
     overdue: bool
     """It was killed because its job was past the hard deadline."""
+    cause: Cause
     last_exit: LastExit
 
 
-Action = Act | Tell | Bury
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """A life that SIGKILL did not end: it never runs code again, so its leases are free."""
+
+    incarnation: str
+    overdue: bool
+    last_exit: LastExit
+
+
+Action = Act | Tell | Bury | Fence

@@ -1,7 +1,7 @@
-"""Settings -> one ProcessSpec per slot: what to run, and what it is handed.
+"""Settings -> the plan: one ProcessSpec per slot (what to run, and what it is handed), and rules.
 
-Everything that must restart a child when it changes is in its spec, and only that: two specs with
-the same fingerprint run the same.
+Everything that must restart a child when it changes is in its fingerprint, and only that: two
+specs with the same fingerprint run the same.
 """
 
 import hashlib
@@ -13,10 +13,15 @@ from typing import Any
 
 from config.settings import Settings, for_worker
 from shared.processes import Role
+from supervisor.fleet import Place
 from supervisor.slot import Rules
 
 API_SLOT = "api"
 _STOP_MARGIN_S = 2.0  # at its stop timeout a worker itself gives back what it has not finished
+_API_USES = {"database", "api", "heartbeats", "logging"}
+_API_USES_OF_JOBS = {
+    "max_retries", "timeout", "backoff_base", "backoff_factor", "backoff_max", "backoff_jitter",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,25 +34,57 @@ class ProcessSpec:
     argv: tuple[str, ...]
     handover: Mapping[str, Any] = field(default_factory=dict)
     pass_fds: tuple[int, ...] = ()
+    fingerprint: str = ""
+    """Changes whenever a running process of this slot would have to be restarted."""
 
-    def fingerprint(self) -> str:
-        """Changes whenever a running process of this slot would have to be restarted."""
-        content = json.dumps([self.argv, self.handover], sort_keys=True)
-        return hashlib.sha256(content.encode()).hexdigest()
+    def place(self) -> Place:
+        """The slot as the fleet knows it."""
+        return Place(self.slot, self.pool, self.role, self.fingerprint)
 
 
-def make_specs(settings: Settings, socket_fd: int | None) -> list[ProcessSpec]:
-    """The API first (None for `socket_fd`: without it), then every worker of every pool."""
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What should run, and by which rules. `rules`: of each pool, and under None of the rest."""
+
+    specs: Mapping[str, ProcessSpec]
+    rules: Mapping[str | None, Rules]
+    shutdown_deadline_s: float
+    exit_on_fatal: bool
+
+    def places(self) -> list[Place]:
+        """Every slot that is wanted, in order."""
+        return [spec.place() for spec in self.specs.values()]
+
+    def rules_of(self, pool: str | None) -> Rules:
+        """The rules of a pool; of one that is gone, what holds for all."""
+        return self.rules.get(pool) or self.rules[None]
+
+
+def make_plan(
+    settings: Settings, socket_fd: int | None, code: str = "", scaled: Mapping[str, int] = {}
+) -> Plan:
+    """The API first (None for `socket_fd`: without it), then every worker of every pool.
+
+    `code` tells one state of the job modules from another; `scaled`: pools that are to have
+    another number of workers than configured.
+    """
     specs = [] if socket_fd is None else [_api_spec(settings, socket_fd)]
     for name, pool in settings.pools.items():
         handed = for_worker(settings, name).to_json()
-        specs += [_worker_spec(name, number, handed) for number in range(1, pool.workers + 1)]
-    return specs
+        count = scaled.get(name, pool.workers)
+        specs += [_worker_spec(name, number, handed, code) for number in range(1, count + 1)]
+    return Plan(
+        specs={spec.slot: spec for spec in specs},
+        rules={name: make_rules(settings, name) for name in (None, *settings.pools)},
+        shutdown_deadline_s=settings.supervisor.shutdown_deadline,
+        exit_on_fatal=settings.supervisor.on_fatal == "exit",
+    )
 
 
-def make_rules(settings: Settings) -> Rules:
-    """The durations and bounds of the policy that are configured."""
+def make_rules(settings: Settings, pool: str | None = None) -> Rules:
+    """The durations and bounds of the policy that are configured; None: of no pool."""
     supervisor = settings.supervisor
+    limits = settings.pools.get(pool) if pool is not None else None
     return Rules(
         start_timeout_s=supervisor.start_timeout,
         stop_timeout_s=supervisor.stop_timeout + _STOP_MARGIN_S,
@@ -57,30 +94,43 @@ def make_rules(settings: Settings) -> Rules:
         backoff_max_s=supervisor.restart_backoff_max,
         crash_loop_failures=supervisor.crash_loop_failures,
         crash_loop_window_s=supervisor.crash_loop_window,
+        max_age_s=limits.max_age if limits else 0,
+        max_memory_bytes=limits.max_memory_mb * 2**20 if limits else 0,
     )
 
 
 def _api_spec(settings: Settings, socket_fd: int) -> ProcessSpec:
+    argv = (sys.executable, "-m", "api")
+    handed = settings.model_dump(mode="json", include=_API_USES)
+    handed["jobs"] = settings.jobs.model_dump(mode="json", include=_API_USES_OF_JOBS)
+    # It rings the pools that serve a job's queue; how many workers they have is not its business.
+    handed["pools"] = {name: {"queues": pool.queues} for name, pool in settings.pools.items()}
+    handover = {"slot": API_SLOT, "settings": handed, "socket_fd": socket_fd}
     return ProcessSpec(
         slot=API_SLOT,
         pool=None,
         role=Role.API,
-        argv=(sys.executable, "-m", "api"),
-        handover={
-            "slot": API_SLOT,
-            "settings": settings.model_dump(mode="json"),
-            "socket_fd": socket_fd,
-        },
+        argv=argv,
+        handover=handover,
         pass_fds=(socket_fd,),
+        fingerprint=_digest([argv, handover]),
     )
 
 
-def _worker_spec(pool: str, number: int, handed: dict[str, Any]) -> ProcessSpec:
-    slot = f"{pool}-{number}"
+def _worker_spec(pool: str, number: int, handed: dict[str, Any], code: str) -> ProcessSpec:
+    slot, argv = f"{pool}-{number}", (sys.executable, "-m", "worker")
+    # Which pools there are it needs only to ring them for jobs it enqueues: a new pool restarts
+    # no worker of another; until they are replaced, it finds such jobs by its safety poll.
+    storage = {key: value for key, value in handed["storage"].items() if key != "pools"}
     return ProcessSpec(
         slot=slot,
         pool=pool,
         role=Role.WORKER,
-        argv=(sys.executable, "-m", "worker"),
+        argv=argv,
         handover={"slot": slot, "settings": handed},
+        fingerprint=_digest([argv, {**handed, "storage": storage}, code]),
     )
+
+
+def _digest(content: object) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -60,6 +60,7 @@ def sweep_earlier_life(store: Store, database: Path, boot_id: str, now_ms: int) 
             last_exit = LastExit(now_ms, reason, signal=None, code=None, evidence=None)
             bury(store, database, record.incarnation, last_exit, overdue=False)
     store.processes.remove_slots([slot.slot for slot in store.processes.slots()])
+    store.supervision.clear()
     _remove_old_cells(store, database)
 
 

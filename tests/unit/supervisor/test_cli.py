@@ -166,8 +166,8 @@ def test_without_a_command_the_supervisor_runs(
 ) -> None:
     ports: list[int] = []
 
-    def run_supervisor(settings: Any) -> int:
-        ports.append(settings.api.port)
+    def run_supervisor(read: Callable[[], Any]) -> int:
+        ports.append(read().api.port)
         return 4
 
     monkeypatch.setattr("supervisor.run.run_supervisor", run_supervisor)

@@ -1,11 +1,13 @@
 """A child that speaks the control channel and misbehaves as its arguments say."""
 
 import argparse
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 from shared.child_start import ChildStart, enter_child
 
@@ -143,6 +145,26 @@ def wants_to_be_replaced(start: ChildStart) -> None:
     say_ready(start)
     beat(start, 1, 1)
     start.channel.send({"say": "recycle", "reason": "enough jobs"})
+    live(start)
+
+
+def grows(start: ChildStart) -> None:
+    """To 80 MiB, and no further."""
+    grown = bytearray(b"x") * (80 * 2**20)
+    well(start)
+    del grown
+
+
+def holds_the_write_lock(start: ChildStart) -> None:
+    """The first to get it begins to write and never commits, but beats on."""
+    import apsw
+
+    cells = Path(start.handover["crash_file"]).parent
+    connection = apsw.Connection(str(cells).removesuffix("-cells"))
+    say_ready(start)
+    with contextlib.suppress(apsw.BusyError):
+        connection.execute("BEGIN IMMEDIATE")
+        sys.stderr.write("holds it\n")
     live(start)
 
 

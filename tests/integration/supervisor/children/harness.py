@@ -3,21 +3,59 @@
 import json
 import sys
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from config.settings import Settings
 from shared.clock import SystemClock
+from shared.errors import ConfigurationError
 from shared.logs import configure_logging, stop_logging
 from shared.processes import ProcessRecord, Role
 from shared.storage import open_store
 from supervisor.act import World
+from supervisor.configuration import Configuration
 from supervisor.kernel import become_subreaper
 from supervisor.loop import Loop
-from supervisor.records import Recorder
+from supervisor.notify import Notifier
+from supervisor.orders import Orders
+from supervisor.records import Duties, Recorder
+from supervisor.reload import Reloader
 from supervisor.sampling import Sampler
 from supervisor.signals import Signals, reset_child_signal
 from supervisor.slot import Rules
-from supervisor.specs import ProcessSpec
+from supervisor.specs import Plan, ProcessSpec
 from supervisor.startup import lock_database, sweep_earlier_life
+
+
+@dataclass(slots=True)
+class PlannedByTest(Configuration):
+    """Runs the children of a test instead of workers; `scaled["a"]` of them once it is scaled."""
+
+    plan_of_test: dict[str, Any] = field(default_factory=dict)
+
+    def plan(self) -> Plan:
+        slots = self.plan_of_test["slots"]
+        [argv, *_] = slots.values()
+        if "a" in self.scaled:
+            slots = {f"a-{number}": argv for number in range(1, self.scaled["a"] + 1)}
+        specs = {
+            slot: ProcessSpec(slot, "a", Role.WORKER, tuple(argv), {"slot": slot})
+            for slot, argv in slots.items()
+        }
+        rules = Rules(**self.plan_of_test["rules"])
+        deadline_s = self.plan_of_test["shutdown_deadline_s"]
+        return Plan(specs, {None: rules}, deadline_s, self.plan_of_test["exit_on_fatal"])
+
+    def main_pool(self) -> str:
+        return "a"
+
+    def workers_of(self, pool: str) -> int | None:
+        return self.scaled.get(pool, len(self.plan_of_test["slots"])) if pool == "a" else None
+
+
+def no_configuration() -> Settings:
+    raise ConfigurationError("no configuration in this test")
 
 
 def main(plan_file: str) -> int:
@@ -31,6 +69,7 @@ def main(plan_file: str) -> int:
     store = open_store(url, create=True)
     Path(f"{database}-cells").mkdir(exist_ok=True)
     sweep_earlier_life(store, database, clock.boot_id, clock.wall_ms())
+    bell = store.bells.listen_supervisor()
     store.close()
     myself = ProcessRecord(
         incarnation="supervisor-life",
@@ -47,24 +86,24 @@ def main(plan_file: str) -> int:
         job_id=None,
         jobs_done=0,
     )
-    specs = {
-        slot: ProcessSpec(slot, "default", Role.WORKER, tuple(argv), {"slot": slot})
-        for slot, argv in plan["slots"].items()
-    }
-    recorder = Recorder(lambda: open_store(url), database, myself, plan["rules"]["beat_interval_s"])
-    sampler = Sampler(interval_s=0.1)
+    configuration = PlannedByTest(Settings(), None, "", plan_of_test=plan)
+    interval_s = plan["rules"]["beat_interval_s"]
+    recorder = Recorder(database, myself, Duties(lambda: open_store(url), interval_s))
+    sampler = Sampler(interval_s=0.1, database=database)
+    reloader = Reloader(no_configuration, Settings(), None)
     loop = Loop(
-        World(specs, database, recorder),
-        Rules(**plan["rules"]),
-        shutdown_deadline_s=plan["shutdown_deadline_s"],
-        exit_on_fatal=plan["exit_on_fatal"],
+        World({}, database, recorder),
+        configuration.plan(),
         myself=myself,
         clock=clock,
         sampler=sampler,
-        signals=Signals(),
+        notifier=Notifier.from_environ({}),
+        describing=reloader.describing,
     )
+    Orders(loop, configuration, recorder, Signals(), reloader, bell, Notifier.from_environ({}))
     recorder.start()
     sampler.start()
+    reloader.start()
     try:
         return loop.run()
     finally:

@@ -1,0 +1,59 @@
+"""Who else is in the way: what the kernel did to us, and strangers that hold the write lock.
+
+A child of ours that blocks the database is judged as such (supervisor/liveness.py). Its own
+children are not slots: a program that a job started and that holds the lock is ended here. What is
+no process of ours is never touched, only told.
+"""
+
+from collections.abc import Collection
+
+from shared.logs import get_logger
+from supervisor.cgroup import oom_kills
+from supervisor.child import ChildHandle
+from supervisor.kernel import bearer_of, kill_if_bearer
+from supervisor.locks import Holder
+from supervisor.sampling import Sampler
+from supervisor.slot import OsStatus
+
+log = get_logger()
+
+
+class Bystanders:
+    """What is looked at in each turn besides the slots. Main thread only."""
+
+    def __init__(self, sampler: Sampler) -> None:
+        self.trouble = ""
+        """A stranger that holds the database; empty: none."""
+        self._sampler = sampler
+        self._oom_kills = oom_kills()
+        self._dealt_with: Holder | None = None
+
+    def killed_for_memory(self) -> bool | None:
+        """Whether the kernel has killed in our cgroup since the last call; None: it does not say.
+
+        Asked right after a death by SIGKILL.
+        """
+        before, self._oom_kills = self._oom_kills, oom_kills()
+        if self._oom_kills is None or before is None:
+            return None
+        return self._oom_kills > before
+
+    def look(self, children: Collection[ChildHandle], lock_hold_s: float) -> None:
+        """Find who holds the write lock for too long and is no slot's process."""
+        holder = self._sampler.holder
+        if holder is None or holder.held_s < lock_hold_s:
+            self.trouble = ""
+            return
+        if holder.pid in {child.pid for child in children} or holder is self._dealt_with:
+            return
+        self._dealt_with = holder
+        incarnation = bearer_of(holder.pid)
+        is_ours = incarnation in {child.incarnation for child in children}
+        who = f"process {holder.pid} ({holder.command})"
+        what = f"has held the database's write lock for {holder.held_s:.0f} s"
+        if not is_ours:
+            self.trouble = f"{who}, which is not ours, {what}: nothing can be written"
+            log.warning("database_held_by_stranger", pid=holder.pid, command=holder.command)
+        elif holder.os_status is not OsStatus.UNINTERRUPTIBLE:
+            log.warning("lock_holder_killed", pid=holder.pid, command=holder.command, why=what)
+            kill_if_bearer(holder.pid, incarnation)

@@ -1,0 +1,151 @@
+"""What docs/deploy.md and its files name is there, and their numbers fit the defaults."""
+
+import configparser
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from config.settings import Settings, load_settings
+from shared.errors import ConfigurationError, DatabaseUnusable
+from supervisor.__main__ import exit_code
+from supervisor.cli import orpheus
+from supervisor.exits import EXIT_CUT_SHORT
+
+ROOT = Path(__file__).parents[3]
+DEPLOY = ROOT / "docs" / "deploy"
+PAGE = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+UNIT = (DEPLOY / "orpheus.service").read_text(encoding="utf-8")
+CONTAINERFILE = (DEPLOY / "Containerfile").read_text(encoding="utf-8")
+COMPOSE = (DEPLOY / "compose.yaml").read_text(encoding="utf-8")
+ALL = {"page": PAGE, "unit": UNIT, "Containerfile": CONTAINERFILE, "compose": COMPOSE}
+PYTHON = "/opt/orpheus/.venv/bin/python"
+SUPERVISOR = Settings().supervisor
+
+
+def service() -> configparser.SectionProxy:
+    parser = configparser.ConfigParser(interpolation=None, comment_prefixes="#")
+    parser.optionxform = str  # type: ignore[assignment,method-assign] # keys as they are written
+    parser.read_string(UNIT)
+    assert parser.sections() == ["Unit", "Service", "Install"]
+    return parser["Service"]
+
+
+def test_the_unit_starts_the_supervisor_where_the_page_puts_it() -> None:
+    command = service()["ExecStart"].split()
+    assert command[:3] == [PYTHON, "-m", "supervisor"]
+    assert (ROOT / "supervisor" / "__main__.py").exists()
+    assert command[3] == "--config" and command[4] in PAGE
+    assert service()["WorkingDirectory"] == "/opt/orpheus"
+    assert service()["User"] in re.findall(r"useradd .* (\w+)\n", PAGE)
+
+
+def test_the_unit_gives_the_supervisor_the_time_to_stop_and_to_start() -> None:
+    assert float(service()["TimeoutStopSec"]) >= SUPERVISOR.shutdown_deadline + 15
+    assert float(service()["TimeoutStartSec"]) > 2 * SUPERVISOR.start_timeout
+    assert service()["KillMode"] == "mixed", "TERM is for the supervisor alone"
+
+
+def test_the_watchdog_waits_for_more_than_the_slowest_turn() -> None:
+    """Turns are passed on twice in each interval."""
+    assert float(service()["WatchdogSec"]) > 4 * Settings().heartbeats.interval
+    assert (service()["Type"], service()["NotifyAccess"]) == ("notify", "main")
+
+
+def test_the_exit_codes_are_those_of_the_program() -> None:
+    for_a_person = {exit_code(ConfigurationError("")), exit_code(DatabaseUnusable(""))}
+    assert {int(code) for code in service()["RestartPreventExitStatus"].split()} == for_a_person
+    assert int(service()["SuccessExitStatus"]) == EXIT_CUT_SHORT
+    assert {int(code) for code in re.findall(r"exit (\d+)", PAGE)} <= for_a_person
+
+
+def test_a_job_that_is_killed_for_memory_does_not_stop_the_service() -> None:
+    assert service()["OOMPolicy"] == "continue"
+
+
+def test_the_page_s_command_moves_the_database_into_the_state_directory(tmp_path: Path) -> None:
+    found = re.search(r"sed -i '(s#.*#)' ", PAGE)
+    assert found is not None
+    _, old, new, _ = found[1].split("#")
+    text = (ROOT / "config" / "orpheus.toml").read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    moved = tmp_path / "orpheus.toml"
+    moved.write_text(text.replace(old, new))
+    url = load_settings(moved, (), {}).database.url
+    assert url == f"sqlite:////var/lib/{service()['StateDirectory']}/orpheus.db"
+
+
+def test_the_files_and_commands_that_are_named_exist() -> None:
+    links = re.findall(r"\]\((?!http)([^)#]+)\)", PAGE)
+    assert set(links) == {f"deploy/{file.name}" for file in DEPLOY.iterdir()}
+    for text in ALL.values():
+        for path in re.findall(r"\b(?:docs|config)/[\w./]*\w", text):
+            assert (ROOT / path).exists(), path
+        for command in re.findall(r'-m"?,? "?supervisor"?,? "?([a-z]+)', text):
+            assert command in orpheus.commands, command
+
+
+def test_the_image_holds_every_package_and_installs_from_the_lock_alone() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    packages = project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    copied = dict(re.findall(r"^COPY (\S+) (\S+)$", CONTAINERFILE, re.MULTILINE))
+    assert copied == {"requirements.lock": ".", **{name: name for name in packages}}
+    assert all((ROOT / source).exists() for source in copied)
+    installs = re.findall(r"pip install .*", CONTAINERFILE + PAGE)
+    assert len(installs) == 2
+    assert all("--require-hashes -r requirements.lock" in line for line in installs)
+
+
+def test_the_image_keeps_its_database_in_its_volume() -> None:
+    found = re.search(r"^ENV (\w+)=(\S+)$", CONTAINERFILE, re.MULTILINE)
+    assert found is not None
+    url = load_settings(None, (), {found[1]: found[2]}).database.url
+    assert url == "sqlite:////data/orpheus.db"
+    assert "\nVOLUME /data\n" in CONTAINERFILE and "- data:/data\n" in COMPOSE
+
+
+def test_the_image_runs_as_nobody_s_root_and_is_stopped_by_term() -> None:
+    assert "\nUSER orpheus\n" in CONTAINERFILE
+    assert "\nSTOPSIGNAL SIGTERM\n" in CONTAINERFILE
+    assert '\nENTRYPOINT ["python", "-m", "supervisor"]\n' in CONTAINERFILE
+
+
+def test_containers_have_the_time_to_stop() -> None:
+    graces = re.findall(r"(?:stop_grace_period: |--stop-timeout )(\d+)", COMPOSE + PAGE)
+    assert len(graces) == 2
+    assert all(float(grace) > SUPERVISOR.shutdown_deadline + 5 for grace in graces)
+
+
+def test_no_port_is_published_while_the_api_is_bound_to_loopback() -> None:
+    with pytest.raises(ConfigurationError, match="loopback"):
+        load_settings(None, ("api.host=0.0.0.0",), {})
+    assert "\n    network_mode: host\n" in COMPOSE
+    assert not re.search(r"^\s*ports:", COMPOSE, re.MULTILINE)
+
+
+def test_the_numbers_in_the_comments_are_the_defaults() -> None:
+    for text in ALL.values():
+        for key, seconds in re.findall(
+            r"`?\b(shutdown_deadline|start_timeout)`?\s+\((\d+) s", text
+        ):
+            assert getattr(SUPERVISOR, key) == float(seconds)
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
+def test_systemd_finds_no_fault_in_the_unit(tmp_path: Path) -> None:
+    unit = tmp_path / "orpheus.service"
+    unit.write_text(UNIT.replace(PYTHON, sys.executable))
+    check = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", str(unit)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "SYSTEMD_LOG_LEVEL": "notice"},
+    )
+    faults = [line for line in check.stderr.splitlines() if unit.name in line]  # not other units'
+    assert not faults

@@ -18,16 +18,13 @@ _PATIENCE_S = 5.0
 
 
 class Client:
-    """One client. Its requests go into a log that several share, one at a time."""
+    """One client, which asks until it knows, or until `over`."""
 
-    def __init__(self, url: str, log: ClientLog, lock: threading.Lock) -> None:
-        self._url = url
+    def __init__(self, url: str, log: ClientLog, over: threading.Event | None = None) -> None:
         self._log = log
-        self._lock = lock
+        self._over = over or threading.Event()
         self._key = f"chaos-{id(self)}-{time.monotonic_ns()}"
         self._http = httpx2.Client(base_url=url, timeout=_PATIENCE_S, trust_env=False)
-        self.refused = 0
-        """Connections that nobody took."""
 
     def close(self) -> None:
         """It is done."""
@@ -38,7 +35,6 @@ class Client:
         try:
             answer = self._http.request(method, path, **request)
         except httpx2.TransportError as error:
-            self.refused += isinstance(error, httpx2.ConnectError)
             self._note(Answer(path, None, time.monotonic_ns(), repr(error)))
             return None
         text = answer.text if answer.status_code >= 400 else ""
@@ -46,12 +42,12 @@ class Client:
         return answer
 
     def _note(self, answer: Answer) -> None:
-        with self._lock:
+        with self._log.lock:
             self._log.answers.append(answer)
 
-    def submit(self, jobs: list[dict[str, Any]], over: threading.Event) -> tuple[int, ...]:
-        """A batch, asked for with one Idempotency-Key until it is decided; its ids."""
-        with self._lock:
+    def submit(self, jobs: list[dict[str, Any]]) -> tuple[int, ...]:
+        """A batch, asked for with one Idempotency-Key until it is decided; its ids (none: over)."""
+        with self._log.lock:
             number = len(self._log.requests)
             request = Request(number, (), f"{self._key}-{number}", "undecided")
             self._log.requests.append(request)
@@ -76,15 +72,14 @@ class Client:
             if answer is not None and answer.status_code < 500:
                 request.state = "refused"
                 raise AssertionError(f"{answer.status_code} {answer.text}")
-            if over.is_set():
+            if self._over.wait(_PAUSE_S):
                 return ()
-            over.wait(_PAUSE_S)
 
     def cancel(self, job_id: int) -> None:
         """Once; an answer that does not come leaves it undecided."""
         answer = self.ask("POST", f"/jobs/{job_id}/cancel")
         if answer is not None and answer.status_code == 200:
-            with self._lock:
+            with self._log.lock:
                 self._log.cancels.append(Cancel(job_id, time.monotonic_ns()))
 
 
@@ -131,8 +126,8 @@ def _job(chance: random.Random, secret: str) -> dict[str, Any]:
     payload: dict[str, Any] = {"does": does, "secret": secret, "failures": chance.randrange(1, 3)}
     fields: dict[str, Any] = {"max_retries": 30}
     match does:
-        case "nothing":
-            payload["children"] = chance.choice((0, 0, 0, 2))
+        case "parent":
+            payload["children"] = 2
         case "sleep":
             payload["seconds"] = chance.choice((0.01, 0.05, 0.1, 0.5))
         case "ignore_term":
@@ -154,7 +149,8 @@ def _job(chance: random.Random, secret: str) -> dict[str, Any]:
 
 
 _WEIGHTS = {
-    "nothing": 50,
+    "nothing": 40,
+    "parent": 10,
     "sleep": 30,
     "fail": 5,
     "give_up": 2,

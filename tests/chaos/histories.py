@@ -7,6 +7,7 @@ are of the monotonic clock, which all processes share.
 
 import contextlib
 import json
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -48,6 +49,8 @@ class ClientLog(histories.ClientLog):
 
     answers: list[Answer] = field(default_factory=list)
     cancels: list[Cancel] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    """Several clients write in it."""
 
 
 @dataclass(slots=True)

@@ -130,7 +130,7 @@ def _resume(process: psutil.Process) -> None:
 def _be_a_client(client: Client, chance: random.Random, over: threading.Event) -> None:
     """Submit, and cancel one in ten, until it is over."""
     while not over.is_set():
-        ids = client.submit(some_jobs(chance, BATCH, SECRET), over)
+        ids = client.submit(some_jobs(chance, BATCH, SECRET))
         for job_id in ids:
             if chance.random() < 0.1:
                 client.cancel(job_id)
@@ -145,13 +145,13 @@ def test_nothing_is_lost_whatever_strikes(start: Callable[..., Orpheus]) -> None
     orpheus = start({"pools.default.workers": str(WORKERS)})
     orpheus.until_ready()
     supervisor_fds = orpheus.supervisor.num_fds()
-    log, lock, over = ClientLog(), threading.Lock(), threading.Event()
+    log, over = ClientLog(), threading.Event()
     subscriber = Subscriber(orpheus.url)
     subscriber.start()
     clients = [
         threading.Thread(
             target=_be_a_client,
-            args=(Client(orpheus.url, log, lock), random.Random(chance.random()), over),
+            args=(Client(orpheus.url, log, over), random.Random(chance.random()), over),
         )
         for _ in range(CLIENTS)
     ]

@@ -35,13 +35,14 @@ def workers_json(store: Store, *, supervised: bool, beat_timeout_s: float) -> li
     if not supervised and not any(r.role is Role.SUPERVISOR for r in beating.values()):
         slots = []
     now_ms = store.clock.wall_ms()
-    in_slots = {slot.incarnation for slot in slots}
+    # A life that its slot has replaced, and that only finishes what it had begun, is not shown.
+    names = {slot.slot for slot in slots}
     return [
         *(_slot_json(slot, beating, ages_s, jobs, now_ms) for slot in slots),
         *(
             _alone_json(record, ages_s, jobs, now_ms)
             for record in beating.values()
-            if record.incarnation not in in_slots
+            if record.slot not in names
         ),
     ]
 

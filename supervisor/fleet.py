@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from shared.processes import Role, SlotState
+from supervisor.aftermath import KEPT_EXITS
 from supervisor.policy import want
 from supervisor.slot import Desired, Life, Rules, Slot, Timer
 
@@ -111,8 +112,18 @@ def advance(slots: Fleet, rules: Rules, now_s: float) -> dict[str, Slot]:
 
 
 def swept(slots: Fleet) -> dict[str, Slot]:
-    """The fleet without what was to go and has ended."""
-    return {key: slot for key, slot in slots.items() if not (slot.retired and slot.life is None)}
+    """The fleet without what was to go and has ended; how a companion ended is told by its slot."""
+    kept = {key: slot for key, slot in slots.items() if not _is_over(slot)}
+    for slot in slots.values():
+        heir = kept.get(slot.name)
+        if _is_over(slot) and heir is not None:
+            ended = [one for one in slot.exits if one not in heir.exits]
+            kept[slot.name] = replace(heir, exits=(*ended, *heir.exits)[:KEPT_EXITS])
+    return kept
+
+
+def _is_over(slot: Slot) -> bool:
+    return slot.retired and slot.life is None
 
 
 def _pools(slots: Fleet) -> Iterator[dict[str, Slot]]:
@@ -137,7 +148,8 @@ def _rolled(members: Fleet) -> dict[str, Slot]:
     at_work = [s for s in wanted if s.state is SlotState.READY and s.desired is Desired.UP]
     may_go = max(1, len(wanted) // _ROLLED_PART) - (len(wanted) - len(at_work))
     changed = {}
-    for key, slot in members.items():
+    idle_first = sorted(members.items(), key=lambda item: _is_in_a_job(item[1]))
+    for key, slot in idle_first:
         if slot.desired is not Desired.UP or not is_outdated(slot):
             continue
         if slot.state is SlotState.STARTING:
@@ -146,6 +158,10 @@ def _rolled(members: Fleet) -> dict[str, Slot]:
             may_go -= 1
             changed[key] = want(slot, Desired.REPLACE)
     return changed
+
+
+def _is_in_a_job(slot: Slot) -> bool:
+    return slot.life is not None and slot.life.job is not None
 
 
 def _succeed(slots: Fleet) -> dict[str, Slot]:
@@ -181,10 +197,12 @@ def _may_take_over(heir: Slot, slot: Slot) -> bool:
 
 
 def _with_heir(slot: Slot, heir: Slot) -> dict[str, Slot]:
-    heir = replace(heir, starts=slot.starts + heir.starts, exits=(*heir.exits, *slot.exits)[:5])
+    heir = replace(
+        heir, starts=slot.starts + heir.starts, exits=(*heir.exits, *slot.exits)[:KEPT_EXITS]
+    )
     if slot.life is None:
         return {slot.name: heir}
-    return {slot.name: heir, _aside_key(slot): retire(slot, Desired.DRAINED)}
+    return {slot.name: heir, _aside_key(slot): retire(slot, Desired.REPLACE)}
 
 
 def _kept_up(heir: Slot, slot: Slot) -> Slot:

@@ -5,6 +5,9 @@ does, one turn after another reads what is new after the last event read: so no 
 none comes twice, and a thousand listeners cost one read. A quiet stream is passed on at once; a
 busy one is gathered, so that a client gets a frame every 250 ms instead of one for each event.
 
+While a new API takes over from an old one, both listen to the one bell, and a ring wakes only one.
+So the old one rings again as it leaves, and no more listens: the new one finds what rang before.
+
 A log that grows faster than it can be passed on is not queued for ever: the broadcaster jumps
 to its end and tells its clients, who begin anew with a fresh hello.
 """
@@ -97,6 +100,9 @@ class Client(Protocol):
     def lost(self) -> None:
         """The stream went on without this client; it is not in the broadcaster any more."""
 
+    def released(self) -> None:
+        """The stream ends here: `Broadcaster.closed`."""
+
 
 def frame_of(events: Sequence[Event], progressed: Sequence[Job] = ()) -> Frame:
     """The frame that carries `events`, then the progress of jobs."""
@@ -178,14 +184,17 @@ class Broadcaster:
             if not waiting:
                 self._waiters.pop(job_id, None)
 
-    def release_waiters(self) -> None:
-        """Let everyone who waits for a job's end go: the server is about to stop."""
+    def release_all(self) -> None:
+        """Let everyone go who waits for a job's end, or listens: the server is about to stop."""
         self.closed = True
         self._wake_waiters(self._waiters)
+        for client in list(self._clients):
+            client.released()
+        asyncio.get_running_loop().remove_reader(self._bell)
+        self._bell.ring()
 
     async def close(self) -> None:
         """Stop reading, for good."""
-        self.release_waiters()
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -194,7 +203,8 @@ class Broadcaster:
     async def _run(self) -> None:
         """While somebody listens: turn by turn, and a heartbeat each second."""
         loop = asyncio.get_running_loop()
-        loop.add_reader(self._bell, self._ring)
+        if not self.closed:
+            loop.add_reader(self._bell, self._ring)
         beats = asyncio.create_task(self._beat())
         try:
             while self._clients or self._waiters:

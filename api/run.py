@@ -1,8 +1,8 @@
 """One life of the API: its services, its server, its signs of life, and what ends it.
 
-It ends on SIGTERM or SIGINT, on `drain` or `stop` from the supervisor, or when the supervisor is
-gone (its end of the channel closes), and always with exit code 0: nothing is lost by ending, as
-what was acknowledged is committed.
+It ends on SIGTERM or SIGINT, on `drain` (a new life accepts already) or `stop` from the supervisor,
+or when the supervisor is gone (its end of the channel closes), and always with exit code 0: nothing
+is lost by ending, as what was acknowledged is committed.
 """
 
 import asyncio
@@ -57,7 +57,7 @@ def _server(services: Services, listener: socket.socket, beats: Beats) -> Server
     return Server(
         create_app(services),
         on_started=started,
-        on_stopping=services.broadcaster.release_waiters,
+        on_stopping=services.broadcaster.release_all,
     )
 
 
@@ -75,8 +75,10 @@ def _listen_to_supervisor(channel: Channel, server: Server) -> None:
         if channel.closed:
             loop.remove_reader(channel)
             log.warning("supervisor_gone")
-        if channel.closed or orders & {"drain", "stop"}:
+        if channel.closed or "stop" in orders:
             server.stop()
+        elif "drain" in orders:
+            server.drain()
 
     loop.add_reader(channel, listen)
 

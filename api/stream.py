@@ -27,7 +27,8 @@ _MOST_FRAMES = 64
 _MOST_BYTES = 4 * 1_048_576
 _PAGE_EVENTS = 500
 _PAGE_LINES = 500
-_TRY_AGAIN_LATER = 1013  # RFC 6455's registry of close codes
+_SERVICE_RESTART = 1012  # RFC 6455's registry of close codes
+_TRY_AGAIN_LATER = 1013
 _LONGEST_REASON = 100
 
 log = get_logger()
@@ -117,6 +118,10 @@ class StreamClient:
         self._is_lost = True
         self._wake.set()
 
+    def released(self) -> None:
+        """Look up, and see that the stream ends here."""
+        self._wake.set()
+
     def _queue(self, text: str) -> None:
         if len(self._frames) >= _MOST_FRAMES or (
             self._frames and self._bytes + len(text) > _MOST_BYTES
@@ -132,7 +137,7 @@ class StreamClient:
 
     async def _send_on(self, after: int | None) -> None:
         await (self._greet() if after is None else self._resume(after))
-        while not self._is_gone:
+        while not (self._is_gone or self._broadcaster.closed):
             await self._wake.wait()
             self._wake.clear()
             while self._frames:
@@ -144,6 +149,8 @@ class StreamClient:
                 await self._reset()
             elif self._job_id is not None:
                 await self._follow_job(self._job_id)
+        if not self._is_gone:
+            await self._websocket.close(_SERVICE_RESTART, "come back with ?after=")
 
     async def _greet(self) -> None:
         """Join the broadcast, and say where it stands before anything of it."""

@@ -35,6 +35,11 @@ class Bell:
         except BlockingIOError:
             return False
 
+    def ring(self) -> None:
+        """Wake another listener of this bell, for rings that were taken and not answered."""
+        with contextlib.suppress(OSError):
+            os.write(self._fd, b"!")
+
     def close(self) -> None:
         """Stop listening."""
         os.close(self._fd)

@@ -78,7 +78,7 @@ class Running:
             self._server = Server(
                 create_app(self.services),
                 on_started=self._started.set,
-                on_stopping=self.services.broadcaster.release_waiters,
+                on_stopping=self.services.broadcaster.release_all,
             )
             await self._server.serve(sockets=[self._listener])
 
@@ -88,6 +88,14 @@ class Running:
             self._loop.call_soon_threadsafe(self._server.stop)
             self._thread.join(20)
         assert not self._thread.is_alive()
+
+    def drain(self) -> None:
+        """As if a new life had taken over; soon."""
+        self.call(self._server.drain)
+
+    def call(self, what: Callable[[], object]) -> None:
+        """Call it in the application's event loop, soon."""
+        self._loop.call_soon_threadsafe(what)
 
     def submit(self, type: str = "add", **fields: Any) -> int:
         """Submit a job over HTTP; its id."""

@@ -24,6 +24,10 @@ from shared.storage import open_store
 ROOT = Path(__file__).parents[2]
 ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
 
+KEY = {"Idempotency-Key": "once"}
+LONG = ("heartbeats.timeout=300", "leases.ttl=3600", "leases.renew_every=60")
+"""Timings that go with beats a minute apart."""
+
 Start = Callable[..., "subprocess.Popen[bytes]"]
 
 
@@ -42,8 +46,12 @@ def start(log: Path) -> Iterator[Start]:
     """Starts `python -m api` with arguments; it is ended with the test."""
     processes: list[subprocess.Popen[bytes]] = []
 
-    def start_one(*arguments: str, **options: Any) -> "subprocess.Popen[bytes]":
+    def start_one(
+        *arguments: str, failpoints: Path | None = None, **options: Any
+    ) -> "subprocess.Popen[bytes]":
         environment = {k: v for k, v in os.environ.items() if not k.startswith("ORPHEUS_")}
+        if failpoints is not None:
+            environment |= {"ORPHEUS_TESTING": "1", "ORPHEUS_FAILPOINTS": str(failpoints)}
         with log.open("ab") as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", "api", *arguments],
@@ -131,6 +139,44 @@ def test_a_stop_that_comes_twice_still_lets_an_answer_finish(
         client.sendall(body)
         assert b"201 Created" in client.recv(1_000)
     assert process.wait(10) == 0
+
+
+@pytest.mark.parametrize(
+    ("point", "replayed"),
+    [("api.commit.before", None), ("api.commit.after", "true"), ("api.acknowledge", "true")],
+)
+def test_a_request_whose_api_is_killed_is_undecided_and_sent_again_makes_one_job(
+    start: Start, url: str, log: Path, tmp_path: Path, point: str, replayed: str | None
+) -> None:
+    folder = tmp_path / "failpoints"
+    folder.mkdir()
+    process = start(*alone(url, "heartbeats.interval=60", *LONG), failpoints=folder)
+    job = {"type": "sum_range", "payload": {"n": 3}}
+    with httpx2.Client(base_url=address_in(log, process), timeout=20, trust_env=False) as client:
+        assert client.get("/types").status_code == 200
+        arm_after_the_first_beat(folder / point, url)
+        with pytest.raises(httpx2.TransportError):
+            client.post("/jobs", json=job, headers=KEY)
+    assert process.wait(10) == -signal.SIGKILL
+    log.write_text("")
+    process = start(*alone(url))
+    with httpx2.Client(base_url=address_in(log, process), timeout=20, trust_env=False) as client:
+        answer = client.post("/jobs", json=job, headers=KEY)
+        jobs = client.get("/jobs").json()["items"]
+    assert answer.status_code == 201
+    assert answer.headers.get("Idempotent-Replayed") == replayed
+    assert [one["id"] for one in jobs] == [answer.json()["id"]]
+
+
+def arm_after_the_first_beat(point: Path, url: str) -> None:
+    """So that it is the request's commit that meets it."""
+    store = open_store(url)
+    give_up_at = time.monotonic() + 20
+    while not any(row.ready for row in store.processes.all()):
+        assert time.monotonic() < give_up_at
+        time.sleep(0.02)
+    store.close()
+    point.write_text("kill")
 
 
 def test_an_address_that_is_taken_is_exit_69_in_one_line(start: Start, url: str, log: Path) -> None:

@@ -5,7 +5,6 @@ whatever a test did to it. Faults strike single processes, by pid.
 """
 
 import contextlib
-import json
 import os
 import re
 import signal
@@ -13,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+import tomllib
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -92,14 +92,15 @@ class Orpheus:
         settings: dict[str, str],
         launcher: Sequence[str] = (),
         environment: dict[str, str] | None = None,
-        config: Path | None = None,
+        *,
+        by_file: bool = False,
     ) -> None:
         self.folder = folder
         self.database = folder / "data" / "orpheus.db"
         self.mark = uuid.uuid4().hex
         self.settings = {**QUICK, **settings}
         self.launcher = tuple(launcher)
-        self.config = config
+        self._file = folder / "orpheus.toml" if by_file else None
         self.port = 0
         self._environment = environment or {}
         self._log = folder / "log"
@@ -112,10 +113,13 @@ class Orpheus:
 
     def spawn(self) -> subprocess.Popen[bytes]:
         """A supervisor, whatever becomes of it."""
-        settings = {"database.url": f"sqlite:///{self.database}", **self.settings}
-        settings["api.port"] = str(self.port)
+        settings = {"database.url": f"sqlite:///{self.database}", "api.port": str(self.port)}
         argv = [*self.launcher, sys.executable, "-m", "supervisor"]
-        argv += [] if self.config is None else ["--config", str(self.config)]
+        if self._file is None:
+            settings |= self.settings
+        else:
+            self.configure({})
+            argv += ["--config", str(self._file)]
         argv += [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
         environment = {k: v for k, v in os.environ.items() if not k.startswith("ORPHEUS_")}
         environment |= {MARK: self.mark, "PYTHONPATH": str(JOBS), "CHAOS_FOLDER": str(self.folder)}
@@ -131,6 +135,14 @@ class Orpheus:
             )
         self._processes.append(process)
         return process
+
+    def configure(self, settings: dict[str, str]) -> None:
+        """Save the file with these settings changed, in one step as editors do."""
+        assert self._file is not None
+        self.settings |= settings
+        draft = self._file.with_suffix(".draft")
+        draft.write_text("".join(f"{key} = {_toml(self.settings[key])}\n" for key in self.settings))
+        draft.replace(self._file)
 
     def start(self) -> None:
         """Start it, and wait until it says where it listens: as good as ready."""
@@ -351,12 +363,10 @@ class Orpheus:
             )
 
 
-def write_config(file: Path, **tables: dict[str, Any]) -> None:
-    """A TOML file, replaced in one step as an editor does."""
-    lines = []
-    for table, values in tables.items():
-        lines.append(f"[{table.replace('__', '.')}]")
-        lines += [f"{key} = {json.dumps(value)}" for key, value in values.items()]
-    draft = file.with_suffix(".draft")
-    draft.write_text("\n".join(lines) + "\n")
-    draft.replace(file)
+def _toml(value: str) -> str:
+    """As `--set` takes it: TOML, else text."""
+    try:
+        tomllib.loads(f"value = {value}")
+    except tomllib.TOMLDecodeError:
+        return f'"{value}"'
+    return value

@@ -11,7 +11,6 @@ from shared.logs import get_logger
 from supervisor.cgroup import oom_kills
 from supervisor.child import ChildHandle
 from supervisor.kernel import bearer_of, kill_if_bearer
-from supervisor.locks import Holder
 from supervisor.sampling import Sampler
 from supervisor.slot import OsStatus
 
@@ -26,34 +25,42 @@ class Bystanders:
         """A stranger that holds the database; empty: none."""
         self._sampler = sampler
         self._oom_kills = oom_kills()
-        self._dealt_with: Holder | None = None
+        self._unexplained = 0
+        """Kills for memory that no death has been put down to yet."""
+        self._dealt_with: int | None = None
+        """The pid of a holder that was told of, or killed."""
 
     def killed_for_memory(self) -> bool | None:
-        """Whether the kernel has killed in our cgroup since the last call; None: it does not say.
+        """Whether the kernel has killed for memory in our cgroup, once more than has been asked.
 
-        Asked right after a death by SIGKILL.
+        Asked right after a death by SIGKILL. None: the kernel does not say.
         """
         before, self._oom_kills = self._oom_kills, oom_kills()
         if self._oom_kills is None or before is None:
             return None
-        return self._oom_kills > before
+        self._unexplained += self._oom_kills - before
+        if self._unexplained <= 0:
+            return False
+        self._unexplained -= 1
+        return True
 
     def look(self, children: Collection[ChildHandle], lock_hold_s: float) -> None:
         """Find who holds the write lock for too long and is no slot's process."""
         holder = self._sampler.holder
         if holder is None or holder.held_s < lock_hold_s:
-            self.trouble = ""
+            self.trouble, self._dealt_with = "", None
             return
-        if holder.pid in {child.pid for child in children} or holder is self._dealt_with:
+        if holder.pid in {child.pid for child in children}:
             return
-        self._dealt_with = holder
+        is_known, self._dealt_with = holder.pid == self._dealt_with, holder.pid
         incarnation = bearer_of(holder.pid)
         is_ours = incarnation in {child.incarnation for child in children}
         who = f"process {holder.pid} ({holder.command})"
         what = f"has held the database's write lock for {holder.held_s:.0f} s"
         if not is_ours:
             self.trouble = f"{who}, which is not ours, {what}: nothing can be written"
-            log.warning("database_held_by_stranger", pid=holder.pid, command=holder.command)
-        elif holder.os_status is not OsStatus.UNINTERRUPTIBLE:
+            if not is_known:
+                log.warning("database_held_by_stranger", pid=holder.pid, command=holder.command)
+        elif not is_known and holder.os_status is not OsStatus.UNINTERRUPTIBLE:
             log.warning("lock_holder_killed", pid=holder.pid, command=holder.command, why=what)
             kill_if_bearer(holder.pid, incarnation)

@@ -188,7 +188,8 @@ def _succeed(slots: Fleet) -> dict[str, Slot]:
             changed[heir_key] = _kept_up(heir, slot)
             failing = heir.state in (SlotState.BACKOFF, SlotState.FATAL)
             trouble = f"its replacement does not start: {heir.reason}" if failing else ""
-            changed[key] = replace(slot, trouble=trouble)
+            if trouble != slot.trouble:
+                changed[key] = replace(slot, trouble=trouble)
     return changed
 
 
@@ -243,7 +244,7 @@ def _held_back(members: Fleet, rules: Rules, now_s: float) -> dict[str, Slot]:
     if not failing:
         return _released(members)
     if any(_stays_up(slot.life, rules, now_s) for slot in failing.values() if slot.life):
-        return _released({key: replace(s, start_failure="") for key, s in members.items()})
+        return {key: replace(slot, start_failure="", held_back="") for key, slot in members.items()}
     [(_, alike)] = Counter(slot.start_failure for slot in failing.values()).most_common(1)
     if alike < max(2, (len(members) + 1) // 2):
         return _released(members)
@@ -261,4 +262,4 @@ def _stays_up(life: Life, rules: Rules, now_s: float) -> bool:
 
 
 def _released(members: Fleet) -> dict[str, Slot]:
-    return {key: replace(slot, held_back="") for key, slot in members.items()}
+    return {key: replace(slot, held_back="") for key, slot in members.items() if slot.held_back}

@@ -33,30 +33,30 @@ class Verdict(NamedTuple):
 
 def take_in(life: Life, seen: Seen, rules: Rules, now_s: float) -> Life:
     """What is known of a life after this observation. Ages count from when a number changed."""
-    ready_s = life.ready_s
-    if ready_s is None and seen.ready:
-        ready_s = now_s
-        life = replace(life, beat_s=now_s, loop_s=now_s, row_s=now_s)
+    becomes_ready = life.ready_s is None and seen.ready
     # A main loop that runs a job does not turn, nor does one that waits for the database.
     may_stand = seen.job is not None or not seen.database_ok
-    life = replace(
+    has_beaten = becomes_ready or seen.beat != life.beat
+    has_turned = becomes_ready or may_stand or seen.loop != life.loop
+    has_written = becomes_ready or seen.row_beat != life.row_beat
+    return replace(
         life,
-        ready_s=ready_s,
+        ready_s=now_s if becomes_ready else life.ready_s,
         beat=seen.beat,
-        beat_s=now_s if seen.beat != life.beat else life.beat_s,
+        beat_s=now_s if has_beaten else life.beat_s,
         loop=seen.loop,
-        loop_s=now_s if seen.loop != life.loop or may_stand else life.loop_s,
+        loop_s=now_s if has_turned else life.loop_s,
         row_beat=seen.row_beat,
-        row_s=now_s if seen.row_beat != life.row_beat else life.row_s,
+        row_s=now_s if has_written else life.row_s,
         job=seen.job,
         database_ok=seen.database_ok,
         os_status=seen.os_status,
         cpu_percent=seen.cpu_percent,
         rss_bytes=seen.rss_bytes,
         lock_held_s=seen.lock_held_s,
+        recycle=life.recycle or seen.recycle or _past_a_limit(life, seen, rules, now_s),
         failed=life.failed or seen.failed,
     )
-    return replace(life, recycle=life.recycle or seen.recycle or _past_a_limit(life, rules, now_s))
 
 
 def is_stable(life: Life, rules: Rules, now_s: float) -> bool:
@@ -64,9 +64,9 @@ def is_stable(life: Life, rules: Rules, now_s: float) -> bool:
     return life.ready_s is not None and now_s - life.ready_s >= rules.stable_s
 
 
-def _past_a_limit(life: Life, rules: Rules, now_s: float) -> str | None:
-    if rules.max_memory_bytes and life.rss_bytes > rules.max_memory_bytes:
-        return f"it has grown to {life.rss_bytes // _MIB} MiB (max_memory_mb)"
+def _past_a_limit(life: Life, seen: Seen, rules: Rules, now_s: float) -> str | None:
+    if rules.max_memory_bytes and seen.rss_bytes > rules.max_memory_bytes:
+        return f"it has grown to {seen.rss_bytes // _MIB} MiB (max_memory_mb)"
     if life.max_age_s and life.ready_s is not None and now_s - life.ready_s >= life.max_age_s:
         return f"it has lived for {now_s - life.ready_s:.0f} s (max_age)"
     return None

@@ -35,6 +35,7 @@ log = get_logger()
 
 EXIT_OK, EXIT_CRASH_LOOP = 0, 70
 _STALL_S = 2.0
+_DESCRIBING_S = 1.0  # how long job modules may go on being described when all the rest has ended
 _HASTY_S = 4.0
 """How long children get after a second signal to stop: they are told to give up after 3 s."""
 
@@ -110,7 +111,7 @@ class Loop:
                 answer()
             self._turn(began_s)
             if self._all_down(began_s):
-                kill_adopted(self._own_pids() | self._inherited)
+                self._kill_leftovers()
                 return self._exit_code or (EXIT_CUT_SHORT if self._cut_short else EXIT_OK)
             turned_s = time.monotonic()
             self._notifier.turned(turned_s)
@@ -119,6 +120,14 @@ class Loop:
             recorder.loop_lag_s = max(recorder.loop_lag_s, late_s)
             if late_s > _STALL_S:
                 self._rebase(late_s)
+
+    def _kill_leftovers(self) -> None:
+        """End what our children left to us, but for a child that another thread waits for."""
+        if self._describing.acquire(timeout=_DESCRIBING_S):
+            self._describing.release()
+        killed = kill_adopted(self._own_pids() | self._inherited)
+        if killed:
+            log.warning("leftovers_killed", pids=killed)
 
     def _rebase(self, gap_s: float) -> None:
         log.warning("supervisor_stalled", seconds=round(gap_s, 1))
@@ -245,6 +254,7 @@ class Loop:
             ),
             default=now_s + self._plan.rules_of(None).beat_interval_s,
         )
+        wake_s = min(wake_s, now_s + self._notifier.turn_every_s)
         if self._end_s is not None:
             wake_s = min(wake_s, max(now_s, self._end_s))
         if any(seen.exit is not None for seen in self._world.seen.values()):

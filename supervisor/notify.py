@@ -19,7 +19,8 @@ class Notifier:
 
     def __init__(self, address: str | None, watchdog_s: float = inf) -> None:
         self._address = address
-        self._turn_every_s = watchdog_s / 2
+        self.turn_every_s = watchdog_s / 2
+        """So often at least the main loop is to say that it turns; seconds, infinite: never."""
         self._turned_s = -inf
         self._socket: socket.socket | None = None
         if address is not None:
@@ -60,7 +61,7 @@ class Notifier:
 
     def turned(self, now_s: float) -> None:
         """The main loop has made a healthy turn; passed on twice in each watchdog interval."""
-        due = self._turn_every_s < inf and now_s - self._turned_s >= self._turn_every_s
+        due = self.turn_every_s < inf and now_s - self._turned_s >= self.turn_every_s
         if due and self._send("WATCHDOG=1"):  # else again with the next turn
             self._turned_s = now_s
 

@@ -330,12 +330,13 @@ def _watch(slot: Slot, rules: Rules, now_s: float) -> tuple[Slot, tuple[Action, 
     """Nothing moves: say what is wrong with a life that is left alive, wake it if it is stopped."""
     life = slot.life
     if life is None or slot.state not in (SlotState.READY, SlotState.DRAINING):
-        return replace(slot, degraded=""), ()
+        return replace(slot, degraded="") if slot.degraded else slot, ()
     if now_s - life.beat_s >= rules.beat_timeout_s and may_be_continued(life):
         life = replace(life, continued_s=now_s)
         slot = replace(slot, life=life, degraded="it was stopped; sent SIGCONT")
         return slot, (Act(Deed.CONTINUE, life.incarnation),)
-    return replace(slot, degraded=degradation(life, rules, now_s)), ()
+    degraded = degradation(life, rules, now_s)
+    return slot if degraded == slot.degraded else replace(slot, degraded=degraded), ()
 
 
 def _enter(

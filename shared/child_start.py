@@ -56,9 +56,7 @@ def enter_child(control_fd: int) -> ChildStart:
     crash_path = Path(handover["crash_file"])
     crash_file = crash_path.open("w", encoding="utf-8")
     faulthandler.enable(crash_file, all_threads=True)
-    stack_file = handover.get("stack_file")
-    if stack_file is not None:
-        _write_stacks_when_asked(Path(stack_file))
+    _write_stacks_when_asked(Path(handover["stack_file"]))
     return ChildStart(channel, handover["slot"], handover["incarnation"], handover, crash_file)
 
 

@@ -224,6 +224,7 @@ class Supervisor:
             "socket_fd": self.listener.fileno(),
             "supervisor_pid": os.getpid(),
             "crash_file": str(folder / "crash"),
+            "stack_file": str(folder / "stack"),
         }
         self.process = start(
             "--control-fd",

@@ -190,6 +190,7 @@ def start_supervised(database: Database, tmp_path: Path) -> Iterator[Callable[..
             "incarnation": f"life-{number}",
             "supervisor_pid": os.getpid(),
             "crash_file": str(tmp_path / f"crash-{number}"),
+            "stack_file": str(tmp_path / f"stack-{number}"),
             "settings": settings.to_json(),
         }
         ours.send({"handover": handover})

@@ -230,6 +230,25 @@ def test_after_max_jobs_it_asks_for_a_replacement_and_ends_in_order(
     assert database.store.processes.all() == []
 
 
+def test_a_worker_whose_job_holds_the_gil_shows_where_and_goes_on(
+    database: Any, start_supervised: Start, tmp_path: Path, wait_for: Wait
+) -> None:
+    worker = start_supervised().wait_until_ready()
+    job_id = database.submit("holding_the_gil", '{"seconds": 60}')
+    database.wait(job_id, Status.IN_PROGRESS)
+    stack_file = tmp_path / "stack-1"
+
+    def shows() -> bool:
+        worker.signal(signal.SIGUSR1)  # it ends the sleep, once it is in it
+        return "in holding_the_gil" in stack_file.read_text()
+
+    wait_for(shows, "the stack that names the job's function")
+    assert "in _listen" in stack_file.read_text(), "every thread's"
+    assert database.wait(job_id).status is Status.DONE
+    assert database.wait(database.submit("nap")).status is Status.DONE
+    assert worker.process.poll() is None
+
+
 def test_past_its_hard_deadline_it_leaves_the_killing_to_the_supervisor(
     database: Any, start_supervised: Start, wait_for: Wait
 ) -> None:

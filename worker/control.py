@@ -5,6 +5,11 @@ delays no beat and no order to stop; and it reads signals from the wake-up descr
 kernel's handler fills even while the main thread is deep inside a C call. While such a call holds
 the GIL this thread cannot run; so that nothing is leased between its end and this thread's turn,
 the main thread notes a signal itself before its next step.
+
+A call that never gives the GIL back outlives a supervisor that died: it leases nothing, its lease
+expires, and the next start of a supervisor kills it. faulthandler's watchdog (a thread in C, armed
+anew by each beat) could end it sooner, but it fires at once when a process that was frozen for
+longer goes on, before Python runs: SIGSTOP or a paused container would kill every healthy worker.
 """
 
 import os

@@ -184,6 +184,7 @@ def _succeed(slots: Fleet) -> dict[str, Slot]:
         elif not has_to_go:
             del changed[heir_key]
             changed[_aside_key(heir)] = retire(heir, Desired.DOWN)
+            changed[key] = replace(slot, trouble="")
         else:
             changed[heir_key] = _kept_up(heir, slot)
             failing = heir.state in (SlotState.BACKOFF, SlotState.FATAL)

@@ -61,10 +61,11 @@ def processes_of(mark: str) -> list[psutil.Process]:
 class System:
     """A running Orpheus, talked to over HTTP as its users do."""
 
-    def __init__(self, folder: Path, *settings: str) -> None:
+    def __init__(self, folder: Path, *settings: str, config: Path | None = None) -> None:
         self.mark = uuid.uuid4().hex
         self.database = folder / "data" / "orpheus.db"
         self._settings = settings
+        self._config = () if config is None else ("--config", str(config))
         self._log = folder / "log"
         self.process = self._start()
         self.url = wait_until(self._address, "the address in the log")
@@ -76,7 +77,7 @@ class System:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("ORPHEUS_")}
         with self._log.open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", "supervisor", *sets],
+                [sys.executable, "-m", "supervisor", *self._config, *sets],
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -157,13 +158,13 @@ class System:
 
 @pytest.fixture
 def start_system(tmp_path: Path) -> Iterator[Callable[..., System]]:
-    """Starts Orpheus with `--set` settings; each is ended with the test."""
+    """Starts Orpheus with `--set` settings and maybe a `config`; each is ended with the test."""
     systems: list[System] = []
 
-    def start(*settings: str) -> System:
+    def start(*settings: str, config: Path | None = None) -> System:
         folder = tmp_path / f"system-{len(systems)}"
         folder.mkdir()
-        systems.append(System(folder, *settings))
+        systems.append(System(folder, *settings, config=config))
         return systems[-1]
 
     yield start

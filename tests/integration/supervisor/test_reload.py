@@ -1,0 +1,264 @@
+"""A running Orpheus that is changed: by saving its file, by SIGHUP and SIGUSR2, by operators."""
+
+import re
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import psutil
+import pytest
+
+StartSystem = Callable[..., Any]
+WaitFor = Callable[..., Any]
+
+
+class Configured:
+    """A running Orpheus and its TOML file."""
+
+    def __init__(self, start_system: StartSystem, folder: Path, toml: str) -> None:
+        self.file = folder / "orpheus.toml"
+        self.file.write_text(toml)
+        self.system = start_system(config=self.file)
+        self.system.wait_until_ready()
+
+    def save(self, toml: str) -> None:
+        """As editors do: a new file in the place of the old one."""
+        new = self.file.with_suffix(".new")
+        new.write_text(toml)
+        new.replace(self.file)
+
+    def pids(self) -> dict[str, int]:
+        """Slot -> pid."""
+        return {name: one["pid"] for name, one in self.system.workers().items()}
+
+    def ready(self) -> set[str]:
+        """The slots that are ready."""
+        return {name for name, one in self.system.workers().items() if one["state"] == "ready"}
+
+    def signal(self, number: signal.Signals) -> None:
+        self.system.process.send_signal(number)
+
+
+@pytest.fixture
+def configured(start_system: StartSystem, tmp_path: Path) -> Callable[[str], Configured]:
+    return lambda toml: Configured(start_system, tmp_path, toml)
+
+
+def test_a_pool_grows_and_shrinks_when_the_file_is_saved(
+    configured: Callable[[str], Configured], wait_for: WaitFor
+) -> None:
+    running = configured("[pools.default]\nworkers = 2\n")
+    before = running.pids()
+    running.save("[pools.default]\nworkers = 4\n")
+    names = {"api", "supervisor", *(f"default-{n}" for n in range(1, 5))}
+    wait_for(lambda: running.ready() == names, "two workers more")
+    assert {name: running.pids()[name] for name in before} == before
+    running.save("[pools.default]\nworkers = 1\n")
+    wait_for(lambda: running.ready() == {"api", "supervisor", "default-1"}, "one to be left")
+    assert running.pids()["default-1"] == before["default-1"]
+    assert running.pids()["api"] == before["api"]
+    assert running.system.stop() == 0
+
+
+def test_a_worker_that_is_no_longer_wanted_finishes_its_job_first(
+    configured: Callable[[str], Configured], wait_for: WaitFor
+) -> None:
+    running = configured("[pools.default]\nworkers = 1\n")
+    job = running.system.submit("sleep", {"seconds": 2})
+    wait_for(lambda: running.system.get(f"/jobs/{job}")["status"] == "in_progress", "its start")
+    running.save("[pools.default]\nworkers = 0\n[pools.other]\nworkers = 1\nqueues = ['other']\n")
+    wait_for(lambda: running.ready() == {"api", "supervisor", "other-1"}, "the change")
+    ended = running.system.wait_for_job(job)
+    assert ended["status"] == "done"
+    assert [attempt["outcome"] for attempt in ended["attempts"]] == ["succeeded"]
+    assert running.system.stop() == 0
+
+
+def test_only_the_pool_whose_settings_changed_is_restarted_and_none_of_its_jobs_is_lost(
+    configured: Callable[[str], Configured], wait_for: WaitFor
+) -> None:
+    toml = "[pools.default]\nworkers = 2\nqueues = ['default']\n[pools.mail]\nqueues = ['mail']\n"
+    running = configured(toml)
+    before = running.pids()
+    job = running.system.submit("sleep", {"seconds": 1.5}, queue="mail")
+    running.save(toml + "max_jobs = 1000\n")
+    wait_for(lambda: running.pids()["mail-1"] not in (None, before["mail-1"]), "a new worker")
+    ended = running.system.wait_for_job(job)
+    assert [attempt["outcome"] for attempt in ended["attempts"]] == ["succeeded"]
+    after = running.pids()
+    unchanged = ("default-1", "default-2", "api")
+    assert {name: after[name] for name in unchanged} == {name: before[name] for name in unchanged}
+    assert running.system.stop() == 0
+
+
+@pytest.mark.parametrize(
+    ("toml", "reason"),
+    [
+        ("[pools.default]\nworkers = 'many'\n", "pools.default.workers"),
+        ("[pools.default\n", "orpheus.toml:1"),
+        ("[jobs]\nmodules = ['no_such_module']\n", "No module named 'no_such_module'"),
+        ("[[schedules]]\nname = 'x'\nevery = 60\ntype = 'nothing'\n", "'x' cannot make its job"),
+    ],
+)
+def test_what_does_not_check_keeps_the_running_configuration_and_is_told(
+    configured: Callable[[str], Configured], wait_for: WaitFor, toml: str, reason: str
+) -> None:
+    running = configured("[pools.default]\nworkers = 1\n")
+    before = running.pids()
+    running.save(toml)
+
+    def told() -> Any:
+        one = running.system.workers()["supervisor"]
+        return one["degraded"] and one["reason"]
+
+    assert reason in wait_for(told, "it to be told")
+    assert running.pids() == before
+    running.save("[pools.default]\nworkers = 1\n# mended\n")
+    wait_for(lambda: not told(), "the reason to go")
+    assert running.pids() == before
+    assert running.system.stop() == 0
+
+
+def test_new_job_types_come_with_a_reload_and_their_workers_too(
+    configured: Callable[[str], Configured], wait_for: WaitFor, tmp_path: Path, monkeypatch: Any
+) -> None:
+    module = tmp_path / "jobs_of_a_reload.py"
+    first = "@job\ndef first(ctx: Context) -> str:\n    return 'first'\n"
+    module.write_text(f"from shared import Context, job\n\n{first}")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    running = configured("[pools.default]\nworkers = 2\n[jobs]\nmodules = ['jobs_of_a_reload']\n")
+    before = running.pids()
+    with module.open("a") as file:
+        file.write(first.replace("first", "second"))
+    running.signal(signal.SIGHUP)
+    wait_for(lambda: len(running.system.get("/types")["items"]) == 2, "the second type")
+    job = running.system.submit("second")
+    wait_for(
+        lambda: not {before["default-1"], before["default-2"]} & set(running.pids().values()),
+        "new workers",
+    )
+    assert running.system.wait_for_job(job)["result"] == "second"
+    assert running.pids()["api"] == before["api"]
+    assert running.system.stop() == 0
+
+
+def test_usr2_replaces_everything_and_refuses_and_loses_nothing(
+    configured: Callable[[str], Configured], wait_for: WaitFor
+) -> None:
+    running = configured("[pools.default]\nworkers = 3\n")
+    before = running.pids()
+    jobs: list[int] = []
+    failures: list[Exception] = []
+    stop = threading.Event()
+
+    def submit() -> None:
+        with httpx2.Client(base_url=running.system.url, trust_env=False, timeout=20) as client:
+            while not stop.is_set():
+                try:
+                    answer = client.post(
+                        "/jobs", json={"type": "sleep", "payload": {"seconds": 0.05}}
+                    )
+                    jobs.append(answer.json()["id"])
+                except httpx2.HTTPError as error:
+                    failures.append(error)
+
+    submitting = threading.Thread(target=submit)
+    submitting.start()
+    try:
+        running.signal(signal.SIGUSR2)
+        changing = set(before) - {"supervisor"}
+        wait_for(
+            lambda: (
+                all(running.pids()[name] not in (None, before[name]) for name in changing)
+                and running.ready() == set(before)
+            ),
+            "everything to be new",
+        )
+    finally:
+        stop.set()
+        submitting.join()
+    assert not failures
+    ended = [running.system.wait_for_job(job) for job in jobs[:: max(1, len(jobs) // 50)]]
+    assert {job["status"] for job in ended} == {"done"}
+    assert {len(job["attempts"]) for job in ended} == {1}
+    exits = [one["last_exit"] for name, one in running.system.workers().items() if name in changing]
+    assert {one["reason"] for one in exits if one} == {"replaced"}
+    assert running.system.stop() == 0
+
+
+def test_an_operator_s_scale_lasts_until_the_file_says_another_number(
+    configured: Callable[[str], Configured], wait_for: WaitFor
+) -> None:
+    running = configured("[pools.default]\nworkers = 1\n")
+    answer = running.system.client.post("/pools/default/scale", json={"workers": 3})
+    assert answer.status_code == 202
+    grown = {"api", "supervisor", "default-1", "default-2", "default-3"}
+    wait_for(lambda: running.ready() == grown, "two workers more")
+    running.save("[pools.default]\nworkers = 1\nmax_age = '1h'\n")
+    wait_for(lambda: "config_reloaded" in running.system.log(), "the reload")
+    assert running.ready() == grown
+    running.save("[pools.default]\nworkers = 2\nmax_age = '1h'\n")
+    wait_for(lambda: running.ready() == grown - {"default-3"}, "the file's number")
+    assert running.system.stop() == 0
+
+
+def test_queues_and_schedules_of_a_new_configuration_are_in_force_at_once(
+    configured: Callable[[str], Configured], wait_for: WaitFor
+) -> None:
+    running = configured("[pools.default]\nworkers = 1\n")
+    before = running.pids()
+    running.save(
+        "[pools.default]\nworkers = 1\n[queues.mail]\nmax_running = 7\n"
+        "[[schedules]]\nname = 'often'\nevery = 1\ntype = 'sleep'\npayload = {seconds = 0}\n"
+    )
+    wait_for(lambda: running.system.get("/jobs?type=sleep&limit=1")["items"], "its first job")
+    [queue] = [q for q in running.system.get("/queues")["items"] if q["name"] == "mail"]
+    assert queue["max_running"] == 7
+    assert running.pids() == before
+    assert running.system.stop() == 0
+
+
+def test_a_file_that_is_not_watched_is_read_on_sighup_only(
+    configured: Callable[[str], Configured], wait_for: WaitFor
+) -> None:
+    toml = "[supervisor]\nwatch_config = false\n[pools.default]\nworkers = {}\n"
+    running = configured(toml.format(1))
+    running.save(toml.format(2))
+    job = running.system.submit("sleep", {"seconds": 1.5})
+    running.system.wait_for_job(job)
+    assert "default-2" not in running.pids()
+    running.signal(signal.SIGHUP)
+    wait_for(lambda: "default-2" in running.ready(), "the second worker")
+    assert running.system.stop() == 0
+
+
+def test_the_api_moves_to_another_address(
+    configured: Callable[[str], Configured], wait_for: WaitFor
+) -> None:
+    running = configured("[pools.default]\nworkers = 1\n")
+    running.save("[pools.default]\nworkers = 1\n[api]\nhost = '127.0.0.2'\n")
+    address = wait_for(
+        lambda: re.search(r"http://127\.0\.0\.2:\d+", running.system.log()), "the new address"
+    )[0]
+    answer = httpx2.get(f"{address}/readyz", trust_env=False, timeout=20)
+    assert answer.status_code == 200
+    assert running.system.stop() == 0
+
+
+def test_reloads_leave_descriptors_and_threads_as_they_were(
+    configured: Callable[[str], Configured], wait_for: WaitFor
+) -> None:
+    running = configured("[pools.default]\nworkers = 1\n")
+    supervisor = psutil.Process(running.system.process.pid)
+    before = supervisor.num_fds(), supervisor.num_threads()
+    for number in range(1, 6):
+        running.signal(signal.SIGHUP)
+        wait_for(lambda n=number: running.system.log().count("config_reloaded") == n, "a reload")
+    wait_for(
+        lambda: (supervisor.num_fds(), supervisor.num_threads()) == before,
+        f"descriptors and threads as before, {before}",
+    )
+    assert running.system.stop() == 0

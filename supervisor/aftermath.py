@@ -47,7 +47,7 @@ def after_exit(
     cause = cause_of(slot, life, exit)
     facts = {"cause": cause.value, **_facts(last_exit)}
     actions: list[Action] = [Tell(Kind.WORKER_EXITED, life.incarnation, reason, facts)]
-    if life.recycle is not None:
+    if life.recycle is not None and not life.jobs_done:
         floor_s = now_s - rules.recycle_window_s
         recent = tuple(at_s for at_s in slot.recycles_s if at_s > floor_s)
         slot = replace(slot, recycles_s=(*recent, now_s))

@@ -33,7 +33,7 @@ def classify(slot: Slot, life: Life, exit: Exit, rules: Rules, now_s: float) -> 
         return ExitClass.CONFIGURATION
     if life.condemned is None and _ended_in_order(slot, exit):
         if life.recycle is not None:
-            return _recycled(slot, rules, now_s)
+            return ExitClass.RECYCLED if life.jobs_done else _recycled(slot, rules, now_s)
         if exit.code == 0 and now_s - life.started_s >= rules.early_exit_s:
             return ExitClass.FINISHED
     return ExitClass.COUNTED
@@ -46,7 +46,7 @@ def _ended_in_order(slot: Slot, exit: Exit) -> bool:
 
 
 def _recycled(slot: Slot, rules: Rules, now_s: float) -> ExitClass:
-    """A process that asks to be replaced again and again is failing, whatever it calls it."""
+    """A process that is replaced again and again without a job done is failing."""
     recent = [at_s for at_s in slot.recycles_s if at_s > now_s - rules.recycle_window_s]
     loops = len(recent) + 1 >= rules.recycle_limit
     return ExitClass.COUNTED if loops else ExitClass.RECYCLED

@@ -7,10 +7,11 @@ that escaped its group still carries the incarnation of its life in its environm
 
 import contextlib
 import ctypes
+import hashlib
 import os
 import signal
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 import psutil
@@ -22,6 +23,7 @@ _INIT = 1
 _MARK = INCARNATION_VARIABLE.encode() + b"="
 _PR_SET_CHILD_SUBREAPER = 36
 _SWEEP_BOUND_S = 2.0
+_FAMILY_LENGTH = 12
 _SWEEP_STEP_S = 0.01
 _SAME_LIFE_S = 0.02  # two ticks: create times are ticks since boot, as floats
 
@@ -76,18 +78,40 @@ def bearer_of(pid: int) -> str:
 
 def bearers(incarnations: Collection[str]) -> dict[int, str]:
     """Every living process that carries one of `incarnations` in its environment: pid -> which."""
+    return _bearers(incarnations.__contains__)
+
+
+def _bearers(wanted: Callable[[str], bool]) -> dict[int, str]:
     found: dict[int, str] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and (incarnation := bearer_of(int(entry.name))):
             found[int(entry.name)] = incarnation
-    return {pid: incarnation for pid, incarnation in found.items() if incarnation in incarnations}
+    return {pid: incarnation for pid, incarnation in found.items() if wanted(incarnation)}
 
 
 def kill_bearers(incarnations: Collection[str]) -> int:
     """SIGKILL all that is left of dead lives, until nothing is (bounded); how many were found."""
+    return _kill_all(incarnations.__contains__)
+
+
+def family_of(database: Path) -> str:
+    """What the incarnations of one database begin with.
+
+    So that the next start finds every process that an earlier supervisor of this database left,
+    one too young to have a heartbeat row and one whose life has ended in order too.
+    """
+    return hashlib.sha256(str(database.resolve()).encode()).hexdigest()[:_FAMILY_LENGTH] + "-"
+
+
+def kill_family(family: str) -> int:
+    """SIGKILL every living process of the family, until none is left (bounded); how many."""
+    return _kill_all(lambda incarnation: incarnation.startswith(family))
+
+
+def _kill_all(wanted: Callable[[str], bool]) -> int:
     killed: set[int] = set()
     give_up_at = time.monotonic() + _SWEEP_BOUND_S
-    while left := bearers(incarnations):
+    while left := _bearers(wanted):
         for pid, incarnation in left.items():
             kill_if_bearer(pid, incarnation)
         killed.update(left)

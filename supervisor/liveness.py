@@ -49,6 +49,7 @@ def take_in(life: Life, seen: Seen, rules: Rules, now_s: float) -> Life:
         row_beat=seen.row_beat,
         row_s=now_s if has_written else life.row_s,
         job=seen.job,
+        jobs_done=seen.jobs_done,
         database_ok=seen.database_ok,
         os_status=seen.os_status,
         cpu_percent=seen.cpu_percent,

@@ -22,7 +22,7 @@ from supervisor import fleet
 from supervisor.act import World, perform
 from supervisor.bystanders import Bystanders
 from supervisor.exits import EXIT_CUT_SHORT, was_cut_short
-from supervisor.kernel import children, kill_adopted, reap_adopted
+from supervisor.kernel import children, family_of, kill_adopted, reap_adopted
 from supervisor.notify import Notifier
 from supervisor.observe import Outside, observe
 from supervisor.policy import decide, next_wake_s, rebase, stop_within_s, want
@@ -76,6 +76,7 @@ class Loop:
         self._on_settled = on_settled
         self._bystanders = Bystanders(sampler)
         self._inherited = children()
+        self._family = family_of(world.database)
         self._sources: list[tuple[Readable, Callable[[], None]]] = []
         self._stops_asked = 0
         self._why_stopping = ""
@@ -176,7 +177,8 @@ class Loop:
         before = self.slots[key]
         seen = self._observe(before)
         rules = self._plan.rules_of(before.pool)
-        chance = Chance(random.random(), secrets.token_hex(8), self._clock.wall_ms())
+        incarnation = self._family + secrets.token_hex(8)
+        chance = Chance(random.random(), incarnation, self._clock.wall_ms())
         slot, actions = decide(before, seen, rules, now_s, chance)
         self.slots[key] = slot
         for action in actions:

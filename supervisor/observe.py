@@ -73,7 +73,8 @@ def fold(seen: Seen, message: Mapping[str, Any]) -> Seen:
             case "beat":
                 return _fold_beat(seen, message)
             case "recycle":
-                return replace(seen, recycle=str(message["reason"]))
+                done = int(message.get("jobs_done", seen.jobs_done))
+                return replace(seen, recycle=str(message["reason"]), jobs_done=done)
             case "failed":
                 return replace(seen, failed=str(message["reason"]))
     except (KeyError, TypeError, ValueError):
@@ -87,6 +88,7 @@ def _fold_beat(seen: Seen, message: Mapping[str, Any]) -> Seen:
         seen,
         beat=int(message["beat"]),
         loop=int(message["loop"]),
+        jobs_done=int(message["jobs_done"]),
         database_ok=bool(message["database_ok"]),
         job=job
         and JobSeen(

@@ -78,6 +78,7 @@ class Rules:
     early_exit_s: float = 60.0
     """A life that exits with 0 sooner than this, unasked, counts as a failure."""
     recycle_limit: int = 3
+    """So many lives in the window that were replaced without having done a job: a loop."""
     recycle_window_s: float = 60.0
     max_age_s: float = 0.0
     """A life that has been ready for so long is replaced, up to a tenth sooner; 0: never."""
@@ -130,6 +131,7 @@ class Seen:
     beat: int | None = None
     loop: int | None = None
     job: JobSeen | None = None
+    jobs_done: int = 0
     database_ok: bool = True
     row_beat: int | None = None
     os_status: OsStatus = OsStatus.RUNNING
@@ -158,6 +160,7 @@ class Life:
     row_beat: int | None = None
     row_s: float = 0.0
     job: JobSeen | None = None
+    jobs_done: int = 0
     database_ok: bool = True
     os_status: OsStatus = OsStatus.RUNNING
     cpu_percent: float | None = None

@@ -14,7 +14,7 @@ from shared.errors import AlreadyRunning, DatabaseUnusable
 from shared.logs import get_logger
 from shared.processes import LastExit, ProcessRecord
 from shared.storage import Store
-from supervisor.kernel import bearers, is_alive
+from supervisor.kernel import family_of, is_alive, kill_family
 from supervisor.records import bury
 
 log = get_logger()
@@ -49,13 +49,15 @@ def lock_database(database: Path) -> int:
 def sweep_earlier_life(store: Store, database: Path, boot_id: str, now_ms: int) -> None:
     """End what an earlier supervisor left running, free its leases, forget its rows.
 
-    A process is known by the incarnation in its environment, a dead one by pid, create time and
-    boot id. One that lives without such an environment was started alone: it is left alone.
+    What a supervisor started carries the family of this database in its environment, whether or
+    not it has a row yet, or still. A process that lives without it was started alone, and is left
+    alone; a dead one is known by pid, create time and boot id.
     """
-    records = store.processes.all()
-    ours = set(bearers({record.incarnation for record in records}).values())
-    for record in records:
-        if record.incarnation in ours or not _alive(record, boot_id):
+    killed = kill_family(family_of(database))
+    if killed:
+        log.warning("leftovers_killed", processes=killed, why="left by an earlier supervisor")
+    for record in store.processes.all():
+        if not _alive(record, boot_id):
             reason = "left behind by an earlier supervisor"
             last_exit = LastExit(now_ms, reason, signal=None, code=None, evidence=None)
             bury(store, database, record.incarnation, last_exit, overdue=False)

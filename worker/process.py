@@ -135,7 +135,9 @@ def _work(
         replace_because = loop.why_replace()
         if replace_because is not None:
             log.info("worker_to_be_replaced", reason=replace_because)
-            control.say({"say": "recycle", "reason": replace_because})
+            control.say(
+                {"say": "recycle", "reason": replace_because, "jobs_done": control.jobs_done}
+            )
     finally:
         renewal.end()
         lookup.close()

@@ -15,7 +15,14 @@ import pytest
 
 from shared.child_start import INCARNATION_VARIABLE
 from shared.clock import create_time_s
-from supervisor.kernel import bearer_of, bearers, is_alive, kill_bearers
+from supervisor.kernel import (
+    bearer_of,
+    bearers,
+    family_of,
+    is_alive,
+    kill_bearers,
+    kill_family,
+)
 from supervisor.sampling import sample
 from supervisor.slot import OsStatus
 
@@ -107,6 +114,20 @@ def test_a_process_whose_main_thread_has_ended_is_still_found(
             wait_for(lambda: own.status() == psutil.STATUS_ZOMBIE, "the main thread to end")
             assert bearers({incarnation}) == {process.pid: incarnation}
             assert kill_bearers({incarnation}) == 1
+            assert process.wait(5) == -9
+        finally:
+            process.kill()
+
+
+def test_a_family_is_found_by_its_database_whatever_life_it_was(tmp_path: Path) -> None:
+    family = family_of(tmp_path / "orpheus.db")
+    assert family_of(tmp_path / "." / "orpheus.db") == family
+    assert family_of(tmp_path / "other.db") != family
+    environment = {**os.environ, INCARNATION_VARIABLE: f"{family}any"}
+    with subprocess.Popen(["sleep", "1000"], env=environment) as process:
+        try:
+            assert kill_family(family_of(tmp_path / "other.db")) == 0
+            assert kill_family(family) == 1
             assert process.wait(5) == -9
         finally:
             process.kill()

@@ -22,7 +22,7 @@ JOB = {"id": 5, "type": "sleep", "elapsed_s": 1.0, "hard_deadline_in_s": 4.0}
 
 def test_ready_is_remembered() -> None:
     seen = fold(fold(Seen("life"), {"say": "ready"}), BEAT)
-    assert seen == Seen("life", ready=True, beat=3, loop=2)
+    assert seen == Seen("life", ready=True, beat=3, loop=2, jobs_done=1)
 
 
 def test_the_last_beat_counts() -> None:
@@ -34,6 +34,11 @@ def test_the_last_beat_counts() -> None:
 def test_a_job_past_its_hard_deadline_is_seen(left_s: float, overdue: bool) -> None:
     seen = fold(Seen("life"), {**BEAT, "job": {**JOB, "hard_deadline_in_s": left_s}})
     assert seen.job == JobSeen(5, "sleep", overdue)
+
+
+def test_a_life_says_with_its_wish_to_be_replaced_how_much_it_has_done() -> None:
+    wish = {"say": "recycle", "reason": "max_jobs", "jobs_done": 5}
+    assert fold(Seen("life"), wish) == Seen("life", recycle="max_jobs", jobs_done=5)
 
 
 def test_reasons_are_kept() -> None:

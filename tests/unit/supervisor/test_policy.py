@@ -12,10 +12,12 @@ from supervisor.slot import (
     Act,
     Action,
     Bury,
+    Cause,
     Chance,
     Deed,
     Desired,
     Exit,
+    Fence,
     JobSeen,
     OsStatus,
     Rules,
@@ -479,3 +481,232 @@ def test_states_with_a_life_that_may_not_last_have_a_timer() -> None:
     passing = {SlotState.STARTING, SlotState.DRAINING, SlotState.STOPPING, SlotState.KILLING}
     for row in TABLE.values():
         assert (row.timer is not None) == (row.enters in passing), row
+
+
+# What operators and configurations want
+
+
+def test_a_life_to_be_replaced_finishes_its_job_and_a_new_one_starts_at_once() -> None:
+    driver = Driver().make_ready().live_for(10)
+    driver.slot = want(driver.slot, Desired.REPLACE)
+    driver.turn()
+    assert (driver.state(), driver.deeds()) == (SlotState.DRAINING, [Deed.DRAIN])
+    driver.exit(1.0, code=0)
+    assert (driver.state(), driver.reason()) == (SlotState.DOWN, "replaced")
+    driver.turn()
+    assert (driver.state(), driver.deeds()) == (SlotState.STARTING, [Deed.SPAWN])
+    assert driver.slot.desired is Desired.UP
+
+
+def test_a_drained_slot_stays_down() -> None:
+    driver = Driver().make_ready().live_for(10)
+    driver.slot = want(driver.slot, Desired.DRAINED)
+    driver.turn()
+    assert (driver.state(), driver.deeds()) == (SlotState.DRAINING, [Deed.DRAIN])
+    driver.exit(1.0, code=0)
+    driver.turn(1_000.0)
+    assert (driver.state(), driver.reason()) == (SlotState.DOWN, "drained")
+
+
+def test_a_replaced_life_that_does_not_drain_in_time_is_stopped_and_counts_for_nothing() -> None:
+    driver = Driver().make_ready().live_for(10)
+    driver.slot = want(driver.slot, Desired.REPLACE)
+    driver.turn()
+    driver.live_for(RULES.drain_timeout_s)
+    assert driver.state() is SlotState.STOPPING
+    driver.exit(1.0, code=4)
+    assert driver.slot.failures == 0
+
+
+@pytest.mark.parametrize("state", [SlotState.BACKOFF, SlotState.FATAL])
+def test_an_operator_starts_a_slot_that_waits_at_once_and_forgives_it(state: SlotState) -> None:
+    driver = Driver()
+    driver.turn()
+    driver.exit(code=78 if state is SlotState.FATAL else 1)
+    assert driver.state() is state
+    driver.slot = want(driver.slot, Desired.REPLACE)
+    driver.turn()
+    assert (driver.state(), driver.deeds()) == (SlotState.STARTING, [Deed.SPAWN])
+    assert (driver.slot.failures, driver.slot.crashes_s, driver.slot.on_trial) == (0, (), False)
+
+
+def test_a_start_with_old_settings_is_given_up_for_one_with_new_ones() -> None:
+    driver = Driver()
+    driver.turn()
+    driver.slot = want(driver.slot, Desired.REPLACE)
+    driver.turn()
+    assert (driver.state(), driver.deeds()) == (SlotState.STOPPING, [Deed.TERMINATE])
+    driver.exit(signal=15)
+    driver.turn()
+    assert (driver.state(), driver.slot.failures) == (SlotState.STARTING, 0)
+
+
+def test_a_slot_wanted_up_again_while_it_goes_down_is_replaced() -> None:
+    driver = Driver().make_ready().live_for(10)
+    driver.slot = want(driver.slot, Desired.DOWN)
+    driver.turn()
+    driver.slot = want(driver.slot, Desired.UP)
+    driver.exit(code=0)
+    driver.turn()
+    assert (driver.state(), driver.slot.failures) == (SlotState.STARTING, 0)
+
+
+def test_a_slot_that_is_held_back_waits_though_its_time_has_come() -> None:
+    driver = Driver()
+    driver.turn()
+    driver.exit(code=1)
+    driver.slot = replace(driver.slot, held_back="waits for default-1 to stay up")
+    assert driver.turn(60.0) == ()
+    driver.slot = replace(driver.slot, held_back="")
+    driver.turn()
+    assert driver.state() is SlotState.STARTING
+
+
+def test_how_a_start_failed_is_remembered_until_a_life_was_ready() -> None:
+    driver = Driver()
+    driver.turn()
+    driver.exit(code=1)
+    assert driver.slot.start_failure == "exit code 1"
+    driver.turn(60.0)
+    driver.beat(1.0, ready=True)
+    driver.exit(code=1)
+    assert driver.slot.start_failure == ""
+
+
+# Limits
+
+
+def test_a_life_past_its_memory_limit_is_replaced_after_its_job() -> None:
+    driver = Driver(Rules(max_memory_bytes=2**20)).make_ready().live_for(10)
+    driver.beat(2.0, rss_bytes=2**20 + 1, job=JOB)
+    assert (driver.state(), driver.deeds()) == (SlotState.DRAINING, [Deed.DRAIN])
+    assert "max_memory_mb" in driver.slot.reason
+
+
+def test_a_life_far_past_its_memory_limit_is_killed_even_while_it_drains() -> None:
+    driver = Driver(Rules(max_memory_bytes=2**20)).make_ready().live_for(10)
+    driver.beat(2.0, rss_bytes=2**20 + 1)
+    driver.beat(2.0, rss_bytes=2**21)
+    assert (driver.state(), driver.deeds()) == (SlotState.KILLING, [Deed.ABORT])
+    driver.exit(signal=6)
+    assert bury(driver).cause is Cause.MEMORY_LIMIT
+
+
+def test_lives_past_their_age_are_replaced_not_all_at_once() -> None:
+    ages_s = set()
+    for uniform in (0.0, 0.5, 1.0):
+        driver = Driver(Rules(max_age_s=100))
+        driver.turn(uniform=uniform)
+        assert driver.slot.life is not None
+        ages_s.add(driver.slot.life.max_age_s)
+        driver.beat(1.0, ready=True)
+        driver.live_for(102)
+        assert driver.state() is SlotState.DRAINING
+    assert ages_s == {90, 95, 100}
+
+
+def test_lives_that_are_replaced_for_the_work_they_did_are_no_loop() -> None:
+    driver = Driver()
+    for _ in range(6):
+        driver.turn()
+        driver.beat(0.1, ready=True)
+        driver.beat(0.1, recycle="it has done 5 jobs (max_jobs)", jobs_done=5)
+        driver.exit(code=0)
+        assert (driver.state(), driver.slot.failures) == (SlotState.DOWN, 0)
+    assert bury(driver).cause is Cause.RECYCLED
+
+
+# The write lock
+
+
+@pytest.mark.parametrize("status", OsStatus)
+def test_whoever_holds_the_write_lock_is_killed_unless_it_waits_for_the_disk(
+    status: OsStatus,
+) -> None:
+    driver = Driver().make_ready()
+    driver.beat(1.0, lock_held_s=RULES.lock_hold_s - 0.1, os_status=status)
+    assert driver.state() is SlotState.READY
+    driver.beat(1.0, lock_held_s=RULES.lock_hold_s, os_status=status)
+    waits = status is OsStatus.UNINTERRUPTIBLE
+    assert driver.state() is (SlotState.READY if waits else SlotState.KILLING)
+
+
+def test_a_starting_or_stopping_life_that_holds_the_write_lock_is_killed_too() -> None:
+    driver = Driver()
+    driver.turn()
+    driver.see(1.0, lock_held_s=6.0)
+    assert (driver.state(), driver.told()) == (SlotState.KILLING, [Kind.WORKER_HUNG])
+    driver = Driver().make_ready()
+    driver.slot = want(driver.slot, Desired.DOWN)
+    driver.turn()
+    driver.see(1.0, lock_held_s=6.0)
+    assert driver.state() is SlotState.KILLING
+
+
+# What is told of an end
+
+
+def bury(driver: Driver) -> Bury:
+    [burial] = [action for action in driver.actions if isinstance(action, Bury)]
+    return burial
+
+
+@pytest.mark.parametrize(
+    ("told", "reason", "cause"),
+    [
+        (True, "killed by the kernel: out of memory", Cause.OUT_OF_MEMORY),
+        (False, "killed by SIGKILL, not for memory: somebody sent it", Cause.KILLED),
+        (None, "killed by SIGKILL; out of memory?", Cause.KILLED),
+    ],
+)
+def test_a_death_by_sigkill_is_put_down_to_memory_where_the_kernel_says_so(
+    told: bool | None, reason: str, cause: Cause
+) -> None:
+    driver = Driver().make_ready().live_for(4)
+    driver.exit(1.0, signal=9, out_of_memory=told)
+    assert (driver.reason(), bury(driver).cause) == (reason, cause)
+    assert driver.slot.last_exit is not None
+    assert (driver.slot.last_exit.out_of_memory, driver.slot.last_exit.uptime_s) == (told, 6.0)
+
+
+@pytest.mark.parametrize(
+    ("how", "cause"),
+    [
+        ({"error": "no memory"}, Cause.CANNOT_START),
+        ({"code": 78}, Cause.CONFIGURATION),
+        ({"code": 3}, Cause.FAILED),
+        ({"code": 0}, Cause.EXITED),
+        ({"signal": 11}, Cause.CRASHED),
+    ],
+)
+def test_an_end_is_counted_as_what_it_was(how: dict[str, Any], cause: Cause) -> None:
+    driver = Driver().make_ready()
+    driver.exit(1.0, **how)
+    assert bury(driver).cause is cause
+
+
+def test_the_latest_exits_are_kept() -> None:
+    driver = Driver()
+    for code in range(1, 8):
+        driver.turn(400.0)
+        driver.beat(1.0, ready=True)
+        driver.live_for(6)
+        driver.exit(1.0, code=code)
+    assert [one.code for one in driver.slot.exits] == [7, 6, 5, 4, 3]
+
+
+def test_a_hang_says_whether_it_was_busy() -> None:
+    driver = Driver().make_ready()
+    driver.see(RULES.beat_timeout_s, cpu_percent=99.0)
+    assert driver.slot.reason == "no heartbeat for 15 s, busy: 99 % of a core"
+
+
+def test_a_life_that_sigkill_does_not_end_is_fenced_once() -> None:
+    driver = Driver().make_ready()
+    driver.turn(RULES.beat_timeout_s)
+    driver.turn(RULES.abort_wait_s)
+    driver.turn(RULES.kill_wait_s)
+    fences = [action for action in driver.actions if isinstance(action, Fence)]
+    assert driver.state() is SlotState.STUCK
+    assert [one.incarnation for one in fences] == ["life-1"]
+    assert driver.turn(60.0) == ()

@@ -43,7 +43,7 @@ from supervisor.reload import Reloader
 from supervisor.sampling import Sampler
 from supervisor.signals import Signals, reset_child_signal
 from supervisor.slot import Slot
-from supervisor.startup import lock_database, sweep_earlier_life
+from supervisor.startup import kill_earlier_life, lock_database, sweep_earlier_life
 
 log = get_logger()
 
@@ -134,6 +134,7 @@ def _prepare(settings: Settings, database: Path, clock: Clock) -> _Prepared:
 
     The socket after the sweep: an API left behind may hold the address still.
     """
+    kill_earlier_life(database)
     store = open_storage(for_storage(settings), create=True)
     try:
         cell_path(database, "any").parent.mkdir(mode=0o700, exist_ok=True)

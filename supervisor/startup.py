@@ -46,16 +46,23 @@ def lock_database(database: Path) -> int:
     return fd
 
 
-def sweep_earlier_life(store: Store, database: Path, boot_id: str, now_ms: int) -> None:
-    """End what an earlier supervisor left running, free its leases, forget its rows.
+def kill_earlier_life(database: Path) -> None:
+    """End every process that an earlier supervisor of this database left running.
 
-    What a supervisor started carries the family of this database in its environment, whether or
-    not it has a row yet, or still. A process that lives without it was started alone, and is left
-    alone; a dead one is known by pid, create time and boot id.
+    Before anything is written: a stopped one may hold the write lock, and one that was just being
+    started has no row yet. What a supervisor starts carries the family of its database in its
+    environment; a process that lives without it was started alone, and is left alone.
     """
     killed = kill_family(family_of(database))
     if killed:
         log.warning("leftovers_killed", processes=killed, why="left by an earlier supervisor")
+
+
+def sweep_earlier_life(store: Store, database: Path, boot_id: str, now_ms: int) -> None:
+    """Free the leases of lives that have ended unseen, and forget their rows.
+
+    A dead process is known by pid, create time and boot id. Run after `kill_earlier_life`.
+    """
     for record in store.processes.all():
         if not _alive(record, boot_id):
             reason = "left behind by an earlier supervisor"

@@ -25,7 +25,7 @@ from supervisor.sampling import Sampler
 from supervisor.signals import Signals, reset_child_signal
 from supervisor.slot import Rules
 from supervisor.specs import Plan, ProcessSpec
-from supervisor.startup import lock_database, sweep_earlier_life
+from supervisor.startup import kill_earlier_life, lock_database, sweep_earlier_life
 
 
 @dataclass(slots=True)
@@ -66,6 +66,7 @@ def main(plan_file: str) -> int:
     become_subreaper()
     lock_database(database)
     url = f"sqlite:///{database}"
+    kill_earlier_life(database)
     store = open_store(url, create=True)
     Path(f"{database}-cells").mkdir(exist_ok=True)
     sweep_earlier_life(store, database, clock.boot_id, clock.wall_ms())

@@ -1,6 +1,6 @@
-"""Draws docs/state_machine.md from the tables of shared/lifecycle.py.
+"""Draws docs/state_machine.md and docs/slots.md from the tables of the pure modules.
 
-`python docs/draw.py` writes the page; with `--check` it only says (exit 1) whether it is current.
+`python docs/draw.py` writes the pages; with `--check` it only says (exit 1) which are stale.
 """
 
 import sys
@@ -9,8 +9,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from shared.lifecycle import ENDINGS, TERMINAL, TRANSITIONS
-
-PAGE = Path(__file__).with_name("state_machine.md")
+from supervisor.policy import TABLE
+from supervisor.slot import Cause, Rules
 
 HEAD = """# The life of a job
 
@@ -80,20 +80,91 @@ def endings() -> list[str]:
     return lines
 
 
-def page() -> str:
-    """The whole page."""
+def jobs_page() -> str:
+    """The life of a job."""
     return HEAD + "\n".join([*diagram(), "", *transitions(), "", *endings()]) + "\n"
 
 
+SLOTS_HEAD = """# The life of a slot
+
+Drawn by `python docs/draw.py` from `TABLE` of `supervisor/policy.py`; a test holds this page equal
+to it. Edit the table, not this page.
+
+A slot is a position (`default-1`, `api`); a life is one process in it. What is wanted of it (`up`,
+`down`, `drained`, `replace`) is the only thing that a restart or a stop goes by, so the two cannot
+race. How a life is judged is the table at the top of `supervisor/liveness.py`.
+
+"""
+
+SLOTS_TAIL = """
+## How a life ends, and what follows
+
+| exit | follows |
+| --- | --- |
+| wanted: stopped, drained or to be replaced | down, and started at once if it is to be replaced |
+| past a limit, or it asked to be replaced | started at once; the third idle one in a minute counts |
+| 0, unasked, after {early:g} s | started at once |
+| 78 (configuration) | fatal at once |
+| anything else | counts: waits min({most:g} s, {base:g} s · 2^(n−1)) × U(0.5, 1) |
+
+A life that was ready for {stable:g} s starts n anew. {crashes} counted exits within {window:g} s,
+such lives apart, make the slot fatal; it is tried once every {retry:g} s, and by an operator or a
+reload at once. When half of a pool (at least two) fails alike before it is ready, one slot tries
+alone until it has stayed up for {trial:g} s.
+
+Exits are counted by cause (`orpheus_process_exits_total`): {causes}.
+
+## Slots together
+
+A change of the configuration, or SIGUSR2, replaces the lives that it outdates, idle workers first;
+at most a quarter of a pool (at least one) is not ready at a time, so that a start that fails stops
+the roll at the first. The API gets a successor, which takes its place once it is ready; the old one
+answers what it was asked, and ends. A process that SIGKILL does not end is set aside: its leases
+are free, and another life takes its slot.
+"""
+
+
+def slots_page() -> str:
+    """The life of a slot."""
+    lines = ["| state | when | next | done | told |", "| --- | --- | --- | --- | --- |"]
+    for row in TABLE.values():
+        cells = (
+            row.state.value,
+            row.trigger.value,
+            row.enters.value,
+            row.deed.value if row.deed else "",
+            f"`{row.tells}`" if row.tells else "",
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    rules = Rules()
+    tail = SLOTS_TAIL.format(
+        early=rules.early_exit_s,
+        most=rules.backoff_max_s,
+        base=rules.backoff_base_s,
+        stable=rules.stable_s,
+        crashes=rules.crash_loop_failures,
+        window=rules.crash_loop_window_s,
+        retry=rules.fatal_retry_s,
+        trial=rules.trial_s,
+        causes=", ".join(f"`{cause}`" for cause in Cause),
+    )
+    return SLOTS_HEAD + "\n".join(lines) + "\n" + tail
+
+
+PAGES = {"state_machine.md": jobs_page, "slots.md": slots_page}
+
+
 def main() -> int:
-    """Write the page, or check it."""
-    if "--check" in sys.argv[1:]:
-        current = PAGE.exists() and PAGE.read_text(encoding="utf-8") == page()
-        if not current:
-            sys.stderr.write(f"{PAGE.name} is stale; run: python docs/draw.py\n")
-        return 0 if current else 1
-    PAGE.write_text(page(), encoding="utf-8")
-    return 0
+    """Write the pages, or check them."""
+    code = 0
+    for name, page in PAGES.items():
+        file = Path(__file__).with_name(name)
+        if "--check" not in sys.argv[1:]:
+            file.write_text(page(), encoding="utf-8")
+        elif not file.exists() or file.read_text(encoding="utf-8") != page():
+            sys.stderr.write(f"{name} is stale; run: python docs/draw.py\n")
+            code = 1
+    return code
 
 
 if __name__ == "__main__":

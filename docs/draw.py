@@ -102,7 +102,7 @@ SLOTS_TAIL = """
 | exit | follows |
 | --- | --- |
 | wanted: stopped, drained or to be replaced | down, and started at once if it is to be replaced |
-| past a limit, or it asked to be replaced | started at once; the third idle one in a minute counts |
+| past a limit, or it asked to be replaced | started at once; the third idle one in 60 s counts |
 | 0, unasked, after {early:g} s | started at once |
 | 78 (configuration) | fatal at once |
 | anything else | counts: waits min({most:g} s, {base:g} s · 2^(n−1)) × U(0.5, 1) |

@@ -30,9 +30,20 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Orpheus]]:
         one.end()
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Orpheus]:
+    """One for a module, which ends in order after all that its tests have done to it."""
+    one = Orpheus(tmp_path_factory.mktemp("orpheus"), {})
+    yield one
+    try:
+        one.thaw_all()
+        assert one.stop() == 0
+    finally:
+        one.end()
+
+
 @pytest.fixture
-def orpheus(start: Callable[..., Orpheus]) -> Orpheus:
-    """With two workers, ready."""
-    started = start()
-    started.until_ready()
-    return started
+def orpheus(kept: Orpheus) -> Orpheus:
+    """With two workers, ready: the module's own, so that a test does not pay for a start."""
+    kept.until_healed()
+    return kept

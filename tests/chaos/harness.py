@@ -39,6 +39,7 @@ _STARTED = re.compile(r"http://127\.0\.0\.1:(\d+)")
 
 BEAT_TIMEOUT_S = 2.5  # more than the 2 s in which the supervisor sees whether one is stopped
 LEASE_TTL_S = 6.5
+START_TIMEOUT_S = 8
 QUICK = {  # the shortest that the rules of configuration and two busy cores allow
     "heartbeats.interval": "500ms",
     "heartbeats.timeout": f"{BEAT_TIMEOUT_S}s",
@@ -50,7 +51,7 @@ QUICK = {  # the shortest that the rules of configuration and two busy cores all
     "jobs.backoff_max": "4s",
     "jobs.backoff_jitter": "0.1",
     "jobs.cancel_grace": "1s",
-    "supervisor.start_timeout": "15s",
+    "supervisor.start_timeout": f"{START_TIMEOUT_S}s",
     "supervisor.stop_timeout": "2s",
     "supervisor.drain_timeout": "10s",
     "supervisor.shutdown_deadline": "6s",
@@ -156,6 +157,13 @@ class Orpheus:
 
         self.port = int(until(address, "the address in the log")[1])
         self.url = f"http://127.0.0.1:{self.port}"
+
+    def until_healed(self) -> None:
+        """Whatever was done to it: it is started, nothing stands still, every slot is ready."""
+        self.thaw_all()
+        if self.process.poll() is not None:
+            self.start()
+        self.until_ready()
 
     @property
     def process(self) -> subprocess.Popen[bytes]:

@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.chaos.clients import Client
 from tests.chaos.harness import Orpheus, until
 from tests.chaos.histories import ClientLog, Look
 
-Start = Callable[..., Orpheus]
 WORKER_POINTS = (
     "worker.ready",
     "worker.job.entered",
@@ -27,21 +27,22 @@ SUPERVISOR_POINTS = (
 )
 
 
-@pytest.fixture
-def points(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def points(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder where points are armed."""
-    made = tmp_path / "points"
-    made.mkdir()
-    return made
+    return tmp_path_factory.mktemp("points")
 
 
-@pytest.fixture
-def armed(start: Start, points: Path) -> Orpheus:
-    """Ready, with every failpoint to be met."""
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory, points: Path) -> Iterator[Orpheus]:
+    """One for all of them, which meets every failpoint."""
     environment = {"ORPHEUS_TESTING": "1", "ORPHEUS_FAILPOINTS": str(points)}
-    orpheus = start(environment=environment)
-    orpheus.until_ready()
-    return orpheus
+    one = Orpheus(tmp_path_factory.mktemp("orpheus"), {}, environment=environment)
+    yield one
+    try:
+        assert one.stop() == 0
+    finally:
+        one.end()
 
 
 def strike(points: Path, point: str, deed: str) -> Callable[[], bool]:
@@ -75,70 +76,91 @@ def check_done_once(orpheus: Orpheus, *job_ids: int) -> None:
         assert orpheus.until_ended(job_id)["status"] == "done"
         assert orpheus.outcomes(job_id).count("succeeded") == 1
     with Look(orpheus.database) as tables:
-        rows = tables.look("SELECT job_id FROM events WHERE kind = 'job.done' ORDER BY job_id")
-        assert [row[0] for row in rows] == sorted(job_ids)
-        assert tables.look("SELECT count(*) FROM jobs") == [(len(job_ids),)]
+        done = "SELECT job_id FROM events WHERE kind = 'job.done' AND job_id >= ? ORDER BY job_id"
+        since = min(job_ids)
+        assert [row[0] for row in tables.look(done, since)] == sorted(job_ids)
+        asked_for = tables.look("SELECT count(*) FROM jobs WHERE id >= ?", since)
+        assert asked_for == [(len(job_ids),)]
         assert tables.look("PRAGMA integrity_check") == [("ok",)]
 
 
-def test_a_worker_killed_at_every_point_loses_no_job(armed: Orpheus, points: Path) -> None:
+def test_a_worker_killed_at_every_point_loses_no_job(orpheus: Orpheus, points: Path) -> None:
     jobs = []
     for point in WORKER_POINTS:
         met = strike(points, point, "kill")
-        jobs.append(armed.submit())
+        jobs.append(orpheus.submit())
         if point == "worker.ready":
-            armed.client.post("/workers/default-1/restart")
+            orpheus.client.post("/workers/default-1/restart")
         until(met, f"a worker at {point}")
-        jobs.append(armed.submit())
+        jobs.append(orpheus.submit())
         for job_id in jobs:
-            armed.until_ended(job_id)
-        armed.until_ready()  # were two to die before they are ready, one would be tried for 15 s
-    check_done_once(armed, *jobs)
-    assert armed.stop() == 0
+            orpheus.until_ended(job_id)
+        orpheus.until_ready()  # were two to die before they are ready, one would be tried for 15 s
+    check_done_once(orpheus, *jobs)
 
 
 def test_an_api_killed_at_every_point_keeps_what_it_acknowledged(
-    armed: Orpheus, points: Path
+    orpheus: Orpheus, points: Path
 ) -> None:
     jobs = []
-    with asked_until_answered(armed) as submit:
+    with asked_until_answered(orpheus) as submit:
         for point in API_POINTS:
             met = strike(points, point, "kill")
             jobs.append(submit())
             until(met, f"the API at {point}")
-            armed.until_state("ready", "api")
-    check_done_once(armed, *jobs)
-    assert armed.stop() == 0
+            orpheus.until_state("ready", "api")
+    check_done_once(orpheus, *jobs)
 
 
 @pytest.mark.parametrize("point", SUPERVISOR_POINTS)
 def test_a_supervisor_killed_at_any_point_leaves_a_clean_next_start(
-    armed: Orpheus, points: Path, point: str
+    orpheus: Orpheus, points: Path, point: str
 ) -> None:
-    job_id = armed.submit("exit", failures=1)  # whose worker dies: there is one to bury
+    job_id = orpheus.submit("exit", failures=1)  # whose worker dies: there is one to bury
     met = strike(points, point, "kill")
     until(met, f"the supervisor at {point}")
-    armed.process.wait(10)
-    armed.start()
-    armed.until_ready()
-    check_done_once(armed, job_id)
-    assert armed.stop() == 0
+    orpheus.process.wait(10)
+    orpheus.start()
+    orpheus.until_ready()
+    check_done_once(orpheus, job_id)
 
 
 @pytest.mark.parametrize("deed", ["hold", "stop"])
 @pytest.mark.parametrize("program", ["worker", "api"])
 def test_who_holds_the_write_lock_for_too_long_is_ended(
-    armed: Orpheus, points: Path, program: str, deed: str
+    orpheus: Orpheus, points: Path, program: str, deed: str
 ) -> None:
-    job_id = armed.submit("sleep", seconds=0.5)
-    armed.until_entered(job_id)
+    job_id = orpheus.submit("sleep", seconds=0.5)
+    orpheus.until_entered(job_id)
     met = strike(points, f"{program}.commit.before", deed)
-    with asked_until_answered(armed) as submit:
+    with asked_until_answered(orpheus) as submit:
         if program == "api":
             another = submit()
         until(met, f"the {program} in its transaction")
         if program == "worker":
             another = submit()
-    check_done_once(armed, job_id, another)
-    armed.until_ready()
-    assert armed.stop() == 0
+    check_done_once(orpheus, job_id, another)
+    orpheus.until_ready()
+
+
+def test_a_start_beside_an_api_that_has_only_just_been_spawned(
+    orpheus: Orpheus, points: Path
+) -> None:
+    """It holds the address already, and nobody has heard of it."""
+    met = strike(points, "supervisor.spawned", "kill")
+    psutil.Process(orpheus.slot("api")["pid"]).kill()
+    until(met, "the supervisor to spawn it")
+    orpheus.process.wait(10)
+    orpheus.start()
+    orpheus.until_ready()
+
+
+def test_a_start_beside_a_stopped_holder_of_the_write_lock(orpheus: Orpheus, points: Path) -> None:
+    """Left by a dead supervisor, it would keep every start from writing."""
+    met = strike(points, "worker.commit.before", "stop")
+    job_id = orpheus.submit()
+    until(met, "a worker in its transaction")
+    orpheus.kill_supervisor()
+    orpheus.start()
+    orpheus.until_ready()
+    check_done_once(orpheus, job_id)

@@ -1,6 +1,5 @@
 """Handlers that do what no handler should: the pool goes on, and the job ends as it must."""
 
-import signal
 from collections.abc import Callable
 
 import psutil
@@ -24,7 +23,6 @@ def test_a_worker_that_its_job_kills_is_replaced_and_the_job_runs_again(
     assert [one["outcome"] for one in job["attempts"]] == ["crashed", "succeeded"]
     assert evidence in job["attempts"][0]["error"]["message"]
     orpheus.until_ready()
-    assert orpheus.stop() == 0
 
 
 def test_a_poison_job_fails_at_its_limit_and_the_pool_goes_on(orpheus: Orpheus) -> None:
@@ -35,7 +33,6 @@ def test_a_poison_job_fails_at_its_limit_and_the_pool_goes_on(orpheus: Orpheus) 
     for job_id in others:
         assert orpheus.until_ended(job_id)["status"] == "done"
         assert "crashed" not in orpheus.outcomes(job_id)
-    assert orpheus.stop() == 0
 
 
 def test_a_call_that_holds_the_gil_past_the_beat_timeout_is_ended(orpheus: Orpheus) -> None:
@@ -46,7 +43,6 @@ def test_a_call_that_holds_the_gil_past_the_beat_timeout_is_ended(orpheus: Orphe
     assert [one["outcome"] for one in job["attempts"]] == ["crashed", "succeeded"]
     assert "no heartbeat" in job["attempts"][0]["error"]["message"]
     assert "_hold_gil" in job["attempts"][0]["error"]["message"], "where it stood"
-    assert orpheus.stop() == 0
 
 
 def test_a_handler_that_ignores_term_is_killed_with_all_that_it_left(orpheus: Orpheus) -> None:
@@ -56,7 +52,6 @@ def test_a_handler_that_ignores_term_is_killed_with_all_that_it_left(orpheus: Or
     assert orpheus.stop() == 4  # which also sees that nothing is left
     orpheus.start()
     assert orpheus.until_ended(job_id)["status"] == "done"
-    assert orpheus.stop() == 0
 
 
 def test_children_that_a_job_left_end_with_its_worker(orpheus: Orpheus) -> None:
@@ -66,20 +61,17 @@ def test_children_that_a_job_left_end_with_its_worker(orpheus: Orpheus) -> None:
     psutil.Process(attempt["pid"]).kill()
     until(lambda: not _sleepers(orpheus), "its children to be gone", 5)
     orpheus.until_ready()
-    assert orpheus.stop() == 0
 
 
 def test_a_handler_that_spins_past_its_timeout_is_interrupted(orpheus: Orpheus) -> None:
     job = orpheus.until_ended(orpheus.submit("spin", failures=1, timeout="500ms"))
     assert [one["outcome"] for one in job["attempts"]] == ["timed_out", "succeeded"]
-    assert orpheus.stop() == 0
 
 
 def test_a_handler_that_exhausts_its_memory_fails_alone(orpheus: Orpheus) -> None:
     job = orpheus.until_ended(orpheus.submit("exhaust_memory", failures=1))
     assert [one["outcome"] for one in job["attempts"]] == ["failed", "succeeded"]
     assert job["attempts"][0]["error"]["type"] == "MemoryError"
-    assert orpheus.stop() == 0
 
 
 def test_a_handler_that_closes_every_descriptor_costs_its_worker_and_no_job(
@@ -92,7 +84,6 @@ def test_a_handler_that_closes_every_descriptor_costs_its_worker_and_no_job(
         assert orpheus.until_ended(one)["status"] == "done"
     until(lambda: not psutil.pid_exists(pid), "the worker to be ended")
     orpheus.until_ready()
-    assert orpheus.stop(signal.SIGTERM) == 0
 
 
 def _sleepers(orpheus: Orpheus) -> list[psutil.Process]:

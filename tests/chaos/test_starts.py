@@ -93,7 +93,25 @@ def test_a_supervisor_restarted_while_stopped_children_of_the_dead_one_live(
     assert not any(lives(one) for one in children)
     job = orpheus.until_ended(job_id)
     assert [one["outcome"] for one in job["attempts"]] == ["crashed", "succeeded"]
-    assert orpheus.stop() == 0
+
+
+def test_what_a_job_left_ends_with_the_next_start_after_its_worker_ended_in_order(
+    orpheus: Orpheus,
+) -> None:
+    """The worker, whose supervisor was killed, has long said goodbye to the database."""
+    orpheus.until_ended(orpheus.submit("leave_children", failures=1))
+    orpheus.kill_supervisor()
+    until(
+        lambda: {one.name() for one in processes_of(orpheus.mark)} <= {"sleep"},
+        "API and workers to have ended",
+    )
+    orpheus.start()
+    until(
+        lambda: "sleep" not in {one.name() for one in processes_of(orpheus.mark)},
+        "what the job left to be gone",
+        5,
+    )
+    orpheus.until_ready()
 
 
 def test_of_two_started_at_once_one_runs_and_the_other_is_exit_75(start: Start) -> None:
@@ -232,7 +250,6 @@ def test_an_api_killed_under_constant_requests_refuses_none(orpheus: Orpheus) ->
         for one in asking:
             one.join()
     assert not refused
-    assert orpheus.stop() == 0
 
 
 def _until_more(count: Callable[[], int]) -> None:

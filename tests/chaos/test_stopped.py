@@ -48,7 +48,6 @@ def test_idle_processes_that_are_stopped_are_continued_and_live(orpheus: Orpheus
         BEAT_TIMEOUT_S + 4,
     )
     assert {slot: orpheus.until_state("ready", slot)["pid"] for slot in before} == before
-    assert orpheus.stop() == 0
 
 
 def test_processes_that_are_kept_stopped_are_replaced(orpheus: Orpheus) -> None:
@@ -61,7 +60,6 @@ def test_processes_that_are_kept_stopped_are_replaced(orpheus: Orpheus) -> None:
         )
     for slot, process in stopped.items():
         orpheus.until_state("ready", slot, not_pid=process.pid)
-    assert orpheus.stop() == 0
 
 
 def test_a_worker_stopped_in_a_job_goes_on_with_it_when_continued(orpheus: Orpheus) -> None:
@@ -71,7 +69,6 @@ def test_a_worker_stopped_in_a_job_goes_on_with_it_when_continued(orpheus: Orphe
     job = orpheus.until_ended(job_id)
     assert [one["outcome"] for one in job["attempts"]] == ["succeeded"]
     assert job["attempts"][0]["pid"] == pid
-    assert orpheus.stop() == 0
 
 
 def test_a_worker_kept_stopped_in_a_job_loses_it_to_another(orpheus: Orpheus) -> None:
@@ -82,7 +79,6 @@ def test_a_worker_kept_stopped_in_a_job_loses_it_to_another(orpheus: Orpheus) ->
     assert [one["outcome"] for one in job["attempts"]] == ["crashed", "succeeded"]
     assert job["attempts"][1]["pid"] != process.pid
     assert not lives(process), "ended before its job was given to another"
-    assert orpheus.stop() == 0
 
 
 @pytest.mark.timeout(180)
@@ -108,4 +104,3 @@ def test_a_supervisor_stopped_for_longer_than_every_timeout_blames_nobody(
     }
     assert orpheus.until_ended(killed_in)["status"] == "done"
     orpheus.until_ready()
-    assert orpheus.stop() == 0

@@ -11,7 +11,15 @@ from typing import Any
 
 import pytest
 
-from tests.chaos.harness import Orpheus
+from tests.chaos.harness import SHOWN, Orpheus
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Seeds, numbers and recovery times, whether all went well or not."""
+    if SHOWN:
+        terminalreporter.section("chaos")
+        for text in SHOWN:
+            terminalreporter.write_line(text)
 
 
 @pytest.fixture

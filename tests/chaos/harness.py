@@ -71,9 +71,14 @@ def until(condition: Callable[[], Any], what: str, timeout_s: float = 30) -> Any
     return value
 
 
+SHOWN: list[str] = []
+"""What the end of a pytest run tells (conftest.py)."""
+
+
 def show(text: str) -> None:
-    """Print it: pytest keeps it for the report, `-s` shows it at once."""
-    sys.stdout.write(f"\n{text}\n")
+    """Have it stand at the end of the run, and beside the failure if there is one."""
+    SHOWN.append(text)
+    sys.stdout.write(f"{text}\n")
 
 
 def lives(process: psutil.Process) -> bool:

@@ -143,7 +143,15 @@ def test_a_port_that_is_taken_is_exit_69_and_starts_nothing(start: Start) -> Non
 
 @pytest.mark.parametrize(
     ("state", "allowed"),
-    [("starting", 0), ("ready", 0), ("in a job", 0), ("backoff", 0), ("fatal", 0), ("killing", 4)],
+    [
+        ("starting", 0),
+        ("ready", 0),
+        ("in a job", 0),
+        ("draining", 0),
+        ("backoff", 0),
+        ("fatal", 0),
+        ("killing", 4),
+    ],
 )
 def test_term_ends_it_in_every_state(start: Start, state: str, allowed: int) -> None:
     settings = {"pools.default.workers": "1", "supervisor.restart_backoff_max": "30s"}
@@ -161,8 +169,11 @@ def _bring_into(orpheus: Orpheus, state: str) -> None:
         (orpheus.folder / "hang").touch()
     elif state in ("backoff", "fatal"):
         (orpheus.folder / "break").touch()
-    if state == "in a job":
-        orpheus.until_entered(orpheus.submit("sleep", seconds=0.5))
+    if state in ("in a job", "draining"):
+        orpheus.until_entered(orpheus.submit("sleep", seconds=1))
+        if state == "draining":
+            assert orpheus.client.post("/workers/default-1/drain").status_code == 202
+            orpheus.until_state("draining")
     elif state == "killing":
         job_id = orpheus.submit("hold_gil", seconds=60, failures=1)
         orpheus.freeze(orpheus.until_entered(job_id).pid)

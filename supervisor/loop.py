@@ -80,6 +80,8 @@ class Loop:
         self._sources: list[tuple[Readable, Callable[[], None]]] = []
         self._stops_asked = 0
         self._why_stopping = ""
+        self.status = "starting"
+        """One line about how all of it is doing."""
         self._end_s: float | None = None
         self._cut_short = False
         self._exit_code = EXIT_OK
@@ -164,7 +166,7 @@ class Loop:
         if self._on_settled and all(_settled(slot) for slot in slots):
             self._on_settled(slots)
             self._on_settled = None
-            self._notifier.ready("running")
+            self._notifier.ready(self.status)
 
     def _end_if_hopeless(self, now_s: float) -> None:
         hopeless = any(slot.state is SlotState.FATAL for slot in self.slots.values())
@@ -292,6 +294,16 @@ class Loop:
         trouble = self.trouble or self._bystanders.trouble
         records.append(own_record(self._myself, sample, self._why_stopping, trouble))
         self._world.recorder.publish(records)
+        self._tell_status(trouble)
+
+    def _tell_status(self, trouble: str) -> None:
+        """The line of `systemctl status`, when it changes."""
+        workers = [s for key, s in self.slots.items() if s.pool is not None and key == s.name]
+        ready = sum(slot.state is SlotState.READY for slot in workers)
+        status = self._why_stopping or trouble or f"{ready} of {len(workers)} workers ready"
+        if status != self.status:
+            self.status = status
+            self._notifier.status(status)
 
 
 def _settled(slot: Slot) -> bool:

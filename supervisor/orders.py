@@ -136,7 +136,7 @@ class Orders:
                 self._adopt(result)
             else:
                 self._reject(result)
-            self._notifier.ready("running")
+            self._notifier.ready(self._loop.status)
 
     def _adopt(self, new: Reloaded) -> None:
         configuration = self._configuration

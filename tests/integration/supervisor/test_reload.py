@@ -1,9 +1,12 @@
 """A running Orpheus that is changed: by saving its file, by SIGHUP and SIGUSR2, by operators."""
 
+import contextlib
 import re
 import signal
+import socket
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -262,3 +265,37 @@ def test_reloads_leave_descriptors_and_threads_as_they_were(
         f"descriptors and threads as before, {before}",
     )
     assert running.system.stop() == 0
+
+
+def test_a_service_manager_is_told_of_every_step(
+    configured: Callable[[str], Configured],
+    wait_for: WaitFor,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.setblocking(False)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        monkeypatch.setenv("WATCHDOG_USEC", "1000000")
+        told: list[str] = []
+
+        def hear(word: str) -> bool:
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    told.extend(manager.recv(4_096).decode().splitlines())
+            return word in told
+
+        running = configured("[pools.default]\nworkers = 1\n")
+        for word in ("READY=1", "STATUS=1 of 1 workers ready", "WATCHDOG=1"):
+            wait_for(partial(hear, word), word)
+        for pid in running.pids().values():
+            if pid != running.system.process.pid:
+                assert "NOTIFY_SOCKET" not in psutil.Process(pid).environ()
+        told.clear()
+        running.signal(signal.SIGHUP)
+        for word in ("RELOADING=1", "READY=1"):
+            wait_for(partial(hear, word), word)
+        assert running.system.stop() == 0
+        assert hear("STOPPING=1")
+        assert hear("STATUS=SIGTERM")

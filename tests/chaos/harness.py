@@ -37,11 +37,11 @@ ROOT = Path(__file__).parents[2]
 JOBS = Path(__file__).parent / "jobs"
 _STARTED = re.compile(r"http://127\.0\.0\.1:(\d+)")
 
-BEAT_TIMEOUT_S = 2.5  # more than the 2 s in which the supervisor sees whether one is stopped
-LEASE_TTL_S = 6.5
+BEAT_TIMEOUT_S = 3.5  # more than the 2 s in which the supervisor sees whether one is stopped
+LEASE_TTL_S = 7.5
 START_TIMEOUT_S = 8
 QUICK = {  # the shortest that the rules of configuration and two busy cores allow
-    "heartbeats.interval": "500ms",
+    "heartbeats.interval": "700ms",
     "heartbeats.timeout": f"{BEAT_TIMEOUT_S}s",
     "leases.ttl": f"{LEASE_TTL_S}s",
     "leases.renew_every": "500ms",

@@ -21,6 +21,7 @@ from tests.simulation.histories import Fold, Request
 from tests.simulation.world import SimulatedClock
 
 MARK = "UNDER_TEST"
+_WRITTEN_WITHIN_MS = 100
 
 __all__ = ["Request"]
 
@@ -81,7 +82,7 @@ def read_effects(file: Path) -> list[Run]:
 
 def fold_events(rows: list[tuple[Any, ...]]) -> Fold:
     """The events (seq, at_ms, kind, job_id, body), each checked as it is folded."""
-    fold = Fold(SimulatedClock())
+    fold = Fold(SimulatedClock(), written_within_ms=_WRITTEN_WITHIN_MS)
     for row in rows:
         fold.take(*row)
     return fold

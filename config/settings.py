@@ -7,6 +7,7 @@ what must hold between settings, config/checks.py.
 
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -52,6 +53,23 @@ def _variable_name(text: str) -> str:
     return text
 
 
+def _host_name(text: str) -> str:
+    if not _HOST.fullmatch(text):
+        raise ValueError(
+            'must be a name, or name:port, as it stands in the address: "jobs.example"'
+        )
+    return text
+
+
+def _origin(text: str) -> str:
+    scheme, separator, host = text.partition("://")
+    if scheme not in ("http", "https") or not separator or not _HOST.fullmatch(host):
+        raise ValueError('must be an origin without a path: "https://tool.example"')
+    return text
+
+
+_HOST = re.compile(r"([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
+
 Seconds = Annotated[float, BeforeValidator(parse_duration_s)]
 Timer = Annotated[Seconds, Field(gt=0)]
 SizeBytes = Annotated[int, BeforeValidator(parse_size_bytes), Field(ge=1, le=2**30)]
@@ -65,6 +83,8 @@ PoolName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_le
 Module = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")]
 Argument = Annotated[str, AfterValidator(_without_nul)]
 VariableName = Annotated[str, AfterValidator(_variable_name)]
+HostName = Annotated[str, AfterValidator(_host_name)]
+Origin = Annotated[str, AfterValidator(_origin)]
 Rate = Annotated[str, StringConstraints(pattern=r"^([1-9][0-9]{0,8}/[smhd])?$")]
 Retries = Annotated[Integer, Field(ge=0, le=100)]
 Priority = Annotated[Integer, Field(ge=-1000, le=1000)]
@@ -90,12 +110,12 @@ class Api(Table):
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     port: Annotated[Integer, Field(ge=0, le=65_535)] = 8000
     token_file: str = ""
-    allowed_hosts: tuple[str, ...] = ()
+    allowed_hosts: tuple[HostName, ...] = ()
     read_only: Flag = False
     max_body: SizeBytes = 2**20
     max_batch_body: SizeBytes = 16 * 2**20
     max_clients: Annotated[Integer, Field(ge=1, le=100_000)] = 1000
-    cors_origins: tuple[str, ...] = ()
+    cors_origins: tuple[Origin, ...] = ()
 
 
 class Pool(Table):
@@ -273,9 +293,20 @@ def load_with_sources(
     config: Path | None, sets: Sequence[str], environ: Mapping[str, str]
 ) -> tuple[Settings, Sources]:
     """As `load_settings`, with where each value came from."""
-    from config.layers import merged  # noqa: PLC0415 (18 MB, not for the API)
-
     sources = read_sources(config, DEFAULT_PATH, sets, environ)
+    settings, problems = checked(sources)
+    if problems or settings is None:
+        raise ConfigurationError("\n".join(sources.line(problem) for problem in problems))
+    return settings, sources
+
+
+def checked(sources: Sources) -> tuple[Settings | None, list[Problem]]:
+    """The settings that the sources give together, and every problem of theirs.
+
+    With problems, the settings (if any) are those that would be without the invalid values.
+    """
+    from config.layers import merged  # noqa: PLC0415 (pydantic-settings, not for every process)
+
     problems = list(sources.problems)
     values = merged(sources.layers)
     if values.pop("source", None) is not None:
@@ -295,9 +326,7 @@ def load_with_sources(
             for problem in problems_between(settings)
             if not invalid_keys.intersection((problem.key, *problem.also))
         ]
-    if problems or settings is None:
-        raise ConfigurationError("\n".join(sources.line(problem) for problem in problems))
-    return settings, sources
+    return settings, problems
 
 
 def _validated_or_none(values: dict[str, Any]) -> Settings | None:

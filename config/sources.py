@@ -34,6 +34,7 @@ class Sources:
     """The tables of each source; later ones win."""
     problems: list[Problem] = field(default_factory=list)
     _text: str = ""
+    _numbered: dict[KeyPath, int] | None = None
     _origins: dict[KeyPath, str] = field(default_factory=dict)
 
     def add(self, values: dict[str, Any], origin: str) -> None:
@@ -53,35 +54,53 @@ class Sources:
 
     def line(self, problem: Problem) -> str:
         """The problem as one line: source, key, reason."""
-        if problem.source is not None:
-            return f"{problem.source}: {problem.reason}"
-        for key in (problem.key, *problem.also):
-            origin = self.origin(key)
-            if origin is not None:
-                where = self._with_line(origin, key)
-                return f"{where}: {dotted(problem.key)}: {problem.reason}"
-        return f"{dotted(problem.key)}: {problem.reason}"
+        where = self.place(problem)
+        told = f"{dotted(problem.key)}: {problem.reason}" if problem.key else problem.reason
+        return told if where is None else f"{where}: {told}"
 
-    def _with_line(self, origin: str, key: KeyPath) -> str:
-        if self.file is None or origin != str(self.file):
+    def place(self, problem: Problem) -> str | None:
+        """Where to mend it: `orpheus.toml:12`, a variable, `--set`; None if nothing set it."""
+        if problem.source is not None:
+            return problem.source
+        places = (self.origin_with_line(key) for key in (problem.key, *problem.also))
+        return next((place for place in places if place is not None), None)
+
+    def origin_with_line(self, key: KeyPath) -> str | None:
+        """What set that key; of the file with the line, as far as it is known."""
+        origin = self.origin(key)
+        if origin is None or self.file is None or origin != str(self.file):
             return origin
-        lines = _line_numbers(self._text)
+        lines = self._lines()
         known = (key[:length] for length in range(len(key), 0, -1) if key[:length] in lines)
         nearest = next(known, None)
         return origin if nearest is None else f"{origin}:{lines[nearest]}"
+
+    def _lines(self) -> dict[KeyPath, int]:
+        if self._numbered is None:
+            self._numbered = _line_numbers(self._text)
+        return self._numbered
 
     def read_file(self, path: Path) -> None:
         """Add what the TOML file holds, or a problem that says where it cannot be read."""
         self.file = path
         try:
-            self._text = path.read_bytes().decode()
-            self.add(tomllib.loads(self._text), str(path))
+            text = path.read_bytes().decode()
         except OSError as error:
             self._complain(str(path), f"cannot be read: {error.strerror}")
         except UnicodeDecodeError as error:
             self._complain(str(path), f"is not UTF-8 (byte {error.start})")
+        else:
+            self.read_text(text, path)
+
+    def read_text(self, text: str, path: Path) -> None:
+        """As `read_file`, for what `path` is to hold."""
+        self.file, self._text = path, text
+        try:
+            self.add(tomllib.loads(text), str(path))
         except tomllib.TOMLDecodeError as error:
             self._complain(*_syntax_error(path, str(error)))
+        except RecursionError:
+            self._complain(str(path), "is no TOML: it nests too deep")
 
     def read_environment(self, environ: Mapping[str, str]) -> None:
         """Add every `ORPHEUS_TABLE__KEY`."""

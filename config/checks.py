@@ -5,22 +5,21 @@ lease that ends before a hang is noticed runs a job twice, an API without a toke
 address is anyone's.
 """
 
-import os
 import shutil
-import stat
 from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from config.problems import Problem
+from config.token_file import SHORTEST_TOKEN, read_token
+from shared.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from config.settings import Api, Settings
 
 _HANG_MARGIN_S = 3
 """A hang is noticed up to so much after the beat timeout."""
-_SHORTEST_TOKEN = 32
 
 
 def problems_between(settings: "Settings") -> Iterator[Problem]:
@@ -93,17 +92,19 @@ def _timers(settings: "Settings") -> Iterator[Problem]:
 
 
 def _exposure(api: "Api") -> Iterator[Problem]:
-    """An API that others can reach must ask for a token, which it does not yet."""
-    if not is_loopback(api.host):
+    """An API that others can reach must ask for a token."""
+    if not api.token_file and not is_loopback(api.host):
         yield Problem(
             ("api", "host"),
-            f"{api.host!r} is not a loopback address, and the API does not check tokens yet: "
-            "only this machine may reach it (127.0.0.1, ::1)",
+            f"{api.host!r} is not a loopback address: whoever can reach it could run jobs. It "
+            f"needs api.token_file, a file of mode 0600 with a token of {SHORTEST_TOKEN} or more "
+            "characters",
+            also=(("api", "token_file"),),
         )
-    if api.token_file:
-        reason = _token_file_problem(Path(api.token_file))
-        if reason is not None:
-            yield Problem(("api", "token_file"), reason)
+    try:
+        read_token(api.token_file)
+    except ConfigurationError as error:
+        yield Problem(("api", "token_file"), str(error))
 
 
 def is_loopback(host: str) -> bool:
@@ -112,18 +113,3 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _token_file_problem(path: Path) -> str | None:
-    try:
-        with path.open(encoding="utf-8") as file:
-            status = os.fstat(file.fileno())
-            token = file.read(4096).strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        return f"{str(path)!r} cannot be read: {reason}"
-    if not stat.S_ISREG(status.st_mode) or stat.S_IMODE(status.st_mode) & 0o077:
-        return f"{str(path)!r} must be readable by its owner only: chmod 600 it"
-    if len(token) < _SHORTEST_TOKEN:
-        return f"{str(path)!r} must hold a token of 32 or more characters"
-    return None

@@ -7,21 +7,19 @@ specs with the same fingerprint run the same.
 import hashlib
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from config.changes import API_SLOT, for_api, worker_runs_on
 from config.settings import Settings, for_worker
+from config.token_file import token_digest
 from shared.processes import Role
 from supervisor.fleet import Place
 from supervisor.slot import Rules
 
-API_SLOT = "api"
+_WORKER_ARGV = (sys.executable, "-m", "worker")
 _STOP_MARGIN_S = 2.0  # at its stop timeout a worker itself gives back what it has not finished
-_API_USES = {"database", "api", "heartbeats", "logging"}
-_API_USES_OF_JOBS = {
-    "max_retries", "timeout", "backoff_base", "backoff_factor", "backoff_max", "backoff_jitter",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +59,23 @@ class Plan:
 
 
 def make_plan(
-    settings: Settings, socket_fd: int | None, code: str = "", scaled: Mapping[str, int] = {}
+    settings: Settings,
+    socket_fd: int | None,
+    code: str = "",
+    scaled: Mapping[str, int] = {},
+    sets: Sequence[str] = (),
 ) -> Plan:
     """The API first (None for `socket_fd`: without it), then every worker of every pool.
 
     `code` tells one state of the job modules from another; `scaled`: pools that are to have
-    another number of workers than configured.
+    another number of workers than configured; `sets`: the `--set` options.
     """
-    specs = [] if socket_fd is None else [_api_spec(settings, socket_fd)]
+    specs = [] if socket_fd is None else [_api_spec(settings, socket_fd, sets)]
     for name, pool in settings.pools.items():
         handed = for_worker(settings, name).to_json()
+        fingerprint = _digest([_WORKER_ARGV, worker_runs_on(settings, name), code])
         count = scaled.get(name, pool.workers)
-        specs += [_worker_spec(name, number, handed, code) for number in range(1, count + 1)]
+        specs += [_worker_spec(name, number, handed, fingerprint) for number in range(1, count + 1)]
     return Plan(
         specs={spec.slot: spec for spec in specs},
         rules={name: make_rules(settings, name) for name in (None, *settings.pools)},
@@ -99,36 +102,34 @@ def make_rules(settings: Settings, pool: str | None = None) -> Rules:
     )
 
 
-def _api_spec(settings: Settings, socket_fd: int) -> ProcessSpec:
+def _api_spec(settings: Settings, socket_fd: int, sets: Sequence[str]) -> ProcessSpec:
     argv = (sys.executable, "-m", "api")
-    handed = settings.model_dump(mode="json", include=_API_USES)
-    handed["jobs"] = settings.jobs.model_dump(mode="json", include=_API_USES_OF_JOBS)
-    # It rings the pools that serve a job's queue; how many workers they have is not its business.
-    handed["pools"] = {name: {"queues": pool.queues} for name, pool in settings.pools.items()}
+    handed = for_api(settings)
     handover = {"slot": API_SLOT, "settings": handed, "socket_fd": socket_fd}
+    # For GET and PUT /config. None of it restarts the API: it reads the file at each call.
+    source = {"config_file": settings.source and str(settings.source), "sets": list(sets)}
     return ProcessSpec(
         slot=API_SLOT,
         pool=None,
         role=Role.API,
         argv=argv,
-        handover=handover,
+        handover={**handover, **source},
         pass_fds=(socket_fd,),
-        fingerprint=_digest([argv, handover]),
+        fingerprint=_digest([argv, handover, token_digest(settings.api.token_file)]),
     )
 
 
-def _worker_spec(pool: str, number: int, handed: dict[str, Any], code: str) -> ProcessSpec:
-    slot, argv = f"{pool}-{number}", (sys.executable, "-m", "worker")
-    # Which pools there are it needs only to ring them for jobs it enqueues: a new pool restarts
-    # no worker of another; until they are replaced, it finds such jobs by its safety poll.
-    storage = {key: value for key, value in handed["storage"].items() if key != "pools"}
+def _worker_spec(
+    pool: str, number: int, handed: dict[str, Any], fingerprint: str
+) -> ProcessSpec:
+    slot = f"{pool}-{number}"
     return ProcessSpec(
         slot=slot,
         pool=pool,
         role=Role.WORKER,
-        argv=argv,
+        argv=_WORKER_ARGV,
         handover={"slot": slot, "settings": handed},
-        fingerprint=_digest([argv, {**handed, "storage": storage}, code]),
+        fingerprint=fingerprint,
     )
 
 

@@ -1,5 +1,6 @@
 """What must hold between settings."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from config.checks import is_loopback, missing_programs
 from config.settings import Settings
+from config.token_file import read_token, token_digest
 
 Load = Callable[..., Settings]
 Problems = Callable[..., list[str]]
@@ -49,9 +51,12 @@ def test_a_timer_that_is_itself_invalid_is_told_once(problems: Problems) -> None
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.org", "127.0.0.1.org"])
-def test_an_address_that_others_can_reach_is_refused(host: str, problems: Problems) -> None:
+def test_an_address_that_others_can_reach_is_refused_without_a_token(
+    host: str, problems: Problems
+) -> None:
     (problem,) = problems(sets=[f"api.host={host}"])
     assert problem.startswith(f"--set: api.host: {host!r} is not a loopback address")
+    assert "api.token_file" in problem
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
@@ -61,20 +66,25 @@ def test_a_loopback_address_needs_none(host: str, load: Load) -> None:
 
 
 def test_a_token_of_32_characters_in_a_private_file_will_do(
-    load: Load, problems: Problems, own_directory: Path
+    load: Load, own_directory: Path
 ) -> None:
     token = own_directory / "token"
     token.write_text(TOKEN + "\n")
     token.chmod(0o600)
-    load(sets=[f"api.token_file={token}"])
-    # It is not checked on requests yet, so it opens nothing.
-    assert len(problems(sets=["api.host=0.0.0.0", f"api.token_file={token}"])) == 1
+    for host in ("127.0.0.1", "0.0.0.0", "::", "192.168.1.5"):
+        load(sets=[f"api.host={host}", f"api.token_file={token}"])
+    assert read_token(str(token)) == TOKEN
+    assert read_token("") is None
 
 
 @pytest.mark.parametrize(
     ("text", "mode", "reason"),
     [
         (TOKEN[1:] + "\n\n\n", 0o600, "32 or more characters"),
+        (TOKEN + " " + TOKEN, 0o600, "without spaces"),
+        (TOKEN + "\n" + TOKEN, 0o600, "without spaces"),
+        (TOKEN + "é", 0o600, "printable ASCII"),
+        ("x" * 5000, 0o600, "32 or more characters"),
         (TOKEN, 0o640, "chmod 600"),
         (TOKEN, 0o604, "chmod 600"),
         (None, 0, "cannot be read: No such file"),
@@ -90,6 +100,55 @@ def test_a_token_that_protects_nothing_is_refused(
     (problem,) = problems(sets=[f"api.token_file={token}"])
     assert reason in problem
     assert TOKEN[1:] not in problem
+    assert token_digest(str(token)) == ""
+
+
+def test_a_token_file_that_is_no_file_is_not_waited_for(
+    problems: Problems, own_directory: Path
+) -> None:
+    os.mkfifo(own_directory / "fifo", 0o600)
+    for path in (own_directory / "fifo", own_directory):
+        (problem,) = problems(sets=[f"api.token_file={path}"])
+        assert "api.token_file" in problem
+
+
+def test_a_digest_tells_tokens_apart_and_none_of_them(own_directory: Path) -> None:
+    token = own_directory / "token"
+    token.touch(0o600)
+    token.write_text(TOKEN)
+    first = token_digest(str(token))
+    token.write_text("y" * 32)
+    assert len({"", first, token_digest(str(token))}) == 3
+    assert TOKEN not in first
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("allowed_hosts", "*"),
+        ("allowed_hosts", "https://jobs.example"),
+        ("allowed_hosts", "jobs.example/path"),
+        ("allowed_hosts", ""),
+        ("cors_origins", "*"),
+        ("cors_origins", "null"),
+        ("cors_origins", "tool.example"),
+        ("cors_origins", "https://tool.example/"),
+        ("cors_origins", "https://*.tool.example"),
+        ("cors_origins", "ftp://tool.example"),
+        ("cors_origins", "https://tool.example\\n"),
+    ],
+)
+def test_hosts_and_origins_are_exact(key: str, value: str, problems: Problems) -> None:
+    (problem,) = problems(sets=[f'api.{key}=["{value}"]'])
+    assert f"api.{key}.0: must be " in problem
+
+
+def test_names_addresses_and_ports_are_hosts(load: Load) -> None:
+    sets = [
+        'api.allowed_hosts=["jobs.example", "jobs.example:8443", "192.0.2.7", "[2001:db8::1]:80"]',
+        'api.cors_origins=["https://tool.example", "http://localhost:3000", "http://[::1]:1"]',
+    ]
+    assert len(load(sets=sets).api.allowed_hosts) == 4
 
 
 COMMAND = """

@@ -1,6 +1,7 @@
 """What each slot runs, and what of the settings must restart it."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -73,6 +74,20 @@ def test_other_job_code_restarts_workers_only() -> None:
     before, after = specs(code="one"), specs(code="other")
     different = {slot for slot in before if before[slot].fingerprint != after[slot].fingerprint}
     assert different == WORKERS
+
+
+def test_another_token_in_the_same_file_restarts_the_api_and_is_not_handed_over(
+    tmp_path: Path,
+) -> None:
+    token = tmp_path / "token"
+    token.touch(0o600)
+    token.write_text("a" * 32)
+    before = specs(f"api.token_file={token}")
+    token.write_text("b" * 32)
+    after = specs(f"api.token_file={token}")
+    different = {slot for slot in before if before[slot].fingerprint != after[slot].fingerprint}
+    assert different == {"api"}
+    assert "b" * 32 not in json.dumps(after["api"].handover)
 
 
 def test_two_readings_of_the_same_settings_give_the_same_fingerprints() -> None:

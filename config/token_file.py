@@ -1,0 +1,54 @@
+"""The file that holds the API's token, the one secret of the configuration.
+
+Only the file's path is a setting: the token itself is in no dump of the settings, no handover and
+no log. The API reads it at its start; the supervisor knows it by a digest, so that a reload
+replaces an API whose token is another.
+"""
+
+import hashlib
+import os
+import re
+import stat
+
+from shared.errors import ConfigurationError
+
+SHORTEST_TOKEN = 32
+_LONGEST_TOKEN = 4096
+_TOKEN = re.compile(r"[!-~]+")  # what a header can carry
+
+
+def read_token(path: str) -> str | None:
+    """The token in the file at `path`, None for an empty `path`.
+
+    Raises ConfigurationError, whose text never quotes the file's content.
+    """
+    if not path:
+        return None
+    try:
+        # A FIFO that nobody writes to would be waited for.
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise ConfigurationError(f"{path!r} cannot be read: {error.strerror}") from error
+    try:
+        mode = os.fstat(fd).st_mode
+        if not stat.S_ISREG(mode) or stat.S_IMODE(mode) & 0o077:
+            reason = f"{path!r} must be a file that its owner alone may read: chmod 600 it"
+            raise ConfigurationError(reason)
+        token = os.read(fd, _LONGEST_TOKEN + 1).decode("latin-1").strip()
+    finally:
+        os.close(fd)
+    if not SHORTEST_TOKEN <= len(token) <= _LONGEST_TOKEN or not _TOKEN.fullmatch(token):
+        raise ConfigurationError(
+            f"{path!r} must hold a token of {SHORTEST_TOKEN} or more characters, printable ASCII "
+            "without spaces: openssl rand -hex 32 makes one"
+        )
+    return token
+
+
+def token_digest(path: str) -> str:
+    """Tells one token from another without telling either. Empty without a token, or for none."""
+    try:
+        token = read_token(path)
+    except ConfigurationError:  # the API will say so as it starts
+        token = None
+    return hashlib.sha256(token.encode()).hexdigest() if token else ""

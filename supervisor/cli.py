@@ -55,7 +55,7 @@ def orpheus(context: click.Context, config: Path | None, sets: tuple[str, ...]) 
         from supervisor.run import run_supervisor  # noqa: PLC0415
 
         gc.enable()
-        return run_supervisor(lambda: load_settings(config, sets, os.environ))
+        return run_supervisor(lambda: load_settings(config, sets, os.environ), sets)
     except KeyboardInterrupt:
         return 0
 

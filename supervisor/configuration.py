@@ -1,6 +1,6 @@
 """The settings in force, what operators changed on top of them, and the plan both lead to."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from socket import socket
 
@@ -23,11 +23,13 @@ class Configuration:
     """Tells one state of the job modules from another (`shared.describe.digest_of`)."""
     scaled: dict[str, int] = field(default_factory=dict)
     """Pools that an operator gave another number of workers than configured."""
+    sets: Sequence[str] = ()
+    """The `--set` options."""
 
     def plan(self) -> Plan:
         """What should run now."""
         socket_fd = None if self.listener is None else self.listener.fileno()
-        return make_plan(self.settings, socket_fd, self.code, self.scaled)
+        return make_plan(self.settings, socket_fd, self.code, self.scaled, self.sets)
 
     def duties(self) -> Duties:
         """What the recorder does besides writing what it is told."""

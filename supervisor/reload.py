@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from socket import socket
 from threading import Lock, Thread
-from typing import Any
 
-from config.problems import dotted
+from config.changes import changed_keys
 from config.settings import Settings, for_commands, for_database, for_storage
 from shared.describe import describe_types, digest_of
 from shared.errors import ConfigurationError, OrpheusError
@@ -197,22 +196,6 @@ class Reloader:
         if self._listener is not None and (new.host, new.port) == (old.host, old.port):
             return self._listener
         return bind_listener(new.host, new.port)
-
-
-def changed_keys(before: Settings, after: Settings) -> list[str]:
-    """The settings that differ, as `--set` names them; of tables in a list, the list."""
-    return sorted(_differing(before.model_dump(mode="json"), after.model_dump(mode="json"), ()))
-
-
-def _differing(before: Any, after: Any, path: tuple[str, ...]) -> set[str]:
-    if not (isinstance(before, dict) and isinstance(after, dict)):
-        return {dotted(path)} if before != after else set()
-    return set().union(
-        *(
-            _differing(before.get(key), after.get(key), (*path, key))
-            for key in before.keys() | after.keys()
-        )
-    )
 
 
 def _signature(file: Path | None) -> _Signature | None:

@@ -50,9 +50,10 @@ log = get_logger()
 _LAST_WRITES_S = 3.0
 
 
-def run_supervisor(read: Callable[[], Settings]) -> int:
+def run_supervisor(read: Callable[[], Settings], sets: Sequence[str] = ()) -> int:
     """Supervise in the foreground until a signal says stop. `read` gives the settings, each time.
 
+    `sets`: the `--set` options it goes by, for the API, which shows where values come from.
     Returns 0, 4 if something had to be killed, 70 for a crash loop. What keeps it from starting
     is raised: ConfigurationError, AlreadyRunning, CannotBind, StorageError.
     """
@@ -68,7 +69,7 @@ def run_supervisor(read: Callable[[], Settings]) -> int:
         become_subreaper()
         database = database_path(settings.database.url)
         lock_fd = lock_database(database)
-        return _supervise(read, settings, database, notifier)
+        return _supervise(read, sets, settings, database, notifier)
     except KeyboardInterrupt:  # before there was anything to stop
         return EXIT_OK
     finally:
@@ -86,13 +87,18 @@ class _Prepared:
 
 
 def _supervise(
-    read: Callable[[], Settings], settings: Settings, database: Path, notifier: Notifier
+    read: Callable[[], Settings],
+    sets: Sequence[str],
+    settings: Settings,
+    database: Path,
+    notifier: Notifier,
 ) -> int:
     clock = SystemClock()
     for problem in missing_programs(settings):
         log.warning("command_cannot_run", key=dotted(problem.key), reason=problem.reason)
     prepared = _prepare(settings, database, clock)
     configuration = prepared.configuration
+    configuration.sets = sets
     myself = _own_record(clock)
     recorder = Recorder(database, myself, configuration.duties())
     sampler = Sampler(database=database)

@@ -119,9 +119,7 @@ def _api_spec(settings: Settings, socket_fd: int, sets: Sequence[str]) -> Proces
     )
 
 
-def _worker_spec(
-    pool: str, number: int, handed: dict[str, Any], fingerprint: str
-) -> ProcessSpec:
+def _worker_spec(pool: str, number: int, handed: dict[str, Any], fingerprint: str) -> ProcessSpec:
     slot = f"{pool}-{number}"
     return ProcessSpec(
         slot=slot,

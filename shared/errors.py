@@ -5,7 +5,8 @@ OrpheusError
 ├── StorageError            the database cannot be used
 │   ├── DatabaseUnusable    unreadable, corrupt, newer schema, missing           exit 74
 │   ├── DatabaseBusy        the write lock was not had within its bound          HTTP 503
-│   └── DatabaseFull        no space left on the device                          HTTP 507
+│   ├── DatabaseFull        no space left on the device                          HTTP 507
+│   └── ReadTookTooLong     a query was stopped at its time limit                HTTP 503
 ├── AlreadyRunning          another supervisor holds this database               exit 75
 ├── CannotBind              the API's address is taken or not allowed            exit 69
 ├── NotFound                no job, slot or type of that name                    HTTP 404, exit 1
@@ -44,6 +45,10 @@ class DatabaseBusy(StorageError):
 
 class DatabaseFull(StorageError):
     """The device that holds the database has no space left; nothing was written."""
+
+
+class ReadTookTooLong(StorageError):
+    """A read was not over within its time limit and was stopped; others are not concerned."""
 
 
 class AlreadyRunning(OrpheusError):

@@ -6,9 +6,9 @@ from pathlib import Path
 import apsw
 import pytest
 
-from shared.errors import DatabaseUnusable
+from shared.errors import DatabaseUnusable, ReadTookTooLong
 from shared.jobs import NewJob
-from shared.storage import Store, database_path, open_store
+from shared.storage import JobFilter, Store, database_path, open_store
 
 
 def digest(path: Path) -> str:
@@ -136,3 +136,33 @@ def test_a_bell_is_found_from_any_directory(
     assert list((tmp_path / "elsewhere").iterdir()) == []
     bell.close()
     store.close()
+
+
+@pytest.mark.parametrize("suffix", ["", "-wal"])
+def test_nothing_is_committed_to_a_file_that_lost_its_name_until_it_has_it_again(
+    store: Store, url: str, suffix: str
+) -> None:
+    store.jobs.submit(NewJob("before"))
+    path = Path(f"{database_path(url)}{suffix}")
+    away = path.with_name("away")
+    path.rename(away)
+    for moved in ("moved", "replaced"):
+        with pytest.raises(DatabaseUnusable, match="moved, deleted or replaced"):
+            store.jobs.submit(NewJob(moved))
+        with pytest.raises(DatabaseUnusable, match="moved, deleted or replaced"):
+            store.writable()
+        assert [job.type for job in store.jobs.page(JobFilter(), 9)] == ["before"]
+        path.touch()
+    away.rename(path)
+
+    assert store.writable()
+    store.jobs.submit(NewJob("after"))
+    assert [job.type for job in store.jobs.page(JobFilter(), 9)] == ["after", "before"]
+
+
+def test_a_query_is_stopped_at_its_time_limit_and_the_next_one_runs(store: Store) -> None:
+    forever = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
+    with store.time_limit(0.05), pytest.raises(ReadTookTooLong), store.snapshot():
+        store._database.one(forever)
+    with store.time_limit(10):
+        assert store.stats.counts()

@@ -6,6 +6,10 @@ every 0.1 ms, because SQLite's own growing steps starve a waiter for seconds und
 
 Kept counts and bells gather during the transaction: the counts are written just before the
 commit, the bells are rung just after it, so nobody is woken to look for what is not there yet.
+
+A file that was moved, deleted or replaced while it is open is still written by those who have it
+open, and found by nobody else. So before each commit the files are looked up by their names, and
+where those are not the open ones any more, nothing is committed. Back in place, all goes on.
 """
 
 import contextlib
@@ -21,7 +25,13 @@ import apsw
 
 from shared.clock import Clock
 from shared.doorbells import Doorbells
-from shared.errors import DatabaseBusy, DatabaseFull, DatabaseUnusable, StorageError
+from shared.errors import (
+    DatabaseBusy,
+    DatabaseFull,
+    DatabaseUnusable,
+    ReadTookTooLong,
+    StorageError,
+)
 from shared.failpoints import program_failpoint
 from shared.jobs import Status
 from shared.lifecycle import TERMINAL
@@ -35,6 +45,7 @@ _OLDEST_SAFE_SQLITE = (3, 51, 3)  # before it the WAL-reset bug corrupts a share
 _APPLICATION_ID = 0x4F525048  # "ORPH" in the file's header
 _BUSY_STEP_S = 0.000_1
 _BUSY_BOUND_S = 10.0
+_STEPS_BETWEEN_LOOKS = 20_000  # of SQLite's virtual machine: about a millisecond
 WAL_BOUND_BYTES = 64 * 1024 * 1024
 """A write-ahead log that has been longer is cut to this when it begins anew."""
 _MINUTE_MS = 60_000
@@ -50,6 +61,9 @@ class Database:
         self.clock = clock
         self.bells = bells
         self._connection = connection
+        self._names = (str(path), f"{path}-wal")
+        self._files = [_file_called(name) for name in self._names]
+        self._stop_reading_at_s = 0.0
         self._durable = durable
         self._synchronous_full: bool | None = None
         self._count_changes: Counter[tuple[str, Status]] = Counter()
@@ -107,7 +121,21 @@ class Database:
         try:
             yield
         finally:
-            self._connection.execute("ROLLBACK")
+            with contextlib.suppress(apsw.Error):  # some errors have ended it already
+                self._connection.execute("ROLLBACK")
+
+    @contextlib.contextmanager
+    def time_limit(self, limit_s: float) -> Iterator[None]:
+        """A statement that still runs after `limit_s` is stopped with ReadTookTooLong."""
+        self._stop_reading_at_s = time.monotonic() + limit_s
+        self._connection.set_progress_handler(self._is_late, _STEPS_BETWEEN_LOOKS)
+        try:
+            yield
+        finally:
+            self._connection.set_progress_handler(None)
+
+    def _is_late(self) -> bool:
+        return time.monotonic() > self._stop_reading_at_s
 
     def copy_to(self, copy: apsw.Connection, step_pages: int) -> None:
         """Copy the database as it is at one moment. Raises apsw's errors, of either file.
@@ -151,6 +179,7 @@ class Database:
             yield
             self.flush_counts()
             self._wake_for_free_places()
+            self._check_names()
             program_failpoint("commit.before")
             with translated():
                 self._connection.execute("COMMIT")
@@ -166,12 +195,13 @@ class Database:
     def begin_and_undo(self, wait_s: float) -> None:
         """Begin a write transaction and undo it, to see that one can begin.
 
-        Raises DatabaseBusy after `wait_s` without the write lock.
+        Raises DatabaseBusy after `wait_s` without the write lock, DatabaseUnusable.
         """
         if self._connection.in_transaction:
             return
         self._connection.set_busy_handler(_BusyHandler(wait_s))
         try:
+            self._check_names()
             with translated():
                 self._connection.execute("BEGIN IMMEDIATE")
                 self._connection.execute("ROLLBACK")
@@ -209,8 +239,17 @@ class Database:
 
     def _set_synchronous(self, *, full: bool) -> None:
         if full != self._synchronous_full:  # it cannot change inside a transaction
-            self._connection.execute(f"PRAGMA synchronous = {'FULL' if full else 'NORMAL'}")
+            with translated():
+                self._connection.execute(f"PRAGMA synchronous = {'FULL' if full else 'NORMAL'}")
             self._synchronous_full = full
+
+    def _check_names(self) -> None:
+        """Raises DatabaseUnusable unless the open files are still the ones with their names."""
+        if [_file_called(name) for name in self._names] != self._files:
+            raise DatabaseUnusable(
+                f"{self.path} or its -wal file was moved, deleted or replaced while in use, so "
+                "nothing is written to it; put it back, or stop Orpheus and start it again"
+            )
 
     # What a transaction gathers
 
@@ -317,6 +356,8 @@ def _ours(error: apsw.Error) -> StorageError | None:
         )
     if isinstance(error, apsw.FullError):
         return DatabaseFull("no space is left on the device that holds the database")
+    if isinstance(error, apsw.InterruptError):
+        return ReadTookTooLong("reading it took too long and was stopped; ask for less, or later")
     if isinstance(error, apsw.CorruptError | apsw.NotADBError):
         return DatabaseUnusable(f"the database is damaged or no database: {error}")
     if isinstance(error, apsw.IOError | apsw.CantOpenError | apsw.ReadOnlyError):
@@ -442,6 +483,15 @@ def _header(connection: apsw.Connection) -> tuple[int, int, bool]:
     [row] = connection.execute(sql).fetchall()
     application, version, has_tables = cast("Row", row)
     return application, version, bool(has_tables)
+
+
+def _file_called(name: str) -> tuple[int, int] | None:
+    """Device and inode of the file of that name."""
+    try:
+        status = os.stat(name)  # noqa: PTH116 - Path.stat takes three times as long, each commit
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 class _BusyHandler:

@@ -92,6 +92,10 @@ class Store:
         """Several reads of one moment, that of the transaction it is in; nothing may be written."""
         return self._database.snapshot()
 
+    def time_limit(self, limit_s: float) -> AbstractContextManager[None]:
+        """A query inside that still runs after `limit_s` seconds is stopped: ReadTookTooLong."""
+        return self._database.time_limit(limit_s)
+
     def writable(self) -> bool:
         """Whether a write transaction can begin now, or within 0.25 s: most writes are shorter.
 

@@ -41,7 +41,7 @@ BEAT_TIMEOUT_S = 3.5  # more than the 2 s in which the supervisor sees whether o
 LEASE_TTL_S = 7.5
 START_TIMEOUT_S = 8
 QUICK = {  # the shortest that the rules of configuration and two busy cores allow
-    "heartbeats.interval": "700ms",
+    "heartbeats.interval": "600ms",
     "heartbeats.timeout": f"{BEAT_TIMEOUT_S}s",
     "leases.ttl": f"{LEASE_TTL_S}s",
     "leases.renew_every": "500ms",

@@ -18,6 +18,8 @@ from shared.errors import ConfigurationError
 if TYPE_CHECKING:
     from config.settings import Api, Settings
 
+_ROUNDING_S = 1e-6
+"""3 × 0.1 s is a little more than 0.3 s in floats: who wrote so meant equal."""
 _HANG_MARGIN_S = 3
 """A hang is noticed up to so much after the beat timeout."""
 
@@ -63,13 +65,13 @@ def _timers(settings: "Settings") -> Iterator[Problem]:
         settings.supervisor,
     )
     beat_timeout, ttl = ("heartbeats", "timeout"), ("leases", "ttl")
-    if beats.timeout < 5 * beats.interval:
+    if beats.timeout < 5 * beats.interval - _ROUNDING_S:
         yield Problem(
             beat_timeout,
             f"must be at least 5 × heartbeats.interval ({5 * beats.interval:g} s)",
             also=(("heartbeats", "interval"),),
         )
-    if leases.ttl < 3 * leases.renew_every:
+    if leases.ttl < 3 * leases.renew_every - _ROUNDING_S:
         yield Problem(
             ttl,
             f"must be at least 3 × leases.renew_every ({3 * leases.renew_every:g} s)",

@@ -9,7 +9,7 @@ import re
 LONGEST_S = 365 * 86_400
 """No duration anywhere may be longer: 365 days, in seconds."""
 
-_UNITS_S = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
+_UNITS_S = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 _WRITTEN = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h|d|)\s*", re.ASCII)
 
 
@@ -22,7 +22,9 @@ def parse_duration_s(value: object) -> float:
         written = _WRITTEN.fullmatch(value)
         if written is None:
             raise ValueError(f'{value!r} is no duration: write seconds, or "500ms", "30s", "15m"')
-        seconds = float(written[1]) * _UNITS_S[written[2]]
+        number, unit = float(written[1]), written[2]
+        # Divided, as 700 * 0.001 is a little more than 0.7.
+        seconds = number / 1_000 if unit == "ms" else number * _UNITS_S[unit]
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
         seconds = float(value) if abs(value) <= LONGEST_S else math.inf
     else:

@@ -37,6 +37,8 @@ def test_timers_that_defeat_each_other_are_refused(
     "sets",
     [
         ["heartbeats.interval=3s"],
+        ["heartbeats.interval=700ms", "heartbeats.timeout=3.5s"],
+        ["leases.renew_every=6.6s", "leases.ttl=19.8s", "heartbeats.timeout=10s"],
         ["heartbeats.timeout=16.9s"],
         ["leases.renew_every=10s", "leases.ttl=30s"],
         ["supervisor.stop_timeout=39.9s"],

@@ -27,6 +27,10 @@ def test_a_number_is_seconds_and_a_text_has_a_unit(written: object, seconds: flo
     assert parse_duration_s(written) == pytest.approx(seconds)
 
 
+def test_milliseconds_are_exact() -> None:
+    assert [parse_duration_s(f"{n}ms") for n in (700, 1_100)] == [0.7, 1.1]
+
+
 @pytest.mark.parametrize(
     "written",
     [

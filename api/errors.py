@@ -28,6 +28,7 @@ from shared.errors import (
     NoSupervisor,
     NotFound,
     OrpheusError,
+    ReadTookTooLong,
     TransitionRefused,
 )
 from shared.validation import NAME, NAME_RULE
@@ -77,6 +78,7 @@ _STATUS_OF: Mapping[type[OrpheusError], int] = {
     DatabaseBusy: 503,
     DatabaseUnusable: 503,
     DatabaseFull: 507,
+    ReadTookTooLong: 503,
 }
 
 

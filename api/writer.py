@@ -3,10 +3,13 @@
 SQLite has one writer and a durable commit waits for the disk, so the requests that arrive while
 a commit is under way make up the next one: 32 clients cost one wait, not 32. Each request runs
 in a savepoint of its own; one that is refused undoes only itself. Nobody is answered before the
-commit, so what was acknowledged is kept; if the commit fails, all of its group are told so.
+commit, so what was acknowledged is kept; if the commit fails, all of its group are told so. Where
+the lock was waited for in vain, so are all who came meanwhile: nobody waits for it twice.
 """
 
 import asyncio
+import contextlib
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +18,7 @@ from typing import Any, TypeVar
 
 from api.errors import Refusal
 from api.readers import Settled, settle_soon
-from shared.errors import StorageError
+from shared.errors import DatabaseBusy, StorageError
 from shared.failpoints import failpoint
 from shared.memory import keep_freed_memory
 from shared.storage import Store
@@ -40,6 +43,8 @@ class Writer:
         self._bound = bound
         self._queue: SimpleQueue[_Request | None] = SimpleQueue()
         self._unanswered = 0
+        self.trouble: StorageError | None = None
+        """Why the latest commit failed; None if it did not."""
         self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
 
     def start(self) -> None:
@@ -77,8 +82,14 @@ class Writer:
             try:
                 store = store or self._open_store()
                 settled = commit_group(store, group)
+                self.trouble = None
                 failpoint("api.acknowledge")
             except Exception as error:  # noqa: BLE001 - raised again where it is awaited
+                if isinstance(error, StorageError):
+                    self.trouble = error
+                if isinstance(error, DatabaseBusy) and open_:
+                    waiting, open_ = self._waiting()
+                    group += waiting
                 settled = [(request.future, None, error) for request in group]
             settle_soon(self._loop, settled)
         if store is not None:
@@ -86,17 +97,22 @@ class Writer:
 
     def _next_group(self) -> tuple[list[_Request], bool]:
         """Every request that waits, at least one, unless the thread is to end (False)."""
-        group: list[_Request] = []
-        request = self._queue.get()
-        while request is not None:
-            group.append(request)
-            if len(group) == _LARGEST_GROUP:
-                return group, True
-            try:
+        first = self._queue.get()
+        if first is None:
+            return [], False
+        waiting, goes_on = self._waiting(_LARGEST_GROUP - 1)
+        return [first, *waiting], goes_on
+
+    def _waiting(self, most: int = sys.maxsize) -> tuple[list[_Request], bool]:
+        """The requests that wait, up to so many; False: the thread is to end."""
+        found: list[_Request] = []
+        with contextlib.suppress(Empty):
+            while len(found) < most:
                 request = self._queue.get_nowait()
-            except Empty:
-                return group, True
-        return group, False
+                if request is None:
+                    return found, False
+                found.append(request)
+        return found, True
 
 
 def commit_group(store: Store, group: list[_Request]) -> list[Settled]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from shared.errors import DatabaseBusy, NotFound
 from shared.handover import StorageSettings
 from shared.jobs import NewJob
 from shared.storage import Store, open_storage
+from shared.storage.sqlite.connection import _BusyHandler
 
 
 class Held:
@@ -181,3 +183,32 @@ def test_the_memory_that_sqlite_frees_is_kept(
         assert kept == [True]
 
     asyncio.run(run(storage, nothing))
+
+
+def test_who_came_while_the_lock_was_waited_for_in_vain_does_not_wait_for_it_again(
+    storage: StorageSettings, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.writer._LARGEST_GROUP", 1)
+
+    def impatient() -> Store:
+        opened = open_storage(storage)
+        opened._database._connection.set_busy_handler(_BusyHandler(0.5))
+        return opened
+
+    async def lock_and_write() -> float:
+        writer = Writer(impatient)
+        writer.start()
+        began = time.monotonic()
+        with store.write(durable=False):
+            waiting = [writer.write(submit("a")) for _ in range(20)]
+            results = await asyncio.gather(*waiting, return_exceptions=True)
+        took_s = time.monotonic() - began
+        assert all(isinstance(one, DatabaseBusy) for one in results)
+        assert isinstance(writer.trouble, DatabaseBusy)
+        assert await writer.write(submit("b")) > 0
+        assert writer.trouble is None
+        await writer.close()
+        return took_s
+
+    assert asyncio.run(lock_and_write()) < 5  # and not 20 times half a second
+    assert sum(store.stats.counts().values()) == 1

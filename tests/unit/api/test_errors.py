@@ -1,20 +1,41 @@
 """Errors as problem details."""
 
+import importlib
 import json
+import pkgutil
 
 import pytest
 
 from api.errors import Refusal, pointer, refusal_of, refused_fields
 from shared.errors import (
+    AlreadyRunning,
+    CannotBind,
     ConfigurationError,
     DatabaseBusy,
     DatabaseFull,
     DatabaseUnusable,
     FieldProblem,
     InvalidJob,
+    LeaseLost,
+    NoAnswer,
+    NoSupervisor,
     NotFound,
+    OrpheusError,
+    ReadTookTooLong,
+    StorageError,
     TransitionRefused,
 )
+from shared.storage import BackupRefused
+
+PROGRAMS = ("api", "shared")
+NO_CLIENTS = {
+    AlreadyRunning,  # of starts
+    CannotBind,
+    ConfigurationError,
+    LeaseLost,  # of workers
+    BackupRefused,  # of the command line
+    StorageError,  # a base: only its kinds are raised
+}
 
 
 @pytest.mark.parametrize(
@@ -26,6 +47,9 @@ from shared.errors import (
         (DatabaseBusy("locked"), 503, True),
         (DatabaseUnusable("gone"), 503, True),
         (DatabaseFull("full"), 507, True),
+        (ReadTookTooLong("slow"), 503, True),
+        (NoSupervisor("none"), 503, True),
+        (NoAnswer("none"), 503, True),
     ],
 )
 def test_each_error_has_its_status(error: Exception, status: int, retry: bool) -> None:
@@ -38,6 +62,28 @@ def test_each_error_has_its_status(error: Exception, status: int, retry: bool) -
     assert (body["status"], body["detail"]) == (status, str(error))
     assert body["title"] and body["type"] == "about:blank"
     assert "errors" not in body
+
+
+def kinds(of: type[OrpheusError]) -> set[type[OrpheusError]]:
+    return {*of.__subclasses__(), *(kind for sub in of.__subclasses__() for kind in kinds(sub))}
+
+
+def test_every_error_that_can_reach_a_client_is_in_the_table() -> None:
+    import_all_programs()
+    ours = {kind for kind in kinds(OrpheusError) if kind.__module__.partition(".")[0] in PROGRAMS}
+    assert ours >= NO_CLIENTS
+    for kind in ours - NO_CLIENTS - {Refusal}:
+        refusal = refusal_of(kind("why"))
+        assert refusal.status != 500, kind
+        assert refusal.detail == "why"
+
+
+def import_all_programs() -> None:
+    for program in PROGRAMS:
+        package = importlib.import_module(program)
+        for found in pkgutil.walk_packages(package.__path__, f"{program}."):
+            if not found.name.endswith("__main__"):
+                importlib.import_module(found.name)
 
 
 def test_an_error_that_was_not_meant_tells_nothing_of_itself() -> None:

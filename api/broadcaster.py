@@ -9,7 +9,7 @@ While a new API takes over from an old one, both listen to the one bell, and a r
 So the old one rings again as it leaves, and no more listens: the new one finds what rang before.
 
 A log that grows faster than it can be passed on is not queued for ever: the broadcaster jumps
-to its end and tells its clients, who begin anew with a fresh hello.
+to its end, and its listeners begin anew with a fresh hello.
 """
 
 import asyncio
@@ -18,24 +18,32 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, TypeVar
 
 import orjson
 
 from api.readers import Readers
+from api.ring import Frame, Item, Ring, item_of
+from api.shared_read import SharedRead
 from shared.doorbells import Bell
-from shared.events import Event, Kind
+from shared.events import Kind
 from shared.jobs import Job
 from shared.logs import get_logger
 from shared.storage import Store
-from shared.wire import event_json, job_summary_json, rfc3339
+from shared.wire import job_summary_json, rfc3339
+
+T = TypeVar("T")
 
 FRAME_GAP_S = 0.25
 HEARTBEAT_S = 1.0
 _WAITER_GAP_S = 0.01  # the log is read at most so often for those who wait for a job's end
 _TROUBLE_PAUSE_S = 1.0
-_PAGE_EVENTS = 1000
-_MOST_BEHIND = 10_000
+# A frame stays below 1 MiB, the largest that common clients take: JSON as it is sent is about a
+# quarter longer than as it is stored.
+FRAME_EVENTS = 1_500
+FRAME_BYTES = 700_000
+_MOST_BEHIND = 50_000
+_MOST_READS = 32
 _ENDS = frozenset({Kind.JOB_DONE, Kind.JOB_FAILED, Kind.JOB_CANCELLED})
 
 log = get_logger()
@@ -46,129 +54,115 @@ Progress = Mapping[int, tuple[float | None, str | None]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Progressed:
-    """How far every running job is, and those that are not where they were."""
+class _News:
+    """What one look at the log found."""
 
-    now: Progress
-    changed: Sequence[Job]
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """Events in order, written once for all: the frame's text, and each event's for some."""
-
-    text: str
-    events: tuple[tuple[int, int | None, str], ...]
-    """Seq, job id and text of each stored event; `text` may hold progress as well."""
+    events: Sequence[Item]
+    read_bytes: int
+    last_seq: int
+    progress: Progress
+    """Of every running job."""
+    progressed: Sequence[Item]
+    """Of the jobs that are not where they were."""
 
 
-def _news_after(
-    seq: int, told: Progress | None
-) -> Callable[[Store], tuple[list[Event], int, _Progressed]]:
-    """Reads the next events, the log's last seq, and, unless `told` is None, who progressed.
+def _news_after(seq: int, room: tuple[int, int], told: Progress | None) -> Callable[[Store], _News]:
+    """Reads the next events and the log's last seq, and, unless `told` is None, who progressed.
 
-    All of one moment, so that no job progresses before it started or after it ended; and of
-    progress nothing while there are more events than one page holds.
+    At most so many events, and bytes of them, as there is room for. All of one moment, so that
+    no job progresses before it started or after it ended; and of progress nothing while there are
+    more events than were read.
     """
 
-    def read(store: Store) -> tuple[list[Event], int, _Progressed]:
+    def read(store: Store) -> _News:
         with store.snapshot():
-            events = store.events.after(seq, _PAGE_EVENTS)
+            events = store.events.after(seq, *(max(0, left) for left in room))
             last_seq = store.events.last_seq()
-            if told is None or len(events) == _PAGE_EVENTS:
-                return events, last_seq, _Progressed(told or {}, ())
-            now = {
-                job.id: (job.progress, job.message)
-                for job in store.jobs.running().values()
-                if job.progress is not None or job.message is not None
-            }
-            changed = [store.jobs.get(id) for id in now if now[id] != told.get(id)]
-            return events, last_seq, _Progressed(now, changed)
+            has_more = (events[-1].seq if events else seq) < last_seq
+            now, changed = told or {}, []
+            if told is not None and not has_more:
+                now = {
+                    job.id: (job.progress, job.message)
+                    for job in store.jobs.running().values()
+                    if job.progress is not None or job.message is not None
+                }
+                changed = [store.jobs.get(id) for id in now if now[id] != told.get(id)]
+        read_bytes = sum(len(event.body.encode()) for event in events)
+        items = [item_of(event) for event in events]
+        return _News(items, read_bytes, last_seq, now, [progress_of(job) for job in changed])
 
     return read
 
 
-class Client(Protocol):
-    """Who listens to the stream. Nothing here may block."""
-
-    def events(self, frame: Frame | None) -> None:
-        """The next events; None: something else may be new (log lines, progress)."""
-
-    def heartbeat(self, text: str) -> None:
-        """The frame of each second."""
-
-    def lost(self) -> None:
-        """The stream went on without this client; it is not in the broadcaster any more."""
-
-    def released(self) -> None:
-        """The stream ends here: `Broadcaster.closed`."""
-
-
-def frame_of(events: Sequence[Event], progressed: Sequence[Job] = ()) -> Frame:
-    """The frame that carries `events`, then the progress of jobs."""
-    written = tuple(
-        (event.seq, event.job_id, orjson.dumps(event_json(event)).decode()) for event in events
-    )
-    texts = [text for _, _, text in written]
-    texts += [orjson.dumps(progress_json(job)).decode() for job in progressed]
-    return Frame(events_text(texts), written)
-
-
-def progress_json(job: Job) -> dict[str, Any]:
+def progress_of(job: Job) -> Item:
     """The event that tells how far `job` is: of this moment, as it is not stored."""
-    return {
+    event = {
         "at": rfc3339(time.time_ns() // 1_000_000),
         "kind": Kind.JOB_PROGRESS,
         "job": job_summary_json(job),
     }
-
-
-def events_text(texts: Iterable[str]) -> str:
-    """A frame of events from the text of each."""
-    return '{"type":"events","events":[' + ",".join(texts) + "]}"
+    return Item(None, job.id, Kind.JOB_PROGRESS, orjson.dumps(event).decode())
 
 
 class Broadcaster:
-    """One for each event loop. `overview` reads what a heartbeat carries: workers and counts."""
+    """One for each event loop.
+
+    `overview` reads what a heartbeat carries (workers and counts), `hello` what a hello carries
+    besides its seq.
+    """
 
     def __init__(
-        self, readers: Readers, bell: Bell, overview: Callable[[Store], dict[str, Any]]
+        self,
+        readers: Readers,
+        bell: Bell,
+        overview: Callable[[Store], dict[str, Any]],
+        hello: Callable[[Store], dict[str, Any]],
     ) -> None:
         self._readers = readers
         self._bell = bell
         self._overview = overview
-        self._clients: set[Client] = set()
+        self._listeners: set[asyncio.Event] = set()
         self._waiters: defaultdict[int, set[asyncio.Event]] = defaultdict(set)
         self._news = asyncio.Event()
         self._starting = asyncio.Lock()
+        self._reads = asyncio.Semaphore(_MOST_READS)
         self._task: asyncio.Task[None] | None = None
         self._read_seq = 0
-        self._unsent: list[Event] = []
-        self._told: Progress = {}
+        self._unsent: list[Item] = []
+        self._unsent_bytes = 0
         self._next_frame_at = 0.0
         self._rang = False
+        self.ring = Ring()
         self.seq = 0
-        """The last event that was passed on to the clients."""
+        """The last event that is in the ring."""
+        self.progress: Progress = {}
+        """How far the running jobs were at the last frame."""
+        self.heartbeat = ""
+        """The newest one, as a frame."""
         self.closed = False
+        self.hello = SharedRead(lambda: self.read(hello))
+
+    async def read(self, read: Callable[[Store], T]) -> T:
+        """A read for one who listens: so few at a time that other requests find a reader."""
+        async with self._reads:
+            return await self._readers.read(read)
 
     async def listen(self) -> None:
-        """See to it that the log is being read; `seq` is true from here on."""
+        """See to it that the log is being read; `seq` and `ring` are true from here on."""
         async with self._starting:
             if self._task is not None and not self._task.done():
                 return
             self._bell.drain()  # rings from before say nothing new
-            self._read_seq = self.seq = await self._readers.read(lambda s: s.events.last_seq())
-            self._unsent.clear()
-            self._told = {}
+            self._begin_at(await self._readers.read(lambda store: store.events.last_seq()))
             self._task = asyncio.create_task(self._run())
 
-    def add(self, client: Client) -> None:
-        """From now on `client` gets every event after `seq`. Call right after `listen` returned."""
-        self._clients.add(client)
+    def add(self, wake: asyncio.Event) -> None:
+        """From now on `wake` is set when something may be new. Call it right after `listen`."""
+        self._listeners.add(wake)
 
-    def remove(self, client: Client) -> None:
-        """Forget `client`."""
-        self._clients.discard(client)
+    def remove(self, wake: asyncio.Event) -> None:
+        """Leave `wake` alone."""
+        self._listeners.discard(wake)
 
     @contextlib.asynccontextmanager
     async def end_of(self, job_id: int) -> AsyncIterator[asyncio.Event]:
@@ -188,8 +182,7 @@ class Broadcaster:
         """Let everyone go who waits for a job's end, or listens: the server is about to stop."""
         self.closed = True
         self._wake_waiters(self._waiters)
-        for client in list(self._clients):
-            client.released()
+        self._wake_listeners()
         asyncio.get_running_loop().remove_reader(self._bell)
         self._bell.ring()
 
@@ -207,7 +200,7 @@ class Broadcaster:
             loop.add_reader(self._bell, self._ring)
         beats = asyncio.create_task(self._beat())
         try:
-            while self._clients or self._waiters:
+            while self._listeners or self._waiters:
                 await self._unless_trouble(self._turn)
         finally:
             beats.cancel()
@@ -225,13 +218,12 @@ class Broadcaster:
             await self._unless_trouble(self._heartbeat)
 
     async def _heartbeat(self) -> None:
-        if not self._clients:
+        if not self._listeners:
             return
         overview = await self._readers.read(self._overview)
         at = rfc3339(time.time_ns() // 1_000_000)
-        text = orjson.dumps({"type": "heartbeat", "at": at, **overview}).decode()
-        for client in list(self._clients):
-            client.heartbeat(text)
+        self.heartbeat = orjson.dumps({"type": "heartbeat", "at": at, **overview}).decode()
+        self._wake_listeners()
 
     async def _unless_trouble(self, step: Callable[[], Awaitable[None]]) -> None:
         """Streams outlive the database's bad times: say so in the log, and try again."""
@@ -248,47 +240,65 @@ class Broadcaster:
         loop = asyncio.get_running_loop()
         until_frame_s = self._next_frame_at - loop.time()
         if until_frame_s > 0:
-            await asyncio.sleep(_WAITER_GAP_S if self._waiters else until_frame_s)
+            room_events, room_bytes = self._room()
+            reads_on = self._waiters and min(room_events, room_bytes) > 0
+            await asyncio.sleep(_WAITER_GAP_S if reads_on else until_frame_s)
         self._news.clear()
-        is_due = not self._clients or loop.time() >= self._next_frame_at
-        told = self._told if self._clients and is_due else None
-        events, last_seq, progress = await self._readers.read(_news_after(self._read_seq, told))
-        is_behind = last_seq - self.seq > _MOST_BEHIND
-        if last_seq < self._read_seq or (is_behind and self._clients):
-            self._jump_to(last_seq)
+        is_due = not self._listeners or loop.time() >= self._next_frame_at
+        told = self.progress if self._listeners and is_due else None
+        news = await self._readers.read(_news_after(self._read_seq, self._room(), told))
+        is_behind = news.last_seq - self.seq > _MOST_BEHIND
+        if news.last_seq < self._read_seq or (is_behind and self._listeners):
+            self._jump_to(news.last_seq)
             return
-        if events:
-            self._read_seq = events[-1].seq
-            self._unsent += events
-            self._wake_waiters(e.job_id for e in events if e.job_id and e.kind in _ENDS)
-        has_news = bool(self._unsent) or self._rang or bool(progress.changed)
+        self._keep(news)
         if is_due:
-            if has_news:
-                self._next_frame_at = loop.time() + FRAME_GAP_S
-            self._told = progress.now
-            self._pass_on(progress.changed)
-        elif has_news:
+            self._pass_on(news)
+        elif self._unsent or self._rang:
             self._news.set()  # to pass on when its time comes
-        if self._read_seq < last_seq:
+        if self._read_seq < news.last_seq:
             self._news.set()  # there is more to read
 
-    def _pass_on(self, progressed: Sequence[Job]) -> None:
-        events, self._unsent = self._unsent, []
-        has_some = bool(events or progressed) and bool(self._clients)
-        frame = frame_of(events, progressed) if has_some else None
+    def _room(self) -> tuple[int, int]:
+        """How many events, and bytes of them, the next frame may still take."""
+        return FRAME_EVENTS - len(self._unsent), FRAME_BYTES - self._unsent_bytes
+
+    def _keep(self, news: _News) -> None:
+        if news.events:
+            self._read_seq = news.events[-1].seq or self._read_seq
+            self._unsent += news.events
+            self._unsent_bytes += news.read_bytes
+            self._wake_waiters(e.job_id for e in news.events if e.job_id and e.kind in _ENDS)
+
+    def _pass_on(self, news: _News) -> None:
+        if not (self._unsent or self._rang or news.progressed):
+            return
+        self._next_frame_at = asyncio.get_running_loop().time() + FRAME_GAP_S
+        self.progress = news.progress
+        if self._listeners and (self._unsent or news.progressed):
+            self.ring.append(Frame(tuple(self._unsent), news.progressed))
+        elif self._unsent:
+            self.ring.begin(self._read_seq)  # they went to nobody
+        self._unsent, self._unsent_bytes = [], 0
         self.seq = self._read_seq
         self._rang = False
-        for client in list(self._clients):  # one that cannot take it leaves
-            client.events(frame)
+        self._wake_listeners()
 
     def _jump_to(self, seq: int) -> None:
-        log.warning("stream_jumped", skipped=seq - self.seq, clients=len(self._clients))
-        self._unsent.clear()
-        self._read_seq = self.seq = seq
+        log.warning("stream_jumped", skipped=seq - self.seq, listeners=len(self._listeners))
+        self._begin_at(seq)
         self._wake_waiters(self._waiters)
-        clients, self._clients = self._clients, set()
-        for client in clients:
-            client.lost()
+        self._wake_listeners()
+
+    def _begin_at(self, seq: int) -> None:
+        self._read_seq = self.seq = seq
+        self._unsent, self._unsent_bytes = [], 0
+        self.progress = {}
+        self.ring.begin(seq)
+
+    def _wake_listeners(self) -> None:
+        for wake in self._listeners:
+            wake.set()
 
     def _wake_waiters(self, job_ids: Iterable[int]) -> None:
         for job_id in job_ids:

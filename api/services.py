@@ -6,7 +6,7 @@ Opened and closed around the server, so that a route never meets a half-open one
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from starlette.requests import HTTPConnection
@@ -41,6 +41,9 @@ class ApiOptions:
     max_body_bytes: int = 1_048_576
     max_batch_body_bytes: int = 16_777_216
     max_clients: int = 1000
+    read_only: bool = False
+    token: str | None = field(default=None, repr=False)
+    """What every caller must show; None: nothing."""
     supervised: bool = False
     """A supervisor started this process, so its slots are what GET /workers shows."""
 
@@ -83,15 +86,6 @@ class Services:
         finally:
             store.close()
 
-    def overview(self, store: Store) -> dict[str, Any]:
-        """Workers and counts, as heartbeats carry them."""
-        return overview(store, self.options)
-
-    def hello(self, store: Store) -> dict[str, Any]:
-        """Counts, workers and types, as a hello carries them."""
-        types = [type_json(row, self.options.defaults) for row in store.types.all()]
-        return {**overview(store, self.options), "types": types}
-
 
 def overview(store: Store, options: ApiOptions) -> dict[str, Any]:
     """Counts by status, and every worker but for its earlier exits: they come every second."""
@@ -99,6 +93,12 @@ def overview(store: Store, options: ApiOptions) -> dict[str, Any]:
     for worker in shown:
         del worker["recent_exits"]
     return {"counts": by_status(store.stats.counts()), "workers": shown}
+
+
+def hello(store: Store, options: ApiOptions) -> dict[str, Any]:
+    """Counts, workers and types, as a hello carries them."""
+    types = [type_json(row, options.defaults) for row in store.types.all()]
+    return {**overview(store, options), "types": types}
 
 
 def workers(store: Store, options: ApiOptions) -> list[dict[str, Any]]:
@@ -130,7 +130,9 @@ async def open_services(options: ApiOptions) -> AsyncIterator[Services]:
     first.close()
     readers = Readers(open_store)
     writer = Writer(open_store)
-    broadcaster = Broadcaster(readers, bell, lambda store: overview(store, options))
+    broadcaster = Broadcaster(
+        readers, bell, lambda store: overview(store, options), lambda store: hello(store, options)
+    )
     start = StartWatch(readers, lambda store: workers(store, options))
     readers.start()
     writer.start()

@@ -1,38 +1,106 @@
-"""The WebSocket at /ws."""
+"""The stream: the WebSocket at /ws, and the same events at /events."""
 
-from fastapi import APIRouter, WebSocket
+from collections.abc import Iterable
+from typing import Annotated, Any
 
-from api.errors import Refusal
+from fastapi import APIRouter, Query, Request, WebSocket
+from starlette.responses import Response
+
+from api.errors import pointer, refused_fields
 from api.http import job_id_of
+from api.openapi import problems
 from api.schemas import LARGEST_ID
 from api.services import services_of
-from api.stream import StreamClient
+from api.sockets import send_stream
+from api.sse import MEDIA_TYPE, EventStream
+from api.stream import Listener
 from shared.errors import FieldProblem
 
-router = APIRouter()
+router = APIRouter(tags=["stream"])
+
+_SERVER_SENT: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "Server-sent events without an end: `id` is the seq, `event` the kind, "
+        "`data` the event as in a frame of `/ws`. `reset` where the log no longer reaches back to "
+        "what was asked for, or the client was too slow; what follows begins at the present.",
+        "content": {
+            MEDIA_TYPE: {
+                "schema": {"type": "string"},
+                "example": "id: 7\nevent: job.enqueued\n"
+                'data: {"seq":7,"at":"2026-01-31T12:00:00.000Z","kind":"job.enqueued","job":{}}\n',
+            }
+        },
+    }
+}
+_SEQ = {"type": "integer", "minimum": 0, "maximum": LARGEST_ID}
+_LAST_EVENT_ID = {
+    "parameters": [
+        {
+            "name": "Last-Event-ID",
+            "in": "header",
+            "required": False,
+            "description": "Sent by an EventSource that comes back; it goes before `after`.",
+            "schema": _SEQ,
+        }
+    ]
+}
 
 
 @router.websocket("/ws")
-async def stream(websocket: WebSocket) -> None:
+async def websocket_stream(websocket: WebSocket) -> None:
     """Everything that happens from now on, or after `?after=`; with `?job=`, of one job only.
 
     Refused before the handshake: 404 for an unknown job, 422 for an `after` that is no number.
     """
     services = services_of(websocket)
-    after = _after(websocket.query_params.get("after"))
-    job = websocket.query_params.get("job")
-    job_id = None if job is None else job_id_of(job)
+    given = _known(websocket.query_params.multi_items(), ("after", "job"))
+    after = _seq("/after", given.get("after"))
+    job_id = job_id_of(given["job"]) if "job" in given else None
     if job_id is not None:
         await services.readers.read(lambda store: store.jobs.get(job_id))
     await websocket.accept()
-    client = StreamClient(websocket, services.broadcaster, services.readers, services.hello, job_id)
-    await client.run(after)
+    await send_stream(websocket, Listener(services.broadcaster, job_id), after)
 
 
-def _after(text: str | None) -> int | None:
+@router.get(
+    "/events",
+    response_class=EventStream,
+    responses={**problems(422), **_SERVER_SENT},
+    openapi_extra=_LAST_EVENT_ID,
+)
+async def server_sent_events(
+    request: Request,
+    after: Annotated[
+        str | None, Query(json_schema_extra=_SEQ, description="Events with a greater seq only.")
+    ] = None,
+) -> Response:
+    """Everything that happens from now on, or after a seq, as server-sent events."""
+    _known(request.query_params.multi_items(), ("after",))
+    came_from = request.headers.get("last-event-id")
+    asked = _seq("/after", after)
+    resumed = _seq("/Last-Event-ID", came_from)
+    listener = Listener(services_of(request).broadcaster)
+    return EventStream(listener, asked if resumed is None else resumed)
+
+
+def _known(given: Iterable[tuple[str, str]], names: Iterable[str]) -> dict[str, str]:
+    """The parameters of a query. Raises Refusal (422) for one that is unknown, or given twice."""
+    found: dict[str, str] = {}
+    wrong = []
+    for name, value in given:
+        if name not in names:
+            wrong.append(FieldProblem(pointer([name]), "is not a known field"))
+        elif name in found:
+            wrong.append(FieldProblem(pointer([name]), "is given twice"))
+        found[name] = value
+    if wrong:
+        raise refused_fields(wrong)
+    return found
+
+
+def _seq(where: str, text: str | None) -> int | None:
     if text is None:
         return None
     if text.isascii() and text.isdigit() and len(text) <= 19 and int(text) <= LARGEST_ID:
         return int(text)
-    problem = FieldProblem("/after", "is not the seq of an event")
-    raise Refusal(422, f"{problem.pointer} {problem.detail}.", [problem])
+    raise refused_fields([FieldProblem(where, "is not the seq of an event")])

@@ -9,7 +9,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from api.services import ApiOptions
-from api.stream import _kept_events
+from api.stream import _page_after
 from shared.storage import NewLine, open_storage
 from shared.storage.sqlite.events import Events
 
@@ -118,10 +118,10 @@ def test_a_first_event_that_comes_while_one_looks_is_no_reason_to_begin_anew(
 
     store = open_storage(options.storage)
     monkeypatch.setattr(Events, "last_seq", last_seq_a_moment_later)
-    oldest, last = _kept_events(store)
+    page = _page_after(0, None)(store)
     store.close()
 
-    assert oldest - 1 <= 0 <= last
+    assert page.oldest - 1 <= 0 <= page.last
 
 
 @pytest.mark.parametrize("after", ["x", "-1", "1.5", "9" * 19, ""])
@@ -266,7 +266,7 @@ def test_an_event_that_is_not_of_a_job_carries_its_own_subject(api: Any) -> None
 def test_a_client_that_does_not_read_is_reset_and_the_others_do_not_notice(
     api: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.stream._MOST_FRAMES", 3)
+    monkeypatch.setattr("api.ring._MOST_FRAMES", 3)
     monkeypatch.setattr("api.broadcaster.FRAME_GAP_S", 0.01)
     api._listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
     narrow = socket.socket()
@@ -294,7 +294,7 @@ def test_a_log_that_outruns_the_stream_resets_every_client(
     api: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("api.broadcaster._MOST_BEHIND", 100)
-    monkeypatch.setattr("api.broadcaster._PAGE_EVENTS", 10)
+    monkeypatch.setattr("api.broadcaster.FRAME_EVENTS", 10)
     with api.watch() as watcher:
         watcher.next("hello")
         api.client.post("/jobs/batch", json={"jobs": [{"type": "add"}] * 500})

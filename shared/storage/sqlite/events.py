@@ -7,6 +7,8 @@ from typing import Any
 from shared.events import Event, Kind
 from shared.storage.sqlite.connection import Database, sql_file
 
+_NO_BOUND = 2**62
+
 
 class Events:
     """The log of changes."""
@@ -32,9 +34,13 @@ class Events:
             )
             self._database.wake_api()
 
-    def after(self, seq: int, limit: int) -> list[Event]:
-        """Up to `limit` events with a greater seq, in order."""
-        rows = self._database.all(self._sql["events-after"], seq, limit)
+    def after(self, seq: int, limit: int, bytes_bound: int = _NO_BOUND) -> list[Event]:
+        """Up to `limit` events with a greater seq, in order.
+
+        One whose predecessors' bodies have `bytes_bound` bytes already is left for the next call:
+        a job may depend on ten thousand others, and each of its events names them all.
+        """
+        rows = self._database.all(self._sql["events-after"], seq, limit, bytes_bound)
         return [Event(row[0], row[1], Kind(row[2]), row[3], row[4]) for row in rows]
 
     def of_job(self, job_id: int, limit: int, after_seq: int = 0) -> list[Event]:

@@ -18,8 +18,13 @@ FROM jobs WHERE id = ?;
 INSERT INTO events (at_ms, kind, job_id, body) VALUES (?, ?, NULL, ?);
 
 -- name: events-after
--- The next events, in commit order.
-SELECT seq, at_ms, kind, job_id, body FROM events WHERE seq > ? ORDER BY seq LIMIT ?;
+-- The next events, in commit order, until their bodies fill so many bytes; at least one.
+SELECT seq, at_ms, kind, job_id, body FROM (
+    SELECT seq, at_ms, kind, job_id, body,
+        sum(octet_length(body)) OVER (ORDER BY seq ROWS UNBOUNDED PRECEDING)
+            - octet_length(body) AS bytes_before
+    FROM events WHERE seq > ? ORDER BY seq LIMIT ?)
+WHERE bytes_before < ?;
 
 -- name: events-of-job
 -- What happened to one job, oldest first.

@@ -1,0 +1,56 @@
+"""How the stream goes out on a WebSocket, and how that ends: with a code of RFC 6455."""
+
+import asyncio
+import contextlib
+
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from api.stream import Listener
+from shared.errors import OrpheusError
+from shared.logs import get_logger
+
+POLICY_VIOLATION = 1008
+SERVICE_RESTART = 1012
+TRY_AGAIN_LATER = 1013
+_LONGEST_REASON = 100
+_MOST_MESSAGES = 16
+_WITHIN_S = 1.0
+
+log = get_logger()
+
+
+async def send_stream(websocket: WebSocket, listener: Listener, after: int | None) -> None:
+    """Send all that `listener` follows, until the client is gone or the stream ends here."""
+    receiving = asyncio.create_task(_receive(websocket, listener))
+    try:
+        async with contextlib.aclosing(listener.follow(after)) as messages:
+            async for message in messages:
+                await websocket.send_text(message.text)
+        if not receiving.done():
+            await websocket.close(SERVICE_RESTART, "come back with ?after=")
+        elif receiving.result():
+            await websocket.close(POLICY_VIOLATION, "this stream takes no messages")
+    except WebSocketDisconnect:
+        pass
+    except OrpheusError as error:
+        log.warning("stream_closed", reason=str(error))
+        with contextlib.suppress(WebSocketDisconnect):
+            await websocket.close(TRY_AGAIN_LATER, str(error)[:_LONGEST_REASON])
+    finally:
+        receiving.cancel()
+
+
+async def _receive(websocket: WebSocket, listener: Listener) -> bool:
+    """Until the client is gone (False) or says too much (True): what it says is not looked at."""
+    loop = asyncio.get_running_loop()
+    began, said = loop.time(), 0
+    try:
+        while (await websocket.receive())["type"] != "websocket.disconnect":
+            if loop.time() - began > _WITHIN_S:
+                began, said = loop.time(), 0
+            said += 1
+            if said > _MOST_MESSAGES:
+                return True
+        return False
+    finally:
+        listener.leave()

@@ -23,14 +23,17 @@ from shared.storage.sqlite.queues import QueueRow
 from shared.storage.sqlite.schedules import MakeJob, ScheduleRow
 from shared.storage.sqlite.stats import Latency, Minute
 from shared.storage.sqlite.store import Store
+from shared.storage.sqlite.totals import BOUNDS_S, Histogram
 from shared.storage.sqlite.types import TypeRow
 
 __all__ = [
+    "BOUNDS_S",
     "AuditRow",
     "BackupRefused",
     "BulkAction",
     "CountChanged",
     "Finished",
+    "Histogram",
     "JobFilter",
     "KeptAnswer",
     "Latency",

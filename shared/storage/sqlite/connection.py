@@ -37,6 +37,7 @@ from shared.jobs import Status
 from shared.lifecycle import TERMINAL
 from shared.storage.migrate import load_migrations
 from shared.storage.queries import Queries, load_queries
+from shared.storage.sqlite.totals import rows_of
 
 Value = int | float | str | None
 Row = tuple[Any, ...]
@@ -68,6 +69,7 @@ class Database:
         self._synchronous_full: bool | None = None
         self._count_changes: Counter[tuple[str, Status]] = Counter()
         self._finished: Counter[tuple[str, Status]] = Counter()
+        self._attempts: list[tuple[str, int, int]] = []
         self._queues_with_work: set[str] = set()
         self._places_freed: set[str] = set()
         self._api_has_news = False
@@ -214,6 +216,7 @@ class Database:
         before = (
             self._count_changes.copy(),
             self._finished.copy(),
+            list(self._attempts),
             set(self._queues_with_work),
             self._api_has_news,
             self._supervisor_is_asked,
@@ -229,6 +232,7 @@ class Database:
             (
                 self._count_changes,
                 self._finished,
+                self._attempts,
                 self._queues_with_work,
                 self._api_has_news,
                 self._supervisor_is_asked,
@@ -266,6 +270,11 @@ class Database:
             if enters in TERMINAL:
                 self._finished[queue, enters] += n
 
+    def count_attempt(self, outcome: str, due_ms: int, started_ms: int) -> None:
+        """Note that an attempt ends now that was due and started at these times (wall clock)."""
+        ran_ms = max(0, self.clock.wall_ms() - started_ms)
+        self._attempts.append((outcome, max(0, started_ms - due_ms), ran_ms))
+
     def wake_workers(self, queue: str) -> None:
         """After the commit, ring the pools that serve `queue`."""
         self._queues_with_work.add(queue)
@@ -290,13 +299,19 @@ class Database:
         if changes:
             self.run_many(self._counts_sql["change-count"], changes)
             self._count_changes.clear()
+        ended: Counter[str] = Counter()
         if self._finished:
             minute = self.clock.wall_ms() // _MINUTE_MS
             self.run_many(
                 self._counts_sql["add-finished"],
                 [(minute, queue, status.value, n) for (queue, status), n in self._finished.items()],
             )
+            for (_, status), n in self._finished.items():
+                ended[status.value] += n
             self._finished.clear()
+        if ended or self._attempts:
+            self.run_many(self._counts_sql["add-total"], rows_of(ended, self._attempts))
+            self._attempts.clear()
 
     def _wake_for_free_places(self) -> None:
         """A limited queue that has room and work: whoever freed the place may not take it."""
@@ -308,6 +323,7 @@ class Database:
     def _forget_changes(self) -> None:
         self._count_changes.clear()
         self._finished.clear()
+        self._attempts.clear()
         self._queues_with_work.clear()
         self._places_freed.clear()
         self._api_has_news = False

@@ -13,7 +13,7 @@ from typing import Any
 from shared.backoff import BackoffRules, backoff_delay_ms
 from shared.cells import CellState
 from shared.events import Kind
-from shared.jobs import Holder, JobError, Lease, NewJob, Status
+from shared.jobs import Holder, JobError, Lease, NewJob, Outcome, Status
 from shared.lifecycle import ENDINGS, TERMINAL, Ending, Next, Spent, Wait, after
 from shared.storage.sqlite.connection import Database, sql_file
 from shared.storage.sqlite.enqueue import Enqueue
@@ -171,6 +171,8 @@ class Leases:
         )
         for one in done:
             self._database.count(one.lease.queue, Status.IN_PROGRESS, Status.DONE)
+        for row in completed:
+            self._database.count_attempt(Outcome.SUCCEEDED, *row[2:])
         self._events.record_jobs(Kind.JOB_DONE, [one.lease.job_id for one in done])
         children = [child for one in done for child in one.children]
         if children:
@@ -294,7 +296,7 @@ class Leases:
             self._end(ended, row)
 
     def _end(self, ended: _Ended, spent_row: tuple[Any, ...]) -> None:
-        queue, failures, crashes, max_retries, cancel_requested, has_dependents = spent_row
+        queue, failures, crashes, max_retries, cancel_requested, has_dependents, *times = spent_row
         follows = after(ended.ending, Spent(failures, crashes, max_retries, bool(cancel_requested)))
         now_ms = self._database.clock.wall_ms()
         error = ended.error
@@ -302,6 +304,7 @@ class Leases:
             (None, None, None) if error is None else (error.type, error.message, error.traceback)
         )
         if follows.outcome is not None:
+            self._database.count_attempt(follows.outcome, *times)
             self._database.run(
                 self._sql["record-attempt"],
                 follows.outcome.value,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from shared.jobs import Status
 from shared.storage.sqlite.connection import Database, sql_file
+from shared.storage.sqlite.totals import ENDED, RAN, WAITED, Histogram, histograms_of
 
 _MINUTE_MS = 60_000
 _MOST_PROBES = 1_000
@@ -50,6 +51,21 @@ class Stats:
         for queue, status, n in self._database.all(self._sql["counts"]):
             queues[queue][Status(status)] = n
         return dict(queues)
+
+    def ended(self) -> dict[Status, int]:
+        """How often a job has ended, by terminal status, since the database was made."""
+        ended = {Status.DONE: 0, Status.FAILED: 0, Status.CANCELLED: 0}
+        for status, _, n, _ in self._database.all(self._sql["totals"], ENDED):
+            ended[Status(status)] = n
+        return ended
+
+    def waits(self) -> Histogram:
+        """How long attempts waited from due to start, of all that ended."""
+        return histograms_of(self._database.all(self._sql["totals"], WAITED)).get("", Histogram())
+
+    def runs(self) -> dict[str, Histogram]:
+        """How long attempts ran, by outcome, of all that ended."""
+        return histograms_of(self._database.all(self._sql["totals"], RAN))
 
     def finished_in(self, minutes: int) -> dict[Status, int]:
         """Jobs that ended in this minute and the `minutes` before it, by terminal status."""

@@ -9,6 +9,16 @@ ON CONFLICT (queue, status) DO UPDATE SET n = n + ?3;
 INSERT INTO finished_per_minute (minute, queue, status, n) VALUES (?, ?, ?, ?)
 ON CONFLICT (minute, queue, status) DO UPDATE SET n = n + excluded.n;
 
+-- name: add-total
+-- Keep how many ended, or waited and ran for how long.
+INSERT INTO totals (measure, outcome, bucket, n, sum_ms) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (measure, outcome, bucket)
+DO UPDATE SET n = n + excluded.n, sum_ms = sum_ms + excluded.sum_ms;
+
+-- name: totals
+-- Every kept total of one measure.
+SELECT outcome, bucket, n, sum_ms FROM totals WHERE measure = ?;
+
 -- name: counts
 -- Every kept count.
 SELECT queue, status, n FROM job_counts ORDER BY queue, status;

@@ -59,12 +59,13 @@ UPDATE jobs SET status = 'done', result = ?, finished_at_ms = ?,
     error_type = NULL, error_message = NULL, error_traceback = NULL,
     lease_incarnation = NULL, lease_expires_mono_ms = NULL, lease_boot_id = NULL
 WHERE id = ? AND lease_token = ? AND status = 'in_progress'
-RETURNING id, has_dependents;
+RETURNING id, has_dependents, run_at_ms, started_at_ms;
 
 -- name: held-lease
 -- What a lease that is still held has spent; no row: it is lost.
-SELECT queue, failures, crashes, max_retries, cancel_requested, has_dependents FROM jobs
-WHERE id = ? AND lease_token = ? AND status = 'in_progress'
+SELECT queue, failures, crashes, max_retries, cancel_requested, has_dependents, run_at_ms,
+    started_at_ms
+FROM jobs WHERE id = ? AND lease_token = ? AND status = 'in_progress'
     AND lease_expires_mono_ms > ? AND lease_boot_id = ?;
 
 -- name: record-attempt
@@ -128,8 +129,9 @@ WHERE status = 'in_progress' AND lease_boot_id <> ? ORDER BY lease_token;
 
 -- name: spent
 -- What a leased job has spent, whether or not its lease has expired.
-SELECT queue, failures, crashes, max_retries, cancel_requested, has_dependents FROM jobs
-WHERE id = ? AND lease_token = ? AND status = 'in_progress';
+SELECT queue, failures, crashes, max_retries, cancel_requested, has_dependents, run_at_ms,
+    started_at_ms
+FROM jobs WHERE id = ? AND lease_token = ? AND status = 'in_progress';
 
 -- name: next-due
 -- The earliest time that a waiting job waits for.

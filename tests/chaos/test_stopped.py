@@ -18,6 +18,14 @@ LONG_S = 60.0 if os.environ.get("CHAOS_LONG") else LEASE_TTL_S + 1
 """How long a supervisor stands still: past the beat timeout and the leases."""
 
 
+@pytest.fixture
+def orpheus(start: Start) -> Orpheus:
+    """A fresh one: a process is continued once in its life."""
+    started = start()
+    started.until_ready()
+    return started
+
+
 @contextlib.contextmanager
 def kept_stopped(*processes: psutil.Process) -> Iterator[None]:
     """Whenever somebody continues one of them, it is stopped again."""

@@ -17,6 +17,7 @@ from api.run import SLOT, run_api
 from api.services import ApiOptions
 from config.options import config_options
 from config.settings import Settings, for_commands, for_storage, load_settings
+from config.token_file import read_token
 from shared.child_start import enter_child
 from shared.describe import describe_types
 from shared.errors import CannotBind, ConfigurationError, DatabaseUnusable, OrpheusError
@@ -69,8 +70,8 @@ def _run_supervised(control_fd: int) -> None:
     settings = Settings.model_validate(start.handover["settings"])
     configure_logging(settings.logging.level, settings.logging.format, start.slot)
     listener = socket.socket(fileno=start.handover["socket_fd"])
-    options = _options(settings, supervised=True)
     try:
+        options = _options(settings, supervised=True)
         asyncio.run(
             run_api(options, listener, channel=start.channel, incarnation=start.incarnation)
         )
@@ -91,6 +92,8 @@ def _options(settings: Settings, *, supervised: bool) -> ApiOptions:
         max_body_bytes=settings.api.max_body,
         max_batch_body_bytes=settings.api.max_batch_body,
         max_clients=settings.api.max_clients,
+        read_only=settings.api.read_only,
+        token=read_token(settings.api.token_file),
         supervised=supervised,
     )
 

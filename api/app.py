@@ -8,10 +8,21 @@ from fastapi import FastAPI, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import errors, openapi
-from api.dashboard.pages import dashboard_routes
+from api.auth import Doorkeeper
+from api.dashboard.pages import LOGIN_FILES, LOGIN_HEADERS, make_pages
 from api.docs import docs_routes
-from api.guard import Guard, GuardRules, hosts_of
-from api.routes import actions, health, jobs, metrics, overview, queues, stream, supervision
+from api.guard import Door, Guard, GuardRules, hosts_of
+from api.routes import (
+    actions,
+    health,
+    jobs,
+    metrics,
+    overview,
+    queues,
+    session,
+    stream,
+    supervision,
+)
 from api.services import ApiOptions, Services
 
 _TITLE = "Orpheus"
@@ -28,13 +39,19 @@ def create_app(services: Services) -> ASGIApp:
         swagger_ui_oauth2_redirect_url=None,
         redirect_slashes=False,
     )
-    app.state.services = services
+    options = services.options
+    keeper = None if options.token is None else Doorkeeper(options.token)
+    app.state.services, app.state.doorkeeper = services, keeper
     errors.install(app)
-    for module in (jobs, actions, queues, supervision, overview, health, metrics, stream):
+    for module in (jobs, actions, queues, supervision, overview, health, metrics, session, stream):
         app.router.routes.extend(module.router.routes)  # flat, so that a 405 can name every method
-    app.router.routes.extend([*docs_routes(), *dashboard_routes()])
+    pages = make_pages(read_only=options.read_only, has_sessions=keeper is not None)
+    app.router.routes.extend([*docs_routes(), *pages.routes])
     app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]
-    return Guard(HotRoute(app), rules_of(services.options))
+    door = None
+    if keeper is not None:
+        door = Door(keeper, pages.login_page, LOGIN_HEADERS, LOGIN_FILES)
+    return Guard(HotRoute(app), rules_of(options), door)
 
 
 def rules_of(options: ApiOptions) -> GuardRules:
@@ -44,7 +61,7 @@ def rules_of(options: ApiOptions) -> GuardRules:
         origins=frozenset(origin.lower() for origin in options.cors_origins),
         max_body_bytes=options.max_body_bytes,
         max_batch_body_bytes=options.max_batch_body_bytes,
-        max_clients=options.max_clients,
+        read_only=options.read_only,
     )
 
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError, WithJsonSchema
 from starlette.responses import Response
 
 from api.errors import invalid
-from api.guard import optional_json_of
+from api.guard import address_of, caller_of, optional_json_of
 from api.schemas import LARGEST_ID, Reason
 from shared.actions import Actor
 from shared.errors import NotFound
@@ -42,9 +42,9 @@ def actor_of(request: Request) -> Actor:
 
 
 def actor_for(request: Request, reason: str | None) -> Actor:
-    """Who sent the request, for a reason that is known."""
-    client = request.client
-    return Actor(f"api:{client.host}" if client else "api", reason)
+    """Who sent the request, for a reason that is known: `api:ADDRESS`, of a browser `…#SESSION`."""
+    address, session_id = address_of(request.scope), caller_of(request.scope).session_id
+    return Actor(f"api:{address}" + (f"#{session_id}" if session_id else ""), reason)
 
 
 def job_id_of(text: str) -> int:

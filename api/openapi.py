@@ -20,11 +20,13 @@ _MODELS: tuple[type[BaseModel], ...] = (
     schemas.BulkChange,
     schemas.Reason,
     schemas.Scale,
+    schemas.Login,
     schemas.Problem,
 )
 _WHEN = {
     400: "The request cannot be read, or the Host is not allowed.",
-    403: "Sent by a page of another site.",
+    401: "The token or the session is missing, wrong or over.",
+    403: "Sent by a page of another site, or the API is read-only.",
     404: "There is none of that id or name.",
     409: "The job's or process's state does not allow it, or other jobs match than expected.",
     413: "The body is too large.",
@@ -67,7 +69,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     content = {"application/problem+json": {"schema": _reference(schemas.Problem)}}
     return {
         status: {"description": _WHEN[status], "content": content}
-        for status in sorted({400, *statuses, 503})
+        for status in sorted({400, 401, *statuses, 503})
     }
 
 

@@ -56,6 +56,7 @@ def _server(services: Services, listener: socket.socket, beats: Beats) -> Server
 
     return Server(
         create_app(services),
+        max_clients=services.options.max_clients,
         on_started=started,
         on_stopping=services.broadcaster.release_all,
     )

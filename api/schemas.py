@@ -614,6 +614,19 @@ class Stats(BaseModel):
     wal_bytes: int
 
 
+class Login(_Request):
+    """What opens a session."""
+
+    token: str = Field(min_length=1, max_length=4096)
+
+
+class Session(BaseModel):
+    """How the caller was let in. `ends_at`: of a session; null for a token, or where none is."""
+
+    read_only: bool
+    ends_at: str | None
+
+
 class Health(BaseModel):
     """The process lives."""
 

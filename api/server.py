@@ -17,10 +17,13 @@ import gc
 import select
 import socket
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from api.connections import ClientProtocol
 
 _GRACE_S = 3
 _QUIET_S = 1.0
@@ -36,13 +39,18 @@ class Server(uvicorn.Server):
     """Serves until `stop`. `started` is called when it accepts, `stopping` before it closes."""
 
     def __init__(
-        self, app: ASGIApp, *, on_started: Callable[[], None], on_stopping: Callable[[], None]
+        self,
+        app: ASGIApp,
+        *,
+        max_clients: int,
+        on_started: Callable[[], None],
+        on_stopping: Callable[[], None],
     ) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
                 loop="asyncio",
-                http="httptools",
+                http=partial(ClientProtocol, max_clients),  # type: ignore[arg-type]
                 ws="websockets-sansio",
                 ws_max_size=_LARGEST_MESSAGE_BYTES,
                 ws_ping_interval=_PING_S,

@@ -11,6 +11,7 @@ new version is never mixed with an old one.
 
 import hashlib
 import mimetypes
+from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -25,17 +26,26 @@ _CONTENT_SECURITY_POLICY = (
     "connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'none'"
 )
-_SECURITY_HEADERS = {
-    "Content-Security-Policy": _CONTENT_SECURITY_POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-}
+_POLICY = {"Content-Security-Policy": _CONTENT_SECURITY_POLICY}
+LOGIN_HEADERS = {**_POLICY, "Cache-Control": "no-store", "Vary": "Accept"}
+LOGIN_FILES = frozenset(
+    {"css/base.css", "css/login.css", "js/login.js", "js/theme-first.js", "favicon-ok.svg"}
+)
+"""What the login page loads: all that is served to those who have not logged in."""
 _FOREVER = "public, max-age=31536000, immutable"
 _ASK_AGAIN = "no-cache"
 
 
-def dashboard_routes() -> list[Route]:
-    """The routes `/`, `/ui/jobs/{id}`, `/ui/submit` and `/ui/static/…`. Reads all files once."""
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """The routes `/`, `/ui/jobs/{id}`, `/ui/submit` and `/ui/static/…`; and the login page."""
+
+    routes: list[Route]
+    login_page: str
+
+
+def make_pages(*, read_only: bool, has_sessions: bool) -> Pages:
+    """All pages. Reads all files once. `read_only`: they offer no action."""
     files = _read_files(_HERE / "static")
     version = _version_of(files)
     templates = Environment(
@@ -46,9 +56,11 @@ def dashboard_routes() -> list[Route]:
         lstrip_blocks=True,
     )
     templates.globals["static"] = f"/ui/static/{version}"
+    templates.globals["read_only"] = read_only
+    templates.globals["has_sessions"] = has_sessions
 
     def page(name: str, **values: object) -> Response:
-        headers = _SECURITY_HEADERS | {"Cache-Control": _ASK_AGAIN}
+        headers = _POLICY | {"Cache-Control": _ASK_AGAIN}
         return HTMLResponse(templates.get_template(name).render(values), headers=headers)
 
     async def overview(_: Request) -> Response:
@@ -66,15 +78,16 @@ def dashboard_routes() -> list[Route]:
             raise HTTPException(404)
         # A page of an older version asks by its own name: it gets what there is, for this once.
         kept = _FOREVER if request.path_params["version"] == version else _ASK_AGAIN
-        headers = _SECURITY_HEADERS | {"Cache-Control": kept}
+        headers = _POLICY | {"Cache-Control": kept}
         return Response(files[path], media_type=_media_type(path), headers=headers)
 
-    return [
+    routes = [
         Route("/", overview),
         Route("/ui/jobs/{job_id:int}", job),
         Route("/ui/submit", submit),
         Route("/ui/static/{version}/{path:path}", static),
     ]
+    return Pages(routes, templates.get_template("login.html").render())
 
 
 def _read_files(folder: Path) -> dict[str, bytes]:

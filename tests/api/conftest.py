@@ -77,6 +77,7 @@ class Running:
         async with open_services(self._options) as self.services:
             self._server = Server(
                 create_app(self.services),
+                max_clients=self._options.max_clients,
                 on_started=self._started.set,
                 on_stopping=self.services.broadcaster.release_all,
             )

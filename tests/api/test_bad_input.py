@@ -527,9 +527,10 @@ def test_more_clients_than_allowed_are_told_to_come_back(start: Callable[..., An
     api = start(max_clients=1)
     with api.watch() as watcher:
         watcher.next("hello")
-        answer = api.client.get("/healthz")
+        answer = api.client.get("/jobs")
         problem(answer, 503)
         assert answer.headers["Retry-After"] == "1"
+        assert answer.headers["Connection"] == "close"
 
 
 def test_every_answer_carries_its_date_and_forbids_sniffing(api: Any) -> None:

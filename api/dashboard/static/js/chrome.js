@@ -1,5 +1,6 @@
 // What every page has around its content: theme, clock, connection, keyboard, title and favicon.
 import { byId, icon, say, set } from "./dom.js";
+import { ask } from "./http.js";
 import { startClock } from "./time.js";
 import { ticking } from "./words.js";
 
@@ -18,7 +19,14 @@ export function startChrome(keys = {}) {
   startTheme();
   startKeyboard(keys);
   byId("help-open").addEventListener("click", () => byId("help").showModal());
+  byId("log-out")?.addEventListener("click", logOut);
   setInterval(showBanner, 1000);
+}
+
+/** In place of this page comes the login page: from the server, as nothing is left here to show. */
+async function logOut() {
+  await ask("/session", { method: "DELETE" }).catch(() => {});
+  location.reload();
 }
 
 function startTheme() {

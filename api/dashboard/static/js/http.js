@@ -29,6 +29,7 @@ export async function ask(path, { method = "GET", body, exact = false, signal } 
     if (signal?.aborted) throw error;
     throw new Problem(0, "Orpheus does not answer. Is it running?");
   }
+  if (answer.status === 401) location.reload(); // the session is over: in place of the page comes the login
   if (!answer.ok) {
     let told = {};
     try { told = JSON.parse(text); } catch { /* no problem document: the status must do */ }

@@ -3,6 +3,7 @@
 // It remembers the last seq it saw and asks for what came after it. Where the server cannot give
 // that any more it says `reset`; then the page reads everything anew (`fresh`). A connection that
 // has been silent for some heartbeats is as dead as a closed one.
+import { ask } from "./http.js";
 import { learnClock } from "./time.js";
 
 const SILENCE_MS = 6000;
@@ -69,6 +70,8 @@ export class Live {
     const wait = longest * (0.5 + Math.random() / 2);
     this.timer = setTimeout(() => this.connect(), wait);
     this.on.state?.("waiting", Date.now() + wait);
+    // Why a handshake was refused is not told to scripts. If the session is over, this finds out.
+    if (this.failures > 1) ask("/session").catch(() => {});
   }
 
   take(message, socket) {

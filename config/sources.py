@@ -115,7 +115,7 @@ class Sources:
         """Add every `--set KEY=VALUE`."""
         for item in sets:
             key, equals, text = item.partition("=")
-            path = _key_path(key)
+            path = key_path(key)
             if not equals or path is None:
                 self._complain("--set", f"{item!r} is not KEY=VALUE, such as api.port=9000")
             else:
@@ -138,6 +138,15 @@ def read_sources(
     return sources
 
 
+def sources_with(text: str, path: Path, sets: Sequence[str], environ: Mapping[str, str]) -> Sources:
+    """Everything that would be set if the file at `path` held `text`."""
+    sources = Sources()
+    sources.read_text(text, path)
+    sources.read_environment(environ)
+    sources.read_sets(sets)
+    return sources
+
+
 def _value(text: str) -> Any:
     """The text read as a TOML value, else as text."""
     try:
@@ -147,8 +156,8 @@ def _value(text: str) -> Any:
     return document["value"] if len(document) == 1 else text
 
 
-def _key_path(text: str) -> list[str] | None:
-    """The steps of a dotted TOML key; None if it is none."""
+def key_path(text: str) -> list[str] | None:
+    """The steps of a dotted TOML key, as `--set` takes it; None if it is none."""
     try:
         table: Any = tomllib.loads(f"{text} = 0")
     except tomllib.TOMLDecodeError:
@@ -191,11 +200,11 @@ def _line_numbers(text: str) -> dict[KeyPath, int]:
     items: Counter[KeyPath] = Counter()
     for number, line in enumerate(text.splitlines(), start=1):
         if header := _HEADER.match(line):
-            table = tuple(_key_path(header[2]) or ())
+            table = tuple(key_path(header[2]) or ())
             if header[1] == "[[":
                 items[table] += 1
                 table = (*table, items[table] - 1)
             lines.setdefault(table, number)
         elif assignment := _ASSIGNMENT.match(line):
-            lines.setdefault((*table, *(_key_path(assignment[1]) or ())), number)
+            lines.setdefault((*table, *(key_path(assignment[1]) or ())), number)
     return lines

@@ -1,7 +1,6 @@
 """The configuration: check it, show what is in force."""
 
 import os
-from collections.abc import Iterator, Mapping
 from typing import Any
 
 import click
@@ -37,28 +36,18 @@ def check(operator: Operator) -> int:
 @config.command("show")
 @for_operator
 def show_settings(operator: Operator) -> int:
-    """Show every setting with its value, and what set it."""
+    """Show every setting with its value, and what set it; secrets of commands are masked."""
     from config.settings import load_with_sources  # noqa: PLC0415 - pydantic, not for --help
+    from config.shown import DEFAULT, shown_settings, shown_values  # noqa: PLC0415
 
     settings, sources = load_with_sources(operator.config, operator.sets, os.environ)
-    values = settings.model_dump(mode="json")
     if operator.as_json:
-        print_json(values)
+        print_json(shown_values(settings))
         return 0
-    del values["source"]
-    for path, value in _leaves(values):
-        origin = sources.origin(path)
-        line = f"{'.'.join(path)} = {_toml(value)}"
-        click.echo(f"{line:<48}  # {origin}" if origin else line)
+    for one in shown_settings(settings, sources):
+        line = f"{one.key} = {_toml(one.value)}"
+        click.echo(line if one.origin == DEFAULT else f"{line:<48}  # {one.origin}")
     return 0
-
-
-def _leaves(table: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[Any, Any]]:
-    for key, value in table.items():
-        if isinstance(value, Mapping) and value:
-            yield from _leaves(value, (*path, key))
-        else:
-            yield (*path, key), value
 
 
 def _toml(value: Any) -> str:

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -164,15 +164,15 @@ def test_a_usage_error_is_one_line_and_exits_2(arguments: list[str], orpheus: Or
 def test_without_a_command_the_supervisor_runs(
     orpheus: Orpheus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ports: list[int] = []
+    started: list[Any] = []
 
-    def run_supervisor(read: Callable[[], Any]) -> int:
-        ports.append(read().api.port)
+    def run_supervisor(read: Callable[[], Any], sets: Sequence[str]) -> int:
+        started.append((read().api.port, tuple(sets)))
         return 4
 
     monkeypatch.setattr("supervisor.run.run_supervisor", run_supervisor)
     assert orpheus("--set", "api.port=0").code == 4
-    assert ports == [0]
+    assert started == [(0, ("api.port=0",))]
 
 
 def test_settings_are_taken_before_and_after_the_command(orpheus: Orpheus) -> None:

@@ -12,6 +12,7 @@ from api.auth import Doorkeeper
 from api.dashboard.pages import LOGIN_FILES, LOGIN_HEADERS, make_pages
 from api.docs import docs_routes
 from api.guard import Door, Guard, GuardRules, hosts_of
+from api.measures import Measured
 from api.routes import (
     actions,
     health,
@@ -51,7 +52,8 @@ def create_app(services: Services) -> ASGIApp:
     door = None
     if keeper is not None:
         door = Door(keeper, pages.login_page, LOGIN_HEADERS, LOGIN_FILES)
-    return Guard(HotRoute(app), rules_of(options), door)
+    guard = Guard(HotRoute(app), rules_of(options), door)
+    return Measured(guard, app.router.routes, services.measures)
 
 
 def rules_of(options: ApiOptions) -> GuardRules:

@@ -1,24 +1,37 @@
 """The figures of GET /metrics: read from the database at each scrape, in one snapshot.
 
-Whichever process answers, the figures are those of the whole system, and none is kept here. Labels
-are bounded: slots by the configuration, queues to the 100 with the most jobs (the others are
-counted together). A worker that runs alone is counted in its pool but has no series of its own, as
-each of its starts would leave a dead one behind.
+Whichever process answers, those figures are of the whole system, and none is kept here; counters
+and histograms of jobs come from kept totals, so they are exact, survive restarts and retention, and
+cost the same with a million jobs. What only this process knows of itself (api/measures.py: its
+answers and its listeners) starts at zero with it, as the names `orpheus_http_…`, `orpheus_stream_…`
+and `orpheus_websocket_…` say. docs/metrics.md lists all.
+
+Labels are bounded: slots by the configuration, routes by their templates, queues to the 100 with
+the most jobs (the others are counted together). A worker that runs alone is counted in its pool but
+has no series of its own, as each of its starts would leave a dead one behind.
 """
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 from prometheus_client import Metric, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+)
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
+from api import measures
+from api.measures import Measures
 from api.services import ApiOptions, workers
-from shared.jobs import Status
+from shared.jobs import Outcome, Status
 from shared.processes import Role, SlotState
-from shared.storage import Store
+from shared.storage import BOUNDS_S, Histogram, Store
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 MOST_QUEUES = 100
@@ -37,8 +50,8 @@ class _Scrape(Collector):
         return self._families
 
 
-def exposition(store: Store, options: ApiOptions) -> bytes:
-    """Every figure in Prometheus' text format (`CONTENT_TYPE`)."""
+def exposition(store: Store, options: ApiOptions, own: Measures) -> bytes:
+    """Every figure in Prometheus' text format (`CONTENT_TYPE`). `own`: of this process."""
     with store.snapshot():
         shown = workers(store, options)
         in_slots = [one for one in shown if "@" not in one["slot"]]
@@ -47,7 +60,9 @@ def exposition(store: Store, options: ApiOptions) -> bytes:
             *_processes(in_slots),
             *_supervisor(store, in_slots),
             _jobs(store.stats.counts_by_queue()),
+            *_totals(store),
             *_database(store),
+            *_own(own),
         ]
     return generate_latest(_Scrape(families))
 
@@ -125,6 +140,59 @@ def _jobs(by_queue: Mapping[str, Mapping[Status, int]]) -> Metric:
         for status in Status:
             family.add_metric((queue, status.value), counts[status])
     return family
+
+
+def _totals(store: Store) -> Iterator[Metric]:
+    ended = CounterMetricFamily(
+        "orpheus_jobs_finished",
+        "Jobs that ended, by how; a job that an operator retries ends again.",
+        labels=("outcome",),
+    )
+    for status, n in store.stats.ended().items():
+        ended.add_metric((status.value,), n)
+    yield ended
+    waits = HistogramMetricFamily(
+        "orpheus_job_wait_seconds",
+        "Time of each attempt from when it was due to when it was leased, counted at its end.",
+    )
+    _add(waits, (), BOUNDS_S, store.stats.waits())
+    yield waits
+    runs = HistogramMetricFamily(
+        "orpheus_job_run_seconds",
+        "Time of each attempt from its lease to its end, by outcome, counted at its end.",
+        labels=("outcome",),
+    )
+    found = store.stats.runs()
+    for outcome in Outcome:
+        _add(runs, (outcome.value,), BOUNDS_S, found.get(outcome, Histogram()))
+    yield runs
+
+
+def _own(own: Measures) -> Iterator[Metric]:
+    answers = HistogramMetricFamily(
+        "orpheus_http_request_seconds",
+        "Time from a request to the beginning of its answer, by this API process.",
+        labels=("method", "route", "status"),
+    )
+    for labels, latencies in sorted(own.answers.items()):
+        _add(answers, labels, measures.BOUNDS_S, latencies)
+    yield answers
+    yield GaugeMetricFamily(
+        "orpheus_websocket_clients",
+        "WebSockets that are connected to this API process.",
+        value=own.websockets,
+    )
+
+
+def _add(
+    family: HistogramMetricFamily,
+    labels: Sequence[str],
+    bounds_s: Iterable[float],
+    histogram: Histogram | measures.Latencies,
+) -> None:
+    bounds = [*map(floatToGoString, bounds_s), "+Inf"]
+    buckets = list(zip(bounds, accumulate(histogram.counts), strict=True))
+    family.add_metric(labels, buckets=buckets, sum_value=histogram.sum_s)
 
 
 def _database(store: Store) -> Iterator[Metric]:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from starlette.requests import HTTPConnection
 
 from api.broadcaster import Broadcaster
+from api.measures import Measures
 from api.readers import Readers
 from api.start_watch import StartWatch
 from api.writer import Writer
@@ -77,6 +78,7 @@ class Services:
     broadcaster: Broadcaster
     types: TypesCache
     start: StartWatch
+    measures: Measures = field(default_factory=Measures)
 
     def apart(self, work: Callable[[Store], T]) -> T:
         """What `work` returns on a store of its own: for what takes many transactions. Blocks."""

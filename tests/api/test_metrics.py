@@ -1,14 +1,18 @@
 """GET /metrics as Prometheus reads it."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from api.metrics import MOST_QUEUES, OTHER_QUEUES
-from shared.jobs import NewJob
+from shared.jobs import NewJob, Outcome
 from shared.processes import Role, SlotState
 from shared.rates import QueueRules
+
+DOCUMENTED = Path(__file__).parents[2] / "docs" / "metrics.md"
 
 Labels = frozenset[tuple[str, str]]
 
@@ -21,7 +25,7 @@ def scrape(api: Any) -> dict[str, dict[Labels, float]]:
     found: dict[str, dict[Labels, float]] = {}
     for family in text_string_to_metric_families(answer.text):
         assert family.documentation.endswith(".")
-        assert family.type in ("gauge", "counter")
+        assert family.type in ("gauge", "counter", "histogram")
         for sample in family.samples:
             series = found.setdefault(sample.name, {})
             labels = frozenset(sample.labels.items())
@@ -101,12 +105,7 @@ def test_what_a_supervisor_left_behind_is_not_told(api: Any) -> None:
     api.store.supervision.put_gauge("loop_lag_s", 0.25)
     found = scrape(api)
 
-    assert set(found) == {
-        "orpheus_workers",
-        "orpheus_oldest_pending_seconds",
-        "orpheus_database_bytes",
-        "orpheus_wal_bytes",
-    }
+    assert not any("process" in name or "supervisor" in name for name in found)
     assert found["orpheus_workers"][labels(pool="default", state="ready")] == 0
 
 
@@ -140,6 +139,123 @@ def test_however_many_queues_there_are_their_series_are_bounded(api: Any) -> Non
     assert pending[OTHER_QUEUES] == 25 - 5
     assert sum(pending.values()) == 2 * len(names) - 25
     assert {"q0", "q50"} <= set(pending)  # the largest are those that are named
+
+
+def test_jobs_are_counted_by_how_they_ended_and_attempts_by_how_long_they_took(api: Any) -> None:
+    before = scrape(api)
+    assert before["orpheus_jobs_finished_total"][labels(outcome="done")] == 0
+    assert before["orpheus_job_run_seconds_count"][labels(outcome="crashed")] == 0
+    for _ in range(3):
+        api.submit()
+        api.run_one()
+    api.store.jobs.cancel(api.submit())
+    found = scrape(api)
+
+    assert found["orpheus_jobs_finished_total"] == {
+        labels(outcome="done"): 3,
+        labels(outcome="failed"): 0,
+        labels(outcome="cancelled"): 1,
+    }
+    assert found["orpheus_job_wait_seconds_count"] == {labels(): 3}
+    assert found["orpheus_job_wait_seconds_bucket"][labels(le="+Inf")] == 3
+    assert found["orpheus_job_wait_seconds_sum"][labels()] >= 0
+    runs = found["orpheus_job_run_seconds_count"]
+    assert runs[labels(outcome="succeeded")] == 3
+    assert set(runs) == {labels(outcome=outcome) for outcome in Outcome}
+
+
+def test_buckets_are_cumulative_and_end_with_all(api: Any) -> None:
+    for _ in range(5):
+        api.submit()
+        api.run_one()
+    found = scrape(api)
+    for name in ("orpheus_job_wait_seconds", "orpheus_job_run_seconds"):
+        for series, n in found[f"{name}_count"].items():
+            buckets = {
+                float(dict(key)["le"]): value
+                for key, value in found[f"{name}_bucket"].items()
+                if key - {("le", dict(key)["le"])} == series
+            }
+            values = [buckets[bound] for bound in sorted(buckets)]
+            assert values == sorted(values)
+            assert values[-1] == n and max(buckets) == float("inf")
+
+
+def test_answers_are_timed_by_the_template_of_their_route_and_their_status(api: Any) -> None:
+    job_id = api.submit()
+    api.client.get(f"/jobs/{job_id}")
+    api.client.head("/healthz")
+    for path in ("/jobs/99", "/jobs/zzz", "/nothing/here", "/also?nothing=here"):
+        assert api.client.get(path).status_code == 404
+    api.client.put("/jobs/7")
+    api.client.get("/healthz", headers={"Host": "evil.example"})
+    api.client.request("PURGE", "/healthz")
+    answers = scrape(api)["orpheus_http_request_seconds_count"]
+
+    def count(method: str, route: str, status: str) -> float:
+        return answers.get(labels(method=method, route=route, status=status), 0)
+
+    assert count("POST", "/jobs", "2xx") == 1
+    assert count("GET", "/jobs/{job_id}", "2xx") == 1
+    assert count("GET", "/jobs/{job_id}", "4xx") == 2
+    assert count("PUT", "/jobs/{job_id}", "4xx") == 1
+    assert count("HEAD", "/healthz", "2xx") == 1
+    assert count("GET", "/healthz", "4xx") == 1  # what the guard refuses counts as well
+    assert count("_other", "/healthz", "4xx") == 1
+    assert count("GET", "_other", "4xx") == 2
+    assert len(answers) == 8
+    assert scrape(api)["orpheus_http_request_seconds_count"][
+        labels(method="GET", route="/metrics", status="2xx")
+    ]
+
+
+def test_websockets_are_counted_while_they_are_open(api: Any, wait_for: Any) -> None:
+    def clients() -> float:
+        return scrape(api)["orpheus_websocket_clients"][labels()]
+
+    assert clients() == 0
+    with api.watch() as first, api.watch() as second:
+        first.next("hello")
+        second.next("hello")
+        assert clients() == 2
+    wait_for(lambda: clients() == 0, "both to be gone")
+
+
+def test_every_metric_and_its_labels_are_in_the_documentation(supervised: Any) -> None:
+    supervised.store.supervision.count_exit("default-1", "crashed")
+    supervised.store.supervision.put_gauge("loop_lag_s", 0.25)
+    supervised.submit()
+    supervised.run_one()
+    text = supervised.client.get("/metrics").text
+    found = {}
+    for family in text_string_to_metric_families(text):
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        names = sorted({label for one in family.samples for label in one.labels} - {"le"})
+        found[name] = family.type, names
+    rows = re.findall(
+        r"^\| `(orpheus_\w+)` \| (\w+)(?:: ([\w, ]+))? \|", DOCUMENTED.read_text(), re.MULTILINE
+    )
+    documented = {
+        name: (kind, sorted(names.split(", ")) if names else []) for name, kind, names in rows
+    }
+    assert found == documented
+
+
+def test_a_scrape_costs_no_more_with_many_jobs(api: Any) -> None:
+    api.store.jobs.submit_many([NewJob("add")] * 20_000)
+    from api.metrics import exposition
+
+    steps = 0
+
+    def count() -> bool:
+        nonlocal steps
+        steps += 1
+        return False
+
+    api.store._database._connection.set_progress_handler(count, 100)
+    exposition(api.store, api.services.options, api.services.measures)
+    api.store._database._connection.set_progress_handler(None)
+    assert steps < 50  # 5,000 steps of SQLite's machine, with 20,000 jobs
 
 
 def test_it_is_documented(api: Any) -> None:

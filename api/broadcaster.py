@@ -140,6 +140,8 @@ class Broadcaster:
         self.heartbeat = ""
         """The newest one, as a frame."""
         self.closed = False
+        self.resets = 0
+        """How often a listener had to begin anew, without what was in between."""
         self.hello = SharedRead(lambda: self.read(hello))
 
     async def read(self, read: Callable[[Store], T]) -> T:

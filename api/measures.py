@@ -37,6 +37,8 @@ class Measures:
 
     websockets: int = 0
     """WebSockets that are open now."""
+    resets: int = 0
+    """How often a listener of the stream lost events and began anew."""
     answers: dict[Labels, Latencies] = field(default_factory=dict)
 
     def answered(self, labels: Labels, took_s: float) -> None:
@@ -47,10 +49,10 @@ class Measures:
         latencies.counts[bisect_left(BOUNDS_S, took_s)] += 1
         latencies.sum_s += took_s
 
-    def copy(self) -> "Measures":
-        """The figures of this moment, for another thread."""
+    def copy(self, *, resets: int) -> "Measures":
+        """The figures of this moment, for another thread; `resets` as the broadcaster counts."""
         answers = {key: Latencies(list(one.counts), one.sum_s) for key, one in self.answers.items()}
-        return Measures(self.websockets, answers)
+        return Measures(self.websockets, resets, answers)
 
 
 class Measured:

@@ -182,6 +182,12 @@ def _own(own: Measures) -> Iterator[Metric]:
         "WebSockets that are connected to this API process.",
         value=own.websockets,
     )
+    yield CounterMetricFamily(
+        "orpheus_stream_resets",
+        "Listeners of this API process that lost events, too slow or back too late: they began "
+        "anew.",
+        value=own.resets,
+    )
 
 
 def _add(

@@ -93,6 +93,7 @@ class Listener:
         return Said("hello", text.decode(), seq)
 
     async def _begin_anew(self, oldest: int) -> AsyncGenerator[Said]:
+        self._broadcaster.resets += 1
         yield Said("reset", orjson.dumps({"type": "reset", "oldest": oldest}).decode())
         async for message in self._greet():
             yield message

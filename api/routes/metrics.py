@@ -24,7 +24,8 @@ router = APIRouter(tags=["health"])
 async def get_metrics(request: Request) -> Response:
     """Workers, their exits and restarts, jobs, the database, answers and listeners, as of now."""
     services = services_of(request)
-    options, own = services.options, services.measures.copy()
+    options = services.options
+    own = services.measures.copy(resets=services.broadcaster.resets)
 
     def read(store: Store) -> Response:
         # At the first scrape: 30 ms and 1.4 MB that no start need pay; many are never scraped.

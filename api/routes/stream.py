@@ -65,6 +65,7 @@ async def websocket_stream(websocket: WebSocket) -> None:
 @router.get(
     "/events",
     response_class=EventStream,
+    status_code=200,
     responses={**problems(422), **_SERVER_SENT},
     openapi_extra=_LAST_EVENT_ID,
 )

@@ -221,6 +221,16 @@ def test_websockets_are_counted_while_they_are_open(api: Any, wait_for: Any) -> 
     wait_for(lambda: clients() == 0, "both to be gone")
 
 
+def test_listeners_that_lose_events_are_counted(api: Any) -> None:
+    for _ in range(4):
+        api.submit()
+    api.store._database.run("DELETE FROM events WHERE seq < 4")
+    assert scrape(api)["orpheus_stream_resets_total"] == {labels(): 0}
+    with api.watch("?after=1") as watcher:
+        watcher.next("reset")
+    assert scrape(api)["orpheus_stream_resets_total"] == {labels(): 1}
+
+
 def test_every_metric_and_its_labels_are_in_the_documentation(supervised: Any) -> None:
     supervised.store.supervision.count_exit("default-1", "crashed")
     supervised.store.supervision.put_gauge("loop_lag_s", 0.25)

@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from shared.actions import LONGEST_REASON
+from shared.configuration import LONGEST_TEXT, MASK
 from shared.durations import LONGEST_S, parse_duration_s
 from shared.events import Kind
 from shared.jobs import Outcome, Status
@@ -182,6 +183,29 @@ class Scale(Reason):
     workers: int = Field(ge=0, le=MOST_WORKERS)
 
 
+class EditConfiguration(Reason):
+    """A new text of the configuration file, or new values of single settings."""
+
+    text: str | None = Field(
+        None,
+        max_length=LONGEST_TEXT,
+        description=f"TOML. {MASK} in a command's env stands for the secret that is there.",
+    )
+    set: dict[str, Any] | None = Field(
+        None,
+        min_length=1,
+        max_length=50,
+        description="Settings by their dotted names; null takes one out of the file. The rest of "
+        "the text stays as it is, with its comments.",
+    )
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Self:
+        if (self.text is None) == (self.set is None):
+            raise ValueError("either text or set must be given")
+        return self
+
+
 def _no_nul(text: str) -> str:
     if "\0" in text:
         raise ValueError("contains a NUL character")
@@ -248,6 +272,14 @@ class JobsQuery(_Query):
     cursor: Cursor | None = None
 
 
+class ConfigurationQuery(BaseModel):
+    """Whether to write."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    check: bool = Field(False, description="Only tell the problems, and what would restart.")
+
+
 class AuditQuery(_Query):
     """Which part of the trail."""
 
@@ -297,11 +329,16 @@ class Problem(BaseModel):
     errors: list[FieldError] = []
 
 
-class Error(BaseModel):
-    """Why an attempt failed."""
+class ErrorSummary(BaseModel):
+    """Why an attempt failed, in a line."""
 
     type: str
     message: str
+
+
+class Error(ErrorSummary):
+    """Why an attempt failed."""
+
     traceback: str | None
 
 
@@ -317,17 +354,15 @@ class Attempt(BaseModel):
     error: Error | None
 
 
-class Job(BaseModel):
-    """A job as it stands."""
+class JobSummary(BaseModel):
+    """A job as events carry it: as it was right after the event."""
 
     id: int
     type: str
-    payload: Any
     status: Status
     queue: str
     priority: int
-    result: Any
-    error: Error | None
+    error: ErrorSummary | None
     attempt: int = Field(description="Number of the newest attempt, 0 if there was none.")
     max_retries: int
     timeout: float = Field(description="Seconds.")
@@ -342,6 +377,14 @@ class Job(BaseModel):
     depends_on: list[int]
     tags: list[str]
     cancel_requested: bool
+
+
+class Job(JobSummary):
+    """A job as it stands."""
+
+    payload: Any
+    result: Any
+    error: Error | None
 
 
 class JobWithAttempts(Job):
@@ -413,16 +456,6 @@ class LogLines(BaseModel):
     items: list[LogLine]
 
 
-class JobSummary(BaseModel):
-    """A job as events carry it."""
-
-    model_config = ConfigDict(extra="allow")
-
-    id: int
-    type: str
-    status: Status
-
-
 class Event(BaseModel):
     """A change, with the job as it was right after it."""
 
@@ -462,7 +495,7 @@ class LastExit(BaseModel):
     )
 
 
-class Worker(BaseModel):
+class WorkerSummary(BaseModel):
     """A slot of the supervisor, or a process that runs alone."""
 
     slot: str
@@ -480,6 +513,11 @@ class Worker(BaseModel):
     jobs_done: int
     restarts: int
     last_exit: LastExit | None
+
+
+class Worker(WorkerSummary):
+    """A slot or a process that runs alone, with how its earlier lives ended."""
+
     recent_exits: list[LastExit] = Field(description="The newest first; `last_exit` is its head.")
 
 
@@ -571,6 +609,55 @@ class Schedules(BaseModel):
     """Every schedule, by name."""
 
     items: list[Schedule]
+
+
+class Setting(BaseModel):
+    """A setting in force."""
+
+    key: str
+    value: Any
+    origin: str = Field(description="`default`, `config/orpheus.toml:12`, a variable, `--set`.")
+
+
+class SettingProblem(BaseModel):
+    """One thing to mend in the configuration."""
+
+    key: str = Field(description="Empty where it is the whole text.")
+    detail: str
+    place: str | None = Field(description="The file and line, the variable, or `--set`.")
+    line: int | None = Field(description="Of the file's text.")
+
+
+class Configuration(BaseModel):
+    """The configuration in force, and the file that can be edited."""
+
+    path: str | None
+    text: str | None = Field(description="The file's text, its secrets masked.")
+    masked: int = Field(description="How many secrets the text does not show.")
+    obstacle: str | None = Field(description="Why it cannot be edited here, and what to do.")
+    settings: list[Setting] = Field(
+        description="Empty while the file has problems: what was last read well is in force."
+    )
+    problems: list[SettingProblem]
+    warnings: list[SettingProblem] = Field(description="What would not keep it from being taken.")
+    rejected: str | None = Field(
+        description="Why the supervisor goes on with an earlier configuration, if it does."
+    )
+
+
+class ConfigurationChange(BaseModel):
+    """What an edit leads to. The lists are null where there is nothing to compare with."""
+
+    written: bool
+    problems: list[SettingProblem]
+    warnings: list[SettingProblem]
+    refused: list[str] = Field(description="Settings that can only be changed on the machine.")
+    text: str | None = Field(description="The new text, its secrets masked; null with problems.")
+    changed: list[str] | None = Field(description="Settings that would have other values.")
+    restarts: list[str] | None = Field(description="Slots whose process would be replaced.")
+    starts: list[str] | None
+    stops: list[str] | None
+    takes_effect: str = Field(description="When what is written is in force.")
 
 
 class Finished(BaseModel):

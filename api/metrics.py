@@ -214,3 +214,8 @@ def _database(store: Store) -> Iterator[Metric]:
     yield GaugeMetricFamily(
         "orpheus_wal_bytes", "Size of the write-ahead log.", value=stats.wal_bytes()
     )
+    yield GaugeMetricFamily(
+        "orpheus_database_free_bytes",
+        "Space left on the device that holds the database.",
+        value=stats.free_bytes(),
+    )

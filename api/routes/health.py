@@ -11,13 +11,14 @@ from api.http import answer
 from api.openapi import problems
 from api.services import Services, services_of
 from api.services import workers as all_workers
-from shared.errors import StorageError
+from shared.errors import OrpheusError, StorageError
 from shared.processes import SlotState
 from shared.storage import Store
 
 router = APIRouter(tags=["health"])
 
 _LOCKED = "no write can begin: another process holds the database's write lock"
+_LITTLE_SPACE_BYTES = 256_000_000
 _Check = tuple[Literal["ok", "degraded", "failed"], str]
 
 
@@ -48,17 +49,20 @@ async def readyz(request: Request) -> Response:
 
 
 async def _checks(services: Services) -> dict[str, _Check]:
-    def read(store: Store) -> tuple[bool, list[dict[str, Any]]]:
-        return store.writable(), all_workers(store, services.options)
+    def read(store: Store) -> tuple[bool, int, list[dict[str, Any]]]:
+        free_bytes = store.stats.free_bytes()
+        return store.writable(), free_bytes, all_workers(store, services.options)
 
     try:
-        writable, slots = await services.readers.read(read)
-    except StorageError as error:
-        return {"database": ("failed", str(error))}
+        writable, free_bytes, slots = await services.readers.read(read)
+    except OrpheusError as error:
+        unknown: _Check = ("failed", "not known, as the database cannot be asked")
+        return {"database": ("failed", str(error)), "workers": unknown, "started": unknown}
     workers = [slot for slot in slots if slot["pool"] is not None]
     waiting = services.start.look(slots)
     return {
-        "database": ("ok", "writable") if writable else ("failed", _LOCKED),
+        "database": database_check(services.writer.trouble, writable=writable),
+        "space": space_check(free_bytes),
         "workers": workers_check(workers),
         "started": (
             ("failed", f"not ready yet: {', '.join(waiting)}")
@@ -66,6 +70,19 @@ async def _checks(services: Services) -> dict[str, _Check]:
             else ("ok", "every slot has been ready")
         ),
     }
+
+
+def database_check(trouble: StorageError | None, *, writable: bool) -> _Check:
+    """A write can begin, and the latest was committed: a full disk shows at the commit alone."""
+    if not writable:
+        return "failed", _LOCKED
+    return ("ok", "writable") if trouble is None else ("failed", str(trouble))
+
+
+def space_check(free_bytes: int) -> _Check:
+    """While little space is left, all still works; so somebody can still do something."""
+    detail = f"{free_bytes // 1_000_000:,} MB are free where the database is"
+    return ("ok" if free_bytes >= _LITTLE_SPACE_BYTES else "degraded"), detail
 
 
 def workers_check(workers: Sequence[Mapping[str, Any]]) -> _Check:

@@ -167,6 +167,53 @@ def test_it_says_soon_that_it_is_not_ready_while_another_holds_the_write_lock(ap
     assert api.client.get("/readyz").status_code == 200
 
 
+def test_each_check_has_its_name_and_says_what_it_saw(api: Any) -> None:
+    api.process("default@101")
+    checks = api.client.get("/readyz").json()["checks"]
+
+    assert {name: check["status"] for name, check in checks.items()} == {
+        "database": "ok", "space": "ok", "workers": "ok", "started": "ok"
+    }  # fmt: skip
+    assert checks["workers"]["detail"] == "1 of 1 ready"
+    assert all(check["detail"] for check in checks.values())
+
+
+def test_it_is_not_ready_while_commits_fail_or_the_database_cannot_be_asked(
+    api: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from shared.errors import DatabaseFull, DatabaseUnusable
+    from shared.storage.sqlite.stats import Stats
+
+    api.process("default@101")
+    api.services.writer.trouble = DatabaseFull("no space is left")
+    answer = api.client.get("/readyz")
+    assert answer.status_code == 503 and answer.headers["Retry-After"]
+    assert answer.json()["checks"]["database"] == {"status": "failed", "detail": "no space is left"}
+    api.services.writer.trouble = None
+
+    def gone(_: Stats) -> int:
+        raise DatabaseUnusable("the folder is away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Stats, "free_bytes", gone)
+        answer = api.client.get("/readyz")
+    assert answer.status_code == 503 and answer.json()["status"] == "not_ready"
+    assert answer.json()["checks"]["database"]["detail"] == "the folder is away"
+    assert api.client.get("/readyz").status_code == 200
+
+
+def test_little_space_degrades_before_there_is_none(
+    api: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from shared.storage.sqlite.stats import Stats
+
+    api.process("default@101")
+    monkeypatch.setattr(Stats, "free_bytes", lambda _: 38_000_000)
+    answer = api.client.get("/readyz")
+    assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
+    assert answer.json()["checks"]["space"]["detail"].startswith("38 MB are free")
+
+
 def test_types_carry_their_schema_and_the_defaults_that_apply(api: Any) -> None:
     add, strict = api.client.get("/types").json()["items"]
 

@@ -1,10 +1,12 @@
 """What the queue is doing, from kept counts and bounded reads."""
 
+import shutil
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from shared.errors import DatabaseUnusable
 from shared.jobs import Status
 from shared.storage.sqlite.connection import Database, sql_file
 from shared.storage.sqlite.totals import ENDED, RAN, WAITED, Histogram, histograms_of
@@ -122,6 +124,13 @@ class Stats:
     def wal_bytes(self) -> int:
         """Size of the write-ahead log."""
         return wal_bytes(self._database.path)
+
+    def free_bytes(self) -> int:
+        """What is left on the device that holds the database. Raises DatabaseUnusable."""
+        try:
+            return shutil.disk_usage(self._database.path.parent).free
+        except OSError as error:
+            raise DatabaseUnusable(f"its folder cannot be looked at: {error}") from error
 
     def _active_queues(self) -> list[str]:
         return [

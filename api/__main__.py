@@ -5,10 +5,12 @@ has the job types described by a child process; so its jobs run as soon as a wor
 """
 
 import asyncio
+import functools
 import os
 import signal
 import socket
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
@@ -19,6 +21,7 @@ from config.options import config_options
 from config.settings import Settings, for_commands, for_storage, load_settings
 from config.token_file import read_token
 from shared.child_start import enter_child
+from shared.configuration import ConfigurationDesk
 from shared.describe import describe_types
 from shared.errors import CannotBind, ConfigurationError, DatabaseUnusable, OrpheusError
 from shared.failpoints import name_program
@@ -42,7 +45,8 @@ def main(control_fd: int | None, config: Path | None, sets: tuple[str, ...]) -> 
     name_program("api")
     try:
         if control_fd is None:
-            _run_alone(load_settings(config, sets, os.environ))
+            settings = load_settings(config, sets, os.environ)
+            _run_alone(settings, _configuration(settings.source, sets))
         else:
             _run_supervised(control_fd)
     except OrpheusError as error:
@@ -52,7 +56,7 @@ def main(control_fd: int | None, config: Path | None, sets: tuple[str, ...]) -> 
         stop_logging()
 
 
-def _run_alone(settings: Settings) -> None:
+def _run_alone(settings: Settings, configuration: Callable[[], ConfigurationDesk]) -> None:
     # Until the server takes the signals itself, there is nothing to finish.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
@@ -62,7 +66,7 @@ def _run_alone(settings: Settings) -> None:
     modules, timeout_s = settings.jobs.modules, settings.supervisor.start_timeout
     store.types.replace(describe_types(modules, for_commands(settings), timeout_s))
     store.close()
-    asyncio.run(run_api(_options(settings, supervised=False), listener))
+    asyncio.run(run_api(_options(settings, configuration, supervised=False), listener))
 
 
 def _run_supervised(control_fd: int) -> None:
@@ -71,7 +75,9 @@ def _run_supervised(control_fd: int) -> None:
     configure_logging(settings.logging.level, settings.logging.format, start.slot)
     listener = socket.socket(fileno=start.handover["socket_fd"])
     try:
-        options = _options(settings, supervised=True)
+        file = start.handover["config_file"]
+        configuration = _configuration(file and Path(file), start.handover["sets"])
+        options = _options(settings, configuration, supervised=True)
         asyncio.run(
             run_api(options, listener, channel=start.channel, incarnation=start.incarnation)
         )
@@ -80,7 +86,21 @@ def _run_supervised(control_fd: int) -> None:
         raise
 
 
-def _options(settings: Settings, *, supervised: bool) -> ApiOptions:
+def _configuration(path: Path | None, sets: Sequence[str]) -> Callable[[], ConfigurationDesk]:
+    """Opens the configuration at the first call: its editor and pydantic-settings take 6 MB."""
+
+    @functools.cache
+    def desk() -> ConfigurationDesk:
+        from config.edit import ConfigurationFile  # noqa: PLC0415
+
+        return ConfigurationFile(path, sets, os.environ)
+
+    return desk
+
+
+def _options(
+    settings: Settings, configuration: Callable[[], ConfigurationDesk], *, supervised: bool
+) -> ApiOptions:
     return ApiOptions(
         storage=for_storage(settings),
         defaults=JobDefaults(settings.jobs.max_retries, settings.jobs.timeout),
@@ -95,6 +115,7 @@ def _options(settings: Settings, *, supervised: bool) -> ApiOptions:
         read_only=settings.api.read_only,
         token=read_token(settings.api.token_file),
         supervised=supervised,
+        configuration=configuration,
     )
 
 

@@ -15,6 +15,7 @@ from api.guard import Door, Guard, GuardRules, hosts_of
 from api.measures import Measured
 from api.routes import (
     actions,
+    configuration,
     health,
     jobs,
     metrics,
@@ -44,11 +45,22 @@ def create_app(services: Services) -> ASGIApp:
     keeper = None if options.token is None else Doorkeeper(options.token)
     app.state.services, app.state.doorkeeper = services, keeper
     errors.install(app)
-    for module in (jobs, actions, queues, supervision, overview, health, metrics, session, stream):
+    for module in (
+        jobs,
+        actions,
+        queues,
+        supervision,
+        overview,
+        configuration,
+        stream,
+        health,
+        metrics,
+        session,
+    ):
         app.router.routes.extend(module.router.routes)  # flat, so that a 405 can name every method
     pages = make_pages(read_only=options.read_only, has_sessions=keeper is not None)
     app.router.routes.extend([*docs_routes(), *pages.routes])
-    app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]
+    app.openapi = lambda: openapi.document(app, asks_for_token=keeper is not None)  # type: ignore[method-assign]
     door = None
     if keeper is not None:
         door = Door(keeper, pages.login_page, LOGIN_HEADERS, LOGIN_FILES)

@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Route
 
+from shared.configuration import FileChanged, NotEditable
 from shared.errors import (
     DatabaseBusy,
     DatabaseFull,
@@ -72,6 +73,8 @@ class Refusal(OrpheusError):
 _STATUS_OF: Mapping[type[OrpheusError], int] = {
     NotFound: 404,
     TransitionRefused: 409,
+    NotEditable: 409,
+    FileChanged: 412,
     InvalidJob: 422,
     NoSupervisor: 503,
     NoAnswer: 503,

@@ -18,10 +18,10 @@ _ALWAYS = (
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"cache-control", b"no-store"),
 )
-_EXPOSED = b"Location, Retry-After, Idempotent-Replayed, WWW-Authenticate"
+_EXPOSED = b"ETag, Location, Retry-After, Idempotent-Replayed, WWW-Authenticate"
 PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, POST, PUT, DELETE",
-    "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key, If-Match",
     "Access-Control-Max-Age": "600",
 }
 """What a page of a listed origin may send."""

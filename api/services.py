@@ -16,6 +16,7 @@ from api.measures import Measures
 from api.readers import Readers
 from api.start_watch import StartWatch
 from api.writer import Writer
+from shared.configuration import ConfigurationDesk
 from shared.handover import StorageSettings
 from shared.jobs import Status
 from shared.roster import workers_json
@@ -47,6 +48,8 @@ class ApiOptions:
     """What every caller must show; None: nothing."""
     supervised: bool = False
     """A supervisor started this process, so its slots are what GET /workers shows."""
+    configuration: Callable[[], ConfigurationDesk] | None = None
+    """Where the configuration is read and edited; None: nowhere."""
 
 
 class TypesCache:

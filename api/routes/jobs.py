@@ -11,7 +11,7 @@ from api.cursors import before_id_of, cursor_of
 from api.guard import json_of
 from api.http import JobId, answer, checked, job_id_of
 from api.idempotency import once_of, write_once
-from api.openapi import body, idempotent, problems
+from api.openapi import body, created, idempotent, problems, replayed
 from api.services import Services, services_of
 from shared.jobs import Job
 from shared.lifecycle import TERMINAL
@@ -28,7 +28,9 @@ _LIST = "jobs"
     status_code=201,
     response_model=schemas.Job,
     responses={
-        200: {"model": schemas.Job, "description": "A live job holds this unique_key: it."},
+        200: {"model": schemas.Job, "description": "A live job holds this unique_key: it."}
+        | created(),
+        201: created(),
         **problems(403, 413, 415, 422, 507),
     },
     openapi_extra=body(schemas.SubmitJob) | idempotent(),
@@ -55,7 +57,7 @@ def _submitted(submitted: Submitted) -> Response:
     "/jobs/batch",
     status_code=201,
     response_model=schemas.Ids,
-    responses=problems(403, 413, 415, 422, 507),
+    responses={201: replayed(), **problems(403, 413, 415, 422, 507)},
     openapi_extra=body(schemas.SubmitBatch) | idempotent(),
 )
 async def submit_batch(request: Request) -> Response:

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from api import schemas
 from api.errors import refused_fields
 from api.http import actor_of, answer
-from api.openapi import body, problems
+from api.openapi import body, located, problems
 from api.services import services_of
 from shared.actions import audited
 from shared.errors import FieldProblem
@@ -79,7 +79,7 @@ async def list_schedules(request: Request) -> Response:
     "/schedules/{name}/run",
     status_code=201,
     response_model=schemas.Job,
-    responses=problems(403, 404, 413, 415, 422, 507),
+    responses={201: located(), **problems(403, 404, 413, 415, 422, 507)},
     openapi_extra=_WHY,
 )
 async def run_schedule(request: Request, name: Name) -> Response:

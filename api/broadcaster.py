@@ -42,7 +42,7 @@ _TROUBLE_PAUSE_S = 1.0
 # quarter longer than as it is stored.
 FRAME_EVENTS = 1_500
 FRAME_BYTES = 700_000
-_MOST_BEHIND = 50_000
+_MOST_BEHIND = 100_000
 _MOST_READS = 32
 _ENDS = frozenset({Kind.JOB_DONE, Kind.JOB_FAILED, Kind.JOB_CANCELLED})
 

@@ -1,5 +1,7 @@
 """Draws docs/state_machine.md and docs/slots.md from the tables of the pure modules.
 
+And docs/stream.md from the models of the frames (docs/draw_stream.py).
+
 `python docs/draw.py` writes the pages; with `--check` it only says (exit 1) which are stale.
 """
 
@@ -8,6 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from docs.draw_stream import stream_page
 from shared.lifecycle import ENDINGS, TERMINAL, TRANSITIONS
 from supervisor.policy import TABLE
 from supervisor.slot import Cause, Rules
@@ -151,7 +154,7 @@ def slots_page() -> str:
     return SLOTS_HEAD + "\n".join(lines) + "\n" + tail
 
 
-PAGES = {"state_machine.md": jobs_page, "slots.md": slots_page}
+PAGES = {"state_machine.md": jobs_page, "slots.md": slots_page, "stream.md": stream_page}
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""The pages of the state machines are what the tables say."""
+"""The pages that are drawn are what the tables and models say."""
 
 import subprocess
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[3]
 
 
-def test_the_pages_are_drawn_from_the_tables() -> None:
+def test_the_pages_are_as_they_would_be_drawn() -> None:
     check = subprocess.run(
         [sys.executable, ROOT / "docs" / "draw.py", "--check"],
         capture_output=True,

@@ -1,0 +1,112 @@
+"""The page of the event stream, from the models of `api/frames.py`; `docs/draw.py` writes it."""
+
+from typing import Any, get_args
+
+from pydantic import BaseModel
+
+from api.broadcaster import FRAME_GAP_S, HEARTBEAT_S
+from api.frames import EVENTS, FRAMES
+from api.sockets import POLICY_VIOLATION, SERVICE_RESTART, TRY_AGAIN_LATER
+from api.sse import KEEP_ALIVE_S
+
+HEAD = """# The event stream
+
+Drawn by `python docs/draw.py` from the models of `api/frames.py`; a test holds this page equal to
+them, another every frame that is sent. Edit the models, not this page.
+
+`/ws` is a WebSocket of JSON frames, each with a `type`; `GET /events` gives the same events, in the
+same order, as server-sent events (`curl -N`).
+
+- `/ws`: a hello, then every event from now on, and a heartbeat every {beat:g} s.
+- `/ws?after=N`: a hello, then every event from seq N + 1 on; `reset` and a second hello where they
+  are no longer kept.
+- `/ws?job=ID`: this job's events and log lines only, first the lines it has already; `seq` rises
+  with gaps. Also with `after`. Lines come before the event that ends their attempt.
+- `GET /events?after=N`: each event with its seq as `id`, its kind as `event`, and itself as `data`;
+  `event: reset` as above; a comment after {quiet:g} s of silence.
+
+A client that comes back with the last seq it has seen (`after`; an EventSource sends
+`Last-Event-ID` by itself) misses nothing and gets nothing twice. While much happens, events are
+gathered: at most one frame of them in {gap:g} ms, and none longer than about a megabyte. A client
+that does not keep up gets only the newest heartbeat and progress; one that is far behind gets
+`reset` and a fresh hello. One that acknowledges nothing for 20 s, or answers no ping for 40 s, is
+cut off.
+
+An unknown or ill-formed parameter (422), an unknown job (404), a foreign origin (403) and one
+client too many (503 with `Retry-After`) are refused before the handshake, with a problem document.
+
+| close code | when | do |
+| --- | --- | --- |
+| {restart} | the API is replaced or stops | come back with `after` |
+| {later} | the database cannot be read; the reason says why | come back with `after`, in a while |
+| {policy} | the client keeps sending; a few messages are ignored | send nothing |
+| 1009 | the client sent a message over 64 KiB | send nothing |
+| 1011 | no answer to a ping | come back with `after` |
+| 1000, 1001 | sent by clients that go, as a browser that leaves the page | |
+
+## Frames of `/ws`
+
+Workers, job types and log lines are as in `GET /workers` (but without `recent_exits`),
+`GET /types` and `GET /jobs/{{id}}/logs`.
+"""
+
+
+def stream_page() -> str:
+    """What comes, frame by frame and event by event."""
+    head = HEAD.format(
+        beat=HEARTBEAT_S,
+        quiet=KEEP_ALIVE_S,
+        gap=FRAME_GAP_S * 1000,
+        restart=SERVICE_RESTART,
+        later=TRY_AGAIN_LATER,
+        policy=POLICY_VIOLATION,
+    )
+    lines = [head]
+    for frame in FRAMES:
+        lines += [f"### `{_literals(frame, 'type')[0]}`", "", _doc(frame), "", *_table(frame), ""]
+    lines += ["## Events", "", "| kind | carries | |", "| --- | --- | --- |"]
+    for event in EVENTS:
+        subject = next(name for name in event.model_fields if name not in ("seq", "at", "kind"))
+        kinds = ", ".join(f"`{kind}`" for kind in _literals(event, "kind"))
+        lines.append(f"| {kinds} | `{subject}` | {_doc(event)} |")
+    lines += ["", "Each also has `at`, and all but `job.progress` have `seq`. What they carry:", ""]
+    for model in {_carried(event): None for event in EVENTS}:
+        lines += [f"### {model.__name__}", "", _doc(model), "", *_table(model), ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _carried(event: type[BaseModel]) -> type[BaseModel]:
+    found = [field.annotation for name, field in event.model_fields.items() if name != "kind"]
+    (model,) = (one for one in found if isinstance(one, type) and issubclass(one, BaseModel))
+    return model
+
+
+def _literals(model: type[BaseModel], field: str) -> list[str]:
+    return [str(value) for value in get_args(model.model_fields[field].annotation)]
+
+
+def _doc(model: type[BaseModel]) -> str:
+    return " ".join((model.__doc__ or "").split())
+
+
+def _table(model: type[BaseModel]) -> list[str]:
+    schema = model.model_json_schema(mode="serialization")
+    lines = ["| field | type | |", "| --- | --- | --- |"]
+    for name, field in schema["properties"].items():
+        if name != "type" or model not in FRAMES:
+            lines.append(f"| `{name}` | {_type(field)} | {field.get('description', '')} |")
+    return lines
+
+
+def _type(field: dict[str, Any]) -> str:
+    if "anyOf" in field:
+        return " or ".join(_type(one) for one in field["anyOf"])
+    if "$ref" in field:
+        return field["$ref"].rpartition("/")[2]
+    if field.get("type") == "array":
+        return f"list of {_type(field['items'])}"
+    if field.get("type") == "object":
+        return f"object of {_type(field.get('additionalProperties') or {})}"
+    if "discriminator" in field:
+        return "an event, below"
+    return {"date-time": "time"}.get(field.get("format", ""), field.get("type", "any"))

@@ -1,0 +1,279 @@
+"""GET and PUT /config: what is in force and why, and a checked replacement of the file."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from config.edit import ConfigurationFile
+from shared.configuration import MASK
+from shared.processes import Role, SlotState
+
+TEXT = """# Kept.
+[api]
+port = 1 # also kept
+
+[[commands]]
+name = "pay"
+argv = ["true"]
+env = {KEY = "hush"}
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "orpheus.toml"
+    path.write_text(TEXT, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def api(start: Callable[..., Any], path: Path) -> Any:
+    desk = ConfigurationFile(path, ["api.max_clients=7"], {})
+    return start(configuration=lambda: desk, supervised=True)
+
+
+@pytest.fixture
+def put(api: Any) -> Callable[..., Any]:
+    def put(body: Any, query: str = "", etag: str | None = "*") -> Any:
+        headers = {} if etag is None else {"If-Match": etag}
+        return api.client.put(f"/config{query}", json=body, headers=headers)
+
+    return put
+
+
+def refused(answer: Any, status: int) -> dict[str, Any]:
+    assert answer.status_code == status, answer.text
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    body: dict[str, Any] = answer.json()
+    return body
+
+
+def test_the_settings_are_told_with_where_they_come_from(api: Any, path: Path) -> None:
+    answer = api.client.get("/config")
+    told = answer.json()
+    assert answer.status_code == 200
+    assert answer.headers["ETag"].startswith('"')
+    settings = {one["key"]: (one["value"], one["origin"]) for one in told["settings"]}
+    assert settings["api.port"] == (1, f"{path}:3")
+    assert settings["api.max_clients"] == (7, "--set")
+    assert settings["jobs.timeout"] == (900.0, "default")
+    assert (told["path"], told["problems"], told["rejected"]) == (str(path), [], None)
+
+
+def test_no_secret_is_told(api: Any) -> None:
+    answer = api.client.get("/config")
+    assert "hush" not in answer.text
+    assert answer.json()["masked"] == 1
+    assert MASK in answer.json()["text"]
+
+
+def test_a_rejected_file_is_told_with_the_supervisors_reason(api: Any, path: Path) -> None:
+    slot = api.slot("supervisor", SlotState.READY, Role.SUPERVISOR, degraded=True)
+    reason = "configuration rejected: api.port: must be less"
+    api.store.processes.put_slots([type(slot)(**{**_fields(slot), "reason": reason})])
+    path.write_text('[api]\nport = "x"\n')
+    told = api.client.get("/config").json()
+    assert told["rejected"] == "api.port: must be less"
+    assert [problem["line"] for problem in told["problems"]] == [2]
+    assert told["settings"] == []
+
+
+def _fields(record: Any) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in record.__slots__}
+
+
+def test_an_api_without_a_file_says_what_to_do(start: Callable[..., Any]) -> None:
+    api = start(configuration=lambda: ConfigurationFile(None, [], {}))
+    told = api.client.get("/config")
+    assert told.json()["text"] is None
+    assert "ETag" not in told.headers
+    body = refused(api.client.put("/config", json={"set": {"api.port": 1}}), 409)
+    assert "--config" in body["detail"]
+
+
+def test_a_text_replaces_the_file_and_keeps_its_secrets(
+    api: Any, put: Callable[..., Any], path: Path
+) -> None:
+    shown = api.client.get("/config")
+    text = shown.json()["text"].replace("port = 1", "port = 2")
+    answer = put({"text": text, "reason": "because"}, etag=shown.headers["ETag"])
+    assert answer.status_code == 200, answer.text
+    told = answer.json()
+    assert (told["written"], told["changed"], told["restarts"]) == (True, ["api.port"], ["api"])
+    assert "2 seconds" in told["takes_effect"]
+    assert "hush" not in answer.text
+    assert path.read_text() == TEXT.replace("port = 1", "port = 2")
+    assert path.with_name("orpheus.toml.bak").read_text() == TEXT
+    assert answer.headers["ETag"] == api.client.get("/config").headers["ETag"]
+
+
+def test_one_setting_is_changed_and_the_rest_stays(put: Callable[..., Any], path: Path) -> None:
+    answer = put({"set": {"api.port": 2}}, etag=None)
+    assert answer.json()["changed"] == ["api.port"]
+    assert path.read_text() == TEXT.replace("port = 1", "port = 2")
+
+
+def test_who_and_why_and_how_much_stand_in_the_trail_and_no_value(
+    api: Any, put: Callable[..., Any]
+) -> None:
+    put({"set": {"api.port": 24242, "jobs.timeout": "31m"}, "reason": "a busy week"})
+    (row,) = api.client.get("/audit").json()["items"]
+    assert (row["action"], row["target"], row["count"]) == ("configure", "configuration", 2)
+    assert (row["by"], row["reason"]) == ("api:127.0.0.1", "a busy week")
+    assert "24242" not in json.dumps(row)
+
+
+def test_a_check_tells_all_and_writes_nothing(
+    api: Any, put: Callable[..., Any], path: Path
+) -> None:
+    bad = put({"text": '[api]\nport = "x"\nprot = 1\n' + _commands()}, "?check=true", None)
+    assert bad.status_code == 200
+    told = bad.json()
+    assert [(p["key"], p["line"]) for p in told["problems"]] == [("api.port", 2), ("api.prot", 3)]
+    assert (told["written"], told["changed"], told["text"]) == (False, None, None)
+    good = put({"set": {"pools.default.workers": 0}}, "?check=true", None).json()
+    assert good["stops"] == [f"default-{n + 1}" for n in range(len(good["stops"]))] != []
+    assert good["written"] is False
+    assert path.read_text() == TEXT
+    assert api.store.audit.page(5) == []
+
+
+def _commands() -> str:
+    return TEXT[TEXT.index("[[") :].replace("hush", MASK)
+
+
+def test_every_problem_is_refused_with_its_line(put: Callable[..., Any], path: Path) -> None:
+    body = refused(put({"text": '[api]\nport = "x"\nprot = 1\n' + _commands()}), 422)
+    assert [error["pointer"] for error in body["errors"]] == ["/text", "/text"]
+    assert body["errors"][0]["detail"].startswith("line 2: api.port: must be")
+    assert body["errors"][1]["detail"].startswith("line 3: api.prot: unknown key")
+    body = refused(put({"set": {"api.prot": 1, "api..x": 1}}), 422)
+    assert {error["pointer"] for error in body["errors"]} == {"/set/api..x"}
+    assert path.read_text() == TEXT
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"jobs.modules": ["os"]},
+        {"commands": []},
+        {"commands": [{"name": "pay", "argv": ["rm"], "env": {"KEY": "hush"}}]},
+        {"database.url": "sqlite:///other.db"},
+        {"api.token_file": ""},
+        {"api.token_file": "/etc/shadow"},
+    ],
+)
+def test_what_names_code_is_refused(
+    put: Callable[..., Any], path: Path, values: dict[str, Any]
+) -> None:
+    answer = put({"set": values})
+    if values == {"api.token_file": ""}:  # as it is
+        assert answer.status_code == 200
+        return
+    body = refused(answer, 403)
+    assert "names code" in body["detail"]
+    assert path.read_text() == TEXT
+
+
+def test_a_text_needs_to_say_what_it_replaces(put: Callable[..., Any]) -> None:
+    assert "If-Match" in refused(put({"text": TEXT}, etag=None), 428)["detail"]
+
+
+@pytest.mark.parametrize("etag", ['"other"', "other", 'W/"other"', '"a", "b"', ""])
+def test_a_file_that_is_not_what_was_seen_is_left_alone(
+    put: Callable[..., Any], path: Path, etag: str
+) -> None:
+    assert "read it again" in refused(put({"set": {"api.port": 2}}, etag=etag), 412)["detail"]
+    assert path.read_text() == TEXT
+
+
+def test_one_of_several_states_will_do(api: Any, put: Callable[..., Any]) -> None:
+    seen = api.client.get("/config").headers["ETag"]
+    assert put({"set": {"api.port": 2}}, etag=f'"other", {seen}').status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "query"),
+    [
+        ({}, ""),
+        ({"text": "", "set": {"api.port": 1}}, ""),
+        ({"set": {}}, ""),
+        ({"text": 5}, ""),
+        ({"text": "x" * 131_073}, ""),
+        ({"set": {"api.port": 1}, "check": True}, ""),
+        ({"set": {"api.port": 1}}, "?check="),
+        ({"set": {"api.port": 1}}, "?check=perhaps"),
+        ({"set": {"api.port": 1}}, "?chekc=true"),
+        ({"set": {"api.port": 1}, "reason": ""}, ""),
+    ],
+)
+def test_a_body_that_is_neither_writes_nothing(
+    put: Callable[..., Any], path: Path, body: Any, query: str
+) -> None:
+    refused(put(body, query), 422)
+    assert path.read_text() == TEXT
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives the file to somebody else")
+def test_the_owner_stays(put: Callable[..., Any], path: Path) -> None:
+    os.chown(path, 1234, 1234)
+    assert put({"set": {"api.port": 2}}).status_code == 200
+    assert (path.stat().st_uid, path.stat().st_gid) == (1234, 1234)
+
+
+def test_a_full_disk_is_507_and_nothing_is_in_the_trail(
+    api: Any, put: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("config.edit.replace_file", full)
+    answer = put({"set": {"api.port": 2}})
+    refused(answer, 507)
+    assert answer.headers["Retry-After"]
+    assert api.store.audit.page(5) == []
+
+
+def test_a_folder_that_cannot_be_written_is_409(
+    put: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert "edit it there" in refused(put({"set": {"api.port": 2}}), 409)["detail"]
+
+
+def test_it_is_told_when_nobody_watches_the_file(start: Callable[..., Any], path: Path) -> None:
+    path.write_text("[supervisor]\nwatch_config = false\n")
+    desk = ConfigurationFile(path, [], {})
+    edit = {"set": {"api.port": 2}}
+    watched = start(configuration=lambda: desk, supervised=True).client.put("/config", json=edit)
+    assert "SIGHUP" in watched.json()["takes_effect"]
+    alone = start(configuration=lambda: desk).client.put("/config", json=edit)
+    assert "next start" in alone.json()["takes_effect"]
+
+
+# The whole system
+
+
+def test_the_supervisor_takes_what_was_put(
+    start_system: Callable[..., Any], tmp_path: Path, wait_for: Callable[..., Any]
+) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text("[pools.default]\nworkers = 1 # few\n")
+    system = start_system(config=path)
+    system.wait_until_ready()
+    told = system.get("/config")
+    origins = {one["key"]: one["origin"] for one in told["settings"]}
+    assert (told["path"], origins["api.port"]) == (str(path), "--set")
+    edit = {"set": {"pools.default.workers": 2}, "reason": "more"}
+    assert system.client.put("/config", json=edit).json()["starts"] == ["default-2"]
+    wait_for(lambda: "default-2" in system.workers(), "the second worker", 10)
+    assert path.read_text() == "[pools.default]\nworkers = 2 # few\n"
+    # A file that checks but cannot be taken: its reason is told here, too.
+    system.client.put("/config", json={"set": {"jobs.cancel_grace": "11s"}})
+    path.write_text("[pools.default]\nworkers = 2\n[jobs]\nmodules = ['no_such_module']\n")
+    rejected = wait_for(lambda: system.get("/config")["rejected"], "the rejection", 15)
+    assert "no_such_module" in rejected

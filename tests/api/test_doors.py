@@ -1,0 +1,480 @@
+"""The doors: the token and its sessions, read-only, other origins, the limit of clients."""
+
+import json
+import socket
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx2
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from api.auth import SESSION_S, Doorkeeper
+
+TOKEN = "the-token-of-this-test-0123456789abcdef"
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
+TOOL = "https://tool.example"
+
+
+@pytest.fixture
+def guarded(start: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Any:
+    """An API that asks for TOKEN, and is not slow with those who guess."""
+    monkeypatch.setattr("api.auth.WRONG_TOKEN_S", 0.01)
+    return start(token=TOKEN)
+
+
+@pytest.fixture
+def browser(guarded: Any) -> Iterator[httpx2.Client]:
+    """A client that has logged in as the dashboard does."""
+    url = f"http://127.0.0.1:{guarded.port}"
+    headers = {"Origin": url, "Sec-Fetch-Site": "same-origin"}
+    with httpx2.Client(base_url=url, trust_env=False, headers=headers) as client:
+        assert client.post("/session", json={"token": TOKEN}).status_code == 204
+        yield client
+
+
+def is_unauthorized(answer: Any) -> bool:
+    assert "Traceback" not in answer.text and TOKEN not in answer.text
+    return bool(
+        answer.status_code == 401
+        and answer.headers["WWW-Authenticate"].startswith("Bearer")
+        and answer.headers["Content-Type"] == "application/problem+json"
+    )
+
+
+def calls_of(api: Any) -> list[tuple[str, str]]:
+    """Every call that the OpenAPI document names, with something for its parameters."""
+    paths = api.client.get("/openapi.json", headers=BEARER).json()["paths"]
+    return [
+        (method.upper(), path.replace("{job_id}", "1").replace("{", "").replace("}", ""))
+        for path, methods in paths.items()
+        for method in methods
+    ]
+
+
+def test_every_call_needs_the_token_but_the_two_probes_and_the_login(guarded: Any) -> None:
+    calls = calls_of(guarded)
+    assert ("POST", "/jobs") in calls and ("GET", "/metrics") in calls
+    unlisted = ("/", "/ui/submit", "/ui/jobs/1", "/docs", "/docs/start.js", "/openapi.json", "/nix")
+    for method, path in [*calls, *(("GET", path) for path in unlisted)]:
+        answer = guarded.client.request(method, path)
+        if path in ("/healthz", "/readyz"):
+            assert answer.status_code in (200, 503)
+        elif (method, path) == ("POST", "/session"):
+            assert answer.status_code == 400
+        else:
+            assert is_unauthorized(answer), (method, path)
+
+
+def test_with_the_token_all_is_as_without_one(guarded: Any) -> None:
+    client = guarded.client
+    assert client.post("/jobs", json={"type": "add"}, headers=BEARER).status_code == 201
+    assert client.get("/jobs/1", headers=BEARER).json()["type"] == "add"
+    for path in ("/", "/docs", "/openapi.json", "/metrics", "/session", "/workers"):
+        assert client.get(path, headers=BEARER).status_code in (200, 503), path
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", "Bearer", f"Basic {TOKEN}", TOKEN, f"Bearer {TOKEN}x", f"Bearer x{TOKEN}"],
+)
+def test_a_wrong_token_is_a_401(guarded: Any, value: str) -> None:
+    assert is_unauthorized(guarded.client.get("/jobs", headers={"Authorization": value}))
+    assert is_unauthorized(guarded.client.post("/jobs", headers={"Authorization": value}))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "//jobs",
+        "/healthz/",
+        "/healthz/../jobs",
+        "/healthz/%2e%2e/jobs",
+        "/healthz%2f..%2fjobs",
+        "/healthz%00",
+        "/healthz;/jobs",
+        "/HEALTHZ",
+        "/ui/static/x/js/overview.js",
+        "/ui/static/x/css/base.css/../../js/live.js",
+        "/ui/static/x/css%2f..%2f..%2fjs/live.js",
+        "/ui/static/css/base.css",
+        "/session/",
+    ],
+)
+def test_no_spelling_of_an_open_path_opens_another(guarded: Any, path: str) -> None:
+    request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    assert raw(guarded, request.encode()).startswith(b"HTTP/1.1 401 ")
+
+
+def raw(api: Any, request: bytes) -> bytes:
+    """The answer to exactly these bytes."""
+    with socket.create_connection(("127.0.0.1", api.port), timeout=10) as connection:
+        connection.sendall(request)
+        answer = b""
+        while chunk := connection.recv(65_536):
+            answer += chunk
+    return answer
+
+
+def test_whoever_guesses_waits_and_nobody_else_does(
+    start: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.auth.WRONG_TOKEN_S", 1.5)
+    api = start(token=TOKEN)
+    with socket.create_connection(("127.0.0.1", api.port), timeout=10) as guesser:
+        guesser.sendall(b"GET /jobs HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer x\r\n\r\n")
+        began_s = time.monotonic()
+        assert api.client.get("/jobs", headers=BEARER).status_code == 200
+        assert is_unauthorized(api.client.get("/jobs"))
+        assert time.monotonic() - began_s < 1.4
+        assert guesser.recv(100).startswith(b"HTTP/1.1 401 ")
+        assert time.monotonic() - began_s > 1.4
+
+
+def test_a_websocket_needs_the_token_before_it_is_accepted(guarded: Any) -> None:
+    for headers in ({}, {"Authorization": "Bearer x"}, {"Cookie": "orpheus=1"}):
+        with (
+            pytest.raises(InvalidStatus) as refused,
+            guarded.watch(additional_headers=headers),
+        ):
+            pass
+        assert refused.value.response.status_code == 401
+    with guarded.watch(additional_headers=BEARER) as watcher:
+        assert watcher.next()["type"] == "hello"
+
+
+def test_a_session_is_a_cookie_that_no_script_and_no_other_site_can_use(guarded: Any) -> None:
+    answer = guarded.client.post("/session", json={"token": TOKEN})
+    assert (answer.status_code, answer.content) == (204, b"")
+    name, *attributes = answer.headers["Set-Cookie"].split("; ")
+    assert name.startswith("orpheus_") and TOKEN not in name
+    assert {a.lower() for a in attributes} == {
+        "httponly",
+        "samesite=strict",
+        "path=/",
+        f"max-age={SESSION_S}",
+    }
+    assert answer.headers["Cache-Control"] == "no-store"
+    https = {"Origin": f"https://127.0.0.1:{guarded.port}"}
+    secure = guarded.client.post("/session", json={"token": TOKEN}, headers=https)
+    assert "Secure" in secure.headers["Set-Cookie"].split("; ")
+
+
+def test_a_session_opens_what_the_token_opens(guarded: Any, browser: httpx2.Client) -> None:
+    assert browser.post("/jobs", json={"type": "add"}).status_code == 201
+    assert browser.get("/").status_code == 200
+    cookies = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
+    with guarded.watch(additional_headers={"Cookie": cookies}) as watcher:
+        assert watcher.next()["type"] == "hello"
+    told = browser.get("/session").json()
+    assert told["read_only"] is False and told["ends_at"].endswith("Z")
+
+
+def test_a_session_outlives_the_api_that_gave_it_out(
+    start: Callable[..., Any], browser: httpx2.Client
+) -> None:
+    successor = start(token=TOKEN)
+    cookies = dict(browser.cookies)
+    url = f"http://127.0.0.1:{successor.port}/jobs"
+    assert httpx2.get(url, cookies=cookies, trust_env=False).status_code == 200
+    other = start(token=TOKEN[::-1])
+    url = f"http://127.0.0.1:{other.port}/jobs"
+    assert httpx2.get(url, cookies=cookies, trust_env=False).status_code == 401
+
+
+def test_logging_out_makes_the_browser_forget(browser: httpx2.Client) -> None:
+    assert browser.delete("/session").status_code == 204
+    assert not browser.cookies
+    assert browser.get("/jobs").status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"token": TOKEN[1:]}, 401),
+        ({"token": "é"}, 401),
+        ({"token": ""}, 422),
+        ({"token": 5}, 422),
+        ({"token": "x" * 5000}, 422),
+        ({}, 422),
+        ({"token": TOKEN, "next": "//evil.example"}, 422),
+        ([], 422),
+    ],
+    ids=lambda case: str(case)[:40],
+)
+def test_what_is_no_token_opens_no_session(guarded: Any, body: Any, status: int) -> None:
+    answer = guarded.client.post("/session", json=body)
+    assert answer.status_code == status
+    assert "Set-Cookie" not in answer.headers
+    assert TOKEN[1:] not in answer.text
+
+
+def test_another_site_can_neither_log_in_nor_out(guarded: Any, browser: httpx2.Client) -> None:
+    evil = {"Origin": "http://evil.example", "Sec-Fetch-Site": "cross-site"}
+    for answer in (
+        browser.post("/session", json={"token": TOKEN}, headers=evil),
+        browser.delete("/session", headers=evil),
+    ):
+        assert answer.status_code == 403 and "Set-Cookie" not in answer.headers
+
+
+def test_without_a_token_there_is_no_session(api: Any) -> None:
+    assert api.client.post("/session", json={"token": TOKEN}).status_code == 409
+    assert api.client.delete("/session").status_code == 204
+    assert api.client.get("/session").json() == {"read_only": False, "ends_at": None}
+
+
+def test_a_browser_without_a_session_is_shown_the_login_page(guarded: Any) -> None:
+    for path in ("/", "/ui/jobs/1", "/docs"):
+        answer = guarded.client.get(path, headers={"Accept": "text/html,*/*"})
+        assert answer.status_code == 401
+        assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+        assert answer.headers["Content-Type"].startswith("text/html")
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert 'id="token"' in answer.text
+        assert "script-src 'self'" in answer.headers["Content-Security-Policy"]
+    for loaded in (part.split('"')[0] for part in answer.text.split('="')[1:]):
+        if loaded.startswith("/ui/"):
+            assert guarded.client.get(loaded).status_code == 200, loaded
+
+
+def test_a_stream_ends_with_the_session_that_opened_it(
+    guarded: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.auth.SESSION_S", 2)
+    keeper = Doorkeeper(TOKEN)
+    headers = {"Cookie": f"{keeper.cookie}={keeper.new_session()[0]}"}
+    with guarded.watch(additional_headers=headers) as watcher:
+        assert watcher.next()["type"] == "hello"
+        with pytest.raises(ConnectionClosed) as closed:
+            watcher.next("never")
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1008
+
+
+def test_the_trail_tells_one_session_from_another(guarded: Any, browser: httpx2.Client) -> None:
+    browser.post("/queues/a/pause", json={"reason": "why"})
+    guarded.client.post("/queues/a/resume", headers=BEARER)
+    by_token, by_session = browser.get("/audit").json()["items"]
+    assert by_token["by"] == "api:127.0.0.1"
+    assert by_session["by"].startswith("api:127.0.0.1#")
+    assert by_session["reason"] == "why"
+
+
+def test_the_token_is_never_logged(
+    guarded: Any, browser: httpx2.Client, capfd: pytest.CaptureFixture[str]
+) -> None:
+    wrong = "wrong-token-wrong-token-wrong-token"
+    guarded.client.get("/jobs", headers={"Authorization": f"Bearer {wrong}"})
+    guarded.client.post("/session", json={"token": wrong})
+    browser.delete("/session")
+    out = "".join(capfd.readouterr())
+    assert TOKEN not in out and wrong not in out
+
+
+# Read-only
+
+
+def test_a_read_only_api_changes_nothing(start: Callable[..., Any]) -> None:
+    api = start(read_only=True)
+    for method, path in calls_of(api):
+        with api.client.stream(method, path, json={"type": "add"}) as answer:  # one has no end
+            if method == "GET":
+                assert answer.status_code not in (401, 403), path
+            elif path != "/session":
+                assert answer.status_code == 403, (method, path)
+                assert "read-only" in answer.read().decode()
+    assert api.client.post("/jobs/bulk", json={"dry_run": True}).status_code == 403
+    assert api.client.put("/nix", json={}).status_code == 403
+    assert api.store.events.last_seq() == 0 and not api.store.audit.page(10)
+    assert "data-read-only" in api.client.get("/").text
+    assert api.client.get("/session").json()["read_only"] is True
+
+
+def test_one_can_log_in_where_nothing_can_be_changed(start: Callable[..., Any]) -> None:
+    api = start(read_only=True, token=TOKEN)
+    assert api.client.post("/session", json={"token": TOKEN}).status_code == 204
+    assert api.client.get("/jobs").status_code == 200
+    assert api.client.post("/jobs", json={"type": "add"}).status_code == 403
+    assert api.client.delete("/session").status_code == 204
+
+
+# Other origins
+
+PREFLIGHT = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x"}
+
+
+def test_no_other_origin_may_read_unless_it_is_listed(start: Callable[..., Any]) -> None:
+    closed, open_ = start(), start(cors_origins=(TOOL,))
+    for api, origin in ((closed, TOOL), (open_, "https://evil.example"), (open_, f"{TOOL}.evil")):
+        answer = api.client.get("/jobs", headers={"Origin": origin})
+        assert answer.status_code == 200
+        assert not [name for name in answer.headers if name.startswith("access-control")]
+        asked = api.client.request("OPTIONS", "/jobs", headers={"Origin": origin, **PREFLIGHT})
+        assert asked.status_code == 405
+        assert not [name for name in asked.headers if name.startswith("access-control")]
+    assert "Vary" not in closed.client.get("/jobs").headers
+    assert open_.client.get("/jobs").headers["Vary"] == "Origin"
+
+
+def test_a_listed_origin_may_call_without_cookies(start: Callable[..., Any]) -> None:
+    api = start(cors_origins=(TOOL,), token=TOKEN)
+    asked = api.client.request("OPTIONS", "/jobs", headers={"Origin": TOOL, **PREFLIGHT})
+    assert asked.status_code == 204
+    assert asked.headers["Access-Control-Allow-Origin"] == TOOL
+    assert "POST" in asked.headers["Access-Control-Allow-Methods"]
+    assert "Authorization" in asked.headers["Access-Control-Allow-Headers"]
+    headers = {"Origin": TOOL, "Sec-Fetch-Site": "cross-site", **BEARER}
+    created = api.client.post("/jobs", json={"type": "add"}, headers=headers)
+    refused = api.client.get("/jobs", headers={"Origin": TOOL})
+    assert (created.status_code, refused.status_code) == (201, 401)
+    for answer in (asked, created, refused):
+        assert answer.headers["Access-Control-Allow-Origin"] == TOOL
+        assert answer.headers["Vary"] == "Origin"
+        assert "Access-Control-Allow-Credentials" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("origin", "is_let_in"),
+    [
+        (None, True),
+        (TOOL, True),
+        ("own", True),
+        ("http://evil.example", False),
+        (f"{TOOL}.evil", False),
+        (f"{TOOL}:443", False),
+        ("null", False),
+        ("http://127.0.0.1", False),
+        ("", False),
+    ],
+)
+def test_a_websocket_comes_from_the_same_or_a_listed_origin(
+    start: Callable[..., Any], origin: str | None, is_let_in: bool
+) -> None:
+    api = start(cors_origins=(TOOL,))
+    origin = f"http://127.0.0.1:{api.port}" if origin == "own" else origin
+    headers = {} if origin is None else {"Origin": origin}
+    if is_let_in:
+        with api.watch(additional_headers=headers) as watcher:
+            assert watcher.next()["type"] == "hello"
+        return
+    with pytest.raises(InvalidStatus) as refused, api.watch(additional_headers=headers):
+        pass
+    assert refused.value.response.status_code == 403
+
+
+# The limit of clients
+
+
+def test_clients_beyond_the_limit_are_told_to_come_back_and_probes_are_answered(
+    start: Callable[..., Any],
+) -> None:
+    api = start(max_clients=2)
+    with api.watch() as first, api.watch() as second:
+        first.next("hello"), second.next("hello")
+        with pytest.raises(InvalidStatus) as refused, api.watch():
+            pass
+        assert refused.value.response.status_code == 503
+        assert refused.value.response.headers["Retry-After"] == "1"
+        for path, status in (("/jobs", 503), ("/", 503), ("/healthz", 200), ("/readyz", 503)):
+            answer = api.client.get(path)
+            assert answer.status_code == status, path
+        assert answer.json()["checks"]["database"]["status"] == "ok"
+
+
+def test_whoever_is_within_the_limit_stays_served(
+    start: Callable[..., Any], wait_for: Callable[..., Any]
+) -> None:
+    api = start(max_clients=1)
+    request = b"GET /jobs HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", api.port), timeout=10) as first:
+        first.sendall(request)
+        wait_for(lambda: b'"items"' in first.recv(65_536), "the answer")
+        assert api.client.get("/jobs").status_code == 503
+        first.sendall(request)
+        wait_for(lambda: b'"items"' in first.recv(65_536), "the answer")
+    wait_for(lambda: api.client.get("/jobs").status_code == 200, "a place to be free")
+
+
+# Headers
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/jobs", "/nix", "/healthz", "/metrics", "/openapi.json", "/docs", "/docs/start.js"],
+)
+def test_every_answer_says_how_little_it_may_do(api: Any, path: str) -> None:
+    headers = api.client.get(path).headers
+    policy = headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
+    assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert headers["Cache-Control"] in ("no-store", "no-cache")
+
+
+# The trail
+
+NOT_IN_THE_TRAIL = {
+    ("POST", "/jobs"),  # submitting is what everybody does: the jobs themselves tell
+    ("POST", "/jobs/batch"),
+    ("POST", "/session"),  # changes nothing, and must work where nothing can be written
+    ("DELETE", "/session"),
+}
+BODIES: dict[tuple[str, str], Any] = {
+    ("POST", "/jobs/bulk"): {"action": "cancel", "filter": {}},
+    ("POST", "/pools/{name}/scale"): {"workers": 1},
+}
+
+
+def test_every_action_of_an_operator_is_in_the_trail(api: Any) -> None:
+    """Whatever write the OpenAPI document names: a new one without a trail fails here."""
+    paths = api.client.get("/openapi.json").json()["paths"]
+    writes = {
+        (method.upper(), path)
+        for path, methods in paths.items()
+        for method in methods
+        if method != "get"
+    }
+    assert writes >= NOT_IN_THE_TRAIL
+    for method, path in sorted(writes - NOT_IN_THE_TRAIL):
+        url = prepared(api, method, path)
+        if url is None:
+            continue
+        before = {row.id for row in api.store.audit.page(100)}
+        answer = api.client.request(
+            method, url, json={**BODIES.get((method, path), {}), "reason": "because"}
+        )
+        assert answer.status_code in (200, 201, 202, 204), f"{method} {url}: {answer.text}"
+        (row,) = [row for row in api.store.audit.page(100) if row.id not in before]
+        assert (row.by, row.reason) == ("api:127.0.0.1", "because"), f"{method} {url}"
+
+
+def prepared(api: Any, method: str, path: str) -> str | None:
+    """The path of something that `method` is possible on now; None if it is tested elsewhere."""
+    from shared.processes import Role, SlotState
+    from shared.schedules import ScheduleDefinition
+
+    if path.startswith("/config"):
+        return None  # needs a file: tests/api/test_config.py
+    if path.startswith(("/workers", "/pools")):
+        api.process("supervisor", Role.SUPERVISOR)
+        api.store.processes.put_slots([api.slot("default-1", SlotState.READY)])
+    api.store.schedules.configure([ScheduleDefinition("name", "add", every_s=60)])
+    job_id = api.submit()
+    if path.endswith("/retry") or method == "DELETE":
+        api.store.jobs.cancel(job_id)
+    return (
+        path.replace("{job_id}", str(job_id))
+        .replace("{slot}", "default-1")
+        .replace("{name}", "default" if path.startswith("/pools") else "name")
+    )
+
+
+def test_the_login_page_names_no_secret(guarded: Any) -> None:
+    told = json.dumps(guarded.client.get("/openapi.json", headers=BEARER).json())
+    page = guarded.client.get("/", headers={"Accept": "text/html"}).text
+    assert TOKEN not in told + page

@@ -1,0 +1,135 @@
+"""The door as a person meets it: logging in and out, a read-only dashboard, the API's own page."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from playwright.sync_api import Page, expect
+
+TOKEN = "the-token-of-this-test-0123456789abcdef"
+
+
+@pytest.fixture
+def guarded(start_system: Callable[..., Any], tmp_path: Path) -> Any:
+    """Orpheus with a token."""
+    token = tmp_path / "token"
+    token.touch(0o600)
+    token.write_text(TOKEN)
+    system = start_system("pools.default.workers=1", f"api.token_file={token}")
+    system.client.headers["Authorization"] = f"Bearer {TOKEN}"
+    system.wait_until_ready()
+    return system
+
+
+@pytest.fixture
+def watched(page: Page) -> Iterator[Page]:
+    """A page in which nothing may go wrong but what is refused on purpose."""
+    problems: list[str] = []
+    expected = ("Failed to load resource", "WebSocket connection to")
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on(
+        "console",
+        lambda message: (
+            problems.append(message.text)
+            if message.type in ("error", "warning") and not message.text.startswith(expected)
+            else None
+        ),
+    )
+    yield page
+    assert problems == []
+
+
+def log_in(page: Page, token: str = TOKEN) -> None:
+    page.locator("#token").fill(token)
+    page.locator("#token").press("Enter")
+
+
+def test_one_logs_in_once_and_out_again(guarded: Any, watched: Page) -> None:
+    page = watched
+    missing: list[str] = []
+    page.on("response", lambda answer: missing.append(answer.url) if answer.status == 404 else None)
+    page.goto(f"{guarded.url}/ui/submit?type=sleep")
+    expect(page.locator("h1")).to_have_text("Log in")
+    expect(page.locator("#token")).to_be_focused()
+    log_in(page, "wrong")
+    expect(page.locator("#problem")).to_contain_text("not the right one")
+    expect(page.locator("#token")).to_be_focused()
+    log_in(page)
+    expect(page.locator("h1")).to_have_text("Submit a job")
+    page.locator("#connection[data-state=live]").wait_for()
+    assert page.url == f"{guarded.url}/ui/submit?type=sleep"
+    assert page.evaluate("document.cookie") == ""
+    assert page.evaluate("JSON.stringify([localStorage, sessionStorage])").count(TOKEN) == 0
+    page.goto(guarded.url)
+    expect(page.locator("#verdict")).to_contain_text("Ready")
+    page.locator("#log-out").click()
+    expect(page.locator("h1")).to_have_text("Log in")
+    page.goto(f"{guarded.url}/docs")
+    expect(page.locator("h1")).to_have_text("Log in")
+    assert missing == []
+
+
+def test_a_page_whose_session_is_over_asks_to_log_in_again(guarded: Any, watched: Page) -> None:
+    page = watched
+    page.goto(guarded.url)
+    log_in(page)
+    page.locator("#connection[data-state=live]").wait_for()
+    page.context.clear_cookies()
+    page.evaluate("document.querySelector('.sections a').click()")
+    expect(page.locator("h1")).to_have_text("Log in")
+
+
+def test_a_stream_that_is_refused_for_want_of_a_session_leads_to_the_login(
+    guarded: Any, watched: Page
+) -> None:
+    page = watched
+    page.goto(guarded.url)
+    log_in(page)
+    page.locator("#connection[data-state=live]").wait_for()
+    page.context.clear_cookies()
+    api = next(one for one in guarded.workers().values() if one["slot"] == "api")
+    assert guarded.client.post("/workers/api/restart").status_code == 202
+    assert api["pid"]
+    expect(page.locator("h1")).to_have_text("Log in", timeout=30_000)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_the_login_page(guarded: Any, watched: Page, scheme: Any) -> None:
+    watched.emulate_media(color_scheme=scheme)
+    watched.goto(guarded.url)
+    expect(watched.locator("h1")).to_have_text("Log in")
+    results = Axe().run(watched)
+    assert results.violations_count == 0, results.generate_report()
+    watched.set_viewport_size({"width": 360, "height": 740})
+    assert watched.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_a_read_only_dashboard_offers_no_action_and_says_so(
+    start_system: Callable[..., Any], watched: Page
+) -> None:
+    system = start_system("pools.default.workers=1", "api.read_only=true")
+    system.wait_until_ready()
+    page = watched
+    page.goto(system.url)
+    page.locator("#connection[data-state=live]").wait_for()
+    expect(page.locator("#read-only")).to_contain_text("Read-only")
+    expect(page.locator("#pools")).to_be_hidden()
+    expect(page.get_by_role("link", name="Submit", exact=True)).to_have_count(0)
+    page.locator("#slots .slot button").first.click()
+    expect(page.locator("#slots .fold:visible")).to_have_count(1)
+    for action in ("restart", "drain"):
+        expect(page.locator(f"[data-action={action}]:visible")).to_have_count(0)
+    page.goto(f"{system.url}/ui/submit")
+    expect(page.locator("#send")).to_be_hidden()
+
+
+def test_the_api_s_own_page_works_under_its_policy(system: Any, watched: Page) -> None:
+    page = watched
+    page.goto(f"{system.url}/docs")
+    operation = page.locator(".opblock", has_text="/healthz").first
+    operation.locator(".opblock-summary").click()
+    operation.get_by_role("button", name="Execute").click()
+    expect(operation.locator(".live-responses-table")).to_contain_text('"status": "ok"')
+    expect(page.locator("#ui .information-container")).to_be_visible()

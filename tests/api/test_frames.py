@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from api.frames import EVENTS, FRAME
 from shared.events import Kind
-from shared.jobs import Holder, JobError, Lease, NewJob
+from shared.jobs import Holder, JobError, NewJob
 from shared.lifecycle import Ending
 from shared.processes import LastExit, Role, SlotState
 from shared.schedules import ScheduleDefinition
@@ -17,7 +17,7 @@ HOLDER = Holder(slot="default-1", incarnation="life-1", pid=101)
 EXIT = LastExit(
     at_ms=1, reason="crash", signal=None, code=1, evidence=None, uptime_s=1.5, out_of_memory=None
 )
-TOLD = {
+TOLD: dict[Kind, dict[str, Any]] = {
     Kind.WORKER_STARTED: {"pid": 7, "reason": ""},
     Kind.WORKER_READY: {"pid": 7, "reason": ""},
     Kind.WORKER_EXITED: {
@@ -67,7 +67,7 @@ def test_every_kind_of_event_carries_its_subject_and_nothing_else(api: Any) -> N
     assert {"type": "Bad", "message": "no"} in errors
 
 
-def make_all_kinds(api: Any) -> Lease:
+def make_all_kinds(api: Any) -> Any:
     """Let happen all that can; a lease of a job that still runs."""
     store = api.store
     first = api.submit()

@@ -1,15 +1,27 @@
 """The event stream: hello first, then every event in order, for every kind of client."""
 
+import asyncio
+import contextlib
 import json
+import random
+import re
+import signal
 import socket
+import struct
+import subprocess
+import threading
 import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from api.ring import Frame
 from api.services import ApiOptions
-from api.stream import _page_after
+from api.stream import Listener, Said, _page_after
+from shared.jobs import NewJob
 from shared.storage import NewLine, open_storage
 from shared.storage.sqlite.events import Events
 
@@ -341,3 +353,194 @@ def test_the_stream_survives_trouble_with_the_database(
         assert [e["seq"] for e in watcher.events(3)] == [1, 2, 3]
 
     assert not failures
+
+
+@pytest.mark.parametrize("query", ["?since=1", "?after=1&after=2", "?job=1&x"])
+def test_a_parameter_that_cannot_be_meant_is_refused(api: Any, query: str) -> None:
+    api.submit()
+    with pytest.raises(InvalidStatus) as refused, api.watch(query):
+        pass
+
+    assert refused.value.response.status_code == 422
+    assert refused.value.response.headers["content-type"] == "application/problem+json"
+
+
+def test_a_job_s_lines_come_before_its_end(api: Any) -> None:
+    mine = api.submit()
+    (lease,) = api.lease()
+    with api.watch(f"?job={mine}") as watcher:
+        watcher.next("hello")
+        api.store.logs.append(mine, lease.token, 1, [NewLine(n, "info", "x") for n in range(700)])
+        api.finish(lease)
+        lines = 0
+        while (frame := watcher.next("log", "events"))["type"] == "log":
+            lines += len(frame["lines"])
+
+    assert lines == 700
+    assert frame["events"][-1]["kind"] == "job.done"
+
+
+def test_no_frame_is_longer_than_a_megabyte(api: Any) -> None:
+    batch: list[dict[str, Any]] = [{"type": "add", "ref": "a"}]
+    batch += [{"type": "add", "tags": [f"{n:064}" for n in range(32)]} for _ in range(2000)]
+    mine = api.submit()
+    (lease,) = api.lease()
+    api.store.logs.append(mine, lease.token, 1, [NewLine(1, "info", "é" * 16_000)] * 100)
+    with api.watch(f"?job={mine}") as one, api.watch() as live:  # a client takes no more
+        live.next("hello")
+        assert api.client.post("/jobs/batch", json={"jobs": batch}).status_code == 201
+        live.events(2001)
+        while not (lines := one.next("log")["lines"]):
+            pass
+    with api.watch("?after=0") as late:
+        assert [e["seq"] for e in late.events(2003)] == list(range(1, 2004))
+    assert len(lines) < 100
+
+
+def test_a_client_may_say_a_little_and_is_cut_off_when_it_says_much(api: Any) -> None:
+    with api.watch() as watcher:
+        watcher.next("hello")
+        for _ in range(5):
+            watcher.connection.send("hello?")
+        api.submit()
+        watcher.events(1)
+        with pytest.raises(ConnectionClosed) as closed:
+            say_much(watcher)
+
+    assert closed.value.rcvd is not None and closed.value.rcvd.code == 1008
+
+
+def say_much(watcher: Any) -> None:
+    while True:
+        watcher.connection.send("hello?")
+
+
+def test_of_progress_a_slow_client_gets_the_newest_alone(
+    api: Any, wait_for: Callable[..., Any]
+) -> None:
+    broadcaster = api.services.broadcaster
+    mine = api.submit()
+    (lease,) = api.lease()
+    seen: list[Frame | Said] = []
+
+    def progress(step: float) -> None:
+        frames = broadcaster.ring.end
+        api.store.leases.progress(mine, lease.token, step, f"at {step}")
+        wait_for(lambda: broadcaster.ring.end > frames, "a frame")
+
+    async def lag() -> None:
+        """Take the hello, then nothing until three frames wait."""
+        async with contextlib.aclosing(Listener(broadcaster).follow(None)) as messages:
+            seen.append(await anext(messages))
+            for step in (0.1, 0.2, 0.3):
+                await asyncio.to_thread(progress, step)
+            seen.append(await anext(messages))
+
+    asyncio.run_coroutine_threadsafe(lag(), api._loop).result(20)
+    hello, frame = seen
+    assert isinstance(hello, Said) and isinstance(frame, Frame)
+    assert [json.loads(item.text)["job"]["progress"] for item in frame.progress] == [0.3]
+
+
+@pytest.mark.parametrize("path", ["/ws", "/events"])
+def test_a_client_that_is_cut_off_fifty_times_misses_and_repeats_nothing(
+    api: Any, path: str
+) -> None:
+    seen: list[int] = []
+    chance = random.Random(5)
+    enough = threading.Event()
+
+    def work() -> None:
+        store = open_storage(api.services.options.storage)
+        while not enough.is_set():
+            store.jobs.submit_many([NewJob("add", payload="{}")] * chance.randrange(1, 40))
+            enough.wait(0.01)
+        store.close()
+
+    load = threading.Thread(target=work)
+    load.start()
+    try:
+        for _ in range(50):
+            seen += cut_off(api, path, seen[-1] if seen else 0, chance.randrange(1, 60_000))
+    finally:
+        enough.set()
+        load.join()
+    last_seq = api.store.events.last_seq()
+    while not seen or seen[-1] < last_seq:
+        seen += cut_off(api, path, seen[-1] if seen else 0, 1_000_000)
+
+    assert seen == list(range(1, last_seq + 1))
+
+
+def cut_off(api: Any, path: str, after: int, bytes_taken: int) -> list[int]:
+    """The seqs in so many bytes of a stream, whose connection then breaks without a word."""
+    upgrade = (
+        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", api.port), timeout=0.5) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.sendall(
+            f"GET {path}?after={after} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+            f"{upgrade if path == '/ws' else ''}\r\n".encode()
+        )
+        taken = b""
+        with contextlib.suppress(TimeoutError):
+            while len(taken) < bytes_taken:
+                taken += connection.recv(bytes_taken - len(taken))
+    # An event counts that has come whole: the next one, or its frame's end, stands behind it.
+    return [int(seq) for seq in re.findall(rb'\{"seq":(\d+),(?:(?!\{"seq").)*?\}\}', taken)]
+
+
+def test_a_client_that_stops_for_a_while_goes_on_where_it_was(
+    api: Any, tmp_path: Path, wait_for: Callable[..., Any]
+) -> None:
+    log = tmp_path / "seen"
+    follower = subprocess.Popen(
+        ["curl", "-sN", "-o", str(log), f"http://127.0.0.1:{api.port}/events?after=0"]
+    )
+    try:
+        api.submit()
+        wait_for(lambda: log.exists() and b"id: 1\n" in log.read_bytes(), "the first event")
+        follower.send_signal(signal.SIGSTOP)
+        for _ in range(4):
+            api.client.post("/jobs/batch", json={"jobs": [{"type": "add"}] * 500})
+        with api.watch() as other:  # who is not stopped does not notice
+            other.next("hello")
+            api.submit()
+            other.events(1)
+        follower.send_signal(signal.SIGCONT)
+        wait_for(lambda: b"\nid: 2002\n" in log.read_bytes(), "the last event")
+    finally:
+        follower.kill()
+        follower.wait()
+
+    assert re.findall(rb"(?m)^id: (\d+)$", log.read_bytes())[1:] == [
+        str(seq).encode() for seq in range(1, 2003)
+    ]
+
+
+def test_clients_that_never_read_cost_the_others_neither_order_nor_time(api: Any) -> None:
+    deaf = [socket.create_connection(("127.0.0.1", api.port)) for _ in range(50)]
+    for n, connection in enumerate(deaf):
+        path = "/events?after=0" if n % 2 else "/ws?after=0"
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.sendall(
+            f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\n"
+            "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+            "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode()
+        )
+    seen: list[int] = []
+    waits_s: list[float] = []
+    with api.watch() as watcher:
+        watcher.next("hello")
+        for _ in range(10):
+            api.client.post("/jobs/batch", json={"jobs": [{"type": "add"}] * 500})
+            began = time.monotonic()
+            seen += [e["seq"] for e in watcher.events(500)]
+            waits_s.append(time.monotonic() - began)
+    for connection in deaf:
+        connection.close()
+
+    assert seen == list(range(1, 5001))
+    assert sorted(waits_s)[5] < 1

@@ -62,6 +62,7 @@ class Database:
         self.clock = clock
         self.bells = bells
         self._connection = connection
+        self._translated = _Translated(connection)
         self._names = (str(path), f"{path}-wal")
         self._files = [_file_called(name) for name in self._names]
         self._stop_reading_at_s = 0.0
@@ -80,24 +81,24 @@ class Database:
 
     def all(self, sql: str, *values: Value) -> list[Row]:
         """Every row of a query, read at once: no cursor stays open."""
-        with translated():
+        with self._translated:
             return self._connection.execute(sql, values).fetchall()
 
     def one(self, sql: str, *values: Value) -> Row | None:
         """The first row of a query, or None."""
-        with translated():
+        with self._translated:
             rows = self._connection.execute(sql, values).fetchall()
         return rows[0] if rows else None
 
     def run(self, sql: str, *values: Value) -> int:
         """Execute a statement; the number of rows it changed."""
-        with translated():
+        with self._translated:
             self._connection.execute(sql, values)
             return self._connection.changes()
 
     def run_many(self, sql: str, rows: Sequence[Sequence[Value]]) -> list[Row]:
         """Execute a statement for each row of values; the rows that RETURNING gave."""
-        with translated():
+        with self._translated:
             return list(self._connection.executemany(sql, rows))
 
     def last_insert_id(self) -> int:
@@ -118,7 +119,7 @@ class Database:
         if self._connection.in_transaction:
             yield
             return
-        with translated():
+        with self._translated:
             self._connection.execute("BEGIN DEFERRED")
         try:
             yield
@@ -154,7 +155,7 @@ class Database:
         """Move the write-ahead log into the database without waiting; whether all of it was."""
         self._connection.set_busy_handler(None)
         try:
-            with translated():
+            with self._translated:
                 frames, moved = self._connection.wal_checkpoint(mode=mode)
         except DatabaseBusy:
             return False
@@ -176,14 +177,14 @@ class Database:
             return
         self._set_synchronous(full=durable and self._durable)
         try:
-            with translated():
+            with self._translated:
                 self._connection.execute("BEGIN IMMEDIATE")
             yield
             self.flush_counts()
             self._wake_for_free_places()
             self._check_names()
             program_failpoint("commit.before")
-            with translated():
+            with self._translated:
                 self._connection.execute("COMMIT")
             program_failpoint("commit.after")
         except BaseException:
@@ -204,7 +205,7 @@ class Database:
         self._connection.set_busy_handler(_BusyHandler(wait_s))
         try:
             self._check_names()
-            with translated():
+            with self._translated:
                 self._connection.execute("BEGIN IMMEDIATE")
                 self._connection.execute("ROLLBACK")
         finally:
@@ -221,7 +222,7 @@ class Database:
             self._api_has_news,
             self._supervisor_is_asked,
         )
-        with translated():
+        with self._translated:
             self._connection.execute("SAVEPOINT part")
         try:
             yield
@@ -238,12 +239,12 @@ class Database:
                 self._supervisor_is_asked,
             ) = before
             raise
-        with translated():
+        with self._translated:
             self._connection.execute("RELEASE part")
 
     def _set_synchronous(self, *, full: bool) -> None:
         if full != self._synchronous_full:  # it cannot change inside a transaction
-            with translated():
+            with self._translated:
                 self._connection.execute(f"PRAGMA synchronous = {'FULL' if full else 'NORMAL'}")
             self._synchronous_full = full
 
@@ -346,7 +347,13 @@ class Database:
 
 
 class _Translated:
-    """A context without state, cheaper than a generator on the path of every statement."""
+    """A context without state, cheaper than a generator on the path of every statement.
+
+    Damaged pages are not kept in the `connection`'s cache: the file may be put right.
+    """
+
+    def __init__(self, connection: apsw.Connection | None = None) -> None:
+        self._connection = connection
 
     def __enter__(self) -> None:
         return None
@@ -359,6 +366,8 @@ class _Translated:
     ) -> None:
         if isinstance(error, apsw.Error):
             ours = _ours(error)
+            if isinstance(ours, DatabaseUnusable) and self._connection is not None:
+                self._connection.release_memory()
             if ours is not None:
                 raise ours from error
 

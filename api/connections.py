@@ -11,6 +11,7 @@ out for the database.
 """
 
 import asyncio
+import resource
 from typing import Any
 
 from starlette.types import Scope
@@ -24,6 +25,17 @@ MOST_HEADER_BYTES = 65_536
 _REFUSED_AT_ONCE = 256
 """So many connections beyond the limit are told so; the next ones are dropped."""
 _BEYOND = "beyond_limit"
+_OTHER_DESCRIPTORS = 128  # the database's, by each thread that reads and writes; bells; modules
+
+
+def allow_descriptors(max_clients: int) -> None:
+    """Let this process open enough files for so many clients, as far as the system allows it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = max_clients + _REFUSED_AT_ONCE + _OTHER_DESCRIPTORS
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def is_beyond_limit(scope: Scope) -> bool:

@@ -23,7 +23,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from api.connections import ClientProtocol
+from api.connections import ClientProtocol, allow_descriptors
 
 _GRACE_S = 3
 _QUIET_S = 1.0
@@ -67,6 +67,7 @@ class Server(uvicorn.Server):
                 timeout_graceful_shutdown=_GRACE_S,
             )
         )
+        self._max_clients = max_clients
         self._on_started = on_started
         self._on_stopping = on_stopping
         self._stop = asyncio.Event()
@@ -94,6 +95,7 @@ class Server(uvicorn.Server):
         """Begin to accept. Clients that stop reading are given up after 20 s, not an hour."""
         for listener in sockets or ():
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNACKNOWLEDGED_MS)
+        allow_descriptors(self._max_clients)
         await super().startup(sockets)
         # What was imported lives for ever: without it, a full collection takes 1 ms, not 40.
         gc.collect()

@@ -17,3 +17,14 @@ def echo(ctx: Context, value: Any, fail: bool = False) -> dict[str, Any]:
     if fail:
         raise PermanentError(MARKUP)
     return {MARKUP: value}
+
+
+@job
+def shout(ctx: Context, text: str, fail: bool = False) -> dict[str, Any]:
+    """Say `text` everywhere."""
+    ctx.log.error(text, field=text, **{text[:20]: text})
+    print(text)  # noqa: T201 - as above
+    ctx.progress(0.5, text)
+    if fail:
+        raise PermanentError(text)
+    return {text: text}

@@ -1,0 +1,446 @@
+"""What somebody would try who means harm: nothing changes, nothing falls, nobody else notices."""
+
+import json
+import re
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import pytest
+from websockets.exceptions import InvalidStatus
+
+from api.errors import PROBLEM_JSON
+
+JSON = {"Content-Type": "application/json"}
+HALF = b"POST /jobs HTTP/1.1\r\nHost: localhost\r\nX-Slow: "
+ADDRESS = "127.0.0.1"
+
+
+@contextmanager
+def sockets(
+    api: Any, count: int, receive_bytes: int | None = None
+) -> Iterator[list[socket.socket]]:
+    """So many connections, with a small window for what comes back if wanted."""
+    with ExitStack() as stack:
+        opened = []
+        for _ in range(count):
+            one = stack.enter_context(socket.socket())
+            if receive_bytes is not None:
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+            one.settimeout(20)
+            one.connect((ADDRESS, api.port))
+            opened.append(one)
+        yield opened
+
+
+def raw(api: Any, request: bytes) -> bytes:
+    """All that comes back for exactly these bytes, until the server closes."""
+    with sockets(api, 1) as (one,):
+        one.sendall(request)
+        return read_all(one)
+
+
+def read_all(one: socket.socket) -> bytes:
+    answer = b""
+    try:
+        while chunk := one.recv(65_536):
+            answer += chunk
+    except ConnectionResetError:  # closed while we were sending
+        pass
+    return answer
+
+
+def answers_at_once(api: Any) -> bool:
+    """Whether everybody else is served as ever."""
+    began_s = time.monotonic()
+    assert api.client.get("/jobs").status_code == 200
+    assert api.client.post("/jobs", json={"type": "add"}).status_code == 201
+    return time.monotonic() - began_s < 2
+
+
+# Other sites in the operator's browser
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example",
+        "evil.example:8000",
+        "127.0.0.1.evil.example",
+        "localhost.evil.example",
+        "localhost@evil.example",
+        "127.0.0.1#evil.example",
+        "127.1",
+        "2130706433",
+        "0.0.0.0",
+        "0",
+        "[::ffff:127.0.0.1]",
+        "localhost.",
+        "localhost/",
+        "localhost, evil.example",
+        "LOCALHOST:80:80",
+        "\u00a0localhost",
+    ],
+)
+def test_a_page_that_rebinds_its_name_to_us_reads_and_changes_nothing(api: Any, host: str) -> None:
+    raw_host = host.encode("latin-1")
+    headers = b"\r\nHost: " + raw_host + b"\r\nConnection: close\r\n"
+    for line in (b"GET /jobs", b"GET /healthz", b"GET /", b"GET /ui/static/x/css/base.css"):
+        answer = raw(api, line + b" HTTP/1.1" + headers + b"\r\n")
+        assert answer.startswith(b"HTTP/1.1 400 "), line
+    body = b'{"type":"add"}'
+    json_headers = b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
+    answer = raw(api, b"POST /jobs HTTP/1.1" + headers + json_headers + body)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    upgrade = (
+        b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    )
+    answer = raw(api, b"GET /ws HTTP/1.1\r\nHost: " + raw_host + b"\r\n" + upgrade)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert api.store.events.last_seq() == 0
+
+
+def test_an_absolute_target_does_not_stand_in_for_the_host(api: Any) -> None:
+    request = (
+        b"GET http://localhost/jobs HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n"
+    )
+    assert raw(api, request).startswith(b"HTTP/1.1 400 ")
+
+
+def test_headers_that_proxies_set_change_nothing(api: Any) -> None:
+    for name in (
+        "X-Forwarded-Host",
+        "X-Host",
+        "Forwarded",
+        "X-Original-URL",
+        "X-HTTP-Method-Override",
+    ):
+        answer = api.client.get("/jobs", headers={name: "evil.example"})
+        assert answer.status_code == 200 and "evil" not in str(answer.headers)
+    api.client.post("/queues/a/pause", headers={"X-Forwarded-For": "203.0.113.9"})
+    assert api.client.get("/audit").json()["items"][0]["by"] == "api:127.0.0.1"
+
+
+FORMS = [
+    ("application/x-www-form-urlencoded", b"type=add"),
+    ("text/plain", b'{"type":"add"}'),
+    ("text/plain;application/json", b'{"type":"add"}'),
+    (
+        "multipart/form-data; boundary=x",
+        b'--x\r\n\r\n{"type":"add"}\r\n--x--',
+    ),
+    ("", b'{"type":"add"}'),
+    ("application/json", b'{"type":"add"}'),
+]
+
+
+@pytest.mark.parametrize(("content_type", "body"), FORMS)
+@pytest.mark.parametrize(
+    "origin", ["http://evil.example", "null", "http://127.0.0.1:1", "https://"]
+)
+def test_a_form_of_another_site_submits_nothing(
+    api: Any, content_type: str, body: bytes, origin: str
+) -> None:
+    headers = {"Origin": origin, "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}
+    for path in ("/jobs", "/jobs/batch", "/jobs/bulk", "/queues/a/pause", "/session"):
+        answer = api.client.post(
+            path, content=body, headers={**headers, "Content-Type": content_type}
+        )
+        assert answer.status_code == 403
+    assert api.store.events.last_seq() == 0 and not api.store.audit.page(10)
+
+
+def test_without_fetch_metadata_the_content_type_stops_a_form(api: Any) -> None:
+    for content_type, body in FORMS[:-1]:
+        answer = api.client.post("/jobs", content=body, headers={"Content-Type": content_type})
+        assert answer.status_code == 415, content_type
+
+
+def test_reading_by_get_changes_nothing_whatever_the_query_says(api: Any) -> None:
+    job_id = api.submit()
+    for path in (f"/jobs/{job_id}/cancel", f"/jobs/{job_id}/delete", "/queues/a/pause", "/session"):
+        answer = api.client.get(f"{path}?_method=POST&method=DELETE")
+        assert answer.status_code in (200, 404, 405), path
+    assert api.client.get(f"/jobs/{job_id}").json()["status"] == "pending"
+
+
+@pytest.mark.parametrize(
+    "origin", ["http://evil.example", "null", "http://localhost", "file://", "x"]
+)
+def test_a_websocket_of_another_site_is_not_opened(api: Any, origin: str) -> None:
+    with pytest.raises(InvalidStatus) as refused, api.watch(additional_headers={"Origin": origin}):
+        pass
+    assert refused.value.response.status_code == 403
+
+
+# Paths and bodies
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/ui/static/%2e%2e/%2e%2e/pages.py",
+        "/ui/static/x/../../../pages.py",
+        "/ui/static/x/..%2f..%2fpages.py",
+        "/ui/static/x/%2e%2e%2f%2e%2e%2fpages.py",
+        "/ui/static/x//etc/passwd",
+        "/ui/static/x/%2fetc%2fpasswd",
+        "/ui/static/x/css/base.css%00.js",
+        "/ui/static/x/..\\..\\pages.py",
+        "/docs/..%2f..%2fapi%2fdocs.py",
+        "/docs/%2e%2e/guard.py",
+        "//etc/passwd",
+        "/%2e%2e/%2e%2e/etc/passwd",
+        "/jobs/1%2fcancel",
+        "/jobs/%00",
+        "/jobs/1%0d%0aX-Evil:%201",
+        "/jobs/%ff",
+        "/jobs/../jobs",
+        "/jobs//",
+        "/\u202e",
+        "/" + "a" * 30_000,
+    ],
+    ids=lambda path: path[:40],
+)
+def test_a_path_leads_to_nothing_but_what_it_names(api: Any, path: str) -> None:
+    request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    answer = raw(api, request.encode())
+    assert re.match(rb"HTTP/1.1 (400|404|405) ", answer), answer[:100]
+    assert b"root:" not in answer and b"import" not in answer
+    assert b"\r\nX-Evil" not in answer
+
+
+def test_a_location_never_leads_elsewhere(api: Any) -> None:
+    for path in ("//evil.example/", "//evil.example/%2f..", "/%5cevil.example", "/jobs/"):
+        request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        answer = raw(api, request.encode())
+        assert answer.startswith(b"HTTP/1.1 404 ") and b"\r\nlocation" not in answer.lower()
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"[" * 900_000, 400),
+        (b'{"a":' * 150_000 + b"1" + b"}" * 150_000, 400),
+        (b'{"type":"add","payload":{"n":[' + b"[]," * 200_000 + b"[]]}}", 422),
+        (b'{"type":"add","payload":{"text":"' + b"\\u0000" * 100_000 + b'"}}', 422),
+        (b'{"type":"add","priority":' + b"9" * 900_000 + b"}", 422),
+        (b'{"type":"add","payload":{"n":1e' + b"9" * 900_000 + b"}}", 422),
+        (b'{"type":"add","tags":[' + b'"a",' * 200_000 + b'"a"]}', 422),
+        (b'{"type":"add","depends_on":[' + b"1," * 300_000 + b"1]}", 422),
+        (b"{" + b",".join(b'"k%d":1' % n for n in range(70_000)) + b"}", 422),
+        (b'{"type":"' + b"x" * 1_000_000 + b'"}', 422),
+        (b"\xff" * 1_000_000, 400),
+        (b" " * 1_000_000, 400),
+        (b'{"type":"add"}' + b" " * 2_000_000, 413),
+    ],
+    ids=lambda case: str(case)[:30],
+)
+def test_a_body_that_is_meant_to_exhaust_is_refused_soon(
+    api: Any, body: bytes, status: int
+) -> None:
+    began_s = time.monotonic()
+    answer = api.client.post("/jobs", content=body, headers=JSON)
+    assert answer.status_code == status, answer.text[:200]
+    assert answer.headers["Content-Type"] == PROBLEM_JSON
+    assert len(answer.content) < 100_000
+    assert time.monotonic() - began_s < 5
+    assert api.store.events.last_seq() == 0
+
+
+def test_a_body_without_a_length_is_cut_off_at_the_limit(start: Callable[..., Any]) -> None:
+    api = start(max_body_bytes=100_000)
+    head = b"POST /jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    with sockets(api, 1) as (one,):
+        one.sendall(head + b"Transfer-Encoding: chunked\r\n\r\n")
+        chunk = b"2710\r\n" + b"x" * 10_000 + b"\r\n"
+        sent = 0
+        try:
+            while sent < 2_000:  # 20 MB, had nobody stopped us
+                one.sendall(chunk)
+                sent += 1
+        except OSError:
+            pass
+        assert sent < 2_000
+    assert answers_at_once(api)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"Content-Length: 14\r\nTransfer-Encoding: chunked\r\n",
+        b"Content-Length: 14\r\nContent-Length: 15\r\n",
+        b"Content-Length: -1\r\n",
+        b"Content-Length: 1_4\r\n",
+        b"Transfer-Encoding: chunked, identity\r\n",
+        b" Content-Length: 14\r\n",
+        b"X: a\0b\r\n",
+    ],
+)
+def test_a_request_that_two_readers_could_take_in_two_ways_is_refused(
+    api: Any, request_: bytes
+) -> None:
+    head = b"POST /jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    answer = raw(api, head + request_ + b'Connection: close\r\n\r\n{"type":"add"}')
+    assert answer.startswith(b"HTTP/1.1 4")
+    assert api.store.events.last_seq() == 0
+
+
+# Slowness
+
+
+@pytest.fixture
+def hurried(start: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Any:
+    """An API whose patience is short enough for a test."""
+    monkeypatch.setattr("api.connections.HEADERS_WITHIN_S", 2.0)
+    monkeypatch.setattr("api.connections.REQUEST_WITHIN_S", 3.0)
+    monkeypatch.setattr("api.server._UNACKNOWLEDGED_MS", 2_000)
+    return start()
+
+
+def test_two_hundred_clients_with_half_a_header_neither_hurt_nor_stay(hurried: Any) -> None:
+    with sockets(hurried, 200) as slow:
+        for one in slow:
+            one.sendall(HALF)
+        assert answers_at_once(hurried)
+        for drip in (b"a", b"b", b"c"):
+            for one in slow[:50]:
+                one.sendall(drip)
+        began_s = time.monotonic()
+        assert [read_all(one) for one in slow] == [b""] * 200
+        assert time.monotonic() - began_s < 10
+    assert answers_at_once(hurried)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"\r\n",
+        b"G",
+        b"POST /jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n{",
+        b"POST /jobs HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{",
+    ],
+)
+def test_what_never_becomes_a_request_is_closed(hurried: Any, sent: bytes) -> None:
+    with sockets(hurried, 1) as (one,):
+        one.sendall(sent)
+        began_s = time.monotonic()
+        assert not read_all(one).startswith(b"HTTP/1.1 2")
+        assert time.monotonic() - began_s < 8
+    assert hurried.store.events.last_seq() == 0
+
+
+def test_the_second_request_of_a_connection_has_a_time_too(hurried: Any) -> None:
+    with sockets(hurried, 1) as (one,):
+        one.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n" + HALF)
+        began_s = time.monotonic()
+        assert read_all(one).startswith(b"HTTP/1.1 200 ")
+        assert time.monotonic() - began_s < 8
+
+
+def test_a_request_that_takes_its_time_to_be_answered_is_not_cut_off(hurried: Any) -> None:
+    job_id = hurried.submit()
+    answer = hurried.client.get(f"/jobs/{job_id}?wait=4")
+    assert answer.json()["status"] == "pending"
+    with hurried.watch() as watcher:
+        for _ in range(4):
+            assert watcher.next("heartbeat")
+
+
+def test_headers_without_end_are_not_read_to_the_end(api: Any) -> None:
+    with sockets(api, 1) as (one,):
+        one.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n")
+        sent = 0
+        try:
+            while sent < 1_000:  # 10 MB
+                one.sendall(b"X-%d: " % sent + b"x" * 10_000 + b"\r\n")
+                sent += 1
+        except OSError:
+            pass
+        assert sent < 1_000
+    assert answers_at_once(api)
+
+
+# Clients that never read
+
+HANDSHAKE = (
+    b"GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+)
+
+
+def connections(api: Any) -> int:
+    return len(api._server.server_state.connections)
+
+
+def test_fifty_websockets_that_never_read_are_gone_and_the_others_unhurt(
+    hurried: Any, wait_for: Callable[..., Any]
+) -> None:
+    batch = {"jobs": [{"type": "add", "tags": ["t" * 64] * 30}] * 500}
+    with hurried.watch(max_size=None) as watcher, sockets(hurried, 50, 4_096) as deaf:
+        first = watcher.next("hello")["seq"]
+        for one in deaf:
+            one.sendall(HANDSHAKE)
+        wait_for(lambda: connections(hurried) >= 51, "all handshakes")
+        for _ in range(8):
+            assert hurried.client.post("/jobs/batch", json=batch).status_code == 201
+        seen = [event["seq"] for event in watcher.events(4_000)]
+        assert seen == list(range(first + 1, first + 4_001))
+        assert answers_at_once(hurried)
+        wait_for(lambda: connections(hurried) <= 4, "the deaf ones to be gone", 60)
+        assert watcher.next("heartbeat")
+
+
+def test_clients_that_never_read_their_answer_are_gone(
+    hurried: Any, wait_for: Callable[..., Any]
+) -> None:
+    jobs = [{"type": "add", "payload": {"text": "x" * 20_000}}] * 500
+    assert hurried.client.post("/jobs/batch", json={"jobs": jobs}).status_code == 201
+    with sockets(hurried, 10, 4_096) as deaf:
+        for one in deaf:
+            one.sendall(b"GET /jobs?limit=500 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        wait_for(lambda: connections(hurried) >= 10, "all requests")
+        assert answers_at_once(hurried)
+        wait_for(lambda: connections(hurried) <= 2, "the deaf ones to be gone", 60)
+
+
+# The log
+
+NASTY = '"}\r\n{"level":"error","event":"forged"}\x1b[2J\x1b]0;owned\x07\u2028\u202e\x7f\x9b2J'
+
+
+def test_no_text_of_a_user_breaks_or_forges_a_line_of_the_log(
+    start_system: Callable[..., Any], wait_for: Callable[..., Any]
+) -> None:
+    system = start_system(
+        "pools.default.workers=1",
+        "logging.format=json",
+        "logging.level=debug",
+        'jobs.modules=["worker.handlers", "tests.browser.hostile_jobs"]',
+    )
+    system.wait_until_ready()
+    for fail in (False, True):
+        payload = {"text": NASTY, "fail": fail}
+        job = system.submit("shout", payload, unique_key=f"{NASTY}{fail}")
+        system.wait_for_job(job)
+        system.client.post(f"/jobs/{job}/retry", json={"reason": NASTY})
+        system.client.get("/jobs", params={"q": NASTY, "type": NASTY})
+    system.client.get("/%0d%0a%7b%22event%22:%22forged%22%7d%1b[2J")
+    system.client.post("/queues/%0aforged/pause")
+    system.client.get("/jobs", headers={"User-Agent": "\x1b[2J forged"})
+    with socket.create_connection((ADDRESS, int(system.url.rsplit(":", 1)[1]))) as one:
+        one.sendall(b"\x1b[2J forged\r\n\r\n")
+        read_all(one)
+    assert system.stop() == 0
+    lines = system.log().split("\n")
+    logged = [line for line in lines if line.startswith("{")]
+    assert len(logged) > 5
+    for line in logged:
+        assert json.loads(line)["event"] != "forged"
+    shown = "".join(lines)
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u202e]", shown)
+    assert "forged" not in "".join(line for line in lines if not line.startswith("{"))

@@ -60,7 +60,8 @@ def create_app(services: Services) -> ASGIApp:
         app.router.routes.extend(module.router.routes)  # flat, so that a 405 can name every method
     pages = make_pages(read_only=options.read_only, has_sessions=keeper is not None)
     app.router.routes.extend([*docs_routes(), *pages.routes])
-    app.openapi = lambda: openapi.document(app, asks_for_token=keeper is not None)  # type: ignore[method-assign]
+    cookie = None if keeper is None else keeper.cookie
+    app.openapi = lambda: openapi.document(app, cookie)  # type: ignore[method-assign]
     door = None
     if keeper is not None:
         door = Door(keeper, pages.login_page, LOGIN_HEADERS, LOGIN_FILES)

@@ -168,10 +168,17 @@ def _http_refusal(request: Request, error: HTTPException) -> Refusal:
 
 
 def _methods_of(request: Request) -> set[str]:
-    """Every method that is possible at the path; Starlette names those of the first route only."""
+    """Every method that is possible at the path; Starlette names those of the first route only.
+
+    Routes that are not told of only say 405, and a path of its own goes before one with an id.
+    """
     routes: Sequence[BaseRoute] = request.app.routes
-    methods: set[str] = set()
-    for route in routes:
-        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
-            methods |= route.methods or set()
-    return methods
+    found = [
+        route
+        for route in routes
+        if isinstance(route, Route)
+        and route.include_in_schema
+        and route.matches(request.scope)[0] is not Match.NONE
+    ]
+    own = [route for route in found if route.path == request.url.path]
+    return {method for route in own or found for method in route.methods or ()}

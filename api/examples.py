@@ -123,6 +123,7 @@ _FINISHED = {"done": 120, "failed": 3, "cancelled": 0}
 _WHY = {"reason": "the mail server is down"}
 _CHANGE = {
     "written": True,
+    "etag": "5f2c8e0d9a7b4c6f8e1d2a3b4c5d6e7f",
     "problems": [],
     "warnings": [],
     "refused": [],
@@ -279,6 +280,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
             "200": {
                 "path": "config/orpheus.toml",
                 "text": "[pools.default]\nworkers = 2\n",
+                "etag": "9a7b4c6f8e1d2a3b4c5d6e7f5f2c8e0d",
                 "masked": 0,
                 "obstacle": None,
                 "settings": [

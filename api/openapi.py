@@ -43,6 +43,7 @@ _WHEN = {
     507: "The disk is full.",
 }
 _ALWAYS_POSSIBLE = frozenset({400, 401, 503})
+_EMPTY_IS_WRONG = frozenset({"/config", "/events"})
 _TAGS = {
     "jobs": "Submit jobs, list them, follow one.",
     "actions": "What operators do to jobs; GET /audit tells of it.",
@@ -54,19 +55,12 @@ _TAGS = {
     "health": "Liveness, readiness, Prometheus.",
     "session": "The dashboard's login: the token for a cookie.",
 }
-_SECURITY_SCHEMES = {
-    "token": {
-        "type": "http",
-        "scheme": "bearer",
-        "description": "What api.token_file holds. Without one, nothing is asked for.",
-    },
-    "session": {
-        "type": "apiKey",
-        "in": "cookie",
-        "name": "orpheus_…",
-        "description": "The cookie of POST /session, for browsers. Its name has digits that "
-        "tell one Orpheus on a host from another.",
-    },
+_TOKEN = {"type": "http", "scheme": "bearer", "description": "What api.token_file holds."}
+_SESSION = {
+    "type": "apiKey",
+    "in": "cookie",
+    "description": "The cookie of POST /session, for browsers. Its name tells one Orpheus on a "
+    "host from another.",
 }
 _DESCRIPTION = """Jobs, the workers that run them, and what operators do to both.
 
@@ -147,8 +141,8 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def document(app: FastAPI, *, asks_for_token: bool) -> dict[str, Any]:
-    """The OpenAPI document, made at the first call."""
+def document(app: FastAPI, cookie: str | None) -> dict[str, Any]:
+    """The OpenAPI document, made at the first call. `cookie`: of sessions; None without a token."""
     if app.openapi_schema is None:
         made = get_openapi(
             title=app.title, version=app.version, description=_DESCRIPTION, routes=app.routes
@@ -157,13 +151,16 @@ def document(app: FastAPI, *, asks_for_token: bool) -> dict[str, Any]:
             [(model, "validation") for model in _MODELS], ref_template=_REFERENCE
         )
         made["components"]["schemas"] |= definitions["$defs"]
-        made["components"]["securitySchemes"] = _SECURITY_SCHEMES
         made["tags"] = [{"name": name, "description": text} for name, text in _TAGS.items()]
-        if asks_for_token:
-            made["security"] = [{name: []} for name in _SECURITY_SCHEMES]
+        if cookie is not None:
+            schemes = {"token": _TOKEN, "session": {**_SESSION, "name": cookie}}
+            made["components"]["securitySchemes"] = schemes
+            made["security"] = [{name: []} for name in schemes]
         for path, operations in made["paths"].items():
             for method, operation in operations.items():
                 _complete(operation, f"{method.upper()} {path}")
+                for parameter in operation.get("parameters", ()):
+                    _tell_what_may_be_left_out(parameter, path)
         app.openapi_schema = made
     return app.openapi_schema
 
@@ -178,8 +175,23 @@ def _complete(operation: dict[str, Any], call: str) -> None:
         operation["requestBody"]["content"]["application/json"]["example"] = example["request"]
     for status, shown in example.get("responses", {}).items():
         responses[status]["content"]["application/json"]["example"] = shown
-    if example.get("open"):
+    if example.get("open"):  # anyone may call it, where others need the token
         operation["security"] = []
+
+
+def _tell_what_may_be_left_out(parameter: dict[str, Any], path: str) -> None:
+    """A query has no null; but fields that a form left empty are not given (`?status=`)."""
+    if parameter["in"] != "query":
+        return
+    schema = parameter["schema"]
+    kinds = [kind for kind in schema.pop("anyOf", ()) if kind != {"type": "null"}]
+    if len(kinds) == 1:
+        schema |= kinds[0]
+    elif kinds:
+        schema["anyOf"] = kinds
+    if path not in _EMPTY_IS_WRONG:
+        parameter["allowEmptyValue"] = True
+        parameter["schema"] = {"anyOf": [schema, {"type": "string", "maxLength": 0}]}
 
 
 def _reference(model: type[BaseModel]) -> dict[str, str]:

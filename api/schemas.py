@@ -82,10 +82,17 @@ TimeMs = Annotated[
 ]
 
 
-Id = Annotated[int, Field(ge=1, le=LARGEST_ID)]
+def _whole(value: Any) -> Any:
+    """JSON has one kind of number: 8.0 is an integer, as JSON Schema has it."""
+    return int(value) if type(value) is float and value.is_integer() else value
+
+
+Integer = Annotated[int, BeforeValidator(_whole)]
+Id = Annotated[Integer, Field(ge=1, le=LARGEST_ID)]
 
 
 def _id_or_ref(value: Any) -> int | str:
+    value = _whole(value)
     if type(value) is int and 1 <= value <= LARGEST_ID:
         return value
     if isinstance(value, str) and NAME.fullmatch(value):
@@ -117,10 +124,10 @@ class _NewJob(_Request):
     type: Name = Field(description="One of GET /types.")
     payload: dict[str, Any] = Field({}, description="What the type's schema asks for.")
     queue: Name | None = Field(None, description="Default: the type's, or `default`.")
-    priority: int = Field(0, ge=-1000, le=1000, description="The higher runs first.")
+    priority: Integer = Field(0, ge=-1000, le=1000, description="The higher runs first.")
     delay: DurationS | None = Field(None, description="Run so long from now; not with run_at.")
     run_at: TimeMs | None = Field(None, description="Run then; not with delay.")
-    max_retries: int | None = Field(None, ge=0, le=100, description="Default: the type's.")
+    max_retries: Integer | None = Field(None, ge=0, le=100, description="Default: the type's.")
     timeout: Annotated[DurationS, AfterValidator(_more_than_zero)] | None = Field(
         None, description="Of one attempt; more than 0. Default: the type's."
     )
@@ -180,11 +187,23 @@ class Reason(_Request):
 class Scale(Reason):
     """How many workers a pool is to have."""
 
-    workers: int = Field(ge=0, le=MOST_WORKERS)
+    workers: Integer = Field(ge=0, le=MOST_WORKERS)
+
+
+def _either(one: str, one_type: str, other: str) -> dict[str, Any]:
+    """In JSON Schema: `one` is given, and `other` is not."""
+    types = {one: {"type": one_type}, other: {"type": "null"}}
+    return {"required": [one], "properties": types}
 
 
 class EditConfiguration(Reason):
     """A new text of the configuration file, or new values of single settings."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [_either("text", "string", "set"), _either("set", "object", "text")]
+        }
+    )
 
     text: str | None = Field(
         None,
@@ -239,7 +258,7 @@ class BulkChange(Reason):
     action: Annotated[BulkAction, Field(strict=False)]
     filter: BulkFilter
     max_id: Id | None = Field(None, description="Leave newer jobs alone: those not yet seen.")
-    expected_count: int | None = Field(
+    expected_count: Integer | None = Field(
         None, ge=0, le=LARGEST_ID, description="Do nothing (409) if not exactly so many match."
     )
     dry_run: bool = Field(False, description="Only count them.")
@@ -633,6 +652,7 @@ class Configuration(BaseModel):
 
     path: str | None
     text: str | None = Field(description="The file's text, its secrets masked.")
+    etag: str | None = Field(description="The state of the file, as the header ETag quotes it.")
     masked: int = Field(description="How many secrets the text does not show.")
     obstacle: str | None = Field(description="Why it cannot be edited here, and what to do.")
     settings: list[Setting] = Field(
@@ -649,6 +669,7 @@ class ConfigurationChange(BaseModel):
     """What an edit leads to. The lists are null where there is nothing to compare with."""
 
     written: bool
+    etag: str = Field(description="The state of the file, as the header ETag quotes it.")
     problems: list[SettingProblem]
     warnings: list[SettingProblem]
     refused: list[str] = Field(description="Settings that can only be changed on the machine.")

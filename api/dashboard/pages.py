@@ -38,7 +38,7 @@ _ASK_AGAIN = "no-cache"
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """The routes `/`, `/ui/jobs/{id}`, `/ui/submit` and `/ui/static/…`; and the login page."""
+    """The routes `/`, `/ui/…` and `/ui/static/…`; and the login page."""
 
     routes: list[Route]
     login_page: str
@@ -72,6 +72,9 @@ def make_pages(*, read_only: bool, has_sessions: bool) -> Pages:
     async def submit(_: Request) -> Response:
         return page("submit.html")
 
+    async def configuration(_: Request) -> Response:
+        return page("configuration.html")
+
     async def static(request: Request) -> Response:
         path = request.path_params["path"]
         if path not in files:
@@ -85,6 +88,7 @@ def make_pages(*, read_only: bool, has_sessions: bool) -> Pages:
         Route("/", overview),
         Route("/ui/jobs/{job_id:int}", job),
         Route("/ui/submit", submit),
+        Route("/ui/configuration", configuration),
         Route("/ui/static/{version}/{path:path}", static),
     ]
     return Pages(routes, templates.get_template("login.html").render())

@@ -44,7 +44,7 @@ _IF_MATCH = {
             "required": False,
             "description": "The ETag of GET /config: nothing is written if the file is another by "
             "now (412). A whole text needs it (428); `*` replaces whatever is there.",
-            "schema": {"type": "string", "maxLength": 200},
+            "schema": {"type": "string"},
         }
     ]
 }
@@ -60,11 +60,10 @@ async def get_configuration(request: Request) -> Response:
     services = services_of(request)
     shown = await asyncio.to_thread(_desk(services).show)
     rejected = await services.readers.read(_rejection)
-    told = {key: value for key, value in asdict(shown).items() if key != "etag"}
     headers = {"Cache-Control": "no-store"}
     if shown.etag is not None:
         headers["ETag"] = f'"{shown.etag}"'
-    return answer({**told, "rejected": rejected}, headers=headers)
+    return answer({**asdict(shown), "rejected": rejected}, headers=headers)
 
 
 @router.put(
@@ -113,7 +112,7 @@ async def put_configuration(
         etag, written = await asyncio.to_thread(services.apart, change), True
     takes_effect = await services.readers.read(lambda s: _takes_effect(services, s, outcome))
     told = {key: value for key, value in asdict(outcome).items() if key != "watched"}
-    told |= {"written": written, "takes_effect": takes_effect}
+    told |= {"written": written, "takes_effect": takes_effect, "etag": etag}
     return answer(told, headers={"ETag": f'"{etag}"'})
 
 

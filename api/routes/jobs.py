@@ -4,6 +4,7 @@ import asyncio
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from api import schemas, submission
@@ -95,6 +96,13 @@ async def list_jobs(request: Request, query: Annotated[schemas.JobsQuery, Query(
         }
 
     return answer(await services_of(request).readers.read(read))
+
+
+@router.api_route("/jobs/batch", methods=["GET", "DELETE"], include_in_schema=False)
+@router.api_route("/jobs/bulk", methods=["GET", "DELETE"], include_in_schema=False)
+async def not_a_job() -> Response:
+    """These are calls, not jobs of such an id."""
+    raise HTTPException(405)
 
 
 @router.get("/jobs/{job_id}", response_model=schemas.JobWithAttempts, responses=problems(404, 422))

@@ -50,6 +50,7 @@ function startKeyboard(keys) {
     j: () => jump("jobs"),
     w: () => jump("workers"),
     s: () => location.assign("/ui/submit"),
+    c: () => location.assign("/ui/configuration"),
   };
   let afterG = 0;
   document.addEventListener("keydown", (event) => {

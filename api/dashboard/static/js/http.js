@@ -13,15 +13,15 @@ export class Problem extends Error {
 
 /**
  * Asks the API. Raises Problem.
- * @param {string} path @param {{method?: string, body?: any, exact?: boolean, signal?: AbortSignal}} [how]
+ * @param {string} path @param {{method?: string, body?: any, headers?: Record<string, string>, exact?: boolean, signal?: AbortSignal}} [how]
  * `exact`: numbers that JavaScript cannot hold come as Exact.
  */
-export async function ask(path, { method = "GET", body, exact = false, signal } = {}) {
+export async function ask(path, { method = "GET", body, headers = {}, exact = false, signal } = {}) {
   let answer, text;
   try {
     answer = await fetch(path, {
       method, signal, cache: "no-store",
-      headers: body === undefined ? {} : { "Content-Type": "application/json" },
+      headers: body === undefined ? headers : { ...headers, "Content-Type": "application/json" },
       body: body === undefined ? undefined : writeExact(body),
     });
     text = await answer.text();

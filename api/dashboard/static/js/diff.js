@@ -1,0 +1,56 @@
+// What differs between two texts, line by line.
+
+const MOST_CELLS = 4_000_000; // beyond it everything between the common ends counts as changed
+
+/**
+ * The lines of both texts in order: " " in both, "-" only before, "+" only after.
+ * @param {string} before @param {string} after @returns {{kind: string, text: string}[]}
+ */
+export function lineDiff(before, after) {
+  const old = before.split("\n"), now = after.split("\n");
+  let head = 0, tail = 0;
+  while (head < old.length && head < now.length && old[head] === now[head]) head++;
+  while (tail < old.length - head && tail < now.length - head && old[old.length - 1 - tail] === now[now.length - 1 - tail]) tail++;
+  const same = (/** @type {string[]} */ lines) => lines.map((text) => ({ kind: " ", text }));
+  return [
+    ...same(old.slice(0, head)),
+    ...middle(old.slice(head, old.length - tail), now.slice(head, now.length - tail)),
+    ...same(old.slice(old.length - tail)),
+  ];
+}
+
+/** By the longest common subsequence. @param {string[]} old @param {string[]} now */
+function middle(old, now) {
+  const lines = [];
+  let i = 0, j = 0;
+  if (old.length * now.length <= MOST_CELLS) {
+    const width = now.length + 1;
+    const common = new Uint32Array((old.length + 1) * width);
+    for (let a = old.length - 1; a >= 0; a--) for (let b = now.length - 1; b >= 0; b--)
+      common[a * width + b] = old[a] === now[b] ? common[(a + 1) * width + b + 1] + 1 : Math.max(common[(a + 1) * width + b], common[a * width + b + 1]);
+    while (i < old.length && j < now.length) {
+      if (old[i] === now[j]) { lines.push({ kind: " ", text: old[i] }); i++; j++; }
+      else if (common[(i + 1) * width + j] >= common[i * width + j + 1]) lines.push({ kind: "-", text: old[i++] });
+      else lines.push({ kind: "+", text: now[j++] });
+    }
+  }
+  while (i < old.length) lines.push({ kind: "-", text: old[i++] });
+  while (j < now.length) lines.push({ kind: "+", text: now[j++] });
+  return lines;
+}
+
+/**
+ * Only what is near a change, with a null where lines are left out.
+ * @param {{kind: string, text: string}[]} lines @param {number} around
+ */
+export function nearChanges(lines, around) {
+  const near = lines.map((_, i) => lines.slice(Math.max(0, i - around), i + around + 1).some(({ kind }) => kind !== " "));
+  /** @type {({kind: string, text: string} | null)[]} */
+  const shown = [];
+  lines.forEach((line, i) => {
+    if (near[i]) shown.push(line);
+    else if (shown.length && shown.at(-1) !== null) shown.push(null);
+  });
+  if (shown.at(-1) === null) shown.pop();
+  return shown;
+}

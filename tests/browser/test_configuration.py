@@ -1,0 +1,161 @@
+"""The configuration page: checked as one writes, saved with what will restart in view."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Dashboard
+
+TEXT = """[pools.default]
+workers = 1 # few
+
+[[commands]]
+name = "pay"
+argv = ["true"]
+env = {KEY = "hush"}
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "own.toml"
+    path.write_text(TEXT, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def configured(page: Page, start_system: Callable[..., Any], path: Path) -> Iterator[Dashboard]:
+    """A page on an Orpheus with a configuration file of its own."""
+    watched = Dashboard(page, start_system(config=path))
+    watched.system.wait_until_ready()
+    yield watched
+    assert watched.problems == []
+
+
+def opened(dashboard: Dashboard) -> Page:
+    page = dashboard.open("/ui/configuration")
+    page.locator("#settings tr").first.wait_for()
+    return page
+
+
+def rewrite(page: Page, old: str, new: str) -> None:
+    text = page.locator("#text").input_value()
+    assert old in text
+    page.locator("#text").fill(text.replace(old, new))
+
+
+def test_a_change_is_shown_before_it_is_saved_and_followed_until_it_is_in_force(
+    configured: Dashboard, path: Path
+) -> None:
+    page = opened(configured)
+    expect(page.locator("#path")).to_have_text(str(path))
+    assert "hush" not in page.content() + page.locator("#text").input_value()
+    rewrite(page, "workers = 1", "workers = 2")
+    expect(page.locator("#effects")).to_contain_text("pools.default.workers")
+    expect(page.locator("#effects")).to_contain_text("default-2")
+    expect(page.locator("#diff .removed")).to_have_text("- workers = 1 # few")
+    expect(page.locator("#diff .added")).to_have_text("+ workers = 2 # few")
+    page.locator("#reason").fill("a busy week")
+    page.locator("#save").click()
+    expect(page.locator("#became")).to_contain_text("In force. changed: pools.default.workers")
+    assert path.read_text() == TEXT.replace("workers = 1", "workers = 2")
+    expect(page.locator("#planned")).to_be_hidden()
+    row = page.locator("#settings tr", has_text="pools.default.workers")
+    expect(row.locator("td").first).to_have_text("2")
+    expect(row.locator(".own")).to_have_text(f"{path}:2")
+    (trail,) = configured.system.get("/audit")["items"]
+    assert (trail["action"], trail["reason"], trail["count"]) == ("configure", "a busy week", 1)
+
+
+def test_a_problem_is_marked_at_its_line_and_nothing_can_be_saved(
+    configured: Dashboard, path: Path
+) -> None:
+    page = opened(configured)
+    rewrite(page, "workers = 1", "wokers = 1")
+    problem = page.locator("#problems li")
+    expect(problem).to_contain_text("did you mean pools.default.workers?")
+    expect(page.locator("#gutter .wrong")).to_have_text("2")
+    expect(page.locator("#text")).to_have_attribute("aria-invalid", "true")
+    expect(page.locator("#save")).to_be_disabled()
+    problem.get_by_role("button", name="line 2").press("Enter")
+    expect(page.locator("#text")).to_be_focused()
+    assert page.evaluate("getSelection().toString()") == "wokers = 1 # few"
+    page.locator("#undo").click()
+    expect(page.locator("#problems li")).to_have_count(0)
+    assert path.read_text() == TEXT
+
+
+def test_what_names_code_is_told_to_be_out_of_reach(configured: Dashboard) -> None:
+    page = opened(configured)
+    rewrite(page, '["true"]', '["rm"]')
+    expect(page.locator("#problems")).to_contain_text("names code")
+    expect(page.locator("#save")).to_be_disabled()
+
+
+def test_a_file_changed_by_somebody_else_is_not_overwritten(
+    configured: Dashboard, path: Path
+) -> None:
+    page = opened(configured)
+    rewrite(page, "# few", "# mine")
+    expect(page.locator("#save")).to_be_enabled()
+    path.write_text(TEXT + "[logging]\nlevel = 'debug'\n", encoding="utf-8")
+    page.locator("#save").click()
+    expect(page.locator("#changed-elsewhere")).to_be_visible()
+    page.locator("#keep").click()
+    expect(page.locator("#diff")).to_contain_text("- level = 'debug'")
+    page.locator("#undo").click()
+    assert "level = 'debug'" in page.locator("#text").input_value()
+
+
+def test_a_rejected_file_is_told_at_the_top_of_the_page(configured: Dashboard, path: Path) -> None:
+    page = opened(configured)
+    path.write_text("[pools.default]\nworkers = 'many'\n", encoding="utf-8")
+    expect(page.locator("#became")).to_contain_text("Rejected", timeout=10_000)
+    expect(page.locator("#rejected")).to_contain_text("pools.default.workers")
+    expect(page.locator("#gutter .wrong")).to_have_text("2")
+
+
+def test_it_is_done_with_the_keyboard_alone(configured: Dashboard, path: Path) -> None:
+    page = configured.open()
+    page.keyboard.press("g")
+    page.keyboard.press("c")
+    page.locator("#settings tr").first.wait_for()
+    page.locator("#text").focus()
+    page.keyboard.press("ControlOrMeta+Home")
+    page.keyboard.type("# first\n")
+    expect(page.locator("#save")).to_be_enabled()
+    page.keyboard.press("Tab")
+    expect(page.locator("#diff")).to_be_focused()
+    page.keyboard.press("Tab")
+    page.keyboard.type("why not")
+    page.keyboard.press("Enter")
+    expect(page.locator("#became")).to_contain_text("Saved")
+    assert path.read_text() == "# first\n" + TEXT
+
+
+def test_read_only_shows_it_without_an_editor(
+    page: Page, start_system: Callable[..., Any], path: Path
+) -> None:
+    system = start_system("api.read_only=true", config=path)
+    shown = opened(Dashboard(page, system))
+    expect(shown.locator("#text")).not_to_be_editable()
+    expect(shown.locator("#change")).to_be_hidden()
+    assert TEXT.splitlines()[1] in shown.locator("#text").input_value()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_and_a_phone_never_scrolls_sideways(
+    configured: Dashboard, scheme: Any
+) -> None:
+    configured.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    page = opened(configured)
+    rewrite(page, "workers = 1", "wokers = 1")
+    page.locator("#problems li").wait_for()
+    results = Axe().run(page)
+    assert results.violations_count == 0, results.generate_report()
+    page.set_viewport_size({"width": 360, "height": 740})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360

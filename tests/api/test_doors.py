@@ -1,9 +1,11 @@
 """The doors: the token and its sessions, read-only, other origins, the limit of clients."""
 
 import json
+import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -478,3 +480,38 @@ def test_the_login_page_names_no_secret(guarded: Any) -> None:
     told = json.dumps(guarded.client.get("/openapi.json", headers=BEARER).json())
     page = guarded.client.get("/", headers={"Accept": "text/html"}).text
     assert TOKEN not in told + page
+
+
+# The whole system
+
+
+def test_another_token_in_the_file_is_taken_on_a_reload_and_ends_what_was_open(
+    start_system: Callable[..., Any], wait_for: Callable[..., Any], tmp_path: Path
+) -> None:
+    file = tmp_path / "token"
+    file.touch(0o600)
+    file.write_text(TOKEN)
+    system = start_system(
+        "pools.default.workers=1",
+        f"api.token_file={file}",
+        "api.host=0.0.0.0",
+        "logging.level=debug",
+    )
+    system.wait_until_ready()
+    assert system.client.get("/jobs").status_code == 401
+    assert system.client.get("/jobs", headers=BEARER).status_code == 200
+    file.write_text("")
+    system.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: "32 or more characters" in system.log(), "the refusal of an empty token")
+    assert system.client.get("/jobs", headers=BEARER).status_code == 200
+    file.write_text(TOKEN[::-1])
+    system.process.send_signal(signal.SIGHUP)
+    new = {"Authorization": f"Bearer {TOKEN[::-1]}"}
+    wait_for(
+        lambda: httpx2.get(f"{system.url}/jobs", headers=new, trust_env=False).status_code == 200,
+        "the new token to be taken",
+    )
+    answer = httpx2.get(f"{system.url}/jobs", headers=BEARER, trust_env=False)
+    assert answer.status_code == 401
+    assert system.stop() == 0
+    assert TOKEN not in system.log() and TOKEN[::-1] not in system.log()

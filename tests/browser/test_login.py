@@ -64,6 +64,8 @@ def test_one_logs_in_once_and_out_again(guarded: Any, watched: Page) -> None:
     assert page.evaluate("JSON.stringify([localStorage, sessionStorage])").count(TOKEN) == 0
     page.goto(guarded.url)
     expect(page.locator("#verdict")).to_contain_text("Ready")
+    page.set_viewport_size({"width": 360, "height": 740})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
     page.locator("#log-out").click()
     expect(page.locator("h1")).to_have_text("Log in")
     page.goto(f"{guarded.url}/docs")

@@ -6,10 +6,14 @@ from typing import Any
 
 import pytest
 
+from api.auth import Doorkeeper
 from api.errors import Refusal
 from api.guard import (
+    Door,
+    GuardRules,
     check_content_type,
     check_host,
+    check_may_write,
     check_websocket_origin,
     check_write_origin,
     hosts_of,
@@ -114,6 +118,44 @@ def test_a_websocket_is_opened_by_a_program_or_a_page_of_ours(
     headers = {} if origin is None else {b"origin": origin.encode()}
 
     assert status_of(check_websocket_origin, headers, "localhost:8000", frozenset()) == status
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "is_open"),
+    [
+        ("GET", "/healthz", True),
+        ("GET", "/readyz", True),
+        ("POST", "/session", True),
+        ("GET", "/ui/static/0123/css/login.css", True),
+        ("GET", "/ui/static/0123/js/login.js", True),
+        ("GET", "/session", False),
+        ("DELETE", "/session", False),
+        ("GET", "/", False),
+        ("GET", "/metrics", False),
+        ("GET", "/docs", False),
+        ("GET", "/openapi.json", False),
+        ("GET", "/healthz/", False),
+        ("GET", "/Healthz", False),
+        ("GET", "/ui/static/0123/js/overview.js", False),
+        ("GET", "/ui/static/0123/css/login.css/../../js/overview.js", False),
+        ("GET", "/ui/static/css/login.css", False),
+        ("GET", "/ui/static//css/login.css", True),  # no version: the route answers 404
+        ("GET", "/ui/static/0123/", False),
+    ],
+)
+def test_only_probes_and_the_login_are_open(method: str, path: str, is_open: bool) -> None:
+    files = frozenset({"css/login.css", "js/login.js"})
+    door = Door(Doorkeeper("t" * 32), "", {}, files)
+
+    assert door.is_open({"type": "http", "method": method, "path": path}) is is_open
+
+
+def test_where_nothing_may_be_changed_one_may_still_log_in() -> None:
+    hosts: frozenset[str] = frozenset()
+    read_only = GuardRules(hosts, hosts, 1, 1, read_only=True)
+    assert status_of(check_may_write, "/jobs", read_only) == 403
+    assert status_of(check_may_write, "/session", read_only) == 200
+    assert status_of(check_may_write, "/jobs", GuardRules(hosts, hosts, 1, 1)) == 200
 
 
 @pytest.mark.parametrize(

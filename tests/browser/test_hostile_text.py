@@ -1,0 +1,118 @@
+"""Text that somebody wrote to become code: on every page it is text, and nothing more."""
+
+from typing import Any
+from urllib.parse import quote
+
+from playwright.sync_api import Page, expect
+
+PAYLOADS = {
+    "script": "<script>window.owned=1</script>",
+    "image": "<img src=x onerror=window.owned=1>",
+    "vector": "<svg onload=window.owned=1><animate onbegin=window.owned=1>",
+    "attribute": "\" autofocus onfocus=window.owned=1 x='",
+    "closing": "</pre></textarea></title></script><script>window.owned=1</script>",
+    "address": "javascript:window.owned=1",
+    "frame": "<iframe srcdoc='<script>parent.owned=1</script>'></iframe>",
+    "template": "{{ 7919*7907 }}${window.owned=1}{% raw %}",
+    "style": "<style>body{display:none}</style><link rel=stylesheet href=//evil.example>",
+    "form": "<form action=//evil.example><button autofocus>go</button></form>",
+    "base": "<base href=//evil.example/><meta http-equiv=refresh content='0;url=//evil.example'>",
+}
+FOREIGN = "main :is(script, iframe, base, link, style, meta, img, animate, [onfocus], [onload])"
+
+
+def is_inert(page: Page) -> bool:
+    """Whether nothing of PAYLOADS has become an element, a script or a figure."""
+    assert page.evaluate("window.owned") is None
+    assert page.locator(FOREIGN).count() == 0
+    assert page.locator("a[href^='javascript:'], a[href*='evil.example']").count() == 0
+    assert page.locator("form[action*='evil']").count() == 0
+    assert "62615533" not in page.locator("main").inner_text()
+    return page.locator("main").is_visible()
+
+
+def test_whatever_a_job_carries_and_says_is_text(talking_dashboard: Any) -> None:
+    system = talking_dashboard.system
+    page = talking_dashboard.open()  # they run before this page's eyes
+    jobs = {}
+    for text in PAYLOADS.values():
+        failing = {"text": text, "fail": True}
+        failed = system.submit("shout", failing, unique_key=text, max_retries=0)
+        jobs[text] = (failed, system.submit("shout", {"text": text}, unique_key=f"{text} again"))
+    for _, done in jobs.values():
+        system.wait_for_job(done)
+        expect(page.locator(f"#rows tr[data-id='{done}']")).to_contain_text("done")
+    assert is_inert(page)
+    for text, pair in jobs.items():
+        for job_id in pair:
+            page = talking_dashboard.open(f"/ui/jobs/{job_id}")
+            expect(page.locator("#payload")).to_contain_text(text[:20])
+            expect(page.locator("#log .line").first).to_contain_text(text[:20])
+            assert is_inert(page)
+
+
+def test_what_the_api_answers_is_no_page(talking_dashboard: Any) -> None:
+    system, page = talking_dashboard.system, talking_dashboard.page
+    text = "".join(PAYLOADS.values())
+    job_id = system.submit("shout", {"text": text, "fail": True}, unique_key="k", max_retries=0)
+    system.wait_for_job(job_id)
+    answer = system.client.post(f"/jobs/{job_id}/retry", json={"reason": text})
+    assert answer.status_code == 200
+    for path in ("/audit", f"/jobs/{job_id}", f"/jobs/{job_id}/logs", f"/jobs/{job_id}/events"):
+        assert page.goto(system.url + path).headers["content-type"] == "application/json"
+        assert page.evaluate("window.owned") is None
+
+
+def test_whatever_an_address_carries_is_text(dashboard: Any) -> None:
+    for text in PAYLOADS.values():
+        quoted = quote(text, safe="")
+        for path in (
+            f"/?q={quoted}&status={quoted}&type={quoted}&queue={quoted}&tag={quoted}#{quoted}",
+            f"/ui/submit?type={quoted}#{quoted}",
+        ):
+            assert is_inert(dashboard.open(path))
+        for path in (f"/{quoted}", f"/ui/jobs/{quoted}", f"/jobs?type={quoted}"):
+            answer = dashboard.page.goto(dashboard.system.url + path)
+            assert answer.headers["content-type"] == "application/problem+json"
+            assert dashboard.page.evaluate("window.owned") is None
+
+
+def test_a_page_of_another_origin_can_neither_read_write_frame_nor_listen(
+    start_system: Any, page: Page
+) -> None:
+    """The whole of it from where the attacker stands: a page in the same browser."""
+    victim, evil = (start_system("pools.default.workers=1") for _ in range(2))
+    victim.wait_until_ready()
+    page.goto(f"{evil.url}/healthz")  # as good as a page of anybody: another port, no own policy
+    page.route("**/evil.html", lambda route: route.fulfill(content_type="text/html", body="<p>"))
+    page.goto(f"{evil.url}/evil.html")
+    tried = page.evaluate(
+        """async (url) => {
+            const outcome = async (act) => {
+                try { return await act(); } catch { return "refused"; }
+            };
+            const send = (how) => outcome(async () => (await fetch(`${url}/jobs`, how)).status);
+            const body = JSON.stringify({ type: "wordcount", payload: { text: "a" } });
+            const headers = { "Content-Type": "application/json" };
+            const listens = new Promise((done) => {
+                const socket = new WebSocket(`${url.replace("http", "ws")}/ws`);
+                socket.onmessage = () => done("listens");
+                socket.onerror = () => done("refused");
+            });
+            const frame = document.createElement("iframe");
+            frame.src = url;
+            document.body.append(frame);
+            await new Promise((done) => { frame.onload = done; });
+            return {
+                read: await send({}),
+                write: await send({ method: "POST", headers, body }),
+                simple: await send({ method: "POST", mode: "no-cors", body }),
+                beacon: await outcome(async () => navigator.sendBeacon(`${url}/jobs`, body)),
+                websocket: await listens,
+                framed: await outcome(() => frame.contentWindow.document.title),
+            };
+        }""",
+        victim.url,
+    )
+    assert tried["read"] == tried["write"] == tried["websocket"] == tried["framed"] == "refused"
+    assert victim.get("/jobs")["items"] == []

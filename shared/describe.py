@@ -4,19 +4,24 @@ User code runs in workers alone: a module that hangs or crashes at import must t
 supervisor nor the API with it.
 """
 
+import contextlib
 import hashlib
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple
-from typing import Any
+from tempfile import TemporaryFile
+from typing import IO, Any
 
 from shared.commands import CommandSettings, describe_command
 from shared.errors import ConfigurationError
 from shared.storage import TypeRow
+
+_LONGEST_COMPLAINT = 4_096
 
 
 def describe_types(
@@ -52,31 +57,47 @@ def name_taken(command: CommandSettings) -> ConfigurationError:
 def _describe_modules(modules: Sequence[str], timeout_s: float) -> list[dict[str, Any]]:
     chosen = [part for module in modules for part in ("--module", module)]
     argv = [sys.executable, "-m", "worker", "--describe", *chosen]
-    child = subprocess.Popen(
-        argv,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-        text=True,
-    )
-    try:
-        output, errors = child.communicate(timeout=timeout_s)
-    except subprocess.TimeoutExpired:
-        raise ConfigurationError(
-            f"jobs.modules: importing {', '.join(modules)} took over {timeout_s:g} s"
-        ) from None
-    finally:
-        if child.returncode is None:
-            os.killpg(child.pid, signal.SIGKILL)
-            child.wait()
-    if child.returncode != 0:
-        raise ConfigurationError(
-            f"jobs.modules: the job types cannot be described (exit code {child.returncode}):\n"
-            f"{errors.strip()}"
+    # Files, not pipes: what a module starts at import may hold them open for ever.
+    with TemporaryFile() as output, TemporaryFile() as errors:
+        child = subprocess.Popen(
+            argv, stdin=subprocess.DEVNULL, stdout=output, stderr=errors, start_new_session=True
         )
-    described: list[dict[str, Any]] = json.loads(output)
-    return described
+        try:
+            in_time = _wait_for_exit(child.pid, timeout_s)
+        finally:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(child.pid, signal.SIGKILL)  # not reaped yet: the group is still its own
+            child.wait()
+        if not in_time:
+            raise ConfigurationError(
+                f"jobs.modules: importing {', '.join(modules)} took over {timeout_s:g} s"
+            )
+        if child.returncode != 0:
+            raise ConfigurationError(
+                "jobs.modules: the job types cannot be described "
+                f"(exit code {child.returncode}):\n{_end_of(errors)}"
+            )
+        output.seek(0)
+        described: list[dict[str, Any]] = json.load(output)
+        return described
+
+
+def _wait_for_exit(pid: int, timeout_s: float) -> bool:
+    """Whether our child `pid` ends in time; it is not reaped."""
+    pidfd = os.pidfd_open(pid)
+    try:
+        poll = select.poll()
+        poll.register(pidfd, select.POLLIN)
+        return bool(poll.poll(timeout_s * 1000))
+    finally:
+        os.close(pidfd)
+
+
+def _end_of(file: IO[bytes]) -> str:
+    """Of a long traceback the end, where the reason stands."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - _LONGEST_COMPLAINT))
+    return file.read().decode(errors="replace").strip()
 
 
 def type_row(item: Mapping[str, Any]) -> TypeRow:

@@ -7,13 +7,21 @@ from shared.errors import CannotBind
 _BACKLOG = 2_048
 
 
-def bind_listener(host: str, port: int) -> socket.socket:
-    """A socket that listens on `host` and `port` (0: any free one). Raises CannotBind."""
+_Resolved = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[object, ...]]
+
+
+def resolved(host: str, port: int) -> _Resolved:
+    """What `host` and `port` mean to the kernel. Raises CannotBind if that is no address."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as error:
         raise CannotBind(f"api.host: {host!r} is no address of this machine ({error})") from error
-    family, kind, protocol, _, address = found[0]
+    return found[0]
+
+
+def bind_listener(host: str, port: int) -> socket.socket:
+    """A socket that listens on `host` and `port` (0: any free one). Raises CannotBind."""
+    family, kind, protocol, _, address = resolved(host, port)
     listener = socket.socket(family, kind, protocol)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

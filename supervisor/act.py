@@ -9,12 +9,13 @@ from shared.failpoints import failpoint
 from shared.logs import get_logger
 from supervisor.child import ChildHandle
 from supervisor.records import Recorder
-from supervisor.slot import Act, Action, Bury, Deed, Exit, Fence, Seen, Slot, Tell
+from supervisor.slot import Act, Action, Bury, Cause, Deed, Exit, Fence, Seen, Slot, Tell
 from supervisor.specs import ProcessSpec
 
 log = get_logger()
 
 _WARNINGS = frozenset({Kind.WORKER_HUNG, Kind.WORKER_FATAL})
+_IN_ORDER = frozenset({Cause.STOPPED, Cause.REPLACED, Cause.RECYCLED})
 
 
 @dataclass(slots=True)
@@ -54,7 +55,8 @@ def perform(world: World, slot: Slot, action: Action) -> None:
 def _spawn(world: World, slot: Slot, incarnation: str) -> None:
     try:
         child = ChildHandle.spawn(world.specs[slot.name], incarnation, world.database)
-    except OSError as error:  # no memory, no process or file descriptor left
+    except Exception as error:  # noqa: BLE001 - no memory, no process or descriptor left; or a fault of ours
+        log.warning("cannot_start", slot=slot.name, reason=repr(error))
         world.seen[incarnation] = Seen(incarnation, exit=Exit(error=str(error)))
         return
     failpoint("supervisor.spawned")
@@ -74,6 +76,5 @@ def _tell(world: World, slot: Slot, tell: Tell) -> None:
 
 
 def _level(tell: Tell) -> Callable[..., object]:
-    failed = tell.kind is Kind.WORKER_EXITED and (tell.details.get("code") or 0) != 0
-    warns = tell.kind in _WARNINGS or failed or "signal" in tell.details
-    return log.warning if warns else log.info
+    failed = tell.kind is Kind.WORKER_EXITED and tell.details.get("cause") not in _IN_ORDER
+    return log.warning if failed or tell.kind in _WARNINGS else log.info

@@ -8,7 +8,7 @@ make the slot fatal, which is tried once in a while.
 from dataclasses import replace
 
 from shared.events import Kind
-from shared.processes import LastExit, SlotState
+from shared.processes import LastExit, Role, SlotState
 from supervisor.exits import ExitClass, cause_of, classify, describe, signal_name
 from supervisor.liveness import is_stable
 from supervisor.slot import (
@@ -59,6 +59,7 @@ def after_exit(
         reason=reason,
         degraded="",
         exits=(last_exit, *slot.exits)[:KEPT_EXITS],
+        start_failure=slot.start_failure if life.ready_s is None else "",
     )
     match kind:
         case ExitClass.CONFIGURATION:
@@ -109,11 +110,13 @@ def _after_failure(slot: Slot, life: Life, rules: Rules, now_s: float, chance: C
 
 
 def _fatal(slot: Slot, reason: str, rules: Rules, now_s: float) -> Slot:
+    # Without an API its clients wait in the socket's backlog: it is tried more often.
+    retry_s = rules.backoff_max_s if slot.role is Role.API else rules.fatal_retry_s
     return replace(
         slot,
         state=SlotState.FATAL,
         reason=reason,
-        timer=Timer(now_s + rules.fatal_retry_s, None),
+        timer=Timer(now_s + retry_s, None),
         crashes_s=(),
         on_trial=False,
     )

@@ -5,6 +5,7 @@ children are not slots: a program that a job started and that holds the lock is 
 no process of ours is never touched, only told.
 """
 
+import os
 from collections.abc import Collection
 
 from shared.logs import get_logger
@@ -50,7 +51,7 @@ class Bystanders:
         if holder is None or holder.held_s < lock_hold_s:
             self.trouble, self._dealt_with = "", None
             return
-        if holder.pid in {child.pid for child in children}:
+        if holder.pid in {os.getpid(), *(child.pid for child in children)}:
             return
         is_known, self._dealt_with = holder.pid == self._dealt_with, holder.pid
         incarnation = bearer_of(holder.pid)

@@ -74,11 +74,18 @@ class ChildHandle:
             "stack_file": str(stack_file),
         }
         ours.send({"handover": handover})
+        try:
+            pidfd = os.pidfd_open(process.pid)
+        except BaseException:
+            process.kill()
+            process.wait()
+            ours.close()
+            raise
         return cls(
             incarnation=incarnation,
             pid=process.pid,
             started_at_ms=time.time_ns() // 1_000_000,
-            pidfd=os.pidfd_open(process.pid),
+            pidfd=pidfd,
             channel=ours,
             _process=process,
             _crash_file=crash_file,

@@ -68,6 +68,4 @@ class Configuration:
             for pool, workers in self.scaled.items()
             if pool in after and after[pool].workers == before[pool].workers
         }
-        if self.listener is not None and self.listener is not listener:
-            self.listener.close()  # the old API has its own descriptor, and answers to the end
         self.settings, self.listener, self.code = settings, listener, code

@@ -59,7 +59,7 @@ def describe(slot: Slot, life: Life, exit: Exit) -> str:
     if life.condemned is not None:
         by_us = exit.signal in (signal.SIGABRT, signal.SIGKILL)
         return f"{life.condemned}; {'killed' if by_us else _plain(life, exit)}"
-    if exit.code == 0:
+    if exit.code == 0 or (exit.signal == signal.SIGTERM and _ended_in_order(slot, exit)):
         wanted = {Desired.DOWN: "stopped", Desired.DRAINED: "drained", Desired.REPLACE: "replaced"}
         return wanted.get(slot.desired) or life.recycle or "exited with code 0, unasked"
     if exit.signal == signal.SIGKILL:
@@ -86,6 +86,8 @@ def cause_of(slot: Slot, life: Life, exit: Exit) -> Cause:
         return Cause.CONFIGURATION
     if life.recycle is not None and _ended_in_order(slot, exit):
         return Cause.RECYCLED
+    if life.condemned is not None:  # it was told to end, and did not
+        return Cause.HUNG
     if exit.signal == signal.SIGKILL:
         return Cause.OUT_OF_MEMORY if exit.out_of_memory else Cause.KILLED
     if exit.signal is not None:

@@ -41,6 +41,7 @@ class Place:
 def arrange(slots: Fleet, places: Sequence[Place], now_s: float) -> dict[str, Slot]:
     """The fleet with exactly these places: what is new starts, what is missing drains and goes."""
     arranged: dict[str, Slot] = {}
+    names = {place.name for place in places}
     new = 0
     for place in places:
         slot = slots.get(place.name)
@@ -53,8 +54,8 @@ def arrange(slots: Fleet, places: Sequence[Place], now_s: float) -> dict[str, Sl
         arranged[place.name] = replace(slot, runs=place.runs)
     for key, slot in slots.items():
         if key not in arranged:
-            companion = slot.name in arranged
-            arranged[key] = slot if companion else retire(slot, Desired.DRAINED)
+            is_companion = slot.name in names
+            arranged[key] = slot if is_companion else retire(slot, Desired.DRAINED)
     return arranged
 
 
@@ -87,8 +88,15 @@ def _outdated(slot: Slot) -> Slot:
     return slot if slot.life is None else replace(slot, life=replace(slot.life, runs=_OUTDATED))
 
 
-def restart(slot: Slot) -> Slot:
-    """The slot with a new life soon, whatever state it is in."""
+def restarted(slots: Fleet, name: str) -> dict[str, Slot]:
+    """The fleet with a new life in that slot soon, whatever state it is in."""
+    heir = slots.get(_heir_key(name))
+    if heir is not None and _waits(heir):
+        return {**slots, _heir_key(name): _again(heir)}
+    return {**slots, name: _restart(slots[name])}
+
+
+def _restart(slot: Slot) -> Slot:
     if slot.state is SlotState.DOWN:
         return replace(slot, desired=Desired.UP, held_back="", start_failure="")
     if slot.role is Role.API and slot.state is SlotState.READY and slot.desired is Desired.UP:
@@ -139,6 +147,14 @@ def is_outdated(slot: Slot) -> bool:
     return slot.life is not None and slot.life.runs != slot.runs
 
 
+def is_replacing_api(slots: Fleet) -> bool:
+    """An API that is on the way out still runs."""
+    return any(
+        slot.role is Role.API and slot.life is not None and (slot.retired or is_outdated(slot))
+        for slot in slots.values()
+    )
+
+
 # Replacing
 
 
@@ -170,7 +186,7 @@ def _succeed(slots: Fleet) -> dict[str, Slot]:
     for key, slot in slots.items():
         if slot.role is not Role.API or key != slot.name or slot.retired:
             continue
-        heir_key = f"{key}+"
+        heir_key = _heir_key(key)
         heir = slots.get(heir_key)
         has_to_go = is_outdated(slot) and slot.desired is Desired.UP
         if heir is None:
@@ -192,6 +208,10 @@ def _succeed(slots: Fleet) -> dict[str, Slot]:
             if trouble != slot.trouble:
                 changed[key] = replace(slot, trouble=trouble)
     return changed
+
+
+def _heir_key(name: str) -> str:
+    return f"{name}+"
 
 
 def _may_take_over(heir: Slot, slot: Slot) -> bool:
@@ -241,18 +261,19 @@ def _set_stuck_aside(slots: Fleet, rules: Rules, now_s: float) -> dict[str, Slot
 
 def _held_back(members: Fleet, rules: Rules, now_s: float) -> dict[str, Slot]:
     """When half of a pool fails to start in the same way, one slot tries until it stays up."""
-    failing = {key: slot for key, slot in members.items() if slot.start_failure}
+    wanted = {k: s for k, s in members.items() if s.desired in (Desired.UP, Desired.REPLACE)}
+    failing = {key: slot for key, slot in wanted.items() if slot.start_failure}
     if not failing:
         return _released(members)
     if any(_stays_up(slot.life, rules, now_s) for slot in failing.values() if slot.life):
         return {key: replace(slot, start_failure="", held_back="") for key, slot in members.items()}
     [(_, alike)] = Counter(slot.start_failure for slot in failing.values()).most_common(1)
-    if alike < max(2, (len(members) + 1) // 2):
+    if alike < max(2, (len(wanted) + 1) // 2):
         return _released(members)
     leader = next((s for s in failing.values() if s.life), None) or next(iter(failing.values()))
     why = f"waits for {leader.name} to stay up"
     return {
-        key: replace(slot, held_back="" if slot is leader else why)
+        key: replace(slot, held_back=why if key in wanted and slot is not leader else "")
         for key, slot in members.items()
         if slot.state in _WITHOUT_LIFE
     }

@@ -104,14 +104,18 @@ def family_of(database: Path) -> str:
 
 
 def kill_family(family: str) -> int:
-    """SIGKILL every living process of the family, until none is left (bounded); how many."""
-    return _kill_all(lambda incarnation: incarnation.startswith(family))
+    """SIGKILL every living process of the family, until none is left (bounded); how many.
+
+    Not this one and those above it: a job may start a supervisor, a deployment for example.
+    """
+    spared = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
+    return _kill_all(lambda incarnation: incarnation.startswith(family), spared)
 
 
-def _kill_all(wanted: Callable[[str], bool]) -> int:
+def _kill_all(wanted: Callable[[str], bool], spared: Collection[int] = ()) -> int:
     killed: set[int] = set()
     give_up_at = time.monotonic() + _SWEEP_BOUND_S
-    while left := _bearers(wanted):
+    while left := {p: name for p, name in _bearers(wanted).items() if p not in spared}:
         for pid, incarnation in left.items():
             kill_if_bearer(pid, incarnation)
         killed.update(left)

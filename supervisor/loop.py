@@ -99,7 +99,7 @@ class Loop:
     def adopt(self, plan: Plan) -> None:
         """Go by another plan from the next turn on."""
         self._plan = plan
-        self._world.specs = {**self._world.specs, **plan.specs}
+        self._world.specs = plan.specs
         self.slots = fleet.arrange(self.slots, plan.places(), time.monotonic())
 
     def perform(self, slot: Slot, action: Action) -> None:
@@ -152,8 +152,10 @@ class Loop:
             else fleet.advance(self.slots, self._plan.rules_of(None), now_s)
         )
         if self._describing.acquire(blocking=False):
-            reap_adopted(self._own_pids())
-            self._describing.release()
+            try:
+                reap_adopted(self._own_pids())
+            finally:
+                self._describing.release()
         self._bystanders.look(self._world.children.values(), self._plan.rules_of(None).lock_hold_s)
         self._world.recorder.turns += 1
         self._sampler.watch(self._pids())
@@ -169,7 +171,9 @@ class Loop:
             self._notifier.ready(self.status)
 
     def _end_if_hopeless(self, now_s: float) -> None:
-        hopeless = any(slot.state is SlotState.FATAL for slot in self.slots.values())
+        hopeless = any(
+            slot.state is SlotState.FATAL and key == slot.name for key, slot in self.slots.items()
+        )
         if self._plan.exit_on_fatal and hopeless:
             self._exit_code = EXIT_CRASH_LOOP
             if not self._stops_asked:

@@ -5,14 +5,14 @@ then does it turn by turn. Nothing here waits.
 """
 
 import signal
-from collections.abc import Callable
 
 from shared.doorbells import Bell
 from shared.events import Kind
-from shared.logs import configure_logging, get_logger
-from shared.requests import Request, RequestAction
+from shared.logs import get_logger
+from shared.requests import MOST_WORKERS, Request, RequestAction
 from supervisor import fleet
 from supervisor.configuration import Configuration
+from supervisor.listeners import Listeners
 from supervisor.loop import Loop
 from supervisor.notify import Notifier
 from supervisor.records import Recorder
@@ -22,7 +22,8 @@ from supervisor.slot import Act, Deed, Slot
 
 log = get_logger()
 
-_MOST_WORKERS = 1_000
+_MOST_LINES = 8
+_LONGEST_LINE = 500
 
 
 class Orders:
@@ -32,6 +33,7 @@ class Orders:
         self,
         loop: Loop,
         configuration: Configuration,
+        listeners: Listeners,
         recorder: Recorder,
         signals: Signals,
         reloader: Reloader,
@@ -40,6 +42,7 @@ class Orders:
     ) -> None:
         self._loop = loop
         self._configuration = configuration
+        self._listeners = listeners
         self._recorder = recorder
         self._signals = signals
         self._reloader = reloader
@@ -49,6 +52,8 @@ class Orders:
         loop.listen(recorder, self._hear_requests)
         loop.listen(reloader, self._take_configuration)
         loop.listen(bell, self._answer_bell)
+        self._has_moved = False
+        """The API was given another address: the old socket may be open still."""
 
     # Signals
 
@@ -81,7 +86,7 @@ class Orders:
         pool = self._configuration.main_pool()
         workers = self._configuration.workers_of(pool)
         if workers is not None:
-            self._scale(pool, min(_MOST_WORKERS, max(0, workers + more)))
+            self._scale(pool, min(MOST_WORKERS, max(0, workers + more)))
 
     # Operators' requests
 
@@ -102,24 +107,26 @@ class Orders:
             workers=request.workers,
         )
         match request.action:
-            case RequestAction.RESTART:
-                self._change_slot(request.target, fleet.restart)
-            case RequestAction.DRAIN:
-                self._change_slot(request.target, fleet.drain)
-            case RequestAction.STACK:
-                slot = self._loop.slots.get(request.target)
-                if slot is not None and slot.life is not None:
-                    self._loop.perform(slot, Act(Deed.DUMP, slot.life.incarnation))
             case RequestAction.SCALE:
-                if self._configuration.workers_of(request.target) is not None:
+                if self._configuration.workers_of(request.target) is None:
+                    log.warning("no_such_pool", pool=request.target)
+                else:
                     self._scale(request.target, request.workers or 0)
+            case _:
+                slot = self._loop.slots.get(request.target)
+                if slot is None or slot.retired:
+                    log.warning("no_such_slot", slot=request.target)
+                else:
+                    self._do_to_slot(request.action, slot)
 
-    def _change_slot(self, name: str, change: Callable[[Slot], Slot]) -> None:
-        slot = self._loop.slots.get(name)
-        if slot is None or slot.retired:
-            log.warning("no_such_slot", slot=name)
-            return
-        self._loop.slots[name] = change(slot)
+    def _do_to_slot(self, action: RequestAction, slot: Slot) -> None:
+        loop, name, life = self._loop, slot.name, slot.life
+        if action is RequestAction.RESTART:
+            loop.slots = fleet.restarted(loop.slots, name)
+        elif action is RequestAction.DRAIN:
+            loop.slots[name] = fleet.drain(slot)
+        elif life is not None and life.beat is not None:  # before its first beat it would kill it
+            loop.perform(slot, Act(Deed.DUMP, life.incarnation))
 
     def _scale(self, pool: str, workers: int) -> None:
         log.info("pool_scaled", pool=pool, workers=workers)
@@ -128,7 +135,13 @@ class Orders:
 
     # New configurations
 
+    def _close_old_listeners(self) -> None:
+        if self._has_moved and not fleet.is_replacing_api(self._loop.slots):
+            self._listeners.keep_only(self._configuration.listener)
+            self._has_moved = False
+
     def _take_configuration(self) -> None:
+        self._close_old_listeners()
         for result in self._reloader.take():
             if self._loop.is_stopping:
                 return
@@ -140,8 +153,8 @@ class Orders:
 
     def _adopt(self, new: Reloaded) -> None:
         configuration = self._configuration
-        if new.settings.logging != configuration.settings.logging:
-            configure_logging(new.settings.logging.level, new.settings.logging.format, "supervisor")
+        self._has_moved |= new.listener is not configuration.listener
+        self._listeners.give_back()
         configuration.adopt(new.settings, new.listener, new.code)
         self._loop.slots = fleet.try_again(self._loop.slots)
         if new.replace_all:
@@ -149,7 +162,8 @@ class Orders:
         self._loop.adopt(configuration.plan())
         self._loop.trouble = ""
         self._recorder.adopt(configuration.duties())
-        restarts = [slot.name for slot in self._loop.slots.values() if fleet.is_outdated(slot)]
+        slots = self._loop.slots.values()
+        restarts = sorted({slot.name for slot in slots if fleet.is_outdated(slot)})
         body = {
             "source": str(new.settings.source or ""),
             "why": new.why,
@@ -160,8 +174,17 @@ class Orders:
         log.info("config_reloaded", why=new.why, changed=list(new.changed), restarts=restarts)
 
     def _reject(self, rejected: Rejected) -> None:
-        self._loop.trouble = f"configuration rejected: {rejected.reason}"
+        self._has_moved = True  # it may have bound a socket that nobody will use
+        self._loop.trouble = f"configuration rejected: {_in_short(rejected.reason)}"
         source = str(self._configuration.settings.source or "")
         body = {"source": source, "why": rejected.why, "reason": rejected.reason}
         self._recorder.note(Kind.CONFIG_REJECTED, body)
         log.error("config_rejected", why=rejected.why, reason=rejected.reason)
+
+
+def _in_short(reason: str) -> str:
+    """In one line: every problem of a file, of a long traceback the first line and the last."""
+    lines = [line.strip()[:_LONGEST_LINE] for line in reason.splitlines() if line.strip()]
+    if len(lines) > _MOST_LINES:
+        lines = [lines[0], "…", lines[-1]]
+    return " · ".join(lines)

@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import inf
 from pathlib import Path
 from threading import Thread
@@ -160,7 +161,7 @@ class Recorder:
                         store.close()
                     store = None
                     store = in_force.open_store()
-                    store.processes.register(self._myself)
+                    self._beat_at_s = 0.0
                 self._write_waiting(store)
                 self._write_slots(store)
                 self._hear_requests(store)
@@ -242,7 +243,10 @@ class Recorder:
         turns = self.turns
         if turns != self._turns_written:
             me = self._myself.incarnation
-            store.processes.beat(me, ready=True, beat=turns, job_id=None, jobs_done=0)
+            beat = partial(store.processes.beat, me, ready=True, job_id=None, jobs_done=0)
+            if not beat(beat=turns):  # the first one, or somebody took us for dead
+                store.processes.register(self._myself)
+                beat(beat=turns)
             self._turns_written = turns
             lag_s, self.loop_lag_s = self.loop_lag_s, 0.0
             store.supervision.put_gauge("loop_lag_s", lag_s)

@@ -20,10 +20,10 @@ from config.changes import changed_keys
 from config.settings import Settings, for_commands, for_database, for_storage
 from shared.describe import describe_types, digest_of
 from shared.errors import ConfigurationError, OrpheusError
-from shared.listener import bind_listener
-from shared.logs import get_logger
+from shared.logs import configure_logging, get_logger
 from shared.storage import open_storage
 from shared.stored_settings import write_settings
+from supervisor.listeners import Listeners
 
 log = get_logger()
 
@@ -68,12 +68,13 @@ class Reloader:
     """
 
     def __init__(
-        self, read: Callable[[], Settings], settings: Settings, listener: socket | None
+        self, read: Callable[[], Settings], settings: Settings, listeners: Listeners
     ) -> None:
         self.describing = Lock()
         self._read = read
         self._settings = settings
-        self._listener = listener
+        self._listeners = listeners
+        self._stopping = False
         self._asks: queue.SimpleQueue[_Ask | None] = queue.SimpleQueue()
         self._results: deque[Reloaded | Rejected] = deque()
         self._results_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -103,6 +104,7 @@ class Reloader:
 
     def stop(self) -> None:
         """Look no more; a check that is under way is forgotten."""
+        self._stopping = True
         self._asks.put(None)
 
     # The thread
@@ -154,11 +156,17 @@ class Reloader:
         try:
             result = self._check(why, replace_all=replace_all)
         except OrpheusError as error:
+            self._listeners.give_back()
             return Rejected(why, str(error))
         except Exception as error:
-            log.exception("reload_failed")
+            self._listeners.give_back()
+            if not self._stopping:  # else its child has been ended with all the others
+                log.exception("reload_failed")
             return Rejected(why, f"an internal error: {type(error).__name__}: {error}")
-        self._settings, self._listener = result.settings, result.listener
+        if result.settings.logging != self._settings.logging:  # here, as it may wait for stderr
+            logging = result.settings.logging
+            configure_logging(logging.level, logging.format, "supervisor")
+        self._settings = result.settings
         log.debug("reload_checked", seconds=round(time.monotonic() - began_s, 3))
         return result
 
@@ -172,30 +180,17 @@ class Reloader:
             types = describe_types(
                 settings.jobs.modules, for_commands(settings), settings.supervisor.start_timeout
             )
-        listener = self._bound(settings)
+        api = settings.api
+        listener = self._listeners.take(api.host, api.port) if api.enabled else None
+        store = open_storage(for_storage(settings))
         try:
-            store = open_storage(for_storage(settings))
-            try:
-                with store.write(durable=True):
-                    store.types.replace(types)
-                    write_settings(store, for_database(settings))
-            finally:
-                store.close()
-        except BaseException:
-            if listener is not None and listener is not self._listener:
-                listener.close()
-            raise
+            with store.write(durable=True):
+                store.types.replace(types)
+                write_settings(store, for_database(settings))
+        finally:
+            store.close()
         changed = tuple(changed_keys(self._settings, settings))
         return Reloaded(why, settings, listener, digest_of(types), changed, replace_all)
-
-    def _bound(self, settings: Settings) -> socket | None:
-        """The listening socket of these settings: the present one, if the address is the same."""
-        new, old = settings.api, self._settings.api
-        if not new.enabled:
-            return None
-        if self._listener is not None and (new.host, new.port) == (old.host, old.port):
-            return self._listener
-        return bind_listener(new.host, new.port)
 
 
 def _signature(file: Path | None) -> _Signature | None:

@@ -27,7 +27,7 @@ from shared.doorbells import Bell
 from shared.errors import ConfigurationError
 from shared.events import Kind
 from shared.failpoints import name_program
-from shared.listener import address_of, bind_listener
+from shared.listener import address_of
 from shared.logs import configure_logging, get_logger, stop_logging
 from shared.processes import ProcessRecord, Role, SlotState
 from shared.storage import Store, database_path, open_storage
@@ -35,6 +35,7 @@ from shared.stored_settings import write_settings
 from supervisor.act import World
 from supervisor.configuration import Configuration
 from supervisor.kernel import become_subreaper
+from supervisor.listeners import Listeners
 from supervisor.loop import EXIT_OK, Loop
 from supervisor.notify import Notifier
 from supervisor.orders import Orders
@@ -83,6 +84,7 @@ class _Prepared:
     """What stands before the first child starts."""
 
     configuration: Configuration
+    listeners: Listeners
     bell: Bell
 
 
@@ -102,7 +104,7 @@ def _supervise(
     myself = _own_record(clock)
     recorder = Recorder(database, myself, configuration.duties())
     sampler = Sampler(database=database)
-    reloader = Reloader(read, settings, configuration.listener)
+    reloader = Reloader(read, settings, prepared.listeners)
     signals = Signals()
     loop = Loop(
         World({}, database, recorder),
@@ -114,7 +116,16 @@ def _supervise(
         describing=reloader.describing,
         on_settled=_announcement(configuration.listener),
     )
-    Orders(loop, configuration, recorder, signals, reloader, prepared.bell, notifier)
+    Orders(
+        loop,
+        configuration,
+        prepared.listeners,
+        recorder,
+        signals,
+        reloader,
+        prepared.bell,
+        notifier,
+    )
     for thread in (recorder, sampler, reloader):
         thread.start()
     recorder.note(Kind.SUPERVISOR_STARTED, {"slot": myself.slot, "pid": myself.pid})
@@ -127,12 +138,7 @@ def _supervise(
             log.error("last_writes_lost", reason="the database could not be written in time")
         signals.close()
         prepared.bell.close()
-        if configuration.listener is not None:
-            configuration.listener.close()
-
-
-def _bind(settings: Settings) -> socket | None:
-    return bind_listener(settings.api.host, settings.api.port) if settings.api.enabled else None
+        prepared.listeners.close()
 
 
 def _prepare(settings: Settings, database: Path, clock: Clock) -> _Prepared:
@@ -146,11 +152,13 @@ def _prepare(settings: Settings, database: Path, clock: Clock) -> _Prepared:
         cell_path(database, "any").parent.mkdir(mode=0o700, exist_ok=True)
         store.leases.void_other_boots()
         sweep_earlier_life(store, database, clock.boot_id, clock.wall_ms())
-        listener = _bind(settings)
+        listeners, api = Listeners(), settings.api
+        listener = listeners.take(api.host, api.port) if api.enabled else None
+        listeners.give_back()
         code = _store_types(settings, store)
         write_settings(store, for_database(settings))
         bell = store.bells.listen_supervisor()
-        return _Prepared(Configuration(settings, listener, code), bell)
+        return _Prepared(Configuration(settings, listener, code), listeners, bell)
     finally:
         store.close()
 

@@ -24,6 +24,9 @@ class Lookup(Protocol):
     def results(self, job_id: int) -> dict[int, Any]:
         """The results of the jobs it depends on and that are done, by id."""
 
+    def knows_type(self, name: str) -> bool:
+        """Whether the job modules, as they were described last, define a type of that name."""
+
     def child(self, type: str, payload: Mapping[str, Any], **fields: Any) -> NewJob:
         """A job it wants to submit. Raises PermanentError, naming the field."""
 

@@ -32,7 +32,11 @@ class Ended(NamedTuple):
 
 
 class UnknownJobType(Exception):
-    """Nothing in this worker defines the type; retried, as a newer worker may know it."""
+    """No job module defines the type any more; retried, as one may again."""
+
+
+class OutdatedWorker(Exception):
+    """The job modules define the type by now, but this worker has older code."""
 
 
 class Executor:
@@ -49,6 +53,8 @@ class Executor:
         self._commands = commands
         self._alarm = alarm
         self._lookup = lookup
+        self.is_outdated = False
+        """It has met a type that the job modules define, and it does not know."""
 
     def run(self, running: Running) -> Ended:
         """Run the attempt to its end, whatever that is; raises nothing."""
@@ -77,11 +83,13 @@ class Executor:
 
     def _type_of(self, running: Running) -> JobType:
         job_type = self._types.get(running.lease.type)
-        if job_type is None:
-            raise UnknownJobType(
-                f"no module in jobs.modules and no command is the job type {running.lease.type!r}"
-            )
-        return job_type
+        if job_type is not None:
+            return job_type
+        if self._lookup.knows_type(running.lease.type):
+            raise OutdatedWorker
+        raise UnknownJobType(
+            f"no module in jobs.modules and no command is the job type {running.lease.type!r}"
+        )
 
     def _ended_by(self, error: BaseException, running: Running) -> Ended:
         # After a timeout the handler's own clean-up may raise something else.
@@ -91,6 +99,9 @@ class Executor:
             return Ended(Ending.TIMED_OUT, error=JobError("JobTimeout", message, found.traceback))
         if isinstance(error, JobCancelled):
             return Ended(Ending.CANCELLED)
+        if isinstance(error, OutdatedWorker):  # costs the job no retry: a new life will know it
+            self.is_outdated = True
+            return Ended(Ending.RELEASED)
         if isinstance(error, Snooze):
             return Ended(Ending.SNOOZED, snooze_ms=round(error.delay_s * 1000))
         permanent = isinstance(error, PermanentError)

@@ -36,6 +36,11 @@ class DatabaseLookup:
             texts = self._store().jobs.dependency_results(job_id)
         return {dependency: json.loads(text) for dependency, text in texts.items()}
 
+    def knows_type(self, name: str) -> bool:
+        """Whether the job modules, as they were described last, define a type of that name."""
+        with self._lock:
+            return self._store().types.get(name) is not None
+
     def child(self, type: str, payload: Mapping[str, Any], **fields: Any) -> NewJob:
         """The job that these make. Raises PermanentError, naming each field that cannot be used."""
         from shared.validation import JobDefaults, prepare_job  # noqa: PLC0415 - 4 MB, for few jobs

@@ -104,6 +104,8 @@ class Loop:
             return "a timeout was raised inside a job's code"
         if self._jobs_left() == 0:
             return f"it has done {self._control.jobs_done} jobs (max_jobs)"
+        if self._executor.is_outdated:
+            return "its job code is older than the job types"
         return None
 
     def _jobs_left(self) -> int | None:
@@ -196,7 +198,7 @@ class Loop:
         """Run what is leased; at the latest after twice the time it was leased for, report."""
         now_s = time.monotonic()
         report_at_s = now_s + 2 * self._rules.ahead_s
-        while self._control.leasing and not self._alarm.struck:
+        while self._control.leasing and self.why_replace() is None:
             if self._store.data_changed():
                 self._drop_cancelled()
             if self._store.clock.monotonic_ms() >= self._held.expires_mono_ms:
@@ -213,7 +215,7 @@ class Loop:
             failpoint("worker.job.left")
             entered_s, now_s = now_s, time.monotonic()
             self._estimates.note(running.lease.type, now_s - entered_s)
-            self._control.jobs_done += 1
+            self._control.jobs_done += ended.ending is not Ending.RELEASED
             self._control.turns += 1
             if ended.ending is not Ending.SUCCEEDED:
                 _tell(running, ended)

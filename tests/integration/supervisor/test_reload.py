@@ -238,16 +238,126 @@ def test_a_file_that_is_not_watched_is_read_on_sighup_only(
     assert running.system.stop() == 0
 
 
-def test_the_api_moves_to_another_address(
+def test_the_api_moves_to_another_address_and_back(
     configured: Callable[[str], Configured], wait_for: WaitFor
 ) -> None:
     running = configured("[pools.default]\nworkers = 1\n")
+    job = running.system.submit("sleep", {"seconds": 30})
+    # A long poll keeps the old API, and its socket, a little longer.
+    waiting = threading.Thread(target=lambda: running.system.client.get(f"/jobs/{job}?wait=20"))
+    waiting.start()
     running.save("[pools.default]\nworkers = 1\n[api]\nhost = '127.0.0.2'\n")
     address = wait_for(
         lambda: re.search(r"http://127\.0\.0\.2:\d+", running.system.log()), "the new address"
     )[0]
-    answer = httpx2.get(f"{address}/readyz", trust_env=False, timeout=20)
-    assert answer.status_code == 200
+    assert httpx2.get(f"{address}/readyz", trust_env=False, timeout=20).status_code == 200
+    running.save("[pools.default]\nworkers = 1\n")
+    wait_for(lambda: running.system.log().count("config_reloaded") == 2, "the way back")
+    assert "config_rejected" not in running.system.log()
+    waiting.join()
+    wait_for(lambda: "api" in running.ready(), "the API at its first address")
+    wait_for(partial(is_refused, address), "the second address to be closed")
+    running.system.client.post(f"/jobs/{job}/cancel")
+    assert running.system.stop() == 0
+
+
+def is_refused(address: str) -> bool:
+    try:
+        httpx2.get(f"{address}/healthz", trust_env=False, timeout=5)
+    except httpx2.ConnectError:
+        return True
+    except httpx2.HTTPError:
+        return False
+    return False
+
+
+def test_an_api_that_is_switched_off_goes_with_its_successor_and_comes_back(
+    configured: Callable[[str], Configured], wait_for: WaitFor
+) -> None:
+    running = configured("[pools.default]\nworkers = 1\n")
+    running.system.client.post("/workers/api/restart")
+    running.save("[api]\nenabled = false\n[pools.default]\nworkers = 1\n")
+    wait_for(lambda: is_refused(running.system.url), "nobody to answer")
+    supervisor = psutil.Process(running.system.process.pid)
+    wait_for(lambda: len(supervisor.children()) == 1, "the worker to be alone")
+    running.save("[pools.default]\nworkers = 1\n")
+    wait_for(lambda: len(supervisor.children()) == 2, "the API to be started")
+    assert "config_rejected" not in running.system.log()
+    assert running.system.stop() == 0
+
+
+def test_a_successor_that_does_not_start_neither_ends_the_api_nor_everything(
+    configured: Callable[[str], Configured], wait_for: WaitFor
+) -> None:
+    toml = (
+        "[supervisor]\non_fatal = 'exit'\ncrash_loop_failures = 1\n[pools.default]\nworkers = 1\n"
+    )
+    running = configured(toml)
+    before = running.pids()["api"]
+    running.system.client.post("/workers/api/restart")
+    supervisor = psutil.Process(running.system.process.pid)
+
+    def successor() -> psutil.Process | None:
+        known = {before, running.pids().get("default-1")}
+        return next((one for one in supervisor.children() if one.pid not in known), None)
+
+    wait_for(successor, "the successor").kill()
+    told = wait_for(lambda: running.system.workers()["api"]["reason"], "it to be told")
+    assert told.startswith("its replacement does not start: ")
+    assert running.pids()["api"] == before
+    assert running.system.process.poll() is None
+    running.system.client.post("/workers/api/restart")
+    wait_for(lambda: running.pids()["api"] != before, "an operator to start it anew")
+    assert running.system.stop() == 0
+
+
+def test_a_supervisor_is_seen_at_work_right_after_a_reload(
+    configured: Callable[[str], Configured], wait_for: WaitFor
+) -> None:
+    running = configured("[pools.default]\nworkers = 1\n")
+    for number in range(1, 4):
+        running.signal(signal.SIGHUP)
+        wait_for(lambda n=number: running.system.log().count("config_reloaded") == n, "a reload")
+        assert running.system.client.post("/workers/default-1/drain").status_code == 202
+        assert running.system.client.post("/workers/default-1/restart").status_code == 202
+    assert running.system.stop() == 0
+
+
+def test_who_asks_for_the_stack_of_a_starting_process_does_not_end_it(
+    configured: Callable[[str], Configured], wait_for: WaitFor
+) -> None:
+    running = configured("[pools.default]\nworkers = 1\n")
+    before = running.pids()["default-1"]
+    running.system.client.post("/workers/default-1/restart")
+    asked = 0
+    while running.pids()["default-1"] == before or "default-1" not in running.ready():
+        running.system.client.get("/workers/default-1/stack")
+        asked += 1
+    worker = running.system.workers()["default-1"]
+    assert asked
+    assert (worker["restarts"], worker["last_exit"]["reason"]) == (1, "replaced")
+    assert running.system.stop() == 0
+
+
+def test_an_old_worker_spends_no_retry_of_a_job_that_only_new_code_knows(
+    configured: Callable[[str], Configured], wait_for: WaitFor, tmp_path: Path, monkeypatch: Any
+) -> None:
+    module = tmp_path / "jobs_of_a_roll.py"
+    module.write_text(
+        "import time\nfrom shared import Context, job\n\n"
+        "@job\ndef slow(ctx: Context) -> str:\n    time.sleep(3)\n    return 'slow'\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    running = configured("[pools.default]\nworkers = 2\n[jobs]\nmodules = ['jobs_of_a_roll']\n")
+    slow = running.system.submit("slow")
+    wait_for(lambda: running.system.get(f"/jobs/{slow}")["status"] == "in_progress", "its start")
+    with module.open("a") as file:
+        file.write("\n@job\ndef fresh(ctx: Context) -> str:\n    return 'fresh'\n")
+    running.signal(signal.SIGHUP)
+    wait_for(lambda: len(running.system.get("/types")["items"]) == 2, "the new type")
+    jobs = [running.system.submit("fresh", max_retries=0) for _ in range(5)]
+    ended = [running.system.wait_for_job(job) for job in (slow, *jobs)]
+    assert {job["status"] for job in ended} == {"done"}
     assert running.system.stop() == 0
 
 

@@ -3,7 +3,14 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from shared.describe import describe_types
 
 JOBS = Path(__file__).parent / "jobs"
 
@@ -63,3 +70,26 @@ def test_a_module_that_is_not_there_is_78() -> None:
     answer = describe("no_such_module")
     assert answer.returncode == 78
     assert "No module named 'no_such_module'" in answer.stderr
+
+
+def test_what_a_module_starts_at_import_neither_delays_the_description_nor_survives_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wait_for: Callable[..., Any]
+) -> None:
+    """It holds the output open, as a helper that a library starts would."""
+    (tmp_path / "starts_a_helper.py").write_text(
+        "import pathlib, subprocess\n"
+        "helper = subprocess.Popen(['sleep', '1000'])\n"
+        f"pathlib.Path({str(tmp_path / 'pid')!r}).write_text(str(helper.pid))\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert describe_types(["starts_a_helper"], (), timeout_s=60.0) == []
+    pid = int((tmp_path / "pid").read_text())
+    wait_for(lambda: not is_running(pid), "the helper to be gone", 5)
+
+
+def is_running(pid: int) -> bool:
+    """No zombie: whoever adopted it may not have reaped it yet."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

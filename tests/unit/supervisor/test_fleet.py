@@ -4,7 +4,17 @@ from dataclasses import replace
 
 from shared.processes import Role, SlotState
 from supervisor import fleet
-from supervisor.fleet import Place, advance, arrange, drain, outdate, restart, swept, try_again
+from supervisor.fleet import (
+    Place,
+    advance,
+    arrange,
+    drain,
+    is_replacing_api,
+    outdate,
+    restarted,
+    swept,
+    try_again,
+)
 from supervisor.slot import Desired, JobSeen, Life, Rules, Slot
 
 RULES = Rules()
@@ -79,7 +89,7 @@ def test_what_an_operator_drained_stays_down_through_a_reload() -> None:
     slots["a-1"] = replace(drain(slots["a-1"]), state=SlotState.DOWN, life=None)
     after = advance(arrange(try_again(slots), places(("a", 2), runs="v2"), NOW_S), RULES, NOW_S)
     assert after["a-1"].desired is Desired.DRAINED
-    assert restart(after["a-1"]).desired is Desired.UP
+    assert restarted(after, "a-1")["a-1"].desired is Desired.UP
 
 
 def test_a_reload_tries_what_had_given_up_at_once() -> None:
@@ -195,9 +205,31 @@ def test_a_successor_that_is_not_needed_any_more_goes() -> None:
 
 
 def test_an_api_that_is_restarted_is_succeeded_too() -> None:
-    slots = pool_at_work(0, api=True)
-    slots["api"] = restart(slots["api"])
-    assert "api+" in advance(slots, RULES, NOW_S)
+    assert "api+" in advance(restarted(pool_at_work(0, api=True), "api"), RULES, NOW_S)
+
+
+def test_who_restarts_an_api_whose_successor_has_given_up_starts_the_successor() -> None:
+    slots = advance(outdate(pool_at_work(0, api=True)), RULES, NOW_S)
+    slots["api+"] = failed(slots["api+"], state=SlotState.FATAL)
+    assert restarted(slots, "api")["api+"].desired is Desired.REPLACE
+
+
+def test_an_api_that_is_switched_off_takes_its_successor_with_it() -> None:
+    slots = advance(outdate(pool_at_work(1, api=True)), RULES, NOW_S)
+    slots["api+"] = replace(ready(slots["api+"]), state=SlotState.STARTING)
+    after = advance(arrange(slots, places(("a", 1)), NOW_S), RULES, NOW_S)
+    assert {key: slot.retired for key, slot in after.items()} == {
+        "a-1": False,
+        "api": True,
+        "api+": True,
+    }
+
+
+def test_an_old_api_is_on_its_way_out_until_its_life_has_ended() -> None:
+    slots = pool_at_work(1, api=True)
+    assert not is_replacing_api(slots)
+    assert is_replacing_api(outdate(slots))
+    assert is_replacing_api(arrange(slots, places(("a", 1)), NOW_S))
 
 
 # Stuck
@@ -234,6 +266,17 @@ def test_failures_of_different_kinds_or_of_less_than_half_hold_nobody_back() -> 
     assert not any(slot.held_back for slot in advance(slots, RULES, NOW_S).values())
     slots["a-4"] = failed(slots["a-4"], "killed by SIGSEGV")
     assert not any(slot.held_back for slot in advance(slots, RULES, NOW_S).values())
+
+
+def test_a_drained_slot_neither_leads_nor_waits() -> None:
+    slots = {key: failed(slot) for key, slot in pool_at_work(3).items()}
+    slots["a-1"] = replace(drain(slots["a-1"]), state=SlotState.DOWN)
+    after = advance(slots, RULES, NOW_S)
+    assert {key: slot.held_back for key, slot in after.items()} == {
+        "a-1": "",
+        "a-2": "",
+        "a-3": "waits for a-2 to stay up",
+    }
 
 
 def test_a_pool_of_one_is_never_held_back() -> None:

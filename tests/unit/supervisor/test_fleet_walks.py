@@ -67,6 +67,7 @@ class World:
         self.now_s = 0.0
         self.version = 1
         self.workers = 2
+        self.has_api = True
         self.slots: dict[str, Slot] = {}
         self.processes: dict[str, FakeProcess] = {}
         self.lives = 0
@@ -133,7 +134,7 @@ class World:
     def arrange(self) -> None:
         runs = f"v{self.version}"
         names = [f"a-{number}" for number in range(1, self.workers + 1)]
-        places = [Place("api", None, Role.API, runs)]
+        places = [Place("api", None, Role.API, runs)] if self.has_api else []
         places += [Place(name, "a", Role.WORKER, runs) for name in names]
         self.slots = fleet.arrange(self.slots, places, self.now_s)
 
@@ -145,7 +146,7 @@ class World:
 
     def the_next_deadline_comes(self) -> None:
         wakes_s = [next_wake_s(slot, RULES, self.now_s) for slot in self.slots.values()]
-        self.now_s = min(wakes_s)
+        self.now_s = min(wakes_s, default=self.now_s + 1)
         self.turn()
 
     def the_supervisor_stands_still(self) -> None:
@@ -215,22 +216,25 @@ class World:
         self.starts.clear()  # what they ask for is no storm
         self.turn()
 
-    def a_slot(self) -> str:
-        return self.chance.choice(self.shown())
-
     def shown(self) -> list[str]:
         """The slots that an operator sees and may do something to."""
         return [key for key, slot in self.slots.items() if key == slot.name and not slot.retired]
 
     def one_is_restarted(self) -> None:
-        name = self.a_slot()
-        self.slots[name] = fleet.restart(self.slots[name])
+        if self.shown():
+            self.slots = fleet.restarted(self.slots, self.chance.choice(self.shown()))
         self.by_operator()
 
     def one_is_drained(self) -> None:
-        name = self.a_slot()
-        if self.slots[name].role is Role.WORKER:
+        workers = [name for name in self.shown() if self.slots[name].role is Role.WORKER]
+        if workers:
+            name = self.chance.choice(workers)
             self.slots[name] = fleet.drain(self.slots[name])
+        self.by_operator()
+
+    def the_api_is_switched(self) -> None:
+        self.has_api = not self.has_api
+        self.arrange()
         self.by_operator()
 
     def the_pool_is_scaled(self) -> None:
@@ -253,22 +257,25 @@ class World:
     def comes_to_rest(self) -> None:
         """From now on everyone behaves: what is wanted is up, ready and up to date."""
         self.starts.clear()
-        for name in self.shown():
-            self.slots[name] = fleet.restart(self.slots[name])
-        self.slots = fleet.try_again(self.slots)
+        drained = [name for name in self.shown() if self.slots[name].desired is Desired.DRAINED]
+        if self.chance.random() < 0.5:  # else by itself
+            for name in drained:
+                self.slots = fleet.restarted(self.slots, name)
+            drained = []
+            self.slots = fleet.try_again(self.slots)
         self.arrange()
-        for _ in range(600):
-            self.now_s += 1
+        for _ in range(1_200):
+            self.now_s += 1 if self.processes else 10
             for process in self.processes.values():
                 if process.seen.exit is None:
                     behave(process)
                     obey(process)
             self.turn()
-            if all(is_at_rest(slot) for slot in self.slots.values()):
+            if all(is_at_rest(slot, drained) for slot in self.slots.values()):
                 break
         else:
             raise AssertionError(f"never at rest: {self.slots}")
-        assert len(self.slots) == self.workers + 1
+        assert len(self.slots) == self.workers + self.has_api
 
     def stops(self) -> None:
         self.slots = {key: want(slot, Desired.DOWN, self.now_s) for key, slot in self.slots.items()}
@@ -304,7 +311,9 @@ def obey(process: FakeProcess) -> None:
             return
 
 
-def is_at_rest(slot: Slot) -> bool:
+def is_at_rest(slot: Slot, drained: list[str]) -> bool:
+    if slot.name in drained:
+        return slot.state is SlotState.DOWN and slot.desired is Desired.DRAINED
     return (
         slot.state is SlotState.READY
         and slot.desired is Desired.UP
@@ -319,7 +328,7 @@ STEP_NAMES = (
     *("one_becomes_ready", "one_dies") * 2,
     "the_supervisor_stands_still", "one_asks_to_be_replaced", "one_grows", "one_takes_the_lock",
     "one_changes_its_run_state", "one_is_restarted", "one_is_drained", "the_pool_is_scaled",
-    "the_configuration_changes", "everything_is_rolled",
+    "the_configuration_changes", "everything_is_rolled", "the_api_is_switched",
 )  # fmt: skip
 
 

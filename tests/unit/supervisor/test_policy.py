@@ -573,6 +573,47 @@ def test_how_a_start_failed_is_remembered_until_a_life_was_ready() -> None:
     assert driver.slot.start_failure == ""
 
 
+def test_a_life_that_was_ready_shows_that_starts_work_however_it_ends() -> None:
+    driver = Driver()
+    driver.turn()
+    driver.exit(code=1)
+    driver.turn(60.0)
+    driver.beat(0.1, ready=True)
+    driver.beat(0.1, recycle="it has done 5 jobs (max_jobs)", jobs_done=5)
+    driver.exit(code=0)
+    assert driver.slot.start_failure == ""
+
+
+def test_an_api_that_is_fatal_is_tried_sooner_as_its_clients_wait() -> None:
+    driver = Driver()
+    driver.slot = replace(driver.slot, role=Role.API)
+    driver.turn()
+    driver.exit(code=78)
+    driver.turn(RULES.backoff_max_s)
+    assert driver.state() is SlotState.STARTING
+
+
+@pytest.mark.parametrize(
+    ("desired", "reason"), [(Desired.DOWN, "stopped"), (Desired.REPLACE, "replaced")]
+)
+def test_who_dies_of_the_signal_it_was_sent_was_stopped(desired: Desired, reason: str) -> None:
+    driver = Driver()
+    driver.turn()
+    driver.slot = want(driver.slot, desired)
+    driver.turn()
+    driver.exit(0.1, signal=15)
+    assert driver.reason() == reason
+
+
+def test_a_recycled_life_that_had_to_be_killed_is_counted_as_hung() -> None:
+    driver = Driver(Rules(beat_timeout_s=10_000)).make_ready()
+    driver.beat(2, recycle="x", jobs_done=1)
+    driver.turn(RULES.drain_timeout_s)
+    driver.turn(RULES.stop_timeout_s)
+    driver.exit(0.1, signal=6)
+    assert bury(driver).cause is Cause.HUNG
+
+
 # Limits
 
 

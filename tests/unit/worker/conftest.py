@@ -46,6 +46,9 @@ class FakeLookup:
         self.asked.append(job_id)
         return {3: {"sum": 6}}
 
+    def knows_type(self, name: str) -> bool:
+        return name == "child"
+
     def child(self, type: str, payload: Any, **fields: Any) -> NewJob:
         if type != "child":
             raise PermanentError(f"type: no job type is called {type!r}")

@@ -178,6 +178,17 @@ def test_a_type_no_module_defines_may_be_known_to_a_later_worker(
     assert ended.error.type == "UnknownJobType"
 
 
+def test_a_type_that_only_newer_code_knows_costs_its_job_no_retry(
+    alarm: Alarm, make_lease: Callable[..., Lease], lookup: Any
+) -> None:
+    executor = Executor({}, {}, alarm, lookup)
+    executor.run(Running(make_lease(type="t"), 0.0))
+    assert not executor.is_outdated
+    ended = executor.run(Running(make_lease(type="child"), 0.0))
+    assert ended.ending is Ending.RELEASED
+    assert executor.is_outdated
+
+
 def test_a_handler_past_its_timeout_is_interrupted(run: Run, alarm: Alarm) -> None:
     def spin(ctx: Context) -> None:
         while True:

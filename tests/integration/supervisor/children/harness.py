@@ -16,6 +16,7 @@ from shared.storage import open_store
 from supervisor.act import World
 from supervisor.configuration import Configuration
 from supervisor.kernel import become_subreaper
+from supervisor.listeners import Listeners
 from supervisor.loop import Loop
 from supervisor.notify import Notifier
 from supervisor.orders import Orders
@@ -91,7 +92,8 @@ def main(plan_file: str) -> int:
     interval_s = plan["rules"]["beat_interval_s"]
     recorder = Recorder(database, myself, Duties(lambda: open_store(url), interval_s))
     sampler = Sampler(interval_s=0.1, database=database)
-    reloader = Reloader(no_configuration, Settings(), None)
+    listeners = Listeners()
+    reloader = Reloader(no_configuration, Settings(), listeners)
     loop = Loop(
         World({}, database, recorder),
         configuration.plan(),
@@ -101,7 +103,8 @@ def main(plan_file: str) -> int:
         notifier=Notifier.from_environ({}),
         describing=reloader.describing,
     )
-    Orders(loop, configuration, recorder, Signals(), reloader, bell, Notifier.from_environ({}))
+    notifier = Notifier.from_environ({})
+    Orders(loop, configuration, listeners, recorder, Signals(), reloader, bell, notifier)
     recorder.start()
     sampler.start()
     reloader.start()

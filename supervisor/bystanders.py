@@ -8,6 +8,8 @@ no process of ours is never touched, only told.
 import os
 from collections.abc import Collection
 
+import psutil
+
 from shared.logs import get_logger
 from supervisor.cgroup import oom_kills
 from supervisor.child import ChildHandle
@@ -48,7 +50,8 @@ class Bystanders:
     def look(self, children: Collection[ChildHandle], lock_hold_s: float) -> None:
         """Find who holds the write lock for too long and is no slot's process."""
         holder = self._sampler.holder
-        if holder is None or holder.held_s < lock_hold_s:
+        # The look is up to a second old: one that has just been ended is in nobody's way.
+        if holder is None or holder.held_s < lock_hold_s or not psutil.pid_exists(holder.pid):
             self.trouble, self._dealt_with = "", None
             return
         if holder.pid in {os.getpid(), *(child.pid for child in children)}:

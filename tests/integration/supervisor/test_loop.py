@@ -357,15 +357,17 @@ def test_recycling_in_a_loop_is_slowed_down(harness: Start) -> None:
 def test_a_child_that_holds_the_write_lock_is_found_and_ended(
     harness: Start, stopped: bool
 ) -> None:
-    running = harness("holds_the_write_lock", count=2, lock_hold_s=1.0, beat_timeout_s=30.0)
-    first = running.until_state(SlotState.READY)
-    if stopped:
-        running.until(lambda: "holds it" in running.log(), "one of them to hold it")
-        os.kill(first.pid, signal.SIGSTOP)
+    running = harness("holds_the_write_lock", lock_hold_s=1.0, beat_timeout_s=30.0)
+    if stopped:  # nothing can be written by then: its pid is not in the database
+        running.until(lambda: "holds it" in running.log(), "it to hold it")
+        [holder] = psutil.Process(running.process.pid).children()
+        holder.suspend()
     ended = running.until(lambda: held_the_lock(running), "whoever holds it to be ended")
     assert "holds the database's write lock" in ended.last_exit.reason
     running.store.jobs.submit(NewJob(type="sleep"))  # it can be written again
-    running.stop()
+    assert "database_held_by_stranger" not in running.log()
+    running.until_state(SlotState.READY)
+    assert running.stop() == 0
 
 
 def held_the_lock(running: Any) -> Any:

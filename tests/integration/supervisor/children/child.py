@@ -156,16 +156,17 @@ def grows(start: ChildStart) -> None:
 
 
 def holds_the_write_lock(start: ChildStart) -> None:
-    """The first to get it begins to write and never commits, but beats on."""
+    """The first life of all begins to write and never commits, but beats on."""
     import apsw
 
     cells = Path(start.handover["crash_file"]).parent
     connection = apsw.Connection(str(cells).removesuffix("-cells"))
-    say_ready(start)
-    with contextlib.suppress(apsw.BusyError):
+    connection.set_busy_timeout(5_000)
+    with contextlib.suppress(FileExistsError):
+        (cells / "somebody-held-it").touch(exist_ok=False)
         connection.execute("BEGIN IMMEDIATE")
         sys.stderr.write("holds it\n")
-    live(start)
+    well(start)
 
 
 def crashes_in_c(start: ChildStart) -> None:

@@ -23,10 +23,10 @@ from supervisor.specs import ProcessSpec
 _EVIDENCE_BYTES = 8_192
 _MOST_STACK_BYTES = 1_048_576
 _SIGNALS = {
-    Deed.TERMINATE: signal.SIGTERM,
-    Deed.ABORT: signal.SIGABRT,
-    Deed.CONTINUE: signal.SIGCONT,
-    Deed.DUMP: signal.SIGUSR1,
+    Deed.TERMINATE: (signal.SIGTERM,),
+    Deed.ABORT: (signal.SIGABRT, signal.SIGCONT),  # a stopped one dies of it only once it goes on
+    Deed.CONTINUE: (signal.SIGCONT,),
+    Deed.DUMP: (signal.SIGUSR1,),
 }
 
 
@@ -104,7 +104,8 @@ class ChildHandle:
             if deed is Deed.TERMINATE and within_s is not None:
                 self.channel.send({"do": "stop", "within_s": round(within_s, 3)})
             with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self.pidfd, _SIGNALS[deed])
+                for number in _SIGNALS[deed]:
+                    signal.pidfd_send_signal(self.pidfd, number)
 
     def peek_exit(self) -> Exit | None:
         """How the process ended; None while it lives. It stays a zombie until `reap`."""

@@ -364,6 +364,7 @@ def test_a_child_that_holds_the_write_lock_is_found_and_ended(
         holder.suspend()
     ended = running.until(lambda: held_the_lock(running), "whoever holds it to be ended")
     assert "holds the database's write lock" in ended.last_exit.reason
+    assert "in holds_the_write_lock" in ended.last_exit.evidence, "where it stood, stopped or not"
     running.store.jobs.submit(NewJob(type="sleep"))  # it can be written again
     assert "database_held_by_stranger" not in running.log()
     running.until_state(SlotState.READY)

@@ -121,11 +121,32 @@ def test_containers_have_the_time_to_stop() -> None:
     assert all(float(grace) > SUPERVISOR.shutdown_deadline + 5 for grace in graces)
 
 
-def test_no_port_is_published_while_the_api_is_bound_to_loopback() -> None:
+def test_what_others_can_reach_asks_for_a_token(tmp_path: Path) -> None:
+    environment = dict(re.findall(r"^      (ORPHEUS_\w+): (\S+)$", COMPOSE, re.MULTILINE))
+    assert environment["ORPHEUS_API__HOST"] == "0.0.0.0"
+    assert environment["ORPHEUS_API__TOKEN_FILE"] in PAGE
+    token = tmp_path / "token"
+    token.touch(0o600)
+    token.write_text("x" * 64)
+    environment["ORPHEUS_API__TOKEN_FILE"] = str(token)
+    port = load_settings(None, (), environment).api.port
+    (published,) = re.findall(r"^    ports:\n      - (\S+)$", COMPOSE, re.MULTILINE)
+    assert published == f"127.0.0.1:{port}:{port}"
+    del environment["ORPHEUS_API__TOKEN_FILE"]
     with pytest.raises(ConfigurationError, match="loopback"):
-        load_settings(None, ("api.host=0.0.0.0",), {})
-    assert "\n    network_mode: host\n" in COMPOSE
-    assert not re.search(r"^\s*ports:", COMPOSE, re.MULTILINE)
+        load_settings(None, (), environment)
+
+
+def test_the_settings_on_the_page_are_settings(tmp_path: Path) -> None:
+    (text,) = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+    token = tmp_path / "token"
+    token.touch(0o600)
+    token.write_text("x" * 64)
+    file = tmp_path / "orpheus.toml"
+    file.write_text(text.replace("/etc/orpheus/token", str(token)))
+    settings = load_settings(file, (), {})
+    assert settings.api.host == "0.0.0.0"
+    assert f"`max_clients` ({settings.api.max_clients})" in PAGE
 
 
 def test_the_numbers_in_the_comments_are_the_defaults() -> None:

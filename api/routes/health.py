@@ -49,19 +49,19 @@ async def readyz(request: Request) -> Response:
 
 
 async def _checks(services: Services) -> dict[str, _Check]:
-    def read(store: Store) -> tuple[bool, int, list[dict[str, Any]]]:
+    def read(store: Store) -> tuple[str | None, int, list[dict[str, Any]]]:
         free_bytes = store.stats.free_bytes()
-        return store.writable(), free_bytes, all_workers(store, services.options)
+        return _why_not_writable(store), free_bytes, all_workers(store, services.options)
 
     try:
-        writable, free_bytes, slots = await services.readers.read(read)
+        trouble, free_bytes, slots = await services.readers.read(read)
     except OrpheusError as error:
         unknown: _Check = ("failed", "not known, as the database cannot be asked")
         return {"database": ("failed", str(error)), "workers": unknown, "started": unknown}
     workers = [slot for slot in slots if slot["pool"] is not None]
     waiting = services.start.look(slots)
     return {
-        "database": database_check(services.writer.trouble, writable=writable),
+        "database": database_check(trouble or services.writer.trouble),
         "space": space_check(free_bytes),
         "workers": workers_check(workers),
         "started": (
@@ -72,10 +72,16 @@ async def _checks(services: Services) -> dict[str, _Check]:
     }
 
 
-def database_check(trouble: StorageError | None, *, writable: bool) -> _Check:
+def _why_not_writable(store: Store) -> str | None:
+    """None: a write can begin. What can only be read still tells of the workers."""
+    try:
+        return None if store.writable() else _LOCKED
+    except StorageError as error:
+        return str(error)
+
+
+def database_check(trouble: str | StorageError | None) -> _Check:
     """A write can begin, and the latest was committed: a full disk shows at the commit alone."""
-    if not writable:
-        return "failed", _LOCKED
     return ("ok", "writable") if trouble is None else ("failed", str(trouble))
 
 

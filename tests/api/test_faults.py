@@ -407,7 +407,9 @@ def test_a_database_that_lost_its_name_is_a_503_until_it_has_it_again(
     problem = orpheus.until_refused(503)
     assert "moved, deleted or replaced" in problem["detail"]
     assert str(orpheus.database) in problem["detail"]
-    assert "moved" in orpheus.until_unready()["database"]["detail"]
+    checks = orpheus.until_unready()
+    assert "moved" in checks["database"]["detail"]
+    assert checks["workers"]["status"] == "ok"
     orpheus.assert_reads()
     orpheus.assert_alive()
     wait_until(lambda: "database_unavailable" in orpheus.log(), "the worker to be done with it")

@@ -244,7 +244,7 @@ def test_an_idempotency_key_that_is_not_valid_is_a_422(
         ({"max_id": "5"}, "/max_id"),
         ({"expected_count": -1}, "/expected_count"),
         ({"expected_count": 2**63}, "/expected_count"),
-        ({"expected_count": 1.0}, "/expected_count"),
+        ({"expected_count": 1.5}, "/expected_count"),
         ({"dry_run": 1}, "/dry_run"),
         ({"dry_run": "false"}, "/dry_run"),
         ({"reason": ""}, "/reason"),

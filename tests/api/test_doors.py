@@ -3,6 +3,8 @@
 import json
 import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -500,6 +502,11 @@ def test_another_token_in_the_file_is_taken_on_a_reload_and_ends_what_was_open(
     system.wait_until_ready()
     assert system.client.get("/jobs").status_code == 401
     assert system.client.get("/jobs", headers=BEARER).status_code == 200
+    port = system.url.rsplit(":", 1)[1]
+    healthcheck = [sys.executable, "-m", "supervisor", "healthcheck"]
+    for setting in (f"api.port={port}", f"api.token_file={file}", "api.host=0.0.0.0"):
+        healthcheck += ["--set", setting]
+    assert subprocess.run(healthcheck, check=False, stdout=subprocess.DEVNULL).returncode == 0
     file.write_text("")
     system.process.send_signal(signal.SIGHUP)
     wait_for(lambda: "32 or more characters" in system.log(), "the refusal of an empty token")

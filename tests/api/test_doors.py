@@ -463,7 +463,7 @@ def prepared(api: Any, method: str, path: str) -> str | None:
     from shared.schedules import ScheduleDefinition
 
     if path.startswith("/config"):
-        return None  # needs a file: tests/api/test_config.py
+        return None  # needs a file: tests/api/test_configuration.py
     if path.startswith(("/workers", "/pools")):
         api.process("supervisor", Role.SUPERVISOR)
         api.store.processes.put_slots([api.slot("default-1", SlotState.READY)])

@@ -222,6 +222,8 @@ class Supervisor:
             "incarnation": "life-1",
             "settings": settings.model_dump(mode="json"),
             "socket_fd": self.listener.fileno(),
+            "config_file": None,
+            "sets": [],
             "supervisor_pid": os.getpid(),
             "crash_file": str(folder / "crash"),
             "stack_file": str(folder / "stack"),

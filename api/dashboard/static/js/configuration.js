@@ -39,7 +39,11 @@ const isChanged = () => editable && area.value !== (file.text ?? "");
 
 /** Reads everything anew; what was written is lost. */
 async function load() {
-  if (await read()) put(file.text ?? "");
+  const told = await read();
+  if (!told) return;
+  put(file.text ?? "");
+  showProblems([...told.problems, ...told.warnings]);  // after the text, whose lines they mark
+  if (told.problems.length) verdict(some(told.problems.length, "problem"), "bad");
 }
 
 /** Reads the file anew, under what was written. */
@@ -49,7 +53,7 @@ async function keep() {
 
 async function read() {
   let told;
-  try { told = await ask("/config"); } catch (error) { verdict(error.message, "bad"); return false; }
+  try { told = await ask("/config"); } catch (error) { verdict(error.message, "bad"); return null; }
   file = { text: told.text, etag: told.etag };
   editable = told.text !== null && !told.obstacle && !("readOnly" in document.documentElement.dataset);
   area.readOnly = !editable;
@@ -59,10 +63,8 @@ async function read() {
   say(byId("obstacle"), told.obstacle ?? "");
   byId("obstacle").hidden = !told.obstacle;
   showRejected(told.rejected);
-  showProblems([...told.problems, ...told.warnings]);
-  if (told.problems.length) verdict(some(told.problems.length, "problem"), "bad");
   showSettings(told.settings);
-  return true;
+  return told;
 }
 
 function put(text) {

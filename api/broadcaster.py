@@ -22,8 +22,9 @@ from typing import Any, TypeVar
 
 import orjson
 
+from api.messages import Frame, Item, Said, item_of
 from api.readers import Readers
-from api.ring import Frame, Item, Ring, item_of
+from api.ring import Ring
 from api.shared_read import SharedRead
 from shared.doorbells import Bell
 from shared.events import Kind
@@ -40,8 +41,8 @@ _WAITER_GAP_S = 0.01  # the log is read at most so often for those who wait for 
 _TROUBLE_PAUSE_S = 1.0
 # A frame stays below 1 MiB, the largest that common clients take: JSON as it is sent is about a
 # quarter longer than as it is stored.
-FRAME_EVENTS = 1_500
-FRAME_BYTES = 700_000
+FRAME_EVENTS = 2_000
+FRAME_BYTES = 800_000
 _MOST_BEHIND = 100_000
 _MOST_READS = 32
 _ENDS = frozenset({Kind.JOB_DONE, Kind.JOB_FAILED, Kind.JOB_CANCELLED})
@@ -137,8 +138,8 @@ class Broadcaster:
         """The last event that is in the ring."""
         self.progress: Progress = {}
         """How far the running jobs were at the last frame."""
-        self.heartbeat = ""
-        """The newest one, as a frame."""
+        self.heartbeat: Said | None = None
+        """The newest one."""
         self.closed = False
         self.resets = 0
         """How often a listener had to begin anew, without what was in between."""
@@ -224,7 +225,8 @@ class Broadcaster:
             return
         overview = await self._readers.read(self._overview)
         at = rfc3339(time.time_ns() // 1_000_000)
-        self.heartbeat = orjson.dumps({"type": "heartbeat", "at": at, **overview}).decode()
+        text = orjson.dumps({"type": "heartbeat", "at": at, **overview}).decode()
+        self.heartbeat = Said("heartbeat", text)
         self._wake_listeners()
 
     async def _unless_trouble(self, step: Callable[[], Awaitable[None]]) -> None:

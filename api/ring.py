@@ -1,4 +1,4 @@
-"""The newest frames of the stream, written once and kept for a moment, for all who listen.
+"""The newest frames of the stream, kept for a moment for all who listen.
 
 Each listener is a place in the ring instead of a queue of its own: a thousand of them cost one
 copy of what is new. One that stands still is passed by the ring's end, and begins anew; so what a
@@ -6,60 +6,12 @@ slow listener can hold back is one frame, and never what the others get.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterable
 
-import orjson
-
-from shared.events import Event
-from shared.wire import event_json
+from api.messages import Frame, Item
 
 _MOST_FRAMES = 240  # at least a minute of them
 _MOST_CHARS = 16 * 1_048_576
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One event as JSON. `seq` is None for progress, which is not stored."""
-
-    seq: int | None
-    job_id: int | None
-    kind: str
-    text: str
-
-
-def item_of(event: Event) -> Item:
-    """A stored event, written."""
-    return Item(event.seq, event.job_id, event.kind, orjson.dumps(event_json(event)).decode())
-
-
-@dataclass(frozen=True)
-class Frame:
-    """Stored events in order, then progress. Each form is written once, when first asked for."""
-
-    events: Sequence[Item]
-    progress: Sequence[Item] = ()
-
-    @cached_property
-    def text(self) -> str:
-        """As a frame of `/ws`."""
-        texts = ",".join([item.text for item in self._items()])
-        return f'{{"type":"events","events":[{texts}]}}'
-
-    @cached_property
-    def sse(self) -> bytes:
-        """As server-sent events, each with its seq as id."""
-        return "".join([_server_sent(item) for item in self._items()]).encode()
-
-    def _items(self) -> Iterator[Item]:
-        yield from self.events
-        yield from self.progress
-
-
-def _server_sent(item: Item) -> str:
-    id = "" if item.seq is None else f"id: {item.seq}\n"
-    return f"{id}event: {item.kind}\ndata: {item.text}\n\n"
 
 
 class Ring:

@@ -24,6 +24,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from api.connections import ClientProtocol, allow_descriptors
+from api.sockets import StreamProtocol
 
 _GRACE_S = 3
 _QUIET_S = 1.0
@@ -51,11 +52,11 @@ class Server(uvicorn.Server):
                 app,
                 loop="asyncio",
                 http=partial(ClientProtocol, max_clients),  # type: ignore[arg-type]
-                ws="websockets-sansio",
+                ws=StreamProtocol,
                 ws_max_size=_LARGEST_MESSAGE_BYTES,
                 ws_ping_interval=_PING_S,
                 ws_ping_timeout=_PING_S,
-                ws_per_message_deflate=False,  # on one machine it costs more than it saves
+                ws_per_message_deflate=False,  # StreamProtocol compresses once for all
                 lifespan="off",
                 log_config=None,
                 log_level="warning",

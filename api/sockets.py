@@ -2,9 +2,18 @@
 
 import asyncio
 import contextlib
+from functools import cached_property
+from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
+from uvicorn.protocols.utils import ClientDisconnected
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.extensions.permessage_deflate import (
+    PerMessageDeflate,
+    ServerPerMessageDeflateFactory,
+)
 
+from api.messages import WINDOW_BITS, Message
 from api.stream import Listener
 from shared.errors import OrpheusError
 from shared.logs import get_logger
@@ -16,7 +25,40 @@ _LONGEST_REASON = 100
 _MOST_MESSAGES = 16
 _WITHIN_S = 1.0
 
+_WRITTEN = "orpheus.written"
+
 log = get_logger()
+
+
+class StreamProtocol(WebSocketsSansIOProtocol):
+    """uvicorn's WebSocket, which also sends messages that are framed already."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.conn.available_extensions = [
+            ServerPerMessageDeflateFactory(
+                server_no_context_takeover=True, client_no_context_takeover=True
+            )
+        ]
+
+    @cached_property
+    def _takes_packed(self) -> bool:
+        """Whether the client agreed to compression, with a window as large as is used."""
+        return any(
+            isinstance(one, PerMessageDeflate) and one.local_max_window_bits == WINDOW_BITS
+            for one in self.conn.extensions
+        )
+
+    async def send(self, message: Any) -> None:
+        """As uvicorn's, but for a `Message`: its bytes go out as they are."""
+        written: Message | None = message.get(_WRITTEN)
+        if written is None:
+            await super().send(message)
+            return
+        await self.writable.wait()
+        if self.disconnected or self.close_sent or self.transport.is_closing():
+            raise ClientDisconnected
+        self.transport.write(written.packed if self._takes_packed else written.plain)
 
 
 async def send_stream(websocket: WebSocket, listener: Listener, after: int | None) -> None:
@@ -25,7 +67,7 @@ async def send_stream(websocket: WebSocket, listener: Listener, after: int | Non
     try:
         async with contextlib.aclosing(listener.follow(after)) as messages:
             async for message in messages:
-                await websocket.send_text(message.text)
+                await websocket.send({"type": "websocket.send", _WRITTEN: message})
         if not receiving.done():
             await websocket.close(SERVICE_RESTART, "come back with ?after=")
         elif receiving.result():

@@ -10,8 +10,8 @@ import contextlib
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from api.ring import Frame
-from api.stream import Listener, Said
+from api.messages import Frame, Said
+from api.stream import Listener
 from shared.errors import OrpheusError
 from shared.logs import get_logger
 

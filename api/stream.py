@@ -9,27 +9,17 @@ takes them, until it is where the ring begins; there it goes on without a gap.
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import orjson
 
 from api.broadcaster import FRAME_BYTES, Broadcaster
-from api.ring import Frame, Item, item_of
+from api.messages import Frame, Item, Said, item_of
 from shared.jobs import LogLine
 from shared.storage import Store
 from shared.wire import log_line_json
 
 _PAGE_EVENTS = 500
 _PAGE_LINES = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """A frame that carries no events. `seq`: where the stream stands, in a hello."""
-
-    type: Literal["hello", "reset", "heartbeat", "log"]
-    text: str
-    seq: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +131,10 @@ class Listener:
                     yield mine
             if self._is_gone or self._place == self._ring.end:
                 break
-        if self._heartbeat is not self._broadcaster.heartbeat:
-            self._heartbeat = self._broadcaster.heartbeat
-            yield Said("heartbeat", self._heartbeat)
+        newest = self._broadcaster.heartbeat
+        if newest is not None and newest is not self._heartbeat:
+            self._heartbeat = newest
+            yield newest
 
     def _next(self) -> Frame:
         frame = self._ring.at(self._place)

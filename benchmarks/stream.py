@@ -5,7 +5,7 @@ of which reads everything, while jobs run. Checks that every client gets every s
 `reset` is counted), and prints how long an event takes from its commit to the last client that
 gets it, the API's memory, its time on the CPU for each event and client, and the ratios.
 
-    uv run python -m benchmarks.stream [--clients N] [--jobs N] [--few N]
+    uv run python -m benchmarks.stream [--clients N] [--jobs N] [--few N] [--plain]
 """
 
 import argparse
@@ -20,6 +20,7 @@ import sys
 import tempfile
 import threading
 import time
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -34,41 +35,45 @@ MOST_WAITING = 2_000
 GIVE_UP_S = 300.0
 SEQ = re.compile(rb'\{"seq":(\d+),"at":"([^"]+)"')
 RESET = b'{"type":"reset"'
-EVENTS = b'{"type":"events"'
+PACKED = "Sec-WebSocket-Extensions: permessage-deflate\r\n"
 HELLO = b'{"type":"hello","seq":'
 
 
 @dataclass
 class Sent:
-    """A frame that clients got: its events, how many had it, and when the last one did."""
+    """A message that clients got, and when the last one did."""
 
-    payload: bytes
+    begin: bytes
     seqs: list[int]
     at_s: list[float]
-    clients: int = 0
     last_s: float = 0.0
 
 
 @dataclass
 class Audience:
-    """What all clients together saw."""
+    """What all clients together saw. All get the same bytes, so each message is read once."""
 
-    frames: dict[bytes, Sent] = field(default_factory=dict)
+    packed: bool
+    """Whether they ask for compression, as browsers do."""
+    messages: dict[bytes, Sent] = field(default_factory=dict)
     resets: int = 0
     gaps: int = 0
 
-    def events(self, payload: bytes, now_s: float) -> Sent:
-        """Every client gets the same frames; each is read once, and then only compared."""
-        key = payload[:64]
-        known = self.frames.get(key)
-        if known is None or known.payload != payload:
-            found = SEQ.findall(payload)
+    def got(self, payload: bytes, is_packed: bool, now_s: float) -> Sent:
+        known = self.messages.get(payload)
+        if known is None:
+            text = unpacked(payload) if is_packed else payload
+            found = SEQ.findall(text)
             at_s = [datetime.fromisoformat(at.decode()).timestamp() for _, at in found]
-            known = Sent(payload, [int(seq) for seq, _ in found], at_s)
-            self.frames[key if key not in self.frames else payload] = known
-        known.clients += 1
+            known = Sent(text[:64], [int(seq) for seq, _ in found], at_s)
+            self.messages[payload] = known
         known.last_s = now_s
         return known
+
+
+def unpacked(payload: bytes) -> bytes:
+    """A message of permessage-deflate without context takeover."""
+    return zlib.decompressobj(-15).decompress(payload + b"\x00\x00\xff\xff")
 
 
 class Client:
@@ -76,6 +81,7 @@ class Client:
 
     def __init__(self, port: int, audience: Audience) -> None:
         self.seq = -1
+        self.events = 0
         self._audience = audience
         self._buffer = bytearray()
         self.socket = socket.create_connection(("127.0.0.1", port))
@@ -83,7 +89,7 @@ class Client:
         self.socket.sendall(
             f"GET /ws HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\n"
             f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\n"
-            "Sec-WebSocket-Version: 13\r\n\r\n".encode()
+            f"Sec-WebSocket-Version: 13\r\n{PACKED if audience.packed else ''}\r\n".encode()
         )
         head = bytearray()
         while not head.endswith(b"\r\n\r\n"):
@@ -115,22 +121,25 @@ class Client:
         if len(buffer) < begin + size:
             return None
         payload = bytes(memoryview(buffer)[begin : begin + size])
-        opcode = buffer[0] & 15
+        first = buffer[0]
         del buffer[: begin + size]
-        return opcode, payload
+        return first, payload
 
-    def _take(self, opcode: int, payload: bytes, now_s: float) -> None:
-        if opcode == 9:  # a ping; a mask of zeros leaves the payload as it is
+    def _take(self, first: int, payload: bytes, now_s: float) -> None:
+        if first & 15 == 9:  # a ping; a mask of zeros leaves the payload as it is
             self.socket.send(bytes([0x8A, 0x80 | len(payload), 0, 0, 0, 0]) + payload)
-        elif payload.startswith(EVENTS):
-            seqs = self._audience.events(payload, now_s).seqs
-            if seqs:
-                self._audience.gaps += seqs[0] != self.seq + 1
-                self.seq = seqs[-1]
-        elif payload.startswith(HELLO):
-            self.seq = int(payload[len(HELLO) :].split(b",", 1)[0])
-        elif payload.startswith(RESET):
+            return
+        got = self._audience.got(payload, bool(first & 0x40), now_s)
+        if got.begin.startswith(HELLO):
+            self.seq = int(got.begin[len(HELLO) :].split(b",", 1)[0])
+        elif got.begin.startswith(RESET):
             self._audience.resets += 1
+        elif got.seqs:
+            self._audience.gaps += got.seqs != list(
+                range(self.seq + 1, self.seq + len(got.seqs) + 1)
+            )
+            self.seq = got.seqs[-1]
+            self.events += len(got.seqs)
 
 
 @dataclass(frozen=True)
@@ -163,18 +172,28 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def submit(url: str, jobs: int) -> None:
-    """So that some always wait, and never many."""
-    store = open_store(url)
-    left = jobs
-    while left:
-        if store.stats.counts()[Status.PENDING] < MOST_WAITING:
+class Load(threading.Thread):
+    """Submits jobs, so that some always wait and never many, and sees them done."""
+
+    def __init__(self, url: str, jobs: int) -> None:
+        super().__init__()
+        self._url = url
+        self._jobs = jobs
+        self.last_seq: int | None = None
+        """Of the last event, once all are done."""
+
+    def run(self) -> None:
+        store = open_store(self._url)
+        left = self._jobs
+        while (counts := store.stats.counts())[Status.DONE] < self._jobs:
             size = min(BATCH, left)
-            store.jobs.submit_many([NewJob("wordcount", payload='{"text":"a b"}')] * size)
-            left -= size
-        else:
-            threading.Event().wait(0.02)
-    store.close()
+            if size and counts[Status.PENDING] < MOST_WAITING:
+                store.jobs.submit_many([NewJob("wordcount", payload='{"text":"a b"}')] * size)
+                left -= size
+            else:
+                threading.Event().wait(0.02)
+        self.last_seq = store.events.last_seq()
+        store.close()
 
 
 def api_pid(store: Store) -> int:
@@ -191,22 +210,22 @@ def peak_rss_mb(pid: int) -> float:
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
-def follow(clients: list[Client], until_seq: int) -> None:
-    """Read for all clients until each has the last event."""
+def follow(clients: list[Client], last_seq: Callable[[], int | None]) -> None:
+    """Read for all clients until each has the last event, once that is known."""
     scratch = bytearray(1_048_576)
     waiting = selectors.DefaultSelector()
     for client in clients:
         waiting.register(client.socket, selectors.EVENT_READ, client)
     give_up_at = time.monotonic() + GIVE_UP_S
-    while min(client.seq for client in clients) < until_seq:
+    while (until := last_seq()) is None or min(client.seq for client in clients) < until:
         if time.monotonic() > give_up_at:
-            raise SystemExit(f"{sum(c.seq < until_seq for c in clients)} clients lack events")
-        for ready, _ in waiting.select(1):
+            raise SystemExit(f"the clients have {sorted({c.seq for c in clients})} of {until}")
+        for ready, _ in waiting.select(0.1):
             ready.data.read(scratch)
     waiting.close()
 
 
-def run(clients: int, jobs: int) -> Figures:
+def run(clients: int, jobs: int, packed: bool) -> Figures:
     with tempfile.TemporaryDirectory() as folder:
         url, port = f"sqlite:///{folder}/data/orpheus.db", free_port()
         settings = {
@@ -223,7 +242,7 @@ def run(clients: int, jobs: int) -> Figures:
             wait_for(lambda: Path(folder, "data", "orpheus.db").exists(), process)
             store = open_store(url, create=True)
             wait_for(lambda: _ready(store), process)
-            figures = measure(store, url, port, clients, jobs)
+            figures = measure(store, url, port, clients, jobs, Audience(packed))
             store.close()
         finally:
             process.send_signal(signal.SIGTERM)
@@ -236,24 +255,25 @@ def _ready(store: Store) -> bool:
     return len(slots) == 4 and all(slot.state == "ready" for slot in slots)
 
 
-def measure(store: Store, url: str, port: int, clients: int, jobs: int) -> Figures:
-    audience = Audience()
+def measure(
+    store: Store, url: str, port: int, clients: int, jobs: int, audience: Audience
+) -> Figures:
     connected = [Client(port, audience) for _ in range(clients)]
     first = store.events.last_seq()
-    follow(connected, first)
+    follow(connected, lambda: first)
     pid = api_pid(store)
     cpu_before_s, began_s = cpu_s(pid), time.monotonic()
-    submitting = threading.Thread(target=submit, args=(url, jobs))
-    submitting.start()
-    events = 3 * jobs
-    follow(connected, first + events)
+    load = Load(url, jobs)
+    load.start()
+    follow(connected, lambda: load.last_seq)
     took_s = time.monotonic() - began_s
     used_s = cpu_s(pid) - cpu_before_s
-    submitting.join()
+    load.join()
+    events = connected[0].seq - first
     for client in connected:
         client.socket.close()
     latencies_s = sorted(
-        sent.last_s - at_s for sent in audience.frames.values() for at_s in sent.at_s
+        sent.last_s - at_s for sent in audience.messages.values() for at_s in sent.at_s
     )
     return Figures(
         clients,
@@ -281,8 +301,9 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=1_000)
     parser.add_argument("--few", type=int, default=10)
     parser.add_argument("--jobs", type=int, default=20_000)
+    parser.add_argument("--plain", action="store_true", help="clients that take no compression")
     asked = parser.parse_args()
-    few, many = run(asked.few, asked.jobs), run(asked.clients, asked.jobs)
+    few, many = (run(n, asked.jobs, not asked.plain) for n in (asked.few, asked.clients))
     show(few)
     show(many)
     print(

@@ -56,6 +56,8 @@ class Api:
             "incarnation": f"life-{life}",
             "settings": settings.model_dump(mode="json"),
             "socket_fd": listener.fileno(),
+            "config_file": None,
+            "sets": [],
             "supervisor_pid": os.getpid(),
             "crash_file": str(folder / f"crash-{life}"),
             "stack_file": str(folder / f"stack-{life}"),

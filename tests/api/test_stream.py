@@ -17,10 +17,11 @@ from typing import Any
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 
-from api.ring import Frame
+from api.messages import Frame, Said
 from api.services import ApiOptions
-from api.stream import Listener, Said, _page_after
+from api.stream import Listener, _page_after
 from shared.jobs import NewJob
 from shared.storage import NewLine, open_storage
 from shared.storage.sqlite.events import Events
@@ -285,7 +286,7 @@ def test_a_client_that_does_not_read_is_reset_and_the_others_do_not_notice(
     narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
     narrow.connect(("127.0.0.1", api.port))
     seen: list[int] = []
-    with api.watch(sock=narrow, max_queue=1) as slow, api.watch() as quick:
+    with api.watch(sock=narrow, max_queue=1, compression=None) as slow, api.watch() as quick:
         slow.next("hello")
         quick.next("hello")
         for _ in range(20):
@@ -544,3 +545,20 @@ def test_clients_that_never_read_cost_the_others_neither_order_nor_time(api: Any
 
     assert seen == list(range(1, 5001))
     assert sorted(waits_s)[5] < 1
+
+
+@pytest.mark.parametrize("bits", [9, 15])
+def test_a_client_says_how_large_a_window_it_unpacks(api: Any, bits: int) -> None:
+    offer = ClientPerMessageDeflateFactory(server_max_window_bits=bits)
+    api.client.post("/jobs/batch", json={"jobs": [{"type": "add"}] * 500})
+    with api.watch("?after=0", compression=None, extensions=[offer]) as watcher:
+        assert [e["seq"] for e in watcher.events(500)] == list(range(1, 501))
+        (agreed,) = watcher.connection.protocol.extensions
+        assert agreed.remote_max_window_bits == bits
+
+
+def test_a_message_is_packed_only_if_that_makes_it_shorter() -> None:
+    short, long = Said("log", "{}"), Said("log", "x" * 5_000)
+
+    assert short.packed == short.plain == b"\x81\x02{}"
+    assert len(long.packed) < 100 < len(long.plain) == 5_004

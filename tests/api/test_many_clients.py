@@ -1,0 +1,26 @@
+"""Two hundred clients of a real Orpheus while it runs two thousand jobs.
+
+A thousand clients and twenty thousand jobs, with figures: `python -m benchmarks.stream`.
+"""
+
+from contextlib import closing
+from typing import Any
+
+import pytest
+
+from benchmarks.stream import Audience, measure
+from shared.storage import open_store
+
+CLIENTS = 200
+JOBS = 2_000
+
+
+@pytest.mark.parametrize("packed", [True, False], ids=["compressed", "plain"])
+def test_every_client_gets_every_event_in_order(system: Any, packed: bool) -> None:
+    url = f"sqlite:///{system.database}"
+    port = int(system.url.rpartition(":")[2])
+    with closing(open_store(url)) as store:
+        figures = measure(store, url, port, CLIENTS, JOBS, Audience(packed))
+
+    assert (figures.gaps, figures.resets) == (0, 0)
+    assert figures.events >= 3 * JOBS  # enqueued, started, done

@@ -1,6 +1,6 @@
-"""The frames of `/ws` as models: what docs/stream.md and its JSON Schema are made from.
+"""The frames of `/ws` as models: what docs/stream.md is made from.
 
-They are not used on the way out, where each frame is written once for all clients (api/ring.py);
+They are not used on the way out, where each frame is written once for all clients (api/messages.py);
 a test holds every frame it sees against them, with nothing more in it than they say.
 """
 

@@ -1,7 +1,7 @@
 """The frames of `/ws` as models: what docs/stream.md is made from.
 
-They are not used on the way out, where each frame is written once for all clients (api/messages.py);
-a test holds every frame it sees against them, with nothing more in it than they say.
+They are not used on the way out, where each frame is written once for all clients
+(api/messages.py); a test holds every frame it sees against them, with nothing more than they say.
 """
 
 from datetime import datetime

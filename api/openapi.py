@@ -186,7 +186,7 @@ def _tell_what_may_be_left_out(parameter: dict[str, Any], path: str) -> None:
     schema = parameter["schema"]
     kinds = [kind for kind in schema.pop("anyOf", ()) if kind != {"type": "null"}]
     if len(kinds) == 1:
-        schema |= kinds[0]
+        schema = parameter["schema"] = {**kinds[0], **schema}
     elif kinds:
         schema["anyOf"] = kinds
     if path not in _EMPTY_IS_WRONG:

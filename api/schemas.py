@@ -18,6 +18,7 @@ from pydantic import (
     WithJsonSchema,
     model_validator,
 )
+from pydantic.config import JsonDict
 
 from shared.actions import LONGEST_REASON
 from shared.configuration import LONGEST_TEXT, MASK
@@ -36,6 +37,10 @@ LONGEST_WAIT_S = 300
 """A request that asks to wait for longer is answered after so many seconds."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST_TIME_MS = 253_402_300_799_999  # the last millisecond of year 9999, the last one ISO can say
+
+
+_WITHOUT_NUL: JsonDict = {"pattern": r"^[^\u0000]*$"}
+"""For the document: the gate before all fields refuses NUL."""
 
 
 def _more_than_zero(duration_s: float) -> float:
@@ -87,8 +92,11 @@ def _whole(value: Any) -> Any:
     return int(value) if type(value) is float and value.is_integer() else value
 
 
-Integer = Annotated[int, BeforeValidator(_whole)]
-Id = Annotated[Integer, Field(ge=1, le=LARGEST_ID)]
+Id = Annotated[int, Field(ge=1, le=LARGEST_ID), BeforeValidator(_whole)]
+Priority = Annotated[int, Field(ge=-1000, le=1000), BeforeValidator(_whole)]
+Retries = Annotated[int, Field(ge=0, le=100), BeforeValidator(_whole)]
+Size = Annotated[int, Field(ge=0, le=MOST_WORKERS), BeforeValidator(_whole)]
+Count = Annotated[int, Field(ge=0, le=LARGEST_ID), BeforeValidator(_whole)]
 
 
 def _id_or_ref(value: Any) -> int | str:
@@ -124,10 +132,10 @@ class _NewJob(_Request):
     type: Name = Field(description="One of GET /types.")
     payload: dict[str, Any] = Field({}, description="What the type's schema asks for.")
     queue: Name | None = Field(None, description="Default: the type's, or `default`.")
-    priority: Integer = Field(0, ge=-1000, le=1000, description="The higher runs first.")
+    priority: Priority = Field(0, description="The higher runs first.")
     delay: DurationS | None = Field(None, description="Run so long from now; not with run_at.")
     run_at: TimeMs | None = Field(None, description="Run then; not with delay.")
-    max_retries: Integer | None = Field(None, ge=0, le=100, description="Default: the type's.")
+    max_retries: Retries | None = Field(None, description="Default: the type's.")
     timeout: Annotated[DurationS, AfterValidator(_more_than_zero)] | None = Field(
         None, description="Of one attempt; more than 0. Default: the type's."
     )
@@ -136,6 +144,7 @@ class _NewJob(_Request):
         min_length=1,
         max_length=LONGEST_UNIQUE_KEY,
         description="While a job with this key is live, submitting again answers with that job.",
+        json_schema_extra=_WITHOUT_NUL,
     )
     tags: list[Name] = Field([], max_length=32)
     on_dependency_failure: Literal["cancel", "run", "fail"] = Field(
@@ -181,13 +190,15 @@ class SubmitBatch(_Request):
 class Reason(_Request):
     """Why an operator does something; it stands in GET /audit."""
 
-    reason: str | None = Field(None, min_length=1, max_length=LONGEST_REASON)
+    reason: str | None = Field(
+        None, min_length=1, max_length=LONGEST_REASON, json_schema_extra=_WITHOUT_NUL
+    )
 
 
 class Scale(Reason):
     """How many workers a pool is to have."""
 
-    workers: Integer = Field(ge=0, le=MOST_WORKERS)
+    workers: Size
 
 
 def _either(one: str, one_type: str, other: str) -> dict[str, Any]:
@@ -237,6 +248,7 @@ SearchText = Annotated[
         min_length=1,
         max_length=200,
         description="Text in type, payload, error or tags, among the newest 10,000 jobs.",
+        json_schema_extra=_WITHOUT_NUL,
     ),
     AfterValidator(_no_nul),
 ]
@@ -258,8 +270,8 @@ class BulkChange(Reason):
     action: Annotated[BulkAction, Field(strict=False)]
     filter: BulkFilter
     max_id: Id | None = Field(None, description="Leave newer jobs alone: those not yet seen.")
-    expected_count: Integer | None = Field(
-        None, ge=0, le=LARGEST_ID, description="Do nothing (409) if not exactly so many match."
+    expected_count: Count | None = Field(
+        None, description="Do nothing (409) if not exactly so many match."
     )
     dry_run: bool = Field(False, description="Only count them.")
 
@@ -725,7 +737,7 @@ class Stats(BaseModel):
 class Login(_Request):
     """What opens a session."""
 
-    token: str = Field(min_length=1, max_length=4096)
+    token: str = Field(min_length=1, max_length=4096, json_schema_extra=_WITHOUT_NUL)
 
 
 class Session(BaseModel):

@@ -25,7 +25,10 @@ _SERVER_SENT: dict[int | str, dict[str, Any]] = {
         "what was asked for, or the client was too slow; what follows begins at the present.",
         "content": {
             MEDIA_TYPE: {
-                "schema": {"type": "string"},
+                "schema": {  # of each event
+                    "type": "object",
+                    "properties": {name: {"type": "string"} for name in ("id", "event", "data")},
+                },
                 "example": "id: 7\nevent: job.enqueued\n"
                 'data: {"seq":7,"at":"2026-01-31T12:00:00.000Z","kind":"job.enqueued","job":{}}\n',
             }

@@ -203,7 +203,6 @@ def test_a_pool_is_asked_to_have_so_many_workers(supervised: Any, workers: int) 
         ({"workers": -1}, "/workers"),
         ({"workers": MOST_WORKERS + 1}, "/workers"),
         ({"workers": 1.5}, "/workers"),
-        ({"workers": 2.0}, "/workers"),
         ({"workers": "2"}, "/workers"),
         ({"workers": True}, "/workers"),
         ({"workers": None}, "/workers"),

@@ -1,0 +1,80 @@
+"""Everything that /openapi.json tells of is called, in ways it allows and in ways it does not.
+
+Schemathesis holds each answer to the document: status, headers, content type, schema; bad input is
+refused, good input is taken, nothing is a 5xx, and without the token nothing is told. A seed gives
+the same calls again; SCHEMATHESIS_SEED and SCHEMATHESIS_SECONDS try others, or for longer.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from config.edit import ConfigurationFile
+from shared.describe import describe_types
+from shared.processes import Role, SlotState
+
+SEED = os.environ.get("SCHEMATHESIS_SEED", "5")
+SECONDS = int(os.environ.get("SCHEMATHESIS_SECONDS", "0"))
+MOST_SECONDS = 110
+RULES = Path(__file__).with_name("schemathesis.toml")
+TOKEN = "a-token-of-more-than-32-characters-0"
+CONFIGURATION = '[[commands]]\nname = "pay"\nargv = ["true"]\nenv = {KEY = "hush"}\n'
+
+
+def run(url: str, folder: Path, *options: str) -> None:
+    """Fails with what Schemathesis says of the API at `url`, if it finds anything."""
+    command = [
+        *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(RULES)),
+        *("run", f"{url}/openapi.json", "--checks", "all", "--seed", SEED, "--no-color"),
+        *("--max-examples", "12", "--request-timeout", "10", "--continue-on-failure"),
+        *("--warnings", "off", *options),
+    ]
+    if SECONDS:  # the phases are repeated until it is over
+        command += ["--max-time", str(SECONDS)]
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS + MOST_SECONDS,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture
+def configured(
+    start: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Any]:
+    """Starts an API with all that can be called: types, jobs, slots, a configuration."""
+    monkeypatch.setattr("api.schemas.LONGEST_WAIT_S", 0.2)
+    monkeypatch.setattr("api.auth.WRONG_TOKEN_S", 0.0)
+    monkeypatch.setattr("shared.supervision._ANSWER_WITHIN_S", 0.1)
+    path = tmp_path / "orpheus.toml"
+    path.write_text(CONFIGURATION, encoding="utf-8")
+    desk = ConfigurationFile(path, [], {})
+
+    def start_one(**options: Any) -> Any:
+        api = start(configuration=lambda: desk, supervised=True, **options)
+        api.store.types.replace(describe_types(("worker.handlers",), (), 60))
+        slots = [api.slot("default-1", SlotState.READY), api.slot("api", SlotState.READY, Role.API)]
+        api.store.processes.put_slots(slots)
+        api.process("default-1")
+        return api
+
+    return start_one
+
+
+def test_without_a_token(configured: Callable[..., Any], tmp_path: Path) -> None:
+    api = configured()
+    run(str(api.client.base_url), tmp_path)
+
+
+def test_with_a_token(configured: Callable[..., Any], tmp_path: Path) -> None:
+    api = configured(token=TOKEN)
+    run(str(api.client.base_url), tmp_path, "--header", f"Authorization: Bearer {TOKEN}")

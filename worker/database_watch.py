@@ -11,8 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from shared.errors import StorageError
+from shared.logs import get_logger
+
+log = get_logger()
 
 _LONG_AGO = float("-inf")
+_TELL_EVERY_S = 10.0
 
 
 class DatabaseWatch:
@@ -21,6 +25,7 @@ class DatabaseWatch:
     def __init__(self, patience_s: float) -> None:
         self._patience_s = patience_s
         self._waiting_since_s: dict[int, float] = {}
+        self._told_s = _LONG_AGO
 
     @contextmanager
     def call(self) -> Iterator[None]:
@@ -33,6 +38,13 @@ class DatabaseWatch:
             self._waiting_since_s[me] = _LONG_AGO  # until one succeeds
             raise
         self._waiting_since_s.pop(me, None)
+
+    def tell(self, error: StorageError) -> None:
+        """Log that a call failed, but not each time: it is tried again, by several threads."""
+        now_s = time.monotonic()
+        if now_s - self._told_s >= _TELL_EVERY_S:
+            self._told_s = now_s
+            log.warning("database_trouble", reason=str(error))
 
     def is_ok(self) -> bool:
         """No thread's latest call has failed, or goes on for longer than `patience_s`."""

@@ -133,7 +133,7 @@ class Loop:
             self._upkeep()
 
     def _wait_for_database(self, error: StorageError) -> None:
-        log.warning("database_unavailable", reason=str(error))
+        self._control.database.tell(error)
         time.sleep(_RETRY_DATABASE_S)
 
     def _report_the_rest(self) -> bool:

@@ -159,7 +159,7 @@ def _patiently(control: Control, do: Callable[[], _T]) -> _T:
             with control.database.call():
                 return do()
         except (DatabaseBusy, DatabaseFull) as error:
-            log.warning("database_unavailable", reason=str(error))
+            control.database.tell(error)
             time.sleep(_RETRY_DATABASE_S)
     raise _ToldToStop
 

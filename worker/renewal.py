@@ -71,7 +71,6 @@ class Renewal(threading.Thread):
         self._next_beat_s = 0.0
         self._next_lines_s = self._next_progress_s = 0.0
         self._watched: Running | None = None
-        self._in_trouble = False
 
     def wake(self) -> None:
         """Look up now: a job begins, or an order arrived."""
@@ -118,11 +117,8 @@ class Renewal(threading.Thread):
         try:
             with self._control.database.call():
                 self._database_steps(now_s)
-            self._in_trouble = False
         except StorageError as error:
-            if not self._in_trouble:
-                log.warning("database_trouble", reason=str(error))
-            self._in_trouble = True
+            self._control.database.tell(error)
         self._fence(now_s)
         self._enforce_deadlines(now_s)
 

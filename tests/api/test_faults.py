@@ -316,7 +316,7 @@ def test_files_that_cannot_be_written_are_a_503_and_a_running_job_is_not_lost(be
         assert "cannot be used" in orpheus.until_unready()["database"]["detail"]
         orpheus.assert_reads()
         orpheus.assert_alive()
-        wait_until(lambda: "database_unavailable" in orpheus.log(), "the worker to be done with it")
+        wait_until(lambda: "database_trouble" in orpheus.log(), "the worker to be done with it")
     orpheus.assert_back()
     wait_until(lambda: orpheus.job(job_id)["status"] == "done", "the job to end", BACK_WITHIN_S)
     assert len(orpheus.job(job_id)["attempts"]) == 1
@@ -412,7 +412,7 @@ def test_a_database_that_lost_its_name_is_a_503_until_it_has_it_again(
     assert checks["workers"]["status"] == "ok"
     orpheus.assert_reads()
     orpheus.assert_alive()
-    wait_until(lambda: "database_unavailable" in orpheus.log(), "the worker to be done with it")
+    wait_until(lambda: "database_trouble" in orpheus.log(), "the worker to be done with it")
     if replaced:
         assert orpheus.database.read_bytes() == other
     away.rename(orpheus.database)

@@ -76,7 +76,7 @@ def test_a_database_that_is_locked_for_long_is_waited_for_at_the_start(
     with database.store.write(durable=False):
         worker, told_to_stop = start_supervised(), start_supervised()
         for one in (worker, told_to_stop):
-            wait_for(lambda one=one: "database_unavailable" in one.log(), "the first refusal")
+            wait_for(lambda one=one: "database_trouble" in one.log(), "the first refusal")
             assert not one.says("beat")["database_ok"]
         told_to_stop.channel.send({"do": "stop"})
         assert told_to_stop.wait() == 0

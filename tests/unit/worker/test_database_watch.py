@@ -1,6 +1,7 @@
 """What a beat says of the database."""
 
 import threading
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,17 @@ def test_a_call_in_progress_is_trouble_once_it_takes_too_long() -> None:
         assert patient.is_ok()
         assert not impatient.is_ok()
     assert impatient.is_ok()
+
+
+def test_trouble_is_logged_once_not_each_time_it_is_tried(monkeypatch: Any) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(
+        "worker.database_watch.log.warning", lambda *_, reason: told.append(reason), raising=False
+    )
+    watch = DatabaseWatch(patience_s=60)
+    for _ in range(5):
+        watch.tell(DatabaseFull("no space"))
+    assert told == ["no space"]
 
 
 def test_a_call_that_failed_is_trouble_at_once_and_until_its_thread_has_success() -> None:

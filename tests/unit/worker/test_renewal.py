@@ -28,7 +28,7 @@ class Attempt:
         self.store.clock.monotonic_ms.return_value = 0
         self.store.data_changed.return_value = False
         control = SimpleNamespace(
-            database=SimpleNamespace(call=contextlib.nullcontext),
+            database=SimpleNamespace(tell=lambda _: None, call=contextlib.nullcontext),
             leasing=True,
             stop_at_s=float("inf"),
             jobs_done=0,

@@ -111,6 +111,15 @@ def test_a_file_changed_by_somebody_else_is_not_overwritten(
     assert "level = 'debug'" in page.locator("#text").input_value()
 
 
+def test_every_line_has_its_number_beside_it(configured: Dashboard) -> None:
+    page = opened(configured)
+    shown, text = page.locator("#gutter").bounding_box(), page.locator("#text").bounding_box()
+    assert shown is not None and text is not None
+    assert abs(shown["height"] - text["height"]) < 3
+    first = page.locator("#gutter span").first.bounding_box()
+    assert first is not None and first["width"] <= shown["width"]
+
+
 def test_a_rejected_file_is_told_at_the_top_of_the_page(configured: Dashboard, path: Path) -> None:
     page = opened(configured)
     path.write_text("[pools.default]\nworkers = 'many'\n", encoding="utf-8")

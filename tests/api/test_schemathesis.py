@@ -31,7 +31,7 @@ def run(url: str, folder: Path, *options: str) -> None:
     command = [
         *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(RULES)),
         *("run", f"{url}/openapi.json", "--checks", "all", "--seed", SEED, "--no-color"),
-        *("--max-examples", "12", "--request-timeout", "10", "--continue-on-failure"),
+        *("--max-examples", "8", "--request-timeout", "10", "--continue-on-failure"),
         *("--warnings", "off", *options),
     ]
     if SECONDS:  # the phases are repeated until it is over

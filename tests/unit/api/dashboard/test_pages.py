@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 
 from api.dashboard.pages import make_pages
 
-PAGES = ["/", "/ui/jobs/5", "/ui/submit"]
+PAGES = ["/", "/ui/jobs/5", "/ui/submit", "/ui/configuration"]
 
 
 @pytest.fixture

@@ -24,6 +24,8 @@ DONE = Ended(Ending.SUCCEEDED, "null")
 class Script:
     """An executor: runs `steps[job id]`, and ends the loop after the last job expected."""
 
+    is_outdated = False
+
     def __init__(self, control: Any) -> None:
         self.control = control
         self.ran: list[int] = []

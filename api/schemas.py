@@ -5,6 +5,7 @@ by api/wire.py; their models here are what /openapi.json tells of them, and a te
 equal.
 """
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 
@@ -74,12 +75,21 @@ DurationS = Annotated[
         {
             "anyOf": [
                 {"type": "number", "minimum": 0, "maximum": LONGEST_S},
-                {"type": "string", "pattern": r"^[0-9]{1,7}(ms|s|m)$"},
+                {"type": "string", "pattern": r"^([0-9]{1,7}(ms|s)|[0-9]{1,5}m)$"},
             ],
             "description": "Seconds, or a text such as 500ms, 30s, 15m, 2h, 7d; up to 365 days.",
         }
     ),
 ]
+_JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
+
+
+def _number_in_a_query(value: Any) -> Any:
+    """A query has text alone; what JSON would take for a number is one (`1e-3`)."""
+    is_number = isinstance(value, str) and _JSON_NUMBER.fullmatch(value)
+    return float(value) if is_number else value
+
+
 TimeMs = Annotated[
     int,
     BeforeValidator(_time_ms),
@@ -321,7 +331,7 @@ class AuditQuery(_Query):
 class JobQuery(_Query):
     """How long to wait for the job's end."""
 
-    wait: DurationS = Field(
+    wait: Annotated[DurationS, BeforeValidator(_number_in_a_query)] = Field(
         0, description=f"Seconds, or a text such as 30s; after {LONGEST_WAIT_S} s the job is told."
     )
 

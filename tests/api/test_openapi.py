@@ -195,6 +195,14 @@ def test_a_wrong_method_is_told_the_right_ones(
     assert answer.headers["Allow"] == ", ".join(sorted(method.upper() for method in told))
 
 
+@pytest.mark.parametrize(
+    ("wait", "status"),
+    [("1e-3", 200), ("1E-295", 200), ("0.001", 200), ("5ms", 200), ("1e400", 422), ("-1", 422)],
+)
+def test_a_number_in_a_query_is_written_as_in_json(api: Any, wait: str, status: int) -> None:
+    assert api.client.get(f"/jobs/{api.submit()}?wait={wait}").status_code == status
+
+
 def test_8_0_is_an_integer_as_json_schema_has_it_and_8_5_is_none(api: Any) -> None:
     body = {"type": "add", "priority": 8.0, "max_retries": 2.0, "depends_on": [1.0]}
     api.submit()

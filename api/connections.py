@@ -58,6 +58,7 @@ class ClientProtocol(HttpToolsProtocol):
         self._max_clients = max_clients
         self._is_whole = False
         self._has_headers = False
+        self._is_websocket = False
         self._header_bytes = 0
         self._late: asyncio.TimerHandle | None = None
 
@@ -78,15 +79,20 @@ class ClientProtocol(HttpToolsProtocol):
 
     def handle_websocket_upgrade(self) -> None:
         """From here on it is the WebSocket's."""
+        self._is_websocket = True
         self._forget_time()
         super().handle_websocket_upgrade()
 
     def data_received(self, data: bytes) -> None:
         """Read on; a request that is not whole yet has only so much time."""
         super().data_received(data)
-        if self._is_whole:
-            self._forget_time()
+        if self._is_websocket:
             return
+        if self._is_whole and not self.cycle.response_complete:
+            self._forget_time()  # until it is answered
+            return
+        if self._is_whole:  # bytes that begin no request, a bare line break: they buy no time
+            self._has_headers = False
         if self._late is None:
             self._late = self.loop.call_later(HEADERS_WITHIN_S, self._is_late)
         if not self._has_headers:

@@ -35,6 +35,8 @@ _CALLER = "orpheus.caller"
 _NO_BODY = object()
 _LARGE_BODY_BYTES = 65_536  # parsed on a thread: 16 MiB would hold the event loop for 100 ms
 _BATCH_PATH = "/jobs/batch"
+HEAD_ONLY = "orpheus.head_only"
+"""In the scope of a GET that was a HEAD: what never ends is not to begin."""
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 _ANY_ADDRESS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104
@@ -43,6 +45,7 @@ _STATIC_PATH = "/ui/static/"
 _STREAMS = frozenset({"/ws", "/events"})
 _SESSION_ENDED = 1008  # RFC 6455: against a policy
 SESSION_PATH = "/session"
+_LARGEST_LOGIN_BYTES = 8_192
 
 Headers = Mapping[bytes, bytes]
 
@@ -166,12 +169,14 @@ class Guard:
         elif scope["type"] == "websocket":
             check_websocket_origin(headers, host, rules.origins)
         caller = scope[_CALLER] = await self._admitted(scope, headers)
+        if not scope["path"].isprintable():
+            raise Refusal(404, "There is nothing at this path.")  # a route's $ takes a last newline
         if is_write:
             check_may_write(scope["path"], rules)
             scope = await self._with_body(scope, headers, receive)
         elif scope["type"] == "http" and scope["method"] == "HEAD":
             # The server drops the body of an answer to HEAD; routes need not know the method.
-            scope = {**scope, "method": "GET"}
+            scope = {**scope, "method": "GET", HEAD_ONLY: True}
         if caller.session_id is not None and scope["path"] in _STREAMS:
             await self._until_it_ends(caller, scope, receive, answer)
         else:
@@ -210,6 +215,8 @@ class Guard:
         rules = self._rules
         is_batch = scope["path"] == _BATCH_PATH
         limit = rules.max_batch_body_bytes if is_batch else rules.max_body_bytes
+        if scope["path"] == SESSION_PATH:  # open to everybody, and a token is short
+            limit = _LARGEST_LOGIN_BYTES
         body = await read_body(headers, receive, limit)
         if len(body) > _LARGE_BODY_BYTES:
             scope[_BODY] = await asyncio.to_thread(strict_json.parse, body)

@@ -10,6 +10,7 @@ import contextlib
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from api.guard import HEAD_ONLY
 from api.messages import Frame, Said
 from api.stream import Listener
 from shared.errors import OrpheusError
@@ -33,9 +34,12 @@ class EventStream(Response):
         self._listener = listener
         self._after = after
 
-    async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Begin at once, so that a client knows that it is connected."""
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        if HEAD_ONLY in scope:
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            return
         receiving = asyncio.create_task(self._receive(receive))
         try:
             await self._send_on(send)

@@ -140,8 +140,17 @@ def _parsed(text: str) -> tomlkit.TOMLDocument:
         raise CannotEdit(f"is no TOML: {error}") from None
 
 
-def _environments(document: Mapping[str, Any]) -> Iterator[Any]:
-    return (env for _, env in _commands(document))
+def _environments(value: Any) -> Iterator[Any]:
+    """Every table called `env`, wherever it stands: a mistyped [[comands]] has secrets too."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            if key == "env" and isinstance(inner, MutableMapping):
+                yield inner
+            else:
+                yield from _environments(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _environments(inner)
 
 
 def _commands(document: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], Any]]:

@@ -80,7 +80,7 @@ async def server_sent_events(
 ) -> Response:
     """Everything that happens from now on, or after a seq, as server-sent events."""
     _known(request.query_params.multi_items(), ("after",))
-    came_from = request.headers.get("last-event-id")
+    came_from = request.headers.get("last-event-id") or None  # an empty one says nothing
     asked = _seq("/after", after)
     resumed = _seq("/Last-Event-ID", came_from)
     listener = Listener(services_of(request).broadcaster)

@@ -342,6 +342,21 @@ def test_the_second_request_of_a_connection_has_a_time_too(hurried: Any) -> None
         assert time.monotonic() - began_s < 8
 
 
+def test_a_bare_line_break_after_an_answer_buys_no_time(hurried: Any) -> None:
+    with sockets(hurried, 1) as (one,):
+        one.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert one.recv(4_096).startswith(b"HTTP/1.1 200 ")
+        one.sendall(b"\r\n")
+        began_s = time.monotonic()
+        read_all(one)
+        assert time.monotonic() - began_s < 8
+
+
+@pytest.mark.parametrize("path", ["/events%0A", "/jobs%0A", "/jobs/batch%0A", "/healthz%00"])
+def test_a_path_with_a_control_character_is_no_path(api: Any, path: str) -> None:
+    assert api.client.get(path).status_code == 404
+
+
 def test_a_request_that_takes_its_time_to_be_answered_is_not_cut_off(hurried: Any) -> None:
     job_id = hurried.submit()
     answer = hurried.client.get(f"/jobs/{job_id}?wait=4")

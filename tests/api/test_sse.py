@@ -72,6 +72,17 @@ def test_the_same_events_come_as_on_the_websocket(api: Any) -> None:
     assert [block["event"] for block in blocks[:3]] == ["job.enqueued", "job.started", "job.done"]
 
 
+def test_a_head_has_its_headers_and_ends(api: Any) -> None:
+    answer = api.client.head("/events")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/event-stream")
+
+
+def test_an_empty_last_event_id_says_nothing(api: Any) -> None:
+    with api.client.stream("GET", "/events?after=0", headers={"Last-Event-ID": ""}) as answer:
+        assert answer.status_code == 200
+
+
 def test_progress_has_no_id(api: Any) -> None:
     mine = api.submit()
     (lease,) = api.lease()

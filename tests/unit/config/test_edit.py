@@ -67,6 +67,13 @@ def test_secrets_are_masked_in_the_text_and_in_the_values(toml: Toml) -> None:
     assert "# both of them" in shown.text
 
 
+@pytest.mark.parametrize("table", ["[[comands]]", "[commands]", "[a.b]"])
+def test_secrets_are_masked_under_a_mistyped_table_too(table: str) -> None:
+    text = f"{table}\nname = 'x'\nenv = {{ SECRET = 'hunter2' }}\n"
+    shown, count = masked(text)
+    assert ("hunter2" in shown, count) == (False, 1)
+
+
 def test_a_masked_text_has_its_lines_where_the_file_has_them() -> None:
     text, _ = masked(SECRETS)
     at = [number for number, line in enumerate(text.splitlines()) if "# the last line" in line]

@@ -35,7 +35,7 @@ async def list_queues(request: Request) -> Response:
 @router.post(
     "/queues/{name}/pause",
     response_model=schemas.Queue,
-    responses=problems(403, 413, 415, 422, 507),
+    responses=problems(403, 404, 413, 415, 422, 507),
     openapi_extra=_WHY,
 )
 async def pause_queue(request: Request, name: Name) -> Response:
@@ -46,7 +46,7 @@ async def pause_queue(request: Request, name: Name) -> Response:
 @router.post(
     "/queues/{name}/resume",
     response_model=schemas.Queue,
-    responses=problems(403, 413, 415, 422, 507),
+    responses=problems(403, 404, 413, 415, 422, 507),
     openapi_extra=_WHY,
 )
 async def resume_queue(request: Request, name: Name) -> Response:

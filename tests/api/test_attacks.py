@@ -352,8 +352,8 @@ def test_a_bare_line_break_after_an_answer_buys_no_time(hurried: Any) -> None:
         assert time.monotonic() - began_s < 8
 
 
-@pytest.mark.parametrize("path", ["/events%0A", "/jobs%0A", "/jobs/batch%0A", "/healthz%00"])
-def test_a_path_with_a_control_character_is_no_path(api: Any, path: str) -> None:
+@pytest.mark.parametrize("path", ["/events%0A", "/jobs%0A", "/jobs/batch%0A"])
+def test_a_path_with_a_line_break_is_no_path(api: Any, path: str) -> None:
     assert api.client.get(path).status_code == 404
 
 

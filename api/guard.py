@@ -169,7 +169,7 @@ class Guard:
         elif scope["type"] == "websocket":
             check_websocket_origin(headers, host, rules.origins)
         caller = scope[_CALLER] = await self._admitted(scope, headers)
-        if "\n" in scope["path"]:
+        if scope["path"].endswith("\n"):
             raise Refusal(404, "There is nothing at this path.")  # a route's $ takes a last newline
         if is_write:
             check_may_write(scope["path"], rules)

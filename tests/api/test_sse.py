@@ -76,6 +76,15 @@ def test_a_head_has_its_headers_and_ends(api: Any) -> None:
     answer = api.client.head("/events")
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/event-stream")
+    # The next request of the same connection is answered: nothing streams on behind the headers.
+    url = api.client.base_url
+    with socket.create_connection((url.host, url.port), timeout=5) as connection:
+        for request in ("HEAD /events", "GET /healthz"):
+            connection.sendall(f"{request} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        received = b""
+        while b'"ok"' not in received:
+            received += connection.recv(4_096)
+    assert received.count(b"HTTP/1.1 200 OK") == 2
 
 
 def test_an_empty_last_event_id_says_nothing(api: Any) -> None:

@@ -76,12 +76,8 @@ def bearer_of(pid: int) -> str:
     return ""
 
 
-def bearers(incarnations: Collection[str]) -> dict[int, str]:
-    """Every living process that carries one of `incarnations` in its environment: pid -> which."""
-    return _bearers(incarnations.__contains__)
-
-
 def _bearers(wanted: Callable[[str], bool]) -> dict[int, str]:
+    """Every living process whose environment has a wanted incarnation: pid -> which."""
     found: dict[int, str] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and (incarnation := bearer_of(int(entry.name))):

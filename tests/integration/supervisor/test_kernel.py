@@ -17,7 +17,6 @@ from shared.child_start import INCARNATION_VARIABLE
 from shared.clock import create_time_s
 from supervisor.kernel import (
     bearer_of,
-    bearers,
     family_of,
     is_alive,
     kill_bearers,
@@ -46,8 +45,9 @@ def test_a_process_is_found_by_the_incarnation_in_its_environment(
     bearer: tuple[str, "subprocess.Popen[bytes]"],
 ) -> None:
     incarnation, process = bearer
-    assert bearers({incarnation}) == {process.pid: incarnation}
-    assert not bearers({"another"})
+    assert bearer_of(process.pid) == incarnation
+    assert kill_bearers({"another"}) == 0
+    assert bearer_of(process.pid) == incarnation, "it lives"
 
 
 def test_every_bearer_of_a_dead_life_is_killed(
@@ -112,7 +112,7 @@ def test_a_process_whose_main_thread_has_ended_is_still_found(
         try:
             own = psutil.Process(process.pid)
             wait_for(lambda: own.status() == psutil.STATUS_ZOMBIE, "the main thread to end")
-            assert bearers({incarnation}) == {process.pid: incarnation}
+            assert bearer_of(process.pid) == incarnation
             assert kill_bearers({incarnation}) == 1
             assert process.wait(5) == -9
         finally:

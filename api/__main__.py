@@ -15,20 +15,20 @@ from pathlib import Path
 
 import click
 
-from api.run import SLOT, run_api
-from api.services import ApiOptions
-from config.options import config_options
-from config.settings import Settings, for_commands, for_storage, load_settings
-from config.token_file import read_token
-from shared.child_start import enter_child
-from shared.configuration import ConfigurationDesk
-from shared.describe import describe_types
-from shared.errors import CannotBind, ConfigurationError, DatabaseUnusable, OrpheusError
-from shared.failpoints import name_program
-from shared.listener import bind_listener
-from shared.logs import configure_logging, stop_logging
-from shared.storage import open_storage
-from shared.validation import JobDefaults
+from orpheus.api.run import SLOT, run_api
+from orpheus.api.services import ApiOptions
+from orpheus.config.options import config_options
+from orpheus.config.settings import Settings, for_commands, for_storage, load_settings
+from orpheus.config.token_file import read_token
+from orpheus.shared.errors import CannotBind, ConfigurationError, DatabaseUnusable, OrpheusError
+from orpheus.shared.job_types.admission import JobDefaults
+from orpheus.shared.job_types.describe import describe_types
+from orpheus.shared.logs import configure_logging, stop_logging
+from orpheus.shared.operations.configuration import ConfigurationDesk
+from orpheus.shared.process.child_start import enter_child
+from orpheus.shared.process.failpoints import name_program
+from orpheus.shared.process.listener import bind_listener
+from orpheus.shared.storage import open_storage
 
 _EXIT_CODES: dict[type[OrpheusError], int] = {
     CannotBind: 69,
@@ -91,7 +91,7 @@ def _configuration(path: Path | None, sets: Sequence[str]) -> Callable[[], Confi
 
     @functools.cache
     def desk() -> ConfigurationDesk:
-        from config.edit import ConfigurationFile  # noqa: PLC0415
+        from orpheus.config.editing.file import ConfigurationFile  # noqa: PLC0415
 
         return ConfigurationFile(path, sets, os.environ)
 

@@ -7,13 +7,14 @@ more than the job's own commit. FastAPI knows the route all the same, for /opena
 from fastapi import FastAPI, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api import errors, openapi
-from api.auth import Doorkeeper
-from api.dashboard.pages import LOGIN_FILES, LOGIN_HEADERS, make_pages
-from api.docs import docs_routes
-from api.guard import Door, Guard, GuardRules, hosts_of
-from api.measures import Measured
-from api.routes import (
+from orpheus.api.contract import openapi
+from orpheus.api.contract.docs import docs_routes
+from orpheus.api.dashboard.pages import LOGIN_FILES, LOGIN_HEADERS, make_pages
+from orpheus.api.http import problems as errors
+from orpheus.api.http.auth import Doorkeeper
+from orpheus.api.http.guard import Door, Guard, GuardRules, hosts_of
+from orpheus.api.http.measures import Measured
+from orpheus.api.routes import (
     actions,
     configuration,
     health,
@@ -25,7 +26,7 @@ from api.routes import (
     stream,
     supervision,
 )
-from api.services import ApiOptions, Services
+from orpheus.api.services import ApiOptions, Services
 
 _TITLE = "Orpheus"
 _VERSION = "0.1.0"

@@ -11,11 +11,11 @@ import contextlib
 import threading
 from dataclasses import replace
 
-from api.errors import Refusal
-from api.writer import Writer
-from shared.channel import Channel
-from shared.errors import StorageError
-from shared.processes import ProcessRecord
+from orpheus.api.database.writer import Writer
+from orpheus.api.http.problems import Refusal
+from orpheus.shared.domain.processes import ProcessRecord
+from orpheus.shared.errors import StorageError
+from orpheus.shared.process.channel import Channel
 
 
 class Beats:

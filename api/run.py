@@ -11,15 +11,15 @@ import secrets
 import signal
 import socket
 
-from api.app import create_app
-from api.beats import Beats
-from api.server import Server
-from api.services import ApiOptions, Services, open_services
-from shared.channel import Channel
-from shared.clock import SystemClock, create_time_s
-from shared.listener import address_of
-from shared.logs import get_logger
-from shared.processes import ProcessRecord, Role
+from orpheus.api.app import create_app
+from orpheus.api.beats import Beats
+from orpheus.api.server.uvicorn import Server
+from orpheus.api.services import ApiOptions, Services, open_services
+from orpheus.shared.domain.processes import ProcessRecord, Role
+from orpheus.shared.logs import get_logger
+from orpheus.shared.process.channel import Channel
+from orpheus.shared.process.clock import SystemClock, create_time_s
+from orpheus.shared.process.listener import address_of
 
 SLOT = "api"
 

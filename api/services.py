@@ -11,18 +11,18 @@ from typing import Any, TypeVar
 
 from starlette.requests import HTTPConnection
 
-from api.broadcaster import Broadcaster
-from api.measures import Measures
-from api.readers import Readers
-from api.start_watch import StartWatch
-from api.writer import Writer
-from shared.configuration import ConfigurationDesk
-from shared.handover import StorageSettings
-from shared.jobs import Status
-from shared.roster import workers_json
-from shared.storage import Store, TypeRow, open_storage
-from shared.validation import JobDefaults
-from shared.wire import type_json
+from orpheus.api.database.readers import Readers
+from orpheus.api.database.writer import Writer
+from orpheus.api.http.measures import Measures
+from orpheus.api.start_watch import StartWatch
+from orpheus.api.stream.broadcaster import Broadcaster
+from orpheus.shared.domain.handover import StorageSettings
+from orpheus.shared.domain.jobs import Status
+from orpheus.shared.job_types.admission import JobDefaults
+from orpheus.shared.operations.configuration import ConfigurationDesk
+from orpheus.shared.storage import Store, TypeRow, open_storage
+from orpheus.shared.views.jobs import type_json
+from orpheus.shared.views.workers import workers_json
 
 T = TypeVar("T")
 

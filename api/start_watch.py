@@ -9,11 +9,11 @@ import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from api.errors import Refusal
-from api.readers import Readers
-from shared.errors import StorageError
-from shared.processes import SlotState
-from shared.storage import Store
+from orpheus.api.database.readers import Readers
+from orpheus.api.http.problems import Refusal
+from orpheus.shared.domain.processes import SlotState
+from orpheus.shared.errors import StorageError
+from orpheus.shared.storage import Store
 
 Slots = Sequence[Mapping[str, Any]]
 """What GET /workers shows."""

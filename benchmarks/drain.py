@@ -15,8 +15,8 @@ import threading
 import time
 from pathlib import Path
 
-from shared.jobs import NewJob, Status
-from shared.storage import Store, open_store
+from orpheus.shared.domain.jobs import NewJob, Status
+from orpheus.shared.storage import Store, open_store
 
 ROOT = Path(__file__).parents[1]
 VARIANTS = {"ahead 20 ms": "leases.ahead='20ms'", "one at a time": "leases.ahead=0"}
@@ -45,7 +45,7 @@ def jobs_per_second(setting: str, jobs: int) -> float:
         settings = ("api.port=0", "pools.default.workers=2", f"database.url={url}", setting)
         sets = [part for one in settings for part in ("--set", one)]
         process = subprocess.Popen(
-            [sys.executable, "-m", "supervisor", *sets], cwd=ROOT, stdout=-3, stderr=-3
+            [sys.executable, "-m", "orpheus.supervisor", *sets], cwd=ROOT, stdout=-3, stderr=-3
         )
         try:
             wait_for(lambda: Path(folder, "data", "orpheus.db").exists(), process)

@@ -26,8 +26,8 @@ ROOT = Path(__file__).parents[1]
 ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d+)")
 BODY = b'{"type":"sum_range","payload":{"n":3}}'
 CREATED = b"HTTP/1.1 201"
-ALONE = "import api.writer; api.writer._LARGEST_GROUP = 1; "
-START = "from api.__main__ import main; main()"
+ALONE = "import orpheus.api.database.writer as writer; writer._LARGEST_GROUP = 1; "
+START = "from orpheus.api.__main__ import main; main()"
 VARIANTS = {"group commit": START, "one by one": ALONE + START}
 WARM_UP_S = 0.5
 

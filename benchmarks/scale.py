@@ -17,10 +17,10 @@ from pathlib import Path
 
 import apsw
 
-from shared.jobs import Holder, NewJob, Status
-from shared.lifecycle import Ending
-from shared.retention import RetentionRules
-from shared.storage import Finished, JobFilter, Store, database_path, open_store
+from orpheus.shared.domain.jobs import Holder, NewJob, Status
+from orpheus.shared.domain.lifecycle import Ending
+from orpheus.shared.domain.retention import RetentionRules
+from orpheus.shared.storage import Finished, JobFilter, Store, database_path, open_store
 
 GOAL = 1.5
 NOISE_MS = 0.02  # below it a ratio says more about the clock than about the database

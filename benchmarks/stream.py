@@ -26,8 +26,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from shared.jobs import NewJob, Status
-from shared.storage import Store, open_store
+from orpheus.shared.domain.jobs import NewJob, Status
+from orpheus.shared.storage import Store, open_store
 
 ROOT = Path(__file__).parents[1]
 BATCH = 500
@@ -236,7 +236,7 @@ def run(clients: int, jobs: int, packed: bool) -> Figures:
         }
         sets = [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
         process = subprocess.Popen(
-            [sys.executable, "-m", "supervisor", *sets], cwd=ROOT, stdout=-3, stderr=-3
+            [sys.executable, "-m", "orpheus.supervisor", *sets], cwd=ROOT, stdout=-3, stderr=-3
         )
         try:
             wait_for(lambda: Path(folder, "data", "orpheus.db").exists(), process)

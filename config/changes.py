@@ -8,8 +8,8 @@ before it is saved.
 from dataclasses import dataclass
 from typing import Any
 
-from config.problems import dotted
-from config.settings import Settings, for_worker
+from orpheus.config.problems import dotted
+from orpheus.config.settings import Settings, for_worker
 
 API_SLOT = "api"
 _API_USES = {"database", "api", "heartbeats", "logging"}

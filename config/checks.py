@@ -11,12 +11,12 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from config.problems import Problem
-from config.token_file import SHORTEST_TOKEN, read_token
-from shared.errors import ConfigurationError
+from orpheus.config.problems import Problem
+from orpheus.config.token_file import SHORTEST_TOKEN, read_token
+from orpheus.shared.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from config.settings import Api, Settings
+    from orpheus.config.settings import Api, Settings
 
 _ROUNDING_S = 1e-6
 """3 × 0.1 s is a little more than 0.3 s in floats: who wrote so meant equal."""

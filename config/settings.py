@@ -25,18 +25,18 @@ from pydantic import (
 )
 from pydantic.types import Strict
 
-from config.checks import problems_between
-from config.problems import Problem, problems_of, without
-from config.sources import Sources, read_sources
-from config.units import parse_size_bytes
-from shared.backoff import BackoffRules
-from shared.commands import CommandSettings, fields_of
-from shared.durations import parse_duration_s
-from shared.errors import ConfigurationError
-from shared.handover import StorageSettings, StoredSettings, WorkerSettings
-from shared.rates import QueueRules, parse_rate
-from shared.retention import RetentionRules
-from shared.schedules import CatchUp, ScheduleDefinition, problem_of
+from orpheus.config.checks import problems_between
+from orpheus.config.problems import Problem, problems_of, without
+from orpheus.config.sources import Sources, read_sources
+from orpheus.config.units import parse_size_bytes
+from orpheus.shared.domain.backoff import BackoffRules
+from orpheus.shared.domain.commands import CommandSettings, fields_of
+from orpheus.shared.domain.handover import StorageSettings, StoredSettings, WorkerSettings
+from orpheus.shared.domain.rates import QueueRules, parse_rate
+from orpheus.shared.domain.retention import RetentionRules
+from orpheus.shared.domain.schedules import CatchUp, ScheduleDefinition, problem_of
+from orpheus.shared.durations import parse_duration_s
+from orpheus.shared.errors import ConfigurationError
 
 DEFAULT_PATH = Path("config/orpheus.toml")
 
@@ -139,7 +139,7 @@ class Queue(Table):
 class Jobs(Table):
     """What a job gets when neither it nor its type says otherwise."""
 
-    modules: tuple[Module, ...] = ("worker.handlers",)
+    modules: tuple[Module, ...] = ("orpheus.worker.handlers",)
     max_retries: Retries = 3
     timeout: Timer = 900
     backoff_base: Seconds = 1
@@ -305,7 +305,7 @@ def checked(sources: Sources) -> tuple[Settings | None, list[Problem]]:
 
     With problems, the settings (if any) are those that would be without the invalid values.
     """
-    from config.layers import merged  # noqa: PLC0415 (pydantic-settings, not for every process)
+    from orpheus.config.layers import merged  # noqa: PLC0415 (pydantic-settings, not for every process)
 
     problems = list(sources.problems)
     values = merged(sources.layers)

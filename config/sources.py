@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from config.problems import KeyPath, Problem, dotted
+from orpheus.config.problems import KeyPath, Problem, dotted
 
 PREFIX = "ORPHEUS_"
 _NOT_SETTINGS = frozenset({"ORPHEUS_CONFIG", "ORPHEUS_TESTING", "ORPHEUS_FAILPOINTS"})

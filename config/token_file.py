@@ -10,7 +10,7 @@ import os
 import re
 import stat
 
-from shared.errors import ConfigurationError
+from orpheus.shared.errors import ConfigurationError
 
 SHORTEST_TOKEN = 32
 _LONGEST_TOKEN = 4096

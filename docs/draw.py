@@ -11,14 +11,14 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from docs.draw_stream import stream_page
-from shared.lifecycle import ENDINGS, TERMINAL, TRANSITIONS
-from supervisor.policy import TABLE
-from supervisor.slot import Cause, Rules
+from orpheus.shared.domain.lifecycle import ENDINGS, TERMINAL, TRANSITIONS
+from orpheus.supervisor.policy.slot import Cause, Rules
+from orpheus.supervisor.policy.state_machine import TABLE
 
 HEAD = """# The life of a job
 
-Drawn by `python docs/draw.py` from the tables of `shared/lifecycle.py`; a test holds this page
-equal to them, another the SQL guards. Edit the tables, not this page.
+Drawn by `python docs/draw.py` from the tables of `shared/domain/lifecycle.py`; a test holds this
+page equal to them, another the SQL guards. Edit the tables, not this page.
 
 A job waits (`blocked`, `pending`), runs (`in_progress`), or has ended (`done`, `failed`,
 `cancelled`). Only an operator's retry leaves an ended status; a trigger of the database holds that.
@@ -90,12 +90,12 @@ def jobs_page() -> str:
 
 SLOTS_HEAD = """# The life of a slot
 
-Drawn by `python docs/draw.py` from `TABLE` of `supervisor/policy.py`; a test holds this page equal
-to it. Edit the table, not this page.
+Drawn by `python docs/draw.py` from `TABLE` of `supervisor/policy/state_machine.py`; a test holds
+this page equal to it. Edit the table, not this page.
 
 A slot is a position (`default-1`, `api`); a life is one process in it. What is wanted of it (`up`,
 `down`, `drained`, `replace`) is the only thing that a restart or a stop goes by, so the two cannot
-race. How a life is judged is the table at the top of `supervisor/liveness.py`.
+race. How a life is judged is the table at the top of `supervisor/policy/liveness.py`.
 
 """
 

@@ -1,18 +1,18 @@
-"""The page of the event stream, from the models of `api/frames.py`; `docs/draw.py` writes it."""
+"""Draws the page of the event stream from the models of `api/contract/frames.py`."""
 
 from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from api.broadcaster import FRAME_GAP_S, HEARTBEAT_S
-from api.frames import EVENTS, FRAMES
-from api.sockets import POLICY_VIOLATION, SERVICE_RESTART, TRY_AGAIN_LATER
-from api.sse import KEEP_ALIVE_S
+from orpheus.api.contract.frames import EVENTS, FRAMES
+from orpheus.api.stream.broadcaster import FRAME_GAP_S, HEARTBEAT_S
+from orpheus.api.stream.sse import KEEP_ALIVE_S
+from orpheus.api.stream.websocket import POLICY_VIOLATION, SERVICE_RESTART, TRY_AGAIN_LATER
 
 HEAD = """# The event stream
 
-Drawn by `python docs/draw.py` from the models of `api/frames.py`; a test holds this page equal to
-them, another every frame that is sent. Edit the models, not this page.
+Drawn by `python docs/draw.py` from the models of `api/contract/frames.py`; a test holds this page
+equal to them, another every frame that is sent. Edit the models, not this page.
 
 `/ws` is a WebSocket of JSON frames, each with a `type`; `GET /events` gives the same events, in the
 same order, as server-sent events (`curl -N`).

@@ -1,5 +1,1 @@
-"""What a job author imports: `from shared import Context, PermanentError, Snooze, job`."""
-
-from shared.job_types import Context, PermanentError, Snooze, job
-
-__all__ = ["Context", "PermanentError", "Snooze", "job"]
+"""What all programs share: data, decisions, the store. It imports none of the programs."""

@@ -16,7 +16,7 @@ OrpheusError
 ├── InvalidJob              unknown type, or a payload its schema refuses        HTTP 422, exit 1
 └── LeaseLost               the token is no longer the job's, or it expired
 
-What a job author raises (`PermanentError`, `Snooze`, `JobCancelled`) is in shared.job_types.
+shared/job_types/registry.py has what a job author raises: `PermanentError`, `Snooze`.
 """
 
 from collections.abc import Sequence

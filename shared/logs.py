@@ -26,7 +26,7 @@ from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
 from typing import Any, cast
 
-from shared.text import printable
+from orpheus.shared.text import printable
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import click
 
-from shared.errors import (
+from orpheus.shared.errors import (
     AlreadyRunning,
     CannotBind,
     ConfigurationError,
@@ -34,7 +34,7 @@ def main() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; errors go to stderr. Returns the exit code."""
-    from supervisor.cli import orpheus  # noqa: PLC0415 - errors of its imports end below as well
+    from orpheus.supervisor.cli.app import orpheus  # noqa: PLC0415 - errors of its imports end below as well
 
     try:
         code = orpheus.main(list(arguments), prog_name="orpheus", standalone_mode=False)

@@ -17,34 +17,34 @@ from pathlib import Path
 from socket import socket
 from threading import Thread
 
-from config.checks import missing_programs
-from config.problems import dotted
-from config.settings import Settings, for_commands, for_database, for_storage
-from shared.cells import cell_path
-from shared.clock import Clock, SystemClock, create_time_s
-from shared.describe import describe_types, digest_of
-from shared.doorbells import Bell
-from shared.errors import ConfigurationError
-from shared.events import Kind
-from shared.failpoints import name_program
-from shared.listener import address_of
-from shared.logs import configure_logging, get_logger, stop_logging
-from shared.processes import ProcessRecord, Role, SlotState
-from shared.storage import Store, database_path, open_storage
-from shared.stored_settings import write_settings
-from supervisor.act import World
-from supervisor.configuration import Configuration
-from supervisor.kernel import become_subreaper
-from supervisor.listeners import Listeners
-from supervisor.loop import EXIT_OK, Loop
-from supervisor.notify import Notifier
-from supervisor.orders import Orders
-from supervisor.records import Recorder
-from supervisor.reload import Reloader
-from supervisor.sampling import Sampler
-from supervisor.signals import Signals, reset_child_signal
-from supervisor.slot import Slot
-from supervisor.startup import kill_earlier_life, lock_database, sweep_earlier_life
+from orpheus.config.checks import missing_programs
+from orpheus.config.problems import dotted
+from orpheus.config.settings import Settings, for_commands, for_database, for_storage
+from orpheus.shared.domain.events import Kind
+from orpheus.shared.domain.processes import ProcessRecord, Role, SlotState
+from orpheus.shared.errors import ConfigurationError
+from orpheus.shared.job_types.describe import describe_types, digest_of
+from orpheus.shared.logs import configure_logging, get_logger, stop_logging
+from orpheus.shared.operations.stored_settings import write_settings
+from orpheus.shared.process.clock import Clock, SystemClock, create_time_s
+from orpheus.shared.process.crash_cell import cell_path
+from orpheus.shared.process.doorbells import Bell
+from orpheus.shared.process.failpoints import name_program
+from orpheus.shared.process.listener import address_of
+from orpheus.shared.storage import Store, database_path, open_storage
+from orpheus.supervisor.linux.adoption import become_subreaper
+from orpheus.supervisor.linux.sampling import Sampler
+from orpheus.supervisor.linux.signals import Signals, reset_child_signal
+from orpheus.supervisor.linux.systemd import Notifier
+from orpheus.supervisor.loop.act import World
+from orpheus.supervisor.loop.loop import EXIT_OK, Loop
+from orpheus.supervisor.loop.orders import Orders
+from orpheus.supervisor.plan.in_force import Configuration
+from orpheus.supervisor.plan.listeners import Listeners
+from orpheus.supervisor.plan.reload import Reloader
+from orpheus.supervisor.policy.slot import Slot
+from orpheus.supervisor.recorder import Recorder
+from orpheus.supervisor.startup import kill_earlier_life, lock_database, sweep_earlier_life
 
 log = get_logger()
 

@@ -9,13 +9,13 @@ import os
 import time
 from pathlib import Path
 
-from shared.cells import cell_path
-from shared.errors import AlreadyRunning, DatabaseUnusable
-from shared.logs import get_logger
-from shared.processes import LastExit, ProcessRecord
-from shared.storage import Store
-from supervisor.kernel import family_of, is_alive, kill_family
-from supervisor.records import bury
+from orpheus.shared.domain.processes import LastExit, ProcessRecord
+from orpheus.shared.errors import AlreadyRunning, DatabaseUnusable
+from orpheus.shared.logs import get_logger
+from orpheus.shared.process.crash_cell import cell_path
+from orpheus.shared.storage import Store
+from orpheus.supervisor.linux.adoption import family_of, is_alive, kill_family
+from orpheus.supervisor.recorder import bury
 
 log = get_logger()
 

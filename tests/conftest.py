@@ -77,7 +77,7 @@ class System:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("ORPHEUS_")}
         with self._log.open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", "supervisor", *self._config, *sets],
+                [sys.executable, "-m", "orpheus.supervisor", *self._config, *sets],
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

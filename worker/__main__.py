@@ -12,16 +12,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shared.channel import Channel
-from shared.child_start import die_with_parent, enter_child
-from shared.commands import CommandSettings, describe_command
-from shared.errors import ConfigurationError, DatabaseUnusable
-from shared.failpoints import name_program
-from shared.handover import StoredSettings, WorkerSettings
-from shared.job_types import load_job_types
+from orpheus.shared.domain.commands import CommandSettings, describe_command
+from orpheus.shared.domain.handover import StoredSettings, WorkerSettings
+from orpheus.shared.errors import ConfigurationError, DatabaseUnusable
+from orpheus.shared.job_types.registry import load_job_types
+from orpheus.shared.process.channel import Channel
+from orpheus.shared.process.child_start import die_with_parent, enter_child
+from orpheus.shared.process.failpoints import name_program
 
 if TYPE_CHECKING:
-    from config.settings import Settings
+    from orpheus.config.settings import Settings
 
 _EXIT_DATABASE = 74
 _EXIT_CONFIGURATION = 78
@@ -77,7 +77,7 @@ def _run(
     stored: StoredSettings | None = None,
 ) -> int:
     # Here, as a child must have entered its life before anything large is imported.
-    from worker.process import EXIT_AGAIN, restart_alone, run_worker  # noqa: PLC0415
+    from orpheus.worker.process import EXIT_AGAIN, restart_alone, run_worker  # noqa: PLC0415
 
     name_program("worker")
     if isinstance(sys.stdout, io.TextIOWrapper):  # what a module prints is seen when it prints it
@@ -89,7 +89,7 @@ def _run(
 
 
 def _run_alone(options: argparse.Namespace) -> int:
-    from config.settings import for_database, for_worker  # noqa: PLC0415 - see _settings
+    from orpheus.config.settings import for_database, for_worker  # noqa: PLC0415 - see _settings
 
     settings = _settings(options)
     slot, incarnation = f"{options.pool}@{os.getpid()}", secrets.token_hex(8)
@@ -99,7 +99,7 @@ def _run_alone(options: argparse.Namespace) -> int:
 
 def _settings(options: argparse.Namespace) -> "Settings":
     # Here, as a supervised worker is handed its settings: pydantic would cost it 10 MB.
-    from config.settings import load_settings  # noqa: PLC0415
+    from orpheus.config.settings import load_settings  # noqa: PLC0415
 
     return load_settings(options.config, options.set, os.environ)
 
@@ -128,7 +128,7 @@ def _what_to_describe(
 ) -> tuple[Sequence[str], Sequence[CommandSettings]]:
     if options.module:
         return options.module, ()
-    from config.settings import for_commands  # noqa: PLC0415 - see _settings
+    from orpheus.config.settings import for_commands  # noqa: PLC0415 - see _settings
 
     settings = _settings(options)
     return settings.jobs.modules, for_commands(settings)

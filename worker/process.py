@@ -7,33 +7,33 @@ import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from shared import upkeep
-from shared.cells import Cell, cell_path, remove_cell
-from shared.channel import Channel
-from shared.clock import create_time_s
-from shared.commands import describe_command
-from shared.describe import name_taken, type_row
-from shared.errors import DatabaseBusy, DatabaseFull
-from shared.failpoints import failpoint
-from shared.handover import StoredSettings, WorkerSettings
-from shared.job_types import JobType, load_job_types
-from shared.jobs import Holder
-from shared.logs import configure_logging, get_logger, stop_logging
-from shared.memory import keep_freed_memory
-from shared.processes import ProcessRecord, Role
-from shared.storage import Store, database_path, open_storage
-from shared.stored_settings import fire_schedules, is_supervised, write_settings
-from worker.alarm import Alarm
-from worker.control import EXIT_KILLED, Control, start_quietly
-from worker.executor import Executor
-from worker.held import Held
-from worker.job_log import JobLog, capture_output
-from worker.lookup import DatabaseLookup
-from worker.loop import Loop, LoopRules
-from worker.renewal import Renewal, RenewalRules
+from orpheus.shared.domain.commands import describe_command
+from orpheus.shared.domain.handover import StoredSettings, WorkerSettings
+from orpheus.shared.domain.jobs import Holder
+from orpheus.shared.domain.processes import ProcessRecord, Role
+from orpheus.shared.errors import DatabaseBusy, DatabaseFull
+from orpheus.shared.job_types.describe import name_taken, type_row
+from orpheus.shared.job_types.registry import JobType, load_job_types
+from orpheus.shared.logs import configure_logging, get_logger, stop_logging
+from orpheus.shared.operations import upkeep
+from orpheus.shared.operations.stored_settings import fire_schedules, is_supervised, write_settings
+from orpheus.shared.process.channel import Channel
+from orpheus.shared.process.clock import create_time_s
+from orpheus.shared.process.crash_cell import Cell, cell_path, remove_cell
+from orpheus.shared.process.failpoints import failpoint
+from orpheus.shared.process.malloc import keep_freed_memory
+from orpheus.shared.storage import Store, database_path, open_storage
+from orpheus.worker.attempt.alarm import Alarm
+from orpheus.worker.attempt.executor import Executor
+from orpheus.worker.attempt.job_log import JobLog, capture_output
+from orpheus.worker.attempt.lookup import DatabaseLookup
+from orpheus.worker.control.control import EXIT_KILLED, Control, start_quietly
+from orpheus.worker.leasing.held import Held
+from orpheus.worker.leasing.loop import Loop, LoopRules
+from orpheus.worker.leasing.renewal import Renewal, RenewalRules
 
 if TYPE_CHECKING:
-    from worker.commands import CommandType
+    from orpheus.worker.attempt.command import CommandType
 
 EXIT_CONFIGURATION = 78
 EXIT_AGAIN = -1
@@ -238,7 +238,7 @@ def _load_types(settings: WorkerSettings, control: Control) -> dict[str, JobType
 def _commands(settings: WorkerSettings) -> "dict[str, CommandType]":
     if not settings.commands:
         return {}
-    from worker.commands import CommandType  # noqa: PLC0415 - only for workers with commands
+    from orpheus.worker.attempt.command import CommandType  # noqa: PLC0415 - only for workers with commands
 
     return {one.name: CommandType(one, settings.cancel_grace_s) for one in settings.commands}
 

@@ -7,15 +7,15 @@ from typing import Annotated, TypeVar
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from api import schemas
-from api.cursors import before_id_of, cursor_of
-from api.guard import json_of
-from api.http import JobId, actor_for, actor_of, answer, checked, job_id_of
-from api.openapi import body, problems
-from api.services import services_of
-from shared.actions import audited
-from shared.storage import JobFilter, Store
-from shared.wire import audit_json, job_json
+from orpheus.api.contract import schemas
+from orpheus.api.contract.openapi import body, problems
+from orpheus.api.http.calls import JobId, actor_for, actor_of, answer, checked, job_id_of
+from orpheus.api.http.cursors import before_id_of, cursor_of
+from orpheus.api.http.guard import json_of
+from orpheus.api.services import services_of
+from orpheus.shared.operations.audit import audited
+from orpheus.shared.storage import JobFilter, Store
+from orpheus.shared.views.jobs import audit_json, job_json
 
 T = TypeVar("T")
 

@@ -12,13 +12,15 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from api import schemas
-from api.errors import Refusal, pointer
-from api.guard import json_of
-from api.http import actor_for, answer, checked
-from api.openapi import body, header, problems
-from api.services import Services, services_of
-from shared.configuration import (
+from orpheus.api.contract import schemas
+from orpheus.api.contract.openapi import body, header, problems
+from orpheus.api.http.calls import actor_for, answer, checked
+from orpheus.api.http.guard import json_of
+from orpheus.api.http.problems import Refusal, pointer
+from orpheus.api.services import Services, services_of
+from orpheus.shared.domain.processes import Role
+from orpheus.shared.errors import FieldProblem
+from orpheus.shared.operations.configuration import (
     ConfigurationDesk,
     Edit,
     NotEditable,
@@ -26,10 +28,8 @@ from shared.configuration import (
     PlannedEdit,
     SettingProblem,
 )
-from shared.errors import FieldProblem
-from shared.processes import Role
-from shared.storage import Store
-from shared.stored_settings import is_supervised
+from orpheus.shared.operations.stored_settings import is_supervised
+from orpheus.shared.storage import Store
 
 router = APIRouter(tags=["configuration"])
 

@@ -6,14 +6,14 @@ from typing import Any, Literal
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from api import schemas
-from api.http import answer
-from api.openapi import problems
-from api.services import Services, services_of
-from api.services import workers as all_workers
-from shared.errors import OrpheusError, StorageError
-from shared.processes import SlotState
-from shared.storage import Store
+from orpheus.api.contract import schemas
+from orpheus.api.contract.openapi import problems
+from orpheus.api.http.calls import answer
+from orpheus.api.services import Services, services_of
+from orpheus.api.services import workers as all_workers
+from orpheus.shared.domain.processes import SlotState
+from orpheus.shared.errors import OrpheusError, StorageError
+from orpheus.shared.storage import Store
 
 router = APIRouter(tags=["health"])
 

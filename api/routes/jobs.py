@@ -7,17 +7,18 @@ from fastapi import APIRouter, Query, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from api import schemas, submission
-from api.cursors import before_id_of, cursor_of
-from api.guard import json_of
-from api.http import JobId, answer, checked, job_id_of
-from api.idempotency import once_of, write_once
-from api.openapi import body, created, idempotent, problems, replayed
-from api.services import Services, services_of
-from shared.jobs import Job
-from shared.lifecycle import TERMINAL
-from shared.storage import JobFilter, Store, Submitted
-from shared.wire import attempt_json, event_json, job_json, log_line_json
+from orpheus.api.contract import schemas
+from orpheus.api.contract.openapi import body, created, idempotent, problems, replayed
+from orpheus.api.http.calls import JobId, answer, checked, job_id_of
+from orpheus.api.http.cursors import before_id_of, cursor_of
+from orpheus.api.http.guard import json_of
+from orpheus.api.routes import submission
+from orpheus.api.routes.idempotency import once_of, write_once
+from orpheus.api.services import Services, services_of
+from orpheus.shared.domain.jobs import Job
+from orpheus.shared.domain.lifecycle import TERMINAL
+from orpheus.shared.storage import JobFilter, Store, Submitted
+from orpheus.shared.views.jobs import attempt_json, event_json, job_json, log_line_json
 
 router = APIRouter(tags=["jobs"])
 

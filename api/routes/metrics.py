@@ -3,9 +3,9 @@
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from api.openapi import problems
-from api.services import services_of
-from shared.storage import Store
+from orpheus.api.contract.openapi import problems
+from orpheus.api.services import services_of
+from orpheus.shared.storage import Store
 
 router = APIRouter(tags=["health"])
 
@@ -29,7 +29,7 @@ async def get_metrics(request: Request) -> Response:
 
     def read(store: Store) -> Response:
         # At the first scrape: 30 ms and 1.4 MB that no start need pay; many are never scraped.
-        from api.metrics import CONTENT_TYPE, exposition  # noqa: PLC0415
+        from orpheus.api.routes.exposition import CONTENT_TYPE, exposition  # noqa: PLC0415
 
         return Response(exposition(store, options, own), headers={"Content-Type": CONTENT_TYPE})
 

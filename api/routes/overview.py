@@ -5,13 +5,13 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from api import schemas
-from api.http import answer
-from api.openapi import problems
-from api.services import by_status, services_of
-from shared.roster import workers_json
-from shared.storage import Store
-from shared.wire import rfc3339, type_json
+from orpheus.api.contract import schemas
+from orpheus.api.contract.openapi import problems
+from orpheus.api.http.calls import answer
+from orpheus.api.services import by_status, services_of
+from orpheus.shared.storage import Store
+from orpheus.shared.views.jobs import rfc3339, type_json
+from orpheus.shared.views.workers import workers_json
 
 router = APIRouter(tags=["overview"])
 

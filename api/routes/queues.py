@@ -6,19 +6,19 @@ from fastapi import APIRouter, Path, Request
 from pydantic import WithJsonSchema
 from starlette.responses import Response
 
-from api import schemas
-from api.errors import refused_fields
-from api.http import actor_of, answer
-from api.openapi import body, located, problems
-from api.services import services_of
-from shared.actions import audited
-from shared.errors import FieldProblem
-from shared.jobs import Job
-from shared.listings import queues_json, schedule_json, schedules_json
-from shared.scheduled_jobs import job_maker
-from shared.storage import Store
-from shared.validation import NAME, NAME_RULE
-from shared.wire import job_json
+from orpheus.api.contract import schemas
+from orpheus.api.contract.openapi import body, located, problems
+from orpheus.api.http.calls import actor_of, answer
+from orpheus.api.http.problems import refused_fields
+from orpheus.api.services import services_of
+from orpheus.shared.domain.jobs import Job
+from orpheus.shared.errors import FieldProblem
+from orpheus.shared.job_types.admission import NAME, NAME_RULE
+from orpheus.shared.operations.audit import audited
+from orpheus.shared.operations.schedules import job_maker
+from orpheus.shared.storage import Store
+from orpheus.shared.views.jobs import job_json
+from orpheus.shared.views.queues import queues_json, schedule_json, schedules_json
 
 router = APIRouter(tags=["queues and schedules"])
 

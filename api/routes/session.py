@@ -7,15 +7,15 @@ is read-only. Who logs in and out stands in the log; what they then do, in the t
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from api import schemas
-from api.auth import CHALLENGE, SESSION_S, Doorkeeper
-from api.errors import Refusal
-from api.guard import SESSION_PATH, address_of, caller_of, json_of
-from api.http import answer, checked
-from api.openapi import body, problems
-from api.services import services_of
-from shared.logs import get_logger
-from shared.wire import rfc3339
+from orpheus.api.contract import schemas
+from orpheus.api.contract.openapi import body, problems
+from orpheus.api.http.auth import CHALLENGE, SESSION_S, Doorkeeper
+from orpheus.api.http.calls import answer, checked
+from orpheus.api.http.guard import SESSION_PATH, address_of, caller_of, json_of
+from orpheus.api.http.problems import Refusal
+from orpheus.api.services import services_of
+from orpheus.shared.logs import get_logger
+from orpheus.shared.views.jobs import rfc3339
 
 log = get_logger()
 router = APIRouter(tags=["session"])

@@ -6,15 +6,15 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, WebSocket
 from starlette.responses import Response
 
-from api.errors import pointer, refused_fields
-from api.http import job_id_of
-from api.openapi import problems
-from api.schemas import LARGEST_ID
-from api.services import services_of
-from api.sockets import send_stream
-from api.sse import MEDIA_TYPE, EventStream
-from api.stream import Listener
-from shared.errors import FieldProblem
+from orpheus.api.contract.openapi import problems
+from orpheus.api.contract.schemas import LARGEST_ID
+from orpheus.api.http.calls import job_id_of
+from orpheus.api.http.problems import pointer, refused_fields
+from orpheus.api.services import services_of
+from orpheus.api.stream.listener import Listener
+from orpheus.api.stream.sse import MEDIA_TYPE, EventStream
+from orpheus.api.stream.websocket import send_stream
+from orpheus.shared.errors import FieldProblem
 
 router = APIRouter(tags=["stream"])
 

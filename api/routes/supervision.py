@@ -11,15 +11,20 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
-from api import schemas
-from api.guard import json_of
-from api.http import actor_for, actor_of, answer, checked
-from api.openapi import body, problems
-from api.services import Services, services_of, workers
-from shared.errors import NotFound
-from shared.requests import RequestAction
-from shared.storage import Store, database_path
-from shared.supervision import ask_for_slot, ask_for_workers, check_supervised, read_stack
+from orpheus.api.contract import schemas
+from orpheus.api.contract.openapi import body, problems
+from orpheus.api.http.calls import actor_for, actor_of, answer, checked
+from orpheus.api.http.guard import json_of
+from orpheus.api.services import Services, services_of, workers
+from orpheus.shared.domain.requests import RequestAction
+from orpheus.shared.errors import NotFound
+from orpheus.shared.operations.requests import (
+    ask_for_slot,
+    ask_for_workers,
+    check_supervised,
+    read_stack,
+)
+from orpheus.shared.storage import Store, database_path
 
 router = APIRouter(tags=["supervision"])
 

@@ -7,24 +7,24 @@ shared/storage/sqlite/, one branch here and one parameter of tests/contract/.
 from collections.abc import Mapping
 from pathlib import Path
 
-from shared.backoff import BackoffRules
-from shared.clock import Clock, SystemClock
-from shared.errors import ConfigurationError
-from shared.handover import StorageSettings
-from shared.rates import QueueRules
-from shared.storage.sqlite.audit import AuditRow
-from shared.storage.sqlite.bulk import BulkAction, CountChanged
-from shared.storage.sqlite.idempotency import KeptAnswer
-from shared.storage.sqlite.jobs import JobFilter, Submitted, Total
-from shared.storage.sqlite.leases import Finished
-from shared.storage.sqlite.logs import NewLine
-from shared.storage.sqlite.maintenance import BackupRefused
-from shared.storage.sqlite.queues import QueueRow
-from shared.storage.sqlite.schedules import MakeJob, ScheduleRow
-from shared.storage.sqlite.stats import Latency, Minute
-from shared.storage.sqlite.store import Store
-from shared.storage.sqlite.totals import BOUNDS_S, Histogram
-from shared.storage.sqlite.types import TypeRow
+from orpheus.shared.domain.backoff import BackoffRules
+from orpheus.shared.domain.handover import StorageSettings
+from orpheus.shared.domain.rates import QueueRules
+from orpheus.shared.errors import ConfigurationError
+from orpheus.shared.process.clock import Clock, SystemClock
+from orpheus.shared.storage.sqlite.audit import AuditRow
+from orpheus.shared.storage.sqlite.bulk import BulkAction, CountChanged
+from orpheus.shared.storage.sqlite.idempotency import KeptAnswer
+from orpheus.shared.storage.sqlite.jobs import JobFilter, Submitted, Total
+from orpheus.shared.storage.sqlite.leases import Finished
+from orpheus.shared.storage.sqlite.logs import NewLine
+from orpheus.shared.storage.sqlite.maintenance import BackupRefused
+from orpheus.shared.storage.sqlite.queues import QueueRow
+from orpheus.shared.storage.sqlite.schedules import MakeJob, ScheduleRow
+from orpheus.shared.storage.sqlite.stats import Latency, Minute
+from orpheus.shared.storage.sqlite.store import Store
+from orpheus.shared.storage.sqlite.totals import BOUNDS_S, Histogram
+from orpheus.shared.storage.sqlite.types import TypeRow
 
 __all__ = [
     "BOUNDS_S",

@@ -13,16 +13,16 @@ import httpx2
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
-from api.app import create_app
-from api.server import Server
-from api.services import ApiOptions, Services, open_services
-from shared.handover import StorageSettings
-from shared.jobs import Holder, Lease
-from shared.lifecycle import Ending
-from shared.listener import bind_listener
-from shared.processes import ProcessRecord, Role, SlotRecord, SlotState
-from shared.storage import Finished, Store, TypeRow, open_storage
-from shared.validation import JobDefaults
+from orpheus.api.app import create_app
+from orpheus.api.server.uvicorn import Server
+from orpheus.api.services import ApiOptions, Services, open_services
+from orpheus.shared.domain.handover import StorageSettings
+from orpheus.shared.domain.jobs import Holder, Lease
+from orpheus.shared.domain.lifecycle import Ending
+from orpheus.shared.domain.processes import ProcessRecord, Role, SlotRecord, SlotState
+from orpheus.shared.job_types.admission import JobDefaults
+from orpheus.shared.process.listener import bind_listener
+from orpheus.shared.storage import Finished, Store, TypeRow, open_storage
 
 HOLDER = Holder(slot="default-1", incarnation="life-1", pid=101)
 ADD = TypeRow(

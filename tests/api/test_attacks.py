@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from api.errors import PROBLEM_JSON
+from orpheus.api.http.problems import PROBLEM_JSON
 
 JSON = {"Content-Type": "application/json"}
 HALF = b"POST /jobs HTTP/1.1\r\nHost: localhost\r\nX-Slow: "
@@ -295,9 +295,9 @@ def test_a_request_that_two_readers_could_take_in_two_ways_is_refused(
 @pytest.fixture
 def hurried(start: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Any:
     """An API whose patience is short enough for a test."""
-    monkeypatch.setattr("api.connections.HEADERS_WITHIN_S", 2.0)
-    monkeypatch.setattr("api.connections.REQUEST_WITHIN_S", 3.0)
-    monkeypatch.setattr("api.server._UNACKNOWLEDGED_MS", 2_000)
+    monkeypatch.setattr("orpheus.api.server.connections.HEADERS_WITHIN_S", 2.0)
+    monkeypatch.setattr("orpheus.api.server.connections.REQUEST_WITHIN_S", 3.0)
+    monkeypatch.setattr("orpheus.api.server.uvicorn._UNACKNOWLEDGED_MS", 2_000)
     return start()
 
 
@@ -435,7 +435,7 @@ def test_no_text_of_a_user_breaks_or_forges_a_line_of_the_log(
         "pools.default.workers=1",
         "logging.format=json",
         "logging.level=debug",
-        'jobs.modules=["worker.handlers", "tests.browser.hostile_jobs"]',
+        'jobs.modules=["orpheus.worker.handlers", "tests.browser.hostile_jobs"]',
     )
     system.wait_until_ready()
     for fail in (False, True):

@@ -31,7 +31,7 @@ def untouched(api: Any) -> Iterator[Any]:
 
 
 def _everything() -> Any:
-    from shared.storage import JobFilter
+    from orpheus.shared.storage import JobFilter
 
     return JobFilter()
 
@@ -269,7 +269,7 @@ def test_a_bulk_action_says_what_it_does_to_which(untouched: Any) -> None:
 @pytest.fixture
 def with_everything(api: Any) -> Any:
     """A job, a queue and a schedule called `a`."""
-    from shared.schedules import ScheduleDefinition
+    from orpheus.shared.domain.schedules import ScheduleDefinition
 
     api.submit(queue="a")
     api.store.schedules.configure([ScheduleDefinition("a", "add", every_s=60)])
@@ -485,7 +485,7 @@ def test_a_request_that_is_not_http_does_no_harm(untouched: Any) -> None:
 
 
 def test_a_database_that_is_gone_is_a_503_that_says_when_to_come_back(api: Any) -> None:
-    from shared.errors import DatabaseBusy
+    from orpheus.shared.errors import DatabaseBusy
 
     def busy(*_: object) -> Any:
         raise DatabaseBusy("the database is locked by another process")
@@ -502,7 +502,7 @@ def test_a_database_that_is_gone_is_a_503_that_says_when_to_come_back(api: Any) 
 
 
 def test_a_full_disk_is_a_507(api: Any) -> None:
-    from shared.errors import DatabaseFull
+    from orpheus.shared.errors import DatabaseFull
 
     def full(*_: object) -> Any:
         raise DatabaseFull("the disk is full")

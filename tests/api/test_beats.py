@@ -5,10 +5,10 @@ import select
 from collections.abc import Callable
 from typing import Any
 
-from api.beats import Beats
-from shared.channel import Channel
-from shared.errors import DatabaseBusy
-from shared.processes import ProcessRecord, Role
+from orpheus.api.beats import Beats
+from orpheus.shared.domain.processes import ProcessRecord, Role
+from orpheus.shared.errors import DatabaseBusy
+from orpheus.shared.process.channel import Channel
 
 RECORD = ProcessRecord(
     incarnation="life-1",

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from config.edit import ConfigurationFile
-from shared.configuration import MASK
-from shared.processes import Role, SlotState
+from orpheus.config.editing.file import ConfigurationFile
+from orpheus.shared.domain.processes import Role, SlotState
+from orpheus.shared.operations.configuration import MASK
 
 TEXT = """# Kept.
 [api]
@@ -233,7 +233,7 @@ def test_a_full_disk_is_507_and_nothing_is_in_the_trail(
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("config.edit.replace_file", full)
+    monkeypatch.setattr("orpheus.config.editing.file.replace_file", full)
     answer = put({"set": {"api.port": 2}})
     refused(answer, 507)
     assert answer.headers["Retry-After"]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shared.events import Kind
+from orpheus.shared.domain.events import Kind
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 STATUSES = {"blocked", "pending", "in_progress", "done", "failed", "cancelled"}

@@ -14,7 +14,7 @@ import httpx2
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from api.auth import SESSION_S, Doorkeeper
+from orpheus.api.http.auth import SESSION_S, Doorkeeper
 
 TOKEN = "the-token-of-this-test-0123456789abcdef"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -24,7 +24,7 @@ TOOL = "https://tool.example"
 @pytest.fixture
 def guarded(start: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Any:
     """An API that asks for TOKEN, and is not slow with those who guess."""
-    monkeypatch.setattr("api.auth.WRONG_TOKEN_S", 0.01)
+    monkeypatch.setattr("orpheus.api.http.auth.WRONG_TOKEN_S", 0.01)
     return start(token=TOKEN)
 
 
@@ -124,7 +124,7 @@ def raw(api: Any, request: bytes) -> bytes:
 def test_whoever_guesses_waits_and_nobody_else_does(
     start: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.auth.WRONG_TOKEN_S", 1.5)
+    monkeypatch.setattr("orpheus.api.http.auth.WRONG_TOKEN_S", 1.5)
     api = start(token=TOKEN)
     with socket.create_connection(("127.0.0.1", api.port), timeout=10) as guesser:
         guesser.sendall(b"GET /jobs HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer x\r\n\r\n")
@@ -246,7 +246,7 @@ def test_a_browser_without_a_session_is_shown_the_login_page(guarded: Any) -> No
 def test_a_stream_ends_with_the_session_that_opened_it(
     guarded: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.auth.SESSION_S", 2)
+    monkeypatch.setattr("orpheus.api.http.auth.SESSION_S", 2)
     keeper = Doorkeeper(TOKEN)
     headers = {"Cookie": f"{keeper.cookie}={keeper.new_session()[0]}"}
     with guarded.watch(additional_headers=headers) as watcher:
@@ -459,8 +459,8 @@ def test_every_action_of_an_operator_is_in_the_trail(api: Any) -> None:
 
 def prepared(api: Any, method: str, path: str) -> str | None:
     """The path of something that `method` is possible on now; None if it is tested elsewhere."""
-    from shared.processes import Role, SlotState
-    from shared.schedules import ScheduleDefinition
+    from orpheus.shared.domain.processes import Role, SlotState
+    from orpheus.shared.domain.schedules import ScheduleDefinition
 
     if path.startswith("/config"):
         return None  # needs a file: tests/api/test_configuration.py
@@ -503,7 +503,7 @@ def test_another_token_in_the_file_is_taken_on_a_reload_and_ends_what_was_open(
     assert system.client.get("/jobs").status_code == 401
     assert system.client.get("/jobs", headers=BEARER).status_code == 200
     port = system.url.rsplit(":", 1)[1]
-    healthcheck = [sys.executable, "-m", "supervisor", "healthcheck"]
+    healthcheck = [sys.executable, "-m", "orpheus.supervisor", "healthcheck"]
     for setting in (f"api.port={port}", f"api.token_file={file}", "api.host=0.0.0.0"):
         healthcheck += ["--set", setting]
     assert subprocess.run(healthcheck, check=False, stdout=subprocess.DEVNULL).returncode == 0

@@ -17,11 +17,11 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from config.settings import load_settings
-from shared.channel import Channel
-from shared.jobs import NewJob
-from shared.listener import address_of, bind_listener
-from shared.storage import Store, TypeRow, open_store
+from orpheus.config.settings import load_settings
+from orpheus.shared.domain.jobs import NewJob
+from orpheus.shared.process.channel import Channel
+from orpheus.shared.process.listener import address_of, bind_listener
+from orpheus.shared.storage import Store, TypeRow, open_store
 
 ROOT = Path(__file__).parents[2]
 GET = b"GET /jobs/1 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
@@ -42,7 +42,7 @@ class Api:
         self._log = folder / f"log-{life}"
         with theirs, self._log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "api", "--control-fd", str(theirs.fileno())],
+                [sys.executable, "-m", "orpheus.api", "--control-fd", str(theirs.fileno())],
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -280,7 +280,7 @@ def test_a_stream_that_opens_on_an_old_connection_is_greeted_and_told_to_come_ba
 
 
 def test_a_stop_cuts_the_quiet_time_short(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.server._QUIET_S", 3_600.0)
+    monkeypatch.setattr("orpheus.api.server.uvicorn._QUIET_S", 3_600.0)
     with socket.create_connection(("127.0.0.1", api.port)) as idle:
         with api.watch() as watcher:
             watcher.next("hello")

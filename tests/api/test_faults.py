@@ -22,8 +22,8 @@ import apsw
 import httpx2
 import pytest
 
-from shared.jobs import Status
-from shared.storage import open_store
+from orpheus.shared.domain.jobs import Status
+from orpheus.shared.storage import open_store
 
 ROOT = Path(__file__).parents[2]
 ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")

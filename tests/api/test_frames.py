@@ -5,13 +5,13 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from api.frames import EVENTS, FRAME
-from shared.events import Kind
-from shared.jobs import Holder, JobError, NewJob
-from shared.lifecycle import Ending
-from shared.processes import LastExit, Role, SlotState
-from shared.schedules import ScheduleDefinition
-from shared.storage import Finished, NewLine
+from orpheus.api.contract.frames import EVENTS, FRAME
+from orpheus.shared.domain.events import Kind
+from orpheus.shared.domain.jobs import Holder, JobError, NewJob
+from orpheus.shared.domain.lifecycle import Ending
+from orpheus.shared.domain.processes import LastExit, Role, SlotState
+from orpheus.shared.domain.schedules import ScheduleDefinition
+from orpheus.shared.storage import Finished, NewLine
 
 HOLDER = Holder(slot="default-1", incarnation="life-1", pid=101)
 EXIT = LastExit(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shared.errors import DatabaseFull
+from orpheus.shared.errors import DatabaseFull
 
 
 def post(api: Any, body: Any, key: str = "k", path: str = "/jobs") -> Any:

@@ -185,7 +185,7 @@ def test_an_unknown_id_is_a_404_problem(api: Any, id: str, method: str, rest: st
 
 
 def test_the_log_is_read_on_from_a_line(api: Any) -> None:
-    from shared.storage import NewLine
+    from orpheus.shared.storage import NewLine
 
     job_id = api.submit()
     (lease,) = api.lease()
@@ -271,7 +271,7 @@ def test_a_wait_is_any_duration(api: Any, wait: str) -> None:
 def test_a_wait_ends_at_the_longest_one_whatever_was_asked_for(
     api: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.schemas.LONGEST_WAIT_S", 0.1)
+    monkeypatch.setattr("orpheus.api.contract.schemas.LONGEST_WAIT_S", 0.1)
 
     assert api.client.get(f"/jobs/{api.submit()}?wait=1d").json()["status"] == "pending"
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from benchmarks.stream import Audience, measure
-from shared.storage import open_store
+from orpheus.shared.storage import open_store
 
 CLIENTS = 200
 JOBS = 2_000

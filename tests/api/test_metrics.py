@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from api.metrics import MOST_QUEUES, OTHER_QUEUES
-from shared.jobs import NewJob, Outcome
-from shared.processes import Role, SlotState
-from shared.rates import QueueRules
+from orpheus.api.routes.exposition import MOST_QUEUES, OTHER_QUEUES
+from orpheus.shared.domain.jobs import NewJob, Outcome
+from orpheus.shared.domain.processes import Role, SlotState
+from orpheus.shared.domain.rates import QueueRules
 
 DOCUMENTED = Path(__file__).parents[2] / "docs" / "metrics.md"
 
@@ -253,7 +253,7 @@ def test_every_metric_and_its_labels_are_in_the_documentation(supervised: Any) -
 
 def test_a_scrape_costs_no_more_with_many_jobs(api: Any) -> None:
     api.store.jobs.submit_many([NewJob("add")] * 20_000)
-    from api.metrics import exposition
+    from orpheus.api.routes.exposition import exposition
 
     steps = 0
 
@@ -275,8 +275,8 @@ def test_it_is_documented(api: Any) -> None:
 
 
 def test_a_database_that_is_gone_is_a_503(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from shared.errors import DatabaseUnusable
-    from shared.storage.sqlite.stats import Stats
+    from orpheus.shared.errors import DatabaseUnusable
+    from orpheus.shared.storage.sqlite.stats import Stats
 
     def broken(_: object) -> Any:
         raise DatabaseUnusable("the disk is away")

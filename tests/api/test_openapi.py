@@ -9,7 +9,7 @@ import jsonschema_rs
 import pytest
 from pydantic import BaseModel
 
-from api import schemas
+from orpheus.api.contract import schemas
 
 TOKEN = "a-token-of-more-than-32-characters-0"
 WRITES = {

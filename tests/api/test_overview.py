@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from api import schemas
-from shared.processes import LastExit, Role, SlotState
-from shared.schedules import ScheduleDefinition
-from shared.storage import NewLine
+from orpheus.api.contract import schemas
+from orpheus.shared.domain.processes import LastExit, Role, SlotState
+from orpheus.shared.domain.schedules import ScheduleDefinition
+from orpheus.shared.storage import NewLine
 
 
 def test_a_worker_alone_is_shown_by_its_heartbeat(api: Any) -> None:
@@ -181,8 +181,8 @@ def test_each_check_has_its_name_and_says_what_it_saw(api: Any) -> None:
 def test_it_is_not_ready_while_commits_fail_or_the_database_cannot_be_asked(
     api: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from shared.errors import DatabaseFull, DatabaseUnusable
-    from shared.storage.sqlite.stats import Stats
+    from orpheus.shared.errors import DatabaseFull, DatabaseUnusable
+    from orpheus.shared.storage.sqlite.stats import Stats
 
     api.process("default@101")
     api.services.writer.trouble = DatabaseFull("no space is left")
@@ -205,7 +205,7 @@ def test_it_is_not_ready_while_commits_fail_or_the_database_cannot_be_asked(
 def test_little_space_degrades_before_there_is_none(
     api: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from shared.storage.sqlite.stats import Stats
+    from orpheus.shared.storage.sqlite.stats import Stats
 
     api.process("default@101")
     monkeypatch.setattr(Stats, "free_bytes", lambda _: 38_000_000)

@@ -16,10 +16,10 @@ from typing import Any
 import httpx2
 import pytest
 
-from config.settings import load_settings
-from shared.channel import Channel
-from shared.listener import bind_listener
-from shared.storage import open_store
+from orpheus.config.settings import load_settings
+from orpheus.shared.process.channel import Channel
+from orpheus.shared.process.listener import bind_listener
+from orpheus.shared.storage import open_store
 
 ROOT = Path(__file__).parents[2]
 ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
@@ -54,7 +54,7 @@ def start(log: Path) -> Iterator[Start]:
             environment |= {"ORPHEUS_TESTING": "1", "ORPHEUS_FAILPOINTS": str(failpoints)}
         with log.open("ab") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "api", *arguments],
+                [sys.executable, "-m", "orpheus.api", *arguments],
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=output,

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from shared.rates import Rate
-from shared.schedules import ScheduleDefinition
-from shared.storage import QueueRules
+from orpheus.shared.domain.rates import Rate
+from orpheus.shared.domain.schedules import ScheduleDefinition
+from orpheus.shared.storage import QueueRules
 
 NIGHTLY = ScheduleDefinition(
     "nightly",

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from api.errors import Refusal
-from api.readers import Readers
-from shared.errors import DatabaseUnusable, ReadTookTooLong
-from shared.handover import StorageSettings
-from shared.storage import Store, open_storage
-from shared.storage.sqlite.stats import Stats
+from orpheus.api.database.readers import Readers
+from orpheus.api.http.problems import Refusal
+from orpheus.shared.domain.handover import StorageSettings
+from orpheus.shared.errors import DatabaseUnusable, ReadTookTooLong
+from orpheus.shared.storage import Store, open_storage
+from orpheus.shared.storage.sqlite.stats import Stats
 
 FOREVER = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
 

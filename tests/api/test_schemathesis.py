@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from config.edit import ConfigurationFile
-from shared.describe import describe_types
-from shared.processes import Role, SlotState
+from orpheus.config.editing.file import ConfigurationFile
+from orpheus.shared.domain.processes import Role, SlotState
+from orpheus.shared.job_types.describe import describe_types
 
 SEED = os.environ.get("SCHEMATHESIS_SEED", "5")
 SECONDS = int(os.environ.get("SCHEMATHESIS_SECONDS", "0"))
@@ -52,16 +52,16 @@ def configured(
     start: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Any]:
     """Starts an API with all that can be called: types, jobs, slots, a configuration."""
-    monkeypatch.setattr("api.schemas.LONGEST_WAIT_S", 0.2)
-    monkeypatch.setattr("api.auth.WRONG_TOKEN_S", 0.0)
-    monkeypatch.setattr("shared.supervision._ANSWER_WITHIN_S", 0.1)
+    monkeypatch.setattr("orpheus.api.contract.schemas.LONGEST_WAIT_S", 0.2)
+    monkeypatch.setattr("orpheus.api.http.auth.WRONG_TOKEN_S", 0.0)
+    monkeypatch.setattr("orpheus.shared.operations.requests._ANSWER_WITHIN_S", 0.1)
     path = tmp_path / "orpheus.toml"
     path.write_text(CONFIGURATION, encoding="utf-8")
     desk = ConfigurationFile(path, [], {})
 
     def start_one(**options: Any) -> Any:
         api = start(configuration=lambda: desk, supervised=True, **options)
-        api.store.types.replace(describe_types(("worker.handlers",), (), 60))
+        api.store.types.replace(describe_types(("orpheus.worker.handlers",), (), 60))
         slots = [api.slot("default-1", SlotState.READY), api.slot("api", SlotState.READY, Role.API)]
         api.store.processes.put_slots(slots)
         api.process("default-1")

@@ -128,7 +128,7 @@ def test_what_is_no_longer_kept_is_a_reset_and_a_new_place(api: Any) -> None:
 
 
 def test_silence_is_filled_with_comments(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.sse.KEEP_ALIVE_S", 0.0)
+    monkeypatch.setattr("orpheus.api.stream.sse.KEEP_ALIVE_S", 0.0)
     with listen(api) as source:
         source.block()
         assert source.block() == {"": "still here"}

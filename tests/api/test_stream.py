@@ -19,12 +19,12 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 
-from api.messages import Frame, Said
-from api.services import ApiOptions
-from api.stream import Listener, _page_after
-from shared.jobs import NewJob
-from shared.storage import NewLine, open_storage
-from shared.storage.sqlite.events import Events
+from orpheus.api.services import ApiOptions
+from orpheus.api.stream.listener import Listener, _page_after
+from orpheus.api.stream.messages import Frame, Said
+from orpheus.shared.domain.jobs import NewJob
+from orpheus.shared.storage import NewLine, open_storage
+from orpheus.shared.storage.sqlite.events import Events
 
 
 def test_hello_comes_first_and_says_where_the_stream_stands(api: Any) -> None:
@@ -264,7 +264,7 @@ def test_a_page_of_another_site_is_refused(api: Any) -> None:
 
 
 def test_an_event_that_is_not_of_a_job_carries_its_own_subject(api: Any) -> None:
-    from shared.events import Kind
+    from orpheus.shared.domain.events import Kind
 
     with api.watch() as watcher:
         watcher.next("hello")
@@ -279,8 +279,8 @@ def test_an_event_that_is_not_of_a_job_carries_its_own_subject(api: Any) -> None
 def test_a_client_that_does_not_read_is_reset_and_the_others_do_not_notice(
     api: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.ring._MOST_FRAMES", 3)
-    monkeypatch.setattr("api.broadcaster.FRAME_GAP_S", 0.01)
+    monkeypatch.setattr("orpheus.api.stream.ring._MOST_FRAMES", 3)
+    monkeypatch.setattr("orpheus.api.stream.broadcaster.FRAME_GAP_S", 0.01)
     api._listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
     narrow = socket.socket()
     narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
@@ -306,8 +306,8 @@ def test_a_client_that_does_not_read_is_reset_and_the_others_do_not_notice(
 def test_a_log_that_outruns_the_stream_resets_every_client(
     api: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.broadcaster._MOST_BEHIND", 100)
-    monkeypatch.setattr("api.broadcaster.FRAME_EVENTS", 10)
+    monkeypatch.setattr("orpheus.api.stream.broadcaster._MOST_BEHIND", 100)
+    monkeypatch.setattr("orpheus.api.stream.broadcaster.FRAME_EVENTS", 10)
     with api.watch() as watcher:
         watcher.next("hello")
         api.client.post("/jobs/batch", json={"jobs": [{"type": "add"}] * 500})
@@ -334,9 +334,9 @@ def test_nobody_reads_the_log_while_nobody_listens(api: Any) -> None:
 def test_the_stream_survives_trouble_with_the_database(
     api: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from shared.errors import DatabaseBusy
+    from orpheus.shared.errors import DatabaseBusy
 
-    monkeypatch.setattr("api.broadcaster._TROUBLE_PAUSE_S", 0.01)
+    monkeypatch.setattr("orpheus.api.stream.broadcaster._TROUBLE_PAUSE_S", 0.01)
     readers = api.services.readers
     failures = [DatabaseBusy("locked")] * 3
 

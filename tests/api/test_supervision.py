@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from api import schemas
-from shared.cells import stack_path
-from shared.processes import Role, SlotState
-from shared.requests import MOST_WORKERS, Request, RequestAction
-from shared.storage import database_path, open_storage
+from orpheus.api.contract import schemas
+from orpheus.shared.domain.processes import Role, SlotState
+from orpheus.shared.domain.requests import MOST_WORKERS, Request, RequestAction
+from orpheus.shared.process.crash_cell import stack_path
+from orpheus.shared.storage import database_path, open_storage
 
 STACK = "Current thread 0x00007f (most recent call first):\n  File handlers.py, line 7 in slow\n"
 

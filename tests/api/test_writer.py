@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from api.errors import Refusal
-from api.writer import Writer
-from shared.errors import DatabaseBusy, NotFound
-from shared.handover import StorageSettings
-from shared.jobs import NewJob
-from shared.storage import Store, open_storage
-from shared.storage.sqlite.connection import _BusyHandler
+from orpheus.api.database.writer import Writer
+from orpheus.api.http.problems import Refusal
+from orpheus.shared.domain.handover import StorageSettings
+from orpheus.shared.domain.jobs import NewJob
+from orpheus.shared.errors import DatabaseBusy, NotFound
+from orpheus.shared.storage import Store, open_storage
+from orpheus.shared.storage.sqlite.connection import _BusyHandler
 
 
 class Held:
@@ -177,7 +177,7 @@ def test_the_memory_that_sqlite_frees_is_kept(
     storage: StorageSettings, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept: list[bool] = []
-    monkeypatch.setattr("api.writer.keep_freed_memory", lambda: kept.append(True))
+    monkeypatch.setattr("orpheus.api.database.writer.keep_freed_memory", lambda: kept.append(True))
 
     async def nothing(_: Held) -> None:
         assert kept == [True]
@@ -188,7 +188,7 @@ def test_the_memory_that_sqlite_frees_is_kept(
 def test_who_came_while_the_lock_was_waited_for_in_vain_does_not_wait_for_it_again(
     storage: StorageSettings, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.writer._LARGEST_GROUP", 1)
+    monkeypatch.setattr("orpheus.api.database.writer._LARGEST_GROUP", 1)
 
     def impatient() -> Store:
         opened = open_storage(storage)

@@ -83,7 +83,7 @@ def talking_dashboard(page: Page, start_system: Callable[..., Any]) -> Iterator[
     """The same on an Orpheus that knows the job types of tests/browser/hostile_jobs.py."""
     system = start_system(
         "pools.default.workers=1",
-        'jobs.modules=["worker.handlers", "tests.browser.hostile_jobs"]',
+        'jobs.modules=["orpheus.worker.handlers", "tests.browser.hostile_jobs"]',
         "jobs.backoff_base=100ms",
     )
     watched = Dashboard(page, system)

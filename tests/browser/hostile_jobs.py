@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from shared import Context, PermanentError, job
+from orpheus import Context, PermanentError, job
 
 MARKUP = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
 

@@ -10,7 +10,7 @@ import httpx2
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
 
-from shared.jobs import NewJob
+from orpheus.shared.domain.jobs import NewJob
 from tests.chaos.histories import Answer, Cancel, ClientLog, Request
 
 _PAUSE_S = 0.1

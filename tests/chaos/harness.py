@@ -45,7 +45,7 @@ QUICK = {  # the shortest that the rules of configuration and two busy cores all
     "heartbeats.timeout": f"{BEAT_TIMEOUT_S}s",
     "leases.ttl": f"{LEASE_TTL_S}s",
     "leases.renew_every": "500ms",
-    "jobs.modules": '["worker.handlers", "chaos_jobs"]',
+    "jobs.modules": '["orpheus.worker.handlers", "chaos_jobs"]',
     "jobs.backoff_base": "500ms",  # the four as the simulation has them: its checks know them
     "jobs.backoff_factor": "2",
     "jobs.backoff_max": "4s",
@@ -120,7 +120,7 @@ class Orpheus:
     def spawn(self) -> subprocess.Popen[bytes]:
         """A supervisor, whatever becomes of it."""
         settings = {"database.url": f"sqlite:///{self.database}", "api.port": str(self.port)}
-        argv = [*self.launcher, sys.executable, "-m", "supervisor"]
+        argv = [*self.launcher, sys.executable, "-m", "orpheus.supervisor"]
         if self._file is None:
             settings |= self.settings
         else:

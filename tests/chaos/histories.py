@@ -15,7 +15,7 @@ from typing import Any, Self
 import apsw
 import psutil
 
-from shared.child_start import INCARNATION_VARIABLE
+from orpheus.shared.process.child_start import INCARNATION_VARIABLE
 from tests.simulation import histories
 from tests.simulation.histories import Fold, Request
 from tests.simulation.world import SimulatedClock

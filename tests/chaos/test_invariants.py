@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from shared.jobs import Holder, JobError, NewJob
-from shared.lifecycle import Ending
-from shared.storage import Finished, Store, open_store
-from shared.storage.sqlite.connection import WAL_BOUND_BYTES
+from orpheus.shared.domain.jobs import Holder, JobError, NewJob
+from orpheus.shared.domain.lifecycle import Ending
+from orpheus.shared.storage import Finished, Store, open_store
+from orpheus.shared.storage.sqlite.connection import WAL_BOUND_BYTES
 from tests.chaos.histories import Answer, Cancel, ClientLog, Evidence, Look, Process, Request, Run
 from tests.chaos.invariants import check_everything
 from tests.simulation.engine import Violation

@@ -6,11 +6,11 @@ from typing import Protocol
 
 import pytest
 
-from shared.backoff import BackoffRules
-from shared.jobs import Holder, JobError, Lease, NewJob
-from shared.lifecycle import Ending
-from shared.storage import Store, open_store
-from shared.storage.sqlite.leases import Finished
+from orpheus.shared.domain.backoff import BackoffRules
+from orpheus.shared.domain.jobs import Holder, JobError, Lease, NewJob
+from orpheus.shared.domain.lifecycle import Ending
+from orpheus.shared.storage import Store, open_store
+from orpheus.shared.storage.sqlite.leases import Finished
 
 TTL_MS = 30_000
 

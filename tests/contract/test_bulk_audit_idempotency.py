@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
-from shared.jobs import NewJob, Status
-from shared.storage import Store
-from shared.storage.sqlite.bulk import BulkAction, CountChanged
-from shared.storage.sqlite.idempotency import KeptAnswer
-from shared.storage.sqlite.jobs import JobFilter
+from orpheus.shared.domain.jobs import NewJob, Status
+from orpheus.shared.storage import Store
+from orpheus.shared.storage.sqlite.bulk import BulkAction, CountChanged
+from orpheus.shared.storage.sqlite.idempotency import KeptAnswer
+from orpheus.shared.storage.sqlite.jobs import JobFilter
 
 Submit = Callable[..., int]
 

@@ -5,15 +5,15 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from shared.jobs import NewJob, Status
-from shared.storage import open_store
+from orpheus.shared.domain.jobs import NewJob, Status
+from orpheus.shared.storage import open_store
 
 WORKER = """
 import sys
-from shared.jobs import Holder
-from shared.lifecycle import Ending
-from shared.storage import open_store
-from shared.storage.sqlite.leases import Finished
+from orpheus.shared.domain.jobs import Holder
+from orpheus.shared.domain.lifecycle import Ending
+from orpheus.shared.storage import open_store
+from orpheus.shared.storage.sqlite.leases import Finished
 
 url, name = sys.argv[1:]
 store = open_store(url)
@@ -31,8 +31,8 @@ while True:
 
 SUBMITTER = """
 import sys
-from shared.jobs import NewJob
-from shared.storage import open_store
+from orpheus.shared.domain.jobs import NewJob
+from orpheus.shared.storage import open_store
 
 store = open_store(sys.argv[1])
 for n in range(150):
@@ -75,7 +75,10 @@ def test_racing_submitters_make_one_job_for_each_unique_key(url: str) -> None:
 
 
 def test_processes_that_open_a_new_database_together_all_succeed(url: str) -> None:
-    code = "import sys; from shared.storage import open_store; open_store(sys.argv[1], create=True)"
+    code = (
+        "import sys; from orpheus.shared.storage import open_store; "
+        "open_store(sys.argv[1], create=True)"
+    )
     racers = [start(code, url) for _ in range(6)]
     for racer in racers:
         racer.communicate(timeout=60)

@@ -5,13 +5,13 @@ import json
 import random
 from collections.abc import Callable
 
-from shared.cells import CellState
-from shared.errors import NotFound, TransitionRefused
-from shared.events import Kind
-from shared.jobs import Holder, Job, JobError, NewJob, Status
-from shared.lifecycle import Ending
-from shared.storage import Store
-from shared.storage.sqlite.leases import Finished
+from orpheus.shared.domain.events import Kind
+from orpheus.shared.domain.jobs import Holder, Job, JobError, NewJob, Status
+from orpheus.shared.domain.lifecycle import Ending
+from orpheus.shared.errors import NotFound, TransitionRefused
+from orpheus.shared.process.crash_cell import CellState
+from orpheus.shared.storage import Store
+from orpheus.shared.storage.sqlite.leases import Finished
 
 HOLDER = Holder("default-1", "life-1", 101)
 

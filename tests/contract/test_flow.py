@@ -5,12 +5,12 @@ from collections.abc import Callable
 
 import pytest
 
-from shared.errors import InvalidJob, TransitionRefused
-from shared.events import Kind
-from shared.jobs import Lease, NewJob, Status
-from shared.lifecycle import Ending
-from shared.storage import Store
-from shared.storage.sqlite.leases import Finished
+from orpheus.shared.domain.events import Kind
+from orpheus.shared.domain.jobs import Lease, NewJob, Status
+from orpheus.shared.domain.lifecycle import Ending
+from orpheus.shared.errors import InvalidJob, TransitionRefused
+from orpheus.shared.storage import Store
+from orpheus.shared.storage.sqlite.leases import Finished
 
 Submit = Callable[..., int]
 LeaseSome = Callable[..., list[Lease]]

@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
-from shared.errors import NotFound, TransitionRefused
-from shared.events import Kind
-from shared.jobs import Lease, NewJob, Status
-from shared.lifecycle import Ending
-from shared.storage import Store
-from shared.storage.sqlite.jobs import JobFilter
+from orpheus.shared.domain.events import Kind
+from orpheus.shared.domain.jobs import Lease, NewJob, Status
+from orpheus.shared.domain.lifecycle import Ending
+from orpheus.shared.errors import NotFound, TransitionRefused
+from orpheus.shared.storage import Store
+from orpheus.shared.storage.sqlite.jobs import JobFilter
 
 Submit = Callable[..., int]
 LeaseSome = Callable[..., list[Lease]]

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
-from shared.cells import CellState
-from shared.jobs import Holder, Lease, NewJob, Outcome, Status
-from shared.lifecycle import Ending
-from shared.storage import Finished, Store
+from orpheus.shared.domain.jobs import Holder, Lease, NewJob, Outcome, Status
+from orpheus.shared.domain.lifecycle import Ending
+from orpheus.shared.process.crash_cell import CellState
+from orpheus.shared.storage import Finished, Store
 
 Submit = Callable[..., int]
 LeaseSome = Callable[..., list[Lease]]

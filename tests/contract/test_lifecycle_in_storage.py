@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
-from shared.errors import TransitionRefused
-from shared.jobs import Holder, Job, Lease, NewJob, Status
-from shared.lifecycle import TRANSITIONS, Ending, Verb
-from shared.storage import Store
-from shared.storage.sqlite.leases import Finished
+from orpheus.shared.domain.jobs import Holder, Job, Lease, NewJob, Status
+from orpheus.shared.domain.lifecycle import TRANSITIONS, Ending, Verb
+from orpheus.shared.errors import TransitionRefused
+from orpheus.shared.storage import Store
+from orpheus.shared.storage.sqlite.leases import Finished
 
 REACHABLE = [status for status in Status if status is not Status.BLOCKED]
 TTL_MS = 30_000

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
-from shared.jobs import Lease, Status
-from shared.processes import LastExit, ProcessRecord, Role, SlotRecord, SlotState
-from shared.storage import Store
-from shared.storage.sqlite.logs import NewLine
-from shared.storage.sqlite.types import TypeRow
+from orpheus.shared.domain.jobs import Lease, Status
+from orpheus.shared.domain.processes import LastExit, ProcessRecord, Role, SlotRecord, SlotState
+from orpheus.shared.storage import Store
+from orpheus.shared.storage.sqlite.logs import NewLine
+from orpheus.shared.storage.sqlite.types import TypeRow
 
 
 def test_lines_are_kept_with_their_attempt_and_read_on_from_the_last_seen(

@@ -8,10 +8,10 @@ from pathlib import Path
 import apsw
 import pytest
 
-from shared.errors import DatabaseFull, DatabaseUnusable
-from shared.jobs import Lease, NewJob, Status
-from shared.lifecycle import Ending
-from shared.storage import BackupRefused, JobFilter, Store, database_path, open_store
+from orpheus.shared.domain.jobs import Lease, NewJob, Status
+from orpheus.shared.domain.lifecycle import Ending
+from orpheus.shared.errors import DatabaseFull, DatabaseUnusable
+from orpheus.shared.storage import BackupRefused, JobFilter, Store, database_path, open_store
 
 Submit = Callable[..., int]
 LeaseSome = Callable[..., list[Lease]]
@@ -138,8 +138,8 @@ def test_a_damaged_page_is_found(busy_store: Store, url: str) -> None:
 
 WRITER = """
 import sys
-from shared.jobs import NewJob
-from shared.storage import open_store
+from orpheus.shared.domain.jobs import NewJob
+from orpheus.shared.storage import open_store
 
 store = open_store(sys.argv[1])
 while True:

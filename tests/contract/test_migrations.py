@@ -13,13 +13,13 @@ from typing import Any
 import apsw
 import pytest
 
-from shared.jobs import NewJob, Status
-from shared.storage import database_path, open_store
-from shared.storage.migrate import Migration, load_migrations
-from shared.storage.sqlite import connection as connecting
+from orpheus.shared.domain.jobs import NewJob, Status
+from orpheus.shared.storage import database_path, open_store
+from orpheus.shared.storage.migrate import Migration, load_migrations
+from orpheus.shared.storage.sqlite import connection as connecting
 
 ROOT = Path(__file__).parents[2]
-REAL = load_migrations("shared.storage.sqlite.migrations")
+REAL = load_migrations("orpheus.shared.storage.sqlite.migrations")
 NEXT = Migration(
     len(REAL) + 1,
     "next",
@@ -41,9 +41,9 @@ from pathlib import Path
 
 import apsw
 
-from shared.storage import open_store
-from shared.storage.migrate import Migration
-from shared.storage.sqlite import connection as connecting
+from orpheus.shared.storage import open_store
+from orpheus.shared.storage.migrate import Migration
+from orpheus.shared.storage.sqlite import connection as connecting
 
 base, folder, migrations = Path(sys.argv[1]), Path(sys.argv[2]), eval(sys.argv[3])
 connecting.load_migrations = lambda _: migrations

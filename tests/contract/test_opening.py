@@ -6,9 +6,9 @@ from pathlib import Path
 import apsw
 import pytest
 
-from shared.errors import DatabaseUnusable, ReadTookTooLong
-from shared.jobs import NewJob
-from shared.storage import JobFilter, Store, database_path, open_store
+from orpheus.shared.domain.jobs import NewJob
+from orpheus.shared.errors import DatabaseUnusable, ReadTookTooLong
+from orpheus.shared.storage import JobFilter, Store, database_path, open_store
 
 
 def digest(path: Path) -> str:

@@ -5,9 +5,9 @@ import re
 import apsw
 import pytest
 
-from shared.jobs import NewJob, Status
-from shared.storage import JobFilter, Store, database_path, open_store
-from shared.storage.sqlite.connection import sql_file
+from orpheus.shared.domain.jobs import NewJob, Status
+from orpheus.shared.storage import JobFilter, Store, database_path, open_store
+from orpheus.shared.storage.sqlite.connection import sql_file
 
 HOT = {
     ("leases.sql", "due-jobs"): "jobs_due",

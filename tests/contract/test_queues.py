@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
-from shared.cells import CellState
-from shared.events import Kind
-from shared.jobs import Lease
-from shared.rates import QueueRules, Rate
-from shared.storage import Store
+from orpheus.shared.domain.events import Kind
+from orpheus.shared.domain.jobs import Lease
+from orpheus.shared.domain.rates import QueueRules, Rate
+from orpheus.shared.process.crash_cell import CellState
+from orpheus.shared.storage import Store
 
 Submit = Callable[..., int]
 LeaseSome = Callable[..., list[Lease]]

@@ -8,13 +8,13 @@ from dataclasses import replace
 
 import pytest
 
-from shared import upkeep
-from shared.errors import NotFound
-from shared.events import Kind
-from shared.jobs import Lease, NewJob, Status
-from shared.lifecycle import Ending
-from shared.retention import RetentionRules
-from shared.storage import Finished, KeptAnswer, NewLine, Store, open_store
+from orpheus.shared.domain.events import Kind
+from orpheus.shared.domain.jobs import Lease, NewJob, Status
+from orpheus.shared.domain.lifecycle import Ending
+from orpheus.shared.domain.retention import RetentionRules
+from orpheus.shared.errors import NotFound
+from orpheus.shared.operations import upkeep
+from orpheus.shared.storage import Finished, KeptAnswer, NewLine, Store, open_store
 
 Submit = Callable[..., int]
 LeaseSome = Callable[..., list[Lease]]

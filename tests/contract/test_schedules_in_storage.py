@@ -2,12 +2,12 @@
 
 import pytest
 
-from shared.errors import NotFound
-from shared.events import Kind
-from shared.jobs import NewJob
-from shared.schedules import CatchUp, ScheduleDefinition
-from shared.storage import Store
-from shared.storage.sqlite.jobs import JobFilter
+from orpheus.shared.domain.events import Kind
+from orpheus.shared.domain.jobs import NewJob
+from orpheus.shared.domain.schedules import CatchUp, ScheduleDefinition
+from orpheus.shared.errors import NotFound
+from orpheus.shared.storage import Store
+from orpheus.shared.storage.sqlite.jobs import JobFilter
 
 MINUTELY = ScheduleDefinition("report", "noop", cron="* * * * *", queue="reports")
 

@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
-from shared.errors import NotFound
-from shared.requests import Request, RequestAction
-from shared.storage import Store
+from orpheus.shared.domain.requests import Request, RequestAction
+from orpheus.shared.errors import NotFound
+from orpheus.shared.storage import Store
 
 
 def test_requests_are_taken_once_and_oldest_first(

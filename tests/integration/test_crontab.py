@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from shared.jobs import Job
-from shared.lifecycle import TERMINAL
-from shared.scheduled_jobs import job_maker
-from shared.storage import Store, open_store
-from shared.validation import JobDefaults
+from orpheus.shared.domain.jobs import Job
+from orpheus.shared.domain.lifecycle import TERMINAL
+from orpheus.shared.job_types.admission import JobDefaults
+from orpheus.shared.operations.schedules import job_maker
+from orpheus.shared.storage import Store, open_store
 
 PAGE = Path(__file__).parents[2] / "docs" / "crontab.md"
 WaitFor = Callable[..., Any]
@@ -52,7 +52,7 @@ def store(tmp_path: Path, shop: Path, wait_for: WaitFor) -> Iterator[Store]:
     """The database of an Orpheus that was started beside the shop with the page's example."""
     file = tmp_path / "orpheus.toml"
     file.write_text(block("toml"), encoding="utf-8")
-    argv = [sys.executable, "-m", "supervisor", "--config", str(file)]
+    argv = [sys.executable, "-m", "orpheus.supervisor", "--config", str(file)]
     for one in ("api.port=0", "pools.default.workers=2", "database.url=sqlite:///data/orpheus.db"):
         argv += ["--set", one]
     plain = {k: v for k, v in os.environ.items() if not k.startswith("ORPHEUS_")}

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from shared.jobs import NewJob, Outcome
-from shared.lifecycle import TERMINAL
-from shared.storage import Store, open_store
+from orpheus.shared.domain.jobs import NewJob, Outcome
+from orpheus.shared.domain.lifecycle import TERMINAL
+from orpheus.shared.storage import Store, open_store
 from tests.simulation.dag import draw_graph, ends_of
 
 SETTINGS = (

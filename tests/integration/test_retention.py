@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from shared.jobs import NewJob, Status
-from shared.storage import Store, open_store
+from orpheus.shared.domain.jobs import NewJob, Status
+from orpheus.shared.storage import Store, open_store
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = (

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from shared.jobs import Job, NewJob, Status
-from shared.storage import JobFilter, Store, open_store
+from orpheus.shared.domain.jobs import Job, NewJob, Status
+from orpheus.shared.storage import JobFilter, Store, open_store
 
 StartSystem = Callable[..., Any]
 EVERY_SECOND = '{name="tick", every=1, type="sum_range", payload={n=4}, queue="ticks"}'

@@ -9,10 +9,10 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from shared.errors import InvalidJob, NotFound, StorageError, TransitionRefused
-from shared.graphs import batch_problems
-from shared.jobs import NewJob, Status
-from shared.storage import BulkAction, CountChanged, JobFilter, KeptAnswer
+from orpheus.shared.domain.dependencies import batch_problems
+from orpheus.shared.domain.jobs import NewJob, Status
+from orpheus.shared.errors import InvalidJob, NotFound, StorageError, TransitionRefused
+from orpheus.shared.storage import BulkAction, CountChanged, JobFilter, KeptAnswer
 from tests.simulation.engine import Crashed, Simulation, Steps, Wait
 from tests.simulation.histories import ClientLog, Request, check
 

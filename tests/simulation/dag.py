@@ -3,7 +3,7 @@
 import random
 from collections.abc import Mapping, Sequence
 
-from shared.jobs import NewJob, Status
+from orpheus.shared.domain.jobs import NewJob, Status
 
 LAYERS = 5
 JOBS_IN_A_LAYER = 40

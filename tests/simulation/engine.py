@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 
 import apsw
 
-from shared.doorbells import Bell
+from orpheus.shared.process.doorbells import Bell
 from tests.simulation.world import Point, Tap, World
 
 HOUR_MS = 3_600_000

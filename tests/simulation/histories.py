@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared.jobs import Lease, NewJob
-from shared.rates import Rate, tokens_now
+from orpheus.shared.domain.jobs import Lease, NewJob
+from orpheus.shared.domain.rates import Rate, tokens_now
 from tests.simulation.engine import Violation
 from tests.simulation.world import BACKOFF, SimulatedClock
 

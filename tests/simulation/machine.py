@@ -17,12 +17,12 @@ from hypothesis.stateful import (
     rule,
 )
 
-from shared.backoff import BackoffRules
-from shared.cells import CellState
-from shared.errors import TransitionRefused
-from shared.jobs import Holder, Job, JobError, Lease, NewJob, Status
-from shared.lifecycle import LIVE, TERMINAL, Ending
-from shared.storage import Finished, JobFilter, QueueRules
+from orpheus.shared.domain.backoff import BackoffRules
+from orpheus.shared.domain.jobs import Holder, Job, JobError, Lease, NewJob, Status
+from orpheus.shared.domain.lifecycle import LIVE, TERMINAL, Ending
+from orpheus.shared.errors import TransitionRefused
+from orpheus.shared.process.crash_cell import CellState
+from orpheus.shared.storage import Finished, JobFilter, QueueRules
 from tests.simulation.model import BASE_MS, LONGEST_MS, TTL_MS, Model, ModelJob
 from tests.simulation.world import World
 

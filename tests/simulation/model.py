@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from shared.jobs import Outcome, Status
-from shared.lifecycle import LIVE, TERMINAL, Ending
+from orpheus.shared.domain.jobs import Outcome, Status
+from orpheus.shared.domain.lifecycle import LIVE, TERMINAL, Ending
 
 TTL_MS = 10_000
 BASE_MS = 1_000

@@ -9,12 +9,12 @@ from typing import Any
 import apsw
 import pytest
 
-from shared.cells import CellState
-from shared.jobs import Holder, Lease, Status
-from shared.lifecycle import Ending, Next, Spent, after
-from shared.storage.sqlite import leases as leases_module
-from shared.storage.sqlite.connection import Database, sql_file
-from shared.storage.sqlite.leases import Leases
+from orpheus.shared.domain.jobs import Holder, Lease, Status
+from orpheus.shared.domain.lifecycle import Ending, Next, Spent, after
+from orpheus.shared.process.crash_cell import CellState
+from orpheus.shared.storage.sqlite import leases as leases_module
+from orpheus.shared.storage.sqlite.connection import Database, sql_file
+from orpheus.shared.storage.sqlite.leases import Leases
 from tests.simulation.engine import Faults
 from tests.simulation.world import SimulatedClock, Tap, World
 

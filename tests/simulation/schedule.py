@@ -3,9 +3,9 @@
 import random
 from dataclasses import dataclass, field
 
-from shared.errors import StorageError
-from shared.rates import Rate
-from shared.storage import QueueRules
+from orpheus.shared.domain.rates import Rate
+from orpheus.shared.errors import StorageError
+from orpheus.shared.storage import QueueRules
 from tests.simulation import invariants
 from tests.simulation.clients import Client
 from tests.simulation.engine import Faults, Simulation, Steps, Violation, Wait, draw_faults

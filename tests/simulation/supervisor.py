@@ -5,10 +5,10 @@ Also what kills it and the others from outside: whoever restarts a supervisor th
 
 from collections.abc import Iterable
 
-from shared.errors import StorageError
-from shared.jobs import NewJob
-from shared.schedules import CatchUp, ScheduleDefinition
-from shared.storage import Store
+from orpheus.shared.domain.jobs import NewJob
+from orpheus.shared.domain.schedules import CatchUp, ScheduleDefinition
+from orpheus.shared.errors import StorageError
+from orpheus.shared.storage import Store
 from tests.simulation.engine import Actor, Simulation, Steps, Wait
 from tests.simulation.histories import EffectLog, Run, check
 from tests.simulation.workers import Life, Worker

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from shared.jobs import NewJob
+from orpheus.shared.domain.jobs import NewJob
 from tests.simulation.clients import Client
 from tests.simulation.dag import draw_graph, ends_of
 from tests.simulation.engine import Faults, Steps, Wait

@@ -9,8 +9,8 @@ from collections import Counter
 
 import pytest
 
-from shared.events import Kind
-from shared.jobs import Outcome
+from orpheus.shared.domain.events import Kind
+from orpheus.shared.domain.jobs import Outcome
 from tests.simulation.schedule import run_schedule
 from tests.simulation.world import World
 

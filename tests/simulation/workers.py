@@ -1,8 +1,8 @@
 """Workers: report what ended and lease what comes next in one transaction, run it, or sleep.
 
-The loop is that of worker/loop.py; what a job's code does stands in its payload. Around each
-verb the worker notes what it sees in the effect log, and what the verb may answer is worked out
-from the rows as they were before it.
+The loop is that of worker/leasing/loop.py; what a job's code does stands in its payload. Around
+each verb the worker notes what it sees in the effect log, and what the verb may answer is worked
+out from the rows as they were before it.
 """
 
 import json
@@ -11,11 +11,11 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from shared.cells import CellState
-from shared.errors import StorageError
-from shared.jobs import Holder, JobError, Lease, NewJob
-from shared.lifecycle import Ending
-from shared.storage import Finished, NewLine, Store
+from orpheus.shared.domain.jobs import Holder, JobError, Lease, NewJob
+from orpheus.shared.domain.lifecycle import Ending
+from orpheus.shared.errors import StorageError
+from orpheus.shared.process.crash_cell import CellState
+from orpheus.shared.storage import Finished, NewLine, Store
 from tests.simulation.engine import Actor, Crashed, Simulation, Steps, Wait
 from tests.simulation.histories import PERMANENT, EffectLog, Run, check
 from tests.simulation.world import POOLS

@@ -15,8 +15,8 @@ from typing import Any
 
 import apsw
 
-from shared.backoff import BackoffRules
-from shared.storage import Store, open_store
+from orpheus.shared.domain.backoff import BackoffRules
+from orpheus.shared.storage import Store, open_store
 
 POOLS = {"default": ("*",), "mail": ("mail",)}
 BACKOFF = BackoffRules(base_s=0.5, factor=2, max_s=4, jitter=0.1)

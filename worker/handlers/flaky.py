@@ -2,8 +2,8 @@
 
 from typing import Annotated
 
-from shared import Context, PermanentError, job
-from shared.signatures import Bounds
+from orpheus import Context, PermanentError, job
+from orpheus.shared.job_types.signatures import Bounds
 
 _MOST_FAILURES = 1_000
 

@@ -3,8 +3,8 @@
 import time
 from typing import Annotated
 
-from shared import Context, job
-from shared.signatures import Bounds
+from orpheus import Context, job
+from orpheus.shared.job_types.signatures import Bounds
 
 _LONGEST_S = 86_400
 _STEP_S = 0.1

@@ -1,6 +1,6 @@
 """`wordcount {text}`: how many words a text has."""
 
-from shared import Context, job
+from orpheus import Context, job
 
 
 @job

@@ -1,1 +1,1 @@
-"""The SQLite backend. Only shared.storage names it."""
+"""The SQLite backend. Only shared/storage/__init__.py names it."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from shared.storage.sqlite.connection import Database, sql_file
+from orpheus.shared.storage.sqlite.connection import Database, sql_file
 
 _BEFORE_ALL = 2**63 - 1
 

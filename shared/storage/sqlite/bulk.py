@@ -9,12 +9,12 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from enum import StrEnum
 
-from shared.errors import NotFound, TransitionRefused
-from shared.jobs import Status
-from shared.lifecycle import LIVE, TERMINAL
-from shared.storage.sqlite.audit import Audit
-from shared.storage.sqlite.connection import Database
-from shared.storage.sqlite.jobs import JobFilter, Jobs
+from orpheus.shared.domain.jobs import Status
+from orpheus.shared.domain.lifecycle import LIVE, TERMINAL
+from orpheus.shared.errors import NotFound, TransitionRefused
+from orpheus.shared.storage.sqlite.audit import Audit
+from orpheus.shared.storage.sqlite.connection import Database
+from orpheus.shared.storage.sqlite.jobs import JobFilter, Jobs
 
 _STEP_JOBS = 200
 

@@ -23,21 +23,21 @@ from typing import Any, cast
 
 import apsw
 
-from shared.clock import Clock
-from shared.doorbells import Doorbells
-from shared.errors import (
+from orpheus.shared.domain.jobs import Status
+from orpheus.shared.domain.lifecycle import TERMINAL
+from orpheus.shared.errors import (
     DatabaseBusy,
     DatabaseFull,
     DatabaseUnusable,
     ReadTookTooLong,
     StorageError,
 )
-from shared.failpoints import program_failpoint
-from shared.jobs import Status
-from shared.lifecycle import TERMINAL
-from shared.storage.migrate import load_migrations
-from shared.storage.queries import Queries, load_queries
-from shared.storage.sqlite.totals import rows_of
+from orpheus.shared.process.clock import Clock
+from orpheus.shared.process.doorbells import Doorbells
+from orpheus.shared.process.failpoints import program_failpoint
+from orpheus.shared.storage.migrate import load_migrations
+from orpheus.shared.storage.queries import Queries, load_queries
+from orpheus.shared.storage.sqlite.totals import rows_of
 
 Value = int | float | str | None
 Row = tuple[Any, ...]
@@ -394,14 +394,14 @@ _TRANSLATED = _Translated()
 
 
 def translated() -> _Translated:
-    """Exceptions of apsw become those of shared.errors inside this context."""
+    """Exceptions of apsw become those of shared/errors.py inside this context."""
     return _TRANSLATED
 
 
 def sql_file(name: str) -> Queries:
     """The named queries of one file of shared/storage/sqlite/sql/."""
     if name not in _SQL_FILES:
-        _SQL_FILES[name] = load_queries("shared.storage.sqlite.sql", name)
+        _SQL_FILES[name] = load_queries("orpheus.shared.storage.sqlite.sql", name)
     return _SQL_FILES[name]
 
 
@@ -411,7 +411,7 @@ _SQL_FILES: dict[str, Queries] = {}
 def open_connection(path: Path, *, create: bool, clock: Clock) -> apsw.Connection:
     """A connection to a database of the current schema.
 
-    Raises DatabaseUnusable as `shared.storage.open_store` says; a refused file is left as it was.
+    Raises DatabaseUnusable (see `open_store` in shared/storage); a refused file is left as it was.
     """
     _check_sqlite_version()
     if create:
@@ -455,7 +455,7 @@ def _create_folder(folder: Path) -> None:
 
 
 def _prepare(connection: apsw.Connection, path: Path, *, create: bool, clock: Clock) -> None:
-    migrations = load_migrations("shared.storage.sqlite.migrations")
+    migrations = load_migrations("orpheus.shared.storage.sqlite.migrations")
     newest = migrations[-1].version
     application, version, has_tables = _header(connection)
     if application != _APPLICATION_ID and (application or has_tables):

@@ -3,11 +3,11 @@
 import json
 from collections.abc import Sequence
 
-from shared.events import Kind
-from shared.jobs import NewJob, Status
-from shared.storage.sqlite.connection import Database, sql_file
-from shared.storage.sqlite.events import Events
-from shared.storage.sqlite.flow import Flow
+from orpheus.shared.domain.events import Kind
+from orpheus.shared.domain.jobs import NewJob, Status
+from orpheus.shared.storage.sqlite.connection import Database, sql_file
+from orpheus.shared.storage.sqlite.events import Events
+from orpheus.shared.storage.sqlite.flow import Flow
 
 
 class Enqueue:

@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from shared.events import Event, Kind
-from shared.storage.sqlite.connection import Database, sql_file
+from orpheus.shared.domain.events import Event, Kind
+from orpheus.shared.storage.sqlite.connection import Database, sql_file
 
 _NO_BOUND = 2**62
 

@@ -8,12 +8,12 @@ costs nothing. All of it happens in the transaction in which the awaited job end
 from collections import deque
 from collections.abc import Iterable, Sequence
 
-from shared.errors import FieldProblem, InvalidJob
-from shared.events import Kind
-from shared.jobs import Status
-from shared.lifecycle import TERMINAL
-from shared.storage.sqlite.connection import Database, Row, sql_file
-from shared.storage.sqlite.events import Events
+from orpheus.shared.domain.events import Kind
+from orpheus.shared.domain.jobs import Status
+from orpheus.shared.domain.lifecycle import TERMINAL
+from orpheus.shared.errors import FieldProblem, InvalidJob
+from orpheus.shared.storage.sqlite.connection import Database, Row, sql_file
+from orpheus.shared.storage.sqlite.events import Events
 
 
 class Flow:

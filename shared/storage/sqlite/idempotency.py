@@ -5,7 +5,7 @@ The answer is kept in the transaction of the insert, so either both are there or
 
 from dataclasses import dataclass
 
-from shared.storage.sqlite.connection import Database, sql_file
+from orpheus.shared.storage.sqlite.connection import Database, sql_file
 
 KEPT_MS = 24 * 60 * 60 * 1000
 """How long an answer is given again."""

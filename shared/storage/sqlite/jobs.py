@@ -4,15 +4,15 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from shared.errors import NotFound, TransitionRefused
-from shared.events import Kind
-from shared.jobs import Attempt, Job, NewJob, RunningJob, Status
-from shared.lifecycle import TERMINAL
-from shared.storage.sqlite.connection import Database, Value, sql_file
-from shared.storage.sqlite.enqueue import Enqueue
-from shared.storage.sqlite.events import Events
-from shared.storage.sqlite.flow import Flow
-from shared.storage.sqlite.records import attempt_of, job_of
+from orpheus.shared.domain.events import Kind
+from orpheus.shared.domain.jobs import Attempt, Job, NewJob, RunningJob, Status
+from orpheus.shared.domain.lifecycle import TERMINAL
+from orpheus.shared.errors import NotFound, TransitionRefused
+from orpheus.shared.storage.sqlite.connection import Database, Value, sql_file
+from orpheus.shared.storage.sqlite.enqueue import Enqueue
+from orpheus.shared.storage.sqlite.events import Events
+from orpheus.shared.storage.sqlite.flow import Flow
+from orpheus.shared.storage.sqlite.records import attempt_of, job_of
 
 _SEARCH_WINDOW_JOBS = 10_000
 """Text search reads the newest so many jobs, and totals count no further."""

@@ -10,17 +10,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from shared.backoff import BackoffRules, backoff_delay_ms
-from shared.cells import CellState
-from shared.events import Kind
-from shared.jobs import Holder, JobError, Lease, NewJob, Outcome, Status
-from shared.lifecycle import ENDINGS, TERMINAL, Ending, Next, Spent, Wait, after
-from shared.storage.sqlite.connection import Database, sql_file
-from shared.storage.sqlite.enqueue import Enqueue
-from shared.storage.sqlite.events import Events
-from shared.storage.sqlite.flow import Flow
-from shared.storage.sqlite.queues import Limit, Queues
-from shared.storage.sqlite.records import lease_of
+from orpheus.shared.domain.backoff import BackoffRules, backoff_delay_ms
+from orpheus.shared.domain.events import Kind
+from orpheus.shared.domain.jobs import Holder, JobError, Lease, NewJob, Outcome, Status
+from orpheus.shared.domain.lifecycle import ENDINGS, TERMINAL, Ending, Next, Spent, Wait, after
+from orpheus.shared.process.crash_cell import CellState
+from orpheus.shared.storage.sqlite.connection import Database, sql_file
+from orpheus.shared.storage.sqlite.enqueue import Enqueue
+from orpheus.shared.storage.sqlite.events import Events
+from orpheus.shared.storage.sqlite.flow import Flow
+from orpheus.shared.storage.sqlite.queues import Limit, Queues
+from orpheus.shared.storage.sqlite.records import lease_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,7 +350,7 @@ class Leases:
 
 
 def _ending_by_death(token: int, cell: CellState | None, *, killed_at_deadline: bool) -> Ending:
-    """Why a lease ended when its holder died, by what its cell says (see shared/cells.py)."""
+    """Why a lease ended when its holder died, by its cell (shared/process/crash_cell.py)."""
     if cell is None:
         return Ending.EXPIRED
     if token == cell.token and cell.running:

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from shared.jobs import LogLine
-from shared.storage.sqlite.connection import Database, sql_file
+from orpheus.shared.domain.jobs import LogLine
+from orpheus.shared.storage.sqlite.connection import Database, sql_file
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import apsw
 
-from shared.errors import DatabaseFull, DatabaseUnusable, OrpheusError
-from shared.storage.sqlite.connection import WAL_BOUND_BYTES, Database, sql_file
-from shared.storage.sqlite.stats import wal_bytes
+from orpheus.shared.errors import DatabaseFull, DatabaseUnusable, OrpheusError
+from orpheus.shared.storage.sqlite.connection import WAL_BOUND_BYTES, Database, sql_file
+from orpheus.shared.storage.sqlite.stats import wal_bytes
 
 _MOST_PROBLEMS = 10
 _BACKUP_STEP_PAGES = 1_000

@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
-from shared.processes import LastExit, ProcessRecord, Role, SlotRecord, SlotState
-from shared.storage.sqlite.connection import Database, sql_file
+from orpheus.shared.domain.processes import LastExit, ProcessRecord, Role, SlotRecord, SlotState
+from orpheus.shared.storage.sqlite.connection import Database, sql_file
 
 
 class Processes:

@@ -8,10 +8,10 @@ rate is a token bucket on the monotonic clock, written in the transaction of the
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from shared.events import Kind
-from shared.rates import QueueRules, Rate, tokens_now, wait_for_one_ms
-from shared.storage.sqlite.connection import Database, sql_file
-from shared.storage.sqlite.events import Events
+from orpheus.shared.domain.events import Kind
+from orpheus.shared.domain.rates import QueueRules, Rate, tokens_now, wait_for_one_ms
+from orpheus.shared.storage.sqlite.connection import Database, sql_file
+from orpheus.shared.storage.sqlite.events import Events
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
-"""Rows of the database as the data of shared.jobs, and back."""
+"""Rows of the database as the data of shared/domain/jobs.py, and back."""
 
 import json
 from typing import Any
 
-from shared.jobs import Attempt, Job, JobError, Lease, Outcome, Status
+from orpheus.shared.domain.jobs import Attempt, Job, JobError, Lease, Outcome, Status
 
 Row = tuple[Any, ...]
 

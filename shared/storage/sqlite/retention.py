@@ -13,11 +13,11 @@ import contextlib
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from shared.jobs import Status
-from shared.retention import RetentionRules
-from shared.storage.sqlite.connection import Database, sql_file
-from shared.storage.sqlite.events import Events
-from shared.storage.sqlite.idempotency import KEPT_MS
+from orpheus.shared.domain.jobs import Status
+from orpheus.shared.domain.retention import RetentionRules
+from orpheus.shared.storage.sqlite.connection import Database, sql_file
+from orpheus.shared.storage.sqlite.events import Events
+from orpheus.shared.storage.sqlite.idempotency import KEPT_MS
 
 _STEP_MS = 10
 _STEP_JOBS = 1_000

@@ -8,13 +8,13 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
-from shared.errors import NotFound
-from shared.events import Kind
-from shared.jobs import NewJob
-from shared.schedules import CatchUp, ScheduleDefinition, due_ticks, next_tick_ms
-from shared.storage.sqlite.connection import Database, Row, sql_file
-from shared.storage.sqlite.enqueue import Enqueue
-from shared.storage.sqlite.events import Events
+from orpheus.shared.domain.events import Kind
+from orpheus.shared.domain.jobs import NewJob
+from orpheus.shared.domain.schedules import CatchUp, ScheduleDefinition, due_ticks, next_tick_ms
+from orpheus.shared.errors import NotFound
+from orpheus.shared.storage.sqlite.connection import Database, Row, sql_file
+from orpheus.shared.storage.sqlite.enqueue import Enqueue
+from orpheus.shared.storage.sqlite.events import Events
 
 MakeJob = Callable[[ScheduleDefinition], NewJob]
 """Makes a schedule's job, with its type's defaults. Raises InvalidJob."""

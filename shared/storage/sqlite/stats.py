@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared.errors import DatabaseUnusable
-from shared.jobs import Status
-from shared.storage.sqlite.connection import Database, sql_file
-from shared.storage.sqlite.totals import ENDED, RAN, WAITED, Histogram, histograms_of
+from orpheus.shared.domain.jobs import Status
+from orpheus.shared.errors import DatabaseUnusable
+from orpheus.shared.storage.sqlite.connection import Database, sql_file
+from orpheus.shared.storage.sqlite.totals import ENDED, RAN, WAITED, Histogram, histograms_of
 
 _MINUTE_MS = 60_000
 _MOST_PROBES = 1_000

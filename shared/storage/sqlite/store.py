@@ -9,28 +9,28 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from shared.backoff import BackoffRules
-from shared.clock import Clock
-from shared.doorbells import Doorbells
-from shared.errors import DatabaseBusy
-from shared.storage.sqlite.audit import Audit
-from shared.storage.sqlite.bulk import Bulk
-from shared.storage.sqlite.connection import Database, open_connection
-from shared.storage.sqlite.enqueue import Enqueue
-from shared.storage.sqlite.events import Events
-from shared.storage.sqlite.flow import Flow
-from shared.storage.sqlite.idempotency import Idempotency
-from shared.storage.sqlite.jobs import Jobs
-from shared.storage.sqlite.leases import Leases
-from shared.storage.sqlite.logs import Logs
-from shared.storage.sqlite.maintenance import Maintenance
-from shared.storage.sqlite.processes import Processes
-from shared.storage.sqlite.queues import Queues
-from shared.storage.sqlite.retention import Retention
-from shared.storage.sqlite.schedules import Schedules
-from shared.storage.sqlite.stats import Stats
-from shared.storage.sqlite.supervision import Supervision
-from shared.storage.sqlite.types import Types
+from orpheus.shared.domain.backoff import BackoffRules
+from orpheus.shared.errors import DatabaseBusy
+from orpheus.shared.process.clock import Clock
+from orpheus.shared.process.doorbells import Doorbells
+from orpheus.shared.storage.sqlite.audit import Audit
+from orpheus.shared.storage.sqlite.bulk import Bulk
+from orpheus.shared.storage.sqlite.connection import Database, open_connection
+from orpheus.shared.storage.sqlite.enqueue import Enqueue
+from orpheus.shared.storage.sqlite.events import Events
+from orpheus.shared.storage.sqlite.flow import Flow
+from orpheus.shared.storage.sqlite.idempotency import Idempotency
+from orpheus.shared.storage.sqlite.jobs import Jobs
+from orpheus.shared.storage.sqlite.leases import Leases
+from orpheus.shared.storage.sqlite.logs import Logs
+from orpheus.shared.storage.sqlite.maintenance import Maintenance
+from orpheus.shared.storage.sqlite.processes import Processes
+from orpheus.shared.storage.sqlite.queues import Queues
+from orpheus.shared.storage.sqlite.retention import Retention
+from orpheus.shared.storage.sqlite.schedules import Schedules
+from orpheus.shared.storage.sqlite.stats import Stats
+from orpheus.shared.storage.sqlite.supervision import Supervision
+from orpheus.shared.storage.sqlite.types import Types
 
 _WRITABLE_WAIT_S = 0.25
 
@@ -72,7 +72,7 @@ class Store:
         backoff: BackoffRules,
         clock: Clock,
     ) -> "Store":
-        """See `shared.storage.open_store`."""
+        """See `open_store` in shared/storage."""
         connection = open_connection(path, create=create, clock=clock)
         bells = Doorbells(Path(f"{path}-bells"), pools)
         return cls(Database(connection, path, clock, bells, durable), backoff)

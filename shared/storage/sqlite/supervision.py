@@ -4,8 +4,8 @@ A request is deleted by whoever takes it, in the transaction that reads it: each
 and one that is gone has been taken.
 """
 
-from shared.requests import Request, RequestAction
-from shared.storage.sqlite.connection import Database, sql_file
+from orpheus.shared.domain.requests import Request, RequestAction
+from orpheus.shared.storage.sqlite.connection import Database, sql_file
 
 
 class Supervision:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 
-from shared.storage.sqlite.connection import Database, sql_file
+from orpheus.shared.storage.sqlite.connection import Database, sql_file
 
 
 @dataclass(frozen=True, slots=True)

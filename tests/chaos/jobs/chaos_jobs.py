@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from shared import Context, PermanentError, job
+from orpheus import Context, PermanentError, job
 
 _FOLDER = Path(os.environ["CHAOS_FOLDER"])
 _TOO_MUCH_BYTES = 64 * 2**20

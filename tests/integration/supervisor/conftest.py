@@ -17,9 +17,9 @@ from typing import Any
 import psutil
 import pytest
 
-from shared.events import Event
-from shared.processes import SlotRecord, SlotState
-from shared.storage import Store, open_store
+from orpheus.shared.domain.events import Event
+from orpheus.shared.domain.processes import SlotRecord, SlotState
+from orpheus.shared.storage import Store, open_store
 
 CHILDREN = Path(__file__).parent / "children"
 MARK = "UNDER_TEST"

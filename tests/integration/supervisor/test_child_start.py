@@ -10,11 +10,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from shared.channel import Channel
+from orpheus.shared.process.channel import Channel
 
 REPORT = """
     import json, os, signal, sys, faulthandler
-    from shared.child_start import enter_child
+    from orpheus.shared.process.child_start import enter_child
     start = enter_child(int(sys.argv[1]))
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, set())
     print(json.dumps({
@@ -100,7 +100,7 @@ def test_the_stack_of_an_abort_is_in_the_crash_file(tmp_path: Path) -> None:
 
 STUCK = """
     import ctypes, sys
-    from shared.child_start import enter_child
+    from orpheus.shared.process.child_start import enter_child
     start = enter_child(int(sys.argv[1]))
 
     def stuck_in_c():
@@ -149,7 +149,7 @@ def ask_until_the_stack_names(
 
 OFFSPRING = """
     import json, multiprocessing, signal, subprocess, sys
-    from shared.child_start import enter_child
+    from orpheus.shared.process.child_start import enter_child
     start = enter_child(int(sys.argv[1]))
     context = multiprocessing.get_context("fork")
     forked = context.Process(target=signal.raise_signal, args=(signal.SIGUSR1,))

@@ -13,17 +13,17 @@ from typing import Any
 import psutil
 import pytest
 
-from shared.child_start import INCARNATION_VARIABLE
-from shared.clock import create_time_s
-from supervisor.kernel import (
+from orpheus.shared.process.child_start import INCARNATION_VARIABLE
+from orpheus.shared.process.clock import create_time_s
+from orpheus.supervisor.linux.adoption import (
     bearer_of,
     family_of,
     is_alive,
     kill_bearers,
     kill_family,
 )
-from supervisor.sampling import sample
-from supervisor.slot import OsStatus
+from orpheus.supervisor.linux.sampling import sample
+from orpheus.supervisor.policy.slot import OsStatus
 
 ADOPTION = Path(__file__).parent / "children" / "adoption.py"
 SLEEP = [sys.executable, "-c", "print(flush=True); import time; time.sleep(1000)"]

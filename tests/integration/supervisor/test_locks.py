@@ -11,9 +11,9 @@ from typing import Any
 import apsw
 import pytest
 
-from supervisor.locks import Holder, LockWatch
-from supervisor.sampling import Sampler
-from supervisor.slot import OsStatus
+from orpheus.supervisor.linux.sampling import Sampler
+from orpheus.supervisor.linux.write_lock import Holder, LockWatch
+from orpheus.supervisor.policy.slot import OsStatus
 
 CHILD = """
 import sys, time

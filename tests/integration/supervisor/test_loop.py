@@ -14,12 +14,12 @@ import apsw
 import psutil
 import pytest
 
-from shared.cells import Cell, cell_path, stack_path
-from shared.clock import SystemClock, create_time_s
-from shared.events import Kind
-from shared.jobs import Holder, NewJob, Outcome, Status
-from shared.processes import ProcessRecord, Role, SlotState
-from shared.requests import RequestAction
+from orpheus.shared.domain.events import Kind
+from orpheus.shared.domain.jobs import Holder, NewJob, Outcome, Status
+from orpheus.shared.domain.processes import ProcessRecord, Role, SlotState
+from orpheus.shared.domain.requests import RequestAction
+from orpheus.shared.process.clock import SystemClock, create_time_s
+from orpheus.shared.process.crash_cell import Cell, cell_path, stack_path
 
 Start = Callable[..., Any]
 

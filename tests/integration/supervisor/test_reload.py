@@ -130,7 +130,7 @@ def test_new_job_types_come_with_a_reload_and_their_workers_too(
 ) -> None:
     module = tmp_path / "jobs_of_a_reload.py"
     first = "@job\ndef first(ctx: Context) -> str:\n    return 'first'\n"
-    module.write_text(f"from shared import Context, job\n\n{first}")
+    module.write_text(f"from orpheus import Context, job\n\n{first}")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     running = configured("[pools.default]\nworkers = 2\n[jobs]\nmodules = ['jobs_of_a_reload']\n")
     before = running.pids()
@@ -344,7 +344,7 @@ def test_an_old_worker_spends_no_retry_of_a_job_that_only_new_code_knows(
 ) -> None:
     module = tmp_path / "jobs_of_a_roll.py"
     module.write_text(
-        "import time\nfrom shared import Context, job\n\n"
+        "import time\nfrom orpheus import Context, job\n\n"
         "@job\ndef slow(ctx: Context) -> str:\n    time.sleep(3)\n    return 'slow'\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))

@@ -23,7 +23,7 @@ def run_to_its_end(folder: Path, *settings: str) -> subprocess.CompletedProcess[
     database = f"database.url=sqlite:///{folder}/data/orpheus.db"
     sets = [part for one in (database, "api.port=0", *settings) for part in ("--set", one)]
     return subprocess.run(
-        [sys.executable, "-m", "supervisor", *sets],
+        [sys.executable, "-m", "orpheus.supervisor", *sets],
         capture_output=True,
         text=True,
         timeout=30,
@@ -66,7 +66,7 @@ def test_a_signal_while_a_job_module_is_imported_ends_the_start_and_leaves_nothi
     )
     sets = f"database.url=sqlite:///{tmp_path}/orpheus.db", 'jobs.modules=["slow_jobs"]'
     with subprocess.Popen(
-        [sys.executable, "-m", "supervisor", "--set", "api.port=0"]
+        [sys.executable, "-m", "orpheus.supervisor", "--set", "api.port=0"]
         + [part for one in sets for part in ("--set", one)],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(tmp_path)},

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from shared.channel import Channel
-from shared.handover import StorageSettings, WorkerSettings
-from shared.jobs import Job, NewJob, Status
-from shared.lifecycle import TERMINAL
-from shared.storage import Store, open_store
+from orpheus.shared.domain.handover import StorageSettings, WorkerSettings
+from orpheus.shared.domain.jobs import Job, NewJob, Status
+from orpheus.shared.domain.lifecycle import TERMINAL
+from orpheus.shared.process.channel import Channel
+from orpheus.shared.storage import Store, open_store
 
 JOBS = Path(__file__).parent / "jobs"
 POOLS = {"default": ("*",)}
@@ -27,7 +27,7 @@ FAST = {  # the shortest that the rules of configuration allow
     "leases.ttl": "5s",
     "leases.renew_every": "900ms",
     "jobs.backoff_base": "50ms",
-    "jobs.modules": '["worker.handlers", "jobs_under_test"]',
+    "jobs.modules": '["orpheus.worker.handlers", "jobs_under_test"]',
 }
 
 
@@ -94,7 +94,7 @@ class Worker:
             environment |= {"ORPHEUS_TESTING": "1", "ORPHEUS_FAILPOINTS": str(failpoints)}
         with log.open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "worker", *argv],
+                [sys.executable, "-m", "orpheus.worker", *argv],
                 cwd=JOBS,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -207,7 +207,7 @@ def worker_settings(url: str, **changes: Any) -> WorkerSettings:
         "storage": StorageSettings(url=url, durable=True, pools=POOLS),
         "pool": "default",
         "queues": ("*",),
-        "modules": ("worker.handlers", "jobs_under_test"),
+        "modules": ("orpheus.worker.handlers", "jobs_under_test"),
         "commands": (),
         "default_max_retries": 3,
         "default_timeout_s": 900.0,

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from shared.cells import CellState, cell_path, read_cell
-from shared.clock import create_time_s
-from shared.jobs import NewJob, Status
+from orpheus.shared.domain.jobs import NewJob, Status
+from orpheus.shared.process.clock import create_time_s
+from orpheus.shared.process.crash_cell import CellState, cell_path, read_cell
 
 Start = Callable[..., Any]
 Wait = Callable[..., Any]

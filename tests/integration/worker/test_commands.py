@@ -13,8 +13,8 @@ from typing import Any
 import psutil
 import pytest
 
-from shared.commands import CommandSettings
-from shared.jobs import Job, Status
+from orpheus.shared.domain.commands import CommandSettings
+from orpheus.shared.domain.jobs import Job, Status
 
 Start = Callable[..., Any]
 Wait = Callable[..., Any]
@@ -344,7 +344,7 @@ def test_a_worker_alone_and_its_description_know_the_commands_of_the_file(
     job = database.wait(database.submit("greet", '{"who": "you"}'))
     assert (job.status, lines_of(database, job.id)) == (Status.DONE, [("info", "hello you")])
     described = subprocess.run(
-        [sys.executable, "-m", "worker", "--describe", "--config", str(file)],
+        [sys.executable, "-m", "orpheus.worker", "--describe", "--config", str(file)],
         capture_output=True,
         text=True,
         check=True,

@@ -10,7 +10,7 @@ from typing import Any
 import psutil
 import pytest
 
-from shared.describe import describe_types
+from orpheus.shared.job_types.describe import describe_types
 
 JOBS = Path(__file__).parent / "jobs"
 
@@ -18,7 +18,7 @@ JOBS = Path(__file__).parent / "jobs"
 def describe(*modules: str) -> "subprocess.CompletedProcess[str]":
     options = [part for module in modules for part in ("--module", module)]
     return subprocess.run(
-        [sys.executable, "-m", "worker", "--describe", *options],
+        [sys.executable, "-m", "orpheus.worker", "--describe", *options],
         cwd=JOBS,
         capture_output=True,
         text=True,
@@ -27,7 +27,7 @@ def describe(*modules: str) -> "subprocess.CompletedProcess[str]":
 
 
 def test_it_prints_every_type_as_json_whatever_a_module_prints() -> None:
-    answer = describe("worker.handlers", "jobs_under_test")
+    answer = describe("orpheus.worker.handlers", "jobs_under_test")
     assert answer.returncode == 0, answer.stderr
     described = {one["name"]: one for one in json.loads(answer.stdout)}
     assert "printed while it is imported" in answer.stderr

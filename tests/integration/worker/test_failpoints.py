@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from shared.cells import cell_path, read_cell
-from shared.jobs import Status
+from orpheus.shared.domain.jobs import Status
+from orpheus.shared.process.crash_cell import cell_path, read_cell
 
 Start = Callable[..., Any]
 Wait = Callable[..., Any]

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from shared.jobs import Status
-from shared.storage import JobFilter
+from orpheus.shared.domain.jobs import Status
+from orpheus.shared.storage import JobFilter
 
 Start = Callable[..., Any]
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from shared.handover import StorageSettings
-from shared.jobs import Status
-from shared.rates import QueueRules, parse_rate
-from shared.storage import open_store
+from orpheus.shared.domain.handover import StorageSettings
+from orpheus.shared.domain.jobs import Status
+from orpheus.shared.domain.rates import QueueRules, parse_rate
+from orpheus.shared.storage import open_store
 
 Start = Callable[..., Any]
 POOLS = {"one": ("narrow",), "two": ("narrow", "other")}

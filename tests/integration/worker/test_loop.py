@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from shared.cells import Cell
-from shared.jobs import Holder, NewJob, Status
-from shared.lifecycle import Ending
-from shared.storage import Store, open_store
-from worker.context import Running
-from worker.database_watch import DatabaseWatch
-from worker.executor import Ended
-from worker.held import Held
-from worker.loop import Loop, LoopRules
+from orpheus.shared.domain.jobs import Holder, NewJob, Status
+from orpheus.shared.domain.lifecycle import Ending
+from orpheus.shared.process.crash_cell import Cell
+from orpheus.shared.storage import Store, open_store
+from orpheus.worker.attempt.context import Running
+from orpheus.worker.attempt.executor import Ended
+from orpheus.worker.control.database_watch import DatabaseWatch
+from orpheus.worker.leasing.held import Held
+from orpheus.worker.leasing.loop import Loop, LoopRules
 
 DONE = Ended(Ending.SUCCEEDED, "null")
 

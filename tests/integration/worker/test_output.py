@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from shared.jobs import Status
+from orpheus.shared.domain.jobs import Status
 
 Start = Callable[..., Any]
 Wait = Callable[..., Any]

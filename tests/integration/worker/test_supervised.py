@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from shared.cells import CellState, cell_path, read_cell
-from shared.jobs import Status
+from orpheus.shared.domain.jobs import Status
+from orpheus.shared.process.crash_cell import CellState, cell_path, read_cell
 
 Start = Callable[..., Any]
 Wait = Callable[..., Any]
@@ -279,7 +279,7 @@ def test_a_module_that_does_not_import_is_told_before_it_ends(start_supervised: 
 
 
 def test_it_stays_small(database: Any, start_supervised: Start) -> None:
-    worker = start_supervised(modules=("worker.handlers",)).wait_until_ready()
+    worker = start_supervised(modules=("orpheus.worker.handlers",)).wait_until_ready()
     database.wait(database.submit("sum_range", '{"n": 3}'))
     memory = Path(f"/proc/{worker.pid}/smaps_rollup").read_text(encoding="ascii")
     rss_kb = next(int(line.split()[1]) for line in memory.splitlines() if line.startswith("Rss:"))

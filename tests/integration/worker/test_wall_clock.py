@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from shared.jobs import Status
+from orpheus.shared.domain.jobs import Status
 
 HOUR_S = 3_600
 Jump = Callable[[int], None]

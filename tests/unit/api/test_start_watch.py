@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from api.start_watch import Slots, StartWatch
-from shared.errors import DatabaseBusy
+from orpheus.api.start_watch import Slots, StartWatch
+from orpheus.shared.errors import DatabaseBusy
 
 
 def slot(name: str, state: str, restarts: int = 0, pool: str | None = "default") -> dict[str, Any]:
@@ -34,7 +34,7 @@ def watch(*answers: Slots | Exception) -> StartWatch:
 def test_a_slot_that_was_ready_while_nobody_asked_is_remembered(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("api.start_watch._LOOK_EVERY_S", 0)
+    monkeypatch.setattr("orpheus.api.start_watch._LOOK_EVERY_S", 0)
     watching = watch(
         [],
         DatabaseBusy("locked"),

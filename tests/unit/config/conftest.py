@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from config.settings import Settings, load_settings
-from shared.errors import ConfigurationError
+from orpheus.config.settings import Settings, load_settings
+from orpheus.shared.errors import ConfigurationError
 
 
 @pytest.fixture(autouse=True)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from config.checks import is_loopback, missing_programs
-from config.settings import Settings
-from config.token_file import read_token, token_digest
+from orpheus.config.checks import is_loopback, missing_programs
+from orpheus.config.settings import Settings
+from orpheus.config.token_file import read_token, token_digest
 
 Load = Callable[..., Settings]
 Problems = Callable[..., list[str]]

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from config.settings import Settings, for_storage, for_worker
-from shared.errors import ConfigurationError
-from shared.handover import WorkerSettings
+from orpheus.config.settings import Settings, for_storage, for_worker
+from orpheus.shared.domain.handover import WorkerSettings
+from orpheus.shared.errors import ConfigurationError
 
 Load = Callable[..., Settings]
 Problems = Callable[..., list[str]]
@@ -123,7 +123,7 @@ def test_a_value_out_of_range_is_refused(wrong: str, problems: Problems) -> None
         "pools.default.workers=0",
         "api.port=0",
         "database.url=sqlite:////var/lib/orpheus.db",
-        "jobs.modules=['my.jobs', 'worker.handlers']",
+        "jobs.modules=['my.jobs', 'orpheus.worker.handlers']",
         "leases.ahead=0",
     ],
 )

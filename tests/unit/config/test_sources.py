@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from config.settings import Settings, load_with_sources
+from orpheus.config.settings import Settings, load_with_sources
 
 Load = Callable[..., Settings]
 Problems = Callable[..., list[str]]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from config.units import parse_size_bytes
+from orpheus.config.units import parse_size_bytes
 
 
 @pytest.mark.parametrize(

@@ -6,16 +6,15 @@ import re
 import shutil
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
 
-from config.settings import Settings, load_settings
-from shared.errors import ConfigurationError, DatabaseUnusable
-from supervisor.__main__ import exit_code
-from supervisor.cli import orpheus
-from supervisor.exits import EXIT_CUT_SHORT
+from orpheus.config.settings import Settings, load_settings
+from orpheus.shared.errors import ConfigurationError, DatabaseUnusable
+from orpheus.supervisor.__main__ import exit_code
+from orpheus.supervisor.cli.app import orpheus
+from orpheus.supervisor.policy.exits import EXIT_CUT_SHORT
 
 ROOT = Path(__file__).parents[3]
 DEPLOY = ROOT / "docs" / "deploy"
@@ -26,6 +25,7 @@ COMPOSE = (DEPLOY / "compose.yaml").read_text(encoding="utf-8")
 ALL = {"page": PAGE, "unit": UNIT, "Containerfile": CONTAINERFILE, "compose": COMPOSE}
 PYTHON = "/opt/orpheus/.venv/bin/python"
 SUPERVISOR = Settings().supervisor
+PACKAGES = ("api", "config", "orpheus", "shared", "supervisor", "worker")
 
 
 def service() -> configparser.SectionProxy:
@@ -38,8 +38,8 @@ def service() -> configparser.SectionProxy:
 
 def test_the_unit_starts_the_supervisor_where_the_page_puts_it() -> None:
     command = service()["ExecStart"].split()
-    assert command[:3] == [PYTHON, "-m", "supervisor"]
-    assert (ROOT / "supervisor" / "__main__.py").exists()
+    assert command[:3] == [PYTHON, "-m", "orpheus"]
+    assert (ROOT / "orpheus" / "__main__.py").exists()
     assert command[3] == "--config" and command[4] in PAGE
     assert service()["WorkingDirectory"] == "/opt/orpheus"
     assert service()["User"] in re.findall(r"useradd .* (\w+)\n", PAGE)
@@ -86,15 +86,13 @@ def test_the_files_and_commands_that_are_named_exist() -> None:
     for text in ALL.values():
         for path in re.findall(r"\b(?:docs|config)/[\w./]*\w", text):
             assert (ROOT / path).exists(), path
-        for command in re.findall(r'-m"?,? "?supervisor"?,? "?([a-z]+)', text):
+        for command in re.findall(r'-m"?,? "?orpheus"?,? "?([a-z]+)', text):
             assert command in orpheus.commands, command
 
 
 def test_the_image_holds_every_package_and_installs_from_the_lock_alone() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    packages = project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
     copied = dict(re.findall(r"^COPY (\S+) (\S+)$", CONTAINERFILE, re.MULTILINE))
-    assert copied == {"requirements.lock": ".", **{name: name for name in packages}}
+    assert copied == {"requirements.lock": ".", **{name: name for name in PACKAGES}}
     assert all((ROOT / source).exists() for source in copied)
     installs = re.findall(r"pip install .*", CONTAINERFILE + PAGE)
     assert len(installs) == 2
@@ -112,7 +110,7 @@ def test_the_image_keeps_its_database_in_its_volume() -> None:
 def test_the_image_runs_as_nobody_s_root_and_is_stopped_by_term() -> None:
     assert "\nUSER orpheus\n" in CONTAINERFILE
     assert "\nSTOPSIGNAL SIGTERM\n" in CONTAINERFILE
-    assert '\nENTRYPOINT ["python", "-m", "supervisor"]\n' in CONTAINERFILE
+    assert '\nENTRYPOINT ["python", "-m", "orpheus"]\n' in CONTAINERFILE
 
 
 def test_containers_have_the_time_to_stop() -> None:

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from shared.durations import LONGEST_S, parse_duration_s
+from orpheus.shared.durations import LONGEST_S, parse_duration_s
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from shared import logs
-from shared.logs import configure_logging, get_logger, stop_logging
+from orpheus.shared import logs
+from orpheus.shared.logs import configure_logging, get_logger, stop_logging
 
 ROOT = Path(__file__).parents[3]
 Lines = Callable[[], list[str]]
@@ -219,7 +219,7 @@ def test_a_terminal_that_somebody_made_non_blocking_loses_nothing(
 
 def test_a_program_that_ends_without_stopping_has_its_lines_written_and_never_loads_rich() -> None:
     program = (
-        "import sys; from shared.logs import *; configure_logging('info', 'json', 'x');"
+        "import sys; from orpheus.shared.logs import *; configure_logging('info', 'json', 'x');"
         "get_logger().info('last', rich='rich' in sys.modules)"
     )
     ended = subprocess.run(

@@ -1,6 +1,6 @@
 """Text from outside on a terminal."""
 
-from shared.text import printable
+from orpheus.shared.text import printable
 
 
 def test_what_can_be_seen_is_left_alone() -> None:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from shared import errors
-from supervisor.__main__ import exit_code
+from orpheus.shared import errors
+from orpheus.supervisor.__main__ import exit_code
 
 
 @pytest.mark.parametrize(

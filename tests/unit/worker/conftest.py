@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from shared.job_types import PermanentError
-from shared.jobs import Lease, NewJob
+from orpheus.shared.domain.jobs import Lease, NewJob
+from orpheus.shared.job_types.registry import PermanentError
 
 LEASE = Lease(
     job_id=7,

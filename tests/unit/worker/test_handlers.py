@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from shared import PermanentError
-from shared.job_types import JobCancelled
-from shared.jobs import Lease
-from worker.context import JobContext, Running
-from worker.handlers import flaky, sleep, sum_range, wordcount
+from orpheus import PermanentError
+from orpheus.shared.domain.jobs import Lease
+from orpheus.shared.job_types.registry import JobCancelled
+from orpheus.worker.attempt.context import JobContext, Running
+from orpheus.worker.handlers import flaky, sleep, sum_range, wordcount
 
 
 @pytest.fixture

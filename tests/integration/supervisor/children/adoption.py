@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import psutil
 
-from supervisor.kernel import become_subreaper, children, kill_adopted, reap_adopted
+from orpheus.supervisor.linux.adoption import become_subreaper, children, kill_adopted, reap_adopted
 
 SLEEP = "env -i setsid sleep 1000"
 

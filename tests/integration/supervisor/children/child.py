@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from shared.child_start import ChildStart, enter_child
+from orpheus.shared.process.child_start import ChildStart, enter_child
 
 BEAT_S = 0.05
 

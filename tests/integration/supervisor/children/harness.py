@@ -7,26 +7,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from config.settings import Settings
-from shared.clock import SystemClock
-from shared.errors import ConfigurationError
-from shared.logs import configure_logging, stop_logging
-from shared.processes import ProcessRecord, Role
-from shared.storage import open_store
-from supervisor.act import World
-from supervisor.configuration import Configuration
-from supervisor.kernel import become_subreaper
-from supervisor.listeners import Listeners
-from supervisor.loop import Loop
-from supervisor.notify import Notifier
-from supervisor.orders import Orders
-from supervisor.records import Duties, Recorder
-from supervisor.reload import Reloader
-from supervisor.sampling import Sampler
-from supervisor.signals import Signals, reset_child_signal
-from supervisor.slot import Rules
-from supervisor.specs import Plan, ProcessSpec
-from supervisor.startup import kill_earlier_life, lock_database, sweep_earlier_life
+from orpheus.config.settings import Settings
+from orpheus.shared.domain.processes import ProcessRecord, Role
+from orpheus.shared.errors import ConfigurationError
+from orpheus.shared.logs import configure_logging, stop_logging
+from orpheus.shared.process.clock import SystemClock
+from orpheus.shared.storage import open_store
+from orpheus.supervisor.linux.adoption import become_subreaper
+from orpheus.supervisor.linux.sampling import Sampler
+from orpheus.supervisor.linux.signals import Signals, reset_child_signal
+from orpheus.supervisor.linux.systemd import Notifier
+from orpheus.supervisor.loop.act import World
+from orpheus.supervisor.loop.loop import Loop
+from orpheus.supervisor.loop.orders import Orders
+from orpheus.supervisor.plan.in_force import Configuration
+from orpheus.supervisor.plan.listeners import Listeners
+from orpheus.supervisor.plan.plan import Plan, ProcessSpec
+from orpheus.supervisor.plan.reload import Reloader
+from orpheus.supervisor.policy.slot import Rules
+from orpheus.supervisor.recorder import Duties, Recorder
+from orpheus.supervisor.startup import kill_earlier_life, lock_database, sweep_earlier_life
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from shared import Context, PermanentError, Snooze, job
+from orpheus import Context, PermanentError, Snooze, job
 
 print("printed while it is imported")  # noqa: T201
 

@@ -6,7 +6,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from api.dashboard.pages import make_pages
+from orpheus.api.dashboard.pages import make_pages
 
 PAGES = ["/", "/ui/jobs/5", "/ui/submit", "/ui/configuration"]
 

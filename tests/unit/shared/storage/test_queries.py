@@ -2,9 +2,9 @@
 
 import pytest
 
-from shared.storage.migrate import load_migrations
-from shared.storage.queries import Queries
-from shared.storage.sqlite.connection import sql_file
+from orpheus.shared.storage.migrate import load_migrations
+from orpheus.shared.storage.queries import Queries
+from orpheus.shared.storage.sqlite.connection import sql_file
 
 SQL_FILES = (
     "counts.sql",
@@ -38,7 +38,7 @@ def test_every_query_states_its_purpose(file: str) -> None:
 def test_every_query_is_used(file: str) -> None:
     from importlib import resources
 
-    folder = resources.files("shared.storage.sqlite")
+    folder = resources.files("orpheus.shared.storage.sqlite")
     code = "".join(
         entry.read_text(encoding="utf-8")
         for entry in folder.iterdir()
@@ -49,5 +49,5 @@ def test_every_query_is_used(file: str) -> None:
 
 
 def test_migrations_count_up_from_one() -> None:
-    migrations = load_migrations("shared.storage.sqlite.migrations")
+    migrations = load_migrations("orpheus.shared.storage.sqlite.migrations")
     assert [one.version for one in migrations] == list(range(1, len(migrations) + 1))

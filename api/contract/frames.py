@@ -1,0 +1,231 @@
+"""The frames of `/ws` as models: what docs/stream.md is made from.
+
+They are not used on the way out, where each frame is written once for all clients
+(api/stream/messages.py); a test checks every frame it sees against them.
+"""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field, TypeAdapter
+
+from orpheus.api.contract import schemas
+from orpheus.shared.domain.events import Kind
+
+Seq = Annotated[int, Field(ge=0, description="Where in the stream: the events are 1, 2, 3, …")]
+
+
+class _Event(BaseModel):
+    at: datetime
+
+
+class _Stored(_Event):
+    seq: Seq
+
+
+class JobEvent(_Stored):
+    """Something happened to a job."""
+
+    kind: Literal[
+        Kind.JOB_ENQUEUED,
+        Kind.JOB_STARTED,
+        Kind.JOB_RETRYING,
+        Kind.JOB_SNOOZED,
+        Kind.JOB_RELEASED,
+        Kind.JOB_RECLAIMED,
+        Kind.JOB_DONE,
+        Kind.JOB_FAILED,
+        Kind.JOB_CANCELLED,
+        Kind.JOB_UNBLOCKED,
+        Kind.JOB_CANCEL_REQUESTED,
+        Kind.JOB_REQUEUED,
+        Kind.JOB_DELETED,
+    ]
+    job: schemas.JobSummary
+
+
+class JobProgress(_Event):
+    """How far a running job is. Not stored: it has no seq, and only the newest one comes."""
+
+    kind: Literal[Kind.JOB_PROGRESS]
+    job: schemas.JobSummary
+
+
+class LifeOfSlot(BaseModel):
+    """A slot, and the process in it. What is not known is left out."""
+
+    slot: str
+    pool: str | None
+    incarnation: str | None
+    reason: str
+    pid: int | None = None
+    cause: str | None = Field(None, description="`worker.exited`: what GET /metrics counts it as.")
+    signal: str | None = None
+    code: int | None = None
+    uptime_s: float | None = None
+    out_of_memory: bool | None = None
+    evidence: str | None = Field(None, description="What is known of why: a stack, a line.")
+
+
+class WorkerEvent(_Stored):
+    """Something happened to a process of the supervisor's, the API's included."""
+
+    kind: Literal[
+        Kind.WORKER_STARTED,
+        Kind.WORKER_READY,
+        Kind.WORKER_EXITED,
+        Kind.WORKER_HUNG,
+        Kind.WORKER_FATAL,
+    ]
+    worker: LifeOfSlot
+
+
+class Reloaded(BaseModel):
+    """A configuration that is in force now."""
+
+    source: str = Field(description="The file; empty if there is none.")
+    why: str
+    changed: list[str] = Field(description="The settings that are not what they were.")
+    restarts: list[str] = Field(description="The slots that are replaced for it.")
+
+
+class ConfigReloaded(_Stored):
+    """A new configuration is in force."""
+
+    kind: Literal[Kind.CONFIG_RELOADED]
+    config: Reloaded
+
+
+class Rejected(BaseModel):
+    """A configuration that does not check."""
+
+    source: str = Field(description="The file; empty if there is none.")
+    why: str
+    reason: str
+
+
+class ConfigRejected(_Stored):
+    """A new configuration does not check; the old one stays in force."""
+
+    kind: Literal[Kind.CONFIG_REJECTED]
+    config: Rejected
+
+
+class PausedQueue(BaseModel):
+    """A queue, and whether its jobs wait."""
+
+    name: str
+    paused: bool
+
+
+class QueueEvent(_Stored):
+    """A queue was paused or resumed."""
+
+    kind: Literal[Kind.QUEUE_PAUSED, Kind.QUEUE_RESUMED]
+    queue: PausedQueue
+
+
+class FiredSchedule(BaseModel):
+    """A schedule, the time it fired for, and its job."""
+
+    name: str
+    tick: datetime
+    job_id: int
+
+
+class ScheduleEvent(_Stored):
+    """A schedule enqueued its job."""
+
+    kind: Literal[Kind.SCHEDULE_FIRED]
+    schedule: FiredSchedule
+
+
+class Supervisor(BaseModel):
+    """The supervisor's process."""
+
+    slot: str
+    pid: int
+    reason: str | None = Field(None, description="Why it stops.")
+
+
+class SupervisorEvent(_Stored):
+    """The supervisor started, or begins to stop."""
+
+    kind: Literal[Kind.SUPERVISOR_STARTED, Kind.SUPERVISOR_STOPPING]
+    supervisor: Supervisor
+
+
+Event = Annotated[
+    JobEvent
+    | JobProgress
+    | WorkerEvent
+    | QueueEvent
+    | ScheduleEvent
+    | ConfigReloaded
+    | ConfigRejected
+    | SupervisorEvent,
+    Field(discriminator="kind"),
+]
+
+
+class Hello(BaseModel):
+    """Always first, and again after each `reset`."""
+
+    type: Literal["hello"]
+    seq: Seq = Field(description="The last event; after `?after=N`: N. The next one is seq + 1.")
+    counts: schemas.Counts = Field(description="Jobs by status, at this moment.")
+    workers: list[schemas.WorkerSummary]
+    types: list[schemas.JobType]
+
+
+class Events(BaseModel):
+    """What happened, in the order of commits, without a gap; progress comes last.
+
+    One at once while little happens; else several to a frame, and a frame in 250 ms.
+    """
+
+    type: Literal["events"]
+    events: list[Event]
+
+
+class Heartbeat(BaseModel):
+    """Each second: what no event tells of."""
+
+    type: Literal["heartbeat"]
+    at: datetime
+    counts: schemas.Counts
+    workers: list[schemas.WorkerSummary]
+
+
+class Reset(BaseModel):
+    """Events are missing here: forget what you know. A hello follows, of the present.
+
+    They are no longer kept, or were never there (another database), or the client was too slow.
+    """
+
+    type: Literal["reset"]
+    oldest: int = Field(description="The oldest seq that is kept; GET /jobs has the rest.")
+
+
+class Log(BaseModel):
+    """With `?job=ID`: what the job wrote; first what it had written already."""
+
+    type: Literal["log"]
+    job: int
+    lines: list[schemas.LogLine]
+
+
+Frame = Annotated[Hello | Events | Heartbeat | Reset | Log, Field(discriminator="type")]
+FRAME: TypeAdapter[Any] = TypeAdapter(Frame)
+"""Any frame."""
+FRAMES: tuple[type[BaseModel], ...] = (Hello, Events, Heartbeat, Reset, Log)
+EVENTS: tuple[type[BaseModel], ...] = (
+    JobEvent,
+    JobProgress,
+    WorkerEvent,
+    QueueEvent,
+    ScheduleEvent,
+    ConfigReloaded,
+    ConfigRejected,
+    SupervisorEvent,
+)

@@ -1,0 +1,1 @@
+"""The API's way to the store: one writer thread and a few readers. No HTTP in here."""

@@ -1,0 +1,137 @@
+"""The API's only writer: one thread that commits many requests together.
+
+SQLite has one writer and a durable commit waits for the disk, so the requests that arrive while
+a commit is under way make up the next one: 32 clients cost one wait, not 32. Each request runs
+in a savepoint of its own; one that is refused undoes only itself. Nobody is answered before the
+commit, so what was acknowledged is kept; if the commit fails, all of its group are told so. Where
+the lock was waited for in vain, so are all who came meanwhile: nobody waits for it twice.
+"""
+
+import asyncio
+import contextlib
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
+
+from orpheus.api.database.readers import Settled, settle_soon
+from orpheus.api.http.problems import Refusal
+from orpheus.shared.errors import DatabaseBusy, StorageError
+from orpheus.shared.process.failpoints import failpoint
+from orpheus.shared.process.malloc import keep_freed_memory
+from orpheus.shared.storage import Store
+
+T = TypeVar("T")
+
+_LARGEST_GROUP = 256
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    write: Callable[[Store], Any]
+    durable: bool
+    future: asyncio.Future[Any]
+
+
+class Writer:
+    """One thread that writes for one event loop. `start` and `close` on that loop."""
+
+    def __init__(self, open_store: Callable[[], Store], bound: int = 2048) -> None:
+        self._open_store = open_store
+        self._bound = bound
+        self._queue: SimpleQueue[_Request | None] = SimpleQueue()
+        self._unanswered = 0
+        self.trouble: StorageError | None = None
+        """Why the latest commit failed; None if it did not."""
+        self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        keep_freed_memory()
+        self._loop = asyncio.get_running_loop()
+        self._thread.start()
+
+    async def close(self) -> None:
+        """Commit and answer what waits, then end the thread."""
+        self._queue.put(None)
+        await asyncio.to_thread(self._thread.join)
+
+    async def write(self, write: Callable[[Store], T], *, durable: bool = True) -> T:
+        """What `write` returns or raises, after it was committed with others.
+
+        `durable`: the commit waits for the disk. Raises Refusal (503) if too many wait already,
+        and what the store raises if the commit fails; then nothing was written.
+        """
+        if self._unanswered >= self._bound:
+            raise Refusal(503, "Too many writes wait for the database already.")
+        future: asyncio.Future[T] = self._loop.create_future()
+        self._unanswered += 1
+        try:
+            self._queue.put(_Request(write, durable, future))
+            return await future
+        finally:
+            self._unanswered -= 1
+
+    def _work(self) -> None:
+        store: Store | None = None
+        open_ = True
+        while open_:
+            group, open_ = self._next_group()
+            try:
+                store = store or self._open_store()
+                settled = commit_group(store, group)
+                self.trouble = None
+                failpoint("api.acknowledge")
+            except Exception as error:  # noqa: BLE001 - raised again where it is awaited
+                if isinstance(error, StorageError):
+                    self.trouble = error
+                if isinstance(error, DatabaseBusy) and open_:
+                    waiting, open_ = self._waiting()
+                    group += waiting
+                settled = [(request.future, None, error) for request in group]
+            settle_soon(self._loop, settled)
+        if store is not None:
+            store.close()
+
+    def _next_group(self) -> tuple[list[_Request], bool]:
+        """Every request that waits, at least one, unless the thread is to end (False)."""
+        first = self._queue.get()
+        if first is None:
+            return [], False
+        waiting, goes_on = self._waiting(_LARGEST_GROUP - 1)
+        return [first, *waiting], goes_on
+
+    def _waiting(self, most: int = sys.maxsize) -> tuple[list[_Request], bool]:
+        """The requests that wait, up to so many; False: the thread is to end."""
+        found: list[_Request] = []
+        with contextlib.suppress(Empty):
+            while len(found) < most:
+                request = self._queue.get_nowait()
+                if request is None:
+                    return found, False
+                found.append(request)
+        return found, True
+
+
+def commit_group(store: Store, group: list[_Request]) -> list[Settled]:
+    """Run each request of `group` in its own savepoint of one transaction.
+
+    Raises StorageError if the transaction fails as a whole; then none was written.
+    """
+    settled: list[Settled] = []
+    if not group:
+        return settled
+    with store.write(durable=any(request.durable for request in group)):
+        for request in group:
+            try:
+                with store.savepoint():
+                    result = request.write(store)
+            except StorageError:
+                raise  # the database, not the request: nothing of this group can be kept
+            except Exception as error:  # noqa: BLE001 - raised again where it is awaited
+                settled.append((request.future, None, error))
+            else:
+                settled.append((request.future, result, None))
+    return settled

@@ -1,0 +1,184 @@
+"""Every refusal of the API, as RFC 9457 problem details, from one table: error -> status.
+
+Whatever is raised below becomes an answer here: the program's own errors, FastAPI's, unknown
+paths and methods, and at last anything unforeseen, which the guard logs and which is answered
+without its traceback. Answers that a client should repeat carry `Retry-After`.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Match, Route
+
+from orpheus.shared.errors import (
+    DatabaseBusy,
+    DatabaseFull,
+    DatabaseUnusable,
+    FieldProblem,
+    InvalidJob,
+    NoAnswer,
+    NoSupervisor,
+    NotFound,
+    OrpheusError,
+    ReadTookTooLong,
+    TransitionRefused,
+)
+from orpheus.shared.job_types.admission import NAME, NAME_RULE
+from orpheus.shared.operations.configuration import FileChanged, NotEditable
+
+PROBLEM_JSON = "application/problem+json"
+MAX_FIELD_PROBLEMS = 100
+_RETRY_AFTER_S = {503: "1", 507: "30"}
+
+
+class Refusal(OrpheusError):
+    """A request that is answered with `status` and a problem that says why."""
+
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        problems: Sequence[FieldProblem] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.problems = tuple(problems[:MAX_FIELD_PROBLEMS])
+        self.headers = dict(headers or {})
+        if status in _RETRY_AFTER_S:
+            self.headers.setdefault("Retry-After", _RETRY_AFTER_S[status])
+
+    def response(self) -> Response:
+        """The answer; also an ASGI application, for a WebSocket it denies the handshake."""
+        body: dict[str, Any] = {
+            "type": "about:blank",
+            "title": HTTPStatus(self.status).phrase,
+            "status": self.status,
+            "detail": self.detail,
+        }
+        if self.problems:
+            body["errors"] = [{"pointer": p.pointer, "detail": p.detail} for p in self.problems]
+        return Response(orjson.dumps(body), self.status, self.headers, media_type=PROBLEM_JSON)
+
+
+_STATUS_OF: Mapping[type[OrpheusError], int] = {
+    NotFound: 404,
+    TransitionRefused: 409,
+    NotEditable: 409,
+    FileChanged: 412,
+    InvalidJob: 422,
+    NoSupervisor: 503,
+    NoAnswer: 503,
+    DatabaseBusy: 503,
+    DatabaseUnusable: 503,
+    DatabaseFull: 507,
+    ReadTookTooLong: 503,
+}
+
+
+def refusal_of(error: Exception) -> Refusal:
+    """What to answer to `error`: a 500 to one that is not raised on purpose."""
+    if isinstance(error, Refusal):
+        return error
+    for kind, status in _STATUS_OF.items():
+        if isinstance(error, kind):
+            problems = error.problems if isinstance(error, InvalidJob) else ()
+            return Refusal(status, str(error), problems)
+    return Refusal(500, "Orpheus failed to answer; its log says why.")
+
+
+def invalid(error: ValidationError | RequestValidationError) -> Refusal:
+    """Fields that pydantic refused, as a 422 with a pointer to each."""
+    # FastAPI puts where it found the field ("query", "path") before the field's own name.
+    skip = 1 if isinstance(error, RequestValidationError) else 0
+    return refused_fields(
+        [
+            FieldProblem(pointer(found["loc"][skip:]), _sentence(found))
+            for found in error.errors()[:MAX_FIELD_PROBLEMS]
+        ]
+    )
+
+
+def refused_fields(problems: Sequence[FieldProblem]) -> Refusal:
+    """A 422 that names each field and why."""
+    first = f"{problems[0].pointer or 'the body'}: {problems[0].detail}"
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    return Refusal(422, first + more, problems)
+
+
+def pointer(path: Sequence[str | int]) -> str:
+    """A JSON pointer (RFC 6901) as text that can always be written as UTF-8."""
+    text = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+    return text.encode(errors="backslashreplace").decode()
+
+
+def _sentence(found: Mapping[str, Any]) -> str:
+    match found["type"]:
+        case "missing":
+            return "is required"
+        case "extra_forbidden":
+            return "is not a known field"
+        case "value_error":
+            return str(found["ctx"]["error"])
+        case "model_type" | "dict_type":
+            return "must be an object"
+        case "string_pattern_mismatch" if NAME.pattern in found["ctx"]["pattern"]:
+            return NAME_RULE
+        case _:
+            return re.sub(r"^(Input|String|List) should", "should", str(found["msg"]))
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of `app` with a problem."""
+
+    async def own(_: Request, error: Exception) -> Response:
+        return refusal_of(error).response()
+
+    async def validation(_: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        return invalid(error).response()
+
+    async def http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        return _http_refusal(request, error).response()
+
+    app.add_exception_handler(OrpheusError, own)
+    app.add_exception_handler(RequestValidationError, validation)
+    app.add_exception_handler(HTTPException, http)
+    app.add_exception_handler(Exception, own)
+
+
+def _http_refusal(request: Request, error: HTTPException) -> Refusal:
+    if error.status_code == 404:
+        return Refusal(404, f"There is nothing at {request.url.path}.")
+    if error.status_code == 405:
+        allowed = ", ".join(sorted(_methods_of(request)))
+        detail = f"{request.method} is not possible at {request.url.path}, but {allowed}."
+        return Refusal(405, detail, headers={"Allow": allowed})
+    return Refusal(error.status_code, str(error.detail), headers=error.headers)
+
+
+def _methods_of(request: Request) -> set[str]:
+    """Every method that is possible at the path; Starlette names those of the first route only.
+
+    Routes that are not told of only say 405, and a path of its own goes before one with an id.
+    """
+    routes: Sequence[BaseRoute] = request.app.routes
+    found = [
+        route
+        for route in routes
+        if isinstance(route, Route)
+        and route.include_in_schema
+        and route.matches(request.scope)[0] is not Match.NONE
+    ]
+    own = [route for route in found if route.path == request.url.path]
+    return {method for route in own or found for method in route.methods or ()}

@@ -1,0 +1,167 @@
+"""The strict JSON gate: what Python's reader lets pass and a later step would choke on.
+
+Left to itself, Python accepts NaN and Infinity, keeps the last of two equal keys, reads integers
+no database column holds and strings no UTF-8 text can carry, and recurses until it fails. Each
+of these has been a 500, or a silently different job, in somebody's API.
+
+Pure. A well-formed body costs one pass of the C reader; only a body that shows an escape or a
+suspicious number is walked again, to say where the trouble is.
+"""
+
+import json
+import math
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+from orpheus.api.http.problems import Refusal, pointer, refused_fields
+from orpheus.shared.errors import FieldProblem
+
+MAX_DEPTH = 32
+"""How deep objects and lists may nest; the outermost one is 1."""
+SMALLEST_INTEGER = -(2**63)
+LARGEST_INTEGER = 2**64 - 1
+
+_LONGEST_SAFE_DIGITS = 18  # every integer of so many characters fits in 64 bits
+_UNUSABLE = object()  # stands where an unusable number was, for the walk to find
+_Path = tuple[str | int, ...]
+
+
+class _Suspect(Exception):
+    """A number that may not be usable was seen: read again, slowly."""
+
+
+class _Malformed(Exception):
+    """The text is not what we call JSON; the message says why."""
+
+
+def parse(body: bytes) -> Any:
+    """The value that `body` holds.
+
+    Raises Refusal: 400 if it is not UTF-8, not JSON, has a NaN, an Infinity or a repeated key, or
+    nests deeper than MAX_DEPTH; 422 with a pointer to each integer over 64 bits, number too
+    large, lone surrogate and NUL character.
+    """
+    try:
+        text = body.decode()
+    except UnicodeDecodeError as error:
+        raise Refusal(400, f"The body is not UTF-8 (byte {error.start}).") from None
+    try:
+        value, suspect = _read(text)
+    except (json.JSONDecodeError, _Malformed) as error:
+        raise Refusal(400, f"The body is not valid JSON: {error}.") from None
+    except RecursionError:
+        raise _too_deep() from None
+    if body.count(b"{") + body.count(b"[") > MAX_DEPTH and _is_too_deep(value):
+        raise _too_deep()
+    if suspect:
+        problems = [
+            FieldProblem(pointer(path), detail) for path, detail in _unusable_parts(value, ())
+        ]
+        if problems:
+            raise refused_fields(problems)
+    return value
+
+
+def _read(text: str) -> tuple[Any, bool]:
+    """The value, and whether it must be walked for parts that cannot be used."""
+    try:
+        return _FAST.decode(text), "\\u" in text
+    except _Suspect:
+        return _CAREFUL.decode(text), True
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise _Malformed(f"the key {json.dumps(key)[:80]} stands twice in one object")
+            seen.add(key)
+    return value
+
+
+def _constant(name: str) -> NoReturn:
+    raise _Malformed(f"{name} is not a JSON number")
+
+
+def _fast_integer(text: str) -> int:
+    if len(text) > _LONGEST_SAFE_DIGITS:
+        raise _Suspect
+    return int(text)
+
+
+def _careful_integer(text: str) -> Any:
+    # Python refuses thousands of digits by itself, and two dozen are too many already.
+    value = int(text) if len(text) <= 24 else LARGEST_INTEGER + 1
+    return value if SMALLEST_INTEGER <= value <= LARGEST_INTEGER else _UNUSABLE
+
+
+def _fast_float(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise _Suspect
+    return value
+
+
+def _careful_float(text: str) -> Any:
+    value = float(text)
+    return _UNUSABLE if math.isinf(value) else value
+
+
+_FAST = json.JSONDecoder(
+    object_pairs_hook=_object,
+    parse_int=_fast_integer,
+    parse_float=_fast_float,
+    parse_constant=_constant,
+)
+_CAREFUL = json.JSONDecoder(
+    object_pairs_hook=_object,
+    parse_int=_careful_integer,
+    parse_float=_careful_float,
+    parse_constant=_constant,
+)
+
+
+def _is_too_deep(value: Any) -> bool:
+    level = [value] if isinstance(value, (dict, list)) else []
+    for _ in range(MAX_DEPTH):
+        level = [
+            child
+            for container in level
+            for child in (container.values() if type(container) is dict else container)
+            if type(child) is dict or type(child) is list
+        ]
+        if not level:
+            return False
+    return True
+
+
+def _too_deep() -> Refusal:
+    return Refusal(400, f"The body nests deeper than {MAX_DEPTH} levels.")
+
+
+def _unusable_parts(value: Any, path: _Path) -> Iterator[tuple[_Path, str]]:
+    if value is _UNUSABLE:
+        yield path, "is a number too large: integers have 64 bits, others are doubles"
+    elif isinstance(value, str):
+        if trouble := _trouble_in_text(value):
+            yield path, trouble
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _unusable_parts(item, (*path, index))
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if trouble := _trouble_in_text(key):
+                yield (*path, key), "has a key that " + trouble
+            yield from _unusable_parts(item, (*path, key))
+
+
+def _trouble_in_text(text: str) -> str | None:
+    if "\0" in text:
+        return "contains a NUL character"
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return "contains half of a surrogate pair, which is no character"
+    return None

@@ -1,0 +1,221 @@
+"""The figures of GET /metrics: read from the database at each scrape, in one snapshot.
+
+Whichever process answers, those figures are of the whole system, and none is kept here; counters
+and histograms of jobs come from kept totals, so they are exact, survive restarts and retention, and
+cost the same with a million jobs. What only this process knows of itself (api/http/measures.py: its
+answers and its listeners) starts at zero with it, as the names `orpheus_http_…`, `orpheus_stream_…`
+and `orpheus_websocket_…` say. docs/metrics.md lists all.
+
+Labels are bounded: slots by the configuration, routes by their templates, queues to the 100 with
+the most jobs (the others are counted together). A worker that runs alone is counted in its pool but
+has no series of its own, as each of its starts would leave a dead one behind.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate
+from typing import Any
+
+from prometheus_client import Metric, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+)
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
+
+from orpheus.api.http import measures
+from orpheus.api.http.measures import Measures
+from orpheus.api.services import ApiOptions, workers
+from orpheus.shared.domain.jobs import Outcome, Status
+from orpheus.shared.domain.processes import Role, SlotState
+from orpheus.shared.storage import BOUNDS_S, Histogram, Store
+
+CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+MOST_QUEUES = 100
+OTHER_QUEUES = "_other"
+"""The label of the queues beyond the first; none can be called so, as names begin with a letter
+or a digit."""
+
+
+class _Scrape(Collector):
+    """What was read, in the form in which the library takes it."""
+
+    def __init__(self, families: Iterable[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[Metric]:
+        return self._families
+
+
+def exposition(store: Store, options: ApiOptions, own: Measures) -> bytes:
+    """Every figure in Prometheus' text format (`CONTENT_TYPE`). `own`: of this process."""
+    with store.snapshot():
+        shown = workers(store, options)
+        in_slots = [one for one in shown if "@" not in one["slot"]]
+        families = [
+            _workers(shown, options.storage.pools),
+            *_processes(in_slots),
+            *_supervisor(store, in_slots),
+            _jobs(store.stats.counts_by_queue()),
+            *_totals(store),
+            *_database(store),
+            *_own(own),
+        ]
+    return generate_latest(_Scrape(families))
+
+
+def _workers(shown: Iterable[Mapping[str, Any]], pools: Collection[str]) -> Metric:
+    family = GaugeMetricFamily(
+        "orpheus_workers", "Workers by the state of their slot.", labels=("pool", "state")
+    )
+    found = Counter((one["pool"], SlotState(one["state"])) for one in shown if one["pool"])
+    for pool in sorted({*pools, *(pool for pool, _ in found)}):
+        for state in SlotState:
+            family.add_metric((pool, state.value), found[pool, state])
+    return family
+
+
+def _processes(in_slots: Sequence[Mapping[str, Any]]) -> Iterator[Metric]:
+    restarts = CounterMetricFamily(
+        "orpheus_process_restarts",
+        "Starts of a slot's process after its first, since the supervisor started.",
+        labels=("slot",),
+    )
+    age_s = GaugeMetricFamily(
+        "orpheus_heartbeat_age_seconds",
+        "Time since a process last wrote its heartbeat row.",
+        labels=("slot",),
+    )
+    resident_bytes = GaugeMetricFamily(
+        "orpheus_process_resident_memory_bytes",
+        "Resident memory of a slot's process.",
+        labels=("slot",),
+    )
+    for one in in_slots:
+        label = (one["slot"],)
+        restarts.add_metric(label, one["restarts"])
+        if one["heartbeat_age_s"] is not None:
+            age_s.add_metric(label, one["heartbeat_age_s"])
+        if one["rss_bytes"] is not None:
+            resident_bytes.add_metric(label, one["rss_bytes"])
+    yield from (restarts, age_s, resident_bytes)
+
+
+def _supervisor(store: Store, in_slots: Sequence[Mapping[str, Any]]) -> Iterator[Metric]:
+    """What the supervisor counts and measures, while there is one: what it left behind is old."""
+    if not any(one["slot"] == Role.SUPERVISOR for one in in_slots):
+        return
+    exits = CounterMetricFamily(
+        "orpheus_process_exits",
+        "Ends of a slot's processes by cause, since the supervisor started.",
+        labels=("slot", "cause"),
+    )
+    for labels, n in store.supervision.exit_counts().items():
+        exits.add_metric(labels, n)
+    yield exits
+    loop_lag_s = store.supervision.gauges().get("loop_lag_s")
+    if loop_lag_s is not None:
+        yield GaugeMetricFamily(
+            "orpheus_supervisor_loop_lag_seconds",
+            "How late the supervisor's main loop was lately, at worst.",
+            value=loop_lag_s,
+        )
+
+
+def _jobs(by_queue: Mapping[str, Mapping[Status, int]]) -> Metric:
+    family = GaugeMetricFamily(
+        "orpheus_jobs", "Jobs by queue and status.", labels=("queue", "status")
+    )
+    by_size = sorted(by_queue, key=lambda queue: (-sum(by_queue[queue].values()), queue))
+    named = {queue: by_queue[queue] for queue in sorted(by_size[:MOST_QUEUES])}
+    if len(by_size) > MOST_QUEUES:
+        others: Counter[Status] = Counter()
+        for queue in by_size[MOST_QUEUES:]:
+            others.update(by_queue[queue])
+        named[OTHER_QUEUES] = others
+    for queue, counts in named.items():
+        for status in Status:
+            family.add_metric((queue, status.value), counts[status])
+    return family
+
+
+def _totals(store: Store) -> Iterator[Metric]:
+    ended = CounterMetricFamily(
+        "orpheus_jobs_finished",
+        "Jobs that ended, by how; a job that an operator retries ends again.",
+        labels=("outcome",),
+    )
+    for status, n in store.stats.ended().items():
+        ended.add_metric((status.value,), n)
+    yield ended
+    waits = HistogramMetricFamily(
+        "orpheus_job_wait_seconds",
+        "Time of each attempt from when it was due to when it was leased, counted at its end.",
+    )
+    _add(waits, (), BOUNDS_S, store.stats.waits())
+    yield waits
+    runs = HistogramMetricFamily(
+        "orpheus_job_run_seconds",
+        "Time of each attempt from its lease to its end, by outcome, counted at its end.",
+        labels=("outcome",),
+    )
+    found = store.stats.runs()
+    for outcome in Outcome:
+        _add(runs, (outcome.value,), BOUNDS_S, found.get(outcome, Histogram()))
+    yield runs
+
+
+def _own(own: Measures) -> Iterator[Metric]:
+    answers = HistogramMetricFamily(
+        "orpheus_http_request_seconds",
+        "Time from a request to the beginning of its answer, by this API process.",
+        labels=("method", "route", "status"),
+    )
+    for labels, latencies in sorted(own.answers.items()):
+        _add(answers, labels, measures.BOUNDS_S, latencies)
+    yield answers
+    yield GaugeMetricFamily(
+        "orpheus_websocket_clients",
+        "WebSockets that are connected to this API process.",
+        value=own.websockets,
+    )
+    yield CounterMetricFamily(
+        "orpheus_stream_resets",
+        "Listeners of this API process that lost events, too slow or back too late: they began "
+        "anew.",
+        value=own.resets,
+    )
+
+
+def _add(
+    family: HistogramMetricFamily,
+    labels: Sequence[str],
+    bounds_s: Iterable[float],
+    histogram: Histogram | measures.Latencies,
+) -> None:
+    bounds = [*map(floatToGoString, bounds_s), "+Inf"]
+    buckets = list(zip(bounds, accumulate(histogram.counts), strict=True))
+    family.add_metric(labels, buckets=buckets, sum_value=histogram.sum_s)
+
+
+def _database(store: Store) -> Iterator[Metric]:
+    stats = store.stats
+    yield GaugeMetricFamily(
+        "orpheus_oldest_pending_seconds",
+        "How long the job that has been due longest waits already; 0 if none is due.",
+        value=stats.oldest_pending_s() or 0.0,
+    )
+    yield GaugeMetricFamily(
+        "orpheus_database_bytes", "Size of the database file.", value=stats.database_bytes()
+    )
+    yield GaugeMetricFamily(
+        "orpheus_wal_bytes", "Size of the write-ahead log.", value=stats.wal_bytes()
+    )
+    yield GaugeMetricFamily(
+        "orpheus_database_free_bytes",
+        "Space left on the device that holds the database.",
+        value=stats.free_bytes(),
+    )

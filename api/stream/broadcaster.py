@@ -1,0 +1,310 @@
+"""Reads the event log once for everybody who listens, and hands it on in order.
+
+The API's bell rings at each commit, but nobody reads it while nobody listens. While somebody
+does, one turn after another reads what is new after the last event read: so no event is missed,
+none comes twice, and a thousand listeners cost one read. A quiet stream is passed on at once; a
+busy one is gathered, so that a client gets a frame every 250 ms instead of one for each event.
+
+While a new API takes over from an old one, both listen to the one bell, and a ring wakes only one.
+So the old one rings again as it leaves, and no more listens: the new one finds what rang before.
+
+A log that grows faster than it can be passed on is not queued for ever: the broadcaster jumps
+to its end, and its listeners begin anew with a fresh hello.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import orjson
+
+from orpheus.api.database.readers import Readers
+from orpheus.api.database.shared_read import SharedRead
+from orpheus.api.stream.messages import Frame, Item, Said, item_of
+from orpheus.api.stream.ring import Ring
+from orpheus.shared.domain.events import Kind
+from orpheus.shared.domain.jobs import Job
+from orpheus.shared.logs import get_logger
+from orpheus.shared.process.doorbells import Bell
+from orpheus.shared.storage import Store
+from orpheus.shared.views.jobs import job_summary_json, rfc3339
+
+T = TypeVar("T")
+
+FRAME_GAP_S = 0.25
+HEARTBEAT_S = 1.0
+_WAITER_GAP_S = 0.01  # the log is read at most so often for those who wait for a job's end
+_TROUBLE_PAUSE_S = 1.0
+# A frame stays below 1 MiB, the largest that common clients take: JSON as it is sent is about a
+# quarter longer than as it is stored.
+FRAME_EVENTS = 2_000
+FRAME_BYTES = 800_000
+_MOST_BEHIND = 100_000
+_MOST_READS = 32
+_ENDS = frozenset({Kind.JOB_DONE, Kind.JOB_FAILED, Kind.JOB_CANCELLED})
+
+log = get_logger()
+
+
+Progress = Mapping[int, tuple[float | None, str | None]]
+"""Job id -> how far it is and what it said, of the jobs that run and have said anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class _News:
+    """What one look at the log found."""
+
+    events: Sequence[Item]
+    read_bytes: int
+    last_seq: int
+    progress: Progress
+    """Of every running job."""
+    progressed: Sequence[Item]
+    """Of the jobs that are not where they were."""
+
+
+def _news_after(seq: int, room: tuple[int, int], told: Progress | None) -> Callable[[Store], _News]:
+    """Reads the next events and the log's last seq, and, unless `told` is None, who progressed.
+
+    At most so many events, and bytes of them, as there is room for. All of one moment, so that
+    no job progresses before it started or after it ended; and of progress nothing while there are
+    more events than were read.
+    """
+
+    def read(store: Store) -> _News:
+        with store.snapshot():
+            events = store.events.after(seq, *(max(0, left) for left in room))
+            last_seq = store.events.last_seq()
+            has_more = (events[-1].seq if events else seq) < last_seq
+            now, changed = told or {}, []
+            if told is not None and not has_more:
+                now = {
+                    job.id: (job.progress, job.message)
+                    for job in store.jobs.running().values()
+                    if job.progress is not None or job.message is not None
+                }
+                changed = [store.jobs.get(id) for id in now if now[id] != told.get(id)]
+        read_bytes = sum(len(event.body.encode()) for event in events)
+        items = [item_of(event) for event in events]
+        return _News(items, read_bytes, last_seq, now, [progress_of(job) for job in changed])
+
+    return read
+
+
+def progress_of(job: Job) -> Item:
+    """The event that tells how far `job` is: of this moment, as it is not stored."""
+    event = {
+        "at": rfc3339(time.time_ns() // 1_000_000),
+        "kind": Kind.JOB_PROGRESS,
+        "job": job_summary_json(job),
+    }
+    return Item(None, job.id, Kind.JOB_PROGRESS, orjson.dumps(event).decode())
+
+
+class Broadcaster:
+    """One for each event loop.
+
+    `overview` reads what a heartbeat carries (workers and counts), `hello` what a hello carries
+    besides its seq.
+    """
+
+    def __init__(
+        self,
+        readers: Readers,
+        bell: Bell,
+        overview: Callable[[Store], dict[str, Any]],
+        hello: Callable[[Store], dict[str, Any]],
+    ) -> None:
+        self._readers = readers
+        self._bell = bell
+        self._overview = overview
+        self._listeners: set[asyncio.Event] = set()
+        self._waiters: defaultdict[int, set[asyncio.Event]] = defaultdict(set)
+        self._news = asyncio.Event()
+        self._starting = asyncio.Lock()
+        self._reads = asyncio.Semaphore(_MOST_READS)
+        self._task: asyncio.Task[None] | None = None
+        self._read_seq = 0
+        self._unsent: list[Item] = []
+        self._unsent_bytes = 0
+        self._next_frame_at = 0.0
+        self._rang = False
+        self.ring = Ring()
+        self.seq = 0
+        """The last event that is in the ring."""
+        self.progress: Progress = {}
+        """How far the running jobs were at the last frame."""
+        self.heartbeat: Said | None = None
+        """The newest one."""
+        self.closed = False
+        self.resets = 0
+        """How often a listener had to begin anew, without what was in between."""
+        self.hello = SharedRead(lambda: self.read(hello))
+
+    async def read(self, read: Callable[[Store], T]) -> T:
+        """A read for one who listens: so few at a time that other requests find a reader."""
+        async with self._reads:
+            return await self._readers.read(read)
+
+    async def listen(self) -> None:
+        """See to it that the log is being read; `seq` and `ring` are true from here on."""
+        async with self._starting:
+            if self._task is not None and not self._task.done():
+                return
+            self._bell.drain()  # rings from before say nothing new
+            self._begin_at(await self._readers.read(lambda store: store.events.last_seq()))
+            self._task = asyncio.create_task(self._run())
+
+    def add(self, wake: asyncio.Event) -> None:
+        """From now on `wake` is set when something may be new. Call it right after `listen`."""
+        self._listeners.add(wake)
+
+    def remove(self, wake: asyncio.Event) -> None:
+        """Leave `wake` alone."""
+        self._listeners.discard(wake)
+
+    @contextlib.asynccontextmanager
+    async def end_of(self, job_id: int) -> AsyncIterator[asyncio.Event]:
+        """An event that is set when the job may have ended since the block was entered."""
+        ended = asyncio.Event()
+        waiting = self._waiters[job_id]
+        waiting.add(ended)
+        try:
+            await self.listen()
+            yield ended
+        finally:
+            waiting.discard(ended)
+            if not waiting:
+                self._waiters.pop(job_id, None)
+
+    def release_all(self) -> None:
+        """Let everyone go who waits for a job's end, or listens: the server is about to stop."""
+        self.closed = True
+        self._wake_waiters(self._waiters)
+        self._wake_listeners()
+        asyncio.get_running_loop().remove_reader(self._bell)
+        self._bell.ring()
+
+    async def close(self) -> None:
+        """Stop reading, for good."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        self._bell.close()
+
+    async def _run(self) -> None:
+        """While somebody listens: turn by turn, and a heartbeat each second."""
+        loop = asyncio.get_running_loop()
+        if not self.closed:
+            loop.add_reader(self._bell, self._ring)
+        beats = asyncio.create_task(self._beat())
+        try:
+            while self._listeners or self._waiters:
+                await self._unless_trouble(self._turn)
+        finally:
+            beats.cancel()
+            loop.remove_reader(self._bell)
+
+    def _ring(self) -> None:
+        self._bell.drain()
+        self._rang = True
+        self._news.set()
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(HEARTBEAT_S)
+            self._news.set()  # if a ring got lost, this is found now
+            await self._unless_trouble(self._heartbeat)
+
+    async def _heartbeat(self) -> None:
+        if not self._listeners:
+            return
+        overview = await self._readers.read(self._overview)
+        at = rfc3339(time.time_ns() // 1_000_000)
+        text = orjson.dumps({"type": "heartbeat", "at": at, **overview}).decode()
+        self.heartbeat = Said("heartbeat", text)
+        self._wake_listeners()
+
+    async def _unless_trouble(self, step: Callable[[], Awaitable[None]]) -> None:
+        """Streams outlive the database's bad times: say so in the log, and try again."""
+        try:
+            await step()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the stream must go on
+            log.warning("stream_delayed", reason=str(error) or type(error).__name__)
+            await asyncio.sleep(_TROUBLE_PAUSE_S)
+            self._news.set()
+
+    async def _turn(self) -> None:
+        """Wait for news, read it, release those who wait for a job, and pass it on when due."""
+        await self._news.wait()
+        loop = asyncio.get_running_loop()
+        until_frame_s = self._next_frame_at - loop.time()
+        if until_frame_s > 0:
+            room_events, room_bytes = self._room()
+            reads_on = self._waiters and min(room_events, room_bytes) > 0
+            await asyncio.sleep(_WAITER_GAP_S if reads_on else until_frame_s)
+        self._news.clear()
+        is_due = not self._listeners or loop.time() >= self._next_frame_at
+        told = self.progress if self._listeners and is_due else None
+        news = await self._readers.read(_news_after(self._read_seq, self._room(), told))
+        is_behind = news.last_seq - self.seq > _MOST_BEHIND
+        if news.last_seq < self._read_seq or (is_behind and self._listeners):
+            self._jump_to(news.last_seq)
+            return
+        self._keep(news)
+        if is_due:
+            self._pass_on(news)
+        elif self._unsent or self._rang:
+            self._news.set()  # to pass on when its time comes
+        if self._read_seq < news.last_seq:
+            self._news.set()  # there is more to read
+
+    def _room(self) -> tuple[int, int]:
+        """How many events, and bytes of them, the next frame may still take."""
+        return FRAME_EVENTS - len(self._unsent), FRAME_BYTES - self._unsent_bytes
+
+    def _keep(self, news: _News) -> None:
+        if news.events:
+            self._read_seq = news.events[-1].seq or self._read_seq
+            self._unsent += news.events
+            self._unsent_bytes += news.read_bytes
+            self._wake_waiters(e.job_id for e in news.events if e.job_id and e.kind in _ENDS)
+
+    def _pass_on(self, news: _News) -> None:
+        if not (self._unsent or self._rang or news.progressed):
+            return
+        self._next_frame_at = asyncio.get_running_loop().time() + FRAME_GAP_S
+        self.progress = news.progress
+        if self._listeners and (self._unsent or news.progressed):
+            self.ring.append(Frame(tuple(self._unsent), news.progressed))
+        elif self._unsent:
+            self.ring.begin(self._read_seq)  # they went to nobody
+        self._unsent, self._unsent_bytes = [], 0
+        self.seq = self._read_seq
+        self._rang = False
+        self._wake_listeners()
+
+    def _jump_to(self, seq: int) -> None:
+        log.warning("stream_jumped", skipped=seq - self.seq, listeners=len(self._listeners))
+        self._begin_at(seq)
+        self._wake_waiters(self._waiters)
+        self._wake_listeners()
+
+    def _begin_at(self, seq: int) -> None:
+        self._read_seq = self.seq = seq
+        self._unsent, self._unsent_bytes = [], 0
+        self.progress = {}
+        self.ring.begin(seq)
+
+    def _wake_listeners(self) -> None:
+        for wake in self._listeners:
+            wake.set()
+
+    def _wake_waiters(self, job_ids: Iterable[int]) -> None:
+        for job_id in job_ids:
+            for ended in self._waiters.get(job_id, ()):
+                ended.set()

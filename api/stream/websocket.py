@@ -1,0 +1,98 @@
+"""How the stream goes out on a WebSocket, and how that ends: with a code of RFC 6455."""
+
+import asyncio
+import contextlib
+from functools import cached_property
+from typing import Any
+
+from starlette.websockets import WebSocket, WebSocketDisconnect
+from uvicorn.protocols.utils import ClientDisconnected
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.extensions.permessage_deflate import (
+    PerMessageDeflate,
+    ServerPerMessageDeflateFactory,
+)
+
+from orpheus.api.stream.listener import Listener
+from orpheus.api.stream.messages import WINDOW_BITS, Message
+from orpheus.shared.errors import OrpheusError
+from orpheus.shared.logs import get_logger
+
+POLICY_VIOLATION = 1008
+SERVICE_RESTART = 1012
+TRY_AGAIN_LATER = 1013
+_LONGEST_REASON = 100
+_MOST_MESSAGES = 16
+_WITHIN_S = 1.0
+
+_WRITTEN = "orpheus.written"
+
+log = get_logger()
+
+
+class StreamProtocol(WebSocketsSansIOProtocol):
+    """uvicorn's WebSocket, which also sends messages that are framed already."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.conn.available_extensions = [
+            ServerPerMessageDeflateFactory(
+                server_no_context_takeover=True, client_no_context_takeover=True
+            )
+        ]
+
+    @cached_property
+    def _takes_packed(self) -> bool:
+        """Whether the client agreed to compression, with a window as large as is used."""
+        return any(
+            isinstance(one, PerMessageDeflate) and one.local_max_window_bits == WINDOW_BITS
+            for one in self.conn.extensions
+        )
+
+    async def send(self, message: Any) -> None:
+        """As uvicorn's, but for a `Message`: its bytes go out as they are."""
+        written: Message | None = message.get(_WRITTEN)
+        if written is None:
+            await super().send(message)
+            return
+        await self.writable.wait()
+        if self.disconnected or self.close_sent or self.transport.is_closing():
+            raise ClientDisconnected
+        self.transport.write(written.packed if self._takes_packed else written.plain)
+
+
+async def send_stream(websocket: WebSocket, listener: Listener, after: int | None) -> None:
+    """Send all that `listener` follows, until the client is gone or the stream ends here."""
+    receiving = asyncio.create_task(_receive(websocket, listener))
+    try:
+        async with contextlib.aclosing(listener.follow(after)) as messages:
+            async for message in messages:
+                await websocket.send({"type": "websocket.send", _WRITTEN: message})
+        if not receiving.done():
+            await websocket.close(SERVICE_RESTART, "come back with ?after=")
+        elif receiving.result():
+            await websocket.close(POLICY_VIOLATION, "this stream takes no messages")
+    except WebSocketDisconnect:
+        pass
+    except OrpheusError as error:
+        log.warning("stream_closed", reason=str(error))
+        with contextlib.suppress(WebSocketDisconnect):
+            await websocket.close(TRY_AGAIN_LATER, str(error)[:_LONGEST_REASON])
+    finally:
+        receiving.cancel()
+
+
+async def _receive(websocket: WebSocket, listener: Listener) -> bool:
+    """Until the client is gone (False) or says too much (True): what it says is not looked at."""
+    loop = asyncio.get_running_loop()
+    began, said = loop.time(), 0
+    try:
+        while (await websocket.receive())["type"] != "websocket.disconnect":
+            if loop.time() - began > _WITHIN_S:
+                began, said = loop.time(), 0
+            said += 1
+            if said > _MOST_MESSAGES:
+                return True
+        return False
+    finally:
+        listener.leave()

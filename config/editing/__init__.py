@@ -1,0 +1,1 @@
+"""The TOML file as it is edited from afar: shown, checked, replaced with its comments kept."""

@@ -1,0 +1,37 @@
+"""The settings in force, one by one, each with what set it; secrets are masked."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from orpheus.config.problems import dotted
+from orpheus.config.settings import Settings
+from orpheus.config.sources import Sources
+from orpheus.shared.operations.configuration import MASK, Setting
+
+DEFAULT = "default"
+
+
+def shown_values(settings: Settings) -> dict[str, Any]:
+    """Every table as JSON, without the secrets that commands get in their environment."""
+    values = settings.model_dump(mode="json")
+    for command in values["commands"]:
+        command["env"] = dict.fromkeys(command["env"], MASK)
+    return values
+
+
+def shown_settings(settings: Settings, sources: Sources) -> list[Setting]:
+    """Every setting, in the order of the tables."""
+    values = shown_values(settings)
+    del values["source"]
+    return [
+        Setting(dotted(path), value, sources.origin_with_line(path) or DEFAULT)
+        for path, value in _leaves(values)
+    ]
+
+
+def _leaves(table: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[Any, Any]]:
+    for key, value in table.items():
+        if isinstance(value, Mapping) and value:
+            yield from _leaves(value, (*path, key))
+        else:
+            yield (*path, key), value

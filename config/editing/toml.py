@@ -1,0 +1,171 @@
+"""Changes of a TOML text that leave its comments and its form alone, by tomlkit. Pure.
+
+Each result is read again and compared with what it should say: an editor that keeps the form of a
+file has more corners than a reader, and a wrong value written in silence is the worst of them.
+"""
+
+import tomllib
+from collections.abc import Iterator, Mapping, MutableMapping
+from typing import Any
+
+import tomlkit
+from tomlkit.exceptions import TOMLKitError
+from tomlkit.items import AbstractTable, Item, Table
+
+from orpheus.config.sources import key_path
+from orpheus.shared.operations.configuration import MASK
+
+
+class CannotEdit(Exception):
+    """The text cannot be changed so; the message says which key, and why."""
+
+
+def masked(text: str) -> tuple[str, int]:
+    """The text with every secret masked, line for line, and how many there are.
+
+    Secrets are the values in the `env` of [[commands]]. Raises CannotEdit if they cannot be told
+    apart from the rest.
+    """
+    document = _parsed(text)
+    count = 0
+    for env in _environments(document):
+        for name in list(env):
+            env[name] = _mask_like(env[name])
+            count += 1
+    if not count:
+        return text, 0
+    hidden = tomlkit.dumps(document)
+    expected = tomllib.loads(text)
+    for env in _environments(expected):
+        env.update(dict.fromkeys(env, MASK))
+    shown = tomllib.loads(hidden)
+    for env in _environments(shown):
+        env.update({name: MASK for name, value in env.items() if _is_mask(value)})
+    if shown != expected:
+        raise CannotEdit("the secrets in it cannot be told apart from the rest")
+    return hidden, count
+
+
+def unmasked(text: str, original: str) -> str:
+    """The text with each masked secret as it stands in `original`: of the same command and name.
+
+    Raises CannotEdit if there is none there, or a mask stands anywhere else.
+    """
+    if MASK not in text:
+        return text
+    document, before = _parsed(text), _parsed(original)
+    known = {
+        (str(command.get("name")), str(name)): value
+        for command, env in _commands(before)
+        for name, value in env.items()
+    }
+    for command, env in _commands(document):
+        for name in list(env):
+            if _is_mask(env[name]):
+                secret = known.get((str(command.get("name")), str(name)))
+                if secret is None:
+                    raise CannotEdit(f"env.{name} is masked, and there is no such secret to keep")
+                env[name] = secret
+    restored = tomlkit.dumps(document)
+    if MASK in restored:
+        raise CannotEdit(f"{MASK} stands for a secret, and only where one was")
+    return restored
+
+
+def with_value(text: str, key: str, value: Any) -> str:
+    """The text with one setting changed; None removes it. Raises CannotEdit."""
+    path = key_path(key)
+    if path is None:
+        raise CannotEdit("is no key, such as pools.default.workers")
+    document = _parsed(text)
+    expected = tomllib.loads(text)
+    try:
+        _put(document, path, value)
+        _put(expected, path, value)
+        changed = tomlkit.dumps(document)
+        if tomllib.loads(changed) == expected:
+            return changed
+    except (TOMLKitError, tomllib.TOMLDecodeError, TypeError, ValueError) as error:
+        raise CannotEdit(f"cannot have this value: {error}") from None
+    raise CannotEdit("cannot be changed alone in a file of this form; change its text")
+
+
+def _put(table: Any, path: list[str], value: Any) -> None:
+    *above, name = path
+    for step in above:
+        if step not in table:
+            if value is None:
+                return
+            table[step] = _new_table(table, is_last=step is above[-1])
+        table = table[step]
+        if not isinstance(table, MutableMapping):
+            raise CannotEdit(f"{step} is no table")
+    if value is None:
+        table.pop(name, None)
+        return
+    is_new = name not in table
+    table[name] = value
+    if is_new and isinstance(table, Table):
+        _move_to_the_keys(table, name)
+
+
+def _new_table(parent: Any, *, is_last: bool) -> Any:
+    if not isinstance(parent, (Table, tomlkit.TOMLDocument)):
+        return {}
+    made = tomlkit.table(is_super_table=not is_last)
+    if is_last and isinstance(parent, Table):
+        made.add(tomlkit.nl())  # it stands before other tables
+    return made
+
+
+def _move_to_the_keys(table: Table, name: str) -> None:
+    """Put the key that was added last behind the other keys, before comments that follow them.
+
+    Those often belong to the next table. Only the text is right afterwards: read it again.
+    """
+    body = table.value.body
+    keys = [
+        place
+        for place, (key, item) in enumerate(body)
+        if key is not None and not isinstance(item, AbstractTable)
+    ]
+    if keys and body[keys[-1]][0] == name:
+        body.insert(keys[-2] + 1 if len(keys) > 1 else 0, body.pop(keys[-1]))
+
+
+def _parsed(text: str) -> tomlkit.TOMLDocument:
+    try:
+        return tomlkit.parse(text)
+    except (TOMLKitError, ValueError, RecursionError) as error:
+        raise CannotEdit(f"is no TOML: {error}") from None
+
+
+def _environments(value: Any) -> Iterator[Any]:
+    """Every table called `env`, wherever it stands: a mistyped [[comands]] has secrets too."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            if key == "env" and isinstance(inner, MutableMapping):
+                yield inner
+            else:
+                yield from _environments(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _environments(inner)
+
+
+def _commands(document: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], Any]]:
+    """Each command with the table of its environment, as far as they have the right form."""
+    commands = document.get("commands")
+    for command in commands if isinstance(commands, list) else ():
+        if isinstance(command, Mapping) and isinstance(env := command.get("env"), MutableMapping):
+            yield command, env
+
+
+def _mask_like(value: Any) -> Item:
+    """A mask of as many lines as the value, so that what follows keeps its line."""
+    lines = value.as_string().count("\n") + 1 if isinstance(value, Item) else 1
+    return tomlkit.string("\n".join([MASK] * lines), multiline=lines > 1)
+
+
+def _is_mask(value: object) -> bool:
+    return isinstance(value, str) and MASK in value

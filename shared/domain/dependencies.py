@@ -1,0 +1,76 @@
+"""Jobs of one batch that wait for each other: every name must lead somewhere, and none in a circle.
+
+Pure. A circle would be accepted by the database and wait for itself for ever; whoever sent it is
+told which items make it. Two items with the same `unique_key` are one job, the first of them, so a
+circle can also close through a key.
+"""
+
+from collections.abc import Mapping, Sequence
+from graphlib import CycleError, TopologicalSorter
+from typing import TypeVar
+
+from orpheus.shared.domain.jobs import NewJob
+from orpheus.shared.errors import FieldProblem
+
+Node = TypeVar("Node")
+
+_MOST_NAMED = 10
+
+
+def batch_problems(jobs: Sequence[NewJob]) -> list[FieldProblem]:
+    """Each `ref` that stands twice or names no item, or else a circle; pointers from `/jobs`."""
+    items: dict[str, int] = {}
+    problems: list[FieldProblem] = []
+    for index, job in enumerate(jobs):
+        if job.ref is None:
+            continue
+        first = items.setdefault(job.ref, index)
+        if first != index:
+            problems.append(FieldProblem(f"/jobs/{index}/ref", f"is the ref of /jobs/{first} too"))
+    for index, job in enumerate(jobs):
+        for position, name in enumerate(job.depends_on):
+            if isinstance(name, str) and name not in items:
+                detail = f"no item of this batch has the ref {name!r}"
+                problems.append(FieldProblem(f"/jobs/{index}/depends_on/{position}", detail))
+    return problems or _circle(jobs, items)
+
+
+def cycle_in(edges: Mapping[Node, Sequence[Node]]) -> list[Node]:
+    """A way along `edges` that ends where it began, `[a, b, a]`; empty if there is none."""
+    try:
+        TopologicalSorter(edges).prepare()
+    except CycleError as error:
+        backwards: list[Node] = error.args[1]
+        return backwards[::-1]
+    return []
+
+
+def _circle(jobs: Sequence[NewJob], items: Mapping[str, int]) -> list[FieldProblem]:
+    job_of = _first_with_its_key(jobs)
+    edges = {
+        index: [job_of[items[name]] for name in job.depends_on if isinstance(name, str)]
+        for index, job in enumerate(jobs)
+        if job.depends_on and job_of[index] == index
+    }
+    cycle = cycle_in(edges)
+    if not cycle:
+        return []
+    names = [jobs[index].ref or f"/jobs/{index}" for index in cycle]
+    if len(names) > _MOST_NAMED:
+        names[_MOST_NAMED - 1 : -1] = ["…"]
+    position = next(
+        position
+        for position, name in enumerate(jobs[cycle[0]].depends_on)
+        if isinstance(name, str) and job_of[items[name]] == cycle[1]
+    )
+    detail = f"makes a circle of jobs that wait for each other: {' → '.join(names)}"
+    return [FieldProblem(f"/jobs/{cycle[0]}/depends_on/{position}", detail)]
+
+
+def _first_with_its_key(jobs: Sequence[NewJob]) -> list[int]:
+    """For each item, the item that its job is made from."""
+    first: dict[str, int] = {}
+    return [
+        index if job.unique_key is None else first.setdefault(job.unique_key, index)
+        for index, job in enumerate(jobs)
+    ]

@@ -1,0 +1,229 @@
+"""The life of a job: which verb moves it from which status to which, and what follows an attempt.
+
+Pure: no clock, no random number, no database. The SQL in shared/storage repeats the `leaves` of
+each transition as its guard; a contract test holds the two equal. docs/state_machine.md is drawn
+from these tables, and a test holds it true.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from orpheus.shared.domain.events import Kind
+from orpheus.shared.domain.jobs import Outcome, Status
+
+TERMINAL = frozenset({Status.DONE, Status.FAILED, Status.CANCELLED})
+LIVE = frozenset(Status) - TERMINAL
+
+
+class Verb(StrEnum):
+    """What can happen to a job."""
+
+    LEASE = "lease"
+    FINISH = "finish"
+    HAND_BACK = "hand back"
+    RECLAIM = "reclaim"
+    CANCEL = "cancel"
+    REQUEST_CANCEL = "request cancel"
+    RETRY = "retry"
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """`verb` moves a job out of each status in `leaves` into one of `enters`."""
+
+    verb: Verb
+    leaves: frozenset[Status]
+    enters: frozenset[Status]
+    events: frozenset[Kind]
+    needs_token: bool = False
+
+
+TRANSITIONS: dict[Verb, Transition] = {
+    t.verb: t
+    for t in (
+        Transition(
+            Verb.LEASE,
+            frozenset({Status.PENDING}),
+            frozenset({Status.IN_PROGRESS}),
+            frozenset({Kind.JOB_STARTED}),
+        ),
+        Transition(
+            Verb.FINISH,
+            frozenset({Status.IN_PROGRESS}),
+            frozenset({Status.DONE, Status.FAILED, Status.CANCELLED, Status.PENDING}),
+            frozenset(
+                {
+                    Kind.JOB_DONE,
+                    Kind.JOB_FAILED,
+                    Kind.JOB_CANCELLED,
+                    Kind.JOB_RETRYING,
+                    Kind.JOB_SNOOZED,
+                    Kind.JOB_RELEASED,
+                }
+            ),
+            needs_token=True,
+        ),
+        Transition(
+            Verb.HAND_BACK,
+            frozenset({Status.IN_PROGRESS}),
+            frozenset({Status.PENDING, Status.CANCELLED}),
+            frozenset({Kind.JOB_RELEASED, Kind.JOB_CANCELLED}),
+            needs_token=True,
+        ),
+        Transition(
+            Verb.RECLAIM,
+            frozenset({Status.IN_PROGRESS}),
+            frozenset({Status.PENDING, Status.FAILED, Status.CANCELLED}),
+            frozenset({Kind.JOB_RECLAIMED, Kind.JOB_FAILED, Kind.JOB_CANCELLED, Kind.JOB_RELEASED}),
+            needs_token=True,
+        ),
+        Transition(
+            Verb.CANCEL,
+            frozenset({Status.BLOCKED, Status.PENDING}),
+            frozenset({Status.CANCELLED}),
+            frozenset({Kind.JOB_CANCELLED}),
+        ),
+        Transition(
+            Verb.REQUEST_CANCEL,
+            frozenset({Status.IN_PROGRESS}),
+            frozenset({Status.IN_PROGRESS}),
+            frozenset({Kind.JOB_CANCEL_REQUESTED}),
+        ),
+        Transition(
+            Verb.RETRY,
+            frozenset({Status.FAILED, Status.CANCELLED}),
+            frozenset({Status.PENDING}),
+            frozenset({Kind.JOB_REQUEUED}),
+        ),
+    )
+}
+
+
+class Ending(StrEnum):
+    """Why a lease ended: finer than Outcome, as it decides what follows."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    FAILED_PERMANENTLY = "failed_permanently"
+    TIMED_OUT = "timed_out"
+    CANCELLED = "cancelled"
+    SNOOZED = "snoozed"
+    RELEASED = "released"
+    """Given back unfinished by a stopping worker."""
+    UNENTERED = "unentered"
+    """Given back, by its worker or after its death, before the job was entered."""
+    CRASHED = "crashed"
+    """The process died, or was killed, while it ran the job."""
+    KILLED_AT_DEADLINE = "killed_at_deadline"
+    """The supervisor killed the process because the job was past its hard deadline."""
+    RESULT_LOST = "result_lost"
+    """The job had run, but its worker died before the result was committed."""
+    EXPIRED = "expired"
+    """Nobody renewed the lease; nobody saw why."""
+
+
+class Wait(StrEnum):
+    """When a job that goes back to pending is due again."""
+
+    NONE = "at once"
+    BACKOFF = "after backoff"
+    CRASH_BACKOFF = "at once the first time, then after backoff"
+    AS_ASKED = "when the handler asked for"
+
+
+@dataclass(frozen=True, slots=True)
+class EndingRule:
+    """What an ending leaves. `outcome` None: no attempt, and its number is given out again."""
+
+    outcome: Outcome | None
+    goes_to: Status
+    wait: Wait
+    spends_retry: bool
+    is_crash: bool
+    event: Kind
+
+
+def _rule(
+    outcome: Outcome | None,
+    goes_to: Status,
+    event: Kind,
+    wait: Wait = Wait.NONE,
+    *,
+    spends: bool = False,
+    crash: bool = False,
+) -> EndingRule:
+    return EndingRule(outcome, goes_to, wait, spends, crash, event)
+
+
+ENDINGS: dict[Ending, EndingRule] = {
+    Ending.SUCCEEDED: _rule(Outcome.SUCCEEDED, Status.DONE, Kind.JOB_DONE),
+    Ending.FAILED: _rule(
+        Outcome.FAILED, Status.PENDING, Kind.JOB_RETRYING, Wait.BACKOFF, spends=True
+    ),
+    Ending.FAILED_PERMANENTLY: _rule(Outcome.FAILED, Status.FAILED, Kind.JOB_FAILED, spends=True),
+    Ending.TIMED_OUT: _rule(
+        Outcome.TIMED_OUT, Status.PENDING, Kind.JOB_RETRYING, Wait.BACKOFF, spends=True
+    ),
+    Ending.CANCELLED: _rule(Outcome.CANCELLED, Status.CANCELLED, Kind.JOB_CANCELLED),
+    Ending.SNOOZED: _rule(Outcome.SNOOZED, Status.PENDING, Kind.JOB_SNOOZED, Wait.AS_ASKED),
+    Ending.RELEASED: _rule(Outcome.RELEASED, Status.PENDING, Kind.JOB_RELEASED),
+    Ending.UNENTERED: _rule(None, Status.PENDING, Kind.JOB_RELEASED),
+    Ending.CRASHED: _rule(
+        Outcome.CRASHED,
+        Status.PENDING,
+        Kind.JOB_RECLAIMED,
+        Wait.CRASH_BACKOFF,
+        spends=True,
+        crash=True,
+    ),
+    Ending.KILLED_AT_DEADLINE: _rule(
+        Outcome.TIMED_OUT, Status.PENDING, Kind.JOB_RECLAIMED, Wait.BACKOFF, spends=True
+    ),
+    Ending.RESULT_LOST: _rule(Outcome.LOST, Status.PENDING, Kind.JOB_RECLAIMED),
+    Ending.EXPIRED: _rule(
+        Outcome.LOST,
+        Status.PENDING,
+        Kind.JOB_RECLAIMED,
+        Wait.CRASH_BACKOFF,
+        spends=True,
+        crash=True,
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What a job has spent of its retries, and whether an operator wants it to stop."""
+
+    failures: int
+    crashes: int
+    max_retries: int
+    cancel_requested: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """What becomes of a job when a lease ends.
+
+    `backoff_failures` is the n of the backoff to wait for before the next attempt, 0 for none.
+    """
+
+    status: Status
+    event: Kind
+    outcome: Outcome | None
+    failures: int
+    crashes: int
+    backoff_failures: int
+
+
+def after(ending: Ending, spent: Spent) -> Next:
+    """Decide what follows `ending` for a job that had `spent` so much before it."""
+    rule = ENDINGS[ending]
+    failures = spent.failures + rule.spends_retry
+    crashes = spent.crashes + rule.is_crash
+    if spent.cancel_requested and rule.goes_to is Status.PENDING:
+        return Next(Status.CANCELLED, Kind.JOB_CANCELLED, rule.outcome, failures, crashes, 0)
+    if rule.goes_to is Status.PENDING and rule.spends_retry and failures > spent.max_retries:
+        return Next(Status.FAILED, Kind.JOB_FAILED, rule.outcome, failures, crashes, 0)
+    waits = rule.wait is Wait.BACKOFF or (rule.wait is Wait.CRASH_BACKOFF and crashes > 1)
+    return Next(rule.goes_to, rule.event, rule.outcome, failures, crashes, failures if waits else 0)

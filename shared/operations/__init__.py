@@ -1,0 +1,1 @@
+"""What several programs do with a store: upkeep, requests, configuration, schedules, audit."""

@@ -1,0 +1,117 @@
+"""The configuration as it is shown and edited over HTTP: values both sides know.
+
+The API answers with these and never reads settings itself; config/editing/file.py makes them. So
+only mains know the configuration, also in the calls that are about it.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from orpheus.shared.errors import OrpheusError
+
+MASK = "••••••••"
+"""Stands where a secret is not shown. In a new text it means: the secret that is there."""
+LONGEST_TEXT = 131_072
+"""Characters of a configuration file that is edited here: checking a much larger one takes long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A value in force, and what set it: `default`, `orpheus.toml:12`, a variable, `--set`."""
+
+    key: str
+    value: Any
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class SettingProblem:
+    """One thing to mend: at `key` (maybe none), which stands at `place`, in `line` of the text."""
+
+    key: str
+    detail: str
+    place: str | None
+    line: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ShownConfiguration:
+    """The file and what follows from it. `etag` names its state; `obstacle`: why no edit can be."""
+
+    path: str | None
+    text: str | None
+    etag: str | None
+    masked: int
+    """How many secrets the text does not show."""
+    obstacle: str | None
+    settings: tuple[Setting, ...]
+    """Empty while the file has problems: what is in force then is what was last read well."""
+    problems: tuple[SettingProblem, ...]
+    warnings: tuple[SettingProblem, ...]
+    """What does not keep the file from being taken: commands whose program is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A new text, or values for single settings (None: back to the default)."""
+
+    text: str | None = None
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an edit would lead to. `changed` and the slots are None if there is nothing to compare.
+
+    `refused`: keys that cannot be changed here; the rest is then not checked.
+    """
+
+    problems: tuple[SettingProblem, ...]
+    warnings: tuple[SettingProblem, ...] = ()
+    refused: tuple[str, ...] = ()
+    text: str | None = None
+    """The new text, its secrets masked; None with problems."""
+    changed: tuple[str, ...] | None = None
+    restarts: tuple[str, ...] | None = None
+    starts: tuple[str, ...] | None = None
+    stops: tuple[str, ...] | None = None
+    watched: bool = True
+    """Whether a supervisor looks at the file by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedEdit:
+    """An edit that was looked at: `content` may replace the file while its state is `etag`."""
+
+    outcome: Outcome
+    content: bytes
+    etag: str
+
+
+class ConfigurationDesk(Protocol):
+    """Where the configuration file is read, checked and replaced. Calls block for 10 to 300 ms."""
+
+    def show(self) -> ShownConfiguration:
+        """The file, and the settings in force with it."""
+
+    def plan(self, edit: Edit, seen: Collection[str] | None) -> PlannedEdit:
+        """What `edit` would lead to; nothing is written.
+
+        `seen`: states that will do (FileChanged if it is another); None: whatever it is.
+        Raises NotEditable.
+        """
+
+    def apply(self, planned: PlannedEdit) -> str:
+        """Replace the file, keep the old one as a backup beside it; the new state.
+
+        Raises FileChanged, NotEditable, and OSError for a full disk.
+        """
+
+
+class NotEditable(OrpheusError):
+    """There is no file, or it cannot be edited from here; the text says what to do instead."""
+
+
+class FileChanged(OrpheusError):
+    """The file is not any more what the editor saw; nothing was written."""

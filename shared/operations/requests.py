@@ -1,0 +1,164 @@
+"""What operators ask of the supervisor, the same from the API and the command line.
+
+What nobody could take, or what makes no sense, is refused here and leaves neither a request nor a
+trail: a row that waits for a supervisor to be started one day would then strike out of the blue.
+"""
+
+import time
+from collections.abc import Collection, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from orpheus.shared.domain.processes import Role, SlotRecord
+from orpheus.shared.domain.requests import RequestAction
+from orpheus.shared.errors import NoAnswer, NoSupervisor, NotFound, TransitionRefused
+from orpheus.shared.operations.audit import Actor, audited
+from orpheus.shared.operations.stored_settings import is_supervised
+from orpheus.shared.process.crash_cell import stack_path
+from orpheus.shared.storage import Store
+from orpheus.shared.views.jobs import rfc3339, running_job_json
+
+_ANSWER_WITHIN_S = 3.0
+_STILL_FOR_S = 0.06
+_LOOK_EVERY_S = 0.02
+_LARGEST_STACK_BYTES = 1_048_576
+
+_RESTART_EVERYTHING = (
+    "the supervisor does not restart itself: restart it with what started it; "
+    "SIGUSR2 to process {pid} restarts all the others in turn"
+)
+_REFUSED: Mapping[tuple[RequestAction, Role], str] = {
+    (RequestAction.RESTART, Role.SUPERVISOR): _RESTART_EVERYTHING,
+    (RequestAction.DRAIN, Role.SUPERVISOR): (
+        "the supervisor cannot be drained: SIGTERM to process {pid} stops it and all the others"
+    ),
+    (RequestAction.DRAIN, Role.API): (
+        "the API has no jobs to drain, and without it nobody could ask for its return: restart it"
+    ),
+    (RequestAction.STACK, Role.SUPERVISOR): (
+        "the supervisor is not asked for its own stack: SIGQUIT to process {pid} prints it, "
+        "and stops everything at once"
+    ),
+}
+_WHY_SILENT: Mapping[str, str] = {
+    "T": "it is stopped (SIGCONT wakes it)",
+    "t": "a debugger holds it",
+    "D": "it waits for the disk",
+    "Z": "it has ended",
+    "": "it has ended",
+}
+
+
+def check_supervised(store: Store, beat_timeout_s: float) -> None:
+    """Raises NoSupervisor unless a supervisor is at work on this database."""
+    if not is_supervised(store, beat_timeout_s):
+        raise NoSupervisor("no supervisor is running: start one with `orpheus`")
+
+
+def ask_for_slot(store: Store, actor: Actor, action: RequestAction, name: str) -> int:
+    """Ask for RESTART or DRAIN of a slot, with its trail; the request's id.
+
+    Raises NotFound, and TransitionRefused for a process that this cannot be done to.
+    """
+    slot = _slot(store, action, name)
+    put = partial(store.supervision.put_request, action, slot.slot)
+    return audited(store, actor, action.value, f"slot {slot.slot}", put)
+
+
+def ask_for_workers(
+    store: Store, actor: Actor, pool: str, workers: int, pools: Collection[str]
+) -> int:
+    """Ask that `pool`, one of `pools`, has so many workers; the request's id. Raises NotFound."""
+    if pool not in pools:
+        raise NotFound(f"there is no pool {pool[:80]!r}, but {', '.join(sorted(pools))}")
+    put = partial(store.supervision.put_request, RequestAction.SCALE, pool, workers)
+    return audited(store, actor, RequestAction.SCALE.value, f"pool {pool} to {workers}", put)
+
+
+def read_stack(store: Store, database: Path, name: str) -> dict[str, Any]:
+    """Where the code of a slot's process stands, as GET /workers/{slot}/stack shows it.
+
+    Blocks, for 3 s at most. Raises NotFound, TransitionRefused for a slot without a process, and
+    NoAnswer, which says what keeps the process from answering.
+    """
+    slot = _slot(store, RequestAction.STACK, name)
+    if slot.pid is None or slot.incarnation is None:
+        raise TransitionRefused(f"{name} is {slot.state}: it has no process to ask")
+    file = stack_path(database, slot.incarnation)
+    start_bytes = _size_bytes(file)
+    request_id = store.supervision.put_request(RequestAction.STACK, name)
+    stack = _wait_for_stack(file, start_bytes)
+    if not stack:
+        silent = f"{name} (process {slot.pid}) did not answer within {_ANSWER_WITHIN_S:.0f} s: "
+        if store.supervision.is_waiting(request_id):
+            raise NoAnswer(f"{silent}its supervisor has not asked it yet")
+        why = _WHY_SILENT.get(_os_state(slot.pid), "it does not react to signals; try again")
+        raise NoAnswer(silent + why)
+    return {
+        "slot": name,
+        "pid": slot.pid,
+        "incarnation": slot.incarnation,
+        "job": running_job_json(store.jobs.running().get(slot.incarnation)),
+        "at": rfc3339(store.clock.wall_ms()),
+        "stack": stack,
+    }
+
+
+def _slot(store: Store, action: RequestAction, name: str) -> SlotRecord:
+    """The slot of that name. Raises NotFound, and TransitionRefused if `action` is not for it."""
+    slot = next((one for one in store.processes.slots() if one.slot == name), None)
+    if slot is None:
+        alone = next((one for one in store.processes.all() if one.slot == name), None)
+        if alone is None:
+            raise NotFound(f"there is no slot {name[:80]!r}: see GET /workers or `orpheus workers`")
+        raise TransitionRefused(
+            f"{name} was started by hand, not by the supervisor, which leaves it alone: "
+            f"end process {alone.pid} with SIGTERM and start it again"
+        )
+    refused = _REFUSED.get((action, slot.role))
+    if refused is not None:
+        raise TransitionRefused(refused.format(pid=slot.pid))
+    return slot
+
+
+def _wait_for_stack(file: Path, start_bytes: int) -> str:
+    """What is added to the file, once it stands still again; empty if nothing is in time.
+
+    The process writes line by line, and nothing says which line is the last.
+    """
+    give_up_at_s = time.monotonic() + _ANSWER_WITHIN_S
+    size_bytes, grew_at_s = start_bytes, float("inf")
+    while (now_s := time.monotonic()) < give_up_at_s:
+        if (found_bytes := _size_bytes(file)) != size_bytes:
+            size_bytes, grew_at_s = found_bytes, now_s
+        elif size_bytes and now_s - grew_at_s >= _STILL_FOR_S:
+            # The supervisor empties a file that has grown too long.
+            return _text_from(file, start_bytes if size_bytes > start_bytes else 0)
+        time.sleep(_LOOK_EVERY_S)
+    return ""
+
+
+def _text_from(file: Path, start_bytes: int) -> str:
+    try:
+        with file.open("rb") as stacks:
+            stacks.seek(start_bytes)
+            return stacks.read(_LARGEST_STACK_BYTES).decode(errors="replace").strip()
+    except OSError:  # the process has ended just now, and its file with it
+        return ""
+
+
+def _size_bytes(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:
+        return 0
+
+
+def _os_state(pid: int) -> str:
+    """The kernel's letter for what a process does; empty if it is gone."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return ""
+    return stat.rpartition(")")[2].split()[0]

@@ -1,0 +1,88 @@
+"""What every child of the supervisor does first, before it imports anything large.
+
+The order matters: signals to their defaults (a launcher may have left some ignored); then
+PR_SET_PDEATHSIG, so that the kernel ends us when the supervisor dies, and only then the check
+that the supervisor is still our parent, as its death before the call would go unnoticed; then
+faulthandler into the crash file of this life, which the supervisor reads as evidence of its exit,
+and into its stack file on SIGUSR1, which shows an operator what the process is doing. That handler
+is C code: it answers while a job's C code holds the GIL and no Python code could run.
+"""
+
+import ctypes
+import faulthandler
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from orpheus.shared.process.channel import Channel
+
+INCARNATION_VARIABLE = "_ORPHEUS_INCARNATION"
+"""In the environment of a child and of all it starts: which life of which slot they belong to."""
+
+_PR_SET_PDEATHSIG = 1
+_HANDOVER_TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class ChildStart:
+    """What a child was given: its channel, who it is, and its handover."""
+
+    channel: Channel
+    slot: str
+    incarnation: str
+    handover: Mapping[str, Any]
+    crash_file: TextIO
+    """Held open for faulthandler, for as long as the process lives."""
+
+
+def enter_child(control_fd: int) -> ChildStart:
+    """Become a child of the supervisor at the other end of `control_fd`. Main thread only.
+
+    Leaves every signal at its default action; SIGSEGV, SIGABRT and their like write the stacks
+    of all threads before they end the process, SIGUSR1 writes them and lets it go on. Exits 1 if
+    the supervisor is already gone.
+    """
+    _reset_signals()
+    die_with_parent(signal.SIGTERM)
+    channel = Channel.from_fd(control_fd)
+    first = channel.receive_first(_HANDOVER_TIMEOUT_S)
+    handover = first.get("handover") if first else None
+    if not isinstance(handover, dict) or os.getppid() != handover["supervisor_pid"]:
+        sys.exit("The supervisor that started this process is gone.")
+    crash_path = Path(handover["crash_file"])
+    crash_file = crash_path.open("w", encoding="utf-8")
+    faulthandler.enable(crash_file, all_threads=True)
+    _write_stacks_when_asked(Path(handover["stack_file"]))
+    return ChildStart(channel, handover["slot"], handover["incarnation"], handover, crash_file)
+
+
+def _write_stacks_when_asked(path: Path) -> None:
+    # A bare descriptor, never closed: faulthandler keeps its number for the life of the process.
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    faulthandler.register(signal.SIGUSR1, fd, all_threads=True, chain=False)
+    os.register_at_fork(after_in_child=_leave_stacks_to_the_parent)
+
+
+def _leave_stacks_to_the_parent() -> None:
+    faulthandler.unregister(signal.SIGUSR1)
+
+
+def _reset_signals() -> None:
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        if number < signal.SIGRTMIN:  # the C library keeps the first real-time signals for itself
+            signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, set())
+    # A write to a closed pipe or past a file size limit is an error to handle, not a death.
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+
+
+def die_with_parent(number: signal.Signals) -> None:
+    """Have the kernel send `number` to this process when the thread that started it ends."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(_PR_SET_PDEATHSIG, int(number), 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")

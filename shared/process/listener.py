@@ -1,0 +1,43 @@
+"""The API's listening socket: bound by the supervisor, or by the API when it runs alone."""
+
+import socket
+
+from orpheus.shared.errors import CannotBind
+
+_BACKLOG = 2_048
+
+
+_Resolved = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[object, ...]]
+
+
+def resolved(host: str, port: int) -> _Resolved:
+    """What `host` and `port` mean to the kernel. Raises CannotBind if that is no address."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        raise CannotBind(f"api.host: {host!r} is no address of this machine ({error})") from error
+    return found[0]
+
+
+def bind_listener(host: str, port: int) -> socket.socket:
+    """A socket that listens on `host` and `port` (0: any free one). Raises CannotBind."""
+    family, kind, protocol, _, address = resolved(host, port)
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise CannotBind(
+            f"cannot listen on {host}:{port}: {error.strerror}; free it, "
+            "or choose another port: --set api.port=9000"
+        ) from error
+    return listener
+
+
+def address_of(listener: socket.socket) -> str:
+    """The URL a person opens to reach it from this machine."""
+    host, port = listener.getsockname()[:2]
+    shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"

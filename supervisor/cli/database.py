@@ -1,0 +1,61 @@
+"""The database file: is it sound, is its content, a copy of it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from orpheus.supervisor.cli.operator import Operator, for_operator
+from orpheus.supervisor.cli.output import print_json
+
+_EXIT_NO = 1
+_EXIT_DATABASE = 74
+
+
+@click.group()
+def db() -> None:
+    """Check, verify or back up the database, beside the work."""
+
+
+@db.command()
+@for_operator
+def check(operator: Operator) -> int:
+    """Look for damage in the file; exit 74 with what was found."""
+    with operator.store() as store:
+        problems = store.maintenance.check()
+    return _print_problems(operator, problems, "the file is sound", _EXIT_DATABASE)
+
+
+@db.command()
+@for_operator
+def verify(operator: Operator) -> int:
+    """Check that jobs, attempts, events and counts agree; exit 1 with each breach."""
+    with operator.store() as store:
+        problems = store.maintenance.verify()
+    return _print_problems(operator, problems, "every invariant holds", _EXIT_NO)
+
+
+@db.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@for_operator
+def backup(operator: Operator, file: Path) -> int:
+    """Copy the database as it is now to FILE, which must not be there yet."""
+    with operator.store() as store:
+        store.maintenance.backup(file)
+    name, size_bytes = click.format_filename(file), file.stat().st_size
+    if operator.as_json:
+        print_json({"file": name, "bytes": size_bytes})
+    else:
+        click.echo(f"{name}: {size_bytes:,} bytes")
+    return 0
+
+
+def _print_problems(
+    operator: Operator, problems: Sequence[str], all_well: str, exit_code: int
+) -> int:
+    if operator.as_json:
+        print_json({"ok": not problems, "problems": problems})
+    else:
+        for line in problems or (all_well,):
+            click.echo(line)
+    return exit_code if problems else 0

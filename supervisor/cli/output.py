@@ -1,0 +1,119 @@
+"""What a command prints: a table for eyes, JSON for scripts.
+
+On a terminal rich draws the table, coloured and as wide as the window; in a pipe columns are only
+aligned, one line a row, so that grep and awk have it easy. Text from jobs is made printable.
+"""
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import click
+
+from orpheus.shared.text import printable
+
+_STYLES = {
+    "ready": "green",
+    "done": "green",
+    "succeeded": "green",
+    "in_progress": "cyan",
+    "starting": "cyan",
+    "draining": "cyan",
+    "failed": "red",
+    "fatal": "bold red",
+    "crashed": "red",
+    "timed_out": "red",
+    "lost": "red",
+    "stuck": "bold red",
+    "backoff": "yellow",
+    "killing": "yellow",
+    "cancelled": "yellow",
+}
+_BYTES_PER_MIB = 2**20
+
+
+def print_json(value: Any) -> None:
+    """One JSON document."""
+    import orjson  # noqa: PLC0415 - only here
+
+    click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2))
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Rows under their column names; None shows as a dash."""
+    cells = [["-" if cell is None else printable(str(cell)) for cell in row] for row in rows]
+    if sys.stdout.isatty():
+        _draw(columns, cells)
+    else:
+        _align(columns, cells)
+
+
+def print_fields(fields: Mapping[str, object]) -> None:
+    """Names and values, one a line; those that are None are left out."""
+    shown = {name: value for name, value in fields.items() if value is not None}
+    width = max(map(len, shown), default=0)
+    for name, value in shown.items():
+        text = printable(str(value))
+        click.echo(f"{name:<{width}}  {click.style(text, fg=_colour(text))}")
+
+
+def print_block(title: str, text: str) -> None:
+    """Text of several lines, indented under its title."""
+    click.echo(f"\n{title}")
+    for line in text.splitlines():
+        click.echo(f"  {printable(line)}")
+
+
+def _colour(text: str) -> str | None:
+    return _STYLES.get(text, "").removeprefix("bold ") or None
+
+
+def _align(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
+    for row in (columns, *rows):
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        click.echo("  ".join(cells).rstrip())
+
+
+def _draw(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich.box import SIMPLE_HEAD  # noqa: PLC0415 - 60 ms, only on a terminal
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
+    Console().print(table)
+
+
+def duration(seconds: float | None) -> str | None:
+    """A span of time in the units that matter: `12 ms`, `3.2 s`, `4 min 5 s`, `2 h`."""
+    if seconds is None:
+        return None
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms" if seconds else "0 s"
+    if seconds < 60:
+        return f"{seconds:.1f}".removesuffix(".0") + " s"
+    minutes, s = divmod(int(seconds), 60)
+    hours, m = divmod(minutes, 60)
+    days, h = divmod(hours, 24)
+    parts = ((days, "d"), (h, "h"), (m, "min"), (s, "s"))
+    first = next(index for index, (n, _) in enumerate(parts) if n)
+    return " ".join(f"{n} {unit}" for n, unit in parts[first : first + 2] if n)
+
+
+def since(at_ms: int | None, now_ms: int) -> str | None:
+    """How long ago a moment was, or how far ahead it is."""
+    if at_ms is None:
+        return None
+    if at_ms > now_ms:
+        return f"in {duration((at_ms - now_ms) / 1000)}"
+    return f"{duration((now_ms - at_ms) / 1000)} ago"
+
+
+def mebibytes(size_bytes: int | None) -> str | None:
+    """A size in MiB."""
+    return None if size_bytes is None else f"{size_bytes / _BYTES_PER_MIB:.1f} MiB"

@@ -1,0 +1,172 @@
+"""Submit a job, and wait for it."""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from orpheus.shared.domain.jobs import Job, Status
+from orpheus.shared.domain.lifecycle import TERMINAL
+from orpheus.supervisor.cli.operator import JobId, Operator, for_operator, job_defaults
+from orpheus.supervisor.cli.output import print_json
+
+if TYPE_CHECKING:
+    from orpheus.shared.storage import Store
+
+_LOOK_AGAIN_S = 0.05
+
+
+@click.command()
+@click.argument("type", metavar="TYPE")
+@click.argument("payload", nargs=-1, metavar="[JSON | KEY=VALUE…]")
+@click.option("--queue", metavar="QUEUE", help="Default: the type's, or `default`.")
+@click.option("--priority", type=int, default=0, help="-1000 to 1000; the higher runs first.")
+@click.option("--delay", default="0", metavar="DURATION", help="Run so long from now: 90, 15m, 2h.")
+@click.option("--max-retries", type=int, metavar="N", help="0 to 100; default: the type's.")
+@click.option("--timeout", metavar="DURATION", help="Of one attempt; default: the type's.")
+@click.option("--unique-key", metavar="KEY", help="Not while a live job has this key.")
+@click.option("--tag", "tags", multiple=True, metavar="TAG", help="May be given several times.")
+@click.option(
+    "--depends-on",
+    type=JobId,
+    multiple=True,
+    metavar="ID",
+    help="Not before this job is done; may be given several times.",
+)
+@click.option(
+    "--on-dependency-failure",
+    type=click.Choice(["cancel", "run", "fail"]),
+    default="cancel",
+    show_default=True,
+    help="What becomes of it when a job it depends on does not end done.",
+)
+@click.option("--wait", is_flag=True, help="Wait for its end; exit 0 only if it is done.")
+@for_operator
+def submit(
+    operator: Operator,
+    type: str,
+    payload: tuple[str, ...],
+    queue: str | None,
+    priority: int,
+    delay: str,
+    max_retries: int | None,
+    timeout: str | None,
+    unique_key: str | None,
+    tags: tuple[str, ...],
+    depends_on: tuple[int, ...],
+    on_dependency_failure: str,
+    wait: bool,
+) -> int:
+    """Submit a job of TYPE. The payload is a JSON object, or fields as KEY=VALUE."""
+    from orpheus.shared.job_types.admission import prepare_job  # noqa: PLC0415 - the database, not for --help
+
+    settings = operator.settings()
+    with operator.store(settings) as store:
+        types = {row.name: row for row in store.types.all()}
+        schema = types[type].schema if type in types else "{}"
+        new = prepare_job(
+            types,
+            job_defaults(settings),
+            type=type,
+            payload=_payload(payload, json.loads(schema)),
+            queue=queue,
+            priority=priority,
+            delay=delay,
+            max_retries=max_retries,
+            timeout=timeout,
+            unique_key=unique_key,
+            tags=tags,
+        )
+        new = replace(new, depends_on=depends_on, on_dependency_failure=on_dependency_failure)
+        submitted = store.jobs.submit(new)
+        job = submitted.job
+        if not operator.as_json:
+            what = "submitted" if submitted.created else "is live with this unique key"
+            click.echo(f"job {job.id} {what}", err=wait)
+        if wait:
+            job = _wait(store, job)
+    _print_outcome(operator, job, waited=wait)
+    return 0 if not wait or job.status is Status.DONE else 1
+
+
+def _print_outcome(operator: Operator, job: Job, *, waited: bool) -> None:
+    if operator.as_json:
+        from orpheus.shared.views.jobs import job_json  # noqa: PLC0415 - the database, not for --help
+
+        print_json(job_json(job))
+    elif waited and job.status is Status.DONE:
+        click.echo(job.result or "null")
+    elif waited:
+        reason = f": {job.error.type}: {job.error.message}" if job.error else ""
+        click.echo(f"orpheus: job {job.id} is {job.status}{reason}", err=True)
+
+
+def _payload(words: tuple[str, ...], schema: Mapping[str, Any]) -> Any:
+    """The payload the words mean. Raises UsageError if they are neither JSON nor KEY=VALUE."""
+    if len(words) == 1 and words[0].lstrip().startswith("{"):
+        try:
+            return json.loads(words[0])
+        except ValueError as error:
+            raise click.UsageError(f"the payload is not valid JSON: {error}") from None
+    payload: dict[str, Any] = {}
+    for word in words:
+        key, equals, text = word.partition("=")
+        if not equals or not key:
+            raise click.UsageError(f"{word!r} is neither a JSON object nor KEY=VALUE")
+        field = schema.get("properties", {}).get(key, {})
+        payload[key] = text if field.get("type") == "string" else _json_or_text(text)
+    return payload
+
+
+def _json_or_text(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _wait(store: "Store", job: Job) -> Job:
+    """The job when it has ended."""
+    with _progress(job) as show:
+        while job.status not in TERMINAL:
+            if store.data_changed():
+                job = store.jobs.get(job.id)
+                show(job)
+            else:
+                time.sleep(_LOOK_AGAIN_S)
+    return job
+
+
+@contextmanager
+def _progress(job: Job) -> Iterator[Callable[[Job], None]]:
+    """A progress bar where somebody can see it."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console  # noqa: PLC0415 - 60 ms, only on a terminal
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[message]}", markup=False),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(f"{job.type} {job.status}", total=None, message="")
+
+        def show(job: Job) -> None:
+            progress.update(
+                task,
+                description=f"{job.type} {job.status}",
+                total=None if job.progress is None else 1.0,
+                completed=job.progress or 0.0,
+                message=(job.message or "")[:60],
+            )
+
+        yield show

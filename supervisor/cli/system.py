@@ -1,0 +1,227 @@
+"""The system as a whole: workers, job types, health."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from orpheus.shared.domain.jobs import Status
+from orpheus.shared.domain.processes import SlotState
+from orpheus.supervisor.cli.operator import Operator, for_operator, job_defaults
+from orpheus.supervisor.cli.output import (
+    duration,
+    mebibytes,
+    print_fields,
+    print_json,
+    print_table,
+    since,
+)
+
+if TYPE_CHECKING:
+    from orpheus.config.settings import Settings
+    from orpheus.shared.storage import Store
+
+_HEALTHCHECK_S = 5.0
+_NEEDS_A_PERSON = (SlotState.FATAL, SlotState.STUCK)
+
+
+@click.command()
+@for_operator
+def workers(operator: Operator) -> int:
+    """List every process: its state and why, its job, its use of the machine."""
+    settings = operator.settings()
+    with operator.store(settings) as store:
+        items = workers_now(store, settings)
+    if operator.as_json:
+        print_json({"items": items})
+    else:
+        _print_workers(items)
+    return 0
+
+
+def workers_now(store: "Store", settings: "Settings") -> list[dict[str, Any]]:
+    """Every slot, and every process without one, as GET /workers shows them."""
+    from orpheus.shared.views.workers import workers_json  # noqa: PLC0415 - the database, not for --help
+
+    return workers_json(store, supervised=False, beat_timeout_s=settings.heartbeats.timeout)
+
+
+def _print_workers(items: Sequence[Mapping[str, Any]]) -> None:
+    columns = ("SLOT", "STATE", "PID", "JOB", "BEAT", "CPU", "MEMORY", "DONE", "UP", "RESTARTS")
+    print_table((*columns, "WHY"), [_worker_row(item) for item in items])
+
+
+def _worker_row(item: Mapping[str, Any]) -> tuple[object, ...]:
+    job, cpu, last_exit = item["job"], item["cpu_percent"], item["last_exit"]
+    why = item["reason"] or (_last_exit(last_exit) if last_exit else "")
+    return (
+        item["slot"],
+        item["state"],
+        item["pid"],
+        f"{job['id']} {job['type']}" if job else None,
+        duration(item["heartbeat_age_s"]),
+        None if cpu is None else f"{cpu:.1f} %",
+        mebibytes(item["rss_bytes"]),
+        item["jobs_done"],
+        duration(item["uptime_s"]),
+        item["restarts"],
+        ("degraded: " if item["degraded"] else "") + why,
+    )
+
+
+def _last_exit(last_exit: Mapping[str, Any]) -> str:
+    ended_ms = int(datetime.fromisoformat(last_exit["at"]).timestamp() * 1000)
+    ago = since(ended_ms, int(time.time() * 1000))
+    lived = duration(last_exit["uptime_s"])
+    return f"last exit {ago}, after {lived}: {last_exit['reason']}"
+
+
+@click.command()
+@for_operator
+def types(operator: Operator) -> int:
+    """List the job types and what they take."""
+    from orpheus.shared.views.jobs import type_json  # noqa: PLC0415 - the database, not for --help
+
+    settings = operator.settings()
+    with operator.store(settings) as store:
+        rows = store.types.all()
+    items = [type_json(row, job_defaults(settings)) for row in rows]
+    if operator.as_json:
+        print_json({"items": items})
+        return 0
+    print_table(
+        ("TYPE", "PAYLOAD", "QUEUE", "RETRIES", "TIMEOUT", "DESCRIPTION"),
+        [
+            (
+                item["name"],
+                _fields_of(row.schema),
+                item["defaults"]["queue"],
+                item["defaults"]["max_retries"],
+                duration(item["defaults"]["timeout"]),
+                item["description"].partition("\n")[0],
+            )
+            for item, row in zip(items, rows, strict=True)
+        ],
+    )
+    return 0
+
+
+def _fields_of(schema: str) -> str:
+    """The payload's fields: `path width?`, a question mark for those that may be left out."""
+    import json  # noqa: PLC0415 - only here
+
+    whole = json.loads(schema)
+    required = whole.get("required", ())
+    return " ".join(n if n in required else f"{n}?" for n in whole.get("properties", ()))
+
+
+@click.command()
+@for_operator
+def status(operator: Operator) -> int:
+    """Show all on one screen; exit 1 if it needs a person."""
+    settings = operator.settings()
+    with operator.store(settings) as store:
+        items = workers_now(store, settings)
+        with store.snapshot():
+            counts = store.stats.counts()
+            unserved = list(_unserved(store, settings))
+            ended = store.stats.finished_in(60)
+            oldest_s = store.stats.oldest_pending_s()
+            size_bytes = store.stats.database_bytes()
+    trouble = [*_trouble(items), *unserved]
+    by_status = {status.value: n for status, n in counts.items()}
+    if operator.as_json:
+        print_json(
+            {
+                "counts": by_status,
+                "oldest_pending_s": oldest_s,
+                "last_hour": {status.value: n for status, n in ended.items()},
+                "database_bytes": size_bytes,
+                "workers": items,
+                "needs_attention": trouble,
+            }
+        )
+        return 1 if trouble else 0
+    print_fields(
+        {
+            "jobs": ", ".join(f"{n:,} {name}" for name, n in by_status.items() if n) or "none yet",
+            "oldest waiting": duration(oldest_s),
+            "last hour": ", ".join(f"{n:,} {status}" for status, n in ended.items()),
+            "database": f"{settings.database.url}, {mebibytes(size_bytes)}",
+        }
+    )
+    click.echo()
+    _print_workers(items)
+    click.echo()
+    for sentence in trouble:
+        click.secho(f"! {sentence}", fg="red")
+    if not trouble:
+        click.secho("all is well", fg="green")
+    return 1 if trouble else 0
+
+
+def _trouble(items: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """What a person should look at among the processes."""
+    if not items:
+        yield "nothing runs: start it with `orpheus`"
+        return
+    for item in items:
+        if item["state"] in _NEEDS_A_PERSON:
+            again = f"once it is mended: orpheus restart {item['slot']}"
+            yield f"{item['slot']} is {item['state']}: {item['reason']} ({again})"
+        elif item["degraded"]:
+            yield f"{item['slot']} is degraded: {item['reason']}"
+    if not any(item["pool"] and item["state"] == SlotState.READY for item in items):
+        yield "no worker is ready"
+
+
+def _unserved(store: "Store", settings: "Settings") -> Iterator[str]:
+    """Queues whose jobs no pool will ever take."""
+    served = {queue for pool in settings.pools.values() if pool.workers for queue in pool.queues}
+    if "*" in served:
+        return
+    for name, counts in store.stats.counts_by_queue().items():
+        if counts[Status.PENDING] and name not in served:
+            yield f"{counts[Status.PENDING]:,} jobs wait in {name!r}, a queue that no pool serves"
+
+
+@click.command()
+@for_operator
+def healthcheck(operator: Operator) -> int:
+    """Ask the API whether it is ready; exit 0 if it is, 1 if not."""
+    api = operator.settings().api
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(api.host, api.host)  # noqa: S104
+    if not api.port:
+        click.echo("orpheus: api.port is 0, any free one: name the port with --set", err=True)
+        return 1
+    try:
+        code, body = _get(host, api.port, "/readyz")
+    except OSError as error:
+        click.echo(f"orpheus: no answer from {host}:{api.port}: {error}", err=True)
+        return 1
+    if operator.as_json:
+        print_json(body)
+    else:
+        click.echo(f"{body.get('status', code)}")
+        for name, check in body.get("checks", {}).items():
+            click.echo(f"  {name}: {check['status']}, {check['detail']}")
+    return 0 if code == 200 else 1
+
+
+def _get(host: str, port: int, path: str) -> tuple[int, dict[str, Any]]:
+    """The status and the JSON of an answer. Raises OSError."""
+    import json  # noqa: PLC0415 - only here
+    from http.client import HTTPConnection, HTTPException  # noqa: PLC0415
+
+    connection = HTTPConnection(host, port, timeout=_HEALTHCHECK_S)
+    try:
+        connection.request("GET", path)
+        response = connection.getresponse()
+        body = json.loads(response.read(1_000_000))
+    except (HTTPException, ValueError) as error:
+        raise OSError(f"not the answer of an API ({error})") from error
+    finally:
+        connection.close()
+    return response.status, body if isinstance(body, dict) else {}

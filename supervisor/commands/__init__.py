@@ -1,1 +1,0 @@
-"""The commands of `orpheus`, by subject."""

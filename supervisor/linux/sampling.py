@@ -1,0 +1,104 @@
+"""CPU, memory and run state of the children, and who holds the database's write lock.
+
+Both are looked at on a thread of its own, which touches neither the database nor a child: what it
+found last stands ready for the main loop, which never waits for it.
+"""
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from orpheus.supervisor.linux.write_lock import Holder, LockWatch
+from orpheus.supervisor.policy.slot import OsStatus
+
+SAMPLE_INTERVAL_S = 2.0
+_LOCK_INTERVAL_S = 1.0
+
+_OS_STATUS = {
+    psutil.STATUS_STOPPED: OsStatus.STOPPED,
+    psutil.STATUS_TRACING_STOP: OsStatus.STOPPED,
+    psutil.STATUS_DISK_SLEEP: OsStatus.UNINTERRUPTIBLE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One look at a process. `cpu_percent` is of one core, None at the first look."""
+
+    cpu_percent: float | None
+    rss_bytes: int
+    os_status: OsStatus
+    cpu_s: float
+    at_s: float
+
+
+class Sampler:
+    """Looks at the watched processes every 2 s, at the write lock of `database` every second.
+
+    `latest` and `holder` may be read by any thread.
+    """
+
+    def __init__(self, interval_s: float = SAMPLE_INTERVAL_S, database: Path | None = None) -> None:
+        self.latest: Mapping[str, Sample] = {}
+        """Incarnation -> its last sample; replaced as a whole."""
+        self.holder: Holder | None = None
+        """Who held the write lock when it was last looked at."""
+        self._watched: Mapping[str, int] = {}
+        self._processes: dict[str, psutil.Process] = {}
+        self._interval_s = interval_s
+        self._lock_watch = None if database is None else LockWatch(database)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="sampler", daemon=True)
+
+    def start(self) -> None:
+        """Begin to sample."""
+        self._thread.start()
+
+    def watch(self, pids: Mapping[str, int]) -> None:
+        """Sample these from now on: incarnation -> pid."""
+        self._watched = pids
+
+    def stop(self) -> None:
+        """End the thread; returns at once."""
+        self._stop.set()
+
+    def _run(self) -> None:
+        tick_s = self._interval_s
+        if self._lock_watch is not None:
+            tick_s = min(tick_s, _LOCK_INTERVAL_S)
+        sample_at_s, lock_at_s = time.monotonic() + self._interval_s, 0.0
+        while not self._stop.wait(tick_s):
+            now_s = time.monotonic()
+            if self._lock_watch is not None and now_s >= lock_at_s:
+                self.holder = self._lock_watch.look(now_s)
+                lock_at_s = now_s + _LOCK_INTERVAL_S
+            if now_s >= sample_at_s:
+                self.latest = self._look(self._watched)
+                sample_at_s = now_s + self._interval_s
+
+    def _look(self, watched: Mapping[str, int]) -> dict[str, Sample]:
+        self._processes = {name: one for name, one in self._processes.items() if name in watched}
+        found: dict[str, Sample] = {}
+        for name, pid in watched.items():
+            try:
+                if name not in self._processes:
+                    self._processes[name] = psutil.Process(pid)
+                found[name] = sample(self._processes[name], self.latest.get(name))
+            except psutil.Error:  # it has just ended
+                continue
+        return found
+
+
+def sample(process: psutil.Process, before: Sample | None = None) -> Sample:
+    """Look at a process; `before` gives the CPU use in between. Raises psutil.Error."""
+    with process.oneshot():
+        times, memory, status = process.cpu_times(), process.memory_info(), process.status()
+    cpu_s, now_s = times.user + times.system, time.monotonic()
+    percent = None
+    if before is not None and now_s > before.at_s:
+        percent = round(100 * (cpu_s - before.cpu_s) / (now_s - before.at_s), 1)
+    return Sample(percent, memory.rss, _OS_STATUS.get(status, OsStatus.RUNNING), cpu_s, now_s)

@@ -1,0 +1,152 @@
+"""A child as its parent sees it: pidfd, control channel, crash file.
+
+An exit is seen by pidfd alone: never by the end of a pipe (a grandchild may hold it open for
+hours: process-compose#258, cpython#119710) and never by SIGCHLD (60 exits may give one signal).
+It is first peeked at: while the zombie leader is not reaped, its pid and its process group cannot
+be anyone else's, so that is when the rest of the group is killed.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from orpheus.shared.process.channel import Channel
+from orpheus.shared.process.child_start import INCARNATION_VARIABLE
+from orpheus.shared.process.crash_cell import cell_path, stack_path
+from orpheus.supervisor.plan.plan import ProcessSpec
+from orpheus.supervisor.policy.slot import Deed, Exit
+
+_EVIDENCE_BYTES = 8_192
+_MOST_STACK_BYTES = 1_048_576
+_SIGNALS = {
+    Deed.TERMINATE: (signal.SIGTERM,),
+    Deed.ABORT: (signal.SIGABRT, signal.SIGCONT),  # a stopped one dies of it only once it goes on
+    Deed.CONTINUE: (signal.SIGCONT,),
+    Deed.DUMP: (signal.SIGUSR1,),
+}
+
+
+@dataclass(slots=True)
+class ChildHandle:
+    """One life of one slot, from its spawn to `reap`. Used by the main thread only."""
+
+    incarnation: str
+    pid: int
+    started_at_ms: int
+    pidfd: int
+    channel: Channel
+    _process: subprocess.Popen[bytes]
+    _crash_file: Path
+    _stack_file: Path
+    _exit: Exit | None = None
+    _reaped: bool = False
+
+    @classmethod
+    def spawn(cls, spec: ProcessSpec, incarnation: str, database: Path) -> "ChildHandle":
+        """Start a process by exec, in its own session, and send it its handover.
+
+        Raises OSError if it cannot be started.
+        """
+        crash_file = cell_path(database, incarnation).with_suffix(".crash")
+        stack_file = stack_path(database, incarnation)
+        ours, theirs = Channel.pair()
+        try:
+            with theirs:
+                process = subprocess.Popen(
+                    [*spec.argv, "--control-fd", str(theirs.fileno())],
+                    stdin=subprocess.DEVNULL,
+                    pass_fds=(theirs.fileno(), *spec.pass_fds),
+                    start_new_session=True,
+                    env={**os.environ, INCARNATION_VARIABLE: incarnation},
+                )
+        except BaseException:
+            ours.close()
+            raise
+        handover = {
+            **spec.handover,
+            "incarnation": incarnation,
+            "supervisor_pid": os.getpid(),
+            "crash_file": str(crash_file),
+            "stack_file": str(stack_file),
+        }
+        ours.send({"handover": handover})
+        try:
+            pidfd = os.pidfd_open(process.pid)
+        except BaseException:
+            process.kill()
+            process.wait()
+            ours.close()
+            raise
+        return cls(
+            incarnation=incarnation,
+            pid=process.pid,
+            started_at_ms=time.time_ns() // 1_000_000,
+            pidfd=pidfd,
+            channel=ours,
+            _process=process,
+            _crash_file=crash_file,
+            _stack_file=stack_file,
+        )
+
+    def do(self, deed: Deed, within_s: float | None = None) -> None:
+        """Deliver a signal or a message. A process that has just died takes it as well as any."""
+        if deed is Deed.DRAIN:
+            self.channel.send({"do": "drain"})
+        elif deed is Deed.KILL:
+            self._kill_group()
+        else:
+            if deed is Deed.DUMP:
+                self._bound_stack_file()
+            if deed is Deed.TERMINATE and within_s is not None:
+                self.channel.send({"do": "stop", "within_s": round(within_s, 3)})
+            with contextlib.suppress(ProcessLookupError):
+                for number in _SIGNALS[deed]:
+                    signal.pidfd_send_signal(self.pidfd, number)
+
+    def peek_exit(self) -> Exit | None:
+        """How the process ended; None while it lives. It stays a zombie until `reap`."""
+        if self._exit is None:
+            found = os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED | os.WNOWAIT | os.WNOHANG)
+            if found is not None:
+                by_itself = found.si_code == os.CLD_EXITED
+                self._exit = Exit(
+                    code=found.si_status if by_itself else None,
+                    signal=None if by_itself else found.si_status,
+                    evidence=self._evidence(),
+                )
+        return self._exit
+
+    def reap(self) -> None:
+        """End what is left of the process group, then let the zombie go. Only after an exit."""
+        if self._reaped:
+            return
+        self._reaped = True
+        self._kill_group()
+        self._process.wait()
+        os.close(self.pidfd)
+        self.channel.close()
+        self._crash_file.unlink(missing_ok=True)
+        self._stack_file.unlink(missing_ok=True)
+
+    def _bound_stack_file(self) -> None:
+        """It is written at its end, by the child, whenever somebody wants to see a stack."""
+        with contextlib.suppress(OSError):
+            if self._stack_file.stat().st_size > _MOST_STACK_BYTES:
+                os.truncate(self._stack_file, 0)
+
+    def _kill_group(self) -> None:
+        # Not reaped yet, so the group's id is pinned by its leader.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+    def _evidence(self) -> str | None:
+        try:
+            with self._crash_file.open("rb") as file:
+                text = file.read(_EVIDENCE_BYTES).decode(errors="replace")
+        except OSError:
+            return None
+        return text.partition("\nExtension modules:")[0].strip() or None

@@ -1,0 +1,47 @@
+"""Slots as the database and `GET /workers` tell of them."""
+
+from orpheus.shared.domain.processes import ProcessRecord, SlotRecord, SlotState
+from orpheus.supervisor.linux.sampling import Sample
+from orpheus.supervisor.loop.child import ChildHandle
+from orpheus.supervisor.policy.slot import Slot
+
+
+def slot_record(slot: Slot, child: ChildHandle | None, sample: Sample | None) -> SlotRecord:
+    """One slot, with its process if it has one and what was last measured of it."""
+    why = slot.degraded or slot.trouble or slot.reason
+    return SlotRecord(
+        slot=slot.name,
+        pool=slot.pool,
+        role=slot.role,
+        state=slot.state,
+        degraded=bool(slot.degraded or slot.trouble),
+        reason="; ".join(part for part in (slot.held_back, why) if part),
+        pid=child.pid if child else None,
+        incarnation=child.incarnation if child else None,
+        cpu_percent=sample.cpu_percent if sample else None,
+        rss_bytes=sample.rss_bytes if sample else None,
+        started_at_ms=child.started_at_ms if child else None,
+        restarts=max(0, slot.starts - 1),
+        exits=slot.exits,
+    )
+
+
+def own_record(
+    myself: ProcessRecord, sample: Sample | None, why_stopping: str, trouble: str
+) -> SlotRecord:
+    """The supervisor itself, shown as a slot. `trouble`: what is wrong with it, empty: nothing."""
+    return SlotRecord(
+        slot=myself.slot,
+        pool=None,
+        role=myself.role,
+        state=SlotState.STOPPING if why_stopping else SlotState.READY,
+        degraded=bool(trouble),
+        reason=why_stopping or trouble,
+        pid=myself.pid,
+        incarnation=myself.incarnation,
+        cpu_percent=sample.cpu_percent if sample else None,
+        rss_bytes=sample.rss_bytes if sample else None,
+        started_at_ms=myself.started_at_ms,
+        restarts=0,
+        exits=(),
+    )

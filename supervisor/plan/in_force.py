@@ -1,0 +1,71 @@
+"""The settings in force, what operators changed on top of them, and the plan both lead to."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from socket import socket
+
+from orpheus.config.settings import Settings, for_database, for_storage
+from orpheus.shared.operations import upkeep
+from orpheus.shared.operations.stored_settings import fire_schedules
+from orpheus.shared.storage import Store, open_storage
+from orpheus.supervisor.plan.plan import Plan, make_plan
+from orpheus.supervisor.recorder import Duties
+
+
+@dataclass(slots=True)
+class Configuration:
+    """What the supervisor goes by. Main thread only."""
+
+    settings: Settings
+    listener: socket | None
+    """The API's listening socket; None without an API."""
+    code: str
+    """Tells one state of the job modules from another (`digest_of` in shared/job_types)."""
+    scaled: dict[str, int] = field(default_factory=dict)
+    """Pools that an operator gave another number of workers than configured."""
+    sets: Sequence[str] = ()
+    """The `--set` options."""
+
+    def plan(self) -> Plan:
+        """What should run now."""
+        socket_fd = None if self.listener is None else self.listener.fileno()
+        return make_plan(self.settings, socket_fd, self.code, self.scaled, self.sets)
+
+    def duties(self) -> Duties:
+        """What the recorder does besides writing what it is told."""
+        storage, stored = for_storage(self.settings), for_database(self.settings)
+
+        def retain(store: Store, go_on: Callable[[], bool]) -> float:
+            return upkeep.retain(store, stored.retention, go_on)
+
+        return Duties(
+            open_store=lambda: open_storage(storage),
+            beat_interval_s=self.settings.heartbeats.interval,
+            fire_schedules=lambda store: fire_schedules(store, stored),
+            retain=retain,
+        )
+
+    def main_pool(self) -> str:
+        """The pool that TTIN and TTOU mean: `default`, else the first one."""
+        pools = self.settings.pools
+        return "default" if "default" in pools else next(iter(pools))
+
+    def workers_of(self, pool: str) -> int | None:
+        """How many workers a pool is to have; None if there is no such pool."""
+        if pool not in self.settings.pools:
+            return None
+        return self.scaled.get(pool, self.settings.pools[pool].workers)
+
+    def scale(self, pool: str, workers: int) -> None:
+        """Give a pool so many workers, until its configured number changes or a new start."""
+        self.scaled[pool] = workers
+
+    def adopt(self, settings: Settings, listener: socket | None, code: str) -> None:
+        """Go by other settings. A pool whose configured number changed is no longer scaled."""
+        before, after = self.settings.pools, settings.pools
+        self.scaled = {
+            pool: workers
+            for pool, workers in self.scaled.items()
+            if pool in after and after[pool].workers == before[pool].workers
+        }
+        self.settings, self.listener, self.code = settings, listener, code

@@ -1,0 +1,135 @@
+"""Settings -> the plan: one ProcessSpec per slot (what to run, and what it is handed), and rules.
+
+Everything that must restart a child when it changes is in its fingerprint, and only that: two
+specs with the same fingerprint run the same.
+"""
+
+import hashlib
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from orpheus.config.changes import API_SLOT, for_api, worker_runs_on
+from orpheus.config.settings import Settings, for_worker
+from orpheus.config.token_file import token_digest
+from orpheus.shared.domain.processes import Role
+from orpheus.supervisor.policy.fleet import Place
+from orpheus.supervisor.policy.slot import Rules
+
+_WORKER_ARGV = (sys.executable, "-m", "orpheus.worker")
+_STOP_MARGIN_S = 2.0  # at its stop timeout a worker itself gives back what it has not finished
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessSpec:
+    """How to start the process of one slot. `handover` is sent over its control channel."""
+
+    slot: str
+    pool: str | None
+    role: Role
+    argv: tuple[str, ...]
+    handover: Mapping[str, Any] = field(default_factory=dict)
+    pass_fds: tuple[int, ...] = ()
+    fingerprint: str = ""
+    """Changes whenever a running process of this slot would have to be restarted."""
+
+    def place(self) -> Place:
+        """The slot as the fleet knows it."""
+        return Place(self.slot, self.pool, self.role, self.fingerprint)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What should run, and by which rules. `rules`: of each pool, and under None of the rest."""
+
+    specs: Mapping[str, ProcessSpec]
+    rules: Mapping[str | None, Rules]
+    shutdown_deadline_s: float
+    exit_on_fatal: bool
+
+    def places(self) -> list[Place]:
+        """Every slot that is wanted, in order."""
+        return [spec.place() for spec in self.specs.values()]
+
+    def rules_of(self, pool: str | None) -> Rules:
+        """The rules of a pool; of one that is gone, what holds for all."""
+        return self.rules.get(pool) or self.rules[None]
+
+
+def make_plan(
+    settings: Settings,
+    socket_fd: int | None,
+    code: str = "",
+    scaled: Mapping[str, int] = {},
+    sets: Sequence[str] = (),
+) -> Plan:
+    """The API first (None for `socket_fd`: without it), then every worker of every pool.
+
+    `code` tells one state of the job modules from another; `scaled`: pools that are to have
+    another number of workers than configured; `sets`: the `--set` options.
+    """
+    specs = [] if socket_fd is None else [_api_spec(settings, socket_fd, sets)]
+    for name, pool in settings.pools.items():
+        handed = for_worker(settings, name).to_json()
+        fingerprint = _digest([_WORKER_ARGV, worker_runs_on(settings, name), code])
+        count = scaled.get(name, pool.workers)
+        specs += [_worker_spec(name, number, handed, fingerprint) for number in range(1, count + 1)]
+    return Plan(
+        specs={spec.slot: spec for spec in specs},
+        rules={name: make_rules(settings, name) for name in (None, *settings.pools)},
+        shutdown_deadline_s=settings.supervisor.shutdown_deadline,
+        exit_on_fatal=settings.supervisor.on_fatal == "exit",
+    )
+
+
+def make_rules(settings: Settings, pool: str | None = None) -> Rules:
+    """The durations and bounds of the policy that are configured; None: of no pool."""
+    supervisor = settings.supervisor
+    limits = settings.pools.get(pool) if pool is not None else None
+    return Rules(
+        start_timeout_s=supervisor.start_timeout,
+        stop_timeout_s=supervisor.stop_timeout + _STOP_MARGIN_S,
+        drain_timeout_s=supervisor.drain_timeout,
+        beat_interval_s=settings.heartbeats.interval,
+        beat_timeout_s=settings.heartbeats.timeout,
+        backoff_max_s=supervisor.restart_backoff_max,
+        crash_loop_failures=supervisor.crash_loop_failures,
+        crash_loop_window_s=supervisor.crash_loop_window,
+        max_age_s=limits.max_age if limits else 0,
+        max_memory_bytes=limits.max_memory_mb * 2**20 if limits else 0,
+    )
+
+
+def _api_spec(settings: Settings, socket_fd: int, sets: Sequence[str]) -> ProcessSpec:
+    argv = (sys.executable, "-m", "orpheus.api")
+    handed = for_api(settings)
+    handover = {"slot": API_SLOT, "settings": handed, "socket_fd": socket_fd}
+    # For GET and PUT /config. None of it restarts the API: it reads the file at each call.
+    source = {"config_file": settings.source and str(settings.source), "sets": list(sets)}
+    return ProcessSpec(
+        slot=API_SLOT,
+        pool=None,
+        role=Role.API,
+        argv=argv,
+        handover={**handover, **source},
+        pass_fds=(socket_fd,),
+        fingerprint=_digest([argv, handover, token_digest(settings.api.token_file)]),
+    )
+
+
+def _worker_spec(pool: str, number: int, handed: dict[str, Any], fingerprint: str) -> ProcessSpec:
+    slot = f"{pool}-{number}"
+    return ProcessSpec(
+        slot=slot,
+        pool=pool,
+        role=Role.WORKER,
+        argv=_WORKER_ARGV,
+        handover={"slot": slot, "settings": handed},
+        fingerprint=fingerprint,
+    )
+
+
+def _digest(content: object) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""The decisions about slots. Pure: no I/O, no clock, no random; everything comes in as values."""

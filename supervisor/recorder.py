@@ -1,0 +1,289 @@
+"""Everything the supervisor writes to the database, on one thread with its own connection.
+
+The main loop only leaves notes here and never waits: a database that is locked for a minute must
+not make the supervisor miss a hang. Burials (a dead life's leases) and events are done in order,
+each tried again until it is committed. A life's leases are freed only after every process that
+carries its incarnation is dead, so that nothing of it can still be at work.
+"""
+
+import contextlib
+import os
+import queue
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from math import inf
+from pathlib import Path
+from threading import Thread
+
+from orpheus.shared.domain.events import Kind
+from orpheus.shared.domain.processes import LastExit, ProcessRecord, SlotRecord
+from orpheus.shared.domain.requests import Request
+from orpheus.shared.errors import StorageError
+from orpheus.shared.logs import get_logger
+from orpheus.shared.operations import upkeep
+from orpheus.shared.process.crash_cell import cell_path, read_cell, remove_cell
+from orpheus.shared.process.failpoints import failpoint
+from orpheus.shared.storage import Store
+from orpheus.supervisor.linux.adoption import kill_bearers
+from orpheus.supervisor.policy.slot import Bury, Cause, Fence
+
+log = get_logger()
+
+_UPKEEP_INTERVAL_S = 1.0
+_RETRY_S = 0.2
+_MOST_WAITING = 10_000  # notes kept while the database cannot be written
+
+
+@dataclass(frozen=True, slots=True)
+class Duties:
+    """What the recorder does besides writing what it is told, from the settings in force."""
+
+    open_store: Callable[[], Store]
+    beat_interval_s: float
+    fire_schedules: Callable[[Store], float] = lambda _: inf
+    retain: Callable[[Store, Callable[[], bool]], float] = lambda *_: inf
+
+
+@dataclass(frozen=True, slots=True)
+class _Note:
+    """An event to write."""
+
+    kind: Kind
+    body: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class _Burial:
+    """The leases of a life to free. `slot` and `cause`: what to count it as, None if nothing."""
+
+    incarnation: str
+    overdue: bool
+    last_exit: LastExit
+    slot: str = ""
+    cause: Cause | None = None
+
+
+class _Wake:
+    """Something else than a burial or a note is to be done."""
+
+
+class Recorder:
+    """The supervisor's one writer. `start`, then any method from the main thread, then `stop`.
+
+    Readable (`fileno`) when operators have asked for something (`take_requests`).
+    """
+
+    def __init__(self, database: Path, myself: ProcessRecord, duties: Duties) -> None:
+        self.row_beats: Mapping[str, int] = {}
+        """Incarnation -> the beat in its heartbeat row, as last read; replaced as a whole."""
+        self.turns = 0
+        """Set by the main loop: our own row beats only while it turns."""
+        self.loop_lag_s = 0.0
+        """Set by the main loop: how late it has been at most; taken with each beat."""
+        self._database = database
+        self._myself = myself
+        self._duties = duties
+        self._inbox: queue.SimpleQueue[_Burial | _Note | _Wake] = queue.SimpleQueue()
+        self._waiting: deque[_Burial | _Note] = deque()
+        self._requests: deque[Request] = deque()
+        self._requests_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._upkeep_at_s = self._beat_at_s = self._retain_at_s = 0.0
+        self._slots: Sequence[SlotRecord] = ()
+        self._slots_written: Sequence[SlotRecord] = ()
+        self._stopping = False
+        self._troubled = False
+        self._turns_written = -1
+        self._thread = Thread(target=self._run, name="recorder", daemon=True)
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread.start()
+
+    def fileno(self) -> int:
+        """The descriptor to wait on for reading."""
+        return self._requests_fd
+
+    def take_requests(self) -> list[Request]:
+        """What operators have asked for since the last call, oldest first."""
+        with contextlib.suppress(BlockingIOError):
+            os.eventfd_read(self._requests_fd)
+        return [self._requests.popleft() for _ in range(len(self._requests))]
+
+    def look_for_requests(self) -> None:
+        """Somebody rang: read what operators ask for now, not at the next upkeep."""
+        self._inbox.put(_Wake())
+
+    def adopt(self, duties: Duties) -> None:
+        """Go on by other settings."""
+        self._duties = duties
+        self._inbox.put(_Wake())
+
+    def bury(self, slot: str, burial: Bury) -> None:
+        """Free the leases of a life that has certainly ended, count it and forget it."""
+        overdue, last_exit = burial.overdue, burial.last_exit
+        self._inbox.put(_Burial(burial.incarnation, overdue, last_exit, slot, burial.cause))
+
+    def fence(self, fenced: Fence) -> None:
+        """Free the leases of a life that never runs again, though its process is still there."""
+        self._inbox.put(_Burial(fenced.incarnation, fenced.overdue, fenced.last_exit))
+
+    def note(self, kind: Kind, body: Mapping[str, object]) -> None:
+        """Write an event."""
+        self._inbox.put(_Note(kind, body))
+
+    def publish(self, slots: Sequence[SlotRecord]) -> None:
+        """Write these slots, unless they are as they were; of several, only the newest."""
+        if slots != self._slots:
+            self._slots = slots
+            self._inbox.put(_Wake())
+
+    def stop(self, timeout_s: float) -> bool:
+        """Write what is waiting, forget our own rows, end; False if that took longer."""
+        self._stopping = True
+        self._inbox.put(_Wake())
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    # The thread
+
+    def _run(self) -> None:
+        store: Store | None = None
+        in_force: Duties | None = None
+        while True:
+            self._collect()
+            try:
+                if store is None or in_force is not self._duties:
+                    in_force = self._duties
+                    if store is not None:
+                        store.close()
+                    store = None
+                    store = in_force.open_store()
+                    self._beat_at_s = 0.0
+                self._write_waiting(store)
+                self._write_slots(store)
+                self._hear_requests(store)
+                self._keep_up(store, in_force, time.monotonic())
+                if self._stopping and self._inbox.empty():
+                    self._leave(store)
+                    return
+                self._say_trouble(None)
+            except StorageError as error:
+                self._say_trouble(error)
+            except Exception:  # a fault of ours must not end the only writer
+                log.exception("recorder_failed")
+
+    def _keep_up(self, store: Store, duties: Duties, now_s: float) -> None:
+        """What is done by the clock; a step that fails is tried again a moment later."""
+        if now_s >= self._upkeep_at_s:
+            self._upkeep_at_s = now_s + _UPKEEP_INTERVAL_S
+            upkeep.reclaim(store)
+            next_tick_s = max(0.0, duties.fire_schedules(store))
+            self._upkeep_at_s = now_s + min(next_tick_s, _UPKEEP_INTERVAL_S)
+        if now_s >= self._beat_at_s:
+            self._beat(store)
+            self._beat_at_s = now_s + duties.beat_interval_s
+        if now_s >= self._retain_at_s:
+            self._retain_at_s = now_s + _UPKEEP_INTERVAL_S
+            self._retain_at_s = now_s + duties.retain(store, self._inbox.empty)
+
+    def _hear_requests(self, store: Store) -> None:
+        requests = store.supervision.take_requests()
+        if requests:
+            self._requests.extend(requests)
+            os.eventfd_write(self._requests_fd, 1)
+
+    def _collect(self) -> None:
+        """Take what has come, waiting for it a moment unless something is to be tried again."""
+        idle_s = min(self._upkeep_at_s - time.monotonic(), self._duties.beat_interval_s)
+        wait_s = _RETRY_S if self._troubled else idle_s
+        try:
+            item = self._inbox.get(timeout=max(0.0, wait_s))
+            while True:
+                if not isinstance(item, _Wake):
+                    self._waiting.append(item)
+                item = self._inbox.get_nowait()
+        except queue.Empty:
+            pass
+        if len(self._waiting) > _MOST_WAITING:  # burials are few; events may be lost
+            self._waiting = deque(one for one in self._waiting if isinstance(one, _Burial))
+
+    def _write_waiting(self, store: Store) -> None:
+        while self._waiting:
+            try:
+                self._write(store, self._waiting[0])
+            except StorageError:
+                raise  # it stays first, and is tried again
+            except Exception:
+                log.exception("record_dropped", record=repr(self._waiting[0]))
+            self._waiting.popleft()
+
+    def _write(self, store: Store, item: _Burial | _Note) -> None:
+        if isinstance(item, _Note):
+            store.events.record(item.kind, item.body)
+            return
+        bury(store, self._database, item.incarnation, item.last_exit, overdue=item.overdue)
+        if item.cause is not None:
+            store.supervision.count_exit(item.slot, item.cause)
+        failpoint("supervisor.buried")
+
+    def _write_slots(self, store: Store) -> None:
+        slots = self._slots
+        if slots == self._slots_written:
+            return
+        gone = {slot.slot for slot in self._slots_written} - {slot.slot for slot in slots}
+        with store.write(durable=False):
+            store.processes.put_slots(slots)
+            store.processes.remove_slots(gone)
+        self._slots_written = slots
+
+    def _beat(self, store: Store) -> None:
+        turns = self.turns
+        if turns != self._turns_written:
+            me = self._myself.incarnation
+            beat = partial(store.processes.beat, me, ready=True, job_id=None, jobs_done=0)
+            if not beat(beat=turns):  # the first one, or somebody took us for dead
+                store.processes.register(self._myself)
+                beat(beat=turns)
+            self._turns_written = turns
+            lag_s, self.loop_lag_s = self.loop_lag_s, 0.0
+            store.supervision.put_gauge("loop_lag_s", lag_s)
+        self.row_beats = {row.incarnation: row.beat for row in store.processes.all()}
+
+    def _leave(self, store: Store) -> None:
+        with store.write(durable=False):
+            store.processes.remove_slots([slot.slot for slot in self._slots_written])
+            store.processes.forget(self._myself.incarnation)
+        store.close()
+
+    def _say_trouble(self, error: StorageError | None) -> None:
+        if error is not None and not self._troubled:
+            log.error("database_trouble", error=str(error), note="trying again until it is over")
+        elif error is None and self._troubled:
+            log.info("database_well")
+        self._troubled = error is not None
+
+
+def bury(
+    store: Store, database: Path, incarnation: str, last_exit: LastExit, *, overdue: bool
+) -> list[int]:
+    """End all that is left of a dead life, then free its leases; the ids of their jobs.
+
+    Raises StorageError, and then may be called again.
+    """
+    escaped = kill_bearers({incarnation})
+    if escaped:
+        log.warning("leftovers_killed", incarnation=incarnation, processes=escaped)
+    cell = cell_path(database, incarnation)
+    evidence = "\n".join(part for part in (last_exit.reason, last_exit.evidence) if part)
+    with store.write(durable=True):
+        jobs = store.leases.free(
+            incarnation, read_cell(cell), killed_at_deadline=overdue, evidence=evidence
+        )
+        store.processes.forget(incarnation)
+    remove_cell(cell)
+    if jobs:
+        log.info("leases_freed", incarnation=incarnation, jobs=jobs)
+    return jobs

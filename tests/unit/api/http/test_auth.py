@@ -1,0 +1,86 @@
+"""Who is let in: the token, and the sessions that are made of it."""
+
+from orpheus.api.http.auth import SESSION_S, Caller, Doorkeeper
+
+TOKEN = "t" * 32
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now_s = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def bearer(token: str) -> dict[bytes, bytes]:
+    return {b"authorization": f"Bearer {token}".encode()}
+
+
+def cookie(keeper: Doorkeeper, value: str) -> dict[bytes, bytes]:
+    return {b"cookie": f"a=b; {keeper.cookie}={value}; c=d".encode()}
+
+
+def test_the_token_lets_in_and_nothing_like_it() -> None:
+    keeper = Doorkeeper(TOKEN)
+    assert keeper.caller(bearer(TOKEN)) == Caller()
+    assert keeper.caller({b"authorization": b"bearer  " + TOKEN.encode()}) == Caller()
+    for wrong in ("", TOKEN[1:], TOKEN + "t", TOKEN.upper(), "é" * 16):
+        assert keeper.caller(bearer(wrong)) is None
+    for header in (TOKEN, f"Basic {TOKEN}", f"Bearer{TOKEN}", "Bearer"):
+        assert keeper.caller({b"authorization": header.encode()}) is None
+    assert keeper.caller({}) is None
+
+
+def test_a_session_lasts_twelve_hours_and_outlives_the_process_that_gave_it_out() -> None:
+    clock = Clock()
+    value, session_id = Doorkeeper(TOKEN, clock).new_session()
+    next_life = Doorkeeper(TOKEN, clock)
+    caller = next_life.caller(cookie(next_life, value))
+    assert caller == Caller(session_id, clock.now_s + SESSION_S)
+    clock.now_s += SESSION_S - 1
+    assert next_life.caller(cookie(next_life, value)) is not None
+    clock.now_s += 1
+    assert next_life.caller(cookie(next_life, value)) is None
+
+
+def test_another_token_ends_every_session() -> None:
+    value, _ = Doorkeeper(TOKEN).new_session()
+    other = Doorkeeper("u" * 32)
+    assert other.caller(cookie(other, value)) is None
+    assert other.cookie != Doorkeeper(TOKEN).cookie
+
+
+def test_a_session_cannot_be_made_up_or_made_longer() -> None:
+    clock = Clock()
+    keeper = Doorkeeper(TOKEN, clock)
+    value, _ = keeper.new_session()
+    ends, session_id, signature = value.split(".")
+    longer = str(int(ends) + 1)
+    for forged in (
+        "",
+        ".",
+        "..",
+        f"{longer}.{session_id}.{signature}",
+        f"{ends}.other.{signature}",
+        f"{ends}.{session_id}.",
+        f"{ends}.{session_id}.{'0' * len(signature)}",
+        f"{ends}.{session_id}.{signature}0",
+        f"{ends}.{session_id}",
+        TOKEN,
+        "é",
+        "x" * 5000,
+    ):
+        assert keeper.caller(cookie(keeper, forged)) is None, forged
+
+
+def test_a_wrong_token_is_not_helped_by_a_session() -> None:
+    keeper = Doorkeeper(TOKEN)
+    value, _ = keeper.new_session()
+    assert keeper.caller({**cookie(keeper, value), **bearer("wrong")}) is None
+
+
+def test_nothing_that_is_given_out_or_kept_shows_the_token() -> None:
+    keeper = Doorkeeper(TOKEN)
+    assert TOKEN not in keeper.new_session()[0]
+    assert TOKEN not in repr(vars(keeper))

@@ -1,0 +1,304 @@
+"""The configuration file edited from afar: secrets stay hidden, code stays as it is named."""
+
+import stat
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orpheus.config.editing.file import ConfigurationFile
+from orpheus.config.editing.toml import CannotEdit, masked, unmasked, with_value
+from orpheus.config.problems import known_keys
+from orpheus.config.settings import Settings
+from orpheus.shared.operations.configuration import MASK, Edit, FileChanged, NotEditable, Outcome
+
+Toml = Callable[[str], Path]
+
+SHIPPED = (Path(__file__).parents[4] / "config" / "orpheus.toml").read_text(encoding="utf-8")
+SECRETS = """
+[[commands]]
+name = "pay"
+argv = ["true"]
+env = {KEY = "hush-1", LONG = \"\"\"hush-2
+hush-3\"\"\"} # both of them
+
+[[commands]]
+name = "mail"
+argv = ["true"]
+[commands.env]
+KEY = 'hush-4'
+
+[logging]
+level = "info" # the last line
+"""
+
+
+def desk(path: Path | None, *sets: str, **environ: str) -> ConfigurationFile:
+    return ConfigurationFile(path, sets, environ)
+
+
+def outcome(path: Path, text: str | None = None, **values: Any) -> Outcome:
+    """What an edit would lead to. In `values`, `__` stands for a dot."""
+    edit = Edit(text, {key.replace("__", "."): value for key, value in values.items()})
+    return desk(path).plan(edit, None).outcome
+
+
+# What is shown
+
+
+def test_each_value_is_shown_with_what_set_it(toml: Toml) -> None:
+    path = toml("[api]\nport = 1\nmax_clients = 1\n")
+    shown = desk(path, "api.port=3", ORPHEUS_API__MAX_BODY="5").show()
+    origins = {one.key: (one.value, one.origin) for one in shown.settings}
+    assert origins["api.port"] == (3, "--set")
+    assert origins["api.max_clients"] == (1, f"{path}:3")
+    assert origins["api.max_body"] == (5, "ORPHEUS_API__MAX_BODY")
+    assert origins["api.host"] == ("127.0.0.1", "default")
+    assert len(origins) >= len({key for key in known_keys(Settings) if len(key) == 2})
+
+
+def test_secrets_are_masked_in_the_text_and_in_the_values(toml: Toml) -> None:
+    shown = desk(toml(SECRETS)).show()
+    assert shown.text is not None
+    assert shown.masked == 3
+    assert "hush" not in shown.text + repr(shown)
+    assert "# both of them" in shown.text
+
+
+@pytest.mark.parametrize("table", ["[[comands]]", "[commands]", "[a.b]"])
+def test_secrets_are_masked_under_a_mistyped_table_too(table: str) -> None:
+    text = f"{table}\nname = 'x'\nenv = {{ SECRET = 'hunter2' }}\n"
+    shown, count = masked(text)
+    assert ("hunter2" in shown, count) == (False, 1)
+
+
+def test_a_masked_text_has_its_lines_where_the_file_has_them() -> None:
+    text, _ = masked(SECRETS)
+    at = [number for number, line in enumerate(text.splitlines()) if "# the last line" in line]
+    assert at == [len(SECRETS.splitlines()) - 1]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        SECRETS,
+        'commands = [{name = "a", argv = ["a"], env = {K = "hush"}}]\n',
+        '[[commands]]\nname = "a"\nargv = ["a"]\nenv.K = "hush"\nenv.L = "hush"\n',
+        '[[commands]]\r\nname = "a"\r\nargv = ["a"]\r\nenv = {K = "hush"}\r\n',
+    ],
+)
+def test_a_masked_text_comes_back_as_it_was(text: str) -> None:
+    hidden, count = masked(text)
+    assert count and "hush" not in hidden
+    assert unmasked(hidden, text) == text
+
+
+def test_a_file_that_is_no_toml_is_not_shown_as_its_secrets_cannot_be_told_apart(
+    toml: Toml,
+) -> None:
+    shown = desk(toml(SECRETS + "[api")).show()
+    assert shown.text is None
+    assert "hush" not in repr(shown)
+    assert shown.obstacle is not None and "mend it where it is" in shown.obstacle
+    assert [problem.key for problem in shown.problems] == [""]
+
+
+def test_without_a_file_the_defaults_are_shown_and_what_to_do(own_directory: Path) -> None:
+    shown = desk(None).show()
+    assert (shown.path, shown.text, shown.etag) == (None, None, None)
+    assert shown.obstacle is not None and "--config" in shown.obstacle
+    assert {one.origin for one in shown.settings} == {"default"}
+    with pytest.raises(NotEditable, match="--config"):
+        desk(None).plan(Edit(""), None)
+
+
+def test_a_missing_program_is_a_warning_as_it_would_not_keep_a_start(toml: Toml) -> None:
+    shown = desk(toml('[[commands]]\nname = "a"\nargv = ["no-such-program"]\n')).show()
+    assert shown.problems == ()
+    assert [problem.line for problem in shown.warnings] == [3]
+
+
+# What an edit leads to
+
+
+def test_every_problem_is_told_at_once_with_its_line(toml: Toml) -> None:
+    path = toml("[api]\nport = 1\n")
+    found = outcome(path, '[api]\nport = "x"\n\n[leases]\nttl = "never"\nprot = 1\n')
+    assert [(p.key, p.line) for p in found.problems] == [
+        ("api.port", 2),
+        ("leases.ttl", 5),
+        ("leases.prot", 6),
+    ]
+    assert found.changed is None
+
+
+def test_it_is_told_which_settings_change_and_which_slots_restart(toml: Toml) -> None:
+    path = toml("[pools.default]\nworkers = 2\n[pools.mail]\n")
+    found = outcome(path, pools__default__workers=3, pools__mail__max_jobs=9)
+    assert found.changed == ("pools.default.workers", "pools.mail.max_jobs")
+    assert (found.restarts, found.starts, found.stops) == (("mail-1",), ("default-3",), ())
+    assert outcome(path, pools__mail=None).stops == ("mail-1",)
+    assert outcome(path, api__max_clients=9).restarts == ("api",)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[jobs]\nmodules = ["os"]\n',
+        '[[commands]]\nname = "a"\nargv = ["rm"]\n',
+        '[database]\nurl = "sqlite:////etc/passwd"\n',
+        '[api]\ntoken_file = "/etc/shadow"\n',
+        'jobs.modules = ["os"]\n',
+        "commands = 5\n",
+    ],
+)
+def test_what_names_code_cannot_be_changed(toml: Toml, text: str) -> None:
+    found = outcome(toml(""), text)
+    assert len(found.refused) == 1
+    assert ["names code" in problem.detail for problem in found.problems] == [True]
+    assert "/etc" not in found.problems[0].detail  # nor is looked at
+
+
+def test_the_default_written_out_is_no_change(toml: Toml) -> None:
+    assert outcome(toml(""), '[jobs]\nmodules = ["orpheus.worker.handlers"]\n').refused == ()
+
+
+def test_a_change_of_a_secret_is_one_of_the_commands(toml: Toml) -> None:
+    path = toml(SECRETS)
+    text = masked(SECRETS)[0]
+    assert outcome(path, text).changed == ()
+    assert outcome(path, text.replace(MASK, "mine", 1)).refused == ("commands",)
+
+
+@pytest.mark.parametrize(
+    "moved",
+    [
+        lambda text: text + f'[queues.a]\nrate = "{MASK}"\n',
+        lambda text: text + f"# {MASK}\n",
+        lambda text: text.replace("KEY", "OTHER"),
+        lambda text: text.replace('"mail"', '"letters"'),
+    ],
+)
+def test_a_mask_stands_for_a_secret_only_where_one_was(
+    toml: Toml, moved: Callable[[str], str]
+) -> None:
+    found = outcome(toml(SECRETS), moved(masked(SECRETS)[0]))
+    assert found.problems and found.text is None
+    assert "hush" not in repr(found)
+
+
+def test_a_broken_file_can_be_mended_as_long_as_it_is_toml(toml: Toml) -> None:
+    path = toml('[api]\nport = "x"\n')
+    found = outcome(path, "[api]\nport = 5\n")
+    assert (found.problems, found.changed) == ((), None)
+    with pytest.raises(NotEditable, match="no TOML now"):
+        outcome(toml("[api"), "")
+
+
+def test_a_text_of_many_unknown_keys_is_answered_soon(toml: Toml) -> None:
+    found = outcome(toml(""), "\n".join(f"k{n} = 1" for n in range(10_000)))
+    assert len(found.problems) == 100
+
+
+# Single settings
+
+
+def test_a_changed_value_keeps_every_comment_and_every_other_line() -> None:
+    new = with_value(SHIPPED, "jobs.timeout", "10m")
+    assert [
+        (a, b) for a, b in zip(SHIPPED.splitlines(), new.splitlines(), strict=True) if a != b
+    ] == [
+        (line, line.replace('"15m"', '"10m"'))
+        for line in SHIPPED.splitlines()
+        if line.startswith("timeout = ") and "15m" in line
+    ]
+
+
+def test_a_new_key_stands_with_the_other_keys_of_its_table() -> None:
+    lines = with_value(SHIPPED, "pools.default.workers", 4).splitlines()
+    at = lines.index("workers = 4")
+    assert lines[at - 1].startswith("max_age")
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "value", "expected"),
+    [
+        ("", "api.port", 1, {"api": {"port": 1}}),
+        ("api.port = 1\n", "api.max_clients", 2, {"api": {"port": 1, "max_clients": 2}}),
+        ("api = {port = 1}\n", "api.port", 2, {"api": {"port": 2}}),
+        ("pools = {a = {}}\n", "pools.b.workers", 2, {"pools": {"a": {}, "b": {"workers": 2}}}),
+        ("[a]\n[c]\n", "b.d", 2, {"a": {}, "c": {}, "b": {"d": 2}}),
+        ("[pools.a]\n[jobs]\n", "pools.b.workers", 2, None),
+        ("[jobs]\ntimeout = 1\n", "jobs.timeout", None, {"jobs": {}}),
+        ("[jobs]\n", "leases.ttl", None, {"jobs": {}}),
+        ("", 'queues."a.b".rate', "1/s", {"queues": {"a.b": {"rate": "1/s"}}}),
+    ],
+)
+def test_one_setting_is_changed_in_files_of_every_form(
+    text: str, key: str, value: Any, expected: dict[str, Any] | None
+) -> None:
+    new = tomllib.loads(with_value(text, key, value))
+    assert new == (expected or {"pools": {"a": {}, "b": {"workers": 2}}, "jobs": {}})
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("api..x", 1), ("", 1), ("api.port.x", 1), ("api.port", {"a": None})]
+)
+def test_what_cannot_be_set_is_refused(key: str, value: Any) -> None:
+    with pytest.raises(CannotEdit):
+        with_value("[api]\nport = 1\n", key, value)
+
+
+# What is written
+
+
+def test_the_file_is_replaced_whole_with_its_mode_and_a_backup(toml: Toml) -> None:
+    path = toml("[api]\nport = 1\n")
+    path.chmod(0o640)
+    file = desk(path)
+    etag = file.apply(file.plan(Edit(values={"api.port": 2}), None))
+    assert path.read_text() == "[api]\nport = 2\n"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    backup = path.with_name("orpheus.toml.bak")
+    assert backup.read_text() == "[api]\nport = 1\n"
+    assert stat.S_IMODE(backup.stat().st_mode) == 0o640
+    assert etag == file.show().etag
+    assert {one.name for one in path.parent.iterdir()} == {path.name, backup.name}
+
+
+def test_what_a_link_points_to_is_replaced_and_the_link_stays(own_directory: Path) -> None:
+    (own_directory / "real").mkdir()
+    real = own_directory / "real" / "a.toml"
+    real.write_text("")
+    link = own_directory / "link.toml"
+    link.symlink_to(real)
+    file = desk(link)
+    file.apply(file.plan(Edit(values={"api.port": 2}), None))
+    assert link.is_symlink()
+    assert "port = 2" in real.read_text()
+
+
+def test_secrets_are_written_as_they_were(toml: Toml) -> None:
+    path = toml(SECRETS)
+    file = desk(path)
+    shown = file.show()
+    assert shown.text is not None
+    text = shown.text.replace('"info"', '"debug"')
+    file.apply(file.plan(Edit(text), None))
+    assert path.read_text() == SECRETS.replace('"info"', '"debug"')
+
+
+def test_a_file_that_changed_since_it_was_read_is_left_alone(toml: Toml) -> None:
+    path = toml("[api]\nport = 1\n")
+    file = desk(path)
+    seen = file.show().etag
+    assert seen is not None
+    planned = file.plan(Edit(""), [seen])
+    path.write_text("[api]\nport = 12\n")
+    with pytest.raises(FileChanged):
+        file.apply(planned)
+    with pytest.raises(FileChanged):
+        file.plan(Edit(""), [seen])
+    assert path.read_text() == "[api]\nport = 12\n"

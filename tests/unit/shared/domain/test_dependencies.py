@@ -1,0 +1,73 @@
+"""Items of a batch that name each other."""
+
+from itertools import pairwise
+
+import pytest
+
+from orpheus.shared.domain.dependencies import batch_problems, cycle_in
+from orpheus.shared.domain.jobs import NewJob
+
+
+def item(ref: str | None, *depends_on: int | str, key: str | None = None) -> NewJob:
+    return NewJob("noop", ref=ref, depends_on=depends_on, unique_key=key)
+
+
+def found(*items: NewJob) -> list[str]:
+    return [problem.pointer for problem in batch_problems(items)]
+
+
+def test_names_that_lead_somewhere_are_fine_in_any_order() -> None:
+    assert found(item("last", "left", "right", 7), item("left", "top"), item("right"), item("top"))\
+        == []  # fmt: skip
+    assert found(item(None, "top", "top"), item("top")) == []
+
+
+def test_a_name_that_is_unknown_or_stands_twice_is_pointed_at() -> None:
+    assert found(item("a", "b"), item("a"), item(None, "a", 5, "c")) == [
+        "/jobs/1/ref",
+        "/jobs/0/depends_on/0",
+        "/jobs/2/depends_on/2",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("items", "names"),
+    [
+        ([item("a", "a")], "a → a"),
+        ([item("a", "b"), item("b", "a")], "→"),
+        ([item("x"), item("a", "x", "b"), item("b", "c"), item("c", "a", "x")], "→"),
+    ],
+)
+def test_a_circle_is_named(items: list[NewJob], names: str) -> None:
+    (problem,) = batch_problems(items)
+    assert names in problem.detail
+    first, *_, last = problem.detail.partition(": ")[2].split(" → ")
+    assert first == last
+
+
+def test_the_pointer_leads_into_the_circle() -> None:
+    (problem,) = batch_problems([item("a", 1, "x", "b"), item("b", "x", "a"), item("x")])
+    assert problem.pointer in {"/jobs/0/depends_on/2", "/jobs/1/depends_on/1"}
+
+
+def test_a_circle_that_closes_through_a_unique_key_is_found() -> None:
+    assert len(found(item("a", "b", key="k"), item("b", key="k"))) == 1
+    assert len(found(item(None, "c", key="k"), item("c", "b"), item("b", key="k"))) == 1
+    # Made from the first item of the key, the job waits for nobody.
+    assert found(item("b", key="k"), item("c", "b"), item("a", "c", key="k")) == []
+
+
+def test_a_long_circle_is_told_briefly_and_without_recursion() -> None:
+    chain = [item(f"n{n}", f"n{n + 1}") for n in range(9_999)]
+    (problem,) = batch_problems([*chain, item("n9999", "n0")])
+    assert "…" in problem.detail
+    assert len(problem.detail) < 300
+    assert batch_problems([*chain, item("n9999")]) == []
+
+
+def test_a_way_round_is_given_in_its_order() -> None:
+    assert cycle_in({"a": ["b"], "b": []}) == []
+    edges = {"a": ["b"], "b": ["c"], "c": ["a"]}
+    way = cycle_in(edges)
+    assert len(way) == 4
+    assert all(following in edges[one] for one, following in pairwise(way))

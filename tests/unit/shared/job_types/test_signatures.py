@@ -1,0 +1,174 @@
+"""A signature reads payloads, with pydantic only where it must, and gives their schema."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, Optional
+
+import jsonschema_rs
+import pytest
+from annotated_types import Ge
+
+from orpheus import Context
+from orpheus.shared.errors import ConfigurationError, InvalidJob
+from orpheus.shared.job_types.signatures import Bounds, Signature
+
+
+def signature(handler: Callable[..., Any]) -> Signature:
+    made = Signature(handler)
+    made.resolve()
+    return made
+
+
+def plain(
+    ctx: Context,
+    n: Annotated[int, Bounds(ge=0, le=9)],
+    ratio: float = 0.5,
+    name: str | None = None,
+    flags: list[bool] = [],  # noqa: B006
+    sizes: dict[str, int] = {},  # noqa: B006
+    anything: Any = None,
+    nothing: None = None,
+    raw: dict = {},  # type: ignore[type-arg]  # noqa: B006
+) -> None: ...
+
+
+def rich(
+    ctx: Context,
+    when: datetime,
+    schema: Literal["a", "b"] = "a",  # a name that pydantic's models have themselves
+    _hidden: Annotated[int, Ge(3)] = 4,
+    pair: tuple[int, str] | None = None,
+) -> None: ...
+
+
+GOOD = [
+    (plain, {"n": 3}),
+    (plain, {"n": 0, "ratio": 1, "name": "x", "flags": [True], "sizes": {"a": 1}}),
+    (plain, {"n": 9, "ratio": 0.5, "name": None, "anything": [1, {}], "nothing": None}),
+    (plain, {"n": 9, "raw": {"a": [1]}, "flags": []}),
+    (rich, {"when": "2026-01-01T00:00:00Z"}),
+    (rich, {"when": "2026-01-01T00:00:00Z", "schema": "b", "_hidden": 3, "pair": [1, "x"]}),
+]
+BAD = [
+    (plain, {}, "/n", "is missing"),
+    (plain, {"n": 1, "m": 2}, "/m", "is not a field"),
+    (plain, {"n": -1}, "/n", "between 0 and 9"),
+    (plain, {"n": 10}, "/n", "between 0 and 9"),
+    (plain, {"n": "3"}, "/n", "an integer, not a string"),
+    (plain, {"n": 1.5}, "/n", "an integer, not a number"),
+    (plain, {"n": True}, "/n", "an integer, not true or false"),
+    (plain, {"n": 1, "ratio": "x"}, "/ratio", "a number, not a string"),
+    (plain, {"n": 1, "name": 5}, "/name", "a string, not an integer"),
+    (plain, {"n": 1, "flags": {}}, "/flags", "an array, not an object"),
+    (plain, {"n": 1, "flags": [True, 0]}, "/flags/1", "true or false, not an integer"),
+    (plain, {"n": 1, "sizes": {"a": None}}, "/sizes/a", "an integer, not null"),
+    (plain, {"n": 1, "nothing": 0}, "/nothing", "null, not an integer"),
+    (plain, {"n": 1, "raw": []}, "/raw", "an object, not an array"),
+    (rich, {"when": "x"}, "/when", "valid datetime"),
+    (rich, {"when": "2026-01-01T00:00:00Z", "schema": "c"}, "/schema", "'a' or 'b'"),
+    (rich, {"when": "2026-01-01T00:00:00Z", "_hidden": 1}, "/_hidden", "greater than"),
+    (rich, {"schema": "a"}, "/when", "is missing"),
+    (rich, {"when": "2026-01-01T00:00:00Z", "x": 1}, "/x", "is not a field"),
+]
+
+
+@pytest.mark.parametrize(("handler", "payload"), GOOD)
+def test_a_good_payload_binds_and_passes_the_schema(
+    handler: Callable[..., Any], payload: dict[str, Any]
+) -> None:
+    made = signature(handler)
+    jsonschema_rs.validator_for(made.schema("t")).validate(payload)
+    assert made.bind(dict(payload)).keys() == payload.keys()
+
+
+@pytest.mark.parametrize(("handler", "payload", "pointer", "detail"), BAD)
+def test_a_bad_payload_is_refused_by_both_naming_the_field(
+    handler: Callable[..., Any], payload: dict[str, Any], pointer: str, detail: str
+) -> None:
+    made = signature(handler)
+    if payload.get("when") != "x":  # "format" is a note to JSON Schema, not a rule
+        assert not jsonschema_rs.validator_for(made.schema("t")).is_valid(payload)
+    with pytest.raises(InvalidJob) as refused:
+        made.bind(dict(payload))
+    assert any(one.pointer == pointer and detail in one.detail for one in refused.value.problems)
+
+
+@pytest.mark.parametrize("payload", [[], None, "x", 3])
+def test_a_payload_is_an_object(payload: Any) -> None:
+    with pytest.raises(InvalidJob) as refused:
+        signature(plain).bind(payload)
+    assert "must be an object" in refused.value.problems[0].detail
+
+
+def test_an_integer_may_be_written_with_a_fraction_of_zero() -> None:
+    bound = signature(plain).bind({"n": 3.0})
+    assert type(bound["n"]) is int
+
+
+def test_pydantic_makes_values_of_the_annotated_type() -> None:
+    bound = signature(rich).bind({"when": "2026-01-01T00:00:00Z", "pair": [1, "x"]})
+    assert bound == {"when": datetime(2026, 1, 1, tzinfo=UTC), "pair": (1, "x")}
+
+
+def test_defaults_and_bounds_stand_in_the_schema() -> None:
+    properties = signature(plain).schema("t")["properties"]
+    assert properties["n"] == {"type": "integer", "minimum": 0, "maximum": 9}
+    assert properties["ratio"] == {"type": "number", "default": 0.5}
+
+
+def test_what_is_not_given_is_left_to_the_functions_default() -> None:
+    assert signature(plain).bind({"n": 1}) == {"n": 1}
+
+
+def test_annotations_may_be_text_and_the_context_bare() -> None:
+    def quoted(ctx: "Context", n: "Optional[int]" = None) -> None: ...  # noqa: UP045
+
+    def bare(ctx, n=1) -> None: ...
+
+    assert signature(quoted).bind({"n": None}) == {"n": None}
+    assert signature(bare).bind({"n": "whatever"}) == {"n": "whatever"}
+
+
+def no_context() -> None: ...
+def wrong_first(path: str) -> None: ...
+def star(ctx: Context, *paths: str) -> None: ...
+def stars(ctx: Context, **paths: str) -> None: ...
+def positional(ctx: Context, n: int, /) -> None: ...
+def keyword_context(*, ctx: Context) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("handler", "reason"),
+    [
+        (no_context, "first parameter must be the context"),
+        (wrong_first, "first parameter must be the context"),
+        (keyword_context, "first parameter must be the context"),
+        (star, r"\*paths cannot be a field"),
+        (stars, r"\*paths cannot be a field"),
+        (positional, "n is positional-only"),
+    ],
+)
+def test_a_function_no_payload_could_call_is_refused(
+    handler: Callable[..., Any], reason: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=reason):
+        Signature(handler)
+
+
+def test_a_type_without_a_schema_is_refused() -> None:
+    def impossible(ctx: Context, n: Callable[[], int]) -> None: ...
+
+    with pytest.raises(ConfigurationError, match="no JSON Schema"):
+        signature(impossible).schema("t")
+
+
+def test_plain_types_need_no_pydantic() -> None:
+    code = (
+        "import sys; from orpheus.shared.job_types.registry import load_job_types; "
+        "types = load_job_types(['orpheus.worker.handlers']); "
+        "types['sum_range'].bind('{\"n\": 1}'); "
+        "assert not {'pydantic', 'asyncio', 'annotated_types'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

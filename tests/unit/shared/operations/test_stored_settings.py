@@ -1,0 +1,171 @@
+"""What the configuration writes into the database, and the ticks of its schedules."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orpheus.config.settings import for_database, load_settings
+from orpheus.shared.domain.handover import StoredSettings
+from orpheus.shared.domain.processes import ProcessRecord, Role
+from orpheus.shared.domain.rates import Rate
+from orpheus.shared.domain.retention import RetentionRules
+from orpheus.shared.domain.schedules import CatchUp, ScheduleDefinition
+from orpheus.shared.errors import ConfigurationError
+from orpheus.shared.operations.stored_settings import fire_schedules, is_supervised, write_settings
+from orpheus.shared.storage import JobFilter, Store, TypeRow, open_store
+
+SCHEMA = json.dumps(
+    {"type": "object", "properties": {"n": {"type": "integer"}}, "additionalProperties": False}
+)
+HOURLY = ScheduleDefinition("hourly", "sum", every_s=3600, payload='{"n": 1}')
+
+NIGHTLY = (
+    '{name="s", cron="0 3 * * *", timezone="Europe/Berlin", type="sum", '
+    'payload={n=5}, queue="q", priority=9, catch_up="none"}'
+)
+
+
+class Clock:
+    """Half past an hour; moved by hand."""
+
+    boot_id = "boot"
+    wall = 1_800 * 1000
+
+    def wall_ms(self) -> int:
+        return self.wall
+
+    def monotonic_ms(self) -> int:
+        return self.wall
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def store(tmp_path: Path, clock: Clock) -> Iterator[Store]:
+    folder = tmp_path / "data"
+    made = open_store(f"sqlite:///{folder}/orpheus.db", create=True, clock=clock)
+    made.types.replace([TypeRow("sum", SCHEMA, 7, None, "sums", "")])
+    yield made
+    made.close()
+
+
+def settings(*schedules: ScheduleDefinition) -> StoredSettings:
+    return StoredSettings({}, schedules, default_max_retries=3, default_timeout_s=60.0)
+
+
+def test_queues_and_schedules_of_the_configuration_are_in_force(store: Store) -> None:
+    sets = [
+        "queues.mail.max_running=2",
+        "queues.mail.rate=100/m",
+        "queues.old.paused=true",
+        f"schedules=[{NIGHTLY}]",
+    ]
+    write_settings(store, for_database(load_settings(None, sets, {})))
+    mail, old = store.queues.all()
+    assert (mail.name, mail.max_running, mail.rate) == ("mail", 2, Rate(100 / 60, 100))
+    assert (old.name, old.paused) == ("old", True)
+    [row] = store.schedules.all()
+    assert row.definition == ScheduleDefinition(
+        "s",
+        "sum",
+        cron="0 3 * * *",
+        timezone="Europe/Berlin",
+        payload='{"n": 5}',
+        queue="q",
+        priority=9,
+        catch_up=CatchUp.NONE,
+    )
+
+
+def test_a_tick_makes_a_job_with_the_defaults_of_its_type(store: Store, clock: Clock) -> None:
+    write_settings(store, settings(HOURLY))
+    assert fire_schedules(store, settings(HOURLY)) == 1_800.0
+    clock.wall += 1_800_000
+    assert fire_schedules(store, settings(HOURLY)) == 3_600.0
+    [job] = store.jobs.page(JobFilter(), 10)
+    assert (job.type, job.payload, job.queue) == ("sum", '{"n":1}', "sums")
+    assert (job.max_retries, job.timeout_s) == (7, 60.0)
+
+
+def test_without_schedules_there_is_no_next_tick(store: Store) -> None:
+    assert fire_schedules(store, settings()) == float("inf")
+
+
+def test_every_schedule_whose_job_would_be_refused_is_named_and_nothing_written(
+    store: Store,
+) -> None:
+    wrong = (
+        HOURLY,
+        replace(HOURLY, name="typo", type="smu"),
+        replace(HOURLY, name="text", payload='{"n": "x"}'),
+    )
+    with pytest.raises(ConfigurationError) as refused:
+        write_settings(store, settings(*wrong))
+    typo, text = str(refused.value).splitlines()
+    assert typo == (
+        "schedules: 'typo' cannot make its job: "
+        "type: no job type is called 'smu'; did you mean 'sum'?"
+    )
+    assert text.startswith("schedules: 'text' cannot make its job: payload.n: ")
+    assert store.schedules.all() == []
+
+
+def test_a_tick_whose_job_is_refused_by_now_passes_and_holds_up_no_other(
+    store: Store, clock: Clock
+) -> None:
+    both = settings(HOURLY, replace(HOURLY, name="plain", payload="{}"))
+    write_settings(store, both)
+    changed = json.dumps({"type": "object", "properties": {}, "additionalProperties": False})
+    store.types.replace([TypeRow("sum", changed, None, None, None, "")])
+    clock.wall += 1_800_000
+    assert fire_schedules(store, both) == 3_600.0
+    [job] = store.jobs.page(JobFilter(), 10)
+    assert job.payload == "{}"
+
+
+@pytest.mark.parametrize(
+    ("changes", "supervised"),
+    [
+        ({}, True),
+        ({"role": Role.WORKER}, False),
+        ({"boot_id": "another"}, False),
+        ({"last_beat_mono_ms": 1_800_000 - 15_000}, False),
+    ],
+)
+def test_a_supervisor_is_at_work_if_it_beats(
+    store: Store, changes: dict[str, Any], supervised: bool
+) -> None:
+    record = ProcessRecord(
+        incarnation="i",
+        slot="supervisor",
+        pool=None,
+        role=Role.SUPERVISOR,
+        pid=1,
+        create_time_s=0.0,
+        boot_id="boot",
+        started_at_ms=0,
+        ready=True,
+        beat=1,
+        last_beat_mono_ms=1_800_000 - 14_000,
+        job_id=None,
+        jobs_done=0,
+    )
+    store.processes.register(replace(record, **changes))
+    assert is_supervised(store, beat_timeout_s=15) is supervised
+
+
+def test_the_configuration_says_how_long_what_has_ended_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "orpheus.toml").write_text('[retention]\nfailed = "2h"\nevents = 5000\n')
+    kept = for_database(load_settings(tmp_path / "orpheus.toml", (), {})).retention
+    assert kept == RetentionRules(7 * 86_400, 7_200, 7 * 86_400, 5_000)
+    (tmp_path / "empty.toml").touch()
+    assert (
+        for_database(load_settings(tmp_path / "empty.toml", (), {})).retention == RetentionRules()
+    )

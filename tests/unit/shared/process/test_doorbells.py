@@ -1,0 +1,67 @@
+"""Bells wake, merge, and never block."""
+
+import os
+import select
+from pathlib import Path
+
+from orpheus.shared.process.doorbells import Bell, Doorbells
+
+
+def test_a_ring_reaches_a_listener_and_rings_merge(tmp_path: Path) -> None:
+    bells = Doorbells(tmp_path / "bells", {"default": ("*",)})
+    bell = bells.listen_pool("default")
+    assert not bell.drain()
+    for _ in range(3):
+        bells.ring_pool("default")
+    assert bell.drain()
+    assert not bell.drain()
+    bell.close()
+    bells.close()
+
+
+def test_ringing_without_a_listener_or_into_a_full_bell_costs_nothing(tmp_path: Path) -> None:
+    bells = Doorbells(tmp_path / "bells", {"default": ("*",)})
+    for _ in range(100_000):
+        bells.ring_api()
+    bell = bells.listen_api()
+    assert bell.drain()
+    bell.close()
+    bells.close()
+
+
+def test_only_pools_that_serve_the_queue_are_rung(tmp_path: Path) -> None:
+    bells = Doorbells(
+        tmp_path / "bells", {"all": ("*",), "mail": ("mail", "post"), "other": ("x",)}
+    )
+    listening = {pool: bells.listen_pool(pool) for pool in ("all", "mail", "other")}
+    bells.ring_pools_of({"post"})
+    assert {pool: bell.drain() for pool, bell in listening.items()} == {
+        "all": True,
+        "mail": True,
+        "other": False,
+    }
+    for bell in listening.values():
+        bell.close()
+    bells.close()
+
+
+def test_a_folder_that_cannot_be_written_costs_the_ring_not_the_caller(tmp_path: Path) -> None:
+    (tmp_path / "bells").write_text("a file where the folder should be")
+    Doorbells(tmp_path / "bells", {}).ring_api()
+
+
+def test_a_bell_can_be_waited_on(tmp_path: Path) -> None:
+    bells = Doorbells(tmp_path / "bells", {})
+    bell = bells.listen_supervisor()
+    bells.ring_supervisor()
+    with select.epoll() as waiting:
+        waiting.register(bell, select.EPOLLIN | select.EPOLLEXCLUSIVE)
+        assert [fd for fd, _ in waiting.poll(5)] == [bell.fileno()]
+    bell.close()
+    bells.close()
+
+
+def test_descriptors_are_not_inherited(tmp_path: Path) -> None:
+    bell = Bell(tmp_path / "bells" / "one")
+    assert not os.get_inheritable(bell.fileno())
+    bell.close()

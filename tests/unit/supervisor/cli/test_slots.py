@@ -1,0 +1,289 @@
+"""`orpheus restart|drain|scale|stack`: asked of a supervisor, which here is rows and a thread."""
+
+import json
+import os
+import select
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from orpheus.shared.domain.processes import LastExit, ProcessRecord, Role, SlotRecord, SlotState
+from orpheus.shared.domain.requests import Request, RequestAction
+from orpheus.shared.process.crash_cell import stack_path
+from orpheus.shared.storage import Store, database_path, open_store
+from orpheus.supervisor import __main__ as program
+from orpheus.supervisor.cli import slots as supervision
+
+URL = "sqlite:///data/orpheus.db"
+STACK = "Current thread 0x00007f (most recent call first):\n  File handlers.py, line 7 in slow\n"
+
+
+class Answer(NamedTuple):
+    """What a command gave back."""
+
+    code: int
+    out: str
+    err: str
+
+
+Orpheus = Callable[..., Answer]
+
+
+@pytest.fixture
+def orpheus(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Orpheus:
+    """Runs `orpheus ARGUMENTS…` in a directory of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ORPHEUS_CONFIG", raising=False)
+    monkeypatch.setenv("LOGNAME", "ada")
+
+    def run(*arguments: str) -> Answer:
+        code = program.run(arguments)
+        return Answer(code, *capsys.readouterr())
+
+    return run
+
+
+def slot(name: str, state: SlotState, **changes: Any) -> SlotRecord:
+    """A slot as a supervisor writes it."""
+    role = {"supervisor": Role.SUPERVISOR, "api": Role.API}.get(name, Role.WORKER)
+    fields: dict[str, Any] = {
+        "slot": name,
+        "pool": "default" if role is Role.WORKER else None,
+        "role": role,
+        "state": state,
+        "degraded": False,
+        "reason": "",
+        "pid": os.getpid(),
+        "incarnation": f"life-of-{name}",
+        "cpu_percent": None,
+        "rss_bytes": None,
+        "started_at_ms": 0,
+        "restarts": 0,
+        "exits": (),
+    }
+    return SlotRecord(**{**fields, **changes})
+
+
+@pytest.fixture
+def store(orpheus: Orpheus) -> Iterator[Store]:
+    """The database `orpheus` opens, which no supervisor works on."""
+    store = open_store(URL, create=True)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def supervised(store: Store) -> Store:
+    """The same beside a supervisor with two workers, one of which is fatal."""
+    clock = store.clock
+    store.processes.register(
+        ProcessRecord(
+            incarnation="life-of-supervisor",
+            slot="supervisor",
+            pool=None,
+            role=Role.SUPERVISOR,
+            pid=os.getpid(),
+            create_time_s=1.0,
+            boot_id=clock.boot_id,
+            started_at_ms=0,
+            ready=True,
+            beat=1,
+            last_beat_mono_ms=clock.monotonic_ms(),
+            job_id=None,
+            jobs_done=0,
+        )
+    )
+    store.processes.put_slots(
+        [
+            slot("supervisor", SlotState.READY),
+            slot("api", SlotState.READY),
+            slot("default-1", SlotState.READY),
+            slot("default-2", SlotState.FATAL, pid=None, incarnation=None, reason="no module"),
+        ]
+    )
+    return store
+
+
+@pytest.fixture
+def taken(supervised: Store) -> Iterator[list[Request]]:
+    """What the supervisor has taken; to a request for a stack its process answers."""
+    requests: list[Request] = []
+    ended, listening = threading.Event(), threading.Event()
+    file = stack_path(database_path(URL), "life-of-default-1")
+    file.parent.mkdir(exist_ok=True)
+
+    def take() -> None:
+        store = open_store(URL)
+        bell = store.bells.listen_supervisor()
+        listening.set()
+        while not ended.is_set():
+            select.select([bell], [], [], 0.05)
+            bell.drain()
+            for request in store.supervision.take_requests():
+                requests.append(request)
+                if request.action is RequestAction.STACK:
+                    with file.open("a") as stacks:
+                        stacks.write(STACK)
+        bell.close()
+        store.close()
+
+    thread = threading.Thread(target=take)
+    thread.start()
+    assert listening.wait(10)
+    yield requests
+    ended.set()
+    thread.join(10)
+
+
+@pytest.mark.parametrize("action", ["restart", "drain"])
+def test_a_slot_is_asked_for_and_the_request_has_been_heard(
+    orpheus: Orpheus, supervised: Store, taken: list[Request], action: str
+) -> None:
+    answer = orpheus(action, "default-1", "--reason", "it leaks")
+
+    assert answer == (0, f"default-1: {action} asked for\n", "")
+    assert [(request.action, request.target) for request in taken] == [(action, "default-1")]
+    [row] = supervised.audit.page(9)
+    assert (row.action, row.target, row.by, row.reason) == (
+        action,
+        "slot default-1",
+        "cli:ada",
+        "it leaks",
+    )
+
+
+def test_the_slot_is_shown_as_json(orpheus: Orpheus, taken: list[Request]) -> None:
+    worker = json.loads(orpheus("restart", "default-2", "--json").out)
+    assert (worker["slot"], worker["state"], worker["recent_exits"]) == ("default-2", "fatal", [])
+
+
+def test_a_pool_is_scaled(orpheus: Orpheus, supervised: Store, taken: list[Request]) -> None:
+    assert orpheus("scale", "default", "1").out == "default: 1 worker asked for\n"
+    shown = json.loads(orpheus("scale", "default", "0", "--json").out)
+
+    assert shown == {"pool": "default", "workers": 0}
+    assert [(one.action, one.target, one.workers) for one in taken] == [
+        ("scale", "default", 1),
+        ("scale", "default", 0),
+    ]
+    assert [row.target for row in supervised.audit.page(9)] == [
+        "pool default to 0",
+        "pool default to 1",
+    ]
+
+
+def test_a_stack_is_printed_under_what_it_is_of(orpheus: Orpheus, taken: list[Request]) -> None:
+    code, out, err = orpheus("stack", "default-1")
+    title, *lines = out.splitlines()
+
+    assert (code, err) == (0, "")
+    assert title.startswith(f"default-1, process {os.getpid()}, at 2")
+    assert lines == STACK.splitlines()
+    assert json.loads(orpheus("stack", "default-1", "--json").out)["stack"] == STACK.strip()
+
+
+COMMANDS = [
+    ("restart", "default-1"),
+    ("drain", "default-1"),
+    ("scale", "default", "4"),
+    ("stack", "default-1"),
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_without_a_supervisor_it_exits_1_and_asks_for_nothing(
+    orpheus: Orpheus, store: Store, command: tuple[str, ...]
+) -> None:
+    store.processes.put_slots([slot("default-1", SlotState.READY)])
+    answer = orpheus(*command)
+
+    assert answer == (1, "", "orpheus: no supervisor is running: start one with `orpheus`\n")
+    assert store.supervision.take_requests() == []
+    assert store.audit.page(9) == []
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        (("restart", "default-9"), "no slot 'default-9'"),
+        (("drain", "nix"), "no slot 'nix'"),
+        (("stack", "nix"), "no slot 'nix'"),
+        (("restart", "supervisor"), "restart it with what started it"),
+        (("drain", "api"), "restart it"),
+        (("stack", "default-2"), "default-2 is fatal"),
+        (("scale", "mail", "2"), "no pool 'mail', but default"),
+    ],
+)
+def test_what_cannot_be_done_exits_1_with_the_reason_in_one_line(
+    orpheus: Orpheus, supervised: Store, command: tuple[str, ...], says: str
+) -> None:
+    code, out, err = orpheus(*command)
+
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert says in err
+    assert supervised.supervision.take_requests() == []
+    assert supervised.audit.page(9) == []
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("restart",),
+        ("drain", "a", "b"),
+        ("restart", ""),
+        ("scale", "default"),
+        ("scale", "default", "many"),
+        ("scale", "default", "1001"),
+        ("scale", "default", "--", "-1"),
+        ("stack",),
+    ],
+    ids=" ".join,
+)
+def test_a_usage_error_exits_2(orpheus: Orpheus, command: tuple[str, ...]) -> None:
+    code, out, err = orpheus(*command)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+
+
+def test_a_request_that_nobody_takes_exits_1_and_says_where_to_look(
+    orpheus: Orpheus, supervised: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervision, "_TAKEN_WITHIN_S", 0.1)
+    code, out, err = orpheus("restart", "default-1")
+
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert "default-1: restart asked for, but the supervisor has not taken" in err
+    assert "orpheus workers" in err
+    assert len(supervised.supervision.take_requests()) == 1  # it stands, and is taken later
+
+
+def test_status_says_how_a_fatal_slot_is_started_again(orpheus: Orpheus, supervised: Store) -> None:
+    code, out, _ = orpheus("status")
+    assert code == 1
+    assert "! default-2 is fatal: no module (once it is mended: orpheus restart default-2)" in out
+
+
+def test_status_tells_why_the_supervisor_itself_is_degraded(
+    orpheus: Orpheus, supervised: Store
+) -> None:
+    why = "config/orpheus.toml was not taken: pools.default.worker: no such key"
+    supervised.processes.put_slots([slot("supervisor", SlotState.READY, degraded=True, reason=why)])
+    assert f"! supervisor is degraded: {why}" in orpheus("status").out
+
+
+def test_workers_are_listed_with_how_their_latest_life_ended(
+    orpheus: Orpheus, supervised: Store
+) -> None:
+    now_ms = supervised.clock.wall_ms()
+    exits = (
+        LastExit(now_ms - 65_000, "killed for memory", "SIGKILL", None, None, 3.25, True),
+        LastExit(now_ms - 99_000, "exit code 3", None, 3, "Traceback …", 1.0),
+    )
+    supervised.processes.put_slots([slot("default-1", SlotState.READY, exits=exits)])
+    out = orpheus("workers").out
+    assert "last exit 1 min 5 s ago, after 3.2 s: killed for memory" in out
+    assert "exit code 3" not in out

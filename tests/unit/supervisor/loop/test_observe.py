@@ -1,0 +1,66 @@
+"""Messages of a child, folded into what is seen of it."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orpheus.supervisor.loop.observe import fold
+from orpheus.supervisor.policy.slot import JobSeen, Seen
+
+BEAT: dict[str, Any] = {
+    "say": "beat",
+    "beat": 3,
+    "loop": 2,
+    "job": None,
+    "jobs_done": 1,
+    "database_ok": True,
+}
+JOB = {"id": 5, "type": "sleep", "elapsed_s": 1.0, "hard_deadline_in_s": 4.0}
+
+
+def test_ready_is_remembered() -> None:
+    seen = fold(fold(Seen("life"), {"say": "ready"}), BEAT)
+    assert seen == Seen("life", ready=True, beat=3, loop=2, jobs_done=1)
+
+
+def test_the_last_beat_counts() -> None:
+    seen = fold(fold(Seen("life"), {**BEAT, "job": JOB}), {**BEAT, "beat": 4})
+    assert (seen.beat, seen.job) == (4, None)
+
+
+@pytest.mark.parametrize(("left_s", "overdue"), [(4.0, False), (0.1, False), (0, True), (-3, True)])
+def test_a_job_past_its_hard_deadline_is_seen(left_s: float, overdue: bool) -> None:
+    seen = fold(Seen("life"), {**BEAT, "job": {**JOB, "hard_deadline_in_s": left_s}})
+    assert seen.job == JobSeen(5, "sleep", overdue)
+
+
+def test_a_life_says_with_its_wish_to_be_replaced_how_much_it_has_done() -> None:
+    wish = {"say": "recycle", "reason": "max_jobs", "jobs_done": 5}
+    assert fold(Seen("life"), wish) == Seen("life", recycle="max_jobs", jobs_done=5)
+
+
+def test_reasons_are_kept() -> None:
+    seen = fold(Seen("life"), {"say": "recycle", "reason": "time-out"})
+    assert fold(seen, {"say": "failed", "reason": "import"}) == Seen(
+        "life", recycle="time-out", failed="import"
+    )
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["say", "beat", "loop", "job", "reason"]),
+        st.one_of(
+            st.none(),
+            st.integers(),
+            st.sampled_from(["beat", "ready", "recycle", "x"]),
+            st.just({}),
+            st.integers(),
+            st.sampled_from(["beat", "ready", "recycle", "x"]),
+            st.just({}),
+        ),
+    )
+)
+def test_no_message_can_make_it_fail(message: dict[str, Any]) -> None:
+    assert fold(Seen("life"), message).incarnation == "life"

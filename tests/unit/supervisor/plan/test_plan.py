@@ -1,0 +1,124 @@
+"""What each slot runs, and what of the settings must restart it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orpheus.config.settings import load_settings
+from orpheus.shared.domain.handover import WorkerSettings
+from orpheus.shared.domain.processes import Role
+from orpheus.supervisor.plan.plan import Plan, ProcessSpec, make_plan, make_rules
+
+POOLS = ("pools.default.workers=2", "pools.mail.workers=1", 'pools.mail.queues=["mail"]')
+
+
+def plan(*sets: str, socket_fd: int | None = 9, **more: Any) -> Plan:
+    return make_plan(load_settings(None, [*POOLS, *sets], {}), socket_fd, **more)
+
+
+def specs(*sets: str, socket_fd: int | None = 9, **more: Any) -> dict[str, ProcessSpec]:
+    return dict(plan(*sets, socket_fd=socket_fd, **more).specs)
+
+
+def test_there_is_one_slot_for_each_worker_and_the_api_is_first() -> None:
+    assert list(specs()) == ["api", "default-1", "default-2", "mail-1"]
+    assert list(specs(socket_fd=None)) == ["default-1", "default-2", "mail-1"]
+
+
+def test_a_worker_is_handed_the_settings_of_its_pool() -> None:
+    worker = specs()["mail-1"]
+    assert (worker.role, worker.pool, worker.pass_fds) == (Role.WORKER, "mail", ())
+    handed = WorkerSettings.from_json(json.loads(json.dumps(worker.handover["settings"])))
+    assert (handed.pool, handed.queues) == ("mail", ("mail",))
+
+
+def test_the_api_inherits_the_listening_socket_and_knows_its_number() -> None:
+    api = specs()["api"]
+    assert (api.role, api.pool, api.pass_fds) == (Role.API, None, (9,))
+    assert api.handover["socket_fd"] == 9
+    assert json.loads(json.dumps(api.handover))["settings"]["api"]["port"] == 8000
+
+
+WORKERS = {"default-1", "default-2", "mail-1"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "restarted"),
+    [
+        ("jobs.timeout=20", {"api", *WORKERS}),
+        ('pools.mail.queues=["post"]', {"api", "mail-1"}),
+        ("pools.default.workers=3", set()),
+        ("pools.other.workers=3", {"api"}),
+        ("pools.default.max_jobs=3", {"default-1", "default-2"}),
+        ("pools.default.max_memory_mb=300", set()),
+        ('schedules=[{name="s", every=60, type="sleep"}]', set()),
+        ("queues.mail.max_running=1", set()),
+        ("retention.done=5", set()),
+        ("supervisor.drain_timeout=50", set()),
+        ("api.max_clients=5", {"api"}),
+        ('commands=[{name="c", argv=["true"]}]', WORKERS),
+        ('jobs.modules=["other"]', WORKERS),
+    ],
+)
+def test_the_fingerprint_changes_with_what_a_process_uses(
+    changed: str, restarted: set[str]
+) -> None:
+    before, after = specs(), specs(changed)
+    different = {slot for slot in before if before[slot].fingerprint != after[slot].fingerprint}
+    assert different == restarted
+
+
+def test_other_job_code_restarts_workers_only() -> None:
+    before, after = specs(code="one"), specs(code="other")
+    different = {slot for slot in before if before[slot].fingerprint != after[slot].fingerprint}
+    assert different == WORKERS
+
+
+def test_another_token_in_the_same_file_restarts_the_api_and_is_not_handed_over(
+    tmp_path: Path,
+) -> None:
+    token = tmp_path / "token"
+    token.touch(0o600)
+    token.write_text("a" * 32)
+    before = specs(f"api.token_file={token}")
+    token.write_text("b" * 32)
+    after = specs(f"api.token_file={token}")
+    different = {slot for slot in before if before[slot].fingerprint != after[slot].fingerprint}
+    assert different == {"api"}
+    assert "b" * 32 not in json.dumps(after["api"].handover)
+
+
+def test_two_readings_of_the_same_settings_give_the_same_fingerprints() -> None:
+    first, second = specs(), specs()
+    assert {s: x.fingerprint for s, x in first.items()} == {
+        s: x.fingerprint for s, x in second.items()
+    }
+
+
+def test_a_scaled_pool_has_as_many_workers_as_the_operator_said() -> None:
+    assert list(specs(scaled={"default": 1, "mail": 2})) == [
+        "api",
+        "default-1",
+        "mail-1",
+        "mail-2",
+    ]
+
+
+def test_each_pool_has_its_own_limits_and_what_is_no_pool_s_has_none() -> None:
+    made = plan("pools.mail.max_age=60", "pools.mail.max_memory_mb=100")
+    assert (made.rules_of("mail").max_age_s, made.rules_of("mail").max_memory_bytes) == (
+        60,
+        100 * 2**20,
+    )
+    for pool in ("default", None, "a pool that is gone"):
+        assert (made.rules_of(pool).max_age_s, made.rules_of(pool).max_memory_bytes) == (0, 0)
+
+
+def test_the_rules_are_those_configured_and_leave_a_worker_time_to_give_back_its_job() -> None:
+    settings = load_settings(None, ["supervisor.stop_timeout=20", "heartbeats.timeout=12"], {})
+    rules = make_rules(settings)
+    assert rules.beat_timeout_s == 12
+    assert rules.stop_timeout_s > 20
+    assert (rules.crash_loop_failures, rules.crash_loop_window_s) == (6, 180)

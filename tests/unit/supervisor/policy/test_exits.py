@@ -1,0 +1,25 @@
+"""What an exit while stopping says of how it went."""
+
+import pytest
+
+from orpheus.supervisor.policy.exits import signal_name, was_cut_short
+from orpheus.supervisor.policy.slot import Exit
+
+
+@pytest.mark.parametrize(
+    ("exit", "cut_short"),
+    [
+        (Exit(code=0), False),
+        (Exit(code=1), False),
+        (Exit(code=4), True),
+        (Exit(signal=15), False),
+        (Exit(signal=6), True),
+        (Exit(signal=9), True),
+    ],
+)
+def test_only_force_or_unfinished_work_makes_the_exit_code_4(exit: Exit, cut_short: bool) -> None:
+    assert was_cut_short(exit) is cut_short
+
+
+def test_signals_have_names() -> None:
+    assert (signal_name(9), signal_name(40)) == ("SIGKILL", "signal 40")

@@ -1,0 +1,357 @@
+"""Random walks through a whole fleet: whatever its processes do and operators ask for, these hold.
+
+Three workers and the API, each of which may become ready or not, beat or not, obey or not, hang,
+grow, hold the lock, die of anything; operators restart, drain, scale, reload and roll; the clock
+leaps. At the end of each walk everyone behaves, and the fleet must come to rest as it is wanted;
+then it is told to stop, and must be gone.
+
+10,000 walks are drawn by a seed (a failure names its own); Hypothesis walks the same world, and
+shrinks what it finds.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from orpheus.shared.domain.processes import Role, SlotState
+from orpheus.supervisor.policy import fleet
+from orpheus.supervisor.policy.fleet import Place
+from orpheus.supervisor.policy.slot import (
+    Act,
+    Action,
+    Bury,
+    Chance,
+    Deed,
+    Desired,
+    Exit,
+    Fence,
+    JobSeen,
+    OsStatus,
+    Rules,
+    Seen,
+    Slot,
+)
+from orpheus.supervisor.policy.state_machine import decide, next_wake_s, rebase, want
+
+WALKS = 10_000
+STEPS = 20
+RULES = Rules(max_age_s=3_600.0, max_memory_bytes=100)
+WINDOW_S = RULES.crash_loop_window_s
+MOST_STARTS_IN_WINDOW = WINDOW_S / RULES.stable_s + 2 * RULES.crash_loop_failures
+
+EXITS = [
+    *(Exit(code=code) for code in (0, 0, 1, 4, 78)),
+    *(Exit(signal=number) for number in (6, 9, 11, 15)),
+    Exit(signal=9, out_of_memory=True),
+    Exit(error="no memory"),
+]
+
+
+@dataclass
+class FakeProcess:
+    name: str
+    seen: Seen
+    signals: list[Deed] = field(default_factory=list)
+    is_stuck: bool = False
+
+
+class World:
+    """A fleet and its processes; each method is one step of a walk."""
+
+    def __init__(self, chance: random.Random) -> None:
+        self.chance = chance
+        self.now_s = 0.0
+        self.version = 1
+        self.workers = 2
+        self.has_api = True
+        self.slots: dict[str, Slot] = {}
+        self.processes: dict[str, FakeProcess] = {}
+        self.lives = 0
+        self.buried: Counter[str] = Counter()
+        self.starts: list[tuple[float, str]] = []
+        self.arrange()
+        self.turn()
+
+    # What a turn of the supervisor is
+
+    def turn(self) -> None:
+        for key in list(self.slots):
+            slot = self.slots[key]
+            life = slot.life
+            process = self.processes.get(life.incarnation) if life else None
+            seen = process.seen if process else Seen()
+            chance = Chance(self.chance.random(), f"life-{self.lives}", wall_ms=0)
+            after, actions = decide(slot, seen, RULES, self.now_s, chance)
+            self.slots[key] = after
+            for action in actions:
+                self.perform(after, action)
+            if seen.exit is not None:
+                assert life is not None
+                assert life.incarnation not in self.processes, "buried in the same turn"
+        self.slots = fleet.advance(self.slots, RULES, self.now_s)
+        self.check()
+
+    def perform(self, slot: Slot, action: Action) -> None:
+        match action:
+            case Act(Deed.SPAWN, incarnation):
+                assert slot.desired is Desired.UP, "started although it is not wanted"
+                assert not slot.retired
+                assert incarnation not in self.processes
+                self.lives += 1
+                self.starts.append((self.now_s, slot.name))
+                self.processes[incarnation] = FakeProcess(slot.name, Seen(incarnation))
+            case Act(deed, incarnation):
+                assert incarnation in self.processes, "acts on a life that is gone"
+                self.processes[incarnation].signals.append(deed)
+            case Fence(incarnation):
+                self.processes[incarnation].is_stuck = True
+            case Bury(incarnation):
+                process = self.processes.pop(incarnation)
+                assert process.seen.exit is not None, "buried alive"
+                self.buried[incarnation] += 1
+
+    def check(self) -> None:
+        lives = [slot.life.incarnation for slot in self.slots.values() if slot.life]
+        assert sorted(lives) == sorted(self.processes), (
+            "the fleet knows exactly the lives there are"
+        )
+        assert set(self.buried.values()) <= {1}, "every life ends once"
+        running = Counter(p.name for p in self.processes.values() if not p.is_stuck)
+        assert all(n == 1 for name, n in running.items() if name != "api"), "two lives in one slot"
+        for slot in self.slots.values():
+            incarnation = slot.life.incarnation if slot.life else None
+            assert slot.timer is None or slot.timer.incarnation == incarnation
+            idle = slot.state in (SlotState.DOWN, SlotState.BACKOFF, SlotState.FATAL)
+            assert idle == (slot.life is None)
+            assert next_wake_s(slot, RULES, self.now_s) >= self.now_s
+        recent = Counter(name for at_s, name in self.starts if at_s > self.now_s - WINDOW_S)
+        assert all(n <= MOST_STARTS_IN_WINDOW for n in recent.values()), "a restart storm"
+
+    def arrange(self) -> None:
+        runs = f"v{self.version}"
+        names = [f"a-{number}" for number in range(1, self.workers + 1)]
+        places = [Place("api", None, Role.API, runs)] if self.has_api else []
+        places += [Place(name, "a", Role.WORKER, runs) for name in names]
+        self.slots = fleet.arrange(self.slots, places, self.now_s)
+
+    # Steps: time
+
+    def time_passes(self) -> None:
+        self.now_s += self.chance.choice([0.01, 1, 5, 30, 400])
+        self.turn()
+
+    def the_next_deadline_comes(self) -> None:
+        wakes_s = [next_wake_s(slot, RULES, self.now_s) for slot in self.slots.values()]
+        self.now_s = min(wakes_s, default=self.now_s + 1)
+        self.turn()
+
+    def the_supervisor_stands_still(self) -> None:
+        gap_s = self.chance.choice([3.0, 60.0, 4_000.0])
+        before = {key: slot.state for key, slot in self.slots.items()}
+        self.slots = {key: rebase(slot, gap_s) for key, slot in self.slots.items()}
+        self.now_s += gap_s
+        assert {key: slot.state for key, slot in self.slots.items()} == before
+        self.starts = [(at_s + gap_s, name) for at_s, name in self.starts]
+
+    # Steps: processes
+
+    def a_process(self) -> FakeProcess | None:
+        alive = [p for p in self.processes.values() if p.seen.exit is None]
+        return self.chance.choice(alive) if alive else None
+
+    def change(self, **changes: object) -> None:
+        process = self.a_process()
+        if process is not None:
+            process.seen = replace(process.seen, **changes)  # type: ignore[arg-type]
+        self.turn()
+
+    def one_becomes_ready(self) -> None:
+        self.change(ready=True)
+
+    def all_do_well(self) -> None:
+        self.now_s += 1
+        for process in self.processes.values():
+            if process.seen.exit is None:
+                behave(process)
+        self.turn()
+
+    def one_beats(self) -> None:
+        process = self.a_process()
+        if process is not None:
+            works = self.chance.random() < 0.5
+            job = JobSeen(1, "sleep", overdue=self.chance.random() < 0.1) if works else None
+            loop = (process.seen.loop or 0) + self.chance.randint(0, 1)
+            beat = (process.seen.beat or 0) + 1
+            process.seen = replace(process.seen, beat=beat, loop=loop, job=job)
+        self.turn()
+
+    def one_asks_to_be_replaced(self) -> None:
+        self.change(recycle="wants to")
+
+    def one_grows(self) -> None:
+        self.change(rss_bytes=self.chance.choice([120, 200]))
+
+    def one_takes_the_lock(self) -> None:
+        self.change(lock_held_s=self.chance.choice([1.0, 6.0]))
+
+    def one_changes_its_run_state(self) -> None:
+        self.change(os_status=self.chance.choice(list(OsStatus)))
+
+    def one_dies(self) -> None:
+        self.change(exit=self.chance.choice(EXITS))
+
+    def one_obeys(self) -> None:
+        process = self.a_process()
+        if process is not None:
+            obey(process)
+        self.turn()
+
+    # Steps: operators
+
+    def by_operator(self) -> None:
+        self.starts.clear()  # what they ask for is no storm
+        self.turn()
+
+    def shown(self) -> list[str]:
+        """The slots that an operator sees and may do something to."""
+        return [key for key, slot in self.slots.items() if key == slot.name and not slot.retired]
+
+    def one_is_restarted(self) -> None:
+        if self.shown():
+            self.slots = fleet.restarted(self.slots, self.chance.choice(self.shown()))
+        self.by_operator()
+
+    def one_is_drained(self) -> None:
+        workers = [name for name in self.shown() if self.slots[name].role is Role.WORKER]
+        if workers:
+            name = self.chance.choice(workers)
+            self.slots[name] = fleet.drain(self.slots[name])
+        self.by_operator()
+
+    def the_api_is_switched(self) -> None:
+        self.has_api = not self.has_api
+        self.arrange()
+        self.by_operator()
+
+    def the_pool_is_scaled(self) -> None:
+        self.workers = self.chance.randint(0, 4)
+        self.arrange()
+        self.by_operator()
+
+    def the_configuration_changes(self) -> None:
+        self.version += 1
+        self.slots = fleet.try_again(self.slots)
+        self.arrange()
+        self.by_operator()
+
+    def everything_is_rolled(self) -> None:
+        self.slots = fleet.outdate(self.slots)
+        self.by_operator()
+
+    # The end of a walk
+
+    def comes_to_rest(self) -> None:
+        """From now on everyone behaves: what is wanted is up, ready and up to date."""
+        self.starts.clear()
+        drained = [name for name in self.shown() if self.slots[name].desired is Desired.DRAINED]
+        if self.chance.random() < 0.5:  # else by itself
+            for name in drained:
+                self.slots = fleet.restarted(self.slots, name)
+            drained = []
+            self.slots = fleet.try_again(self.slots)
+        self.arrange()
+        for _ in range(1_200):
+            self.now_s += 1 if self.processes else 10
+            for process in self.processes.values():
+                if process.seen.exit is None:
+                    behave(process)
+                    obey(process)
+            self.turn()
+            if all(is_at_rest(slot, drained) for slot in self.slots.values()):
+                break
+        else:
+            raise AssertionError(f"never at rest: {self.slots}")
+        assert len(self.slots) == self.workers + self.has_api
+
+    def stops(self) -> None:
+        self.slots = {key: want(slot, Desired.DOWN, self.now_s) for key, slot in self.slots.items()}
+        for _ in range(10):
+            for process in self.processes.values():
+                if Deed.KILL in process.signals:
+                    process.seen = replace(process.seen, exit=Exit(signal=9))
+            self.turn()
+        assert not self.processes
+
+
+def behave(process: FakeProcess) -> None:
+    process.seen = replace(
+        process.seen,
+        ready=True,
+        beat=(process.seen.beat or 0) + 1,
+        loop=(process.seen.loop or 0) + 1,
+        job=None,
+        os_status=OsStatus.RUNNING,
+        rss_bytes=50,
+        lock_held_s=0.0,
+    )
+
+
+def obey(process: FakeProcess) -> None:
+    """End in order if it was told to, or as it must."""
+    if not process.signals:
+        return
+    deadly = {Deed.ABORT: Exit(signal=6), Deed.KILL: Exit(signal=9)}
+    for deed in (Deed.KILL, Deed.ABORT, Deed.TERMINATE, Deed.DRAIN):
+        if deed in process.signals:
+            process.seen = replace(process.seen, exit=deadly.get(deed, Exit(code=0)))
+            return
+
+
+def is_at_rest(slot: Slot, drained: list[str]) -> bool:
+    if slot.name in drained:
+        return slot.state is SlotState.DOWN and slot.desired is Desired.DRAINED
+    return (
+        slot.state is SlotState.READY
+        and slot.desired is Desired.UP
+        and not slot.retired
+        and not fleet.is_outdated(slot)
+        and not slot.degraded
+    )
+
+
+STEP_NAMES = (
+    *("time_passes", "the_next_deadline_comes", "all_do_well", "one_beats", "one_obeys") * 2,
+    *("one_becomes_ready", "one_dies") * 2,
+    "the_supervisor_stands_still", "one_asks_to_be_replaced", "one_grows", "one_takes_the_lock",
+    "one_changes_its_run_state", "one_is_restarted", "one_is_drained", "the_pool_is_scaled",
+    "the_configuration_changes", "everything_is_rolled", "the_api_is_switched",
+)  # fmt: skip
+
+
+def walk(chance: random.Random, steps: list[str]) -> None:
+    world = World(chance)
+    for name in steps:
+        step: Callable[[], None] = getattr(world, name)
+        step()
+    world.comes_to_rest()
+    world.stops()
+
+
+def test_ten_thousand_random_walks_break_no_rule() -> None:
+    for seed in range(WALKS):
+        chance = random.Random(seed)
+        steps = chance.choices(STEP_NAMES, k=STEPS)
+        try:
+            walk(chance, steps)
+        except AssertionError as error:
+            raise AssertionError(f"the walk of seed {seed}, {steps}: {error}") from error
+
+
+@settings(max_examples=200, deadline=None, print_blob=True)
+@given(st.integers(0, 2**32), st.lists(st.sampled_from(STEP_NAMES), max_size=60))
+def test_whatever_hypothesis_thinks_of_breaks_no_rule(seed: int, steps: list[str]) -> None:
+    walk(random.Random(seed), steps)

@@ -1,0 +1,352 @@
+"""One attempt, from payload to ending."""
+
+import asyncio
+import contextlib
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from orpheus import Context, PermanentError, Snooze, job
+from orpheus.shared.domain.jobs import Lease, NewJob
+from orpheus.shared.domain.lifecycle import Ending
+from orpheus.shared.job_types import registry as job_types
+from orpheus.shared.job_types.registry import JobCancelled, load_job_types
+from orpheus.worker.attempt.alarm import Alarm
+from orpheus.worker.attempt.context import Running
+from orpheus.worker.attempt.executor import Ended, Executor
+
+
+@pytest.fixture(autouse=True)
+def empty_registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job_types, "_registry", {})
+
+
+@pytest.fixture(autouse=True)
+def alarm() -> Iterator[Alarm]:
+    # pytest-timeout has an alarm of its own: put it back.
+    handler, left = signal.getsignal(signal.SIGALRM), signal.setitimer(signal.ITIMER_REAL, 0)
+    yield Alarm()
+    signal.setitimer(signal.ITIMER_REAL, 0)  # else one of ours may reach pytest-timeout's handler
+    signal.signal(signal.SIGALRM, handler)
+    signal.setitimer(signal.ITIMER_REAL, *left)
+
+
+Run = Callable[..., Ended]
+
+
+@pytest.fixture
+def start(make_lease: Callable[..., Lease]) -> Callable[..., Running]:
+    def make(payload: str = "{}", timeout_s: float = 60.0) -> Running:
+        return Running(make_lease(payload=payload, timeout_s=timeout_s), time.monotonic())
+
+    return make
+
+
+@pytest.fixture
+def run(start: Callable[..., Running], alarm: Alarm, lookup: Any) -> Run:
+    """Runs a handler once; how it ended."""
+
+    def run_once(
+        handler: Callable[..., Any],
+        payload: str = "{}",
+        timeout_s: float = 60.0,
+        running: Running | None = None,
+    ) -> Ended:
+        job("t")(handler)
+        executor = Executor(load_job_types([]), {}, alarm, lookup)
+        return executor.run(running or start(payload, timeout_s))
+
+    return run_once
+
+
+def test_what_a_handler_returns_is_the_result(run: Run) -> None:
+    def add(ctx: Context, a: int, b: int = 1) -> dict[str, int]:
+        return {"sum": a + b, "attempt": ctx.attempt}
+
+    assert run(add, '{"a": 2}') == Ended(Ending.SUCCEEDED, '{"sum":3,"attempt":1}')
+
+
+def test_a_coroutine_is_awaited(run: Run) -> None:
+    async def add(ctx: Context, a: int) -> int:
+        await asyncio.sleep(0)
+        return a + 1
+
+    assert run(add, '{"a": 2}') == Ended(Ending.SUCCEEDED, "3")
+
+
+@pytest.mark.parametrize(
+    ("kind", "ending"),
+    [
+        (RuntimeError, Ending.FAILED),
+        (PermanentError, Ending.FAILED_PERMANENTLY),
+        (SystemExit, Ending.FAILED),
+        (KeyboardInterrupt, Ending.FAILED),
+        (GeneratorExit, Ending.FAILED),
+        (MemoryError, Ending.FAILED),
+    ],
+)
+@pytest.mark.parametrize("is_async", [False, True])
+def test_whatever_a_handler_raises_ends_its_attempt_only(
+    run: Run, kind: type[BaseException], ending: Ending, is_async: bool
+) -> None:
+    def fail(ctx: Context) -> None:
+        raise kind("why")
+
+    async def fail_later(ctx: Context) -> None:
+        raise kind("why")
+
+    ended = run(fail_later if is_async else fail)
+    assert ended.ending is ending
+    assert ended.error is not None
+    assert (ended.error.type, ended.error.message) == (kind.__name__, "why")
+    trace = str(ended.error.traceback)
+    assert "test_executor.py" in trace
+    assert "executor.py" not in trace.replace("test_executor.py", "")
+    assert "asyncio" not in trace
+
+
+def test_a_snooze_carries_its_delay(run: Run) -> None:
+    def later(ctx: Context) -> None:
+        raise Snooze("1.5s")
+
+    assert run(later) == Ended(Ending.SNOOZED, snooze_ms=1500)
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_children_go_with_a_success(run: Run, is_async: bool) -> None:
+    def parent(ctx: Context) -> int:
+        ctx.enqueue("child")
+        return len(ctx.results)
+
+    async def waiting_parent(ctx: Context) -> int:
+        return parent(ctx)
+
+    ended = run(waiting_parent if is_async else parent)
+    assert ended == Ended(Ending.SUCCEEDED, "1", children=(NewJob("child"),))
+
+
+@pytest.mark.parametrize("error", [Snooze(1), RuntimeError(), PermanentError(), JobCancelled()])
+def test_children_of_an_attempt_that_does_not_succeed_are_dropped(
+    run: Run, error: BaseException
+) -> None:
+    def parent(ctx: Context) -> None:
+        ctx.enqueue("child")
+        raise error
+
+    assert run(parent).children == ()
+
+
+def test_a_bad_child_fails_its_parent_for_good(run: Run) -> None:
+    def parent(ctx: Context) -> None:
+        ctx.enqueue("chld")
+
+    ended = run(parent)
+    assert ended.ending is Ending.FAILED_PERMANENTLY
+    assert ended.error is not None
+    assert "'chld'" in ended.error.message
+
+
+def test_a_payload_that_does_not_fit_fails_for_good(run: Run) -> None:
+    def add(ctx: Context, a: int) -> None: ...
+
+    ended = run(add, '{"b": 2}')
+    assert ended.ending is Ending.FAILED_PERMANENTLY
+    assert ended.error is not None
+    assert "/a: is missing; /b: is not a field" in ended.error.message
+
+
+def test_a_result_that_is_no_json_fails_for_good(run: Run) -> None:
+    def bad(ctx: Context) -> Any:
+        return {"x": {1}}
+
+    ended = run(bad)
+    assert ended.ending is Ending.FAILED_PERMANENTLY
+    assert ended.error is not None
+    assert "result.x is of type set" in ended.error.message
+
+
+def test_a_type_no_module_defines_may_be_known_to_a_later_worker(
+    alarm: Alarm, start: Callable[..., Running], lookup: Any
+) -> None:
+    ended = Executor({}, {}, alarm, lookup).run(start())
+    assert ended.ending is Ending.FAILED
+    assert ended.error is not None
+    assert ended.error.type == "UnknownJobType"
+
+
+def test_a_type_that_only_newer_code_knows_costs_its_job_no_retry(
+    alarm: Alarm, make_lease: Callable[..., Lease], lookup: Any
+) -> None:
+    executor = Executor({}, {}, alarm, lookup)
+    executor.run(Running(make_lease(type="t"), 0.0))
+    assert not executor.is_outdated
+    ended = executor.run(Running(make_lease(type="child"), 0.0))
+    assert ended.ending is Ending.RELEASED
+    assert executor.is_outdated
+
+
+def test_a_handler_past_its_timeout_is_interrupted(run: Run, alarm: Alarm) -> None:
+    def spin(ctx: Context) -> None:
+        while True:
+            pass
+
+    ended = run(spin, timeout_s=0.05)
+    assert ended.ending is Ending.TIMED_OUT
+    assert alarm.struck
+    assert ended.error is not None
+    assert (ended.error.type, ended.error.message) == (
+        "JobTimeout",
+        "it ran longer than its timeout of 0.05 s",
+    )
+    assert "in spin" in str(ended.error.traceback)
+    assert "alarm.py" not in str(ended.error.traceback)
+
+
+def test_a_sleeping_handler_is_interrupted_too(run: Run) -> None:
+    assert run(lambda ctx: time.sleep(60), timeout_s=0.05).ending is Ending.TIMED_OUT
+
+
+def test_except_exception_does_not_catch_a_timeout(run: Run) -> None:
+    def stubborn(ctx: Context) -> None:
+        while True:
+            with contextlib.suppress(Exception):
+                time.sleep(60)
+
+    assert run(stubborn, timeout_s=0.05).ending is Ending.TIMED_OUT
+
+
+def test_what_a_clean_up_raises_after_a_timeout_is_still_a_timeout(run: Run) -> None:
+    def untidy(ctx: Context) -> None:
+        try:
+            time.sleep(60)
+        finally:
+            raise RuntimeError("in the clean-up")
+
+    ended = run(untidy, timeout_s=0.05)
+    assert ended.ending is Ending.TIMED_OUT
+    assert ended.error is not None
+    assert "in the clean-up" in str(ended.error.traceback)
+
+
+def test_a_handler_may_answer_its_timeout_with_a_result(run: Run, alarm: Alarm) -> None:
+    def partial(ctx: Context) -> str:
+        try:
+            time.sleep(60)
+        except BaseException:  # noqa: BLE001
+            return "partial"
+        return "whole"
+
+    assert run(partial, timeout_s=0.05) == Ended(Ending.SUCCEEDED, '"partial"')
+    assert alarm.struck, "whatever it answered, it may have been struck inside a lock"
+
+
+def test_a_coroutine_past_its_timeout_is_cancelled_through_its_loop(run: Run, alarm: Alarm) -> None:
+    tidied: list[str] = []
+
+    async def slow(ctx: Context) -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            tidied.append("up")
+
+    assert run(slow, timeout_s=0.05).ending is Ending.TIMED_OUT
+    assert tidied == ["up"]
+    assert not alarm.struck
+
+
+def test_a_timeout_error_of_a_coroutines_own_is_a_failure(run: Run) -> None:
+    async def impatient(ctx: Context) -> None:
+        async with asyncio.timeout(0.01):
+            await asyncio.sleep(60)
+
+    ended = run(impatient)
+    assert ended.ending is Ending.FAILED
+    assert ended.error is not None
+    assert ended.error.type == "TimeoutError"
+
+
+def test_an_alarm_of_an_earlier_job_does_not_strike_a_later_one(run: Run, alarm: Alarm) -> None:
+    assert run(lambda ctx: 1, timeout_s=0.02).ending is Ending.SUCCEEDED
+    ended = run(lambda ctx: time.sleep(0.1), timeout_s=60)
+    assert ended.ending is Ending.SUCCEEDED
+    assert not alarm.struck
+
+
+def test_a_short_timeout_after_a_long_one_strikes_in_its_time(run: Run) -> None:
+    assert run(lambda ctx: 1, timeout_s=60).ending is Ending.SUCCEEDED
+    began_s = time.monotonic()
+    assert run(lambda ctx: time.sleep(30), timeout_s=0.05).ending is Ending.TIMED_OUT
+    assert time.monotonic() - began_s < 10
+
+
+def test_timeouts_at_the_moment_of_return_never_escape(run: Run) -> None:
+    for step in range(200):
+        timeout_s = 0.0005 + step * 0.000_005
+        ended = run(lambda ctx: time.sleep(0.001), timeout_s=timeout_s)
+        assert ended.ending in (Ending.SUCCEEDED, Ending.TIMED_OUT)
+
+
+def test_a_cancelled_job_ends_at_check_cancelled(run: Run, start: Callable[..., Running]) -> None:
+    running = start()
+
+    def work(ctx: Context) -> None:
+        running.cancel(0.0)
+        try:
+            ctx.check_cancelled()
+        except Exception:  # noqa: BLE001
+            pytest.fail("JobCancelled is no Exception")
+
+    assert run(work, running=running) == Ended(Ending.CANCELLED)
+
+
+def test_a_coroutine_is_cancelled_while_it_awaits(run: Run, start: Callable[..., Running]) -> None:
+    running = start()
+    awaiting = threading.Event()
+
+    async def slow(ctx: Context) -> None:
+        asyncio.get_running_loop().call_soon(awaiting.set)
+        await asyncio.sleep(60)
+
+    def cancel() -> None:
+        awaiting.wait()
+        running.cancel(0.0)
+
+    thread = threading.Thread(target=cancel)
+    thread.start()
+    assert run(slow, running=running) == Ended(Ending.CANCELLED)
+    thread.join()
+
+
+def test_a_coroutine_whose_cancel_came_first_never_begins(
+    run: Run, start: Callable[..., Running]
+) -> None:
+    running = start()
+    running.cancel(0.0)
+
+    async def slow(ctx: Context) -> None:
+        pytest.fail("it began")
+
+    assert run(slow, running=running) == Ended(Ending.CANCELLED)
+
+
+def test_a_handler_may_raise_cancelled_itself(run: Run) -> None:
+    def give_up(ctx: Context) -> None:
+        raise JobCancelled("not needed any more")
+
+    assert run(give_up).ending is Ending.CANCELLED
+
+
+def test_an_unfinished_line_is_kept_with_the_log(run: Run, start: Callable[..., Running]) -> None:
+    running = start()
+
+    def write(ctx: Context) -> None:
+        running.job_log().write("half a line")
+        sys.exit()
+
+    run(write, running=running)
+    assert [one.line for one in running.job_log().take()] == ["half a line"]

@@ -1,0 +1,102 @@
+"""Results and errors as text."""
+
+import math
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from orpheus.shared.job_types.registry import PermanentError
+from orpheus.worker.attempt.outcomes import error_of, result_text
+
+
+def test_a_result_is_compact_json() -> None:
+    value = {"sum": 5000050000, "words": ["é", None, True, 1.5], "pair": (1, 2)}
+    assert result_text(value) == ('{"sum":5000050000,"words":["é",null,true,1.5],"pair":[1,2]}')
+    assert result_text(None) == "null"
+
+
+def nested(depth: int) -> Any:
+    value: Any = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ({"a": {"b": [1, {2}]}}, r"result\.a\.b\[1\] is of type set"),
+        ({"ratio": math.nan}, r"result\.ratio is nan"),
+        ([math.inf], r"result\[0\] is inf"),
+        ({"at": object()}, r"result\.at is of type object"),
+        ({(1, 2): 3}, "result has a key of type tuple"),
+        ({"text": "\ud800"}, r"result\.text has a lone surrogate"),
+        (b"bytes", "result is of type bytes"),
+        (nested(100_000), "nested too deep"),
+    ],
+)
+def test_what_json_cannot_hold_is_refused_naming_the_field(value: Any, problem: str) -> None:
+    with pytest.raises(PermanentError, match=problem):
+        result_text(value)
+
+
+def test_a_result_over_one_mebibyte_is_refused_with_its_size() -> None:
+    assert len(result_text("x" * 1_048_574)) == 1_048_576
+    with pytest.raises(PermanentError, match=r"1,048,577 bytes"):
+        result_text("x" * 1_048_575)
+    with pytest.raises(PermanentError, match=r"2,000,002 bytes"):
+        result_text("é" * 1_000_000)
+
+
+def raised_by(code: Callable[[], object]) -> BaseException:
+    try:
+        code()
+    except BaseException as error:  # noqa: BLE001
+        return error
+    raise AssertionError("nothing was raised")
+
+
+def test_an_error_keeps_type_message_and_traceback() -> None:
+    error = error_of(raised_by(lambda: dict[str, int]()["key"]))
+    assert (error.type, error.message) == ("KeyError", "'key'")
+    assert error.traceback is not None
+    assert error.traceback.startswith("Traceback")
+    assert "test_outcomes.py" in error.traceback
+
+
+def test_an_error_of_orpheus_itself_shows_none_of_its_frames() -> None:
+    error = raised_by(lambda: result_text(b""))
+    # Cut this test's own frames off, as the executor has none of them.
+    error.__traceback__ = traceback_after(error, "test_outcomes.py")
+    assert "File" not in str(error_of(error).traceback)
+
+
+def traceback_after(error: BaseException, filename: str) -> Any:
+    trace = error.__traceback__
+    while trace is not None and traceback.extract_tb(trace)[0].filename.endswith(filename):
+        trace = trace.tb_next
+    return trace
+
+
+def test_long_messages_and_tracebacks_keep_both_ends() -> None:
+    error = error_of(ValueError("begin " + "€" * 100_000 + " end"))
+    assert error.message.startswith("begin ")
+    assert error.message.endswith(" end")
+    assert len(error.message.encode()) <= 8_192
+    assert error.traceback is not None
+    assert len(error.traceback.encode()) <= 65_536
+
+
+def test_what_the_database_cannot_hold_is_written_out() -> None:
+    error = error_of(ValueError("a\ud800b\0c"))
+    assert error.message == "a\\ud800b\\x00c"
+
+
+def test_an_error_whose_text_cannot_be_had_is_still_an_error() -> None:
+    class Rude(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError("no")
+
+    assert "cannot be had: RuntimeError" in error_of(Rude()).message

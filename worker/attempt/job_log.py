@@ -1,0 +1,179 @@
+"""A job's log: bounded, written by the job's threads, taken by the worker's helper thread.
+
+No lock is taken here, on purpose: a soft timeout raises at any instruction of the handler, and one
+that struck inside a lock would leave it locked for the helper thread, which must go on beating.
+A deque's append and popleft are single steps.
+
+`print` reaches the log through one stand-in for sys.stdout, put in place once for the process,
+and the logging module through one handler: nothing is swapped for each job.
+"""
+
+import json
+import logging
+import sys
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any, TextIO
+
+from orpheus.shared.storage import NewLine
+
+_MOST_LINES = 10_000
+_MOST_BYTES = 1_048_576
+_LONGEST_LINE_CHARS = 16_384
+
+
+class JobLog:
+    """The log of one attempt."""
+
+    __slots__ = ("_bytes_left", "_lines_left", "_partial", "_waiting")
+
+    def __init__(self) -> None:
+        self._waiting: deque[NewLine] = deque()
+        self._partial = ""
+        self._lines_left = _MOST_LINES
+        self._bytes_left = _MOST_BYTES
+
+    def debug(self, event: str, /, **fields: object) -> None:
+        """A detail."""
+        self.add("debug", event, fields)
+
+    def info(self, event: str, /, **fields: object) -> None:
+        """What happens."""
+        self.add("info", event, fields)
+
+    def warning(self, event: str, /, **fields: object) -> None:
+        """What should be looked at."""
+        self.add("warning", event, fields)
+
+    def error(self, event: str, /, **fields: object) -> None:
+        """What went wrong."""
+        self.add("error", event, fields)
+
+    def add(self, level: str, event: object, fields: dict[str, object]) -> None:
+        """Keep a line, as far as the attempt's log has room."""
+        if self._lines_left <= 0:
+            return
+        line = storable(str(event))[:_LONGEST_LINE_CHARS]
+        text = _fields_text(fields) if fields else "{}"
+        self._lines_left -= 1
+        self._bytes_left -= len(line if line.isascii() else line.encode()) + len(text)
+        now_ms = time.time_ns() // 1_000_000
+        if self._lines_left == 0 or self._bytes_left < 0:
+            self._lines_left = 0
+            line = "the log of this attempt is full: 10,000 lines or 1 MiB; the rest is dropped"
+            level, text = "warning", "{}"
+        self._waiting.append(NewLine(now_ms, level, line, text))
+
+    def write(self, text: str) -> None:
+        """Printed text: each whole line is a line of the log."""
+        *lines, self._partial = (self._partial + text).split("\n")
+        for line in lines:
+            self.add("info", line.rstrip("\r"), {})
+        if len(self._partial) > _LONGEST_LINE_CHARS:
+            self.finish_line()
+
+    def finish_line(self) -> None:
+        """What was printed without a newline is a line too, once the job has ended."""
+        if self._partial:
+            line, self._partial = self._partial, ""
+            self.add("info", line, {})
+
+    def take(self) -> list[NewLine]:
+        """The lines that were not taken yet, oldest first."""
+        lines = []
+        while self._waiting:
+            lines.append(self._waiting.popleft())
+        return lines
+
+    def put_back(self, lines: list[NewLine]) -> None:
+        """What `take` gave could not be stored now."""
+        self._waiting.extendleft(reversed(lines))
+
+
+class JobOutput:
+    """Stands in for sys.stdout: prints of a job go to its log, any other to the terminal."""
+
+    def __init__(self, terminal: TextIO, current: Callable[[], JobLog | None]) -> None:
+        self._terminal = terminal
+        self._current = current
+
+    def write(self, text: str) -> int:
+        """See io.TextIOBase."""
+        log = self._current()
+        if log is None:
+            return self._terminal.write(text)
+        log.write(str(text))
+        return len(text)
+
+    def writelines(self, lines: Any) -> None:
+        """See io.IOBase."""
+        for line in lines:
+            self.write(line)
+
+    def flush(self) -> None:
+        """See io.IOBase."""
+        if self._current() is None:
+            self._terminal.flush()
+
+    def isatty(self) -> bool:
+        """See io.IOBase: what is printed goes to a log."""
+        return False
+
+    def writable(self) -> bool:
+        """See io.IOBase."""
+        return True
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._terminal, name)
+
+
+class JobLogHandler(logging.Handler):
+    """Sends records of the logging module to the log of the job that runs."""
+
+    def __init__(self, current: Callable[[], JobLog | None]) -> None:
+        super().__init__()
+        self._current = current
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """See logging.Handler."""
+        log = self._current()
+        if log is None:
+            return
+        try:
+            log.add(_level(record.levelno), self.format(record), {"logger": record.name})
+        except Exception:  # noqa: BLE001 - a record that cannot be formatted must not fail the job
+            self.handleError(record)
+
+
+def capture_output(current: Callable[[], JobLog | None]) -> None:
+    """From now on, what the running job prints or logs goes to `current()`."""
+    sys.stdout = JobOutput(sys.stdout, current)
+    root = logging.getLogger()
+    root.addHandler(JobLogHandler(current))
+    root.setLevel(min(root.level, logging.INFO))
+
+
+def storable(text: str) -> str:
+    """`text` without what a database of UTF-8 text cannot hold: lone surrogates and NUL."""
+    if text.isascii() and "\0" not in text:
+        return text
+    return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\x00")
+
+
+def _fields_text(fields: dict[str, object]) -> str:
+    try:
+        text = json.dumps(fields, default=repr, skipkeys=True, separators=(",", ":"))
+    except Exception as error:  # noqa: BLE001 - a field that refuses to be shown
+        text = json.dumps({"fields_lost": f"{type(error).__name__}: {error}"})
+    if len(text) > _LONGEST_LINE_CHARS:
+        text = json.dumps({"fields_lost": f"{len(text)} bytes of JSON are too many for a line"})
+    return text
+
+
+def _level(number: int) -> str:
+    if number >= logging.ERROR:
+        return "error"
+    if number >= logging.WARNING:
+        return "warning"
+    return "info" if number >= logging.INFO else "debug"

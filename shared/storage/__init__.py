@@ -12,19 +12,26 @@ from orpheus.shared.domain.handover import StorageSettings
 from orpheus.shared.domain.rates import QueueRules
 from orpheus.shared.errors import ConfigurationError
 from orpheus.shared.process.clock import Clock, SystemClock
-from orpheus.shared.storage.sqlite.audit import AuditRow
-from orpheus.shared.storage.sqlite.bulk import BulkAction, CountChanged
-from orpheus.shared.storage.sqlite.idempotency import KeptAnswer
-from orpheus.shared.storage.sqlite.jobs import JobFilter, Submitted, Total
-from orpheus.shared.storage.sqlite.leases import Finished
-from orpheus.shared.storage.sqlite.logs import NewLine
-from orpheus.shared.storage.sqlite.maintenance import BackupRefused
-from orpheus.shared.storage.sqlite.queues import QueueRow
-from orpheus.shared.storage.sqlite.schedules import MakeJob, ScheduleRow
-from orpheus.shared.storage.sqlite.stats import Latency, Minute
+from orpheus.shared.storage.data import (
+    AuditRow,
+    BackupRefused,
+    BulkAction,
+    CountChanged,
+    Finished,
+    JobFilter,
+    KeptAnswer,
+    Latency,
+    MakeJob,
+    Minute,
+    NewLine,
+    QueueRow,
+    ScheduleRow,
+    Submitted,
+    Total,
+    TypeRow,
+)
 from orpheus.shared.storage.sqlite.store import Store
-from orpheus.shared.storage.sqlite.totals import BOUNDS_S, Histogram
-from orpheus.shared.storage.sqlite.types import TypeRow
+from orpheus.shared.storage.totals import BOUNDS_S, Histogram
 
 __all__ = [
     "BOUNDS_S",

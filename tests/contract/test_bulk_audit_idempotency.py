@@ -5,10 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from orpheus.shared.domain.jobs import NewJob, Status
-from orpheus.shared.storage import Store
-from orpheus.shared.storage.sqlite.bulk import BulkAction, CountChanged
-from orpheus.shared.storage.sqlite.idempotency import KeptAnswer
-from orpheus.shared.storage.sqlite.jobs import JobFilter
+from orpheus.shared.storage import BulkAction, CountChanged, JobFilter, KeptAnswer, Store
 
 Submit = Callable[..., int]
 

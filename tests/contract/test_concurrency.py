@@ -13,7 +13,7 @@ import sys
 from orpheus.shared.domain.jobs import Holder
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.storage import open_store
-from orpheus.shared.storage.sqlite.leases import Finished
+from orpheus.shared.storage import Finished
 
 url, name = sys.argv[1:]
 store = open_store(url)

@@ -10,8 +10,7 @@ from orpheus.shared.domain.jobs import Holder, Job, JobError, NewJob, Status
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.errors import NotFound, TransitionRefused
 from orpheus.shared.process.crash_cell import CellState
-from orpheus.shared.storage import Store
-from orpheus.shared.storage.sqlite.leases import Finished
+from orpheus.shared.storage import Finished, Store
 
 HOLDER = Holder("default-1", "life-1", 101)
 

@@ -9,8 +9,7 @@ from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import Lease, NewJob, Status
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.errors import InvalidJob, TransitionRefused
-from orpheus.shared.storage import Store
-from orpheus.shared.storage.sqlite.leases import Finished
+from orpheus.shared.storage import Finished, Store
 
 Submit = Callable[..., int]
 LeaseSome = Callable[..., list[Lease]]

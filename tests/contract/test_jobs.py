@@ -8,8 +8,7 @@ from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import Lease, NewJob, Status
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.errors import NotFound, TransitionRefused
-from orpheus.shared.storage import Store
-from orpheus.shared.storage.sqlite.jobs import JobFilter
+from orpheus.shared.storage import JobFilter, Store
 
 Submit = Callable[..., int]
 LeaseSome = Callable[..., list[Lease]]

@@ -7,8 +7,7 @@ import pytest
 from orpheus.shared.domain.jobs import Holder, Job, Lease, NewJob, Status
 from orpheus.shared.domain.lifecycle import TRANSITIONS, Ending, Verb
 from orpheus.shared.errors import TransitionRefused
-from orpheus.shared.storage import Store
-from orpheus.shared.storage.sqlite.leases import Finished
+from orpheus.shared.storage import Finished, Store
 
 REACHABLE = [status for status in Status if status is not Status.BLOCKED]
 TTL_MS = 30_000

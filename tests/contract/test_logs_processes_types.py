@@ -4,9 +4,7 @@ from collections.abc import Callable
 
 from orpheus.shared.domain.jobs import Lease, Status
 from orpheus.shared.domain.processes import LastExit, ProcessRecord, Role, SlotRecord, SlotState
-from orpheus.shared.storage import Store
-from orpheus.shared.storage.sqlite.logs import NewLine
-from orpheus.shared.storage.sqlite.types import TypeRow
+from orpheus.shared.storage import NewLine, Store, TypeRow
 
 
 def test_lines_are_kept_with_their_attempt_and_read_on_from_the_last_seen(

@@ -6,8 +6,7 @@ from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.domain.schedules import CatchUp, ScheduleDefinition
 from orpheus.shared.errors import NotFound
-from orpheus.shared.storage import Store
-from orpheus.shared.storage.sqlite.jobs import JobFilter
+from orpheus.shared.storage import JobFilter, Store
 
 MINUTELY = ScheduleDefinition("report", "noop", cron="* * * * *", queue="reports")
 

@@ -10,7 +10,7 @@ from orpheus.shared.domain.jobs import Lease, NewJob, Outcome, Status
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.domain.retention import RetentionRules
 from orpheus.shared.storage import BOUNDS_S, Store
-from orpheus.shared.storage.sqlite.totals import histograms_of, rows_of
+from orpheus.shared.storage.totals import histograms_of, rows_of
 
 
 def test_waits_and_runs_are_counted_by_their_length(store, clock, submit, lease, end) -> None:

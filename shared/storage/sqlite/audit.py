@@ -1,23 +1,9 @@
 """The trail of what operators did."""
 
-from dataclasses import dataclass
-
+from orpheus.shared.storage.data import AuditRow
 from orpheus.shared.storage.sqlite.connection import Database, sql_file
 
 _BEFORE_ALL = 2**63 - 1
-
-
-@dataclass(frozen=True, slots=True)
-class AuditRow:
-    """One action: what (`cancel`), on what (`job 7`), by whom, why, how many jobs it changed."""
-
-    id: int
-    at_ms: int
-    action: str
-    target: str
-    by: str
-    reason: str | None
-    count: int
 
 
 class Audit:

@@ -7,24 +7,16 @@ transactions, so that the writer is never held long; each writes into the trail 
 
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from enum import StrEnum
 
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.lifecycle import LIVE, TERMINAL
 from orpheus.shared.errors import NotFound, TransitionRefused
+from orpheus.shared.storage.data import BulkAction, CountChanged, JobFilter
 from orpheus.shared.storage.sqlite.audit import Audit
 from orpheus.shared.storage.sqlite.connection import Database
-from orpheus.shared.storage.sqlite.jobs import JobFilter, Jobs
+from orpheus.shared.storage.sqlite.jobs import Jobs
 
 _STEP_JOBS = 200
-
-
-class BulkAction(StrEnum):
-    """What to do with each job."""
-
-    CANCEL = "cancel"
-    RETRY = "retry"
-    DELETE = "delete"
 
 
 _APPLIES_TO = {
@@ -32,10 +24,6 @@ _APPLIES_TO = {
     BulkAction.RETRY: frozenset({Status.FAILED, Status.CANCELLED}),
     BulkAction.DELETE: TERMINAL,
 }
-
-
-class CountChanged(TransitionRefused):
-    """The jobs that match are not as many as the operator saw; nothing was changed."""
 
 
 class Bulk:

@@ -37,7 +37,7 @@ from orpheus.shared.process.doorbells import Doorbells
 from orpheus.shared.process.failpoints import program_failpoint
 from orpheus.shared.storage.migrate import load_migrations
 from orpheus.shared.storage.queries import Queries, load_queries
-from orpheus.shared.storage.sqlite.totals import rows_of
+from orpheus.shared.storage.totals import rows_of
 
 Value = int | float | str | None
 Row = tuple[Any, ...]

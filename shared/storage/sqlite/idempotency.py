@@ -3,22 +3,8 @@
 The answer is kept in the transaction of the insert, so either both are there or neither.
 """
 
-from dataclasses import dataclass
-
+from orpheus.shared.storage.data import IDEMPOTENCY_MS, KeptAnswer
 from orpheus.shared.storage.sqlite.connection import Database, sql_file
-
-KEPT_MS = 24 * 60 * 60 * 1000
-"""How long an answer is given again."""
-
-
-@dataclass(frozen=True, slots=True)
-class KeptAnswer:
-    """What a key was answered. `request_hash` tells whether it is the same request."""
-
-    request_hash: str
-    status: int
-    body: str
-    location: str | None
 
 
 class Idempotency:
@@ -30,7 +16,7 @@ class Idempotency:
 
     def find(self, key: str) -> KeptAnswer | None:
         """The answer that `key` got within the last 24 h."""
-        oldest_ms = self._database.clock.wall_ms() - KEPT_MS
+        oldest_ms = self._database.clock.wall_ms() - IDEMPOTENCY_MS
         row = self._database.one(self._sql["find-key"], key, oldest_ms)
         return None if row is None else KeptAnswer(*row)
 

@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import Attempt, Job, NewJob, RunningJob, Status
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.errors import NotFound, TransitionRefused
+from orpheus.shared.storage.data import JobFilter, Submitted, Total
 from orpheus.shared.storage.sqlite.connection import Database, Value, sql_file
 from orpheus.shared.storage.sqlite.enqueue import Enqueue
 from orpheus.shared.storage.sqlite.events import Events
@@ -16,33 +16,6 @@ from orpheus.shared.storage.sqlite.records import attempt_of, job_of
 
 _SEARCH_WINDOW_JOBS = 10_000
 """Text search reads the newest so many jobs, and totals count no further."""
-
-
-@dataclass(frozen=True, slots=True)
-class Submitted:
-    """`created` is False when a live job with the same unique key was there: `job` is that one."""
-
-    job: Job
-    created: bool
-
-
-@dataclass(frozen=True, slots=True)
-class JobFilter:
-    """Which jobs: each field that is not None must match. `q` is text in type, payload or error."""
-
-    status: Status | None = None
-    type: str | None = None
-    queue: str | None = None
-    tag: str | None = None
-    q: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Total:
-    """How many jobs match; not `exact`: at least so many."""
-
-    value: int
-    exact: bool
 
 
 class Jobs:

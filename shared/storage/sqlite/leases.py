@@ -12,28 +12,16 @@ from typing import Any
 
 from orpheus.shared.domain.backoff import BackoffRules, backoff_delay_ms
 from orpheus.shared.domain.events import Kind
-from orpheus.shared.domain.jobs import Holder, JobError, Lease, NewJob, Outcome, Status
+from orpheus.shared.domain.jobs import Holder, JobError, Lease, Outcome, Status
 from orpheus.shared.domain.lifecycle import ENDINGS, TERMINAL, Ending, Next, Spent, Wait, after
 from orpheus.shared.process.crash_cell import CellState
+from orpheus.shared.storage.data import Finished, Limit
 from orpheus.shared.storage.sqlite.connection import Database, sql_file
 from orpheus.shared.storage.sqlite.enqueue import Enqueue
 from orpheus.shared.storage.sqlite.events import Events
 from orpheus.shared.storage.sqlite.flow import Flow
-from orpheus.shared.storage.sqlite.queues import Limit, Queues
+from orpheus.shared.storage.sqlite.queues import Queues
 from orpheus.shared.storage.sqlite.records import lease_of
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """How a leased job ended. `result` (JSON text) with SUCCEEDED, `snooze_ms` with SNOOZED."""
-
-    lease: Lease
-    ending: Ending
-    result: str | None = None
-    error: JobError | None = None
-    snooze_ms: int = 0
-    children: tuple[NewJob, ...] = ()
-    """Jobs to enqueue with the success, or not at all."""
 
 
 @dataclass(frozen=True, slots=True)

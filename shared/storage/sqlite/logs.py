@@ -1,20 +1,10 @@
 """The job log verbs of the store."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from orpheus.shared.domain.jobs import LogLine
+from orpheus.shared.storage.data import NewLine
 from orpheus.shared.storage.sqlite.connection import Database, sql_file
-
-
-@dataclass(frozen=True, slots=True)
-class NewLine:
-    """A line to append. `fields`: a JSON object as text."""
-
-    at_ms: int
-    level: str
-    line: str
-    fields: str = "{}"
 
 
 class Logs:

@@ -12,16 +12,13 @@ from pathlib import Path
 
 import apsw
 
-from orpheus.shared.errors import DatabaseFull, DatabaseUnusable, OrpheusError
+from orpheus.shared.errors import DatabaseFull, DatabaseUnusable
+from orpheus.shared.storage.data import BackupRefused
 from orpheus.shared.storage.sqlite.connection import WAL_BOUND_BYTES, Database, sql_file
 from orpheus.shared.storage.sqlite.stats import wal_bytes
 
 _MOST_PROBLEMS = 10
 _BACKUP_STEP_PAGES = 1_000
-
-
-class BackupRefused(OrpheusError):
-    """A backup cannot go where it was asked to; nothing was written."""
 
 
 class Maintenance:

@@ -6,31 +6,12 @@ rate is a token bucket on the monotonic clock, written in the transaction of the
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.rates import QueueRules, Rate, tokens_now, wait_for_one_ms
+from orpheus.shared.storage.data import Limit, QueueRow
 from orpheus.shared.storage.sqlite.connection import Database, sql_file
 from orpheus.shared.storage.sqlite.events import Events
-
-
-@dataclass(frozen=True, slots=True)
-class QueueRow:
-    """A queue with a pause or a limit, as it is in effect."""
-
-    name: str
-    paused: bool
-    max_running: int
-    rate: Rate | None
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """How many jobs of a restricted queue may start now; with a rate, when the next one may."""
-
-    room: int
-    tokens: float | None = None
-    rate: Rate | None = None
 
 
 class Queues:

@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterator
 
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.retention import RetentionRules
+from orpheus.shared.storage.data import IDEMPOTENCY_MS
 from orpheus.shared.storage.sqlite.connection import Database, sql_file
 from orpheus.shared.storage.sqlite.events import Events
-from orpheus.shared.storage.sqlite.idempotency import KEPT_MS
 
 _STEP_MS = 10
 _STEP_JOBS = 1_000
@@ -102,7 +102,7 @@ class Retention:
         return True
 
     def _idempotency_keys(self) -> bool:
-        before_ms = self._database.clock.wall_ms() - KEPT_MS
+        before_ms = self._database.clock.wall_ms() - IDEMPOTENCY_MS
         if self._database.one(self._sql["expired-key"], before_ms) is None:
             return False
         with self._short_write():

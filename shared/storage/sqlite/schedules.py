@@ -6,29 +6,16 @@ read. However many processes look, and whenever they are killed, a tick is fired
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.domain.schedules import CatchUp, ScheduleDefinition, due_ticks, next_tick_ms
 from orpheus.shared.errors import NotFound
+from orpheus.shared.storage.data import MakeJob, ScheduleRow
 from orpheus.shared.storage.sqlite.connection import Database, Row, sql_file
 from orpheus.shared.storage.sqlite.enqueue import Enqueue
 from orpheus.shared.storage.sqlite.events import Events
-
-MakeJob = Callable[[ScheduleDefinition], NewJob]
-"""Makes a schedule's job, with its type's defaults. Raises InvalidJob."""
-
-
-@dataclass(frozen=True, slots=True)
-class ScheduleRow:
-    """A schedule. `tick_ms`: what it waits for; None: it never fires again."""
-
-    definition: ScheduleDefinition
-    tick_ms: int | None
-    paused: bool
-    last_run_ms: int | None
-    last_job_id: int | None
 
 
 class Schedules:

@@ -3,34 +3,16 @@
 import shutil
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.errors import DatabaseUnusable
+from orpheus.shared.storage.data import Latency, Minute
 from orpheus.shared.storage.sqlite.connection import Database, sql_file
-from orpheus.shared.storage.sqlite.totals import ENDED, RAN, WAITED, Histogram, histograms_of
+from orpheus.shared.storage.totals import ENDED, RAN, WAITED, Histogram, histograms_of
 
 _MINUTE_MS = 60_000
 _MOST_PROBES = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class Latency:
-    """Percentiles over the newest 1,000 jobs that ended, seconds; None before the first one."""
-
-    p50_s: float | None
-    p95_s: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Minute:
-    """Jobs that ended in one minute; `at_ms` is its start."""
-
-    at_ms: int
-    done: int
-    failed: int
-    cancelled: int
 
 
 class Stats:

@@ -1,21 +1,10 @@
 """The job type verbs of the store."""
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 
+from orpheus.shared.storage.data import TypeRow
 from orpheus.shared.storage.sqlite.connection import Database, sql_file
-
-
-@dataclass(frozen=True, slots=True)
-class TypeRow:
-    """A job type. `schema`: its payload's JSON Schema as text; None: the default of [jobs]."""
-
-    name: str
-    schema: str
-    max_retries: int | None
-    timeout_s: float | None
-    queue: str | None
-    description: str
 
 
 class Types:

@@ -1,7 +1,7 @@
 -- What only grows, for counters that must not fall when retention deletes what they counted:
 -- 'ended': jobs by the status they ended with; 'waited': attempts in the bucket of how long they
 -- waited (without an outcome: ''); 'ran': by outcome, in the bucket of how long they ran. The
--- buckets' bounds stand in shared/storage/sqlite/totals.py.
+-- buckets' bounds stand in shared/storage/totals.py.
 CREATE TABLE totals (
     measure TEXT NOT NULL CHECK (measure IN ('ended', 'waited', 'ran')),
     outcome TEXT NOT NULL,

@@ -1,0 +1,186 @@
+"""The data that callers hand to the store and get back: frozen, without behaviour.
+
+No backend may stand behind these names: every backend imports them, and nothing here imports one.
+Jobs, attempts, leases and processes are in shared/domain/.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from orpheus.shared.domain.jobs import Job, JobError, Lease, NewJob, Status
+from orpheus.shared.domain.lifecycle import Ending
+from orpheus.shared.domain.rates import Rate
+from orpheus.shared.domain.schedules import ScheduleDefinition
+from orpheus.shared.errors import OrpheusError, TransitionRefused
+
+# Jobs
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """A submitted job. Not `created`: `job` is the live job that holds the same unique key."""
+
+    job: Job
+    created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class JobFilter:
+    """Selects jobs: each field that is not None must match.
+
+    `q` is searched for in type, payload, error message and tags.
+    """
+
+    status: Status | None = None
+    type: str | None = None
+    queue: str | None = None
+    tag: str | None = None
+    q: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """How many jobs match. Not `exact`: there are at least that many."""
+
+    value: int
+    exact: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How a leased job ended. `result` (JSON text) with SUCCEEDED, `snooze_ms` with SNOOZED."""
+
+    lease: Lease
+    ending: Ending
+    result: str | None = None
+    error: JobError | None = None
+    snooze_ms: int = 0
+    children: tuple[NewJob, ...] = ()
+    """Jobs to enqueue if the success is accepted, in the same transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewLine:
+    """A log line to append. `fields` is a JSON object as text."""
+
+    at_ms: int
+    level: str
+    line: str
+    fields: str = "{}"
+
+
+# Actions of operators
+
+
+class BulkAction(StrEnum):
+    """What a bulk action does with each job."""
+
+    CANCEL = "cancel"
+    RETRY = "retry"
+    DELETE = "delete"
+
+
+class CountChanged(TransitionRefused):
+    """The number of matching jobs differs from what the operator confirmed; nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """One action: what (`cancel`), on what (`job 7`), by whom, why, how many jobs it changed."""
+
+    id: int
+    at_ms: int
+    action: str
+    target: str
+    by: str
+    reason: str | None
+    count: int
+
+
+IDEMPOTENCY_MS = 24 * 60 * 60 * 1000
+"""How long the answer to an Idempotency-Key is repeated."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAnswer:
+    """The first answer to an Idempotency-Key. An equal `request_hash` means the same request."""
+
+    request_hash: str
+    status: int
+    body: str
+    location: str | None
+
+
+# Queues, schedules, job types
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRow:
+    """A queue with a pause or a limit, as it is in force. `max_running` 0: no limit."""
+
+    name: str
+    paused: bool
+    max_running: int
+    rate: Rate | None
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How many jobs of a restricted queue may start now; with a rate, the tokens it has left."""
+
+    room: int
+    tokens: float | None = None
+    rate: Rate | None = None
+
+
+MakeJob = Callable[[ScheduleDefinition], NewJob]
+"""Makes a schedule's job, with the defaults of its type. Raises InvalidJob."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleRow:
+    """A schedule. `tick_ms` is its next tick; None: it never fires again."""
+
+    definition: ScheduleDefinition
+    tick_ms: int | None
+    paused: bool
+    last_run_ms: int | None
+    last_job_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class TypeRow:
+    """A job type. `schema`: its payload's JSON Schema as text; None: the default of [jobs]."""
+
+    name: str
+    schema: str
+    max_retries: int | None
+    timeout_s: float | None
+    queue: str | None
+    description: str
+
+
+# Figures and the file
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Percentiles over the newest 1,000 jobs that ended, in seconds; None before the first one."""
+
+    p50_s: float | None
+    p95_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Minute:
+    """Jobs that ended in one minute; `at_ms` is when it began."""
+
+    at_ms: int
+    done: int
+    failed: int
+    cancelled: int
+
+
+class BackupRefused(OrpheusError):
+    """The target of a backup exists already or has no folder; nothing was written."""

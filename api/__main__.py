@@ -24,7 +24,7 @@ from orpheus.shared.errors import CannotBind, ConfigurationError, DatabaseUnusab
 from orpheus.shared.job_types.admission import JobDefaults
 from orpheus.shared.job_types.describe import describe_types
 from orpheus.shared.logs import configure_logging, stop_logging
-from orpheus.shared.operations.configuration import ConfigurationDesk
+from orpheus.shared.operations.configuration import ConfigurationEditor
 from orpheus.shared.process.child_start import enter_child
 from orpheus.shared.process.failpoints import name_program
 from orpheus.shared.process.listener import bind_listener
@@ -56,7 +56,7 @@ def main(control_fd: int | None, config: Path | None, sets: tuple[str, ...]) -> 
         stop_logging()
 
 
-def _run_alone(settings: Settings, configuration: Callable[[], ConfigurationDesk]) -> None:
+def _run_alone(settings: Settings, configuration: Callable[[], ConfigurationEditor]) -> None:
     # Until the server takes the signals itself, there is nothing to finish.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
@@ -86,20 +86,20 @@ def _run_supervised(control_fd: int) -> None:
         raise
 
 
-def _configuration(path: Path | None, sets: Sequence[str]) -> Callable[[], ConfigurationDesk]:
+def _configuration(path: Path | None, sets: Sequence[str]) -> Callable[[], ConfigurationEditor]:
     """Opens the configuration at the first call: its editor and pydantic-settings take 6 MB."""
 
     @functools.cache
-    def desk() -> ConfigurationDesk:
+    def editor() -> ConfigurationEditor:
         from orpheus.config.editing.file import ConfigurationFile  # noqa: PLC0415
 
         return ConfigurationFile(path, sets, os.environ)
 
-    return desk
+    return editor
 
 
 def _options(
-    settings: Settings, configuration: Callable[[], ConfigurationDesk], *, supervised: bool
+    settings: Settings, configuration: Callable[[], ConfigurationEditor], *, supervised: bool
 ) -> ApiOptions:
     return ApiOptions(
         storage=for_storage(settings),

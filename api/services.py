@@ -19,7 +19,7 @@ from orpheus.api.stream.broadcaster import Broadcaster
 from orpheus.shared.domain.handover import StorageSettings
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.job_types.admission import JobDefaults
-from orpheus.shared.operations.configuration import ConfigurationDesk
+from orpheus.shared.operations.configuration import ConfigurationEditor
 from orpheus.shared.storage import Store, TypeRow, open_storage
 from orpheus.shared.views.jobs import type_json
 from orpheus.shared.views.workers import workers_json
@@ -48,7 +48,7 @@ class ApiOptions:
     """What every caller must show; None: nothing."""
     supervised: bool = False
     """A supervisor started this process, so its slots are what GET /workers shows."""
-    configuration: Callable[[], ConfigurationDesk] | None = None
+    configuration: Callable[[], ConfigurationEditor] | None = None
     """Where the configuration is read and edited; None: nowhere."""
 
 

@@ -21,7 +21,7 @@ from orpheus.api.services import Services, services_of
 from orpheus.shared.domain.processes import Role
 from orpheus.shared.errors import FieldProblem
 from orpheus.shared.operations.configuration import (
-    ConfigurationDesk,
+    ConfigurationEditor,
     Edit,
     NotEditable,
     Outcome,
@@ -58,7 +58,7 @@ _IF_MATCH = {
 async def get_configuration(request: Request) -> Response:
     """Every setting with what set it, and the file's text; secrets are masked."""
     services = services_of(request)
-    shown = await asyncio.to_thread(_desk(services).show)
+    shown = await asyncio.to_thread(_editor(services).show)
     rejected = await services.readers.read(_rejection)
     headers = {"Cache-Control": "no-store"}
     if shown.etag is not None:
@@ -90,8 +90,8 @@ async def put_configuration(
             "If-Match, or If-Match: * to replace whatever is there.",
         )
     states = None if seen is None or "*" in seen else seen
-    edit, desk = Edit(asked.text, asked.set or {}), _desk(services)
-    planned = await asyncio.to_thread(desk.plan, edit, states)
+    edit, editor = Edit(asked.text, asked.set or {}), _editor(services)
+    planned = await asyncio.to_thread(editor.plan, edit, states)
     outcome, etag, written = planned.outcome, planned.etag, False
     if not query.check:
         _refuse(outcome, is_text=asked.text is not None)
@@ -106,7 +106,7 @@ async def put_configuration(
                     reason=actor.reason,
                     count=len(outcome.changed or ()),
                 )
-                return _applied(desk, planned)
+                return _applied(editor, planned)
 
         # In a transaction of its own: a slow disk below the file must hold no other's commit.
         etag, written = await asyncio.to_thread(services.apart, change), True
@@ -116,7 +116,7 @@ async def put_configuration(
     return answer(told, headers={"ETag": f'"{etag}"'})
 
 
-def _desk(services: Services) -> ConfigurationDesk:
+def _editor(services: Services) -> ConfigurationEditor:
     """Where the file is edited. Made at the first call: what reads settings is large."""
     opened = services.options.configuration
     if opened is None:
@@ -158,9 +158,9 @@ def _field_problem(problem: SettingProblem, *, is_text: bool) -> FieldProblem:
     return FieldProblem(where, said)
 
 
-def _applied(desk: ConfigurationDesk, planned: PlannedEdit) -> str:
+def _applied(editor: ConfigurationEditor, planned: PlannedEdit) -> str:
     try:
-        return desk.apply(planned)
+        return editor.apply(planned)
     except OSError as error:
         if error.errno in _NO_SPACE:
             raise Refusal(507, "The disk that holds the configuration is full.") from None

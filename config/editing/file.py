@@ -46,7 +46,7 @@ _DEFAULTS = Settings().model_dump(mode="json")
 
 
 class ConfigurationFile:
-    """A `ConfigurationDesk` (shared/operations/configuration.py) over a file and its `--set`.
+    """A `ConfigurationEditor` (shared/operations/configuration.py) over a file and its `--set`.
 
     `path` None: Orpheus was started without a file. Safe to call from several threads.
     """

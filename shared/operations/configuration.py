@@ -89,8 +89,8 @@ class PlannedEdit:
     etag: str
 
 
-class ConfigurationDesk(Protocol):
-    """Where the configuration file is read, checked and replaced. Calls block for 10 to 300 ms."""
+class ConfigurationEditor(Protocol):
+    """Reads, checks and replaces the configuration file. Calls block for 10 to 300 ms."""
 
     def show(self) -> ShownConfiguration:
         """The file, and the settings in force with it."""

@@ -32,8 +32,8 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def api(start: Callable[..., Any], path: Path) -> Any:
-    desk = ConfigurationFile(path, ["api.max_clients=7"], {})
-    return start(configuration=lambda: desk, supervised=True)
+    editor = ConfigurationFile(path, ["api.max_clients=7"], {})
+    return start(configuration=lambda: editor, supervised=True)
 
 
 @pytest.fixture
@@ -249,11 +249,11 @@ def test_a_folder_that_cannot_be_written_is_409(
 
 def test_it_is_told_when_nobody_watches_the_file(start: Callable[..., Any], path: Path) -> None:
     path.write_text("[supervisor]\nwatch_config = false\n")
-    desk = ConfigurationFile(path, [], {})
+    editor = ConfigurationFile(path, [], {})
     edit = {"set": {"api.port": 2}}
-    watched = start(configuration=lambda: desk, supervised=True).client.put("/config", json=edit)
+    watched = start(configuration=lambda: editor, supervised=True).client.put("/config", json=edit)
     assert "SIGHUP" in watched.json()["takes_effect"]
-    alone = start(configuration=lambda: desk).client.put("/config", json=edit)
+    alone = start(configuration=lambda: editor).client.put("/config", json=edit)
     assert "next start" in alone.json()["takes_effect"]
 
 

@@ -57,10 +57,10 @@ def configured(
     monkeypatch.setattr("orpheus.shared.operations.requests._ANSWER_WITHIN_S", 0.1)
     path = tmp_path / "orpheus.toml"
     path.write_text(CONFIGURATION, encoding="utf-8")
-    desk = ConfigurationFile(path, [], {})
+    editor = ConfigurationFile(path, [], {})
 
     def start_one(**options: Any) -> Any:
-        api = start(configuration=lambda: desk, supervised=True, **options)
+        api = start(configuration=lambda: editor, supervised=True, **options)
         api.store.types.replace(describe_types(("orpheus.worker.handlers",), (), 60))
         slots = [api.slot("default-1", SlotState.READY), api.slot("api", SlotState.READY, Role.API)]
         api.store.processes.put_slots(slots)

@@ -42,9 +42,10 @@ class ChildStart:
 def enter_child(control_fd: int) -> ChildStart:
     """Become a child of the supervisor at the other end of `control_fd`. Main thread only.
 
-    Leaves every signal at its default action; SIGSEGV, SIGABRT and their like write the stacks
-    of all threads before they end the process, SIGUSR1 writes them and lets it go on. Exits 1 if
-    the supervisor is already gone.
+    Leaves signals at their default action, with these exceptions: SIGSEGV, SIGABRT and their like
+    write the stacks of all threads before they end the process; SIGUSR1 writes them and lets it go
+    on, and is ignored before that is set up and while the process exits; SIGPIPE and SIGXFSZ are
+    ignored. Exits 1 if the supervisor is already gone.
     """
     _reset_signals()
     die_with_parent(signal.SIGTERM)
@@ -64,11 +65,13 @@ def _write_stacks_when_asked(path: Path) -> None:
     # A bare descriptor, never closed: faulthandler keeps its number for the life of the process.
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     faulthandler.register(signal.SIGUSR1, fd, all_threads=True, chain=False)
-    os.register_at_fork(after_in_child=_leave_stacks_to_the_parent)
+    os.register_at_fork(after_in_child=_reset_stack_signal)
 
 
-def _leave_stacks_to_the_parent() -> None:
+def _reset_stack_signal() -> None:
+    """Give SIGUSR1 its default action in a forked child: only this process is asked for a stack."""
     faulthandler.unregister(signal.SIGUSR1)
+    signal.signal(signal.SIGUSR1, signal.SIG_DFL)
 
 
 def _reset_signals() -> None:
@@ -79,6 +82,10 @@ def _reset_signals() -> None:
     # A write to a closed pipe or past a file size limit is an error to handle, not a death.
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    # faulthandler restores this when the interpreter exits: a process that is asked for its stack
+    # just then would die of the default action. A program it starts gets the default action all
+    # the same: exec resets a signal that is handled, as this one is by then.
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
 
 
 def die_with_parent(number: signal.Signals) -> None:

@@ -26,11 +26,11 @@ from orpheus.shared.storage import Store, database_path, open_storage
 from orpheus.worker.attempt.alarm import Alarm
 from orpheus.worker.attempt.executor import Executor
 from orpheus.worker.attempt.job_log import JobLog, capture_output
-from orpheus.worker.attempt.lookup import DatabaseLookup
 from orpheus.worker.control.control import EXIT_KILLED, Control, start_quietly
 from orpheus.worker.leasing.held import Held
 from orpheus.worker.leasing.loop import Loop, LoopRules
 from orpheus.worker.leasing.renewal import Renewal, RenewalRules
+from orpheus.worker.lookup import DatabaseLookup
 
 if TYPE_CHECKING:
     from orpheus.worker.attempt.command import CommandType

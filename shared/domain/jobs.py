@@ -159,3 +159,13 @@ class LogLine:
     level: str
     line: str
     fields: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewLine:
+    """A log line to append. `fields` is a JSON object as text."""
+
+    at_ms: int
+    level: str
+    line: str
+    fields: str = "{}"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from orpheus.shared.domain.events import Kind
-from orpheus.shared.domain.jobs import Outcome, Status
+from orpheus.shared.domain.jobs import JobError, Lease, NewJob, Outcome, Status
 
 TERMINAL = frozenset({Status.DONE, Status.FAILED, Status.CANCELLED})
 LIVE = frozenset(Status) - TERMINAL
@@ -120,6 +120,19 @@ class Ending(StrEnum):
     """The job had run, but its worker died before the result was committed."""
     EXPIRED = "expired"
     """Nobody renewed the lease; nobody saw why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How a leased job ended. `result` (JSON text) with SUCCEEDED, `snooze_ms` with SNOOZED."""
+
+    lease: Lease
+    ending: Ending
+    result: str | None = None
+    error: JobError | None = None
+    snooze_ms: int = 0
+    children: tuple[NewJob, ...] = ()
+    """Jobs to enqueue if the success is accepted, in the same transaction."""
 
 
 class Wait(StrEnum):

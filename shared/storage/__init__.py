@@ -9,6 +9,8 @@ from pathlib import Path
 
 from orpheus.shared.domain.backoff import BackoffRules
 from orpheus.shared.domain.handover import StorageSettings
+from orpheus.shared.domain.jobs import NewLine
+from orpheus.shared.domain.lifecycle import Finished
 from orpheus.shared.domain.rates import QueueRules
 from orpheus.shared.errors import ConfigurationError
 from orpheus.shared.process.clock import Clock, SystemClock
@@ -17,13 +19,11 @@ from orpheus.shared.storage.data import (
     BackupRefused,
     BulkAction,
     CountChanged,
-    Finished,
     JobFilter,
     KeptAnswer,
     Latency,
     MakeJob,
     Minute,
-    NewLine,
     QueueRow,
     ScheduleRow,
     Submitted,

@@ -1,15 +1,14 @@
 """The data that callers hand to the store and get back: frozen, without behaviour.
 
 No backend may stand behind these names: every backend imports them, and nothing here imports one.
-Jobs, attempts, leases and processes are in shared/domain/.
+Jobs, attempts, leases, log lines and processes are in shared/domain/.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from orpheus.shared.domain.jobs import Job, JobError, Lease, NewJob, Status
-from orpheus.shared.domain.lifecycle import Ending
+from orpheus.shared.domain.jobs import Job, NewJob, Status
 from orpheus.shared.domain.rates import Rate
 from orpheus.shared.domain.schedules import ScheduleDefinition
 from orpheus.shared.errors import OrpheusError, TransitionRefused
@@ -45,29 +44,6 @@ class Total:
 
     value: int
     exact: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """How a leased job ended. `result` (JSON text) with SUCCEEDED, `snooze_ms` with SNOOZED."""
-
-    lease: Lease
-    ending: Ending
-    result: str | None = None
-    error: JobError | None = None
-    snooze_ms: int = 0
-    children: tuple[NewJob, ...] = ()
-    """Jobs to enqueue if the success is accepted, in the same transaction."""
-
-
-@dataclass(frozen=True, slots=True)
-class NewLine:
-    """A log line to append. `fields` is a JSON object as text."""
-
-    at_ms: int
-    level: str
-    line: str
-    fields: str = "{}"
 
 
 # Actions of operators

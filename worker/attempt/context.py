@@ -19,7 +19,7 @@ _HARD_DEADLINE_AFTER_TIMEOUT_S = 30.0
 
 
 class Lookup(Protocol):
-    """What a running job may ask of the database (worker/attempt/lookup.py)."""
+    """What a running job may ask of the database (worker/lookup.py)."""
 
     def results(self, job_id: int) -> dict[int, Any]:
         """The results of the jobs it depends on and that are done, by id."""

@@ -5,10 +5,10 @@ raises ends the worker. No storage here, and nothing that costs a system call fo
 """
 
 from collections.abc import Coroutine, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from orpheus.shared.domain.jobs import JobError, NewJob
-from orpheus.shared.domain.lifecycle import Ending
+from orpheus.shared.domain.jobs import JobError, Lease
+from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.job_types.registry import (
     JobCancelled,
     JobTimeout,
@@ -22,19 +22,6 @@ from orpheus.worker.attempt.outcomes import error_of, result_text
 
 if TYPE_CHECKING:
     from orpheus.worker.attempt.command import CommandType
-
-
-class Ended(NamedTuple):
-    """How an attempt ended: `result` is JSON text, `error` says why it did not succeed.
-
-    The `children` are submitted with its success.
-    """
-
-    ending: Ending
-    result: str | None = None
-    error: JobError | None = None
-    snooze_ms: int = 0
-    children: tuple[NewJob, ...] = ()
 
 
 class UnknownJobType(Exception):
@@ -62,16 +49,18 @@ class Executor:
         self.is_outdated = False
         """It has met a type that the job modules define, and it does not know."""
 
-    def run(self, running: Running) -> Ended:
+    def run(self, running: Running) -> Finished:
         """Run the attempt to its end, whatever that is; raises nothing."""
         try:
             try:
                 result = result_text(self._run_code(running))
             finally:
                 self._alarm.unwatch()
-            return Ended(Ending.SUCCEEDED, result, children=tuple(running.children))
+            return Finished(
+                running.lease, Ending.SUCCEEDED, result, children=tuple(running.children)
+            )
         except BaseException as error:  # noqa: BLE001 - see the module
-            return self._ended_by(error, running)
+            return self._ended_by(error, running.lease)
         finally:
             if running.log is not None:
                 running.log.finish_line()
@@ -97,22 +86,26 @@ class Executor:
             f"no module in jobs.modules and no command is the job type {running.lease.type!r}"
         )
 
-    def _ended_by(self, error: BaseException, running: Running) -> Ended:
+    def _ended_by(self, error: BaseException, lease: Lease) -> Finished:
         # After a timeout the handler's own clean-up may raise something else.
         if isinstance(error, JobTimeout) or self._alarm.struck:
             found = error_of(error)
-            message = f"it ran longer than its timeout of {running.lease.timeout_s:g} s"
-            return Ended(Ending.TIMED_OUT, error=JobError("JobTimeout", message, found.traceback))
+            message = f"it ran longer than its timeout of {lease.timeout_s:g} s"
+            return Finished(
+                lease,
+                Ending.TIMED_OUT,
+                error=JobError("JobTimeout", message, found.traceback),
+            )
         if isinstance(error, JobCancelled):
-            return Ended(Ending.CANCELLED)
+            return Finished(lease, Ending.CANCELLED)
         if isinstance(error, OutdatedWorker):  # costs the job no retry: a new life will know it
             self.is_outdated = True
-            return Ended(Ending.RELEASED)
+            return Finished(lease, Ending.RELEASED)
         if isinstance(error, Snooze):
-            return Ended(Ending.SNOOZED, snooze_ms=round(error.delay_s * 1000))
+            return Finished(lease, Ending.SNOOZED, snooze_ms=round(error.delay_s * 1000))
         permanent = isinstance(error, PermanentError)
         ending = Ending.FAILED_PERMANENTLY if permanent else Ending.FAILED
-        return Ended(ending, error=error_of(error))
+        return Finished(lease, ending, error=error_of(error))
 
 
 def _run_coroutine(job_type: JobType, running: Running, context: JobContext) -> Any:

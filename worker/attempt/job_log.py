@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, TextIO
 
-from orpheus.shared.storage import NewLine
+from orpheus.shared.domain.jobs import NewLine
 
 _MOST_LINES = 10_000
 _MOST_BYTES = 1_048_576

@@ -12,12 +12,12 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from orpheus.shared.domain.jobs import Lease
+from orpheus.shared.domain.jobs import Lease, NewLine
+from orpheus.shared.domain.lifecycle import Finished
 from orpheus.shared.errors import StorageError
 from orpheus.shared.process.crash_cell import Cell
-from orpheus.shared.storage import Finished, NewLine, Store
+from orpheus.shared.storage import Store
 from orpheus.worker.attempt.context import Running
-from orpheus.worker.attempt.executor import Ended
 
 Report = tuple[Finished, Running]
 """An attempt that ended, and what it left to store with it: log lines, progress."""
@@ -54,11 +54,10 @@ class Held:
             self.running = running = Running(lease, now_s)
             return running
 
-    def leave(self, running: Running, ended: Ended) -> None:
+    def leave(self, running: Running, finished: Finished) -> None:
         """Its code has returned; how it ended waits to be reported."""
-        report = (Finished(running.lease, *ended), running)
         with self._lock:
-            self._unreported.append(report)
+            self._unreported.append((finished, running))
             self.running = None
             self._cell.leave(running.lease.token)
 

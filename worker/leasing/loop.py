@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from orpheus.shared.domain.jobs import Holder, Lease
-from orpheus.shared.domain.lifecycle import Ending
+from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.errors import StorageError
 from orpheus.shared.logs import get_logger
 from orpheus.shared.process.doorbells import Bell
@@ -22,7 +22,7 @@ from orpheus.shared.process.failpoints import failpoint
 from orpheus.shared.storage import Store
 from orpheus.worker.attempt.alarm import Alarm
 from orpheus.worker.attempt.context import Running
-from orpheus.worker.attempt.executor import Ended, Executor
+from orpheus.worker.attempt.executor import Executor
 from orpheus.worker.control.control import Control
 from orpheus.worker.leasing.estimates import Estimates
 from orpheus.worker.leasing.held import Held, report
@@ -248,7 +248,7 @@ class Loop:
             self._bell.drain()
 
 
-def _tell(running: Running, ended: Ended) -> None:
+def _tell(running: Running, ended: Finished) -> None:
     lease = running.lease
     error = None if ended.error is None else f"{ended.error.type}: {ended.error.message}"
     log.info(

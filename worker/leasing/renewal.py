@@ -18,11 +18,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from orpheus.shared.domain.jobs import JobError
-from orpheus.shared.domain.lifecycle import Ending
+from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.domain.processes import ProcessRecord
 from orpheus.shared.errors import StorageError
 from orpheus.shared.logs import get_logger
-from orpheus.shared.storage import Finished, Store
+from orpheus.shared.storage import Store
 from orpheus.worker.attempt.context import Running
 from orpheus.worker.control.control import EXIT_KILLED, Control, exit_now
 from orpheus.worker.leasing.held import Held, Report, report, store_lines, store_progress

@@ -13,9 +13,18 @@ from typing import Any
 from orpheus.shared.domain.backoff import BackoffRules, backoff_delay_ms
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import Holder, JobError, Lease, Outcome, Status
-from orpheus.shared.domain.lifecycle import ENDINGS, TERMINAL, Ending, Next, Spent, Wait, after
+from orpheus.shared.domain.lifecycle import (
+    ENDINGS,
+    TERMINAL,
+    Ending,
+    Finished,
+    Next,
+    Spent,
+    Wait,
+    after,
+)
 from orpheus.shared.process.crash_cell import CellState
-from orpheus.shared.storage.data import Finished, Limit
+from orpheus.shared.storage.data import Limit
 from orpheus.shared.storage.sqlite.connection import Database, sql_file
 from orpheus.shared.storage.sqlite.enqueue import Enqueue
 from orpheus.shared.storage.sqlite.events import Events

@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from orpheus.shared.domain.jobs import LogLine
-from orpheus.shared.storage.data import NewLine
+from orpheus.shared.domain.jobs import LogLine, NewLine
 from orpheus.shared.storage.sqlite.connection import Database, sql_file
 
 

@@ -9,16 +9,13 @@ from typing import Any
 import pytest
 
 from orpheus.shared.domain.jobs import Holder, NewJob, Status
-from orpheus.shared.domain.lifecycle import Ending
+from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.process.crash_cell import Cell
 from orpheus.shared.storage import Store, open_store
 from orpheus.worker.attempt.context import Running
-from orpheus.worker.attempt.executor import Ended
 from orpheus.worker.control.database_watch import DatabaseWatch
 from orpheus.worker.leasing.held import Held
 from orpheus.worker.leasing.loop import Loop, LoopRules
-
-DONE = Ended(Ending.SUCCEEDED, "null")
 
 
 class Script:
@@ -32,13 +29,13 @@ class Script:
         self.steps: dict[int, Callable[[], object]] = {}
         self.until: int = 0
 
-    def run(self, running: Running) -> Ended:
+    def run(self, running: Running) -> Finished:
         job_id = running.lease.job_id
         self.ran.append(job_id)
         self.steps.get(job_id, lambda: None)()
         if job_id == self.until:
             self.control.leasing = False
-        return DONE
+        return Finished(running.lease, Ending.SUCCEEDED, "null")
 
 
 @pytest.fixture

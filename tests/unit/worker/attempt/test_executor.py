@@ -8,17 +8,18 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 
 from orpheus import Context, PermanentError, Snooze, job
 from orpheus.shared.domain.jobs import Lease, NewJob
-from orpheus.shared.domain.lifecycle import Ending
+from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.job_types import registry as job_types
 from orpheus.shared.job_types.registry import JobCancelled, load_job_types
 from orpheus.worker.attempt.alarm import Alarm
 from orpheus.worker.attempt.context import Running
-from orpheus.worker.attempt.executor import Ended, Executor
+from orpheus.worker.attempt.executor import Executor
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +37,12 @@ def alarm() -> Iterator[Alarm]:
     signal.setitimer(signal.ITIMER_REAL, *left)
 
 
-Run = Callable[..., Ended]
+Run = Callable[..., Finished]
+
+
+def finished(ending: Ending, result: str | None = None, **fields: Any) -> Finished:
+    """What the attempt of any lease is expected to give."""
+    return Finished(ANY, ending, result, **fields)
 
 
 @pytest.fixture
@@ -56,7 +62,7 @@ def run(start: Callable[..., Running], alarm: Alarm, lookup: Any) -> Run:
         payload: str = "{}",
         timeout_s: float = 60.0,
         running: Running | None = None,
-    ) -> Ended:
+    ) -> Finished:
         job("t")(handler)
         executor = Executor(load_job_types([]), {}, alarm, lookup)
         return executor.run(running or start(payload, timeout_s))
@@ -68,7 +74,14 @@ def test_what_a_handler_returns_is_the_result(run: Run) -> None:
     def add(ctx: Context, a: int, b: int = 1) -> dict[str, int]:
         return {"sum": a + b, "attempt": ctx.attempt}
 
-    assert run(add, '{"a": 2}') == Ended(Ending.SUCCEEDED, '{"sum":3,"attempt":1}')
+    assert run(add, '{"a": 2}') == finished(Ending.SUCCEEDED, '{"sum":3,"attempt":1}')
+
+
+def test_the_result_carries_the_lease_of_its_attempt(
+    run: Run, start: Callable[..., Running]
+) -> None:
+    running = start()
+    assert run(lambda ctx: 1, running=running).lease is running.lease
 
 
 def test_a_coroutine_is_awaited(run: Run) -> None:
@@ -76,7 +89,7 @@ def test_a_coroutine_is_awaited(run: Run) -> None:
         await asyncio.sleep(0)
         return a + 1
 
-    assert run(add, '{"a": 2}') == Ended(Ending.SUCCEEDED, "3")
+    assert run(add, '{"a": 2}') == finished(Ending.SUCCEEDED, "3")
 
 
 @pytest.mark.parametrize(
@@ -114,7 +127,7 @@ def test_a_snooze_carries_its_delay(run: Run) -> None:
     def later(ctx: Context) -> None:
         raise Snooze("1.5s")
 
-    assert run(later) == Ended(Ending.SNOOZED, snooze_ms=1500)
+    assert run(later) == finished(Ending.SNOOZED, snooze_ms=1500)
 
 
 @pytest.mark.parametrize("is_async", [False, True])
@@ -127,7 +140,7 @@ def test_children_go_with_a_success(run: Run, is_async: bool) -> None:
         return parent(ctx)
 
     ended = run(waiting_parent if is_async else parent)
-    assert ended == Ended(Ending.SUCCEEDED, "1", children=(NewJob("child"),))
+    assert ended == finished(Ending.SUCCEEDED, "1", children=(NewJob("child"),))
 
 
 @pytest.mark.parametrize("error", [Snooze(1), RuntimeError(), PermanentError(), JobCancelled()])
@@ -241,7 +254,7 @@ def test_a_handler_may_answer_its_timeout_with_a_result(run: Run, alarm: Alarm) 
             return "partial"
         return "whole"
 
-    assert run(partial, timeout_s=0.05) == Ended(Ending.SUCCEEDED, '"partial"')
+    assert run(partial, timeout_s=0.05) == finished(Ending.SUCCEEDED, '"partial"')
     assert alarm.struck, "whatever it answered, it may have been struck inside a lock"
 
 
@@ -301,7 +314,7 @@ def test_a_cancelled_job_ends_at_check_cancelled(run: Run, start: Callable[..., 
         except Exception:  # noqa: BLE001
             pytest.fail("JobCancelled is no Exception")
 
-    assert run(work, running=running) == Ended(Ending.CANCELLED)
+    assert run(work, running=running) == finished(Ending.CANCELLED)
 
 
 def test_a_coroutine_is_cancelled_while_it_awaits(run: Run, start: Callable[..., Running]) -> None:
@@ -318,7 +331,7 @@ def test_a_coroutine_is_cancelled_while_it_awaits(run: Run, start: Callable[...,
 
     thread = threading.Thread(target=cancel)
     thread.start()
-    assert run(slow, running=running) == Ended(Ending.CANCELLED)
+    assert run(slow, running=running) == finished(Ending.CANCELLED)
     thread.join()
 
 
@@ -331,7 +344,7 @@ def test_a_coroutine_whose_cancel_came_first_never_begins(
     async def slow(ctx: Context) -> None:
         pytest.fail("it began")
 
-    assert run(slow, running=running) == Ended(Ending.CANCELLED)
+    assert run(slow, running=running) == finished(Ending.CANCELLED)
 
 
 def test_a_handler_may_raise_cancelled_itself(run: Run) -> None:

@@ -6,12 +6,14 @@ from pathlib import Path
 import pytest
 
 from orpheus.shared.domain.jobs import Lease
-from orpheus.shared.domain.lifecycle import Ending
+from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.process.crash_cell import Cell, CellState, read_cell
-from orpheus.worker.attempt.executor import Ended
+from orpheus.worker.attempt.context import Running
 from orpheus.worker.leasing.held import Held
 
-DONE = Ended(Ending.SUCCEEDED, "null")
+
+def succeeded(running: Running) -> Finished:
+    return Finished(running.lease, Ending.SUCCEEDED, "null")
 
 
 @pytest.fixture
@@ -33,7 +35,7 @@ def test_jobs_are_entered_in_order_and_the_cell_says_so(held: Held, cell_file: P
     assert first.lease.job_id == 1
     assert held.running is first
     assert read_cell(cell_file) == CellState(10, running=True)
-    held.leave(first, DONE)
+    held.leave(first, succeeded(first))
     assert held.running is None
     assert read_cell(cell_file) == CellState(10, running=False)
 
@@ -47,7 +49,7 @@ def test_a_job_given_back_is_not_entered(held: Held) -> None:
 def test_every_lease_counts_until_it_is_reported_or_given_back(held: Held) -> None:
     first = held.enter(0.0)
     assert first is not None
-    held.leave(first, DONE)
+    held.leave(first, succeeded(first))
     held.enter(0.0)
     assert held.tokens() == {1: 10, 2: 20, 3: 30}
     assert held.tokens_ahead() == {3: 30}
@@ -59,13 +61,13 @@ def test_every_lease_counts_until_it_is_reported_or_given_back(held: Held) -> No
 def test_what_is_put_back_stands_in_its_place_again(held: Held) -> None:
     first = held.enter(0.0)
     assert first is not None
-    held.leave(first, DONE)
+    held.leave(first, succeeded(first))
     reports = held.take_unreported()
     taken = held.take_ahead(lambda place, _: place == 0)
     second = held.enter(0.0)
     assert second is not None
     assert second.lease.job_id == 3
-    held.leave(second, DONE)
+    held.leave(second, succeeded(second))
     held.put_back(reports, taken)
     assert [finished.lease.job_id for finished, _ in held.take_unreported()] == [1, 3]
     third = held.enter(0.0)

@@ -1,4 +1,4 @@
-"""What docs/deploy.md and its files name is there, and their numbers fit the defaults."""
+"""What docs/deploy.md and its files name exists, and their numbers fit the defaults."""
 
 import configparser
 import os
@@ -23,9 +23,9 @@ UNIT = (DEPLOY / "orpheus.service").read_text(encoding="utf-8")
 CONTAINERFILE = (DEPLOY / "Containerfile").read_text(encoding="utf-8")
 COMPOSE = (DEPLOY / "compose.yaml").read_text(encoding="utf-8")
 ALL = {"page": PAGE, "unit": UNIT, "Containerfile": CONTAINERFILE, "compose": COMPOSE}
-PYTHON = "/opt/orpheus/.venv/bin/python"
+PROGRAM = "/opt/orpheus/.venv/bin/orpheus"
 SUPERVISOR = Settings().supervisor
-PACKAGES = ("api", "config", "orpheus", "shared", "supervisor", "worker")
+SOURCES = ("api", "config", "orpheus", "shared", "supervisor", "worker")
 
 
 def service() -> configparser.SectionProxy:
@@ -38,9 +38,9 @@ def service() -> configparser.SectionProxy:
 
 def test_the_unit_starts_the_supervisor_where_the_page_puts_it() -> None:
     command = service()["ExecStart"].split()
-    assert command[:3] == [PYTHON, "-m", "orpheus"]
-    assert (ROOT / "orpheus" / "__main__.py").exists()
-    assert command[3] == "--config" and command[4] in PAGE
+    assert command[0] == PROGRAM
+    assert f"python3 -m venv {PROGRAM.removesuffix('/bin/orpheus')}\n" in PAGE
+    assert command[1] == "--config" and command[2] in PAGE
     assert service()["WorkingDirectory"] == "/opt/orpheus"
     assert service()["User"] in re.findall(r"useradd .* (\w+)\n", PAGE)
 
@@ -51,8 +51,8 @@ def test_the_unit_gives_the_supervisor_the_time_to_stop_and_to_start() -> None:
     assert service()["KillMode"] == "mixed", "TERM is for the supervisor alone"
 
 
-def test_the_watchdog_waits_for_more_than_the_slowest_turn() -> None:
-    """Turns are passed on twice in each interval."""
+def test_the_watchdog_allows_more_than_the_slowest_turn_of_the_loop() -> None:
+    """The loop reports to systemd twice in each interval."""
     assert float(service()["WatchdogSec"]) > 4 * Settings().heartbeats.interval
     assert (service()["Type"], service()["NotifyAccess"]) == ("notify", "main")
 
@@ -86,17 +86,29 @@ def test_the_files_and_commands_that_are_named_exist() -> None:
     for text in ALL.values():
         for path in re.findall(r"\b(?:docs|config)/[\w./]*\w", text):
             assert (ROOT / path).exists(), path
-        for command in re.findall(r'-m"?,? "?orpheus"?,? "?([a-z]+)', text):
+        for command in re.findall(
+            r'(?:\bexec orpheus|bin/|CMD \[")orpheus(?:",)? "?([a-z]+)', text
+        ):
             assert command in orpheus.commands, command
 
 
-def test_the_image_holds_every_package_and_installs_from_the_lock_alone() -> None:
-    copied = dict(re.findall(r"^COPY (\S+) (\S+)$", CONTAINERFILE, re.MULTILINE))
-    assert copied == {"requirements.lock": ".", **{name: name for name in PACKAGES}}
+def test_the_image_builds_the_wheel_of_everything_it_holds() -> None:
+    copied = dict(re.findall(r"^COPY ([a-z]\S+) (\S+)$", CONTAINERFILE, re.MULTILINE))
+    locks = {"requirements.lock": ".", "requirements-build.lock": "."}
+    assert copied == {**locks, **{name: name for name in SOURCES}}
+    assert "\nCOPY pyproject.toml README.md ./\n" in CONTAINERFILE
+    assert "\nCOPY --from=build /wheel /wheel\n" in CONTAINERFILE
     assert all((ROOT / source).exists() for source in copied)
-    installs = re.findall(r"pip install .*", CONTAINERFILE + PAGE)
-    assert len(installs) == 2
-    assert all("--require-hashes -r requirements.lock" in line for line in installs)
+
+
+def test_only_what_is_locked_with_its_hash_is_installed_beside_the_wheel() -> None:
+    installs = re.findall(r"pip install (.*)", CONTAINERFILE + PAGE)
+    assert len(installs) == 5
+    for options in installs:
+        if "--require-hashes" in options:
+            assert re.search(r"-r requirements(-build)?\.lock$", options)
+        else:
+            assert "--no-deps --no-index" in options and options.endswith(".whl")
 
 
 def test_the_image_keeps_its_database_in_its_volume() -> None:
@@ -107,10 +119,10 @@ def test_the_image_keeps_its_database_in_its_volume() -> None:
     assert "\nVOLUME /data\n" in CONTAINERFILE and "- data:/data\n" in COMPOSE
 
 
-def test_the_image_runs_as_nobody_s_root_and_is_stopped_by_term() -> None:
+def test_the_image_does_not_run_as_root_and_is_stopped_by_term() -> None:
     assert "\nUSER orpheus\n" in CONTAINERFILE
     assert "\nSTOPSIGNAL SIGTERM\n" in CONTAINERFILE
-    assert '\nENTRYPOINT ["python", "-m", "orpheus"]\n' in CONTAINERFILE
+    assert '\nENTRYPOINT ["orpheus"]\n' in CONTAINERFILE
 
 
 def test_containers_have_the_time_to_stop() -> None:
@@ -160,7 +172,7 @@ def test_systemd_finds_no_fault_in_the_unit(tmp_path: Path) -> None:
         reason = "no systemd-analyze found: install systemd"
         pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
     unit = tmp_path / "orpheus.service"
-    unit.write_text(UNIT.replace(PYTHON, sys.executable))
+    unit.write_text(UNIT.replace(PROGRAM, sys.executable))
     check = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", str(unit)],
         capture_output=True,
@@ -168,5 +180,7 @@ def test_systemd_finds_no_fault_in_the_unit(tmp_path: Path) -> None:
         check=False,
         env={**os.environ, "SYSTEMD_LOG_LEVEL": "notice"},
     )
-    faults = [line for line in check.stderr.splitlines() if unit.name in line]  # not other units'
+    faults = [
+        line for line in check.stderr.splitlines() if unit.name in line
+    ]  # other units have faults of their own
     assert not faults

@@ -1,0 +1,75 @@
+"""Builds the distributions, and installs the wheel beside an application as a user would."""
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SUPERVISOR_OF_PYPI = "supervisor==4.3.0"
+
+
+def uv(*arguments: object, cwd: Path = ROOT) -> str:
+    """Run uv: first with what it has in its cache, and from the network only if that fails."""
+    program = os.environ.get("UV") or shutil.which("uv") or ROOT / ".uv" / "bin" / "uv"
+    command = [str(program), *map(str, arguments)]
+    for more in (["--offline"], []):
+        run = subprocess.run(
+            [*command, *more], cwd=cwd, capture_output=True, text=True, check=False
+        )
+        if run.returncode == 0:
+            return run.stdout
+    pytest.fail(f"{' '.join(command)}\n{run.stderr}")
+
+
+def build(kind: str, source: Path, folder: Path) -> Path:
+    """Build the `wheel` or the `sdist` of `source` as docs/deploy.md does; returns the file."""
+    locked = ("--build-constraints", ROOT / "requirements-build.lock", "--require-hashes")
+    uv("build", f"--{kind}", *locked, "--out-dir", folder, source)
+    [built] = folder.glob("*.whl" if kind == "wheel" else "*.tar.gz")
+    return built
+
+
+@dataclass(frozen=True)
+class Installed:
+    """A small application with Orpheus and PyPI's supervisor in an environment of its own."""
+
+    folder: Path
+    environment: Path
+
+    @property
+    def python(self) -> Path:
+        return self.environment / "bin" / "python"
+
+    @property
+    def orpheus(self) -> Path:
+        return self.environment / "bin" / "orpheus"
+
+    @property
+    def site_packages(self) -> Path:
+        [found] = self.environment.glob("lib/python*/site-packages")
+        return found
+
+    def run(self, *command: object) -> "subprocess.CompletedProcess[str]":
+        """Run a command in the application's folder, without anything of this checkout."""
+        return subprocess.run(
+            [str(part) for part in command],
+            cwd=self.folder,
+            env=clean_environment(),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+
+def clean_environment() -> dict[str, str]:
+    """Return the environment without what would lead to this checkout or its settings."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("ORPHEUS_") and name not in ("PYTHONPATH", "VIRTUAL_ENV")
+    }

@@ -26,7 +26,8 @@ from orpheus.api.routes import (
     stream,
     supervision,
 )
-from orpheus.api.services import ApiOptions, Services
+from orpheus.api.services import Services
+from orpheus.shared.domain.handover import ApiHandover
 
 _TITLE = "Orpheus"
 _VERSION = "0.1.0"
@@ -43,7 +44,7 @@ def create_app(services: Services) -> ASGIApp:
         redirect_slashes=False,
     )
     options = services.options
-    keeper = None if options.token is None else Doorkeeper(options.token)
+    keeper = None if services.token is None else Doorkeeper(services.token)
     app.state.services, app.state.doorkeeper = services, keeper
     errors.install(app)
     for module in (
@@ -70,7 +71,7 @@ def create_app(services: Services) -> ASGIApp:
     return Measured(guard, app.router.routes, services.measures)
 
 
-def rules_of(options: ApiOptions) -> GuardRules:
+def rules_of(options: ApiHandover) -> GuardRules:
     """What the guard lets pass, from the configuration."""
     return GuardRules(
         hosts=hosts_of(options.host, options.allowed_hosts),

@@ -10,13 +10,16 @@ import os
 import secrets
 import signal
 import socket
+from collections.abc import Callable
 
 from orpheus.api.app import create_app
 from orpheus.api.beats import Beats
 from orpheus.api.server.uvicorn import Server
-from orpheus.api.services import ApiOptions, Services, open_services
+from orpheus.api.services import Services, open_services
+from orpheus.shared.domain.handover import ApiHandover
 from orpheus.shared.domain.processes import ProcessRecord, Role
 from orpheus.shared.logs import get_logger
+from orpheus.shared.operations.configuration import ConfigurationEditor
 from orpheus.shared.process.channel import Channel
 from orpheus.shared.process.clock import SystemClock, create_time_s
 from orpheus.shared.process.listener import address_of
@@ -27,14 +30,17 @@ log = get_logger()
 
 
 async def run_api(
-    options: ApiOptions,
+    options: ApiHandover,
     listener: socket.socket,
     *,
+    token: str | None = None,
+    configuration: Callable[[], ConfigurationEditor] | None = None,
     channel: Channel | None = None,
     incarnation: str | None = None,
 ) -> None:
     """Serve on `listener` until told to end. Main thread only, as it takes the signals."""
-    async with open_services(options) as services:
+    opening = open_services(options, token=token, configuration=configuration)
+    async with opening as services:
         record = _record(incarnation or secrets.token_hex(8))
         beats = Beats(channel, record, services.writer, options.beat_interval_s)
         server = _server(services, listener, beats)

@@ -16,9 +16,8 @@ from orpheus.api.database.writer import Writer
 from orpheus.api.http.measures import Measures
 from orpheus.api.start_watch import StartWatch
 from orpheus.api.stream.broadcaster import Broadcaster
-from orpheus.shared.domain.handover import StorageSettings
+from orpheus.shared.domain.handover import ApiHandover
 from orpheus.shared.domain.jobs import Status
-from orpheus.shared.job_types.admission import JobDefaults
 from orpheus.shared.operations.configuration import ConfigurationEditor
 from orpheus.shared.storage import Store, TypeRow, open_storage
 from orpheus.shared.views.jobs import type_json
@@ -27,29 +26,6 @@ from orpheus.shared.views.workers import workers_json
 T = TypeVar("T")
 
 _TYPES_FRESH_S = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class ApiOptions:
-    """What the API is told by its configuration. Sizes in bytes, durations in seconds."""
-
-    storage: StorageSettings
-    defaults: JobDefaults
-    beat_interval_s: float = 2.0
-    beat_timeout_s: float = 15.0
-    host: str = "127.0.0.1"
-    allowed_hosts: tuple[str, ...] = ()
-    cors_origins: tuple[str, ...] = ()
-    max_body_bytes: int = 1_048_576
-    max_batch_body_bytes: int = 16_777_216
-    max_clients: int = 1000
-    read_only: bool = False
-    token: str | None = field(default=None, repr=False)
-    """What every caller must show; None: nothing."""
-    supervised: bool = False
-    """A supervisor started this process, so its slots are what GET /workers shows."""
-    configuration: Callable[[], ConfigurationEditor] | None = None
-    """Where the configuration is read and edited; None: nowhere."""
 
 
 class TypesCache:
@@ -75,7 +51,11 @@ class TypesCache:
 class Services:
     """One for each application."""
 
-    options: ApiOptions
+    options: ApiHandover
+    token: str | None = field(repr=False)
+    """The token that every caller must show; None: no token is needed."""
+    configuration: Callable[[], ConfigurationEditor] | None
+    """Where the configuration is read and edited; None: nowhere."""
     readers: Readers
     writer: Writer
     broadcaster: Broadcaster
@@ -92,7 +72,7 @@ class Services:
             store.close()
 
 
-def overview(store: Store, options: ApiOptions) -> dict[str, Any]:
+def overview(store: Store, options: ApiHandover) -> dict[str, Any]:
     """Counts by status, and every worker but for its earlier exits: they come every second."""
     shown = workers(store, options)
     for worker in shown:
@@ -100,13 +80,13 @@ def overview(store: Store, options: ApiOptions) -> dict[str, Any]:
     return {"counts": by_status(store.stats.counts()), "workers": shown}
 
 
-def hello(store: Store, options: ApiOptions) -> dict[str, Any]:
+def hello(store: Store, options: ApiHandover) -> dict[str, Any]:
     """Counts, workers and types, as a hello carries them."""
     types = [type_json(row, options.defaults) for row in store.types.all()]
     return {**overview(store, options), "types": types}
 
 
-def workers(store: Store, options: ApiOptions) -> list[dict[str, Any]]:
+def workers(store: Store, options: ApiHandover) -> list[dict[str, Any]]:
     """Every slot, and every process without one."""
     return workers_json(store, supervised=options.supervised, beat_timeout_s=options.beat_timeout_s)
 
@@ -124,7 +104,12 @@ def services_of(connection: HTTPConnection) -> Services:
 
 
 @contextlib.asynccontextmanager
-async def open_services(options: ApiOptions) -> AsyncIterator[Services]:
+async def open_services(
+    options: ApiHandover,
+    *,
+    token: str | None = None,
+    configuration: Callable[[], ConfigurationEditor] | None = None,
+) -> AsyncIterator[Services]:
     """Open everything, for the running loop. Raises DatabaseUnusable if there is no database."""
 
     def open_store() -> Store:
@@ -143,7 +128,16 @@ async def open_services(options: ApiOptions) -> AsyncIterator[Services]:
     writer.start()
     watching = asyncio.create_task(start.run())
     try:
-        yield Services(options, readers, writer, broadcaster, TypesCache(readers), start)
+        yield Services(
+            options,
+            token,
+            configuration,
+            readers,
+            writer,
+            broadcaster,
+            TypesCache(readers),
+            start,
+        )
     finally:
         watching.cancel()
         await broadcaster.close()

@@ -1,54 +1,42 @@
-"""What a change of the settings means: which keys differ, and which processes it replaces.
+"""Compare two configurations: which keys differ, and which processes must be replaced.
 
-Everything that must restart a child when it changes is in what it runs on, and only that: the
-supervisor makes its fingerprints of it, and whoever edits the configuration is told the same
-before it is saved.
+Everything that must restart a child when it changes is in what it runs on, and nothing else: the
+supervisor makes its fingerprints of it, and an editor of the configuration is shown the same before
+anything is saved.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from orpheus.config.handovers import for_api, for_worker
 from orpheus.config.problems import dotted
-from orpheus.config.settings import Settings, for_worker
+from orpheus.config.settings import Settings
+from orpheus.shared.domain.handover import ApiHandover, WorkerHandover
 
 API_SLOT = "api"
-_API_USES = {"database", "api", "heartbeats", "logging"}
-_API_USES_OF_JOBS = {
-    "max_retries", "timeout", "backoff_base", "backoff_factor", "backoff_max", "backoff_jitter",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Effects:
-    """Slots that a change replaces, adds and ends, by name."""
+    """The slots that a change replaces, adds and ends, by name."""
 
     restarts: tuple[str, ...]
     starts: tuple[str, ...]
     stops: tuple[str, ...]
 
 
-def for_api(settings: Settings) -> dict[str, Any]:
-    """What the API is handed, and runs on: the part of the settings that it uses, as JSON."""
-    handed = settings.model_dump(mode="json", include=_API_USES)
-    handed["jobs"] = settings.jobs.model_dump(mode="json", include=_API_USES_OF_JOBS)
-    # It rings the pools that serve a job's queue; how many workers they have is not its business.
-    handed["pools"] = {name: {"queues": pool.queues} for name, pool in settings.pools.items()}
-    return handed
+def worker_runs_on(handover: WorkerHandover) -> WorkerHandover:
+    """Return the part of the handover that restarts the worker when it changes.
 
-
-def worker_runs_on(settings: Settings, pool: str) -> dict[str, Any]:
-    """What a worker of that pool runs on, as JSON.
-
-    Which pools there are it needs only to ring them for jobs it enqueues: a new pool restarts no
-    worker of another; until they are replaced, it finds such jobs by its safety poll.
+    A worker uses the pools of storage only to ring them for jobs that it enqueues. So a new pool
+    restarts no worker of another; until these are replaced, the new pool's workers find such jobs
+    by their safety poll.
     """
-    handed = for_worker(settings, pool).to_json()
-    storage = {key: value for key, value in handed["storage"].items() if key != "pools"}
-    return {**handed, "storage": storage}
+    return replace(handover, storage=replace(handover.storage, pools={}))
 
 
 def effects(before: Settings, after: Settings) -> Effects:
-    """What a supervisor with the settings `before` will do to its processes on `after`."""
+    """Return what a supervisor with the settings `before` does to its processes on `after`."""
     old, new = _slots(before), _slots(after)
     return Effects(
         restarts=tuple(slot for slot in new if slot in old and new[slot] != old[slot]),
@@ -57,17 +45,19 @@ def effects(before: Settings, after: Settings) -> Effects:
     )
 
 
-def _slots(settings: Settings) -> dict[str, dict[str, Any]]:
-    """Every slot, with what its process runs on."""
-    slots = {API_SLOT: for_api(settings)} if settings.api.enabled else {}
+def _slots(settings: Settings) -> dict[str, ApiHandover | WorkerHandover]:
+    """Return every slot with what its process runs on."""
+    slots: dict[str, ApiHandover | WorkerHandover] = {}
+    if settings.api.enabled:
+        slots[API_SLOT] = for_api(settings, supervised=True)
     for name, pool in settings.pools.items():
-        runs_on = worker_runs_on(settings, name)
+        runs_on = worker_runs_on(for_worker(settings, name))
         slots |= {f"{name}-{number}": runs_on for number in range(1, pool.workers + 1)}
     return slots
 
 
 def changed_keys(before: Settings, after: Settings) -> list[str]:
-    """The settings that differ, as `--set` names them; of tables in a list, the list."""
+    """Return the settings that differ, as `--set` names them; of a list of tables, its name."""
     return sorted(_differing(before.model_dump(mode="json"), after.model_dump(mode="json"), ()))
 
 

@@ -9,14 +9,11 @@ import shutil
 from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from orpheus.config.problems import Problem
+from orpheus.config.settings import Api, Settings
 from orpheus.config.token_file import SHORTEST_TOKEN, read_token
 from orpheus.shared.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from orpheus.config.settings import Api, Settings
 
 _ROUNDING_S = 1e-6
 """3 × 0.1 s is a little more than 0.3 s in floats: who wrote so meant equal."""
@@ -24,7 +21,7 @@ _HANG_MARGIN_S = 3
 """A hang is noticed up to so much after the beat timeout."""
 
 
-def problems_between(settings: "Settings") -> Iterator[Problem]:
+def problems_between(settings: Settings) -> Iterator[Problem]:
     """Every rule that the settings break together."""
     yield from _timers(settings)
     yield from _exposure(settings.api)
@@ -32,7 +29,7 @@ def problems_between(settings: "Settings") -> Iterator[Problem]:
     yield from _same_names("commands", [one.name for one in settings.commands])
 
 
-def missing_programs(settings: "Settings") -> Iterator[Problem]:
+def missing_programs(settings: Settings) -> Iterator[Problem]:
     """Commands that could not run right now. Not a reason to refuse the start.
 
     A program may be installed later, and one that is removed must not keep an operator from
@@ -58,7 +55,7 @@ def _same_names(table: str, names: list[str]) -> Iterator[Problem]:
             yield Problem((table, place, "name"), f"{name!r} is the name of an earlier one")
 
 
-def _timers(settings: "Settings") -> Iterator[Problem]:
+def _timers(settings: Settings) -> Iterator[Problem]:
     beats, leases, supervisor = (
         settings.heartbeats,
         settings.leases,
@@ -93,7 +90,7 @@ def _timers(settings: "Settings") -> Iterator[Problem]:
         )
 
 
-def _exposure(api: "Api") -> Iterator[Problem]:
+def _exposure(api: Api) -> Iterator[Problem]:
     """An API that others can reach must ask for a token."""
     if not api.token_file and not is_loopback(api.host):
         yield Problem(

@@ -1,14 +1,13 @@
-"""Every setting: its table, its default, its range. And how they are loaded, all at once.
+"""The tables of the configuration: every setting with its default and its range.
 
-The models are frozen and refuse unknown keys. Durations are seconds as floats, sizes bytes.
-Where values come from is config/sources.py; how they are laid over each other, config/layers.py;
-what must hold between settings, config/checks.py.
+The models are frozen and refuse unknown keys. Durations are seconds as floats, sizes are bytes.
+config/load.py fills them; config/checks.py holds the rules between settings.
 """
 
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -19,26 +18,31 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
-    ValidationError,
     field_validator,
     model_validator,
 )
 from pydantic.types import Strict
 
-from orpheus.config.checks import problems_between
-from orpheus.config.problems import Problem, problems_of, without
-from orpheus.config.sources import Sources, read_sources
-from orpheus.config.units import parse_size_bytes
-from orpheus.shared.domain.backoff import BackoffRules
-from orpheus.shared.domain.commands import CommandSettings, fields_of
-from orpheus.shared.domain.handover import StorageSettings, StoredSettings, WorkerSettings
-from orpheus.shared.domain.rates import QueueRules, parse_rate
-from orpheus.shared.domain.retention import RetentionRules
-from orpheus.shared.domain.schedules import CatchUp, ScheduleDefinition, problem_of
+from orpheus.shared.domain.commands import fields_of
+from orpheus.shared.domain.schedules import problem_of
 from orpheus.shared.durations import parse_duration_s
-from orpheus.shared.errors import ConfigurationError
 
-DEFAULT_PATH = Path("config/orpheus.toml")
+_HOST = re.compile(r"([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
+_SIZE = re.compile(r"\s*([0-9]{1,12})\s*(B|KiB|MiB|GiB|)\s*", re.ASCII)
+_UNITS_BYTES = {"": 1, "B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+
+
+def parse_size_bytes(value: object) -> int:
+    """Return the bytes that `value` means: a number, or `"64KiB"`, `"1MiB"`, `"2GiB"`.
+
+    Raises ValueError with a sentence for the user.
+    """
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    size = _SIZE.fullmatch(value) if isinstance(value, str) else None
+    if size is None:
+        raise ValueError('a size is bytes, or text such as "64KiB", "1MiB", "2GiB"')
+    return int(size[1]) * _UNITS_BYTES[size[2]]
 
 
 def _without_nul(text: str) -> str:
@@ -67,8 +71,6 @@ def _origin(text: str) -> str:
         raise ValueError('must be an origin without a path: "https://tool.example"')
     return text
 
-
-_HOST = re.compile(r"([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 
 Seconds = Annotated[float, BeforeValidator(parse_duration_s)]
 Timer = Annotated[Seconds, Field(gt=0)]
@@ -277,149 +279,3 @@ class Settings(Table):
 def default_workers() -> int:
     """Workers of the default pool: one for each CPU this process may use, at least two."""
     return max(2, len(os.sched_getaffinity(0)))
-
-
-def load_settings(config: Path | None, sets: Sequence[str], environ: Mapping[str, str]) -> Settings:
-    """The settings of `--set`, the environment, the TOML file and the defaults, in this order.
-
-    `config` is the file `--config` named; without it `$ORPHEUS_CONFIG`, else
-    config/orpheus.toml, which alone may be missing.
-    Raises ConfigurationError, whose text lists every problem, one a line.
-    """
-    return load_with_sources(config, sets, environ)[0]
-
-
-def load_with_sources(
-    config: Path | None, sets: Sequence[str], environ: Mapping[str, str]
-) -> tuple[Settings, Sources]:
-    """As `load_settings`, with where each value came from."""
-    sources = read_sources(config, DEFAULT_PATH, sets, environ)
-    settings, problems = checked(sources)
-    if problems or settings is None:
-        raise ConfigurationError("\n".join(sources.line(problem) for problem in problems))
-    return settings, sources
-
-
-def checked(sources: Sources) -> tuple[Settings | None, list[Problem]]:
-    """The settings that the sources give together, and every problem of theirs.
-
-    With problems, the settings (if any) are those that would be without the invalid values.
-    """
-    from orpheus.config.layers import merged  # noqa: PLC0415 (pydantic-settings, not for every process)
-
-    problems = list(sources.problems)
-    values = merged(sources.layers)
-    if values.pop("source", None) is not None:
-        problems.append(Problem(("source",), "unknown key"))
-    settings = None
-    try:
-        settings = Settings.model_validate({**values, "source": sources.file})
-    except ValidationError as error:
-        invalid = problems_of(error, Settings)
-        problems += invalid
-        # What stands beside an invalid value is still checked, with that value at its default.
-        settings = _validated_or_none(without(values, [problem.key for problem in invalid]))
-    if settings is not None:
-        invalid_keys = {problem.key for problem in problems}
-        problems += [
-            problem
-            for problem in problems_between(settings)
-            if not invalid_keys.intersection((problem.key, *problem.also))
-        ]
-    return settings, problems
-
-
-def _validated_or_none(values: dict[str, Any]) -> Settings | None:
-    try:
-        return Settings.model_validate(values)
-    except ValidationError:
-        return None
-
-
-def for_storage(settings: Settings) -> StorageSettings:
-    """What `open_storage` needs."""
-    return StorageSettings(
-        url=settings.database.url,
-        durable=settings.database.durability == "power",
-        pools={name: pool.queues for name, pool in settings.pools.items()},
-        backoff=BackoffRules(
-            base_s=settings.jobs.backoff_base,
-            factor=settings.jobs.backoff_factor,
-            max_s=settings.jobs.backoff_max,
-            jitter=settings.jobs.backoff_jitter,
-        ),
-    )
-
-
-def for_commands(settings: Settings) -> tuple[CommandSettings, ...]:
-    """The job types that are programs."""
-    return tuple(
-        CommandSettings(
-            name=one.name,
-            argv=one.argv,
-            timeout_s=one.timeout,
-            max_retries=one.max_retries,
-            cwd=one.cwd,
-            env=one.env,
-            success_codes=one.success_codes,
-        )
-        for one in settings.commands
-    )
-
-
-def for_database(settings: Settings) -> StoredSettings:
-    """What is written into the database, and how long what has ended stays there."""
-    return StoredSettings(
-        queues={
-            name: QueueRules(queue.paused, queue.max_running, parse_rate(queue.rate))
-            for name, queue in settings.queues.items()
-        },
-        schedules=tuple(
-            ScheduleDefinition(
-                name=one.name,
-                type=one.type,
-                cron=one.cron,
-                every_s=one.every,
-                timezone=one.timezone,
-                payload=json.dumps(one.payload),
-                queue=one.queue,
-                priority=one.priority,
-                catch_up=CatchUp(one.catch_up),
-            )
-            for one in settings.schedules
-        ),
-        default_max_retries=settings.jobs.max_retries,
-        default_timeout_s=settings.jobs.timeout,
-        retention=RetentionRules(
-            done_s=settings.retention.done,
-            failed_s=settings.retention.failed,
-            cancelled_s=settings.retention.cancelled,
-            events=settings.retention.events,
-        ),
-    )
-
-
-def for_worker(settings: Settings, pool: str) -> WorkerSettings:
-    """What a worker of that pool is handed. Raises ConfigurationError if there is no such pool."""
-    if pool not in settings.pools:
-        known = ", ".join(sorted(settings.pools))
-        raise ConfigurationError(f"there is no pool {pool!r}; the configuration has {known}")
-    return WorkerSettings(
-        storage=for_storage(settings),
-        pool=pool,
-        queues=settings.pools[pool].queues,
-        modules=settings.jobs.modules,
-        commands=for_commands(settings),
-        default_max_retries=settings.jobs.max_retries,
-        default_timeout_s=settings.jobs.timeout,
-        cancel_grace_s=settings.jobs.cancel_grace,
-        lease_ttl_s=settings.leases.ttl,
-        renew_every_s=settings.leases.renew_every,
-        ahead_s=settings.leases.ahead,
-        beat_interval_s=settings.heartbeats.interval,
-        beat_timeout_s=settings.heartbeats.timeout,
-        stop_timeout_s=settings.supervisor.stop_timeout,
-        log_level=settings.logging.level,
-        log_format=settings.logging.format,
-        max_jobs=settings.pools[pool].max_jobs,
-    )

@@ -2,7 +2,7 @@
 
 Nothing is checked here but the form: each source becomes nested tables, and `Sources` remembers
 which one each value came from, so that a problem is told with its file, line or variable.
-pydantic-settings lays the tables over each other (config/layers.py).
+pydantic-settings merges the tables (config/load.py).
 """
 
 import re

@@ -18,8 +18,9 @@ from socket import socket
 from threading import Thread
 
 from orpheus.config.checks import missing_programs
+from orpheus.config.handovers import for_commands, for_database, for_storage
 from orpheus.config.problems import dotted
-from orpheus.config.settings import Settings, for_commands, for_database, for_storage
+from orpheus.config.settings import Settings
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.processes import ProcessRecord, Role, SlotState
 from orpheus.shared.errors import ConfigurationError

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orpheus.shared.domain.commands import CommandSettings, describe_command
-from orpheus.shared.domain.handover import StoredSettings, WorkerSettings
+from orpheus.shared.domain.handover import StoredSettings, WorkerHandover, from_json
 from orpheus.shared.errors import ConfigurationError, DatabaseUnusable
 from orpheus.shared.job_types.registry import load_job_types
 from orpheus.shared.process.channel import Channel
@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _describe(options)
         if options.control_fd is not None:
             child = enter_child(options.control_fd)
-            settings = WorkerSettings.from_json(child.handover["settings"])
+            settings = from_json(WorkerHandover, child.handover["settings"])
             return _run(settings, child.slot, child.incarnation, channel=child.channel)
         return _run_alone(options)
     except ConfigurationError as error:
@@ -69,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(
-    settings: WorkerSettings,
+    settings: WorkerHandover,
     slot: str,
     incarnation: str,
     *,
@@ -89,7 +89,7 @@ def _run(
 
 
 def _run_alone(options: argparse.Namespace) -> int:
-    from orpheus.config.settings import for_database, for_worker  # noqa: PLC0415 - see _settings
+    from orpheus.config.handovers import for_database, for_worker  # noqa: PLC0415 - see _settings
 
     settings = _settings(options)
     slot, incarnation = f"{options.pool}@{os.getpid()}", secrets.token_hex(8)
@@ -99,7 +99,7 @@ def _run_alone(options: argparse.Namespace) -> int:
 
 def _settings(options: argparse.Namespace) -> "Settings":
     # Here, as a supervised worker is handed its settings: pydantic would cost it 10 MB.
-    from orpheus.config.settings import load_settings  # noqa: PLC0415
+    from orpheus.config.load import load_settings  # noqa: PLC0415
 
     return load_settings(options.config, options.set, os.environ)
 
@@ -128,7 +128,7 @@ def _what_to_describe(
 ) -> tuple[Sequence[str], Sequence[CommandSettings]]:
     if options.module:
         return options.module, ()
-    from orpheus.config.settings import for_commands  # noqa: PLC0415 - see _settings
+    from orpheus.config.handovers import for_commands  # noqa: PLC0415 - see _settings
 
     settings = _settings(options)
     return settings.jobs.modules, for_commands(settings)

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from orpheus.shared.domain.handover import StorageSettings
+from orpheus.shared.domain.handover import JobDefaults, StorageSettings
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.errors import InvalidJob
 from orpheus.shared.job_types.registry import PermanentError
@@ -21,12 +21,9 @@ from orpheus.worker.attempt.outcomes import payload_text
 class DatabaseLookup:
     """See the module. The defaults are those of [jobs]."""
 
-    def __init__(
-        self, storage: StorageSettings, default_max_retries: int, default_timeout_s: float
-    ) -> None:
+    def __init__(self, storage: StorageSettings, defaults: JobDefaults) -> None:
         self._storage = storage
-        self._default_max_retries = default_max_retries
-        self._default_timeout_s = default_timeout_s
+        self._defaults = defaults
         self._lock = threading.Lock()
         self._open_store: Store | None = None
 
@@ -43,14 +40,13 @@ class DatabaseLookup:
 
     def child(self, type: str, payload: Mapping[str, Any], **fields: Any) -> NewJob:
         """The job that these make. Raises PermanentError, naming each field that cannot be used."""
-        from orpheus.shared.job_types.admission import JobDefaults, prepare_job  # noqa: PLC0415 - 4 MB, for few jobs
+        from orpheus.shared.job_types.admission import prepare_job  # noqa: PLC0415 - 4 MB, for few jobs
 
         value = json.loads(payload_text(payload))
         with self._lock:
             types = {row.name: row for row in self._store().types.all()}
-        defaults = JobDefaults(self._default_max_retries, self._default_timeout_s)
         try:
-            return prepare_job(types, defaults, type=type, payload=value, **fields)
+            return prepare_job(types, self._defaults, type=type, payload=value, **fields)
         except InvalidJob as refused:
             raise PermanentError(f"enqueue {type!r}: {refused}") from None
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from orpheus.shared.domain.commands import describe_command
-from orpheus.shared.domain.handover import StoredSettings, WorkerSettings
+from orpheus.shared.domain.handover import StoredSettings, WorkerHandover
 from orpheus.shared.domain.jobs import Holder
 from orpheus.shared.domain.processes import ProcessRecord, Role
 from orpheus.shared.errors import DatabaseBusy, DatabaseFull
@@ -46,7 +46,7 @@ log = get_logger()
 
 
 def run_worker(
-    settings: WorkerSettings,
+    settings: WorkerHandover,
     slot: str,
     incarnation: str,
     *,
@@ -85,7 +85,7 @@ def run_worker(
 
 
 def _work(
-    settings: WorkerSettings,
+    settings: WorkerHandover,
     holder: Holder,
     store: Store,
     held: Held,
@@ -93,9 +93,7 @@ def _work(
     stored: StoredSettings | None,
 ) -> int:
     """Start what else there is to start, and take jobs until told to end."""
-    lookup = DatabaseLookup(
-        settings.storage, settings.default_max_retries, settings.default_timeout_s
-    )
+    lookup = DatabaseLookup(settings.storage, settings.defaults)
     renewal = _start_renewal(settings, holder, store, held, control)
     try:
         types = _load_types(settings, control)
@@ -185,7 +183,7 @@ def _no_upkeep() -> None:
 
 
 def _start_renewal(
-    settings: WorkerSettings, holder: Holder, store: Store, held: Held, control: Control
+    settings: WorkerHandover, holder: Holder, store: Store, held: Held, control: Control
 ) -> Renewal:
     record = _process_record(store, settings.pool, holder)
     _patiently(control, lambda: store.processes.register(record))
@@ -207,7 +205,7 @@ def _start_renewal(
     return renewal
 
 
-def _loop_rules(settings: WorkerSettings, holder: Holder) -> LoopRules:
+def _loop_rules(settings: WorkerHandover, holder: Holder) -> LoopRules:
     return LoopRules(
         holder=holder,
         pool=settings.pool,
@@ -219,7 +217,7 @@ def _loop_rules(settings: WorkerSettings, holder: Holder) -> LoopRules:
     )
 
 
-def _load_types(settings: WorkerSettings, control: Control) -> dict[str, JobType] | None:
+def _load_types(settings: WorkerHandover, control: Control) -> dict[str, JobType] | None:
     """The job types of the modules; None, and the reason told, if one cannot be had."""
     try:
         types = load_job_types(settings.modules)
@@ -235,7 +233,7 @@ def _load_types(settings: WorkerSettings, control: Control) -> dict[str, JobType
     return types
 
 
-def _commands(settings: WorkerSettings) -> "dict[str, CommandType]":
+def _commands(settings: WorkerHandover) -> "dict[str, CommandType]":
     if not settings.commands:
         return {}
     from orpheus.worker.attempt.command import CommandType  # noqa: PLC0415 - only for workers with commands

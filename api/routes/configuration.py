@@ -118,7 +118,7 @@ async def put_configuration(
 
 def _editor(services: Services) -> ConfigurationEditor:
     """Where the file is edited. Made at the first call: what reads settings is large."""
-    opened = services.options.configuration
+    opened = services.configuration
     if opened is None:
         raise NotEditable("This API was not told which configuration it runs on")
     return opened()

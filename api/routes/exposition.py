@@ -28,7 +28,8 @@ from prometheus_client.utils import floatToGoString
 
 from orpheus.api.http import measures
 from orpheus.api.http.measures import Measures
-from orpheus.api.services import ApiOptions, workers
+from orpheus.api.services import workers
+from orpheus.shared.domain.handover import ApiHandover
 from orpheus.shared.domain.jobs import Outcome, Status
 from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.storage import BOUNDS_S, Histogram, Store
@@ -50,7 +51,7 @@ class _Scrape(Collector):
         return self._families
 
 
-def exposition(store: Store, options: ApiOptions, own: Measures) -> bytes:
+def exposition(store: Store, options: ApiHandover, own: Measures) -> bytes:
     """Every figure in Prometheus' text format (`CONTENT_TYPE`). `own`: of this process."""
     with store.snapshot():
         shown = workers(store, options)

@@ -14,9 +14,10 @@ import orjson
 from orpheus.api.contract.schemas import BatchJob, SubmitBatch, SubmitJob
 from orpheus.api.http.problems import MAX_FIELD_PROBLEMS, refused_fields
 from orpheus.shared.domain.dependencies import batch_problems
+from orpheus.shared.domain.handover import JobDefaults
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.errors import FieldProblem
-from orpheus.shared.job_types.admission import JobDefaults, unknown_type, validate_payload
+from orpheus.shared.job_types.admission import unknown_type, validate_payload
 from orpheus.shared.storage import Store, Submitted, TypeRow
 
 T = TypeVar("T")

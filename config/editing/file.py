@@ -23,8 +23,9 @@ from orpheus.config.checks import missing_programs
 from orpheus.config.editing.replace_file import replace_file
 from orpheus.config.editing.shown import shown_settings
 from orpheus.config.editing.toml import CannotEdit, masked, unmasked, with_value
+from orpheus.config.load import DEFAULT_PATH, checked
 from orpheus.config.problems import KeyPath, Problem, dotted
-from orpheus.config.settings import DEFAULT_PATH, Settings, checked
+from orpheus.config.settings import Settings
 from orpheus.config.sources import Sources, read_sources, sources_with
 from orpheus.shared.operations.configuration import (
     LONGEST_TEXT,

@@ -27,12 +27,6 @@ class CommandSettings:
     env: Mapping[str, str]
     success_codes: tuple[int, ...]
 
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> "CommandSettings":
-        """The value that became this JSON object."""
-        lists = {name: tuple(data[name]) for name in ("argv", "success_codes")}
-        return cls(**{**data, **lists})
-
 
 def fields_of(argv: Sequence[str]) -> tuple[str, ...]:
     """The payload fields that a command uses, in the order in which it names them."""

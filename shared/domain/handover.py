@@ -1,13 +1,14 @@
-"""What a worker is told when it starts: plain data, sent as one JSON line over its control channel.
+"""What each program is handed when it starts: plain data, made once by config/handovers.py.
 
-A worker started by the supervisor reads no configuration, so it needs no pydantic-settings
-(18 MB) and runs on what the supervisor runs on, whatever the file says by now. A worker
-started alone makes the same value from its own settings (config/settings.py).
+The supervisor sends a child its handover as one JSON line over the control channel; a program that
+was started alone makes the same value from its own settings. A supervised child therefore reads no
+configuration, needs no pydantic-settings (18 MB), and runs on the settings that the supervisor runs
+on, even if the file has changed since.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, is_dataclass
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from orpheus.shared.domain.backoff import BackoffRules
 from orpheus.shared.domain.commands import CommandSettings
@@ -15,10 +16,12 @@ from orpheus.shared.domain.rates import QueueRules
 from orpheus.shared.domain.retention import RetentionRules
 from orpheus.shared.domain.schedules import ScheduleDefinition
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True)
 class StorageSettings:
-    """Where the database is, how durable an acknowledged write is, and whom a commit wakes."""
+    """Where the database is, how durable a commit is, and which pools a commit wakes."""
 
     url: str
     durable: bool
@@ -29,59 +32,88 @@ class StorageSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class JobDefaults:
+    """What [jobs] says for a type that has no default of its own."""
+
+    max_retries: int
+    timeout_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class StoredSettings:
-    """What the configuration writes into the database, and how long what has ended stays there."""
+    """What the configuration writes into the database, and how long ended jobs are kept."""
 
     queues: Mapping[str, QueueRules]
     schedules: tuple[ScheduleDefinition, ...]
-    default_max_retries: int
-    default_timeout_s: float
-    """The defaults of [jobs], for the jobs that schedules make; seconds."""
+    defaults: JobDefaults
+    """For the jobs that schedules make."""
     retention: RetentionRules = field(default_factory=RetentionRules)
 
 
 @dataclass(frozen=True, slots=True)
-class WorkerSettings:
+class WorkerHandover:
     """Everything a worker needs; durations in seconds."""
 
     storage: StorageSettings
+    defaults: JobDefaults
+    beat_interval_s: float
+    beat_timeout_s: float
+    log_level: str
+    log_format: str
     pool: str
     queues: tuple[str, ...]
     modules: tuple[str, ...]
     commands: tuple[CommandSettings, ...]
-    default_max_retries: int
-    default_timeout_s: float
     cancel_grace_s: float
     lease_ttl_s: float
     renew_every_s: float
     ahead_s: float
-    beat_interval_s: float
-    beat_timeout_s: float
     stop_timeout_s: float
-    log_level: str
-    log_format: str
     max_jobs: int = 0
-    """After so many jobs it ends, to be replaced; 0: never."""
+    """The worker ends after so many jobs, to be replaced; 0: never."""
 
-    def to_json(self) -> dict[str, Any]:
-        """As a JSON object; `from_json` reads it back."""
-        return asdict(self)
 
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> "WorkerSettings":
-        """The value `to_json` gave."""
-        storage = data["storage"]
-        return cls(
-            **{
-                **data,
-                "storage": StorageSettings(
-                    url=storage["url"],
-                    durable=storage["durable"],
-                    pools={name: tuple(queues) for name, queues in storage["pools"].items()},
-                    backoff=BackoffRules(**storage["backoff"]),
-                ),
-                "queues": tuple(data["queues"]),
-                "modules": tuple(data["modules"]),
-                "commands": tuple(CommandSettings.from_json(one) for one in data["commands"]),
-            }
-        )
+@dataclass(frozen=True, slots=True)
+class ApiHandover:
+    """Everything the API needs; sizes in bytes, durations in seconds."""
+
+    storage: StorageSettings
+    defaults: JobDefaults
+    beat_interval_s: float = 2.0
+    beat_timeout_s: float = 15.0
+    log_level: str = "info"
+    log_format: str = "auto"
+    host: str = "127.0.0.1"
+    port: int = 8000
+    allowed_hosts: tuple[str, ...] = ()
+    cors_origins: tuple[str, ...] = ()
+    max_body_bytes: int = 1_048_576
+    max_batch_body_bytes: int = 16_777_216
+    max_clients: int = 1000
+    read_only: bool = False
+    token_file: str = ""
+    """The file that holds the token every caller must show; empty: no token. The token itself is
+    never handed over."""
+    supervised: bool = False
+    """A supervisor started this process, so its slots are what GET /workers shows."""
+
+
+def from_json(kind: type[T], data: Mapping[str, Any]) -> T:
+    """Return the dataclass `kind` that `dataclasses.asdict` and JSON turned into `data`.
+
+    Its fields may be dataclasses, `tuple[X, ...]` and `Mapping[str, X]` of such, and JSON values.
+    """
+    types = get_type_hints(kind)
+    return kind(**{name: _value_from_json(types[name], value) for name, value in data.items()})
+
+
+def _value_from_json(kind: Any, data: Any) -> Any:
+    if isinstance(kind, type) and is_dataclass(kind):
+        return from_json(kind, data)
+    if get_origin(kind) is tuple:
+        item = get_args(kind)[0]
+        return tuple(_value_from_json(item, one) for one in data)
+    if get_origin(kind) is Mapping:
+        value = get_args(kind)[1]
+        return {name: _value_from_json(value, one) for name, one in data.items()}
+    return data

@@ -9,12 +9,12 @@ import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeVar
 
 import jsonschema_rs
 
+from orpheus.shared.domain.handover import JobDefaults
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.durations import parse_duration_s
 from orpheus.shared.errors import FieldProblem, InvalidJob
@@ -35,14 +35,6 @@ _INTEGERS = range(-(2**63), 2**64)
 _MOST_PROBLEMS = 100
 _LONGEST_DETAIL = 300
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-
-
-@dataclass(frozen=True, slots=True)
-class JobDefaults:
-    """What [jobs] says for a type that has no default of its own."""
-
-    max_retries: int
-    timeout_s: float
 
 
 def validate_payload(row: TypeRow, payload: object) -> list[FieldProblem]:

@@ -2,9 +2,10 @@
 
 import json
 
+from orpheus.shared.domain.handover import JobDefaults
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.domain.schedules import ScheduleDefinition
-from orpheus.shared.job_types.admission import JobDefaults, prepare_job
+from orpheus.shared.job_types.admission import prepare_job
 from orpheus.shared.storage import MakeJob, Store
 
 

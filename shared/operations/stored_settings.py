@@ -74,10 +74,8 @@ def is_supervised(store: Store, beat_timeout_s: float) -> bool:
 def _job_maker(store: Store, settings: StoredSettings) -> MakeJob:
     def make_job(schedule: ScheduleDefinition) -> NewJob:
         # Here, as it costs 4 MB, and most configurations have no schedule.
-        from orpheus.shared.job_types.admission import JobDefaults  # noqa: PLC0415
         from orpheus.shared.operations.schedules import job_maker  # noqa: PLC0415
 
-        defaults = JobDefaults(settings.default_max_retries, settings.default_timeout_s)
-        return job_maker(store, defaults)(schedule)
+        return job_maker(store, settings.defaults)(schedule)
 
     return make_job

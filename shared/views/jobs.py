@@ -12,8 +12,8 @@ from typing import Any
 import orjson
 
 from orpheus.shared.domain.events import Event
+from orpheus.shared.domain.handover import JobDefaults
 from orpheus.shared.domain.jobs import Attempt, Job, JobError, LogLine, RunningJob
-from orpheus.shared.job_types.admission import JobDefaults
 from orpheus.shared.storage import AuditRow, TypeRow
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -51,7 +51,7 @@ def orpheus(context: click.Context, config: Path | None, sets: tuple[str, ...]) 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.default_int_handler)
     try:
-        from orpheus.config.settings import load_settings  # noqa: PLC0415 - see the module
+        from orpheus.config.load import load_settings  # noqa: PLC0415 - see the module
         from orpheus.supervisor.run import run_supervisor  # noqa: PLC0415
 
         gc.enable()

@@ -20,7 +20,7 @@ def config() -> None:
 def check(operator: Operator) -> int:
     """Check the file, the environment and --set, and that commands find their programs; else 78."""
     from orpheus.config.checks import missing_programs  # noqa: PLC0415 - pydantic, not for --help
-    from orpheus.config.settings import load_with_sources  # noqa: PLC0415
+    from orpheus.config.load import load_with_sources  # noqa: PLC0415
 
     settings, sources = load_with_sources(operator.config, operator.sets, os.environ)
     problems = [sources.line(problem) for problem in missing_programs(settings)]
@@ -38,7 +38,7 @@ def check(operator: Operator) -> int:
 def show_settings(operator: Operator) -> int:
     """Show every setting with its value, and what set it; secrets of commands are masked."""
     from orpheus.config.editing.shown import DEFAULT, shown_settings, shown_values  # noqa: PLC0415
-    from orpheus.config.settings import load_with_sources  # noqa: PLC0415 - pydantic, not for --help
+    from orpheus.config.load import load_with_sources  # noqa: PLC0415 - pydantic, not for --help
 
     settings, sources = load_with_sources(operator.config, operator.sets, os.environ)
     if operator.as_json:

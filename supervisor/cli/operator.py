@@ -16,7 +16,7 @@ from orpheus.config.options import config_options
 
 if TYPE_CHECKING:
     from orpheus.config.settings import Settings
-    from orpheus.shared.job_types.admission import JobDefaults
+    from orpheus.shared.domain.handover import JobDefaults
     from orpheus.shared.operations.audit import Actor
     from orpheus.shared.storage import Store
 
@@ -31,14 +31,14 @@ class Operator:
 
     def settings(self) -> "Settings":
         """The configuration the options lead to. Raises ConfigurationError."""
-        from orpheus.config.settings import load_settings  # noqa: PLC0415 - 150 ms that --help need not pay
+        from orpheus.config.load import load_settings  # noqa: PLC0415 - 150 ms that --help need not pay
 
         return load_settings(self.config, self.sets, os.environ)
 
     @contextlib.contextmanager
     def store(self, settings: "Settings | None" = None) -> "Iterator[Store]":
         """The database, opened for a while; never created. Raises DatabaseUnusable."""
-        from orpheus.config.settings import for_storage  # noqa: PLC0415
+        from orpheus.config.handovers import for_storage  # noqa: PLC0415
         from orpheus.shared.storage import open_storage  # noqa: PLC0415
 
         gc.enable()  # everything is imported; see supervisor/__main__.py
@@ -104,6 +104,6 @@ def for_operator(command: Callable[..., int]) -> Callable[..., int]:
 
 def job_defaults(settings: "Settings") -> "JobDefaults":
     """What [jobs] says for types without defaults of their own."""
-    from orpheus.shared.job_types.admission import JobDefaults  # noqa: PLC0415
+    from orpheus.shared.domain.handover import JobDefaults  # noqa: PLC0415
 
     return JobDefaults(settings.jobs.max_retries, settings.jobs.timeout)

@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from socket import socket
 
-from orpheus.config.settings import Settings, for_database, for_storage
+from orpheus.config.handovers import for_database, for_storage
+from orpheus.config.settings import Settings
 from orpheus.shared.operations import upkeep
 from orpheus.shared.operations.stored_settings import fire_schedules
 from orpheus.shared.storage import Store, open_storage

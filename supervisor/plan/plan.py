@@ -8,11 +8,12 @@ import hashlib
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from orpheus.config.changes import API_SLOT, for_api, worker_runs_on
-from orpheus.config.settings import Settings, for_worker
+from orpheus.config.changes import API_SLOT, worker_runs_on
+from orpheus.config.handovers import for_api, for_worker
+from orpheus.config.settings import Settings
 from orpheus.config.token_file import token_digest
 from orpheus.shared.domain.processes import Role
 from orpheus.supervisor.policy.fleet import Place
@@ -72,8 +73,9 @@ def make_plan(
     """
     specs = [] if socket_fd is None else [_api_spec(settings, socket_fd, sets)]
     for name, pool in settings.pools.items():
-        handed = for_worker(settings, name).to_json()
-        fingerprint = _digest([_WORKER_ARGV, worker_runs_on(settings, name), code])
+        handover = for_worker(settings, name)
+        handed = asdict(handover)
+        fingerprint = _digest([_WORKER_ARGV, asdict(worker_runs_on(handover)), code])
         count = scaled.get(name, pool.workers)
         specs += [_worker_spec(name, number, handed, fingerprint) for number in range(1, count + 1)]
     return Plan(
@@ -104,7 +106,7 @@ def make_rules(settings: Settings, pool: str | None = None) -> Rules:
 
 def _api_spec(settings: Settings, socket_fd: int, sets: Sequence[str]) -> ProcessSpec:
     argv = (sys.executable, "-m", "orpheus.api")
-    handed = for_api(settings)
+    handed = asdict(for_api(settings, supervised=True))
     handover = {"slot": API_SLOT, "settings": handed, "socket_fd": socket_fd}
     # For GET and PUT /config. None of it restarts the API: it reads the file at each call.
     source = {"config_file": settings.source and str(settings.source), "sets": list(sets)}

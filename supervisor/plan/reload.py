@@ -17,7 +17,8 @@ from socket import socket
 from threading import Lock, Thread
 
 from orpheus.config.changes import changed_keys
-from orpheus.config.settings import Settings, for_commands, for_database, for_storage
+from orpheus.config.handovers import for_commands, for_database, for_storage
+from orpheus.config.settings import Settings
 from orpheus.shared.errors import ConfigurationError, OrpheusError
 from orpheus.shared.job_types.describe import describe_types, digest_of
 from orpheus.shared.logs import configure_logging, get_logger

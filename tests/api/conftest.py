@@ -15,12 +15,12 @@ from websockets.sync.client import ClientConnection, connect
 
 from orpheus.api.app import create_app
 from orpheus.api.server.uvicorn import Server
-from orpheus.api.services import ApiOptions, Services, open_services
-from orpheus.shared.domain.handover import StorageSettings
+from orpheus.api.services import Services, open_services
+from orpheus.shared.domain.handover import ApiHandover, JobDefaults, StorageSettings
 from orpheus.shared.domain.jobs import Holder, Lease
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.domain.processes import ProcessRecord, Role, SlotRecord, SlotState
-from orpheus.shared.job_types.admission import JobDefaults
+from orpheus.shared.operations.configuration import ConfigurationEditor
 from orpheus.shared.process.listener import bind_listener
 from orpheus.shared.storage import Finished, Store, TypeRow, open_storage
 
@@ -53,10 +53,17 @@ STRICT = TypeRow(
 class Running:
     """The application in a thread of its own, as its clients and its workers see it."""
 
-    def __init__(self, options: ApiOptions, store: Store) -> None:
+    def __init__(
+        self,
+        options: ApiHandover,
+        store: Store,
+        token: str | None,
+        configuration: Callable[[], ConfigurationEditor] | None,
+    ) -> None:
         self.store = store
         self.services: Services
         self._options = options
+        self._opened = open_services(options, token=token, configuration=configuration)
         self._loop = asyncio.new_event_loop()
         self._started = threading.Event()
         self._listener = bind_listener("127.0.0.1", 0)
@@ -74,7 +81,7 @@ class Running:
         self._loop.close()
 
     async def _serve(self) -> None:
-        async with open_services(self._options) as self.services:
+        async with self._opened as self.services:
             self._server = Server(
                 create_app(self.services),
                 max_clients=self._options.max_clients,
@@ -191,8 +198,8 @@ class Watcher:
 
 
 @pytest.fixture
-def options(tmp_path: Path) -> ApiOptions:
-    return ApiOptions(
+def options(tmp_path: Path) -> ApiHandover:
+    return ApiHandover(
         storage=StorageSettings(
             url=f"sqlite:///{tmp_path}/data/orpheus.db", durable=False, pools={"default": ("*",)}
         ),
@@ -201,14 +208,18 @@ def options(tmp_path: Path) -> ApiOptions:
 
 
 @pytest.fixture
-def start(options: ApiOptions) -> Iterator[Callable[..., Running]]:
+def start(options: ApiHandover) -> Iterator[Callable[..., Running]]:
     """Starts the application, with other options if given."""
     started: list[Running] = []
 
-    def start_one(**changes: Any) -> Running:
+    def start_one(
+        token: str | None = None,
+        configuration: Callable[[], ConfigurationEditor] | None = None,
+        **changes: Any,
+    ) -> Running:
         store = open_storage(options.storage, create=True)
         store.types.replace([ADD, STRICT])
-        started.append(Running(replace(options, **changes), store))
+        started.append(Running(replace(options, **changes), store, token, configuration))
         return started[-1]
 
     yield start_one

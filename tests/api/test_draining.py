@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from orpheus.config.settings import load_settings
+from orpheus.config.handovers import for_api
+from orpheus.config.load import load_settings
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.process.channel import Channel
 from orpheus.shared.process.listener import address_of, bind_listener
@@ -54,7 +56,7 @@ class Api:
         handover = {
             "slot": "api",
             "incarnation": f"life-{life}",
-            "settings": settings.model_dump(mode="json"),
+            "settings": asdict(for_api(settings, supervised=True)),
             "socket_fd": listener.fileno(),
             "config_file": None,
             "sets": [],

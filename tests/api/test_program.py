@@ -10,13 +10,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
-from orpheus.config.settings import load_settings
+from orpheus.config.handovers import for_api
+from orpheus.config.load import load_settings
 from orpheus.shared.process.channel import Channel
 from orpheus.shared.process.listener import bind_listener
 from orpheus.shared.storage import open_store
@@ -220,7 +222,7 @@ class Supervisor:
         handover = {
             "slot": "api",
             "incarnation": "life-1",
-            "settings": settings.model_dump(mode="json"),
+            "settings": asdict(for_api(settings, supervised=True)),
             "socket_fd": self.listener.fileno(),
             "config_file": None,
             "sets": [],

@@ -19,9 +19,9 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 
-from orpheus.api.services import ApiOptions
 from orpheus.api.stream.listener import Listener, _page_after
 from orpheus.api.stream.messages import Frame, Said
+from orpheus.shared.domain.handover import ApiHandover
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.storage import NewLine, open_storage
 from orpheus.shared.storage.sqlite.events import Events
@@ -120,7 +120,7 @@ def test_a_long_absence_is_made_up_for_in_pages(api: Any) -> None:
 
 
 def test_a_first_event_that_comes_while_one_looks_is_no_reason_to_begin_anew(
-    api: Any, options: ApiOptions, monkeypatch: pytest.MonkeyPatch
+    api: Any, options: ApiHandover, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     last_seq = Events.last_seq
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
+from orpheus.shared.domain.handover import JobDefaults
 from orpheus.shared.domain.jobs import Job
 from orpheus.shared.domain.lifecycle import TERMINAL
-from orpheus.shared.job_types.admission import JobDefaults
 from orpheus.shared.operations.schedules import job_maker
 from orpheus.shared.storage import Store, open_store
 

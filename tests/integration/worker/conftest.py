@@ -8,12 +8,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from orpheus.shared.domain.handover import StorageSettings, WorkerSettings
+from orpheus.shared.domain.handover import JobDefaults, StorageSettings, WorkerHandover
 from orpheus.shared.domain.jobs import Job, NewJob, Status
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.process.channel import Channel
@@ -174,7 +175,7 @@ def start_alone(database: Database, tmp_path: Path) -> Iterator[Callable[..., Wo
 
 @pytest.fixture
 def start_supervised(database: Database, tmp_path: Path) -> Iterator[Callable[..., Worker]]:
-    """Starts a worker whose supervisor is the test, with changed WorkerSettings."""
+    """Starts a worker whose supervisor is the test, with changed WorkerHandover."""
     workers: list[Worker] = []
 
     def start(**changes: Any) -> Worker:
@@ -191,7 +192,7 @@ def start_supervised(database: Database, tmp_path: Path) -> Iterator[Callable[..
             "supervisor_pid": os.getpid(),
             "crash_file": str(tmp_path / f"crash-{number}"),
             "stack_file": str(tmp_path / f"stack-{number}"),
-            "settings": settings.to_json(),
+            "settings": asdict(settings),
         }
         ours.send({"handover": handover})
         return worker
@@ -201,7 +202,7 @@ def start_supervised(database: Database, tmp_path: Path) -> Iterator[Callable[..
         worker.end()
 
 
-def worker_settings(url: str, **changes: Any) -> WorkerSettings:
+def worker_settings(url: str, **changes: Any) -> WorkerHandover:
     """As FAST, for a worker that reads no configuration."""
     values: dict[str, Any] = {
         "storage": StorageSettings(url=url, durable=True, pools=POOLS),
@@ -209,8 +210,7 @@ def worker_settings(url: str, **changes: Any) -> WorkerSettings:
         "queues": ("*",),
         "modules": ("orpheus.worker.handlers", "jobs_under_test"),
         "commands": (),
-        "default_max_retries": 3,
-        "default_timeout_s": 900.0,
+        "defaults": JobDefaults(max_retries=3, timeout_s=900.0),
         "cancel_grace_s": 10.0,
         "lease_ttl_s": 5.0,
         "renew_every_s": 0.9,
@@ -222,4 +222,4 @@ def worker_settings(url: str, **changes: Any) -> WorkerSettings:
         "log_format": "json",
         **changes,
     }
-    return WorkerSettings(**values)
+    return WorkerHandover(**values)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from orpheus.config.settings import Settings, load_settings
+from orpheus.config.load import load_settings
+from orpheus.config.settings import Settings
 from orpheus.shared.errors import ConfigurationError
 
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from orpheus.config.load import load_settings
 from orpheus.config.problems import known_keys
-from orpheus.config.settings import Settings, load_settings
+from orpheus.config.settings import Settings
 
 FILE = Path(__file__).parents[3] / "config" / "orpheus.toml"
 EXAMPLES = (("pools", "default"), ("queues", "mail"), ("schedules", 0), ("commands", 0))

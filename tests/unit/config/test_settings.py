@@ -1,4 +1,4 @@
-"""The settings: their defaults, their ranges, and what is made of them for others."""
+"""The settings: their defaults and their ranges."""
 
 import os
 from collections.abc import Callable
@@ -8,9 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from orpheus.config.settings import Settings, for_storage, for_worker
-from orpheus.shared.domain.handover import WorkerSettings
-from orpheus.shared.errors import ConfigurationError
+from orpheus.config.settings import Settings, parse_size_bytes
 
 Load = Callable[..., Settings]
 Problems = Callable[..., list[str]]
@@ -131,26 +129,18 @@ def test_a_value_in_range_is_taken(right: str, load: Load) -> None:
     load(sets=[right])
 
 
-def test_a_worker_is_handed_what_it_needs_as_json(load: Load) -> None:
-    sets = ["pools.mail.queues=['mail']", "pools.mail.max_jobs=7", "pools.default.workers=2"]
-    settings = load(sets=sets)
-    handed = for_worker(settings, "mail")
-    assert handed.queues == ("mail",)
-    assert (handed.max_jobs, for_worker(settings, "default").max_jobs) == (7, 0)
-    assert handed.lease_ttl_s == 30
-    assert handed.storage == for_storage(settings)
-    assert handed.storage.pools == {"mail": ("mail",), "default": ("*",)}
-    assert WorkerSettings.from_json(handed.to_json()) == handed
+@pytest.mark.parametrize(
+    ("written", "size_bytes"),
+    [(1, 1), ("64KiB", 65_536), ("1 MiB", 2**20), ("2GiB", 2**31), ("100", 100), ("5B", 5)],
+)
+def test_a_size_is_read(written: object, size_bytes: int) -> None:
+    assert parse_size_bytes(written) == size_bytes
 
 
-def test_durability_decides_whether_a_commit_waits_for_the_disk(load: Load) -> None:
-    assert for_storage(load()).durable
-    assert not for_storage(load(sets=["database.durability=process"])).durable
-
-
-def test_a_worker_of_an_unknown_pool_is_refused(load: Load) -> None:
-    with pytest.raises(ConfigurationError, match="no pool 'mial'; the configuration has default"):
-        for_worker(load(), "mial")
+@pytest.mark.parametrize("written", ["1MB", "MiB", "1.5MiB", "-1", "", True, 1.0, None, []])
+def test_text_that_is_no_size_is_refused_with_a_sentence(written: object) -> None:
+    with pytest.raises(ValueError, match="size"):
+        parse_size_bytes(written)
 
 
 def test_the_file_that_was_read_is_remembered(load: Load, toml: Any) -> None:

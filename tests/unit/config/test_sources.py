@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from orpheus.config.settings import Settings, load_with_sources
+from orpheus.config.load import load_with_sources
+from orpheus.config.settings import Settings
 
 Load = Callable[..., Settings]
 Problems = Callable[..., list[str]]

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from orpheus.config.settings import Settings, load_settings
+from orpheus.config.load import load_settings
+from orpheus.config.settings import Settings
 from orpheus.shared.errors import ConfigurationError, DatabaseUnusable
 from orpheus.supervisor.__main__ import exit_code
 from orpheus.supervisor.cli.app import orpheus

@@ -8,7 +8,7 @@ from orpheus.api.contract.schemas import SubmitBatch, SubmitJob
 from orpheus.api.http.calls import checked
 from orpheus.api.http.problems import Refusal
 from orpheus.api.routes.submission import new_job, new_jobs
-from orpheus.shared.job_types.admission import JobDefaults
+from orpheus.shared.domain.handover import JobDefaults
 from orpheus.shared.storage import TypeRow
 
 DEFAULTS = JobDefaults(max_retries=3, timeout_s=900.0)

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from orpheus.shared.domain.handover import JobDefaults
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.errors import InvalidJob
-from orpheus.shared.job_types.admission import JobDefaults, prepare_job, validate_payload
+from orpheus.shared.job_types.admission import prepare_job, validate_payload
 from orpheus.shared.storage import TypeRow
 
 SCHEMA = {

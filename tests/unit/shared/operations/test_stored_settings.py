@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from orpheus.config.settings import for_database, load_settings
-from orpheus.shared.domain.handover import StoredSettings
+from orpheus.config.handovers import for_database
+from orpheus.config.load import load_settings
+from orpheus.shared.domain.handover import JobDefaults, StoredSettings
 from orpheus.shared.domain.processes import ProcessRecord, Role
 from orpheus.shared.domain.rates import Rate
 from orpheus.shared.domain.retention import RetentionRules
@@ -57,7 +58,7 @@ def store(tmp_path: Path, clock: Clock) -> Iterator[Store]:
 
 
 def settings(*schedules: ScheduleDefinition) -> StoredSettings:
-    return StoredSettings({}, schedules, default_max_retries=3, default_timeout_s=60.0)
+    return StoredSettings({}, schedules, JobDefaults(max_retries=3, timeout_s=60.0))
 
 
 def test_queues_and_schedules_of_the_configuration_are_in_force(store: Store) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from orpheus.config.settings import load_settings
-from orpheus.shared.domain.handover import WorkerSettings
+from orpheus.config.load import load_settings
+from orpheus.shared.domain.handover import WorkerHandover, from_json
 from orpheus.shared.domain.processes import Role
 from orpheus.supervisor.plan.plan import Plan, ProcessSpec, make_plan, make_rules
 
@@ -30,7 +30,7 @@ def test_there_is_one_slot_for_each_worker_and_the_api_is_first() -> None:
 def test_a_worker_is_handed_the_settings_of_its_pool() -> None:
     worker = specs()["mail-1"]
     assert (worker.role, worker.pool, worker.pass_fds) == (Role.WORKER, "mail", ())
-    handed = WorkerSettings.from_json(json.loads(json.dumps(worker.handover["settings"])))
+    handed = from_json(WorkerHandover, json.loads(json.dumps(worker.handover["settings"])))
     assert (handed.pool, handed.queues) == ("mail", ("mail",))
 
 
@@ -38,7 +38,7 @@ def test_the_api_inherits_the_listening_socket_and_knows_its_number() -> None:
     api = specs()["api"]
     assert (api.role, api.pool, api.pass_fds) == (Role.API, None, (9,))
     assert api.handover["socket_fd"] == 9
-    assert json.loads(json.dumps(api.handover))["settings"]["api"]["port"] == 8000
+    assert json.loads(json.dumps(api.handover))["settings"]["port"] == 8000
 
 
 WORKERS = {"default-1", "default-2", "mail-1"}

@@ -1,0 +1,136 @@
+"""Make what each program is handed from the settings, once, whether it runs alone or supervised."""
+
+import json
+
+from orpheus.config.settings import Settings
+from orpheus.shared.domain.backoff import BackoffRules
+from orpheus.shared.domain.commands import CommandSettings
+from orpheus.shared.domain.handover import (
+    ApiHandover,
+    JobDefaults,
+    StorageSettings,
+    StoredSettings,
+    WorkerHandover,
+)
+from orpheus.shared.domain.rates import QueueRules, parse_rate
+from orpheus.shared.domain.retention import RetentionRules
+from orpheus.shared.domain.schedules import CatchUp, ScheduleDefinition
+from orpheus.shared.errors import ConfigurationError
+
+
+def for_storage(settings: Settings) -> StorageSettings:
+    """Return what `open_storage` needs."""
+    return StorageSettings(
+        url=settings.database.url,
+        durable=settings.database.durability == "power",
+        pools={name: pool.queues for name, pool in settings.pools.items()},
+        backoff=BackoffRules(
+            base_s=settings.jobs.backoff_base,
+            factor=settings.jobs.backoff_factor,
+            max_s=settings.jobs.backoff_max,
+            jitter=settings.jobs.backoff_jitter,
+        ),
+    )
+
+
+def for_jobs(settings: Settings) -> JobDefaults:
+    """Return what a job gets when neither it nor its type says otherwise."""
+    return JobDefaults(settings.jobs.max_retries, settings.jobs.timeout)
+
+
+def for_commands(settings: Settings) -> tuple[CommandSettings, ...]:
+    """Return the job types that run a program."""
+    return tuple(
+        CommandSettings(
+            name=one.name,
+            argv=one.argv,
+            timeout_s=one.timeout,
+            max_retries=one.max_retries,
+            cwd=one.cwd,
+            env=one.env,
+            success_codes=one.success_codes,
+        )
+        for one in settings.commands
+    )
+
+
+def for_database(settings: Settings) -> StoredSettings:
+    """Return what is written into the database, and how long ended jobs and events are kept."""
+    return StoredSettings(
+        queues={
+            name: QueueRules(queue.paused, queue.max_running, parse_rate(queue.rate))
+            for name, queue in settings.queues.items()
+        },
+        schedules=tuple(
+            ScheduleDefinition(
+                name=one.name,
+                type=one.type,
+                cron=one.cron,
+                every_s=one.every,
+                timezone=one.timezone,
+                payload=json.dumps(one.payload),
+                queue=one.queue,
+                priority=one.priority,
+                catch_up=CatchUp(one.catch_up),
+            )
+            for one in settings.schedules
+        ),
+        defaults=for_jobs(settings),
+        retention=RetentionRules(
+            done_s=settings.retention.done,
+            failed_s=settings.retention.failed,
+            cancelled_s=settings.retention.cancelled,
+            events=settings.retention.events,
+        ),
+    )
+
+
+def for_api(settings: Settings, *, supervised: bool) -> ApiHandover:
+    """Return what the API is handed."""
+    api = settings.api
+    return ApiHandover(
+        storage=for_storage(settings),
+        defaults=for_jobs(settings),
+        beat_interval_s=settings.heartbeats.interval,
+        beat_timeout_s=settings.heartbeats.timeout,
+        log_level=settings.logging.level,
+        log_format=settings.logging.format,
+        host=api.host,
+        port=api.port,
+        allowed_hosts=api.allowed_hosts,
+        cors_origins=api.cors_origins,
+        max_body_bytes=api.max_body,
+        max_batch_body_bytes=api.max_batch_body,
+        max_clients=api.max_clients,
+        read_only=api.read_only,
+        token_file=api.token_file,
+        supervised=supervised,
+    )
+
+
+def for_worker(settings: Settings, pool: str) -> WorkerHandover:
+    """Return what a worker of `pool` is handed.
+
+    Raises ConfigurationError if there is no such pool.
+    """
+    if pool not in settings.pools:
+        known = ", ".join(sorted(settings.pools))
+        raise ConfigurationError(f"there is no pool {pool!r}; the configuration has {known}")
+    return WorkerHandover(
+        storage=for_storage(settings),
+        defaults=for_jobs(settings),
+        beat_interval_s=settings.heartbeats.interval,
+        beat_timeout_s=settings.heartbeats.timeout,
+        log_level=settings.logging.level,
+        log_format=settings.logging.format,
+        pool=pool,
+        queues=settings.pools[pool].queues,
+        modules=settings.jobs.modules,
+        commands=for_commands(settings),
+        cancel_grace_s=settings.jobs.cancel_grace,
+        lease_ttl_s=settings.leases.ttl,
+        renew_every_s=settings.leases.renew_every,
+        ahead_s=settings.leases.ahead,
+        stop_timeout_s=settings.supervisor.stop_timeout,
+        max_jobs=settings.pools[pool].max_jobs,
+    )

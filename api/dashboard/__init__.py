@@ -1,1 +1,1 @@
-"""The dashboard: server-rendered pages whose ES modules read the public HTTP API and `/ws`."""
+"""The dashboard: pages whose scripts read the public HTTP API and `/ws`. No access to the store."""

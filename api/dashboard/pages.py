@@ -1,12 +1,12 @@
-"""The dashboard's pages and the files they need.
+"""Serve the dashboard's pages and their static files.
 
-The pages hold structure only: everything about jobs and workers is fetched by their scripts from
-the same API that everyone uses, and shown as text. So a page that was opened keeps nothing of the
-server but its address, and nothing here reads storage. The policy below lets a page load from its
-own origin alone and run no inline script or style: text that a job wrote cannot become code.
+A page holds structure only. Its scripts fetch everything about jobs and workers from the public
+API and show it as text, so nothing here reads storage. The Content-Security-Policy below lets a
+page load files from its own origin only and forbids inline scripts and styles, so that text
+written by a job cannot become code.
 
-Static files live under a path that names their content, so browsers may keep them for ever and a
-new version is never mixed with an old one.
+The path of a static file contains a hash of all static files. Browsers may therefore keep a file
+for ever, and never mix files of two versions.
 """
 
 import hashlib
@@ -31,21 +31,21 @@ LOGIN_HEADERS = {**_POLICY, "Cache-Control": "no-store", "Vary": "Accept"}
 LOGIN_FILES = frozenset(
     {"css/base.css", "css/login.css", "js/login.js", "js/theme-first.js", "favicon-ok.svg"}
 )
-"""What the login page loads: all that is served to those who have not logged in."""
+"""The files of the login page: the only ones that are served without a login."""
 _FOREVER = "public, max-age=31536000, immutable"
-_ASK_AGAIN = "no-cache"
+_REVALIDATE = "no-cache"
 
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """The routes `/`, `/ui/…` and `/ui/static/…`; and the login page."""
+    """The routes `/`, `/ui/…` and `/ui/static/…`, and the login page as HTML."""
 
     routes: list[Route]
     login_page: str
 
 
 def make_pages(*, read_only: bool, has_sessions: bool) -> Pages:
-    """All pages. Reads all files once. `read_only`: they offer no action."""
+    """Read all files once and return the pages. `read_only`: the pages offer no action."""
     files = _read_files(_HERE / "static")
     version = _version_of(files)
     templates = Environment(
@@ -60,7 +60,7 @@ def make_pages(*, read_only: bool, has_sessions: bool) -> Pages:
     templates.globals["has_sessions"] = has_sessions
 
     def page(name: str, **values: object) -> Response:
-        headers = _POLICY | {"Cache-Control": _ASK_AGAIN}
+        headers = _POLICY | {"Cache-Control": _REVALIDATE}
         return HTMLResponse(templates.get_template(name).render(values), headers=headers)
 
     async def overview(_: Request) -> Response:
@@ -79,9 +79,9 @@ def make_pages(*, read_only: bool, has_sessions: bool) -> Pages:
         path = request.path_params["path"]
         if path not in files:
             raise HTTPException(404)
-        # A page of an older version asks by its own name: it gets what there is, for this once.
-        kept = _FOREVER if request.path_params["version"] == version else _ASK_AGAIN
-        headers = _POLICY | {"Cache-Control": kept}
+        # A page of an older version asks for its own hash: send the current file, but not to keep.
+        cache = _FOREVER if request.path_params["version"] == version else _REVALIDATE
+        headers = _POLICY | {"Cache-Control": cache}
         return Response(files[path], media_type=_media_type(path), headers=headers)
 
     routes = [
@@ -95,13 +95,13 @@ def make_pages(*, read_only: bool, has_sessions: bool) -> Pages:
 
 
 def _read_files(folder: Path) -> dict[str, bytes]:
-    """Every file below `folder`, by its path there."""
+    """Return every file below `folder`: relative path -> content."""
     paths = (path for path in sorted(folder.rglob("*")) if path.is_file())
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
 
 
 def _version_of(files: dict[str, bytes]) -> str:
-    """One name for the content of all files: modules import each other by relative paths."""
+    """Return a hash of all files: one for all, as modules import each other by relative paths."""
     digest = hashlib.sha256()
     for path, content in files.items():
         digest.update(f"{path}\0{len(content)}\0".encode() + content)
@@ -109,6 +109,6 @@ def _version_of(files: dict[str, bytes]) -> str:
 
 
 def _media_type(path: str) -> str:
-    if path.endswith(".js"):  # some systems map .js to types that browsers refuse for modules
+    if path.endswith(".js"):  # some systems map .js to a type that browsers refuse for modules
         return "text/javascript"
     return mimetypes.guess_type(path)[0] or "application/octet-stream"

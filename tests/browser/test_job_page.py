@@ -45,7 +45,7 @@ def test_a_job_is_cancelled_and_retried_after_a_question(dashboard: Any) -> None
     page = dashboard.open(f"/ui/jobs/{job_id}")
     page.locator("[data-action=cancel]").click()
     expect(page.locator("#confirm")).to_contain_text(f"/jobs/{job_id}/cancel")
-    page.locator("#confirm").get_by_text("Leave it").click()
+    page.locator("#confirm").get_by_text("Do nothing").click()
     assert dashboard.system.get(f"/jobs/{job_id}")["status"] == "in_progress"
     page.locator("[data-action=cancel]").click()
     page.locator("#confirm-yes").click()

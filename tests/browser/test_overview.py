@@ -29,7 +29,7 @@ def test_the_verdict_and_the_panel_tell_how_workers_are(dashboard: Any) -> None:
         expect(page.locator("#slots").get_by_text(slot, exact=True)).to_be_visible()
     dashboard.system.submit("sleep", {"seconds": 30})
     row = page.locator("#slots .slot", has_text="sleep")
-    expect(row).to_contain_text("at work")
+    expect(row).to_contain_text("working")
     expect(row.locator("progress")).to_be_visible()
     expect(row.locator(".rss-cell .value")).to_have_text(re.compile(r"^\d+ MB$"))
 

@@ -133,11 +133,11 @@ def test_a_restart_says_which_job_is_finished_first_and_is_asked_for_once(panel:
     restart = panel.unfold("default-1").locator("[data-action=restart]")
     restart.click()
     dialog = page.locator("#confirm")
-    expect(dialog).to_contain_text("It runs resize 12, and finishes it first")
+    expect(dialog).to_contain_text("It runs resize 12 and finishes it first")
     expect(dialog).to_contain_text("/workers/default-1/restart")
     page.locator("#confirm-yes").click()
     expect(dialog).to_be_hidden()
-    expect(page.locator("#more-default-1")).to_contain_text("Restart was asked for")
+    expect(page.locator("#more-default-1")).to_contain_text("Restart requested")
     expect(restart).to_be_focused()
     assert [call.request.method for call in calls] == ["POST"]
 
@@ -151,7 +151,7 @@ def test_a_drained_slot_is_started_again_and_has_no_drain(panel: Panel) -> None:
     expect(page.locator("#confirm")).to_be_hidden()
     expect(fold.locator("[data-action=restart]")).to_have_text("Start …")
     fold.locator("[data-action=restart]").click()
-    expect(page.locator("#confirm")).to_contain_text("It starts at once.")
+    expect(page.locator("#confirm")).to_contain_text("It starts now.")
 
 
 def test_a_refusal_is_shown_where_it_was_asked_for(panel: Panel) -> None:
@@ -216,15 +216,15 @@ def test_a_pool_that_shrinks_names_the_jobs_that_are_finished_first(panel: Panel
     number.fill("1")
     number.press("Enter")
     dialog = page.locator("#confirm")
-    expect(dialog).to_contain_text("2 workers end, the highest numbers first")
+    expect(dialog).to_contain_text("2 workers will end, the highest numbers first")
     expect(dialog).to_contain_text("default-3 runs resize 12")
     page.locator("#confirm-yes").click()
     expect(dialog).to_be_hidden()
     assert [call.request.post_data_json for call in calls] == [{"workers": 1}]
-    expect(page.locator("#pools")).to_contain_text("asked for 1")
+    expect(page.locator("#pools")).to_contain_text("1 worker requested")
     panel.workers = [worker("default-1"), *SYSTEM]
     expect(page.locator("#pools")).to_contain_text("1 worker")
-    expect(page.locator("#pools")).not_to_contain_text("asked for")
+    expect(page.locator("#pools")).not_to_contain_text("requested")
 
 
 def test_a_number_that_is_being_typed_is_not_overwritten(panel: Panel) -> None:
@@ -245,7 +245,7 @@ def test_exits_are_listed_newest_first_with_evidence_and_memory(panel: Panel) ->
     expect(exits).to_have_count(2)
     expect(exits.nth(0)).to_contain_text("after 1 min 31 s: killed by SIGSEGV")
     expect(exits.nth(0).locator("pre")).to_have_text(CRASH["evidence"])
-    expect(exits.nth(1)).to_contain_text("The kernel killed it for memory.")
+    expect(exits.nth(1)).to_contain_text("The kernel killed it because memory ran out.")
     exits.nth(0).locator("summary").click()
     later = CRASH | {"at": "2026-01-02T04:00:00.000Z", "reason": "exited with code 3", "code": 3}
     panel.workers = [worker("default-1", last_exit=later), *SYSTEM]

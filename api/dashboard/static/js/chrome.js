@@ -1,19 +1,19 @@
-// What every page has around its content: theme, clock, connection, keyboard, title and favicon.
-import { byId, icon, say, set } from "./dom.js";
-import { ask } from "./http.js";
+// The parts that all pages share: theme, clock, connection status, keyboard, title and favicon.
+import { byId, icon, setText, setAttr } from "./dom.js";
+import { request } from "./http.js";
 import { startClock } from "./time.js";
 import { ticking } from "./words.js";
 
 const THEMES = ["system", "light", "dark"];
 let title = document.title;
-let trouble = 0;
+let problemCount = 0;
 let failing = false;
 let lostSince = 0;
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let bannerTimer;
 let nextTry = 0;
 
-/** Starts it. `keys`: what single keys do here, beside the common ones. @param {Record<string, () => void>} [keys] */
+/** Start the shared parts. `keys`: key -> action, in addition to the keys of every page. @param {Record<string, () => void>} [keys] */
 export function startChrome(keys = {}) {
   startClock();
   startTheme();
@@ -23,9 +23,9 @@ export function startChrome(keys = {}) {
   setInterval(showBanner, 1000);
 }
 
-/** In place of this page comes the login page: from the server, as nothing is left here to show. */
+/** End the session and reload, which shows the login page. */
 async function logOut() {
-  await ask("/session", { method: "DELETE" }).catch(() => {});
+  await request("/session", { method: "DELETE" }).catch(() => {});
   location.reload();
 }
 
@@ -33,7 +33,7 @@ function startTheme() {
   const button = byId("theme");
   let theme = localStorage.getItem("orpheus.theme") ?? "system";
   const show = () => {
-    say(button, theme);
+    setText(button, theme);
     if (theme === "system") delete document.documentElement.dataset.theme;
     else document.documentElement.dataset.theme = theme;
   };
@@ -82,23 +82,23 @@ function search() {
   else location.assign("/?#search");
 }
 
-/** Shows how the stream is; a listener of Live. @param {"connecting" | "live" | "waiting"} state @param {number} nextTryMs */
+/** Show the state of the stream; a listener of Live. @param {"connecting" | "live" | "waiting"} state @param {number} nextTryMs */
 export function showConnection(state, nextTryMs) {
   const shown = byId("connection");
   if (state === "live") lostSince = 0;
   else if (!lostSince && state === "waiting") lostSince = Date.now();
   const word = lostSince ? "lost" : state;
   nextTry = nextTryMs;
-  set(shown, "data-state", word);
-  say(shown.lastElementChild, word);
+  setAttr(shown, "data-state", word);
+  setText(shown.lastElementChild, word);
   shown.firstElementChild.replaceWith(icon(word === "live" ? "ready" : word === "lost" ? "failed" : "link"));
   clearTimeout(bannerTimer);
-  bannerTimer = setTimeout(showBanner, 700); // a reconnect that takes no time is no news
+  bannerTimer = setTimeout(showBanner, 700); // a reconnect within 0.7 s is not shown
   showTab();
 }
 
-/** The button that tries at once. @param {() => void} hurry */
-export const onTryNow = (hurry) => byId("banner-now").addEventListener("click", hurry);
+/** Call `retry` when "Try now" is pressed. @param {() => void} retry */
+export const onTryNow = (retry) => byId("banner-now").addEventListener("click", retry);
 
 function showBanner() {
   const banner = byId("banner");
@@ -106,18 +106,18 @@ function showBanner() {
   banner.hidden = !shown;
   document.documentElement.classList.toggle("lost", shown);
   if (!shown) return;
-  say(byId("banner-what"), `Disconnected for ${ticking((Date.now() - lostSince) / 1000)}.`);
+  setText(byId("banner-what"), `Disconnected for ${ticking((Date.now() - lostSince) / 1000)}.`);
   const wait = (nextTry - Date.now()) / 1000;
-  say(byId("banner-next"), wait > 0 ? `What you see is from then. Trying again in ${Math.ceil(wait)} s.` : "Trying again …");
+  setText(byId("banner-next"), wait > 0 ? `The page shows the state at that time. Trying again in ${Math.ceil(wait)} s.` : "Trying again …");
 }
 
-/** How many things need a person: shown in title and favicon. @param {number} things */
-export function showTrouble(things) {
-  trouble = things;
+/** Show the number of problems in the title and the favicon. @param {number} problems */
+export function showProblemCount(problems) {
+  problemCount = problems;
   showTab();
 }
 
-/** The title of this page, where it tells more than its name; `bad`: the favicon says so. @param {string} text @param {boolean} bad */
+/** Set the title of this page. `bad`: show the failing favicon. @param {string} text @param {boolean} bad */
 export function retitle(text, bad) {
   title = text;
   failing = bad;
@@ -125,9 +125,9 @@ export function retitle(text, bad) {
 }
 
 function showTab() {
-  const kind = lostSince ? "lost" : trouble || failing ? "failing" : "ok";
-  document.title = (kind === "lost" ? "✕ " : trouble ? `(${trouble}) ` : "") + title;
+  const kind = lostSince ? "lost" : problemCount || failing ? "failing" : "ok";
+  document.title = (kind === "lost" ? "✕ " : problemCount ? `(${problemCount}) ` : "") + title;
   const href = `${document.documentElement.dataset.static}/favicon-${kind}.svg`;
   const link = document.querySelector("link[rel=icon]");
-  if (link) set(link, "href", href);
+  if (link) setAttr(link, "href", href);
 }

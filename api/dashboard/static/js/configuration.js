@@ -1,17 +1,17 @@
-// The configuration file: edited, checked as it is written, saved with what will restart in view.
+// The configuration page: edit the file, check it while typing, show what will restart, save it.
 import { onTryNow, showConnection, startChrome } from "./chrome.js";
 import { lineDiff, nearChanges } from "./diff.js";
-import { byId, h, say, set } from "./dom.js";
-import { ask } from "./http.js";
+import { byId, h, setText, setAttr } from "./dom.js";
+import { request } from "./http.js";
 import { Live } from "./live.js";
-import { some } from "./words.js";
+import { plural } from "./words.js";
 
 const CHECK_AFTER_MS = 350;
-const AROUND = 2; // lines shown beside a changed one
+const CONTEXT_LINES = 2; // unchanged lines shown around a change
 const area = byId("text"), gutter = byId("gutter");
-/** The file as it was read last. @type {{text: string | null, etag: string | null}} */
+/** The file as it was last read. @type {{text: string | null, etag: string | null}} */
 let file = { text: null, etag: null };
-/** What the last check of the present text said; null while there is none. @type {any} */
+/** The result of checking the current text; null until it arrives. @type {any} */
 let checked = null;
 let editable = false;
 let saving = false;
@@ -23,10 +23,10 @@ let turn = 0;
 startChrome();
 const live = new Live("/ws", {
   state: showConnection,
-  events: (events) => events.forEach(hear),
-  fresh: () => { if (!isChanged()) load(); },
+  events: (events) => events.forEach(showOutcome),
+  connected: () => { if (!isChanged()) load(); },
 });
-onTryNow(() => live.hurry());
+onTryNow(() => live.retryNow());
 area.addEventListener("input", edited);
 area.addEventListener("scroll", () => { gutter.scrollTop = area.scrollTop; });
 byId("undo").addEventListener("click", () => { put(file.text ?? ""); area.focus(); });
@@ -37,34 +37,34 @@ addEventListener("beforeunload", (event) => { if (isChanged()) event.preventDefa
 
 const isChanged = () => editable && area.value !== (file.text ?? "");
 
-/** Reads everything anew; what was written is lost. */
+/** Read the file again and discard the edited text. */
 async function load() {
-  const told = await read();
-  if (!told) return;
+  const answer = await read();
+  if (!answer) return;
   put(file.text ?? "");
-  showProblems([...told.problems, ...told.warnings]);  // after the text, whose lines they mark
-  if (told.problems.length) verdict(some(told.problems.length, "problem"), "bad");
+  showProblems([...answer.problems, ...answer.warnings]); // after the text is set, because they mark its lines
+  if (answer.problems.length) showCheckResult(plural(answer.problems.length, "problem"), "bad");
 }
 
-/** Reads the file anew, under what was written. */
+/** Read the file again and keep the edited text. */
 async function keep() {
   if (await read()) edited();
 }
 
 async function read() {
-  let told;
-  try { told = await ask("/config"); } catch (error) { verdict(error.message, "bad"); return null; }
-  file = { text: told.text, etag: told.etag };
-  editable = told.text !== null && !told.obstacle && !("readOnly" in document.documentElement.dataset);
+  let answer;
+  try { answer = await request("/config"); } catch (error) { showCheckResult(error.message, "bad"); return null; }
+  file = { text: answer.text, etag: answer.etag };
+  editable = answer.text !== null && !answer.obstacle && !("readOnly" in document.documentElement.dataset);
   area.readOnly = !editable;
   byId("change").hidden = byId("undo").hidden = !editable;
   byId("changed-elsewhere").hidden = true;
-  say(byId("path"), told.path ?? "");
-  say(byId("obstacle"), told.obstacle ?? "");
-  byId("obstacle").hidden = !told.obstacle;
-  showRejected(told.rejected);
-  showSettings(told.settings);
-  return told;
+  setText(byId("path"), answer.path ?? "");
+  setText(byId("obstacle"), answer.obstacle ?? "");
+  byId("obstacle").hidden = !answer.obstacle;
+  showRejected(answer.rejected);
+  showSettings(answer.settings);
+  return answer;
 }
 
 function put(text) {
@@ -72,7 +72,7 @@ function put(text) {
   edited();
 }
 
-/** The text is another: check it soon, and until then offer nothing. */
+/** The text has changed: check it soon. Until then it cannot be saved. */
 function edited() {
   checked = null;
   turn++;
@@ -83,43 +83,43 @@ function edited() {
   byId("no-change").hidden = changed;
   byId("planned").hidden = !changed;
   byId("save").disabled = true;
-  complain("");
-  if (!changed) return verdict("", "");
+  showError("");
+  if (!changed) return showCheckResult("", "");
   showDiff();
-  verdict("Checking …", "");
+  showCheckResult("Checking …", "");
   timer = setTimeout(check, CHECK_AFTER_MS);
 }
 
 async function check() {
   const mine = turn;
-  let told;
+  let answer;
   try {
-    told = await send("?check=true", { text: area.value });
+    answer = await send("?check=true", { text: area.value });
   } catch (error) {
     if (mine === turn) refuse(error);
     return;
   }
   if (mine !== turn) return;
-  checked = told;
-  const bad = told.problems.length > 0;
-  verdict(bad ? some(told.problems.length, "problem") : "It checks.", bad ? "bad" : "good");
-  showProblems([...told.problems, ...told.warnings]);
-  showEffects(told);
+  checked = answer;
+  const bad = answer.problems.length > 0;
+  showCheckResult(bad ? plural(answer.problems.length, "problem") : "The configuration is valid.", bad ? "bad" : "good");
+  showProblems([...answer.problems, ...answer.warnings]);
+  showEffects(answer);
   byId("save").disabled = bad || saving;
 }
 
-const send = (query, body) => ask(`/config${query}`, { method: "PUT", body, headers: { "If-Match": `"${file.etag}"` } });
+const send = (query, body) => request(`/config${query}`, { method: "PUT", body, headers: { "If-Match": `"${file.etag}"` } });
 
 async function save() {
   if (!checked || checked.problems.length || saving) return;
   const reason = byId("reason").value.trim();
   saving = true;
   byId("save").disabled = true;
-  complain("");
+  showError("");
   try {
-    const told = await send("", { text: area.value, ...(reason ? { reason } : {}) });
-    became(`Saved. In force ${told.takes_effect}.`, "");
-    file = { text: area.value, etag: told.etag };
+    const answer = await send("", { text: area.value, ...(reason ? { reason } : {}) });
+    showResult(`Saved. In force ${answer.takes_effect}.`, "");
+    file = { text: area.value, etag: answer.etag };
     byId("reason").value = "";
     edited();
     area.focus();
@@ -130,18 +130,18 @@ async function save() {
 function refuse({ status, message, errors = [] }) {
   if (status === 412) {
     byId("changed-elsewhere").hidden = false;
-    return verdict("Not checked: the file has changed.", "bad");
+    return showCheckResult("Not checked, because the file has changed.", "bad");
   }
-  verdict("Not checked.", "bad");
-  complain(errors.length ? errors.map(({ detail }) => detail).join("\n") : message);
+  showCheckResult("Not checked.", "bad");
+  showError(errors.length ? errors.map(({ detail }) => detail).join("\n") : message);
 }
 
-/** What the supervisor made of a changed file. */
-function hear({ kind, config }) {
+/** Show whether the supervisor accepted a changed file. */
+function showOutcome({ kind, config }) {
   if (kind === "config.reloaded") {
-    const changed = config.changed.length ? `changed: ${config.changed.join(", ")}` : "nothing differs";
-    became(`In force. ${changed}${config.restarts.length ? `; replaced: ${config.restarts.join(", ")}` : ""}.`, "");
-  } else if (kind === "config.rejected") became(`Rejected, so the earlier configuration goes on: ${config.reason}`, "bad");
+    const changed = config.changed.length ? `changed: ${config.changed.join(", ")}` : "no setting changed";
+    showResult(`In force. ${changed}${config.restarts.length ? `; replaced: ${config.restarts.join(", ")}` : ""}.`, "");
+  } else if (kind === "config.rejected") showResult(`Rejected. The previous configuration stays in force: ${config.reason}`, "bad");
   else return;
   if (!isChanged()) load();
   else showRejected(kind === "config.rejected" ? config.reason : "");
@@ -164,7 +164,7 @@ function showProblems(problems) {
     h("span", {}, key && h("code", {}, key), key && ": ", detail))));
 }
 
-/** Selects a line and brings it into view. */
+/** Select a line and scroll to it. */
 function goTo(line) {
   const before = area.value.split("\n").slice(0, line - 1).join("\n").length + (line > 1 ? 1 : 0);
   const end = area.value.indexOf("\n", before);
@@ -174,7 +174,7 @@ function goTo(line) {
 }
 
 function showDiff() {
-  const shown = nearChanges(lineDiff(file.text ?? "", area.value), AROUND);
+  const shown = nearChanges(lineDiff(file.text ?? "", area.value), CONTEXT_LINES);
   byId("diff").replaceChildren(...shown.map((line) => line === null ? h("span", { class: "gap" }, "⋯")
     : h("span", { class: { "+": "added", "-": "removed" }[line.kind] ?? false }, `${line.kind} ${line.text}`)));
 }
@@ -182,8 +182,8 @@ function showDiff() {
 function showEffects({ changed, restarts, starts, stops, takes_effect: when, problems }) {
   const row = (label, names) => names?.length && h("li", {}, `${label} `, h("b", {}, names.join(", ")));
   byId("effects").replaceChildren(...[
-    changed && !changed.length && h("li", {}, "No setting gets another value."),
-    row("changes", changed), row("replaces", restarts), row("starts", starts), row("ends", stops),
+    changed && !changed.length && h("li", {}, "No setting changes its value."),
+    row("changes", changed), row("replaces", restarts), row("starts", starts), row("stops", stops),
     !problems.length && h("li", { class: "hint" }, `In force ${when}.`),
   ].filter((item) => item));
 }
@@ -196,23 +196,23 @@ function showSettings(settings) {
 }
 
 function showRejected(reason) {
-  say(byId("rejected"), reason ? `The file was rejected, so the earlier configuration goes on.\n${reason}` : "");
+  setText(byId("rejected"), reason ? `The file was rejected. The previous configuration stays in force.\n${reason}` : "");
   byId("rejected").hidden = !reason;
 }
 
-function verdict(text, state) {
-  say(byId("verdict"), text || "\u00a0");
-  set(byId("verdict"), "data-state", state || false);
-  set(area, "aria-invalid", state === "bad" ? "true" : false);
+function showCheckResult(text, state) {
+  setText(byId("verdict"), text || "\u00a0");
+  setAttr(byId("verdict"), "data-state", state || false);
+  setAttr(area, "aria-invalid", state === "bad" ? "true" : false);
   if (!text) showProblems([]);
 }
 
-function became(text, state) {
-  say(byId("became"), text);
-  set(byId("became"), "data-state", state || false);
+function showResult(text, state) {
+  setText(byId("became"), text);
+  setAttr(byId("became"), "data-state", state || false);
 }
 
-function complain(text) {
-  say(byId("problem"), text);
+function showError(text) {
+  setText(byId("problem"), text);
   byId("problem").hidden = !text;
 }

@@ -1,7 +1,7 @@
-// A call of the API as the command that does the same.
+// A call of the API as a curl command.
 import { writeExact } from "./exact.js";
 
-/** Text as one word of a POSIX shell. @param {string} text */
+/** Quote text as one word for a POSIX shell. @param {string} text */
 export const quoted = (text) => (/^[\w./:=,@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
 
 /** @param {string} path @param {any} [body] */

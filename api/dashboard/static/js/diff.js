@@ -1,9 +1,9 @@
-// What differs between two texts, line by line.
+// The differences between two texts, line by line.
 
-const MOST_CELLS = 4_000_000; // beyond it everything between the common ends counts as changed
+const MOST_CELLS = 4_000_000; // for larger texts, everything between the common start and the common end counts as changed
 
 /**
- * The lines of both texts in order: " " in both, "-" only before, "+" only after.
+ * Return the lines of both texts in order, with their kind: " " in both, "-" only before, "+" only after.
  * @param {string} before @param {string} after @returns {{kind: string, text: string}[]}
  */
 export function lineDiff(before, after) {
@@ -19,7 +19,7 @@ export function lineDiff(before, after) {
   ];
 }
 
-/** By the longest common subsequence. @param {string[]} old @param {string[]} now */
+/** Compare by the longest common subsequence. @param {string[]} old @param {string[]} now */
 function middle(old, now) {
   const lines = [];
   let i = 0, j = 0;
@@ -40,7 +40,7 @@ function middle(old, now) {
 }
 
 /**
- * Only what is near a change, with a null where lines are left out.
+ * Return only the lines near a change, with null where lines are left out.
  * @param {{kind: string, text: string}[]} lines @param {number} around
  */
 export function nearChanges(lines, around) {

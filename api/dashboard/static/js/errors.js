@@ -1,5 +1,5 @@
-// Why attempts failed, newest first, each with the end of its traceback or all of it.
-import { byId, copies, h } from "./dom.js";
+// The errors of a job's attempts, newest first, each with a short or the full traceback.
+import { byId, copyOnClick, h } from "./dom.js";
 import { timeNode } from "./time.js";
 
 const SHORT_LINES = 5;
@@ -9,7 +9,7 @@ let shown = "";
 export function showErrors(attempts) {
   const failed = attempts.filter(({ error }) => error).reverse();
   const key = failed.map(({ number }) => number).join();
-  if (key === shown) return; // what is read or selected stays
+  if (key === shown) return; // unchanged: keep what is opened or selected
   shown = key;
   byId("errors-section").hidden = !failed.length;
   byId("errors").replaceChildren(...failed.map(errorNode));
@@ -26,7 +26,7 @@ function errorNode({ number, error, finished_at: at }, i) {
     trace.textContent = all ? lines.join("\n") : short;
   } }, `all ${lines.length} lines`);
   const copy = h("button", { type: "button", class: "quiet" }, "copy");
-  copies(copy, () => error.traceback || `${error.type}: ${error.message}`);
+  copyOnClick(copy, () => error.traceback || `${error.type}: ${error.message}`);
   return h("details", { class: "error", open: i === 0 },
     h("summary", {}, h("b", {}, error.type), " ", h("span", { class: "message" }, error.message)),
     h("p", { class: "bar" }, h("span", { class: "summary" }, `attempt ${number}`, at && ", ", at && timeNode(at)), lines.length > SHORT_LINES && full, copy),

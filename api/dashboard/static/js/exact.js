@@ -1,4 +1,4 @@
-// JSON whose numbers keep every digit: 2^64 and 1.0 are shown and sent as they were written.
+// JSON in which numbers keep every digit: 2^64 and 1.0 are shown and sent as they were written.
 
 /** A number that JavaScript would write differently. */
 export class Exact {

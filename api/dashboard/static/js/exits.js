@@ -1,14 +1,14 @@
-// How the lives of a slot ended, newest first, each with the evidence of why.
+// The exits of a slot's processes, newest first, each with its evidence.
 import { arrange, h } from "./dom.js";
 import { timeNode } from "./time.js";
-import { duration, some } from "./words.js";
+import { duration, plural } from "./words.js";
 
-const MEMORY = { true: "The kernel killed it for memory.", false: "The kernel did not kill it for memory." };
+const MEMORY = { true: "The kernel killed it because memory ran out.", false: "The kernel did not kill it for lack of memory." };
 const MOST = 20;
 
 export class Exits {
   constructor() {
-    this.node = h("ol", { class: "exits" }, h("li", { class: "hint" }, "No life of it has ended yet."));
+    this.node = h("ol", { class: "exits" }, h("li", { class: "hint" }, "No process of this slot has ended yet."));
     /** Newest first. @type {Map<string, HTMLElement>} */
     this.known = new Map();
   }
@@ -24,16 +24,16 @@ export class Exits {
   }
 }
 
-/** Times of one format and zone sort as text. */
+/** All times have one format and zone, so they sort as text. */
 const keyOf = ({ at, reason }) => `${at} ${reason}`;
 
 function exitNode({ at, reason, signal, code, evidence, uptime_s: up, out_of_memory: memory }, open) {
   const how = [signal, code === null ? null : `code ${code}`].filter((part) => part && !reason.includes(part)).join(", ");
   const lines = evidence?.trimEnd().split("\n").length;
-  // Only where SIGKILL leaves it open is it news that memory was not the cause.
-  const told = memory || (memory === false && signal === "SIGKILL") ? MEMORY[memory] : "";
+  // After SIGKILL, memory is the usual suspect: there it is worth saying that it was not the cause.
+  const memoryNote = memory || (memory === false && signal === "SIGKILL") ? MEMORY[memory] : "";
   return h("li", {},
-    h("p", {}, timeNode(at), up ? ` after ${duration(up)}` : "", ": ", h("b", {}, reason), how && ` (${how})`, told && h("span", { class: memory ? "bad" : "hint" }, ` ${told}`)),
-    evidence ? h("details", { open }, h("summary", {}, `evidence, ${some(lines, "line")}`), h("pre", { class: "code", tabindex: "0", "aria-label": "Evidence of this exit" }, evidence))
-      : h("p", { class: "hint" }, "It left no evidence."));
+    h("p", {}, timeNode(at), up ? ` after ${duration(up)}` : "", ": ", h("b", {}, reason), how && ` (${how})`, memoryNote && h("span", { class: memory ? "bad" : "hint" }, ` ${memoryNote}`)),
+    evidence ? h("details", { open }, h("summary", {}, `evidence, ${plural(lines, "line")}`), h("pre", { class: "code", tabindex: "0", "aria-label": "Evidence of this exit" }, evidence))
+      : h("p", { class: "hint" }, "There is no evidence."));
 }

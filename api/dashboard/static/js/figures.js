@@ -1,11 +1,11 @@
-// The figures at the top: the verdict, counts by status, and what GET /stats measures.
-import { arrange, byId, h, icon, say, set } from "./dom.js";
+// The top of the overview: health, counts by status, and the figures of GET /stats.
+import { arrange, byId, h, icon, setText, setAttr } from "./dom.js";
 import { drawMinutes } from "./charts.js";
-import { ask } from "./http.js";
-import { bytes, count, duration, percent, rate, some } from "./words.js";
+import { request } from "./http.js";
+import { bytes, count, duration, percent, rate, plural } from "./words.js";
 import { RateMeter } from "./rate.js";
-import { ALARMING_SHARE, judge, rejection } from "./verdict.js";
-import { showTrouble } from "./chrome.js";
+import { ALARMING_SHARE, healthOf, rejection } from "./verdict.js";
+import { showProblemCount } from "./chrome.js";
 
 const POLL_MS = 5000;
 const ENDED = ["done", "failed", "cancelled"];
@@ -23,23 +23,23 @@ export class Figures {
   async poll() {
     clearTimeout(this.timer);
     if (document.hidden) return;
-    try { this.stats = await ask("/stats"); this.showStats(); } catch { /* the banner tells */ }
+    try { this.stats = await request("/stats"); this.showStats(); } catch { /* the banner shows that nothing answers */ }
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.poll(), POLL_MS);
   }
 
-  /** Counts and workers as hello and heartbeats bring them. @param {{counts: Record<string, number>, workers: any[]}} pulse */
-  pulse({ counts, workers }) {
+  /** Show the counts and workers of a hello or a heartbeat. @param {{counts: Record<string, number>, workers: any[]}} message */
+  showStatus({ counts, workers }) {
     this.seen = true;
     this.counts = counts;
     this.workers = workers;
     for (const item of byId("counts").children) {
       const n = counts[item.dataset.status] ?? 0;
-      say(item.querySelector("b"), count(n));
+      setText(item.querySelector("b"), count(n));
       item.classList.toggle("none", n === 0);
     }
     const now = this.meter.push(ENDED.reduce((sum, status) => sum + (counts[status] ?? 0), 0));
-    say(byId("now-rate"), now === null ? "\u00a0" : now ? `now ${rate(now)} a second` : "now still");
+    setText(byId("now-rate"), now === null ? "\u00a0" : now ? `now ${rate(now)} a second` : "none right now");
     this.showVerdict();
     this.showRejection();
   }
@@ -47,32 +47,32 @@ export class Figures {
   showRejection() {
     const why = rejection(this.workers);
     byId("rejected").hidden = why === null;
-    say(byId("rejected-why"), why ?? "");
+    setText(byId("rejected-why"), why ?? "");
   }
 
   showVerdict() {
-    const { headline, concerns } = judge({ workers: this.workers, counts: this.counts, stats: this.stats });
-    say(byId("verdict"), headline);
+    const { headline, concerns } = healthOf({ workers: this.workers, counts: this.counts, stats: this.stats });
+    setText(byId("verdict"), headline);
     byId("verdict").classList.toggle("alarm", concerns.length > 0);
     const list = byId("concerns");
     const lines = concerns.map(({ text, href }, i) => {
       const line = list.querySelector(`li:nth-of-type(${i + 1})`) ?? h("li", {}, icon("fatal"), h("a", {}));
-      set(line.lastElementChild, "href", href);
-      say(line.lastElementChild, text);
+      setAttr(line.lastElementChild, "href", href);
+      setText(line.lastElementChild, text);
       return line;
     });
     arrange(list, lines);
-    say(byId("sentence"), this.sentence());
-    showTrouble(concerns.length);
+    setText(byId("sentence"), this.sentence());
+    showProblemCount(concerns.length);
   }
 
   sentence() {
     const slots = this.workers.filter(({ pool }) => pool !== null);
     const ready = slots.filter(({ state }) => state === "ready").length;
-    const parts = [`${ready} of ${some(slots.length, "worker")} ready`];
+    const parts = [`${ready} of ${plural(slots.length, "worker")} ready`];
     if (this.stats) {
       const { done, failed } = this.stats.throughput.last_5_min;
-      parts.push(done + failed ? `${some(done + failed, "job")} ended in the last 5 minutes, ${failed ? count(failed) : "none"} failed` : "no job ended in the last 5 minutes");
+      parts.push(done + failed ? `${plural(done + failed, "job")} ended in the last 5 minutes, ${failed ? count(failed) : "none"} failed` : "no job ended in the last 5 minutes");
     }
     if (this.counts.in_progress) parts.push(`${count(this.counts.in_progress)} in progress`);
     return parts.join(" · ");
@@ -83,18 +83,18 @@ export class Figures {
     const total = ({ done, failed, cancelled }) => done + failed + cancelled;
     const share = ({ done, failed }) => (done + failed ? failed / (done + failed) : null);
     const failing = (span) => (share(span) === null ? "–" : percent(share(span)));
-    say(byId("per-minute"), rate(total(throughput.last_5_min) / 5));
-    say(byId("failure-rate"), failing(throughput.last_5_min));
+    setText(byId("per-minute"), rate(total(throughput.last_5_min) / 5));
+    setText(byId("failure-rate"), failing(throughput.last_5_min));
     byId("failure-rate").classList.toggle("bad", share(throughput.last_5_min) >= ALARMING_SHARE);
-    say(byId("failure-rate-hour"), `5 min · hour ${failing(throughput.last_hour)}`);
+    setText(byId("failure-rate-hour"), `5 min · hour ${failing(throughput.last_hour)}`);
     for (const [name, { p50, p95 }] of [["wait", wait_s], ["run", run_s]]) {
-      say(byId(`${name}-p50`), p50 === null ? "–" : duration(p50));
-      say(byId(`${name}-p95`), p95 === null ? "no job yet" : `p95 ${duration(p95)}`);
+      setText(byId(`${name}-p50`), p50 === null ? "–" : duration(p50));
+      setText(byId(`${name}-p95`), p95 === null ? "no job yet" : `p95 ${duration(p95)}`);
     }
-    say(byId("oldest"), oldest_pending_s === null ? "none" : duration(oldest_pending_s));
-    say(byId("oldest-note"), oldest_pending_s === null ? "nothing waits" : "has waited");
-    say(byId("database"), bytes(database_bytes));
-    say(byId("wal"), `log ${bytes(wal_bytes)}`);
+    setText(byId("oldest"), oldest_pending_s === null ? "none" : duration(oldest_pending_s));
+    setText(byId("oldest-note"), oldest_pending_s === null ? "no job is due" : "has waited");
+    setText(byId("database"), bytes(database_bytes));
+    setText(byId("wal"), `log ${bytes(wal_bytes)}`);
     drawMinutes(byId("pulse"), throughput.by_minute);
     if (this.seen) this.showVerdict();
   }

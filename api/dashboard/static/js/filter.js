@@ -1,4 +1,4 @@
-// Which jobs the table shows: kept in the address, so that a link, a reload and "back" keep it.
+// The filter of the jobs table. It is kept in the address, so that links, reload and "back" work.
 
 export const FIELDS = ["status", "type", "queue", "tag", "q"];
 
@@ -18,7 +18,7 @@ export function address(path, filter, more = {}) {
   return search.size ? `${path}?${search}` : path;
 }
 
-/** Whether a job is one of those, as far as an event tells: it does not carry the payload, so text is not compared. @param {any} job @param {Filter} filter */
+/** Return whether a job of an event matches. The text is not compared, as events carry no payload. @param {any} job @param {Filter} filter */
 export const matches = (job, filter) =>
   (!filter.status || job.status === filter.status) && (!filter.type || job.type === filter.type) &&
   (!filter.queue || job.queue === filter.queue) && (!filter.tag || job.tags.includes(filter.tag));

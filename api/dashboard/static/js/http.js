@@ -1,7 +1,7 @@
-// The HTTP API: JSON in and out, and its refusals as errors that say why.
+// Calls of the HTTP API: JSON in and out; a refusal becomes an error with its reason.
 import { parseExact, writeExact } from "./exact.js";
 
-/** A refusal (RFC 9457), or `status` 0 where nothing answered. */
+/** An error that the API answered (RFC 9457), or `status` 0 if nothing answered. */
 export class Problem extends Error {
   /** @param {number} status @param {string} detail @param {{pointer: string, detail: string}[]} [errors] */
   constructor(status, detail, errors = []) {
@@ -12,11 +12,11 @@ export class Problem extends Error {
 }
 
 /**
- * Asks the API. Raises Problem.
+ * Call the API and return its answer. Throws Problem.
  * @param {string} path @param {{method?: string, body?: any, headers?: Record<string, string>, exact?: boolean, signal?: AbortSignal}} [how]
- * `exact`: numbers that JavaScript cannot hold come as Exact.
+ * `exact`: numbers that JavaScript would change are returned as Exact.
  */
-export async function ask(path, { method = "GET", body, headers = {}, exact = false, signal } = {}) {
+export async function request(path, { method = "GET", body, headers = {}, exact = false, signal } = {}) {
   let answer, text;
   try {
     answer = await fetch(path, {
@@ -29,11 +29,11 @@ export async function ask(path, { method = "GET", body, headers = {}, exact = fa
     if (signal?.aborted) throw error;
     throw new Problem(0, "Orpheus does not answer. Is it running?");
   }
-  if (answer.status === 401) location.reload(); // the session is over: in place of the page comes the login
+  if (answer.status === 401) location.reload(); // the session has ended: the reload shows the login page
   if (!answer.ok) {
-    let told = {};
-    try { told = JSON.parse(text); } catch { /* no problem document: the status must do */ }
-    throw new Problem(answer.status, told.detail || told.title || `HTTP ${answer.status}`, told.errors);
+    let problem = {};
+    try { problem = JSON.parse(text); } catch { /* not a problem document: use the status */ }
+    throw new Problem(answer.status, problem.detail || problem.title || `HTTP ${answer.status}`, problem.errors);
   }
   return text && (exact ? parseExact(text) : JSON.parse(text));
 }

@@ -1,5 +1,5 @@
-// One row of the jobs table. A patch changes text that differs, and nothing else: no node moves.
-import { arrange, h, icon, say, selectedIn, set } from "./dom.js";
+// One row of the jobs table. An update changes only text that differs; no node moves.
+import { arrange, h, icon, setText, selectedIn, setAttr } from "./dom.js";
 import { between, now, relative, timeNode } from "./time.js";
 import { TERMINAL, duration, spaced, ticking } from "./words.js";
 import { Exact, writeExact } from "./exact.js";
@@ -26,7 +26,7 @@ export class JobRow {
     this.show(job);
   }
 
-  /** The job as it is now; fields an event does not carry stay. @param {any} job */
+  /** Show the job as it is now. Fields that an event does not carry keep their value. @param {any} job */
   show(job) {
     this.job = { ...this.job, ...job };
     if ("payload" in job) this.readAt = job.status;
@@ -40,10 +40,10 @@ export class JobRow {
       this.node.dataset.status = job.status;
       this.mark.replaceChildren(icon(job.status));
     }
-    say(this.word, job.cancel_requested && job.status === "in_progress" ? "stopping" : spaced(job.status));
-    say(this.queue, job.queue);
-    say(this.attempt, job.attempt ? `${job.attempt}/${job.max_retries + 1}` : "–");
-    say(this.worker, job.worker ?? "");
+    setText(this.word, job.cancel_requested && job.status === "in_progress" ? "stopping" : spaced(job.status));
+    setText(this.queue, job.queue);
+    setText(this.attempt, job.attempt ? `${job.attempt}/${job.max_retries + 1}` : "–");
+    setText(this.worker, job.worker ?? "");
     this.bar.hidden = job.status !== "in_progress" || job.progress === null;
     if (!this.bar.hidden) this.bar.value = job.progress;
     if (this.tags.childElementCount !== job.tags.length)
@@ -51,25 +51,25 @@ export class JobRow {
     this.tick();
   }
 
-  /** What changes with time alone. */
+  /** Update what changes with time. */
   tick() {
     const job = this.job;
-    const told = what(job);
-    say(this.text, told);
-    set(this.text, "title", told);
+    const text = describe(job);
+    setText(this.text, text);
+    setAttr(this.text, "title", text);
     this.text.classList.toggle("bad", job.status === "failed");
-    say(this.wait, waited(job));
-    say(this.ran, !job.started_at || job.status === "pending" ? "–"
+    setText(this.wait, waited(job));
+    setText(this.ran, !job.started_at || job.status === "pending" ? "–"
       : job.finished_at ? duration(between(job.started_at, job.finished_at)) : ticking(between(job.started_at)));
   }
 
-  /** Whether a second from now the row reads differently. */
+  /** Whether the row changes with time. */
   get ticks() { return !TERMINAL.has(this.job.status); }
 
-  /** Whether the server knows more than the events told. */
+  /** Whether the server knows more than the events carried. */
   get lacks() { return !this.readAt || (this.job.status === "done" && this.readAt !== "done"); }
 
-  /** What only a read tells, of a row that events may have carried further since. @param {any} job */
+  /** Take payload and result from a read job; events may have changed its status since. @param {any} job */
   learn({ status, payload, result }) {
     this.show(status === this.job.status ? { status, payload, result } : { payload, status: this.job.status });
     this.readAt = status;
@@ -83,18 +83,18 @@ function waited(job) {
   return Date.parse(job.run_at) > now() ? "–" : ticking(between(job.run_at));
 }
 
-function what(job) {
+function describe(job) {
   const failure = job.error && `${job.error.type}: ${job.error.message}`;
-  const asked = preview(job.payload);
+  const payload = preview(job.payload);
   if (job.status === "failed") return failure ?? "";
-  if (job.status === "pending" && failure) return `again ${Date.parse(job.run_at) > now() ? relative(job.run_at) : "now"} after ${failure}`;
-  if (job.status === "pending" && Date.parse(job.run_at) > now() + 1000) return [`due ${relative(job.run_at)}`, asked].filter(Boolean).join(" · ");
+  if (job.status === "pending" && failure) return `retry ${Date.parse(job.run_at) > now() ? relative(job.run_at) : "now"} after ${failure}`;
+  if (job.status === "pending" && Date.parse(job.run_at) > now() + 1000) return [`due ${relative(job.run_at)}`, payload].filter(Boolean).join(" · ");
   if (job.status === "in_progress" && job.message) return job.message;
-  if (job.status === "done" && (job.result ?? null) !== null) return [asked, "→", preview(job.result)].filter(Boolean).join(" ");
-  return asked;
+  if (job.status === "done" && (job.result ?? null) !== null) return [payload, "→", preview(job.result)].filter(Boolean).join(" ");
+  return payload;
 }
 
-/** A value in some words: `path=a.png width=640`. */
+/** A value as short text: `path=a.png width=640`. */
 function preview(value) {
   if (value === undefined || value === null) return "";
   const text = typeof value !== "object" || Array.isArray(value) || value instanceof Exact ? plain(value)

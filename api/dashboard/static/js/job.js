@@ -1,11 +1,11 @@
-// The page of one job: read once, then read again whenever an event tells of a change.
-import { arrange, byId, copies, h, icon, say } from "./dom.js";
+// The page of one job. The job is read again whenever an event reports a change.
+import { arrange, byId, copyOnClick, h, icon, setText } from "./dom.js";
 import { onTryNow, retitle, showConnection, startChrome } from "./chrome.js";
 import { showActions } from "./actions.js";
 import { postCurl } from "./curl.js";
 import { showErrors } from "./errors.js";
 import { writeExact } from "./exact.js";
-import { ask } from "./http.js";
+import { request } from "./http.js";
 import { Live } from "./live.js";
 import { Log } from "./log.js";
 import { everySecond, timeNode } from "./time.js";
@@ -23,17 +23,17 @@ let reading = false, again = false;
 let live;
 
 startChrome();
-copies(byId("copy-payload"), () => writeExact(job?.payload, 2));
-copies(byId("copy-result"), () => writeExact(job?.result, 2));
-copies(byId("copy-curl"), () => byId("curl").textContent);
+copyOnClick(byId("copy-payload"), () => writeExact(job?.payload, 2));
+copyOnClick(byId("copy-result"), () => writeExact(job?.result, 2));
+copyOnClick(byId("copy-curl"), () => byId("curl").textContent);
 everySecond(() => timeline.tick());
-onTryNow(() => live?.hurry());
+onTryNow(() => live?.retryNow());
 read().then(listen);
 
 function listen() {
   if (!byId("missing").hidden) return;
   live = new Live(`/ws?job=${id}`, {
-    fresh: () => { read(); log.load().catch(() => {}); },
+    connected: () => { read(); log.load().catch(() => {}); },
     events: take,
     log: (lines) => log.take(lines),
     state: showConnection,
@@ -43,17 +43,17 @@ function listen() {
 function take(events) {
   const progress = events.filter(({ kind }) => kind === "job.progress").pop();
   if (progress && job) showProgress({ ...job, progress: progress.job.progress, message: progress.job.message });
-  if (events.some(({ kind }) => kind === "job.deleted")) missing("This job was deleted. What you see is what was known of it.");
+  if (events.some(({ kind }) => kind === "job.deleted")) missing("This job was deleted. The page shows its last known state.");
   else if (events.some(({ kind }) => kind !== "job.progress")) read();
 }
 
-/** Reads the job; changes that come meanwhile are read once more, after. */
+/** Read the job. If something changes meanwhile, read it once more afterwards. */
 async function read() {
   again = reading;
   if (reading) return;
   reading = true;
   try {
-    job = await ask(`/jobs/${id}`, { exact: true });
+    job = await request(`/jobs/${id}`, { exact: true });
     show();
   } catch (error) {
     if (error.status === 404) missing(`There is no job ${id}. It may have been deleted.`);
@@ -63,7 +63,7 @@ async function read() {
 }
 
 function missing(text) {
-  say(byId("missing"), text);
+  setText(byId("missing"), text);
   byId("missing").hidden = false;
   byId("known").hidden = !job;
   byId("actions").hidden = true;
@@ -71,7 +71,7 @@ function missing(text) {
 }
 
 function show() {
-  say(byId("type"), job.type);
+  setText(byId("type"), job.type);
   retitle(`${spaced(job.status)}: ${job.type} ${id} · Orpheus`, job.status === "failed");
   showStatus();
   showActions(job, read);
@@ -82,7 +82,7 @@ function show() {
   byId("result-section").hidden = job.status !== "done";
   if (job.status === "done") showValue("result", job.result);
   showDetails();
-  say(byId("curl"), postCurl("/jobs", asked()));
+  setText(byId("curl"), postCurl("/jobs", sameRequest()));
 }
 
 function showStatus() {
@@ -99,10 +99,10 @@ function showProgress({ status, progress, message }) {
   const bar = byId("progress").firstElementChild;
   bar.hidden = progress === null;
   if (progress !== null) bar.value = progress;
-  say(byId("progress-note"), [progress === null ? "" : percent(progress), message].filter(Boolean).join(" · "));
+  setText(byId("progress-note"), [progress === null ? "" : percent(progress), message].filter(Boolean).join(" · "));
 }
 
-/** A value changes once at most: a tree that someone has opened stays. */
+/** Show a value. An unchanged value is not drawn again, so that an opened tree stays open. */
 function showValue(name, value) {
   const text = writeExact(value);
   const node = byId(name);
@@ -133,8 +133,8 @@ function showDetails() {
   arrange(byId("details"), facts.filter(([, value]) => value).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
 }
 
-/** What to send to get such a job: what differs from the defaults. */
-function asked() {
+/** The request that submits the same job: only what differs from the defaults. */
+function sameRequest() {
   const { type, payload, queue, priority, unique_key, tags } = job;
   const body = { type, payload };
   if (queue !== "default") body.queue = queue;

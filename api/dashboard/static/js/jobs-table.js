@@ -1,14 +1,14 @@
-// The live table of jobs: a page from GET /jobs, kept current by the events that follow it.
+// The live table of jobs: a page of GET /jobs, kept up to date by events.
 //
-// It never moves under a reader: rows are patched where they stand, and new ones come in by
-// themselves only while nobody points at, selects or focuses anything here and few come at a time;
-// else they wait behind "N new". Paused or hidden, it only counts.
-import { arrange, byId, h, say, set } from "./dom.js";
-import { ask } from "./http.js";
+// The table never moves under a reader. Rows are updated in place. New rows are inserted only while
+// nobody points at, selects or focuses anything in the table, and only if few come at a time;
+// otherwise they wait behind the button "N new". While paused or hidden, the table only counts.
+import { arrange, byId, h, setText, setAttr } from "./dom.js";
+import { request } from "./http.js";
 import { JobRow } from "./job-row.js";
 import { address, matches } from "./filter.js";
 import { everySecond } from "./time.js";
-import { count, some } from "./words.js";
+import { count, plural } from "./words.js";
 
 const PAGE = 50;
 const MOST_ROWS = 150;
@@ -16,7 +16,7 @@ const MOST_FRESH = 1000;
 const MOST_AT_ONCE = 25;
 const FILL_AFTER_MS = 400;
 
-const few = (n) => (n < MOST_FRESH ? count(n) : `${count(MOST_FRESH)}+`);
+const upToMost = (n) => (n < MOST_FRESH ? count(n) : `${count(MOST_FRESH)}+`);
 
 export class JobsTable {
   constructor() {
@@ -42,7 +42,7 @@ export class JobsTable {
     byId("pause").addEventListener("click", () => this.pause());
   }
 
-  /** Reads the page anew. @param {Record<string, string>} [filter] @param {string | null} [cursor] */
+  /** Read the page again. @param {Record<string, string>} [filter] @param {string | null} [cursor] */
   async load(filter = this.filter, cursor = this.cursor) {
     this.loading?.abort();
     const loading = (this.loading = new AbortController());
@@ -50,15 +50,15 @@ export class JobsTable {
     this.cursor = cursor;
     this.fresh.clear();
     this.changed.clear();
-    set(this.body, "aria-busy", "true");
+    setAttr(this.body, "aria-busy", "true");
     try {
-      const page = await ask(address("/jobs", filter, { limit: PAGE, cursor }), { exact: true, signal: loading.signal });
+      const page = await request(address("/jobs", filter, { limit: PAGE, cursor }), { exact: true, signal: loading.signal });
       if (loading.signal.aborted) return;
       this.show(page);
     } finally {
-      if (this.loading === loading) { this.loading = null; set(this.body, "aria-busy", null); }
+      if (this.loading === loading) { this.loading = null; setAttr(this.body, "aria-busy", null); }
     }
-    this.schedule(); // what events told meanwhile is newer than the page
+    this.schedule(); // events that came meanwhile are newer than the page
   }
 
   show({ items, total, next_cursor: next }) {
@@ -82,14 +82,14 @@ export class JobsTable {
     const filtered = Object.keys(this.filter).length > 0 || this.cursor !== null;
     byId("no-match").hidden = rows.size > 0 || !filtered;
     byId("first-steps").hidden = rows.size > 0 || filtered;
-    this.showWaiting();
+    this.showButtons();
   }
 
   showTotal() {
     const { value, relation } = this.total;
-    if (this.filter.q) return say(byId("total"), `${count(value)} of the newest 10,000 match`);
+    if (this.filter.q) return setText(byId("total"), `${count(value)} of the newest 10,000 match`);
     const match = Object.keys(this.filter).length ? (value === 1 ? " matches" : " match") : "";
-    say(byId("total"), `${relation === "gte" ? "at least " : ""}${some(value, "job")}${match}`);
+    setText(byId("total"), `${relation === "gte" ? "at least " : ""}${plural(value, "job")}${match}`);
   }
 
   /** @param {any[]} events */
@@ -113,7 +113,7 @@ export class JobsTable {
     if (this.scheduled || this.loading) return;
     this.scheduled = true;
     const flush = () => { this.scheduled = false; this.flush(); };
-    if (document.hidden) setTimeout(flush, 1000); // a hidden tab paints no frame
+    if (document.hidden) setTimeout(flush, 1000); // a hidden tab has no animation frames
     else requestAnimationFrame(flush);
   }
 
@@ -124,7 +124,7 @@ export class JobsTable {
       this.changed.clear();
       if (this.fresh.size && this.mayInsert()) this.insert();
     }
-    this.showWaiting();
+    this.showButtons();
   }
 
   patch(id, job) {
@@ -156,30 +156,30 @@ export class JobsTable {
     this.fillSoon();
   }
 
-  /** The button: what waits comes in, or the newest page is read. */
+  /** Insert the waiting rows, or read the newest page. */
   showNew() {
     if (this.cursor !== null) return byId("newest").click();
     if (this.filter.q || this.fresh.size > MOST_AT_ONCE) return this.load();
     this.insert();
-    this.showWaiting();
+    this.showButtons();
   }
 
-  showWaiting() {
+  showButtons() {
     const n = this.fresh.size;
     const button = byId("new");
     button.disabled = n === 0;
-    say(button, this.filter.q && n ? `${few(n)} newer, search again` : `${few(n)} new`);
+    setText(button, this.filter.q && n ? `${upToMost(n)} newer, search again` : `${upToMost(n)} new`);
     const pause = byId("pause");
-    say(pause, this.paused ? `resume${this.changed.size ? ` (${count(this.changed.size)} changed)` : ""}` : "pause");
+    setText(pause, this.paused ? `resume${this.changed.size ? ` (${count(this.changed.size)} changed)` : ""}` : "pause");
   }
 
   pause() {
     this.paused = !this.paused;
-    set(byId("pause"), "aria-pressed", String(this.paused));
+    setAttr(byId("pause"), "aria-pressed", String(this.paused));
     this.schedule();
   }
 
-  /** Events carry no payload and no result: one read brings them for all rows that lack them. */
+  /** Read payloads and results, which events do not carry: one read for all rows that lack them. */
   fillSoon() {
     this.lacking = true;
     if (this.filling) return;
@@ -188,14 +188,14 @@ export class JobsTable {
       const began = performance.now();
       this.lacking = false;
       try { await this.fill(); } catch { /* the next change tries again */ }
-      // A server that is slow to answer is asked less often.
+      // Ask a slow server less often.
       setTimeout(() => { this.filling = false; if (this.lacking) this.fillSoon(); }, (performance.now() - began) * 10);
     }, FILL_AFTER_MS);
   }
 
   async fill() {
     const limit = Math.min(MOST_ROWS, this.rows.size + this.fresh.size);
-    const page = await ask(address("/jobs", this.filter, { limit, cursor: this.cursor }), { exact: true });
+    const page = await request(address("/jobs", this.filter, { limit, cursor: this.cursor }), { exact: true });
     this.total = page.total;
     this.showTotal();
     for (const job of page.items) this.rows.get(job.id)?.learn(job);

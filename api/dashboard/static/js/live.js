@@ -1,9 +1,9 @@
-// The stream of events: one WebSocket that is always there, or on its way back, without a gap.
+// The stream of events: one WebSocket that reconnects by itself and misses no event.
 //
-// It remembers the last seq it saw and asks for what came after it. Where the server cannot give
-// that any more it says `reset`; then the page reads everything anew (`fresh`). A connection that
-// has been silent for some heartbeats is as dead as a closed one.
-import { ask } from "./http.js";
+// After a reconnect it asks for the events after the last seq that it saw. If the server no longer
+// has them it sends `reset`, and the page reads everything again (`connected`). A connection without
+// a message for several heartbeats is treated as closed.
+import { request } from "./http.js";
 import { learnClock } from "./time.js";
 
 const SILENCE_MS = 6000;
@@ -12,9 +12,9 @@ const LONGEST_WAIT_MS = 15000;
 
 /**
  * @typedef {object} Listeners
- * @property {(hello: any) => void} [fresh] connected, and what was known before must be read anew
+ * @property {(hello: any) => void} [connected] connected, and everything must be read again
  * @property {(events: any[]) => void} [events]
- * @property {(message: any) => void} [pulse] counts and workers: with hello and each heartbeat
+ * @property {(message: any) => void} [status] counts and workers, in hello and each heartbeat
  * @property {(lines: any[]) => void} [log]
  * @property {(state: "connecting" | "live" | "waiting", nextTryMs: number) => void} [state]
  */
@@ -26,12 +26,12 @@ export class Live {
     this.on = on;
     this.seq = null;
     this.failures = 0;
-    addEventListener("online", () => this.hurry());
-    document.addEventListener("visibilitychange", () => document.hidden || this.hurry());
+    addEventListener("online", () => this.retryNow());
+    document.addEventListener("visibilitychange", () => document.hidden || this.retryNow());
     this.connect();
   }
 
-  /** No more: the server has nothing to tell. */
+  /** Close the stream. */
   stop() {
     const socket = this.socket;
     this.socket = null;
@@ -39,8 +39,8 @@ export class Live {
     socket?.close();
   }
 
-  /** Try at once, if a try is due later. */
-  hurry() { if (this.timer) this.connect(); }
+  /** Reconnect now instead of after the wait. */
+  retryNow() { if (this.timer) this.connect(); }
 
   connect() {
     clearTimeout(this.timer);
@@ -56,7 +56,7 @@ export class Live {
     this.socket = socket;
   }
 
-  /** Starts the wait for the next message anew. */
+  /** Restart the timer that closes a silent connection. */
   watch(socket) {
     clearTimeout(this.silence);
     this.silence = setTimeout(() => { socket.close(); this.lost(socket); }, SILENCE_MS);
@@ -70,8 +70,8 @@ export class Live {
     const wait = longest * (0.5 + Math.random() / 2);
     this.timer = setTimeout(() => this.connect(), wait);
     this.on.state?.("waiting", Date.now() + wait);
-    // Why a handshake was refused is not told to scripts. If the session is over, this finds out.
-    if (this.failures > 1) ask("/session").catch(() => {});
+    // A script cannot see why a handshake was refused. If the session has ended, this call finds out.
+    if (this.failures > 1) request("/session").catch(() => {});
   }
 
   take(message, socket) {
@@ -83,21 +83,21 @@ export class Live {
         this.failures = 0;
         this.seq = message.seq;
         this.on.state?.("live", 0);
-        this.on.pulse?.(message);
-        if (!resumed) this.on.fresh?.(message);
+        this.on.status?.(message);
+        if (!resumed) this.on.connected?.(message);
         break;
       }
       case "events":
         this.on.events?.(message.events);
         for (const { seq } of message.events) if (seq) this.seq = seq;
         break;
-      case "heartbeat": this.on.pulse?.(message); break;
+      case "heartbeat": this.on.status?.(message); break;
       case "log": this.on.log?.(message.lines); break;
       case "reset": this.reset(socket); break;
     }
   }
 
-  /** What comes next is not what followed: the next hello is a first one. */
+  /** Events were missed: treat the next hello as the first one. */
   reset(socket) {
     this.seq = null;
     setTimeout(() => { if (this.seq === null && socket === this.socket) socket.close(); }, 1000);

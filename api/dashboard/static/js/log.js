@@ -1,9 +1,9 @@
-// The job's log: what was written before, then line by line as it is written.
-import { byId, h, say } from "./dom.js";
-import { ask } from "./http.js";
+// The job's log: the stored lines first, then new lines as they are written.
+import { byId, h, setText } from "./dom.js";
+import { request } from "./http.js";
 import { writeExact } from "./exact.js";
 import { timeNode } from "./time.js";
-import { some } from "./words.js";
+import { plural } from "./words.js";
 
 const LEVELS = { debug: 0, info: 1, warning: 2, error: 3, critical: 3 };
 const MOST_LINES = 3000;
@@ -21,22 +21,22 @@ export class Log {
     this.node = byId("log");
     this.follow = byId("log-follow");
     const level = byId("log-level");
-    const choose = () => { this.node.dataset.least = level.value; this.settle(); };
+    const choose = () => { this.node.dataset.least = level.value; this.scrollToEnd(); };
     level.addEventListener("change", choose);
     choose();
-    this.follow.addEventListener("change", () => this.settle());
-    this.node.addEventListener("wheel", () => this.leave(), { passive: true });
-    this.node.addEventListener("keydown", () => this.leave());
-    this.node.addEventListener("touchmove", () => this.leave(), { passive: true });
-    this.tell();
+    this.follow.addEventListener("change", () => this.scrollToEnd());
+    this.node.addEventListener("wheel", () => this.updateFollow(), { passive: true });
+    this.node.addEventListener("keydown", () => this.updateFollow());
+    this.node.addEventListener("touchmove", () => this.updateFollow(), { passive: true });
+    this.showSummary();
   }
 
-  /** Reads what is kept after the last line here. Lines that come live meanwhile wait their turn. */
+  /** Read the stored lines after the last one shown. Live lines that arrive meanwhile are held back. */
   async load() {
     this.reading = true;
     try {
       for (;;) {
-        const { items } = await ask(`/jobs/${this.id}/logs?after=${this.last}`, { exact: true });
+        const { items } = await request(`/jobs/${this.id}/logs?after=${this.last}`, { exact: true });
         this.append(items);
         if (items.length < PAGE) break;
       }
@@ -56,25 +56,25 @@ export class Log {
     this.last = fresh[fresh.length - 1].id;
     this.lines += fresh.length;
     while (this.node.childElementCount > MOST_LINES) this.node.firstElementChild.remove();
-    this.tell();
-    this.settle();
+    this.showSummary();
+    this.scrollToEnd();
   }
 
   nodes({ attempt, at, level, line, fields }) {
     const extra = Object.entries(fields ?? {}).map(([name, value]) => `${name}=${typeof value === "string" ? value : writeExact(value)}`).join(" ");
     const row = h("div", { class: "line", "data-level": LEVELS[level] ?? 1 },
-      timeNode(at, "clock"), h("span", { class: "level" }, level), h("span", { class: "said" }, line, extra && h("span", { class: "extra" }, ` ${extra}`)));
+      timeNode(at, "clock"), h("span", { class: "level" }, level), h("span", { class: "text" }, line, extra && h("span", { class: "extra" }, ` ${extra}`)));
     if (attempt === this.attempt) return [row];
     this.attempt = attempt;
     return [h("div", { class: "part" }, `attempt ${attempt}`), row];
   }
 
-  tell() { say(byId("log-summary"), this.lines ? `${some(this.lines, "line")}${this.lines > MOST_LINES ? `, the newest ${MOST_LINES} here` : ""}` : "nothing written"); }
+  showSummary() { setText(byId("log-summary"), this.lines ? `${plural(this.lines, "line")}${this.lines > MOST_LINES ? `, the newest ${MOST_LINES} shown` : ""}` : "no lines"); }
 
-  settle() { if (this.follow.checked) this.node.scrollTop = this.node.scrollHeight; }
+  scrollToEnd() { if (this.follow.checked) this.node.scrollTop = this.node.scrollHeight; }
 
-  /** Who scrolls up wants to read: following ends, and begins again at the end. */
-  leave() {
+  /** Stop following when the reader scrolls up, and follow again at the end. */
+  updateFollow() {
     requestAnimationFrame(() => {
       const { scrollTop, scrollHeight, clientHeight } = this.node;
       this.follow.checked = scrollTop + clientHeight >= scrollHeight - 4;

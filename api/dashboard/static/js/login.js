@@ -1,12 +1,12 @@
-// The login page: what a browser is shown in place of any page until it has a session.
+// The login page, which is shown instead of any page until the browser has a session.
 //
-// It stands by itself, as the other scripts are not served without one.
+// It imports nothing, because the other scripts are served only with a session.
 
 /** @param {string} id @returns {any} */
 const byId = (id) => document.getElementById(id);
 const form = byId("login"), token = byId("token"), send = byId("send"), problem = byId("problem");
 
-/** The page that was asked for, now that it is ours to see; what follows # would keep it from loading. */
+/** Load the requested page. Without its #fragment, because with one the browser would not load it again. */
 const enter = () => location.replace(location.pathname + location.search);
 
 async function refusal(answer) {
@@ -17,7 +17,7 @@ form.addEventListener("submit", async (event) => {
   event.preventDefault();
   send.disabled = true;
   problem.hidden = true;
-  let told;
+  let reason;
   try {
     const answer = await fetch("/session", {
       method: "POST", cache: "no-store",
@@ -25,15 +25,15 @@ form.addEventListener("submit", async (event) => {
       body: JSON.stringify({ token: token.value.trim() }),
     });
     if (answer.ok) return enter();
-    told = await refusal(answer);
+    reason = await refusal(answer);
   } catch {
-    told = "Orpheus does not answer. Is it running?";
+    reason = "Orpheus does not answer. Is it running?";
   }
-  problem.textContent = told;
+  problem.textContent = reason;
   problem.hidden = false;
   send.disabled = false;
   token.select();
 });
 
-// Whoever comes by a link on another site has not sent the session yet that the browser holds.
+// A request that follows a link on another site does not send the session cookie: try it once more.
 if ((await fetch("/session", { cache: "no-store" }).catch(() => null))?.ok) enter();

@@ -1,5 +1,5 @@
-// The overview: verdict and figures, workers, jobs, all from one stream.
-import { byId, copies, h, say } from "./dom.js";
+// The overview: health and figures, workers, and jobs, all from one stream.
+import { byId, copyOnClick, h, setText } from "./dom.js";
 import { onTryNow, showConnection, startChrome } from "./chrome.js";
 import { FIELDS, address, readAddress } from "./filter.js";
 import { Figures } from "./figures.js";
@@ -16,12 +16,12 @@ startChrome({ p: () => byId("pause").click(), n: () => byId("new").click() });
 const figures = new Figures();
 const slots = new Slots();
 const live = new Live("/ws", {
-  fresh: ({ types }) => { showTypes(types); load(); },
+  connected: ({ types }) => { showTypes(types); load(); },
   events: (events) => table.take(events),
-  pulse: (message) => { figures.pulse(message); slots.show(message.workers); },
+  status: (message) => { figures.showStatus(message); slots.show(message.workers); },
   state: showConnection,
 });
-onTryNow(() => live.hurry());
+onTryNow(() => live.retryNow());
 showForm();
 showFirstCommands();
 load();
@@ -34,13 +34,13 @@ async function load() {
   try {
     await table.load(filter, cursor);
   } catch (error) {
-    if (error.name === "AbortError" || error.status === 0) return; // the banner tells
-    say(problem, error.message);
+    if (error.name === "AbortError" || error.status === 0) return; // the banner shows it
+    setText(problem, error.message);
     problem.hidden = false;
   }
 }
 
-/** Goes where the form says, or a link of this page. @param {string} to @param {boolean} [keep] no new step in the history */
+/** Change the address and load the jobs. @param {string} to @param {boolean} [keep] replace the entry in the history */
 function go(to, keep = false) {
   if (keep) history.replaceState(null, "", to);
   else history.pushState(null, "", to);
@@ -89,14 +89,14 @@ function showTypes(types) {
 
 function showFirstCommands() {
   const jobs = [
-    ["a sum that takes no time", { type: "sum_range", payload: { n: 100000 } }],
-    ["five seconds with a progress bar", { type: "sleep", payload: { seconds: 5 } }],
-    ["one that fails twice, then works", { type: "flaky", payload: { failures: 2 } }],
+    ["a sum, done at once", { type: "sum_range", payload: { n: 100000 } }],
+    ["a job of five seconds, with a progress bar", { type: "sleep", payload: { seconds: 5 } }],
+    ["a job that fails twice and then succeeds", { type: "flaky", payload: { failures: 2 } }],
   ];
   byId("first-commands").replaceChildren(...jobs.map(([words, body]) => {
     const text = postCurl("/jobs", body).replace(" \\\n  ", " ");
     const button = h("button", { type: "button", class: "quiet" }, "copy");
-    copies(button, () => text);
+    copyOnClick(button, () => text);
     return h("li", {}, h("p", {}, words), h("div", { class: "command" }, h("code", {}, text), button));
   }));
 }

@@ -1,7 +1,7 @@
-// How many workers each pool has, and a form to change that.
-import { arrange, byId, h, say } from "./dom.js";
+// The number of workers of each pool, and a form to change it.
+import { arrange, byId, h, setText } from "./dom.js";
 import { confirm } from "./confirm.js";
-import { some } from "./words.js";
+import { plural } from "./words.js";
 
 const MOST_NAMED = 5;
 
@@ -29,40 +29,40 @@ class PoolForm {
   constructor(name) {
     this.name = name;
     this.now = h("span", { class: "hint" });
-    // A pool without workers has no row and so no form to bring it back: one is the least.
+    // At least 1: a pool without workers would have no row, and no form to bring it back.
     this.input = h("input", { type: "number", name: "workers", min: 1, max: 1000, required: true, "aria-label": `Workers of pool ${name}`, oninput: () => { this.edited = true; } });
-    this.said = h("span", { class: "hint", role: "status" });
-    this.node = h("form", { class: "pool", "data-pool": name, onsubmit: (event) => { event.preventDefault(); this.ask(); } },
-      h("b", {}, name), this.now, this.input, h("button", { "aria-label": `Scale pool ${name}` }, "Scale …"), this.said);
+    this.result = h("span", { class: "hint", role: "status" });
+    this.node = h("form", { class: "pool", "data-pool": name, onsubmit: (event) => { event.preventDefault(); this.confirmScale(); } },
+      h("b", {}, name), this.now, this.input, h("button", { "aria-label": `Scale pool ${name}` }, "Scale …"), this.result);
   }
 
   /** @param {any[]} members */
   show(members) {
     this.members = members;
-    say(this.now, some(members.length, "worker"));
-    if (+this.input.value === members.length) { this.edited = false; say(this.said, ""); }
+    setText(this.now, plural(members.length, "worker"));
+    if (+this.input.value === members.length) { this.edited = false; setText(this.result, ""); }
     if (!this.edited) this.input.value = members.length;
   }
 
-  ask() {
+  confirmScale() {
     const workers = +this.input.value;
     confirm({
-      title: `Scale pool ${this.name} to ${some(workers, "worker")}?`,
-      text: `${this.consequence(workers)} It lasts until the configuration's number changes or the supervisor restarts.`,
+      title: `Scale pool ${this.name} to ${plural(workers, "worker")}?`,
+      text: `${this.consequence(workers)} This lasts until the number in the configuration changes or the supervisor restarts.`,
       yes: "Scale it",
       path: `/pools/${this.name}/scale`,
       body: { workers },
-      done: () => say(this.said, `asked for ${workers}`),
+      done: () => setText(this.result, `${plural(workers, "worker")} requested`),
     });
   }
 
   consequence(workers) {
     const more = workers - this.members.length;
-    if (more >= 0) return more ? `${some(more, "worker")} more will start.` : "It has so many now.";
+    if (more >= 0) return more ? `${plural(more, "worker")} more will start.` : "The pool has this number of workers already.";
     const leaving = this.members.filter(({ slot }) => +slot.slice(this.name.length + 1) > workers);
     const busy = leaving.filter(({ job }) => job);
     const named = busy.slice(0, MOST_NAMED).map(({ slot, job }) => `${slot} runs ${job.type} ${job.id}`).join(", ");
     const rest = busy.length > MOST_NAMED ? ` and ${busy.length - MOST_NAMED} more run a job` : "";
-    return `${some(-more, "worker ends", "workers end")}, the highest numbers first; each finishes its job before${named && `: ${named}${rest}`}.`;
+    return `${plural(-more, "worker")} will end, the highest numbers first. Each finishes its job first${named && `: ${named}${rest}`}.`;
   }
 }

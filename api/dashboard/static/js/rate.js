@@ -1,4 +1,4 @@
-// How fast a total grows, over a sliding window: smooth where single seconds would flicker.
+// The growth rate of a total over a sliding window, which changes more smoothly than single seconds.
 
 export class RateMeter {
   /** @param {number} window_s */
@@ -8,7 +8,7 @@ export class RateMeter {
     this.samples = [];
   }
 
-  /** Per second; null before there are two samples. A total that falls (a new life, retention) begins anew. @param {number} total @returns {number | null} */
+  /** Return the rate per second, or null before there are two samples. If the total falls (a new process, retention), start again. @param {number} total @returns {number | null} */
   push(total) {
     const at = performance.now();
     const last = this.samples[this.samples.length - 1];

@@ -1,21 +1,21 @@
-// Form fields from a JSON Schema. The server is the judge of what is valid: what a field cannot
-// read as its type is sent as the text it is, and the refusal comes back to the field.
-import { h, say, set } from "./dom.js";
+// Form fields made from a JSON Schema. Only the server decides what is valid: text that a field
+// cannot read as its type is sent as it is, and the server's error is shown at the field.
+import { h, setText, setAttr } from "./dom.js";
 import { Exact, parseExact, writeExact } from "./exact.js";
 
 const INTEGER = /^-?(0|[1-9]\d*)$/;
 const NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/;
 
-/** @typedef {{name: string, schema: any, required: boolean}} Ask */
+/** @typedef {{name: string, schema: any, required: boolean}} FieldSpec */
 
-/** The fields an object schema asks for; null where it names none (then: one field of JSON). @param {any} schema @returns {Ask[] | null} */
+/** Return the fields of an object schema; null if it names none (then the form has one JSON field). @param {any} schema @returns {FieldSpec[] | null} */
 export function fieldsOf(schema) {
   if (!schema?.properties) return null;
   const required = new Set(schema.required ?? []);
   return Object.entries(schema.properties).map(([name, part]) => ({ name, schema: resolve(part, schema.$defs ?? {}), required: required.has(name) }));
 }
 
-/** Follows a reference, and takes the type out of "or null". */
+/** Follow a reference, and reduce "this type or null" to the type. */
 function resolve(part, defs) {
   const at = part.$ref ? { ...defs[part.$ref.split("/").pop()], ...part } : part;
   const kinds = (at.anyOf ?? []).filter(({ type }) => type !== "null");
@@ -23,7 +23,7 @@ function resolve(part, defs) {
 }
 
 export class Field {
-  /** @param {Ask} ask @param {string} prefix of the id */
+  /** @param {FieldSpec} spec @param {string} prefix of the id */
   constructor({ name, schema, required }, prefix) {
     this.name = name;
     this.schema = schema;
@@ -31,11 +31,11 @@ export class Field {
     this.kind = schema.enum ? "choice" : ["integer", "number", "string", "boolean", "list"].includes(schema.type) ? schema.type : "json";
     const id = `${prefix}-${name}`;
     this.input = this.makeInput(id);
-    this.trouble = h("p", { class: "problem", id: `${id}-problem`, hidden: true });
-    set(this.input, "aria-describedby", `${id}-hint ${id}-problem`);
+    this.problem = h("p", { class: "problem", id: `${id}-problem`, hidden: true });
+    setAttr(this.input, "aria-describedby", `${id}-hint ${id}-problem`);
     this.node = h("div", { class: "field" },
       h("label", { for: id }, name, required ? "" : h("span", { class: "unit" }, " optional")), this.input,
-      h("p", { class: "hint", id: `${id}-hint` }, hintOf(schema, this.kind)), this.trouble);
+      h("p", { class: "hint", id: `${id}-hint` }, hintOf(schema, this.kind)), this.problem);
   }
 
   makeInput(id) {
@@ -49,7 +49,7 @@ export class Field {
     return h("input", { id, type: "text", autocomplete: "off", placeholder, inputmode: { integer: "numeric", number: "decimal" }[this.kind] });
   }
 
-  /** What was written; undefined: leave it out. Raises SyntaxError for what is no JSON. */
+  /** Return the value; undefined: leave the field out. Throws SyntaxError for invalid JSON. */
   read() {
     const text = this.input.value;
     if (text === "" && (!this.required || this.kind !== "string")) return undefined;
@@ -62,17 +62,17 @@ export class Field {
     }
   }
 
-  /** Writes an example. */
+  /** Fill in an example. */
   fill() {
     const value = exampleOf(this.schema, this.kind, this.name);
     this.input.value = this.kind === "string" ? value : writeExact(value, this.kind === "json" ? 2 : 0);
   }
 
-  /** @param {string} text empty: nothing is wrong */
-  complain(text) {
-    say(this.trouble, text);
-    this.trouble.hidden = !text;
-    set(this.input, "aria-invalid", text ? "true" : null);
+  /** Show a problem at the field. @param {string} text empty: no problem */
+  showProblem(text) {
+    setText(this.problem, text);
+    this.problem.hidden = !text;
+    setAttr(this.input, "aria-invalid", text ? "true" : null);
   }
 }
 

@@ -1,6 +1,6 @@
-// The health panel: one row for each slot, patched in place with every heartbeat.
-import { arrange, byId, h, icon, say, set } from "./dom.js";
-import { Sparkline, StringChart } from "./charts.js";
+// The worker panel: one row for each slot, updated in place with every heartbeat.
+import { arrange, byId, h, icon, setText, setAttr } from "./dom.js";
+import { Sparkline, WorkChart } from "./charts.js";
 import { RateMeter } from "./rate.js";
 import { Pools } from "./pools.js";
 import { SlotFold } from "./slot-fold.js";
@@ -12,9 +12,9 @@ const ICONS = {
   backoff: "backoff", fatal: "fatal", stuck: "fatal", down: "down",
 };
 const WHY = {
-  starting: "not ready yet", draining: "finishes its job, takes no other", stopping: "was asked to end",
-  killing: "being killed", backoff: "starts again soon", fatal: "gave up; tries every 5 min", stuck: "does not die",
-  down: "not wanted",
+  starting: "not ready yet", draining: "finishes its job, then stops", stopping: "was asked to stop",
+  killing: "being killed", backoff: "starts again soon", fatal: "failed too often; one try every 5 min", stuck: "SIGKILL does not end it",
+  down: "stopped by an operator or the configuration",
 };
 const STALE_BEAT_S = 6;
 
@@ -39,17 +39,17 @@ export class Slots {
       return [row.node, row.fold.node];
     });
     const body = byId("slots");
-    const refuge = this.refuge(body, nodes);
+    const nextFocus = this.nextFocus(body, nodes);
     const present = new Set(workers.map(({ slot }) => slot));
     for (const slot of this.rows.keys()) if (!present.has(slot)) this.rows.delete(slot);
     arrange(body, nodes);
-    refuge?.focus({ preventScroll: true });
+    nextFocus?.focus({ preventScroll: true });
     this.pools.show(workers, supervised);
-    say(byId("workers-summary"), this.summary(workers));
+    setText(byId("workers-summary"), this.summary(workers));
   }
 
-  /** Where the focus goes, if it is in a row that goes: to the row that takes its place. */
-  refuge(body, nodes) {
+  /** Return where the focus goes if its row disappears: to the nearest row that stays. */
+  nextFocus(body, nodes) {
     const rows = [...body.children];
     const focused = rows.findIndex((row) => row.contains(document.activeElement));
     if (focused < 0 || nodes.includes(rows[focused])) return null;
@@ -63,7 +63,7 @@ export class Slots {
     const states = {};
     for (const { slot, pool, state } of workers) {
       if (pool === null) continue;
-      const word = state !== "ready" ? state : this.rows.get(slot)?.busy ? "at work" : "waiting for work";
+      const word = state !== "ready" ? state : this.rows.get(slot)?.busy ? "working" : "idle";
       states[word] = (states[word] ?? 0) + 1;
     }
     return Object.entries(states).map(([word, n]) => `${n} ${word}`).join(" · ") || "none";
@@ -79,9 +79,9 @@ class SlotRow {
   constructor({ slot, pool }) {
     this.cpu = new Sparkline(`CPU of ${slot}`, 60, 100);
     this.rss = new Sparkline(`Memory of ${slot}`, 60);
-    this.string = new StringChart();
-    this.pace = new RateMeter(10);
-    this.moment = new RateMeter(2);
+    this.workChart = new WorkChart();
+    this.rate = new RateMeter(10);
+    this.shortRate = new RateMeter(2);
     const cell = (name, ...children) => (this[name] = h("span", { role: "cell", class: name }, ...children));
     this.pid = h("small", {});
     this.word = h("b", {});
@@ -96,7 +96,7 @@ class SlotRow {
       cell("name", h("b", {}, slot), this.pid),
       cell("state", h("span", { class: "mark" }), this.word, this.why),
       cell("now", this.link, this.bar, this.note),
-      cell("work", pool === null ? "" : this.string.node),
+      cell("work", pool === null ? "" : this.workChart.node),
       cell("jobs"),
       cell("cpu-cell", this.cpu.node, this.cpuText),
       cell("rss-cell", this.rss.node, this.rssText),
@@ -107,22 +107,22 @@ class SlotRow {
   /** @param {any} worker @param {boolean} supervised */
   show(worker, supervised) {
     const system = worker.pool === null;
-    say(this.pid, worker.pid ? `pid ${worker.pid}` : "no process");
-    const pace = this.pace.push(worker.jobs_done) ?? 0;
+    setText(this.pid, worker.pid ? `pid ${worker.pid}` : "no process");
+    const pace = this.rate.push(worker.jobs_done) ?? 0;
     this.busy = !!worker.job || pace >= 1;
     this.showState(worker);
-    this.string.push(this.moment.push(worker.jobs_done) ?? 0, !!worker.job);
+    this.workChart.push(this.shortRate.push(worker.jobs_done) ?? 0, !!worker.job);
     this.showJob(worker, pace);
-    say(this.jobs, system ? "" : count(worker.jobs_done));
+    setText(this.jobs, system ? "" : count(worker.jobs_done));
     this.cpu.push(worker.cpu_percent);
     this.rss.push(worker.rss_bytes);
-    say(this.cpuText, worker.cpu_percent === null ? "–" : `${worker.cpu_percent.toFixed(worker.cpu_percent < 10 ? 1 : 0)} %`);
-    say(this.rssText, worker.rss_bytes === null ? "–" : bytes(worker.rss_bytes));
+    setText(this.cpuText, worker.cpu_percent === null ? "–" : `${worker.cpu_percent.toFixed(worker.cpu_percent < 10 ? 1 : 0)} %`);
+    setText(this.rssText, worker.rss_bytes === null ? "–" : bytes(worker.rss_bytes));
     const age = worker.heartbeat_age_s;
-    say(this.beat, age === null ? "–" : `${Math.round(age)} s`);
+    setText(this.beat, age === null ? "–" : `${Math.round(age)} s`);
     this.beat.classList.toggle("bad", age !== null && age > STALE_BEAT_S);
-    say(this.up, worker.uptime_s === null ? "–" : ticking(worker.uptime_s));
-    say(this.restarts, count(worker.restarts));
+    setText(this.up, worker.uptime_s === null ? "–" : ticking(worker.uptime_s));
+    setText(this.restarts, count(worker.restarts));
     this.fold.show(worker, supervised);
   }
 
@@ -130,35 +130,35 @@ class SlotRow {
     const look = degraded && state === "ready" ? "degraded" : state;
     if (this.look !== look) {
       this.look = look;
-      set(this.node, "data-state", look);
+      setAttr(this.node, "data-state", look);
       this.state.firstElementChild.replaceChildren(icon(look === "degraded" ? "degraded" : ICONS[state] ?? "down"));
     }
-    say(this.word, degraded ? `${spaced(state)}, degraded` : spaced(state));
-    const told = state === "backoff" && reason ? `${WHY.backoff}: ${reason}` : reason || WHY[state];
-    const why = told || (pool === null ? "" : this.busy ? "at work" : "waits for work");
-    say(this.why, why);
-    set(this.why, "title", why);
+    setText(this.word, degraded ? `${spaced(state)}, degraded` : spaced(state));
+    const given = state === "backoff" && reason ? `${WHY.backoff}: ${reason}` : reason || WHY[state];
+    const why = given || (pool === null ? "" : this.busy ? "working" : "idle");
+    setText(this.why, why);
+    setAttr(this.why, "title", why);
   }
 
-  /** The job in hand; where jobs come and go too fast to read, how many do. */
+  /** Show the running job; if jobs change too fast to read, show how many end per second. */
   showJob({ job, state, pool }, pace) {
     const shown = job?.started_at && (pace < 1 || between(job.started_at) > 1) ? job : null;
     this.job = shown;
     this.link.hidden = !shown;
     this.bar.hidden = (shown?.progress ?? null) === null;
     if (shown) {
-      set(this.link, "href", `/ui/jobs/${shown.id}`);
-      say(this.link, `${shown.type} ${shown.id}`);
-      set(this.link, "title", shown.type);
+      setAttr(this.link, "href", `/ui/jobs/${shown.id}`);
+      setText(this.link, `${shown.type} ${shown.id}`);
+      setAttr(this.link, "title", shown.type);
       if (shown.progress !== null) this.bar.value = shown.progress;
     }
-    this.pause = pool === null || state !== "ready" ? "" : pace < 0.1 ? "–" : `${rate(pace)} a second`;
+    this.rateText = pool === null || state !== "ready" ? "" : pace < 0.1 ? "–" : `${rate(pace)} a second`;
     this.tick();
   }
 
   tick() {
     const job = this.job;
     const ran = job?.started_at ? ticking(between(job.started_at)) : "";
-    say(this.note, job ? [ran, job.message].filter(Boolean).join(" · ") : this.pause);
+    setText(this.note, job ? [ran, job.message].filter(Boolean).join(" · ") : this.rateText);
   }
 }

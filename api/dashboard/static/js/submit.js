@@ -1,9 +1,9 @@
-// A form for any job type, the equal curl beside it, and what became of what was sent.
-import { byId, copies, h, icon, say } from "./dom.js";
+// The form for submitting a job of any type, the same call with curl, and the submitted jobs.
+import { byId, copyOnClick, h, icon, setText } from "./dom.js";
 import { onTryNow, showConnection, startChrome } from "./chrome.js";
 import { postCurl } from "./curl.js";
 import { writeExact } from "./exact.js";
-import { ask } from "./http.js";
+import { request } from "./http.js";
 import { Live } from "./live.js";
 import { Field, fieldsOf } from "./schema-form.js";
 import { TERMINAL, spaced } from "./words.js";
@@ -19,9 +19,9 @@ let options = [];
 let whole = false;
 
 startChrome();
-copies(byId("copy-curl"), () => byId("curl").textContent);
+copyOnClick(byId("copy-curl"), () => byId("curl").textContent);
 const live = new Live("/ws", { state: showConnection });
-onTryNow(() => live.hurry());
+onTryNow(() => live.retryNow());
 select.addEventListener("change", () => { history.replaceState(null, "", `?type=${encodeURIComponent(select.value)}`); choose(); });
 form.addEventListener("input", showCurl);
 form.addEventListener("submit", (event) => { event.preventDefault(); send(); });
@@ -30,9 +30,9 @@ start();
 
 async function start() {
   try {
-    types = (await ask("/types", { exact: true })).items;
-  } catch (error) { return complain(error.message); }
-  if (!types.length) return complain("No worker has told its job types yet. Is one running?");
+    types = (await request("/types", { exact: true })).items;
+  } catch (error) { return showError(error.message); }
+  if (!types.length) return showError("No job types are known yet. Is a worker running?");
   select.replaceChildren(...types.map(({ name }) => h("option", {}, name)));
   const wanted = new URLSearchParams(location.search).get("type");
   if (types.some(({ name }) => name === wanted)) select.value = wanted;
@@ -41,14 +41,14 @@ async function start() {
 
 function choose() {
   const type = types.find(({ name }) => name === select.value);
-  say(byId("type-hint"), type.description || "\u00a0");
-  const asks = fieldsOf(type.schema);
-  whole = asks === null;
-  payload = (asks ?? [WHOLE_PAYLOAD]).map((field) => new Field(field, "payload"));
+  setText(byId("type-hint"), type.description || "\u00a0");
+  const fields = fieldsOf(type.schema);
+  whole = fields === null;
+  payload = (fields ?? [WHOLE_PAYLOAD]).map((field) => new Field(field, "payload"));
   byId("payload-fields").replaceChildren(...(payload.length ? payload.map(({ node }) => node) : [h("p", { class: "hint" }, "This type takes no payload.")]));
   options = optionsOf(type.defaults).map((field) => new Field(field, "option"));
   byId("option-fields").replaceChildren(...options.map(({ node }) => node));
-  complain("");
+  showError("");
   showCurl();
 }
 
@@ -56,16 +56,16 @@ function optionsOf({ queue, max_retries, timeout }) {
   const text = { type: "string", short: true };
   return [
     ["queue", { ...text, default: queue, hint: "" }],
-    ["priority", { type: "integer", minimum: -1000, maximum: 1000, default: 0, hint: "the higher runs first" }],
+    ["priority", { type: "integer", minimum: -1000, maximum: 1000, default: 0, hint: "higher runs first" }],
     ["delay", { ...text, hint: "seconds, or 500ms, 30s, 15m, 2h, 7d" }],
     ["max_retries", { type: "integer", minimum: 0, maximum: 100, default: max_retries }],
     ["timeout", { ...text, default: `${+timeout}s`, hint: "of one attempt" }],
-    ["unique_key", { ...text, hint: "while such a job lives, no second is made" }],
+    ["unique_key", { ...text, hint: "only one job with this key can wait or run" }],
     ["tags", { type: "list" }],
   ].map(([name, schema]) => ({ name, schema, required: false }));
 }
 
-/** The request. Raises SyntaxError, told at its field. */
+/** Return the request. Throws SyntaxError, which is shown at its field. */
 function body() {
   const read = (fields) => Object.fromEntries(fields.map((field) => [field.name, readOne(field)]).filter(([, value]) => value !== undefined));
   const values = read(payload);
@@ -74,48 +74,48 @@ function body() {
 
 function readOne(field) {
   try { return field.read(); } catch (error) {
-    field.complain(`is no JSON: ${error.message}`);
+    field.showProblem(`is not valid JSON: ${error.message}`);
     throw error;
   }
 }
 
 function showCurl() {
-  [...payload, ...options].forEach((field) => field.complain(""));
-  try { say(byId("curl"), postCurl("/jobs", body())); } catch { /* told at its field */ }
+  [...payload, ...options].forEach((field) => field.showProblem(""));
+  try { setText(byId("curl"), postCurl("/jobs", body())); } catch { /* shown at its field */ }
 }
 
 async function send() {
-  complain("");
-  let request;
-  try { request = body(); } catch { return; }
+  showError("");
+  let wanted;
+  try { wanted = body(); } catch { return; }
   byId("send").disabled = true;
   try {
-    const job = await ask("/jobs", { method: "POST", body: request, exact: true });
+    const job = await request("/jobs", { method: "POST", body: wanted, exact: true });
     follow(job);
   } catch (error) { refuse(error); }
   byId("send").disabled = false;
 }
 
-/** Each problem at its field; what belongs to none above the button. */
+/** Show each problem at its field, and those of no field above the button. */
 function refuse({ message, errors = [] }) {
-  const strays = errors.filter(({ pointer, detail }) => {
+  const others = errors.filter(({ pointer, detail }) => {
     const [, first, second, ...rest] = pointer.split("/");
     const field = first === "payload" ? payload.find(({ name }) => name === (whole ? "payload" : second)) : options.find(({ name }) => name === first);
-    field?.complain([first === "payload" ? rest.join("/") : second, detail].filter(Boolean).join(": "));
+    field?.showProblem([first === "payload" ? rest.join("/") : second, detail].filter(Boolean).join(": "));
     return !field;
   });
-  complain(errors.length ? strays.map(({ pointer, detail }) => `${pointer}: ${detail}`).join(" · ") : message);
-  const bad = [...payload, ...options].find(({ trouble }) => !trouble.hidden);
+  showError(errors.length ? others.map(({ pointer, detail }) => `${pointer}: ${detail}`).join(" · ") : message);
+  const bad = [...payload, ...options].find(({ problem }) => !problem.hidden);
   if (options.includes(bad)) byId("options").open = true;
   bad?.input.focus();
 }
 
-function complain(text) {
-  say(byId("problem"), text);
+function showError(text) {
+  setText(byId("problem"), text);
   byId("problem").hidden = !text;
 }
 
-/** Shows a job that was accepted until it ends. */
+/** Show a submitted job until it ends. */
 async function follow(job) {
   byId("none-sent").hidden = true;
   const state = h("span", { class: "status" });
@@ -125,6 +125,6 @@ async function follow(job) {
     state.dataset.status = job.status;
     state.replaceChildren(icon(job.status), spaced(job.status), job.status === "done" ? h("code", {}, ` ${writeExact(job.result).slice(0, 200)}`) : job.error ? ` ${job.error.type}: ${job.error.message}` : "");
     if (TERMINAL.has(job.status)) return;
-    try { job = await ask(`/jobs/${job.id}?wait=30`, { exact: true }); } catch { failures++; await new Promise((later) => setTimeout(later, 2000)); }
+    try { job = await request(`/jobs/${job.id}?wait=30`, { exact: true }); } catch { failures++; await new Promise((later) => setTimeout(later, 2000)); }
   }
 }

@@ -1,20 +1,20 @@
-// Time as the server sees it, told relative, absolute on hover, in local time or UTC.
-import { byId, h, say, selectedIn, set } from "./dom.js";
+// Times by the server's clock: relative, absolute on hover, in local time or UTC.
+import { byId, h, setText, selectedIn, setAttr } from "./dom.js";
 import { ticking } from "./words.js";
 
-let aheadMs = 0;
+let offsetMs = 0;
 let utc = localStorage.getItem("orpheus.zone") === "utc";
 /** @type {Set<() => void>} */
 const tickers = new Set();
 
-/** The server's clock, ms: durations stay right on a laptop whose clock is not. */
-export const now = () => Date.now() + aheadMs;
+/** The server's time in ms, so that durations are right even if this computer's clock is wrong. */
+export const now = () => Date.now() + offsetMs;
 
 /** Learn the server's clock from a message just received. @param {string} at */
 export function learnClock(at) {
   const seen = Date.parse(at) - Date.now();
-  // Small differences are the network's; following them would make every age jump.
-  if (Number.isFinite(seen) && Math.abs(seen - aheadMs) > 1500) aheadMs = seen;
+  // Small differences come from the network. Following them would make all ages jump.
+  if (Number.isFinite(seen) && Math.abs(seen - offsetMs) > 1500) offsetMs = seen;
 }
 
 /** Seconds from `from` to `to` (or to now), never negative. @param {string} from @param {string | null} [to] */
@@ -35,36 +35,36 @@ export function absolute(at) {
   return `${shifted.replace("T", " ").replace("Z", "")} ${zone?.value ?? ""}`;
 }
 
-/** The clock part of it. @param {string} at */
+/** The time of day. @param {string} at */
 export const clock = (at) => absolute(at).slice(11, 23);
 
-/** A `<time>`; `form`: "relative" (it ticks) or "clock". @param {string} at @param {"relative" | "clock"} [form] */
+/** Create a `<time>`. `form`: "relative" (updated every second) or "clock". @param {string} at @param {"relative" | "clock"} [form] */
 export function timeNode(at, form = "relative") {
   const node = h("time", { "data-form": form });
   setTime(node, at);
   return node;
 }
 
-/** Change the time a `<time>` tells. @param {HTMLElement} node @param {string} at */
+/** Change the time of a `<time>`. @param {HTMLElement} node @param {string} at */
 export function setTime(node, at) {
-  set(node, "datetime", at);
+  setAttr(node, "datetime", at);
   refresh(node);
 }
 
 function refresh(node) {
   if (selectedIn(node)) return;
-  say(node, node.dataset.form === "clock" ? clock(node.dateTime) : relative(node.dateTime));
-  set(node, "title", absolute(node.dateTime));
+  setText(node, node.dataset.form === "clock" ? clock(node.dateTime) : relative(node.dateTime));
+  setAttr(node, "title", absolute(node.dateTime));
 }
 
-/** Calls `turn` each second while the page is visible. @param {() => void} turn */
+/** Call `turn` every second while the page is visible. @param {() => void} turn */
 export function everySecond(turn) { tickers.add(turn); }
 
-/** Starts the clock of the page and the switch between local time and UTC. */
+/** Start the page's clock and the switch between local time and UTC. */
 export function startClock() {
   const button = byId("zone");
   const refreshAll = (selector) => document.querySelectorAll(selector).forEach(refresh);
-  const show = () => { say(button, utc ? "UTC" : "local"); refreshAll("time[datetime]"); };
+  const show = () => { setText(button, utc ? "UTC" : "local"); refreshAll("time[datetime]"); };
   button.addEventListener("click", () => {
     utc = !utc;
     localStorage.setItem("orpheus.zone", utc ? "utc" : "local");

@@ -1,5 +1,5 @@
-// The life of a job on one axis: for each attempt how long it waited, ran, and backed off.
-import { arrange, byId, h, icon, say, set, svg } from "./dom.js";
+// A job's attempts on one time axis: how long each one waited, ran and backed off.
+import { arrange, byId, h, icon, setText, setAttr, svg } from "./dom.js";
 import { between, now } from "./time.js";
 import { TERMINAL, duration, spaced, ticking } from "./words.js";
 
@@ -25,7 +25,7 @@ export class Timeline {
     this.tick();
   }
 
-  /** Durations and bars as of now. */
+  /** Update durations and bars to the current time. */
   tick() {
     if (!this.job) return;
     const from = Date.parse(this.job.created_at);
@@ -36,7 +36,7 @@ export class Timeline {
 }
 
 /**
- * What became of each attempt, and of the wait for the next one.
+ * Return a span for each attempt, and for the wait for the next one.
  * @returns {{number: number, attempt: any, waitFrom: string, dueAt: string | null, retry: boolean}[]}
  */
 function spansOf(job) {
@@ -75,10 +75,10 @@ function makeRow({ number }) {
       const end = attempt.finished_at ? Date.parse(attempt.finished_at) : now();
       place(run, middle, Math.max(NARROWEST, x(end) - middle));
     }
-    tell(attempt, waitFrom, dueAt, retry);
+    showFacts(attempt, waitFrom, dueAt, retry);
   }
 
-  function tell(attempt, waitFrom, dueAt, retry) {
+  function showFacts(attempt, waitFrom, dueAt, retry) {
     const waited = between(waitFrom, attempt?.started_at);
     const due = dueAt ? (Date.parse(dueAt) - now()) / 1000 : 0;
     const parts = [`${retry ? "backed off" : "waited"} ${attempt ? duration(waited) : ticking(waited)}${due > 0 ? `, due in ${ticking(due)}` : ""}`];
@@ -86,11 +86,11 @@ function makeRow({ number }) {
       parts.push(`${attempt.finished_at ? "ran" : "runs for"} ${attempt.finished_at ? duration(between(attempt.started_at, attempt.finished_at)) : ticking(between(attempt.started_at))}`);
       parts.push(`${attempt.worker}, pid ${attempt.pid}`);
     }
-    say(facts, parts.join(" · "));
+    setText(facts, parts.join(" · "));
   }
 }
 
 function place(rect, x, width) {
-  set(rect, "x", x.toFixed(1));
-  set(rect, "width", width.toFixed(1));
+  setAttr(rect, "x", x.toFixed(1));
+  setAttr(rect, "width", width.toFixed(1));
 }

@@ -1,9 +1,9 @@
-// What an operator wants to know first, in a sentence: is all well, and if not, what needs a person.
-import { count, duration, percent, some } from "./words.js";
+// The health of the system in one sentence, and the list of problems that need attention.
+import { count, duration, percent, plural } from "./words.js";
 
-const ALARMING = { fatal: "gave up (fatal)", stuck: "cannot be killed (stuck)", killing: "is being killed", backoff: "is down for a moment (backoff)" };
+const ALARMING = { fatal: "failed too often (fatal)", stuck: "cannot be killed (stuck)", killing: "is being killed", backoff: "waits to be started again (backoff)" };
 const REJECTED = "configuration rejected: ";
-const SHORTEST_WAIT_S = 60;
+const LONG_WAIT_S = 60;
 export const ALARMING_SHARE = 0.1;
 const ALARMING_WAL_BYTES = 512 * 1024 * 1024;
 
@@ -11,29 +11,29 @@ const ALARMING_WAL_BYTES = 512 * 1024 * 1024;
  * @param {{workers: any[], counts: Record<string, number>, stats: any}} seen
  * @returns {{headline: string, concerns: {text: string, href?: string}[]}}
  */
-export function judge({ workers, counts, stats }) {
+export function healthOf({ workers, counts, stats }) {
   const slots = workers.filter(({ pool }) => pool !== null);
   const ready = slots.filter(({ state }) => state === "ready").length;
   const rejected = rejection(workers) === null ? [] : [{ text: "The configuration was rejected.", href: "#rejected" }];
   const concerns = [...rejected, ...ofSlots(workers), ...ofJobs(counts, stats, ready)];
-  if (!ready && counts.pending) concerns.unshift({ text: `No worker is ready, and ${some(counts.pending, "job waits", "jobs wait")}.`, href: "#workers" });
+  if (!ready && counts.pending) concerns.unshift({ text: `No worker is ready, and ${plural(counts.pending, "job waits", "jobs wait")}.`, href: "#workers" });
   return { headline: headline(slots.length, ready, concerns.length, counts), concerns };
 }
 
 function headline(slots, ready, concerns, counts) {
-  if (concerns) return concerns === 1 ? "One thing needs you." : `${concerns} things need you.`;
+  if (concerns) return concerns === 1 ? "One problem needs your attention." : `${concerns} problems need your attention.`;
   if (slots === 0) return "No worker is running.";
   if (ready < slots) return ready ? "Not every worker is ready." : "Starting up.";
   return Object.values(counts).some((n) => n) ? "All is well." : "Ready for the first job.";
 }
 
-/** What is wrong with the configuration that the supervisor refused; null if it refused none. @param {any[]} workers */
+/** Return why the supervisor rejected the configuration; null if it did not. @param {any[]} workers */
 export function rejection(workers) {
   const { degraded, reason } = workers.find(({ slot }) => slot === "supervisor") ?? {};
   return degraded && reason.startsWith(REJECTED) ? reason.slice(REJECTED.length) : null;
 }
 
-/** One concern for all slots that are in the same state for the same reason. */
+/** Return one problem for all slots that are in the same state for the same reason. */
 function ofSlots(workers) {
   /** @type {Map<string, {names: string[], what: string}>} */
   const groups = new Map();
@@ -57,9 +57,9 @@ function ofJobs(counts, stats, ready) {
   if (lately?.failed >= 3 && share >= ALARMING_SHARE) concerns.push({
     text: `${percent(share)} of the jobs that ended in the last 5 minutes failed: ${count(lately.failed)}.`, href: "/?status=failed#jobs",
   });
-  if (ready && stats?.oldest_pending_s >= SHORTEST_WAIT_S) concerns.push({
-    text: `A job has been due for ${duration(stats.oldest_pending_s)}: the workers do not keep up with ${some(counts.pending, "pending job")}.`, href: "/?status=pending#jobs",
+  if (ready && stats?.oldest_pending_s >= LONG_WAIT_S) concerns.push({
+    text: `A job has been due for ${duration(stats.oldest_pending_s)}: the workers are too slow for ${plural(counts.pending, "pending job")}.`, href: "/?status=pending#jobs",
   });
-  if (stats?.wal_bytes > ALARMING_WAL_BYTES) concerns.push({ text: "The write-ahead log is large: some program keeps a read open." });
+  if (stats?.wal_bytes > ALARMING_WAL_BYTES) concerns.push({ text: "The write-ahead log is large, because a program keeps a read transaction open." });
   return concerns;
 }

@@ -1,4 +1,4 @@
-// Figures and states as people read them.
+// Figures and states as text.
 
 const NUMBER = new Intl.NumberFormat("en");
 export const TERMINAL = new Set(["done", "failed", "cancelled"]);
@@ -6,16 +6,16 @@ export const TERMINAL = new Set(["done", "failed", "cancelled"]);
 /** 10268 -> "10,268" @param {number} n */
 export const count = (n) => NUMBER.format(n);
 
-/** A rate with two significant digits below 10. @param {number} n */
+/** A rate: one decimal below 10, none above. @param {number} n */
 export const rate = (n) => (n === 0 ? "0" : n < 0.1 ? "<0.1" : n < 10 ? String(+n.toFixed(1)) : count(Math.round(n)));
 
 /** @param {number} n @param {string} one @param {string} [many] */
-export const some = (n, one, many = `${one}s`) => `${count(n)} ${n === 1 ? one : many}`;
+export const plural = (n, one, many = `${one}s`) => `${count(n)} ${n === 1 ? one : many}`;
 
 /** "in_progress" -> "in progress" @param {string} state */
 export const spaced = (state) => state.replaceAll("_", " ");
 
-/** A share. Never rounds something to nothing or to all. @param {number} part */
+/** A share in percent. Never rounds up to 100 % or down to 0 %. @param {number} part */
 export function percent(part) {
   if (part > 0 && part < 0.001) return "<0.1 %";
   if (part < 1 && part > 0.999) return ">99.9 %";
@@ -30,7 +30,7 @@ export function bytes(n) {
   return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${["B", "KB", "MB", "GB", "TB"][power]}`;
 }
 
-/** A duration with three digits at most, never negative. @param {number} seconds */
+/** A duration in at most three digits, never negative. @param {number} seconds */
 export function duration(seconds) {
   const s = Math.max(0, seconds);
   if (s < 0.9995) return `${Math.round(s * 1000)} ms`;
@@ -38,7 +38,7 @@ export function duration(seconds) {
   return coarse(s);
 }
 
-/** A duration that ticks: whole seconds. @param {number} seconds */
+/** A duration in whole seconds, for values that are updated every second. @param {number} seconds */
 export const ticking = (seconds) => (seconds < 60 ? `${Math.floor(Math.max(0, seconds))} s` : coarse(seconds));
 
 function coarse(s) {

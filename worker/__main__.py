@@ -1,4 +1,4 @@
-"""`python -m worker`: a worker alone, one of the supervisor's, or (`--describe`) its job types."""
+"""`python -m worker`: runs a worker, alone or for a supervisor, or describes the job types."""
 
 import argparse
 import io
@@ -28,7 +28,7 @@ _EXIT_CONFIGURATION = 78
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; its exit code."""
+    """Run the command and return its exit code."""
     options = _parser().parse_args(argv)
     try:
         if options.describe:
@@ -76,14 +76,14 @@ def _run(
     channel: Channel | None = None,
     stored: StoredSettings | None = None,
 ) -> int:
-    # Here, as a child must have entered its life before anything large is imported.
-    from orpheus.worker.process import EXIT_AGAIN, restart_alone, run_worker  # noqa: PLC0415
+    # Imported late: a child sets up its signals and crash file before it imports anything large.
+    from orpheus.worker.process import RESTART, restart_alone, run_worker  # noqa: PLC0415
 
     name_program("worker")
-    if isinstance(sys.stdout, io.TextIOWrapper):  # what a module prints is seen when it prints it
+    if isinstance(sys.stdout, io.TextIOWrapper):  # so that output appears at once
         sys.stdout.reconfigure(line_buffering=True)
     code = run_worker(settings, slot, incarnation, channel=channel, stored=stored)
-    if code == EXIT_AGAIN:
+    if code == RESTART:
         restart_alone()
     return code
 
@@ -98,23 +98,23 @@ def _run_alone(options: argparse.Namespace) -> int:
 
 
 def _settings(options: argparse.Namespace) -> "Settings":
-    # Here, as a supervised worker is handed its settings: pydantic would cost it 10 MB.
+    # Imported late: a supervised worker receives its settings and needs no pydantic (10 MB).
     from orpheus.config.load import load_settings  # noqa: PLC0415
 
     return load_settings(options.config, options.set, os.environ)
 
 
 def _describe(options: argparse.Namespace) -> int:
-    """Print the job types as a JSON list; 78, with the traceback, if a module does not import."""
-    die_with_parent(signal.SIGKILL)  # a module may take any time, and nobody waits any more
-    # What a module prints while it is imported goes to stderr, from C code too.
+    """Print the job types as a JSON list. Returns 78, with the traceback, if an import fails."""
+    die_with_parent(signal.SIGKILL)  # a module may import for ever, with nobody left to wait
+    # What a module prints during its import goes to stderr, even from C code.
     answer_fd = os.dup(1)
     os.dup2(2, 1)
     modules, commands = _what_to_describe(options)
     try:
         described = [one.describe() for one in load_job_types(modules).values()]
         described += [describe_command(one) for one in commands]
-    except BaseException:  # noqa: BLE001 - whatever a module raises, SystemExit too
+    except BaseException:  # noqa: BLE001 - a module may raise anything, SystemExit too
         traceback.print_exc()
         return _EXIT_CONFIGURATION
     with os.fdopen(answer_fd, "w", encoding="utf-8") as answer:

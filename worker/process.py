@@ -1,4 +1,4 @@
-"""A worker process: put together, started, ended."""
+"""Assembles a worker process, starts its threads, and ends them."""
 
 import os
 import sys
@@ -26,18 +26,22 @@ from orpheus.shared.storage import Store, database_path, open_storage
 from orpheus.worker.attempt.alarm import Alarm
 from orpheus.worker.attempt.executor import Executor
 from orpheus.worker.attempt.job_log import JobLog, capture_output
-from orpheus.worker.control.control import EXIT_KILLED, Control, start_quietly
-from orpheus.worker.leasing.held import Held
-from orpheus.worker.leasing.loop import Loop, LoopRules
-from orpheus.worker.leasing.renewal import Renewal, RenewalRules
-from orpheus.worker.lookup import DatabaseLookup
+from orpheus.worker.control.control_thread import (
+    EXIT_KILLED,
+    ControlThread,
+    start_without_signals,
+)
+from orpheus.worker.database_queries import DatabaseQueries
+from orpheus.worker.leasing.held_leases import HeldLeases
+from orpheus.worker.leasing.loop import Loop
+from orpheus.worker.leasing.renewal import RenewalThread
 
 if TYPE_CHECKING:
     from orpheus.worker.attempt.command import CommandType
 
 EXIT_CONFIGURATION = 78
-EXIT_AGAIN = -1
-"""Not an exit code: a worker without a supervisor should start itself anew."""
+RESTART = -1
+"""Not an exit code: a worker without a supervisor should start again as a new process."""
 
 _RETRY_DATABASE_S = 0.5
 _T = TypeVar("_T")
@@ -53,30 +57,27 @@ def run_worker(
     channel: Channel | None = None,
     stored: StoredSettings | None = None,
 ) -> int:
-    """Be a worker until told to end; the exit code. Main thread only.
+    """Run jobs until told to stop, and return the exit code. Main thread only.
 
-    `channel` None: no supervisor, so this worker makes the database if it is missing, describes
-    its job types itself, puts `stored` in force, does the upkeep, and ends jobs past their hard
-    deadline. A database that is locked or full is waited for. Raises DatabaseUnusable, and
-    ConfigurationError.
+    Without a `channel` there is no supervisor. Then this worker creates the database if it is
+    missing, describes its job types, writes `stored` into the database, does the upkeep, and ends
+    jobs past their hard deadline. While the database is locked or full, the worker waits.
+
+    Raises DatabaseUnusable and ConfigurationError.
     """
     keep_freed_memory()
     configure_logging(settings.log_level, settings.log_format, slot)
-    held: Held | None = None
-    control = Control(
-        channel,
-        beat_interval_s=settings.beat_interval_s,
-        stop_timeout_s=settings.stop_timeout_s,
-        cancel_grace_s=settings.cancel_grace_s,
-        running=lambda: None if held is None else held.running,
+    held: HeldLeases | None = None
+    control = ControlThread(
+        settings, channel, running=lambda: None if held is None else held.running
     )
-    start_quietly(control)
+    start_without_signals(control)
     try:
-        store = _patiently(control, lambda: open_storage(settings.storage, create=control.is_alone))
+        store = _retry(control, lambda: open_storage(settings.storage, create=control.is_alone))
         cell_file = cell_path(database_path(settings.storage.url), incarnation)
-        held = Held(Cell.create(cell_file))
+        held = HeldLeases(Cell.create(cell_file))
         return _work(settings, Holder(slot, incarnation, os.getpid()), store, held, control, stored)
-    except _ToldToStop:
+    except _StopRequested:
         return 0
     finally:
         if held is not None and held.is_empty():
@@ -88,82 +89,75 @@ def _work(
     settings: WorkerHandover,
     holder: Holder,
     store: Store,
-    held: Held,
-    control: Control,
+    held: HeldLeases,
+    control: ControlThread,
     stored: StoredSettings | None,
 ) -> int:
-    """Start what else there is to start, and take jobs until told to end."""
-    lookup = DatabaseLookup(settings.storage, settings.defaults)
+    """Start the renewal thread, load the job types, and run jobs until told to stop."""
+    queries = DatabaseQueries(settings)
     renewal = _start_renewal(settings, holder, store, held, control)
     try:
         types = _load_types(settings, control)
         if types is None:
             return EXIT_CONFIGURATION
-        commands = _commands(settings)
         if control.is_alone:
             described = [one.describe() for one in types.values()]
             described += [describe_command(one) for one in settings.commands]
             rows = [type_row(one) for one in described]
-            _patiently(control, lambda: store.types.replace(rows))
+            _retry(control, lambda: store.types.replace(rows))
         if stored is not None and not is_supervised(store, settings.beat_timeout_s):
             in_force = stored
-            _patiently(control, lambda: write_settings(store, in_force))
+            _retry(control, lambda: write_settings(store, in_force))
         alarm = Alarm()
-        capture_output(lambda: _log_of(held))
-        loop = Loop(
-            store,
-            held,
-            control,
-            renewal,
-            Executor(types, commands, alarm, lookup),
-            alarm,
-            _loop_rules(settings, holder),
-            _no_upkeep if stored is None else _Upkeep(store, stored),
-        )
-        renewal.tell_ready()
+        capture_output(lambda: _running_log(held))
+        executor = Executor(types, _commands(settings), alarm, queries)
+        upkeep = _no_upkeep if stored is None else _Upkeep(store, stored)
+        loop = Loop(settings, holder, store, held, control, renewal, executor, alarm, upkeep)
+        renewal.set_ready()
         failpoint("worker.ready")
-        control.say({"say": "ready"})
+        control.send({"say": "ready"})
         log.info(
             "worker_ready",
             pool=settings.pool,
             queues=list(settings.queues),
-            types=len(types) + len(commands),
+            types=len(types) + len(settings.commands),
         )
         all_reported = loop.run()
-        replace_because = loop.why_replace()
-        if replace_because is not None:
-            log.info("worker_to_be_replaced", reason=replace_because)
-            control.say(
-                {"say": "recycle", "reason": replace_because, "jobs_done": control.jobs_done}
-            )
+        reason = loop.replacement_reason()
+        if reason is not None:
+            log.info("worker_to_be_replaced", reason=reason)
+            control.send({"say": "recycle", "reason": reason, "jobs_done": control.jobs_done})
     finally:
-        renewal.end()
-        lookup.close()
+        renewal.stop()
+        queries.close()
         store.close()
     log.info("worker_ended", jobs_done=control.jobs_done)
-    if replace_because is not None and control.is_alone and control.leasing:
-        return EXIT_AGAIN
+    if reason is not None and control.is_alone and control.may_lease:
+        return RESTART
     return 0 if all_reported else EXIT_KILLED
 
 
-class _ToldToStop(Exception):
-    """While the database was waited for."""
+class _StopRequested(Exception):
+    """The worker was told to stop while it waited for the database."""
 
 
-def _patiently(control: Control, do: Callable[[], _T]) -> _T:
-    """What `do` gives, once the database lets it. Raises _ToldToStop."""
-    while control.leasing:
+def _retry(control: ControlThread, call: Callable[[], _T]) -> _T:
+    """Return what `call` returns, once the database is neither locked nor full.
+
+    Raises _StopRequested.
+    """
+    while control.may_lease:
         try:
             with control.database.call():
-                return do()
+                return call()
         except (DatabaseBusy, DatabaseFull) as error:
-            control.database.tell(error)
+            control.database.log_failure(error)
             time.sleep(_RETRY_DATABASE_S)
-    raise _ToldToStop
+    raise _StopRequested
 
 
 class _Upkeep:
-    """What a supervisor would do, by a worker that has none."""
+    """Does the supervisor's upkeep in a worker that has no supervisor."""
 
     def __init__(self, store: Store, stored: StoredSettings) -> None:
         self._store = store
@@ -179,55 +173,31 @@ class _Upkeep:
 
 
 def _no_upkeep() -> None:
-    """A supervisor does it."""
+    """Do nothing: a supervisor does the upkeep."""
 
 
 def _start_renewal(
-    settings: WorkerHandover, holder: Holder, store: Store, held: Held, control: Control
-) -> Renewal:
+    settings: WorkerHandover, holder: Holder, store: Store, held: HeldLeases, control: ControlThread
+) -> RenewalThread:
     record = _process_record(store, settings.pool, holder)
-    _patiently(control, lambda: store.processes.register(record))
-    renewal = Renewal(
-        _patiently(control, lambda: open_storage(settings.storage)),
-        held,
-        control,
-        record,
-        RenewalRules(
-            lease_ttl_s=settings.lease_ttl_s,
-            renew_every_s=settings.renew_every_s,
-            ahead_s=settings.ahead_s,
-            beat_interval_s=settings.beat_interval_s,
-            cancel_grace_s=settings.cancel_grace_s,
-            is_alone=control.is_alone,
-        ),
-    )
-    start_quietly(renewal)
+    _retry(control, lambda: store.processes.register(record))
+    its_store = _retry(control, lambda: open_storage(settings.storage))
+    renewal = RenewalThread(settings, its_store, held, control, record)
+    start_without_signals(renewal)
     return renewal
 
 
-def _loop_rules(settings: WorkerHandover, holder: Holder) -> LoopRules:
-    return LoopRules(
-        holder=holder,
-        pool=settings.pool,
-        queues=settings.queues,
-        lease_ttl_ms=round(settings.lease_ttl_s * 1000),
-        ahead_s=settings.ahead_s,
-        longest_sleep_s=min(settings.beat_interval_s, settings.beat_timeout_s / 3),
-        max_jobs=settings.max_jobs,
-    )
-
-
-def _load_types(settings: WorkerHandover, control: Control) -> dict[str, JobType] | None:
-    """The job types of the modules; None, and the reason told, if one cannot be had."""
+def _load_types(settings: WorkerHandover, control: ControlThread) -> dict[str, JobType] | None:
+    """Load the job types of the modules. If one fails, report the reason and return None."""
     try:
         types = load_job_types(settings.modules)
         for command in settings.commands:
             if command.name in types:
                 raise name_taken(command)
-    except BaseException as error:  # noqa: BLE001 - whatever a module raises, SystemExit too
+    except BaseException as error:  # noqa: BLE001 - a module may raise anything, SystemExit too
         traceback.print_exc()
-        reason = f"the job types cannot be had: {type(error).__name__}: {error}"
-        control.say({"say": "failed", "reason": reason})
+        reason = f"the job types could not be loaded: {type(error).__name__}: {error}"
+        control.send({"say": "failed", "reason": reason})
         log.error("job_modules_failed", reason=reason)  # noqa: TRY400 - the traceback stands above
         return None
     return types
@@ -241,8 +211,8 @@ def _commands(settings: WorkerHandover) -> "dict[str, CommandType]":
     return {one.name: CommandType(one, settings.cancel_grace_s) for one in settings.commands}
 
 
-def _log_of(held: Held) -> JobLog | None:
-    running = held.running
+def _running_log(held: HeldLeases) -> JobLog | None:
+    running = held.running  # read once: another thread may set it to None
     return None if running is None else running.job_log()
 
 
@@ -265,6 +235,6 @@ def _process_record(store: Store, pool: str, holder: Holder) -> ProcessRecord:
 
 
 def restart_alone() -> None:
-    """Replace this process by a new life of itself. Only for a worker without a supervisor."""
+    """Replace this process by a new one with the same arguments. For a worker alone only."""
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - never through a shell

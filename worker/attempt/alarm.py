@@ -1,12 +1,12 @@
-"""The soft timeout: SIGALRM raises JobTimeout in a handler that overstays.
+"""The soft timeout of a job: SIGALRM raises JobTimeout in the handler.
 
-One alarm serves all jobs of a process. It is armed when a deadline comes earlier than the alarm
-that is already on its way, and an alarm that finds its deadline not reached arms itself anew, so a
-stream of short jobs costs no system call for each.
+One timer serves all jobs of a process. It is set when a deadline comes before the alarm that is
+already pending, and an alarm that comes before the current deadline sets the timer again. So a
+stream of short jobs makes no system call per job.
 
-Disarming without a race: `watch` and `unwatch` only set a field. The signal handler clears it
-before it raises, so it raises once for a deadline; and the caller keeps both calls inside the
-`try` that catches JobTimeout (worker/attempt/executor.py), so wherever it strikes, it is caught.
+Disarming has no race. `arm` and `disarm` only set a field. The signal handler clears that field
+before it raises, so it raises once per deadline. The caller makes both calls inside the `try` that
+catches JobTimeout (worker/attempt/executor.py), so JobTimeout is caught wherever it is raised.
 """
 
 import signal
@@ -19,24 +19,24 @@ _NEVER = float("inf")
 
 
 class Alarm:
-    """The process's one alarm. Main thread only."""
+    """The only user of SIGALRM in the process. Main thread only."""
 
     def __init__(self) -> None:
         self._deadline_s = _NEVER
         self._fires_at_s = _NEVER
-        self.struck = False
-        """An alarm has raised in code that did not expect it: a lock may be left locked."""
+        self.has_raised = False
+        """JobTimeout was raised inside a job's code, which may have left a lock locked."""
         signal.signal(signal.SIGALRM, self._on_alarm)
 
-    def watch(self, now_s: float, timeout_s: float) -> None:
-        """From now on raise JobTimeout in this thread, once `timeout_s` have passed."""
+    def arm(self, now_s: float, timeout_s: float) -> None:
+        """Raise JobTimeout in this thread once `timeout_s` have passed, unless disarmed before."""
         self._deadline_s = deadline_s = now_s + timeout_s
         if deadline_s < self._fires_at_s:
             self._fires_at_s = deadline_s
             signal.setitimer(signal.ITIMER_REAL, max(timeout_s, 1e-6))
 
-    def unwatch(self) -> None:
-        """The watched code has returned."""
+    def disarm(self) -> None:
+        """Raise nothing: the handler has returned."""
         self._deadline_s = _NEVER
 
     def _on_alarm(self, _number: int, _frame: FrameType | None) -> None:
@@ -49,5 +49,5 @@ class Alarm:
             signal.setitimer(signal.ITIMER_REAL, left_s)
             return
         self._deadline_s = _NEVER
-        self.struck = True
+        self.has_raised = True
         raise JobTimeout("the job is past its timeout")

@@ -1,9 +1,9 @@
-"""`[[commands]]`: one attempt of a job that is a program.
+"""`[[commands]]`: one attempt of a job that runs a program.
 
-The main thread follows the program and takes care of its timeout itself, so no alarm has to strike
-and the worker goes on afterwards. Told to stop, the whole process group gets SIGTERM, and SIGKILL
-after the grace. When the program has ended, the attempt has: what it left running in its group is
-killed, so that a retry never meets what is left of the attempt before.
+The main thread follows the program and watches its timeout itself, so no alarm is raised and the
+worker can go on afterwards. To stop a program, the whole process group gets SIGTERM, and SIGKILL
+after the grace period. When the program exits, the attempt ends: whatever the program left running
+in its process group is killed, so that a retry never runs beside processes of an earlier attempt.
 """
 
 import errno
@@ -16,16 +16,18 @@ from collections.abc import Mapping
 
 from orpheus.shared.domain.commands import CommandSettings, arguments, fields_of
 from orpheus.shared.job_types.registry import JobTimeout, PermanentError
-from orpheus.worker.attempt.context import Running, check_cancelled
+from orpheus.worker.attempt.context import RunningAttempt, check_cancelled
 from orpheus.worker.attempt.program import Output, Program
 
 _DRAIN_S = 0.5
-"""What the program wrote before it ended is in the pipes by then; others may hold them open."""
-_MARGIN_S = 5.0
+"""How long to read output after the exit: all that the program wrote is in the pipes by then, but
+processes that it left running may hold them open.
+"""
+_EXTRA_TIME_S = 5.0
 _FOREVER_S = 3_600.0
 _TAIL_LINES = 10
 _TAIL_LINE_CHARS = 500
-_HOPELESS = frozenset(
+_PERMANENT_ERRNOS = frozenset(
     {
         errno.E2BIG,
         errno.EACCES,
@@ -38,11 +40,11 @@ _HOPELESS = frozenset(
         errno.EPERM,
     }
 )
-"""Trying again would not help; a machine out of memory or processes may recover."""
+"""Errors that a retry would meet again; lack of memory or processes is not among them."""
 
 
 class CommandFailed(Exception):
-    """The program ended with a code that is none of success, or by a signal."""
+    """The command exited with a code not listed in success_codes, or was killed by a signal."""
 
 
 class CommandType:
@@ -53,51 +55,51 @@ class CommandType:
         self._cancel_grace_s = cancel_grace_s
         self._fields = frozenset(fields_of(command.argv))
 
-    def run(self, running: Running) -> dict[str, int]:
-        """Run the program to its end; the result.
+    def run(self, attempt: RunningAttempt) -> dict[str, int]:
+        """Run the program until it exits and return the job's result.
 
         Raises CommandFailed, PermanentError if it cannot be started, JobTimeout, JobCancelled.
         """
-        program = self._start(running)
+        program = self._start(attempt)
         wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        running.allowance_s = self._cancel_grace_s + _MARGIN_S
-        running.kill = program.kill
-        running.on_stop = lambda: os.eventfd_write(wake_fd, 1)
+        attempt.extra_time_s = self._cancel_grace_s + _EXTRA_TIME_S
+        attempt.kill_program = program.kill
+        attempt.on_stop = lambda: os.eventfd_write(wake_fd, 1)
         tail: deque[str] = deque(maxlen=_TAIL_LINES)
 
-        def keep(level: str, line: str) -> None:
-            running.job_log().add(level, line, {})
+        def keep_line(level: str, line: str) -> None:
+            attempt.job_log().add(level, line, {})
             tail.append(line[:_TAIL_LINE_CHARS])
 
         try:
-            self._follow(program, Output(program, wake_fd, keep), running)
+            self._follow(program, Output(program, wake_fd, keep_line), attempt)
         finally:
-            running.on_stop = None
+            attempt.on_stop = None
             code = program.reap()
-            running.kill = None
+            attempt.kill_program = None
             os.close(wake_fd)
-            if program.is_given_up:
-                time.sleep(_FOREVER_S)  # how it ended now is our doing: nothing to report
-        return self._judge(code, tail)
+            if program.kill_requested:
+                time.sleep(_FOREVER_S)  # this process is exiting; the exit code means nothing
+        return self._result(code, tail)
 
-    def _start(self, running: Running) -> Program:
-        command, lease = self._command, running.lease
-        argv = arguments(command.argv, self._bind(lease.payload))
+    def _start(self, attempt: RunningAttempt) -> Program:
+        command, lease = self._command, attempt.lease
+        argv = arguments(command.argv, self._field_values(lease.payload))
         job = {"JOB_ID": str(lease.job_id), "JOB_ATTEMPT": str(lease.attempt)}
-        check_cancelled(running)
+        check_cancelled(attempt)
         try:
             return Program(argv, command.cwd, {**os.environ, **command.env, **job})
         except OSError as error:
-            if error.errno not in _HOPELESS:
+            if error.errno not in _PERMANENT_ERRNOS:
                 raise
             what = f"the program {argv[0]!r} cannot be started"
             if command.cwd and error.filename == command.cwd:
                 what = f"its cwd {command.cwd!r} cannot be entered"
             raise PermanentError(f"{what}: {error.strerror}") from None
 
-    def _bind(self, payload: str) -> Mapping[str, str | float]:
-        """The payload, which may be older than the command's arguments."""
-        values = json.loads(payload)
+    def _field_values(self, payload: str) -> Mapping[str, str | float]:
+        """Check the payload again: it may be older than the command's arguments."""
+        values: dict[str, str | float] = json.loads(payload)
         problems = [f"/{name}: is missing" for name in sorted(self._fields - values.keys())]
         for name, value in values.items():
             if name not in self._fields:
@@ -108,28 +110,27 @@ class CommandType:
             raise PermanentError(
                 f"the payload does not fit {self._command.name}: {'; '.join(problems)}"
             )
-        fitting: Mapping[str, str | float] = values
-        return fitting
+        return values
 
-    def _follow(self, program: Program, output: Output, running: Running) -> None:
-        """Until the program has ended, by itself or because it must."""
-        deadline_s = running.entered_at_s + running.lease.timeout_s
+    def _follow(self, program: Program, output: Output, attempt: RunningAttempt) -> None:
+        """Read output until the program exits; stop it at its timeout or when asked to."""
+        deadline_s = attempt.started_at_s + attempt.lease.timeout_s
         while not program.has_exited() and time.monotonic() < deadline_s:
-            if running.stop_asked_at_s is not None:
+            if attempt.stop_requested_at_s is not None:
                 break
             output.follow(deadline_s)
-        ended_by_itself = program.has_exited()
-        if not ended_by_itself:
+        exited_by_itself = program.has_exited()
+        if not exited_by_itself:
             program.signal_group(signal.SIGTERM)
             output.wait_for_group(time.monotonic() + self._cancel_grace_s)
             program.signal_group(signal.SIGKILL)
         output.drain(_DRAIN_S)
         output.finish()
-        if not ended_by_itself:
-            check_cancelled(running)
+        if not exited_by_itself:
+            check_cancelled(attempt)
             raise JobTimeout
 
-    def _judge(self, code: int, tail: deque[str]) -> dict[str, int]:
+    def _result(self, code: int, tail: deque[str]) -> dict[str, int]:
         if code in self._command.success_codes:
             return {"exit_code": code}
         how = f"exit code {code}" if code >= 0 else f"killed by {_signal_name(-code)}"

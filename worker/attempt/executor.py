@@ -1,7 +1,8 @@
-"""One attempt of one job: run the handler in the main thread, and say how it ended.
+"""Runs one attempt of one job in the main thread and returns how it ended.
 
-Every exception of a handler is an ending, SystemExit and KeyboardInterrupt too: nothing that a job
-raises ends the worker. No storage here, and nothing that costs a system call for each job.
+Every exception of a handler ends its attempt only, SystemExit and KeyboardInterrupt included:
+nothing that a job raises ends the worker. This code makes no system call per job: short jobs would
+run slower.
 """
 
 from collections.abc import Coroutine, Mapping
@@ -17,7 +18,7 @@ from orpheus.shared.job_types.registry import (
     Snooze,
 )
 from orpheus.worker.attempt.alarm import Alarm
-from orpheus.worker.attempt.context import JobContext, Lookup, Running
+from orpheus.worker.attempt.context import JobContext, Queries, RunningAttempt
 from orpheus.worker.attempt.outcomes import error_of, result_text
 
 if TYPE_CHECKING:
@@ -25,80 +26,74 @@ if TYPE_CHECKING:
 
 
 class UnknownJobType(Exception):
-    """No job module defines the type any more; retried, as one may again."""
+    """No job module defines the type now; the job is retried, as a module may define it later."""
 
 
 class OutdatedWorker(Exception):
-    """The job modules define the type by now, but this worker has older code."""
+    """The job modules define the type now, but this worker loaded older code."""
 
 
 class Executor:
-    """Runs attempts of the job types it knows. Main thread only."""
+    """Runs attempts of the job types that it is given. Main thread only."""
 
     def __init__(
         self,
         types: Mapping[str, JobType],
         commands: Mapping[str, "CommandType"],
         alarm: Alarm,
-        lookup: Lookup,
+        queries: Queries,
     ) -> None:
         self._types = types
         self._commands = commands
         self._alarm = alarm
-        self._lookup = lookup
+        self._queries = queries
         self.is_outdated = False
-        """It has met a type that the job modules define, and it does not know."""
+        """A job had a type that the job modules define now, but that this worker does not have."""
 
-    def run(self, running: Running) -> Finished:
-        """Run the attempt to its end, whatever that is; raises nothing."""
+    def run(self, attempt: RunningAttempt) -> Finished:
+        """Run the attempt and return how it ended. Raises nothing."""
         try:
             try:
-                result = result_text(self._run_code(running))
+                result = result_text(self._run_code(attempt))
             finally:
-                self._alarm.unwatch()
-            return Finished(
-                running.lease, Ending.SUCCEEDED, result, children=tuple(running.children)
-            )
+                self._alarm.disarm()
+            children = tuple(attempt.children)
+            return Finished(attempt.lease, Ending.SUCCEEDED, result, children=children)
         except BaseException as error:  # noqa: BLE001 - see the module
-            return self._ended_by(error, running.lease)
+            return self._ended_by(error, attempt.lease)
         finally:
-            if running.log is not None:
-                running.log.finish_line()
+            if attempt.log is not None:
+                attempt.log.finish_line()
 
-    def _run_code(self, running: Running) -> Any:
-        command = self._commands.get(running.lease.type)
+    def _run_code(self, attempt: RunningAttempt) -> Any:
+        lease = attempt.lease
+        command = self._commands.get(lease.type)
         if command is not None:
-            return command.run(running)
-        job_type = self._type_of(running)
-        context = JobContext(running, self._lookup)
+            return command.run(attempt)
+        job_type = self._types.get(lease.type)
+        if job_type is None:
+            raise self._missing_type(lease.type)
+        context = JobContext(attempt, self._queries)
         if job_type.is_async:
-            return _run_coroutine(job_type, running, context)
-        self._alarm.watch(running.entered_at_s, running.lease.timeout_s)
-        return job_type.handler(context, **job_type.bind(running.lease.payload))
+            return _run_coroutine(job_type, attempt, context)
+        self._alarm.arm(attempt.started_at_s, lease.timeout_s)
+        return job_type.handler(context, **job_type.bind(lease.payload))
 
-    def _type_of(self, running: Running) -> JobType:
-        job_type = self._types.get(running.lease.type)
-        if job_type is not None:
-            return job_type
-        if self._lookup.knows_type(running.lease.type):
-            raise OutdatedWorker
-        raise UnknownJobType(
-            f"no module in jobs.modules and no command is the job type {running.lease.type!r}"
-        )
+    def _missing_type(self, name: str) -> Exception:
+        if self._queries.has_type(name):
+            return OutdatedWorker()
+        return UnknownJobType(f"no module in jobs.modules and no command is the job type {name!r}")
 
     def _ended_by(self, error: BaseException, lease: Lease) -> Finished:
-        # After a timeout the handler's own clean-up may raise something else.
-        if isinstance(error, JobTimeout) or self._alarm.struck:
-            found = error_of(error)
+        # After a timeout, the handler's own clean-up may raise something else.
+        if isinstance(error, JobTimeout) or self._alarm.has_raised:
             message = f"it ran longer than its timeout of {lease.timeout_s:g} s"
-            return Finished(
-                lease,
-                Ending.TIMED_OUT,
-                error=JobError("JobTimeout", message, found.traceback),
-            )
+            timeout = JobError("JobTimeout", message, error_of(error).traceback)
+            return Finished(lease, Ending.TIMED_OUT, error=timeout)
         if isinstance(error, JobCancelled):
             return Finished(lease, Ending.CANCELLED)
-        if isinstance(error, OutdatedWorker):  # costs the job no retry: a new life will know it
+        if isinstance(error, OutdatedWorker):
+            # Releasing spends no retry: the process that replaces this one will know the type.
             self.is_outdated = True
             return Finished(lease, Ending.RELEASED)
         if isinstance(error, Snooze):
@@ -108,19 +103,19 @@ class Executor:
         return Finished(lease, ending, error=error_of(error))
 
 
-def _run_coroutine(job_type: JobType, running: Running, context: JobContext) -> Any:
+def _run_coroutine(job_type: JobType, attempt: RunningAttempt, context: JobContext) -> Any:
     import asyncio  # noqa: PLC0415 - 7 MB, only for workers with `async def` handlers
 
-    async def attempt() -> Any:
+    async def run() -> Any:
         task = asyncio.current_task()
         loop = asyncio.get_running_loop()
         assert task is not None
-        running.on_stop = lambda: loop.call_soon_threadsafe(task.cancel)
-        context.check_cancelled()  # a request that came before there was a task to cancel
+        attempt.on_stop = lambda: loop.call_soon_threadsafe(task.cancel)
+        context.check_cancelled()  # the request may have come before there was a task to cancel
         work: Coroutine[Any, Any, Any] = job_type.handler(
-            context, **job_type.bind(running.lease.payload)
+            context, **job_type.bind(attempt.lease.payload)
         )
-        limit = asyncio.timeout(running.lease.timeout_s)
+        limit = asyncio.timeout(attempt.lease.timeout_s)
         try:
             async with limit:
                 return await work
@@ -132,6 +127,6 @@ def _run_coroutine(job_type: JobType, running: Running, context: JobContext) -> 
             context.check_cancelled()
             raise
         finally:
-            running.on_stop = None
+            attempt.on_stop = None
 
-    return asyncio.run(attempt())
+    return asyncio.run(run())

@@ -1,11 +1,11 @@
-"""A job's log: bounded, written by the job's threads, taken by the worker's helper thread.
+"""A job's log: bounded, written by the job's threads, stored by the worker's renewal thread.
 
-No lock is taken here, on purpose: a soft timeout raises at any instruction of the handler, and one
-that struck inside a lock would leave it locked for the helper thread, which must go on beating.
-A deque's append and popleft are single steps.
+It takes no lock, on purpose. A soft timeout raises at any instruction of the handler; inside a lock
+it would leave the lock locked for the renewal thread, which must go on sending heartbeats. A
+deque's append and popleft are atomic.
 
-`print` reaches the log through one stand-in for sys.stdout, put in place once for the process,
-and the logging module through one handler: nothing is swapped for each job.
+`print` writes to the log through one object that replaces sys.stdout, the logging module through
+one handler. Both are installed once per process, not for each job.
 """
 
 import json
@@ -18,9 +18,9 @@ from typing import Any, TextIO
 
 from orpheus.shared.domain.jobs import NewLine
 
-_MOST_LINES = 10_000
-_MOST_BYTES = 1_048_576
-_LONGEST_LINE_CHARS = 16_384
+_MAX_LINES = 10_000
+_MAX_BYTES = 1_048_576
+_MAX_LINE_CHARS = 16_384
 
 
 class JobLog:
@@ -31,30 +31,30 @@ class JobLog:
     def __init__(self) -> None:
         self._waiting: deque[NewLine] = deque()
         self._partial = ""
-        self._lines_left = _MOST_LINES
-        self._bytes_left = _MOST_BYTES
+        self._lines_left = _MAX_LINES
+        self._bytes_left = _MAX_BYTES
 
     def debug(self, event: str, /, **fields: object) -> None:
-        """A detail."""
+        """Add a line about a detail."""
         self.add("debug", event, fields)
 
     def info(self, event: str, /, **fields: object) -> None:
-        """What happens."""
+        """Add a line about what happens."""
         self.add("info", event, fields)
 
     def warning(self, event: str, /, **fields: object) -> None:
-        """What should be looked at."""
+        """Add a line about something that somebody should look at."""
         self.add("warning", event, fields)
 
     def error(self, event: str, /, **fields: object) -> None:
-        """What went wrong."""
+        """Add a line about an error."""
         self.add("error", event, fields)
 
     def add(self, level: str, event: object, fields: dict[str, object]) -> None:
-        """Keep a line, as far as the attempt's log has room."""
+        """Add a line, unless the attempt's log is full."""
         if self._lines_left <= 0:
             return
-        line = storable(str(event))[:_LONGEST_LINE_CHARS]
+        line = storable(str(event))[:_MAX_LINE_CHARS]
         text = _fields_text(fields) if fields else "{}"
         self._lines_left -= 1
         self._bytes_left -= len(line if line.isascii() else line.encode()) + len(text)
@@ -66,33 +66,33 @@ class JobLog:
         self._waiting.append(NewLine(now_ms, level, line, text))
 
     def write(self, text: str) -> None:
-        """Printed text: each whole line is a line of the log."""
+        """Add printed text; each whole line becomes a line of the log."""
         *lines, self._partial = (self._partial + text).split("\n")
         for line in lines:
             self.add("info", line.rstrip("\r"), {})
-        if len(self._partial) > _LONGEST_LINE_CHARS:
+        if len(self._partial) > _MAX_LINE_CHARS:
             self.finish_line()
 
     def finish_line(self) -> None:
-        """What was printed without a newline is a line too, once the job has ended."""
+        """Add the text that was printed since the last newline, if there is any."""
         if self._partial:
             line, self._partial = self._partial, ""
             self.add("info", line, {})
 
     def take(self) -> list[NewLine]:
-        """The lines that were not taken yet, oldest first."""
+        """Remove and return the lines that wait to be stored, oldest first."""
         lines = []
         while self._waiting:
             lines.append(self._waiting.popleft())
         return lines
 
-    def put_back(self, lines: list[NewLine]) -> None:
-        """What `take` gave could not be stored now."""
+    def restore(self, lines: list[NewLine]) -> None:
+        """Return lines from `take` that could not be stored, to be taken again."""
         self._waiting.extendleft(reversed(lines))
 
 
 class JobOutput:
-    """Stands in for sys.stdout: prints of a job go to its log, any other to the terminal."""
+    """Replaces sys.stdout: sends what a job prints to its log, and the rest to the terminal."""
 
     def __init__(self, terminal: TextIO, current: Callable[[], JobLog | None]) -> None:
         self._terminal = terminal
@@ -117,7 +117,7 @@ class JobOutput:
             self._terminal.flush()
 
     def isatty(self) -> bool:
-        """See io.IOBase: what is printed goes to a log."""
+        """See io.IOBase. False, as what is printed goes to a log."""
         return False
 
     def writable(self) -> bool:
@@ -129,7 +129,7 @@ class JobOutput:
 
 
 class JobLogHandler(logging.Handler):
-    """Sends records of the logging module to the log of the job that runs."""
+    """Sends records of the logging module to the log of the running job."""
 
     def __init__(self, current: Callable[[], JobLog | None]) -> None:
         super().__init__()
@@ -147,7 +147,7 @@ class JobLogHandler(logging.Handler):
 
 
 def capture_output(current: Callable[[], JobLog | None]) -> None:
-    """From now on, what the running job prints or logs goes to `current()`."""
+    """Send what is printed and logged to `current()`: the log of the running job, if any."""
     sys.stdout = JobOutput(sys.stdout, current)
     root = logging.getLogger()
     root.addHandler(JobLogHandler(current))
@@ -164,9 +164,9 @@ def storable(text: str) -> str:
 def _fields_text(fields: dict[str, object]) -> str:
     try:
         text = json.dumps(fields, default=repr, skipkeys=True, separators=(",", ":"))
-    except Exception as error:  # noqa: BLE001 - a field that refuses to be shown
+    except Exception as error:  # noqa: BLE001 - the __repr__ of a field may raise anything
         text = json.dumps({"fields_lost": f"{type(error).__name__}: {error}"})
-    if len(text) > _LONGEST_LINE_CHARS:
+    if len(text) > _MAX_LINE_CHARS:
         text = json.dumps({"fields_lost": f"{len(text)} bytes of JSON are too many for a line"})
     return text
 

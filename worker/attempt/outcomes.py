@@ -1,4 +1,4 @@
-"""What an attempt leaves behind, as text: its result as JSON, or its error with a traceback."""
+"""Turns what an attempt leaves into text: its result into JSON, its error with a traceback."""
 
 import json
 import math
@@ -11,26 +11,26 @@ from orpheus.shared.domain.jobs import JobError
 from orpheus.shared.job_types.registry import PermanentError
 from orpheus.worker.attempt.job_log import storable
 
-_LARGEST_BYTES = 1_048_576
-_LONGEST_TRACEBACK_CHARS = 65_536
-_LONGEST_MESSAGE_CHARS = 8_192
-_OUR_FOLDER = str(Path(__file__).parent)
-_HANDLERS_FOLDER = str(Path(__file__).parent / "handlers")
+_MAX_BYTES = 1_048_576
+_MAX_TRACEBACK_BYTES = 65_536
+_MAX_MESSAGE_BYTES = 8_192
+_WORKER_FOLDER = f"{Path(__file__).parents[1]}/"
+_HANDLERS_FOLDER = f"{_WORKER_FOLDER}handlers/"
 
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
 def result_text(value: Any) -> str:
-    """The JSON text of what a handler returned.
+    """Return what a handler returned as JSON text.
 
-    Raises PermanentError, naming the field, for what JSON cannot hold, and for over 1 MiB: a
-    handler that returns such a thing would do it again.
+    Raises PermanentError, naming the field, for a value that JSON cannot hold and for more than
+    1 MiB: a retry would probably return the same.
     """
     return _json_text(value, "result", "store it elsewhere and return where")
 
 
 def payload_text(value: Any) -> str:
-    """The JSON text of a payload for another job. Raises PermanentError as `result_text` does."""
+    """Return the payload of a new job as JSON text. Raises PermanentError as `result_text` does."""
     return _json_text(value, "payload", "store it elsewhere and pass where")
 
 
@@ -40,27 +40,26 @@ def _json_text(value: Any, what: str, advice: str) -> str:
         size_bytes = len(text) if text.isascii() else len(text.encode())
     except (TypeError, ValueError, RecursionError, UnicodeEncodeError) as error:
         raise PermanentError(f"the {what} is not JSON: {_why(value, what, error)}") from None
-    if size_bytes > _LARGEST_BYTES:
+    if size_bytes > _MAX_BYTES:
         raise PermanentError(
-            f"the {what} is {size_bytes:,} bytes of JSON, over the {_LARGEST_BYTES:,} that "
+            f"the {what} is {size_bytes:,} bytes of JSON, over the {_MAX_BYTES:,} that "
             f"are kept: {advice}"
         )
     return text
 
 
 def error_of(error: BaseException) -> JobError:
-    """An exception as text, without the frames of Orpheus itself."""
-    message = _limited(_message(error), _LONGEST_MESSAGE_CHARS)
-    return JobError(
-        type(error).__name__, message, _limited(_traceback(error), _LONGEST_TRACEBACK_CHARS)
-    )
+    """Return an exception as text, without the frames of Orpheus itself."""
+    message = _shortened(_message(error), _MAX_MESSAGE_BYTES)
+    trace = _shortened(_traceback(error), _MAX_TRACEBACK_BYTES)
+    return JobError(type(error).__name__, message, trace)
 
 
 def _message(error: BaseException) -> str:
     try:
         return str(error)
-    except Exception as unprintable:  # noqa: BLE001 - their __str__ may do anything
-        return f"(its text cannot be had: {type(unprintable).__name__})"
+    except Exception as unprintable:  # noqa: BLE001 - its __str__ may raise anything
+        return f"(its text cannot be shown: {type(unprintable).__name__})"
 
 
 def _traceback(error: BaseException) -> str:
@@ -68,13 +67,13 @@ def _traceback(error: BaseException) -> str:
         lines = traceback.format_exception(
             type(error), error, _without_our_frames(error.__traceback__)
         )
-    except Exception as unprintable:  # noqa: BLE001 - their __str__ may do anything
+    except Exception as unprintable:  # noqa: BLE001 - its __str__ may raise anything
         return f"(no traceback: {type(unprintable).__name__})"
     return "".join(lines)
 
 
 def _without_our_frames(trace: TracebackType | None) -> TracebackType | None:
-    """The frames from the job's first to its last; none where Orpheus itself refused something."""
+    """Return the frames from the job's first to its last; none if no frame is the job's."""
     while trace is not None and _is_ours(trace):
         trace = trace.tb_next
     last = step = trace
@@ -82,24 +81,23 @@ def _without_our_frames(trace: TracebackType | None) -> TracebackType | None:
         last = last if _is_ours(step) else step
         step = step.tb_next
     if last is not None:
-        last.tb_next = None  # such as the signal handler of the timeout
+        last.tb_next = None  # cuts off, for example, the signal handler of the timeout
     return trace
 
 
 def _is_ours(trace: TracebackType) -> bool:
     filename = trace.tb_frame.f_code.co_filename
-    in_asyncio = "/asyncio/" in filename  # stands between us and a coroutine
-    return in_asyncio or (
-        filename.startswith(_OUR_FOLDER) and not filename.startswith(_HANDLERS_FOLDER)
-    )
+    if filename.startswith(_WORKER_FOLDER):
+        return not filename.startswith(_HANDLERS_FOLDER)
+    return "/asyncio/" in filename  # its frames are between ours and those of a coroutine
 
 
-def _limited(text: str, most_chars: int) -> str:
-    """Both ends of a text that is too long: where it began, and what happened at last."""
+def _shortened(text: str, max_bytes: int) -> str:
+    """Return both ends of a text that is too long: where it began, and what happened last."""
     text = storable(text)
-    if len(text.encode()) <= most_chars:
+    if len(text.encode()) <= max_bytes:
         return text
-    part = most_chars // 8  # a character may take four bytes, and there are two ends
+    part = max_bytes // 8  # a character may take four bytes, and there are two ends
     return f"{text[:part]}\n… {len(text) - 2 * part:,} characters left out …\n{text[-part:]}"
 
 

@@ -1,8 +1,9 @@
-"""A program that a job runs: a session of its own, its output as lines, its whole group ended.
+"""A program that a job runs: its own session, its output as lines, the end of its whole group.
 
-An exit is seen by pidfd, never by the end of a pipe: whatever the program leaves running may hold
-the pipe open for hours. It is first peeked at: while the zombie leader is not reaped, the id of
-its process group cannot be another's, so that is when the rest of the group is killed.
+The exit is seen by pidfd, not by the end of a pipe: processes that the program leaves running may
+hold the pipe open for hours. The exit is first only looked at (WNOWAIT). While the leader is a
+zombie that is not reaped, no other process group can get its id, so the group is killed before the
+leader is reaped.
 """
 
 import contextlib
@@ -16,16 +17,16 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 _READ_BYTES = 65_536
-_LONGEST_LINE_BYTES = 16_384
-_HASTY_S = 0.5
-_LOOK_S = 0.05
-_LONGEST_POLL_S = 3_600.0
+_MAX_LINE_BYTES = 16_384
+_KILL_GRACE_S = 0.5
+_CHECK_EVERY_S = 0.05
+_MAX_POLL_S = 3_600.0
 
 
 class Program:
-    """A running program. `kill` is safe from any thread, the rest is for the one that started it.
+    """A running program. Any thread may call `kill`; the rest is for the thread that started it.
 
-    Raises OSError if it cannot be started.
+    Raises OSError if the program cannot be started.
     """
 
     def __init__(self, argv: Sequence[str], cwd: str, env: Mapping[str, str]) -> None:
@@ -43,42 +44,42 @@ class Program:
         assert self._process.stderr is not None
         self.stdout, self.stderr = self._process.stdout, self._process.stderr
         self.pidfd = os.pidfd_open(self._process.pid)
-        self.is_given_up = False
-        """This process is about to end, and kills the program before it does."""
-        self._reaping = threading.Lock()
+        self.kill_requested = False
+        """`kill` was called: this process is exiting."""
+        self._reap_lock = threading.Lock()
         self._is_reaped = False
 
     def has_exited(self) -> bool:
-        """Whether the program itself has ended; it stays a zombie until `reap`."""
-        ended = os.WEXITED | os.WNOWAIT | os.WNOHANG
-        return os.waitid(os.P_PIDFD, self.pidfd, ended) is not None
+        """Return whether the program itself has exited; it stays a zombie until `reap`."""
+        options = os.WEXITED | os.WNOWAIT | os.WNOHANG
+        return os.waitid(os.P_PIDFD, self.pidfd, options) is not None
 
     def is_gone(self) -> bool:
-        """Whether nothing of its process group runs any more."""
-        return self.has_exited() and not _runs(self._process.pid)
+        """Return whether every process of its group has exited."""
+        return self.has_exited() and not _group_runs(self._process.pid)
 
     def signal_group(self, number: signal.Signals) -> None:
-        """Send a signal to all of its process group; one that is stopped goes on to take it."""
-        with self._reaping, contextlib.suppress(ProcessLookupError, PermissionError):
+        """Send a signal to its process group, and SIGCONT so that a stopped process receives it."""
+        with self._reap_lock, contextlib.suppress(ProcessLookupError, PermissionError):
             if not self._is_reaped:
                 os.killpg(self._process.pid, number)
                 os.killpg(self._process.pid, signal.SIGCONT)
 
     def kill(self) -> None:
-        """SIGTERM to the group, and SIGKILL half a second later: this process is about to end."""
-        self.is_given_up = True
+        """Send SIGTERM to the group, and SIGKILL half a second later: this process is exiting."""
+        self.kill_requested = True
         self.signal_group(signal.SIGTERM)
-        give_up_at_s = time.monotonic() + _HASTY_S
-        while not self._is_reaped and _runs(self._process.pid):
-            if time.monotonic() >= give_up_at_s:
+        deadline_s = time.monotonic() + _KILL_GRACE_S
+        while not self._is_reaped and _group_runs(self._process.pid):
+            if time.monotonic() >= deadline_s:
                 break
-            time.sleep(_LOOK_S)
+            time.sleep(_CHECK_EVERY_S)
         self.signal_group(signal.SIGKILL)
 
     def reap(self) -> int:
-        """Kill what is left of the group, and let it go; its exit code, negative for a signal."""
+        """Kill the rest of the group, reap the program, return its code (negative: a signal)."""
         self.signal_group(signal.SIGKILL)
-        with self._reaping:
+        with self._reap_lock:
             self._is_reaped = True
             code = self._process.wait()
         os.close(self.pidfd)
@@ -88,9 +89,9 @@ class Program:
 
 
 class Output:
-    """Reads what a program writes, line by line: `keep(level, line)`, as it comes.
+    """Reads a program's output and calls `keep(level, line)` for each line as it comes.
 
-    `wake_fd`: readable when somebody wants `follow` to return.
+    `follow` returns early when `wake_fd` becomes readable.
     """
 
     def __init__(self, program: Program, wake_fd: int, keep: Callable[[str, str], None]) -> None:
@@ -104,7 +105,7 @@ class Output:
             self._poll.register(fd, select.POLLIN)
 
     def follow(self, until_s: float) -> None:
-        """Keep lines until the program exits, somebody wakes us, or that moment (monotonic)."""
+        """Read until the program exits, `wake_fd` is readable, or `until_s` (monotonic)."""
         for fd in (self._program.pidfd, self._wake_fd):
             self._poll.register(fd, select.POLLIN)
         while (left_s := until_s - time.monotonic()) > 0:
@@ -117,31 +118,31 @@ class Output:
             self._poll.unregister(fd)
 
     def drain(self, within_s: float) -> None:
-        """Keep what is in the pipes, until they end or for so long."""
-        give_up_at_s = time.monotonic() + within_s
-        while self._partial and (left_s := give_up_at_s - time.monotonic()) > 0:
+        """Read what is in the pipes until they end, or for `within_s`."""
+        deadline_s = time.monotonic() + within_s
+        while self._partial and (left_s := deadline_s - time.monotonic()) > 0:
             self._read(left_s)
 
     def wait_for_group(self, until_s: float) -> None:
-        """Keep lines until nothing of the program's group runs, or that moment (monotonic)."""
+        """Read until every process of the group has exited, or until `until_s` (monotonic)."""
         while (left_s := until_s - time.monotonic()) > 0 and not self._program.is_gone():
-            self._read(min(_LOOK_S, left_s))
+            self._read(min(_CHECK_EVERY_S, left_s))
 
     def finish(self) -> None:
-        """What was written without a newline is a line too."""
+        """Keep the last line of each stream, if it has no newline."""
         for fd, rest in self._partial.items():
             if rest:
                 self._keep_line(fd, rest)
         self._partial.clear()
 
     def _read(self, within_s: float) -> set[int]:
-        ready = {fd for fd, _ in self._poll.poll(min(within_s, _LONGEST_POLL_S) * 1000 + 1)}
+        ready = {fd for fd, _ in self._poll.poll(min(within_s, _MAX_POLL_S) * 1000 + 1)}
         for fd in ready & self._partial.keys():
             data = os.read(fd, _READ_BYTES)
             *lines, rest = (self._partial[fd] + data).split(b"\n")
             for line in lines:
                 self._keep_line(fd, line)
-            if len(rest) > _LONGEST_LINE_BYTES or (rest and not data):
+            if len(rest) > _MAX_LINE_BYTES or (rest and not data):
                 self._keep_line(fd, rest)
                 rest = b""
             self._partial[fd] = rest
@@ -154,8 +155,8 @@ class Output:
         self._keep(self._levels[fd], line.rstrip(b"\r").decode(errors="backslashreplace"))
 
 
-def _runs(group: int) -> bool:
-    """Whether a process of that group runs; zombies do not."""
+def _group_runs(group: int) -> bool:
+    """Return whether a process of the group runs; a zombie does not."""
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
             state, _, its_group = stat.read_text(errors="replace").rpartition(")")[2].split()[:3]

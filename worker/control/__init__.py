@@ -1,1 +1,1 @@
-"""What a worker hears and says: signals, the control channel, heartbeats. No job runs in here."""
+"""Orders to a worker and its messages: signals, control channel, beats. Runs no job code."""

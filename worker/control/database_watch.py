@@ -1,8 +1,8 @@
-"""Whether a worker gets what it wants of the database, as its beats tell the supervisor.
+"""Watches whether the worker's database calls succeed; the beats report it to the supervisor.
 
-A write waits up to 10 s for the lock, and a main loop that waits does not turn. So that nobody
-takes it for hung, the control thread, which never waits for the database, sees how long the others
-have been waiting, and says so before any of them has an answer.
+A write waits up to 10 s for the lock, and the main loop does not turn meanwhile. So that the
+supervisor does not take it for hung, the control thread, which never uses the database, sees how
+long the other threads have been waiting and reports it before their calls return.
 """
 
 import threading
@@ -16,20 +16,20 @@ from orpheus.shared.logs import get_logger
 log = get_logger()
 
 _LONG_AGO = float("-inf")
-_TELL_EVERY_S = 10.0
+_LOG_EVERY_S = 10.0
 
 
 class DatabaseWatch:
-    """Every thread marks its own calls; any thread may ask."""
+    """Each thread marks its own calls; any thread may ask `is_ok`."""
 
-    def __init__(self, patience_s: float) -> None:
-        self._patience_s = patience_s
+    def __init__(self, slow_after_s: float) -> None:
+        self._slow_after_s = slow_after_s
         self._waiting_since_s: dict[int, float] = {}
-        self._told_s = _LONG_AGO
+        self._logged_at_s = _LONG_AGO
 
     @contextmanager
     def call(self) -> Iterator[None]:
-        """A call of the store, and whatever lock is taken for it. It may fail with StorageError."""
+        """Mark a call of the store, with the locks that it waits for. It may raise StorageError."""
         me = threading.get_ident()
         self._waiting_since_s.setdefault(me, time.monotonic())
         try:
@@ -39,14 +39,14 @@ class DatabaseWatch:
             raise
         self._waiting_since_s.pop(me, None)
 
-    def tell(self, error: StorageError) -> None:
-        """Log that a call failed, but not each time: it is tried again, by several threads."""
+    def log_failure(self, error: StorageError) -> None:
+        """Log that a call failed, every 10 s at most: several threads retry their calls."""
         now_s = time.monotonic()
-        if now_s - self._told_s >= _TELL_EVERY_S:
-            self._told_s = now_s
+        if now_s - self._logged_at_s >= _LOG_EVERY_S:
+            self._logged_at_s = now_s
             log.warning("database_trouble", reason=str(error))
 
     def is_ok(self) -> bool:
-        """No thread's latest call has failed, or goes on for longer than `patience_s`."""
-        floor_s = time.monotonic() - self._patience_s
+        """Return False if a thread's latest call failed, or has lasted over `slow_after_s`."""
+        floor_s = time.monotonic() - self._slow_after_s
         return all(since_s > floor_s for since_s in list(self._waiting_since_s.values()))

@@ -1,1 +1,1 @@
-"""Lease jobs, hold and renew their leases, report what ended. No job code runs in here."""
+"""Leases jobs, renews the leases, and reports results. Job code is only run through attempt/."""

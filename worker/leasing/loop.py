@@ -1,18 +1,18 @@
-"""The worker's main loop: report what ended and lease what comes next, run it, or sleep.
+"""The worker's main loop: report the results, lease the next jobs, and run them or sleep.
 
 Reporting and leasing share one transaction, so a batch of short jobs costs one commit. A worker
-with nothing to do sleeps in epoll until its pool's bell rings, an order comes, the next scheduled
-job is due, or a slow safety poll. One ring wakes one sleeper (EPOLLEXCLUSIVE), so a worker that
-leases from idle and leaves work behind, ready or scheduled, rings again before it turns to its
-own.
+with nothing to do sleeps in epoll until its pool's doorbell rings, an order comes, the next delayed
+job is due, or the time of a slow safety poll comes. One ring wakes one sleeper (EPOLLEXCLUSIVE), so
+a worker that leases after it was idle, and leaves ready or delayed jobs behind, rings again before
+it runs its own.
 """
 
 import os
 import select
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from orpheus.shared.domain.handover import WorkerHandover
 from orpheus.shared.domain.jobs import Holder, Lease
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.errors import StorageError
@@ -21,86 +21,74 @@ from orpheus.shared.process.doorbells import Bell
 from orpheus.shared.process.failpoints import failpoint
 from orpheus.shared.storage import Store
 from orpheus.worker.attempt.alarm import Alarm
-from orpheus.worker.attempt.context import Running
 from orpheus.worker.attempt.executor import Executor
-from orpheus.worker.control.control import Control
+from orpheus.worker.control.control_thread import ControlThread
 from orpheus.worker.leasing.estimates import Estimates
-from orpheus.worker.leasing.held import Held, report
-from orpheus.worker.leasing.renewal import Renewal
+from orpheus.worker.leasing.held_leases import HeldLeases, store_reports
+from orpheus.worker.leasing.renewal import RenewalThread
 
 _RETRY_DATABASE_S = 0.5
 
 log = get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class LoopRules:
-    """What the loop needs of the settings; durations in seconds but the lease's."""
-
-    holder: Holder
-    pool: str
-    queues: tuple[str, ...]
-    lease_ttl_ms: int
-    ahead_s: float
-    longest_sleep_s: float
-    max_jobs: int
-    """After so many the worker wants to be replaced; 0: never."""
-
-
 class Loop:
-    """The main thread of a worker. `upkeep` is done as often as a safety poll, busy or idle."""
+    """The main thread of a worker. It calls `upkeep` at each safety poll, busy or idle."""
 
     def __init__(
         self,
+        settings: WorkerHandover,
+        holder: Holder,
         store: Store,
-        held: Held,
-        control: Control,
-        renewal: Renewal,
+        held: HeldLeases,
+        control: ControlThread,
+        renewal: RenewalThread,
         executor: Executor,
         alarm: Alarm,
-        rules: LoopRules,
         upkeep: Callable[[], object] = lambda: None,
     ) -> None:
+        self._settings = settings
+        self._holder = holder
         self._store = store
         self._held = held
         self._control = control
         self._renewal = renewal
         self._executor = executor
         self._alarm = alarm
-        self._rules = rules
         self._upkeep = upkeep
-        self._estimates = Estimates(rules.ahead_s)
-        self._is_idle = True
+        self._estimates = Estimates(settings.ahead_s)
+        self._poll_every_s = min(settings.beat_interval_s, settings.beat_timeout_s / 3)
         self._next_upkeep_s = 0.0
-        self._bell: Bell = store.bells.listen_pool(rules.pool)
-        # Never closed: an order may still come, and its number would be somebody else's.
+        self._is_idle = True
+        self._bell: Bell = store.bells.listen_pool(settings.pool)
+        # Never closed: an order that comes later would write into a new file of the same number.
         self._order_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        control.on_stop = self._on_order
+        control.on_order = self._wake
 
-    def _on_order(self) -> None:
+    def _wake(self) -> None:
         os.eventfd_write(self._order_fd, 1)
         self._renewal.wake()
 
     def run(self) -> bool:
-        """Work until told to stop, or until `why_replace` gives a reason.
+        """Run jobs until told to stop, or until `replacement_reason` gives a reason.
 
-        True if everything this worker held was reported.
+        Returns whether every result was reported and every other lease released.
         """
         epoll = select.epoll()
         epoll.register(self._bell, select.EPOLLIN | select.EPOLLEXCLUSIVE)
         epoll.register(self._order_fd, select.EPOLLIN)
         try:
-            while self._control.leasing and self.why_replace() is None:
+            while self._may_continue():
                 self._turn(epoll)
             return self._report_the_rest()
         finally:
-            # A ring that this worker took and did not answer is another's.
-            self._store.bells.ring_pool(self._rules.pool)
+            # This worker may have taken a ring and not leased the job: wake another worker.
+            self._store.bells.ring_pool(self._settings.pool)
             epoll.close()
 
-    def why_replace(self) -> str | None:
-        """Why a new life should take this worker's place; None: it can go on."""
-        if self._alarm.struck:
+    def replacement_reason(self) -> str | None:
+        """Return why another process should take this worker's place; None if it can go on."""
+        if self._alarm.has_raised:
             return "a timeout was raised inside a job's code"
         if self._jobs_left() == 0:
             return f"it has done {self._control.jobs_done} jobs (max_jobs)"
@@ -108,42 +96,43 @@ class Loop:
             return "its job code is older than the job types"
         return None
 
+    def _may_continue(self) -> bool:
+        return self._control.may_lease and self.replacement_reason() is None
+
     def _jobs_left(self) -> int | None:
-        """How many more jobs it may run; None: any number."""
-        most = self._rules.max_jobs
-        return most - self._control.jobs_done if most else None
+        """Return how many more jobs this process may run; None for any number."""
+        max_jobs = self._settings.max_jobs
+        return max_jobs - self._control.jobs_done if max_jobs else None
 
     def _turn(self, epoll: select.epoll) -> None:
-        self._control.turns += 1
+        self._control.loop_turns += 1
         try:
-            self._keep_up(time.monotonic())
+            now_s = time.monotonic()
+            if now_s >= self._next_upkeep_s:
+                self._next_upkeep_s = now_s + self._poll_every_s
+                self._upkeep()
             self._report_and_lease(leasing=True)
-            if self._held.is_waiting():
+            if self._held.has_waiting():
                 self._is_idle = False
-                self._work()
+                self._run_prefetched()
             else:
                 self._sleep(epoll)
                 self._is_idle = True
         except StorageError as error:
             self._wait_for_database(error)
 
-    def _keep_up(self, now_s: float) -> None:
-        if now_s >= self._next_upkeep_s:
-            self._next_upkeep_s = now_s + self._rules.longest_sleep_s
-            self._upkeep()
-
     def _wait_for_database(self, error: StorageError) -> None:
-        self._control.database.tell(error)
+        self._control.database.log_failure(error)
         time.sleep(_RETRY_DATABASE_S)
 
     def _report_the_rest(self) -> bool:
-        """Report what ended and give back what was not entered, for as long as there is time."""
+        """Report the results and release the prefetched jobs, until the stop deadline."""
         while True:
-            self._control.turns += 1
+            self._control.loop_turns += 1
             try:
                 self._report_and_lease(leasing=False)
             except StorageError as error:
-                if time.monotonic() >= self._control.stop_at_s:
+                if time.monotonic() >= self._control.stop_deadline_s:
                     return False
                 self._wait_for_database(error)
             else:
@@ -152,95 +141,99 @@ class Loop:
     # Reporting and leasing
 
     def _report_and_lease(self, *, leasing: bool) -> None:
-        """In one transaction: report what ended, give back what is too much, lease what is next."""
+        """Report the results, release surplus jobs and lease the next, in one transaction."""
         with self._control.database.call(), self._held.reporting:
-            reports = self._held.take_unreported()
-            keep = self._estimates.fitting(self._held.types_ahead()) if leasing else 0
-            excess = self._held.take_ahead(lambda place, _: place >= keep)
-            may_lease = leasing and not self._held.tokens_ahead()
+            reports = self._held.take_reports()
+            keep = self._estimates.fitting(self._held.prefetched_types()) if leasing else 0
+            excess = self._held.take_prefetched(lambda place, _: place >= keep)
+            may_lease = leasing and not self._held.prefetched_tokens()
+            lost: set[int] = set()
             try:
                 if reports:
-                    lost, leases = report(
-                        self._store, reports, lambda: self._next(excess, may_lease=may_lease)
+                    lost, leases = store_reports(
+                        self._store, reports, lambda: self._lease(excess, may_lease=may_lease)
                     )
                 else:
-                    lost, leases = set(), self._next(excess, may_lease=may_lease)
+                    leases = self._lease(excess, may_lease=may_lease)
             except StorageError:
-                self._held.put_back(reports, excess)
+                self._held.restore(reports, excess)
                 raise
             self._held.add(leases)
         if lost:
             log.warning("results_refused", tokens=sorted(lost), why="the lease was lost")
 
-    def _next(self, excess: list[Lease], *, may_lease: bool) -> list[Lease]:
+    def _lease(self, excess: list[Lease], *, may_lease: bool) -> list[Lease]:
         if excess:
             self._store.leases.hand_back(excess)
         if not may_lease:
             return []
-        rules = self._rules
         limit, left = self._estimates.limit(), self._jobs_left()
-        if left is not None:  # all that was leased before has run: nothing else counts against it
+        if left is not None:  # every job leased before has run, so nothing else counts against it
             limit = min(limit, left)
-        leases = self._store.leases.lease(rules.holder, rules.queues, limit, rules.lease_ttl_ms)
+        ttl_ms = round(self._settings.lease_ttl_s * 1000)
+        leases = self._store.leases.lease(self._holder, self._settings.queues, limit, ttl_ms)
         keep = self._estimates.fitting([lease.type for lease in leases])
         if keep < len(leases):
             self._store.leases.hand_back(leases[keep:])
-        elif self._is_idle and leases and self._leaves_work(len(leases) == limit):
-            self._store.bells.ring_pool(rules.pool)
+        elif self._is_idle and leases and self._leaves_jobs_behind(len(leases) == limit):
+            self._store.bells.ring_pool(self._settings.pool)
         return leases[:keep]
 
-    def _leaves_work(self, perhaps_ready: bool) -> bool:
-        return perhaps_ready or self._store.leases.next_due_ms() is not None
+    def _leaves_jobs_behind(self, leased_all_allowed: bool) -> bool:
+        return leased_all_allowed or self._store.leases.next_due_ms() is not None
 
     # Running and sleeping
 
-    def _work(self) -> None:
-        """Run what is leased; at the latest after twice the time it was leased for, report."""
+    def _run_prefetched(self) -> None:
+        """Run the prefetched jobs; return to report after at most twice the prefetch time."""
         now_s = time.monotonic()
-        report_at_s = now_s + 2 * self._rules.ahead_s
-        while self._control.leasing and self.why_replace() is None:
+        report_at_s = now_s + 2 * self._settings.ahead_s
+        while self._may_continue():
             if self._store.data_changed():
-                self._drop_cancelled()
+                self._release_cancelled()
             if self._store.clock.monotonic_ms() >= self._held.expires_mono_ms:
-                # Whoever slept past its leases does not enter what may be another's by now.
-                self._give_back(lambda _: True)
-            running = self._held.enter(now_s)
-            if running is None:
+                # The leases expired, for example during a suspend: others may have the jobs by now.
+                self._release(lambda _: True)
+            attempt = self._held.start_next(now_s)
+            if attempt is None:
                 return
             failpoint("worker.job.entered")
             if self._renewal.is_asleep:
                 self._renewal.wake()
-            ended = self._executor.run(running)
-            self._held.leave(running, ended)
+            finished = self._executor.run(attempt)
+            self._held.end_attempt(attempt, finished)
             failpoint("worker.job.left")
-            entered_s, now_s = now_s, time.monotonic()
-            self._estimates.note(running.lease.type, now_s - entered_s)
-            self._control.jobs_done += ended.ending is not Ending.RELEASED
-            self._control.turns += 1
-            if ended.ending is not Ending.SUCCEEDED:
-                _tell(running, ended)
+            started_s, now_s = now_s, time.monotonic()
+            self._estimates.note(attempt.lease.type, now_s - started_s)
+            self._control.jobs_done += finished.ending is not Ending.RELEASED
+            self._control.loop_turns += 1
+            if finished.ending is not Ending.SUCCEEDED:
+                _log_ending(finished)
             if now_s >= report_at_s:
                 return
 
-    def _drop_cancelled(self) -> None:
-        """Jobs leased ahead whose cancel was asked for are not run: given back, they end."""
-        cancelled = self._store.leases.cancel_requests(self._held.tokens_ahead())
+    def _release_cancelled(self) -> None:
+        """Release the prefetched jobs that somebody cancelled: they end without having run."""
+        cancelled = self._store.leases.cancel_requests(self._held.prefetched_tokens())
         if cancelled:
-            self._give_back(lambda lease: lease.job_id in cancelled)
+            self._release(lambda lease: lease.job_id in cancelled)
 
-    def _give_back(self, wanted: Callable[[Lease], bool]) -> None:
-        """Give back jobs leased ahead. To skip them would make the cell call them entered."""
-        dropped = self._held.take_ahead(lambda _, lease: wanted(lease))
+    def _release(self, wanted: Callable[[Lease], bool]) -> None:
+        """Release prefetched jobs in the database at once.
+
+        If they were only skipped, the crash cell would count them as started.
+        """
+        released = self._held.take_prefetched(lambda _, lease: wanted(lease))
         try:
             with self._control.database.call():
-                self._store.leases.hand_back(dropped)
+                self._store.leases.hand_back(released)
         except StorageError:
-            self._held.put_back([], dropped)
+            self._held.restore([], released)
             raise
 
     def _sleep(self, epoll: select.epoll) -> None:
-        """Until a ring, an order, the next scheduled job or the safety poll."""
-        sleep_s = self._rules.longest_sleep_s
+        """Sleep until a ring, an order, the next delayed job or the safety poll."""
+        sleep_s = self._poll_every_s
         due_ms = self._store.leases.next_due_ms()
         if due_ms is not None:
             sleep_s = min(sleep_s, max(0, due_ms - self._store.clock.wall_ms()) / 1000)
@@ -248,14 +241,13 @@ class Loop:
             self._bell.drain()
 
 
-def _tell(running: Running, ended: Finished) -> None:
-    lease = running.lease
-    error = None if ended.error is None else f"{ended.error.type}: {ended.error.message}"
+def _log_ending(finished: Finished) -> None:
+    lease, error = finished.lease, finished.error
     log.info(
         "job_not_done",
         job=lease.job_id,
         type=lease.type,
         attempt=lease.attempt,
-        ending=ended.ending.value,
-        error=error,
+        ending=finished.ending.value,
+        error=None if error is None else f"{error.type}: {error.message}",
     )

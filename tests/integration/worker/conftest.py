@@ -202,6 +202,12 @@ def start_supervised(database: Database, tmp_path: Path) -> Iterator[Callable[..
         worker.end()
 
 
+@pytest.fixture
+def make_settings(database: Database) -> Callable[..., WorkerHandover]:
+    """Makes the settings of a worker on the test's database, with some fields changed."""
+    return lambda **changes: worker_settings(database.url, **changes)
+
+
 def worker_settings(url: str, **changes: Any) -> WorkerHandover:
     """As FAST, for a worker that reads no configuration."""
     values: dict[str, Any] = {

@@ -12,10 +12,10 @@ from orpheus.shared.domain.jobs import Holder, NewJob, Status
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.process.crash_cell import Cell
 from orpheus.shared.storage import Store, open_store
-from orpheus.worker.attempt.context import Running
+from orpheus.worker.attempt.context import RunningAttempt
 from orpheus.worker.control.database_watch import DatabaseWatch
-from orpheus.worker.leasing.held import Held
-from orpheus.worker.leasing.loop import Loop, LoopRules
+from orpheus.worker.leasing.held_leases import HeldLeases
+from orpheus.worker.leasing.loop import Loop
 
 
 class Script:
@@ -29,12 +29,12 @@ class Script:
         self.steps: dict[int, Callable[[], object]] = {}
         self.until: int = 0
 
-    def run(self, running: Running) -> Finished:
+    def run(self, running: RunningAttempt) -> Finished:
         job_id = running.lease.job_id
         self.ran.append(job_id)
         self.steps.get(job_id, lambda: None)()
         if job_id == self.until:
-            self.control.leasing = False
+            self.control.may_lease = False
         return Finished(running.lease, Ending.SUCCEEDED, "null")
 
 
@@ -49,34 +49,27 @@ def store(database: Any) -> Iterator[Store]:
 @pytest.fixture
 def script() -> Script:
     control = SimpleNamespace(
-        leasing=True,
-        turns=0,
+        may_lease=True,
+        loop_turns=0,
         jobs_done=0,
-        stop_at_s=float("inf"),
-        database=DatabaseWatch(patience_s=60),
+        stop_deadline_s=float("inf"),
+        database=DatabaseWatch(slow_after_s=60),
     )
     return Script(control)
 
 
 @pytest.fixture
-def loop(store: Store, script: Script, tmp_path: Any) -> Any:
-    """A loop that leases a second's work ahead, with no helper threads."""
+def loop(store: Store, script: Script, make_settings: Callable[..., Any], tmp_path: Any) -> Any:
+    """A loop that prefetches a second's work, without helper threads."""
     return Loop(
+        make_settings(lease_ttl_s=30.0, ahead_s=1.0, beat_interval_s=0.01),
+        Holder("default-1", "life-1", 1),
         store,
-        Held(Cell.create(tmp_path / "cell")),
+        HeldLeases(Cell.create(tmp_path / "cell")),
         script.control,
         SimpleNamespace(is_asleep=False, wake=lambda: None),  # type: ignore[arg-type]
         script,  # type: ignore[arg-type]
-        SimpleNamespace(struck=False),  # type: ignore[arg-type]
-        LoopRules(
-            holder=Holder("default-1", "life-1", 1),
-            pool="default",
-            queues=("*",),
-            lease_ttl_ms=30_000,
-            ahead_s=1.0,
-            longest_sleep_s=0.01,
-            max_jobs=0,
-        ),
+        SimpleNamespace(has_raised=False),  # type: ignore[arg-type]
     )
 
 
@@ -106,7 +99,7 @@ def test_a_job_cancelled_while_leased_ahead_never_runs(
 def test_a_job_leased_ahead_whose_lease_is_over_is_not_entered(
     database: Any, loop: Loop, script: Script, wait_for: Callable[..., Any]
 ) -> None:
-    loop._rules = replace(loop._rules, lease_ttl_ms=500)
+    loop._settings = replace(loop._settings, lease_ttl_s=0.5)
     known = submit(database, *["short"] * 20)
     first, behind, last = submit(database, "short", "short", "short")
     other = Holder("default-2", "life-2", 2)
@@ -132,7 +125,7 @@ def test_results_of_a_batch_and_the_next_lease_share_a_commit(
     script.until = last
     assert loop.run() is True
     assert script.ran == [*ids, last]
-    batches = script.control.turns - script.control.jobs_done  # a job counts as a turn too
+    batches = script.control.loop_turns - script.control.jobs_done  # a job counts as a turn too
     assert batches < 100
     assert database.store.stats.counts()[Status.DONE] == 500
 
@@ -151,11 +144,11 @@ def test_a_type_not_seen_before_is_run_alone(database: Any, loop: Loop, script: 
 def test_an_order_that_comes_as_the_loop_ends_writes_into_nobody_elses_descriptor(
     loop: Loop, script: Script
 ) -> None:
-    script.control.leasing = False
+    script.control.may_lease = False
     assert loop.run() is True
     numbers = [os.eventfd(0, os.EFD_NONBLOCK) for _ in range(8)]  # those that have come free
     try:
-        script.control.on_stop()
+        script.control.on_order()
         for number in numbers:
             with pytest.raises(BlockingIOError):
                 os.eventfd_read(number)
@@ -179,18 +172,18 @@ def test_a_worker_told_to_end_gives_back_what_it_has_not_entered(
 def test_never_more_jobs_are_leased_than_are_left_of_max_jobs(
     database: Any, loop: Loop, script: Script
 ) -> None:
-    loop._rules = replace(loop._rules, max_jobs=30)
+    loop._settings = replace(loop._settings, max_jobs=30)
     ids = submit(database, *["short"] * 40)
     leased: list[int] = []
     for job_id in ids:
         script.steps[job_id] = lambda: leased.append(
             database.store.stats.counts()[Status.IN_PROGRESS]
         )
-    assert loop.why_replace() is None
+    assert loop.replacement_reason() is None
     assert loop.run() is True
     assert script.ran == ids[:30]
     assert max(leased) > 1, "jobs were leased ahead"
     assert all(database.store.jobs.attempts(job_id) == [] for job_id in ids[30:])
     assert database.store.stats.counts()[Status.PENDING] == 10
     assert database.store.events.last_seq() == 40 + 2 * 30, "no lease was given back"
-    assert loop.why_replace() == "it has done 30 jobs (max_jobs)"
+    assert loop.replacement_reason() == "it has done 30 jobs (max_jobs)"

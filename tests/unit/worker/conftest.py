@@ -1,4 +1,4 @@
-"""Leases and lookups without a database."""
+"""Leases and queries without a database."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -36,25 +36,25 @@ def make_lease() -> Callable[..., Lease]:
     return make
 
 
-class FakeLookup:
+class FakeQueries:
     """Knows the type `child`, and one result."""
 
     def __init__(self) -> None:
         self.asked: list[int] = []
 
-    def results(self, job_id: int) -> dict[int, Any]:
+    def dependency_results(self, job_id: int) -> dict[int, Any]:
         self.asked.append(job_id)
         return {3: {"sum": 6}}
 
-    def knows_type(self, name: str) -> bool:
+    def has_type(self, name: str) -> bool:
         return name == "child"
 
-    def child(self, type: str, payload: Any, **fields: Any) -> NewJob:
+    def prepare_child(self, type: str, payload: Any, **fields: Any) -> NewJob:
         if type != "child":
             raise PermanentError(f"type: no job type is called {type!r}")
         return NewJob(type, str(payload), priority=fields["priority"], tags=tuple(fields["tags"]))
 
 
 @pytest.fixture
-def lookup() -> FakeLookup:
-    return FakeLookup()
+def queries() -> FakeQueries:
+    return FakeQueries()

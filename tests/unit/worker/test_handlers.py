@@ -8,18 +8,18 @@ import pytest
 from orpheus import PermanentError
 from orpheus.shared.domain.jobs import Lease
 from orpheus.shared.job_types.registry import JobCancelled
-from orpheus.worker.attempt.context import JobContext, Running
+from orpheus.worker.attempt.context import JobContext, RunningAttempt
 from orpheus.worker.handlers import flaky, sleep, sum_range, wordcount
 
 
 @pytest.fixture
-def running(make_lease: Callable[..., Lease]) -> Running:
-    return Running(make_lease(attempt=2), 0.0)
+def running(make_lease: Callable[..., Lease]) -> RunningAttempt:
+    return RunningAttempt(make_lease(attempt=2), 0.0)
 
 
 @pytest.fixture
-def context(running: Running, lookup: Any) -> JobContext:
-    return JobContext(running, lookup)
+def context(running: RunningAttempt, queries: Any) -> JobContext:
+    return JobContext(running, queries)
 
 
 @pytest.mark.parametrize(
@@ -35,14 +35,14 @@ def test_wordcount_counts_words(context: JobContext, text: str, count: int) -> N
     assert wordcount(context, text) == {"count": count}
 
 
-def test_sleep_shows_its_progress(running: Running, context: JobContext) -> None:
+def test_sleep_shows_its_progress(running: RunningAttempt, context: JobContext) -> None:
     assert sleep(context, 0.01) == {"slept": 0.01}
-    assert running.progress == (1.0, "slept")
+    assert running.unsaved_progress == (1.0, "slept")
     assert sleep(context, 0) == {"slept": 0}
 
 
-def test_sleep_can_be_cancelled(running: Running, context: JobContext) -> None:
-    running.cancel(0.0)
+def test_sleep_can_be_cancelled(running: RunningAttempt, context: JobContext) -> None:
+    running.request_cancel(0.0)
     with pytest.raises(JobCancelled):
         sleep(context, 60)
 

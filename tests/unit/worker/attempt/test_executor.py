@@ -18,7 +18,7 @@ from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.job_types import registry as job_types
 from orpheus.shared.job_types.registry import JobCancelled, load_job_types
 from orpheus.worker.attempt.alarm import Alarm
-from orpheus.worker.attempt.context import Running
+from orpheus.worker.attempt.context import RunningAttempt
 from orpheus.worker.attempt.executor import Executor
 
 
@@ -46,25 +46,25 @@ def finished(ending: Ending, result: str | None = None, **fields: Any) -> Finish
 
 
 @pytest.fixture
-def start(make_lease: Callable[..., Lease]) -> Callable[..., Running]:
-    def make(payload: str = "{}", timeout_s: float = 60.0) -> Running:
-        return Running(make_lease(payload=payload, timeout_s=timeout_s), time.monotonic())
+def start(make_lease: Callable[..., Lease]) -> Callable[..., RunningAttempt]:
+    def make(payload: str = "{}", timeout_s: float = 60.0) -> RunningAttempt:
+        return RunningAttempt(make_lease(payload=payload, timeout_s=timeout_s), time.monotonic())
 
     return make
 
 
 @pytest.fixture
-def run(start: Callable[..., Running], alarm: Alarm, lookup: Any) -> Run:
+def run(start: Callable[..., RunningAttempt], alarm: Alarm, queries: Any) -> Run:
     """Runs a handler once; how it ended."""
 
     def run_once(
         handler: Callable[..., Any],
         payload: str = "{}",
         timeout_s: float = 60.0,
-        running: Running | None = None,
+        running: RunningAttempt | None = None,
     ) -> Finished:
         job("t")(handler)
-        executor = Executor(load_job_types([]), {}, alarm, lookup)
+        executor = Executor(load_job_types([]), {}, alarm, queries)
         return executor.run(running or start(payload, timeout_s))
 
     return run_once
@@ -78,7 +78,7 @@ def test_what_a_handler_returns_is_the_result(run: Run) -> None:
 
 
 def test_the_result_carries_the_lease_of_its_attempt(
-    run: Run, start: Callable[..., Running]
+    run: Run, start: Callable[..., RunningAttempt]
 ) -> None:
     running = start()
     assert run(lambda ctx: 1, running=running).lease is running.lease
@@ -131,7 +131,7 @@ def test_a_snooze_carries_its_delay(run: Run) -> None:
 
 
 @pytest.mark.parametrize("is_async", [False, True])
-def test_children_go_with_a_success(run: Run, is_async: bool) -> None:
+def test_a_success_carries_the_children(run: Run, is_async: bool) -> None:
     def parent(ctx: Context) -> int:
         ctx.enqueue("child")
         return len(ctx.results)
@@ -154,7 +154,7 @@ def test_children_of_an_attempt_that_does_not_succeed_are_dropped(
     assert run(parent).children == ()
 
 
-def test_a_bad_child_fails_its_parent_for_good(run: Run) -> None:
+def test_an_invalid_child_fails_its_parent_permanently(run: Run) -> None:
     def parent(ctx: Context) -> None:
         ctx.enqueue("chld")
 
@@ -164,7 +164,7 @@ def test_a_bad_child_fails_its_parent_for_good(run: Run) -> None:
     assert "'chld'" in ended.error.message
 
 
-def test_a_payload_that_does_not_fit_fails_for_good(run: Run) -> None:
+def test_a_payload_that_does_not_fit_fails_permanently(run: Run) -> None:
     def add(ctx: Context, a: int) -> None: ...
 
     ended = run(add, '{"b": 2}')
@@ -173,7 +173,7 @@ def test_a_payload_that_does_not_fit_fails_for_good(run: Run) -> None:
     assert "/a: is missing; /b: is not a field" in ended.error.message
 
 
-def test_a_result_that_is_no_json_fails_for_good(run: Run) -> None:
+def test_a_result_that_is_not_json_fails_permanently(run: Run) -> None:
     def bad(ctx: Context) -> Any:
         return {"x": {1}}
 
@@ -183,22 +183,22 @@ def test_a_result_that_is_no_json_fails_for_good(run: Run) -> None:
     assert "result.x is of type set" in ended.error.message
 
 
-def test_a_type_no_module_defines_may_be_known_to_a_later_worker(
-    alarm: Alarm, start: Callable[..., Running], lookup: Any
+def test_an_unknown_type_is_a_failure_that_is_retried(
+    alarm: Alarm, start: Callable[..., RunningAttempt], queries: Any
 ) -> None:
-    ended = Executor({}, {}, alarm, lookup).run(start())
+    ended = Executor({}, {}, alarm, queries).run(start())
     assert ended.ending is Ending.FAILED
     assert ended.error is not None
     assert ended.error.type == "UnknownJobType"
 
 
-def test_a_type_that_only_newer_code_knows_costs_its_job_no_retry(
-    alarm: Alarm, make_lease: Callable[..., Lease], lookup: Any
+def test_a_type_that_only_newer_code_defines_spends_no_retry(
+    alarm: Alarm, make_lease: Callable[..., Lease], queries: Any
 ) -> None:
-    executor = Executor({}, {}, alarm, lookup)
-    executor.run(Running(make_lease(type="t"), 0.0))
+    executor = Executor({}, {}, alarm, queries)
+    executor.run(RunningAttempt(make_lease(type="t"), 0.0))
     assert not executor.is_outdated
-    ended = executor.run(Running(make_lease(type="child"), 0.0))
+    ended = executor.run(RunningAttempt(make_lease(type="child"), 0.0))
     assert ended.ending is Ending.RELEASED
     assert executor.is_outdated
 
@@ -210,7 +210,7 @@ def test_a_handler_past_its_timeout_is_interrupted(run: Run, alarm: Alarm) -> No
 
     ended = run(spin, timeout_s=0.05)
     assert ended.ending is Ending.TIMED_OUT
-    assert alarm.struck
+    assert alarm.has_raised
     assert ended.error is not None
     assert (ended.error.type, ended.error.message) == (
         "JobTimeout",
@@ -233,7 +233,7 @@ def test_except_exception_does_not_catch_a_timeout(run: Run) -> None:
     assert run(stubborn, timeout_s=0.05).ending is Ending.TIMED_OUT
 
 
-def test_what_a_clean_up_raises_after_a_timeout_is_still_a_timeout(run: Run) -> None:
+def test_an_error_in_the_clean_up_after_a_timeout_is_still_a_timeout(run: Run) -> None:
     def untidy(ctx: Context) -> None:
         try:
             time.sleep(60)
@@ -246,7 +246,7 @@ def test_what_a_clean_up_raises_after_a_timeout_is_still_a_timeout(run: Run) -> 
     assert "in the clean-up" in str(ended.error.traceback)
 
 
-def test_a_handler_may_answer_its_timeout_with_a_result(run: Run, alarm: Alarm) -> None:
+def test_a_handler_may_catch_its_timeout_and_return_a_result(run: Run, alarm: Alarm) -> None:
     def partial(ctx: Context) -> str:
         try:
             time.sleep(60)
@@ -255,7 +255,7 @@ def test_a_handler_may_answer_its_timeout_with_a_result(run: Run, alarm: Alarm) 
         return "whole"
 
     assert run(partial, timeout_s=0.05) == finished(Ending.SUCCEEDED, '"partial"')
-    assert alarm.struck, "whatever it answered, it may have been struck inside a lock"
+    assert alarm.has_raised, "whatever it answered, it may have been raised inside a lock"
 
 
 def test_a_coroutine_past_its_timeout_is_cancelled_through_its_loop(run: Run, alarm: Alarm) -> None:
@@ -269,10 +269,10 @@ def test_a_coroutine_past_its_timeout_is_cancelled_through_its_loop(run: Run, al
 
     assert run(slow, timeout_s=0.05).ending is Ending.TIMED_OUT
     assert tidied == ["up"]
-    assert not alarm.struck
+    assert not alarm.has_raised
 
 
-def test_a_timeout_error_of_a_coroutines_own_is_a_failure(run: Run) -> None:
+def test_a_timeout_error_that_a_coroutine_raises_itself_is_a_failure(run: Run) -> None:
     async def impatient(ctx: Context) -> None:
         async with asyncio.timeout(0.01):
             await asyncio.sleep(60)
@@ -283,32 +283,34 @@ def test_a_timeout_error_of_a_coroutines_own_is_a_failure(run: Run) -> None:
     assert ended.error.type == "TimeoutError"
 
 
-def test_an_alarm_of_an_earlier_job_does_not_strike_a_later_one(run: Run, alarm: Alarm) -> None:
+def test_the_alarm_of_an_earlier_job_does_not_interrupt_a_later_one(run: Run, alarm: Alarm) -> None:
     assert run(lambda ctx: 1, timeout_s=0.02).ending is Ending.SUCCEEDED
     ended = run(lambda ctx: time.sleep(0.1), timeout_s=60)
     assert ended.ending is Ending.SUCCEEDED
-    assert not alarm.struck
+    assert not alarm.has_raised
 
 
-def test_a_short_timeout_after_a_long_one_strikes_in_its_time(run: Run) -> None:
+def test_a_short_timeout_after_a_long_one_is_raised_in_time(run: Run) -> None:
     assert run(lambda ctx: 1, timeout_s=60).ending is Ending.SUCCEEDED
     began_s = time.monotonic()
     assert run(lambda ctx: time.sleep(30), timeout_s=0.05).ending is Ending.TIMED_OUT
     assert time.monotonic() - began_s < 10
 
 
-def test_timeouts_at_the_moment_of_return_never_escape(run: Run) -> None:
+def test_a_timeout_at_the_moment_of_return_never_leaves_the_executor(run: Run) -> None:
     for step in range(200):
         timeout_s = 0.0005 + step * 0.000_005
         ended = run(lambda ctx: time.sleep(0.001), timeout_s=timeout_s)
         assert ended.ending in (Ending.SUCCEEDED, Ending.TIMED_OUT)
 
 
-def test_a_cancelled_job_ends_at_check_cancelled(run: Run, start: Callable[..., Running]) -> None:
+def test_a_cancelled_job_ends_at_check_cancelled(
+    run: Run, start: Callable[..., RunningAttempt]
+) -> None:
     running = start()
 
     def work(ctx: Context) -> None:
-        running.cancel(0.0)
+        running.request_cancel(0.0)
         try:
             ctx.check_cancelled()
         except Exception:  # noqa: BLE001
@@ -317,7 +319,9 @@ def test_a_cancelled_job_ends_at_check_cancelled(run: Run, start: Callable[..., 
     assert run(work, running=running) == finished(Ending.CANCELLED)
 
 
-def test_a_coroutine_is_cancelled_while_it_awaits(run: Run, start: Callable[..., Running]) -> None:
+def test_a_coroutine_is_cancelled_while_it_awaits(
+    run: Run, start: Callable[..., RunningAttempt]
+) -> None:
     running = start()
     awaiting = threading.Event()
 
@@ -327,7 +331,7 @@ def test_a_coroutine_is_cancelled_while_it_awaits(run: Run, start: Callable[...,
 
     def cancel() -> None:
         awaiting.wait()
-        running.cancel(0.0)
+        running.request_cancel(0.0)
 
     thread = threading.Thread(target=cancel)
     thread.start()
@@ -335,11 +339,11 @@ def test_a_coroutine_is_cancelled_while_it_awaits(run: Run, start: Callable[...,
     thread.join()
 
 
-def test_a_coroutine_whose_cancel_came_first_never_begins(
-    run: Run, start: Callable[..., Running]
+def test_a_coroutine_cancelled_before_it_starts_never_starts(
+    run: Run, start: Callable[..., RunningAttempt]
 ) -> None:
     running = start()
-    running.cancel(0.0)
+    running.request_cancel(0.0)
 
     async def slow(ctx: Context) -> None:
         pytest.fail("it began")
@@ -354,7 +358,9 @@ def test_a_handler_may_raise_cancelled_itself(run: Run) -> None:
     assert run(give_up).ending is Ending.CANCELLED
 
 
-def test_an_unfinished_line_is_kept_with_the_log(run: Run, start: Callable[..., Running]) -> None:
+def test_text_printed_without_a_newline_is_kept_when_the_job_ends(
+    run: Run, start: Callable[..., RunningAttempt]
+) -> None:
     running = start()
 
     def write(ctx: Context) -> None:

@@ -29,13 +29,13 @@ def test_lines_are_kept_with_level_and_fields_until_they_are_taken() -> None:
     assert lines(log) == []
 
 
-def test_lines_that_could_not_be_stored_come_first_again() -> None:
+def test_restored_lines_come_before_newer_ones() -> None:
     log = JobLog()
     log.info("a")
     log.info("b")
     taken = log.take()
     log.info("c")
-    log.put_back(taken)
+    log.restore(taken)
     assert [line for _, line, _ in lines(log)] == ["a", "b", "c"]
 
 
@@ -71,7 +71,7 @@ def test_fields_that_json_cannot_hold_are_shown_as_python_does() -> None:
     assert lines(log) == [("info", "a", {"what": "{1}", "error": "ValueError('x')"})]
 
 
-def test_fields_that_cannot_be_shown_cost_only_themselves() -> None:
+def test_fields_that_cannot_be_shown_do_not_lose_the_line() -> None:
     class Rude:
         def __repr__(self) -> str:
             raise RuntimeError("no")
@@ -93,7 +93,7 @@ def test_prints_become_lines_also_the_last_without_a_newline() -> None:
     assert terminal.getvalue() == ""
 
 
-def test_a_print_without_end_is_not_collected_without_end() -> None:
+def test_long_text_without_a_newline_is_split_into_lines() -> None:
     log = JobLog()
     for _ in range(40):
         log.write("x" * 1_000)
@@ -121,7 +121,7 @@ def test_records_of_the_logging_module_become_lines() -> None:
 
 
 @pytest.mark.parametrize(("text", "kept"), [("a\0b", "a\\x00b"), ("\ud800é", "\\ud800é")])
-def test_what_the_database_cannot_hold_is_written_out(text: str, kept: str) -> None:
+def test_text_that_the_database_cannot_hold_is_escaped(text: str, kept: str) -> None:
     log = JobLog()
     log.info(text)
     assert lines(log)[0][1] == kept

@@ -89,14 +89,14 @@ def test_long_messages_and_tracebacks_keep_both_ends() -> None:
     assert len(error.traceback.encode()) <= 65_536
 
 
-def test_what_the_database_cannot_hold_is_written_out() -> None:
+def test_text_that_the_database_cannot_hold_is_escaped() -> None:
     error = error_of(ValueError("a\ud800b\0c"))
     assert error.message == "a\\ud800b\\x00c"
 
 
-def test_an_error_whose_text_cannot_be_had_is_still_an_error() -> None:
+def test_an_error_whose_text_cannot_be_shown_is_still_an_error() -> None:
     class Rude(Exception):
         def __str__(self) -> str:
             raise RuntimeError("no")
 
-    assert "cannot be had: RuntimeError" in error_of(Rude()).message
+    assert "cannot be shown: RuntimeError" in error_of(Rude()).message

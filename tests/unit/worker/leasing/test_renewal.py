@@ -1,4 +1,4 @@
-"""How often the helper thread stores what a job logs and reports, looked at tick by tick."""
+"""What the renewal thread stores and when, tick by tick."""
 
 import contextlib
 from collections.abc import Callable
@@ -12,55 +12,55 @@ import pytest
 from orpheus.shared.domain.jobs import Lease
 from orpheus.shared.errors import DatabaseBusy
 from orpheus.shared.process.crash_cell import Cell
-from orpheus.worker.attempt.context import Running
-from orpheus.worker.leasing.held import Held
-from orpheus.worker.leasing.renewal import Renewal, RenewalRules
+from orpheus.worker.attempt.context import RunningAttempt
+from orpheus.worker.leasing.held_leases import HeldLeases
+from orpheus.worker.leasing.renewal import RenewalThread
 
 TICK_S = 0.05
 
 
 class Attempt:
-    """An attempt that runs, with a helper that looks up when the test says so."""
+    """A running attempt, with a renewal thread that ticks when the test says so."""
 
-    def __init__(self, held: Held, running: Running) -> None:
+    def __init__(self, held: HeldLeases, running: RunningAttempt) -> None:
         self.running = running
         self.store = MagicMock()
         self.store.clock.monotonic_ms.return_value = 0
         self.store.data_changed.return_value = False
         control = SimpleNamespace(
-            database=SimpleNamespace(tell=lambda _: None, call=contextlib.nullcontext),
-            leasing=True,
-            stop_at_s=float("inf"),
+            database=SimpleNamespace(log_failure=lambda _: None, call=contextlib.nullcontext),
+            may_lease=True,
+            is_alone=False,
+            stop_deadline_s=float("inf"),
             jobs_done=0,
         )
-        rules = RenewalRules(
+        settings = SimpleNamespace(
             lease_ttl_s=30.0,
             renew_every_s=10.0,
             ahead_s=60.0,
             beat_interval_s=2.0,
             cancel_grace_s=10.0,
-            is_alone=False,
         )
-        self.renewal = Renewal(
+        self.renewal = RenewalThread(
+            settings,  # type: ignore[arg-type]
             self.store,
             held,
             control,  # type: ignore[arg-type]
             SimpleNamespace(incarnation="i"),  # type: ignore[arg-type]
-            rules,
         )
 
-    def look_up_for(self, seconds: float, before: Callable[[float], object]) -> None:
+    def tick_for(self, seconds: float, before: Callable[[float], object]) -> None:
         """Tick by tick, each after `before(now_s)`."""
         for tick in range(round(seconds / TICK_S)):
             before(tick * TICK_S)
-            self.renewal._look_up(tick * TICK_S)
+            self.renewal._tick(tick * TICK_S)
 
 
 @pytest.fixture
 def attempt(make_lease: Callable[..., Lease], tmp_path: Path) -> Attempt:
-    held = Held(Cell.create(tmp_path / "cell"))
+    held = HeldLeases(Cell.create(tmp_path / "cell"))
     held.add([make_lease(expires_mono_ms=30_000)])
-    running = held.enter(0.0)
+    running = held.start_next(0.0)
     assert running is not None
     return Attempt(held, running)
 
@@ -78,7 +78,7 @@ def test_a_line_is_stored_within_a_fifth_of_a_second(attempt: Attempt) -> None:
         return True
 
     attempt.store.logs.append.side_effect = append
-    attempt.look_up_for(2.0, log_a_line)
+    attempt.tick_for(2.0, log_a_line)
     assert len(waited) >= 37
     assert max(waited) + TICK_S <= 0.2 + 1e-9, "it may have been logged right after the last tick"
 
@@ -87,43 +87,43 @@ def test_progress_is_stored_five_times_a_second_at_most_and_the_newest_counts(
     attempt: Attempt,
 ) -> None:
     def report(now_s: float) -> None:
-        attempt.running.progress = (now_s / 2, f"{now_s:.2f}")
+        attempt.running.unsaved_progress = (now_s / 2, f"{now_s:.2f}")
 
-    attempt.look_up_for(2.0, report)
+    attempt.tick_for(2.0, report)
     calls = attempt.store.leases.progress.call_args_list
     times = [float(call.args[3]) for call in calls]
     assert 8 <= len(times) <= 10
     assert times == sorted(times)
 
 
-def test_what_was_not_reported_anew_is_not_stored_again(attempt: Attempt) -> None:
-    attempt.running.progress = (0.5, None)
-    attempt.look_up_for(2.0, lambda _: None)
+def test_progress_is_not_stored_twice(attempt: Attempt) -> None:
+    attempt.running.unsaved_progress = (0.5, None)
+    attempt.tick_for(2.0, lambda _: None)
     assert attempt.store.leases.progress.call_count == 1
     assert attempt.store.logs.append.call_count == 0
 
 
-def test_what_a_busy_database_did_not_take_is_stored_later(attempt: Attempt) -> None:
+def test_output_that_a_busy_database_refused_is_stored_later(attempt: Attempt) -> None:
     attempt.running.job_log().info("a")
-    attempt.running.progress = (0.5, "half")
+    attempt.running.unsaved_progress = (0.5, "half")
     attempt.store.logs.append.side_effect = DatabaseBusy("busy")
     attempt.store.leases.progress.side_effect = DatabaseBusy("busy")
-    attempt.look_up_for(1.0, lambda _: None)
+    attempt.tick_for(1.0, lambda _: None)
     attempt.store.logs.append.side_effect = None
     attempt.store.leases.progress.side_effect = None
-    attempt.look_up_for(2.0, lambda _: None)
+    attempt.tick_for(2.0, lambda _: None)
     assert [one.line for one in attempt.store.logs.append.call_args.args[3]] == ["a"]
     assert attempt.store.leases.progress.call_args.args[2:] == (0.5, "half")
-    assert attempt.running.progress is None
+    assert attempt.running.unsaved_progress is None
 
 
-def test_a_lease_that_could_not_be_renewed_is_lost_when_it_ends_and_not_before(
+def test_a_lease_that_could_not_be_renewed_is_lost_when_it_expires_and_not_before(
     attempt: Attempt,
 ) -> None:
     attempt.store.leases.renew.side_effect = DatabaseBusy("busy")
     attempt.store.clock.monotonic_ms.return_value = 29_999
-    attempt.renewal._look_up(0.0)
-    assert not attempt.running.lost
+    attempt.renewal._tick(0.0)
+    assert not attempt.running.lease_lost
     attempt.store.clock.monotonic_ms.return_value = 30_000
-    attempt.renewal._look_up(0.0)
-    assert attempt.running.lost
+    attempt.renewal._tick(0.0)
+    assert attempt.running.lease_lost

@@ -19,7 +19,7 @@ from orpheus.api.run import SLOT, run_api
 from orpheus.config.options import config_options
 from orpheus.config.token_file import read_token
 from orpheus.shared.domain.handover import ApiHandover, from_json
-from orpheus.shared.errors import CannotBind, ConfigurationError, DatabaseUnusable, OrpheusError
+from orpheus.shared.errors import OrpheusError
 from orpheus.shared.job_types.describe import describe_types
 from orpheus.shared.logs import configure_logging, stop_logging
 from orpheus.shared.operations.configuration import ConfigurationEditor
@@ -27,12 +27,6 @@ from orpheus.shared.process.child_start import enter_child
 from orpheus.shared.process.failpoints import name_program
 from orpheus.shared.process.listener import bind_listener
 from orpheus.shared.storage import open_storage
-
-_EXIT_CODES: dict[type[OrpheusError], int] = {
-    CannotBind: 69,
-    DatabaseUnusable: 74,
-    ConfigurationError: 78,
-}
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -48,7 +42,7 @@ def main(control_fd: int | None, config: Path | None, sets: tuple[str, ...]) -> 
             _run_supervised(control_fd)
     except OrpheusError as error:
         click.echo(f"api: {error}", err=True)
-        sys.exit(next((c for kind, c in _EXIT_CODES.items() if isinstance(error, kind)), 1))
+        sys.exit(error.exit_code)
     finally:
         stop_logging()
 

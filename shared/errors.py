@@ -21,14 +21,37 @@ shared/job_types/registry.py has what a job author raises: `PermanentError`, `Sn
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import IntEnum
+from typing import ClassVar
+
+
+class ExitCode(IntEnum):
+    """What the programs exit with. Above 63 they are those of sysexits.h."""
+
+    OK = 0
+    NO = 1
+    """The answer is no (an unknown id, a job that failed), or an internal error."""
+    CUT_SHORT = 4
+    """Something had to be killed, or a worker gave back unfinished jobs at its stop timeout."""
+    CANNOT_BIND = 69
+    CRASH_LOOP = 70
+    """A slot is in a crash loop and `supervisor.on_fatal` is "exit"."""
+    DATABASE = 74
+    ALREADY_RUNNING = 75
+    CONFIGURATION = 78
 
 
 class OrpheusError(Exception):
     """Base of every error Orpheus raises on purpose; its text is meant for the user."""
 
+    exit_code: ClassVar[ExitCode] = ExitCode.NO
+    """What a program exits with that this error ends."""
+
 
 class ConfigurationError(OrpheusError):
     """One or more settings cannot be used; the text lists every problem, one a line."""
+
+    exit_code = ExitCode.CONFIGURATION
 
 
 class StorageError(OrpheusError):
@@ -37,6 +60,8 @@ class StorageError(OrpheusError):
 
 class DatabaseUnusable(StorageError):
     """The database is missing, unreadable, corrupt, or of a newer schema; it was left untouched."""
+
+    exit_code = ExitCode.DATABASE
 
 
 class DatabaseBusy(StorageError):
@@ -54,9 +79,13 @@ class ReadTookTooLong(StorageError):
 class AlreadyRunning(OrpheusError):
     """Another supervisor holds the lock of this database."""
 
+    exit_code = ExitCode.ALREADY_RUNNING
+
 
 class CannotBind(OrpheusError):
     """The API's address cannot be bound."""
+
+    exit_code = ExitCode.CANNOT_BIND
 
 
 class NotFound(OrpheusError):

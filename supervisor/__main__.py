@@ -7,23 +7,7 @@ from collections.abc import Sequence
 
 import click
 
-from orpheus.shared.errors import (
-    AlreadyRunning,
-    CannotBind,
-    ConfigurationError,
-    DatabaseUnusable,
-    InvalidJob,
-    OrpheusError,
-)
-
-_EXIT_CODES: dict[type[OrpheusError], int] = {
-    CannotBind: 69,
-    DatabaseUnusable: 74,
-    AlreadyRunning: 75,
-    ConfigurationError: 78,
-}
-"""The others are an answer of no: 1."""
-_EXIT_NO = 1
+from orpheus.shared.errors import ExitCode, InvalidJob, OrpheusError
 
 
 def main() -> None:
@@ -45,21 +29,16 @@ def run(arguments: Sequence[str]) -> int:
     except click.ClickException as error:
         return _refuse(error)
     except (click.Abort, KeyboardInterrupt):
-        return _EXIT_NO
+        return ExitCode.NO
     except BrokenPipeError:  # `orpheus jobs | head`: whoever read has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _EXIT_NO
+        return ExitCode.NO
     except OrpheusError as error:
         what = "not accepted: " if isinstance(error, InvalidJob) else ""
         for line in str(error).splitlines():
             click.echo(f"orpheus: {what}{line}", err=True)
-        return exit_code(error)
+        return error.exit_code
     return code if isinstance(code, int) else 0
-
-
-def exit_code(error: OrpheusError) -> int:
-    """What a program that ends with this error exits with."""
-    return next((code for kind, code in _EXIT_CODES.items() if isinstance(error, kind)), _EXIT_NO)
 
 
 def _refuse(error: click.ClickException) -> int:

@@ -23,7 +23,7 @@ from orpheus.config.problems import dotted
 from orpheus.config.settings import Settings
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.processes import ProcessRecord, Role, SlotState
-from orpheus.shared.errors import ConfigurationError
+from orpheus.shared.errors import ConfigurationError, ExitCode
 from orpheus.shared.job_types.describe import describe_types, digest_of
 from orpheus.shared.logs import configure_logging, get_logger, stop_logging
 from orpheus.shared.operations.stored_settings import write_settings
@@ -38,7 +38,7 @@ from orpheus.supervisor.linux.sampling import Sampler
 from orpheus.supervisor.linux.signals import Signals, reset_child_signal
 from orpheus.supervisor.linux.systemd import Notifier
 from orpheus.supervisor.loop.act import World
-from orpheus.supervisor.loop.loop import EXIT_OK, Loop
+from orpheus.supervisor.loop.loop import Loop
 from orpheus.supervisor.loop.orders import Orders
 from orpheus.supervisor.plan.in_force import Configuration
 from orpheus.supervisor.plan.listeners import Listeners
@@ -73,7 +73,7 @@ def run_supervisor(read: Callable[[], Settings], sets: Sequence[str] = ()) -> in
         lock_fd = lock_database(database)
         return _supervise(read, sets, settings, database, notifier)
     except KeyboardInterrupt:  # before there was anything to stop
-        return EXIT_OK
+        return ExitCode.OK
     finally:
         stop_logging()
         if lock_fd is not None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from orpheus.shared.domain.commands import CommandSettings, describe_command
 from orpheus.shared.domain.handover import StoredSettings, WorkerHandover, from_json
-from orpheus.shared.errors import ConfigurationError, DatabaseUnusable
+from orpheus.shared.errors import ExitCode, OrpheusError
 from orpheus.shared.job_types.registry import load_job_types
 from orpheus.shared.process.channel import Channel
 from orpheus.shared.process.child_start import die_with_parent, enter_child
@@ -22,9 +22,6 @@ from orpheus.shared.process.failpoints import name_program
 
 if TYPE_CHECKING:
     from orpheus.config.settings import Settings
-
-_EXIT_DATABASE = 74
-_EXIT_CONFIGURATION = 78
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -38,12 +35,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             settings = from_json(WorkerHandover, child.handover["settings"])
             return _run(settings, child.slot, child.incarnation, channel=child.channel)
         return _run_alone(options)
-    except ConfigurationError as error:
+    except OrpheusError as error:
         sys.stderr.write(f"{error}\n")
-        return _EXIT_CONFIGURATION
-    except DatabaseUnusable as error:
-        sys.stderr.write(f"{error}\n")
-        return _EXIT_DATABASE
+        return error.exit_code
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -116,7 +110,7 @@ def _describe(options: argparse.Namespace) -> int:
         described += [describe_command(one) for one in commands]
     except BaseException:  # noqa: BLE001 - a module may raise anything, SystemExit too
         traceback.print_exc()
-        return _EXIT_CONFIGURATION
+        return ExitCode.CONFIGURATION
     with os.fdopen(answer_fd, "w", encoding="utf-8") as answer:
         json.dump(sorted(described, key=lambda one: str(one["name"])), answer)
         answer.write("\n")

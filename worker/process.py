@@ -11,7 +11,7 @@ from orpheus.shared.domain.commands import describe_command
 from orpheus.shared.domain.handover import StoredSettings, WorkerHandover
 from orpheus.shared.domain.jobs import Holder
 from orpheus.shared.domain.processes import ProcessRecord, Role
-from orpheus.shared.errors import DatabaseBusy, DatabaseFull
+from orpheus.shared.errors import DatabaseBusy, DatabaseFull, ExitCode
 from orpheus.shared.job_types.describe import name_taken, type_row
 from orpheus.shared.job_types.registry import JobType, load_job_types
 from orpheus.shared.logs import configure_logging, get_logger, stop_logging
@@ -27,7 +27,6 @@ from orpheus.worker.attempt.alarm import Alarm
 from orpheus.worker.attempt.executor import Executor
 from orpheus.worker.attempt.job_log import JobLog, capture_output
 from orpheus.worker.control.control_thread import (
-    EXIT_KILLED,
     ControlThread,
     start_without_signals,
 )
@@ -39,7 +38,6 @@ from orpheus.worker.leasing.renewal import RenewalThread
 if TYPE_CHECKING:
     from orpheus.worker.attempt.command import CommandType
 
-EXIT_CONFIGURATION = 78
 RESTART = -1
 """Not an exit code: a worker without a supervisor should start again as a new process."""
 
@@ -99,7 +97,7 @@ def _work(
     try:
         types = _load_types(settings, control)
         if types is None:
-            return EXIT_CONFIGURATION
+            return ExitCode.CONFIGURATION
         if control.is_alone:
             described = [one.describe() for one in types.values()]
             described += [describe_command(one) for one in settings.commands]
@@ -134,7 +132,7 @@ def _work(
     log.info("worker_ended", jobs_done=control.jobs_done)
     if reason is not None and control.is_alone and control.may_lease:
         return RESTART
-    return 0 if all_reported else EXIT_KILLED
+    return 0 if all_reported else ExitCode.CUT_SHORT
 
 
 class _StopRequested(Exception):

@@ -5,11 +5,9 @@ from pathlib import Path
 
 import click
 
+from orpheus.shared.errors import ExitCode
 from orpheus.supervisor.cli.operator import Operator, for_operator
 from orpheus.supervisor.cli.output import print_json
-
-_EXIT_NO = 1
-_EXIT_DATABASE = 74
 
 
 @click.group()
@@ -23,7 +21,7 @@ def check(operator: Operator) -> int:
     """Look for damage in the file; exit 74 with what was found."""
     with operator.store() as store:
         problems = store.maintenance.check()
-    return _print_problems(operator, problems, "the file is sound", _EXIT_DATABASE)
+    return _print_problems(operator, problems, "the file is sound", ExitCode.DATABASE)
 
 
 @db.command()
@@ -32,7 +30,7 @@ def verify(operator: Operator) -> int:
     """Check that jobs, attempts, events and counts agree; exit 1 with each breach."""
     with operator.store() as store:
         problems = store.maintenance.verify()
-    return _print_problems(operator, problems, "every invariant holds", _EXIT_NO)
+    return _print_problems(operator, problems, "every invariant holds", ExitCode.NO)
 
 
 @db.command()

@@ -16,6 +16,7 @@ from typing import Protocol
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.processes import ProcessRecord, SlotState
+from orpheus.shared.errors import ExitCode
 from orpheus.shared.logs import get_logger
 from orpheus.shared.process.clock import Clock
 from orpheus.supervisor.linux.adoption import children, family_of, kill_adopted, reap_adopted
@@ -27,13 +28,12 @@ from orpheus.supervisor.loop.observe import Outside, observe
 from orpheus.supervisor.loop.report import own_record, slot_record
 from orpheus.supervisor.plan.plan import Plan
 from orpheus.supervisor.policy import fleet
-from orpheus.supervisor.policy.exits import EXIT_CUT_SHORT, was_cut_short
+from orpheus.supervisor.policy.exits import was_cut_short
 from orpheus.supervisor.policy.slot import Act, Action, Chance, Deed, Desired, Seen, Slot
 from orpheus.supervisor.policy.state_machine import decide, next_wake_s, rebase, stop_within_s, want
 
 log = get_logger()
 
-EXIT_OK, EXIT_CRASH_LOOP = 0, 70
 _STALL_S = 2.0
 _DESCRIBING_S = 1.0  # how long job modules may go on being described when all the rest has ended
 _HASTY_S = 4.0
@@ -84,7 +84,7 @@ class Loop:
         """One line about how all of it is doing."""
         self._end_s: float | None = None
         self._cut_short = False
-        self._exit_code = EXIT_OK
+        self._exit_code = ExitCode.OK
         self.adopt(plan)
 
     @property
@@ -115,7 +115,7 @@ class Loop:
             self._turn(began_s)
             if self._all_down(began_s):
                 self._kill_leftovers()
-                return self._exit_code or (EXIT_CUT_SHORT if self._cut_short else EXIT_OK)
+                return self._exit_code or (ExitCode.CUT_SHORT if self._cut_short else ExitCode.OK)
             turned_s = time.monotonic()
             self._notifier.turned(turned_s)
             late_s = turned_s - began_s + self._sleep(turned_s)
@@ -175,7 +175,7 @@ class Loop:
             slot.state is SlotState.FATAL and key == slot.name for key, slot in self.slots.items()
         )
         if self._plan.exit_on_fatal and hopeless:
-            self._exit_code = EXIT_CRASH_LOOP
+            self._exit_code = ExitCode.CRASH_LOOP
             if not self._stops_asked:
                 self._stop("a slot is in a crash loop", now_s)
 

@@ -8,11 +8,8 @@ import signal
 from enum import StrEnum
 
 from orpheus.shared.domain.processes import SlotState
+from orpheus.shared.errors import ExitCode
 from orpheus.supervisor.policy.slot import Cause, Desired, Exit, Life, Rules, Slot
-
-EXIT_CONFIGURATION = 78
-EXIT_CUT_SHORT = 4
-"""Something had to be killed; of a worker: it gave back unfinished work at its stop timeout."""
 
 
 class ExitClass(StrEnum):
@@ -29,7 +26,7 @@ def classify(slot: Slot, life: Life, exit: Exit, rules: Rules, now_s: float) -> 
     """What the exit of `slot`'s present life means."""
     if slot.desired is not Desired.UP:
         return ExitClass.WANTED
-    if exit.code == EXIT_CONFIGURATION:
+    if exit.code == ExitCode.CONFIGURATION:
         return ExitClass.CONFIGURATION
     if life.condemned is None and _ended_in_order(slot, exit):
         if life.recycle is not None:
@@ -41,7 +38,7 @@ def classify(slot: Slot, life: Life, exit: Exit, rules: Rules, now_s: float) -> 
 
 def _ended_in_order(slot: Slot, exit: Exit) -> bool:
     asked_to_stop = slot.state is SlotState.STOPPING
-    gave_up = exit.signal == signal.SIGTERM or exit.code == EXIT_CUT_SHORT
+    gave_up = exit.signal == signal.SIGTERM or exit.code == ExitCode.CUT_SHORT
     return exit.code == 0 or (asked_to_stop and gave_up)
 
 
@@ -82,7 +79,7 @@ def cause_of(slot: Slot, life: Life, exit: Exit) -> Cause:
         return life.verdict
     if slot.desired is not Desired.UP:
         return Cause.REPLACED if slot.desired is Desired.REPLACE else Cause.STOPPED
-    if exit.code == EXIT_CONFIGURATION:
+    if exit.code == ExitCode.CONFIGURATION:
         return Cause.CONFIGURATION
     if life.recycle is not None and _ended_in_order(slot, exit):
         return Cause.RECYCLED
@@ -113,4 +110,4 @@ def signal_name(number: int) -> str:
 def was_cut_short(exit: Exit) -> bool:
     """A stopping process had to be killed, or gave back unfinished work."""
     by_force = exit.signal is not None and exit.signal != signal.SIGTERM
-    return by_force or exit.code == EXIT_CUT_SHORT
+    return by_force or exit.code == ExitCode.CUT_SHORT

@@ -24,13 +24,11 @@ from types import FrameType
 from typing import Any
 
 from orpheus.shared.domain.handover import WorkerHandover
+from orpheus.shared.errors import ExitCode
 from orpheus.shared.logs import get_logger, stop_logging
 from orpheus.shared.process.channel import Channel
 from orpheus.worker.attempt.context import RunningAttempt
 from orpheus.worker.control.database_watch import DatabaseWatch
-
-EXIT_KILLED = 4
-"""Exit code: the worker stopped, but it had to cut off a job."""
 
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _ORPHAN_GRACE_S = 10.0
@@ -148,7 +146,7 @@ class ControlThread(threading.Thread):
         elif self._signals_seen == 2:
             self.stop(_SECOND_SIGNAL_GRACE_S, f"{name} again")
         else:
-            exit_now(EXIT_KILLED, self._running())
+            exit_now(ExitCode.CUT_SHORT, self._running())
 
     def _read_channel(self, channel: Channel) -> bool:
         """Take the supervisor's orders. Returns whether the supervisor is gone."""

@@ -20,11 +20,11 @@ from orpheus.shared.domain.handover import WorkerHandover
 from orpheus.shared.domain.jobs import JobError, Lease
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.domain.processes import ProcessRecord
-from orpheus.shared.errors import StorageError
+from orpheus.shared.errors import ExitCode, StorageError
 from orpheus.shared.logs import get_logger
 from orpheus.shared.storage import Store
 from orpheus.worker.attempt.context import RunningAttempt
-from orpheus.worker.control.control_thread import EXIT_KILLED, ControlThread, exit_now
+from orpheus.worker.control.control_thread import ControlThread, exit_now
 from orpheus.worker.leasing.held_leases import (
     HeldLeases,
     Report,
@@ -225,7 +225,7 @@ class RenewalThread(threading.Thread):
                 self._store.processes.forget(self._record.incarnation)
             except StorageError as error:
                 log.error("attempt_not_reported", reason=str(error))  # noqa: TRY400
-            exit_now(EXIT_KILLED, None)
+            exit_now(ExitCode.CUT_SHORT, None)
 
     def _write_beat(self, attempt: RunningAttempt | None) -> None:
         self._beat += 1

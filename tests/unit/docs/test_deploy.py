@@ -12,10 +12,8 @@ import pytest
 
 from orpheus.config.load import load_settings
 from orpheus.config.settings import Settings
-from orpheus.shared.errors import ConfigurationError, DatabaseUnusable
-from orpheus.supervisor.__main__ import exit_code
+from orpheus.shared.errors import ConfigurationError, DatabaseUnusable, ExitCode
 from orpheus.supervisor.cli.app import orpheus
-from orpheus.supervisor.policy.exits import EXIT_CUT_SHORT
 
 ROOT = Path(__file__).parents[3]
 DEPLOY = ROOT / "docs" / "deploy"
@@ -59,9 +57,9 @@ def test_the_watchdog_allows_more_than_the_slowest_turn_of_the_loop() -> None:
 
 
 def test_the_exit_codes_are_those_of_the_program() -> None:
-    for_a_person = {exit_code(ConfigurationError("")), exit_code(DatabaseUnusable(""))}
+    for_a_person = {ConfigurationError.exit_code, DatabaseUnusable.exit_code}
     assert {int(code) for code in service()["RestartPreventExitStatus"].split()} == for_a_person
-    assert int(service()["SuccessExitStatus"]) == EXIT_CUT_SHORT
+    assert int(service()["SuccessExitStatus"]) == ExitCode.CUT_SHORT
     assert {int(code) for code in re.findall(r"exit (\d+)", PAGE)} <= for_a_person
 
 

@@ -1,9 +1,8 @@
-"""Which exit code each error becomes."""
+"""What a program exits with that an error ends."""
 
 import pytest
 
 from orpheus.shared import errors
-from orpheus.supervisor.__main__ import exit_code
 
 
 @pytest.mark.parametrize(
@@ -20,4 +19,4 @@ from orpheus.supervisor.__main__ import exit_code
     ],
 )
 def test_an_error_has_the_exit_code_of_the_contract(error: errors.OrpheusError, code: int) -> None:
-    assert exit_code(error) == code
+    assert error.exit_code == code

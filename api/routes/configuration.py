@@ -18,7 +18,6 @@ from orpheus.api.http.calls import actor_for, answer, checked
 from orpheus.api.http.guard import json_of
 from orpheus.api.http.problems import Refusal, pointer
 from orpheus.api.services import Services, services_of
-from orpheus.shared.domain.processes import Role
 from orpheus.shared.errors import FieldProblem
 from orpheus.shared.operations.configuration import (
     ConfigurationEditor,
@@ -33,7 +32,6 @@ from orpheus.shared.storage import Store
 
 router = APIRouter(tags=["configuration"])
 
-_REJECTED = "configuration rejected: "
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 _ETAG = header("ETag", "Names the state of the file: send it back as If-Match.", '"5f2c…"')
 _IF_MATCH = {
@@ -125,11 +123,8 @@ def _editor(services: Services) -> ConfigurationEditor:
 
 
 def _rejection(store: Store) -> str | None:
-    """Why the supervisor goes on with an earlier configuration, if it does."""
-    for slot in store.processes.slots():
-        if slot.role is Role.SUPERVISOR and slot.reason.startswith(_REJECTED):
-            return slot.reason.removeprefix(_REJECTED)
-    return None
+    """Return why the supervisor goes on with an earlier configuration, if it does."""
+    return next((slot.rejected for slot in store.processes.slots() if slot.rejected), None)
 
 
 def _seen(headers: list[str]) -> list[str] | None:

@@ -72,6 +72,11 @@ class LastExit:
     out_of_memory: bool | None = None
 
 
+def rejection(reason: str) -> str:
+    """Return the sentence that tells an operator why a configuration is not in force."""
+    return f"configuration rejected: {reason}"
+
+
 @dataclass(frozen=True, slots=True)
 class SlotRecord:
     """A slot as the supervisor sees it, written by the supervisor."""
@@ -90,6 +95,8 @@ class SlotRecord:
     restarts: int
     exits: tuple[LastExit, ...]
     """The latest exits, the newest first."""
+    rejected: str | None = None
+    """Why the newest configuration is not in force, of the supervisor alone; None: it is."""
 
     @property
     def last_exit(self) -> LastExit | None:

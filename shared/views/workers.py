@@ -8,7 +8,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from orpheus.shared.domain.jobs import RunningJob
-from orpheus.shared.domain.processes import LastExit, ProcessRecord, Role, SlotRecord, SlotState
+from orpheus.shared.domain.processes import (
+    LastExit,
+    ProcessRecord,
+    Role,
+    SlotRecord,
+    SlotState,
+    rejection,
+)
 from orpheus.shared.storage import Store
 from orpheus.shared.views.jobs import rfc3339, running_job_json
 
@@ -60,7 +67,7 @@ def _slot_json(
         "pool": slot.pool,
         "state": slot.state,
         "degraded": slot.degraded,
-        "reason": slot.reason,
+        "reason": slot.reason if slot.rejected is None else rejection(slot.rejected),
         "pid": slot.pid,
         "incarnation": slot.incarnation,
         "job": running_job_json(jobs.get(slot.incarnation or "")),

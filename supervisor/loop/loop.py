@@ -15,7 +15,7 @@ from threading import Lock
 from typing import Protocol
 
 from orpheus.shared.domain.events import Kind
-from orpheus.shared.domain.processes import ProcessRecord, SlotState
+from orpheus.shared.domain.processes import ProcessRecord, SlotState, rejection
 from orpheus.shared.errors import ExitCode
 from orpheus.shared.logs import get_logger
 from orpheus.shared.process.clock import Clock
@@ -65,8 +65,8 @@ class Loop:
     ) -> None:
         """`describing`: held while a child lives that another thread reaps (reload.py)."""
         self.slots: dict[str, Slot] = {}
-        self.trouble = ""
-        """What is wrong with the supervisor itself, or its configuration; empty: nothing."""
+        self.rejected: str | None = None
+        """Why the newest configuration is not in force; None: it is."""
         self._world = world
         self._myself = myself
         self._clock = clock
@@ -295,10 +295,10 @@ class Loop:
             child = self._world.children.get(incarnation)
             records.append(slot_record(slot, child, self._sampler.latest.get(incarnation)))
         sample = self._sampler.latest.get(self._myself.incarnation)
-        trouble = self.trouble or self._bystanders.trouble
-        records.append(own_record(self._myself, sample, self._why_stopping, trouble))
+        trouble = self._bystanders.trouble
+        records.append(own_record(self._myself, sample, self._why_stopping, trouble, self.rejected))
         self._world.recorder.publish(records)
-        self._tell_status(trouble)
+        self._tell_status(trouble if self.rejected is None else rejection(self.rejected))
 
     def _tell_status(self, trouble: str) -> None:
         """The line of `systemctl status`, when it changes."""

@@ -160,7 +160,7 @@ class Orders:
         if new.replace_all:
             self._loop.slots = fleet.outdate(self._loop.slots)
         self._loop.adopt(configuration.plan())
-        self._loop.trouble = ""
+        self._loop.rejected = None
         self._recorder.adopt(configuration.duties())
         slots = self._loop.slots.values()
         restarts = sorted({slot.name for slot in slots if fleet.is_outdated(slot)})
@@ -175,7 +175,7 @@ class Orders:
 
     def _reject(self, rejected: Rejected) -> None:
         self._has_moved = True  # it may have bound a socket that nobody will use
-        self._loop.trouble = f"configuration rejected: {_in_short(rejected.reason)}"
+        self._loop.rejected = _in_short(rejected.reason)
         source = str(self._configuration.settings.source or "")
         body = {"source": source, "why": rejected.why, "reason": rejected.reason}
         self._recorder.note(Kind.CONFIG_REJECTED, body)

@@ -27,16 +27,25 @@ def slot_record(slot: Slot, child: ChildHandle | None, sample: Sample | None) ->
 
 
 def own_record(
-    myself: ProcessRecord, sample: Sample | None, why_stopping: str, trouble: str
+    myself: ProcessRecord,
+    sample: Sample | None,
+    why_stopping: str,
+    trouble: str,
+    rejected: str | None,
 ) -> SlotRecord:
-    """The supervisor itself, shown as a slot. `trouble`: what is wrong with it, empty: nothing."""
+    """Return the supervisor itself as a slot.
+
+    `trouble` is what is wrong with it (empty: nothing), `rejected` why the newest configuration is
+    not in force.
+    """
     return SlotRecord(
         slot=myself.slot,
         pool=None,
         role=myself.role,
         state=SlotState.STOPPING if why_stopping else SlotState.READY,
-        degraded=bool(trouble),
+        degraded=bool(trouble or rejected),
         reason=why_stopping or trouble,
+        rejected=None if why_stopping else rejected,
         pid=myself.pid,
         incarnation=myself.incarnation,
         cpu_percent=sample.cpu_percent if sample else None,

@@ -72,18 +72,16 @@ def test_no_secret_is_told(api: Any) -> None:
 
 
 def test_a_rejected_file_is_told_with_the_supervisors_reason(api: Any, path: Path) -> None:
-    slot = api.slot("supervisor", SlotState.READY, Role.SUPERVISOR, degraded=True)
-    reason = "configuration rejected: api.port: must be less"
-    api.store.processes.put_slots([type(slot)(**{**_fields(slot), "reason": reason})])
+    reason = "api.port: must be less"
+    slot = api.slot("supervisor", SlotState.READY, Role.SUPERVISOR, degraded=True, rejected=reason)
+    api.store.processes.put_slots([slot])
     path.write_text('[api]\nport = "x"\n')
     told = api.client.get("/config").json()
     assert told["rejected"] == "api.port: must be less"
     assert [problem["line"] for problem in told["problems"]] == [2]
     assert told["settings"] == []
-
-
-def _fields(record: Any) -> dict[str, Any]:
-    return {name: getattr(record, name) for name in record.__slots__}
+    (shown,) = api.client.get("/workers").json()["items"]
+    assert shown["reason"] == "configuration rejected: api.port: must be less"
 
 
 def test_an_api_without_a_file_says_what_to_do(start: Callable[..., Any]) -> None:

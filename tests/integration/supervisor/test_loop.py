@@ -248,7 +248,7 @@ def test_a_reload_that_does_not_check_changes_nothing_and_is_told_everywhere(
     slot = running.until_state(SlotState.READY)
     running.process.send_signal(signal.SIGHUP)
     told = running.until(lambda: (s := running.slot("supervisor")).degraded and s, "it to be told")
-    assert told.reason == "configuration rejected: no configuration in this test"
+    assert told.rejected == "no configuration in this test"
     assert "config_rejected" in running.log()
     rejected = [event for event in running.events() if event.kind is Kind.CONFIG_REJECTED]
     assert json.loads(rejected[0].body)["why"] == "SIGHUP"

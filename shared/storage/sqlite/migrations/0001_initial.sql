@@ -224,6 +224,7 @@ CREATE TABLE slots (
     state TEXT NOT NULL,
     degraded INTEGER NOT NULL,
     reason TEXT NOT NULL,
+    rejected TEXT, -- why the newest configuration is not in force; of the supervisor alone
     pid INTEGER,
     incarnation TEXT,
     cpu_percent REAL,

@@ -23,9 +23,9 @@ FROM processes ORDER BY slot, incarnation;
 -- name: put-slot
 -- A slot as the supervisor sees it.
 INSERT OR REPLACE INTO slots (
-    slot, position, pool, role, state, degraded, reason, pid, incarnation,
+    slot, position, pool, role, state, degraded, reason, rejected, pid, incarnation,
     cpu_percent, rss_bytes, started_at_ms, restarts, exits)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: remove-slot
 -- A slot that is not configured any more.
@@ -33,6 +33,6 @@ DELETE FROM slots WHERE slot = ?;
 
 -- name: all-slots
 -- Every slot, in the supervisor's order.
-SELECT slot, pool, role, state, degraded, reason, pid, incarnation,
+SELECT slot, pool, role, state, degraded, reason, rejected, pid, incarnation,
     cpu_percent, rss_bytes, started_at_ms, restarts, exits
 FROM slots ORDER BY position, slot;

@@ -88,55 +88,60 @@ def jobs_page() -> str:
     return HEAD + "\n".join([*diagram(), "", *transitions(), "", *endings()]) + "\n"
 
 
-SLOTS_HEAD = """# The life of a slot
+SLOTS_HEAD = """# The states of a slot
 
-Drawn by `python docs/draw.py` from `TABLE` of `supervisor/policy/state_machine.py`; a test holds
-this page equal to it. Edit the table, not this page.
+`python docs/draw.py` generates this page from `TABLE` in `supervisor/policy/state_machine.py`; a
+test checks that it is up to date. Edit the table, not this page.
 
-A slot is a position (`default-1`, `api`); a life is one process in it. What is wanted of it (`up`,
-`down`, `drained`, `replace`) is the only thing that a restart or a stop goes by, so the two cannot
-race. How a life is judged is the table at the top of `supervisor/policy/liveness.py`.
+A slot is a position (`default-1`, `api`) that holds one process at a time. Restarts and stops only
+set what the slot should be (`up`, `down`, `drained` or `replace`), so they cannot race. The table
+at the top of `supervisor/policy/liveness.py` shows how a process is judged.
 
 """
 
 SLOTS_TAIL = """
-## How a life ends, and what follows
+## How a process ends, and what follows
 
 | exit | follows |
 | --- | --- |
-| wanted: stopped, drained or to be replaced | down, and started at once if it is to be replaced |
-| past a limit, or it asked to be replaced | started at once; the third idle one in 60 s counts |
-| 0, unasked, after {early:g} s | started at once |
-| 78 (configuration) | fatal at once |
-| anything else | counts: waits min({most:g} s, {base:g} s · 2^(n−1)) × U(0.5, 1) |
+| wanted: stopped, drained or to be replaced | down; started at once if it is to be replaced |
+| past a limit, or it asked to be replaced | started at once; see below |
+| exit code 0 without being told to, after {early:g} s | started at once |
+| exit code 78 (configuration) | fatal at once |
+| anything else | a failure: backoff of min({most:g} s, {base:g} s · 2^(n−1)) × U(0.5, 1) |
 
-A life that was ready for {stable:g} s starts n anew. {crashes} counted exits within {window:g} s,
-such lives apart, make the slot fatal; it is tried once every {retry:g} s, and by an operator or a
-reload at once. When half of a pool (at least two) fails alike before it is ready, one slot tries
-alone until it has stayed up for {trial:g} s.
+n is the number of failures in a row; it starts again at 1 after a process that was ready for
+{stable:g} s. {crashes} failures within {window:g} s, not counting such processes, are a crash loop
+and make the slot fatal: it is retried every {retry:g} s, and at once after an operator's restart or
+a reload. {recycles:g} processes within {recycle_window:g} s that asked to be replaced or passed a
+limit before they did a job count as a failure too. When half of a pool (at least two slots) fails
+in the same way before it is ready, one slot tries alone until it has been ready for {trial:g} s.
 
 Exits are counted by cause (`orpheus_process_exits_total`): {causes}.
 
 ## Slots together
 
-A change of the configuration, or SIGUSR2, replaces the lives that it outdates, idle workers first;
-at most a quarter of a pool (at least one) is not ready at a time, so that a start that fails stops
-the roll at the first. The API gets a successor, which takes its place once it is ready; the old one
-answers what it was asked, and ends. A process that SIGKILL does not end is set aside: its leases
-are free, and another life takes its slot.
+A rolling restart, after a change of the configuration or SIGUSR2, replaces the outdated processes,
+idle workers first. At most a quarter of a pool (at least one slot) is not ready at a time, so a
+start that fails stops the rolling restart at the first slot. The API gets a successor, which takes
+its place once it is ready; the old API answers the requests it has, and ends. A process that
+SIGKILL does not end is set aside: its leases are freed, and another process starts in its slot.
 """
 
 
 def slots_page() -> str:
-    """The life of a slot."""
-    lines = ["| state | when | next | done | told |", "| --- | --- | --- | --- | --- |"]
-    for row in TABLE.values():
+    """The states of a slot."""
+    lines = [
+        "| state | trigger | next state | command | event |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for (state, trigger), row in TABLE.items():
         cells = (
-            row.state.value,
-            row.trigger.value,
+            state.value,
+            trigger.value,
             row.enters.value,
-            row.deed.value if row.deed else "",
-            f"`{row.tells}`" if row.tells else "",
+            row.command.value if row.command else "",
+            f"`{row.event}`" if row.event else "",
         )
         lines.append(f"| {' | '.join(cells)} |")
     rules = Rules()
@@ -149,6 +154,8 @@ def slots_page() -> str:
         window=rules.crash_loop_window_s,
         retry=rules.fatal_retry_s,
         trial=rules.trial_s,
+        recycles=rules.recycle_limit,
+        recycle_window=rules.recycle_window_s,
         causes=", ".join(f"`{cause}`" for cause in Cause),
     )
     return SLOTS_HEAD + "\n".join(lines) + "\n" + tail

@@ -1,9 +1,9 @@
-"""Everything the supervisor writes to the database, on one thread with its own connection.
+"""Writes everything that the supervisor stores, on one thread with its own connection.
 
-The main loop only leaves notes here and never waits: a database that is locked for a minute must
-not make the supervisor miss a hang. Burials (a dead life's leases) and events are done in order,
-each tried again until it is committed. A life's leases are freed only after every process that
-carries its incarnation is dead, so that nothing of it can still be at work.
+The main loop only puts things into a queue here and never waits: a database that is locked for a
+minute must not make the supervisor miss a hang. Ended processes and events are written in order,
+each tried again until it is committed. The leases of a process are freed only after every process
+that carries its incarnation is dead, so that none of them can still be running its jobs.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from pathlib import Path
 from threading import Thread
 
 from orpheus.shared.domain.events import Kind
-from orpheus.shared.domain.processes import LastExit, ProcessRecord, SlotRecord
+from orpheus.shared.domain.processes import ProcessRecord, SlotRecord
 from orpheus.shared.domain.requests import Request
 from orpheus.shared.errors import StorageError
 from orpheus.shared.logs import get_logger
@@ -27,19 +27,19 @@ from orpheus.shared.operations import upkeep
 from orpheus.shared.process.crash_cell import cell_path, read_cell, remove_cell
 from orpheus.shared.process.failpoints import failpoint
 from orpheus.shared.storage import Store
-from orpheus.supervisor.linux.adoption import kill_bearers
-from orpheus.supervisor.policy.slot import Bury, Cause, Fence
+from orpheus.supervisor.linux.adoption import kill_incarnation
+from orpheus.supervisor.policy.slot import ProcessEnded
 
 log = get_logger()
 
 _UPKEEP_INTERVAL_S = 1.0
 _RETRY_S = 0.2
-_MOST_WAITING = 10_000  # notes kept while the database cannot be written
+_MOST_WAITING = 10_000  # events and exits kept while the database cannot be written
 
 
 @dataclass(frozen=True, slots=True)
 class Duties:
-    """What the recorder does besides writing what it is told, from the settings in force."""
+    """What the recorder does by the clock, and how, from the settings in force."""
 
     open_store: Callable[[], Store]
     beat_interval_s: float
@@ -48,46 +48,32 @@ class Duties:
 
 
 @dataclass(frozen=True, slots=True)
-class _Note:
+class _NewEvent:
     """An event to write."""
 
     kind: Kind
     body: Mapping[str, object]
 
 
-@dataclass(frozen=True, slots=True)
-class _Burial:
-    """The leases of a life to free. `slot` and `cause`: what to count it as, None if nothing."""
-
-    incarnation: str
-    overdue: bool
-    last_exit: LastExit
-    slot: str = ""
-    cause: Cause | None = None
-
-
-class _Wake:
-    """Something else than a burial or a note is to be done."""
-
-
 class Recorder:
-    """The supervisor's one writer. `start`, then any method from the main thread, then `stop`.
+    """The supervisor's only writer. `start`, then any method from the main thread, then `stop`.
 
-    Readable (`fileno`) when operators have asked for something (`take_requests`).
+    Its `fileno` is readable when operators have requested something (`take_requests`).
     """
 
     def __init__(self, database: Path, myself: ProcessRecord, duties: Duties) -> None:
         self.row_beats: Mapping[str, int] = {}
-        """Incarnation -> the beat in its heartbeat row, as last read; replaced as a whole."""
+        """Incarnation -> the beat in its heartbeat row, as last read; never changed in place."""
         self.turns = 0
-        """Set by the main loop: our own row beats only while it turns."""
+        """Counted up by the main loop: our own heartbeat row is renewed only while it turns."""
         self.loop_lag_s = 0.0
-        """Set by the main loop: how late it has been at most; taken with each beat."""
+        """Set by the main loop: the most it has been late since the last beat."""
         self._database = database
         self._myself = myself
         self._duties = duties
-        self._inbox: queue.SimpleQueue[_Burial | _Note | _Wake] = queue.SimpleQueue()
-        self._waiting: deque[_Burial | _Note] = deque()
+        self._inbox: queue.SimpleQueue[ProcessEnded | _NewEvent | None] = queue.SimpleQueue()
+        """None: nothing to write, but something else to do."""
+        self._waiting: deque[ProcessEnded | _NewEvent] = deque()
         self._requests: deque[Request] = deque()
         self._requests_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._upkeep_at_s = self._beat_at_s = self._retain_at_s = 0.0
@@ -99,7 +85,7 @@ class Recorder:
         self._thread = Thread(target=self._run, name="recorder", daemon=True)
 
     def start(self) -> None:
-        """Begin to write."""
+        """Start the thread."""
         self._thread.start()
 
     def fileno(self) -> int:
@@ -107,43 +93,38 @@ class Recorder:
         return self._requests_fd
 
     def take_requests(self) -> list[Request]:
-        """What operators have asked for since the last call, oldest first."""
+        """Return the operators' requests since the last call, oldest first."""
         with contextlib.suppress(BlockingIOError):
             os.eventfd_read(self._requests_fd)
         return [self._requests.popleft() for _ in range(len(self._requests))]
 
-    def look_for_requests(self) -> None:
-        """Somebody rang: read what operators ask for now, not at the next upkeep."""
-        self._inbox.put(_Wake())
+    def read_requests_now(self) -> None:
+        """Read the operators' requests now (the bell has rung), not at the next upkeep."""
+        self._inbox.put(None)
 
     def adopt(self, duties: Duties) -> None:
-        """Go on by other settings."""
+        """Use other settings from now on."""
         self._duties = duties
-        self._inbox.put(_Wake())
+        self._inbox.put(None)
 
-    def bury(self, slot: str, burial: Bury) -> None:
-        """Free the leases of a life that has certainly ended, count it and forget it."""
-        overdue, last_exit = burial.overdue, burial.last_exit
-        self._inbox.put(_Burial(burial.incarnation, overdue, last_exit, slot, burial.cause))
+    def end_process(self, ended: ProcessEnded) -> None:
+        """Free the leases of an ended process, count its exit and delete its row."""
+        self._inbox.put(ended)
 
-    def fence(self, fenced: Fence) -> None:
-        """Free the leases of a life that never runs again, though its process is still there."""
-        self._inbox.put(_Burial(fenced.incarnation, fenced.overdue, fenced.last_exit))
-
-    def note(self, kind: Kind, body: Mapping[str, object]) -> None:
+    def record(self, kind: Kind, body: Mapping[str, object]) -> None:
         """Write an event."""
-        self._inbox.put(_Note(kind, body))
+        self._inbox.put(_NewEvent(kind, body))
 
     def publish(self, slots: Sequence[SlotRecord]) -> None:
-        """Write these slots, unless they are as they were; of several, only the newest."""
+        """Write the slots' records if they have changed; if called often, only the newest."""
         if slots != self._slots:
             self._slots = slots
-            self._inbox.put(_Wake())
+            self._inbox.put(None)
 
     def stop(self, timeout_s: float) -> bool:
-        """Write what is waiting, forget our own rows, end; False if that took longer."""
+        """Write what is waiting, delete our own rows and end; return False if time ran out."""
         self._stopping = True
-        self._inbox.put(_Wake())
+        self._inbox.put(None)
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
@@ -164,19 +145,19 @@ class Recorder:
                     self._beat_at_s = 0.0
                 self._write_waiting(store)
                 self._write_slots(store)
-                self._hear_requests(store)
+                self._read_requests(store)
                 self._keep_up(store, in_force, time.monotonic())
                 if self._stopping and self._inbox.empty():
                     self._leave(store)
                     return
-                self._say_trouble(None)
+                self._log_trouble(None)
             except StorageError as error:
-                self._say_trouble(error)
-            except Exception:  # a fault of ours must not end the only writer
+                self._log_trouble(error)
+            except Exception:  # an error of ours must not end the only writer
                 log.exception("recorder_failed")
 
     def _keep_up(self, store: Store, duties: Duties, now_s: float) -> None:
-        """What is done by the clock; a step that fails is tried again a moment later."""
+        """Do what is due by the clock; a step that fails is tried again a moment later."""
         if now_s >= self._upkeep_at_s:
             self._upkeep_at_s = now_s + _UPKEEP_INTERVAL_S
             upkeep.reclaim(store)
@@ -189,26 +170,26 @@ class Recorder:
             self._retain_at_s = now_s + _UPKEEP_INTERVAL_S
             self._retain_at_s = now_s + duties.retain(store, self._inbox.empty)
 
-    def _hear_requests(self, store: Store) -> None:
+    def _read_requests(self, store: Store) -> None:
         requests = store.supervision.take_requests()
         if requests:
             self._requests.extend(requests)
             os.eventfd_write(self._requests_fd, 1)
 
     def _collect(self) -> None:
-        """Take what has come, waiting for it a moment unless something is to be tried again."""
+        """Move what has arrived to `_waiting`; wait for it until something else is due."""
         idle_s = min(self._upkeep_at_s - time.monotonic(), self._duties.beat_interval_s)
         wait_s = _RETRY_S if self._troubled else idle_s
         try:
             item = self._inbox.get(timeout=max(0.0, wait_s))
             while True:
-                if not isinstance(item, _Wake):
+                if item is not None:
                     self._waiting.append(item)
                 item = self._inbox.get_nowait()
         except queue.Empty:
             pass
-        if len(self._waiting) > _MOST_WAITING:  # burials are few; events may be lost
-            self._waiting = deque(one for one in self._waiting if isinstance(one, _Burial))
+        if len(self._waiting) > _MOST_WAITING:  # exits are few, and needed; events are not
+            self._waiting = deque(one for one in self._waiting if isinstance(one, ProcessEnded))
 
     def _write_waiting(self, store: Store) -> None:
         while self._waiting:
@@ -220,14 +201,12 @@ class Recorder:
                 log.exception("record_dropped", record=repr(self._waiting[0]))
             self._waiting.popleft()
 
-    def _write(self, store: Store, item: _Burial | _Note) -> None:
-        if isinstance(item, _Note):
+    def _write(self, store: Store, item: ProcessEnded | _NewEvent) -> None:
+        if isinstance(item, ProcessEnded):
+            end_process(store, self._database, item)
+            failpoint("supervisor.process_ended")
+        else:
             store.events.record(item.kind, item.body)
-            return
-        bury(store, self._database, item.incarnation, item.last_exit, overdue=item.overdue)
-        if item.cause is not None:
-            store.supervision.count_exit(item.slot, item.cause)
-        failpoint("supervisor.buried")
 
     def _write_slots(self, store: Store) -> None:
         slots = self._slots
@@ -244,7 +223,7 @@ class Recorder:
         if turns != self._turns_written:
             me = self._myself.incarnation
             beat = partial(store.processes.beat, me, ready=True, job_id=None, jobs_done=0)
-            if not beat(beat=turns):  # the first one, or somebody took us for dead
+            if not beat(beat=turns):  # the first beat, or our row was deleted
                 store.processes.register(self._myself)
                 beat(beat=turns)
             self._turns_written = turns
@@ -258,7 +237,7 @@ class Recorder:
             store.processes.forget(self._myself.incarnation)
         store.close()
 
-    def _say_trouble(self, error: StorageError | None) -> None:
+    def _log_trouble(self, error: StorageError | None) -> None:
         if error is not None and not self._troubled:
             log.error("database_trouble", error=str(error), note="trying again until it is over")
         elif error is None and self._troubled:
@@ -266,23 +245,25 @@ class Recorder:
         self._troubled = error is not None
 
 
-def bury(
-    store: Store, database: Path, incarnation: str, last_exit: LastExit, *, overdue: bool
-) -> list[int]:
-    """End all that is left of a dead life, then free its leases; the ids of their jobs.
+def end_process(store: Store, database: Path, ended: ProcessEnded) -> list[int]:
+    """Kill what is left of a process, free its leases, count its exit and delete its row.
 
-    Raises StorageError, and then may be called again.
+    Return the ids of the jobs whose leases were freed. Raises StorageError, and may then be called
+    again: nothing has been written.
     """
-    escaped = kill_bearers({incarnation})
-    if escaped:
-        log.warning("leftovers_killed", incarnation=incarnation, processes=escaped)
+    incarnation, last_exit = ended.incarnation, ended.last_exit
+    killed = kill_incarnation(incarnation)
+    if killed:
+        log.warning("leftovers_killed", incarnation=incarnation, processes=killed)
     cell = cell_path(database, incarnation)
     evidence = "\n".join(part for part in (last_exit.reason, last_exit.evidence) if part)
     with store.write(durable=True):
         jobs = store.leases.free(
-            incarnation, read_cell(cell), killed_at_deadline=overdue, evidence=evidence
+            incarnation, read_cell(cell), killed_at_deadline=ended.overdue, evidence=evidence
         )
         store.processes.forget(incarnation)
+        if ended.cause is not None:
+            store.supervision.count_exit(ended.slot, ended.cause)
     remove_cell(cell)
     if jobs:
         log.info("leases_freed", incarnation=incarnation, jobs=jobs)

@@ -1,9 +1,9 @@
-"""Start everything, run until told to stop, end everything: what `python -m supervisor` is.
+"""Starts everything, runs until it is told to stop, and ends everything (`orpheus start`).
 
-The order is the design. The lock comes before the database is touched, so that two starts cannot
-both sweep; the sweep before any lease is given out, and before the socket, which a process left
-behind may hold; the socket and the job types before any child, as they fail for reasons only a
-person can mend; and the children last, the API first of them.
+The order of the start matters. The lock comes before the database is touched, so that two starts
+cannot both sweep it. The sweep comes before any lease is given out, and before the API's socket is
+bound, because a process left behind may hold that. The socket and the job types come before any
+child, because only a person can mend what makes them fail. The children come last, the API first.
 """
 
 import contextlib
@@ -12,7 +12,7 @@ import secrets
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from socket import socket
 from threading import Thread
@@ -37,7 +37,7 @@ from orpheus.supervisor.linux.adoption import become_subreaper
 from orpheus.supervisor.linux.sampling import Sampler
 from orpheus.supervisor.linux.signals import Signals, reset_child_signal
 from orpheus.supervisor.linux.systemd import Notifier
-from orpheus.supervisor.loop.act import World
+from orpheus.supervisor.loop.act import Children
 from orpheus.supervisor.loop.loop import Loop
 from orpheus.supervisor.loop.orders import Orders
 from orpheus.supervisor.plan.in_force import Configuration
@@ -45,7 +45,7 @@ from orpheus.supervisor.plan.listeners import Listeners
 from orpheus.supervisor.plan.reload import Reloader
 from orpheus.supervisor.policy.slot import Slot
 from orpheus.supervisor.recorder import Recorder
-from orpheus.supervisor.startup import kill_earlier_life, lock_database, sweep_earlier_life
+from orpheus.supervisor.startup import kill_leftovers, lock_database, sweep_database
 
 log = get_logger()
 
@@ -53,17 +53,18 @@ _LAST_WRITES_S = 3.0
 
 
 def run_supervisor(read: Callable[[], Settings], sets: Sequence[str] = ()) -> int:
-    """Supervise in the foreground until a signal says stop. `read` gives the settings, each time.
+    """Supervise in the foreground until a signal to stop; return the exit code.
 
-    `sets`: the `--set` options it goes by, for the API, which shows where values come from.
-    Returns 0, 4 if something had to be killed, 70 for a crash loop. What keeps it from starting
-    is raised: ConfigurationError, AlreadyRunning, CannotBind, StorageError.
+    `read` reads the settings, at the start and at each reload. `sets` are the `--set` options, for
+    the API, which shows where values come from. The exit code is 0, 4 if something had to be
+    killed, or 70 for a crash loop. Raises ConfigurationError, AlreadyRunning, CannotBind or
+    StorageError if it cannot start.
     """
     if sys.platform != "linux":
         raise ConfigurationError("Orpheus runs on Linux only: it needs pidfds and PR_SET_PDEATHSIG")
     name_program("supervisor")
     settings = read()
-    notifier = Notifier.from_environ(os.environ)  # before any child could inherit the socket
+    notifier = Notifier.from_environ(os.environ)  # first: no child may inherit the socket
     configure_logging(settings.logging.level, settings.logging.format, "supervisor")
     lock_fd = None
     try:
@@ -72,21 +73,12 @@ def run_supervisor(read: Callable[[], Settings], sets: Sequence[str] = ()) -> in
         database = database_path(settings.database.url)
         lock_fd = lock_database(database)
         return _supervise(read, sets, settings, database, notifier)
-    except KeyboardInterrupt:  # before there was anything to stop
+    except KeyboardInterrupt:  # nothing was started yet
         return ExitCode.OK
     finally:
         stop_logging()
         if lock_fd is not None:
             os.close(lock_fd)
-
-
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    """What stands before the first child starts."""
-
-    configuration: Configuration
-    listeners: Listeners
-    bell: Bell
 
 
 def _supervise(
@@ -99,37 +91,27 @@ def _supervise(
     clock = SystemClock()
     for problem in missing_programs(settings):
         log.warning("command_cannot_run", key=dotted(problem.key), reason=problem.reason)
-    prepared = _prepare(settings, database, clock)
-    configuration = prepared.configuration
+    configuration, listeners, bell = _prepare(settings, database, clock)
     configuration.sets = sets
     myself = _own_record(clock)
     recorder = Recorder(database, myself, configuration.duties())
     sampler = Sampler(database=database)
-    reloader = Reloader(read, settings, prepared.listeners)
+    reloader = Reloader(read, settings, listeners)
     signals = Signals()
     loop = Loop(
-        World({}, database, recorder),
+        Children(database, recorder),
         configuration.plan(),
         myself=myself,
         clock=clock,
         sampler=sampler,
         notifier=notifier,
         describing=reloader.describing,
-        on_settled=_announcement(configuration.listener),
+        on_settled=partial(_announce, configuration.listener),
     )
-    Orders(
-        loop,
-        configuration,
-        prepared.listeners,
-        recorder,
-        signals,
-        reloader,
-        prepared.bell,
-        notifier,
-    )
+    Orders(loop, configuration, listeners, recorder, signals, reloader, bell, notifier)
     for thread in (recorder, sampler, reloader):
         thread.start()
-    recorder.note(Kind.SUPERVISOR_STARTED, {"slot": myself.slot, "pid": myself.pid})
+    recorder.record(Kind.SUPERVISOR_STARTED, {"slot": myself.slot, "pid": myself.pid})
     try:
         return loop.run()
     finally:
@@ -138,34 +120,36 @@ def _supervise(
         if not recorder.stop(_LAST_WRITES_S):
             log.error("last_writes_lost", reason="the database could not be written in time")
         signals.close()
-        prepared.bell.close()
-        prepared.listeners.close()
+        bell.close()
+        listeners.close()
 
 
-def _prepare(settings: Settings, database: Path, clock: Clock) -> _Prepared:
-    """A database without traces of an earlier life, the API's socket, and the job types.
+def _prepare(
+    settings: Settings, database: Path, clock: Clock
+) -> tuple[Configuration, Listeners, Bell]:
+    """Sweep the database, bind the API's socket, and store the job types.
 
-    The socket after the sweep: an API left behind may hold the address still.
+    The sweep comes first: an API that was left behind may still hold the address.
     """
-    kill_earlier_life(database)
+    kill_leftovers(database)
     store = open_storage(for_storage(settings), create=True)
     try:
         cell_path(database, "any").parent.mkdir(mode=0o700, exist_ok=True)
         store.leases.void_other_boots()
-        sweep_earlier_life(store, database, clock.boot_id, clock.wall_ms())
+        sweep_database(store, database, clock.boot_id, clock.wall_ms())
         listeners, api = Listeners(), settings.api
         listener = listeners.take(api.host, api.port) if api.enabled else None
         listeners.give_back()
         code = _store_types(settings, store)
         write_settings(store, for_database(settings))
         bell = store.bells.listen_supervisor()
-        return _Prepared(Configuration(settings, listener, code), listeners, bell)
+        return Configuration(settings, listener, code), listeners, bell
     finally:
         store.close()
 
 
 def _store_types(settings: Settings, store: Store) -> str:
-    """Have the job types described and stored; what tells them from others."""
+    """Store the descriptions of the job types; return a digest that changes with them."""
     modules, timeout_s = settings.jobs.modules, settings.supervisor.start_timeout
     types = describe_types(modules, for_commands(settings), timeout_s)
     store.types.replace(types)
@@ -191,21 +175,17 @@ def _own_record(clock: Clock) -> ProcessRecord:
     )
 
 
-def _announcement(listener: socket | None) -> Callable[[Sequence[Slot]], None]:
-    """What is printed once everything is ready, or has failed for the first time."""
-
-    def announce(slots: Sequence[Slot]) -> None:
-        where = address_of(listener) if listener else "without the API (api.enabled = false)"
-        lines = [f"Orpheus is running: {where}  (Ctrl-C stops it)"]
-        lines += [
-            f"  {slot.name} is not ready: {slot.reason}"
-            for slot in slots
-            if slot.state is not SlotState.READY
-        ]
-        # On a thread: a terminal that is held, or a closed pipe, is no concern of the loop.
-        Thread(target=_print, args=("\n".join(lines) + "\n",), daemon=True).start()
-
-    return announce
+def _announce(listener: socket | None, slots: Sequence[Slot]) -> None:
+    """Print where it runs, once every slot is ready or has failed for the first time."""
+    where = address_of(listener) if listener else "without the API (api.enabled = false)"
+    lines = [f"Orpheus is running: {where}  (Ctrl-C stops it)"]
+    lines += [
+        f"  {slot.name} is not ready: {slot.reason}"
+        for slot in slots
+        if slot.state is not SlotState.READY
+    ]
+    # On a thread: a stopped terminal or a closed pipe must not block the main loop.
+    Thread(target=_print, args=("\n".join(lines) + "\n",), daemon=True).start()
 
 
 def _print(text: str) -> None:

@@ -1,6 +1,6 @@
-"""What must be true before the first child starts.
+"""Prepares the database and the machine before the first child starts.
 
-Each step is either done, or an error that says what to do. Order and reasons: supervisor/run.py.
+Each step succeeds or raises an error that says what to do. supervisor/run.py explains the order.
 """
 
 import contextlib
@@ -14,8 +14,9 @@ from orpheus.shared.errors import AlreadyRunning, DatabaseUnusable
 from orpheus.shared.logs import get_logger
 from orpheus.shared.process.crash_cell import cell_path
 from orpheus.shared.storage import Store
-from orpheus.supervisor.linux.adoption import family_of, is_alive, kill_family
-from orpheus.supervisor.recorder import bury
+from orpheus.supervisor.linux.adoption import is_alive, kill_processes_of
+from orpheus.supervisor.policy.slot import ProcessEnded
+from orpheus.supervisor.recorder import end_process
 
 log = get_logger()
 
@@ -24,9 +25,9 @@ _YOUNG_S = 60.0
 
 
 def lock_database(database: Path) -> int:
-    """Take the lock of the database's folder; hold the descriptor as long as you supervise.
+    """Lock the database's folder; return the descriptor that holds the lock until it is closed.
 
-    A lock, not a pid file: it cannot be stale (overmind#50). Raises AlreadyRunning, and
+    A lock cannot be stale, as a pid file can (overmind#50). Raises AlreadyRunning, and
     DatabaseUnusable if the folder cannot be used.
     """
     path = database.parent / _LOCK_NAME
@@ -46,37 +47,38 @@ def lock_database(database: Path) -> int:
     return fd
 
 
-def kill_earlier_life(database: Path) -> None:
-    """End every process that an earlier supervisor of this database left running.
+def kill_leftovers(database: Path) -> None:
+    """Kill every process that an earlier supervisor of this database has left running.
 
-    Before anything is written: a stopped one may hold the write lock, and one that was just being
-    started has no row yet. What a supervisor starts carries the family of its database in its
-    environment; a process that lives without it was started alone, and is left alone.
+    This comes before anything is written: a stopped process may hold the write lock, and one that
+    was just being started has no row yet. What a supervisor starts carries the database's prefix
+    in its environment; a process without it was started by hand, and is left alone.
     """
-    killed = kill_family(family_of(database))
+    killed = kill_processes_of(database)
     if killed:
         log.warning("leftovers_killed", processes=killed, why="left by an earlier supervisor")
 
 
-def sweep_earlier_life(store: Store, database: Path, boot_id: str, now_ms: int) -> None:
-    """Free the leases of lives that have ended unseen, and forget their rows.
+def sweep_database(store: Store, database: Path, boot_id: str, now_ms: int) -> None:
+    """Free the leases of dead processes that an earlier supervisor left, and delete their rows.
 
-    A dead process is known by pid, create time and boot id. Run after `kill_earlier_life`.
+    A dead process is recognized by pid, create time and boot id. Call it after `kill_leftovers`.
     """
     for record in store.processes.all():
-        if not _alive(record, boot_id):
+        if not _is_alive(record, boot_id):
             reason = "left behind by an earlier supervisor"
             last_exit = LastExit(now_ms, reason, signal=None, code=None, evidence=None)
-            bury(store, database, record.incarnation, last_exit, overdue=False)
+            end_process(store, database, ProcessEnded(record.slot, record.incarnation, last_exit))
     store.processes.remove_slots([slot.slot for slot in store.processes.slots()])
     store.supervision.clear()
     _remove_old_cells(store, database)
 
 
 def _remove_old_cells(store: Store, database: Path) -> None:
-    """Delete the cells and crash files of lives that have no row any more.
+    """Delete the cells and crash files of processes that have no row any more.
 
-    A young file may belong to a process that is just starting alone: the next start takes it.
+    A young file may belong to a process that somebody is just starting by hand: it is left for the
+    next start.
     """
     alive = {record.incarnation for record in store.processes.all()}
     young_s = time.time() - _YOUNG_S
@@ -86,5 +88,5 @@ def _remove_old_cells(store: Store, database: Path) -> None:
                 file.unlink()
 
 
-def _alive(record: ProcessRecord, boot_id: str) -> bool:
+def _is_alive(record: ProcessRecord, boot_id: str) -> bool:
     return record.boot_id == boot_id and is_alive(record.pid, record.create_time_s)

@@ -1,1 +1,1 @@
-"""What the supervisor asks of Linux: signals, adopted processes, locks, memory. No policy."""
+"""What the supervisor uses of Linux: signals, adoption, locks, cgroups, systemd. No policy."""

@@ -1,8 +1,8 @@
-"""What the supervisor asks of the kernel beyond its own children: adoption and identity.
+"""Finds, kills and reaps processes that are not the supervisor's own children, or no longer.
 
-As a subreaper (or as PID 1) it inherits what its children leave behind: those are reaped here,
-never by a `wait` that could take a child of ours before its handle has seen the exit. A process
-that escaped its group still carries the incarnation of its life in its environment.
+As a subreaper (or as PID 1) the supervisor inherits the processes that its children leave behind.
+They are reaped here, never by a `wait` that could take the exit of an own child from its handle.
+A process that has left its process group still carries its incarnation in its environment.
 """
 
 import contextlib
@@ -20,25 +20,26 @@ from orpheus.shared.process.child_start import INCARNATION_VARIABLE
 from orpheus.shared.process.clock import create_time_s
 
 _INIT = 1
-_MARK = INCARNATION_VARIABLE.encode() + b"="
+_ENTRY = INCARNATION_VARIABLE.encode() + b"="
 _PR_SET_CHILD_SUBREAPER = 36
-_SWEEP_BOUND_S = 2.0
-_FAMILY_LENGTH = 12
+_PREFIX_LENGTH = 12
+_SWEEP_LIMIT_S = 2.0
 _SWEEP_STEP_S = 0.01
-_SAME_LIFE_S = 0.02  # two ticks: create times are ticks since boot, as floats
+_SAME_PROCESS_S = 0.02  # two ticks: create times are ticks since boot, as floats
 
 
 def become_subreaper() -> None:
-    """Have orphaned descendants handed to this process instead of to PID 1."""
+    """Make the kernel give orphaned descendants to this process instead of to PID 1."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
 
 
 def reap_adopted(own: Collection[int]) -> list[int]:
-    """Reap every zombie that is no child of ours (`own`: their pids); the pids reaped.
+    """Reap every zombie that is not one of the `own` children; return their pids.
 
-    Stops at the first zombie of ours: its handle takes it in the next turn, and we come again.
+    Stops at the first zombie in `own`: its handle reaps it in the next turn, and then this is
+    called again.
     """
     reaped: list[int] = []
     while True:
@@ -53,67 +54,60 @@ def reap_adopted(own: Collection[int]) -> list[int]:
 
 
 def is_alive(pid: int, created_s: float) -> bool:
-    """Whether the process of that pid and create time still runs and is no zombie."""
+    """Return whether the process with this pid and create time still runs and is no zombie."""
     try:
-        same = abs(create_time_s(pid) - created_s) < _SAME_LIFE_S
+        same = abs(create_time_s(pid) - created_s) < _SAME_PROCESS_S
         return same and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
 
 
-def bearer_of(pid: int) -> str:
-    """The incarnation in a process's environment; "" without one, or where we may not look.
+def incarnation_of(pid: int) -> str:
+    """Return the incarnation in a process's environment; "" if it has none, or we may not read it.
 
-    It is the environment that the process was started with. One that has overwritten it since (to
-    change its title), or changed its user, is not found; while it is adopted, `kill_adopted` is.
+    This is the environment that the process was started with. A process that has overwritten it (to
+    change its title), or has changed its user, is not found; once adopted, `kill_adopted` finds it.
     """
     for environment in _environments(pid):
         for entry in environment.split(b"\0"):
-            if entry.startswith(_MARK):
-                return entry.removeprefix(_MARK).decode(errors="replace")
+            if entry.startswith(_ENTRY):
+                return entry.removeprefix(_ENTRY).decode(errors="replace")
         if environment:
             break
     return ""
 
 
-def _bearers(wanted: Callable[[str], bool]) -> dict[int, str]:
-    """Every living process whose environment has a wanted incarnation: pid -> which."""
-    found: dict[int, str] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and (incarnation := bearer_of(int(entry.name))):
-            found[int(entry.name)] = incarnation
-    return {pid: incarnation for pid, incarnation in found.items() if wanted(incarnation)}
+def kill_incarnation(incarnation: str) -> int:
+    """SIGKILL every process of an incarnation until none is left (2 s at most); return how many."""
+    return _kill_all(incarnation.__eq__)
 
 
-def kill_bearers(incarnations: Collection[str]) -> int:
-    """SIGKILL all that is left of dead lives, until nothing is (bounded); how many were found."""
-    return _kill_all(incarnations.__contains__)
+def incarnation_prefix(database: Path) -> str:
+    """Return what the incarnations of one database begin with.
 
-
-def family_of(database: Path) -> str:
-    """What the incarnations of one database begin with.
-
-    So that the next start finds every process that an earlier supervisor of this database left,
-    one too young to have a heartbeat row and one whose life has ended in order too.
+    By it the next start finds every process that an earlier supervisor of this database has left,
+    even one too young to have a heartbeat row, or one whose parent has ended in order.
     """
-    return hashlib.sha256(str(database.resolve()).encode()).hexdigest()[:_FAMILY_LENGTH] + "-"
+    return hashlib.sha256(str(database.resolve()).encode()).hexdigest()[:_PREFIX_LENGTH] + "-"
 
 
-def kill_family(family: str) -> int:
-    """SIGKILL every living process of the family, until none is left (bounded); how many.
+def kill_processes_of(database: Path) -> int:
+    """SIGKILL every process with the database's prefix until none is left (2 s); return how many.
 
-    Not this one and those above it: a job may start a supervisor, a deployment for example.
+    Not this process and its ancestors: a job may start a supervisor, to deploy something for
+    example.
     """
+    prefix = incarnation_prefix(database)
     spared = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
-    return _kill_all(lambda incarnation: incarnation.startswith(family), spared)
+    return _kill_all(lambda incarnation: incarnation.startswith(prefix), spared)
 
 
 def _kill_all(wanted: Callable[[str], bool], spared: Collection[int] = ()) -> int:
     killed: set[int] = set()
-    give_up_at = time.monotonic() + _SWEEP_BOUND_S
-    while left := {p: name for p, name in _bearers(wanted).items() if p not in spared}:
+    give_up_at = time.monotonic() + _SWEEP_LIMIT_S
+    while left := {p: name for p, name in _incarnations() if wanted(name) and p not in spared}:
         for pid, incarnation in left.items():
-            kill_if_bearer(pid, incarnation)
+            kill_if_incarnation(pid, incarnation)
         killed.update(left)
         if time.monotonic() > give_up_at:
             break
@@ -121,25 +115,33 @@ def _kill_all(wanted: Callable[[str], bool], spared: Collection[int] = ()) -> in
     return len(killed)
 
 
-def children() -> set[int]:
-    """Every child of this process, started or adopted, zombies too."""
+def _incarnations() -> Iterator[tuple[int, str]]:
+    """Yield the pid and the incarnation of every running process that has one."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and (incarnation := incarnation_of(int(entry.name))):
+            yield int(entry.name), incarnation
+
+
+def child_pids() -> set[int]:
+    """Return the pid of every child of this process, started or adopted, zombies included."""
     return {child.pid for child in psutil.Process().children()}
 
 
 def kill_adopted(own: Collection[int]) -> list[int]:
-    """SIGKILL and reap the children that are not `own`, until none is left (2 s); their pids.
+    """SIGKILL and reap the children that are not `own` until none is left (2 s); return their pids.
 
-    For the end of a run: what a job left behind, outside its process group and without its
-    environment (`env -i setsid …`), is ours by adoption. `own` must name what was a child before
-    we were the supervisor, too: `sh -c "other & exec orpheus"` leaves its children to us. As PID 1
-    nothing is done: strangers are handed to us as well, and the kernel ends all when we end.
+    This is for the end of a run. Whatever a job left behind, outside its process group and without
+    its environment (`env -i setsid …`), is now our child. `own` must also name the children from
+    before we became the supervisor: `sh -c "other & exec orpheus"` leaves its children to us. As
+    PID 1 nothing is killed: there we also adopt foreign processes, and the kernel ends all of them
+    when we end.
     """
     if os.getpid() == _INIT:
         return []
     killed: set[int] = set()
-    give_up_at = time.monotonic() + _SWEEP_BOUND_S
-    while left := children().difference(own):  # again: the killed leave us their own children
-        for pid in left:  # only we could reap it, so that it is still the same
+    give_up_at = time.monotonic() + _SWEEP_LIMIT_S
+    while left := child_pids().difference(own):  # again: a killed process leaves us its children
+        for pid in left:  # nobody else could reap it, so the pid is still the same process
             with contextlib.suppress(PermissionError):  # it has changed its user
                 if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG) is None:
                     os.kill(pid, signal.SIGKILL)
@@ -150,19 +152,19 @@ def kill_adopted(own: Collection[int]) -> list[int]:
     return sorted(killed)
 
 
-def kill_if_bearer(pid: int, incarnation: str) -> None:
-    """SIGKILL a process, if it still is one that carries `incarnation`."""
+def kill_if_incarnation(pid: int, incarnation: str) -> None:
+    """SIGKILL a process if it still carries `incarnation`."""
     with contextlib.suppress(OSError):
         pidfd = os.pidfd_open(pid)
         try:
-            if bearer_of(pid) == incarnation:  # pidfd_open pins it: it is still the same
+            if incarnation_of(pid) == incarnation:  # the pidfd still means this same process
                 signal.pidfd_send_signal(pidfd, signal.SIGKILL)
         finally:
             os.close(pidfd)
 
 
 def _environments(pid: int) -> Iterator[bytes]:
-    """That of its main thread, then those of all: a main thread that has ended shows none."""
+    """Yield that of the main thread, then those of all: a main thread that has ended has none."""
     process = Path(f"/proc/{pid}")
     yield _environment(process)
     with contextlib.suppress(OSError):  # it has just ended

@@ -1,7 +1,7 @@
-"""How many processes of our own cgroup the kernel has killed for memory.
+"""Counts the processes of our own cgroup that the kernel has killed because memory ran out.
 
-A SIGKILL does not tell who sent it. If this count has grown since the child was started, it was the
-kernel, for want of memory; without the count that can only be guessed.
+A SIGKILL does not tell who sent it. If this count has grown, the kernel did; where the count cannot
+be read, that can only be guessed.
 """
 
 import functools
@@ -10,8 +10,31 @@ from pathlib import Path, PurePosixPath
 _V2_FILE, _V1_FILE = "memory.events", "memory.oom_control"
 
 
+class OutOfMemoryKills:
+    """Attributes the kernel's kills to the children that died of SIGKILL. Main thread only."""
+
+    def __init__(self) -> None:
+        self._count = oom_kills()
+        self._unexplained = 0
+        """Kills for memory that are not attributed to an exit yet."""
+
+    def take_one(self) -> bool | None:
+        """Return whether the kernel has killed once more than was attributed so far.
+
+        Call this right after an exit by SIGKILL. None: the kernel does not tell.
+        """
+        before, self._count = self._count, oom_kills()
+        if self._count is None or before is None:
+            return None
+        self._unexplained += self._count - before
+        if self._unexplained <= 0:
+            return False
+        self._unexplained -= 1
+        return True
+
+
 def oom_kills(root: Path = Path("/")) -> int | None:
-    """The count so far; None where it cannot be read (no memory cgroup, or the topmost one).
+    """Return the count so far; None if it cannot be read (no memory cgroup, or the root one).
 
     `root` is where /proc and /sys are found. The cgroup is the one we were in at the first call.
     """
@@ -23,7 +46,7 @@ def oom_kills(root: Path = Path("/")) -> int | None:
 
 
 def parse_count(text: str) -> int | None:
-    """The value of `oom_kill` in memory.events (v2) or memory.oom_control (v1)."""
+    """Return the value of `oom_kill` in memory.events (v2) or memory.oom_control (v1)."""
     for line in text.splitlines():
         match line.split():
             case ["oom_kill", count]:
@@ -32,7 +55,7 @@ def parse_count(text: str) -> int | None:
 
 
 def memory_cgroup(cgroups: str) -> tuple[str, bool] | None:
-    """The path of the memory cgroup in /proc/self/cgroup, and whether it is of v2."""
+    """Return the path of the memory cgroup in /proc/self/cgroup, and whether it is of v2."""
     unified = None
     for line in cgroups.splitlines():
         _, controllers, path = line.split(":", 2)
@@ -44,9 +67,9 @@ def memory_cgroup(cgroups: str) -> tuple[str, bool] | None:
 
 
 def cgroup_folder(mounts: str, path: str, *, v2: bool) -> PurePosixPath | None:
-    """Where a cgroup's files are, by /proc/self/mountinfo; None if they are not mounted.
+    """Return the folder of a cgroup's files by /proc/self/mountinfo; None if it is not mounted.
 
-    A container often sees only its own part of the tree: the mount's root is then left out.
+    A container often sees only its own part of the tree: the mount's root is removed from `path`.
     """
     for line in mounts.splitlines():
         before, _, after = line.partition(" - ")

@@ -1,7 +1,7 @@
-"""CPU, memory and run state of the children, and who holds the database's write lock.
+"""Samples the CPU, memory and run state of the children, and the holder of the write lock.
 
-Both are looked at on a thread of its own, which touches neither the database nor a child: what it
-found last stands ready for the main loop, which never waits for it.
+A thread of its own does this; it touches neither the database nor a child. The main loop reads the
+latest values and never waits for new ones.
 """
 
 import threading
@@ -12,22 +12,16 @@ from pathlib import Path
 
 import psutil
 
-from orpheus.supervisor.linux.write_lock import Holder, LockWatch
+from orpheus.supervisor.linux.write_lock import LockHolder, LockWatch, os_status
 from orpheus.supervisor.policy.slot import OsStatus
 
 SAMPLE_INTERVAL_S = 2.0
 _LOCK_INTERVAL_S = 1.0
 
-_OS_STATUS = {
-    psutil.STATUS_STOPPED: OsStatus.STOPPED,
-    psutil.STATUS_TRACING_STOP: OsStatus.STOPPED,
-    psutil.STATUS_DISK_SLEEP: OsStatus.UNINTERRUPTIBLE,
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One look at a process. `cpu_percent` is of one core, None at the first look."""
+    """One sample of a process. `cpu_percent` is of one core, None in the first sample."""
 
     cpu_percent: float | None
     rss_bytes: int
@@ -37,16 +31,16 @@ class Sample:
 
 
 class Sampler:
-    """Looks at the watched processes every 2 s, at the write lock of `database` every second.
+    """Samples the watched processes every 2 s, and the write lock of `database` every second.
 
     `latest` and `holder` may be read by any thread.
     """
 
     def __init__(self, interval_s: float = SAMPLE_INTERVAL_S, database: Path | None = None) -> None:
         self.latest: Mapping[str, Sample] = {}
-        """Incarnation -> its last sample; replaced as a whole."""
-        self.holder: Holder | None = None
-        """Who held the write lock when it was last looked at."""
+        """Incarnation -> its last sample; never changed in place."""
+        self.holder: LockHolder | None = None
+        """Who held the write lock when it was last checked."""
         self._watched: Mapping[str, int] = {}
         self._processes: dict[str, psutil.Process] = {}
         self._interval_s = interval_s
@@ -55,15 +49,15 @@ class Sampler:
         self._thread = threading.Thread(target=self._run, name="sampler", daemon=True)
 
     def start(self) -> None:
-        """Begin to sample."""
+        """Start the thread."""
         self._thread.start()
 
     def watch(self, pids: Mapping[str, int]) -> None:
-        """Sample these from now on: incarnation -> pid."""
+        """Sample these processes from now on: incarnation -> pid."""
         self._watched = pids
 
     def stop(self) -> None:
-        """End the thread; returns at once."""
+        """Tell the thread to end; returns at once."""
         self._stop.set()
 
     def _run(self) -> None:
@@ -77,10 +71,10 @@ class Sampler:
                 self.holder = self._lock_watch.look(now_s)
                 lock_at_s = now_s + _LOCK_INTERVAL_S
             if now_s >= sample_at_s:
-                self.latest = self._look(self._watched)
+                self.latest = self._sample_all(self._watched)
                 sample_at_s = now_s + self._interval_s
 
-    def _look(self, watched: Mapping[str, int]) -> dict[str, Sample]:
+    def _sample_all(self, watched: Mapping[str, int]) -> dict[str, Sample]:
         self._processes = {name: one for name, one in self._processes.items() if name in watched}
         found: dict[str, Sample] = {}
         for name, pid in watched.items():
@@ -94,11 +88,11 @@ class Sampler:
 
 
 def sample(process: psutil.Process, before: Sample | None = None) -> Sample:
-    """Look at a process; `before` gives the CPU use in between. Raises psutil.Error."""
+    """Sample a process; the CPU use is that since `before`. Raises psutil.Error."""
     with process.oneshot():
-        times, memory, status = process.cpu_times(), process.memory_info(), process.status()
+        times, memory, status = process.cpu_times(), process.memory_info(), os_status(process)
     cpu_s, now_s = times.user + times.system, time.monotonic()
     percent = None
     if before is not None and now_s > before.at_s:
         percent = round(100 * (cpu_s - before.cpu_s) / (now_s - before.at_s), 1)
-    return Sample(percent, memory.rss, _OS_STATUS.get(status, OsStatus.RUNNING), cpu_s, now_s)
+    return Sample(percent, memory.rss, status, cpu_s, now_s)

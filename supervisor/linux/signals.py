@@ -1,4 +1,4 @@
-"""Signals to the supervisor: a handler only notes the number and wakes the loop."""
+"""Receives the supervisor's signals: a handler only notes the number and wakes the main loop."""
 
 import faulthandler
 import os
@@ -18,16 +18,16 @@ _DRAIN_BYTES = 4_096
 
 
 class Signals:
-    """The signals that have come, and a descriptor that is readable when one has."""
+    """The signals that have arrived, and a descriptor that is readable when one has."""
 
     def __init__(self) -> None:
         self._read_fd, self._write_fd = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        self._come: deque[int] = deque()
+        self._arrived: deque[int] = deque()
         self._had_terminal = has_terminal()
         signal.set_wakeup_fd(self._write_fd, warn_on_full_buffer=False)
         for number in _HANDLED:
-            signal.signal(number, lambda come, _frame: self._come.append(come))
-        # QUIT tells first where every thread stands, even if the main one is stuck.
+            signal.signal(number, lambda number, _frame: self._arrived.append(number))
+        # QUIT writes the stack of every thread first, even if the main thread is stuck.
         faulthandler.register(signal.SIGQUIT, all_threads=True, chain=True)
 
     def fileno(self) -> int:
@@ -35,23 +35,20 @@ class Signals:
         return self._read_fd
 
     def take(self) -> list[int]:
-        """Every signal that has come since the last call, in order."""
+        """Return every signal since the last call, in order."""
         try:
             while os.read(self._read_fd, _DRAIN_BYTES):
                 pass
         except BlockingIOError:
             pass
-        taken = []
-        while self._come:
-            taken.append(self._come.popleft())
-        return taken
+        return [self._arrived.popleft() for _ in range(len(self._arrived))]
 
     def terminal_gone(self) -> bool:
-        """There was a controlling terminal, and it is no more: a HUP then means the end."""
+        """Return whether the controlling terminal is gone: SIGHUP then means stop, not reload."""
         return self._had_terminal and not has_terminal()
 
     def close(self) -> None:
-        """Give every signal its default action again."""
+        """Restore the default action of every signal."""
         faulthandler.unregister(signal.SIGQUIT)
         for number in _HANDLED:
             signal.signal(number, signal.SIG_DFL)
@@ -61,7 +58,7 @@ class Signals:
 
 
 def has_terminal() -> bool:
-    """Whether this process has a controlling terminal."""
+    """Return whether this process has a controlling terminal."""
     try:
         os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC))
     except OSError:
@@ -70,5 +67,5 @@ def has_terminal() -> bool:
 
 
 def reset_child_signal() -> None:
-    """SIGCHLD to its default: a launcher that ignores it would make every exit read as 0."""
+    """Restore SIGCHLD's default action: if it is ignored, every exit code reads as 0."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)

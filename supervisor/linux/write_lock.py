@@ -1,10 +1,10 @@
-"""Who holds the database's write lock, and for how long without getting anywhere.
+"""Finds the process that holds the database's write lock, and how long it has not committed.
 
 SQLite's one writer holds byte 120 of DATABASE-shm as a POSIX lock, which /proc/locks shows with
-its owner. A writer that was stopped, or runs without ever reaching its commit, keeps everyone else
-from writing until it dies: the supervisor must be able to name it. The -shm file is never opened
-for that: closing any descriptor of it would drop every lock that this process holds on it, and a
-committed row was lost that way. It is only asked for its inode.
+its owner. A writer that is stopped, or never reaches its commit, keeps all others from writing
+until it dies, so the supervisor must find it. The -shm file is never opened for that, only its
+inode is read: closing any descriptor of the file would release every lock that this process holds
+on it, and a committed row was lost that way.
 """
 
 import os
@@ -12,22 +12,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from orpheus.supervisor.policy.slot import OsStatus
 
 _WRITE_LOCK_BYTE = 120
 _OS_STATUS = {
-    "T": OsStatus.STOPPED,
-    "t": OsStatus.STOPPED,
-    "D": OsStatus.UNINTERRUPTIBLE,
+    psutil.STATUS_STOPPED: OsStatus.STOPPED,
+    psutil.STATUS_TRACING_STOP: OsStatus.STOPPED,
+    psutil.STATUS_DISK_SLEEP: OsStatus.UNINTERRUPTIBLE,
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
+class LockHolder:
     """The process that holds the write lock.
 
-    `held_s`: since it was first seen with the -wal file as it is now. A process that commits again
-    and again changes that file, and so stays near 0 however often it is seen.
+    `held_s`: how long it has held the lock while the -wal file did not change. For a process that
+    commits again and again this stays near 0.
     """
 
     pid: int
@@ -37,7 +39,7 @@ class Holder:
 
 
 class LockWatch:
-    """Looks for the holder when it is asked to, and remembers since when it is the same."""
+    """Looks for the holder on request, and remembers how long it has been the same."""
 
     def __init__(self, database: Path) -> None:
         self._shm = database.with_name(database.name + "-shm")
@@ -46,8 +48,8 @@ class LockWatch:
         """The holder and the -wal file's size and time of change, as last seen."""
         self._since_s = 0.0
 
-    def look(self, now_s: float) -> Holder | None:
-        """Who holds the lock at this moment, None if nobody; `now_s` is monotonic."""
+    def look(self, now_s: float) -> LockHolder | None:
+        """Return who holds the lock now; None if nobody does. `now_s` is monotonic."""
         try:
             shm, wal = self._shm.stat(), self._wal.stat()
             locks = Path("/proc/locks").read_text(encoding="ascii", errors="replace")
@@ -62,21 +64,22 @@ class LockWatch:
         if seen != self._seen:
             self._seen, self._since_s = seen, now_s
         try:
-            return Holder(pid, now_s - self._since_s, *_command_and_status(pid))
-        except (OSError, IndexError):  # it has just ended, and its lock with it
+            process = psutil.Process(pid)
+            return LockHolder(pid, now_s - self._since_s, process.name(), os_status(process))
+        except psutil.Error:  # it has just ended, and its lock with it
             self._seen = None
             return None
 
 
 def write_locks(locks: str, inode: int, byte: int) -> Iterator[tuple[int, int, int]]:
-    """Who holds a POSIX write lock that covers a byte: (major, minor, pid) of each, any device.
+    """Yield (major, minor, pid) for each POSIX write lock of a byte of this inode, on any device.
 
-    `locks` is the text of /proc/locks. Those that only wait for a lock, and locks of other kinds
-    (of whole files, of open file descriptions), are passed over.
+    `locks` is the text of /proc/locks. Processes that wait for a lock and other kinds of locks (of
+    whole files, of open file descriptions) are ignored.
     """
     ours = f":{inode} "
     for line in locks.splitlines():
-        if ours not in line:  # most lines, each second
+        if ours not in line:  # most lines; this runs each second
             continue
         match line.split():
             case [_, "POSIX", _, "WRITE", pid, where, first, last]:
@@ -95,7 +98,7 @@ def _holder_of(shm: os.stat_result, locks: str) -> int | None:
 
 
 def _has_open(pid: int, file: os.stat_result) -> bool:
-    """Whether a process has this very file open, as far as we may see; opens nothing itself."""
+    """Return whether a process has this file open, as far as we may see. Opens nothing itself."""
     try:
         with os.scandir(f"/proc/{pid}/fd") as descriptors:
             return any(os.path.samestat(one.stat(), file) for one in descriptors)
@@ -103,8 +106,6 @@ def _has_open(pid: int, file: os.stat_result) -> bool:
         return False
 
 
-def _command_and_status(pid: int) -> tuple[str, OsStatus]:
-    """Its name, which may hold spaces and parentheses, and what the kernel says it does."""
-    command = Path(f"/proc/{pid}/comm").read_text(errors="replace").removesuffix("\n")
-    after_name = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2]
-    return command, _OS_STATUS.get(after_name.split()[0], OsStatus.RUNNING)
+def os_status(process: psutil.Process) -> OsStatus:
+    """Return what the kernel says a process is doing. Raises psutil.Error."""
+    return _OS_STATUS.get(process.status(), OsStatus.RUNNING)

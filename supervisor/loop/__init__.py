@@ -1,1 +1,1 @@
-"""The main loop: take orders, observe, decide by the policy, act. Nothing in here may block."""
+"""The main loop: take orders, observe, decide (policy), act. Nothing in here may block."""

@@ -1,4 +1,7 @@
-"""Performs one Action. Whether it worked is seen in a later turn, never waited for."""
+"""Performs the actions that the policy decides on.
+
+Whether an action had its effect is observed in a later turn; nothing here waits for it.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,82 +13,84 @@ from orpheus.shared.process.failpoints import failpoint
 from orpheus.supervisor.loop.child import ChildHandle
 from orpheus.supervisor.plan.plan import ProcessSpec
 from orpheus.supervisor.policy.slot import (
-    Act,
     Action,
-    Bury,
     Cause,
-    Deed,
-    Exit,
-    Fence,
-    Seen,
+    Command,
+    ProcessEnded,
+    Report,
+    SendCommand,
     Slot,
-    Tell,
 )
 from orpheus.supervisor.recorder import Recorder
 
 log = get_logger()
 
 _WARNINGS = frozenset({Kind.WORKER_HUNG, Kind.WORKER_FATAL})
-_IN_ORDER = frozenset({Cause.STOPPED, Cause.REPLACED, Cause.RECYCLED})
+_EXPECTED = frozenset({Cause.STOPPED, Cause.REPLACED, Cause.RECYCLED})
 
 
 @dataclass(slots=True)
-class World:
-    """What actions work on, and observations come from."""
+class Children:
+    """The supervisor's children, and what it takes to start them and to record what they do."""
 
-    specs: Mapping[str, ProcessSpec]
-    """Slot -> what its next life is started from."""
     database: Path
     recorder: Recorder
-    children: dict[str, ChildHandle] = field(default_factory=dict)
-    """Incarnation -> its living (or not yet buried) process."""
-    seen: dict[str, Seen] = field(default_factory=dict)
-    """Incarnation -> what was seen of it so far."""
+    specs: Mapping[str, ProcessSpec] = field(default_factory=dict)
+    """Slot -> what its next process is started from."""
+    handles: dict[str, ChildHandle] = field(default_factory=dict)
+    """Incarnation -> its process, until the end of that process has been recorded."""
+    start_errors: dict[str, str] = field(default_factory=dict)
+    """Incarnation -> why its process could not be started; observed as its exit."""
+
+    def pids(self) -> dict[str, int]:
+        """Return the pid of each incarnation."""
+        return {child.incarnation: child.pid for child in self.handles.values()}
+
+    def perform(self, slot: Slot, action: Action) -> None:
+        """Perform an action; a command to a process that has ended is ignored."""
+        match action:
+            case SendCommand(Command.SPAWN, incarnation):
+                self._spawn(slot, incarnation)
+            case SendCommand(command, incarnation):
+                child = self.handles.get(incarnation)
+                if child is not None:
+                    child.send(command, action.within_s)
+                    log.debug("signalled", slot=slot.name, pid=child.pid, command=command.value)
+            case Report():
+                self._report(slot, action)
+            case ProcessEnded():
+                if action.cause is not None:  # else it is still there after SIGKILL
+                    self._forget(action.incarnation)
+                self.recorder.end_process(action)
+
+    def _spawn(self, slot: Slot, incarnation: str) -> None:
+        try:
+            child = ChildHandle.spawn(self.specs[slot.name], incarnation, self.database)
+        except Exception as error:  # noqa: BLE001 - no memory or descriptor left, or an error of ours
+            log.warning("cannot_start", slot=slot.name, reason=repr(error))
+            self.start_errors[incarnation] = str(error)
+            return
+        failpoint("supervisor.spawned")
+        self.handles[incarnation] = child
+
+    def _forget(self, incarnation: str) -> None:
+        self.start_errors.pop(incarnation, None)
+        child = self.handles.pop(incarnation, None)
+        if child is not None:
+            child.reap()
+
+    def _report(self, slot: Slot, report: Report) -> None:
+        child = self.handles.get(report.incarnation or "")
+        body: dict[str, object] = {"slot": slot.name, "pool": slot.pool}
+        if child is not None:
+            body["pid"] = child.pid
+        body |= {"incarnation": report.incarnation, "reason": report.reason, **report.details}
+        self.recorder.record(report.kind, body)
+        shown = {key: value for key, value in body.items() if value and key != "incarnation"}
+        _log_level(report)(report.kind.value.replace(".", "_"), **shown)
 
 
-def perform(world: World, slot: Slot, action: Action) -> None:
-    """Do it. An action for a life that has ended does nothing."""
-    match action:
-        case Act(Deed.SPAWN, incarnation):
-            _spawn(world, slot, incarnation)
-        case Act(deed, incarnation):
-            child = world.children.get(incarnation)
-            if child is not None:
-                child.do(deed, action.within_s)
-                log.debug("signalled", slot=slot.name, pid=child.pid, deed=deed.value)
-        case Tell():
-            _tell(world, slot, action)
-        case Bury():
-            world.children.pop(action.incarnation, None)
-            world.seen.pop(action.incarnation, None)
-            world.recorder.bury(slot.name, action)
-        case Fence():
-            world.recorder.fence(action)
-
-
-def _spawn(world: World, slot: Slot, incarnation: str) -> None:
-    try:
-        child = ChildHandle.spawn(world.specs[slot.name], incarnation, world.database)
-    except Exception as error:  # noqa: BLE001 - no memory, no process or descriptor left; or a fault of ours
-        log.warning("cannot_start", slot=slot.name, reason=repr(error))
-        world.seen[incarnation] = Seen(incarnation, exit=Exit(error=str(error)))
-        return
-    failpoint("supervisor.spawned")
-    world.children[incarnation] = child
-    world.seen[incarnation] = Seen(incarnation)
-
-
-def _tell(world: World, slot: Slot, tell: Tell) -> None:
-    child = world.children.get(tell.incarnation or "")
-    body: dict[str, object] = {"slot": slot.name, "pool": slot.pool}
-    if child is not None:
-        body["pid"] = child.pid
-    body |= {"incarnation": tell.incarnation, "reason": tell.reason, **tell.details}
-    world.recorder.note(tell.kind, body)
-    shown = {key: value for key, value in body.items() if value and key != "incarnation"}
-    _level(tell)(tell.kind.value.replace(".", "_"), **shown)
-
-
-def _level(tell: Tell) -> Callable[..., object]:
-    failed = tell.kind is Kind.WORKER_EXITED and tell.details.get("cause") not in _IN_ORDER
-    return log.warning if failed or tell.kind in _WARNINGS else log.info
+def _log_level(report: Report) -> Callable[..., object]:
+    exited = report.kind is Kind.WORKER_EXITED
+    failed = exited and report.details.get("cause") not in _EXPECTED
+    return log.warning if failed or report.kind in _WARNINGS else log.info

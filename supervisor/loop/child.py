@@ -1,9 +1,9 @@
-"""A child as its parent sees it: pidfd, control channel, crash file.
+"""A child process as its parent sees it: pidfd, control channel, crash file.
 
 An exit is seen by pidfd alone: never by the end of a pipe (a grandchild may hold it open for
 hours: process-compose#258, cpython#119710) and never by SIGCHLD (60 exits may give one signal).
-It is first peeked at: while the zombie leader is not reaped, its pid and its process group cannot
-be anyone else's, so that is when the rest of the group is killed.
+The exit is read without reaping the process: while it is a zombie, the kernel does not give its pid
+or its process group's id to another process, so the rest of the group can be killed safely.
 """
 
 import contextlib
@@ -18,21 +18,24 @@ from orpheus.shared.process.channel import Channel
 from orpheus.shared.process.child_start import INCARNATION_VARIABLE
 from orpheus.shared.process.crash_cell import cell_path, stack_path
 from orpheus.supervisor.plan.plan import ProcessSpec
-from orpheus.supervisor.policy.slot import Deed, Exit
+from orpheus.supervisor.policy.slot import Command, Exit
 
 _EVIDENCE_BYTES = 8_192
 _MOST_STACK_BYTES = 1_048_576
 _SIGNALS = {
-    Deed.TERMINATE: (signal.SIGTERM,),
-    Deed.ABORT: (signal.SIGABRT, signal.SIGCONT),  # a stopped one dies of it only once it goes on
-    Deed.CONTINUE: (signal.SIGCONT,),
-    Deed.DUMP: (signal.SIGUSR1,),
+    Command.TERMINATE: (signal.SIGTERM,),
+    Command.ABORT: (
+        signal.SIGABRT,
+        signal.SIGCONT,
+    ),  # a stopped one acts on it only when continued
+    Command.CONTINUE: (signal.SIGCONT,),
+    Command.DUMP: (signal.SIGUSR1,),
 }
 
 
 @dataclass(slots=True)
 class ChildHandle:
-    """One life of one slot, from its spawn to `reap`. Used by the main thread only."""
+    """The process of one incarnation, from `spawn` to `reap`. Used by the main thread only."""
 
     incarnation: str
     pid: int
@@ -42,8 +45,6 @@ class ChildHandle:
     _process: subprocess.Popen[bytes]
     _crash_file: Path
     _stack_file: Path
-    _exit: Exit | None = None
-    _reaped: bool = False
 
     @classmethod
     def spawn(cls, spec: ProcessSpec, incarnation: str, database: Path) -> "ChildHandle":
@@ -92,39 +93,32 @@ class ChildHandle:
             _stack_file=stack_file,
         )
 
-    def do(self, deed: Deed, within_s: float | None = None) -> None:
-        """Deliver a signal or a message. A process that has just died takes it as well as any."""
-        if deed is Deed.DRAIN:
+    def send(self, command: Command, within_s: float | None = None) -> None:
+        """Send the signal or the message of a command; ignored if the process has just ended."""
+        if command is Command.DRAIN:
             self.channel.send({"do": "drain"})
-        elif deed is Deed.KILL:
+        elif command is Command.KILL:
             self._kill_group()
         else:
-            if deed is Deed.DUMP:
+            if command is Command.DUMP:
                 self._bound_stack_file()
-            if deed is Deed.TERMINATE and within_s is not None:
+            if command is Command.TERMINATE and within_s is not None:
                 self.channel.send({"do": "stop", "within_s": round(within_s, 3)})
             with contextlib.suppress(ProcessLookupError):
-                for number in _SIGNALS[deed]:
+                for number in _SIGNALS[command]:
                     signal.pidfd_send_signal(self.pidfd, number)
 
     def peek_exit(self) -> Exit | None:
-        """How the process ended; None while it lives. It stays a zombie until `reap`."""
-        if self._exit is None:
-            found = os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED | os.WNOWAIT | os.WNOHANG)
-            if found is not None:
-                by_itself = found.si_code == os.CLD_EXITED
-                self._exit = Exit(
-                    code=found.si_status if by_itself else None,
-                    signal=None if by_itself else found.si_status,
-                    evidence=self._evidence(),
-                )
-        return self._exit
+        """Return how the process ended; None while it runs. It stays a zombie until `reap`."""
+        found = os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED | os.WNOWAIT | os.WNOHANG)
+        if found is None:
+            return None
+        if found.si_code == os.CLD_EXITED:
+            return Exit(code=found.si_status, evidence=self._evidence())
+        return Exit(signal=found.si_status, evidence=self._evidence())
 
     def reap(self) -> None:
-        """End what is left of the process group, then let the zombie go. Only after an exit."""
-        if self._reaped:
-            return
-        self._reaped = True
+        """Kill what is left of the process group, then reap the process. Only after its exit."""
         self._kill_group()
         self._process.wait()
         os.close(self.pidfd)
@@ -133,13 +127,13 @@ class ChildHandle:
         self._stack_file.unlink(missing_ok=True)
 
     def _bound_stack_file(self) -> None:
-        """It is written at its end, by the child, whenever somebody wants to see a stack."""
+        """Empty the stack file if it has become large: the child only ever appends to it."""
         with contextlib.suppress(OSError):
             if self._stack_file.stat().st_size > _MOST_STACK_BYTES:
                 os.truncate(self._stack_file, 0)
 
     def _kill_group(self) -> None:
-        # Not reaped yet, so the group's id is pinned by its leader.
+        # Before the leader is reaped, the group's id cannot belong to another group.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
 

@@ -1,57 +1,42 @@
-"""Children, the kernel's samples and heartbeat rows -> Seen.
+"""Combines a child's messages, the kernel's samples and heartbeat rows into an `Observation`.
 
-`Seen` accumulates over a life: each turn folds the messages that have arrived since the last one
-onto what was seen before. A message that makes no sense is dropped: a child's bug must not stop
-its supervisor.
+An observation accumulates while the process runs: each turn adds the messages that have arrived
+since the last one. A message that cannot be read is ignored: a bug of a child must not stop its
+supervisor. Nothing here changes a process.
 """
 
 import signal
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from orpheus.supervisor.linux.sampling import Sample
-from orpheus.supervisor.linux.write_lock import Holder
+from orpheus.supervisor.linux.write_lock import LockHolder
 from orpheus.supervisor.loop.child import ChildHandle
-from orpheus.supervisor.policy.slot import Exit, JobSeen, Seen
-
-
-@dataclass(frozen=True, slots=True)
-class Outside:
-    """What is known of a process from elsewhere than itself; None: not looked at yet."""
-
-    sample: Sample | None = None
-    row_beat: int | None = None
-    holder: Holder | None = None
-    """Who holds the database's write lock, whoever that is."""
+from orpheus.supervisor.policy.slot import Exit, Observation, RunningJob
 
 
 def observe(
-    child: ChildHandle, before: Seen, outside: Outside, killed_for_memory: Callable[[], bool | None]
-) -> Seen:
-    """What is seen of `child` now, given what was seen of it `before`. A dead one is reaped."""
-    seen = before
-    exit = child.peek_exit()  # first: its last words are in the channel by then
+    child: ChildHandle,
+    before: Observation,
+    *,
+    sample: Sample | None,
+    row_beat: int | None,
+    holder: LockHolder | None,
+    killed_for_memory: Callable[[], bool | None],
+) -> Observation:
+    """Return `before` with what can be observed of `child` now. None: not known yet.
+
+    `row_beat` is the beat in its heartbeat row; `holder` holds the write lock, whoever that is.
+    """
+    seen, exit = before, child.peek_exit()  # first: its last messages are in the channel by then
     if not child.channel.closed:
         for message in child.channel.receive():
-            seen = fold(seen, message)
+            seen = add_message(seen, message)
     if exit is not None:
-        child.reap()
-        exit = _with_cause(exit, killed_for_memory)
-    return fold_outside(replace(seen, exit=exit), child.pid, outside)
-
-
-def _with_cause(exit: Exit, killed_for_memory: Callable[[], bool | None]) -> Exit:
-    if exit.signal != signal.SIGKILL:
-        return exit
-    return replace(exit, out_of_memory=killed_for_memory())
-
-
-def fold_outside(seen: Seen, pid: int, outside: Outside) -> Seen:
-    """`seen` of the process `pid` with what was found out about it from outside."""
-    sample, holder = outside.sample, outside.holder
-    if outside.row_beat is not None:
-        seen = replace(seen, row_beat=outside.row_beat)
+        seen = replace(seen, exit=_with_memory(exit, killed_for_memory))
+    if row_beat is not None:
+        seen = replace(seen, row_beat=row_beat)
     if sample is not None:
         seen = replace(
             seen,
@@ -59,19 +44,25 @@ def fold_outside(seen: Seen, pid: int, outside: Outside) -> Seen:
             cpu_percent=sample.cpu_percent,
             rss_bytes=sample.rss_bytes,
         )
-    if holder is not None and holder.pid == pid:
+    if holder is not None and holder.pid == child.pid:
         return replace(seen, lock_held_s=holder.held_s, os_status=holder.os_status)
     return replace(seen, lock_held_s=0.0)
 
 
-def fold(seen: Seen, message: Mapping[str, Any]) -> Seen:
-    """`seen` after one message of the child (shared/process/channel.py)."""
+def _with_memory(exit: Exit, killed_for_memory: Callable[[], bool | None]) -> Exit:
+    if exit.signal != signal.SIGKILL:
+        return exit
+    return replace(exit, out_of_memory=killed_for_memory())
+
+
+def add_message(seen: Observation, message: Mapping[str, Any]) -> Observation:
+    """Return the observation with one message of the child (shared/process/channel.py)."""
     try:
         match message.get("say"):
             case "ready":
                 return replace(seen, ready=True)
             case "beat":
-                return _fold_beat(seen, message)
+                return _add_beat(seen, message)
             case "recycle":
                 done = int(message.get("jobs_done", seen.jobs_done))
                 return replace(seen, recycle=str(message["reason"]), jobs_done=done)
@@ -82,7 +73,7 @@ def fold(seen: Seen, message: Mapping[str, Any]) -> Seen:
     return seen
 
 
-def _fold_beat(seen: Seen, message: Mapping[str, Any]) -> Seen:
+def _add_beat(seen: Observation, message: Mapping[str, Any]) -> Observation:
     job = message["job"]
     return replace(
         seen,
@@ -91,7 +82,7 @@ def _fold_beat(seen: Seen, message: Mapping[str, Any]) -> Seen:
         jobs_done=int(message["jobs_done"]),
         database_ok=bool(message["database_ok"]),
         job=job
-        and JobSeen(
+        and RunningJob(
             id=int(job["id"]),
             type=str(job["type"]),
             overdue=float(job["hard_deadline_in_s"]) <= 0,

@@ -1,10 +1,11 @@
-"""What comes from outside, and what it means: signals, operators' requests, new configurations.
+"""Carries out orders from outside: signals, operators' requests, new configurations.
 
 Each order changes what the slots should be (supervisor/policy/fleet.py) and is logged; the loop
-then does it turn by turn. Nothing here waits.
+then makes it happen, turn by turn. Nothing here waits.
 """
 
 import signal
+from dataclasses import dataclass
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.requests import MOST_WORKERS, Request, RequestAction
@@ -17,7 +18,7 @@ from orpheus.supervisor.plan.in_force import Configuration
 from orpheus.supervisor.plan.listeners import Listeners
 from orpheus.supervisor.plan.reload import Rejected, Reloaded, Reloader
 from orpheus.supervisor.policy import fleet
-from orpheus.supervisor.policy.slot import Act, Deed, Slot
+from orpheus.supervisor.policy.slot import Command, SendCommand, Slot
 from orpheus.supervisor.recorder import Recorder
 
 log = get_logger()
@@ -26,44 +27,37 @@ _MOST_LINES = 8
 _LONGEST_LINE = 500
 
 
+@dataclass(slots=True)
 class Orders:
     """Takes orders for `loop`. Main thread only."""
 
-    def __init__(
-        self,
-        loop: Loop,
-        configuration: Configuration,
-        listeners: Listeners,
-        recorder: Recorder,
-        signals: Signals,
-        reloader: Reloader,
-        bell: Bell,
-        notifier: Notifier,
-    ) -> None:
-        self._loop = loop
-        self._configuration = configuration
-        self._listeners = listeners
-        self._recorder = recorder
-        self._signals = signals
-        self._reloader = reloader
-        self._bell = bell
-        self._notifier = notifier
-        loop.listen(signals, self._answer_signals)
-        loop.listen(recorder, self._hear_requests)
-        loop.listen(reloader, self._take_configuration)
-        loop.listen(bell, self._answer_bell)
-        self._has_moved = False
-        """The API was given another address: the old socket may be open still."""
+    loop: Loop
+    configuration: Configuration
+    listeners: Listeners
+    recorder: Recorder
+    signals: Signals
+    reloader: Reloader
+    bell: Bell
+    notifier: Notifier
+    _has_moved: bool = False
+    """The API was given another address: the old socket may still be open."""
+
+    def __post_init__(self) -> None:
+        """Have the loop call this whenever something has arrived."""
+        self.loop.listen(self.signals.fileno(), self._answer_signals)
+        self.loop.listen(self.recorder.fileno(), self._answer_requests)
+        self.loop.listen(self.reloader.fileno(), self._take_configuration)
+        self.loop.listen(self.bell.fileno(), self._answer_bell)
 
     # Signals
 
     def _answer_signals(self) -> None:
-        for number in self._signals.take():
+        for number in self.signals.take():
             self._answer(signal.Signals(number))
 
     def _answer(self, number: signal.Signals) -> None:
         match number:
-            case signal.SIGHUP if not self._signals.terminal_gone():
+            case signal.SIGHUP if not self.signals.terminal_gone():
                 self._reload("SIGHUP")
             case signal.SIGUSR2:
                 self._reload("SIGUSR2", replace_all=True)
@@ -72,97 +66,91 @@ class Orders:
             case signal.SIGTTOU:
                 self._scale_by(-1)
             case signal.SIGQUIT:
-                self._loop.stop(number.name, hasty=True)
+                self.loop.stop(number.name, fast=True)
             case _:
-                self._loop.stop(number.name)
+                self.loop.stop(number.name)
 
     def _reload(self, why: str, *, replace_all: bool = False) -> None:
-        if self._loop.is_stopping:
+        if self.loop.is_stopping:
             return
-        self._notifier.reloading()
-        self._reloader.ask(why, replace_all=replace_all)
+        self.notifier.reloading()
+        self.reloader.ask(why, replace_all=replace_all)
 
     def _scale_by(self, more: int) -> None:
-        pool = self._configuration.main_pool()
-        workers = self._configuration.workers_of(pool)
+        pool = self.configuration.main_pool()
+        workers = self.configuration.workers_of(pool)
         if workers is not None:
             self._scale(pool, min(MOST_WORKERS, max(0, workers + more)))
 
     # Operators' requests
 
     def _answer_bell(self) -> None:
-        if self._bell.drain():
-            self._recorder.look_for_requests()
+        if self.bell.drain():
+            self.recorder.read_requests_now()
 
-    def _hear_requests(self) -> None:
-        for request in self._recorder.take_requests():
-            if not self._loop.is_stopping:
+    def _answer_requests(self) -> None:
+        for request in self.recorder.take_requests():
+            if not self.loop.is_stopping:
                 self._do(request)
 
     def _do(self, request: Request) -> None:
-        log.info(
-            "operator_asks",
-            action=request.action.value,
-            target=request.target,
-            workers=request.workers,
-        )
-        match request.action:
-            case RequestAction.SCALE:
-                if self._configuration.workers_of(request.target) is None:
-                    log.warning("no_such_pool", pool=request.target)
-                else:
-                    self._scale(request.target, request.workers or 0)
-            case _:
-                slot = self._loop.slots.get(request.target)
-                if slot is None or slot.retired:
-                    log.warning("no_such_slot", slot=request.target)
-                else:
-                    self._do_to_slot(request.action, slot)
+        action, target, workers = request.action, request.target, request.workers
+        log.info("operator_request", action=action.value, target=target, workers=workers)
+        slot = self.loop.slots.get(target)
+        if action is RequestAction.SCALE:
+            if self.configuration.workers_of(target) is None:
+                log.warning("no_such_pool", pool=target)
+            else:
+                self._scale(target, workers or 0)
+        elif slot is None or slot.retired:
+            log.warning("no_such_slot", slot=target)
+        else:
+            self._do_to_slot(action, slot)
 
     def _do_to_slot(self, action: RequestAction, slot: Slot) -> None:
-        loop, name, life = self._loop, slot.name, slot.life
+        loop, process = self.loop, slot.process
         if action is RequestAction.RESTART:
-            loop.slots = fleet.restarted(loop.slots, name)
+            loop.slots = fleet.restart(loop.slots, slot.name)
         elif action is RequestAction.DRAIN:
-            loop.slots[name] = fleet.drain(slot)
-        elif life is not None and life.beat is not None:  # before its first beat it would kill it
-            loop.perform(slot, Act(Deed.DUMP, life.incarnation))
+            loop.slots[slot.name] = fleet.drain(slot)
+        elif process is not None and process.seen.beat is not None:  # else the signal may kill it
+            loop.children.perform(slot, SendCommand(Command.DUMP, process.incarnation))
 
     def _scale(self, pool: str, workers: int) -> None:
         log.info("pool_scaled", pool=pool, workers=workers)
-        self._configuration.scale(pool, workers)
-        self._loop.adopt(self._configuration.plan())
+        self.configuration.scale(pool, workers)
+        self.loop.adopt(self.configuration.plan())
 
     # New configurations
 
     def _close_old_listeners(self) -> None:
-        if self._has_moved and not fleet.is_replacing_api(self._loop.slots):
-            self._listeners.keep_only(self._configuration.listener)
+        if self._has_moved and not fleet.is_replacing_api(self.loop.slots):
+            self.listeners.keep_only(self.configuration.listener)
             self._has_moved = False
 
     def _take_configuration(self) -> None:
         self._close_old_listeners()
-        for result in self._reloader.take():
-            if self._loop.is_stopping:
+        for result in self.reloader.take():
+            if self.loop.is_stopping:
                 return
             if isinstance(result, Reloaded):
                 self._adopt(result)
             else:
                 self._reject(result)
-            self._notifier.ready(self._loop.status)
+            self.notifier.ready(self.loop.status)
 
     def _adopt(self, new: Reloaded) -> None:
-        configuration = self._configuration
+        configuration = self.configuration
         self._has_moved |= new.listener is not configuration.listener
-        self._listeners.give_back()
+        self.listeners.give_back()
         configuration.adopt(new.settings, new.listener, new.code)
-        self._loop.slots = fleet.try_again(self._loop.slots)
+        self.loop.slots = fleet.retry_failed(self.loop.slots)
         if new.replace_all:
-            self._loop.slots = fleet.outdate(self._loop.slots)
-        self._loop.adopt(configuration.plan())
-        self._loop.rejected = None
-        self._recorder.adopt(configuration.duties())
-        slots = self._loop.slots.values()
+            self.loop.slots = fleet.rolling_restart(self.loop.slots)
+        self.loop.adopt(configuration.plan())
+        self.loop.rejected = None
+        self.recorder.adopt(configuration.duties())
+        slots = self.loop.slots.values()
         restarts = sorted({slot.name for slot in slots if fleet.is_outdated(slot)})
         body = {
             "source": str(new.settings.source or ""),
@@ -170,20 +158,20 @@ class Orders:
             "changed": list(new.changed),
             "restarts": restarts,
         }
-        self._recorder.note(Kind.CONFIG_RELOADED, body)
+        self.recorder.record(Kind.CONFIG_RELOADED, body)
         log.info("config_reloaded", why=new.why, changed=list(new.changed), restarts=restarts)
 
     def _reject(self, rejected: Rejected) -> None:
-        self._has_moved = True  # it may have bound a socket that nobody will use
-        self._loop.rejected = _in_short(rejected.reason)
-        source = str(self._configuration.settings.source or "")
+        self._has_moved = True  # it may have bound a socket that is not needed
+        self.loop.rejected = _in_short(rejected.reason)
+        source = str(self.configuration.settings.source or "")
         body = {"source": source, "why": rejected.why, "reason": rejected.reason}
-        self._recorder.note(Kind.CONFIG_REJECTED, body)
+        self.recorder.record(Kind.CONFIG_REJECTED, body)
         log.error("config_rejected", why=rejected.why, reason=rejected.reason)
 
 
 def _in_short(reason: str) -> str:
-    """In one line: every problem of a file, of a long traceback the first line and the last."""
+    """Join the lines of a reason; of a long traceback, keep the first line and the last."""
     lines = [line.strip()[:_LONGEST_LINE] for line in reason.splitlines() if line.strip()]
     if len(lines) > _MOST_LINES:
         lines = [lines[0], "…", lines[-1]]

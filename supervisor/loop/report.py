@@ -1,4 +1,4 @@
-"""Slots as the database and `GET /workers` tell of them."""
+"""Builds the records of slots that the database keeps and `GET /workers` shows."""
 
 from orpheus.shared.domain.processes import ProcessRecord, SlotRecord, SlotState
 from orpheus.supervisor.linux.sampling import Sample
@@ -7,7 +7,7 @@ from orpheus.supervisor.policy.slot import Slot
 
 
 def slot_record(slot: Slot, child: ChildHandle | None, sample: Sample | None) -> SlotRecord:
-    """One slot, with its process if it has one and what was last measured of it."""
+    """Return the record of one slot, its process (if it has one) and the latest sample of it."""
     why = slot.degraded or slot.trouble or slot.reason
     return SlotRecord(
         slot=slot.name,

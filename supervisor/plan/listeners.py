@@ -1,8 +1,8 @@
 """The API's listening sockets: the present one, and those that an old API still answers on.
 
-The supervisor owns them, so that no connection is refused while an API is replaced. One that the
-configuration has left stays open for as long as a life uses it: who changes the address back
-meanwhile gets the same socket again, not "address already in use".
+The supervisor owns them, so that no connection is refused while an API is replaced. A socket that
+is no longer configured stays open as long as an old API uses it: if the address is changed back
+meanwhile, the same socket is used again instead of failing with "address already in use".
 """
 
 from socket import socket
@@ -14,7 +14,7 @@ _Address = tuple[object, ...]
 
 
 class Listeners:
-    """Sockets by the address asked for. `take` and `give_back` from any thread."""
+    """Sockets by their address. `take` and `give_back` may be called by any thread."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -22,7 +22,7 @@ class Listeners:
         self._taken: socket | None = None
 
     def take(self, host: str, port: int) -> socket:
-        """The socket of that address, bound if it is not yet; kept open until `keep_only`.
+        """Return the socket of an address, bound if it is not yet; it stays open until `keep_only`.
 
         Raises CannotBind.
         """
@@ -35,12 +35,12 @@ class Listeners:
             return listener
 
     def give_back(self) -> None:
-        """What was taken last is not needed after all; it goes with the next `keep_only`."""
+        """Allow the next `keep_only` to close the socket that was taken last."""
         with self._lock:
             self._taken = None
 
     def keep_only(self, current: socket | None) -> None:
-        """Close every socket but `current` and one that was just taken."""
+        """Close every socket except `current` and the one that was taken last."""
         with self._lock:
             kept = (current, self._taken)
             for address, listener in list(self._open.items()):
@@ -49,6 +49,6 @@ class Listeners:
                     del self._open[address]
 
     def close(self) -> None:
-        """Close all."""
+        """Close all sockets."""
         self.give_back()
         self.keep_only(None)

@@ -1,1 +1,1 @@
-"""The decisions about slots. Pure: no I/O, no clock, no random; everything comes in as values."""
+"""The decisions about slots, as pure functions: no I/O, no clock, no random numbers."""

@@ -1,46 +1,45 @@
-"""PURE: what slots owe to each other: which there are, who is replaced when, who tries first.
+"""PURE: how slots affect each other: which exist, which is replaced when, which tries first.
 
-A fleet is a mapping of keys to slots. A slot's key is its name, but for two kinds of companions:
-`api+` is the API's successor, which takes its place once it is ready (so that no request meets a
-closed door), and `NAME~INCARNATION` is a life set aside: an old API that is still answering, a
-process that SIGKILL did not end. Companions are never shown, and go with their life.
+A fleet maps keys to slots. A slot's key is its name, except for two kinds of companions:
+`api+` is the API's successor, which takes over once it is ready, so that no connection is refused
+meanwhile; `NAME~INCARNATION` is a process set aside: an old API that still answers, or a process
+that SIGKILL did not end. A companion is never shown, and is removed when its process ends.
 
-What this prevents: a reload that restarts everything at once, a new configuration or new job code
-that takes a whole pool down because no life of it starts (the roll stops at the first), and a
-hundred slots that try the same broken start in a hundred rhythms.
+This prevents: a reload that restarts everything at once; a new configuration or new job code that
+takes down a whole pool because no process starts with it (a rolling restart stops at the first
+failure); and many slots that all retry the same broken start.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.supervisor.policy.aftermath import KEPT_EXITS
-from orpheus.supervisor.policy.slot import Desired, Life, Rules, Slot, Timer
-from orpheus.supervisor.policy.state_machine import want
+from orpheus.supervisor.policy.slot import Desired, Process, Rules, Slot, Timer
+from orpheus.supervisor.policy.state_machine import with_desired
 
 Fleet = Mapping[str, Slot]
 
 STAGGER_S = 0.05
 _ROLLED_PART = 4
-"""At most so large a part of a pool is replaced at a time: a quarter."""
+"""At most one of so many slots of a pool is replaced at a time."""
 _OUTDATED = "outdated"
-_WITHOUT_LIFE = (SlotState.DOWN, SlotState.BACKOFF, SlotState.FATAL)
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A slot that is wanted, and what its life is to be (`runs` changes with its settings)."""
+    """A slot that is wanted, and the fingerprint that its process should have."""
 
     name: str
     pool: str | None
     role: Role
-    runs: str
+    fingerprint: str
 
 
-def arrange(slots: Fleet, places: Sequence[Place], now_s: float) -> dict[str, Slot]:
-    """The fleet with exactly these places: what is new starts, what is missing drains and goes."""
-    arranged: dict[str, Slot] = {}
+def reconcile(slots: Fleet, places: Sequence[Place], now_s: float) -> dict[str, Slot]:
+    """Return the fleet with these places: new slots start, missing ones drain and are removed."""
+    result: dict[str, Slot] = {}
     names = {place.name for place in places}
     new = 0
     for place in places:
@@ -50,107 +49,106 @@ def arrange(slots: Fleet, places: Sequence[Place], now_s: float) -> dict[str, Sl
             new += 1
             slot = Slot(place.name, place.pool, place.role, not_before_s=not_before_s)
         elif slot.retired:
-            slot = want(replace(slot, retired=False), Desired.UP)
-        arranged[place.name] = replace(slot, runs=place.runs)
+            slot = with_desired(replace(slot, retired=False), Desired.UP)
+        result[place.name] = replace(slot, fingerprint=place.fingerprint)
     for key, slot in slots.items():
-        if key not in arranged:
+        if key not in result:
             is_companion = slot.name in names
-            arranged[key] = slot if is_companion else retire(slot, Desired.DRAINED)
-    return arranged
+            result[key] = slot if is_companion else retire(slot, Desired.DRAINED)
+    return result
 
 
 def retire(slot: Slot, desired: Desired) -> Slot:
-    """The slot goes once its life has ended in the way `desired` says."""
+    """Return the slot so that it is removed once its process has ended as `desired` says."""
     if slot.desired is Desired.DOWN:
         desired = Desired.DOWN
-    return replace(want(slot, desired, slot.kill_at_s), retired=True)
+    return replace(with_desired(slot, desired, slot.kill_at_s), retired=True)
 
 
-def try_again(slots: Fleet) -> dict[str, Slot]:
-    """Whatever waits or has given up starts at once: what it failed for may be mended."""
-    return {key: _again(slot) if _waits(slot) else slot for key, slot in slots.items()}
+def retry_failed(slots: Fleet) -> dict[str, Slot]:
+    """Start every slot in backoff or fatal at once: the reason for its failure may be mended."""
+    return {key: _replace(slot) if _has_failed(slot) else slot for key, slot in slots.items()}
 
 
-def _waits(slot: Slot) -> bool:
+def _has_failed(slot: Slot) -> bool:
     return slot.state in (SlotState.BACKOFF, SlotState.FATAL) and slot.desired is Desired.UP
 
 
-def _again(slot: Slot) -> Slot:
-    return replace(want(slot, Desired.REPLACE), held_back="", start_failure="")
+def _replace(slot: Slot) -> Slot:
+    return replace(with_desired(slot, Desired.REPLACE), held_back="", start_failure="")
 
 
-def outdate(slots: Fleet) -> dict[str, Slot]:
-    """Every life is to be replaced, a few at a time (`advance`)."""
+def rolling_restart(slots: Fleet) -> dict[str, Slot]:
+    """Mark every process as outdated, so that `advance` replaces them a few at a time."""
     return {key: _outdated(slot) for key, slot in slots.items()}
 
 
 def _outdated(slot: Slot) -> Slot:
-    return slot if slot.life is None else replace(slot, life=replace(slot.life, runs=_OUTDATED))
+    process = slot.process and replace(slot.process, fingerprint=_OUTDATED)
+    return replace(slot, process=process)
 
 
-def restarted(slots: Fleet, name: str) -> dict[str, Slot]:
-    """The fleet with a new life in that slot soon, whatever state it is in."""
-    heir = slots.get(_heir_key(name))
-    if heir is not None and _waits(heir):
-        return {**slots, _heir_key(name): _again(heir)}
-    return {**slots, name: _restart(slots[name])}
-
-
-def _restart(slot: Slot) -> Slot:
+def restart(slots: Fleet, name: str) -> dict[str, Slot]:
+    """Return the fleet so that the slot soon has a new process, whatever its state is."""
+    successor = slots.get(_successor_key(name))
+    if successor is not None and _has_failed(successor):
+        return {**slots, _successor_key(name): _replace(successor)}
+    slot = slots[name]
     if slot.state is SlotState.DOWN:
-        return replace(slot, desired=Desired.UP, held_back="", start_failure="")
-    if slot.role is Role.API and slot.state is SlotState.READY and slot.desired is Desired.UP:
-        return _outdated(slot)  # its successor comes first
-    return _again(slot)
+        slot = replace(slot, desired=Desired.UP, held_back="", start_failure="")
+    elif slot.role is Role.API and slot.state is SlotState.READY and slot.desired is Desired.UP:
+        slot = _outdated(slot)  # its successor starts first
+    else:
+        slot = _replace(slot)
+    return {**slots, name: slot}
 
 
 def drain(slot: Slot) -> Slot:
-    """The slot down once its job is done, until it is restarted."""
-    return want(slot, Desired.DRAINED, slot.kill_at_s)
+    """Return the slot so that it goes down after its running job, until it is restarted."""
+    return with_desired(slot, Desired.DRAINED, slot.kill_at_s)
 
 
 def advance(slots: Fleet, rules: Rules, now_s: float) -> dict[str, Slot]:
-    """One step of everything that slots do to each other; `rules` for their common durations."""
-    kept = _set_stuck_aside(swept(slots), rules, now_s)
-    kept = _succeed(kept)
-    for members in _pools(kept):
-        kept.update(_rolled(members))
-        kept.update(_held_back({key: kept[key] for key in members}, rules, now_s))
-    return kept
+    """Take one step of everything that slots do to each other; `rules` are the common ones."""
+    fleet = _replace_api(_set_stuck_aside(remove_ended(slots), rules, now_s))
+    for members in _pools(fleet):
+        fleet.update(_roll(members))
+        fleet.update(_hold_back({key: fleet[key] for key in members}, rules, now_s))
+    return fleet
 
 
-def swept(slots: Fleet) -> dict[str, Slot]:
-    """The fleet without what was to go and has ended; how a companion ended is told by its slot."""
+def remove_ended(slots: Fleet) -> dict[str, Slot]:
+    """Remove retired slots without a process; a companion's exits are shown by its slot."""
     kept = {key: slot for key, slot in slots.items() if not _is_over(slot)}
     for slot in slots.values():
-        heir = kept.get(slot.name)
-        if _is_over(slot) and heir is not None:
-            ended = [one for one in slot.exits if one not in heir.exits]
-            kept[slot.name] = replace(heir, exits=(*ended, *heir.exits)[:KEPT_EXITS])
+        owner = kept.get(slot.name)
+        if _is_over(slot) and owner is not None:
+            ended = [one for one in slot.exits if one not in owner.exits]
+            kept[slot.name] = replace(owner, exits=(*ended, *owner.exits)[:KEPT_EXITS])
     return kept
 
 
 def _is_over(slot: Slot) -> bool:
-    return slot.retired and slot.life is None
+    return slot.retired and slot.process is None
 
 
-def _pools(slots: Fleet) -> Iterator[dict[str, Slot]]:
+def _pools(slots: Fleet) -> Iterable[dict[str, Slot]]:
     pools: defaultdict[str, dict[str, Slot]] = defaultdict(dict)
     for key, slot in slots.items():
         if slot.pool is not None and not slot.retired:
             pools[slot.pool][key] = slot
-    yield from pools.values()
+    return pools.values()
 
 
 def is_outdated(slot: Slot) -> bool:
-    """Its life is not what it should be."""
-    return slot.life is not None and slot.life.runs != slot.runs
+    """Return whether its process runs something else than the slot should."""
+    return slot.process is not None and slot.process.fingerprint != slot.fingerprint
 
 
 def is_replacing_api(slots: Fleet) -> bool:
-    """An API that is on the way out still runs."""
+    """Return whether an old API still runs that is to end."""
     return any(
-        slot.role is Role.API and slot.life is not None and (slot.retired or is_outdated(slot))
+        slot.role is Role.API and slot.process is not None and (slot.retired or is_outdated(slot))
         for slot in slots.values()
     )
 
@@ -158,130 +156,124 @@ def is_replacing_api(slots: Fleet) -> bool:
 # Replacing
 
 
-def _rolled(members: Fleet) -> dict[str, Slot]:
-    """Replace outdated lives while enough of the pool works; what is not ready yet, at once."""
+def _roll(members: Fleet) -> dict[str, Slot]:
+    """Replace outdated processes while enough of the pool is ready; starting ones at once."""
     wanted = [s for s in members.values() if s.desired in (Desired.UP, Desired.REPLACE)]
-    at_work = [s for s in wanted if s.state is SlotState.READY and s.desired is Desired.UP]
-    may_go = max(1, len(wanted) // _ROLLED_PART) - (len(wanted) - len(at_work))
+    ready = [s for s in wanted if s.state is SlotState.READY and s.desired is Desired.UP]
+    allowed = max(1, len(wanted) // _ROLLED_PART) - (len(wanted) - len(ready))
     changed = {}
-    idle_first = sorted(members.items(), key=lambda item: _is_in_a_job(item[1]))
+    idle_first = sorted(members.items(), key=lambda item: _runs_job(item[1]))
     for key, slot in idle_first:
         if slot.desired is not Desired.UP or not is_outdated(slot):
             continue
         if slot.state is SlotState.STARTING:
-            changed[key] = want(slot, Desired.REPLACE)
-        elif slot.state is SlotState.READY and may_go > 0:
-            may_go -= 1
-            changed[key] = want(slot, Desired.REPLACE)
+            changed[key] = with_desired(slot, Desired.REPLACE)
+        elif slot.state is SlotState.READY and allowed > 0:
+            allowed -= 1
+            changed[key] = with_desired(slot, Desired.REPLACE)
     return changed
 
 
-def _is_in_a_job(slot: Slot) -> bool:
-    return slot.life is not None and slot.life.job is not None
+def _runs_job(slot: Slot) -> bool:
+    return slot.process is not None and slot.process.seen.job is not None
 
 
-def _succeed(slots: Fleet) -> dict[str, Slot]:
-    """The API's successor: started when the API is outdated, in its place once it is ready."""
+def _replace_api(slots: Fleet) -> dict[str, Slot]:
+    """Start a successor when the API is outdated; let it take over once it is ready."""
     changed = dict(slots)
     for key, slot in slots.items():
         if slot.role is not Role.API or key != slot.name or slot.retired:
             continue
-        heir_key = _heir_key(key)
-        heir = slots.get(heir_key)
-        has_to_go = is_outdated(slot) and slot.desired is Desired.UP
-        if heir is None:
-            if has_to_go and slot.state is SlotState.READY:
-                changed[heir_key] = Slot(slot.name, slot.pool, slot.role, runs=slot.runs)
-            elif has_to_go and slot.state is SlotState.STARTING:
-                changed[key] = want(slot, Desired.REPLACE)
-        elif _may_take_over(heir, slot):
-            del changed[heir_key]
-            changed.update(_with_heir(slot, heir))
-        elif not has_to_go:
-            del changed[heir_key]
-            changed[_aside_key(heir)] = retire(heir, Desired.DOWN)
+        successor_key = _successor_key(key)
+        successor = slots.get(successor_key)
+        must_end = is_outdated(slot) and slot.desired is Desired.UP
+        if successor is None:
+            if must_end and slot.state is SlotState.READY:
+                new = Slot(slot.name, slot.pool, slot.role, fingerprint=slot.fingerprint)
+                changed[successor_key] = new
+            elif must_end and slot.state is SlotState.STARTING:
+                changed[key] = with_desired(slot, Desired.REPLACE)
+        elif _may_take_over(successor, slot):
+            del changed[successor_key]
+            changed.update(_take_over(slot, successor))
+        elif not must_end:
+            del changed[successor_key]
+            changed[_aside_key(successor)] = retire(successor, Desired.DOWN)
             changed[key] = replace(slot, trouble="")
         else:
-            changed[heir_key] = _kept_up(heir, slot)
-            failing = heir.state in (SlotState.BACKOFF, SlotState.FATAL)
-            trouble = f"its replacement does not start: {heir.reason}" if failing else ""
-            if trouble != slot.trouble:
-                changed[key] = replace(slot, trouble=trouble)
+            changed[successor_key] = _follow(successor, slot)
+            is_failing = successor.state in (SlotState.BACKOFF, SlotState.FATAL)
+            trouble = f"its replacement does not start: {successor.reason}" if is_failing else ""
+            changed[key] = replace(slot, trouble=trouble)
     return changed
 
 
-def _heir_key(name: str) -> str:
+def _successor_key(name: str) -> str:
     return f"{name}+"
 
 
-def _may_take_over(heir: Slot, slot: Slot) -> bool:
-    return heir.state is SlotState.READY or (slot.life is None and heir.life is not None)
+def _may_take_over(successor: Slot, slot: Slot) -> bool:
+    has_died = slot.process is None and successor.process is not None
+    return successor.state is SlotState.READY or has_died
 
 
-def _with_heir(slot: Slot, heir: Slot) -> dict[str, Slot]:
-    heir = replace(
-        heir, starts=slot.starts + heir.starts, exits=(*heir.exits, *slot.exits)[:KEPT_EXITS]
-    )
-    if slot.life is None:
-        return {slot.name: heir}
-    return {slot.name: heir, _aside_key(slot): retire(slot, Desired.REPLACE)}
+def _take_over(slot: Slot, successor: Slot) -> dict[str, Slot]:
+    starts = slot.starts + successor.starts
+    exits = (*successor.exits, *slot.exits)[:KEPT_EXITS]
+    successor = replace(successor, starts=starts, exits=exits)
+    if slot.process is None:
+        return {slot.name: successor}
+    return {slot.name: successor, _aside_key(slot): retire(slot, Desired.REPLACE)}
 
 
-def _kept_up(heir: Slot, slot: Slot) -> Slot:
-    """The successor follows what the slot should be by now."""
-    heir = replace(heir, runs=slot.runs)
-    restarts = is_outdated(heir) and heir.state is SlotState.STARTING
-    return want(heir, Desired.REPLACE) if restarts else heir
+def _follow(successor: Slot, slot: Slot) -> Slot:
+    """Return the successor with the slot's present fingerprint, restarted if it is outdated."""
+    successor = replace(successor, fingerprint=slot.fingerprint)
+    must_restart = is_outdated(successor) and successor.state is SlotState.STARTING
+    return with_desired(successor, Desired.REPLACE) if must_restart else successor
 
 
 def _aside_key(slot: Slot) -> str:
-    return f"{slot.name}~{slot.life.incarnation if slot.life else ''}"
+    return f"{slot.name}~{slot.process.incarnation if slot.process else ''}"
 
 
 def _set_stuck_aside(slots: Fleet, rules: Rules, now_s: float) -> dict[str, Slot]:
-    """A process that SIGKILL did not end keeps no slot: another life takes its place."""
+    """Free the slot of a process that SIGKILL did not end, so that another one can start in it."""
     changed: dict[str, Slot] = {}
     for key, slot in slots.items():
-        if slot.state is not SlotState.STUCK or slot.retired:
-            changed[key] = slot
-            continue
-        changed[_aside_key(slot)] = retire(slot, Desired.DOWN)
-        changed[key] = replace(
-            slot,
-            state=SlotState.BACKOFF,
-            life=None,
-            timer=Timer(now_s + rules.kill_wait_s, None),
-            failures=slot.failures + 1,
-        )
+        changed[key] = slot
+        if slot.state is SlotState.STUCK and not slot.retired:
+            changed[_aside_key(slot)] = retire(slot, Desired.DOWN)
+            changed[key] = replace(
+                slot,
+                state=SlotState.BACKOFF,
+                process=None,
+                timer=Timer(now_s + rules.kill_wait_s, None),
+                failures=slot.failures + 1,
+            )
     return changed
 
 
 # Trying one at a time
 
 
-def _held_back(members: Fleet, rules: Rules, now_s: float) -> dict[str, Slot]:
-    """When half of a pool fails to start in the same way, one slot tries until it stays up."""
+def _hold_back(members: Fleet, rules: Rules, now_s: float) -> dict[str, Slot]:
+    """When half of a pool fails to start in the same way, let one slot try until it stays up."""
     wanted = {k: s for k, s in members.items() if s.desired in (Desired.UP, Desired.REPLACE)}
-    failing = {key: slot for key, slot in wanted.items() if slot.start_failure}
-    if not failing:
-        return _released(members)
-    if any(_stays_up(slot.life, rules, now_s) for slot in failing.values() if slot.life):
+    failing = [slot for slot in wanted.values() if slot.start_failure]
+    if any(_stays_up(slot.process, rules, now_s) for slot in failing if slot.process):
         return {key: replace(slot, start_failure="", held_back="") for key, slot in members.items()}
-    [(_, alike)] = Counter(slot.start_failure for slot in failing.values()).most_common(1)
+    alike = max(Counter(slot.start_failure for slot in failing).values(), default=0)
     if alike < max(2, (len(wanted) + 1) // 2):
-        return _released(members)
-    leader = next((s for s in failing.values() if s.life), None) or next(iter(failing.values()))
+        return {key: replace(slot, held_back="") for key, slot in members.items()}
+    leader = next((slot for slot in failing if slot.process), failing[0])
     why = f"waits for {leader.name} to stay up"
     return {
         key: replace(slot, held_back=why if key in wanted and slot is not leader else "")
         for key, slot in members.items()
-        if slot.state in _WITHOUT_LIFE
+        if slot.process is None
     }
 
 
-def _stays_up(life: Life, rules: Rules, now_s: float) -> bool:
-    return life.ready_s is not None and now_s - life.ready_s >= rules.trial_s
-
-
-def _released(members: Fleet) -> dict[str, Slot]:
-    return {key: replace(slot, held_back="") for key, slot in members.items() if slot.held_back}
+def _stays_up(process: Process, rules: Rules, now_s: float) -> bool:
+    return process.ready_s is not None and now_s - process.ready_s >= rules.trial_s

@@ -1,143 +1,138 @@
-"""PURE: is it alive, and may it stay? What is known of a life, and the verdict on it.
+"""PURE: whether a process is alive and may go on running.
 
-Ages are the supervisor's own monotonic time since a sequence number last changed: what a child
-says of time is never compared with it. Each verdict names the one signal that gives it away:
+Ages are measured on the supervisor's own monotonic clock, since a sequence number last changed; a
+time that a child reports is never compared with it. Each fault shows in one sign:
 
-| beats | main loop | what else | verdict |
+| beats | main loop | other signs | verdict |
 | --- | --- | --- | --- |
-| come | turns | its heartbeat row is old | degraded: the database is in trouble; never killed |
-| come | stands, no job | | dead main loop: killed |
-| come | in a job past its hard deadline | | overdue: killed |
-| stopped | | stopped by a signal | continued once |
-| stopped | | waits for a disk | waited for: no signal helps |
-| stopped | | else | hung: killed |
-| any | any | holds the write lock and commits nothing | killed: everybody waits for it |
+| arrive | turns | its heartbeat row is old | degraded: database trouble; never killed |
+| arrive | stands, no job | | the main loop is dead: killed |
+| arrive | in a job past its hard deadline | | overdue: killed |
+| missing | | stopped by a signal | sent SIGCONT, once |
+| missing | | waits for the disk | left alone: no signal helps |
+| missing | | neither | hung: killed |
+| any | any | holds the write lock without a commit | killed: it keeps all others from writing |
 | any | any | far beyond its memory limit | killed |
 """
 
 from dataclasses import replace
-from typing import NamedTuple
 
-from orpheus.supervisor.policy.slot import Cause, Life, OsStatus, Rules, Seen
+from orpheus.supervisor.policy.slot import (
+    Cause,
+    Observation,
+    OsStatus,
+    Process,
+    Rules,
+    Trigger,
+    Verdict,
+)
 
 _BUSY_CPU_PERCENT = 50.0
 _MIB = 2**20
 
 
-class Verdict(NamedTuple):
-    """A life must be killed: why, as it is counted, and in words."""
-
-    cause: Cause
-    why: str
-
-
-def take_in(life: Life, seen: Seen, rules: Rules, now_s: float) -> Life:
-    """What is known of a life after this observation. Ages count from when a number changed."""
-    becomes_ready = life.ready_s is None and seen.ready
-    # A main loop that runs a job does not turn, nor does one that waits for the database.
+def update(process: Process, seen: Observation, rules: Rules, now_s: float) -> Process:
+    """Return the process with a new observation; an age starts again when its number changed."""
+    before = process.seen
+    becomes_ready = process.ready_s is None and seen.ready
+    # The main loop does not turn while it runs a job or waits for the database.
     may_stand = seen.job is not None or not seen.database_ok
-    has_beaten = becomes_ready or seen.beat != life.beat
-    has_turned = becomes_ready or may_stand or seen.loop != life.loop
-    has_written = becomes_ready or seen.row_beat != life.row_beat
+    has_beaten = becomes_ready or seen.beat != before.beat
+    has_turned = becomes_ready or may_stand or seen.loop != before.loop
+    has_written = becomes_ready or seen.row_beat != before.row_beat
     return replace(
-        life,
-        ready_s=now_s if becomes_ready else life.ready_s,
-        beat=seen.beat,
-        beat_s=now_s if has_beaten else life.beat_s,
-        loop=seen.loop,
-        loop_s=now_s if has_turned else life.loop_s,
-        row_beat=seen.row_beat,
-        row_s=now_s if has_written else life.row_s,
-        job=seen.job,
-        jobs_done=seen.jobs_done,
-        database_ok=seen.database_ok,
-        os_status=seen.os_status,
-        cpu_percent=seen.cpu_percent,
-        rss_bytes=seen.rss_bytes,
-        lock_held_s=seen.lock_held_s,
-        recycle=life.recycle or seen.recycle or _past_a_limit(life, seen, rules, now_s),
-        failed=life.failed or seen.failed,
+        process,
+        seen=seen,
+        ready_s=now_s if becomes_ready else process.ready_s,
+        beat_s=now_s if has_beaten else process.beat_s,
+        loop_s=now_s if has_turned else process.loop_s,
+        row_s=now_s if has_written else process.row_s,
+        recycle=process.recycle or seen.recycle or _passed_limit(process, seen, rules, now_s),
     )
 
 
-def is_stable(life: Life, rules: Rules, now_s: float) -> bool:
-    """Whether it has been ready for so long that it started well: its crash is its own."""
-    return life.ready_s is not None and now_s - life.ready_s >= rules.stable_s
+def is_stable(process: Process, rules: Rules, now_s: float) -> bool:
+    """Return whether it has been ready for so long that it counts as well started."""
+    return process.ready_s is not None and now_s - process.ready_s >= rules.stable_s
 
 
-def _past_a_limit(life: Life, seen: Seen, rules: Rules, now_s: float) -> str | None:
+def _passed_limit(process: Process, seen: Observation, rules: Rules, now_s: float) -> str | None:
     if rules.max_memory_bytes and seen.rss_bytes > rules.max_memory_bytes:
         return f"it has grown to {seen.rss_bytes // _MIB} MiB (max_memory_mb)"
-    if life.max_age_s and life.ready_s is not None and now_s - life.ready_s >= life.max_age_s:
-        return f"it has lived for {now_s - life.ready_s:.0f} s (max_age)"
+    ready_s = process.ready_s
+    if process.max_age_s and ready_s is not None and now_s - ready_s >= process.max_age_s:
+        return f"it has run for {now_s - ready_s:.0f} s (max_age)"
     return None
 
 
-def judge(life: Life, rules: Rules, now_s: float) -> Verdict | None:
-    """Why a life that is ready must be killed; None where it lives, or may yet."""
-    if life.job is not None and life.job.overdue:
-        return Verdict(Cause.OVERDUE, f"job {life.job.id} ({life.job.type}) past its hard deadline")
+def judge(process: Process, rules: Rules, now_s: float) -> Verdict | None:
+    """Return why a ready process must be killed; None if it may go on."""
+    seen = process.seen
+    if seen.job is not None and seen.job.overdue:
+        why = f"job {seen.job.id} ({seen.job.type}) past its hard deadline"
+        return Verdict(Trigger.FAULT, why, Cause.OVERDUE)
     hard_bytes = rules.max_memory_bytes * rules.hard_memory_factor
-    if hard_bytes and life.rss_bytes > hard_bytes:
-        why = f"it has grown to {life.rss_bytes // _MIB} MiB, far beyond max_memory_mb"
-        return Verdict(Cause.MEMORY_LIMIT, why)
-    if why := blocks_everyone(life, rules) or _hung(life, rules, now_s):
-        return Verdict(Cause.HUNG, why)
-    return None
+    if hard_bytes and seen.rss_bytes > hard_bytes:
+        why = f"it has grown to {seen.rss_bytes // _MIB} MiB, far beyond max_memory_mb"
+        return Verdict(Trigger.FAULT, why, Cause.MEMORY_LIMIT)
+    return judge_lock(process, rules) or _judge_ages(process, rules, now_s)
 
 
-def blocks_everyone(life: Life, rules: Rules) -> str:
-    """It holds the write lock, stopped or without reaching a commit; empty if it does not.
+def judge_lock(process: Process, rules: Rules) -> Verdict | None:
+    """Return why a process that holds the write lock must be killed; None if it may go on.
 
-    A frozen writer blocks all others until it dies. One that waits for the disk is not killed:
-    it holds the lock for a reason that a signal does not mend.
+    A writer that is stopped, or never reaches its commit, keeps all others from writing until it
+    dies. One that waits for the disk is left alone: killing it would not make the disk faster.
     """
-    if life.lock_held_s < rules.lock_hold_s or life.os_status is OsStatus.UNINTERRUPTIBLE:
-        return ""
-    return f"it holds the database's write lock for {life.lock_held_s:.0f} s without a commit"
+    seen = process.seen
+    if seen.lock_held_s < rules.lock_hold_s or seen.os_status is OsStatus.UNINTERRUPTIBLE:
+        return None
+    why = f"it holds the database's write lock for {seen.lock_held_s:.0f} s without a commit"
+    return Verdict(Trigger.FAULT, why, Cause.HUNG)
 
 
-def _hung(life: Life, rules: Rules, now_s: float) -> str:
-    """Beats that do not come, or a main loop that stands without a job; empty: neither.
+def _judge_ages(process: Process, rules: Rules, now_s: float) -> Verdict | None:
+    """Return a verdict on missing beats, or on a main loop that stands still without a job.
 
-    A stale row alone never kills, nor a main loop that stands while the beats tell that it has no
-    database. A stopped process gets SIGCONT and a beat's time first.
+    An old heartbeat row alone never kills, nor does a main loop that waits for the database. A
+    stopped process is first sent SIGCONT and given the time of one beat.
     """
-    beat_age_s, loop_age_s = now_s - life.beat_s, now_s - life.loop_s
+    seen, continued_s = process.seen, process.continued_s
+    beat_age_s, loop_age_s = now_s - process.beat_s, now_s - process.loop_s
     if beat_age_s >= rules.beat_timeout_s:
-        continued_just_now = (
-            life.continued_s is not None and now_s - life.continued_s < rules.beat_interval_s
-        )
-        waits_for_disk = life.os_status is OsStatus.UNINTERRUPTIBLE
-        if may_be_continued(life) or waits_for_disk or continued_just_now:
-            return ""
-        return f"no heartbeat for {beat_age_s:.0f} s{_what_it_does(life)}"
-    if loop_age_s >= rules.beat_timeout_s and life.job is None:
-        return f"main loop stuck for {loop_age_s:.0f} s{_what_it_does(life)}"
-    return ""
+        was_just_continued = continued_s is not None and now_s - continued_s < rules.beat_interval_s
+        waits_for_disk = seen.os_status is OsStatus.UNINTERRUPTIBLE
+        if may_be_continued(process) or waits_for_disk or was_just_continued:
+            return None
+        why = f"no heartbeat for {beat_age_s:.0f} s{_what_it_does(seen)}"
+    elif loop_age_s >= rules.beat_timeout_s and seen.job is None:
+        why = f"main loop stuck for {loop_age_s:.0f} s{_what_it_does(seen)}"
+    else:
+        return None
+    return Verdict(Trigger.FAULT, why, Cause.HUNG)
 
 
-def may_be_continued(life: Life) -> bool:
-    """It is stopped by a signal, and has not been sent SIGCONT yet."""
-    return life.os_status is OsStatus.STOPPED and life.continued_s is None
+def may_be_continued(process: Process) -> bool:
+    """Return whether it is stopped by a signal and has not been sent SIGCONT yet."""
+    return process.seen.os_status is OsStatus.STOPPED and process.continued_s is None
 
 
-def _what_it_does(life: Life) -> str:
-    """Busy: its code keeps the interpreter for itself; else it waits for something."""
-    if life.os_status is OsStatus.STOPPED:
+def _what_it_does(seen: Observation) -> str:
+    """Tell a process that computes (its code may hold the GIL) from one that waits."""
+    if seen.os_status is OsStatus.STOPPED:
         return ", stopped by a signal again"
-    if life.cpu_percent is not None and life.cpu_percent >= _BUSY_CPU_PERCENT:
-        return f", busy: {life.cpu_percent:.0f} % of a core"
+    if seen.cpu_percent is not None and seen.cpu_percent >= _BUSY_CPU_PERCENT:
+        return f", busy: {seen.cpu_percent:.0f} % of a core"
     return ""
 
 
-def degradation(life: Life, rules: Rules, now_s: float) -> str:
-    """What is wrong with a life that is left alive; empty: nothing."""
-    beat_age_s, row_age_s = now_s - life.beat_s, now_s - life.row_s
+def degradation(process: Process, rules: Rules, now_s: float) -> str:
+    """Return what is wrong with a process that is left running; empty if nothing is."""
+    seen, beat_age_s, row_age_s = process.seen, now_s - process.beat_s, now_s - process.row_s
     if beat_age_s >= rules.beat_timeout_s:
-        return f"no heartbeat for {beat_age_s:.0f} s; {life.os_status}"
-    if not life.database_ok:
+        return f"no heartbeat for {beat_age_s:.0f} s; {seen.os_status}"
+    if not seen.database_ok:
         return "it cannot write to the database"
-    if life.row_beat is not None and row_age_s >= rules.beat_timeout_s:
+    if seen.row_beat is not None and row_age_s >= rules.beat_timeout_s:
         return f"its heartbeat row is {row_age_s:.0f} s old"
     return ""

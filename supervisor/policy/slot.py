@@ -1,27 +1,28 @@
-"""What the policy decides about: frozen data, no behaviour, no I/O.
+"""What the policy decides about, and what it answers: frozen data, no behaviour, no I/O.
 
-A `Slot` is a position (`default-1`, `api`); a `Life` is one process in it, named by its
-incarnation. Everything that ends in `_s` is a point on the supervisor's own monotonic clock, but
-for the durations of `Rules`: what a child says of time is never compared with it.
+A `Slot` is a position (`default-1`, `api`); a `Process` runs in it, and its incarnation is its
+name. Whatever ends in `_s` is a time on the supervisor's own monotonic clock, except for the
+durations in `Rules`. A time that a child reports is never compared with it.
 """
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.processes import LastExit, Role, SlotState
 
 
 class Desired(StrEnum):
-    """What should be of a slot: the only truth that a restart or a stop goes by."""
+    """What a slot should be. Restarts and stops set this and nothing else, so they cannot race."""
 
     UP = "up"
     DOWN = "down"
     """Stop now: finish within the stop timeout."""
     DRAINED = "drained"
-    """Finish the job it is in, then be down."""
+    """Finish the running job, then stay down."""
     REPLACE = "replace"
-    """Finish the job it is in, then be started anew; a slot without a life is started at once."""
+    """Finish the running job, then start again; a slot without a process starts at once."""
 
 
 class OsStatus(StrEnum):
@@ -33,7 +34,7 @@ class OsStatus(StrEnum):
 
 
 class Cause(StrEnum):
-    """Why a life ended, in few words: what exits are counted by."""
+    """Why a process ended, in one word: exits are counted by it."""
 
     STOPPED = "stopped"
     REPLACED = "replaced"
@@ -48,19 +49,19 @@ class Cause(StrEnum):
     OUT_OF_MEMORY = "out_of_memory"
     KILLED = "killed"
     CRASHED = "crashed"
-    """By a signal of its own doing."""
+    """By a signal such as SIGSEGV."""
     FAILED = "failed"
     """With an exit code."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The durations (in seconds) and bounds of the policy."""
+    """The durations (in seconds) and limits of the policy."""
 
     start_timeout_s: float = 60.0
     stop_timeout_s: float = 25.0
     stop_margin_s: float = 1.0
-    """How much sooner than it is killed a stopping process gives up what is unfinished."""
+    """How long before it is killed a stopping process gives back its unfinished jobs."""
     drain_timeout_s: float = 300.0
     beat_interval_s: float = 2.0
     beat_timeout_s: float = 15.0
@@ -72,65 +73,67 @@ class Rules:
     abort_wait_s: float = 2.0
     """How long a process may take to write its stack and die of SIGABRT."""
     kill_wait_s: float = 5.0
-    """How long a process may stay after SIGKILL before it is called stuck."""
+    """How long a process may remain after SIGKILL before its slot is `stuck`."""
     stable_s: float = 5.0
-    """A life that was ready for so long had started well: its crash is its own."""
+    """A process that was ready for this long started well: its crash is no failed start."""
     early_exit_s: float = 60.0
-    """A life that exits with 0 sooner than this, unasked, counts as a failure."""
+    """A process that exits with 0 sooner than this without being told to counts as a failure."""
     recycle_limit: int = 3
-    """So many lives in the window that were replaced without having done a job: a loop."""
+    """This many processes replaced within the window without a job done count as a failure."""
     recycle_window_s: float = 60.0
     max_age_s: float = 0.0
-    """A life that has been ready for so long is replaced, up to a tenth sooner; 0: never."""
+    """A process that has been ready for this long is replaced, up to a tenth sooner; 0: never."""
     max_memory_bytes: int = 0
-    """A life that has grown so large is replaced after its job; 0: never."""
+    """A process that uses more is replaced after its job; 0: never."""
     hard_memory_factor: float = 1.5
-    """One that has grown so much larger than that is killed."""
+    """A process that uses more than this many times max_memory_bytes is killed."""
     lock_hold_s: float = 5.0
-    """Whoever holds the database's write lock for so long without a commit is killed."""
+    """A process that holds the write lock for this long without a commit is killed."""
     trial_s: float = 15.0
-    """When a pool fails to start, one slot tries alone until it has been ready for so long."""
+    """When a pool fails to start, one slot tries alone until it has been ready for this long."""
 
 
 @dataclass(frozen=True, slots=True)
-class JobSeen:
-    """The job a worker says it is in."""
+class RunningJob:
+    """The job that a worker reports to run."""
 
     id: int
     type: str
     overdue: bool
-    """Past its hard deadline: nothing inside the process stopped it."""
+    """Past its hard deadline: nothing inside the process could stop it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """The confirmed end of a life: an exit code, a signal, or `error` if it never started."""
+    """The confirmed end of a process: an exit code, a signal, or `error` if it never started."""
 
     code: int | None = None
     signal: int | None = None
     error: str | None = None
     evidence: str | None = None
-    """What the process left in its crash file."""
+    """What the process wrote to its crash file."""
     out_of_memory: bool | None = None
-    """Of SIGKILL: whether the kernel has just killed for memory; None: that cannot be told."""
+    """Of SIGKILL: whether the kernel has just killed for memory; None if it cannot be known."""
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What was seen of one slot's process since the last turn.
+class Observation:
+    """Everything observed of one process so far.
 
-    `beat`, `loop` and `row_beat` are sequence numbers; None where nothing was seen yet. An
-    observation of another incarnation than the slot's present life is ignored.
+    `beat`, `loop` and `row_beat` are sequence numbers, None until the first one is seen. `decide`
+    ignores an observation of another incarnation than the slot's present process.
     """
 
     incarnation: str | None = None
     exit: Exit | None = None
     ready: bool = False
     recycle: str | None = None
+    """Why the process asks to be replaced."""
     failed: str | None = None
+    """What the process reported of its own failure before it exited."""
     beat: int | None = None
     loop: int | None = None
-    job: JobSeen | None = None
+    job: RunningJob | None = None
     jobs_done: int = 0
     database_ok: bool = True
     row_beat: int | None = None
@@ -138,51 +141,40 @@ class Seen:
     cpu_percent: float | None = None
     rss_bytes: int = 0
     lock_held_s: float = 0.0
-    """How long it has held the database's write lock without reaching a commit."""
+    """How long it has held the database's write lock without a commit."""
 
 
 @dataclass(frozen=True, slots=True)
-class Life:
-    """One process of a slot, from its start to its confirmed end."""
+class Process:
+    """The process of a slot, from its start to its confirmed end."""
 
     incarnation: str
     started_s: float
-    runs: str = ""
-    """What it was started as: the slot's `runs` of then."""
+    fingerprint: str = ""
+    """The slot's `fingerprint` when the process was started."""
     max_age_s: float = 0.0
-    """Its own share of the pool's limit, so that lives that began together do not end together."""
+    """Drawn for each process, so that those of a pool do not reach their limit all at once."""
+    seen: Observation = Observation()
     ready_s: float | None = None
-    beat: int | None = None
     beat_s: float = 0.0
-    """When `beat` last changed; likewise the two below."""
-    loop: int | None = None
+    """When `seen.beat` last changed; `loop_s` and `row_s` likewise."""
     loop_s: float = 0.0
-    row_beat: int | None = None
     row_s: float = 0.0
-    job: JobSeen | None = None
-    jobs_done: int = 0
-    database_ok: bool = True
-    os_status: OsStatus = OsStatus.RUNNING
-    cpu_percent: float | None = None
-    rss_bytes: int = 0
-    lock_held_s: float = 0.0
     continued_s: float | None = None
-    """When it was found stopped and sent SIGCONT: done once in a life."""
+    """When it was found stopped and sent SIGCONT: this is done once for a process."""
     recycle: str | None = None
-    """Why it is to be replaced: what it said itself, or the limit that it is past."""
-    failed: str | None = None
-    """What it said of its own failure before it exited."""
-    condemned: str | None = None
+    """Why it is to be replaced: its own request, or the limit that it has passed."""
+    kill_reason: str | None = None
     """Why it is being killed."""
-    verdict: Cause | None = None
-    """What it is being killed for, if that is its own fault."""
+    kill_cause: Cause | None = None
+    """What its exit will be counted as if it is killed through its own fault."""
     killed: bool = False
     """SIGKILL was sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Timer:
-    """When a slot's state has lasted too long. It means nothing to another life than its own."""
+    """When a slot's state has lasted too long. It expires only for the process it was set for."""
 
     at_s: float
     incarnation: str | None
@@ -190,64 +182,88 @@ class Timer:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A slot and all that decisions about it rest on."""
+    """A slot, and everything that decisions about it depend on."""
 
     name: str
     pool: str | None
     role: Role
-    runs: str = ""
-    """What a life of it is to be: changes with its settings. A life that differs is outdated."""
+    fingerprint: str = ""
+    """Changes with the slot's settings. A process with another fingerprint is outdated."""
     state: SlotState = SlotState.DOWN
     desired: Desired = Desired.UP
     reason: str = ""
-    """Why it is in its state, in words; empty where the state says it all."""
+    """Why it is in its state, in words; empty where the state needs no reason."""
     degraded: str = ""
-    """What is wrong with a process that is left alive; empty: nothing."""
+    """What is wrong with a process that is left running; empty: nothing."""
     not_before_s: float = 0.0
-    """A slot that is down is not started earlier: staggers the first starts."""
-    life: Life | None = None
+    """A slot that is down does not start before this: it staggers the first starts."""
+    process: Process | None = None
     timer: Timer | None = None
     kill_at_s: float | None = None
-    """Set by a shutdown: whatever lives then gets SIGKILL at once."""
+    """Set by a shutdown: a process that still runs then is sent SIGKILL at once."""
     failures: int = 0
     """Counted exits in a row: the n of the restart backoff."""
     crashes_s: tuple[float, ...] = ()
-    """Counted exits of the crash-loop window, lives that had been stable apart."""
+    """Counted exits within the crash-loop window, without those of stable processes."""
     recycles_s: tuple[float, ...] = ()
     on_trial: bool = False
-    """The present life is the one try of a fatal slot."""
+    """The present process is the retry of a fatal slot."""
     start_failure: str = ""
-    """How its latest life ended, if that was before it was ready; empty once one stayed up."""
+    """How the latest process ended, if it was never ready; empty once one stayed up."""
     held_back: str = ""
-    """Why it is not started although it could be: another slot of its pool tries first."""
+    """Why it does not start although it could: another slot of its pool tries first."""
     trouble: str = ""
-    """What is wrong with it that its own life does not show: its replacement does not start."""
+    """What is wrong with the slot but not with its process: the successor does not start."""
     retired: bool = False
-    """It goes once it has no life: its pool has shrunk, or another slot has taken its place."""
+    """The slot is removed once it has no process: its pool shrank, or it was set aside."""
     starts: int = 0
     exits: tuple[LastExit, ...] = ()
     """The latest exits, the newest first."""
 
     @property
     def last_exit(self) -> LastExit | None:
-        """How the latest life ended; None if none has."""
+        """How the latest process ended; None if none has."""
         return self.exits[0] if self.exits else None
 
 
 @dataclass(frozen=True, slots=True)
-class Chance:
-    """Randomness and wall time as values, so that decisions stay pure."""
+class Turn:
+    """The time of one turn of the main loop, and random values: the policy makes none itself."""
 
+    now_s: float
     uniform: float
     """In [0, 1)."""
     incarnation: str
-    """A name that no life has had."""
+    """A name for a new process, never used before."""
     wall_ms: int
     """Milliseconds since 1970, only ever shown."""
 
 
-class Deed(StrEnum):
-    """What can be done to a process."""
+class Trigger(StrEnum):
+    """What moves a slot to another state, apart from the exit of its process."""
+
+    WANTED = "wanted"
+    UNWANTED = "not wanted"
+    DRAIN = "to be drained"
+    REPLACE = "to be replaced"
+    READY = "ready"
+    RECYCLE = "past a limit, or asks to be replaced"
+    FAULT = "hung, past a hard limit, or holding the write lock"
+    TIMEOUT = "the state has lasted too long"
+    SURVIVED = "still there after SIGKILL"
+    DEADLINE = "the shutdown's deadline has passed"
+
+
+class Verdict(NamedTuple):
+    """The trigger that applies now, and why; `cause` if the process is itself at fault."""
+
+    trigger: Trigger
+    why: str = ""
+    cause: Cause | None = None
+
+
+class Command(StrEnum):
+    """What the loop can do to a process."""
 
     SPAWN = "spawn"
     DRAIN = "drain"
@@ -260,18 +276,18 @@ class Deed(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
-    """Do `deed` to the life named `incarnation`; nothing, if that is no longer the slot's."""
+class SendCommand:
+    """Do `command` to the process with this incarnation; ignored once the process has ended."""
 
-    deed: Deed
+    command: Command
     incarnation: str
     within_s: float | None = None
-    """Of TERMINATE: after so long the process is to give up what it has not finished."""
+    """With TERMINATE: after this long the process gives back the jobs it has not finished."""
 
 
 @dataclass(frozen=True, slots=True)
-class Tell:
-    """Something an operator should know: an event, and a line in the log."""
+class Report:
+    """Tell operators: write an event and a line in the log."""
 
     kind: Kind
     incarnation: str | None
@@ -280,23 +296,17 @@ class Tell:
 
 
 @dataclass(frozen=True, slots=True)
-class Bury:
-    """A life has ended for certain: free its leases and forget it."""
+class ProcessEnded:
+    """A process that will run no more code: its leases are freed and its row is deleted."""
 
+    slot: str
     incarnation: str
-    overdue: bool
-    """It was killed because its job was past the hard deadline."""
-    cause: Cause
     last_exit: LastExit
+    cause: Cause | None = None
+    """What the exit is counted as. None: not seen to exit, so not counted (still there after
+    SIGKILL, or left by an earlier supervisor)."""
+    overdue: bool = False
+    """Killed because its job was past the hard deadline."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fence:
-    """A life that SIGKILL did not end: it never runs code again, so its leases are free."""
-
-    incarnation: str
-    overdue: bool
-    last_exit: LastExit
-
-
-Action = Act | Tell | Bury | Fence
+Action = SendCommand | Report | ProcessEnded

@@ -21,7 +21,7 @@ WORKER_POINTS = (
 API_POINTS = ("api.commit.before", "api.commit.after", "api.acknowledge")
 SUPERVISOR_POINTS = (
     "supervisor.spawned",
-    "supervisor.buried",
+    "supervisor.process_ended",
     "supervisor.commit.before",
     "supervisor.commit.after",
 )

@@ -16,11 +16,11 @@ import pytest
 from orpheus.shared.process.child_start import INCARNATION_VARIABLE
 from orpheus.shared.process.clock import create_time_s
 from orpheus.supervisor.linux.adoption import (
-    bearer_of,
-    family_of,
+    incarnation_of,
+    incarnation_prefix,
     is_alive,
-    kill_bearers,
-    kill_family,
+    kill_incarnation,
+    kill_processes_of,
 )
 from orpheus.supervisor.linux.sampling import sample
 from orpheus.supervisor.policy.slot import OsStatus
@@ -30,7 +30,7 @@ SLEEP = [sys.executable, "-c", "print(flush=True); import time; time.sleep(1000)
 
 
 @pytest.fixture
-def bearer() -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
+def marked() -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
     """A process that carries an incarnation."""
     incarnation = uuid.uuid4().hex
     environment = {**os.environ, INCARNATION_VARIABLE: incarnation}
@@ -42,39 +42,39 @@ def bearer() -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
 
 
 def test_a_process_is_found_by_the_incarnation_in_its_environment(
-    bearer: tuple[str, "subprocess.Popen[bytes]"],
+    marked: tuple[str, "subprocess.Popen[bytes]"],
 ) -> None:
-    incarnation, process = bearer
-    assert bearer_of(process.pid) == incarnation
-    assert kill_bearers({"another"}) == 0
-    assert bearer_of(process.pid) == incarnation, "it lives"
+    incarnation, process = marked
+    assert incarnation_of(process.pid) == incarnation
+    assert kill_incarnation("another") == 0
+    assert incarnation_of(process.pid) == incarnation, "it was not killed"
 
 
-def test_every_bearer_of_a_dead_life_is_killed(
-    bearer: tuple[str, "subprocess.Popen[bytes]"],
+def test_every_process_of_an_incarnation_is_killed(
+    marked: tuple[str, "subprocess.Popen[bytes]"],
 ) -> None:
-    incarnation, process = bearer
-    assert kill_bearers({incarnation}) == 1
+    incarnation, process = marked
+    assert kill_incarnation(incarnation) == 1
     assert process.wait(5) == -9
-    assert kill_bearers({incarnation}) == 0
+    assert kill_incarnation(incarnation) == 0
 
 
-def test_a_recycled_pid_is_not_the_same_life(
-    bearer: tuple[str, "subprocess.Popen[bytes]"],
+def test_a_recycled_pid_is_not_the_same_process(
+    marked: tuple[str, "subprocess.Popen[bytes]"],
 ) -> None:
-    _, process = bearer
+    _, process = marked
     created_s = create_time_s(process.pid)
     assert is_alive(process.pid, created_s)
     assert not is_alive(process.pid, created_s - 100)
     process.kill()
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-    assert not is_alive(process.pid, created_s), "a zombie does not live"
+    assert not is_alive(process.pid, created_s), "a zombie is not alive"
 
 
 def test_a_sample_tells_cpu_memory_and_run_state(
-    bearer: tuple[str, "subprocess.Popen[bytes]"],
+    marked: tuple[str, "subprocess.Popen[bytes]"],
 ) -> None:
-    process = psutil.Process(bearer[1].pid)
+    process = psutil.Process(marked[1].pid)
     first = sample(process)
     assert (first.cpu_percent, first.os_status) == (None, OsStatus.RUNNING)
     assert first.rss_bytes > 2**20
@@ -86,15 +86,15 @@ def test_a_sample_tells_cpu_memory_and_run_state(
     assert second.cpu_percent >= 0
 
 
-def test_a_process_without_an_incarnation_bears_none(
-    bearer: tuple[str, "subprocess.Popen[bytes]"],
+def test_a_process_may_have_no_incarnation(
+    marked: tuple[str, "subprocess.Popen[bytes]"],
 ) -> None:
-    incarnation, process = bearer
-    assert bearer_of(process.pid) == incarnation
-    assert bearer_of(1) == ""
+    incarnation, process = marked
+    assert incarnation_of(process.pid) == incarnation
+    assert incarnation_of(1) == ""
     process.kill()
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-    assert bearer_of(process.pid) == "", "a zombie bears nothing any more"
+    assert incarnation_of(process.pid) == "", "a zombie has no environment"
 
 
 def test_a_process_whose_main_thread_has_ended_is_still_found(
@@ -112,22 +112,23 @@ def test_a_process_whose_main_thread_has_ended_is_still_found(
         try:
             own = psutil.Process(process.pid)
             wait_for(lambda: own.status() == psutil.STATUS_ZOMBIE, "the main thread to end")
-            assert bearer_of(process.pid) == incarnation
-            assert kill_bearers({incarnation}) == 1
+            assert incarnation_of(process.pid) == incarnation
+            assert kill_incarnation(incarnation) == 1
             assert process.wait(5) == -9
         finally:
             process.kill()
 
 
-def test_a_family_is_found_by_its_database_whatever_life_it_was(tmp_path: Path) -> None:
-    family = family_of(tmp_path / "orpheus.db")
-    assert family_of(tmp_path / "." / "orpheus.db") == family
-    assert family_of(tmp_path / "other.db") != family
-    environment = {**os.environ, INCARNATION_VARIABLE: f"{family}any"}
+def test_the_processes_of_a_database_are_found_whatever_their_incarnation(tmp_path: Path) -> None:
+    database, other = tmp_path / "orpheus.db", tmp_path / "other.db"
+    prefix = incarnation_prefix(database)
+    assert incarnation_prefix(tmp_path / "." / "orpheus.db") == prefix
+    assert incarnation_prefix(other) != prefix
+    environment = {**os.environ, INCARNATION_VARIABLE: f"{prefix}any"}
     with subprocess.Popen(["sleep", "1000"], env=environment) as process:
         try:
-            assert kill_family(family_of(tmp_path / "other.db")) == 0
-            assert kill_family(family) == 1
+            assert kill_processes_of(other) == 0
+            assert kill_processes_of(database) == 1
             assert process.wait(5) == -9
         finally:
             process.kill()
@@ -159,7 +160,7 @@ def as_pid_1() -> tuple[str, ...]:
     return launcher
 
 
-def test_what_escaped_its_group_and_its_mark_is_killed_at_the_end() -> None:
+def test_adopted_processes_without_group_or_incarnation_are_killed_at_the_end() -> None:
     told = run_adoption("kill_adopted")
     assert sorted(told["escaped"]) == told["killed"]
     assert told["left"] == [], "the killed are reaped, and what they leave is killed as well"

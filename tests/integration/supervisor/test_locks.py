@@ -12,7 +12,7 @@ import apsw
 import pytest
 
 from orpheus.supervisor.linux.sampling import Sampler
-from orpheus.supervisor.linux.write_lock import Holder, LockWatch
+from orpheus.supervisor.linux.write_lock import LockHolder, LockWatch
 from orpheus.supervisor.policy.slot import OsStatus
 
 CHILD = """
@@ -78,19 +78,19 @@ def test_a_frozen_writer_is_named_with_how_long_it_has_held_the_lock(
     assert first is not None and (first.pid, first.held_s) == (writer.pid, 0.0)
     writer.send_signal(signal.SIGSTOP)
     os.waitid(os.P_PID, writer.pid, os.WSTOPPED | os.WNOWAIT)
-    assert watch.look(106.5) == Holder(writer.pid, 6.5, "odd ) T (name", OsStatus.STOPPED)
+    assert watch.look(106.5) == LockHolder(writer.pid, 6.5, "odd ) T (name", OsStatus.STOPPED)
     writer.kill()
     writer.wait(5)
     assert watch.look(107.0) is None
 
 
-def test_who_commits_again_and_again_does_not_hold_it(
+def test_a_process_that_commits_again_and_again_counts_as_a_new_holder(
     database: Path,
     start: Callable[[str], "subprocess.Popen[bytes]"],
     wait_for: Callable[..., Any],
 ) -> None:
     writer, watch, reader = start("commits"), LockWatch(database), apsw.Connection(str(database))
-    seen: list[Holder] = []
+    seen: list[LockHolder] = []
     versions: set[object] = set()
 
     def look() -> bool:
@@ -108,7 +108,7 @@ def test_who_commits_again_and_again_does_not_hold_it(
     assert {(holder.pid, holder.held_s) for holder in seen} == {(writer.pid, 0.0)}
 
 
-def test_a_new_holder_starts_at_nothing(
+def test_the_time_of_a_new_holder_starts_at_0(
     database: Path, start: Callable[[str], "subprocess.Popen[bytes]"]
 ) -> None:
     watch, first = LockWatch(database), start("holds")
@@ -122,12 +122,12 @@ def test_a_new_holder_starts_at_nothing(
     assert holder is not None and (holder.pid, holder.held_s) == (second.pid, 0.0)
 
 
-def test_nobody_holds_what_nobody_has_opened(tmp_path: Path, database: Path) -> None:
+def test_a_database_that_nobody_has_opened_has_no_holder(tmp_path: Path, database: Path) -> None:
     assert LockWatch(tmp_path / "another.db").look(1.0) is None
     assert LockWatch(database).look(1.0) is None
 
 
-def test_to_look_does_not_cost_the_looker_its_own_lock(database: Path) -> None:
+def test_a_check_does_not_release_the_lock_of_the_process_that_checks(database: Path) -> None:
     """As it would if it closed a descriptor of the -shm file."""
     writer, watch = apsw.Connection(str(database)), LockWatch(database)
     try:

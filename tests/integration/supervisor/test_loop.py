@@ -108,7 +108,7 @@ def test_a_stopped_child_is_continued_and_lives(harness: Start) -> None:
     running = harness()
     slot = running.until_state(SlotState.READY)
     os.kill(slot.pid, signal.SIGSTOP)
-    running.until(lambda: "deed=continue" in running.log(), "it to be continued")
+    running.until(lambda: "command=continue" in running.log(), "it to be continued")
     time.sleep(1.5)  # longer than it would be given if it did not beat again
     assert running.until_state(SlotState.READY).pid == slot.pid
     assert running.stop() == 0
@@ -366,7 +366,7 @@ def test_a_child_that_holds_the_write_lock_is_found_and_ended(
     assert "holds the database's write lock" in ended.last_exit.reason
     assert "in holds_the_write_lock" in ended.last_exit.evidence, "where it stood, stopped or not"
     running.store.jobs.submit(NewJob(type="sleep"))  # it can be written again
-    assert "database_held_by_stranger" not in running.log()
+    assert "database_held_by_foreign_process" not in running.log()
     running.until_state(SlotState.READY)
     assert running.stop() == 0
 

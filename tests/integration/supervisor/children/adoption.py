@@ -11,7 +11,12 @@ from collections.abc import Callable
 
 import psutil
 
-from orpheus.supervisor.linux.adoption import become_subreaper, children, kill_adopted, reap_adopted
+from orpheus.supervisor.linux.adoption import (
+    become_subreaper,
+    child_pids,
+    kill_adopted,
+    reap_adopted,
+)
 
 SLEEP = "env -i setsid sleep 1000"
 
@@ -26,14 +31,14 @@ def until(condition: Callable[[], bool]) -> None:
 
 def leave_behind(count: int, command: str = SLEEP) -> set[int]:
     """Have a child start processes in the background and end; their pids, now our children."""
-    before = children()
+    before = child_pids()
     subprocess.run(["sh", "-c", f"{command} >/dev/null 2>&1 & " * count], check=True)
-    until(lambda: len(children() - before) == count)
-    return children() - before
+    until(lambda: len(child_pids() - before) == count)
+    return child_pids() - before
 
 
 def zombies() -> list[int]:
-    return [pid for pid in children() if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE]
+    return [pid for pid in child_pids() if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE]
 
 
 def end(pids: set[int]) -> None:
@@ -51,7 +56,7 @@ def case_kill_adopted() -> dict[str, object]:
         until(lambda: len(psutil.Process(parent).children()) == 1)
         escaped |= {parent, psutil.Process(parent).children()[0].pid}
         killed = kill_adopted({own.pid})
-        left = children() - {own.pid}
+        left = child_pids() - {own.pid}
         own_lives, again = own.poll() is None, kill_adopted({own.pid})
         own.kill()
     return {
@@ -66,7 +71,7 @@ def case_kill_adopted() -> dict[str, object]:
 def case_inherited() -> dict[str, object]:
     """What was our child before."""
     with subprocess.Popen(["sleep", "1000"]) as before:
-        inherited = children()
+        inherited = child_pids()
         killed = kill_adopted(inherited)
         before.kill()
     return {"inherited": sorted(inherited), "killed": killed}

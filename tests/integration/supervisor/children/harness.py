@@ -17,7 +17,7 @@ from orpheus.supervisor.linux.adoption import become_subreaper
 from orpheus.supervisor.linux.sampling import Sampler
 from orpheus.supervisor.linux.signals import Signals, reset_child_signal
 from orpheus.supervisor.linux.systemd import Notifier
-from orpheus.supervisor.loop.act import World
+from orpheus.supervisor.loop.act import Children
 from orpheus.supervisor.loop.loop import Loop
 from orpheus.supervisor.loop.orders import Orders
 from orpheus.supervisor.plan.in_force import Configuration
@@ -26,7 +26,7 @@ from orpheus.supervisor.plan.plan import Plan, ProcessSpec
 from orpheus.supervisor.plan.reload import Reloader
 from orpheus.supervisor.policy.slot import Rules
 from orpheus.supervisor.recorder import Duties, Recorder
-from orpheus.supervisor.startup import kill_earlier_life, lock_database, sweep_earlier_life
+from orpheus.supervisor.startup import kill_leftovers, lock_database, sweep_database
 
 
 @dataclass(slots=True)
@@ -67,14 +67,14 @@ def main(plan_file: str) -> int:
     become_subreaper()
     lock_database(database)
     url = f"sqlite:///{database}"
-    kill_earlier_life(database)
+    kill_leftovers(database)
     store = open_store(url, create=True)
     Path(f"{database}-cells").mkdir(exist_ok=True)
-    sweep_earlier_life(store, database, clock.boot_id, clock.wall_ms())
+    sweep_database(store, database, clock.boot_id, clock.wall_ms())
     bell = store.bells.listen_supervisor()
     store.close()
     myself = ProcessRecord(
-        incarnation="supervisor-life",
+        incarnation="the-supervisor",
         slot="supervisor",
         pool=None,
         role=Role.SUPERVISOR,
@@ -95,7 +95,7 @@ def main(plan_file: str) -> int:
     listeners = Listeners()
     reloader = Reloader(no_configuration, Settings(), listeners)
     loop = Loop(
-        World({}, database, recorder),
+        Children(database, recorder),
         configuration.plan(),
         myself=myself,
         clock=clock,

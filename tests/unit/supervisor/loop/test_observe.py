@@ -1,4 +1,4 @@
-"""Messages of a child, folded into what is seen of it."""
+"""The messages of a child, added to what was observed of it."""
 
 from typing import Any
 
@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orpheus.supervisor.loop.observe import fold
-from orpheus.supervisor.policy.slot import JobSeen, Seen
+from orpheus.supervisor.loop.observe import add_message
+from orpheus.supervisor.policy.slot import Observation, RunningJob
 
 BEAT: dict[str, Any] = {
     "say": "beat",
@@ -21,30 +21,36 @@ JOB = {"id": 5, "type": "sleep", "elapsed_s": 1.0, "hard_deadline_in_s": 4.0}
 
 
 def test_ready_is_remembered() -> None:
-    seen = fold(fold(Seen("life"), {"say": "ready"}), BEAT)
-    assert seen == Seen("life", ready=True, beat=3, loop=2, jobs_done=1)
+    seen = add_message(add_message(Observation("incarnation"), {"say": "ready"}), BEAT)
+    assert seen == Observation("incarnation", ready=True, beat=3, loop=2, jobs_done=1)
 
 
 def test_the_last_beat_counts() -> None:
-    seen = fold(fold(Seen("life"), {**BEAT, "job": JOB}), {**BEAT, "beat": 4})
+    seen = add_message(
+        add_message(Observation("incarnation"), {**BEAT, "job": JOB}), {**BEAT, "beat": 4}
+    )
     assert (seen.beat, seen.job) == (4, None)
 
 
 @pytest.mark.parametrize(("left_s", "overdue"), [(4.0, False), (0.1, False), (0, True), (-3, True)])
 def test_a_job_past_its_hard_deadline_is_seen(left_s: float, overdue: bool) -> None:
-    seen = fold(Seen("life"), {**BEAT, "job": {**JOB, "hard_deadline_in_s": left_s}})
-    assert seen.job == JobSeen(5, "sleep", overdue)
+    seen = add_message(
+        Observation("incarnation"), {**BEAT, "job": {**JOB, "hard_deadline_in_s": left_s}}
+    )
+    assert seen.job == RunningJob(5, "sleep", overdue)
 
 
-def test_a_life_says_with_its_wish_to_be_replaced_how_much_it_has_done() -> None:
-    wish = {"say": "recycle", "reason": "max_jobs", "jobs_done": 5}
-    assert fold(Seen("life"), wish) == Seen("life", recycle="max_jobs", jobs_done=5)
+def test_a_request_to_be_replaced_includes_how_many_jobs_were_done() -> None:
+    request = {"say": "recycle", "reason": "max_jobs", "jobs_done": 5}
+    assert add_message(Observation("incarnation"), request) == Observation(
+        "incarnation", recycle="max_jobs", jobs_done=5
+    )
 
 
 def test_reasons_are_kept() -> None:
-    seen = fold(Seen("life"), {"say": "recycle", "reason": "time-out"})
-    assert fold(seen, {"say": "failed", "reason": "import"}) == Seen(
-        "life", recycle="time-out", failed="import"
+    seen = add_message(Observation("incarnation"), {"say": "recycle", "reason": "time-out"})
+    assert add_message(seen, {"say": "failed", "reason": "import"}) == Observation(
+        "incarnation", recycle="time-out", failed="import"
     )
 
 
@@ -63,4 +69,4 @@ def test_reasons_are_kept() -> None:
     )
 )
 def test_no_message_can_make_it_fail(message: dict[str, Any]) -> None:
-    assert fold(Seen("life"), message).incarnation == "life"
+    assert add_message(Observation("incarnation"), message).incarnation == "incarnation"

@@ -21,21 +21,20 @@ from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.supervisor.policy import fleet
 from orpheus.supervisor.policy.fleet import Place
 from orpheus.supervisor.policy.slot import (
-    Act,
     Action,
-    Bury,
-    Chance,
-    Deed,
+    Command,
     Desired,
     Exit,
-    Fence,
-    JobSeen,
+    Observation,
     OsStatus,
+    ProcessEnded,
     Rules,
-    Seen,
+    RunningJob,
+    SendCommand,
     Slot,
+    Turn,
 )
-from orpheus.supervisor.policy.state_machine import decide, next_wake_s, rebase, want
+from orpheus.supervisor.policy.state_machine import decide, next_wake_s, rebase, with_desired
 
 WALKS = 10_000
 STEPS = 20
@@ -54,8 +53,8 @@ EXITS = [
 @dataclass
 class FakeProcess:
     name: str
-    seen: Seen
-    signals: list[Deed] = field(default_factory=list)
+    seen: Observation
+    signals: list[Command] = field(default_factory=list)
     is_stuck: bool = False
 
 
@@ -70,10 +69,10 @@ class World:
         self.has_api = True
         self.slots: dict[str, Slot] = {}
         self.processes: dict[str, FakeProcess] = {}
-        self.lives = 0
-        self.buried: Counter[str] = Counter()
+        self.spawned = 0
+        self.ended: Counter[str] = Counter()
         self.starts: list[tuple[float, str]] = []
-        self.arrange()
+        self.reconcile()
         self.turn()
 
     # What a turn of the supervisor is
@@ -81,62 +80,64 @@ class World:
     def turn(self) -> None:
         for key in list(self.slots):
             slot = self.slots[key]
-            life = slot.life
-            process = self.processes.get(life.incarnation) if life else None
-            seen = process.seen if process else Seen()
-            chance = Chance(self.chance.random(), f"life-{self.lives}", wall_ms=0)
-            after, actions = decide(slot, seen, RULES, self.now_s, chance)
+            known = slot.process
+            process = self.processes.get(known.incarnation) if known else None
+            seen = process.seen if process else Observation()
+            turn = Turn(self.now_s, self.chance.random(), f"process-{self.spawned}", wall_ms=0)
+            after, actions = decide(slot, seen, RULES, turn)
             self.slots[key] = after
             for action in actions:
                 self.perform(after, action)
             if seen.exit is not None:
-                assert life is not None
-                assert life.incarnation not in self.processes, "buried in the same turn"
+                assert known is not None
+                assert known.incarnation not in self.processes, "its end is known in the same turn"
         self.slots = fleet.advance(self.slots, RULES, self.now_s)
         self.check()
 
     def perform(self, slot: Slot, action: Action) -> None:
         match action:
-            case Act(Deed.SPAWN, incarnation):
+            case SendCommand(Command.SPAWN, incarnation):
                 assert slot.desired is Desired.UP, "started although it is not wanted"
                 assert not slot.retired
                 assert incarnation not in self.processes
-                self.lives += 1
+                self.spawned += 1
                 self.starts.append((self.now_s, slot.name))
-                self.processes[incarnation] = FakeProcess(slot.name, Seen(incarnation))
-            case Act(deed, incarnation):
-                assert incarnation in self.processes, "acts on a life that is gone"
-                self.processes[incarnation].signals.append(deed)
-            case Fence(incarnation):
+                self.processes[incarnation] = FakeProcess(slot.name, Observation(incarnation))
+            case SendCommand(command, incarnation):
+                assert incarnation in self.processes, "sends a command to a process that is gone"
+                self.processes[incarnation].signals.append(command)
+            case ProcessEnded(_, incarnation, cause=None):
                 self.processes[incarnation].is_stuck = True
-            case Bury(incarnation):
+            case ProcessEnded(_, incarnation):
                 process = self.processes.pop(incarnation)
-                assert process.seen.exit is not None, "buried alive"
-                self.buried[incarnation] += 1
+                assert process.seen.exit is not None, "ended while it runs"
+                self.ended[incarnation] += 1
 
     def check(self) -> None:
-        lives = [slot.life.incarnation for slot in self.slots.values() if slot.life]
+        lives = [slot.process.incarnation for slot in self.slots.values() if slot.process]
         assert sorted(lives) == sorted(self.processes), (
-            "the fleet knows exactly the lives there are"
+            "the fleet knows exactly the processes there are"
         )
-        assert set(self.buried.values()) <= {1}, "every life ends once"
+        assert set(self.ended.values()) <= {1}, "every process ends once"
         running = Counter(p.name for p in self.processes.values() if not p.is_stuck)
-        assert all(n == 1 for name, n in running.items() if name != "api"), "two lives in one slot"
+        assert all(n == 1 for name, n in running.items() if name != "api"), (
+            "two processes in one slot"
+        )
         for slot in self.slots.values():
-            incarnation = slot.life.incarnation if slot.life else None
+            incarnation = slot.process.incarnation if slot.process else None
             assert slot.timer is None or slot.timer.incarnation == incarnation
             idle = slot.state in (SlotState.DOWN, SlotState.BACKOFF, SlotState.FATAL)
-            assert idle == (slot.life is None)
+            assert idle == (slot.process is None)
             assert next_wake_s(slot, RULES, self.now_s) >= self.now_s
         recent = Counter(name for at_s, name in self.starts if at_s > self.now_s - WINDOW_S)
         assert all(n <= MOST_STARTS_IN_WINDOW for n in recent.values()), "a restart storm"
 
-    def arrange(self) -> None:
+    def reconcile(self) -> None:
         runs = f"v{self.version}"
         names = [f"a-{number}" for number in range(1, self.workers + 1)]
         places = [Place("api", None, Role.API, runs)] if self.has_api else []
         places += [Place(name, "a", Role.WORKER, runs) for name in names]
-        self.slots = fleet.arrange(self.slots, places, self.now_s)
+        self.slots = fleet.reconcile(self.slots, places, self.now_s)
 
     # Steps: time
 
@@ -183,7 +184,7 @@ class World:
         process = self.a_process()
         if process is not None:
             works = self.chance.random() < 0.5
-            job = JobSeen(1, "sleep", overdue=self.chance.random() < 0.1) if works else None
+            job = RunningJob(1, "sleep", overdue=self.chance.random() < 0.1) if works else None
             loop = (process.seen.loop or 0) + self.chance.randint(0, 1)
             beat = (process.seen.beat or 0) + 1
             process.seen = replace(process.seen, beat=beat, loop=loop, job=job)
@@ -222,7 +223,7 @@ class World:
 
     def one_is_restarted(self) -> None:
         if self.shown():
-            self.slots = fleet.restarted(self.slots, self.chance.choice(self.shown()))
+            self.slots = fleet.restart(self.slots, self.chance.choice(self.shown()))
         self.by_operator()
 
     def one_is_drained(self) -> None:
@@ -234,22 +235,22 @@ class World:
 
     def the_api_is_switched(self) -> None:
         self.has_api = not self.has_api
-        self.arrange()
+        self.reconcile()
         self.by_operator()
 
     def the_pool_is_scaled(self) -> None:
         self.workers = self.chance.randint(0, 4)
-        self.arrange()
+        self.reconcile()
         self.by_operator()
 
     def the_configuration_changes(self) -> None:
         self.version += 1
-        self.slots = fleet.try_again(self.slots)
-        self.arrange()
+        self.slots = fleet.retry_failed(self.slots)
+        self.reconcile()
         self.by_operator()
 
     def everything_is_rolled(self) -> None:
-        self.slots = fleet.outdate(self.slots)
+        self.slots = fleet.rolling_restart(self.slots)
         self.by_operator()
 
     # The end of a walk
@@ -260,10 +261,10 @@ class World:
         drained = [name for name in self.shown() if self.slots[name].desired is Desired.DRAINED]
         if self.chance.random() < 0.5:  # else by itself
             for name in drained:
-                self.slots = fleet.restarted(self.slots, name)
+                self.slots = fleet.restart(self.slots, name)
             drained = []
-            self.slots = fleet.try_again(self.slots)
-        self.arrange()
+            self.slots = fleet.retry_failed(self.slots)
+        self.reconcile()
         for _ in range(1_200):
             self.now_s += 1 if self.processes else 10
             for process in self.processes.values():
@@ -278,10 +279,12 @@ class World:
         assert len(self.slots) == self.workers + self.has_api
 
     def stops(self) -> None:
-        self.slots = {key: want(slot, Desired.DOWN, self.now_s) for key, slot in self.slots.items()}
+        self.slots = {
+            key: with_desired(slot, Desired.DOWN, self.now_s) for key, slot in self.slots.items()
+        }
         for _ in range(10):
             for process in self.processes.values():
-                if Deed.KILL in process.signals:
+                if Command.KILL in process.signals:
                     process.seen = replace(process.seen, exit=Exit(signal=9))
             self.turn()
         assert not self.processes
@@ -304,10 +307,10 @@ def obey(process: FakeProcess) -> None:
     """End in order if it was told to, or as it must."""
     if not process.signals:
         return
-    deadly = {Deed.ABORT: Exit(signal=6), Deed.KILL: Exit(signal=9)}
-    for deed in (Deed.KILL, Deed.ABORT, Deed.TERMINATE, Deed.DRAIN):
-        if deed in process.signals:
-            process.seen = replace(process.seen, exit=deadly.get(deed, Exit(code=0)))
+    deadly = {Command.ABORT: Exit(signal=6), Command.KILL: Exit(signal=9)}
+    for command in (Command.KILL, Command.ABORT, Command.TERMINATE, Command.DRAIN):
+        if command in process.signals:
+            process.seen = replace(process.seen, exit=deadly.get(command, Exit(code=0)))
             return
 
 

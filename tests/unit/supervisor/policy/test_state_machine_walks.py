@@ -14,24 +14,24 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.supervisor.policy.slot import (
-    Act,
     Action,
-    Bury,
-    Chance,
-    Deed,
+    Command,
     Desired,
     Exit,
-    JobSeen,
+    Observation,
     OsStatus,
+    ProcessEnded,
     Rules,
-    Seen,
+    RunningJob,
+    SendCommand,
     Slot,
+    Turn,
 )
-from orpheus.supervisor.policy.state_machine import decide, next_wake_s, rebase, want
+from orpheus.supervisor.policy.state_machine import decide, next_wake_s, rebase, with_desired
 
 RULES = Rules()
 WINDOW_S = RULES.crash_loop_window_s
-# A life that is stable counts for little, but takes 5 s; the others are bounded by the crash
+# A stable process counts for little, but takes 5 s; the others are bounded by the crash
 # loop; recycles by their own; starts that an operator asks for are not counted.
 MOST_STARTS_IN_WINDOW = WINDOW_S / RULES.stable_s + 2 * RULES.crash_loop_failures
 
@@ -44,11 +44,11 @@ exits = st.one_of(
 
 @dataclass
 class FakeProcess:
-    """What the world knows of one life."""
+    """A process as it really is."""
 
     incarnation: str
-    seen: Seen
-    signals: list[Deed] = field(default_factory=list)
+    seen: Observation
+    signals: list[Command] = field(default_factory=list)
 
 
 class Walk(RuleBasedStateMachine):
@@ -58,38 +58,38 @@ class Walk(RuleBasedStateMachine):
         self.slot = Slot("default-1", "default", Role.WORKER)
         self.process: FakeProcess | None = None
         self.spawned: list[str] = []
-        self.buried: Counter[str] = Counter()
+        self.ended: Counter[str] = Counter()
         self.starts_s: list[float] = []
         self.turn(0.5)
 
     def turn(self, uniform: float) -> None:
         ended = self.process is not None and self.process.seen.exit is not None
-        seen = self.process.seen if self.process else Seen()
-        chance = Chance(uniform, f"life-{len(self.spawned)}", wall_ms=0)
-        self.slot, actions = decide(self.slot, seen, RULES, self.now_s, chance)
+        seen = self.process.seen if self.process else Observation()
+        turn = Turn(self.now_s, uniform, f"process-{len(self.spawned)}", wall_ms=0)
+        self.slot, actions = decide(self.slot, seen, RULES, turn)
         for action in actions:
             self.perform(action, ended)
         if ended:
-            assert self.process is None, "a life that has ended is buried in the same turn"
+            assert self.process is None, "the end of a process is known in the same turn"
 
     def perform(self, action: Action, ended: bool) -> None:
         match action:
-            case Act(Deed.SPAWN, incarnation):
-                assert self.process is None, "two lives in one slot"
+            case SendCommand(Command.SPAWN, incarnation):
+                assert self.process is None, "two processes in one slot"
                 assert self.slot.desired is Desired.UP
                 assert incarnation not in self.spawned
                 self.spawned.append(incarnation)
                 self.starts_s.append(self.now_s)
-                self.process = FakeProcess(incarnation, Seen(incarnation))
-            case Act(deed, incarnation):
+                self.process = FakeProcess(incarnation, Observation(incarnation))
+            case SendCommand(command, incarnation):
                 assert self.process is not None
-                assert incarnation == self.process.incarnation, "acts on another life"
-                self.process.signals.append(deed)
-            case Bury(incarnation):
-                assert ended, "buried alive"
+                assert incarnation == self.process.incarnation, "sends a command to another process"
+                self.process.signals.append(command)
+            case ProcessEnded(_, incarnation, cause=cause) if cause is not None:
+                assert ended, "ended while it runs"
                 assert self.process is not None
                 assert incarnation == self.process.incarnation
-                self.buried[incarnation] += 1
+                self.ended[incarnation] += 1
                 self.process = None
 
     def change(self, **changes: object) -> None:
@@ -118,7 +118,7 @@ class Walk(RuleBasedStateMachine):
         seen = self.process.seen
         self.now_s += seconds
         loop = (seen.loop or 0) + loops
-        job = JobSeen(1, "sleep", overdue=False) if works else None
+        job = RunningJob(1, "sleep", overdue=False) if works else None
         self.change(beat=(seen.beat or 0) + 1, loop=loop, job=job)
         self.turn(0.5)
 
@@ -137,7 +137,7 @@ class Walk(RuleBasedStateMachine):
     @precondition(lives)
     @rule()
     def is_in_a_job_past_its_deadline(self) -> None:
-        self.change(job=JobSeen(1, "sleep", overdue=True))
+        self.change(job=RunningJob(1, "sleep", overdue=True))
         self.turn(0.5)
 
     @precondition(lives)
@@ -156,47 +156,48 @@ class Walk(RuleBasedStateMachine):
     def an_old_observation_arrives(self) -> None:
         before = self.slot
         if self.spawned and (self.process is None or self.process.incarnation != self.spawned[0]):
-            old = Seen(self.spawned[0], exit=Exit(signal=9), ready=True)
-            chance = Chance(0.5, "never", wall_ms=0)
-            after, _ = decide(self.slot, old, RULES, self.now_s, chance)
+            old = Observation(self.spawned[0], exit=Exit(signal=9), ready=True)
+            turn = Turn(self.now_s, 0.5, "never", wall_ms=0)
+            after, _ = decide(self.slot, old, RULES, turn)
             assert after.last_exit == before.last_exit
 
     @rule(up=st.booleans(), allowed_s=st.sampled_from([0.0, 3.0, 40.0]))
     def the_operator_decides(self, up: bool, allowed_s: float) -> None:
         self.slot = (
-            want(self.slot, Desired.UP)
+            with_desired(self.slot, Desired.UP)
             if up
-            else want(self.slot, Desired.DOWN, self.now_s + allowed_s)
+            else with_desired(self.slot, Desired.DOWN, self.now_s + allowed_s)
         )
         self.starts_s.clear()
         self.turn(0.5)
 
     @rule(seconds=st.sampled_from([3.0, 60.0, 4_000.0]))
     def the_supervisor_is_stopped_for_a_while(self, seconds: float) -> None:
-        seen = self.process.seen if self.process else Seen()
-        chance = Chance(0.5, "never", wall_ms=0)
-        without_stop, _ = decide(self.slot, seen, RULES, self.now_s, chance)
+        seen = self.process.seen if self.process else Observation()
+        turn = Turn(self.now_s, 0.5, "never", wall_ms=0)
+        without_stop, _ = decide(self.slot, seen, RULES, turn)
         self.slot = rebase(self.slot, seconds)
-        with_stop, _ = decide(self.slot, seen, RULES, self.now_s + seconds, chance)
+        later = replace(turn, now_s=self.now_s + seconds)
+        with_stop, _ = decide(self.slot, seen, RULES, later)
         assert with_stop.state is without_stop.state, "its own stall changed what it decides"
         self.now_s += seconds
         self.turn(0.5)
 
     @invariant()
-    def every_life_ends_once(self) -> None:
+    def every_process_ends_once(self) -> None:
         alive = {self.process.incarnation} if self.process else set()
-        assert all(self.buried[one] == (one not in alive) for one in self.spawned)
+        assert all(self.ended[one] == (one not in alive) for one in self.spawned)
 
     @invariant()
-    def the_slot_knows_exactly_the_life_that_is(self) -> None:
-        known = self.slot.life.incarnation if self.slot.life else None
+    def the_slot_knows_exactly_the_process_that_runs(self) -> None:
+        known = self.slot.process.incarnation if self.slot.process else None
         assert known == (self.process.incarnation if self.process else None)
 
     @invariant()
-    def a_timer_belongs_to_the_present_life(self) -> None:
+    def a_timer_belongs_to_the_present_process(self) -> None:
         if self.slot.timer is not None:
-            life = self.slot.life
-            assert self.slot.timer.incarnation == (life.incarnation if life else None)
+            process = self.slot.process
+            assert self.slot.timer.incarnation == (process.incarnation if process else None)
 
     @invariant()
     def states_without_a_process_have_none(self) -> None:
@@ -209,19 +210,19 @@ class Walk(RuleBasedStateMachine):
         assert len(recent) <= MOST_STARTS_IN_WINDOW
 
     @invariant()
-    def whoever_is_killed_was_condemned(self) -> None:
-        if self.process and Deed.KILL in self.process.signals:
+    def only_a_process_in_killing_or_stuck_was_sent_sigkill(self) -> None:
+        if self.process and Command.KILL in self.process.signals:
             assert self.slot.state in (SlotState.KILLING, SlotState.STUCK)
 
     def teardown(self) -> None:
         """Told to go down, a slot does: whatever its process ignores, up to the shutdown's end."""
-        self.slot = want(self.slot, Desired.DOWN, self.now_s + 40)
+        self.slot = with_desired(self.slot, Desired.DOWN, self.now_s + 40)
         end_s = self.now_s + 60
         while self.now_s < end_s:
             self.turn(0.5)
             if self.process is None:
                 return
-            if Deed.KILL in self.process.signals:
+            if Command.KILL in self.process.signals:
                 self.change(exit=Exit(signal=9))
                 continue
             self.now_s = max(next_wake_s(self.slot, RULES, self.now_s), self.now_s)

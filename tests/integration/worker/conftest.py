@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from orpheus.shared.domain.backoff import BackoffRules
 from orpheus.shared.domain.handover import JobDefaults, StorageSettings, WorkerHandover
 from orpheus.shared.domain.jobs import Job, NewJob, Status
 from orpheus.shared.domain.lifecycle import TERMINAL
@@ -32,7 +33,7 @@ FAST = {  # the shortest that the rules of configuration allow
 }
 
 
-def wait_until(condition: Callable[[], Any], what: str, timeout_s: float = 20) -> Any:
+def wait_until(condition: Callable[[], Any], what: str, timeout_s: float = 45) -> Any:
     """The first true value of `condition`; fails naming `what` after `timeout_s`."""
     give_up_at = time.monotonic() + timeout_s
     while not (value := condition()):
@@ -131,7 +132,7 @@ class Worker:
         """Send it a signal."""
         self.process.send_signal(number)
 
-    def wait(self, timeout_s: float = 20) -> int:
+    def wait(self, timeout_s: float = 45) -> int:
         """Its exit code."""
         return self.process.wait(timeout_s)
 
@@ -144,62 +145,119 @@ class Worker:
             self.channel.close()
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    """An empty database."""
-    folder = tmp_path / "data"
-    folder.mkdir(mode=0o700)
-    made = Database(folder / "orpheus.db")
-    yield made
-    made.store.close()
+class Workers:
+    """Starts workers on one database, and ends them all."""
 
+    def __init__(self, database: Database, folder: Path) -> None:
+        self._database = database
+        self._folder = folder
+        self._started: list[Worker] = []
 
-@pytest.fixture
-def start_alone(database: Database, tmp_path: Path) -> Iterator[Callable[..., Worker]]:
-    """Starts `python -m worker` with settings (`{"jobs.timeout": "1s"}`), or armed."""
-    workers: list[Worker] = []
-
-    def start(
-        settings: dict[str, str] | None = None, *argv: str, failpoints: Path | None = None
+    def alone(
+        self, settings: dict[str, str] | None = None, *argv: str, failpoints: Path | None = None
     ) -> Worker:
-        merged = {**FAST, "database.url": database.url, **(settings or {})}
+        """Starts `python -m worker` with settings (`{"jobs.timeout": "1s"}`), or armed."""
+        merged = {**FAST, "database.url": self._database.url, **(settings or {})}
         sets = [part for key, value in merged.items() for part in ("--set", f"{key}={value}")]
-        log = tmp_path / f"log-{len(workers)}"
-        workers.append(Worker(log, [*argv, *sets], None, failpoints=failpoints))
-        return workers[-1]
+        log = self._folder / f"log-{len(self._started)}"
+        return self._add(Worker(log, [*argv, *sets], None, failpoints=failpoints))
 
-    yield start
-    for worker in workers:
-        worker.end()
-
-
-@pytest.fixture
-def start_supervised(database: Database, tmp_path: Path) -> Iterator[Callable[..., Worker]]:
-    """Starts a worker whose supervisor is the test, with changed WorkerHandover."""
-    workers: list[Worker] = []
-
-    def start(**changes: Any) -> Worker:
-        number = len(workers) + 1
+    def supervised(self, **changes: Any) -> Worker:
+        """Starts a worker whose supervisor is the test, with changed fields of WorkerHandover."""
+        number = len(self._started) + 1
         ours, theirs = Channel.pair()
         with theirs:
             argv = ["--control-fd", str(theirs.fileno())]
-            worker = Worker(tmp_path / f"log-{number}", argv, ours, theirs.fileno())
-        workers.append(worker)
-        settings = worker_settings(database.url, **changes)
+            log = self._folder / f"log-{number}"
+            worker = self._add(Worker(log, argv, ours, theirs.fileno()))
         handover = {
             "slot": f"default-{number}",
             "incarnation": f"life-{number}",
             "supervisor_pid": os.getpid(),
-            "crash_file": str(tmp_path / f"crash-{number}"),
-            "stack_file": str(tmp_path / f"stack-{number}"),
-            "settings": asdict(settings),
+            "crash_file": str(self._folder / f"crash-{number}"),
+            "stack_file": str(self._folder / f"stack-{number}"),
+            "settings": asdict(worker_settings(self._database.url, **changes)),
         }
         ours.send({"handover": handover})
         return worker
 
-    yield start
-    for worker in workers:
-        worker.end()
+    def end(self) -> None:
+        """Leave nothing behind."""
+        for worker in self._started:
+            worker.end()
+
+    def _add(self, worker: Worker) -> Worker:
+        self._started.append(worker)
+        return worker
+
+
+@contextlib.contextmanager
+def new_database(folder: Path) -> Iterator[Database]:
+    """An empty database in a folder of its own."""
+    (folder / "data").mkdir(mode=0o700)
+    made = Database(folder / "data" / "orpheus.db")
+    yield made
+    made.store.close()
+
+
+@contextlib.contextmanager
+def new_workers(database: Database, folder: Path) -> Iterator[Workers]:
+    """Workers that end with the fixture."""
+    made = Workers(database, folder)
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    """An empty database."""
+    with new_database(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def workers(database: Database, tmp_path: Path) -> Iterator[Workers]:
+    """Starts the workers of one test."""
+    with new_workers(database, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def start_alone(workers: Workers) -> Callable[..., Worker]:
+    """See Workers.alone."""
+    return workers.alone
+
+
+@pytest.fixture
+def start_supervised(workers: Workers) -> Callable[..., Worker]:
+    """See Workers.supervised."""
+    return workers.supervised
+
+
+@pytest.fixture(scope="module")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """For the tests of one module."""
+    return tmp_path_factory.mktemp("shared")
+
+
+@pytest.fixture(scope="module")
+def shared_database(shared_folder: Path) -> Iterator[Database]:
+    """One database for the tests of a module that look only at their own jobs."""
+    with new_database(shared_folder) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def shared_workers(shared_database: Database, shared_folder: Path) -> Iterator[Workers]:
+    """Starts workers for the tests of a module that leave them as they were."""
+    with new_workers(shared_database, shared_folder) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def shared_worker(shared_workers: Workers) -> Worker:
+    """One worker alone for the tests of a module that leave it as it was."""
+    return shared_workers.alone().wait_until_ready()
 
 
 @pytest.fixture
@@ -211,7 +269,9 @@ def make_settings(database: Database) -> Callable[..., WorkerHandover]:
 def worker_settings(url: str, **changes: Any) -> WorkerHandover:
     """As FAST, for a worker that reads no configuration."""
     values: dict[str, Any] = {
-        "storage": StorageSettings(url=url, durable=True, pools=POOLS),
+        "storage": StorageSettings(
+            url, durable=True, pools=POOLS, backoff=BackoffRules(base_s=0.05)
+        ),
         "pool": "default",
         "queues": ("*",),
         "modules": ("orpheus.worker.handlers", "jobs_under_test"),

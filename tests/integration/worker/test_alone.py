@@ -18,27 +18,30 @@ Wait = Callable[..., Any]
 
 
 def test_it_runs_jobs_and_announces_itself(
-    database: Any, start_alone: Start, wait_for: Wait
+    shared_database: Any, shared_worker: Any, wait_for: Wait
 ) -> None:
-    worker = start_alone().wait_until_ready()
-    job_id = database.submit("sum_range", '{"n": 100000}')
-    job = database.wait(job_id)
+    job_id = shared_database.submit("sum_range", '{"n": 100000}')
+    job = shared_database.wait(job_id)
     assert (job.status, job.result) == (Status.DONE, '{"sum":5000050000}')
-    assert job.worker == f"default@{worker.pid}"
+    assert job.worker == f"default@{shared_worker.pid}"
     assert {"sum_range", "wordcount", "sleep", "flaky", "nap"} <= {
-        row.name for row in database.store.types.all()
+        row.name for row in shared_database.store.types.all()
     }
-    wait_for(lambda: database.store.processes.all()[0].ready, "its row to say ready")
-    [row] = database.store.processes.all()
-    assert (row.slot, row.pid, row.pool) == (f"default@{worker.pid}", worker.pid, "default")
-    assert row.create_time_s == create_time_s(worker.pid) > 0
-    wait_for(lambda: database.store.processes.all()[0].beat > row.beat + 1, "more beats")
-    assert "printed while it is imported" in worker.log()
+    wait_for(lambda: shared_database.store.processes.all()[0].ready, "its row to say ready")
+    [row] = shared_database.store.processes.all()
+    assert (row.slot, row.pid, row.pool) == (
+        f"default@{shared_worker.pid}",
+        shared_worker.pid,
+        "default",
+    )
+    assert row.create_time_s == create_time_s(shared_worker.pid) > 0
+    wait_for(lambda: shared_database.store.processes.all()[0].beat > row.beat + 1, "more beats")
+    assert "printed while it is imported" in shared_worker.log()
 
 
 def test_sigterm_lets_the_job_finish_and_takes_no_other(database: Any, start_alone: Start) -> None:
     worker = start_alone().wait_until_ready()
-    running = database.submit("nap", '{"seconds": 0.5}')
+    running = database.submit("nap", '{"seconds": 1}')
     database.wait(running, Status.IN_PROGRESS)
     waiting = database.submit("nap")
     worker.signal(signal.SIGTERM)
@@ -49,7 +52,7 @@ def test_sigterm_lets_the_job_finish_and_takes_no_other(database: Any, start_alo
     assert list(cell_path(database.file, "x").parent.iterdir()) == []
 
 
-def test_what_does_not_finish_in_time_is_released_without_spending_a_retry(
+def test_a_job_that_does_not_finish_in_time_is_released_and_spends_no_retry(
     database: Any, start_alone: Start
 ) -> None:
     worker = start_alone({"supervisor.stop_timeout": "200ms"}).wait_until_ready()
@@ -81,7 +84,7 @@ def test_sigkill_leaves_a_lease_that_can_be_freed(
     database.wait(job_id, Status.IN_PROGRESS)
     [row] = database.store.processes.all()
     cell_file = cell_path(database.file, row.incarnation)
-    cell = wait_for(lambda: (c := read_cell(cell_file)) and c.running and c, "the job's entry")
+    cell = wait_for(lambda: (c := read_cell(cell_file)) and c.running and c, "the job's start")
     worker.signal(signal.SIGKILL)
     worker.wait()
     assert isinstance(cell, CellState)
@@ -90,11 +93,9 @@ def test_sigkill_leaves_a_lease_that_can_be_freed(
     assert database.store.jobs.get(job_id).status is Status.PENDING
 
 
-def test_another_worker_takes_over_what_an_expired_lease_left(
-    database: Any, start_alone: Start
-) -> None:
+def test_another_worker_runs_the_job_of_an_expired_lease(database: Any, start_alone: Start) -> None:
     first = start_alone().wait_until_ready()
-    job_id = database.submit("sleep", '{"seconds": 0.3}')
+    job_id = database.submit("sleep", '{"seconds": 1}')
     database.wait(job_id, Status.IN_PROGRESS)
     first.signal(signal.SIGKILL)
     first.wait()
@@ -103,15 +104,15 @@ def test_another_worker_takes_over_what_an_expired_lease_left(
     assert database.outcomes(job_id) == ["lost", "succeeded"]
 
 
-def test_a_timeout_ends_the_attempt_and_the_worker_begins_a_new_life(
+def test_a_timeout_ends_the_attempt_and_the_worker_restarts_itself(
     database: Any, start_alone: Start
 ) -> None:
     worker = start_alone().wait_until_ready()
     before = database.store.processes.all()[0].incarnation
-    job_id = database.submit("spinning", timeout_s=0.1, max_retries=1)
+    job_id = database.submit("spinning", timeout_s=0.3, max_retries=1)
     job = database.wait(job_id)
     assert job.status is Status.FAILED
-    assert (job.error.type, "0.1 s" in job.error.message) == ("JobTimeout", True)
+    assert (job.error.type, "0.3 s" in job.error.message) == ("JobTimeout", True)
     assert "in spinning" in job.error.traceback
     assert database.outcomes(job_id) == ["timed_out", "timed_out"]
     assert database.wait(database.submit("nap")).status is Status.DONE
@@ -119,7 +120,7 @@ def test_a_timeout_ends_the_attempt_and_the_worker_begins_a_new_life(
     assert worker.process.poll() is None, "the same process"
 
 
-def test_after_max_jobs_the_worker_begins_a_new_life(
+def test_after_max_jobs_the_worker_restarts_itself(
     database: Any, start_alone: Start, wait_for: Wait
 ) -> None:
     worker = start_alone({"pools.default.max_jobs": "1"}).wait_until_ready()
@@ -127,29 +128,29 @@ def test_after_max_jobs_the_worker_begins_a_new_life(
     for job_id in jobs:
         assert database.wait(job_id).status is Status.DONE
         assert database.outcomes(job_id) == ["succeeded"]
-    wait_for(lambda: worker.log().count("worker_ready") == 4, "the fourth life")
+    wait_for(lambda: worker.log().count("worker_ready") == 4, "the third restart")
     assert worker.process.poll() is None, "the same process"
 
 
-def test_a_coroutines_timeout_needs_no_new_life(database: Any, start_alone: Start) -> None:
-    start_alone().wait_until_ready()
-    before = database.store.processes.all()[0].incarnation
-    job_id = database.submit("awaiting", timeout_s=0.1, max_retries=0)
-    assert database.wait(job_id).status is Status.FAILED
-    assert database.wait(database.submit("nap")).status is Status.DONE
-    assert database.store.processes.all()[0].incarnation == before
+def test_the_timeout_of_a_coroutine_needs_no_restart(
+    shared_database: Any, shared_worker: Any
+) -> None:
+    before = shared_database.store.processes.all()[0].incarnation
+    job_id = shared_database.submit("awaiting", timeout_s=0.1, max_retries=0)
+    assert shared_database.wait(job_id).status is Status.FAILED
+    assert shared_database.wait(shared_database.submit("nap")).status is Status.DONE
+    assert shared_database.store.processes.all()[0].incarnation == before
 
 
 @pytest.mark.parametrize("job_type", ["obedient", "awaiting"])
-def test_a_cancel_stops_a_job_that_looks_up_or_awaits(
-    database: Any, start_alone: Start, job_type: str
+def test_a_cancel_stops_a_job_that_checks_for_it_or_awaits(
+    shared_database: Any, shared_worker: Any, job_type: str
 ) -> None:
-    start_alone().wait_until_ready()
-    job_id = database.submit(job_type)
-    database.wait(job_id, Status.IN_PROGRESS)
-    assert database.store.jobs.cancel(job_id)[1] is False
-    assert database.wait(job_id).status is Status.CANCELLED
-    assert database.outcomes(job_id) == ["cancelled"]
+    job_id = shared_database.submit(job_type)
+    shared_database.wait(job_id, Status.IN_PROGRESS)
+    assert shared_database.store.jobs.cancel(job_id)[1] is False
+    assert shared_database.wait(job_id).status is Status.CANCELLED
+    assert shared_database.outcomes(job_id) == ["cancelled"]
 
 
 def test_a_job_that_ignores_its_cancel_ends_with_its_worker(
@@ -164,7 +165,8 @@ def test_a_job_that_ignores_its_cancel_ends_with_its_worker(
 
 
 def test_failures_are_retried_with_growing_waits(database: Any, start_alone: Start) -> None:
-    start_alone({"jobs.backoff_base": "100ms"}).wait_until_ready()
+    # A busy machine may delay an attempt by less than the difference between two waits.
+    start_alone({"jobs.backoff_base": "300ms"}).wait_until_ready()
     flaky = database.submit("flaky", '{"failures": 3}')
     assert database.wait(flaky).result == '{"attempts":4}'
     attempts = database.store.jobs.attempts(flaky)
@@ -174,42 +176,39 @@ def test_failures_are_retried_with_growing_waits(database: Any, start_alone: Sta
     ]
     assert len(waits) == 3
     assert waits == sorted(waits)
-    assert waits[0] >= 85
+    assert all(wait >= 0.9 * 300 * 2**n - 5 for n, wait in enumerate(waits))
 
 
-def test_a_permanent_error_is_not_retried_and_a_snooze_spends_nothing(
-    database: Any, start_alone: Start
+def test_a_permanent_error_is_not_retried_and_a_snooze_spends_no_retry(
+    shared_database: Any, shared_worker: Any
 ) -> None:
-    start_alone().wait_until_ready()
-    hopeless = database.submit("hopeless")
-    snoozing = database.submit("snoozing", max_retries=0)
-    assert database.wait(hopeless).error.message == "never"
-    assert database.outcomes(hopeless) == ["failed"]
-    assert database.wait(snoozing).result == "2"
-    assert database.outcomes(snoozing) == ["snoozed", "succeeded"]
+    hopeless = shared_database.submit("hopeless")
+    snoozing = shared_database.submit("snoozing", max_retries=0)
+    assert shared_database.wait(hopeless).error.message == "never"
+    assert shared_database.outcomes(hopeless) == ["failed"]
+    assert shared_database.wait(snoozing).result == "2"
+    assert shared_database.outcomes(snoozing) == ["snoozed", "succeeded"]
 
 
 def test_a_payload_of_an_older_schema_fails_naming_the_field(
-    database: Any, start_alone: Start
+    shared_database: Any, shared_worker: Any
 ) -> None:
-    start_alone().wait_until_ready()
-    job = database.wait(database.submit("sum_range", '{"count": 3}'))
+    job = shared_database.wait(shared_database.submit("sum_range", '{"count": 3}'))
     assert (job.status, job.error.type) == (Status.FAILED, "PermanentError")
     assert "/n: is missing" in job.error.message
 
 
-def test_prints_and_logs_and_progress_are_there_while_the_job_runs(
-    database: Any, start_alone: Start, tmp_path: Path, wait_for: Wait
+def test_prints_logs_and_progress_are_stored_while_the_job_runs(
+    shared_database: Any, shared_worker: Any, tmp_path: Path, wait_for: Wait
 ) -> None:
-    start_alone().wait_until_ready()
     go_on = tmp_path / "go-on"
-    job_id = database.submit("chatty", f'{{"wait_for": "{go_on}"}}')
-    wait_for(lambda: len(database.store.logs.after(job_id, 0, 9)) == 3, "three lines")
-    wait_for(lambda: database.store.jobs.get(job_id).progress == 0.5, "its progress")
-    assert database.store.jobs.get(job_id).message == "half way"
+    job_id = shared_database.submit("chatty", f'{{"wait_for": "{go_on}"}}')
+    wait_for(lambda: len(shared_database.store.logs.after(job_id, 0, 9)) == 3, "three lines")
+    wait_for(lambda: shared_database.store.jobs.get(job_id).progress == 0.5, "its progress")
+    assert shared_database.store.jobs.get(job_id).message == "half way"
     go_on.touch()
-    assert database.wait(job_id).status is Status.DONE
-    lines = database.store.logs.after(job_id, 0, 9)
+    assert shared_database.wait(job_id).status is Status.DONE
+    lines = shared_database.store.logs.after(job_id, 0, 9)
     assert [(one.level, one.line, one.fields) for one in lines] == [
         ("info", "printed", "{}"),
         ("info", "logged", '{"logger":"some.library"}'),
@@ -218,17 +217,17 @@ def test_prints_and_logs_and_progress_are_there_while_the_job_runs(
     ]
 
 
-def make_nap_known_as_short(database: Any) -> None:
+def let_the_worker_learn_that_naps_are_short(database: Any) -> None:
     ids = database.store.jobs.submit_many([NewJob("nap")] * 300)
     for job_id in ids:
         database.wait(job_id)
 
 
-def test_jobs_behind_a_long_one_are_given_back_and_those_before_it_reported(
+def test_jobs_behind_a_long_one_are_released_and_results_before_it_reported(
     database: Any, start_alone: Start, wait_for: Wait
 ) -> None:
     start_alone().wait_until_ready()
-    make_nap_known_as_short(database)
+    let_the_worker_learn_that_naps_are_short(database)
     before, long, *behind = database.store.jobs.submit_many(
         [
             NewJob("nap"),
@@ -242,7 +241,7 @@ def test_jobs_behind_a_long_one_are_given_back_and_those_before_it_reported(
     for job_id in behind:
         wait_for(
             lambda job_id=job_id: database.store.jobs.get(job_id).status is Status.PENDING,
-            "a job leased ahead to be given back",
+            "a prefetched job to be released",
         )
         assert database.outcomes(job_id) == []
     start_alone().wait_until_ready()
@@ -251,19 +250,19 @@ def test_jobs_behind_a_long_one_are_given_back_and_those_before_it_reported(
     assert database.store.jobs.get(long).status is Status.IN_PROGRESS
 
 
-def test_one_ring_wakes_a_second_worker_for_what_the_first_leaves(
+def test_one_ring_wakes_a_second_worker_for_the_jobs_that_the_first_leaves(
     database: Any, start_alone: Start
 ) -> None:
-    slow_poll = {"heartbeats.interval": "2s", "heartbeats.timeout": "15s", "leases.ttl": "30s"}
+    slow_poll = {"heartbeats.interval": "4s", "heartbeats.timeout": "20s", "leases.ttl": "60s"}
     for _ in range(2):
         start_alone(slow_poll).wait_until_ready()
-    ids = database.store.jobs.submit_many([NewJob("sleep", '{"seconds": 1}')] * 2)
+    ids = database.store.jobs.submit_many([NewJob("sleep", '{"seconds": 2}')] * 2)
     jobs = [database.wait(job_id) for job_id in ids]
     assert len({job.worker for job in jobs}) == 2
     assert max(job.started_at_ms for job in jobs) < min(job.finished_at_ms for job in jobs)
 
 
-def test_a_worker_frozen_past_its_lease_tells_its_job_to_stop_and_changes_nothing(
+def test_a_worker_frozen_past_its_lease_stops_its_job_and_changes_nothing(
     database: Any, start_alone: Start, wait_for: Wait
 ) -> None:
     worker = start_alone().wait_until_ready()
@@ -279,33 +278,31 @@ def test_a_worker_frozen_past_its_lease_tells_its_job_to_stop_and_changes_nothin
     assert database.wait(database.submit("nap")).status is Status.DONE
 
 
-def test_a_long_job_keeps_its_lease_by_renewals(database: Any, start_alone: Start) -> None:
-    start_alone().wait_until_ready()
-    job_id = database.submit("nap", '{"seconds": 7}')  # over the lease's 5 s
+def test_a_long_job_keeps_its_lease_by_renewals(database: Any, start_supervised: Start) -> None:
+    start_supervised(lease_ttl_s=2.0, renew_every_s=0.4).wait_until_ready()
+    job_id = database.submit("nap", '{"seconds": 4}')  # twice the lease
     assert database.wait(job_id).status is Status.DONE
     assert database.outcomes(job_id) == ["succeeded"]
 
 
 def test_a_result_is_kept_until_the_database_can_be_written(
-    database: Any, start_alone: Start, wait_for: Wait
+    shared_database: Any, shared_worker: Any, wait_for: Wait
 ) -> None:
-    start_alone().wait_until_ready()
-    job_id = database.submit("nap", '{"seconds": 0.2}')
-    database.wait(job_id, Status.IN_PROGRESS)
-    began = database.store.clock.monotonic_ms()
-    with database.store.write(durable=False):
-        wait_for(lambda: database.store.clock.monotonic_ms() > began + 1500, "the job's end")
-    assert database.wait(job_id).status is Status.DONE
-    assert database.outcomes(job_id) == ["succeeded"]
+    job_id = shared_database.submit("nap", '{"seconds": 1}')
+    shared_database.wait(job_id, Status.IN_PROGRESS)
+    began = shared_database.store.clock.monotonic_ms()
+    with shared_database.store.write(durable=False):
+        wait_for(lambda: shared_database.store.clock.monotonic_ms() > began + 2500, "the job's end")
+    assert shared_database.wait(job_id).status is Status.DONE
+    assert shared_database.outcomes(job_id) == ["succeeded"]
 
 
-def test_a_child_that_a_job_forks_dies_of_sigterm_and_stops_nobody(
-    database: Any, start_alone: Start
+def test_sigterm_ends_a_child_that_a_job_forks_and_does_not_stop_the_worker(
+    shared_database: Any, shared_worker: Any
 ) -> None:
-    worker = start_alone().wait_until_ready()
-    assert database.wait(database.submit("forking")).result == str(-signal.SIGTERM)
-    assert database.wait(database.submit("nap")).status is Status.DONE
-    assert worker.process.poll() is None
+    assert shared_database.wait(shared_database.submit("forking")).result == str(-signal.SIGTERM)
+    assert shared_database.wait(shared_database.submit("nap")).status is Status.DONE
+    assert shared_worker.process.poll() is None
 
 
 def test_a_module_that_does_not_import_ends_it_with_78(start_alone: Start) -> None:

@@ -20,8 +20,7 @@ Start = Callable[..., Any]
 Wait = Callable[..., Any]
 
 
-def shell(name: str, script: str, *arguments: str, **changes: Any) -> CommandSettings:
-    """A command whose program is a shell, as a user may write it."""
+def command(name: str, *argv: str, **changes: Any) -> CommandSettings:
     values: dict[str, Any] = {
         "timeout_s": None,
         "max_retries": None,
@@ -30,17 +29,65 @@ def shell(name: str, script: str, *arguments: str, **changes: Any) -> CommandSet
         "success_codes": (0,),
         **changes,
     }
-    return CommandSettings(name, ("sh", "-c", script, "sh", *arguments), **values)
+    return CommandSettings(name, argv, **values)
+
+
+def shell(name: str, script: str, *arguments: str, **changes: Any) -> CommandSettings:
+    """A command whose program is a shell, as a user may write it."""
+    return command(name, "sh", "-c", script, "sh", *arguments, **changes)
+
+
+COMMANDS = (
+    shell("show", 'for one; do echo "<$one>"; done', "{text}", "n={n}", "{flag}"),
+    shell(
+        "talk",
+        'echo out; echo err >&2; until [ -e "$1" ]; do sleep 0.02; done; '
+        "printf 'with a return\\r\\nbad \\377 byte\\nno newline'",
+        "{file}",
+    ),
+    shell("flood", "yes | head -n 1000000; head -c 3000000 /dev/zero | tr '\\0' x"),
+    shell("fail", "seq 1 50; exit 3"),
+    shell("grep", "exit 1", success_codes=(0, 1)),
+    shell("die", "kill -9 $$"),
+    shell("again", 'echo "$JOB_ID $JOB_ATTEMPT"; test $JOB_ATTEMPT = 3'),
+    command("absent", "no-such-program", "{x}"),
+    command("forbidden", "/etc/hosts", "{x}"),
+    command("homeless", "true", "{x}", cwd="/no/where"),
+    shell("strict", "true", "{x}"),
+    shell("tidy", "trap 'echo tidied; exit 0' TERM; echo started; while :; do sleep 0.02; done"),
+    shell(
+        "dump",
+        "sh -c \"trap 'sleep 0.5; touch $1; exit' TERM; echo ready; "
+        'while :; do sleep 0.02; done" & wait',
+        "{file}",
+    ),
+    shell("leave", 'sleep 600 & echo $! > "$1"; echo started', "{file}"),
+)
+
+
+@pytest.fixture(scope="module")
+def worker_with_commands(shared_workers: Any) -> Any:
+    return shared_workers.supervised(commands=COMMANDS).wait_until_ready()
 
 
 @pytest.fixture
-def run(database: Any, start_supervised: Start) -> Callable[..., Job]:
-    """Runs one command once in a worker of its own; the job at its end."""
+def submit(shared_database: Any, worker_with_commands: Any) -> Callable[..., int]:
+    """Submits a job of one of COMMANDS; its id."""
 
-    def run_once(command: CommandSettings, payload: str = "{}", **fields: Any) -> Job:
-        start_supervised(commands=(command,), cancel_grace_s=0.5).wait_until_ready()
-        job_id = database.submit(command.name, payload, **{"max_retries": 0, **fields})
-        job = database.wait(job_id)
+    def submit_once(name: str, payload: dict[str, Any] | None = None, **fields: Any) -> int:
+        values = {"max_retries": 0, **fields}
+        job_id: int = shared_database.submit(name, json.dumps(payload or {}), **values)
+        return job_id
+
+    return submit_once
+
+
+@pytest.fixture
+def run(shared_database: Any, submit: Callable[..., int]) -> Callable[..., Job]:
+    """Runs one of COMMANDS once; the job at its end."""
+
+    def run_once(name: str, payload: dict[str, Any] | None = None, **fields: Any) -> Job:
+        job = shared_database.wait(submit(name, payload, **fields))
         assert isinstance(job, Job)
         return job
 
@@ -64,13 +111,12 @@ def is_dead(pid: int) -> bool:
 
 
 def test_fields_arrive_as_single_arguments_whatever_they_say(
-    database: Any, run: Callable[..., Job]
+    shared_database: Any, run: Callable[..., Job]
 ) -> None:
-    command = shell("show", 'for one; do echo "<$one>"; done', "{text}", "n={n}", "{flag}")
     text = "two words; $(touch x) `id` * '\" \\ é"
-    job = run(command, json.dumps({"text": text, "n": 5, "flag": False}))
+    job = run("show", {"text": text, "n": 5, "flag": False})
     assert (job.status, job.result) == (Status.DONE, '{"exit_code":0}')
-    assert lines_of(database, job.id) == [
+    assert lines_of(shared_database, job.id) == [
         ("info", f"<{text}>"),
         ("info", "<n=5>"),
         ("info", "<false>"),
@@ -78,20 +124,15 @@ def test_fields_arrive_as_single_arguments_whatever_they_say(
 
 
 def test_output_is_in_the_log_while_the_program_runs(
-    database: Any, start_supervised: Start, tmp_path: Path, wait_for: Wait
+    shared_database: Any, submit: Callable[..., int], tmp_path: Path, wait_for: Wait
 ) -> None:
     go_on = tmp_path / "go-on"
-    script = (
-        f"echo out; echo err >&2; until [ -e {go_on} ]; do sleep 0.02; done; "
-        "printf 'with a return\\r\\nbad \\377 byte\\nno newline'"
-    )
-    start_supervised(commands=(shell("talk", script),)).wait_until_ready()
-    job_id = database.submit("talk")
-    wait_for(lambda: len(lines_of(database, job_id)) == 2, "two lines")
-    assert set(lines_of(database, job_id)) == {("info", "out"), ("warning", "err")}
+    job_id = submit("talk", {"file": str(go_on)})
+    wait_for(lambda: len(lines_of(shared_database, job_id)) == 2, "two lines")
+    assert set(lines_of(shared_database, job_id)) == {("info", "out"), ("warning", "err")}
     go_on.touch()
-    database.wait(job_id)
-    assert lines_of(database, job_id)[2:] == [
+    shared_database.wait(job_id)
+    assert lines_of(shared_database, job_id)[2:] == [
         ("info", "with a return"),
         ("info", "bad \\xff byte"),
         ("info", "no newline"),
@@ -99,56 +140,57 @@ def test_output_is_in_the_log_while_the_program_runs(
 
 
 def test_output_without_end_neither_fills_the_log_nor_blocks_the_program(
-    database: Any, run: Callable[..., Job]
+    shared_database: Any, run: Callable[..., Job]
 ) -> None:
-    job = run(shell("flood", "yes | head -n 1000000; head -c 3000000 /dev/zero | tr '\\0' x"))
+    job = run("flood")
     assert job.status is Status.DONE
-    lines = lines_of(database, job.id)
+    lines = lines_of(shared_database, job.id)
     assert len(lines) == 10_000
     assert "the rest is dropped" in lines[-1][1]
 
 
-def test_a_code_that_is_no_success_is_a_failure_with_the_last_lines(
-    database: Any, run: Callable[..., Job]
+def test_an_exit_code_not_in_success_codes_is_a_failure_with_the_last_lines(
+    shared_database: Any, run: Callable[..., Job]
 ) -> None:
-    job = run(shell("fail", "seq 1 50; exit 3"))
+    job = run("fail")
     assert (job.status, job.error and job.error.type) == (Status.FAILED, "CommandFailed")
     assert job.error is not None
     assert job.error.message.startswith("exit code 3; its last lines:\n41\n42\n")
     assert job.error.message.endswith("\n50")
-    assert database.outcomes(job.id) == ["failed"]
+    assert shared_database.outcomes(job.id) == ["failed"]
 
 
-def test_other_codes_can_be_success(run: Callable[..., Job]) -> None:
-    assert run(shell("grep", "exit 1", success_codes=(0, 1))).result == '{"exit_code":1}'
+def test_success_codes_may_name_other_codes(run: Callable[..., Job]) -> None:
+    assert run("grep").result == '{"exit_code":1}'
 
 
 def test_a_death_by_signal_is_a_failure_that_names_it(run: Callable[..., Job]) -> None:
-    job = run(shell("die", "kill -9 $$"))
+    job = run("die")
     assert job.error is not None
     assert (job.error.type, job.error.message) == ("CommandFailed", "killed by SIGKILL")
 
 
 def test_a_failure_is_retried_and_the_program_knows_job_and_attempt(
-    database: Any, run: Callable[..., Job]
+    shared_database: Any, run: Callable[..., Job]
 ) -> None:
-    job = run(shell("again", 'echo "$JOB_ID $JOB_ATTEMPT"; test $JOB_ATTEMPT = 3'), max_retries=3)
+    job = run("again", max_retries=3)
     assert job.status is Status.DONE
-    assert [line for _, line in lines_of(database, job.id)] == [
+    assert [line for _, line in lines_of(shared_database, job.id)] == [
         f"{job.id} {attempt}" for attempt in (1, 2, 3)
     ]
 
 
 def test_env_is_added_and_cwd_is_where_it_runs(
-    database: Any, run: Callable[..., Job], tmp_path: Path
+    database: Any, start_supervised: Start, tmp_path: Path
 ) -> None:
-    command = shell(
+    where = shell(
         "where",
         'pwd; echo "$COLOUR"; test -n "$PATH"; cat',
         cwd=str(tmp_path),
         env={"COLOUR": "red = {not_a_field}"},
     )
-    job = run(command)
+    start_supervised(commands=(where,)).wait_until_ready()
+    job = database.wait(database.submit("where"))
     assert job.status is Status.DONE
     assert [line for _, line in lines_of(database, job.id)] == [
         str(tmp_path),
@@ -157,48 +199,39 @@ def test_env_is_added_and_cwd_is_where_it_runs(
 
 
 @pytest.mark.parametrize(
-    ("changes", "reason"),
+    ("name", "reason"),
     [
         (
-            {"argv": ("no-such-program", "{x}")},
+            "absent",
             "the program 'no-such-program' cannot be started: No such file or directory",
         ),
-        ({"argv": ("/etc/hosts", "{x}")}, "cannot be started: Permission denied"),
-        ({"argv": ("true", "{x}"), "cwd": "/no/where"}, "its cwd '/no/where' cannot be entered"),
+        ("forbidden", "cannot be started: Permission denied"),
+        ("homeless", "its cwd '/no/where' cannot be entered"),
     ],
 )
-def test_what_cannot_be_started_fails_for_good_with_the_reason(
-    database: Any, run: Callable[..., Job], changes: dict[str, Any], reason: str
+def test_a_program_that_cannot_be_started_fails_permanently_with_the_reason(
+    shared_database: Any, run: Callable[..., Job], name: str, reason: str
 ) -> None:
-    values: dict[str, Any] = {
-        "name": "lost",
-        "timeout_s": None,
-        "max_retries": None,
-        "cwd": "",
-        "env": {},
-        "success_codes": (0,),
-        **changes,
-    }
-    job = run(CommandSettings(**values), '{"x": 1}', max_retries=3)
+    job = run(name, {"x": 1}, max_retries=3)
     assert (job.status, job.error and job.error.type) == (Status.FAILED, "PermanentError")
     assert job.error is not None
     assert reason in job.error.message
-    assert database.outcomes(job.id) == ["failed"]
+    assert shared_database.outcomes(job.id) == ["failed"]
 
 
 @pytest.mark.parametrize(
     ("payload", "problem"),
     [
-        ("{}", "/x: is missing"),
-        ('{"x": 1, "y": 2}', "/y: is not a field"),
-        ('{"x": ["a"]}', "/x: must be a string, a number, true or false"),
-        ('{"x": null}', "/x: must be a string"),
+        ({}, "/x: is missing"),
+        ({"x": 1, "y": 2}, "/y: is not a field"),
+        ({"x": ["a"]}, "/x: must be a string, a number, true or false"),
+        ({"x": None}, "/x: must be a string"),
     ],
 )
-def test_a_payload_older_than_the_arguments_fails_for_good_naming_the_field(
-    run: Callable[..., Job], payload: str, problem: str
+def test_a_payload_older_than_the_arguments_fails_permanently_naming_the_field(
+    run: Callable[..., Job], payload: dict[str, Any], problem: str
 ) -> None:
-    job = run(shell("old", "true", "{x}"), payload, max_retries=3)
+    job = run("strict", payload, max_retries=3)
     assert (job.status, job.error and job.error.type) == (Status.FAILED, "PermanentError")
     assert job.error is not None
     assert problem in job.error.message
@@ -212,10 +245,10 @@ def test_a_timeout_ends_the_whole_group_and_the_worker_lives_on(
     worker = start_supervised(
         commands=(shell("slow", script), shell("quick", "true")), cancel_grace_s=0.3
     ).wait_until_ready()
-    job_id = database.submit("slow", timeout_s=0.5, max_retries=0)
+    job_id = database.submit("slow", timeout_s=2, max_retries=0)
     job = database.wait(job_id)
     assert (job.status, job.error.type) == (Status.FAILED, "JobTimeout")
-    assert "its timeout of 0.5 s" in job.error.message
+    assert "its timeout of 2 s" in job.error.message
     assert database.outcomes(job_id) == ["timed_out"]
     started = [int(line) for line in pids.read_text().split()]
     assert len(started) == 2
@@ -226,30 +259,26 @@ def test_a_timeout_ends_the_whole_group_and_the_worker_lives_on(
 
 
 def test_a_cancel_gives_the_program_time_to_tidy_up(
-    database: Any, start_supervised: Start, wait_for: Wait
+    shared_database: Any, submit: Callable[..., int], wait_for: Wait
 ) -> None:
-    script = "trap 'echo tidied; exit 0' TERM; echo started; while :; do sleep 0.02; done"
-    start_supervised(commands=(shell("tidy", script),)).wait_until_ready()
-    job_id = database.submit("tidy")
-    wait_for(lambda: lines_of(database, job_id), "its first line")
+    job_id = submit("tidy")
+    wait_for(lambda: lines_of(shared_database, job_id), "its first line")
     began_s = time.monotonic()
-    assert database.store.jobs.cancel(job_id)[1] is False
-    assert database.wait(job_id).status is Status.CANCELLED
+    assert shared_database.store.jobs.cancel(job_id)[1] is False
+    assert shared_database.wait(job_id).status is Status.CANCELLED
     assert time.monotonic() - began_s < 5, "the grace is 10 s"
-    assert database.outcomes(job_id) == ["cancelled"]
-    assert ("info", "tidied") in lines_of(database, job_id)
+    assert shared_database.outcomes(job_id) == ["cancelled"]
+    assert ("info", "tidied") in lines_of(shared_database, job_id)
 
 
 def test_a_child_may_take_its_time_after_its_shell_has_gone(
-    database: Any, start_supervised: Start, tmp_path: Path, wait_for: Wait
+    shared_database: Any, submit: Callable[..., int], tmp_path: Path, wait_for: Wait
 ) -> None:
     saved = tmp_path / "saved"
-    child = f"trap 'sleep 0.5; touch {saved}; exit' TERM; echo ready; while :; do sleep 0.02; done"
-    start_supervised(commands=(shell("dump", f'sh -c "{child}" & wait'),)).wait_until_ready()
-    job_id = database.submit("dump")
-    wait_for(lambda: lines_of(database, job_id), "the child")
-    database.store.jobs.cancel(job_id)
-    assert database.wait(job_id).status is Status.CANCELLED
+    job_id = submit("dump", {"file": str(saved)})
+    wait_for(lambda: lines_of(shared_database, job_id), "the child")
+    shared_database.store.jobs.cancel(job_id)
+    assert shared_database.wait(job_id).status is Status.CANCELLED
     assert saved.exists()
 
 
@@ -269,19 +298,19 @@ def test_a_cancel_of_a_program_that_ignores_it_kills_it_after_the_grace_not_the_
     assert worker.process.poll() is None
 
 
-def test_what_a_program_leaves_running_holds_up_nothing_and_is_killed(
-    database: Any, run: Callable[..., Job], tmp_path: Path
+def test_processes_that_a_program_leaves_running_are_killed_and_delay_nothing(
+    shared_database: Any, run: Callable[..., Job], tmp_path: Path
 ) -> None:
     file = tmp_path / "pid"
     began_s = time.monotonic()
-    job = run(shell("leave", f"sleep 600 & echo $! > {file}; echo started"))
+    job = run("leave", {"file": str(file)})
     assert job.status is Status.DONE
     assert time.monotonic() - began_s < 10
-    assert lines_of(database, job.id) == [("info", "started")]
+    assert lines_of(shared_database, job.id) == [("info", "started")]
     assert is_dead(int(file.read_text()))
 
 
-def test_a_worker_that_must_stop_ends_the_program_before_it_gives_the_job_back(
+def test_a_worker_that_must_stop_ends_the_program_before_it_releases_the_job(
     database: Any, start_supervised: Start, tmp_path: Path, wait_for: Wait
 ) -> None:
     file = tmp_path / "pid"
@@ -354,7 +383,7 @@ def test_a_worker_alone_and_its_description_know_the_commands_of_the_file(
     assert (one["name"], one["schema"]["required"]) == ("greet", ["who"])
 
 
-def test_a_command_called_like_a_type_of_a_module_ends_the_worker_with_78(
+def test_a_command_named_like_a_type_of_a_module_ends_the_worker_with_78(
     start_supervised: Start,
 ) -> None:
     worker = start_supervised(commands=(shell("sleep", "true"),))

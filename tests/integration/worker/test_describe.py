@@ -59,20 +59,20 @@ def test_without_modules_those_of_the_configuration_are_described() -> None:
     ]
 
 
-def test_a_module_that_does_not_import_is_78_with_its_traceback() -> None:
+def test_a_module_that_does_not_import_exits_with_78_and_its_traceback() -> None:
     answer = describe("broken_jobs")
     assert (answer.returncode, answer.stdout) == (78, "")
     assert "Traceback" in answer.stderr
     assert "RuntimeError: this module is broken" in answer.stderr
 
 
-def test_a_module_that_is_not_there_is_78() -> None:
+def test_a_missing_module_exits_with_78() -> None:
     answer = describe("no_such_module")
     assert answer.returncode == 78
     assert "No module named 'no_such_module'" in answer.stderr
 
 
-def test_what_a_module_starts_at_import_neither_delays_the_description_nor_survives_it(
+def test_a_process_that_a_module_starts_neither_delays_the_description_nor_survives_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wait_for: Callable[..., Any]
 ) -> None:
     """It holds the output open, as a helper that a library starts would."""

@@ -1,4 +1,4 @@
-"""A worker killed or stopped at each moment that matters: its job is done, by its next life."""
+"""A worker is killed or stopped at each moment that matters, and another one finishes its job."""
 
 import json
 import signal
@@ -31,11 +31,11 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def start(start_alone: Start, folder: Path) -> Start:
-    """Starts a worker that meets them."""
+    """Starts a worker with those failpoints."""
     return lambda: start_alone(QUIET, failpoints=folder)
 
 
-def bury(database: Any) -> None:
+def free_leases_of_the_dead(database: Any) -> None:
     """What the next start of a supervisor does about a dead worker."""
     for row in database.store.processes.all():
         database.store.leases.free(
@@ -49,27 +49,27 @@ def done_once(database: Any, job_id: int) -> bool:
     return [one.kind for one in events].count("job.done") == 1
 
 
-def test_a_worker_killed_before_it_is_ready_has_taken_nothing(
+def test_a_worker_killed_before_it_is_ready_has_leased_nothing(
     database: Any, start: Start, folder: Path
 ) -> None:
     (folder / "worker.ready").write_text("kill")
     job_id = database.submit("nap")
     assert start().wait() == -signal.SIGKILL
     assert database.store.jobs.get(job_id).status is Status.PENDING
-    bury(database)
+    free_leases_of_the_dead(database)
     start()
     database.wait(job_id)
     assert database.outcomes(job_id) == ["succeeded"]
     assert done_once(database, job_id)
 
 
-def test_a_worker_killed_as_it_enters_a_job_has_crashed_in_it(
+def test_a_worker_killed_as_it_starts_a_job_has_crashed_in_it(
     database: Any, start: Start, folder: Path
 ) -> None:
     (folder / "worker.job.entered").write_text("kill")
     job_id = database.submit("nap")
     assert start().wait() == -signal.SIGKILL
-    bury(database)
+    free_leases_of_the_dead(database)
     start()
     database.wait(job_id)
     assert database.outcomes(job_id) == ["crashed", "succeeded"]
@@ -84,21 +84,21 @@ def test_a_worker_killed_as_it_enters_a_job_has_crashed_in_it(
         ("worker.commit.after", ["succeeded"]),
     ],
 )
-def test_a_worker_killed_after_its_job_has_either_committed_it_or_it_runs_again(
+def test_a_job_whose_worker_is_killed_after_it_is_committed_or_runs_again(
     database: Any, start: Start, wait_for: Wait, point: str, outcomes: list[str]
 ) -> None:
     worker = start()
     wait_for(lambda: [row.ready for row in database.store.processes.all()] == [True], "its row")
     job_id = database.submit("arming", json.dumps({"point": point, "deed": "kill"}))
     assert worker.wait() == -signal.SIGKILL
-    bury(database)
+    free_leases_of_the_dead(database)
     start()
     database.wait(job_id)
     assert database.outcomes(job_id) == outcomes
     assert done_once(database, job_id)
 
 
-def test_a_worker_held_in_a_transaction_has_the_write_lock_until_it_dies(
+def test_a_worker_stuck_in_a_transaction_holds_the_write_lock_until_it_dies(
     database: Any, start: Start, folder: Path, wait_for: Wait
 ) -> None:
     worker = start()
@@ -110,13 +110,13 @@ def test_a_worker_held_in_a_transaction_has_the_write_lock_until_it_dies(
     assert list(folder.iterdir()) == []
     worker.signal(signal.SIGKILL)
     worker.wait()
-    bury(database)
+    free_leases_of_the_dead(database)
     start()
     database.wait(job_id)
     assert database.outcomes(job_id) == ["lost", "succeeded"]
 
 
-def test_a_worker_stopped_after_its_commit_goes_on_when_it_is_continued(
+def test_a_worker_stopped_after_its_commit_continues_when_it_gets_sigcont(
     database: Any, start: Start, folder: Path, wait_for: Wait
 ) -> None:
     worker = start()

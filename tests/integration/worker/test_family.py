@@ -1,7 +1,6 @@
 """Children that a job submits with its end, and results of the jobs that it depends on."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,7 +8,11 @@ import pytest
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.storage import JobFilter
 
-Start = Callable[..., Any]
+
+@pytest.fixture
+def database(shared_database: Any, shared_worker: Any) -> Any:
+    """A database with one worker, for all tests of this module."""
+    return shared_database
 
 
 def submit_parent(database: Any, *children: dict[str, Any], **fields: Any) -> int:
@@ -18,15 +21,14 @@ def submit_parent(database: Any, *children: dict[str, Any], **fields: Any) -> in
     return job_id
 
 
-def all_jobs(database: Any) -> list[Any]:
-    jobs: list[Any] = database.store.jobs.page(JobFilter(), 100)
-    return jobs
+def jobs_since(database: Any, job_id: int) -> list[Any]:
+    """That job and those submitted after it, newest first."""
+    return [job for job in database.store.jobs.page(JobFilter(), 100) if job.id >= job_id]
 
 
-def test_children_are_there_with_all_they_were_given_once_the_parent_is_done(
-    database: Any, start_alone: Start
+def test_children_are_submitted_with_all_their_fields_once_the_parent_is_done(
+    database: Any,
 ) -> None:
-    start_alone().wait_until_ready()
     child = {
         "type": "nap",
         "payload": {"seconds": 0.001},
@@ -39,7 +41,7 @@ def test_children_are_there_with_all_they_were_given_once_the_parent_is_done(
     }
     parent = submit_parent(database, child, child, {"type": "nap"}, delay="1h")
     assert database.wait(parent).result == "3"
-    plain, full, _ = all_jobs(database)
+    plain, full, _ = jobs_since(database, parent)
     assert (full.type, full.payload, full.queue, full.priority) == (
         "nap",
         '{"seconds":0.001}',
@@ -56,21 +58,19 @@ def test_children_are_there_with_all_they_were_given_once_the_parent_is_done(
     assert (plain.max_retries, plain.timeout_s, plain.queue) == (3, 900.0, "default")
 
 
-def test_children_run(database: Any, start_alone: Start) -> None:
-    start_alone().wait_until_ready()
+def test_children_run(database: Any) -> None:
     parent = submit_parent(database, *[{"type": "nap"}] * 20)
     database.wait(parent)
-    jobs = all_jobs(database)
+    jobs = jobs_since(database, parent)
     assert len(jobs) == 21
     for one in jobs:
         assert database.wait(one.id).status is Status.DONE
 
 
-def test_a_parent_that_fails_leaves_no_child(database: Any, start_alone: Start) -> None:
-    start_alone().wait_until_ready()
+def test_a_parent_that_fails_leaves_no_child(database: Any) -> None:
     parent = submit_parent(database, {"type": "nap"}, fail=True)
     assert database.wait(parent).status is Status.FAILED
-    assert len(all_jobs(database)) == 1
+    assert len(jobs_since(database, parent)) == 1
 
 
 @pytest.mark.parametrize(
@@ -84,18 +84,17 @@ def test_a_parent_that_fails_leaves_no_child(database: Any, start_alone: Start) 
         ({"type": "nap", "timeout": "0s"}, "timeout: must be longer than 0"),
     ],
 )
-def test_a_bad_child_fails_its_parent_for_good_naming_the_field(
-    database: Any, start_alone: Start, child: dict[str, Any], problem: str
+def test_an_invalid_child_fails_its_parent_permanently_naming_the_field(
+    database: Any, child: dict[str, Any], problem: str
 ) -> None:
-    start_alone().wait_until_ready()
     parent = database.wait(submit_parent(database, {"type": "nap"}, child))
     assert (parent.status, parent.error.type) == (Status.FAILED, "PermanentError")
     assert problem in parent.error.message
-    assert len(all_jobs(database)) == 1
+    assert "database_queries.py" not in parent.error.traceback, "our frames are hidden"
+    assert len(jobs_since(database, parent.id)) == 1
 
 
-def test_a_job_sees_the_results_of_those_it_depends_on(database: Any, start_alone: Start) -> None:
-    start_alone().wait_until_ready()
+def test_a_job_sees_the_results_of_the_jobs_it_depends_on(database: Any) -> None:
     add = database.submit("sum_range", '{"n": 10}')
     hopeless = database.submit("hopeless")
     sure = database.submit("nap")
@@ -105,6 +104,5 @@ def test_a_job_sees_the_results_of_those_it_depends_on(database: Any, start_alon
     assert json.loads(database.wait(after).result) == {str(add): {"sum": 55}, str(sure): None}
 
 
-def test_a_job_that_depends_on_none_sees_no_results(database: Any, start_alone: Start) -> None:
-    start_alone().wait_until_ready()
+def test_a_job_that_depends_on_none_sees_no_results(database: Any) -> None:
     assert database.wait(database.submit("gathering")).result == "{}"

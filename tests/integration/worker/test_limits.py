@@ -18,7 +18,7 @@ POOLS = {"one": ("narrow",), "two": ("narrow", "other")}
 
 @pytest.fixture
 def start_in(database: Any, start_supervised: Start) -> Start:
-    """Starts a worker of a pool that looks up once a minute, if nobody rings."""
+    """Starts a worker of a pool that polls once a minute, if nobody rings."""
     database.store.close()
     database.store = open_store(database.url, pools=POOLS)  # whom the test's own commits ring
 
@@ -34,7 +34,7 @@ def start_in(database: Any, start_supervised: Start) -> Start:
     return start
 
 
-def test_a_place_that_a_draining_worker_frees_is_taken_by_a_sleeper_of_another_pool(
+def test_a_place_that_a_draining_worker_frees_wakes_a_worker_of_another_pool(
     database: Any, start_in: Start, tmp_path: Path, wait_for: Callable[..., Any]
 ) -> None:
     database.store.queues.configure({"narrow": QueueRules(max_running=1)})
@@ -56,7 +56,7 @@ def test_a_place_that_a_draining_worker_frees_is_taken_by_a_sleeper_of_another_p
     assert second.process.poll() is None
 
 
-def test_jobs_that_a_rate_holds_back_start_when_their_time_has_come(
+def test_jobs_that_a_rate_delays_start_when_their_time_has_come(
     database: Any, start_in: Start
 ) -> None:
     database.store.queues.configure({"narrow": QueueRules(rate=parse_rate("5/s"))})

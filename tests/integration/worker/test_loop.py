@@ -78,14 +78,14 @@ def submit(database: Any, *types: str) -> list[int]:
     return ids
 
 
-def test_a_job_cancelled_while_leased_ahead_never_runs(
+def test_a_prefetched_job_that_is_cancelled_never_runs(
     database: Any, loop: Loop, script: Script
 ) -> None:
     known = submit(database, *["short"] * 100)
     first, cancelled, last = submit(database, "short", "short", "short")
 
     def cancel() -> None:
-        assert database.store.jobs.get(cancelled).status is Status.IN_PROGRESS, "leased ahead"
+        assert database.store.jobs.get(cancelled).status is Status.IN_PROGRESS, "prefetched"
         assert database.store.jobs.cancel(cancelled)[1] is False
 
     script.steps[first] = cancel
@@ -96,7 +96,7 @@ def test_a_job_cancelled_while_leased_ahead_never_runs(
     assert database.outcomes(cancelled) == []
 
 
-def test_a_job_leased_ahead_whose_lease_is_over_is_not_entered(
+def test_a_prefetched_job_whose_lease_has_expired_is_not_started(
     database: Any, loop: Loop, script: Script, wait_for: Callable[..., Any]
 ) -> None:
     loop._settings = replace(loop._settings, lease_ttl_s=0.5)
@@ -105,7 +105,7 @@ def test_a_job_leased_ahead_whose_lease_is_over_is_not_entered(
     other = Holder("default-2", "life-2", 2)
 
     def lose_the_leases() -> None:
-        assert database.store.jobs.get(behind).status is Status.IN_PROGRESS, "leased ahead"
+        assert database.store.jobs.get(behind).status is Status.IN_PROGRESS, "prefetched"
         lost = wait_for(database.store.leases.reclaim_expired, "the leases to expire")
         assert lost[-3:] == [first, behind, last]
         taken = database.store.leases.lease(other, ("*",), len(lost) - 1, 30_000)
@@ -118,7 +118,7 @@ def test_a_job_leased_ahead_whose_lease_is_over_is_not_entered(
     assert database.store.jobs.get(behind).worker == "default-2"
 
 
-def test_results_of_a_batch_and_the_next_lease_share_a_commit(
+def test_the_results_of_a_batch_and_the_next_leases_share_a_commit(
     database: Any, loop: Loop, script: Script
 ) -> None:
     *ids, last = submit(database, *["short"] * 500)
@@ -130,7 +130,9 @@ def test_results_of_a_batch_and_the_next_lease_share_a_commit(
     assert database.store.stats.counts()[Status.DONE] == 500
 
 
-def test_a_type_not_seen_before_is_run_alone(database: Any, loop: Loop, script: Script) -> None:
+def test_nothing_is_prefetched_with_a_job_of_a_new_type(
+    database: Any, loop: Loop, script: Script
+) -> None:
     submit(database, *["short"] * 100)
     new, behind = submit(database, "new", "short")
     script.steps[new] = lambda: statuses.append(database.store.jobs.get(behind).status)
@@ -141,7 +143,7 @@ def test_a_type_not_seen_before_is_run_alone(database: Any, loop: Loop, script: 
     assert database.store.jobs.get(behind).status is Status.DONE
 
 
-def test_an_order_that_comes_as_the_loop_ends_writes_into_nobody_elses_descriptor(
+def test_an_order_that_comes_as_the_loop_ends_writes_into_no_reused_descriptor(
     loop: Loop, script: Script
 ) -> None:
     script.control.may_lease = False
@@ -157,7 +159,7 @@ def test_an_order_that_comes_as_the_loop_ends_writes_into_nobody_elses_descripto
             os.close(number)
 
 
-def test_a_worker_told_to_end_gives_back_what_it_has_not_entered(
+def test_a_worker_told_to_stop_releases_the_jobs_that_it_has_not_started(
     database: Any, loop: Loop, script: Script
 ) -> None:
     submit(database, *["short"] * 100)
@@ -169,7 +171,7 @@ def test_a_worker_told_to_end_gives_back_what_it_has_not_entered(
     assert database.outcomes(left) == []
 
 
-def test_never_more_jobs_are_leased_than_are_left_of_max_jobs(
+def test_no_more_jobs_are_leased_than_max_jobs_allows(
     database: Any, loop: Loop, script: Script
 ) -> None:
     loop._settings = replace(loop._settings, max_jobs=30)
@@ -182,8 +184,8 @@ def test_never_more_jobs_are_leased_than_are_left_of_max_jobs(
     assert loop.replacement_reason() is None
     assert loop.run() is True
     assert script.ran == ids[:30]
-    assert max(leased) > 1, "jobs were leased ahead"
+    assert max(leased) > 1, "jobs were prefetched"
     assert all(database.store.jobs.attempts(job_id) == [] for job_id in ids[30:])
     assert database.store.stats.counts()[Status.PENDING] == 10
-    assert database.store.events.last_seq() == 40 + 2 * 30, "no lease was given back"
+    assert database.store.events.last_seq() == 40 + 2 * 30, "no lease was released"
     assert loop.replacement_reason() == "it has done 30 jobs (max_jobs)"

@@ -1,4 +1,4 @@
-"""What a killed worker leaves of its job's log, and what a failed attempt keeps."""
+"""How much of a job's log a killed worker leaves, and how much of a long traceback is kept."""
 
 import signal
 from collections.abc import Callable
@@ -11,7 +11,7 @@ Start = Callable[..., Any]
 Wait = Callable[..., Any]
 
 
-def test_a_kill_loses_no_more_than_the_last_moments_of_the_log(
+def test_a_kill_loses_only_the_last_moments_of_the_log(
     database: Any, start_alone: Start, tmp_path: Path, wait_for: Wait
 ) -> None:
     worker = start_alone().wait_until_ready()

@@ -1,11 +1,11 @@
-"""The wall clock jumps by hours under a real worker: leases do not notice, what is delayed does.
+"""The wall clock jumps by hours under a real worker: leases do not notice, delayed jobs do.
 
 libfaketime moves the clock of one process; the monotonic clock it leaves alone, as the kernel does
 when somebody sets the date.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,32 +17,51 @@ HOUR_S = 3_600
 Jump = Callable[[int], None]
 
 
-@pytest.fixture
-def jump(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Jump:
-    """Sets the wall clock of the processes started from now on so many seconds off the true one."""
+@pytest.fixture(scope="module")
+def clock_file(shared_folder: Path) -> Iterator[Path]:
+    """Holds the difference between the worker's wall clock and the true one."""
     library = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
     if library is None:
         reason = "libfaketime is not installed (apt-get install faketime)"
         pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
-    offset = tmp_path / "offset"
+    offset = shared_folder / "offset"
+    offset.write_text("+0\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LD_PRELOAD", str(library))
+        patch.setenv("FAKETIME_TIMESTAMP_FILE", str(offset))
+        patch.setenv("FAKETIME_NO_CACHE", "1")
+        patch.setenv("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+        yield offset
+
+
+@pytest.fixture(scope="module")
+def worker(clock_file: Path, shared_worker: Any) -> Any:
+    """A worker whose wall clock the tests can set."""
+    return shared_worker
+
+
+@pytest.fixture
+def database(worker: Any, shared_database: Any) -> Any:
+    """That worker's database."""
+    return shared_database
+
+
+@pytest.fixture
+def jump(clock_file: Path) -> Iterator[Jump]:
+    """Sets the worker's wall clock so many seconds off the true one; the end sets it right."""
 
     def set_offset(seconds: int) -> None:
-        new = tmp_path / "new-offset"
+        new = clock_file.with_suffix(".new")
         new.write_text(f"{seconds:+d}\n")
-        new.replace(offset)
+        new.replace(clock_file)
 
+    yield set_offset
     set_offset(0)
-    monkeypatch.setenv("LD_PRELOAD", str(library))
-    monkeypatch.setenv("FAKETIME_TIMESTAMP_FILE", str(offset))
-    monkeypatch.setenv("FAKETIME_NO_CACHE", "1")
-    monkeypatch.setenv("FAKETIME_DONT_FAKE_MONOTONIC", "1")
-    return set_offset
 
 
 def test_a_running_job_keeps_its_lease_while_the_clock_jumps(
-    jump: Jump, database: Any, start_alone: Callable[..., Any], wait_for: Callable[..., Any]
+    jump: Jump, database: Any, worker: Any, wait_for: Callable[..., Any]
 ) -> None:
-    worker = start_alone().wait_until_ready()
     job_id = database.submit("nap", '{"seconds": 3}', max_retries=0)
     database.wait(job_id, Status.IN_PROGRESS)
     [process] = database.store.processes.all()
@@ -59,10 +78,7 @@ def test_a_running_job_keeps_its_lease_while_the_clock_jumps(
     assert "lease" not in worker.log()
 
 
-def test_what_is_delayed_is_promoted_by_the_wall_clock(
-    jump: Jump, database: Any, start_alone: Callable[..., Any]
-) -> None:
-    start_alone().wait_until_ready()
+def test_a_delayed_job_becomes_due_by_the_wall_clock(jump: Jump, database: Any) -> None:
     in_an_hour = database.submit("nap", '{"seconds": 0}', delay_ms=HOUR_S * 1_000)
     in_a_day = database.submit("nap", '{"seconds": 0}', delay_ms=24 * HOUR_S * 1_000)
     jump(2 * HOUR_S)
@@ -70,11 +86,8 @@ def test_what_is_delayed_is_promoted_by_the_wall_clock(
     assert database.store.jobs.get(in_a_day).status is Status.PENDING
 
 
-def test_a_clock_set_back_holds_back_what_is_delayed_and_nothing_else(
-    jump: Jump, database: Any, start_alone: Callable[..., Any], wait_for: Callable[..., Any]
-) -> None:
+def test_a_clock_set_back_delays_delayed_jobs_and_no_others(jump: Jump, database: Any) -> None:
     jump(-5 * HOUR_S)
-    start_alone().wait_until_ready()
     delayed = database.submit("nap", '{"seconds": 0}', delay_ms=10, priority=9)
     at_once = [database.submit("nap", '{"seconds": 0}') for _ in range(3)]
     for job_id in at_once:

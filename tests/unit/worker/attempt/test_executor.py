@@ -38,6 +38,8 @@ def alarm() -> Iterator[Alarm]:
 
 
 Run = Callable[..., Finished]
+SHORT_S = 0.2
+"""A timeout, but long enough for the handler to begin on a busy machine."""
 
 
 def finished(ending: Ending, result: str | None = None, **fields: Any) -> Finished:
@@ -208,20 +210,20 @@ def test_a_handler_past_its_timeout_is_interrupted(run: Run, alarm: Alarm) -> No
         while True:
             pass
 
-    ended = run(spin, timeout_s=0.05)
+    ended = run(spin, timeout_s=SHORT_S)
     assert ended.ending is Ending.TIMED_OUT
     assert alarm.has_raised
     assert ended.error is not None
     assert (ended.error.type, ended.error.message) == (
         "JobTimeout",
-        "it ran longer than its timeout of 0.05 s",
+        "it ran longer than its timeout of 0.2 s",
     )
     assert "in spin" in str(ended.error.traceback)
     assert "alarm.py" not in str(ended.error.traceback)
 
 
 def test_a_sleeping_handler_is_interrupted_too(run: Run) -> None:
-    assert run(lambda ctx: time.sleep(60), timeout_s=0.05).ending is Ending.TIMED_OUT
+    assert run(lambda ctx: time.sleep(60), timeout_s=SHORT_S).ending is Ending.TIMED_OUT
 
 
 def test_except_exception_does_not_catch_a_timeout(run: Run) -> None:
@@ -230,7 +232,7 @@ def test_except_exception_does_not_catch_a_timeout(run: Run) -> None:
             with contextlib.suppress(Exception):
                 time.sleep(60)
 
-    assert run(stubborn, timeout_s=0.05).ending is Ending.TIMED_OUT
+    assert run(stubborn, timeout_s=SHORT_S).ending is Ending.TIMED_OUT
 
 
 def test_an_error_in_the_clean_up_after_a_timeout_is_still_a_timeout(run: Run) -> None:
@@ -240,7 +242,7 @@ def test_an_error_in_the_clean_up_after_a_timeout_is_still_a_timeout(run: Run) -
         finally:
             raise RuntimeError("in the clean-up")
 
-    ended = run(untidy, timeout_s=0.05)
+    ended = run(untidy, timeout_s=SHORT_S)
     assert ended.ending is Ending.TIMED_OUT
     assert ended.error is not None
     assert "in the clean-up" in str(ended.error.traceback)
@@ -254,7 +256,7 @@ def test_a_handler_may_catch_its_timeout_and_return_a_result(run: Run, alarm: Al
             return "partial"
         return "whole"
 
-    assert run(partial, timeout_s=0.05) == finished(Ending.SUCCEEDED, '"partial"')
+    assert run(partial, timeout_s=SHORT_S) == finished(Ending.SUCCEEDED, '"partial"')
     assert alarm.has_raised, "whatever it answered, it may have been raised inside a lock"
 
 
@@ -267,7 +269,7 @@ def test_a_coroutine_past_its_timeout_is_cancelled_through_its_loop(run: Run, al
         finally:
             tidied.append("up")
 
-    assert run(slow, timeout_s=0.05).ending is Ending.TIMED_OUT
+    assert run(slow, timeout_s=SHORT_S).ending is Ending.TIMED_OUT
     assert tidied == ["up"]
     assert not alarm.has_raised
 
@@ -284,8 +286,8 @@ def test_a_timeout_error_that_a_coroutine_raises_itself_is_a_failure(run: Run) -
 
 
 def test_the_alarm_of_an_earlier_job_does_not_interrupt_a_later_one(run: Run, alarm: Alarm) -> None:
-    assert run(lambda ctx: 1, timeout_s=0.02).ending is Ending.SUCCEEDED
-    ended = run(lambda ctx: time.sleep(0.1), timeout_s=60)
+    assert run(lambda ctx: 1, timeout_s=0.2).ending is Ending.SUCCEEDED
+    ended = run(lambda ctx: time.sleep(0.3), timeout_s=60)
     assert ended.ending is Ending.SUCCEEDED
     assert not alarm.has_raised
 
@@ -293,7 +295,7 @@ def test_the_alarm_of_an_earlier_job_does_not_interrupt_a_later_one(run: Run, al
 def test_a_short_timeout_after_a_long_one_is_raised_in_time(run: Run) -> None:
     assert run(lambda ctx: 1, timeout_s=60).ending is Ending.SUCCEEDED
     began_s = time.monotonic()
-    assert run(lambda ctx: time.sleep(30), timeout_s=0.05).ending is Ending.TIMED_OUT
+    assert run(lambda ctx: time.sleep(30), timeout_s=SHORT_S).ending is Ending.TIMED_OUT
     assert time.monotonic() - began_s < 10
 
 

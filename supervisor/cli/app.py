@@ -1,25 +1,47 @@
-"""The operator's command line. Without a command it starts Orpheus.
+"""The command `orpheus`: start everything, or run one of the commands listed here.
 
-`--help` must take 100 ms, so what a command needs (pydantic, the database, rich) is imported when
-it runs, not here. The commands are in supervisor/commands/, by subject.
+`orpheus --help` and the completion of command names must answer at once, so a command's module,
+and with it pydantic and the database, is imported only when that command is used.
 """
 
 import gc
 import os
 import signal
+from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 
 import click
+from click.shell_completion import CompletionItem
 
 from orpheus.config.options import config_options
-from orpheus.supervisor.cli.actions import cancel, delete, retry, run
-from orpheus.supervisor.cli.configuration import config
-from orpheus.supervisor.cli.database import db
-from orpheus.supervisor.cli.jobs import jobs, logs, show
-from orpheus.supervisor.cli.queues import pause, queues, resume, schedules
-from orpheus.supervisor.cli.slots import drain, restart, scale, stack
-from orpheus.supervisor.cli.submit import submit
-from orpheus.supervisor.cli.system import healthcheck, status, types, workers
+from orpheus.shared.errors import ExitCode
+
+_COMMANDS: Mapping[str, tuple[str, str]] = {
+    "cancel": ("job_actions:cancel", "Cancel waiting jobs; ask running ones to stop."),
+    "config": ("configuration:config", "Check the configuration, or show what is in force."),
+    "db": ("database:db", "Check, verify or back up the database while Orpheus runs."),
+    "delete": ("job_actions:delete", "Delete jobs that have ended, with their attempts and logs."),
+    "drain": ("slots:drain", "Let SLOT finish its job, then keep it down until restarted."),
+    "healthcheck": ("system:healthcheck", "Ask the API whether it is ready; exit 1 if it is not."),
+    "jobs": ("jobs:jobs", "List jobs, newest first."),
+    "logs": ("jobs:logs", "Print the log of a job."),
+    "pause": ("queues:pause", "Start no more jobs of QUEUE until it is resumed."),
+    "queues": ("queues:queues", "List queues with their state, limits and jobs by status."),
+    "restart": ("slots:restart", "Let SLOT finish its job, then start it again."),
+    "resume": ("queues:resume", "Start jobs of QUEUE again."),
+    "retry": ("job_actions:retry", "Run failed or cancelled jobs again, with all their attempts."),
+    "run": ("job_actions:run", "Run a pending job now instead of at its time."),
+    "scale": ("slots:scale", "Run N workers in POOL until the supervisor restarts."),
+    "schedules": ("queues:schedules", "List schedules and when they run next."),
+    "show": ("jobs:show", "Show a job, its attempts and its error."),
+    "stack": ("slots:stack", "Show what the code of SLOT is doing, without stopping it."),
+    "status": ("system:status", "Show the whole system; exit 1 if something needs attention."),
+    "submit": ("submit:submit", "Submit a job of TYPE."),
+    "types": ("system:types", "List the job types and their payloads."),
+    "workers": ("system:workers", "List every process with its state, job and resource use."),
+}
+"""Name -> `module:attribute` in this folder, and the line of `orpheus --help`."""
 
 _EPILOG = """\b
 Without a command, starts the API and every worker, until Ctrl-C.
@@ -35,7 +57,41 @@ Exit codes: 0 done, 1 the answer is no, 2 usage, 4 something had to be killed,
 """
 
 
+class LazyGroup(click.Group):
+    """A group that imports the module of a command when the command is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands."""
+        return [*super().list_commands(ctx), *_COMMANDS]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command; None if there is none of that name."""
+        if cmd_name not in _COMMANDS:
+            return super().get_command(ctx, cmd_name)
+        module, attribute = _COMMANDS[cmd_name][0].split(":")
+        command = getattr(import_module(f"orpheus.supervisor.cli.{module}"), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _COMMANDS[name][1]) for name in self.list_commands(ctx)])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the commands and options that begin so, without importing any command."""
+        return [
+            *(
+                CompletionItem(name, help=help)
+                for name, (_, help) in _COMMANDS.items()
+                if name.startswith(incomplete)
+            ),
+            *click.Command.shell_complete(self, ctx, incomplete),
+        ]
+
+
 @click.group(
+    cls=LazyGroup,
     invoke_without_command=True,
     epilog=_EPILOG,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
@@ -46,42 +102,15 @@ Exit codes: 0 done, 1 the answer is no, 2 usage, 4 something had to be killed,
 def orpheus(context: click.Context, config: Path | None, sets: tuple[str, ...]) -> int:
     """Run jobs and the processes that work on them, from one SQLite file."""
     if context.invoked_subcommand is not None:
-        return 0
-    # From here until the supervisor takes them itself, there is nothing to finish.
+        return ExitCode.OK
+    # Until the supervisor handles these signals itself, there is nothing to finish.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.default_int_handler)
     try:
-        from orpheus.config.load import load_settings  # noqa: PLC0415 - see the module
+        from orpheus.config.load import load_settings  # noqa: PLC0415 - not for --help
         from orpheus.supervisor.run import run_supervisor  # noqa: PLC0415
 
         gc.enable()
         return run_supervisor(lambda: load_settings(config, sets, os.environ), sets)
     except KeyboardInterrupt:
-        return 0
-
-
-for _command in (
-    submit,
-    jobs,
-    show,
-    logs,
-    cancel,
-    retry,
-    run,
-    delete,
-    workers,
-    restart,
-    drain,
-    scale,
-    stack,
-    queues,
-    pause,
-    resume,
-    schedules,
-    types,
-    status,
-    healthcheck,
-    config,
-    db,
-):
-    orpheus.add_command(_command)
+        return ExitCode.OK

@@ -1,4 +1,4 @@
-"""The database file: is it sound, is its content, a copy of it."""
+"""The database file: check it, verify its content, copy it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ from orpheus.supervisor.cli.output import print_json
 
 @click.group()
 def db() -> None:
-    """Check, verify or back up the database, beside the work."""
+    """Check, verify or back up the database while Orpheus runs."""
 
 
 @db.command()
@@ -27,7 +27,7 @@ def check(operator: Operator) -> int:
 @db.command()
 @for_operator
 def verify(operator: Operator) -> int:
-    """Check that jobs, attempts, events and counts agree; exit 1 with each breach."""
+    """Check that jobs, attempts, events and counts agree; exit 1 with what does not."""
     with operator.store() as store:
         problems = store.maintenance.verify()
     return _print_problems(operator, problems, "every invariant holds", ExitCode.NO)
@@ -37,7 +37,7 @@ def verify(operator: Operator) -> int:
 @click.argument("file", type=click.Path(path_type=Path))
 @for_operator
 def backup(operator: Operator, file: Path) -> int:
-    """Copy the database as it is now to FILE, which must not be there yet."""
+    """Copy the database as it is now to FILE, which must not exist yet."""
     with operator.store() as store:
         store.maintenance.backup(file)
     name, size_bytes = click.format_filename(file), file.stat().st_size
@@ -45,15 +45,15 @@ def backup(operator: Operator, file: Path) -> int:
         print_json({"file": name, "bytes": size_bytes})
     else:
         click.echo(f"{name}: {size_bytes:,} bytes")
-    return 0
+    return ExitCode.OK
 
 
 def _print_problems(
-    operator: Operator, problems: Sequence[str], all_well: str, exit_code: int
+    operator: Operator, problems: Sequence[str], all_well: str, exit_code: ExitCode
 ) -> int:
     if operator.as_json:
         print_json({"ok": not problems, "problems": problems})
     else:
         for line in problems or (all_well,):
             click.echo(line)
-    return exit_code if problems else 0
+    return exit_code if problems else ExitCode.OK

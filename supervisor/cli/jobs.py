@@ -1,14 +1,17 @@
-"""Jobs that exist: list, show, read the log."""
+"""Read jobs: list them, show one, print its log."""
 
+import json
 import time
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
 
 import click
 
 from orpheus.shared.domain.jobs import Attempt, Job, LogLine, Status
 from orpheus.shared.domain.lifecycle import TERMINAL
+from orpheus.shared.errors import ExitCode
+from orpheus.shared.storage import JobFilter, Store
 from orpheus.shared.text import printable
+from orpheus.shared.views.jobs import attempt_json, job_json, rfc3339
 from orpheus.supervisor.cli.operator import JobId, Operator, Text, for_operator
 from orpheus.supervisor.cli.output import (
     duration,
@@ -19,10 +22,7 @@ from orpheus.supervisor.cli.output import (
     since,
 )
 
-if TYPE_CHECKING:
-    from orpheus.shared.storage import Store
-
-_LOOK_AGAIN_S = 0.1
+_POLL_INTERVAL_S = 0.05
 _LINES_AT_ONCE = 1_000
 
 
@@ -49,24 +49,16 @@ def jobs(
     limit: int,
 ) -> int:
     """List jobs, newest first."""
-    from orpheus.shared.storage import JobFilter  # noqa: PLC0415 - the database, not for --help
-
     wanted = JobFilter(Status(status) if status else None, type_, queue, tag, q)
     with operator.store() as store:
         page = store.jobs.page(wanted, limit)
         total = store.jobs.total(wanted)
         now_ms = store.clock.wall_ms()
     if operator.as_json:
-        from orpheus.shared.views.jobs import job_json  # noqa: PLC0415
-
         relation = "eq" if total.exact else "gte"
-        print_json(
-            {
-                "items": [job_json(job) for job in page],
-                "total": {"value": total.value, "relation": relation},
-            }
-        )
-        return 0
+        shown = {"value": total.value, "relation": relation}
+        print_json({"items": [job_json(job) for job in page], "total": shown})
+        return ExitCode.OK
     print_table(
         ("ID", "TYPE", "STATUS", "QUEUE", "ATTEMPT", "CREATED", "RAN", "WORKER", "NOTE"),
         [_row(job, now_ms) for job in page],
@@ -74,7 +66,7 @@ def jobs(
     if total.value > len(page):
         at_least = "" if total.exact else "at least "
         click.echo(f"the newest {len(page)} of {at_least}{total.value:,}", err=True)
-    return 0
+    return ExitCode.OK
 
 
 def _row(job: Job, now_ms: int) -> tuple[object, ...]:
@@ -86,16 +78,16 @@ def _row(job: Job, now_ms: int) -> tuple[object, ...]:
         job.queue,
         job.attempt,
         since(job.created_at_ms, now_ms),
-        duration(_ran_s(job.started_at_ms, job.finished_at_ms, now_ms)),
+        _run_time(job, now_ms),
         job.worker,
         note.partition("\n")[0][:80] if note else "",
     )
 
 
-def _ran_s(started_at_ms: int | None, finished_at_ms: int | None, now_ms: int) -> float | None:
-    if started_at_ms is None:
+def _run_time(run: Job | Attempt, now_ms: int) -> str | None:
+    if run.started_at_ms is None:
         return None
-    return max(0, (finished_at_ms or now_ms) - started_at_ms) / 1000
+    return duration(max(0, (run.finished_at_ms or now_ms) - run.started_at_ms) / 1000)
 
 
 @click.command()
@@ -107,8 +99,8 @@ def show(operator: Operator, id: int) -> int:
         job, attempts = store.jobs.get(id), store.jobs.attempts(id)
         now_ms = store.clock.wall_ms()
     if operator.as_json:
-        print_json(_whole_json(job, attempts))
-        return 0
+        print_json({**job_json(job), "attempts": [attempt_json(attempt) for attempt in attempts]})
+        return ExitCode.OK
     print_fields(
         {
             "id": job.id,
@@ -139,7 +131,7 @@ def show(operator: Operator, id: int) -> int:
         )
     if job.error is not None:
         print_block("error", job.error.traceback or f"{job.error.type}: {job.error.message}")
-    return 0
+    return ExitCode.OK
 
 
 def _attempt_row(attempt: Attempt, now_ms: int) -> tuple[object, ...]:
@@ -150,15 +142,9 @@ def _attempt_row(attempt: Attempt, now_ms: int) -> tuple[object, ...]:
         attempt.worker,
         attempt.pid,
         since(attempt.started_at_ms, now_ms),
-        duration(_ran_s(attempt.started_at_ms, attempt.finished_at_ms, now_ms)),
+        _run_time(attempt, now_ms),
         f"{error.type}: {error.message}".partition("\n")[0][:80] if error else "",
     )
-
-
-def _whole_json(job: Job, attempts: list[Attempt]) -> dict[str, Any]:
-    from orpheus.shared.views.jobs import attempt_json, job_json  # noqa: PLC0415 - the database, not for --help
-
-    return {**job_json(job), "attempts": [attempt_json(attempt) for attempt in attempts]}
 
 
 @click.command()
@@ -166,42 +152,40 @@ def _whole_json(job: Job, attempts: list[Attempt]) -> dict[str, Any]:
 @click.option("--follow", "-f", is_flag=True, help="Go on until the job has ended (or Ctrl-C).")
 @for_operator
 def logs(operator: Operator, id: int, follow: bool) -> int:
-    """Print what a job wrote."""
+    """Print the log of a job."""
     with operator.store() as store:
         try:
             _print_log(store, id, follow=follow, as_json=operator.as_json)
         except KeyboardInterrupt:  # the usual way to stop following
             click.echo()
-    return 0
+    return ExitCode.OK
 
 
-def _print_log(store: "Store", job_id: int, *, follow: bool, as_json: bool) -> None:
+def _print_log(store: Store, job_id: int, *, follow: bool, as_json: bool) -> None:
     seen = 0
     while True:
-        # The status first: whatever a job wrote before it ended is then there to be read.
+        # Read the status first: then every line that the job wrote before it ended is there.
         ended = store.jobs.get(job_id).status in TERMINAL
         lines = store.logs.after(job_id, seen, _LINES_AT_ONCE)
         for line in lines:
-            _print_line(line, as_json=as_json)
+            click.echo(_json_line(line) if as_json else _text_line(line))
             seen = line.id
         if not lines:
             if ended or not follow:
                 return
-            _wait_for_change(store)
+            wait_for_change(store)
 
 
-def _wait_for_change(store: "Store") -> None:
+def wait_for_change(store: Store) -> None:
+    """Return once something was committed to the database since the last look at it."""
     while not store.data_changed():
-        time.sleep(_LOOK_AGAIN_S)
+        time.sleep(_POLL_INTERVAL_S)
 
 
-def _print_line(line: LogLine, *, as_json: bool) -> None:
-    import json  # noqa: PLC0415 - only here
-
-    if as_json:  # one object a line: a log that is followed never ends the list
-        from orpheus.shared.views.jobs import rfc3339  # noqa: PLC0415
-
-        whole = {
+def _json_line(line: LogLine) -> str:
+    """Return one object on one line: the list of a log that is followed never ends."""
+    return json.dumps(
+        {
             "id": line.id,
             "attempt": line.attempt,
             "at": rfc3339(line.at_ms),
@@ -209,11 +193,13 @@ def _print_line(line: LogLine, *, as_json: bool) -> None:
             "line": line.line,
             "fields": json.loads(line.fields),
         }
-        click.echo(json.dumps(whole))
-        return
+    )
+
+
+def _text_line(line: LogLine) -> str:
     at = datetime.fromtimestamp(line.at_ms / 1000).astimezone()
     fields = "".join(
         f" {key}={json.dumps(value)}" for key, value in json.loads(line.fields).items()
     )
-    text = f"{at:%H:%M:%S}.{line.at_ms % 1000:03} #{line.attempt} {line.level:<7} "
-    click.echo(text + printable(line.line + fields))
+    head = f"{at:%H:%M:%S}.{line.at_ms % 1000:03} #{line.attempt} {line.level:<7} "
+    return head + printable(line.line + fields)

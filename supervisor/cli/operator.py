@@ -1,4 +1,4 @@
-"""What every command starts from: its options, the settings they lead to, the database."""
+"""What every command starts from: its options, the settings, the database and who types it."""
 
 import contextlib
 import functools
@@ -8,55 +8,47 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from orpheus.config.handovers import for_storage
+from orpheus.config.load import load_settings
 from orpheus.config.options import config_options
-
-if TYPE_CHECKING:
-    from orpheus.config.settings import Settings
-    from orpheus.shared.domain.handover import JobDefaults
-    from orpheus.shared.operations.audit import Actor
-    from orpheus.shared.storage import Store
+from orpheus.config.settings import Settings
+from orpheus.shared.operations.audit import LONGEST_REASON, Actor
+from orpheus.shared.storage import Store, open_storage
 
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """Whoever typed the command, and the options that all commands share."""
+    """The person who typed the command, and the options that all commands share."""
 
     config: Path | None
     sets: tuple[str, ...]
     as_json: bool
 
-    def settings(self) -> "Settings":
-        """The configuration the options lead to. Raises ConfigurationError."""
-        from orpheus.config.load import load_settings  # noqa: PLC0415 - 150 ms that --help need not pay
-
+    def settings(self) -> Settings:
+        """Load the configuration that the options name. Raises ConfigurationError."""
         return load_settings(self.config, self.sets, os.environ)
 
     @contextlib.contextmanager
-    def store(self, settings: "Settings | None" = None) -> "Iterator[Store]":
-        """The database, opened for a while; never created. Raises DatabaseUnusable."""
-        from orpheus.config.handovers import for_storage  # noqa: PLC0415
-        from orpheus.shared.storage import open_storage  # noqa: PLC0415
-
-        gc.enable()  # everything is imported; see supervisor/__main__.py
+    def store(self, settings: Settings | None = None) -> Iterator[Store]:
+        """Open the database for a while; it is never created. Raises DatabaseUnusable."""
+        gc.enable()  # everything is imported by now; supervisor/__main__.py switched it off
         store = open_storage(for_storage(settings or self.settings()))
         try:
             yield store
         finally:
             store.close()
 
-    def actor(self, reason: str | None) -> "Actor":
-        """Whoever typed the command, for the trail."""
-        from orpheus.shared.operations.audit import Actor  # noqa: PLC0415 - the database, not for --help
-
+    def actor(self, reason: str | None) -> Actor:
+        """Return who acts and why, for the audit trail."""
         return Actor(f"cli:{getpass.getuser()}", reason)
 
 
 class Text(click.ParamType[str]):
-    """Text that the database can hold: arguments may be any bytes but NUL."""
+    """Text that the database can hold: an argument may be any bytes but NUL."""
 
     name = "text"
 
@@ -64,7 +56,7 @@ class Text(click.ParamType[str]):
         self._longest = longest
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The text. Raises BadParameter unless it is UTF-8 of 1 to `longest` characters."""
+        """Return the text. Raises BadParameter unless it is UTF-8 of 1 to `longest` characters."""
         text = str(value)
         try:
             text.encode()
@@ -79,14 +71,17 @@ class Text(click.ParamType[str]):
 JobId = click.IntRange(1, 2**63 - 1)
 
 with_reason = click.option(
-    "--reason", type=Text(1_000), metavar="TEXT", help="Why; it stands in GET /audit."
+    "--reason",
+    type=Text(LONGEST_REASON),
+    metavar="TEXT",
+    help="Why; it is kept in the audit trail (GET /audit).",
 )
 
 
 def for_operator(command: Callable[..., int]) -> Callable[..., int]:
-    """Give a command `--config`, `--set` and `--json`, and hand it the Operator they make.
+    """Give a command `--config`, `--set` and `--json`, and pass it the Operator they make.
 
-    The first two may stand before the command's name or after it.
+    `--config` and `--set` may stand before the command's name or after it.
     """
 
     @config_options
@@ -100,10 +95,3 @@ def for_operator(command: Callable[..., int]) -> Callable[..., int]:
         return command(operator, **options)
 
     return with_operator
-
-
-def job_defaults(settings: "Settings") -> "JobDefaults":
-    """What [jobs] says for types without defaults of their own."""
-    from orpheus.shared.domain.handover import JobDefaults  # noqa: PLC0415
-
-    return JobDefaults(settings.jobs.max_retries, settings.jobs.timeout)

@@ -1,14 +1,15 @@
-"""What a command prints: a table for eyes, JSON for scripts.
+"""Print what a command answers: a table for people, JSON for scripts.
 
-On a terminal rich draws the table, coloured and as wide as the window; in a pipe columns are only
-aligned, one line a row, so that grep and awk have it easy. Text from jobs is made printable.
+On a terminal rich draws the table, coloured and as wide as the window. In a pipe the columns are
+only aligned, one line per row, for grep and awk. Text from jobs is made printable.
 """
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import click
+import orjson
 
 from orpheus.shared.text import printable
 
@@ -33,14 +34,12 @@ _BYTES_PER_MIB = 2**20
 
 
 def print_json(value: Any) -> None:
-    """One JSON document."""
-    import orjson  # noqa: PLC0415 - only here
-
+    """Print one JSON document."""
     click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2))
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Rows under their column names; None shows as a dash."""
+    """Print rows under their column names; None shows as a dash."""
     cells = [["-" if cell is None else printable(str(cell)) for cell in row] for row in rows]
     if sys.stdout.isatty():
         _draw(columns, cells)
@@ -48,8 +47,22 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
         _align(columns, cells)
 
 
+def print_items(
+    items: Sequence[Mapping[str, Any]],
+    columns: Sequence[str],
+    row: Callable[[Mapping[str, Any]], Sequence[object]],
+    *,
+    as_json: bool,
+) -> None:
+    """Print a list as the API would answer it, or as a table with a row for each item."""
+    if as_json:
+        print_json({"items": items})
+    else:
+        print_table(columns, map(row, items))
+
+
 def print_fields(fields: Mapping[str, object]) -> None:
-    """Names and values, one a line; those that are None are left out."""
+    """Print names and values, one per line, without those that are None."""
     shown = {name: value for name, value in fields.items() if value is not None}
     width = max(map(len, shown), default=0)
     for name, value in shown.items():
@@ -58,7 +71,7 @@ def print_fields(fields: Mapping[str, object]) -> None:
 
 
 def print_block(title: str, text: str) -> None:
-    """Text of several lines, indented under its title."""
+    """Print text of several lines, indented under its title."""
     click.echo(f"\n{title}")
     for line in text.splitlines():
         click.echo(f"  {printable(line)}")
@@ -76,10 +89,10 @@ def _align(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def _draw(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    from rich.box import SIMPLE_HEAD  # noqa: PLC0415 - 60 ms, only on a terminal
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for column in columns:
@@ -90,7 +103,7 @@ def _draw(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def duration(seconds: float | None) -> str | None:
-    """A span of time in the units that matter: `12 ms`, `3.2 s`, `4 min 5 s`, `2 h`."""
+    """Return a span of time in its two largest units: `12 ms`, `3.2 s`, `4 min 5 s`, `2 h`."""
     if seconds is None:
         return None
     if seconds < 1:
@@ -106,7 +119,7 @@ def duration(seconds: float | None) -> str | None:
 
 
 def since(at_ms: int | None, now_ms: int) -> str | None:
-    """How long ago a moment was, or how far ahead it is."""
+    """Return how long ago a moment was, or how far ahead it is."""
     if at_ms is None:
         return None
     if at_ms > now_ms:
@@ -115,5 +128,5 @@ def since(at_ms: int | None, now_ms: int) -> str | None:
 
 
 def mebibytes(size_bytes: int | None) -> str | None:
-    """A size in MiB."""
+    """Return a size in MiB."""
     return None if size_bytes is None else f"{size_bytes / _BYTES_PER_MIB:.1f} MiB"

@@ -7,27 +7,26 @@ from typing import Any
 import click
 
 from orpheus.shared.domain.jobs import Status
+from orpheus.shared.errors import ExitCode
+from orpheus.shared.job_types.admission import NAME
+from orpheus.shared.operations.audit import audited
+from orpheus.shared.views.queues import queues_json, schedules_json
 from orpheus.supervisor.cli.operator import Operator, for_operator, with_reason
-from orpheus.supervisor.cli.output import duration, print_json, print_table
+from orpheus.supervisor.cli.output import duration, print_items, print_json
 
-_SHOWN_RUNS = 2
+_RUNS_SHOWN = 2
 
 
 @click.command()
 @for_operator
 def queues(operator: Operator) -> int:
-    """List queues: state, limits, jobs by status."""
-    from orpheus.shared.views.queues import queues_json  # noqa: PLC0415 - the database, not for --help
-
+    """List queues with their state, limits and jobs by status."""
     with operator.store() as store:
         items = queues_json(store)
-    if operator.as_json:
-        print_json({"items": items})
-        return 0
     statuses = [status.value.upper() for status in Status]
     columns = ("QUEUE", "STATE", "MOST", "RATE", *statuses, "OLDEST", "DONE/MIN")
-    print_table(columns, [_queue_row(item) for item in items])
-    return 0
+    print_items(items, columns, _queue_row, as_json=operator.as_json)
+    return ExitCode.OK
 
 
 def _queue_row(item: Mapping[str, Any]) -> tuple[object, ...]:
@@ -47,7 +46,7 @@ def _queue_row(item: Mapping[str, Any]) -> tuple[object, ...]:
 @with_reason
 @for_operator
 def pause(operator: Operator, queue: str, reason: str | None) -> int:
-    """Start no job of QUEUE until it is resumed, through restarts."""
+    """Start no more jobs of QUEUE until it is resumed. A pause survives restarts."""
     return _set_paused(operator, queue, reason, paused=True)
 
 
@@ -61,10 +60,6 @@ def resume(operator: Operator, queue: str, reason: str | None) -> int:
 
 
 def _set_paused(operator: Operator, queue: str, reason: str | None, *, paused: bool) -> int:
-    from orpheus.shared.job_types.admission import NAME  # noqa: PLC0415
-    from orpheus.shared.operations.audit import audited  # noqa: PLC0415 - the database, not for --help
-    from orpheus.shared.views.queues import queues_json  # noqa: PLC0415
-
     if not NAME.fullmatch(queue):
         raise click.UsageError(f"{queue!r} is no name: it must match {NAME.pattern}")
     action = "pause" if paused else "resume"
@@ -75,27 +70,22 @@ def _set_paused(operator: Operator, queue: str, reason: str | None, *, paused: b
             print_json(next(item for item in queues_json(store) if item["name"] == queue))
         else:
             click.echo(f"queue {queue}: {action}d")
-    return 0
+    return ExitCode.OK
 
 
 @click.command()
 @for_operator
 def schedules(operator: Operator) -> int:
     """List schedules and when they run next."""
-    from orpheus.shared.views.queues import schedules_json  # noqa: PLC0415 - the database, not for --help
-
     with operator.store() as store:
         items = schedules_json(store)
-    if operator.as_json:
-        print_json({"items": items})
-        return 0
     columns = ("SCHEDULE", "TYPE", "WHEN", "TIMEZONE", "LAST RUN", "LAST JOB", "NEXT RUNS")
-    print_table(columns, [_schedule_row(item) for item in items])
-    return 0
+    print_items(items, columns, _schedule_row, as_json=operator.as_json)
+    return ExitCode.OK
 
 
 def _schedule_row(item: Mapping[str, Any]) -> tuple[object, ...]:
-    next_runs = ", ".join(map(_local, item["next_runs"][:_SHOWN_RUNS])) or None
+    next_runs = ", ".join(map(_local, item["next_runs"][:_RUNS_SHOWN])) or None
     return (
         item["name"],
         item["type"],
@@ -108,5 +98,5 @@ def _schedule_row(item: Mapping[str, Any]) -> tuple[object, ...]:
 
 
 def _local(moment: str) -> str:
-    """A moment in the time of this machine."""
+    """Return a moment in the time zone of this machine."""
     return f"{datetime.fromisoformat(moment).astimezone():%Y-%m-%d %H:%M:%S}"

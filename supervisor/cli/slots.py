@@ -1,31 +1,32 @@
-"""What an operator asks of the supervisor: restart, drain, scale, and where a process stands.
+"""Ask the supervisor to restart, drain or scale, or for the stack of a process.
 
-The command line writes a request and waits until the supervisor has taken it, so that "asked for"
-means that somebody heard it.
+The command writes a request and waits until the supervisor has taken it, so that "asked for" means
+that the supervisor knows.
 """
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from orpheus.config.settings import Settings
 from orpheus.shared.domain.requests import MOST_WORKERS, RequestAction
-from orpheus.shared.errors import NoAnswer
+from orpheus.shared.errors import ExitCode, NoAnswer
+from orpheus.shared.operations.requests import (
+    ask_for_slot,
+    ask_for_workers,
+    check_supervised,
+    read_stack,
+)
+from orpheus.shared.storage import Store, database_path
 from orpheus.shared.text import printable
 from orpheus.supervisor.cli.operator import Operator, Text, for_operator, with_reason
 from orpheus.supervisor.cli.output import print_json
-from orpheus.supervisor.cli.system import workers_now
-
-if TYPE_CHECKING:
-    from orpheus.config.settings import Settings
-    from orpheus.shared.storage import Store
+from orpheus.supervisor.cli.system import read_workers
 
 _TAKEN_WITHIN_S = 5.0
-_LOOK_EVERY_S = 0.05
-
-Ask = Callable[["Store", "Settings"], int]
-"""Writes a request; its id."""
+_POLL_INTERVAL_S = 0.05
 
 
 @click.command()
@@ -33,7 +34,7 @@ Ask = Callable[["Store", "Settings"], int]
 @with_reason
 @for_operator
 def restart(operator: Operator, slot: str, reason: str | None) -> int:
-    """Let SLOT finish its job, then start it anew."""
+    """Let SLOT finish its job, then start it again."""
     return _ask_for_slot(operator, RequestAction.RESTART, slot, reason)
 
 
@@ -47,16 +48,14 @@ def drain(operator: Operator, slot: str, reason: str | None) -> int:
 
 
 def _ask_for_slot(operator: Operator, action: RequestAction, slot: str, reason: str | None) -> int:
-    from orpheus.shared.operations.requests import ask_for_slot  # noqa: PLC0415 - the database, not for --help
-
-    def ask(store: "Store", _: "Settings") -> int:
+    def ask(store: Store, _: Settings) -> int:
         return ask_for_slot(store, operator.actor(reason), action, slot)
 
-    def now(store: "Store", settings: "Settings") -> dict[str, Any]:
-        items = workers_now(store, settings)
+    def state(store: Store, settings: Settings) -> dict[str, Any]:
+        items = read_workers(store, settings)
         return next((item for item in items if item["slot"] == slot), {"slot": slot})
 
-    return _ask(operator, ask, f"{slot}: {action} asked for", now)
+    return _ask(operator, ask, f"{slot}: {action} asked for", state)
 
 
 @click.command()
@@ -65,29 +64,29 @@ def _ask_for_slot(operator: Operator, action: RequestAction, slot: str, reason: 
 @with_reason
 @for_operator
 def scale(operator: Operator, pool: str, workers: int, reason: str | None) -> int:
-    """Have N workers in POOL; not kept over a restart."""
-    from orpheus.shared.operations.requests import ask_for_workers  # noqa: PLC0415 - the database, not for --help
+    """Run N workers in POOL until the supervisor restarts."""
 
-    def ask(store: "Store", settings: "Settings") -> int:
+    def ask(store: Store, settings: Settings) -> int:
         return ask_for_workers(store, operator.actor(reason), pool, workers, settings.pools)
 
     return _ask(
         operator,
         ask,
         f"{pool}: {workers} worker{'' if workers == 1 else 's'} asked for",
-        lambda _, __: {"pool": pool, "workers": workers},
+        lambda *_: {"pool": pool, "workers": workers},
     )
 
 
 def _ask(
-    operator: Operator, ask: Ask, said: str, now: Callable[["Store", "Settings"], dict[str, Any]]
+    operator: Operator,
+    ask: Callable[[Store, Settings], int],
+    message: str,
+    state: Callable[[Store, Settings], dict[str, Any]],
 ) -> int:
-    """Write a request and wait until it is taken, then say so, as JSON with `now`.
+    """Write a request by `ask`, wait until it is taken, and print `message`, or `state` as JSON.
 
     Raises NoSupervisor, NoAnswer if it is not taken in time, and what `ask` raises.
     """
-    from orpheus.shared.operations.requests import check_supervised  # noqa: PLC0415 - the database, not for --help
-
     settings = operator.settings()
     with operator.store(settings) as store:
         check_supervised(store, settings.heartbeats.timeout)
@@ -96,35 +95,31 @@ def _ask(
         while store.supervision.is_waiting(request_id):
             if time.monotonic() > give_up_at_s:
                 raise NoAnswer(
-                    f"{said}, but the supervisor has not taken the request within "
+                    f"{message}, but the supervisor has not taken the request within "
                     f"{_TAKEN_WITHIN_S:.0f} s, and may yet: is its process stopped? "
                     "See `orpheus workers` and its log"
                 )
-            time.sleep(_LOOK_EVERY_S)
+            time.sleep(_POLL_INTERVAL_S)
         if operator.as_json:
-            print_json(now(store, settings))
+            print_json(state(store, settings))
         else:
-            click.echo(said)
-    return 0
+            click.echo(message)
+    return ExitCode.OK
 
 
 @click.command()
 @click.argument("slot", type=Text())
 @for_operator
 def stack(operator: Operator, slot: str) -> int:
-    """Show where the code of SLOT stands, without stopping it."""
-    from orpheus.shared.operations.requests import check_supervised, read_stack  # noqa: PLC0415
-    from orpheus.shared.storage import database_path  # noqa: PLC0415 - the database, not for --help
-
+    """Show what the code of SLOT is doing, without stopping it."""
     settings = operator.settings()
     with operator.store(settings) as store:
         check_supervised(store, settings.heartbeats.timeout)
         read = read_stack(store, database_path(settings.database.url), slot)
     if operator.as_json:
         print_json(read)
-        return 0
+        return ExitCode.OK
     job = f", job {read['job']['id']} {read['job']['type']}" if read["job"] else ""
     click.echo(f"{slot}, process {read['pid']}{job}, at {read['at']}")
-    for line in read["stack"].splitlines():
-        click.echo(printable(line))
-    return 0
+    click.echo("\n".join(map(printable, read["stack"].splitlines())))
+    return ExitCode.OK

@@ -1,49 +1,51 @@
-"""Submit a job, and wait for it."""
+"""Submit a job, and wait for its end."""
 
 import json
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from orpheus.config.handovers import for_jobs
 from orpheus.shared.domain.jobs import Job, Status
 from orpheus.shared.domain.lifecycle import TERMINAL
-from orpheus.supervisor.cli.operator import JobId, Operator, for_operator, job_defaults
+from orpheus.shared.errors import ExitCode
+from orpheus.shared.job_types.admission import prepare_job
+from orpheus.shared.storage import Store
+from orpheus.shared.views.jobs import job_json
+from orpheus.supervisor.cli.jobs import wait_for_change
+from orpheus.supervisor.cli.operator import JobId, Operator, for_operator
 from orpheus.supervisor.cli.output import print_json
-
-if TYPE_CHECKING:
-    from orpheus.shared.storage import Store
-
-_LOOK_AGAIN_S = 0.05
 
 
 @click.command()
 @click.argument("type", metavar="TYPE")
 @click.argument("payload", nargs=-1, metavar="[JSON | KEY=VALUE…]")
 @click.option("--queue", metavar="QUEUE", help="Default: the type's, or `default`.")
-@click.option("--priority", type=int, default=0, help="-1000 to 1000; the higher runs first.")
-@click.option("--delay", default="0", metavar="DURATION", help="Run so long from now: 90, 15m, 2h.")
+@click.option("--priority", type=int, default=0, help="-1000 to 1000; higher runs first.")
+@click.option(
+    "--delay", default="0", metavar="DURATION", help="Run it after this time: 90, 15m, 2h."
+)
 @click.option("--max-retries", type=int, metavar="N", help="0 to 100; default: the type's.")
 @click.option("--timeout", metavar="DURATION", help="Of one attempt; default: the type's.")
-@click.option("--unique-key", metavar="KEY", help="Not while a live job has this key.")
-@click.option("--tag", "tags", multiple=True, metavar="TAG", help="May be given several times.")
+@click.option("--unique-key", metavar="KEY", help="Submit nothing if a live job has this key.")
+@click.option("--tag", "tags", multiple=True, metavar="TAG", help="A tag; repeatable.")
 @click.option(
     "--depends-on",
     type=JobId,
     multiple=True,
     metavar="ID",
-    help="Not before this job is done; may be given several times.",
+    help="Run it after this job is done; repeatable.",
 )
 @click.option(
     "--on-dependency-failure",
     type=click.Choice(["cancel", "run", "fail"]),
     default="cancel",
     show_default=True,
-    help="What becomes of it when a job it depends on does not end done.",
+    help="What to do with it if a job it depends on does not end done.",
 )
 @click.option("--wait", is_flag=True, help="Wait for its end; exit 0 only if it is done.")
 @for_operator
@@ -63,15 +65,13 @@ def submit(
     wait: bool,
 ) -> int:
     """Submit a job of TYPE. The payload is a JSON object, or fields as KEY=VALUE."""
-    from orpheus.shared.job_types.admission import prepare_job  # noqa: PLC0415 - the database, not for --help
-
     settings = operator.settings()
     with operator.store(settings) as store:
         types = {row.name: row for row in store.types.all()}
         schema = types[type].schema if type in types else "{}"
         new = prepare_job(
             types,
-            job_defaults(settings),
+            for_jobs(settings),
             type=type,
             payload=_payload(payload, json.loads(schema)),
             queue=queue,
@@ -91,13 +91,11 @@ def submit(
         if wait:
             job = _wait(store, job)
     _print_outcome(operator, job, waited=wait)
-    return 0 if not wait or job.status is Status.DONE else 1
+    return ExitCode.OK if not wait or job.status is Status.DONE else ExitCode.NO
 
 
 def _print_outcome(operator: Operator, job: Job, *, waited: bool) -> None:
     if operator.as_json:
-        from orpheus.shared.views.jobs import job_json  # noqa: PLC0415 - the database, not for --help
-
         print_json(job_json(job))
     elif waited and job.status is Status.DONE:
         click.echo(job.result or "null")
@@ -107,7 +105,7 @@ def _print_outcome(operator: Operator, job: Job, *, waited: bool) -> None:
 
 
 def _payload(words: tuple[str, ...], schema: Mapping[str, Any]) -> Any:
-    """The payload the words mean. Raises UsageError if they are neither JSON nor KEY=VALUE."""
+    """Return the payload. Raises UsageError if the words are neither JSON nor KEY=VALUE."""
     if len(words) == 1 and words[0].lstrip().startswith("{"):
         try:
             return json.loads(words[0])
@@ -130,26 +128,24 @@ def _json_or_text(text: str) -> Any:
         return text
 
 
-def _wait(store: "Store", job: Job) -> Job:
-    """The job when it has ended."""
-    with _progress(job) as show:
+def _wait(store: Store, job: Job) -> Job:
+    """Return the job once it has ended."""
+    with _progress_bar(job) as show:
         while job.status not in TERMINAL:
-            if store.data_changed():
-                job = store.jobs.get(job.id)
-                show(job)
-            else:
-                time.sleep(_LOOK_AGAIN_S)
+            wait_for_change(store)
+            job = store.jobs.get(job.id)
+            show(job)
     return job
 
 
 @contextmanager
-def _progress(job: Job) -> Iterator[Callable[[Job], None]]:
-    """A progress bar where somebody can see it."""
+def _progress_bar(job: Job) -> Iterator[Callable[[Job], None]]:
+    """Show a progress bar if stderr is a terminal; yields what updates it."""
     if not sys.stderr.isatty():
         yield lambda _: None
         return
-    from rich.console import Console  # noqa: PLC0415 - 60 ms, only on a terminal
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (
         TextColumn("{task.description}"),

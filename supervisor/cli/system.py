@@ -1,27 +1,31 @@
-"""The system as a whole: workers, job types, health."""
+"""The system as a whole: workers, job types, status, health."""
 
+import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from http.client import HTTPConnection, HTTPException
+from typing import Any
 
 import click
 
+from orpheus.config.handovers import for_jobs
+from orpheus.config.settings import Settings
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.processes import SlotState
-from orpheus.supervisor.cli.operator import Operator, for_operator, job_defaults
+from orpheus.shared.errors import ExitCode
+from orpheus.shared.storage import Store
+from orpheus.shared.views.jobs import type_json
+from orpheus.shared.views.workers import workers_json
+from orpheus.supervisor.cli.operator import Operator, for_operator
 from orpheus.supervisor.cli.output import (
     duration,
     mebibytes,
     print_fields,
+    print_items,
     print_json,
-    print_table,
     since,
 )
-
-if TYPE_CHECKING:
-    from orpheus.config.settings import Settings
-    from orpheus.shared.storage import Store
 
 _HEALTHCHECK_S = 5.0
 _NEEDS_A_PERSON = (SlotState.FATAL, SlotState.STUCK)
@@ -30,27 +34,22 @@ _NEEDS_A_PERSON = (SlotState.FATAL, SlotState.STUCK)
 @click.command()
 @for_operator
 def workers(operator: Operator) -> int:
-    """List every process: its state and why, its job, its use of the machine."""
+    """List every process with its state, job and resource use."""
     settings = operator.settings()
     with operator.store(settings) as store:
-        items = workers_now(store, settings)
-    if operator.as_json:
-        print_json({"items": items})
-    else:
-        _print_workers(items)
-    return 0
+        items = read_workers(store, settings)
+    _print_workers(items, as_json=operator.as_json)
+    return ExitCode.OK
 
 
-def workers_now(store: "Store", settings: "Settings") -> list[dict[str, Any]]:
-    """Every slot, and every process without one, as GET /workers shows them."""
-    from orpheus.shared.views.workers import workers_json  # noqa: PLC0415 - the database, not for --help
-
+def read_workers(store: Store, settings: Settings) -> list[dict[str, Any]]:
+    """Return every slot, and every process without one, as GET /workers shows them."""
     return workers_json(store, supervised=False, beat_timeout_s=settings.heartbeats.timeout)
 
 
-def _print_workers(items: Sequence[Mapping[str, Any]]) -> None:
+def _print_workers(items: Sequence[Mapping[str, Any]], *, as_json: bool = False) -> None:
     columns = ("SLOT", "STATE", "PID", "JOB", "BEAT", "CPU", "MEMORY", "DONE", "UP", "RESTARTS")
-    print_table((*columns, "WHY"), [_worker_row(item) for item in items])
+    print_items(items, (*columns, "WHY"), _worker_row, as_json=as_json)
 
 
 def _worker_row(item: Mapping[str, Any]) -> tuple[object, ...]:
@@ -81,49 +80,37 @@ def _last_exit(last_exit: Mapping[str, Any]) -> str:
 @click.command()
 @for_operator
 def types(operator: Operator) -> int:
-    """List the job types and what they take."""
-    from orpheus.shared.views.jobs import type_json  # noqa: PLC0415 - the database, not for --help
-
+    """List the job types and their payloads."""
     settings = operator.settings()
     with operator.store(settings) as store:
         rows = store.types.all()
-    items = [type_json(row, job_defaults(settings)) for row in rows]
-    if operator.as_json:
-        print_json({"items": items})
-        return 0
-    print_table(
-        ("TYPE", "PAYLOAD", "QUEUE", "RETRIES", "TIMEOUT", "DESCRIPTION"),
-        [
-            (
-                item["name"],
-                _fields_of(row.schema),
-                item["defaults"]["queue"],
-                item["defaults"]["max_retries"],
-                duration(item["defaults"]["timeout"]),
-                item["description"].partition("\n")[0],
-            )
-            for item, row in zip(items, rows, strict=True)
-        ],
-    )
-    return 0
+    items = [type_json(row, for_jobs(settings)) for row in rows]
+    fields = {row.name: _fields_of(row.schema) for row in rows}
+    columns = ("TYPE", "PAYLOAD", "QUEUE", "RETRIES", "TIMEOUT", "DESCRIPTION")
+
+    def row(item: Mapping[str, Any]) -> tuple[object, ...]:
+        defaults, description = item["defaults"], item["description"].partition("\n")[0]
+        retries, timeout = defaults["max_retries"], duration(defaults["timeout"])
+        return item["name"], fields[item["name"]], defaults["queue"], retries, timeout, description
+
+    print_items(items, columns, row, as_json=operator.as_json)
+    return ExitCode.OK
 
 
-def _fields_of(schema: str) -> str:
-    """The payload's fields: `path width?`, a question mark for those that may be left out."""
-    import json  # noqa: PLC0415 - only here
-
-    whole = json.loads(schema)
-    required = whole.get("required", ())
-    return " ".join(n if n in required else f"{n}?" for n in whole.get("properties", ()))
+def _fields_of(schema_json: str) -> str:
+    """Return the fields of a payload: `path width?`; `?` marks those that may be left out."""
+    schema = json.loads(schema_json)
+    required = schema.get("required", ())
+    return " ".join(n if n in required else f"{n}?" for n in schema.get("properties", ()))
 
 
 @click.command()
 @for_operator
 def status(operator: Operator) -> int:
-    """Show all on one screen; exit 1 if it needs a person."""
+    """Show the whole system; exit 1 if something needs attention."""
     settings = operator.settings()
     with operator.store(settings) as store:
-        items = workers_now(store, settings)
+        items = read_workers(store, settings)
         with store.snapshot():
             counts = store.stats.counts()
             unserved = list(_unserved(store, settings))
@@ -143,7 +130,7 @@ def status(operator: Operator) -> int:
                 "needs_attention": trouble,
             }
         )
-        return 1 if trouble else 0
+        return ExitCode.NO if trouble else ExitCode.OK
     print_fields(
         {
             "jobs": ", ".join(f"{n:,} {name}" for name, n in by_status.items() if n) or "none yet",
@@ -159,11 +146,11 @@ def status(operator: Operator) -> int:
         click.secho(f"! {sentence}", fg="red")
     if not trouble:
         click.secho("all is well", fg="green")
-    return 1 if trouble else 0
+    return ExitCode.NO if trouble else ExitCode.OK
 
 
 def _trouble(items: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """What a person should look at among the processes."""
+    """Return what needs attention among the processes."""
     if not items:
         yield "nothing runs: start it with `orpheus`"
         return
@@ -177,8 +164,8 @@ def _trouble(items: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield "no worker is ready"
 
 
-def _unserved(store: "Store", settings: "Settings") -> Iterator[str]:
-    """Queues whose jobs no pool will ever take."""
+def _unserved(store: Store, settings: Settings) -> Iterator[str]:
+    """Return the queues that have jobs and no pool."""
     served = {queue for pool in settings.pools.values() if pool.workers for queue in pool.queues}
     if "*" in served:
         return
@@ -190,31 +177,28 @@ def _unserved(store: "Store", settings: "Settings") -> Iterator[str]:
 @click.command()
 @for_operator
 def healthcheck(operator: Operator) -> int:
-    """Ask the API whether it is ready; exit 0 if it is, 1 if not."""
+    """Ask the API whether it is ready; exit 1 if it is not."""
     api = operator.settings().api
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(api.host, api.host)  # noqa: S104
     if not api.port:
         click.echo("orpheus: api.port is 0, any free one: name the port with --set", err=True)
-        return 1
+        return ExitCode.NO
     try:
         code, body = _get(host, api.port, "/readyz")
     except OSError as error:
         click.echo(f"orpheus: no answer from {host}:{api.port}: {error}", err=True)
-        return 1
+        return ExitCode.NO
     if operator.as_json:
         print_json(body)
     else:
         click.echo(f"{body.get('status', code)}")
         for name, check in body.get("checks", {}).items():
             click.echo(f"  {name}: {check['status']}, {check['detail']}")
-    return 0 if code == 200 else 1
+    return ExitCode.OK if code == 200 else ExitCode.NO
 
 
 def _get(host: str, port: int, path: str) -> tuple[int, dict[str, Any]]:
-    """The status and the JSON of an answer. Raises OSError."""
-    import json  # noqa: PLC0415 - only here
-    from http.client import HTTPConnection, HTTPException  # noqa: PLC0415
-
+    """Return the status and the JSON of an answer. Raises OSError."""
     connection = HTTPConnection(host, port, timeout=_HEALTHCHECK_S)
     try:
         connection.request("GET", path)

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from click import Context
 
 from orpheus.config.load import load_settings
 from orpheus.config.settings import Settings
@@ -88,7 +89,7 @@ def test_the_files_and_commands_that_are_named_exist() -> None:
         for command in re.findall(
             r'(?:\bexec orpheus|bin/|CMD \[")orpheus(?:",)? "?([a-z]+)', text
         ):
-            assert command in orpheus.commands, command
+            assert command in orpheus.list_commands(Context(orpheus)), command
 
 
 def test_the_image_builds_the_wheel_of_everything_it_holds() -> None:

@@ -5,8 +5,7 @@ import os
 import select
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
@@ -14,38 +13,18 @@ from orpheus.shared.domain.processes import LastExit, ProcessRecord, Role, SlotR
 from orpheus.shared.domain.requests import Request, RequestAction
 from orpheus.shared.process.crash_cell import stack_path
 from orpheus.shared.storage import Store, database_path, open_store
-from orpheus.supervisor import __main__ as program
-from orpheus.supervisor.cli import slots as supervision
+from orpheus.supervisor.cli import slots
 
 URL = "sqlite:///data/orpheus.db"
 STACK = "Current thread 0x00007f (most recent call first):\n  File handlers.py, line 7 in slow\n"
 
 
-class Answer(NamedTuple):
-    """What a command gave back."""
-
-    code: int
-    out: str
-    err: str
+Orpheus = Callable[..., Any]
 
 
-Orpheus = Callable[..., Answer]
-
-
-@pytest.fixture
-def orpheus(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Orpheus:
-    """Runs `orpheus ARGUMENTS…` in a directory of its own."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("ORPHEUS_CONFIG", raising=False)
+@pytest.fixture(autouse=True)
+def ada(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOGNAME", "ada")
-
-    def run(*arguments: str) -> Answer:
-        code = program.run(arguments)
-        return Answer(code, *capsys.readouterr())
-
-    return run
 
 
 def slot(name: str, state: SlotState, **changes: Any) -> SlotRecord:
@@ -70,16 +49,8 @@ def slot(name: str, state: SlotState, **changes: Any) -> SlotRecord:
 
 
 @pytest.fixture
-def store(orpheus: Orpheus) -> Iterator[Store]:
-    """The database `orpheus` opens, which no supervisor works on."""
-    store = open_store(URL, create=True)
-    yield store
-    store.close()
-
-
-@pytest.fixture
 def supervised(store: Store) -> Store:
-    """The same beside a supervisor with two workers, one of which is fatal."""
+    """A database beside a supervisor with two workers, one of which is fatal."""
     clock = store.clock
     store.processes.register(
         ProcessRecord(
@@ -252,7 +223,7 @@ def test_a_usage_error_exits_2(orpheus: Orpheus, command: tuple[str, ...]) -> No
 def test_a_request_that_nobody_takes_exits_1_and_says_where_to_look(
     orpheus: Orpheus, supervised: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(supervision, "_TAKEN_WITHIN_S", 0.1)
+    monkeypatch.setattr(slots, "_TAKEN_WITHIN_S", 0.1)
     code, out, err = orpheus("restart", "default-1")
 
     assert (code, out, err.count("\n")) == (1, "", 1)

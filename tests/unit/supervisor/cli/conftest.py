@@ -1,0 +1,97 @@
+"""Runs the command line in this process, on a real database in a directory of its own."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from orpheus.shared.domain.jobs import Holder, JobError
+from orpheus.shared.domain.lifecycle import Ending, Finished
+from orpheus.shared.storage import Store, TypeRow, open_store
+from orpheus.supervisor import __main__ as program
+
+URL = "sqlite:///data/orpheus.db"
+WORKER = Holder("default-1", "incarnation", 7)
+
+
+class Answer(NamedTuple):
+    """What a command gave back."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+Orpheus = Callable[..., Answer]
+
+
+@pytest.fixture
+def orpheus(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Orpheus:
+    """Runs `orpheus ARGUMENTS…` in a directory of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ORPHEUS_CONFIG", raising=False)
+
+    def run(*arguments: str) -> Answer:
+        code = program.run(arguments)
+        return Answer(code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def store(orpheus: Orpheus) -> Iterator[Store]:
+    """The database `orpheus` opens, with two job types."""
+    store = open_store(URL, create=True)
+    schema = {
+        "type": "object",
+        "properties": {"n": {"type": "integer", "minimum": 0}, "text": {"type": "string"}},
+        "additionalProperties": False,
+    }
+    store.types.replace(
+        [
+            TypeRow("count", json.dumps(schema | {"required": ["n"]}), None, None, None, "Counts."),
+            TypeRow("words", json.dumps(schema), 5, 30.0, "mail", ""),
+        ]
+    )
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def finish() -> Callable[..., None]:
+    """Runs the next due job of a store, in no time."""
+
+    def run(store: Store, ending: Ending = Ending.SUCCEEDED, error: JobError | None = None) -> None:
+        (lease,) = store.leases.lease(WORKER, ("*",), 1, 30_000)
+        result = '{"sum":3}' if ending is Ending.SUCCEEDED else None
+        store.leases.finish([Finished(lease, ending, result, error)])
+
+    return run
+
+
+@pytest.fixture
+def in_background() -> Callable[[Callable[[Store], None]], threading.Thread]:
+    """Starts a thread that does something on a store of its own while a command waits."""
+
+    def start(work: Callable[[Store], None]) -> threading.Thread:
+        def run() -> None:
+            store = open_store(URL)
+            try:
+                work(store)
+            finally:
+                store.close()
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        return thread
+
+    return start

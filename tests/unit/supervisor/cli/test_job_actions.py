@@ -1,0 +1,81 @@
+"""`orpheus cancel`, `retry`, `run` and `delete`."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from orpheus.shared.domain.jobs import Holder, JobError, NewJob
+from orpheus.shared.domain.lifecycle import Ending
+from orpheus.shared.storage import Store
+
+Orpheus = Callable[..., Any]
+Finish = Callable[..., None]
+WORKER = Holder("default-1", "incarnation", 7)
+
+
+def test_each_job_is_cancelled_or_refused_on_its_own(
+    orpheus: Orpheus, store: Store, finish: Finish
+) -> None:
+    store.jobs.submit_many([NewJob("count"), NewJob("count"), NewJob("count")])
+    finish(store)
+    store.leases.lease(WORKER, ("*",), 1, 30_000)
+    code, out, err = orpheus("cancel", "1", "2", "3")
+    assert code == 1
+    assert out == "job 2: asked to stop\njob 3: cancelled\n"
+    assert err == "orpheus: job 1 is done: it cannot be cancelled\n"
+
+
+def test_a_failed_job_is_retried(orpheus: Orpheus, store: Store, finish: Finish) -> None:
+    store.jobs.submit(NewJob("count"))
+    finish(store, Ending.FAILED_PERMANENTLY, JobError("E", "no", None))
+    code, out, _ = orpheus("retry", "1", "--json")
+    assert code == 0
+    assert [job["status"] for job in json.loads(out)["items"]] == ["pending"]
+
+
+def test_a_delayed_job_is_run_now(orpheus: Orpheus, store: Store, finish: Finish) -> None:
+    store.jobs.submit(NewJob("count", delay_ms=60_000))
+    assert orpheus("run", "1").out == "job 1: due now\n"
+    finish(store)
+    code, out, err = orpheus("run", "1", "--json")
+    assert (code, json.loads(out), err.count("\n")) == (1, {"items": []}, 1)
+
+
+def test_jobs_that_have_ended_are_deleted(orpheus: Orpheus, store: Store, finish: Finish) -> None:
+    store.jobs.submit_many([NewJob("count"), NewJob("count"), NewJob("count")])
+    finish(store)
+    finish(store)
+    assert orpheus("delete", "2").out == "job 2: deleted\n"
+    code, out, err = orpheus("delete", "1", "3", "--json")
+    assert (code, json.loads(out)) == (1, {"deleted": [1]})
+    assert err == "orpheus: job 3 is pending: cancel it before deleting it\n"
+    assert sum(store.stats.counts().values()) == 1
+
+
+def test_what_was_done_is_in_the_trail_and_what_was_refused_is_not(
+    orpheus: Orpheus, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOGNAME", "ada")
+    store.jobs.submit(NewJob("count", delay_ms=60_000))
+    orpheus("run", "1")
+    orpheus("cancel", "1", "99", "--reason", "a mistake")
+    orpheus("retry", "1")
+    orpheus("retry", "1")
+    orpheus("cancel", "1")
+    orpheus("delete", "1")
+    orpheus("pause", "mail", "--reason", "the server is down")
+    orpheus("resume", "mail")
+    rows = store.audit.page(99)[::-1]
+    assert [(row.action, row.target) for row in rows] == [
+        ("run", "job 1"),
+        ("cancel", "job 1"),
+        ("retry", "job 1"),
+        ("cancel", "job 1"),
+        ("delete", "job 1"),
+        ("pause", "queue mail"),
+        ("resume", "queue mail"),
+    ]
+    assert {row.by for row in rows} == {"cli:ada"}
+    assert [row.reason for row in rows if row.reason] == ["a mistake", "the server is down"]

@@ -1,0 +1,105 @@
+"""`orpheus jobs`, `show` and `logs`."""
+
+import json
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from orpheus.shared.domain.jobs import Holder, JobError, NewJob, NewLine
+from orpheus.shared.domain.lifecycle import Ending, Finished
+from orpheus.shared.storage import Store
+
+Orpheus = Callable[..., Any]
+Finish = Callable[..., None]
+InBackground = Callable[[Callable[[Store], None]], threading.Thread]
+WORKER = Holder("default-1", "incarnation", 7)
+
+
+def test_jobs_are_listed_newest_first_and_filtered(
+    orpheus: Orpheus, store: Store, finish: Finish
+) -> None:
+    mail = NewJob("words", '{"text":"100%"}', queue="mail", tags=("t",))
+    store.jobs.submit_many([NewJob("count"), mail, NewJob("count")])
+    finish(store)
+    out = orpheus("jobs").out.splitlines()
+    assert out[0].split() == [
+        "ID",
+        "TYPE",
+        "STATUS",
+        "QUEUE",
+        "ATTEMPT",
+        "CREATED",
+        "RAN",
+        "WORKER",
+        "NOTE",
+    ]
+    assert [line.split()[0] for line in out[1:]] == ["3", "2", "1"]
+    for option, ids in (
+        (["--type", "count"], [3, 1]),
+        (["--queue", "mail"], [2]),
+        (["--tag", "t"], [2]),
+        (["--q", "100%"], [2]),
+        (["--q", "nowhere"], []),
+        (["--status", "done"], [1]),
+        (["--limit", "1"], [3]),
+    ):
+        assert [job["id"] for job in orpheus("jobs", "--json", *option).json["items"]] == ids
+    assert "the newest 1 of 3" in orpheus("jobs", "--limit", "1").err
+
+
+def test_a_terminal_gets_a_drawn_table_whatever_a_job_wrote(
+    orpheus: Orpheus, store: Store, monkeypatch: pytest.MonkeyPatch, finish: Finish
+) -> None:
+    store.jobs.submit(NewJob("count"))
+    finish(store, Ending.FAILED_PERMANENTLY, JobError("E", "[red]\x1b[2J", None))
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "200")
+    out = orpheus("jobs").out
+    assert "─" in out
+    assert "[red]\\x1b[2J" in out
+    assert "\x1b[2J" not in out
+
+
+def test_a_job_is_shown_with_its_attempts_and_its_error(
+    orpheus: Orpheus, store: Store, finish: Finish
+) -> None:
+    store.jobs.submit(NewJob("count", '{"n":1}', max_retries=0))
+    finish(store, Ending.FAILED, JobError("ValueError", "no", "Traceback:\n  line\nValueError: no"))
+    out = orpheus("show", "1").out
+    assert "failed" in out
+    assert '{"n":1}' in out
+    assert "ValueError: no" in out
+    assert "  Traceback:" in out
+    job = orpheus("show", "1", "--json").json
+    assert [attempt["outcome"] for attempt in job["attempts"]] == ["failed"]
+
+
+def test_an_unknown_job_exits_1(orpheus: Orpheus, store: Store) -> None:
+    for command in ("show", "logs", "cancel", "retry", "run", "delete"):
+        code, _, err = orpheus(command, "99")
+        assert (code, err) == (1, "orpheus: there is no job 99\n")
+
+
+def test_a_log_is_printed_and_followed_to_the_end_of_the_job(
+    orpheus: Orpheus, store: Store, finish: Finish, in_background: InBackground
+) -> None:
+    store.jobs.submit(NewJob("count"))
+    (lease,) = store.leases.lease(WORKER, ("*",), 1, 30_000)
+    first = NewLine(0, "info", "first\x1b[2J", '{"path": "a b"}')
+    store.logs.append(1, lease.token, 1, [first])
+    assert '#1 info    first\\x1b[2J path="a b"\n' in orpheus("logs", "1").out
+
+    def work(other: Store) -> None:
+        other.logs.append(1, lease.token, 1, [NewLine(1, "warning", "second")])
+        threading.Event().wait(0.2)
+        other.logs.append(1, lease.token, 1, [NewLine(2, "info", "last")])
+        other.leases.finish([Finished(lease, Ending.SUCCEEDED, "1")])
+
+    worker = in_background(work)
+    out = orpheus("logs", "1", "--follow", "--json").out
+    worker.join()
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert [line["line"] for line in lines] == ["first\x1b[2J", "second", "last"]

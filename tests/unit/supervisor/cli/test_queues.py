@@ -1,0 +1,59 @@
+"""`orpheus queues`, `pause`, `resume` and `schedules`."""
+
+from collections.abc import Callable
+from typing import Any
+
+from orpheus.shared.domain.jobs import Holder, NewJob
+from orpheus.shared.domain.rates import QueueRules, Rate
+from orpheus.shared.domain.schedules import ScheduleDefinition
+from orpheus.shared.storage import Store
+
+Orpheus = Callable[..., Any]
+Finish = Callable[..., None]
+WORKER = Holder("default-1", "incarnation", 7)
+
+
+def test_queues_are_listed_with_their_counts(
+    orpheus: Orpheus, store: Store, finish: Finish
+) -> None:
+    store.jobs.submit_many([NewJob("count"), NewJob("words", queue="mail"), NewJob("count")])
+    finish(store)
+    items = {item["name"]: item for item in orpheus("queues", "--json").json["items"]}
+    assert items["default"]["counts"]["done"] == 1
+    assert items["default"]["counts"]["pending"] == 1
+    assert items["mail"]["oldest_pending_s"] is not None
+    assert orpheus("queues").out.splitlines()[1].split()[:2] == ["default", "open"]
+
+
+def test_queues_are_listed_with_their_limits(orpheus: Orpheus, store: Store) -> None:
+    store.queues.configure({"mail": QueueRules(max_running=2, rate=Rate(per_s=5, burst=5))})
+    (item,) = orpheus("queues", "--json").json["items"]
+    assert (item["paused"], item["max_running"], item["rate"]) == (False, 2, "5/s")
+    assert orpheus("queues").out.splitlines()[1].split()[:4] == ["mail", "open", "2", "5/s"]
+
+
+def test_schedules_are_listed_with_their_next_runs(orpheus: Orpheus, store: Store) -> None:
+    store.schedules.configure(
+        [
+            ScheduleDefinition("nightly", "count", cron="0 3 * * *", timezone="Europe/Vienna"),
+            ScheduleDefinition("often", "count", every_s=90),
+        ]
+    )
+    store.schedules.pause("nightly")
+    nightly, often = orpheus("schedules", "--json").json["items"]
+    assert (nightly["cron"], nightly["paused"], nightly["next_runs"]) == ("0 3 * * *", True, [])
+    assert (often["every"], len(often["next_runs"])) == (90.0, 5)
+    _, first, second = orpheus("schedules").out.splitlines()
+    assert first.split()[-1] == "paused"
+    assert "every 1 min 30 s" in second
+    assert second.count(":") == 4
+
+
+def test_a_queue_is_paused_and_resumed(orpheus: Orpheus, store: Store) -> None:
+    store.jobs.submit(NewJob("count", queue="mail"))
+    assert orpheus("pause", "mail").out == "queue mail: paused\n"
+    assert store.leases.lease(WORKER, ("*",), 1, 30_000) == []
+    assert orpheus("queues").out.splitlines()[1].split()[:2] == ["mail", "paused"]
+    item = orpheus("resume", "mail", "--json").json
+    assert (item["name"], item["paused"]) == ("mail", False)
+    assert len(store.leases.lease(WORKER, ("*",), 1, 30_000)) == 1

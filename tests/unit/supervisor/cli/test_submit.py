@@ -1,0 +1,155 @@
+"""`orpheus submit`, with and without `--wait`."""
+
+import json
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from orpheus.shared.domain.jobs import Holder, JobError, NewJob
+from orpheus.shared.domain.lifecycle import Ending, Finished
+from orpheus.shared.storage import Store
+from orpheus.supervisor.cli.submit import submit
+
+Orpheus = Callable[..., Any]
+Finish = Callable[..., None]
+InBackground = Callable[[Callable[[Store], None]], threading.Thread]
+WORKER = Holder("default-1", "incarnation", 7)
+
+
+def when_pending(store: Store, job_id: int) -> None:
+    """Waits until that job is there."""
+    for _ in range(1_000):
+        if store.stats.counts()["pending"] >= job_id:  # type: ignore[index]
+            return
+        threading.Event().wait(0.01)
+    raise AssertionError("no job was submitted")
+
+
+def test_a_job_is_submitted_from_fields(orpheus: Orpheus, store: Store) -> None:
+    code, out, _ = orpheus("submit", "count", "n=3", "--priority", "5", "--delay", "1h")
+    assert (code, out) == (0, "job 1 submitted\n")
+    job = store.jobs.get(1)
+    assert (job.payload, job.priority) == ('{"n":3}', 5)
+    assert job.run_at_ms - job.created_at_ms == 3_600_000
+
+
+def test_a_job_is_submitted_from_json_and_shown_as_json(orpheus: Orpheus, store: Store) -> None:
+    job = orpheus("submit", "words", '{"n": 3}', "--json", "--queue", "other").json
+    assert job["payload"] == {"n": 3}
+    assert (job["queue"], job["max_retries"], job["timeout"]) == ("other", 5, 30.0)
+
+
+def test_a_field_that_is_text_stays_text(orpheus: Orpheus, store: Store) -> None:
+    orpheus("submit", "words", "text=5", "n=5")
+    assert store.jobs.get(1).payload == '{"text":"5","n":5}'
+
+
+def test_a_job_is_submitted_with_all_that_can_be_said(orpheus: Orpheus, store: Store) -> None:
+    store.jobs.submit_many([NewJob("count"), NewJob("count")])
+    code, *_ = orpheus(
+        *("submit", "count", "n=3", "--max-retries", "0", "--timeout", "2m"),
+        *("--tag", "a", "--tag", "b", "--depends-on", "1", "--depends-on", "2"),
+        *("--on-dependency-failure", "run"),
+    )
+    job = store.jobs.get(3)
+    assert (code, job.status, job.depends_on) == (0, "blocked", (1, 2))
+    assert (job.max_retries, job.timeout_s, job.tags) == (0, 120.0, ("a", "b"))
+    assert "depends on  1, 2" in orpheus("show", "3").out
+    store.jobs.cancel(1)
+    store.jobs.cancel(2)
+    assert store.jobs.get(3).status == "pending"
+
+
+def test_a_live_job_with_the_same_key_is_named_instead(orpheus: Orpheus, store: Store) -> None:
+    orpheus("submit", "count", "n=1", "--unique-key", "k")
+    code, out, _ = orpheus("submit", "count", "n=2", "--unique-key", "k")
+    assert (code, out) == (0, "job 1 is live with this unique key\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["cuont", "n=1"], "type: no job type is called 'cuont'; did you mean 'count'?"),
+        (["count"], "payload.n: is required"),
+        (["count", "n=-1", "m=1"], "payload.m: is not a field of this job type"),
+        (["count", "n=1", "--queue", "a b"], "queue: "),
+        (["count", "n=1", "--delay", "soon"], "delay: 'soon' is no duration"),
+        (["count", "n=1", "--timeout", "0"], "timeout: must be longer than 0"),
+        (["count", "n=1", "--max-retries", "101"], "max_retries: must be an integer from 0 to 100"),
+        (["count", "n=1", "--tag", "ok", "--tag", "a b"], "tags.1: is no name"),
+        (["count", "n=1", "--depends-on", "99"], "there is no job 99"),
+    ],
+)
+def test_a_job_that_is_not_accepted_exits_1_with_the_reason_and_stores_nothing(
+    arguments: list[str], reason: str, orpheus: Orpheus, store: Store
+) -> None:
+    code, out, err = orpheus("submit", *arguments)
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert reason in err
+    assert sum(store.stats.counts().values()) == 0
+
+
+@pytest.mark.parametrize("payload", ['{"n":', "n", "=1"])
+def test_a_payload_that_is_no_payload_is_a_usage_error(
+    payload: str, orpheus: Orpheus, store: Store
+) -> None:
+    assert orpheus("submit", "count", payload).code == 2
+
+
+def test_waiting_prints_the_result_and_exits_0_when_done(
+    orpheus: Orpheus, store: Store, finish: Finish, in_background: InBackground
+) -> None:
+    def work(other: Store) -> None:
+        when_pending(other, 1)
+        finish(other)
+
+    worker = in_background(work)
+    code, out, err = orpheus("submit", "count", "n=2", "--wait")
+    worker.join()
+    assert (code, out, err) == (0, '{"sum":3}\n', "job 1 submitted\n")
+
+
+def test_waiting_exits_1_with_the_error_when_the_job_failed(
+    orpheus: Orpheus, store: Store, finish: Finish, in_background: InBackground
+) -> None:
+    def work(other: Store) -> None:
+        when_pending(other, 1)
+        finish(other, Ending.FAILED_PERMANENTLY, JobError("ValueError", "no", None))
+
+    worker = in_background(work)
+    code, out, err = orpheus("submit", "count", "n=2", "--wait", "--json")
+    worker.join()
+    assert (code, json.loads(out)["status"], err) == (1, "failed", "")
+
+
+def test_a_terminal_sees_progress_while_it_waits(
+    orpheus: Orpheus,
+    store: Store,
+    monkeypatch: pytest.MonkeyPatch,
+    finish: Finish,
+    in_background: InBackground,
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+
+    def work(other: Store) -> None:
+        when_pending(other, 1)
+        (lease,) = other.leases.lease(WORKER, ("*",), 1, 30_000)
+        other.leases.progress(lease.job_id, lease.token, 0.5, "half way")
+        threading.Event().wait(0.3)
+        other.leases.finish([Finished(lease, Ending.SUCCEEDED, "1")])
+
+    worker = in_background(work)
+    code, out, err = orpheus("submit", "count", "n=2", "--wait")
+    worker.join()
+    assert (code, out) == (0, "1\n")
+    assert "half way" in err
+
+
+def test_submit_offers_what_the_contract_names() -> None:
+    options = {name for parameter in submit.params for name in parameter.opts}
+    assert {"--queue", "--priority", "--delay", "--unique-key", "--wait", "--json"} <= options
+    assert {"--depends-on", "--tag", "--max-retries", "--timeout"} <= options

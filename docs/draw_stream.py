@@ -14,43 +14,44 @@ HEAD = """# The event stream
 Drawn by `python docs/draw.py` from the models of `api/contract/frames.py`; a test holds this page
 equal to them, another every frame that is sent. Edit the models, not this page.
 
-`/ws` is a WebSocket of JSON frames, each with a `type`; `GET /events` gives the same events, in the
-same order, as server-sent events (`curl -N`).
+`/ws` is a WebSocket that sends JSON frames, each with a `type`. `GET /events` sends the same
+events, in the same order, as server-sent events (`curl -N`).
 
-- `/ws`: a hello, then every event from now on, and a heartbeat every {beat:g} s.
-- `/ws?after=N`: a hello, then every event from seq N + 1 on; `reset` and a second hello where they
-  are no longer kept.
-- `/ws?job=ID`: this job's events and log lines only, first the lines it has already; `seq` rises
-  with gaps. Also with `after`. Lines come before the event that ends their attempt.
-- `GET /events?after=N`: each event with its seq as `id`, its kind as `event`, and itself as `data`;
-  `event: reset` as above; a comment after {quiet:g} s of silence.
+- `/ws` sends a hello, then every event from now on, and a heartbeat every {beat:g} s.
+- `/ws?after=N` sends a hello, then every event from seq N + 1 on. If these are no longer stored, it
+  sends a `reset` and a second hello.
+- `/ws?job=ID` sends only the events and log lines of this job, beginning with the stored log lines.
+  `seq` grows with gaps. It can be combined with `after`. Log lines come before the event that ends
+  their attempt.
+- `GET /events?after=N` sends each event with its seq as `id`, its kind as `event` and its body as
+  `data`; `event: reset` as above; and a comment after {quiet:g} s of silence.
 
-A client that comes back with the last seq it has seen (`after`; an EventSource sends
-`Last-Event-ID` by itself) misses nothing and gets nothing twice. While much happens, events are
-gathered: at most one frame of them in {gap:g} ms, and none longer than about a megabyte. A client
-that does not keep up gets only the newest heartbeat and progress; one that is far behind gets
-`reset` and a fresh hello. One that acknowledges nothing for 20 s, or answers no ping for 40 s, is
-cut off.
+A client that reconnects with the last seq it has seen misses nothing and gets nothing twice
+(`after`; an EventSource sends `Last-Event-ID` itself). When there are many events, they are
+collected: at most one frame of events every {gap:g} ms, and none longer than about a megabyte. A
+client that is too slow gets only the newest heartbeat and progress; a client that is far behind
+gets a `reset` and a new hello. A client that acknowledges nothing for 20 s, or answers no ping for
+40 s, is disconnected.
 
-Ask for `permessage-deflate`, as browsers do: a frame shrinks to about a twentieth, and is
+Ask for `permessage-deflate`, as browsers do. A frame then shrinks to about a twentieth, and it is
 compressed once for all clients.
 
-An unknown or ill-formed parameter (422), an unknown job (404), a foreign origin (403) and one
-client too many (503 with `Retry-After`) are refused before the handshake, with a problem document.
+An unknown or invalid parameter (422), an unknown job (404), a foreign origin (403) and one client
+too many (503 with `Retry-After`) are refused before the handshake, with a problem document.
 
-| close code | when | do |
+| close code | when | what to do |
 | --- | --- | --- |
-| {restart} | the API is replaced or stops | come back with `after` |
-| {later} | the database cannot be read; the reason says why | come back with `after`, in a while |
+| {restart} | the API is replaced or stops | reconnect with `after` |
+| {later} | the database cannot be read; the reason says why | wait, then reconnect with `after` |
 | {policy} | the client keeps sending; a few messages are ignored | send nothing |
 | 1009 | the client sent a message over 64 KiB | send nothing |
-| 1011 | no answer to a ping | come back with `after` |
-| 1000, 1001 | sent by clients that go, as a browser that leaves the page | |
+| 1011 | no answer to a ping | reconnect with `after` |
+| 1000, 1001 | sent by clients that leave, such as a browser that leaves the page | |
 
 ## Frames of `/ws`
 
-Workers, job types and log lines are as in `GET /workers` (but without `recent_exits`),
-`GET /types` and `GET /jobs/{{id}}/logs`.
+Workers, job types and log lines are as in `GET /workers` (but without `recent_exits`), `GET /types`
+and `GET /jobs/{{id}}/logs`.
 """
 
 

@@ -126,8 +126,8 @@ Exits are counted by cause (`orpheus_process_exits_total`): {causes}.
 
 A rolling restart, after a change of the configuration or SIGUSR2, replaces the outdated processes,
 idle workers first. At most a quarter of a pool (at least one slot) is not ready at a time, so a
-start that fails stops the rolling restart at the first slot. The API gets a replacement, which takes
-its place once it is ready; the old API answers the requests it has, and ends. A process that
+start that fails stops the rolling restart at the first slot. The API gets a replacement, which
+takes its place once it is ready; the old API answers the requests it has, and ends. A process that
 SIGKILL does not end is set aside: its leases are freed, and another process starts in its slot.
 """
 

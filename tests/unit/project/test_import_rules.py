@@ -1,0 +1,122 @@
+"""Each import rule in pyproject.toml notices an import that breaks it."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"][
+    "importlinter"
+]["contracts"]
+FOLDERS = ("api", "config", "orpheus", "shared", "supervisor", "worker")
+
+PLANTS = {
+    "The three programs never import each other": (
+        "worker/attempt/__init__.py",
+        "import orpheus.api.app",
+    ),
+    "shared imports no program and no configuration": (
+        "shared/errors.py",
+        "import orpheus.config.settings",
+    ),
+    "config imports no program and no storage": (
+        "config/problems.py",
+        "import orpheus.shared.storage",
+    ),
+    "No circle of siblings, at any depth": (
+        "supervisor/policy/state_machine.py",
+        "import orpheus.supervisor.policy.fleet",
+    ),
+    "The rooms of shared, from the top down": (
+        "shared/domain/jobs.py",
+        "import orpheus.shared.job_types",
+    ),
+    "The rooms of the supervisor, from the top down": (
+        "supervisor/linux/signals.py",
+        "import orpheus.supervisor.plan",
+    ),
+    "The rooms of a worker, from the top down": (
+        "worker/attempt/executor.py",
+        "import orpheus.worker.leasing",
+    ),
+    "One attempt of a job is run without storage": (
+        "worker/handlers/sleep.py",
+        "import orpheus.shared.storage",
+    ),
+    "Only where a program starts are settings read; everything else is handed values": (
+        "worker/process.py",
+        "import orpheus.config.settings",
+    ),
+    "Only shared.storage names its backend": (
+        "worker/process.py",
+        "import orpheus.shared.storage.sqlite.leases",
+    ),
+    "Pure rooms know no clock, no random number and nothing outside": (
+        "shared/domain/backoff.py",
+        "import random",
+    ),
+    "Workers and the command line stay small: no web framework": (
+        "worker/process.py",
+        "import fastapi",
+    ),
+    "rich stays out of workers and the API": ("api/app.py", "import rich"),
+    "The stdlib sqlite3 never opens the database": ("shared/logs.py", "import sqlite3"),
+}
+"""Of each rule, by its name: a module, and an import that it must not have."""
+
+
+def broken_rules(folder: Path) -> set[str]:
+    """Run the import linter in `folder`; returns the names of the rules that do not hold."""
+    lint = "from importlinter.cli import lint_imports_command; lint_imports_command()"
+    run = subprocess.run(
+        [sys.executable, "-c", lint, "--no-cache", "--no-logo"],
+        cwd=folder,
+        env={**os.environ, "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    verdicts = re.findall(r"^(.+) (KEPT|BROKEN)(?: \(.*)?$", run.stdout, re.MULTILINE)
+    assert len(verdicts) == len(CONTRACTS), run.stdout + run.stderr
+    return {rule for rule, verdict in verdicts if verdict == "BROKEN"}
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A copy of the product and of its rules."""
+    hidden = shutil.ignore_patterns("__pycache__", "static", "templates")
+    for name in FOLDERS:
+        shutil.copytree(ROOT / name, tmp_path / name, symlinks=True, ignore=hidden)
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    return tmp_path
+
+
+def test_every_rule_has_an_import_that_breaks_it() -> None:
+    assert set(PLANTS) == {contract["name"] for contract in CONTRACTS}
+
+
+def test_the_rules_hold(tree: Path) -> None:
+    assert broken_rules(tree) == set()
+
+
+@pytest.mark.parametrize("rule", PLANTS)
+def test_an_import_that_breaks_a_rule_is_found(tree: Path, rule: str) -> None:
+    file, statement = PLANTS[rule]
+    with (tree / file).open("a", encoding="utf-8") as module:
+        module.write(f"\n{statement}\n")
+    assert rule in broken_rules(tree)
+
+
+@pytest.mark.parametrize(
+    "rule", [contract["name"] for contract in CONTRACTS if contract.get("exhaustive")]
+)
+def test_a_new_module_must_be_given_its_place_among_the_rooms(tree: Path, rule: str) -> None:
+    [container] = next(one for one in CONTRACTS if one["name"] == rule)["containers"]
+    (tree / container.removeprefix("orpheus.") / "planted.py").touch()
+    assert rule in broken_rules(tree)

@@ -1,0 +1,211 @@
+"""What holds for every file: its size, its first sentence, one meaning a name, paths that exist.
+
+The lists of exceptions only shrink: an entry that is no longer needed fails too.
+"""
+
+import ast
+import io
+import re
+import subprocess
+import tokenize
+from collections import defaultdict
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).parents[3]
+PRODUCT = ("api", "config", "orpheus", "shared", "supervisor", "worker")
+LONGEST_FILE = 400
+LONGEST_FUNCTION = 60
+
+TOO_LONG_FILES = {
+    "api/contract/schemas.py",
+    "config/settings.py",
+    "shared/storage/sqlite/connection.py",
+    "tests/api/test_attacks.py",
+    "tests/api/test_bad_input.py",
+    "tests/api/test_doors.py",
+    "tests/api/test_faults.py",
+    "tests/api/test_stream.py",
+    "tests/integration/supervisor/test_loop.py",
+    "tests/integration/supervisor/test_reload.py",
+    "tests/unit/supervisor/cli/test_app.py",
+    "tests/unit/supervisor/policy/test_state_machine.py",
+}
+TOO_LONG_FUNCTIONS = {"worker/process.py::_work"}
+NAMED_FROM_OUTSIDE = {
+    "api/contract/": "the names in openapi.json and docs/stream.md",
+    "config/settings.py": "a class for each table of orpheus.toml",
+    "shared/storage/sqlite/": "a class for each noun of the store: `store.jobs` is Jobs",
+}
+"""Where classes have the names that users read. Such a name may occur again elsewhere, but not in
+the same place."""
+SAME_NAMES = {"Events", "Holder", "Loop", "Outcome"}
+"""Names of several classes that are not yet told apart."""
+NOT_OURS = {
+    "README.md: my_jobs.py",
+    "docs/crontab.md: report.sh",
+}
+"""Paths in prose that lead to files of the reader."""
+DEAD_PATHS = {
+    "api/contract/schemas.py: api/wire.py",
+    "api/routes/__init__.py: contract.md",
+    "api/stream/listener.py: contract.md",
+    "docs/glossary.md: tests/unit/docs/test_glossary.py",
+    "shared/views/jobs.py: contract.md",
+    "supervisor/cli/app.py: supervisor/commands",
+    "tests/api/test_bad_input.py: contract.md",
+    "tests/api/test_contract.py: contract.md",
+    "tests/simulation/model.py: contract.md",
+}
+"""Paths in prose that lead nowhere and are yet to be mended."""
+
+
+@cache
+def files() -> tuple[str, ...]:
+    """Return every file of the project, as git knows it or would add it; no links."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    names = sorted(set(listed.split("\0")) - {""})
+    return tuple(name for name in names if (ROOT / name).is_file())
+
+
+@cache
+def text_of(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+@cache
+def tree_of(name: str) -> ast.Module:
+    return ast.parse(text_of(name))
+
+
+def python_files(*folders: str) -> list[str]:
+    """Return the Python files; of these top-level folders, if given."""
+    names = [name for name in files() if name.endswith(".py")]
+    return [name for name in names if not folders or name.split("/")[0] in folders]
+
+
+def test_no_python_file_is_too_long() -> None:
+    found = {name for name in python_files() if text_of(name).count("\n") > LONGEST_FILE}
+    assert found == TOO_LONG_FILES
+
+
+def functions(name: str) -> Iterator[tuple[str, int]]:
+    """Yield the name of each function of a file, and its number of lines."""
+    for node in ast.walk(tree_of(name)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert node.end_lineno is not None
+            yield node.name, node.end_lineno - node.lineno + 1
+
+
+def test_no_function_is_too_long() -> None:
+    found = {
+        f"{name}::{function}"
+        for name in python_files()
+        for function, lines in functions(name)
+        if lines > LONGEST_FUNCTION
+    }
+    assert found == TOO_LONG_FUNCTIONS
+
+
+def test_every_folder_of_the_product_says_what_it_holds() -> None:
+    folders = {str(Path(name).parent) for name in python_files(*PRODUCT)}
+    inits = {f"{folder}/__init__.py" for folder in folders}
+    assert inits - set(files()) == set()
+    assert {name for name in inits if not ast.get_docstring(tree_of(name))} == set()
+
+
+def place_of(name: str) -> str:
+    """Return the place within which a class of this file must have its name for itself."""
+    return next((place for place in NAMED_FROM_OUTSIDE if name.startswith(place)), "elsewhere")
+
+
+def test_no_two_classes_have_the_same_name() -> None:
+    found = defaultdict(list)
+    for name in python_files(*PRODUCT):
+        for node in tree_of(name).body:
+            if isinstance(node, ast.ClassDef):
+                found[place_of(name), node.name].append(name)
+    same = {name: where for (_, name), where in found.items() if len(where) > 1}
+    assert set(same) == SAME_NAMES, same
+
+
+# Paths in prose
+
+PATH = re.compile(
+    r"(?<![\w./:{}$*~<>#@%=-])"  # it begins here, and is no URL, no option and no absolute path
+    r"(?:[\w.-]+/)*[\w.-]+"
+    r"(?:/(?=[\s`\"')\],;:.]|$)|\.(?:py|sql|md|toml|sh|html|css|js|svg|service|yaml|lock|png)\b)"
+    r"(?![\w(*{<])"
+)
+FOLDERS = {*PRODUCT, "tests", "docs", "benchmarks"}
+
+
+def comments(name: str) -> Iterator[str]:
+    """Yield the comments and docstrings of a Python file."""
+    for token in tokenize.generate_tokens(io.StringIO(text_of(name)).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.string
+    for node in ast.walk(tree_of(name)):
+        match node:
+            case ast.Expr(ast.Constant(str(text))):  # docstrings, and the strings below attributes
+                yield text
+            case _:
+                pass
+
+
+def prose(name: str) -> Iterator[str]:
+    """Yield what a file says in words: a page whole, of code its comments."""
+    match Path(name).suffix:
+        case ".md":
+            yield text_of(name)
+        case ".py":
+            yield from comments(name)
+        case ".sql":
+            yield from re.findall(r"--.*", text_of(name))
+        case ".toml" | ".yaml" | ".service" | ".sh" | "":
+            yield from re.findall(r"(?:^|\s)#.*", text_of(name), re.MULTILINE)
+        case ".js" | ".css":
+            yield from re.findall(r"//.*|/\*.*?\*/", text_of(name), re.DOTALL)
+        case ".html":
+            yield from re.findall(r"\{#.*?#\}|<!--.*?-->", text_of(name), re.DOTALL)
+        case _:
+            pass
+
+
+@cache
+def known_paths() -> frozenset[str]:
+    """Return every file and folder, and each end of its path: `loop/act.py` for `supervisor/…`."""
+    known: set[str] = set()
+    for name in files():
+        path = Path(name)
+        for whole in (path, *path.parents):
+            parts = whole.parts
+            known.update("/".join(parts[start:]) for start in range(len(parts)))
+    return frozenset(known | {f"orpheus/{name}" for name in known})
+
+
+def paths_in(text: str) -> Iterator[str]:
+    """Yield what is written like a path of this project."""
+    for found in PATH.findall(text):
+        path = found.rstrip("/").removeprefix("./")
+        is_folder = found.endswith("/")
+        if not is_folder or path.split("/")[0] in FOLDERS:
+            yield path
+
+
+def test_every_path_named_in_prose_exists() -> None:
+    missing = {
+        f"{name}: {path}"
+        for name in files()
+        for text in prose(name)
+        for path in paths_in(text)
+        if path not in known_paths()
+    }
+    assert missing == NOT_OURS | DEAD_PATHS

@@ -1,7 +1,7 @@
-"""How fast the whole system ends short jobs: the real supervisor, API and two workers, power-safe.
+"""Measure how fast the whole system finishes short jobs: supervisor, API and two workers.
 
-Runs in turn with leasing ahead (the default) and with one job at a time, and prints both with
-their ratio: absolute figures belong to one machine, ratios carry.
+It runs with `durability = "power"`, in turn with prefetching (the default) and with one job at a
+time, and prints both with their ratio: absolute figures depend on the machine, ratios less so.
 
     uv run python benchmarks/drain.py [JOBS] [ROUNDS]
 """
@@ -39,7 +39,7 @@ def all_ready(store: Store) -> bool:
 
 
 def jobs_per_second(setting: str, jobs: int) -> float:
-    """A fresh system, `jobs` jobs submitted in one transaction; from its commit to the last end."""
+    """Run `jobs` jobs on a fresh system; return the time from their commit to the last end."""
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/data/orpheus.db"
         settings = ("api.port=0", "pools.default.workers=2", f"database.url={url}", setting)

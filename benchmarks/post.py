@@ -1,9 +1,9 @@
-"""What group commit is worth: POST /jobs by many keep-alive connections, power-safe.
+"""Measure what group commit gains: POST /jobs over many keep-alive connections.
 
-Runs the real API (`python -m api`) in turn as it is, and with a writer that commits each request
-alone, and prints both with their ratio: absolute figures belong to one machine and one disk, ratios
-carry. The client writes prepared bytes on bare sockets, so that it is not what is measured: its
-share of the time is printed too.
+It runs the real API (`python -m api`) with `durability = "power"`, in turn as it is and with a
+writer that commits each request alone, and prints both with their ratio: absolute figures depend on
+the machine and its disk, ratios less so. The client writes prepared bytes to plain sockets, so that
+it takes little time itself; its share of the time is printed, too.
 
     uv run python benchmarks/post.py [--connections N] [--seconds S] [--rounds N] [--folder DIR]
 """
@@ -38,11 +38,11 @@ class Measured:
     p50_ms: float
     p99_ms: float
     client_share: float
-    """Of one core."""
+    """Share of one core."""
 
 
 class Connection(asyncio.Protocol):
-    """Sends the next request when the answer to the last one is whole."""
+    """Sends the next request when the last answer is complete."""
 
     def __init__(self, request: bytes, answered: Callable[[float], bool]) -> None:
         self.closed = asyncio.get_running_loop().create_future()
@@ -83,7 +83,7 @@ def _length(head: bytes) -> int:
 
 
 async def load(port: int, connections: int, seconds: float) -> Measured:
-    """`connections` clients that submit for `seconds`, after a while to warm up."""
+    """Run `connections` clients that submit for `seconds`, after a warm-up."""
     head = f"POST /jobs HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n"
     request = f"{head}Content-Length: {len(BODY)}\r\n\r\n".encode() + BODY
     begin = time.perf_counter() + WARM_UP_S
@@ -116,7 +116,7 @@ async def load(port: int, connections: int, seconds: float) -> Measured:
 
 
 def measure(program: str, folder: Path, connections: int, seconds: float) -> Measured:
-    """A fresh API on a fresh database, under load."""
+    """Run a fresh API on a fresh database under load."""
     url = f"sqlite:///{folder}/data/orpheus.db"
     settings = ("api.port=0", f"database.url={url}", "database.durability='power'")
     sets = [part for one in settings for part in ("--set", one)]

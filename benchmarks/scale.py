@@ -1,8 +1,8 @@
-"""Does size matter? A million waiting and a million finished jobs against an almost empty file.
+"""Compare a database of a million waiting and a million finished jobs with an almost empty one.
 
-Fills a database directly, then times each hot verb of the store on both in turn, so that whatever
-else the machine does hits both alike. Prints the median of each and their ratio; exit 1 if a ratio
-is over the goal.
+It fills a database directly, then times each hot call of the store on both in turn, so that other
+load on the machine affects both. It prints the medians and their ratio, and exits 1 if a ratio is
+over the goal.
 
     uv run python -m benchmarks.scale [--jobs N] [--rounds N] [--folder DIR]
 """
@@ -23,7 +23,7 @@ from orpheus.shared.domain.retention import RetentionRules
 from orpheus.shared.storage import Finished, JobFilter, Store, database_path, open_store
 
 GOAL = 1.5
-NOISE_MS = 0.02  # below it a ratio says more about the clock than about the database
+NOISE_MS = 0.02  # below this, a ratio measures the clock rather than the database
 SMALL = 200
 HOLDER = Holder("default-1", "benchmark", 1)
 BATCH = 64
@@ -63,7 +63,7 @@ UPDATE lease_tokens SET last = :jobs;
 
 
 def filled(url: str, jobs: int) -> Store:
-    """A store with so many waiting and so many finished jobs."""
+    """Make a store with this many waiting and this many finished jobs."""
     store = open_store(url, create=True, pools={"default": ("*",)})
     connection = apsw.Connection(str(database_path(url)))
     connection.execute("PRAGMA synchronous = OFF; PRAGMA cache_size = -500000; BEGIN IMMEDIATE")
@@ -80,7 +80,7 @@ def lease_and_finish(store: Store, limit: int) -> None:
 
 
 def refill(store: Store) -> None:
-    """What a round leases, so that the small file does not run dry."""
+    """Add the jobs that a round leases, so that the small file does not run out of jobs."""
     store.jobs.submit_many([NewJob("type_1", queue=f"queue_{n % 3}") for n in range(BATCH + 1)])
 
 
@@ -89,7 +89,7 @@ def middle(store: Store) -> int:
 
 
 def verbs() -> dict[str, Callable[[Store], object]]:
-    """Every hot verb by what a reader calls it."""
+    """Return every hot call with its name in the table."""
     done, pending = JobFilter(status=Status.DONE), JobFilter(status=Status.PENDING)
     return {
         "lease and finish 1": lambda store: lease_and_finish(store, 1),
@@ -130,7 +130,7 @@ def time_ms(verb: Callable[[Store], object], store: Store) -> float:
 
 
 def measure(small: Store, large: Store, rounds: int) -> dict[str, tuple[float, float]]:
-    """The median time of each verb on either, in milliseconds."""
+    """Return the median time of each call on both stores, in milliseconds."""
     times: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in verbs()}
     for _ in range(rounds):
         for store, column in ((small, 0), (large, 1)):
@@ -144,7 +144,7 @@ def measure(small: Store, large: Store, rounds: int) -> dict[str, tuple[float, f
 
 
 def report(medians: dict[str, tuple[float, float]], jobs: int) -> bool:
-    """Print the table; whether every ratio is within the goal."""
+    """Print the table; return whether every ratio is within the goal."""
     print(f"{'verb':28}{f'{SMALL}+{SMALL}, ms':>14}{f'{jobs}+{jobs}, ms':>22}{'ratio':>8}")
     all_within = True
     for name, (small_ms, large_ms) in medians.items():

@@ -1,9 +1,9 @@
-"""Whether a thousand WebSocket clients keep up with 20,000 jobs, and what they cost.
+"""Measure whether a thousand WebSocket clients keep up with 20,000 jobs, and what they cost.
 
-Starts the real system (supervisor, API, two workers) twice: with few clients and with many, each
-of which reads everything, while jobs run. Checks that every client gets every seq in order (a
-`reset` is counted), and prints how long an event takes from its commit to the last client that
-gets it, the API's memory, its time on the CPU for each event and client, and the ratios.
+It starts the real system (supervisor, API, two workers) twice, with few clients and with many, each
+of which reads everything while jobs run. It checks that every client gets every seq in order (a
+`reset` is counted), and prints the time from the commit of an event to the last client that gets
+it, the API's memory, its CPU time for each event and client, and the ratios.
 
     uv run python -m benchmarks.stream [--clients N] [--jobs N] [--few N] [--plain]
 """
@@ -41,7 +41,7 @@ HELLO = b'{"type":"hello","seq":'
 
 @dataclass
 class Sent:
-    """A message that clients got, and when the last one did."""
+    """A message that clients received, and when the last client received it."""
 
     begin: bytes
     seqs: list[int]
@@ -51,7 +51,7 @@ class Sent:
 
 @dataclass
 class Audience:
-    """What all clients together saw. All get the same bytes, so each message is read once."""
+    """What all clients received. All receive the same bytes, so each message is parsed once."""
 
     packed: bool
     """Whether they ask for compression, as browsers do."""
@@ -99,7 +99,7 @@ class Client:
         self.socket.setblocking(False)
 
     def read(self, scratch: bytearray) -> None:
-        """Take what has come."""
+        """Read what has arrived."""
         try:
             size = self.socket.recv_into(scratch)
         except BlockingIOError:
@@ -144,7 +144,7 @@ class Client:
 
 @dataclass(frozen=True)
 class Figures:
-    """What one run showed. `latencies_s`: of each event, to the last client."""
+    """The result of one run. `latencies_s`: of each event, to the last client."""
 
     clients: int
     events: int
@@ -173,14 +173,14 @@ def free_port() -> int:
 
 
 class Load(threading.Thread):
-    """Submits jobs, so that some always wait and never many, and sees them done."""
+    """Submits jobs, so that a few always wait, until all are done."""
 
     def __init__(self, url: str, jobs: int) -> None:
         super().__init__()
         self._url = url
         self._jobs = jobs
         self.last_seq: int | None = None
-        """Of the last event, once all are done."""
+        """Return the seq of the last event when all jobs are done."""
 
     def run(self) -> None:
         store = open_store(self._url)
@@ -211,7 +211,7 @@ def peak_rss_mb(pid: int) -> float:
 
 
 def follow(clients: list[Client], last_seq: Callable[[], int | None]) -> None:
-    """Read for all clients until each has the last event, once that is known."""
+    """Read for all clients until each one has the last event."""
     scratch = bytearray(1_048_576)
     waiting = selectors.DefaultSelector()
     for client in clients:

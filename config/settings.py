@@ -24,6 +24,7 @@ from pydantic import (
 from pydantic.types import Strict
 
 from orpheus.shared.domain.commands import fields_of
+from orpheus.shared.domain.limits import NAME
 from orpheus.shared.domain.schedules import problem_of
 from orpheus.shared.durations import parse_duration_s
 
@@ -77,10 +78,8 @@ Timer = Annotated[Seconds, Field(gt=0)]
 SizeBytes = Annotated[int, BeforeValidator(parse_size_bytes), Field(ge=1, le=2**30)]
 Integer = Annotated[int, Strict()]
 Flag = Annotated[bool, Strict()]
-QueueName = Annotated[
-    str, StringConstraints(pattern=r"^(\*|[A-Za-z0-9][A-Za-z0-9_.-]{0,63})$")
-]  # of a pool: "*" serves all
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+QueueName = Annotated[str, StringConstraints(pattern=rf"^(\*|{NAME.pattern})$")]  # "*": all queues
+Name = Annotated[str, StringConstraints(pattern=f"^{NAME.pattern}$")]
 PoolName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
 Module = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")]
 Argument = Annotated[str, AfterValidator(_without_nul)]

@@ -1,10 +1,17 @@
-"""Text from outside, made safe to show on a terminal."""
+"""Text from outside, made safe to show on a terminal or to store."""
 
 
 def printable(text: str) -> str:
-    """`text` with control characters, line separators and text-reordering characters escaped."""
+    """Return `text` with control, line-separating and text-reordering characters escaped."""
     if text.isprintable():
         return text
     return "".join(
         c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
     )
+
+
+def storable(text: str) -> str:
+    """Return `text` with lone surrogates and NUL escaped: the database cannot store them."""
+    if text.isascii() and "\0" not in text:
+        return text
+    return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\x00")

@@ -23,10 +23,10 @@ from pydantic.config import JsonDict
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import Outcome, Status
+from orpheus.shared.domain.limits import MAX_UNIQUE_KEY_CHARS, NAME
 from orpheus.shared.domain.processes import SlotState
 from orpheus.shared.domain.requests import MOST_WORKERS
 from orpheus.shared.durations import LONGEST_S, parse_duration_s
-from orpheus.shared.job_types.admission import LONGEST_UNIQUE_KEY, NAME
 from orpheus.shared.operations.audit import LONGEST_REASON
 from orpheus.shared.operations.configuration import LONGEST_TEXT, MASK
 from orpheus.shared.storage import BulkAction
@@ -152,7 +152,7 @@ class _NewJob(_Request):
     unique_key: str | None = Field(
         None,
         min_length=1,
-        max_length=LONGEST_UNIQUE_KEY,
+        max_length=MAX_UNIQUE_KEY_CHARS,
         description="While a job with this key is live, submitting again answers with that job.",
         json_schema_extra=_WITHOUT_NUL,
     )

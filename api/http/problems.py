@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Route
 
+from orpheus.shared.domain.limits import NAME, NAME_RULE
 from orpheus.shared.errors import (
     DatabaseBusy,
     DatabaseFull,
@@ -31,7 +32,6 @@ from orpheus.shared.errors import (
     ReadTookTooLong,
     TransitionRefused,
 )
-from orpheus.shared.job_types.admission import NAME, NAME_RULE
 from orpheus.shared.operations.configuration import FileChanged, NotEditable
 
 PROBLEM_JSON = "application/problem+json"

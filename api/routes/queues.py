@@ -12,8 +12,8 @@ from orpheus.api.http.calls import actor_of, answer
 from orpheus.api.http.problems import refused_fields
 from orpheus.api.services import services_of
 from orpheus.shared.domain.jobs import Job
+from orpheus.shared.domain.limits import NAME, NAME_RULE
 from orpheus.shared.errors import FieldProblem
-from orpheus.shared.job_types.admission import NAME, NAME_RULE
 from orpheus.shared.operations.audit import audited
 from orpheus.shared.operations.schedules import job_maker
 from orpheus.shared.storage import Store
@@ -57,7 +57,7 @@ async def resume_queue(request: Request, name: Name) -> Response:
 async def _set_queue_paused(request: Request, name: str, *, paused: bool) -> Response:
     services, actor = services_of(request), actor_of(request)
     if not NAME.fullmatch(name):
-        raise refused_fields([FieldProblem("/name", f"is no name: it {NAME_RULE}")])
+        raise refused_fields([FieldProblem("/name", f"is not a valid name: it {NAME_RULE}")])
     action = "pause" if paused else "resume"
 
     def change(store: Store) -> None:

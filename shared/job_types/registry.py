@@ -8,19 +8,14 @@ workers do.
 import importlib
 import inspect
 import json
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, overload
 
+from orpheus.shared.domain.limits import MAX_RETRIES, NAME, NAME_RULE
 from orpheus.shared.durations import parse_duration_s
 from orpheus.shared.errors import ConfigurationError, InvalidJob
 from orpheus.shared.job_types.signatures import Signature
-
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-"""What a job type, a queue or a tag may be called."""
-
-_MOST_RETRIES = 100
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
@@ -216,10 +211,10 @@ def _job_type(
     for what, text in (("job type", name), ("queue", queue)):
         if text is not None and not NAME.fullmatch(text):
             raise ConfigurationError(
-                f"{handler.__qualname__} in {handler.__module__}: {text!r} is no name for a "
-                f"{what}: up to 64 letters, digits, '_', '.', '-', the first a letter or digit"
+                f"{handler.__qualname__} in {handler.__module__}: {text!r} cannot name a "
+                f"{what}: it {NAME_RULE}"
             )
-    if max_retries is not None and not 0 <= max_retries <= _MOST_RETRIES:
+    if max_retries is not None and not 0 <= max_retries <= MAX_RETRIES:
         raise ConfigurationError(f"job type {name}: max_retries must lie between 0 and 100")
     try:
         timeout_s = None if timeout is None else parse_duration_s(timeout)

@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from orpheus.shared.domain.jobs import Status
+from orpheus.shared.domain.limits import NAME, NAME_RULE
 from orpheus.shared.errors import ExitCode
-from orpheus.shared.job_types.admission import NAME
 from orpheus.shared.operations.audit import audited
 from orpheus.shared.views.queues import queues_json, schedules_json
 from orpheus.supervisor.cli.operator import Operator, for_operator, with_reason
@@ -61,7 +61,7 @@ def resume(operator: Operator, queue: str, reason: str | None) -> int:
 
 def _set_paused(operator: Operator, queue: str, reason: str | None, *, paused: bool) -> int:
     if not NAME.fullmatch(queue):
-        raise click.UsageError(f"{queue!r} is no name: it must match {NAME.pattern}")
+        raise click.UsageError(f"{queue!r} is not a valid name: it {NAME_RULE}")
     action = "pause" if paused else "resume"
     with operator.store() as store:
         verb = store.queues.pause if paused else store.queues.resume

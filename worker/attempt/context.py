@@ -12,7 +12,8 @@ from typing import Any, Protocol
 
 from orpheus.shared.domain.jobs import Lease, NewJob
 from orpheus.shared.job_types.registry import JobCancelled, PermanentError
-from orpheus.worker.attempt.job_log import JobLog, storable
+from orpheus.shared.text import storable
+from orpheus.worker.attempt.job_log import JobLog
 
 _MAX_CHILDREN = 10_000
 _MAX_MESSAGE_CHARS = 500

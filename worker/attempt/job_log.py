@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import Any, TextIO
 
 from orpheus.shared.domain.jobs import NewLine
+from orpheus.shared.text import storable
 
 _MAX_LINES = 10_000
 _MAX_BYTES = 1_048_576
@@ -152,13 +153,6 @@ def capture_output(current: Callable[[], JobLog | None]) -> None:
     root = logging.getLogger()
     root.addHandler(JobLogHandler(current))
     root.setLevel(min(root.level, logging.INFO))
-
-
-def storable(text: str) -> str:
-    """`text` without what a database of UTF-8 text cannot hold: lone surrogates and NUL."""
-    if text.isascii() and "\0" not in text:
-        return text
-    return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\x00")
 
 
 def _fields_text(fields: dict[str, object]) -> str:

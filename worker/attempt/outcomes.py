@@ -1,15 +1,15 @@
 """Turns what an attempt leaves into text: its result into JSON, its error with a traceback."""
 
 import json
-import math
 import traceback
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from orpheus.shared.domain.jobs import JobError
+from orpheus.shared.domain.json_values import json_problems, not_json
 from orpheus.shared.job_types.registry import PermanentError
-from orpheus.worker.attempt.job_log import storable
+from orpheus.shared.text import storable
 
 _MAX_BYTES = 1_048_576
 _MAX_TRACEBACK_BYTES = 65_536
@@ -102,30 +102,8 @@ def _shortened(text: str, max_bytes: int) -> str:
 
 
 def _why(value: Any, where: str, error: Exception) -> str:
-    """What is wrong with the first part of `value` that is no JSON, and where it stands."""
-    return _first_problem(value, where, depth=0) or f"{type(error).__name__}: {error}"
-
-
-def _first_problem(value: Any, where: str, depth: int) -> str | None:
-    if depth > 200:
-        return f"{where[:80]}… is nested too deep"
-    if value is None or isinstance(value, (bool, int)):
-        return None
-    if isinstance(value, float):
-        return None if math.isfinite(value) else f"{where} is {value}"
-    if isinstance(value, str):
-        storable_text = value.encode("utf-8", "replace").decode() == value
-        return None if storable_text else f"{where} has a lone surrogate"
-    if isinstance(value, dict):
-        for key, item in value.items():
-            if not isinstance(key, (str, int, float, bool, type(None))):
-                return f"{where} has a key of type {type(key).__name__}"
-            if problem := _first_problem(item, f"{where}.{key}", depth + 1):
-                return problem
-        return None
-    if isinstance(value, (list, tuple)):
-        for place, item in enumerate(value):
-            if problem := _first_problem(item, f"{where}[{place}]", depth + 1):
-                return problem
-        return None
-    return f"{where} is of type {type(value).__name__}"
+    """Return which part of `value` is not JSON, as `result.items[0]`, and why."""
+    for path, problem in json_problems(value, not_json):
+        steps = "".join(f"[{one}]" if isinstance(one, int) else f".{one}" for one in path)
+        return f"{where}{steps} {problem}"
+    return f"{type(error).__name__}: {error}"

@@ -67,7 +67,7 @@ def test_a_timeout_may_be_seconds() -> None:
 
 @pytest.mark.parametrize("name", ["", "-a", "a b", "a/b", "é", "a" * 65, "a\n"])
 def test_a_name_that_cannot_be_is_refused(name: str) -> None:
-    with pytest.raises(ConfigurationError, match="is no name for a job type"):
+    with pytest.raises(ConfigurationError, match="cannot name a job type"):
 
         @job(name)
         def handler(ctx: Context) -> None: ...
@@ -76,7 +76,7 @@ def test_a_name_that_cannot_be_is_refused(name: str) -> None:
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        ({"queue": "a b"}, "is no name for a queue"),
+        ({"queue": "a b"}, "cannot name a queue"),
         ({"max_retries": -1}, "max_retries"),
         ({"max_retries": 101}, "max_retries"),
         ({"timeout": "soon"}, "timeout: 'soon' is no duration"),

@@ -79,7 +79,7 @@ def test_a_live_job_with_the_same_key_is_named_instead(orpheus: Orpheus, store: 
         (["count", "n=1", "--delay", "soon"], "delay: 'soon' is no duration"),
         (["count", "n=1", "--timeout", "0"], "timeout: must be longer than 0"),
         (["count", "n=1", "--max-retries", "101"], "max_retries: must be an integer from 0 to 100"),
-        (["count", "n=1", "--tag", "ok", "--tag", "a b"], "tags.1: is no name"),
+        (["count", "n=1", "--tag", "ok", "--tag", "a b"], "tags.1: is not a valid name"),
         (["count", "n=1", "--depends-on", "99"], "there is no job 99"),
     ],
 )

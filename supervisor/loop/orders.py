@@ -113,7 +113,8 @@ class Orders:
             loop.slots = fleet.restart(loop.slots, slot.name)
         elif action is RequestAction.DRAIN:
             loop.slots[slot.name] = fleet.drain(slot)
-        elif process is not None and process.seen.beat is not None:  # else the signal may kill it
+        elif process is not None and (process.seen.ready or process.seen.beat is not None):
+            # Earlier, the process does not handle the signal yet, and may die of it.
             loop.children.perform(slot, SendCommand(Command.DUMP, process.incarnation))
 
     def _scale(self, pool: str, workers: int) -> None:

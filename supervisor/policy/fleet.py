@@ -1,7 +1,7 @@
 """PURE: how slots affect each other: which exist, which is replaced when, which tries first.
 
 A fleet maps keys to slots. A slot's key is its name, except for two kinds of companions:
-`api+` is the API's successor, which takes over once it is ready, so that no connection is refused
+`api+` is the API's replacement, which takes over once it is ready, so that no connection is refused
 meanwhile; `NAME~INCARNATION` is a process set aside: an old API that still answers, or a process
 that SIGKILL did not end. A companion is never shown, and is removed when its process ends.
 
@@ -90,14 +90,14 @@ def _outdated(slot: Slot) -> Slot:
 
 def restart(slots: Fleet, name: str) -> dict[str, Slot]:
     """Return the fleet so that the slot soon has a new process, whatever its state is."""
-    successor = slots.get(_successor_key(name))
-    if successor is not None and _has_failed(successor):
-        return {**slots, _successor_key(name): _replace(successor)}
+    replacement = slots.get(_replacement_key(name))
+    if replacement is not None and _has_failed(replacement):
+        return {**slots, _replacement_key(name): _replace(replacement)}
     slot = slots[name]
     if slot.state is SlotState.DOWN:
         slot = replace(slot, desired=Desired.UP, held_back="", start_failure="")
     elif slot.role is Role.API and slot.state is SlotState.READY and slot.desired is Desired.UP:
-        slot = _outdated(slot)  # its successor starts first
+        slot = _outdated(slot)  # its replacement starts first
     else:
         slot = _replace(slot)
     return {**slots, name: slot}
@@ -179,58 +179,58 @@ def _runs_job(slot: Slot) -> bool:
 
 
 def _replace_api(slots: Fleet) -> dict[str, Slot]:
-    """Start a successor when the API is outdated; let it take over once it is ready."""
+    """Start a replacement when the API is outdated; let it take over once it is ready."""
     changed = dict(slots)
     for key, slot in slots.items():
         if slot.role is not Role.API or key != slot.name or slot.retired:
             continue
-        successor_key = _successor_key(key)
-        successor = slots.get(successor_key)
+        replacement_key = _replacement_key(key)
+        replacement = slots.get(replacement_key)
         must_end = is_outdated(slot) and slot.desired is Desired.UP
-        if successor is None:
+        if replacement is None:
             if must_end and slot.state is SlotState.READY:
                 new = Slot(slot.name, slot.pool, slot.role, fingerprint=slot.fingerprint)
-                changed[successor_key] = new
+                changed[replacement_key] = new
             elif must_end and slot.state is SlotState.STARTING:
                 changed[key] = with_desired(slot, Desired.REPLACE)
-        elif _may_take_over(successor, slot):
-            del changed[successor_key]
-            changed.update(_take_over(slot, successor))
+        elif _may_take_over(replacement, slot):
+            del changed[replacement_key]
+            changed.update(_take_over(slot, replacement))
         elif not must_end:
-            del changed[successor_key]
-            changed[_aside_key(successor)] = retire(successor, Desired.DOWN)
+            del changed[replacement_key]
+            changed[_aside_key(replacement)] = retire(replacement, Desired.DOWN)
             changed[key] = replace(slot, trouble="")
         else:
-            changed[successor_key] = _follow(successor, slot)
-            is_failing = successor.state in (SlotState.BACKOFF, SlotState.FATAL)
-            trouble = f"its replacement does not start: {successor.reason}" if is_failing else ""
+            changed[replacement_key] = _follow(replacement, slot)
+            is_failing = replacement.state in (SlotState.BACKOFF, SlotState.FATAL)
+            trouble = f"its replacement does not start: {replacement.reason}" if is_failing else ""
             changed[key] = replace(slot, trouble=trouble)
     return changed
 
 
-def _successor_key(name: str) -> str:
+def _replacement_key(name: str) -> str:
     return f"{name}+"
 
 
-def _may_take_over(successor: Slot, slot: Slot) -> bool:
-    has_died = slot.process is None and successor.process is not None
-    return successor.state is SlotState.READY or has_died
+def _may_take_over(replacement: Slot, slot: Slot) -> bool:
+    has_died = slot.process is None and replacement.process is not None
+    return replacement.state is SlotState.READY or has_died
 
 
-def _take_over(slot: Slot, successor: Slot) -> dict[str, Slot]:
-    starts = slot.starts + successor.starts
-    exits = (*successor.exits, *slot.exits)[:KEPT_EXITS]
-    successor = replace(successor, starts=starts, exits=exits)
+def _take_over(slot: Slot, replacement: Slot) -> dict[str, Slot]:
+    starts = slot.starts + replacement.starts
+    exits = (*replacement.exits, *slot.exits)[:KEPT_EXITS]
+    replacement = replace(replacement, starts=starts, exits=exits)
     if slot.process is None:
-        return {slot.name: successor}
-    return {slot.name: successor, _aside_key(slot): retire(slot, Desired.REPLACE)}
+        return {slot.name: replacement}
+    return {slot.name: replacement, _aside_key(slot): retire(slot, Desired.REPLACE)}
 
 
-def _follow(successor: Slot, slot: Slot) -> Slot:
-    """Return the successor with the slot's present fingerprint, restarted if it is outdated."""
-    successor = replace(successor, fingerprint=slot.fingerprint)
-    must_restart = is_outdated(successor) and successor.state is SlotState.STARTING
-    return with_desired(successor, Desired.REPLACE) if must_restart else successor
+def _follow(replacement: Slot, slot: Slot) -> Slot:
+    """Return the replacement with the slot's present fingerprint, restarted if it is outdated."""
+    replacement = replace(replacement, fingerprint=slot.fingerprint)
+    must_restart = is_outdated(replacement) and replacement.state is SlotState.STARTING
+    return with_desired(replacement, Desired.REPLACE) if must_restart else replacement
 
 
 def _aside_key(slot: Slot) -> str:

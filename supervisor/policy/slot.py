@@ -213,7 +213,7 @@ class Slot:
     held_back: str = ""
     """Why it does not start although it could: another slot of its pool tries first."""
     trouble: str = ""
-    """What is wrong with the slot but not with its process: the successor does not start."""
+    """What is wrong with the slot but not with its process: the replacement does not start."""
     retired: bool = False
     """The slot is removed once it has no process: its pool shrank, or it was set aside."""
     starts: int = 0

@@ -20,6 +20,7 @@ import pytest
 from orpheus.shared.domain.events import Event
 from orpheus.shared.domain.processes import SlotRecord, SlotState
 from orpheus.shared.storage import Store, open_store
+from tests.integration.supervisor.configured import Configured, StartSystem
 
 CHILDREN = Path(__file__).parent / "children"
 MARK = "UNDER_TEST"
@@ -90,7 +91,7 @@ class Harness:
         return found
 
     def until_exit(self, name: str = "a-1") -> SlotRecord:
-        """Wait for a life of the slot to have ended."""
+        """Wait until a process of the slot has ended."""
         found = self.until(lambda: (s := self.slot(name)) and s.last_exit and s, f"{name} to end")
         assert isinstance(found, SlotRecord)
         return found
@@ -175,3 +176,9 @@ def harness(tmp_path: Path) -> Iterator[Callable[..., Harness]]:
     yield start
     for one in running:
         one.end()
+
+
+@pytest.fixture
+def configured(start_system: StartSystem, tmp_path: Path) -> Callable[[str], Configured]:
+    """Starts Orpheus with a TOML file: `configured("[pools.default]…")`."""
+    return lambda toml: Configured(start_system, tmp_path, toml)

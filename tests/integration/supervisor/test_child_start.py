@@ -54,11 +54,11 @@ def run_child(
 def handover(folder: Path, supervisor_pid: int) -> dict[str, Any]:
     return {
         "slot": "default-1",
-        "incarnation": "life",
+        "incarnation": "a1",
         "settings": {"pool": "default"},
         "supervisor_pid": supervisor_pid,
-        "crash_file": str(folder / "life.crash"),
-        "stack_file": str(folder / "life.stack"),
+        "crash_file": str(folder / "a1.crash"),
+        "stack_file": str(folder / "a1.stack"),
     }
 
 
@@ -95,7 +95,7 @@ def test_the_stack_of_an_abort_is_in_the_crash_file(tmp_path: Path) -> None:
     code = REPORT + "    os.abort()\n"
     ended = run_child(code, handover(tmp_path, os.getpid()))
     assert ended.returncode == -signal.SIGABRT
-    assert "Fatal Python error: Aborted" in (tmp_path / "life.crash").read_text()
+    assert "Fatal Python error: Aborted" in (tmp_path / "a1.crash").read_text()
 
 
 STUCK = """
@@ -125,7 +125,7 @@ def test_a_process_whose_c_code_holds_the_gil_still_shows_its_stack(tmp_path: Pa
     assert child.stdout is not None
     try:
         assert child.stdout.readline() == "stuck\n"
-        ask_until_the_stack_names(child, "in stuck_in_c", tmp_path / "life.stack")
+        ask_until_the_stack_names(child, "in stuck_in_c", tmp_path / "a1.stack")
         assert child.wait(20) == 0
         assert child.stdout.read() == "on it goes\n"
     finally:
@@ -133,7 +133,7 @@ def test_a_process_whose_c_code_holds_the_gil_still_shows_its_stack(tmp_path: Pa
         child.wait()
         child.stdout.close()
         ours.close()
-    assert (tmp_path / "life.stack").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "a1.stack").stat().st_mode & 0o777 == 0o600
 
 
 def ask_until_the_stack_names(
@@ -209,4 +209,4 @@ def test_what_a_child_starts_has_neither_the_handler_nor_the_stack_file(tmp_path
     assert (seen["forked"], seen["program"]) == (-signal.SIGUSR1, -signal.SIGUSR1)
     assert "/dev/null" in seen["open"] or "pipe" in seen["open"]
     assert ".stack" not in seen["open"] and ".crash" not in seen["open"]
-    assert (tmp_path / "life.stack").read_text() == ""
+    assert (tmp_path / "a1.stack").read_text() == ""

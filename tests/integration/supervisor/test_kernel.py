@@ -164,7 +164,7 @@ def test_adopted_processes_without_group_or_incarnation_are_killed_at_the_end() 
     told = run_adoption("kill_adopted")
     assert sorted(told["escaped"]) == told["killed"]
     assert told["left"] == [], "the killed are reaped, and what they leave is killed as well"
-    assert told["own_lives"]
+    assert told["own_runs"]
     assert told["again"] == []
 
 

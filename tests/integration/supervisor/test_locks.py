@@ -146,8 +146,8 @@ def test_the_sampler_names_the_holder(
     sampler = Sampler(interval_s=0.05, database=database)
     sampler.start()
     try:
-        sampler.watch({"life": os.getpid()})
-        wait_for(lambda: "life" in sampler.latest, "a sample")
+        sampler.watch({"incarnation": os.getpid()})
+        wait_for(lambda: "incarnation" in sampler.latest, "a sample")
         writer = start("holds")
         wait_for(lambda: sampler.holder is not None and sampler.holder.held_s > 0, "the holder")
         assert sampler.holder is not None and sampler.holder.pid == writer.pid

@@ -1,7 +1,6 @@
 """A running Orpheus that is changed: by saving its file, by SIGHUP and SIGUSR2, by operators."""
 
 import contextlib
-import re
 import signal
 import socket
 import threading
@@ -14,40 +13,9 @@ import httpx2
 import psutil
 import pytest
 
-StartSystem = Callable[..., Any]
+from tests.integration.supervisor.configured import Configured
+
 WaitFor = Callable[..., Any]
-
-
-class Configured:
-    """A running Orpheus and its TOML file."""
-
-    def __init__(self, start_system: StartSystem, folder: Path, toml: str) -> None:
-        self.file = folder / "orpheus.toml"
-        self.file.write_text(toml)
-        self.system = start_system(config=self.file)
-        self.system.wait_until_ready()
-
-    def save(self, toml: str) -> None:
-        """As editors do: a new file in the place of the old one."""
-        new = self.file.with_suffix(".new")
-        new.write_text(toml)
-        new.replace(self.file)
-
-    def pids(self) -> dict[str, int]:
-        """Slot -> pid."""
-        return {name: one["pid"] for name, one in self.system.workers().items()}
-
-    def ready(self) -> set[str]:
-        """The slots that are ready."""
-        return {name for name, one in self.system.workers().items() if one["state"] == "ready"}
-
-    def signal(self, number: signal.Signals) -> None:
-        self.system.process.send_signal(number)
-
-
-@pytest.fixture
-def configured(start_system: StartSystem, tmp_path: Path) -> Callable[[str], Configured]:
-    return lambda toml: Configured(start_system, tmp_path, toml)
 
 
 def test_a_pool_grows_and_shrinks_when_the_file_is_saved(
@@ -106,7 +74,7 @@ def test_only_the_pool_whose_settings_changed_is_restarted_and_none_of_its_jobs_
         ("[[schedules]]\nname = 'x'\nevery = 60\ntype = 'nothing'\n", "'x' cannot make its job"),
     ],
 )
-def test_what_does_not_check_keeps_the_running_configuration_and_is_told(
+def test_a_configuration_that_is_not_valid_is_rejected_and_the_running_one_stays(
     configured: Callable[[str], Configured], wait_for: WaitFor, toml: str, reason: str
 ) -> None:
     running = configured("[pools.default]\nworkers = 1\n")
@@ -117,7 +85,7 @@ def test_what_does_not_check_keeps_the_running_configuration_and_is_told(
         one = running.system.workers()["supervisor"]
         return one["degraded"] and one["reason"]
 
-    assert reason in wait_for(told, "it to be told")
+    assert reason in wait_for(told, "the reason to be shown")
     assert running.pids() == before
     running.save("[pools.default]\nworkers = 1\n# mended\n")
     wait_for(lambda: not told(), "the reason to go")
@@ -125,7 +93,7 @@ def test_what_does_not_check_keeps_the_running_configuration_and_is_told(
     assert running.system.stop() == 0
 
 
-def test_new_job_types_come_with_a_reload_and_their_workers_too(
+def test_a_reload_brings_new_job_types_and_workers_that_know_them(
     configured: Callable[[str], Configured], wait_for: WaitFor, tmp_path: Path, monkeypatch: Any
 ) -> None:
     module = tmp_path / "jobs_of_a_reload.py"
@@ -148,7 +116,7 @@ def test_new_job_types_come_with_a_reload_and_their_workers_too(
     assert running.system.stop() == 0
 
 
-def test_usr2_replaces_everything_and_refuses_and_loses_nothing(
+def test_usr2_replaces_every_process_and_no_request_or_job_is_lost(
     configured: Callable[[str], Configured], wait_for: WaitFor
 ) -> None:
     running = configured("[pools.default]\nworkers = 3\n")
@@ -238,80 +206,7 @@ def test_a_file_that_is_not_watched_is_read_on_sighup_only(
     assert running.system.stop() == 0
 
 
-def test_the_api_moves_to_another_address_and_back(
-    configured: Callable[[str], Configured], wait_for: WaitFor
-) -> None:
-    running = configured("[pools.default]\nworkers = 1\n")
-    job = running.system.submit("sleep", {"seconds": 30})
-    # A long poll keeps the old API, and its socket, a little longer.
-    waiting = threading.Thread(target=lambda: running.system.client.get(f"/jobs/{job}?wait=20"))
-    waiting.start()
-    running.save("[pools.default]\nworkers = 1\n[api]\nhost = '127.0.0.2'\n")
-    address = wait_for(
-        lambda: re.search(r"http://127\.0\.0\.2:\d+", running.system.log()), "the new address"
-    )[0]
-    assert httpx2.get(f"{address}/readyz", trust_env=False, timeout=20).status_code == 200
-    running.save("[pools.default]\nworkers = 1\n")
-    wait_for(lambda: running.system.log().count("config_reloaded") == 2, "the way back")
-    assert "config_rejected" not in running.system.log()
-    waiting.join()
-    wait_for(lambda: "api" in running.ready(), "the API at its first address")
-    wait_for(partial(is_refused, address), "the second address to be closed")
-    running.system.client.post(f"/jobs/{job}/cancel")
-    assert running.system.stop() == 0
-
-
-def is_refused(address: str) -> bool:
-    try:
-        httpx2.get(f"{address}/healthz", trust_env=False, timeout=5)
-    except httpx2.ConnectError:
-        return True
-    except httpx2.HTTPError:
-        return False
-    return False
-
-
-def test_an_api_that_is_switched_off_goes_with_its_successor_and_comes_back(
-    configured: Callable[[str], Configured], wait_for: WaitFor
-) -> None:
-    running = configured("[pools.default]\nworkers = 1\n")
-    running.system.client.post("/workers/api/restart")
-    running.save("[api]\nenabled = false\n[pools.default]\nworkers = 1\n")
-    wait_for(lambda: is_refused(running.system.url), "nobody to answer")
-    supervisor = psutil.Process(running.system.process.pid)
-    wait_for(lambda: len(supervisor.children()) == 1, "the worker to be alone")
-    running.save("[pools.default]\nworkers = 1\n")
-    wait_for(lambda: len(supervisor.children()) == 2, "the API to be started")
-    assert "config_rejected" not in running.system.log()
-    assert running.system.stop() == 0
-
-
-def test_a_successor_that_does_not_start_neither_ends_the_api_nor_everything(
-    configured: Callable[[str], Configured], wait_for: WaitFor
-) -> None:
-    toml = (
-        "[supervisor]\non_fatal = 'exit'\ncrash_loop_failures = 1\n[pools.default]\nworkers = 1\n"
-    )
-    running = configured(toml)
-    before = running.pids()["api"]
-    running.system.client.post("/workers/api/restart")
-    supervisor = psutil.Process(running.system.process.pid)
-
-    def successor() -> psutil.Process | None:
-        known = {before, running.pids().get("default-1")}
-        return next((one for one in supervisor.children() if one.pid not in known), None)
-
-    wait_for(successor, "the successor").kill()
-    told = wait_for(lambda: running.system.workers()["api"]["reason"], "it to be told")
-    assert told.startswith("its replacement does not start: ")
-    assert running.pids()["api"] == before
-    assert running.system.process.poll() is None
-    running.system.client.post("/workers/api/restart")
-    wait_for(lambda: running.pids()["api"] != before, "an operator to start it anew")
-    assert running.system.stop() == 0
-
-
-def test_a_supervisor_is_seen_at_work_right_after_a_reload(
+def test_the_supervisor_takes_requests_right_after_a_reload(
     configured: Callable[[str], Configured], wait_for: WaitFor
 ) -> None:
     running = configured("[pools.default]\nworkers = 1\n")
@@ -323,7 +218,7 @@ def test_a_supervisor_is_seen_at_work_right_after_a_reload(
     assert running.system.stop() == 0
 
 
-def test_who_asks_for_the_stack_of_a_starting_process_does_not_end_it(
+def test_asking_for_the_stack_of_a_starting_process_does_not_kill_it(
     configured: Callable[[str], Configured], wait_for: WaitFor
 ) -> None:
     running = configured("[pools.default]\nworkers = 1\n")
@@ -361,7 +256,7 @@ def test_an_old_worker_spends_no_retry_of_a_job_that_only_new_code_knows(
     assert running.system.stop() == 0
 
 
-def test_reloads_leave_descriptors_and_threads_as_they_were(
+def test_reloads_leak_no_descriptors_and_no_threads(
     configured: Callable[[str], Configured], wait_for: WaitFor
 ) -> None:
     running = configured("[pools.default]\nworkers = 1\n")
@@ -377,7 +272,7 @@ def test_reloads_leave_descriptors_and_threads_as_they_were(
     assert running.system.stop() == 0
 
 
-def test_a_service_manager_is_told_of_every_step(
+def test_the_service_manager_is_notified_of_every_step(
     configured: Callable[[str], Configured],
     wait_for: WaitFor,
     tmp_path: Path,

@@ -81,7 +81,7 @@ def test_a_signal_while_a_job_module_is_imported_ends_the_start_and_leaves_nothi
             process.kill()
 
 
-def test_a_start_ends_a_hung_api_of_an_earlier_life_and_takes_its_port(
+def test_a_start_kills_a_hung_api_of_an_earlier_supervisor_and_takes_its_port(
     start_system: StartSystem,
 ) -> None:
     system = start_system("pools.default.workers=1")

@@ -57,13 +57,13 @@ def case_kill_adopted() -> dict[str, object]:
         escaped |= {parent, psutil.Process(parent).children()[0].pid}
         killed = kill_adopted({own.pid})
         left = child_pids() - {own.pid}
-        own_lives, again = own.poll() is None, kill_adopted({own.pid})
+        own_runs, again = own.poll() is None, kill_adopted({own.pid})
         own.kill()
     return {
         "escaped": sorted(escaped),
         "killed": killed,
         "left": sorted(left),
-        "own_lives": own_lives,
+        "own_runs": own_runs,
         "again": again,
     }
 

@@ -156,7 +156,7 @@ def grows(start: ChildStart) -> None:
 
 
 def holds_the_write_lock(start: ChildStart) -> None:
-    """The first life of all begins to write and never commits, but beats on."""
+    """The first of all processes begins to write and never commits, but beats on."""
     import apsw
 
     cells = Path(start.handover["crash_file"]).parent

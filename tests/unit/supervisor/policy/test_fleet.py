@@ -158,10 +158,10 @@ def test_pools_are_replaced_independently() -> None:
     assert going == ["a-1", "b-1"]
 
 
-# The API's successor
+# The API's replacement
 
 
-def test_the_api_gets_a_successor_before_it_goes() -> None:
+def test_the_api_gets_a_replacement_before_it_goes() -> None:
     slots = advance(rolling_restart(ready_pool(1, api=True)), RULES, NOW_S)
     assert (slots["api"].desired, slots["api+"].desired) == (Desired.UP, Desired.UP)
     assert slots["api+"].state is SlotState.DOWN
@@ -186,7 +186,7 @@ def test_how_the_old_api_ended_is_told_by_its_slot() -> None:
     assert [one.reason for one in after["api"].exits] == ["replaced"]
 
 
-def test_an_api_whose_successor_does_not_start_stays_and_says_so() -> None:
+def test_an_api_whose_replacement_does_not_start_stays_and_says_so() -> None:
     slots = advance(rolling_restart(ready_pool(0, api=True)), RULES, NOW_S)
     for state in (SlotState.BACKOFF, SlotState.FATAL):
         slots["api+"] = replace(slots["api+"], state=state, reason="exit code 1")
@@ -195,7 +195,7 @@ def test_an_api_whose_successor_does_not_start_stays_and_says_so() -> None:
         assert slots["api"].desired is Desired.UP
 
 
-def test_an_api_that_dies_meanwhile_leaves_its_place_to_its_successor() -> None:
+def test_an_api_that_dies_meanwhile_leaves_its_place_to_its_replacement() -> None:
     slots = advance(rolling_restart(ready_pool(0, api=True)), RULES, NOW_S)
     slots["api"] = replace(slots["api"], state=SlotState.BACKOFF, process=None)
     slots["api+"] = replace(
@@ -206,7 +206,7 @@ def test_an_api_that_dies_meanwhile_leaves_its_place_to_its_successor() -> None:
     assert after["api"].process == slots["api+"].process
 
 
-def test_a_successor_that_is_not_needed_any_more_goes() -> None:
+def test_a_replacement_that_is_not_needed_any_more_goes() -> None:
     slots = advance(rolling_restart(ready_pool(0, api=True)), RULES, NOW_S)
     slots["api"] = ready(slots["api"])  # it was started anew for another reason
     after = advance(advance(slots, RULES, NOW_S), RULES, NOW_S)
@@ -217,13 +217,13 @@ def test_an_api_that_is_restarted_is_succeeded_too() -> None:
     assert "api+" in advance(restart(ready_pool(0, api=True), "api"), RULES, NOW_S)
 
 
-def test_a_restart_of_an_api_whose_successor_is_fatal_starts_the_successor() -> None:
+def test_a_restart_of_an_api_whose_replacement_is_fatal_starts_the_replacement() -> None:
     slots = advance(rolling_restart(ready_pool(0, api=True)), RULES, NOW_S)
     slots["api+"] = failed(slots["api+"], state=SlotState.FATAL)
     assert restart(slots, "api")["api+"].desired is Desired.REPLACE
 
 
-def test_an_api_that_is_switched_off_takes_its_successor_with_it() -> None:
+def test_an_api_that_is_switched_off_takes_its_replacement_with_it() -> None:
     slots = advance(rolling_restart(ready_pool(1, api=True)), RULES, NOW_S)
     slots["api+"] = replace(ready(slots["api+"]), state=SlotState.STARTING)
     after = advance(reconcile(slots, places(("a", 1)), NOW_S), RULES, NOW_S)

@@ -61,8 +61,8 @@ class FakeProcess:
 class World:
     """A fleet and its processes; each method is one step of a walk."""
 
-    def __init__(self, chance: random.Random) -> None:
-        self.chance = chance
+    def __init__(self, rng: random.Random) -> None:
+        self.rng = rng
         self.now_s = 0.0
         self.version = 1
         self.workers = 2
@@ -83,7 +83,7 @@ class World:
             known = slot.process
             process = self.processes.get(known.incarnation) if known else None
             seen = process.seen if process else Observation()
-            turn = Turn(self.now_s, self.chance.random(), f"process-{self.spawned}", wall_ms=0)
+            turn = Turn(self.now_s, self.rng.random(), f"process-{self.spawned}", wall_ms=0)
             after, actions = decide(slot, seen, RULES, turn)
             self.slots[key] = after
             for action in actions:
@@ -114,8 +114,8 @@ class World:
                 self.ended[incarnation] += 1
 
     def check(self) -> None:
-        lives = [slot.process.incarnation for slot in self.slots.values() if slot.process]
-        assert sorted(lives) == sorted(self.processes), (
+        known = [slot.process.incarnation for slot in self.slots.values() if slot.process]
+        assert sorted(known) == sorted(self.processes), (
             "the fleet knows exactly the processes there are"
         )
         assert set(self.ended.values()) <= {1}, "every process ends once"
@@ -142,7 +142,7 @@ class World:
     # Steps: time
 
     def time_passes(self) -> None:
-        self.now_s += self.chance.choice([0.01, 1, 5, 30, 400])
+        self.now_s += self.rng.choice([0.01, 1, 5, 30, 400])
         self.turn()
 
     def the_next_deadline_comes(self) -> None:
@@ -151,7 +151,7 @@ class World:
         self.turn()
 
     def the_supervisor_stands_still(self) -> None:
-        gap_s = self.chance.choice([3.0, 60.0, 4_000.0])
+        gap_s = self.rng.choice([3.0, 60.0, 4_000.0])
         before = {key: slot.state for key, slot in self.slots.items()}
         self.slots = {key: rebase(slot, gap_s) for key, slot in self.slots.items()}
         self.now_s += gap_s
@@ -162,7 +162,7 @@ class World:
 
     def a_process(self) -> FakeProcess | None:
         alive = [p for p in self.processes.values() if p.seen.exit is None]
-        return self.chance.choice(alive) if alive else None
+        return self.rng.choice(alive) if alive else None
 
     def change(self, **changes: object) -> None:
         process = self.a_process()
@@ -183,9 +183,9 @@ class World:
     def one_beats(self) -> None:
         process = self.a_process()
         if process is not None:
-            works = self.chance.random() < 0.5
-            job = RunningJob(1, "sleep", overdue=self.chance.random() < 0.1) if works else None
-            loop = (process.seen.loop or 0) + self.chance.randint(0, 1)
+            works = self.rng.random() < 0.5
+            job = RunningJob(1, "sleep", overdue=self.rng.random() < 0.1) if works else None
+            loop = (process.seen.loop or 0) + self.rng.randint(0, 1)
             beat = (process.seen.beat or 0) + 1
             process.seen = replace(process.seen, beat=beat, loop=loop, job=job)
         self.turn()
@@ -194,16 +194,16 @@ class World:
         self.change(recycle="wants to")
 
     def one_grows(self) -> None:
-        self.change(rss_bytes=self.chance.choice([120, 200]))
+        self.change(rss_bytes=self.rng.choice([120, 200]))
 
     def one_takes_the_lock(self) -> None:
-        self.change(lock_held_s=self.chance.choice([1.0, 6.0]))
+        self.change(lock_held_s=self.rng.choice([1.0, 6.0]))
 
     def one_changes_its_run_state(self) -> None:
-        self.change(os_status=self.chance.choice(list(OsStatus)))
+        self.change(os_status=self.rng.choice(list(OsStatus)))
 
     def one_dies(self) -> None:
-        self.change(exit=self.chance.choice(EXITS))
+        self.change(exit=self.rng.choice(EXITS))
 
     def one_obeys(self) -> None:
         process = self.a_process()
@@ -223,13 +223,13 @@ class World:
 
     def one_is_restarted(self) -> None:
         if self.shown():
-            self.slots = fleet.restart(self.slots, self.chance.choice(self.shown()))
+            self.slots = fleet.restart(self.slots, self.rng.choice(self.shown()))
         self.by_operator()
 
     def one_is_drained(self) -> None:
         workers = [name for name in self.shown() if self.slots[name].role is Role.WORKER]
         if workers:
-            name = self.chance.choice(workers)
+            name = self.rng.choice(workers)
             self.slots[name] = fleet.drain(self.slots[name])
         self.by_operator()
 
@@ -239,7 +239,7 @@ class World:
         self.by_operator()
 
     def the_pool_is_scaled(self) -> None:
-        self.workers = self.chance.randint(0, 4)
+        self.workers = self.rng.randint(0, 4)
         self.reconcile()
         self.by_operator()
 
@@ -259,7 +259,7 @@ class World:
         """From now on everyone behaves: what is wanted is up, ready and up to date."""
         self.starts.clear()
         drained = [name for name in self.shown() if self.slots[name].desired is Desired.DRAINED]
-        if self.chance.random() < 0.5:  # else by itself
+        if self.rng.random() < 0.5:  # else by itself
             for name in drained:
                 self.slots = fleet.restart(self.slots, name)
             drained = []
@@ -335,8 +335,8 @@ STEP_NAMES = (
 )  # fmt: skip
 
 
-def walk(chance: random.Random, steps: list[str]) -> None:
-    world = World(chance)
+def walk(rng: random.Random, steps: list[str]) -> None:
+    world = World(rng)
     for name in steps:
         step: Callable[[], None] = getattr(world, name)
         step()
@@ -346,10 +346,10 @@ def walk(chance: random.Random, steps: list[str]) -> None:
 
 def test_ten_thousand_random_walks_break_no_rule() -> None:
     for seed in range(WALKS):
-        chance = random.Random(seed)
-        steps = chance.choices(STEP_NAMES, k=STEPS)
+        rng = random.Random(seed)
+        steps = rng.choices(STEP_NAMES, k=STEPS)
         try:
-            walk(chance, steps)
+            walk(rng, steps)
         except AssertionError as error:
             raise AssertionError(f"the walk of seed {seed}, {steps}: {error}") from error
 

@@ -96,7 +96,7 @@ class Walk(RuleBasedStateMachine):
         assert self.process is not None
         self.process.seen = replace(self.process.seen, **changes)  # type: ignore[arg-type]
 
-    def lives(self) -> bool:
+    def is_running(self) -> bool:
         return self.process is not None and self.process.seen.exit is None
 
     @rule(uniform=st.floats(0, 1, exclude_max=True), seconds=st.sampled_from([0.01, 1, 5, 30, 400]))
@@ -111,7 +111,7 @@ class Walk(RuleBasedStateMachine):
         self.now_s = wake_s
         self.turn(uniform)
 
-    @precondition(lives)
+    @precondition(is_running)
     @rule(seconds=st.sampled_from([0.1, 1.0, 4.0]), loops=st.booleans(), works=st.booleans())
     def beats(self, seconds: float, loops: bool, works: bool) -> None:
         assert self.process is not None
@@ -122,31 +122,31 @@ class Walk(RuleBasedStateMachine):
         self.change(beat=(seen.beat or 0) + 1, loop=loop, job=job)
         self.turn(0.5)
 
-    @precondition(lives)
+    @precondition(is_running)
     @rule()
     def becomes_ready(self) -> None:
         self.change(ready=True)
         self.turn(0.5)
 
-    @precondition(lives)
+    @precondition(is_running)
     @rule()
     def asks_to_be_replaced(self) -> None:
         self.change(recycle="wants to")
         self.turn(0.5)
 
-    @precondition(lives)
+    @precondition(is_running)
     @rule()
     def is_in_a_job_past_its_deadline(self) -> None:
         self.change(job=RunningJob(1, "sleep", overdue=True))
         self.turn(0.5)
 
-    @precondition(lives)
+    @precondition(is_running)
     @rule(status=st.sampled_from(OsStatus))
     def changes_its_run_state(self, status: OsStatus) -> None:
         self.change(os_status=status)
         self.turn(0.5)
 
-    @precondition(lives)
+    @precondition(is_running)
     @rule(how=exits)
     def dies(self, how: Exit) -> None:
         self.change(exit=how)

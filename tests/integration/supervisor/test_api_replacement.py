@@ -1,0 +1,87 @@
+"""The API of a running Orpheus is replaced: by a reload, by an operator, and when that fails."""
+
+import re
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import httpx2
+import psutil
+
+from tests.integration.supervisor.configured import Configured
+
+WaitFor = Callable[..., Any]
+
+
+def test_the_api_moves_to_another_address_and_back(
+    configured: Callable[[str], Configured], wait_for: WaitFor
+) -> None:
+    running = configured("[pools.default]\nworkers = 1\n")
+    job = running.system.submit("sleep", {"seconds": 30})
+    # A long poll keeps the old API, and its socket, a little longer.
+    waiting = threading.Thread(target=lambda: running.system.client.get(f"/jobs/{job}?wait=20"))
+    waiting.start()
+    running.save("[pools.default]\nworkers = 1\n[api]\nhost = '127.0.0.2'\n")
+    address = wait_for(
+        lambda: re.search(r"http://127\.0\.0\.2:\d+", running.system.log()), "the new address"
+    )[0]
+    assert httpx2.get(f"{address}/readyz", trust_env=False, timeout=20).status_code == 200
+    running.save("[pools.default]\nworkers = 1\n")
+    wait_for(lambda: running.system.log().count("config_reloaded") == 2, "the way back")
+    assert "config_rejected" not in running.system.log()
+    waiting.join()
+    wait_for(lambda: "api" in running.ready(), "the API at its first address")
+    wait_for(partial(is_refused, address), "the second address to be closed")
+    running.system.client.post(f"/jobs/{job}/cancel")
+    assert running.system.stop() == 0
+
+
+def is_refused(address: str) -> bool:
+    try:
+        httpx2.get(f"{address}/healthz", trust_env=False, timeout=5)
+    except httpx2.ConnectError:
+        return True
+    except httpx2.HTTPError:
+        return False
+    return False
+
+
+def test_an_api_that_is_switched_off_ends_with_its_replacement_and_comes_back(
+    configured: Callable[[str], Configured], wait_for: WaitFor
+) -> None:
+    running = configured("[pools.default]\nworkers = 1\n")
+    running.system.client.post("/workers/api/restart")
+    running.save("[api]\nenabled = false\n[pools.default]\nworkers = 1\n")
+    wait_for(lambda: is_refused(running.system.url), "nobody to answer")
+    supervisor = psutil.Process(running.system.process.pid)
+    wait_for(lambda: len(supervisor.children()) == 1, "the worker to be alone")
+    running.save("[pools.default]\nworkers = 1\n")
+    wait_for(lambda: len(supervisor.children()) == 2, "the API to be started")
+    assert "config_rejected" not in running.system.log()
+    assert running.system.stop() == 0
+
+
+def test_a_replacement_that_does_not_start_ends_neither_the_api_nor_the_supervisor(
+    configured: Callable[[str], Configured], wait_for: WaitFor
+) -> None:
+    toml = (
+        "[supervisor]\non_fatal = 'exit'\ncrash_loop_failures = 1\n[pools.default]\nworkers = 1\n"
+    )
+    running = configured(toml)
+    before = running.pids()["api"]
+    running.system.client.post("/workers/api/restart")
+    supervisor = psutil.Process(running.system.process.pid)
+
+    def replacement() -> psutil.Process | None:
+        known = {before, running.pids().get("default-1")}
+        return next((one for one in supervisor.children() if one.pid not in known), None)
+
+    wait_for(replacement, "the replacement").kill()
+    told = wait_for(lambda: running.system.workers()["api"]["reason"], "the reason to be shown")
+    assert told.startswith("its replacement does not start: ")
+    assert running.pids()["api"] == before
+    assert running.system.process.poll() is None
+    running.system.client.post("/workers/api/restart")
+    wait_for(lambda: running.pids()["api"] != before, "the operator's restart")
+    assert running.system.stop() == 0

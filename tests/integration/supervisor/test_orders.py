@@ -1,0 +1,87 @@
+"""Signals and operators' requests to a supervisor with real children."""
+
+import json
+import signal
+from collections.abc import Callable
+from typing import Any
+
+from orpheus.shared.domain.events import Kind
+from orpheus.shared.domain.processes import SlotState
+from orpheus.shared.domain.requests import RequestAction
+from orpheus.shared.process.crash_cell import stack_path
+
+Start = Callable[..., Any]
+
+
+def test_a_rejected_reload_changes_nothing_and_is_shown_everywhere(
+    harness: Start,
+) -> None:
+    running = harness()
+    slot = running.until_state(SlotState.READY)
+    running.process.send_signal(signal.SIGHUP)
+    told = running.until(
+        lambda: (s := running.slot("supervisor")).degraded and s, "the reason to be shown"
+    )
+    assert told.rejected == "no configuration in this test"
+    assert "config_rejected" in running.log()
+    rejected = [event for event in running.events() if event.kind is Kind.CONFIG_REJECTED]
+    assert json.loads(rejected[0].body)["why"] == "SIGHUP"
+    assert running.slot().pid == slot.pid
+    assert running.stop() == 0
+
+
+def test_ttin_and_ttou_make_a_pool_one_larger_and_one_smaller(harness: Start) -> None:
+    running = harness()
+    running.until_state(SlotState.READY)
+    running.process.send_signal(signal.SIGTTIN)
+    running.until_state(SlotState.READY, "a-2")
+    running.process.send_signal(signal.SIGTTOU)
+    running.until(lambda: running.slot("a-2") is None, "the second to be gone")
+    assert running.slot().state is SlotState.READY
+    assert running.stop() == 0
+
+
+def test_a_drained_slot_stays_down_until_it_is_restarted(harness: Start) -> None:
+    running = harness()
+    before = running.until_state(SlotState.READY)
+    running.store.supervision.put_request(RequestAction.DRAIN, "a-1")
+    down = running.until_state(SlotState.DOWN)
+    assert down.last_exit.reason == "drained"
+    running.store.supervision.put_request(RequestAction.RESTART, "a-1")
+    again = running.until_state(SlotState.READY, not_pid=before.pid)
+    assert again.restarts == 1
+    assert running.stop() == 0
+
+
+def test_a_restart_drains_first(harness: Start) -> None:
+    running = harness()
+    before = running.until_state(SlotState.READY)
+    running.store.supervision.put_request(RequestAction.RESTART, "a-1")
+    again = running.until_state(SlotState.READY, not_pid=before.pid)
+    assert again.last_exit.reason == "replaced"
+    assert running.store.supervision.exit_counts() == {("a-1", "replaced"): 1}
+    assert running.stop() == 0
+
+
+def test_a_restart_retries_a_fatal_slot_at_once(harness: Start) -> None:
+    running = harness("cannot_be_configured")
+    running.until_state(SlotState.FATAL)
+    running.store.supervision.put_request(RequestAction.RESTART, "a-1")
+    running.until(lambda: running.slot().restarts == 1, "another try")
+    assert running.stop() == 0
+
+
+def test_a_child_that_is_asked_writes_its_stack_and_goes_on(harness: Start) -> None:
+    running = harness()
+    slot = running.until_state(SlotState.READY)
+    file = stack_path(running.database, slot.incarnation)
+
+    def has_written() -> bool:
+        """It may still be on its way to `live` when it is asked for the first time."""
+        running.store.supervision.put_request(RequestAction.STACK, "a-1")
+        return "in live" in file.read_text()
+
+    running.until(has_written, "its stack")
+    assert running.until_state(SlotState.READY).pid == slot.pid
+    assert running.stop() == 0
+    assert not file.exists()

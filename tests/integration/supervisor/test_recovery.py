@@ -1,0 +1,172 @@
+"""Troubles of the supervisor itself: killed, stopped, suspended, or without a database."""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import apsw
+import psutil
+
+from orpheus.shared.domain.events import Kind
+from orpheus.shared.domain.jobs import Holder, NewJob, Status
+from orpheus.shared.domain.processes import ProcessRecord, Role, SlotState
+from orpheus.shared.process.clock import SystemClock, create_time_s
+
+Start = Callable[..., Any]
+
+
+def test_the_next_start_kills_what_a_killed_supervisor_left(harness: Start) -> None:
+    first = harness("ignores_everything")
+    slot = first.until_state(SlotState.READY)
+    store = first.store
+    register_as_worker(store, slot)
+    job = store.jobs.submit(NewJob(type="sleep")).job
+    store.leases.lease(Holder("a-1", slot.incarnation, slot.pid), ("*",), limit=1, ttl_ms=60_000)
+    first.process.kill()
+    first.process.wait()
+    assert psutil.pid_exists(slot.pid)
+    second = harness()
+    second.until_state(SlotState.READY, not_pid=slot.pid)
+    assert not first.processes()
+    assert store.jobs.get(job.id).status is Status.PENDING
+    assert slot.incarnation not in {row.incarnation for row in store.processes.all()}
+    assert second.stop() == 0
+
+
+def test_a_start_deletes_cells_without_a_process(harness: Start) -> None:
+    first = harness()
+    first.until_state(SlotState.READY)
+    folder = Path(f"{first.database}-cells")
+    for name in ("old", "old.crash", "young"):
+        (folder / name).touch()
+    for name in ("old", "old.crash"):
+        os.utime(folder / name, (0, 0))
+    assert first.stop() == 0
+    second = harness()
+    second.until_state(SlotState.READY)
+    assert {file.name for file in folder.iterdir()} >= {"young"}
+    assert not (folder / "old").exists()
+    assert not (folder / "old.crash").exists()
+    assert second.stop() == 0
+
+
+def test_children_end_with_their_supervisor(harness: Start) -> None:
+    running = harness(count=2)
+    for number in (1, 2):
+        running.until_state(SlotState.READY, f"a-{number}")
+    running.process.kill()
+    running.process.wait()
+    running.until(lambda: not running.processes(), "its children to be gone", 5)
+
+
+def test_a_second_supervisor_of_the_same_database_is_refused(harness: Start) -> None:
+    running = harness()
+    running.until_state(SlotState.READY)
+    second = harness()
+    assert second.process.wait(20) != 0
+    assert "AlreadyRunning" in second.log()
+    assert running.stop() == 0
+
+
+def test_no_child_is_killed_for_a_stall_of_the_supervisor(harness: Start) -> None:
+    running = harness(count=2)
+    before = {n: running.until_state(SlotState.READY, f"a-{n}").pid for n in (1, 2)}
+    running.process.send_signal(signal.SIGSTOP)
+    time.sleep(3.5)  # longer than the beat timeout and than what counts as a stall
+    running.process.send_signal(signal.SIGCONT)
+    running.until(lambda: "supervisor_stalled" in running.log(), "the stall to be noticed")
+    time.sleep(1.5)
+    assert {n: running.slot(f"a-{n}").pid for n in (1, 2)} == before
+    assert running.stop() == 0
+
+
+def test_a_locked_database_does_not_delay_a_restart(harness: Start) -> None:
+    running = harness()
+    slot = running.until_state(SlotState.READY)
+    job = running.store.jobs.submit(NewJob(type="sleep")).job
+    running.store.leases.lease(
+        Holder("a-1", slot.incarnation, slot.pid), ("*",), limit=1, ttl_ms=60_000
+    )
+    locker = apsw.Connection(str(running.database))
+    locker.execute("BEGIN IMMEDIATE")
+    try:
+        os.kill(slot.pid, signal.SIGKILL)
+
+        def started_again() -> set[int]:
+            children = psutil.Process(running.process.pid).children()
+            return {child.pid for child in children} - {slot.pid}
+
+        running.until(started_again, "a new child", 3)
+        assert running.store.jobs.get(job.id).status is Status.IN_PROGRESS
+    finally:
+        locker.execute("ROLLBACK")
+        locker.close()
+    running.until(
+        lambda: running.store.jobs.get(job.id).status is Status.PENDING, "the lease to be free", 3
+    )
+    assert running.stop() == 0
+
+
+def test_no_child_is_killed_for_a_suspend_of_the_machine(harness: Start) -> None:
+    running = harness()
+    slot = running.until_state(SlotState.READY)
+    slept_since_s = time.monotonic()
+    for pid in (running.process.pid, slot.pid):
+        os.kill(pid, signal.SIGSTOP)
+    running.until(lambda: time.monotonic() > slept_since_s + 3, "more than a beat timeout to pass")
+    running.process.send_signal(signal.SIGCONT)
+    running.until(lambda: "supervisor_stalled" in running.log(), "the stall to be seen")
+    os.kill(slot.pid, signal.SIGCONT)
+    told = running.slot()
+    assert (told.state, told.pid) == (SlotState.READY, slot.pid)
+    assert running.stop() == 0
+    assert Kind.WORKER_HUNG not in {event.kind for event in running.events()}
+
+
+def test_descriptors_and_threads_stay_flat_over_many_restarts(harness: Start) -> None:
+    running = harness()
+    supervisor = psutil.Process(running.process.pid)
+    pid, counts = 0, []
+    for _ in range(12):
+        pid = running.until_state(SlotState.READY, not_pid=pid).pid
+        counts.append((supervisor.num_fds(), supervisor.num_threads()))
+        os.kill(pid, signal.SIGKILL)
+    running.until_state(SlotState.READY, not_pid=pid)
+    running.until(
+        lambda: (supervisor.num_fds(), supervisor.num_threads()) == counts[2],
+        f"as many descriptors and threads as before {counts}",
+    )
+    assert running.stop() == 0
+
+
+def test_exit_codes_are_seen_though_the_launcher_ignores_sigchld(harness: Start) -> None:
+    ignore = "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); "
+    run = "os.execv(sys.argv[1], sys.argv[1:])"
+    running = harness("crashes_at_start", launcher=(sys.executable, "-c", ignore + run))
+    assert running.until_exit().last_exit.reason == "exit code 1"
+    assert running.stop() == 0
+
+
+def register_as_worker(store: Any, slot: Any) -> None:
+    """Write the heartbeat row that a real worker would."""
+    store.processes.register(
+        ProcessRecord(
+            incarnation=slot.incarnation,
+            slot=slot.slot,
+            pool="a",
+            role=Role.WORKER,
+            pid=slot.pid,
+            create_time_s=create_time_s(slot.pid),
+            boot_id=SystemClock().boot_id,
+            started_at_ms=0,
+            ready=True,
+            beat=1,
+            last_beat_mono_ms=0,
+            job_id=None,
+            jobs_done=0,
+        )
+    )

@@ -1,0 +1,98 @@
+"""How a supervisor with real children stops, in order and by force."""
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import psutil
+
+from orpheus.shared.domain.events import Kind
+from orpheus.shared.domain.processes import SlotState
+
+Start = Callable[..., Any]
+
+
+def test_a_child_that_ignores_term_is_killed_and_the_exit_code_says_so(harness: Start) -> None:
+    running = harness("ignores_term")
+    running.until_state(SlotState.READY)
+    assert running.stop() == 4
+    [exited] = [event for event in running.events() if event.kind is Kind.WORKER_EXITED]
+    assert json.loads(exited.body)["reason"] == "not stopped within 1 s; killed"
+
+
+def test_unfinished_work_given_back_makes_the_exit_code_4(harness: Start) -> None:
+    running = harness("gives_back_unfinished_work")
+    running.until_state(SlotState.READY)
+    assert running.stop() == 4
+
+
+def test_the_deadline_of_a_shutdown_is_one_for_all_children(harness: Start) -> None:
+    running = harness("ignores_everything", count=3, stop_timeout_s=60.0, shutdown_deadline_s=1.0)
+    for number in (1, 2, 3):
+        running.until_state(SlotState.READY, f"a-{number}")
+    began_s = time.monotonic()
+    assert running.stop() == 4
+    assert time.monotonic() - began_s < 3
+
+
+def test_a_second_signal_is_passed_on_so_that_work_can_still_be_given_back(harness: Start) -> None:
+    running = harness("stops_when_told_twice", stop_timeout_s=60.0, shutdown_deadline_s=60.0)
+    running.until_state(SlotState.READY)
+    assert running.stop(signal.SIGINT, signal.SIGINT) == 4
+    [exited] = [event for event in running.events() if event.kind is Kind.WORKER_EXITED]
+    assert json.loads(exited.body)["reason"] == "exit code 4"
+
+
+def test_a_child_is_told_how_long_it_has_however_fast_the_signals_come(harness: Start) -> None:
+    running = harness("gives_up_when_it_is_told_to", stop_timeout_s=60.0, shutdown_deadline_s=60.0)
+    running.until_state(SlotState.READY)
+    supervisor = psutil.Process(running.process.pid)
+    supervisor.suspend()
+    running.until(lambda: supervisor.status() == psutil.STATUS_STOPPED, "it to stand")
+    running.process.send_signal(signal.SIGTERM)
+    running.process.send_signal(signal.SIGINT)
+    supervisor.resume()
+    assert running.process.wait(20) == 4
+    [exited] = [event for event in running.events() if event.kind is Kind.WORKER_EXITED]
+    assert json.loads(exited.body)["reason"] == "exit code 4"
+
+
+def test_a_third_signal_ends_everything_now(harness: Start) -> None:
+    running = harness("ignores_everything", stop_timeout_s=60.0, shutdown_deadline_s=60.0)
+    running.until_state(SlotState.READY)
+    began_s = time.monotonic()
+    assert running.stop(signal.SIGINT, signal.SIGINT, signal.SIGTERM) == 4
+    assert time.monotonic() - began_s < 2
+
+
+def test_a_child_is_stopped_in_every_state(harness: Start) -> None:
+    for behaviour in ("well", "is_slow_to_start", "crashes_at_start"):
+        running = harness(behaviour)
+        running.until(running.slot, "the slot's row")
+        assert running.stop() == 0
+
+
+def test_hup_stops_the_supervisor_when_its_terminal_is_gone(harness: Start) -> None:
+    master, terminal = os.openpty()
+    take_terminal = (
+        "import os, sys; os.open(sys.argv[1], os.O_RDWR); os.execv(sys.argv[2], sys.argv[2:])"
+    )
+    running = harness(launcher=(sys.executable, "-c", take_terminal, os.ttyname(terminal)))
+    running.until_state(SlotState.READY)
+    os.close(terminal)
+    os.close(master)
+    assert running.process.wait(10) == 0
+    assert "reason=SIGHUP" in running.log()
+
+
+def test_quit_writes_the_stack_of_the_supervisor_and_ends_it_fast(harness: Start) -> None:
+    running = harness("ignores_everything", stop_timeout_s=60.0, shutdown_deadline_s=60.0)
+    running.until_state(SlotState.READY)
+    began_s = time.monotonic()
+    assert running.stop(signal.SIGQUIT) == 4
+    assert time.monotonic() - began_s < 6
+    assert "most recent call first" in running.log()

@@ -27,10 +27,7 @@ TOO_LONG_FILES = {
     "tests/api/test_doors.py",
     "tests/api/test_faults.py",
     "tests/api/test_stream.py",
-    "tests/integration/supervisor/test_loop.py",
-    "tests/integration/supervisor/test_reload.py",
     "tests/unit/supervisor/cli/test_app.py",
-    "tests/unit/supervisor/policy/test_state_machine.py",
 }
 TOO_LONG_FUNCTIONS = {"worker/process.py::_work"}
 NAMED_FROM_OUTSIDE = {

@@ -1,1 +1,1 @@
-"""The HTTP API: producers submit jobs here, and operators watch them over its event stream."""
+"""The HTTP API: clients submit jobs, operators watch and change them. No job code is imported."""

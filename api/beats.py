@@ -1,9 +1,9 @@
-"""Signs of life, on a thread of their own, so that a stuck event loop shows as what it is.
+"""Heartbeats, sent from a thread of their own, so that a stuck event loop can be told apart.
 
-Each interval the thread asks the loop to turn, and tells the supervisor how often it has. The
-loop's turn writes the heartbeat row through the API's own writer, so the row proves the whole way
-from the loop to the disk; while that takes too long, the beat says that the database is in
-trouble, and the supervisor knows not to kill for it.
+At each interval the thread asks the event loop for a turn, and tells the supervisor how many turns
+the loop has made. Each turn writes the heartbeat row through the API's writer, so the row shows
+that loop, writer and database work. While a write takes too long, the beat says that the database
+is in trouble, and the supervisor does not kill the API for it.
 """
 
 import asyncio
@@ -19,9 +19,9 @@ from orpheus.shared.process.channel import Channel
 
 
 class Beats:
-    """Beats for the process that `record` describes, from `start` to `stop`, both on the loop.
+    """Sends the heartbeats of the process that `record` describes, from `start` to `stop`.
 
-    `channel` is the supervisor's, None without one.
+    Call both on the event loop. `channel` leads to the supervisor; None without one.
     """
 
     def __init__(
@@ -36,32 +36,32 @@ class Beats:
         self._row: asyncio.Task[None] | None = None
         self._database_ok = True
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._beat_on, name="beats", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="beats", daemon=True)
 
     def start(self) -> None:
-        """The first beat, and the thread for those that follow."""
+        """Start the thread, which sends the first beat at once."""
         self._loop = asyncio.get_running_loop()
         self._thread.start()
 
     def ready(self) -> None:
-        """The process accepts requests from now on."""
+        """Say that the process accepts requests."""
         self._ready = True
         if self._channel is not None:
             self._channel.send({"say": "ready"})
         self._turn()
 
     async def stop(self) -> None:
-        """The last beat was: take the row away, if the database lets us. Else it grows old."""
+        """Stop beating and delete the row. If the database does not answer, the row expires."""
         self._stopped.set()
         if self._row is not None:
             await asyncio.wait([self._row])
-        if self._database_ok:  # a locked one has held up the last beat for long enough
+        if self._database_ok:  # a locked database has delayed the stop long enough
             with contextlib.suppress(StorageError, Refusal):
                 await self._writer.write(
                     lambda store: store.processes.forget(self._record.incarnation), durable=False
                 )
 
-    def _beat_on(self) -> None:
+    def _run(self) -> None:
         beat = 0
         while not self._stopped.wait(self._interval_s if beat else 0):
             beat += 1
@@ -79,14 +79,14 @@ class Beats:
                 )
 
     def _turn(self) -> None:
-        """On the event loop: it turns."""
+        """Count a turn of the event loop, and write the row unless the last write still runs."""
         self._turns += 1
         if self._row is None or self._row.done():
-            self._row = self._loop.create_task(self._beat_row(self._turns))
+            self._row = self._loop.create_task(self._write_row(self._turns))
         else:
             self._database_ok = False
 
-    async def _beat_row(self, beat: int) -> None:
+    async def _write_row(self, beat: int) -> None:
         incarnation, ready = self._record.incarnation, self._ready
         try:
             known = await self._writer.write(
@@ -95,7 +95,7 @@ class Beats:
                 ),
                 durable=False,
             )
-            if not known:  # the first time, or somebody took this process for dead
+            if not known:  # the first beat, or the supervisor took this process for dead
                 await self._register(beat)
         except (StorageError, Refusal):
             self._database_ok = False

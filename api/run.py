@@ -1,8 +1,8 @@
-"""One life of the API: its services, its server, its signs of life, and what ends it.
+"""Runs the API in this process: services, server and heartbeats, until it is told to stop.
 
-It ends on SIGTERM or SIGINT, on `drain` (a new life accepts already) or `stop` from the supervisor,
-or when the supervisor is gone (its end of the channel closes), and always with exit code 0: nothing
-is lost by ending, as what was acknowledged is committed.
+It stops on SIGTERM or SIGINT, on `drain` (a new API process accepts already) or `stop` from the
+supervisor, or when the supervisor's end of the channel closes. The exit code is always 0: what was
+acknowledged is committed, so stopping loses nothing.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ async def run_api(
     channel: Channel | None = None,
     incarnation: str | None = None,
 ) -> None:
-    """Serve on `listener` until told to end. Main thread only, as it takes the signals."""
+    """Serve on `listener` until told to stop. Main thread only, because it handles signals."""
     opening = open_services(options, token=token, configuration=configuration)
     async with opening as services:
         record = _record(incarnation or secrets.token_hex(8))

@@ -1,15 +1,16 @@
-"""What the routes work with: the writer, the readers, the broadcaster, and the job types.
+"""What routes work with: the writer, the readers, the broadcaster, and the job types.
 
-Opened and closed around the server, so that a route never meets a half-open one.
+They are opened before the server starts and closed after it, so a route can always use them.
 """
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar, cast
 
 from starlette.requests import HTTPConnection
+from typing_extensions import TypedDict
 
 from orpheus.api.database.readers import Readers
 from orpheus.api.database.writer import Writer
@@ -17,11 +18,11 @@ from orpheus.api.http.measures import Measures
 from orpheus.api.start_watch import StartWatch
 from orpheus.api.stream.broadcaster import Broadcaster
 from orpheus.shared.domain.handover import ApiHandover
-from orpheus.shared.domain.jobs import Status
 from orpheus.shared.operations.configuration import ConfigurationEditor
 from orpheus.shared.storage import Store, TypeRow, open_storage
-from orpheus.shared.views.jobs import type_json
-from orpheus.shared.views.workers import workers_json
+from orpheus.shared.views.job_types import JobType, type_json
+from orpheus.shared.views.queues import Counts, counts_json
+from orpheus.shared.views.workers import Worker, WorkerSummary, workers_json
 
 T = TypeVar("T")
 
@@ -29,7 +30,7 @@ _TYPES_FRESH_S = 1.0
 
 
 class TypesCache:
-    """The job types, read again when they are a second old, or one is missing."""
+    """The job types, read again when they are a second old, or when one is missing."""
 
     def __init__(self, readers: Readers) -> None:
         self._readers = readers
@@ -37,7 +38,7 @@ class TypesCache:
         self._read_at_s = float("-inf")
 
     async def with_names(self, names: Iterable[object]) -> dict[str, TypeRow]:
-        """Every type by name; read anew if one of `names` is not known yet."""
+        """Return every type by name, read again if one of `names` is not known."""
         loop = asyncio.get_running_loop()
         is_fresh = loop.time() - self._read_at_s < _TYPES_FRESH_S
         if not is_fresh or not all(name in self._types for name in names):
@@ -49,13 +50,13 @@ class TypesCache:
 
 @dataclass(slots=True)
 class Services:
-    """One for each application."""
+    """The services of one application."""
 
     options: ApiHandover
     token: str | None = field(repr=False)
-    """The token that every caller must show; None: no token is needed."""
+    """The token that every caller must send; None: no token is needed."""
     configuration: Callable[[], ConfigurationEditor] | None
-    """Where the configuration is read and edited; None: nowhere."""
+    """Opens the configuration for GET and PUT /config; None: they are refused."""
     readers: Readers
     writer: Writer
     broadcaster: Broadcaster
@@ -63,8 +64,8 @@ class Services:
     start: StartWatch
     measures: Measures = field(default_factory=Measures)
 
-    def apart(self, work: Callable[[Store], T]) -> T:
-        """What `work` returns on a store of its own: for what takes many transactions. Blocks."""
+    def with_own_store(self, work: Callable[[Store], T]) -> T:
+        """Call `work` with a store of its own: for what takes many transactions. Blocks."""
         store = open_storage(self.options.storage)
         try:
             return work(store)
@@ -72,32 +73,41 @@ class Services:
             store.close()
 
 
-def overview(store: Store, options: ApiHandover) -> dict[str, Any]:
-    """Counts by status, and every worker but for its earlier exits: they come every second."""
-    shown = workers(store, options)
+class Overview(TypedDict):
+    """What each heartbeat of the stream carries."""
+
+    counts: Counts
+    workers: list[WorkerSummary]
+
+
+class Greeting(Overview):
+    """What a hello of the stream carries besides its seq."""
+
+    types: list[JobType]
+
+
+def overview(store: Store, options: ApiHandover) -> Overview:
+    """Return counts by status, and every worker without its earlier exits: it is sent often."""
+    shown = [{**worker} for worker in workers(store, options)]
     for worker in shown:
         del worker["recent_exits"]
-    return {"counts": by_status(store.stats.counts()), "workers": shown}
+    summaries = cast("list[WorkerSummary]", shown)
+    return {"counts": counts_json(store.stats.counts()), "workers": summaries}
 
 
-def hello(store: Store, options: ApiHandover) -> dict[str, Any]:
-    """Counts, workers and types, as a hello carries them."""
+def greeting(store: Store, options: ApiHandover) -> Greeting:
+    """Return counts, workers and types."""
     types = [type_json(row, options.defaults) for row in store.types.all()]
     return {**overview(store, options), "types": types}
 
 
-def workers(store: Store, options: ApiHandover) -> list[dict[str, Any]]:
-    """Every slot, and every process without one."""
+def workers(store: Store, options: ApiHandover) -> list[Worker]:
+    """Return every slot, and every process without one."""
     return workers_json(store, supervised=options.supervised, beat_timeout_s=options.beat_timeout_s)
 
 
-def by_status(counts: Mapping[Status, int]) -> dict[str, int]:
-    """Counts with the statuses' names as JSON keys."""
-    return {status.value: n for status, n in counts.items()}
-
-
 def services_of(connection: HTTPConnection) -> Services:
-    """The services of the application that answers `connection`."""
+    """Return the services of the application that answers `connection`."""
     services = connection.app.state.services
     assert isinstance(services, Services)
     return services
@@ -110,7 +120,7 @@ async def open_services(
     token: str | None = None,
     configuration: Callable[[], ConfigurationEditor] | None = None,
 ) -> AsyncIterator[Services]:
-    """Open everything, for the running loop. Raises DatabaseUnusable if there is no database."""
+    """Open everything on the running loop. Raises DatabaseUnusable if there is no database."""
 
     def open_store() -> Store:
         return open_storage(options.storage)
@@ -121,7 +131,10 @@ async def open_services(
     readers = Readers(open_store)
     writer = Writer(open_store)
     broadcaster = Broadcaster(
-        readers, bell, lambda store: overview(store, options), lambda store: hello(store, options)
+        readers,
+        bell,
+        lambda store: overview(store, options),
+        lambda store: greeting(store, options),
     )
     start = StartWatch(readers, lambda store: workers(store, options))
     readers.start()

@@ -1,22 +1,19 @@
-"""Whether the start is over: every slot has been ready once.
+"""Remembers whether the start is over: whether every slot has been ready once.
 
-Slots come and go, and nobody may be asking in the moment when the last one is ready; so a task
-looks each second, from the API's own start until it has seen every slot ready, and no longer.
+A task looks each second from the API's start until it has seen every slot ready, because slots
+come and go and no client may be asking at the moment when the last one becomes ready.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from orpheus.api.database.readers import Readers
 from orpheus.api.http.problems import Refusal
 from orpheus.shared.domain.processes import SlotState
 from orpheus.shared.errors import StorageError
 from orpheus.shared.storage import Store
-
-Slots = Sequence[Mapping[str, Any]]
-"""What GET /workers shows."""
+from orpheus.shared.views.workers import Worker
 
 _LOOK_EVERY_S = 1.0
 _SERVING = (SlotState.READY, SlotState.DRAINING)
@@ -24,9 +21,9 @@ _FIRST = (SlotState.DOWN, SlotState.STARTING)
 
 
 class StartWatch:
-    """Remembers which slots have been ready. `run` as a task; `look` with slots read anyway."""
+    """Remembers which slots have been ready. `run` is a task; `look` takes slots read elsewhere."""
 
-    def __init__(self, readers: Readers, read_slots: Callable[[Store], Slots]) -> None:
+    def __init__(self, readers: Readers, read_slots: Callable[[Store], Sequence[Worker]]) -> None:
         self._readers = readers
         self._read_slots = read_slots
         self._once_ready: set[str] = set()
@@ -35,20 +32,20 @@ class StartWatch:
     async def run(self) -> None:
         """Look each second until the start is over."""
         while not self._is_over:
-            with contextlib.suppress(StorageError, Refusal):  # the next look will tell
+            with contextlib.suppress(StorageError, Refusal):  # look again in a second
                 self.look(await self._readers.read(self._read_slots))
             await asyncio.sleep(_LOOK_EVERY_S)
 
-    def look(self, slots: Slots) -> list[str]:
-        """The slots that have not been ready yet, `slots` being as they are now; empty once over.
+    def look(self, slots: Sequence[Worker]) -> list[str]:
+        """Return the slots that have never been ready, given all slots as they are now.
 
-        Slots that are added after the start do not begin it anew.
+        The list is empty once the start is over; slots that are added later do not reopen it.
         """
         if self._is_over:
             return []
         workers = [slot for slot in slots if slot["pool"] is not None]
-        # An API that was itself restarted has not seen what was before: there each slot that is
-        # past its first life's start counts, or one that stays down would hold it back for ever.
+        # An API that was restarted has not seen the start. For it a slot counts once its first
+        # process is past its start; otherwise one that stays down would keep /readyz at 503.
         is_late = any(slot["slot"] == "api" and slot["restarts"] for slot in slots)
         self._once_ready.update(
             slot["slot"]
@@ -60,5 +57,5 @@ class StartWatch:
         return waiting
 
 
-def _is_past_first_start(slot: Mapping[str, Any]) -> bool:
+def _is_past_first_start(slot: Worker) -> bool:
     return slot["state"] not in _FIRST or bool(slot["restarts"] or slot["last_exit"])

@@ -1,17 +1,17 @@
-"""Draws the page of the event stream from the models of `api/contract/frames.py`."""
+"""Draws the page of the event stream from the models of `docs/stream_frames.py`."""
 
 from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from orpheus.api.contract.frames import EVENTS, FRAMES
+from docs.stream_frames import EVENTS, FRAMES
 from orpheus.api.stream.broadcaster import FRAME_GAP_S, HEARTBEAT_S
 from orpheus.api.stream.sse import KEEP_ALIVE_S
 from orpheus.api.stream.websocket import POLICY_VIOLATION, SERVICE_RESTART, TRY_AGAIN_LATER
 
 HEAD = """# The event stream
 
-Drawn by `python docs/draw.py` from the models of `api/contract/frames.py`; a test holds this page
+Drawn by `python docs/draw.py` from the models of `docs/stream_frames.py`; a test holds this page
 equal to them, another every frame that is sent. Edit the models, not this page.
 
 `/ws` is a WebSocket that sends JSON frames, each with a `type`. `GET /events` sends the same
@@ -50,8 +50,8 @@ too many (503 with `Retry-After`) are refused before the handshake, with a probl
 
 ## Frames of `/ws`
 
-Workers, job types and log lines are as in `GET /workers` (but without `recent_exits`), `GET /types`
-and `GET /jobs/{{id}}/logs`.
+Workers, job types, counts and log lines are as in `GET /workers` (but without `recent_exits`),
+`GET /types`, `GET /stats` and `GET /jobs/{{id}}/logs`.
 """
 
 

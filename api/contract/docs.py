@@ -1,9 +1,8 @@
-"""/docs: Swagger UI from the package's own files, without a CDN and without an inline script.
+"""/docs: Swagger UI from the package's own files, without a CDN and without inline scripts.
 
-FastAPI's page would load from elsewhere and run inline code, which no strict policy allows.
+FastAPI's own page loads files from a CDN and runs inline code, which a strict policy forbids.
 """
 
-from collections.abc import Awaitable, Callable
 from importlib.resources import files
 from pathlib import Path
 
@@ -39,30 +38,22 @@ _POLICY = (
 
 
 def docs_routes() -> list[Route]:
-    """`/docs` and the files it needs."""
+    """Return the routes of `/docs` and of the files it needs."""
+
+    async def page(_: Request) -> Response:
+        headers = {"Content-Security-Policy": _POLICY}
+        return Response(_PAGE, headers=headers, media_type="text/html")
+
+    async def start(_: Request) -> Response:
+        return Response(_START, media_type="text/javascript")
+
+    async def file(request: Request) -> Response:
+        name = request.url.path.rpartition("/")[2]
+        return FileResponse(Path(str(files("fastapi_swagger.resources") / name)))
+
+    names = ("swagger-ui-bundle.js", "swagger-ui.css", "favicon-32x32.png")
     return [
-        Route("/docs", _page),
-        Route("/docs/start.js", _start),
-        *(
-            Route(f"/docs/{name}", _file(name))
-            for name in ("swagger-ui-bundle.js", "swagger-ui.css", "favicon-32x32.png")
-        ),
+        Route("/docs", page),
+        Route("/docs/start.js", start),
+        *(Route(f"/docs/{name}", file) for name in names),
     ]
-
-
-async def _page(_: Request) -> Response:
-    headers = {"Content-Security-Policy": _POLICY}
-    return Response(_PAGE, headers=headers, media_type="text/html")
-
-
-async def _start(_: Request) -> Response:
-    return Response(_START, media_type="text/javascript")
-
-
-def _file(name: str) -> Callable[[Request], Awaitable[Response]]:
-    path = Path(str(files("fastapi_swagger.resources") / name))
-
-    async def serve(_: Request) -> Response:
-        return FileResponse(path)
-
-    return serve

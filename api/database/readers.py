@@ -1,9 +1,9 @@
-"""Reads of the database, off the event loop: a few threads, each with its own store.
+"""Reads the database on a few threads, each with its own store.
 
-A read that took long on the loop would stop every other answer and every stream. The queue is
-bounded: behind it the answer is 503 now, not a time-out later. And each read has a deadline,
-counted from when it was asked for: a query that runs past it is stopped, and one that comes to
-its turn past it is not begun, so a slow query costs those behind it seconds and never minutes.
+A slow read on the event loop would delay every other answer and every stream. The queue of reads is
+bounded: when it is full, the answer is 503 at once instead of a time-out later. Each read has a
+deadline, counted from the request: a query that passes it is stopped, and one whose turn comes
+after it is not begun, so a slow query delays the reads behind it by seconds, never minutes.
 """
 
 import asyncio
@@ -25,11 +25,11 @@ _LIMIT_S = 5.0
 _LEAST_S = 0.001
 
 _Waiting = tuple[Read[Any], "asyncio.Future[Any]", float]
-"""What to read, for whom, and by when (time.monotonic)."""
+"""What to read, the future of its result, and its deadline (time.monotonic)."""
 
 
 class Readers:
-    """`threads` threads that read for one event loop. `start` and `close` on that loop."""
+    """`threads` threads that read for one event loop. Call `start` and `close` on that loop."""
 
     def __init__(
         self,
@@ -55,14 +55,14 @@ class Readers:
             thread.start()
 
     async def close(self) -> None:
-        """Answer what waits, then end the threads."""
+        """Finish the waiting reads, then end the threads."""
         for _ in self._threads:
             self._waiting.put(None)
         for thread in self._threads:
             await asyncio.to_thread(thread.join)
 
     async def read(self, read: Read[T]) -> T:
-        """What `read` returns or raises on one of the threads.
+        """Call `read` on one of the threads; return or raise what it does.
 
         Raises Refusal (503) if too many wait already, ReadTookTooLong after `limit_s` seconds.
         """
@@ -78,7 +78,7 @@ class Readers:
 
     def _work(self) -> None:
         store: Store | None = None
-        with contextlib.suppress(StorageError):  # the first who reads is told
+        with contextlib.suppress(StorageError):  # the first read opens it again, and raises
             store = self._open_store()
         while (waiting := self._waiting.get()) is not None:
             read, future, until_s = waiting
@@ -92,7 +92,7 @@ class Readers:
                     raise ReadTookTooLong("other reads took too long; try again")
                 with store.time_limit(left_s):
                     result = read(store)
-            except Exception as raised:  # noqa: BLE001 - raised again where it is awaited
+            except Exception as raised:  # noqa: BLE001 - it is raised where the result is awaited
                 error = raised
             settle_soon(self._loop, [(future, result, error)])
         if store is not None:
@@ -103,8 +103,8 @@ Settled = tuple["asyncio.Future[Any]", Any, Exception | None]
 
 
 def settle_soon(loop: asyncio.AbstractEventLoop, settled: list[Settled]) -> None:
-    """From another thread: give futures of `loop` their results, in one wake-up of the loop."""
-    with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+    """Set the results of futures of `loop` from another thread, waking the loop once."""
+    with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
         loop.call_soon_threadsafe(_settle, settled)
 
 

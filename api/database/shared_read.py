@@ -1,7 +1,7 @@
-"""One read for all who ask at about the same time.
+"""One read for all clients that need the same value at about the same time.
 
-A thousand clients that come back together would otherwise ask the database a thousand times for
-what is the same for each, and find its queue of readers full.
+When a thousand clients reconnect together, each would otherwise read the same value, and the queue
+of readers would be full.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class SharedRead(Generic[T]):
-    """Gives everyone a value that was read after they asked, by as few reads as that takes."""
+    """Gives each caller a value that was read after its call, with as few reads as possible."""
 
     def __init__(self, read: Callable[[], Awaitable[T]]) -> None:
         self._read = read
@@ -20,10 +20,10 @@ class SharedRead(Generic[T]):
         self._next: asyncio.Task[T] | None = None
 
     async def get(self) -> T:
-        """The value. Raises what the read raises."""
+        """Return the value. Raises what the read raises."""
         if self._next is None:
             self._next = asyncio.create_task(self._read_after(self._running))
-        return await asyncio.shield(self._next)  # the others wait for it too
+        return await asyncio.shield(self._next)  # other callers wait for it too
 
     async def _read_after(self, running: asyncio.Task[T] | None) -> T:
         if running is not None:

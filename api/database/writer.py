@@ -1,10 +1,11 @@
-"""The API's only writer: one thread that commits many requests together.
+"""Writes the database on one thread, which commits many requests together (group commit).
 
-SQLite has one writer and a durable commit waits for the disk, so the requests that arrive while
-a commit is under way make up the next one: 32 clients cost one wait, not 32. Each request runs
-in a savepoint of its own; one that is refused undoes only itself. Nobody is answered before the
-commit, so what was acknowledged is kept; if the commit fails, all of its group are told so. Where
-the lock was waited for in vain, so are all who came meanwhile: nobody waits for it twice.
+SQLite has one writer and a durable commit waits for the disk. So requests that arrive during a
+commit are gathered into the next one: 32 clients wait for the disk once, not 32 times. Each request
+runs in its own savepoint, so a refused one undoes only itself. No request is answered before the
+commit, so what is acknowledged is kept; if the commit fails, all requests of its group fail. If the
+write lock could not be acquired in time, the requests that arrived meanwhile fail as well, because
+they would wait for the same lock again.
 """
 
 import asyncio
@@ -36,7 +37,7 @@ class _Request:
 
 
 class Writer:
-    """One thread that writes for one event loop. `start` and `close` on that loop."""
+    """One thread that writes for one event loop. Call `start` and `close` on that loop."""
 
     def __init__(self, open_store: Callable[[], Store], bound: int = 2048) -> None:
         self._open_store = open_store
@@ -44,7 +45,7 @@ class Writer:
         self._queue: SimpleQueue[_Request | None] = SimpleQueue()
         self._unanswered = 0
         self.trouble: StorageError | None = None
-        """Why the latest commit failed; None if it did not."""
+        """Why the latest commit failed; None if it succeeded."""
         self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
 
     def start(self) -> None:
@@ -54,12 +55,12 @@ class Writer:
         self._thread.start()
 
     async def close(self) -> None:
-        """Commit and answer what waits, then end the thread."""
+        """Commit the waiting requests, then end the thread."""
         self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
 
     async def write(self, write: Callable[[Store], T], *, durable: bool = True) -> T:
-        """What `write` returns or raises, after it was committed with others.
+        """Call `write`, commit it with others, and return or raise what it does.
 
         `durable`: the commit waits for the disk. Raises Refusal (503) if too many wait already,
         and what the store raises if the commit fails; then nothing was written.
@@ -84,7 +85,7 @@ class Writer:
                 settled = commit_group(store, group)
                 self.trouble = None
                 failpoint("api.acknowledge")
-            except Exception as error:  # noqa: BLE001 - raised again where it is awaited
+            except Exception as error:  # noqa: BLE001 - it is raised where the result is awaited
                 if isinstance(error, StorageError):
                     self.trouble = error
                 if isinstance(error, DatabaseBusy) and open_:
@@ -96,7 +97,7 @@ class Writer:
             store.close()
 
     def _next_group(self) -> tuple[list[_Request], bool]:
-        """Every request that waits, at least one, unless the thread is to end (False)."""
+        """Wait for a request; return it and those behind it, and False if the thread must end."""
         first = self._queue.get()
         if first is None:
             return [], False
@@ -104,7 +105,7 @@ class Writer:
         return [first, *waiting], goes_on
 
     def _waiting(self, most: int = sys.maxsize) -> tuple[list[_Request], bool]:
-        """The requests that wait, up to so many; False: the thread is to end."""
+        """Return the waiting requests, up to `most`, and False if the thread must end."""
         found: list[_Request] = []
         with contextlib.suppress(Empty):
             while len(found) < most:
@@ -129,8 +130,8 @@ def commit_group(store: Store, group: list[_Request]) -> list[Settled]:
                 with store.savepoint():
                     result = request.write(store)
             except StorageError:
-                raise  # the database, not the request: nothing of this group can be kept
-            except Exception as error:  # noqa: BLE001 - raised again where it is awaited
+                raise  # the database failed, not this request: the whole group is rolled back
+            except Exception as error:  # noqa: BLE001 - it is raised where the result is awaited
                 settled.append((request.future, None, error))
             else:
                 settled.append((request.future, result, None))

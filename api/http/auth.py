@@ -1,12 +1,12 @@
-"""Who may call: whoever shows the token, or a session that was opened with it.
+"""Authentication: a request carries the token, or a session that was opened with it.
 
-A program sends `Authorization: Bearer TOKEN`. A browser exchanges the token once for a session: a
-cookie that no script can read and no other site can send, which holds when the session ends and a
-signature over it. The key is made of the token, so there is nothing to keep: a session outlives
-the process that gave it out, and ends with its time or with the token.
+A program sends `Authorization: Bearer TOKEN`. A browser exchanges the token once for a session
+cookie, which scripts cannot read and other sites cannot send. The cookie holds the time at which
+the session ends and a signature. The signing key is derived from the token, so nothing is stored:
+a session survives a restart of the API, and ends at its time or when the token changes.
 
-A session that is closed is only forgotten by its browser. One that was stolen is ended by another
-token: that ends all.
+Closing a session only makes the browser forget its cookie. To end a stolen session, change the
+token; that ends every session.
 """
 
 import asyncio
@@ -24,8 +24,8 @@ log = get_logger()
 SESSION_S = 12 * 3600
 """How long a session lasts."""
 WRONG_TOKEN_S = 1.0
-"""How long whoever shows a wrong token waits for the answer: of 32 characters none is guessed, but
-one that tries is slow and seen."""
+"""How long the answer to a wrong token is delayed. A 32-character token cannot be guessed; this
+slows attempts and logs them."""
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="orpheus"'}
 
 _ID_BYTES = 6
@@ -34,77 +34,77 @@ _LONGEST_SESSION = 200
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who was let in. `session_id`: of a browser; `ends_at_s`: wall time at which it must go."""
+    """Who sent a request. A browser has a `session_id` and must log in again at `ends_at_s`."""
 
     session_id: str | None = None
     ends_at_s: float = float("inf")
 
 
-class Doorkeeper:
-    """Knows the token. `clock`: wall time in seconds."""
+class Authenticator:
+    """Checks the token and the sessions derived from it. `clock`: wall time in seconds."""
 
     def __init__(self, token: str, clock: Callable[[], float] = time) -> None:
         secret = token.encode()
         self._clock = clock
-        self._wrong = 0
-        self._told_at_s = float("-inf")
+        self._wrong_tokens = 0
+        self._logged_at_s = float("-inf")
         self._token_digest = _digest(secret)
         self._key = hmac.digest(secret, b"orpheus: key of sessions", "sha256")
-        # Cookies know no ports: two systems on one host must not take each other's.
+        # Cookies ignore ports: two systems on one host must not overwrite each other's.
         self.cookie = (
             "orpheus_" + hmac.digest(secret, b"orpheus: name of cookie", "sha256")[:4].hex()
         )
 
     def is_token(self, text: str | bytes) -> bool:
-        """Whether this is the token. Takes as long whatever it is."""
+        """Tell whether `text` is the token, in constant time."""
         given = text.encode(errors="replace") if isinstance(text, str) else text
         return hmac.compare_digest(_digest(given), self._token_digest)
 
-    def caller(self, headers: Mapping[bytes, bytes]) -> Caller | None:
-        """Who sends these headers; None if they show nothing that is valid."""
-        shown = bearer_of(headers)
-        if shown is not None:
-            return Caller() if self.is_token(shown) else None
-        session = _cookie_of(headers.get(b"cookie", b""), self.cookie.encode())
-        return None if session is None else self._caller_of(session)
+    def authenticate(self, headers: Mapping[bytes, bytes]) -> Caller | None:
+        """Return who sent these headers, or None without a valid token or session."""
+        token = bearer_token(headers)
+        if token is not None:
+            return Caller() if self.is_token(token) else None
+        session = _cookie_value(headers.get(b"cookie", b""), self.cookie.encode())
+        return None if session is None else self._session_caller(session)
 
-    async def slow_down(self, address: str) -> None:
-        """What comes before the refusal of a wrong token: it is told in the log, and takes time.
+    async def delay_refusal(self, address: str) -> None:
+        """Log a wrong token and wait, before it is refused. Other requests are not delayed.
 
-        Others do not wait for it. The log gets a line a second at most, with how many there were.
+        At most one line a second is logged, with the number of wrong tokens since the last one.
         """
-        self._wrong += 1
+        self._wrong_tokens += 1
         now_s = self._clock()
-        if now_s - self._told_at_s >= 1:
-            log.warning("wrong_token", client=address, times=self._wrong)
-            self._wrong, self._told_at_s = 0, now_s
+        if now_s - self._logged_at_s >= 1:
+            log.warning("wrong_token", client=address, times=self._wrong_tokens)
+            self._wrong_tokens, self._logged_at_s = 0, now_s
         await asyncio.sleep(WRONG_TOKEN_S)
 
     def new_session(self) -> tuple[str, str]:
-        """The value of the cookie that opens this door for SESSION_S, and the session's id."""
+        """Open a session of SESSION_S; return the value of its cookie and its id."""
         session_id = secrets.token_hex(_ID_BYTES)
         content = f"{int(self._clock()) + SESSION_S}.{session_id}"
         return f"{content}.{self._signature(content.encode())}", session_id
 
-    def _caller_of(self, session: bytes) -> Caller | None:
+    def _session_caller(self, session: bytes) -> Caller | None:
         content, _, signature = session.rpartition(b".")
         if not hmac.compare_digest(signature, self._signature(content).encode()):
             return None
         ends_at, _, session_id = content.decode().partition(".")
-        ends_at_s = int(ends_at)  # ours, as it is signed
+        ends_at_s = int(ends_at)  # cannot fail: the signature says that we wrote it
         return Caller(session_id, ends_at_s) if self._clock() < ends_at_s else None
 
     def _signature(self, content: bytes) -> str:
         return hmac.digest(self._key, content, "sha256").hex()
 
 
-def bearer_of(headers: Mapping[bytes, bytes]) -> bytes | None:
-    """What follows `Bearer` in the Authorization header; None without one."""
-    scheme, _, shown = headers.get(b"authorization", b"").partition(b" ")
-    return shown.strip() if scheme.lower() == b"bearer" else None
+def bearer_token(headers: Mapping[bytes, bytes]) -> bytes | None:
+    """Return what follows `Bearer` in the Authorization header; None without one."""
+    scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
+    return token.strip() if scheme.lower() == b"bearer" else None
 
 
-def _cookie_of(header: bytes, name: bytes) -> bytes | None:
+def _cookie_value(header: bytes, name: bytes) -> bytes | None:
     for pair in header.split(b";"):
         key, separator, value = pair.strip().partition(b"=")
         if separator and key == name and len(value) <= _LONGEST_SESSION:

@@ -1,7 +1,10 @@
-"""The headers that every answer has, so that no route can forget one.
+"""The headers of every answer, added in one place so that no route can forget one.
 
-What a route sets itself stays: a page has its own policy for what it may load. Everything else may
-load nothing at all, be framed by nobody and be kept by no cache.
+A header that a route sets itself is kept: a page has its own policy for what it may load. All
+other answers may load nothing, be framed by nobody and be stored by no cache.
+
+Cross-origin requests (CORS) are answered here and not by Starlette's middleware, which answers a
+preflight with 200 or a 400 in plain text, and sets its headers only on what passed the guard.
 """
 
 import time
@@ -30,7 +33,7 @@ RawHeaders = list[tuple[bytes, bytes]]
 
 
 class AnswerHeaders:
-    """Completes answers. `origins`: those whose pages may read them; no cookie is theirs."""
+    """Adds headers to answers. Pages of `origins` may read them, but never send a cookie."""
 
     def __init__(self, origins: frozenset[str]) -> None:
         self._origins = origins
@@ -38,7 +41,7 @@ class AnswerHeaders:
         self._date = b""
 
     def complete(self, headers: RawHeaders, origin: bytes | None) -> None:
-        """Add what is not there yet. `origin`: the request's, if it has one."""
+        """Add every header that is missing. `origin`: the request's, if it has one."""
         now_s = int(time.time())
         if now_s != self._date_s:
             self._date_s, self._date = now_s, formatdate(now_s, usegmt=True).encode()
@@ -47,15 +50,17 @@ class AnswerHeaders:
         headers.extend(header for header in _ALWAYS if header[0] not in names)
         if self._origins:  # a cache must not give one origin's answer to another
             headers.append((b"vary", b"Origin"))
-            if origin is not None and self.is_listed(origin):
+            if origin is not None and self._is_listed(origin):
                 headers.append((b"access-control-allow-origin", origin))
                 headers.append((b"access-control-expose-headers", _EXPOSED))
 
-    def is_listed(self, origin: bytes) -> bool:
-        """Whether pages of this origin may call."""
-        return origin.decode("latin-1").lower() in self._origins
+    def is_preflight(
+        self, scope: Scope, origin: bytes | None, requested_method: bytes | None
+    ) -> bool:
+        """Tell whether a browser asks what a page of a listed origin may send."""
+        if scope["type"] != "http" or scope["method"] != "OPTIONS" or requested_method is None:
+            return False
+        return origin is not None and self._is_listed(origin)
 
-    def is_preflight(self, scope: Scope, origin: bytes | None, asked: bytes | None) -> bool:
-        """Whether a browser asks if a page of a listed origin may send what it wants to."""
-        is_question = scope["type"] == "http" and scope["method"] == "OPTIONS" and asked is not None
-        return is_question and origin is not None and self.is_listed(origin)
+    def _is_listed(self, origin: bytes) -> bool:
+        return origin.decode("latin-1").lower() in self._origins

@@ -1,8 +1,8 @@
-"""Every refusal of the API, as RFC 9457 problem details, from one table: error -> status.
+"""Every refusal of the API as RFC 9457 problem details.
 
-Whatever is raised below becomes an answer here: the program's own errors, FastAPI's, unknown
-paths and methods, and at last anything unforeseen, which the guard logs and which is answered
-without its traceback. Answers that a client should repeat carry `Retry-After`.
+One table maps the program's errors to statuses; FastAPI's errors, unknown paths and wrong methods
+are mapped below. Anything else is a 500 without a traceback; the guard logs it. Answers that a
+client should repeat carry `Retry-After`.
 """
 
 import re
@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Route
 
+from orpheus.api.contract.answers import RETRY_AFTER_S, Problem
 from orpheus.shared.domain.limits import NAME, NAME_RULE
 from orpheus.shared.errors import (
     DatabaseBusy,
@@ -36,7 +37,20 @@ from orpheus.shared.operations.configuration import FileChanged, NotEditable
 
 PROBLEM_JSON = "application/problem+json"
 MAX_FIELD_PROBLEMS = 100
-_RETRY_AFTER_S = {503: "1", 507: "30"}
+
+_STATUS_OF: Mapping[type[OrpheusError], int] = {
+    NotFound: 404,
+    TransitionRefused: 409,
+    NotEditable: 409,
+    FileChanged: 412,
+    InvalidJob: 422,
+    NoSupervisor: 503,
+    NoAnswer: 503,
+    DatabaseBusy: 503,
+    DatabaseUnusable: 503,
+    DatabaseFull: 507,
+    ReadTookTooLong: 503,
+}
 
 
 class Refusal(OrpheusError):
@@ -54,12 +68,12 @@ class Refusal(OrpheusError):
         self.detail = detail
         self.problems = tuple(problems[:MAX_FIELD_PROBLEMS])
         self.headers = dict(headers or {})
-        if status in _RETRY_AFTER_S:
-            self.headers.setdefault("Retry-After", _RETRY_AFTER_S[status])
+        if status in RETRY_AFTER_S:
+            self.headers.setdefault("Retry-After", RETRY_AFTER_S[status])
 
     def response(self) -> Response:
-        """The answer; also an ASGI application, for a WebSocket it denies the handshake."""
-        body: dict[str, Any] = {
+        """Return the answer. As an ASGI application it also denies a WebSocket's handshake."""
+        body: Problem = {
             "type": "about:blank",
             "title": HTTPStatus(self.status).phrase,
             "status": self.status,
@@ -70,23 +84,8 @@ class Refusal(OrpheusError):
         return Response(orjson.dumps(body), self.status, self.headers, media_type=PROBLEM_JSON)
 
 
-_STATUS_OF: Mapping[type[OrpheusError], int] = {
-    NotFound: 404,
-    TransitionRefused: 409,
-    NotEditable: 409,
-    FileChanged: 412,
-    InvalidJob: 422,
-    NoSupervisor: 503,
-    NoAnswer: 503,
-    DatabaseBusy: 503,
-    DatabaseUnusable: 503,
-    DatabaseFull: 507,
-    ReadTookTooLong: 503,
-}
-
-
 def refusal_of(error: Exception) -> Refusal:
-    """What to answer to `error`: a 500 to one that is not raised on purpose."""
+    """Return the answer to `error`: a 500 unless it was raised on purpose."""
     if isinstance(error, Refusal):
         return error
     for kind, status in _STATUS_OF.items():
@@ -97,7 +96,7 @@ def refusal_of(error: Exception) -> Refusal:
 
 
 def invalid(error: ValidationError | RequestValidationError) -> Refusal:
-    """Fields that pydantic refused, as a 422 with a pointer to each."""
+    """Return a 422 with a pointer to each field that pydantic refused."""
     # FastAPI puts where it found the field ("query", "path") before the field's own name.
     skip = 1 if isinstance(error, RequestValidationError) else 0
     return refused_fields(
@@ -109,14 +108,18 @@ def invalid(error: ValidationError | RequestValidationError) -> Refusal:
 
 
 def refused_fields(problems: Sequence[FieldProblem]) -> Refusal:
-    """A 422 that names each field and why."""
+    """Return a 422 that names each field and why it is refused."""
     first = f"{problems[0].pointer or 'the body'}: {problems[0].detail}"
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return Refusal(422, first + more, problems)
+    return Refusal(422, first + and_more(problems), problems)
+
+
+def and_more(problems: Sequence[FieldProblem]) -> str:
+    """Return ` (and 2 more)` for three problems, and nothing for one."""
+    return f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
 
 
 def pointer(path: Sequence[str | int]) -> str:
-    """A JSON pointer (RFC 6901) as text that can always be written as UTF-8."""
+    """Return a JSON pointer (RFC 6901) as text that can always be encoded as UTF-8."""
     text = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
     return text.encode(errors="backslashreplace").decode()
 
@@ -138,23 +141,17 @@ def _sentence(found: Mapping[str, Any]) -> str:
 
 
 def install(app: FastAPI) -> None:
-    """Answer every error of `app` with a problem."""
+    """Make `app` answer every error with a problem."""
 
-    async def own(_: Request, error: Exception) -> Response:
+    async def handle(request: Request, error: Exception) -> Response:
+        if isinstance(error, RequestValidationError):
+            return invalid(error).response()
+        if isinstance(error, HTTPException):
+            return _http_refusal(request, error).response()
         return refusal_of(error).response()
 
-    async def validation(_: Request, error: Exception) -> Response:
-        assert isinstance(error, RequestValidationError)
-        return invalid(error).response()
-
-    async def http(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)
-        return _http_refusal(request, error).response()
-
-    app.add_exception_handler(OrpheusError, own)
-    app.add_exception_handler(RequestValidationError, validation)
-    app.add_exception_handler(HTTPException, http)
-    app.add_exception_handler(Exception, own)
+    for kind in (OrpheusError, RequestValidationError, HTTPException, Exception):
+        app.add_exception_handler(kind, handle)
 
 
 def _http_refusal(request: Request, error: HTTPException) -> Refusal:
@@ -168,9 +165,10 @@ def _http_refusal(request: Request, error: HTTPException) -> Refusal:
 
 
 def _methods_of(request: Request) -> set[str]:
-    """Every method that is possible at the path; Starlette names those of the first route only.
+    """Return every method that is possible at the path; Starlette names the first route's only.
 
-    Routes that are not told of only say 405, and a path of its own goes before one with an id.
+    Routes that are not in the document only answer 405 themselves, so their methods do not count.
+    A route with exactly this path goes before one with a parameter.
     """
     routes: Sequence[BaseRoute] = request.app.routes
     found = [

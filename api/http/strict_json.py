@@ -1,11 +1,11 @@
-"""The strict JSON gate: what Python's reader lets pass and a later step would choke on.
+"""Parses JSON strictly: refuses what Python's parser accepts and a later step would fail on.
 
-Left to itself, Python accepts NaN and Infinity, keeps the last of two equal keys, reads integers
-no database column holds and strings no UTF-8 text can carry, and recurses until it fails. Each
-of these has been a 500, or a silently different job, in somebody's API.
+Python accepts NaN and Infinity, keeps the last of two equal keys, reads integers that no database
+column holds and strings that UTF-8 cannot encode, and recurses until it fails. Each of these would
+be a 500 or a silently different job.
 
-Pure. A well-formed body costs one pass of the C reader; only a body that shows an escape or a
-suspicious number is walked again, to say where the trouble is.
+Pure. A well-formed body takes one pass of the C parser; only a body with an escape or a suspicious
+number is walked again, to say where the problem is.
 """
 
 import json
@@ -22,20 +22,20 @@ SMALLEST_INTEGER = -(2**63)
 LARGEST_INTEGER = 2**64 - 1
 
 _LONGEST_SAFE_DIGITS = 18  # every integer of so many characters fits in 64 bits
-_UNUSABLE = object()  # stands where an unusable number was, for the walk to find
+_UNUSABLE = object()  # replaces an unusable number, so that the walk finds it
 _Path = tuple[str | int, ...]
 
 
 class _Suspect(Exception):
-    """A number that may not be usable was seen: read again, slowly."""
+    """A number may be unusable: parse again with the careful decoder."""
 
 
 class _Malformed(Exception):
-    """The text is not what we call JSON; the message says why."""
+    """The text is not valid JSON; the message says why."""
 
 
 def parse(body: bytes) -> Any:
-    """The value that `body` holds.
+    """Return the value in `body`.
 
     Raises Refusal: 400 if it is not UTF-8, not JSON, has a NaN, an Infinity or a repeated key, or
     nests deeper than MAX_DEPTH; 422 with a pointer to each integer over 64 bits, number too
@@ -63,7 +63,7 @@ def parse(body: bytes) -> Any:
 
 
 def _read(text: str) -> tuple[Any, bool]:
-    """The value, and whether it must be walked for parts that cannot be used."""
+    """Return the value, and whether it must be walked for unusable parts."""
     try:
         return _FAST.decode(text), "\\u" in text
     except _Suspect:
@@ -92,7 +92,7 @@ def _fast_integer(text: str) -> int:
 
 
 def _careful_integer(text: str) -> Any:
-    # Python refuses thousands of digits by itself, and two dozen are too many already.
+    # Python raises for thousands of digits; more than 24 never fit in 64 bits.
     value = int(text) if len(text) <= 24 else LARGEST_INTEGER + 1
     return value if SMALLEST_INTEGER <= value <= LARGEST_INTEGER else _UNUSABLE
 

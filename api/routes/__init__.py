@@ -1,1 +1,1 @@
-"""The HTTP calls of contract.md §5, one file for each subject."""
+"""The HTTP calls, one file for each noun. What routes share is in api/http/."""

@@ -1,20 +1,19 @@
-"""The figures of GET /metrics: read from the database at each scrape, in one snapshot.
+"""The text of GET /metrics: figures read from the database at each scrape, in one snapshot.
 
-Whichever process answers, those figures are of the whole system, and none is kept here; counters
-and histograms of jobs come from kept totals, so they are exact, survive restarts and retention, and
-cost the same with a million jobs. What only this process knows of itself (api/http/measures.py: its
-answers and its listeners) starts at zero with it, as the names `orpheus_http_…`, `orpheus_stream_…`
-and `orpheus_websocket_…` say. docs/metrics.md lists all.
+They describe the whole system, whichever process answers, and none is kept in memory. Counters and
+histograms of jobs come from totals in the database, so they are exact, survive restarts and
+retention, and cost the same with a million jobs. What this process measures of itself
+(api/http/measures.py) starts at zero with it; its names begin with `orpheus_http_`,
+`orpheus_stream_` and `orpheus_websocket_`. docs/metrics.md lists all.
 
 Labels are bounded: slots by the configuration, routes by their templates, queues to the 100 with
-the most jobs (the others are counted together). A worker that runs alone is counted in its pool but
-has no series of its own, as each of its starts would leave a dead one behind.
+the most jobs (the others are counted together). A worker that runs alone counts in its pool but has
+no series of its own, because each of its starts would leave a dead one behind.
 """
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
-from typing import Any
 
 from prometheus_client import Metric, generate_latest
 from prometheus_client.core import (
@@ -26,23 +25,23 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
-from orpheus.api.http import measures
 from orpheus.api.http.measures import Measures
 from orpheus.api.services import workers
 from orpheus.shared.domain.handover import ApiHandover
 from orpheus.shared.domain.jobs import Outcome, Status
 from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.storage import BOUNDS_S, Histogram, Store
+from orpheus.shared.views.workers import Worker
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 MOST_QUEUES = 100
 OTHER_QUEUES = "_other"
-"""The label of the queues beyond the first; none can be called so, as names begin with a letter
-or a digit."""
+"""The label of the queues beyond the first 100. No queue has this name, because names begin with a
+letter or a digit."""
 
 
 class _Scrape(Collector):
-    """What was read, in the form in which the library takes it."""
+    """Hands metrics that were read already to prometheus_client."""
 
     def __init__(self, families: Iterable[Metric]) -> None:
         self._families = families
@@ -51,8 +50,11 @@ class _Scrape(Collector):
         return self._families
 
 
-def exposition(store: Store, options: ApiHandover, own: Measures) -> bytes:
-    """Every figure in Prometheus' text format (`CONTENT_TYPE`). `own`: of this process."""
+def exposition(store: Store, options: ApiHandover, measures: Measures, resets: int) -> bytes:
+    """Return every figure in Prometheus' text format (`CONTENT_TYPE`).
+
+    `measures` and `resets` (how often a listener of the stream began anew) are of this process.
+    """
     with store.snapshot():
         shown = workers(store, options)
         in_slots = [one for one in shown if "@" not in one["slot"]]
@@ -63,23 +65,23 @@ def exposition(store: Store, options: ApiHandover, own: Measures) -> bytes:
             _jobs(store.stats.counts_by_queue()),
             *_totals(store),
             *_database(store),
-            *_own(own),
+            *_own(measures, resets),
         ]
     return generate_latest(_Scrape(families))
 
 
-def _workers(shown: Iterable[Mapping[str, Any]], pools: Collection[str]) -> Metric:
+def _workers(shown: Iterable[Worker], pools: Collection[str]) -> Metric:
     family = GaugeMetricFamily(
         "orpheus_workers", "Workers by the state of their slot.", labels=("pool", "state")
     )
-    found = Counter((one["pool"], SlotState(one["state"])) for one in shown if one["pool"])
+    found = Counter((one["pool"], one["state"]) for one in shown if one["pool"])
     for pool in sorted({*pools, *(pool for pool, _ in found)}):
         for state in SlotState:
             family.add_metric((pool, state.value), found[pool, state])
     return family
 
 
-def _processes(in_slots: Sequence[Mapping[str, Any]]) -> Iterator[Metric]:
+def _processes(in_slots: Sequence[Worker]) -> Iterator[Metric]:
     restarts = CounterMetricFamily(
         "orpheus_process_restarts",
         "Starts of a slot's process after its first, since the supervisor started.",
@@ -105,8 +107,8 @@ def _processes(in_slots: Sequence[Mapping[str, Any]]) -> Iterator[Metric]:
     yield from (restarts, age_s, resident_bytes)
 
 
-def _supervisor(store: Store, in_slots: Sequence[Mapping[str, Any]]) -> Iterator[Metric]:
-    """What the supervisor counts and measures, while there is one: what it left behind is old."""
+def _supervisor(store: Store, in_slots: Sequence[Worker]) -> Iterator[Metric]:
+    """Yield what the supervisor measures, if one runs: figures of a stopped one are old."""
     if not any(one["slot"] == Role.SUPERVISOR for one in in_slots):
         return
     exits = CounterMetricFamily(
@@ -156,7 +158,7 @@ def _totals(store: Store) -> Iterator[Metric]:
         "orpheus_job_wait_seconds",
         "Time of each attempt from when it was due to when it was leased, counted at its end.",
     )
-    _add(waits, (), BOUNDS_S, store.stats.waits())
+    _add(waits, (), store.stats.waits())
     yield waits
     runs = HistogramMetricFamily(
         "orpheus_job_run_seconds",
@@ -165,39 +167,27 @@ def _totals(store: Store) -> Iterator[Metric]:
     )
     found = store.stats.runs()
     for outcome in Outcome:
-        _add(runs, (outcome.value,), BOUNDS_S, found.get(outcome, Histogram()))
+        _add(runs, (outcome.value,), found.get(outcome, Histogram()))
     yield runs
 
 
-def _own(own: Measures) -> Iterator[Metric]:
-    answers = HistogramMetricFamily(
-        "orpheus_http_request_seconds",
-        "Time from a request to the beginning of its answer, by this API process.",
-        labels=("method", "route", "status"),
-    )
-    for labels, latencies in sorted(own.answers.items()):
-        _add(answers, labels, measures.BOUNDS_S, latencies)
-    yield answers
+def _own(measures: Measures, resets: int) -> Iterator[Metric]:
+    yield from measures.answers.collect()
     yield GaugeMetricFamily(
         "orpheus_websocket_clients",
         "WebSockets that are connected to this API process.",
-        value=own.websockets,
+        value=measures.websockets,
     )
     yield CounterMetricFamily(
         "orpheus_stream_resets",
         "Listeners of this API process that lost events, too slow or back too late: they began "
         "anew.",
-        value=own.resets,
+        value=resets,
     )
 
 
-def _add(
-    family: HistogramMetricFamily,
-    labels: Sequence[str],
-    bounds_s: Iterable[float],
-    histogram: Histogram | measures.Latencies,
-) -> None:
-    bounds = [*map(floatToGoString, bounds_s), "+Inf"]
+def _add(family: HistogramMetricFamily, labels: Sequence[str], histogram: Histogram) -> None:
+    bounds = [*map(floatToGoString, BOUNDS_S), "+Inf"]
     buckets = list(zip(bounds, accumulate(histogram.counts), strict=True))
     family.add_metric(labels, buckets=buckets, sum_value=histogram.sum_s)
 

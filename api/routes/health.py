@@ -1,102 +1,102 @@
 """Whether the process lives (/healthz), and whether jobs are accepted and run (/readyz)."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Literal
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from orpheus.api.contract import schemas
-from orpheus.api.contract.openapi import problems
-from orpheus.api.http.calls import answer
-from orpheus.api.services import Services, services_of
-from orpheus.api.services import workers as all_workers
+from orpheus.api.contract.answers import Check, Health, Readiness
+from orpheus.api.contract.openapi import answers, problems
+from orpheus.api.http.calls import json_response
+from orpheus.api.services import Services, services_of, workers
 from orpheus.shared.domain.processes import SlotState
 from orpheus.shared.errors import OrpheusError, StorageError
 from orpheus.shared.storage import Store
+from orpheus.shared.views.workers import Worker
 
 router = APIRouter(tags=["health"])
 
 _LOCKED = "no write can begin: another process holds the database's write lock"
 _LITTLE_SPACE_BYTES = 256_000_000
-_Check = tuple[Literal["ok", "degraded", "failed"], str]
 
 
-@router.get("/healthz", response_model=schemas.Health, responses=problems())
+@router.get("/healthz", responses=answers(Health) | problems())
 async def healthz() -> Response:
     """The process lives and its event loop turns. The database is not asked."""
-    return answer({"status": "ok"})
+    return json_response(Health(status="ok"))
 
 
 @router.get(
     "/readyz",
-    response_model=schemas.Readiness,
-    responses={503: {"model": schemas.Readiness, "description": "Not ready; the checks say why."}},
+    responses={
+        **answers(Readiness),
+        **answers(Readiness, 503, description="Not ready; the checks say why."),
+    },
 )
 async def readyz(request: Request) -> Response:
     """200 once every slot has been ready, while the database is writable and a worker is ready."""
-    services = services_of(request)
-    checks = await _checks(services)
-    found = {status for status, _ in checks.values()}
-    status = "not_ready" if "failed" in found else "degraded" if "degraded" in found else "ready"
-    body = {
-        "status": status,
-        "checks": {name: {"status": s, "detail": detail} for name, (s, detail) in checks.items()},
-    }
-    if status == "not_ready":
-        return answer(body, 503, {"Retry-After": "1"})
-    return answer(body)
+    checks = await _checks(services_of(request))
+    found = {check["status"] for check in checks.values()}
+    if "failed" in found:
+        not_ready = Readiness(status="not_ready", checks=checks)
+        return json_response(not_ready, 503, {"Retry-After": "1"})
+    is_degraded = "degraded" in found
+    return json_response(Readiness(status="degraded" if is_degraded else "ready", checks=checks))
 
 
-async def _checks(services: Services) -> dict[str, _Check]:
-    def read(store: Store) -> tuple[str | None, int, list[dict[str, Any]]]:
+async def _checks(services: Services) -> dict[str, Check]:
+    def read(store: Store) -> tuple[str | None, int, list[Worker]]:
         free_bytes = store.stats.free_bytes()
-        return _why_not_writable(store), free_bytes, all_workers(store, services.options)
+        return _why_not_writable(store), free_bytes, workers(store, services.options)
 
     try:
         trouble, free_bytes, slots = await services.readers.read(read)
     except OrpheusError as error:
-        unknown: _Check = ("failed", "not known, as the database cannot be asked")
-        return {"database": ("failed", str(error)), "workers": unknown, "started": unknown}
-    workers = [slot for slot in slots if slot["pool"] is not None]
+        unknown = _check("failed", "not known, as the database cannot be asked")
+        return {"database": _check("failed", str(error)), "workers": unknown, "started": unknown}
     waiting = services.start.look(slots)
     return {
         "database": database_check(trouble or services.writer.trouble),
         "space": space_check(free_bytes),
-        "workers": workers_check(workers),
+        "workers": workers_check([slot for slot in slots if slot["pool"] is not None]),
         "started": (
-            ("failed", f"not ready yet: {', '.join(waiting)}")
+            _check("failed", f"not ready yet: {', '.join(waiting)}")
             if waiting
-            else ("ok", "every slot has been ready")
+            else _check("ok", "every slot has been ready")
         ),
     }
 
 
+def _check(status: Literal["ok", "degraded", "failed"], detail: str) -> Check:
+    return {"status": status, "detail": detail}
+
+
 def _why_not_writable(store: Store) -> str | None:
-    """None: a write can begin. What can only be read still tells of the workers."""
+    """Return why no write can begin; None if one can. Reads still work then."""
     try:
         return None if store.writable() else _LOCKED
     except StorageError as error:
         return str(error)
 
 
-def database_check(trouble: str | StorageError | None) -> _Check:
-    """A write can begin, and the latest was committed: a full disk shows at the commit alone."""
-    return ("ok", "writable") if trouble is None else ("failed", str(trouble))
+def database_check(trouble: str | StorageError | None) -> Check:
+    """Check that a write can begin and the latest commit succeeded: a full disk fails commits."""
+    return _check("ok", "writable") if trouble is None else _check("failed", str(trouble))
 
 
-def space_check(free_bytes: int) -> _Check:
-    """While little space is left, all still works; so somebody can still do something."""
+def space_check(free_bytes: int) -> Check:
+    """Check the free space. Little space is no failure yet, so that somebody can still act."""
     detail = f"{free_bytes // 1_000_000:,} MB are free where the database is"
-    return ("ok" if free_bytes >= _LITTLE_SPACE_BYTES else "degraded"), detail
+    return _check("ok" if free_bytes >= _LITTLE_SPACE_BYTES else "degraded", detail)
 
 
-def workers_check(workers: Sequence[Mapping[str, Any]]) -> _Check:
-    """One worker that is ready will do; each one that is not degrades."""
-    ready = [worker for worker in workers if worker["state"] == SlotState.READY]
-    detail = f"{len(ready)} of {len(workers)} ready"
+def workers_check(slots: Sequence[Worker]) -> Check:
+    """Check that one worker is ready; each worker that is not ready degrades."""
+    ready = [slot for slot in slots if slot["state"] == SlotState.READY]
+    detail = f"{len(ready)} of {len(slots)} ready"
     if not ready:
-        return "failed", detail
-    down = [f"{w['slot']} is {w['state']}" for w in workers if w["state"] != SlotState.READY]
-    down += [f"{worker['slot']} is degraded" for worker in ready if worker["degraded"]]
-    return ("degraded", f"{detail}: {', '.join(down)}") if down else ("ok", detail)
+        return _check("failed", detail)
+    down = [f"{s['slot']} is {s['state']}" for s in slots if s["state"] != SlotState.READY]
+    down += [f"{slot['slot']} is degraded" for slot in ready if slot["degraded"]]
+    return _check("degraded", f"{detail}: {', '.join(down)}") if down else _check("ok", detail)

@@ -1,33 +1,35 @@
-"""The dashboard's session: the token is exchanged for a cookie, once for every browser.
+"""The dashboard's session: a browser exchanges the token once for a cookie.
 
-Nothing of it is stored, so one can log in where the database cannot be written, and where the API
-is read-only. Who logs in and out stands in the log; what they then do, in the trail.
+Nothing is stored, so one can log in while the database cannot be written, and where the API is
+read-only. Logins are written to the log; what operators then do, to the audit log.
 """
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from orpheus.api.contract import schemas
-from orpheus.api.contract.openapi import body, problems
-from orpheus.api.http.auth import CHALLENGE, SESSION_S, Doorkeeper
-from orpheus.api.http.calls import answer, checked
-from orpheus.api.http.guard import SESSION_PATH, address_of, caller_of, json_of
+from orpheus.api.contract.answers import Session
+from orpheus.api.contract.openapi import answers, body, problems
+from orpheus.api.contract.requests import Login
+from orpheus.api.http.auth import CHALLENGE, SESSION_S, Authenticator
+from orpheus.api.http.calls import json_response, read_body
+from orpheus.api.http.guard import SESSION_PATH
 from orpheus.api.http.problems import Refusal
+from orpheus.api.http.scope import caller_of, client_address
 from orpheus.api.services import services_of
 from orpheus.shared.logs import get_logger
-from orpheus.shared.views.jobs import rfc3339
+from orpheus.shared.views.values import rfc3339
 
 log = get_logger()
 router = APIRouter(tags=["session"])
 
 
-@router.get(SESSION_PATH, response_model=schemas.Session, responses=problems())
+@router.get(SESSION_PATH, responses=answers(Session) | problems())
 async def get_session(request: Request) -> Response:
     """Whether the caller may change anything, and until when it is let in."""
     caller = caller_of(request.scope)
     ends_at = None if caller.session_id is None else rfc3339(int(caller.ends_at_s) * 1000)
     read_only = services_of(request).options.read_only
-    return answer({"read_only": read_only, "ends_at": ends_at})
+    return json_response(Session(read_only=read_only, ends_at=ends_at))
 
 
 @router.post(
@@ -35,30 +37,30 @@ async def get_session(request: Request) -> Response:
     status_code=204,
     response_class=Response,
     responses=problems(403, 409, 413, 415, 422),
-    openapi_extra=body(schemas.Login),
+    openapi_extra=body(Login),
 )
 async def open_session(request: Request) -> Response:
     """Exchange the token for a session: a cookie that lasts 12 hours."""
-    shown = checked(schemas.Login, json_of(request.scope)).token
-    keeper: Doorkeeper | None = request.app.state.doorkeeper
-    if keeper is None:
-        raise Refusal(409, "This API asks for no token (api.token_file), so there is no session.")
-    address = address_of(request.scope)
-    if not keeper.is_token(shown):
-        await keeper.slow_down(address)
+    token = read_body(request, Login).token
+    authenticator: Authenticator | None = request.app.state.authenticator
+    if authenticator is None:
+        raise Refusal(409, "This API needs no token (api.token_file), so there is no session.")
+    address = client_address(request.scope)
+    if not authenticator.is_token(token):
+        await authenticator.delay_refusal(address)
         raise Refusal(401, "The token is not the right one.", headers=CHALLENGE)
-    value, session_id = keeper.new_session()
+    value, session_id = authenticator.new_session()
     log.info("session_opened", client=address, session=session_id)
-    done = Response(status_code=204)
-    done.set_cookie(
-        keeper.cookie,
+    response = Response(status_code=204)
+    response.set_cookie(
+        authenticator.cookie,
         value,
         max_age=SESSION_S,
         secure=_is_https(request),
         httponly=True,
         samesite="strict",
     )
-    return done
+    return response
 
 
 @router.delete(
@@ -69,21 +71,21 @@ async def open_session(request: Request) -> Response:
 )
 async def close_session(request: Request) -> Response:
     """Have the browser forget its session."""
-    keeper: Doorkeeper | None = request.app.state.doorkeeper
-    done = Response(status_code=204)
-    if keeper is not None:
+    authenticator: Authenticator | None = request.app.state.authenticator
+    response = Response(status_code=204)
+    if authenticator is not None:
         log.info(
             "session_closed",
-            client=address_of(request.scope),
+            client=client_address(request.scope),
             session=caller_of(request.scope).session_id,
         )
-        done.delete_cookie(
-            keeper.cookie, secure=_is_https(request), httponly=True, samesite="strict"
+        response.delete_cookie(
+            authenticator.cookie, secure=_is_https(request), httponly=True, samesite="strict"
         )
-    return done
+    return response
 
 
 def _is_https(request: Request) -> bool:
-    """Whether the browser speaks TLS, maybe to a proxy before us: its Origin tells."""
+    """Tell whether the browser uses TLS, maybe to a proxy: its Origin says so."""
     origin = request.headers.get("origin", "")
     return request.url.scheme == "https" or origin.lower().startswith("https://")

@@ -1,14 +1,14 @@
 """The stream: the WebSocket at /ws, and the same events at /events."""
 
 from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, WebSocket
 from starlette.responses import Response
 
-from orpheus.api.contract.openapi import problems
-from orpheus.api.contract.schemas import LARGEST_ID
-from orpheus.api.http.calls import job_id_of
+from orpheus.api.contract.openapi import Responses, header_parameter, problems
+from orpheus.api.contract.requests import LARGEST_ID
+from orpheus.api.http.calls import parse_job_id
 from orpheus.api.http.problems import pointer, refused_fields
 from orpheus.api.services import services_of
 from orpheus.api.stream.listener import Listener
@@ -18,7 +18,7 @@ from orpheus.shared.errors import FieldProblem
 
 router = APIRouter(tags=["stream"])
 
-_SERVER_SENT: dict[int | str, dict[str, Any]] = {
+_SERVER_SENT: Responses = {
     200: {
         "description": "Server-sent events without an end: `id` is the seq, `event` the kind, "
         "`data` the event as in a frame of `/ws`. `reset` where the log no longer reaches back to "
@@ -36,17 +36,9 @@ _SERVER_SENT: dict[int | str, dict[str, Any]] = {
     }
 }
 _SEQ = {"type": "integer", "minimum": 0, "maximum": LARGEST_ID}
-_LAST_EVENT_ID = {
-    "parameters": [
-        {
-            "name": "Last-Event-ID",
-            "in": "header",
-            "required": False,
-            "description": "Sent by an EventSource that comes back; it goes before `after`.",
-            "schema": _SEQ,
-        }
-    ]
-}
+_LAST_EVENT_ID = header_parameter(
+    "Last-Event-ID", "Sent by an EventSource that comes back; it goes before `after`.", _SEQ
+)
 
 
 @router.websocket("/ws")
@@ -57,8 +49,8 @@ async def websocket_stream(websocket: WebSocket) -> None:
     """
     services = services_of(websocket)
     given = _known(websocket.query_params.multi_items(), ("after", "job"))
-    after = _seq("/after", given.get("after"))
-    job_id = job_id_of(given["job"]) if "job" in given else None
+    after = _parse_seq("/after", given.get("after"))
+    job_id = parse_job_id(given["job"]) if "job" in given else None
     if job_id is not None:
         await services.readers.read(lambda store: store.jobs.get(job_id))
     await websocket.accept()
@@ -69,7 +61,7 @@ async def websocket_stream(websocket: WebSocket) -> None:
     "/events",
     response_class=EventStream,
     status_code=200,
-    responses={**problems(422), **_SERVER_SENT},
+    responses=problems(422) | _SERVER_SENT,
     openapi_extra=_LAST_EVENT_ID,
 )
 async def server_sent_events(
@@ -80,15 +72,15 @@ async def server_sent_events(
 ) -> Response:
     """Everything that happens from now on, or after a seq, as server-sent events."""
     _known(request.query_params.multi_items(), ("after",))
-    came_from = request.headers.get("last-event-id") or None  # an empty one says nothing
-    asked = _seq("/after", after)
-    resumed = _seq("/Last-Event-ID", came_from)
+    last_event_id = request.headers.get("last-event-id") or None  # an empty one says nothing
+    start = _parse_seq("/after", after)
+    resume = _parse_seq("/Last-Event-ID", last_event_id)
     listener = Listener(services_of(request).broadcaster)
-    return EventStream(listener, asked if resumed is None else resumed)
+    return EventStream(listener, start if resume is None else resume)
 
 
 def _known(given: Iterable[tuple[str, str]], names: Iterable[str]) -> dict[str, str]:
-    """The parameters of a query. Raises Refusal (422) for one that is unknown, or given twice."""
+    """Return the parameters of a query. Raises Refusal (422) for an unknown or repeated one."""
     found: dict[str, str] = {}
     wrong = []
     for name, value in given:
@@ -102,7 +94,7 @@ def _known(given: Iterable[tuple[str, str]], names: Iterable[str]) -> dict[str, 
     return found
 
 
-def _seq(where: str, text: str | None) -> int | None:
+def _parse_seq(where: str, text: str | None) -> int | None:
     if text is None:
         return None
     if text.isascii() and text.isdigit() and len(text) <= 19 and int(text) <= LARGEST_ID:

@@ -1,8 +1,8 @@
-"""From the body of POST /jobs to a job the store can keep.
+"""Turns the body of POST /jobs into a job for the store.
 
-Pure but for the types it is handed, and for the last question, whether the jobs that it depends on
-exist, which is asked inside the transaction that keeps it. The defaults of a field are, in this
-order, the request's, the job type's, the configuration's.
+A field that the request lacks gets the default of its job type, or else of the configuration. Only
+`submit` and `submit_many` read the database: whether the jobs that a job depends on exist is asked
+in the transaction that inserts it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import orjson
 
-from orpheus.api.contract.schemas import BatchJob, SubmitBatch, SubmitJob
+from orpheus.api.contract.requests import BatchJob, SubmitBatch, SubmitJob
 from orpheus.api.http.problems import MAX_FIELD_PROBLEMS, refused_fields
 from orpheus.shared.domain.dependencies import batch_problems
 from orpheus.shared.domain.handover import JobDefaults
@@ -25,7 +25,7 @@ Types = Mapping[str, TypeRow]
 
 
 def new_job(request: SubmitJob, types: Types, defaults: JobDefaults) -> NewJob:
-    """The job to store. Raises Refusal (422)."""
+    """Return the job to store. Raises Refusal (422) if it is not valid."""
     job = _job_of(request, types, defaults)
     if isinstance(job, NewJob):
         return job
@@ -33,7 +33,7 @@ def new_job(request: SubmitJob, types: Types, defaults: JobDefaults) -> NewJob:
 
 
 def new_jobs(batch: SubmitBatch, types: Types, defaults: JobDefaults) -> list[NewJob]:
-    """The jobs to store. Raises Refusal (422) if any of them is not valid."""
+    """Return the jobs to store. Raises Refusal (422) if any of them is not valid."""
     jobs: list[NewJob] = []
     problems: list[FieldProblem] = []
     for index, request in enumerate(batch.jobs):
@@ -51,13 +51,13 @@ def new_jobs(batch: SubmitBatch, types: Types, defaults: JobDefaults) -> list[Ne
 
 
 def submit(store: Store, job: NewJob) -> Submitted:
-    """Keep a job. Raises Refusal (422) if it depends on one that does not exist."""
+    """Insert a job. Raises Refusal (422) if it depends on one that does not exist."""
     _refuse_unknown_dependencies(store, {"": job})
     return store.jobs.submit(job)
 
 
 def submit_many(store: Store, jobs: Sequence[NewJob]) -> list[int]:
-    """Keep a batch; its ids. Raises Refusal (422) if one depends on what does not exist."""
+    """Insert a batch and return its ids. Raises Refusal (422) if one depends on an unknown job."""
     _refuse_unknown_dependencies(store, {f"/jobs/{n}": job for n, job in enumerate(jobs)})
     return store.jobs.submit_many(jobs)
 

@@ -1,14 +1,14 @@
-"""uvicorn, without the habits that do not fit here.
+"""uvicorn with three changes.
 
-It raises the signal that stopped it once more, so a clean stop would not exit 0; signals are the
-program's own business (api/__main__.py). And it wakes ten times a second to look at a flag, which
-is most of what an idle API costs; here it waits for an event.
+uvicorn raises the signal that stopped it again, so a clean stop would not exit 0; here signals are
+handled in api/run.py. It wakes ten times a second to look at a flag, which is most of the CPU time
+of an idle API; here it waits for an event.
 
-And a stop closes idle connections at once, while a client may be writing its next request on one.
-An API that is drained, as a new one accepts on the same socket, refuses nobody: it accepts nothing
-more, answers for a short time what still arrives on the connections it has, each answer with
-`Connection: close`, and then closes those that have nothing unread. What remains is the time a
-request is on its way, which only the client can make up for, by sending it again (RFC 9112, 9.5).
+And it closes idle connections at once when it stops, while a client may be sending its next request
+on one. Here an API that is drained (a new one accepts on the same socket already) accepts no more
+connections, answers for a short time what still arrives on the open ones, each answer with
+`Connection: close`, and then closes those that have nothing unread. A request that is still on its
+way then is lost, and only its client can send it again (RFC 9112, 9.5).
 """
 
 import asyncio
@@ -29,15 +29,15 @@ from orpheus.api.stream.websocket import StreamProtocol
 _GRACE_S = 3
 _QUIET_S = 1.0
 _ACCEPTED_WITHIN_S = 0.02
-_LAST_TURNS = 100  # of the loop, as somebody may send for ever
+_LAST_TURNS = 100  # of the event loop; a client may go on sending
 _KEEP_ALIVE_S = 30
 _PING_S = 20.0
-_LARGEST_MESSAGE_BYTES = 65_536  # of a WebSocket client, which has nothing to say
+_LARGEST_MESSAGE_BYTES = 65_536  # from a WebSocket client; what it sends is ignored
 _UNACKNOWLEDGED_MS = 20_000
 
 
 class Server(uvicorn.Server):
-    """Serves until `stop`. `started` is called when it accepts, `stopping` before it closes."""
+    """Serves until `stop`; calls `on_started` when it accepts, `on_stopping` before it closes."""
 
     def __init__(
         self,
@@ -56,14 +56,14 @@ class Server(uvicorn.Server):
                 ws_max_size=_LARGEST_MESSAGE_BYTES,
                 ws_ping_interval=_PING_S,
                 ws_ping_timeout=_PING_S,
-                ws_per_message_deflate=False,  # StreamProtocol compresses once for all
+                ws_per_message_deflate=False,  # StreamProtocol compresses once for all clients
                 lifespan="off",
                 log_config=None,
                 log_level="warning",
                 access_log=False,
                 proxy_headers=False,
                 server_header=False,
-                date_header=False,  # the guard writes it: uvicorn's needs the tick
+                date_header=False,  # the guard writes it; uvicorn's would need its tick
                 timeout_keep_alive=_KEEP_ALIVE_S,
                 timeout_graceful_shutdown=_GRACE_S,
             )
@@ -71,64 +71,64 @@ class Server(uvicorn.Server):
         self._max_clients = max_clients
         self._on_started = on_started
         self._on_stopping = on_stopping
-        self._stop = asyncio.Event()
-        self._hurry = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._at_once = asyncio.Event()
 
     def drain(self) -> None:
-        """Another API has taken over: go without anybody noticing, in about a second."""
+        """Stop in about a second without refusing anybody: another API process has taken over."""
         self.should_exit = True
-        self._stop.set()
+        self._stopping.set()
 
     def stop(self) -> None:
         """Accept nothing more and let answers finish for a moment.
 
-        Again changes nothing: a signal to the whole process tree comes twice.
+        A second call changes nothing: a signal to the whole process tree arrives twice.
         """
-        self._hurry.set()
+        self._at_once.set()
         self.drain()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave signals alone."""
+        """Install no signal handlers."""
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to accept. Clients that stop reading are given up after 20 s, not an hour."""
+        """Begin to accept. Clients that acknowledge nothing are closed after 20 s, not an hour."""
         for listener in sockets or ():
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNACKNOWLEDGED_MS)
         allow_descriptors(self._max_clients)
         await super().startup(sockets)
-        # What was imported lives for ever: without it, a full collection takes 1 ms, not 40.
+        # Imported modules are never freed: without them a full collection takes 1 ms, not 40.
         gc.collect()
         gc.freeze()
         self._on_started()
 
     async def main_loop(self) -> None:
-        """Wait for `stop`."""
-        await self._stop.wait()
+        """Wait for `drain` or `stop`."""
+        await self._stopping.wait()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Close every connection: what is idle once it is quiet, the rest within the grace."""
+        """Close every connection: idle ones after a quiet time, the others after their answers."""
         loop = asyncio.get_running_loop()
         for listener in sockets or ():
             loop.remove_reader(listener)
         self._on_stopping()
-        # In the answers of requests under way too, which share the list.
+        # Requests in progress share this list, so their answers get the header too.
         self.server_state.default_headers.append((b"connection", b"close"))
-        # What was accepted just now becomes a connection in the loop's next turn, and would be
-        # dropped if its server were closed by then.
+        # A socket that was accepted just now becomes a connection in the loop's next turn; it
+        # would be dropped if the server were closed by then.
         await asyncio.sleep(_ACCEPTED_WITHIN_S)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._hurry.wait(), _QUIET_S)
+            await asyncio.wait_for(self._at_once.wait(), _QUIET_S)
         for _ in range(_LAST_TURNS):
             if not any(map(_has_unread, self.server_state.connections)):
                 break
-            await asyncio.sleep(0)  # the loop reads it
+            await asyncio.sleep(0)  # let the loop read it
         await super().shutdown(sockets)
 
 
 def _has_unread(connection: object) -> bool:
-    """Whether the kernel holds what an HTTP client has sent; the loop has not seen it yet."""
+    """Tell whether the kernel holds bytes of an HTTP client that the loop has not read yet."""
     if not isinstance(connection, HttpToolsProtocol):
         return False
     end = connection.transport.get_extra_info("socket")

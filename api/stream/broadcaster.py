@@ -1,15 +1,16 @@
-"""Reads the event log once for everybody who listens, and hands it on in order.
+"""Reads the event log once for all listeners, and passes it on in order.
 
-The API's bell rings at each commit, but nobody reads it while nobody listens. While somebody
-does, one turn after another reads what is new after the last event read: so no event is missed,
-none comes twice, and a thousand listeners cost one read. A quiet stream is passed on at once; a
-busy one is gathered, so that a client gets a frame every 250 ms instead of one for each event.
+The API's bell rings at each commit; it is read only while somebody listens. Each turn reads what
+follows the last event read, so no event is missed or sent twice, and a thousand listeners cost one
+read. A quiet stream is passed on at once; a busy one is gathered, so that a client gets a frame
+every 250 ms instead of one for each event.
 
-While a new API takes over from an old one, both listen to the one bell, and a ring wakes only one.
-So the old one rings again as it leaves, and no more listens: the new one finds what rang before.
+While a new API process replaces an old one, both listen to one bell, and a ring wakes only one of
+them. So the old one rings again when it stops listening, and the new one reads what it would have
+missed.
 
-A log that grows faster than it can be passed on is not queued for ever: the broadcaster jumps
-to its end, and its listeners begin anew with a fresh hello.
+If the log grows faster than it can be passed on, it is not queued without bound: the broadcaster
+jumps to its end, and its listeners begin anew with a hello.
 """
 
 import asyncio
@@ -24,23 +25,24 @@ import orjson
 
 from orpheus.api.database.readers import Readers
 from orpheus.api.database.shared_read import SharedRead
-from orpheus.api.stream.messages import Frame, Item, Said, item_of
+from orpheus.api.stream.messages import EncodedEvent, Frame, Notice, encode_event
 from orpheus.api.stream.ring import Ring
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import Job
 from orpheus.shared.logs import get_logger
 from orpheus.shared.process.doorbells import Bell
 from orpheus.shared.storage import Store
-from orpheus.shared.views.jobs import job_summary_json, rfc3339
+from orpheus.shared.views.jobs import job_summary_json
+from orpheus.shared.views.values import rfc3339
 
 T = TypeVar("T")
 
 FRAME_GAP_S = 0.25
 HEARTBEAT_S = 1.0
-_WAITER_GAP_S = 0.01  # the log is read at most so often for those who wait for a job's end
+_WAITER_GAP_S = 0.01  # between two reads of the log for requests that wait for a job's end
 _TROUBLE_PAUSE_S = 1.0
-# A frame stays below 1 MiB, the largest that common clients take: JSON as it is sent is about a
-# quarter longer than as it is stored.
+# Keep a frame below 1 MiB, the limit of common clients: an event is sent about a quarter longer
+# than it is stored.
 FRAME_EVENTS = 2_000
 FRAME_BYTES = 800_000
 _MOST_BEHIND = 100_000
@@ -51,28 +53,28 @@ log = get_logger()
 
 
 Progress = Mapping[int, tuple[float | None, str | None]]
-"""Job id -> how far it is and what it said, of the jobs that run and have said anything."""
+"""Job id -> progress and message, for the running jobs that have reported any."""
 
 
 @dataclass(frozen=True, slots=True)
 class _News:
-    """What one look at the log found."""
+    """What one read of the log found."""
 
-    events: Sequence[Item]
+    events: Sequence[EncodedEvent]
     read_bytes: int
     last_seq: int
     progress: Progress
     """Of every running job."""
-    progressed: Sequence[Item]
-    """Of the jobs that are not where they were."""
+    progressed: Sequence[EncodedEvent]
+    """One for each job whose progress changed."""
 
 
-def _news_after(seq: int, room: tuple[int, int], told: Progress | None) -> Callable[[Store], _News]:
-    """Reads the next events and the log's last seq, and, unless `told` is None, who progressed.
+def _news_after(seq: int, room: tuple[int, int], sent: Progress | None) -> Callable[[Store], _News]:
+    """Return a read of the events after `seq` that `room` (events, bytes) allows.
 
-    At most so many events, and bytes of them, as there is room for. All of one moment, so that
-    no job progresses before it started or after it ended; and of progress nothing while there are
-    more events than were read.
+    It also reads which jobs progressed, unless `sent` (the progress that was sent last) is None or
+    there are more events than were read. All is read in one snapshot, so that no job progresses
+    before it started or after it ended.
     """
 
     def read(store: Store) -> _News:
@@ -80,35 +82,35 @@ def _news_after(seq: int, room: tuple[int, int], told: Progress | None) -> Calla
             events = store.events.after(seq, *(max(0, left) for left in room))
             last_seq = store.events.last_seq()
             has_more = (events[-1].seq if events else seq) < last_seq
-            now, changed = told or {}, []
-            if told is not None and not has_more:
+            now, changed = sent or {}, []
+            if sent is not None and not has_more:
                 now = {
                     job.id: (job.progress, job.message)
                     for job in store.jobs.running().values()
                     if job.progress is not None or job.message is not None
                 }
-                changed = [store.jobs.get(id) for id in now if now[id] != told.get(id)]
+                changed = [store.jobs.get(id) for id in now if now[id] != sent.get(id)]
         read_bytes = sum(len(event.body.encode()) for event in events)
-        items = [item_of(event) for event in events]
-        return _News(items, read_bytes, last_seq, now, [progress_of(job) for job in changed])
+        encoded = [encode_event(event) for event in events]
+        return _News(encoded, read_bytes, last_seq, now, [encode_progress(job) for job in changed])
 
     return read
 
 
-def progress_of(job: Job) -> Item:
-    """The event that tells how far `job` is: of this moment, as it is not stored."""
+def encode_progress(job: Job) -> EncodedEvent:
+    """Encode the progress of `job` as an event of this moment; it is not stored."""
     event = {
         "at": rfc3339(time.time_ns() // 1_000_000),
         "kind": Kind.JOB_PROGRESS,
         "job": job_summary_json(job),
     }
-    return Item(None, job.id, Kind.JOB_PROGRESS, orjson.dumps(event).decode())
+    return EncodedEvent(None, job.id, Kind.JOB_PROGRESS, orjson.dumps(event).decode())
 
 
 class Broadcaster:
-    """One for each event loop.
+    """Feeds the listeners of one event loop.
 
-    `overview` reads what a heartbeat carries (workers and counts), `hello` what a hello carries
+    `overview` reads what a heartbeat carries (workers and counts), `greeting` what a hello carries
     besides its seq.
     """
 
@@ -116,8 +118,8 @@ class Broadcaster:
         self,
         readers: Readers,
         bell: Bell,
-        overview: Callable[[Store], dict[str, Any]],
-        hello: Callable[[Store], dict[str, Any]],
+        overview: Callable[[Store], Mapping[str, Any]],
+        greeting: Callable[[Store], Mapping[str, Any]],
     ) -> None:
         self._readers = readers
         self._bell = bell
@@ -129,47 +131,47 @@ class Broadcaster:
         self._reads = asyncio.Semaphore(_MOST_READS)
         self._task: asyncio.Task[None] | None = None
         self._read_seq = 0
-        self._unsent: list[Item] = []
+        self._unsent: list[EncodedEvent] = []
         self._unsent_bytes = 0
         self._next_frame_at = 0.0
         self._rang = False
         self.ring = Ring()
         self.seq = 0
-        """The last event that is in the ring."""
+        """The seq of the last event that was passed on."""
         self.progress: Progress = {}
-        """How far the running jobs were at the last frame."""
-        self.heartbeat: Said | None = None
+        """The progress of the running jobs at the last frame."""
+        self.heartbeat: Notice | None = None
         """The newest one."""
         self.closed = False
         self.resets = 0
-        """How often a listener had to begin anew, without what was in between."""
-        self.hello = SharedRead(lambda: self.read(hello))
+        """How often a listener lost events and began anew."""
+        self.greeting = SharedRead(lambda: self.read(greeting))
 
     async def read(self, read: Callable[[Store], T]) -> T:
-        """A read for one who listens: so few at a time that other requests find a reader."""
+        """Read for a listener: only few at a time, so that other requests find a reader."""
         async with self._reads:
             return await self._readers.read(read)
 
     async def listen(self) -> None:
-        """See to it that the log is being read; `seq` and `ring` are true from here on."""
+        """Start to read the log unless it is being read; then `seq` and `ring` are current."""
         async with self._starting:
             if self._task is not None and not self._task.done():
                 return
-            self._bell.drain()  # rings from before say nothing new
+            self._bell.drain()  # earlier rings are about events before `last_seq`
             self._begin_at(await self._readers.read(lambda store: store.events.last_seq()))
             self._task = asyncio.create_task(self._run())
 
     def add(self, wake: asyncio.Event) -> None:
-        """From now on `wake` is set when something may be new. Call it right after `listen`."""
+        """Set `wake` whenever something may be new. Call it right after `listen`."""
         self._listeners.add(wake)
 
     def remove(self, wake: asyncio.Event) -> None:
-        """Leave `wake` alone."""
+        """Stop setting `wake`."""
         self._listeners.discard(wake)
 
     @contextlib.asynccontextmanager
     async def end_of(self, job_id: int) -> AsyncIterator[asyncio.Event]:
-        """An event that is set when the job may have ended since the block was entered."""
+        """Yield an event that is set when the job may have ended since the block was entered."""
         ended = asyncio.Event()
         waiting = self._waiters[job_id]
         waiting.add(ended)
@@ -182,7 +184,7 @@ class Broadcaster:
                 self._waiters.pop(job_id, None)
 
     def release_all(self) -> None:
-        """Let everyone go who waits for a job's end, or listens: the server is about to stop."""
+        """Wake every listener, and every request that waits for a job's end: the server stops."""
         self.closed = True
         self._wake_waiters(self._waiters)
         self._wake_listeners()
@@ -190,21 +192,21 @@ class Broadcaster:
         self._bell.ring()
 
     async def close(self) -> None:
-        """Stop reading, for good."""
+        """Stop reading; the broadcaster cannot be used afterwards."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         self._bell.close()
 
     async def _run(self) -> None:
-        """While somebody listens: turn by turn, and a heartbeat each second."""
+        """Read turn by turn while somebody listens, with a heartbeat each second."""
         loop = asyncio.get_running_loop()
         if not self.closed:
             loop.add_reader(self._bell, self._ring)
         beats = asyncio.create_task(self._beat())
         try:
             while self._listeners or self._waiters:
-                await self._unless_trouble(self._turn)
+                await self._survive(self._turn)
         finally:
             beats.cancel()
             loop.remove_reader(self._bell)
@@ -217,8 +219,8 @@ class Broadcaster:
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(HEARTBEAT_S)
-            self._news.set()  # if a ring got lost, this is found now
-            await self._unless_trouble(self._heartbeat)
+            self._news.set()  # look for events even if a ring was lost
+            await self._survive(self._heartbeat)
 
     async def _heartbeat(self) -> None:
         if not self._listeners:
@@ -226,20 +228,20 @@ class Broadcaster:
         overview = await self._readers.read(self._overview)
         at = rfc3339(time.time_ns() // 1_000_000)
         text = orjson.dumps({"type": "heartbeat", "at": at, **overview}).decode()
-        self.heartbeat = Said("heartbeat", text)
+        self.heartbeat = Notice("heartbeat", text)
         self._wake_listeners()
 
-    async def _unless_trouble(self, step: Callable[[], Awaitable[None]]) -> None:
-        """Streams outlive the database's bad times: say so in the log, and try again."""
+    async def _survive(self, step: Callable[[], Awaitable[None]]) -> None:
+        """Run `step`; if it fails, log it and pause: the stream survives a locked database."""
         try:
             await step()
-        except Exception as error:  # noqa: BLE001 - whatever it is, the stream must go on
+        except Exception as error:  # noqa: BLE001 - the stream must survive every error
             log.warning("stream_delayed", reason=str(error) or type(error).__name__)
             await asyncio.sleep(_TROUBLE_PAUSE_S)
             self._news.set()
 
     async def _turn(self) -> None:
-        """Wait for news, read it, release those who wait for a job, and pass it on when due."""
+        """Wait for news, read it, wake who waits for a job that ended, and pass it on when due."""
         await self._news.wait()
         loop = asyncio.get_running_loop()
         until_frame_s = self._next_frame_at - loop.time()
@@ -249,8 +251,8 @@ class Broadcaster:
             await asyncio.sleep(_WAITER_GAP_S if reads_on else until_frame_s)
         self._news.clear()
         is_due = not self._listeners or loop.time() >= self._next_frame_at
-        told = self.progress if self._listeners and is_due else None
-        news = await self._readers.read(_news_after(self._read_seq, self._room(), told))
+        sent = self.progress if self._listeners and is_due else None
+        news = await self._readers.read(_news_after(self._read_seq, self._room(), sent))
         is_behind = news.last_seq - self.seq > _MOST_BEHIND
         if news.last_seq < self._read_seq or (is_behind and self._listeners):
             self._jump_to(news.last_seq)
@@ -259,12 +261,12 @@ class Broadcaster:
         if is_due:
             self._pass_on(news)
         elif self._unsent or self._rang:
-            self._news.set()  # to pass on when its time comes
+            self._news.set()  # pass it on when it is due
         if self._read_seq < news.last_seq:
             self._news.set()  # there is more to read
 
     def _room(self) -> tuple[int, int]:
-        """How many events, and bytes of them, the next frame may still take."""
+        """Return how many events, and bytes of them, still fit into the next frame."""
         return FRAME_EVENTS - len(self._unsent), FRAME_BYTES - self._unsent_bytes
 
     def _keep(self, news: _News) -> None:
@@ -282,7 +284,7 @@ class Broadcaster:
         if self._listeners and (self._unsent or news.progressed):
             self.ring.append(Frame(tuple(self._unsent), news.progressed))
         elif self._unsent:
-            self.ring.begin(self._read_seq)  # they went to nobody
+            self.ring.begin(self._read_seq)  # nobody listened
         self._unsent, self._unsent_bytes = [], 0
         self.seq = self._read_seq
         self._rang = False

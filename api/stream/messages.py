@@ -1,10 +1,10 @@
-"""What goes out to those who listen, written once for all of them.
+"""Messages of the stream, each encoded once for all clients.
 
-A thousand clients get the same bytes, so the work that grows with them is the copy into a socket
-alone: JSON, compression (RFC 7692, without context takeover, as each message then stands for
-itself) and framing (RFC 6455, whose servers do not mask) are done for the first and kept. JSON of
-jobs shrinks to about a tenth; sent as it is, the stream of a busy system is twelve megabytes a
-second for each client, and copying it takes longer than running the jobs.
+A thousand clients get the same bytes, so JSON, compression (RFC 7692, without context takeover, so
+that each message can be read alone) and framing (RFC 6455; servers do not mask) are done for the
+first client and kept. Only the copy into a socket is left for each client. JSON of jobs shrinks to
+about a tenth; uncompressed, the stream of a busy system is 12 MB a second for each client, and
+copying it takes longer than running the jobs.
 """
 
 import struct
@@ -15,13 +15,14 @@ from functools import cached_property
 from typing import Literal
 
 import orjson
+from fastapi.sse import format_sse_event
 
 from orpheus.shared.domain.events import Event
 from orpheus.shared.views.jobs import event_json
 
-_TEXT = 0x81  # the last part of a text message
+_TEXT = 0x81  # a whole text message
 _COMPRESSED = 0x40
-_FLUSHED = b"\x00\x00\xff\xff"  # the end of each compressed message, which is left out
+_FLUSHED = b"\x00\x00\xff\xff"  # ends each compressed block; RFC 7692 leaves it out
 _WORTH_COMPRESSING = 1_024
 WINDOW_BITS = 15
 
@@ -33,16 +34,16 @@ class Message:
 
     @cached_property
     def plain(self) -> bytes:
-        """As a WebSocket frame."""
+        """The message as a WebSocket frame."""
         return _framed(_TEXT, self.text.encode())
 
     @cached_property
-    def packed(self) -> bytes:
-        """As a WebSocket frame, compressed if that is worth it."""
+    def compressed(self) -> bytes:
+        """The message as a WebSocket frame, compressed unless it is short."""
         if len(self.text) < _WORTH_COMPRESSING:
             return self.plain
-        packer = zlib.compressobj(1, zlib.DEFLATED, -WINDOW_BITS)
-        payload = packer.compress(self.text.encode()) + packer.flush(zlib.Z_SYNC_FLUSH)
+        compressor = zlib.compressobj(1, zlib.DEFLATED, -WINDOW_BITS)
+        payload = compressor.compress(self.text.encode()) + compressor.flush(zlib.Z_SYNC_FLUSH)
         return _framed(_TEXT | _COMPRESSED, payload.removesuffix(_FLUSHED))
 
 
@@ -56,8 +57,8 @@ def _framed(first: int, payload: bytes) -> bytes:
 
 
 @dataclass(frozen=True)
-class Said(Message):
-    """A message that carries no events. `seq`: where the stream stands, in a hello."""
+class Notice(Message):
+    """A message without events. `seq`: where the stream stands, in a hello."""
 
     type: Literal["hello", "reset", "heartbeat", "log"]
     text: str
@@ -65,7 +66,7 @@ class Said(Message):
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class EncodedEvent:
     """One event as JSON. `seq` is None for progress, which is not stored."""
 
     seq: int | None
@@ -74,34 +75,39 @@ class Item:
     text: str
 
 
-def item_of(event: Event) -> Item:
-    """A stored event, written."""
-    return Item(event.seq, event.job_id, event.kind, orjson.dumps(event_json(event)).decode())
+def encode_event(event: Event) -> EncodedEvent:
+    """Encode a stored event."""
+    text = orjson.dumps(event_json(event)).decode()
+    return EncodedEvent(event.seq, event.job_id, event.kind, text)
 
 
 @dataclass(frozen=True)
 class Frame(Message):
-    """Stored events in order, then progress. Each form is written once, when first asked for."""
+    """Stored events in order, then progress. Each encoding is made when first needed."""
 
-    events: Sequence[Item]
-    progress: Sequence[Item] = ()
+    events: Sequence[EncodedEvent]
+    progress: Sequence[EncodedEvent] = ()
 
     @cached_property
     def text(self) -> str:  # type: ignore[override]
-        """As a frame of `/ws`."""
-        texts = ",".join([item.text for item in self._items()])
+        """The frame as JSON of `/ws`."""
+        texts = ",".join([event.text for event in self._all()])
         return f'{{"type":"events","events":[{texts}]}}'
 
     @cached_property
     def sse(self) -> bytes:
-        """As server-sent events, each with its seq as id."""
-        return "".join([_server_sent(item) for item in self._items()]).encode()
+        """The frame as server-sent events, each with its seq as id."""
+        return b"".join(
+            [
+                format_sse_event(
+                    data_str=event.text,
+                    event=event.kind,
+                    id=None if event.seq is None else str(event.seq),
+                )
+                for event in self._all()
+            ]
+        )
 
-    def _items(self) -> Iterator[Item]:
+    def _all(self) -> Iterator[EncodedEvent]:
         yield from self.events
         yield from self.progress
-
-
-def _server_sent(item: Item) -> str:
-    id = "" if item.seq is None else f"id: {item.seq}\n"
-    return f"{id}event: {item.kind}\ndata: {item.text}\n\n"

@@ -1,27 +1,27 @@
-"""The newest frames of the stream, kept for a moment for all who listen.
+"""The newest frames of the stream, shared by all listeners.
 
-Each listener is a place in the ring instead of a queue of its own: a thousand of them cost one
-copy of what is new. One that stands still is passed by the ring's end, and begins anew; so what a
-slow listener can hold back is one frame, and never what the others get.
+A listener has a place in the ring instead of a queue of its own, so a thousand listeners need one
+copy of what is new. When the ring drops a frame that a slow listener has not read, that listener
+begins anew; the others do not notice.
 """
 
 from collections import deque
 from collections.abc import Iterable
 
-from orpheus.api.stream.messages import Frame, Item
+from orpheus.api.stream.messages import EncodedEvent, Frame
 
 _MOST_FRAMES = 240  # at least a minute of them
 _MOST_CHARS = 16 * 1_048_576
 
 
 class Ring:
-    """The newest frames. A place counts the frames from the first one ever."""
+    """The newest frames. A place is the number of a frame, counted from the first one ever."""
 
     def __init__(self) -> None:
         self._frames: deque[Frame] = deque()
         self._chars = 0
         self.first = 0
-        """The oldest place that still holds a frame; a smaller one is lost."""
+        """The oldest place that still holds a frame."""
         self.begins_after = 0
         """Every stored event after this seq is in a frame here, or not passed on yet."""
 
@@ -31,14 +31,14 @@ class Ring:
         return self.first + len(self._frames)
 
     def begin(self, seq: int) -> None:
-        """Forget every frame: the next event is the one after `seq`."""
-        self.first = self.end + 1  # whoever stands at the end has missed something too
+        """Drop every frame; the next event is the one after `seq`."""
+        self.first = self.end + 1  # so that a listener at the end begins anew as well
         self._frames.clear()
         self._chars = 0
         self.begins_after = seq
 
     def append(self, frame: Frame) -> None:
-        """Add the newest frame, and let go of the oldest ones that are too many."""
+        """Add the newest frame, and drop the oldest ones beyond the limits."""
         self._frames.append(frame)
         self._chars += _chars(frame.events) + _chars(frame.progress)
         while len(self._frames) > _MOST_FRAMES or self._chars > _MOST_CHARS:
@@ -51,9 +51,9 @@ class Ring:
                 self.begins_after = oldest.events[-1].seq or self.begins_after
 
     def at(self, place: int) -> Frame:
-        """The frame at a place from `first` on, before `end`."""
+        """Return the frame at a place from `first` on, before `end`."""
         return self._frames[place - self.first]
 
 
-def _chars(items: Iterable[Item]) -> int:
-    return sum(len(item.text) for item in items)
+def _chars(events: Iterable[EncodedEvent]) -> int:
+    return sum(len(event.text) for event in events)

@@ -1,30 +1,31 @@
-"""How the stream goes out as server-sent events (WHATWG HTML, 9.2), for curl and EventSource.
+"""Sends the stream as server-sent events (WHATWG HTML, 9.2), for curl and EventSource.
 
-The id of each event is its seq, so that a client that comes back says by itself, in
-`Last-Event-ID`, where it was. What carries no seq carries no id.
+The id of each event is its seq, so a client that reconnects sends its last seq by itself, in
+`Last-Event-ID`. Progress has no seq and no id.
 """
 
 import asyncio
 import contextlib
 
+from fastapi.sse import format_sse_event
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from orpheus.api.http.guard import HEAD_ONLY
+from orpheus.api.http.scope import IS_HEAD
 from orpheus.api.stream.listener import Listener
-from orpheus.api.stream.messages import Frame, Said
+from orpheus.api.stream.messages import Frame, Notice
 from orpheus.shared.errors import OrpheusError
 from orpheus.shared.logs import get_logger
 
 MEDIA_TYPE = "text/event-stream"
 KEEP_ALIVE_S = 15.0
-_COMMENT = b": still here\n\n"
+_COMMENT = format_sse_event(comment="still here")
 
 log = get_logger()
 
 
 class EventStream(Response):
-    """Everything that `listener` follows, until the client is gone or the stream ends here."""
+    """Everything that `listener` follows, until the client leaves or the stream ends here."""
 
     media_type = MEDIA_TYPE
 
@@ -35,26 +36,26 @@ class EventStream(Response):
         self._after = after
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Begin at once, so that a client knows that it is connected."""
+        """Send the headers at once, so that a client knows it is connected; then the events."""
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        if HEAD_ONLY in scope:
+        if IS_HEAD in scope:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
             return
         receiving = asyncio.create_task(self._receive(receive))
         try:
-            await self._send_on(send)
+            await self._send_events(send)
         except OrpheusError as error:
-            log.warning("stream_closed", reason=str(error))  # the client comes back
+            log.warning("stream_closed", reason=str(error))  # the client reconnects
         finally:
             receiving.cancel()
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def _send_on(self, send: Send) -> None:
+    async def _send_events(self, send: Send) -> None:
         loop = asyncio.get_running_loop()
         quiet_since = loop.time()
         async with contextlib.aclosing(self._listener.follow(self._after)) as messages:
             async for message in messages:
-                body = written(message)
+                body = encode(message)
                 if not body and loop.time() - quiet_since > KEEP_ALIVE_S:
                     body = _COMMENT
                 if body:
@@ -67,17 +68,17 @@ class EventStream(Response):
         self._listener.leave()
 
 
-def written(message: Frame | Said) -> bytes:
-    """A frame of `/ws` as server-sent events; nothing for what tells of no event.
+def encode(message: Frame | Notice) -> bytes:
+    """Encode a message of `/ws` as server-sent events; empty for one that has none.
 
-    A hello only gives the place to resume from: an id without data is no event.
+    A hello becomes an id without data, which is no event: it only sets `Last-Event-ID`.
     """
     if isinstance(message, Frame):
         return message.sse
     match message.type:
         case "hello":
-            return f"id: {message.seq}\n\n".encode()
+            return format_sse_event(id=str(message.seq))
         case "reset":
-            return f"event: reset\ndata: {message.text}\n\n".encode()
+            return format_sse_event(event="reset", data_str=message.text)
         case _:
             return b""

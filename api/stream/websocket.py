@@ -1,4 +1,4 @@
-"""How the stream goes out on a WebSocket, and how that ends: with a code of RFC 6455."""
+"""Sends the stream on a WebSocket, and closes it with a code of RFC 6455."""
 
 import asyncio
 import contextlib
@@ -25,7 +25,8 @@ _LONGEST_REASON = 100
 _MOST_MESSAGES = 16
 _WITHIN_S = 1.0
 
-_WRITTEN = "orpheus.written"
+_ENCODED = "orpheus.encoded"
+"""Key of a `websocket.send` message that holds a Message instead of text or bytes."""
 
 log = get_logger()
 
@@ -42,32 +43,32 @@ class StreamProtocol(WebSocketsSansIOProtocol):
         ]
 
     @cached_property
-    def _takes_packed(self) -> bool:
-        """Whether the client agreed to compression, with a window as large as is used."""
+    def _accepts_compressed(self) -> bool:
+        """Whether the client agreed to compression, with a window as large as ours."""
         return any(
             isinstance(one, PerMessageDeflate) and one.local_max_window_bits == WINDOW_BITS
             for one in self.conn.extensions
         )
 
     async def send(self, message: Any) -> None:
-        """As uvicorn's, but for a `Message`: its bytes go out as they are."""
-        written: Message | None = message.get(_WRITTEN)
-        if written is None:
+        """Send as uvicorn does; write the bytes of an encoded Message as they are."""
+        encoded: Message | None = message.get(_ENCODED)
+        if encoded is None:
             await super().send(message)
             return
         await self.writable.wait()
         if self.disconnected or self.close_sent or self.transport.is_closing():
             raise ClientDisconnected
-        self.transport.write(written.packed if self._takes_packed else written.plain)
+        self.transport.write(encoded.compressed if self._accepts_compressed else encoded.plain)
 
 
 async def send_stream(websocket: WebSocket, listener: Listener, after: int | None) -> None:
-    """Send all that `listener` follows, until the client is gone or the stream ends here."""
+    """Send all that `listener` follows, until the client leaves or the stream ends here."""
     receiving = asyncio.create_task(_receive(websocket, listener))
     try:
         async with contextlib.aclosing(listener.follow(after)) as messages:
             async for message in messages:
-                await websocket.send({"type": "websocket.send", _WRITTEN: message})
+                await websocket.send({"type": "websocket.send", _ENCODED: message})
         if not receiving.done():
             await websocket.close(SERVICE_RESTART, "come back with ?after=")
         elif receiving.result():
@@ -83,15 +84,15 @@ async def send_stream(websocket: WebSocket, listener: Listener, after: int | Non
 
 
 async def _receive(websocket: WebSocket, listener: Listener) -> bool:
-    """Until the client is gone (False) or says too much (True): what it says is not looked at."""
+    """Ignore what the client sends until it leaves (False) or sends too many messages (True)."""
     loop = asyncio.get_running_loop()
-    began, said = loop.time(), 0
+    began, count = loop.time(), 0
     try:
         while (await websocket.receive())["type"] != "websocket.disconnect":
             if loop.time() - began > _WITHIN_S:
-                began, said = loop.time(), 0
-            said += 1
-            if said > _MOST_MESSAGES:
+                began, count = loop.time(), 0
+            count += 1
+            if count > _MOST_MESSAGES:
                 return True
         return False
     finally:

@@ -8,7 +8,6 @@ import time
 from collections.abc import Collection, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from orpheus.shared.domain.processes import Role, SlotRecord
 from orpheus.shared.domain.requests import RequestAction
@@ -17,7 +16,9 @@ from orpheus.shared.operations.audit import Actor, audited
 from orpheus.shared.operations.stored_settings import is_supervised
 from orpheus.shared.process.crash_cell import stack_path
 from orpheus.shared.storage import Store
-from orpheus.shared.views.jobs import rfc3339, running_job_json
+from orpheus.shared.views.jobs import running_job_json
+from orpheus.shared.views.values import rfc3339
+from orpheus.shared.views.workers import Stack
 
 _ANSWER_WITHIN_S = 3.0
 _STILL_FOR_S = 0.06
@@ -76,7 +77,7 @@ def ask_for_workers(
     return audited(store, actor, RequestAction.SCALE.value, f"pool {pool} to {workers}", put)
 
 
-def read_stack(store: Store, database: Path, name: str) -> dict[str, Any]:
+def read_stack(store: Store, database: Path, name: str) -> Stack:
     """Where the code of a slot's process stands, as GET /workers/{slot}/stack shows it.
 
     Blocks, for 3 s at most. Raises NotFound, TransitionRefused for a slot without a process, and

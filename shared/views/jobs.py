@@ -1,36 +1,121 @@
-"""Rows of the database as the JSON of contract.md, the same from the API and the command line.
+"""Jobs, attempts, log lines and events as the API and the command line show them.
 
-Times become RFC 3339 in UTC with milliseconds, durations seconds. Payloads and results go out as
-the text that is stored, so that big integers stay exact.
+Payloads and results are sent as the text that is stored, so that big integers stay exact.
 """
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import orjson
+from typing_extensions import TypedDict
 
-from orpheus.shared.domain.events import Event
-from orpheus.shared.domain.handover import JobDefaults
-from orpheus.shared.domain.jobs import Attempt, Job, JobError, LogLine, RunningJob
-from orpheus.shared.storage import AuditRow, TypeRow
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def rfc3339(at_ms: int) -> str:
-    """Milliseconds since 1970 as `2026-01-31T12:00:00.000Z`."""
-    at = _EPOCH + timedelta(milliseconds=at_ms)
-    return at.isoformat(timespec="milliseconds")[:-6] + "Z"
+from orpheus.shared.domain import jobs
+from orpheus.shared.domain.events import Event as StoredEvent
+from orpheus.shared.domain.events import Kind
+from orpheus.shared.views.values import AttemptNumber, Seconds, Time, optional_time, rfc3339
 
 
-def _time(at_ms: int | None) -> str | None:
-    return None if at_ms is None else rfc3339(at_ms)
+class ErrorSummary(TypedDict):
+    """Why an attempt failed, in a line."""
+
+    type: str
+    message: str
 
 
-def job_json(job: Job) -> dict[str, Any]:
-    """A whole job, without its attempts."""
+class Error(ErrorSummary):
+    """Why an attempt failed."""
+
+    traceback: str | None
+
+
+class _JobFields(TypedDict):
+    id: int
+    type: str
+    status: jobs.Status
+    queue: str
+    priority: int
+    attempt: AttemptNumber
+    max_retries: int
+    timeout: Seconds
+    progress: float | None
+    message: str | None
+    created_at: Time
+    run_at: Time
+    started_at: Time | None
+    finished_at: Time | None
+    worker: str | None
+    unique_key: str | None
+    depends_on: tuple[int, ...]
+    tags: tuple[str, ...]
+    cancel_requested: bool
+
+
+class JobSummary(_JobFields):
+    """A job as events carry it: as it was right after the event."""
+
+    error: ErrorSummary | None
+
+
+class Job(_JobFields):
+    """A job as it stands."""
+
+    payload: Any
+    result: Any
+    error: Error | None
+
+
+class Attempt(TypedDict):
+    """One run of a job."""
+
+    number: int
+    outcome: jobs.Outcome | None
+    """null while it runs."""
+    worker: str
+    pid: int
+    started_at: Time
+    finished_at: Time | None
+    error: Error | None
+
+
+class JobWithAttempts(Job):
+    """A job with its attempts, oldest first."""
+
+    attempts: list[Attempt]
+
+
+class RunningJob(TypedDict):
+    """What a worker is doing."""
+
+    id: int
+    type: str
+    progress: float | None
+    message: str | None
+    started_at: Time | None
+
+
+class LogLine(TypedDict):
+    """One line a job wrote."""
+
+    id: int
+    attempt: int
+    at: Time
+    level: str
+    line: str
+    fields: dict[str, Any]
+
+
+class Event(TypedDict):
+    """A change, with the job as it was right after it."""
+
+    seq: int
+    at: Time
+    kind: Kind
+    job: JobSummary
+
+
+def job_json(job: jobs.Job) -> Job:
+    """Return a whole job, without its attempts."""
     return {
         "id": job.id,
         "type": job.type,
@@ -47,8 +132,8 @@ def job_json(job: Job) -> dict[str, Any]:
         "message": job.message,
         "created_at": rfc3339(job.created_at_ms),
         "run_at": rfc3339(job.run_at_ms),
-        "started_at": _time(job.started_at_ms),
-        "finished_at": _time(job.finished_at_ms),
+        "started_at": optional_time(job.started_at_ms),
+        "finished_at": optional_time(job.finished_at_ms),
         "worker": job.worker,
         "unique_key": job.unique_key,
         "depends_on": job.depends_on,
@@ -57,17 +142,17 @@ def job_json(job: Job) -> dict[str, Any]:
     }
 
 
-def job_summary_json(job: Job) -> dict[str, Any]:
-    """A job as events carry it: without payload, result and traceback."""
-    summary = job_json(job)
+def job_summary_json(job: jobs.Job) -> JobSummary:
+    """Return a job as events carry it: without payload, result and traceback."""
+    summary: dict[str, Any] = {**job_json(job)}
     del summary["payload"], summary["result"]
     if job.error is not None:
-        summary["error"] = {"type": job.error.type, "message": job.error.message}
-    return summary
+        summary["error"] = ErrorSummary(type=job.error.type, message=job.error.message)
+    return cast("JobSummary", summary)
 
 
-def running_job_json(job: RunningJob | None) -> dict[str, Any] | None:
-    """What a worker is doing, in a few words; null if nothing."""
+def running_job_json(job: jobs.RunningJob | None) -> RunningJob | None:
+    """Return what a worker is doing; None if nothing."""
     if job is None:
         return None
     return {
@@ -75,68 +160,41 @@ def running_job_json(job: RunningJob | None) -> dict[str, Any] | None:
         "type": job.type,
         "progress": job.progress,
         "message": job.message,
-        "started_at": _time(job.started_at_ms),
+        "started_at": optional_time(job.started_at_ms),
     }
 
 
-def error_json(error: JobError | None) -> dict[str, Any] | None:
-    """Why an attempt failed."""
-    return None if error is None else asdict(error)
+def error_json(error: jobs.JobError | None) -> Error | None:
+    """Return why an attempt failed; None if it did not."""
+    return None if error is None else cast("Error", asdict(error))
 
 
-def attempt_json(attempt: Attempt) -> dict[str, Any]:
-    """One attempt; `outcome` and `finished_at` are null while it runs."""
+def attempt_json(attempt: jobs.Attempt) -> Attempt:
+    """Return one attempt; `outcome` and `finished_at` are None while it runs."""
     return {
         "number": attempt.number,
         "outcome": attempt.outcome,
         "worker": attempt.worker,
         "pid": attempt.pid,
         "started_at": rfc3339(attempt.started_at_ms),
-        "finished_at": _time(attempt.finished_at_ms),
+        "finished_at": optional_time(attempt.finished_at_ms),
         "error": error_json(attempt.error),
     }
 
 
-def log_line_json(line: LogLine) -> dict[str, Any]:
-    """One line a job wrote."""
+def log_line_json(line: jobs.LogLine) -> LogLine:
+    """Return one line a job wrote."""
     return {
         "id": line.id,
         "attempt": line.attempt,
         "at": rfc3339(line.at_ms),
         "level": line.level,
         "line": line.line,
-        "fields": orjson.Fragment(line.fields),
+        "fields": cast("dict[str, Any]", orjson.Fragment(line.fields)),
     }
 
 
-def type_json(row: TypeRow, defaults: JobDefaults) -> dict[str, Any]:
-    """A job type; `defaults` holds what applies, its own or the configuration's."""
-    return {
-        "name": row.name,
-        "schema": orjson.Fragment(row.schema),
-        "defaults": {
-            "queue": row.queue or "default",
-            "max_retries": defaults.max_retries if row.max_retries is None else row.max_retries,
-            "timeout": defaults.timeout_s if row.timeout_s is None else row.timeout_s,
-        },
-        "description": row.description,
-    }
-
-
-def audit_json(row: AuditRow) -> dict[str, Any]:
-    """One action of an operator."""
-    return {
-        "id": row.id,
-        "at": rfc3339(row.at_ms),
-        "action": row.action,
-        "target": row.target,
-        "by": row.by,
-        "reason": row.reason,
-        "count": row.count,
-    }
-
-
-def event_json(event: Event) -> dict[str, Any]:
+def event_json(event: StoredEvent) -> dict[str, Any]:
     """An event; its body stands under the first word of its kind (`job`, `worker`, `config`, …)."""
     subject = event.kind.partition(".")[0]
     return {
@@ -152,7 +210,7 @@ def _body_json(body: Mapping[str, Any]) -> dict[str, Any]:
     wire: dict[str, Any] = {}
     for name, value in body.items():
         if name.endswith(("_at_ms", "tick_ms")):
-            wire[name.removesuffix("_ms")] = _time(value)
+            wire[name.removesuffix("_ms")] = optional_time(value)
         else:
             wire["timeout" if name == "timeout_s" else name] = value
     return wire

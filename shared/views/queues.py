@@ -1,60 +1,64 @@
-"""Queues and schedules as the API and the command line list them."""
+"""Queues, and counts of jobs, as the API and the command line list them."""
 
-from itertools import islice
-from typing import Any
+from collections.abc import Mapping
+from typing import cast
+
+from typing_extensions import TypedDict
 
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.rates import rate_text
-from orpheus.shared.domain.schedules import ticks_after
-from orpheus.shared.storage import QueueRow, ScheduleRow, Store
-from orpheus.shared.views.jobs import rfc3339
-
-_NEXT_RUNS = 5
+from orpheus.shared.storage import QueueRow, Store
 
 
-def queues_json(store: Store) -> list[dict[str, Any]]:
-    """Every queue that has had a job, a pause or a limit, by name."""
+class Counts(TypedDict):
+    """Jobs by status."""
+
+    blocked: int
+    pending: int
+    in_progress: int
+    done: int
+    failed: int
+    cancelled: int
+
+
+class Queue(TypedDict):
+    """A queue that has had a job, a pause or a limit."""
+
+    name: str
+    paused: bool
+    max_running: int
+    """0: no limit."""
+    rate: str
+    """`10/s`; empty: no limit."""
+    counts: Counts
+    oldest_pending_s: float | None
+    done_per_minute: float
+
+
+def counts_json(counts: Mapping[Status, int]) -> Counts:
+    """Return how many jobs have each status; 0 for one that `counts` lacks."""
+    return cast("Counts", {status.value: counts.get(status, 0) for status in Status})
+
+
+def queues_json(store: Store) -> list[Queue]:
+    """Return every queue that has had a job, a pause or a limit, by name."""
     with store.snapshot():
         counts = store.stats.counts_by_queue()
         done_per_minute = store.stats.done_per_minute()
         rules = {row.name: row for row in store.queues.all()}
         oldest_s = {name: store.stats.oldest_pending_s(name) for name in counts}
-    items = []
+    found: list[Queue] = []
     for name in sorted(counts.keys() | rules.keys()):
         rule = rules.get(name, QueueRow(name, paused=False, max_running=0, rate=None))
-        by_status = counts.get(name, {})
-        items.append(
+        found.append(
             {
                 "name": name,
                 "paused": rule.paused,
                 "max_running": rule.max_running,
                 "rate": rate_text(rule.rate),
-                "counts": {status.value: by_status.get(status, 0) for status in Status},
+                "counts": counts_json(counts.get(name, {})),
                 "oldest_pending_s": oldest_s.get(name),
                 "done_per_minute": done_per_minute.get(name, 0.0),
             }
         )
-    return items
-
-
-def schedules_json(store: Store) -> list[dict[str, Any]]:
-    """Every schedule, by name."""
-    now_ms = store.clock.wall_ms()
-    return [schedule_json(row, now_ms) for row in store.schedules.all()]
-
-
-def schedule_json(row: ScheduleRow, now_ms: int) -> dict[str, Any]:
-    """A schedule with its next ticks; one that is paused has none."""
-    definition = row.definition
-    ticks = () if row.paused else islice(ticks_after(definition, now_ms), _NEXT_RUNS)
-    return {
-        "name": definition.name,
-        "type": definition.type,
-        "cron": definition.cron,
-        "every": definition.every_s,
-        "timezone": definition.timezone,
-        "paused": row.paused,
-        "last_run": None if row.last_run_ms is None else rfc3339(row.last_run_ms),
-        "last_job": row.last_job_id,
-        "next_runs": [rfc3339(tick_ms) for tick_ms in ticks],
-    }
+    return found

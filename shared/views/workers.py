@@ -1,34 +1,83 @@
-"""Who is at work: slots as the supervisor sees them, and processes that run without one.
+"""Workers as the API and the command line list them: slots, and processes without a supervisor.
 
-The supervisor's rows are believed only while it lives; a database it left behind would otherwise
-show its workers for ever. A process on its own is judged by its heartbeat row alone.
+The supervisor's rows count only while it runs; otherwise a database that it left behind would show
+its workers for ever. A process that runs alone is judged by its heartbeat row only.
 """
 
 from collections.abc import Mapping
-from typing import Any
 
-from orpheus.shared.domain.jobs import RunningJob
-from orpheus.shared.domain.processes import (
-    LastExit,
-    ProcessRecord,
-    Role,
-    SlotRecord,
-    SlotState,
-    rejection,
-)
+from typing_extensions import TypedDict
+
+from orpheus.shared.domain import jobs, processes
+from orpheus.shared.domain.processes import ProcessRecord, Role, SlotRecord, SlotState, rejection
 from orpheus.shared.storage import Store
-from orpheus.shared.views.jobs import rfc3339, running_job_json
+from orpheus.shared.views.jobs import RunningJob, running_job_json
+from orpheus.shared.views.values import Time, rfc3339, tenths
 
 
-def workers_json(store: Store, *, supervised: bool, beat_timeout_s: float) -> list[dict[str, Any]]:
-    """Every slot, then every process that beats and has none, as GET /workers shows them.
+class LastExit(TypedDict):
+    """How one process of a slot ended."""
+
+    at: Time
+    reason: str
+    signal: str | None
+    code: int | None
+    evidence: str | None
+    """What is known of why: a stack, a line."""
+    uptime_s: float
+    """How long the process ran."""
+    out_of_memory: bool | None
+    """Whether the kernel killed it for memory; null where that cannot be told."""
+
+
+class WorkerSummary(TypedDict):
+    """A slot of the supervisor, or a process that runs alone."""
+
+    slot: str
+    pool: str | None
+    state: SlotState
+    degraded: bool
+    reason: str
+    pid: int | None
+    incarnation: str | None
+    job: RunningJob | None
+    heartbeat_age_s: float | None
+    cpu_percent: float | None
+    rss_bytes: int | None
+    uptime_s: float | None
+    jobs_done: int
+    restarts: int
+    last_exit: LastExit | None
+
+
+class Worker(WorkerSummary):
+    """A slot or a process that runs alone, with how its earlier processes ended."""
+
+    recent_exits: list[LastExit]
+    """The newest first; `last_exit` is its head."""
+
+
+class Stack(TypedDict):
+    """Where the code of a process stands."""
+
+    slot: str
+    pid: int
+    incarnation: str
+    job: RunningJob | None
+    at: Time
+    stack: str
+    """Every thread's Python frames, the latest call first."""
+
+
+def workers_json(store: Store, *, supervised: bool, beat_timeout_s: float) -> list[Worker]:
+    """Return every slot, then every process that beats and has no slot, as GET /workers does.
 
     `supervised`: this process is a supervisor's child, so there certainly is one.
     """
     with store.snapshot():
         slots = store.processes.slots()
         records = store.processes.all()
-        jobs = store.jobs.running()
+        running = store.jobs.running()
     ages_s = {
         record.incarnation: (store.clock.monotonic_ms() - record.last_beat_mono_ms) / 1000
         for record in records
@@ -42,12 +91,12 @@ def workers_json(store: Store, *, supervised: bool, beat_timeout_s: float) -> li
     if not supervised and not any(r.role is Role.SUPERVISOR for r in beating.values()):
         slots = []
     now_ms = store.clock.wall_ms()
-    # A life that its slot has replaced, and that only finishes what it had begun, is not shown.
+    # A process that its slot has replaced, and that only finishes what it began, is not shown.
     names = {slot.slot for slot in slots}
     return [
-        *(_slot_json(slot, beating, ages_s, jobs, now_ms) for slot in slots),
+        *(_slot_json(slot, beating, ages_s, running, now_ms) for slot in slots),
         *(
-            _alone_json(record, ages_s, jobs, now_ms)
+            _alone_json(record, ages_s, running, now_ms)
             for record in beating.values()
             if record.slot not in names
         ),
@@ -58,10 +107,11 @@ def _slot_json(
     slot: SlotRecord,
     beating: Mapping[str, ProcessRecord],
     ages_s: Mapping[str, float],
-    jobs: Mapping[str, RunningJob],
+    running: Mapping[str, jobs.RunningJob],
     now_ms: int,
-) -> dict[str, Any]:
+) -> Worker:
     record = beating.get(slot.incarnation or "")
+    exits = [_exit_json(one) for one in slot.exits]
     return {
         "slot": slot.slot,
         "pool": slot.pool,
@@ -70,24 +120,24 @@ def _slot_json(
         "reason": slot.reason if slot.rejected is None else rejection(slot.rejected),
         "pid": slot.pid,
         "incarnation": slot.incarnation,
-        "job": running_job_json(jobs.get(slot.incarnation or "")),
-        "heartbeat_age_s": _rounded(ages_s.get(slot.incarnation or "")),
+        "job": running_job_json(running.get(slot.incarnation or "")),
+        "heartbeat_age_s": tenths(ages_s.get(slot.incarnation or "")),
         "cpu_percent": slot.cpu_percent,
         "rss_bytes": slot.rss_bytes,
         "uptime_s": _uptime_s(slot.started_at_ms, now_ms) if slot.pid else None,
         "jobs_done": record.jobs_done if record else 0,
         "restarts": slot.restarts,
-        "last_exit": _exit_json(slot.last_exit) if slot.last_exit else None,
-        "recent_exits": [_exit_json(one) for one in slot.exits],
+        "last_exit": exits[0] if exits else None,
+        "recent_exits": exits,
     }
 
 
 def _alone_json(
     record: ProcessRecord,
     ages_s: Mapping[str, float],
-    jobs: Mapping[str, RunningJob],
+    running: Mapping[str, jobs.RunningJob],
     now_ms: int,
-) -> dict[str, Any]:
+) -> Worker:
     return {
         "slot": record.slot,
         "pool": record.pool,
@@ -96,8 +146,8 @@ def _alone_json(
         "reason": "runs without a supervisor",
         "pid": record.pid,
         "incarnation": record.incarnation,
-        "job": running_job_json(jobs.get(record.incarnation)),
-        "heartbeat_age_s": _rounded(ages_s[record.incarnation]),
+        "job": running_job_json(running.get(record.incarnation)),
+        "heartbeat_age_s": tenths(ages_s[record.incarnation]),
         "cpu_percent": None,
         "rss_bytes": None,
         "uptime_s": _uptime_s(record.started_at_ms, now_ms),
@@ -108,15 +158,11 @@ def _alone_json(
     }
 
 
-def _rounded(age_s: float | None) -> float | None:
-    return None if age_s is None else round(age_s, 1)
-
-
 def _uptime_s(started_at_ms: int | None, now_ms: int) -> float | None:
     return None if started_at_ms is None else max(0.0, round((now_ms - started_at_ms) / 1000, 1))
 
 
-def _exit_json(one: LastExit) -> dict[str, Any]:
+def _exit_json(one: processes.LastExit) -> LastExit:
     return {
         "at": rfc3339(one.at_ms),
         "reason": one.reason,

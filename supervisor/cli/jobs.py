@@ -11,7 +11,8 @@ from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.errors import ExitCode
 from orpheus.shared.storage import JobFilter, Store
 from orpheus.shared.text import printable
-from orpheus.shared.views.jobs import attempt_json, job_json, rfc3339
+from orpheus.shared.views.jobs import attempt_json, job_json
+from orpheus.shared.views.values import rfc3339
 from orpheus.supervisor.cli.operator import JobId, Operator, Text, for_operator
 from orpheus.supervisor.cli.output import (
     duration,

@@ -10,7 +10,8 @@ from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.limits import NAME, NAME_RULE
 from orpheus.shared.errors import ExitCode
 from orpheus.shared.operations.audit import audited
-from orpheus.shared.views.queues import queues_json, schedules_json
+from orpheus.shared.views.queues import queues_json
+from orpheus.shared.views.schedules import schedules_json
 from orpheus.supervisor.cli.operator import Operator, for_operator, with_reason
 from orpheus.supervisor.cli.output import duration, print_items, print_json
 

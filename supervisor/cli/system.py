@@ -15,7 +15,7 @@ from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.processes import SlotState
 from orpheus.shared.errors import ExitCode
 from orpheus.shared.storage import Store
-from orpheus.shared.views.jobs import type_json
+from orpheus.shared.views.job_types import type_json
 from orpheus.shared.views.workers import workers_json
 from orpheus.supervisor.cli.operator import Operator, for_operator
 from orpheus.supervisor.cli.output import (
@@ -44,7 +44,8 @@ def workers(operator: Operator) -> int:
 
 def read_workers(store: Store, settings: Settings) -> list[dict[str, Any]]:
     """Return every slot, and every process without one, as GET /workers shows them."""
-    return workers_json(store, supervised=False, beat_timeout_s=settings.heartbeats.timeout)
+    found = workers_json(store, supervised=False, beat_timeout_s=settings.heartbeats.timeout)
+    return [dict(worker) for worker in found]
 
 
 def _print_workers(items: Sequence[Mapping[str, Any]], *, as_json: bool = False) -> None:

@@ -14,7 +14,7 @@ import httpx2
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from orpheus.api.http.auth import SESSION_S, Doorkeeper
+from orpheus.api.http.auth import SESSION_S, Authenticator
 
 TOKEN = "the-token-of-this-test-0123456789abcdef"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -247,8 +247,8 @@ def test_a_stream_ends_with_the_session_that_opened_it(
     guarded: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("orpheus.api.http.auth.SESSION_S", 2)
-    keeper = Doorkeeper(TOKEN)
-    headers = {"Cookie": f"{keeper.cookie}={keeper.new_session()[0]}"}
+    authenticator = Authenticator(TOKEN)
+    headers = {"Cookie": f"{authenticator.cookie}={authenticator.new_session()[0]}"}
     with guarded.watch(additional_headers=headers) as watcher:
         assert watcher.next()["type"] == "hello"
         with pytest.raises(ConnectionClosed) as closed:

@@ -5,13 +5,14 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from orpheus.api.contract.frames import EVENTS, FRAME
+from docs.stream_frames import EVENTS, FRAME
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import Holder, JobError, NewJob
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.domain.processes import LastExit, Role, SlotState
 from orpheus.shared.domain.schedules import ScheduleDefinition
 from orpheus.shared.storage import Finished, NewLine
+from tests.api.shapes import checked
 
 HOLDER = Holder(slot="default-1", incarnation="life-1", pid=101)
 EXIT = LastExit(
@@ -39,9 +40,9 @@ NOTED: dict[Kind, dict[str, Any]] = {
 }
 
 
-def checked(frame: dict[str, Any]) -> BaseModel:
+def model_of(frame: dict[str, Any]) -> BaseModel:
     """The frame as its model, which must know every field."""
-    return FRAME.validate_json(json.dumps(frame), extra="forbid")  # type: ignore[no-any-return]
+    return checked(FRAME, json.dumps(frame))  # type: ignore[no-any-return]
 
 
 def test_every_kind_of_event_carries_its_subject_and_nothing_else(api: Any) -> None:
@@ -54,7 +55,7 @@ def test_every_kind_of_event_carries_its_subject_and_nothing_else(api: Any) -> N
         api.store.leases.progress(progressing.job_id, progressing.token, 0.5, "half way")
         while set(events) != set(Kind) or "heartbeat" not in types:
             frame = watcher.next()
-            checked(frame)
+            model_of(frame)
             types.add(frame["type"])
             events |= {event["kind"]: event for event in frame.get("events", ())}
 
@@ -105,7 +106,8 @@ def test_a_reset_and_a_log_are_as_their_models_say(api: Any) -> None:
     with api.watch(f"?job={job_id}&after=700") as watcher:
         frames = [watcher.next() for _ in range(4)]
 
-    assert [type(checked(frame)).__name__ for frame in frames] == ["Hello", "Reset", "Hello", "Log"]
+    names = [type(model_of(frame)).__name__ for frame in frames]
+    assert names == ["Hello", "Reset", "Hello", "Log"]
 
 
 def test_the_models_tell_of_every_kind_once() -> None:

@@ -271,7 +271,7 @@ def test_a_wait_is_any_duration(api: Any, wait: str) -> None:
 def test_a_wait_ends_at_the_longest_one_whatever_was_asked_for(
     api: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("orpheus.api.contract.schemas.LONGEST_WAIT_S", 0.1)
+    monkeypatch.setattr("orpheus.api.routes.jobs.LONGEST_WAIT_S", 0.1)
 
     assert api.client.get(f"/jobs/{api.submit()}?wait=1d").json()["status"] == "pending"
 

@@ -263,7 +263,7 @@ def test_a_scrape_costs_no_more_with_many_jobs(api: Any) -> None:
         return False
 
     api.store._database._connection.set_progress_handler(count, 100)
-    exposition(api.store, api.services.options, api.services.measures)
+    exposition(api.store, api.services.options, api.services.measures, 0)
     api.store._database._connection.set_progress_handler(None)
     assert steps < 50  # 5,000 steps of SQLite's machine, with 20,000 jobs
 

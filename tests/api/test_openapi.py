@@ -9,7 +9,7 @@ import jsonschema_rs
 import pytest
 from pydantic import BaseModel
 
-from orpheus.api.contract import schemas
+from orpheus.api.contract import requests
 
 TOKEN = "a-token-of-more-than-32-characters-0"
 WRITES = {
@@ -28,12 +28,12 @@ READS = {
 }  # fmt: skip
 SESSION = {"POST /session", "DELETE /session"}
 BODIES: dict[str, type[BaseModel]] = {
-    "POST /jobs": schemas.SubmitJob,
-    "POST /jobs/batch": schemas.SubmitBatch,
-    "POST /jobs/bulk": schemas.BulkChange,
-    "POST /pools/{name}/scale": schemas.Scale,
-    "PUT /config": schemas.EditConfiguration,
-    "POST /session": schemas.Login,
+    "POST /jobs": requests.SubmitJob,
+    "POST /jobs/batch": requests.SubmitBatch,
+    "POST /jobs/bulk": requests.BulkChange,
+    "POST /pools/{name}/scale": requests.Scale,
+    "PUT /config": requests.EditConfiguration,
+    "POST /session": requests.Login,
 }
 
 

@@ -52,7 +52,7 @@ def configured(
     start: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Any]:
     """Starts an API with all that can be called: types, jobs, slots, a configuration."""
-    monkeypatch.setattr("orpheus.api.contract.schemas.LONGEST_WAIT_S", 0.2)
+    monkeypatch.setattr("orpheus.api.routes.jobs.LONGEST_WAIT_S", 0.2)
     monkeypatch.setattr("orpheus.api.http.auth.WRONG_TOKEN_S", 0.0)
     monkeypatch.setattr("orpheus.shared.operations.requests._ANSWER_WITHIN_S", 0.1)
     path = tmp_path / "orpheus.toml"

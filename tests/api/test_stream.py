@@ -20,7 +20,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 
 from orpheus.api.stream.listener import Listener, _page_after
-from orpheus.api.stream.messages import Frame, Said
+from orpheus.api.stream.messages import Frame, Notice
 from orpheus.shared.domain.handover import ApiHandover
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.storage import NewLine, open_storage
@@ -422,7 +422,7 @@ def test_of_progress_a_slow_client_gets_the_newest_alone(
     broadcaster = api.services.broadcaster
     mine = api.submit()
     (lease,) = api.lease()
-    seen: list[Frame | Said] = []
+    seen: list[Frame | Notice] = []
 
     def progress(step: float) -> None:
         frames = broadcaster.ring.end
@@ -439,7 +439,7 @@ def test_of_progress_a_slow_client_gets_the_newest_alone(
 
     asyncio.run_coroutine_threadsafe(lag(), api._loop).result(20)
     hello, frame = seen
-    assert isinstance(hello, Said) and isinstance(frame, Frame)
+    assert isinstance(hello, Notice) and isinstance(frame, Frame)
     assert [json.loads(item.text)["job"]["progress"] for item in frame.progress] == [0.3]
 
 
@@ -558,7 +558,7 @@ def test_a_client_says_how_large_a_window_it_unpacks(api: Any, bits: int) -> Non
 
 
 def test_a_message_is_packed_only_if_that_makes_it_shorter() -> None:
-    short, long = Said("log", "{}"), Said("log", "x" * 5_000)
+    short, long = Notice("log", "{}"), Notice("log", "x" * 5_000)
 
-    assert short.packed == short.plain == b"\x81\x02{}"
-    assert len(long.packed) < 100 < len(long.plain) == 5_004
+    assert short.compressed == short.plain == b"\x81\x02{}"
+    assert len(long.compressed) < 100 < len(long.plain) == 5_004

@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
-from orpheus.api.contract import schemas
 from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.domain.requests import MOST_WORKERS, Request, RequestAction
 from orpheus.shared.process.crash_cell import stack_path
 from orpheus.shared.storage import database_path, open_storage
+from orpheus.shared.views.workers import Stack, Worker
+from tests.api.shapes import checked
 
 STACK = "Current thread 0x00007f (most recent call first):\n  File handlers.py, line 7 in slow\n"
 
@@ -92,7 +93,7 @@ def test_a_worker_is_asked_for_and_shown_as_it_is_now(supervised: Any, action: s
     shown = {worker["slot"]: worker for worker in supervised.client.get("/workers").json()["items"]}
     assert answer.json().keys() == shown["default-1"].keys()
     assert (answer.json()["slot"], answer.json()["state"]) == ("default-1", "ready")
-    schemas.Worker.model_validate_json(answer.text)
+    checked(Worker, answer.text)
     [request] = supervised.store.supervision.take_requests()
     assert (request.action, request.target, request.workers) == (action, "default-1", None)
     assert trail(supervised) == [(action, "slot default-1", "it leaks")]
@@ -257,10 +258,10 @@ def test_the_stack_of_a_worker_is_what_it_writes_when_asked(
     body = supervised.client.get("/workers/default-1/stack")
 
     assert body.status_code == 200, body.text
-    stack = schemas.Stack.model_validate_json(body.text)
-    assert stack.stack == STACK.strip()
-    assert (stack.slot, stack.pid) == ("default-1", os.getpid())
-    assert (stack.incarnation, stack.job) == ("life-of-default-1", None)
+    stack = checked(Stack, body.text)
+    assert stack["stack"] == STACK.strip()
+    assert (stack["slot"], stack["pid"]) == ("default-1", os.getpid())
+    assert (stack["incarnation"], stack["job"]) == ("life-of-default-1", None)
     assert supervised.client.get("/audit").json()["items"] == []  # nothing was changed
 
 

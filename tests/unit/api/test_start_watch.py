@@ -2,32 +2,34 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from orpheus.api.start_watch import Slots, StartWatch
+from orpheus.api.start_watch import StartWatch
 from orpheus.shared.errors import DatabaseBusy
+from orpheus.shared.views.workers import Worker
 
 
-def slot(name: str, state: str, restarts: int = 0, pool: str | None = "default") -> dict[str, Any]:
-    return {"slot": name, "pool": pool, "state": state, "restarts": restarts, "last_exit": None}
+def slot(name: str, state: str, restarts: int = 0, pool: str | None = "default") -> Worker:
+    fields = {"slot": name, "pool": pool, "state": state, "restarts": restarts, "last_exit": None}
+    return cast("Worker", fields)
 
 
 class FakeReaders:
     """Reads what is next, or raises it."""
 
-    def __init__(self, *answers: Slots | Exception) -> None:
+    def __init__(self, *answers: list[Worker] | Exception) -> None:
         self._answers = list(answers)
 
-    async def read(self, _: Callable[..., Any]) -> Slots:
+    async def read(self, _: Callable[..., Any]) -> list[Worker]:
         answer = self._answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
         return answer
 
 
-def watch(*answers: Slots | Exception) -> StartWatch:
+def watch(*answers: list[Worker] | Exception) -> StartWatch:
     return StartWatch(FakeReaders(*answers), lambda _: [])  # type: ignore[arg-type]
 
 

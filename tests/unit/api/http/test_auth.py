@@ -1,6 +1,6 @@
 """Who is let in: the token, and the sessions that are made of it."""
 
-from orpheus.api.http.auth import SESSION_S, Caller, Doorkeeper
+from orpheus.api.http.auth import SESSION_S, Authenticator, Caller
 
 TOKEN = "t" * 32
 
@@ -17,44 +17,44 @@ def bearer(token: str) -> dict[bytes, bytes]:
     return {b"authorization": f"Bearer {token}".encode()}
 
 
-def cookie(keeper: Doorkeeper, value: str) -> dict[bytes, bytes]:
-    return {b"cookie": f"a=b; {keeper.cookie}={value}; c=d".encode()}
+def cookie(authenticator: Authenticator, value: str) -> dict[bytes, bytes]:
+    return {b"cookie": f"a=b; {authenticator.cookie}={value}; c=d".encode()}
 
 
 def test_the_token_lets_in_and_nothing_like_it() -> None:
-    keeper = Doorkeeper(TOKEN)
-    assert keeper.caller(bearer(TOKEN)) == Caller()
-    assert keeper.caller({b"authorization": b"bearer  " + TOKEN.encode()}) == Caller()
+    authenticator = Authenticator(TOKEN)
+    assert authenticator.authenticate(bearer(TOKEN)) == Caller()
+    assert authenticator.authenticate({b"authorization": b"bearer  " + TOKEN.encode()}) == Caller()
     for wrong in ("", TOKEN[1:], TOKEN + "t", TOKEN.upper(), "é" * 16):
-        assert keeper.caller(bearer(wrong)) is None
+        assert authenticator.authenticate(bearer(wrong)) is None
     for header in (TOKEN, f"Basic {TOKEN}", f"Bearer{TOKEN}", "Bearer"):
-        assert keeper.caller({b"authorization": header.encode()}) is None
-    assert keeper.caller({}) is None
+        assert authenticator.authenticate({b"authorization": header.encode()}) is None
+    assert authenticator.authenticate({}) is None
 
 
 def test_a_session_lasts_twelve_hours_and_outlives_the_process_that_gave_it_out() -> None:
     clock = Clock()
-    value, session_id = Doorkeeper(TOKEN, clock).new_session()
-    next_life = Doorkeeper(TOKEN, clock)
-    caller = next_life.caller(cookie(next_life, value))
+    value, session_id = Authenticator(TOKEN, clock).new_session()
+    restarted = Authenticator(TOKEN, clock)
+    caller = restarted.authenticate(cookie(restarted, value))
     assert caller == Caller(session_id, clock.now_s + SESSION_S)
     clock.now_s += SESSION_S - 1
-    assert next_life.caller(cookie(next_life, value)) is not None
+    assert restarted.authenticate(cookie(restarted, value)) is not None
     clock.now_s += 1
-    assert next_life.caller(cookie(next_life, value)) is None
+    assert restarted.authenticate(cookie(restarted, value)) is None
 
 
 def test_another_token_ends_every_session() -> None:
-    value, _ = Doorkeeper(TOKEN).new_session()
-    other = Doorkeeper("u" * 32)
-    assert other.caller(cookie(other, value)) is None
-    assert other.cookie != Doorkeeper(TOKEN).cookie
+    value, _ = Authenticator(TOKEN).new_session()
+    other = Authenticator("u" * 32)
+    assert other.authenticate(cookie(other, value)) is None
+    assert other.cookie != Authenticator(TOKEN).cookie
 
 
 def test_a_session_cannot_be_made_up_or_made_longer() -> None:
     clock = Clock()
-    keeper = Doorkeeper(TOKEN, clock)
-    value, _ = keeper.new_session()
+    authenticator = Authenticator(TOKEN, clock)
+    value, _ = authenticator.new_session()
     ends, session_id, signature = value.split(".")
     longer = str(int(ends) + 1)
     for forged in (
@@ -71,16 +71,16 @@ def test_a_session_cannot_be_made_up_or_made_longer() -> None:
         "é",
         "x" * 5000,
     ):
-        assert keeper.caller(cookie(keeper, forged)) is None, forged
+        assert authenticator.authenticate(cookie(authenticator, forged)) is None, forged
 
 
 def test_a_wrong_token_is_not_helped_by_a_session() -> None:
-    keeper = Doorkeeper(TOKEN)
-    value, _ = keeper.new_session()
-    assert keeper.caller({**cookie(keeper, value), **bearer("wrong")}) is None
+    authenticator = Authenticator(TOKEN)
+    value, _ = authenticator.new_session()
+    assert authenticator.authenticate({**cookie(authenticator, value), **bearer("wrong")}) is None
 
 
 def test_nothing_that_is_given_out_or_kept_shows_the_token() -> None:
-    keeper = Doorkeeper(TOKEN)
-    assert TOKEN not in keeper.new_session()[0]
-    assert TOKEN not in repr(vars(keeper))
+    authenticator = Authenticator(TOKEN)
+    assert TOKEN not in authenticator.new_session()[0]
+    assert TOKEN not in repr(vars(authenticator))

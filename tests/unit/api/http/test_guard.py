@@ -6,21 +6,21 @@ from typing import Any
 
 import pytest
 
-from orpheus.api.http.auth import Doorkeeper
+from orpheus.api.http.auth import Authenticator
 from orpheus.api.http.guard import (
-    Door,
     GuardRules,
+    Login,
+    allowed_hosts,
     check_content_type,
     check_host,
     check_may_write,
     check_websocket_origin,
     check_write_origin,
-    hosts_of,
     read_body,
 )
 from orpheus.api.http.problems import Refusal
 
-HOSTS = hosts_of("192.0.2.7", ["jobs.example", "other.example:8443"])
+HOSTS = allowed_hosts("192.0.2.7", ["jobs.example", "other.example:8443"])
 
 
 def status_of(check: Any, *arguments: Any) -> int:
@@ -65,8 +65,8 @@ def test_exactly_one_host_is_needed() -> None:
 
 def test_listening_everywhere_names_no_host() -> None:
     for everywhere in ("0.0.0.0", "::", ""):
-        assert hosts_of(everywhere, []) == {"localhost", "127.0.0.1", "[::1]"}
-    assert "[2001:db8::1]" in hosts_of("2001:db8::1", [])
+        assert allowed_hosts(everywhere, []) == {"localhost", "127.0.0.1", "[::1]"}
+    assert "[2001:db8::1]" in allowed_hosts("2001:db8::1", [])
 
 
 @pytest.mark.parametrize(
@@ -145,9 +145,9 @@ def test_a_websocket_is_opened_by_a_program_or_a_page_of_ours(
 )
 def test_only_probes_and_the_login_are_open(method: str, path: str, is_open: bool) -> None:
     files = frozenset({"css/login.css", "js/login.js"})
-    door = Door(Doorkeeper("t" * 32), "", {}, files)
+    login = Login(Authenticator("t" * 32), "", {}, files)
 
-    assert door.is_open({"type": "http", "method": method, "path": path}) is is_open
+    assert login.is_public({"type": "http", "method": method, "path": path}) is is_open
 
 
 def test_where_nothing_may_be_changed_one_may_still_log_in() -> None:

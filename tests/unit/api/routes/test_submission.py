@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from orpheus.api.contract.schemas import SubmitBatch, SubmitJob
-from orpheus.api.http.calls import checked
+from orpheus.api.contract.requests import SubmitBatch, SubmitJob
+from orpheus.api.http.calls import validate
 from orpheus.api.http.problems import Refusal
 from orpheus.api.routes.submission import new_job, new_jobs
 from orpheus.shared.domain.handover import JobDefaults
@@ -20,7 +20,7 @@ TYPES = {
 
 
 def job(**fields: Any) -> Any:
-    return new_job(checked(SubmitJob, fields), TYPES, DEFAULTS)
+    return new_job(validate(SubmitJob, fields), TYPES, DEFAULTS)
 
 
 def test_what_is_not_said_comes_from_the_type_then_the_configuration() -> None:
@@ -58,13 +58,13 @@ def test_tags_are_kept_once_each_in_order() -> None:
 def test_a_batch_points_at_the_items_that_are_not_valid() -> None:
     body = {"jobs": [{"type": "zero"}, {"type": "add"}, {"type": "nix"}]}
     with pytest.raises(Refusal) as refused:
-        new_jobs(checked(SubmitBatch, body), TYPES, DEFAULTS)
+        new_jobs(validate(SubmitBatch, body), TYPES, DEFAULTS)
 
     assert [p.pointer for p in refused.value.problems] == ["/jobs/1/payload/n", "/jobs/2/type"]
 
 
 def test_a_batch_of_nothing_but_trouble_is_answered_briefly() -> None:
     with pytest.raises(Refusal) as refused:
-        new_jobs(checked(SubmitBatch, {"jobs": [{"type": "nix"}] * 10_000}), TYPES, DEFAULTS)
+        new_jobs(validate(SubmitBatch, {"jobs": [{"type": "nix"}] * 10_000}), TYPES, DEFAULTS)
 
     assert len(refused.value.problems) == 100

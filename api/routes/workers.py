@@ -1,20 +1,20 @@
-"""What operators ask of the supervisor: restart, drain, scale, and where a process stands.
+"""Workers: list them, and ask the supervisor to restart, drain or scale them, or for a stack.
 
-Each call but the last is answered when the request is written (202): a drain may take minutes, and
-GET /workers and the stream show how it goes.
+A request to restart, drain or scale is answered (202) once it is written: a drain may take minutes,
+and GET /workers and the stream show its progress.
 """
 
 import asyncio
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
-from orpheus.api.contract import schemas
-from orpheus.api.contract.openapi import body, problems
-from orpheus.api.http.calls import actor_for, actor_of, answer, checked
-from orpheus.api.http.guard import json_of
+from orpheus.api.contract.answers import PoolSize, Workers
+from orpheus.api.contract.openapi import answers, body, problems
+from orpheus.api.contract.requests import Reason, Scale
+from orpheus.api.http.calls import audit_actor, json_response, read_body
 from orpheus.api.services import Services, services_of, workers
 from orpheus.shared.domain.requests import RequestAction
 from orpheus.shared.errors import NotFound
@@ -25,64 +25,61 @@ from orpheus.shared.operations.requests import (
     read_stack,
 )
 from orpheus.shared.storage import Store, database_path
+from orpheus.shared.views.workers import Stack, Worker
 
+overview = APIRouter(tags=["overview"])
 router = APIRouter(tags=["supervision"])
 
 Slot = Annotated[str, Path(description="`default-1`, `api`; GET /workers lists them.")]
-_WHY = body(schemas.Reason, required=False)
+_REASON = body(Reason, required=False)
+_ANSWERS = answers(Worker, 202) | problems(403, 404, 409, 413, 415, 422, 507)
 
 
-@router.post(
-    "/workers/{slot}/restart",
-    status_code=202,
-    response_model=schemas.Worker,
-    responses=problems(403, 404, 409, 413, 415, 422, 507),
-    openapi_extra=_WHY,
-)
+@overview.get("/workers", responses=answers(Workers) | problems())
+async def list_workers(request: Request) -> Response:
+    """Every slot, the API's and the supervisor's too, and every process that runs alone."""
+    services = services_of(request)
+    found = await services.readers.read(lambda store: workers(store, services.options))
+    return json_response({"items": found})
+
+
+@router.post("/workers/{slot}/restart", status_code=202, responses=_ANSWERS, openapi_extra=_REASON)
 async def restart_worker(request: Request, slot: Slot) -> Response:
     """Let it finish its job, then start it anew; a slot that is down or fatal starts at once."""
     return await _ask_for_slot(request, RequestAction.RESTART, slot)
 
 
-@router.post(
-    "/workers/{slot}/drain",
-    status_code=202,
-    response_model=schemas.Worker,
-    responses=problems(403, 404, 409, 413, 415, 422, 507),
-    openapi_extra=_WHY,
-)
+@router.post("/workers/{slot}/drain", status_code=202, responses=_ANSWERS, openapi_extra=_REASON)
 async def drain_worker(request: Request, slot: Slot) -> Response:
     """Let it finish its job, then keep it down until it is restarted."""
     return await _ask_for_slot(request, RequestAction.DRAIN, slot)
 
 
 async def _ask_for_slot(request: Request, action: RequestAction, name: str) -> Response:
-    services, actor = services_of(request), actor_of(request)
+    services, actor = services_of(request), audit_actor(request)
     await _ask(services, lambda store: ask_for_slot(store, actor, action, name))
 
-    def read(store: Store) -> dict[str, Any]:
+    def read(store: Store) -> Worker:
         for worker in workers(store, services.options):
             if worker["slot"] == name:
                 return worker
         raise NotFound(f"the slot {name} is gone: its pool has shrunk")
 
-    return answer(await services.readers.read(read), 202)
+    return json_response(await services.readers.read(read), 202)
 
 
 @router.post(
     "/pools/{name}/scale",
     status_code=202,
-    response_model=schemas.PoolSize,
-    responses=problems(403, 404, 413, 415, 422, 507),
-    openapi_extra=body(schemas.Scale),
+    responses=answers(PoolSize, 202) | problems(403, 404, 413, 415, 422, 507),
+    openapi_extra=body(Scale),
 )
 async def scale_pool(request: Request, name: str) -> Response:
     """Have so many workers, until the file's number changes or the supervisor restarts."""
-    services = services_of(request)
-    asked = checked(schemas.Scale, json_of(request.scope))
-    actor, pools = actor_for(request, asked.reason), services.options.storage.pools
-    await _ask(services, lambda store: ask_for_workers(store, actor, name, asked.workers, pools))
-    return answer({"pool": name, "workers": asked.workers}, 202)
+    services, scale = services_of(request), read_body(request, Scale)
+    actor, pools = audit_actor(request, scale), services.options.storage.pools
+    await _ask(services, lambda store: ask_for_workers(store, actor, name, scale.workers, pools))
+    return json_response(PoolSize(pool=name, workers=scale.workers), 202)
 
 
 async def _ask(services: Services, ask: Callable[[Store], int]) -> None:
@@ -100,14 +97,14 @@ def _check_supervised(services: Services, store: Store) -> None:
         check_supervised(store, services.options.beat_timeout_s)
 
 
-@router.get("/workers/{slot}/stack", response_model=schemas.Stack, responses=problems(404, 409))
+@router.get("/workers/{slot}/stack", responses=answers(Stack) | problems(404, 409))
 async def get_stack(request: Request, slot: Slot) -> Response:
     """Where its code stands now, thread by thread; the process goes on meanwhile."""
     services = services_of(request)
 
-    def read(store: Store) -> dict[str, Any]:
+    def read(store: Store) -> Stack:
         _check_supervised(services, store)
         return read_stack(store, database_path(services.options.storage.url), slot)
 
-    # It waits for the process, for seconds: no reader can be spared for that long.
-    return answer(await asyncio.to_thread(services.apart, read))
+    # It waits up to seconds for the process, so it must not occupy a reader.
+    return json_response(await asyncio.to_thread(services.with_own_store, read))

@@ -1,7 +1,7 @@
-"""The frames of `/ws` as models: what docs/stream.md is made from.
+"""The messages of `/ws` as models, from which docs/stream.md is made.
 
-They are not used on the way out, where each frame is written once for all clients
-(api/stream/messages.py); a test checks every frame it sees against them.
+The API does not use them, because it encodes each message once for all clients
+(api/stream/messages.py). A test checks every message that it sees against them.
 """
 
 from datetime import datetime
@@ -9,8 +9,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, TypeAdapter
 
-from orpheus.api.contract import schemas
 from orpheus.shared.domain.events import Kind
+from orpheus.shared.views.job_types import JobType
+from orpheus.shared.views.jobs import JobSummary, LogLine
+from orpheus.shared.views.queues import Counts
+from orpheus.shared.views.workers import WorkerSummary
 
 Seq = Annotated[int, Field(ge=0, description="Where in the stream: the events are 1, 2, 3, …")]
 
@@ -41,14 +44,14 @@ class JobEvent(_Stored):
         Kind.JOB_REQUEUED,
         Kind.JOB_DELETED,
     ]
-    job: schemas.JobSummary
+    job: JobSummary
 
 
 class JobProgress(_Event):
     """How far a running job is. Not stored: it has no seq, and only the newest one comes."""
 
     kind: Literal[Kind.JOB_PROGRESS]
-    job: schemas.JobSummary
+    job: JobSummary
 
 
 class LifeOfSlot(BaseModel):
@@ -68,7 +71,7 @@ class LifeOfSlot(BaseModel):
 
 
 class WorkerEvent(_Stored):
-    """Something happened to a process of the supervisor's, the API's included."""
+    """Something happened to a process of the supervisor, the API included."""
 
     kind: Literal[
         Kind.WORKER_STARTED,
@@ -173,9 +176,9 @@ class Hello(BaseModel):
 
     type: Literal["hello"]
     seq: Seq = Field(description="The last event; after `?after=N`: N. The next one is seq + 1.")
-    counts: schemas.Counts = Field(description="Jobs by status, at this moment.")
-    workers: list[schemas.WorkerSummary]
-    types: list[schemas.JobType]
+    counts: Counts = Field(description="Jobs by status, at this moment.")
+    workers: list[WorkerSummary]
+    types: list[JobType]
 
 
 class Events(BaseModel):
@@ -193,8 +196,8 @@ class Heartbeat(BaseModel):
 
     type: Literal["heartbeat"]
     at: datetime
-    counts: schemas.Counts
-    workers: list[schemas.WorkerSummary]
+    counts: Counts
+    workers: list[WorkerSummary]
 
 
 class Reset(BaseModel):
@@ -212,7 +215,7 @@ class Log(BaseModel):
 
     type: Literal["log"]
     job: int
-    lines: list[schemas.LogLine]
+    lines: list[LogLine]
 
 
 Frame = Annotated[Hello | Events | Heartbeat | Reset | Log, Field(discriminator="type")]

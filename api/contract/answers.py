@@ -1,0 +1,252 @@
+"""What only the API answers with, as TypedDicts; the other answers are declared in shared/views/.
+
+Attribute docstrings become descriptions in /openapi.json.
+"""
+
+from typing import Any, Literal, NotRequired
+
+from typing_extensions import TypedDict
+
+from orpheus.shared.views.audit import AuditEntry
+from orpheus.shared.views.job_types import JobType
+from orpheus.shared.views.jobs import Event, Job, LogLine
+from orpheus.shared.views.queues import Counts, Queue
+from orpheus.shared.views.schedules import Schedule
+from orpheus.shared.views.values import Time
+from orpheus.shared.views.workers import Worker
+
+RETRY_AFTER_S = {503: "1", 507: "30"}
+"""Statuses that a client should try again after so many seconds, as the header Retry-After says."""
+
+
+class FieldError(TypedDict):
+    """One field that is not valid."""
+
+    pointer: str
+    """JSON pointer to the field."""
+    detail: str
+
+
+class Problem(TypedDict):
+    """RFC 9457 problem details."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: NotRequired[list[FieldError]]
+
+
+class Total(TypedDict):
+    """How many match: exactly (`eq`), or at least so many (`gte`)."""
+
+    value: int
+    relation: Literal["eq", "gte"]
+
+
+class JobPage(TypedDict):
+    """Jobs, newest first."""
+
+    items: list[Job]
+    next_cursor: str | None
+    """null on the last page."""
+    total: Total
+
+
+class Ids(TypedDict):
+    """The ids of a batch, in its order."""
+
+    ids: list[int]
+
+
+class Changed(TypedDict):
+    """How many jobs were changed; with `dry_run`, how many would be."""
+
+    changed: int
+
+
+class AuditPage(TypedDict):
+    """Operators' actions, newest first."""
+
+    items: list[AuditEntry]
+    next_cursor: str | None
+    """null on the last page."""
+
+
+class LogLines(TypedDict):
+    """Lines of a job's log, oldest first."""
+
+    items: list[LogLine]
+
+
+class Events(TypedDict):
+    """Events of a job, oldest first."""
+
+    items: list[Event]
+
+
+class Workers(TypedDict):
+    """Every slot, the API's and the supervisor's too."""
+
+    items: list[Worker]
+
+
+class PoolSize(TypedDict):
+    """The number of workers that was requested for a pool."""
+
+    pool: str
+    workers: int
+
+
+class JobTypes(TypedDict):
+    """Every job type the configured modules define."""
+
+    items: list[JobType]
+
+
+class Queues(TypedDict):
+    """Every queue that has had a job, a pause or a limit, by name."""
+
+    items: list[Queue]
+
+
+class Schedules(TypedDict):
+    """Every schedule, by name."""
+
+    items: list[Schedule]
+
+
+class Setting(TypedDict):
+    """A setting in force."""
+
+    key: str
+    value: Any
+    origin: str
+    """`default`, `config/orpheus.toml:12`, a variable, `--set`."""
+
+
+class SettingProblem(TypedDict):
+    """One thing to mend in the configuration."""
+
+    key: str
+    """Empty where it is the whole text."""
+    detail: str
+    place: str | None
+    """The file and line, the variable, or `--set`."""
+    line: int | None
+    """Of the file's text."""
+
+
+class Configuration(TypedDict):
+    """The configuration in force, and the file that can be edited."""
+
+    path: str | None
+    text: str | None
+    """The file's text, its secrets masked."""
+    etag: str | None
+    """The state of the file, as the header ETag quotes it."""
+    masked: int
+    """How many secrets the text does not show."""
+    obstacle: str | None
+    """Why it cannot be edited here, and what to do."""
+    settings: list[Setting]
+    """Empty while the file has problems: what was last read well is in force."""
+    problems: list[SettingProblem]
+    warnings: list[SettingProblem]
+    """What would not keep it from being taken."""
+    rejected: str | None
+    """Why the supervisor goes on with an earlier configuration, if it does."""
+
+
+class ConfigurationChange(TypedDict):
+    """What an edit leads to. The lists are null where there is nothing to compare with."""
+
+    written: bool
+    etag: str
+    """The state of the file, as the header ETag quotes it."""
+    problems: list[SettingProblem]
+    warnings: list[SettingProblem]
+    refused: list[str]
+    """Settings that can only be changed on the machine."""
+    text: str | None
+    """The new text, its secrets masked; null with problems."""
+    changed: list[str] | None
+    """Settings that would have other values."""
+    restarts: list[str] | None
+    """Slots whose process would be replaced."""
+    starts: list[str] | None
+    stops: list[str] | None
+    takes_effect: str
+    """When what is written is in force."""
+
+
+class Finished(TypedDict):
+    """Jobs that ended in a span of time."""
+
+    done: int
+    failed: int
+    cancelled: int
+
+
+class Minute(Finished):
+    """Jobs that ended in the minute that began at `at`."""
+
+    at: Time
+
+
+class Throughput(TypedDict):
+    """Jobs that ended lately."""
+
+    last_5_min: Finished
+    last_hour: Finished
+    by_minute: list[Minute]
+    """The last 60 minutes, oldest first."""
+
+
+class Latency(TypedDict):
+    """Percentiles over the newest 1,000 jobs that ended, in seconds."""
+
+    p50: float | None
+    p95: float | None
+
+
+class Stats(TypedDict):
+    """Figures of the whole system."""
+
+    counts: Counts
+    throughput: Throughput
+    wait_s: Latency
+    """From due to started."""
+    run_s: Latency
+    """Of the last attempt."""
+    oldest_pending_s: float | None
+    database_bytes: int
+    wal_bytes: int
+
+
+class Session(TypedDict):
+    """How the caller was let in."""
+
+    read_only: bool
+    ends_at: Time | None
+    """When the session ends; null for a caller with a token, or where no token is needed."""
+
+
+class Health(TypedDict):
+    """The process lives."""
+
+    status: Literal["ok"]
+
+
+class Check(TypedDict):
+    """One condition of readiness."""
+
+    status: Literal["ok", "degraded", "failed"]
+    detail: str
+
+
+class Readiness(TypedDict):
+    """Whether jobs are accepted and run."""
+
+    status: Literal["ready", "degraded", "not_ready"]
+    checks: dict[str, Check]

@@ -1,0 +1,346 @@
+"""What the API takes: bodies and queries, as pydantic models.
+
+Unknown fields are refused, and nothing is converted: `"5"` is not an integer. The docstrings of
+the fields become their descriptions in /openapi.json.
+"""
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic.config import JsonDict
+
+from orpheus.shared.domain.jobs import Status
+from orpheus.shared.domain.limits import MAX_UNIQUE_KEY_CHARS, NAME
+from orpheus.shared.domain.requests import MOST_WORKERS
+from orpheus.shared.durations import LONGEST_S, parse_duration_s
+from orpheus.shared.operations.audit import LONGEST_REASON
+from orpheus.shared.operations.configuration import LONGEST_TEXT, MASK
+from orpheus.shared.storage import BulkAction
+
+LARGEST_ID = 2**63 - 1
+MAX_BATCH_JOBS = 10_000
+MAX_DEPENDENCIES = 10_000
+LONGEST_WAIT_S = 300
+"""A request that asks to wait for longer is answered after so many seconds."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST_TIME_MS = 253_402_300_799_999  # the end of year 9999, which is as far as ISO 8601 reaches
+_JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
+_WITHOUT_NUL: JsonDict = {"pattern": r"^[^\u0000]*$"}
+"""For the document only: api/http/strict_json.py refuses NUL before any field is looked at."""
+
+
+def _more_than_zero(duration_s: float) -> float:
+    if duration_s == 0:
+        raise ValueError("must be more than 0")
+    return duration_s
+
+
+def _time_ms(value: Any) -> int:
+    if not isinstance(value, str):
+        raise ValueError("must be text such as 2026-01-31T12:00:00Z")
+    try:
+        at = datetime.fromisoformat(value)
+    except ValueError:
+        raise ValueError("is not an RFC 3339 time; write 2026-01-31T12:00:00Z") from None
+    if at.tzinfo is None:
+        raise ValueError("lacks its time zone; end it with Z or an offset such as +01:00")
+    since = at - _EPOCH
+    at_ms = since.days * 86_400_000 + since.seconds * 1000 + since.microseconds // 1000
+    if not 0 <= at_ms <= _LATEST_TIME_MS:
+        raise ValueError("must be from 1970 to 9999")
+    return at_ms
+
+
+def _number_in_a_query(value: Any) -> Any:
+    """Convert text that is a JSON number (`1e-3`): a query has only text."""
+    is_number = isinstance(value, str) and _JSON_NUMBER.fullmatch(value)
+    return float(value) if is_number else value
+
+
+def _whole(value: Any) -> Any:
+    """Take 8.0 for 8, as JSON Schema does: JSON has one kind of number."""
+    return int(value) if type(value) is float and value.is_integer() else value
+
+
+def _id_or_ref(value: Any) -> int | str:
+    value = _whole(value)
+    if type(value) is int and 1 <= value <= LARGEST_ID:
+        return value
+    if isinstance(value, str) and NAME.fullmatch(value):
+        return value
+    raise ValueError("must be the id of a job, or the ref of an item of this batch")
+
+
+def _no_nul(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("contains a NUL character")
+    return text
+
+
+Name = Annotated[str, Field(pattern=f"^{NAME.pattern}$")]
+"""The name of a type, a queue or a tag."""
+DurationS = Annotated[
+    float,
+    BeforeValidator(parse_duration_s),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "minimum": 0, "maximum": LONGEST_S},
+                {"type": "string", "pattern": r"^([0-9]{1,7}(ms|s)|[0-9]{1,5}m)$"},
+            ],
+            "description": "Seconds, or a text such as 500ms, 30s, 15m, 2h, 7d; up to 365 days.",
+        }
+    ),
+]
+TimeMs = Annotated[
+    int, BeforeValidator(_time_ms), WithJsonSchema({"type": "string", "format": "date-time"})
+]
+Id = Annotated[int, Field(ge=1, le=LARGEST_ID), BeforeValidator(_whole)]
+Priority = Annotated[int, Field(ge=-1000, le=1000), BeforeValidator(_whole)]
+Retries = Annotated[int, Field(ge=0, le=100), BeforeValidator(_whole)]
+Size = Annotated[int, Field(ge=0, le=MOST_WORKERS), BeforeValidator(_whole)]
+Count = Annotated[int, Field(ge=0, le=LARGEST_ID), BeforeValidator(_whole)]
+IdOrRef = Annotated[
+    int | str,
+    PlainValidator(_id_or_ref),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 1, "maximum": LARGEST_ID},
+                {"type": "string", "pattern": f"^{NAME.pattern}$"},
+            ]
+        }
+    ),
+]
+SearchText = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=200,
+        description="Text in type, payload, error or tags, among the newest 10,000 jobs.",
+        json_schema_extra=_WITHOUT_NUL,
+    ),
+    AfterValidator(_no_nul),
+]
+Cursor = Annotated[str, Field(max_length=64, description="A `next_cursor`.")]
+
+
+# Bodies.
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
+
+
+class _NewJob(_Body):
+    """The fields of a job to submit, alone or in a batch."""
+
+    type: Name
+    """One of GET /types."""
+    payload: dict[str, Any] = {}
+    """What the type's schema asks for."""
+    queue: Name | None = None
+    """Default: the type's, or `default`."""
+    priority: Priority = 0
+    """The higher runs first."""
+    delay: DurationS | None = None
+    """Run so long from now; not with run_at."""
+    run_at: TimeMs | None = None
+    """Run then; not with delay."""
+    max_retries: Retries | None = None
+    """Default: the type's."""
+    timeout: Annotated[DurationS, AfterValidator(_more_than_zero)] | None = None
+    """Of one attempt; more than 0. Default: the type's."""
+    unique_key: str | None = Field(
+        None, min_length=1, max_length=MAX_UNIQUE_KEY_CHARS, json_schema_extra=_WITHOUT_NUL
+    )
+    """While a job with this key is live, submitting again answers with that job."""
+    tags: list[Name] = Field([], max_length=32)
+    on_dependency_failure: Literal["cancel", "run", "fail"] = "cancel"
+    """What becomes of it when a job it depends on does not end done."""
+
+    @model_validator(mode="after")
+    def _one_start(self) -> Self:
+        if self.delay is not None and self.run_at is not None:
+            raise ValueError("delay and run_at cannot both be given")
+        return self
+
+
+class SubmitJob(_NewJob):
+    """A job to run."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"example": {"type": "sum_range", "payload": {"n": 100000}}}
+    )
+
+    depends_on: list[Id] = Field([], max_length=MAX_DEPENDENCIES)
+    """Ids of jobs that must be done before."""
+
+
+class BatchJob(_NewJob):
+    """A job of a batch."""
+
+    ref: Name | None = None
+    """What other items of the batch call this one."""
+    depends_on: list[IdOrRef] = Field([], max_length=MAX_DEPENDENCIES)
+    """Ids of jobs, and refs of items of the batch, that must be done before."""
+
+
+class SubmitBatch(_Body):
+    """Jobs to submit together: all of them, or none."""
+
+    jobs: list[BatchJob] = Field(min_length=1, max_length=MAX_BATCH_JOBS)
+
+
+class Reason(_Body):
+    """Why an operator does something; it stands in GET /audit."""
+
+    reason: str | None = Field(
+        None, min_length=1, max_length=LONGEST_REASON, json_schema_extra=_WITHOUT_NUL
+    )
+
+
+class Scale(Reason):
+    """How many workers a pool is to have."""
+
+    workers: Size
+
+
+def _either(one: str, one_type: str, other: str) -> dict[str, Any]:
+    """Return the JSON Schema that requires `one` and forbids `other`."""
+    types = {one: {"type": one_type}, other: {"type": "null"}}
+    return {"required": [one], "properties": types}
+
+
+class EditConfiguration(Reason):
+    """A new text of the configuration file, or new values of single settings."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [_either("text", "string", "set"), _either("set", "object", "text")]
+        }
+    )
+
+    text: str | None = Field(
+        None,
+        max_length=LONGEST_TEXT,
+        description=f"TOML. {MASK} in a command's env stands for the secret that is there.",
+    )
+    set: dict[str, Any] | None = Field(None, min_length=1, max_length=50)
+    """Settings by their dotted names; null takes one out of the file. The rest of the text stays
+    as it is, with its comments."""
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Self:
+        if (self.text is None) == (self.set is None):
+            raise ValueError("either text or set must be given")
+        return self
+
+
+class BulkFilter(_Body):
+    """Which jobs; each field that is given must match. `{}`: all."""
+
+    status: Annotated[Status, Field(strict=False)] | None = None
+    type: Name | None = None
+    queue: Name | None = None
+    tag: Name | None = None
+    q: SearchText | None = None
+
+
+class BulkChange(Reason):
+    """One action on every job of a filter that allows it."""
+
+    action: Annotated[BulkAction, Field(strict=False)]
+    filter: BulkFilter
+    max_id: Id | None = None
+    """Leave newer jobs alone: those not yet seen."""
+    expected_count: Count | None = None
+    """Do nothing (409) if not exactly so many match."""
+    dry_run: bool = False
+    """Only count them."""
+
+
+class Login(_Body):
+    """What opens a session."""
+
+    token: str = Field(min_length=1, max_length=4096, json_schema_extra=_WITHOUT_NUL)
+
+
+# Queries.
+
+
+class _Query(BaseModel):
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_empty(cls, given: Any) -> Any:
+        """Treat a field that a form left empty (`?status=`) as not given."""
+        if not isinstance(given, dict):
+            return given
+        return {k: value for k, value in given.items() if value != "" or k not in cls.model_fields}
+
+
+class JobsQuery(_Query):
+    """Which jobs to list."""
+
+    status: Status | None = None
+    type: Name | None = None
+    queue: Name | None = None
+    tag: Name | None = None
+    q: SearchText | None = None
+    limit: int = Field(50, ge=1, le=500)
+    cursor: Cursor | None = None
+
+
+class ConfigurationQuery(BaseModel):
+    """Whether to write."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    check: bool = False
+    """Only tell the problems, and what would restart."""
+
+
+class AuditQuery(_Query):
+    """Which part of the audit log."""
+
+    limit: int = Field(50, ge=1, le=500)
+    cursor: Cursor | None = None
+
+
+class JobQuery(_Query):
+    """How long to wait for the job's end."""
+
+    wait: Annotated[DurationS, BeforeValidator(_number_in_a_query)] = Field(
+        0,
+        description="Seconds, or a text such as 30s; after "
+        f"{LONGEST_WAIT_S} s the job is returned as it is.",
+    )
+
+
+class LogsQuery(_Query):
+    """Which lines of a log."""
+
+    after: int = Field(0, ge=0, le=LARGEST_ID)
+    """Lines with a greater id only."""
+    limit: int = Field(1000, ge=1, le=1000)
+
+
+class JobEventsQuery(_Query):
+    """Which events of a job."""
+
+    after: int = Field(0, ge=0, le=LARGEST_ID)
+    """Events with a greater seq only."""
+    limit: int = Field(500, ge=1, le=500)

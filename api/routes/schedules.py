@@ -1,0 +1,74 @@
+"""Schedules: list, run, pause, resume."""
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from orpheus.api.contract.answers import Schedules
+from orpheus.api.contract.openapi import LOCATION, answers, body, problems
+from orpheus.api.contract.requests import Reason
+from orpheus.api.http.calls import audit_actor, json_response
+from orpheus.api.routes.queues import Name
+from orpheus.api.services import services_of
+from orpheus.shared.domain import jobs
+from orpheus.shared.operations.audit import audited
+from orpheus.shared.operations.schedules import job_maker
+from orpheus.shared.storage import Store
+from orpheus.shared.views.jobs import Job, job_json
+from orpheus.shared.views.schedules import Schedule, schedule_json, schedules_json
+
+router = APIRouter(tags=["queues and schedules"])
+
+_PROBLEMS = problems(403, 404, 413, 415, 422, 507)
+_REASON = body(Reason, required=False)
+_ANSWERS = answers(Schedule) | _PROBLEMS
+
+
+@router.get("/schedules", responses=answers(Schedules) | problems())
+async def list_schedules(request: Request) -> Response:
+    """Every schedule of the configuration, with its next five runs."""
+    return json_response({"items": await services_of(request).readers.read(schedules_json)})
+
+
+@router.post(
+    "/schedules/{name}/run",
+    status_code=201,
+    responses=answers(Job, 201, headers=LOCATION) | _PROBLEMS,
+    openapi_extra=_REASON,
+)
+async def run_schedule(request: Request, name: Name) -> Response:
+    """Submit the schedule's job now; its own times stay as they are."""
+    services, actor = services_of(request), audit_actor(request)
+
+    def run(store: Store) -> jobs.Job:
+        make_job = job_maker(store, services.options.defaults)
+        job_id = audited(
+            store, actor, "run", f"schedule {name}", lambda: store.schedules.run_now(name, make_job)
+        )
+        return store.jobs.get(job_id)
+
+    job = await services.writer.write(run)
+    return json_response(job_json(job), 201, {"Location": f"/jobs/{job.id}"})
+
+
+@router.post("/schedules/{name}/pause", responses=_ANSWERS, openapi_extra=_REASON)
+async def pause_schedule(request: Request, name: Name) -> Response:
+    """Submit nothing until it is resumed, through restarts."""
+    return await _set_paused(request, name, paused=True)
+
+
+@router.post("/schedules/{name}/resume", responses=_ANSWERS, openapi_extra=_REASON)
+async def resume_schedule(request: Request, name: Name) -> Response:
+    """Submit again, from its next time on; times missed while it was paused are skipped."""
+    return await _set_paused(request, name, paused=False)
+
+
+async def _set_paused(request: Request, name: str, *, paused: bool) -> Response:
+    actor = audit_actor(request)
+    action = "pause" if paused else "resume"
+
+    def change(store: Store) -> Schedule:
+        set_paused = store.schedules.pause if paused else store.schedules.resume
+        audited(store, actor, action, f"schedule {name}", lambda: set_paused(name))
+        return schedule_json(store.schedules.get(name), store.clock.wall_ms())
+
+    return json_response(await services_of(request).writer.write(change))

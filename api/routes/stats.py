@@ -1,0 +1,66 @@
+"""GET /stats: figures of the whole system."""
+
+from collections.abc import Mapping
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from orpheus.api.contract.answers import Finished, Latency, Minute, Stats
+from orpheus.api.contract.openapi import answers, problems
+from orpheus.api.http.calls import json_response
+from orpheus.api.services import services_of
+from orpheus.shared import storage
+from orpheus.shared.domain.jobs import Status
+from orpheus.shared.storage import Store
+from orpheus.shared.views.queues import counts_json
+from orpheus.shared.views.values import rfc3339
+
+router = APIRouter(tags=["overview"])
+
+_MINUTES = 60
+
+
+@router.get("/stats", responses=answers(Stats) | problems())
+async def get_stats(request: Request) -> Response:
+    """Exact counts, throughput, and how long jobs wait and run."""
+    return json_response(await services_of(request).readers.read(_stats_json))
+
+
+def _stats_json(store: Store) -> Stats:
+    stats = store.stats
+    with store.snapshot():
+        waits, runs = stats.latencies()
+        return {
+            "counts": counts_json(stats.counts()),
+            "throughput": {
+                "last_5_min": _finished(stats.finished_in(5)),
+                "last_hour": _finished(stats.finished_in(_MINUTES)),
+                "by_minute": [_minute(one) for one in stats.by_minute(_MINUTES)],
+            },
+            "wait_s": _latency(waits),
+            "run_s": _latency(runs),
+            "oldest_pending_s": stats.oldest_pending_s(),
+            "database_bytes": stats.database_bytes(),
+            "wal_bytes": stats.wal_bytes(),
+        }
+
+
+def _finished(counts: Mapping[Status, int]) -> Finished:
+    return {
+        "done": counts[Status.DONE],
+        "failed": counts[Status.FAILED],
+        "cancelled": counts[Status.CANCELLED],
+    }
+
+
+def _minute(one: storage.Minute) -> Minute:
+    return {
+        "at": rfc3339(one.at_ms),
+        "done": one.done,
+        "failed": one.failed,
+        "cancelled": one.cancelled,
+    }
+
+
+def _latency(one: storage.Latency) -> Latency:
+    return {"p50": one.p50_s, "p95": one.p95_s}

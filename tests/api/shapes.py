@@ -1,0 +1,28 @@
+"""Holds an answer against its declaration: every field, no other, and times as RFC 3339."""
+
+import json
+import re
+from typing import Any
+
+from pydantic import TypeAdapter
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+_TIMES = ("at", "tick", "last_run", "next_runs")
+
+
+def checked(declared: Any, text: str) -> Any:
+    """Return the answer as `declared`, which must know every field of it."""
+    adapter = declared if isinstance(declared, TypeAdapter) else TypeAdapter(declared)
+    check_times(json.loads(text))
+    return adapter.validate_json(text, extra="forbid")
+
+
+def check_times(value: Any, name: str = "") -> None:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            check_times(item, key)
+    elif isinstance(value, list):
+        for item in value:
+            check_times(item, name)
+    elif (name in _TIMES or name.endswith("_at")) and value is not None:
+        assert _TIME.fullmatch(value), (name, value)

@@ -2,7 +2,7 @@
 
 from typing import Any, get_args
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from docs.stream_frames import EVENTS, FRAMES
 from orpheus.api.stream.broadcaster import FRAME_GAP_S, HEARTBEAT_S
@@ -74,27 +74,29 @@ def stream_page() -> str:
         kinds = ", ".join(f"`{kind}`" for kind in _literals(event, "kind"))
         lines.append(f"| {kinds} | `{subject}` | {_doc(event)} |")
     lines += ["", "Each also has `at`, and all but `job.progress` have `seq`. What they carry:", ""]
-    for model in {_carried(event): None for event in EVENTS}:
+    for model in dict.fromkeys(_carried(event) for event in EVENTS):
         lines += [f"### {model.__name__}", "", _doc(model), "", *_table(model), ""]
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _carried(event: type[BaseModel]) -> type[BaseModel]:
-    found = [field.annotation for name, field in event.model_fields.items() if name != "kind"]
-    (model,) = (one for one in found if isinstance(one, type) and issubclass(one, BaseModel))
-    return model
+def _carried(event: type[BaseModel]) -> Any:
+    (name,) = event.model_fields.keys() - {"seq", "at", "kind"}
+    return event.model_fields[name].annotation
 
 
 def _literals(model: type[BaseModel], field: str) -> list[str]:
     return [str(value) for value in get_args(model.model_fields[field].annotation)]
 
 
-def _doc(model: type[BaseModel]) -> str:
+def _doc(model: Any) -> str:
     return " ".join((model.__doc__ or "").split())
 
 
-def _table(model: type[BaseModel]) -> list[str]:
-    schema = model.model_json_schema(mode="serialization")
+def _table(model: Any) -> list[str]:
+    # A list, because a TypedDict takes no config of its own.
+    config = ConfigDict(use_attribute_docstrings=True)
+    adapter: TypeAdapter[Any] = TypeAdapter(list[model], config=config)
+    schema = adapter.json_schema(mode="serialization")["$defs"][model.__name__]
     lines = ["| field | type | |", "| --- | --- | --- |"]
     for name, field in schema["properties"].items():
         if name != "type" or model not in FRAMES:

@@ -45,6 +45,10 @@ PLANTS = {
         "worker/attempt/executor.py",
         "import orpheus.worker.leasing",
     ),
+    "The rooms of the API, from the top down": (
+        "api/http/scope.py",
+        "import orpheus.api.server.connections",
+    ),
     "One attempt of a job is run without storage": (
         "worker/handlers/sleep.py",
         "import orpheus.shared.storage",

@@ -6,7 +6,6 @@ acknowledged is committed, so stopping loses nothing.
 """
 
 import asyncio
-import os
 import secrets
 import signal
 import socket
@@ -17,12 +16,13 @@ from orpheus.api.beats import Beats
 from orpheus.api.server.uvicorn import Server
 from orpheus.api.services import Services, open_services
 from orpheus.shared.domain.handover import ApiHandover
-from orpheus.shared.domain.processes import ProcessRecord, Role
+from orpheus.shared.domain.processes import Role
 from orpheus.shared.logs import get_logger
 from orpheus.shared.operations.configuration import ConfigurationEditor
 from orpheus.shared.process.channel import Channel
-from orpheus.shared.process.clock import SystemClock, create_time_s
+from orpheus.shared.process.clock import SystemClock
 from orpheus.shared.process.listener import address_of
+from orpheus.shared.process.own_record import own_record
 
 SLOT = "api"
 
@@ -41,7 +41,7 @@ async def run_api(
     """Serve on `listener` until told to stop. Main thread only, because it handles signals."""
     opening = open_services(options, token=token, configuration=configuration)
     async with opening as services:
-        record = _record(incarnation or secrets.token_hex(8))
+        record = own_record(SystemClock(), Role.API, SLOT, incarnation or secrets.token_hex(8))
         beats = Beats(channel, record, services.writer, options.beat_interval_s)
         server = _server(services, listener, beats)
         _listen_to_signals(server)
@@ -88,22 +88,3 @@ def _listen_to_supervisor(channel: Channel, server: Server) -> None:
             server.drain()
 
     loop.add_reader(channel, listen)
-
-
-def _record(incarnation: str) -> ProcessRecord:
-    clock = SystemClock()
-    return ProcessRecord(
-        incarnation=incarnation,
-        slot=SLOT,
-        pool=None,
-        role=Role.API,
-        pid=os.getpid(),
-        create_time_s=create_time_s(os.getpid()),
-        boot_id=clock.boot_id,
-        started_at_ms=clock.wall_ms(),
-        ready=False,
-        beat=0,
-        last_beat_mono_ms=clock.monotonic_ms(),
-        job_id=None,
-        jobs_done=0,
-    )

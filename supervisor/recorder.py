@@ -14,7 +14,6 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from math import inf
 from pathlib import Path
 from threading import Thread
 
@@ -23,7 +22,7 @@ from orpheus.shared.domain.processes import ProcessRecord, SlotRecord
 from orpheus.shared.domain.requests import Request
 from orpheus.shared.errors import StorageError
 from orpheus.shared.logs import get_logger
-from orpheus.shared.operations import upkeep
+from orpheus.shared.operations.upkeep import Upkeep
 from orpheus.shared.process.crash_cell import cell_path, read_cell, remove_cell
 from orpheus.shared.process.failpoints import failpoint
 from orpheus.shared.storage import Store
@@ -43,8 +42,7 @@ class Duties:
 
     open_store: Callable[[], Store]
     beat_interval_s: float
-    fire_schedules: Callable[[Store], float] = lambda _: inf
-    retain: Callable[[Store, Callable[[], bool]], float] = lambda *_: inf
+    upkeep: Upkeep
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +74,7 @@ class Recorder:
         self._waiting: deque[ProcessEnded | _NewEvent] = deque()
         self._requests: deque[Request] = deque()
         self._requests_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._upkeep_at_s = self._beat_at_s = self._retain_at_s = 0.0
+        self._upkeep_at_s = self._beat_at_s = 0.0
         self._slots: Sequence[SlotRecord] = ()
         self._slots_written: Sequence[SlotRecord] = ()
         self._stopping = False
@@ -158,17 +156,13 @@ class Recorder:
 
     def _keep_up(self, store: Store, duties: Duties, now_s: float) -> None:
         """Do what is due by the clock; a step that fails is tried again a moment later."""
-        if now_s >= self._upkeep_at_s:
-            self._upkeep_at_s = now_s + _UPKEEP_INTERVAL_S
-            upkeep.reclaim(store)
-            next_tick_s = max(0.0, duties.fire_schedules(store))
-            self._upkeep_at_s = now_s + min(next_tick_s, _UPKEEP_INTERVAL_S)
         if now_s >= self._beat_at_s:
             self._beat(store)
             self._beat_at_s = now_s + duties.beat_interval_s
-        if now_s >= self._retain_at_s:
-            self._retain_at_s = now_s + _UPKEEP_INTERVAL_S
-            self._retain_at_s = now_s + duties.retain(store, self._inbox.empty)
+        if now_s >= self._upkeep_at_s:
+            self._upkeep_at_s = now_s + _UPKEEP_INTERVAL_S
+            next_tick_s = duties.upkeep.run(store, self._inbox.empty)
+            self._upkeep_at_s = now_s + min(next_tick_s, _UPKEEP_INTERVAL_S)
 
     def _read_requests(self, store: Store) -> None:
         requests = store.supervision.take_requests()

@@ -10,7 +10,6 @@ import contextlib
 import os
 import secrets
 import sys
-import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -22,16 +21,17 @@ from orpheus.config.handovers import for_commands, for_database, for_storage
 from orpheus.config.problems import dotted
 from orpheus.config.settings import Settings
 from orpheus.shared.domain.events import Kind
-from orpheus.shared.domain.processes import ProcessRecord, Role, SlotState
+from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.errors import ConfigurationError, ExitCode
 from orpheus.shared.job_types.describe import describe_types, digest_of
 from orpheus.shared.logs import configure_logging, get_logger, stop_logging
 from orpheus.shared.operations.stored_settings import write_settings
-from orpheus.shared.process.clock import Clock, SystemClock, create_time_s
+from orpheus.shared.process.clock import Clock, SystemClock
 from orpheus.shared.process.crash_cell import cell_path
 from orpheus.shared.process.doorbells import Bell
 from orpheus.shared.process.failpoints import name_program
 from orpheus.shared.process.listener import address_of
+from orpheus.shared.process.own_record import own_record
 from orpheus.shared.storage import Store, database_path, open_storage
 from orpheus.supervisor.linux.adoption import become_subreaper
 from orpheus.supervisor.linux.sampling import Sampler
@@ -93,7 +93,7 @@ def _supervise(
         log.warning("command_cannot_run", key=dotted(problem.key), reason=problem.reason)
     configuration, listeners, bell = _prepare(settings, database, clock)
     configuration.sets = sets
-    myself = _own_record(clock)
+    myself = own_record(clock, Role.SUPERVISOR, "supervisor", secrets.token_hex(8), ready=True)
     recorder = Recorder(database, myself, configuration.duties())
     sampler = Sampler(database=database)
     reloader = Reloader(read, settings, listeners)
@@ -154,25 +154,6 @@ def _store_types(settings: Settings, store: Store) -> str:
     types = describe_types(modules, for_commands(settings), timeout_s)
     store.types.replace(types)
     return digest_of(types)
-
-
-def _own_record(clock: Clock) -> ProcessRecord:
-    pid = os.getpid()
-    return ProcessRecord(
-        incarnation=secrets.token_hex(8),
-        slot="supervisor",
-        pool=None,
-        role=Role.SUPERVISOR,
-        pid=pid,
-        create_time_s=create_time_s(pid),
-        boot_id=clock.boot_id,
-        started_at_ms=clock.wall_ms(),
-        ready=True,
-        beat=0,
-        last_beat_mono_ms=time.monotonic_ns() // 1_000_000,
-        job_id=None,
-        jobs_done=0,
-    )
 
 
 def _announce(listener: socket | None, slots: Sequence[Slot]) -> None:

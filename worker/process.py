@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, TypeVar
 from orpheus.shared.domain.commands import describe_command
 from orpheus.shared.domain.handover import StoredSettings, WorkerHandover
 from orpheus.shared.domain.jobs import Holder
-from orpheus.shared.domain.processes import ProcessRecord, Role
+from orpheus.shared.domain.processes import Role
 from orpheus.shared.errors import DatabaseBusy, DatabaseFull, ExitCode
 from orpheus.shared.job_types.describe import name_taken, type_row
 from orpheus.shared.job_types.registry import JobType, load_job_types
 from orpheus.shared.logs import configure_logging, get_logger, stop_logging
-from orpheus.shared.operations import upkeep
-from orpheus.shared.operations.stored_settings import fire_schedules, is_supervised, write_settings
+from orpheus.shared.operations.stored_settings import is_supervised, write_settings
+from orpheus.shared.operations.upkeep import Upkeep
 from orpheus.shared.process.channel import Channel
-from orpheus.shared.process.clock import create_time_s
 from orpheus.shared.process.crash_cell import Cell, cell_path, remove_cell
 from orpheus.shared.process.failpoints import failpoint
 from orpheus.shared.process.malloc import keep_freed_memory
+from orpheus.shared.process.own_record import own_record
 from orpheus.shared.storage import Store, database_path, open_storage
 from orpheus.worker.attempt.alarm import Alarm
 from orpheus.worker.attempt.executor import Executor
@@ -109,7 +109,7 @@ def _work(
         alarm = Alarm()
         capture_output(lambda: _running_log(held))
         executor = Executor(types, _commands(settings), alarm, queries)
-        upkeep = _no_upkeep if stored is None else _Upkeep(store, stored)
+        upkeep = None if stored is None else Upkeep(stored)
         loop = Loop(settings, holder, store, held, control, renewal, executor, alarm, upkeep)
         renewal.set_ready()
         failpoint("worker.ready")
@@ -154,30 +154,12 @@ def _retry(control: ControlThread, call: Callable[[], _T]) -> _T:
     raise _StopRequested
 
 
-class _Upkeep:
-    """Does the supervisor's upkeep in a worker that has no supervisor."""
-
-    def __init__(self, store: Store, stored: StoredSettings) -> None:
-        self._store = store
-        self._stored = stored
-        self._retain_at_s = 0.0
-
-    def __call__(self) -> None:
-        upkeep.reclaim(self._store)
-        fire_schedules(self._store, self._stored)
-        now_s = time.monotonic()
-        if now_s >= self._retain_at_s:
-            self._retain_at_s = now_s + upkeep.retain(self._store, self._stored.retention)
-
-
-def _no_upkeep() -> None:
-    """Do nothing: a supervisor does the upkeep."""
-
-
 def _start_renewal(
     settings: WorkerHandover, holder: Holder, store: Store, held: HeldLeases, control: ControlThread
 ) -> RenewalThread:
-    record = _process_record(store, settings.pool, holder)
+    record = own_record(
+        store.clock, Role.WORKER, holder.slot, holder.incarnation, pool=settings.pool
+    )
     _retry(control, lambda: store.processes.register(record))
     its_store = _retry(control, lambda: open_storage(settings.storage))
     renewal = RenewalThread(settings, its_store, held, control, record)
@@ -212,24 +194,6 @@ def _commands(settings: WorkerHandover) -> "dict[str, CommandType]":
 def _running_log(held: HeldLeases) -> JobLog | None:
     running = held.running  # read once: another thread may set it to None
     return None if running is None else running.job_log()
-
-
-def _process_record(store: Store, pool: str, holder: Holder) -> ProcessRecord:
-    return ProcessRecord(
-        incarnation=holder.incarnation,
-        slot=holder.slot,
-        pool=pool,
-        role=Role.WORKER,
-        pid=holder.pid,
-        create_time_s=create_time_s(holder.pid),
-        boot_id=store.clock.boot_id,
-        started_at_ms=store.clock.wall_ms(),
-        ready=False,
-        beat=0,
-        last_beat_mono_ms=store.clock.monotonic_ms(),
-        job_id=None,
-        jobs_done=0,
-    )
 
 
 def restart_alone() -> None:

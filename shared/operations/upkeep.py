@@ -1,30 +1,49 @@
-"""Work that someone must do now and then, whoever runs: idempotent steps on the store.
+"""Work that one process of a database has to do now and then: idempotent steps on the store.
 
-The supervisor does them each second; without one, each lone worker does at its safety poll.
+The supervisor does it each second; without a supervisor, each worker does it at its safety poll.
 """
 
 import time
 from collections.abc import Callable
 
+from orpheus.shared.domain.handover import StoredSettings
 from orpheus.shared.domain.retention import RetentionRules
+from orpheus.shared.operations.stored_settings import fire_schedules
 from orpheus.shared.storage import Store
 
 _BURST_S = 0.1
-_SHORTEST_PAUSE_S = 0.005  # what ages while we look goes together, not one by one
+_SHORTEST_PAUSE_S = 0.005  # what comes of age meanwhile is deleted together, not one by one
 _SOON_S = 1.0
 _LATER_S = 60.0
 
 
-def reclaim(store: Store) -> list[int]:
-    """Take back leases that expired unseen; the ids of their jobs."""
-    return store.leases.reclaim_expired()
+class Upkeep:
+    """Reclaims expired leases, fires schedules, and deletes what is past its retention."""
+
+    def __init__(self, settings: StoredSettings) -> None:
+        self._settings = settings
+        self._retain_at_s = 0.0
+
+    def run(self, store: Store, go_on: Callable[[], bool] = lambda: True) -> float:
+        """Do what is due, and return in how many seconds the next schedule is.
+
+        Deleting goes on only while `go_on` returns True.
+        """
+        store.leases.reclaim_expired()
+        next_tick_s = fire_schedules(store, self._settings)
+        now_s = time.monotonic()
+        if now_s >= self._retain_at_s:
+            self._retain_at_s = now_s + _SOON_S  # also if an error is raised
+            self._retain_at_s = now_s + retain(store, self._settings.retention, go_on)
+        return max(0.0, next_tick_s)
 
 
 def retain(store: Store, rules: RetentionRules, go_on: Callable[[], bool] = lambda: True) -> float:
-    """Delete some of what has outlived `rules`; in how many seconds to call it again.
+    """Delete some of what has outlived `rules`, and return in how many seconds to call it again.
 
-    Goes on for about 100 ms, while `go_on` says so: short steps, and after each a pause as long as
-    it took, so that whoever waits for the write lock has it next. Keeps the write-ahead log small.
+    It goes on for about 100 ms, while `go_on` returns True, in short steps. After each it pauses as
+    long as the step took, so that others who wait for the write lock get it. It also keeps the
+    write-ahead log small.
     """
     store.maintenance.checkpoint()
     end_s = time.monotonic() + _BURST_S

@@ -1,14 +1,13 @@
 """The settings in force, what operators changed on top of them, and the plan both lead to."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from socket import socket
 
 from orpheus.config.handovers import for_database, for_storage
 from orpheus.config.settings import Settings
-from orpheus.shared.operations import upkeep
-from orpheus.shared.operations.stored_settings import fire_schedules
-from orpheus.shared.storage import Store, open_storage
+from orpheus.shared.operations.upkeep import Upkeep
+from orpheus.shared.storage import open_storage
 from orpheus.supervisor.plan.plan import Plan, make_plan
 from orpheus.supervisor.recorder import Duties
 
@@ -34,16 +33,11 @@ class Configuration:
 
     def duties(self) -> Duties:
         """What the recorder does besides writing what it is told."""
-        storage, stored = for_storage(self.settings), for_database(self.settings)
-
-        def retain(store: Store, go_on: Callable[[], bool]) -> float:
-            return upkeep.retain(store, stored.retention, go_on)
-
+        storage = for_storage(self.settings)
         return Duties(
             open_store=lambda: open_storage(storage),
             beat_interval_s=self.settings.heartbeats.interval,
-            fire_schedules=lambda store: fire_schedules(store, stored),
-            retain=retain,
+            upkeep=Upkeep(for_database(self.settings)),
         )
 
     def main_pool(self) -> str:

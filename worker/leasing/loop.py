@@ -17,6 +17,7 @@ from orpheus.shared.domain.jobs import Holder, Lease
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.errors import StorageError
 from orpheus.shared.logs import get_logger
+from orpheus.shared.operations.upkeep import Upkeep
 from orpheus.shared.process.doorbells import Bell
 from orpheus.shared.process.failpoints import failpoint
 from orpheus.shared.storage import Store
@@ -33,7 +34,7 @@ log = get_logger()
 
 
 class Loop:
-    """The main thread of a worker. It calls `upkeep` at each safety poll, busy or idle."""
+    """The main thread of a worker. It does the `upkeep` at each safety poll, busy or idle."""
 
     def __init__(
         self,
@@ -45,7 +46,7 @@ class Loop:
         renewal: RenewalThread,
         executor: Executor,
         alarm: Alarm,
-        upkeep: Callable[[], object] = lambda: None,
+        upkeep: Upkeep | None = None,
     ) -> None:
         self._settings = settings
         self._holder = holder
@@ -108,9 +109,9 @@ class Loop:
         self._control.loop_turns += 1
         try:
             now_s = time.monotonic()
-            if now_s >= self._next_upkeep_s:
+            if self._upkeep is not None and now_s >= self._next_upkeep_s:
                 self._next_upkeep_s = now_s + self._poll_every_s
-                self._upkeep()
+                self._upkeep.run(self._store)
             self._report_and_lease(leasing=True)
             if self._held.has_waiting():
                 self._is_idle = False

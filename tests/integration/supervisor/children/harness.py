@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from orpheus.config.handovers import for_database
 from orpheus.config.settings import Settings
 from orpheus.shared.domain.processes import ProcessRecord, Role
 from orpheus.shared.errors import ConfigurationError
 from orpheus.shared.logs import configure_logging, stop_logging
+from orpheus.shared.operations.upkeep import Upkeep
 from orpheus.shared.process.clock import SystemClock
 from orpheus.shared.storage import open_store
 from orpheus.supervisor.linux.adoption import become_subreaper
@@ -90,7 +92,8 @@ def main(plan_file: str) -> int:
     )
     configuration = PlannedByTest(Settings(), None, "", plan_of_test=plan)
     interval_s = plan["rules"]["beat_interval_s"]
-    recorder = Recorder(database, myself, Duties(lambda: open_store(url), interval_s))
+    upkeep = Upkeep(for_database(Settings()))
+    recorder = Recorder(database, myself, Duties(lambda: open_store(url), interval_s, upkeep))
     sampler = Sampler(interval_s=0.1, database=database)
     listeners = Listeners()
     reloader = Reloader(no_configuration, Settings(), listeners)

@@ -1,0 +1,34 @@
+"""The heartbeat row with which a process announces itself."""
+
+import os
+
+from orpheus.shared.domain.processes import ProcessRecord, Role
+from orpheus.shared.process.clock import Clock, create_time_s
+
+
+def own_record(
+    clock: Clock,
+    role: Role,
+    slot: str,
+    incarnation: str,
+    *,
+    pool: str | None = None,
+    ready: bool = False,
+) -> ProcessRecord:
+    """Return the first heartbeat row of the process that calls it."""
+    pid = os.getpid()
+    return ProcessRecord(
+        incarnation=incarnation,
+        slot=slot,
+        pool=pool,
+        role=role,
+        pid=pid,
+        create_time_s=create_time_s(pid),
+        boot_id=clock.boot_id,
+        started_at_ms=clock.wall_ms(),
+        ready=ready,
+        beat=0,
+        last_beat_mono_ms=clock.monotonic_ms(),
+        job_id=None,
+        jobs_done=0,
+    )

@@ -10,7 +10,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -23,7 +23,7 @@ from orpheus.shared.errors import OrpheusError
 from orpheus.shared.job_types.describe import describe_types
 from orpheus.shared.logs import configure_logging, stop_logging
 from orpheus.shared.operations.configuration import ConfigurationEditor
-from orpheus.shared.process.child_start import enter_child
+from orpheus.shared.process.child_start import ChildStart, enter_child
 from orpheus.shared.process.failpoints import name_program
 from orpheus.shared.process.listener import bind_listener
 from orpheus.shared.storage import open_storage
@@ -33,7 +33,7 @@ from orpheus.shared.storage import open_storage
 @click.option("--control-fd", type=int, hidden=True, help="Set by the supervisor.")
 @config_options
 def main(control_fd: int | None, config: Path | None, sets: tuple[str, ...]) -> None:
-    """Serve the API alone, without a supervisor, until Ctrl-C."""
+    """Serve the API without a supervisor, until Ctrl-C."""
     name_program("api")
     try:
         if control_fd is None:
@@ -48,11 +48,11 @@ def main(control_fd: int | None, config: Path | None, sets: tuple[str, ...]) -> 
 
 
 def _run_alone(config: Path | None, sets: Sequence[str]) -> None:
-    # A supervised API never loads these.
+    # Imported late: a supervised API never loads the settings.
     from orpheus.config.handovers import for_api, for_commands  # noqa: PLC0415
     from orpheus.config.load import load_settings  # noqa: PLC0415
 
-    # Until the server handles the signals itself, there is nothing to finish.
+    # Until the server handles these signals itself, there is nothing to finish.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
     settings = load_settings(config, sets, os.environ)
@@ -63,48 +63,46 @@ def _run_alone(config: Path | None, sets: Sequence[str]) -> None:
     modules, timeout_s = settings.jobs.modules, settings.supervisor.start_timeout
     store.types.replace(describe_types(modules, for_commands(settings), timeout_s))
     store.close()
-    asyncio.run(
-        run_api(
-            handover,
-            listener,
-            token=read_token(handover.token_file),
-            configuration=_configuration(settings.source, sets),
-        )
-    )
+    _serve(handover, listener, settings.source, sets)
 
 
 def _run_supervised(control_fd: int) -> None:
     start = enter_child(control_fd)
-    handover = from_json(ApiHandover, start.handover["settings"])
+    message = start.handover
+    handover = from_json(ApiHandover, message["settings"])
     configure_logging(handover.log_level, handover.log_format, start.slot)
-    listener = socket.socket(fileno=start.handover["socket_fd"])
-    file = start.handover["config_file"]
+    listener = socket.socket(fileno=message["socket_fd"])
+    file = message["config_file"] and Path(message["config_file"])
     try:
-        asyncio.run(
-            run_api(
-                handover,
-                listener,
-                token=read_token(handover.token_file),
-                configuration=_configuration(file and Path(file), start.handover["sets"]),
-                channel=start.channel,
-                incarnation=start.incarnation,
-            )
-        )
+        _serve(handover, listener, file, message["sets"], start)
     except OrpheusError as error:
         start.channel.send({"say": "failed", "reason": str(error)})
         raise
 
 
-def _configuration(path: Path | None, sets: Sequence[str]) -> Callable[[], ConfigurationEditor]:
-    """Return what opens the configuration, at the first call: the editor takes 6 MB."""
-
+def _serve(
+    handover: ApiHandover,
+    listener: socket.socket,
+    file: Path | None,
+    sets: Sequence[str],
+    start: ChildStart | None = None,
+) -> None:
     @functools.cache
     def editor() -> ConfigurationEditor:
-        from orpheus.config.editing.file import ConfigurationFile  # noqa: PLC0415
+        from orpheus.config.editing.file import ConfigurationFile  # noqa: PLC0415 - 6 MB, for GET and PUT /config
 
-        return ConfigurationFile(path, sets, os.environ)
+        return ConfigurationFile(file, sets, os.environ)
 
-    return editor
+    asyncio.run(
+        run_api(
+            handover,
+            listener,
+            token=read_token(handover.token_file),
+            configuration=editor,
+            channel=start.channel if start else None,
+            incarnation=start.incarnation if start else None,
+        )
+    )
 
 
 if __name__ == "__main__":

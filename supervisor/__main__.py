@@ -1,4 +1,4 @@
-"""`orpheus …`, the same as `python -m supervisor …`: runs a command and gives its exit code."""
+"""`orpheus …`, the same as `python -m supervisor …`: run a command line, return its exit code."""
 
 import gc
 import os
@@ -8,18 +8,17 @@ from collections.abc import Sequence
 import click
 
 from orpheus.shared.errors import ExitCode, InvalidJob, OrpheusError
+from orpheus.supervisor.cli.app import orpheus
 
 
 def main() -> None:
-    """The console script `orpheus`."""
-    gc.disable()  # imports make no garbage, and collecting it is a tenth of a short command
+    """Run the console script `orpheus`."""
+    gc.disable()  # imports make no garbage, and looking for it takes a tenth of a short command
     sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command line; errors go to stderr. Returns the exit code."""
-    from orpheus.supervisor.cli.app import orpheus  # noqa: PLC0415 - errors of its imports end below as well
-
+    """Run one command line and return its exit code; errors go to stderr."""
     try:
         code = orpheus.main(list(arguments), prog_name="orpheus", standalone_mode=False)
         sys.stdout.flush()
@@ -30,7 +29,7 @@ def run(arguments: Sequence[str]) -> int:
         return _refuse(error)
     except (click.Abort, KeyboardInterrupt):
         return ExitCode.NO
-    except BrokenPipeError:  # `orpheus jobs | head`: whoever read has seen enough
+    except BrokenPipeError:  # `orpheus jobs | head`: the reader has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.NO
     except OrpheusError as error:
@@ -38,11 +37,11 @@ def run(arguments: Sequence[str]) -> int:
         for line in str(error).splitlines():
             click.echo(f"orpheus: {what}{line}", err=True)
         return error.exit_code
-    return code if isinstance(code, int) else 0
+    return code if isinstance(code, int) else ExitCode.OK
 
 
 def _refuse(error: click.ClickException) -> int:
-    """A usage error, in one line."""
+    """Print a usage error in one line."""
     context = error.ctx if isinstance(error, click.UsageError) else None
     command = context.command_path if context else "orpheus"
     click.echo(f"{command}: {error.format_message()} (see {command} --help)", err=True)

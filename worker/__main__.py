@@ -10,7 +10,6 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from orpheus.shared.domain.commands import CommandSettings, describe_command
 from orpheus.shared.domain.handover import StoredSettings, WorkerHandover, from_json
@@ -20,45 +19,33 @@ from orpheus.shared.process.channel import Channel
 from orpheus.shared.process.child_start import die_with_parent, enter_child
 from orpheus.shared.process.failpoints import name_program
 
-if TYPE_CHECKING:
-    from orpheus.config.settings import Settings
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     options = _parser().parse_args(argv)
     try:
-        if options.describe:
-            return _describe(options)
         if options.control_fd is not None:
             child = enter_child(options.control_fd)
-            settings = from_json(WorkerHandover, child.handover["settings"])
-            return _run(settings, child.slot, child.incarnation, channel=child.channel)
-        return _run_alone(options)
+            handover = from_json(WorkerHandover, child.handover["settings"])
+            return _run(handover, child.slot, child.incarnation, channel=child.channel)
+        return _describe(options) if options.describe else _run_alone(options)
     except OrpheusError as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"worker: {error}\n")
         return error.exit_code
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m worker", description="Run jobs, or describe the job types."
+        prog=f"python -m {__spec__.parent}" if __spec__ else None,
+        description="Run one worker without a supervisor, until Ctrl-C, or describe the job types.",
     )
-    parser.add_argument("--config", type=Path, metavar="FILE", help="the TOML file of settings")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="one setting; repeatable"
-    )
-    parser.add_argument("--pool", default="default", metavar="NAME", help="whose queues to serve")
-    parser.add_argument(
-        "--describe", action="store_true", help="print every job type as JSON and exit"
-    )
-    parser.add_argument(
-        "--module",
-        action="append",
-        metavar="NAME",
-        help="with --describe: these, not the configured",
-    )
-    parser.add_argument("--control-fd", type=int, metavar="N", help=argparse.SUPPRESS)
+    add = parser.add_argument
+    add("--config", type=Path, metavar="FILE", help="the configuration file")
+    add("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting; repeatable")
+    add("--pool", default="default", metavar="NAME", help="the pool whose queues it serves")
+    add("--describe", action="store_true", help="print every job type as JSON and exit")
+    add("--module", action="append", metavar="NAME", help="with --describe: only this; repeatable")
+    add("--control-fd", type=int, metavar="N", help=argparse.SUPPRESS)
     return parser
 
 
@@ -83,19 +70,14 @@ def _run(
 
 
 def _run_alone(options: argparse.Namespace) -> int:
-    from orpheus.config.handovers import for_database, for_worker  # noqa: PLC0415 - see _settings
-
-    settings = _settings(options)
-    slot, incarnation = f"{options.pool}@{os.getpid()}", secrets.token_hex(8)
-    handed = for_worker(settings, options.pool)
-    return _run(handed, slot, incarnation, stored=for_database(settings))
-
-
-def _settings(options: argparse.Namespace) -> "Settings":
-    # Imported late: a supervised worker receives its settings and needs no pydantic (10 MB).
+    # Imported late: a supervised worker needs no pydantic (10 MB).
+    from orpheus.config.handovers import for_database, for_worker  # noqa: PLC0415
     from orpheus.config.load import load_settings  # noqa: PLC0415
 
-    return load_settings(options.config, options.set, os.environ)
+    settings = load_settings(options.config, options.set, os.environ)
+    slot, incarnation = f"{options.pool}@{os.getpid()}", secrets.token_hex(8)
+    handover = for_worker(settings, options.pool)
+    return _run(handover, slot, incarnation, stored=for_database(settings))
 
 
 def _describe(options: argparse.Namespace) -> int:
@@ -104,7 +86,14 @@ def _describe(options: argparse.Namespace) -> int:
     # What a module prints during its import goes to stderr, even from C code.
     answer_fd = os.dup(1)
     os.dup2(2, 1)
-    modules, commands = _what_to_describe(options)
+    modules: Sequence[str] = options.module or ()
+    commands: Sequence[CommandSettings] = ()
+    if not modules:
+        from orpheus.config.handovers import for_commands  # noqa: PLC0415 - see _run_alone
+        from orpheus.config.load import load_settings  # noqa: PLC0415
+
+        settings = load_settings(options.config, options.set, os.environ)
+        modules, commands = settings.jobs.modules, for_commands(settings)
     try:
         described = [one.describe() for one in load_job_types(modules).values()]
         described += [describe_command(one) for one in commands]
@@ -114,18 +103,7 @@ def _describe(options: argparse.Namespace) -> int:
     with os.fdopen(answer_fd, "w", encoding="utf-8") as answer:
         json.dump(sorted(described, key=lambda one: str(one["name"])), answer)
         answer.write("\n")
-    return 0
-
-
-def _what_to_describe(
-    options: argparse.Namespace,
-) -> tuple[Sequence[str], Sequence[CommandSettings]]:
-    if options.module:
-        return options.module, ()
-    from orpheus.config.handovers import for_commands  # noqa: PLC0415 - see _settings
-
-    settings = _settings(options)
-    return settings.jobs.modules, for_commands(settings)
+    return ExitCode.OK
 
 
 if __name__ == "__main__":

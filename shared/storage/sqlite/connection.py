@@ -447,7 +447,10 @@ def _check_sqlite_version() -> None:
 
 
 def _create_folder(folder: Path) -> None:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise DatabaseUnusable(f"cannot create the folder {folder}: {error.strerror}") from error
     if folder.is_symlink() or folder.stat().st_mode & 0o002:
         raise DatabaseUnusable(
             f"{folder} is a symbolic link or writable by everyone; refusing to keep jobs there"

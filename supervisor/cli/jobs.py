@@ -29,7 +29,7 @@ _LINES_AT_ONCE = 1_000
 
 @click.command()
 @click.option("--status", type=click.Choice([status.value for status in Status]))
-@click.option("--type", "type_", type=Text(), metavar="TYPE", help="Only jobs of this type.")
+@click.option("--type", type=Text(), metavar="TYPE", help="Only jobs of this type.")
 @click.option("--queue", type=Text(), metavar="QUEUE", help="Only jobs of this queue.")
 @click.option("--tag", type=Text(), metavar="TAG", help="Only jobs with this tag.")
 @click.option(
@@ -40,17 +40,9 @@ _LINES_AT_ONCE = 1_000
 )
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
 @for_operator
-def jobs(
-    operator: Operator,
-    status: str | None,
-    type_: str | None,
-    queue: str | None,
-    tag: str | None,
-    q: str | None,
-    limit: int,
-) -> int:
+def jobs(operator: Operator, status: str | None, limit: int, **fields: str | None) -> int:
     """List jobs, newest first."""
-    wanted = JobFilter(Status(status) if status else None, type_, queue, tag, q)
+    wanted = JobFilter(Status(status) if status else None, **fields)
     with operator.store() as store:
         page = store.jobs.page(wanted, limit)
         total = store.jobs.total(wanted)

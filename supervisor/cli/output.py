@@ -13,23 +13,14 @@ import orjson
 
 from orpheus.shared.text import printable
 
-_STYLES = {
-    "ready": "green",
-    "done": "green",
-    "succeeded": "green",
-    "in_progress": "cyan",
-    "starting": "cyan",
-    "draining": "cyan",
-    "failed": "red",
-    "fatal": "bold red",
-    "crashed": "red",
-    "timed_out": "red",
-    "lost": "red",
-    "stuck": "bold red",
-    "backoff": "yellow",
-    "killing": "yellow",
-    "cancelled": "yellow",
+_WORDS_BY_STYLE = {
+    "green": ("ready", "done", "succeeded"),
+    "cyan": ("in_progress", "starting", "draining"),
+    "yellow": ("backoff", "killing", "cancelled"),
+    "red": ("failed", "crashed", "timed_out", "lost"),
+    "bold red": ("fatal", "stuck"),
 }
+_STYLES = {word: style for style, words in _WORDS_BY_STYLE.items() for word in words}
 _BYTES_PER_MIB = 2**20
 
 

@@ -53,35 +53,18 @@ def submit(
     operator: Operator,
     type: str,
     payload: tuple[str, ...],
-    queue: str | None,
-    priority: int,
-    delay: str,
-    max_retries: int | None,
-    timeout: str | None,
-    unique_key: str | None,
-    tags: tuple[str, ...],
     depends_on: tuple[int, ...],
     on_dependency_failure: str,
     wait: bool,
+    **fields: Any,
 ) -> int:
     """Submit a job of TYPE. The payload is a JSON object, or fields as KEY=VALUE."""
     settings = operator.settings()
     with operator.store(settings) as store:
         types = {row.name: row for row in store.types.all()}
-        schema = types[type].schema if type in types else "{}"
-        new = prepare_job(
-            types,
-            for_jobs(settings),
-            type=type,
-            payload=_payload(payload, json.loads(schema)),
-            queue=queue,
-            priority=priority,
-            delay=delay,
-            max_retries=max_retries,
-            timeout=timeout,
-            unique_key=unique_key,
-            tags=tags,
-        )
+        schema = json.loads(types[type].schema) if type in types else {}
+        value = _payload(payload, schema)
+        new = prepare_job(types, for_jobs(settings), type=type, payload=value, **fields)
         new = replace(new, depends_on=depends_on, on_dependency_failure=on_dependency_failure)
         submitted = store.jobs.submit(new)
         job = submitted.job

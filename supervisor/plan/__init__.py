@@ -1,1 +1,4 @@
-"""From settings to what should run, at the start and at each reload. It starts no process."""
+"""Turn settings into what should run, at the start and at each reload.
+
+Nothing in here may start, signal or watch a process of a slot.
+"""

@@ -1,4 +1,4 @@
-"""The settings in force, what operators changed on top of them, and the plan both lead to."""
+"""The settings in force, what operators changed on top of them, and the plan that follows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,25 +14,25 @@ from orpheus.supervisor.recorder import Duties
 
 @dataclass(slots=True)
 class Configuration:
-    """What the supervisor goes by. Main thread only."""
+    """The settings that the supervisor works by. Main thread only."""
 
     settings: Settings
     listener: socket | None
     """The API's listening socket; None without an API."""
     code: str
-    """Tells one state of the job modules from another (`digest_of` in shared/job_types)."""
+    """Changes with the job modules (`digest_of` in shared/job_types/describe.py)."""
     scaled: dict[str, int] = field(default_factory=dict)
-    """Pools that an operator gave another number of workers than configured."""
+    """Pool -> the number of workers that an operator set instead of the configured one."""
     sets: Sequence[str] = ()
     """The `--set` options."""
 
     def plan(self) -> Plan:
-        """What should run now."""
+        """Return what should run now."""
         socket_fd = None if self.listener is None else self.listener.fileno()
         return make_plan(self.settings, socket_fd, self.code, self.scaled, self.sets)
 
     def duties(self) -> Duties:
-        """What the recorder does besides writing what it is told."""
+        """Return what the recorder does regularly."""
         storage = for_storage(self.settings)
         return Duties(
             open_store=lambda: open_storage(storage),
@@ -41,22 +41,22 @@ class Configuration:
         )
 
     def main_pool(self) -> str:
-        """The pool that TTIN and TTOU mean: `default`, else the first one."""
+        """Return the pool that SIGTTIN and SIGTTOU scale: `default`, else the first one."""
         pools = self.settings.pools
         return "default" if "default" in pools else next(iter(pools))
 
     def workers_of(self, pool: str) -> int | None:
-        """How many workers a pool is to have; None if there is no such pool."""
+        """Return how many workers a pool should have; None if there is no such pool."""
         if pool not in self.settings.pools:
             return None
         return self.scaled.get(pool, self.settings.pools[pool].workers)
 
     def scale(self, pool: str, workers: int) -> None:
-        """Give a pool so many workers, until its configured number changes or a new start."""
+        """Set a number of workers, until the configured one changes or the supervisor restarts."""
         self.scaled[pool] = workers
 
     def adopt(self, settings: Settings, listener: socket | None, code: str) -> None:
-        """Go by other settings. A pool whose configured number changed is no longer scaled."""
+        """Put other settings in force; a pool whose configured number changed is scaled no more."""
         before, after = self.settings.pools, settings.pools
         self.scaled = {
             pool: workers

@@ -1,7 +1,7 @@
-"""Settings -> the plan: one ProcessSpec per slot (what to run, and what it is handed), and rules.
+"""Make the plan from the settings: a ProcessSpec for each slot, and the rules of the policy.
 
-Everything that must restart a child when it changes is in its fingerprint, and only that: two
-specs with the same fingerprint run the same.
+A fingerprint holds everything that must restart a child when it changes, and nothing else: two
+specs with the same fingerprint run the same process.
 """
 
 import hashlib
@@ -19,8 +19,9 @@ from orpheus.shared.domain.processes import Role
 from orpheus.supervisor.policy.fleet import Place
 from orpheus.supervisor.policy.slot import Rules
 
+_API_ARGV = (sys.executable, "-m", "orpheus.api")
 _WORKER_ARGV = (sys.executable, "-m", "orpheus.worker")
-_STOP_MARGIN_S = 2.0  # at its stop timeout a worker itself gives back what it has not finished
+_STOP_MARGIN_S = 2.0  # a worker releases its unfinished jobs at its stop timeout
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +38,13 @@ class ProcessSpec:
     """Changes whenever a running process of this slot would have to be restarted."""
 
     def place(self) -> Place:
-        """The slot as the fleet knows it."""
+        """Return the slot as the fleet knows it."""
         return Place(self.slot, self.pool, self.role, self.fingerprint)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What should run, and by which rules. `rules`: of each pool, and under None of the rest."""
+    """What should run. `rules` holds those of each pool, and under None those of all the rest."""
 
     specs: Mapping[str, ProcessSpec]
     rules: Mapping[str | None, Rules]
@@ -51,11 +52,11 @@ class Plan:
     exit_on_fatal: bool
 
     def places(self) -> list[Place]:
-        """Every slot that is wanted, in order."""
+        """Return every slot that should run, in order."""
         return [spec.place() for spec in self.specs.values()]
 
     def rules_of(self, pool: str | None) -> Rules:
-        """The rules of a pool; of one that is gone, what holds for all."""
+        """Return the rules of a pool; of one that is gone, those without limits of a pool."""
         return self.rules.get(pool) or self.rules[None]
 
 
@@ -66,18 +67,26 @@ def make_plan(
     scaled: Mapping[str, int] = {},
     sets: Sequence[str] = (),
 ) -> Plan:
-    """The API first (None for `socket_fd`: without it), then every worker of every pool.
+    """Return the plan: the API first (unless `socket_fd` is None), then the workers of each pool.
 
-    `code` tells one state of the job modules from another; `scaled`: pools that are to have
-    another number of workers than configured; `sets`: the `--set` options.
+    `code` changes with the job modules; `scaled` holds the pools that have another number of
+    workers than configured; `sets` are the `--set` options.
     """
     specs = [] if socket_fd is None else [_api_spec(settings, socket_fd, sets)]
     for name, pool in settings.pools.items():
         handover = for_worker(settings, name)
-        handed = asdict(handover)
         fingerprint = _digest([_WORKER_ARGV, asdict(worker_runs_on(handover)), code])
-        count = scaled.get(name, pool.workers)
-        specs += [_worker_spec(name, number, handed, fingerprint) for number in range(1, count + 1)]
+        specs += [
+            ProcessSpec(
+                slot=f"{name}-{number}",
+                pool=name,
+                role=Role.WORKER,
+                argv=_WORKER_ARGV,
+                handover={"slot": f"{name}-{number}", "settings": asdict(handover)},
+                fingerprint=fingerprint,
+            )
+            for number in range(1, scaled.get(name, pool.workers) + 1)
+        ]
     return Plan(
         specs={spec.slot: spec for spec in specs},
         rules={name: make_rules(settings, name) for name in (None, *settings.pools)},
@@ -87,7 +96,7 @@ def make_plan(
 
 
 def make_rules(settings: Settings, pool: str | None = None) -> Rules:
-    """The durations and bounds of the policy that are configured; None: of no pool."""
+    """Return the configured durations and limits of the policy; None: without those of a pool."""
     supervisor = settings.supervisor
     limits = settings.pools.get(pool) if pool is not None else None
     return Rules(
@@ -105,31 +114,21 @@ def make_rules(settings: Settings, pool: str | None = None) -> Rules:
 
 
 def _api_spec(settings: Settings, socket_fd: int, sets: Sequence[str]) -> ProcessSpec:
-    argv = (sys.executable, "-m", "orpheus.api")
-    handed = asdict(for_api(settings, supervised=True))
-    handover = {"slot": API_SLOT, "settings": handed, "socket_fd": socket_fd}
-    # For GET and PUT /config. None of it restarts the API: it reads the file at each call.
+    runs_on = {
+        "slot": API_SLOT,
+        "settings": asdict(for_api(settings, supervised=True)),
+        "socket_fd": socket_fd,
+    }
+    # For GET and PUT /config. Neither restarts the API, which reads the file at each call.
     source = {"config_file": settings.source and str(settings.source), "sets": list(sets)}
     return ProcessSpec(
         slot=API_SLOT,
         pool=None,
         role=Role.API,
-        argv=argv,
-        handover={**handover, **source},
+        argv=_API_ARGV,
+        handover={**runs_on, **source},
         pass_fds=(socket_fd,),
-        fingerprint=_digest([argv, handover, token_digest(settings.api.token_file)]),
-    )
-
-
-def _worker_spec(pool: str, number: int, handed: dict[str, Any], fingerprint: str) -> ProcessSpec:
-    slot = f"{pool}-{number}"
-    return ProcessSpec(
-        slot=slot,
-        pool=pool,
-        role=Role.WORKER,
-        argv=_WORKER_ARGV,
-        handover={"slot": slot, "settings": handed},
-        fingerprint=fingerprint,
+        fingerprint=_digest([_API_ARGV, runs_on, token_digest(settings.api.token_file)]),
     )
 
 

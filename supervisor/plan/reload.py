@@ -1,9 +1,9 @@
-"""Reads the configuration again, on a thread of its own: what does not check changes nothing.
+"""Reload the configuration on a thread of its own; one that cannot be used changes nothing.
 
-Everything that can fail is done here, before anything changes: the file is read, the job modules
-are described by a child process, a new address is bound. Then the database gets the job types,
-limits and schedules, in one transaction; and the main loop is handed the result, which it only has
-to adopt. A half-saved file is not read: it must have stood still for a moment.
+Everything that can fail happens here, before anything changes: the file is read, a child process
+describes the job modules, a new address is bound. Then one transaction writes the job types, limits
+and schedules into the database, and the main loop gets a result that it only has to adopt. A file
+that is still being saved is not read: it must have stayed the same for a moment.
 """
 
 import os
@@ -29,14 +29,14 @@ from orpheus.supervisor.plan.listeners import Listeners
 log = get_logger()
 
 _LOOK_INTERVAL_S = 0.5
-_Signature = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Reloaded:
-    """A configuration that checks, in the database already. `why`: what asked for it.
+    """A configuration that was checked and is in the database already.
 
-    `changed` names the settings that differ; `replace_all`: every process is to be replaced.
+    `why` says what asked for it, `changed` names the settings that differ; with `replace_all`
+    every process is to be replaced.
     """
 
     why: str
@@ -49,23 +49,26 @@ class Reloaded:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A configuration that does not check: the running one stays."""
+    """A configuration that cannot be used: the running one stays."""
 
     why: str
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class _Ask:
+class _Order:
+    """Reload, and why; an empty `why` only wakes the thread."""
+
     why: str
     replace_all: bool = False
 
 
 class Reloader:
-    """Checks a configuration when asked, and when the file changes (`supervisor.watch_config`).
+    """Checks a configuration on request, and when the file changes (`supervisor.watch_config`).
 
-    Readable (`fileno`) when there is a result (`take`). `describing` is held while a child of this
-    thread describes the job modules: whoever reaps other children leaves it alone meanwhile.
+    It is readable (`fileno`) when there is a result (`take`). `describing` is held while a child of
+    this thread describes the job modules: the code that reaps other children must leave that child
+    alone.
     """
 
     def __init__(
@@ -76,27 +79,26 @@ class Reloader:
         self._settings = settings
         self._listeners = listeners
         self._stopping = False
-        self._asks: queue.SimpleQueue[_Ask | None] = queue.SimpleQueue()
+        self._orders: queue.SimpleQueue[_Order] = queue.SimpleQueue()
         self._results: deque[Reloaded | Rejected] = deque()
         self._results_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._known = _signature(settings.source)
-        self._seen = self._known
+        self._known = self._seen = _signature(settings.source)
         self._thread = Thread(target=self._run, name="reloader", daemon=True)
 
     def start(self) -> None:
-        """Begin to look at the file, and to answer `ask`."""
+        """Start to watch the file, and to answer `ask`."""
         self._thread.start()
 
     def ask(self, why: str, *, replace_all: bool = False) -> None:
         """Read the configuration again."""
-        self._asks.put(_Ask(why, replace_all))
+        self._orders.put(_Order(why, replace_all))
 
     def fileno(self) -> int:
-        """The descriptor to wait on for reading."""
+        """Return the descriptor to wait on for reading."""
         return self._results_fd
 
     def take(self) -> list[Reloaded | Rejected]:
-        """The results since the last call, oldest first."""
+        """Return the results since the last call, oldest first."""
         try:
             os.eventfd_read(self._results_fd)
         except BlockingIOError:
@@ -104,50 +106,42 @@ class Reloader:
         return [self._results.popleft() for _ in range(len(self._results))]
 
     def stop(self) -> None:
-        """Look no more; a check that is under way is forgotten."""
+        """Watch no more; the result of a check that is under way is dropped."""
         self._stopping = True
-        self._asks.put(None)
+        self._orders.put(_Order(""))
 
     # The thread
 
     def _run(self) -> None:
         while True:
-            asks = self._wait()
-            if asks is None:
+            orders = self._wait()
+            if self._stopping:
                 return
-            if asks:
+            if orders:
                 self._known = self._seen = _signature(self._settings.source)
-                why = ", ".join(dict.fromkeys(ask.why for ask in asks))
-                replace_all = any(ask.replace_all for ask in asks)
+                why = ", ".join(dict.fromkeys(order.why for order in orders))
+                replace_all = any(order.replace_all for order in orders)
                 self._results.append(self._checked(why, replace_all=replace_all))
                 os.eventfd_write(self._results_fd, 1)
 
-    def _wait(self) -> list[_Ask] | None:
-        """What asks for a reload now, maybe nothing; None: to stop."""
-        asks: list[_Ask] = []
+    def _wait(self) -> list[_Order]:
+        """Return the orders to reload, after a moment at most if the file is watched."""
+        orders = []
         try:
-            asks.append(self._next(_LOOK_INTERVAL_S if self._is_watching() else None))
+            orders.append(self._orders.get(timeout=_LOOK_INTERVAL_S if self._watches() else None))
             while True:
-                asks.append(self._next(0))
+                orders.append(self._orders.get_nowait())
         except queue.Empty:
             pass
-        except StopIteration:
-            return None
-        if not asks and self._file_has_settled():
-            asks.append(_Ask("the file was saved"))
-        return asks
+        if not orders and self._file_has_settled():
+            orders.append(_Order("the file was saved"))
+        return orders
 
-    def _next(self, wait_s: float | None) -> _Ask:
-        ask = self._asks.get(timeout=wait_s) if wait_s != 0 else self._asks.get_nowait()
-        if ask is None:
-            raise StopIteration
-        return ask
-
-    def _is_watching(self) -> bool:
+    def _watches(self) -> bool:
         return self._settings.supervisor.watch_config and self._settings.source is not None
 
     def _file_has_settled(self) -> bool:
-        """Another file than the one read last, and the same one as a moment ago."""
+        """Return whether the file differs from the one read last, but not from a moment ago."""
         now, before = _signature(self._settings.source), self._seen
         self._seen = now
         return now is not None and now == before and now != self._known
@@ -161,10 +155,12 @@ class Reloader:
             return Rejected(why, str(error))
         except Exception as error:
             self._listeners.give_back()
-            if not self._stopping:  # else its child has been ended with all the others
+            if not self._stopping:  # else its child was ended with all the others
                 log.exception("reload_failed")
             return Rejected(why, f"an internal error: {type(error).__name__}: {error}")
-        if result.settings.logging != self._settings.logging:  # here, as it may wait for stderr
+        if (
+            result.settings.logging != self._settings.logging
+        ):  # on this thread: it may block on stderr
             logging = result.settings.logging
             configure_logging(logging.level, logging.format, "supervisor")
         self._settings = result.settings
@@ -194,8 +190,8 @@ class Reloader:
         return Reloaded(why, settings, listener, digest_of(types), changed, replace_all)
 
 
-def _signature(file: Path | None) -> _Signature | None:
-    """Changes with every save; None where there is no file."""
+def _signature(file: Path | None) -> tuple[int, int, int] | None:
+    """Return a value that changes with every save; None if there is no file."""
     try:
         status = file.stat() if file is not None else None
     except OSError:

@@ -1,13 +1,19 @@
-"""Logging for every program: structlog, with the standard library's loggers (uvicorn's) joined in.
+"""Write log lines of structlog and of the standard library's loggers to stderr, without blocking.
 
-A log line must never cost a main loop its turn. A terminal that is held with Ctrl-S, or a pipe
-whose reader stopped, blocks whoever writes to it: of a supervisor, this would be every heartbeat
-check and restart. So a line is rendered where it is logged, put on a bounded queue, and written
-by one daemon thread; while that thread is stuck and the queue full, lines are dropped and
-counted, and the count is logged once the output flows again. Nothing here raises.
+A terminal that is paused with Ctrl-S, or a pipe whose reader stopped, blocks every process that
+writes to it. In the supervisor this would stop all heartbeat checks and restarts. So a line is
+rendered by the thread that logs it, put on a bounded queue, and written by one daemon thread. While
+that thread is blocked and the queue is full, lines are dropped and counted, and the count is logged
+once the output works again. Logging never raises.
 
-On a terminal a line is meant for eyes, elsewhere it is one JSON object. Either way control
-characters are escaped, so that no value can forge a line or move a cursor, and long values cut.
+On a terminal a line is made for people, elsewhere it is one JSON object. In both, control
+characters are escaped, so that no value can forge a line or move the cursor, and long values are
+cut.
+
+structlog renders, and the standard library's QueueHandler and QueueListener carry the lines. Three
+things are different from theirs: the queue is bounded and drops lines instead of waiting for room;
+the handler takes no lock, because a job's timeout may be raised at any point and would leave it
+locked; and the listener is stopped within a bounded time.
 """
 
 import atexit
@@ -18,12 +24,11 @@ import os
 import select
 import signal
 import sys
-import threading
-import time
-import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from queue import Empty, SimpleQueue
+from functools import partial
+from logging.handlers import QueueHandler, QueueListener
+from queue import SimpleQueue
 from typing import Any, cast
 
 from orpheus.shared.text import printable
@@ -42,117 +47,195 @@ def _hidden(module: str) -> Iterator[None]:
             del sys.modules[module]
 
 
-with _hidden("rich"):  # structlog would import it for tracebacks we don't draw: 5 MB, 0.1 s
+with _hidden("rich"):  # structlog would import it for tracebacks that we do not draw: 5 MB, 0.1 s
     import structlog
-    from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
+    from structlog.dev import (
+        Column,
+        ConsoleRenderer,
+        KeyValueColumnFormatter,
+        LogLevelColumnFormatter,
+        plain_traceback,
+    )
+    from structlog.stdlib import BoundLogger, ProcessorFormatter
+    from structlog.typing import EventDict, Processor
 
-_STDERR = 2  # not a duplicate: SQLite never opens a database as 0, 1 or 2, should a job close ours
-_MOST_QUEUED_LINES = 4_096
-_BATCH_BYTES = 65_536
+# Not a duplicate: SQLite never opens a database as descriptor 0, 1 or 2, even if a job closed ours.
+_STDERR = 2
+_MAX_QUEUED_LINES = 4_096
 _FLUSH_S = 1.0
-_LONGEST_VALUE = 8_192
+_MAX_VALUE_CHARS = 8_192
 _CUT = "…(cut)"
-
-_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 _COLOURS = {"debug": "2", "info": "32", "warning": "33", "error": "31", "critical": "1;31"}
-
-_Line = dict[str, Any]
-_Renderer = Callable[[_Line], str]
+_RESERVED = ("at", "level", "process")
 
 
-class _Writer(threading.Thread):
-    """Writes queued lines to stderr; the only thread that may be held up by it."""
+class _Queue(QueueHandler):
+    """Render a record and put it on the queue, or drop and count it if the queue is full."""
 
-    def __init__(self, renderer: _Renderer, name: str) -> None:
-        super().__init__(name="log-writer", daemon=True)
-        self._render = renderer
-        self._process = name
-        # SimpleQueue.put is one C call: a job's time-out raised amid it leaves no lock held.
-        self._lines: SimpleQueue[str | None] = SimpleQueue()
+    def __init__(self, renderer: "_Renderer") -> None:
+        # SimpleQueue.put is one call into C: a timeout raised during it leaves no lock held.
+        self.lines: SimpleQueue[logging.LogRecord] = SimpleQueue()
+        super().__init__(cast("Any", self.lines))
+        self.setFormatter(renderer)
         self.dropped = 0
 
-    def put(self, line: str) -> None:
-        """Queue a line, or drop and count it if too many wait."""
-        if self._lines.qsize() < _MOST_QUEUED_LINES:
-            self._lines.put(line)
+    def createLock(self) -> None:  # noqa: N802 - the standard library's name
+        """Use no lock: `enqueue` needs none."""
+        self.lock = None
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        """Never wait for room."""
+        if self.lines.qsize() < _MAX_QUEUED_LINES:
+            self.lines.put(record)
         else:
             self.dropped += 1
 
+
+class _Writer(QueueListener):
+    """Write queued lines to stderr; its thread is the only one that stderr can block."""
+
+    _thread: Any  # the standard library's, set by `start`
+
+    def __init__(self, queue: _Queue, renderer: "_Renderer") -> None:
+        super().__init__(cast("Any", queue.lines))
+        self._queue = queue
+        self._renderer = renderer
+        self._dropped_before = 0
+
+    def start(self) -> None:
+        """Start the thread. It handles no signals: they are for the main thread."""
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        try:
+            super().start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        self._thread.name = "log-writer"
+
+    def handle(self, record: logging.LogRecord) -> None:
+        """Write one line, and how many were dropped since the last one."""
+        self._write(f"{record.msg}\n")
+        count = self._queue.dropped - self._dropped_before
+        if count:
+            self._dropped_before += count
+            line = self._renderer.line("warning", "log_lines_dropped", {"count": count})
+            self._write(f"{line}\n")
+
     def stop(self) -> None:
         """Write what is queued, for a bounded time."""
-        self._lines.put(None)
-        self.join(_FLUSH_S)
-
-    def run(self) -> None:
-        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-        reported = 0
-        running = True
-        while running:
-            batch, running = self._next_batch()
-            self._write(batch)
-            if self.dropped != reported:
-                count, reported = self.dropped - reported, self.dropped
-                line = _stamped("warning", "log_lines_dropped", self._process)
-                self._write(self._render({**line, "count": count}) + "\n")
-
-    def _next_batch(self) -> tuple[str, bool]:
-        """What waits, up to a bound; and whether there may be more."""
-        line = self._lines.get()
-        batch: list[str] = []
-        size = 0
-        while line is not None:
-            batch += (line, "\n")
-            size += len(line)
-            if size >= _BATCH_BYTES:
-                break
-            try:
-                line = self._lines.get_nowait()
-            except Empty:
-                break
-        return "".join(batch), line is not None
+        self.enqueue_sentinel()
+        self._thread.join(_FLUSH_S)
 
     def _write(self, text: str) -> None:
         data = memoryview(text.encode(errors="backslashreplace"))
         while data:
             try:
                 data = data[os.write(_STDERR, data) :]
-            except BlockingIOError:  # somebody made the shared terminal non-blocking
+            except BlockingIOError:  # another program made the shared terminal non-blocking
                 select.select([], [_STDERR], [])
             except OSError:  # nobody reads any more
                 return
 
 
-class _Configuration:
-    """What a line needs to know; changed by `configure_logging`, read by every logger."""
+class _Renderer(ProcessorFormatter):
+    """Render a record as one line of text, whatever its values are."""
 
-    def __init__(self, level: int, renderer: _Renderer, process: str) -> None:
-        self.level = level
-        self.render = renderer
-        self.process = process
-        self.writer: _Writer | None = None
+    def __init__(self, render: Processor, process: str) -> None:
+        self._render = render
+        self._process = process
+        super().__init__(
+            foreign_pre_chain=[structlog.stdlib.add_log_level, structlog.stdlib.add_logger_name],
+            processors=[
+                ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                lambda _, __, event: self._complete(event),
+                render,
+            ],
+        )
 
-
-class _Bridge(logging.Handler):
-    """Hands the records of standard loggers to structlog."""
-
-    def emit(self, record: logging.LogRecord) -> None:
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line; one without its fields if a value or message cannot be shown."""
         try:
-            level = min(50, max(10, record.levelno // 10 * 10))
-            message = record.getMessage()
-            get_logger().log(level, message, logger=record.name, exc_info=record.exc_info)
-        except Exception:  # noqa: BLE001 - a record that cannot be formatted is still a record
-            get_logger().error("log_record_unreadable", logger=record.name)
+            return super().format(record)
+        except Exception:  # noqa: BLE001 - a value whose repr fails must not fail the code that logs
+            event = (
+                record.msg.get("event") if isinstance(record.msg, dict) else "log_record_invalid"
+            )
+            fields = {"logger": record.name, "fields": "unreadable"}
+            return self.line(record.levelname.lower(), str(event), fields)
+
+    def line(self, level: str, event: str, fields: Mapping[str, Any]) -> str:
+        """Return a line that no logger wrote."""
+        complete = self._complete({"level": level, "event": event, **fields})
+        return cast("str", self._render(None, level, complete))
+
+    def _complete(self, event: EventDict) -> EventDict:
+        at = datetime.now(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+        line: EventDict = {
+            "at": at,
+            "level": event.pop("level"),
+            "event": _cut(str(event.pop("event"))),
+            "process": self._process,
+        }
+        exception = event.pop("exception", None)
+        line.update((key, _value(value)) for key, value in event.items())
+        if exception is not None:  # its end says what went wrong
+            long = len(exception) > _MAX_VALUE_CHARS
+            line["exception"] = _CUT + exception[-_MAX_VALUE_CHARS:] if long else exception
+        return line
 
 
-class _Output:
-    """Where structlog leaves a rendered line, whatever its level."""
+def _value(value: Any) -> Any:
+    """Return a value that JSON can hold and that is not too long."""
+    if value is None or isinstance(value, (bool, int)):
+        return value
+    if isinstance(value, str):
+        return _cut(value)
+    try:
+        text = json.dumps(value, default=repr, allow_nan=False)
+    except ValueError:
+        return _cut(repr(value))
+    return value if len(text) <= _MAX_VALUE_CHARS else _cut(text)
 
-    def msg(self, line: str) -> None:
-        writer = _configuration.writer
-        if writer is not None:
-            writer.put(line)
 
-    debug = info = warning = error = critical = msg
+def _cut(text: str) -> str:
+    return text if len(text) <= _MAX_VALUE_CHARS else text[:_MAX_VALUE_CHARS] + _CUT
+
+
+# ASCII only, so every control character is escaped.
+_render_json = structlog.processors.JSONRenderer(serializer=partial(json.dumps, ensure_ascii=True))
+
+
+def _console_renderer(coloured: bool) -> Processor:
+    def style(code: str) -> str:
+        return f"\x1b[{code}m" if coloured else ""
+
+    def column(code: str, width: int = 0) -> KeyValueColumnFormatter:
+        return KeyValueColumnFormatter(None, style(code), style("0"), str, width)
+
+    levels = {level: style(code) for level, code in _COLOURS.items()}
+    columns = [
+        Column("", KeyValueColumnFormatter(style("2"), "", style("0"), _shown)),
+        Column("at", column("2")),
+        Column("level", LogLevelColumnFormatter(levels, style("0"))),
+        Column("process", column("36", width=10)),
+        Column("event", column("1")),
+    ]
+    draw = ConsoleRenderer(columns=columns, exception_formatter=plain_traceback)
+
+    def render(logger: Any, method: str, line: EventDict) -> str:
+        exception = line.pop("exception", "")
+        line = {printable(key): value for key, value in line.items()}
+        line["at"] = datetime.now().astimezone().isoformat(timespec="milliseconds")[11:23]
+        line["event"] = printable(line["event"])
+        rows = [f"\n    {printable(row)}" for row in exception.splitlines()]
+        return str(draw(logger, method, line)) + "".join(rows)
+
+    return render
+
+
+def _shown(value: Any) -> str:
+    plain = isinstance(value, str) and value.isprintable() and value and " " not in value
+    return str(value) if plain else printable(repr(value))
 
 
 def configure_logging(level: str, format: str, name: str) -> None:
@@ -161,141 +244,59 @@ def configure_logging(level: str, format: str, name: str) -> None:
     `auto` is console on a terminal. May be called again, with other values. Before the first
     call, and after `stop_logging`, lines are discarded.
     """
-    global _configuration
+    global _output
     stop_logging()
     is_terminal = os.isatty(_STDERR)
     console = format == "console" or (format == "auto" and is_terminal)
-    renderer = _console_renderer(is_terminal) if console else _render_json
-    configuration = _Configuration(_LEVELS[level], renderer, name)
-    configuration.writer = _Writer(renderer, name)
-    configuration.writer.start()
-    _configuration = configuration
-    root = logging.getLogger()
-    root.addHandler(_bridge)
-    root.setLevel(configuration.level)
+    renderer = _Renderer(_console_renderer(is_terminal) if console else _render_json, name)
+    queue = _Queue(renderer)
+    writer = _Writer(queue, renderer)
+    writer.start()
+    _output = queue, writer
+    for logger in (_orpheus, logging.getLogger()):
+        logger.addHandler(queue)
+        logger.setLevel(level.upper())
+    _orpheus.disabled = False
     logging.raiseExceptions = False
 
 
 def stop_logging() -> None:
     """Write what is queued, for at most a second, and stop. Safe to call twice."""
-    writer, _configuration.writer = _configuration.writer, None
-    if writer is not None:
-        logging.getLogger().removeHandler(_bridge)
-        writer.stop()
+    global _output
+    if _output is None:
+        return
+    (queue, writer), _output = _output, None
+    _orpheus.disabled = True
+    for logger in (_orpheus, logging.getLogger()):
+        logger.removeHandler(queue)
+    writer.stop()
 
 
-def get_logger() -> FilteringBoundLogger:
-    """A logger: `log.info("job_done", job=5)`. May be made before `configure_logging`."""
-    return cast("FilteringBoundLogger", structlog.get_logger().bind())
+def get_logger() -> BoundLogger:
+    """Return a logger: `log.info("job_done", job=5)`. May be made before `configure_logging`."""
+    return cast("BoundLogger", structlog.get_logger().bind())
 
 
-def _drop_below_level(_: WrappedLogger, method: str, event: EventDict) -> EventDict:
-    if _configuration.writer is None or _LEVELS.get(method, 50) < _configuration.level:
-        raise structlog.DropEvent
+def _rename_reserved(_: Any, __: str, event: EventDict) -> EventDict:
+    for key in _RESERVED:
+        if key in event:
+            event[f"{key}_"] = event.pop(key)
     return event
 
 
-def _render(_: WrappedLogger, method: str, event: EventDict) -> str:
-    """The whole line as text, whatever the values are."""
-    try:
-        return _configuration.render(_line_of(method, event))
-    except Exception:  # noqa: BLE001 - a value whose repr fails must not fail its logger
-        name = str(event.get("event"))
-        return _configuration.render(
-            {**_stamped(method, name, _configuration.process), "fields": "unreadable"}
-        )
-
-
-def _line_of(level: str, event: EventDict) -> _Line:
-    line = _stamped(level, event.get("event", ""), _configuration.process)
-    exception = _exception_text(event.get("exc_info"))
-    for key, value in event.items():
-        if key not in ("event", "exc_info"):
-            line[key if key not in line else f"{key}_"] = _value(value)
-    if exception is not None:
-        line["exception"] = exception
-    return line
-
-
-def _stamped(level: str, event: Any, process: str) -> _Line:
-    at = datetime.now(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
-    return {"at": at, "level": level, "event": _shortened(str(event)), "process": process}
-
-
-def _exception_text(exc_info: Any) -> str | None:
-    if isinstance(exc_info, tuple):
-        exception = exc_info[1]
-    elif isinstance(exc_info, BaseException):
-        exception = exc_info
-    else:
-        exception = sys.exc_info()[1] if exc_info else None
-    if exception is None:
-        return None
-    text = "".join(traceback.format_exception(exception)).rstrip()
-    # The end says what went wrong.
-    return text if len(text) <= _LONGEST_VALUE else _CUT + text[-_LONGEST_VALUE:]
-
-
-def _value(value: Any) -> Any:
-    """As JSON can say it, and no longer than allowed."""
-    if value is None or isinstance(value, (bool, int)):
-        return value
-    if isinstance(value, str):
-        return _shortened(value)
-    try:
-        text = json.dumps(value, default=repr, allow_nan=False)
-    except ValueError:
-        text = repr(value)
-        return _shortened(text)
-    return value if len(text) <= _LONGEST_VALUE else _shortened(text)
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= _LONGEST_VALUE else text[:_LONGEST_VALUE] + _CUT
-
-
-def _render_json(line: _Line) -> str:
-    return json.dumps(line, default=repr)  # ASCII only: every control character is escaped
-
-
-def _console_renderer(coloured: bool) -> _Renderer:
-    def paint(code: str, text: str) -> str:
-        return f"\x1b[{code}m{text}\x1b[0m" if coloured else text
-
-    def render(line: _Line) -> str:
-        now_s = time.time()
-        clock = time.strftime("%H:%M:%S", time.localtime(now_s))
-        level = line["level"]
-        fields = {key: line[key] for key in line if key not in ("at", "level", "event", "process")}
-        exception = fields.pop("exception", None)
-        parts = [
-            paint("2", f"{clock}.{int(now_s % 1 * 1000):03}"),
-            paint(_COLOURS[level], f"{level:<7}"),
-            paint("36", f"{line['process']:<10}"),
-            paint("1", printable(line["event"])),
-            *(f"{paint('2', printable(key) + '=')}{_shown(fields[key])}" for key in fields),
-        ]
-        text = " ".join(parts)
-        if exception is not None:
-            text += "".join(f"\n    {printable(row)}" for row in exception.split("\n"))
-        return text
-
-    return render
-
-
-def _shown(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, default=repr, ensure_ascii=False)
-    if isinstance(value, str) and (" " in value or not value):
-        text = f'"{value}"'
-    return printable(text)
-
-
-_configuration = _Configuration(_LEVELS["info"], _render_json, "")
-_bridge = _Bridge()
+_output: tuple[_Queue, _Writer] | None = None
+_orpheus = logging.getLogger("orpheus")
+_orpheus.propagate = False  # a job's log takes what the root logger gets, and these lines are ours
+_orpheus.disabled = True
 structlog.configure(
-    processors=[_drop_below_level, _render],
-    wrapper_class=structlog.make_filtering_bound_logger("debug"),
-    logger_factory=lambda *_: _Output(),
+    processors=[
+        structlog.stdlib.filter_by_level,
+        _rename_reserved,
+        structlog.stdlib.add_log_level,
+        ProcessorFormatter.wrap_for_formatter,
+    ],
+    wrapper_class=BoundLogger,
+    logger_factory=lambda *_: _orpheus,
     cache_logger_on_first_use=True,
 )
 atexit.register(stop_logging)

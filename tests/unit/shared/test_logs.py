@@ -67,7 +67,7 @@ def test_the_console_shows_the_slot_and_the_fields(lines: Lines) -> None:
     configure_logging("info", "console", "default-1")
     get_logger().warning("job_slow", job=5, why="two words")
     (line,) = lines()
-    assert line.endswith('warning default-1  job_slow job=5 why="two words"')
+    assert line.endswith("[warning ] default-1  job_slow job=5 why='two words'")
 
 
 def test_lines_below_the_level_are_left_out_also_after_the_level_changed(lines: Lines) -> None:
@@ -153,7 +153,7 @@ def test_a_blocked_stderr_holds_nobody_up_and_the_loss_is_told(
 ) -> None:
     reading, writing = os.pipe()
     monkeypatch.setattr(logs, "_STDERR", writing)
-    monkeypatch.setattr(logs, "_MOST_QUEUED_LINES", 100)
+    monkeypatch.setattr(logs, "_MAX_QUEUED_LINES", 100)
     configure_logging("info", "json", "supervisor")
     log = get_logger()
     began = time.monotonic()

@@ -29,7 +29,7 @@ PLANTS = {
         "config/problems.py",
         "import orpheus.shared.storage",
     ),
-    "No circle of siblings, at any depth": (
+    "No import cycles between siblings, at any depth": (
         "supervisor/policy/state_machine.py",
         "import orpheus.supervisor.policy.fleet",
     ),
@@ -53,7 +53,7 @@ PLANTS = {
         "worker/handlers/sleep.py",
         "import orpheus.shared.storage",
     ),
-    "Only where a program starts are settings read; everything else is handed values": (
+    "Only the start of a program reads settings; everything else gets values": (
         "worker/process.py",
         "import orpheus.config.settings",
     ),
@@ -61,7 +61,7 @@ PLANTS = {
         "worker/process.py",
         "import orpheus.shared.storage.sqlite.leases",
     ),
-    "Pure rooms know no clock, no random number and nothing outside": (
+    "Pure rooms use no clock, no random numbers and no I/O": (
         "shared/domain/backoff.py",
         "import random",
     ),

@@ -1,5 +1,5 @@
 // The parts that all pages share: theme, clock, connection status, keyboard, title and favicon.
-import { byId, icon, setText, setAttr } from "./dom.js";
+import { byId, icon, setAttr, setText } from "./dom.js";
 import { request } from "./http.js";
 import { startClock } from "./time.js";
 import { ticking } from "./words.js";

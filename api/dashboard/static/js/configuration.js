@@ -1,7 +1,7 @@
 // The configuration page: edit the file, check it while typing, show what will restart, save it.
 import { onTryNow, showConnection, startChrome } from "./chrome.js";
 import { lineDiff, nearChanges } from "./diff.js";
-import { byId, h, setText, setAttr } from "./dom.js";
+import { byId, h, setAttr, setText, showOrHide } from "./dom.js";
 import { request } from "./http.js";
 import { Live } from "./live.js";
 import { plural } from "./words.js";
@@ -60,8 +60,7 @@ async function read() {
   byId("change").hidden = byId("undo").hidden = !editable;
   byId("changed-elsewhere").hidden = true;
   setText(byId("path"), answer.path ?? "");
-  setText(byId("obstacle"), answer.obstacle ?? "");
-  byId("obstacle").hidden = !answer.obstacle;
+  showOrHide(byId("obstacle"), answer.obstacle);
   showRejected(answer.rejected);
   showSettings(answer.settings);
   return answer;
@@ -83,7 +82,7 @@ function edited() {
   byId("no-change").hidden = changed;
   byId("planned").hidden = !changed;
   byId("save").disabled = true;
-  showError("");
+  showOrHide(byId("problem"), "");
   if (!changed) return showCheckResult("", "");
   showDiff();
   showCheckResult("Checking …", "");
@@ -115,7 +114,7 @@ async function save() {
   const reason = byId("reason").value.trim();
   saving = true;
   byId("save").disabled = true;
-  showError("");
+  showOrHide(byId("problem"), "");
   try {
     const answer = await send("", { text: area.value, ...(reason ? { reason } : {}) });
     showResult(`Saved. In force ${answer.takes_effect}.`, "");
@@ -133,7 +132,7 @@ function refuse({ status, message, errors = [] }) {
     return showCheckResult("Not checked, because the file has changed.", "bad");
   }
   showCheckResult("Not checked.", "bad");
-  showError(errors.length ? errors.map(({ detail }) => detail).join("\n") : message);
+  showOrHide(byId("problem"), errors.length ? errors.map(({ detail }) => detail).join("\n") : message);
 }
 
 /** Show whether the supervisor accepted a changed file. */
@@ -196,8 +195,7 @@ function showSettings(settings) {
 }
 
 function showRejected(reason) {
-  setText(byId("rejected"), reason ? `The file was rejected. The previous configuration stays in force.\n${reason}` : "");
-  byId("rejected").hidden = !reason;
+  showOrHide(byId("rejected"), reason && `The file was rejected. The previous configuration stays in force.\n${reason}`);
 }
 
 function showCheckResult(text, state) {
@@ -210,9 +208,4 @@ function showCheckResult(text, state) {
 function showResult(text, state) {
   setText(byId("became"), text);
   setAttr(byId("became"), "data-state", state || false);
-}
-
-function showError(text) {
-  setText(byId("problem"), text);
-  byId("problem").hidden = !text;
 }

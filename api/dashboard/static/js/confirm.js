@@ -1,5 +1,5 @@
 // The confirmation dialog: what will happen, the same call with curl, and the error if it is refused.
-import { byId, setText } from "./dom.js";
+import { byId, setText, showOrHide } from "./dom.js";
 import { postCurl } from "./curl.js";
 import { request } from "./http.js";
 
@@ -14,7 +14,7 @@ export function confirm({ title, text, yes: label, path, body, done }) {
   setText(byId("confirm-text"), text);
   setText(byId("confirm-curl"), postCurl(path, body));
   setText(yes, label);
-  problem.hidden = true;
+  showOrHide(problem, "");
   yes.onclick = async () => {
     yes.disabled = true;
     try {
@@ -22,8 +22,7 @@ export function confirm({ title, text, yes: label, path, body, done }) {
       dialog.close();
       done();
     } catch (error) {
-      setText(problem, error.message);
-      problem.hidden = false;
+      showOrHide(problem, error.message);
     }
     yes.disabled = false;
     if (dialog.open) yes.focus(); // a disabled button loses the focus

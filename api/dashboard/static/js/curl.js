@@ -2,7 +2,7 @@
 import { writeExact } from "./exact.js";
 
 /** Quote text as one word for a POSIX shell. @param {string} text */
-export const quoted = (text) => (/^[\w./:=,@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
+const quoted = (text) => (/^[\w./:=,@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
 
 /** @param {string} path @param {any} [body] */
 export function postCurl(path, body) {

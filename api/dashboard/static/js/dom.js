@@ -43,6 +43,12 @@ export function setText(node, text) {
   if (node.textContent !== String(text)) node.textContent = String(text);
 }
 
+/** Show `text` in `node`, or hide the node if there is none. @param {any} node @param {string | null | undefined} text */
+export function showOrHide(node, text) {
+  setText(node, text ?? "");
+  node.hidden = !text;
+}
+
 /** Make these the children, in this order, and move only those that are out of place. @param {Element} parent @param {Node[]} children */
 export function arrange(parent, children) {
   const wanted = new Set(children);

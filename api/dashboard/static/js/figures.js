@@ -1,5 +1,5 @@
 // The top of the overview: health, counts by status, and the figures of GET /stats.
-import { arrange, byId, h, icon, setText, setAttr } from "./dom.js";
+import { arrange, byId, h, icon, setAttr, setText } from "./dom.js";
 import { drawMinutes } from "./charts.js";
 import { request } from "./http.js";
 import { bytes, count, duration, percent, rate, plural } from "./words.js";

@@ -2,7 +2,7 @@
 import { parseExact, writeExact } from "./exact.js";
 
 /** An error that the API answered (RFC 9457), or `status` 0 if nothing answered. */
-export class Problem extends Error {
+class Problem extends Error {
   /** @param {number} status @param {string} detail @param {{pointer: string, detail: string}[]} [errors] */
   constructor(status, detail, errors = []) {
     super(detail);

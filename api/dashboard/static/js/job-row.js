@@ -1,5 +1,5 @@
 // One row of the jobs table. An update changes only text that differs; no node moves.
-import { arrange, h, icon, setText, selectedIn, setAttr } from "./dom.js";
+import { arrange, h, icon, selectedIn, setAttr, setText } from "./dom.js";
 import { between, now, relative, timeNode } from "./time.js";
 import { TERMINAL, duration, spaced, ticking } from "./words.js";
 import { Exact, writeExact } from "./exact.js";

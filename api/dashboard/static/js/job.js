@@ -1,5 +1,5 @@
 // The page of one job. The job is read again whenever an event reports a change.
-import { arrange, byId, copyOnClick, h, icon, setText } from "./dom.js";
+import { arrange, byId, copyOnClick, h, icon, setText, showOrHide } from "./dom.js";
 import { onTryNow, retitle, showConnection, startChrome } from "./chrome.js";
 import { showActions } from "./actions.js";
 import { postCurl } from "./curl.js";
@@ -63,8 +63,7 @@ async function read() {
 }
 
 function missing(text) {
-  setText(byId("missing"), text);
-  byId("missing").hidden = false;
+  showOrHide(byId("missing"), text);
   byId("known").hidden = !job;
   byId("actions").hidden = true;
   live?.stop();

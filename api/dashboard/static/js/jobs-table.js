@@ -3,7 +3,7 @@
 // The table never moves under a reader. Rows are updated in place. New rows are inserted only while
 // nobody points at, selects or focuses anything in the table, and only if few come at a time;
 // otherwise they wait behind the button "N new". While paused or hidden, the table only counts.
-import { arrange, byId, h, setText, setAttr } from "./dom.js";
+import { arrange, byId, setAttr, setText } from "./dom.js";
 import { request } from "./http.js";
 import { JobRow } from "./job-row.js";
 import { address, matches } from "./filter.js";

@@ -1,5 +1,5 @@
 // The overview: health and figures, workers, and jobs, all from one stream.
-import { byId, copyOnClick, h, setText } from "./dom.js";
+import { byId, copyOnClick, h, showOrHide } from "./dom.js";
 import { onTryNow, showConnection, startChrome } from "./chrome.js";
 import { FIELDS, address, readAddress } from "./filter.js";
 import { Figures } from "./figures.js";
@@ -30,13 +30,12 @@ if (location.hash === "#search") form.elements.q.focus();
 async function load() {
   const { filter, cursor } = readAddress();
   const problem = byId("filter-problem");
-  problem.hidden = true;
+  showOrHide(problem, "");
   try {
     await table.load(filter, cursor);
   } catch (error) {
     if (error.name === "AbortError" || error.status === 0) return; // the banner shows it
-    setText(problem, error.message);
-    problem.hidden = false;
+    showOrHide(problem, error.message);
   }
 }
 

@@ -1,6 +1,6 @@
 // Form fields made from a JSON Schema. Only the server decides what is valid: text that a field
 // cannot read as its type is sent as it is, and the server's error is shown at the field.
-import { h, setText, setAttr } from "./dom.js";
+import { h, setAttr, showOrHide } from "./dom.js";
 import { Exact, parseExact, writeExact } from "./exact.js";
 
 const INTEGER = /^-?(0|[1-9]\d*)$/;
@@ -70,8 +70,7 @@ export class Field {
 
   /** Show a problem at the field. @param {string} text empty: no problem */
   showProblem(text) {
-    setText(this.problem, text);
-    this.problem.hidden = !text;
+    showOrHide(this.problem, text);
     setAttr(this.input, "aria-invalid", text ? "true" : null);
   }
 }

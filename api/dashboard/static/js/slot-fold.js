@@ -2,7 +2,7 @@
 //
 // While the slot exists its buttons are never removed or disabled, only marked with aria-disabled: a
 // heartbeat must not take the focus away from a keyboard user.
-import { byId, copyOnClick, h, setText, setAttr } from "./dom.js";
+import { copyOnClick, h, setAttr, setText, showOrHide } from "./dom.js";
 import { confirm } from "./confirm.js";
 import { Exits } from "./exits.js";
 import { request } from "./http.js";
@@ -66,8 +66,7 @@ export class SlotFold {
     if (worker.incarnation !== this.worker?.incarnation) setText(this.result, "");
     this.worker = worker;
     const meaning = [MEANINGS[state], degraded && "It is degraded.", reason && `Why: ${reason}`].filter(Boolean).join(" ");
-    setText(this.why, meaning);
-    this.why.hidden = !meaning;
+    showOrHide(this.why, meaning);
     // The supervisor does not restart itself, and a worker started alone (POOL@PID) has no supervisor.
     this.bar.hidden = !supervised || slot === "supervisor" || slot.includes("@");
     setText(this.restart, STOPPED.has(state) ? "Start …" : "Restart …");
@@ -94,15 +93,14 @@ export class SlotFold {
   async dump() {
     this.asking = true;
     setAttr(this.stack, "aria-disabled", "true");
-    this.problem.hidden = true;
+    showOrHide(this.problem, "");
     setText(this.result, "Waiting for the answer …");
     try {
       this.showStack(await request(`/workers/${this.slot}/stack`));
       setText(this.result, "");
     } catch (error) {
       setText(this.result, "");
-      setText(this.problem, `No stack of ${this.slot}: ${error.message}`);
-      this.problem.hidden = false;
+      showOrHide(this.problem, `No stack of ${this.slot}: ${error.message}`);
     }
     this.asking = false;
     setAttr(this.stack, "aria-disabled", null);

@@ -1,5 +1,5 @@
 // The worker panel: one row for each slot, updated in place with every heartbeat.
-import { arrange, byId, h, icon, setText, setAttr } from "./dom.js";
+import { arrange, byId, h, icon, setAttr, setText } from "./dom.js";
 import { Sparkline, WorkChart } from "./charts.js";
 import { RateMeter } from "./rate.js";
 import { Pools } from "./pools.js";

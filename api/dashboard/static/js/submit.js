@@ -1,5 +1,5 @@
 // The form for submitting a job of any type, the same call with curl, and the submitted jobs.
-import { byId, copyOnClick, h, icon, setText } from "./dom.js";
+import { byId, copyOnClick, h, icon, setText, showOrHide } from "./dom.js";
 import { onTryNow, showConnection, startChrome } from "./chrome.js";
 import { postCurl } from "./curl.js";
 import { writeExact } from "./exact.js";
@@ -31,8 +31,8 @@ start();
 async function start() {
   try {
     types = (await request("/types", { exact: true })).items;
-  } catch (error) { return showError(error.message); }
-  if (!types.length) return showError("No job types are known yet. Is a worker running?");
+  } catch (error) { return showOrHide(byId("problem"), error.message); }
+  if (!types.length) return showOrHide(byId("problem"), "No job types are known yet. Is a worker running?");
   select.replaceChildren(...types.map(({ name }) => h("option", {}, name)));
   const wanted = new URLSearchParams(location.search).get("type");
   if (types.some(({ name }) => name === wanted)) select.value = wanted;
@@ -48,7 +48,7 @@ function choose() {
   byId("payload-fields").replaceChildren(...(payload.length ? payload.map(({ node }) => node) : [h("p", { class: "hint" }, "This type takes no payload.")]));
   options = optionsOf(type.defaults).map((field) => new Field(field, "option"));
   byId("option-fields").replaceChildren(...options.map(({ node }) => node));
-  showError("");
+  showOrHide(byId("problem"), "");
   showCurl();
 }
 
@@ -85,7 +85,7 @@ function showCurl() {
 }
 
 async function send() {
-  showError("");
+  showOrHide(byId("problem"), "");
   let wanted;
   try { wanted = body(); } catch { return; }
   byId("send").disabled = true;
@@ -104,15 +104,10 @@ function refuse({ message, errors = [] }) {
     field?.showProblem([first === "payload" ? rest.join("/") : second, detail].filter(Boolean).join(": "));
     return !field;
   });
-  showError(errors.length ? others.map(({ pointer, detail }) => `${pointer}: ${detail}`).join(" · ") : message);
+  showOrHide(byId("problem"), errors.length ? others.map(({ pointer, detail }) => `${pointer}: ${detail}`).join(" · ") : message);
   const bad = [...payload, ...options].find(({ problem }) => !problem.hidden);
   if (options.includes(bad)) byId("options").open = true;
   bad?.input.focus();
-}
-
-function showError(text) {
-  setText(byId("problem"), text);
-  byId("problem").hidden = !text;
 }
 
 /** Show a submitted job until it ends. */

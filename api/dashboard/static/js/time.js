@@ -1,5 +1,5 @@
 // Times by the server's clock: relative, absolute on hover, in local time or UTC.
-import { byId, h, setText, selectedIn, setAttr } from "./dom.js";
+import { byId, h, selectedIn, setAttr, setText } from "./dom.js";
 import { ticking } from "./words.js";
 
 let offsetMs = 0;
@@ -27,7 +27,7 @@ export function relative(at) {
 }
 
 /** Date and time in the chosen zone. @param {string} at */
-export function absolute(at) {
+function absolute(at) {
   const time = new Date(at);
   if (utc) return time.toISOString().replace("T", " ").replace("Z", " UTC");
   const shifted = new Date(time.getTime() - time.getTimezoneOffset() * 60000).toISOString();
@@ -36,7 +36,7 @@ export function absolute(at) {
 }
 
 /** The time of day. @param {string} at */
-export const clock = (at) => absolute(at).slice(11, 23);
+const clock = (at) => absolute(at).slice(11, 23);
 
 /** Create a `<time>`. `form`: "relative" (updated every second) or "clock". @param {string} at @param {"relative" | "clock"} [form] */
 export function timeNode(at, form = "relative") {
@@ -46,7 +46,7 @@ export function timeNode(at, form = "relative") {
 }
 
 /** Change the time of a `<time>`. @param {HTMLElement} node @param {string} at */
-export function setTime(node, at) {
+function setTime(node, at) {
   setAttr(node, "datetime", at);
   refresh(node);
 }

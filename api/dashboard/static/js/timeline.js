@@ -1,5 +1,5 @@
 // A job's attempts on one time axis: how long each one waited, ran and backed off.
-import { arrange, byId, h, icon, setText, setAttr, svg } from "./dom.js";
+import { arrange, byId, h, icon, setAttr, setText, svg } from "./dom.js";
 import { between, now } from "./time.js";
 import { TERMINAL, duration, spaced, ticking } from "./words.js";
 

@@ -5,6 +5,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from orpheus.shared.domain.commands import describe_command
@@ -26,10 +27,7 @@ from orpheus.shared.storage import Store, database_path, open_storage
 from orpheus.worker.attempt.alarm import Alarm
 from orpheus.worker.attempt.executor import Executor
 from orpheus.worker.attempt.job_log import JobLog, capture_output
-from orpheus.worker.control.control_thread import (
-    ControlThread,
-    start_without_signals,
-)
+from orpheus.worker.control.control_thread import ControlThread, start_without_signals
 from orpheus.worker.database_queries import DatabaseQueries
 from orpheus.worker.leasing.held_leases import HeldLeases
 from orpheus.worker.leasing.loop import Loop
@@ -104,8 +102,7 @@ def _work(
             rows = [type_row(one) for one in described]
             _retry(control, lambda: store.types.replace(rows))
         if stored is not None and not is_supervised(store, settings.beat_timeout_s):
-            in_force = stored
-            _retry(control, lambda: write_settings(store, in_force))
+            _retry(control, partial(write_settings, store, stored))
         alarm = Alarm()
         capture_output(lambda: _running_log(held))
         executor = Executor(types, _commands(settings), alarm, queries)

@@ -5,6 +5,7 @@ process in it, named by a random text. A process writes its own heartbeat row (P
 the supervisor writes what it thinks of each slot (SlotRecord).
 """
 
+import signal
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -102,3 +103,11 @@ class SlotRecord:
     def last_exit(self) -> LastExit | None:
         """How the latest life ended; None if none has."""
         return self.exits[0] if self.exits else None
+
+
+def signal_name(number: int) -> str:
+    """Return `SIGKILL` for 9; `signal 40` where there is no name."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

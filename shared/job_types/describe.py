@@ -50,7 +50,7 @@ def digest_of(types: Sequence[TypeRow]) -> str:
 def name_taken(command: CommandSettings) -> ConfigurationError:
     """The refusal of a command that is called like a job type of a module."""
     return ConfigurationError(
-        f"commands: {command.name!r} is a job type of a module already; call the command otherwise"
+        f"commands: {command.name!r} is a job type of a module already; rename the command"
     )
 
 

@@ -8,8 +8,8 @@ start; too many of them make the slot fatal, and then it is retried only every f
 from dataclasses import replace
 
 from orpheus.shared.domain.events import Kind
-from orpheus.shared.domain.processes import LastExit, Role, SlotState
-from orpheus.supervisor.policy.exits import ExitClass, cause_of, classify, describe, signal_name
+from orpheus.shared.domain.processes import LastExit, Role, SlotState, signal_name
+from orpheus.supervisor.policy.exits import ExitClass, cause_of, classify, describe
 from orpheus.supervisor.policy.liveness import is_stable
 from orpheus.supervisor.policy.slot import (
     Action,

@@ -7,7 +7,7 @@ else. An exit is judged by what was wanted of the process when it ended.
 import signal
 from enum import StrEnum
 
-from orpheus.shared.domain.processes import SlotState
+from orpheus.shared.domain.processes import SlotState, signal_name
 from orpheus.shared.errors import ExitCode
 from orpheus.supervisor.policy.slot import Cause, Desired, Exit, Process, Rules, Slot
 
@@ -90,14 +90,6 @@ def _signal_or_code(process: Process, exit: Exit) -> str:
     if exit.signal is not None:
         return f"killed by {signal_name(exit.signal)}{details}"
     return f"exit code {exit.code}{details}"
-
-
-def signal_name(number: int) -> str:
-    """Return `SIGKILL` for 9; `signal 40` where there is no name."""
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
 
 
 def was_cut_short(exit: Exit) -> bool:

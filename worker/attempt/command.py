@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Mapping
 
 from orpheus.shared.domain.commands import CommandSettings, arguments, fields_of
+from orpheus.shared.domain.processes import signal_name
 from orpheus.shared.job_types.registry import JobTimeout, PermanentError
 from orpheus.worker.attempt.context import RunningAttempt, check_cancelled
 from orpheus.worker.attempt.program import Output, Program
@@ -133,13 +134,6 @@ class CommandType:
     def _result(self, code: int, tail: deque[str]) -> dict[str, int]:
         if code in self._command.success_codes:
             return {"exit_code": code}
-        how = f"exit code {code}" if code >= 0 else f"killed by {_signal_name(-code)}"
+        how = f"exit code {code}" if code >= 0 else f"killed by {signal_name(-code)}"
         last = "".join(f"\n{line}" for line in tail)
         raise CommandFailed(f"{how}; its last lines:{last}" if last else how)
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:  # a real-time signal
-        return f"signal {number}"

@@ -72,17 +72,16 @@ class Executor:
             return command.run(attempt)
         job_type = self._types.get(lease.type)
         if job_type is None:
-            raise self._missing_type(lease.type)
+            if self._queries.has_type(lease.type):
+                raise OutdatedWorker
+            raise UnknownJobType(
+                f"no module in jobs.modules and no command is the job type {lease.type!r}"
+            )
         context = JobContext(attempt, self._queries)
         if job_type.is_async:
             return _run_coroutine(job_type, attempt, context)
         self._alarm.arm(attempt.started_at_s, lease.timeout_s)
         return job_type.handler(context, **job_type.bind(lease.payload))
-
-    def _missing_type(self, name: str) -> Exception:
-        if self._queries.has_type(name):
-            return OutdatedWorker()
-        return UnknownJobType(f"no module in jobs.modules and no command is the job type {name!r}")
 
     def _ended_by(self, error: BaseException, lease: Lease) -> Finished:
         # After a timeout, the handler's own clean-up may raise something else.

@@ -22,6 +22,7 @@ from orpheus.shared.text import storable
 _MAX_LINES = 10_000
 _MAX_BYTES = 1_048_576
 _MAX_LINE_CHARS = 16_384
+_LEVELS = ((logging.ERROR, "error"), (logging.WARNING, "warning"), (logging.INFO, "info"))
 
 
 class JobLog:
@@ -166,8 +167,4 @@ def _fields_text(fields: dict[str, object]) -> str:
 
 
 def _level(number: int) -> str:
-    if number >= logging.ERROR:
-        return "error"
-    if number >= logging.WARNING:
-        return "warning"
-    return "info" if number >= logging.INFO else "debug"
+    return next((name for floor, name in _LEVELS if number >= floor), "debug")

@@ -56,7 +56,7 @@ class Program:
 
     def is_gone(self) -> bool:
         """Return whether every process of its group has exited."""
-        return self.has_exited() and not _group_runs(self._process.pid)
+        return self.has_exited() and not self._group_runs()
 
     def signal_group(self, number: signal.Signals) -> None:
         """Send a signal to its process group, and SIGCONT so that a stopped process receives it."""
@@ -70,9 +70,7 @@ class Program:
         self.kill_requested = True
         self.signal_group(signal.SIGTERM)
         deadline_s = time.monotonic() + _KILL_GRACE_S
-        while not self._is_reaped and _group_runs(self._process.pid):
-            if time.monotonic() >= deadline_s:
-                break
+        while time.monotonic() < deadline_s and not self._is_reaped and self._group_runs():
             time.sleep(_CHECK_EVERY_S)
         self.signal_group(signal.SIGKILL)
 
@@ -86,6 +84,15 @@ class Program:
         self.stdout.close()
         self.stderr.close()
         return code
+
+    def _group_runs(self) -> bool:
+        """Return whether a process of the group runs; a zombie does not."""
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):
+                state, _, group = stat.read_text(errors="replace").rpartition(")")[2].split()[:3]
+                if int(group) == self._process.pid and state not in "ZX":
+                    return True
+        return False
 
 
 class Output:
@@ -153,13 +160,3 @@ class Output:
 
     def _keep_line(self, fd: int, line: bytes) -> None:
         self._keep(self._levels[fd], line.rstrip(b"\r").decode(errors="backslashreplace"))
-
-
-def _group_runs(group: int) -> bool:
-    """Return whether a process of the group runs; a zombie does not."""
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            state, _, its_group = stat.read_text(errors="replace").rpartition(")")[2].split()[:3]
-            if int(its_group) == group and state not in "ZX":
-                return True
-    return False

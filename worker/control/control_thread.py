@@ -78,9 +78,7 @@ class ControlThread(threading.Thread):
             signal.signal(number, self._note_signal)  # Python also writes it to the descriptor
         signal.set_wakeup_fd(self._write_end.fileno(), warn_on_full_buffer=False)
         os.register_at_fork(
-            before=_block_signals,
-            after_in_parent=_unblock_signals,
-            after_in_child=_reset_signals,
+            before=_block_signals, after_in_parent=_unblock_signals, after_in_child=_reset_signals
         )
 
     def _note_signal(self, _number: int, _frame: FrameType | None) -> None:

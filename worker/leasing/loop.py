@@ -176,12 +176,12 @@ class Loop:
         keep = self._estimates.fitting([lease.type for lease in leases])
         if keep < len(leases):
             self._store.leases.hand_back(leases[keep:])
-        elif self._is_idle and leases and self._leaves_jobs_behind(len(leases) == limit):
+        elif self._is_idle and leases and self._leaves_jobs(len(leases) == limit):
             self._store.bells.ring_pool(self._settings.pool)
         return leases[:keep]
 
-    def _leaves_jobs_behind(self, leased_all_allowed: bool) -> bool:
-        return leased_all_allowed or self._store.leases.next_due_ms() is not None
+    def _leaves_jobs(self, reached_limit: bool) -> bool:
+        return reached_limit or self._store.leases.next_due_ms() is not None
 
     # Running and sleeping
 

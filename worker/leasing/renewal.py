@@ -164,14 +164,12 @@ class RenewalThread(threading.Thread):
         if lost:
             log.warning("leases_lost", jobs=[job for job, token in tokens.items() if token in lost])
             self._held.take_prefetched(lambda _, lease: lease.token in lost)
-            attempt = self._held.running
-            if attempt is not None and attempt.lease.token in lost:
+            if (attempt := self._held.running) is not None and attempt.lease.token in lost:
                 attempt.mark_lease_lost(time.monotonic())
 
     def _check_lease(self, attempt: RunningAttempt, now_s: float) -> None:
-        if attempt.lease_lost:
-            return
-        if self._store.clock.monotonic_ms() >= self._held.expires_mono_ms:
+        has_expired = self._store.clock.monotonic_ms() >= self._held.expires_mono_ms
+        if has_expired and not attempt.lease_lost:
             log.warning("lease_expired", job=attempt.lease.job_id)
             attempt.mark_lease_lost(now_s)
 

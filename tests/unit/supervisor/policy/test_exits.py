@@ -2,7 +2,8 @@
 
 import pytest
 
-from orpheus.supervisor.policy.exits import signal_name, was_cut_short
+from orpheus.shared.domain.processes import signal_name
+from orpheus.supervisor.policy.exits import was_cut_short
 from orpheus.supervisor.policy.slot import Exit
 
 

@@ -54,7 +54,7 @@ class JobProgress(_Event):
     job: JobSummary
 
 
-class LifeOfSlot(BaseModel):
+class SlotProcess(BaseModel):
     """A slot, and the process in it. What is not known is left out."""
 
     slot: str
@@ -80,7 +80,7 @@ class WorkerEvent(_Stored):
         Kind.WORKER_HUNG,
         Kind.WORKER_FATAL,
     ]
-    worker: LifeOfSlot
+    worker: SlotProcess
 
 
 class Reloaded(BaseModel):

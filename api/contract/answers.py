@@ -233,7 +233,7 @@ class Session(TypedDict):
 
 
 class Health(TypedDict):
-    """The process lives."""
+    """The process is alive."""
 
     status: Literal["ok"]
 

@@ -1,4 +1,4 @@
-"""Whether the process lives (/healthz), and whether jobs are accepted and run (/readyz)."""
+"""Whether the process is alive (/healthz), and whether jobs are accepted and run (/readyz)."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -23,7 +23,7 @@ _LITTLE_SPACE_BYTES = 256_000_000
 
 @router.get("/healthz", responses=answers(Health) | problems())
 async def healthz() -> Response:
-    """The process lives and its event loop turns. The database is not asked."""
+    """The process is alive and its event loop runs. The database is not used."""
     return json_response(Health(status="ok"))
 
 

@@ -27,7 +27,7 @@ def _job_command(
 ) -> Callable[[Change], click.Command]:
     """Make a command that changes each job it is given; a job that refuses stops no other.
 
-    Each change has a row in the audit trail.
+    Each change has a row in the audit log.
     """
 
     def make(change: Change) -> click.Command:

@@ -43,7 +43,7 @@ class Operator:
             store.close()
 
     def actor(self, reason: str | None) -> Actor:
-        """Return who acts and why, for the audit trail."""
+        """Return who acts and why, for the audit log."""
         return Actor(f"cli:{getpass.getuser()}", reason)
 
 
@@ -74,7 +74,7 @@ with_reason = click.option(
     "--reason",
     type=Text(LONGEST_REASON),
     metavar="TEXT",
-    help="Why; it is kept in the audit trail (GET /audit).",
+    help="Why; it is kept in the audit log (GET /audit).",
 )
 
 

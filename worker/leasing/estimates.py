@@ -1,6 +1,6 @@
-"""How long jobs take, and so how many to lease ahead. Pure.
+"""Estimate how long jobs take, and so how many to prefetch. Pure.
 
-Leasing ahead saves a commit for each job, but a job leased behind a long one waits while other
+Prefetching saves a commit for each job, but a job leased behind a long one waits while other
 workers idle. So a worker leases what it expects to finish in `ahead_s`: by a moving estimate of
 each type, and of what has been coming lately where the types are not known yet.
 """

@@ -48,7 +48,6 @@ DEAD_PATHS = {
     "api/contract/schemas.py: api/wire.py",
     "api/routes/__init__.py: contract.md",
     "api/stream/listener.py: contract.md",
-    "docs/glossary.md: tests/unit/docs/test_glossary.py",
     "shared/views/jobs.py: contract.md",
     "supervisor/cli/app.py: supervisor/commands",
     "tests/api/test_bad_input.py: contract.md",

@@ -1,0 +1,65 @@
+"""The product and its documentation use the words of docs/glossary.md."""
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+GLOSSARY = ROOT / "docs" / "glossary.md"
+FOLDERS = ("api", "benchmarks", "config", "docs", "orpheus", "shared", "supervisor", "worker")
+SUFFIXES = {".py", ".md", ".sql", ".toml", ".js", ".css", ".html"}
+
+
+def _replaced_words() -> list[str]:
+    table = GLOSSARY.read_text(encoding="utf-8").split("## Words that we do not use")[1]
+    rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| ")]
+    return [word.strip() for row in rows[1:] for word in row.split(",") if "---" not in word]
+
+
+WORDS = _replaced_words()
+STILL = ("shared/", "worker/leasing/")
+"""Where replaced words may still occur. This list only shrinks."""
+
+
+def _pattern(word: str) -> re.Pattern[str]:
+    ending = r"[a-z]*" if word.endswith("…") else ""
+    stem = re.escape(word.rstrip("…")).replace(r"\ ", r"[-_\s]+")
+    return re.compile(rf"(?<![A-Za-z]){stem}{ending}(?![A-Za-z])", re.IGNORECASE)
+
+
+def _texts() -> Iterator[tuple[str, str]]:
+    listed = subprocess.run(
+        ["git", "ls-files", "README.md", *FOLDERS],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    for name in listed.splitlines():
+        path = ROOT / name
+        if path.suffix in SUFFIXES and path != GLOSSARY and path.is_file():
+            # `_Deed` and `deedOf` are the word, too: names are split where the case changes.
+            text = path.read_text(encoding="utf-8")
+            yield name, re.sub(r"(?<=[a-z])(?=[A-Z])", "_", text)
+
+
+@pytest.mark.parametrize("folder", STILL)
+def test_an_exception_is_still_needed(folder: str) -> None:
+    texts = [text for name, text in _texts() if name.startswith(folder)]
+    assert any(_pattern(word).search(text) for word in WORDS for text in texts)
+
+
+def test_the_glossary_names_the_words_that_it_replaces() -> None:
+    assert len(WORDS) > 10
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_a_replaced_word_is_not_used(word: str) -> None:
+    pattern = _pattern(word)
+    found = [
+        f"{name}:{text[: match.start()].count(chr(10)) + 1}: {match.group()}"
+        for name, text in _texts()
+        for match in pattern.finditer(text)
+        if not name.startswith(STILL)
+    ]
+    assert found == []

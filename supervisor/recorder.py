@@ -45,12 +45,7 @@ class Duties:
     upkeep: Upkeep
 
 
-@dataclass(frozen=True, slots=True)
-class _NewEvent:
-    """An event to write."""
-
-    kind: Kind
-    body: Mapping[str, object]
+_NewEvent = tuple[Kind, Mapping[str, object]]
 
 
 class Recorder:
@@ -111,7 +106,7 @@ class Recorder:
 
     def record(self, kind: Kind, body: Mapping[str, object]) -> None:
         """Write an event."""
-        self._inbox.put(_NewEvent(kind, body))
+        self._inbox.put((kind, body))
 
     def publish(self, slots: Sequence[SlotRecord]) -> None:
         """Write the slots' records if they have changed; if called often, only the newest."""
@@ -187,20 +182,18 @@ class Recorder:
 
     def _write_waiting(self, store: Store) -> None:
         while self._waiting:
+            item = self._waiting[0]
             try:
-                self._write(store, self._waiting[0])
+                if isinstance(item, ProcessEnded):
+                    end_process(store, self._database, item)
+                    failpoint("supervisor.process_ended")
+                else:
+                    store.events.record(*item)
             except StorageError:
                 raise  # it stays first, and is tried again
             except Exception:
-                log.exception("record_dropped", record=repr(self._waiting[0]))
+                log.exception("record_dropped", record=repr(item))
             self._waiting.popleft()
-
-    def _write(self, store: Store, item: ProcessEnded | _NewEvent) -> None:
-        if isinstance(item, ProcessEnded):
-            end_process(store, self._database, item)
-            failpoint("supervisor.process_ended")
-        else:
-            store.events.record(item.kind, item.body)
 
     def _write_slots(self, store: Store) -> None:
         slots = self._slots

@@ -95,7 +95,7 @@ def _supervise(
     configuration.sets = sets
     myself = own_record(clock, Role.SUPERVISOR, "supervisor", secrets.token_hex(8), ready=True)
     recorder = Recorder(database, myself, configuration.duties())
-    sampler = Sampler(database=database)
+    sampler = Sampler(database)
     reloader = Reloader(read, settings, listeners)
     signals = Signals()
     loop = Loop(

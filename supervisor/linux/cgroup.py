@@ -38,8 +38,8 @@ def oom_kills(root: Path = Path("/")) -> int | None:
 
     `root` is where /proc and /sys are found. The cgroup is the one we were in at the first call.
     """
-    file = _counter_file(root)
     try:
+        file = _counter_file(root)
         return None if file is None else parse_count(file.read_text())
     except (OSError, ValueError):
         return None
@@ -83,15 +83,11 @@ def cgroup_folder(mounts: str, path: str, *, v2: bool) -> PurePosixPath | None:
 
 @functools.cache
 def _counter_file(root: Path) -> Path | None:
-    try:
-        found = memory_cgroup((root / "proc/self/cgroup").read_text())
-        mounts = (root / "proc/self/mountinfo").read_text()
-    except OSError:
-        return None
+    found = memory_cgroup((root / "proc/self/cgroup").read_text())
     if found is None:
         return None
     path, v2 = found
-    folder = cgroup_folder(mounts, path, v2=v2)
+    folder = cgroup_folder((root / "proc/self/mountinfo").read_text(), path, v2=v2)
     if folder is None:
         return None
     return root / folder.relative_to("/") / (_V2_FILE if v2 else _V1_FILE)

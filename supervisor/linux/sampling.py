@@ -36,7 +36,7 @@ class Sampler:
     `latest` and `holder` may be read by any thread.
     """
 
-    def __init__(self, interval_s: float = SAMPLE_INTERVAL_S, database: Path | None = None) -> None:
+    def __init__(self, database: Path, interval_s: float = SAMPLE_INTERVAL_S) -> None:
         self.latest: Mapping[str, Sample] = {}
         """Incarnation -> its last sample; never changed in place."""
         self.holder: LockHolder | None = None
@@ -44,7 +44,7 @@ class Sampler:
         self._watched: Mapping[str, int] = {}
         self._processes: dict[str, psutil.Process] = {}
         self._interval_s = interval_s
-        self._lock_watch = None if database is None else LockWatch(database)
+        self._lock_watch = LockWatch(database)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sampler", daemon=True)
 
@@ -61,13 +61,10 @@ class Sampler:
         self._stop.set()
 
     def _run(self) -> None:
-        tick_s = self._interval_s
-        if self._lock_watch is not None:
-            tick_s = min(tick_s, _LOCK_INTERVAL_S)
         sample_at_s, lock_at_s = time.monotonic() + self._interval_s, 0.0
-        while not self._stop.wait(tick_s):
+        while not self._stop.wait(min(self._interval_s, _LOCK_INTERVAL_S)):
             now_s = time.monotonic()
-            if self._lock_watch is not None and now_s >= lock_at_s:
+            if now_s >= lock_at_s:
                 self.holder = self._lock_watch.look(now_s)
                 lock_at_s = now_s + _LOCK_INTERVAL_S
             if now_s >= sample_at_s:

@@ -54,8 +54,16 @@ class ChildHandle:
         """
         crash_file = cell_path(database, incarnation).with_suffix(".crash")
         stack_file = stack_path(database, incarnation)
-        ours, theirs = Channel.pair()
-        try:
+        handover = {
+            **spec.handover,
+            "incarnation": incarnation,
+            "supervisor_pid": os.getpid(),
+            "crash_file": str(crash_file),
+            "stack_file": str(stack_file),
+        }
+        with contextlib.ExitStack() as undo:
+            ours, theirs = Channel.pair()
+            undo.callback(ours.close)
             with theirs:
                 process = subprocess.Popen(
                     [*spec.argv, "--control-fd", str(theirs.fileno())],
@@ -64,24 +72,11 @@ class ChildHandle:
                     start_new_session=True,
                     env={**os.environ, INCARNATION_VARIABLE: incarnation},
                 )
-        except BaseException:
-            ours.close()
-            raise
-        handover = {
-            **spec.handover,
-            "incarnation": incarnation,
-            "supervisor_pid": os.getpid(),
-            "crash_file": str(crash_file),
-            "stack_file": str(stack_file),
-        }
-        ours.send({"handover": handover})
-        try:
+            undo.callback(process.wait)
+            undo.callback(process.kill)
             pidfd = os.pidfd_open(process.pid)
-        except BaseException:
-            process.kill()
-            process.wait()
-            ours.close()
-            raise
+            ours.send({"handover": handover})
+            undo.pop_all()
         return cls(
             incarnation=incarnation,
             pid=process.pid,

@@ -13,7 +13,7 @@ from typing import Any
 from orpheus.supervisor.linux.sampling import Sample
 from orpheus.supervisor.linux.write_lock import LockHolder
 from orpheus.supervisor.loop.child import ChildHandle
-from orpheus.supervisor.policy.slot import Exit, Observation, RunningJob
+from orpheus.supervisor.policy.slot import Exit, Observation, ObservedJob
 
 
 def observe(
@@ -82,7 +82,7 @@ def _add_beat(seen: Observation, message: Mapping[str, Any]) -> Observation:
         jobs_done=int(message["jobs_done"]),
         database_ok=bool(message["database_ok"]),
         job=job
-        and RunningJob(
+        and ObservedJob(
             id=int(job["id"]),
             type=str(job["type"]),
             overdue=float(job["hard_deadline_in_s"]) <= 0,

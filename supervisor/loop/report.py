@@ -1,12 +1,16 @@
 """Builds the records of slots that the database keeps and `GET /workers` shows."""
 
+from dataclasses import replace
+
 from orpheus.shared.domain.processes import ProcessRecord, SlotRecord, SlotState
 from orpheus.supervisor.linux.sampling import Sample
 from orpheus.supervisor.loop.child import ChildHandle
 from orpheus.supervisor.policy.slot import Slot
 
 
-def slot_record(slot: Slot, child: ChildHandle | None, sample: Sample | None) -> SlotRecord:
+def slot_record(
+    slot: Slot, process: ChildHandle | ProcessRecord | None, sample: Sample | None
+) -> SlotRecord:
     """Return the record of one slot, its process (if it has one) and the latest sample of it."""
     why = slot.degraded or slot.trouble or slot.reason
     return SlotRecord(
@@ -16,11 +20,11 @@ def slot_record(slot: Slot, child: ChildHandle | None, sample: Sample | None) ->
         state=slot.state,
         degraded=bool(slot.degraded or slot.trouble),
         reason="; ".join(part for part in (slot.held_back, why) if part),
-        pid=child.pid if child else None,
-        incarnation=child.incarnation if child else None,
+        pid=process.pid if process else None,
+        incarnation=process.incarnation if process else None,
         cpu_percent=sample.cpu_percent if sample else None,
         rss_bytes=sample.rss_bytes if sample else None,
-        started_at_ms=child.started_at_ms if child else None,
+        started_at_ms=process.started_at_ms if process else None,
         restarts=max(0, slot.starts - 1),
         exits=slot.exits,
     )
@@ -38,19 +42,10 @@ def own_record(
     `trouble` is what is wrong with it (empty: nothing), `rejected` why the newest configuration is
     not in force.
     """
-    return SlotRecord(
-        slot=myself.slot,
-        pool=None,
-        role=myself.role,
-        state=SlotState.STOPPING if why_stopping else SlotState.READY,
+    state = SlotState.STOPPING if why_stopping else SlotState.READY
+    slot = Slot(myself.slot, None, myself.role, state=state, reason=why_stopping or trouble)
+    return replace(
+        slot_record(slot, myself, sample),
         degraded=bool(trouble or rejected),
-        reason=why_stopping or trouble,
         rejected=None if why_stopping else rejected,
-        pid=myself.pid,
-        incarnation=myself.incarnation,
-        cpu_percent=sample.cpu_percent if sample else None,
-        rss_bytes=sample.rss_bytes if sample else None,
-        started_at_ms=myself.started_at_ms,
-        restarts=0,
-        exits=(),
     )

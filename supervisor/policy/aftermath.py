@@ -10,7 +10,7 @@ from dataclasses import replace
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.processes import LastExit, Role, SlotState, signal_name
 from orpheus.supervisor.policy.exits import ExitClass, cause_of, classify, describe
-from orpheus.supervisor.policy.liveness import is_stable
+from orpheus.supervisor.policy.liveness import has_been_ready
 from orpheus.supervisor.policy.slot import (
     Action,
     Cause,
@@ -92,10 +92,9 @@ def _within(times_s: tuple[float, ...], window_s: float, now_s: float) -> tuple[
 
 
 def _after_failure(slot: Slot, process: Process, rules: Rules, turn: Turn) -> Slot:
-    stable = is_stable(process, rules, turn.now_s)
+    stable = has_been_ready(process, rules.stable_s, turn.now_s)
     recent = _within(slot.crashes_s, rules.crash_loop_window_s, turn.now_s)
-    if not stable:
-        recent = (*recent, turn.now_s)
+    recent = recent if stable else (*recent, turn.now_s)
     failures = 1 if stable else slot.failures + 1
     slot = replace(slot, failures=failures, crashes_s=recent)
     if slot.on_trial and not stable:

@@ -13,10 +13,12 @@ failure); and many slots that all retry the same broken start.
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 
 from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.supervisor.policy.aftermath import KEPT_EXITS
-from orpheus.supervisor.policy.slot import Desired, Process, Rules, Slot, Timer
+from orpheus.supervisor.policy.liveness import has_been_ready
+from orpheus.supervisor.policy.slot import Desired, Rules, Slot, Timer
 from orpheus.supervisor.policy.state_machine import with_desired
 
 Fleet = Mapping[str, Slot]
@@ -41,13 +43,11 @@ def reconcile(slots: Fleet, places: Sequence[Place], now_s: float) -> dict[str, 
     """Return the fleet with these places: new slots start, missing ones drain and are removed."""
     result: dict[str, Slot] = {}
     names = {place.name for place in places}
-    new = 0
+    starts_s = (now_s + number * STAGGER_S for number in count())
     for place in places:
         slot = slots.get(place.name)
         if slot is None:
-            not_before_s = now_s + new * STAGGER_S
-            new += 1
-            slot = Slot(place.name, place.pool, place.role, not_before_s=not_before_s)
+            slot = Slot(place.name, place.pool, place.role, not_before_s=next(starts_s))
         elif slot.retired:
             slot = with_desired(replace(slot, retired=False), Desired.UP)
         result[place.name] = replace(slot, fingerprint=place.fingerprint)
@@ -166,10 +166,9 @@ def _roll(members: Fleet) -> dict[str, Slot]:
     for key, slot in idle_first:
         if slot.desired is not Desired.UP or not is_outdated(slot):
             continue
-        if slot.state is SlotState.STARTING:
-            changed[key] = with_desired(slot, Desired.REPLACE)
-        elif slot.state is SlotState.READY and allowed > 0:
-            allowed -= 1
+        is_ready = slot.state is SlotState.READY
+        if slot.state is SlotState.STARTING or (is_ready and allowed > 0):
+            allowed -= is_ready
             changed[key] = with_desired(slot, Desired.REPLACE)
     return changed
 
@@ -186,6 +185,7 @@ def _replace_api(slots: Fleet) -> dict[str, Slot]:
             continue
         replacement_key = _replacement_key(key)
         replacement = slots.get(replacement_key)
+        has_died = slot.process is None
         must_end = is_outdated(slot) and slot.desired is Desired.UP
         if replacement is None:
             if must_end and slot.state is SlotState.READY:
@@ -193,7 +193,7 @@ def _replace_api(slots: Fleet) -> dict[str, Slot]:
                 changed[replacement_key] = new
             elif must_end and slot.state is SlotState.STARTING:
                 changed[key] = with_desired(slot, Desired.REPLACE)
-        elif _may_take_over(replacement, slot):
+        elif replacement.state is SlotState.READY or (has_died and replacement.process):
             del changed[replacement_key]
             changed.update(_take_over(slot, replacement))
         elif not must_end:
@@ -201,7 +201,10 @@ def _replace_api(slots: Fleet) -> dict[str, Slot]:
             changed[_aside_key(replacement)] = retire(replacement, Desired.DOWN)
             changed[key] = replace(slot, trouble="")
         else:
-            changed[replacement_key] = _follow(replacement, slot)
+            replacement = replace(replacement, fingerprint=slot.fingerprint)
+            if is_outdated(replacement) and replacement.state is SlotState.STARTING:
+                replacement = with_desired(replacement, Desired.REPLACE)
+            changed[replacement_key] = replacement
             is_failing = replacement.state in (SlotState.BACKOFF, SlotState.FATAL)
             trouble = f"its replacement does not start: {replacement.reason}" if is_failing else ""
             changed[key] = replace(slot, trouble=trouble)
@@ -212,11 +215,6 @@ def _replacement_key(name: str) -> str:
     return f"{name}+"
 
 
-def _may_take_over(replacement: Slot, slot: Slot) -> bool:
-    has_died = slot.process is None and replacement.process is not None
-    return replacement.state is SlotState.READY or has_died
-
-
 def _take_over(slot: Slot, replacement: Slot) -> dict[str, Slot]:
     starts = slot.starts + replacement.starts
     exits = (*replacement.exits, *slot.exits)[:KEPT_EXITS]
@@ -224,13 +222,6 @@ def _take_over(slot: Slot, replacement: Slot) -> dict[str, Slot]:
     if slot.process is None:
         return {slot.name: replacement}
     return {slot.name: replacement, _aside_key(slot): retire(slot, Desired.REPLACE)}
-
-
-def _follow(replacement: Slot, slot: Slot) -> Slot:
-    """Return the replacement with the slot's present fingerprint, restarted if it is outdated."""
-    replacement = replace(replacement, fingerprint=slot.fingerprint)
-    must_restart = is_outdated(replacement) and replacement.state is SlotState.STARTING
-    return with_desired(replacement, Desired.REPLACE) if must_restart else replacement
 
 
 def _aside_key(slot: Slot) -> str:
@@ -261,7 +252,7 @@ def _hold_back(members: Fleet, rules: Rules, now_s: float) -> dict[str, Slot]:
     """When half of a pool fails to start in the same way, let one slot try until it stays up."""
     wanted = {k: s for k, s in members.items() if s.desired in (Desired.UP, Desired.REPLACE)}
     failing = [slot for slot in wanted.values() if slot.start_failure]
-    if any(_stays_up(slot.process, rules, now_s) for slot in failing if slot.process):
+    if any(has_been_ready(s.process, rules.trial_s, now_s) for s in failing if s.process):
         return {key: replace(slot, start_failure="", held_back="") for key, slot in members.items()}
     alike = max(Counter(slot.start_failure for slot in failing).values(), default=0)
     if alike < max(2, (len(wanted) + 1) // 2):
@@ -273,7 +264,3 @@ def _hold_back(members: Fleet, rules: Rules, now_s: float) -> dict[str, Slot]:
         for key, slot in members.items()
         if slot.process is None
     }
-
-
-def _stays_up(process: Process, rules: Rules, now_s: float) -> bool:
-    return process.ready_s is not None and now_s - process.ready_s >= rules.trial_s

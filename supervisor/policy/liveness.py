@@ -51,17 +51,16 @@ def update(process: Process, seen: Observation, rules: Rules, now_s: float) -> P
     )
 
 
-def is_stable(process: Process, rules: Rules, now_s: float) -> bool:
-    """Return whether it has been ready for so long that it counts as well started."""
-    return process.ready_s is not None and now_s - process.ready_s >= rules.stable_s
+def has_been_ready(process: Process, for_s: float, now_s: float) -> bool:
+    """Return whether the process has been ready for that long."""
+    return process.ready_s is not None and now_s - process.ready_s >= for_s
 
 
 def _passed_limit(process: Process, seen: Observation, rules: Rules, now_s: float) -> str | None:
     if rules.max_memory_bytes and seen.rss_bytes > rules.max_memory_bytes:
         return f"it has grown to {seen.rss_bytes // _MIB} MiB (max_memory_mb)"
-    ready_s = process.ready_s
-    if process.max_age_s and ready_s is not None and now_s - ready_s >= process.max_age_s:
-        return f"it has run for {now_s - ready_s:.0f} s (max_age)"
+    if process.max_age_s and has_been_ready(process, process.max_age_s, now_s):
+        return f"it has run for {now_s - (process.ready_s or 0):.0f} s (max_age)"
     return None
 
 

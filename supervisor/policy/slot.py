@@ -94,7 +94,7 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True)
-class RunningJob:
+class ObservedJob:
     """The job that a worker reports to run."""
 
     id: int
@@ -133,7 +133,7 @@ class Observation:
     """What the process reported of its own failure before it exited."""
     beat: int | None = None
     loop: int | None = None
-    job: RunningJob | None = None
+    job: ObservedJob | None = None
     jobs_done: int = 0
     database_ok: bool = True
     row_beat: int | None = None

@@ -23,7 +23,7 @@ from orpheus.shared.domain.processes import SlotState
 from orpheus.supervisor.policy.aftermath import after_exit, after_survival
 from orpheus.supervisor.policy.liveness import (
     degradation,
-    is_stable,
+    has_been_ready,
     judge,
     judge_lock,
     may_be_continued,
@@ -47,7 +47,7 @@ from orpheus.supervisor.policy.slot import (
 )
 
 
-class Transition(NamedTuple):
+class SlotTransition(NamedTuple):
     """The next state of a slot, the command to its process, and the event that reports it."""
 
     enters: SlotState
@@ -56,22 +56,22 @@ class Transition(NamedTuple):
 
 
 _S, _T = SlotState, Trigger
-_SPAWN = Transition(_S.STARTING, Command.SPAWN, Kind.WORKER_STARTED)
-_DRAIN = Transition(_S.DRAINING, Command.DRAIN)
-_TERMINATE = Transition(_S.STOPPING, Command.TERMINATE)
-_ABORT = Transition(_S.KILLING, Command.ABORT)
-_ABORT_HUNG = Transition(_S.KILLING, Command.ABORT, Kind.WORKER_HUNG)
-_KILL = Transition(_S.KILLING, Command.KILL)
+_SPAWN = SlotTransition(_S.STARTING, Command.SPAWN, Kind.WORKER_STARTED)
+_DRAIN = SlotTransition(_S.DRAINING, Command.DRAIN)
+_TERMINATE = SlotTransition(_S.STOPPING, Command.TERMINATE)
+_ABORT = SlotTransition(_S.KILLING, Command.ABORT)
+_ABORT_HUNG = SlotTransition(_S.KILLING, Command.ABORT, Kind.WORKER_HUNG)
+_KILL = SlotTransition(_S.KILLING, Command.KILL)
 
-TABLE: dict[tuple[SlotState, Trigger], Transition] = {
+TABLE: dict[tuple[SlotState, Trigger], SlotTransition] = {
     (_S.DOWN, _T.WANTED): _SPAWN,
     (_S.BACKOFF, _T.TIMEOUT): _SPAWN,
     (_S.BACKOFF, _T.REPLACE): _SPAWN,
     (_S.FATAL, _T.TIMEOUT): _SPAWN,
     (_S.FATAL, _T.REPLACE): _SPAWN,
-    (_S.BACKOFF, _T.UNWANTED): Transition(_S.DOWN),
-    (_S.FATAL, _T.UNWANTED): Transition(_S.DOWN),
-    (_S.STARTING, _T.READY): Transition(_S.READY, event=Kind.WORKER_READY),
+    (_S.BACKOFF, _T.UNWANTED): SlotTransition(_S.DOWN),
+    (_S.FATAL, _T.UNWANTED): SlotTransition(_S.DOWN),
+    (_S.STARTING, _T.READY): SlotTransition(_S.READY, event=Kind.WORKER_READY),
     (_S.STARTING, _T.UNWANTED): _TERMINATE,
     (_S.STARTING, _T.REPLACE): _TERMINATE,
     (_S.STARTING, _T.TIMEOUT): _ABORT_HUNG,
@@ -87,7 +87,7 @@ TABLE: dict[tuple[SlotState, Trigger], Transition] = {
     (_S.STOPPING, _T.FAULT): _ABORT_HUNG,
     (_S.STOPPING, _T.TIMEOUT): _ABORT,
     (_S.KILLING, _T.TIMEOUT): _KILL,
-    (_S.KILLING, _T.SURVIVED): Transition(_S.STUCK, event=Kind.WORKER_HUNG),
+    (_S.KILLING, _T.SURVIVED): SlotTransition(_S.STUCK, event=Kind.WORKER_HUNG),
     (_S.STARTING, _T.DEADLINE): _KILL,
     (_S.READY, _T.DEADLINE): _KILL,
     (_S.DRAINING, _T.DEADLINE): _KILL,
@@ -197,7 +197,7 @@ def _shifted(at_s: float | None, gap_s: float) -> float | None:
 
 def _forgive(slot: Slot, process: Process, rules: Rules, now_s: float) -> Slot:
     """Forget earlier failures once the process has been ready for a while."""
-    if (slot.on_trial or slot.failures) and is_stable(process, rules, now_s):
+    if (slot.on_trial or slot.failures) and has_been_ready(process, rules.stable_s, now_s):
         return replace(slot, failures=0, on_trial=False)
     return slot
 

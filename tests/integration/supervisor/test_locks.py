@@ -143,7 +143,7 @@ def test_the_sampler_names_the_holder(
     start: Callable[[str], "subprocess.Popen[bytes]"],
     wait_for: Callable[..., Any],
 ) -> None:
-    sampler = Sampler(interval_s=0.05, database=database)
+    sampler = Sampler(database, interval_s=0.05)
     sampler.start()
     try:
         sampler.watch({"incarnation": os.getpid()})

@@ -37,7 +37,7 @@ NAMED_FROM_OUTSIDE = {
 }
 """Where classes have the names that users read. Such a name may occur again elsewhere, but not in
 the same place."""
-SAME_NAMES = {"Events", "Holder", "Loop", "Outcome"}
+SAME_NAMES = {"Events", "Loop", "Outcome"}
 """Names of several classes that are not yet told apart."""
 NOT_OURS = {
     "README.md: my_jobs.py",

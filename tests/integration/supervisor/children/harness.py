@@ -94,7 +94,7 @@ def main(plan_file: str) -> int:
     interval_s = plan["rules"]["beat_interval_s"]
     upkeep = Upkeep(for_database(Settings()))
     recorder = Recorder(database, myself, Duties(lambda: open_store(url), interval_s, upkeep))
-    sampler = Sampler(interval_s=0.1, database=database)
+    sampler = Sampler(database, interval_s=0.1)
     listeners = Listeners()
     reloader = Reloader(no_configuration, Settings(), listeners)
     loop = Loop(

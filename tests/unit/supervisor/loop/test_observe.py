@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orpheus.supervisor.loop.observe import add_message
-from orpheus.supervisor.policy.slot import Observation, RunningJob
+from orpheus.supervisor.policy.slot import Observation, ObservedJob
 
 BEAT: dict[str, Any] = {
     "say": "beat",
@@ -37,7 +37,7 @@ def test_a_job_past_its_hard_deadline_is_seen(left_s: float, overdue: bool) -> N
     seen = add_message(
         Observation("incarnation"), {**BEAT, "job": {**JOB, "hard_deadline_in_s": left_s}}
     )
-    assert seen.job == RunningJob(5, "sleep", overdue)
+    assert seen.job == ObservedJob(5, "sleep", overdue)
 
 
 def test_a_request_to_be_replaced_includes_how_many_jobs_were_done() -> None:

@@ -15,7 +15,7 @@ from orpheus.supervisor.policy.fleet import (
     retry_failed,
     rolling_restart,
 )
-from orpheus.supervisor.policy.slot import Desired, Observation, Process, Rules, RunningJob, Slot
+from orpheus.supervisor.policy.slot import Desired, Observation, ObservedJob, Process, Rules, Slot
 
 RULES = Rules()
 NOW_S = 1_000.0
@@ -127,7 +127,7 @@ def test_idle_workers_go_first() -> None:
     slots = rolling_restart(ready_pool(3))
     process = slots["a-1"].process
     assert process is not None
-    seen = Observation(job=RunningJob(1, "x", overdue=False))
+    seen = Observation(job=ObservedJob(1, "x", overdue=False))
     slots["a-1"] = replace(slots["a-1"], process=replace(process, seen=seen))
     assert advance(slots, RULES, NOW_S)["a-1"].desired is Desired.UP
 

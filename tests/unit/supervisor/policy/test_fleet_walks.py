@@ -26,10 +26,10 @@ from orpheus.supervisor.policy.slot import (
     Desired,
     Exit,
     Observation,
+    ObservedJob,
     OsStatus,
     ProcessEnded,
     Rules,
-    RunningJob,
     SendCommand,
     Slot,
     Turn,
@@ -184,7 +184,7 @@ class World:
         process = self.a_process()
         if process is not None:
             works = self.rng.random() < 0.5
-            job = RunningJob(1, "sleep", overdue=self.rng.random() < 0.1) if works else None
+            job = ObservedJob(1, "sleep", overdue=self.rng.random() < 0.1) if works else None
             loop = (process.seen.loop or 0) + self.rng.randint(0, 1)
             beat = (process.seen.beat or 0) + 1
             process.seen = replace(process.seen, beat=beat, loop=loop, job=job)

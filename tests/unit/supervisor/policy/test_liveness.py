@@ -10,16 +10,14 @@ from orpheus.supervisor.policy.slot import (
     Cause,
     Command,
     Desired,
+    ObservedJob,
     OsStatus,
     Rules,
-    RunningJob,
 )
-from orpheus.supervisor.policy.state_machine import (
-    with_desired,
-)
+from orpheus.supervisor.policy.state_machine import with_desired
 from tests.unit.supervisor.policy.driver import RULES, Driver
 
-JOB = RunningJob(7, "sleep", overdue=False)
+JOB = ObservedJob(7, "sleep", overdue=False)
 
 
 def test_a_stale_row_alone_degrades_but_never_kills() -> None:

@@ -19,10 +19,10 @@ from orpheus.supervisor.policy.slot import (
     Desired,
     Exit,
     Observation,
+    ObservedJob,
     OsStatus,
     ProcessEnded,
     Rules,
-    RunningJob,
     SendCommand,
     Slot,
     Turn,
@@ -118,7 +118,7 @@ class Walk(RuleBasedStateMachine):
         seen = self.process.seen
         self.now_s += seconds
         loop = (seen.loop or 0) + loops
-        job = RunningJob(1, "sleep", overdue=False) if works else None
+        job = ObservedJob(1, "sleep", overdue=False) if works else None
         self.change(beat=(seen.beat or 0) + 1, loop=loop, job=job)
         self.turn(0.5)
 
@@ -137,7 +137,7 @@ class Walk(RuleBasedStateMachine):
     @precondition(is_running)
     @rule()
     def is_in_a_job_past_its_deadline(self) -> None:
-        self.change(job=RunningJob(1, "sleep", overdue=True))
+        self.change(job=ObservedJob(1, "sleep", overdue=True))
         self.turn(0.5)
 
     @precondition(is_running)

@@ -22,7 +22,7 @@ from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.domain.processes import ProcessRecord, Role, SlotRecord, SlotState
 from orpheus.shared.operations.configuration import ConfigurationEditor
 from orpheus.shared.process.listener import bind_listener
-from orpheus.shared.storage import Finished, Store, TypeRow, open_storage
+from orpheus.shared.storage import Finished, JobFilter, Store, TypeRow, open_storage
 
 HOLDER = Holder(slot="default-1", incarnation="life-1", pid=101)
 ADD = TypeRow(
@@ -231,3 +231,24 @@ def start(options: ApiHandover) -> Iterator[Callable[..., Running]]:
 @pytest.fixture
 def api(start: Callable[..., Running]) -> Running:
     return start()
+
+
+@pytest.fixture
+def untouched(api: Any) -> Iterator[Any]:
+    """The application; when the test ends, its database must be as it was."""
+
+    def content() -> tuple[object, ...]:
+        store = api.store
+        return (
+            store.events.last_seq(),
+            store.stats.counts(),
+            store.jobs.page(JobFilter(), 500),
+            store.queues.all(),
+            store.schedules.all(),
+            store.audit.page(500),
+            store.idempotency.find("k"),
+        )
+
+    before = content()
+    yield api
+    assert content() == before

@@ -1,4 +1,4 @@
-"""Holds an answer against its declaration: every field, no other, and times as RFC 3339."""
+"""Holds an answer against its declaration: every field, no other, times as RFC 3339, problems."""
 
 import json
 import re
@@ -15,6 +15,17 @@ def checked(declared: Any, text: str) -> Any:
     adapter = declared if isinstance(declared, TypeAdapter) else TypeAdapter(declared)
     check_times(json.loads(text))
     return adapter.validate_json(text, extra="forbid")
+
+
+def problem(answer: Any, status: int) -> dict[str, Any]:
+    """The problem details that an answer must be."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    body: dict[str, Any] = answer.json()
+    assert body["status"] == status
+    assert body["title"] and body["detail"] and body["type"]
+    assert "Traceback" not in answer.text
+    return body
 
 
 def check_times(value: Any, name: str = "") -> None:

@@ -1,4 +1,4 @@
-"""What contract.md §5 and §6 fix by name, a row for each line that no other test has."""
+"""The names that the contract fixes, for what no other test names."""
 
 import re
 from typing import Any

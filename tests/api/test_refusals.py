@@ -1,0 +1,188 @@
+"""What is refused before a route is reached, and what fails on the way: each with its problem."""
+
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.api.shapes import problem
+
+JSON = {"Content-Type": "application/json"}
+
+
+def test_another_content_type_is_a_415_with_a_hint(untouched: Any) -> None:
+    for headers in (
+        {"Content-Type": "application/x-www-form-urlencoded"},
+        {"Content-Type": "text/json"},
+        {"Content-Type": "application/json; charset=latin-1"},
+        {},
+    ):
+        answer = untouched.client.post("/jobs", content=b'{"type":"add"}', headers=headers)
+        assert "--json" in problem(answer, 415)["detail"]
+
+
+def test_a_charset_of_utf_8_is_fine(api: Any) -> None:
+    headers = {"Content-Type": 'Application/JSON; charset="UTF-8"'}
+
+    assert api.client.post("/jobs", content=b'{"type":"add"}', headers=headers).status_code == 201
+
+
+def test_a_body_over_the_limit_is_a_413(start: Callable[..., Any]) -> None:
+    api = start(max_body_bytes=2000, max_batch_body_bytes=4000)
+    large = b'{"type":"add","payload":{"text":"%s"}}' % (b"x" * 3000)
+
+    def in_chunks() -> Iterator[bytes]:
+        yield large[:1500]
+        yield large[1500:]
+
+    problem(api.client.post("/jobs", content=large, headers=JSON), 413)
+    problem(api.client.post("/jobs", content=in_chunks(), headers=JSON), 413)
+    problem(api.client.post("/jobs/batch", content=large * 2, headers=JSON), 413)
+    batch = b'{"jobs":[%s]}' % large
+    assert api.client.post("/jobs/batch", content=batch, headers=JSON).status_code == 201
+
+
+def raw(api: Any, request: bytes) -> bytes:
+    """The answer to exactly these bytes."""
+    with socket.create_connection(("127.0.0.1", api.port), timeout=10) as connection:
+        connection.sendall(request)
+        answer = b""
+        while chunk := connection.recv(65_536):
+            answer += chunk
+    return answer
+
+
+@pytest.mark.parametrize(
+    "hosts",
+    [b"", b"Host: evil.example\r\n", b"Host: localhost\r\nHost: localhost\r\n", b"Host:\r\n"],
+)
+def test_a_host_that_is_missing_double_or_not_allowed_is_a_400(
+    untouched: Any, hosts: bytes
+) -> None:
+    answer = raw(untouched, b"GET /healthz HTTP/1.1\r\n" + hosts + b"Connection: close\r\n\r\n")
+
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"application/problem+json" in answer
+
+
+def test_a_host_in_the_configuration_is_allowed(start: Callable[..., Any]) -> None:
+    api = start(allowed_hosts=("Jobs.example",))
+    for host, status in (("jobs.example", 200), ("jobs.example:99", 200), ("x.jobs.example", 400)):
+        assert api.client.get("/healthz", headers={"Host": host}).status_code == status
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:1"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"},
+    ],
+    ids=str,
+)
+def test_a_write_from_another_site_is_a_403(untouched: Any, headers: dict[str, str]) -> None:
+    for path in ("/jobs", "/jobs/batch", "/jobs/1/cancel", "/jobs/1/retry"):
+        problem(untouched.client.post(path, json={"type": "add"}, headers=headers), 403)
+
+
+def test_a_write_from_our_own_page_or_a_program_is_let_in(start: Callable[..., Any]) -> None:
+    api = start(cors_origins=("https://tool.example",))
+    own = f"http://127.0.0.1:{api.port}"
+    for headers in (
+        {},
+        {"Sec-Fetch-Site": "same-origin"},
+        {"Sec-Fetch-Site": "none"},
+        {"Origin": own},
+        {"Origin": "https://tool.example", "Sec-Fetch-Site": "cross-site"},
+    ):
+        assert api.client.post("/jobs", json={"type": "add"}, headers=headers).status_code == 201
+
+
+def test_reading_needs_no_origin(api: Any) -> None:
+    assert api.client.get("/jobs", headers={"Origin": "http://evil.example"}).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/nix", "/jobs/", "/jobs/1/nix", "/ui/nix", "/ws", "/JOBS"])
+def test_an_unknown_path_is_a_404(untouched: Any, path: str) -> None:
+    problem(untouched.client.get(path), 404)
+
+
+def test_a_wrong_method_is_a_405_that_names_the_right_ones(untouched: Any) -> None:
+    answer = untouched.client.put("/jobs", json={})
+
+    problem(answer, 405)
+    assert answer.headers["Allow"] == "GET, POST"
+
+
+def test_a_request_that_is_not_http_does_no_harm(untouched: Any) -> None:
+    assert raw(untouched, b"\x16\x03\x01 nonsense\r\n\r\n").startswith(b"HTTP/1.1 400 ")
+    assert untouched.client.get("/healthz").status_code == 200
+
+
+def test_a_database_that_is_gone_is_a_503_that_says_when_to_come_back(api: Any) -> None:
+    from orpheus.shared.errors import DatabaseBusy
+
+    def busy(*_: object) -> Any:
+        raise DatabaseBusy("the database is locked by another process")
+
+    read, write = api.services.readers.read, api.services.writer.write
+    api.services.readers.read = lambda _: read(busy)
+    api.services.writer.write = lambda _: write(busy)
+    for answer in (
+        api.client.get("/jobs"),
+        api.client.post("/jobs/1/cancel"),
+    ):
+        assert "locked" in problem(answer, 503)["detail"]
+        assert int(answer.headers["Retry-After"]) > 0
+
+
+def test_a_full_disk_is_a_507(api: Any) -> None:
+    from orpheus.shared.errors import DatabaseFull
+
+    def full(*_: object) -> Any:
+        raise DatabaseFull("the disk is full")
+
+    write = api.services.writer.write
+    api.services.writer.write = lambda _: write(full)
+    problem(api.client.post("/jobs", json={"type": "add"}), 507)
+
+
+def test_an_unforeseen_error_is_a_500_without_its_traceback(api: Any) -> None:
+    def broken(*_: object) -> Any:
+        raise ZeroDivisionError("secret")
+
+    read = api.services.readers.read
+    api.services.readers.read = lambda _: read(broken)
+
+    assert "secret" not in str(problem(api.client.get("/jobs"), 500))
+    assert api.client.get("/healthz").status_code == 200
+
+
+def test_more_clients_than_allowed_are_told_to_come_back(start: Callable[..., Any]) -> None:
+    api = start(max_clients=1)
+    with api.watch() as watcher:
+        watcher.next("hello")
+        answer = api.client.get("/jobs")
+        problem(answer, 503)
+        assert answer.headers["Retry-After"] == "1"
+        assert answer.headers["Connection"] == "close"
+
+
+def test_every_answer_carries_its_date_and_forbids_sniffing(api: Any) -> None:
+    for path in ("/healthz", "/nix", "/", "/jobs"):
+        headers = api.client.get(path).headers
+        assert headers["Date"].endswith("GMT")
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Referrer-Policy"] == "no-referrer"
+        assert "Server" not in headers
+
+
+def test_head_is_get_without_a_body(api: Any) -> None:
+    answer = api.client.head("/jobs")
+
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert int(answer.headers["Content-Length"]) > 10

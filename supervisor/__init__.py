@@ -1,4 +1,5 @@
-"""The supervisor: starts the API and every worker, watches them, and restarts what fails.
+"""The supervisor: starts the API and every worker, watches them, and restarts them when they fail.
 
-`policy` decides and touches nothing; `observe` and `act` are its eyes and hands; `loop` turns.
+`policy` decides, `loop` observes and acts, `plan` turns settings into what should run, `linux` asks
+the kernel, `recorder` writes to the database, `cli` is the command line.
 """

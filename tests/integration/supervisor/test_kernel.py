@@ -174,13 +174,13 @@ def test_a_child_from_before_we_were_the_supervisor_can_be_spared() -> None:
     assert told["killed"] == []
 
 
-def test_strangers_zombies_are_reaped_and_an_own_exit_is_not_stolen() -> None:
+def test_foreign_zombies_are_reaped_and_the_exit_of_an_own_child_is_left() -> None:
     told = run_adoption("reap_adopted")
     assert told["zombies_left"] == 0
     assert told["own_code"] == 7
 
 
-def test_as_pid_1_strangers_zombies_are_reaped_and_an_own_exit_is_not_stolen(
+def test_as_pid_1_foreign_zombies_are_reaped_and_the_exit_of_an_own_child_is_left(
     as_pid_1: tuple[str, ...],
 ) -> None:
     told = run_adoption("reap_adopted", *as_pid_1)
@@ -189,8 +189,8 @@ def test_as_pid_1_strangers_zombies_are_reaped_and_an_own_exit_is_not_stolen(
     assert told["own_code"] == 7
 
 
-def test_as_pid_1_living_strangers_are_left_alone(as_pid_1: tuple[str, ...]) -> None:
-    told = run_adoption("strangers", *as_pid_1)
+def test_as_pid_1_running_foreign_processes_are_left_alone(as_pid_1: tuple[str, ...]) -> None:
+    told = run_adoption("foreign", *as_pid_1)
     assert told["pid"] == 1
     assert told["adopted"]
     assert told["killed"] == []

@@ -70,7 +70,7 @@ def start(database: Path) -> Iterator[Callable[[str], "subprocess.Popen[bytes]"]
         process.communicate()
 
 
-def test_a_frozen_writer_is_named_with_how_long_it_has_held_the_lock(
+def test_a_stopped_writer_is_found_with_how_long_it_has_held_the_lock(
     database: Path, start: Callable[[str], "subprocess.Popen[bytes]"]
 ) -> None:
     writer, watch = start("holds"), LockWatch(database)
@@ -138,7 +138,7 @@ def test_a_check_does_not_release_the_lock_of_the_process_that_checks(database: 
     assert [holder.pid for holder in holders if holder] == [os.getpid()] * 3
 
 
-def test_the_sampler_names_the_holder(
+def test_the_sampler_finds_the_holder(
     database: Path,
     start: Callable[[str], "subprocess.Popen[bytes]"],
     wait_for: Callable[..., Any],

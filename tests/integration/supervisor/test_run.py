@@ -48,7 +48,7 @@ def test_a_job_module_that_does_not_import_is_exit_78_with_its_traceback(tmp_pat
     assert "No module named 'no_such_module'" in ended.stderr
 
 
-def test_a_database_that_is_none_is_exit_74_and_is_left_as_it_was(tmp_path: Path) -> None:
+def test_a_file_that_is_no_database_is_exit_74_and_is_not_changed(tmp_path: Path) -> None:
     file = tmp_path / "data" / "orpheus.db"
     file.parent.mkdir()
     file.write_bytes(b"no database at all" * 1_000)

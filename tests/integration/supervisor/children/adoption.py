@@ -78,7 +78,7 @@ def case_inherited() -> dict[str, object]:
 
 
 def case_reap_adopted() -> dict[str, object]:
-    """A child of ours that has ended, and strangers that end before and after it."""
+    """A child of ours that has ended, and foreign processes that end before and after it."""
     left = leave_behind(3, "env -i setsid true")
     until(lambda: set(zombies()) == left)
     with subprocess.Popen(["sh", "-c", "exit 7"]) as own:
@@ -91,7 +91,7 @@ def case_reap_adopted() -> dict[str, object]:
     return {"zombies_left": len(zombies()), "own_code": own_code}
 
 
-def case_strangers() -> dict[str, object]:
+def case_foreign() -> dict[str, object]:
     """As PID 1 others' processes are handed to us, too."""
     adopted = leave_behind(2)
     killed = kill_adopted(())

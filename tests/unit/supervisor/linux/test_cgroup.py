@@ -55,11 +55,11 @@ def test_the_count_grows(tmp_path: Path) -> None:
     [("0::/\n", V2_MOUNTS), ("0::/a\n", ""), ("", V2_MOUNTS), ("3:cpu:/a\n", V1_MOUNTS)],
     ids=["topmost", "not mounted", "no cgroups", "no memory controller"],
 )
-def test_without_a_count_nothing_is_said(tmp_path: Path, cgroups: str, mounts: str) -> None:
+def test_without_a_count_the_answer_is_none(tmp_path: Path, cgroups: str, mounts: str) -> None:
     assert oom_kills(make_tree(tmp_path, cgroups, mounts, {})) is None
 
 
-def test_without_proc_nothing_is_said(tmp_path: Path) -> None:
+def test_without_proc_the_answer_is_none(tmp_path: Path) -> None:
     assert oom_kills(tmp_path) is None
 
 

@@ -43,7 +43,7 @@ def silent(server: socket.socket) -> bool:
     return False
 
 
-def test_the_life_of_a_service_is_told(received: tuple[Notifier, socket.socket]) -> None:
+def test_the_states_of_a_service_are_sent(received: tuple[Notifier, socket.socket]) -> None:
     notifier, server = received
     notifier.ready("5 of 5 slots are ready")
     assert fields(server) == {"READY": "1", "STATUS": "5 of 5 slots are ready"}
@@ -53,7 +53,7 @@ def test_the_life_of_a_service_is_told(received: tuple[Notifier, socket.socket])
     assert fields(server) == {"STOPPING": "1"}
 
 
-def test_a_reload_is_told_with_the_time_on_the_monotonic_clock(
+def test_a_reload_is_sent_with_the_time_on_the_monotonic_clock(
     received: tuple[Notifier, socket.socket],
 ) -> None:
     notifier, server = received
@@ -70,7 +70,7 @@ def test_a_status_is_one_line_and_no_other_field(received: tuple[Notifier, socke
     assert fields(server) == {"STATUS": "it failed: ERRNO=5"}
 
 
-def test_turns_are_passed_on_twice_in_each_interval(
+def test_turns_are_sent_twice_in_each_interval(
     received: tuple[Notifier, socket.socket],
 ) -> None:
     notifier, server = received
@@ -103,7 +103,7 @@ def test_children_do_not_inherit_the_variables() -> None:
         ("soon", None, False),
     ],
 )
-def test_a_watchdog_is_fed_if_it_is_ours(
+def test_a_watchdog_is_notified_if_it_is_ours(
     manager: tuple[str, socket.socket], usec: str, pid: str | None, expected: bool
 ) -> None:
     address, server = manager
@@ -125,7 +125,7 @@ def test_without_a_service_manager_nothing_happens() -> None:
 
 
 @pytest.mark.parametrize("address", ["/no/such/socket", "/" + "x" * 200, "vsock:2:1234"])
-def test_a_manager_that_is_not_there_is_no_error(address: str) -> None:
+def test_a_missing_service_manager_is_no_error(address: str) -> None:
     notifier = Notifier.from_environ({"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "1"})
     notifier.ready("well")
     notifier.reloading()
@@ -133,7 +133,7 @@ def test_a_manager_that_is_not_there_is_no_error(address: str) -> None:
     notifier.close()
 
 
-def test_a_manager_that_does_not_read_is_not_waited_for(
+def test_a_service_manager_that_does_not_read_blocks_nothing(
     manager: tuple[str, socket.socket],
 ) -> None:
     notifier = Notifier.from_environ({"NOTIFY_SOCKET": manager[0], "WATCHDOG_USEC": "2000000"})

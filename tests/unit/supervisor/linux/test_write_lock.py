@@ -14,7 +14,7 @@ def holders(text: str) -> list[tuple[int, int, int]]:
     return list(write_locks(text, INODE, BYTE))
 
 
-def test_the_holder_is_named_among_the_locks_of_a_database() -> None:
+def test_the_holder_is_found_among_the_locks_of_a_database() -> None:
     text = """\
 1: POSIX  ADVISORY  WRITE 4623 fe:00:11175439 120 120
 2: POSIX  ADVISORY  READ 4623 fe:00:11175439 124 124
@@ -30,11 +30,11 @@ def test_a_range_covers_the_byte(where: str) -> None:
 
 
 @pytest.mark.parametrize("where", ["121 EOF", "0 119", "121 127", "1073741824 1073741825"])
-def test_a_range_does_not(where: str) -> None:
+def test_a_range_may_not_cover_the_byte(where: str) -> None:
     assert not holders(f"7: POSIX  ADVISORY  WRITE 12 08:01:{INODE} {where}\n")
 
 
-def test_who_only_waits_holds_nothing() -> None:
+def test_a_process_that_waits_for_the_lock_does_not_hold_it() -> None:
     text = """\
 1: POSIX  ADVISORY  WRITE 10 fe:00:11175439 120 120
 1: -> POSIX  ADVISORY  WRITE 11 fe:00:11175439 120 120
@@ -56,7 +56,7 @@ def test_who_only_waits_holds_nothing() -> None:
         "",
     ],
 )
-def test_other_locks_are_passed_over(line: str) -> None:
+def test_other_locks_are_ignored(line: str) -> None:
     assert not holders(line)
 
 
@@ -79,7 +79,7 @@ def test_where_the_kernel_names_another_device_the_holder_has_the_file_open(
     assert _holder_of(found, locks) is None, "another file of that number, elsewhere"
 
 
-def test_on_the_same_device_nobody_need_be_looked_at(tmp_path: Path) -> None:
+def test_on_the_same_device_no_open_files_are_read(tmp_path: Path) -> None:
     found = tmp_path.stat()
     device = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}"
     locks = f"1: POSIX  ADVISORY  WRITE 4194305 {device}:{found.st_ino} 120 120\n"

@@ -64,7 +64,7 @@ def test_a_pool_that_grows_leaves_the_others_as_they_are() -> None:
     assert after["a-3"].state is SlotState.DOWN
 
 
-def test_a_pool_that_shrinks_drains_and_goes() -> None:
+def test_slots_of_a_pool_that_shrinks_drain_and_are_removed() -> None:
     after = reconcile(ready_pool(3), places(("a", 1)), NOW_S)
     assert desired(after) == {
         "a-1": Desired.UP,
@@ -178,7 +178,7 @@ def test_the_api_gets_a_replacement_before_it_goes() -> None:
     assert "api+" not in after
 
 
-def test_how_the_old_api_ended_is_told_by_its_slot() -> None:
+def test_the_exit_of_the_old_api_is_shown_by_its_slot() -> None:
     slots = {"api": ready(Slot("api", None, Role.API))}
     old = replace(Slot("api", None, Role.API), retired=True, exits=(an_exit("replaced"),))
     after = remove_ended({**slots, "api~old": old})
@@ -195,7 +195,7 @@ def test_an_api_whose_replacement_does_not_start_stays_and_says_so() -> None:
         assert slots["api"].desired is Desired.UP
 
 
-def test_an_api_that_dies_meanwhile_leaves_its_place_to_its_replacement() -> None:
+def test_the_replacement_takes_over_when_the_api_dies_meanwhile() -> None:
     slots = advance(rolling_restart(ready_pool(0, api=True)), RULES, NOW_S)
     slots["api"] = replace(slots["api"], state=SlotState.BACKOFF, process=None)
     slots["api+"] = replace(
@@ -206,14 +206,14 @@ def test_an_api_that_dies_meanwhile_leaves_its_place_to_its_replacement() -> Non
     assert after["api"].process == slots["api+"].process
 
 
-def test_a_replacement_that_is_not_needed_any_more_goes() -> None:
+def test_a_replacement_that_is_no_longer_needed_is_removed() -> None:
     slots = advance(rolling_restart(ready_pool(0, api=True)), RULES, NOW_S)
     slots["api"] = ready(slots["api"])  # it was started anew for another reason
     after = advance(advance(slots, RULES, NOW_S), RULES, NOW_S)
     assert list(after) == ["api"]
 
 
-def test_an_api_that_is_restarted_is_succeeded_too() -> None:
+def test_an_api_that_is_restarted_gets_a_replacement_too() -> None:
     assert "api+" in advance(restart(ready_pool(0, api=True), "api"), RULES, NOW_S)
 
 

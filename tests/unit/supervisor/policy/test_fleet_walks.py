@@ -1,12 +1,12 @@
-"""Random walks through a whole fleet: whatever its processes do and operators ask for, these hold.
+"""Random walks through a whole fleet: whatever its processes do, these rules hold.
 
-Three workers and the API, each of which may become ready or not, beat or not, obey or not, hang,
-grow, hold the lock, die of anything; operators restart, drain, scale, reload and roll; the clock
-leaps. At the end of each walk everyone behaves, and the fleet must come to rest as it is wanted;
-then it is told to stop, and must be gone.
+There are three workers and the API. Each process may become ready or not, beat or not, obey or not,
+hang, grow, hold the lock, or end in any way. Operators restart, drain, scale and reload, and the
+clock jumps. At the end of each walk every process behaves, and the fleet must reach the state that
+is wanted; then it is told to stop, and nothing may be left.
 
-10,000 walks are drawn by a seed (a failure names its own); Hypothesis walks the same world, and
-shrinks what it finds.
+10,000 walks are drawn from seeds (a failure names its seed). Hypothesis draws further walks, and
+shrinks those that fail.
 """
 
 import random
@@ -356,5 +356,5 @@ def test_ten_thousand_random_walks_break_no_rule() -> None:
 
 @settings(max_examples=200, deadline=None, print_blob=True)
 @given(st.integers(0, 2**32), st.lists(st.sampled_from(STEP_NAMES), max_size=60))
-def test_whatever_hypothesis_thinks_of_breaks_no_rule(seed: int, steps: list[str]) -> None:
+def test_no_walk_that_hypothesis_draws_breaks_a_rule(seed: int, steps: list[str]) -> None:
     walk(random.Random(seed), steps)

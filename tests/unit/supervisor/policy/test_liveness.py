@@ -111,7 +111,7 @@ def test_a_process_that_does_not_beat_after_it_was_continued_is_killed() -> None
     assert driver.commands() == [Command.ABORT]
 
 
-def test_a_process_that_waits_for_the_disk_is_waited_for() -> None:
+def test_a_process_that_waits_for_the_disk_is_not_killed() -> None:
     driver = Driver().make_ready()
     assert driver.see(500, os_status=OsStatus.UNINTERRUPTIBLE) == ()
     assert driver.slot.degraded == "no heartbeat for 500 s; uninterruptible"

@@ -233,7 +233,7 @@ def test_an_operator_starts_a_waiting_slot_at_once_and_its_failures_are_forgotte
     assert (driver.slot.failures, driver.slot.crashes_s, driver.slot.on_trial) == (0, (), False)
 
 
-def test_a_start_with_old_settings_is_given_up_for_one_with_new_ones() -> None:
+def test_a_process_that_starts_with_old_settings_is_stopped_and_started_again() -> None:
     driver = Driver()
     driver.turn()
     driver.slot = with_desired(driver.slot, Desired.REPLACE)

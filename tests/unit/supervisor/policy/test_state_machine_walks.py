@@ -1,8 +1,8 @@
-"""Random walks through the policy: whatever a process does, whenever, these hold.
+"""Random walks through the policy: whatever a process does, and whenever, these rules hold.
 
-A fake process may become ready or not, beat or not, obey signals or ignore them, stop, hang, ask
-to be replaced, die of anything; an operator wants the slot up or down at any time; the clock
-leaps. The walk shrinks to its shortest failing form.
+A fake process may become ready or not, beat or not, obey signals or ignore them, be stopped, hang,
+ask to be replaced, or end in any way. An operator wants the slot up or down at any time, and the
+clock jumps. Hypothesis shrinks a walk that fails to its shortest form.
 """
 
 from collections import Counter

@@ -151,7 +151,7 @@ class Jobs(Table):
 
 
 class Leases(Table):
-    """How long a worker may hold a job without a sign of life."""
+    """How long a worker may hold a job without renewing its lease, and how often it renews."""
 
     ttl: Timer = 30
     renew_every: Timer = 10
@@ -159,7 +159,7 @@ class Leases(Table):
 
 
 class Heartbeats(Table):
-    """How often a process says that it lives, and when it is taken for dead."""
+    """How often a process sends a heartbeat, and without one for how long it counts as hung."""
 
     interval: Timer = 2
     timeout: Timer = 15

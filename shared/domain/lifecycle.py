@@ -20,7 +20,7 @@ class Verb(StrEnum):
 
     LEASE = "lease"
     FINISH = "finish"
-    HAND_BACK = "hand back"
+    RELEASE = "release"
     RECLAIM = "reclaim"
     CANCEL = "cancel"
     REQUEST_CANCEL = "request cancel"
@@ -64,7 +64,7 @@ TRANSITIONS: dict[Verb, Transition] = {
             needs_token=True,
         ),
         Transition(
-            Verb.HAND_BACK,
+            Verb.RELEASE,
             frozenset({Status.IN_PROGRESS}),
             frozenset({Status.PENDING, Status.CANCELLED}),
             frozenset({Kind.JOB_RELEASED, Kind.JOB_CANCELLED}),

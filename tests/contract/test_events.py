@@ -48,7 +48,7 @@ def a_busy_day(store: Store, clock, seed: int) -> None:
     for _ in range(300):
         clock.advance(chance.randrange(2_000))
         job_id = chance.randrange(1, 20)
-        verb = chance.choice(["submit", "lease", "finish", "cancel", "retry", "die", "hand back"])
+        verb = chance.choice(["submit", "lease", "finish", "cancel", "retry", "die", "release"])
         if verb == "submit":
             store.jobs.submit(
                 NewJob("noop", delay_ms=chance.choice([0, 0, 3_000]), tags=("t",), max_retries=1)
@@ -61,8 +61,8 @@ def a_busy_day(store: Store, clock, seed: int) -> None:
             result = "1" if ending is Ending.SUCCEEDED else None
             error = None if result else JobError("E", "no", "trace")
             store.leases.finish([Finished(lease, ending, result, error)])
-        elif verb == "hand back" and held:
-            store.leases.hand_back([held.pop()])
+        elif verb == "release" and held:
+            store.leases.release([held.pop()])
         elif verb == "die" and held and chance.random() < 0.3:
             store.leases.free("life-1", CellState(held[0].token, running=True), evidence="x")
             held.clear()

@@ -164,7 +164,7 @@ def test_an_older_token_changes_nothing(
     assert not end(old, Ending.FAILED)
     assert store.leases.renew({job_id: old.token}, 30_000) == {old.token}
     assert not store.leases.progress(job_id, old.token, 0.5, None)
-    store.leases.hand_back([old])
+    store.leases.release([old])
     assert (store.jobs.get(job_id), store.events.last_seq()) == before
     assert end(new)
 
@@ -218,7 +218,7 @@ def test_a_lease_given_back_unentered_leaves_no_attempt_and_no_number(
     assert end(lease()[0], Ending.RELEASED)
     (ahead,) = lease()
     assert ahead.attempt == 2
-    store.leases.hand_back([ahead])
+    store.leases.release([ahead])
     job = store.jobs.get(job_id)
     assert (job.status, job.attempt) == (Status.PENDING, 1)
     (again,) = lease()
@@ -292,7 +292,7 @@ def test_a_cancelled_job_that_was_leased_ahead_ends_without_an_attempt(
     job_id = submit()
     (held,) = lease()
     store.jobs.cancel(job_id)
-    store.leases.hand_back([held])
+    store.leases.release([held])
     assert store.jobs.get(job_id).status is Status.CANCELLED
     assert store.jobs.attempts(job_id) == []
 
@@ -367,7 +367,7 @@ def test_a_batch_reports_only_the_lost_ones_as_lost(
     for _ in range(3):
         submit()
     held = lease(3)
-    store.leases.hand_back([held[1]])
+    store.leases.release([held[1]])
     lost = store.leases.finish([Finished(one, Ending.SUCCEEDED, "null") for one in held])
     assert lost == {held[1].token}
     assert store.stats.counts()[Status.DONE] == 2

@@ -41,10 +41,10 @@ def finish_verb(store: Store, job: Job, lease: Lease | None) -> bool:
     )
 
 
-def hand_back_verb(store: Store, job: Job, lease: Lease | None) -> bool:
+def release_verb(store: Store, job: Job, lease: Lease | None) -> bool:
     before = store.events.last_seq()
     if lease is not None:
-        store.leases.hand_back([lease])
+        store.leases.release([lease])
     return store.events.last_seq() > before
 
 
@@ -77,7 +77,7 @@ def retry_verb(store: Store, job: Job, lease: Lease | None) -> bool:
 VERBS: dict[Verb, Callable[[Store, Job, Lease | None], bool]] = {
     Verb.LEASE: lease_verb,
     Verb.FINISH: finish_verb,
-    Verb.HAND_BACK: hand_back_verb,
+    Verb.RELEASE: release_verb,
     Verb.RECLAIM: reclaim_verb,
     Verb.CANCEL: cancel_verb,
     Verb.REQUEST_CANCEL: request_cancel_verb,

@@ -51,7 +51,7 @@ def test_whatever_ends_an_attempt_is_counted_as_the_attempts_table_has_it(
             clock.advance(chance.choice([1, 20, 5_000]))
             match chance.randint(0, 6):
                 case 0:
-                    store.leases.hand_back([one])
+                    store.leases.release([one])
                 case 1:
                     store.jobs.cancel(submit())
                     end(one, Ending.SNOOZED, snooze_ms=1_000)

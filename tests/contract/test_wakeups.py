@@ -49,7 +49,7 @@ def test_a_lease_given_back_rings_for_the_next_worker(store: Store, holder: Hold
     bell.drain()
     leases = store.leases.lease(holder, ("*",), 1, 30_000)
     assert not bell.drain()
-    store.leases.hand_back(leases)
+    store.leases.release(leases)
     assert bell.drain()
     bell.close()
 

@@ -180,9 +180,9 @@ class StoreMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.leases)
     @rule(data=st.data())
-    def hand_back(self, data: st.DataObject) -> None:
+    def release(self, data: st.DataObject) -> None:
         lease = self.chosen_lease(data)
-        self.store.leases.hand_back([lease])
+        self.store.leases.release([lease])
         job = self.model.jobs.get(lease.job_id)
         if job is not None and job.status is Status.IN_PROGRESS and job.token == lease.token:
             self.model.end_lease(job, Ending.UNENTERED)

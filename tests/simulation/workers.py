@@ -118,7 +118,7 @@ class Worker:
             if reports:
                 self._report(reports)
             if excess:
-                store.leases.hand_back(excess)
+                store.leases.release(excess)
             return self._lease_in_order() if may_lease else []
 
     def _report(self, reports: Sequence[Finished]) -> None:
@@ -212,7 +212,7 @@ class Worker:
         try:
             if is_valid and not store.leases.cancel_requests({lease.job_id: lease.token}):
                 return True
-            store.leases.hand_back([lease])
+            store.leases.release([lease])
         except StorageError:
             self._ahead.appendleft(lease)
         return False

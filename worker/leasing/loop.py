@@ -165,7 +165,7 @@ class Loop:
 
     def _lease(self, excess: list[Lease], *, may_lease: bool) -> list[Lease]:
         if excess:
-            self._store.leases.hand_back(excess)
+            self._store.leases.release(excess)
         if not may_lease:
             return []
         limit, left = self._estimates.limit(), self._jobs_left()
@@ -175,7 +175,7 @@ class Loop:
         leases = self._store.leases.lease(self._holder, self._settings.queues, limit, ttl_ms)
         keep = self._estimates.fitting([lease.type for lease in leases])
         if keep < len(leases):
-            self._store.leases.hand_back(leases[keep:])
+            self._store.leases.release(leases[keep:])
         elif self._is_idle and leases and self._leaves_jobs(len(leases) == limit):
             self._store.bells.ring_pool(self._settings.pool)
         return leases[:keep]
@@ -227,7 +227,7 @@ class Loop:
         released = self._held.take_prefetched(lambda _, lease: wanted(lease))
         try:
             with self._control.database.call():
-                self._store.leases.hand_back(released)
+                self._store.leases.release(released)
         except StorageError:
             self._held.restore([], released)
             raise

@@ -195,7 +195,7 @@ class RenewalThread(threading.Thread):
             lost, _ = store_reports(self._store, reports)
             if lost:
                 log.warning("results_refused", tokens=sorted(lost))
-        self._store.leases.hand_back(prefetched)
+        self._store.leases.release(prefetched)
 
     def _enforce_deadlines(self, attempt: RunningAttempt, now_s: float) -> None:
         lease = attempt.lease

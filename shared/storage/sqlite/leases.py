@@ -207,7 +207,7 @@ class Leases:
             )
         return set(tokens.values()) - {row[0] for row in kept}
 
-    def hand_back(self, leases: Sequence[Lease]) -> None:
+    def release(self, leases: Sequence[Lease]) -> None:
         """Give back jobs that were leased ahead and never entered: no attempt, no number.
 
         Those whose cancel was requested end cancelled; those whose lease is lost are left alone.

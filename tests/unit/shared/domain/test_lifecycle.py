@@ -92,7 +92,7 @@ def test_success_wins_over_a_cancel() -> None:
 def test_what_follows_is_allowed_by_the_transition_table(ending: Ending) -> None:
     allowed = {
         (status, event)
-        for verb in (Verb.FINISH, Verb.HAND_BACK, Verb.RECLAIM)
+        for verb in (Verb.FINISH, Verb.RELEASE, Verb.RECLAIM)
         for status in TRANSITIONS[verb].enters
         for event in TRANSITIONS[verb].events
     }

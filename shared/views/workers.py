@@ -93,14 +93,27 @@ def workers_json(store: Store, *, supervised: bool, beat_timeout_s: float) -> li
     now_ms = store.clock.wall_ms()
     # A process that its slot has replaced, and that only finishes what it began, is not shown.
     names = {slot.slot for slot in slots}
-    return [
-        *(_slot_json(slot, beating, ages_s, running, now_ms) for slot in slots),
-        *(
-            _alone_json(record, ages_s, running, now_ms)
-            for record in beating.values()
-            if record.slot not in names
-        ),
-    ]
+    alone = [_slot_of(record) for record in beating.values() if record.slot not in names]
+    return [_slot_json(slot, beating, ages_s, running, now_ms) for slot in [*slots, *alone]]
+
+
+def _slot_of(record: ProcessRecord) -> SlotRecord:
+    """Return the slot that a process without a supervisor would have."""
+    return SlotRecord(
+        slot=record.slot,
+        pool=record.pool,
+        role=record.role,
+        state=SlotState.READY if record.ready else SlotState.STARTING,
+        degraded=False,
+        reason="runs without a supervisor",
+        pid=record.pid,
+        incarnation=record.incarnation,
+        cpu_percent=None,
+        rss_bytes=None,
+        started_at_ms=record.started_at_ms,
+        restarts=0,
+        exits=(),
+    )
 
 
 def _slot_json(
@@ -129,32 +142,6 @@ def _slot_json(
         "restarts": slot.restarts,
         "last_exit": exits[0] if exits else None,
         "recent_exits": exits,
-    }
-
-
-def _alone_json(
-    record: ProcessRecord,
-    ages_s: Mapping[str, float],
-    running: Mapping[str, jobs.RunningJob],
-    now_ms: int,
-) -> Worker:
-    return {
-        "slot": record.slot,
-        "pool": record.pool,
-        "state": SlotState.READY if record.ready else SlotState.STARTING,
-        "degraded": False,
-        "reason": "runs without a supervisor",
-        "pid": record.pid,
-        "incarnation": record.incarnation,
-        "job": running_job_json(running.get(record.incarnation)),
-        "heartbeat_age_s": tenths(ages_s[record.incarnation]),
-        "cpu_percent": None,
-        "rss_bytes": None,
-        "uptime_s": _uptime_s(record.started_at_ms, now_ms),
-        "jobs_done": record.jobs_done,
-        "restarts": 0,
-        "last_exit": None,
-        "recent_exits": [],
     }
 
 

@@ -1,4 +1,4 @@
-"""What /openapi.json says besides what FastAPI finds in the signatures.
+"""Builds /openapi.json: what FastAPI finds in the signatures, and what routes declare here.
 
 Routes take their bodies from the guard and answer with finished JSON, so bodies, answers, problems
 and headers are declared with the functions here. The examples are recorded from real answers

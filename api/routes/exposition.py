@@ -53,7 +53,7 @@ class _Scrape(Collector):
 def exposition(store: Store, options: ApiHandover, measures: Measures, resets: int) -> bytes:
     """Return every figure in Prometheus' text format (`CONTENT_TYPE`).
 
-    `measures` and `resets` (how often a listener of the stream began anew) are of this process.
+    `measures` and `resets` (how often a listener of the stream started over) are of this process.
     """
     with store.snapshot():
         shown = workers(store, options)

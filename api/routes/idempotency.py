@@ -28,7 +28,7 @@ LONGEST_KEY = 255
 
 @dataclass(frozen=True, slots=True)
 class Idempotency:
-    """The key of a request, and the hash that tells the request from another one."""
+    """The key of a request, and a hash of its path and body."""
 
     key: str
     request_hash: str

@@ -33,7 +33,7 @@ async def list_queues(request: Request) -> Response:
 
 @router.post("/queues/{name}/pause", responses=_ANSWERS, openapi_extra=_REASON)
 async def pause_queue(request: Request, name: Name) -> Response:
-    """Start no job of this queue until it is resumed, through restarts; makes the queue."""
+    """Start no job of this queue until it is resumed, even after restarts; creates the queue."""
     return await _set_paused(request, name, paused=True)
 
 

@@ -52,13 +52,13 @@ async def run_schedule(request: Request, name: Name) -> Response:
 
 @router.post("/schedules/{name}/pause", responses=_ANSWERS, openapi_extra=_REASON)
 async def pause_schedule(request: Request, name: Name) -> Response:
-    """Submit nothing until it is resumed, through restarts."""
+    """Submit no job of this schedule until it is resumed, even after restarts."""
     return await _set_paused(request, name, paused=True)
 
 
 @router.post("/schedules/{name}/resume", responses=_ANSWERS, openapi_extra=_REASON)
 async def resume_schedule(request: Request, name: Name) -> Response:
-    """Submit again, from its next time on; times missed while it was paused are skipped."""
+    """Submit jobs again from the next time on; times missed while paused are skipped."""
     return await _set_paused(request, name, paused=False)
 
 

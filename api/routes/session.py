@@ -25,7 +25,7 @@ router = APIRouter(tags=["session"])
 
 @router.get(SESSION_PATH, responses=answers(Session) | problems())
 async def get_session(request: Request) -> Response:
-    """Whether the caller may change anything, and until when it is let in."""
+    """Whether the caller may change anything, and when its session ends."""
     caller = caller_of(request.scope)
     ends_at = None if caller.session_id is None else rfc3339(int(caller.ends_at_s) * 1000)
     read_only = services_of(request).options.read_only
@@ -70,7 +70,7 @@ async def open_session(request: Request) -> Response:
     responses=problems(403, 413, 415),
 )
 async def close_session(request: Request) -> Response:
-    """Have the browser forget its session."""
+    """Make the browser forget its session."""
     authenticator: Authenticator | None = request.app.state.authenticator
     response = Response(status_code=204)
     if authenticator is not None:

@@ -1,7 +1,7 @@
 """Turns the body of POST /jobs into a job for the store.
 
 A field that the request lacks gets the default of its job type, or else of the configuration. Only
-`submit` and `submit_many` read the database: whether the jobs that a job depends on exist is asked
+`submit` and `submit_many` use the database: they check that the jobs which a job depends on exist,
 in the transaction that inserts it.
 """
 

@@ -45,13 +45,13 @@ async def list_workers(request: Request) -> Response:
 
 @router.post("/workers/{slot}/restart", status_code=202, responses=_ANSWERS, openapi_extra=_REASON)
 async def restart_worker(request: Request, slot: Slot) -> Response:
-    """Let it finish its job, then start it anew; a slot that is down or fatal starts at once."""
+    """Restart a slot once its job is finished; a slot that is down or fatal starts at once."""
     return await _ask_for_slot(request, RequestAction.RESTART, slot)
 
 
 @router.post("/workers/{slot}/drain", status_code=202, responses=_ANSWERS, openapi_extra=_REASON)
 async def drain_worker(request: Request, slot: Slot) -> Response:
-    """Let it finish its job, then keep it down until it is restarted."""
+    """Stop a slot once its job is finished, and keep it down until it is restarted."""
     return await _ask_for_slot(request, RequestAction.DRAIN, slot)
 
 
@@ -75,7 +75,7 @@ async def _ask_for_slot(request: Request, action: RequestAction, name: str) -> R
     openapi_extra=body(Scale),
 )
 async def scale_pool(request: Request, name: str) -> Response:
-    """Have so many workers, until the file's number changes or the supervisor restarts."""
+    """Set a pool's workers, until the file's number changes or the supervisor restarts."""
     services, scale = services_of(request), read_body(request, Scale)
     actor, pools = audit_actor(request, scale), services.options.storage.pools
     await _ask(services, lambda store: ask_for_workers(store, actor, name, scale.workers, pools))
@@ -99,7 +99,7 @@ def _check_supervised(services: Services, store: Store) -> None:
 
 @router.get("/workers/{slot}/stack", responses=answers(Stack) | problems(404, 409))
 async def get_stack(request: Request, slot: Slot) -> Response:
-    """Where its code stands now, thread by thread; the process goes on meanwhile."""
+    """The Python stack of each thread of a process, which goes on running."""
     services = services_of(request)
 
     def read(store: Store) -> Stack:

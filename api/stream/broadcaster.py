@@ -10,7 +10,7 @@ them. So the old one rings again when it stops listening, and the new one reads 
 missed.
 
 If the log grows faster than it can be passed on, it is not queued without bound: the broadcaster
-jumps to its end, and its listeners begin anew with a hello.
+jumps to its end, and its listeners start over with a hello.
 """
 
 import asyncio
@@ -144,7 +144,7 @@ class Broadcaster:
         """The newest one."""
         self.closed = False
         self.resets = 0
-        """How often a listener lost events and began anew."""
+        """How often a listener lost events and started over."""
         self.greeting = SharedRead(lambda: self.read(greeting))
 
     async def read(self, read: Callable[[Store], T]) -> T:

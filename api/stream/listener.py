@@ -86,7 +86,7 @@ class Listener:
         text = orjson.dumps({"type": "hello", "seq": seq, **greeting})
         return Notice("hello", text.decode(), seq)
 
-    async def _begin_anew(self, oldest: int) -> AsyncGenerator[Notice]:
+    async def _start_over(self, oldest: int) -> AsyncGenerator[Notice]:
         self._broadcaster.resets += 1
         yield Notice("reset", orjson.dumps({"type": "reset", "oldest": oldest}).decode())
         async for message in self._greet():
@@ -100,7 +100,7 @@ class Listener:
             target = self._broadcaster.seq
             page = await self._broadcaster.read(_page_after(after, self._job_id))
             if not page.oldest - 1 <= after <= page.last:  # deleted, or of another database
-                async for message in self._begin_anew(page.oldest):
+                async for message in self._start_over(page.oldest):
                     yield message
                 return
             for events in _parts(page.events, lambda event: event.text):
@@ -129,7 +129,7 @@ class Listener:
             while self._place < end and not self._has_left:
                 if self._place < self._ring.first:
                     page = await self._broadcaster.read(_page_after(0, None))
-                    async for message in self._begin_anew(page.oldest):
+                    async for message in self._start_over(page.oldest):
                         yield message
                 elif (selected := self._select(self._next())) is not None:
                     yield selected

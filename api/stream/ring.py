@@ -2,7 +2,7 @@
 
 A listener has a place in the ring instead of a queue of its own, so a thousand listeners need one
 copy of what is new. When the ring drops a frame that a slow listener has not read, that listener
-begins anew; the others do not notice.
+starts over; the others do not notice.
 """
 
 from collections import deque
@@ -32,7 +32,7 @@ class Ring:
 
     def begin(self, seq: int) -> None:
         """Drop every frame; the next event is the one after `seq`."""
-        self.first = self.end + 1  # so that a listener at the end begins anew as well
+        self.first = self.end + 1  # so that a listener at the end starts over as well
         self._frames.clear()
         self._chars = 0
         self.begins_after = seq

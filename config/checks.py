@@ -1,8 +1,8 @@
-"""What must hold between settings, and of the world they name.
+"""Check the settings against each other, and against the files and programs they name.
 
-Each check is a failure seen elsewhere: a beat timeout of a few intervals kills busy workers, a
-lease that ends before a hang is noticed runs a job twice, an API without a token on a public
-address is anyone's.
+Each rule prevents a failure: a heartbeat timeout of only a few intervals kills busy workers, a
+lease that expires before a hang is noticed runs a job twice, and an API on a public address without
+a token can be used by everyone.
 """
 
 import shutil
@@ -16,13 +16,13 @@ from orpheus.config.token_file import SHORTEST_TOKEN, read_token
 from orpheus.shared.errors import ConfigurationError
 
 _ROUNDING_S = 1e-6
-"""3 × 0.1 s is a little more than 0.3 s in floats: who wrote so meant equal."""
+"""3 × 0.1 s is a little more than 0.3 s in floats, but meant to be equal."""
 _HANG_MARGIN_S = 3
-"""A hang is noticed up to so much after the beat timeout."""
+"""A hang is noticed this long after the heartbeat timeout, at most."""
 
 
 def problems_between(settings: Settings) -> Iterator[Problem]:
-    """Every rule that the settings break together."""
+    """Return every rule that the settings break together."""
     yield from _timers(settings)
     yield from _exposure(settings.api)
     yield from _same_names("schedules", [one.name for one in settings.schedules])
@@ -30,9 +30,9 @@ def problems_between(settings: Settings) -> Iterator[Problem]:
 
 
 def missing_programs(settings: Settings) -> Iterator[Problem]:
-    """Commands that could not run right now. Not a reason to refuse the start.
+    """Return the commands that cannot run right now. They do not stop a start.
 
-    A program may be installed later, and one that is removed must not keep an operator from
+    A program may be installed later, and a removed one must not keep an operator from using
     `orpheus status`; its jobs fail with the reason.
     """
     for place, command in enumerate(settings.commands):
@@ -56,11 +56,7 @@ def _same_names(table: str, names: list[str]) -> Iterator[Problem]:
 
 
 def _timers(settings: Settings) -> Iterator[Problem]:
-    beats, leases, supervisor = (
-        settings.heartbeats,
-        settings.leases,
-        settings.supervisor,
-    )
+    beats, leases, supervisor = settings.heartbeats, settings.leases, settings.supervisor
     beat_timeout, ttl = ("heartbeats", "timeout"), ("leases", "ttl")
     if beats.timeout < 5 * beats.interval - _ROUNDING_S:
         yield Problem(
@@ -91,7 +87,7 @@ def _timers(settings: Settings) -> Iterator[Problem]:
 
 
 def _exposure(api: Api) -> Iterator[Problem]:
-    """An API that others can reach must ask for a token."""
+    """Return a problem if other machines can reach the API and it needs no token."""
     if not api.token_file and not is_loopback(api.host):
         yield Problem(
             ("api", "host"),
@@ -107,7 +103,7 @@ def _exposure(api: Api) -> Iterator[Problem]:
 
 
 def is_loopback(host: str) -> bool:
-    """True if only this machine can reach that address."""
+    """Return whether only this machine can reach that address."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

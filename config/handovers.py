@@ -1,6 +1,7 @@
 """Make what each program is handed from the settings, once, whether it runs alone or supervised."""
 
 import json
+from typing import Any
 
 from orpheus.config.settings import Settings
 from orpheus.shared.domain.backoff import BackoffRules
@@ -85,16 +86,22 @@ def for_database(settings: Settings) -> StoredSettings:
     )
 
 
+def _for_every_child(settings: Settings) -> dict[str, Any]:
+    return {
+        "storage": for_storage(settings),
+        "defaults": for_jobs(settings),
+        "beat_interval_s": settings.heartbeats.interval,
+        "beat_timeout_s": settings.heartbeats.timeout,
+        "log_level": settings.logging.level,
+        "log_format": settings.logging.format,
+    }
+
+
 def for_api(settings: Settings, *, supervised: bool) -> ApiHandover:
     """Return what the API is handed."""
     api = settings.api
     return ApiHandover(
-        storage=for_storage(settings),
-        defaults=for_jobs(settings),
-        beat_interval_s=settings.heartbeats.interval,
-        beat_timeout_s=settings.heartbeats.timeout,
-        log_level=settings.logging.level,
-        log_format=settings.logging.format,
+        **_for_every_child(settings),
         host=api.host,
         port=api.port,
         allowed_hosts=api.allowed_hosts,
@@ -117,12 +124,7 @@ def for_worker(settings: Settings, pool: str) -> WorkerHandover:
         known = ", ".join(sorted(settings.pools))
         raise ConfigurationError(f"there is no pool {pool!r}; the configuration has {known}")
     return WorkerHandover(
-        storage=for_storage(settings),
-        defaults=for_jobs(settings),
-        beat_interval_s=settings.heartbeats.interval,
-        beat_timeout_s=settings.heartbeats.timeout,
-        log_level=settings.logging.level,
-        log_format=settings.logging.format,
+        **_for_every_child(settings),
         pool=pool,
         queues=settings.pools[pool].queues,
         modules=settings.jobs.modules,

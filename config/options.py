@@ -1,4 +1,4 @@
-"""The options that every command of every program takes."""
+"""The options that every click command of every program takes."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, in sentences for its author."""
+"""Turn what is wrong with a configuration into sentences for its author."""
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
 
 KeyPath = tuple[str | int, ...]
-"""Where a value stands: table, key, and for lists the index."""
+"""The place of a value: table, key, and for lists the index."""
 
 _REWORDED = {
     "extra_forbidden": "unknown key",
@@ -26,9 +26,9 @@ _REWORDED = {
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing to mend: at `key`, in view of the keys in `also`, for `reason`.
+    """One thing to fix at `key`, which may depend on the keys in `also`.
 
-    `source` is set where the problem is not a key's but its source's (a file, a variable).
+    `source` is set if the problem is with a whole source (a file, a variable) and not with a key.
     """
 
     key: KeyPath
@@ -38,7 +38,7 @@ class Problem:
 
 
 def dotted(key: KeyPath) -> str:
-    """The key as `--set` takes it."""
+    """Return the key as `--set` takes it."""
     return ".".join(_quoted(step) for step in key)
 
 
@@ -48,7 +48,7 @@ def _quoted(step: str | int) -> str:
 
 
 def problems_of(error: "ValidationError", settings: "type[BaseModel]") -> list[Problem]:
-    """The problems pydantic found, one for each key, the nearest known key for a typo."""
+    """Return what pydantic found, one problem for each key; a typo names the nearest known key."""
     found: dict[KeyPath, Problem] = {}
     for detail in error.errors(include_url=False, include_input=False):
         key = _key_of(detail["loc"])
@@ -56,13 +56,13 @@ def problems_of(error: "ValidationError", settings: "type[BaseModel]") -> list[P
         if detail["type"] == "extra_forbidden":
             reason += _nearest(key, settings)
         found.setdefault(key, Problem(key, reason))
-    # A list with an invalid item is not also too short for lack of it.
+    # A list with an invalid item lacks that item, and must not be called too short for it.
     inner = {key[:length] for key in found for length in range(len(key))}
     return [problem for key, problem in found.items() if key not in inner]
 
 
 def _key_of(location: KeyPath) -> KeyPath:
-    """The location without what pydantic adds for keys of tables and for unions."""
+    """Return the location without what pydantic adds for keys of tables and for unions."""
     return tuple(
         step
         for step in location
@@ -89,28 +89,27 @@ def _nearest(key: KeyPath, settings: "type[BaseModel]") -> str:
     return f" (did you mean {dotted((*key[:-1], typo[0]))}?)" if typo else ""
 
 
-def known_keys(settings: "type[BaseModel]", like: KeyPath = ()) -> Iterator[tuple[str, ...]]:
-    """Every table and key; names of pools, queues and list items are taken from `like`."""
-    yield from _keys_below((), settings, like)
+def known_keys(table: "type[BaseModel]", like: KeyPath = (), at: KeyPath = ()) -> Iterator[Any]:
+    """Yield the path of every key of `table`, which is at `at`.
 
-
-def _keys_below(path: KeyPath, table: "type[BaseModel]", like: KeyPath) -> Iterator[Any]:
+    Names of pools and queues, and indexes of lists, are taken from `like`.
+    """
     for name, field in table.model_fields.items():
-        if not path and name == "source":
+        if not at and name == "source":
             continue
-        here = (*path, name)
+        here = (*at, name)
         yield here
         inner, is_named = _table_in(field.annotation)
         if inner is None:
             continue
         if not is_named:
-            yield from _keys_below(here, inner, like)
+            yield from known_keys(inner, like, here)
         elif len(like) > len(here) and like[: len(here)] == here:
-            yield from _keys_below((*here, like[len(here)]), inner, like)
+            yield from known_keys(inner, like, (*here, like[len(here)]))
 
 
 def _table_in(annotation: Any) -> "tuple[type[BaseModel] | None, bool]":
-    """The table a field holds, and whether it holds several under names or numbers."""
+    """Return the table that a field holds, and whether it holds several by name or index."""
     if hasattr(annotation, "model_fields"):
         return annotation, False
     for argument in get_args(annotation):
@@ -120,7 +119,7 @@ def _table_in(annotation: Any) -> "tuple[type[BaseModel] | None, bool]":
 
 
 def without(values: Mapping[str, Any], keys: Iterable[KeyPath]) -> dict[str, Any]:
-    """`values` less the keys; a key within a list takes the list with it."""
+    """Return `values` without the keys; a key inside a list removes the list."""
     kept = dict(values)
     for key in keys:
         _remove(kept, key)

@@ -98,14 +98,14 @@ class Table(BaseModel):
 
 
 class Database(Table):
-    """Where jobs are kept, and what an acknowledged one survives."""
+    """Where jobs are kept, and what an acknowledged job survives."""
 
     url: Annotated[str, StringConstraints(pattern=r"^sqlite:///.")] = "sqlite:///data/orpheus.db"
     durability: Literal["power", "process"] = "power"
 
 
 class Api(Table):
-    """Where the API listens, and what it lets in."""
+    """Where the API listens, and what it accepts."""
 
     enabled: Flag = True
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
@@ -180,7 +180,7 @@ class Supervisor(Table):
 
 
 class Schedule(Table):
-    """A job submitted again and again, by `cron` or `every`."""
+    """A rule that submits jobs, by `cron` or `every`."""
 
     name: Name
     cron: str | None = None
@@ -225,14 +225,14 @@ class Command(Table):
     @field_validator("argv")
     @classmethod
     def _fixed_program(cls, argv: tuple[str, ...]) -> tuple[str, ...]:
-        """A payload may fill arguments, never choose what is run."""
+        """Refuse a program from the payload, which may fill arguments only."""
         if not argv[0] or fields_of(argv[:1]):
             raise ValueError("must begin with a program, which cannot come from the payload")
         return argv
 
 
 class Retention(Table):
-    """How long what has ended is kept."""
+    """How long ended jobs, and how many events, are kept."""
 
     done: Seconds = 7 * 86_400
     failed: Seconds = 30 * 86_400
@@ -269,12 +269,12 @@ class Settings(Table):
     @field_validator("pools", mode="before")
     @classmethod
     def _fill_default_pool(cls, pools: Any) -> Any:
-        """The pool called `default` has as many workers as the machine has CPUs."""
+        """Give the pool called `default` as many workers as there are CPUs."""
         if isinstance(pools, Mapping) and isinstance(pool := pools.get("default"), Mapping):
             return {**pools, "default": {"workers": default_workers(), **pool}}
         return pools
 
 
 def default_workers() -> int:
-    """Workers of the default pool: one for each CPU this process may use, at least two."""
+    """Return the workers of the default pool: one for each usable CPU, at least two."""
     return max(2, len(os.sched_getaffinity(0)))

@@ -1,8 +1,8 @@
-"""Where settings come from: the TOML file, `ORPHEUS_…` variables, `--set`. Later ones win.
+"""Read what was set: the TOML file, `ORPHEUS_…` variables, `--set`. Later ones win.
 
-Nothing is checked here but the form: each source becomes nested tables, and `Sources` remembers
-which one each value came from, so that a problem is told with its file, line or variable.
-pydantic-settings merges the tables (config/load.py).
+Only the form is checked here. Each source becomes nested tables, and `Sources` remembers where each
+value came from, so that a problem is reported with its file and line, or its variable.
+config/load.py merges and checks the tables.
 """
 
 import re
@@ -27,46 +27,46 @@ _ASSIGNMENT = re.compile(r"""\s*((?:[\w.-]|"[^"]*"|'[^']*'|[ \t])+?)\s*=""")
 
 @dataclass
 class Sources:
-    """What each source says, and where each value came from."""
+    """The tables of each source, and where each value came from."""
 
     file: Path | None = None
     layers: list[dict[str, Any]] = field(default_factory=list)
-    """The tables of each source; later ones win."""
+    """One for each source; later ones win."""
     problems: list[Problem] = field(default_factory=list)
     _text: str = ""
     _numbered: dict[KeyPath, int] | None = None
     _origins: dict[KeyPath, str] = field(default_factory=dict)
 
     def add(self, values: dict[str, Any], origin: str) -> None:
-        """Lay `values` over what was there; `origin` names where they come from."""
+        """Add a source; `origin` names it."""
         self.layers.append(values)
         for key in _leaves(values):
             self._origins[key] = origin
 
     def origin(self, key: KeyPath) -> str | None:
-        """What set that key (a path, a variable, `--set`); None for a default."""
+        """Return what set the key (a path, a variable, `--set`); None for a default."""
         for length in range(len(key), 0, -1):
             if key[:length] in self._origins:
                 return self._origins[key[:length]]
-        # A table is wherever the first of its keys is.
+        # A table has the origin of its first key.
         below = (origin for leaf, origin in self._origins.items() if leaf[: len(key)] == key)
         return next(below, None)
 
     def line(self, problem: Problem) -> str:
-        """The problem as one line: source, key, reason."""
+        """Return the problem as one line: source, key, reason."""
         where = self.place(problem)
-        told = f"{dotted(problem.key)}: {problem.reason}" if problem.key else problem.reason
-        return told if where is None else f"{where}: {told}"
+        text = f"{dotted(problem.key)}: {problem.reason}" if problem.key else problem.reason
+        return text if where is None else f"{where}: {text}"
 
     def place(self, problem: Problem) -> str | None:
-        """Where to mend it: `orpheus.toml:12`, a variable, `--set`; None if nothing set it."""
+        """Return where to fix it: `orpheus.toml:12`, a variable, `--set`; None for a default."""
         if problem.source is not None:
             return problem.source
         places = (self.origin_with_line(key) for key in (problem.key, *problem.also))
         return next((place for place in places if place is not None), None)
 
     def origin_with_line(self, key: KeyPath) -> str | None:
-        """What set that key; of the file with the line, as far as it is known."""
+        """Return what set the key; a file with the line, if that is known."""
         origin = self.origin(key)
         if origin is None or self.file is None or origin != str(self.file):
             return origin
@@ -81,74 +81,68 @@ class Sources:
         return self._numbered
 
     def read_file(self, path: Path) -> None:
-        """Add what the TOML file holds, or a problem that says where it cannot be read."""
+        """Add the content of the TOML file, or the problem that it cannot be read."""
         self.file = path
         try:
             text = path.read_bytes().decode()
         except OSError as error:
-            self._complain(str(path), f"cannot be read: {error.strerror}")
+            self._add_problem(str(path), f"cannot be read: {error.strerror}")
         except UnicodeDecodeError as error:
-            self._complain(str(path), f"is not UTF-8 (byte {error.start})")
+            self._add_problem(str(path), f"is not UTF-8 (byte {error.start})")
         else:
             self.read_text(text, path)
 
     def read_text(self, text: str, path: Path) -> None:
-        """As `read_file`, for what `path` is to hold."""
+        """Add a text, as if the file at `path` held it."""
         self.file, self._text = path, text
         try:
             self.add(tomllib.loads(text), str(path))
         except tomllib.TOMLDecodeError as error:
-            self._complain(*_syntax_error(path, str(error)))
+            self._add_problem(*_syntax_error(path, str(error)))
         except RecursionError:
-            self._complain(str(path), "is no TOML: it nests too deep")
+            self._add_problem(str(path), "is not TOML: it nests too deeply")
 
-    def read_environment(self, environ: Mapping[str, str]) -> None:
-        """Add every `ORPHEUS_TABLE__KEY`."""
+    def read_others(self, sets: Sequence[str], environ: Mapping[str, str]) -> "Sources":
+        """Add every `ORPHEUS_TABLE__KEY`, then every `--set KEY=VALUE`."""
         for name, text in sorted(environ.items()):
             if name.startswith(PREFIX) and name not in _NOT_SETTINGS:
                 path = name.removeprefix(PREFIX).lower().split("__")
                 self.add(_nested(path, _value(text)), name)
         if "ORPHEUS_FAILPOINTS" in environ and environ.get("ORPHEUS_TESTING") != "1":
-            self._complain("ORPHEUS_FAILPOINTS", "is for tests only, with ORPHEUS_TESTING=1")
-
-    def read_sets(self, sets: Sequence[str]) -> None:
-        """Add every `--set KEY=VALUE`."""
+            self._add_problem("ORPHEUS_FAILPOINTS", "is for tests only, with ORPHEUS_TESTING=1")
         for item in sets:
             key, equals, text = item.partition("=")
-            path = key_path(key)
-            if not equals or path is None:
-                self._complain("--set", f"{item!r} is not KEY=VALUE, such as api.port=9000")
+            steps = key_path(key)
+            if not equals or steps is None:
+                self._add_problem("--set", f"{item!r} is not KEY=VALUE, such as api.port=9000")
             else:
-                self.add(_nested(path, _value(text)), "--set")
+                self.add(_nested(steps, _value(text)), "--set")
+        return self
 
-    def _complain(self, source: str, reason: str) -> None:
+    def _add_problem(self, source: str, reason: str) -> None:
         self.problems.append(Problem((), reason, source=source))
 
 
 def read_sources(
     config: Path | None, default: Path, sets: Sequence[str], environ: Mapping[str, str]
 ) -> Sources:
-    """Everything that was set. Only the `default` file may be missing."""
+    """Read everything that was set. Only the `default` file may be missing."""
     sources = Sources()
     given = config or (Path(environ["ORPHEUS_CONFIG"]) if environ.get("ORPHEUS_CONFIG") else None)
     if given is not None or default.exists():
         sources.read_file(given or default)
-    sources.read_environment(environ)
-    sources.read_sets(sets)
-    return sources
+    return sources.read_others(sets, environ)
 
 
 def sources_with(text: str, path: Path, sets: Sequence[str], environ: Mapping[str, str]) -> Sources:
-    """Everything that would be set if the file at `path` held `text`."""
+    """Read everything that would be set if the file at `path` held `text`."""
     sources = Sources()
     sources.read_text(text, path)
-    sources.read_environment(environ)
-    sources.read_sets(sets)
-    return sources
+    return sources.read_others(sets, environ)
 
 
 def _value(text: str) -> Any:
-    """The text read as a TOML value, else as text."""
+    """Return the text read as a TOML value, else the text itself."""
     try:
         document = tomllib.loads(f"value = {text}")
     except tomllib.TOMLDecodeError:
@@ -157,7 +151,7 @@ def _value(text: str) -> Any:
 
 
 def key_path(text: str) -> list[str] | None:
-    """The steps of a dotted TOML key, as `--set` takes it; None if it is none."""
+    """Return the steps of a dotted TOML key, as `--set` takes it; None if it is not one."""
     try:
         table: Any = tomllib.loads(f"{text} = 0")
     except tomllib.TOMLDecodeError:
@@ -189,12 +183,12 @@ def _leaves(table: Mapping[str, Any], path: KeyPath = ()) -> Iterator[KeyPath]:
 def _syntax_error(path: Path, message: str) -> tuple[str, str]:
     at = _SYNTAX_ERROR.fullmatch(message)
     if at is None:
-        return str(path), f"is no TOML: {message}"
-    return f"{path}:{at['line']}:{at['column']}", f"is no TOML: {at['what']}"
+        return str(path), f"is not TOML: {message}"
+    return f"{path}:{at['line']}:{at['column']}", f"is not TOML: {at['what']}"
 
 
 def _line_numbers(text: str) -> dict[KeyPath, int]:
-    """Where tables and keys stand in a TOML file, well enough to point at a mistake."""
+    """Return the lines of tables and keys in a TOML file, well enough to point at a mistake."""
     lines: dict[KeyPath, int] = {}
     table: KeyPath = ()
     items: Counter[KeyPath] = Counter()

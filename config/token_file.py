@@ -1,8 +1,8 @@
-"""The file that holds the API's token, the one secret of the configuration.
+"""Read the file that holds the API's token.
 
-Only the file's path is a setting: the token itself is in no dump of the settings, no handover and
-no log. The API reads it at its start; the supervisor knows it by a digest, so that a reload
-replaces an API whose token is another.
+Only the file's path is a setting, so the token itself is in no dump of the settings, no handover
+and no log. The API reads it when it starts. The supervisor keeps a digest of it, so that a reload
+replaces the API when the token changes.
 """
 
 import hashlib
@@ -18,14 +18,14 @@ _TOKEN = re.compile(r"[!-~]+")  # what a header can carry
 
 
 def read_token(path: str) -> str | None:
-    """The token in the file at `path`, None for an empty `path`.
+    """Return the token in the file at `path`; None for an empty `path`.
 
     Raises ConfigurationError, whose text never quotes the file's content.
     """
     if not path:
         return None
     try:
-        # A FIFO that nobody writes to would be waited for.
+        # Without O_NONBLOCK, opening a FIFO waits for a writer.
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise ConfigurationError(f"{path!r} cannot be read: {error.strerror}") from error
@@ -46,9 +46,9 @@ def read_token(path: str) -> str | None:
 
 
 def token_digest(path: str) -> str:
-    """Tells one token from another without telling either. Empty without a token, or for none."""
+    """Return a text that changes with the token; empty if there is none, or none can be read."""
     try:
         token = read_token(path)
-    except ConfigurationError:  # the API will say so as it starts
+    except ConfigurationError:  # the API reports it when it starts
         token = None
     return hashlib.sha256(token.encode()).hexdigest() if token else ""

@@ -1,1 +1,4 @@
-"""The TOML file as it is edited from afar: shown, checked, replaced with its comments kept."""
+"""Edit the TOML file over HTTP: show it, check a change, replace it and keep its comments.
+
+Only what runs the programs may come in here: nothing of HTTP, and nothing of the database.
+"""

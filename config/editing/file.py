@@ -1,12 +1,12 @@
-"""The configuration file as it is edited from afar: shown, checked, replaced.
+"""Show, check and replace the configuration file over HTTP.
 
-What names code (job modules, commands, the database, the token's file) is compared before anything
-else and never changed here: whoever may call the API may run the jobs there are, and must not
-become one who runs any program. For the same reason nothing that such a change would lead to is
-looked at: whether a file is there is told to nobody who only guesses its path.
+Settings that name code (job modules, commands, the database, the token's file) are compared first
+and never changed here: a caller of the API may run the existing jobs, but must not be able to run
+any program. Nothing that such a change would lead to is checked either, so that a caller cannot
+find out whether a file exists.
 
-A text is compared with the file it replaces, not with what is in force: a file that was broken by
-hand can be mended here, as long as it is TOML.
+A text is compared with the file that it replaces, not with the settings in force: a file that was
+broken by hand can be fixed here, as long as it is TOML.
 """
 
 import hashlib
@@ -47,9 +47,9 @@ _DEFAULTS = Settings().model_dump(mode="json")
 
 
 class ConfigurationFile:
-    """A `ConfigurationEditor` (shared/operations/configuration.py) over a file and its `--set`.
+    """A `ConfigurationEditor` (shared/operations/configuration.py) for a file and its `--set`.
 
-    `path` None: Orpheus was started without a file. Safe to call from several threads.
+    `path` is None if Orpheus was started without a file. May be used from several threads.
     """
 
     def __init__(self, path: Path | None, sets: Sequence[str], environ: Mapping[str, str]) -> None:
@@ -59,7 +59,7 @@ class ConfigurationFile:
         self._writing = Lock()
 
     def show(self) -> ShownConfiguration:
-        """The file, and the settings in force with it."""
+        """Return the file, and the settings that it leads to."""
         sources = self._sources()
         settings, problems = checked(sources)
         text, etag, count, obstacle = self._shown_text()
@@ -75,23 +75,23 @@ class ConfigurationFile:
         )
 
     def _sources(self) -> Sources:
-        # Without a file none is looked for: what is shown is what Orpheus was started with.
+        # Without a path, use no file at all: Orpheus was started without one.
         return read_sources(self._path, DEFAULT_PATH / "none", self._sets, self._environ)
 
     def _shown_text(self) -> tuple[str | None, str | None, int, str | None]:
-        """The file's text, its state, the secrets it hides, and why it cannot be edited."""
+        """Return the text, its etag, the number of masked secrets, and why it cannot be edited."""
         try:
             text, etag = self._read()
             shown, count = masked(text)
         except NotEditable as error:
             return None, None, 0, str(error)
         except CannotEdit as error:
-            reason = f"{self._path}: {error}, so it is not shown; mend it where it is"
+            reason = f"{self._path}: {error}, so it is not shown; fix it where it is"
             return None, None, 0, reason
         return shown, etag, count, self._obstacle()
 
     def _read(self) -> tuple[str, str]:
-        """The text, and what names its state. Raises NotEditable."""
+        """Return the text and its etag. Raises NotEditable."""
         if self._path is None:
             raise NotEditable(
                 f"Orpheus was started without a configuration file; write {DEFAULT_PATH}, or "
@@ -106,7 +106,7 @@ class ConfigurationFile:
             raise NotEditable(f"{self._path} is not UTF-8 (byte {error.start})") from None
         if len(text) > LONGEST_TEXT:
             raise NotEditable(f"{self._path} is longer than {LONGEST_TEXT} characters")
-        # Not of the text alone: who sees only masks could try secrets until the digest is right.
+        # Not a digest of the text: with it, a reader of the masks could test guesses of a secret.
         state = f"{status.st_ino} {status.st_mtime_ns} {status.st_size}"
         return text, hashlib.sha256(state.encode()).hexdigest()[:32]
 
@@ -118,7 +118,7 @@ class ConfigurationFile:
         return f"{self._path} cannot be written from here (its folder must be, too); edit it there"
 
     def plan(self, edit: Edit, seen: Collection[str] | None) -> PlannedEdit:
-        """What `edit` would lead to; nothing is written. Raises FileChanged, NotEditable."""
+        """Return what `edit` would lead to; write nothing. Raises FileChanged, NotEditable."""
         text, etag = self._read()
         if seen is not None and etag not in seen:
             raise FileChanged(_CHANGED.format(path=self._path))
@@ -127,7 +127,7 @@ class ConfigurationFile:
         try:
             before = tomllib.loads(text)
         except (tomllib.TOMLDecodeError, RecursionError):
-            reason = f"{self._path} is no TOML now, so nothing can be compared; mend it there"
+            reason = f"{self._path} is not TOML now, so nothing can be compared; fix it there"
             raise NotEditable(reason) from None
         new, problems = _edited(text, edit)
         if problems or new is None:
@@ -163,7 +163,7 @@ class ConfigurationFile:
         )
 
     def apply(self, planned: PlannedEdit) -> str:
-        """Replace the file, keep the old one as a backup beside it; the new state.
+        """Replace the file, keep the old one beside it as a backup, and return the new etag.
 
         Raises FileChanged, NotEditable, and OSError for a full disk.
         """
@@ -183,7 +183,7 @@ _CHANGED = "{path} has changed since it was read; read it again, and put your ch
 
 
 def _edited(text: str, edit: Edit) -> tuple[str | None, list[SettingProblem]]:
-    """The text that the edit gives, with its secrets; or why there is none."""
+    """Return the text after the edit, with its secrets; or why there is none."""
     if edit.text is not None:
         try:
             return unmasked(edit.text, text), []
@@ -201,13 +201,13 @@ def _edited(text: str, edit: Edit) -> tuple[str | None, list[SettingProblem]]:
 
 
 def _syntax_problem(text: str) -> SettingProblem | None:
-    """Why the text is no TOML. It may hold masks, which a reader takes for text."""
+    """Return why the text is not TOML; it may hold masks, which are read as text."""
     sources = sources_with(text, DEFAULT_PATH, (), {})
     return _told(sources.problems, sources)[0] if sources.problems else None
 
 
 def _refused(before: Mapping[str, Any], new: str) -> list[KeyPath]:
-    """Keys that name code and differ; none if the new text is no TOML."""
+    """Return the keys that name code and differ; none if the new text is not TOML."""
     try:
         after = tomllib.loads(new)
     except (tomllib.TOMLDecodeError, RecursionError):
@@ -216,7 +216,7 @@ def _refused(before: Mapping[str, Any], new: str) -> list[KeyPath]:
 
 
 def _at(tables: Mapping[str, Any], key: KeyPath) -> Any:
-    """The value at `key`: the default where there is none."""
+    """Return the value at `key`, or its default."""
     value: Any = tables
     default: Any = _DEFAULTS
     for step in key:

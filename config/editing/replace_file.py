@@ -1,4 +1,4 @@
-"""Replaces a file so that whoever reads it finds the old content or the new one, never a part."""
+"""Replace a file so that a reader finds the old content or the new one, never a part."""
 
 import os
 import secrets
@@ -6,10 +6,10 @@ from pathlib import Path
 
 
 def replace_file(path: Path, content: bytes, backup: Path | None = None) -> None:
-    """Give `path` this content, with its mode and owner as before; `backup` gets the old one.
+    """Write the content to `path`, with the same mode and owner; the old one goes to `backup`.
 
-    A link is followed: what it points to is replaced. Raises OSError; then nothing was changed,
-    but for the backup.
+    If `path` is a link, its target is replaced. Raises OSError; then nothing but the backup was
+    changed.
     """
     target = path.resolve()
     if backup is not None:
@@ -18,7 +18,7 @@ def replace_file(path: Path, content: bytes, backup: Path | None = None) -> None
 
 
 def _put(path: Path, content: bytes, *, like: Path) -> None:
-    """Raises OSError if it cannot be written, or not for the owner that `like` has."""
+    """Write a file with the owner and mode of `like`. Raises OSError if that is not possible."""
     wanted = like.stat()
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

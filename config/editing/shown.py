@@ -1,4 +1,4 @@
-"""The settings in force, one by one, each with what set it; secrets are masked."""
+"""List the settings, each with what set it; secrets are masked."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -12,7 +12,7 @@ DEFAULT = "default"
 
 
 def shown_values(settings: Settings) -> dict[str, Any]:
-    """Every table as JSON, without the secrets that commands get in their environment."""
+    """Return every table as JSON, without the secrets in the environment of commands."""
     values = settings.model_dump(mode="json")
     for command in values["commands"]:
         command["env"] = dict.fromkeys(command["env"], MASK)
@@ -20,7 +20,7 @@ def shown_values(settings: Settings) -> dict[str, Any]:
 
 
 def shown_settings(settings: Settings, sources: Sources) -> list[Setting]:
-    """Every setting, in the order of the tables."""
+    """Return every setting, in the order of the tables."""
     values = shown_values(settings)
     del values["source"]
     return [

@@ -1,7 +1,7 @@
-"""Changes of a TOML text that leave its comments and its form alone, by tomlkit. Pure.
+"""Change a TOML text and keep its comments and layout, by tomlkit. Pure.
 
-Each result is read again and compared with what it should say: an editor that keeps the form of a
-file has more corners than a reader, and a wrong value written in silence is the worst of them.
+Each result is parsed again and compared with what it should contain: an editor that keeps the
+layout has more special cases than a parser, and must never write a wrong value silently.
 """
 
 import tomllib
@@ -17,11 +17,11 @@ from orpheus.shared.operations.configuration import MASK
 
 
 class CannotEdit(Exception):
-    """The text cannot be changed so; the message says which key, and why."""
+    """The text cannot be changed in this way; the message says which key, and why."""
 
 
 def masked(text: str) -> tuple[str, int]:
-    """The text with every secret masked, line for line, and how many there are.
+    """Return the text with every secret masked, its lines kept, and the number of secrets.
 
     Secrets are the values in the `env` of [[commands]]. Raises CannotEdit if they cannot be told
     apart from the rest.
@@ -47,9 +47,9 @@ def masked(text: str) -> tuple[str, int]:
 
 
 def unmasked(text: str, original: str) -> str:
-    """The text with each masked secret as it stands in `original`: of the same command and name.
+    """Return the text with each mask replaced by the secret of the same command in `original`.
 
-    Raises CannotEdit if there is none there, or a mask stands anywhere else.
+    Raises CannotEdit if there is no such secret, or if a mask is anywhere else.
     """
     if MASK not in text:
         return text
@@ -73,7 +73,7 @@ def unmasked(text: str, original: str) -> str:
 
 
 def with_value(text: str, key: str, value: Any) -> str:
-    """The text with one setting changed; None removes it. Raises CannotEdit."""
+    """Return the text with one setting changed; None removes it. Raises CannotEdit."""
     path = key_path(key)
     if path is None:
         raise CannotEdit("is no key, such as pools.default.workers")
@@ -114,14 +114,15 @@ def _new_table(parent: Any, *, is_last: bool) -> Any:
         return {}
     made = tomlkit.table(is_super_table=not is_last)
     if is_last and isinstance(parent, Table):
-        made.add(tomlkit.nl())  # it stands before other tables
+        made.add(tomlkit.nl())  # as another table follows
     return made
 
 
 def _move_to_the_keys(table: Table, name: str) -> None:
-    """Put the key that was added last behind the other keys, before comments that follow them.
+    """Move the key that was added last up to the other keys, before the comments after them.
 
-    Those often belong to the next table. Only the text is right afterwards: read it again.
+    Those comments often belong to the next table. The document is inconsistent afterwards: only
+    its text may be used.
     """
     body = table.value.body
     keys = [
@@ -137,11 +138,11 @@ def _parsed(text: str) -> tomlkit.TOMLDocument:
     try:
         return tomlkit.parse(text)
     except (TOMLKitError, ValueError, RecursionError) as error:
-        raise CannotEdit(f"is no TOML: {error}") from None
+        raise CannotEdit(f"is not TOML: {error}") from None
 
 
 def _environments(value: Any) -> Iterator[Any]:
-    """Every table called `env`, wherever it stands: a mistyped [[comands]] has secrets too."""
+    """Return every table called `env`, at any place: a mistyped [[comands]] has secrets too."""
     if isinstance(value, Mapping):
         for key, inner in value.items():
             if key == "env" and isinstance(inner, MutableMapping):
@@ -154,7 +155,7 @@ def _environments(value: Any) -> Iterator[Any]:
 
 
 def _commands(document: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], Any]]:
-    """Each command with the table of its environment, as far as they have the right form."""
+    """Return each well-formed command with the table of its environment."""
     commands = document.get("commands")
     for command in commands if isinstance(commands, list) else ():
         if isinstance(command, Mapping) and isinstance(env := command.get("env"), MutableMapping):
@@ -162,7 +163,7 @@ def _commands(document: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], 
 
 
 def _mask_like(value: Any) -> Item:
-    """A mask of as many lines as the value, so that what follows keeps its line."""
+    """Return a mask of as many lines as the value, so that the lines below keep their numbers."""
     lines = value.as_string().count("\n") + 1 if isinstance(value, Item) else 1
     return tomlkit.string("\n".join([MASK] * lines), multiline=lines > 1)
 

@@ -50,16 +50,22 @@ class StoredSettings:
     retention: RetentionRules = field(default_factory=RetentionRules)
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerHandover:
-    """Everything a worker needs; durations in seconds."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handover:
+    """What every child needs; durations in seconds."""
 
     storage: StorageSettings
     defaults: JobDefaults
-    beat_interval_s: float
-    beat_timeout_s: float
-    log_level: str
-    log_format: str
+    beat_interval_s: float = 2.0
+    beat_timeout_s: float = 15.0
+    log_level: str = "info"
+    log_format: str = "auto"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerHandover(Handover):
+    """Everything a worker needs; durations in seconds."""
+
     pool: str
     queues: tuple[str, ...]
     modules: tuple[str, ...]
@@ -73,16 +79,10 @@ class WorkerHandover:
     """The worker ends after so many jobs, to be replaced; 0: never."""
 
 
-@dataclass(frozen=True, slots=True)
-class ApiHandover:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiHandover(Handover):
     """Everything the API needs; sizes in bytes, durations in seconds."""
 
-    storage: StorageSettings
-    defaults: JobDefaults
-    beat_interval_s: float = 2.0
-    beat_timeout_s: float = 15.0
-    log_level: str = "info"
-    log_format: str = "auto"
     host: str = "127.0.0.1"
     port: int = 8000
     allowed_hosts: tuple[str, ...] = ()

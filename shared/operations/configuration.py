@@ -1,4 +1,4 @@
-"""The configuration as it is shown and edited over HTTP: values both sides know.
+"""The configuration as it is shown and edited over HTTP: the values that both sides exchange.
 
 The API answers with these and never reads settings itself; config/editing/file.py makes them. So
 only mains know the configuration, also in the calls that are about it.

@@ -66,7 +66,7 @@ def test_a_file_that_was_asked_for_and_is_missing_is_a_problem(problems: Problem
 def test_a_syntax_error_names_file_line_and_column(problems: Problems, toml: Toml) -> None:
     path = toml("[api]\nport = = 3\n")
     (problem,) = problems(path)
-    assert problem.startswith(f"{path}:2:8: is no TOML: ")
+    assert problem.startswith(f"{path}:2:8: is not TOML: ")
 
 
 def test_a_file_that_is_no_text_is_a_problem(problems: Problems, own_directory: Path) -> None:

@@ -101,7 +101,7 @@ def test_a_file_that_is_no_toml_is_not_shown_as_its_secrets_cannot_be_told_apart
     shown = desk(toml(SECRETS + "[api")).show()
     assert shown.text is None
     assert "hush" not in repr(shown)
-    assert shown.obstacle is not None and "mend it where it is" in shown.obstacle
+    assert shown.obstacle is not None and "fix it where it is" in shown.obstacle
     assert [problem.key for problem in shown.problems] == [""]
 
 
@@ -193,7 +193,7 @@ def test_a_broken_file_can_be_mended_as_long_as_it_is_toml(toml: Toml) -> None:
     path = toml('[api]\nport = "x"\n')
     found = outcome(path, "[api]\nport = 5\n")
     assert (found.problems, found.changed) == ((), None)
-    with pytest.raises(NotEditable, match="no TOML now"):
+    with pytest.raises(NotEditable, match="not TOML now"):
         outcome(toml("[api"), "")
 
 

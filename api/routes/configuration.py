@@ -22,8 +22,8 @@ from orpheus.shared.errors import FieldProblem
 from orpheus.shared.operations.configuration import (
     ConfigurationEditor,
     Edit,
+    EditOutcome,
     NotEditable,
-    Outcome,
     PlannedEdit,
     SettingProblem,
 )
@@ -126,7 +126,7 @@ def _if_match(headers: list[str]) -> list[str] | None:
     return [tag if tag == "*" else tag[1:-1] if tag.startswith('"') else "" for tag in tags]
 
 
-def _refuse(outcome: Outcome, *, is_text: bool) -> None:
+def _refuse(outcome: EditOutcome, *, is_text: bool) -> None:
     """Raises Refusal unless the edit may be written: 403 for what names code, else 422."""
     if not outcome.problems:
         return
@@ -154,7 +154,7 @@ def _apply(editor: ConfigurationEditor, planned: PlannedEdit) -> str:
         raise NotEditable(reason) from None
 
 
-def _takes_effect(services: Services, store: Store, outcome: Outcome) -> str:
+def _takes_effect(services: Services, store: Store, outcome: EditOutcome) -> str:
     """Return when the new file is in force."""
     options = services.options
     if not options.supervised and not is_supervised(store, options.beat_timeout_s):

@@ -30,9 +30,9 @@ from orpheus.config.sources import Sources, read_sources, sources_with
 from orpheus.shared.operations.configuration import (
     LONGEST_TEXT,
     Edit,
+    EditOutcome,
     FileChanged,
     NotEditable,
-    Outcome,
     PlannedEdit,
     SettingProblem,
     ShownConfiguration,
@@ -131,27 +131,27 @@ class ConfigurationFile:
             raise NotEditable(reason) from None
         new, problems = _edited(text, edit)
         if problems or new is None:
-            return PlannedEdit(Outcome(tuple(problems)), b"", etag)
+            return PlannedEdit(EditOutcome(tuple(problems)), b"", etag)
         return PlannedEdit(self._outcome(text, before, new), new.encode(), etag)
 
-    def _outcome(self, text: str, before: dict[str, Any], new: str) -> Outcome:
+    def _outcome(self, text: str, before: dict[str, Any], new: str) -> EditOutcome:
         assert self._path is not None
         sources = sources_with(new, self._path, self._sets, self._environ)
         if refused := _refused(before, new):
             reason = "cannot be changed here, as it names code; change the file itself"
             found = [Problem(key, reason) for key in refused]
-            return Outcome(_told(found, sources), refused=tuple(map(dotted, refused)))
+            return EditOutcome(_told(found, sources), refused=tuple(map(dotted, refused)))
         settings, problems = checked(sources)
         if problems or settings is None:
-            return Outcome(_told(problems, sources))
+            return EditOutcome(_told(problems, sources))
         old = sources_with(text, self._path, self._sets, self._environ)
         old_settings, old_problems = checked(old)
         warnings = _told(missing_programs(settings), sources)
         shown = masked(new)[0]
         if old_settings is None or old_problems:
-            return Outcome((), warnings, text=shown, watched=settings.supervisor.watch_config)
+            return EditOutcome((), warnings, text=shown, watched=settings.supervisor.watch_config)
         slots = effects(old_settings, settings)
-        return Outcome(
+        return EditOutcome(
             problems=(),
             warnings=warnings,
             text=shown,

@@ -61,7 +61,7 @@ class Edit:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class EditOutcome:
     """What an edit would lead to. `changed` and the slots are None if there is nothing to compare.
 
     `refused`: keys that cannot be changed here; the rest is then not checked.
@@ -84,7 +84,7 @@ class Outcome:
 class PlannedEdit:
     """An edit that was looked at: `content` may replace the file while its state is `etag`."""
 
-    outcome: Outcome
+    outcome: EditOutcome
     content: bytes
     etag: str
 

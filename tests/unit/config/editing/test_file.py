@@ -12,7 +12,13 @@ from orpheus.config.editing.file import ConfigurationFile
 from orpheus.config.editing.toml import CannotEdit, masked, unmasked, with_value
 from orpheus.config.problems import known_keys
 from orpheus.config.settings import Settings
-from orpheus.shared.operations.configuration import MASK, Edit, FileChanged, NotEditable, Outcome
+from orpheus.shared.operations.configuration import (
+    MASK,
+    Edit,
+    EditOutcome,
+    FileChanged,
+    NotEditable,
+)
 
 Toml = Callable[[str], Path]
 
@@ -39,7 +45,7 @@ def desk(path: Path | None, *sets: str, **environ: str) -> ConfigurationFile:
     return ConfigurationFile(path, sets, environ)
 
 
-def outcome(path: Path, text: str | None = None, **values: Any) -> Outcome:
+def outcome(path: Path, text: str | None = None, **values: Any) -> EditOutcome:
     """What an edit would lead to. In `values`, `__` stands for a dot."""
     edit = Edit(text, {key.replace("__", "."): value for key, value in values.items()})
     return desk(path).plan(edit, None).outcome

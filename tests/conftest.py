@@ -1,4 +1,7 @@
-"""The whole system under test: `python -m supervisor` on a free port and a database of its own."""
+"""The whole system under test: `python -m supervisor` on a free port and a database of its own.
+
+Also how a run is spread over processes, and the check that it leaves no process behind.
+"""
 
 import contextlib
 import os
@@ -22,18 +25,95 @@ ROOT = Path(__file__).parents[1]
 BROWSER_TESTS = ROOT / "tests" / "browser"
 STARTED = re.compile(r"(http://127\.0\.0\.1:\d+)")
 MARK = "UNDER_TEST"
+RUN = "RUN_UNDER_TEST"
+"""The environment variable by which every process that a run has started is found."""
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+# A run starts hundreds of Python processes; without bytecode each would compile all it imports.
+
+PATIENCE_S = 60.0
+"""How long a test waits before it fails. On a busy machine it must be far more than is needed."""
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Browser tests come last: Playwright's synchronous interface leaves its event loop running in
-    the main thread, where no other test could start one then. Within each half any order will do.
+# How a run is spread over processes
+
+
+LONG = {
+    "CHAOS_LONG": "1",
+    "CHAOS_SECONDS": "600",
+    "SCHEDULES": "20000",
+    "SCHEMATHESIS_SECONDS": "300",
+}
+"""What `--long` sets, unless it is set already. docs/testing.md says what each one does."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--long`."""
+    parser.addoption(
+        "--long", action="store_true", help="run the full numbers of docs/testing.md: an hour"
+    )
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Return how many processes run the tests: most tests wait, so more than there are cores.
+
+    What is named on the command line runs in this process, where a debugger can be used.
     """
-    items.sort(key=lambda item: BROWSER_TESTS in item.path.parents)
+    if config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
+        return 0
+    return max(4, 2 * (psutil.cpu_count() or 2))
 
 
-def wait_until(condition: Callable[[], Any], what: str, timeout_s: float = 30) -> Any:
-    """The first true value of `condition`; fails naming `what` after `timeout_s`."""
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a file that share something in one process, and give the run its order.
+
+    Such files come first, since the longest are among them: at the end the others would wait. The
+    browser tests come last: Playwright's synchronous interface leaves its event loop running in the
+    main thread, where no other test could start one then. Otherwise any order must do.
+    """
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        if any(name.startswith("shared_") for name in fixtures):
+            item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(ROOT))))
+    items.sort(
+        key=lambda item: (
+            BROWSER_TESTS in item.path.parents,
+            item.get_closest_marker("xdist_group") is None,
+        )
+    )
+
+
+# No process is left behind
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Set what the processes of xdist inherit: the mark of this run, and what `--long` sets."""
+    if config.getoption("--long"):
+        os.environ.update({name: value for name, value in LONG.items() if name not in os.environ})
+    os.environ.setdefault(RUN, uuid.uuid4().hex)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
+    """Fail a run that leaves a process behind. A process of xdist leaves that to its parent."""
+    yield
+    if hasattr(session.config, "workerinput"):
+        return
+    own = {os.getpid(), *(one.pid for one in psutil.Process().parents())}
+    give_up_at = time.monotonic() + 10
+    while left := [one for one in processes_with(RUN, os.environ[RUN]) if one.pid not in own]:
+        if time.monotonic() > give_up_at:
+            for process in left:
+                with contextlib.suppress(psutil.Error):
+                    sys.stderr.write(f"\nleft behind: {process.pid} {process.cmdline()}\n")
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+            return
+        threading.Event().wait(0.1)
+
+
+def wait_until(condition: Callable[[], Any], what: str, timeout_s: float = PATIENCE_S) -> Any:
+    """Return the first true value of `condition`; fails naming `what` after `timeout_s`."""
     give_up_at = time.monotonic() + timeout_s
     while not (value := condition()):
         if time.monotonic() > give_up_at:
@@ -42,20 +122,28 @@ def wait_until(condition: Callable[[], Any], what: str, timeout_s: float = 30) -
     return value
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def wait_for() -> Callable[..., Any]:
     """`wait_for(condition, "what it waits for")`."""
     return wait_until
 
 
-def processes_of(mark: str) -> list[psutil.Process]:
-    """Every living process that was started, directly or not, with this mark in its environment."""
+def processes_with(variable: str, value: str) -> list[psutil.Process]:
+    """Return every living process with this value of a variable in its environment."""
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            if process.status() != psutil.STATUS_ZOMBIE and process.environ().get(MARK) == mark:
+            if (
+                process.status() != psutil.STATUS_ZOMBIE
+                and process.environ().get(variable) == value
+            ):
                 found.append(process)
     return found
+
+
+def processes_of(mark: str) -> list[psutil.Process]:
+    """Return every living process that was started, directly or not, with this mark."""
+    return processes_with(MARK, mark)
 
 
 class System:
@@ -108,7 +196,7 @@ class System:
         assert answer.status_code in (200, 201), answer.text
         return int(answer.json()["id"])
 
-    def wait_for_job(self, job_id: int, timeout_s: float = 30) -> dict[str, Any]:
+    def wait_for_job(self, job_id: int, timeout_s: float = PATIENCE_S) -> dict[str, Any]:
         """The job once it has ended."""
         terminal = {"done", "failed", "cancelled"}
 
@@ -137,14 +225,14 @@ class System:
 
     def wait_until_ready(self) -> None:
         """Until /readyz says so."""
-        wait_until(lambda: self.client.get("/readyz").status_code == 200, "readiness", 30)
+        wait_until(lambda: self.client.get("/readyz").status_code == 200, "readiness")
 
     def stop(self, signal_number: int = signal.SIGTERM, timeout_s: float = 60) -> int:
         """Stop it and see that no process is left; its exit code."""
         if self.process.poll() is None:
             self.process.send_signal(signal_number)
         code = self.process.wait(timeout_s)
-        wait_until(lambda: not processes_of(self.mark), "every process to be gone", 15)
+        wait_until(lambda: not processes_of(self.mark), "every process to be gone")
         return code
 
     def end(self) -> None:

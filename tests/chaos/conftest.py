@@ -39,7 +39,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Orpheus]]:
 
 
 @pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Orpheus]:
+def shared_orpheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Orpheus]:
     """One for a module, which ends in order after all that its tests have done to it."""
     one = Orpheus(tmp_path_factory.mktemp("orpheus"), {})
     yield one
@@ -51,7 +51,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Orpheus]:
 
 
 @pytest.fixture
-def orpheus(kept: Orpheus) -> Orpheus:
+def orpheus(shared_orpheus: Orpheus) -> Orpheus:
     """With two workers, ready: the module's own, so that a test does not pay for a start."""
-    kept.until_healed()
-    return kept
+    shared_orpheus.until_healed()
+    return shared_orpheus

@@ -34,7 +34,7 @@ def points(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory, points: Path) -> Iterator[Orpheus]:
+def shared_orpheus(tmp_path_factory: pytest.TempPathFactory, points: Path) -> Iterator[Orpheus]:
     """One for all of them, which meets every failpoint."""
     environment = {"ORPHEUS_TESTING": "1", "ORPHEUS_FAILPOINTS": str(points)}
     one = Orpheus(tmp_path_factory.mktemp("orpheus"), {}, environment=environment)

@@ -1,7 +1,6 @@
-"""What the store must do, told with a dictionary of jobs and nothing else.
+"""What the store must do, as a dictionary of jobs and the shortest code for each verb.
 
-Each verb is the shortest program that does what contract.md says of it. Time is one clock that
-does not jump; the backoff has no jitter.
+Time is one clock that does not jump; the backoff has no jitter.
 """
 
 from collections import Counter

@@ -11,14 +11,14 @@ from typing import Any, Protocol
 from orpheus.shared.errors import OrpheusError
 
 MASK = "••••••••"
-"""Stands where a secret is not shown. In a new text it means: the secret that is there."""
+"""Replaces a secret that is not shown. In a new text it means: keep the secret."""
 LONGEST_TEXT = 131_072
-"""Characters of a configuration file that is edited here: checking a much larger one takes long."""
+"""Characters of a file that can be edited: checking a much larger one takes long."""
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A value in force, and what set it: `default`, `orpheus.toml:12`, a variable, `--set`."""
+    """A value, and what set it: `default`, `orpheus.toml:12`, a variable, `--set`."""
 
     key: str
     value: Any
@@ -27,7 +27,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class SettingProblem:
-    """One thing to mend: at `key` (maybe none), which stands at `place`, in `line` of the text."""
+    """One thing to fix: the setting `key` (may be empty), set at `place`, in `line` of the text."""
 
     key: str
     detail: str
@@ -37,7 +37,7 @@ class SettingProblem:
 
 @dataclass(frozen=True, slots=True)
 class ShownConfiguration:
-    """The file and what follows from it. `etag` names its state; `obstacle`: why no edit can be."""
+    """The file and its settings. `etag` names its state, `obstacle` why it is not editable."""
 
     path: str | None
     text: str | None
@@ -46,10 +46,10 @@ class ShownConfiguration:
     """How many secrets the text does not show."""
     obstacle: str | None
     settings: tuple[Setting, ...]
-    """Empty while the file has problems: what is in force then is what was last read well."""
+    """Empty while the file has problems: an earlier configuration is then in force."""
     problems: tuple[SettingProblem, ...]
     warnings: tuple[SettingProblem, ...]
-    """What does not keep the file from being taken: commands whose program is missing."""
+    """Problems that do not stop a reload: commands whose program is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class EditOutcome:
-    """What an edit would lead to. `changed` and the slots are None if there is nothing to compare.
+    """What an edit would do. `changed` and the slots are None if there is nothing to compare with.
 
     `refused`: keys that cannot be changed here; the rest is then not checked.
     """
@@ -77,12 +77,12 @@ class EditOutcome:
     starts: tuple[str, ...] | None = None
     stops: tuple[str, ...] | None = None
     watched: bool = True
-    """Whether a supervisor looks at the file by itself."""
+    """Whether a running supervisor watches the file."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedEdit:
-    """An edit that was looked at: `content` may replace the file while its state is `etag`."""
+    """A checked edit: `content` may replace the file while its state is `etag`."""
 
     outcome: EditOutcome
     content: bytes
@@ -93,17 +93,17 @@ class ConfigurationEditor(Protocol):
     """Reads, checks and replaces the configuration file. Calls block for 10 to 300 ms."""
 
     def show(self) -> ShownConfiguration:
-        """The file, and the settings in force with it."""
+        """Return the file, and the settings that it leads to."""
 
     def plan(self, edit: Edit, seen: Collection[str] | None) -> PlannedEdit:
-        """What `edit` would lead to; nothing is written.
+        """Return what `edit` would do; write nothing.
 
         `seen`: states that will do (FileChanged if it is another); None: whatever it is.
         Raises NotEditable.
         """
 
     def apply(self, planned: PlannedEdit) -> str:
-        """Replace the file, keep the old one as a backup beside it; the new state.
+        """Replace the file, keep the old one beside it as a backup, and return the new etag.
 
         Raises FileChanged, NotEditable, and OSError for a full disk.
         """
@@ -114,4 +114,4 @@ class NotEditable(OrpheusError):
 
 
 class FileChanged(OrpheusError):
-    """The file is not any more what the editor saw; nothing was written."""
+    """The file has changed since the editor read it; nothing was written."""

@@ -1,6 +1,6 @@
-"""The queues and schedules of the configuration: written into the database, and acted on.
+"""Write the configured queues and schedules into the database, and run the schedules.
 
-The supervisor does it; a worker alone does where no supervisor is at work.
+The supervisor does this; without one, a worker that runs alone does.
 """
 
 from math import inf
@@ -17,10 +17,10 @@ log = get_logger()
 
 
 def write_settings(store: Store, settings: StoredSettings) -> None:
-    """Put the limits of queues and the schedules in force. The job types must be known already.
+    """Write the limits of queues and the schedules. The job types must be stored already.
 
-    Raises ConfigurationError, and writes nothing, if a schedule's job would not be accepted; it
-    names each such schedule.
+    Raises ConfigurationError, which names each schedule whose job would not be accepted; then
+    nothing is written.
     """
     make_job = _job_maker(store, settings)
     problems = []
@@ -37,22 +37,22 @@ def write_settings(store: Store, settings: StoredSettings) -> None:
 
 
 def fire_schedules(store: Store, settings: StoredSettings) -> float:
-    """Enqueue the jobs of every tick that is due; in how many seconds the next one is.
+    """Enqueue the jobs of every due tick, and return the seconds until the next tick.
 
-    A tick whose job is refused by now (its type has changed) passes, and is told in the log.
+    A tick whose job is not accepted any more (its type has changed) is skipped and logged.
     """
     make_job = _job_maker(store, settings)
 
-    def make_or_tell(schedule: ScheduleDefinition) -> NewJob | None:
+    def make_or_log(schedule: ScheduleDefinition) -> NewJob | None:
         try:
             return make_job(schedule)
         except InvalidJob as refused:
-            log.error(  # noqa: TRY400 - it is no fault of ours
+            log.error(  # noqa: TRY400 - a traceback would not help
                 "schedule_refused", schedule=schedule.name, reason=str(refused)
             )
             return None
 
-    store.schedules.fire_due(make_or_tell)
+    store.schedules.fire_due(make_or_log)
     now_ms = store.clock.wall_ms()
     ticks_ms = (row.tick_ms for row in store.schedules.all() if not row.paused)
     return (
@@ -61,7 +61,7 @@ def fire_schedules(store: Store, settings: StoredSettings) -> float:
 
 
 def is_supervised(store: Store, beat_timeout_s: float) -> bool:
-    """Whether a supervisor is at work on this database."""
+    """Return whether a supervisor is running on this database."""
     oldest_mono_ms = store.clock.monotonic_ms() - beat_timeout_s * 1000
     return any(
         record.role is Role.SUPERVISOR
@@ -73,7 +73,7 @@ def is_supervised(store: Store, beat_timeout_s: float) -> bool:
 
 def _job_maker(store: Store, settings: StoredSettings) -> MakeJob:
     def make_job(schedule: ScheduleDefinition) -> NewJob:
-        # Here, as it costs 4 MB, and most configurations have no schedule.
+        # Imported late: it takes 4 MB, and most configurations have no schedule.
         from orpheus.shared.operations.schedules import job_maker  # noqa: PLC0415
 
         return job_maker(store, settings.defaults)(schedule)

@@ -6,12 +6,11 @@ from orpheus.shared.errors import CannotBind
 
 _BACKLOG = 2_048
 
-
 _Resolved = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[object, ...]]
 
 
 def resolved(host: str, port: int) -> _Resolved:
-    """What `host` and `port` mean to the kernel. Raises CannotBind if that is no address."""
+    """Return the kernel's form of the address. Raises CannotBind if `host` is not an address."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as error:
@@ -20,7 +19,7 @@ def resolved(host: str, port: int) -> _Resolved:
 
 
 def bind_listener(host: str, port: int) -> socket.socket:
-    """A socket that listens on `host` and `port` (0: any free one). Raises CannotBind."""
+    """Return a socket that listens on `host` and `port` (0: any free one). Raises CannotBind."""
     family, kind, protocol, _, address = resolved(host, port)
     listener = socket.socket(family, kind, protocol)
     try:
@@ -37,7 +36,7 @@ def bind_listener(host: str, port: int) -> socket.socket:
 
 
 def address_of(listener: socket.socket) -> str:
-    """The URL a person opens to reach it from this machine."""
+    """Return the URL that opens it from this machine."""
     host, port = listener.getsockname()[:2]
     shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
     return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"

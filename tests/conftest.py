@@ -21,6 +21,8 @@ import httpx2
 import psutil
 import pytest
 
+from tests.machine import PATIENCE_S
+
 ROOT = Path(__file__).parents[1]
 BROWSER_TESTS = ROOT / "tests" / "browser"
 STARTED = re.compile(r"(http://127\.0\.0\.1:\d+)")
@@ -30,9 +32,6 @@ RUN = "RUN_UNDER_TEST"
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 # A run starts hundreds of Python processes; without bytecode each would compile all it imports.
-
-PATIENCE_S = 60.0
-"""How long a test waits before it fails. On a busy machine it must be far more than is needed."""
 
 
 # How a run is spread over processes

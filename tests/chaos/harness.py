@@ -32,6 +32,7 @@ from tests.chaos.histories import (
     processes_of,
     read_effects,
 )
+from tests.machine import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 JOBS = Path(__file__).parent / "jobs"
@@ -52,16 +53,16 @@ QUICK = {  # the shortest that the rules of configuration and two busy cores all
     "jobs.backoff_jitter": "0.1",
     "jobs.cancel_grace": "1s",
     "supervisor.start_timeout": f"{START_TIMEOUT_S}s",
-    "supervisor.stop_timeout": "2s",
+    "supervisor.stop_timeout": "4s",
     "supervisor.drain_timeout": "10s",
-    "supervisor.shutdown_deadline": "6s",
+    "supervisor.shutdown_deadline": "10s",
     "supervisor.restart_backoff_max": "1s",
     "supervisor.crash_loop_failures": "1000",
     "pools.default.workers": "2",
 }
 
 
-def until(condition: Callable[[], Any], what: str, timeout_s: float = 30) -> Any:
+def until(condition: Callable[[], Any], what: str, timeout_s: float = PATIENCE_S) -> Any:
     """The first true value of `condition`; fails naming `what` after `timeout_s`."""
     give_up_at = time.monotonic() + timeout_s
     while not (value := condition()):
@@ -113,7 +114,7 @@ class Orpheus:
         self._processes: list[subprocess.Popen[bytes]] = []
         self._stopped: set[psutil.Process] = set()
         self.start()
-        self.client = httpx2.Client(base_url=self.url, timeout=20, trust_env=False)
+        self.client = httpx2.Client(base_url=self.url, timeout=40, trust_env=False)
 
     # Starting and ending
 
@@ -183,12 +184,12 @@ class Orpheus:
             [found] = until(found.children, "the launcher's child")
         return found
 
-    def stop(self, signal_number: int = signal.SIGTERM, timeout_s: float = 30) -> int:
+    def stop(self, signal_number: int = signal.SIGTERM, timeout_s: float = PATIENCE_S) -> int:
         """Stop it and see that no process is left; its exit code."""
         if self.process.poll() is None:
             self.supervisor.send_signal(signal_number)
         code = self.process.wait(timeout_s)
-        until(lambda: not processes_of(self.mark), "every process to be gone", 5)
+        until(lambda: not processes_of(self.mark), "every process to be gone")
         return code
 
     def end(self) -> None:
@@ -200,7 +201,7 @@ class Orpheus:
                     process.kill()
             threading.Event().wait(0.01)
         for started in self._processes:
-            started.wait(10)
+            started.wait(PATIENCE_S)
 
     def log(self) -> str:
         """Everything it and its children have printed."""
@@ -236,7 +237,7 @@ class Orpheus:
         assert isinstance(found, dict)
         return found
 
-    def until_ready(self, timeout_s: float = 30) -> None:
+    def until_ready(self, timeout_s: float = PATIENCE_S) -> None:
         """Until every configured slot is ready; the API may be struck while we ask."""
 
         def ready() -> bool:
@@ -265,7 +266,7 @@ class Orpheus:
         """How its attempts ended."""
         return [one["outcome"] for one in self.job(job_id)["attempts"]]
 
-    def until_ended(self, job_id: int, timeout_s: float = 30) -> dict[str, Any]:
+    def until_ended(self, job_id: int, timeout_s: float = PATIENCE_S) -> dict[str, Any]:
         """A job once it is terminal."""
 
         def ended() -> dict[str, Any] | None:
@@ -296,7 +297,7 @@ class Orpheus:
         process.suspend()
         self._stopped.add(process)
         with contextlib.suppress(psutil.NoSuchProcess):
-            until(lambda: process.status() == psutil.STATUS_STOPPED, "it to stand", 5)
+            until(lambda: process.status() == psutil.STATUS_STOPPED, "it to stand")
         return process
 
     def thaw_all(self) -> None:
@@ -310,7 +311,7 @@ class Orpheus:
         """SIGKILL it; its children are left as they are."""
         with contextlib.suppress(psutil.NoSuchProcess):
             self.supervisor.kill()
-        self.process.wait(10)
+        self.process.wait(PATIENCE_S)
 
     def kill_everything(self) -> None:
         """SIGKILL all of it, the supervisor first."""

@@ -27,6 +27,7 @@ from tests.chaos.harness import (
 )
 from tests.chaos.histories import ClientLog, Look
 from tests.chaos.invariants import check_everything
+from tests.machine import PATIENCE_S, slowness
 
 SEED = int(os.environ.get("CHAOS_SEED", "1"))
 SECONDS = float(os.environ.get("CHAOS_SECONDS", "40"))
@@ -36,7 +37,7 @@ BATCH = 10
 MOST_S = START_TIMEOUT_S + 5  # it may have been stopped while it started
 LONG_STOP_S = BEAT_TIMEOUT_S + 1
 SECRET = "hush-5f1d8c3e"
-DRAIN_BOUND_S = 60.0
+DRAIN_BOUND_S = 120.0
 
 
 class Faults:
@@ -165,10 +166,10 @@ def clients_at_work(url: str, log: ClientLog, chance: random.Random) -> Iterator
     finally:
         over.set()
         for one in clients:
-            one.join(30)
+            one.join(PATIENCE_S)
 
 
-@pytest.mark.timeout(SECONDS + 240)
+@pytest.mark.timeout(SECONDS + 400)
 def test_nothing_is_lost_whatever_strikes(start: Callable[..., Orpheus]) -> None:
     show(f"Campaign: CHAOS_SEED={SEED} CHAOS_SECONDS={SECONDS:g}")
     chance = random.Random(SEED)
@@ -203,7 +204,7 @@ def test_nothing_is_lost_whatever_strikes(start: Callable[..., Orpheus]) -> None
     ) as evidence:
         check_everything(evidence)
     assert not subscriber.problems
-    assert n >= 10 * SECONDS, "too few jobs for the time"
+    assert n >= 10 * SECONDS / slowness(), "too few jobs for the time"
     assert orpheus.stop() in (0, 4)
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from tests.chaos.harness import Orpheus, show, until
 from tests.chaos.histories import Look
+from tests.machine import PATIENCE_S
 
 Start = Callable[..., Orpheus]
 LONG = bool(os.environ.get("CHAOS_LONG"))
@@ -37,7 +38,7 @@ class Load:
         job = {"type": "asked", "payload": {"request": 0, "place": 0, "does": "nothing"}}
         while not self._over.wait(0.02):
             try:
-                with httpx2.Client(trust_env=False, timeout=20) as client:
+                with httpx2.Client(trust_env=False, timeout=40) as client:
                     answer = client.post(f"{self._orpheus.url}/jobs", json=job)
             except httpx2.TransportError as error:
                 self.problems.append(repr(error))
@@ -62,7 +63,7 @@ def under_load(orpheus: Orpheus) -> Iterator[Load]:
     finally:
         load.stop()
     assert not load.problems
-    orpheus.until_drained(30)
+    orpheus.until_drained(PATIENCE_S)
     with Look(orpheus.database) as tables:
         rows = tables.look("SELECT status, count(*) FROM jobs WHERE type = 'asked' GROUP BY status")
         outcomes = tables.look("SELECT outcome, count(*) FROM attempts GROUP BY outcome")
@@ -107,7 +108,7 @@ def test_every_slot_fails_to_import_then_the_module_is_mended_and_reloaded(start
     assert orpheus.stop() == 0
 
 
-@pytest.mark.timeout(1200 if LONG else 120)
+@pytest.mark.timeout(1200 if LONG else 300)
 def test_many_reloads_leave_descriptors_and_threads_as_they_were(start: Start) -> None:
     orpheus = start(by_file=True)
     orpheus.until_ready()
@@ -138,7 +139,7 @@ def _until_told(orpheus: Orpheus, reloads: int) -> None:
     until(lambda: orpheus.log().count('"config_reloaded"') >= reloads, told)
 
 
-@pytest.mark.timeout(600 if LONG else 120)
+@pytest.mark.timeout(600 if LONG else 300)
 def test_many_restarts_leave_descriptors_and_threads_as_they_were(start: Start) -> None:
     settings = {
         "pools.default.workers": str(AT_A_TIME),

@@ -10,6 +10,7 @@ import pytest
 from tests.chaos.clients import Client
 from tests.chaos.harness import Orpheus, until
 from tests.chaos.histories import ClientLog, Look
+from tests.machine import PATIENCE_S
 
 WORKER_POINTS = (
     "worker.ready",
@@ -119,7 +120,7 @@ def test_a_supervisor_killed_at_any_point_leaves_a_clean_next_start(
     job_id = orpheus.submit("exit", failures=1)  # whose worker dies: there is one to bury
     met = strike(points, point, "kill")
     until(met, f"the supervisor at {point}")
-    orpheus.process.wait(10)
+    orpheus.process.wait(PATIENCE_S)
     orpheus.start()
     orpheus.until_ready()
     check_done_once(orpheus, job_id)
@@ -150,7 +151,7 @@ def test_a_start_beside_an_api_that_has_only_just_been_spawned(
     met = strike(points, "supervisor.spawned", "kill")
     psutil.Process(orpheus.slot("api")["pid"]).kill()
     until(met, "the supervisor to spawn it")
-    orpheus.process.wait(10)
+    orpheus.process.wait(PATIENCE_S)
     orpheus.start()
     orpheus.until_ready()
 

@@ -1,11 +1,12 @@
 """Handlers that do what no handler should: the pool goes on, and the job ends as it must."""
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import psutil
 import pytest
 
-from tests.chaos.harness import BEAT_TIMEOUT_S, Orpheus, until
+from tests.chaos.harness import Orpheus, until
 from tests.chaos.histories import processes_of
 
 Start = Callable[..., Orpheus]
@@ -38,7 +39,7 @@ def test_a_poison_job_fails_at_its_limit_and_the_pool_goes_on(orpheus: Orpheus) 
 def test_a_call_that_holds_the_gil_past_the_beat_timeout_is_ended(orpheus: Orpheus) -> None:
     job_id = orpheus.submit("hold_gil", seconds=60, failures=1)
     pid = orpheus.until_entered(job_id).pid
-    until(lambda: not psutil.pid_exists(pid), "the worker to be ended", BEAT_TIMEOUT_S + 6)
+    until(lambda: not psutil.pid_exists(pid), "the worker to be ended")
     job = orpheus.until_ended(job_id)
     assert [one["outcome"] for one in job["attempts"]] == ["crashed", "succeeded"]
     assert "no heartbeat" in job["attempts"][0]["error"]["message"]
@@ -58,8 +59,9 @@ def test_children_that_a_job_left_end_with_its_worker(orpheus: Orpheus) -> None:
     job_id = orpheus.submit("leave_children", failures=1)
     [attempt] = orpheus.until_ended(job_id)["attempts"]
     assert attempt["outcome"] == "succeeded"
-    psutil.Process(attempt["pid"]).kill()
-    until(lambda: not _sleepers(orpheus), "its children to be gone", 5)
+    with suppress(psutil.NoSuchProcess):
+        psutil.Process(attempt["pid"]).kill()
+    until(lambda: not _sleepers(orpheus), "its children to be gone")
     orpheus.until_ready()
 
 

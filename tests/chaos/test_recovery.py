@@ -1,7 +1,7 @@
 """P10: how soon all is well again after each fault, measured, and held to its bound.
 
-The bounds are those of a machine with time to spare; a busy one gets three times as long. What
-was measured stands in one table at the end of the run.
+The bounds are those of a machine with time to spare; three times as long is allowed here, and on a
+busy machine more. What was measured stands in one table at the end of the run.
 """
 
 import os
@@ -16,9 +16,10 @@ import pytest
 
 from tests.chaos.harness import BEAT_TIMEOUT_S, Orpheus, lives, show, until
 from tests.chaos.histories import Look
+from tests.machine import slowness
 
 Start = Callable[..., Orpheus]
-SLOW_MACHINE = 3
+ALLOWED = 3
 ORPHAN_GRACE_S = 10
 LOCKED_S = 4
 measured: list[tuple[str, float, float]] = []
@@ -36,7 +37,7 @@ def hold(what: str, began_s: float, bound_s: float, took_s: float | None = None)
     """It is well again now, or after `took_s`."""
     took_s = time.monotonic() - began_s if took_s is None else max(0.0, took_s)
     measured.append((what, took_s, bound_s))
-    assert took_s <= bound_s * SLOW_MACHINE, what
+    assert took_s <= bound_s * ALLOWED * slowness(), what
 
 
 def answers(orpheus: Orpheus) -> bool:
@@ -104,7 +105,7 @@ def test_a_killed_supervisor(orpheus: Orpheus) -> None:
     children = [psutil.Process(one["pid"]) for one in orpheus.workers().values()]
     began_s, began_ms = time.monotonic(), time.time() * 1000
     orpheus.kill_supervisor()
-    until(lambda: not any(lives(one) for one in children), "API and workers to be gone", 40)
+    until(lambda: not any(lives(one) for one in children), "API and workers to be gone")
     hold("supervisor killed: API and workers are gone", began_s, ORPHAN_GRACE_S)
     with Look(orpheus.database) as tables:
         [(last_ms,)] = tables.look("SELECT max(at_ms) FROM events WHERE kind = 'job.started'")

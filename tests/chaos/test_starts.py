@@ -16,6 +16,7 @@ import pytest
 
 from tests.chaos.harness import Orpheus, lives, until
 from tests.chaos.histories import processes_of
+from tests.machine import PATIENCE_S
 
 Start = Callable[..., Orpheus]
 IGNORE_SIGCHLD = (
@@ -27,16 +28,16 @@ AT_ONCE = 30
 
 
 def test_an_import_that_hangs_in_one_start_is_ended_and_tried_again(start: Start) -> None:
-    orpheus = start({"supervisor.start_timeout": "2s"})
+    orpheus = start({"supervisor.start_timeout": "6s"})
     orpheus.until_ready()
     (orpheus.folder / "hang").touch()
     pid = orpheus.slot()["pid"]
     os.kill(pid, signal.SIGKILL)
-    until(lambda: "not ready within 2 s" in orpheus.log(), "the start to be given up")
+    until(lambda: "not ready within 6 s" in orpheus.log(), "the start to be given up")
     assert orpheus.slot("default-2")["state"] == "ready"
     (orpheus.folder / "hang").unlink()
     orpheus.until_state("ready", not_pid=pid)
-    assert "not ready within 2 s" in orpheus.slot()["last_exit"]["reason"]
+    assert "not ready within 6 s" in orpheus.slot()["last_exit"]["reason"]
     assert orpheus.stop() == 0
 
 
@@ -50,7 +51,7 @@ def test_many_exits_at_once_are_all_seen_twice(start: Start) -> None:
         "supervisor.start_timeout": "60s",
     }
     orpheus = start(settings)
-    orpheus.until_ready(60)
+    orpheus.until_ready()
     dead: set[int] = set()
     for _ in range(2):
         slots = orpheus.workers()
@@ -61,14 +62,14 @@ def test_many_exits_at_once_are_all_seen_twice(start: Start) -> None:
             os.kill(pid, signal.SIGKILL)
         dead |= pids
         _until_buried(orpheus, frozenset(dead))
-        orpheus.until_ready(60)
+        orpheus.until_ready()
     zombies = [one for one in orpheus.supervisor.children() if one.status() == psutil.STATUS_ZOMBIE]
     assert not zombies
     assert orpheus.stop() == 0
 
 
 def _until_buried(orpheus: Orpheus, dead: frozenset[int]) -> None:
-    until(lambda: not _workers(orpheus) & dead, "all to be buried", 10)
+    until(lambda: not _workers(orpheus) & dead, "all to be buried")
 
 
 def _workers(orpheus: Orpheus) -> set[int]:
@@ -109,7 +110,6 @@ def test_what_a_job_left_ends_with_the_next_start_after_its_worker_ended_in_orde
     until(
         lambda: "sleep" not in {one.name() for one in processes_of(orpheus.mark)},
         "what the job left to be gone",
-        5,
     )
     orpheus.until_ready()
 
@@ -125,8 +125,8 @@ def test_of_two_started_at_once_one_runs_and_the_other_is_exit_75(start: Start) 
     assert loser.returncode == 75
     assert "already running" in orpheus.log()
     winner.send_signal(signal.SIGTERM)
-    assert winner.wait(20) == 0
-    until(lambda: not processes_of(orpheus.mark), "nothing to be left", 5)
+    assert winner.wait(PATIENCE_S) == 0
+    until(lambda: not processes_of(orpheus.mark), "nothing to be left")
 
 
 def test_a_port_that_is_taken_is_exit_69_and_starts_nothing(start: Start) -> None:
@@ -134,7 +134,7 @@ def test_a_port_that_is_taken_is_exit_69_and_starts_nothing(start: Start) -> Non
     assert orpheus.stop() == 0
     with socket.create_server(("127.0.0.1", orpheus.port)):
         second = orpheus.spawn()
-        assert second.wait(20) == 69
+        assert second.wait(PATIENCE_S) == 69
     assert not processes_of(orpheus.mark)
 
 
@@ -206,7 +206,7 @@ def test_as_pid_1_of_its_namespace_it_reaps_strangers_and_ends_in_order(start: S
     orpheus.until_ready()
     assert orpheus.slot("supervisor")["pid"] == 1
     orpheus.until_ended(orpheus.submit("leave_children", failures=1))
-    worker = next(one for one in orpheus.supervisor.children() if "worker" in one.cmdline())
+    worker = next(one for one in orpheus.supervisor.children() if "orpheus.worker" in one.cmdline())
     slot = _slot_of(orpheus, worker)
     before = orpheus.slot(slot)["pid"]
     worker.kill()
@@ -239,7 +239,7 @@ def test_an_api_killed_under_constant_requests_refuses_none(orpheus: Orpheus) ->
         nonlocal answered
         while not over.is_set():
             try:
-                with httpx2.Client(trust_env=False, timeout=20) as client:
+                with httpx2.Client(trust_env=False, timeout=40) as client:
                     client.get(f"{orpheus.url}/healthz")
                 answered += 1
             except httpx2.ConnectError as error:
@@ -265,4 +265,4 @@ def test_an_api_killed_under_constant_requests_refuses_none(orpheus: Orpheus) ->
 
 def _until_more(count: Callable[[], int]) -> None:
     before = count()
-    until(lambda: count() > before + 10, "answers again", 5)
+    until(lambda: count() > before + 10, "answers again")

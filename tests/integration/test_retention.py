@@ -44,10 +44,10 @@ def test_whoever_runs_sweeps(program: str, tmp_path: Path, wait_for: Callable[..
         env={name: value for name, value in os.environ.items() if not name.startswith("ORPHEUS_")},
     ) as process:
         try:
-            wait_for(lambda: is_swept(store), "everything to be swept", 50)
+            wait_for(lambda: is_swept(store), "everything to be swept")
             wait_for(lambda: store.jobs.get(kept).status is Status.DONE, "the job that is left")
             process.send_signal(signal.SIGTERM)
-            assert process.wait(30) == 0
+            assert process.wait(60) == 0
         finally:
             process.kill()
     assert store.maintenance.verify() == []

@@ -12,6 +12,7 @@ import pytest
 
 from orpheus.shared.domain.jobs import Job, NewJob, Status
 from orpheus.shared.storage import JobFilter, Store, open_store
+from tests.machine import slowness
 
 StartSystem = Callable[..., Any]
 EVERY_SECOND = '{name="tick", every=1, type="sum_range", payload={n=4}, queue="ticks"}'
@@ -57,7 +58,7 @@ def test_the_supervisor_fires_ticks_on_time_and_none_twice(
     created = {job.id: job.created_at_ms for job in jobs}
     late_ms = [created[one["job_id"]] - one["tick_ms"] for one in fired if one["job_id"] in created]
     assert min(late_ms) >= 0
-    assert max(late_ms) < 1_500
+    assert max(late_ms) < 1_500 * slowness()
 
 
 @pytest.mark.parametrize(
@@ -72,7 +73,7 @@ def test_a_schedule_that_cannot_make_its_job_is_exit_78_of_the_supervisor_and_of
 ) -> None:
     for program, more in (("supervisor", ["api.port=0"]), ("worker", [])):
         with python(tmp_path, program, f"schedules=[{schedule}]", *more) as process:
-            _, errors = process.communicate(timeout=30)
+            _, errors = process.communicate(timeout=60)
         assert process.returncode == 78
         assert "schedules: 'n' cannot make its job: " in errors
         assert reason in errors
@@ -90,7 +91,7 @@ def test_a_worker_alone_fires_schedules_too(tmp_path: Path, wait_for: Callable[.
             store.close()
         finally:
             process.terminate()
-            process.communicate(timeout=30)
+            process.communicate(timeout=60)
     assert process.returncode == 0
 
 
@@ -119,7 +120,7 @@ def test_a_worker_alone_beside_a_supervisor_leaves_its_settings_as_they_are(
         finally:
             store.close()
             process.terminate()
-            process.communicate(timeout=30)
+            process.communicate(timeout=60)
 
 
 def span(job: Job) -> tuple[int, int]:
@@ -134,7 +135,7 @@ def test_a_limit_of_the_configuration_holds_and_every_place_that_comes_free_is_t
     system = start_system("pools.default.workers=4", "queues.narrow.max_running=2")
     system.wait_until_ready()
     store = open_store(f"sqlite:///{system.database}")
-    ids = store.jobs.submit_many([NewJob("sleep", '{"seconds": 0.3}', "narrow")] * 8)
+    ids = store.jobs.submit_many([NewJob("sleep", '{"seconds": 0.75}', "narrow")] * 8)
     jobs = [system.wait_for_job(job_id) for job_id in ids]
     spans = [span(store.jobs.get(job_id)) for job_id in ids]
     store.close()
@@ -142,4 +143,4 @@ def test_a_limit_of_the_configuration_holds_and_every_place_that_comes_free_is_t
     for began_ms, _ in spans:
         assert sum(start <= began_ms < end for start, end in spans) <= 2
     whole_ms = max(end for _, end in spans) - min(start for start, _ in spans)
-    assert whole_ms < 2_400, "one after the other would take 2,400 ms and more"
+    assert whole_ms < 6_000, "one after the other would take 6,000 ms and more"

@@ -15,7 +15,6 @@ from functools import cached_property
 from typing import Literal
 
 import orjson
-from fastapi.sse import format_sse_event
 
 from orpheus.shared.domain.events import Event
 from orpheus.shared.views.jobs import event_json
@@ -97,17 +96,15 @@ class Frame(Message):
     @cached_property
     def sse(self) -> bytes:
         """The frame as server-sent events, each with its seq as id."""
-        return b"".join(
-            [
-                format_sse_event(
-                    data_str=event.text,
-                    event=event.kind,
-                    id=None if event.seq is None else str(event.seq),
-                )
-                for event in self._all()
-            ]
-        )
+        return "".join([_server_sent(event) for event in self._all()]).encode()
 
     def _all(self) -> Iterator[EncodedEvent]:
         yield from self.events
         yield from self.progress
+
+
+def _server_sent(event: EncodedEvent) -> str:
+    # fastapi.sse.format_sse_event takes 14 times as long, on the event loop: it splits lines,
+    # which JSON does not have.
+    id = "" if event.seq is None else f"id: {event.seq}\n"
+    return f"{id}event: {event.kind}\ndata: {event.text}\n\n"

@@ -23,6 +23,7 @@ from orpheus.shared.domain.processes import ProcessRecord, Role, SlotRecord, Slo
 from orpheus.shared.operations.configuration import ConfigurationEditor
 from orpheus.shared.process.listener import bind_listener
 from orpheus.shared.storage import Finished, JobFilter, Store, TypeRow, open_storage
+from tests.machine import PATIENCE_S
 
 HOLDER = Holder(slot="default-1", incarnation="life-1", pid=101)
 ADD = TypeRow(
@@ -69,11 +70,11 @@ class Running:
         self._listener = bind_listener("127.0.0.1", 0)
         self.port = self._listener.getsockname()[1]
         self.client = httpx2.Client(
-            base_url=f"http://127.0.0.1:{self.port}", timeout=20, trust_env=False
+            base_url=f"http://127.0.0.1:{self.port}", timeout=PATIENCE_S, trust_env=False
         )
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
-        assert self._started.wait(20)
+        assert self._started.wait(PATIENCE_S)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
@@ -182,7 +183,7 @@ class Watcher:
 
     connection: ClientConnection
 
-    def next(self, *types: str, timeout_s: float = 10) -> dict[str, Any]:
+    def next(self, *types: str, timeout_s: float = PATIENCE_S) -> dict[str, Any]:
         """The next frame; of one of these types, if given."""
         while True:
             frame: dict[str, Any] = json.loads(self.connection.recv(timeout_s))

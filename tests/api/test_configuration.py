@@ -270,10 +270,10 @@ def test_the_supervisor_takes_what_was_put(
     assert (told["path"], origins["api.port"]) == (str(path), "--set")
     edit = {"set": {"pools.default.workers": 2}, "reason": "more"}
     assert system.client.put("/config", json=edit).json()["starts"] == ["default-2"]
-    wait_for(lambda: "default-2" in system.workers(), "the second worker", 10)
+    wait_for(lambda: "default-2" in system.workers(), "the second worker")
     assert path.read_text() == "[pools.default]\nworkers = 2 # few\n"
     # A file that checks but cannot be taken: its reason is told here, too.
     system.client.put("/config", json={"set": {"jobs.cancel_grace": "11s"}})
     path.write_text("[pools.default]\nworkers = 2\n[jobs]\nmodules = ['no_such_module']\n")
-    rejected = wait_for(lambda: system.get("/config")["rejected"], "the rejection", 15)
+    rejected = wait_for(lambda: system.get("/config")["rejected"], "the rejection")
     assert "no_such_module" in rejected

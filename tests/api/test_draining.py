@@ -24,6 +24,7 @@ from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.process.channel import Channel
 from orpheus.shared.process.listener import address_of, bind_listener
 from orpheus.shared.storage import Store, TypeRow, open_store
+from tests.machine import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 GET = b"GET /jobs/1 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
@@ -78,7 +79,7 @@ class Api:
 
     def end(self) -> None:
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(PATIENCE_S)
         self.channel.close()
 
 
@@ -229,7 +230,7 @@ def test_who_waits_is_answered_at_once_and_who_is_idle_may_send_one_more_request
     asyncio.run(asyncio.wait_for(replace(), 50))
     for client in (waiting, late):
         assert (client.answers, client.problems, client.times_told_to_close) == (2, [], 1)
-    assert old.process.wait(10) == 0
+    assert old.process.wait(PATIENCE_S) == 0
 
 
 def test_a_client_of_the_stream_is_told_to_come_back_and_misses_nothing(
@@ -244,11 +245,11 @@ def test_a_client_of_the_stream_is_told_to_come_back_and_misses_nothing(
 
     def read(connection: Any, until: int) -> None:
         while not seen or seen[-1] < until:
-            frame = json.loads(connection.recv(10))
+            frame = json.loads(connection.recv(PATIENCE_S))
             seen.extend(e["seq"] for e in frame.get("events", ()) if "seq" in e)
 
     with connect(url, proxy=None) as connection:
-        connection.recv(10)
+        connection.recv(PATIENCE_S)
         submit()
         read(connection, 1)
         succession.next()
@@ -262,7 +263,7 @@ def test_a_client_of_the_stream_is_told_to_come_back_and_misses_nothing(
         submit()
         read(connection, 4)
     assert seen == [1, 2, 3, 4]
-    assert old.process.wait(10) == 0
+    assert old.process.wait(PATIENCE_S) == 0
 
 
 def test_a_stream_that_opens_on_an_old_connection_is_greeted_and_told_to_come_back(
@@ -274,11 +275,11 @@ def test_a_stream_that_opens_on_an_old_connection_is_greeted_and_told_to_come_ba
         succession.next()
         old.drain()
         with connect(f"ws://127.0.0.1:{succession.port}/ws", proxy=None, sock=connected) as stream:
-            assert json.loads(stream.recv(10))["type"] == "hello"
+            assert json.loads(stream.recv(PATIENCE_S))["type"] == "hello"
             with pytest.raises(ConnectionClosed) as closed:
-                stream.recv(10)
+                stream.recv(PATIENCE_S)
     assert closed.value.rcvd is not None and closed.value.rcvd.code == 1012
-    assert old.process.wait(10) == 0
+    assert old.process.wait(PATIENCE_S) == 0
 
 
 def test_a_stop_cuts_the_quiet_time_short(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from orpheus.shared.errors import DatabaseFull
+from tests.machine import PATIENCE_S
 
 
 def post(api: Any, body: Any, key: str = "k", path: str = "/jobs") -> Any:
@@ -126,7 +127,7 @@ def test_at_the_same_moment_one_of_them_makes_the_job(api: Any) -> None:
     ready, answers = threading.Barrier(8), []
 
     def ask() -> None:
-        ready.wait(10)
+        ready.wait(PATIENCE_S)
         answers.append(post(api, {"type": "add"}))
 
     threads = [threading.Thread(target=ask) for _ in range(8)]

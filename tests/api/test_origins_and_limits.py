@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from websockets.exceptions import InvalidStatus
 
+from tests.machine import PATIENCE_S
+
 TOKEN = "the-token-of-this-test-0123456789abcdef"
 
 
@@ -99,7 +101,7 @@ def test_whoever_is_within_the_limit_stays_served(
 ) -> None:
     api = start(max_clients=1)
     request = b"GET /jobs HTTP/1.1\r\nHost: localhost\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", api.port), timeout=10) as first:
+    with socket.create_connection(("127.0.0.1", api.port), timeout=PATIENCE_S) as first:
         first.sendall(request)
         wait_for(lambda: b'"items"' in first.recv(65_536), "the answer")
         assert api.client.get("/jobs").status_code == 503

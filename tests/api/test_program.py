@@ -22,6 +22,7 @@ from orpheus.config.load import load_settings
 from orpheus.shared.process.channel import Channel
 from orpheus.shared.process.listener import bind_listener
 from orpheus.shared.storage import open_store
+from tests.machine import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
@@ -71,7 +72,7 @@ def start(log: Path) -> Iterator[Start]:
     for process in processes:
         if process.poll() is None:
             process.kill()
-        process.wait(10)
+        process.wait(PATIENCE_S)
 
 
 def alone(url: str, *sets: str) -> list[str]:
@@ -94,13 +95,13 @@ def test_alone_it_serves_the_described_types_and_exits_0_on_a_signal(
 ) -> None:
     process = start(*alone(url))
     address = address_in(log, process)
-    client = httpx2.Client(base_url=address, timeout=20, trust_env=False)
+    client = httpx2.Client(base_url=address, timeout=PATIENCE_S, trust_env=False)
     types = [one["name"] for one in client.get("/types").json()["items"]]
     job = client.post("/jobs", json={"type": "sum_range", "payload": {"n": 3}})
     workers = client.get("/workers").json()["items"]
     process.send_signal(number)
 
-    assert process.wait(10) == 0, log.read_text()
+    assert process.wait(PATIENCE_S) == 0, log.read_text()
     client.close()
     assert {"sum_range", "wordcount", "sleep", "flaky"} <= set(types)
     assert job.status_code == 201
@@ -117,9 +118,9 @@ def test_a_stop_waits_for_no_client_that_only_listens(start: Start, url: str, lo
     process = start(*alone(url))
     address = address_in(log, process)
     with connect(address.replace("http", "ws") + "/ws", proxy=None) as client:
-        client.recv(10)
+        client.recv(PATIENCE_S)
         process.terminate()
-        assert process.wait(10) == 0, log.read_text()
+        assert process.wait(PATIENCE_S) == 0, log.read_text()
 
 
 def test_a_stop_that_comes_twice_still_lets_an_answer_finish(
@@ -128,7 +129,7 @@ def test_a_stop_that_comes_twice_still_lets_an_answer_finish(
     process = start(*alone(url))
     host, _, port = address_in(log, process).removeprefix("http://").partition(":")
     body = b'{"type": "sum_range", "payload": {"n": 3}}'
-    with socket.create_connection((host, int(port)), timeout=10) as client:
+    with socket.create_connection((host, int(port)), timeout=PATIENCE_S) as client:
         client.sendall(
             b"POST /jobs HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
             + f"Content-Length: {len(body)}\r\nExpect: 100-continue\r\n\r\n".encode()
@@ -140,7 +141,7 @@ def test_a_stop_that_comes_twice_still_lets_an_answer_finish(
             process.wait(1)
         client.sendall(body)
         assert b"201 Created" in client.recv(1_000)
-    assert process.wait(10) == 0
+    assert process.wait(PATIENCE_S) == 0
 
 
 @pytest.mark.parametrize(
@@ -154,15 +155,19 @@ def test_a_request_whose_api_is_killed_is_undecided_and_sent_again_makes_one_job
     folder.mkdir()
     process = start(*alone(url, "heartbeats.interval=60", *LONG), failpoints=folder)
     job = {"type": "sum_range", "payload": {"n": 3}}
-    with httpx2.Client(base_url=address_in(log, process), timeout=20, trust_env=False) as client:
+    with httpx2.Client(
+        base_url=address_in(log, process), timeout=PATIENCE_S, trust_env=False
+    ) as client:
         assert client.get("/types").status_code == 200
         arm_after_the_first_beat(folder / point, url)
         with pytest.raises(httpx2.TransportError):
             client.post("/jobs", json=job, headers=KEY)
-    assert process.wait(10) == -signal.SIGKILL
+    assert process.wait(PATIENCE_S) == -signal.SIGKILL
     log.write_text("")
     process = start(*alone(url))
-    with httpx2.Client(base_url=address_in(log, process), timeout=20, trust_env=False) as client:
+    with httpx2.Client(
+        base_url=address_in(log, process), timeout=PATIENCE_S, trust_env=False
+    ) as client:
         answer = client.post("/jobs", json=job, headers=KEY)
         jobs = client.get("/jobs").json()["items"]
     assert answer.status_code == 201
@@ -185,7 +190,7 @@ def test_an_address_that_is_taken_is_exit_69_in_one_line(start: Start, url: str,
     with bind_listener("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
         process = start(*alone(url, f"api.port={port}"))
-        assert process.wait(20) == 69
+        assert process.wait(PATIENCE_S) == 69
 
     (line,) = log.read_text().splitlines()
     assert f"127.0.0.1:{port}" in line and "api.port" in line
@@ -199,7 +204,7 @@ def test_a_configuration_that_does_not_check_is_exit_78(start: Start, url: str, 
 def test_a_job_module_that_does_not_import_is_exit_78(start: Start, url: str, log: Path) -> None:
     process = start(*alone(url, 'jobs.modules=["no.such_module"]'))
 
-    assert process.wait(30) == 78
+    assert process.wait(PATIENCE_S) == 78
     assert "no.such_module" in log.read_text() or "No module named 'no'" in log.read_text()
 
 
@@ -286,14 +291,14 @@ def test_a_child_ends_when_it_is_told_to(supervisor: Supervisor, order: str) -> 
     supervisor.hear("ready")
     supervisor.channel.send({"do": order})
 
-    assert supervisor.process.wait(10) == 0
+    assert supervisor.process.wait(PATIENCE_S) == 0
 
 
 def test_a_child_ends_when_its_supervisor_is_gone(supervisor: Supervisor) -> None:
     supervisor.hear("ready")
     supervisor.channel.close()
 
-    assert supervisor.process.wait(10) == 0
+    assert supervisor.process.wait(PATIENCE_S) == 0
 
 
 def test_a_database_that_is_not_there_is_said_before_the_exit(
@@ -302,6 +307,6 @@ def test_a_database_that_is_not_there_is_said_before_the_exit(
     supervisor = Supervisor(start, url, tmp_path)
     failed = supervisor.hear("failed")
 
-    assert supervisor.process.wait(10) == 74
+    assert supervisor.process.wait(PATIENCE_S) == 74
     assert "orpheus.db" in json.dumps(failed)
     supervisor.close()

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.api.shapes import problem
+from tests.machine import PATIENCE_S
 
 JSON = {"Content-Type": "application/json"}
 
@@ -45,7 +46,7 @@ def test_a_body_over_the_limit_is_a_413(start: Callable[..., Any]) -> None:
 
 def raw(api: Any, request: bytes) -> bytes:
     """The answer to exactly these bytes."""
-    with socket.create_connection(("127.0.0.1", api.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", api.port), timeout=PATIENCE_S) as connection:
         connection.sendall(request)
         answer = b""
         while chunk := connection.recv(65_536):

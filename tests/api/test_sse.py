@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.machine import PATIENCE_S
+
 Block = dict[str, str]
 
 
@@ -78,7 +80,7 @@ def test_a_head_has_its_headers_and_ends(api: Any) -> None:
     assert answer.headers["content-type"].startswith("text/event-stream")
     # The next request of the same connection is answered: nothing streams on behind the headers.
     url = api.client.base_url
-    with socket.create_connection((url.host, url.port), timeout=5) as connection:
+    with socket.create_connection((url.host, url.port), timeout=PATIENCE_S) as connection:
         for request in ("HEAD /events", "GET /healthz"):
             connection.sendall(f"{request} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         received = b""

@@ -1,7 +1,9 @@
 """The event stream: hello first, then every event in order, for every kind of client."""
 
 import json
+import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from orpheus.api.stream.messages import Notice
 from orpheus.shared.domain.handover import ApiHandover
 from orpheus.shared.storage import NewLine, open_storage
 from orpheus.shared.storage.sqlite.events import Events
+from tests.machine import slowness
 
 
 def test_hello_comes_first_and_says_where_the_stream_stands(api: Any) -> None:
@@ -40,14 +43,18 @@ def test_events_follow_in_order_without_a_gap(api: Any) -> None:
     assert events[2]["job"]["status"] == "done"
 
 
-def test_a_quiet_stream_passes_an_event_on_at_once(api: Any) -> None:
+def test_a_quiet_stream_passes_an_event_on_at_once(api: Any, wait_for: Callable[..., Any]) -> None:
     with api.watch() as watcher:
         watcher.next("hello")
-        began = time.monotonic()
-        api.submit()
-        watcher.events(1)
 
-    assert time.monotonic() - began < 0.2
+        def is_passed_on_before_a_frame_would_be_gathered() -> bool:
+            threading.Event().wait(0.3)  # the stream is quiet again
+            began = time.monotonic()
+            api.submit()
+            watcher.events(1)
+            return time.monotonic() - began < 0.2
+
+        wait_for(is_passed_on_before_a_frame_would_be_gathered, "an event within 0.2 s")
 
 
 def test_a_busy_stream_is_gathered_into_few_frames(api: Any) -> None:
@@ -67,13 +74,13 @@ def test_a_busy_stream_is_gathered_into_few_frames(api: Any) -> None:
 def test_a_heartbeat_comes_each_second(api: Any) -> None:
     with api.watch() as watcher:
         watcher.next("hello")
-        first = watcher.next("heartbeat", timeout_s=3)
+        first = watcher.next("heartbeat", timeout_s=10)
         began = time.monotonic()
-        watcher.next("heartbeat", timeout_s=3)
+        watcher.next("heartbeat", timeout_s=10)
 
     assert first["counts"]["pending"] == 0 and first["workers"] == []
     assert first["at"].endswith("Z")
-    assert 0.5 < time.monotonic() - began < 2
+    assert 0.5 < time.monotonic() - began < 2 * slowness()
 
 
 def test_a_client_that_resumes_misses_and_repeats_nothing(api: Any) -> None:

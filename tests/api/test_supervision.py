@@ -18,6 +18,7 @@ from orpheus.shared.process.crash_cell import stack_path
 from orpheus.shared.storage import database_path, open_storage
 from orpheus.shared.views.workers import Stack, Worker
 from tests.api.shapes import checked
+from tests.machine import PATIENCE_S
 
 STACK = "Current thread 0x00007f (most recent call first):\n  File handlers.py, line 7 in slow\n"
 
@@ -62,7 +63,7 @@ def serve(supervised: Any) -> Iterator[Callable[[Callable[[Request], object]], N
     def start(answer: Callable[[Request], object]) -> None:
         threads.append(threading.Thread(target=take, args=(answer,)))
         threads[-1].start()
-        assert listening.wait(10)
+        assert listening.wait(PATIENCE_S)
 
     yield start
     ended.set()
@@ -112,7 +113,7 @@ def test_a_request_reaches_the_supervisor_by_its_bell(
     taken = threading.Event()
     serve(lambda request: taken.set())
     supervised.client.post("/workers/default-1/restart")
-    assert taken.wait(10)
+    assert taken.wait(PATIENCE_S)
 
 
 @pytest.mark.parametrize(

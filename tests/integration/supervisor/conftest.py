@@ -21,6 +21,7 @@ from orpheus.shared.domain.events import Event
 from orpheus.shared.domain.processes import SlotRecord, SlotState
 from orpheus.shared.storage import Store, open_store
 from tests.integration.supervisor.configured import Configured, StartSystem
+from tests.machine import PATIENCE_S
 
 CHILDREN = Path(__file__).parent / "children"
 MARK = "UNDER_TEST"
@@ -62,7 +63,7 @@ class Harness:
             self._store.append(open_store(f"sqlite:///{self.database}"))
         return self._store[0]
 
-    def until(self, condition: Callable[[], Any], what: str, timeout_s: float = 20) -> Any:
+    def until(self, condition: Callable[[], Any], what: str, timeout_s: float = PATIENCE_S) -> Any:
         """The first true value of `condition`; fails with the log."""
         give_up_at = time.monotonic() + timeout_s
         while not (value := condition()):
@@ -109,7 +110,7 @@ class Harness:
         for number in signals or (signal.SIGTERM,):
             self.process.send_signal(number)
             threading.Event().wait(0.05)  # two equal signals at once are one to the kernel
-        code = self.process.wait(30)
+        code = self.process.wait(PATIENCE_S)
         self.until(lambda: not self.processes(), "every process to be gone", 5)
         return code
 
@@ -128,7 +129,7 @@ class Harness:
         for process in self.processes():
             with contextlib.suppress(psutil.Error):
                 process.kill()
-        self.process.wait(10)
+        self.process.wait(PATIENCE_S)
         for store in self._store:
             store.close()
 

@@ -10,6 +10,7 @@ import httpx2
 import psutil
 
 from tests.integration.supervisor.configured import Configured
+from tests.machine import PATIENCE_S
 
 WaitFor = Callable[..., Any]
 
@@ -26,7 +27,7 @@ def test_the_api_moves_to_another_address_and_back(
     address = wait_for(
         lambda: re.search(r"http://127\.0\.0\.2:\d+", running.system.log()), "the new address"
     )[0]
-    assert httpx2.get(f"{address}/readyz", trust_env=False, timeout=20).status_code == 200
+    assert httpx2.get(f"{address}/readyz", trust_env=False, timeout=PATIENCE_S).status_code == 200
     running.save("[pools.default]\nworkers = 1\n")
     wait_for(lambda: running.system.log().count("config_reloaded") == 2, "the way back")
     assert "config_rejected" not in running.system.log()
@@ -39,7 +40,7 @@ def test_the_api_moves_to_another_address_and_back(
 
 def is_refused(address: str) -> bool:
     try:
-        httpx2.get(f"{address}/healthz", trust_env=False, timeout=5)
+        httpx2.get(f"{address}/healthz", trust_env=False, timeout=PATIENCE_S)
     except httpx2.ConnectError:
         return True
     except httpx2.HTTPError:

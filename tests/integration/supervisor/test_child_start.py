@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from orpheus.shared.process.channel import Channel
+from tests.machine import PATIENCE_S
 
 REPORT = """
     import json, os, signal, sys, faulthandler
@@ -44,7 +45,7 @@ def run_child(
             pass_fds=(theirs.fileno(),),
             capture_output=True,
             text=True,
-            timeout=20,
+            timeout=PATIENCE_S,
             check=False,
         )
     ours.close()
@@ -126,7 +127,7 @@ def test_a_process_whose_c_code_holds_the_gil_still_shows_its_stack(tmp_path: Pa
     try:
         assert child.stdout.readline() == "stuck\n"
         ask_until_the_stack_names(child, "in stuck_in_c", tmp_path / "a1.stack")
-        assert child.wait(20) == 0
+        assert child.wait(PATIENCE_S) == 0
         assert child.stdout.read() == "on it goes\n"
     finally:
         child.kill()
@@ -198,7 +199,7 @@ OFFSPRING = """
     print(json.dumps({
         "forked": forked.exitcode,
         "open": listing.stdout.decode(),
-        "program": killed.wait(20),
+        "program": killed.wait(PATIENCE_S),
     }))
 """
 

@@ -24,6 +24,7 @@ from orpheus.supervisor.linux.adoption import (
 )
 from orpheus.supervisor.linux.sampling import sample
 from orpheus.supervisor.policy.slot import OsStatus
+from tests.machine import PATIENCE_S
 
 ADOPTION = Path(__file__).parent / "children" / "adoption.py"
 SLEEP = [sys.executable, "-c", "print(flush=True); import time; time.sleep(1000)"]
@@ -55,7 +56,7 @@ def test_every_process_of_an_incarnation_is_killed(
 ) -> None:
     incarnation, process = marked
     assert kill_incarnation(incarnation) == 1
-    assert process.wait(5) == -9
+    assert process.wait(PATIENCE_S) == -9
     assert kill_incarnation(incarnation) == 0
 
 
@@ -114,7 +115,7 @@ def test_a_process_whose_main_thread_has_ended_is_still_found(
             wait_for(lambda: own.status() == psutil.STATUS_ZOMBIE, "the main thread to end")
             assert incarnation_of(process.pid) == incarnation
             assert kill_incarnation(incarnation) == 1
-            assert process.wait(5) == -9
+            assert process.wait(PATIENCE_S) == -9
         finally:
             process.kill()
 
@@ -129,7 +130,7 @@ def test_the_processes_of_a_database_are_found_whatever_their_incarnation(tmp_pa
         try:
             assert kill_processes_of(other) == 0
             assert kill_processes_of(database) == 1
-            assert process.wait(5) == -9
+            assert process.wait(PATIENCE_S) == -9
         finally:
             process.kill()
 

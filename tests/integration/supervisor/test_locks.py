@@ -14,6 +14,7 @@ import pytest
 from orpheus.supervisor.linux.sampling import Sampler
 from orpheus.supervisor.linux.write_lock import LockHolder, LockWatch
 from orpheus.supervisor.policy.slot import OsStatus
+from tests.machine import PATIENCE_S
 
 CHILD = """
 import sys, time
@@ -80,7 +81,7 @@ def test_a_stopped_writer_is_found_with_how_long_it_has_held_the_lock(
     os.waitid(os.P_PID, writer.pid, os.WSTOPPED | os.WNOWAIT)
     assert watch.look(106.5) == LockHolder(writer.pid, 6.5, "odd ) T (name", OsStatus.STOPPED)
     writer.kill()
-    writer.wait(5)
+    writer.wait(PATIENCE_S)
     assert watch.look(107.0) is None
 
 
@@ -116,7 +117,7 @@ def test_the_time_of_a_new_holder_starts_at_0(
     held = watch.look(9.0)
     assert held is not None and held.held_s == 8.0
     first.kill()
-    first.wait(5)
+    first.wait(PATIENCE_S)
     second = start("holds")
     holder = watch.look(9.5)
     assert holder is not None and (holder.pid, holder.held_s) == (second.pid, 0.0)

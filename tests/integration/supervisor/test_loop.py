@@ -14,6 +14,7 @@ from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import Holder, NewJob, Outcome, Status
 from orpheus.shared.domain.processes import SlotState
 from orpheus.shared.process.crash_cell import Cell, cell_path
+from tests.machine import PATIENCE_S, slowness
 
 Start = Callable[..., Any]
 
@@ -46,7 +47,7 @@ def test_a_killed_child_is_replaced_and_its_lease_is_free_at_once(harness: Start
     killed_s = time.monotonic()
     os.kill(slot.pid, signal.SIGKILL)
     running.until(lambda: store.jobs.get(job.id).status is Status.PENDING, "the lease to be free")
-    assert time.monotonic() - killed_s < 1.0  # P10 says 0.2 s: here the machine may be busy
+    assert time.monotonic() - killed_s < 1.0 * slowness(), "P10 says 0.2 s"
     again = running.until_state(SlotState.READY, not_pid=slot.pid)
     assert again.incarnation != slot.incarnation
     assert again.restarts == 1
@@ -110,7 +111,7 @@ def test_a_stopped_child_is_continued_and_not_killed(harness: Start) -> None:
 
 def test_a_crash_loop_ends_the_supervisor_if_so_configured(harness: Start) -> None:
     running = harness("crashes_at_start", crash_loop_failures=3, exit_on_fatal=True)
-    assert running.process.wait(20) == 70
+    assert running.process.wait(PATIENCE_S) == 70
     kinds = [event.kind for event in running.events()]
     assert kinds.count(Kind.WORKER_STARTED) == 3
     assert kinds.count(Kind.WORKER_FATAL) == 1

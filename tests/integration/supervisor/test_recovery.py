@@ -15,6 +15,7 @@ from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import Holder, NewJob, Status
 from orpheus.shared.domain.processes import ProcessRecord, Role, SlotState
 from orpheus.shared.process.clock import SystemClock, create_time_s
+from tests.machine import PATIENCE_S
 
 Start = Callable[..., Any]
 
@@ -67,7 +68,7 @@ def test_a_second_supervisor_of_the_same_database_is_refused(harness: Start) -> 
     running = harness()
     running.until_state(SlotState.READY)
     second = harness()
-    assert second.process.wait(20) != 0
+    assert second.process.wait(PATIENCE_S) != 0
     assert "AlreadyRunning" in second.log()
     assert running.stop() == 0
 

@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from tests.integration.supervisor.configured import Configured
+from tests.machine import PATIENCE_S
 
 WaitFor = Callable[..., Any]
 
@@ -126,7 +127,9 @@ def test_usr2_replaces_every_process_and_no_request_or_job_is_lost(
     stop = threading.Event()
 
     def submit() -> None:
-        with httpx2.Client(base_url=running.system.url, trust_env=False, timeout=20) as client:
+        with httpx2.Client(
+            base_url=running.system.url, trust_env=False, timeout=PATIENCE_S
+        ) as client:
             while not stop.is_set():
                 try:
                     answer = client.post(

@@ -15,6 +15,8 @@ import httpx2
 import psutil
 import pytest
 
+from tests.machine import PATIENCE_S, slowness
+
 StartSystem = Callable[..., Any]
 
 
@@ -26,7 +28,7 @@ def run_to_its_end(folder: Path, *settings: str) -> subprocess.CompletedProcess[
         [sys.executable, "-m", "orpheus.supervisor", *sets],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE_S,
         check=False,
         env={name: value for name, value in os.environ.items() if not name.startswith("ORPHEUS_")},
     )
@@ -75,8 +77,8 @@ def test_a_signal_while_a_job_module_is_imported_ends_the_start_and_leaves_nothi
             wait_for((tmp_path / "importing").exists, "the import")
             [describing] = psutil.Process(process.pid).children(recursive=True)
             process.send_signal(number)
-            assert process.wait(10) == (-number if number == signal.SIGKILL else 0)
-            wait_for(lambda: has_ended(describing), "the describing child to be gone", 5)
+            assert process.wait(PATIENCE_S) == (-number if number == signal.SIGKILL else 0)
+            wait_for(lambda: has_ended(describing), "the describing child to be gone")
         finally:
             process.kill()
 
@@ -141,9 +143,9 @@ def test_a_killed_api_refuses_no_connection(start_system: StartSystem) -> None:
             api = psutil.Process(next(one["pid"] for one in items if one["slot"] == "api"))
             api.kill()
             killed_s = time.monotonic()
-            api.wait(5)
+            api.wait(PATIENCE_S)
             assert get_on_new_connection(f"{system.url}/healthz").status_code == 200
-            assert time.monotonic() - killed_s < 5  # P10 says 3 s: here the machine may be busy
+            assert time.monotonic() - killed_s < 5 * slowness(), "P10 says 3 s"
     finally:
         stop.set()
         asking.join()
@@ -160,7 +162,7 @@ def has_ended(process: psutil.Process) -> bool:
 
 
 def get_on_new_connection(url: str) -> httpx2.Response:
-    with httpx2.Client(trust_env=False, timeout=20) as client:
+    with httpx2.Client(trust_env=False, timeout=PATIENCE_S) as client:
         return client.get(url)
 
 

@@ -20,6 +20,7 @@ from orpheus.shared.domain.jobs import Job, NewJob, Status
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.process.channel import Channel
 from orpheus.shared.storage import Store, open_store
+from tests.machine import PATIENCE_S
 
 JOBS = Path(__file__).parent / "jobs"
 POOLS = {"default": ("*",)}
@@ -33,7 +34,7 @@ FAST = {  # the shortest that the rules of configuration allow
 }
 
 
-def wait_until(condition: Callable[[], Any], what: str, timeout_s: float = 45) -> Any:
+def wait_until(condition: Callable[[], Any], what: str, timeout_s: float = PATIENCE_S) -> Any:
     """The first true value of `condition`; fails naming `what` after `timeout_s`."""
     give_up_at = time.monotonic() + timeout_s
     while not (value := condition()):
@@ -132,7 +133,7 @@ class Worker:
         """Send it a signal."""
         self.process.send_signal(number)
 
-    def wait(self, timeout_s: float = 45) -> int:
+    def wait(self, timeout_s: float = PATIENCE_S) -> int:
         """Its exit code."""
         return self.process.wait(timeout_s)
 
@@ -140,7 +141,7 @@ class Worker:
         """Leave nothing behind."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
-        self.process.wait(10)
+        self.process.wait(PATIENCE_S)
         if self.channel is not None:
             self.channel.close()
 

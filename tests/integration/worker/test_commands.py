@@ -15,6 +15,7 @@ import pytest
 
 from orpheus.shared.domain.commands import CommandSettings
 from orpheus.shared.domain.jobs import Job, Status
+from tests.machine import slowness
 
 Start = Callable[..., Any]
 Wait = Callable[..., Any]
@@ -266,7 +267,7 @@ def test_a_cancel_gives_the_program_time_to_tidy_up(
     began_s = time.monotonic()
     assert shared_database.store.jobs.cancel(job_id)[1] is False
     assert shared_database.wait(job_id).status is Status.CANCELLED
-    assert time.monotonic() - began_s < 5, "the grace is 10 s"
+    assert time.monotonic() - began_s < 9.5, "the grace is 10 s"
     assert shared_database.outcomes(job_id) == ["cancelled"]
     assert ("info", "tidied") in lines_of(shared_database, job_id)
 
@@ -305,7 +306,7 @@ def test_processes_that_a_program_leaves_running_are_killed_and_delay_nothing(
     began_s = time.monotonic()
     job = run("leave", {"file": str(file)})
     assert job.status is Status.DONE
-    assert time.monotonic() - began_s < 10
+    assert time.monotonic() - began_s < 10 * slowness()
     assert lines_of(shared_database, job.id) == [("info", "started")]
     assert is_dead(int(file.read_text()))
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.process.crash_cell import CellState, cell_path, read_cell
+from tests.machine import slowness
 
 Start = Callable[..., Any]
 Wait = Callable[..., Any]
@@ -187,10 +188,10 @@ def test_without_its_supervisor_a_worker_leaves_a_long_job_within_the_grace(
     database.wait(running, Status.IN_PROGRESS)
     began_s = time.monotonic()
     worker.channel.close()
-    wait_for(lambda: "the supervisor is gone" in worker.log(), "it to be seen", timeout_s=2)
+    wait_for(lambda: "the supervisor is gone" in worker.log(), "it to be seen")
     waiting = database.submit("nap")
-    assert worker.wait(12) == 4
-    assert 9 < time.monotonic() - began_s < 12
+    assert worker.wait() == 4
+    assert 9 < time.monotonic() - began_s < 12 * slowness()
     assert database.outcomes(running) == ["released"]
     assert database.outcomes(waiting) == []
     assert database.store.jobs.get(waiting).status is Status.PENDING

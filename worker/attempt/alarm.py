@@ -9,6 +9,7 @@ before it raises, so it raises once per deadline. The caller makes both calls in
 catches JobTimeout (worker/attempt/executor.py), so JobTimeout is caught wherever it is raised.
 """
 
+import atexit
 import signal
 import time
 from types import FrameType
@@ -27,6 +28,8 @@ class Alarm:
         self.has_raised = False
         """JobTimeout was raised inside a job's code, which may have left a lock locked."""
         signal.signal(signal.SIGALRM, self._on_alarm)
+        # `disarm` leaves the timer running: without a handler it would kill a process that exits.
+        atexit.register(signal.setitimer, signal.ITIMER_REAL, 0)
 
     def arm(self, now_s: float, timeout_s: float) -> None:
         """Raise JobTimeout in this thread once `timeout_s` have passed, unless disarmed before."""

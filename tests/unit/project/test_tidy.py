@@ -30,7 +30,7 @@ NAMED_FROM_OUTSIDE = {
 }
 """Where classes have the names that users read. Such a name may occur again elsewhere, but not in
 the same place."""
-SAME_NAMES = {"Events", "Loop"}
+SAME_NAMES = {"Loop"}
 """Names of several classes that are not yet told apart."""
 NOT_OURS = {
     "README.md: my_jobs.py",

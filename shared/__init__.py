@@ -1,1 +1,1 @@
-"""What all programs share: data, decisions, the store. It imports none of the programs."""
+"""What all programs share: data, decisions and the store. It imports none of the programs."""

@@ -1,29 +1,29 @@
 """Durations as people write them: seconds, or `"500ms"`, `"30s"`, `"15m"`, `"2h"`, `"7d"`.
 
-One reader for the configuration, the API, the command line and job authors.
+The configuration, the API, the command line and job authors all use this parser.
 """
 
 import math
 import re
 
 LONGEST_S = 365 * 86_400
-"""No duration anywhere may be longer: 365 days, in seconds."""
+"""The longest duration that is allowed anywhere: 365 days, in seconds."""
 
 _UNITS_S = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 _WRITTEN = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h|d|)\s*", re.ASCII)
 
 
 def parse_duration_s(value: object) -> float:
-    """The seconds that `value` means: a number of seconds, or text with a unit.
+    """Return `value` in seconds: a number of seconds, or text with a unit.
 
-    Raises ValueError, with a sentence for the user, for anything else and outside 0…365 days.
+    Raises ValueError, with a sentence for the user, for anything else and outside 0 to 365 days.
     """
     if isinstance(value, str):
         written = _WRITTEN.fullmatch(value)
         if written is None:
             raise ValueError(f'{value!r} is no duration: write seconds, or "500ms", "30s", "15m"')
         number, unit = float(written[1]), written[2]
-        # Divided, as 700 * 0.001 is a little more than 0.7.
+        # Divide: 700 * 0.001 is a little more than 0.7.
         seconds = number / 1_000 if unit == "ms" else number * _UNITS_S[unit]
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
         seconds = float(value) if abs(value) <= LONGEST_S else math.inf

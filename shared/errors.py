@@ -4,19 +4,19 @@ OrpheusError
 ├── ConfigurationError      bad settings or a job module that does not import    exit 78
 ├── StorageError            the database cannot be used
 │   ├── DatabaseUnusable    unreadable, corrupt, newer schema, missing           exit 74
-│   ├── DatabaseBusy        the write lock was not had within its bound          HTTP 503
+│   ├── DatabaseBusy        the write lock could not be acquired in time          HTTP 503
 │   ├── DatabaseFull        no space left on the device                          HTTP 507
 │   └── ReadTookTooLong     a query was stopped at its time limit                HTTP 503
 ├── AlreadyRunning          another supervisor holds this database               exit 75
 ├── CannotBind              the API's address is taken or not allowed            exit 69
 ├── NotFound                no job, slot or type of that name                    HTTP 404, exit 1
-├── TransitionRefused       the job or process is in no state for the verb       HTTP 409, exit 1
-├── NoSupervisor            asked of the supervisor, and none is at work         HTTP 503, exit 1
-├── NoAnswer                a process was asked and did not answer in time       HTTP 503, exit 1
+├── TransitionRefused       the job's or process's state does not allow it       HTTP 409, exit 1
+├── NoSupervisor            only a supervisor can do it, and none runs           HTTP 503, exit 1
+├── NoAnswer                a process did not answer in time                     HTTP 503, exit 1
 ├── InvalidJob              unknown type, or a payload its schema refuses        HTTP 422, exit 1
 └── LeaseLost               the token is no longer the job's, or it expired
 
-shared/job_types/registry.py has what a job author raises: `PermanentError`, `Snooze`.
+shared/job_types/registry.py defines what a job author raises: `PermanentError`, `Snooze`.
 """
 
 from collections.abc import Sequence
@@ -42,14 +42,14 @@ class ExitCode(IntEnum):
 
 
 class OrpheusError(Exception):
-    """Base of every error Orpheus raises on purpose; its text is meant for the user."""
+    """The base of every error that Orpheus raises on purpose. Its text is meant for the user."""
 
     exit_code: ClassVar[ExitCode] = ExitCode.NO
     """What a program exits with that this error ends."""
 
 
 class ConfigurationError(OrpheusError):
-    """One or more settings cannot be used; the text lists every problem, one a line."""
+    """One or more settings are not valid; the text lists every problem, one a line."""
 
     exit_code = ExitCode.CONFIGURATION
 
@@ -65,7 +65,7 @@ class DatabaseUnusable(StorageError):
 
 
 class DatabaseBusy(StorageError):
-    """The write lock was not free within the bound; nothing was written, trying again is safe."""
+    """The write lock could not be acquired in time; nothing was written, trying again is safe."""
 
 
 class DatabaseFull(StorageError):
@@ -73,7 +73,7 @@ class DatabaseFull(StorageError):
 
 
 class ReadTookTooLong(StorageError):
-    """A read was not over within its time limit and was stopped; others are not concerned."""
+    """A read was stopped at its time limit; other reads go on."""
 
 
 class AlreadyRunning(OrpheusError):
@@ -93,11 +93,11 @@ class NotFound(OrpheusError):
 
 
 class TransitionRefused(OrpheusError):
-    """The state of the job or process does not allow the verb; nothing was changed."""
+    """The state of the job or process does not allow the action; nothing was changed."""
 
 
 class NoSupervisor(OrpheusError):
-    """Only a supervisor could do this, and none is at work on the database; nothing was asked."""
+    """Only a supervisor can do this, and none runs on the database; no request was made."""
 
 
 class NoAnswer(OrpheusError):
@@ -121,4 +121,4 @@ class InvalidJob(OrpheusError):
 
 
 class LeaseLost(OrpheusError):
-    """The lease is not held any more: another token was given out, or it expired."""
+    """The lease is no longer valid: it expired, or the job was leased again with another token."""

@@ -18,7 +18,7 @@ from orpheus.api.http.calls import audit_actor, json_response, read_body
 from orpheus.api.services import Services, services_of, workers
 from orpheus.shared.domain.requests import RequestAction
 from orpheus.shared.errors import NotFound
-from orpheus.shared.operations.requests import (
+from orpheus.shared.operations.supervisor_requests import (
     ask_for_slot,
     ask_for_workers,
     check_supervised,

@@ -1,1 +1,1 @@
-"""Data and decisions of jobs, queues, schedules, processes. Pure: no I/O, clock or random."""
+"""The data and rules of jobs, queues, schedules and processes. Pure: no I/O, clock or random."""

@@ -1,13 +1,13 @@
 """How long to wait before the next attempt: exponential backoff with jitter.
 
-Pure: the random number comes from the caller. Jitter spreads the retries of jobs that failed
+Pure: the caller passes the random number. Jitter spreads the retries of jobs that failed
 together (Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015); here it is
 narrow, so that each wait stays longer than the one before.
 """
 
 from dataclasses import dataclass
 
-_LARGEST_EXPONENT = 1_000  # beyond it any factor over 1 has long passed any maximum
+_LARGEST_EXPONENT = 1_000  # above it, any factor over 1 exceeds every maximum
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class BackoffRules:
 
 
 def backoff_delay_ms(failures: int, rules: BackoffRules, uniform: float) -> int:
-    """Milliseconds to wait after the `failures`-th failure (counted from 1).
+    """Return the milliseconds to wait after the `failures`-th failure (counted from 1).
 
     `uniform` is a random number in [0, 1): 0 gives the shortest wait, 1 the longest.
     """

@@ -1,9 +1,8 @@
-"""Commands: programs as job types, without a line of Python.
+"""Commands: job types that run a program, without Python code.
 
-A program is started from a list of arguments, never through a shell, so nothing in a payload can
-become a second command. `{field}` in an argument takes that field of the payload, whole or as part
-of the argument; `{{field}}` means the text `{field}`. Other braces stay as they are, so that
-`awk '{print $1}'` needs no care.
+A program is started from a list of arguments, never through a shell, so a payload cannot add a
+second command. `{field}` in an argument is replaced by that field of the payload, and `{{field}}`
+by the text `{field}`. Other braces stay as they are, so `awk '{print $1}'` needs no escapes.
 """
 
 import json
@@ -29,13 +28,13 @@ class CommandSettings:
 
 
 def fields_of(argv: Sequence[str]) -> tuple[str, ...]:
-    """The payload fields that a command uses, in the order in which it names them."""
+    """Return the payload fields that a command uses, in the order in which it names them."""
     found = (match[2] for item in argv for match in _FIELD.finditer(item))
     return tuple(dict.fromkeys(name for name in found if name))
 
 
 def arguments(argv: Sequence[str], payload: Mapping[str, str | float]) -> list[str]:
-    """The arguments with the fields put in. Raises KeyError for one that is missing."""
+    """Return the arguments with the fields filled in. Raises KeyError for a missing field."""
 
     def put_in(match: re.Match[str]) -> str:
         return f"{{{match[1]}}}" if match[1] else _text(payload[match[2]])
@@ -44,7 +43,7 @@ def arguments(argv: Sequence[str], payload: Mapping[str, str | float]) -> list[s
 
 
 def describe_command(command: CommandSettings) -> dict[str, Any]:
-    """A command as `python -m worker --describe` prints job types."""
+    """Return a command in the form in which `python -m worker --describe` prints job types."""
     fields = fields_of(command.argv)
     return {
         "name": command.name,
@@ -63,5 +62,5 @@ def describe_command(command: CommandSettings) -> dict[str, Any]:
 
 
 def _text(value: str | float) -> str:
-    """A string as it is; numbers and booleans as JSON writes them."""
+    """Return a string unchanged, and numbers and booleans as JSON."""
     return value if isinstance(value, str) else json.dumps(value)

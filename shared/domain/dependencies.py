@@ -1,8 +1,8 @@
-"""Jobs of one batch that wait for each other: every name must lead somewhere, and none in a circle.
+"""Check the dependencies in a batch: every `ref` must exist, and there may be no cycle.
 
-Pure. A circle would be accepted by the database and wait for itself for ever; whoever sent it is
-told which items make it. Two items with the same `unique_key` are one job, the first of them, so a
-circle can also close through a key.
+Pure. The database would accept a cycle, and its jobs would wait for each other forever; the sender
+is told which items form it. Two items with the same `unique_key` are one job, the first of them, so
+a cycle can also close through a key.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ _MOST_NAMED = 10
 
 
 def batch_problems(jobs: Sequence[NewJob]) -> list[FieldProblem]:
-    """Each `ref` that stands twice or names no item, or else a circle; pointers from `/jobs`."""
+    """Return each duplicate or unknown `ref`, or else a cycle; pointers start with `/jobs`."""
     items: dict[str, int] = {}
     problems: list[FieldProblem] = []
     for index, job in enumerate(jobs):
@@ -32,11 +32,11 @@ def batch_problems(jobs: Sequence[NewJob]) -> list[FieldProblem]:
             if isinstance(name, str) and name not in items:
                 detail = f"no item of this batch has the ref {name!r}"
                 problems.append(FieldProblem(f"/jobs/{index}/depends_on/{position}", detail))
-    return problems or _circle(jobs, items)
+    return problems or _cycle_problem(jobs, items)
 
 
 def cycle_in(edges: Mapping[Node, Sequence[Node]]) -> list[Node]:
-    """A way along `edges` that ends where it began, `[a, b, a]`; empty if there is none."""
+    """Return a path along `edges` that ends where it began, `[a, b, a]`; empty if there is none."""
     try:
         TopologicalSorter(edges).prepare()
     except CycleError as error:
@@ -45,7 +45,7 @@ def cycle_in(edges: Mapping[Node, Sequence[Node]]) -> list[Node]:
     return []
 
 
-def _circle(jobs: Sequence[NewJob], items: Mapping[str, int]) -> list[FieldProblem]:
+def _cycle_problem(jobs: Sequence[NewJob], items: Mapping[str, int]) -> list[FieldProblem]:
     job_of = _first_with_its_key(jobs)
     edges = {
         index: [job_of[items[name]] for name in job.depends_on if isinstance(name, str)]
@@ -68,7 +68,7 @@ def _circle(jobs: Sequence[NewJob], items: Mapping[str, int]) -> list[FieldProbl
 
 
 def _first_with_its_key(jobs: Sequence[NewJob]) -> list[int]:
-    """For each item, the item that its job is made from."""
+    """Return, for each item, the item that its job is made from."""
     first: dict[str, int] = {}
     return [
         index if job.unique_key is None else first.setdefault(job.unique_key, index)

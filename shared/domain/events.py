@@ -1,7 +1,8 @@
-"""The closed set of event kinds, and what an event is.
+"""All kinds of events, and what an event is.
 
-An event is written in the transaction of the change it tells of. SQLite has one writer, so the
-order of `seq` is the order of commits: whoever has read up to N misses nothing by asking for N+1.
+An event is written in the transaction of the change that it reports. SQLite has one writer, so the
+order of `seq` is the order of commits: a reader that has read up to N continues at N+1 and misses
+nothing.
 """
 
 from dataclasses import dataclass
@@ -45,7 +46,7 @@ class Event:
 
     `body` is a JSON object as text: for `job.…` kinds the job right after the change, without
     payload, result and traceback, its times in milliseconds (`created_at_ms`, …, `timeout_s`);
-    for the others what the kind's first word names (`{"slot": "default-1", "pid": 7}`).
+    for the others the thing that the kind's first word names (`{"slot": "default-1", "pid": 7}`).
     """
 
     seq: int

@@ -1,8 +1,8 @@
-"""What a job, an attempt and a lease are: frozen data without behaviour.
+"""Jobs, attempts and leases: frozen data without behaviour.
 
 Times end in `_ms` (milliseconds since 1970 UTC) or `_mono_ms` (monotonic clock, this boot).
 `payload` and `result` stay JSON text from the client to the handler and back, so that big
-integers and key order survive; whoever needs the value decodes it.
+integers and key order survive; code that needs the value decodes it.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from enum import StrEnum
 
 
 class Status(StrEnum):
-    """Where a job stands. The last three are terminal: only an operator's retry leaves them."""
+    """The status of a job. The last three are terminal: only an operator's retry leaves them."""
 
     BLOCKED = "blocked"
     PENDING = "pending"
@@ -44,7 +44,7 @@ class JobError:
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """A job to submit, already validated and with its type's defaults filled in."""
+    """A job to submit, validated and with its type's defaults filled in."""
 
     type: str
     payload: str = "{}"
@@ -59,13 +59,13 @@ class NewJob:
     depends_on: tuple[int | str, ...] = ()
     """Ids of jobs, or the `ref` of another job of the same batch."""
     on_dependency_failure: str = "cancel"
-    """`cancel`, `run` or `fail`: what becomes of it when one of them does not end done."""
+    """`cancel`, `run` or `fail`: what happens to the job when one of them does not end `done`."""
     ref: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job as it stands. `attempt` is the number of the newest attempt, 0 before the first."""
+    """A job as it is now. `attempt` is the number of the newest attempt, 0 before the first."""
 
     id: int
     type: str
@@ -106,7 +106,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who holds a lease: one life (incarnation) of one slot."""
+    """The worker that holds a lease: one incarnation of one slot."""
 
     slot: str
     incarnation: str
@@ -138,7 +138,7 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class RunningJob:
-    """What one incarnation is doing: the first of the jobs it has leased and not reported."""
+    """The job that an incarnation runs: the first that it has leased and not reported."""
 
     id: int
     type: str

@@ -1,8 +1,8 @@
 """The life of a job: which verb moves it from which status to which, and what follows an attempt.
 
 Pure: no clock, no random number, no database. The SQL in shared/storage repeats the `leaves` of
-each transition as its guard; a contract test holds the two equal. docs/state_machine.md is drawn
-from these tables, and a test holds it true.
+each transition as its guard; a contract test checks that they are equal. docs/state_machine.md is
+generated from these tables, and a test checks it.
 """
 
 from dataclasses import dataclass
@@ -100,7 +100,7 @@ TRANSITIONS: dict[Verb, Transition] = {
 
 
 class Ending(StrEnum):
-    """Why a lease ended: finer than Outcome, as it decides what follows."""
+    """Why a lease ended. It has more values than Outcome because it decides what follows."""
 
     SUCCEEDED = "succeeded"
     FAILED = "failed"
@@ -109,9 +109,9 @@ class Ending(StrEnum):
     CANCELLED = "cancelled"
     SNOOZED = "snoozed"
     RELEASED = "released"
-    """Given back unfinished by a stopping worker."""
+    """Released unfinished by a stopping worker."""
     UNENTERED = "unentered"
-    """Given back, by its worker or after its death, before the job was entered."""
+    """Released before the job was entered, by its worker or after the worker's death."""
     CRASHED = "crashed"
     """The process died, or was killed, while it ran the job."""
     KILLED_AT_DEADLINE = "killed_at_deadline"
@@ -119,7 +119,7 @@ class Ending(StrEnum):
     RESULT_LOST = "result_lost"
     """The job had run, but its worker died before the result was committed."""
     EXPIRED = "expired"
-    """Nobody renewed the lease; nobody saw why."""
+    """The lease was not renewed, for an unknown reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,7 @@ class Wait(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EndingRule:
-    """What an ending leaves. `outcome` None: no attempt, and its number is given out again."""
+    """What an ending does. `outcome` None: no attempt is stored, and its number is used again."""
 
     outcome: Outcome | None
     goes_to: Status
@@ -206,7 +206,7 @@ ENDINGS: dict[Ending, EndingRule] = {
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What a job has spent of its retries, and whether an operator wants it to stop."""
+    """The retries that a job has spent, and whether its cancel was requested."""
 
     failures: int
     crashes: int
@@ -216,7 +216,7 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class Next:
-    """What becomes of a job when a lease ends.
+    """What happens to a job when a lease ends.
 
     `backoff_failures` is the n of the backoff to wait for before the next attempt, 0 for none.
     """
@@ -230,7 +230,7 @@ class Next:
 
 
 def after(ending: Ending, spent: Spent) -> Next:
-    """Decide what follows `ending` for a job that had `spent` so much before it."""
+    """Decide what follows `ending` for a job that had spent `spent` before it."""
     rule = ENDINGS[ending]
     failures = spent.failures + rule.spends_retry
     crashes = spent.crashes + rule.is_crash

@@ -1,8 +1,8 @@
-"""What the database knows of processes.
+"""Processes as the database records them.
 
-A *slot* (`default-1`, `api`, `supervisor`) is a position; an *incarnation* is one life of a
-process in it, named by a random text. A process writes its own heartbeat row (ProcessRecord);
-the supervisor writes what it thinks of each slot (SlotRecord).
+A *slot* (`default-1`, `api`, `supervisor`) is a position; an *incarnation* is the random
+name of one process in it. A process writes its own heartbeat row (ProcessRecord); the supervisor
+writes the state of each slot (SlotRecord).
 """
 
 import signal
@@ -11,7 +11,7 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """Which program a process is."""
+    """The program that a process runs."""
 
     SUPERVISOR = "supervisor"
     API = "api"
@@ -19,7 +19,7 @@ class Role(StrEnum):
 
 
 class SlotState(StrEnum):
-    """The states of a slot; what moves between them is supervisor/policy/state_machine.py."""
+    """The states of a slot; supervisor/policy/state_machine.py has the transitions."""
 
     DOWN = "down"
     STARTING = "starting"
@@ -58,10 +58,10 @@ class ProcessRecord:
 
 @dataclass(frozen=True, slots=True)
 class LastExit:
-    """How one life of a slot ended.
+    """How one process of a slot ended.
 
-    `evidence`: what is known of why (a stack, a line). `out_of_memory`: whether the kernel killed
-    it for memory; None where that cannot be told.
+    `evidence`: a stack or a line that shows why. `out_of_memory`: whether the kernel killed it for
+    lack of memory; None if this is unknown.
     """
 
     at_ms: int
@@ -101,7 +101,7 @@ class SlotRecord:
 
     @property
     def last_exit(self) -> LastExit | None:
-        """How the latest life ended; None if none has."""
+        """How the latest process ended; None if none has."""
         return self.exits[0] if self.exits else None
 
 

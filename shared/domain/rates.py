@@ -20,7 +20,7 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class QueueRules:
-    """What the configuration says of a queue. 0: no limit."""
+    """The configured limits of a queue. 0: no limit."""
 
     paused: bool = False
     max_running: int = 0
@@ -28,17 +28,17 @@ class QueueRules:
 
 
 def tokens_now(rate: Rate, tokens: float, elapsed_ms: int) -> float:
-    """What the bucket holds `elapsed_ms` after it held `tokens`."""
+    """Return the tokens in the bucket `elapsed_ms` after it held `tokens`."""
     return min(rate.burst, tokens + rate.per_s * max(0, elapsed_ms) / 1000)
 
 
 def wait_for_one_ms(rate: Rate, tokens: float) -> int:
-    """Milliseconds until the bucket holds a whole token; 0 if it does."""
+    """Return the milliseconds until the bucket holds a whole token; 0 if it does now."""
     return 0 if tokens >= 1 else int((1 - tokens) / rate.per_s * 1000) + 1
 
 
 def parse_rate(text: str) -> Rate | None:
-    """The rate that `10/s` or `100/m` means; None for empty text. Raises ValueError."""
+    """Parse `10/s` or `100/m`; None for empty text. Raises ValueError."""
     if not text:
         return None
     starts, _, unit = text.partition("/")
@@ -48,7 +48,7 @@ def parse_rate(text: str) -> Rate | None:
 
 
 def rate_text(rate: Rate | None) -> str:
-    """As the configuration writes it, `10/s` or `100/m`; empty for none."""
+    """Return a rate as the configuration writes it, `10/s` or `100/m`; empty for None."""
     if rate is None:
         return ""
     period_s = rate.burst / rate.per_s

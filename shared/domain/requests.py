@@ -1,18 +1,18 @@
-"""What operators ask of the supervisor.
+"""Requests of operators to the supervisor, as the database stores them.
 
-A request is a row of the database, so that it may come from the API, the command line or a
-script; the supervisor is rung for, takes it and deletes it.
+The API and the command line write a request as a row and ring the supervisor's bell; the supervisor
+reads and deletes it. shared/operations/supervisor_requests.py makes them.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 MOST_WORKERS = 1_000
-"""The most that a pool may be asked to have."""
+"""The largest size that may be requested for a pool."""
 
 
 class RequestAction(StrEnum):
-    """What may be asked for."""
+    """What may be requested."""
 
     RESTART = "restart"
     DRAIN = "drain"
@@ -22,7 +22,7 @@ class RequestAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`action` on `target`: a slot, or for SCALE a pool, which is to have so many `workers`."""
+    """`action` on `target`: a slot, or for SCALE a pool, which is to have this many `workers`."""
 
     id: int
     action: RequestAction

@@ -1,4 +1,4 @@
-"""When schedules tick, and which ticks to fire. Pure: the time comes from the caller.
+"""When schedules tick, and which ticks to fire. Pure: the caller passes the time.
 
 Cron ticks are cronsim's, which follows Debian's cron through clock changes: a time that the clock
 skips in spring fires at the next real moment, one that comes twice in autumn fires once.
@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from cronsim import CronSim, CronSimError
 
 _LATE_MS = 60_000
-"""A tick that is older when it is looked at was missed; `catch_up` says what becomes of it."""
+"""An older tick was missed: `catch_up` decides whether it fires."""
 _MOST_TICKS_AT_ONCE = 1_000
 
 
@@ -43,7 +43,7 @@ class ScheduleDefinition:
 
 
 def problem_of(cron: str | None, every_s: float | None, timezone: str) -> str | None:
-    """Why these cannot make a schedule, as a sentence; None if they can."""
+    """Return why these values are not a valid schedule; None if they are."""
     if (cron is None) == (every_s is None):
         return "needs either cron or every"
     if every_s is not None:
@@ -66,7 +66,7 @@ def _cron_ticks(cron: str, after: datetime) -> Iterator[datetime]:
 
 
 def ticks_after(definition: ScheduleDefinition, after_ms: int) -> Iterator[int]:
-    """The ticks after a moment, in order, in milliseconds since 1970."""
+    """Yield the ticks after `after_ms`, in order, in milliseconds since 1970."""
     if definition.every_s is not None:
         period_ms = round(definition.every_s * 1000)
         tick_ms = (after_ms // period_ms + 1) * period_ms
@@ -81,23 +81,23 @@ def ticks_after(definition: ScheduleDefinition, after_ms: int) -> Iterator[int]:
 
 
 def next_tick_ms(definition: ScheduleDefinition, after_ms: int) -> int | None:
-    """The first tick after a moment; None if there is none."""
+    """Return the first tick after `after_ms`; None if there is none."""
     return next(ticks_after(definition, after_ms), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """Which ticks to fire now, oldest first, and the one to wait for then."""
+    """The ticks to fire now, oldest first, and the next one to wait for."""
 
     fire_ms: tuple[int, ...]
     next_ms: int | None
 
 
 def due_ticks(definition: ScheduleDefinition, tick_ms: int, now_ms: int) -> Due:
-    """What to do at `now_ms` for a schedule that waits for `tick_ms`.
+    """Return the ticks to fire at `now_ms` for a schedule that waits for `tick_ms`.
 
-    A tick within the last minute is on time. Of those that are older, `catch_up` fires all (at
-    most 1,000 at once, the rest at the next look), the newest one, or none.
+    A tick within the last minute is on time. Of older ticks, `catch_up` fires all (at most 1,000 at
+    once, the rest at the next call), the newest one, or none.
     """
     if tick_ms > now_ms:
         return Due((), tick_ms)
@@ -116,7 +116,7 @@ def due_ticks(definition: ScheduleDefinition, tick_ms: int, now_ms: int) -> Due:
 
 
 def _newest_tick_ms(definition: ScheduleDefinition, tick_ms: int, now_ms: int) -> int:
-    """The newest tick that is not after now, found by looking back in growing windows."""
+    """Return the newest tick that is not after now, searched in windows that grow backwards."""
     window_ms = _LATE_MS
     while now_ms - window_ms > tick_ms:
         first = next_tick_ms(definition, now_ms - window_ms)

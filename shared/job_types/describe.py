@@ -1,7 +1,7 @@
-"""The job types there are: those of modules, as a child process tells them, and commands.
+"""Find all job types: those of the modules, which a child process describes, and the commands.
 
-User code runs in workers alone: a module that hangs or crashes at import must take neither the
-supervisor nor the API with it.
+Only workers run user code: a module that hangs or crashes at import must not harm the supervisor
+or the API.
 """
 
 import contextlib
@@ -21,16 +21,16 @@ from orpheus.shared.domain.commands import CommandSettings, describe_command
 from orpheus.shared.errors import ConfigurationError
 from orpheus.shared.storage import TypeRow
 
-_LONGEST_COMPLAINT = 4_096
+_MAX_ERROR_BYTES = 4_096
 
 
 def describe_types(
     modules: Sequence[str], commands: Sequence[CommandSettings], timeout_s: float
 ) -> list[TypeRow]:
-    """What `python -m worker --describe` says of `modules`, and the commands.
+    """Return what `python -m worker --describe` prints for `modules`, and the commands.
 
-    Raises ConfigurationError with what the child said, if it takes longer than `timeout_s`, or if
-    a command is called like a type of a module.
+    Raises ConfigurationError with the child's output if it fails or takes longer than `timeout_s`,
+    and if a command has the name of a module's job type.
     """
     described = _describe_modules(modules, timeout_s) if modules else []
     rows = {item["name"]: type_row(item) for item in described}
@@ -42,13 +42,13 @@ def describe_types(
 
 
 def digest_of(types: Sequence[TypeRow]) -> str:
-    """Changes whenever one of the job types does."""
+    """Return a hash that changes when any of the job types changes."""
     described = json.dumps(sorted(map(astuple, types), key=lambda row: str(row[0])))
     return hashlib.sha256(described.encode()).hexdigest()
 
 
 def name_taken(command: CommandSettings) -> ConfigurationError:
-    """The refusal of a command that is called like a job type of a module."""
+    """Return the error for a command that has the name of a module's job type."""
     return ConfigurationError(
         f"commands: {command.name!r} is a job type of a module already; rename the command"
     )
@@ -57,7 +57,7 @@ def name_taken(command: CommandSettings) -> ConfigurationError:
 def _describe_modules(modules: Sequence[str], timeout_s: float) -> list[dict[str, Any]]:
     chosen = [part for module in modules for part in ("--module", module)]
     argv = [sys.executable, "-m", "orpheus.worker", "--describe", *chosen]
-    # Files, not pipes: what a module starts at import may hold them open for ever.
+    # Files, not pipes: a process that a module starts at import may keep a pipe open forever.
     with TemporaryFile() as output, TemporaryFile() as errors:
         child = subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=output, stderr=errors, start_new_session=True
@@ -66,7 +66,9 @@ def _describe_modules(modules: Sequence[str], timeout_s: float) -> list[dict[str
             in_time = _wait_for_exit(child.pid, timeout_s)
         finally:
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(child.pid, signal.SIGKILL)  # not reaped yet: the group is still its own
+                os.killpg(
+                    child.pid, signal.SIGKILL
+                )  # not reaped yet, so its group id is not in use again
             child.wait()
         if not in_time:
             raise ConfigurationError(
@@ -83,7 +85,7 @@ def _describe_modules(modules: Sequence[str], timeout_s: float) -> list[dict[str
 
 
 def _wait_for_exit(pid: int, timeout_s: float) -> bool:
-    """Whether our child `pid` ends in time; it is not reaped."""
+    """Return whether the child `pid` ends in time; it is not reaped."""
     pidfd = os.pidfd_open(pid)
     try:
         poll = select.poll()
@@ -94,14 +96,14 @@ def _wait_for_exit(pid: int, timeout_s: float) -> bool:
 
 
 def _end_of(file: IO[bytes]) -> str:
-    """Of a long traceback the end, where the reason stands."""
+    """Return the end of a long traceback: it says what went wrong."""
     size = file.seek(0, os.SEEK_END)
-    file.seek(max(0, size - _LONGEST_COMPLAINT))
+    file.seek(max(0, size - _MAX_ERROR_BYTES))
     return file.read().decode(errors="replace").strip()
 
 
 def type_row(item: Mapping[str, Any]) -> TypeRow:
-    """A job type as it is described, as the store keeps it."""
+    """Return a described job type as the row that the store keeps."""
     return TypeRow(
         name=item["name"],
         schema=json.dumps(item["schema"]),

@@ -1,4 +1,4 @@
-"""Job types: what a job author writes, and the registry that `@job` fills.
+"""Job types: the names that a job author uses, and the registry that `@job` fills.
 
 A job type is a function whose first parameter is the context; the others are its payload
 (shared/job_types/signatures.py). Importing a module with `@job` functions registers them; only
@@ -21,11 +21,11 @@ Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 
 class PermanentError(Exception):
-    """Raise it to fail the job at once: it is not retried."""
+    """Raise this to fail the job at once, without a retry."""
 
 
 class Snooze(Exception):
-    """Raise it to run the job again later without spending a retry: `raise Snooze("5m")`."""
+    """Raise this to run the job again later without spending a retry: `raise Snooze("5m")`."""
 
     def __init__(self, delay: str | float) -> None:
         """`delay`: seconds or a duration text, up to 365 days; ValueError otherwise."""
@@ -34,15 +34,15 @@ class Snooze(Exception):
 
 
 class JobCancelled(BaseException):
-    """Somebody asked for this job to stop. No Exception, so that `except Exception` lets it by."""
+    """A cancel was requested. Not an Exception, so `except Exception` does not catch it."""
 
 
 class JobTimeout(BaseException):
-    """The job is past its timeout. No Exception, so that `except Exception` lets it by."""
+    """The job is past its timeout. Not an Exception, so `except Exception` does not catch it."""
 
 
 class Log(Protocol):
-    """Lines kept with the attempt: a text, and fields that are kept as JSON."""
+    """The log of an attempt: lines of text, each with fields that are stored as JSON."""
 
     def debug(self, event: str, /, **fields: object) -> None:
         """A detail."""
@@ -58,29 +58,29 @@ class Log(Protocol):
 
 
 class Context(Protocol):
-    """What a handler may touch: its own job, and nothing else."""
+    """What a handler can use: its own job, and nothing else."""
 
     @property
     def job_id(self) -> int:
-        """The same for every attempt: an idempotency key for the world outside."""
+        """The job's id, the same for every attempt: an idempotency key for other systems."""
 
     @property
     def attempt(self) -> int:
-        """Counts from 1."""
+        """The number of this attempt, counted from 1."""
 
     @property
     def log(self) -> Log:
-        """The job's log; `print` and the logging module end up there too."""
+        """The job's log; it also takes what `print` and the logging module write."""
 
     def progress(self, fraction: float, message: str | None = None) -> None:
-        """How far the job is, 0 to 1, and a word about it. Shown within 0.3 s.
+        """Report how far the job is, 0 to 1, and a short message. Shown within 0.3 s.
 
-        Raises ValueError for a fraction that is no number.
+        Raises ValueError for a fraction that is not a number.
         """
 
     @property
     def results(self) -> Mapping[int, Any]:
-        """What the jobs that this one depends on returned, by id; those that are done."""
+        """The results of the jobs that this one depends on, by id, of those that are done."""
 
     def enqueue(
         self,
@@ -101,7 +101,7 @@ class Context(Protocol):
         """
 
     def check_cancelled(self) -> None:
-        """Raise JobCancelled if somebody asked for this job to stop, or if its lease is lost."""
+        """Raise JobCancelled if a cancel of this job was requested, or if its lease is lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class JobType:
     queue: str | None
 
     def bind(self, payload: str) -> dict[str, Any]:
-        """The handler's keyword arguments from a payload's JSON text.
+        """Return the handler's keyword arguments for a payload's JSON text.
 
         Raises PermanentError, naming the field, for a payload that does not fit the signature.
         """
@@ -130,7 +130,7 @@ class JobType:
             raise PermanentError(f"the payload does not fit {self.name}: {problems}") from None
 
     def describe(self) -> dict[str, Any]:
-        """As `python -m worker --describe` prints it. Imports pydantic."""
+        """Return what `python -m worker --describe` prints for this type. Imports pydantic."""
         description = inspect.getdoc(self.handler) or ""
         return {
             "name": self.name,
@@ -170,8 +170,8 @@ def job(
 ) -> Any:
     """Make a function a job type: `@job`, or `@job("name", max_retries=5, timeout="30s")`.
 
-    The function is returned as it is, so tests can call it. What is not given is the default of
-    [jobs]. Raises ConfigurationError for a name or a value that cannot be, and for a name that
+    The function is returned unchanged, so tests can call it. Values that are not given come from
+    [jobs]. Raises ConfigurationError for a name or value that is not valid, and for a name that
     another function has.
     """
 
@@ -184,14 +184,14 @@ def job(
 
 
 def registered_types() -> dict[str, JobType]:
-    """Every job type of the modules imported so far, by name."""
+    """Return every job type of the modules imported so far, by name."""
     return dict(_registry)
 
 
 def load_job_types(modules: Iterable[str]) -> dict[str, JobType]:
-    """Import the modules that define job types; every job type known then, by name.
+    """Import the modules that define job types, and return every known job type, by name.
 
-    Whatever a module raises when it is imported comes through; ConfigurationError for a type
+    An error that a module raises at import is passed on. Raises ConfigurationError for a type
     whose annotations cannot be read.
     """
     for module in modules:
@@ -235,7 +235,9 @@ def _job_type(
 
 def _add(new: JobType) -> None:
     old = _registry.get(new.name)
-    if old is not None and _place(old) != _place(new):  # the same place: its module was reloaded
+    if old is not None and _place(old) != _place(
+        new
+    ):  # the same function again: its module was reloaded
         raise ConfigurationError(
             f"two functions are the job type {new.name!r}: {_place(old)} and {_place(new)}; "
             '@job("another_name") renames one'

@@ -1,10 +1,10 @@
-"""A handler's signature is the contract of its payload.
+"""A handler's signature defines its payload: the JSON Schema, and the keyword arguments.
 
-Two readers: the JSON Schema that the API checks payloads against, made by pydantic, and `bind`,
-which turns a payload into keyword arguments in the worker. A payload in the database may be older
-than the signature, or never have passed the API, so `bind` checks it again; but plain JSON types
-are checked here, without pydantic, which would cost each worker 10 MB for nothing. Any other
-annotation is left to pydantic, which is imported with the first payload that needs it.
+pydantic makes the JSON Schema that the API checks payloads against. In the worker, `bind` turns a
+payload into keyword arguments. A payload in the database may be older than the signature, or may
+not have passed the API, so `bind` checks it again. It checks plain JSON types itself, because
+pydantic would cost each worker 10 MB; for any other annotation it imports pydantic with the first
+payload that needs it.
 """
 
 import inspect
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pydantic_core import CoreSchema
 
 Convert = Callable[[Any, str], Any]
-"""Takes a JSON value and its pointer; gives the argument, or raises InvalidJob."""
+"""Takes a JSON value and its pointer; returns the argument, or raises InvalidJob."""
 
 _JSON_NAMES: dict[type, str] = {
     int: "an integer",
@@ -51,9 +51,9 @@ class Bounds:
 
 
 class Signature:
-    """The payload's side of a handler: every parameter after the context.
+    """The payload of a handler: every parameter after the context.
 
-    Raises ConfigurationError for a function that no payload could call.
+    Raises ConfigurationError for a function that cannot be called with a payload.
     """
 
     def __init__(self, handler: Callable[..., Any]) -> None:
@@ -68,9 +68,9 @@ class Signature:
         self._model: type[BaseModel] | None = None
 
     def resolve(self) -> None:
-        """Read the annotations, once the whole module is there to name them.
+        """Read the annotations. Call it once the whole module is imported.
 
-        Raises ConfigurationError for one that names nothing.
+        Raises ConfigurationError for an annotation that names nothing.
         """
         converters = {
             name: _converter(annotation) for name, annotation in self._annotations().items()
@@ -79,7 +79,7 @@ class Signature:
             self._converters = typing.cast("dict[str, Convert]", converters)
 
     def bind(self, payload: Any) -> dict[str, Any]:
-        """The keyword arguments that `payload`, a decoded JSON object, stands for.
+        """Return the keyword arguments for `payload`, a decoded JSON object.
 
         Raises InvalidJob, naming the field, for a payload that does not fit the signature.
         """
@@ -96,7 +96,7 @@ class Signature:
         return payload
 
     def schema(self, title: str) -> dict[str, Any]:
-        """The JSON Schema of the payload. Raises ConfigurationError if pydantic cannot make it."""
+        """Return the payload's JSON Schema. Raises ConfigurationError if there is none."""
         from pydantic.errors import PydanticUserError  # noqa: PLC0415
         from pydantic.json_schema import GenerateJsonSchema  # noqa: PLC0415
 
@@ -114,7 +114,9 @@ class Signature:
         try:
             hints = typing.get_type_hints(self._handler, include_extras=True)
         except (NameError, AttributeError, TypeError, SyntaxError) as error:
-            raise ConfigurationError(f"{self._where}: an annotation is no type: {error}") from error
+            raise ConfigurationError(
+                f"{self._where}: an annotation is not a type: {error}"
+            ) from error
         return {name: hints.get(name, Any) for name in self._parameters}
 
     def _misfits(self, payload: Mapping[str, Any]) -> list[FieldProblem]:
@@ -128,7 +130,7 @@ class Signature:
         from pydantic import ValidationError  # noqa: PLC0415
 
         try:
-            # From JSON, not from Python objects: only so may text be a datetime, a list a tuple.
+            # From JSON, so that pydantic accepts text for a datetime and a list for a tuple.
             model = self._payload_model().model_validate_json(json.dumps(payload))
         except ValidationError as error:
             problems = [
@@ -199,7 +201,7 @@ def _is_context(parameter: inspect.Parameter) -> bool:
 
 
 def _converter(annotation: Any) -> Convert | None:
-    """How to check a plain JSON type; None if it is not one, and pydantic must."""
+    """Return the check of a plain JSON type; None for any other, which pydantic must check."""
     if annotation in (Any, object):
         return _anything
     if annotation is None or annotation in _JSON_NAMES:
@@ -235,7 +237,7 @@ def _exactly(wanted: type) -> Convert:
 def _integer(value: Any, pointer: str) -> Any:
     if type(value) is int:
         return value
-    if type(value) is float and value.is_integer():  # to JSON Schema 2.0 is an integer
+    if type(value) is float and value.is_integer():  # in JSON Schema, 2.0 is an integer
         return int(value)
     raise _wrong(pointer, _JSON_NAMES[int], value)
 

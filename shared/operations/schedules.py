@@ -1,4 +1,4 @@
-"""The job that a schedule makes, whether its tick or an operator asks for it."""
+"""Make the job of a schedule, for a tick or for an operator's request."""
 
 import json
 
@@ -10,7 +10,7 @@ from orpheus.shared.storage import MakeJob, Store
 
 
 def job_maker(store: Store, defaults: JobDefaults) -> MakeJob:
-    """Makes jobs of the types that `store` knows at that moment. They raise InvalidJob."""
+    """Return a function that makes a schedule's job. It raises InvalidJob."""
 
     def make_job(schedule: ScheduleDefinition) -> NewJob:
         return prepare_job(

@@ -1,1 +1,1 @@
-"""What a process needs of Linux: channel, doorbells, clock, crash cell. No job logic."""
+"""What a process needs from Linux: channel, doorbells, clock, crash cell. No job logic."""

@@ -1,12 +1,12 @@
 """The control channel between the supervisor and each child: a socketpair of JSON lines.
 
 The supervisor's first line is the handover (the child's settings). Then the child says `ready`
-and `beat`, the supervisor says `drain` and `stop` (`within_s`: what is unfinished after so long is
-to be given up; only this shortens a stop, as the same signal may come from others too). EOF tells
-the child that its supervisor died, whatever the reason, without polling a pid that may be someone
-else's by now.
+and `beat`, the supervisor says `drain` and `stop` (`within_s`: jobs that are unfinished after so
+long are given up; only this message shortens a stop, because others can send the same signal). EOF
+tells the child that its supervisor died, without polling a pid that may be reused by now.
 
-Nothing here blocks: a child that does not read loses messages, never the supervisor's time.
+A message for which there is no room is dropped: a child that does not read loses messages. Only the
+rest of a message that was sent in part is waited for, at most a second.
 """
 
 import json
@@ -31,18 +31,18 @@ class Channel:
 
     @classmethod
     def pair(cls) -> tuple["Channel", socket.socket]:
-        """A channel for the supervisor, and the raw socket whose fd the child inherits."""
+        """Return the supervisor's channel, and the socket whose descriptor the child inherits."""
         ours, theirs = socket.socketpair()
         return cls(ours), theirs
 
     @classmethod
     def from_fd(cls, fd: int) -> "Channel":
-        """The child's end, from the inherited descriptor; not passed on to its own children."""
+        """Return the child's end of an inherited descriptor; its own children do not inherit it."""
         os.set_inheritable(fd, False)
         return cls(socket.socket(fileno=fd))
 
     def fileno(self) -> int:
-        """The descriptor to wait on for reading."""
+        """Return the descriptor to wait on for reading."""
         return self._socket.fileno()
 
     def send(self, message: dict[str, Any]) -> bool:
@@ -55,7 +55,7 @@ class Channel:
         except OSError:
             self.closed = True
             return False
-        if sent < len(line):  # half a line would garble the next: finish it, briefly
+        if sent < len(line):  # finish the line, or the next one would not be readable
             return self._send_rest(line[sent:])
         return True
 
@@ -73,9 +73,9 @@ class Channel:
         return True
 
     def receive(self) -> list[dict[str, Any]]:
-        """Every whole message that has arrived. Sets `closed` when the other end is gone.
+        """Return every whole message that has arrived. Sets `closed` when the other end is gone.
 
-        A line that is no JSON object is dropped: a child's bug must not stop its supervisor.
+        A line that is not a JSON object is dropped: a child's bug must not stop its supervisor.
         """
         while True:
             try:
@@ -96,7 +96,7 @@ class Channel:
         return [message for line in lines if (message := _decode(line)) is not None]
 
     def receive_first(self, timeout_s: float) -> dict[str, Any] | None:
-        """Wait for the first message; None if the other end closes or stays silent."""
+        """Wait for the first message; return None if the other end closes or sends nothing."""
         poll = select.poll()
         poll.register(self._socket, select.POLLIN)
         while poll.poll(timeout_s * 1000):

@@ -1,11 +1,12 @@
 """What every child of the supervisor does first, before it imports anything large.
 
-The order matters: signals to their defaults (a launcher may have left some ignored); then
-PR_SET_PDEATHSIG, so that the kernel ends us when the supervisor dies, and only then the check
-that the supervisor is still our parent, as its death before the call would go unnoticed; then
-faulthandler into the crash file of this life, which the supervisor reads as evidence of its exit,
-and into its stack file on SIGUSR1, which shows an operator what the process is doing. That handler
-is C code: it answers while a job's C code holds the GIL and no Python code could run.
+The order matters. Signals get their default actions first, because a launcher may have left some
+ignored. Then PR_SET_PDEATHSIG makes the kernel end this process when the supervisor dies, and only
+after it the process checks that the supervisor is still its parent: a death before that call would
+go unnoticed. Then faulthandler writes into the crash file of this incarnation, which the supervisor
+reads as evidence of the exit, and, on SIGUSR1, into its stack file, which shows an operator what
+the process is doing. That handler is C code: it answers while a job's C code holds the GIL and no
+Python code can run.
 """
 
 import ctypes
@@ -21,7 +22,7 @@ from typing import Any, TextIO
 from orpheus.shared.process.channel import Channel
 
 INCARNATION_VARIABLE = "_ORPHEUS_INCARNATION"
-"""In the environment of a child and of all it starts: which life of which slot they belong to."""
+"""In the environment of a child and of all it starts: the incarnation that they belong to."""
 
 _PR_SET_PDEATHSIG = 1
 _HANDOVER_TIMEOUT_S = 30.0

@@ -1,7 +1,7 @@
-"""Time, from one place, so that tests and the simulation can own it.
+"""The clocks, in one place, so that tests and the simulation can replace them.
 
-Wall time orders jobs and promotes delayed ones. Leases and beats live on the monotonic clock,
-which neither a changed wall clock nor a suspended machine moves, together with `boot_id`: a
+Wall time orders jobs and starts delayed ones. Leases and beats use the monotonic clock, which a
+changed wall clock or a suspended machine does not move, together with `boot_id`: a
 monotonic reading means nothing after a reboot or in another time namespace.
 """
 
@@ -12,11 +12,11 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Where every module gets its time from."""
+    """The source of time for every module."""
 
     @property
     def boot_id(self) -> str:
-        """Names this boot of the kernel and this time namespace."""
+        """The name of this boot of the kernel and this time namespace."""
 
     def wall_ms(self) -> int:
         """Milliseconds since 1970-01-01 UTC; may jump."""
@@ -46,9 +46,10 @@ class SystemClock:
 
 
 def create_time_s(pid: int) -> float:
-    """Seconds after boot at which a process started; tells a recycled pid apart. 0.0 if it is gone.
+    """Return when a process started, in seconds after boot; 0.0 if it has ended.
 
-    Not psutil's create time: that is reckoned from the wall clock and moves with it.
+    It tells a reused pid apart. psutil's create time is computed from the wall clock and moves
+    with it.
     """
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")

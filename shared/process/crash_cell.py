@@ -1,11 +1,11 @@
-"""Cells: which job a worker was running when it died, told by memory rather than by a commit.
+"""Crash cells: which job a worker was running when it died, kept in memory instead of a commit.
 
 Each incarnation of a worker maps one 64-bit word in a file beside the database and writes there
-before and after each job's code: one store to memory, no system call, and the page survives the
-process. Read after the death, it tells the job that was running (crashed) from those that had run
-but were not committed (lost) and those not entered yet (given back), because lease tokens only
-grow in the order in which a worker enters its jobs. Without it, one poison job among 64 leased
-ahead would spend an attempt of all 64.
+before and after each job's code. This is one store to memory without a system call, and the page
+survives the process. After the worker's death it tells the job that was running (crashed) from
+those that had run but were not committed (lost) and those not entered yet (released), because lease
+tokens only grow in the order in which a worker enters its jobs. Without it, one poison job among 64
+prefetched jobs would spend an attempt of all 64.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ class CellState:
 
 
 class Cell:
-    """The worker's end: a mapped word. Token and running share it, so it is never half written."""
+    """The worker's end: one mapped word, so token and running are always written together."""
 
     def __init__(self, memory: mmap.mmap) -> None:
         self._word = memoryview(memory).cast("Q")
@@ -45,11 +45,11 @@ class Cell:
             os.close(fd)
 
     def enter(self, token: int) -> None:
-        """The code of the job leased with `token` runs from here on."""
+        """Record that the code of the job leased with `token` begins to run."""
         self._word[0] = token << 1 | 1
 
     def leave(self, token: int) -> None:
-        """The code of that job has returned; its result is not committed yet."""
+        """Record that the code of that job has returned; its result is not committed yet."""
         self._word[0] = token << 1
 
     def close(self) -> None:
@@ -59,17 +59,17 @@ class Cell:
 
 
 def cell_path(database: Path, incarnation: str) -> Path:
-    """Where the cell of an incarnation stands."""
+    """Return the path of an incarnation's cell."""
     return Path(f"{database}{_FOLDER_SUFFIX}") / incarnation
 
 
 def stack_path(database: Path, incarnation: str) -> Path:
-    """Where an incarnation writes its stacks on SIGUSR1 (shared/process/child_start.py)."""
+    """Return where an incarnation writes its stacks on SIGUSR1 (shared/process/child_start.py)."""
     return cell_path(database, incarnation).with_suffix(".stack")
 
 
 def read_cell(path: Path) -> CellState | None:
-    """What a dead worker left; None if there is no whole word."""
+    """Return the cell of a dead worker; None if the file is missing or incomplete."""
     try:
         data = path.read_bytes()
     except OSError:
@@ -81,6 +81,6 @@ def read_cell(path: Path) -> CellState | None:
 
 
 def remove_cell(path: Path) -> None:
-    """Delete the file; a missing one is fine."""
+    """Delete the file, if it exists."""
     with contextlib.suppress(OSError):
         path.unlink()

@@ -1,11 +1,11 @@
-"""Doorbells: how a commit wakes the processes that wait for it, without polling.
+"""Doorbells: a commit wakes the processes that wait for it, without polling.
 
 One FIFO for each pool and one for the API stand beside the database. Each listener opens its own
-for reading and writing, so ringing never blocks and needs no reader; a full FIFO is already
-ringing. A bell says "look", never what to find: whoever wakes reads the database.
+for reading and writing, so ringing never blocks and needs no reader; a full FIFO already rings. A
+bell carries no data: the process that wakes reads the database.
 
-One ring wakes one sleeper (several processes wait on a pool's bell with EPOLLEXCLUSIVE), so
-whoever leases and leaves work behind rings again.
+One ring wakes one process (those of a pool wait on its bell with EPOLLEXCLUSIVE), so a worker that
+leases jobs and leaves others behind rings again.
 """
 
 import contextlib
@@ -29,14 +29,14 @@ class Bell:
         return self._fd
 
     def drain(self) -> bool:
-        """Take every ring that has arrived; True if there was one."""
+        """Take every ring that has arrived, and return whether there was one."""
         try:
             return bool(os.read(self._fd, _DRAIN_BYTES))
         except BlockingIOError:
             return False
 
     def ring(self) -> None:
-        """Wake another listener of this bell, for rings that were taken and not answered."""
+        """Wake another listener of this bell, for rings that this one took and did not serve."""
         with contextlib.suppress(OSError):
             os.write(self._fd, b"!")
 
@@ -54,23 +54,23 @@ class Doorbells:
         self._open: dict[str, int] = {}
 
     def listen_api(self) -> Bell:
-        """The API's bell."""
+        """Return the API's bell."""
         return Bell(self._folder / _API)
 
     def listen_supervisor(self) -> Bell:
-        """The supervisor's bell: an operator's request waits in the database."""
+        """Return the supervisor's bell: it rings for an operator's request."""
         return Bell(self._folder / _SUPERVISOR)
 
     def listen_pool(self, pool: str) -> Bell:
-        """The bell that the workers of `pool` share."""
+        """Return the bell that the workers of `pool` share."""
         return Bell(self._folder / f"pool-{pool}")
 
     def ring_api(self) -> None:
-        """There is news for whoever watches."""
+        """Tell the API that something changed."""
         self._ring(_API)
 
     def ring_supervisor(self) -> None:
-        """There is a request for the supervisor."""
+        """Tell the supervisor that there is a request."""
         self._ring(_SUPERVISOR)
 
     def ring_pool(self, pool: str) -> None:
@@ -85,13 +85,13 @@ class Doorbells:
                 self.ring_pool(pool)
 
     def close(self) -> None:
-        """Close what was opened for ringing."""
+        """Close the bells that were opened for ringing."""
         for fd in self._open.values():
             os.close(fd)
         self._open.clear()
 
     def _ring(self, name: str) -> None:
-        # A bell that cannot be rung costs its listener a safety poll, never the caller its commit.
+        # If ringing fails, the listener finds the change at its next poll; the commit stands.
         with contextlib.suppress(OSError):
             fd = self._open.get(name)
             if fd is None:

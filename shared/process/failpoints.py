@@ -1,18 +1,18 @@
-"""Failpoints: named moments at which a test has a process die, stop, hang or exit.
+"""Failpoints: named places in the code at which a test makes a process die, stop, hang or exit.
 
-The moments that lose data when they go wrong, such as those between a commit and the answer that
-follows it, last microseconds: random kills hardly ever meet them. So the programs name them, and
-a test strikes one by putting a file of that name into a folder. The file's text says what the
-process does to itself:
+A crash between a commit and its answer, for example, could lose data, but that moment lasts
+microseconds and random kills hardly ever hit it. So the programs name such places, and a test
+triggers one by putting a file of that name into a folder. The file's text says what the process
+does to itself:
 
 - `kill`: SIGKILL
 - `stop`: SIGSTOP, until somebody sends SIGCONT
-- `hold`: sleeps for ever, with whatever it holds (inside a transaction, the write lock)
+- `hold`: sleeps forever, with all that it holds (inside a transaction, the write lock)
 - `exit N`: ends at once with code N
 
-Whoever unlinks the file does it, once. Nothing is armed unless the environment has both
-ORPHEUS_TESTING=1 and ORPHEUS_FAILPOINTS=<folder> when the program names itself, which supervised
-programs inherit; otherwise a point costs a comparison.
+Only the process that unlinks the file does it, once. Failpoints are off unless the environment has
+both ORPHEUS_TESTING=1 and ORPHEUS_FAILPOINTS=<folder> when the program starts; supervised programs
+inherit both. When off, a failpoint costs one comparison.
 """
 
 import os
@@ -31,7 +31,7 @@ _program = ""
 
 
 def name_program(name: str, environ: Mapping[str, str] = os.environ) -> None:
-    """This process is `name` (`worker`, `api`, `supervisor`), and armed if `environ` says so."""
+    """Name this program (`worker`, `api`, `supervisor`); `environ` turns failpoints on."""
     global _folder, _program
     _program = name
     folder = environ.get(_FOLDER)
@@ -39,26 +39,26 @@ def name_program(name: str, environ: Mapping[str, str] = os.environ) -> None:
 
 
 def failpoint(name: str) -> None:
-    """The process is at the point `name`. Raises ValueError if the file there says no deed."""
+    """Do what the file `name` says, if there is one. Raises ValueError if it says nothing known."""
     if _folder is not None:
-        _strike(_folder / name)
+        _trigger(_folder / name)
 
 
 def program_failpoint(name: str) -> None:
-    """As `failpoint`, of a point that each program has under its own name (`worker.<name>`)."""
+    """Do the same for a failpoint that each program has under its own name (`worker.<name>`)."""
     if _folder is not None:
-        _strike(_folder / f"{_program}.{name}")
+        _trigger(_folder / f"{_program}.{name}")
 
 
-def _strike(file: Path) -> None:
+def _trigger(file: Path) -> None:
     try:
-        deed = file.read_text(encoding="ascii").split()
-        if not deed:  # created, not written yet
+        action = file.read_text(encoding="ascii").split()
+        if not action:  # created, not written yet
             return
         file.unlink()
     except FileNotFoundError:
         return
-    match deed:
+    match action:
         case ["kill"]:
             _signal_this_thread(signal.SIGKILL)
         case ["stop"]:
@@ -69,9 +69,9 @@ def _strike(file: Path) -> None:
         case ["exit", code]:
             os._exit(int(code))
         case _:
-            raise ValueError(f"failpoint {file.name}: {' '.join(deed)!r} is no deed")
+            raise ValueError(f"failpoint {file.name}: {' '.join(action)!r} is not an action")
 
 
 def _signal_this_thread(number: signal.Signals) -> None:
-    """It acts on the whole process, but here before the next instruction, not soon after."""
+    """Signal the whole process; the signal acts before this thread's next instruction."""
     signal.pthread_kill(threading.get_ident(), number)

@@ -10,11 +10,13 @@ _Resolved = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[objec
 
 
 def resolved(host: str, port: int) -> _Resolved:
-    """Return the kernel's form of the address. Raises CannotBind if `host` is not an address."""
+    """Resolve `host` and `port`. Raises CannotBind if they are not an address."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as error:
-        raise CannotBind(f"api.host: {host!r} is no address of this machine ({error})") from error
+        raise CannotBind(
+            f"api.host: {host!r} is not an address of this machine ({error})"
+        ) from error
     return found[0]
 
 
@@ -36,7 +38,7 @@ def bind_listener(host: str, port: int) -> socket.socket:
 
 
 def address_of(listener: socket.socket) -> str:
-    """Return the URL that opens it from this machine."""
+    """Return the URL that reaches it from this machine."""
     host, port = listener.getsockname()[:2]
     shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
     return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"

@@ -1,4 +1,4 @@
-"""How the C library keeps memory that SQLite frees.
+"""Make the C library keep the memory that SQLite frees.
 
 SQLite drops its whole page cache whenever another process has committed. glibc then gives the
 memory back to the kernel, and the next transaction faults it in again page by page: with two busy
@@ -15,7 +15,7 @@ _GROWTH_BYTES = 256 * 1024
 
 
 def keep_freed_memory() -> None:
-    """Let this process keep up to 16 MB of freed memory for itself. Does nothing without glibc."""
+    """Keep up to 16 MB of freed memory in this process. Does nothing without glibc."""
     with contextlib.suppress(AttributeError, OSError):
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)

@@ -13,7 +13,7 @@ import click
 from orpheus.config.settings import Settings
 from orpheus.shared.domain.requests import MOST_WORKERS, RequestAction
 from orpheus.shared.errors import ExitCode, NoAnswer
-from orpheus.shared.operations.requests import (
+from orpheus.shared.operations.supervisor_requests import (
     ask_for_slot,
     ask_for_workers,
     check_supervised,

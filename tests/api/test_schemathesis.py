@@ -54,7 +54,7 @@ def configured(
     """Starts an API with all that can be called: types, jobs, slots, a configuration."""
     monkeypatch.setattr("orpheus.api.routes.jobs.LONGEST_WAIT_S", 0.2)
     monkeypatch.setattr("orpheus.api.http.auth.WRONG_TOKEN_S", 0.0)
-    monkeypatch.setattr("orpheus.shared.operations.requests._ANSWER_WITHIN_S", 0.1)
+    monkeypatch.setattr("orpheus.shared.operations.supervisor_requests._ANSWER_WITHIN_S", 0.1)
     path = tmp_path / "orpheus.toml"
     path.write_text(CONFIGURATION, encoding="utf-8")
     editor = ConfigurationFile(path, [], {})

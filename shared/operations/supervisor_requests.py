@@ -1,7 +1,7 @@
-"""What operators ask of the supervisor, the same from the API and the command line.
+"""Send an operator's request to the supervisor, for the API and the command line.
 
-What nobody could take, or what makes no sense, is refused here and leaves neither a request nor a
-trail: a row that waits for a supervisor to be started one day would then strike out of the blue.
+A request that cannot be carried out is refused here, and neither stored nor recorded in the audit
+log: a stale request would run when a supervisor next starts.
 """
 
 import time
@@ -35,7 +35,7 @@ _REFUSED: Mapping[tuple[RequestAction, Role], str] = {
         "the supervisor cannot be drained: SIGTERM to process {pid} stops it and all the others"
     ),
     (RequestAction.DRAIN, Role.API): (
-        "the API has no jobs to drain, and without it nobody could ask for its return: restart it"
+        "the API has no jobs to drain, and without it nobody could request its return: restart it"
     ),
     (RequestAction.STACK, Role.SUPERVISOR): (
         "the supervisor is not asked for its own stack: SIGQUIT to process {pid} prints it, "
@@ -52,15 +52,15 @@ _WHY_SILENT: Mapping[str, str] = {
 
 
 def check_supervised(store: Store, beat_timeout_s: float) -> None:
-    """Raises NoSupervisor unless a supervisor is at work on this database."""
+    """Raise NoSupervisor unless a supervisor runs on this database."""
     if not is_supervised(store, beat_timeout_s):
         raise NoSupervisor("no supervisor is running: start one with `orpheus`")
 
 
 def ask_for_slot(store: Store, actor: Actor, action: RequestAction, name: str) -> int:
-    """Ask for RESTART or DRAIN of a slot, with its trail; the request's id.
+    """Request RESTART or DRAIN of a slot, record it in the audit log, and return the request's id.
 
-    Raises NotFound, and TransitionRefused for a process that this cannot be done to.
+    Raises NotFound, and TransitionRefused for a process that cannot be restarted or drained.
     """
     slot = _slot(store, action, name)
     put = partial(store.supervision.put_request, action, slot.slot)
@@ -70,7 +70,10 @@ def ask_for_slot(store: Store, actor: Actor, action: RequestAction, name: str) -
 def ask_for_workers(
     store: Store, actor: Actor, pool: str, workers: int, pools: Collection[str]
 ) -> int:
-    """Ask that `pool`, one of `pools`, has so many workers; the request's id. Raises NotFound."""
+    """Request this many workers for `pool` and return the request's id.
+
+    Raises NotFound if it is none of `pools`.
+    """
     if pool not in pools:
         raise NotFound(f"there is no pool {pool[:80]!r}, but {', '.join(sorted(pools))}")
     put = partial(store.supervision.put_request, RequestAction.SCALE, pool, workers)
@@ -78,10 +81,10 @@ def ask_for_workers(
 
 
 def read_stack(store: Store, database: Path, name: str) -> Stack:
-    """Where the code of a slot's process stands, as GET /workers/{slot}/stack shows it.
+    """Return the stacks of a slot's process, as GET /workers/{slot}/stack shows them.
 
-    Blocks, for 3 s at most. Raises NotFound, TransitionRefused for a slot without a process, and
-    NoAnswer, which says what keeps the process from answering.
+    Blocks for at most 3 s. Raises NotFound, TransitionRefused for a slot without a process, and
+    NoAnswer, which says why the process does not answer.
     """
     slot = _slot(store, RequestAction.STACK, name)
     if slot.pid is None or slot.incarnation is None:
@@ -107,7 +110,7 @@ def read_stack(store: Store, database: Path, name: str) -> Stack:
 
 
 def _slot(store: Store, action: RequestAction, name: str) -> SlotRecord:
-    """The slot of that name. Raises NotFound, and TransitionRefused if `action` is not for it."""
+    """Return the slot. Raises NotFound, and TransitionRefused if it does not allow `action`."""
     slot = next((one for one in store.processes.slots() if one.slot == name), None)
     if slot is None:
         alone = next((one for one in store.processes.all() if one.slot == name), None)
@@ -124,9 +127,9 @@ def _slot(store: Store, action: RequestAction, name: str) -> SlotRecord:
 
 
 def _wait_for_stack(file: Path, start_bytes: int) -> str:
-    """What is added to the file, once it stands still again; empty if nothing is in time.
+    """Return what is added to the file once it stops growing; empty if nothing is added in time.
 
-    The process writes line by line, and nothing says which line is the last.
+    The process writes line by line, and nothing marks the last line.
     """
     give_up_at_s = time.monotonic() + _ANSWER_WITHIN_S
     size_bytes, grew_at_s = start_bytes, float("inf")
@@ -134,7 +137,7 @@ def _wait_for_stack(file: Path, start_bytes: int) -> str:
         if (found_bytes := _size_bytes(file)) != size_bytes:
             size_bytes, grew_at_s = found_bytes, now_s
         elif size_bytes and now_s - grew_at_s >= _STILL_FOR_S:
-            # The supervisor empties a file that has grown too long.
+            # The supervisor may have emptied a file that had grown too long.
             return _text_from(file, start_bytes if size_bytes > start_bytes else 0)
         time.sleep(_LOOK_EVERY_S)
     return ""
@@ -145,7 +148,7 @@ def _text_from(file: Path, start_bytes: int) -> str:
         with file.open("rb") as stacks:
             stacks.seek(start_bytes)
             return stacks.read(_LARGEST_STACK_BYTES).decode(errors="replace").strip()
-    except OSError:  # the process has ended just now, and its file with it
+    except OSError:  # the process has just ended, and its file was deleted
         return ""
 
 
@@ -157,7 +160,7 @@ def _size_bytes(file: Path) -> int:
 
 
 def _os_state(pid: int) -> str:
-    """The kernel's letter for what a process does; empty if it is gone."""
+    """Return the kernel's letter for the state of a process; empty if it has ended."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
     except OSError:

@@ -19,7 +19,7 @@ from orpheus.worker.attempt.outcomes import payload_text
 
 
 class DatabaseQueries:
-    """The Queries of worker/attempt/context.py."""
+    """The JobQueries of worker/attempt/context.py."""
 
     def __init__(self, settings: WorkerHandover) -> None:
         self._settings = settings
@@ -27,18 +27,18 @@ class DatabaseQueries:
         self._open_store: Store | None = None
 
     def dependency_results(self, job_id: int) -> dict[int, Any]:
-        """See Queries."""
+        """See JobQueries."""
         with self._lock:
             texts = self._store().jobs.dependency_results(job_id)
         return {dependency: json.loads(text) for dependency, text in texts.items()}
 
     def has_type(self, name: str) -> bool:
-        """See Queries."""
+        """See JobQueries."""
         with self._lock:
             return self._store().types.get(name) is not None
 
     def prepare_child(self, type: str, payload: Mapping[str, Any], **fields: Any) -> NewJob:
-        """See Queries."""
+        """See JobQueries."""
         from orpheus.shared.job_types.admission import prepare_job  # noqa: PLC0415 - 4 MB, for few jobs
 
         value = json.loads(payload_text(payload))

@@ -20,7 +20,7 @@ _MAX_MESSAGE_CHARS = 500
 _HARD_DEADLINE_AFTER_TIMEOUT_S = 30.0
 
 
-class Queries(Protocol):
+class JobQueries(Protocol):
     """What a running job may ask the database (worker/database_queries.py)."""
 
     def dependency_results(self, job_id: int) -> dict[int, Any]:
@@ -100,7 +100,7 @@ class JobContext:
 
     __slots__ = ("_attempt", "_queries", "_results", "attempt", "job_id")
 
-    def __init__(self, attempt: RunningAttempt, queries: Queries) -> None:
+    def __init__(self, attempt: RunningAttempt, queries: JobQueries) -> None:
         self._attempt = attempt
         self._queries = queries
         self._results: dict[int, Any] | None = None

@@ -18,7 +18,7 @@ from orpheus.shared.job_types.registry import (
     Snooze,
 )
 from orpheus.worker.attempt.alarm import Alarm
-from orpheus.worker.attempt.context import JobContext, Queries, RunningAttempt
+from orpheus.worker.attempt.context import JobContext, JobQueries, RunningAttempt
 from orpheus.worker.attempt.outcomes import error_of, result_text
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Executor:
         types: Mapping[str, JobType],
         commands: Mapping[str, "CommandType"],
         alarm: Alarm,
-        queries: Queries,
+        queries: JobQueries,
     ) -> None:
         self._types = types
         self._commands = commands

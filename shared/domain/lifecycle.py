@@ -1,4 +1,4 @@
-"""The life of a job: which verb moves it from which status to which, and what follows an attempt.
+"""The states of a job: which verb moves it from which status to which, and what follows an attempt.
 
 Pure: no clock, no random number, no database. The SQL in shared/storage repeats the `leaves` of
 each transition as its guard; a contract test checks that they are equal. docs/state_machine.md is

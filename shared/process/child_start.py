@@ -37,7 +37,7 @@ class ChildStart:
     incarnation: str
     handover: Mapping[str, Any]
     crash_file: TextIO
-    """Held open for faulthandler, for as long as the process lives."""
+    """Held open for faulthandler, until the process exits."""
 
 
 def enter_child(control_fd: int) -> ChildStart:
@@ -63,7 +63,7 @@ def enter_child(control_fd: int) -> ChildStart:
 
 
 def _write_stacks_when_asked(path: Path) -> None:
-    # A bare descriptor, never closed: faulthandler keeps its number for the life of the process.
+    # A bare descriptor, never closed: faulthandler keeps its number until the process exits.
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     faulthandler.register(signal.SIGUSR1, fd, all_threads=True, chain=False)
     os.register_at_fork(after_in_child=_reset_stack_signal)

@@ -92,7 +92,7 @@ def open_store(
     Raises DatabaseUnusable (missing, corrupt, newer or older schema), DatabaseBusy, and
     ConfigurationError for a URL no backend knows.
     """
-    return Store.open(
+    return Store(
         database_path(url),
         create=create,
         durable=durable,

@@ -15,7 +15,7 @@ from orpheus.shared.domain.handover import StorageSettings
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.errors import DatabaseBusy, NotFound
 from orpheus.shared.storage import Store, open_storage
-from orpheus.shared.storage.sqlite.connection import _BusyHandler
+from orpheus.shared.storage.sqlite.apsw_errors import BusyHandler
 
 
 class Held:
@@ -192,7 +192,7 @@ def test_who_came_while_the_lock_was_waited_for_in_vain_does_not_wait_for_it_aga
 
     def impatient() -> Store:
         opened = open_storage(storage)
-        opened._database._connection.set_busy_handler(_BusyHandler(0.5))
+        opened._database._connection.set_busy_handler(BusyHandler(0.5))
         return opened
 
     async def lock_and_write() -> float:

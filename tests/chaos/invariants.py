@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable
 from itertools import pairwise
 
-from orpheus.shared.storage.sqlite.connection import WAL_BOUND_BYTES
+from orpheus.shared.storage.sqlite.opening import WAL_BOUND_BYTES
 from tests.chaos.histories import Evidence, Run, fold_events
 from tests.simulation import invariants as simulated
 from tests.simulation.histories import Fold, check

@@ -12,7 +12,7 @@ import pytest
 from orpheus.shared.domain.jobs import Holder, JobError, NewJob
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.storage import Finished, Store, open_store
-from orpheus.shared.storage.sqlite.connection import WAL_BOUND_BYTES
+from orpheus.shared.storage.sqlite.opening import WAL_BOUND_BYTES
 from tests.chaos.histories import Answer, Cancel, ClientLog, Evidence, Look, Process, Request, Run
 from tests.chaos.invariants import check_everything
 from tests.simulation.engine import Violation

@@ -16,7 +16,7 @@ import pytest
 from orpheus.shared.domain.jobs import NewJob, Status
 from orpheus.shared.storage import database_path, open_store
 from orpheus.shared.storage.migrate import Migration, load_migrations
-from orpheus.shared.storage.sqlite import connection as connecting
+from orpheus.shared.storage.sqlite import opening
 
 ROOT = Path(__file__).parents[2]
 REAL = load_migrations("orpheus.shared.storage.sqlite.migrations")
@@ -43,10 +43,10 @@ import apsw
 
 from orpheus.shared.storage import open_store
 from orpheus.shared.storage.migrate import Migration
-from orpheus.shared.storage.sqlite import connection as connecting
+from orpheus.shared.storage.sqlite import opening
 
 base, folder, migrations = Path(sys.argv[1]), Path(sys.argv[2]), eval(sys.argv[3])
-connecting.load_migrations = lambda _: migrations
+opening.load_migrations = lambda _: migrations
 
 
 def open_until(statement, file):
@@ -81,7 +81,7 @@ print(statement)
 
 
 def at_version(monkeypatch: pytest.MonkeyPatch, migrations: list[Migration]) -> None:
-    monkeypatch.setattr(connecting, "load_migrations", lambda _: migrations)
+    monkeypatch.setattr(opening, "load_migrations", lambda _: migrations)
 
 
 def make_base(url: str, monkeypatch: pytest.MonkeyPatch, migrations: list[Migration]) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from orpheus.shared.domain.jobs import NewJob, Status
 from orpheus.shared.storage import JobFilter, Store, database_path, open_store
-from orpheus.shared.storage.sqlite.connection import sql_file
+from orpheus.shared.storage.sqlite.sql import sql_file
 
 HOT = {
     ("leases.sql", "due-jobs"): "jobs_due",

@@ -13,8 +13,10 @@ from orpheus.shared.domain.jobs import Holder, Lease, Status
 from orpheus.shared.domain.lifecycle import Ending, Next, Spent, after
 from orpheus.shared.process.crash_cell import CellState
 from orpheus.shared.storage.sqlite import leases as leases_module
-from orpheus.shared.storage.sqlite.connection import Database, sql_file
+from orpheus.shared.storage.sqlite.at_commit import AtCommit
+from orpheus.shared.storage.sqlite.connection import Database
 from orpheus.shared.storage.sqlite.leases import Leases
+from orpheus.shared.storage.sqlite.sql import sql_file
 from tests.simulation.engine import Faults
 from tests.simulation.world import SimulatedClock, Tap, World
 
@@ -146,13 +148,10 @@ def notified_before_the_commit(patch: pytest.MonkeyPatch, world: World) -> None:
 
     def flush_and_ring(self: Database) -> None:
         flush_counts(self)
-        if self._queues_with_work:
-            self.bells.ring_pools_of(self._queues_with_work)
-        if self._api_has_news:
-            self.bells.ring_api()
+        self.at_commit.ring(self.bells)
 
     patch.setattr(Database, "flush_counts", flush_and_ring)
-    patch.setattr(Database, "_ring", Database._forget_changes)
+    patch.setattr(Database, "_ring", lambda self: setattr(self, "at_commit", AtCommit()))
 
 
 def retries(by: int) -> Plant:
@@ -166,15 +165,13 @@ def retries(by: int) -> Plant:
 
 
 def counts_not_kept(patch: pytest.MonkeyPatch, world: World) -> None:
-    count = Database.count
+    count = AtCommit.count_job
 
-    def forgetful(
-        self: Database, queue: str, leaves: Status | None, enters: Status | None, n: int = 1
-    ) -> None:
+    def forgetful(self: AtCommit, queue: str, leaves: Status | None, enters: Status | None) -> None:
         if leaves is not Status.BLOCKED:
-            count(self, queue, leaves, enters, n)
+            count(self, queue, leaves, enters)
 
-    patch.setattr(Database, "count", forgetful)
+    patch.setattr(AtCommit, "count_job", forgetful)
 
 
 def cell_ignored(patch: pytest.MonkeyPatch, world: World) -> None:

@@ -17,6 +17,7 @@ import apsw
 
 from orpheus.shared.domain.backoff import BackoffRules
 from orpheus.shared.storage import Store, open_store
+from orpheus.shared.storage.sqlite.at_commit import AtCommit
 
 POOLS = {"default": ("*",), "mail": ("mail",)}
 BACKOFF = BackoffRules(base_s=0.5, factor=2, max_s=4, jitter=0.1)
@@ -150,7 +151,7 @@ class World:
         """As after opening a new database."""
         for number, (process, store) in enumerate(self.stores.items()):
             self.taps[process].strike = _no_strike
-            store._database._forget_changes()
+            store._database.at_commit = AtCommit()
             store.leases._random = random.Random(seed * 100 + number)
         self._look.execute("BEGIN IMMEDIATE")
         for table in self._tables:

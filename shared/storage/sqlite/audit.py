@@ -1,7 +1,8 @@
 """The trail of what operators did."""
 
 from orpheus.shared.storage.data import AuditRow
-from orpheus.shared.storage.sqlite.connection import Database, sql_file
+from orpheus.shared.storage.sqlite.connection import Database
+from orpheus.shared.storage.sqlite.sql import sql_file
 
 _BEFORE_ALL = 2**63 - 1
 

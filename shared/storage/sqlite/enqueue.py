@@ -5,18 +5,19 @@ from collections.abc import Sequence
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import NewJob, Status
-from orpheus.shared.storage.sqlite.connection import Database, sql_file
+from orpheus.shared.storage.sqlite.connection import Database
+from orpheus.shared.storage.sqlite.dependencies import Dependencies
 from orpheus.shared.storage.sqlite.events import Events
-from orpheus.shared.storage.sqlite.flow import Flow
+from orpheus.shared.storage.sqlite.sql import sql_file
 
 
 class Enqueue:
     """The one way a job comes into the database."""
 
-    def __init__(self, database: Database, events: Events, flow: Flow) -> None:
+    def __init__(self, database: Database, events: Events, dependencies: Dependencies) -> None:
         self._database = database
         self._events = events
-        self._flow = flow
+        self._dependencies = dependencies
         self._sql = sql_file("jobs.sql")
 
     def holder_of(self, unique_key: str) -> int | None:
@@ -68,9 +69,11 @@ class Enqueue:
             waits_for,
             new.on_dependency_failure,
         )
-        self._database.count(new.queue, None, Status.BLOCKED if waits_for else Status.PENDING)
+        self._database.at_commit.count_job(
+            new.queue, None, Status.BLOCKED if waits_for else Status.PENDING
+        )
         if not waits_for:
-            self._database.wake_workers(new.queue)
+            self._database.at_commit.ring_workers(new.queue)
         return self._database.last_insert_id()
 
     def _record_waiting(self, made: Sequence[tuple[NewJob, int]], refs: dict[str, int]) -> None:
@@ -91,4 +94,4 @@ class Enqueue:
         )
         self._events.record_jobs(Kind.JOB_ENQUEUED, [job_id for _, job_id in made])
         for job_id, dependencies in links:
-            self._flow.link(job_id, dependencies)
+            self._dependencies.link(job_id, dependencies)

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from orpheus.shared.domain.events import Event, Kind
-from orpheus.shared.storage.sqlite.connection import Database, sql_file
+from orpheus.shared.storage.sqlite.connection import Database
+from orpheus.shared.storage.sqlite.sql import sql_file
 
 _NO_BOUND = 2**62
 
@@ -23,7 +24,7 @@ class Events:
         self._database.run_many(
             self._sql["record-job-event"], [(now_ms, kind.value, job_id) for job_id in job_ids]
         )
-        self._database.wake_api()
+        self._database.at_commit.ring_api()
 
     def record(self, kind: Kind, body: Mapping[str, Any]) -> None:
         """Write an event that is not of a job (`worker.…`, `config.…`, `supervisor.…`)."""
@@ -32,7 +33,7 @@ class Events:
             self._database.run(
                 self._sql["record-event"], self._database.clock.wall_ms(), kind.value, text
             )
-            self._database.wake_api()
+            self._database.at_commit.ring_api()
 
     def after(self, seq: int, limit: int, bytes_bound: int = _NO_BOUND) -> list[Event]:
         """Up to `limit` events with a greater seq, in order.

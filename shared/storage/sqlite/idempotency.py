@@ -4,7 +4,8 @@ The answer is kept in the transaction of the insert, so either both are there or
 """
 
 from orpheus.shared.storage.data import IDEMPOTENCY_MS, KeptAnswer
-from orpheus.shared.storage.sqlite.connection import Database, sql_file
+from orpheus.shared.storage.sqlite.connection import Database
+from orpheus.shared.storage.sqlite.sql import sql_file
 
 
 class Idempotency:

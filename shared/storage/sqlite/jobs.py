@@ -8,11 +8,12 @@ from orpheus.shared.domain.jobs import Attempt, Job, NewJob, RunningJob, Status
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.errors import NotFound, TransitionRefused
 from orpheus.shared.storage.data import JobFilter, Submitted, Total
-from orpheus.shared.storage.sqlite.connection import Database, Value, sql_file
+from orpheus.shared.storage.sqlite.connection import Database, Value
+from orpheus.shared.storage.sqlite.dependencies import Dependencies
 from orpheus.shared.storage.sqlite.enqueue import Enqueue
 from orpheus.shared.storage.sqlite.events import Events
-from orpheus.shared.storage.sqlite.flow import Flow
-from orpheus.shared.storage.sqlite.records import attempt_of, job_of
+from orpheus.shared.storage.sqlite.rows import attempt_of, job_of, running_job_of
+from orpheus.shared.storage.sqlite.sql import sql_file
 
 _SEARCH_WINDOW_JOBS = 10_000
 """Text search reads the newest so many jobs, and totals count no further."""
@@ -21,10 +22,12 @@ _SEARCH_WINDOW_JOBS = 10_000
 class Jobs:
     """Jobs from their submission to their operator's commands."""
 
-    def __init__(self, database: Database, events: Events, flow: Flow, enqueue: Enqueue) -> None:
+    def __init__(
+        self, database: Database, events: Events, dependencies: Dependencies, enqueue: Enqueue
+    ) -> None:
         self._database = database
         self._events = events
-        self._flow = flow
+        self._dependencies = dependencies
         self._enqueue = enqueue
         self._sql = sql_file("jobs.sql")
 
@@ -71,7 +74,7 @@ class Jobs:
     def running(self) -> dict[str, RunningJob]:
         """Incarnation -> the job it runs, of every worker that has leased one."""
         rows = self._database.all(self._sql["running-jobs"])
-        return {row[3]: RunningJob(*row[:7]) for row in rows}
+        return {job.incarnation: job for job in map(running_job_of, rows)}
 
     def page(self, wanted: JobFilter, limit: int, before_id: int | None = None) -> list[Job]:
         """Up to `limit` jobs that match, newest first, with ids below `before_id`."""
@@ -165,9 +168,9 @@ class Jobs:
                     self._events.record_jobs(Kind.JOB_CANCEL_REQUESTED, [job_id])
                 return self.get(job_id), False
             self._database.run(self._sql["cancel-waiting"], self._database.clock.wall_ms(), job_id)
-            self._database.count(job.queue, job.status, Status.CANCELLED)
+            self._database.at_commit.count_job(job.queue, job.status, Status.CANCELLED)
             self._events.record_jobs(Kind.JOB_CANCELLED, [job_id])
-            self._flow.ended([(job_id, Status.CANCELLED)])
+            self._dependencies.ended([(job_id, Status.CANCELLED)])
             return self.get(job_id), True
 
     def retry(self, job_id: int) -> Job:
@@ -187,13 +190,13 @@ class Jobs:
                 raise TransitionRefused(
                     f"job {holder} is live with the same unique key {job.unique_key!r}"
                 )
-            waits_for = self._flow.still_waits_for(job_id) if job.depends_on else 0
+            waits_for = self._dependencies.still_waits_for(job_id) if job.depends_on else 0
             now_ms = self._database.clock.wall_ms()
             self._database.run(self._sql["retry-job"], waits_for, now_ms, job_id)
             enters = Status.BLOCKED if waits_for else Status.PENDING
-            self._database.count(job.queue, job.status, enters)
-            self._flow.live_again(job_id)
-            self._database.wake_workers(job.queue)
+            self._database.at_commit.count_job(job.queue, job.status, enters)
+            self._dependencies.live_again(job_id)
+            self._database.at_commit.ring_workers(job.queue)
             self._events.record_jobs(Kind.JOB_REQUEUED, [job_id])
             return self.get(job_id)
 
@@ -206,7 +209,7 @@ class Jobs:
                     f"job {job_id} is {job.status}: only a pending job can be made due now"
                 )
             if self._database.run(self._sql["run-now"], self._database.clock.wall_ms(), job_id):
-                self._database.wake_workers(job.queue)
+                self._database.at_commit.ring_workers(job.queue)
                 self._events.record_jobs(Kind.JOB_REQUEUED, [job_id])
             return self.get(job_id)
 
@@ -221,13 +224,13 @@ class Jobs:
                 raise TransitionRefused(
                     f"job {job_id} is {job.status}: cancel it before deleting it"
                 )
-            dependent = self._flow.live_dependent(job_id)
+            dependent = self._dependencies.live_dependent(job_id)
             if dependent is not None:
                 raise TransitionRefused(f"job {dependent} still depends on job {job_id}")
             self._events.record_jobs(Kind.JOB_DELETED, [job_id])
             self._database.run(self._sql["delete-job"], job_id)
-            self._database.count(job.queue, job.status, None)
+            self._database.at_commit.count_job(job.queue, job.status, None)
 
     def dependency_results(self, job_id: int) -> dict[int, str]:
         """Job id -> result (JSON text) of the jobs that this one depends on and that are done."""
-        return self._flow.results(job_id)
+        return self._dependencies.results(job_id)

@@ -25,12 +25,13 @@ from orpheus.shared.domain.lifecycle import (
 )
 from orpheus.shared.process.crash_cell import CellState
 from orpheus.shared.storage.data import Limit
-from orpheus.shared.storage.sqlite.connection import Database, sql_file
+from orpheus.shared.storage.sqlite.connection import Database
+from orpheus.shared.storage.sqlite.dependencies import Dependencies
 from orpheus.shared.storage.sqlite.enqueue import Enqueue
 from orpheus.shared.storage.sqlite.events import Events
-from orpheus.shared.storage.sqlite.flow import Flow
 from orpheus.shared.storage.sqlite.queues import Queues
-from orpheus.shared.storage.sqlite.records import lease_of
+from orpheus.shared.storage.sqlite.rows import lease_of
+from orpheus.shared.storage.sqlite.sql import sql_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class Leases:
         self,
         database: Database,
         events: Events,
-        flow: Flow,
+        dependencies: Dependencies,
         enqueue: Enqueue,
         queues: Queues,
         backoff: BackoffRules,
@@ -59,7 +60,7 @@ class Leases:
     ) -> None:
         self._database = database
         self._events = events
-        self._flow = flow
+        self._dependencies = dependencies
         self._enqueue = enqueue
         self._queues = queues
         self._backoff = backoff
@@ -106,7 +107,7 @@ class Leases:
             if limits:
                 self._queues.spend(limits, (lease.queue for lease in leases))
             for lease in leases:
-                self._database.count(lease.queue, Status.PENDING, Status.IN_PROGRESS)
+                self._database.at_commit.count_job(lease.queue, Status.PENDING, Status.IN_PROGRESS)
             self._events.record_jobs(Kind.JOB_STARTED, ids)
             return leases
 
@@ -167,14 +168,14 @@ class Leases:
             [(one.result, now_ms, one.lease.job_id, one.lease.token) for one in done],
         )
         for one in done:
-            self._database.count(one.lease.queue, Status.IN_PROGRESS, Status.DONE)
-        for row in completed:
-            self._database.count_attempt(Outcome.SUCCEEDED, *row[2:])
+            self._database.at_commit.count_job(one.lease.queue, Status.IN_PROGRESS, Status.DONE)
+        for _, _, due_ms, started_ms in completed:
+            self._database.at_commit.count_attempt(Outcome.SUCCEEDED, due_ms, started_ms, now_ms)
         self._events.record_jobs(Kind.JOB_DONE, [one.lease.job_id for one in done])
         children = [child for one in done for child in one.children]
         if children:
             self._enqueue.keep(children)
-        self._flow.ended((row[0], Status.DONE) for row in completed if row[1])
+        self._dependencies.ended((row[0], Status.DONE) for row in completed if row[1])
         return {one.lease.token for one in succeeded if one.lease.job_id not in kept_ids}
 
     def _finish_otherwise(self, one: Finished) -> bool:
@@ -236,7 +237,7 @@ class Leases:
                 clock.monotonic_ms(),
                 clock.boot_id,
             )
-            self._database.wake_api()
+            self._database.at_commit.ring_api()
         return changed == 1
 
     # By others
@@ -293,7 +294,16 @@ class Leases:
             self._end(ended, row)
 
     def _end(self, ended: _Ended, spent_row: tuple[Any, ...]) -> None:
-        queue, failures, crashes, max_retries, cancel_requested, has_dependents, *times = spent_row
+        (
+            queue,
+            failures,
+            crashes,
+            max_retries,
+            cancel_requested,
+            has_dependents,
+            due_ms,
+            started_ms,
+        ) = spent_row
         follows = after(ended.ending, Spent(failures, crashes, max_retries, bool(cancel_requested)))
         now_ms = self._database.clock.wall_ms()
         error = ended.error
@@ -301,7 +311,7 @@ class Leases:
             (None, None, None) if error is None else (error.type, error.message, error.traceback)
         )
         if follows.outcome is not None:
-            self._database.count_attempt(follows.outcome, *times)
+            self._database.at_commit.count_attempt(follows.outcome, due_ms, started_ms, now_ms)
             self._database.run(
                 self._sql["record-attempt"],
                 follows.outcome.value,
@@ -325,12 +335,12 @@ class Leases:
         )
         if follows.outcome is None:
             self._database.run(self._sql["forget-attempt"], ended.job_id, ended.token)
-        self._database.count(queue, Status.IN_PROGRESS, follows.status)
+        self._database.at_commit.count_job(queue, Status.IN_PROGRESS, follows.status)
         if follows.status is Status.PENDING:
-            self._database.wake_workers(queue)
+            self._database.at_commit.ring_workers(queue)
         self._events.record_jobs(follows.event, [ended.job_id])
         if has_dependents and follows.status in TERMINAL:
-            self._flow.ended([(ended.job_id, follows.status)])
+            self._dependencies.ended([(ended.job_id, follows.status)])
 
     def _due_again_ms(self, ended: _Ended, follows: Next, now_ms: int) -> int | None:
         """When a job that goes back is due; None: as before, so that it keeps its place."""

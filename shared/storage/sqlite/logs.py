@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from orpheus.shared.domain.jobs import LogLine, NewLine
-from orpheus.shared.storage.sqlite.connection import Database, sql_file
+from orpheus.shared.storage.sqlite.connection import Database
+from orpheus.shared.storage.sqlite.sql import sql_file
 
 
 class Logs:
@@ -26,7 +27,7 @@ class Logs:
                 self._sql["append"],
                 [(job_id, attempt, new.at_ms, new.level, new.line, new.fields) for new in lines],
             )
-            self._database.wake_api()
+            self._database.at_commit.ring_api()
         return True
 
     def after(self, job_id: int, after_id: int, limit: int) -> list[LogLine]:

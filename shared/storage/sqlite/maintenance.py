@@ -14,7 +14,9 @@ import apsw
 
 from orpheus.shared.errors import DatabaseFull, DatabaseUnusable
 from orpheus.shared.storage.data import BackupRefused
-from orpheus.shared.storage.sqlite.connection import WAL_BOUND_BYTES, Database, sql_file
+from orpheus.shared.storage.sqlite.connection import Database
+from orpheus.shared.storage.sqlite.opening import WAL_BOUND_BYTES
+from orpheus.shared.storage.sqlite.sql import sql_file
 from orpheus.shared.storage.sqlite.stats import wal_bytes
 
 _MOST_PROBLEMS = 10

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.rates import QueueRules, Rate, tokens_now, wait_for_one_ms
 from orpheus.shared.storage.data import Limit, QueueRow
-from orpheus.shared.storage.sqlite.connection import Database, sql_file
+from orpheus.shared.storage.sqlite.connection import Database
 from orpheus.shared.storage.sqlite.events import Events
+from orpheus.shared.storage.sqlite.sql import sql_file
 
 
 class Queues:
@@ -39,7 +40,7 @@ class Queues:
                     for name, rule in rules.items()
                 ],
             )
-            self._database.wake_every_pool()
+            self._database.at_commit.ring_every_pool()
 
     def pause(self, name: str) -> None:
         """Lease no job of this queue until it is resumed, through restarts; makes the queue."""
@@ -54,7 +55,7 @@ class Queues:
             self._database.run(self._sql["set-paused"], name, int(paused))
             kind = Kind.QUEUE_PAUSED if paused else Kind.QUEUE_RESUMED
             self._events.record(kind, {"name": name, "paused": paused})
-            self._database.wake_workers(name)
+            self._database.at_commit.ring_workers(name)
 
     def all(self) -> list[QueueRow]:
         """Every queue that has, or had, a pause or a limit."""

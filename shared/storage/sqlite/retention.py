@@ -16,8 +16,9 @@ from collections.abc import Callable, Iterator
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.retention import RetentionRules
 from orpheus.shared.storage.data import IDEMPOTENCY_MS
-from orpheus.shared.storage.sqlite.connection import Database, sql_file
+from orpheus.shared.storage.sqlite.connection import Database
 from orpheus.shared.storage.sqlite.events import Events
+from orpheus.shared.storage.sqlite.sql import sql_file
 
 _STEP_MS = 10
 _STEP_JOBS = 1_000
@@ -87,7 +88,7 @@ class Retention:
                 return False
         sql = self._sql["delete-expired"]
         for (queue,) in self._database.all(sql, job_id, status.value, before_ms):
-            self._database.count(queue, status, None)
+            self._database.at_commit.count_job(queue, status, None)
         return True
 
     def _events(self, rules: RetentionRules) -> bool:

@@ -13,9 +13,10 @@ from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.domain.schedules import CatchUp, ScheduleDefinition, due_ticks, next_tick_ms
 from orpheus.shared.errors import NotFound
 from orpheus.shared.storage.data import MakeJob, ScheduleRow
-from orpheus.shared.storage.sqlite.connection import Database, Row, sql_file
+from orpheus.shared.storage.sqlite.connection import Database, Row
 from orpheus.shared.storage.sqlite.enqueue import Enqueue
 from orpheus.shared.storage.sqlite.events import Events
+from orpheus.shared.storage.sqlite.sql import sql_file
 
 
 class Schedules:
@@ -111,7 +112,7 @@ class Schedules:
                 return
             tick_ms = next_tick_ms(row.definition, self._database.clock.wall_ms())
             self._database.run(self._sql["set-paused"], int(paused), tick_ms, name)
-            self._database.wake_api()
+            self._database.at_commit.ring_api()
 
 
 def _schedule_of(row: Row) -> ScheduleRow:

@@ -8,7 +8,8 @@ from pathlib import Path
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.errors import DatabaseUnusable
 from orpheus.shared.storage.data import Latency, Minute
-from orpheus.shared.storage.sqlite.connection import Database, sql_file
+from orpheus.shared.storage.sqlite.connection import Database
+from orpheus.shared.storage.sqlite.sql import sql_file
 from orpheus.shared.storage.totals import ENDED, RAN, WAITED, Histogram, histograms_of
 
 _MINUTE_MS = 60_000

@@ -15,22 +15,23 @@ from orpheus.shared.process.clock import Clock
 from orpheus.shared.process.doorbells import Doorbells
 from orpheus.shared.storage.sqlite.audit import Audit
 from orpheus.shared.storage.sqlite.bulk import Bulk
-from orpheus.shared.storage.sqlite.connection import Database, open_connection
+from orpheus.shared.storage.sqlite.connection import Database
+from orpheus.shared.storage.sqlite.dependencies import Dependencies
 from orpheus.shared.storage.sqlite.enqueue import Enqueue
 from orpheus.shared.storage.sqlite.events import Events
-from orpheus.shared.storage.sqlite.flow import Flow
 from orpheus.shared.storage.sqlite.idempotency import Idempotency
+from orpheus.shared.storage.sqlite.job_types import Types
 from orpheus.shared.storage.sqlite.jobs import Jobs
 from orpheus.shared.storage.sqlite.leases import Leases
 from orpheus.shared.storage.sqlite.logs import Logs
 from orpheus.shared.storage.sqlite.maintenance import Maintenance
+from orpheus.shared.storage.sqlite.opening import open_connection
 from orpheus.shared.storage.sqlite.processes import Processes
 from orpheus.shared.storage.sqlite.queues import Queues
 from orpheus.shared.storage.sqlite.retention import Retention
 from orpheus.shared.storage.sqlite.schedules import Schedules
 from orpheus.shared.storage.sqlite.stats import Stats
 from orpheus.shared.storage.sqlite.supervision import Supervision
-from orpheus.shared.storage.sqlite.types import Types
 
 _WRITABLE_WAIT_S = 0.25
 
@@ -38,32 +39,8 @@ _WRITABLE_WAIT_S = 0.25
 class Store:
     """An open database. The verbs stand in groups: `store.jobs`, `store.leases` and so on."""
 
-    def __init__(self, database: Database, backoff: BackoffRules) -> None:
-        self._database = database
-        self._data_version = database.data_version()
-        self.clock: Clock = database.clock
-        self.bells: Doorbells = database.bells
-        self.events = Events(database)
-        flow = Flow(database, self.events)
-        enqueue = Enqueue(database, self.events, flow)
-        self.queues = Queues(database, self.events)
-        self.jobs = Jobs(database, self.events, flow, enqueue)
-        self.bulk = Bulk(database, self.jobs)
-        self.schedules = Schedules(database, self.events, enqueue)
-        self.idempotency = Idempotency(database)
-        self.audit = Audit(database)
-        self.leases = Leases(database, self.events, flow, enqueue, self.queues, backoff)
-        self.logs = Logs(database)
-        self.processes = Processes(database)
-        self.supervision = Supervision(database)
-        self.types = Types(database)
-        self.stats = Stats(database)
-        self.retention = Retention(database, self.events)
-        self.maintenance = Maintenance(database)
-
-    @classmethod
-    def open(
-        cls,
+    def __init__(
+        self,
         path: Path,
         *,
         create: bool,
@@ -71,11 +48,30 @@ class Store:
         pools: Mapping[str, tuple[str, ...]],
         backoff: BackoffRules,
         clock: Clock,
-    ) -> "Store":
-        """See `open_store` in shared/storage."""
+    ) -> None:
+        """Open the database at `path`; see `open_store` in shared/storage/__init__.py."""
         connection = open_connection(path, create=create, clock=clock)
-        bells = Doorbells(Path(f"{path}-bells"), pools)
-        return cls(Database(connection, path, clock, bells, durable), backoff)
+        self.clock = clock
+        self.bells = Doorbells(Path(f"{path}-bells"), pools)
+        self._database = database = Database(connection, path, clock, self.bells, durable)
+        self._data_version = database.data_version()
+        self.events = Events(database)
+        dependencies = Dependencies(database, self.events)
+        enqueue = Enqueue(database, self.events, dependencies)
+        self.queues = Queues(database, self.events)
+        self.jobs = Jobs(database, self.events, dependencies, enqueue)
+        self.bulk = Bulk(database, self.jobs)
+        self.schedules = Schedules(database, self.events, enqueue)
+        self.idempotency = Idempotency(database)
+        self.audit = Audit(database)
+        self.leases = Leases(database, self.events, dependencies, enqueue, self.queues, backoff)
+        self.logs = Logs(database)
+        self.processes = Processes(database)
+        self.supervision = Supervision(database)
+        self.types = Types(database)
+        self.stats = Stats(database)
+        self.retention = Retention(database, self.events)
+        self.maintenance = Maintenance(database)
 
     def write(self, *, durable: bool) -> AbstractContextManager[None]:
         """One transaction for several verbs. `durable`: the commit waits for the disk.

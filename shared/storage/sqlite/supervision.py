@@ -5,7 +5,8 @@ and one that is gone has been taken.
 """
 
 from orpheus.shared.domain.requests import Request, RequestAction
-from orpheus.shared.storage.sqlite.connection import Database, sql_file
+from orpheus.shared.storage.sqlite.connection import Database
+from orpheus.shared.storage.sqlite.sql import sql_file
 
 
 class Supervision:
@@ -23,7 +24,7 @@ class Supervision:
         with self._database.write(durable=False):
             now_ms = self._database.clock.wall_ms()
             self._database.run(self._sql["put-request"], now_ms, action.value, target, workers)
-            self._database.wake_supervisor()
+            self._database.at_commit.ring_supervisor()
             return self._database.last_insert_id()
 
     def take_requests(self) -> list[Request]:

@@ -19,11 +19,13 @@ SELECT id FROM jobs INDEXED BY jobs_unique_key
 WHERE unique_key = ? AND status IN ('blocked', 'pending', 'in_progress');
 
 -- name: select-jobs
--- Jobs with every column of shared.jobs.Job; a WHERE or JOIN follows.
+-- Jobs, with the fields of Job (shared/domain/jobs.py) as columns; a WHERE or JOIN follows.
 SELECT jobs.id, type, payload, status, queue, priority, result,
-    error_type, error_message, error_traceback, attempt, max_retries, timeout_s,
-    progress, message, created_at_ms, run_at_ms, started_at_ms, finished_at_ms,
-    worker, unique_key, tags, cancel_requested, depends_on
+    CASE WHEN error_type IS NOT NULL
+        THEN json_array(error_type, coalesce(error_message, ''), error_traceback) END AS error,
+    attempt, max_retries, timeout_s, progress, message,
+    created_at_ms, run_at_ms, started_at_ms, finished_at_ms,
+    worker, unique_key, depends_on, tags, cancel_requested
 FROM jobs
 
 -- name: select-ids
@@ -35,20 +37,25 @@ SELECT jobs.id FROM jobs
 SELECT value FROM json_each(?) WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.id = value);
 
 -- name: select-attempts
--- The attempts of a job that have ended, oldest first.
+-- The attempts of a job that have ended, oldest first, with the fields of Attempt as columns.
 SELECT number, outcome, worker, pid, started_at_ms, finished_at_ms,
-    error_type, error_message, error_traceback
+    CASE WHEN error_type IS NOT NULL
+        THEN json_array(error_type, coalesce(error_message, ''), error_traceback) END AS error
 FROM attempts WHERE job_id = ? ORDER BY number;
 
 -- name: select-running-attempt
--- The attempt of a job that is running: it lives in the job's row.
-SELECT attempt, NULL, worker, worker_pid, started_at_ms, NULL, NULL, NULL, NULL
+-- The attempt of a job that is running, in the same columns. It is stored in the job's row.
+SELECT attempt AS number, NULL AS outcome, worker, worker_pid AS pid, started_at_ms,
+    NULL AS finished_at_ms, NULL AS error
 FROM jobs WHERE id = ? AND status = 'in_progress';
 
 -- name: running-jobs
--- For each incarnation the job of its smallest token: those after it are leased ahead.
-SELECT id, type, worker, lease_incarnation, started_at_ms, progress, message, min(lease_token)
-FROM jobs INDEXED BY jobs_leased WHERE status = 'in_progress' GROUP BY lease_incarnation;
+-- The running job of each incarnation: that of its smallest token, as the others are leased ahead.
+-- With a bare min(), SQLite takes the other columns from the row of the minimum.
+SELECT id, type, worker, incarnation, started_at_ms, progress, message FROM (
+    SELECT id, type, worker, lease_incarnation AS incarnation, started_at_ms, progress, message,
+        min(lease_token)
+    FROM jobs INDEXED BY jobs_leased WHERE status = 'in_progress' GROUP BY lease_incarnation);
 
 -- name: cancel-waiting
 -- Leaves blocked or pending for cancelled.

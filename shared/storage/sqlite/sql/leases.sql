@@ -36,13 +36,13 @@ ORDER BY priority DESC, run_at_ms, id LIMIT ?;
 UPDATE lease_tokens SET last = last + ? WHERE only = 1 RETURNING last;
 
 -- name: lease-job
--- Leaves pending for in_progress, with a new token.
+-- Leaves pending for in_progress, with a new token. Returns the fields of Lease as columns.
 UPDATE jobs SET status = 'in_progress', is_due = 0, attempt = attempt + 1,
     worker = ?, worker_pid = ?, started_at_ms = ?, progress = NULL, message = NULL,
     lease_token = ?, lease_incarnation = ?, lease_expires_mono_ms = ?, lease_boot_id = ?
 WHERE id = ? AND status = 'pending'
-RETURNING id, lease_token, attempt, type, payload, queue, timeout_s, max_retries,
-    failures, crashes, started_at_ms, lease_expires_mono_ms, cancel_requested;
+RETURNING id AS job_id, lease_token AS token, attempt, type, payload, queue, timeout_s, max_retries,
+    failures, crashes, started_at_ms, lease_expires_mono_ms AS expires_mono_ms, cancel_requested;
 
 -- name: record-success
 -- The attempt that succeeded, if its token is the job's and the lease has not expired.

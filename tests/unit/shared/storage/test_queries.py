@@ -4,10 +4,11 @@ import pytest
 
 from orpheus.shared.storage.migrate import load_migrations
 from orpheus.shared.storage.queries import Queries
-from orpheus.shared.storage.sqlite.connection import sql_file
+from orpheus.shared.storage.sqlite.sql import sql_file
 
 SQL_FILES = (
     "counts.sql",
+    "dependencies.sql",
     "events.sql",
     "job_types.sql",
     "jobs.sql",

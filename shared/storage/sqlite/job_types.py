@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import astuple
 
 from orpheus.shared.storage.data import TypeRow
-from orpheus.shared.storage.sqlite.connection import Database, sql_file
+from orpheus.shared.storage.sqlite.connection import Database
+from orpheus.shared.storage.sqlite.sql import sql_file
 
 
 class Types:
@@ -21,7 +22,7 @@ class Types:
                 return
             self._database.run(self._sql["remove-all"])
             self._database.run_many(self._sql["insert-type"], [astuple(row) for row in types])
-            self._database.wake_api()
+            self._database.at_commit.ring_api()
 
     def get(self, name: str) -> TypeRow | None:
         """The type of that name, None if no configured module defines it."""

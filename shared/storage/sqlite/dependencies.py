@@ -12,17 +12,18 @@ from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.errors import FieldProblem, InvalidJob
-from orpheus.shared.storage.sqlite.connection import Database, Row, sql_file
+from orpheus.shared.storage.sqlite.connection import Database, Row
 from orpheus.shared.storage.sqlite.events import Events
+from orpheus.shared.storage.sqlite.sql import sql_file
 
 
-class Flow:
+class Dependencies:
     """What the end of a job means to those that wait for it."""
 
     def __init__(self, database: Database, events: Events) -> None:
         self._database = database
         self._events = events
-        self._sql = sql_file("flow.sql")
+        self._sql = sql_file("dependencies.sql")
 
     def link(self, job_id: int, dependencies: Sequence[int]) -> None:
         """Make a blocked job wait for others; those that have ended count at once.
@@ -84,8 +85,8 @@ class Flow:
         now_ms = self._database.clock.wall_ms()
         rows = self._database.run_many(self._sql["dependency-done"], [(now_ms, job_id)])
         if rows and rows[0][0] == Status.PENDING:
-            self._database.count(queue, Status.BLOCKED, Status.PENDING)
-            self._database.wake_workers(queue)
+            self._database.at_commit.count_job(queue, Status.BLOCKED, Status.PENDING)
+            self._database.at_commit.ring_workers(queue)
             self._events.record_jobs(Kind.JOB_UNBLOCKED, [job_id])
 
     def _end_blocked(self, job_id: int, queue: str, on_failure: str, why: str) -> bool:
@@ -94,7 +95,7 @@ class Flow:
         now_ms = self._database.clock.wall_ms()
         values = (status.value, now_ms, "DependencyFailed", f"it depended on a job: {why}", job_id)
         rows = self._database.run_many(self._sql["dependency-failed"], [values])
-        self._database.count(queue, Status.BLOCKED, status)
+        self._database.at_commit.count_job(queue, Status.BLOCKED, status)
         kind = Kind.JOB_CANCELLED if status is Status.CANCELLED else Kind.JOB_FAILED
         self._events.record_jobs(kind, [job_id])
         return bool(rows and rows[0][0])

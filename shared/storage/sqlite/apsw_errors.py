@@ -1,0 +1,84 @@
+"""Translates apsw's exceptions into those of shared/errors.py, and waits for locks."""
+
+import time
+from types import TracebackType
+
+import apsw
+
+from orpheus.shared.errors import (
+    DatabaseBusy,
+    DatabaseFull,
+    DatabaseUnusable,
+    ReadTookTooLong,
+    StorageError,
+)
+
+_BUSY_STEP_S = 0.000_1
+_BUSY_BOUND_S = 10.0
+
+
+class Translated:
+    """A context in which apsw's exceptions become those of shared/errors.py.
+
+    It has no state, so one instance serves every statement: that is cheaper than a generator.
+    After an error that means damage, the cache of `connection` is emptied: it may hold damaged
+    pages, and the file may be repaired while it is open.
+    """
+
+    def __init__(self, connection: apsw.Connection | None = None) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if isinstance(error, apsw.Error):
+            ours = _ours(error)
+            if isinstance(ours, DatabaseUnusable) and self._connection is not None:
+                self._connection.release_memory()
+            if ours is not None:
+                raise ours from error
+
+
+def _ours(error: apsw.Error) -> StorageError | None:
+    """Return what the error means to the user; None for a bug of ours, which is not translated."""
+    if isinstance(error, apsw.BusyError | apsw.LockedError):
+        return DatabaseBusy(
+            f"another process has held the database for over {_BUSY_BOUND_S:.0f} s; "
+            "nothing was written, try again"
+        )
+    if isinstance(error, apsw.FullError):
+        return DatabaseFull("no space is left on the device that holds the database")
+    if isinstance(error, apsw.InterruptError):
+        return ReadTookTooLong("reading it took too long and was stopped; ask for less, or later")
+    if isinstance(error, apsw.CorruptError | apsw.NotADBError):
+        return DatabaseUnusable(f"the database is damaged or no database: {error}")
+    if isinstance(error, apsw.IOError | apsw.CantOpenError | apsw.ReadOnlyError):
+        return DatabaseUnusable(f"the database cannot be used: {error}")
+    return None
+
+
+class BusyHandler:
+    """Waits for a lock in constant steps of 0.1 ms, for at most `bound_s`.
+
+    SQLite's own steps grow with each try, which starves a waiter for seconds under load.
+    """
+
+    def __init__(self, bound_s: float = _BUSY_BOUND_S) -> None:
+        self._bound_s = bound_s
+        self._gives_up_at = 0.0
+
+    def __call__(self, tries: int) -> bool:
+        """Wait one step; False if the time is over. `tries` counts the calls for one lock."""
+        now = time.monotonic()
+        if tries == 0:
+            self._gives_up_at = now + self._bound_s
+        if now > self._gives_up_at:
+            return False
+        time.sleep(_BUSY_STEP_S)
+        return True

@@ -1,7 +1,8 @@
-"""The database behind one door.
+"""The store: everything the programs read from and write to the database.
 
-`open_store` is the only place that names a backend. A second one is a sibling folder of
-shared/storage/sqlite/, one branch here and one parameter of tests/contract/.
+No SQL and no import of a program may come in here. `open_store` is the only place that names a
+backend: a second one is a sibling folder of shared/storage/sqlite/, one branch here and one
+parameter of tests/contract/.
 """
 
 from collections.abc import Mapping
@@ -63,13 +64,14 @@ _SQLITE = "sqlite:///"
 
 
 def database_path(url: str) -> Path:
-    """The file a `sqlite:///…` URL names, as an absolute path: a job may change the directory.
+    """Return the file that a `sqlite:///…` URL names, as an absolute path.
 
-    Locks, bells and cells stand beside it. Raises ConfigurationError for any other URL.
+    It is absolute because a job may change the current directory. Locks, doorbells and crash cells
+    are kept beside it. Raises ConfigurationError for any other URL.
     """
     if not url.startswith(_SQLITE) or len(url) == len(_SQLITE):
         raise ConfigurationError(
-            f"database.url: {url!r} is not understood; use sqlite:///FILE (relative) or sqlite:////FILE"
+            f"database.url: {url!r} is not a database URL; use sqlite:///FILE (relative) or sqlite:////FILE"
         )
     return Path(url.removeprefix(_SQLITE)).absolute()
 
@@ -85,12 +87,12 @@ def open_store(
 ) -> Store:
     """Open the database that `url` names; one store per thread, never across a fork.
 
-    `create` makes a missing file and its folder and brings an older schema up to date; without
-    it both are refused. `durable`: acknowledged writes survive power loss, not only crashes of
-    processes. `pools` says whose bell a commit rings.
+    `create` makes a missing file and its folder and updates an older schema; without it both are
+    refused. `durable`: acknowledged writes survive power loss, not only crashes of processes.
+    `pools`: pool name -> the queues it serves, so that a commit rings the right doorbells.
 
     Raises DatabaseUnusable (missing, corrupt, newer or older schema), DatabaseBusy, and
-    ConfigurationError for a URL no backend knows.
+    ConfigurationError for a URL that no backend supports.
     """
     return Store(
         database_path(url),
@@ -103,7 +105,7 @@ def open_store(
 
 
 def open_storage(settings: StorageSettings, *, create: bool = False) -> Store:
-    """`open_store` with the settings a process was handed."""
+    """Open the database that a process got in its handover."""
     return open_store(
         settings.url,
         create=create,

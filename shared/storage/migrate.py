@@ -1,6 +1,6 @@
-"""Numbered SQL migrations: which stand in a folder, and which of them a schema still lacks.
+"""Numbered SQL migrations: reads those of a folder.
 
-Each runs with its record in one transaction, so a process killed at any statement leaves the
+Each runs in one transaction with its record, so a process killed at any statement leaves the
 schema as it was before that migration.
 """
 
@@ -21,7 +21,7 @@ class Migration:
 
 
 def load_migrations(package: str) -> list[Migration]:
-    """The migrations of `package`, in order. Raises ValueError if their numbers have a gap."""
+    """Return the migrations of `package`, in order. Raises ValueError if a number is missing."""
     found = [
         Migration(int(match[1]), match[2], entry.read_text(encoding="utf-8"))
         for entry in resources.files(package).iterdir()

@@ -1,7 +1,7 @@
-"""Reads SQL files in which each query stands under a line `-- name: word-word`.
+"""Reads SQL files in which each query follows a line `-- name: word-word`.
 
-The comment lines right under the name give the query's purpose; they stay part of the text, so
-that a slow-query log or EXPLAIN shows it.
+The comment lines right under the name state the query's purpose. They are part of the text, so
+that a slow-query log or EXPLAIN shows them.
 """
 
 import re
@@ -20,7 +20,7 @@ class Queries:
         self._texts: dict[str, str] = {}
         for match, end in zip(names, ends, strict=True):
             if match[1] in self._texts:
-                raise ValueError(f"{source}: the name {match[1]!r} stands twice")
+                raise ValueError(f"{source}: the name {match[1]!r} is used twice")
             self._texts[match[1]] = text[match.end() : end].strip()
 
     def __getitem__(self, name: str) -> str:
@@ -31,6 +31,6 @@ class Queries:
 
 
 def load_queries(package: str, file: str) -> Queries:
-    """The queries of `file` inside `package`."""
+    """Read the queries of `file` inside `package`."""
     text = resources.files(package).joinpath(file).read_text(encoding="utf-8")
     return Queries(text, file)

@@ -1,8 +1,8 @@
 """Totals that only grow: jobs by how they ended, attempts by how long they waited and ran.
 
-Counted in the transaction of the change, so they are exact and outlive what they counted; gathered
-during it and written once, so a batch of jobs costs a few rows of one page. Whoever scrapes them
-reads a hundred rows at most, however many jobs there were.
+They are counted in the transaction of the change, so they are exact and stay when retention deletes
+the jobs. A transaction writes them once, so a batch of jobs costs a few rows of one page. A scrape
+reads at most a hundred rows, however many jobs there were.
 """
 
 from bisect import bisect_left
@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 BOUNDS_S = (0.005, 0.025, 0.1, 0.25, 1.0, 2.5, 10.0, 60.0, 300.0, 1800.0, 7200.0, 43200.0)
-"""Upper bounds of the buckets; behind them is one for what took longer. They are part of the
-schema: a change needs a migration, as what was counted cannot be counted again."""
+"""Upper bounds of the buckets, followed by one bucket for longer times. They are part of the
+schema: a change needs a migration, as the counted attempts cannot be counted again."""
 _BOUNDS_MS = tuple(round(bound_s * 1000) for bound_s in BOUNDS_S)
 
 ENDED, WAITED, RAN = "ended", "waited", "ran"
@@ -23,14 +23,14 @@ Row = tuple[str, str, int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """How often something took how long: `counts` for each of `BOUNDS_S`, and one beyond all."""
+    """Times by bucket: `counts` has one number for each of `BOUNDS_S`, and one for longer times."""
 
     counts: Sequence[int] = (0,) * (len(BOUNDS_S) + 1)
     sum_s: float = 0.0
 
 
 def rows_of(ended: Counter[str], attempts: Iterable[tuple[str, int, int]]) -> list[Row]:
-    """What one transaction adds: jobs by status, and attempts as (outcome, wait ms, run ms)."""
+    """Return what a transaction adds, from jobs by status and (outcome, wait ms, run ms)."""
     counts: Counter[tuple[str, str, int]] = Counter()
     sums_ms: Counter[tuple[str, str, int]] = Counter()
     for outcome, waited_ms, ran_ms in attempts:
@@ -43,7 +43,7 @@ def rows_of(ended: Counter[str], attempts: Iterable[tuple[str, int, int]]) -> li
 
 
 def histograms_of(rows: Iterable[tuple[str, int, int, int]]) -> dict[str, Histogram]:
-    """By outcome, of the rows (outcome, bucket, how many, milliseconds in all) of one measure."""
+    """Return histograms by outcome, from rows (outcome, bucket, count, sum in ms)."""
     counts: dict[str, list[int]] = {}
     sums_ms: Counter[str] = Counter()
     for outcome, bucket, n, sum_ms in rows:

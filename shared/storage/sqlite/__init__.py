@@ -1,1 +1,4 @@
-"""The SQLite backend. Only shared/storage/__init__.py names it."""
+"""The SQLite backend: the verbs of the store and their SQL.
+
+Only shared/storage/__init__.py imports it, and it imports no program and no configuration.
+"""

@@ -1,4 +1,4 @@
-"""The trail of what operators did."""
+"""The audit trail: every action of an operator."""
 
 from orpheus.shared.storage.data import AuditRow
 from orpheus.shared.storage.sqlite.connection import Database
@@ -8,7 +8,7 @@ _BEFORE_ALL = 2**63 - 1
 
 
 class Audit:
-    """Written in the transaction of the action it tells of."""
+    """Entries are written in the transaction of their action."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -17,18 +17,18 @@ class Audit:
     def record(
         self, action: str, target: str, *, by: str, reason: str | None = None, count: int = 1
     ) -> int:
-        """Keep one action; its id."""
+        """Record one action; return its id."""
         with self._database.write(durable=True):
             now_ms = self._database.clock.wall_ms()
             self._database.run(self._sql["record"], now_ms, action, target, by, reason, count)
             return self._database.last_insert_id()
 
     def add(self, audit_id: int, count: int) -> None:
-        """Count what a further transaction of the same action changed."""
+        """Add the jobs that a further transaction of the same action changed."""
         with self._database.write(durable=True):
             self._database.run(self._sql["add-count"], count, audit_id)
 
     def page(self, limit: int, before_id: int | None = None) -> list[AuditRow]:
-        """Up to `limit` actions, newest first, with ids below `before_id`."""
+        """Return up to `limit` actions, newest first, with ids below `before_id`."""
         before = _BEFORE_ALL if before_id is None else before_id
         return [AuditRow(*row) for row in self._database.all(self._sql["page"], before, limit)]

@@ -1,8 +1,8 @@
 """One action on many jobs: exactly those that the operator has seen and counted.
 
-The filter is bounded by `max_id` (what was on the screen) and by `expected_count` (what the
-operator confirmed); if the count is another by now, nothing is changed. Jobs are changed in small
-transactions, so that the writer is never held long; each writes into the trail what it changed.
+The filter is limited by `max_id` (the newest job on the screen) and by `expected_count` (what the
+operator confirmed); if the count differs now, nothing is changed. Jobs are changed in small
+transactions, so that the write lock is never held long; each adds its count to the audit trail.
 """
 
 from collections.abc import Callable
@@ -27,7 +27,7 @@ _APPLIES_TO = {
 
 
 class Bulk:
-    """Cancel, retry or delete by filter."""
+    """Cancels, retries or deletes jobs by filter."""
 
     def __init__(self, database: Database, jobs: Jobs) -> None:
         self._database = database
@@ -35,7 +35,7 @@ class Bulk:
         self._audit = Audit(database)
 
     def count(self, action: BulkAction, wanted: JobFilter, max_id: int | None) -> int:
-        """How many jobs the action would change."""
+        """Return how many jobs the action would change."""
         return len(self._matching(action, wanted, max_id))
 
     def change(
@@ -48,7 +48,7 @@ class Bulk:
         by: str,
         reason: str | None = None,
     ) -> int:
-        """Do it, as one entry of the trail; how many jobs were changed. Raises CountChanged."""
+        """Act on the jobs, with one audit entry; return how many changed. Raises CountChanged."""
         ids = self._matching(action, wanted, max_id)
         if expected_count is not None and len(ids) != expected_count:
             raise CountChanged(
@@ -66,7 +66,7 @@ class Bulk:
         )
 
     def _step(self, verb: Callable[[int], object], ids: list[int], entry: int) -> int:
-        """One transaction; a job that has changed since is left alone."""
+        """Run one transaction; skip a job whose state no longer allows the action."""
         changed = 0
         with self._database.write(durable=True):
             for job_id in ids:

@@ -32,7 +32,7 @@ _STEPS_BETWEEN_LOOKS = 20_000  # of SQLite's virtual machine: about a millisecon
 
 
 class Database:
-    """A connection with its transaction, kept counts and bells. Used by one thread."""
+    """A connection with its transaction. Used by one thread."""
 
     def __init__(
         self, connection: apsw.Connection, path: Path, clock: Clock, bells: Doorbells, durable: bool
@@ -54,18 +54,18 @@ class Database:
     # Reading and executing
 
     def all(self, sql: str, *values: Value) -> list[Row]:
-        """Every row of a query, read at once: no cursor stays open."""
+        """Return every row of a query. All are read at once, so no cursor stays open."""
         with self._translated:
             return self._connection.execute(sql, values).fetchall()
 
     def one(self, sql: str, *values: Value) -> Row | None:
-        """The first row of a query, or None."""
+        """Return the first row of a query, or None."""
         with self._translated:
             rows = self._connection.execute(sql, values).fetchall()
         return rows[0] if rows else None
 
     def run(self, sql: str, *values: Value) -> int:
-        """Execute a statement; the number of rows it changed."""
+        """Execute a statement; return the number of rows it changed."""
         with self._translated:
             self._connection.execute(sql, values)
             return self._connection.changes()
@@ -78,17 +78,17 @@ class Database:
             return list(self._connection.executemany(sql, rows))
 
     def last_insert_id(self) -> int:
-        """The id that the latest INSERT of this connection gave."""
+        """Return the id of the row that this connection inserted last."""
         return self._connection.last_insert_rowid()
 
     def data_version(self) -> int:
-        """Changes whenever another connection has committed (3 us a call)."""
+        """Return a number that changes when another connection commits (3 us a call)."""
         row = self.one("PRAGMA data_version")
         return int(row[0]) if row else 0
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[None]:
-        """Several reads of one moment, or part of the transaction that is open already.
+        """Let several reads see one moment; inside a transaction, its moment.
 
         BEGIN DEFERRED is safe here only because nothing writes.
         """
@@ -100,12 +100,12 @@ class Database:
         try:
             yield
         finally:
-            with contextlib.suppress(apsw.Error):  # some errors have ended it already
+            with contextlib.suppress(apsw.Error):  # some errors have rolled it back already
                 self._connection.execute("ROLLBACK")
 
     @contextlib.contextmanager
     def time_limit(self, limit_s: float) -> Iterator[None]:
-        """A statement that still runs after `limit_s` is stopped with ReadTookTooLong."""
+        """Stop a statement that still runs after `limit_s`: it raises ReadTookTooLong."""
         self._stop_reading_at_s = time.monotonic() + limit_s
         self._connection.set_progress_handler(self._is_late, _STEPS_BETWEEN_LOOKS)
         try:
@@ -119,7 +119,7 @@ class Database:
     def copy_to(self, copy: apsw.Connection, step_pages: int) -> None:
         """Copy the database as it is at one moment. Raises apsw's errors, of either file.
 
-        Without the snapshot each commit of another process would begin the copy anew.
+        Without the snapshot, each commit of another process would restart the copy.
         """
         with self.snapshot():
             self._connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall()
@@ -128,7 +128,7 @@ class Database:
                     pass
 
     def checkpoint(self, mode: int) -> bool:
-        """Move the write-ahead log into the database without waiting; whether all of it was."""
+        """Move the write-ahead log into the database without waiting; False if some is left."""
         self._connection.set_busy_handler(None)
         try:
             with self._translated:
@@ -143,7 +143,7 @@ class Database:
 
     @contextlib.contextmanager
     def write(self, *, durable: bool) -> Iterator[None]:
-        """A write transaction, or part of the one that is open already.
+        """Run a write transaction; inside one that is open, take part in it.
 
         `durable`: the commit waits for the disk, if the configuration asks for durability at all.
         Raises DatabaseBusy after 10 s without the write lock.
@@ -172,7 +172,7 @@ class Database:
         self._ring()
 
     def begin_and_undo(self, wait_s: float) -> None:
-        """Begin a write transaction and undo it, to see that one can begin.
+        """Begin a write transaction and roll it back, to check that one can begin.
 
         Raises DatabaseBusy after `wait_s` without the write lock, DatabaseUnusable.
         """
@@ -189,7 +189,7 @@ class Database:
 
     @contextlib.contextmanager
     def savepoint(self) -> Iterator[None]:
-        """Part of an open transaction that an exception undoes alone."""
+        """Run part of an open transaction; an exception rolls back that part only."""
         before = self.at_commit.copy()
         with self._translated:
             self._connection.execute("SAVEPOINT part")
@@ -211,7 +211,7 @@ class Database:
             self._synchronous_full = full
 
     def _check_names(self) -> None:
-        """Raises DatabaseUnusable unless the open files are still the ones with their names."""
+        """Raise DatabaseUnusable unless the names still belong to the open files."""
         if [_file_called(name) for name in self._names] != self._files:
             raise DatabaseUnusable(
                 f"{self.path} or its -wal file was moved, deleted or replaced while in use, so "

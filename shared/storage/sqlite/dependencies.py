@@ -1,8 +1,8 @@
-"""Jobs that wait for jobs.
+"""Jobs that wait for other jobs.
 
-A job that waits knows how many of those it waits for have not ended (`waits_for`); one that is
-waited for knows that somebody looks (`has_dependents`), so that the end of a job nobody waits for
-costs nothing. All of it happens in the transaction in which the awaited job ends.
+The row of a waiting job counts the dependencies that have not ended (`waits_for`). The row of a
+dependency has the flag `has_dependents`, so that the end of any other job costs nothing. Dependents
+are changed in the transaction in which their dependency ends.
 """
 
 from collections import deque
@@ -18,7 +18,7 @@ from orpheus.shared.storage.sqlite.sql import sql_file
 
 
 class Dependencies:
-    """What the end of a job means to those that wait for it."""
+    """Links jobs, and unblocks, cancels or fails those that wait when a dependency ends."""
 
     def __init__(self, database: Database, events: Events) -> None:
         self._database = database
@@ -26,7 +26,7 @@ class Dependencies:
         self._sql = sql_file("dependencies.sql")
 
     def link(self, job_id: int, dependencies: Sequence[int]) -> None:
-        """Make a blocked job wait for others; those that have ended count at once.
+        """Make a blocked job wait for others; those that have ended are counted at once.
 
         Raises InvalidJob for one that does not exist.
         """
@@ -44,36 +44,38 @@ class Dependencies:
         )
         for dependency, status in ended:
             for waiting in self._database.all(self._sql["waiting-job"], job_id):
-                self.ended(self._tell(waiting, dependency, status))
+                self.ended(self._dependency_ended(waiting, dependency, status))
 
     def ended(self, jobs: Iterable[tuple[int, Status]]) -> None:
-        """Jobs with dependents that have just ended: unblock, cancel or fail those that wait."""
+        """Unblock, cancel or fail the jobs that wait for these, which have just ended."""
         queue = deque(jobs)
         while queue:
             job_id, status = queue.popleft()
             for waiting in self._database.all(self._sql["waiting-for"], job_id):
-                queue.extend(self._tell(waiting, job_id, status))
+                queue.extend(self._dependency_ended(waiting, job_id, status))
 
     def live_again(self, job_id: int) -> None:
-        """An ended job is retried: those that still wait for others wait for it again."""
+        """Let the blocked jobs that depend on a retried job wait for it again."""
         self._database.run(self._sql["wait-again"], job_id)
 
     def still_waits_for(self, job_id: int) -> int:
-        """How many of the jobs that a job depends on have not ended."""
+        """Return how many of the jobs that a job depends on have not ended."""
         row = self._database.one(self._sql["live-dependencies"], job_id)
         return int(row[0]) if row else 0
 
     def live_dependent(self, job_id: int) -> int | None:
-        """A live job that waits for this one, None if none does."""
+        """Return a live job that waits for this one, None if none does."""
         row = self._database.one(self._sql["live-dependents"], job_id)
         return None if row is None else int(row[0])
 
     def results(self, job_id: int) -> dict[int, str]:
-        """Job id -> result (JSON text) of those that it depends on and that are done."""
+        """Return the results (JSON text) of the jobs it depends on that are done, by job id."""
         return {row[0]: row[1] for row in self._database.all(self._sql["results"], job_id)}
 
-    def _tell(self, waiting: Row, dependency: int, status: Status) -> list[tuple[int, Status]]:
-        """Tell a job that waits how a dependency ended; itself, if it ends and is waited for."""
+    def _dependency_ended(
+        self, waiting: Row, dependency: int, status: Status
+    ) -> list[tuple[int, Status]]:
+        """Act on the end of a dependency; return the job itself if it ends and has dependents."""
         job_id, on_failure, queue = waiting
         if status is Status.DONE or on_failure == "run":
             self._one_less(job_id, queue)
@@ -90,7 +92,7 @@ class Dependencies:
             self._events.record_jobs(Kind.JOB_UNBLOCKED, [job_id])
 
     def _end_blocked(self, job_id: int, queue: str, on_failure: str, why: str) -> bool:
-        """Cancel or fail a job whose dependency did not end done; whether others wait for it."""
+        """Cancel or fail a job whose dependency failed; return whether others wait for it."""
         status = _END_OF[on_failure]
         now_ms = self._database.clock.wall_ms()
         values = (status.value, now_ms, "DependencyFailed", f"it depended on a job: {why}", job_id)

@@ -1,4 +1,4 @@
-"""Keeping new jobs, whoever makes them: a client, a running job (its children), a schedule."""
+"""Inserts new jobs: of a client, of a running job (its children) or of a schedule."""
 
 import json
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from orpheus.shared.storage.sqlite.sql import sql_file
 
 
 class Enqueue:
-    """The one way a job comes into the database."""
+    """Inserts jobs. There is no other way into the database."""
 
     def __init__(self, database: Database, events: Events, dependencies: Dependencies) -> None:
         self._database = database
@@ -21,14 +21,14 @@ class Enqueue:
         self._sql = sql_file("jobs.sql")
 
     def holder_of(self, unique_key: str) -> int | None:
-        """The live job that holds a unique key."""
+        """Return the live job that holds a unique key."""
         row = self._database.one(self._sql["live-by-unique-key"], unique_key)
         return None if row is None else int(row[0])
 
     def keep(self, new_jobs: Sequence[NewJob]) -> list[int]:
-        """Keep jobs, inside a transaction; their ids in order.
+        """Insert jobs, inside a transaction; return their ids in order.
 
-        A unique key that a live job holds gives that job's id. Items may name each other by `ref`.
+        For a unique key that a live job holds, that job's id. Jobs may name each other by `ref`.
         """
         ids, refs, made = [], dict[str, int](), list[tuple[NewJob, int]]()
         now_ms = self._database.clock.wall_ms()
@@ -77,7 +77,7 @@ class Enqueue:
         return self._database.last_insert_id()
 
     def _record_waiting(self, made: Sequence[tuple[NewJob, int]], refs: dict[str, int]) -> None:
-        """Events before links: `job.enqueued` comes before what an ended dependency makes of it."""
+        """Record events before links: `job.enqueued` precedes what an ended dependency causes."""
         links = []
         for new, job_id in made:
             dependencies = list(

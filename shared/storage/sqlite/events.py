@@ -12,14 +12,14 @@ _NO_BOUND = 2**62
 
 
 class Events:
-    """The log of changes."""
+    """Writes and reads events."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._sql = sql_file("events.sql")
 
     def record_jobs(self, kind: Kind, job_ids: Iterable[int]) -> None:
-        """Write `kind` for each job as it is now; inside the transaction of its change."""
+        """Record `kind` with each job as it is now, inside the transaction of the change."""
         now_ms = self._database.clock.wall_ms()
         self._database.run_many(
             self._sql["record-job-event"], [(now_ms, kind.value, job_id) for job_id in job_ids]
@@ -27,7 +27,7 @@ class Events:
         self._database.at_commit.ring_api()
 
     def record(self, kind: Kind, body: Mapping[str, Any]) -> None:
-        """Write an event that is not of a job (`worker.…`, `config.…`, `supervisor.…`)."""
+        """Record an event that is not about a job (`worker.…`, `config.…`, `supervisor.…`)."""
         with self._database.write(durable=False):
             text = json.dumps(body, separators=(",", ":"))
             self._database.run(
@@ -36,25 +36,25 @@ class Events:
             self._database.at_commit.ring_api()
 
     def after(self, seq: int, limit: int, bytes_bound: int = _NO_BOUND) -> list[Event]:
-        """Up to `limit` events with a greater seq, in order.
+        """Return up to `limit` events with a greater seq, in order.
 
-        One whose predecessors' bodies have `bytes_bound` bytes already is left for the next call:
-        a job may depend on ten thousand others, and each of its events names them all.
+        The rest is left for the next call once the bodies have `bytes_bound` bytes: a job may
+        depend on ten thousand others, and each of its events names them all.
         """
         rows = self._database.all(self._sql["events-after"], seq, limit, bytes_bound)
         return [Event(row[0], row[1], Kind(row[2]), row[3], row[4]) for row in rows]
 
     def of_job(self, job_id: int, limit: int, after_seq: int = 0) -> list[Event]:
-        """Up to `limit` events of one job after `after_seq`, oldest first."""
+        """Return up to `limit` events of one job after `after_seq`, oldest first."""
         rows = self._database.all(self._sql["events-of-job"], job_id, after_seq, limit)
         return [Event(row[0], row[1], Kind(row[2]), row[3], row[4]) for row in rows]
 
     def last_seq(self) -> int:
-        """The newest event's seq, 0 if there was none ever."""
+        """Return the seq of the newest event, 0 if there never was one."""
         row = self._database.one(self._sql["last-seq"])
         return int(row[0]) if row else 0
 
     def oldest_seq(self) -> int:
-        """The oldest event that is still kept; last_seq + 1 if none is."""
+        """Return the seq of the oldest event that is kept; last_seq + 1 if none is."""
         row = self._database.one(self._sql["oldest-seq"])
         return int(row[0]) if row else self.last_seq() + 1

@@ -1,6 +1,6 @@
-"""Idempotency keys: the same request, sent again after a time-out, makes no second job.
+"""Idempotency keys: a request sent again after a time-out creates no second job.
 
-The answer is kept in the transaction of the insert, so either both are there or neither.
+The answer is stored in the transaction that inserts the job, so both exist or neither.
 """
 
 from orpheus.shared.storage.data import IDEMPOTENCY_MS, KeptAnswer
@@ -16,13 +16,13 @@ class Idempotency:
         self._sql = sql_file("idempotency.sql")
 
     def find(self, key: str) -> KeptAnswer | None:
-        """The answer that `key` got within the last 24 h."""
+        """Return the answer that `key` got within the last 24 h."""
         oldest_ms = self._database.clock.wall_ms() - IDEMPOTENCY_MS
         row = self._database.one(self._sql["find-key"], key, oldest_ms)
         return None if row is None else KeptAnswer(*row)
 
     def keep(self, key: str, answer: KeptAnswer) -> None:
-        """Give `answer` to `key` again from now on; inside the transaction of what it tells of."""
+        """Store the answer to `key`, inside the transaction of the change that it reports."""
         with self._database.write(durable=True):
             self._database.run(
                 self._sql["keep-key"],

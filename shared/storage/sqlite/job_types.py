@@ -9,14 +9,14 @@ from orpheus.shared.storage.sqlite.sql import sql_file
 
 
 class Types:
-    """What `python -m worker --describe` found, for those who may not import job code."""
+    """What `python -m worker --describe` found, for programs that may not import job code."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._sql = sql_file("job_types.sql")
 
     def replace(self, types: Sequence[TypeRow]) -> None:
-        """Write the whole set anew."""
+        """Replace the whole set, unless it is the same."""
         with self._database.write(durable=False):
             if self.all() == sorted(types, key=lambda row: row.name):
                 return
@@ -25,10 +25,10 @@ class Types:
             self._database.at_commit.ring_api()
 
     def get(self, name: str) -> TypeRow | None:
-        """The type of that name, None if no configured module defines it."""
+        """Return the type of that name, None if no configured module defines it."""
         row = self._database.one(self._sql["get-type"], name)
         return TypeRow(*row) if row else None
 
     def all(self) -> list[TypeRow]:
-        """Every type, by name."""
+        """Return every type, by name."""
         return [TypeRow(*row) for row in self._database.all(self._sql["all-types"])]

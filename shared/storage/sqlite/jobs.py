@@ -16,11 +16,11 @@ from orpheus.shared.storage.sqlite.rows import attempt_of, job_of, running_job_o
 from orpheus.shared.storage.sqlite.sql import sql_file
 
 _SEARCH_WINDOW_JOBS = 10_000
-"""Text search reads the newest so many jobs, and totals count no further."""
+"""Text search reads only this many of the newest jobs, and inexact totals stop here."""
 
 
 class Jobs:
-    """Jobs from their submission to their operator's commands."""
+    """Submits, reads and changes jobs."""
 
     def __init__(
         self, database: Database, events: Events, dependencies: Dependencies, enqueue: Enqueue
@@ -32,7 +32,7 @@ class Jobs:
         self._sql = sql_file("jobs.sql")
 
     def submit(self, new: NewJob) -> Submitted:
-        """Keep a new job, or find the live one that holds its unique key.
+        """Insert a new job, or return the live one that holds its unique key.
 
         Raises InvalidJob for a dependency that does not exist.
         """
@@ -44,7 +44,7 @@ class Jobs:
             return Submitted(self.get(job_id), created=True)
 
     def submit_many(self, new_jobs: Sequence[NewJob]) -> list[int]:
-        """Keep all or none; their ids in order (a held unique key gives the live job's id).
+        """Insert all or none; return their ids in order (for a held unique key, the live job's).
 
         Raises InvalidJob for a dependency that does not exist.
         """
@@ -54,30 +54,30 @@ class Jobs:
     # Reading
 
     def get(self, job_id: int) -> Job:
-        """The job. Raises NotFound."""
+        """Return the job. Raises NotFound."""
         row = self._database.one(f"{self._sql['select-jobs']} WHERE jobs.id = ?", job_id)
         if row is None:
             raise NotFound(f"there is no job {job_id}")
         return job_of(row)
 
     def unknown_ids(self, ids: Iterable[int]) -> set[int]:
-        """Those of `ids` that no job has."""
+        """Return those of `ids` that no job has."""
         rows = self._database.all(self._sql["unknown-ids"], json.dumps(list(ids)))
         return {row[0] for row in rows}
 
     def attempts(self, job_id: int) -> list[Attempt]:
-        """Its attempts, oldest first; one that runs has outcome None and stands last."""
+        """Return its attempts, oldest first; a running one is last and has outcome None."""
         rows = self._database.all(self._sql["select-attempts"], job_id)
         rows += self._database.all(self._sql["select-running-attempt"], job_id)
         return [attempt_of(row) for row in rows]
 
     def running(self) -> dict[str, RunningJob]:
-        """Incarnation -> the job it runs, of every worker that has leased one."""
+        """Return the job that each worker runs, by incarnation."""
         rows = self._database.all(self._sql["running-jobs"])
         return {job.incarnation: job for job in map(running_job_of, rows)}
 
     def page(self, wanted: JobFilter, limit: int, before_id: int | None = None) -> list[Job]:
-        """Up to `limit` jobs that match, newest first, with ids below `before_id`."""
+        """Return up to `limit` jobs that match, newest first, with ids below `before_id`."""
         join, conditions, values = self._where(wanted)
         if before_id is not None:
             conditions.append("jobs.id < ?")
@@ -87,7 +87,7 @@ class Jobs:
         return [job_of(row) for row in self._database.all(sql, *values, limit)]
 
     def matching_ids(self, wanted: JobFilter, max_id: int | None = None) -> list[int]:
-        """The ids of every job that matches, none above `max_id`; read as ids alone."""
+        """Return the ids of all jobs that match, none above `max_id`."""
         join, conditions, values = self._where(wanted)
         if max_id is not None:
             conditions.append("jobs.id <= ?")
@@ -98,7 +98,7 @@ class Jobs:
         return [row[0] for row in rows]
 
     def total(self, wanted: JobFilter) -> Total:
-        """How many jobs match: exact from the kept counts, else counted up to 10,000."""
+        """Return how many jobs match: exact from the kept counts, else counted up to 10,000."""
         if wanted.type is None and wanted.tag is None and wanted.q is None:
             return Total(self._kept_total(wanted), exact=True)
         join, conditions, values = self._where(wanted)
@@ -116,9 +116,10 @@ class Jobs:
         )
 
     def _is_rare(self, wanted: JobFilter) -> bool:
-        """Whether the status leaves fewer jobs to look at than a type or queue may.
+        """Return whether few enough jobs have the status to look it up before type or queue.
 
-        SQLite cannot know: the failed ones among a million of a type took 160 ms.
+        SQLite does not know the counts: finding the failed jobs of a type with a million took
+        160 ms.
         """
         if wanted.status is None or (wanted.type is None and wanted.queue is None):
             return False
@@ -152,10 +153,10 @@ class Jobs:
             values += [pattern] * len(fields)
         return join, conditions, values
 
-    # Operator's commands
+    # Actions of operators
 
     def cancel(self, job_id: int) -> tuple[Job, bool]:
-        """Cancel a job that waits at once (True), or ask a running one to stop (False).
+        """Cancel a waiting job (True), or request that a running one stops (False).
 
         Raises NotFound, and TransitionRefused if it has ended.
         """
@@ -174,9 +175,9 @@ class Jobs:
             return self.get(job_id), True
 
     def retry(self, job_id: int) -> Job:
-        """Give a failed or cancelled job all its attempts again; its history stays.
+        """Make a failed or cancelled job pending with all its retries; its attempts are kept.
 
-        It waits again for those of its dependencies that are live; of the others none is asked.
+        It waits again for those of its dependencies that are live; the others are ignored.
         Raises NotFound, and TransitionRefused if it has not failed or its unique key is held.
         """
         with self._database.write(durable=True):
@@ -232,5 +233,5 @@ class Jobs:
             self._database.at_commit.count_job(job.queue, job.status, None)
 
     def dependency_results(self, job_id: int) -> dict[int, str]:
-        """Job id -> result (JSON text) of the jobs that this one depends on and that are done."""
+        """Return the results (JSON text) of the jobs it depends on that are done, by job id."""
         return self._dependencies.results(job_id)

@@ -1,8 +1,8 @@
 """The lease verbs of the store: lease, finish, renew, give back, reclaim.
 
-A lease is the row's token, expiry (monotonic clock, with boot id) and incarnation. Whoever acts
-on a leased job names the token; zero rows changed means that the lease is lost, and then nothing
-else happens: no attempt, no event, no count.
+A lease is three things in the job's row: token, expiry (monotonic clock, with boot id) and
+incarnation. Every change of a leased job names the token. If no row changes, the lease is lost,
+and nothing else is written: no attempt, no event, no count.
 """
 
 import random
@@ -36,7 +36,7 @@ from orpheus.shared.storage.sqlite.sql import sql_file
 
 @dataclass(frozen=True, slots=True)
 class _Ended:
-    """One lease that ends, whoever ends it."""
+    """A lease that ends: by its worker, by the supervisor or by expiry."""
 
     job_id: int
     token: int
@@ -46,7 +46,7 @@ class _Ended:
 
 
 class Leases:
-    """Who runs which job, and what follows when they stop."""
+    """Leases, and what becomes of a job when its lease ends."""
 
     def __init__(
         self,
@@ -70,9 +70,9 @@ class Leases:
     # Taking
 
     def lease(self, holder: Holder, queues: Sequence[str], limit: int, ttl_ms: int) -> list[Lease]:
-        """Up to `limit` due jobs of `queues` (`*`: all), in the order in which to run them.
+        """Lease up to `limit` due jobs of `queues` (`*`: all), in the order in which to run them.
 
-        Of the jobs eligible now: highest priority, then earliest run_at, then lowest id.
+        The order among the due jobs: highest priority, then earliest run_at, then lowest id.
         """
         clock = self._database.clock
         row = self._database.one(self._sql["something-leasable"], clock.wall_ms())
@@ -126,9 +126,9 @@ class Leases:
         return [row[2] for row in rows[:limit]]
 
     def next_due_ms(self) -> int | None:
-        """When a sleeping worker should look again, on the wall clock; None: when it is rung.
+        """Return when a sleeping worker should look again, on the wall clock; None: when rung.
 
-        The earliest job that waits for its time, or the next job that a queue's rate lets through.
+        That is when the earliest delayed job is due, or when the rate of a queue allows a job.
         """
         row = self._database.one(self._sql["next-due"])
         token_ms = self._queues.next_token_ms()
@@ -140,7 +140,7 @@ class Leases:
     # By the holder
 
     def finish(self, finished: Sequence[Finished]) -> set[int]:
-        """Report jobs that ended; the tokens of those whose lease was lost (nothing changed)."""
+        """Record how jobs ended; return the tokens of lost leases, whose jobs are not changed."""
         succeeded = [one for one in finished if one.ending is Ending.SUCCEEDED]
         lost: set[int] = set()
         with self._database.write(durable=True):
@@ -195,7 +195,7 @@ class Leases:
         return True
 
     def renew(self, tokens: Mapping[int, int], ttl_ms: int) -> set[int]:
-        """More time for leases (job id -> token) still held; the tokens of those that are lost."""
+        """Extend the leases (job id -> token) that are still held; return the lost tokens."""
         clock = self._database.clock
         now = clock.monotonic_ms()
         with self._database.write(durable=False):
@@ -218,14 +218,14 @@ class Leases:
                 self._end_if_leased(_Ended(lease.job_id, lease.token, Ending.UNENTERED))
 
     def cancel_requests(self, tokens: Mapping[int, int]) -> set[int]:
-        """The ids of those running jobs (job id -> token) that were asked to stop."""
+        """Return the ids of those running jobs (job id -> token) whose cancel was requested."""
         sql = self._sql["cancel-requested"]
         return {
             job_id for job_id, token in tokens.items() if self._database.one(sql, job_id, token)
         }
 
     def progress(self, job_id: int, token: int, fraction: float, message: str | None) -> bool:
-        """Keep the progress (0…1) of a running job; False if the lease is lost."""
+        """Store the progress (0…1) of a running job; False if the lease is lost."""
         clock = self._database.clock
         with self._database.write(durable=False):
             changed = self._database.run(
@@ -250,10 +250,10 @@ class Leases:
         killed_at_deadline: bool = False,
         evidence: str | None = None,
     ) -> list[int]:
-        """End every lease of a process that is certainly dead; the ids of its jobs.
+        """End every lease of a process that is certainly dead; return the ids of its jobs.
 
-        `cell` tells the job that was running from those that had run and those not entered;
-        without it every lease counts as expired. `evidence` goes into the running job's error.
+        `cell` tells which job was running, which had run, and which were not entered; without it
+        every lease counts as expired. `evidence` is added to the running job's error.
         """
         with self._database.write(durable=True):
             rows = self._database.all(self._sql["leases-of"], incarnation)
@@ -263,7 +263,7 @@ class Leases:
         return [row[0] for row in rows]
 
     def reclaim_expired(self) -> list[int]:
-        """Take back every lease whose time is over; the ids of their jobs."""
+        """Reclaim every expired lease; return the ids of the jobs."""
         clock = self._database.clock
         sql, values = self._sql["expired-leases"], (clock.boot_id, clock.monotonic_ms())
         if not self._database.all(sql, *values):
@@ -271,7 +271,7 @@ class Leases:
         return self._reclaim(sql, values, "its lease expired without a renewal")
 
     def void_other_boots(self) -> list[int]:
-        """Take back every lease of an earlier boot; only for the holder of the supervisor lock."""
+        """Reclaim every lease of an earlier boot; only the holder of the supervisor lock may."""
         return self._reclaim(
             self._sql["leases-of-other-boots"],
             (self._database.clock.boot_id,),
@@ -286,7 +286,7 @@ class Leases:
                 self._end_if_leased(_Ended(job_id, token, Ending.EXPIRED, error))
         return [row[0] for row in rows]
 
-    # What ends a lease, whoever ends it
+    # The end of a lease
 
     def _end_if_leased(self, ended: _Ended) -> None:
         row = self._database.one(self._sql["spent"], ended.job_id, ended.token)
@@ -343,7 +343,7 @@ class Leases:
             self._dependencies.ended([(ended.job_id, follows.status)])
 
     def _due_again_ms(self, ended: _Ended, follows: Next, now_ms: int) -> int | None:
-        """When a job that goes back is due; None: as before, so that it keeps its place."""
+        """Return when a job that becomes pending is due; None: as before, so it keeps its place."""
         if follows.status is not Status.PENDING:
             return None
         if ENDINGS[ended.ending].wait is Wait.AS_ASKED:
@@ -357,7 +357,7 @@ class Leases:
 
 
 def _ending_by_death(token: int, cell: CellState | None, *, killed_at_deadline: bool) -> Ending:
-    """Why a lease ended when its holder died, by its cell (shared/process/crash_cell.py)."""
+    """Return why a lease of a dead worker ended, by its cell (shared/process/crash_cell.py)."""
     if cell is None:
         return Ending.EXPIRED
     if token == cell.token and cell.running:

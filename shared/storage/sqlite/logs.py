@@ -8,14 +8,14 @@ from orpheus.shared.storage.sqlite.sql import sql_file
 
 
 class Logs:
-    """What jobs wrote while they ran."""
+    """Log lines of jobs."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._sql = sql_file("logs.sql")
 
     def append(self, job_id: int, token: int, attempt: int, lines: Sequence[NewLine]) -> bool:
-        """Keep `lines` with the attempt; False, and nothing kept, if the lease is lost."""
+        """Store `lines` with the attempt; False, and nothing stored, if the lease is lost."""
         clock = self._database.clock
         with self._database.write(durable=False):
             held = self._database.one(
@@ -31,7 +31,7 @@ class Logs:
         return True
 
     def after(self, job_id: int, after_id: int, limit: int) -> list[LogLine]:
-        """Up to `limit` lines of a job whose id is greater than `after_id`, in order."""
+        """Return up to `limit` lines of a job with ids above `after_id`, in order."""
         return [
             LogLine(*row) for row in self._database.all(self._sql["after"], job_id, after_id, limit)
         ]

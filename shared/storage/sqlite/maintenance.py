@@ -1,8 +1,8 @@
-"""Looking after the file: is it sound, does it say what it should, a copy of it, its log.
+"""Checks, verifies and copies the database file, and keeps its write-ahead log small.
 
-All of it goes on beside the work. Reading takes one snapshot, and a snapshot keeps the write-ahead
-log from being emptied: while a check, a verification or a backup runs, the log grows by what is
-written; `checkpoint` makes it small again once they are over.
+Others go on working meanwhile. Reading takes one snapshot, and a snapshot prevents that the
+write-ahead log is emptied: while a check, a verification or a backup runs, the log grows by what is
+written. `checkpoint` makes it small again once they are over.
 """
 
 import contextlib
@@ -31,25 +31,25 @@ class Maintenance:
         self._sql = sql_file("verify.sql")
 
     def check(self) -> list[str]:
-        """What is damaged in the file, one sentence each; empty if it is sound.
+        """Return what is damaged in the file, one sentence each; empty if nothing is.
 
-        Reads the whole file; where damage keeps it from being read, that is the last sentence.
+        It reads the whole file. If damage prevents that, the last sentence says so.
         """
         problems = []
         try:
             rows = self._database.all(f"PRAGMA integrity_check({_MOST_PROBLEMS})")
             problems += [str(row[0]) for row in rows if row[0] != "ok"]
             for table, rowid, parent, _ in self._database.all("PRAGMA foreign_key_check"):
-                problems.append(f"{table}: row {rowid} names a row of {parent} that is not there")
+                problems.append(f"{table}: row {rowid} names a row of {parent} that does not exist")
         except DatabaseUnusable as error:
             problems.append(str(error))
         return problems
 
     def verify(self) -> list[str]:
-        """Which invariants of the queue do not hold, one sentence each, led by its name (`I4`).
+        """Return which invariants do not hold, one sentence each, beginning with its name (`I4`).
 
-        Reads every job, attempt and event, as they are at one moment; of each invariant at most
-        10 breaches are told. I16 is `check`; what cannot be read is a breach too.
+        It reads every job, attempt and event at one moment, and reports at most 10 breaches of
+        each invariant. I16 is `check`. A table that cannot be read is a breach too.
         """
         with self._database.snapshot():
             problems = [f"I16: {problem}" for problem in self.check()]
@@ -65,12 +65,12 @@ class Maintenance:
     def backup(self, target: Path) -> None:
         """Write the database as it is now to `target`, a new file, while others go on working.
 
-        The copy gets its name when it is whole, on the disk and found sound.
+        The copy gets its name once it is complete, synced to the disk and checked.
         Raises BackupRefused if something has that name already or there is no such folder,
         DatabaseFull without space for it, DatabaseUnusable if it cannot be read or written.
         """
         if os.path.lexists(target):
-            raise BackupRefused(f"{target} is there already; a backup overwrites nothing")
+            raise BackupRefused(f"{target} exists already; a backup overwrites nothing")
         if not target.parent.is_dir():
             raise BackupRefused(f"there is no folder {target.parent} to keep the backup in")
         part = target.with_name(f"{target.name}.part-{secrets.token_hex(4)}")
@@ -79,7 +79,9 @@ class Maintenance:
             _check_copy(part)
             os.link(part, target)  # unlike a rename it never replaces a file
         except FileExistsError:
-            raise BackupRefused(f"{target} was made by another meanwhile; try again") from None
+            raise BackupRefused(
+                f"{target} was created by another process meanwhile; try again"
+            ) from None
         except apsw.FullError:
             raise DatabaseFull(f"no space is left for the backup at {target}") from None
         except (apsw.Error, OSError) as error:
@@ -94,16 +96,18 @@ class Maintenance:
         try:
             copy = apsw.Connection(str(part))
             with contextlib.closing(copy):
-                copy.execute("PRAGMA journal_mode = OFF")  # nobody needs half of it
+                copy.execute(
+                    "PRAGMA journal_mode = OFF"
+                )  # a partial copy is deleted, never recovered
                 self._database.copy_to(copy, _BACKUP_STEP_PAGES)
         finally:
             os.umask(old_umask)
 
     def checkpoint(self) -> None:
-        """Empty a write-ahead log of over 64 MiB. Waits for nobody: in use, it is left for later.
+        """Empty a write-ahead log of over 64 MiB. Does not wait: if it is in use, try later.
 
-        Every commit that makes it long moves some of it into the database, and then its file is
-        written again from the start; this is for what a long read has left behind.
+        Commits move the log into the database and write its file again from the start, so it is
+        long only after a long read prevented that.
         """
         if wal_bytes(self._database.path) <= WAL_BOUND_BYTES:
             return

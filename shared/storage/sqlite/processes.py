@@ -18,14 +18,14 @@ class Processes:
         self._sql = sql_file("processes.sql")
 
     def register(self, record: ProcessRecord) -> None:
-        """Announce a process; its first beat."""
+        """Insert the heartbeat row of a process."""
         with self._database.write(durable=False):
             self._database.run_many(self._sql["register"], [asdict(record)])
 
     def beat(
         self, incarnation: str, *, ready: bool, beat: int, job_id: int | None, jobs_done: int
     ) -> bool:
-        """A heartbeat; False if the row is gone (somebody took the process for dead)."""
+        """Store a heartbeat; False if the row is gone, as the process was taken for dead."""
         now_mono_ms = self._database.clock.monotonic_ms()
         with self._database.write(durable=False):
             changed = self._database.run(
@@ -34,16 +34,16 @@ class Processes:
         return changed == 1
 
     def forget(self, incarnation: str) -> None:
-        """A process that has ended, or was found dead."""
+        """Delete the row of a process that has ended or was found dead."""
         with self._database.write(durable=False):
             self._database.run(self._sql["forget"], incarnation)
 
     def all(self) -> list[ProcessRecord]:
-        """Every process that announced itself and was not forgotten."""
+        """Return every process that has a row."""
         return [process_of(row) for row in self._database.all(self._sql["all-processes"])]
 
     def put_slots(self, slots: Sequence[SlotRecord]) -> None:
-        """Write slots as the supervisor sees them; their order is kept."""
+        """Store slots as the supervisor sees them, with their order."""
         with self._database.write(durable=False):
             self._database.run_many(
                 self._sql["put-slot"],
@@ -58,10 +58,10 @@ class Processes:
             )
 
     def remove_slots(self, names: Iterable[str]) -> None:
-        """Forget slots that are not configured any more."""
+        """Delete slots that are no longer configured."""
         with self._database.write(durable=False):
             self._database.run_many(self._sql["remove-slot"], [(name,) for name in names])
 
     def slots(self) -> list[SlotRecord]:
-        """Every slot, in the supervisor's order; empty if no supervisor ever ran."""
+        """Return every slot, in the supervisor's order; empty if no supervisor ever ran."""
         return [slot_of(row) for row in self._database.all(self._sql["all-slots"])]

@@ -1,7 +1,7 @@
 """Pauses and limits of queues.
 
-A queue without them has no row and costs nothing. `max_running` compares with the kept count of
-leased jobs, so a crash cannot leak a place: the lease that it gives back gives the place back. The
+A queue without them has no row and costs nothing. `max_running` is compared with the kept count of
+leased jobs, so a crash cannot leak a place: when the lease is reclaimed, the place is free. The
 rate is a token bucket on the monotonic clock, written in the transaction of the lease.
 """
 
@@ -16,7 +16,7 @@ from orpheus.shared.storage.sqlite.sql import sql_file
 
 
 class Queues:
-    """Which queues are paused or limited, and by how much."""
+    """Pauses and limits of queues."""
 
     def __init__(self, database: Database, events: Events) -> None:
         self._database = database
@@ -24,7 +24,7 @@ class Queues:
         self._sql = sql_file("queues.sql")
 
     def configure(self, rules: Mapping[str, QueueRules]) -> None:
-        """Write what the configuration says; operators' pauses stay as they are."""
+        """Store the limits of the configuration; operators' pauses are not changed."""
         with self._database.write(durable=False):
             self._database.run(self._sql["forget-configuration"])
             self._database.run_many(
@@ -43,7 +43,7 @@ class Queues:
             self._database.at_commit.ring_every_pool()
 
     def pause(self, name: str) -> None:
-        """Lease no job of this queue until it is resumed, through restarts; makes the queue."""
+        """Lease no job of this queue until resumed, even after restarts; creates the queue."""
         self._set_paused(name, paused=True)
 
     def resume(self, name: str) -> None:
@@ -58,7 +58,7 @@ class Queues:
             self._database.at_commit.ring_workers(name)
 
     def all(self) -> list[QueueRow]:
-        """Every queue that has, or had, a pause or a limit."""
+        """Return every queue that has, or had, a pause or a limit."""
         return [
             QueueRow(name, bool(paused), max_running, Rate(per_s, burst) if per_s else None)
             for name, paused, max_running, per_s, burst in self._database.all(
@@ -69,7 +69,7 @@ class Queues:
     # For leasing
 
     def limits(self) -> dict[str, Limit]:
-        """The room of each restricted queue right now; a queue that is not there has no limit."""
+        """Return the room of each restricted queue now; a queue without an entry has no limit."""
         rows = self._database.all(self._sql["restricted"])
         return {row[0]: self._limit(*row) for row in rows}
 
@@ -99,7 +99,7 @@ class Queues:
         return Limit(min(room, int(left)), left, rate)
 
     def spend(self, limits: Mapping[str, Limit], started: Iterable[str]) -> None:
-        """Take the tokens of jobs that start now, inside the transaction of their lease."""
+        """Spend the rate tokens of jobs that start now, inside the transaction of their lease."""
         clock = self._database.clock
         count: dict[str, int] = {}
         for queue in started:
@@ -114,7 +114,7 @@ class Queues:
         )
 
     def next_token_ms(self) -> int | None:
-        """Milliseconds until the first queue that only its rate holds back may start a job."""
+        """Return the milliseconds until a queue that waits for its rate may start a job."""
         waits = [
             wait_for_one_ms(limit.rate, limit.tokens)
             for limit in self.limits().values()

@@ -1,12 +1,12 @@
-"""What is kept how long, and how the rest goes: oldest first, in short transactions.
+"""Deletes what is older than its rule allows: oldest first, in short transactions.
 
-Nothing here holds the writer long: what is to go is found by reading, then a transaction deletes
-as much of it as fits into 10 ms. A job with a million log lines loses them over several steps, and
-goes with the last. Found again under the write lock: a job that was retried since stays.
+No transaction holds the write lock long: expired rows are found by reading, then a transaction
+deletes as many as fit into 10 ms. A job with a million log lines loses them over several steps and
+is deleted in the last. It is checked again under the write lock: a job retried since is kept.
 
-Retention stands outside the event log. `job.deleted` tells of an operator's act; an event for each
-job that merely grew old would push out of the bounded log what people look for in it. So the log,
-folded, gives the jobs table and those jobs that age has taken (`Maintenance.verify` knows).
+Retention writes no events. `job.deleted` is the action of an operator; an event for each expired
+job would push more useful events out of the bounded log. So the events, folded, give the jobs
+table plus the expired jobs (`Maintenance.verify` allows for that).
 """
 
 import contextlib
@@ -31,7 +31,7 @@ _BEFORE_ALL = (-1, -1)
 
 
 class Retention:
-    """Deletes what has outlived its rules. The audit trail is never touched."""
+    """Deletes what is older than its rule allows. The audit trail is never deleted."""
 
     def __init__(self, database: Database, events: Events) -> None:
         self._database = database
@@ -52,9 +52,9 @@ class Retention:
         )
 
     def step(self, rules: RetentionRules) -> bool:
-        """One short transaction for one kind of thing, the kinds in turn; False: nothing is left.
+        """Run one short transaction for one kind of row, the kinds in turn; False: nothing is left.
 
-        With nothing to delete, nothing is written.
+        If there is nothing to delete, nothing is written.
         """
         for _ in range(len(self._sweeps)):
             sweep = self._sweeps[0]
@@ -63,7 +63,7 @@ class Retention:
                 return True
         return False
 
-    # Each gives False if it found nothing to do.
+    # Each returns False if there was nothing to do.
 
     def _jobs(self, status: Status, kept_s: float) -> bool:
         before_ms = self._database.clock.wall_ms() - round(kept_s * 1000)
@@ -82,7 +82,7 @@ class Retention:
         return True
 
     def _job(self, job_id: int, status: Status, before_ms: int) -> bool:
-        """Delete a job with all that is its own; False if its log takes longer than this step."""
+        """Delete a job and what belongs to it; False if its log takes longer than this step."""
         while self._database.run(self._sql["delete-log-lines"], job_id, _BITE) == _BITE:
             if not self._has_time():
                 return False
@@ -122,7 +122,7 @@ class Retention:
         return True
 
     def _free_pages(self) -> bool:
-        """Give the file's free pages back to the system, but for those soon to be used again."""
+        """Return free pages of the file to the system, except those soon used again."""
         free, used = (self._pragma(f"{name}_count") for name in ("freelist", "page"))
         surplus = free - max(_FREE_PAGES_KEPT, used // _FREE_PART_KEPT)
         if surplus <= 0:

@@ -1,7 +1,8 @@
-"""Schedules in the database: which tick each waits for, and firing it exactly once.
+"""Schedules: the tick that each waits for, and firing it exactly once.
 
-The job of a tick and the step to the next tick are one transaction, guarded by the tick as it was
-read. However many processes look, and whenever they are killed, a tick is fired by one of them.
+One transaction enqueues the job of a tick and moves the schedule to its next tick, if the tick is
+still the one that was read. So however many processes try, and whenever they are killed, a tick
+fires once.
 """
 
 import json
@@ -20,7 +21,7 @@ from orpheus.shared.storage.sqlite.sql import sql_file
 
 
 class Schedules:
-    """What fires when."""
+    """Stores, fires, pauses and resumes schedules."""
 
     def __init__(self, database: Database, events: Events, enqueue: Enqueue) -> None:
         self._database = database
@@ -29,7 +30,7 @@ class Schedules:
         self._sql = sql_file("schedules.sql")
 
     def configure(self, definitions: Sequence[ScheduleDefinition]) -> None:
-        """Write what the configuration says. An unchanged schedule keeps the tick it waits for."""
+        """Store the schedules of the configuration. An unchanged one keeps its tick."""
         now_ms = self._database.clock.wall_ms()
         with self._database.write(durable=False):
             known = {row.definition.name: row for row in self.all()}
@@ -43,18 +44,21 @@ class Schedules:
                 self._database.run(self._sql["put-schedule"], one.name, text, tick_ms)
 
     def all(self) -> list[ScheduleRow]:
-        """Every schedule, by name."""
+        """Return every schedule, by name."""
         return [_schedule_of(row) for row in self._database.all(self._sql["all-schedules"])]
 
     def get(self, name: str) -> ScheduleRow:
-        """One schedule. Raises NotFound."""
+        """Return one schedule. Raises NotFound."""
         row = self._database.one(self._sql["get-schedule"], name)
         if row is None:
             raise NotFound(f"there is no schedule {name!r}")
         return _schedule_of(row)
 
     def fire_due(self, make_job: Callable[[ScheduleDefinition], NewJob | None]) -> list[int]:
-        """Enqueue the jobs of every tick that is due; their ids. Where there is none, it passes."""
+        """Enqueue the jobs of every due tick; return their ids.
+
+        `make_job` may return None: then the tick passes without a job.
+        """
         now_ms = self._database.clock.wall_ms()
         due = [
             row
@@ -84,7 +88,7 @@ class Schedules:
         return ids
 
     def run_now(self, name: str, make_job: MakeJob) -> int:
-        """Enqueue a schedule's job outside its ticks; the job's id. Raises NotFound, InvalidJob."""
+        """Enqueue a schedule's job now; return its id. Raises NotFound, InvalidJob."""
         with self._database.write(durable=True):
             row = self.get(name)
             (job_id,) = self._enqueue.keep([make_job(row.definition)])
@@ -98,7 +102,7 @@ class Schedules:
         )
 
     def pause(self, name: str) -> None:
-        """Fire no tick until resumed, through restarts. Raises NotFound."""
+        """Fire no tick until resumed, even after restarts. Raises NotFound."""
         self._set_paused(name, paused=True)
 
     def resume(self, name: str) -> None:

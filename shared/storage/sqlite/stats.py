@@ -1,4 +1,4 @@
-"""What the queue is doing, from kept counts and bounded reads."""
+"""Figures about jobs and the file, from kept counts and bounded reads."""
 
 import shutil
 from collections import defaultdict
@@ -24,36 +24,36 @@ class Stats:
         self._sql = sql_file("counts.sql")
 
     def counts(self) -> dict[Status, int]:
-        """Jobs by status, exact."""
+        """Return the exact number of jobs by status."""
         totals = dict.fromkeys(Status, 0)
         for _, status, n in self._database.all(self._sql["counts"]):
             totals[Status(status)] += n
         return totals
 
     def counts_by_queue(self) -> dict[str, dict[Status, int]]:
-        """Jobs by queue and status, exact."""
+        """Return the exact number of jobs by queue and status."""
         queues: dict[str, dict[Status, int]] = defaultdict(lambda: dict.fromkeys(Status, 0))
         for queue, status, n in self._database.all(self._sql["counts"]):
             queues[queue][Status(status)] = n
         return dict(queues)
 
     def ended(self) -> dict[Status, int]:
-        """How often a job has ended, by terminal status, since the database was made."""
+        """Return how many jobs ended by terminal status, since the database was created."""
         ended = {Status.DONE: 0, Status.FAILED: 0, Status.CANCELLED: 0}
         for status, _, n, _ in self._database.all(self._sql["totals"], ENDED):
             ended[Status(status)] = n
         return ended
 
     def waits(self) -> Histogram:
-        """How long attempts waited from due to start, of all that ended."""
+        """Return how long all attempts that ended had waited, from due to start."""
         return histograms_of(self._database.all(self._sql["totals"], WAITED)).get("", Histogram())
 
     def runs(self) -> dict[str, Histogram]:
-        """How long attempts ran, by outcome, of all that ended."""
+        """Return how long all attempts that ended ran, by outcome."""
         return histograms_of(self._database.all(self._sql["totals"], RAN))
 
     def finished_in(self, minutes: int) -> dict[Status, int]:
-        """Jobs that ended in this minute and the `minutes` before it, by terminal status."""
+        """Return how many jobs ended in this minute and the `minutes` before it, by status."""
         since = self._minute() - minutes
         ended = {Status.DONE: 0, Status.FAILED: 0, Status.CANCELLED: 0}
         for status, n in self._database.all(self._sql["finished-since"], since):
@@ -61,7 +61,7 @@ class Stats:
         return ended
 
     def by_minute(self, minutes: int) -> list[Minute]:
-        """The last `minutes` minutes, oldest first, those without an ended job included."""
+        """Return the last `minutes` minutes, oldest first, also those in which no job ended."""
         first = self._minute() - minutes + 1
         ended: dict[int, dict[str, int]] = defaultdict(dict)
         for minute, status, n in self._database.all(self._sql["finished-by-minute"], first):
@@ -77,20 +77,20 @@ class Stats:
         ]
 
     def done_per_minute(self, minutes: int = 5) -> dict[str, float]:
-        """Jobs done a minute over the last `minutes`, by queue."""
+        """Return the jobs done per minute over the last `minutes`, by queue."""
         since = self._minute() - minutes
         rows = self._database.all(self._sql["done-since-by-queue"], since)
         return {queue: n / minutes for queue, n in rows}
 
     def latencies(self) -> tuple[Latency, Latency]:
-        """How long jobs waited from due to start, and how long their last attempt ran."""
+        """Return how long jobs waited from due to start, and how long their last attempt ran."""
         rows = self._database.all(self._sql["latest-runs"])
         waits = [max(0, row[1] - row[0]) for row in rows if row[1] is not None]
         runs = [max(0, row[2] - row[1]) for row in rows if row[1] is not None]
         return _latency(waits), _latency(runs)
 
     def oldest_pending_s(self, queue: str | None = None) -> float | None:
-        """How long the job that has been due longest waits already; None if none is due."""
+        """Return how long the job that was due first has waited; None if none is due."""
         queues = [queue] if queue is not None else self._active_queues()
         earliest = min(
             (at for name in queues if (at := self._earliest_due_ms(name)) is not None),
@@ -109,11 +109,13 @@ class Stats:
         return wal_bytes(self._database.path)
 
     def free_bytes(self) -> int:
-        """What is left on the device that holds the database. Raises DatabaseUnusable."""
+        """Return the free space on the device that holds the database. Raises DatabaseUnusable."""
         try:
             return shutil.disk_usage(self._database.path.parent).free
         except OSError as error:
-            raise DatabaseUnusable(f"its folder cannot be looked at: {error}") from error
+            raise DatabaseUnusable(
+                f"the free space of its folder cannot be read: {error}"
+            ) from error
 
     def _active_queues(self) -> list[str]:
         return [
@@ -121,7 +123,7 @@ class Stats:
         ]
 
     def _earliest_due_ms(self, queue: str) -> int | None:
-        """One probe for each priority that has due jobs: the index is ordered by priority first."""
+        """Probe the index once for each priority that has due jobs: it is ordered by priority."""
         row = self._database.one(self._sql["first-due"], queue)
         earliest: int | None = None
         for _ in range(_MOST_PROBES):

@@ -1,8 +1,8 @@
-"""The store: every verb the rest of Orpheus has for the database.
+"""The store: every verb that the programs have for the database.
 
-Synchronous, one connection, used by one thread. A verb is a transaction of its own, or part of
-the one that `write()` opened, so callers combine them: a worker finishes a batch and leases the
-next in one commit, the API's writer commits many requests at once.
+It is synchronous and has one connection, used by one thread. A verb is a transaction of its own,
+or part of the one that `write()` opened. So callers combine verbs: a worker finishes a batch and
+leases the next in one commit, and the API's writer commits many requests at once.
 """
 
 from collections.abc import Mapping
@@ -37,7 +37,7 @@ _WRITABLE_WAIT_S = 0.25
 
 
 class Store:
-    """An open database. The verbs stand in groups: `store.jobs`, `store.leases` and so on."""
+    """An open database. The verbs are grouped: `store.jobs`, `store.leases` and so on."""
 
     def __init__(
         self,
@@ -74,26 +74,26 @@ class Store:
         self.maintenance = Maintenance(database)
 
     def write(self, *, durable: bool) -> AbstractContextManager[None]:
-        """One transaction for several verbs. `durable`: the commit waits for the disk.
+        """Run several verbs in one transaction. `durable`: the commit waits for the disk.
 
         Raises DatabaseBusy, DatabaseFull, DatabaseUnusable; then nothing was written.
         """
         return self._database.write(durable=durable)
 
     def savepoint(self) -> AbstractContextManager[None]:
-        """Inside `write`: a part that an exception undoes alone."""
+        """Inside `write`: run a part that an exception rolls back alone."""
         return self._database.savepoint()
 
     def snapshot(self) -> AbstractContextManager[None]:
-        """Several reads of one moment, that of the transaction it is in; nothing may be written."""
+        """Let several reads see the database at one moment; nothing may be written."""
         return self._database.snapshot()
 
     def time_limit(self, limit_s: float) -> AbstractContextManager[None]:
-        """A query inside that still runs after `limit_s` seconds is stopped: ReadTookTooLong."""
+        """Stop a query that still runs after `limit_s` seconds: it raises ReadTookTooLong."""
         return self._database.time_limit(limit_s)
 
     def writable(self) -> bool:
-        """Whether a write transaction can begin now, or within 0.25 s: most writes are shorter.
+        """Return whether a write transaction can begin within 0.25 s: most writes are shorter.
 
         Raises DatabaseFull, DatabaseUnusable.
         """
@@ -104,7 +104,7 @@ class Store:
         return True
 
     def data_changed(self) -> bool:
-        """Whether another connection has committed since the last call."""
+        """Return whether another connection has committed since the last call."""
         version = self._database.data_version()
         changed = version != self._data_version
         self._data_version = version

@@ -1,7 +1,7 @@
 """Requests of operators to the supervisor, and what the supervisor counts and measures.
 
-A request is deleted by whoever takes it, in the transaction that reads it: each is acted on once,
-and one that is gone has been taken.
+The supervisor deletes a request in the transaction that reads it, so each is acted on once, and a
+missing one has been taken.
 """
 
 from orpheus.shared.domain.requests import Request, RequestAction
@@ -17,9 +17,9 @@ class Supervision:
         self._sql = sql_file("supervision.sql")
 
     def put_request(self, action: RequestAction, target: str, workers: int | None = None) -> int:
-        """Ask for `action`, ringing the supervisor after the commit; the request's id.
+        """Store a request and ring the supervisor after the commit; return the request's id.
 
-        `workers` belongs to SCALE, and only to it.
+        `workers` is for SCALE, and only for it.
         """
         with self._database.write(durable=False):
             now_ms = self._database.clock.wall_ms()
@@ -28,7 +28,7 @@ class Supervision:
             return self._database.last_insert_id()
 
     def take_requests(self) -> list[Request]:
-        """Every request that waits, oldest first; none of them waits any more."""
+        """Delete and return every waiting request, oldest first."""
         if self._database.one(self._sql["any-request"]) is None:
             return []
         with self._database.write(durable=False):
@@ -39,30 +39,30 @@ class Supervision:
         ]
 
     def is_waiting(self, request_id: int) -> bool:
-        """Whether the supervisor has not taken this request yet."""
+        """Return whether the supervisor has not taken this request yet."""
         return self._database.one(self._sql["is-waiting"], request_id) is not None
 
     def clear(self) -> None:
-        """Forget what was asked of an earlier supervisor, and what it counted and measured."""
+        """Delete the requests to an earlier supervisor, and what it counted and measured."""
         with self._database.write(durable=False):
             self._database.run(self._sql["clear-requests"])
             self._database.run(self._sql["clear-exit-counts"])
             self._database.run(self._sql["clear-gauges"])
 
     def count_exit(self, slot: str, cause: str) -> None:
-        """A life of this slot has ended for this cause."""
+        """Count that a process of this slot ended for this cause."""
         with self._database.write(durable=False):
             self._database.run(self._sql["count-exit"], slot, cause)
 
     def exit_counts(self) -> dict[tuple[str, str], int]:
-        """How often lives have ended since the supervisor started, by slot and cause."""
+        """Return how often processes ended since the supervisor started, by slot and cause."""
         return {(slot, cause): n for slot, cause, n in self._database.all(self._sql["exit-counts"])}
 
     def put_gauge(self, name: str, value: float) -> None:
-        """Keep a figure, in the unit that its name ends with, in place of the one before."""
+        """Store a figure, in the unit that its name ends with; it replaces the one before."""
         with self._database.write(durable=False):
             self._database.run(self._sql["put-gauge"], name, value)
 
     def gauges(self) -> dict[str, float]:
-        """Every figure that is kept, by name."""
+        """Return every figure by name."""
         return dict(self._database.all(self._sql["gauges"]))

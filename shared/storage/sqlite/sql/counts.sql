@@ -1,26 +1,26 @@
 -- name: change-count
--- Keep the number of jobs of a queue in a status. max(): the CHECK also sees the row that was to be
+-- Change the number of jobs of a queue in a status. max(): the CHECK also tests the row that would be
 -- inserted, which a decrease would make negative.
 INSERT INTO job_counts (queue, status, n) VALUES (?1, ?2, max(?3, 0))
 ON CONFLICT (queue, status) DO UPDATE SET n = n + ?3;
 
 -- name: add-finished
--- Keep how many jobs of a queue ended in this minute.
+-- Add to the jobs of a queue that ended in this minute.
 INSERT INTO finished_per_minute (minute, queue, status, n) VALUES (?, ?, ?, ?)
 ON CONFLICT (minute, queue, status) DO UPDATE SET n = n + excluded.n;
 
 -- name: add-total
--- Keep how many ended, or waited and ran for how long.
+-- Add to the jobs that ended, or to a bucket of waiting or running times.
 INSERT INTO totals (measure, outcome, bucket, n, sum_ms) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (measure, outcome, bucket)
 DO UPDATE SET n = n + excluded.n, sum_ms = sum_ms + excluded.sum_ms;
 
 -- name: totals
--- Every kept total of one measure.
+-- Read the totals of one measure.
 SELECT outcome, bucket, n, sum_ms FROM totals WHERE measure = ?;
 
 -- name: counts
--- Every kept count.
+-- Read the number of jobs by queue and status.
 SELECT queue, status, n FROM job_counts ORDER BY queue, status;
 
 -- name: finished-since

@@ -1,5 +1,5 @@
 -- name: record-job-event
--- The job as it is right now, written by the database itself, so that an event cannot differ from the row.
+-- Record the job as it is now. The database writes it, so that an event cannot differ from the row.
 INSERT INTO events (at_ms, kind, job_id, body)
 SELECT ?, ?, id, json_object(
     'id', id, 'type', type, 'status', status, 'queue', queue, 'priority', priority,
@@ -14,7 +14,7 @@ SELECT ?, ?, id, json_object(
 FROM jobs WHERE id = ?;
 
 -- name: record-event
--- An event that is not of a job.
+-- Record an event that is not about a job.
 INSERT INTO events (at_ms, kind, job_id, body) VALUES (?, ?, NULL, ?);
 
 -- name: events-after
@@ -27,11 +27,11 @@ SELECT seq, at_ms, kind, job_id, body FROM (
 WHERE bytes_before < ?;
 
 -- name: events-of-job
--- What happened to one job, oldest first.
+-- The events of one job, oldest first.
 SELECT seq, at_ms, kind, job_id, body FROM events WHERE job_id = ? AND seq > ? ORDER BY seq LIMIT ?;
 
 -- name: last-seq
--- The newest event ever given; it stays when retention has deleted the row.
+-- The newest seq ever given; it stays when retention has deleted the row.
 SELECT seq FROM sqlite_sequence WHERE name = 'events';
 
 -- name: oldest-seq

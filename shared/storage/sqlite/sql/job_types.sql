@@ -1,14 +1,14 @@
 -- name: remove-all
--- Before the whole set is written anew.
+-- Delete all, before the set is replaced.
 DELETE FROM job_types;
 
 -- name: insert-type
--- One job type.
+-- Insert one job type.
 INSERT INTO job_types (name, schema, max_retries, timeout_s, queue, description)
 VALUES (?, ?, ?, ?, ?, ?);
 
 -- name: get-type
--- The job type of a name.
+-- Read one job type.
 SELECT name, schema, max_retries, timeout_s, queue, description FROM job_types WHERE name = ?;
 
 -- name: all-types

@@ -1,12 +1,12 @@
 -- name: insert-job
--- A new job: blocked while it waits for others, else pending; due unless it was given a time.
+-- Insert a job: blocked while it waits for others, else pending; due unless it is delayed.
 INSERT INTO jobs (
     type, payload, status, queue, priority, is_due, max_retries, timeout_s,
     created_at_ms, run_at_ms, unique_key, tags, depends_on, waits_for, on_dependency_failure)
 VALUES (?1, ?2, iif(?13 > 0, 'blocked', 'pending'), ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14);
 
 -- name: set-dependencies
--- The ids that a new blocked job waits for, once those of its batch are known.
+-- Store the ids that a new blocked job waits for, once those of its batch are known.
 UPDATE jobs SET depends_on = ?, waits_for = ? WHERE id = ? AND status = 'blocked';
 
 -- name: insert-tag
@@ -63,26 +63,26 @@ UPDATE jobs SET status = 'cancelled', is_due = 0, waits_for = 0, cancel_requeste
 WHERE id = ? AND status IN ('blocked', 'pending');
 
 -- name: request-cancel
--- Stays in_progress: the worker sees the flag.
+-- Stays in_progress: the worker reads the flag.
 UPDATE jobs SET cancel_requested = 1
 WHERE id = ? AND status = 'in_progress' AND cancel_requested = 0;
 
 -- name: retry-job
--- Leaves failed or cancelled for pending, or for blocked where jobs it depends on are live again;
--- with all its retries again; attempts keep their numbers.
+-- Leaves failed or cancelled for pending, or for blocked if jobs it depends on are live. It gets all
+-- its retries again; attempts keep their numbers.
 UPDATE jobs SET status = iif(?1 > 0, 'blocked', 'pending'), is_due = 1, waits_for = ?1,
     failures = 0, crashes = 0, cancel_requested = 0,
     run_at_ms = ?2, finished_at_ms = NULL, progress = NULL, message = NULL
 WHERE id = ?3 AND status IN ('failed', 'cancelled');
 
 -- name: run-now
--- Stays pending: due now. One whose time had come keeps its place.
+-- Stays pending, and is due now. A job that is due already keeps its place.
 UPDATE jobs SET is_due = 1, run_at_ms = min(run_at_ms, ?) WHERE id = ? AND status = 'pending' AND is_due = 0;
 
 -- name: delete-job
--- Only a job that has ended, and that no live one waits for.
+-- Delete a job that has ended. The caller has checked that no live job depends on it.
 DELETE FROM jobs WHERE id = ? AND status IN ('done', 'failed', 'cancelled');
 
 -- name: newest-ids
--- Where the newest N jobs begin: text search and inexact totals look no further.
+-- The job before the newest N: text search and inexact totals read only those.
 SELECT id FROM jobs ORDER BY id DESC LIMIT 1 OFFSET ?;

@@ -1,10 +1,10 @@
 -- name: holds-lease
--- May this token write? Only before expiry.
+-- Is the lease still held?
 SELECT 1 FROM jobs WHERE id = ? AND lease_token = ? AND status = 'in_progress'
     AND lease_expires_mono_ms > ? AND lease_boot_id = ?;
 
 -- name: append
--- One line of an attempt.
+-- Append one line of an attempt.
 INSERT INTO job_logs (job_id, attempt, at_ms, level, line, fields) VALUES (?, ?, ?, ?, ?, ?);
 
 -- name: after

@@ -15,7 +15,7 @@ FROM queues ORDER BY name;
 SELECT n FROM job_counts WHERE queue = ? AND status = 'in_progress';
 
 -- name: has-room-and-work
--- Whether a limited queue could start one of its due jobs, but for its rate.
+-- Whether a limited queue has room for one of its due jobs; its rate is not considered.
 SELECT 1 FROM queues
 WHERE name = ?1 AND coalesce(paused, paused_by_config) = 0 AND max_running > 0
     AND max_running > coalesce(
@@ -25,20 +25,20 @@ WHERE name = ?1 AND coalesce(paused, paused_by_config) = 0 AND max_running > 0
         WHERE status = 'pending' AND is_due = 1 AND queue = ?1);
 
 -- name: keep-rate
--- What is left of a queue's rate, and since when.
+-- Store the tokens left of a queue's rate, and when they were counted.
 UPDATE queues SET rate_tokens = ?, rate_mono_ms = ?, rate_boot_id = ? WHERE name = ?;
 
 -- name: set-paused
--- An operator's word; it stays until the next one.
+-- Pause or resume by an operator: valid until the next one.
 INSERT INTO queues (name, paused) VALUES (?1, ?2)
 ON CONFLICT (name) DO UPDATE SET paused = ?2;
 
 -- name: forget-configuration
--- Before the configured limits are written anew.
+-- Reset the configured limits, before the new ones are written.
 UPDATE queues SET paused_by_config = 0, max_running = 0, rate_per_s = 0, rate_burst = 0;
 
 -- name: configure
--- What the configuration says of a queue.
+-- Store what the configuration says about a queue.
 INSERT INTO queues (name, paused_by_config, max_running, rate_per_s, rate_burst, rate_tokens)
 VALUES (?1, ?2, ?3, ?4, ?5, ?5)
 ON CONFLICT (name) DO UPDATE SET

@@ -1,6 +1,6 @@
 -- name: expired-jobs
--- Jobs of one terminal status that ended before a time, oldest first, from a position on. One that
--- a live job depends on is kept: its result may be asked for.
+-- Jobs of one terminal status that ended before a time, oldest first, from a position on. A job that
+-- a live job depends on is kept: its result may still be read.
 SELECT id, finished_at_ms FROM jobs INDEXED BY jobs_ended
 WHERE status = ?1 AND finished_at_ms < ?2 AND (finished_at_ms, id) > (?3, ?4)
     AND (has_dependents = 0 OR NOT EXISTS (
@@ -10,11 +10,11 @@ WHERE status = ?1 AND finished_at_ms < ?2 AND (finished_at_ms, id) > (?3, ?4)
 ORDER BY finished_at_ms, id LIMIT ?5;
 
 -- name: delete-log-lines
--- Some lines of a job that is about to go: it may have a million.
+-- Delete some lines of an expired job: it may have a million.
 DELETE FROM job_logs WHERE id IN (SELECT id FROM job_logs WHERE job_id = ? LIMIT ?);
 
 -- name: delete-expired
--- The job itself, unless it was retried, or a new job depends on it, since it was found.
+-- Delete the job itself, unless it was retried, or a new job depends on it, since it was found.
 DELETE FROM jobs WHERE id = ?1 AND status = ?2 AND finished_at_ms < ?3
     AND (has_dependents = 0 OR NOT EXISTS (
         SELECT 1 FROM job_dependencies JOIN jobs AS waiting ON waiting.id = job_dependencies.job_id
@@ -23,23 +23,23 @@ DELETE FROM jobs WHERE id = ?1 AND status = ?2 AND finished_at_ms < ?3
 RETURNING queue;
 
 -- name: delete-events
--- The oldest events, up to one.
+-- Delete the events up to a seq.
 DELETE FROM events WHERE seq <= ?;
 
 -- name: expired-key
--- Is there an answer that is not given again any more?
+-- Is there an expired answer?
 SELECT 1 FROM idempotency_keys INDEXED BY idempotency_keys_by_age WHERE created_at_ms <= ? LIMIT 1;
 
 -- name: delete-keys
--- Some of them, oldest first.
+-- Delete some expired answers, oldest first.
 DELETE FROM idempotency_keys WHERE key IN (
     SELECT key FROM idempotency_keys INDEXED BY idempotency_keys_by_age
     WHERE created_at_ms <= ? ORDER BY created_at_ms LIMIT ?);
 
 -- name: oldest-minute
--- The first minute of which it is known how many jobs ended.
+-- The first minute that has a count of ended jobs.
 SELECT min(minute) FROM finished_per_minute;
 
 -- name: delete-minutes
--- The first minutes, up to one.
+-- Delete the minutes up to one.
 DELETE FROM finished_per_minute WHERE minute <= ?;

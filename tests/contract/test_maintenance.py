@@ -103,7 +103,7 @@ BREACHES = {
         UPDATE copy SET id = 7;
         INSERT INTO jobs SELECT * FROM copy""",
     "I12: job 6 has no event": "DELETE FROM events WHERE job_id = 6",
-    "I16: job_logs: row 1 names a row of jobs that is not there": """
+    "I16: job_logs: row 1 names a row of jobs that does not exist": """
         INSERT INTO job_logs VALUES (1, 77, 1, 1, 'info', 'a line', '{}')""",
     "I18: job 4 waits for 2 jobs": "UPDATE jobs SET waits_for = 2 WHERE id = 4",
     "I19: queue default: 1 jobs are blocked, the kept count says 3": """

@@ -11,7 +11,7 @@ from importlib import resources
 _NAME = re.compile(r"^-- name: ([a-z][a-z0-9-]*)\s*$", re.MULTILINE)
 
 
-class Queries:
+class SqlFile:
     """The named queries of one file: `queries["lease-job"]` is the SQL text."""
 
     def __init__(self, text: str, source: str) -> None:
@@ -30,7 +30,7 @@ class Queries:
         return iter(self._texts)
 
 
-def load_queries(package: str, file: str) -> Queries:
+def load_queries(package: str, file: str) -> SqlFile:
     """Read the queries of `file` inside `package`."""
     text = resources.files(package).joinpath(file).read_text(encoding="utf-8")
-    return Queries(text, file)
+    return SqlFile(text, file)

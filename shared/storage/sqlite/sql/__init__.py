@@ -2,10 +2,10 @@
 
 from functools import cache
 
-from orpheus.shared.storage.queries import Queries, load_queries
+from orpheus.shared.storage.queries import SqlFile, load_queries
 
 
 @cache
-def sql_file(name: str) -> Queries:
+def sql_file(name: str) -> SqlFile:
     """Return the named queries of one file of shared/storage/sqlite/sql/."""
     return load_queries(__name__, name)

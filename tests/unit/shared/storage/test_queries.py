@@ -3,7 +3,7 @@
 import pytest
 
 from orpheus.shared.storage.migrate import load_migrations
-from orpheus.shared.storage.queries import Queries
+from orpheus.shared.storage.queries import SqlFile
 from orpheus.shared.storage.sqlite.sql import sql_file
 
 SQL_FILES = (
@@ -19,14 +19,14 @@ SQL_FILES = (
 
 
 def test_a_query_is_the_text_under_its_name() -> None:
-    queries = Queries("-- name: one\n-- Why.\nSELECT 1;\n\n-- name: two-b\nSELECT 2;\n", "x.sql")
+    queries = SqlFile("-- name: one\n-- Why.\nSELECT 1;\n\n-- name: two-b\nSELECT 2;\n", "x.sql")
     assert queries["one"] == "-- Why.\nSELECT 1;"
     assert queries["two-b"] == "SELECT 2;"
 
 
 def test_a_name_that_stands_twice_is_refused() -> None:
     with pytest.raises(ValueError, match="twice"):
-        Queries("-- name: one\nSELECT 1;\n-- name: one\nSELECT 2;", "x.sql")
+        SqlFile("-- name: one\nSELECT 1;\n-- name: one\nSELECT 2;", "x.sql")
 
 
 @pytest.mark.parametrize("file", SQL_FILES)

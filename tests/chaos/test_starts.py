@@ -212,11 +212,12 @@ def test_as_pid_1_of_its_namespace_it_reaps_strangers_and_ends_in_order(start: S
     worker.kill()
     orpheus.until_state("ready", slot, not_pid=before)
     supervisor = orpheus.supervisor
-    until(
-        lambda: not [c for c in supervisor.children() if c.status() == psutil.STATUS_ZOMBIE],
-        "every zombie to be reaped",
-    )
-    assert len(supervisor.children()) == 3
+
+    def orphans_are_gone() -> bool:
+        children = supervisor.children()
+        return len(children) == 3 and all(one.status() != psutil.STATUS_ZOMBIE for one in children)
+
+    until(orphans_are_gone, "every stranger to be ended and reaped")
     assert orpheus.stop() == 0
 
 

@@ -199,7 +199,7 @@ OFFSPRING = """
     print(json.dumps({
         "forked": forked.exitcode,
         "open": listing.stdout.decode(),
-        "program": killed.wait(PATIENCE_S),
+        "program": killed.wait(60),
     }))
 """
 

@@ -63,8 +63,8 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return max(4, 2 * (psutil.cpu_count() or 2))
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     """Keep the tests of a file that share something in one process, and give the run its order.
 
     Such files come first, since the longest are among them: at the end the others would wait. The
@@ -75,6 +75,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         fixtures = getattr(item, "fixturenames", ())
         if any(name.startswith("shared_") for name in fixtures):
             item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(ROOT))))
+    yield  # pytest-xdist reads the marks, and pytest-randomly shuffles
     items.sort(
         key=lambda item: (
             BROWSER_TESTS in item.path.parents,

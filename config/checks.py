@@ -91,7 +91,7 @@ def _exposure(api: Api) -> Iterator[Problem]:
     if not api.token_file and not is_loopback(api.host):
         yield Problem(
             ("api", "host"),
-            f"{api.host!r} is not a loopback address: whoever can reach it could run jobs. It "
+            f"{api.host!r} is not a loopback address: everyone who can reach it could run jobs. It "
             f"needs api.token_file, a file of mode 0600 with a token of {SHORTEST_TOKEN} or more "
             "characters",
             also=(("api", "token_file"),),

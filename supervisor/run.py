@@ -1,4 +1,4 @@
-"""Starts everything, runs until it is told to stop, and ends everything (`orpheus start`).
+"""Start everything, run until asked to stop, and end everything: what `orpheus` alone does.
 
 The order of the start matters. The lock comes before the database is touched, so that two starts
 cannot both sweep it. The sweep comes before any lease is given out, and before the API's socket is

@@ -1,8 +1,8 @@
 """Check the dependencies in a batch: every `ref` must exist, and there may be no cycle.
 
 Pure. The database would accept a cycle, and its jobs would wait for each other forever; the sender
-is told which items form it. Two items with the same `unique_key` are one job, the first of them, so
-a cycle can also close through a key.
+gets the names of the items that form it. Two items with the same `unique_key` are one job, the
+first of them, so a cycle can also close through a key.
 """
 
 from collections.abc import Mapping, Sequence

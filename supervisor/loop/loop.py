@@ -60,7 +60,7 @@ _SECOND_STOP_S = 4.0
 
 
 class Loop:
-    """Runs the slots of a plan until it is told to stop and all of them are down."""
+    """Runs the slots of a plan until it is asked to stop and all of them are down."""
 
     def __init__(
         self,

@@ -40,7 +40,7 @@ class RunningAttempt:
     lease: Lease
     started_at_s: float
     cancel_requested: bool = False
-    """Somebody requested to cancel the job."""
+    """An operator or client has cancelled the job."""
     lease_lost: bool = False
     """Another worker may have the job by now: the result of this attempt will be refused."""
     stop_requested_at_s: float | None = None
@@ -70,7 +70,7 @@ class RunningAttempt:
             self.unsaved_progress = progress
 
     def request_cancel(self, now_s: float) -> None:
-        """Ask the handler to stop, because somebody cancelled the job."""
+        """Ask the handler to stop, because the job was cancelled."""
         self.cancel_requested = True
         self._request_stop(now_s)
 
@@ -161,8 +161,8 @@ class JobContext:
 
 
 def check_cancelled(attempt: RunningAttempt) -> None:
-    """Raise JobCancelled if somebody requested to cancel the job, or if its lease is lost."""
+    """Raise JobCancelled if the job was cancelled, or if its lease is lost."""
     if attempt.cancel_requested:
-        raise JobCancelled("somebody asked for this job to stop")
+        raise JobCancelled("the job was cancelled")
     if attempt.lease_lost:
         raise JobCancelled("the lease on this job was lost: another worker may run it")

@@ -45,7 +45,7 @@ class JobLog:
         self.add("info", event, fields)
 
     def warning(self, event: str, /, **fields: object) -> None:
-        """Add a line about something that somebody should look at."""
+        """Add a line about something unexpected."""
         self.add("warning", event, fields)
 
     def error(self, event: str, /, **fields: object) -> None:

@@ -1,4 +1,4 @@
-"""`flaky {failures, permanent}`: fails as often as it is told to."""
+"""`flaky {failures, permanent}`: fails its first attempts."""
 
 from typing import Annotated
 

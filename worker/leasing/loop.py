@@ -214,7 +214,7 @@ class Loop:
                 return
 
     def _release_cancelled(self) -> None:
-        """Release the prefetched jobs that somebody cancelled: they end without having run."""
+        """Release the prefetched jobs that were cancelled: they end without having run."""
         cancelled = self._store.leases.cancel_requests(self._held.prefetched_tokens())
         if cancelled:
             self._release(lambda lease: lease.job_id in cancelled)

@@ -6,7 +6,7 @@ stores log lines and progress. Once a job turns out to be long, it reports the r
 before it and releases the jobs prefetched behind it. It runs until the process exits.
 
 It also watches its own worker's leases. A lease that could not be renewed in time belongs to nobody
-or to another worker, so the job is told to stop; its result would be refused anyway.
+or to another worker, so the job is asked to stop; its result would be refused anyway.
 
 While a job runs, the thread wakes every 50 ms; in an idle worker it sleeps from beat to beat.
 """
@@ -55,7 +55,7 @@ class RenewalThread(threading.Thread):
     ) -> None:
         super().__init__(name="renewal", daemon=True)
         self.is_asleep = False
-        """No job ran at the last look: whoever starts the next job must call `wake`."""
+        """No job ran at the last look: the thread that starts the next job must call `wake`."""
         self._ready = False
         self._settings = settings
         self._store = store

@@ -1,4 +1,4 @@
-"""The audit trail: every action of an operator."""
+"""The audit log: every action of an operator."""
 
 from orpheus.shared.storage.data import AuditRow
 from orpheus.shared.storage.sqlite.connection import Database

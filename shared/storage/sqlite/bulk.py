@@ -2,7 +2,7 @@
 
 The filter is limited by `max_id` (the newest job on the screen) and by `expected_count` (what the
 operator confirmed); if the count differs now, nothing is changed. Jobs are changed in small
-transactions, so that the write lock is never held long; each adds its count to the audit trail.
+transactions, so that the write lock is never held long; each adds its count to the audit log.
 """
 
 from collections.abc import Callable

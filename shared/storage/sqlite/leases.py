@@ -209,7 +209,7 @@ class Leases:
         return set(tokens.values()) - {row[0] for row in kept}
 
     def release(self, leases: Sequence[Lease]) -> None:
-        """Give back jobs that were leased ahead and never entered: no attempt, no number.
+        """Release prefetched jobs that were never entered: they get no attempt and no number.
 
         Those whose cancel was requested end cancelled; those whose lease is lost are left alone.
         """

@@ -31,7 +31,7 @@ _BEFORE_ALL = (-1, -1)
 
 
 class Retention:
-    """Deletes what is older than its rule allows. The audit trail is never deleted."""
+    """Deletes what is older than its rule allows. The audit log is never deleted."""
 
     def __init__(self, database: Database, events: Events) -> None:
         self._database = database

@@ -1,4 +1,4 @@
--- Jobs. A running attempt lives in its job's row (worker, worker_pid, started_at_ms and the lease),
+-- Jobs. A running attempt is in its job's row (worker, worker_pid, started_at_ms and the lease),
 -- so two live attempts of one job cannot be written; it becomes a row of `attempts` when it ends.
 CREATE TABLE jobs (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -182,7 +182,7 @@ CREATE TABLE audit (
 ) STRICT;
 
 -- Schedules: `tick_ms` is the next tick; it is moved on in the transaction that enqueues its job,
--- only by whoever finds it as it read it, so each tick fires once.
+-- only by the process that finds it as it was read, so each tick fires once.
 CREATE TABLE schedules (
     name TEXT PRIMARY KEY,
     definition TEXT NOT NULL,

@@ -9,7 +9,7 @@ CREATE TABLE requests (
     CHECK ((action = 'scale') = (workers IS NOT NULL))
 ) STRICT;
 
--- How often lives of processes ended, by cause, since the supervisor started.
+-- How often processes ended, by cause, since the supervisor started.
 CREATE TABLE exit_counts (
     slot TEXT NOT NULL,
     cause TEXT NOT NULL,

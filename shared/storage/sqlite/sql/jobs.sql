@@ -50,7 +50,7 @@ SELECT attempt AS number, NULL AS outcome, worker, worker_pid AS pid, started_at
 FROM jobs WHERE id = ? AND status = 'in_progress';
 
 -- name: running-jobs
--- The running job of each incarnation: that of its smallest token, as the others are leased ahead.
+-- The running job of each incarnation: that of its smallest token, as the others are prefetched.
 -- With a bare min(), SQLite takes the other columns from the row of the minimum.
 SELECT id, type, worker, incarnation, started_at_ms, progress, message FROM (
     SELECT id, type, worker, lease_incarnation AS incarnation, started_at_ms, progress, message,

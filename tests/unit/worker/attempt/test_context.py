@@ -41,7 +41,7 @@ def test_check_cancelled_raises_once_a_cancel_is_requested(
 ) -> None:
     context.check_cancelled()
     running.request_cancel(now_s=101.0)
-    with pytest.raises(JobCancelled, match="asked for"):
+    with pytest.raises(JobCancelled, match="was cancelled"):
         context.check_cancelled()
 
 

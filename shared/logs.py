@@ -83,6 +83,13 @@ class _Queue(QueueHandler):
         """Use no lock: `enqueue` needs none."""
         self.lock = None
 
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Emit without the lock, which the standard library needs from Python 3.13 on."""
+        passed = bool(self.filter(record))
+        if passed:
+            self.emit(record)
+        return passed
+
     def enqueue(self, record: logging.LogRecord) -> None:
         """Never wait for room."""
         if self.lines.qsize() < _MAX_QUEUED_LINES:

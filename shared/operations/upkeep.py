@@ -29,12 +29,14 @@ class Upkeep:
 
         Deleting goes on only while `go_on` returns True.
         """
-        store.leases.reclaim_expired()
-        next_tick_s = fire_schedules(store, self._settings)
-        now_s = time.monotonic()
-        if now_s >= self._retain_at_s:
-            self._retain_at_s = now_s + _SOON_S  # also if an error is raised
-            self._retain_at_s = now_s + retain(store, self._settings.retention, go_on)
+        try:
+            store.leases.reclaim_expired()
+            next_tick_s = fire_schedules(store, self._settings)
+        finally:  # a full disk can prevent the steps above, and only this makes room
+            now_s = time.monotonic()
+            if now_s >= self._retain_at_s:
+                self._retain_at_s = now_s + _SOON_S  # also if an error is raised
+                self._retain_at_s = now_s + retain(store, self._settings.retention, go_on)
         return max(0.0, next_tick_s)
 
 

@@ -7,6 +7,8 @@ import pytest
 
 from orpheus.shared.domain.handover import JobDefaults, StoredSettings
 from orpheus.shared.domain.jobs import Holder, NewJob
+from orpheus.shared.errors import StorageError
+from orpheus.shared.operations import upkeep as upkeep_module
 from orpheus.shared.operations.upkeep import Upkeep
 from orpheus.shared.storage import Store, open_store
 
@@ -61,3 +63,16 @@ def test_after_an_error_it_is_a_second_until_it_deletes_again(store: Store) -> N
         upkeep.run(store, fail)
     upkeep.run(store, fail)
     assert calls == [1]
+
+
+def test_it_deletes_even_while_schedules_cannot_fire(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> float:
+        raise StorageError("the disk is full")
+
+    looked: list[bool] = []
+    monkeypatch.setattr(upkeep_module, "fire_schedules", fail)
+    with pytest.raises(StorageError, match="the disk is full"):
+        Upkeep(SETTINGS).run(store, lambda: bool(looked.append(True)))
+    assert looked == [True], "it began to delete"

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -37,6 +38,7 @@ from orpheus.supervisor.policy.slot import (
 from orpheus.supervisor.policy.state_machine import decide, next_wake_s, rebase, with_desired
 
 WALKS = 10_000
+WALKS_IN_ONE_TEST = 1_000
 STEPS = 20
 RULES = Rules(max_age_s=3_600.0, max_memory_bytes=100)
 WINDOW_S = RULES.crash_loop_window_s
@@ -344,8 +346,9 @@ def walk(rng: random.Random, steps: list[str]) -> None:
     world.stops()
 
 
-def test_ten_thousand_random_walks_break_no_rule() -> None:
-    for seed in range(WALKS):
+@pytest.mark.parametrize("first", range(0, WALKS, WALKS_IN_ONE_TEST))
+def test_ten_thousand_random_walks_break_no_rule(first: int) -> None:
+    for seed in range(first, first + WALKS_IN_ONE_TEST):
         rng = random.Random(seed)
         steps = rng.choices(STEP_NAMES, k=STEPS)
         try:

@@ -21,7 +21,13 @@ from pydantic import (
 from pydantic.config import JsonDict
 
 from orpheus.shared.domain.jobs import Status
-from orpheus.shared.domain.limits import MAX_UNIQUE_KEY_CHARS, NAME
+from orpheus.shared.domain.limits import (
+    MAX_RETRIES,
+    MAX_TAGS,
+    MAX_UNIQUE_KEY_CHARS,
+    NAME,
+    PRIORITIES,
+)
 from orpheus.shared.domain.requests import MOST_WORKERS
 from orpheus.shared.durations import LONGEST_S, parse_duration_s
 from orpheus.shared.operations.audit import LONGEST_REASON
@@ -107,8 +113,8 @@ TimeMs = Annotated[
     int, BeforeValidator(_time_ms), WithJsonSchema({"type": "string", "format": "date-time"})
 ]
 Id = Annotated[int, Field(ge=1, le=LARGEST_ID), BeforeValidator(_whole)]
-Priority = Annotated[int, Field(ge=-1000, le=1000), BeforeValidator(_whole)]
-Retries = Annotated[int, Field(ge=0, le=100), BeforeValidator(_whole)]
+Priority = Annotated[int, Field(ge=PRIORITIES[0], le=PRIORITIES[-1]), BeforeValidator(_whole)]
+Retries = Annotated[int, Field(ge=0, le=MAX_RETRIES), BeforeValidator(_whole)]
 Size = Annotated[int, Field(ge=0, le=MOST_WORKERS), BeforeValidator(_whole)]
 Count = Annotated[int, Field(ge=0, le=LARGEST_ID), BeforeValidator(_whole)]
 IdOrRef = Annotated[
@@ -166,7 +172,7 @@ class _NewJob(_Body):
         None, min_length=1, max_length=MAX_UNIQUE_KEY_CHARS, json_schema_extra=_WITHOUT_NUL
     )
     """While a job with this key is live, submitting again answers with that job."""
-    tags: list[Name] = Field([], max_length=32)
+    tags: list[Name] = Field([], max_length=MAX_TAGS)
     on_dependency_failure: Literal["cancel", "run", "fail"] = "cancel"
     """What becomes of it when a job it depends on does not end done."""
 

@@ -151,7 +151,7 @@ def status(operator: Operator) -> int:
 
 
 def _trouble(items: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Return what needs attention among the processes."""
+    """Yield a sentence for each thing that needs attention."""
     if not items:
         yield "nothing runs: start it with `orpheus`"
         return
@@ -166,7 +166,7 @@ def _trouble(items: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _unserved(store: Store, settings: Settings) -> Iterator[str]:
-    """Return the queues that have jobs and no pool."""
+    """Yield a sentence for each queue that has waiting jobs and no pool."""
     served = {queue for pool in settings.pools.values() if pool.workers for queue in pool.queues}
     if "*" in served:
         return

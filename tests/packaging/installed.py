@@ -27,7 +27,8 @@ def uv(*arguments: object, cwd: Path = ROOT) -> str:
 
 def build(kind: str, source: Path, folder: Path) -> Path:
     """Build the `wheel` or the `sdist` of `source` as docs/deploy.md does; returns the file."""
-    locked = ("--build-constraints", ROOT / "requirements-build.lock", "--require-hashes")
+    lock = ROOT / "docs" / "deploy" / "requirements-build.lock"
+    locked = ("--build-constraints", lock, "--require-hashes")
     uv("build", f"--{kind}", *locked, "--out-dir", folder, source)
     [built] = folder.glob("*.whl" if kind == "wheel" else "*.tar.gz")
     return built

@@ -84,7 +84,7 @@ def test_the_files_and_commands_that_are_named_exist() -> None:
     links = re.findall(r"\]\((?!http)([^)#]+)\)", PAGE)
     assert set(links) == {f"deploy/{file.name}" for file in DEPLOY.iterdir()}
     for text in ALL.values():
-        for path in re.findall(r"\b(?:docs|config)/[\w./]*\w", text):
+        for path in re.findall(r"\b(?:docs|config)/[\w./-]*\w", text):
             assert (ROOT / path).exists(), path
         for command in re.findall(
             r'(?:\bexec orpheus|bin/|CMD \[")orpheus(?:",)? "?([a-z]+)', text
@@ -94,7 +94,7 @@ def test_the_files_and_commands_that_are_named_exist() -> None:
 
 def test_the_image_builds_the_wheel_of_everything_it_holds() -> None:
     copied = dict(re.findall(r"^COPY ([a-z]\S+) (\S+)$", CONTAINERFILE, re.MULTILINE))
-    locks = {"requirements.lock": ".", "requirements-build.lock": "."}
+    locks = {"requirements.lock": ".", "docs/deploy/requirements-build.lock": "."}
     assert copied == {**locks, **{name: name for name in SOURCES}}
     assert "\nCOPY pyproject.toml README.md ./\n" in CONTAINERFILE
     assert "\nCOPY --from=build /wheel /wheel\n" in CONTAINERFILE

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[3]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 WANTED = {
     "requirements.lock": PROJECT["project"]["dependencies"],
-    "requirements-build.lock": PROJECT["build-system"]["requires"],
+    "docs/deploy/requirements-build.lock": PROJECT["build-system"]["requires"],
 }
 """What each lock must hold, and with it what that depends on."""
 LOCKS = {name: (ROOT / name).read_text(encoding="utf-8") for name in WANTED}

@@ -72,7 +72,12 @@ def test_it_deletes_even_while_schedules_cannot_fire(
         raise StorageError("the disk is full")
 
     looked: list[bool] = []
+
+    def stop() -> bool:
+        looked.append(True)
+        return False
+
     monkeypatch.setattr(upkeep_module, "fire_schedules", fail)
     with pytest.raises(StorageError, match="the disk is full"):
-        Upkeep(SETTINGS).run(store, lambda: bool(looked.append(True)))
+        Upkeep(SETTINGS).run(store, stop)
     assert looked == [True], "it began to delete"

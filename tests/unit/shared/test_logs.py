@@ -227,3 +227,17 @@ def test_a_program_that_ends_without_stopping_has_its_lines_written_and_never_lo
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, check=True, timeout=60
     )
     assert json.loads(ended.stderr)["rich"] is False
+
+
+def test_a_line_does_not_need_the_lock_that_python_3_13_takes_for_every_handler(
+    lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def handle_as_in_3_13(self: logging.Handler, record: logging.LogRecord) -> bool:
+        with self.lock:  # type: ignore[union-attr] # the handler has none
+            self.emit(record)
+        return True
+
+    monkeypatch.setattr(logging.Handler, "handle", handle_as_in_3_13)
+    configure_logging("info", "json", "api")
+    get_logger().info("written")
+    assert [line["event"] for line in _json(lines())] == ["written"]

@@ -6,16 +6,17 @@ has the job types described by a child process; so its jobs run as soon as a wor
 
 import asyncio
 import functools
+import gc
 import os
 import signal
 import socket
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from orpheus.api.run import SLOT, run_api
 from orpheus.config.options import config_options
 from orpheus.config.token_file import read_token
 from orpheus.shared.domain.handover import ApiHandover, from_json
@@ -26,7 +27,10 @@ from orpheus.shared.operations.configuration import ConfigurationEditor
 from orpheus.shared.process.child_start import ChildStart, enter_child
 from orpheus.shared.process.failpoints import name_program
 from orpheus.shared.process.listener import bind_listener
-from orpheus.shared.storage import open_storage
+from orpheus.shared.process.standard_streams import open_missing_streams
+from orpheus.shared.storage import open_storage, settled
+
+_SLOT = "api"
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -34,6 +38,7 @@ from orpheus.shared.storage import open_storage
 @config_options
 def main(control_fd: int | None, config: Path | None, sets: tuple[str, ...]) -> None:
     """Serve the API without a supervisor, until Ctrl-C."""
+    open_missing_streams()
     name_program("api")
     try:
         if control_fd is None:
@@ -57,7 +62,9 @@ def _run_alone(config: Path | None, sets: Sequence[str]) -> None:
         signal.signal(number, lambda *_: sys.exit(0))
     settings = load_settings(config, sets, os.environ)
     handover = for_api(settings, supervised=False)
-    configure_logging(handover.log_level, handover.log_format, SLOT)
+    # A link may be changed while the API runs.
+    handover = replace(handover, storage=settled(handover.storage))
+    configure_logging(handover.log_level, handover.log_format, _SLOT)
     listener = bind_listener(handover.host, handover.port)
     store = open_storage(handover.storage, create=True)
     modules, timeout_s = settings.jobs.modules, settings.supervisor.start_timeout
@@ -87,14 +94,20 @@ def _serve(
     sets: Sequence[str],
     start: ChildStart | None = None,
 ) -> None:
+    gc.disable()  # imports make no garbage, and looking for it takes a fifth of their time
+    # Imported late: a child is ready for the death of its supervisor before this takes its time.
+    from orpheus.api.run import run_api  # noqa: PLC0415 - see above
+
+    gc.enable()
+
     @functools.cache
     def editor() -> ConfigurationEditor:
         from orpheus.config.editing.file import ConfigurationFile  # noqa: PLC0415 - 6 MB, for GET and PUT /config
 
         return ConfigurationFile(file, sets, os.environ)
 
-    asyncio.run(
-        run_api(
+    async def serve() -> None:
+        await run_api(
             handover,
             listener,
             token=read_token(handover.token_file),
@@ -102,7 +115,11 @@ def _serve(
             channel=start.channel if start else None,
             incarnation=start.incarnation if start else None,
         )
-    )
+        for number in (signal.SIGTERM, signal.SIGINT):  # it exits now, with its own code
+            asyncio.get_running_loop().remove_signal_handler(number)
+            signal.signal(number, signal.SIG_IGN)
+
+    asyncio.run(serve())
 
 
 if __name__ == "__main__":

@@ -4,12 +4,16 @@ POST /jobs does not go through FastAPI, whose middleware, exit stacks and depend
 more than the job's commit. FastAPI still has the route, for /openapi.json.
 """
 
+import asyncio
+
+import orjson
 from fastapi import FastAPI, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from orpheus.api.contract import openapi
 from orpheus.api.contract.docs import docs_routes
 from orpheus.api.dashboard.pages import LOGIN_FILES, LOGIN_HEADERS, make_pages
+from orpheus.api.database.shared_read import SharedRead
 from orpheus.api.http import problems
 from orpheus.api.http.auth import Authenticator
 from orpheus.api.http.guard import Guard, GuardRules, Login, allowed_hosts
@@ -57,6 +61,7 @@ def create_app(services: Services) -> ASGIApp:
     app = FastAPI(
         title=_TITLE,
         version=_VERSION,
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
@@ -69,9 +74,12 @@ def create_app(services: Services) -> ASGIApp:
     for router in _ROUTERS:
         app.router.routes.extend(router.routes)  # flat, so that a 405 can name every method
     pages = make_pages(read_only=options.read_only, has_sessions=authenticator is not None)
-    app.router.routes.extend([*docs_routes(), *pages.routes])
     cookie = None if authenticator is None else authenticator.cookie
-    app.openapi = lambda: openapi.document(app, cookie)  # type: ignore[method-assign]
+    # On a thread: to make the document takes a third of a second.
+    document = SharedRead(
+        lambda: asyncio.to_thread(lambda: orjson.dumps(openapi.document(app, cookie)))
+    )
+    app.router.routes.extend([*docs_routes(document.get), *pages.routes])
     login = None
     if authenticator is not None:
         login = Login(authenticator, pages.login_page, LOGIN_HEADERS, LOGIN_FILES)

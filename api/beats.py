@@ -1,14 +1,15 @@
 """Heartbeats, sent from a thread of their own, so that a stuck event loop can be told apart.
 
-At each interval the thread asks the event loop for a turn, and tells the supervisor how many turns
-the loop has made. Each turn writes the heartbeat row through the API's writer, so the row shows
-that loop, writer and database work. While a write takes too long, the beat says that the database
-is in trouble, and the supervisor does not kill the API for it.
+At each multiple of the interval the thread asks the event loop for a turn, and tells the
+supervisor how many turns the loop has made. Each turn writes the heartbeat row through the API's
+writer, so the row shows that loop, writer and database work. While a write takes too long, the beat
+says that the database is in trouble, and the supervisor does not kill the API for it.
 """
 
 import asyncio
 import contextlib
 import threading
+import time
 from dataclasses import replace
 
 from orpheus.api.database.writer import Writer
@@ -16,6 +17,7 @@ from orpheus.api.http.problems import Refusal
 from orpheus.shared.domain.processes import ProcessRecord
 from orpheus.shared.errors import StorageError
 from orpheus.shared.process.channel import Channel
+from orpheus.shared.process.clock import next_multiple_s
 
 
 class Beats:
@@ -63,7 +65,7 @@ class Beats:
 
     def _run(self) -> None:
         beat = 0
-        while not self._stopped.wait(self._interval_s if beat else 0):
+        while not self._stopped.wait(self._until_next_s() if beat else 0):
             beat += 1
             self._loop.call_soon_threadsafe(self._turn)
             if self._channel is not None:
@@ -77,6 +79,10 @@ class Beats:
                         "database_ok": self._database_ok,
                     }
                 )
+
+    def _until_next_s(self) -> float:
+        now_s = time.monotonic()
+        return next_multiple_s(now_s, self._interval_s) - now_s
 
     def _turn(self) -> None:
         """Count a turn of the event loop, and write the row unless the last write still runs."""

@@ -9,6 +9,7 @@ import asyncio
 import secrets
 import signal
 import socket
+import sys
 from collections.abc import Callable
 
 from orpheus.api.app import create_app
@@ -25,6 +26,9 @@ from orpheus.shared.process.listener import address_of
 from orpheus.shared.process.own_record import own_record
 
 SLOT = "api"
+_INTERPRETER_TURN_S = 0.001
+"""How long a busy thread keeps Python from the others. A request waits for several such turns: with
+Python's own 5 ms, a batch that is being checked would delay other requests by tens of ms."""
 
 log = get_logger()
 
@@ -39,9 +43,12 @@ async def run_api(
     incarnation: str | None = None,
 ) -> None:
     """Serve on `listener` until told to stop. Main thread only, because it handles signals."""
+    sys.setswitchinterval(_INTERPRETER_TURN_S)
     opening = open_services(options, token=token, configuration=configuration)
     async with opening as services:
-        record = own_record(SystemClock(), Role.API, SLOT, incarnation or secrets.token_hex(8))
+        record = own_record(
+            SystemClock(), options.host_name, Role.API, SLOT, incarnation or secrets.token_hex(8)
+        )
         beats = Beats(channel, record, services.writer, options.beat_interval_s)
         server = _server(services, listener, beats)
         _listen_to_signals(server)

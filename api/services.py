@@ -13,6 +13,8 @@ from starlette.requests import HTTPConnection
 from typing_extensions import TypedDict
 
 from orpheus.api.database.readers import Readers
+from orpheus.api.database.shared_read import SharedRead
+from orpheus.api.database.write_probe import WriteProbe
 from orpheus.api.database.writer import Writer
 from orpheus.api.http.measures import Measures
 from orpheus.api.start_watch import StartWatch
@@ -48,6 +50,16 @@ class TypesCache:
         return self._types
 
 
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What readiness is judged by."""
+
+    trouble: str | None
+    """Why no write can begin; None if one can."""
+    free_bytes: int | None
+    workers: list[Worker]
+
+
 @dataclass(slots=True)
 class Services:
     """The services of one application."""
@@ -62,6 +74,7 @@ class Services:
     broadcaster: Broadcaster
     types: TypesCache
     start: StartWatch
+    condition: SharedRead[Condition]
     measures: Measures = field(default_factory=Measures)
 
     def with_own_store(self, work: Callable[[Store], T]) -> T:
@@ -101,9 +114,16 @@ def greeting(store: Store, options: ApiHandover) -> Greeting:
     return {**overview(store, options), "types": types}
 
 
+def condition(store: Store, options: ApiHandover, probe: WriteProbe) -> Condition:
+    """Return the condition of the database and the workers."""
+    free_bytes = store.maintenance.free_bytes()
+    return Condition(probe.trouble(store), free_bytes, workers(store, options))
+
+
 def workers(store: Store, options: ApiHandover) -> list[Worker]:
     """Return every slot, and every process without one."""
-    return workers_json(store, supervised=options.supervised, beat_timeout_s=options.beat_timeout_s)
+    host = options.host_name if options.supervised else None
+    return workers_json(store, supervised_on=host, beat_timeout_s=options.beat_timeout_s)
 
 
 def services_of(connection: HTTPConnection) -> Services:
@@ -136,6 +156,7 @@ async def open_services(
         lambda store: overview(store, options),
         lambda store: greeting(store, options),
     )
+    probe = WriteProbe()
     start = StartWatch(readers, lambda store: workers(store, options))
     readers.start()
     writer.start()
@@ -150,6 +171,7 @@ async def open_services(
             broadcaster,
             TypesCache(readers),
             start,
+            SharedRead(lambda: readers.read(lambda store: condition(store, options, probe))),
         )
     finally:
         watching.cancel()

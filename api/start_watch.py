@@ -26,8 +26,13 @@ class StartWatch:
     def __init__(self, readers: Readers, read_slots: Callable[[Store], Sequence[Worker]]) -> None:
         self._readers = readers
         self._read_slots = read_slots
-        self._once_ready: set[str] = set()
+        self._once_ready: set[tuple[str, str]] = set()
         self._is_over = False
+
+    @property
+    def is_over(self) -> bool:
+        """Whether every slot has been ready, and there was one."""
+        return self._is_over
 
     async def run(self) -> None:
         """Look each second until the start is over."""
@@ -48,13 +53,17 @@ class StartWatch:
         # process is past its start; otherwise one that stays down would keep /readyz at 503.
         is_late = any(slot["slot"] == "api" and slot["restarts"] for slot in slots)
         self._once_ready.update(
-            slot["slot"]
+            _key(slot)
             for slot in workers
             if slot["state"] in _SERVING or (is_late and _is_past_first_start(slot))
         )
-        waiting = [slot["slot"] for slot in workers if slot["slot"] not in self._once_ready]
+        waiting = [slot["slot"] for slot in workers if _key(slot) not in self._once_ready]
         self._is_over = bool(workers) and not waiting
         return waiting
+
+
+def _key(slot: Worker) -> tuple[str, str]:
+    return slot["host"], slot["slot"]
 
 
 def _is_past_first_start(slot: Worker) -> bool:

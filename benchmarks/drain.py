@@ -1,81 +1,85 @@
-"""Measure how fast the whole system finishes short jobs: supervisor, API and two workers.
+"""How fast a system finishes no-op jobs with two workers, and how fast it takes them.
 
-It runs with `durability = "power"`, in turn with prefetching (the default) and with one job at a
-time, and prints both with their ratio: absolute figures depend on the machine, ratios less so.
-
-    uv run python benchmarks/drain.py [JOBS] [ROUNDS]
+Orpheus gets its jobs in one commit while its workers wait: the time begins at that commit. The
+others get theirs before their workers start, since most enqueue one by one and should not have to
+do both at once: the time begins when both workers work. It ends when all jobs have run and the
+system itself regards them as finished. The ceiling script runs in turn with them.
 """
 
-import signal
-import statistics
-import subprocess
-import sys
-import tempfile
-import threading
 import time
-from pathlib import Path
 
-from orpheus.shared.domain.jobs import NewJob, Status
-from orpheus.shared.storage import Store, open_store
+from benchmarks import ceiling
+from benchmarks.catalog import CEILING, ORPHEUS, Entry
+from benchmarks.effects import NotExactlyOnce
+from benchmarks.rows import SINGLE
+from benchmarks.run import Run
+from benchmarks.systems import System, running
 
-ROOT = Path(__file__).parents[1]
-VARIANTS = {"ahead 20 ms": "leases.ahead='20ms'", "one at a time": "leases.ahead=0"}
-
-
-def wait_for(condition, process: subprocess.Popen[bytes]) -> None:
-    while not condition():
-        if process.poll() is not None:
-            raise SystemExit(f"the supervisor ended with {process.returncode}")
-        threading.Event().wait(0.002)
+CEILINGS = {CEILING: (60_000, 64), SINGLE: (6_000, 1)}
 
 
-def done(store: Store) -> int:
-    return store.stats.counts()[Status.DONE]
+def measure(run: Run) -> None:
+    for round in range(run.rounds):
+        for entry in run.entries_of(round):
+            with run.trying(entry.name, "drain"):
+                drain(run, entry)
+        for subject, (jobs, ahead) in CEILINGS.items():
+            with run.trying(subject, "drain"):
+                rate = ceiling.jobs_per_second(run.number(jobs), ahead)
+                run.results.add("drain", subject, rate)
 
 
-def all_ready(store: Store) -> bool:
-    slots = store.processes.slots()
-    return len(slots) == 4 and all(slot.state == "ready" for slot in slots)
-
-
-def jobs_per_second(setting: str, jobs: int) -> float:
-    """Run `jobs` jobs on a fresh system; return the time from their commit to the last end."""
-    with tempfile.TemporaryDirectory() as folder:
-        url = f"sqlite:///{folder}/data/orpheus.db"
-        settings = ("api.port=0", "pools.default.workers=2", f"database.url={url}", setting)
-        sets = [part for one in settings for part in ("--set", one)]
-        process = subprocess.Popen(
-            [sys.executable, "-m", "orpheus.supervisor", *sets], cwd=ROOT, stdout=-3, stderr=-3
+def drain(run: Run, entry: Entry) -> None:
+    """Run the jobs of one round, a few of which are submitted one by one."""
+    jobs = run.number(entry.jobs)
+    alone = run.number(entry.jobs // 20)
+    with running(entry, alone + jobs) as system:
+        one_s = system.ask("each", 0, alone)
+        many_s, rate = (
+            from_commit(system, alone, jobs)
+            if entry.module == ORPHEUS
+            else from_backlog(system, alone, jobs)
         )
-        try:
-            wait_for(lambda: Path(folder, "data", "orpheus.db").exists(), process)
-            store = open_store(url, create=True, pools={"default": ("*",)})
-            wait_for(lambda: all_ready(store), process)
-            store.jobs.submit_many([NewJob("wordcount", payload='{"text":"a b"}')] * jobs)
-            begin = time.perf_counter()
-            wait_for(lambda: done(store) == jobs, process)
-            rate = jobs / (time.perf_counter() - begin)
-            store.close()
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(60)
-    return rate
+        check(run, system, alone + jobs)
+    run.results.add("drain", entry.name, rate)
+    run.results.add("submit_one", entry.name, alone / one_s)
+    run.results.add("submit_many", entry.name, jobs / many_s)
 
 
-def main() -> None:
-    jobs = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
-    rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 3
-    rates: dict[str, list[float]] = {name: [] for name in VARIANTS}
-    for _ in range(rounds):
-        for name, setting in VARIANTS.items():
-            rates[name].append(jobs_per_second(setting, jobs))
-    medians = {name: statistics.median(values) for name, values in rates.items()}
-    for name, median in medians.items():
-        low, high = min(rates[name]), max(rates[name])
-        print(f"{name:14} {median:8,.0f} jobs/s (median of {rounds}; {low:,.0f} to {high:,.0f})")
-    ahead, single = medians.values()
-    print(f"ratio          {ahead / single:8.1f}")
+def from_commit(system: System, alone: int, jobs: int) -> tuple[float, float]:
+    """Submit to waiting workers; how long that took, and how many jobs a second were done."""
+    system.start_workers()
+    system.wait_until_done(0, alone)
+    many_s = system.ask("many", alone, jobs)
+    began_s = time.monotonic()
+    ended_s = system.wait_until_done(0, alone + jobs)
+    return many_s, jobs / (ended_s - began_s)
 
 
-if __name__ == "__main__":
-    main()
+def from_backlog(system: System, alone: int, jobs: int) -> tuple[float, float]:
+    """Submit, then start workers; how long that took, and how many jobs a second were done."""
+    many_s = system.ask("many", alone, jobs)
+    system.start_workers()
+    ended_s = system.wait_until_done(0, alone + jobs)
+    times = system.effects.steady_times(0, alone + jobs)
+    return many_s, len(times) / (ended_s - times[0])
+
+
+def check(run: Run, system: System, jobs: int) -> None:
+    """Check that each job ran exactly once; of a peer, remark it.
+
+    Raises NotExactlyOnce for Orpheus.
+    """
+    try:
+        system.effects.check(0, jobs)
+    except NotExactlyOnce as error:
+        if system.entry.module == ORPHEUS:
+            raise
+        run.results.remarks.setdefault(system.entry.name, []).append(str(error))
+
+
+def warm_up(system: System, jobs: int) -> None:
+    """Start the workers and run a few jobs: afterwards the system is ready."""
+    system.start_workers()
+    system.ask("many", 0, jobs)
+    system.wait_until_done(0, jobs)

@@ -1,74 +1,92 @@
-"""Measure what group commit gains: POST /jobs over many keep-alive connections.
+"""Submitting over HTTP: how fast over many connections, and how fast a job starts.
 
-It runs the real API (`python -m api`) with `durability = "power"`, in turn as it is and with a
-writer that commits each request alone, and prints both with their ratio: absolute figures depend on
-the machine and its disk, ratios less so. The client writes prepared bytes to plain sockets, so that
-it takes little time itself; its share of the time is printed, too.
-
-    uv run python benchmarks/post.py [--connections N] [--seconds S] [--rounds N] [--folder DIR]
+The client writes prepared bytes to plain sockets, so that it takes little time itself. Its jobs go
+to a queue that no worker serves, so that only submitting is measured; `post_draining` is the same
+while both workers run a backlog of another queue.
 """
 
-import argparse
 import asyncio
-import os
-import re
-import signal
-import statistics
-import subprocess
-import sys
-import tempfile
+import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
-ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d+)")
-BODY = b'{"type":"sum_range","payload":{"n":3}}'
-CREATED = b"HTTP/1.1 201"
-ALONE = "import orpheus.api.database.writer as writer; writer._LARGEST_GROUP = 1; "
-START = "from orpheus.api.__main__ import main; main()"
-VARIANTS = {"group commit": START, "one by one": ALONE + START}
+from benchmarks.catalog import ORPHEUS
+from benchmarks.live import ONLY_DEFAULT, PARKED, Live, body, live, post
+from benchmarks.pickup import percentile
+from benchmarks.run import Run
+from benchmarks.subjects.client import GAP_S
+
+CONNECTIONS = 32
+SECONDS = 3.0
 WARM_UP_S = 0.5
+WARM = 20
+BACKLOG = 120_000
+"""More jobs than two workers run while they are measured."""
+CREATED = b"HTTP/1.1 201"
 
 
-@dataclass(frozen=True)
-class Measured:
-    jobs_per_second: float
-    p50_ms: float
-    p99_ms: float
-    client_share: float
-    """Share of one core."""
+def measure(run: Run) -> None:
+    for _ in range(min(run.rounds, 3)):
+        with run.trying(ORPHEUS, "post"):
+            rates(run)
+        with run.trying(ORPHEUS, "post"):
+            to_start(run)
+
+
+def rates(run: Run) -> None:
+    """Submit over 32 connections, first with idle workers, then while they drain a backlog."""
+    backlog = run.number(BACKLOG)
+    with live(backlog, ONLY_DEFAULT) as system:
+        for row in ("post", "post_draining"):
+            if row == "post_draining":
+                system.fill(0, backlog)
+            found = asyncio.run(rate(system.port, CONNECTIONS, SECONDS * run.size))
+            run.results.add(row, ORPHEUS, found)
+
+
+def to_start(run: Run) -> None:
+    """Post a job to idle workers, wait until it has run, and so on."""
+    jobs = run.number(200)
+    with live(WARM + jobs) as system:
+        all_s = [posted_s(system, n) for n in range(WARM + jobs)]
+    took_s = sorted(all_s[WARM:])
+    run.results.add("post_to_start_p50", ORPHEUS, percentile(took_s, 0.5) * 1000)
+    run.results.add("post_to_start_p99", ORPHEUS, percentile(took_s, 0.99) * 1000)
+
+
+def posted_s(system: Live, n: int) -> float:
+    """Return how long it took from the request to the handler's first line, in seconds."""
+    time.sleep(random.uniform(*GAP_S))
+    began_s = time.monotonic()
+    post(system.connection, "/jobs", body(n))
+    system.system.wait(lambda: system.system.effects.seen(n, 1) > 0)
+    return system.system.effects.time_of(n) - began_s
 
 
 class Connection(asyncio.Protocol):
     """Sends the next request when the last answer is complete."""
 
-    def __init__(self, request: bytes, answered: Callable[[float], bool]) -> None:
+    def __init__(self, request: bytes, wants_more: Callable[[], bool]) -> None:
         self.closed = asyncio.get_running_loop().create_future()
         self._request = request
-        self._answered = answered
+        self._wants_more = wants_more
         self._received = b""
-        self._sent_at = 0.0
 
-    def connection_made(self, transport: asyncio.Transport) -> None:
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        self._send()
-
-    def _send(self) -> None:
-        self._sent_at = time.perf_counter()
-        self._transport.write(self._request)
+        transport.write(self._request)
 
     def data_received(self, data: bytes) -> None:
         self._received += data
-        head, end, body = self._received.partition(b"\r\n\r\n")
-        if not end or len(body) < _length(head):
+        head, end, rest = self._received.partition(b"\r\n\r\n")
+        if not end or len(rest) < _length(head):
             return
         if not head.startswith(CREATED):
             raise SystemExit(f"the API answered {self._received[:500]!r}")
         self._received = b""
-        if self._answered(self._sent_at):
-            self._send()
+        if self._wants_more():
+            self._transport.write(self._request)
         else:
             self._transport.close()
 
@@ -82,97 +100,29 @@ def _length(head: bytes) -> int:
     return int(found.partition(b"\r\n")[0])
 
 
-async def load(port: int, connections: int, seconds: float) -> Measured:
-    """Run `connections` clients that submit for `seconds`, after a warm-up."""
+async def rate(port: int, connections: int, seconds: float) -> float:
+    """Return how many jobs a second these connections submit, after a warm-up."""
+    job = body(0, PARKED)
     head = f"POST /jobs HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n"
-    request = f"{head}Content-Length: {len(BODY)}\r\n\r\n".encode() + BODY
-    begin = time.perf_counter() + WARM_UP_S
-    until = begin + seconds
-    took_s: list[float] = []
+    request = f"{head}Content-Length: {len(job)}\r\n\r\n".encode() + job
+    begin_s = time.monotonic() + WARM_UP_S
+    until_s = begin_s + seconds
+    answers = 0
 
-    def answered(sent_at: float) -> bool:
-        now = time.perf_counter()
-        if begin <= now < until:
-            took_s.append(now - sent_at)
-        return now < until
+    def wants_more() -> bool:
+        nonlocal answers
+        now_s = time.monotonic()
+        answers += begin_s <= now_s < until_s
+        return now_s < until_s
 
     loop = asyncio.get_running_loop()
-    cpu_s = time.process_time()
     clients = [
-        (await loop.create_connection(lambda: Connection(request, answered), "127.0.0.1", port))[1]
+        (await loop.create_connection(lambda: Connection(request, wants_more), "127.0.0.1", port))[
+            1
+        ]
         for _ in range(connections)
     ]
-    for error in await asyncio.gather(*(client.closed for client in clients)):
-        if error is not None or not took_s:
-            raise SystemExit(f"a connection was lost: {error}")
-    share = (time.process_time() - cpu_s) / (seconds + WARM_UP_S)
-    took_s.sort()
-    return Measured(
-        len(took_s) / seconds,
-        took_s[len(took_s) // 2] * 1000,
-        took_s[int(len(took_s) * 0.99)] * 1000,
-        share,
-    )
-
-
-def measure(program: str, folder: Path, connections: int, seconds: float) -> Measured:
-    """Run a fresh API on a fresh database under load."""
-    url = f"sqlite:///{folder}/data/orpheus.db"
-    settings = ("api.port=0", f"database.url={url}", "database.durability='power'")
-    sets = [part for one in settings for part in ("--set", one)]
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("ORPHEUS_")}
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-c", program, *sets],
-            cwd=ROOT,
-            stdout=log,
-            stderr=log,
-            env=environment,
-        )
-    try:
-        return asyncio.run(load(port_of(process, folder / "log"), connections, seconds))
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(30)
-
-
-def port_of(process: subprocess.Popen[bytes], log: Path) -> int:
-    while not (
-        (text := log.read_text()) and "api_ready" in text and (found := ADDRESS.search(text))
-    ):
-        if process.poll() is not None:
-            raise SystemExit(f"the API ended with {process.returncode}:\n{text}")
-        time.sleep(0.02)
-    return int(found[1])
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--connections", type=int, default=32)
-    parser.add_argument("--seconds", type=float, default=5.0)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--folder", type=Path, help="where the database is made")
-    options = parser.parse_args()
-    found: dict[str, list[Measured]] = {name: [] for name in VARIANTS}
-    for _ in range(options.rounds):
-        for name, program in VARIANTS.items():
-            with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-                measured = measure(program, Path(folder), options.connections, options.seconds)
-            found[name].append(measured)
-    print(f"POST /jobs, {options.connections} keep-alive connections, durability = power")
-    for name, rounds in found.items():
-        rates = [one.jobs_per_second for one in rounds]
-        middle = sorted(rounds, key=lambda one: one.jobs_per_second)[len(rounds) // 2]
-        print(
-            f"{name:14} {middle.jobs_per_second:7,.0f} jobs/s (median of {len(rounds)}; "
-            f"{min(rates):,.0f} to {max(rates):,.0f}), p50 {middle.p50_ms:.1f} ms, "
-            f"p99 {middle.p99_ms:.1f} ms; the client takes {middle.client_share:.0%} of a core"
-        )
-    grouped, alone = (
-        statistics.median(one.jobs_per_second for one in rounds) for rounds in found.values()
-    )
-    print(f"{'ratio':14} {grouped / alone:7.1f}")
-
-
-if __name__ == "__main__":
-    main()
+    errors = await asyncio.gather(*(client.closed for client in clients))
+    if lost := [error for error in errors if error is not None]:
+        raise SystemExit(f"{len(lost)} connections were lost: {lost[0]}")
+    return answers / seconds

@@ -1,23 +1,15 @@
-"""Measure whether a thousand WebSocket clients keep up with 20,000 jobs, and what they cost.
+"""Whether a thousand WebSocket clients keep up with 200 events a second, and what they cost.
 
-It starts the real system (supervisor, API, two workers) twice, with few clients and with many, each
-of which reads everything while jobs run. It checks that every client gets every seq in order (a
-`reset` is counted), and prints the time from the commit of an event to the last client that gets
-it, the API's memory, its CPU time for each event and client, and the ratios.
-
-    uv run python -m benchmarks.stream [--clients N] [--jobs N] [--few N] [--plain]
+Each client reads everything while jobs run. Every client must get every seq in order; a `reset` is
+counted. The time is that from the commit of an event to the last client that gets it.
 """
 
-import argparse
 import base64
+import math
 import os
 import re
 import selectors
-import signal
 import socket
-import subprocess
-import sys
-import tempfile
 import threading
 import time
 import zlib
@@ -26,10 +18,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from benchmarks.catalog import ORPHEUS
+from benchmarks.live import live
+from benchmarks.pickup import percentile
+from benchmarks.run import Run
 from orpheus.shared.domain.jobs import NewJob, Status
 from orpheus.shared.storage import Store, open_store
 
-ROOT = Path(__file__).parents[1]
+CLIENTS = 1_000
+JOBS = 1_000
+JOBS_PER_SECOND = 67
+"""Three events each: enqueued, started, done."""
 BATCH = 500
 MOST_WAITING = 2_000
 GIVE_UP_S = 300.0
@@ -37,6 +36,24 @@ SEQ = re.compile(rb'\{"seq":(\d+),"at":"([^"]+)"')
 RESET = b'{"type":"reset"'
 PACKED = "Sec-WebSocket-Extensions: permessage-deflate\r\n"
 HELLO = b'{"type":"hello","seq":'
+
+
+def measure(run: Run) -> None:
+    """Measure once: it is a thousand clients."""
+    clients, jobs = run.number(CLIENTS), run.number(JOBS)
+    with (
+        run.trying(ORPHEUS, "stream"),
+        live(
+            1, f"api.max_clients={clients + 100}", "jobs.modules=['orpheus.worker.handlers']"
+        ) as o,
+    ):
+        found = follow_jobs(
+            o.store, o.url, o.port, clients, jobs, Audience(packed=True), JOBS_PER_SECOND
+        )
+        if found.gaps:
+            raise SystemExit(f"the stream has {found.gaps} gaps")
+        run.results.add("stream_p99", ORPHEUS, percentile(found.latencies_s, 0.99) * 1000)
+        run.results.add("stream_rss", ORPHEUS, found.rss_mb)
 
 
 @dataclass
@@ -156,40 +173,27 @@ class Figures:
     cpu_us: float
     """The API's, for each event and client."""
 
-    def percentile(self, part: float) -> float:
-        return self.latencies_s[int(part * (len(self.latencies_s) - 1))]
-
-
-def wait_for(condition: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
-    while not condition():
-        if process.poll() is not None:
-            raise SystemExit(f"the supervisor ended with {process.returncode}")
-        threading.Event().wait(0.01)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
-
 
 class Load(threading.Thread):
-    """Submits jobs, so that a few always wait, until all are done."""
+    """Submits jobs at this rate, and so that few wait, until all are done."""
 
-    def __init__(self, url: str, jobs: int) -> None:
+    def __init__(self, url: str, jobs: int, per_second: float) -> None:
         super().__init__()
         self._url = url
         self._jobs = jobs
+        self._per_second = per_second
         self.last_seq: int | None = None
-        """Return the seq of the last event when all jobs are done."""
+        """The seq of the last event, when all jobs are done."""
 
     def run(self) -> None:
         store = open_store(self._url)
-        left = self._jobs
+        sent, began_s = 0, time.monotonic()
         while (counts := store.stats.counts())[Status.DONE] < self._jobs:
-            size = min(BATCH, left)
+            due = min(self._jobs, (time.monotonic() - began_s) * self._per_second)
+            size = min(BATCH, int(due) - sent)
             if size and counts[Status.PENDING] < MOST_WAITING:
                 store.jobs.submit_many([NewJob("wordcount", payload='{"text":"a b"}')] * size)
-                left -= size
+                sent += size
             else:
                 threading.Event().wait(0.02)
         self.last_seq = store.events.last_seq()
@@ -225,45 +229,22 @@ def follow(clients: list[Client], last_seq: Callable[[], int | None]) -> None:
     waiting.close()
 
 
-def run(clients: int, jobs: int, packed: bool) -> Figures:
-    with tempfile.TemporaryDirectory() as folder:
-        url, port = f"sqlite:///{folder}/data/orpheus.db", free_port()
-        settings = {
-            "api.port": port,
-            "api.max_clients": clients + 100,
-            "pools.default.workers": 2,
-            "database.url": url,
-        }
-        sets = [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
-        process = subprocess.Popen(
-            [sys.executable, "-m", "orpheus.supervisor", *sets], cwd=ROOT, stdout=-3, stderr=-3
-        )
-        try:
-            wait_for(lambda: Path(folder, "data", "orpheus.db").exists(), process)
-            store = open_store(url, create=True)
-            wait_for(lambda: _ready(store), process)
-            figures = measure(store, url, port, clients, jobs, Audience(packed))
-            store.close()
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(60)
-    return figures
-
-
-def _ready(store: Store) -> bool:
-    slots = store.processes.slots()
-    return len(slots) == 4 and all(slot.state == "ready" for slot in slots)
-
-
-def measure(
-    store: Store, url: str, port: int, clients: int, jobs: int, audience: Audience
+def follow_jobs(
+    store: Store,
+    url: str,
+    port: int,
+    clients: int,
+    jobs: int,
+    audience: Audience,
+    per_second: float = math.inf,
 ) -> Figures:
+    """Run jobs while clients read, at most so many a second."""
     connected = [Client(port, audience) for _ in range(clients)]
     first = store.events.last_seq()
     follow(connected, lambda: first)
     pid = api_pid(store)
     cpu_before_s, began_s = cpu_s(pid), time.monotonic()
-    load = Load(url, jobs)
+    load = Load(url, jobs, per_second)
     load.start()
     follow(connected, lambda: load.last_seq)
     took_s = time.monotonic() - began_s
@@ -285,33 +266,3 @@ def measure(
         peak_rss_mb(pid),
         used_s / events / clients * 1e6,
     )
-
-
-def show(one: Figures) -> None:
-    print(
-        f"{one.clients:5} clients: {one.events:,} events in {one.took_s:.1f} s; commit to last "
-        f"client p50 {one.percentile(0.5) * 1000:,.0f} ms, p99 {one.percentile(0.99) * 1000:,.0f} "
-        f"ms; API {one.rss_mb:.0f} MB at its peak, {one.cpu_us:.2f} us of CPU for each event and "
-        f"client; {one.resets} resets, {one.gaps} gaps"
-    )
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--clients", type=int, default=1_000)
-    parser.add_argument("--few", type=int, default=10)
-    parser.add_argument("--jobs", type=int, default=20_000)
-    parser.add_argument("--plain", action="store_true", help="clients that take no compression")
-    asked = parser.parse_args()
-    few, many = (run(n, asked.jobs, not asked.plain) for n in (asked.few, asked.clients))
-    show(few)
-    show(many)
-    print(
-        f"ratio: p99 {many.percentile(0.99) / few.percentile(0.99):.1f}, CPU for each event and "
-        f"client {many.cpu_us / few.cpu_us:.2f}"
-    )
-    sys.exit(1 if few.gaps or many.gaps else 0)
-
-
-if __name__ == "__main__":
-    main()

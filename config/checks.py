@@ -5,13 +5,15 @@ lease that expires before a hang is noticed runs a job twice, and an API on a pu
 a token can be used by everyone.
 """
 
+import os
 import shutil
 from collections.abc import Iterator
+from importlib.util import find_spec
 from ipaddress import ip_address
 from pathlib import Path
 
 from orpheus.config.problems import Problem
-from orpheus.config.settings import Api, Settings
+from orpheus.config.settings import Api, Database, Settings
 from orpheus.config.token_file import SHORTEST_TOKEN, read_token
 from orpheus.shared.errors import ConfigurationError
 
@@ -19,14 +21,18 @@ _ROUNDING_S = 1e-6
 """3 × 0.1 s is a little more than 0.3 s in floats, but meant to be equal."""
 _HANG_MARGIN_S = 3
 """A hang is noticed this long after the heartbeat timeout, at most."""
+_NEEDS_PSYCOPG = "PostgreSQL needs psycopg, which is not installed: pip install 'orpheus[postgres]'"
 
 
 def problems_between(settings: Settings) -> Iterator[Problem]:
     """Return every rule that the settings break together."""
+    yield from _database(settings.database)
     yield from _timers(settings)
     yield from _exposure(settings.api)
     yield from _same_names("schedules", [one.name for one in settings.schedules])
     yield from _same_names("commands", [one.name for one in settings.commands])
+    yield from _same_names("outboxes", [one.name for one in settings.outboxes])
+    yield from _outboxes(settings)
 
 
 def missing_programs(settings: Settings) -> Iterator[Problem]:
@@ -53,6 +59,15 @@ def _same_names(table: str, names: list[str]) -> Iterator[Problem]:
     for place, name in enumerate(names):
         if name in names[:place]:
             yield Problem((table, place, "name"), f"{name!r} is the name of an earlier one")
+
+
+def _database(database: Database) -> Iterator[Problem]:
+    """Return what keeps the database from being used, and a URL to listen on that it has not."""
+    if _file_of(database.url) is None and find_spec("psycopg") is None:
+        yield Problem(("database", "url"), _NEEDS_PSYCOPG)
+    if database.listen_url and _file_of(database.url) is not None:
+        reason = "is for a database on PostgreSQL; SQLite has no connection to listen on"
+        yield Problem(("database", "listen_url"), reason, also=(("database", "url"),))
 
 
 def _timers(settings: Settings) -> Iterator[Problem]:
@@ -100,6 +115,30 @@ def _exposure(api: Api) -> Iterator[Problem]:
         read_token(api.token_file)
     except ConfigurationError as error:
         yield Problem(("api", "token_file"), str(error))
+
+
+def _outboxes(settings: Settings) -> Iterator[Problem]:
+    """Return the outboxes that cannot be drained, whatever is in their databases."""
+    orpheus = _file_of(settings.database.url)
+    earlier: set[tuple[str, str]] = set()
+    for place, outbox in enumerate(settings.outboxes):
+        url = ("outboxes", place, "url")
+        file = _file_of(outbox.url)
+        if file is None and find_spec("psycopg") is None:
+            yield Problem(url, _NEEDS_PSYCOPG)
+        if file is not None and file == orpheus:
+            yield Problem(url, "is Orpheus' own database; an outbox is in that of an application")
+        if file is not None and "." in outbox.table:
+            yield Problem(("outboxes", place, "table"), "must have no schema: SQLite has none")
+        if (file or outbox.url, outbox.table) in earlier:
+            yield Problem(url, f"with table {outbox.table!r} is the outbox of an earlier entry")
+        earlier.add((file or outbox.url, outbox.table))
+
+
+def _file_of(url: str) -> str | None:
+    """Return the file of a SQLite URL, whichever links lead to it; None for any other URL."""
+    scheme, _, path = url.partition(":///")
+    return os.path.realpath(path) if scheme == "sqlite" else None
 
 
 def is_loopback(host: str) -> bool:

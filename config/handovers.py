@@ -13,10 +13,11 @@ from orpheus.shared.domain.handover import (
     StoredSettings,
     WorkerHandover,
 )
-from orpheus.shared.domain.rates import QueueRules, parse_rate
+from orpheus.shared.domain.rates import KeyRules, QueueRules, parse_rate
 from orpheus.shared.domain.retention import RetentionRules
 from orpheus.shared.domain.schedules import CatchUp, ScheduleDefinition
 from orpheus.shared.errors import ConfigurationError
+from orpheus.shared.process.host import own_host
 
 
 def for_storage(settings: Settings) -> StorageSettings:
@@ -31,6 +32,8 @@ def for_storage(settings: Settings) -> StorageSettings:
             max_s=settings.jobs.backoff_max,
             jitter=settings.jobs.backoff_jitter,
         ),
+        state_dir=settings.database.state_dir,
+        listen_url=settings.database.listen_url,
     )
 
 
@@ -59,7 +62,12 @@ def for_database(settings: Settings) -> StoredSettings:
     """Return what is written into the database, and how long ended jobs and events are kept."""
     return StoredSettings(
         queues={
-            name: QueueRules(queue.paused, queue.max_running, parse_rate(queue.rate))
+            name: QueueRules(
+                queue.paused,
+                queue.max_running,
+                parse_rate(queue.rate, queue.burst),
+                KeyRules(queue.max_running_per_key, parse_rate(queue.rate_per_key, queue.burst)),
+            )
             for name, queue in settings.queues.items()
         },
         schedules=tuple(
@@ -90,6 +98,7 @@ def _for_every_child(settings: Settings) -> dict[str, Any]:
     return {
         "storage": for_storage(settings),
         "defaults": for_jobs(settings),
+        "host_name": own_host(),
         "beat_interval_s": settings.heartbeats.interval,
         "beat_timeout_s": settings.heartbeats.timeout,
         "log_level": settings.logging.level,
@@ -128,6 +137,7 @@ def for_worker(settings: Settings, pool: str) -> WorkerHandover:
         pool=pool,
         queues=settings.pools[pool].queues,
         modules=settings.jobs.modules,
+        around=settings.jobs.around,
         commands=for_commands(settings),
         cancel_grace_s=settings.jobs.cancel_grace,
         lease_ttl_s=settings.leases.ttl,
@@ -135,4 +145,5 @@ def for_worker(settings: Settings, pool: str) -> WorkerHandover:
         ahead_s=settings.leases.ahead,
         stop_timeout_s=settings.supervisor.stop_timeout,
         max_jobs=settings.pools[pool].max_jobs,
+        concurrency=settings.pools[pool].concurrency,
     )

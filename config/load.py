@@ -1,5 +1,6 @@
 """Load the settings: read every source, merge them, validate them, and collect every problem."""
 
+import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,15 @@ from pydantic_settings import (
 )
 
 from orpheus.config.checks import problems_between
-from orpheus.config.problems import Problem, problems_of, without
-from orpheus.config.settings import Settings
+from orpheus.config.problems import KeyPath, Problem, problems_of, without
+from orpheus.config.settings import Database, Settings
 from orpheus.config.sources import Sources, read_sources
 from orpheus.shared.errors import ConfigurationError
 
 DEFAULT_PATH = Path("config/orpheus.toml")
+_OTHERS_OF_DATABASE = frozenset(
+    ("database", name) for name in Database.model_fields if name != "url"
+)
 
 
 def load_settings(config: Path | None, sets: Sequence[str], environ: Mapping[str, str]) -> Settings:
@@ -40,6 +44,45 @@ def load_with_sources(
     if problems or settings is None:
         raise ConfigurationError("\n".join(sources.line(problem) for problem in problems))
     return settings, sources
+
+
+def load_for_database(
+    config: Path | None, sets: Sequence[str], environ: Mapping[str, str]
+) -> tuple[Settings, list[str]]:
+    """Return settings for what needs only the database, and every problem, one line each.
+
+    A value that is not valid has its default. Raises ConfigurationError if the problems leave open
+    which database is meant.
+    """
+    sources = read_sources(config, DEFAULT_PATH, sets, environ)
+    settings, problems = checked(sources)
+    lines = [sources.line(problem) for problem in problems]
+    if settings is None:
+        settings = _validated_or_none({"database": _merged(sources.layers).get("database", {})})
+    if settings is None or not _is_database_told(sources, problems):
+        told = "so it is not known which database is meant: --set database.url=sqlite:///FILE"
+        raise ConfigurationError("\n".join([*lines, told]))
+    return settings, lines
+
+
+def _is_database_told(sources: Sources, problems: Sequence[Problem]) -> bool:
+    """Return whether `database.url`, or that it has its default, is certain despite the problems.
+
+    Not if it may be a mistyped key: a command must not change another database than the one meant.
+    """
+    url = ("database", "url")
+    if sources.origin(url) not in (None, str(sources.file)):
+        return not any(
+            problem.key and url[: len(problem.key)] == problem.key for problem in problems
+        )
+    return sources.tells_database and not any(_may_be_the_url(one.key) for one in problems)
+
+
+def _may_be_the_url(key: KeyPath) -> bool:
+    if not key or key in _OTHERS_OF_DATABASE:
+        return False
+    is_like_database = difflib.get_close_matches(str(key[0]), ["database"])
+    return bool(is_like_database) or key[-1] == "url"
 
 
 def checked(sources: Sources) -> tuple[Settings | None, list[Problem]]:

@@ -73,8 +73,6 @@ def _key_of(location: KeyPath) -> KeyPath:
 def _sentence(detail: Mapping[str, Any]) -> str:
     if detail["type"] == "value_error":
         return str(detail["ctx"]["error"])
-    if detail["type"] == "string_pattern_mismatch":
-        return f"must match {detail['ctx']['pattern']}"
     message = str(detail["msg"])
     return "must" + message.removeprefix("Input should") if "Input should" in message else message
 
@@ -99,7 +97,7 @@ def known_keys(table: "type[BaseModel]", like: KeyPath = (), at: KeyPath = ()) -
             continue
         here = (*at, name)
         yield here
-        inner, is_named = _table_in(field.annotation)
+        inner, is_named = table_in(field.annotation)
         if inner is None:
             continue
         if not is_named:
@@ -108,7 +106,7 @@ def known_keys(table: "type[BaseModel]", like: KeyPath = (), at: KeyPath = ()) -
             yield from known_keys(inner, like, (*here, like[len(here)]))
 
 
-def _table_in(annotation: Any) -> "tuple[type[BaseModel] | None, bool]":
+def table_in(annotation: Any) -> "tuple[type[BaseModel] | None, bool]":
     """Return the table that a field holds, and whether it holds several by name or index."""
     if hasattr(annotation, "model_fields"):
         return annotation, False

@@ -17,19 +17,21 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    StringConstraints,
     field_validator,
     model_validator,
 )
 from pydantic.types import Strict
 
 from orpheus.shared.domain.commands import fields_of
-from orpheus.shared.domain.limits import NAME
+from orpheus.shared.domain.limits import NAME, NAME_RULE
 from orpheus.shared.domain.schedules import problem_of
 from orpheus.shared.durations import parse_duration_s
+from orpheus.shared.outbox.table import DEFAULT_TABLE, TABLE, TABLE_RULE
 
 _HOST = re.compile(r"([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 _SIZE = re.compile(r"\s*([0-9]{1,12})\s*(B|KiB|MiB|GiB|)\s*", re.ASCII)
+_PERCENT = re.compile(r"([!-$&-~]|%[0-9A-Fa-f]{2})*", re.ASCII)
+"""Text of an URL: printable, and each % begins the code of a character."""
 _UNITS_BYTES = {"": 1, "B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 
 
@@ -44,6 +46,18 @@ def parse_size_bytes(value: object) -> int:
     if size is None:
         raise ValueError('a size is bytes, or text such as "64KiB", "1MiB", "2GiB"')
     return int(size[1]) * _UNITS_BYTES[size[2]]
+
+
+def _matching(pattern: str, rule: str) -> AfterValidator:
+    """Return a check of text; `rule` is what a person is told instead of the pattern."""
+    compiled = re.compile(pattern, re.ASCII)
+
+    def check(text: str) -> str:
+        if not compiled.fullmatch(text):
+            raise ValueError(rule)
+        return text
+
+    return AfterValidator(check)
 
 
 def _without_nul(text: str) -> str:
@@ -73,20 +87,74 @@ def _origin(text: str) -> str:
     return text
 
 
+def _outbox_url(text: str) -> str:
+    scheme, separator, rest = text.partition("://")
+    if scheme == "sqlite" and len(rest) > 1 and rest.startswith("/") and "\0" not in rest:
+        return text
+    if scheme not in ("postgresql", "postgres") or not separator or not _PERCENT.fullmatch(rest):
+        raise ValueError(
+            'must be "sqlite:///FILE" or "postgresql://USER@HOST/DATABASE", '
+            "with %XX for special characters"
+        )
+    return text
+
+
 Seconds = Annotated[float, BeforeValidator(parse_duration_s)]
 Timer = Annotated[Seconds, Field(gt=0)]
 SizeBytes = Annotated[int, BeforeValidator(parse_size_bytes), Field(ge=1, le=2**30)]
 Integer = Annotated[int, Strict()]
 Flag = Annotated[bool, Strict()]
-QueueName = Annotated[str, StringConstraints(pattern=rf"^(\*|{NAME.pattern})$")]  # "*": all queues
-Name = Annotated[str, StringConstraints(pattern=f"^{NAME.pattern}$")]
-PoolName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
-Module = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")]
+QueueName = Annotated[
+    str, _matching(rf"\*|{NAME.pattern}", f'must be "*" for all queues, or a name: it {NAME_RULE}')
+]
+Name = Annotated[str, _matching(NAME.pattern, NAME_RULE)]
+PoolName = Annotated[
+    str,
+    _matching(
+        "[a-z][a-z0-9_]{0,63}",
+        "must be named by up to 64 small letters, digits or _, beginning with a letter: mail_2",
+    ),
+]
+Module = Annotated[
+    str,
+    _matching(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", 'must be the name of a Python module: "shop.jobs"'),
+]
+Function = Annotated[
+    str,
+    _matching(
+        r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*",
+        'must be a module and a function in it: "shop.tracing:around_job"',
+    ),
+]
 Argument = Annotated[str, AfterValidator(_without_nul)]
 VariableName = Annotated[str, AfterValidator(_variable_name)]
 HostName = Annotated[str, AfterValidator(_host_name)]
 Origin = Annotated[str, AfterValidator(_origin)]
-Rate = Annotated[str, StringConstraints(pattern=r"^([1-9][0-9]{0,8}/[smhd])?$")]
+Rate = Annotated[
+    str,
+    _matching(
+        "([1-9][0-9]{0,8}/[smhd])?",
+        'must be a number of jobs and s, m, h or d: "10/s", "100/m", "5/h", "2/d"; "": no limit',
+    ),
+]
+_POSTGRESQL = "postgres(ql)?://([!-$&-~]|%[0-9A-Fa-f]{2})*"
+DatabaseUrl = Annotated[
+    str,
+    _matching(
+        f"(?s)sqlite:///.+|{_POSTGRESQL}",
+        'must be "sqlite:///FILE" (relative to where Orpheus is started), "sqlite:////FILE" or '
+        '"postgresql://USER@HOST/DATABASE", with %XX for special characters',
+    ),
+]
+ListenUrl = Annotated[
+    str,
+    _matching(
+        f"({_POSTGRESQL})?",
+        'must be "postgresql://USER@HOST/DATABASE", with %XX for special characters',
+    ),
+]
+OutboxUrl = Annotated[str, AfterValidator(_outbox_url)]
+TableName = Annotated[str, _matching(TABLE.pattern, TABLE_RULE)]
 Retries = Annotated[Integer, Field(ge=0, le=100)]
 Priority = Annotated[Integer, Field(ge=-1000, le=1000)]
 
@@ -98,10 +166,12 @@ class Table(BaseModel):
 
 
 class Database(Table):
-    """Where jobs are kept, and what an acknowledged job survives."""
+    """Where jobs are kept, what an acknowledged job survives, and where a host has its files."""
 
-    url: Annotated[str, StringConstraints(pattern=r"^sqlite:///.")] = "sqlite:///data/orpheus.db"
+    url: DatabaseUrl = "sqlite:///data/orpheus.db"
     durability: Literal["power", "process"] = "power"
+    state_dir: Argument = ""
+    listen_url: ListenUrl = ""
 
 
 class Api(Table):
@@ -123,6 +193,7 @@ class Pool(Table):
     """Workers that serve the same queues."""
 
     workers: Annotated[Integer, Field(ge=0, le=1000)] = 1
+    concurrency: Annotated[Integer, Field(ge=1, le=1000)] = 1
     queues: Annotated[tuple[QueueName, ...], Field(min_length=1)] = ("*",)
     max_jobs: Annotated[Integer, Field(ge=0)] = 0
     max_memory_mb: Annotated[Integer, Field(ge=0)] = 0
@@ -134,6 +205,9 @@ class Queue(Table):
 
     max_running: Annotated[Integer, Field(ge=0)] = 0
     rate: Rate = ""
+    burst: Annotated[Integer, Field(ge=1, le=1_000_000)] = 1
+    max_running_per_key: Annotated[Integer, Field(ge=0)] = 0
+    rate_per_key: Rate = ""
     paused: Flag = False
 
 
@@ -141,6 +215,7 @@ class Jobs(Table):
     """What a job gets when neither it nor its type says otherwise."""
 
     modules: tuple[Module, ...] = ("orpheus.worker.handlers",)
+    around: tuple[Function, ...] = ()
     max_retries: Retries = 3
     timeout: Timer = 900
     backoff_base: Seconds = 1
@@ -231,6 +306,15 @@ class Command(Table):
         return argv
 
 
+class Outbox(Table):
+    """A table of an application's database whose rows become jobs."""
+
+    name: Name
+    url: OutboxUrl
+    table: TableName = DEFAULT_TABLE
+    poll: Annotated[Seconds, Field(ge=0.01)] = 1
+
+
 class Retention(Table):
     """How long ended jobs, and how many events, are kept."""
 
@@ -262,6 +346,7 @@ class Settings(Table):
     supervisor: Supervisor = Supervisor()
     schedules: tuple[Schedule, ...] = ()
     commands: tuple[Command, ...] = ()
+    outboxes: tuple[Outbox, ...] = ()
     retention: Retention = Retention()
     logging: Logging = Logging()
     source: Path | None = None

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from orpheus.config.problems import KeyPath, Problem, dotted
+from orpheus.config.regular_file import read_regular_file
+from orpheus.shared.process.owner import run_as_owner
 
 PREFIX = "ORPHEUS_"
 _NOT_SETTINGS = frozenset({"ORPHEUS_CONFIG", "ORPHEUS_TESTING", "ORPHEUS_FAILPOINTS"})
@@ -33,6 +35,8 @@ class Sources:
     layers: list[dict[str, Any]] = field(default_factory=list)
     """One for each source; later ones win."""
     problems: list[Problem] = field(default_factory=list)
+    tells_database: bool = True
+    """False if the file may name the database, but in a way that cannot be read."""
     _text: str = ""
     _numbered: dict[KeyPath, int] | None = None
     _origins: dict[KeyPath, str] = field(default_factory=dict)
@@ -84,11 +88,14 @@ class Sources:
         """Add the content of the TOML file, or the problem that it cannot be read."""
         self.file = path
         try:
-            text = path.read_bytes().decode()
+            text = read_regular_file(path).decode()
         except OSError as error:
-            self._add_problem(str(path), f"cannot be read: {error.strerror}")
+            owner = run_as_owner(path) if isinstance(error, PermissionError) else ""
+            self._add_problem(str(path), f"cannot be read: {error.strerror}{owner}")
+            self.tells_database = False
         except UnicodeDecodeError as error:
             self._add_problem(str(path), f"is not UTF-8 (byte {error.start})")
+            self.tells_database = False
         else:
             self.read_text(text, path)
 
@@ -99,15 +106,35 @@ class Sources:
             self.add(tomllib.loads(text), str(path))
         except tomllib.TOMLDecodeError as error:
             self._add_problem(*_syntax_error(path, str(error)))
+            self._read_database()
         except RecursionError:
             self._add_problem(str(path), "is not TOML: it nests too deeply")
+            self.tells_database = False
+
+    def _read_database(self) -> None:
+        """Read `database.url` from its own line of a text that is not TOML, if that is certain."""
+        lines = self._text.splitlines()
+        for key, number in self._lines().items():
+            if key != ("database",) and key[-1:] != ("url",):
+                continue
+            try:
+                values = tomllib.loads(lines[number - 1])
+            except tomllib.TOMLDecodeError:
+                self.tells_database = False
+                continue
+            if key[0] != "database":  # its header may be what is broken
+                self.tells_database = False
+            elif key[1:] == ("url",) and "url" in values:
+                self.add({"database": values}, str(self.file))
+            else:
+                self.add(values, str(self.file))
 
     def read_others(self, sets: Sequence[str], environ: Mapping[str, str]) -> "Sources":
         """Add every `ORPHEUS_TABLE__KEY`, then every `--set KEY=VALUE`."""
         for name, text in sorted(environ.items()):
             if name.startswith(PREFIX) and name not in _NOT_SETTINGS:
                 path = name.removeprefix(PREFIX).lower().split("__")
-                self.add(_nested(path, _value(text)), name)
+                self.add(nested(path, _value(text)), name)
         if "ORPHEUS_FAILPOINTS" in environ and environ.get("ORPHEUS_TESTING") != "1":
             self._add_problem("ORPHEUS_FAILPOINTS", "is for tests only, with ORPHEUS_TESTING=1")
         for item in sets:
@@ -116,7 +143,7 @@ class Sources:
             if not equals or steps is None:
                 self._add_problem("--set", f"{item!r} is not KEY=VALUE, such as api.port=9000")
             else:
-                self.add(_nested(steps, _value(text)), "--set")
+                self.add(nested(steps, _value(text)), "--set")
         return self
 
     def _add_problem(self, source: str, reason: str) -> None:
@@ -129,9 +156,20 @@ def read_sources(
     """Read everything that was set. Only the `default` file may be missing."""
     sources = Sources()
     given = config or (Path(environ["ORPHEUS_CONFIG"]) if environ.get("ORPHEUS_CONFIG") else None)
-    if given is not None or default.exists():
+    if given is not None or _is_there(default):
         sources.read_file(given or default)
     return sources.read_others(sets, environ)
+
+
+def _is_there(path: Path) -> bool:
+    """Return whether there is something to read; also if that cannot be told."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:  # reading it will say why
+        return True
+    return True
 
 
 def sources_with(text: str, path: Path, sets: Sequence[str], environ: Mapping[str, str]) -> Sources:
@@ -165,7 +203,8 @@ def key_path(text: str) -> list[str] | None:
     return path
 
 
-def _nested(path: Sequence[str], value: Any) -> dict[str, Any]:
+def nested(path: Sequence[str], value: Any) -> dict[str, Any]:
+    """Return the tables in which `value` alone is at `path`."""
     for name in reversed(path):
         value = {name: value}
     nested: dict[str, Any] = value

@@ -12,7 +12,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from docs.draw_stream import stream_page
-from orpheus.shared.domain.lifecycle import ENDINGS, TERMINAL, TRANSITIONS
+from orpheus.shared.domain.lifecycle import ENDINGS, TERMINAL, TRANSITIONS, EndingRule, Wait
 from orpheus.supervisor.policy.slot import Cause, Rules
 from orpheus.supervisor.policy.state_machine import TABLE
 
@@ -68,7 +68,8 @@ def endings() -> list[str]:
         "## How a lease ends, and what follows",
         "",
         "A job with `cancel_requested` goes to `cancelled` where it would go back to `pending`.",
-        "A job that would spend a retry and has none left goes to `failed`.",
+        "A job that would spend a retry and has none left goes to `failed`. With `max_retries` 0,",
+        "`result_lost` and `crashed_together` end the job too: it has run, and is not run again.",
         "",
         "| ending | outcome of the attempt | goes to | due again | spends a retry |",
         "| --- | --- | --- | --- | --- |",
@@ -80,10 +81,18 @@ def endings() -> list[str]:
             rule.outcome.value if rule.outcome else "none: no attempt is left",
             rule.goes_to.value,
             due,
-            "yes" if rule.spends_retry else "no",
+            _spends(rule),
         )
         lines.append(f"| {' | '.join(cells)} |")
     return lines
+
+
+def _spends(rule: EndingRule) -> str:
+    if rule.spends_retry:
+        return "yes"
+    if rule.is_crash:
+        return "from its second crash on"
+    return "from the second in a row on" if rule.wait is Wait.LOSS_BACKOFF else "no"
 
 
 def jobs_page() -> str:
@@ -111,14 +120,18 @@ SLOTS_TAIL = """
 | past a limit, or it asked to be replaced | started at once; see below |
 | exit code 0 without being told to, after {early:g} s | started at once |
 | exit code 78 (configuration) | fatal at once |
+| exit code 74 (the database is away or unusable) | tried again each second, not counted |
 | anything else | a failure: backoff of min({most:g} s, {base:g} s · 2^(n−1)) × U(0.5, 1) |
 
 n is the number of failures in a row; it starts again at 1 after a process that was ready for
 {stable:g} s. {crashes} failures within {window:g} s, not counting such processes, are a crash loop
 and make the slot fatal: it is retried every {retry:g} s, and at once after an operator's restart or
-a reload. {recycles:g} processes within {recycle_window:g} s that asked to be replaced or passed a
-limit before they did a job count as a failure too. When half of a pool (at least two slots) fails
-in the same way before it is ready, one slot tries alone until it has been ready for {trial:g} s.
+a reload. A worker that dies in a job, or before it has reported its result, is not counted: the
+retries of the job bound such deaths. It only waits, and n starts again at 1 if it had run another
+job to its end before. {recycles:g} processes within {recycle_window:g} s that asked to be replaced
+or passed a limit before they did a job count as a failure too. When half of a pool (at least two
+slots) fails in the same way before it is ready, one slot tries alone until it has been ready for
+{trial:g} s.
 
 Exits are counted by cause (`orpheus_process_exits_total`): {causes}.
 

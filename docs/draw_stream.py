@@ -18,16 +18,20 @@ equal to them, another every frame that is sent. Edit the models, not this page.
 events, in the same order, as server-sent events (`curl -N`).
 
 - `/ws` sends a hello, then every event from now on, and a heartbeat every {beat:g} s.
-- `/ws?after=N` sends a hello, then every event from seq N + 1 on. If these are no longer stored, it
-  sends a `reset` and a second hello.
+- `/ws?after=N&epoch=E` sends a hello, then every event from seq N + 1 on. If these are no longer
+  stored, or the database is of another epoch, it sends a `reset` and a second hello.
 - `/ws?job=ID` sends only the events and log lines of this job, beginning with the stored log lines.
   `seq` grows with gaps. It can be combined with `after`. Log lines come before the event that ends
   their attempt.
-- `GET /events?after=N` sends each event with its seq as `id`, its kind as `event` and its body as
-  `data`; `event: reset` as above; and a comment after {quiet:g} s of silence.
+- `GET /events?after=N&epoch=E` sends each event with `EPOCH:SEQ` as `id`, its kind as `event` and
+  its body as `data`; `event: reset` as above; and a comment after {quiet:g} s of silence.
 
-A client that reconnects with the last seq it has seen misses nothing and gets nothing twice
-(`after`; an EventSource sends `Last-Event-ID` itself). When there are many events, they are
+A client that reconnects with the last seq it has seen and the epoch of its hello misses nothing and
+gets nothing twice (an EventSource sends both itself, as `Last-Event-ID`). Without an epoch, only a
+seq that is greater than the last one tells that a backup was restored. The epoch changes when a
+start finds that the events end before the last one that was noted beside the database
+(`orpheus.db-history`), and each `orpheus db backup` has its own. A whole folder that is put back,
+with that note, cannot be told from what it was. When there are many events, they are
 collected: at most one frame of events every {gap:g} ms, and none longer than about a megabyte. A
 client that is too slow gets only the newest heartbeat and progress; a client that is far behind
 gets a `reset` and a new hello. A client that acknowledges nothing for 20 s, or answers no ping for

@@ -57,6 +57,7 @@ class JobProgress(_Event):
 class SlotProcess(BaseModel):
     """A slot, and the process in it. What is not known is left out."""
 
+    host: str
     slot: str
     pool: str | None
     incarnation: str | None
@@ -84,8 +85,9 @@ class WorkerEvent(_Stored):
 
 
 class Reloaded(BaseModel):
-    """A configuration that is in force now."""
+    """A configuration that is in force now on a host."""
 
+    host: str
     source: str = Field(description="The file; empty if there is none.")
     why: str
     changed: list[str] = Field(description="The settings that are not what they were.")
@@ -102,6 +104,7 @@ class ConfigReloaded(_Stored):
 class Rejected(BaseModel):
     """A configuration that does not check."""
 
+    host: str
     source: str = Field(description="The file; empty if there is none.")
     why: str
     reason: str
@@ -144,8 +147,9 @@ class ScheduleEvent(_Stored):
 
 
 class Supervisor(BaseModel):
-    """The supervisor's process."""
+    """The process of a host's supervisor."""
 
+    host: str
     slot: str
     pid: int
     reason: str | None = Field(None, description="Why it stops.")
@@ -175,6 +179,10 @@ class Hello(BaseModel):
     """Always first, and again after each `reset`."""
 
     type: Literal["hello"]
+    epoch: str = Field(
+        description="The history of the database that the seqs belong to; a restored backup has "
+        "another one."
+    )
     seq: Seq = Field(description="The last event; after `?after=N`: N. The next one is seq + 1.")
     counts: Counts = Field(description="Jobs by status, at this moment.")
     workers: list[WorkerSummary]
@@ -203,7 +211,7 @@ class Heartbeat(BaseModel):
 class Reset(BaseModel):
     """Events are missing here: forget what you know. A hello follows, of the present.
 
-    They are no longer kept, or were never there (another database), or the client was too slow.
+    They are no longer kept, or were never there (another epoch), or the client was too slow.
     """
 
     type: Literal["reset"]

@@ -2,9 +2,35 @@
 
 The five folders beside this file are links to the top-level folders of the checkout, so that one
 name, `orpheus`, leads to everything and an application may have `api`, `worker` or `shared`
-packages of its own. Nothing else belongs in here.
+packages of its own. What no program imports is in here itself: the clients of applications
+(`client/`, `outbox.py`), what the tests of job authors use (`testing/`) and the plugins for pytest
+and mypy.
 """
 
-from orpheus.shared.job_types.registry import Context, PermanentError, Snooze, job
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["Context", "PermanentError", "Snooze", "job"]
+if TYPE_CHECKING:
+    from orpheus.client.awaited import AsyncClient
+    from orpheus.client.blocking import Client
+    from orpheus.shared.job_types.context import Context, PermanentError, Snooze
+    from orpheus.shared.job_types.registry import job
+
+__all__ = ["AsyncClient", "Client", "Context", "PermanentError", "Snooze", "job"]
+
+_PLACES = {
+    "AsyncClient": "orpheus.client.awaited",
+    "Client": "orpheus.client.blocking",
+    "Context": "orpheus.shared.job_types.context",
+    "PermanentError": "orpheus.shared.job_types.context",
+    "Snooze": "orpheus.shared.job_types.context",
+    "job": "orpheus.shared.job_types.registry",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name when it is wanted: neither a program nor pytest needs all of them."""
+    if name not in _PLACES:
+        raise AttributeError(f"module 'orpheus' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_PLACES[name]), name)
+    return value

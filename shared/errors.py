@@ -2,21 +2,27 @@
 
 OrpheusError
 ├── ConfigurationError      bad settings or a job module that does not import    exit 78
-├── StorageError            the database cannot be used
-│   ├── DatabaseUnusable    unreadable, corrupt, newer schema, missing           exit 74
-│   ├── DatabaseBusy        the write lock could not be acquired in time          HTTP 503
-│   ├── DatabaseFull        no space left on the device                          HTTP 507
-│   └── ReadTookTooLong     a query was stopped at its time limit                HTTP 503
+├── Unavailable             the database or the server cannot be used now        HTTP 503
+│   └── StorageError        it is the database
+│       ├── DatabaseUnusable  unreadable, corrupt, newer schema, missing         exit 74
+│       ├── DatabaseBusy    the write lock could not be acquired in time         HTTP 503
+│       ├── DatabaseFull    no space left on the device                          HTTP 507
+│       └── ReadTookTooLong  a query was stopped at its time limit               HTTP 503
 ├── AlreadyRunning          another supervisor holds this database               exit 75
+├── ModulesNotDescribed     the process that imports the job modules was killed  exit 1
 ├── CannotBind              the API's address is taken or not allowed            exit 69
-├── NotFound                no job, slot or type of that name                    HTTP 404, exit 1
+├── NotFound                no job, slot or type of that name (a LookupError)    HTTP 404, exit 1
 ├── TransitionRefused       the job's or process's state does not allow it       HTTP 409, exit 1
 ├── NoSupervisor            only a supervisor can do it, and none runs           HTTP 503, exit 1
 ├── NoAnswer                a process did not answer in time                     HTTP 503, exit 1
 ├── InvalidJob              unknown type, or a payload its schema refuses        HTTP 422, exit 1
+├── TooLarge                a job or a batch of more bytes than is allowed       HTTP 413
+├── Unauthorized            the token is missing or wrong, or nothing may be changed   HTTP 401, 403
+├── WaitTimedOut            a job did not end in time (a TimeoutError)           clients only
+├── UnexpectedAnswer        the server is no Orpheus, or of another version      clients only
 └── LeaseLost               the token is no longer the job's, or it expired
 
-shared/job_types/registry.py defines what a job author raises: `PermanentError`, `Snooze`.
+shared/job_types/context.py defines what a job author raises: `PermanentError`, `Snooze`.
 """
 
 from collections.abc import Sequence
@@ -54,7 +60,11 @@ class ConfigurationError(OrpheusError):
     exit_code = ExitCode.CONFIGURATION
 
 
-class StorageError(OrpheusError):
+class Unavailable(OrpheusError):
+    """The database or the server cannot be used now; trying again later may help."""
+
+
+class StorageError(Unavailable):
     """The database cannot be used."""
 
 
@@ -82,13 +92,17 @@ class AlreadyRunning(OrpheusError):
     exit_code = ExitCode.ALREADY_RUNNING
 
 
+class ModulesNotDescribed(OrpheusError):
+    """The process that imports the job modules was ended by a signal; trying again may help."""
+
+
 class CannotBind(OrpheusError):
     """The API's address cannot be bound."""
 
     exit_code = ExitCode.CANNOT_BIND
 
 
-class NotFound(OrpheusError):
+class NotFound(OrpheusError, LookupError):
     """No job, slot, pool, queue or type of that name."""
 
 
@@ -118,6 +132,29 @@ class InvalidJob(OrpheusError):
     def __init__(self, message: str, problems: Sequence[FieldProblem] = ()) -> None:
         super().__init__(message)
         self.problems = tuple(problems)
+
+    @classmethod
+    def of(cls, problems: Sequence[FieldProblem]) -> "InvalidJob":
+        """Return the error whose text names the first five fields and what is wrong with each."""
+        text = "; ".join(f"{p.pointer[1:].replace('/', '.')}: {p.detail}" for p in problems[:5])
+        more = f"; and {len(problems) - 5} more" if len(problems) > 5 else ""
+        return cls(text + more, problems)
+
+
+class TooLarge(OrpheusError):
+    """A job or a batch has more bytes than `api.max_body` or `api.max_batch_body` allows."""
+
+
+class Unauthorized(OrpheusError):
+    """The server refuses the caller: the token is missing or wrong, or the API is read-only."""
+
+
+class WaitTimedOut(OrpheusError, TimeoutError):
+    """The job has not ended in the time that was given; it goes on."""
+
+
+class UnexpectedAnswer(OrpheusError):
+    """The server gave an answer that a client does not know: another program, or version."""
 
 
 class LeaseLost(OrpheusError):

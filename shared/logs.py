@@ -59,7 +59,6 @@ with _hidden("rich"):  # structlog would import it for tracebacks that we do not
     from structlog.stdlib import BoundLogger, ProcessorFormatter
     from structlog.typing import EventDict, Processor
 
-# Not a duplicate: SQLite never opens a database as descriptor 0, 1 or 2, even if a job closed ours.
 _STDERR = 2
 _MAX_QUEUED_LINES = 4_096
 _FLUSH_S = 1.0
@@ -136,9 +135,13 @@ class _Writer(QueueListener):
         data = memoryview(text.encode(errors="backslashreplace"))
         while data:
             try:
-                data = data[os.write(_STDERR, data) :]
+                if (
+                    _file_of(_output_fd) != _output_file
+                ):  # a job closed it: it may be a database now
+                    return
+                data = data[os.write(_output_fd, data) :]
             except BlockingIOError:  # another program made the shared terminal non-blocking
-                select.select([], [_STDERR], [])
+                select.select([], [_output_fd], [])
             except OSError:  # nobody reads any more
                 return
 
@@ -253,6 +256,7 @@ def configure_logging(level: str, format: str, name: str) -> None:
     """
     global _output
     stop_logging()
+    write_logs_to(_STDERR)
     is_terminal = os.isatty(_STDERR)
     console = format == "console" or (format == "auto" and is_terminal)
     renderer = _Renderer(_console_renderer(is_terminal) if console else _render_json, name)
@@ -265,6 +269,21 @@ def configure_logging(level: str, format: str, name: str) -> None:
         logger.setLevel(level.upper())
     _orpheus.disabled = False
     logging.raiseExceptions = False
+
+
+def write_logs_to(fd: int) -> None:
+    """Write lines to `fd` from now on; not any more if it leads to another file one day."""
+    global _output_fd, _output_file
+    _output_fd, _output_file = fd, _file_of(fd)
+
+
+def _file_of(fd: int) -> tuple[int, int] | None:
+    """Return device and inode; None if the descriptor is closed."""
+    try:
+        status = os.fstat(fd)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def stop_logging() -> None:
@@ -292,6 +311,7 @@ def _rename_reserved(_: Any, __: str, event: EventDict) -> EventDict:
 
 
 _output: tuple[_Queue, _Writer] | None = None
+_output_fd, _output_file = _STDERR, _file_of(_STDERR)
 _orpheus = logging.getLogger("orpheus")
 _orpheus.propagate = False  # a job's log takes what the root logger gets, and these lines are ours
 _orpheus.disabled = True

@@ -1,18 +1,25 @@
 """`orpheus …`, the same as `python -m supervisor …`: run a command line, return its exit code."""
 
+import errno
 import gc
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
 from orpheus.shared.errors import ExitCode, InvalidJob, OrpheusError
+from orpheus.shared.process.owner import run_as_owner
+from orpheus.shared.process.standard_streams import open_missing_streams
 from orpheus.supervisor.cli.app import orpheus
+
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 def main() -> None:
     """Run the console script `orpheus`."""
+    open_missing_streams()
     gc.disable()  # imports make no garbage, and looking for it takes a tenth of a short command
     sys.exit(run(sys.argv[1:]))
 
@@ -29,15 +36,34 @@ def run(arguments: Sequence[str]) -> int:
         return _refuse(error)
     except (click.Abort, KeyboardInterrupt):
         return ExitCode.NO
-    except BrokenPipeError:  # `orpheus jobs | head`: the reader has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.NO
+    except OSError as error:
+        code = _end_for(error)
+        if code is None:
+            raise
     except OrpheusError as error:
         what = "not accepted: " if isinstance(error, InvalidJob) else ""
         for line in str(error).splitlines():
             click.echo(f"orpheus: {what}{line}", err=True)
         return error.exit_code
     return code if isinstance(code, int) else ExitCode.OK
+
+
+def _end_for(error: OSError) -> ExitCode | None:
+    """Return the exit code for what the machine refused, and say why; None for a bug of ours."""
+    if isinstance(error, PermissionError):  # of a file beside the database
+        path = Path(error.filename or ".")
+        click.echo(f"orpheus: {path}: {error.strerror}{run_as_owner(path)}", err=True)
+        return ExitCode.DATABASE
+    if isinstance(error, FileNotFoundError) and error.filename is None:
+        click.echo("orpheus: the current folder was deleted: go to another one", err=True)
+        return ExitCode.NO
+    if isinstance(error, BrokenPipeError) or error.errno in _NO_SPACE:
+        # Nothing more can be printed; a reader that left (`orpheus jobs | head`) has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            click.echo(f"orpheus: the output cannot be written: {error.strerror}", err=True)
+        return ExitCode.NO
+    return None
 
 
 def _refuse(error: click.ClickException) -> int:

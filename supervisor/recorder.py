@@ -14,25 +14,31 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from threading import Thread
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.processes import ProcessRecord, SlotRecord
 from orpheus.shared.domain.requests import Request
-from orpheus.shared.errors import StorageError
+from orpheus.shared.errors import ExitCode, StorageError
 from orpheus.shared.logs import get_logger
+from orpheus.shared.operations.leadership import Leadership
 from orpheus.shared.operations.upkeep import Upkeep
-from orpheus.shared.process.crash_cell import cell_path, read_cell, remove_cell
+from orpheus.shared.process.clock import next_multiple_s
+from orpheus.shared.process.crash_cell import read_cell, remove_cell
 from orpheus.shared.process.failpoints import failpoint
-from orpheus.shared.storage import Store
+from orpheus.shared.process.last_lines import NO_JOB, read_last_lines
+from orpheus.shared.process.stall import StallWatch
+from orpheus.shared.storage import Listening, Store
 from orpheus.supervisor.linux.adoption import kill_incarnation
 from orpheus.supervisor.policy.slot import ProcessEnded
 
 log = get_logger()
 
 _UPKEEP_INTERVAL_S = 1.0
+_EARLY_S = 0.1
+"""What is due so soon is done now: the main loop has just published what it saw at the beats."""
 _RETRY_S = 0.2
+_MOST_LAST_OUTPUT = 20  # lines of a process that died while it ran no job
 _MOST_WAITING = 10_000  # events and exits kept while the database cannot be written
 
 
@@ -43,9 +49,14 @@ class Duties:
     open_store: Callable[[], Store]
     beat_interval_s: float
     upkeep: Upkeep
+    listen: Callable[[], Listening] = Listening
+    """Begin to hear of the commits of other hosts."""
+    renew_every_s: float = 0.0
+    """After a stall of ours, expired leases are not reclaimed for so long."""
 
 
 _NewEvent = tuple[Kind, Mapping[str, object]]
+_Waiting = deque[ProcessEnded | _NewEvent]
 
 
 class Recorder:
@@ -54,19 +65,22 @@ class Recorder:
     Its `fileno` is readable when operators have requested something (`take_requests`).
     """
 
-    def __init__(self, database: Path, myself: ProcessRecord, duties: Duties) -> None:
+    def __init__(self, myself: ProcessRecord, duties: Duties) -> None:
         self.row_beats: Mapping[str, int] = {}
         """Incarnation -> the beat in its heartbeat row, as last read; never changed in place."""
         self.turns = 0
         """Counted up by the main loop: our own heartbeat row is renewed only while it turns."""
+        self._wrote_at_s = float("-inf")
+        """When our own heartbeat row was last written (time.monotonic)."""
         self.loop_lag_s = 0.0
         """Set by the main loop: the most it has been late since the last beat."""
-        self._database = database
         self._myself = myself
         self._duties = duties
+        self._leadership = Leadership(myself.host, myself.incarnation)
+        self._listening = Listening()
         self._inbox: queue.SimpleQueue[ProcessEnded | _NewEvent | None] = queue.SimpleQueue()
         """None: nothing to write, but something else to do."""
-        self._waiting: deque[ProcessEnded | _NewEvent] = deque()
+        self._waiting: _Waiting = deque()
         self._requests: deque[Request] = deque()
         self._requests_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._upkeep_at_s = self._beat_at_s = 0.0
@@ -75,6 +89,7 @@ class Recorder:
         self._stopping = False
         self._troubled = False
         self._turns_written = -1
+        self._stall = StallWatch()
         self._thread = Thread(target=self._run, name="recorder", daemon=True)
 
     def start(self) -> None:
@@ -84,6 +99,10 @@ class Recorder:
     def fileno(self) -> int:
         """The descriptor to wait on for reading."""
         return self._requests_fd
+
+    def can_write(self) -> bool:
+        """Return whether our own heartbeat row has been written within two intervals."""
+        return time.monotonic() - self._wrote_at_s < 2 * self._duties.beat_interval_s
 
     def take_requests(self) -> list[Request]:
         """Return the operators' requests since the last call, oldest first."""
@@ -105,8 +124,8 @@ class Recorder:
         self._inbox.put(ended)
 
     def record(self, kind: Kind, body: Mapping[str, object]) -> None:
-        """Write an event."""
-        self._inbox.put((kind, body))
+        """Write an event of this host."""
+        self._inbox.put((kind, {"host": self._myself.host, **body}))
 
     def publish(self, slots: Sequence[SlotRecord]) -> None:
         """Write the slots' records if they have changed; if called often, only the newest."""
@@ -131,13 +150,15 @@ class Recorder:
             try:
                 if store is None or in_force is not self._duties:
                     in_force = self._duties
+                    self._listening.stop()
+                    self._listening = in_force.listen()
                     if store is not None:
                         store.close()
                     store = None
                     store = in_force.open_store()
                     self._beat_at_s = 0.0
                 self._write_waiting(store)
-                self._write_slots(store)
+                self._write_slots_and_beat(store, in_force, time.monotonic())
                 self._read_requests(store)
                 self._keep_up(store, in_force, time.monotonic())
                 if self._stopping and self._inbox.empty():
@@ -148,19 +169,23 @@ class Recorder:
                 self._log_trouble(error)
             except Exception:  # an error of ours must not end the only writer
                 log.exception("recorder_failed")
+                self._troubled = True  # tried again after a moment, not at once
 
     def _keep_up(self, store: Store, duties: Duties, now_s: float) -> None:
         """Do what is due by the clock; a step that fails is tried again a moment later."""
-        if now_s >= self._beat_at_s:
-            self._beat(store)
-            self._beat_at_s = now_s + duties.beat_interval_s
-        if now_s >= self._upkeep_at_s:
+        self._stall.look(now_s, duties.renew_every_s)
+        self._stall.expect(now_s + _UPKEEP_INTERVAL_S)
+        if now_s >= self._upkeep_at_s - _EARLY_S:
             self._upkeep_at_s = now_s + _UPKEEP_INTERVAL_S
-            next_tick_s = duties.upkeep.run(store, self._inbox.empty)
-            self._upkeep_at_s = now_s + min(next_tick_s, _UPKEEP_INTERVAL_S)
+            # Our workers may have stood still with us, and need a moment to renew their leases.
+            is_calm = self._stall.is_calm(time.monotonic())
+            leads = self._leadership.holds(store)
+            next_tick_s = duties.upkeep.run(store, self._inbox.empty, reclaims=is_calm, leads=leads)
+            regular_s = next_multiple_s(now_s, _UPKEEP_INTERVAL_S) + _EARLY_S
+            self._upkeep_at_s = min(now_s + next_tick_s, regular_s)
 
     def _read_requests(self, store: Store) -> None:
-        requests = store.supervision.take_requests()
+        requests = store.supervision.take_requests(self._myself.host)
         if requests:
             self._requests.extend(requests)
             os.eventfd_write(self._requests_fd, 1)
@@ -177,6 +202,8 @@ class Recorder:
                 item = self._inbox.get_nowait()
         except queue.Empty:
             pass
+        if self._troubled:
+            self._waiting = _without_repeats(self._waiting)
         if len(self._waiting) > _MOST_WAITING:  # exits are few, and needed; events are not
             self._waiting = deque(one for one in self._waiting if isinstance(one, ProcessEnded))
 
@@ -185,7 +212,7 @@ class Recorder:
             item = self._waiting[0]
             try:
                 if isinstance(item, ProcessEnded):
-                    end_process(store, self._database, item)
+                    end_process(store, self._myself.host, item)
                     failpoint("supervisor.process_ended")
                 else:
                     store.events.record(*item)
@@ -195,32 +222,46 @@ class Recorder:
                 log.exception("record_dropped", record=repr(item))
             self._waiting.popleft()
 
-    def _write_slots(self, store: Store) -> None:
-        slots = self._slots
-        if slots == self._slots_written:
-            return
-        gone = {slot.slot for slot in self._slots_written} - {slot.slot for slot in slots}
-        with store.write(durable=False):
-            store.processes.put_slots(slots)
-            store.processes.remove_slots(gone)
-        self._slots_written = slots
+    def _write_slots_and_beat(self, store: Store, duties: Duties, now_s: float) -> None:
+        """Write the slots if they have changed and our heartbeat if it is due, in one commit."""
+        slots, turns, is_due = self._slots, self.turns, now_s >= self._beat_at_s
+        is_new, beats = slots != self._slots_written, is_due and turns != self._turns_written
+        if is_new or beats:
+            with store.write(durable=False):
+                if is_new:
+                    store.processes.put_slots(slots)
+                    before = {slot.slot for slot in self._slots_written}
+                    gone = before - {slot.slot for slot in slots}
+                    store.processes.remove_slots(self._myself.host, gone)
+                if beats:
+                    self._beat(store, turns)
+            self._slots_written = slots
+        if beats:
+            self._turns_written, self._wrote_at_s = turns, time.monotonic()
+            self._beat_at_s = next_multiple_s(now_s, duties.beat_interval_s)
+        if is_due:
+            self.row_beats = {row.incarnation: row.beat for row in store.processes.all()}
 
-    def _beat(self, store: Store) -> None:
-        turns = self.turns
-        if turns != self._turns_written:
-            me = self._myself.incarnation
-            beat = partial(store.processes.beat, me, ready=True, job_id=None, jobs_done=0)
-            if not beat(beat=turns):  # the first beat, or our row was deleted
-                store.processes.register(self._myself)
-                beat(beat=turns)
-            self._turns_written = turns
-            lag_s, self.loop_lag_s = self.loop_lag_s, 0.0
-            store.supervision.put_gauge("loop_lag_s", lag_s)
-        self.row_beats = {row.incarnation: row.beat for row in store.processes.all()}
+    def _beat(self, store: Store, turns: int) -> None:
+        me = self._myself.incarnation
+        beat = partial(store.processes.beat, me, ready=True, job_id=None, jobs_done=0)
+        if not beat(beat=turns):  # the first beat, or our row was deleted
+            store.processes.register(self._myself)
+            beat(beat=turns)
+        lag_s, self.loop_lag_s = self.loop_lag_s, 0.0
+        store.supervision.put_gauge(self._myself.host, "loop_lag_s", lag_s)
+
+    def leads(self) -> bool:
+        """Return whether this process leads, as far as it knows. Any thread may call it."""
+        return self._leadership.led()
 
     def _leave(self, store: Store) -> None:
+        self._listening.stop()
+        store.maintenance.note_history()
+        self._leadership.resign(store)
         with store.write(durable=False):
-            store.processes.remove_slots([slot.slot for slot in self._slots_written])
+            names = [slot.slot for slot in self._slots_written]
+            store.processes.remove_slots(self._myself.host, names)
             store.processes.forget(self._myself.incarnation)
         store.close()
 
@@ -232,7 +273,7 @@ class Recorder:
         self._troubled = error is not None
 
 
-def end_process(store: Store, database: Path, ended: ProcessEnded) -> list[int]:
+def end_process(store: Store, host: str, ended: ProcessEnded) -> list[int]:
     """Kill what is left of a process, free its leases, count its exit and delete its row.
 
     Return the ids of the jobs whose leases were freed. Raises StorageError, and may then be called
@@ -242,16 +283,42 @@ def end_process(store: Store, database: Path, ended: ProcessEnded) -> list[int]:
     killed = kill_incarnation(incarnation)
     if killed:
         log.warning("leftovers_killed", incarnation=incarnation, processes=killed)
-    cell = cell_path(database, incarnation)
-    evidence = "\n".join(part for part in (last_exit.reason, last_exit.evidence) if part)
+    cell = store.state.cell(incarnation)
+    state = read_cell(cell)
+    last_lines = read_last_lines(cell, NO_JOB if state is None else state.running_token)
     with store.write(durable=True):
+        store.logs.append_last(incarnation, last_lines)
         jobs = store.leases.free(
-            incarnation, read_cell(cell), killed_at_deadline=ended.overdue, evidence=evidence
+            incarnation,
+            state,
+            killed_at_deadline=ended.overdue,
+            evidence=last_exit.reason,
+            stacks=last_exit.evidence,
         )
         store.processes.forget(incarnation)
         if ended.cause is not None:
-            store.supervision.count_exit(ended.slot, ended.cause)
+            store.supervision.count_exit(host, ended.slot, ended.cause)
     remove_cell(cell)
+    of_no_job = [one.line for one in last_lines if one.token == NO_JOB]
+    if of_no_job:
+        log.warning("last_output", incarnation=incarnation, lines=of_no_job[-_MOST_LAST_OUTPUT:])
     if jobs:
         log.info("leases_freed", incarnation=incarnation, jobs=jobs)
     return jobs
+
+
+def _without_repeats(waiting: _Waiting) -> _Waiting:
+    """Keep the newest of each slot's exits for want of a database.
+
+    Such a process is started again each second, and has had no lease. Otherwise the exits of an
+    hour would be written one by one when the database is back, and all else would wait.
+    """
+    kept: _Waiting = deque()
+    slots: set[str] = set()
+    for item in reversed(waiting):
+        if isinstance(item, ProcessEnded) and item.last_exit.code == ExitCode.DATABASE:
+            if item.slot in slots:
+                continue
+            slots.add(item.slot)
+        kept.appendleft(item)
+    return kept

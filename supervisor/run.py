@@ -7,12 +7,11 @@ child, because only a person can mend what makes them fail. The children come la
 """
 
 import contextlib
+import functools
 import os
 import secrets
 import sys
 from collections.abc import Callable, Sequence
-from functools import partial
-from pathlib import Path
 from socket import socket
 from threading import Thread
 
@@ -25,14 +24,22 @@ from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.errors import ConfigurationError, ExitCode
 from orpheus.shared.job_types.describe import describe_types, digest_of
 from orpheus.shared.logs import configure_logging, get_logger, stop_logging
+from orpheus.shared.operations.reclaim import void_other_boots
 from orpheus.shared.operations.stored_settings import write_settings
 from orpheus.shared.process.clock import Clock, SystemClock
-from orpheus.shared.process.crash_cell import cell_path
 from orpheus.shared.process.doorbells import Bell
 from orpheus.shared.process.failpoints import name_program
+from orpheus.shared.process.host import own_host
 from orpheus.shared.process.listener import address_of
 from orpheus.shared.process.own_record import own_record
-from orpheus.shared.storage import Store, database_path, open_storage
+from orpheus.shared.process.state_files import StateFiles
+from orpheus.shared.storage import (
+    Store,
+    locked_file,
+    open_storage,
+    settled_paths,
+    state_files,
+)
 from orpheus.supervisor.linux.adoption import become_subreaper
 from orpheus.supervisor.linux.sampling import Sampler
 from orpheus.supervisor.linux.signals import Signals, reset_child_signal
@@ -40,16 +47,24 @@ from orpheus.supervisor.linux.systemd import Notifier
 from orpheus.supervisor.loop.act import Children
 from orpheus.supervisor.loop.loop import Loop
 from orpheus.supervisor.loop.orders import Orders
+from orpheus.supervisor.outbox.drainers import Drainers
 from orpheus.supervisor.plan.in_force import Configuration
 from orpheus.supervisor.plan.listeners import Listeners
 from orpheus.supervisor.plan.reload import Reloader
 from orpheus.supervisor.policy.slot import Slot
 from orpheus.supervisor.recorder import Recorder
-from orpheus.supervisor.startup import kill_leftovers, lock_database, sweep_database
+from orpheus.supervisor.startup import (
+    kill_leftovers,
+    lock_database,
+    make_cells_folder,
+    sweep_database,
+)
 
 log = get_logger()
 
 _LAST_WRITES_S = 3.0
+_LAST_BATCHES_S = 1.0
+"""How long to wait for the batches of outboxes that are under way; ending them early is safe."""
 
 
 def run_supervisor(read: Callable[[], Settings], sets: Sequence[str] = ()) -> int:
@@ -63,6 +78,7 @@ def run_supervisor(read: Callable[[], Settings], sets: Sequence[str] = ()) -> in
     if sys.platform != "linux":
         raise ConfigurationError("Orpheus runs on Linux only: it needs pidfds and PR_SET_PDEATHSIG")
     name_program("supervisor")
+    read = _with_paths_resolved_once(read)
     settings = read()
     notifier = Notifier.from_environ(os.environ)  # first: no child may inherit the socket
     configure_logging(settings.logging.level, settings.logging.format, "supervisor")
@@ -70,9 +86,9 @@ def run_supervisor(read: Callable[[], Settings], sets: Sequence[str] = ()) -> in
     try:
         reset_child_signal()
         become_subreaper()
-        database = database_path(settings.database.url)
-        lock_fd = lock_database(database)
-        return _supervise(read, sets, settings, database, notifier)
+        state = state_files(settings.database.url, settings.database.state_dir)
+        lock_fd = lock_database(state)
+        return _supervise(read, sets, settings, state, notifier)
     except KeyboardInterrupt:  # nothing was started yet
         return ExitCode.OK
     finally:
@@ -81,42 +97,60 @@ def run_supervisor(read: Callable[[], Settings], sets: Sequence[str] = ()) -> in
             os.close(lock_fd)
 
 
+def _with_paths_resolved_once(read: Callable[[], Settings]) -> Callable[[], Settings]:
+    """Have `read` resolve the paths of the database once: a link may be changed while it runs."""
+    once = functools.cache(settled_paths)
+
+    def read_and_resolve() -> Settings:
+        settings = read()
+        url, state_dir = once(settings.database.url, settings.database.state_dir)
+        database = settings.database.model_copy(update={"url": url, "state_dir": state_dir})
+        return settings.model_copy(update={"database": database})
+
+    return read_and_resolve
+
+
 def _supervise(
     read: Callable[[], Settings],
     sets: Sequence[str],
     settings: Settings,
-    database: Path,
+    state: StateFiles,
     notifier: Notifier,
 ) -> int:
     clock = SystemClock()
     for problem in missing_programs(settings):
         log.warning("command_cannot_run", key=dotted(problem.key), reason=problem.reason)
-    configuration, listeners, bell = _prepare(settings, database, clock)
+    configuration, listeners, bell = _prepare(settings, state, clock)
     configuration.sets = sets
-    myself = own_record(clock, Role.SUPERVISOR, "supervisor", secrets.token_hex(8), ready=True)
-    recorder = Recorder(database, myself, configuration.duties())
-    sampler = Sampler(database)
+    incarnation = secrets.token_hex(8)
+    myself = own_record(clock, own_host(), Role.SUPERVISOR, "supervisor", incarnation, ready=True)
+    recorder = Recorder(myself, configuration.duties())
+    sampler = Sampler(locked_file(settings.database.url))
     reloader = Reloader(read, settings, listeners)
     signals = Signals()
+    drainers = Drainers(recorder.leads)
     loop = Loop(
-        Children(database, recorder),
+        Children(state, recorder),
         configuration.plan(),
         myself=myself,
         clock=clock,
         sampler=sampler,
         notifier=notifier,
         describing=reloader.describing,
-        on_settled=partial(_announce, configuration.listener),
+        other_trouble=drainers.trouble,
+        on_settled=functools.partial(_announce, configuration.listener),
     )
-    Orders(loop, configuration, listeners, recorder, signals, reloader, bell, notifier)
+    Orders(loop, configuration, listeners, recorder, signals, reloader, bell, notifier, drainers)
     for thread in (recorder, sampler, reloader):
         thread.start()
+    drainers.adopt(configuration.outboxes())
     recorder.record(Kind.SUPERVISOR_STARTED, {"slot": myself.slot, "pid": myself.pid})
     try:
         return loop.run()
     finally:
         sampler.stop()
         reloader.stop()
+        drainers.stop(_LAST_BATCHES_S)
         if not recorder.stop(_LAST_WRITES_S):
             log.error("last_writes_lost", reason="the database could not be written in time")
         signals.close()
@@ -125,18 +159,18 @@ def _supervise(
 
 
 def _prepare(
-    settings: Settings, database: Path, clock: Clock
+    settings: Settings, state: StateFiles, clock: Clock
 ) -> tuple[Configuration, Listeners, Bell]:
     """Sweep the database, bind the API's socket, and store the job types.
 
     The sweep comes first: an API that was left behind may still hold the address.
     """
-    kill_leftovers(database)
+    kill_leftovers(state)
     store = open_storage(for_storage(settings), create=True)
     try:
-        cell_path(database, "any").parent.mkdir(mode=0o700, exist_ok=True)
-        store.leases.void_other_boots()
-        sweep_database(store, database, clock.boot_id, clock.wall_ms())
+        make_cells_folder(state)
+        void_other_boots(store)
+        sweep_database(store, own_host(), clock.boot_id, clock.wall_ms())
         listeners, api = Listeners(), settings.api
         listener = listeners.take(api.host, api.port) if api.enabled else None
         listeners.give_back()
@@ -150,8 +184,8 @@ def _prepare(
 
 def _store_types(settings: Settings, store: Store) -> str:
     """Store the descriptions of the job types; return a digest that changes with them."""
-    modules, timeout_s = settings.jobs.modules, settings.supervisor.start_timeout
-    types = describe_types(modules, for_commands(settings), timeout_s)
+    jobs, timeout_s = settings.jobs, settings.supervisor.start_timeout
+    types = describe_types(jobs.modules, for_commands(settings), timeout_s, jobs.around)
     store.types.replace(types)
     return digest_of(types)
 

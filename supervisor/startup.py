@@ -7,74 +7,94 @@ import contextlib
 import fcntl
 import os
 import time
-from pathlib import Path
 
 from orpheus.shared.domain.processes import LastExit, ProcessRecord
 from orpheus.shared.errors import AlreadyRunning, DatabaseUnusable
 from orpheus.shared.logs import get_logger
-from orpheus.shared.process.crash_cell import cell_path
+from orpheus.shared.process.clock import is_alive
+from orpheus.shared.process.mapped_file import cannot_make
+from orpheus.shared.process.owner import run_as_owner
+from orpheus.shared.process.state_files import StateFiles
 from orpheus.shared.storage import Store
-from orpheus.supervisor.linux.adoption import is_alive, kill_processes_of
+from orpheus.supervisor.linux.adoption import kill_processes_of
 from orpheus.supervisor.policy.slot import ProcessEnded
 from orpheus.supervisor.recorder import end_process
 
 log = get_logger()
 
-_LOCK_NAME = "supervisor.lock"
 _YOUNG_S = 60.0
 
 
-def lock_database(database: Path) -> int:
-    """Lock the database's folder; return the descriptor that holds the lock until it is closed.
+def lock_database(state: StateFiles) -> int:
+    """Lock the database; return the descriptor that holds the lock until it is closed.
 
     A lock cannot be stale, as a pid file can (overmind#50). Raises AlreadyRunning, and
     DatabaseUnusable if the folder cannot be used.
     """
-    path = database.parent / _LOCK_NAME
+    path = state.lock
     try:
-        database.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise DatabaseUnusable(f"cannot make {path}: {error.strerror}") from error
+        why = f"{error.strerror}{run_as_owner(path)}"
+        raise DatabaseUnusable(f"cannot make {path}: {why}") from error
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(fd)
         raise AlreadyRunning(
-            f"Orpheus is already running on {database} (another process holds {path}); "
-            "stop it first, or give this one its own folder: --set database.url=sqlite:///FILE"
+            f"Orpheus is already running on {state.database} (another process holds {path}); "
+            "stop it first, or give this one a database of its own: --set database.url=sqlite:///FILE"
         ) from None
+    except OSError as error:  # a file system without locks
+        os.close(fd)
+        raise DatabaseUnusable(f"cannot lock {path}: {error.strerror}") from error
     return fd
 
 
-def kill_leftovers(database: Path) -> None:
+def make_cells_folder(state: StateFiles) -> None:
+    """Make the folder of crash cells and crash files. Raises DatabaseUnusable."""
+    try:
+        state.cells.mkdir(mode=0o700, exist_ok=True)
+    except FileExistsError as error:
+        raise DatabaseUnusable(
+            f"cannot make the folder {state.cells}: {error.strerror}; move away what has its name"
+        ) from error
+    except OSError as error:
+        raise cannot_make(state.cells, error) from error
+
+
+def kill_leftovers(state: StateFiles) -> None:
     """Kill every process that an earlier supervisor of this database has left running.
 
     This comes before anything is written: a stopped process may hold the write lock, and one that
     was just being started has no row yet. What a supervisor starts carries the database's prefix
     in its environment; a process without it was started by hand, and is left alone.
     """
-    killed = kill_processes_of(database)
+    killed = kill_processes_of(state)
     if killed:
         log.warning("leftovers_killed", processes=killed, why="left by an earlier supervisor")
 
 
-def sweep_database(store: Store, database: Path, boot_id: str, now_ms: int) -> None:
+def sweep_database(store: Store, host: str, boot_id: str, now_ms: int) -> None:
     """Free the leases of dead processes that an earlier supervisor left, and delete their rows.
 
     A dead process is recognized by pid, create time and boot id. Call it after `kill_leftovers`.
+    `host` is this one's name; where no other uses the database, rows of any name are its own.
     """
+    of_host = host if store.has_many_hosts else None
     for record in store.processes.all():
-        if not _is_alive(record, boot_id):
+        if of_host in (None, record.host) and not _is_alive(record, boot_id):
             reason = "left behind by an earlier supervisor"
             last_exit = LastExit(now_ms, reason, signal=None, code=None, evidence=None)
-            end_process(store, database, ProcessEnded(record.slot, record.incarnation, last_exit))
-    store.processes.remove_slots([slot.slot for slot in store.processes.slots()])
-    store.supervision.clear()
-    _remove_old_cells(store, database)
+            ended = ProcessEnded(record.slot, record.incarnation, last_exit)
+            end_process(store, host, ended)
+    store.processes.clear_slots(of_host)
+    store.supervision.clear(of_host)
+    _remove_old_cells(store)
 
 
-def _remove_old_cells(store: Store, database: Path) -> None:
+def _remove_old_cells(store: Store) -> None:
     """Delete the cells and crash files of processes that have no row any more.
 
     A young file may belong to a process that somebody is just starting by hand: it is left for the
@@ -82,7 +102,7 @@ def _remove_old_cells(store: Store, database: Path) -> None:
     """
     alive = {record.incarnation for record in store.processes.all()}
     young_s = time.time() - _YOUNG_S
-    for file in cell_path(database, "any").parent.glob("*"):
+    for file in store.state.cells.glob("*"):
         with contextlib.suppress(FileNotFoundError):
             if file.stem not in alive and file.stat().st_mtime < young_s:
                 file.unlink()

@@ -20,8 +20,15 @@ from typing import Any
 import httpx2
 import psutil
 import pytest
+from hypothesis import settings
 
-from tests.machine import PATIENCE_S
+from tests.machine import PATIENCE_S, processes_with, wait_until
+
+# A busy machine is no error: what takes too long is found by benchmarks.
+settings.register_profile("patient", settings.default, deadline=None)
+settings.load_profile("patient")
+
+pytest_plugins = ["tests.postgresql_server"]
 
 ROOT = Path(__file__).parents[1]
 BROWSER_TESTS = ROOT / "tests" / "browser"
@@ -40,8 +47,11 @@ sys.dont_write_bytecode = False
 LONG = {
     "CHAOS_LONG": "1",
     "CHAOS_SECONDS": "600",
+    "KILLED_JOBS": "1000",
+    "OUTBOX_ROWS": "10000",
     "SCHEDULES": "20000",
     "SCHEMATHESIS_SECONDS": "300",
+    "WALKS": "10000",
 }
 """What `--long` sets, unless it is set already. docs/testing.md says what each one does."""
 
@@ -112,33 +122,10 @@ def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
         threading.Event().wait(0.1)
 
 
-def wait_until(condition: Callable[[], Any], what: str, timeout_s: float = PATIENCE_S) -> Any:
-    """Return the first true value of `condition`; fails naming `what` after `timeout_s`."""
-    give_up_at = time.monotonic() + timeout_s
-    while not (value := condition()):
-        if time.monotonic() > give_up_at:
-            pytest.fail(f"waited {timeout_s} s for {what}")
-        threading.Event().wait(0.02)
-    return value
-
-
 @pytest.fixture(scope="session")
 def wait_for() -> Callable[..., Any]:
     """`wait_for(condition, "what it waits for")`."""
     return wait_until
-
-
-def processes_with(variable: str, value: str) -> list[psutil.Process]:
-    """Return every living process with this value of a variable in its environment."""
-    found = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            if (
-                process.status() != psutil.STATUS_ZOMBIE
-                and process.environ().get(variable) == value
-            ):
-                found.append(process)
-    return found
 
 
 def processes_of(mark: str) -> list[psutil.Process]:
@@ -149,10 +136,14 @@ def processes_of(mark: str) -> list[psutil.Process]:
 class System:
     """A running Orpheus, talked to over HTTP as its users do."""
 
-    def __init__(self, folder: Path, *settings: str, config: Path | None = None) -> None:
+    def __init__(
+        self, folder: Path, *settings: str, config: Path | None = None, host: str | None = None
+    ) -> None:
+        """`host`: another name than this machine has."""
         self.mark = uuid.uuid4().hex
         self.database = folder / "data" / "orpheus.db"
         self._settings = settings
+        self._program = ("orpheus.supervisor",) if host is None else ("tests.named_host", host)
         self._config = () if config is None else ("--config", str(config))
         self._log = folder / "log"
         self.process = self._start()
@@ -165,7 +156,7 @@ class System:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("ORPHEUS_")}
         with self._log.open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", "orpheus.supervisor", *self._config, *sets],
+                [sys.executable, "-m", *self._program, *self._config, *sets],
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -246,13 +237,13 @@ class System:
 
 @pytest.fixture
 def start_system(tmp_path: Path) -> Iterator[Callable[..., System]]:
-    """Starts Orpheus with `--set` settings and maybe a `config`; each is ended with the test."""
+    """Starts Orpheus with `--set` settings, maybe a `config`; each is ended with the test."""
     systems: list[System] = []
 
-    def start(*settings: str, config: Path | None = None) -> System:
+    def start(*settings: str, config: Path | None = None, host: str | None = None) -> System:
         folder = tmp_path / f"system-{len(systems)}"
         folder.mkdir()
-        systems.append(System(folder, *settings, config=config))
+        systems.append(System(folder, *settings, config=config, host=host))
         return systems[-1]
 
     yield start

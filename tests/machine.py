@@ -1,9 +1,19 @@
-"""What a test must know of the machine it runs on."""
+"""What a test must know of the machine it runs on, and how it waits for a condition."""
 
 import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
 
 PATIENCE_S = 60.0
 """How long a test waits before it fails. On a busy machine it must be far more than is needed."""
+_FIRST_PAUSE_S = 0.005
+_LONGEST_PAUSE_S = 0.05
 
 
 def slowness() -> float:
@@ -12,3 +22,36 @@ def slowness() -> float:
     A bound that is a promise of the product is multiplied by this.
     """
     return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
+def pause_since(began_s: float) -> None:
+    """Pause before the next look at what has been waited for since `began_s`.
+
+    Each look costs time that what is waited for needs, so they become rarer: the pause is a tenth
+    of the time so far, within bounds.
+    """
+    waited_s = time.monotonic() - began_s
+    threading.Event().wait(min(_LONGEST_PAUSE_S, max(_FIRST_PAUSE_S, waited_s / 10)))
+
+
+def wait_until(condition: Callable[[], Any], what: str, timeout_s: float = PATIENCE_S) -> Any:
+    """Return the first true value of `condition`; fails naming `what` after `timeout_s`."""
+    began_s = time.monotonic()
+    while not (value := condition()):
+        if time.monotonic() - began_s > timeout_s:
+            pytest.fail(f"waited {timeout_s} s for {what}")
+        pause_since(began_s)
+    return value
+
+
+def processes_with(variable: str, value: str) -> list[psutil.Process]:
+    """Return every living process with this value of a variable in its environment."""
+    entry, found = f"{variable}={value}".encode(), []
+    for pid in psutil.pids():
+        try:
+            environment = Path(f"/proc/{pid}/environ").read_bytes()  # of a zombie: empty
+            if entry in environment.split(b"\0"):
+                found.append(psutil.Process(pid))
+        except (OSError, psutil.NoSuchProcess):
+            pass
+    return found

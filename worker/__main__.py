@@ -1,36 +1,45 @@
 """`python -m worker`: runs a worker, alone or for a supervisor, or describes the job types."""
 
 import argparse
+import gc
 import io
 import json
 import os
 import secrets
 import signal
 import sys
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from orpheus.shared.domain.commands import CommandSettings, describe_command
 from orpheus.shared.domain.handover import StoredSettings, WorkerHandover, from_json
+from orpheus.shared.domain.json_values import with_finite_numbers
 from orpheus.shared.errors import ExitCode, OrpheusError
 from orpheus.shared.job_types.registry import load_job_types
 from orpheus.shared.process.channel import Channel
 from orpheus.shared.process.child_start import die_with_parent, enter_child
 from orpheus.shared.process.failpoints import name_program
+from orpheus.shared.process.standard_streams import open_missing_streams
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
+    open_missing_streams()
     options = _parser().parse_args(argv)
+    child = None
     try:
         if options.control_fd is not None:
             child = enter_child(options.control_fd)
             handover = from_json(WorkerHandover, child.handover["settings"])
-            return _run(handover, child.slot, child.incarnation, channel=child.channel)
-        return _describe(options) if options.describe else _run_alone(options)
+            _run(handover, child.slot, child.incarnation, channel=child.channel)
+        if options.describe:
+            return _describe(options)
+        _run_alone(options)
     except OrpheusError as error:
         sys.stderr.write(f"worker: {error}\n")
+        if child is not None:
+            child.channel.send({"say": "failed", "reason": str(error)})
         return error.exit_code
 
 
@@ -45,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--pool", default="default", metavar="NAME", help="the pool whose queues it serves")
     add("--describe", action="store_true", help="print every job type as JSON and exit")
     add("--module", action="append", metavar="NAME", help="with --describe: only this; repeatable")
+    add("--around", action="append", metavar="NAME", help="with --module: check this; repeatable")
     add("--control-fd", type=int, metavar="N", help=argparse.SUPPRESS)
     return parser
 
@@ -56,20 +66,30 @@ def _run(
     *,
     channel: Channel | None = None,
     stored: StoredSettings | None = None,
-) -> int:
+) -> NoReturn:
+    gc.disable()  # imports make no garbage, and looking for it takes a tenth of their time
     # Imported late: a child sets up its signals and crash file before it imports anything large.
-    from orpheus.worker.process import RESTART, restart_alone, run_worker  # noqa: PLC0415
+    from orpheus.worker.attempt.folder import Folder  # noqa: PLC0415
+    from orpheus.worker.process import (  # noqa: PLC0415
+        RESTART,
+        exit_despite_threads,
+        restart_alone,
+        run_worker,
+    )
 
+    gc.enable()
     name_program("worker")
+    folder = Folder()
     if isinstance(sys.stdout, io.TextIOWrapper):  # so that output appears at once
         sys.stdout.reconfigure(line_buffering=True)
     code = run_worker(settings, slot, incarnation, channel=channel, stored=stored)
     if code == RESTART:
+        folder.enter()  # relative paths among the arguments lead from here
         restart_alone()
-    return code
+    exit_despite_threads(code)
 
 
-def _run_alone(options: argparse.Namespace) -> int:
+def _run_alone(options: argparse.Namespace) -> NoReturn:
     # Imported late: a supervised worker needs no pydantic (10 MB).
     from orpheus.config.handovers import for_database, for_worker  # noqa: PLC0415
     from orpheus.config.load import load_settings  # noqa: PLC0415
@@ -77,7 +97,7 @@ def _run_alone(options: argparse.Namespace) -> int:
     settings = load_settings(options.config, options.set, os.environ)
     slot, incarnation = f"{options.pool}@{os.getpid()}", secrets.token_hex(8)
     handover = for_worker(settings, options.pool)
-    return _run(handover, slot, incarnation, stored=for_database(settings))
+    _run(handover, slot, incarnation, stored=for_database(settings))
 
 
 def _describe(options: argparse.Namespace) -> int:
@@ -87,22 +107,30 @@ def _describe(options: argparse.Namespace) -> int:
     answer_fd = os.dup(1)
     os.dup2(2, 1)
     modules: Sequence[str] = options.module or ()
+    around: Sequence[str] = options.around or ()
     commands: Sequence[CommandSettings] = ()
-    if not modules:
+    if not modules and not around:
         from orpheus.config.handovers import for_commands  # noqa: PLC0415 - see _run_alone
         from orpheus.config.load import load_settings  # noqa: PLC0415
 
         settings = load_settings(options.config, options.set, os.environ)
         modules, commands = settings.jobs.modules, for_commands(settings)
+        around = settings.jobs.around
     try:
         described = [one.describe() for one in load_job_types(modules).values()]
         described += [describe_command(one) for one in commands]
-    except BaseException:  # noqa: BLE001 - a module may raise anything, SystemExit too
-        traceback.print_exc()
+        if around:
+            from orpheus.worker.attempt.around import load_around  # noqa: PLC0415 - see _run
+
+            load_around(around)
+    except BaseException as error:  # noqa: BLE001 - a module may raise anything, SystemExit too
+        from orpheus.worker.attempt.outcomes import user_traceback  # noqa: PLC0415 - see _run
+
+        sys.stderr.write(user_traceback(error))
         return ExitCode.CONFIGURATION
     with os.fdopen(answer_fd, "w", encoding="utf-8") as answer:
-        json.dump(sorted(described, key=lambda one: str(one["name"])), answer)
-        answer.write("\n")
+        text = json.dumps(sorted(described, key=lambda one: str(one["name"])))
+        answer.write(with_finite_numbers(text) + "\n")
     return ExitCode.OK
 
 

@@ -7,13 +7,12 @@ handlers that query from several threads; no thread of the worker itself takes i
 
 import json
 import threading
-from collections.abc import Mapping
-from typing import Any
 
 from orpheus.shared.domain.handover import WorkerHandover
-from orpheus.shared.domain.jobs import NewJob
+from orpheus.shared.domain.jobs import Dependency, NewJob
 from orpheus.shared.errors import InvalidJob
-from orpheus.shared.job_types.registry import PermanentError
+from orpheus.shared.job_types.context import PermanentError
+from orpheus.shared.job_types.request import JobRequest
 from orpheus.shared.storage import Store, open_storage
 from orpheus.worker.attempt.outcomes import payload_text
 
@@ -26,28 +25,28 @@ class DatabaseQueries:
         self._lock = threading.Lock()
         self._open_store: Store | None = None
 
-    def dependency_results(self, job_id: int) -> dict[int, Any]:
+    def dependencies(self, job_id: int) -> list[Dependency]:
         """See JobQueries."""
         with self._lock:
-            texts = self._store().jobs.dependency_results(job_id)
-        return {dependency: json.loads(text) for dependency, text in texts.items()}
+            return self._store().jobs.dependencies(job_id)
 
     def has_type(self, name: str) -> bool:
         """See JobQueries."""
         with self._lock:
             return self._store().types.get(name) is not None
 
-    def prepare_child(self, type: str, payload: Mapping[str, Any], **fields: Any) -> NewJob:
+    def prepare_child(self, request: JobRequest) -> NewJob:
         """See JobQueries."""
         from orpheus.shared.job_types.admission import prepare_job  # noqa: PLC0415 - 4 MB, for few jobs
 
-        value = json.loads(payload_text(payload))
+        payload = json.loads(payload_text(request.payload))
         with self._lock:
             types = {row.name: row for row in self._store().types.all()}
         try:
-            return prepare_job(types, self._settings.defaults, type=type, payload=value, **fields)
+            fields = {**request.given(), "payload": payload}
+            return prepare_job(types, self._settings.defaults, **fields)
         except InvalidJob as refused:
-            raise PermanentError(f"enqueue {type!r}: {refused}") from None
+            raise PermanentError(f"enqueue {request.type!r}: {refused}") from None
 
     def close(self) -> None:
         """Close the connection, if it was opened."""

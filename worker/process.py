@@ -1,12 +1,14 @@
 """Assembles a worker process, starts its threads, and ends them."""
 
 import os
+import signal
 import sys
+import threading
 import time
-import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from orpheus.shared.domain.commands import describe_command
 from orpheus.shared.domain.handover import StoredSettings, WorkerHandover
@@ -16,22 +18,26 @@ from orpheus.shared.errors import DatabaseBusy, DatabaseFull, ExitCode
 from orpheus.shared.job_types.describe import name_taken, type_row
 from orpheus.shared.job_types.registry import JobType, load_job_types
 from orpheus.shared.logs import configure_logging, get_logger, stop_logging
+from orpheus.shared.operations.reclaim import forget_dead_workers, void_other_boots
 from orpheus.shared.operations.stored_settings import is_supervised, write_settings
 from orpheus.shared.operations.upkeep import Upkeep
 from orpheus.shared.process.channel import Channel
-from orpheus.shared.process.crash_cell import Cell, cell_path, remove_cell
+from orpheus.shared.process.crash_cell import remove_cell
 from orpheus.shared.process.failpoints import failpoint
+from orpheus.shared.process.last_lines import LineRing, stray_path
 from orpheus.shared.process.malloc import keep_freed_memory
 from orpheus.shared.process.own_record import own_record
-from orpheus.shared.storage import Store, database_path, open_storage
-from orpheus.worker.attempt.alarm import Alarm
-from orpheus.worker.attempt.executor import Executor
-from orpheus.worker.attempt.job_log import JobLog, capture_output
+from orpheus.shared.storage import Listening, Store, listen, open_storage, settled
+from orpheus.worker.attempt.around import Around, load_around
+from orpheus.worker.attempt.forked_child import cut_off_children
+from orpheus.worker.attempt.job_log import capture_output
+from orpheus.worker.attempt.outcomes import user_traceback
+from orpheus.worker.attempt.stray_output import StrayOutput
 from orpheus.worker.control.control_thread import ControlThread, start_without_signals
 from orpheus.worker.database_queries import DatabaseQueries
 from orpheus.worker.leasing.held_leases import HeldLeases
-from orpheus.worker.leasing.loop import Loop
 from orpheus.worker.leasing.renewal import RenewalThread
+from orpheus.worker.ways_to_run import Parts, log_of_running_job, new_leases, new_loop
 
 if TYPE_CHECKING:
     from orpheus.worker.attempt.command import CommandType
@@ -40,6 +46,7 @@ RESTART = -1
 """Not an exit code: a worker without a supervisor should start again as a new process."""
 
 _RETRY_DATABASE_S = 0.5
+_EXIT_S = 1.0
 _T = TypeVar("_T")
 
 log = get_logger()
@@ -61,23 +68,30 @@ def run_worker(
 
     Raises DatabaseUnusable and ConfigurationError.
     """
+    # A job may change the current directory.
+    settings = replace(settings, storage=settled(settings.storage))
     keep_freed_memory()
     configure_logging(settings.log_level, settings.log_format, slot)
     held: HeldLeases | None = None
     control = ControlThread(
-        settings, channel, running=lambda: None if held is None else held.running
+        settings, channel, running=lambda: () if held is None else held.attempts()
     )
     start_without_signals(control)
     try:
         store = _retry(control, lambda: open_storage(settings.storage, create=control.is_alone))
-        cell_file = cell_path(database_path(settings.storage.url), incarnation)
-        held = HeldLeases(Cell.create(cell_file))
-        return _work(settings, Holder(slot, incarnation, os.getpid()), store, held, control, stored)
+        cell_file = store.state.cell(incarnation)
+        ring = _retry(control, partial(LineRing.create, cell_file))
+        stray = StrayOutput(stray_path(cell_file), ring)
+        held = _retry(control, lambda: new_leases(settings, cell_file, ring))
+        holder = Holder(slot, incarnation, os.getpid())
+        return _work(settings, holder, store, held, control, stray, stored)
     except _StopRequested:
         return 0
     finally:
-        if held is not None and held.is_empty():
-            remove_cell(cell_file)
+        if held is not None:
+            stray.stop()
+            if held.is_empty():
+                remove_cell(cell_file)
         stop_logging()
 
 
@@ -87,27 +101,33 @@ def _work(
     store: Store,
     held: HeldLeases,
     control: ControlThread,
+    stray: StrayOutput,
     stored: StoredSettings | None,
 ) -> int:
     """Start the renewal thread, load the job types, and run jobs until told to stop."""
     queries = DatabaseQueries(settings)
-    renewal = _start_renewal(settings, holder, store, held, control)
+    listening: Listening | None = None
+    renewal = _start_renewal(settings, holder, store, held, control, stray)
     try:
-        types = _load_types(settings, control)
-        if types is None:
+        loaded = _load_code(settings, control)
+        if loaded is None:
             return ExitCode.CONFIGURATION
+        types, around = loaded
         if control.is_alone:
+            _retry(control, lambda: void_other_boots(store, only_reboots=True))
+            _retry(control, partial(forget_dead_workers, store))
             described = [one.describe() for one in types.values()]
             described += [describe_command(one) for one in settings.commands]
             rows = [type_row(one) for one in described]
             _retry(control, lambda: store.types.replace(rows))
         if stored is not None and not is_supervised(store, settings.beat_timeout_s):
             _retry(control, partial(write_settings, store, stored))
-        alarm = Alarm()
-        capture_output(lambda: _running_log(held))
-        executor = Executor(types, _commands(settings), alarm, queries)
+        _retry(control, stray.start)
+        _capture_and_cut_off(store, held, control, stray)
         upkeep = None if stored is None else Upkeep(stored)
-        loop = Loop(settings, holder, store, held, control, renewal, executor, alarm, upkeep)
+        listening = listen(settings.storage) if control.is_alone else None
+        parts = Parts(settings, holder, store, held, control, renewal, stray, upkeep)
+        loop = new_loop(parts, types, _commands(settings), queries, around)
         renewal.set_ready()
         failpoint("worker.ready")
         control.send({"say": "ready"})
@@ -124,8 +144,13 @@ def _work(
             control.send({"say": "recycle", "reason": reason, "jobs_done": control.jobs_done})
     finally:
         renewal.stop()
+        if listening is not None:
+            listening.stop()
         queries.close()
         store.close()
+    threads = _threads_left()
+    if threads:
+        log.warning("threads_left", threads=threads, note="left by jobs; they end with the worker")
     log.info("worker_ended", jobs_done=control.jobs_done)
     if reason is not None and control.is_alone and control.may_lease:
         return RESTART
@@ -152,32 +177,50 @@ def _retry(control: ControlThread, call: Callable[[], _T]) -> _T:
 
 
 def _start_renewal(
-    settings: WorkerHandover, holder: Holder, store: Store, held: HeldLeases, control: ControlThread
+    settings: WorkerHandover,
+    holder: Holder,
+    store: Store,
+    held: HeldLeases,
+    control: ControlThread,
+    stray: StrayOutput,
 ) -> RenewalThread:
     record = own_record(
-        store.clock, Role.WORKER, holder.slot, holder.incarnation, pool=settings.pool
+        store.own_clock,
+        settings.host_name,
+        Role.WORKER,
+        holder.slot,
+        holder.incarnation,
+        pool=settings.pool,
     )
-    _retry(control, lambda: store.processes.register(record))
+    _retry(
+        control,
+        lambda: store.processes.register(
+            replace(record, last_beat_mono_ms=store.clock.monotonic_ms())
+        ),
+    )
     its_store = _retry(control, lambda: open_storage(settings.storage))
-    renewal = RenewalThread(settings, its_store, held, control, record)
+    renewal = RenewalThread(settings, its_store, held, control, record, stray)
     start_without_signals(renewal)
     return renewal
 
 
-def _load_types(settings: WorkerHandover, control: ControlThread) -> dict[str, JobType] | None:
-    """Load the job types of the modules. If one fails, report the reason and return None."""
+def _load_code(
+    settings: WorkerHandover, control: ControlThread
+) -> tuple[dict[str, JobType], Around] | None:
+    """Load the job types and what is around them. If that fails, report why and return None."""
     try:
         types = load_job_types(settings.modules)
         for command in settings.commands:
             if command.name in types:
                 raise name_taken(command)
+        around = load_around(settings.around)
     except BaseException as error:  # noqa: BLE001 - a module may raise anything, SystemExit too
-        traceback.print_exc()
+        sys.stderr.write(user_traceback(error))
         reason = f"the job types could not be loaded: {type(error).__name__}: {error}"
         control.send({"say": "failed", "reason": reason})
         log.error("job_modules_failed", reason=reason)  # noqa: TRY400 - the traceback stands above
         return None
-    return types
+    return types, around
 
 
 def _commands(settings: WorkerHandover) -> "dict[str, CommandType]":
@@ -188,12 +231,38 @@ def _commands(settings: WorkerHandover) -> "dict[str, CommandType]":
     return {one.name: CommandType(one, settings.cancel_grace_s) for one in settings.commands}
 
 
-def _running_log(held: HeldLeases) -> JobLog | None:
-    running = held.running  # read once: another thread may set it to None
-    return None if running is None else running.job_log()
+def _capture_and_cut_off(
+    store: Store, held: HeldLeases, control: ControlThread, stray: StrayOutput
+) -> None:
+    running_log = log_of_running_job(held)
+    capture_output(running_log)
+    channel = control.channel_fd()
+    descriptors = [*stray.saved, *(() if channel is None else (channel,))]
+    folders = (store.state.bells, store.state.cells)
+    cut_off_children(store.file_names, folders, descriptors, running_log)
 
 
-def restart_alone() -> None:
+def exit_despite_threads(code: int) -> NoReturn:
+    """Exit with `code`, soon, even if threads that jobs have left never end.
+
+    The interpreter waits for them at its exit, and for what it calls there; but not for ever.
+    Signals to stop that come now are ignored: they would change the exit code.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    if _threads_left():
+        timer = threading.Timer(_EXIT_S, os._exit, (code,))
+        timer.daemon = True
+        timer.start()
+    sys.exit(code)
+
+
+def _threads_left() -> list[str]:
+    me = threading.current_thread()
+    return [one.name for one in threading.enumerate() if one is not me and not one.daemon]
+
+
+def restart_alone() -> NoReturn:
     """Replace this process by a new one with the same arguments. For a worker alone only."""
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - never through a shell

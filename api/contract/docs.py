@@ -3,6 +3,7 @@
 FastAPI's own page loads files from a CDN and runs inline code, which a strict policy forbids.
 """
 
+from collections.abc import Awaitable, Callable
 from importlib.resources import files
 from pathlib import Path
 
@@ -37,8 +38,11 @@ _POLICY = (
 )
 
 
-def docs_routes() -> list[Route]:
-    """Return the routes of `/docs` and of the files it needs."""
+def docs_routes(document: Callable[[], Awaitable[bytes]]) -> list[Route]:
+    """Return the routes of `/openapi.json`, which `document` makes, `/docs` and what it needs."""
+
+    async def openapi(_: Request) -> Response:
+        return Response(await document(), media_type="application/json")
 
     async def page(_: Request) -> Response:
         headers = {"Content-Security-Policy": _POLICY}
@@ -53,6 +57,7 @@ def docs_routes() -> list[Route]:
 
     names = ("swagger-ui-bundle.js", "swagger-ui.css", "favicon-32x32.png")
     return [
+        Route("/openapi.json", openapi, include_in_schema=False),
         Route("/docs", page),
         Route("/docs/start.js", start),
         *(Route(f"/docs/{name}", file) for name in names),

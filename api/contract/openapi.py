@@ -97,12 +97,20 @@ def header_parameter(name: str, description: str, schema: Part) -> Part:
     return {"parameters": [{**place, "description": description, "schema": schema}]}
 
 
-IDEMPOTENCY_KEY = header_parameter(
+_IDEMPOTENCY_KEY = header_parameter(
     "Idempotency-Key",
     "Sent again within 24 hours, the request gets its first answer again, with "
     "`Idempotent-Replayed: true`, and makes no second job.",
     {"type": "string", "pattern": "^[!-~]{1,255}$"},
 )
+_TRACEPARENT = header_parameter(
+    "traceparent",
+    "The trace that the caller is in (W3C Trace Context): the job is part of it. One that is not "
+    "valid is ignored.",
+    {"type": "string", "examples": ["00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"]},
+)
+SUBMIT_HEADERS = {"parameters": _IDEMPOTENCY_KEY["parameters"] + _TRACEPARENT["parameters"]}
+"""The `openapi_extra` of the routes that submit jobs."""
 LOCATION = header("Location", "Where the job is.", "/jobs/7")
 REPLAYED = {
     "Idempotent-Replayed": {

@@ -5,7 +5,6 @@ the fields become their descriptions in /openapi.json.
 """
 
 import re
-from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -22,6 +21,10 @@ from pydantic.config import JsonDict
 
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.limits import (
+    LARGEST_ID,
+    LONGEST_REASON,
+    MAX_BATCH_JOBS,
+    MAX_DEPENDENCIES,
     MAX_RETRIES,
     MAX_TAGS,
     MAX_UNIQUE_KEY_CHARS,
@@ -30,18 +33,16 @@ from orpheus.shared.domain.limits import (
 )
 from orpheus.shared.domain.requests import MOST_WORKERS
 from orpheus.shared.durations import LONGEST_S, parse_duration_s
-from orpheus.shared.operations.audit import LONGEST_REASON
+from orpheus.shared.durations import PATTERN as DURATION_PATTERN
+from orpheus.shared.job_types.fields import parse_time_ms
 from orpheus.shared.operations.configuration import LONGEST_TEXT, MASK
 from orpheus.shared.storage import BulkAction
 
-LARGEST_ID = 2**63 - 1
-MAX_BATCH_JOBS = 10_000
-MAX_DEPENDENCIES = 10_000
 LONGEST_WAIT_S = 300
 """A request that asks to wait for longer is answered after so many seconds."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LATEST_TIME_MS = 253_402_300_799_999  # the end of year 9999, which is as far as ISO 8601 reaches
 _JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
+_NONE: Any = ()
+"""The default of a list: pydantic copies a list anew, which takes longer than all other checks."""
 _WITHOUT_NUL: JsonDict = {"pattern": r"^[^\u0000]*$"}
 """For the document only: api/http/strict_json.py refuses NUL before any field is looked at."""
 
@@ -55,17 +56,7 @@ def _more_than_zero(duration_s: float) -> float:
 def _time_ms(value: Any) -> int:
     if not isinstance(value, str):
         raise ValueError("must be text such as 2026-01-31T12:00:00Z")
-    try:
-        at = datetime.fromisoformat(value)
-    except ValueError:
-        raise ValueError("is not an RFC 3339 time; write 2026-01-31T12:00:00Z") from None
-    if at.tzinfo is None:
-        raise ValueError("lacks its time zone; end it with Z or an offset such as +01:00")
-    since = at - _EPOCH
-    at_ms = since.days * 86_400_000 + since.seconds * 1000 + since.microseconds // 1000
-    if not 0 <= at_ms <= _LATEST_TIME_MS:
-        raise ValueError("must be from 1970 to 9999")
-    return at_ms
+    return parse_time_ms(value)
 
 
 def _number_in_a_query(value: Any) -> Any:
@@ -103,7 +94,7 @@ DurationS = Annotated[
         {
             "anyOf": [
                 {"type": "number", "minimum": 0, "maximum": LONGEST_S},
-                {"type": "string", "pattern": r"^([0-9]{1,7}(ms|s)|[0-9]{1,5}m)$"},
+                {"type": "string", "pattern": DURATION_PATTERN},
             ],
             "description": "Seconds, or a text such as 500ms, 30s, 15m, 2h, 7d; up to 365 days.",
         }
@@ -172,7 +163,11 @@ class _NewJob(_Body):
         None, min_length=1, max_length=MAX_UNIQUE_KEY_CHARS, json_schema_extra=_WITHOUT_NUL
     )
     """While a job with this key is live, submitting again answers with that job."""
-    tags: list[Name] = Field([], max_length=MAX_TAGS)
+    concurrency_key: str | None = Field(
+        None, min_length=1, max_length=MAX_UNIQUE_KEY_CHARS, json_schema_extra=_WITHOUT_NUL
+    )
+    """Jobs of a queue with the same key share the queue's limits per key."""
+    tags: list[Name] = Field(_NONE, max_length=MAX_TAGS)
     on_dependency_failure: Literal["cancel", "run", "fail"] = "cancel"
     """What becomes of it when a job it depends on does not end done."""
 
@@ -190,7 +185,7 @@ class SubmitJob(_NewJob):
         json_schema_extra={"example": {"type": "sum_range", "payload": {"n": 100000}}}
     )
 
-    depends_on: list[Id] = Field([], max_length=MAX_DEPENDENCIES)
+    depends_on: list[Id] = Field(_NONE, max_length=MAX_DEPENDENCIES)
     """Ids of jobs that must be done before."""
 
 
@@ -199,8 +194,9 @@ class BatchJob(_NewJob):
 
     ref: Name | None = None
     """What other items of the batch call this one."""
-    depends_on: list[IdOrRef] = Field([], max_length=MAX_DEPENDENCIES)
-    """Ids of jobs, and refs of items of the batch, that must be done before."""
+    depends_on: list[IdOrRef] = Field(_NONE, max_length=MAX_DEPENDENCIES)
+    """Ids of jobs, and refs of items of the batch, that must be done before; of all jobs of a
+    batch together at most 100,000."""
 
 
 class SubmitBatch(_Body):
@@ -241,7 +237,7 @@ class EditConfiguration(Reason):
     text: str | None = Field(
         None,
         max_length=LONGEST_TEXT,
-        description=f"TOML. {MASK} in a command's env stands for the secret that is there.",
+        description=f"TOML. {MASK} stands for the secret that is there, as GET /config shows it.",
     )
     set: dict[str, Any] | None = Field(None, min_length=1, max_length=50)
     """Settings by their dotted names; null takes one out of the file. The rest of the text stays
@@ -255,7 +251,7 @@ class EditConfiguration(Reason):
 
 
 class BulkFilter(_Body):
-    """Which jobs; each field that is given must match. `{}`: all."""
+    """Which jobs; each field that is given must match. `{}`: all, which needs expected_count."""
 
     status: Annotated[Status, Field(strict=False)] | None = None
     type: Name | None = None
@@ -264,8 +260,26 @@ class BulkFilter(_Body):
     q: SearchText | None = None
 
 
+def _has(field: str, schema: JsonDict) -> JsonDict:
+    """Return the JSON Schema of an object whose `field` is there and is as `schema` says."""
+    return {"required": [field], "properties": {field: schema}}
+
+
 class BulkChange(Reason):
     """One action on every job of a filter that allows it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [  # api/routes/job_actions.py checks it
+                _has(
+                    "filter",
+                    {"anyOf": [_has(name, {"type": "string"}) for name in BulkFilter.model_fields]},
+                ),
+                _has("expected_count", {"type": "integer"}),
+                _has("dry_run", {"const": True}),
+            ]
+        }
+    )
 
     action: Annotated[BulkAction, Field(strict=False)]
     filter: BulkFilter
@@ -307,7 +321,10 @@ class JobsQuery(_Query):
     tag: Name | None = None
     q: SearchText | None = None
     limit: int = Field(50, ge=1, le=500)
+    """A page of more than 8 MiB ends earlier."""
     cursor: Cursor | None = None
+    preview: bool = False
+    """Payload and result are texts: the first 200 characters of their JSON."""
 
 
 class ConfigurationQuery(BaseModel):

@@ -2,18 +2,21 @@
 
 SQLite has one writer and a durable commit waits for the disk. So requests that arrive during a
 commit are gathered into the next one: 32 clients wait for the disk once, not 32 times. Each request
-runs in its own savepoint, so a refused one undoes only itself. No request is answered before the
-commit, so what is acknowledged is kept; if the commit fails, all requests of its group fail. If the
-write lock could not be acquired in time, the requests that arrived meanwhile fail as well, because
-they would wait for the same lock again.
+runs in its own savepoint, so a refused one undoes only itself. Requests that do the same with
+different values run as one call, which takes a third of the time of a call for each; if it is
+refused, each of them runs alone. No request is answered before the commit, so what is acknowledged
+is kept; if the commit fails, all requests of its group fail. If the write lock could not be
+acquired in time, the requests that arrived meanwhile fail as well, because they would wait for the
+same lock again.
 """
 
 import asyncio
 import contextlib
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
@@ -25,13 +28,16 @@ from orpheus.shared.process.malloc import keep_freed_memory
 from orpheus.shared.storage import Store
 
 T = TypeVar("T")
+V = TypeVar("V")
 
 _LARGEST_GROUP = 256
 
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    write: Callable[[Store], Any]
+    write: Callable[[Store, list[Any]], Sequence[Any]]
+    """Writes for several requests, given their values; returns the result of each."""
+    value: Any
     durable: bool
     future: asyncio.Future[Any]
 
@@ -65,12 +71,31 @@ class Writer:
         `durable`: the commit waits for the disk. Raises Refusal (503) if too many wait already,
         and what the store raises if the commit fails; then nothing was written.
         """
+        return await self._wait(lambda store, _: [write(store)], None, durable=durable)
+
+    async def write_with_others(
+        self, write: Callable[[Store, list[V]], Sequence[T]], value: V
+    ) -> T:
+        """Call `write` with the values of all who wait with the same `write`, in one commit.
+
+        It returns a result for each value, in order. If it raises, it is called again with each
+        value alone. Waits for the disk; raises what `write` above does.
+        """
+        return await self._wait(write, value, durable=True)
+
+    async def _wait(
+        self,
+        write: Callable[[Store, list[V]], Sequence[T]],
+        value: V,
+        *,
+        durable: bool,
+    ) -> T:
         if self._unanswered >= self._bound:
             raise Refusal(503, "Too many writes wait for the database already.")
         future: asyncio.Future[T] = self._loop.create_future()
         self._unanswered += 1
         try:
-            self._queue.put(_Request(write, durable, future))
+            self._queue.put(_Request(write, value, durable, future))
             return await future
         finally:
             self._unanswered -= 1
@@ -117,7 +142,7 @@ class Writer:
 
 
 def commit_group(store: Store, group: list[_Request]) -> list[Settled]:
-    """Run each request of `group` in its own savepoint of one transaction.
+    """Run the requests of `group` in one transaction, so that a refused one harms no other.
 
     Raises StorageError if the transaction fails as a whole; then none was written.
     """
@@ -125,14 +150,20 @@ def commit_group(store: Store, group: list[_Request]) -> list[Settled]:
     if not group:
         return settled
     with store.write(durable=any(request.durable for request in group)):
-        for request in group:
-            try:
-                with store.savepoint():
-                    result = request.write(store)
-            except StorageError:
-                raise  # the database failed, not this request: the whole group is rolled back
-            except Exception as error:  # noqa: BLE001 - it is raised where the result is awaited
-                settled.append((request.future, None, error))
-            else:
-                settled.append((request.future, result, None))
+        for _, alike in groupby(group, lambda request: request.write):
+            settled += _run(store, [*alike])
     return settled
+
+
+def _run(store: Store, alike: Sequence[_Request]) -> list[Settled]:
+    """Run requests that have the same `write`: together, or each alone if that is refused."""
+    try:
+        with store.savepoint():
+            results = alike[0].write(store, [request.value for request in alike])
+    except StorageError:
+        raise  # the database failed, not this request: the whole group is rolled back
+    except Exception as error:  # noqa: BLE001 - it is raised where the result is awaited
+        if len(alike) > 1:
+            return [settled for request in alike for settled in _run(store, [request])]
+        return [(alike[0].future, None, error)]
+    return [(one.future, result, None) for one, result in zip(alike, results, strict=True)]

@@ -5,15 +5,17 @@ cookie, which scripts cannot read and other sites cannot send. The cookie holds 
 the session ends and a signature. The signing key is derived from the token, so nothing is stored:
 a session survives a restart of the API, and ends at its time or when the token changes.
 
-Closing a session only makes the browser forget its cookie. To end a stolen session, change the
-token; that ends every session.
+This process remembers the sessions that were closed, until their time; their streams end at once.
+Another process does not know of them. To end a stolen session for good, change the token; that ends
+every session.
 """
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from time import time
 
@@ -26,7 +28,8 @@ SESSION_S = 12 * 3600
 WRONG_TOKEN_S = 1.0
 """How long the answer to a wrong token is delayed. A 32-character token cannot be guessed; this
 slows attempts and logs them."""
-CHALLENGE = {"WWW-Authenticate": 'Bearer realm="orpheus"'}
+CHALLENGE = {"WWW-Authenticate": 'Bearer realm="orpheus"', "Connection": "close"}
+"""The headers of a 401: whoever has no token keeps no connection."""
 
 _ID_BYTES = 6
 _LONGEST_SESSION = 200
@@ -48,6 +51,8 @@ class Authenticator:
         self._clock = clock
         self._wrong_tokens = 0
         self._logged_at_s = float("-inf")
+        self._closed: dict[str, float] = {}  # session -> when it would have ended
+        self._watchers: dict[str, set[Callable[[], None]]] = {}
         self._token_digest = _digest(secret)
         self._key = hmac.digest(secret, b"orpheus: key of sessions", "sha256")
         # Cookies ignore ports: two systems on one host must not overwrite each other's.
@@ -86,13 +91,36 @@ class Authenticator:
         content = f"{int(self._clock()) + SESSION_S}.{session_id}"
         return f"{content}.{self._signature(content.encode())}", session_id
 
+    def close_session(self, caller: Caller) -> None:
+        """Let the session of `caller` open nothing more, and end what is open."""
+        if caller.session_id is None:
+            return
+        now_s = self._clock()
+        self._closed = {one: ends_s for one, ends_s in self._closed.items() if ends_s > now_s}
+        self._closed[caller.session_id] = caller.ends_at_s
+        for end in list(self._watchers.get(caller.session_id, ())):
+            end()
+
+    @contextlib.contextmanager
+    def calling_at_close(self, session_id: str, end: Callable[[], None]) -> Iterator[None]:
+        """Call `end` if the session is closed meanwhile."""
+        watchers = self._watchers.setdefault(session_id, set())
+        watchers.add(end)
+        try:
+            yield
+        finally:
+            watchers.discard(end)
+            if not watchers:
+                self._watchers.pop(session_id, None)
+
     def _session_caller(self, session: bytes) -> Caller | None:
         content, _, signature = session.rpartition(b".")
         if not hmac.compare_digest(signature, self._signature(content).encode()):
             return None
         ends_at, _, session_id = content.decode().partition(".")
         ends_at_s = int(ends_at)  # cannot fail: the signature says that we wrote it
-        return Caller(session_id, ends_at_s) if self._clock() < ends_at_s else None
+        is_open = self._clock() < ends_at_s and session_id not in self._closed
+        return Caller(session_id, ends_at_s) if is_open else None
 
     def _signature(self, content: bytes) -> str:
         return hmac.digest(self._key, content, "sha256").hex()

@@ -8,9 +8,10 @@ from fastapi import Path, Request
 from pydantic import BaseModel, ValidationError, WithJsonSchema
 from starlette.responses import Response
 
-from orpheus.api.contract.requests import LARGEST_ID, Reason
+from orpheus.api.contract.requests import Reason
 from orpheus.api.http.problems import invalid
 from orpheus.api.http.scope import caller_of, client_address, json_body, optional_json_body
+from orpheus.shared.domain.limits import LARGEST_ID
 from orpheus.shared.errors import NotFound
 from orpheus.shared.operations.audit import Actor
 
@@ -25,7 +26,7 @@ JobId = Annotated[
 def json_response(
     value: Any, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """Answer with `value` as JSON."""
+    """Answer with `value` as JSON. For a large one, call it on a reader's thread."""
     return Response(orjson.dumps(value), status, headers, media_type="application/json")
 
 

@@ -5,8 +5,8 @@ import binascii
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
-from orpheus.api.contract.requests import LARGEST_ID
 from orpheus.api.http.problems import refused_fields
+from orpheus.shared.domain.limits import LARGEST_ID
 from orpheus.shared.errors import FieldProblem
 
 
@@ -16,6 +16,11 @@ class _Row(Protocol):
 
 
 Row = TypeVar("Row", bound=_Row)
+
+
+def cursor_after(rows: Sequence[Row], listed: str, *, has_more: bool) -> str | None:
+    """Return the cursor of the page after `rows`; None if there is none."""
+    return encode_cursor(rows[-1].id, listed) if has_more else None
 
 
 def split_page(rows: Sequence[Row], limit: int, listed: str) -> tuple[Sequence[Row], str | None]:

@@ -30,7 +30,8 @@ from orpheus.api.http.scope import (
     IS_HEAD,
     Headers,
     client_address,
-    is_over_client_limit,
+    place_of,
+    target_host,
 )
 from orpheus.shared.logs import get_logger
 
@@ -40,6 +41,15 @@ _LARGE_BODY_BYTES = 65_536  # parsed on a thread: 16 MiB would block the event l
 _BATCH_PATH = "/jobs/batch"
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
+_ONCE = (
+    b"authorization",
+    b"origin",
+    b"sec-fetch-site",
+    b"content-type",
+    b"if-match",
+    b"last-event-id",
+)
+"""Headers of which one alone may be sent: of two, some readers take the first, others the last."""
 _ANY_ADDRESS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
 _HEALTH_PATHS = frozenset({"/healthz", "/readyz"})
 _STATIC_PATH = "/ui/static/"
@@ -78,6 +88,12 @@ class Login:
             return "".join(path.split("/", 4)[4:]) in self.files
         is_login = path == SESSION_PATH and scope.get("method") == "POST"
         return path in _HEALTH_PATHS or is_login
+
+
+def _make_known(scope: Scope) -> None:
+    place = place_of(scope)
+    if place is not None:
+        place.make_known()
 
 
 def allowed_hosts(bound_host: str, extra: Iterable[str]) -> frozenset[str]:
@@ -125,11 +141,13 @@ class Guard:
                 await self._response(refusal, scope, headers)(scope, receive, send_complete)
 
     async def _handle(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
-        if is_over_client_limit(scope) and scope["path"] not in _HEALTH_PATHS:
+        place = place_of(scope)
+        if place is not None and place.is_refused and scope["path"] not in _HEALTH_PATHS:
             detail = "The limit of connected clients (api.max_clients) is reached."
             raise Refusal(503, detail, headers={"Connection": "close"})
         rules = self._rules
-        host = check_host(scope["headers"], rules.hosts)
+        check_framing(scope)
+        host = check_host(scope["headers"], rules.hosts, target_host(scope))
         requested_method = headers.get(b"access-control-request-method")
         if self._headers.is_preflight(scope, headers.get(b"origin"), requested_method):
             await Response(status_code=204, headers=PREFLIGHT)(scope, receive, send)
@@ -149,8 +167,9 @@ class Guard:
         elif scope["type"] == "http" and scope["method"] == "HEAD":
             # The server drops the body of an answer to HEAD, so routes only need to know GET.
             scope = {**scope, "method": "GET", IS_HEAD: True}
-        if caller.session_id is not None and scope["path"] in _STREAM_PATHS:
-            await self._stream_until_session_ends(caller, scope, receive, send)
+        if self._login and caller.session_id is not None and scope["path"] in _STREAM_PATHS:
+            authenticator = self._login.authenticator
+            await self._stream_until_session_ends(authenticator, caller, scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
@@ -158,9 +177,11 @@ class Guard:
         """Return who calls. Raises Refusal (401); for a wrong token, after a delay."""
         login = self._login
         if login is None:
+            _make_known(scope)
             return Caller()
         caller = login.authenticator.authenticate(headers)
         if caller is not None:
+            _make_known(scope)
             return caller
         if login.is_public(scope):
             return Caller()
@@ -170,17 +191,28 @@ class Guard:
         raise Refusal(401, "The token is not the right one.", headers=CHALLENGE)
 
     async def _stream_until_session_ends(
-        self, caller: Caller, scope: Scope, receive: Receive, send: Send
+        self,
+        authenticator: Authenticator,
+        caller: Caller,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
     ) -> None:
+        loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(caller.ends_at_s - time.time()) as limit:
-                await self._app(scope, receive, send)
+                with authenticator.calling_at_close(
+                    caller.session_id or "", lambda: limit.reschedule(loop.time())
+                ):
+                    await self._app(scope, receive, send)
         except TimeoutError:
             if not limit.expired():
                 raise
             if scope["type"] == "websocket":
                 reason = "the session has ended"
                 await send({"type": "websocket.close", "code": _POLICY_VIOLATION, "reason": reason})
+            else:
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _read_json(self, scope: Scope, headers: Headers, receive: Receive) -> None:
         rules = self._rules
@@ -204,8 +236,39 @@ class Guard:
         return refusal.response()
 
 
-def check_host(headers: Iterable[tuple[bytes, bytes]], hosts: frozenset[str]) -> str:
-    """Return the request's Host, lower-case. Raises Refusal (400) unless it is allowed."""
+def check_framing(scope: Scope) -> None:
+    """Raises Refusal unless every reader takes the request in the same way.
+
+    400 for a header that stands twice and means one thing, and for a transfer coding in HTTP/1.0,
+    which has none; 501 for a coding besides chunked, which the server would not undo (RFC 9112, 6).
+    """
+    names = [name for name, _ in scope["headers"]]
+    if len(set(names)) < len(names):
+        for name in _ONCE:
+            if names.count(name) > 1:
+                raise _unreadable(
+                    400, f"The request has {names.count(name)} {name.decode()} headers"
+                )
+    if b"transfer-encoding" not in names:
+        return
+    if scope.get("http_version") == "1.0":
+        raise _unreadable(400, "HTTP/1.0 has no Transfer-Encoding")
+    values = [value for name, value in scope["headers"] if name == b"transfer-encoding"]
+    if [value.strip().lower() for value in values] != [b"chunked"]:
+        raise _unreadable(501, "Of transfer codings, only chunked is understood")
+
+
+def _unreadable(status: int, detail: str) -> Refusal:
+    return Refusal(status, f"{detail}.", headers={"Connection": "close"})
+
+
+def check_host(
+    headers: Iterable[tuple[bytes, bytes]], hosts: frozenset[str], target: str | None = None
+) -> str:
+    """Return the request's Host, lower-case. Raises Refusal (400) unless it is allowed.
+
+    `target`: the host in the request's target, if that is a whole URL; it must be the same.
+    """
     found = [value for name, value in headers if name == b"host"]
     if len(found) != 1:
         raise Refusal(400, f"The request has {len(found)} Host headers; exactly one is needed.")
@@ -216,6 +279,8 @@ def check_host(headers: Iterable[tuple[bytes, bytes]], hosts: frozenset[str]) ->
             f"This server is not called {host[:200]!r}. To allow another name, add it to "
             "allowed_hosts in the [api] table of the configuration.",
         )
+    if target not in (None, host):
+        raise Refusal(400, "The Host header and the host in the request's target differ.")
     return host
 
 
@@ -265,19 +330,21 @@ async def read_body(headers: Headers, receive: Receive, limit_bytes: int) -> byt
     announced = headers.get(b"content-length", b"")
     if announced.isdigit() and int(announced) > limit_bytes:
         raise _too_large(limit_bytes)
-    body = b""
+    parts: list[bytes] = []
+    size = 0
     more = True
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise Refusal(400, "The body ended early.")
-        body += message.get("body", b"")
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
         more = message.get("more_body", False)
-        if len(body) > limit_bytes:
+        if size > limit_bytes:
             raise _too_large(limit_bytes)
-    if body:
+    if size:
         check_content_type(headers.get(b"content-type", b""))
-    return body
+    return b"".join(parts)
 
 
 def check_content_type(content_type: bytes) -> None:

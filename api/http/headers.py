@@ -24,7 +24,9 @@ _ALWAYS = (
 _EXPOSED = b"ETag, Location, Retry-After, Idempotent-Replayed, WWW-Authenticate"
 PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, POST, PUT, DELETE",
-    "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key, If-Match",
+    "Access-Control-Allow-Headers": (
+        "Authorization, Content-Type, Idempotency-Key, If-Match, Traceparent"
+    ),
     "Access-Control-Max-Age": "600",
 }
 """What a page of a listed origin may send."""

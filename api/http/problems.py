@@ -21,17 +21,15 @@ from starlette.routing import BaseRoute, Match, Route
 from orpheus.api.contract.answers import RETRY_AFTER_S, Problem
 from orpheus.shared.domain.limits import NAME, NAME_RULE
 from orpheus.shared.errors import (
-    DatabaseBusy,
     DatabaseFull,
-    DatabaseUnusable,
     FieldProblem,
     InvalidJob,
     NoAnswer,
     NoSupervisor,
     NotFound,
     OrpheusError,
-    ReadTookTooLong,
     TransitionRefused,
+    Unavailable,
 )
 from orpheus.shared.operations.configuration import FileChanged, NotEditable
 
@@ -46,10 +44,8 @@ _STATUS_OF: Mapping[type[OrpheusError], int] = {
     InvalidJob: 422,
     NoSupervisor: 503,
     NoAnswer: 503,
-    DatabaseBusy: 503,
-    DatabaseUnusable: 503,
     DatabaseFull: 507,
-    ReadTookTooLong: 503,
+    Unavailable: 503,
 }
 
 

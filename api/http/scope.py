@@ -10,12 +10,16 @@ from typing import Any
 from starlette.types import Scope
 
 from orpheus.api.http.auth import Caller
+from orpheus.api.http.places import ClientPlace
 from orpheus.api.http.problems import Refusal
+from orpheus.shared.domain.traces import valid_traceparent
 
 BODY = "orpheus.json"
 CALLER = "orpheus.caller"
-OVER_CLIENT_LIMIT = "orpheus.over_client_limit"
-"""Key of the connection's state: it came when `max_clients` were connected already."""
+PLACE = "orpheus.place"
+"""Key of the connection's state: its place among the clients (api/http/places.py)."""
+TARGET_HOST = "orpheus.target_host"
+"""Key of the request's state: the host in its target, where that is a whole URL."""
 IS_HEAD = "orpheus.is_head"
 """Key in the scope of a HEAD request, which routes see as a GET: do not start an endless answer."""
 
@@ -38,6 +42,12 @@ def optional_json_body(scope: Scope) -> Any:
     return scope.get(BODY, {})
 
 
+def traceparent_of(scope: Scope) -> str | None:
+    """Return the trace that the caller is in; None without one header that is valid."""
+    found = [value for name, value in scope["headers"] if name == b"traceparent"]
+    return valid_traceparent(found[0].decode("latin-1")) if len(found) == 1 else None
+
+
 def client_address(scope: Scope) -> str:
     """Return the address of the client (of the last proxy, if there is one)."""
     client = scope.get("client")
@@ -50,6 +60,13 @@ def caller_of(scope: Scope) -> Caller:
     return caller
 
 
-def is_over_client_limit(scope: Scope) -> bool:
-    """Tell whether the connection was made when `max_clients` were connected already."""
-    return bool(scope.get("state", {}).get(OVER_CLIENT_LIMIT))
+def target_host(scope: Scope) -> str | None:
+    """Return the host in the request's target, lower-case; None where the target is a path."""
+    host: str | None = scope.get("state", {}).get(TARGET_HOST)
+    return host
+
+
+def place_of(scope: Scope) -> ClientPlace | None:
+    """Return the place of the request's connection; None without a server."""
+    place: ClientPlace | None = scope.get("state", {}).get(PLACE)
+    return place

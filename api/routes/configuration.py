@@ -2,11 +2,17 @@
 
 Only the file is changed. The supervisor takes a changed file as if an editor had saved it, so
 editing here and editing on the machine have the same effect.
+
+The new file is written first, then the row in the audit log is committed, then the file is put in
+its place. So nothing slow happens while the write lock is held, a commit that fails leaves the file
+as it was, and whenever the process dies, no change is without its row. If the file has changed at
+the last moment, a second row says that it was not replaced.
 """
 
 import asyncio
 import errno
 from dataclasses import asdict
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -19,14 +25,17 @@ from orpheus.api.http.calls import audit_actor, json_response, read_body
 from orpheus.api.http.problems import Refusal, and_more, pointer
 from orpheus.api.services import Services, services_of
 from orpheus.shared.errors import FieldProblem
+from orpheus.shared.operations.audit import Actor
 from orpheus.shared.operations.configuration import (
     ConfigurationEditor,
     Edit,
     EditOutcome,
     NotEditable,
     PlannedEdit,
+    RefusedSchedules,
     SettingProblem,
 )
+from orpheus.shared.operations.schedules import refused_schedules
 from orpheus.shared.operations.stored_settings import is_supervised
 from orpheus.shared.storage import Store
 
@@ -80,25 +89,15 @@ async def put_configuration(
         )
     states = None if expected is None or "*" in expected else expected
     edit, editor = Edit(new.text, new.set or {}), _editor(services)
-    planned = await asyncio.to_thread(editor.plan, edit, states)
+    types = await services.types.with_names(())
+    # Without types, no worker has described them yet: the start will check the schedules.
+    refused: RefusedSchedules = partial(refused_schedules, types) if types else lambda _: {}
+    planned = await asyncio.to_thread(editor.plan, edit, states, refused)
     outcome, etag, written = planned.outcome, planned.etag, False
     if not query.check:
         _refuse(outcome, is_text=new.text is not None)
-        actor = audit_actor(request, new)
-
-        def change(store: Store) -> str:
-            with store.write(durable=True):
-                store.audit.record(
-                    "configure",
-                    "configuration",
-                    by=actor.name,
-                    reason=actor.reason,
-                    count=len(outcome.changed or ()),
-                )
-                return _apply(editor, planned)
-
-        # In its own transaction: a slow disk below the file must not delay other commits.
-        etag, written = await asyncio.to_thread(services.with_own_store, change), True
+        replace = partial(_replace, editor, planned, audit_actor(request, new))
+        etag, written = await asyncio.to_thread(services.with_own_store, replace), True
     takes_effect = await services.readers.read(lambda s: _takes_effect(services, s, outcome))
     found = {key: value for key, value in asdict(outcome).items() if key != "watched"}
     found |= {"written": written, "takes_effect": takes_effect, "etag": etag}
@@ -144,9 +143,20 @@ def _field_problem(problem: SettingProblem, *, is_text: bool) -> FieldProblem:
     return FieldProblem(where, detail)
 
 
-def _apply(editor: ConfigurationEditor, planned: PlannedEdit) -> str:
+def _replace(editor: ConfigurationEditor, planned: PlannedEdit, actor: Actor, store: Store) -> str:
+    """Replace the file, with its row in the audit log; return the new etag."""
+
+    def record(target: str, count: int) -> None:
+        store.audit.record("configure", target, by=actor.name, reason=actor.reason, count=count)
+
     try:
-        return editor.apply(planned)
+        with editor.prepared(planned) as replace:
+            record("configuration", len(planned.outcome.changed or ()))
+            try:
+                return replace()
+            except Exception:
+                record("configuration, which was not replaced", 0)
+                raise
     except OSError as error:
         if error.errno in _NO_SPACE:
             raise Refusal(507, "The disk that holds the configuration is full.") from None

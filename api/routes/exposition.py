@@ -1,6 +1,7 @@
 """The text of GET /metrics: figures read from the database at each scrape, in one snapshot.
 
-They describe the whole system, whichever process answers, and none is kept in memory. Counters and
+They describe the whole system, whichever process answers, and none is kept in memory; those of
+slots are of the host that answers. Counters and
 histograms of jobs come from totals in the database, so they are exact, survive restarts and
 retention, and cost the same with a million jobs. What this process measures of itself
 (api/http/measures.py) starts at zero with it; its names begin with `orpheus_http_`,
@@ -57,13 +58,17 @@ def exposition(store: Store, options: ApiHandover, measures: Measures, resets: i
     """
     with store.snapshot():
         shown = workers(store, options)
-        in_slots = [one for one in shown if "@" not in one["slot"]]
+        # Of this host alone: Prometheus asks the API of each, and tells them apart by instance.
+        in_slots = [
+            one for one in shown if one["host"] == options.host_name and "@" not in one["slot"]
+        ]
         families = [
             _workers(shown, options.storage.pools),
             *_processes(in_slots),
-            *_supervisor(store, in_slots),
+            *_supervisor(store, options.host_name, in_slots),
             _jobs(store.stats.counts_by_queue()),
             *_totals(store),
+            _outboxes(store),
             *_database(store),
             *_own(measures, resets),
         ]
@@ -107,7 +112,7 @@ def _processes(in_slots: Sequence[Worker]) -> Iterator[Metric]:
     yield from (restarts, age_s, resident_bytes)
 
 
-def _supervisor(store: Store, in_slots: Sequence[Worker]) -> Iterator[Metric]:
+def _supervisor(store: Store, host: str, in_slots: Sequence[Worker]) -> Iterator[Metric]:
     """Yield what the supervisor measures, if one runs: figures of a stopped one are old."""
     if not any(one["slot"] == Role.SUPERVISOR for one in in_slots):
         return
@@ -116,10 +121,10 @@ def _supervisor(store: Store, in_slots: Sequence[Worker]) -> Iterator[Metric]:
         "Ends of a slot's processes by cause, since the supervisor started.",
         labels=("slot", "cause"),
     )
-    for labels, n in store.supervision.exit_counts().items():
+    for labels, n in store.supervision.exit_counts(host).items():
         exits.add_metric(labels, n)
     yield exits
-    loop_lag_s = store.supervision.gauges().get("loop_lag_s")
+    loop_lag_s = store.supervision.gauges(host).get("loop_lag_s")
     if loop_lag_s is not None:
         yield GaugeMetricFamily(
             "orpheus_supervisor_loop_lag_seconds",
@@ -171,6 +176,18 @@ def _totals(store: Store) -> Iterator[Metric]:
     yield runs
 
 
+def _outboxes(store: Store) -> Metric:
+    family = CounterMetricFamily(
+        "orpheus_outbox_rows",
+        "Rows of an outbox that became jobs, and rows that were refused and stay in it.",
+        labels=("outbox", "outcome"),
+    )
+    for name, counts in store.outboxes.counts().items():
+        family.add_metric((name, "accepted"), counts.accepted)
+        family.add_metric((name, "refused"), counts.refused)
+    return family
+
+
 def _own(measures: Measures, resets: int) -> Iterator[Metric]:
     yield from measures.answers.collect()
     yield GaugeMetricFamily(
@@ -193,20 +210,22 @@ def _add(family: HistogramMetricFamily, labels: Sequence[str], histogram: Histog
 
 
 def _database(store: Store) -> Iterator[Metric]:
-    stats = store.stats
+    maintenance = store.maintenance
     yield GaugeMetricFamily(
         "orpheus_oldest_pending_seconds",
         "How long the job that has been due longest waits already; 0 if none is due.",
-        value=stats.oldest_pending_s() or 0.0,
+        value=store.stats.oldest_pending_s() or 0.0,
     )
     yield GaugeMetricFamily(
-        "orpheus_database_bytes", "Size of the database file.", value=stats.database_bytes()
+        "orpheus_database_bytes", "Size of the database file.", value=maintenance.database_bytes()
     )
     yield GaugeMetricFamily(
-        "orpheus_wal_bytes", "Size of the write-ahead log.", value=stats.wal_bytes()
+        "orpheus_wal_bytes", "Size of the write-ahead log.", value=maintenance.wal_bytes()
     )
-    yield GaugeMetricFamily(
-        "orpheus_database_free_bytes",
-        "Space left on the device that holds the database.",
-        value=stats.free_bytes(),
-    )
+    free_bytes = maintenance.free_bytes()
+    if free_bytes is not None:
+        yield GaugeMetricFamily(
+            "orpheus_database_free_bytes",
+            "Space left on the device that holds the database.",
+            value=free_bytes,
+        )

@@ -9,15 +9,13 @@ from starlette.responses import Response
 from orpheus.api.contract.answers import Check, Health, Readiness
 from orpheus.api.contract.openapi import answers, problems
 from orpheus.api.http.calls import json_response
-from orpheus.api.services import Services, services_of, workers
+from orpheus.api.services import Services, services_of
 from orpheus.shared.domain.processes import SlotState
 from orpheus.shared.errors import OrpheusError, StorageError
-from orpheus.shared.storage import Store
 from orpheus.shared.views.workers import Worker
 
 router = APIRouter(tags=["health"])
 
-_LOCKED = "no write can begin: another process holds the database's write lock"
 _LITTLE_SPACE_BYTES = 256_000_000
 
 
@@ -46,25 +44,18 @@ async def readyz(request: Request) -> Response:
 
 
 async def _checks(services: Services) -> dict[str, Check]:
-    def read(store: Store) -> tuple[str | None, int, list[Worker]]:
-        free_bytes = store.stats.free_bytes()
-        return _why_not_writable(store), free_bytes, workers(store, services.options)
-
     try:
-        trouble, free_bytes, slots = await services.readers.read(read)
+        found = await services.condition.get()
     except OrpheusError as error:
         unknown = _check("failed", "not known, as the database cannot be asked")
         return {"database": _check("failed", str(error)), "workers": unknown, "started": unknown}
+    slots = found.workers
     waiting = services.start.look(slots)
     return {
-        "database": database_check(trouble or services.writer.trouble),
-        "space": space_check(free_bytes),
+        "database": database_check(found.trouble or services.writer.trouble),
+        "space": space_check(found.free_bytes),
         "workers": workers_check([slot for slot in slots if slot["pool"] is not None]),
-        "started": (
-            _check("failed", f"not ready yet: {', '.join(waiting)}")
-            if waiting
-            else _check("ok", "every slot has been ready")
-        ),
+        "started": started_check(waiting, is_over=services.start.is_over),
     }
 
 
@@ -72,12 +63,11 @@ def _check(status: Literal["ok", "degraded", "failed"], detail: str) -> Check:
     return {"status": status, "detail": detail}
 
 
-def _why_not_writable(store: Store) -> str | None:
-    """Return why no write can begin; None if one can. Reads still work then."""
-    try:
-        return None if store.writable() else _LOCKED
-    except StorageError as error:
-        return str(error)
+def started_check(waiting: Sequence[str], *, is_over: bool) -> Check:
+    """Check that every slot has been ready once."""
+    if is_over:
+        return _check("ok", "every slot has been ready")
+    return _check("failed", f"not ready yet: {', '.join(waiting) or 'no worker was seen so far'}")
 
 
 def database_check(trouble: str | StorageError | None) -> Check:
@@ -85,8 +75,10 @@ def database_check(trouble: str | StorageError | None) -> Check:
     return _check("ok", "writable") if trouble is None else _check("failed", str(trouble))
 
 
-def space_check(free_bytes: int) -> Check:
+def space_check(free_bytes: int | None) -> Check:
     """Check the free space. Little space is no failure yet, so that somebody can still act."""
+    if free_bytes is None:
+        return _check("ok", "the database's server looks after its own space")
     detail = f"{free_bytes // 1_000_000:,} MB are free where the database is"
     return _check("ok" if free_bytes >= _LITTLE_SPACE_BYTES else "degraded", detail)
 

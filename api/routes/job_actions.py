@@ -11,7 +11,9 @@ from orpheus.api.contract.answers import Changed
 from orpheus.api.contract.openapi import answers, body, problems
 from orpheus.api.contract.requests import BulkChange, Reason
 from orpheus.api.http.calls import JobId, audit_actor, json_response, parse_job_id, read_body
+from orpheus.api.http.problems import refused_fields
 from orpheus.api.services import services_of
+from orpheus.shared.errors import FieldProblem
 from orpheus.shared.operations.audit import audited
 from orpheus.shared.storage import JobFilter, Store
 from orpheus.shared.views.jobs import Job, job_json
@@ -20,6 +22,7 @@ T = TypeVar("T")
 
 router = APIRouter(tags=["actions"])
 
+_ALL_JOBS = "is required with an empty filter, which means every job: count them with dry_run first"
 _PROBLEMS = problems(403, 404, 409, 413, 415, 422, 507)
 _REASON = body(Reason, required=False)
 _ANSWERS = answers(Job) | _PROBLEMS
@@ -83,6 +86,8 @@ async def change_many(request: Request) -> Response:
     services, bulk = services_of(request), read_body(request, BulkChange)
     actor, chosen = audit_actor(request, bulk), bulk.filter
     matching = JobFilter(chosen.status, chosen.type, chosen.queue, chosen.tag, chosen.q)
+    if matching == JobFilter() and bulk.expected_count is None and not bulk.dry_run:
+        raise refused_fields([FieldProblem("/expected_count", _ALL_JOBS)])
 
     def change(store: Store) -> int:
         return store.bulk.change(

@@ -9,9 +9,9 @@ from starlette.responses import Response
 
 from orpheus.api.contract.answers import Events, Ids, JobPage, LogLines
 from orpheus.api.contract.openapi import (
-    IDEMPOTENCY_KEY,
     LOCATION,
     REPLAYED,
+    SUBMIT_HEADERS,
     answers,
     body,
     problems,
@@ -26,8 +26,8 @@ from orpheus.api.contract.requests import (
     SubmitJob,
 )
 from orpheus.api.http.calls import JobId, json_response, parse_job_id, validate
-from orpheus.api.http.cursors import decode_cursor, split_page
-from orpheus.api.http.scope import json_body
+from orpheus.api.http.cursors import cursor_after, decode_cursor
+from orpheus.api.http.scope import json_body, traceparent_of
 from orpheus.api.routes import submission
 from orpheus.api.routes.idempotency import idempotency_of, write_once
 from orpheus.api.services import Services, services_of
@@ -41,12 +41,15 @@ from orpheus.shared.views.jobs import (
     attempt_json,
     event_json,
     job_json,
+    job_preview_json,
     log_line_json,
 )
 
 router = APIRouter(tags=["jobs"])
 
 _LIST = "jobs"
+_PAGE_BYTES = 8 * 1_048_576
+_PREVIEW_CHARS = 200
 _SUBMITTED = LOCATION | REPLAYED
 
 
@@ -60,7 +63,7 @@ _SUBMITTED = LOCATION | REPLAYED
         ),
         **problems(403, 413, 415, 422, 507),
     },
-    openapi_extra=body(SubmitJob) | IDEMPOTENCY_KEY,
+    openapi_extra=body(SubmitJob) | SUBMIT_HEADERS,
 )
 async def submit_job(request: Request) -> Response:
     """Submit a job. 201 means committed: it survives what the configuration promises."""
@@ -71,9 +74,15 @@ async def submit_job(request: Request) -> Response:
     submitted = validate(SubmitJob, value)
     types = await services.types.with_names([submitted.type])
     new = submission.new_job(submitted, types, services.options.defaults)
-    return await write_once(
-        services, idempotency, lambda store: submission.submit(store, new), _submitted
-    )
+    if traceparent := traceparent_of(request.scope):
+        new = new._replace(traceparent=traceparent)
+    if idempotency is None:
+        return _submitted(await services.writer.write_with_others(_submit_each, new))
+    return await write_once(services, idempotency, lambda store: store.jobs.submit(new), _submitted)
+
+
+def _submit_each(store: Store, new: list[jobs.NewJob]) -> list[Submitted]:
+    return store.jobs.submit_each(new)
 
 
 def _submitted(submitted: Submitted) -> Response:
@@ -86,7 +95,7 @@ def _submitted(submitted: Submitted) -> Response:
     "/jobs/batch",
     status_code=201,
     responses=answers(Ids, 201, headers=REPLAYED) | problems(403, 413, 415, 422, 507),
-    openapi_extra=body(SubmitBatch) | IDEMPOTENCY_KEY,
+    openapi_extra=body(SubmitBatch) | SUBMIT_HEADERS,
 )
 async def submit_batch(request: Request) -> Response:
     """Submit up to 10,000 jobs: all of them, or none. Items may wait for each other by `ref`."""
@@ -97,10 +106,12 @@ async def submit_batch(request: Request) -> Response:
     batch = await asyncio.to_thread(validate, SubmitBatch, value)
     types = await services.types.with_names({job.type for job in batch.jobs})
     new = await asyncio.to_thread(submission.new_jobs, batch, types, services.options.defaults)
+    if traceparent := traceparent_of(request.scope):
+        new = [one._replace(traceparent=traceparent) for one in new]
     return await write_once(
         services,
         idempotency,
-        lambda store: submission.submit_many(store, new),
+        lambda store: store.jobs.submit_many(new),
         lambda ids: json_response(Ids(ids=ids), 201),
     )
 
@@ -111,18 +122,24 @@ async def list_jobs(request: Request, query: Annotated[JobsQuery, Query()]) -> R
     before_id = decode_cursor(query.cursor, _LIST)
     matching = JobFilter(query.status, query.type, query.queue, query.tag, query.q)
 
-    def read(store: Store) -> JobPage:
+    preview_chars, to_json = (
+        (_PREVIEW_CHARS, job_preview_json) if query.preview else (None, job_json)
+    )
+
+    def read(store: Store) -> Response:
         with store.snapshot():
-            rows = store.jobs.page(matching, query.limit + 1, before_id)
+            shown, has_more = store.jobs.page_within(
+                _PAGE_BYTES, matching, query.limit, before_id, preview_chars
+            )
             total = store.jobs.total(matching)
-        shown, next_cursor = split_page(rows, query.limit, _LIST)
-        return {
-            "items": [job_json(job) for job in shown],
-            "next_cursor": next_cursor,
+        page: JobPage = {
+            "items": [to_json(job) for job in shown],
+            "next_cursor": cursor_after(shown, _LIST, has_more=has_more),
             "total": {"value": total.value, "relation": "eq" if total.exact else "gte"},
         }
+        return json_response(page)
 
-    return json_response(await services_of(request).readers.read(read))
+    return await services_of(request).readers.read(read)
 
 
 @router.api_route("/jobs/batch", methods=["GET", "DELETE"], include_in_schema=False)
@@ -139,13 +156,13 @@ async def get_job(request: Request, job_id: JobId, query: Annotated[JobQuery, Qu
     if query.wait:
         await _wait_for_end(services, number, min(query.wait, LONGEST_WAIT_S))
 
-    def read(store: Store) -> JobWithAttempts:
+    def read(store: Store) -> Response:
         with store.snapshot():
             job = store.jobs.get(number)
-            attempts = store.jobs.attempts(number)
-        return {**job_json(job), "attempts": [attempt_json(attempt) for attempt in attempts]}
+            attempts = [attempt_json(attempt) for attempt in store.jobs.attempts(number)]
+        return json_response(JobWithAttempts(**job_json(job), attempts=attempts))
 
-    return json_response(await services.readers.read(read))
+    return await services.readers.read(read)
 
 
 @router.get("/jobs/{job_id}/logs", responses=answers(LogLines) | problems(404, 422))
@@ -155,13 +172,13 @@ async def get_logs(
     """What the job wrote, oldest first; readable while it runs."""
     number = parse_job_id(job_id)
 
-    def read(store: Store) -> LogLines:
+    def read(store: Store) -> Response:
         with store.snapshot():
             store.jobs.get(number)  # an unknown job is a 404, not an empty log
             lines = store.logs.after(number, query.after, query.limit)
-        return {"items": [log_line_json(line) for line in lines]}
+        return json_response(LogLines(items=[log_line_json(line) for line in lines]))
 
-    return json_response(await services_of(request).readers.read(read))
+    return await services_of(request).readers.read(read)
 
 
 @router.get("/jobs/{job_id}/events", responses=answers(Events) | problems(404, 422))
@@ -171,13 +188,13 @@ async def get_events(
     """What happened to the job, oldest first."""
     number = parse_job_id(job_id)
 
-    def read(store: Store) -> Events:
+    def read(store: Store) -> Response:
         with store.snapshot():
             store.jobs.get(number)
             events = store.events.of_job(number, query.limit, query.after)
-        return {"items": [cast("Event", event_json(event)) for event in events]}
+        return json_response(Events(items=[cast("Event", event_json(event)) for event in events]))
 
-    return json_response(await services_of(request).readers.read(read))
+    return await services_of(request).readers.read(read)
 
 
 async def _wait_for_end(services: Services, job_id: int, wait_s: float) -> None:

@@ -70,15 +70,13 @@ async def open_session(request: Request) -> Response:
     responses=problems(403, 413, 415),
 )
 async def close_session(request: Request) -> Response:
-    """Make the browser forget its session."""
+    """End the session, with its streams, and make the browser forget it."""
     authenticator: Authenticator | None = request.app.state.authenticator
     response = Response(status_code=204)
     if authenticator is not None:
-        log.info(
-            "session_closed",
-            client=client_address(request.scope),
-            session=caller_of(request.scope).session_id,
-        )
+        caller = caller_of(request.scope)
+        authenticator.close_session(caller)
+        log.info("session_closed", client=client_address(request.scope), session=caller.session_id)
         response.delete_cookie(
             authenticator.cookie, secure=_is_https(request), httponly=True, samesite="strict"
         )

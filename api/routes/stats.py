@@ -40,8 +40,8 @@ def _stats_json(store: Store) -> Stats:
             "wait_s": _latency(waits),
             "run_s": _latency(runs),
             "oldest_pending_s": stats.oldest_pending_s(),
-            "database_bytes": stats.database_bytes(),
-            "wal_bytes": stats.wal_bytes(),
+            "database_bytes": store.maintenance.database_bytes(),
+            "wal_bytes": store.maintenance.wal_bytes(),
         }
 
 

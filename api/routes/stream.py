@@ -7,20 +7,20 @@ from fastapi import APIRouter, Query, Request, WebSocket
 from starlette.responses import Response
 
 from orpheus.api.contract.openapi import Responses, header_parameter, problems
-from orpheus.api.contract.requests import LARGEST_ID
 from orpheus.api.http.calls import parse_job_id
 from orpheus.api.http.problems import pointer, refused_fields
 from orpheus.api.services import services_of
-from orpheus.api.stream.listener import Listener
+from orpheus.api.stream.listener import Listener, Position
 from orpheus.api.stream.sse import MEDIA_TYPE, EventStream
 from orpheus.api.stream.websocket import send_stream
+from orpheus.shared.domain.limits import LARGEST_ID
 from orpheus.shared.errors import FieldProblem
 
 router = APIRouter(tags=["stream"])
 
 _SERVER_SENT: Responses = {
     200: {
-        "description": "Server-sent events without an end: `id` is the seq, `event` the kind, "
+        "description": "Server-sent events without an end: `id` is `EPOCH:SEQ`, `event` the kind, "
         "`data` the event as in a frame of `/ws`. `reset` where the log no longer reaches back to "
         "what was asked for, or the client was too slow; what follows begins at the present.",
         "content": {
@@ -29,15 +29,18 @@ _SERVER_SENT: Responses = {
                     "type": "object",
                     "properties": {name: {"type": "string"} for name in ("id", "event", "data")},
                 },
-                "example": "id: 7\nevent: job.enqueued\n"
+                "example": "id: 9f86d081884c7d65:7\nevent: job.enqueued\n"
                 'data: {"seq":7,"at":"2026-01-31T12:00:00.000Z","kind":"job.enqueued","job":{}}\n',
             }
         },
     }
 }
 _SEQ = {"type": "integer", "minimum": 0, "maximum": LARGEST_ID}
+_EPOCH = {"type": "string", "pattern": "^[A-Za-z0-9]{1,64}$"}
 _LAST_EVENT_ID = header_parameter(
-    "Last-Event-ID", "Sent by an EventSource that comes back; it goes before `after`.", _SEQ
+    "Last-Event-ID",
+    "Sent by an EventSource that comes back; it goes before `after` and `epoch`.",
+    {"type": "string", "pattern": "^([A-Za-z0-9]{1,64}:)?[0-9]{1,19}$"},
 )
 
 
@@ -45,11 +48,12 @@ _LAST_EVENT_ID = header_parameter(
 async def websocket_stream(websocket: WebSocket) -> None:
     """Everything that happens from now on, or after `?after=`; with `?job=`, of one job only.
 
-    Refused before the handshake: 404 for an unknown job, 422 for an `after` that is no number.
+    With `?epoch=`, `after` is of that history of the database. Refused before the handshake: 404
+    for an unknown job, 422 for an `after` that is no number.
     """
     services = services_of(websocket)
-    given = _known(websocket.query_params.multi_items(), ("after", "job"))
-    after = _parse_seq("/after", given.get("after"))
+    given = _known(websocket.query_params.multi_items(), ("after", "epoch", "job"))
+    after = _parse_position(given.get("after"), given.get("epoch"))
     job_id = parse_job_id(given["job"]) if "job" in given else None
     if job_id is not None:
         await services.readers.read(lambda store: store.jobs.get(job_id))
@@ -69,14 +73,18 @@ async def server_sent_events(
     after: Annotated[
         str | None, Query(json_schema_extra=_SEQ, description="Events with a greater seq only.")
     ] = None,
+    epoch: Annotated[
+        str | None,
+        Query(json_schema_extra=_EPOCH, description="The history of the database of that seq."),
+    ] = None,
 ) -> Response:
     """Everything that happens from now on, or after a seq, as server-sent events."""
-    _known(request.query_params.multi_items(), ("after",))
-    last_event_id = request.headers.get("last-event-id") or None  # an empty one says nothing
-    start = _parse_seq("/after", after)
-    resume = _parse_seq("/Last-Event-ID", last_event_id)
-    listener = Listener(services_of(request).broadcaster)
-    return EventStream(listener, start if resume is None else resume)
+    _known(request.query_params.multi_items(), ("after", "epoch"))
+    start = _parse_position(after, epoch)
+    if last_event_id := request.headers.get("last-event-id"):  # an empty one says nothing
+        last_epoch, colon, seq = last_event_id.rpartition(":")
+        start = _parse_position(seq, last_epoch if colon else None, *["/Last-Event-ID"] * 2)
+    return EventStream(Listener(services_of(request).broadcaster), start)
 
 
 def _known(given: Iterable[tuple[str, str]], names: Iterable[str]) -> dict[str, str]:
@@ -94,9 +102,14 @@ def _known(given: Iterable[tuple[str, str]], names: Iterable[str]) -> dict[str, 
     return found
 
 
-def _parse_seq(where: str, text: str | None) -> int | None:
-    if text is None:
+def _parse_position(
+    seq: str | None, epoch: str | None, where: str = "/after", where_epoch: str = "/epoch"
+) -> Position | None:
+    """Return the position; None without a seq. Raises Refusal (422), naming the parameter."""
+    if epoch is not None and not (epoch.isascii() and epoch.isalnum() and len(epoch) <= 64):
+        raise refused_fields([FieldProblem(where_epoch, "is not the epoch of a database")])
+    if seq is None:
         return None
-    if text.isascii() and text.isdigit() and len(text) <= 19 and int(text) <= LARGEST_ID:
-        return int(text)
+    if seq.isascii() and seq.isdigit() and len(seq) <= 19 and int(seq) <= LARGEST_ID:
+        return Position(int(seq), epoch)
     raise refused_fields([FieldProblem(where, "is not the seq of an event")])

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
 from orpheus.api.contract.answers import PoolSize, Workers
@@ -24,13 +24,16 @@ from orpheus.shared.operations.supervisor_requests import (
     check_supervised,
     read_stack,
 )
-from orpheus.shared.storage import Store, database_path
+from orpheus.shared.storage import Store
 from orpheus.shared.views.workers import Stack, Worker
 
 overview = APIRouter(tags=["overview"])
 router = APIRouter(tags=["supervision"])
 
 Slot = Annotated[str, Path(description="`default-1`, `api`; GET /workers lists them.")]
+Host = Annotated[
+    str | None, Query(description="Which host is meant; needed only if several have that slot.")
+]
 _REASON = body(Reason, required=False)
 _ANSWERS = answers(Worker, 202) | problems(403, 404, 409, 413, 415, 422, 507)
 
@@ -44,24 +47,26 @@ async def list_workers(request: Request) -> Response:
 
 
 @router.post("/workers/{slot}/restart", status_code=202, responses=_ANSWERS, openapi_extra=_REASON)
-async def restart_worker(request: Request, slot: Slot) -> Response:
+async def restart_worker(request: Request, slot: Slot, host: Host = None) -> Response:
     """Restart a slot once its job is finished; a slot that is down or fatal starts at once."""
-    return await _ask_for_slot(request, RequestAction.RESTART, slot)
+    return await _ask_for_slot(request, RequestAction.RESTART, slot, host)
 
 
 @router.post("/workers/{slot}/drain", status_code=202, responses=_ANSWERS, openapi_extra=_REASON)
-async def drain_worker(request: Request, slot: Slot) -> Response:
+async def drain_worker(request: Request, slot: Slot, host: Host = None) -> Response:
     """Stop a slot once its job is finished, and keep it down until it is restarted."""
-    return await _ask_for_slot(request, RequestAction.DRAIN, slot)
+    return await _ask_for_slot(request, RequestAction.DRAIN, slot, host)
 
 
-async def _ask_for_slot(request: Request, action: RequestAction, name: str) -> Response:
+async def _ask_for_slot(
+    request: Request, action: RequestAction, name: str, host: str | None
+) -> Response:
     services, actor = services_of(request), audit_actor(request)
-    await _ask(services, lambda store: ask_for_slot(store, actor, action, name))
+    await _ask(services, lambda store: ask_for_slot(store, actor, action, name, host))
 
     def read(store: Store) -> Worker:
         for worker in workers(store, services.options):
-            if worker["slot"] == name:
+            if worker["slot"] == name and host in (None, worker["host"]):
                 return worker
         raise NotFound(f"the slot {name} is gone: its pool has shrunk")
 
@@ -74,11 +79,13 @@ async def _ask_for_slot(request: Request, action: RequestAction, name: str) -> R
     responses=answers(PoolSize, 202) | problems(403, 404, 413, 415, 422, 507),
     openapi_extra=body(Scale),
 )
-async def scale_pool(request: Request, name: str) -> Response:
+async def scale_pool(request: Request, name: str, host: Host = None) -> Response:
     """Set a pool's workers, until the file's number changes or the supervisor restarts."""
     services, scale = services_of(request), read_body(request, Scale)
     actor, pools = audit_actor(request, scale), services.options.storage.pools
-    await _ask(services, lambda store: ask_for_workers(store, actor, name, scale.workers, pools))
+    await _ask(
+        services, lambda store: ask_for_workers(store, actor, name, scale.workers, pools, host)
+    )
     return json_response(PoolSize(pool=name, workers=scale.workers), 202)
 
 
@@ -98,13 +105,13 @@ def _check_supervised(services: Services, store: Store) -> None:
 
 
 @router.get("/workers/{slot}/stack", responses=answers(Stack) | problems(404, 409))
-async def get_stack(request: Request, slot: Slot) -> Response:
+async def get_stack(request: Request, slot: Slot, host: Host = None) -> Response:
     """The Python stack of each thread of a process, which goes on running."""
     services = services_of(request)
 
     def read(store: Store) -> Stack:
         _check_supervised(services, store)
-        return read_stack(store, database_path(services.options.storage.url), slot)
+        return read_stack(store, slot, host, services.options.host_name)
 
     # It waits up to seconds for the process, so it must not occupy a reader.
     return json_response(await asyncio.to_thread(services.with_own_store, read))

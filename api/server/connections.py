@@ -5,12 +5,12 @@ each send half a header would stay connected until the API is restarted. Here a 
 within a time that starts with the connection, or with the request's first byte on a connection that
 is kept alive. An ordinary request arrives whole with its first packet and needs no timer.
 
-Clients beyond the limit are accepted and answered 503 (200 to the probes of /healthz and /readyz),
-one answer each. Far beyond it they are closed unread, so that file descriptors never run out for
-the database.
+api/http/places.py says who keeps a place when there are more clients than `max_clients`. There are
+never more than the limit of open files allows, so that the database never lacks a descriptor.
 """
 
 import asyncio
+import re
 import resource
 from typing import Any
 
@@ -18,24 +18,47 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from orpheus.api.http.scope import OVER_CLIENT_LIMIT
+from orpheus.api.http.places import Places
+from orpheus.api.http.scope import PLACE, TARGET_HOST
+from orpheus.shared.logs import get_logger
+
+log = get_logger()
 
 HEADERS_WITHIN_S = 10.0
 REQUEST_WITHIN_S = 60.0  # with its body: 16 MiB at 2.2 Mbit/s
 MOST_HEADER_BYTES = 65_536
 _REFUSED_AT_ONCE = 256
-"""So many connections beyond the limit are answered 503; the next ones are closed."""
-_OTHER_DESCRIPTORS = 128  # the database in each reader and writer thread, bells, modules
+"""So many connections beyond the limit wait for their refusal; the next one closes the oldest."""
+_OTHER_DESCRIPTORS = 192
+"""The database in each reader and writer thread, bells, modules, and sockets just accepted."""
 
 
-def allow_descriptors(max_clients: int) -> None:
-    """Raise the limit of open files for so many clients, as far as the system allows."""
+def open_places(max_clients: int) -> Places:
+    """Return the places of `max_clients` clients, or of as many as may open files.
+
+    Raises the soft limit of open files as far as needed and the hard one allows.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = max_clients + _REFUSED_AT_ONCE + _OTHER_DESCRIPTORS
-    if hard != resource.RLIM_INFINITY:
-        wanted = min(wanted, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    clients, refused = share_descriptors(allowed, max_clients)
+    if clients < max_clients:
+        log.warning(
+            "max_clients_lowered",
+            configured=max_clients,
+            to=clients,
+            why=f"this process may open {allowed} files; raise the hard limit (ulimit -Hn)",
+        )
+    return Places(clients, refused)
+
+
+def share_descriptors(allowed: int, max_clients: int) -> tuple[int, int]:
+    """Return how many clients, and how many more to refuse, so many open files allow."""
+    left = max(2, allowed - _OTHER_DESCRIPTORS)
+    refused = min(_REFUSED_AT_ONCE, left // 2)
+    return min(max_clients, left - refused), refused
 
 
 class ClientProtocol(HttpToolsProtocol):
@@ -43,14 +66,14 @@ class ClientProtocol(HttpToolsProtocol):
 
     def __init__(
         self,
-        max_clients: int,
+        places: Places,
         config: Config,
         server_state: ServerState,
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        self._max_clients = max_clients
+        self._places = places
         self._is_complete = False
         self._has_headers = False
         self._is_websocket = False
@@ -58,18 +81,16 @@ class ClientProtocol(HttpToolsProtocol):
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Check the limit of clients, and start the time for the first request."""
+        """Take a place, and start the time for the first request."""
         super().connection_made(transport)
-        beyond = len(self.connections) - self._max_clients
-        if beyond > _REFUSED_AT_ONCE:
-            transport.abort()
-        elif beyond > 0:
-            self.app_state = {**self.app_state, OVER_CLIENT_LIMIT: True}
+        self._place = self._places.take(transport.abort)
+        self.app_state = {**self.app_state, PLACE: self._place}
         self._timer = self.loop.call_later(HEADERS_WITHIN_S, self._time_is_up)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the timer."""
+        """Stop the timer, and leave the place."""
         self._stop_timer()
+        self._place.leave()
         super().connection_lost(exc)
 
     def handle_websocket_upgrade(self) -> None:
@@ -102,8 +123,12 @@ class ClientProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """Note the end of the headers."""
+        """Note the end of the headers, and the host of a target that is a whole URL."""
         self._has_headers = True
+        _, is_url, rest = self.url.partition(b"://")
+        if is_url and not self.url.startswith(b"/"):
+            host = re.split(b"[/?#]", rest, maxsplit=1)[0]
+            self.scope["state"][TARGET_HOST] = host.decode("latin-1").lower()
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:

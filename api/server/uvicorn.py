@@ -1,8 +1,9 @@
-"""uvicorn with three changes.
+"""uvicorn with four changes.
 
 uvicorn raises the signal that stopped it again, so a clean stop would not exit 0; here signals are
 handled in api/run.py. It wakes ten times a second to look at a flag, which is most of the CPU time
-of an idle API; here it waits for an event.
+of an idle API; here it waits for an event. It accepts through asyncio; here api/server/acceptor.py
+does.
 
 And it closes idle connections at once when it stops, while a client may be sending its next request
 on one. Here an API that is drained (a new one accepts on the same socket already) accepts no more
@@ -17,13 +18,13 @@ import gc
 import select
 import socket
 from collections.abc import Callable, Iterator
-from functools import partial
 
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from orpheus.api.server.connections import ClientProtocol, allow_descriptors
+from orpheus.api.server.acceptor import Acceptor
+from orpheus.api.server.connections import ClientProtocol, open_places
 from orpheus.api.stream.websocket import StreamProtocol
 
 _GRACE_S = 3
@@ -51,7 +52,6 @@ class Server(uvicorn.Server):
             uvicorn.Config(
                 app,
                 loop="asyncio",
-                http=partial(ClientProtocol, max_clients),  # type: ignore[arg-type]
                 ws=StreamProtocol,
                 ws_max_size=_LARGEST_MESSAGE_BYTES,
                 ws_ping_interval=_PING_S,
@@ -73,6 +73,7 @@ class Server(uvicorn.Server):
         self._on_stopping = on_stopping
         self._stopping = asyncio.Event()
         self._at_once = asyncio.Event()
+        self._acceptors: list[Acceptor] = []
 
     def drain(self) -> None:
         """Stop in about a second without refusing anybody: another API process has taken over."""
@@ -94,10 +95,17 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to accept. Clients that acknowledge nothing are closed after 20 s, not an hour."""
+        places = open_places(self._max_clients)
+
+        def make_protocol() -> ClientProtocol:
+            return ClientProtocol(places, self.config, self.server_state, self.lifespan.state)
+
+        self.servers = []
         for listener in sockets or ():
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNACKNOWLEDGED_MS)
-        allow_descriptors(self._max_clients)
-        await super().startup(sockets)
+            self._acceptors.append(Acceptor(listener, make_protocol, places))
+            self._acceptors[-1].start()
+        self.started = True
         # Imported modules are never freed: without them a full collection takes 1 ms, not 40.
         gc.collect()
         gc.freeze()
@@ -109,9 +117,8 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Close every connection: idle ones after a quiet time, the others after their answers."""
-        loop = asyncio.get_running_loop()
-        for listener in sockets or ():
-            loop.remove_reader(listener)
+        for acceptor in self._acceptors:
+            acceptor.stop()
         self._on_stopping()
         # Requests in progress share this list, so their answers get the header too.
         self.server_state.default_headers.append((b"connection", b"close"))

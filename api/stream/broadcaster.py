@@ -63,10 +63,16 @@ class _News:
     events: Sequence[EncodedEvent]
     read_bytes: int
     last_seq: int
+    epoch: str
     progress: Progress
     """Of every running job."""
     progressed: Sequence[EncodedEvent]
     """One for each job whose progress changed."""
+
+
+def _end_of_log(store: Store) -> tuple[int, str]:
+    with store.snapshot():
+        return store.events.last_seq(), store.events.epoch()
 
 
 def _news_after(seq: int, room: tuple[int, int], sent: Progress | None) -> Callable[[Store], _News]:
@@ -80,7 +86,7 @@ def _news_after(seq: int, room: tuple[int, int], sent: Progress | None) -> Calla
     def read(store: Store) -> _News:
         with store.snapshot():
             events = store.events.after(seq, *(max(0, left) for left in room))
-            last_seq = store.events.last_seq()
+            last_seq, epoch = store.events.last_seq(), store.events.epoch()
             has_more = (events[-1].seq if events else seq) < last_seq
             now, changed = sent or {}, []
             if sent is not None and not has_more:
@@ -92,7 +98,8 @@ def _news_after(seq: int, room: tuple[int, int], sent: Progress | None) -> Calla
                 changed = [store.jobs.get(id) for id in now if now[id] != sent.get(id)]
         read_bytes = sum(len(event.body.encode()) for event in events)
         encoded = [encode_event(event) for event in events]
-        return _News(encoded, read_bytes, last_seq, now, [encode_progress(job) for job in changed])
+        progressed = [encode_progress(job) for job in changed]
+        return _News(encoded, read_bytes, last_seq, epoch, now, progressed)
 
     return read
 
@@ -138,6 +145,8 @@ class Broadcaster:
         self.ring = Ring()
         self.seq = 0
         """The seq of the last event that was passed on."""
+        self.epoch = ""
+        """The history of the database that the events belong to."""
         self.progress: Progress = {}
         """The progress of the running jobs at the last frame."""
         self.heartbeat: Notice | None = None
@@ -158,7 +167,7 @@ class Broadcaster:
             if self._task is not None and not self._task.done():
                 return
             self._bell.drain()  # earlier rings are about events before `last_seq`
-            self._begin_at(await self._readers.read(lambda store: store.events.last_seq()))
+            self._begin_at(*await self._readers.read(_end_of_log))
             self._task = asyncio.create_task(self._run())
 
     def add(self, wake: asyncio.Event) -> None:
@@ -254,8 +263,9 @@ class Broadcaster:
         sent = self.progress if self._listeners and is_due else None
         news = await self._readers.read(_news_after(self._read_seq, self._room(), sent))
         is_behind = news.last_seq - self.seq > _MOST_BEHIND
-        if news.last_seq < self._read_seq or (is_behind and self._listeners):
-            self._jump_to(news.last_seq)
+        is_another = news.epoch != self.epoch or news.last_seq < self._read_seq
+        if is_another or (is_behind and self._listeners):
+            self._jump_to(news.last_seq, news.epoch)
             return
         self._keep(news)
         if is_due:
@@ -282,7 +292,7 @@ class Broadcaster:
         self._next_frame_at = asyncio.get_running_loop().time() + FRAME_GAP_S
         self.progress = news.progress
         if self._listeners and (self._unsent or news.progressed):
-            self.ring.append(Frame(tuple(self._unsent), news.progressed))
+            self.ring.append(Frame(self.epoch, tuple(self._unsent), news.progressed))
         elif self._unsent:
             self.ring.begin(self._read_seq)  # nobody listened
         self._unsent, self._unsent_bytes = [], 0
@@ -290,14 +300,15 @@ class Broadcaster:
         self._rang = False
         self._wake_listeners()
 
-    def _jump_to(self, seq: int) -> None:
+    def _jump_to(self, seq: int, epoch: str) -> None:
         log.warning("stream_jumped", skipped=seq - self.seq, listeners=len(self._listeners))
-        self._begin_at(seq)
+        self._begin_at(seq, epoch)
         self._wake_waiters(self._waiters)
         self._wake_listeners()
 
-    def _begin_at(self, seq: int) -> None:
+    def _begin_at(self, seq: int, epoch: str) -> None:
         self._read_seq = self.seq = seq
+        self.epoch = epoch
         self._unsent, self._unsent_bytes = [], 0
         self.progress = {}
         self.ring.begin(seq)

@@ -14,7 +14,7 @@ from typing import TypeVar
 import orjson
 
 from orpheus.api.stream.broadcaster import FRAME_BYTES, Broadcaster
-from orpheus.api.stream.messages import EncodedEvent, Frame, Notice, encode_event
+from orpheus.api.stream.messages import EncodedEvent, Frame, Notice, encode_event, event_id
 from orpheus.shared.domain.jobs import LogLine
 from orpheus.shared.storage import Store
 from orpheus.shared.views.jobs import log_line_json
@@ -26,9 +26,18 @@ _PAGE_LINES = 500
 
 
 @dataclass(frozen=True, slots=True)
-class _Page:
-    """A part of the event log, with its oldest and last seq at the same moment."""
+class Position:
+    """Behind which event a client resumes; without an epoch, in whatever history there is."""
 
+    seq: int
+    epoch: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """A part of the event log, with its epoch and its oldest and last seq at the same moment."""
+
+    epoch: str
     oldest: int
     last: int
     events: Sequence[EncodedEvent]
@@ -54,8 +63,8 @@ class Listener:
         self._has_left = True
         self._wake.set()
 
-    async def follow(self, after: int | None) -> AsyncGenerator[Frame | Notice]:
-        """Yield what to send, from now on or after seq `after`, as fast as it is consumed.
+    async def follow(self, after: Position | None) -> AsyncGenerator[Frame | Notice]:
+        """Yield what to send, from now on or behind `after`, as fast as it is consumed.
 
         Ends when the listener left or the broadcaster closed. Raises OrpheusError if the database
         cannot be read.
@@ -83,8 +92,9 @@ class Listener:
 
     async def _hello(self, seq: int) -> Notice:
         greeting = await self._broadcaster.greeting.get()
-        text = orjson.dumps({"type": "hello", "seq": seq, **greeting})
-        return Notice("hello", text.decode(), seq)
+        epoch = self._broadcaster.epoch
+        text = orjson.dumps({"type": "hello", "seq": seq, "epoch": epoch, **greeting})
+        return Notice("hello", text.decode(), event_id(epoch, seq))
 
     async def _start_over(self, oldest: int) -> AsyncGenerator[Notice]:
         self._broadcaster.resets += 1
@@ -92,19 +102,22 @@ class Listener:
         async for message in self._greet():
             yield message
 
-    async def _resume(self, after: int) -> AsyncGenerator[Frame | Notice]:
-        """Yield what the log holds after `after`, until the ring holds the rest."""
-        yield await self._hello(after)
+    async def _resume(self, position: Position) -> AsyncGenerator[Frame | Notice]:
+        """Yield what the log holds behind `position`, until the ring holds the rest."""
+        await self._broadcaster.listen()
+        yield await self._hello(position.seq)
+        after, epoch = position.seq, position.epoch or self._broadcaster.epoch
         while True:
             await self._broadcaster.listen()
             target = self._broadcaster.seq
             page = await self._broadcaster.read(_page_after(after, self._job_id))
-            if not page.oldest - 1 <= after <= page.last:  # deleted, or of another database
+            is_known = page.oldest - 1 <= after <= page.last  # else deleted, or not yet there
+            if page.epoch != epoch or not is_known:
                 async for message in self._start_over(page.oldest):
                     yield message
                 return
             for events in _parts(page.events, lambda event: event.text):
-                yield Frame(events)
+                yield Frame(epoch, events)
                 after = events[-1].seq or after
             if len(page.events) < _PAGE_EVENTS and self._job_id is not None:
                 after = max(after, target)  # the log holds no more events of this job
@@ -161,7 +174,7 @@ class Listener:
             running = self._broadcaster.progress
             progress = [event for id, event in self._withheld.items() if id in running]
             self._withheld.clear()
-        return Frame(events, progress) if events or progress else None
+        return Frame(frame.epoch, events, progress) if events or progress else None
 
     def _is_about(self, event: EncodedEvent) -> bool:
         return self._job_id in (None, event.job_id)
@@ -188,8 +201,8 @@ def _page_after(after: int, job_id: int | None) -> Callable[[Store], _Page]:
                 if job_id is None
                 else events.of_job(job_id, _PAGE_EVENTS, after)
             )
-            oldest, last = events.oldest_seq(), events.last_seq()
-        return _Page(oldest, last, [encode_event(event) for event in found])
+            epoch, oldest, last = events.epoch(), events.oldest_seq(), events.last_seq()
+        return _Page(epoch, oldest, last, [encode_event(event) for event in found])
 
     return read
 

@@ -1,7 +1,7 @@
 """Sends the stream as server-sent events (WHATWG HTML, 9.2), for curl and EventSource.
 
-The id of each event is its seq, so a client that reconnects sends its last seq by itself, in
-`Last-Event-ID`. Progress has no seq and no id.
+The id of each event is its epoch and seq, `EPOCH:7`, so a client that reconnects sends by itself
+where it was, in `Last-Event-ID`. Progress has no seq and no id.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from orpheus.api.http.scope import IS_HEAD
-from orpheus.api.stream.listener import Listener
+from orpheus.api.stream.listener import Listener, Position
 from orpheus.api.stream.messages import Frame, Notice
 from orpheus.shared.errors import OrpheusError
 from orpheus.shared.logs import get_logger
@@ -29,7 +29,7 @@ class EventStream(Response):
 
     media_type = MEDIA_TYPE
 
-    def __init__(self, listener: Listener, after: int | None) -> None:
+    def __init__(self, listener: Listener, after: Position | None) -> None:
         super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         del self.headers["content-length"]
         self._listener = listener
@@ -77,7 +77,7 @@ def encode(message: Frame | Notice) -> bytes:
         return message.sse
     match message.type:
         case "hello":
-            return format_sse_event(id=str(message.seq))
+            return format_sse_event(id=message.id)
         case "reset":
             return format_sse_event(event="reset", data_str=message.text)
         case _:

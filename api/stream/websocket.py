@@ -12,18 +12,22 @@ from websockets.extensions.permessage_deflate import (
     PerMessageDeflate,
     ServerPerMessageDeflateFactory,
 )
+from websockets.protocol import OPEN
 
-from orpheus.api.stream.listener import Listener
+from orpheus.api.http.scope import PLACE
+from orpheus.api.stream.listener import Listener, Position
 from orpheus.api.stream.messages import WINDOW_BITS, Message
 from orpheus.shared.errors import OrpheusError
 from orpheus.shared.logs import get_logger
 
+INVALID_DATA = 1007
 POLICY_VIOLATION = 1008
 SERVICE_RESTART = 1012
 TRY_AGAIN_LATER = 1013
 _LONGEST_REASON = 100
 _MOST_MESSAGES = 16
 _WITHIN_S = 1.0
+_CLOSED_WITHIN_S = 5.0
 
 _ENCODED = "orpheus.encoded"
 """Key of a `websocket.send` message that holds a Message instead of text or bytes."""
@@ -41,6 +45,7 @@ class StreamProtocol(WebSocketsSansIOProtocol):
                 server_no_context_takeover=True, client_no_context_takeover=True
             )
         ]
+        self._is_broken = False
 
     @cached_property
     def _accepts_compressed(self) -> bool:
@@ -49,6 +54,55 @@ class StreamProtocol(WebSocketsSansIOProtocol):
             isinstance(one, PerMessageDeflate) and one.local_max_window_bits == WINDOW_BITS
             for one in self.conn.extensions
         )
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Leave the place, which was taken by the HTTP connection that this was."""
+        self.app_state[PLACE].leave()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what the client sends; nothing after it has broken the protocol."""
+        if not self._is_broken:
+            super().data_received(data)
+
+    def send_receive_event_to_app(self) -> None:
+        """Pass a message on, unless it claims to be text and is not UTF-8."""
+        if self._is_broken:
+            return
+        if self.curr_msg_data_type == "text" and not _is_utf8(b"".join(self.frames)):
+            if self.conn.state is OPEN:  # else a close stands behind it, and is answered
+                self.conn.send_close(INVALID_DATA)
+            self.handle_parser_exception()
+            return
+        super().send_receive_event_to_app()
+
+    def handle_parser_exception(self) -> None:
+        """Send the close that says what was wrong, and read on until the client has closed.
+
+        Closed with bytes unread, the connection would be reset, and the close could be lost.
+        """
+        self._is_broken = True
+        if self.conn.close_sent is None:  # it broke the protocol before it was let in
+            self.transport.abort()
+            return
+        code, reason = self.conn.close_sent.code, self.conn.close_sent.reason
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        if self.read_paused:
+            self.read_paused = False
+            self.transport.resume_reading()
+        self.transport.write_eof()
+        self.close_timer = self.loop.call_later(_CLOSED_WITHIN_S, self.transport.abort)
+
+    def handle_ping(self) -> None:
+        """Answer a ping, unless the client does not read what it was sent already.
+
+        A pong may be left out: a later one answers every ping before it (RFC 6455, 5.5.3).
+        """
+        pong = b"".join(self.conn.data_to_send())
+        if self.writable.is_set() or self.conn.state is not OPEN:  # then a close stands in it
+            self.transport.write(pong)
 
     async def send(self, message: Any) -> None:
         """Send as uvicorn does; write the bytes of an encoded Message as they are."""
@@ -62,7 +116,15 @@ class StreamProtocol(WebSocketsSansIOProtocol):
         self.transport.write(encoded.compressed if self._accepts_compressed else encoded.plain)
 
 
-async def send_stream(websocket: WebSocket, listener: Listener, after: int | None) -> None:
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+async def send_stream(websocket: WebSocket, listener: Listener, after: Position | None) -> None:
     """Send all that `listener` follows, until the client leaves or the stream ends here."""
     receiving = asyncio.create_task(_receive(websocket, listener))
     try:

@@ -1,39 +1,46 @@
 """Show, check and replace the configuration file over HTTP.
 
-Settings that name code (job modules, commands, the database, the token's file) are compared first
-and never changed here: a caller of the API may run the existing jobs, but must not be able to run
-any program. Nothing that such a change would lead to is checked either, so that a caller cannot
+Settings that name code (job modules, `around`, commands, databases, the token's file) are compared
+first and never changed here: a caller of the API may run the existing jobs, but must not be able to
+run any program. Nothing that such a change would lead to is checked either, so that a caller cannot
 find out whether a file exists.
 
 A text is compared with the file that it replaces, not with the settings in force: a file that was
-broken by hand can be fixed here, as long as it is TOML.
+broken by hand can be fixed here, as long as it is TOML. A secret that is written out counts as
+changed even if it is the same: otherwise a caller could guess until a guess is no change.
 """
 
+import contextlib
 import hashlib
 import os
 import tomllib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 from orpheus.config.changes import changed_keys, effects
 from orpheus.config.checks import missing_programs
-from orpheus.config.editing.replace_file import replace_file
+from orpheus.config.editing.replace_file import new_file, replace_file
+from orpheus.config.editing.secret_values import secrets_in
 from orpheus.config.editing.shown import shown_settings
 from orpheus.config.editing.toml import CannotEdit, masked, unmasked, with_value
+from orpheus.config.handovers import for_database
 from orpheus.config.load import DEFAULT_PATH, checked
 from orpheus.config.problems import KeyPath, Problem, dotted
+from orpheus.config.regular_file import read_regular_file
 from orpheus.config.settings import Settings
-from orpheus.config.sources import Sources, read_sources, sources_with
+from orpheus.config.sources import Sources, key_path, nested, read_sources, sources_with
 from orpheus.shared.operations.configuration import (
     LONGEST_TEXT,
+    MASK,
     Edit,
     EditOutcome,
     FileChanged,
     NotEditable,
     PlannedEdit,
+    RefusedSchedules,
     SettingProblem,
     ShownConfiguration,
 )
@@ -41,7 +48,8 @@ from orpheus.shared.operations.configuration import (
 BACKUP_SUFFIX = ".bak"
 _MOST_PROBLEMS = 100
 _NOT_CHANGEABLE: tuple[KeyPath, ...] = (
-    ("jobs", "modules"), ("commands",), ("database", "url"), ("api", "token_file"),
+    ("jobs", "modules"), ("jobs", "around"), ("commands",), ("outboxes",), ("database", "url"),
+    ("database", "state_dir"), ("database", "listen_url"), ("api", "token_file"),
 )  # fmt: skip
 _DEFAULTS = Settings().model_dump(mode="json")
 
@@ -56,7 +64,6 @@ class ConfigurationFile:
         self._path = path
         self._sets = tuple(sets)
         self._environ = dict(environ)
-        self._writing = Lock()
 
     def show(self) -> ShownConfiguration:
         """Return the file, and the settings that it leads to."""
@@ -81,7 +88,7 @@ class ConfigurationFile:
     def _shown_text(self) -> tuple[str | None, str | None, int, str | None]:
         """Return the text, its etag, the number of masked secrets, and why it cannot be edited."""
         try:
-            text, etag = self._read()
+            text, _, etag = self._read()
             shown, count = masked(text)
         except NotEditable as error:
             return None, None, 0, str(error)
@@ -90,8 +97,8 @@ class ConfigurationFile:
             return None, None, 0, reason
         return shown, etag, count, self._obstacle()
 
-    def _read(self) -> tuple[str, str]:
-        """Return the text and its etag. Raises NotEditable."""
+    def _read(self) -> tuple[str, bytes, str]:
+        """Return the text, as text and as bytes, and its etag. Raises NotEditable."""
         if self._path is None:
             raise NotEditable(
                 f"Orpheus was started without a configuration file; write {DEFAULT_PATH}, or "
@@ -99,7 +106,8 @@ class ConfigurationFile:
             )
         try:
             status = self._path.stat()
-            text = self._path.read_bytes().decode()
+            content = read_regular_file(self._path)
+            text = content.decode()
         except OSError as error:
             raise NotEditable(f"{self._path} cannot be read: {error.strerror}") from None
         except UnicodeDecodeError as error:
@@ -108,7 +116,7 @@ class ConfigurationFile:
             raise NotEditable(f"{self._path} is longer than {LONGEST_TEXT} characters")
         # Not a digest of the text: with it, a reader of the masks could test guesses of a secret.
         state = f"{status.st_ino} {status.st_mtime_ns} {status.st_size}"
-        return text, hashlib.sha256(state.encode()).hexdigest()[:32]
+        return text, content, hashlib.sha256(state.encode()).hexdigest()[:32]
 
     def _obstacle(self) -> str | None:
         assert self._path is not None
@@ -117,31 +125,41 @@ class ConfigurationFile:
             return None
         return f"{self._path} cannot be written from here (its folder must be, too); edit it there"
 
-    def plan(self, edit: Edit, seen: Collection[str] | None) -> PlannedEdit:
+    def plan(
+        self, edit: Edit, seen: Collection[str] | None, refused_schedules: RefusedSchedules
+    ) -> PlannedEdit:
         """Return what `edit` would lead to; write nothing. Raises FileChanged, NotEditable."""
-        text, etag = self._read()
+        text, content, etag = self._read()
         if seen is not None and etag not in seen:
             raise FileChanged(_CHANGED.format(path=self._path))
         if (obstacle := self._obstacle()) is not None:
             raise NotEditable(obstacle)
-        try:
-            before = tomllib.loads(text)
-        except (tomllib.TOMLDecodeError, RecursionError):
+        if _toml(text) is None:
             reason = f"{self._path} is not TOML now, so nothing can be compared; fix it there"
-            raise NotEditable(reason) from None
+            raise NotEditable(reason)
         new, problems = _edited(text, edit)
         if problems or new is None:
-            return PlannedEdit(EditOutcome(tuple(problems)), b"", etag)
-        return PlannedEdit(self._outcome(text, before, new), new.encode(), etag)
+            return PlannedEdit(EditOutcome(tuple(problems)), b"", content, etag)
+        outcome = self._outcome(text, new, _secrets_written_out(edit), refused_schedules)
+        return PlannedEdit(outcome, new.encode(), content, etag)
 
-    def _outcome(self, text: str, before: dict[str, Any], new: str) -> EditOutcome:
+    def _outcome(
+        self,
+        text: str,
+        new: str,
+        secrets: Collection[KeyPath],
+        refused_schedules: RefusedSchedules,
+    ) -> EditOutcome:
+        """Return what the text `new` would lead to; the edit writes out `secrets`."""
         assert self._path is not None
         sources = sources_with(new, self._path, self._sets, self._environ)
-        if refused := _refused(before, new):
-            reason = "cannot be changed here, as it names code; change the file itself"
-            found = [Problem(key, reason) for key in refused]
+        if refused := _refused(text, new, secrets):
+            found = [Problem(key, _NAMES_CODE) for key in refused]
             return EditOutcome(_told(found, sources), refused=tuple(map(dotted, refused)))
         settings, problems = checked(sources)
+        if settings is not None and not problems:
+            refusals = refused_schedules(for_database(settings))
+            problems = [Problem(("schedules", at), why) for at, why in refusals.items()]
         if problems or settings is None:
             return EditOutcome(_told(problems, sources))
         old = sources_with(text, self._path, self._sets, self._environ)
@@ -150,36 +168,44 @@ class ConfigurationFile:
         shown = masked(new)[0]
         if old_settings is None or old_problems:
             return EditOutcome((), warnings, text=shown, watched=settings.supervisor.watch_config)
-        slots = effects(old_settings, settings)
+        slots, tables = effects(old_settings, settings), {str(place[0]) for place in secrets}
         return EditOutcome(
             problems=(),
             warnings=warnings,
             text=shown,
-            changed=tuple(changed_keys(old_settings, settings)),
+            changed=tuple(sorted({*changed_keys(old_settings, settings), *tables})),
             restarts=slots.restarts,
             starts=slots.starts,
             stops=slots.stops,
             watched=old_settings.supervisor.watch_config,
         )
 
-    def apply(self, planned: PlannedEdit) -> str:
-        """Replace the file, keep the old one beside it as a backup, and return the new etag.
+    @contextlib.contextmanager
+    def prepared(self, planned: PlannedEdit) -> Iterator[Callable[[], str]]:
+        """Write the new file beside the old one, and yield what puts it in its place.
 
-        Raises FileChanged, NotEditable, and OSError for a full disk.
+        See `ConfigurationEditor.prepared`.
         """
         assert self._path is not None
-        with self._writing:
-            if self._read()[1] != planned.etag:
-                raise FileChanged(_CHANGED.format(path=self._path))
+        try:
             target = self._path.resolve()
-            try:
-                replace_file(target, planned.content, target.with_name(target.name + BACKUP_SUFFIX))
-            except PermissionError as error:
-                raise NotEditable(f"{self._path} cannot be replaced: {error.strerror}") from None
-            return self._read()[1]
+            with new_file(target, planned.content) as new:
+                yield partial(self._replace, target, new, planned.replaces)
+        except PermissionError as error:
+            raise NotEditable(f"{self._path} cannot be replaced: {error.strerror}") from None
+
+    def _replace(self, target: Path, new: Path, replaces: bytes) -> str:
+        backup = target.with_name(target.name + BACKUP_SUFFIX)
+        if self._read()[1] != replaces or not replace_file(target, new, replaces, backup):
+            raise FileChanged(_CHANGED.format(path=self._path))
+        return self._read()[2]
 
 
 _CHANGED = "{path} has changed since it was read; read it again, and put your change on top of it"
+_NAMES_CODE = (
+    "cannot be changed here, as it names code (a secret that is written out counts as a change: "
+    "leave its mask); change the file itself"
+)
 
 
 def _edited(text: str, edit: Edit) -> tuple[str | None, list[SettingProblem]]:
@@ -190,11 +216,13 @@ def _edited(text: str, edit: Edit) -> tuple[str | None, list[SettingProblem]]:
         except CannotEdit as error:
             if (syntax := _syntax_problem(edit.text)) is not None:
                 return None, [syntax]
-            return None, [SettingProblem("commands", str(error), None, None)]
-    problems = []
+            return None, [SettingProblem("", str(error), None, None)]
+    problems, original = [], text
     for key, value in edit.values.items():
         try:
             text = with_value(text, key, value)
+            if MASK in str(value):
+                text = unmasked(text, original)
         except CannotEdit as error:
             problems.append(SettingProblem(key, str(error), None, None))
     return text, problems
@@ -206,16 +234,35 @@ def _syntax_problem(text: str) -> SettingProblem | None:
     return _told(sources.problems, sources)[0] if sources.problems else None
 
 
-def _refused(before: Mapping[str, Any], new: str) -> list[KeyPath]:
+def _secrets_written_out(edit: Edit) -> list[KeyPath]:
+    """Return the places of secrets for which the edit has no mask."""
+    parts = [] if edit.text is None else [_toml(edit.text)]
+    parts += [nested(key_path(key) or (), value) for key, value in edit.values.items()]
+    found = (one for part in parts if isinstance(part, dict) for one in secrets_in(part))
+    return [one.place for one in found if not one.is_masked()]
+
+
+def _refused(text: str, new: str, secrets: Collection[KeyPath]) -> list[KeyPath]:
     """Return the keys that name code and differ; none if the new text is not TOML."""
-    try:
-        after = tomllib.loads(new)
-    except (tomllib.TOMLDecodeError, RecursionError):
+    before, after = _toml(text), _toml(new)
+    if after is None:
         return []
-    return [key for key in _NOT_CHANGEABLE if _at(before, key) != _at(after, key)]
+    return [
+        key
+        for key in _NOT_CHANGEABLE
+        if _at(before, key) != _at(after, key) or any(one[: len(key)] == key for one in secrets)
+    ]
 
 
-def _at(tables: Mapping[str, Any], key: KeyPath) -> Any:
+def _toml(text: str) -> Any:
+    """Return the tables of a text; None if it is not TOML."""
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError):
+        return None
+
+
+def _at(tables: Any, key: KeyPath) -> Any:
     """Return the value at `key`, or its default."""
     value: Any = tables
     default: Any = _DEFAULTS

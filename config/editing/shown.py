@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from orpheus.config.editing.secret_values import secrets_in
 from orpheus.config.problems import dotted
 from orpheus.config.settings import Settings
 from orpheus.config.sources import Sources
@@ -12,10 +13,10 @@ DEFAULT = "default"
 
 
 def shown_values(settings: Settings) -> dict[str, Any]:
-    """Return every table as JSON, without the secrets in the environment of commands."""
+    """Return every table as JSON, its secrets masked."""
     values = settings.model_dump(mode="json")
-    for command in values["commands"]:
-        command["env"] = dict.fromkeys(command["env"], MASK)
+    for secret in secrets_in(values):
+        secret.table[secret.key] = MASK
     return values
 
 

@@ -5,13 +5,15 @@ layout has more special cases than a parser, and must never write a wrong value 
 """
 
 import tomllib
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import MutableMapping
 from typing import Any
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import AbstractTable, Item, Table
 
+from orpheus.config.editing.secret_values import secrets_in
+from orpheus.config.problems import dotted
 from orpheus.config.sources import key_path
 from orpheus.shared.operations.configuration import MASK
 
@@ -23,49 +25,40 @@ class CannotEdit(Exception):
 def masked(text: str) -> tuple[str, int]:
     """Return the text with every secret masked, its lines kept, and the number of secrets.
 
-    Secrets are the values in the `env` of [[commands]]. Raises CannotEdit if they cannot be told
-    apart from the rest.
+    Raises CannotEdit if they cannot be told apart from the rest.
     """
     document = _parsed(text)
-    count = 0
-    for env in _environments(document):
-        for name in list(env):
-            env[name] = _mask_like(env[name])
-            count += 1
-    if not count:
+    found = list(secrets_in(document))
+    if not found:
         return text, 0
+    for secret in found:
+        secret.table[secret.key] = _mask_like(secret.table[secret.key])
     hidden = tomlkit.dumps(document)
-    expected = tomllib.loads(text)
-    for env in _environments(expected):
-        env.update(dict.fromkeys(env, MASK))
-    shown = tomllib.loads(hidden)
-    for env in _environments(shown):
-        env.update({name: MASK for name, value in env.items() if _is_mask(value)})
+    expected, shown = tomllib.loads(text), tomllib.loads(hidden)
+    for secret in list(secrets_in(expected)):
+        secret.table[secret.key] = MASK
+    for secret in [one for one in secrets_in(shown) if one.is_masked()]:
+        secret.table[secret.key] = MASK
     if shown != expected:
         raise CannotEdit("the secrets in it cannot be told apart from the rest")
-    return hidden, count
+    return hidden, len(found)
 
 
 def unmasked(text: str, original: str) -> str:
-    """Return the text with each mask replaced by the secret of the same command in `original`.
+    """Return the text with each mask replaced by the secret at the same place of `original`.
 
     Raises CannotEdit if there is no such secret, or if a mask is anywhere else.
     """
     if MASK not in text:
         return text
     document, before = _parsed(text), _parsed(original)
-    known = {
-        (str(command.get("name")), str(name)): value
-        for command, env in _commands(before)
-        for name, value in env.items()
-    }
-    for command, env in _commands(document):
-        for name in list(env):
-            if _is_mask(env[name]):
-                secret = known.get((str(command.get("name")), str(name)))
-                if secret is None:
-                    raise CannotEdit(f"env.{name} is masked, and there is no such secret to keep")
-                env[name] = secret
+    known = {secret.place: secret.table[secret.key] for secret in secrets_in(before)}
+    for secret in [one for one in secrets_in(document) if one.is_masked()]:
+        if secret.place not in known:
+            raise CannotEdit(
+                f"{dotted(secret.place)} is masked, and there is no such secret to keep"
+            )
+        secret.table[secret.key] = known[secret.place]
     restored = tomlkit.dumps(document)
     if MASK in restored:
         raise CannotEdit(f"{MASK} stands for a secret, and only where one was")
@@ -141,32 +134,7 @@ def _parsed(text: str) -> tomlkit.TOMLDocument:
         raise CannotEdit(f"is not TOML: {error}") from None
 
 
-def _environments(value: Any) -> Iterator[Any]:
-    """Return every table called `env`, at any place: a mistyped [[comands]] has secrets too."""
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            if key == "env" and isinstance(inner, MutableMapping):
-                yield inner
-            else:
-                yield from _environments(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _environments(inner)
-
-
-def _commands(document: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], Any]]:
-    """Return each well-formed command with the table of its environment."""
-    commands = document.get("commands")
-    for command in commands if isinstance(commands, list) else ():
-        if isinstance(command, Mapping) and isinstance(env := command.get("env"), MutableMapping):
-            yield command, env
-
-
 def _mask_like(value: Any) -> Item:
     """Return a mask of as many lines as the value, so that the lines below keep their numbers."""
     lines = value.as_string().count("\n") + 1 if isinstance(value, Item) else 1
     return tomlkit.string("\n".join([MASK] * lines), multiline=lines > 1)
-
-
-def _is_mask(value: object) -> bool:
-    return isinstance(value, str) and MASK in value

@@ -5,7 +5,7 @@ together (Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015
 narrow, so that each wait stays longer than the one before.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 
 _LARGEST_EXPONENT = 1_000  # above it, any factor over 1 exceeds every maximum
 
@@ -18,6 +18,21 @@ class BackoffRules:
     factor: float = 2.0
     max_s: float = 600.0
     jitter: float = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class BackoffOfType:
+    """What a job type says of its own backoff; None: as [jobs] says."""
+
+    base_s: float | None = None
+    factor: float | None = None
+    max_s: float | None = None
+    jitter: float | None = None
+
+    def over(self, rules: BackoffRules) -> BackoffRules:
+        """Return `rules` with what this says in their place."""
+        given = {name: value for name, value in asdict(self).items() if value is not None}
+        return replace(rules, **given)
 
 
 def backoff_delay_ms(failures: int, rules: BackoffRules, uniform: float) -> int:

@@ -1,15 +1,17 @@
-"""Check the dependencies in a batch: every `ref` must exist, and there may be no cycle.
+"""Check the dependencies in a batch, and put jobs into the order of their dependencies.
 
-Pure. The database would accept a cycle, and its jobs would wait for each other forever; the sender
-gets the names of the items that form it. Two items with the same `unique_key` are one job, the
-first of them, so a cycle can also close through a key.
+Pure. In a batch every `ref` must exist, and there may be no cycle. The database would accept one,
+and its jobs would wait for each other forever; the sender gets the names of the items that form it.
+Two items with the same `unique_key` are one job, the first of them, so a cycle can also close
+through a key.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import TypeVar
 
 from orpheus.shared.domain.jobs import NewJob
+from orpheus.shared.domain.limits import MAX_BATCH_DEPENDENCIES
 from orpheus.shared.errors import FieldProblem
 
 Node = TypeVar("Node")
@@ -18,7 +20,12 @@ _MOST_NAMED = 10
 
 
 def batch_problems(jobs: Sequence[NewJob]) -> list[FieldProblem]:
-    """Return each duplicate or unknown `ref`, or else a cycle; pointers start with `/jobs`."""
+    """Return each duplicate or unknown `ref`, or else a cycle; pointers start with `/jobs`.
+
+    A batch with more than MAX_BATCH_DEPENDENCIES has only that problem.
+    """
+    if too_many := _too_many(jobs):
+        return too_many
     items: dict[str, int] = {}
     problems: list[FieldProblem] = []
     for index, job in enumerate(jobs):
@@ -45,6 +52,34 @@ def cycle_in(edges: Mapping[Node, Sequence[Node]]) -> list[Node]:
     return []
 
 
+def in_order(ids: Sequence[int], links: Iterable[tuple[int, int, bool]]) -> list[int]:
+    """Return the ids so that each comes after those that `links` (id, earlier one) names for it.
+
+    A link that is required leaves out an id whose earlier one is not among `ids`.
+    """
+    chosen, needs, left_out = set(ids), dict[int, list[int]](), set[int]()
+    required: set[tuple[int, int]] = set()
+    for later, earlier, is_required in links:
+        if earlier in chosen:
+            needs.setdefault(later, []).append(earlier)
+            if is_required:
+                required.add((later, earlier))
+        elif is_required:
+            left_out.add(later)
+    try:
+        linked = list(TopologicalSorter(needs).static_order())
+    except CycleError:  # they wait for each other already: any order is as good
+        return [one for one in ids if one not in left_out]
+    for one in linked:
+        if any(
+            earlier in left_out and (one, earlier) in required for earlier in needs.get(one, ())
+        ):
+            left_out.add(one)
+    unlinked = chosen.difference(linked)
+    order = [*(one for one in ids if one in unlinked), *linked]
+    return [one for one in order if one not in left_out]
+
+
 def _cycle_problem(jobs: Sequence[NewJob], items: Mapping[str, int]) -> list[FieldProblem]:
     job_of = _first_with_its_key(jobs)
     edges = {
@@ -65,6 +100,16 @@ def _cycle_problem(jobs: Sequence[NewJob], items: Mapping[str, int]) -> list[Fie
     )
     detail = f"makes a circle of jobs that wait for each other: {' → '.join(names)}"
     return [FieldProblem(f"/jobs/{cycle[0]}/depends_on/{position}", detail)]
+
+
+def _too_many(jobs: Sequence[NewJob]) -> list[FieldProblem]:
+    total = 0
+    for index, job in enumerate(jobs):
+        total += len(job.depends_on)
+        if total > MAX_BATCH_DEPENDENCIES:
+            detail = f"a batch may have {MAX_BATCH_DEPENDENCIES:,} dependencies in all: split it"
+            return [FieldProblem(f"/jobs/{index}/depends_on", detail)]
+    return []
 
 
 def _first_with_its_key(jobs: Sequence[NewJob]) -> list[int]:

@@ -29,6 +29,10 @@ class StorageSettings:
     pools: Mapping[str, tuple[str, ...]]
     """Pool name -> the queues it serves (`("*",)` for all): whose bell a commit rings."""
     backoff: BackoffRules = field(default_factory=BackoffRules)
+    state_dir: str = ""
+    """The folder of this host's files of the database; empty: where its kind has them."""
+    listen_url: str = ""
+    """Of a database on PostgreSQL whose `url` leads to a pooler: the URL that does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,8 @@ class Handover:
 
     storage: StorageSettings
     defaults: JobDefaults
+    host_name: str
+    """The host in the rows of this process."""
     beat_interval_s: float = 2.0
     beat_timeout_s: float = 15.0
     log_level: str = "info"
@@ -75,6 +81,10 @@ class WorkerHandover(Handover):
     renew_every_s: float
     ahead_s: float
     stop_timeout_s: float
+    concurrency: int = 1
+    """How many jobs the worker runs at once."""
+    around: tuple[str, ...] = ()
+    """`module:function` names of the context managers around each attempt."""
     max_jobs: int = 0
     """The worker ends after so many jobs, to be replaced; 0: never."""
 

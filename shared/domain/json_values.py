@@ -4,6 +4,7 @@ Pure. Three callers walk a value: the API a request's body, admission a new job'
 worker what a handler returned. They differ only in the rule for a single value.
 """
 
+import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -56,6 +57,16 @@ def json_problems(value: Any, rule: Rule, path: Path = ()) -> Iterator[tuple[Pat
             yield from json_problems(item, rule, (*path, str(key)))
     elif problem := rule(value):
         yield path, problem
+
+
+def with_finite_numbers(text: str) -> str:
+    """Return Python's JSON with NaN, Infinity and -Infinity as strings: JSON has no such numbers.
+
+    Raises ValueError if `text` is not Python's JSON.
+    """
+    if "NaN" not in text and "Infinity" not in text:
+        return text
+    return json.dumps(json.loads(text, parse_constant=str), separators=(",", ":"))
 
 
 def json_pointer(path: Sequence[str | int]) -> str:

@@ -7,6 +7,7 @@ generated from these tables, and a test checks it.
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import JobError, Lease, NewJob, Outcome, Status
@@ -114,17 +115,25 @@ class Ending(StrEnum):
     """Released before the job was entered, by its worker or after the worker's death."""
     CRASHED = "crashed"
     """The process died, or was killed, while it ran the job."""
+    CRASHED_TOGETHER = "crashed_together"
+    """The process died while it ran this job and others: one of them may be the reason."""
     KILLED_AT_DEADLINE = "killed_at_deadline"
     """The supervisor killed the process because the job was past its hard deadline."""
+    KILLED_AT_CANCEL = "killed_at_cancel"
+    """The process was killed because the job did not stop when it was cancelled."""
     RESULT_LOST = "result_lost"
     """The job had run, but its worker died before the result was committed."""
+    REBOOTED = "rebooted"
+    """The machine was rebooted, and it is not known whether the job had been entered."""
     EXPIRED = "expired"
     """The lease was not renewed, for an unknown reason."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """How a leased job ended. `result` (JSON text) with SUCCEEDED, `snooze_ms` with SNOOZED."""
+class Finished(NamedTuple):
+    """How a leased job ended. `result` (JSON text) with SUCCEEDED, `snooze_ms` with SNOOZED.
+
+    A tuple for the reason that Lease gives.
+    """
 
     lease: Lease
     ending: Ending
@@ -141,12 +150,19 @@ class Wait(StrEnum):
     NONE = "at once"
     BACKOFF = "after backoff"
     CRASH_BACKOFF = "at once the first time, then after backoff"
+    LOSS_BACKOFF = "at once, or after backoff if it spends a retry"
     AS_ASKED = "when the handler asked for"
 
 
 @dataclass(frozen=True, slots=True)
 class EndingRule:
-    """What an ending does. `outcome` None: no attempt is stored, and its number is used again."""
+    """What an ending does. `outcome` None: no attempt is stored, and its number is used again.
+
+    An ending with the outcome `lost` that does not spend a retry by itself spends one if the
+    attempt before it was lost too: otherwise a job whose worker dies at each commit would run for
+    ever. A crash that does not spend one by itself, as others may be the reason, spends one if the
+    job has crashed before.
+    """
 
     outcome: Outcome | None
     goes_to: Status
@@ -189,10 +205,15 @@ ENDINGS: dict[Ending, EndingRule] = {
         spends=True,
         crash=True,
     ),
+    Ending.CRASHED_TOGETHER: _rule(
+        Outcome.CRASHED, Status.PENDING, Kind.JOB_RECLAIMED, Wait.CRASH_BACKOFF, crash=True
+    ),
     Ending.KILLED_AT_DEADLINE: _rule(
         Outcome.TIMED_OUT, Status.PENDING, Kind.JOB_RECLAIMED, Wait.BACKOFF, spends=True
     ),
-    Ending.RESULT_LOST: _rule(Outcome.LOST, Status.PENDING, Kind.JOB_RECLAIMED),
+    Ending.KILLED_AT_CANCEL: _rule(Outcome.CANCELLED, Status.CANCELLED, Kind.JOB_CANCELLED),
+    Ending.RESULT_LOST: _rule(Outcome.LOST, Status.PENDING, Kind.JOB_RECLAIMED, Wait.LOSS_BACKOFF),
+    Ending.REBOOTED: _rule(Outcome.LOST, Status.PENDING, Kind.JOB_RECLAIMED, Wait.LOSS_BACKOFF),
     Ending.EXPIRED: _rule(
         Outcome.LOST,
         Status.PENDING,
@@ -206,12 +227,16 @@ ENDINGS: dict[Ending, EndingRule] = {
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """The retries that a job has spent, and whether its cancel was requested."""
+    """The retries that a job has spent, and whether its cancel was requested.
+
+    `losses`: how many of its attempts were lost in a row, up to the last one.
+    """
 
     failures: int
     crashes: int
     max_retries: int
     cancel_requested: bool
+    losses: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,17 +251,41 @@ class Next:
     outcome: Outcome | None
     failures: int
     crashes: int
+    losses: int
     backoff_failures: int
 
 
 def after(ending: Ending, spent: Spent) -> Next:
     """Decide what follows `ending` for a job that had spent `spent` before it."""
     rule = ENDINGS[ending]
-    failures = spent.failures + rule.spends_retry
+    spends = rule.spends_retry or _is_counted(ending, spent)
+    failures = spent.failures + spends
     crashes = spent.crashes + rule.is_crash
-    if spent.cancel_requested and rule.goes_to is Status.PENDING:
-        return Next(Status.CANCELLED, Kind.JOB_CANCELLED, rule.outcome, failures, crashes, 0)
-    if rule.goes_to is Status.PENDING and rule.spends_retry and failures > spent.max_retries:
-        return Next(Status.FAILED, Kind.JOB_FAILED, rule.outcome, failures, crashes, 0)
-    waits = rule.wait is Wait.BACKOFF or (rule.wait is Wait.CRASH_BACKOFF and crashes > 1)
-    return Next(rule.goes_to, rule.event, rule.outcome, failures, crashes, failures if waits else 0)
+    losses = spent.losses + 1 if rule.outcome is Outcome.LOST else 0
+    if rule.outcome is None:
+        losses = spent.losses
+    status, event, waits = rule.goes_to, rule.event, False
+    if rule.goes_to is Status.PENDING and spent.cancel_requested:
+        status, event = Status.CANCELLED, Kind.JOB_CANCELLED
+    elif rule.goes_to is Status.PENDING and spends and failures > spent.max_retries:
+        status, event = Status.FAILED, Kind.JOB_FAILED
+    else:
+        waits = (
+            rule.wait is Wait.BACKOFF
+            or (rule.wait is Wait.CRASH_BACKOFF and crashes > 1)
+            or (rule.wait is Wait.LOSS_BACKOFF and spends)
+        )
+    return Next(status, event, rule.outcome, failures, crashes, losses, failures if waits else 0)
+
+
+def _is_counted(ending: Ending, spent: Spent) -> bool:
+    """Return whether a loss, or a crash among others, spends a retry: from the second one on.
+
+    The first one does too if there is no retry: with `max_retries` 0, a job that has run is not
+    run again unless an operator wants it.
+    """
+    if ending is Ending.CRASHED_TOGETHER:
+        return spent.crashes > 0 or spent.max_retries == 0
+    if ending is Ending.RESULT_LOST:
+        return spent.losses > 0 or spent.max_retries == 0
+    return ending is Ending.REBOOTED and spent.losses > 0

@@ -10,3 +10,13 @@ PRIORITIES = range(-1000, 1001)
 MAX_RETRIES = 100
 MAX_TAGS = 32
 MAX_UNIQUE_KEY_CHARS = 255
+MAX_BATCH_DEPENDENCIES = 100_000
+"""Of all jobs of a batch together: they are stored in one transaction."""
+MAX_DEPENDENCIES = 10_000
+"""Of one job."""
+LARGEST_ID = 2**63 - 1
+ON_DEPENDENCY_FAILURE = ("cancel", "run", "fail")
+"""What may happen to a job when one that it depends on does not end done."""
+MAX_BATCH_JOBS = 10_000
+LONGEST_REASON = 1_000
+"""Of the reason that an operator gives for an action, in characters."""

@@ -1,8 +1,8 @@
 """Processes as the database records them.
 
-A *slot* (`default-1`, `api`, `supervisor`) is a position; an *incarnation* is the random
-name of one process in it. A process writes its own heartbeat row (ProcessRecord); the supervisor
-writes the state of each slot (SlotRecord).
+A *slot* (`default-1`, `api`, `supervisor`) is a position on a *host*; an *incarnation* is the
+random name of one process in it. A process writes its own heartbeat row (ProcessRecord); the
+supervisor writes the state of each slot of its host (SlotRecord).
 """
 
 import signal
@@ -41,6 +41,7 @@ class ProcessRecord:
     pid apart.
     """
 
+    host: str
     incarnation: str
     slot: str
     pool: str | None
@@ -80,8 +81,9 @@ def rejection(reason: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class SlotRecord:
-    """A slot as the supervisor sees it, written by the supervisor."""
+    """A slot as the supervisor of its host sees it, written by that supervisor."""
 
+    host: str
     slot: str
     pool: str | None
     role: Role

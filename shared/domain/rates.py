@@ -1,21 +1,52 @@
 """A token bucket: how many jobs a queue may start now, and when it may start the next.
 
-Pure. The bucket holds at most `burst` tokens, one a job, and fills at `per_s`. The bucket with a
-burst of one period (10 for "10/s", 100 for "100/m") lets at most twice the rate through in any one
-period and exactly the rate over a long time (Turner, "New directions in communications", 1986).
+Pure. The bucket holds at most `burst` tokens, one a job, and fills at the rate (Turner, "New
+directions in communications", 1986). In t seconds at most rate × t + burst jobs start: with a burst
+of 1, "10/s" starts no more than 10 in any second.
+
+Of a queue, the tokens and when they were counted are stored. There may be a thousand times as many
+keys as queues, and most are idle: of a key only the time is stored at which its bucket is full
+again, so a key whose time is over needs no row.
 """
 
+import math
 from dataclasses import dataclass
 
 _PERIODS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+_ROUNDING = 1e-6  # a token is whole at the millisecond that `opens_ms` names
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """At most `per_s` starts a second over a long time, `burst` at once."""
+    """At most `starts` in `period_s` over a long time, `burst` at once after a pause."""
 
-    per_s: float
-    burst: float
+    starts: int
+    period_s: int
+    burst: int = 1
+
+    @property
+    def per_s(self) -> float:
+        """How many tokens come in a second."""
+        return self.starts / self.period_s
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRules:
+    """The limits of each key of a queue. 0 and None: no limit."""
+
+    max_running: int = 0
+    rate: Rate | None = None
+
+    @property
+    def most_at_once(self) -> int | None:
+        """How many jobs of an idle key may start together; None: all."""
+        limits = [self.max_running] if self.max_running else []
+        if self.rate is not None:
+            limits.append(self.rate.burst)
+        return min(limits, default=None)
+
+
+NO_LIMITS_PER_KEY = KeyRules()
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +56,7 @@ class QueueRules:
     paused: bool = False
     max_running: int = 0
     rate: Rate | None = None
+    per_key: KeyRules = NO_LIMITS_PER_KEY
 
 
 def tokens_now(rate: Rate, tokens: float, elapsed_ms: int) -> float:
@@ -37,20 +69,35 @@ def wait_for_one_ms(rate: Rate, tokens: float) -> int:
     return 0 if tokens >= 1 else int((1 - tokens) / rate.per_s * 1000) + 1
 
 
-def parse_rate(text: str) -> Rate | None:
+def tokens_of(rate: Rate, full_ms: float, now_ms: int) -> int:
+    """Return the whole tokens of a bucket that is full at `full_ms`."""
+    missing = max(0.0, full_ms - now_ms) * rate.per_s / 1000
+    return max(0, int(rate.burst - missing + _ROUNDING))
+
+
+def full_after(rate: Rate, full_ms: float, now_ms: int, starts: int) -> float:
+    """Return when the bucket is full again after `starts` jobs start now."""
+    return max(full_ms, now_ms) + starts * 1000 / rate.per_s
+
+
+def opens_ms(rate: Rate, full_ms: float) -> int:
+    """Return when a bucket without a whole token has one."""
+    return math.ceil(full_ms - (rate.burst - 1) * 1000 / rate.per_s - _ROUNDING)
+
+
+def parse_rate(text: str, burst: int = 1) -> Rate | None:
     """Parse `10/s` or `100/m`; None for empty text. Raises ValueError."""
     if not text:
         return None
     starts, _, unit = text.partition("/")
     if unit not in _PERIODS_S or not starts.isdecimal() or int(starts) == 0:
         raise ValueError(f'{text!r} is no rate: write "10/s", "100/m", "5/h" or "2/d"')
-    return Rate(int(starts) / _PERIODS_S[unit], int(starts))
+    return Rate(int(starts), _PERIODS_S[unit], burst)
 
 
 def rate_text(rate: Rate | None) -> str:
     """Return a rate as the configuration writes it, `10/s` or `100/m`; empty for None."""
     if rate is None:
         return ""
-    period_s = rate.burst / rate.per_s
-    unit = min(_PERIODS_S, key=lambda name: abs(_PERIODS_S[name] - period_s))
-    return f"{rate.burst:.0f}/{unit}"
+    unit = next(name for name, period_s in _PERIODS_S.items() if period_s == rate.period_s)
+    return f"{rate.starts}/{unit}"

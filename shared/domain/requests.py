@@ -1,7 +1,7 @@
 """Requests of operators to the supervisor, as the database stores them.
 
 The API and the command line write a request as a row and ring the supervisor's bell; the supervisor
-reads and deletes it. shared/operations/supervisor_requests.py makes them.
+of the host that it names reads and deletes it. shared/operations/supervisor_requests.py makes them.
 """
 
 from dataclasses import dataclass
@@ -22,9 +22,10 @@ class RequestAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`action` on `target`: a slot, or for SCALE a pool, which is to have this many `workers`."""
+    """`action` on `target` of a host: a slot, or for SCALE a pool and how many `workers`."""
 
     id: int
     action: RequestAction
+    host: str
     target: str
     workers: int | None = None

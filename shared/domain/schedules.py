@@ -41,6 +41,11 @@ class ScheduleDefinition:
     priority: int = 0
     catch_up: CatchUp = CatchUp.ONE
 
+    @property
+    def timing(self) -> tuple[object, ...]:
+        """What its ticks follow from."""
+        return self.cron, self.every_s, self.timezone
+
 
 def problem_of(cron: str | None, every_s: float | None, timezone: str) -> str | None:
     """Return why these values are not a valid schedule; None if they are."""
@@ -83,6 +88,20 @@ def ticks_after(definition: ScheduleDefinition, after_ms: int) -> Iterator[int]:
 def next_tick_ms(definition: ScheduleDefinition, after_ms: int) -> int | None:
     """Return the first tick after `after_ms`; None if there is none."""
     return next(ticks_after(definition, after_ms), None)
+
+
+def tick_to_wait_for(
+    definition: ScheduleDefinition, tick_ms: int | None, now_ms: int
+) -> int | None:
+    """Return `tick_ms`, or the next tick if that one was chosen while the clock was ahead.
+
+    After a small step back the last tick lies ahead again and has fired already: so it is waited
+    for as long as it is one of the next two.
+    """
+    coming = list(islice(ticks_after(definition, now_ms), 2))
+    if tick_ms is None or (coming and tick_ms > coming[-1]):
+        return coming[0] if coming else None
+    return tick_ms
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,25 +6,20 @@ imports no job code. A schema is compiled once per process, and nothing it refer
 
 import difflib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import lru_cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import jsonschema_rs
 
+from orpheus.shared.domain.dependencies import batch_problems
 from orpheus.shared.domain.handover import JobDefaults
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.domain.json_values import json_pointer, json_problems, not_storable
-from orpheus.shared.domain.limits import (
-    MAX_RETRIES,
-    MAX_TAGS,
-    MAX_UNIQUE_KEY_CHARS,
-    NAME,
-    NAME_RULE,
-    PRIORITIES,
-)
 from orpheus.shared.durations import parse_duration_s
 from orpheus.shared.errors import FieldProblem, InvalidJob
+from orpheus.shared.job_types.fields import field_problems, parse_time_ms
 from orpheus.shared.storage import TypeRow
 
 T = TypeVar("T")
@@ -53,17 +48,12 @@ def prepare_job(
     *,
     type: str,
     payload: object,
-    queue: str | None = None,
-    priority: int = 0,
-    delay: object = 0,
-    max_retries: int | None = None,
-    timeout: object = None,
-    unique_key: str | None = None,
-    tags: Sequence[str] = (),
+    **fields: Any,
 ) -> NewJob:
     """Return the job to store, with the defaults of its type and of [jobs] filled in.
 
-    Raises InvalidJob, which names every field that is not valid and why.
+    `fields`: as of POST /jobs; None: not given. Raises InvalidJob, which names every field that is
+    not valid and why.
     """
     row = types.get(type)
     problems: list[FieldProblem] = []
@@ -72,31 +62,77 @@ def prepare_job(
     problems += _not_storable_parts(payload, "payload")
     if row is not None and not problems:
         problems += validate_payload(row, payload)
-    if queue is not None:
-        problems += _check_name(queue, "/queue")
-    problems += _check_range(priority, PRIORITIES, "/priority")
-    if max_retries is not None:
-        problems += _check_range(max_retries, range(MAX_RETRIES + 1), "/max_retries")
-    problems += _check_duration(delay, "/delay")
-    if timeout is not None:
-        problems += _check_duration(timeout, "/timeout", may_be_zero=False)
-    if unique_key is not None:
-        problems += _check_unique_key(unique_key)
-    problems += _check_tags(tags)
+    problems += field_problems(fields)
+    given = {name: value for name, value in fields.items() if value is not None}
+    if "delay" in given and "run_at" in given:
+        problems.append(FieldProblem("", "delay and run_at cannot both be given"))
     if problems or row is None:
-        raise _refused(problems)
-    timeout_s = None if timeout is None else parse_duration_s(timeout)
+        raise InvalidJob.of(problems)
+    if "delay" in given:
+        given["delay_s"] = parse_duration_s(given.pop("delay"))
+    if "run_at" in given:
+        given["run_at_ms"] = parse_time_ms(given.pop("run_at"))
+    if "timeout" in given:
+        given["timeout_s"] = parse_duration_s(given.pop("timeout"))
+    return with_defaults(row, defaults, payload=_encode(payload), **given)
+
+
+def with_defaults(
+    row: TypeRow,
+    defaults: JobDefaults,
+    *,
+    payload: str,
+    queue: str | None = None,
+    priority: int = 0,
+    delay_s: float = 0,
+    run_at_ms: int | None = None,
+    max_retries: int | None = None,
+    timeout_s: float | None = None,
+    unique_key: str | None = None,
+    concurrency_key: str | None = None,
+    tags: Iterable[str] = (),
+    depends_on: Iterable[int | str] = (),
+    on_dependency_failure: str = "cancel",
+    ref: str | None = None,
+) -> NewJob:
+    """Return the job to store of fields that were checked; None: what the type or [jobs] says."""
     return NewJob(
-        type=type,
-        payload=_encode(payload),
+        type=row.name,
+        payload=payload,
         queue=queue or row.queue or "default",
         priority=priority,
-        delay_ms=round(parse_duration_s(delay) * 1000),
+        delay_ms=round(delay_s * 1000),
+        run_at_ms=run_at_ms,
         max_retries=_first(max_retries, row.max_retries, defaults.max_retries),
         timeout_s=_first(timeout_s, row.timeout_s, defaults.timeout_s),
         unique_key=unique_key,
+        concurrency_key=concurrency_key,
         tags=tuple(dict.fromkeys(tags)),
+        depends_on=tuple(depends_on),
+        on_dependency_failure=on_dependency_failure,
+        ref=ref,
     )
+
+
+def prepare_batch(requests: Iterable[T], prepare: Callable[[T], NewJob]) -> list[NewJob]:
+    """Return the jobs of a batch, each as `prepare` makes it.
+
+    Raises InvalidJob, whose pointers begin with `/jobs`, if `prepare` does for any of them, and if
+    they name each other wrongly.
+    """
+    jobs: list[NewJob] = []
+    problems: list[FieldProblem] = []
+    for index, request in enumerate(requests):
+        try:
+            jobs.append(prepare(request))
+        except InvalidJob as refused:
+            problems += [replace(p, pointer=f"/jobs/{index}{p.pointer}") for p in refused.problems]
+            if len(problems) >= _MAX_PROBLEMS:
+                break
+    problems = problems or batch_problems(jobs)
+    if problems:
+        raise InvalidJob.of(problems)
+    return jobs
 
 
 def unknown_type(name: str, known: Iterable[str]) -> str:
@@ -109,41 +145,6 @@ def _first(given: T | None, of_type: T | None, default: T) -> T:
     if given is not None:
         return given
     return default if of_type is None else of_type
-
-
-def _check_name(value: object, at: str) -> Iterator[FieldProblem]:
-    if not isinstance(value, str) or not NAME.fullmatch(value):
-        yield FieldProblem(at, f"is not a valid name: it {NAME_RULE}")
-
-
-def _check_range(value: object, allowed: range, at: str) -> Iterator[FieldProblem]:
-    if isinstance(value, bool) or not isinstance(value, int) or value not in allowed:
-        yield FieldProblem(at, f"must be an integer from {allowed[0]} to {allowed[-1]}")
-
-
-def _check_duration(value: object, at: str, *, may_be_zero: bool = True) -> Iterator[FieldProblem]:
-    try:
-        seconds = parse_duration_s(value)
-    except ValueError as error:
-        yield FieldProblem(at, str(error))
-        return
-    if seconds == 0 and not may_be_zero:
-        yield FieldProblem(at, "must be longer than 0")
-
-
-def _check_unique_key(value: object) -> Iterator[FieldProblem]:
-    if not isinstance(value, str) or not 1 <= len(value) <= MAX_UNIQUE_KEY_CHARS:
-        yield FieldProblem("/unique_key", f"must be text of 1 to {MAX_UNIQUE_KEY_CHARS} characters")
-    else:
-        yield from _not_storable_parts(value, "unique_key")
-
-
-def _check_tags(tags: object) -> Iterator[FieldProblem]:
-    if not isinstance(tags, (list, tuple)) or len(tags) > MAX_TAGS:
-        yield FieldProblem("/tags", f"must be a list of up to {MAX_TAGS} names")
-        return
-    for index, tag in enumerate(tags):
-        yield from _check_name(tag, f"/tags/{index}")
 
 
 @lru_cache(maxsize=1_024)
@@ -175,9 +176,3 @@ def _shortened(text: str) -> str:
 def _not_storable_parts(value: object, field: str) -> Iterator[FieldProblem]:
     for path, problem in json_problems(value, not_storable, (field,)):
         yield FieldProblem(json_pointer(path), problem)
-
-
-def _refused(problems: list[FieldProblem]) -> InvalidJob:
-    text = "; ".join(f"{p.pointer[1:].replace('/', '.')}: {p.detail}" for p in problems[:5])
-    more = f"; and {len(problems) - 5} more" if len(problems) > 5 else ""
-    return InvalidJob(text + more, problems)

@@ -14,25 +14,31 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple
-from tempfile import TemporaryFile
 from typing import IO, Any
 
 from orpheus.shared.domain.commands import CommandSettings, describe_command
-from orpheus.shared.errors import ConfigurationError
+from orpheus.shared.domain.processes import signal_name
+from orpheus.shared.errors import ConfigurationError, ModulesNotDescribed
 from orpheus.shared.storage import TypeRow
 
 _MAX_ERROR_BYTES = 4_096
+_TRIES = 3
+"""A process that was ended by a signal (memory ran out, say) may succeed at another try."""
 
 
 def describe_types(
-    modules: Sequence[str], commands: Sequence[CommandSettings], timeout_s: float
+    modules: Sequence[str],
+    commands: Sequence[CommandSettings],
+    timeout_s: float,
+    around: Sequence[str] = (),
 ) -> list[TypeRow]:
     """Return what `python -m worker --describe` prints for `modules`, and the commands.
 
-    Raises ConfigurationError with the child's output if it fails or takes longer than `timeout_s`,
-    and if a command has the name of a module's job type.
+    It also checks that the functions of `around` are there. Raises ConfigurationError with the
+    child's output if it fails or takes longer than `timeout_s`, and if a command has the name of a
+    module's job type. Raises ModulesNotDescribed if the child is ended by a signal, three times.
     """
-    described = _describe_modules(modules, timeout_s) if modules else []
+    described = _describe_modules(modules, around, timeout_s) if modules or around else []
     rows = {item["name"]: type_row(item) for item in described}
     for command in commands:
         if command.name in rows:
@@ -54,11 +60,43 @@ def name_taken(command: CommandSettings) -> ConfigurationError:
     )
 
 
-def _describe_modules(modules: Sequence[str], timeout_s: float) -> list[dict[str, Any]]:
+def _describe_modules(
+    modules: Sequence[str], around: Sequence[str], timeout_s: float
+) -> list[dict[str, Any]]:
+    for _ in range(_TRIES):
+        code, output, errors = _import_in_child(modules, around, timeout_s)
+        if code >= 0:
+            break
+    named = ", ".join((*modules, *around))
+    if code < 0:
+        raise ModulesNotDescribed(
+            f"jobs.modules: the process that imports {named} was ended {_TRIES} times, by "
+            f"{signal_name(-code)}; is there too little memory, or does a module crash?\n{errors}"
+        )
+    if code != 0:
+        raise ConfigurationError(
+            f"jobs.modules: the job types cannot be described (exit code {code}):\n{errors}"
+        )
+    try:
+        described: list[dict[str, Any]] = json.loads(output)
+    except ValueError:
+        raise ConfigurationError(
+            f"jobs.modules: importing {named} ended the process (with exit code 0) before its job "
+            "types were described; does a module call os._exit?"
+        ) from None
+    return described
+
+
+def _import_in_child(
+    modules: Sequence[str], around: Sequence[str], timeout_s: float
+) -> tuple[int, bytes, str]:
+    """Return the exit code (negative: the signal), the output, and the end of the errors."""
     chosen = [part for module in modules for part in ("--module", module)]
+    chosen += [part for name in around for part in ("--around", name)]
     argv = [sys.executable, "-m", "orpheus.worker", "--describe", *chosen]
     # Files, not pipes: a process that a module starts at import may keep a pipe open forever.
-    with TemporaryFile() as output, TemporaryFile() as errors:
+    # In memory: there may be no temporary folder that can be written.
+    with _file_in_memory("described") as output, _file_in_memory("errors") as errors:
         child = subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=output, stderr=errors, start_new_session=True
         )
@@ -71,17 +109,14 @@ def _describe_modules(modules: Sequence[str], timeout_s: float) -> list[dict[str
                 )  # not reaped yet, so its group id is not in use again
             child.wait()
         if not in_time:
-            raise ConfigurationError(
-                f"jobs.modules: importing {', '.join(modules)} took over {timeout_s:g} s"
-            )
-        if child.returncode != 0:
-            raise ConfigurationError(
-                "jobs.modules: the job types cannot be described "
-                f"(exit code {child.returncode}):\n{_end_of(errors)}"
-            )
+            named = ", ".join((*modules, *around))
+            raise ConfigurationError(f"jobs.modules: importing {named} took over {timeout_s:g} s")
         output.seek(0)
-        described: list[dict[str, Any]] = json.load(output)
-        return described
+        return child.returncode, output.read(), _end_of(errors)
+
+
+def _file_in_memory(name: str) -> IO[bytes]:
+    return os.fdopen(os.memfd_create(name), "w+b")
 
 
 def _wait_for_exit(pid: int, timeout_s: float) -> bool:
@@ -103,7 +138,17 @@ def _end_of(file: IO[bytes]) -> str:
 
 
 def type_row(item: Mapping[str, Any]) -> TypeRow:
-    """Return a described job type as the row that the store keeps."""
+    """Return a described job type as the row that the store keeps.
+
+    Raises ConfigurationError if it contains what is no text (a lone surrogate).
+    """
+    try:
+        json.dumps(item, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise ConfigurationError(
+            f"job type {item['name']}: its description or a default contains a lone surrogate "
+            "(\\ud800 to \\udfff), which is no text; replace it"
+        ) from None
     return TypeRow(
         name=item["name"],
         schema=json.dumps(item["schema"]),
@@ -111,4 +156,5 @@ def type_row(item: Mapping[str, Any]) -> TypeRow:
         timeout_s=item["timeout_s"],
         queue=item["queue"],
         description=item["description"],
+        **{f"backoff_{name}": value for name, value in item.get("backoff", {}).items()},
     )

@@ -1,123 +1,209 @@
-"""A handler's signature defines its payload: the JSON Schema, and the keyword arguments.
+"""A function's signature defines its payload: the JSON Schema, and the arguments both ways.
 
 pydantic makes the JSON Schema that the API checks payloads against. In the worker, `bind` turns a
 payload into keyword arguments. A payload in the database may be older than the signature, or may
-not have passed the API, so `bind` checks it again. It checks plain JSON types itself, because
-pydantic would cost each worker 10 MB; for any other annotation it imports pydantic with the first
-payload that needs it.
+not have passed the API, so `bind` checks it again. In an application, `payload_of` turns arguments
+into a payload, and checks it with the same `bind`. Plain JSON types are checked without pydantic
+(shared/job_types/plain.py); any other annotation imports it with the first payload that needs it.
+
+Annotations are read late, since they may name what stands further down in the module.
 """
 
 import inspect
 import json
+import sys
 import types
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
+from orpheus.shared.domain.json_values import json_pointer, json_problems, not_json, not_storable
 from orpheus.shared.errors import ConfigurationError, FieldProblem, InvalidJob
+from orpheus.shared.job_types.context import Context
+from orpheus.shared.job_types.plain import Convert, converter, wrong_type
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
-    from pydantic_core import CoreSchema
+    from orpheus.shared.job_types.by_pydantic import PayloadModel
 
-Convert = Callable[[Any, str], Any]
-"""Takes a JSON value and its pointer; returns the argument, or raises InvalidJob."""
-
-_JSON_NAMES: dict[type, str] = {
-    int: "an integer",
-    float: "a number",
-    str: "a string",
-    bool: "true or false",
-    type(None): "null",
-    list: "an array",
-    dict: "an object",
-}
 _ABSENT = inspect.Parameter.empty
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """`Annotated[int, Bounds(ge=0, le=9)]`: pydantic's `Field(ge=0, le=9)` without pydantic."""
-
-    ge: float
-    le: float
-
-    def __get_pydantic_core_schema__(
-        self, source: Any, handler: Callable[[Any], "CoreSchema"]
-    ) -> "CoreSchema":
-        schema: Any = {**handler(source), "ge": self.ge, "le": self.le}
-        return typing.cast("CoreSchema", schema)
+_ATOMS = frozenset({int, float, str, bool, type(None)})
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+_NO_COMPARISON: tuple[object, ...] = (object.__eq__,)
+_MISFIT = "the payload does not fit"
 
 
 class Signature:
-    """The payload of a handler: every parameter after the context.
+    """The payload of a function: every parameter but the Context."""
 
-    Raises ConfigurationError for a function that cannot be called with a payload.
-    """
+    context: str | None = None
+    """The parameter that takes the Context, None if there is none. Known once resolved."""
+    is_context_first: bool = False
+    """The Context is the first parameter, and is passed by position."""
 
     def __init__(self, handler: Callable[..., Any]) -> None:
         self._handler = handler
         self._where = f"{handler.__qualname__} in {handler.__module__}"
-        self._parameters = _payload_parameters(handler, self._where)
+        self._all = dict(inspect.signature(handler).parameters)
+        for one in self._all.values():
+            if one.kind in (one.VAR_POSITIONAL, one.VAR_KEYWORD):
+                raise ConfigurationError(
+                    f"{self._where}: *{one.name} cannot be a field of a payload; "
+                    "name each parameter"
+                )
+        self._parameters: dict[str, inspect.Parameter] = {}
+        self._annotations: dict[str, Any] = {}
+        self._allowed: frozenset[str] = frozenset()
+        self._required: frozenset[str] = frozenset()
+        self._converters: dict[str, Convert | None] = {}
+        self._is_plain = False
+        self._is_resolved = False
+        self._model: PayloadModel | None = None
+
+    def resolve(self) -> None:
+        """Read the annotations. Needed only to see problems early: the other methods do it too.
+
+        Raises ConfigurationError for an annotation that names nothing, for two parameters that take
+        the Context, and for one that no payload can fill.
+        """
+        if self._is_resolved:
+            return
+        hints = self._hints()
+        self._find_context(hints)
+        self._parameters = {name: one for name, one in self._all.items() if name != self.context}
+        for one in self._parameters.values():
+            if one.kind is one.POSITIONAL_ONLY:
+                raise ConfigurationError(
+                    f"{self._where}: {one.name} is positional-only, but fields are passed by name"
+                )
+        self._annotations = {name: hints.get(name, Any) for name in self._parameters}
         self._allowed = frozenset(self._parameters)
         self._required = frozenset(
             name for name, one in self._parameters.items() if one.default is _ABSENT
         )
-        self._converters: dict[str, Convert] | None = None
-        self._model: type[BaseModel] | None = None
-
-    def resolve(self) -> None:
-        """Read the annotations. Call it once the whole module is imported.
-
-        Raises ConfigurationError for an annotation that names nothing.
-        """
-        converters = {
-            name: _converter(annotation) for name, annotation in self._annotations().items()
-        }
-        if None not in converters.values():
-            self._converters = typing.cast("dict[str, Convert]", converters)
+        self._converters = {name: converter(one) for name, one in self._annotations.items()}
+        self._is_plain = None not in self._converters.values()
+        self._is_resolved = True
 
     def bind(self, payload: Any) -> dict[str, Any]:
-        """Return the keyword arguments for `payload`, a decoded JSON object.
+        """Return the keyword arguments for `payload`, a decoded JSON object; it may be changed.
 
         Raises InvalidJob, naming the field, for a payload that does not fit the signature.
         """
+        if not self._is_resolved:
+            self.resolve()
         if type(payload) is not dict:
-            raise _wrong("", "an object", payload)
+            raise wrong_type("", "an object", payload)
         if not (self._required <= payload.keys() <= self._allowed):
-            raise InvalidJob("the payload does not fit", self._misfits(payload))
+            raise InvalidJob(_MISFIT, self._misfits(payload))
         if not payload:
             return payload
-        if self._converters is None:
-            return self._bind_by_pydantic(payload)
+        if not self._is_plain:
+            return self._payload_model().bind(payload)
         for name, value in payload.items():
-            payload[name] = self._converters[name](value, name)
+            convert = self._converters[name]
+            assert convert is not None
+            payload[name] = convert(value, name)
+        return payload
+
+    def payload_of(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the payload, decoded JSON, that `bind` turns into these arguments again.
+
+        What is not given is left out: the default is the one of the code that runs the job.
+        Raises InvalidJob, naming the field, for arguments that do not fit, and for those that do
+        not come back equal.
+        """
+        self.resolve()
+        given = self._by_name(args, kwargs)
+        if not (self._required <= given.keys() <= self._allowed):
+            raise InvalidJob(_MISFIT, self._misfits(given))
+        payload = {name: self._to_json(name, value) for name, value in given.items()}
+        problems = [
+            FieldProblem(json_pointer(path), problem)
+            for path, problem in json_problems(payload, not_storable)
+        ]
+        if problems:
+            raise InvalidJob(_MISFIT, problems)
+        bound = self.bind(dict(payload))
+        for name, value in given.items():
+            convert = self._converters[name]
+            if convert is None:
+                self._refuse_changed(name, value, bound[name])
+            elif not self._is_plain:  # pydantic takes "1" for 1
+                convert(payload[name], name)
         return payload
 
     def schema(self, title: str) -> dict[str, Any]:
         """Return the payload's JSON Schema. Raises ConfigurationError if there is none."""
-        from pydantic.errors import PydanticUserError  # noqa: PLC0415
-        from pydantic.json_schema import GenerateJsonSchema  # noqa: PLC0415
+        self.resolve()
+        return {**self._payload_model().schema(), "title": title}
 
-        class WithoutFieldTitles(GenerateJsonSchema):
-            def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002
-                return False
-
+    def _hints(self) -> dict[str, Any]:
         try:
-            schema = self._payload_model().model_json_schema(schema_generator=WithoutFieldTitles)
-        except PydanticUserError as error:
-            raise ConfigurationError(f"{self._where}: no JSON Schema for it: {error}") from error
-        return {**schema, "title": title}
+            return typing.get_type_hints(self._handler, include_extras=True)
+        except NameError:  # perhaps it imports Context for type checking only
+            names = {"Context": Context, "orpheus": sys.modules.get("orpheus")}
+            names |= getattr(inspect.unwrap(self._handler), "__globals__", {})
+            try:
+                return typing.get_type_hints(self._handler, names, include_extras=True)
+            except (NameError, AttributeError, TypeError, SyntaxError) as error:
+                raise self._no_type(error) from error
+        except (AttributeError, TypeError, SyntaxError) as error:
+            raise self._no_type(error) from error
 
-    def _annotations(self) -> dict[str, Any]:
-        try:
-            hints = typing.get_type_hints(self._handler, include_extras=True)
-        except (NameError, AttributeError, TypeError, SyntaxError) as error:
+    def _no_type(self, error: Exception) -> ConfigurationError:
+        return ConfigurationError(f"{self._where}: an annotation is not a type: {error}")
+
+    def _find_context(self, hints: Mapping[str, Any]) -> None:
+        found = [
+            name
+            for name, one in self._all.items()
+            if _is_context(hints.get(name, one.annotation))
+            or (name == "ctx" and one.annotation is _ABSENT)
+        ]
+        if len(found) > 1:
             raise ConfigurationError(
-                f"{self._where}: an annotation is not a type: {error}"
-            ) from error
-        return {name: hints.get(name, Any) for name in self._parameters}
+                f"{self._where}: {' and '.join(found)} both take the Context; one is enough"
+            )
+        self.context = found[0] if found else None
+        if found:
+            first = next(iter(self._all.values()))
+            self.is_context_first = first.name == found[0] and first.kind is not first.KEYWORD_ONLY
+
+    def _by_name(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Return arguments by the names of their parameters, the positional ones too."""
+        places = [
+            name for name, one in self._parameters.items() if one.kind is not one.KEYWORD_ONLY
+        ]
+        if len(args) > len(places):
+            raise InvalidJob(_MISFIT, [FieldProblem("", f"takes {len(places)} by position")])
+        twice = kwargs.keys() & places[: len(args)]
+        if twice:
+            raise InvalidJob(_MISFIT, [FieldProblem(f"/{min(twice)}", "is given twice")])
+        return {**dict(zip(places, args, strict=False)), **kwargs}
+
+    def _to_json(self, name: str, value: Any) -> Any:
+        if type(value) in _ATOMS and self._converters[name] is not None:
+            return value
+        if self._converters[name] is None:
+            return self._payload_model().to_json(name, value)
+        try:
+            decoded = json.loads(_encode(value))
+        except (TypeError, ValueError, RecursionError) as error:
+            for path, problem in json_problems(value, not_json, (name,)):
+                raise InvalidJob(_MISFIT, [FieldProblem(json_pointer(path), problem)]) from None
+            raise InvalidJob(_MISFIT, [FieldProblem(f"/{name}", str(error))]) from None
+        if decoded != value:
+            detail = f"is no plain JSON: the job would get {_shown(decoded)}"
+            raise InvalidJob(_MISFIT, [FieldProblem(f"/{name}", detail)])
+        return decoded
+
+    def _refuse_changed(self, name: str, given: Any, bound: Any) -> None:
+        """Refuse a value that the job would get changed: a secret that is masked, for example."""
+        if bound == given or type(given).__eq__ in _NO_COMPARISON:
+            return
+        if bound != self._payload_model().validated(name, given):
+            detail = f"does not pass through JSON: the job would get {_shown(bound)}"
+            raise InvalidJob(_MISFIT, [FieldProblem(f"/{name}", detail)])
 
     def _misfits(self, payload: Mapping[str, Any]) -> list[FieldProblem]:
         missing = [name for name in self._parameters if name in self._required - payload.keys()]
@@ -126,182 +212,20 @@ class Signature:
             FieldProblem(f"/{name}", "is not a field of this job type") for name in unknown
         ]
 
-    def _bind_by_pydantic(self, payload: dict[str, Any]) -> dict[str, Any]:
-        from pydantic import ValidationError  # noqa: PLC0415
-
-        try:
-            # From JSON, so that pydantic accepts text for a datetime and a list for a tuple.
-            model = self._payload_model().model_validate_json(json.dumps(payload))
-        except ValidationError as error:
-            problems = [
-                FieldProblem("/" + "/".join(str(part) for part in one["loc"]), one["msg"])
-                for one in error.errors(include_url=False, include_context=False)
-            ]
-            raise InvalidJob("the payload does not fit", problems) from None
-        given = model.model_fields_set
-        return {
-            name: getattr(model, field)
-            for name, field in zip(self._parameters, type(model).model_fields, strict=True)
-            if field in given
-        }
-
-    def _payload_model(self) -> type["BaseModel"]:
+    def _payload_model(self) -> "PayloadModel":
         if self._model is None:
-            from pydantic import ConfigDict, Field, create_model  # noqa: PLC0415
-            from pydantic.errors import PydanticUserError  # noqa: PLC0415
+            from orpheus.shared.job_types.by_pydantic import PayloadModel  # noqa: PLC0415 - 10 MB
 
-            # Fields are called f0, f1, … behind their aliases: a parameter may be called `schema`
-            # or `_x`, which a model cannot have.
-            fields: dict[str, Any] = {
-                f"f{number}": (
-                    annotation,
-                    Field(
-                        ... if name in self._required else self._parameters[name].default,
-                        alias=name,
-                    ),
-                )
-                for number, (name, annotation) in enumerate(self._annotations().items())
-            }
-            try:
-                self._model = create_model(
-                    "Payload", __config__=ConfigDict(extra="forbid"), **fields
-                )
-            except PydanticUserError as error:
-                raise ConfigurationError(f"{self._where}: {error}") from error
+            self._model = PayloadModel(self._where, self._parameters, self._annotations)
         return self._model
 
 
-def _payload_parameters(handler: Callable[..., Any], where: str) -> dict[str, inspect.Parameter]:
-    parameters = list(inspect.signature(handler).parameters.values())
-    if not parameters or not _is_context(parameters[0]):
-        raise ConfigurationError(
-            f"{where}: its first parameter must be the context, as in "
-            f"def {handler.__name__}(ctx: Context, …)"
-        )
-    for one in parameters[1:]:
-        if one.kind in (one.VAR_POSITIONAL, one.VAR_KEYWORD):
-            raise ConfigurationError(
-                f"{where}: *{one.name} cannot be a field of a payload; name each parameter"
-            )
-        if one.kind is one.POSITIONAL_ONLY:
-            raise ConfigurationError(
-                f"{where}: {one.name} is positional-only, but fields are passed by name"
-            )
-    return {one.name: one for one in parameters[1:]}
+def _is_context(hint: Any) -> bool:
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        return any(_is_context(one) for one in typing.get_args(hint))
+    return isinstance(hint, type) and Context in hint.__mro__
 
 
-def _is_context(parameter: inspect.Parameter) -> bool:
-    if parameter.kind not in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
-        return False
-    annotation = parameter.annotation
-    if annotation is _ABSENT:
-        return parameter.name == "ctx"
-    name = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", "")
-    return name.rsplit(".", 1)[-1] == "Context"
-
-
-def _converter(annotation: Any) -> Convert | None:
-    """Return the check of a plain JSON type; None for any other, which pydantic must check."""
-    if annotation in (Any, object):
-        return _anything
-    if annotation is None or annotation in _JSON_NAMES:
-        return _CONVERTERS[type(None) if annotation is None else annotation]
-    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin is Annotated and len(arguments) == 2 and isinstance(arguments[1], Bounds):
-        inner = _converter(arguments[0])
-        return inner and _within(inner, arguments[1])
-    if origin not in (list, dict, typing.Union, types.UnionType):
-        return None
-    inner_converters = [_converter(argument) for argument in arguments]
-    if None in inner_converters or (origin is dict and arguments[0] is not str):
-        return None
-    converters = typing.cast("list[Convert]", inner_converters)
-    if origin is list:
-        return _each_item(converters[0])
-    return _each_value(converters[1]) if origin is dict else _any_of(converters)
-
-
-def _anything(value: Any, _: str) -> Any:
-    return value
-
-
-def _exactly(wanted: type) -> Convert:
-    def convert(value: Any, pointer: str) -> Any:
-        if type(value) is wanted:
-            return value
-        raise _wrong(pointer, _JSON_NAMES[wanted], value)
-
-    return convert
-
-
-def _integer(value: Any, pointer: str) -> Any:
-    if type(value) is int:
-        return value
-    if type(value) is float and value.is_integer():  # in JSON Schema, 2.0 is an integer
-        return int(value)
-    raise _wrong(pointer, _JSON_NAMES[int], value)
-
-
-def _number(value: Any, pointer: str) -> Any:
-    if type(value) is float or type(value) is int:
-        return value
-    raise _wrong(pointer, _JSON_NAMES[float], value)
-
-
-_CONVERTERS: dict[type, Convert] = {
-    **{wanted: _exactly(wanted) for wanted in _JSON_NAMES},
-    int: _integer,
-    float: _number,
-}
-
-
-def _within(inner: Convert, bounds: Bounds) -> Convert:
-    def convert(value: Any, pointer: str) -> Any:
-        number = inner(value, pointer)
-        if bounds.ge <= number <= bounds.le:
-            return number
-        detail = f"must lie between {bounds.ge} and {bounds.le}"
-        raise InvalidJob("the payload does not fit", [FieldProblem(f"/{pointer}", detail)])
-
-    return convert
-
-
-def _each_item(inner: Convert) -> Convert:
-    is_list = _exactly(list)
-
-    def convert(value: Any, pointer: str) -> Any:
-        return [
-            inner(item, f"{pointer}/{place}") for place, item in enumerate(is_list(value, pointer))
-        ]
-
-    return convert
-
-
-def _each_value(inner: Convert) -> Convert:
-    is_dict = _exactly(dict)
-
-    def convert(value: Any, pointer: str) -> Any:
-        return {
-            key: inner(item, f"{pointer}/{key}") for key, item in is_dict(value, pointer).items()
-        }
-
-    return convert
-
-
-def _any_of(converters: list[Convert]) -> Convert:
-    def convert(value: Any, pointer: str) -> Any:
-        problems: list[FieldProblem] = []
-        for converter in converters:
-            try:
-                return converter(value, pointer)
-            except InvalidJob as refused:
-                problems += refused.problems
-        raise InvalidJob("the payload does not fit", problems)
-
-    return convert
-
-
-def _wrong(pointer: str, wanted: str, value: Any) -> InvalidJob:
-    got = _JSON_NAMES.get(type(value), type(value).__name__)
-    problem = FieldProblem(f"/{pointer}" if pointer else "", f"must be {wanted}, not {got}")
-    return InvalidJob("the payload does not fit", [problem])
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 100 else f"{text[:100]}…"

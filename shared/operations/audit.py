@@ -1,8 +1,10 @@
 """Do an operator's action and record it in the audit log, both in one transaction.
 
-The API and the command line both use this, so GET /audit shows every action.
+The API, the command line and the clients use this, so GET /audit shows every action.
 """
 
+import getpass
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -11,15 +13,22 @@ from orpheus.shared.storage import Store
 
 T = TypeVar("T")
 
-LONGEST_REASON = 1_000
-
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts (`api:127.0.0.1`, `cli:ada`), and the reason, if one was given."""
+    """Who acts (`api:127.0.0.1`, `cli:ada`, `client:ada`), and the reason, if one was given."""
 
     name: str
     reason: str | None = None
+
+
+def local_actor(program: str, reason: str | None) -> Actor:
+    """Return the user who runs this process, as `PROGRAM:NAME`."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):  # containers run as users that have no name
+        name = str(os.getuid())
+    return Actor(f"{program}:{name}", reason)
 
 
 def audited(store: Store, actor: Actor, action: str, target: str, verb: Callable[[], T]) -> T:

@@ -4,10 +4,12 @@ The API answers with these and never reads settings itself; config/editing/file.
 only mains know the configuration, also in the calls that are about it.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from orpheus.shared.domain.handover import StoredSettings
 from orpheus.shared.errors import OrpheusError
 
 MASK = "••••••••"
@@ -82,11 +84,19 @@ class EditOutcome:
 
 @dataclass(frozen=True, slots=True)
 class PlannedEdit:
-    """A checked edit: `content` may replace the file while its state is `etag`."""
+    """A checked edit: `content` may replace the file while it holds `replaces`.
+
+    `etag` names the state of the file when it was read.
+    """
 
     outcome: EditOutcome
     content: bytes
+    replaces: bytes
     etag: str
+
+
+RefusedSchedules = Callable[[StoredSettings], Mapping[int, str]]
+"""Returns why the job of a schedule would not be accepted, by the schedule's index."""
 
 
 class ConfigurationEditor(Protocol):
@@ -95,17 +105,21 @@ class ConfigurationEditor(Protocol):
     def show(self) -> ShownConfiguration:
         """Return the file, and the settings that it leads to."""
 
-    def plan(self, edit: Edit, seen: Collection[str] | None) -> PlannedEdit:
+    def plan(
+        self, edit: Edit, seen: Collection[str] | None, refused_schedules: RefusedSchedules
+    ) -> PlannedEdit:
         """Return what `edit` would do; write nothing.
 
         `seen`: states that will do (FileChanged if it is another); None: whatever it is.
         Raises NotEditable.
         """
 
-    def apply(self, planned: PlannedEdit) -> str:
-        """Replace the file, keep the old one beside it as a backup, and return the new etag.
+    def prepared(self, planned: PlannedEdit) -> AbstractContextManager[Callable[[], str]]:
+        """Write the new file beside the old one, and yield what puts it in its place.
 
-        Raises FileChanged, NotEditable, and OSError for a full disk.
+        That keeps the old file as a backup and returns the new etag. It raises FileChanged, and
+        then the file is as its last editor left it. Both raise NotEditable, and OSError for a full
+        disk.
         """
 
 

@@ -1,25 +1,44 @@
-"""Make the job of a schedule, for a tick or for an operator's request."""
+"""Make the job of a schedule, for a tick or for an operator's request, and check that it can be."""
 
 import json
+from collections.abc import Mapping
 
-from orpheus.shared.domain.handover import JobDefaults
+from orpheus.shared.domain.handover import JobDefaults, StoredSettings
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.domain.schedules import ScheduleDefinition
+from orpheus.shared.errors import InvalidJob
 from orpheus.shared.job_types.admission import prepare_job
-from orpheus.shared.storage import MakeJob, Store
+from orpheus.shared.storage import MakeJob, Store, TypeRow
 
 
 def job_maker(store: Store, defaults: JobDefaults) -> MakeJob:
     """Return a function that makes a schedule's job. It raises InvalidJob."""
 
     def make_job(schedule: ScheduleDefinition) -> NewJob:
-        return prepare_job(
-            {row.name: row for row in store.types.all()},
-            defaults,
-            type=schedule.type,
-            payload=json.loads(schedule.payload),
-            queue=schedule.queue,
-            priority=schedule.priority,
-        )
+        return _job_of(schedule, {row.name: row for row in store.types.all()}, defaults)
 
     return make_job
+
+
+def refused_schedules(types: Mapping[str, TypeRow], settings: StoredSettings) -> dict[int, str]:
+    """Return why the job of a schedule would not be accepted, by the schedule's index."""
+    refused = {}
+    for index, schedule in enumerate(settings.schedules):
+        try:
+            _job_of(schedule, types, settings.defaults)
+        except InvalidJob as error:
+            refused[index] = f"{schedule.name!r} cannot make its job: {error}"
+    return refused
+
+
+def _job_of(
+    schedule: ScheduleDefinition, types: Mapping[str, TypeRow], defaults: JobDefaults
+) -> NewJob:
+    return prepare_job(
+        types,
+        defaults,
+        type=schedule.type,
+        payload=json.loads(schedule.payload),
+        queue=schedule.queue,
+        priority=schedule.priority,
+    )

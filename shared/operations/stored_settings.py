@@ -22,15 +22,13 @@ def write_settings(store: Store, settings: StoredSettings) -> None:
     Raises ConfigurationError, which names each schedule whose job would not be accepted; then
     nothing is written.
     """
-    make_job = _job_maker(store, settings)
-    problems = []
-    for schedule in settings.schedules:
-        try:
-            make_job(schedule)
-        except InvalidJob as refused:
-            problems.append(f"schedules: {schedule.name!r} cannot make its job: {refused}")
-    if problems:
-        raise ConfigurationError("\n".join(problems))
+    if settings.schedules:
+        # Imported late: it takes 4 MB, and most configurations have no schedule.
+        from orpheus.shared.operations.schedules import refused_schedules  # noqa: PLC0415
+
+        refused = refused_schedules({row.name: row for row in store.types.all()}, settings)
+        if refused:
+            raise ConfigurationError("\n".join(f"schedules: {why}" for why in refused.values()))
     with store.write(durable=False):
         store.queues.configure(settings.queues)
         store.schedules.configure(settings.schedules)
@@ -52,6 +50,12 @@ def fire_schedules(store: Store, settings: StoredSettings) -> float:
             )
             return None
 
+    for name in store.schedules.correct_ticks():
+        log.warning(
+            "schedule_corrected",
+            schedule=name,
+            reason="its next tick was chosen while the clock was ahead; an earlier one is next",
+        )
     store.schedules.fire_due(make_or_log)
     now_ms = store.clock.wall_ms()
     ticks_ms = (row.tick_ms for row in store.schedules.all() if not row.paused)
@@ -62,19 +66,17 @@ def fire_schedules(store: Store, settings: StoredSettings) -> float:
 
 def is_supervised(store: Store, beat_timeout_s: float) -> bool:
     """Return whether a supervisor is running on this database."""
-    oldest_mono_ms = store.clock.monotonic_ms() - beat_timeout_s * 1000
-    return any(
-        record.role is Role.SUPERVISOR
-        and record.boot_id == store.clock.boot_id
-        and record.last_beat_mono_ms > oldest_mono_ms
+    ages_ms = (
+        store.processes.silent_ms(record)
         for record in store.processes.all()
+        if record.role is Role.SUPERVISOR
     )
+    return any(age_ms is not None and age_ms < beat_timeout_s * 1000 for age_ms in ages_ms)
 
 
 def _job_maker(store: Store, settings: StoredSettings) -> MakeJob:
     def make_job(schedule: ScheduleDefinition) -> NewJob:
-        # Imported late: it takes 4 MB, and most configurations have no schedule.
-        from orpheus.shared.operations.schedules import job_maker  # noqa: PLC0415
+        from orpheus.shared.operations.schedules import job_maker  # noqa: PLC0415 - as above
 
         return job_maker(store, settings.defaults)(schedule)
 

@@ -14,7 +14,6 @@ from orpheus.shared.domain.requests import RequestAction
 from orpheus.shared.errors import NoAnswer, NoSupervisor, NotFound, TransitionRefused
 from orpheus.shared.operations.audit import Actor, audited
 from orpheus.shared.operations.stored_settings import is_supervised
-from orpheus.shared.process.crash_cell import stack_path
 from orpheus.shared.storage import Store
 from orpheus.shared.views.jobs import running_job_json
 from orpheus.shared.views.values import rfc3339
@@ -57,41 +56,58 @@ def check_supervised(store: Store, beat_timeout_s: float) -> None:
         raise NoSupervisor("no supervisor is running: start one with `orpheus`")
 
 
-def ask_for_slot(store: Store, actor: Actor, action: RequestAction, name: str) -> int:
+def ask_for_slot(
+    store: Store, actor: Actor, action: RequestAction, name: str, host: str | None = None
+) -> int:
     """Request RESTART or DRAIN of a slot, record it in the audit log, and return the request's id.
 
-    Raises NotFound, and TransitionRefused for a process that cannot be restarted or drained.
+    `host` may be None where only one has a slot of that name. Raises NotFound, and
+    TransitionRefused for a process that cannot be restarted or drained.
     """
-    slot = _slot(store, action, name)
-    put = partial(store.supervision.put_request, action, slot.slot)
-    return audited(store, actor, action.value, f"slot {slot.slot}", put)
+    slot = _slot(store, action, name, host)
+    put = partial(store.supervision.put_request, action, slot.host, slot.slot)
+    return audited(store, actor, action.value, f"slot {slot.slot}{_on(host)}", put)
 
 
 def ask_for_workers(
-    store: Store, actor: Actor, pool: str, workers: int, pools: Collection[str]
+    store: Store,
+    actor: Actor,
+    pool: str,
+    workers: int,
+    pools: Collection[str],
+    host: str | None = None,
 ) -> int:
-    """Request this many workers for `pool` and return the request's id.
+    """Request this many workers for `pool` on a host and return the request's id.
 
-    Raises NotFound if it is none of `pools`.
+    `host` may be None where only one has a supervisor. Raises NotFound if the pool is none of
+    `pools`, or the host has none, and NoSupervisor.
     """
     if pool not in pools:
         raise NotFound(f"there is no pool {pool[:80]!r}, but {', '.join(sorted(pools))}")
-    put = partial(store.supervision.put_request, RequestAction.SCALE, pool, workers)
-    return audited(store, actor, RequestAction.SCALE.value, f"pool {pool} to {workers}", put)
+    hosts = {slot.host for slot in store.processes.slots()}
+    if not hosts:
+        raise NoSupervisor("the supervisor has only just started: try again")
+    chosen = _host_of(f"pool {pool}", hosts, host)
+    put = partial(store.supervision.put_request, RequestAction.SCALE, chosen, pool, workers)
+    what = f"pool {pool}{_on(host)} to {workers}"
+    return audited(store, actor, RequestAction.SCALE.value, what, put)
 
 
-def read_stack(store: Store, database: Path, name: str) -> Stack:
+def read_stack(store: Store, name: str, host: str | None, own_host: str) -> Stack:
     """Return the stacks of a slot's process, as GET /workers/{slot}/stack shows them.
 
-    Blocks for at most 3 s. Raises NotFound, TransitionRefused for a slot without a process, and
-    NoAnswer, which says why the process does not answer.
+    `host` may be None where only one has a slot of that name; the caller is on `own_host`, and only
+    what runs there can be read. Blocks for at most 3 s. Raises NotFound, TransitionRefused for a
+    slot without a process, and NoAnswer, which says why the process does not answer.
     """
-    slot = _slot(store, RequestAction.STACK, name)
+    slot = _slot(store, RequestAction.STACK, name, host)
     if slot.pid is None or slot.incarnation is None:
         raise TransitionRefused(f"{name} is {slot.state}: it has no process to ask")
-    file = stack_path(database, slot.incarnation)
+    if store.has_many_hosts and slot.host != own_host:
+        raise NoAnswer(f"{name} is on {slot.host}, and its stack can be read only there")
+    file = store.state.stack(slot.incarnation)
     start_bytes = _size_bytes(file)
-    request_id = store.supervision.put_request(RequestAction.STACK, name)
+    request_id = store.supervision.put_request(RequestAction.STACK, slot.host, name)
     stack = _wait_for_stack(file, start_bytes)
     if not stack:
         silent = f"{name} (process {slot.pid}) did not answer within {_ANSWER_WITHIN_S:.0f} s: "
@@ -109,10 +125,10 @@ def read_stack(store: Store, database: Path, name: str) -> Stack:
     }
 
 
-def _slot(store: Store, action: RequestAction, name: str) -> SlotRecord:
+def _slot(store: Store, action: RequestAction, name: str, host: str | None) -> SlotRecord:
     """Return the slot. Raises NotFound, and TransitionRefused if it does not allow `action`."""
-    slot = next((one for one in store.processes.slots() if one.slot == name), None)
-    if slot is None:
+    slots = {one.host: one for one in store.processes.slots() if one.slot == name}
+    if not slots:
         alone = next((one for one in store.processes.all() if one.slot == name), None)
         if alone is None:
             raise NotFound(f"there is no slot {name[:80]!r}: see GET /workers or `orpheus workers`")
@@ -120,10 +136,27 @@ def _slot(store: Store, action: RequestAction, name: str) -> SlotRecord:
             f"{name} was started by hand, not by the supervisor, which leaves it alone: "
             f"end process {alone.pid} with SIGTERM and start it again"
         )
+    slot = slots[_host_of(name, slots, host)]
     refused = _REFUSED.get((action, slot.role))
     if refused is not None:
         raise TransitionRefused(refused.format(pid=slot.pid))
     return slot
+
+
+def _host_of(what: str, hosts: Collection[str], host: str | None) -> str:
+    """Return `host`, or the only one of `hosts`. Raises NotFound, TransitionRefused."""
+    named = ", ".join(sorted(hosts))
+    if host is None:
+        if len(hosts) > 1:
+            raise TransitionRefused(f"{what} is on several hosts, so name one of {named}")
+        return next(iter(hosts))
+    if host not in hosts:
+        raise NotFound(f"{what} is not on {host[:80]!r}, but on {named}")
+    return host
+
+
+def _on(host: str | None) -> str:
+    return "" if host is None else f" on {host}"
 
 
 def _wait_for_stack(file: Path, start_bytes: int) -> str:

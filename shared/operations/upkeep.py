@@ -1,13 +1,22 @@
 """Work that one process of a database has to do now and then: idempotent steps on the store.
 
 The supervisor does it each second; without a supervisor, each worker does it at its safety poll.
+
+Where several hosts share a database, each does `EVERYBODYS_DUTIES`, and only one, the leader, all
+the rest. `LEADER_DUTIES` lists that, but for deleting, which must also come where they fail, and
+`Upkeep.run` is the only place that does it. The drainers of outboxes are no part of it: each outbox
+lets in one of them at a time.
 """
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from math import inf
 
 from orpheus.shared.domain.handover import StoredSettings
 from orpheus.shared.domain.retention import RetentionRules
+from orpheus.shared.operations.lost_hosts import forget_lost_hosts
+from orpheus.shared.operations.reclaim import reclaim_expired
 from orpheus.shared.operations.stored_settings import fire_schedules
 from orpheus.shared.storage import Store
 
@@ -17,27 +26,115 @@ _SOON_S = 1.0
 _LATER_S = 60.0
 
 
+@dataclass(frozen=True, slots=True)
+class UpkeepTurn:
+    """What the duties of one turn work with; see `Upkeep.run`."""
+
+    store: Store
+    settings: StoredSettings
+    go_on: Callable[[], bool]
+    reclaims: bool
+
+
+Duty = Callable[[UpkeepTurn], float]
+"""Does what is due, and returns in how many seconds there is more to do."""
+
+
 class Upkeep:
-    """Reclaims expired leases, fires schedules, and deletes what is past its retention."""
+    """Does the leader's duties, and deletes what is old even where one of them fails."""
 
     def __init__(self, settings: StoredSettings) -> None:
         self._settings = settings
         self._retain_at_s = 0.0
 
-    def run(self, store: Store, go_on: Callable[[], bool] = lambda: True) -> float:
-        """Do what is due, and return in how many seconds the next schedule is.
+    def run(
+        self,
+        store: Store,
+        go_on: Callable[[], bool] = lambda: True,
+        *,
+        reclaims: bool = True,
+        leads: bool = True,
+    ) -> float:
+        """Do what is due, and return in how many seconds there is more to do.
 
-        Deleting goes on only while `go_on` returns True.
+        Not `reclaims`: expired leases are left to their workers, which may renew them late. Not
+        `leads`: the leader's duties are left to the leader.
+        Cascades, sweeps and deleting go on only while `go_on` returns True.
         """
+        turn = UpkeepTurn(store, self._settings, go_on, reclaims)
+        if not leads:
+            return max(0.0, min(duty(turn) for duty in EVERYBODYS_DUTIES))
         try:
-            store.leases.reclaim_expired()
-            next_tick_s = fire_schedules(store, self._settings)
+            return max(0.0, min([duty(turn) for duty in (*EVERYBODYS_DUTIES, *LEADER_DUTIES)]))
         finally:  # a full disk can prevent the steps above, and only this makes room
             now_s = time.monotonic()
             if now_s >= self._retain_at_s:
                 self._retain_at_s = now_s + _SOON_S  # also if an error is raised
                 self._retain_at_s = now_s + retain(store, self._settings.retention, go_on)
-        return max(0.0, next_tick_s)
+
+
+def _note_history(turn: UpkeepTurn) -> float:
+    """Note how far the events have come."""
+    turn.store.maintenance.note_history()
+    return inf
+
+
+def _reclaim_leases(turn: UpkeepTurn) -> float:
+    if turn.reclaims:
+        reclaim_expired(turn.store)
+    return inf
+
+
+def _fire_schedules(turn: UpkeepTurn) -> float:
+    return fire_schedules(turn.store, turn.settings)
+
+
+def _forget_lost_hosts(turn: UpkeepTurn) -> float:
+    forget_lost_hosts(turn.store)
+    return inf
+
+
+def _continue_changes(turn: UpkeepTurn) -> float:
+    """Continue cascades, and once they are done the sweeps of keys."""
+    store, go_on = turn.store, turn.go_on
+    return 0.0 if continue_cascades(store, go_on) or continue_sweep(store, go_on) else inf
+
+
+EVERYBODYS_DUTIES: tuple[Duty, ...] = (_reclaim_leases,)
+"""Of each host: whoever is left must not wait for another leader first."""
+LEADER_DUTIES: tuple[Duty, ...] = (
+    _note_history,
+    _fire_schedules,
+    _forget_lost_hosts,
+    _continue_changes,
+)
+"""In order; each must be harmless if a leader that was slow does it once more."""
+
+
+def continue_cascades(store: Store, go_on: Callable[[], bool] = lambda: True) -> bool:
+    """Let the ends of jobs reach more of their dependents; return whether some are left."""
+    return _continue(store.dependencies.continue_cascades, go_on)
+
+
+def continue_sweep(store: Store, go_on: Callable[[], bool] = lambda: True) -> bool:
+    """Look at more keys whose limits have changed; return whether some are left."""
+    return _continue(store.keys.continue_sweep, go_on)
+
+
+def _continue(step: Callable[[], bool], go_on: Callable[[], bool]) -> bool:
+    """Run a transaction at a time until there is nothing left to do; return whether there is.
+
+    It goes on for about 100 ms, while `go_on` returns True. After each transaction it pauses as
+    long as that took, so that others who wait for the write lock get it.
+    """
+    end_s = time.monotonic() + _BURST_S
+    while (began_s := time.monotonic()) < end_s:
+        if not step():
+            return False
+        if not go_on():
+            break
+        time.sleep(time.monotonic() - began_s)
+    return True
 
 
 def retain(store: Store, rules: RetentionRules, go_on: Callable[[], bool] = lambda: True) -> float:

@@ -5,18 +5,23 @@ and `beat`, the supervisor says `drain` and `stop` (`within_s`: jobs that are un
 long are given up; only this message shortens a stop, because others can send the same signal). EOF
 tells the child that its supervisor died, without polling a pid that may be reused by now.
 
-A message for which there is no room is dropped: a child that does not read loses messages. Only the
-rest of a message that was sent in part is waited for, at most a second.
+Nothing waits here. What there is no room for is kept, and sent by `flush` once the other end has
+read; a process that never reads is ended by the time limit of its state (the start, the drain, the
+stop). One call reads at most 64 KiB, so a process that writes without pause delays nobody else.
 """
 
 import json
 import os
 import select
 import socket
+import threading
+from collections import deque
 from typing import Any
 
 _READ_BYTES = 65_536
 _LONGEST_LINE_BYTES = 1_048_576
+_MOST_UNSENT = 100  # messages
+_MOST_LAST_READS = 16
 
 
 class Channel:
@@ -26,6 +31,8 @@ class Channel:
         end.setblocking(False)
         self._socket = end
         self._unread = b""
+        self._unsent: deque[bytes] = deque()
+        self._sending = threading.Lock()
         self.closed = False
         """True once the other end is gone."""
 
@@ -45,55 +52,72 @@ class Channel:
         """Return the descriptor to wait on for reading."""
         return self._socket.fileno()
 
-    def send(self, message: dict[str, Any]) -> bool:
-        """Send one message whole, or return False (the other end is gone, or does not read)."""
-        line = json.dumps(message, separators=(",", ":")).encode() + b"\n"
-        try:
-            sent = self._socket.send(line, socket.MSG_NOSIGNAL)
-        except BlockingIOError:
-            return False
-        except OSError:
-            self.closed = True
-            return False
-        if sent < len(line):  # finish the line, or the next one would not be readable
-            return self._send_rest(line[sent:])
-        return True
+    def poll_events(self, *, reads: bool = True) -> int:
+        """Return what to wait for: data if it `reads`, and room if something is unsent."""
+        return (select.POLLIN if reads else 0) | (select.POLLOUT if self._unsent else 0)
 
-    def _send_rest(self, rest: bytes) -> bool:
-        while rest:
-            _, writable, _ = select.select([], [self._socket], [], 1.0)
-            if not writable:
-                self.close()
+    def send(self, message: dict[str, Any]) -> bool:
+        """Send one message, or keep it for `flush`.
+
+        Return False if it is dropped: the other end is gone, or has not read for 100 messages.
+        """
+        line = json.dumps(message, separators=(",", ":")).encode() + b"\n"
+        with self._sending:
+            if self.closed or len(self._unsent) >= _MOST_UNSENT:
                 return False
+            self._unsent.append(line)
+            self._send_unsent()
+            return not self.closed
+
+    def flush(self) -> None:
+        """Send what is unsent, as far as there is room."""
+        with self._sending:
+            self._send_unsent()
+
+    def _send_unsent(self) -> None:
+        while self._unsent and not self.closed:
+            line = self._unsent.popleft()
             try:
-                rest = rest[self._socket.send(rest, socket.MSG_NOSIGNAL) :]
+                sent = self._socket.send(line, socket.MSG_NOSIGNAL)
+            except BlockingIOError:
+                sent = 0
             except OSError:
                 self.closed = True
-                return False
-        return True
+                return
+            if sent < len(line):
+                self._unsent.appendleft(line[sent:])
+                return
 
     def receive(self) -> list[dict[str, Any]]:
-        """Return every whole message that has arrived. Sets `closed` when the other end is gone.
+        """Return the messages that one read finds. Sets `closed` when the other end is gone.
 
         A line that is not a JSON object is dropped: a child's bug must not stop its supervisor.
         """
-        while True:
-            try:
-                data = self._socket.recv(_READ_BYTES)
-            except BlockingIOError:
-                break
-            except OSError:
-                self.closed = True
-                break
-            if not data:
-                self.closed = True
-                break
-            self._unread += data
-            if len(self._unread) > _LONGEST_LINE_BYTES and b"\n" not in self._unread:
-                self.close()
-                break
+        self._read()
         *lines, self._unread = self._unread.split(b"\n")
         return [message for line in lines if (message := _decode(line)) is not None]
+
+    def receive_last(self) -> list[dict[str, Any]]:
+        """Return what a process that has ended left in the channel, up to 1 MiB.
+
+        A program that it started may hold the channel open, and write more.
+        """
+        return [message for _ in range(_MOST_LAST_READS) for message in self.receive()]
+
+    def _read(self) -> None:
+        if self.closed:
+            return
+        try:
+            data = self._socket.recv(_READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        self._unread += data
+        if not data:
+            self.closed = True
+        elif len(self._unread) > _LONGEST_LINE_BYTES and b"\n" not in self._unread:
+            self.close()
 
     def receive_first(self, timeout_s: float) -> dict[str, Any] | None:
         """Wait for the first message; return None if the other end closes or sends nothing."""

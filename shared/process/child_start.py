@@ -16,9 +16,9 @@ import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
+from orpheus.shared.errors import DatabaseUnusable
 from orpheus.shared.process.channel import Channel
 
 INCARNATION_VARIABLE = "_ORPHEUS_INCARNATION"
@@ -36,8 +36,6 @@ class ChildStart:
     slot: str
     incarnation: str
     handover: Mapping[str, Any]
-    crash_file: TextIO
-    """Held open for faulthandler, until the process exits."""
 
 
 def enter_child(control_fd: int) -> ChildStart:
@@ -46,7 +44,8 @@ def enter_child(control_fd: int) -> ChildStart:
     Leaves signals at their default action, with these exceptions: SIGSEGV, SIGABRT and their like
     write the stacks of all threads before they end the process; SIGUSR1 writes them and lets it go
     on, and is ignored before that is set up and while the process exits; SIGPIPE and SIGXFSZ are
-    ignored. Exits 1 if the supervisor is already gone.
+    ignored. Exits 1 if the supervisor is already gone. Raises DatabaseUnusable if the folder of
+    the crash file is gone, which is beside the database.
     """
     _reset_signals()
     die_with_parent(signal.SIGTERM)
@@ -55,18 +54,19 @@ def enter_child(control_fd: int) -> ChildStart:
     handover = first.get("handover") if first else None
     if not isinstance(handover, dict) or os.getppid() != handover["supervisor_pid"]:
         sys.exit("The supervisor that started this process is gone.")
-    crash_path = Path(handover["crash_file"])
-    crash_file = crash_path.open("w", encoding="utf-8")
-    faulthandler.enable(crash_file, all_threads=True)
-    _write_stacks_when_asked(Path(handover["stack_file"]))
-    return ChildStart(channel, handover["slot"], handover["incarnation"], handover, crash_file)
-
-
-def _write_stacks_when_asked(path: Path) -> None:
-    # A bare descriptor, never closed: faulthandler keeps its number until the process exits.
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-    faulthandler.register(signal.SIGUSR1, fd, all_threads=True, chain=False)
+    faulthandler.enable(_open_for_faults(handover["crash_file"]), all_threads=True)
+    stacks_fd = _open_for_faults(handover["stack_file"])
+    faulthandler.register(signal.SIGUSR1, stacks_fd, all_threads=True, chain=False)
     os.register_at_fork(after_in_child=_reset_stack_signal)
+    return ChildStart(channel, handover["slot"], handover["incarnation"], handover)
+
+
+def _open_for_faults(path: str) -> int:
+    """Open a file for faulthandler, which keeps the number: it is never closed."""
+    try:
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    except OSError as error:  # the folder is beside the database
+        raise DatabaseUnusable(f"unable to open {path}: {error.strerror}") from error
 
 
 def _reset_stack_signal() -> None:

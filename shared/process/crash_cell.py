@@ -1,56 +1,91 @@
 """Crash cells: which job a worker was running when it died, kept in memory instead of a commit.
 
-Each incarnation of a worker maps one 64-bit word in a file beside the database and writes there
-before and after each job's code. This is one store to memory without a system call, and the page
-survives the process. After the worker's death it tells the job that was running (crashed) from
-those that had run but were not committed (lost) and those not entered yet (released), because lease
-tokens only grow in the order in which a worker enters its jobs. Without it, one poison job among 64
-prefetched jobs would spend an attempt of all 64.
+Each incarnation of a worker maps one 64-bit word in a file (shared/process/state_files.py) and
+writes there before and after each job's code. This is one store to memory without a system call,
+and the page survives the process. After the worker's death it tells the job that was running
+(crashed) from those that had run but were not committed (lost) and those not entered yet
+(released), because lease tokens only grow in the order in which a worker enters its jobs. Without
+it, one poison job among 64 prefetched jobs would spend an attempt of all 64. It also tells the
+supervisor whether a death is to be counted against the process or against the job that it was in.
+
+A worker that runs several jobs at once has a longer file: behind that word, one more for each
+place, with the lease of the job that runs there.
 """
 
 import contextlib
 import mmap
-import os
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 
+from orpheus.shared.process.last_lines import NO_JOB, ring_path, stray_path
+from orpheus.shared.process.mapped_file import create_mapped_file
+
 _WORD_BYTES = 8
-_FOLDER_SUFFIX = "-cells"
+_RUNNING = 1
+_HAS_ENDED = 2
+_OVERDUE = 2  # in the word of a place
 
 
 @dataclass(frozen=True, slots=True)
 class CellState:
-    """`token`: the lease entered last (0: none yet). `running`: its job's code had not returned."""
+    """`token`: the lease entered last (0: none since all results were reported)."""
 
     token: int
     running: bool
+    """The code of that lease's job had not returned."""
+    has_ended: bool = False
+    """The code of some job has returned in this process."""
+    together: frozenset[int] | None = None
+    """Of a worker that runs several jobs at once: the leases of all jobs that were running."""
+    overdue: frozenset[int] = frozenset()
+    """Those of them that were past their hard deadline."""
+
+    @property
+    def running_tokens(self) -> frozenset[int]:
+        """The leases of all jobs that were running."""
+        if self.together is not None:
+            return self.together
+        return frozenset({self.token} if self.running else ())
+
+    @property
+    def running_token(self) -> int:
+        """The lease whose job was running; NO_JOB if there was none, or more than one."""
+        tokens = self.running_tokens
+        return next(iter(tokens)) if len(tokens) == 1 else NO_JOB
 
 
 class Cell:
-    """The worker's end: one mapped word, so token and running are always written together."""
+    """The worker's end: one mapped word, so its parts are always written together."""
 
     def __init__(self, memory: mmap.mmap) -> None:
         self._word = memoryview(memory).cast("Q")
         self._memory = memory
+        self._has_ended = 0
+        self._before = 0
 
     @classmethod
     def create(cls, path: Path) -> "Cell":
-        """Make the file at `path` (see `cell_path`) and map it."""
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        try:
-            os.ftruncate(fd, _WORD_BYTES)
-            return cls(mmap.mmap(fd, _WORD_BYTES))
-        finally:
-            os.close(fd)
+        """Make the file at `path` (`StateFiles.cell`) and map it; see `create_mapped_file`."""
+        return cls(create_mapped_file(path, _WORD_BYTES))
 
     def enter(self, token: int) -> None:
         """Record that the code of the job leased with `token` begins to run."""
-        self._word[0] = token << 1 | 1
+        self._before = self._word[0]
+        self._word[0] = token << 2 | self._has_ended | _RUNNING
+
+    def undo_enter(self) -> None:
+        """Record that the job entered last does not run after all."""
+        self._word[0] = self._before
 
     def leave(self, token: int) -> None:
         """Record that the code of that job has returned; its result is not committed yet."""
-        self._word[0] = token << 1
+        self._has_ended = _HAS_ENDED
+        self._word[0] = token << 2 | _HAS_ENDED
+
+    def clear(self) -> None:
+        """Record that the result of every job that was entered is committed."""
+        self._word[0] = self._has_ended
 
     def close(self) -> None:
         """Unmap; the file stays until `remove_cell`."""
@@ -58,14 +93,55 @@ class Cell:
         self._memory.close()
 
 
-def cell_path(database: Path, incarnation: str) -> Path:
-    """Return the path of an incarnation's cell."""
-    return Path(f"{database}{_FOLDER_SUFFIX}") / incarnation
+class CellOfMany:
+    """The same for a worker that runs several jobs at once; its places are counted from 0.
 
+    One thread at a time may call its methods. Each word is written at once, and a reader may come
+    between any two: a job counts as running from the first write of `enter` to the last of `leave`.
+    """
 
-def stack_path(database: Path, incarnation: str) -> Path:
-    """Return where an incarnation writes its stacks on SIGUSR1 (shared/process/child_start.py)."""
-    return cell_path(database, incarnation).with_suffix(".stack")
+    def __init__(self, memory: mmap.mmap) -> None:
+        self._words = memoryview(memory).cast("Q")
+        self._memory = memory
+        self._has_ended = 0
+        self._entered = self._before = 0
+
+    @classmethod
+    def create(cls, path: Path, places: int) -> "CellOfMany":
+        """Make the file at `path` (`StateFiles.cell`) and map it; see `create_mapped_file`."""
+        return cls(create_mapped_file(path, (1 + places) * _WORD_BYTES))
+
+    def enter(self, place: int, token: int) -> None:
+        """Record that the code of the job leased with `token` begins to run in a free place."""
+        self._words[1 + place] = token << 2 | _RUNNING
+        self._before, self._entered = self._entered, token
+        self._words[0] = token << 2 | self._has_ended
+
+    def undo_enter(self, place: int) -> None:
+        """Record that the job entered last does not run after all."""
+        self._entered = self._before
+        self._words[0] = self._entered << 2 | self._has_ended
+        self._words[1 + place] = 0
+
+    def mark_overdue(self, place: int) -> None:
+        """Record that the job in that place is past its hard deadline: a kill is its doing."""
+        self._words[1 + place] |= _OVERDUE
+
+    def leave(self, place: int) -> None:
+        """Record that the code of the job in that place has returned."""
+        self._has_ended = _HAS_ENDED
+        self._words[0] = self._entered << 2 | _HAS_ENDED
+        self._words[1 + place] = 0
+
+    def clear(self) -> None:
+        """Record that the result of every job that was entered is committed."""
+        self._entered = 0
+        self._words[0] = self._has_ended
+
+    def close(self) -> None:
+        """Unmap; the file stays until `remove_cell`."""
+        self._words.release()
+        self._memory.close()
 
 
 def read_cell(path: Path) -> CellState | None:
@@ -74,13 +150,19 @@ def read_cell(path: Path) -> CellState | None:
         data = path.read_bytes()
     except OSError:
         return None
-    if len(data) != _WORD_BYTES:
+    if not data or len(data) % _WORD_BYTES:
         return None
-    word = int.from_bytes(data, "little")
-    return CellState(token=word >> 1, running=bool(word & 1))
+    word, *places = struct.unpack(f"<{len(data) // _WORD_BYTES}Q", data)
+    has_ended = bool(word & _HAS_ENDED)
+    if not places:
+        return CellState(word >> 2, bool(word & _RUNNING), has_ended)
+    together = frozenset(place >> 2 for place in places if place)
+    overdue = frozenset(place >> 2 for place in places if place & _OVERDUE)
+    return CellState(word >> 2, bool(together), has_ended, together, overdue)
 
 
 def remove_cell(path: Path) -> None:
-    """Delete the file, if it exists."""
-    with contextlib.suppress(OSError):
-        path.unlink()
+    """Delete a cell and the files beside it that hold last lines, if they exist."""
+    for file in (path, ring_path(path), stray_path(path)):
+        with contextlib.suppress(OSError):
+            file.unlink()

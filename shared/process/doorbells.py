@@ -1,17 +1,23 @@
 """Doorbells: a commit wakes the processes that wait for it, without polling.
 
-One FIFO for each pool and one for the API stand beside the database. Each listener opens its own
-for reading and writing, so ringing never blocks and needs no reader; a full FIFO already rings. A
-bell carries no data: the process that wakes reads the database.
+One FIFO for each pool, one for the API and one for the supervisor stand in a folder of this host
+(shared/process/state_files.py). Each listener opens its own for reading and writing, so ringing
+never blocks and needs no reader; a full FIFO already rings. A bell carries no data: the process
+that wakes reads the database.
 
 One ring wakes one process (those of a pool wait on its bell with EPOLLEXCLUSIVE), so a worker that
 leases jobs and leaves others behind rings again.
+
+Those who wait for the write lock have a bell of their own (shared/storage/sqlite/turns.py).
 """
 
 import contextlib
 import os
+import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+
+from orpheus.shared.errors import DatabaseUnusable
 
 _API = "api"
 _SUPERVISOR = "supervisor"
@@ -22,7 +28,14 @@ class Bell:
     """The listening end of one doorbell."""
 
     def __init__(self, path: Path) -> None:
-        self._fd = _open(path)
+        """Raises DatabaseUnusable if there is something else in the bell's place."""
+        try:
+            self._fd = _open(path)
+        except OSError as error:
+            raise DatabaseUnusable(f"unable to open {path}: {error.strerror}") from error
+        if not stat.S_ISFIFO(os.fstat(self._fd).st_mode):
+            os.close(self._fd)
+            raise DatabaseUnusable(f"{path} must be a FIFO; delete it")
 
     def fileno(self) -> int:
         """The descriptor to wait on for reading."""
@@ -35,35 +48,41 @@ class Bell:
         except BlockingIOError:
             return False
 
-    def ring(self) -> None:
-        """Wake another listener of this bell, for rings that this one took and did not serve."""
-        with contextlib.suppress(OSError):
-            os.write(self._fd, b"!")
+    def ring(self) -> bool:
+        """Wake a listener of this bell; False if it holds as many rings as it can.
+
+        Raises OSError if a job has closed it.
+        """
+        try:
+            return os.write(self._fd, b"!") == 1
+        except BlockingIOError:
+            return False
 
     def close(self) -> None:
         """Stop listening."""
-        os.close(self._fd)
+        with contextlib.suppress(OSError):  # a job may have closed it
+            os.close(self._fd)
 
 
 class Doorbells:
     """Every bell of one database. `pools`: pool name -> the queues it serves (`*` for all)."""
 
     def __init__(self, folder: Path, pools: Mapping[str, tuple[str, ...]]) -> None:
-        self._folder = folder
+        self.folder = folder
         self._pools = dict(pools)
         self._open: dict[str, int] = {}
 
     def listen_api(self) -> Bell:
         """Return the API's bell."""
-        return Bell(self._folder / _API)
+        return Bell(self.folder / _API)
 
     def listen_supervisor(self) -> Bell:
         """Return the supervisor's bell: it rings for an operator's request."""
-        return Bell(self._folder / _SUPERVISOR)
+        return Bell(self.folder / _SUPERVISOR)
 
     def listen_pool(self, pool: str) -> Bell:
         """Return the bell that the workers of `pool` share."""
-        return Bell(self._folder / f"pool-{pool}")
+        return Bell(self.folder / f"pool-{pool}")
 
     def ring_api(self) -> None:
         """Tell the API that something changed."""
@@ -95,13 +114,13 @@ class Doorbells:
         with contextlib.suppress(OSError):
             fd = self._open.get(name)
             if fd is None:
-                fd = self._open[name] = _open(self._folder / name)
+                fd = self._open[name] = _open(self.folder / name)
             os.write(fd, b"!")
 
 
 def _open(path: Path) -> int:
     if not path.exists():
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, exist_ok=True)
         with contextlib.suppress(FileExistsError):
             os.mkfifo(path, 0o600)
     return os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -1,10 +1,22 @@
 """The API's listening socket: bound by the supervisor, or by the API when it runs alone."""
 
+import errno
 import socket
+from collections.abc import Mapping
 
 from orpheus.shared.errors import CannotBind
 
 _BACKLOG = 2_048
+_ADVICE: Mapping[int, str] = {
+    errno.EADDRINUSE: "free it, or choose another port: --set api.port=9000",
+    errno.EACCES: (
+        "only root may use such a low port: choose a higher one (--set api.port=9000) and put a "
+        "proxy before it, or allow it by CAP_NET_BIND_SERVICE or "
+        "sysctl net.ipv4.ip_unprivileged_port_start"
+    ),
+    errno.EADDRNOTAVAIL: "api.host must be an address of this machine",
+}
+"""What to do when an address cannot be bound, by errno."""
 
 _Resolved = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[object, ...]]
 
@@ -30,10 +42,8 @@ def bind_listener(host: str, port: int) -> socket.socket:
         listener.listen(_BACKLOG)
     except OSError as error:
         listener.close()
-        raise CannotBind(
-            f"cannot listen on {host}:{port}: {error.strerror}; free it, "
-            "or choose another port: --set api.port=9000"
-        ) from error
+        advice = _ADVICE.get(error.errno or 0, "choose another address: --set api.port=9000")
+        raise CannotBind(f"cannot listen on {host}:{port}: {error.strerror}; {advice}") from error
     return listener
 
 

@@ -8,6 +8,7 @@ from orpheus.shared.process.clock import Clock, create_time_s
 
 def own_record(
     clock: Clock,
+    host: str,
     role: Role,
     slot: str,
     incarnation: str,
@@ -18,6 +19,7 @@ def own_record(
     """Return the first heartbeat row of the process that calls it."""
     pid = os.getpid()
     return ProcessRecord(
+        host=host,
         incarnation=incarnation,
         slot=slot,
         pool=pool,

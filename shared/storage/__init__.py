@@ -1,18 +1,16 @@
 """The store: everything the programs read from and write to the database.
 
 No SQL and no import of a program may come in here. `open_store` is the only place that names a
-backend: a second one is a sibling folder of shared/storage/sqlite/, one branch here and one
-parameter of tests/contract/.
+backend: each has a folder here, and its name among the BACKENDS of tests/contract/conftest.py.
 """
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from orpheus.shared.domain.backoff import BackoffRules
 from orpheus.shared.domain.handover import StorageSettings
 from orpheus.shared.domain.jobs import NewLine
 from orpheus.shared.domain.lifecycle import Finished
-from orpheus.shared.domain.rates import QueueRules
+from orpheus.shared.domain.rates import KeyRules, QueueRules
 from orpheus.shared.errors import ConfigurationError
 from orpheus.shared.process.clock import Clock, SystemClock
 from orpheus.shared.storage.data import (
@@ -23,15 +21,33 @@ from orpheus.shared.storage.data import (
     JobFilter,
     KeptAnswer,
     Latency,
+    LeaseHolder,
+    LookAtHolder,
     MakeJob,
     Minute,
+    OutboxCounts,
     QueueRow,
+    RowId,
     ScheduleRow,
     Submitted,
     Total,
     TypeRow,
 )
-from orpheus.shared.storage.sqlite.store import Store
+from orpheus.shared.storage.listening import Listening
+from orpheus.shared.storage.places import (
+    NEEDS_PSYCOPG,
+    database_path,
+    is_on_postgres,
+    locked_file,
+    refuse_links,
+    settled,
+    settled_paths,
+    shown_url,
+    state_files,
+    with_absolute_paths,
+)
+from orpheus.shared.storage.sqlite.store import open_sqlite
+from orpheus.shared.storage.store import Store
 from orpheus.shared.storage.totals import BOUNDS_S, Histogram
 
 __all__ = [
@@ -44,36 +60,34 @@ __all__ = [
     "Histogram",
     "JobFilter",
     "KeptAnswer",
+    "KeyRules",
     "Latency",
+    "LeaseHolder",
+    "Listening",
+    "LookAtHolder",
     "MakeJob",
     "Minute",
     "NewLine",
+    "OutboxCounts",
     "QueueRow",
     "QueueRules",
+    "RowId",
     "ScheduleRow",
     "Store",
     "Submitted",
     "Total",
     "TypeRow",
     "database_path",
+    "listen",
+    "locked_file",
     "open_storage",
     "open_store",
+    "settled",
+    "settled_paths",
+    "shown_url",
+    "state_files",
+    "with_absolute_paths",
 ]
-
-_SQLITE = "sqlite:///"
-
-
-def database_path(url: str) -> Path:
-    """Return the file that a `sqlite:///…` URL names, as an absolute path.
-
-    It is absolute because a job may change the current directory. Locks, doorbells and crash cells
-    are kept beside it. Raises ConfigurationError for any other URL.
-    """
-    if not url.startswith(_SQLITE) or len(url) == len(_SQLITE):
-        raise ConfigurationError(
-            f"database.url: {url!r} is not a database URL; use sqlite:///FILE (relative) or sqlite:////FILE"
-        )
-    return Path(url.removeprefix(_SQLITE)).absolute()
 
 
 def open_store(
@@ -84,24 +98,59 @@ def open_store(
     pools: Mapping[str, tuple[str, ...]] | None = None,
     backoff: BackoffRules | None = None,
     clock: Clock | None = None,
+    state_dir: str = "",
+    listen_url: str = "",
 ) -> Store:
     """Open the database that `url` names; one store per thread, never across a fork.
 
     `create` makes a missing file and its folder and updates an older schema; without it both are
     refused. `durable`: acknowledged writes survive power loss, not only crashes of processes.
     `pools`: pool name -> the queues it serves, so that a commit rings the right doorbells.
+    `clock`: instead of the system's, or of PostgreSQL's. `state_dir`: see `state_files`.
+    `listen_url`: if there is one, `url` leads to a pooler.
 
     Raises DatabaseUnusable (missing, corrupt, newer or older schema), DatabaseBusy, and
     ConfigurationError for a URL that no backend supports.
     """
-    return Store(
+    if create:
+        refuse_links(url, state_dir)
+    if is_on_postgres(url):
+        try:
+            from orpheus.shared.storage.postgres.store import open_postgres  # noqa: PLC0415 - an extra
+        except ImportError as error:
+            raise ConfigurationError(f"database.url: {NEEDS_PSYCOPG} ({error})") from None
+        return open_postgres(
+            url,
+            state_files(url, state_dir),
+            create=create,
+            durable=durable,
+            pools=pools or {},
+            backoff=backoff or BackoffRules(),
+            clock=clock,
+            pooled=bool(listen_url),
+        )
+    return open_sqlite(
         database_path(url),
+        state_files(url, state_dir),
         create=create,
         durable=durable,
         pools=pools or {},
         backoff=backoff or BackoffRules(),
         clock=clock or SystemClock(),
     )
+
+
+def listen(settings: StorageSettings) -> Listening:
+    """Ring this host's doorbells when another host commits something, from now on until `stop`.
+
+    One process of a host does it. It goes on whether the database can be reached or not.
+    """
+    if not is_on_postgres(settings.url):
+        return Listening()
+    from orpheus.shared.storage.postgres.store import listen_to_postgres  # noqa: PLC0415 - an extra
+
+    state = state_files(settings.url, settings.state_dir)
+    return listen_to_postgres(settings.listen_url or settings.url, state, settings.pools)
 
 
 def open_storage(settings: StorageSettings, *, create: bool = False) -> Store:
@@ -112,4 +161,6 @@ def open_storage(settings: StorageSettings, *, create: bool = False) -> Store:
         durable=settings.durable,
         pools=settings.pools,
         backoff=settings.backoff,
+        state_dir=settings.state_dir,
+        listen_url=settings.listen_url,
     )

@@ -9,9 +9,26 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from orpheus.shared.domain.jobs import Job, NewJob, Status
-from orpheus.shared.domain.rates import Rate
+from orpheus.shared.domain.rates import NO_LIMITS_PER_KEY, KeyRules, Rate
 from orpheus.shared.domain.schedules import ScheduleDefinition
 from orpheus.shared.errors import OrpheusError, TransitionRefused
+from orpheus.shared.process.crash_cell import CellState
+
+# Leases
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseHolder:
+    """What others can see of the worker that holds leases; `cell` None: there is none to read."""
+
+    cell: CellState | None = None
+    is_dead: bool = False
+    """It has certainly ended."""
+
+
+LookAtHolder = Callable[[str], LeaseHolder]
+"""Takes a worker's incarnation; called once for each worker, in the transaction."""
+
 
 # Jobs
 
@@ -99,15 +116,20 @@ class QueueRow:
     paused: bool
     max_running: int
     rate: Rate | None
+    per_key: KeyRules = NO_LIMITS_PER_KEY
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """How many jobs of a restricted queue may start now; with a rate, the tokens it has left."""
+    """How many jobs of a restricted queue may start now; with a rate, the tokens it has left.
+
+    `per_key`: the limits of each of its keys, if it has some.
+    """
 
     room: int
     tokens: float | None = None
     rate: Rate | None = None
+    per_key: KeyRules | None = None
 
 
 MakeJob = Callable[[ScheduleDefinition], NewJob]
@@ -135,6 +157,25 @@ class TypeRow:
     timeout_s: float | None
     queue: str | None
     description: str
+    backoff_base_s: float | None = None
+    backoff_factor: float | None = None
+    backoff_max_s: float | None = None
+    backoff_jitter: float | None = None
+
+
+# Outboxes
+
+
+RowId = int | str
+"""The id of a row that an application wrote into its outbox."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxCounts:
+    """How many rows of an outbox became jobs, and how many were refused."""
+
+    accepted: int
+    refused: int
 
 
 # Figures and the file

@@ -1,6 +1,6 @@
 """Job types as the API and the command line list them."""
 
-from typing import Any, cast
+from typing import Any, NotRequired, cast
 
 import orjson
 from typing_extensions import TypedDict
@@ -16,6 +16,11 @@ class TypeDefaults(TypedDict):
     queue: str
     max_retries: int
     timeout: Seconds
+    backoff_base: NotRequired[Seconds]
+    """These four: only where the type says so; else they are those of [jobs]."""
+    backoff_factor: NotRequired[float]
+    backoff_max: NotRequired[Seconds]
+    backoff_jitter: NotRequired[float]
 
 
 class JobType(TypedDict):
@@ -30,7 +35,7 @@ class JobType(TypedDict):
 
 def type_json(row: TypeRow, defaults: JobDefaults) -> JobType:
     """Return a job type; its `defaults` are its own, or else `defaults` of the configuration."""
-    return {
+    result: JobType = {
         "name": row.name,
         "schema": cast("dict[str, Any]", orjson.Fragment(row.schema)),
         "defaults": {
@@ -40,3 +45,12 @@ def type_json(row: TypeRow, defaults: JobDefaults) -> JobType:
         },
         "description": row.description,
     }
+    if row.backoff_base_s is not None:
+        result["defaults"]["backoff_base"] = row.backoff_base_s
+    if row.backoff_factor is not None:
+        result["defaults"]["backoff_factor"] = row.backoff_factor
+    if row.backoff_max_s is not None:
+        result["defaults"]["backoff_max"] = row.backoff_max_s
+    if row.backoff_jitter is not None:
+        result["defaults"]["backoff_jitter"] = row.backoff_jitter
+    return result

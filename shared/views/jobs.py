@@ -13,6 +13,7 @@ from typing_extensions import TypedDict
 from orpheus.shared.domain import jobs
 from orpheus.shared.domain.events import Event as StoredEvent
 from orpheus.shared.domain.events import Kind
+from orpheus.shared.domain.json_values import with_finite_numbers
 from orpheus.shared.views.values import AttemptNumber, Seconds, Time, optional_time, rfc3339
 
 
@@ -46,6 +47,7 @@ class _JobFields(TypedDict):
     finished_at: Time | None
     worker: str | None
     unique_key: str | None
+    concurrency_key: str | None
     depends_on: tuple[int, ...]
     tags: tuple[str, ...]
     cancel_requested: bool
@@ -136,10 +138,16 @@ def job_json(job: jobs.Job) -> Job:
         "finished_at": optional_time(job.finished_at_ms),
         "worker": job.worker,
         "unique_key": job.unique_key,
+        "concurrency_key": job.concurrency_key,
         "depends_on": job.depends_on,
         "tags": job.tags,
         "cancel_requested": job.cancel_requested,
     }
+
+
+def job_preview_json(job: jobs.Job) -> Job:
+    """Return a job whose payload and result are the beginning of their JSON, as text."""
+    return {**job_json(job), "payload": job.payload, "result": job.result}
 
 
 def job_summary_json(job: jobs.Job) -> JobSummary:
@@ -190,7 +198,7 @@ def log_line_json(line: jobs.LogLine) -> LogLine:
         "at": rfc3339(line.at_ms),
         "level": line.level,
         "line": line.line,
-        "fields": cast("dict[str, Any]", orjson.Fragment(line.fields)),
+        "fields": cast("dict[str, Any]", orjson.Fragment(with_finite_numbers(line.fields))),
     }
 
 

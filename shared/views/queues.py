@@ -30,6 +30,10 @@ class Queue(TypedDict):
     """0: no limit."""
     rate: str
     """`10/s`; empty: no limit."""
+    burst: int
+    """How many jobs may start at once after a pause, of both rates."""
+    max_running_per_key: int
+    rate_per_key: str
     counts: Counts
     oldest_pending_s: float | None
     done_per_minute: float
@@ -50,12 +54,16 @@ def queues_json(store: Store) -> list[Queue]:
     found: list[Queue] = []
     for name in sorted(counts.keys() | rules.keys()):
         rule = rules.get(name, QueueRow(name, paused=False, max_running=0, rate=None))
+        either_rate = rule.rate or rule.per_key.rate
         found.append(
             {
                 "name": name,
                 "paused": rule.paused,
                 "max_running": rule.max_running,
                 "rate": rate_text(rule.rate),
+                "burst": either_rate.burst if either_rate else 1,
+                "max_running_per_key": rule.per_key.max_running,
+                "rate_per_key": rate_text(rule.per_key.rate),
                 "counts": counts_json(counts.get(name, {})),
                 "oldest_pending_s": oldest_s.get(name),
                 "done_per_minute": done_per_minute.get(name, 0.0),

@@ -1,10 +1,12 @@
 """Workers as the API and the command line list them: slots, and processes without a supervisor.
 
 The supervisor's rows count only while it runs; otherwise a database that it left behind would show
-its workers for ever. A process that runs alone is judged by its heartbeat row only.
+its workers for ever. A process that runs alone is judged by its heartbeat row only. Of several
+hosts, the slots of one whose supervisor has vanished are shown as lost, until it is forgotten.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from typing_extensions import TypedDict
 
@@ -31,8 +33,9 @@ class LastExit(TypedDict):
 
 
 class WorkerSummary(TypedDict):
-    """A slot of the supervisor, or a process that runs alone."""
+    """A slot of a supervisor, or a process that runs alone."""
 
+    host: str
     slot: str
     pool: str | None
     state: SlotState
@@ -41,6 +44,9 @@ class WorkerSummary(TypedDict):
     pid: int | None
     incarnation: str | None
     job: RunningJob | None
+    """Of several, the oldest."""
+    jobs_in_progress: int
+    """How many jobs it has leased: those that run, and those that it has prefetched."""
     heartbeat_age_s: float | None
     cpu_percent: float | None
     rss_bytes: int | None
@@ -69,37 +75,63 @@ class Stack(TypedDict):
     """Every thread's Python frames, the latest call first."""
 
 
-def workers_json(store: Store, *, supervised: bool, beat_timeout_s: float) -> list[Worker]:
+def workers_json(store: Store, *, supervised_on: str | None, beat_timeout_s: float) -> list[Worker]:
     """Return every slot, then every process that beats and has no slot, as GET /workers does.
 
-    `supervised`: this process is a supervisor's child, so there certainly is one.
+    `supervised_on`: the host whose supervisor started this process, so there certainly is one; None
+    if none did.
     """
     with store.snapshot():
         slots = store.processes.slots()
         records = store.processes.all()
         running = store.jobs.running()
     ages_s = {
-        record.incarnation: (store.clock.monotonic_ms() - record.last_beat_mono_ms) / 1000
+        record.incarnation: age_ms / 1000
         for record in records
-        if record.boot_id == store.clock.boot_id
+        if (age_ms := store.processes.silent_ms(record)) is not None
     }
     beating = {
         record.incarnation: record
         for record in records
         if ages_s.get(record.incarnation, beat_timeout_s) < beat_timeout_s
     }
-    if not supervised and not any(r.role is Role.SUPERVISOR for r in beating.values()):
-        slots = []
-    now_ms = store.clock.wall_ms()
+    now_ms, supervisors = store.clock.wall_ms(), [x for x in records if x.role is Role.SUPERVISOR]
+    supervised = {supervised_on, *(one.host for one in supervisors if one.incarnation in beating)}
+    heard_ms = {
+        one.host: now_ms - round(1000 * ages_s[one.incarnation])
+        for one in sorted(supervisors, key=lambda one: one.last_beat_mono_ms)
+        if store.has_many_hosts and one.host not in supervised
+    }
+    lost = [
+        _lost(slot, heard_ms[slot.host])
+        for slot in slots
+        if slot.host in heard_ms and slot.incarnation not in beating
+    ]
+    slots = [*(slot for slot in slots if slot.host in supervised), *lost]
     # A process that its slot has replaced, and that only finishes what it began, is not shown.
-    names = {slot.slot for slot in slots}
-    alone = [_slot_of(record) for record in beating.values() if record.slot not in names]
+    names = {(slot.host, slot.slot) for slot in slots}
+    alone = [_slot_of(one) for one in beating.values() if (one.host, one.slot) not in names]
     return [_slot_json(slot, beating, ages_s, running, now_ms) for slot in [*slots, *alone]]
+
+
+def _lost(slot: SlotRecord, heard_ms: int) -> SlotRecord:
+    """Return a slot of a host that has vanished; `heard_ms`: when its supervisor last beat."""
+    return replace(
+        slot,
+        state=SlotState.DOWN,
+        degraded=True,
+        reason=f"lost: nothing was heard of {slot.host} since {rfc3339(heard_ms)}",
+        pid=None,
+        incarnation=None,
+        cpu_percent=None,
+        rss_bytes=None,
+    )
 
 
 def _slot_of(record: ProcessRecord) -> SlotRecord:
     """Return the slot that a process without a supervisor would have."""
     return SlotRecord(
+        host=record.host,
         slot=record.slot,
         pool=record.pool,
         role=record.role,
@@ -125,7 +157,9 @@ def _slot_json(
 ) -> Worker:
     record = beating.get(slot.incarnation or "")
     exits = [_exit_json(one) for one in slot.exits]
+    job = running.get(slot.incarnation or "")
     return {
+        "host": slot.host,
         "slot": slot.slot,
         "pool": slot.pool,
         "state": slot.state,
@@ -133,7 +167,8 @@ def _slot_json(
         "reason": slot.reason if slot.rejected is None else rejection(slot.rejected),
         "pid": slot.pid,
         "incarnation": slot.incarnation,
-        "job": running_job_json(running.get(slot.incarnation or "")),
+        "job": running_job_json(job),
+        "jobs_in_progress": 0 if job is None else job.in_progress,
         "heartbeat_age_s": tenths(ages_s.get(slot.incarnation or "")),
         "cpu_percent": slot.cpu_percent,
         "rss_bytes": slot.rss_bytes,

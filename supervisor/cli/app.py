@@ -17,6 +17,8 @@ from click.shell_completion import CompletionItem
 from orpheus.config.options import config_options
 from orpheus.shared.errors import ExitCode
 
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
 _COMMANDS: Mapping[str, tuple[str, str]] = {
     "cancel": ("job_actions:cancel", "Cancel waiting jobs; ask running ones to stop."),
     "config": ("configuration:config", "Check the configuration, or show what is in force."),
@@ -24,8 +26,10 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "delete": ("job_actions:delete", "Delete jobs that have ended, with their attempts and logs."),
     "drain": ("slots:drain", "Let SLOT finish its job, then keep it down until restarted."),
     "healthcheck": ("system:healthcheck", "Ask the API whether it is ready; exit 1 if it is not."),
+    "init": ("init:init", "Write a starter orpheus.toml, jobs.py and a test; overwrite nothing."),
     "jobs": ("jobs:jobs", "List jobs, newest first."),
     "logs": ("jobs:logs", "Print the log of a job."),
+    "outbox": ("outbox:outbox", "Print the table of an outbox in an application's database."),
     "pause": ("queues:pause", "Start no more jobs of QUEUE until it is resumed."),
     "queues": ("queues:queues", "List queues with their state, limits and jobs by status."),
     "restart": ("slots:restart", "Let SLOT finish its job, then start it again."),
@@ -90,6 +94,16 @@ class LazyGroup(click.Group):
         ]
 
 
+def _end_start(*_: object) -> None:
+    """End a start: until the supervisor handles these signals itself, there is nothing to finish.
+
+    More of them must not interrupt what ends the process that imports the job modules.
+    """
+    for number in _STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
 @click.group(
     cls=LazyGroup,
     invoke_without_command=True,
@@ -103,9 +117,8 @@ def orpheus(context: click.Context, config: Path | None, sets: tuple[str, ...]) 
     """Run jobs and the processes that work on them, from one SQLite file."""
     if context.invoked_subcommand is not None:
         return ExitCode.OK
-    # Until the supervisor handles these signals itself, there is nothing to finish.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.default_int_handler)
+    for number in _STOP_SIGNALS:
+        signal.signal(number, _end_start)
     try:
         from orpheus.config.load import load_settings  # noqa: PLC0415 - not for --help
         from orpheus.supervisor.run import run_supervisor  # noqa: PLC0415

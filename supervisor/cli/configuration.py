@@ -2,16 +2,26 @@
 
 import json
 import os
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import click
 
 from orpheus.config.checks import missing_programs
 from orpheus.config.editing.shown import DEFAULT, shown_settings, shown_values
+from orpheus.config.handovers import for_commands, for_database
 from orpheus.config.load import load_with_sources
+from orpheus.config.problems import Problem
+from orpheus.config.settings import Settings
 from orpheus.shared.errors import ConfigurationError, ExitCode
+from orpheus.shared.job_types.describe import describe_types
+from orpheus.shared.operations.schedules import refused_schedules
+from orpheus.shared.storage import TypeRow
 from orpheus.supervisor.cli.operator import Operator, for_operator
 from orpheus.supervisor.cli.output import print_json
+
+_OUR_MODULES = {"orpheus.worker.handlers"}
+"""Modules that may be imported unasked."""
 
 
 @click.group()
@@ -20,27 +30,55 @@ def config() -> None:
 
 
 @config.command()
+@click.option("--modules", is_flag=True, help="Import the job modules too, in another process.")
 @for_operator
-def check(operator: Operator) -> int:
+def check(operator: Operator, modules: bool) -> int:
     """Check the file, the environment and --set, and that commands find their programs.
 
-    Exits 78 with every problem.
+    Exits 78 with every problem. --modules also checks what needs the job modules: that they
+    import, that `around` is there, and that the jobs of schedules fit their types.
     """
     settings, sources = load_with_sources(operator.config, operator.sets, os.environ)
-    problems = [sources.line(problem) for problem in missing_programs(settings)]
+    all_types = modules or set(settings.jobs.modules) <= _OUR_MODULES
+    jobs = settings.jobs
+    types = _described(settings, jobs.modules if all_types else (), jobs.around if modules else ())
+    problems = [*missing_programs(settings), *_refused_schedules(settings, types, all_types)]
     if problems:
-        raise ConfigurationError("\n".join(problems))
+        raise ConfigurationError("\n".join(map(sources.line, problems)))
     if operator.as_json:
-        print_json({"ok": True, "source": settings.source and str(settings.source)})
+        source = settings.source and str(settings.source)
+        print_json({"ok": True, "source": source, "modules_checked": all_types})
     else:
-        click.echo(f"{settings.source or 'no file, the defaults'}: ok")
+        rest = "" if all_types else " (--modules also checks the job modules and their schedules)"
+        click.echo(f"{settings.source or 'no file, the defaults'}: ok{rest}")
     return ExitCode.OK
+
+
+def _described(
+    settings: Settings, modules: Sequence[str], around: Sequence[str]
+) -> dict[str, TypeRow]:
+    """Return the job types of `modules`, and the commands. Raises ConfigurationError."""
+    timeout_s = settings.supervisor.start_timeout
+    rows = describe_types(modules, for_commands(settings), timeout_s, around)
+    return {row.name: row for row in rows}
+
+
+def _refused_schedules(
+    settings: Settings, types: Mapping[str, TypeRow], all_types: bool
+) -> Iterator[Problem]:
+    """Yield each schedule whose job the start would refuse; an unknown type only if all are known.
+
+    The start and a reload check the same, in shared/operations/stored_settings.py.
+    """
+    for index, why in refused_schedules(types, for_database(settings)).items():
+        if all_types or settings.schedules[index].type in types:
+            yield Problem(("schedules", index), why)
 
 
 @config.command("show")
 @for_operator
 def show_settings(operator: Operator) -> int:
-    """Show every setting with its value and what set it; secrets of commands are masked."""
+    """Show every setting with its value and what set it; secrets are masked."""
     settings, sources = load_with_sources(operator.config, operator.sets, os.environ)
     if operator.as_json:
         print_json(shown_values(settings))

@@ -9,6 +9,7 @@ import click
 from orpheus.shared.domain.jobs import Job
 from orpheus.shared.errors import ExitCode, NotFound, TransitionRefused
 from orpheus.shared.operations.audit import audited
+from orpheus.shared.operations.upkeep import continue_cascades
 from orpheus.shared.storage import Store
 from orpheus.shared.views.jobs import job_json
 from orpheus.supervisor.cli.operator import JobId, Operator, for_operator, with_reason
@@ -57,6 +58,8 @@ def _job_command(
                         changed.append(job)
                         if not operator.as_json:
                             click.echo(f"job {job_id}: {words}")
+                while continue_cascades(store):
+                    pass  # perhaps no supervisor is running that would
             if operator.as_json:
                 print_json(as_json(changed))
             return ExitCode.OK if len(changed) == len(ids) else ExitCode.NO

@@ -105,11 +105,14 @@ def show(operator: Operator, id: int) -> int:
             "due": since(job.run_at_ms, now_ms) if job.status is Status.PENDING else None,
             "finished": since(job.finished_at_ms, now_ms),
             "worker": job.worker,
-            "attempt": f"{job.attempt} of up to {job.max_retries + 1}" if job.attempt else None,
+            "attempt": job.attempt
+            or None,  # more than its retries allow, after an operator's retry
+            "retries": job.max_retries,
             "progress": f"{job.progress:.0%}" if job.progress is not None else None,
             "message": job.message,
             "timeout": duration(job.timeout_s),
             "unique key": job.unique_key,
+            "concurrency key": job.concurrency_key,
             "depends on": ", ".join(map(str, job.depends_on)) or None,
             "tags": ", ".join(job.tags) or None,
             "payload": job.payload,

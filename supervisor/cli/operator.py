@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import gc
-import getpass
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,10 +12,11 @@ from typing import Any
 import click
 
 from orpheus.config.handovers import for_storage
-from orpheus.config.load import load_settings
+from orpheus.config.load import load_for_database, load_settings
 from orpheus.config.options import config_options
 from orpheus.config.settings import Settings
-from orpheus.shared.operations.audit import LONGEST_REASON, Actor
+from orpheus.shared.domain.limits import LONGEST_REASON
+from orpheus.shared.operations.audit import Actor, local_actor
 from orpheus.shared.storage import Store, open_storage
 
 
@@ -29,7 +29,19 @@ class Operator:
     as_json: bool
 
     def settings(self) -> Settings:
-        """Load the configuration that the options name. Raises ConfigurationError."""
+        """Load the configuration, for a command that needs only the database.
+
+        A problem is a warning, and its setting has the default. Raises ConfigurationError if it is
+        not known which database is meant.
+        """
+        settings, problems = load_for_database(self.config, self.sets, os.environ)
+        if problems:
+            more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+            click.echo(f"orpheus: warning: {problems[0]}{more}: see orpheus config check", err=True)
+        return settings
+
+    def checked_settings(self) -> Settings:
+        """Load the configuration for a command that needs more. Raises ConfigurationError."""
         return load_settings(self.config, self.sets, os.environ)
 
     @contextlib.contextmanager
@@ -44,7 +56,7 @@ class Operator:
 
     def actor(self, reason: str | None) -> Actor:
         """Return who acts and why, for the audit log."""
-        return Actor(f"cli:{getpass.getuser()}", reason)
+        return local_actor("cli", reason)
 
 
 class Text(click.ParamType[str]):

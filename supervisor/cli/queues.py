@@ -25,7 +25,7 @@ def queues(operator: Operator) -> int:
     with operator.store() as store:
         items = queues_json(store)
     statuses = [status.value.upper() for status in Status]
-    columns = ("QUEUE", "STATE", "MOST", "RATE", *statuses, "OLDEST", "DONE/MIN")
+    columns = ("QUEUE", "STATE", "MOST", "RATE", "PER KEY", *statuses, "OLDEST", "DONE/MIN")
     print_items(items, columns, _queue_row, as_json=operator.as_json)
     return ExitCode.OK
 
@@ -36,6 +36,8 @@ def _queue_row(item: Mapping[str, Any]) -> tuple[object, ...]:
         "paused" if item["paused"] else "open",
         item["max_running"] or None,
         item["rate"] or None,
+        ", ".join(str(one) for one in (item["max_running_per_key"], item["rate_per_key"]) if one)
+        or None,
         *(item["counts"][status.value] for status in Status),
         duration(item["oldest_pending_s"]),
         f"{item['done_per_minute']:.1f}",

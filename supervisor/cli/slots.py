@@ -19,7 +19,8 @@ from orpheus.shared.operations.supervisor_requests import (
     check_supervised,
     read_stack,
 )
-from orpheus.shared.storage import Store, database_path
+from orpheus.shared.process.host import own_host
+from orpheus.shared.storage import Store
 from orpheus.shared.text import printable
 from orpheus.supervisor.cli.operator import Operator, Text, for_operator, with_reason
 from orpheus.supervisor.cli.output import print_json
@@ -28,49 +29,61 @@ from orpheus.supervisor.cli.system import read_workers
 _TAKEN_WITHIN_S = 5.0
 _POLL_INTERVAL_S = 0.05
 
+_on_host = click.option(
+    "--host", type=Text(), metavar="HOST", help="Which host is meant, if there are several."
+)
+
 
 @click.command()
 @click.argument("slot", type=Text())
+@_on_host
 @with_reason
 @for_operator
-def restart(operator: Operator, slot: str, reason: str | None) -> int:
+def restart(operator: Operator, slot: str, host: str | None, reason: str | None) -> int:
     """Let SLOT finish its job, then start it again."""
-    return _ask_for_slot(operator, RequestAction.RESTART, slot, reason)
+    return _ask_for_slot(operator, RequestAction.RESTART, slot, host, reason)
 
 
 @click.command()
 @click.argument("slot", type=Text())
+@_on_host
 @with_reason
 @for_operator
-def drain(operator: Operator, slot: str, reason: str | None) -> int:
+def drain(operator: Operator, slot: str, host: str | None, reason: str | None) -> int:
     """Let SLOT finish its job, then keep it down until restarted."""
-    return _ask_for_slot(operator, RequestAction.DRAIN, slot, reason)
+    return _ask_for_slot(operator, RequestAction.DRAIN, slot, host, reason)
 
 
-def _ask_for_slot(operator: Operator, action: RequestAction, slot: str, reason: str | None) -> int:
+def _ask_for_slot(
+    operator: Operator, action: RequestAction, slot: str, host: str | None, reason: str | None
+) -> int:
     def ask(store: Store, _: Settings) -> int:
-        return ask_for_slot(store, operator.actor(reason), action, slot)
+        return ask_for_slot(store, operator.actor(reason), action, slot, host)
 
     def state(store: Store, settings: Settings) -> dict[str, Any]:
         items = read_workers(store, settings)
-        return next((item for item in items if item["slot"] == slot), {"slot": slot})
+        asked = (item for item in items if item["slot"] == slot and host in (None, item["host"]))
+        return next(asked, {"slot": slot})
 
-    return _ask(operator, ask, f"{slot}: {action} asked for", state)
+    return _ask(operator, operator.settings(), ask, f"{slot}: {action} asked for", state)
 
 
 @click.command()
 @click.argument("pool", type=Text())
 @click.argument("workers", type=click.IntRange(0, MOST_WORKERS), metavar="N")
+@_on_host
 @with_reason
 @for_operator
-def scale(operator: Operator, pool: str, workers: int, reason: str | None) -> int:
+def scale(operator: Operator, pool: str, workers: int, host: str | None, reason: str | None) -> int:
     """Run N workers in POOL until the supervisor restarts."""
 
     def ask(store: Store, settings: Settings) -> int:
-        return ask_for_workers(store, operator.actor(reason), pool, workers, settings.pools)
+        actor = operator.actor(reason)
+        return ask_for_workers(store, actor, pool, workers, settings.pools, host)
 
     return _ask(
         operator,
+        operator.checked_settings(),  # for the names of the pools
         ask,
         f"{pool}: {workers} worker{'' if workers == 1 else 's'} asked for",
         lambda *_: {"pool": pool, "workers": workers},
@@ -79,6 +92,7 @@ def scale(operator: Operator, pool: str, workers: int, reason: str | None) -> in
 
 def _ask(
     operator: Operator,
+    settings: Settings,
     ask: Callable[[Store, Settings], int],
     message: str,
     state: Callable[[Store, Settings], dict[str, Any]],
@@ -87,7 +101,6 @@ def _ask(
 
     Raises NoSupervisor, NoAnswer if it is not taken in time, and what `ask` raises.
     """
-    settings = operator.settings()
     with operator.store(settings) as store:
         check_supervised(store, settings.heartbeats.timeout)
         request_id = ask(store, settings)
@@ -109,13 +122,14 @@ def _ask(
 
 @click.command()
 @click.argument("slot", type=Text())
+@_on_host
 @for_operator
-def stack(operator: Operator, slot: str) -> int:
+def stack(operator: Operator, slot: str, host: str | None) -> int:
     """Show what the code of SLOT is doing, without stopping it."""
     settings = operator.settings()
     with operator.store(settings) as store:
         check_supervised(store, settings.heartbeats.timeout)
-        read = read_stack(store, database_path(settings.database.url), slot)
+        read = read_stack(store, slot, host, own_host())
     if operator.as_json:
         print_json(read)
         return ExitCode.OK

@@ -4,7 +4,6 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import click
@@ -32,6 +31,9 @@ from orpheus.supervisor.cli.output import print_json
 @click.option("--max-retries", type=int, metavar="N", help="0 to 100; default: the type's.")
 @click.option("--timeout", metavar="DURATION", help="Of one attempt; default: the type's.")
 @click.option("--unique-key", metavar="KEY", help="Submit nothing if a live job has this key.")
+@click.option(
+    "--concurrency-key", metavar="KEY", help="The key that the limits per key of its queue count."
+)
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="A tag; repeatable.")
 @click.option(
     "--depends-on",
@@ -53,19 +55,16 @@ def submit(
     operator: Operator,
     type: str,
     payload: tuple[str, ...],
-    depends_on: tuple[int, ...],
-    on_dependency_failure: str,
     wait: bool,
     **fields: Any,
 ) -> int:
     """Submit a job of TYPE. The payload is a JSON object, or fields as KEY=VALUE."""
-    settings = operator.settings()
+    settings = operator.checked_settings()  # [jobs] has defaults of the job
     with operator.store(settings) as store:
         types = {row.name: row for row in store.types.all()}
         schema = json.loads(types[type].schema) if type in types else {}
         value = _payload(payload, schema)
         new = prepare_job(types, for_jobs(settings), type=type, payload=value, **fields)
-        new = replace(new, depends_on=depends_on, on_dependency_failure=on_dependency_failure)
         submitted = store.jobs.submit(new)
         job = submitted.job
         if not operator.as_json:

@@ -14,7 +14,7 @@ from orpheus.config.settings import Settings
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.processes import SlotState
 from orpheus.shared.errors import ExitCode
-from orpheus.shared.storage import Store
+from orpheus.shared.storage import Store, shown_url
 from orpheus.shared.views.job_types import type_json
 from orpheus.shared.views.workers import workers_json
 from orpheus.supervisor.cli.operator import Operator, for_operator
@@ -44,23 +44,36 @@ def workers(operator: Operator) -> int:
 
 def read_workers(store: Store, settings: Settings) -> list[dict[str, Any]]:
     """Return every slot, and every process without one, as GET /workers shows them."""
-    found = workers_json(store, supervised=False, beat_timeout_s=settings.heartbeats.timeout)
+    found = workers_json(store, supervised_on=None, beat_timeout_s=settings.heartbeats.timeout)
     return [dict(worker) for worker in found]
 
 
 def _print_workers(items: Sequence[Mapping[str, Any]], *, as_json: bool = False) -> None:
+    """Print a table, with the hosts only if there are several."""
     columns = ("SLOT", "STATE", "PID", "JOB", "BEAT", "CPU", "MEMORY", "DONE", "UP", "RESTARTS")
-    print_items(items, (*columns, "WHY"), _worker_row, as_json=as_json)
+    if not _are_of_several_hosts(items):
+        print_items(items, (*columns, "WHY"), _worker_row, as_json=as_json)
+        return
+
+    def row(item: Mapping[str, Any]) -> tuple[object, ...]:
+        return item["host"], *_worker_row(item)
+
+    print_items(items, ("HOST", *columns, "WHY"), row, as_json=as_json)
+
+
+def _are_of_several_hosts(items: Sequence[Mapping[str, Any]]) -> bool:
+    return len({item["host"] for item in items}) > 1
 
 
 def _worker_row(item: Mapping[str, Any]) -> tuple[object, ...]:
     job, cpu, last_exit = item["job"], item["cpu_percent"], item["last_exit"]
+    others = item["jobs_in_progress"] - 1
     why = item["reason"] or (_last_exit(last_exit) if last_exit else "")
     return (
         item["slot"],
         item["state"],
         item["pid"],
-        f"{job['id']} {job['type']}" if job else None,
+        f"{job['id']} {job['type']}" + (f" (+{others})" if others > 0 else "") if job else None,
         duration(item["heartbeat_age_s"]),
         None if cpu is None else f"{cpu:.1f} %",
         mebibytes(item["rss_bytes"]),
@@ -117,7 +130,7 @@ def status(operator: Operator) -> int:
             unserved = list(_unserved(store, settings))
             ended = store.stats.finished_in(60)
             oldest_s = store.stats.oldest_pending_s()
-            size_bytes = store.stats.database_bytes()
+            size_bytes = store.maintenance.database_bytes()
     trouble = [*_trouble(items), *unserved]
     by_status = {status.value: n for status, n in counts.items()}
     if operator.as_json:
@@ -137,7 +150,7 @@ def status(operator: Operator) -> int:
             "jobs": ", ".join(f"{n:,} {name}" for name, n in by_status.items() if n) or "none yet",
             "oldest waiting": duration(oldest_s),
             "last hour": ", ".join(f"{n:,} {status}" for status, n in ended.items()),
-            "database": f"{settings.database.url}, {mebibytes(size_bytes)}",
+            "database": f"{shown_url(settings.database.url)}, {mebibytes(size_bytes)}",
         }
     )
     click.echo()
@@ -155,12 +168,15 @@ def _trouble(items: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     if not items:
         yield "nothing runs: start it with `orpheus`"
         return
+    several = _are_of_several_hosts(items)
     for item in items:
+        name = f"{item['slot']} on {item['host']}" if several else item["slot"]
         if item["state"] in _NEEDS_A_PERSON:
-            again = f"once it is mended: orpheus restart {item['slot']}"
-            yield f"{item['slot']} is {item['state']}: {item['reason']} ({again})"
+            host = f" --host {item['host']}" if several else ""
+            again = f"once it is mended: orpheus restart {item['slot']}{host}"
+            yield f"{name} is {item['state']}: {item['reason']} ({again})"
         elif item["degraded"]:
-            yield f"{item['slot']} is degraded: {item['reason']}"
+            yield f"{name} is degraded: {item['reason']}"
     if not any(item["pool"] and item["state"] == SlotState.READY for item in items):
         yield "no worker is ready"
 
@@ -179,7 +195,7 @@ def _unserved(store: Store, settings: Settings) -> Iterator[str]:
 @for_operator
 def healthcheck(operator: Operator) -> int:
     """Ask the API whether it is ready; exit 1 if it is not."""
-    api = operator.settings().api
+    api = operator.checked_settings().api
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(api.host, api.host)  # noqa: S104
     if not api.port:
         click.echo("orpheus: api.port is 0, any free one: name the port with --set", err=True)

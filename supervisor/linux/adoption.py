@@ -7,7 +7,6 @@ A process that has left its process group still carries its incarnation in its e
 
 import contextlib
 import ctypes
-import hashlib
 import os
 import signal
 import time
@@ -17,15 +16,13 @@ from pathlib import Path
 import psutil
 
 from orpheus.shared.process.child_start import INCARNATION_VARIABLE
-from orpheus.shared.process.clock import create_time_s
+from orpheus.shared.process.state_files import StateFiles
 
 _INIT = 1
 _ENTRY = INCARNATION_VARIABLE.encode() + b"="
 _PR_SET_CHILD_SUBREAPER = 36
-_PREFIX_LENGTH = 12
 _SWEEP_LIMIT_S = 2.0
 _SWEEP_STEP_S = 0.01
-_SAME_PROCESS_S = 0.02  # two ticks: create times are ticks since boot, as floats
 
 
 def become_subreaper() -> None:
@@ -53,15 +50,6 @@ def reap_adopted(own: Collection[int]) -> list[int]:
         reaped.append(found.si_pid)
 
 
-def is_alive(pid: int, created_s: float) -> bool:
-    """Return whether the process with this pid and create time still runs and is no zombie."""
-    try:
-        same = abs(create_time_s(pid) - created_s) < _SAME_PROCESS_S
-        return same and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
-        return False
-
-
 def incarnation_of(pid: int) -> str:
     """Return the incarnation in a process's environment; "" if it has none, or we may not read it.
 
@@ -82,22 +70,22 @@ def kill_incarnation(incarnation: str) -> int:
     return _kill_all(incarnation.__eq__)
 
 
-def incarnation_prefix(database: Path) -> str:
+def incarnation_prefix(state: StateFiles) -> str:
     """Return what the incarnations of one database begin with.
 
     By it the next start finds every process that an earlier supervisor of this database has left,
     even one too young to have a heartbeat row, or one whose parent has ended in order.
     """
-    return hashlib.sha256(str(database.resolve()).encode()).hexdigest()[:_PREFIX_LENGTH] + "-"
+    return f"{state.digest()}-"
 
 
-def kill_processes_of(database: Path) -> int:
+def kill_processes_of(state: StateFiles) -> int:
     """SIGKILL every process with the database's prefix until none is left (2 s); return how many.
 
     Not this process and its ancestors: a job may start a supervisor, to deploy something for
     example.
     """
-    prefix = incarnation_prefix(database)
+    prefix = incarnation_prefix(state)
     spared = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     return _kill_all(lambda incarnation: incarnation.startswith(prefix), spared)
 

@@ -1,7 +1,8 @@
 """Samples the CPU, memory and run state of the children, and the holder of the write lock.
 
 A thread of its own does this; it touches neither the database nor a child. The main loop reads the
-latest values and never waits for new ones.
+latest values and never waits for new ones; they are taken just before it reads the heartbeats. An
+error that nobody foresaw costs one value, not the thread.
 """
 
 import threading
@@ -10,13 +11,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
-from orpheus.supervisor.linux.write_lock import LockHolder, LockWatch, os_status
+from orpheus.shared.logs import get_logger
+from orpheus.shared.process.clock import next_multiple_s
+from orpheus.supervisor.linux.process_stat import process_stat
+from orpheus.supervisor.linux.write_lock import LockHolder, LockWatch
 from orpheus.supervisor.policy.slot import OsStatus
 
+log = get_logger()
+
 SAMPLE_INTERVAL_S = 2.0
-_LOCK_INTERVAL_S = 1.0
+LOCK_INTERVAL_S = 1.0
+_STALL_S = 2.0
+_LOG_EVERY_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +39,21 @@ class Sample:
 class Sampler:
     """Samples the watched processes every 2 s, and the write lock of `database` every second.
 
+    `database`: a file of SQLite, which one process at a time writes; None for any other.
+
     `latest` and `holder` may be read by any thread.
     """
 
-    def __init__(self, database: Path, interval_s: float = SAMPLE_INTERVAL_S) -> None:
+    def __init__(self, database: Path | None, interval_s: float = SAMPLE_INTERVAL_S) -> None:
         self.latest: Mapping[str, Sample] = {}
         """Incarnation -> its last sample; never changed in place."""
         self.holder: LockHolder | None = None
         """Who held the write lock when it was last checked."""
         self._watched: Mapping[str, int] = {}
-        self._processes: dict[str, psutil.Process] = {}
         self._interval_s = interval_s
-        self._lock_watch = LockWatch(database)
+        self._lock_watch = None if database is None else LockWatch(database)
+        self._silent_until_s: dict[type[Exception], float] = {}
+        """When an error of this kind is logged again (time.monotonic)."""
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sampler", daemon=True)
 
@@ -61,35 +70,52 @@ class Sampler:
         self._stop.set()
 
     def _run(self) -> None:
-        sample_at_s, lock_at_s = time.monotonic() + self._interval_s, 0.0
-        while not self._stop.wait(min(self._interval_s, _LOCK_INTERVAL_S)):
+        now_s = time.monotonic()
+        sample_at_s = next_multiple_s(now_s, self._interval_s)
+        lock_at_s = next_multiple_s(now_s, LOCK_INTERVAL_S)
+        while not self._stop.wait(max(0.0, min(sample_at_s, lock_at_s) - time.monotonic())):
             now_s = time.monotonic()
             if now_s >= lock_at_s:
-                self.holder = self._lock_watch.look(now_s)
-                lock_at_s = now_s + _LOCK_INTERVAL_S
+                self.holder = self._look_at_lock(now_s, has_stalled=now_s > lock_at_s + _STALL_S)
+                lock_at_s = next_multiple_s(now_s, LOCK_INTERVAL_S)
             if now_s >= sample_at_s:
                 self.latest = self._sample_all(self._watched)
-                sample_at_s = now_s + self._interval_s
+                sample_at_s = next_multiple_s(now_s, self._interval_s)
+
+    def _look_at_lock(self, now_s: float, *, has_stalled: bool) -> LockHolder | None:
+        if self._lock_watch is None:
+            return None
+        if has_stalled:
+            self._lock_watch.forget()
+        try:
+            return self._lock_watch.look(now_s)
+        except Exception as error:  # noqa: BLE001 - see the module
+            self._log(error)
+            return None
+
+    def _log(self, error: Exception) -> None:
+        """Log an error with its traceback, one of each kind in a minute."""
+        now_s, kind = time.monotonic(), type(error)
+        if now_s >= self._silent_until_s.get(kind, now_s):
+            self._silent_until_s[kind] = now_s + _LOG_EVERY_S
+            log.error("sampling_failed", exc_info=error)
 
     def _sample_all(self, watched: Mapping[str, int]) -> dict[str, Sample]:
-        self._processes = {name: one for name, one in self._processes.items() if name in watched}
         found: dict[str, Sample] = {}
         for name, pid in watched.items():
             try:
-                if name not in self._processes:
-                    self._processes[name] = psutil.Process(pid)
-                found[name] = sample(self._processes[name], self.latest.get(name))
-            except psutil.Error:  # it has just ended
+                found[name] = sample(pid, self.latest.get(name))
+            except OSError:  # it has just ended
                 continue
+            except Exception as error:  # noqa: BLE001 - see the module
+                self._log(error)
         return found
 
 
-def sample(process: psutil.Process, before: Sample | None = None) -> Sample:
-    """Sample a process; the CPU use is that since `before`. Raises psutil.Error."""
-    with process.oneshot():
-        times, memory, status = process.cpu_times(), process.memory_info(), os_status(process)
-    cpu_s, now_s = times.user + times.system, time.monotonic()
+def sample(pid: int, before: Sample | None = None) -> Sample:
+    """Sample a process; the CPU use is that since `before`. Raises OSError if it has ended."""
+    stat, now_s = process_stat(pid), time.monotonic()
     percent = None
     if before is not None and now_s > before.at_s:
-        percent = round(100 * (cpu_s - before.cpu_s) / (now_s - before.at_s), 1)
-    return Sample(percent, memory.rss, status, cpu_s, now_s)
+        percent = round(100 * (stat.cpu_s - before.cpu_s) / (now_s - before.at_s), 1)
+    return Sample(percent, stat.rss_bytes, stat.os_status, stat.cpu_s, now_s)

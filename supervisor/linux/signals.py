@@ -48,10 +48,10 @@ class Signals:
         return self._had_terminal and not has_terminal()
 
     def close(self) -> None:
-        """Restore the default action of every signal."""
+        """Ignore every signal from now on: the process is about to exit, with its own code."""
         faulthandler.unregister(signal.SIGQUIT)
         for number in _HANDLED:
-            signal.signal(number, signal.SIG_DFL)
+            signal.signal(number, signal.SIG_IGN)
         signal.set_wakeup_fd(-1)
         os.close(self._read_fd)
         os.close(self._write_fd)

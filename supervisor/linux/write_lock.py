@@ -5,6 +5,9 @@ its owner. A writer that is stopped, or never reaches its commit, keeps all othe
 until it dies, so the supervisor must find it. The -shm file is never opened for that, only its
 inode is read: closing any descriptor of the file would release every lock that this process holds
 on it, and a committed row was lost that way.
+
+/proc/locks is read only while nobody commits: a read of it takes milliseconds, as the kernel first
+waits for every CPU, and each lock that a process takes on the machine meanwhile takes longer.
 """
 
 import os
@@ -14,22 +17,17 @@ from pathlib import Path
 
 import psutil
 
+from orpheus.supervisor.linux.process_stat import process_stat
 from orpheus.supervisor.policy.slot import OsStatus
 
 _WRITE_LOCK_BYTE = 120
-_OS_STATUS = {
-    psutil.STATUS_STOPPED: OsStatus.STOPPED,
-    psutil.STATUS_TRACING_STOP: OsStatus.STOPPED,
-    psutil.STATUS_DISK_SLEEP: OsStatus.UNINTERRUPTIBLE,
-}
 
 
 @dataclass(frozen=True, slots=True)
 class LockHolder:
     """The process that holds the write lock.
 
-    `held_s`: how long it has held the lock while the -wal file did not change. For a process that
-    commits again and again this stays near 0.
+    `held_s`: how long it may have held the lock while the -wal file did not change.
     """
 
     pid: int
@@ -44,30 +42,45 @@ class LockWatch:
     def __init__(self, database: Path) -> None:
         self._shm = database.with_name(database.name + "-shm")
         self._wal = database.with_name(database.name + "-wal")
-        self._seen: tuple[int, int, int] | None = None
-        """The holder and the -wal file's size and time of change, as last seen."""
-        self._since_s = 0.0
+        self._wal_seen: tuple[int, int] | None = None
+        """The -wal file's size and time of change, as last seen."""
+        self._pid: int | None = None
+        """The holder as last seen; None: nobody, or nobody looked."""
+        self._since_s: float | None = None
+        """Since when the holder may have held the lock; None: not longer than the next look."""
+
+    def forget(self) -> None:
+        """Count the holder's time anew: it may have stood still with us."""
+        self._pid = self._since_s = None
 
     def look(self, now_s: float) -> LockHolder | None:
-        """Return who holds the lock now; None if nobody does. `now_s` is monotonic."""
+        """Return who holds the lock now without having committed; None if nobody does.
+
+        `now_s` is monotonic. If somebody has committed since the last look, /proc/locks is not
+        read: whoever holds the lock now has not held it for longer.
+        """
         try:
             shm, wal = self._shm.stat(), self._wal.stat()
-            locks = Path("/proc/locks").read_text(encoding="ascii", errors="replace")
+            before, self._wal_seen = self._wal_seen, (wal.st_size, wal.st_mtime_ns)
+            if before not in (None, self._wal_seen):
+                self._pid, self._since_s = None, now_s
+                return None
+            locks = Path("/proc/locks").read_bytes().decode("ascii", errors="replace")
         except OSError:  # nobody has opened the database
-            self._seen = None
+            self.forget()
             return None
         pid = _holder_of(shm, locks)
         if pid is None:
-            self._seen = None
+            self.forget()
             return None
-        seen = (pid, wal.st_size, wal.st_mtime_ns)
-        if seen != self._seen:
-            self._seen, self._since_s = seen, now_s
+        if self._since_s is None or self._pid not in (None, pid):
+            self._since_s = now_s
+        self._pid = pid
         try:
-            process = psutil.Process(pid)
-            return LockHolder(pid, now_s - self._since_s, process.name(), os_status(process))
-        except psutil.Error:  # it has just ended, and its lock with it
-            self._seen = None
+            name, stat = psutil.Process(pid).name(), process_stat(pid)
+            return LockHolder(pid, now_s - self._since_s, name, stat.os_status)
+        except (psutil.Error, OSError):  # it has just ended, and its lock with it
+            self.forget()
             return None
 
 
@@ -104,8 +117,3 @@ def _has_open(pid: int, file: os.stat_result) -> bool:
             return any(os.path.samestat(one.stat(), file) for one in descriptors)
     except OSError:  # it has just ended, or is another user's
         return False
-
-
-def os_status(process: psutil.Process) -> OsStatus:
-    """Return what the kernel says a process is doing. Raises psutil.Error."""
-    return _OS_STATUS.get(process.status(), OsStatus.RUNNING)

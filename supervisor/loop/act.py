@@ -5,11 +5,11 @@ Whether an action had its effect is observed in a later turn; nothing here waits
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.logs import get_logger
 from orpheus.shared.process.failpoints import failpoint
+from orpheus.shared.process.state_files import StateFiles
 from orpheus.supervisor.loop.child import ChildHandle
 from orpheus.supervisor.plan.plan import ProcessSpec
 from orpheus.supervisor.policy.slot import (
@@ -33,7 +33,7 @@ _EXPECTED = frozenset({Cause.STOPPED, Cause.REPLACED, Cause.RECYCLED})
 class Children:
     """The supervisor's children, and what it takes to start them and to record what they do."""
 
-    database: Path
+    state: StateFiles
     recorder: Recorder
     specs: Mapping[str, ProcessSpec] = field(default_factory=dict)
     """Slot -> what its next process is started from."""
@@ -65,7 +65,7 @@ class Children:
 
     def _spawn(self, slot: Slot, incarnation: str) -> None:
         try:
-            child = ChildHandle.spawn(self.specs[slot.name], incarnation, self.database)
+            child = ChildHandle.spawn(self.specs[slot.name], incarnation, self.state)
         except Exception as error:  # noqa: BLE001 - no memory or descriptor left, or an error of ours
             log.warning("cannot_start", slot=slot.name, reason=repr(error))
             self.start_errors[incarnation] = str(error)

@@ -16,11 +16,13 @@ from pathlib import Path
 
 from orpheus.shared.process.channel import Channel
 from orpheus.shared.process.child_start import INCARNATION_VARIABLE
-from orpheus.shared.process.crash_cell import cell_path, stack_path
+from orpheus.shared.process.crash_cell import CellState, read_cell
+from orpheus.shared.process.state_files import StateFiles
 from orpheus.supervisor.plan.plan import ProcessSpec
+from orpheus.supervisor.policy.exits import job_thread_first
 from orpheus.supervisor.policy.slot import Command, Exit
 
-_EVIDENCE_BYTES = 8_192
+_EVIDENCE_LENGTH = 8_192
 _MOST_STACK_BYTES = 1_048_576
 _SIGNALS = {
     Command.TERMINATE: (signal.SIGTERM,),
@@ -43,17 +45,17 @@ class ChildHandle:
     pidfd: int
     channel: Channel
     _process: subprocess.Popen[bytes]
+    _cell_file: Path
     _crash_file: Path
     _stack_file: Path
 
     @classmethod
-    def spawn(cls, spec: ProcessSpec, incarnation: str, database: Path) -> "ChildHandle":
+    def spawn(cls, spec: ProcessSpec, incarnation: str, state: StateFiles) -> "ChildHandle":
         """Start a process by exec, in its own session, and send it its handover.
 
         Raises OSError if it cannot be started.
         """
-        crash_file = cell_path(database, incarnation).with_suffix(".crash")
-        stack_file = stack_path(database, incarnation)
+        crash_file, stack_file = state.crash(incarnation), state.stack(incarnation)
         handover = {
             **spec.handover,
             "incarnation": incarnation,
@@ -84,6 +86,7 @@ class ChildHandle:
             pidfd=pidfd,
             channel=ours,
             _process=process,
+            _cell_file=state.cell(incarnation),
             _crash_file=crash_file,
             _stack_file=stack_file,
         )
@@ -108,9 +111,15 @@ class ChildHandle:
         found = os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED | os.WNOWAIT | os.WNOHANG)
         if found is None:
             return None
-        if found.si_code == os.CLD_EXITED:
-            return Exit(code=found.si_status, evidence=self._evidence())
-        return Exit(signal=found.si_status, evidence=self._evidence())
+        is_code = found.si_code == os.CLD_EXITED
+        cell = read_cell(self._cell_file) or CellState(0, running=False)
+        return Exit(
+            code=found.si_status if is_code else None,
+            signal=None if is_code else found.si_status,
+            evidence=self._evidence(),
+            in_job=cell.token > 0,
+            job_ended=cell.has_ended,
+        )
 
     def reap(self) -> None:
         """Kill what is left of the process group, then reap the process. Only after its exit."""
@@ -135,7 +144,8 @@ class ChildHandle:
     def _evidence(self) -> str | None:
         try:
             with self._crash_file.open("rb") as file:
-                text = file.read(_EVIDENCE_BYTES).decode(errors="replace")
+                text = file.read(_MOST_STACK_BYTES).decode(errors="replace")
         except OSError:
             return None
-        return text.partition("\nExtension modules:")[0].strip() or None
+        stacks = job_thread_first(text.partition("\nExtension modules:")[0])
+        return stacks[:_EVIDENCE_LENGTH] or None

@@ -1,9 +1,10 @@
 """The main loop: take orders; observe, decide and act for each slot; then sleep.
 
 It sleeps in one poll over the pidfds, the channels and the sources of orders, until one of them is
-readable or the next deadline of a slot comes. It waits for nothing else, so that no child, no
-database and no disk can delay it. If it was delayed all the same (stopped, starved, suspended), it
-moves every deadline by that time before it judges any process.
+readable or the next deadline of a slot comes. All children beat at the same time, and one turn a
+moment later reads their beats; a beat that comes later than that wakes it. It waits for nothing
+else, so that no child, no database and no disk can delay it. If it was delayed all the same
+(stopped, starved, suspended), it moves every deadline by that time before it judges any process.
 """
 
 import random
@@ -17,7 +18,7 @@ from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.processes import ProcessRecord, SlotState, rejection
 from orpheus.shared.errors import ExitCode
 from orpheus.shared.logs import get_logger
-from orpheus.shared.process.clock import Clock
+from orpheus.shared.process.clock import Clock, next_multiple_s
 from orpheus.supervisor.linux.adoption import (
     child_pids,
     incarnation_prefix,
@@ -25,7 +26,7 @@ from orpheus.supervisor.linux.adoption import (
     reap_adopted,
 )
 from orpheus.supervisor.linux.cgroup import OutOfMemoryKills
-from orpheus.supervisor.linux.sampling import Sampler
+from orpheus.supervisor.linux.sampling import LOCK_INTERVAL_S, Sampler
 from orpheus.supervisor.linux.systemd import Notifier
 from orpheus.supervisor.loop.act import Children
 from orpheus.supervisor.loop.lock_holder import LockHolderCheck
@@ -34,6 +35,7 @@ from orpheus.supervisor.loop.report import own_record, slot_record
 from orpheus.supervisor.plan.plan import Plan
 from orpheus.supervisor.policy import fleet
 from orpheus.supervisor.policy.exits import was_cut_short
+from orpheus.supervisor.policy.liveness import is_silent
 from orpheus.supervisor.policy.slot import (
     Command,
     Desired,
@@ -45,6 +47,7 @@ from orpheus.supervisor.policy.slot import (
 )
 from orpheus.supervisor.policy.state_machine import (
     decide,
+    may_speak,
     next_wake_s,
     rebase,
     stop_within_s,
@@ -54,6 +57,8 @@ from orpheus.supervisor.policy.state_machine import (
 log = get_logger()
 
 _STALL_S = 2.0
+_BEATS_ARRIVE_S = 0.05
+"""How long after the time of the beats they are read; a tenth of the interval if that is less."""
 _DESCRIBING_S = 1.0  # how long a check of the job modules may go on when everything else has ended
 _SECOND_STOP_S = 4.0
 """How long children get after a second signal to stop: they are told to give up after 3 s."""
@@ -72,9 +77,13 @@ class Loop:
         sampler: Sampler,
         notifier: Notifier,
         describing: Lock,
+        other_trouble: Callable[[], str] = str,
         on_settled: Callable[[Sequence[Slot]], None] | None = None,
     ) -> None:
-        """`describing`: held while a child runs that another thread reaps (reload.py)."""
+        """`describing`: held while a child runs that another thread reaps (reload.py).
+
+        `other_trouble` tells what is wrong with the supervisor's other threads; empty: nothing.
+        """
         self.slots: dict[str, Slot] = {}
         self.children = children
         self.rejected: str | None = None
@@ -86,11 +95,12 @@ class Loop:
         self._sampler = sampler
         self._notifier = notifier
         self._describing = describing
+        self._other_trouble = other_trouble
         self._on_settled = on_settled
         self._memory_kills = OutOfMemoryKills()
         self._lock_holder = LockHolderCheck()
         self._inherited = child_pids()
-        self._prefix = incarnation_prefix(children.database)
+        self._prefix = incarnation_prefix(children.state)
         self._sources: list[tuple[int, Callable[[], None]]] = []
         self._stop_requests = 0
         self._why_stopping = ""
@@ -176,7 +186,7 @@ class Loop:
 
     def _turn_slot(self, key: str, now_s: float) -> None:
         before = self.slots[key]
-        seen = self._observe(before)
+        seen = self._observe(before, now_s)
         incarnation = self._prefix + secrets.token_hex(8)
         turn = Turn(now_s, random.random(), incarnation, self._clock.wall_ms())
         slot, actions = decide(before, seen, self._plan.rules_of(before.pool), turn)
@@ -184,7 +194,7 @@ class Loop:
         for action in actions:
             self.children.perform(slot, action)
 
-    def _observe(self, slot: Slot) -> Observation:
+    def _observe(self, slot: Slot, now_s: float) -> Observation:
         if slot.process is None:
             return Observation()
         incarnation = slot.process.incarnation
@@ -197,7 +207,9 @@ class Loop:
             slot.process.seen,
             sample=self._sampler.latest.get(incarnation),
             row_beat=self.children.recorder.row_beats.get(incarnation),
+            supervisor_writes=self.children.recorder.can_write(),
             holder=self._sampler.holder,
+            is_silent=is_silent(slot.process, self._plan.rules_of(slot.pool), now_s),
             killed_for_memory=self._memory_kills.take_one,
         )
         if seen.exit is not None and self._stop_requests:
@@ -270,7 +282,12 @@ class Loop:
             next_wake_s(slot, self._plan.rules_of(slot.pool), now_s) for slot in self.slots.values()
         ]
         wakes_s.append(now_s + self._notifier.turn_every_s)
-        wakes_s.append(now_s + self._plan.rules_of(None).beat_interval_s)
+        interval_s = self._plan.rules_of(None).beat_interval_s
+        arrive_s = min(_BEATS_ARRIVE_S, interval_s / 10)
+        beats_s = next_multiple_s(now_s - arrive_s, interval_s)
+        wakes_s.append(beats_s + arrive_s)
+        if self._sampler.holder is not None:  # it may soon have held the write lock too long
+            wakes_s.append(now_s + LOCK_INTERVAL_S)
         if self._end_s is not None:
             wakes_s.append(max(now_s, self._end_s))
         if self.children.start_errors:  # observed as an exit in the next turn
@@ -279,12 +296,22 @@ class Loop:
         poll = select.poll()
         for fd, _ in self._sources:
             poll.register(fd, select.POLLIN)
-        for child in self.children.handles.values():
-            poll.register(child.pidfd, select.POLLIN)
-            if not child.channel.closed:  # a closed one is always readable
-                poll.register(child.channel.fileno(), select.POLLIN)
+        self._register_children(poll, beats_s - interval_s)
         poll.poll(max(0.0, wake_s - now_s) * 1000 + 1)
         return max(0.0, time.monotonic() - wake_s)
+
+    def _register_children(self, poll: select.poll, beats_s: float) -> None:
+        """Wait for every exit, and for messages except of those that need none read soon."""
+        can_wait = {
+            slot.process.incarnation
+            for slot in self.slots.values()
+            if slot.process is not None and not may_speak(slot, beats_s)
+        }
+        for child in self.children.handles.values():
+            poll.register(child.pidfd, select.POLLIN)
+            events = child.channel.poll_events(reads=child.incarnation not in can_wait)
+            if events and not child.channel.closed:  # a closed one is always readable
+                poll.register(child.channel.fileno(), events)
 
     # What others may know
 
@@ -295,9 +322,10 @@ class Loop:
                 continue
             incarnation = slot.process.incarnation if slot.process else ""
             child = self.children.handles.get(incarnation)
-            records.append(slot_record(slot, child, self._sampler.latest.get(incarnation)))
+            sample = self._sampler.latest.get(incarnation)
+            records.append(slot_record(self._myself.host, slot, child, sample))
         sample = self._sampler.latest.get(self._myself.incarnation)
-        trouble = self._lock_holder.trouble
+        trouble = "; ".join(filter(None, (self._lock_holder.trouble, self._other_trouble())))
         records.append(own_record(self._myself, sample, self._why_stopping, trouble, self.rejected))
         self.children.recorder.publish(records)
         self._update_status(trouble if self.rejected is None else rejection(self.rejected))

@@ -5,11 +5,13 @@ since the last one. A message that cannot be read is ignored: a bug of a child m
 supervisor. Nothing here changes a process.
 """
 
+import contextlib
 import signal
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from orpheus.supervisor.linux.process_stat import process_stat
 from orpheus.supervisor.linux.sampling import Sample
 from orpheus.supervisor.linux.write_lock import LockHolder
 from orpheus.supervisor.loop.child import ChildHandle
@@ -22,17 +24,23 @@ def observe(
     *,
     sample: Sample | None,
     row_beat: int | None,
+    supervisor_writes: bool,
     holder: LockHolder | None,
+    is_silent: bool,
     killed_for_memory: Callable[[], bool | None],
 ) -> Observation:
     """Return `before` with what can be observed of `child` now. None: not known yet.
 
-    `row_beat` is the beat in its heartbeat row; `holder` holds the write lock, whoever that is.
+    `row_beat` is the beat in its heartbeat row; `holder` holds the write lock, whoever that is. If
+    the process `is_silent`, its status is read now: the last sample may be from before it was
+    stopped, and then it would be killed instead of continued.
     """
     seen, exit = before, child.peek_exit()  # first: its last messages are in the channel by then
-    if not child.channel.closed:
-        for message in child.channel.receive():
-            seen = add_message(seen, message)
+    child.channel.flush()
+    messages = child.channel.receive() if exit is None else child.channel.receive_last()
+    for message in messages:
+        seen = add_message(seen, message)
+    seen = replace(seen, supervisor_writes=supervisor_writes)
     if exit is not None:
         seen = replace(seen, exit=_with_memory(exit, killed_for_memory))
     if row_beat is not None:
@@ -44,6 +52,9 @@ def observe(
             cpu_percent=sample.cpu_percent,
             rss_bytes=sample.rss_bytes,
         )
+    if is_silent and exit is None:
+        with contextlib.suppress(OSError):
+            seen = replace(seen, os_status=process_stat(child.pid).os_status)
     if holder is not None and holder.pid == child.pid:
         return replace(seen, lock_held_s=holder.held_s, os_status=holder.os_status)
     return replace(seen, lock_held_s=0.0)

@@ -5,24 +5,30 @@ then makes it happen, turn by turn. Nothing here waits.
 """
 
 import signal
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.requests import MOST_WORKERS, Request, RequestAction
 from orpheus.shared.logs import get_logger
 from orpheus.shared.process.doorbells import Bell
 from orpheus.supervisor.linux.signals import Signals
+from orpheus.supervisor.linux.stand_in import StandIn
 from orpheus.supervisor.linux.systemd import Notifier
 from orpheus.supervisor.loop.loop import Loop
+from orpheus.supervisor.outbox.drainers import Drainers
 from orpheus.supervisor.plan.in_force import Configuration
 from orpheus.supervisor.plan.listeners import Listeners
 from orpheus.supervisor.plan.reload import Rejected, Reloaded, Reloader
 from orpheus.supervisor.policy import fleet
+from orpheus.supervisor.policy.outage import is_api_out
 from orpheus.supervisor.policy.slot import Command, SendCommand, Slot
 from orpheus.supervisor.recorder import Recorder
 
 log = get_logger()
 
+_API_BACK_WITHIN_S = 3.0
+"""An API that was killed is back within this time, and no connection is refused meanwhile."""
 _MOST_LINES = 8
 _LONGEST_LINE = 500
 
@@ -39,6 +45,10 @@ class Orders:
     reloader: Reloader
     bell: Bell
     notifier: Notifier
+    drainers: Drainers = field(default_factory=Drainers)
+    stand_in: StandIn = field(default_factory=StandIn)
+    _api_was_in_s: float = field(default_factory=time.monotonic)
+    """When the API was last seen to run, or to be about to."""
     _has_moved: bool = False
     """The API was given another address: the old socket may still be open."""
 
@@ -102,7 +112,7 @@ class Orders:
                 log.warning("no_such_pool", pool=target)
             else:
                 self._scale(target, workers or 0)
-        elif slot is None or slot.retired:
+        elif slot is None or slot.retired or target != slot.name:  # the key of a companion
             log.warning("no_such_slot", slot=target)
         else:
             self._do_to_slot(action, slot)
@@ -129,8 +139,17 @@ class Orders:
             self.listeners.keep_only(self.configuration.listener)
             self._has_moved = False
 
+    def _stand_in_for_api(self) -> None:
+        """Have clients told so while the API is out for longer than they are promised."""
+        now_s = time.monotonic()
+        if self.loop.is_stopping or not is_api_out(self.loop.slots.values()):
+            self._api_was_in_s = now_s
+        is_long = now_s - self._api_was_in_s > _API_BACK_WITHIN_S
+        self.stand_in.answer_on(self.configuration.listener if is_long else None)
+
     def _take_configuration(self) -> None:
         self._close_old_listeners()
+        self._stand_in_for_api()
         for result in self.reloader.take():
             if self.loop.is_stopping:
                 return
@@ -151,6 +170,7 @@ class Orders:
         self.loop.adopt(configuration.plan())
         self.loop.rejected = None
         self.recorder.adopt(configuration.duties())
+        self.drainers.adopt(configuration.outboxes())
         slots = self.loop.slots.values()
         restarts = sorted({slot.name for slot in slots if fleet.is_outdated(slot)})
         body = {

@@ -9,11 +9,12 @@ from orpheus.supervisor.policy.slot import Slot
 
 
 def slot_record(
-    slot: Slot, process: ChildHandle | ProcessRecord | None, sample: Sample | None
+    host: str, slot: Slot, process: ChildHandle | ProcessRecord | None, sample: Sample | None
 ) -> SlotRecord:
     """Return the record of one slot, its process (if it has one) and the latest sample of it."""
     why = slot.degraded or slot.trouble or slot.reason
     return SlotRecord(
+        host=host,
         slot=slot.name,
         pool=slot.pool,
         role=slot.role,
@@ -45,7 +46,7 @@ def own_record(
     state = SlotState.STOPPING if why_stopping else SlotState.READY
     slot = Slot(myself.slot, None, myself.role, state=state, reason=why_stopping or trouble)
     return replace(
-        slot_record(slot, myself, sample),
+        slot_record(myself.host, slot, myself, sample),
         degraded=bool(trouble or rejected),
         rejected=None if why_stopping else rejected,
     )

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from socket import socket
 
-from orpheus.config.handovers import for_database, for_storage
+from orpheus.config.handovers import for_database, for_jobs, for_storage
 from orpheus.config.settings import Settings
 from orpheus.shared.operations.upkeep import Upkeep
-from orpheus.shared.storage import open_storage
+from orpheus.shared.storage import listen, open_storage
+from orpheus.supervisor.outbox.settings import OutboxSettings
 from orpheus.supervisor.plan.plan import Plan, make_plan
 from orpheus.supervisor.recorder import Duties
 
@@ -37,8 +38,25 @@ class Configuration:
         return Duties(
             open_store=lambda: open_storage(storage),
             beat_interval_s=self.settings.heartbeats.interval,
+            listen=lambda: listen(storage),
             upkeep=Upkeep(for_database(self.settings)),
+            renew_every_s=self.settings.leases.renew_every,
         )
+
+    def outboxes(self) -> list[OutboxSettings]:
+        """Return the outboxes to drain."""
+        return [
+            OutboxSettings(
+                name=one.name,
+                url=one.url,
+                table=one.table,
+                poll_s=one.poll,
+                storage=for_storage(self.settings),
+                defaults=for_jobs(self.settings),
+                max_payload_bytes=self.settings.api.max_body,
+            )
+            for one in self.settings.outboxes
+        ]
 
     def main_pool(self) -> str:
         """Return the pool that SIGTTIN and SIGTTOU scale: `default`, else the first one."""

@@ -23,12 +23,17 @@ from orpheus.shared.errors import ConfigurationError, OrpheusError
 from orpheus.shared.job_types.describe import describe_types, digest_of
 from orpheus.shared.logs import configure_logging, get_logger
 from orpheus.shared.operations.stored_settings import write_settings
+from orpheus.shared.process.clock import next_multiple_s
 from orpheus.shared.storage import open_storage
 from orpheus.supervisor.plan.listeners import Listeners
 
 log = get_logger()
 
-_LOOK_INTERVAL_S = 0.5
+_LOOK_INTERVAL_S = 1.0
+"""A saved file is in force within two seconds: this, the time it settles and that of the check."""
+_FIXED = ("database.url", "database.state_dir")
+_SETTLE_S = 0.25
+"""A file that has just changed is read once it has stayed the same for so long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +133,7 @@ class Reloader:
         """Return the orders to reload, after a moment at most if the file is watched."""
         orders = []
         try:
-            orders.append(self._orders.get(timeout=_LOOK_INTERVAL_S if self._watches() else None))
+            orders.append(self._orders.get(timeout=self._look_in_s()))
             while True:
                 orders.append(self._orders.get_nowait())
         except queue.Empty:
@@ -137,8 +142,13 @@ class Reloader:
             orders.append(_Order("the file was saved"))
         return orders
 
-    def _watches(self) -> bool:
-        return self._settings.supervisor.watch_config and self._settings.source is not None
+    def _look_in_s(self) -> float | None:
+        if self._settings.source is None or not self._settings.supervisor.watch_config:
+            return None
+        if self._seen not in (None, self._known):
+            return _SETTLE_S
+        now_s = time.monotonic()
+        return next_multiple_s(now_s, _LOOK_INTERVAL_S) - now_s
 
     def _file_has_settled(self) -> bool:
         """Return whether the file differs from the one read last, but not from a moment ago."""
@@ -169,13 +179,18 @@ class Reloader:
 
     def _check(self, why: str, *, replace_all: bool) -> Reloaded:
         settings = self._read()
-        if settings.database.url != self._settings.database.url:
-            raise ConfigurationError(
-                "database.url: cannot change while Orpheus runs; stop it, and start it again"
-            )
+        changed = tuple(changed_keys(self._settings, settings))
+        for key in _FIXED:
+            if key in changed:
+                raise ConfigurationError(
+                    f"{key}: cannot change while Orpheus runs; stop it, and start it again"
+                )
         with self.describing:
             types = describe_types(
-                settings.jobs.modules, for_commands(settings), settings.supervisor.start_timeout
+                settings.jobs.modules,
+                for_commands(settings),
+                settings.supervisor.start_timeout,
+                settings.jobs.around,
             )
         api = settings.api
         listener = self._listeners.take(api.host, api.port) if api.enabled else None
@@ -186,7 +201,6 @@ class Reloader:
                 write_settings(store, for_database(settings))
         finally:
             store.close()
-        changed = tuple(changed_keys(self._settings, settings))
         return Reloaded(why, settings, listener, digest_of(types), changed, replace_all)
 
 

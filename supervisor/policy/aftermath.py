@@ -2,7 +2,9 @@
 
 This prevents restart storms (Supervisor#487, puma#1663). Each exit is classified
 (supervisor/policy/exits.py). An exit that counts as a failure doubles the wait before the next
-start; too many of them make the slot fatal, and then it is retried only every few minutes.
+start; too many of them make the slot fatal, and then it is retried only every few minutes. A death
+in a job is bounded by the retries of that job: if it made the slot fatal too, three poison jobs
+would stop a pool.
 """
 
 from dataclasses import replace
@@ -38,7 +40,7 @@ def after_exit(
     kind = classify(slot, process, exit, rules, turn.now_s)
     last_exit = _last_exit(process, exit, describe(slot, process, exit), turn)
     cause = cause_of(slot, process, exit)
-    was_ready = process.ready_s is not None
+    was_ready = process.ready_s is not None or exit.in_job
     failed_start = slot.start_failure if kind is ExitClass.EXPECTED else last_exit.reason
     ended = replace(
         slot,
@@ -53,8 +55,13 @@ def after_exit(
     match kind:
         case ExitClass.CONFIGURATION:
             ended = _fatal(ended, last_exit.reason, rules, turn.now_s)
+        case ExitClass.DATABASE:
+            timer = Timer(turn.now_s + rules.database_retry_s, None)
+            ended = replace(ended, state=SlotState.BACKOFF, timer=timer, start_failure="")
         case ExitClass.COUNTED:
             ended = _after_failure(ended, process, rules, turn)
+        case ExitClass.IN_JOB:
+            ended = _after_death_in_job(ended, process, exit, rules, turn)
     details = {"cause": cause.value, **_details(last_exit)}
     reports = [Report(Kind.WORKER_EXITED, process.incarnation, last_exit.reason, details)]
     if ended.state is SlotState.FATAL:
@@ -102,7 +109,17 @@ def _after_failure(slot: Slot, process: Process, rules: Rules, turn: Turn) -> Sl
     if len(recent) >= rules.crash_loop_failures:
         times = f"{len(recent)} failures within {rules.crash_loop_window_s:g} s"
         return _fatal(slot, f"{times}; the last: {slot.reason}", rules, turn.now_s)
-    doubled_s = rules.backoff_base_s * 2.0 ** min(failures - 1, 30)
+    return _backoff(slot, rules, turn)
+
+
+def _after_death_in_job(slot: Slot, process: Process, exit: Exit, rules: Rules, turn: Turn) -> Slot:
+    went_well = exit.job_ended or has_been_ready(process, rules.stable_s, turn.now_s)
+    failures = 1 if went_well else slot.failures + 1
+    return _backoff(replace(slot, failures=failures, on_trial=False), rules, turn)
+
+
+def _backoff(slot: Slot, rules: Rules, turn: Turn) -> Slot:
+    doubled_s = rules.backoff_base_s * 2.0 ** min(slot.failures - 1, 30)
     delay_s = min(rules.backoff_max_s, doubled_s) * (0.5 + turn.uniform / 2)
     return replace(slot, state=SlotState.BACKOFF, timer=Timer(turn.now_s + delay_s, None))
 

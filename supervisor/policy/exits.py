@@ -4,6 +4,7 @@ The exit code alone does not tell: exit 0 can be a failure, and a SIGKILL can co
 else. An exit is judged by what was wanted of the process when it ended.
 """
 
+import re
 import signal
 from enum import StrEnum
 
@@ -11,21 +12,30 @@ from orpheus.shared.domain.processes import SlotState, signal_name
 from orpheus.shared.errors import ExitCode
 from orpheus.supervisor.policy.slot import Cause, Desired, Exit, Process, Rules, Slot
 
+_THREAD = re.compile(r"^(?=(?:Current thread|Thread) 0x)", re.MULTILINE)
+_RUNS_JOBS = "worker/attempt/executor.py"
+
 
 class ExitClass(StrEnum):
     """What follows an exit."""
 
     EXPECTED = "the slot goes down, and starts again at once if it is wanted"
     CONFIGURATION = "the process says that it can never run: fatal at once"
+    DATABASE = "the database is away: tried again each second, never counted"
     COUNTED = "a failure: backoff, and fatal at the limit"
+    IN_JOB = "a failure of the job that it had entered: backoff, but never fatal"
 
 
 def classify(slot: Slot, process: Process, exit: Exit, rules: Rules, now_s: float) -> ExitClass:
     """Return what follows the exit of `process`; `slot.recycles_s` includes this exit already."""
     if slot.desired is not Desired.UP:
         return ExitClass.EXPECTED
+    if exit.in_job:
+        return ExitClass.IN_JOB
     if exit.code == ExitCode.CONFIGURATION:
         return ExitClass.CONFIGURATION
+    if exit.code == ExitCode.DATABASE:
+        return ExitClass.DATABASE
     if process.kill_reason is not None or not _ended_in_order(slot, exit):
         return ExitClass.COUNTED
     if process.recycle is not None:
@@ -90,6 +100,13 @@ def _signal_or_code(process: Process, exit: Exit) -> str:
     if exit.signal is not None:
         return f"killed by {signal_name(exit.signal)}{details}"
     return f"exit code {exit.code}{details}"
+
+
+def job_thread_first(stacks: str) -> str:
+    """Return what faulthandler wrote of all threads, the one that runs the job's code first."""
+    head, *threads = _THREAD.split(stacks)
+    threads.sort(key=lambda thread: (_RUNS_JOBS not in thread, not thread.startswith("Current")))
+    return "\n\n".join(part.strip() for part in (head, *threads)).strip()
 
 
 def was_cut_short(exit: Exit) -> bool:

@@ -6,6 +6,7 @@ time that a child reports is never compared with it. Each fault shows in one sig
 | beats | main loop | other signs | verdict |
 | --- | --- | --- | --- |
 | arrive | turns | its heartbeat row is old | degraded: database trouble; never killed |
+| arrive | any | a worker alone cannot write to the database | killed |
 | arrive | stands, no job | | the main loop is dead: killed |
 | arrive | in a job past its hard deadline | | overdue: killed |
 | missing | | stopped by a signal | sent SIGCONT, once |
@@ -27,11 +28,14 @@ from orpheus.supervisor.policy.slot import (
     Verdict,
 )
 
+CANNOT_WRITE = "it cannot write to the database"
 _BUSY_CPU_PERCENT = 50.0
 _MIB = 2**20
 
 
-def update(process: Process, seen: Observation, rules: Rules, now_s: float) -> Process:
+def update(
+    process: Process, seen: Observation, rules: Rules, now_s: float, *, runs_jobs: bool
+) -> Process:
     """Return the process with a new observation; an age starts again when its number changed."""
     before = process.seen
     becomes_ready = process.ready_s is None and seen.ready
@@ -39,6 +43,9 @@ def update(process: Process, seen: Observation, rules: Rules, now_s: float) -> P
     may_stand = seen.job is not None or not seen.database_ok
     has_beaten = becomes_ready or seen.beat != before.beat
     has_turned = becomes_ready or may_stand or seen.loop != before.loop
+    # Many requests may wait before the API's own row; it runs no code that could take its rights.
+    alone = not seen.database_ok and seen.supervisor_writes and runs_jobs
+    may_write = becomes_ready or not alone
     has_written = becomes_ready or seen.row_beat != before.row_beat
     return replace(
         process,
@@ -47,6 +54,7 @@ def update(process: Process, seen: Observation, rules: Rules, now_s: float) -> P
         beat_s=now_s if has_beaten else process.beat_s,
         loop_s=now_s if has_turned else process.loop_s,
         row_s=now_s if has_written else process.row_s,
+        write_s=now_s if may_write else process.write_s,
         recycle=process.recycle or seen.recycle or _passed_limit(process, seen, rules, now_s),
     )
 
@@ -54,6 +62,11 @@ def update(process: Process, seen: Observation, rules: Rules, now_s: float) -> P
 def has_been_ready(process: Process, for_s: float, now_s: float) -> bool:
     """Return whether the process has been ready for that long."""
     return process.ready_s is not None and now_s - process.ready_s >= for_s
+
+
+def is_silent(process: Process, rules: Rules, now_s: float) -> bool:
+    """Return whether its beats have been missing for the beat timeout."""
+    return now_s - process.beat_s >= rules.beat_timeout_s
 
 
 def _passed_limit(process: Process, seen: Observation, rules: Rules, now_s: float) -> str | None:
@@ -91,14 +104,14 @@ def judge_lock(process: Process, rules: Rules) -> Verdict | None:
 
 
 def _judge_ages(process: Process, rules: Rules, now_s: float) -> Verdict | None:
-    """Return a verdict on missing beats, or on a main loop that stands still without a job.
+    """Return a verdict on missing beats, a main loop that stands still without a job, or no writes.
 
     An old heartbeat row alone never kills, nor does a main loop that waits for the database. A
     stopped process is first sent SIGCONT and given the time of one beat.
     """
     seen, continued_s = process.seen, process.continued_s
     beat_age_s, loop_age_s = now_s - process.beat_s, now_s - process.loop_s
-    if beat_age_s >= rules.beat_timeout_s:
+    if is_silent(process, rules, now_s):
         was_just_continued = continued_s is not None and now_s - continued_s < rules.beat_interval_s
         waits_for_disk = seen.os_status is OsStatus.UNINTERRUPTIBLE
         if may_be_continued(process) or waits_for_disk or was_just_continued:
@@ -106,6 +119,9 @@ def _judge_ages(process: Process, rules: Rules, now_s: float) -> Verdict | None:
         why = f"no heartbeat for {beat_age_s:.0f} s{_what_it_does(seen)}"
     elif loop_age_s >= rules.beat_timeout_s and seen.job is None:
         why = f"main loop stuck for {loop_age_s:.0f} s{_what_it_does(seen)}"
+    elif now_s - process.write_s >= rules.beat_timeout_s:
+        # A job may have limited or moved the process: it would keep its leases and end no job.
+        why = f"it alone cannot write to the database, for {now_s - process.write_s:.0f} s"
     else:
         return None
     return Verdict(Trigger.FAULT, why, Cause.HUNG)
@@ -127,11 +143,11 @@ def _what_it_does(seen: Observation) -> str:
 
 def degradation(process: Process, rules: Rules, now_s: float) -> str:
     """Return what is wrong with a process that is left running; empty if nothing is."""
-    seen, beat_age_s, row_age_s = process.seen, now_s - process.beat_s, now_s - process.row_s
-    if beat_age_s >= rules.beat_timeout_s:
-        return f"no heartbeat for {beat_age_s:.0f} s; {seen.os_status}"
+    seen, row_age_s = process.seen, now_s - process.row_s
+    if is_silent(process, rules, now_s):
+        return f"no heartbeat for {now_s - process.beat_s:.0f} s; {seen.os_status}"
     if not seen.database_ok:
-        return "it cannot write to the database"
+        return CANNOT_WRITE
     if seen.row_beat is not None and row_age_s >= rules.beat_timeout_s:
         return f"its heartbeat row is {row_age_s:.0f} s old"
     return ""

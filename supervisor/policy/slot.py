@@ -70,6 +70,8 @@ class Rules:
     crash_loop_window_s: float = 180.0
     backoff_base_s: float = 0.5
     fatal_retry_s: float = 300.0
+    database_retry_s: float = 1.0
+    """How soon a process that found no usable database is started again."""
     abort_wait_s: float = 2.0
     """How long a process may take to write its stack and die of SIGABRT."""
     kill_wait_s: float = 5.0
@@ -114,6 +116,10 @@ class Exit:
     """What the process wrote to its crash file."""
     out_of_memory: bool | None = None
     """Of SIGKILL: whether the kernel has just killed for memory; None if it cannot be known."""
+    in_job: bool = False
+    """It had entered a job whose result it had not reported."""
+    job_ended: bool = False
+    """The code of some job had returned in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +142,8 @@ class Observation:
     job: ObservedJob | None = None
     jobs_done: int = 0
     database_ok: bool = True
+    supervisor_writes: bool = False
+    """The supervisor itself has just written to the database."""
     row_beat: int | None = None
     os_status: OsStatus = OsStatus.RUNNING
     cpu_percent: float | None = None
@@ -160,6 +168,8 @@ class Process:
     """When `seen.beat` last changed; `loop_s` and `row_s` likewise."""
     loop_s: float = 0.0
     row_s: float = 0.0
+    write_s: float = 0.0
+    """When it could last write to the database, or the supervisor could not either."""
     continued_s: float | None = None
     """When it was found stopped and sent SIGCONT: this is done once for a process."""
     recycle: str | None = None
@@ -202,9 +212,9 @@ class Slot:
     kill_at_s: float | None = None
     """Set by a shutdown: a process that still runs then is sent SIGKILL at once."""
     failures: int = 0
-    """Counted exits in a row: the n of the restart backoff."""
+    """Failures in a row: the n of the restart backoff."""
     crashes_s: tuple[float, ...] = ()
-    """Counted exits within the crash-loop window, without those of stable processes."""
+    """Failures within the crash-loop window, without those of stable processes and in jobs."""
     recycles_s: tuple[float, ...] = ()
     on_trial: bool = False
     """The present process is the retry of a fatal slot."""

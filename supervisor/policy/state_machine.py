@@ -19,11 +19,13 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from orpheus.shared.domain.events import Kind
-from orpheus.shared.domain.processes import SlotState
+from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.supervisor.policy.aftermath import after_exit, after_survival
 from orpheus.supervisor.policy.liveness import (
+    CANNOT_WRITE,
     degradation,
     has_been_ready,
+    is_silent,
     judge,
     judge_lock,
     may_be_continued,
@@ -114,7 +116,7 @@ def decide(
     """Return the next state of a slot, and what is to be done now, in this order."""
     process = slot.process
     if process is not None and seen.incarnation == process.incarnation:
-        process = update(process, seen, rules, turn.now_s)
+        process = update(process, seen, rules, turn.now_s, runs_jobs=slot.role is Role.WORKER)
         slot = _forgive(replace(slot, process=process), process, rules, turn.now_s)
         if seen.exit is not None:
             return after_exit(slot, process, seen.exit, rules, turn)
@@ -151,6 +153,7 @@ def rebase(slot: Slot, gap_s: float) -> Slot:
             beat_s=process.beat_s + gap_s,
             loop_s=process.loop_s + gap_s,
             row_s=process.row_s + gap_s,
+            write_s=process.write_s + gap_s,
             continued_s=_shifted(process.continued_s, gap_s),
         )
     timer = slot.timer and replace(slot.timer, at_s=slot.timer.at_s + gap_s)
@@ -183,12 +186,22 @@ def next_wake_s(slot: Slot, rules: Rules, now_s: float) -> float:
         if slot.kill_at_s is not None:
             times_s.append(slot.kill_at_s)
         if process.ready_s is not None:
-            changed_s = (process.beat_s, process.loop_s, process.row_s)
+            changed_s = (process.beat_s, process.loop_s, process.row_s, process.write_s)
             times_s += [at_s + rules.beat_timeout_s for at_s in changed_s]
         if process.continued_s is not None:
             times_s.append(process.continued_s + rules.beat_interval_s)
     safety_poll_s = now_s + min(rules.beat_interval_s, rules.beat_timeout_s / 3)
     return min((at_s for at_s in times_s if now_s < at_s < safety_poll_s), default=safety_poll_s)
+
+
+def may_speak(slot: Slot, beats_s: float) -> bool:
+    """Return whether a message of the slot's process is to be read as soon as it comes.
+
+    `beats_s`: when the last beats were due. A process that is ready and has sent its beat since has
+    nothing to say that cannot wait for the next beats; if it ends, its pidfd tells.
+    """
+    process = slot.process
+    return process is None or slot.state is not SlotState.READY or process.beat_s < beats_s
 
 
 def _shifted(at_s: float | None, gap_s: float) -> float | None:
@@ -263,6 +276,8 @@ def _trigger_of_work(slot: Slot, process: Process, rules: Rules, now_s: float) -
 
 def _trigger_of_timer(state: SlotState, process: Process, rules: Rules) -> Verdict | None:
     match state:
+        case SlotState.STARTING if not process.seen.database_ok:
+            return None  # a start that waits for the database (a full disk) goes on once it can
         case SlotState.STARTING:
             why = f"not ready within {rules.start_timeout_s:g} s"
             return Verdict(Trigger.TIMEOUT, why, Cause.START_TIMEOUT)
@@ -290,8 +305,10 @@ def _keep_state(slot: Slot, rules: Rules, now_s: float) -> tuple[Slot, tuple[Act
     """Note what is wrong with a process that is left running; continue one that is stopped."""
     process = slot.process
     if process is None or slot.state not in (SlotState.READY, SlotState.DRAINING):
-        return replace(slot, degraded="") if slot.degraded else slot, ()
-    if now_s - process.beat_s >= rules.beat_timeout_s and may_be_continued(process):
+        is_waiting = slot.state is SlotState.STARTING and not (process and process.seen.database_ok)
+        degraded = CANNOT_WRITE if is_waiting else ""
+        return slot if degraded == slot.degraded else replace(slot, degraded=degraded), ()
+    if is_silent(process, rules, now_s) and may_be_continued(process):
         process = replace(process, continued_s=now_s)
         slot = replace(slot, process=process, degraded="it was stopped; sent SIGCONT")
         return slot, (SendCommand(Command.CONTINUE, process.incarnation),)

@@ -23,6 +23,7 @@ from orpheus.shared.domain.processes import ProcessRecord, Role, SlotRecord, Slo
 from orpheus.shared.operations.configuration import ConfigurationEditor
 from orpheus.shared.process.listener import bind_listener
 from orpheus.shared.storage import Finished, JobFilter, Store, TypeRow, open_storage
+from tests.databases import make_database
 from tests.machine import PATIENCE_S
 
 HOLDER = Holder(slot="default-1", incarnation="life-1", pid=101)
@@ -131,6 +132,7 @@ class Running:
         """The heartbeat row of a process that beats at this moment."""
         clock = self.store.clock
         fields: dict[str, Any] = {
+            "host": "host-1",
             "incarnation": f"life-of-{slot}",
             "slot": slot,
             "pool": "default" if role is Role.WORKER else None,
@@ -153,6 +155,7 @@ class Running:
     def slot(name: str, state: SlotState, role: Role = Role.WORKER, **changes: Any) -> SlotRecord:
         """A slot as a supervisor writes it."""
         fields: dict[str, Any] = {
+            "host": "host-1",
             "slot": name,
             "pool": "default" if role is Role.WORKER else None,
             "role": role,
@@ -205,6 +208,7 @@ def options(tmp_path: Path) -> ApiHandover:
             url=f"sqlite:///{tmp_path}/data/orpheus.db", durable=False, pools={"default": ("*",)}
         ),
         defaults=JobDefaults(max_retries=3, timeout_s=900.0),
+        host_name="host-1",
     )
 
 
@@ -218,7 +222,8 @@ def start(options: ApiHandover) -> Iterator[Callable[..., Running]]:
         configuration: Callable[[], ConfigurationEditor] | None = None,
         **changes: Any,
     ) -> Running:
-        store = open_storage(options.storage, create=True)
+        make_database(options.storage.url)
+        store = open_storage(options.storage)
         store.types.replace([ADD, STRICT])
         started.append(Running(replace(options, **changes), store, token, configuration))
         return started[-1]

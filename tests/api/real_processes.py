@@ -6,9 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,7 @@ import httpx2
 import pytest
 
 from orpheus.shared.storage import open_store
-from tests.machine import PATIENCE_S, slowness
+from tests.machine import PATIENCE_S, slowness, wait_until
 
 ROOT = Path(__file__).parents[2]
 
@@ -34,15 +32,6 @@ FAST = (
 
 
 IN_A_SMALL_DISK = 'mount -t tmpfs -o size=3m,mode=0700 small "$0" && exec "$@"'
-
-
-def wait_until(condition: Callable[[], Any], what: str, timeout_s: float = PATIENCE_S) -> Any:
-    give_up_at = time.monotonic() + timeout_s
-    while not (value := condition()):
-        if time.monotonic() > give_up_at:
-            pytest.fail(f"waited {timeout_s} s for {what}")
-        threading.Event().wait(0.02)
-    return value
 
 
 def unless_here(why: str) -> None:

@@ -109,6 +109,21 @@ def test_a_dry_run_only_counts(api: Any) -> None:
     assert api.client.get("/audit").json()["items"] == []
 
 
+@pytest.mark.parametrize("filter", [{}, {"status": None, "q": None}], ids=str)
+def test_every_job_is_changed_only_by_who_has_counted_them(
+    api: Any, filter: dict[str, Any]
+) -> None:
+    job_id = api.submit()
+    answer = bulk(api, "cancel", filter, max_id=job_id)
+
+    assert answer.status_code == 422
+    (problem,) = answer.json()["errors"]
+    assert problem["pointer"] == "/expected_count" and "dry_run" in problem["detail"]
+    assert api.store.stats.counts()["pending"] == 1
+    counted = bulk(api, "cancel", filter, dry_run=True).json()["changed"]
+    assert bulk(api, "cancel", filter, expected_count=counted).json() == {"changed": 1}
+
+
 @pytest.mark.parametrize(
     "filter",
     [
@@ -133,10 +148,10 @@ def test_each_part_of_a_filter_narrows_it(api: Any, filter: dict[str, Any]) -> N
 
 def test_many_jobs_are_retried_and_deleted(api: Any) -> None:
     api.client.post("/jobs/batch", json={"jobs": [{"type": "add"}] * 500})
-    assert bulk(api, "cancel", {}).json() == {"changed": 500}
-    assert bulk(api, "retry", {}).json() == {"changed": 500}
-    assert bulk(api, "delete", {}).json() == {"changed": 0}
-    bulk(api, "cancel", {})
+    assert bulk(api, "cancel", {"type": "add"}).json() == {"changed": 500}
+    assert bulk(api, "retry", {"type": "add"}).json() == {"changed": 500}
+    assert bulk(api, "delete", {"type": "add"}).json() == {"changed": 0}
+    assert bulk(api, "cancel", {}, expected_count=500).json() == {"changed": 500}
     assert bulk(api, "delete", {"status": "cancelled"}).json() == {"changed": 500}
     assert api.client.get("/jobs").json()["total"]["value"] == 0
 

@@ -66,6 +66,41 @@ def test_an_absolute_target_does_not_stand_in_for_the_host(api: Any) -> None:
     assert raw(api, request).startswith(b"HTTP/1.1 400 ")
 
 
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        (b"http://localhost/healthz", 200),
+        (b"http://LOCALHOST/healthz", 200),
+        (b"http://evil.example/healthz", 400),
+        (b"http://localhost:1/healthz", 400),
+        (b"http://localhost@evil.example/healthz", 400),
+        (b"http://evil.example#localhost/healthz", 400),
+        (b"ftp://evil.example/healthz", 400),
+    ],
+)
+def test_an_absolute_target_names_the_same_host(api: Any, target: bytes, status: int) -> None:
+    head = b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    assert raw(api, b"GET " + target + head).startswith(b"HTTP/1.1 %d " % status)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"Authorization: Bearer x",
+        b"Origin: http://localhost",
+        b"Sec-Fetch-Site: same-origin",
+        b"Content-Type: application/json",
+        b"If-Match: x",
+        b"Last-Event-ID: 1",
+    ],
+)
+def test_of_two_headers_none_is_chosen(api: Any, header: bytes) -> None:
+    line = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
+    answer = raw(api, line + header + b"\r\n" + header + b"\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"has 2 " + header.split(b":")[0].lower() in answer
+
+
 def test_headers_that_proxies_set_change_nothing(api: Any) -> None:
     for name in (
         "X-Forwarded-Host",
@@ -243,6 +278,26 @@ def test_a_request_that_two_readers_could_take_in_two_ways_is_refused(
     answer = raw(api, head + request_ + b'Connection: close\r\n\r\n{"type":"add"}')
     assert answer.startswith(b"HTTP/1.1 4")
     assert api.store.events.last_seq() == 0
+
+
+@pytest.mark.parametrize(
+    ("version", "header", "status"),
+    [
+        (b"1.1", b"Transfer-Encoding: chunked\r\n", 201),
+        (b"1.1", b"Transfer-Encoding: Chunked\r\n", 201),
+        (b"1.1", b"Transfer-Encoding: gzip, chunked\r\n", 501),
+        (b"1.1", b"Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n", 501),
+        (b"1.0", b"Transfer-Encoding: chunked\r\n", 400),
+    ],
+)
+def test_no_transfer_coding_is_taken_but_chunked(
+    api: Any, version: bytes, header: bytes, status: int
+) -> None:
+    head = b"POST /jobs HTTP/" + version + b"\r\nHost: localhost\r\nConnection: close\r\n"
+    body = b'Content-Type: application/json\r\n\r\ne\r\n{"type":"add"}\r\n0\r\n\r\n'
+    answer = raw(api, head + header + body)
+    assert answer.startswith(b"HTTP/1.1 %d " % status)
+    assert len(api.client.get("/jobs").json()["items"]) == (status == 201)
 
 
 NASTY = '"}\r\n{"level":"error","event":"forged"}\x1b[2J\x1b]0;owned\x07\u2028\u202e\x7f\x9b2J'

@@ -27,7 +27,7 @@ NOT_IN_THE_TRAIL = {
 
 
 BODIES: dict[tuple[str, str], Any] = {
-    ("POST", "/jobs/bulk"): {"action": "cancel", "filter": {}},
+    ("POST", "/jobs/bulk"): {"action": "cancel", "filter": {"type": "add"}},
     ("POST", "/pools/{name}/scale"): {"workers": 1},
 }
 

@@ -88,6 +88,9 @@ def test_what_no_column_can_hold_is_a_422(untouched: Any, body: bytes, pointer: 
         ({"timeout": 1e300}, "/timeout"),
         ({"unique_key": ""}, "/unique_key"),
         ({"unique_key": "k" * 256}, "/unique_key"),
+        ({"concurrency_key": ""}, "/concurrency_key"),
+        ({"concurrency_key": "k" * 256}, "/concurrency_key"),
+        ({"concurrency_key": "a\0"}, "/concurrency_key"),
         ({"tags": "a"}, "/tags"),
         ({"tags": ["a", ""]}, "/tags/1"),
         ({"tags": ["x"] * 33}, "/tags"),
@@ -140,6 +143,12 @@ def test_an_unknown_type_names_the_nearest(untouched: Any) -> None:
     answer = untouched.client.post("/jobs", json={"type": "strct"})
 
     assert "'strict'" in problem(answer, 422)["detail"]
+
+
+def test_the_dependencies_of_a_batch_are_bounded(untouched: Any) -> None:
+    job = {"type": "add", "payload": {"n": 1}, "depends_on": list(range(1, 10_001))}
+    answer = untouched.client.post("/jobs/batch", json={"jobs": [job] * 11})
+    assert pointers(answer) == ["/jobs/10/depends_on"]
 
 
 def test_batches_are_bounded(untouched: Any) -> None:

@@ -11,6 +11,7 @@ from orpheus.shared.errors import DatabaseBusy
 from orpheus.shared.process.channel import Channel
 
 RECORD = ProcessRecord(
+    host="host-1",
     incarnation="life-1",
     slot="api",
     pool=None,

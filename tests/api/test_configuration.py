@@ -2,15 +2,20 @@
 
 import json
 import os
+import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from orpheus.config.editing import file as file_module
 from orpheus.config.editing.file import ConfigurationFile
 from orpheus.shared.domain.processes import Role, SlotState
+from orpheus.shared.errors import DatabaseFull
 from orpheus.shared.operations.configuration import MASK
+from orpheus.shared.storage import open_storage
 
 TEXT = """# Kept.
 [api]
@@ -158,6 +163,7 @@ def test_every_problem_is_refused_with_its_line(put: Callable[..., Any], path: P
     "values",
     [
         {"jobs.modules": ["os"]},
+        {"jobs.around": ["os:system"]},
         {"commands": []},
         {"commands": [{"name": "pay", "argv": ["rm"], "env": {"KEY": "hush"}}]},
         {"database.url": "sqlite:///other.db"},
@@ -231,11 +237,93 @@ def test_a_full_disk_is_507_and_nothing_is_in_the_trail(
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("orpheus.config.editing.file.replace_file", full)
+    monkeypatch.setattr("orpheus.config.editing.file.new_file", full)
     answer = put({"set": {"api.port": 2}})
     refused(answer, 507)
     assert answer.headers["Retry-After"]
     assert api.store.audit.page(5) == []
+
+
+@pytest.mark.parametrize("by_rename", [True, False])
+def test_no_save_of_an_editor_is_lost(
+    api: Any, put: Callable[..., Any], path: Path, by_rename: bool
+) -> None:
+    """Whichever comes first, the line that the editor saved is in the file at the end."""
+    answers = set()
+    for number in range(60):
+        path.write_text(TEXT)
+        saved = TEXT + f"# saved {number}\n"
+        new = path.with_name("editor.tmp")
+        new.write_text(saved)
+        moment = threading.Timer(number * 0.0005, partial(new.replace, path))
+        if not by_rename:
+            moment = threading.Timer(number * 0.0005, path.write_text, [saved])
+        moment.start()
+        answer = put({"set": {"api.port": 2}})
+        moment.join()
+        assert f"# saved {number}" in path.read_text(), answer.text
+        answers.add(answer.status_code)
+    assert answers <= {200, 412}
+    assert {one.name for one in path.parent.iterdir()} <= {
+        path.name, "orpheus.toml.bak", "editor.tmp", "data",
+    }  # fmt: skip
+
+
+def test_a_commit_that_fails_leaves_the_file_as_it_was(
+    api: Any, put: Callable[..., Any], path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(name: str) -> None:
+        if name == "commit.before":
+            raise DatabaseFull("no space is left")
+
+    monkeypatch.setattr("orpheus.shared.storage.sqlite.connection.program_failpoint", fail)
+    refused(put({"set": {"api.port": 2}}), 507)
+    assert path.read_text() == TEXT
+    assert {one.name for one in path.parent.iterdir()} == {path.name, "data"}
+
+
+def test_others_write_while_the_file_is_written(
+    api: Any, put: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    could_write: list[bool] = []
+    for name in ("new_file", "replace_file"):
+        step = getattr(file_module, name)
+
+        def look_and(*args: Any, step: Any = step) -> Any:
+            store = open_storage(api.services.options.storage)
+            could_write.append(store.writable())
+            store.close()
+            return step(*args)
+
+        monkeypatch.setattr(file_module, name, look_and)
+    assert put({"set": {"api.port": 2}}).status_code == 200
+    assert could_write == [True, True]
+
+
+def test_a_save_at_the_last_moment_stays_and_the_trail_says_so(
+    api: Any, put: Callable[..., Any], path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_module, "replace_file", lambda *_: False)
+    assert "read it again" in refused(put({"set": {"api.port": 2}}), 412)["detail"]
+    rows = api.store.audit.page(5)
+    assert [(row.target, row.count) for row in rows] == [
+        ("configuration, which was not replaced", 0), ("configuration", 1),
+    ]  # fmt: skip
+    assert path.read_text() == TEXT
+
+
+def test_a_schedule_that_could_not_start_is_refused_with_its_reason(
+    put: Callable[..., Any], path: Path
+) -> None:
+    schedule = {"name": "a", "type": "strict", "every": 60, "payload": {"n": "x"}}
+    body = refused(put({"set": {"schedules": [schedule]}}), 422)
+    assert "payload.n" in body["errors"][0]["detail"]
+    schedule["type"] = "strct"
+    told = put({"set": {"schedules": [schedule]}}, "?check=true").json()["problems"]
+    assert ["did you mean 'strict'" in one["detail"] for one in told] == [True]
+    assert path.read_text() == TEXT
+    schedule |= {"type": "strict", "payload": {"n": 1}}
+    assert put({"set": {"schedules": [schedule]}}).status_code == 200
 
 
 def test_a_folder_that_cannot_be_written_is_409(

@@ -29,6 +29,7 @@ JOB = {
     "finished_at",
     "worker",
     "unique_key",
+    "concurrency_key",
     "depends_on",
     "tags",
     "cancel_requested",
@@ -51,7 +52,18 @@ WORKER = {
     "restarts",
     "last_exit",
 }
-QUEUE = {"name", "paused", "max_running", "rate", "counts", "oldest_pending_s", "done_per_minute"}
+QUEUE = {
+    "name",
+    "paused",
+    "max_running",
+    "rate",
+    "burst",
+    "max_running_per_key",
+    "rate_per_key",
+    "counts",
+    "oldest_pending_s",
+    "done_per_minute",
+}
 KINDS = {
     "job.enqueued",
     "job.started",
@@ -185,7 +197,7 @@ def test_a_stream_begins_with_hello_and_goes_on_with_heartbeats(api: Any) -> Non
     job_id = api.submit()
     with api.watch() as watcher:
         hello = watcher.next()
-        assert set(hello) == {"type", "seq", "counts", "workers", "types"}
+        assert set(hello) == {"type", "epoch", "seq", "counts", "workers", "types"}
         assert (hello["type"], hello["seq"]) == ("hello", api.store.events.last_seq())
         assert set(hello["counts"]) == STATUSES
         heartbeat = watcher.next("heartbeat")

@@ -194,6 +194,27 @@ def test_logging_out_makes_the_browser_forget(browser: httpx2.Client) -> None:
     assert browser.get("/jobs").status_code == 401
 
 
+def test_a_session_that_was_closed_opens_nothing_and_its_streams_end(
+    guarded: Any, browser: httpx2.Client
+) -> None:
+    cookies = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
+    headers = {"Cookie": cookies}
+    with (
+        guarded.watch(additional_headers=headers) as watcher,
+        guarded.client.stream("GET", "/events", headers=headers) as events,
+    ):
+        assert watcher.next()["type"] == "hello"
+        assert browser.delete("/session").status_code == 204
+        with pytest.raises(ConnectionClosed) as closed:
+            [watcher.next("heartbeat") for _ in range(30)]
+        assert closed.value.rcvd is not None and closed.value.rcvd.code == 1008
+        assert not [line for line in events.iter_lines() if "job" in line]  # it has an end
+    assert guarded.client.get("/jobs", headers=headers).status_code == 401
+    another = guarded.client.post("/session", json={"token": TOKEN}).headers["Set-Cookie"]
+    headers = {"Cookie": another.split(";")[0]}
+    assert guarded.client.get("/jobs", headers=headers).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("body", "status"),
     [
@@ -253,7 +274,7 @@ def test_a_stream_ends_with_the_session_that_opened_it(
     with guarded.watch(additional_headers=headers) as watcher:
         assert watcher.next()["type"] == "hello"
         with pytest.raises(ConnectionClosed) as closed:
-            watcher.next("never")
+            [watcher.next("heartbeat") for _ in range(30)]
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1008
 

@@ -24,6 +24,7 @@ from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.process.channel import Channel
 from orpheus.shared.process.listener import address_of, bind_listener
 from orpheus.shared.storage import Store, TypeRow, open_store
+from tests.databases import make_database
 from tests.machine import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
@@ -89,7 +90,8 @@ class Succession:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._url = f"sqlite:///{folder}/data/orpheus.db"
-        self.store: Store = open_store(self._url, create=True)
+        make_database(self._url)
+        self.store: Store = open_store(self._url)
         self.store.types.replace([TypeRow("add", '{"type":"object"}', None, None, None, "Adds.")])
         self.listener = bind_listener("127.0.0.1", 0)
         self.address = address_of(self.listener)

@@ -18,8 +18,7 @@ from orpheus.shared.domain.processes import LastExit, Role, SlotState
 from orpheus.shared.domain.schedules import ScheduleDefinition
 from orpheus.shared.errors import DatabaseFull
 from orpheus.shared.job_types.describe import describe_types
-from orpheus.shared.process.crash_cell import stack_path
-from orpheus.shared.storage import NewLine, Store, database_path, open_storage
+from orpheus.shared.storage import NewLine, Store, open_storage
 
 FILE = Path(__file__).parents[2] / "api/contract/examples.json"
 TOKEN = "a-token-of-more-than-32-characters-0"
@@ -159,14 +158,14 @@ def record_supervision(api: Any, recorder: Recorder) -> None:
     recorder.call(api, "POST /workers/{slot}/drain", REASON, slot="default-1")
     recorder.call(api, "POST /pools/{name}/scale", {"workers": 4, **REASON}, name="default")
     settings = api.services.options.storage
-    file = stack_path(database_path(settings.url), "life-1")
+    file = api.store.state.stack("life-1")
     file.parent.mkdir(exist_ok=True)
-    api.store.supervision.take_requests()
+    api.store.supervision.take_requests("host-1")
     ended = threading.Event()
 
     def dump(store: Store) -> None:
         while not ended.is_set():
-            if store.supervision.take_requests():
+            if store.supervision.take_requests("host-1"):
                 text = 'Current thread 0x00007f (most recent call first):\n  File "jobs.py"\n'
                 file.write_text(text, encoding="utf-8")
             ended.wait(0.02)

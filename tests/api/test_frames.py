@@ -18,6 +18,7 @@ HOLDER = Holder(slot="default-1", incarnation="life-1", pid=101)
 EXIT = LastExit(
     at_ms=1, reason="crash", signal=None, code=1, evidence=None, uptime_s=1.5, out_of_memory=None
 )
+HOST = {"host": "host-1"}
 TOLD: dict[Kind, dict[str, Any]] = {
     Kind.WORKER_STARTED: {"pid": 7, "reason": ""},
     Kind.WORKER_READY: {"pid": 7, "reason": ""},
@@ -30,13 +31,24 @@ TOLD: dict[Kind, dict[str, Any]] = {
 }  # fmt: skip
 NOTED: dict[Kind, dict[str, Any]] = {
     **{
-        kind: {"slot": "default-1", "pool": "default", "incarnation": "life-1", **more}
+        kind: {**HOST, "slot": "default-1", "pool": "default", "incarnation": "life-1", **more}
         for kind, more in TOLD.items()
     },
-    Kind.CONFIG_RELOADED: {"source": "a.toml", "why": "saved", "changed": [], "restarts": ["api"]},
-    Kind.CONFIG_REJECTED: {"source": "a.toml", "why": "SIGHUP", "reason": "api.port: is no port"},
-    Kind.SUPERVISOR_STARTED: {"slot": "supervisor", "pid": 7},
-    Kind.SUPERVISOR_STOPPING: {"slot": "supervisor", "pid": 7, "reason": "SIGTERM"},
+    Kind.CONFIG_RELOADED: {
+        **HOST,
+        "source": "a.toml",
+        "why": "saved",
+        "changed": [],
+        "restarts": ["api"],
+    },
+    Kind.CONFIG_REJECTED: {
+        **HOST,
+        "source": "a.toml",
+        "why": "SIGHUP",
+        "reason": "api.port: is no port",
+    },
+    Kind.SUPERVISOR_STARTED: {**HOST, "slot": "supervisor", "pid": 7},
+    Kind.SUPERVISOR_STOPPING: {**HOST, "slot": "supervisor", "pid": 7, "reason": "SIGTERM"},
 }
 
 
@@ -71,9 +83,11 @@ def test_every_kind_of_event_carries_its_subject_and_nothing_else(api: Any) -> N
 def make_all_kinds(api: Any) -> Any:
     """Let happen all that can; a lease of a job that still runs."""
     store = api.store
+    deleted = api.submit()
+    api.run_one()
     first = api.submit()
     api.submit(depends_on=[first])
-    deleted = api.run_one()
+    api.run_one()
     for ending in (Ending.FAILED, Ending.FAILED_PERMANENTLY, Ending.SNOOZED, Ending.RELEASED):
         ended = api.submit(priority=5)
         (lease,) = api.lease()

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+import orjson
 import pytest
 
+from orpheus.shared.storage import NewLine
 from tests.machine import slowness
 
 
@@ -122,6 +124,39 @@ def test_the_list_is_newest_first_and_its_pages_neither_skip_nor_repeat(api: Any
     assert seen == ids[::-1]
 
 
+def test_a_page_of_large_jobs_ends_early_and_the_next_goes_on(api: Any) -> None:
+    text = "é" * 450_000
+    for _ in range(3):
+        batch = {"jobs": [{"type": "add", "payload": {"text": text}}] * 7}
+        assert api.client.post("/jobs/batch", json=batch).status_code == 201
+    seen: list[int] = []
+    pages, cursor = 0, ""
+    while cursor is not None:
+        answer = api.client.get("/jobs", params={"limit": 500, "cursor": cursor})
+        assert len(answer.content) < 8 * 1024 * 1024
+        page = answer.json()
+        seen += [job["id"] for job in page["items"]]
+        assert {job["payload"]["text"] for job in page["items"]} == {text}
+        assert page["total"] == {"value": 21, "relation": "eq"}
+        pages, cursor = pages + 1, page["next_cursor"]
+    assert (seen, pages) == (list(range(21, 0, -1)), 3)
+
+
+def test_a_preview_cuts_payload_and_result_and_nothing_else(api: Any) -> None:
+    api.submit(payload={"text": "é" * 300})
+    api.run_one()
+    api.submit(payload={"n": 1}, tags=["a"])
+
+    short, long = api.client.get("/jobs", params={"preview": True}).json()["items"]
+    assert (short["payload"], short["result"]) == ('{"n":1}', None)
+    assert long["payload"] == '{"text":"' + "é" * 191
+    assert long["result"] == "null"
+    whole = api.client.get("/jobs").json()["items"]
+    for job, preview in zip(whole, (short, long), strict=True):
+        cut = {"payload": preview["payload"], "result": preview["result"]}
+        assert {**job, **cut} == preview
+
+
 def test_the_last_full_page_has_no_cursor(api: Any) -> None:
     api.submit()
     api.submit()
@@ -199,6 +234,21 @@ def test_the_log_is_read_on_from_a_line(api: Any) -> None:
     assert [line["line"] for line in first + rest] == [f"line {n}" for n in range(5)]
     assert first[0]["at"] == "2027-01-15T08:00:00.000Z"
     assert first[0]["fields"] == {"n": 1}
+
+
+def test_a_log_is_json_whatever_number_was_stored(api: Any) -> None:
+    job_id = api.submit()
+    (lease,) = api.lease()
+    line = NewLine(1, "info", "hi", '{"loss":NaN,"most":[-Infinity]}')
+    api.store.logs.append(job_id, lease.token, 1, [line])
+
+    fields = {"loss": "NaN", "most": ["-Infinity"]}
+    assert (
+        orjson.loads(api.client.get(f"/jobs/{job_id}/logs").content)["items"][0]["fields"] == fields
+    )
+    with api.watch(f"?job={job_id}") as watcher:
+        (shown,) = watcher.next("log")["lines"]
+    assert shown["fields"] == fields
 
 
 def test_the_events_of_a_job_tell_its_story(api: Any) -> None:

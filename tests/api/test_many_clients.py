@@ -1,6 +1,6 @@
 """Two hundred clients of a real Orpheus while it runs two thousand jobs.
 
-A thousand clients and twenty thousand jobs, with figures: `python -m benchmarks.stream`.
+A thousand clients, with figures: `python -m benchmarks --only stream`.
 """
 
 from contextlib import closing
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.stream import Audience, measure
+from benchmarks.stream import Audience, follow_jobs
 from orpheus.shared.storage import open_store
 
 CLIENTS = 200
@@ -20,7 +20,7 @@ def test_every_client_gets_every_event_in_order(system: Any, packed: bool) -> No
     url = f"sqlite:///{system.database}"
     port = int(system.url.rpartition(":")[2])
     with closing(open_store(url)) as store:
-        figures = measure(store, url, port, CLIENTS, JOBS, Audience(packed))
+        figures = follow_jobs(store, url, port, CLIENTS, JOBS, Audience(packed))
 
     assert (figures.gaps, figures.resets) == (0, 0)
     assert figures.events >= 3 * JOBS  # enqueued, started, done

@@ -88,8 +88,8 @@ def test_exits_are_counted_by_cause_and_the_loops_lag_is_told(supervised: Any) -
     supervision = supervised.store.supervision
     assert "orpheus_supervisor_loop_lag_seconds" not in scrape(supervised)
     for cause in ("crashed", "crashed", "hung"):
-        supervision.count_exit("default-1", cause)
-    supervision.put_gauge("loop_lag_s", 0.25)
+        supervision.count_exit("host-1", "default-1", cause)
+    supervision.put_gauge("host-1", "loop_lag_s", 0.25)
     found = scrape(supervised)
 
     assert found["orpheus_process_exits_total"] == {
@@ -101,8 +101,8 @@ def test_exits_are_counted_by_cause_and_the_loops_lag_is_told(supervised: Any) -
 
 def test_what_a_supervisor_left_behind_is_not_told(api: Any) -> None:
     api.store.processes.put_slots([api.slot("default-1", SlotState.READY, restarts=3)])
-    api.store.supervision.count_exit("default-1", "crashed")
-    api.store.supervision.put_gauge("loop_lag_s", 0.25)
+    api.store.supervision.count_exit("host-1", "default-1", "crashed")
+    api.store.supervision.put_gauge("host-1", "loop_lag_s", 0.25)
     found = scrape(api)
 
     assert not any("process" in name or "supervisor" in name for name in found)
@@ -232,8 +232,9 @@ def test_listeners_that_lose_events_are_counted(api: Any) -> None:
 
 
 def test_every_metric_and_its_labels_are_in_the_documentation(supervised: Any) -> None:
-    supervised.store.supervision.count_exit("default-1", "crashed")
-    supervised.store.supervision.put_gauge("loop_lag_s", 0.25)
+    supervised.store.supervision.count_exit("host-1", "default-1", "crashed")
+    supervised.store.supervision.put_gauge("host-1", "loop_lag_s", 0.25)
+    supervised.store.outboxes.remember("shop", "here", [1], refused=1)
     supervised.submit()
     supervised.run_one()
     text = supervised.client.get("/metrics").text
@@ -262,9 +263,11 @@ def test_a_scrape_costs_no_more_with_many_jobs(api: Any) -> None:
         steps += 1
         return False
 
-    api.store._database._connection.set_progress_handler(count, 100)
+    with api.store._database._handle as connection:
+        connection.set_progress_handler(count, 100)
     exposition(api.store, api.services.options, api.services.measures, 0)
-    api.store._database._connection.set_progress_handler(None)
+    with api.store._database._handle as connection:
+        connection.set_progress_handler(None)
     assert steps < 50  # 5,000 steps of SQLite's machine, with 20,000 jobs
 
 
@@ -276,7 +279,7 @@ def test_it_is_documented(api: Any) -> None:
 
 def test_a_database_that_is_gone_is_a_503(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from orpheus.shared.errors import DatabaseUnusable
-    from orpheus.shared.storage.sqlite.stats import Stats
+    from orpheus.shared.storage.verbs.stats import Stats
 
     def broken(_: object) -> Any:
         raise DatabaseUnusable("the disk is away")
@@ -285,3 +288,19 @@ def test_a_database_that_is_gone_is_a_503(api: Any, monkeypatch: pytest.MonkeyPa
     answer = api.client.get("/metrics")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
     assert answer.headers["Content-Type"] == "application/problem+json"
+
+
+def test_figures_of_slots_are_of_the_host_that_answers(api: Any) -> None:
+    for host in ("host-1", "host-2"):
+        api.process("supervisor", Role.SUPERVISOR, host=host, incarnation=host)
+        api.store.processes.put_slots(
+            [
+                api.slot("supervisor", SlotState.READY, Role.SUPERVISOR, host=host),
+                api.slot("default-1", SlotState.READY, host=host, restarts=len(host)),
+            ]
+        )
+        api.store.supervision.count_exit(host, "default-1", "crashed")
+    lines = api.client.get("/metrics").text.splitlines()
+    assert lines.count('orpheus_process_restarts_total{slot="default-1"} 6.0') == 1
+    assert 'orpheus_process_exits_total{cause="crashed",slot="default-1"} 1.0' in lines
+    assert 'orpheus_workers{pool="default",state="ready"} 2.0' in lines

@@ -1,12 +1,15 @@
 """The OpenAPI document tells of every call: bodies, answers, headers, refusals, with examples."""
 
 import re
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
 import pytest
+from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
 from orpheus.api.contract import requests
@@ -211,3 +214,29 @@ def test_8_0_is_an_integer_as_json_schema_has_it_and_8_5_is_none(api: Any) -> No
     assert (answer.json()["priority"], answer.json()["depends_on"]) == (8, [1])
     refused = api.client.post("/jobs", json={"type": "add", "priority": 8.5})
     assert refused.status_code == 422
+
+
+@pytest.mark.parametrize("written", ["500ms", "30s", "15m", "2h", "7d", "365d", "1.5h", "90"])
+def test_every_duration_that_is_taken_fits_the_document(api: Any, written: str) -> None:
+    answer = api.client.post("/jobs", json={"type": "add", "delay": written, "timeout": written})
+    assert answer.status_code == 201
+    model = api.client.get("/openapi.json").json()["components"]["schemas"]["SubmitJob"]
+    for field in ("delay", "timeout"):
+        jsonschema_rs.validate(model["properties"][field], written)
+
+
+def test_the_document_is_not_made_on_the_event_loop(
+    api: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made_by: list[str] = []
+
+    def noted(**parts: Any) -> Any:
+        made_by.append(threading.current_thread().name)
+        return get_openapi(**parts)
+
+    monkeypatch.setattr("orpheus.api.contract.openapi.get_openapi", noted)
+    loop_thread = api._thread.name
+    with ThreadPoolExecutor(4) as pool:
+        documents = list(pool.map(lambda _: api.client.get("/openapi.json").content, range(8)))
+    assert len(set(documents)) == 1
+    assert len(made_by) == 1 and made_by[0] != loop_thread

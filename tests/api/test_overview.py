@@ -3,6 +3,8 @@
 import re
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ import pytest
 from orpheus.api.contract import answers
 from orpheus.shared.domain.processes import LastExit, Role, SlotState
 from orpheus.shared.domain.schedules import ScheduleDefinition
-from orpheus.shared.storage import NewLine
+from orpheus.shared.storage import NewLine, Store
 from orpheus.shared.views.jobs import JobWithAttempts
 from tests.api.shapes import checked
 from tests.machine import slowness
@@ -34,6 +36,17 @@ def test_slots_of_a_supervisor_that_is_gone_are_not_shown(api: Any) -> None:
 
     api.process("supervisor", Role.SUPERVISOR)
     assert "default-1" in [w["slot"] for w in api.client.get("/workers").json()["items"]]
+
+
+def test_slots_are_shown_with_the_host_whose_supervisor_beats(api: Any) -> None:
+    api.store.processes.put_slots(
+        [api.slot("default-1", SlotState.READY, host=host) for host in ("host-1", "host-2")]
+    )
+    api.process("supervisor", Role.SUPERVISOR, host="host-2")
+    api.process("default-1", host="host-1", incarnation="alone")
+    api.process("default-1", host="host-2", incarnation="replaced by its slot")
+    shown = [(one["host"], one["slot"]) for one in api.client.get("/workers").json()["items"]]
+    assert shown == [("host-2", "default-1"), ("host-1", "default-1"), ("host-2", "supervisor")]
 
 
 def test_under_a_supervisor_every_slot_is_shown_with_what_it_does(start: Any) -> None:
@@ -110,7 +123,12 @@ def test_it_is_ready_alone_while_one_worker_beats(api: Any) -> None:
     api.process("default@101")
     after = api.client.get("/readyz")
 
-    assert (before.status_code, before.json()["checks"]["workers"]["status"]) == (503, "failed")
+    checks = before.json()["checks"]
+    assert (before.status_code, checks["workers"]["status"]) == (503, "failed")
+    assert (checks["started"]["status"], "no worker" in checks["started"]["detail"]) == (
+        "failed",
+        True,
+    )
     assert before.headers["Retry-After"]
     assert (after.status_code, after.json()["status"]) == (200, "ready")
 
@@ -170,6 +188,25 @@ def test_it_says_soon_that_it_is_not_ready_while_another_holds_the_write_lock(ap
     assert api.client.get("/readyz").status_code == 200
 
 
+def test_however_often_it_is_asked_it_begins_a_write_once_a_second(
+    api: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began: list[float] = []
+    writable = Store.writable
+
+    def noted(store: Store) -> bool:
+        began.append(time.monotonic())
+        return writable(store)
+
+    monkeypatch.setattr(Store, "writable", noted)
+    api.process("default@101")
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: api.client.get("/readyz").status_code, range(200)))
+
+    assert set(answers) == {200}
+    assert began and all(later - sooner >= 1 for sooner, later in pairwise(began))
+
+
 def test_each_check_has_its_name_and_says_what_it_saw(api: Any) -> None:
     api.process("default@101")
     checks = api.client.get("/readyz").json()["checks"]
@@ -185,7 +222,7 @@ def test_it_is_not_ready_while_commits_fail_or_the_database_cannot_be_asked(
     api: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from orpheus.shared.errors import DatabaseFull, DatabaseUnusable
-    from orpheus.shared.storage.sqlite.stats import Stats
+    from orpheus.shared.storage.sqlite.maintenance import FileMaintenance
 
     api.process("default@101")
     api.services.writer.trouble = DatabaseFull("no space is left")
@@ -194,11 +231,11 @@ def test_it_is_not_ready_while_commits_fail_or_the_database_cannot_be_asked(
     assert answer.json()["checks"]["database"] == {"status": "failed", "detail": "no space is left"}
     api.services.writer.trouble = None
 
-    def gone(_: Stats) -> int:
+    def gone(_: FileMaintenance) -> int:
         raise DatabaseUnusable("the folder is away")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Stats, "free_bytes", gone)
+        patch.setattr(FileMaintenance, "free_bytes", gone)
         answer = api.client.get("/readyz")
     assert answer.status_code == 503 and answer.json()["status"] == "not_ready"
     assert answer.json()["checks"]["database"]["detail"] == "the folder is away"
@@ -208,10 +245,10 @@ def test_it_is_not_ready_while_commits_fail_or_the_database_cannot_be_asked(
 def test_little_space_degrades_before_there_is_none(
     api: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from orpheus.shared.storage.sqlite.stats import Stats
+    from orpheus.shared.storage.sqlite.maintenance import FileMaintenance
 
     api.process("default@101")
-    monkeypatch.setattr(Stats, "free_bytes", lambda _: 38_000_000)
+    monkeypatch.setattr(FileMaintenance, "free_bytes", lambda _: 38_000_000)
     answer = api.client.get("/readyz")
     assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
     assert answer.json()["checks"]["space"]["detail"].startswith("38 MB are free")
@@ -319,12 +356,13 @@ def test_the_document_describes_every_call_and_its_bodies(api: Any) -> None:
     assert body == {"$ref": "#/components/schemas/SubmitJob"}
     assert set(schemas_["SubmitJob"]["properties"]) == {
         "type", "payload", "queue", "priority", "delay", "run_at", "max_retries", "timeout",
-        "unique_key", "tags", "depends_on", "on_dependency_failure",
+        "unique_key", "concurrency_key", "tags", "depends_on", "on_dependency_failure",
     }  # fmt: skip
     assert {"200", "201", "422", "503", "507"} <= set(submit["responses"])
     for path in ("/jobs", "/jobs/batch"):
-        (key,) = document["paths"][path]["post"]["parameters"]
-        assert (key["name"], key["in"], key["required"]) == ("Idempotency-Key", "header", False)
+        headers = document["paths"][path]["post"]["parameters"]
+        assert [one["name"] for one in headers] == ["Idempotency-Key", "traceparent"]
+        assert all(one["in"] == "header" and not one["required"] for one in headers)
     assert set(schemas_["BulkFilter"]["properties"]) == {"status", "type", "queue", "tag", "q"}
     assert set(document["paths"]["/jobs/{job_id}"]) == {"get", "delete"}
     delete = document["paths"]["/jobs/{job_id}"]["delete"]

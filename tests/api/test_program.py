@@ -22,6 +22,7 @@ from orpheus.config.load import load_settings
 from orpheus.shared.process.channel import Channel
 from orpheus.shared.process.listener import bind_listener
 from orpheus.shared.storage import open_store
+from tests.databases import make_database
 from tests.machine import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
@@ -263,7 +264,7 @@ class Supervisor:
 
 @pytest.fixture
 def supervisor(start: Start, url: str, tmp_path: Path) -> Iterator[Supervisor]:
-    open_store(url, create=True).close()
+    make_database(url)
     supervisor = Supervisor(start, url, tmp_path)
     yield supervisor
     supervisor.close()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from orpheus.shared.domain.rates import Rate
+from orpheus.shared.domain.rates import KeyRules, Rate
 from orpheus.shared.domain.schedules import ScheduleDefinition
 from orpheus.shared.storage import QueueRules
 
@@ -35,7 +35,9 @@ def queues(api: Any) -> dict[str, dict[str, Any]]:
 def test_a_queue_is_listed_with_its_limits_and_its_jobs(api: Any) -> None:
     api.store.queues.configure(
         {
-            "mail": QueueRules(max_running=2, rate=Rate(per_s=100 / 60, burst=100)),
+            "mail": QueueRules(
+                max_running=2, rate=Rate(100, 60, 5), per_key=KeyRules(3, Rate(1, 1, 5))
+            ),
             "idle": QueueRules(paused=True),
         }
     )
@@ -46,7 +48,9 @@ def test_a_queue_is_listed_with_its_limits_and_its_jobs(api: Any) -> None:
     found = queues(api)
     assert list(found) == ["default", "idle", "mail"]
     mail = found["mail"]
-    assert (mail["paused"], mail["max_running"], mail["rate"]) == (False, 2, "100/m")
+    assert (mail["paused"], mail["max_running"]) == (False, 2)
+    assert (mail["rate"], mail["burst"]) == ("100/m", 5)
+    assert (mail["max_running_per_key"], mail["rate_per_key"]) == (3, "1/s")
     assert sum(mail["counts"].values()) == 1
     assert (found["idle"]["paused"], found["idle"]["rate"], found["idle"]["max_running"]) == (
         True,
@@ -162,3 +166,16 @@ def test_the_stream_of_one_job_tells_of_no_queue(scheduled: Any) -> None:
         (event,) = watcher.events(1)
 
     assert event["kind"] == "job.cancelled"
+
+
+def test_jobs_with_the_same_key_share_the_limits_of_their_queue(api: Any) -> None:
+    api.store.queues.configure({"mail": QueueRules(per_key=KeyRules(1))})
+    one = {"type": "add", "queue": "mail", "concurrency_key": "customer 7"}
+    alone = api.client.post("/jobs", json=one)
+    assert (alone.status_code, alone.json()["concurrency_key"]) == (201, "customer 7")
+    other = {**one, "concurrency_key": "customer 8"}
+    batch = api.client.post("/jobs/batch", json={"jobs": [one, other]}).json()["ids"]
+    leased = [lease.job_id for lease in api.lease(10)]
+    assert leased == [alone.json()["id"], batch[1]]
+    events = api.client.get(f"/jobs/{batch[0]}/events").json()["items"]
+    assert events[0]["job"]["concurrency_key"] == "customer 7"

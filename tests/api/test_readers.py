@@ -13,7 +13,8 @@ from orpheus.api.http.problems import Refusal
 from orpheus.shared.domain.handover import StorageSettings
 from orpheus.shared.errors import DatabaseUnusable, ReadTookTooLong
 from orpheus.shared.storage import Store, open_storage
-from orpheus.shared.storage.sqlite.stats import Stats
+from orpheus.shared.storage.verbs.stats import Stats
+from tests.databases import make_database
 
 FOREVER = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
 
@@ -21,7 +22,7 @@ FOREVER = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELEC
 @pytest.fixture
 def storage(tmp_path: Path) -> StorageSettings:
     storage = StorageSettings(f"sqlite:///{tmp_path}/orpheus.db", durable=False, pools={})
-    open_storage(storage, create=True).close()
+    make_database(storage.url)
     return storage
 
 

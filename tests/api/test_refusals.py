@@ -148,7 +148,7 @@ def test_a_full_disk_is_a_507(api: Any) -> None:
         raise DatabaseFull("the disk is full")
 
     write = api.services.writer.write
-    api.services.writer.write = lambda _: write(full)
+    api.services.writer.write_with_others = lambda *_: write(full)
     problem(api.client.post("/jobs", json={"type": "add"}), 507)
 
 

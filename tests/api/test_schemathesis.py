@@ -20,7 +20,8 @@ from orpheus.shared.job_types.describe import describe_types
 
 SEED = os.environ.get("SCHEMATHESIS_SEED", "5")
 SECONDS = int(os.environ.get("SCHEMATHESIS_SECONDS", "0"))
-MOST_SECONDS = 110
+MOST_EXAMPLES = "8" if SECONDS else "4"
+MOST_SECONDS = 400  # 30 on a quiet machine, 120 and more beside a whole run of the tests
 RULES = Path(__file__).with_name("schemathesis.toml")
 TOKEN = "a-token-of-more-than-32-characters-0"
 CONFIGURATION = '[[commands]]\nname = "pay"\nargv = ["true"]\nenv = {KEY = "hush"}\n'
@@ -31,7 +32,7 @@ def run(url: str, folder: Path, *options: str) -> None:
     command = [
         *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(RULES)),
         *("run", f"{url}/openapi.json", "--checks", "all", "--seed", SEED, "--no-color"),
-        *("--max-examples", "8", "--request-timeout", "10", "--continue-on-failure"),
+        *("--max-examples", MOST_EXAMPLES, "--request-timeout", "10", "--continue-on-failure"),
         *("--warnings", "off", *options),
     ]
     if SECONDS:  # the phases are repeated until it is over
@@ -70,11 +71,13 @@ def configured(
     return start_one
 
 
+@pytest.mark.timeout(SECONDS + MOST_SECONDS + 20)
 def test_without_a_token(configured: Callable[..., Any], tmp_path: Path) -> None:
     api = configured()
     run(str(api.client.base_url), tmp_path)
 
 
+@pytest.mark.timeout(SECONDS + MOST_SECONDS + 20)
 def test_with_a_token(configured: Callable[..., Any], tmp_path: Path) -> None:
     api = configured(token=TOKEN)
     run(str(api.client.base_url), tmp_path, "--header", f"Authorization: Bearer {TOKEN}")

@@ -40,9 +40,13 @@ class Source:
                 continue
             data = json.loads(block["data"])
             assert block["event"] == data["kind"]
-            assert block.get("id") == (str(data["seq"]) if "seq" in data else None)
+            assert block.get("id", ":").partition(":")[2] == str(data.get("seq", ""))
             events += [block] if "seq" in data else []
         return events
+
+
+def id_of(api: Any, seq: int) -> str:
+    return f"{api.store.events.epoch()}:{seq}"
 
 
 @contextmanager
@@ -57,13 +61,13 @@ def test_it_says_what_it_is_and_where_it_stands(api: Any) -> None:
     with listen(api) as source:
         assert source.headers["content-type"].startswith("text/event-stream")
         assert source.headers["cache-control"] == "no-store"
-        assert source.block() == {"id": "1"}
+        assert source.block() == {"id": id_of(api, 1)}
 
 
 def test_the_same_events_come_as_on_the_websocket(api: Any) -> None:
     with api.watch() as watcher, listen(api) as source:
         watcher.next("hello")
-        assert source.block() == {"id": "0"}
+        assert source.block() == {"id": id_of(api, 0)}
         for _ in range(5):
             api.submit()
             api.run_one()
@@ -110,23 +114,25 @@ def test_after_and_last_event_id_resume_and_the_header_goes_first(api: Any) -> N
     for _ in range(5):
         api.submit()
     with listen(api, "?after=2") as source:
-        assert [block["id"] for block in source.events(3)] == ["3", "4", "5"]
-    with listen(api, "?after=1", **{"Last-Event-ID": "4"}) as source:
-        assert [block["id"] for block in source.events(1)] == ["5"]
+        assert [block["id"] for block in source.events(3)] == [id_of(api, n) for n in (3, 4, 5)]
+    for last_event_id in ("4", id_of(api, 4)):
+        with listen(api, "?after=1&epoch=x", **{"Last-Event-ID": last_event_id}) as source:
+            assert [block["id"] for block in source.events(1)] == [id_of(api, 5)]
 
 
 def test_what_is_no_longer_kept_is_a_reset_and_a_new_place(api: Any) -> None:
     for _ in range(5):
         api.submit()
-    api.store._database._connection.execute("DELETE FROM events WHERE seq <= 3")
+    with api.store._database._handle as connection:
+        connection.execute("DELETE FROM events WHERE seq <= 3")
     with listen(api, "?after=1") as source:
         source.block()
         reset, place = source.block(), source.block()
         api.submit()
-        assert [block["id"] for block in source.events(1)] == ["6"]
+        assert [block["id"] for block in source.events(1)] == [id_of(api, 6)]
 
     assert (reset["event"], json.loads(reset["data"])) == ("reset", {"type": "reset", "oldest": 4})
-    assert place == {"id": "5"}
+    assert place == {"id": id_of(api, 5)}
 
 
 def test_silence_is_filled_with_comments(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,6 +150,10 @@ def test_silence_is_filled_with_comments(api: Any, monkeypatch: pytest.MonkeyPat
         ("?after=1&after=2", {}, "/after"),
         ("?since=1", {}, "/since"),
         ("", {"Last-Event-ID": "x"}, "/Last-Event-ID"),
+        ("", {"Last-Event-ID": "é:1".encode()}, "/Last-Event-ID"),
+        ("", {"Last-Event-ID": ":1"}, "/Last-Event-ID"),
+        ("?after=1&epoch=", {}, "/epoch"),
+        ("?after=1&epoch=a%20b", {}, "/epoch"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(
@@ -185,4 +195,4 @@ def test_the_document_tells_of_it(api: Any) -> None:
     call = api.client.get("/openapi.json").json()["paths"]["/events"]["get"]
 
     assert set(call["responses"]["200"]["content"]) == {"text/event-stream"}
-    assert {p["name"] for p in call["parameters"]} == {"after", "Last-Event-ID"}
+    assert {p["name"] for p in call["parameters"]} == {"after", "epoch", "Last-Event-ID"}

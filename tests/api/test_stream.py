@@ -14,7 +14,7 @@ from orpheus.api.stream.listener import _page_after
 from orpheus.api.stream.messages import Notice
 from orpheus.shared.domain.handover import ApiHandover
 from orpheus.shared.storage import NewLine, open_storage
-from orpheus.shared.storage.sqlite.events import Events
+from orpheus.shared.storage.verbs.events import Events
 from tests.machine import slowness
 
 
@@ -154,7 +154,8 @@ def test_a_seq_that_this_database_never_gave_is_a_reset(api: Any) -> None:
 def test_events_that_were_swept_are_a_reset(api: Any) -> None:
     for _ in range(5):
         api.submit()
-    api.store._database._connection.execute("DELETE FROM events WHERE seq <= 3")
+    with api.store._database._handle as connection:
+        connection.execute("DELETE FROM events WHERE seq <= 3")
     with api.watch("?after=3") as watcher:
         watcher.next("hello")
         assert [e["seq"] for e in watcher.events(2)] == [4, 5]

@@ -109,7 +109,7 @@ def test_a_client_that_stops_for_a_while_goes_on_where_it_was(
     )
     try:
         api.submit()
-        wait_for(lambda: log.exists() and b"id: 1\n" in log.read_bytes(), "the first event")
+        wait_for(lambda: log.exists() and b":1\n" in log.read_bytes(), "the first event")
         follower.send_signal(signal.SIGSTOP)
         for _ in range(4):
             api.client.post("/jobs/batch", json={"jobs": [{"type": "add"}] * 500})
@@ -118,12 +118,12 @@ def test_a_client_that_stops_for_a_while_goes_on_where_it_was(
             api.submit()
             other.events(1)
         follower.send_signal(signal.SIGCONT)
-        wait_for(lambda: b"\nid: 2002\n" in log.read_bytes(), "the last event")
+        wait_for(lambda: b":2002\n" in log.read_bytes(), "the last event")
     finally:
         follower.kill()
         follower.wait()
 
-    assert re.findall(rb"(?m)^id: (\d+)$", log.read_bytes())[1:] == [
+    assert re.findall(rb"(?m)^id: \w+:(\d+)$", log.read_bytes())[1:] == [
         str(seq).encode() for seq in range(1, 2003)
     ]
 

@@ -14,8 +14,7 @@ import pytest
 
 from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.domain.requests import MOST_WORKERS, Request, RequestAction
-from orpheus.shared.process.crash_cell import stack_path
-from orpheus.shared.storage import database_path, open_storage
+from orpheus.shared.storage import open_storage
 from orpheus.shared.views.workers import Stack, Worker
 from tests.api.shapes import checked
 from tests.machine import PATIENCE_S
@@ -53,7 +52,7 @@ def serve(supervised: Any) -> Iterator[Callable[[Callable[[Request], object]], N
         while not ended.is_set():
             select.select([bell], [], [], 0.05)
             bell.drain()
-            for request in store.supervision.take_requests():
+            for request in store.supervision.take_requests("host-1"):
                 answer(request)
         bell.close()
         store.close()
@@ -75,7 +74,7 @@ def refused(api: Any, answer: Any, status: int) -> str:
     """The detail of a problem, after which nothing was asked and nothing is in the trail."""
     assert answer.status_code == status, answer.text
     assert answer.headers["Content-Type"] == "application/problem+json"
-    assert api.store.supervision.take_requests() == []
+    assert api.store.supervision.take_requests("host-1") == []
     assert api.client.get("/audit").json()["items"] == []
     detail: str = answer.json()["detail"]
     return detail
@@ -95,7 +94,7 @@ def test_a_worker_is_asked_for_and_shown_as_it_is_now(supervised: Any, action: s
     assert answer.json().keys() == shown["default-1"].keys()
     assert (answer.json()["slot"], answer.json()["state"]) == ("default-1", "ready")
     checked(Worker, answer.text)
-    [request] = supervised.store.supervision.take_requests()
+    [request] = supervised.store.supervision.take_requests("host-1")
     assert (request.action, request.target, request.workers) == (action, "default-1", None)
     assert trail(supervised) == [(action, "slot default-1", "it leaks")]
 
@@ -103,7 +102,7 @@ def test_a_worker_is_asked_for_and_shown_as_it_is_now(supervised: Any, action: s
 def test_the_api_and_a_slot_that_is_down_are_restarted_as_well(supervised: Any) -> None:
     for slot in ("api", "default-2"):
         assert supervised.client.post(f"/workers/{slot}/restart").status_code == 202
-    asked = supervised.store.supervision.take_requests()
+    asked = supervised.store.supervision.take_requests("host-1")
     assert [request.target for request in asked] == ["api", "default-2"]
 
 
@@ -192,7 +191,7 @@ def test_a_pool_is_asked_to_have_so_many_workers(supervised: Any, workers: int) 
     answer = supervised.client.post("/pools/default/scale", json=body)
 
     assert (answer.status_code, answer.json()) == (202, {"pool": "default", "workers": workers})
-    [request] = supervised.store.supervision.take_requests()
+    [request] = supervised.store.supervision.take_requests("host-1")
     assert (request.action, request.target) == (RequestAction.SCALE, "default")
     assert request.workers == workers
     assert trail(supervised) == [("scale", f"pool default to {workers}", "a quiet night")]
@@ -237,7 +236,7 @@ def test_an_unknown_pool_is_a_404_that_names_those_there_are(supervised: Any, na
 @pytest.fixture
 def stack_file(supervised: Any) -> Path:
     """Where the life of default-1 writes its stacks; one of them stands there already."""
-    file = stack_path(database_path(supervised.services.options.storage.url), "life-of-default-1")
+    file: Path = supervised.store.state.stack("life-of-default-1")
     file.parent.mkdir(exist_ok=True)
     file.write_text("an earlier stack\n")
     return file
@@ -318,7 +317,7 @@ def test_a_supervisor_that_takes_no_request_is_said_not_to_have_asked(
 
     assert answer.status_code == 503
     assert "supervisor has not asked" in answer.json()["detail"]
-    [request] = supervised.store.supervision.take_requests()
+    [request] = supervised.store.supervision.take_requests("host-1")
     assert request.action == RequestAction.STACK
 
 
@@ -344,3 +343,29 @@ def test_the_document_says_what_is_taken_and_answered(api: Any) -> None:
     assert body["content"]["application/json"]["schema"] == {"$ref": f"{reference}Scale"}
     model, statuses = described("/workers/{slot}/stack", "get", "200")
     assert model == "Stack" and {"404", "409", "503"} <= statuses
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/workers/default-1/restart", None),
+        ("POST", "/workers/default-1/drain", None),
+        ("POST", "/pools/default/scale", {"workers": 2}),
+    ],
+)
+def test_a_request_goes_to_the_host_that_is_named(
+    supervised: Any, method: str, path: str, body: Any
+) -> None:
+    store = supervised.store
+    supervised.process("supervisor", Role.SUPERVISOR, host="host-2", incarnation="another")
+    store.processes.put_slots([supervised.slot("default-1", SlotState.READY, host="host-2")])
+    refused = supervised.client.request(method, path, json=body)
+    assert refused.status_code == 409
+    assert "name one of host-1, host-2" in refused.json()["detail"]
+    answers = {
+        host: supervised.client.request(method, f"{path}?host={host}", json=body).status_code
+        for host in ("host-1", "host-2", "host-3")
+    }
+    assert answers == {"host-1": 202, "host-2": 202, "host-3": 404}
+    for host in ("host-1", "host-2"):
+        assert len(store.supervision.take_requests(host)) == 1

@@ -13,9 +13,11 @@ from orpheus.api.database.writer import Writer
 from orpheus.api.http.problems import Refusal
 from orpheus.shared.domain.handover import StorageSettings
 from orpheus.shared.domain.jobs import NewJob
-from orpheus.shared.errors import DatabaseBusy, NotFound
-from orpheus.shared.storage import Store, open_storage
+from orpheus.shared.errors import DatabaseBusy, InvalidJob, NotFound
+from orpheus.shared.storage import Store, Submitted, open_storage
 from orpheus.shared.storage.sqlite.apsw_errors import BusyHandler
+from tests.databases import make_database
+from tests.sqlite_handle import handle_of
 
 
 class Held:
@@ -46,7 +48,8 @@ def storage(tmp_path: Path) -> StorageSettings:
 
 @pytest.fixture
 def store(storage: StorageSettings) -> Any:
-    store = open_storage(storage, create=True)
+    make_database(storage.url)
+    store = open_storage(storage)
     yield store
     store.close()
 
@@ -86,6 +89,51 @@ def test_a_bad_request_in_a_group_harms_no_other(storage: StorageSettings, store
     assert [store.jobs.get(id).type for id in (a, b)] == ["a", "b"]
     assert sum(store.stats.counts().values()) == 2
     assert [event.job_id for event in store.events.after(0, 10)] == [a, b]
+
+
+def test_requests_that_do_the_same_are_one_call(storage: StorageSettings, store: Store) -> None:
+    called_with: list[list[int]] = []
+
+    def double(_: Store, values: list[int]) -> list[int]:
+        called_with.append(values)
+        return [2 * value for value in values]
+
+    async def group(held: Held) -> list[int]:
+        first = await held.hold()
+        waiting = [
+            asyncio.ensure_future(held.writer.write_with_others(double, value))
+            for value in (1, 2, 3)
+        ]
+        await asyncio.sleep(0)
+        held.release()
+        await first
+        return await asyncio.gather(*waiting)
+
+    assert asyncio.run(run(storage, group)) == [2, 4, 6]
+    assert called_with == [[1, 2, 3]]
+
+
+def test_of_requests_that_do_the_same_only_the_bad_one_is_refused(
+    storage: StorageSettings, store: Store
+) -> None:
+    def submit_each(inside: Store, new: list[NewJob]) -> list[Submitted]:
+        return inside.jobs.submit_each(new)
+
+    async def group(held: Held) -> list[Any]:
+        first = await held.hold()
+        waiting = [
+            asyncio.ensure_future(held.writer.write_with_others(submit_each, new))
+            for new in (NewJob("a"), NewJob("bad", depends_on=(99,)), NewJob("b"))
+        ]
+        await asyncio.sleep(0)
+        held.release()
+        await first
+        return await asyncio.gather(*waiting, return_exceptions=True)
+
+    a, bad, b = asyncio.run(run(storage, group))
+    assert (a.job.type, b.job.type) == ("a", "b")
+    assert isinstance(bad, InvalidJob) and bad.problems[0].pointer == "/depends_on/0"
+    assert sum(store.stats.counts().values()) == 2
 
 
 def test_nobody_is_answered_before_the_commit(storage: StorageSettings, store: Store) -> None:
@@ -192,7 +240,8 @@ def test_who_came_while_the_lock_was_waited_for_in_vain_does_not_wait_for_it_aga
 
     def impatient() -> Store:
         opened = open_storage(storage)
-        opened._database._connection.set_busy_handler(BusyHandler(0.5))
+        with handle_of(opened) as connection:
+            connection.set_busy_handler(BusyHandler(0.5))
         return opened
 
     async def lock_and_write() -> float:

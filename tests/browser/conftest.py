@@ -2,12 +2,16 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import ConsoleMessage, Page, Request
+from playwright.sync_api import ConsoleMessage, Page, Request, expect
 
+from tests.conftest import System
+from tests.machine import PATIENCE_S
+
+expect.set_options(timeout=PATIENCE_S * 1000)
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 # Refusals and lost connections are what some tests are about; Chromium writes them all down.
 EXPECTED = ("Failed to load resource", "WebSocket connection to")
@@ -34,7 +38,7 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
 
 @pytest.fixture(scope="session")
 def base_url() -> None:
-    """None: each test has its own system. (The plugin's own fixture warns about pytest 10.)"""
+    """None: the tests have several systems. (The plugin's own fixture warns about pytest 10.)"""
 
 
 class Dashboard:
@@ -78,14 +82,28 @@ def dashboard(page: Page, system: Any) -> Iterator[Dashboard]:
     assert watched.problems == []
 
 
-@pytest.fixture
-def talking_dashboard(page: Page, start_system: Callable[..., Any]) -> Iterator[Dashboard]:
-    """The same on an Orpheus that knows the job types of tests/browser/hostile_jobs.py."""
-    system = start_system(
-        "pools.default.workers=1",
+@pytest.fixture(scope="session")
+def lasting_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """One that lasts: most tests take less time than the start of an Orpheus.
+
+    It knows the job types of tests/browser/hostile_jobs.py. No test leaves a job that runs.
+    """
+    system = System(
+        tmp_path_factory.mktemp("lasting"),
+        "pools.default.workers=2",
         'jobs.modules=["orpheus.worker.handlers", "tests.browser.hostile_jobs"]',
         "jobs.backoff_base=100ms",
     )
-    watched = Dashboard(page, system)
+    try:
+        system.wait_until_ready()
+        yield system
+    finally:
+        system.end()
+
+
+@pytest.fixture
+def lasting_dashboard(page: Page, lasting_system: System) -> Iterator[Dashboard]:
+    """A page on the Orpheus that lasts, for a test that minds no job of another test."""
+    watched = Dashboard(page, lasting_system)
     yield watched
     assert watched.problems == []

@@ -123,7 +123,7 @@ def test_every_line_has_its_number_beside_it(configured: Dashboard) -> None:
 def test_a_rejected_file_is_told_at_the_top_of_the_page(configured: Dashboard, path: Path) -> None:
     page = opened(configured)
     path.write_text("[pools.default]\nworkers = 'many'\n", encoding="utf-8")
-    expect(page.locator("#became")).to_contain_text("Rejected", timeout=10_000)
+    expect(page.locator("#became")).to_contain_text("Rejected")
     expect(page.locator("#rejected")).to_contain_text("pools.default.workers")
     expect(page.locator("#gutter .wrong")).to_have_text("2")
 

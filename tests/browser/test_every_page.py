@@ -24,28 +24,28 @@ def settle(page: Any, path: str) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing(dashboard: Any, scheme: Any) -> None:
-    dashboard.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-    for path in paths(dashboard.system):
-        page = dashboard.open(path)
+def test_axe_finds_nothing(lasting_dashboard: Any, scheme: Any) -> None:
+    lasting_dashboard.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    for path in paths(lasting_dashboard.system):
+        page = lasting_dashboard.open(path)
         settle(page, path)
         results = Axe().run(page)
         assert results.violations_count == 0, f"{path}\n{results.generate_report()}"
 
 
-def test_a_phone_never_scrolls_sideways(dashboard: Any) -> None:
-    dashboard.page.set_viewport_size(PHONE)
-    for path in paths(dashboard.system):
-        page = dashboard.open(path)
+def test_a_phone_never_scrolls_sideways(lasting_dashboard: Any) -> None:
+    lasting_dashboard.page.set_viewport_size(PHONE)
+    for path in paths(lasting_dashboard.system):
+        page = lasting_dashboard.open(path)
         settle(page, path)
         wide = page.evaluate("document.documentElement.scrollWidth")
         assert wide <= PHONE["width"], path
 
 
-def test_sections_lead_to_pages_that_exist(dashboard: Any) -> None:
-    page = dashboard.open()
+def test_sections_lead_to_pages_that_exist(lasting_dashboard: Any) -> None:
+    page = lasting_dashboard.open()
     links = page.locator(".sections a").evaluate_all("links => links.map(a => a.href)")
     for link in links:
-        assert dashboard.system.client.get(link).status_code == 200, link
+        assert lasting_dashboard.system.client.get(link).status_code == 200, link
     page.get_by_role("link", name="Submit").click()
     expect(page.locator("h1")).to_have_text("Submit a job")

@@ -31,9 +31,9 @@ def is_inert(page: Page) -> bool:
     return page.locator("main").is_visible()
 
 
-def test_whatever_a_job_carries_and_says_is_text(talking_dashboard: Any) -> None:
-    system = talking_dashboard.system
-    page = talking_dashboard.open()  # they run before this page's eyes
+def test_whatever_a_job_carries_and_says_is_text(lasting_dashboard: Any) -> None:
+    system = lasting_dashboard.system
+    page = lasting_dashboard.open()  # they run before this page's eyes
     jobs = {}
     for text in PAYLOADS.values():
         failing = {"text": text, "fail": True}
@@ -45,14 +45,14 @@ def test_whatever_a_job_carries_and_says_is_text(talking_dashboard: Any) -> None
     assert is_inert(page)
     for text, pair in jobs.items():
         for job_id in pair:
-            page = talking_dashboard.open(f"/ui/jobs/{job_id}")
+            page = lasting_dashboard.open(f"/ui/jobs/{job_id}")
             expect(page.locator("#payload")).to_contain_text(text[:20])
             expect(page.locator("#log .line").first).to_contain_text(text[:20])
             assert is_inert(page)
 
 
-def test_what_the_api_answers_is_no_page(talking_dashboard: Any) -> None:
-    system, page = talking_dashboard.system, talking_dashboard.page
+def test_what_the_api_answers_is_no_page(lasting_dashboard: Any) -> None:
+    system, page = lasting_dashboard.system, lasting_dashboard.page
     text = "".join(PAYLOADS.values())
     job_id = system.submit("shout", {"text": text, "fail": True}, unique_key="k", max_retries=0)
     system.wait_for_job(job_id)
@@ -63,25 +63,25 @@ def test_what_the_api_answers_is_no_page(talking_dashboard: Any) -> None:
         assert page.evaluate("window.owned") is None
 
 
-def test_whatever_an_address_carries_is_text(dashboard: Any) -> None:
+def test_whatever_an_address_carries_is_text(lasting_dashboard: Any) -> None:
     for text in PAYLOADS.values():
         quoted = quote(text, safe="")
         for path in (
             f"/?q={quoted}&status={quoted}&type={quoted}&queue={quoted}&tag={quoted}#{quoted}",
             f"/ui/submit?type={quoted}#{quoted}",
         ):
-            assert is_inert(dashboard.open(path))
+            assert is_inert(lasting_dashboard.open(path))
         for path in (f"/{quoted}", f"/ui/jobs/{quoted}", f"/jobs?type={quoted}"):
-            answer = dashboard.page.goto(dashboard.system.url + path)
+            answer = lasting_dashboard.page.goto(lasting_dashboard.system.url + path)
             assert answer.headers["content-type"] == "application/problem+json"
-            assert dashboard.page.evaluate("window.owned") is None
+            assert lasting_dashboard.page.evaluate("window.owned") is None
 
 
 def test_a_page_of_another_origin_can_neither_read_write_frame_nor_listen(
-    start_system: Any, page: Page
+    start_system: Any, lasting_system: Any, page: Page
 ) -> None:
     """The whole of it from where the attacker stands: a page in the same browser."""
-    victim, evil = (start_system("pools.default.workers=1") for _ in range(2))
+    victim, evil = start_system("pools.default.workers=1"), lasting_system
     victim.wait_until_ready()
     page.goto(f"{evil.url}/healthz")  # as good as a page of anybody: another port, no own policy
     page.route("**/evil.html", lambda route: route.fulfill(content_type="text/html", body="<p>"))

@@ -1,26 +1,38 @@
 """The door as a person meets it: logging in and out, a read-only dashboard, the API's own page."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Page, expect
 
+from tests.conftest import System
+
 TOKEN = "the-token-of-this-test-0123456789abcdef"
 
 
-@pytest.fixture
-def guarded(start_system: Callable[..., Any], tmp_path: Path) -> Any:
+@pytest.fixture(scope="module")
+def shared_guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """Orpheus with a token."""
-    token = tmp_path / "token"
+    folder = tmp_path_factory.mktemp("guarded")
+    token = folder / "token"
     token.touch(0o600)
     token.write_text(TOKEN)
-    system = start_system("pools.default.workers=1", f"api.token_file={token}")
+    system = System(folder, "pools.default.workers=1", f"api.token_file={token}")
     system.client.headers["Authorization"] = f"Bearer {TOKEN}"
-    system.wait_until_ready()
-    return system
+    try:
+        system.wait_until_ready()
+        yield system
+    finally:
+        system.end()
+
+
+@pytest.fixture
+def guarded(shared_guarded: System) -> System:
+    """The same for all tests of this file, ready again."""
+    shared_guarded.wait_until_ready()
+    return shared_guarded
 
 
 @pytest.fixture
@@ -94,7 +106,7 @@ def test_a_stream_that_is_refused_for_want_of_a_session_leads_to_the_login(
     api = next(one for one in guarded.workers().values() if one["slot"] == "api")
     assert guarded.client.post("/workers/api/restart").status_code == 202
     assert api["pid"]
-    expect(page.locator("h1")).to_have_text("Log in", timeout=30_000)
+    expect(page.locator("h1")).to_have_text("Log in")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -127,9 +139,9 @@ def test_a_read_only_dashboard_offers_no_action_and_says_so(
     expect(page.locator("#send")).to_be_hidden()
 
 
-def test_the_api_s_own_page_works_under_its_policy(system: Any, watched: Page) -> None:
+def test_the_api_s_own_page_works_under_its_policy(lasting_system: Any, watched: Page) -> None:
     page = watched
-    page.goto(f"{system.url}/docs")
+    page.goto(f"{lasting_system.url}/docs")
     operation = page.locator(".opblock", has_text="/healthz").first
     operation.locator(".opblock-summary").click()
     operation.get_by_role("button", name="Execute").click()

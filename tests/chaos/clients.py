@@ -59,6 +59,7 @@ class Client:
                 json.dumps(job["payload"]),
                 queue=job.get("queue", "default"),
                 priority=job.get("priority", 0),
+                concurrency_key=job.get("concurrency_key"),
             )
             for job in jobs
         )
@@ -116,13 +117,31 @@ class Subscriber(threading.Thread):
         self.join(10)
 
 
+KEYED = "keyed"
+"""A queue whose jobs have a concurrency key."""
+MOST_OF_A_KEY = 2
+"""So many jobs of a key may run at once."""
+SHARED = ("default", "mail", KEYED)
+ALONE = "alone"
+"""A queue for jobs that must have their process for themselves."""
+
+
 def some_jobs(chance: random.Random, n: int, secret: str) -> list[dict[str, Any]]:
-    """Mixed jobs, some of which kill their worker, all of which end within seconds."""
-    return [_job(chance, secret) for _ in range(n)]
+    """Mixed jobs, some of which kill their worker, all of which end within seconds.
+
+    One in four waits for the one before it, and ends with it if that fails.
+    """
+    jobs = [_job(chance, secret) for _ in range(n)]
+    for number, job in enumerate(jobs):
+        job["ref"] = f"j{number}"
+        if number and chance.random() < 0.25:
+            job["depends_on"] = [f"j{number - 1}"]
+    return jobs
 
 
 def _job(chance: random.Random, secret: str) -> dict[str, Any]:
     does = chance.choices(list(_WEIGHTS), list(_WEIGHTS.values()))[0]
+    queue = chance.choice(("default", *SHARED))
     payload: dict[str, Any] = {"does": does, "secret": secret, "failures": chance.randrange(1, 3)}
     fields: dict[str, Any] = {"max_retries": 30}
     match does:
@@ -136,13 +155,17 @@ def _job(chance: random.Random, secret: str) -> dict[str, Any]:
             payload |= {"seconds": 4, "failures": 1}
         case "spin":
             fields["timeout"] = "500ms"
+        case "exhaust_memory":
+            queue = ALONE  # what it limits is the memory of its whole process
         case "poison":
             payload |= {"does": "exit", "failures": 99}
             fields["max_retries"] = chance.randrange(3)
+    if queue == KEYED:
+        fields["concurrency_key"] = chance.choice("abc")
     return {
         "type": "asked",
         "payload": payload,
-        "queue": chance.choice(("default", "default", "mail")),
+        "queue": queue,
         "priority": chance.choice((0, 0, 0, 5)),
         **fields,
     }
@@ -162,4 +185,7 @@ _WEIGHTS = {
     "spin": 0.7,
     "exhaust_memory": 1,
     "poison": 0.3,
+    "fork_and_exit": 1,
+    "fork_and_raise": 1,
+    "fork_and_return": 1,
 }

@@ -1,4 +1,4 @@
-"""Real processes and real faults: about three minutes of them, more by environment variables.
+"""Real processes and real faults: about five minutes of them, more by environment variables.
 
 `CHAOS_SEED=N` chooses another campaign (its failures print it), `CHAOS_SECONDS=N` a longer one,
 `CHAOS_LONG=1` the full numbers where the normal run takes smaller ones. Variables, because pytest

@@ -14,7 +14,7 @@ import threading
 import time
 import tomllib
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ from tests.chaos.histories import (
     processes_of,
     read_effects,
 )
-from tests.machine import PATIENCE_S
+from tests.machine import PATIENCE_S, wait_until
 
 ROOT = Path(__file__).parents[2]
 JOBS = Path(__file__).parent / "jobs"
@@ -62,15 +62,7 @@ QUICK = {  # the shortest that the rules of configuration and two busy cores all
 }
 
 
-def until(condition: Callable[[], Any], what: str, timeout_s: float = PATIENCE_S) -> Any:
-    """The first true value of `condition`; fails naming `what` after `timeout_s`."""
-    give_up_at = time.monotonic() + timeout_s
-    while not (value := condition()):
-        if time.monotonic() > give_up_at:
-            pytest.fail(f"waited {timeout_s} s for {what}")
-        threading.Event().wait(0.01)
-    return value
-
+until = wait_until
 
 SHOWN: list[str] = []
 """What the end of a pytest run tells (conftest.py)."""
@@ -229,7 +221,7 @@ class Orpheus:
         def reached() -> dict[str, Any] | None:
             try:
                 slot = self.workers().get(name)
-            except httpx2.TransportError:  # the API may have been struck
+            except (httpx2.TransportError, AssertionError):  # the API may have been struck
                 return None
             return slot if slot and slot["state"] == state and slot["pid"] != not_pid else None
 

@@ -5,7 +5,6 @@ that handlers append to, the events that a subscriber was sent, and a look at th
 are of the monotonic clock, which all processes share.
 """
 
-import contextlib
 import json
 import threading
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ import apsw
 import psutil
 
 from orpheus.shared.process.child_start import INCARNATION_VARIABLE
+from tests.machine import processes_with
 from tests.simulation import histories
 from tests.simulation.histories import Fold, Request
 from tests.simulation.world import SimulatedClock
@@ -102,12 +102,7 @@ class Process:
 
 def processes_of(mark: str) -> list[psutil.Process]:
     """Every living process that was started, directly or not, with this mark in its environment."""
-    found = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            if process.status() != psutil.STATUS_ZOMBIE and process.environ().get(MARK) == mark:
-                found.append(process)
-    return found
+    return processes_with(MARK, mark)
 
 
 def look_at_processes(mark: str, supervisor_pid: int) -> list[Process]:

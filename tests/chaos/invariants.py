@@ -1,21 +1,37 @@
-"""I1 to I20 of a run with real processes, as far as they can be seen from outside.
+"""I1 to I22 of a run with real processes, as far as they can be seen from outside.
 
 Pure: each takes the evidence of a run that has healed and drained, and raises Violation. What the
 simulation checks in the same tables, it checks here by the same functions.
 """
 
 import json
+import re
+from collections import defaultdict
 from collections.abc import Callable
 from itertools import pairwise
+from math import inf
+from typing import Any
 
-from orpheus.shared.storage.sqlite.opening import WAL_BOUND_BYTES
+from orpheus.shared.storage.sqlite.write_ahead_log import WAL_BOUND_BYTES
+from tests.chaos.clients import ALONE
 from tests.chaos.histories import Evidence, Run, fold_events
 from tests.simulation import invariants as simulated
 from tests.simulation.histories import Fold, check
+from tests.simulation.invariants import Tables
+
+Key = tuple[str, str | None]
+"""A queue and a concurrency key."""
+Place = tuple[int, int, int]
+"""Where a job stands in the order of leasing."""
 
 _EXPIRED = "LeaseExpired"
 _MAY_ANSWER = {503, 507}
 _FEW_FDS = 4
+_TRACEBACK = re.compile(r"Traceback \(most recent call last\)[^{]{0,4000}")
+_OUTSIDE = '"event": "output_outside_a_job"'
+_EXCEPTION = re.compile(r'"line": "[A-Za-z_.]+(: |")')
+"""The last line of a traceback: the others are indented."""
+_OF_A_CHILD = "RuntimeError: in the child"  # tests/chaos/jobs: fork_and_raise
 
 
 def check_everything(evidence: Evidence) -> Fold:
@@ -50,13 +66,12 @@ def attempts_do_not_overlap(evidence: Evidence) -> None:
     is stopped and has no supervisor cannot be ended first. It is fenced then.
     """
     rows = evidence.tables.look(
-        "SELECT job_id, number, started_at_ms, finished_at_ms, error_type FROM attempts "
-        "ORDER BY job_id, number"
+        "SELECT job_id, number, started_at_ms, finished_at_ms FROM attempts ORDER BY job_id, number"
     )
     for before, after in pairwise(rows):
         if before[0] == after[0]:
             check(before[3] <= after[2], "I3 two live attempts", before, after)
-    expired = {(row[0], row[1]) for row in rows if row[4] == _EXPIRED}
+    expired = _expired(evidence.tables)
     by_job: dict[int, list[Run]] = {}
     for run in sorted(evidence.runs, key=lambda one: one.begin_ns):
         by_job.setdefault(run.job_id, []).append(run)
@@ -65,6 +80,12 @@ def attempts_do_not_overlap(evidence: Evidence) -> None:
             overlap = earlier.end_ns is not None and earlier.end_ns > later.begin_ns
             fenced = (earlier.job_id, earlier.attempt) in expired
             check(fenced or not overlap, "I3 two handlers at once", earlier, later)
+
+
+def _expired(tables: Tables) -> set[tuple[int, int]]:
+    """Return the attempts (job, number) whose lease expired."""
+    found = tables.look("SELECT job_id, number FROM attempts WHERE error_type = ?", _EXPIRED)
+    return {(job_id, number) for job_id, number in found}
 
 
 def the_last_token_ended_the_job(evidence: Evidence) -> None:
@@ -90,26 +111,107 @@ def the_last_token_ended_the_job(evidence: Evidence) -> None:
         check(is_its, "I6 the result is another attempt's", job_id, said, pid, attempt)
 
 
+class KeyedJobs:
+    """The jobs of each concurrency key of a limited queue, as the events tell of them."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._most = dict(
+            tables.look(
+                "SELECT name, max_running_per_key FROM queues WHERE max_running_per_key > 0"
+            )
+        )
+        self._running: dict[Key, set[int]] = defaultdict(set)
+        self._pending: dict[Key, dict[int, Place]] = defaultdict(dict)
+
+    def most_of(self, key: Key) -> float:
+        """Return how many jobs of a key may run at once."""
+        return inf if key[1] is None else self._most.get(key[0], inf)
+
+    def take(self, body: dict[str, Any]) -> None:
+        """Take what an event tells of a job."""
+        key, job_id = (body["queue"], body["concurrency_key"]), body["id"]
+        if self.most_of(key) == inf:
+            return
+        self._running[key].discard(job_id)
+        self._pending[key].pop(job_id, None)
+        if body["status"] == "in_progress":
+            self._running[key].add(job_id)
+        elif body["status"] == "pending":
+            self._pending[key][job_id] = _place(body)
+
+    def running_of(self, body: dict[str, Any]) -> set[int]:
+        """Return the jobs that run now of a job's key."""
+        return self._running[body["queue"], body["concurrency_key"]]
+
+    def may_wait(self, body: dict[str, Any]) -> bool:
+        """Return whether jobs that run, or come before it, take all the room of a job's key."""
+        key = body["queue"], body["concurrency_key"]
+        before = sum(place < _place(body) for place in self._pending[key].values())
+        return len(self._running[key]) + before >= self.most_of(key)
+
+
+def keys_keep_their_limit(evidence: Evidence) -> None:
+    """I22: no more jobs of a key are leased at once than its queue allows, nor do more run.
+
+    Those that run may be more only by those whose lease had expired, see I3.
+    """
+    jobs = KeyedJobs(evidence.tables)
+    for _, _, kind, _, text in evidence.events:
+        body = json.loads(text)
+        if kind.startswith("job."):
+            jobs.take(body)
+            most = jobs.most_of((body["queue"], body["concurrency_key"]))
+            check(len(jobs.running_of(body)) <= most, "I22 more leases of a key", body)
+    rows = evidence.tables.look(
+        "SELECT id, queue, concurrency_key FROM jobs WHERE concurrency_key IS NOT NULL"
+    )
+    keys = {job_id: (queue, key) for job_id, queue, key in rows}
+    expired = _expired(evidence.tables)
+    running: dict[Key, list[Run]] = defaultdict(list)
+    for run in sorted(evidence.runs, key=lambda one: one.begin_ns):
+        key = keys.get(run.job_id)
+        if key is None or run.end_ns is None or (run.job_id, run.attempt) in expired:
+            continue
+        running[key] = [one for one in running[key] if (one.end_ns or 0) > run.begin_ns] + [run]
+        check(len(running[key]) <= jobs.most_of(key), "I22 more handlers of a key", running[key])
+
+
 def smaller_jobs_start_first(evidence: Evidence) -> None:
-    """I9: no job starts while one that waits for no time stands before it."""
+    """I9: no job starts while one that waits for no time stands before it.
+
+    A worker of several places passes over a job that has crashed: it waits to run alone. And it
+    does not serve the queue of jobs that always must. A job whose key has no room is parked.
+    """
     fold = fold_events([])
-    waiting: dict[int, tuple[int, int, int]] = {}
+    rows = evidence.tables.look(
+        "SELECT job_id FROM attempts WHERE outcome = 'crashed' OR error_type = ?", _EXPIRED
+    )
+    have_crashed = {row[0] for row in rows}
+    alone = evidence.tables.look("SELECT id FROM jobs WHERE queue = ?", ALONE)
+    may_wait = {row[0] for row in alone}
+    waiting: dict[int, Place] = {}
+    keyed = KeyedJobs(evidence.tables)
     for seq, at_ms, kind, job_id, body in evidence.events:
         fold.take(seq, at_ms, kind, job_id, body)
         if job_id is None:
             continue
         job = fold.jobs.get(job_id)
+        if kind == "job.reclaimed" and job_id in have_crashed:
+            may_wait.add(job_id)
         if kind == "job.started":
             mine = _place(json.loads(body))
-            first = min(waiting.values(), default=mine)
-            check(mine <= first, "I9 a smaller job waited", seq, mine, first)
-        if job is not None and job.status == "pending" and job.due_ms is None:
+            for one, place in waiting.items():
+                waits = place >= mine or keyed.may_wait(fold.jobs[one].body)
+                check(waits, "I9 a smaller job waited", seq, mine, one, place)
+        is_due = job is not None and job.status == "pending" and job.due_ms is None
+        if job is not None and is_due and job_id not in may_wait:
             waiting[job_id] = _place(job.body)
         else:
             waiting.pop(job_id, None)
+        keyed.take(json.loads(body))
 
 
-def _place(body: dict[str, int]) -> tuple[int, int, int]:
+def _place(body: dict[str, Any]) -> Place:
     return -body["priority"], body["run_at_ms"], body["id"]
 
 
@@ -170,12 +272,21 @@ def the_file_is_whole(evidence: Evidence) -> None:
 
 
 def errors_are_of_the_allowed_kinds(evidence: Evidence) -> None:
-    """I17."""
+    """I17: the only tracebacks are those of a job's forked children.
+
+    While several jobs run in a worker, what such a child writes is in the worker's log. A child
+    may be killed before it has written the last line, which names the exception.
+    """
     for one in evidence.clients.answers:
         internal = one.status is not None and one.status >= 500 and one.status not in _MAY_ANSWER
         check(not internal, "I17 an internal error", one)
-    at = evidence.log.find("Traceback (most recent call last)")
-    check(at < 0, "I17 a traceback in the log", evidence.log[max(0, at - 500) : at + 4_000])
+    lines = evidence.log.splitlines(keepends=True)
+    outside = [one for one in lines if _OUTSIDE in one]
+    raised = [one for one in outside if _EXCEPTION.search(one) and _OF_A_CHILD not in one]
+    check(not raised, "I17 not of a child", *raised[:3], *outside[:40])
+    tracebacks = _TRACEBACK.findall("".join(one for one in lines if _OUTSIDE not in one))
+    ours = [one for one in tracebacks if _OF_A_CHILD not in one]
+    check(not ours, "I17 a traceback in the log", *ours[:3])
 
 
 def secrets_stay_in_payloads(evidence: Evidence) -> None:
@@ -196,6 +307,7 @@ def secrets_stay_in_payloads(evidence: Evidence) -> None:
 
 OWN: tuple[Callable[[Evidence], None], ...] = (
     attempts_do_not_overlap,
+    keys_keep_their_limit,
     the_last_token_ended_the_job,
     smaller_jobs_start_first,
     cancelled_jobs_do_not_start,

@@ -11,8 +11,9 @@ import pytest
 
 from orpheus.shared.domain.jobs import Holder, JobError, NewJob
 from orpheus.shared.domain.lifecycle import Ending
+from orpheus.shared.domain.rates import KeyRules, QueueRules
 from orpheus.shared.storage import Finished, Store, open_store
-from orpheus.shared.storage.sqlite.opening import WAL_BOUND_BYTES
+from orpheus.shared.storage.sqlite.write_ahead_log import WAL_BOUND_BYTES
 from tests.chaos.histories import Answer, Cancel, ClientLog, Evidence, Look, Process, Request, Run
 from tests.chaos.invariants import check_everything
 from tests.simulation.engine import Violation
@@ -21,6 +22,8 @@ from tests.simulation.world import BACKOFF
 SECRET = "hush"
 WORKER, API, SUPERVISOR = 7, 8, 9
 PARENT, FAILING, HOPELESS, CANCELLED, CHILD = 1, 2, 3, 4, 5
+KEYED = (FAILING, HOPELESS, CANCELLED)
+"""They have one concurrency key, of which two may run at once."""
 
 
 class Past:
@@ -57,9 +60,11 @@ class Scene:
                 "asked",
                 json.dumps({"request": 0, "place": place, "does": does, "children": 1}),
                 max_retries=1,
+                concurrency_key="key" if place + 1 in KEYED else None,
             )
             for place, does in enumerate(("parent", "nothing", "nothing", "nothing"))
         )
+        self._store.queues.configure({"default": QueueRules(per_key=KeyRules(2))})
         ids = self._store.jobs.submit_many(jobs)
         self._store.jobs.cancel(CANCELLED)
         cancels = [Cancel(CANCELLED, time.monotonic_ns())]
@@ -135,12 +140,11 @@ def test_a_run_in_which_all_is_well_passes(evidence: Evidence) -> None:
 
 
 def sql(*statements: str) -> Callable[[Evidence], None]:
-    """Change the tables behind the store's back, past its triggers and checks."""
+    """Change the tables behind the store's back, past its checks."""
 
     def plant(evidence: Evidence) -> None:
         evidence.tables.look("PRAGMA foreign_keys = OFF")
         evidence.tables.look("PRAGMA ignore_check_constraints = ON")
-        evidence.tables.look("DROP TRIGGER jobs_terminal_is_final")
         for statement in statements:
             evidence.tables.look(statement)
         evidence.tables.look("PRAGMA ignore_check_constraints = OFF")
@@ -186,7 +190,16 @@ def leave_a_job_pending(evidence: Evidence) -> None:
 
 
 def swap_two_starts(evidence: Evidence) -> None:
-    first, second = [n for n, row in enumerate(evidence.events) if row[2] == "job.started"][:2]
+    _swap(evidence, *[n for n, row in enumerate(evidence.events) if row[2] == "job.started"][:2])
+
+
+def swap_starts_of_a_key(evidence: Evidence) -> None:
+    starts = [n for n, row in enumerate(evidence.events) if row[2] == "job.started"]
+    first, second = [n for n in starts if evidence.events[n][3] in KEYED][:2]
+    _swap(evidence, first, second)
+
+
+def _swap(evidence: Evidence, first: int, second: int) -> None:
     one, other = evidence.events[first], evidence.events[second]
     evidence.events[first] = (one[0], *other[1:])
     evidence.events[second] = (other[0], *one[1:])
@@ -207,6 +220,13 @@ def refuse_the_request(evidence: Evidence) -> None:
 def run_beside_the_next_attempt(evidence: Evidence) -> None:
     first, second = [run for run in evidence.runs if run.job_id == FAILING]
     first.end_ns = second.begin_ns + 1
+
+
+def run_a_third_of_the_key(evidence: Evidence) -> None:
+    first = next(run for run in evidence.runs if run.job_id == FAILING)
+    second = next(run for run in evidence.runs if run.job_id == HOPELESS)
+    first.end_ns = second.begin_ns + 1
+    evidence.runs.append(replace(second, job_id=CANCELLED))
 
 
 def run_after_the_cancel(evidence: Evidence) -> None:
@@ -269,28 +289,36 @@ PLANTS: dict[str, tuple[str, Callable[[Evidence], None]]] = {
     ),
     "attempts overlap": (
         "I3 two live attempts",
-        sql(f"UPDATE attempts SET finished_at_ms = finished_at_ms + 9e6 WHERE job_id = {FAILING}"),
+        sql(
+            "UPDATE ended_attempts SET finished_at_ms = finished_at_ms + 9e6 "
+            f"WHERE job_id = {FAILING}"
+        ),
     ),
     "handlers overlap": ("I3 two handlers", run_beside_the_next_attempt),
+    "more of a key are leased than its limit": (
+        "I22 more leases",
+        sql("UPDATE queues SET max_running_per_key = 1"),
+    ),
+    "more of a key run than its limit": ("I22 more handlers", run_a_third_of_the_key),
     "an attempt's number is left out": (
         "I4 attempt numbers",
-        sql(f"UPDATE attempts SET number = 3 WHERE job_id = {FAILING} AND number = 2"),
+        sql(f"UPDATE ended_attempts SET number = 3 WHERE job_id = {FAILING} AND number = 1"),
     ),
     "a token does not grow": (
         "I4 a token",
-        sql(f"UPDATE attempts SET lease_token = 0 WHERE job_id = {FAILING} AND number = 2"),
+        sql(f"UPDATE ended_attempts SET lease_token = 99 WHERE job_id = {FAILING} AND number = 1"),
     ),
     "an attempt is not stored": (
         "I4 an attempt without its row",
-        sql(f"DELETE FROM attempts WHERE job_id = {FAILING} AND number = 2"),
+        sql(f"DELETE FROM ended_attempts WHERE job_id = {HOPELESS} AND number = 2"),
     ),
     "a finish by an older token": (
-        "I5 ended by another token",
-        sql(f"UPDATE jobs SET lease_token = 99 WHERE id = {CHILD}"),
+        "I4 a token",
+        sql(f"UPDATE jobs SET lease_token = 0 WHERE id = {FAILING}"),
     ),
     "two successes": (
         "I5 not one success|I4",
-        sql(f"INSERT INTO attempts ({ATTEMPT[0]}) VALUES ({ATTEMPT[1]})"),
+        sql(f"INSERT INTO ended_attempts ({ATTEMPT[0]}) VALUES ({ATTEMPT[1]})"),
     ),
     "a late finish changed the result": (
         "I6",
@@ -298,7 +326,10 @@ PLANTS: dict[str, tuple[str, Callable[[Evidence], None]]] = {
     ),
     "failed before its limit": (
         "I7 failed too early",
-        sql(f"UPDATE attempts SET outcome = 'released' WHERE job_id = {HOPELESS} AND number = 1"),
+        sql(
+            "UPDATE ended_attempts SET outcome = 'released' "
+            f"WHERE job_id = {HOPELESS} AND number = 1"
+        ),
     ),
     "more attempts than allowed": (
         "I7",
@@ -306,6 +337,7 @@ PLANTS: dict[str, tuple[str, Callable[[Evidence], None]]] = {
     ),
     "a retry too soon": ("I8", rewrite("job.retrying", FAILING, run_at_ms=0)),
     "a smaller job waited": ("I9", swap_two_starts),
+    "a smaller job of a key waited": ("I9", swap_starts_of_a_key),
     "started after its cancel": ("I10", run_after_the_cancel),
     "a gap between events": ("I11 a gap", drop_an_event),
     "a subscriber misses an event": ("I11 a subscriber missed", miss_an_event),
@@ -338,6 +370,10 @@ PLANTS: dict[str, tuple[str, Callable[[Evidence], None]]] = {
     "a traceback in the log": (
         "I17 a traceback",
         set_("log", "Traceback (most recent call last)\n  File"),
+    ),
+    "a traceback among a job's output": (
+        "I17 not of a child",
+        set_("log", '{"event": "output_outside_a_job", "line": "RuntimeError: no thread"}'),
     ),
     "drained too late": ("I18 drained too late", set_("drained_s", 3)),
     "not drained": (

@@ -5,9 +5,11 @@ busy machine more. What was measured stands in one table at the end of the run.
 """
 
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
 
 import apsw
 import httpx2
@@ -131,9 +133,25 @@ def test_everything_killed(orpheus: Orpheus) -> None:
     assert orpheus.until_ended(job_id)["status"] == "done"
 
 
+def test_a_reboot_charges_the_job_that_was_running(orpheus: Orpheus) -> None:
+    job_id = orpheus.submit("sleep", seconds=60, max_retries=0)
+    orpheus.until_entered(job_id)
+    orpheus.kill_everything()
+    connection = apsw.Connection(str(orpheus.database))
+    connection.execute("UPDATE jobs SET lease_boot_id = 'before/1' WHERE status = 'in_progress'")
+    connection.execute("UPDATE processes SET boot_id = 'before/1'")
+    connection.close()
+    orpheus.start()
+    job = orpheus.until_ended(job_id)
+    assert (job["status"], orpheus.outcomes(job_id)) == ("failed", ["crashed"])
+    died = "the worker process died while it ran this job: the machine was rebooted"
+    assert job["error"]["message"] == died
+
+
 def test_a_locked_database(orpheus: Orpheus) -> None:
     before = {name: one["pid"] for name, one in orpheus.workers().items()}
     stranger = apsw.Connection(str(orpheus.database))
+    stranger.set_busy_timeout(10_000)
     stranger.execute("BEGIN IMMEDIATE")
     clear_s = time.monotonic() + LOCKED_S
     until(lambda: time.monotonic() > clear_s, "some time to pass")
@@ -144,3 +162,49 @@ def test_a_locked_database(orpheus: Orpheus) -> None:
     orpheus.until_ready()
     hold("database locked, then cleared: a job is done", began_s, 5)
     assert {name: one["pid"] for name, one in orpheus.workers().items()} == before
+
+
+@contextmanager
+def moved_away(database: Path) -> Iterator[None]:
+    away = database.with_name("away.db")
+    database.rename(away)
+    yield
+    away.rename(database)
+
+
+@contextmanager
+def forbidden(database: Path) -> Iterator[None]:
+    database.chmod(0)
+    yield
+    database.chmod(0o600)
+
+
+def until_times(orpheus: Orpheus, line: re.Pattern[str], log_at: int, times: int = 4) -> None:
+    until(lambda: len(line.findall(orpheus.log(), log_at)) >= times, f"{times} of {line.pattern}")
+
+
+@pytest.mark.parametrize("taken", [moved_away, forbidden])
+def test_a_database_that_is_away_while_processes_die(
+    start: Start, taken: Callable[[Path], AbstractContextManager[None]]
+) -> None:
+    # Permissions bind no root who may override them.
+    bound = ("setpriv", "--bounding-set=-dac_override,-dac_read_search,-fowner")
+    settings = {"supervisor.restart_backoff_max": "30s", "supervisor.crash_loop_failures": "3"}
+    orpheus = start(settings, launcher=bound if os.geteuid() == 0 else ())
+    orpheus.until_ready()
+    job_id = orpheus.submit()
+    orpheus.until_ended(job_id)
+    log_at = len(orpheus.log())
+    pids = [one["pid"] for name, one in orpheus.workers().items() if name != "supervisor"]
+    with taken(orpheus.database):
+        for pid in pids:
+            os.kill(pid, 9)
+        for slot in ("default-1", "default-2", "api"):
+            tries = re.compile(f'"worker_exited".*"slot": "{slot}".*exit code 74')
+            until_times(orpheus, tries, log_at)
+        assert "worker_fatal" not in orpheus.log()
+    began_s = time.monotonic()
+    orpheus.until_ready()
+    hold(f"database {taken.__name__} while processes die, then back", began_s, 5)
+    assert orpheus.until_ended(orpheus.submit())["status"] == "done"
+    assert orpheus.stop() == 0

@@ -24,7 +24,7 @@ IGNORE_SIGCHLD = (
     "os.execv(sys.argv[1], sys.argv[1:])"
 )
 UNSHARE = ("unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc")
-AT_ONCE = 30
+AT_ONCE = 8
 
 
 def test_an_import_that_hangs_in_one_start_is_ended_and_tried_again(start: Start) -> None:
@@ -32,8 +32,9 @@ def test_an_import_that_hangs_in_one_start_is_ended_and_tried_again(start: Start
     orpheus.until_ready()
     (orpheus.folder / "hang").touch()
     pid = orpheus.slot()["pid"]
+    before = len(orpheus.log())  # a busy machine may have given up a start already
     os.kill(pid, signal.SIGKILL)
-    until(lambda: "not ready within 6 s" in orpheus.log(), "the start to be given up")
+    until(lambda: "not ready within 6 s" in orpheus.log()[before:], "the start to be given up")
     assert orpheus.slot("default-2")["state"] == "ready"
     (orpheus.folder / "hang").unlink()
     orpheus.until_state("ready", not_pid=pid)
@@ -42,11 +43,10 @@ def test_an_import_that_hangs_in_one_start_is_ended_and_tried_again(start: Start
 
 
 def test_many_exits_at_once_are_all_seen_twice(start: Start) -> None:
-    """60 exits, of which the kernel may tell by one SIGCHLD."""
+    """The kernel may tell of many by one SIGCHLD. tests/integration has 60, of light children."""
     settings = {
         "pools.default.workers": str(AT_ONCE),
-        "heartbeats.interval": "1s",  # so many starts at once starve each other
-        "heartbeats.timeout": "10s",
+        "heartbeats.timeout": "10s",  # so many starts at once starve each other
         "leases.ttl": "15s",
         "supervisor.start_timeout": "60s",
     }
@@ -205,11 +205,9 @@ def test_as_pid_1_of_its_namespace_it_reaps_strangers_and_ends_in_order(start: S
     orpheus = start(launcher=UNSHARE)
     orpheus.until_ready()
     assert orpheus.slot("supervisor")["pid"] == 1
-    orpheus.until_ended(orpheus.submit("leave_children", failures=1))
-    worker = next(one for one in orpheus.supervisor.children() if "orpheus.worker" in one.cmdline())
-    slot = _slot_of(orpheus, worker)
+    slot = orpheus.until_ended(orpheus.submit("leave_children", failures=1))["worker"]
     before = orpheus.slot(slot)["pid"]
-    worker.kill()
+    _by_inner_pid(orpheus, before).kill()  # its end is when the orphans are ended
     orpheus.until_state("ready", slot, not_pid=before)
     supervisor = orpheus.supervisor
 
@@ -221,11 +219,14 @@ def test_as_pid_1_of_its_namespace_it_reaps_strangers_and_ends_in_order(start: S
     assert orpheus.stop() == 0
 
 
-def _slot_of(orpheus: Orpheus, worker: psutil.Process) -> str:
-    """By its place in the namespace: the last of NSpid."""
-    status = Path(f"/proc/{worker.pid}/status").read_text()
-    inner = int(status.partition("NSpid:")[2].split("\n")[0].split()[-1])
-    return next(name for name, one in orpheus.workers().items() if one["pid"] == inner)
+def _by_inner_pid(orpheus: Orpheus, inner_pid: int) -> psutil.Process:
+    """The child of the supervisor whose pid in the namespace it is: the last of NSpid."""
+
+    def inner_pid_of(one: psutil.Process) -> int:
+        status = Path(f"/proc/{one.pid}/status").read_text()
+        return int(status.partition("NSpid:")[2].split("\n")[0].split()[-1])
+
+    return next(one for one in orpheus.supervisor.children() if inner_pid_of(one) == inner_pid)
 
 
 # The API

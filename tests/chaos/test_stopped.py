@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import random
 import signal
 import threading
 import time
@@ -11,6 +12,7 @@ import psutil
 import pytest
 
 from tests.chaos.harness import BEAT_TIMEOUT_S, LEASE_TTL_S, Orpheus, lives, until
+from tests.chaos.histories import processes_of
 from tests.machine import PATIENCE_S
 
 Start = Callable[..., Orpheus]
@@ -67,6 +69,29 @@ def test_processes_that_are_kept_stopped_are_replaced(orpheus: Orpheus) -> None:
         )
     for slot, process in stopped.items():
         orpheus.until_state("ready", slot, not_pid=process.pid)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_nothing_is_lost_if_all_of_it_stands_still_past_the_leases(
+    orpheus: Orpheus, seed: int
+) -> None:
+    """As in a paused container: each process goes on at its own moment, in any order."""
+    ends_meanwhile = orpheus.submit("sleep", seconds=2, max_retries=0)
+    goes_on = orpheus.submit("sleep", seconds=LEASE_TTL_S + 5, max_retries=0)
+    waiting = [orpheus.submit("sleep", seconds=0.2, max_retries=0) for _ in range(5)]
+    pids = {orpheus.until_entered(job_id).pid for job_id in (ends_meanwhile, goes_on)}
+    processes = processes_of(orpheus.mark)
+    for process in processes:
+        process.suspend()
+    over_s = time.monotonic() + LEASE_TTL_S + 1
+    until(lambda: time.monotonic() > over_s, "every lease to expire")
+    random.Random(seed).shuffle(processes)
+    for process in processes:
+        process.resume()
+    for job_id in (ends_meanwhile, goes_on, *waiting):
+        assert orpheus.until_ended(job_id)["status"] == "done"
+        assert orpheus.outcomes(job_id) == ["succeeded"]
+    assert pids <= {one["pid"] for one in orpheus.workers().values()}, "nobody was replaced"
 
 
 def test_a_worker_stopped_in_a_job_goes_on_with_it_when_continued(orpheus: Orpheus) -> None:

@@ -1,4 +1,4 @@
-"""Every test of this folder runs against each backend: a second one is a second parameter."""
+"""Every test of this folder runs against each backend, unless it is marked with `backends`."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +10,9 @@ from orpheus.shared.domain.backoff import BackoffRules
 from orpheus.shared.domain.jobs import Holder, JobError, Lease, NewJob
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.storage import Finished, Store, open_store
+from tests.databases import make_database
 
+BACKENDS = ("sqlite", "postgresql")
 TTL_MS = 30_000
 
 
@@ -43,10 +45,20 @@ def clock() -> FakeClock:
     return FakeClock()
 
 
-@pytest.fixture(params=["sqlite"])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what asks for a database with one of each backend."""
+    if "url" in metafunc.fixturenames:
+        marker = metafunc.definition.get_closest_marker("backends")
+        backends = marker.args if marker is not None else BACKENDS
+        metafunc.parametrize("url", backends, indirect=True)
+
+
+@pytest.fixture
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A database that is not there yet, of each backend."""
-    return {"sqlite": f"sqlite:///{tmp_path}/data/orpheus.db"}[request.param]
+    """A database of each backend; a SQLite file is not there yet."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/data/orpheus.db"
+    return str(request.getfixturevalue("postgresql_url"))
 
 
 class Opener(Protocol):
@@ -54,16 +66,19 @@ class Opener(Protocol):
 
 
 @pytest.fixture
-def another(url: str, clock: FakeClock) -> Iterator[Opener]:
+def another(url: str, clock: FakeClock, tmp_path: Path) -> Iterator[Opener]:
     """Opens one more store on the same database, as another process would."""
     opened: list[Store] = []
 
     def open_another() -> Store:
+        if url.startswith("sqlite"):
+            make_database(url)
         opened.append(
             open_store(
                 url,
                 create=True,
                 clock=clock,
+                state_dir=str(tmp_path / "state") if url.startswith("postgresql") else "",
                 pools={"default": ("*",), "mail": ("mail",)},
                 backoff=BackoffRules(base_s=1, factor=2, max_s=600, jitter=0),
             )

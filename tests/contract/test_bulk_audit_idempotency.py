@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from orpheus.shared.domain.jobs import NewJob, Status
+from orpheus.shared.domain.jobs import Holder, NewJob, Status
+from orpheus.shared.errors import TransitionRefused
 from orpheus.shared.storage import BulkAction, CountChanged, JobFilter, KeptAnswer, Store
 
 Submit = Callable[..., int]
@@ -46,6 +47,70 @@ def test_a_whole_flow_is_cancelled_as_many_jobs_as_it_has(store: Store, submit: 
     second = submit(depends_on=(first,))
     submit(depends_on=(second,))
     assert store.bulk.change(BulkAction.CANCEL, JobFilter(), expected_count=3, by="cli") == 3
+
+
+FLOW = [  # what waits has the lower id
+    NewJob("load", depends_on=("fetch",)),
+    NewJob("report", depends_on=("load",), on_dependency_failure="run"),
+    NewJob("fetch", ref="fetch"),
+]
+
+
+def flow(store: Store) -> list[int]:
+    """Submit load, which waits for fetch, and a report that runs whatever becomes of load."""
+    load, report, fetch = FLOW
+    return store.jobs.submit_many([load._replace(ref="load"), report, fetch])
+
+
+def test_the_count_is_exact_whatever_the_order_of_the_ids(store: Store) -> None:
+    flow(store)
+    for action in (BulkAction.CANCEL, BulkAction.RETRY, BulkAction.CANCEL, BulkAction.DELETE):
+        assert store.bulk.count(action, JobFilter(), None) == 3
+        assert store.bulk.change(action, JobFilter(), expected_count=3, by="cli") == 3
+    assert store.maintenance.verify() == []
+
+
+def test_what_waits_is_retried_after_what_it_waits_for(store: Store) -> None:
+    load, report, fetch = flow(store)
+    store.bulk.change(BulkAction.CANCEL, JobFilter(), by="cli")
+    store.bulk.change(BulkAction.RETRY, JobFilter(), by="cli")
+    statuses = [store.jobs.get(one).status for one in (fetch, load, report)]
+    assert statuses == [Status.PENDING, Status.BLOCKED, Status.BLOCKED]
+
+
+def test_jobs_whose_dependency_stays_failed_are_not_retried_nor_counted(store: Store) -> None:
+    load, report, _ = flow(store)
+    store.bulk.change(BulkAction.CANCEL, JobFilter(), by="cli")
+    assert store.bulk.count(BulkAction.RETRY, JobFilter(type="load"), None) == 0
+    with pytest.raises(TransitionRefused, match="which is cancelled: retry that first"):
+        store.jobs.retry(load)
+    assert store.bulk.count(BulkAction.RETRY, JobFilter(type="report"), None) == 1
+    assert store.jobs.retry(report).status is Status.PENDING
+
+
+def test_jobs_that_others_may_need_are_not_deleted_nor_counted(store: Store) -> None:
+    flow(store)
+    store.bulk.change(BulkAction.CANCEL, JobFilter(), by="cli")
+    assert store.bulk.change(BulkAction.DELETE, JobFilter(type="fetch"), by="cli") == 0
+    assert store.bulk.change(BulkAction.DELETE, JobFilter(type="report"), by="cli") == 1
+    assert store.bulk.count(BulkAction.DELETE, JobFilter(), None) == 2
+
+
+def test_the_jobs_of_a_bulk_action_are_those_of_one_moment(
+    store: Store, another: Callable[[], Store], submit: Submit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = another()
+    submit()
+    holder, matching_ids = Holder("default-1", "life-1", 1), store.jobs.matching_ids
+
+    def meanwhile(wanted: JobFilter, max_id: int | None) -> list[int]:
+        found = matching_ids(wanted, max_id)
+        if wanted.status is Status.IN_PROGRESS:  # read before `pending`
+            assert other.leases.lease(holder, ("*",), 1, 30_000)
+        return found
+
+    monkeypatch.setattr(store.jobs, "matching_ids", meanwhile)
+    assert store.bulk.count(BulkAction.CANCEL, JobFilter(), None) == 1
 
 
 def test_a_bulk_action_is_one_entry_of_the_trail_however_many_steps_it_takes(

@@ -5,6 +5,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from orpheus.shared.domain.jobs import NewJob, Status
 from orpheus.shared.storage import open_store
 
@@ -40,12 +42,17 @@ for n in range(150):
 """
 
 
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where all have the doorbells of a database that is no file."""
+    monkeypatch.chdir(tmp_path)
+
+
 def start(code: str, *args: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", code, *args],
         stdout=subprocess.PIPE,
         text=True,
-        cwd=Path(__file__).parents[2],
     )
 
 

@@ -8,6 +8,7 @@ import pytest
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import Lease, NewJob, Status
 from orpheus.shared.domain.lifecycle import Ending
+from orpheus.shared.domain.retention import RetentionRules
 from orpheus.shared.errors import InvalidJob, TransitionRefused
 from orpheus.shared.storage import Finished, Store
 
@@ -30,7 +31,10 @@ def test_a_job_waits_until_all_it_depends_on_are_done(
     end(held[1], result="2")
     assert store.jobs.get(waiting).status is Status.PENDING
     assert [one.job_id for one in lease()] == [waiting]
-    assert store.jobs.dependency_results(waiting) == {first: '{"a":1}', second: "2"}
+    assert {one.id: one.result for one in store.jobs.dependencies(waiting)} == {
+        first: '{"a":1}',
+        second: "2",
+    }
     kinds = [event.kind for event in store.events.of_job(waiting, 10)]
     assert kinds == [Kind.JOB_ENQUEUED, Kind.JOB_UNBLOCKED, Kind.JOB_STARTED]
 
@@ -94,6 +98,47 @@ def test_a_dependency_that_does_not_exist_is_refused_and_nothing_kept(
     assert [problem.pointer for problem in refused.value.problems] == ["/depends_on/1"]
     assert store.stats.counts()[Status.BLOCKED] == 0
     assert store.events.last_seq() == 1
+
+
+def test_a_job_cannot_depend_on_itself_by_guessing_its_id(store: Store, submit: Submit) -> None:
+    first = submit()
+    with pytest.raises(InvalidJob, match="no job 2"):
+        submit(depends_on=(first + 1,))
+    with pytest.raises(InvalidJob) as refused:  # nor on itself by way of another
+        store.jobs.submit_many(
+            [NewJob("noop", ref="a", depends_on=(first + 2,)), NewJob("noop", depends_on=("a",))]
+        )
+    assert [problem.pointer for problem in refused.value.problems] == ["/jobs/0/depends_on/0"]
+    assert store.stats.counts()[Status.BLOCKED] == 0
+
+
+@pytest.mark.parametrize("status", [Status.PENDING, Status.IN_PROGRESS, Status.FAILED])
+def test_a_result_is_kept_while_a_job_may_still_read_it(
+    store: Store, submit: Submit, lease: LeaseSome, end: End, clock, status: Status
+) -> None:
+    first = submit()
+    waiting = submit(depends_on=(first,), max_retries=0)
+    end(lease()[0], result="7")
+    if status is not Status.PENDING:
+        (held,) = lease()
+    if status is Status.FAILED:
+        end(held, Ending.FAILED)
+    with pytest.raises(TransitionRefused, match=f"job {waiting}, which is {status}, depends"):
+        store.jobs.delete(first)
+    clock.advance(5_000)
+    rules = RetentionRules(done_s=1, failed_s=1_000, cancelled_s=1, events=10**6)
+    while store.retention.step(rules):
+        pass
+    if status is Status.FAILED:
+        store.jobs.retry(waiting)
+    assert {one.id: one.result for one in store.jobs.dependencies(waiting)} == {first: "7"}
+    if status is not Status.IN_PROGRESS:
+        (held,) = lease()
+    end(held)
+    clock.advance(5_000)
+    while store.retention.step(rules):
+        pass
+    assert sum(store.stats.counts().values()) == 0
 
 
 def test_cancelling_a_job_answers_those_that_wait_for_it(store: Store, submit: Submit) -> None:
@@ -169,9 +214,12 @@ def test_only_an_ended_job_that_nobody_waits_for_is_deleted(
     with pytest.raises(TransitionRefused, match="cancel it before"):
         store.jobs.delete(first)
     end(lease()[0])
-    with pytest.raises(TransitionRefused, match=f"job {waiting} still depends"):
-        store.jobs.delete(first)
-    store.jobs.cancel(waiting)
+    for status in ("blocked", "cancelled"):
+        with pytest.raises(TransitionRefused, match=f"job {waiting}, which is {status}, depends"):
+            store.jobs.delete(first)
+        if status == "blocked":
+            store.jobs.cancel(waiting)
+    store.jobs.delete(waiting)
     store.jobs.delete(first)
     assert store.stats.counts()[Status.DONE] == 0
     event = store.events.after(store.events.last_seq() - 1, 1)[0]
@@ -251,3 +299,88 @@ def test_run_now_does_not_cost_a_job_its_place(
     clock.advance(5_000)
     store.jobs.run_now(first)
     assert [one.job_id for one in lease(2)] == [first, second]
+
+
+def test_a_batch_takes_as_many_statements_however_many_dependencies_it_has(
+    store: Store, submit: Submit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = [submit() for _ in range(300)]
+    statements: list[str] = []
+    for name in ("all", "one", "run", "run_many"):
+        call = getattr(store._database, name)
+
+        def count(sql: str, *values: object, call: Callable[..., object] = call) -> object:
+            statements.append(sql)
+            return call(sql, *values)
+
+        monkeypatch.setattr(store._database, name, count)
+    counts = []
+    for width in (1, 300):
+        statements.clear()
+        store.jobs.submit_many([NewJob("noop", depends_on=tuple(others[:width]))] * 10)
+        counts.append(len(statements))
+    assert counts[0] == counts[1]
+
+
+def test_what_a_job_calls_its_dependencies_is_kept(
+    store: Store, submit: Submit, lease: LeaseSome, end: End
+) -> None:
+    earlier = submit()
+    *_, last = store.jobs.submit_many(
+        [
+            NewJob("fetch", ref="page"),
+            NewJob("fetch", ref="image", max_retries=0),
+            NewJob("join", depends_on=("page", "image", earlier), on_dependency_failure="run"),
+        ]
+    )
+    for held in lease(3):
+        ending = Ending.FAILED if held.job_id == last - 1 else Ending.SUCCEEDED
+        end(held, ending, **({} if ending is Ending.FAILED else {"result": "7"}))
+    assert [
+        (one.ref, one.type, one.status, one.result, one.error and one.error.message)
+        for one in store.jobs.dependencies(last)
+    ] == [
+        (None, "noop", Status.DONE, "7", None),
+        ("page", "fetch", Status.DONE, "7", None),
+        ("image", "fetch", Status.FAILED, None, "it broke"),
+    ]
+
+
+def test_children_may_depend_on_each_other_and_on_their_parent(
+    store: Store, submit: Submit, lease: LeaseSome
+) -> None:
+    parents = [submit(), submit()]
+    children = [
+        (
+            NewJob("child", ref="child-1"),
+            NewJob("child", ref="child-2", depends_on=("child-1", parent)),
+        )
+        for parent in parents
+    ]
+    done = [
+        Finished(held, Ending.SUCCEEDED, "null", children=some)
+        for held, some in zip(lease(2), children, strict=True)
+    ]
+    assert store.leases.finish(done) == set()
+    first = [one.job_id for one in lease(10)]
+    assert first == [3, 5], "the same ref means another job to each parent"
+    assert store.jobs.get(4).depends_on == (3, parents[0])
+    assert store.jobs.get(6).depends_on == (5, parents[1])
+
+
+def test_a_child_that_depends_on_a_deleted_job_fails_its_parent_only(
+    store: Store, submit: Submit, lease: LeaseSome
+) -> None:
+    submit(), submit()
+    first, second = lease(2)
+    done = [
+        Finished(first, Ending.SUCCEEDED, "1", children=(NewJob("child", depends_on=(99,)),)),
+        Finished(second, Ending.SUCCEEDED, "2"),
+    ]
+    assert store.leases.finish(done) == set()
+    failed = store.jobs.get(first.job_id)
+    assert (failed.status, failed.result) == (Status.FAILED, None)
+    assert failed.error is not None
+    assert failed.error.message == "enqueue: children.0.depends_on.0: there is no job 99"
+    assert store.jobs.get(second.job_id).status is Status.DONE
+    assert sum(store.stats.counts().values()) == 2

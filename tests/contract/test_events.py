@@ -35,6 +35,7 @@ def as_event_body(job: Job) -> dict[str, object]:
         "finished_at_ms": job.finished_at_ms,
         "worker": job.worker,
         "unique_key": job.unique_key,
+        "concurrency_key": job.concurrency_key,
         "depends_on": list(job.depends_on),
         "tags": list(job.tags),
         "cancel_requested": job.cancel_requested,

@@ -1,6 +1,7 @@
 """Submitting, listing, cancelling and retrying."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -88,6 +89,33 @@ def test_lists_are_newest_first_filtered_and_paged(store: Store, submit: Submit)
     assert listed(queue="q2", type="b") == [jobs[8], jobs[6]]
     assert listed(tag="t") == [jobs[n] for n in (9, 6, 3, 0)]
     assert listed(tag="t", status=Status.PENDING, limit=2) == [jobs[6], jobs[3]]
+
+
+def test_a_page_ends_before_its_texts_hold_too_many_bytes(store: Store, submit: Submit) -> None:
+    text = "é" * 5_000
+    jobs = [submit(payload=f'{{"text":"{text}"}}') for _ in range(6)][::-1]
+
+    def page(most_bytes: int, limit: int, before_id: int | None = None) -> tuple[list[int], bool]:
+        found, has_more = store.jobs.page_within(most_bytes, JobFilter(), limit, before_id)
+        return [job.id for job in found], has_more
+
+    assert page(25_000, 6) == (jobs[:2], True)
+    assert page(25_000, 6, jobs[3]) == (jobs[4:], False)
+    assert page(25_000, 1) == (jobs[:1], True)
+    assert page(10, 6) == (jobs[:1], True)  # at least one
+    assert page(10, 6, jobs[5]) == ([], False)
+    assert page(2**40, 6) == (jobs, False)
+
+
+def test_a_preview_has_the_first_characters_of_payload_and_result(
+    store: Store, submit: Submit, lease: LeaseSome, end: End
+) -> None:
+    submit(payload='{"text":"ééé"}')
+    end(lease()[0])
+    (whole,), _ = store.jobs.page_within(2**40, JobFilter(), 5)
+    (preview,), _ = store.jobs.page_within(2**40, JobFilter(), 5, preview_chars=11)
+    assert (preview.payload, preview.result) == ('{"text":"éé', (whole.result or "")[:11])
+    assert replace(preview, payload=whole.payload, result=whole.result) == whole
 
 
 def test_text_search_reads_payload_type_tags_and_error_and_takes_text_literally(

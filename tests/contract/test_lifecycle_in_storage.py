@@ -7,7 +7,8 @@ import pytest
 from orpheus.shared.domain.jobs import Holder, Job, Lease, NewJob, Status
 from orpheus.shared.domain.lifecycle import TRANSITIONS, Ending, Verb
 from orpheus.shared.errors import TransitionRefused
-from orpheus.shared.storage import Finished, Store
+from orpheus.shared.process.crash_cell import CellState
+from orpheus.shared.storage import Finished, Store, TypeRow
 
 REACHABLE = [status for status in Status if status is not Status.BLOCKED]
 TTL_MS = 30_000
@@ -111,3 +112,29 @@ def test_a_verb_works_from_exactly_the_statuses_of_the_table(
     elif not (verb in CANCELS and any(status in TRANSITIONS[one].leaves for one in CANCELS)):
         assert after == job
         assert not new_kinds
+
+
+@pytest.mark.parametrize("how", ["finish", "free", "expire"])
+@pytest.mark.parametrize(("type", "base_ms", "factor"), [("slow", 10_000, 3), ("usual", 1_000, 2)])
+def test_the_backoff_of_a_type_holds_whoever_ends_the_attempt(
+    store: Store, another, submit, lease, end, clock, type, base_ms, factor, how: str
+) -> None:
+    of_type = TypeRow("slow", "{}", None, None, None, "", backoff_base_s=10, backoff_factor=3)
+    store.types.replace([of_type, TypeRow("usual", "{}", None, None, None, "")])
+    job_id = submit(type, max_retries=9)
+    supervisor = another()
+    waits = []
+    for _ in range(3):
+        (held,) = lease()
+        if how == "finish":
+            assert end(held, Ending.FAILED)
+        elif how == "free":
+            supervisor.leases.free("life-1", CellState(held.token, running=True))
+        else:
+            clock.advance(31_000)
+            supervisor.leases.reclaim_expired()
+        waits.append(store.jobs.get(job_id).run_at_ms - clock.wall)
+        clock.advance(1_000_000)
+    expected = [base_ms, base_ms * factor, base_ms * factor**2]
+    from_second = how != "finish"  # after its first crash, a job runs again at once
+    assert waits[from_second:] == expected[from_second:]

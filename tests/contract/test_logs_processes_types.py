@@ -1,9 +1,11 @@
 """Job logs, heartbeat rows, slots and job types."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from orpheus.shared.domain.jobs import Lease, Status
 from orpheus.shared.domain.processes import LastExit, ProcessRecord, Role, SlotRecord, SlotState
+from orpheus.shared.process.last_lines import LastLine
 from orpheus.shared.storage import NewLine, Store, TypeRow
 
 
@@ -34,6 +36,7 @@ def test_lines_of_a_lost_lease_are_refused(
 
 def a_process(**changes: object) -> ProcessRecord:
     fields: dict[str, object] = {
+        "host": "host-1",
         "incarnation": "life-1",
         "slot": "default-1",
         "pool": "default",
@@ -66,6 +69,7 @@ def test_a_process_beats_in_its_own_row_until_it_is_forgotten(store: Store, cloc
 def test_slots_are_read_back_in_the_supervisors_order(store: Store) -> None:
     slots = [
         SlotRecord(
+            host="host-1",
             slot=name,
             pool=pool,
             role=role,
@@ -89,8 +93,37 @@ def test_slots_are_read_back_in_the_supervisors_order(store: Store) -> None:
     ]
     store.processes.put_slots(slots)
     assert store.processes.slots() == slots
-    store.processes.remove_slots(["default-10"])
+    store.processes.remove_slots("host-2", ["default-10"])
+    assert store.processes.slots() == slots
+    store.processes.remove_slots("host-1", ["default-10"])
     assert store.processes.slots() == slots[:-1]
+
+
+def test_slots_of_one_name_on_two_hosts_are_two(store: Store) -> None:
+    one = SlotRecord(
+        host="host-1",
+        slot="default-1",
+        pool="default",
+        role=Role.WORKER,
+        state=SlotState.READY,
+        degraded=False,
+        reason="",
+        pid=7,
+        incarnation="life",
+        cpu_percent=1.5,
+        rss_bytes=4096,
+        started_at_ms=5,
+        restarts=2,
+        exits=(),
+    )
+    other = replace(one, host="host-2", incarnation="another")
+    store.processes.put_slots([other])
+    store.processes.put_slots([one])
+    assert store.processes.slots() == [one, other]
+    store.processes.clear_slots("host-1")
+    assert store.processes.slots() == [other]
+    store.processes.clear_slots(None)
+    assert store.processes.slots() == []
 
 
 def test_types_are_replaced_as_a_whole(store: Store) -> None:
@@ -129,4 +162,24 @@ def test_stats_tell_throughput_latency_and_the_oldest_waiting_job(
     assert store.stats.done_per_minute(5) == {"default": 0.2}
     minutes = store.stats.by_minute(3)
     assert len(minutes) == 3 and sum(minute.done for minute in minutes) == 1
-    assert store.stats.database_bytes() > 0
+    assert store.maintenance.database_bytes() > 0
+
+
+def test_the_last_lines_of_a_dead_process_are_added_to_those_that_were_stored(
+    store: Store, submit: Callable[..., int], lease: Callable[..., list[Lease]], clock
+) -> None:
+    first_id, second_id = submit(), submit()
+    first, second = lease(2)
+    store.logs.append(first_id, first.token, 1, [NewLine(n, "info", str(n)) for n in range(2)])
+    left = [LastLine(first.token, n, n, "info", str(n), '{"n":1}') for n in range(5)]
+    others = [LastLine(99, 0, 0, "info", "of a lease that it lost")]
+    clock.advance(60_000)  # its leases have expired, and nobody has reclaimed them
+    store.logs.append_last("life-2", left)
+    store.logs.append_last("life-1", [*left, *others])
+    assert [one.line for one in store.logs.after(first_id, 0, 10)] == ["0", "1", "2", "3", "4"]
+    assert store.logs.after(first_id, 0, 10)[-1].fields == '{"n":1}'
+    assert store.logs.after(second_id, 0, 10) == []
+    store.logs.append_last("life-1", [LastLine(second.token, 0, 7, "error", "the end")])
+    assert [(one.attempt, one.line) for one in store.logs.after(second_id, 0, 10)] == [
+        (1, "the end")
+    ]

@@ -1,5 +1,6 @@
 """Checks find what is broken and nothing else; backups are whole; the log is bounded."""
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -12,6 +13,11 @@ from orpheus.shared.domain.jobs import Lease, NewJob, Status
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.errors import DatabaseFull, DatabaseUnusable
 from orpheus.shared.storage import BackupRefused, JobFilter, Store, database_path, open_store
+from orpheus.shared.storage.sqlite.maintenance import FileMaintenance
+
+pytestmark = pytest.mark.backends(
+    "sqlite"
+)  # PostgreSQL: tests/contract/postgres/test_maintenance.py.
 
 Submit = Callable[..., int]
 LeaseSome = Callable[..., list[Lease]]
@@ -54,7 +60,6 @@ def break_it(url: str) -> Iterator[Breaker]:
         connection = apsw.Connection(str(database_path(url)))
         connections.append(connection)
         connection.execute("PRAGMA ignore_check_constraints = ON; PRAGMA foreign_keys = OFF")
-        connection.execute("DROP TRIGGER IF EXISTS jobs_terminal_is_final")
         connection.execute(sql)
 
     yield execute
@@ -77,17 +82,17 @@ BREACHES = {
             lease_token = (SELECT lease_token FROM jobs WHERE id = 3)
         WHERE id = 5""",
     "I4: job 1 is at attempt 3, but its attempts that ended are numbered 1,3": """
-        DELETE FROM attempts WHERE job_id = 1 AND number = 2""",
+        DELETE FROM ended_attempts WHERE job_id = 1 AND number = 2""",
     "I4: job 3 is at attempt 2": "UPDATE jobs SET attempt = 2 WHERE id = 3",
-    "I4: job 1: the token of attempt 3": """
-        UPDATE attempts SET lease_token = 1 WHERE job_id = 1 AND number = 3""",
+    "I4: job 1: the token of attempt 2": """
+        UPDATE ended_attempts SET lease_token = 1 WHERE job_id = 1 AND number = 2""",
     "I4: job 3 has token 99": "UPDATE jobs SET lease_token = 99 WHERE id = 3",
     "I4: job 1 has token 0": "UPDATE jobs SET lease_token = 0 WHERE id = 1",
     "I7: job 5 (pending) has spent 4 of 3 retries": "UPDATE jobs SET failures = 4 WHERE id = 5",
     "I7: job 2 (done) has spent 2 of 0 retries": "UPDATE jobs SET failures = 2 WHERE id = 2",
     "I7: job 3 has 5 attempts that spent a retry; allowed are 4": """
         WITH RECURSIVE n (number) AS (VALUES (2) UNION ALL SELECT number + 1 FROM n LIMIT 5)
-        INSERT INTO attempts
+        INSERT INTO ended_attempts
         SELECT 3, number, 'failed', 'w', 1, 1, 1, 'E', '', '', number FROM n""",
     "I11: between events 3 and 5 some are missing": "DELETE FROM events WHERE seq = 4",
     "I11: the last event was 999": "UPDATE sqlite_sequence SET seq = 999 WHERE name = 'events'",
@@ -105,7 +110,14 @@ BREACHES = {
     "I12: job 6 has no event": "DELETE FROM events WHERE job_id = 6",
     "I16: job_logs: row 1 names a row of jobs that does not exist": """
         INSERT INTO job_logs VALUES (1, 77, 1, 1, 'info', 'a line', '{}')""",
-    "I18: job 4 waits for 2 jobs": "UPDATE jobs SET waits_for = 2 WHERE id = 4",
+    "I18: job 4 waits for 2 jobs, but 1": "UPDATE jobs SET waits_for = 2 WHERE id = 4",
+    "I18: job 4 waits for 1 jobs, but 0": """
+        UPDATE jobs SET status = 'failed', finished_at_ms = 1, error_type = 'E' WHERE id = 3""",
+    "I18: job 4 waits for 1 jobs, but 0 of": "UPDATE job_dependencies SET waits = 0",
+    "I18: jobs wait for each other: 4 → 4": """
+        UPDATE jobs SET has_dependents = 1 WHERE id = 4;
+        UPDATE job_dependencies SET depends_on = 4""",
+    "I18: job 3 is in_progress, but its end": "INSERT INTO cascades VALUES (3)",
     "I19: queue default: 1 jobs are blocked, the kept count says 3": """
         UPDATE job_counts SET n = 3 WHERE status = 'blocked'""",
     "I19: queue lost: 0 jobs are done, the kept count says 1": """
@@ -161,6 +173,11 @@ def test_a_backup_is_the_database_at_one_moment(busy_store: Store, tmp_path: Pat
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["copies.db"]
 
 
+def test_a_backup_leaves_nothing_beside_it_whatever_its_name(store: Store, tmp_path: Path) -> None:
+    store.maintenance.backup(tmp_path / "x[1]*?.db")
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["x[1]*?.db"]
+
+
 def test_a_backup_is_made_under_load(store: Store, url: str, tmp_path: Path) -> None:
     store.jobs.submit_many([NewJob("noop", f'"{"x" * 4_000}"')] * 3_000)
     target = tmp_path / "copies.db"
@@ -177,6 +194,27 @@ def test_a_backup_is_made_under_load(store: Store, url: str, tmp_path: Path) -> 
     assert first <= newest < last  # it wrote all the while, and the copy is of one moment
     assert copy.maintenance.verify() == []
     copy.close()
+
+
+def test_a_backup_takes_the_place_of_a_database_as_the_documentation_says(
+    busy_store: Store, url: str, tmp_path: Path
+) -> None:
+    busy_store.maintenance.backup(tmp_path / "copies.db")
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITER, url], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    ) as writer:
+        assert writer.stdout is not None
+        writer.stdout.readline()
+        busy_store.close()
+        writer.kill()  # it leaves its log
+    database = database_path(url)
+    for suffix in ("", "-wal", "-shm"):
+        Path(f"{database}{suffix}").rename(tmp_path / f"away{suffix}")
+    shutil.copy(tmp_path / "copies.db", database)
+    restored = open_store(url)
+    assert restored.maintenance.verify() == []
+    assert [job.id for job in restored.jobs.page(JobFilter(), 1)] == [6]
+    restored.close()
 
 
 def test_a_backup_overwrites_nothing(store: Store, tmp_path: Path) -> None:
@@ -196,6 +234,7 @@ def test_a_backup_that_was_made_meanwhile_is_left_alone(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target = tmp_path / "copies.db"
+    assert isinstance(store.maintenance, FileMaintenance)
     copy_to = store.maintenance._copy_to
 
     def be_slow(part: Path) -> None:
@@ -246,25 +285,25 @@ def test_a_log_that_a_long_read_made_long_is_emptied_once_it_is_quiet(
         for _ in range(70):
             store.jobs.submit(NewJob("noop", f'"{"x" * MIB}"'))
         store.maintenance.checkpoint()
-        assert store.stats.wal_bytes() > 64 * MIB
+        assert store.maintenance.wal_bytes() > 64 * MIB
     store.maintenance.checkpoint()
-    assert store.stats.wal_bytes() == 0
+    assert store.maintenance.wal_bytes() == 0
     assert store.jobs.get(70).payload == f'"{"x" * MIB}"'
 
 
 def test_the_log_stays_short_while_jobs_are_written(store: Store) -> None:
     for _ in range(200):
         store.jobs.submit_many([NewJob("noop", f'"{"x" * 1_000}"')] * 100)
-    assert store.stats.database_bytes() > 20 * MIB
-    assert store.stats.wal_bytes() < 8 * MIB
+    assert store.maintenance.database_bytes() > 20 * MIB
+    assert store.maintenance.wal_bytes() < 8 * MIB
 
 
 def test_emptying_the_log_waits_for_nobody(store: Store, another: Callable[[], Store]) -> None:
     for _ in range(70):
         store.jobs.submit(NewJob("noop", f'"{"x" * MIB}"'))
-    long_log = store.stats.wal_bytes()
+    long_log = store.maintenance.wal_bytes()
     other = another()
     with other.write(durable=False):
         store.maintenance.checkpoint()
-    assert store.stats.wal_bytes() <= long_log
+    assert store.maintenance.wal_bytes() <= long_log
     assert store.writable()

@@ -7,6 +7,7 @@ the way from a file with jobs in it is walked before the first release needs it.
 import subprocess
 import sys
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from orpheus.shared.domain.jobs import NewJob, Status
 from orpheus.shared.storage import database_path, open_store
 from orpheus.shared.storage.migrate import Migration, load_migrations
 from orpheus.shared.storage.sqlite import opening
+from tests.sqlite_handle import handle_of
+
+pytestmark = pytest.mark.backends("sqlite")  # PostgreSQL: tests/contract/postgres/test_opening.py.
 
 ROOT = Path(__file__).parents[2]
 REAL = load_migrations("orpheus.shared.storage.sqlite.migrations")
@@ -33,8 +37,30 @@ WAYS = {
     **{f"{base} to {len(REAL)}": (base, REAL) for base in range(len(REAL))},
     f"{len(REAL)} to the next": (len(REAL), [*REAL, NEXT]),
 }
+KILLS = {way: (base, migrations, 1) for way, (base, migrations) in WAYS.items()}
+KILLS["1 to the next"] = (1, [*REAL, NEXT], len(REAL))
+"""Ways, and in how many of their migrations the process is killed: in each that is the first for a
+file, and in all of them for the oldest file with jobs."""
 
-# Forks a child for each statement, which opens the database and is killed right before it.
+# Three jobs as the first Orpheus wrote them: what is stored of a job has grown since.
+JOBS = """
+INSERT INTO jobs (type, payload, status, queue, priority, is_due, max_retries, timeout_s,
+    created_at_ms, run_at_ms, unique_key)
+SELECT 'noop', '{}', 'pending', 'default', 0, 1, 3, 900, 1, 1, 'key-' || value
+FROM json_each('[0, 1, 2]');
+INSERT INTO events (at_ms, kind, job_id, body)
+SELECT 1, 'job.enqueued', id, json_object(
+    'id', id, 'type', type, 'status', status, 'queue', queue, 'priority', priority, 'error', NULL,
+    'attempt', attempt, 'max_retries', max_retries, 'timeout_s', timeout_s, 'progress', NULL,
+    'message', NULL, 'created_at_ms', 1, 'run_at_ms', 1, 'started_at_ms', NULL,
+    'finished_at_ms', NULL, 'worker', NULL, 'unique_key', unique_key, 'depends_on', json('[]'),
+    'tags', json('[]'), 'cancel_requested', json('false'))
+FROM jobs;
+INSERT INTO job_counts VALUES ('default', 'pending', 3);
+"""
+
+# Forks a child for each statement, which opens the database and is killed right before it; until
+# a child begins one migration more than those in which it is to be killed.
 KILLED = """
 import os, shutil, signal, sys
 from pathlib import Path
@@ -46,15 +72,19 @@ from orpheus.shared.storage.migrate import Migration
 from orpheus.shared.storage.sqlite import opening
 
 base, folder, migrations = Path(sys.argv[1]), Path(sys.argv[2]), eval(sys.argv[3])
+most, ENOUGH = int(sys.argv[4]), 9
 opening.load_migrations = lambda _: migrations
 
 
 def open_until(statement, file):
-    begun = 0
+    begun = entered = 0
 
     def trace(cursor, sql, values):
-        nonlocal begun
+        nonlocal begun, entered
         begun += 1
+        entered += sql == "BEGIN IMMEDIATE"
+        if entered > most:
+            os._exit(ENOUGH)
         if begun == statement:
             os.kill(os.getpid(), signal.SIGKILL)
         return True
@@ -63,8 +93,8 @@ def open_until(statement, file):
     open_store(f"sqlite:///{file}", create=True).close()
 
 
-statement, status = 0, -1
-while status != 0:
+statement, status = 0, signal.SIGKILL
+while status == signal.SIGKILL:
     statement += 1
     file = folder / str(statement) / "orpheus.db"
     file.parent.mkdir(mode=0o700)
@@ -75,7 +105,7 @@ while status != 0:
         open_until(statement, file)
         os._exit(0)
     status = os.waitpid(child, 0)[1]
-    assert status in (0, signal.SIGKILL), status
+assert os.waitstatus_to_exitcode(status) in (0, ENOUGH), status
 print(statement)
 """
 
@@ -89,7 +119,8 @@ def make_base(url: str, monkeypatch: pytest.MonkeyPatch, migrations: list[Migrat
     if migrations:
         at_version(monkeypatch, migrations)
         store = open_store(url, create=True)
-        store.jobs.submit_many([NewJob("noop", unique_key=f"key-{n}") for n in range(3)])
+        with store.write(durable=True), handle_of(store) as connection:
+            connection.execute(JOBS)
         store.close()
 
 
@@ -133,16 +164,42 @@ def test_every_version_is_brought_to_the_newest_with_its_jobs(
     assert schema_of(database_path(url)) == schema_after(migrations)
 
 
-@pytest.mark.parametrize("way", WAYS)
+def test_a_file_of_an_older_index_of_unique_keys_takes_jobs_with_such_keys(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A query that names an index which does not fit it is an error."""
+    older = REAL[0].sql.replace(
+        "WHERE unique_key IS NOT NULL AND finished_at_ms IS NULL",
+        "WHERE unique_key IS NOT NULL AND status IN ('blocked', 'pending', 'in_progress')",
+    )
+    assert older != REAL[0].sql
+    at_version(monkeypatch, [Migration(1, "initial", older), *REAL[1:7]])
+    open_store(url, create=True).close()
+    at_version(monkeypatch, REAL)
+    store = open_store(url, create=True)
+    first, again = (store.jobs.submit(NewJob("noop", unique_key="one")) for _ in range(2))
+    assert (first.created, again.created) == (True, False)
+    store.close()
+
+
+def test_no_migration_is_edited_once_files_have_it() -> None:
+    """An edited one makes new files differ from older ones. What it lacks is a new migration."""
+    known = Path(__file__).with_name("migrations.sha256").read_text().splitlines()
+    hashes = [f"{sha256(one.sql.encode()).hexdigest()}  {one.name}" for one in REAL]
+    assert hashes == known
+
+
+@pytest.mark.parametrize("way", KILLS)
 def test_a_migration_killed_at_any_statement_leaves_the_schema_before_it_or_after_it(
     url: str, tmp_path: Path, way: str, monkeypatch: pytest.MonkeyPatch, schema_after
 ) -> None:
-    base, migrations = WAYS[way]
+    base, migrations, killed = KILLS[way]
     make_base(url, monkeypatch, migrations[:base])
     versions = [schema_after(migrations[:n]) for n in range(base, len(migrations) + 1)]
     (tmp_path / "killed").mkdir()
+    places = (database_path(url), tmp_path / "killed")
     answer = subprocess.run(
-        [sys.executable, "-c", KILLED, database_path(url), tmp_path / "killed", repr(migrations)],
+        [sys.executable, "-c", KILLED, *places, repr(migrations), str(killed)],
         cwd=ROOT,
         text=True,
         capture_output=True,
@@ -150,7 +207,8 @@ def test_a_migration_killed_at_any_statement_leaves_the_schema_before_it_or_afte
     )
     assert answer.returncode == 0, answer.stderr
     statements = int(answer.stdout)
-    assert statements > sum(one.sql.count(";\n") for one in migrations[base:])
+    done = migrations[base : base + killed]
+    assert statements > sum(one.sql.count(";\n") for one in done)
     found = set()
     for statement in range(1, statements + 1):
         path = tmp_path / "killed" / str(statement) / "orpheus.db"
@@ -163,4 +221,4 @@ def test_a_migration_killed_at_any_statement_leaves_the_schema_before_it_or_afte
         assert store._database.one("PRAGMA auto_vacuum") == (2,)
         store.close()
         assert schema_of(path) == versions[-1], statement
-    assert found == set(versions)
+    assert found == set(versions[: killed + 1])

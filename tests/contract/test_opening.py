@@ -1,14 +1,25 @@
 """Opening a database: made when asked for, refused untouched when it is not ours to change."""
 
+import errno
+import fcntl
 import hashlib
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import apsw
 import pytest
 
-from orpheus.shared.domain.jobs import NewJob
+from orpheus.shared.domain.jobs import NewJob, Status
 from orpheus.shared.errors import DatabaseUnusable, ReadTookTooLong
 from orpheus.shared.storage import JobFilter, Store, database_path, open_store
+from tests.machine import PATIENCE_S
+
+pytestmark = pytest.mark.backends("sqlite")  # It is about files.
+
+ROOT = Path(__file__).parents[2]
 
 
 def digest(path: Path) -> str:
@@ -48,6 +59,134 @@ def test_a_newer_schema_is_refused_and_the_file_left_as_it_was(url: str) -> None
         with pytest.raises(DatabaseUnusable, match="999, newer than"):
             open_store(url, create=create)
     assert digest(path) == before
+
+
+def test_an_empty_file_is_a_new_database(url: str) -> None:
+    path = database_path(url)
+    path.parent.mkdir(parents=True)
+    path.touch()
+    with pytest.raises(DatabaseUnusable, match="start Orpheus once"):
+        open_store(url)
+    store = open_store(url, create=True)
+    store.jobs.submit(NewJob("noop"))
+    store.close()
+
+
+@pytest.mark.parametrize("damage", ["emptied", "deleted", "emptied in order"])
+def test_an_empty_or_missing_file_beside_what_is_left_of_a_database_is_refused(
+    url: str, damage: str
+) -> None:
+    """As a full disk, a failed copy or a tired operator leaves it."""
+    path = database_path(url)
+    open_and_kill(url)
+    if damage == "emptied in order":
+        open_store(url).close()  # all of the log is in the file now
+        path.with_name(f"{path.name}-cells").mkdir()
+    before = {one.name: digest(one) for one in files_beside(path)}
+    path.unlink() if damage == "deleted" else os.truncate(path, 0)
+    for create in (True, False):
+        with pytest.raises(DatabaseUnusable, match="put the file back"):
+            open_store(url, create=create)
+    assert {one.name: digest(one) for one in files_beside(path)} == before
+    if damage != "deleted":
+        assert path.stat().st_size == 0
+
+
+WRITER = """
+import os, sys
+from dataclasses import replace
+from orpheus.shared.domain.jobs import NewJob
+from orpheus.shared.domain.processes import Role
+from orpheus.shared.process.clock import SystemClock
+from orpheus.shared.process.own_record import own_record
+from orpheus.shared.storage import open_store
+
+url, jobs, boot_id = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+store = open_store(url, create=True)
+me = own_record(SystemClock(), "host-1", Role.WORKER, "default-1", str(os.getpid()))
+store.processes.register(replace(me, boot_id=boot_id or me.boot_id))
+while jobs:
+    store.jobs.submit(NewJob("noop", '"' + "x" * 3_000 + '"'))
+    jobs -= 1
+    print(jobs, flush=True)
+os._exit(0)
+"""
+
+
+def start_to_write(url: str, jobs: int = -1, boot_id: str = "") -> "subprocess.Popen[bytes]":
+    """A process that writes so many jobs (-1: without end) and ends as if it were killed."""
+    argv = [sys.executable, "-c", WRITER, url, str(jobs), boot_id]
+    return subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE)
+
+
+def open_and_kill(url: str, jobs: int = 1, boot_id: str = "") -> None:
+    """Leave a database as a process leaves it that is killed: with its log and its index."""
+    with start_to_write(url, jobs, boot_id) as writer:
+        writer.communicate(timeout=PATIENCE_S)
+    assert writer.returncode == 0
+
+
+def flip_a_byte(wal: Path, frame: int) -> None:
+    content = bytearray(wal.read_bytes())
+    content[32 + frame * (24 + 4_096) + 1_000] ^= 1
+    wal.write_bytes(content)
+
+
+def frames(wal: Path) -> int:
+    return (wal.stat().st_size - 32) // (24 + 4_096)
+
+
+def test_a_log_that_lost_commits_is_told_once_and_left_as_it_is(url: str) -> None:
+    open_and_kill(url, 20)
+    path = database_path(url)
+    wal = path.with_name(f"{path.name}-wal")
+    flip_a_byte(wal, frames(wal) // 2)
+    before = digest(wal)
+    with pytest.raises(DatabaseUnusable, match=r"only \d+ can be read, so the newest jobs"):
+        open_store(url, create=True)
+    assert digest(wal) == before
+    store = open_store(url)
+    assert 0 < store.stats.counts()[Status.PENDING] < 20
+    store.close()
+
+
+def test_it_is_told_too_while_this_process_has_another_database_open(
+    url: str, tmp_path: Path
+) -> None:
+    open_and_kill(url, 20)
+    wal = Path(f"{database_path(url)}-wal")
+    flip_a_byte(wal, frames(wal) // 2)
+    other = open_store(f"sqlite:///{tmp_path}/other/orpheus.db", create=True)
+    with pytest.raises(DatabaseUnusable, match="the newest jobs"):
+        open_store(url)
+    other.close()
+
+
+def test_a_log_that_a_power_loss_has_cut_is_none_that_lost_commits(url: str) -> None:
+    open_and_kill(url, 20, boot_id="an earlier one")
+    path = database_path(url)
+    wal = path.with_name(f"{path.name}-wal")
+    flip_a_byte(wal, frames(wal) // 2)
+    store = open_store(url)
+    assert 0 < store.stats.counts()[Status.PENDING] < 20
+    store.close()
+
+
+def test_a_process_killed_at_any_moment_leaves_no_log_that_lost_commits(url: str) -> None:
+    """Each writes over the frames that the one before had begun and not committed."""
+    for delay_ms in range(0, 150, 10):
+        with start_to_write(url) as writer:
+            assert writer.stdout is not None
+            assert writer.stdout.readline(), "it was refused"
+            time.sleep(delay_ms / 1_000)
+            writer.kill()
+    open_store(url).close()
+
+
+def files_beside(path: Path) -> list[Path]:
+    """What belongs to the database, without the file itself and what each opening makes."""
+    found = path.parent.glob(f"{path.name}-*")
+    return [one for one in found if one.is_file() and one.suffix != ".db-open"]
 
 
 def test_an_older_schema_is_not_changed_by_a_reader(url: str) -> None:
@@ -96,6 +235,61 @@ def test_a_symlinked_folder_is_refused(url: str, tmp_path: Path) -> None:
         open_store(url, create=True)
 
 
+def test_with_a_state_folder_only_the_database_is_beside_the_database(
+    url: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "var" / "state"
+    store = open_store(url, create=True, pools={"default": ("*",)}, state_dir=str(folder))
+    assert folder.stat().st_mode & 0o777 == 0o700
+    bell = store.bells.listen_pool("default")
+    store.jobs.submit(NewJob("noop"))
+    assert bell.drain()
+    bell.close()
+    beside = [file.name for file in database_path(url).parent.iterdir()]
+    assert not [name for name in beside if name.endswith(("-bells", "-cells"))]
+    assert {path.parent for path in (store.state.bells, store.state.cells)} == {folder}
+    assert store.state.lock.parent == database_path(url).parent
+    store.close()
+
+
+def test_databases_with_one_state_folder_do_not_ring_each_other(tmp_path: Path) -> None:
+    stores = [
+        open_store(
+            f"sqlite:///{tmp_path}/{name}/orpheus.db",
+            create=True,
+            pools={"default": ("*",)},
+            state_dir=str(tmp_path / "state"),
+        )
+        for name in ("one", "other")
+    ]
+    bells = [store.bells.listen_pool("default") for store in stores]
+    stores[0].jobs.submit(NewJob("noop"))
+    assert [bell.drain() for bell in bells] == [True, False]
+    assert stores[0].state.cells != stores[1].state.cells
+    for bell in bells:
+        bell.close()
+    for store in stores:
+        store.close()
+
+
+def test_a_symlinked_state_folder_is_refused(url: str, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path)
+    with pytest.raises(DatabaseUnusable, match="link is a symbolic link"):
+        open_store(url, create=True, state_dir=str(tmp_path / "link"))
+
+
+def test_an_emptied_database_is_known_by_the_cells_in_its_state_folder(
+    url: str, tmp_path: Path
+) -> None:
+    store = open_store(url, create=True, state_dir=str(tmp_path / "state"))
+    store.state.cells.mkdir()
+    (store.state.cells / "life-1").touch()
+    store.close()
+    database_path(url).write_bytes(b"")
+    with pytest.raises(DatabaseUnusable, match="is of a database that was here"):
+        open_store(url, create=True, state_dir=str(tmp_path / "state"))
+
+
 def test_a_store_says_whether_it_can_be_written(store: Store, another) -> None:
     assert store.writable()
     blocker = another()
@@ -138,6 +332,19 @@ def test_a_bell_is_found_from_any_directory(
     store.close()
 
 
+def test_a_store_opened_through_a_link_rings_the_same_bells(tmp_path: Path) -> None:
+    pools = {"default": ("*",)}
+    (tmp_path / "link.db").symlink_to(tmp_path / "data" / "orpheus.db")
+    store = open_store(f"sqlite:///{tmp_path}/data/orpheus.db", create=True, pools=pools)
+    bell = store.bells.listen_pool("default")
+    linked = open_store(f"sqlite:///{tmp_path}/link.db", pools=pools)
+    linked.jobs.submit(NewJob("noop"))
+    assert bell.drain()
+    bell.close()
+    linked.close()
+    store.close()
+
+
 @pytest.mark.parametrize("suffix", ["", "-wal"])
 def test_nothing_is_committed_to_a_file_that_lost_its_name_until_it_has_it_again(
     store: Store, url: str, suffix: str
@@ -166,3 +373,12 @@ def test_a_query_is_stopped_at_its_time_limit_and_the_next_one_runs(store: Store
         store._database.one(forever)
     with store.time_limit(10):
         assert store.stats.counts()
+
+
+def test_a_file_system_without_locks_is_refused(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def flock(_fd: int, _kind: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with pytest.raises(DatabaseUnusable, match="db-open: No locks available"):
+        open_store(url, create=True)

@@ -1,24 +1,47 @@
 """Hot queries use their index and never sort the backlog."""
 
 import re
+from collections.abc import Iterable
+from itertools import combinations
+from typing import Any
 
 import apsw
 import pytest
 
-from orpheus.shared.domain.jobs import NewJob, Status
+from orpheus.shared.domain.jobs import Holder, NewJob, Status
+from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.storage import JobFilter, Store, database_path, open_store
+from orpheus.shared.storage.database import Row, Value
+from orpheus.shared.storage.sqlite.connection import SqliteDatabase
 from orpheus.shared.storage.sqlite.sql import sql_file
+from tests.sqlite_handle import handle_of
+
+pytestmark = pytest.mark.backends("sqlite")  # It is about SQLite's planner.
 
 HOT = {
-    ("leases.sql", "due-jobs"): "jobs_due",
-    ("leases.sql", "queues-with-due-jobs"): "jobs_due",
+    ("leases.sql", "due-of-all"): "jobs_due_of_all",
+    ("leases.sql", "heads-of-all"): "jobs_due_of_all",
+    ("leases.sql", "due-of-one"): "jobs_due (queue=? AND priority<?)",
+    ("leases.sql", "head-of-one"): "jobs_due (queue=?)",
+    ("leases.sql", "head-of-next"): "jobs_due (queue>?)",
+    ("counts.sql", "queues-with-due-jobs"): "jobs_due",
     ("leases.sql", "something-leasable"): "jobs_due",
+    ("keys.sql", "running"): "jobs_of_key (queue=? AND concurrency_key=? AND status=?)",
+    ("keys.sql", "is-parked"): "jobs_parked (queue=? AND concurrency_key=?)",
+    ("keys.sql", "parked-and-next"): "jobs_of_key (queue=? AND concurrency_key=?",
+    ("keys.sql", "parked"): "jobs_parked (queue=? AND concurrency_key=?)",
+    ("keys.sql", "opened"): "key_rates_waiting (boot_id=? AND opens_mono_ms",
+    ("keys.sql", "next-opening"): "key_rates_waiting (boot_id=?",
+    ("keys.sql", "next-parked-key"): "jobs_parked (queue=? AND concurrency_key>?)",
+    ("keys.sql", "full"): "key_rates_idle (boot_id=? AND full_mono_ms<?)",
     ("leases.sql", "promote-due"): "jobs_scheduled",
     ("leases.sql", "leases-of"): "jobs_leased",
     ("leases.sql", "expired-leases"): "jobs_leased",
     ("leases.sql", "next-due"): "jobs_scheduled",
+    ("dependencies.sql", "waiting-for"): "job_dependents",
+    ("dependencies.sql", "needed-by"): "job_dependents",
     ("jobs.sql", "running-jobs"): "jobs_leased",
-    ("jobs.sql", "live-by-unique-key"): "jobs_unique_key",
+    ("jobs.sql", "live-by-unique-keys"): "jobs_unique_key",
     ("events.sql", "events-of-job"): "events_by_job",
     ("logs.sql", "after"): "job_logs_by_job",
     ("counts.sql", "first-due"): "jobs_due",
@@ -27,6 +50,12 @@ HOT = {
     ("retention.sql", "expired-key"): "idempotency_keys_by_age",
     ("retention.sql", "delete-keys"): "idempotency_keys_by_age",
 }
+
+
+def combinations_of(names: Iterable[str]) -> list[tuple[str, ...]]:
+    """Every choice of names, none and all too."""
+    some = list(names)
+    return [chosen for size in range(len(some) + 1) for chosen in combinations(some, size)]
 
 
 @pytest.fixture
@@ -38,7 +67,8 @@ def connection(url: str):
 
 
 def plan_of(connection: apsw.Connection, sql: str) -> str:
-    values = [1] * len(re.findall(r"\?", re.sub(r"--.*", "", sql)))
+    numbers = re.findall(r"\?(\d*)", re.sub(r"--.*", "", sql))
+    values = [1] * (max([int(one or 0) for one in numbers] or [0]) or len(numbers))
     rows = connection.execute(f"EXPLAIN QUERY PLAN {sql}", values).fetchall()
     return "\n".join(str(row[3]) for row in rows)
 
@@ -50,8 +80,33 @@ def test_a_hot_query_uses_its_index_and_sorts_nothing(
     plan = plan_of(connection, sql_file(file)[name])
     assert HOT[file, name] in plan
     sorts = [line for line in plan.splitlines() if "TEMP B-TREE" in line]
-    # At most a worker's few leases are sorted, never what waits.
-    assert not sorts or name in ("leases-of", "expired-leases"), plan
+    # At most a worker's few leases are sorted, or the next of a key, never what waits.
+    assert not sorts or name in ("leases-of", "expired-leases", "parked-and-next"), plan
+
+
+def test_no_statement_of_a_job_is_prepared_again_because_a_value_has_changed(store: Store) -> None:
+    """Without QPSG, SQLite does so wherever a value might let it use a partial index."""
+    prepared_again: set[str] = set()
+
+    def note(event: dict[str, Any]) -> None:
+        if event["stmt_status"]["SQLITE_STMTSTATUS_REPREPARE"]:
+            prepared_again.add(event["sql"])
+
+    with handle_of(store) as connection:
+        for number in range(3):
+            if number == 1:  # the first round prepares all of them
+                connection.trace_v2(apsw.SQLITE_TRACE_PROFILE, note)
+            store.jobs.submit_many([NewJob("noop"), NewJob("noop", queue=f"q{number}")])
+            assert store.leases.is_work_due()
+            holder = Holder(f"w-{number}", f"i{number}", number)
+            leases = store.leases.lease(holder, ("*",), 2, 30_000 + number)
+            assert len(leases) == 2
+            store.leases.renew({one.job_id: one.token for one in leases}, 30_000)
+            store.leases.finish([Finished(one, Ending.SUCCEEDED, "null") for one in leases])
+            store.jobs.page(JobFilter(Status.DONE), number + 1)
+            store.stats.counts()
+        connection.trace_v2(0, None)
+    assert not prepared_again
 
 
 @pytest.mark.parametrize(
@@ -69,6 +124,32 @@ def test_a_filtered_page_is_read_from_an_index_in_order(
     plan = plan_of(connection, sql)
     assert index in plan
     assert "TEMP B-TREE" not in plan
+
+
+FILTERS = {"status": Status.DONE, "type": "a", "queue": "q", "q": "x", "tag": "t"}
+
+
+@pytest.mark.parametrize("names", combinations_of(FILTERS), ids=str)
+def test_no_page_is_sorted_whatever_it_is_filtered_by(
+    store: Store, monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...]
+) -> None:
+    queries = []
+    within = SqliteDatabase.within
+
+    def noted(
+        database: SqliteDatabase, most: int, sql: str, *values: Value
+    ) -> tuple[list[Row], bool]:
+        queries.append((sql, values))
+        return within(database, most, sql, *values)
+
+    monkeypatch.setattr(SqliteDatabase, "within", noted)
+    wanted = JobFilter(**{name: FILTERS[name] for name in names})  # type: ignore[arg-type]
+    store.jobs.page(wanted, 10)
+    store.jobs.page(wanted, 10, before_id=5)
+    for sql, values in queries:
+        plan = store._database.all(f"EXPLAIN QUERY PLAN {sql}", *values)
+        assert "TEMP B-TREE" not in str(plan), plan
+    assert len(queries) == 2
 
 
 @pytest.mark.parametrize("other", [{"type": "noop"}, {"queue": "default"}], ids=str)

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 
+import pytest
+
 from orpheus.shared.domain.events import Kind
-from orpheus.shared.domain.jobs import Lease
+from orpheus.shared.domain.jobs import Lease, NewJob
 from orpheus.shared.domain.rates import QueueRules, Rate
 from orpheus.shared.process.crash_cell import CellState
 from orpheus.shared.storage import Store
@@ -71,7 +73,7 @@ def test_a_crash_gives_its_place_back(store: Store, submit: Submit, lease: Lease
 def test_a_rate_lets_jobs_through_as_time_passes(
     store: Store, submit: Submit, lease: LeaseSome, clock
 ) -> None:
-    store.queues.configure({"mail": QueueRules(rate=Rate(per_s=2, burst=2))})
+    store.queues.configure({"mail": QueueRules(rate=Rate(2, 1, burst=2))})
     for _ in range(6):
         submit(queue="mail")
     assert len(lease(10)) == 2
@@ -89,11 +91,63 @@ def test_a_rate_lets_jobs_through_as_time_passes(
 def test_a_rate_follows_neither_the_wall_clock_nor_an_earlier_boot(
     store: Store, submit: Submit, lease: LeaseSome, clock
 ) -> None:
-    store.queues.configure({"mail": QueueRules(rate=Rate(per_s=1, burst=1))})
+    store.queues.configure({"mail": QueueRules(rate=Rate(1, 1))})
     for _ in range(3):
         submit(queue="mail")
     assert len(lease(10)) == 1
     clock.wall += 3_600_000
     assert lease(10) == []
     clock.boot, clock.monotonic = "boot-2", 5
+    assert len(lease(10)) == 1
+
+
+def starts_at(lease: LeaseSome, clock, for_ms: int) -> list[int]:
+    """Lease all that the limits allow, every 7 ms; return when each job started."""
+    started = []
+    for _ in range(for_ms // 7):
+        started += [clock.monotonic] * len(lease(1_000))
+        clock.advance(7)
+    return started
+
+
+@pytest.mark.parametrize("burst", [1, 4])
+def test_no_second_has_more_starts_than_the_rate_and_the_burst_allow(
+    store: Store, lease: LeaseSome, clock, burst: int
+) -> None:
+    store.queues.configure({"mail": QueueRules(rate=Rate(10, 1, burst))})
+    store.jobs.submit_many([NewJob("noop", queue="mail")] * 100)
+    started = starts_at(lease, clock, 3_000)
+    clock.advance(60_000)
+    started += starts_at(lease, clock, 3_000)
+    for first in started:
+        assert len([one for one in started if first <= one < first + 1_000]) <= 10 + burst - 1
+    assert len(started) > 50
+
+
+@pytest.mark.parametrize("how", ["released", "its worker died"])
+def test_a_job_that_was_not_entered_gives_its_token_back(
+    store: Store, lease: LeaseSome, submit: Submit, how: str
+) -> None:
+    store.queues.configure({"mail": QueueRules(rate=Rate(5, 3_600, burst=5))})
+    for _ in range(6):
+        submit(queue="mail")
+    held = lease(10)
+    assert len(held) == 5
+    if how == "released":
+        store.leases.release(held[1:])
+    else:  # while it ran the first
+        store.leases.free("life-1", CellState(held[0].token, running=True))
+    assert len(lease(10)) == 4
+    assert lease(10) == []
+
+
+def test_a_token_given_back_does_not_exceed_the_burst(
+    store: Store, lease: LeaseSome, submit: Submit, clock
+) -> None:
+    store.queues.configure({"mail": QueueRules(rate=Rate(10, 1))})
+    for _ in range(3):
+        submit(queue="mail")
+    held = lease(10)
+    clock.advance(60_000)
+    store.leases.release(held)
     assert len(lease(10)) == 1

@@ -1,21 +1,24 @@
 """The columns of the queries are the fields of the data classes that are made of their rows."""
 
+import re
 from dataclasses import fields
 
 import apsw.ext
+import psycopg
 import pytest
 
-from orpheus.shared.domain.jobs import Attempt, Job, Lease, RunningJob
+from orpheus.shared.domain.jobs import Attempt, Job, RunningJob
 from orpheus.shared.domain.processes import ProcessRecord, SlotRecord
 from orpheus.shared.storage import Store
-from orpheus.shared.storage.sqlite.sql import sql_file
+from orpheus.shared.storage.sqlite.connection import SqliteDatabase
+from tests.sqlite_handle import handle_of
 
 QUERIES = [
     ("jobs.sql", "select-jobs", Job),
+    ("jobs.sql", "select-previews", Job),
     ("jobs.sql", "select-attempts", Attempt),
     ("jobs.sql", "select-running-attempt", Attempt),
     ("jobs.sql", "running-jobs", RunningJob),
-    ("leases.sql", "lease-job", Lease),
     ("processes.sql", "all-processes", ProcessRecord),
     ("processes.sql", "all-slots", SlotRecord),
 ]
@@ -23,7 +26,17 @@ QUERIES = [
 
 @pytest.mark.parametrize(("file", "query", "make"), QUERIES, ids=[query[1] for query in QUERIES])
 def test_the_columns_are_the_fields_in_their_order(
-    store: Store, file: str, query: str, make: type
+    store: Store, url: str, file: str, query: str, make: type
 ) -> None:
-    query_info = apsw.ext.query_info(store._database._connection, sql_file(file)[query])
-    assert [name for name, _ in query_info.description] == [field.name for field in fields(make)]
+    assert columns_of(store, url, store._database.sql(file)[query]) == [
+        field.name for field in fields(make)
+    ]
+
+
+def columns_of(store: Store, url: str, sql: str) -> list[str]:
+    if isinstance(store._database, SqliteDatabase):
+        with handle_of(store) as connection:
+            return [name for name, _ in apsw.ext.query_info(connection, sql).description]
+    with psycopg.connect(url) as postgres:
+        described = postgres.execute(re.sub(r"\?(::integer)?", "NULL", sql).encode()).description
+    return [column.name for column in described or ()]

@@ -1,5 +1,7 @@
 """A tick is fired exactly once, whoever looks and however often."""
 
+from dataclasses import replace
+
 import pytest
 
 from orpheus.shared.domain.events import Kind
@@ -106,3 +108,72 @@ def test_an_unknown_schedule_is_not_found(store: Store) -> None:
     for call in (store.schedules.get, store.schedules.pause, store.schedules.resume):
         with pytest.raises(NotFound, match="no schedule 'nightly'"):
             call("nightly")
+
+
+YEAR_MS = 366 * 86_400_000
+EVERY_MINUTE = {
+    "cron": MINUTELY,
+    "every": ScheduleDefinition("report", "noop", every_s=60),
+    "every, all": ScheduleDefinition("report", "noop", every_s=60, catch_up=CatchUp.ALL),
+}
+
+
+@pytest.mark.parametrize("definition", EVERY_MINUTE.values(), ids=EVERY_MINUTE)
+@pytest.mark.parametrize("restarted", [False, True])
+@pytest.mark.parametrize("ahead_ms", [YEAR_MS, 86_400_000])
+def test_a_clock_that_was_ahead_for_a_moment_silences_no_schedule(
+    store: Store, another, clock, definition: ScheduleDefinition, restarted: bool, ahead_ms: int
+) -> None:
+    store.schedules.configure([definition])
+    assert store.schedules.correct_ticks() == []
+    clock.wall += ahead_ms
+    assert store.schedules.fire_due(make_job)
+    clock.wall -= ahead_ms
+    if restarted:
+        store = another()
+        store.schedules.configure([definition])
+    assert store.schedules.correct_ticks() == ["report"]
+    assert store.schedules.correct_ticks() == []
+    for _ in range(2):
+        assert store.schedules.fire_due(make_job) == []
+        clock.advance(60_000)
+        assert len(store.schedules.fire_due(make_job)) == 1
+
+
+@pytest.mark.parametrize("definition", EVERY_MINUTE.values(), ids=EVERY_MINUTE)
+def test_a_clock_that_is_set_back_a_little_fires_no_tick_again(
+    store: Store, clock, definition: ScheduleDefinition
+) -> None:
+    store.schedules.configure([definition])
+    clock.advance(60_000)
+    assert len(store.schedules.fire_due(make_job)) == 1
+    clock.wall -= 59_000
+    assert store.schedules.correct_ticks() == []
+    clock.advance(59_000)
+    assert store.schedules.fire_due(make_job) == []
+    clock.advance(60_000)
+    assert len(store.schedules.fire_due(make_job)) == 1
+
+
+def test_a_schedule_resumed_while_the_clock_was_ahead_is_not_silent(store: Store, clock) -> None:
+    store.schedules.configure([MINUTELY])
+    store.schedules.pause("report")
+    clock.wall += YEAR_MS
+    store.schedules.resume("report")
+    clock.wall -= YEAR_MS
+    assert store.schedules.correct_ticks() == ["report"]
+
+
+@pytest.mark.parametrize("catch_up", list(CatchUp))
+def test_a_changed_payload_keeps_the_ticks_that_were_missed(
+    store: Store, another, clock, catch_up: CatchUp
+) -> None:
+    before = replace(MINUTELY, catch_up=catch_up)
+    store.schedules.configure([before])
+    clock.advance(600_000)
+    restarted = another()
+    restarted.schedules.configure([replace(before, payload='{"n":2}', priority=3)])
+    ids = restarted.schedules.fire_due(make_job)
+    # Of ten minutes the last one is on time, which even `none` fires.
+    assert len(ids) == (10 if catch_up is CatchUp.ALL else 1)
+    assert {restarted.jobs.get(one).payload for one in ids} == {'{"n":2}'}

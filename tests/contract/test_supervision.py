@@ -13,23 +13,23 @@ from orpheus.shared.storage import Store
 def test_requests_are_taken_once_and_oldest_first(
     store: Store, another: Callable[[], Store]
 ) -> None:
-    restart = store.supervision.put_request(RequestAction.RESTART, "default-1")
-    scale = store.supervision.put_request(RequestAction.SCALE, "default", 4)
+    restart = store.supervision.put_request(RequestAction.RESTART, "host-1", "default-1")
+    scale = store.supervision.put_request(RequestAction.SCALE, "host-1", "default", 4)
     assert store.supervision.is_waiting(restart)
 
     supervisor = another()
-    assert supervisor.supervision.take_requests() == [
-        Request(restart, RequestAction.RESTART, "default-1"),
-        Request(scale, RequestAction.SCALE, "default", 4),
+    assert supervisor.supervision.take_requests("host-1") == [
+        Request(restart, RequestAction.RESTART, "host-1", "default-1"),
+        Request(scale, RequestAction.SCALE, "host-1", "default", 4),
     ]
-    assert supervisor.supervision.take_requests() == []
+    assert supervisor.supervision.take_requests("host-1") == []
     assert not store.supervision.is_waiting(restart)
 
 
 def test_the_id_of_a_request_is_never_that_of_one_taken_before(store: Store) -> None:
-    first = store.supervision.put_request(RequestAction.STACK, "api")
-    store.supervision.take_requests()
-    second = store.supervision.put_request(RequestAction.DRAIN, "default-1")
+    first = store.supervision.put_request(RequestAction.STACK, "host-1", "api")
+    store.supervision.take_requests("host-1")
+    second = store.supervision.put_request(RequestAction.DRAIN, "host-1", "default-1")
     assert first != second
     assert not store.supervision.is_waiting(first)
     assert store.supervision.is_waiting(second)
@@ -40,20 +40,20 @@ def test_looking_for_requests_needs_no_write_lock_while_there_are_none(
 ) -> None:
     supervisor = another()
     with store.write(durable=False):
-        assert supervisor.supervision.take_requests() == []
+        assert supervisor.supervision.take_requests("host-1") == []
 
 
 def test_a_request_rings_the_supervisor_after_its_commit(store: Store) -> None:
     with contextlib.closing(store.bells.listen_supervisor()) as bell:
         with store.write(durable=True):
-            store.supervision.put_request(RequestAction.RESTART, "default-1")
+            store.supervision.put_request(RequestAction.RESTART, "host-1", "default-1")
             assert not bell.drain()
         assert bell.drain()
 
 
 def test_a_request_that_is_undone_rings_nobody(store: Store) -> None:
     def put_and_fail() -> None:
-        store.supervision.put_request(RequestAction.RESTART, "default-1")
+        store.supervision.put_request(RequestAction.RESTART, "host-1", "default-1")
         raise NotFound("as if")
 
     with contextlib.closing(store.bells.listen_supervisor()) as bell:
@@ -62,14 +62,14 @@ def test_a_request_that_is_undone_rings_nobody(store: Store) -> None:
         with store.write(durable=True), contextlib.suppress(NotFound), store.savepoint():
             put_and_fail()
         assert not bell.drain()
-    assert store.supervision.take_requests() == []
+    assert store.supervision.take_requests("host-1") == []
 
 
 def test_exits_are_counted_by_slot_and_cause(store: Store) -> None:
     for cause in ("crashed", "hung", "crashed"):
-        store.supervision.count_exit("default-1", cause)
-    store.supervision.count_exit("api", "crashed")
-    assert store.supervision.exit_counts() == {
+        store.supervision.count_exit("host-1", "default-1", cause)
+    store.supervision.count_exit("host-1", "api", "crashed")
+    assert store.supervision.exit_counts("host-1") == {
         ("api", "crashed"): 1,
         ("default-1", "crashed"): 2,
         ("default-1", "hung"): 1,
@@ -77,17 +77,39 @@ def test_exits_are_counted_by_slot_and_cause(store: Store) -> None:
 
 
 def test_a_gauge_holds_its_latest_value(store: Store) -> None:
-    store.supervision.put_gauge("loop_lag_s", 0.5)
-    store.supervision.put_gauge("loop_lag_s", 0.002)
-    assert store.supervision.gauges() == {"loop_lag_s": 0.002}
+    store.supervision.put_gauge("host-1", "loop_lag_s", 0.5)
+    store.supervision.put_gauge("host-1", "loop_lag_s", 0.002)
+    assert store.supervision.gauges("host-1") == {"loop_lag_s": 0.002}
 
 
 def test_a_supervisor_starts_with_nothing_of_an_earlier_one(store: Store) -> None:
-    request = store.supervision.put_request(RequestAction.RESTART, "default-1")
-    store.supervision.count_exit("default-1", "crashed")
-    store.supervision.put_gauge("loop_lag_s", 0.5)
-    store.supervision.clear()
+    request = store.supervision.put_request(RequestAction.RESTART, "host-1", "default-1")
+    store.supervision.count_exit("host-1", "default-1", "crashed")
+    store.supervision.put_gauge("host-1", "loop_lag_s", 0.5)
+    store.supervision.clear(None)
     assert not store.supervision.is_waiting(request)
-    assert store.supervision.take_requests() == []
-    assert store.supervision.exit_counts() == {}
-    assert store.supervision.gauges() == {}
+    assert store.supervision.take_requests("host-1") == []
+    assert store.supervision.exit_counts("host-1") == {}
+    assert store.supervision.gauges("host-1") == {}
+
+
+def test_a_request_is_taken_by_the_host_that_it_names(store: Store) -> None:
+    for host in ("host-1", "host-2"):
+        store.supervision.put_request(RequestAction.RESTART, host, "default-1")
+    [request] = store.supervision.take_requests("host-2")
+    assert (request.host, request.target) == ("host-2", "default-1")
+    assert store.supervision.take_requests("host-2") == []
+    assert [one.host for one in store.supervision.take_requests("host-1")] == ["host-1"]
+
+
+def test_what_a_supervisor_counts_and_measures_is_of_its_host(store: Store) -> None:
+    for host, lag_s in (("host-1", 0.5), ("host-2", 0.25)):
+        store.supervision.count_exit(host, "default-1", "crashed")
+        store.supervision.put_gauge(host, "loop_lag_s", lag_s)
+    store.supervision.count_exit("host-2", "default-1", "crashed")
+    assert store.supervision.exit_counts("host-1") == {("default-1", "crashed"): 1}
+    assert store.supervision.exit_counts("host-2") == {("default-1", "crashed"): 2}
+    store.supervision.clear("host-1")
+    assert store.supervision.exit_counts("host-1") == {}
+    assert store.supervision.gauges("host-1") == {}
+    assert store.supervision.gauges("host-2") == {"loop_lag_s": 0.25}

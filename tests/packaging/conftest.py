@@ -1,4 +1,4 @@
-"""The wheel, built once, and an environment in which it is installed beside an application."""
+"""The wheel, built once, and an environment in which it is installed beside applications."""
 
 import shutil
 import sys
@@ -23,4 +23,5 @@ def application(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Instal
     into = ("--python", environment)
     uv("pip", "install", *into, "--require-hashes", "-r", ROOT / "requirements.lock")
     uv("pip", "install", *into, "--no-deps", wheel, SUPERVISOR_OF_PYPI)
+    uv("pip", "install", *into, f"pytest=={pytest.__version__}")
     return Installed(folder, environment)

@@ -1,15 +1,21 @@
 """Builds the distributions, and installs the wheel beside an application as a user would."""
 
 import os
+import re
 import shutil
+import signal
 import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
 SUPERVISOR_OF_PYPI = "supervisor==4.3.0"
+_ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
 
 
 def uv(*arguments: object, cwd: Path = ROOT) -> str:
@@ -62,9 +68,47 @@ class Installed:
             env=clean_environment(),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
         )
+
+
+@contextmanager
+def serving(
+    application: Installed,
+    command: list[Path | str],
+    log: Path,
+    wait_for: Callable[..., Any],
+    ends_with: int = 0,
+) -> Iterator[str]:
+    """Run a server in the application's folder; yield its address, then end it in order.
+
+    `ends_with` is the exit code that it then has.
+    """
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=application.folder,
+            env=clean_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+
+        def address() -> str | None:
+            text = log.read_text(encoding="utf-8")
+            assert process.poll() is None, text
+            found = _ADDRESS.search(text)
+            return found and found[0]
+
+        yield wait_for(address, "the address in the log")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == ends_with, log.read_text(encoding="utf-8")
+        assert "Traceback" not in log.read_text(encoding="utf-8")
+    finally:
+        process.kill()
+        process.wait()
 
 
 def clean_environment() -> dict[str, str]:

@@ -5,7 +5,6 @@ raise when they are imported, and PyPI's `supervisor` is installed beside Orpheu
 """
 
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -18,20 +17,64 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.packaging.installed import Installed, clean_environment
+from tests.packaging.installed import Installed, serving
 from tests.packaging.test_distributions import FOLDERS
 
 pytestmark = pytest.mark.xdist_group("packaging")
 
 CALLS = """\
 from orpheus import Context
-from shop_jobs import invoice
+from shop_jobs import invoice, notify, remind, resize
 
 
 def total(ctx: Context) -> int:
-    return invoice(ctx, "Ada", cents=100)["cents"]
+    ctx.enqueue(invoice.new("Ada", cents=100).with_options(queue="media", delay="5m", tags=["a"]))
+    ctx.enqueue(resize.new(path="a.png"), depends_on=[ctx.enqueue(notify.new("a.png"))])
+    ctx.enqueue(remind.new(customer="Ada", days=3))
+    assert ctx.results[resize]["width"] + len(ctx.results[notify]) + ctx.results["x"]
+    return invoice(ctx, "Ada", cents=100)["cents"] + resize("a.png", ctx=ctx)["width"]
 """
-ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
+WRONG_ANYWHERE = [
+    ('invoice(ctx, "Ada", cents=100)', 'invoice(ctx, "Ada", cents="100")', 'Argument "cents" to'),
+    (
+        'cents=100)["cents"]',
+        'cents=100)["cents"] + notify(1)',
+        'Argument 1 to "__call__"',
+    ),
+    (
+        'new("Ada", cents=100)',
+        'new("Ada", cents="100")',
+        'Argument "cents" to "new"',
+    ),
+    ('new("Ada", cents=100)', 'new("Ada")', 'Missing positional argument "cents" in call to "new"'),
+    (
+        'new("Ada", cents=100)',
+        'new(ctx, "Ada", 100)',
+        'Too many arguments for "new"',
+    ),
+    (
+        'notify.new("a.png")',
+        "notify.new(5)",
+        'Argument 1 to "new"',
+    ),
+    ('queue="media"', "queue=5", 'Argument "queue" to "with_options" of "JobRequest"'),
+    ('queue="media"', "qeue=5", 'Unexpected keyword argument "qeue" for "with_options"'),
+    ('results[resize]["width"]', "results[resize][5]", "Invalid index type"),
+    ("len(ctx.results[notify])", "ctx.results[notify]", "Unsupported operand types for +"),
+]
+OF_THE_PLUGIN = '    ctx.enqueue(remind.new(customer="Ada", days=3))\n'
+"""The Context of `remind` stands in the middle."""
+CHECKED = ("shop_jobs.py", "calls.py")
+WRONG_WITH_THE_PLUGIN = [
+    ('resize.new(path="a.png")', "resize.new(path=5)", 'Argument "path" to "new"'),
+    ('resize.new(path="a.png")', "resize.new()", 'Missing positional argument "path" in call to'),
+    (
+        'resize("a.png", ctx=ctx)',
+        'resize("a.png", ctx=1)',
+        'Argument "ctx" to "__call__"',
+    ),
+    ("days=3", 'days="3"', 'Argument "days" to "new"'),
+]
 
 
 @contextmanager
@@ -39,34 +82,12 @@ def started(
     application: Installed, command: list[Path | str], folder: Path, wait_for: Callable[..., Any]
 ) -> Iterator[httpx2.Client]:
     """Run Orpheus from the application's folder; ends it in order."""
-    log = folder / "log"
     sets = ["--config", "orpheus.toml", "--set", f"database.url=sqlite:///{folder}/data/orpheus.db"]
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [*command, *sets],
-            cwd=application.folder,
-            env=clean_environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-
-        def address() -> str | None:
-            text = log.read_text(encoding="utf-8")
-            assert process.poll() is None, text
-            found = ADDRESS.search(text)
-            return found and found[0]
-
-        url = wait_for(address, "the address in the log")
-        with httpx2.Client(base_url=url, timeout=40, trust_env=False) as client:
-            yield client
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 0, log.read_text(encoding="utf-8")
-        assert "Traceback" not in log.read_text(encoding="utf-8")
-    finally:
-        process.kill()
-        process.wait()
+    with (
+        serving(application, [*command, *sets], folder / "log", wait_for) as url,
+        httpx2.Client(base_url=url, timeout=40, trust_env=False) as client,
+    ):
+        yield client
 
 
 def ended(client: httpx2.Client, job_id: int) -> Any:
@@ -119,19 +140,46 @@ def test_the_commands_say_the_version(application: Installed, arguments: list[st
     assert run.stdout == f"orpheus {version('orpheus')}\n"
 
 
-def mypy(application: Installed) -> "subprocess.CompletedProcess[str]":
+def mypy(application: Installed, plugins: str = "") -> "subprocess.CompletedProcess[str]":
     """Check the application strictly, against the wheel and not this checkout."""
-    options = ("--strict", "--python-executable", application.python, "--no-incremental")
-    return application.run(sys.executable, "-m", "mypy", *options, "shop_jobs.py", "calls.py")
+    (application.folder / "mypy.ini").write_text(f"[mypy]\nstrict = true\n{plugins}")
+    options = ("--python-executable", application.python, "--cache-dir", application.folder / "c")
+    return application.run(sys.executable, "-m", "mypy", *options, *CHECKED)
 
 
-def test_a_type_checker_knows_the_parameters_of_a_job(application: Installed) -> None:
+def errors_of(run: "subprocess.CompletedProcess[str]") -> dict[int, list[str]]:
+    """Return what mypy says against `calls.py`, by line."""
+    assert run.returncode in (0, 1), run.stdout + run.stderr
+    found: dict[int, list[str]] = {}
+    for line in run.stdout.splitlines():
+        if match := re.match(r"calls\.py:(\d+): error: (.*)", line):
+            found.setdefault(int(match[1]), []).append(match[2])
+        else:
+            assert ": error: " not in line, line
+    return found
+
+
+@pytest.mark.parametrize("has_plugin", [False, True])
+def test_a_type_checker_knows_the_parameters_of_a_job(
+    application: Installed, has_plugin: bool
+) -> None:
+    """Each wrong call stands in a function of its own, so that one run of mypy finds all."""
+    plugins = "plugins = orpheus.mypy_plugin\n" if has_plugin else ""
+    wrong = WRONG_ANYWHERE + (WRONG_WITH_THE_PLUGIN if has_plugin else [])
+    right = CALLS if has_plugin else CALLS.replace(OF_THE_PLUGIN, "")
+    imports, function = right.split("\n\n\n")
     calls = application.folder / "calls.py"
-    calls.write_text(CALLS)
-    clean = mypy(application)
-    assert clean.returncode == 0, clean.stdout + clean.stderr
-    calls.write_text(CALLS.replace("cents=100", 'cents="100"'))
-    found = mypy(application)
-    assert found.returncode == 1, found.stdout + found.stderr
-    assert 'calls.py:6: error: Argument "cents" to "invoice" has incompatible type' in found.stdout
-    assert "Found 1 error" in found.stdout
+    calls.write_text(right)
+    assert errors_of(mypy(application, plugins)) == {}
+    lines = imports.splitlines()
+    places = {}
+    for number, (instead_of, put, message) in enumerate(wrong):
+        assert instead_of in function
+        changed = function.replace(instead_of, put).replace("total", f"total_{number}")
+        places[message] = range(len(lines) + 1, len(lines) + 1 + len(changed.splitlines()))
+        lines += changed.splitlines()
+    calls.write_text("\n".join(lines) + "\n")
+    errors = errors_of(mypy(application, plugins))
+    for message, place in places.items():
+        said = [error for line, some in errors.items() if line in place for error in some]
+        assert any(message in error for error in said), (message, said)

@@ -7,28 +7,45 @@ written, so such a request counts as refused.
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from orpheus.shared.domain.dependencies import batch_problems
+from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import NewJob, Status
+from orpheus.shared.domain.rates import KeyRules, QueueRules, Rate
 from orpheus.shared.errors import InvalidJob, NotFound, StorageError, TransitionRefused
 from orpheus.shared.storage import BulkAction, CountChanged, JobFilter, KeptAnswer
+from orpheus.shared.storage.data import IDEMPOTENCY_MS
 from tests.simulation.engine import Crashed, Simulation, Steps, Wait
 from tests.simulation.histories import ClientLog, Request, check
 
-QUEUES = ("default", "default", "mail", "slow", "thin")
+QUEUES = ("default",) * 4 + ("mail", "mail", "slow", "thin", "keyed", "keyed", "paced")
+THIN = Rate(2, 1, burst=2)
+PACE = Rate(1, 10, burst=2)
+"""Of each key."""
+MOST_OF_A_KEY = (1, 2)
 NO_SUCH_JOB = 1_000_000
 _DOES = ("ok",) * 6 + (
     "flaky",
     "hopeless",
     "permanent",
     "poison",
+    "spoils",
     "snooze",
     "overtime",
     "hang",
     "parent",
 )
 _REFUSALS = (StorageError, TransitionRefused, NotFound, InvalidJob, CountChanged)
+
+
+def rules_with(most_of_a_key: int) -> dict[str, QueueRules]:
+    """The limits of the queues."""
+    return {
+        "slow": QueueRules(max_running=1),
+        "thin": QueueRules(rate=THIN),
+        "keyed": QueueRules(per_key=KeyRules(max_running=most_of_a_key)),
+        "paced": QueueRules(per_key=KeyRules(rate=PACE)),
+    }
 
 
 class Client:
@@ -47,7 +64,7 @@ class Client:
             [self._submit] * 5
             + [self._batch] * 2
             + [self._bundle, self._cancel, self._cancel, self._retry, self._retry]
-            + [self._run_now, self._delete, self._bulk, self._pause]
+            + [self._run_now, self._delete, self._bulk, self._pause, self._reload]
         )
         for _ in range(self._left):
             yield from chance.choice(deeds)()
@@ -86,8 +103,7 @@ class Client:
     def _request(self, jobs: Sequence[NewJob], key: str | None = None) -> Request:
         request = Request(len(self._log.requests), (), key)
         request.jobs = tuple(
-            replace(
-                new,
+            new._replace(
                 payload=json.dumps(
                     {**json.loads(new.payload), "request": request.number, "place": place}
                 ),
@@ -117,6 +133,7 @@ class Client:
             "asked",
             json.dumps(payload),
             queue=chance.choice(QUEUES),
+            concurrency_key=chance.choice((None, "k", "k", "l")),
             priority=chance.choice((0, 0, 1, 5)),
             delay_ms=chance.choice((0, 0, 0, 1_000, 6_000)),
             max_retries=chance.randrange(4),
@@ -129,7 +146,8 @@ class Client:
         has_key = self._chance.random() < 0.5
         request = self._request([self._new()], f"key-{len(self._log.requests)}" * has_key or None)
         store, was_undecided = self._store, False
-        while True:
+        asked_at_ms = store.clock.wall_ms()
+        while store.clock.wall_ms() - asked_at_ms < IDEMPOTENCY_MS:
             request.state, answer = self._ask(
                 "submit",
                 lambda: self._keyed(request, lambda: [store.jobs.submit(request.jobs[0]).job.id]),
@@ -161,11 +179,11 @@ class Client:
     def _batch(self) -> Steps:
         """A small graph, its items in any order."""
         chance = self._chance
-        items = [replace(self._new(), ref=f"r{n}") for n in range(chance.randrange(2, 6))]
+        items = [self._new()._replace(ref=f"r{n}") for n in range(chance.randrange(2, 6))]
         for place in range(1, len(items)):
             if chance.random() < 0.7:
                 refs = tuple(f"r{n}" for n in {chance.randrange(place) for _ in range(2)})
-                items[place] = replace(items[place], depends_on=items[place].depends_on + refs)
+                items[place] = items[place]._replace(depends_on=items[place].depends_on + refs)
         chance.shuffle(items)
         if batch_problems(items):  # a circle through a unique key: the API refuses it
             return
@@ -180,7 +198,7 @@ class Client:
 
     def _bundle(self) -> Steps:
         """Two requests in one commit, the first of which is refused."""
-        bad = self._request([replace(self._new(), depends_on=(NO_SUCH_JOB,), unique_key=None)])
+        bad = self._request([self._new()._replace(depends_on=(NO_SUCH_JOB,), unique_key=None)])
         good = self._request([self._new()])
         bad.state = "refused"
 
@@ -236,8 +254,11 @@ class Client:
         action = self._chance.choice((BulkAction.CANCEL, BulkAction.RETRY))
         wanted = JobFilter(type="asked", queue=self._chance.choice(QUEUES))
         store = self._store
-        expected = store.bulk.count(action, wanted, None)
+        state, expected = self._ask("count", lambda: store.bulk.count(action, wanted, None))
         yield Wait(0)
+        if state != "answered":
+            return
+        assert isinstance(expected, int)
         self._ask(
             "bulk", lambda: store.bulk.change(action, wanted, by="tests", expected_count=expected)
         )
@@ -248,3 +269,16 @@ class Client:
         yield Wait(self._chance.choice((500, 3_000)))
         while self._ask("resume", lambda: queues.resume(queue))[0] != "answered":
             yield Wait(200)
+
+    def _reload(self) -> Steps:
+        """Other limits are in force from one event on."""
+        rules, store = rules_with(self._chance.choice(MOST_OF_A_KEY)), self._store
+
+        def configure() -> None:
+            with store.write(durable=False):
+                store.queues.configure(rules)
+                limits = {name: rule.per_key.max_running for name, rule in rules.items()}
+                store.events.record(Kind.CONFIG_RELOADED, {"max_running_per_key": limits})
+
+        self._ask("reload", configure)
+        yield Wait(0)

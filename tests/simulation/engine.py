@@ -9,16 +9,18 @@ gives the same trace again.
 import random
 import select
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 import apsw
 
 from orpheus.shared.process.doorbells import Bell
+from orpheus.shared.process.stall import StallWatch
 from tests.simulation.world import Point, Tap, World
 
 HOUR_MS = 3_600_000
 _DEEPEST = 3  # actors that stand inside each other's statements
 _MOST_STEPS = 30_000
+_STALL_S = 0.5
 _AT_COMMIT = 4  # where another is let first so much more often: all is done, nothing is seen
 
 
@@ -54,31 +56,37 @@ class Actor:
     is_alive: bool = True
     is_doomed: bool = False
     """Killed while it stood inside a statement; it dies as soon as it runs again."""
+    stall: StallWatch = field(default_factory=lambda: StallWatch(_STALL_S))
+    """Told when it would run next; it may stand still until long after that."""
 
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """How likely each is: at a statement, at a step, or (reboot, wall jump) at a turn."""
+    """How likely each is: at a statement, at a step, or (reboot, wall jump, freeze) at a turn."""
 
     preempt: float = 0.0
     crash: float = 0.0
     busy: float = 0.0
+    slow: float = 0.0
     full: float = 0.0
     stop: float = 0.0
     lost_reply: float = 0.0
     wall_jump: float = 0.0
     reboot: float = 0.0
+    freeze: float = 0.0
 
 
 _USUAL = Faults(
     preempt=0.03,
     crash=0.003,
     busy=0.02,
+    slow=0.01,
     full=0.003,
     stop=0.06,
     lost_reply=0.15,
     wall_jump=0.01,
     reboot=0.004,
+    freeze=0.005,
 )
 
 
@@ -119,6 +127,7 @@ class Simulation:
         self.on_wall_back: Callable[[], None] = lambda: None
         self._after_step = after_step
         self._stack: list[Actor] = []
+        self._another_went_first = False
         self._polls: dict[int, select.poll] = {}
         for tap in world.taps.values():
             tap.strike = self._strike
@@ -165,6 +174,14 @@ class Simulation:
     def _lose_rings(self) -> None:
         self.rings_lost_until_ms = self.clock.now_ms + self.timing.poll_ms
 
+    def is_calm(self, actor: Actor | None) -> bool:
+        """Whether it has not stood still lately, by what it can know itself."""
+        return actor is None or actor.stall.is_calm(self.clock.now_ms / 1000)
+
+    def stands_inside(self, actor: Actor | None) -> bool:
+        """Whether it let another go first: it may have committed what it has not noted yet."""
+        return actor in self._stack
+
     def is_asleep(self, actor: Actor) -> bool:
         """Whether it waits for a bell that does not ring."""
         return (
@@ -204,12 +221,14 @@ class Simulation:
             self.clock.now_ms = min(one.wakes_at_ms for one in self.actors)
             self._move_the_world()
             return
+        self._another_went_first = False
         self._step(self.chance.choice(ready))
         self._after_step()
 
     def _move_the_world(self) -> None:
         if self.chance.random() < self.faults.wall_jump:
-            self.jump(self.chance.randrange(-3 * HOUR_MS, 3 * HOUR_MS))
+            furthest_ms = self.chance.choice((3, 3, 3, 40)) * HOUR_MS
+            self.jump(self.chance.randrange(-furthest_ms, furthest_ms))
         if self.chance.random() < self.faults.reboot:
             self.note("reboot")
             for actor in list(self.actors):
@@ -217,6 +236,11 @@ class Simulation:
                     self._bury(actor)
             self.clock.reboot()
             self.on_reboot()
+        if self.chance.random() < self.faults.freeze:
+            ms = self.chance.randrange(self.timing.ttl_ms, 3 * self.timing.ttl_ms)
+            self.note("all stand still", ms)
+            self.clock.now_ms += ms
+            self._lose_rings()
 
     def jump(self, ms: int) -> None:
         """The wall clock is set to another time."""
@@ -229,6 +253,9 @@ class Simulation:
     def _step(self, actor: Actor) -> None:
         self._stack.append(actor)
         actor.bell, wait = None, None
+        now_s = self.clock.now_ms / 1000
+        actor.stall.look(now_s, self.timing.renew_every_ms / 1000)
+        actor.stall.expect(now_s)
         try:
             wait = next(actor.steps, None)
         except Crashed:
@@ -237,10 +264,13 @@ class Simulation:
             self._stack.pop()
         if actor.is_doomed:
             self._bury(actor)
-        elif wait is None:
+            return
+        if wait is None:
             actor.is_alive = False
             self.actors.remove(actor)
-        elif actor.process != "api" and self.chance.random() < self.faults.stop:
+            return
+        actor.stall.expect((self.clock.now_ms + wait.ms) / 1000)
+        if actor.process != "api" and self.chance.random() < self.faults.stop:
             stopped_ms = self.chance.randrange(4 * self.timing.ttl_ms)
             self.note("stopped", (actor.name, stopped_ms))
             actor.wakes_at_ms = self.clock.now_ms + wait.ms + stopped_ms
@@ -263,6 +293,12 @@ class Simulation:
             raise Crashed
         if actor.is_doomed:
             raise Crashed
+        # Else time would pass in mid-statement, or before what another has done was seen.
+        is_alone = len(self._stack) == 1 and not self._another_went_first
+        if point is Point.BEGIN and is_alone and self.chance.random() < faults.slow:
+            waited_ms = self.chance.randrange(self.timing.ttl_ms)
+            self.note("waits for the lock", waited_ms)
+            self.clock.now_ms += waited_ms
         if point is Point.BEGIN and self.chance.random() < faults.busy:
             self.note("busy")
             raise apsw.BusyError("database is locked")
@@ -280,4 +316,5 @@ class Simulation:
         if others and len(self._stack) < _DEEPEST:
             other = self.chance.choice(others)
             self.note("goes first", other.name)
+            self._another_went_first = True
             self._step(other)

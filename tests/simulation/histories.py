@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orpheus.shared.domain.jobs import Lease, NewJob
-from orpheus.shared.domain.rates import Rate, tokens_now
+from orpheus.shared.domain.rates import Rate
+from tests.simulation.buckets import Bucket, OfBucket
 from tests.simulation.engine import Violation
 from tests.simulation.world import BACKOFF, SimulatedClock
 
@@ -61,6 +62,8 @@ class Run:
     job_id: int
     token: int
     incarnation: str
+    key: tuple[str, str | None]
+    """Its queue and its concurrency key."""
     has_ended: bool = False
     has_effect: bool = False
     was_killed: bool = False
@@ -80,6 +83,8 @@ class EffectLog:
     """Every run of a job's code and every lease given, by token."""
 
     clock: SimulatedClock
+    most_of_a_key: dict[str, int] = field(default_factory=dict)
+    """By queue: how many jobs of a key may ever run at once."""
     runs: dict[int, Run] = field(default_factory=dict)
     grants: dict[int, Grant] = field(default_factory=dict)
 
@@ -111,8 +116,24 @@ class EffectLog:
             and self.is_valid(run.token)
         ]
         check(not others, "I3 two live attempts of a job", lease.job_id, others)
-        run = self.runs[lease.token] = Run(lease.job_id, lease.token, incarnation)
+        key = (lease.queue, lease.concurrency_key)
+        run = self.runs[lease.token] = Run(lease.job_id, lease.token, incarnation, key)
+        self._check_key(run)
         return run
+
+    def _check_key(self, new: Run) -> None:
+        queue, key = new.key
+        if key is None or queue not in self.most_of_a_key:
+            return
+        running = [
+            run.job_id
+            for run in self.runs.values()
+            if run.key == new.key
+            and not (run.has_ended or run.was_killed)
+            and self.is_valid(run.token)
+        ]
+        at_most = len(running) <= self.most_of_a_key[queue]
+        check(at_most, "too many jobs of a key run at once", new.key, running)
 
     def killed(self, incarnation: str) -> None:
         for run in self.runs.values():
@@ -148,7 +169,10 @@ _LEAVES = {  # kind -> the statuses before it, if not in_progress; "": there was
 }
 _SPENDS = {"WorkerCrashed", "HardTimeout", "LeaseExpired"}
 _IS_CRASH = {"WorkerCrashed", "LeaseExpired"}
+LOST = {"LeaseExpired", "ResultLost", "Rebooted"}
 PERMANENT = "PermanentError"
+TOGETHER = "this job and others"
+"""In the error of a crash of which nobody knows which job is to blame."""
 
 
 @dataclass(slots=True)
@@ -160,6 +184,8 @@ class FoldedJob:
     """Attempts that have kept their number."""
     spent: int = 0
     crashes: int = 0
+    losses: int = 0
+    """Attempts lost in a row."""
     first_attempt: int = 1
     """Of this life: an operator's retry begins another."""
     due_ms: int | None = None
@@ -172,39 +198,24 @@ class FoldedJob:
 
 
 @dataclass(slots=True)
-class Bucket:
-    """A queue's rate, replayed from its starts."""
-
-    rate: Rate
-    tokens: float
-    at_mono_ms: int
-    boot_id: str
-
-    def take(self, clock: SimulatedClock, queue: str) -> None:
-        """A job starts now."""
-        now_ms = clock.monotonic_ms()
-        held = tokens_now(self.rate, self.tokens, now_ms - self.at_mono_ms)
-        if self.boot_id != clock.boot_id:
-            held = self.rate.burst
-        check(held > 0.999, "more starts than a queue's rate allows", queue, held)
-        self.tokens, self.at_mono_ms, self.boot_id = held - 1, now_ms, clock.boot_id
-
-
-@dataclass(slots=True)
 class Fold:
     """The events, folded from zero."""
 
     clock: SimulatedClock
     written_within_ms: int = 0
     """So much later than it was decided may an event be timed: a simulated clock stands still."""
-    buckets: dict[str, Bucket] = field(default_factory=dict)
+    rates: dict[str, Rate] = field(default_factory=dict)
+    rates_of_keys: dict[str, Rate] = field(default_factory=dict)
+    most_of_a_key: dict[str, int] = field(default_factory=dict)
+    """The limits in force, by queue."""
+    buckets: dict[OfBucket, Bucket] = field(default_factory=dict)
     jobs: dict[int, FoldedJob] = field(default_factory=dict)
     holders: dict[str, int] = field(default_factory=dict)
     """Unique key -> the live job that holds it."""
     last_seq: int = 0
     paused: set[str] = field(default_factory=set)
     ticks: list[tuple[str, int, int]] = field(default_factory=list)
-    """Schedule, tick, job."""
+    """Schedule, tick, seq of the event."""
     wall_peaks: list[tuple[int, int]] = field(default_factory=list)
     """The last event before the wall clock was set back, and the time it was."""
 
@@ -219,9 +230,10 @@ class Fold:
             self.paused.add(body["name"])
         elif kind == "queue.resumed":
             self.paused.discard(body["name"])
+        elif kind == "config.reloaded" and "max_running_per_key" in body:
+            self.most_of_a_key = {k: v for k, v in body["max_running_per_key"].items() if v}
         elif kind == "schedule.fired":
-            tick = (body["name"], body["tick_ms"], body["job_id"])
-            self.ticks.append(tick)
+            self.ticks.append((body["name"], body["tick_ms"], seq))
 
     def _take_job(self, at_ms: int, kind: str, job_id: int, body: dict[str, Any]) -> None:
         job = self.jobs.get(job_id)
@@ -263,23 +275,34 @@ class Fold:
             return
         if before == "in_progress" and kind in ("job.released", "job.cancelled"):
             check(number - job.numbered in (0, 1), "I4 an attempt's number", body, job.numbered)
+            job.losses = job.losses if number == job.numbered else 0
+            if number == job.numbered:
+                for bucket in self._buckets_of(body).values():
+                    bucket.refund()
             job.numbered = number
         elif before == "in_progress" and kind != "job.cancel_requested":
             check(number == job.numbered + 1, "I4 an attempt's number", body, job.numbered)
             job.numbered = number
             self._spend(kind, job, body)
         elif kind == "job.requeued" and before != "pending":
-            job.spent, job.crashes, job.first_attempt = 0, 0, number + 1
+            job.spent, job.crashes, job.losses, job.first_attempt = 0, 0, 0, number + 1
 
     def _spend(self, kind: str, job: FoldedJob, body: dict[str, Any]) -> None:
         error = (body["error"] or {}).get("type")
+        message = (body["error"] or {}).get("message", "")
+        is_free = kind == "job.reclaimed" and not job.crashes and TOGETHER in message
         spends = (
             kind == "job.retrying"
             or kind == "job.failed"
-            or (kind == "job.reclaimed" and error in _SPENDS)
+            or (
+                kind == "job.reclaimed"
+                and ((error in _SPENDS and not is_free) or (error in LOST and job.losses > 0))
+            )
         )
+        is_lost = kind in ("job.reclaimed", "job.failed") and error in LOST
+        job.losses = job.losses + 1 if is_lost else 0
         job.spent += spends
-        job.crashes += spends and error in _IS_CRASH
+        job.crashes += is_free or (spends and error in _IS_CRASH)
         limit = body["max_retries"] + 1
         if body["status"] == "pending" and spends:
             check(job.spent < limit, "I7 retried past its limit", body, job.spent)
@@ -298,7 +321,8 @@ class Fold:
         elif kind in ("job.retrying", "job.reclaimed"):
             error = body["error"]["type"]
             is_first_crash = error in _IS_CRASH and job.crashes == 1
-            if kind == "job.retrying" or (error in _SPENDS and not is_first_crash):
+            spends = error in _SPENDS or job.losses > 1
+            if kind == "job.retrying" or (spends and not is_first_crash):
                 steps = BACKOFF.base_s * BACKOFF.factor ** (job.spent - 1)
                 shortest = min(BACKOFF.max_s, steps) * (1 - BACKOFF.jitter) * 1000
                 waits_ms = body["run_at_ms"] - at_ms
@@ -317,5 +341,35 @@ class Fold:
             peaks = [wall for seq, wall in self.wall_peaks if seq >= job.waits_since_seq]
             latest = max([at_ms, *peaks])
             check(latest >= job.due_ms, "I8 started before its time", job_id, latest, job.due_ms)
-        if queue in self.buckets:
-            self.buckets[queue].take(self.clock, queue)
+        for of, bucket in self._buckets_of(body).items():
+            bucket.take(self.clock, of)
+        self._check_places(job_id, queue, body["concurrency_key"])
+
+    def _buckets_of(self, body: dict[str, Any]) -> dict[OfBucket, Bucket]:
+        """The buckets that a start of this job takes a token from; a new one is full."""
+        queue, key = body["queue"], body["concurrency_key"]
+        rates: dict[OfBucket, Rate | None] = {(queue, None): self.rates.get(queue)}
+        if key is not None:
+            rates[queue, key] = self.rates_of_keys.get(queue)
+        clock = self.clock
+        return {
+            of: self.buckets.setdefault(
+                of, Bucket(rate, rate.burst, clock.monotonic_ms(), clock.boot_id)
+            )
+            for of, rate in rates.items()
+            if rate is not None
+        }
+
+    def _check_places(self, job_id: int, queue: str, key: str | None) -> None:
+        """No more leases of a key than its limit is now; more may be left from a higher one."""
+        if key is None or queue not in self.most_of_a_key:
+            return
+        others = [
+            one
+            for one, job in self.jobs.items()
+            if one != job_id
+            and job.status == "in_progress"
+            and (job.body["queue"], job.body["concurrency_key"]) == (queue, key)
+        ]
+        has_room = len(others) < self.most_of_a_key[queue]
+        check(has_room, "more jobs of a key are leased than its limit", queue, key, others)

@@ -3,7 +3,6 @@
 Statuses, attempts, the exact order of leasing, unique keys, dependencies, retries and counts.
 """
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -22,7 +21,7 @@ from orpheus.shared.domain.jobs import Holder, Job, JobError, Lease, NewJob, Sta
 from orpheus.shared.domain.lifecycle import LIVE, TERMINAL, Ending
 from orpheus.shared.errors import TransitionRefused
 from orpheus.shared.process.crash_cell import CellState
-from orpheus.shared.storage import Finished, JobFilter, QueueRules
+from orpheus.shared.storage import Finished, JobFilter, KeyRules, QueueRules
 from tests.simulation.model import BASE_MS, LONGEST_MS, TTL_MS, Model, ModelJob
 from tests.simulation.world import World
 
@@ -46,16 +45,23 @@ reported = st.sampled_from(
         Ending.RELEASED,
     ]
 )
-new_jobs = st.builds(
-    NewJob,
-    type=st.just("noop"),
-    queue=queues,
-    priority=st.integers(-1, 1),
-    delay_ms=st.sampled_from((0, 0, 0, 1_500)),
-    max_retries=st.integers(0, 2),
-    unique_key=st.sampled_from((None, None, "k", "l")),
-    on_dependency_failure=st.sampled_from(("cancel", "fail", "run")),
-)
+
+
+def _new_job(fields: dict[str, Any]) -> NewJob:
+    return NewJob("noop", **fields)
+
+
+new_jobs = st.fixed_dictionaries(
+    {
+        "queue": queues,
+        "priority": st.integers(-1, 1),
+        "delay_ms": st.sampled_from((0, 0, 0, 1_500)),
+        "max_retries": st.integers(0, 2),
+        "unique_key": st.sampled_from((None, None, "k", "l")),
+        "concurrency_key": st.sampled_from((None, "x", "x", "y")),
+        "on_dependency_failure": st.sampled_from(("cancel", "fail", "run")),
+    }
+).map(_new_job)
 
 
 class StoreMachine(RuleBasedStateMachine):
@@ -87,7 +93,7 @@ class StoreMachine(RuleBasedStateMachine):
         holder = self.model.holder_of(new.unique_key)
         self.world.clock.now_ms += 1
         self.model.now_ms = self.world.clock.wall_ms()
-        new = replace(new, depends_on=depends_on)
+        new = new._replace(depends_on=depends_on)
         submitted = self.store.jobs.submit(new)
         assert submitted.created == (holder is None)
         if holder is None:
@@ -110,7 +116,7 @@ class StoreMachine(RuleBasedStateMachine):
             some = st.lists(st.sampled_from(choices or [""]), max_size=2, unique=True)
             waits = bool(choices) and data.draw(st.sampled_from((False, False, True)), "waits")
             depends_on = tuple(data.draw(some, "depends_on")) if waits else ()
-            batch.append(replace(item, unique_key=None, ref=f"r{place}", depends_on=depends_on))
+            batch.append(item._replace(unique_key=None, ref=f"r{place}", depends_on=depends_on))
         batch = data.draw(st.permutations(batch), "order")
         ids = self.store.jobs.submit_many(batch)
         refs = {new.ref: job_id for new, job_id in zip(batch, ids, strict=True)}
@@ -133,6 +139,7 @@ class StoreMachine(RuleBasedStateMachine):
             self.model.now_ms + new.delay_ms,
             new.max_retries,
             new.unique_key,
+            new.concurrency_key,
             depends_on,
             new.on_dependency_failure,
         )
@@ -274,11 +281,14 @@ class StoreMachine(RuleBasedStateMachine):
             self.store.queues.resume(queue)
             self.model.paused.discard(queue)
 
-    @rule(queue=queues, most=st.sampled_from((0, 1, 2)))
-    def limit(self, queue: str, most: int) -> None:
-        self.limits[queue] = QueueRules(max_running=most)
+    @rule(queue=queues, most=st.sampled_from((0, 1, 2)), of_key=st.sampled_from((0, 1, 2)))
+    def limit(self, queue: str, most: int, of_key: int) -> None:
+        self.limits[queue] = QueueRules(max_running=most, per_key=KeyRules(of_key))
         self.model.max_running[queue] = most
+        self.model.max_running_per_key[queue] = of_key
         self.store.queues.configure(self.limits)
+        while self.store.keys.continue_sweep():
+            pass
 
     @rule(ms=st.sampled_from((700, 1_500, 4_000, TTL_MS)))
     def time_passes(self, ms: int) -> None:

@@ -45,12 +45,14 @@ class ModelJob:
     run_at_ms: int
     max_retries: int
     unique_key: str | None
+    concurrency_key: str | None
     depends_on: tuple[int, ...]
     on_failure: str
     status: Status = Status.PENDING
     outcomes: list[Outcome] = field(default_factory=list)
     failures: int = 0
     crashes: int = 0
+    losses: int = 0
     cancel_requested: bool = False
     token: int = 0
     expires_ms: int = 0
@@ -65,6 +67,7 @@ class Model:
     jobs: dict[int, ModelJob] = field(default_factory=dict)
     paused: set[str] = field(default_factory=set)
     max_running: dict[str, int] = field(default_factory=dict)
+    max_running_per_key: dict[str, int] = field(default_factory=dict)
 
     # Reading
 
@@ -122,11 +125,17 @@ class Model:
         ]
         due.sort(key=lambda job: (-job.priority, job.run_at_ms, job.id))
         taken: list[ModelJob] = []
-        running = Counter(job.queue for job in self.in_status(Status.IN_PROGRESS))
+        leased = self.in_status(Status.IN_PROGRESS)
+        running = Counter(job.queue for job in leased)
+        of_key = Counter((job.queue, job.concurrency_key) for job in leased)
         for job in due:
+            key = (job.queue, job.concurrency_key)
             most = self.max_running.get(job.queue, 0)
-            if len(taken) < limit and (not most or running[job.queue] < most):
+            most_of_key = job.concurrency_key and self.max_running_per_key.get(job.queue, 0)
+            has_room = not most or running[job.queue] < most
+            if len(taken) < limit and has_room and (not most_of_key or of_key[key] < most_of_key):
                 running[job.queue] += 1
+                of_key[key] += 1
                 taken.append(job)
         for job in taken:
             job.status, job.expires_ms = Status.IN_PROGRESS, self.now_ms + TTL_MS
@@ -143,25 +152,28 @@ class Model:
 
     def end_lease(self, job: ModelJob, ending: Ending, snooze_ms: int = 0) -> None:
         """What follows when a lease ends, whoever ends it."""
+        is_lost_again = ending is Ending.RESULT_LOST and (job.losses or not job.max_retries)
+        is_retried = ending in _RETRIED or bool(is_lost_again)
         if ending in _OUTCOMES:
             job.outcomes.append(_OUTCOMES[ending])
-        job.failures += ending in _RETRIED or ending is Ending.FAILED_PERMANENTLY
+            job.losses = job.losses + 1 if _OUTCOMES[ending] is Outcome.LOST else 0
+        job.failures += is_retried or ending is Ending.FAILED_PERMANENTLY
         job.crashes += ending in (Ending.CRASHED, Ending.EXPIRED)
         if ending in _FOR_GOOD:
             self._end(job, _FOR_GOOD[ending])
         elif job.cancel_requested:
             self._end(job, Status.CANCELLED)
-        elif ending in _RETRIED and job.failures > job.max_retries:
+        elif is_retried and job.failures > job.max_retries:
             self._end(job, Status.FAILED)
         else:
             job.status = Status.PENDING
-            self._wait(job, ending, snooze_ms)
+            self._wait(job, ending, snooze_ms, is_retried=is_retried)
 
-    def _wait(self, job: ModelJob, ending: Ending, snooze_ms: int) -> None:
+    def _wait(self, job: ModelJob, ending: Ending, snooze_ms: int, *, is_retried: bool) -> None:
         is_first_crash = ending in (Ending.CRASHED, Ending.EXPIRED) and job.crashes == 1
         if ending is Ending.SNOOZED:
             job.run_at_ms = self.now_ms + snooze_ms
-        elif ending in _RETRIED and not is_first_crash:
+        elif is_retried and not is_first_crash:
             job.run_at_ms = self.now_ms + min(LONGEST_MS, BASE_MS * 2 ** (job.failures - 1))
 
     # Operators
@@ -174,10 +186,13 @@ class Model:
 
     def may_retry(self, job: ModelJob) -> bool:
         is_ended = job.status in (Status.FAILED, Status.CANCELLED)
-        return is_ended and self.holder_of(job.unique_key) is None
+        in_vain = job.on_failure != "run" and any(
+            other.id in job.depends_on for other in self.in_status(Status.FAILED, Status.CANCELLED)
+        )
+        return is_ended and not in_vain and self.holder_of(job.unique_key) is None
 
     def retry(self, job: ModelJob) -> None:
-        job.failures = job.crashes = 0
+        job.failures = job.crashes = job.losses = 0
         job.cancel_requested = False
         job.run_at_ms = self.now_ms
         job.status = Status.BLOCKED if self.waits_for(job) else Status.PENDING
@@ -186,5 +201,5 @@ class Model:
         job.run_at_ms = min(job.run_at_ms, self.now_ms)
 
     def may_delete(self, job: ModelJob) -> bool:
-        blocked = self.in_status(Status.BLOCKED)
-        return job.status in TERMINAL and not any(job.id in one.depends_on for one in blocked)
+        undone = self.in_status(*set(Status) - {Status.DONE})
+        return job.status in TERMINAL and not any(job.id in one.depends_on for one in undone)

@@ -2,7 +2,7 @@
 
 import contextlib
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -11,12 +11,18 @@ import pytest
 
 from orpheus.shared.domain.jobs import Holder, Lease, Status
 from orpheus.shared.domain.lifecycle import Ending, Next, Spent, after
+from orpheus.shared.errors import DatabaseBusy
 from orpheus.shared.process.crash_cell import CellState
-from orpheus.shared.storage.sqlite import leases as leases_module
-from orpheus.shared.storage.sqlite.at_commit import AtCommit
-from orpheus.shared.storage.sqlite.connection import Database
-from orpheus.shared.storage.sqlite.leases import Leases
+from orpheus.shared.process.stall import StallWatch
+from orpheus.shared.storage import LeaseHolder
+from orpheus.shared.storage.at_commit import AtCommit
+from orpheus.shared.storage.sqlite.connection import SqliteDatabase
 from orpheus.shared.storage.sqlite.sql import sql_file
+from orpheus.shared.storage.verbs import ended_leases
+from orpheus.shared.storage.verbs import leases as leases_module
+from orpheus.shared.storage.verbs.keys import Keys
+from orpheus.shared.storage.verbs.leases import Leases
+from orpheus.shared.storage.verbs.schedules import Schedules
 from tests.simulation.engine import Faults
 from tests.simulation.world import SimulatedClock, Tap, World
 
@@ -32,26 +38,27 @@ def rewrite(patch: pytest.MonkeyPatch, file: str, old: str, new: str, *names: st
 
 
 def token_check_dropped(patch: pytest.MonkeyPatch, world: World) -> None:
-    queries = ("record-success", "complete-job", "held-lease", "record-attempt", "end-lease")
+    queries = ("complete-job", "held-lease", "record-attempt", "end-lease")
     for name in queries:
         old, new = "lease_token = ?", "? IS NOT NULL"
         if name == "end-lease":
-            old, new = "lease_token = ?11", "?11 IS NOT NULL"
+            old, new = "lease_token = ?12", "?12 IS NOT NULL"
         rewrite(patch, "leases.sql", old, new, name)
 
 
 def late_finish_accepted(patch: pytest.MonkeyPatch, world: World) -> None:
     old = "lease_expires_mono_ms > ?"
-    rewrite(patch, "leases.sql", old, "? IS NOT NULL", "record-success", "held-lease")
+    rewrite(patch, "leases.sql", old, "? IS NOT NULL", "complete-job", "held-lease")
 
 
 def order_by_id_only(patch: pytest.MonkeyPatch, world: World) -> None:
-    rewrite(patch, "leases.sql", "priority DESC, run_at_ms, id", "id", "due-jobs")
+    queries = ("due-of-all", "heads-of-all")
+    rewrite(patch, "leases.sql", "priority DESC, run_at_ms, id", "id", *queries)
 
 
 def unique_key_unchecked(patch: pytest.MonkeyPatch, world: World) -> None:
-    rewrite(patch, "jobs.sql", "unique_key = ?", "? IS NULL", "live-by-unique-key")
-    rewrite(patch, "jobs.sql", "INDEXED BY jobs_unique_key", "", "live-by-unique-key")
+    rewrite(patch, "jobs.sql", "= wanted.value", "IS NULL AND wanted.value", "live-by-unique-keys")
+    rewrite(patch, "jobs.sql", "INDEXED BY jobs_unique_key", "", "live-by-unique-keys")
     world.look("DROP INDEX jobs_unique_key")
 
 
@@ -60,17 +67,18 @@ class Died(BaseException):
 
 
 def acknowledged_before_the_commit(patch: pytest.MonkeyPatch, world: World) -> None:
-    write, chance = Database.write, random.Random(1)
+    write, chance = SqliteDatabase.write, random.Random(1)
 
     @contextlib.contextmanager
-    def answer_first(self: Database, *, durable: bool) -> Iterator[None]:
-        is_outermost = not self._connection.in_transaction
+    def answer_first(self: SqliteDatabase, *, durable: bool) -> Iterator[None]:
+        with self._handle as connection:
+            is_outermost = not connection.in_transaction
         with contextlib.suppress(Died), write(self, durable=durable):
             yield
             if is_outermost and chance.random() < 0.05:
                 raise Died
 
-    patch.setattr(Database, "write", answer_first)
+    patch.setattr(SqliteDatabase, "write", answer_first)
 
 
 def deferred_begin(patch: pytest.MonkeyPatch, world: World) -> None:
@@ -84,16 +92,21 @@ def deferred_begin(patch: pytest.MonkeyPatch, world: World) -> None:
 
 def attempt_counted_in_another_transaction(patch: pytest.MonkeyPatch, world: World) -> None:
     rewrite(patch, "leases.sql", "attempt = attempt + 1", "attempt = attempt", "lease-job")
-    lease, ring, started = Leases.lease, Database._ring, list[int]()
+    lease, ring, started = Leases.lease, SqliteDatabase._ring, list[int]()
 
     def lease_uncounted(
-        self: Leases, holder: Holder, queues: tuple[str, ...], limit: int, ttl_ms: int
+        self: Leases,
+        holder: Holder,
+        queues: tuple[str, ...],
+        limit: int,
+        ttl_ms: int,
+        **options: Any,
     ) -> list[Lease]:
-        leases = lease(self, holder, queues, limit, ttl_ms)
+        leases = lease(self, holder, queues, limit, ttl_ms, **options)
         started.extend(one.job_id for one in leases)
         return leases
 
-    def count_after_the_commit(self: Database) -> None:
+    def count_after_the_commit(self: SqliteDatabase) -> None:
         ring(self)
         while started:
             job_id = started.pop()
@@ -101,7 +114,7 @@ def attempt_counted_in_another_transaction(patch: pytest.MonkeyPatch, world: Wor
                 self.run("UPDATE jobs SET attempt = attempt + 1 WHERE id = ?", job_id)
 
     patch.setattr(Leases, "lease", lease_uncounted)
-    patch.setattr(Database, "_ring", count_after_the_commit)
+    patch.setattr(SqliteDatabase, "_ring", count_after_the_commit)
 
 
 class FaultyClock(SimulatedClock):
@@ -144,14 +157,14 @@ def boot_id_ignored(patch: pytest.MonkeyPatch, world: World) -> None:
 
 
 def notified_before_the_commit(patch: pytest.MonkeyPatch, world: World) -> None:
-    flush_counts = Database.flush_counts
+    flush_counts = SqliteDatabase.flush_counts
 
-    def flush_and_ring(self: Database) -> None:
+    def flush_and_ring(self: SqliteDatabase) -> None:
         flush_counts(self)
         self.at_commit.ring(self.bells)
 
-    patch.setattr(Database, "flush_counts", flush_and_ring)
-    patch.setattr(Database, "_ring", lambda self: setattr(self, "at_commit", AtCommit()))
+    patch.setattr(SqliteDatabase, "flush_counts", flush_and_ring)
+    patch.setattr(SqliteDatabase, "_ring", lambda self: setattr(self, "at_commit", AtCommit()))
 
 
 def retries(by: int) -> Plant:
@@ -159,7 +172,7 @@ def retries(by: int) -> Plant:
         def another(ending: Ending, spent: Spent) -> Next:
             return after(ending, replace(spent, max_retries=spent.max_retries + by))
 
-        patch.setattr(leases_module, "after", another)
+        patch.setattr(ended_leases, "after", another)
 
     return off_by
 
@@ -175,27 +188,132 @@ def counts_not_kept(patch: pytest.MonkeyPatch, world: World) -> None:
 
 
 def cell_ignored(patch: pytest.MonkeyPatch, world: World) -> None:
-    def all_crashed(token: int, cell: CellState | None, *, killed_at_deadline: bool) -> Ending:
+    def all_crashed(token: int, cell: CellState | None, **how: bool) -> Ending:
         return Ending.CRASHED
 
-    patch.setattr(leases_module, "_ending_by_death", all_crashed)
+    patch.setattr(leases_module, "ending_by_death", all_crashed)
+
+
+def cells_ignored_at_expiry(patch: pytest.MonkeyPatch, world: World) -> None:
+    def all_expired(token: int, holder: LeaseHolder) -> Ending:
+        return Ending.EXPIRED
+
+    patch.setattr(leases_module, "ending_by_expiry", all_expired)
+
+
+def cells_ignored_after_a_reboot(patch: pytest.MonkeyPatch, world: World) -> None:
+    def all_expired(token: int, lowest_token: int, cell: CellState | None) -> Ending:
+        return Ending.EXPIRED
+
+    patch.setattr(leases_module, "ending_by_reboot", all_expired)
+
+
+def rest_of_a_cascade_forgotten(patch: pytest.MonkeyPatch, world: World) -> None:
+    rewrite(patch, "dependencies.sql", "VALUES (?)", "SELECT ? WHERE 0", "begin-cascade")
+
+
+def losses_uncounted(patch: pytest.MonkeyPatch, world: World) -> None:
+    def first_loss(ending: Ending, spent: Spent) -> Next:
+        return after(ending, replace(spent, losses=0))
+
+    patch.setattr(ended_leases, "after", first_loss)
+
+
+def ticks_of_a_clock_ahead_kept(patch: pytest.MonkeyPatch, world: World) -> None:
+    patch.setattr(Schedules, "correct_ticks", lambda self: [])
+
+
+def failing_after_a_lease(patch: pytest.MonkeyPatch, world: World) -> None:
+    lease, chance = Leases.lease, random.Random(1)
+
+    def lease_or_fail(
+        self: Leases,
+        holder: Holder,
+        queues: tuple[str, ...],
+        limit: int,
+        ttl_ms: int,
+        **options: Any,
+    ) -> list[Lease]:
+        leases = lease(self, holder, queues, limit, ttl_ms, **options)
+        if leases and chance.random() < 0.05:  # what is rolled back if it is part of a transaction
+            raise DatabaseBusy("the look for more jobs failed")
+        return leases
+
+    patch.setattr(Leases, "lease", lease_or_fail)
+
+
+def stalls_unnoticed(patch: pytest.MonkeyPatch, world: World) -> None:
+    patch.setattr(StallWatch, "is_calm", lambda self, now_s: True)
+
+
+def late_renewal_of_anything(patch: pytest.MonkeyPatch, world: World) -> None:
+    rewrite(patch, "leases.sql", "lease_token = ?", "? IS NOT NULL", "renew-lease")
+
+
+def clock_read_before_the_lock(patch: pytest.MonkeyPatch, world: World) -> None:
+    def renew(
+        self: Leases, tokens: Mapping[int, int], ttl_ms: int, *, late: bool = False
+    ) -> set[int]:
+        clock = self._database.clock
+        now = clock.monotonic_ms()
+        with self._database.write(durable=False):
+            kept = self._database.run_many(
+                self._sql["renew-lease"],
+                [
+                    (now + ttl_ms, job, token, 0 if late else now, clock.boot_id)
+                    for job, token in tokens.items()
+                ],
+            )
+        return set(tokens.values()) - {row[0] for row in kept}
+
+    patch.setattr(Leases, "renew", renew)
+
+
+def keys_not_looked_at(patch: pytest.MonkeyPatch, world: World) -> None:
+    patch.setattr(Keys, "look_at", lambda self, keys: None)
+
+
+def places_of_keys_ignored(patch: pytest.MonkeyPatch, world: World) -> None:
+    rewrite(patch, "keys.sql", "status = 'in_progress'", "status = 'none'", "running")
+
+
+def tokens_of_keys_not_spent(patch: pytest.MonkeyPatch, world: World) -> None:
+    patch.setattr(Keys, "spend", lambda self, limits, leases: None)
 
 
 PLANTS: dict[str, tuple[Plant, str]] = {
+    "late renewal of anything": (late_renewal_of_anything, "I3|I5|I14|P3|P8"),
     "token check dropped": (token_check_dropped, "I5|I6"),
     "late finish accepted": (late_finish_accepted, "I5"),
     "order by id only": (order_by_id_only, "I9"),
     "unique key unchecked": (unique_key_unchecked, "two live jobs with one unique key"),
-    "ack before commit": (acknowledged_before_the_commit, "I1 |I14"),
+    "ack before commit": (acknowledged_before_the_commit, "I1 |I14|P7|hold a lease"),
     "deferred BEGIN": (deferred_begin, "a transaction that had begun"),
     "attempt counted in another transaction": (attempt_counted_in_another_transaction, "I4"),
-    "wall clock in leases": (wall_clock_in_leases, "P8|I5"),
-    "boot id ignored": (boot_id_ignored, "P8|I5"),
+    "wall clock in leases": (wall_clock_in_leases, "P3|P8|I5|rate allows"),
+    "boot id ignored": (boot_id_ignored, "P8|I5|rate allows"),
     "notify before commit": (notified_before_the_commit, "all workers sleep while work is due"),
     "one retry too many": (retries(1), "I7"),
     "one retry too few": (retries(-1), "I7"),
-    "counts not kept": (counts_not_kept, "I19"),
+    "counts not kept": (counts_not_kept, "I19|CHECK constraint failed: n >= 0"),
     "cell ignored": (cell_ignored, "P7"),
+    "ticks of a clock ahead kept": (ticks_of_a_clock_ahead_kept, "a silent schedule"),
+    "the rest of a cascade forgotten": (
+        rest_of_a_cascade_forgotten,
+        "waits for another number of jobs than are live",
+    ),
+    "an error after a lease": (failing_after_a_lease, "a worker does not hold a lease of its own"),
+    "cells ignored at expiry": (cells_ignored_at_expiry, "P7"),
+    "cells ignored after a reboot": (cells_ignored_after_a_reboot, "P7"),
+    "clock read before the lock": (clock_read_before_the_lock, "P3|I5"),
+    "losses uncounted": (losses_uncounted, "I7|I8|I18"),
+    "keys not looked at": (keys_not_looked_at, "I21 parked|I9 a smaller eligible job"),
+    "places of keys ignored": (places_of_keys_ignored, "more jobs of a key are leased"),
+    "tokens of keys not spent": (tokens_of_keys_not_spent, "more starts than a key's rate"),
 }
+ONLY_STOPS = Faults(stop=0.25)
 ONLY_PREEMPTION = Faults(preempt=0.06)
-FAULTS = {"notify before commit": ONLY_PREEMPTION}  # a crash may lose a ring: it hides this one
+FAULTS = {
+    "notify before commit": ONLY_PREEMPTION,  # a crash may lose a ring: it hides this one
+    "late renewal of anything": ONLY_STOPS,  # a worker must stand still past the end of its lease
+}

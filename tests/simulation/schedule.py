@@ -3,20 +3,19 @@
 import random
 from dataclasses import dataclass, field
 
-from orpheus.shared.domain.rates import Rate
 from orpheus.shared.errors import StorageError
-from orpheus.shared.storage import QueueRules
 from tests.simulation import invariants
-from tests.simulation.clients import Client
+from tests.simulation.clients import MOST_OF_A_KEY, PACE, THIN, Client, rules_with
 from tests.simulation.engine import Faults, Simulation, Steps, Violation, Wait, draw_faults
-from tests.simulation.histories import LIVE, Bucket, ClientLog, EffectLog, Fold, check
+from tests.simulation.histories import LIVE, ClientLog, EffectLog, Fold, check
 from tests.simulation.supervisor import Supervisor
 from tests.simulation.world import POOLS, World
 
 _FAULTY_MS = 20_000
 _DRAINED_WITHIN_MS = 600_000
 _SLOTS = ("default-1", "default-2", "mail-1")
-_THIN = Rate(per_s=2, burst=2)
+_TICKS_ARE_CORRECT_MS = 12_000
+"""A supervisor that was stopped or died is back by then."""
 _TRACE_SHOWN = 60
 
 
@@ -45,7 +44,11 @@ class Schedule:
             self.simulation, self.effects, _SLOTS[: chance.choice((1, 2, 3, 3))]
         )
         self._configure()
+        most_at_once = chance.choice((1, 2, 500))
+        for store in world.stores.values():
+            store.dependencies.most_at_once = store.keys.keys_at_once = most_at_once
         self._received: list[int] = []
+        self._healed_at_ms = 0
         self._client_actors = [
             self.simulation.spawn(f"client-{n}", "api", steps)
             for n, steps in enumerate(self.client_steps(chance))
@@ -54,6 +57,8 @@ class Schedule:
         self._has_watcher = chance.random() < 0.25
         if self._has_watcher:
             self._watch()
+        if chance.random() < 0.3:
+            self.supervisor.concurrency = {"default": 4, "mail": chance.choice((1, 4))}
 
     def client_steps(self, chance: random.Random) -> list[Steps]:
         """What clients do; the faults last until they are through."""
@@ -62,10 +67,10 @@ class Schedule:
         ]
 
     def _configure(self) -> None:
-        rules = {"slow": QueueRules(max_running=1), "thin": QueueRules(rate=_THIN)}
-        self.world.stores["supervisor"].queues.configure(rules)
-        clock = self.world.clock
-        self.fold.buckets["thin"] = Bucket(_THIN, _THIN.burst, clock.monotonic_ms(), clock.boot_id)
+        most = max(MOST_OF_A_KEY)
+        self.world.stores["supervisor"].queues.configure(rules_with(most))
+        self.fold.rates["thin"], self.fold.rates_of_keys["paced"] = THIN, PACE
+        self.fold.most_of_a_key["keyed"] = self.effects.most_of_a_key["keyed"] = most
 
     def _wall_back(self) -> None:
         self.fold.wall_peaks.append((self.fold.last_seq, self.world.clock.wall_ms()))
@@ -117,6 +122,13 @@ class Schedule:
             "SELECT DISTINCT queue FROM jobs WHERE status = 'pending' AND is_due = 1 "
             "AND queue NOT IN (SELECT name FROM queues)"
         )
+        due += self.world.look(
+            "SELECT DISTINCT queue FROM jobs JOIN queues ON name = queue WHERE status = 'pending' "
+            "AND is_due = 1 AND max_running_per_key > 0 AND coalesce(paused, 0) = 0 "
+            "AND sweep_after IS NULL AND (concurrency_key IS NULL OR max_running_per_key > ("
+            "SELECT count(*) FROM jobs AS other WHERE other.status = 'in_progress' "
+            "AND other.queue = jobs.queue AND other.concurrency_key = jobs.concurrency_key))"
+        )
         missed = [queue for (queue,) in due if queue in served or "*" in served]
         check(not missed, "all workers sleep while work is due", missed)
 
@@ -129,6 +141,7 @@ class Schedule:
         self._heal()
         self.simulation.run(self._has_drained, _DRAINED_WITHIN_MS)
         self.look()
+        invariants.no_schedule_is_silent(self.world, self.fold)
         invariants.at_the_end(self.world, self.fold, self.clients, self.effects)
         if self._has_watcher:
             last = self._received[-1] if self._received else 0
@@ -140,6 +153,7 @@ class Schedule:
         """No more faults; the clock is right again, and so no job waits for hours."""
         self.simulation.note("healed")
         self.simulation.faults = Faults()
+        self._healed_at_ms = self.world.clock.now_ms
         self.simulation.jump(-self.world.clock.wall_offset_ms)
         sql = "SELECT max(run_at_ms) FROM jobs WHERE status IN ('blocked', 'pending')"
         latest = self.world.look(sql)[0][0]
@@ -154,6 +168,7 @@ class Schedule:
         return (
             not any(one.is_alive for one in self._client_actors)
             and not any(job.status in LIVE for job in self.fold.jobs.values())
+            and self.world.clock.now_ms >= self._healed_at_ms + _TICKS_ARE_CORRECT_MS
             and (not self._has_watcher or self._received[-1:] == [self.fold.last_seq])
         )
 
@@ -177,3 +192,11 @@ def run_schedule(
         raise ScheduleFailed(
             "\n".join([*lines, f"seed {seed}: {type(error).__name__}: {error}"])
         ) from error
+
+
+def nothing_expires_because_all_stand_still(world: World) -> None:
+    """Run 100 schedules in which now and then everything stands still for longer than a lease."""
+    for seed in range(100):
+        run_schedule(world, seed, Faults(preempt=0.03, freeze=0.05))
+        rows = world.look("SELECT job_id FROM attempts WHERE error_type = 'LeaseExpired'")
+        assert not rows, f"leases expired in seed {seed}"

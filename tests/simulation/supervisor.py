@@ -8,7 +8,9 @@ from collections.abc import Iterable
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.domain.schedules import CatchUp, ScheduleDefinition
 from orpheus.shared.errors import StorageError
-from orpheus.shared.storage import Store
+from orpheus.shared.process.crash_cell import CellState
+from orpheus.shared.storage import LeaseHolder, Store
+from tests.simulation.concurrent_workers import ConcurrentWorker
 from tests.simulation.engine import Actor, Simulation, Steps, Wait
 from tests.simulation.histories import EffectLog, Run, check
 from tests.simulation.workers import Life, Worker
@@ -23,7 +25,10 @@ SCHEDULES = (
 )
 
 _LEASED = "SELECT id, lease_token FROM jobs WHERE status = 'in_progress'"
-_OUTCOME = "SELECT outcome FROM attempts WHERE job_id = ? AND lease_token = ?"
+_LEASED_BY = "SELECT id, lease_token, lease_incarnation FROM jobs WHERE status = 'in_progress'"
+_OUTCOME = "SELECT outcome, error_type FROM attempts WHERE job_id = ? AND lease_token = ?"
+_TO_BE_CANCELLED = "SELECT id FROM jobs WHERE cancel_requested = 1"
+_NEVER_WRITTEN = CellState(0, running=False)
 
 
 class Supervisor:
@@ -36,7 +41,11 @@ class Supervisor:
         self._effects = effects
         self._slots = tuple(slots)
         self._lives: list[Life] = []
+        self._holders: dict[str, Life] = {}
+        """Every life that was started, by incarnation: its cell outlives it."""
         self._born = 0
+        self.concurrency: dict[str, int] = {}
+        """How many jobs a worker of a pool runs at once; without an entry: one."""
         self._actor: Actor | None = None
         simulation.on_reboot = self._rebooted
 
@@ -52,8 +61,11 @@ class Supervisor:
         self.start(after_ms=self._chance.randrange(_RESTARTS_WITHIN_MS))
 
     def _rebooted(self) -> None:
-        """Cells and processes of the boot before are gone."""
+        """The processes of the boot before are gone; its cells are as the disk has them."""
         self._lives.clear()
+        for life in self._holders.values():
+            if self._chance.random() < 0.5:
+                life.cell = self._chance.choice([_NEVER_WRITTEN, *life.cells])
 
     # What it does
 
@@ -67,18 +79,30 @@ class Supervisor:
         while True:
             try:
                 for life in [one for one in self._lives if one.has_died]:
-                    self._free(life)
-                self._reclaim()
+                    if life.is_alone:
+                        self._lives.remove(life)
+                    else:
+                        self._free(life)
+                if self._simulation.is_calm(self._actor):
+                    self._reclaim()
+                self._store.schedules.correct_ticks()
                 self._store.schedules.fire_due(_job_of_tick)
+                goes_on = self._store.dependencies.continue_cascades()
+                goes_on |= self._store.keys.continue_sweep()
             except StorageError:
                 yield Wait(100)
                 continue
             self._start_missing()
             self._see_to_the_living()
-            yield Wait(_TURN_MS)
+            yield Wait(0 if goes_on else _TURN_MS)
 
     def _void_other_boots(self) -> None:
-        self._store.leases.void_other_boots()
+        held = dict(self._leased())
+        for job_id in self._store.leases.void_other_boots(self._look):
+            outcome, error = self._end_of(job_id, held[job_id])
+            has_run = held[job_id] in self._effects.runs
+            is_free = outcome is None or error in ("Rebooted", "ResultLost")
+            check(has_run or is_free, "P7 what was not certainly run paid", job_id, outcome)
         rows = self._simulation.world.look(
             "SELECT id FROM jobs WHERE status = 'in_progress' AND lease_boot_id <> ?",
             self._simulation.clock.boot_id,
@@ -100,6 +124,7 @@ class Supervisor:
         look = self._store._database.all
         with self._store.write(durable=True):
             tokens: dict[int, int] = dict(look(_LEASED))
+            cancelled = {row[0] for row in look(_TO_BE_CANCELLED)}
             freed = self._store.leases.free(
                 life.incarnation, life.cell, killed_at_deadline=life.hangs, evidence="SIGKILL"
             )
@@ -107,7 +132,9 @@ class Supervisor:
                 rows = look(_OUTCOME, job_id, tokens[job_id])
                 outcome = rows[0][0] if rows else None
                 run = self._effects.runs.get(tokens[job_id])
-                expected = _outcome_of_death(run, overdue=life.hangs)
+                expected = _outcome_of_death(run, life.cell, overdue=life.hangs)
+                if expected == "timed_out" and job_id in cancelled:
+                    expected = "cancelled"
                 check(outcome == expected, "P7 what a death spends", job_id, outcome, expected)
         self._simulation.note("frees", (life.incarnation, freed))
         self._lives.remove(life)
@@ -115,16 +142,32 @@ class Supervisor:
     def _reclaim(self) -> None:
         """P8: exactly what has expired by the clock that does not jump."""
         before = dict(self._leased())
-        for job_id in self._store.leases.reclaim_expired():
+        for job_id in self._store.leases.reclaim_expired(self._look):
             self._simulation.note("reclaims", job_id)
             valid = self._effects.is_valid(before[job_id])
             check(not valid, "P8 taken back before it expired", job_id)
+            outcome, _ = self._end_of(job_id, before[job_id])
+            has_run = before[job_id] in self._effects.runs
+            check(has_run or outcome is None, "P7 not entered, but it paid", job_id, outcome)
         boot_id = self._simulation.clock.boot_id
-        for job_id, token in self._leased():
+        rows = self._simulation.world.look(_LEASED_BY)
+        for job_id, token, incarnation in rows:
             grant = self._effects.grants.get(token)
+            life = self._holders[incarnation]
+            if life.has_died or self._simulation.stands_inside(life.actor):
+                continue  # its last renewal may be committed, but not answered
             if grant is not None and grant.boot_id == boot_id:
                 valid = self._effects.is_valid(token)
                 check(valid, "P8 an expired lease was left", job_id, token)
+
+    def _look(self, incarnation: str) -> LeaseHolder:
+        life = self._holders[incarnation]
+        return LeaseHolder(life.cell, life.has_died)
+
+    def _end_of(self, job_id: int, token: int) -> tuple[str | None, str | None]:
+        """The outcome and the error of the attempt with that lease; None: there is no attempt."""
+        rows = self._simulation.world.look(_OUTCOME, job_id, token)
+        return rows[0] if rows else (None, None)
 
     def _start_missing(self) -> None:
         there = {life.slot for life in self._lives}
@@ -134,8 +177,12 @@ class Supervisor:
 
     def _start(self, slot: str) -> None:
         self._born += 1
-        life = Life(slot, f"life-{self._born}")
-        worker = Worker(self._simulation, self._effects, life, self._chance.choice((1, 2, 6)))
+        life = Life(slot, f"life-{self._born}", is_alone=self._chance.random() < 0.2)
+        self._holders[life.incarnation] = life
+        ahead, places = self._chance.choice((1, 2, 6)), self.concurrency.get(life.pool, 1)
+        worker = Worker(self._simulation, self._effects, life, ahead)
+        if places > 1:
+            worker = ConcurrentWorker(self._simulation, self._effects, life, ahead, places)
 
         def died() -> None:
             life.has_died = True
@@ -161,12 +208,14 @@ class Supervisor:
                 life.is_draining = True
 
 
-def _outcome_of_death(run: Run | None, *, overdue: bool) -> str | None:
+def _outcome_of_death(run: Run | None, cell: CellState, *, overdue: bool) -> str | None:
     if run is None:
         return None
     if run.has_ended:
         return "lost"
-    return "timed_out" if overdue else "crashed"
+    if not overdue or (len(cell.running_tokens) > 1 and not cell.overdue):
+        return "crashed"  # of several that ran, nobody knows which was overdue
+    return "timed_out" if run.token in cell.overdue or not cell.overdue else "released"
 
 
 def _job_of_tick(definition: ScheduleDefinition) -> NewJob:

@@ -8,8 +8,12 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.simulation.engine import Faults
 from tests.simulation.machine import MACHINE_BACKOFF, machine_on, machine_settings
-from tests.simulation.planted import FAULTS, PLANTS
-from tests.simulation.schedule import ScheduleFailed, run_schedule
+from tests.simulation.planted import FAULTS, PLANTS, stalls_unnoticed
+from tests.simulation.schedule import (
+    ScheduleFailed,
+    nothing_expires_because_all_stand_still,
+    run_schedule,
+)
 from tests.simulation.world import World
 
 MOST_SCHEDULES = 300
@@ -37,6 +41,14 @@ def test_a_planted_fault_is_found(
     plant(monkeypatch, new_world)
     with pytest.raises(ScheduleFailed, match=rf"seed \d+: .*({invariants})"):
         run_many(new_world, FAULTS.get(name))
+
+
+def test_a_stall_that_is_not_noticed_expires_leases(
+    new_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stalls_unnoticed(monkeypatch, new_world)
+    with pytest.raises(AssertionError, match="leases expired"):
+        nothing_expires_because_all_stand_still(new_world)
 
 
 @pytest.fixture

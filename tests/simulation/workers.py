@@ -7,7 +7,8 @@ out from the rows as they were before it.
 
 import json
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -21,6 +22,7 @@ from tests.simulation.histories import PERMANENT, EffectLog, Run, check
 from tests.simulation.world import POOLS
 
 _RETRY_DATABASE_MS = 500
+_RETRY_RENEWAL_MS = 50
 
 
 @dataclass(eq=False, slots=True)
@@ -35,10 +37,18 @@ class Life:
     hangs: bool = False
     """Its job is past its hard deadline."""
     has_died: bool = False
+    is_alone: bool = False
+    """No supervisor sees its death: its leases expire."""
+    cells: list[CellState] = field(default_factory=list)
+    """What its cell held, the newest last: after power loss the disk may hold any of them."""
 
     @property
     def pool(self) -> str:
         return self.slot.split("-")[0]
+
+    def write_cell(self, cell: CellState) -> None:
+        self.cell = cell
+        self.cells.append(cell)
 
 
 class _Place(NamedTuple):
@@ -48,6 +58,7 @@ class _Place(NamedTuple):
     run_at_ms: int
     job_id: int
     queue: str
+    key: str | None
 
 
 class Worker:
@@ -66,14 +77,17 @@ class Worker:
         self._ahead: deque[Lease] = deque()
         self._unreported: list[Finished] = []
         self._is_idle = True
+        self._tends_again = False
 
     def steps(self) -> Steps:
         while True:
             try:
                 self._report_and_lease()
             except StorageError:
+                self._check_leases()
                 yield Wait(_RETRY_DATABASE_MS)
                 continue
+            self._check_leases()
             if self._ahead:
                 self._is_idle = False
                 yield Wait(0)
@@ -86,6 +100,23 @@ class Worker:
                 yield Wait(self._sleep_ms(), self._bell)
                 self._bell.drain()
 
+    def _check_leases(self) -> None:
+        """A lease that nobody holds spends a retry when it expires, and its job does not run.
+
+        One that has expired already is let go when its result is refused.
+        """
+        clock = self._simulation.clock
+        held = set(self._held_tokens().values())
+        rows = self._simulation.world.look(
+            "SELECT lease_token FROM jobs WHERE status = 'in_progress' AND lease_incarnation = ? "
+            "AND lease_boot_id = ? AND lease_expires_mono_ms > ?",
+            self._life.incarnation,
+            clock.boot_id,
+            clock.monotonic_ms(),
+        )
+        lost = {row[0] for row in rows} - held
+        check(not lost, "a worker does not hold a lease of its own", lost)
+
     def _sleep_ms(self) -> int:
         due_ms = self._store.leases.next_due_ms()
         longest_ms = self._simulation.timing.poll_ms
@@ -96,7 +127,9 @@ class Worker:
     # Reporting and leasing
 
     def _report_and_lease(self) -> None:
-        excess = list(self._ahead) if self._life.is_draining else []
+        if self._unreported and not self._is_calm():
+            self._renew_late({one.lease.job_id: one.lease.token for one in self._unreported})
+        excess = self._excess()
         leases = self._transact(excess)
         self._effects.granted(leases, self._simulation.timing.ttl_ms)
         self._unreported = []
@@ -108,10 +141,29 @@ class Worker:
             if self._is_idle:
                 self._store.bells.ring_pool(self._life.pool)
 
+    def _excess(self) -> list[Lease]:
+        """What to give back of what was leased ahead."""
+        return list(self._ahead) if self._life.is_draining else []
+
+    def _may_lease(self) -> bool:
+        return not (self._ahead or self._life.is_draining)
+
+    def _held_tokens(self) -> dict[int, int]:
+        """Of every lease that it holds and whose job does not run."""
+        tokens = {one.job_id: one.token for one in self._ahead}
+        return tokens | {one.lease.job_id: one.lease.token for one in self._unreported}
+
+    def _is_calm(self) -> bool:
+        return self._simulation.is_calm(self._life.actor)
+
+    def _renew_late(self, tokens: dict[int, int]) -> None:
+        ttl_ms = self._simulation.timing.ttl_ms
+        self._note_renewed(tokens, self._store.leases.renew(tokens, ttl_ms, late=True))
+
     def _transact(self, excess: Sequence[Lease]) -> list[Lease]:
         """With nothing to report the lease is its own transaction, begun if there is work."""
         store, reports = self._store, self._unreported
-        may_lease = not (self._ahead or self._life.is_draining)
+        may_lease = self._may_lease()
         if not (reports or excess) and self._chance.random() < 0.5:
             return self._lease(self._limit()) if may_lease else []
         with store.write(durable=bool(reports)):
@@ -166,9 +218,12 @@ class Worker:
         order = [places[lease.job_id] for lease in leases]
         check(order == sorted(order), "I9 not in order", order)
         closed, rated = self._restricted_queues()
+        full, unsure = self._full_keys()
         for job_id, place in places.items():
             serves = place.queue in self._queues or "*" in self._queues
             if job_id in taken or not serves:
+                continue
+            if place[3:] in full or place.queue in unsure:
                 continue
             later = [one for one in order if one > place and one.queue == place.queue]
             check(not later, "I9 a smaller job of the queue was passed over", place, later)
@@ -179,7 +234,8 @@ class Worker:
     def _places(self, taken: set[int]) -> dict[int, _Place]:
         """Those just leased, and those that may be: read past the store, in its transaction."""
         rows = self._store._database.all(
-            "SELECT status, -priority, run_at_ms, id, queue FROM jobs WHERE status = 'in_progress' "
+            "SELECT status, -priority, run_at_ms, id, queue, concurrency_key FROM jobs "
+            "WHERE status = 'in_progress' "
             "OR (status = 'pending' AND (is_due = 1 OR run_at_ms <= ?))",
             self._store.clock.wall_ms(),
         )
@@ -190,9 +246,22 @@ class Worker:
         rows = self._store._database.all(
             "SELECT name, coalesce(paused, paused_by_config) = 1 OR (max_running > 0 AND "
             "max_running <= (SELECT count(*) FROM jobs WHERE status = 'in_progress' "
-            "AND queue = name)), rate_per_s > 0 FROM queues"
+            "AND queue = name)), rate_starts > 0 FROM queues"
         )
         return {row[0] for row in rows if row[1]}, {row[0] for row in rows if row[2]}
+
+    def _full_keys(self) -> tuple[set[Any], set[str]]:
+        """Queue and key of those that have no room, and queues of which it cannot be said."""
+        rows = self._store._database.all(
+            "SELECT queue, concurrency_key FROM jobs JOIN queues ON name = queue "
+            "WHERE status = 'in_progress' AND max_running_per_key > 0 "
+            "AND concurrency_key IS NOT NULL "
+            "GROUP BY queue, concurrency_key HAVING count(*) >= max_running_per_key"
+        )
+        unsure = self._store._database.all(
+            "SELECT name FROM queues WHERE key_rate_starts > 0 OR sweep_after IS NOT NULL"
+        )
+        return set(rows), {row[0] for row in unsure}
 
     # Running
 
@@ -219,26 +288,33 @@ class Worker:
 
     def _run(self, lease: Lease) -> Steps:
         life, payload = self._life, json.loads(lease.payload)
+        self._check_entry(lease)
+        life.write_cell(CellState(lease.token, running=True))
+        run = self._effects.entered(lease, life.incarnation)
+        ending = yield from self._code(lease, payload, run)
+        run.has_ended = True
+        life.write_cell(CellState(lease.token, running=False))
+        self._unreported.append(finished_as(lease, ending, payload))
+        if payload.get("does") == "spoils":
+            raise Crashed
+        yield Wait(0)
+
+    def _check_entry(self, lease: Lease) -> None:
         row = self._simulation.world.look(
             "SELECT lease_token FROM jobs WHERE id = ? AND status = 'in_progress'", lease.job_id
         )
         check(row == [(lease.token,)], "I14, I10 entered without a lease", lease, row)
-        life.cell = CellState(lease.token, running=True)
-        run = self._effects.entered(lease, life.incarnation)
-        ending = yield from self._code(lease, payload, run)
-        run.has_ended = True
-        life.cell = CellState(lease.token, running=False)
-        self._unreported.append(_finished(lease, ending, payload))
-        yield Wait(0)
 
     def _code(
         self, lease: Lease, payload: dict[str, Any], run: Run
     ) -> Generator[Wait, None, Ending]:
         does, left_ms = payload.get("does", "ok"), payload.get("ms", 10)
         if does == "hang" and lease.failures == 0:
-            self._life.hangs, left_ms = True, 60_000
+            self._hang(lease)
+            left_ms = 60_000
         while left_ms > 0:
-            slice_ms = min(left_ms, self._simulation.timing.renew_every_ms)
+            longest_ms = self._simulation.timing.renew_every_ms
+            slice_ms = min(left_ms, _RETRY_RENEWAL_MS if self._tends_again else longest_ms)
             yield Wait(slice_ms)
             left_ms -= slice_ms
             if self._tend(lease):
@@ -251,26 +327,40 @@ class Worker:
         run.has_effect = ending is Ending.SUCCEEDED
         return ending
 
+    def _hang(self, lease: Lease) -> None:
+        """Its supervisor ends it: the job is past its hard deadline."""
+        self._life.hangs = True
+
     def _tend(self, lease: Lease) -> bool:
         """Renew what is held, store progress; whether the job is to be cancelled."""
         store, ttl_ms = self._store, self._simulation.timing.ttl_ms
-        tokens = {one.job_id: one.token for one in self._ahead}
-        tokens |= {one.lease.job_id: one.lease.token for one in self._unreported}
+        tokens = self._held_tokens()
         tokens[lease.job_id] = lease.token
+        is_one_transaction = self._chance.random() < 0.5
+        self._tends_again = False
         try:
-            with store.write(durable=False):
-                lost = store.leases.renew(tokens, ttl_ms)
+            with store.write(durable=False) if is_one_transaction else nullcontext():
+                late = not self._is_calm()
+                lost = store.leases.renew(tokens, ttl_ms, late=late)
                 for job_id, token in tokens.items():
-                    check(token in lost or self._effects.is_valid(token), "P3 renewed late", job_id)
+                    may_be_kept = late or self._effects.is_valid(token)
+                    check(token in lost or may_be_kept, "P3 renewed late", job_id)
+                if not is_one_transaction:
+                    self._note_renewed(tokens, lost)
                 if store.leases.progress(lease.job_id, lease.token, 0.5, "half way"):
                     check(lease.token not in lost, "P3 progress without a lease", lease)
                 store.logs.append(lease.job_id, lease.token, lease.attempt, [_LINE])
-            for job_id, token in tokens.items():
-                if token not in lost:
-                    self._effects.renewed(job_id, token, ttl_ms)
+            if is_one_transaction:
+                self._note_renewed(tokens, lost)
             return bool(store.leases.cancel_requests({lease.job_id: lease.token}))
         except StorageError:
+            self._tends_again = True
             return False
+
+    def _note_renewed(self, tokens: Mapping[int, int], lost: set[int]) -> None:
+        for job_id, token in tokens.items():
+            if token not in lost:
+                self._effects.renewed(job_id, token, self._simulation.timing.ttl_ms)
 
 
 _LINE = NewLine(0, "info", "half way")
@@ -288,7 +378,7 @@ def _ending_of(does: str, lease: Lease, payload: dict[str, Any]) -> Ending:
     return Ending.SUCCEEDED
 
 
-def _finished(lease: Lease, ending: Ending, payload: dict[str, Any]) -> Finished:
+def finished_as(lease: Lease, ending: Ending, payload: dict[str, Any]) -> Finished:
     if ending is Ending.SUCCEEDED:
         n = payload["children"] if payload.get("does") == "parent" else 0
         child = NewJob("child", json.dumps({"parent": lease.job_id}), queue=lease.queue)

@@ -17,7 +17,8 @@ import apsw
 
 from orpheus.shared.domain.backoff import BackoffRules
 from orpheus.shared.storage import Store, open_store
-from orpheus.shared.storage.sqlite.at_commit import AtCommit
+from orpheus.shared.storage.at_commit import AtCommit
+from tests.sqlite_handle import handle_of
 
 POOLS = {"default": ("*",), "mail": ("mail",)}
 BACKOFF = BackoffRules(base_s=0.5, factor=2, max_s=4, jitter=0.1)
@@ -131,17 +132,21 @@ class World:
             store = open_store(
                 url, create=True, durable=False, pools=POOLS, backoff=backoff, clock=self.clock
             )
-            connection = store._database._connection
-            connection.set_busy_handler(None)  # in one thread nobody else would give the lock back
+            with handle_of(store) as connection:
+                connection.set_busy_handler(None)  # nobody else in this thread would release it
+                patched = handle_of(store).turns
+                patched._wait = lambda tries: False  # type: ignore[method-assign]
             tap = Tap(connection, process)
-            store._database._connection = tap  # type: ignore[assignment]
+            handle_of(store)._connection = tap  # type: ignore[assignment]
             self.stores[process], self.taps[process] = store, tap
         self._look = apsw.Connection(f"{self._folder}/data/orpheus.db")
         bells = self.stores["watcher"].bells
         self.bells = {pool: bells.listen_pool(pool) for pool in POOLS}
         self.api_bell = bells.listen_api()
         tables = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
-        self._tables = [row[0] for row in self.look(tables) if row[0] != "schema_migrations"]
+        self._tables = [
+            row[0] for row in self.look(tables) if row[0] not in ("schema_migrations", "history")
+        ]
 
     def look(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         """What is committed, read past the store."""
@@ -152,7 +157,7 @@ class World:
         for number, (process, store) in enumerate(self.stores.items()):
             self.taps[process].strike = _no_strike
             store._database.at_commit = AtCommit()
-            store.leases._random = random.Random(seed * 100 + number)
+            store.leases._ended._random = random.Random(seed * 100 + number)
         self._look.execute("BEGIN IMMEDIATE")
         for table in self._tables:
             self._look.execute(f"DELETE FROM {table}")

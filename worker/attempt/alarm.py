@@ -14,7 +14,7 @@ import signal
 import time
 from types import FrameType
 
-from orpheus.shared.job_types.registry import JobTimeout
+from orpheus.shared.job_types.context import JobTimeout
 
 _NEVER = float("inf")
 

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 
 from orpheus.shared.domain.commands import CommandSettings, arguments, fields_of
 from orpheus.shared.domain.processes import signal_name
-from orpheus.shared.job_types.registry import JobTimeout, PermanentError
+from orpheus.shared.job_types.context import JobTimeout, PermanentError
 from orpheus.worker.attempt.context import RunningAttempt, check_cancelled
 from orpheus.worker.attempt.program import Output, Program
 

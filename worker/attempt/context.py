@@ -6,12 +6,18 @@ written by one thread and read by others, in single steps.
 
 import contextlib
 import math
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, Unpack
 
-from orpheus.shared.domain.jobs import Lease, NewJob
-from orpheus.shared.job_types.registry import JobCancelled, PermanentError
+from orpheus.shared.domain.jobs import Dependency, JobError, Lease, NewJob
+from orpheus.shared.job_types.context import JobCancelled, PermanentError
+from orpheus.shared.job_types.current_trace import current_traceparent
+from orpheus.shared.job_types.job_function import JobFunction
+from orpheus.shared.job_types.request import JobRequest, Options
+from orpheus.shared.job_types.results import Results
+from orpheus.shared.process.last_lines import LineRing
 from orpheus.shared.text import storable
 from orpheus.worker.attempt.job_log import JobLog
 
@@ -23,13 +29,13 @@ _HARD_DEADLINE_AFTER_TIMEOUT_S = 30.0
 class JobQueries(Protocol):
     """What a running job may ask the database (worker/database_queries.py)."""
 
-    def dependency_results(self, job_id: int) -> dict[int, Any]:
-        """Return the results of the jobs that it depends on and that are done, by id."""
+    def dependencies(self, job_id: int) -> list[Dependency]:
+        """Return the jobs that it depends on, as they are now."""
 
     def has_type(self, name: str) -> bool:
         """Return whether the newest description of the job modules has a type of that name."""
 
-    def prepare_child(self, type: str, payload: Mapping[str, Any], **fields: Any) -> NewJob:
+    def prepare_child(self, request: JobRequest) -> NewJob:
         """Check a job that the handler wants to submit. Raises PermanentError, naming the field."""
 
 
@@ -45,6 +51,8 @@ class RunningAttempt:
     """Another worker may have the job by now: the result of this attempt will be refused."""
     stop_requested_at_s: float | None = None
     """When the handler was first asked to stop, for either of these reasons."""
+    ring: LineRing | None = None
+    """Keeps the newest log lines for those who look after a crash."""
     log: JobLog | None = None
     """Created with the first line."""
     children: list[NewJob] = field(default_factory=list)
@@ -55,14 +63,23 @@ class RunningAttempt:
     """Called from another thread when the handler should stop: cancels a coroutine."""
     kill_program: Callable[[], object] | None = None
     """Called from any thread before this process exits: ends the program that the attempt runs."""
+    note_overdue: Callable[[], object] | None = None
+    """Called from another thread before this process is killed because of this attempt: several
+    may run.
+    """
     extra_time_s: float = 0.0
     """Added to the hard deadline: the time that it may take to end a program."""
 
     def job_log(self) -> JobLog:
         """Return the attempt's log, which is created when it is first used."""
         if self.log is None:
-            self.log = JobLog()
+            self.log = JobLog(self.lease.token, self.ring)
         return self.log
+
+    def take_progress(self) -> tuple[float, str | None] | None:
+        """Remove and return the progress that is not stored yet."""
+        progress, self.unsaved_progress = self.unsaved_progress, None
+        return progress
 
     def restore_progress(self, progress: tuple[float, str | None]) -> None:
         """Keep progress that could not be stored, unless the handler has reported newer."""
@@ -96,16 +113,32 @@ class RunningAttempt:
 
 
 class JobContext:
-    """The Context that is handed to a handler (shared/job_types/registry.py)."""
+    """The Context that is handed to a handler (shared/job_types/context.py)."""
 
-    __slots__ = ("_attempt", "_queries", "_results", "attempt", "job_id")
+    __slots__ = ("_attempt", "_queries", "_refs", "_results", "attempt", "job_id")
 
     def __init__(self, attempt: RunningAttempt, queries: JobQueries) -> None:
         self._attempt = attempt
         self._queries = queries
-        self._results: dict[int, Any] | None = None
+        self._results: Results | None = None
+        self._refs: set[str] | None = None
         self.job_id = attempt.lease.job_id
         self.attempt = attempt.lease.attempt
+
+    @property
+    def type(self) -> str:
+        """See Context."""
+        return self._attempt.lease.type
+
+    @property
+    def queue(self) -> str:
+        """See Context."""
+        return self._attempt.lease.queue
+
+    @property
+    def traceparent(self) -> str | None:
+        """See Context."""
+        return self._attempt.lease.traceparent
 
     @property
     def log(self) -> JobLog:
@@ -113,51 +146,75 @@ class JobContext:
         return self._attempt.job_log()
 
     @property
-    def results(self) -> dict[int, Any]:
+    def results(self) -> Results:
         """See Context. Read from the database at the first use: most jobs depend on none."""
+        self._refuse_in_child("ctx.results")
         if self._results is None:
-            self._results = self._queries.dependency_results(self.job_id)
+            self._results = Results(self._queries.dependencies(self.job_id))
         return self._results
+
+    def attempt_error(self, dependency: int | str | JobFunction[..., ..., Any]) -> JobError | None:
+        """See Context."""
+        return self.results.error(dependency)
 
     def progress(self, fraction: float, message: str | None = None) -> None:
         """See Context."""
         if math.isnan(fraction):
             raise ValueError("progress: the fraction is not a number; give one from 0 to 1")
+        self._refuse_in_child("ctx.progress")
         text = None if message is None else storable(str(message))[:_MAX_MESSAGE_CHARS]
         self._attempt.unsaved_progress = (min(max(float(fraction), 0.0), 1.0), text)
 
     def enqueue(
         self,
-        type: str,
+        job: JobRequest | str,
         payload: Mapping[str, Any] | None = None,
-        *,
-        queue: str | None = None,
-        priority: int = 0,
-        delay: str | float = 0,
-        max_retries: int | None = None,
-        timeout: str | float | None = None,
-        unique_key: str | None = None,
-        tags: Sequence[str] = (),
-    ) -> None:
+        **options: Unpack[Options],
+    ) -> str:
         """See Context."""
-        if len(self._attempt.children) >= _MAX_CHILDREN:
+        self._refuse_in_child("ctx.enqueue")
+        children = self._attempt.children
+        if len(children) >= _MAX_CHILDREN:
             raise PermanentError(f"enqueue: one job may submit {_MAX_CHILDREN:,} others at most")
-        child = self._queries.prepare_child(
-            type,
-            {} if payload is None else payload,
-            queue=queue,
-            priority=priority,
-            delay=delay,
-            max_retries=max_retries,
-            timeout=timeout,
-            unique_key=unique_key,
-            tags=tags,
-        )
-        self._attempt.children.append(child)
+        request = _request(job, payload, options)
+        ref = self._checked_ref(request)
+        child = self._queries.prepare_child(request.with_options(ref=ref))
+        traceparent = current_traceparent() or self.traceparent
+        children.append(child._replace(traceparent=traceparent) if traceparent else child)
+        return ref
+
+    def _checked_ref(self, request: JobRequest) -> str:
+        """Return what to call a child: its ref, or a new one.
+
+        Refuses refs of jobs that this attempt has not submitted before: so there can be no circle.
+        """
+        refs = self._refs = set() if self._refs is None else self._refs
+        problem = None
+        if request.ref in refs:
+            problem = f"ref: another job of this attempt is called {request.ref!r} already"
+        for position, one in enumerate(request.depends_on):
+            if isinstance(one, str) and one not in refs:
+                problem = f"depends_on/{position}: no job submitted before has the ref {one!r}"
+        if problem is not None:
+            raise PermanentError(f"enqueue {request.type!r}: {problem}")
+        ref, number = request.ref, len(self._attempt.children)
+        while ref is None:
+            number += 1
+            ref = None if f"child-{number}" in refs else f"child-{number}"
+        refs.add(ref)
+        return ref
 
     def check_cancelled(self) -> None:
         """See Context."""
         check_cancelled(self._attempt)
+
+    def _refuse_in_child(self, what: str) -> None:
+        ring = self._attempt.ring
+        if ring is not None and os.getpid() != ring.pid:
+            raise RuntimeError(
+                f"{what} works only in the process of the worker, not in one that its handler "
+                "forked: call it before the fork, or send the value to the parent"
+            )
 
 
 def check_cancelled(attempt: RunningAttempt) -> None:
@@ -166,3 +223,22 @@ def check_cancelled(attempt: RunningAttempt) -> None:
         raise JobCancelled("the job was cancelled")
     if attempt.lease_lost:
         raise JobCancelled("the lease on this job was lost: another worker may run it")
+
+
+def _request(
+    job: JobRequest | str, payload: Mapping[str, Any] | None, options: Options
+) -> JobRequest:
+    """Return the job to submit. Raises PermanentError, naming the field, if it is not valid."""
+    if isinstance(job, JobRequest):
+        if payload is not None:
+            raise TypeError("enqueue: a job made by .new(...) has its payload already")
+        request = job
+    else:
+        try:
+            request = JobRequest(job, {} if payload is None else payload)
+        except ValueError as error:
+            raise PermanentError(f"enqueue {job!r}: {error}") from None
+    try:
+        return request.with_options(**options) if options else request
+    except ValueError as error:
+        raise PermanentError(f"enqueue {error}") from None

@@ -1,25 +1,25 @@
-"""Runs one attempt of one job in the main thread and returns how it ended.
+"""Runs one attempt of one job in its own thread and returns how it ended.
 
 Every exception of a handler ends its attempt only, SystemExit and KeyboardInterrupt included:
-nothing that a job raises ends the worker. This code makes no system call per job: short jobs would
-run slower.
+nothing that a job raises ends the worker. Before and after a job's code this makes only the fastest
+of system calls: short jobs would run slower.
 """
 
+import os
 from collections.abc import Coroutine, Mapping
-from typing import TYPE_CHECKING, Any
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, Protocol
 
 from orpheus.shared.domain.jobs import JobError, Lease
 from orpheus.shared.domain.lifecycle import Ending, Finished
-from orpheus.shared.job_types.registry import (
-    JobCancelled,
-    JobTimeout,
-    JobType,
-    PermanentError,
-    Snooze,
-)
-from orpheus.worker.attempt.alarm import Alarm
+from orpheus.shared.job_types.context import JobCancelled, JobTimeout, PermanentError, Snooze
+from orpheus.shared.job_types.registry import JobType
+from orpheus.worker.attempt.around import Around, enter_around
 from orpheus.worker.attempt.context import JobContext, JobQueries, RunningAttempt
+from orpheus.worker.attempt.folder import Folder
+from orpheus.worker.attempt.forked_child import end_forked_child
 from orpheus.worker.attempt.outcomes import error_of, result_text
+from orpheus.worker.attempt.stray_output import StrayOutput
 
 if TYPE_CHECKING:
     from orpheus.worker.attempt.command import CommandType
@@ -33,43 +33,82 @@ class OutdatedWorker(Exception):
     """The job modules define the type now, but this worker loaded older code."""
 
 
+class HasRaised(Protocol):
+    """Tells whether JobTimeout was raised in a job's code, which may have left a lock locked."""
+
+    has_raised: bool
+
+
+class SoftTimeout(HasRaised, Protocol):
+    """What raises JobTimeout in a handler: the Alarm of the main thread, or an Interrupt."""
+
+    def arm(self, now_s: float, timeout_s: float) -> None:
+        """Raise JobTimeout in this thread once `timeout_s` have passed, unless disarmed before."""
+
+    def disarm(self) -> None:
+        """Raise nothing: the handler has returned."""
+
+
 class Executor:
-    """Runs attempts of the job types that it is given. Main thread only."""
+    """Runs attempts of the job types that it is given. One thread only."""
 
     def __init__(
         self,
         types: Mapping[str, JobType],
         commands: Mapping[str, "CommandType"],
-        alarm: Alarm,
+        alarm: SoftTimeout,
         queries: JobQueries,
+        stray: StrayOutput | None = None,
+        folder: Folder | None = None,
+        around: Around = (),
     ) -> None:
+        """`stray` is what is written to the descriptors 1 and 2; `around` wraps each attempt.
+
+        `folder` is where attempts start; without it, they start where the process is.
+        """
         self._types = types
         self._commands = commands
         self._alarm = alarm
         self._queries = queries
+        self._stray = stray
+        self._around = around
+        self._pid = os.getpid()
+        self._folder = folder
         self.is_outdated = False
         """A job had a type that the job modules define now, but that this worker does not have."""
 
     def run(self, attempt: RunningAttempt) -> Finished:
         """Run the attempt and return how it ended. Raises nothing."""
+        if self._folder is not None:
+            self._folder.enter()
         try:
             try:
-                result = result_text(self._run_code(attempt))
+                try:
+                    value = self._run_code(attempt)
+                finally:
+                    if os.getpid() != self._pid:
+                        end_forked_child()
+                result = result_text(value)
             finally:
                 self._alarm.disarm()
             children = tuple(attempt.children)
-            return Finished(attempt.lease, Ending.SUCCEEDED, result, children=children)
+            return Finished(attempt.lease, Ending.SUCCEEDED, result, None, 0, children)
         except BaseException as error:  # noqa: BLE001 - see the module
             return self._ended_by(error, attempt.lease)
         finally:
             if attempt.log is not None:
-                attempt.log.finish_line()
+                attempt.log.finish_lines()
+            if self._stray is not None:
+                self._stray.finish(attempt)
 
     def _run_code(self, attempt: RunningAttempt) -> Any:
         lease = attempt.lease
         command = self._commands.get(lease.type)
         if command is not None:
-            return command.run(attempt)
+            with ExitStack() as stack:
+                enter_around(stack, self._around, JobContext(attempt, self._queries))
+                return command.run(attempt)
+            return None
         job_type = self._types.get(lease.type)
         if job_type is None:
             if self._queries.has_type(lease.type):
@@ -79,9 +118,30 @@ class Executor:
             )
         context = JobContext(attempt, self._queries)
         if job_type.is_async:
-            return _run_coroutine(job_type, attempt, context)
+            import asyncio  # noqa: PLC0415 - 7 MB, only for workers with `async def` handlers
+
+            return asyncio.run(_run_coroutine(job_type, attempt, context, self._pid, self._around))
         self._alarm.arm(attempt.started_at_s, lease.timeout_s)
-        return job_type.handler(context, **job_type.bind(lease.payload))
+        if not self._around:
+            return job_type.call(context, lease.payload)
+        with ExitStack() as stack:
+            enter_around(stack, self._around, context)
+            return job_type.call(context, lease.payload)
+        return None  # one of them has swallowed the exception
+
+    async def run_on_loop(self, attempt: RunningAttempt) -> Finished:
+        """Run the attempt of an `async def` handler on the running loop; as `run` otherwise."""
+        try:
+            job_type = self._types[attempt.lease.type]
+            context = JobContext(attempt, self._queries)
+            value = await _run_coroutine(job_type, attempt, context, self._pid, self._around)
+            result, children = result_text(value), tuple(attempt.children)
+            return Finished(attempt.lease, Ending.SUCCEEDED, result, None, 0, children)
+        except BaseException as error:  # noqa: BLE001 - see the module
+            return self._ended_by(error, attempt.lease)
+        finally:
+            if attempt.log is not None:
+                attempt.log.finish_lines()
 
     def _ended_by(self, error: BaseException, lease: Lease) -> Finished:
         # After a timeout, the handler's own clean-up may raise something else.
@@ -97,35 +157,54 @@ class Executor:
             return Finished(lease, Ending.RELEASED)
         if isinstance(error, Snooze):
             return Finished(lease, Ending.SNOOZED, snooze_ms=round(error.delay_s * 1000))
-        permanent = isinstance(error, PermanentError)
-        ending = Ending.FAILED_PERMANENTLY if permanent else Ending.FAILED
+        ending = Ending.FAILED_PERMANENTLY if self._is_permanent(error, lease) else Ending.FAILED
         return Finished(lease, ending, error=error_of(error))
 
+    def _is_permanent(self, error: BaseException, lease: Lease) -> bool:
+        job_type = self._types.get(lease.type)
+        named = () if job_type is None else job_type.permanent
+        return isinstance(error, (PermanentError, *named))
 
-def _run_coroutine(job_type: JobType, attempt: RunningAttempt, context: JobContext) -> Any:
-    import asyncio  # noqa: PLC0415 - 7 MB, only for workers with `async def` handlers
 
-    async def run() -> Any:
-        task = asyncio.current_task()
-        loop = asyncio.get_running_loop()
-        assert task is not None
-        attempt.on_stop = lambda: loop.call_soon_threadsafe(task.cancel)
-        context.check_cancelled()  # the request may have come before there was a task to cancel
-        work: Coroutine[Any, Any, Any] = job_type.handler(
-            context, **job_type.bind(attempt.lease.payload)
-        )
-        limit = asyncio.timeout(attempt.lease.timeout_s)
-        try:
-            async with limit:
+async def _run_coroutine(
+    job_type: JobType,
+    attempt: RunningAttempt,
+    context: JobContext,
+    worker_pid: int,
+    around: Around,
+) -> Any:
+    # Outside of the timeout, so that they see JobTimeout and JobCancelled.
+    with ExitStack() as stack:
+        enter_around(stack, around, context)
+        return await _run_within_timeout(job_type, attempt, context, worker_pid)
+    return None
+
+
+async def _run_within_timeout(
+    job_type: JobType, attempt: RunningAttempt, context: JobContext, worker_pid: int
+) -> Any:
+    import asyncio  # noqa: PLC0415 - see above
+
+    task = asyncio.current_task()
+    loop = asyncio.get_running_loop()
+    assert task is not None
+    attempt.on_stop = lambda: loop.call_soon_threadsafe(task.cancel)
+    context.check_cancelled()  # the request may have come before there was a task to cancel
+    work: Coroutine[Any, Any, Any] = job_type.call(context, attempt.lease.payload)
+    limit = asyncio.timeout(attempt.lease.timeout_s)
+    try:
+        async with limit:
+            try:
                 return await work
-        except TimeoutError:
-            if limit.expired():
-                raise JobTimeout from None
-            raise
-        except asyncio.CancelledError:
-            context.check_cancelled()
-            raise
-        finally:
-            attempt.on_stop = None
-
-    return asyncio.run(run())
+            finally:
+                if os.getpid() != worker_pid:  # it must not close its parent's event loop
+                    end_forked_child()
+    except TimeoutError:
+        if limit.expired():
+            raise JobTimeout from None
+        raise
+    except asyncio.CancelledError:
+        context.check_cancelled()
+        raise
+    finally:
+        attempt.on_stop = None

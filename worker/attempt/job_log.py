@@ -4,12 +4,14 @@ It takes no lock, on purpose. A soft timeout raises at any instruction of the ha
 it would leave the lock locked for the renewal thread, which must go on sending heartbeats. A
 deque's append and popleft are atomic.
 
-`print` writes to the log through one object that replaces sys.stdout, the logging module through
-one handler. Both are installed once per process, not for each job.
+`print` writes to the log through objects that replace sys.stdout and sys.stderr, the logging module
+through one handler. They are installed once per process, not for each job.
 """
 
+import contextlib
 import json
 import logging
+import os
 import sys
 import time
 from collections import deque
@@ -17,6 +19,8 @@ from collections.abc import Callable
 from typing import Any, TextIO
 
 from orpheus.shared.domain.jobs import NewLine
+from orpheus.shared.domain.json_values import with_finite_numbers
+from orpheus.shared.process.last_lines import LineRing
 from orpheus.shared.text import storable
 
 _MAX_LINES = 10_000
@@ -28,11 +32,23 @@ _LEVELS = ((logging.ERROR, "error"), (logging.WARNING, "warning"), (logging.INFO
 class JobLog:
     """The log of one attempt."""
 
-    __slots__ = ("_bytes_left", "_lines_left", "_partial", "_waiting")
+    __slots__ = (
+        "_bytes_left",
+        "_keep",
+        "_lines_left",
+        "_partials",
+        "_ring",
+        "_token",
+        "_waiting",
+    )
 
-    def __init__(self) -> None:
+    def __init__(self, token: int = 0, ring: LineRing | None = None) -> None:
+        """Without a `ring`, a crash loses the lines that are not stored yet."""
+        self._token = token
+        self._ring = ring
         self._waiting: deque[NewLine] = deque()
-        self._partial = ""
+        self._keep: Callable[[NewLine], object] = self._waiting.append
+        self._partials = {"info": "", "warning": ""}
         self._lines_left = _MAX_LINES
         self._bytes_left = _MAX_BYTES
 
@@ -52,34 +68,47 @@ class JobLog:
         """Add a line about an error."""
         self.add("error", event, fields)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether more lines would be dropped."""
+        return self._lines_left <= 0
+
     def add(self, level: str, event: object, fields: dict[str, object]) -> None:
         """Add a line, unless the attempt's log is full."""
-        if self._lines_left <= 0:
+        left = self._lines_left
+        if left <= 0:
             return
+        self._lines_left = left - 1
         line = storable(str(event))[:_MAX_LINE_CHARS]
         text = _fields_text(fields) if fields else "{}"
-        self._lines_left -= 1
         self._bytes_left -= len(line if line.isascii() else line.encode()) + len(text)
         now_ms = time.time_ns() // 1_000_000
-        if self._lines_left == 0 or self._bytes_left < 0:
+        if left == 1 or self._bytes_left < 0:
             self._lines_left = 0
             line = "the log of this attempt is full: 10,000 lines or 1 MiB; the rest is dropped"
             level, text = "warning", "{}"
-        self._waiting.append(NewLine(now_ms, level, line, text))
+        if self._ring is not None:
+            self._ring.keep(self._token, _MAX_LINES - left, now_ms, level, line, text)
+        self._keep(NewLine(now_ms, level, line, text))
 
-    def write(self, text: str) -> None:
-        """Add printed text; each whole line becomes a line of the log."""
-        *lines, self._partial = (self._partial + text).split("\n")
+    def write(self, text: str, level: str = "info") -> None:
+        """Add printed text; each whole line becomes a line of the log. `level`: info or warning."""
+        *lines, rest = (self._partials[level] + text).split("\n")
+        self._partials[level] = rest
         for line in lines:
-            self.add("info", line.rstrip("\r"), {})
-        if len(self._partial) > _MAX_LINE_CHARS:
-            self.finish_line()
+            self.add(level, line.rstrip("\r"), {})
+        if len(rest) > _MAX_LINE_CHARS:
+            self.finish_lines()
+        elif rest and self._ring is not None and self._lines_left > 0:
+            number, now_ms = _MAX_LINES - self._lines_left, time.time_ns() // 1_000_000
+            self._ring.keep(self._token, number, now_ms, level, storable(rest), is_whole=False)
 
-    def finish_line(self) -> None:
-        """Add the text that was printed since the last newline, if there is any."""
-        if self._partial:
-            line, self._partial = self._partial, ""
-            self.add("info", line, {})
+    def finish_lines(self) -> None:
+        """Add the text that was printed since the last newlines, if there is any."""
+        for level, line in self._partials.items():
+            if line:
+                self._partials[level] = ""
+                self.add(level, line, {})
 
     def take(self) -> list[NewLine]:
         """Remove and return the lines that wait to be stored, oldest first."""
@@ -92,20 +121,37 @@ class JobLog:
         """Return lines from `take` that could not be stored, to be taken again."""
         self._waiting.extendleft(reversed(lines))
 
+    def write_to_stderr(self) -> None:
+        """Write lines to descriptor 2 from now on: in a forked child nobody would take them."""
+        self._keep = _write_to_stderr
+        self._ring = None
+
+
+def _write_to_stderr(new: NewLine) -> None:
+    fields = "" if new.fields == "{}" else f" {new.fields}"
+    with contextlib.suppress(OSError):
+        os.write(2, f"{new.line}{fields}\n".encode())
+
 
 class JobOutput:
-    """Replaces sys.stdout: sends what a job prints to its log, and the rest to the terminal."""
+    """Replaces sys.stdout or sys.stderr: what a job prints goes to its log, the rest to the stream.
 
-    def __init__(self, terminal: TextIO, current: Callable[[], JobLog | None]) -> None:
-        self._terminal = terminal
+    The stream leads to a file (worker/attempt/stray_output.py), so nothing here blocks.
+    """
+
+    def __init__(
+        self, stream: TextIO, current: Callable[[], JobLog | None], level: str = "info"
+    ) -> None:
+        self._stream = stream
         self._current = current
+        self._level = level
 
     def write(self, text: str) -> int:
         """See io.TextIOBase."""
         log = self._current()
         if log is None:
-            return self._terminal.write(text)
-        log.write(str(text))
+            return self._stream.write(text)
+        log.write(str(text), self._level)
         return len(text)
 
     def writelines(self, lines: Any) -> None:
@@ -115,8 +161,7 @@ class JobOutput:
 
     def flush(self) -> None:
         """See io.IOBase."""
-        if self._current() is None:
-            self._terminal.flush()
+        self._stream.flush()
 
     def isatty(self) -> bool:
         """See io.IOBase. False, as what is printed goes to a log."""
@@ -127,7 +172,7 @@ class JobOutput:
         return True
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._terminal, name)
+        return getattr(self._stream, name)
 
 
 class JobLogHandler(logging.Handler):
@@ -136,6 +181,13 @@ class JobLogHandler(logging.Handler):
     def __init__(self, current: Callable[[], JobLog | None]) -> None:
         super().__init__()
         self._current = current
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """See logging.Handler. Without its lock: see the module."""
+        if not self.filter(record):
+            return False
+        self.emit(record)
+        return True
 
     def emit(self, record: logging.LogRecord) -> None:
         """See logging.Handler."""
@@ -151,6 +203,7 @@ class JobLogHandler(logging.Handler):
 def capture_output(current: Callable[[], JobLog | None]) -> None:
     """Send what is printed and logged to `current()`: the log of the running job, if any."""
     sys.stdout = JobOutput(sys.stdout, current)
+    sys.stderr = JobOutput(sys.stderr, current, "warning")
     root = logging.getLogger()
     root.addHandler(JobLogHandler(current))
     root.setLevel(min(root.level, logging.INFO))
@@ -158,7 +211,9 @@ def capture_output(current: Callable[[], JobLog | None]) -> None:
 
 def _fields_text(fields: dict[str, object]) -> str:
     try:
-        text = json.dumps(fields, default=repr, skipkeys=True, separators=(",", ":"))
+        text = with_finite_numbers(
+            json.dumps(fields, default=repr, skipkeys=True, separators=(",", ":"))
+        )
     except Exception as error:  # noqa: BLE001 - the __repr__ of a field may raise anything
         text = json.dumps({"fields_lost": f"{type(error).__name__}: {error}"})
     if len(text) > _MAX_LINE_CHARS:

@@ -8,14 +8,15 @@ from typing import Any
 
 from orpheus.shared.domain.jobs import JobError
 from orpheus.shared.domain.json_values import json_problems, not_json
-from orpheus.shared.job_types.registry import PermanentError
+from orpheus.shared.job_types.context import PermanentError
 from orpheus.shared.text import storable
 
 _MAX_BYTES = 1_048_576
 _MAX_TRACEBACK_BYTES = 65_536
 _MAX_MESSAGE_BYTES = 8_192
-_WORKER_FOLDER = f"{Path(__file__).parents[1]}/"
-_HANDLERS_FOLDER = f"{_WORKER_FOLDER}handlers/"
+_OUR_FOLDER = f"{Path(__file__).parents[2]}/"
+_HANDLERS_FOLDER = f"{_OUR_FOLDER}worker/handlers/"
+_BETWEEN_OURS_AND_THEIRS = ("/asyncio/", "/importlib/", "<frozen importlib.")
 
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
@@ -26,6 +27,8 @@ def result_text(value: Any) -> str:
     Raises PermanentError, naming the field, for a value that JSON cannot hold and for more than
     1 MiB: a retry would probably return the same.
     """
+    if value is None:  # the most common result, and an encoder would take 1 us
+        return "null"
     return _json_text(value, "result", "store it elsewhere and return where")
 
 
@@ -51,7 +54,7 @@ def _json_text(value: Any, what: str, advice: str) -> str:
 def error_of(error: BaseException) -> JobError:
     """Return an exception as text, without the frames of Orpheus itself."""
     message = _shortened(_message(error), _MAX_MESSAGE_BYTES)
-    trace = _shortened(_traceback(error), _MAX_TRACEBACK_BYTES)
+    trace = _shortened(user_traceback(error), _MAX_TRACEBACK_BYTES)
     return JobError(type(error).__name__, message, trace)
 
 
@@ -62,7 +65,8 @@ def _message(error: BaseException) -> str:
         return f"(its text cannot be shown: {type(unprintable).__name__})"
 
 
-def _traceback(error: BaseException) -> str:
+def user_traceback(error: BaseException) -> str:
+    """Return the traceback of an exception from a job or a job module, without our frames."""
     try:
         lines = traceback.format_exception(
             type(error), error, _without_our_frames(error.__traceback__)
@@ -73,7 +77,7 @@ def _traceback(error: BaseException) -> str:
 
 
 def _without_our_frames(trace: TracebackType | None) -> TracebackType | None:
-    """Return the frames from the job's first to its last; none if no frame is the job's."""
+    """Return the frames from the user's first to their last; none if no frame is theirs."""
     while trace is not None and _is_ours(trace):
         trace = trace.tb_next
     last = step = trace
@@ -87,9 +91,9 @@ def _without_our_frames(trace: TracebackType | None) -> TracebackType | None:
 
 def _is_ours(trace: TracebackType) -> bool:
     filename = trace.tb_frame.f_code.co_filename
-    if filename.startswith(_WORKER_FOLDER):
+    if filename.startswith(_OUR_FOLDER):
         return not filename.startswith(_HANDLERS_FOLDER)
-    return "/asyncio/" in filename  # its frames are between ours and those of a coroutine
+    return any(part in filename for part in _BETWEEN_OURS_AND_THEIRS)
 
 
 def _shortened(text: str, max_bytes: int) -> str:

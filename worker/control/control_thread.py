@@ -19,7 +19,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any
 
@@ -27,6 +27,7 @@ from orpheus.shared.domain.handover import WorkerHandover
 from orpheus.shared.errors import ExitCode
 from orpheus.shared.logs import get_logger, stop_logging
 from orpheus.shared.process.channel import Channel
+from orpheus.shared.process.clock import next_multiple_s
 from orpheus.worker.attempt.context import RunningAttempt
 from orpheus.worker.control.database_watch import DatabaseWatch
 
@@ -48,7 +49,7 @@ class ControlThread(threading.Thread):
         self,
         settings: WorkerHandover,
         channel: Channel | None,
-        running: Callable[[], RunningAttempt | None],
+        running: Callable[[], Sequence[RunningAttempt]],
     ) -> None:
         super().__init__(name="control", daemon=True)
         self.may_lease = True
@@ -90,6 +91,10 @@ class ControlThread(threading.Thread):
         if self._channel is not None:
             self._channel.send(message)
 
+    def channel_fd(self) -> int | None:
+        """Return the descriptor of the control channel, if there is one."""
+        return None if self._channel is None else self._channel.fileno()
+
     def drain(self) -> None:
         """Lease nothing more and finish the running job, however long it takes."""
         self.may_lease = False
@@ -118,7 +123,7 @@ class ControlThread(threading.Thread):
         while True:
             now_s = time.monotonic()
             if self._channel is not None and now_s >= next_beat_s:
-                next_beat_s = now_s + self._settings.beat_interval_s
+                next_beat_s = next_multiple_s(now_s, self._settings.beat_interval_s)
                 self._channel.send(self._beat_message(now_s))
             wait_ms = None if self._channel is None else (next_beat_s - now_s) * 1000
             for fd, _ in poll.poll(wait_ms):
@@ -161,22 +166,29 @@ class ControlThread(threading.Thread):
 
     def _beat_message(self, now_s: float) -> dict[str, Any]:
         self._beat += 1
-        attempt = self._running()
+        attempts = self._running()
         return {
             "say": "beat",
             "beat": self._beat,
             "loop": self.loop_turns,
-            "job": None if attempt is None else self._job_message(attempt, now_s),
+            "job": self._job_message(attempts, now_s) if attempts else None,
             "jobs_done": self.jobs_done,
             "database_ok": self.database.is_ok(),
         }
 
-    def _job_message(self, attempt: RunningAttempt, now_s: float) -> dict[str, Any]:
-        deadline_s = attempt.hard_deadline_s(self._settings.cancel_grace_s)
+    def _job_message(self, attempts: Sequence[RunningAttempt], now_s: float) -> dict[str, Any]:
+        """Return the job whose hard deadline comes first: the supervisor ends the process then."""
+        grace_s = self._settings.cancel_grace_s
+        first = min(attempts, key=lambda attempt: attempt.hard_deadline_s(grace_s))
+        deadline_s = first.hard_deadline_s(grace_s)
+        if deadline_s <= now_s:
+            for attempt in attempts:
+                if attempt.hard_deadline_s(grace_s) <= now_s and attempt.note_overdue is not None:
+                    attempt.note_overdue()
         return {
-            "id": attempt.lease.job_id,
-            "type": attempt.lease.type,
-            "elapsed_s": round(now_s - attempt.started_at_s, 3),
+            "id": first.lease.job_id,
+            "type": first.lease.type,
+            "elapsed_s": round(now_s - first.started_at_s, 3),
             "hard_deadline_in_s": round(deadline_s - now_s, 3),
         }
 
@@ -190,13 +202,23 @@ def start_without_signals(thread: threading.Thread) -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def exit_now(code: int, attempt: RunningAttempt | None) -> None:
-    """Exit from any thread, whatever the main thread does; first end the attempt's program."""
-    kill_program = None if attempt is None else attempt.kill_program
-    if kill_program is not None:
-        kill_program()
+def exit_now(code: int, attempts: Sequence[RunningAttempt]) -> None:
+    """Exit from any thread, whatever the others do; first end the programs of attempts."""
+    kill_programs(attempts)
     stop_logging()
     os._exit(code)
+
+
+def kill_programs(attempts: Sequence[RunningAttempt]) -> None:
+    """End the programs that attempts run, all at once: each may take a while."""
+    kills = [kill for attempt in attempts if (kill := attempt.kill_program) is not None]
+    threads = [threading.Thread(target=kill, daemon=True) for kill in kills[1:]]
+    for thread in threads:
+        thread.start()
+    for kill in kills[:1]:
+        kill()
+    for thread in threads:
+        thread.join()
 
 
 # SIGTERM ends a child that a job forks. The child never writes into its parent's descriptor, even
@@ -213,6 +235,6 @@ def _unblock_signals() -> None:
 
 def _reset_signals() -> None:
     signal.set_wakeup_fd(-1)
-    for number in _STOP_SIGNALS:
+    for number in (*_STOP_SIGNALS, signal.SIGALRM):  # the timeout is the parent's
         signal.signal(number, signal.SIG_DFL)
     _unblock_signals()

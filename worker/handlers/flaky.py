@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from orpheus import Context, PermanentError, job
-from orpheus.shared.job_types.signatures import Bounds
+from orpheus.shared.job_types.plain import Bounds
 
 _MOST_FAILURES = 1_000
 

@@ -4,7 +4,7 @@ import time
 from typing import Annotated
 
 from orpheus import Context, job
-from orpheus.shared.job_types.signatures import Bounds
+from orpheus.shared.job_types.plain import Bounds
 
 _LONGEST_S = 86_400
 _STEP_S = 0.1

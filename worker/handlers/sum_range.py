@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from orpheus import Context, job
-from orpheus.shared.job_types.signatures import Bounds
+from orpheus.shared.job_types.plain import Bounds
 
 _LARGEST_N = 4_000_000_000
 """Its sum is the largest below 2^63, which every JSON reader and the database can hold."""

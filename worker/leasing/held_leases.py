@@ -11,15 +11,19 @@ line needs.
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
 
 from orpheus.shared.domain.jobs import Lease, NewLine
 from orpheus.shared.domain.lifecycle import Finished
 from orpheus.shared.errors import StorageError
-from orpheus.shared.process.crash_cell import Cell
+from orpheus.shared.process.crash_cell import Cell, CellOfMany
+from orpheus.shared.process.last_lines import LineRing
+from orpheus.shared.process.stall import StallWatch
 from orpheus.shared.storage import Store
 from orpheus.worker.attempt.context import RunningAttempt
 
+_T = TypeVar("_T")
 Report = tuple[Finished, RunningAttempt]
 """How an attempt ended, and the attempt, whose log lines and progress are stored with it."""
 
@@ -27,16 +31,36 @@ Report = tuple[Finished, RunningAttempt]
 class HeldLeases:
     """The leases of one worker, in the order in which it runs their jobs."""
 
-    def __init__(self, cell: Cell) -> None:
+    releases_behind_long_jobs = True
+    """The thread that runs jobs cannot release what waits behind a long one: others must."""
+
+    def __init__(self, cell: Cell | CellOfMany, ring: LineRing | None = None) -> None:
         self.running: RunningAttempt | None = None
         """The attempt whose code runs now; other threads may see a change a moment late."""
         self.expires_mono_ms = 0
         """When the leases held now expire, unless they are renewed."""
+        self.stall = StallWatch()
+        """The renewal thread tells it when it looks after the leases."""
         self.reporting = threading.Lock()
         self._lock = threading.Lock()
-        self._cell = cell
+        self._clear_cell: Callable[[], None] = cell.clear
+        if isinstance(cell, Cell):
+            self._cell = cell
+        self._ring = ring
         self._prefetched: deque[Lease] = deque()
         self._unreported: list[Report] = []
+
+    def only_attempt(self) -> RunningAttempt | None:
+        """Return the attempt whose code runs now; None if there is none, or more than one."""
+        return self.running
+
+    def attempts(self) -> tuple[RunningAttempt, ...]:
+        """Return the attempts whose code runs now, the oldest first."""
+        return self._running_now()
+
+    def _running_now(self) -> tuple[RunningAttempt, ...]:
+        running = self.running  # read once: another thread may set it to None
+        return () if running is None else (running,)
 
     def add(self, leases: Iterable[Lease]) -> None:
         """Add new leases; their jobs run in this order."""
@@ -45,17 +69,23 @@ class HeldLeases:
                 self._prefetched.append(lease)
                 self.expires_mono_ms = lease.expires_mono_ms
 
-    def start_next(self, now_s: float) -> RunningAttempt | None:
-        """Start the next attempt; None if there is none.
+    def start_next(self, now_s: float, monotonic_ms: Callable[[], int]) -> RunningAttempt | None:
+        """Start the next attempt; None if there is none, or if the leases have expired.
 
-        From here on, a crash of this process counts against this job.
+        From here on, a crash of this process counts against this job. The clock is read after the
+        cell is written: whoever reclaims an expired lease and finds in the cell that its job was
+        not entered can rely on it that it never will be, even if this process was stopped here.
         """
         with self._lock:
             if not self._prefetched:
                 return None
-            lease = self._prefetched.popleft()
+            lease = self._prefetched[0]
             self._cell.enter(lease.token)
-            self.running = running = RunningAttempt(lease, now_s)
+            if monotonic_ms() >= self.expires_mono_ms:
+                self._cell.undo_enter()
+                return None
+            self._prefetched.popleft()
+            self.running = running = RunningAttempt(lease, now_s, ring=self._ring)
             return running
 
     def end_attempt(self, attempt: RunningAttempt, finished: Finished) -> None:
@@ -65,13 +95,30 @@ class HeldLeases:
             self.running = None
             self._cell.leave(attempt.lease.token)
 
+    def note_reported(self) -> None:
+        """Record in the cell that nothing is left to report, if that is so.
+
+        From here on, a crash of this process counts against no job.
+        """
+        with self._lock:
+            if not self._running_now() and not self._unreported:
+                self._clear_cell()
+
+    def note_refused(self) -> None:
+        """Leave the cell as it is when all is reported, from now on: a result was refused.
+
+        Whoever reclaims its lease must find that the job was entered.
+        """
+        with self._lock:
+            self._clear_cell = lambda: None
+
     def has_waiting(self) -> bool:
         """Return whether a job is prefetched or a result is not reported."""
         return bool(self._prefetched or self._unreported)
 
     def is_empty(self) -> bool:
         """Return whether this worker holds no lease at all."""
-        return self.running is None and not self.has_waiting()
+        return not self.attempts() and not self.has_waiting()
 
     def prefetched_types(self) -> list[str]:
         """Return the types of the prefetched jobs, in order."""
@@ -84,12 +131,16 @@ class HeldLeases:
             return {lease.job_id: lease.token for lease in self._prefetched}
 
     def tokens(self) -> dict[int, int]:
-        """Return job id -> token of every lease held."""
+        """Return job id -> token of every lease held; of two of one job, the newer."""
         with self._lock:
-            leases = [*self._prefetched, *(finished.lease for finished, _ in self._unreported)]
-            if self.running is not None:
-                leases.append(self.running.lease)
+            leases = [attempt.lease for attempt in self._running_now()]
+            leases += [finished.lease for finished, _ in self._unreported]
+            leases += self._prefetched
         return {lease.job_id: lease.token for lease in leases}
+
+    def note_renewed(self, tokens: Mapping[int, int], expires_mono_ms: int) -> None:  # noqa: ARG002
+        """Note that these leases (job id -> token) expire then, unless they are renewed."""
+        self.expires_mono_ms = expires_mono_ms
 
     def take_reports(self) -> list[Report]:
         """Remove and return the reports that are due; `restore` those that cannot be stored."""
@@ -120,25 +171,28 @@ class HeldLeases:
 
 
 def store_reports(
-    store: Store, reports: list[Report], and_then: Callable[[], list[Lease]] = list
-) -> tuple[set[int], list[Lease]]:
+    store: Store, reports: list[Report], and_then: Callable[[], _T]
+) -> tuple[set[int], _T]:
     """Store how attempts ended, and call `and_then` in the same transaction.
 
     Returns the tokens of lost leases, whose reports were refused, and what `and_then` returned. If
-    an error is raised, nothing was stored and the log lines are in their logs again.
+    an error is raised, nothing was stored, and the attempts have their lines and progress again.
     """
     lines = [(attempt, attempt.log.take()) for _, attempt in reports if attempt.log is not None]
+    progress = [(attempt, last) for _, attempt in reports if (last := attempt.take_progress())]
     try:
         with store.write(durable=bool(reports)):
             for attempt, taken in lines:
                 append_lines(store, attempt, taken)
-            for _, attempt in reports:
-                store_progress(store, attempt)
+            for attempt, last in progress:
+                store.leases.progress(attempt.lease.job_id, attempt.lease.token, *last)
             lost = store.leases.finish([finished for finished, _ in reports])
             return lost, and_then()
     except StorageError:
         for attempt, taken in lines:
             attempt.job_log().restore(taken)
+        for attempt, last in progress:
+            attempt.restore_progress(last)
         raise
 
 
@@ -149,25 +203,32 @@ def append_lines(store: Store, attempt: RunningAttempt, lines: list[NewLine]) ->
         store.logs.append(lease.job_id, lease.token, lease.attempt, lines)
 
 
-def store_lines(store: Store, attempt: RunningAttempt) -> None:
-    """Store the log lines that the attempt has written since the last time, if any."""
-    if attempt.log is None:
+def store_lines(store: Store, attempts: Iterable[RunningAttempt]) -> None:
+    """Store the log lines that attempts have written since the last time, if any."""
+    lines = [(one, one.log.take()) for one in attempts if one.log is not None]
+    lines = [(attempt, taken) for attempt, taken in lines if taken]
+    if not lines:
         return
-    lines = attempt.log.take()
     try:
-        append_lines(store, attempt, lines)
+        with store.write(durable=False):
+            for attempt, taken in lines:
+                append_lines(store, attempt, taken)
     except StorageError:
-        attempt.log.restore(lines)
+        for attempt, taken in lines:
+            attempt.job_log().restore(taken)
         raise
 
 
-def store_progress(store: Store, attempt: RunningAttempt) -> None:
-    """Store the progress that the attempt has reported since the last time, if any."""
-    progress, attempt.unsaved_progress = attempt.unsaved_progress, None
-    if progress is None:
+def store_progress(store: Store, attempts: Iterable[RunningAttempt]) -> None:
+    """Store the progress that attempts have reported since the last time, if any."""
+    progress = [(one, last) for one in attempts if (last := one.take_progress())]
+    if not progress:
         return
     try:
-        store.leases.progress(attempt.lease.job_id, attempt.lease.token, *progress)
+        with store.write(durable=False):
+            for attempt, last in progress:
+                store.leases.progress(attempt.lease.job_id, attempt.lease.token, *last)
     except StorageError:
-        attempt.restore_progress(progress)
+        for attempt, last in progress:
+            attempt.restore_progress(last)
         raise

@@ -10,25 +10,29 @@ it runs its own.
 import os
 import select
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from orpheus.shared.domain.handover import WorkerHandover
 from orpheus.shared.domain.jobs import Holder, Lease
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.errors import StorageError
 from orpheus.shared.logs import get_logger
+from orpheus.shared.operations.leadership import Leadership
 from orpheus.shared.operations.upkeep import Upkeep
+from orpheus.shared.process.clock import next_multiple_s
 from orpheus.shared.process.doorbells import Bell
 from orpheus.shared.process.failpoints import failpoint
 from orpheus.shared.storage import Store
-from orpheus.worker.attempt.alarm import Alarm
-from orpheus.worker.attempt.executor import Executor
+from orpheus.worker.attempt.executor import Executor, HasRaised
 from orpheus.worker.control.control_thread import ControlThread
 from orpheus.worker.leasing.estimates import Estimates
-from orpheus.worker.leasing.held_leases import HeldLeases, store_reports
+from orpheus.worker.leasing.held_leases import HeldLeases, Report, store_reports
 from orpheus.worker.leasing.renewal import RenewalThread
 
 _RETRY_DATABASE_S = 0.5
+_NEVER = float("inf")
+_LOOK_EVERY_S = 0.001
+"""Between short jobs the loop looks so often for cancels: a look takes as long as a short job."""
 
 log = get_logger()
 
@@ -45,7 +49,7 @@ class Loop:
         control: ControlThread,
         renewal: RenewalThread,
         executor: Executor,
-        alarm: Alarm,
+        alarm: HasRaised,
         upkeep: Upkeep | None = None,
     ) -> None:
         self._settings = settings
@@ -57,10 +61,12 @@ class Loop:
         self._executor = executor
         self._alarm = alarm
         self._upkeep = upkeep
+        self._leadership = Leadership(settings.host_name, holder.incarnation)
         self._estimates = Estimates(settings.ahead_s)
         self._poll_every_s = min(settings.beat_interval_s, settings.beat_timeout_s / 3)
         self._next_upkeep_s = 0.0
         self._is_idle = True
+        self._leaves_due = False
         self._bell: Bell = store.bells.listen_pool(settings.pool)
         # Never closed: an order that comes later would write into a new file of the same number.
         self._order_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -76,8 +82,7 @@ class Loop:
         Returns whether every result was reported and every other lease released.
         """
         epoll = select.epoll()
-        epoll.register(self._bell, select.EPOLLIN | select.EPOLLEXCLUSIVE)
-        epoll.register(self._order_fd, select.EPOLLIN)
+        self._listen(epoll)
         try:
             while self._may_continue():
                 self._turn(epoll)
@@ -86,6 +91,10 @@ class Loop:
             # This worker may have taken a ring and not leased the job: wake another worker.
             self._store.bells.ring_pool(self._settings.pool)
             epoll.close()
+
+    def _listen(self, epoll: select.epoll) -> None:
+        epoll.register(self._bell, select.EPOLLIN | select.EPOLLEXCLUSIVE)
+        epoll.register(self._order_fd, select.EPOLLIN)
 
     def replacement_reason(self) -> str | None:
         """Return why another process should take this worker's place; None if it can go on."""
@@ -108,10 +117,7 @@ class Loop:
     def _turn(self, epoll: select.epoll) -> None:
         self._control.loop_turns += 1
         try:
-            now_s = time.monotonic()
-            if self._upkeep is not None and now_s >= self._next_upkeep_s:
-                self._next_upkeep_s = now_s + self._poll_every_s
-                self._upkeep.run(self._store)
+            self._keep_up(time.monotonic())
             self._report_and_lease(leasing=True)
             if self._held.has_waiting():
                 self._is_idle = False
@@ -121,6 +127,18 @@ class Loop:
                 self._is_idle = True
         except StorageError as error:
             self._wait_for_database(error)
+
+    def _keep_up(self, now_s: float) -> None:
+        """Do the upkeep, if it is due."""
+        if self._upkeep is not None and now_s >= self._next_upkeep_s:
+            self._next_upkeep_s = now_s + self._poll_every_s  # also if an error is raised
+            # Others may have stood still with us, and need a moment to renew their leases.
+            next_s = self._upkeep.run(
+                self._store,
+                reclaims=self._held.stall.is_calm(now_s),
+                leads=self._leadership.holds(self._store),
+            )
+            self._next_upkeep_s = now_s + min(self._poll_every_s, next_s)
 
     def _wait_for_database(self, error: StorageError) -> None:
         self._control.database.log_failure(error)
@@ -145,58 +163,93 @@ class Loop:
         """Report the results, release surplus jobs and lease the next, in one transaction."""
         with self._control.database.call(), self._held.reporting:
             reports = self._held.take_reports()
-            keep = self._estimates.fitting(self._held.prefetched_types()) if leasing else 0
+            keep = self._most_kept() if leasing else 0
             excess = self._held.take_prefetched(lambda place, _: place >= keep)
-            may_lease = leasing and not self._held.prefetched_tokens()
-            lost: set[int] = set()
+            may_lease = leasing and self._has_room()
+            if not (reports or excess or (may_lease and self._store.leases.is_work_due())):
+                return  # an idle worker writes nothing
             try:
-                if reports:
-                    lost, leases = store_reports(
-                        self._store, reports, lambda: self._lease(excess, may_lease=may_lease)
-                    )
-                else:
-                    leases = self._lease(excess, may_lease=may_lease)
+                self._renew_late(reports)
+                lost, leases = store_reports(
+                    self._store, reports, lambda: self._lease(excess, may_lease=may_lease)
+                )
             except StorageError:
                 self._held.restore(reports, excess)
                 raise
-            self._held.add(leases)
+            self._held.add(leases)  # at once: whatever fails now, the leases are held
+            if lost:
+                self._held.note_refused()
+            if reports:
+                self._held.note_reported()
         if lost:
             log.warning("results_refused", tokens=sorted(lost), why="the lease was lost")
+        if leases and self._is_idle and self._leaves_jobs():
+            self._store.bells.ring_pool(self._settings.pool)
+
+    def _most_kept(self) -> int:
+        """Return how many of the prefetched jobs to keep."""
+        return self._estimates.still_fitting(self._held.prefetched_types())
+
+    def _has_room(self) -> bool:
+        """Return whether to lease jobs now."""
+        return not self._held.prefetched_tokens()
+
+    def _renew_late(self, reports: list[Report]) -> None:
+        """Renew the leases of `reports` if this worker stood still while they expired."""
+        if reports and not self._held.stall.is_calm(time.monotonic()):
+            leases = [finished.lease for finished, _ in reports]
+            tokens = {lease.job_id: lease.token for lease in leases}
+            self._store.leases.renew(tokens, round(self._settings.lease_ttl_s * 1000), late=True)
 
     def _lease(self, excess: list[Lease], *, may_lease: bool) -> list[Lease]:
+        """Release `excess` and lease the next jobs, inside the transaction of the reports."""
         if excess:
             self._store.leases.release(excess)
         if not may_lease:
             return []
-        limit, left = self._estimates.limit(), self._jobs_left()
-        if left is not None:  # every job leased before has run, so nothing else counts against it
-            limit = min(limit, left)
-        ttl_ms = round(self._settings.lease_ttl_s * 1000)
-        leases = self._store.leases.lease(self._holder, self._settings.queues, limit, ttl_ms)
-        keep = self._estimates.fitting([lease.type for lease in leases])
-        if keep < len(leases):
-            self._store.leases.release(leases[keep:])
-        elif self._is_idle and leases and self._leaves_jobs(len(leases) == limit):
-            self._store.bells.ring_pool(self._settings.pool)
-        return leases[:keep]
+        self._store.data_changed()  # what was committed before is no news of these leases
+        return self._lease_due()
 
-    def _leaves_jobs(self, reached_limit: bool) -> bool:
-        return reached_limit or self._store.leases.next_due_ms() is not None
+    def _lease_due(self) -> list[Lease]:
+        return self._store.leases.lease(
+            self._holder,
+            self._settings.queues,
+            self._most_jobs(),
+            round(self._settings.lease_ttl_s * 1000),
+            self._fitting,
+        )
+
+    def _fitting(self, due_types: Sequence[str]) -> int:
+        """Choose how many of the next due jobs to lease; note whether some are left to others."""
+        keep = self._estimates.fitting(due_types)
+        self._leaves_due = keep < len(due_types) or keep == self._most_jobs()
+        return keep
+
+    def _most_jobs(self) -> int:
+        limit, left = self._estimates.limit(), self._jobs_left()
+        # Every job leased before has run, so nothing else counts against `left`.
+        return limit if left is None else min(limit, left)
+
+    def _leaves_jobs(self) -> bool:
+        """Return whether there may be jobs that the last lease has left to others."""
+        return self._leaves_due or self._store.leases.next_due_ms() is not None
 
     # Running and sleeping
 
     def _run_prefetched(self) -> None:
         """Run the prefetched jobs; return to report after at most twice the prefetch time."""
-        now_s = time.monotonic()
+        now_s = look_at_s = time.monotonic()
         report_at_s = now_s + 2 * self._settings.ahead_s
+        monotonic_ms = self._store.own_clock.monotonic_ms
         while self._may_continue():
-            if self._store.data_changed():
-                self._release_cancelled()
-            if self._store.clock.monotonic_ms() >= self._held.expires_mono_ms:
-                # The leases expired, for example during a suspend: others may have the jobs by now.
-                self._release(lambda _: True)
-            attempt = self._held.start_next(now_s)
+            if now_s >= look_at_s:
+                look_at_s = now_s + _LOOK_EVERY_S
+                if self._store.data_changed():
+                    self._release_cancelled()
+            attempt = self._held.start_next(now_s, monotonic_ms)
             if attempt is None:
+                # If leases expired, for example during a suspend, others may have the jobs by now.
+                self._release(lambda _: True)
                 return
             failpoint("worker.job.entered")
             if self._renewal.is_asleep:
@@ -209,7 +262,7 @@ class Loop:
             self._control.jobs_done += finished.ending is not Ending.RELEASED
             self._control.loop_turns += 1
             if finished.ending is not Ending.SUCCEEDED:
-                _log_ending(finished)
+                log_ending(finished)
             if now_s >= report_at_s:
                 return
 
@@ -225,6 +278,8 @@ class Loop:
         If they were only skipped, the crash cell would count them as started.
         """
         released = self._held.take_prefetched(lambda _, lease: wanted(lease))
+        if not released:
+            return
         try:
             with self._control.database.call():
                 self._store.leases.release(released)
@@ -233,16 +288,26 @@ class Loop:
             raise
 
     def _sleep(self, epoll: select.epoll) -> None:
-        """Sleep until a ring, an order, the next delayed job or the safety poll."""
-        sleep_s = self._poll_every_s
-        due_ms = self._store.leases.next_due_ms()
-        if due_ms is not None:
-            sleep_s = min(sleep_s, max(0, due_ms - self._store.clock.wall_ms()) / 1000)
-        if epoll.poll(sleep_s):
+        """Sleep until a ring, an order, the next delayed job, the upkeep or the safety poll."""
+        if epoll.poll(min(self._until_poll_s(), self._until_due_s())):
             self._bell.drain()
 
+    def _until_poll_s(self) -> float:
+        """Return how long to sleep at most, until the safety poll or the upkeep."""
+        now_s = time.monotonic()
+        sleep_s = next_multiple_s(now_s, self._poll_every_s) - now_s
+        if self._upkeep is not None:
+            sleep_s = min(sleep_s, max(0.0, self._next_upkeep_s - time.monotonic()))
+        return sleep_s
 
-def _log_ending(finished: Finished) -> None:
+    def _until_due_s(self) -> float:
+        """Return how long it is until a job may be leased that may not be now."""
+        due_ms = self._store.leases.next_due_ms()
+        return _NEVER if due_ms is None else max(0, due_ms - self._store.clock.wall_ms()) / 1000
+
+
+def log_ending(finished: Finished) -> None:
+    """Log that a job was not done."""
     lease, error = finished.lease, finished.error
     log.info(
         "job_not_done",

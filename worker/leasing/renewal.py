@@ -6,15 +6,18 @@ stores log lines and progress. Once a job turns out to be long, it reports the r
 before it and releases the jobs prefetched behind it. It runs until the process exits.
 
 It also watches its own worker's leases. A lease that could not be renewed in time belongs to nobody
-or to another worker, so the job is asked to stop; its result would be refused anyway.
+or to another worker, so the job is asked to stop; its result would be refused anyway. But if the
+worker itself stood still, as in a paused container, it first tries to renew what has expired: those
+who could have reclaimed it stood still too.
 
-While a job runs, the thread wakes every 50 ms; in an idle worker it sleeps from beat to beat.
+While a job runs, the thread wakes every 50 ms; in an idle worker it sleeps from beat to beat. In a
+worker that runs several jobs at once, it looks after all of them.
 """
 
 import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from orpheus.shared.domain.handover import WorkerHandover
 from orpheus.shared.domain.jobs import JobError, Lease
@@ -22,9 +25,11 @@ from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.domain.processes import ProcessRecord
 from orpheus.shared.errors import ExitCode, StorageError
 from orpheus.shared.logs import get_logger
+from orpheus.shared.process.clock import next_multiple_s
 from orpheus.shared.storage import Store
 from orpheus.worker.attempt.context import RunningAttempt
-from orpheus.worker.control.control_thread import ControlThread, exit_now
+from orpheus.worker.attempt.stray_output import StrayOutput
+from orpheus.worker.control.control_thread import ControlThread, exit_now, kill_programs
 from orpheus.worker.leasing.held_leases import (
     HeldLeases,
     Report,
@@ -35,7 +40,7 @@ from orpheus.worker.leasing.held_leases import (
 
 _TICK_S = 0.05
 _LINES_EVERY_S = 0.13
-"""Log lines are stored so often, rounded up to a tick: a crash loses at most 0.2 s of them."""
+"""Log lines are stored so often; shared/process/last_lines.py keeps the newer ones."""
 _PROGRESS_EVERY_S = 0.2
 _JOIN_TIMEOUT_S = 3.0
 
@@ -52,6 +57,7 @@ class RenewalThread(threading.Thread):
         held: HeldLeases,
         control: ControlThread,
         record: ProcessRecord,
+        stray: StrayOutput,
     ) -> None:
         super().__init__(name="renewal", daemon=True)
         self.is_asleep = False
@@ -62,11 +68,15 @@ class RenewalThread(threading.Thread):
         self._held = held
         self._control = control
         self._record = record
+        self._stray = stray
         self._woken = threading.Event()
         self._stopped = False
         self._beat = 0
         self._next_beat_s = self._next_lines_s = self._next_progress_s = 0.0
-        self._watched: RunningAttempt | None = None
+        self._watched: frozenset[RunningAttempt] = frozenset()
+        self._lost: set[int] = set()
+        """The tokens of leases that are lost, while their attempts or results are still here."""
+        self._database_answers = True
 
     def wake(self) -> None:
         """Look now: a job starts, or an order has come."""
@@ -96,89 +106,117 @@ class RenewalThread(threading.Thread):
             self._store.close()
         except BaseException:
             log.exception("renewal_thread_failed")
-            exit_now(1, self._held.running)
+            exit_now(1, self._held.attempts())
 
     def _sleep(self, now_s: float) -> None:
         if self._held.is_empty():
             self.is_asleep = True
             # A job may have started before its thread could see the flag: look once more.
-            if self._held.running is None:
-                self._woken.wait(max(0.0, self._next_beat_s - now_s))
+            if not self._held.attempts():
+                self._wait(now_s, max(0.0, self._next_beat_s - now_s))
             self.is_asleep = False
         else:
-            self._woken.wait(_TICK_S)
+            self._wait(now_s, _TICK_S)
         self._woken.clear()
 
+    def _wait(self, now_s: float, wait_s: float) -> None:
+        if self._database_answers:  # else a long tick was no stall: others could go on
+            self._look_for_stall(now_s)
+        self._held.stall.expect(now_s + wait_s)
+        self._woken.wait(wait_s)
+
+    def _look_for_stall(self, now_s: float) -> None:
+        stalled_s = self._held.stall.look(now_s, self._settings.renew_every_s)
+        if stalled_s:
+            log.warning("worker_stalled", seconds=round(stalled_s, 1))
+
     def _tick(self, now_s: float) -> None:
+        self._look_for_stall(now_s)
+        self._held.stall.expect(now_s)
+        self._stray.take(self._held.only_attempt)
+        for attempt in self._held.attempts():
+            self._check_lease(attempt, now_s)
         try:
             with self._control.database.call():
                 self._use_database(now_s)
+            self._database_answers = True
         except StorageError as error:
+            self._database_answers = False
             self._control.database.log_failure(error)
-        attempt = self._held.running
-        if attempt is not None:
-            self._check_lease(attempt, now_s)
-            self._enforce_deadlines(attempt, now_s)
+        attempts = self._held.attempts()
+        if attempts:
+            self._enforce_deadlines(attempts, now_s)
 
     def _use_database(self, now_s: float) -> None:
-        attempt = self._held.running
-        self._renew()
+        attempts = self._held.attempts()
+        self._renew(late=not self._held.stall.is_calm(now_s))
         if now_s >= self._next_beat_s:
-            self._next_beat_s = now_s + self._settings.beat_interval_s
-            self._write_beat(attempt)
-        if attempt is None:
+            self._next_beat_s = next_multiple_s(now_s, self._settings.beat_interval_s)
+            self._write_beat(attempts)
+        if not attempts:
             return
-        self._watch_for_cancel(attempt, now_s)
+        self._watch_for_cancels(attempts, now_s)
         if now_s >= self._next_lines_s:
             self._next_lines_s = now_s + _LINES_EVERY_S
-            self._store_output(attempt, store_lines)
+            self._store_output(attempts, store_lines)
         if now_s >= self._next_progress_s:
             self._next_progress_s = now_s + _PROGRESS_EVERY_S
-            self._store_output(attempt, store_progress)
-        is_long = now_s - attempt.started_at_s > self._settings.ahead_s
-        if (is_long or not self._control.may_lease) and self._held.has_waiting():
-            self._release_prefetched()
+            self._store_output(attempts, store_progress)
+        if self._held.releases_behind_long_jobs:
+            is_long = now_s - attempts[0].started_at_s > self._settings.ahead_s
+            if (is_long or not self._control.may_lease) and self._held.has_waiting():
+                self._release_prefetched()
 
-    def _watch_for_cancel(self, attempt: RunningAttempt, now_s: float) -> None:
-        # A change seen during the attempt before may have been the request to cancel this one.
-        is_new, self._watched = attempt is not self._watched, attempt
-        if not (self._store.data_changed() or is_new) or attempt.cancel_requested:
+    def _watch_for_cancels(self, attempts: Sequence[RunningAttempt], now_s: float) -> None:
+        # A change seen before an attempt began may have been the request to cancel it.
+        before, self._watched = self._watched, frozenset(attempts)
+        if not self._store.data_changed():
+            attempts = [attempt for attempt in attempts if attempt not in before]
+        running = {one.lease.job_id: one for one in attempts if not one.cancel_requested}
+        if not running:
             return
-        if self._store.leases.cancel_requests({attempt.lease.job_id: attempt.lease.token}):
-            log.info("job_cancel_requested", job=attempt.lease.job_id)
-            attempt.request_cancel(now_s)
+        tokens = {job_id: one.lease.token for job_id, one in running.items()}
+        for job_id in self._store.leases.cancel_requests(tokens):
+            log.info("job_cancel_requested", job=job_id)
+            running[job_id].request_cancel(now_s)
 
-    def _renew(self) -> None:
+    def _renew(self, *, late: bool) -> None:
         """Renew every lease held, once `renew_every_s` have passed since the last time."""
-        now_mono_ms = self._store.clock.monotonic_ms()
+        now_mono_ms = self._store.own_clock.monotonic_ms()
         left_ms = self._held.expires_mono_ms - now_mono_ms
         ttl_ms = round(self._settings.lease_ttl_s * 1000)
         if left_ms > ttl_ms - self._settings.renew_every_s * 1000:
             return
         tokens = self._held.tokens()
-        if not tokens:
+        to_renew = {job: token for job, token in tokens.items() if token not in self._lost}
+        if not to_renew:
             return
-        lost = self._store.leases.renew(tokens, ttl_ms)
-        if len(lost) < len(tokens):
-            self._held.expires_mono_ms = now_mono_ms + ttl_ms
+        lost = self._store.leases.renew(to_renew, ttl_ms, late=late)
         if lost:
-            log.warning("leases_lost", jobs=[job for job, token in tokens.items() if token in lost])
+            self._lost = lost | self._lost.intersection(tokens.values())
+            jobs = [job for job, token in to_renew.items() if token in lost]
+            log.warning("leases_lost", jobs=jobs)
             self._held.take_prefetched(lambda _, lease: lease.token in lost)
-            if (attempt := self._held.running) is not None and attempt.lease.token in lost:
-                attempt.mark_lease_lost(time.monotonic())
+            for attempt in self._held.attempts():
+                if attempt.lease.token in lost:
+                    attempt.mark_lease_lost(time.monotonic())
+        if len(lost) < len(to_renew):
+            self._held.note_renewed(to_renew, now_mono_ms + ttl_ms)
 
     def _check_lease(self, attempt: RunningAttempt, now_s: float) -> None:
-        has_expired = self._store.clock.monotonic_ms() >= self._held.expires_mono_ms
-        if has_expired and not attempt.lease_lost:
+        has_expired = self._store.own_clock.monotonic_ms() >= self._held.expires_mono_ms
+        if has_expired and not attempt.lease_lost and self._held.stall.is_calm(now_s):
             log.warning("lease_expired", job=attempt.lease.job_id)
             attempt.mark_lease_lost(now_s)
 
     def _store_output(
-        self, attempt: RunningAttempt, store: Callable[[Store, RunningAttempt], None]
+        self,
+        attempts: Sequence[RunningAttempt],
+        store: Callable[[Store, Sequence[RunningAttempt]], None],
     ) -> None:
         with self._held.reporting:
-            if self._held.running is attempt:  # else the main thread stores it with the result
-                store(self._store, attempt)
+            running = self._held.attempts()  # the main thread stores that of others with the result
+            store(self._store, [attempt for attempt in attempts if attempt in running])
 
     def _release_prefetched(self) -> None:
         """Report the results of the jobs before a long job, and release the jobs behind it."""
@@ -191,48 +229,65 @@ class RenewalThread(threading.Thread):
                 raise
 
     def _report_and_release(self, reports: list[Report], prefetched: list[Lease]) -> None:
-        if reports:
-            lost, _ = store_reports(self._store, reports)
-            if lost:
-                log.warning("results_refused", tokens=sorted(lost))
-        self._store.leases.release(prefetched)
+        lost, _ = store_reports(
+            self._store, reports, lambda: self._store.leases.release(prefetched)
+        )
+        if lost:
+            self._held.note_refused()
+            log.warning("results_refused", tokens=sorted(lost))
 
-    def _enforce_deadlines(self, attempt: RunningAttempt, now_s: float) -> None:
-        lease = attempt.lease
+    def _enforce_deadlines(self, attempts: Sequence[RunningAttempt], now_s: float) -> None:
         if now_s >= self._control.stop_deadline_s:
-            log.warning("job_released", job=lease.job_id, why="the worker must stop")
-            self._report_and_exit(Finished(lease, Ending.RELEASED), attempt)
-        elif self._control.is_alone and now_s >= attempt.hard_deadline_s(
-            self._settings.cancel_grace_s
-        ):
-            log.error("job_past_hard_deadline", job=lease.job_id, type=lease.type)
-            error = JobError("HardTimeout", "the job did not stop when told to; its worker ended")
-            self._report_and_exit(Finished(lease, Ending.KILLED_AT_DEADLINE, None, error), attempt)
+            for attempt in attempts:
+                log.warning("job_released", job=attempt.lease.job_id, why="the worker must stop")
+            self._report_and_exit(attempts, ())
+        elif self._control.is_alone:
+            grace_s = self._settings.cancel_grace_s
+            overdue = [one for one in attempts if now_s >= one.hard_deadline_s(grace_s)]
+            for attempt in overdue:
+                lease = attempt.lease
+                log.error("job_past_hard_deadline", job=lease.job_id, type=lease.type)
+            if overdue:
+                self._report_and_exit(attempts, overdue)
 
-    def _report_and_exit(self, finished: Finished, attempt: RunningAttempt) -> None:
-        """Report an attempt whose code still runs, and exit.
+    def _report_and_exit(
+        self, attempts: Sequence[RunningAttempt], overdue: Sequence[RunningAttempt]
+    ) -> None:
+        """Report attempts whose code still runs, and exit: those not overdue are released.
 
-        A program is ended first, so that it does not run beside the job's next attempt.
+        Programs are ended first, so that none runs beside its job's next attempt.
         """
-        if attempt.kill_program is not None:
-            attempt.kill_program()
-        with self._held.reporting:  # not released: the main thread must not report this attempt too
-            reports = [*self._held.take_reports(), (finished, attempt)]
+        kill_programs(attempts)
+        with self._held.reporting:  # not released: the main thread must not report them too
+            running = self._held.attempts()  # one may have ended meanwhile: its report is there
+            ended = [(_ending_now(one, one in overdue), one) for one in attempts if one in running]
+            reports = [*self._held.take_reports(), *ended]
             try:
                 self._report_and_release(reports, self._held.take_prefetched())
                 self._store.processes.forget(self._record.incarnation)
             except StorageError as error:
                 log.error("attempt_not_reported", reason=str(error))  # noqa: TRY400
-            exit_now(ExitCode.CUT_SHORT, None)
+            exit_now(ExitCode.CUT_SHORT, ())
 
-    def _write_beat(self, attempt: RunningAttempt | None) -> None:
+    def _write_beat(self, attempts: Sequence[RunningAttempt]) -> None:
         self._beat += 1
         known = self._store.processes.beat(
             self._record.incarnation,
             ready=self._ready,
             beat=self._beat,
-            job_id=None if attempt is None else attempt.lease.job_id,
+            job_id=attempts[0].lease.job_id if attempts else None,
             jobs_done=self._control.jobs_done,
         )
         if not known:  # another process took this one for dead and deleted its row
             self._store.processes.register(self._record)
+
+
+def _ending_now(attempt: RunningAttempt, is_overdue: bool) -> Finished:
+    """Return how an attempt ends whose code still runs when its worker exits."""
+    if not is_overdue:
+        return Finished(attempt.lease, Ending.RELEASED)
+    ending, kind = Ending.KILLED_AT_DEADLINE, "HardTimeout"
+    if attempt.cancel_requested:
+        ending, kind = Ending.KILLED_AT_CANCEL, "CancelIgnored"
+    error = JobError(kind, "the job did not stop when told to; its worker ended")
+    return Finished(attempt.lease, ending, None, error)

@@ -1,4 +1,4 @@
-"""The SQLite backend: the verbs of the store and their SQL.
+"""The SQLite backend: the connection, the SQL of the verbs, the schema.
 
 Only shared/storage/__init__.py imports it, and it imports no program and no configuration.
 """

@@ -1,7 +1,6 @@
 """Translates apsw's exceptions into those of shared/errors.py, and waits for locks."""
 
 import time
-from types import TracebackType
 
 import apsw
 
@@ -14,42 +13,14 @@ from orpheus.shared.errors import (
 )
 
 _BUSY_STEP_S = 0.000_1
-_BUSY_BOUND_S = 10.0
+BUSY_BOUND_S = 10.0
 
 
-class Translated:
-    """A context in which apsw's exceptions become those of shared/errors.py.
-
-    It has no state, so one instance serves every statement: that is cheaper than a generator.
-    After an error that means damage, the cache of `connection` is emptied: it may hold damaged
-    pages, and the file may be repaired while it is open.
-    """
-
-    def __init__(self, connection: apsw.Connection | None = None) -> None:
-        self._connection = connection
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if isinstance(error, apsw.Error):
-            ours = _ours(error)
-            if isinstance(ours, DatabaseUnusable) and self._connection is not None:
-                self._connection.release_memory()
-            if ours is not None:
-                raise ours from error
-
-
-def _ours(error: apsw.Error) -> StorageError | None:
+def translated(error: apsw.Error) -> StorageError | None:
     """Return what the error means to the user; None for a bug of ours, which is not translated."""
     if isinstance(error, apsw.BusyError | apsw.LockedError):
         return DatabaseBusy(
-            f"another process has held the database for over {_BUSY_BOUND_S:.0f} s; "
+            f"another process has held the database for over {BUSY_BOUND_S:.0f} s; "
             "nothing was written, try again"
         )
     if isinstance(error, apsw.FullError):
@@ -66,10 +37,11 @@ def _ours(error: apsw.Error) -> StorageError | None:
 class BusyHandler:
     """Waits for a lock in constant steps of 0.1 ms, for at most `bound_s`.
 
-    SQLite's own steps grow with each try, which starves a waiter for seconds under load.
+    SQLite's own steps grow with each try, which starves a waiter for seconds under load. Those who
+    wait to write take turns instead (shared/storage/sqlite/turns.py).
     """
 
-    def __init__(self, bound_s: float = _BUSY_BOUND_S) -> None:
+    def __init__(self, bound_s: float = BUSY_BOUND_S) -> None:
         self._bound_s = bound_s
         self._gives_up_at = 0.0
 

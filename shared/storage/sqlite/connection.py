@@ -5,86 +5,165 @@ another process wrote in between, whatever the busy timeout.
 
 A file that was moved, deleted or replaced while it is open is still written by the processes that
 have it open, but nobody else finds it. So before each commit the files are looked up by name, and
-if they are not the open ones, nothing is committed. Once they are back in place, writes succeed.
+if they are not the open ones, nothing is committed. Once the database and its -wal are back in
+place, writes succeed; without its -shm file the database is opened anew
+(shared/storage/sqlite/handle.py).
 """
 
 import contextlib
-import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import apsw
 
-from orpheus.shared.errors import DatabaseBusy, DatabaseUnusable
+from orpheus.shared.errors import DatabaseBusy
 from orpheus.shared.process.clock import Clock
 from orpheus.shared.process.doorbells import Doorbells
 from orpheus.shared.process.failpoints import program_failpoint
-from orpheus.shared.storage.sqlite.apsw_errors import BusyHandler, Translated
-from orpheus.shared.storage.sqlite.at_commit import AtCommit
+from orpheus.shared.process.state_files import StateFiles
+from orpheus.shared.storage.at_commit import AtCommit
+from orpheus.shared.storage.database import Row, Value
+from orpheus.shared.storage.queries import SqlFile
+from orpheus.shared.storage.sqlite.apsw_errors import BusyHandler
+from orpheus.shared.storage.sqlite.handle import Handle
 from orpheus.shared.storage.sqlite.sql import sql_file
+from orpheus.shared.storage.verbs.free_places import ring_for_free_places
 
-Value = int | float | str | None
-Row = tuple[Any, ...]
-
+_SUFFIXES = ("", "-wal", "-shm", "-open")
+_ROWS_AT_ONCE = (256, 16, 1)
+"""How many rows one statement inserts: as many of the first as there are, then of the next."""
 _STEPS_BETWEEN_LOOKS = 20_000  # of SQLite's virtual machine: about a millisecond
 
 
-class Database:
-    """A connection with its transaction. Used by one thread."""
+class SqliteDatabase:
+    """The port `Database` (shared/storage/database.py), on one file."""
 
     def __init__(
-        self, connection: apsw.Connection, path: Path, clock: Clock, bells: Doorbells, durable: bool
+        self,
+        path: Path,
+        state: StateFiles,
+        clock: Clock,
+        bells: Doorbells,
+        *,
+        create: bool,
+        durable: bool,
     ) -> None:
+        """Open the connection; see `open_store` in shared/storage for the errors."""
         self.path = path
-        self.clock = clock
+        self.clock = self.own_clock = clock
         self.bells = bells
-        self._connection = connection
-        self._translated = Translated(connection)
-        self._names = (str(path), f"{path}-wal")
-        self._files = [_file_called(name) for name in self._names]
+        self.has_many_hosts = False  # one, whatever its name was when it last started
+        self.file_names = tuple(f"{path}{suffix}" for suffix in _SUFFIXES)
+        self._handle = Handle(path, state, create=create, clock=clock)
         self._stop_reading_at_s = 0.0
         self._durable = durable
-        self._synchronous_full: bool | None = None
+        self._synchronous: tuple[int, bool] | None = None
+        """Of which opening of the handle, and whether it is FULL."""
         self.at_commit = AtCommit()
         self._counts_sql = sql_file("counts.sql")
-        self._room_and_work_sql = sql_file("queues.sql")["has-room-and-work"]
+        self._tokens_sql = sql_file("leases.sql")
+        self._insert_sql: dict[tuple[str, int], str] = {}
+        """By the query for one row, and how many are inserted at once."""
+
+    def sql(self, file: str) -> SqlFile:
+        """See Database."""
+        return sql_file(file)
 
     # Reading and executing
 
     def all(self, sql: str, *values: Value) -> list[Row]:
         """Return every row of a query. All are read at once, so no cursor stays open."""
-        with self._translated:
-            return self._connection.execute(sql, values).fetchall()
+        with self._handle as connection:
+            return connection.execute(sql, values).fetchall()
+
+    def within(self, most_bytes: int, sql: str, *values: Value) -> tuple[list[Row], bool]:
+        """Return the first rows of a query, up to `most_bytes` of text, and whether any is left.
+
+        At least one row is returned, if there is one.
+        """
+        rows: list[Row] = []
+        read_bytes = 0
+        with self._handle as connection:
+            cursor = connection.execute(sql, values)
+            for row in cursor:
+                read_bytes += sum(_text_bytes(value) for value in row)
+                if rows and read_bytes > most_bytes:
+                    cursor.close()
+                    return rows, True
+                rows.append(row)
+        return rows, False
 
     def one(self, sql: str, *values: Value) -> Row | None:
         """Return the first row of a query, or None."""
-        with self._translated:
-            rows = self._connection.execute(sql, values).fetchall()
+        with self._handle as connection:
+            rows = connection.execute(sql, values).fetchall()
         return rows[0] if rows else None
 
     def run(self, sql: str, *values: Value) -> int:
         """Execute a statement; return the number of rows it changed."""
-        with self._translated:
-            self._connection.execute(sql, values)
-            return self._connection.changes()
+        with self._handle as connection:
+            connection.execute(sql, values)
+            return connection.changes()
 
     def run_many(
         self, sql: str, rows: Sequence[Sequence[Value] | Mapping[str, Value]]
     ) -> list[Row]:
         """Execute a statement for each row of values; return what RETURNING gave."""
-        with self._translated:
-            return list(self._connection.executemany(sql, rows))
+        with self._handle as connection:
+            return list(connection.executemany(sql, rows))
 
-    def last_insert_id(self) -> int:
-        """Return the id of the row that this connection inserted last."""
-        return self._connection.last_insert_rowid()
+    def insert(self, sql: str, rows: Sequence[Sequence[Value]]) -> Sequence[int]:
+        """See Database. Nobody else inserts meanwhile, so the ids are a range.
 
-    def data_version(self) -> int:
-        """Return a number that changes when another connection commits (3 us a call)."""
+        Many rows are inserted by one statement: one for each takes twice as long, and after each
+        this thread would wait for Python's interpreter lock, with the write lock in its hand.
+        """
+        inserted = 0
+        with self._handle as connection:
+            for size in _ROWS_AT_ONCE:
+                while len(rows) - inserted >= size:
+                    values = chain.from_iterable(rows[inserted : inserted + size])
+                    connection.execute(self._insert_many(sql, size), tuple(values))
+                    inserted += size
+            last = connection.last_insert_rowid()
+        return range(last - inserted + 1, last + 1)
+
+    def _insert_many(self, sql: str, size: int) -> str:
+        text = self._insert_sql.get((sql, size))
+        if text is None:
+            head, values, row = sql.removesuffix(";").rpartition("VALUES ")
+            text = self._insert_sql[sql, size] = head + values + ", ".join([row] * size)
+        return text
+
+    def take_tokens(self, n: int) -> range:
+        """See Database."""
+        row = self.one(self._tokens_sql["last-token"])
+        self.run(self._tokens_sql["take-tokens"], n)
+        first = (int(row[0]) if row else 0) + 1
+        return range(first, first + n)
+
+    def number_events(self) -> None:
+        """See Database: here an event has its seq from the start."""
+
+    def lease_ends_ms(self, ttl_ms: int) -> tuple[int, int]:
+        """See Database: it is one clock."""
+        ends_ms = self.clock.monotonic_ms() + ttl_ms
+        return ends_ms, ends_ms
+
+    def lock(self, kind: str, names: Iterable[str]) -> bool:  # noqa: ARG002
+        """See Database: there is one writer at a time."""
+        return False
+
+    def lock_job(self, job_id: int) -> bool:  # noqa: ARG002
+        """See Database: there is one writer at a time."""
+        return False
+
+    def changes(self) -> tuple[int, int]:
+        """See Database (3 us a call)."""
         row = self.one("PRAGMA data_version")
-        return int(row[0]) if row else 0
+        return self._handle.opened, int(row[0]) if row else 0
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -92,51 +171,49 @@ class Database:
 
         BEGIN DEFERRED is safe here only because nothing writes.
         """
-        if self._connection.in_transaction:
-            yield
-            return
-        with self._translated:
-            self._connection.execute("BEGIN DEFERRED")
-        try:
-            yield
-        finally:
-            with contextlib.suppress(apsw.Error):  # some errors have rolled it back already
-                self._connection.execute("ROLLBACK")
+        with self._handle as connection:
+            if connection.in_transaction:
+                yield
+                return
+            connection.execute("BEGIN DEFERRED")
+            try:
+                yield
+            finally:
+                with contextlib.suppress(apsw.Error):  # some errors have rolled it back already
+                    connection.execute("ROLLBACK")
 
     @contextlib.contextmanager
     def time_limit(self, limit_s: float) -> Iterator[None]:
         """Stop a statement that still runs after `limit_s`: it raises ReadTookTooLong."""
-        self._stop_reading_at_s = time.monotonic() + limit_s
-        self._connection.set_progress_handler(self._is_late, _STEPS_BETWEEN_LOOKS)
-        try:
-            yield
-        finally:
-            self._connection.set_progress_handler(None)
+        with self._handle as connection:
+            self._stop_reading_at_s = time.monotonic() + limit_s
+            connection.set_progress_handler(self._is_late, _STEPS_BETWEEN_LOOKS)
+            try:
+                yield
+            finally:
+                connection.set_progress_handler(None)
 
     def _is_late(self) -> bool:
         return time.monotonic() > self._stop_reading_at_s
 
     def copy_to(self, copy: apsw.Connection, step_pages: int) -> None:
-        """Copy the database as it is at one moment. Raises apsw's errors, of either file.
+        """Copy the database as it is at one moment. Raises StorageError for either file.
 
         Without the snapshot, each commit of another process would restart the copy.
         """
-        with self.snapshot():
-            self._connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall()
-            with copy.backup("main", self._connection, "main") as backup:
+        with self.snapshot(), self._handle as connection:
+            connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall()
+            with copy.backup("main", connection, "main") as backup:
                 while not backup.step(step_pages):
                     pass
 
     def checkpoint(self, mode: int) -> bool:
         """Move the write-ahead log into the database without waiting; False if some is left."""
-        self._connection.set_busy_handler(None)
         try:
-            with self._translated:
-                frames, moved = self._connection.wal_checkpoint(mode=mode)
+            with self._handle as own, self._handle.turns.waiting_by(own, None) as connection:
+                frames, moved = connection.wal_checkpoint(mode=mode)
         except DatabaseBusy:
             return False
-        finally:
-            self._connection.set_busy_handler(BusyHandler())
         return frames == moved
 
     # Writing
@@ -148,27 +225,26 @@ class Database:
         `durable`: the commit waits for the disk, if the configuration asks for durability at all.
         Raises DatabaseBusy after 10 s without the write lock.
         """
-        if self._connection.in_transaction:
-            yield
-            return
-        self._set_synchronous(full=durable and self._durable)
-        try:
-            with self._translated:
-                self._connection.execute("BEGIN IMMEDIATE")
-            yield
-            self.flush_counts()
-            self._ring_for_free_places()
-            self._check_names()
-            program_failpoint("commit.before")
-            with self._translated:
-                self._connection.execute("COMMIT")
-            program_failpoint("commit.after")
-        except BaseException:
-            self.at_commit = AtCommit()
-            with contextlib.suppress(apsw.Error):
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-            raise
+        with self._handle as connection:
+            if connection.in_transaction:
+                yield
+                return
+            self._set_synchronous(connection, full=durable and self._durable)
+            try:
+                self._handle.turns.begin(connection)
+                yield
+                self.flush_counts()
+                ring_for_free_places(self)
+                self._handle.check_names()
+                program_failpoint("commit.before")
+                connection.execute("COMMIT")
+                program_failpoint("commit.after")
+            except BaseException:
+                self.at_commit = AtCommit()
+                with contextlib.suppress(apsw.Error):
+                    if connection.in_transaction:
+                        connection.execute("ROLLBACK")
+                raise
         self._ring()
 
     def begin_and_undo(self, wait_s: float) -> None:
@@ -176,47 +252,34 @@ class Database:
 
         Raises DatabaseBusy after `wait_s` without the write lock, DatabaseUnusable.
         """
-        if self._connection.in_transaction:
-            return
-        self._connection.set_busy_handler(BusyHandler(wait_s))
-        try:
-            self._check_names()
-            with self._translated:
-                self._connection.execute("BEGIN IMMEDIATE")
-                self._connection.execute("ROLLBACK")
-        finally:
-            self._connection.set_busy_handler(BusyHandler())
+        handler = BusyHandler(wait_s)
+        with self._handle as own, self._handle.turns.waiting_by(own, handler) as connection:
+            if connection.in_transaction:
+                return
+            self._handle.check_names()
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("ROLLBACK")
 
     @contextlib.contextmanager
     def savepoint(self) -> Iterator[None]:
         """Run part of an open transaction; an exception rolls back that part only."""
         before = self.at_commit.copy()
-        with self._translated:
-            self._connection.execute("SAVEPOINT part")
+        self.run("SAVEPOINT part")
         try:
             yield
         except BaseException:
-            with contextlib.suppress(apsw.Error):
-                self._connection.execute("ROLLBACK TO part")
-                self._connection.execute("RELEASE part")
+            with self._handle as connection, contextlib.suppress(apsw.Error):
+                connection.execute("ROLLBACK TO part")
+                connection.execute("RELEASE part")
             self.at_commit = before
             raise
-        with self._translated:
-            self._connection.execute("RELEASE part")
+        self.run("RELEASE part")
 
-    def _set_synchronous(self, *, full: bool) -> None:
-        if full != self._synchronous_full:  # it cannot change inside a transaction
-            with self._translated:
-                self._connection.execute(f"PRAGMA synchronous = {'FULL' if full else 'NORMAL'}")
-            self._synchronous_full = full
-
-    def _check_names(self) -> None:
-        """Raise DatabaseUnusable unless the names still belong to the open files."""
-        if [_file_called(name) for name in self._names] != self._files:
-            raise DatabaseUnusable(
-                f"{self.path} or its -wal file was moved, deleted or replaced while in use, so "
-                "nothing is written to it; put it back, or stop Orpheus and start it again"
-            )
+    def _set_synchronous(self, connection: apsw.Connection, *, full: bool) -> None:
+        wanted = (self._handle.opened, full)
+        if wanted != self._synchronous:  # it cannot change inside a transaction
+            connection.execute(f"PRAGMA synchronous = {'FULL' if full else 'NORMAL'}")
+            self._synchronous = wanted
 
     # What the transaction gathered
 
@@ -225,32 +288,17 @@ class Database:
         for name, rows in self.at_commit.take_counts(self.clock.wall_ms()):
             self.run_many(self._counts_sql[name], rows)
 
-    def _ring_for_free_places(self) -> None:
-        """Ring for each limited queue that has room and work.
-
-        The worker that made room by ending a job may not take the next one.
-        """
-        self.at_commit.queues_with_work.update(
-            queue
-            for queue in self.at_commit.freed_places
-            if self.one(self._room_and_work_sql, queue) is not None
-        )
-
     def _ring(self) -> None:
         committed, self.at_commit = self.at_commit, AtCommit()
         committed.ring(self.bells)
 
     def close(self) -> None:
         """Close the connection; a transaction that is open is rolled back."""
-        with contextlib.suppress(apsw.Error):
-            self._connection.close()
+        self._handle.close()
         self.bells.close()
 
 
-def _file_called(name: str) -> tuple[int, int] | None:
-    """Return device and inode of the file of that name; None if there is none."""
-    try:
-        status = os.stat(name)  # noqa: PTH116 - Path.stat takes three times as long, each commit
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
+def _text_bytes(value: object) -> int:
+    if not isinstance(value, str):
+        return 0
+    return len(value) if value.isascii() else len(value.encode())

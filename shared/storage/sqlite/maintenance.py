@@ -2,33 +2,37 @@
 
 Others go on working meanwhile. Reading takes one snapshot, and a snapshot prevents that the
 write-ahead log is emptied: while a check, a verification or a backup runs, the log grows by what is
-written. `checkpoint` makes it small again once they are over.
+written (shared/storage/sqlite/write_ahead_log.py). `checkpoint` makes it small again once they are
+over, if nothing is written then.
 """
 
 import contextlib
 import os
 import secrets
+import shutil
 from pathlib import Path
 
 import apsw
 
-from orpheus.shared.errors import DatabaseFull, DatabaseUnusable
+from orpheus.shared.errors import DatabaseFull, DatabaseUnusable, StorageError
 from orpheus.shared.storage.data import BackupRefused
-from orpheus.shared.storage.sqlite.connection import Database
-from orpheus.shared.storage.sqlite.opening import WAL_BOUND_BYTES
-from orpheus.shared.storage.sqlite.sql import sql_file
-from orpheus.shared.storage.sqlite.stats import wal_bytes
+from orpheus.shared.storage.sqlite.connection import SqliteDatabase
+from orpheus.shared.storage.sqlite.history import give_new_epoch, note_history
+from orpheus.shared.storage.sqlite.write_ahead_log import WAL_BOUND_BYTES
+from orpheus.shared.storage.verbs.events import Events
+from orpheus.shared.storage.verbs.invariants import broken_invariants
 
 _MOST_PROBLEMS = 10
 _BACKUP_STEP_PAGES = 1_000
 
 
-class Maintenance:
-    """Checks, backups and the write-ahead log."""
+class FileMaintenance:
+    """The port `Maintenance` (shared/storage/database.py), for one file."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: SqliteDatabase, events: Events) -> None:
         self._database = database
-        self._sql = sql_file("verify.sql")
+        self._events = events
+        self._noted = ("", 0)
 
     def check(self) -> list[str]:
         """Return what is damaged in the file, one sentence each; empty if nothing is.
@@ -53,14 +57,7 @@ class Maintenance:
         """
         with self._database.snapshot():
             problems = [f"I16: {problem}" for problem in self.check()]
-            for name in self._sql:
-                invariant = name.partition("-")[0].upper()
-                try:
-                    rows = self._database.all(self._sql[name], _MOST_PROBLEMS)
-                    problems += [f"{invariant}: {row[0]}" for row in rows]
-                except DatabaseUnusable as error:
-                    problems.append(f"{invariant}: {error}")
-        return problems
+            return problems + broken_invariants(self._database)
 
     def backup(self, target: Path) -> None:
         """Write the database as it is now to `target`, a new file, while others go on working.
@@ -76,19 +73,21 @@ class Maintenance:
         part = target.with_name(f"{target.name}.part-{secrets.token_hex(4)}")
         try:
             self._copy_to(part)
-            _check_copy(part)
+            _finish_copy(part)
             os.link(part, target)  # unlike a rename it never replaces a file
         except FileExistsError:
             raise BackupRefused(
                 f"{target} was created by another process meanwhile; try again"
             ) from None
-        except apsw.FullError:
+        except (apsw.FullError, DatabaseFull):
             raise DatabaseFull(f"no space is left for the backup at {target}") from None
-        except (apsw.Error, OSError) as error:
+        except (apsw.Error, OSError, StorageError) as error:
             raise DatabaseUnusable(f"the backup at {target} could not be made: {error}") from error
         finally:
-            for leftover in part.parent.glob(f"{part.name}*"):
-                leftover.unlink()
+            # Not by glob(): brackets in a name would be a pattern.
+            for leftover in part.parent.iterdir():
+                if leftover.name.startswith(part.name):
+                    leftover.unlink()
         _sync_folder(target.parent)
 
     def _copy_to(self, part: Path) -> None:
@@ -106,18 +105,43 @@ class Maintenance:
     def checkpoint(self) -> None:
         """Empty a write-ahead log of over 64 MiB. Does not wait: if it is in use, try later.
 
-        Commits move the log into the database and write its file again from the start, so it is
-        long only after a long read prevented that.
+        Commits write it again from its start, so it is long only after a long read prevented that.
         """
-        if wal_bytes(self._database.path) <= WAL_BOUND_BYTES:
+        if self.wal_bytes() <= WAL_BOUND_BYTES:
             return
         if self._database.checkpoint(apsw.SQLITE_CHECKPOINT_PASSIVE):
             self._database.checkpoint(apsw.SQLITE_CHECKPOINT_TRUNCATE)
 
+    def note_history(self) -> None:
+        """Note how far the events have come, so that a start notices a restored backup."""
+        now = (self._events.epoch(), self._events.last_seq())
+        if now != self._noted:
+            note_history(self._database.path, *now)
+            self._noted = now
 
-def _check_copy(part: Path) -> None:
+    def database_bytes(self) -> int:
+        """Size of the database file."""
+        return _size_bytes(self._database.path)
+
+    def wal_bytes(self) -> int:
+        """Size of the write-ahead log that stands beside it."""
+        return _size_bytes(Path(f"{self._database.path}-wal"))
+
+    def free_bytes(self) -> int:
+        """Return the free space on the device that holds the database. Raises DatabaseUnusable."""
+        try:
+            return shutil.disk_usage(self._database.path.parent).free
+        except OSError as error:
+            raise DatabaseUnusable(
+                f"the free space of its folder cannot be read: {error}"
+            ) from error
+
+
+def _finish_copy(part: Path) -> None:
+    """Check the copy, and let its events belong to a history of their own."""
     copy = apsw.Connection(str(part), flags=apsw.SQLITE_OPEN_READWRITE)
     with contextlib.closing(copy):
+        give_new_epoch(copy)
         rows = copy.execute("PRAGMA integrity_check(1)").fetchall()
     if rows != [("ok",)]:
         raise apsw.CorruptError(str(rows[0][0]))
@@ -129,3 +153,10 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def _size_bytes(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

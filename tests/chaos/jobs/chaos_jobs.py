@@ -5,6 +5,7 @@ folder $CHAOS_FOLDER the import hangs, with a file `break` it fails: in workers 
 supervisor's own look at the job types (`--describe`) comes first.
 """
 
+import asyncio
 import ctypes
 import json
 import math
@@ -113,6 +114,37 @@ def _close_fds(ctx: Context, seconds: float) -> None:
     _sleep_deaf(seconds)
 
 
+def _limit_files(ctx: Context, seconds: float) -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+
+
+def _change_root(ctx: Context, seconds: float) -> None:
+    os.chroot("/proc")
+
+
+def _fork(leave: Callable[[], None]) -> None:
+    child = os.fork()
+    if child == 0:
+        leave()  # and so it leaves the handler; it must not lease or run another job
+    else:
+        os.waitpid(child, 0)
+
+
+def _fork_and_exit(ctx: Context, seconds: float) -> None:
+    _fork(sys.exit)
+
+
+def _fork_and_raise(ctx: Context, seconds: float) -> None:
+    def leave() -> None:
+        raise RuntimeError("in the child")
+
+    _fork(leave)
+
+
+def _fork_and_return(ctx: Context, seconds: float) -> None:
+    _fork(lambda: None)
+
+
 _MISDEEDS: dict[str, Callable[[Context, float], None]] = {
     "fail": _fail,
     "give_up": _give_up,
@@ -121,9 +153,15 @@ _MISDEEDS: dict[str, Callable[[Context, float], None]] = {
     "ignore_term": _ignore_term,
     "leave_children": _leave_children,
     "hold_gil": _hold_gil,
+    "sleep_deaf": lambda _, seconds: _sleep_deaf(seconds),
     "spin": _spin,
     "exhaust_memory": _exhaust_memory,
     "close_fds": _close_fds,
+    "limit_files": _limit_files,
+    "change_root": _change_root,
+    "fork_and_exit": _fork_and_exit,
+    "fork_and_raise": _fork_and_raise,
+    "fork_and_return": _fork_and_return,
 }
 
 
@@ -140,12 +178,26 @@ def asked(
 ) -> dict[str, int]:
     """What a client asked for; its result says which process did it in which attempt."""
     tell("begin", ctx)
+    pid = os.getpid()
     if does == "sleep":
         _sleep(ctx, seconds)
     elif does in _MISDEEDS and ctx.attempt <= failures:
         _MISDEEDS[does](ctx, seconds)
+    if os.getpid() != pid:  # a child that returns: only the job's own process tells its end
+        return {}
     for _ in range(children):
         ctx.enqueue("child", {"parent": ctx.job_id})
+    tell("end", ctx)
+    return {"pid": os.getpid(), "attempt": ctx.attempt}
+
+
+@job
+async def asked_async(
+    ctx: Context, request: int, place: int, seconds: float = 0, secret: str = ""
+) -> dict[str, int]:
+    """The same as a coroutine, which only sleeps."""
+    tell("begin", ctx)
+    await asyncio.sleep(seconds)
     tell("end", ctx)
     return {"pid": os.getpid(), "attempt": ctx.attempt}
 

@@ -21,7 +21,7 @@ from orpheus.shared.domain.events import Event
 from orpheus.shared.domain.processes import SlotRecord, SlotState
 from orpheus.shared.storage import Store, open_store
 from tests.integration.supervisor.configured import Configured, StartSystem
-from tests.machine import PATIENCE_S
+from tests.machine import PATIENCE_S, pause_since, processes_with
 
 CHILDREN = Path(__file__).parent / "children"
 MARK = "UNDER_TEST"
@@ -65,11 +65,11 @@ class Harness:
 
     def until(self, condition: Callable[[], Any], what: str, timeout_s: float = PATIENCE_S) -> Any:
         """The first true value of `condition`; fails with the log."""
-        give_up_at = time.monotonic() + timeout_s
+        began_s = time.monotonic()
         while not (value := condition()):
-            if time.monotonic() > give_up_at:
+            if time.monotonic() - began_s > timeout_s:
                 pytest.fail(f"waited {timeout_s} s for {what}; {self.slots()}\n{self.log()}")
-            threading.Event().wait(0.005)
+            pause_since(began_s)
         return value
 
     def slots(self) -> dict[str, SlotRecord]:
@@ -116,13 +116,7 @@ class Harness:
 
     def processes(self) -> list[psutil.Process]:
         """Every living process that descends from this harness."""
-        found = []
-        for process in psutil.process_iter():
-            with contextlib.suppress(psutil.Error):
-                alive = process.status() != psutil.STATUS_ZOMBIE
-                if alive and process.environ().get(MARK) == self.mark:
-                    found.append(process)
-        return found
+        return processes_with(MARK, self.mark)
 
     def end(self) -> None:
         """Leave nothing behind."""
@@ -147,6 +141,7 @@ def harness(tmp_path: Path) -> Iterator[Callable[..., Harness]]:
         exit_on_fatal: bool = False,
         shutdown_deadline_s: float = 5.0,
         launcher: tuple[str, ...] = (),
+        handover_bytes: int = 0,
         **rules: Any,
     ) -> Harness:
         argv = [sys.executable, str(CHILDREN / "child.py"), behaviour]
@@ -157,6 +152,7 @@ def harness(tmp_path: Path) -> Iterator[Callable[..., Harness]]:
             "rules": {**QUICK, **rules},
             "exit_on_fatal": exit_on_fatal,
             "shutdown_deadline_s": shutdown_deadline_s,
+            "handover_bytes": handover_bytes,
         }
         number = len(running)
         plan_file, log_file = tmp_path / f"plan-{number}.json", tmp_path / f"log-{number}"

@@ -14,11 +14,11 @@ import psutil
 import pytest
 
 from orpheus.shared.process.child_start import INCARNATION_VARIABLE
-from orpheus.shared.process.clock import create_time_s
+from orpheus.shared.process.clock import create_time_s, is_alive
+from orpheus.shared.storage import state_files
 from orpheus.supervisor.linux.adoption import (
     incarnation_of,
     incarnation_prefix,
-    is_alive,
     kill_incarnation,
     kill_processes_of,
 )
@@ -76,12 +76,12 @@ def test_a_sample_tells_cpu_memory_and_run_state(
     marked: tuple[str, "subprocess.Popen[bytes]"],
 ) -> None:
     process = psutil.Process(marked[1].pid)
-    first = sample(process)
+    first = sample(process.pid)
     assert (first.cpu_percent, first.os_status) == (None, OsStatus.RUNNING)
     assert first.rss_bytes > 2**20
     process.suspend()
     os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
-    second = sample(process, first)
+    second = sample(process.pid, first)
     assert second.os_status is OsStatus.STOPPED
     assert second.cpu_percent is not None
     assert second.cpu_percent >= 0
@@ -121,9 +121,11 @@ def test_a_process_whose_main_thread_has_ended_is_still_found(
 
 
 def test_the_processes_of_a_database_are_found_whatever_their_incarnation(tmp_path: Path) -> None:
-    database, other = tmp_path / "orpheus.db", tmp_path / "other.db"
+    database = state_files(f"sqlite:///{tmp_path}/orpheus.db")
+    other = state_files(f"sqlite:///{tmp_path}/other.db")
     prefix = incarnation_prefix(database)
-    assert incarnation_prefix(tmp_path / "." / "orpheus.db") == prefix
+    elsewhere = state_files(f"sqlite:///{tmp_path}/./orpheus.db", f"{tmp_path}/state")
+    assert incarnation_prefix(elsewhere) == prefix
     assert incarnation_prefix(other) != prefix
     environment = {**os.environ, INCARNATION_VARIABLE: f"{prefix}any"}
     with subprocess.Popen(["sleep", "1000"], env=environment) as process:

@@ -1,5 +1,6 @@
 """Who holds the write lock of a real database, with real processes."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -85,28 +86,42 @@ def test_a_stopped_writer_is_found_with_how_long_it_has_held_the_lock(
     assert watch.look(107.0) is None
 
 
-def test_a_process_that_commits_again_and_again_counts_as_a_new_holder(
+def test_a_process_that_commits_again_and_again_is_not_looked_for(
     database: Path,
     start: Callable[[str], "subprocess.Popen[bytes]"],
     wait_for: Callable[..., Any],
 ) -> None:
-    writer, watch, reader = start("commits"), LockWatch(database), apsw.Connection(str(database))
-    seen: list[LockHolder] = []
+    watch, reader = LockWatch(database), apsw.Connection(str(database))
+    start("commits")
+    watch.look(1.0)
+    seen: list[LockHolder | None] = []
     versions: set[object] = set()
 
     def look() -> bool:
         version = reader.pragma("data_version")
         if version not in versions:  # it has committed since the last look
             versions.add(version)
-            holder = watch.look(1_000.0 * len(versions))
-            seen.extend([holder] if holder else [])
+            seen.append(watch.look(1_000.0 * len(versions)))
         return len(seen) > 10
 
     try:
-        wait_for(look, "ten looks at the lock while it was held")
+        wait_for(look, "ten looks after a commit")
     finally:
         reader.close()
-    assert {(holder.pid, holder.held_s) for holder in seen} == {(writer.pid, 0.0)}
+    assert not any(seen[1:])
+
+
+def test_a_writer_that_stops_after_commits_counts_from_the_look_that_saw_the_last(
+    database: Path, start: Callable[[str], "subprocess.Popen[bytes]"]
+) -> None:
+    watch = LockWatch(database)
+    watch.look(1.0)
+    with contextlib.closing(apsw.Connection(str(database))) as writer:
+        writer.execute("INSERT INTO t VALUES (1)")
+    holding = start("holds")
+    assert watch.look(2.0) is None
+    holder = watch.look(3.0)
+    assert holder is not None and (holder.pid, holder.held_s) == (holding.pid, 1.0)
 
 
 def test_the_time_of_a_new_holder_starts_at_0(

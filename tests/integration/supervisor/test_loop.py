@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -13,7 +14,8 @@ import psutil
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import Holder, NewJob, Outcome, Status
 from orpheus.shared.domain.processes import SlotState
-from orpheus.shared.process.crash_cell import Cell, cell_path
+from orpheus.shared.process.crash_cell import Cell
+from tests.integration.supervisor.conftest import CHILDREN
 from tests.machine import PATIENCE_S, slowness
 
 Start = Callable[..., Any]
@@ -42,7 +44,7 @@ def test_a_killed_child_is_replaced_and_its_lease_is_free_at_once(harness: Start
     [lease] = store.leases.lease(
         Holder("a-1", slot.incarnation, slot.pid), ("*",), limit=1, ttl_ms=60_000
     )
-    cell = Cell.create(cell_path(running.database, slot.incarnation))
+    cell = Cell.create(store.state.cell(slot.incarnation))
     cell.enter(lease.token)
     killed_s = time.monotonic()
     os.kill(slot.pid, signal.SIGKILL)
@@ -56,7 +58,39 @@ def test_a_killed_child_is_replaced_and_its_lease_is_free_at_once(harness: Start
     [attempt] = store.jobs.attempts(job.id)
     assert attempt.outcome is Outcome.CRASHED
     assert "killed by SIGKILL" in attempt.error.message
-    assert not cell_path(running.database, slot.incarnation).exists()
+    assert not store.state.cell(slot.incarnation).exists()
+    assert running.stop() == 0
+
+
+def test_a_child_that_floods_its_channel_delays_no_other(harness: Start) -> None:
+    child = [sys.executable, str(CHILDREN / "child.py")]
+    slots = {"a-1": [*child, "floods_its_channel"], "a-2": [*child, "well"]}
+    running = harness(slots=slots, start_timeout_s=60.0)
+    for _ in range(3):
+        slot = running.until_state(SlotState.READY, "a-2")
+        os.kill(slot.pid, signal.SIGKILL)
+        running.until_state(SlotState.READY, "a-2", not_pid=slot.pid)
+    assert running.slot("a-2").degraded is False
+    assert "supervisor_stalled" not in running.log()
+    running.stop()
+
+
+def test_a_handover_larger_than_the_channel_arrives(harness: Start) -> None:
+    running = harness(count=2, handover_bytes=3_000_000)
+    running.until_state(SlotState.READY, "a-1")
+    running.until_state(SlotState.READY, "a-2")
+    assert running.stop() == 0
+
+
+def test_a_child_that_never_reads_its_large_handover_is_killed_and_delays_no_other(
+    harness: Start,
+) -> None:
+    deaf = [sys.executable, "-c", "import time; time.sleep(1000)"]
+    slots = {"a-1": deaf, "a-2": [sys.executable, str(CHILDREN / "child.py"), "well"]}
+    running = harness(slots=slots, handover_bytes=3_000_000)
+    running.until_state(SlotState.READY, "a-2")
+    assert running.until_exit("a-1").last_exit.reason == "not ready within 5 s; killed"
+    assert running.slot("a-2").state is SlotState.READY
     assert running.stop() == 0
 
 
@@ -149,6 +183,27 @@ def test_all_children_killed_at_once_all_come_back(harness: Start) -> None:
         name: running.until_state(SlotState.READY, name, not_pid=before[name]).pid for name in names
     }
     assert set(after.values()).isdisjoint(before.values())
+    assert running.stop() == 0
+
+
+def test_of_sixty_exits_at_once_none_is_missed(harness: Start) -> None:
+    names = [f"a-{n}" for n in range(1, 61)]
+    slots = {name: ["sh", "-c", "exec sleep 600"] for name in names}
+    running = harness(slots=slots, start_timeout_s=300.0)
+
+    supervisor = psutil.Process(running.process.pid)
+    running.until(lambda: len(supervisor.children()) == len(names), "all to be started")
+    supervisor.suspend()
+    for child in supervisor.children():
+        child.kill()
+    supervisor.resume()
+
+    def seen() -> list[str | None]:
+        return [exit.signal for slot in running.slots().values() for exit in slot.exits]
+
+    running.until(lambda: len(seen()) >= len(names), "every exit to be seen")
+    assert seen() == ["SIGKILL"] * len(names)
+    assert psutil.STATUS_ZOMBIE not in [child.status() for child in supervisor.children()]
     assert running.stop() == 0
 
 

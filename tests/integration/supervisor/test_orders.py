@@ -2,13 +2,13 @@
 
 import json
 import signal
+import sys
 from collections.abc import Callable
 from typing import Any
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.processes import SlotState
 from orpheus.shared.domain.requests import RequestAction
-from orpheus.shared.process.crash_cell import stack_path
 
 Start = Callable[..., Any]
 
@@ -44,29 +44,44 @@ def test_ttin_and_ttou_make_a_pool_one_larger_and_one_smaller(harness: Start) ->
 def test_a_drained_slot_stays_down_until_it_is_restarted(harness: Start) -> None:
     running = harness()
     before = running.until_state(SlotState.READY)
-    running.store.supervision.put_request(RequestAction.DRAIN, "a-1")
+    running.store.supervision.put_request(RequestAction.DRAIN, "host-1", "a-1")
     down = running.until_state(SlotState.DOWN)
     assert down.last_exit.reason == "drained"
-    running.store.supervision.put_request(RequestAction.RESTART, "a-1")
+    running.store.supervision.put_request(RequestAction.RESTART, "host-1", "a-1")
     again = running.until_state(SlotState.READY, not_pid=before.pid)
     assert again.restarts == 1
     assert running.stop() == 0
 
 
+def test_a_process_that_does_not_handle_the_signal_yet_is_not_asked_for_its_stack(
+    harness: Start,
+) -> None:
+    young = [sys.executable, "-c", "import time; time.sleep(1000)"]
+    running = harness(slots={"a-1": young}, start_timeout_s=60.0)
+    slot = running.until_state(SlotState.STARTING)
+    running.store.supervision.put_request(RequestAction.STACK, "host-1", "a-1")
+    running.until(lambda: "operator_request" in running.log(), "the request to be taken")
+    running.store.supervision.put_request(RequestAction.SCALE, "host-1", "a", 1)
+    running.until(lambda: "pool_scaled" in running.log(), "a turn after it")
+    assert running.slot().pid == slot.pid
+    assert running.slot().exits == ()
+    running.stop()
+
+
 def test_a_restart_drains_first(harness: Start) -> None:
     running = harness()
     before = running.until_state(SlotState.READY)
-    running.store.supervision.put_request(RequestAction.RESTART, "a-1")
+    running.store.supervision.put_request(RequestAction.RESTART, "host-1", "a-1")
     again = running.until_state(SlotState.READY, not_pid=before.pid)
     assert again.last_exit.reason == "replaced"
-    assert running.store.supervision.exit_counts() == {("a-1", "replaced"): 1}
+    assert running.store.supervision.exit_counts("host-1") == {("a-1", "replaced"): 1}
     assert running.stop() == 0
 
 
 def test_a_restart_retries_a_fatal_slot_at_once(harness: Start) -> None:
     running = harness("cannot_be_configured")
     running.until_state(SlotState.FATAL)
-    running.store.supervision.put_request(RequestAction.RESTART, "a-1")
+    running.store.supervision.put_request(RequestAction.RESTART, "host-1", "a-1")
     running.until(lambda: running.slot().restarts == 1, "another try")
     assert running.stop() == 0
 
@@ -74,11 +89,11 @@ def test_a_restart_retries_a_fatal_slot_at_once(harness: Start) -> None:
 def test_a_child_that_is_asked_writes_its_stack_and_goes_on(harness: Start) -> None:
     running = harness()
     slot = running.until_state(SlotState.READY)
-    file = stack_path(running.database, slot.incarnation)
+    file = running.store.state.stack(slot.incarnation)
 
     def has_written() -> bool:
         """It may still be on its way to `live` when it is asked for the first time."""
-        running.store.supervision.put_request(RequestAction.STACK, "a-1")
+        running.store.supervision.put_request(RequestAction.STACK, "host-1", "a-1")
         return "in live" in file.read_text()
 
     running.until(has_written, "its stack")

@@ -14,7 +14,12 @@ import psutil
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import Holder, NewJob, Status
 from orpheus.shared.domain.processes import ProcessRecord, Role, SlotState
+from orpheus.shared.domain.requests import RequestAction
 from orpheus.shared.process.clock import SystemClock, create_time_s
+from orpheus.shared.storage import open_store
+from orpheus.supervisor.loop.report import slot_record
+from orpheus.supervisor.policy.slot import Slot
+from orpheus.supervisor.startup import sweep_database
 from tests.machine import PATIENCE_S
 
 Start = Callable[..., Any]
@@ -152,10 +157,24 @@ def test_exit_codes_are_seen_though_the_launcher_ignores_sigchld(harness: Start)
     assert running.stop() == 0
 
 
+def test_the_slots_of_a_host_that_has_another_name_now_are_gone(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path}/orpheus.db", create=True)
+    old = slot_record("an-old-name", Slot("default-1", "default", Role.WORKER), None, None)
+    store.processes.put_slots([old])
+    store.supervision.put_request(RequestAction.RESTART, old.host, old.slot)
+    store.supervision.count_exit(old.host, old.slot, "crashed")
+    sweep_database(store, "a-new-name", store.clock.boot_id, store.clock.wall_ms())
+    assert store.processes.slots() == []
+    assert store.supervision.take_requests(old.host) == []
+    assert store.supervision.exit_counts(old.host) == {}
+    store.close()
+
+
 def register_as_worker(store: Any, slot: Any) -> None:
     """Write the heartbeat row that a real worker would."""
     store.processes.register(
         ProcessRecord(
+            host="host-1",
             incarnation=slot.incarnation,
             slot=slot.slot,
             pool="a",

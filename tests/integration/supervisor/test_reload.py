@@ -1,6 +1,7 @@
 """A running Orpheus that is changed: by saving its file, by SIGHUP and SIGUSR2, by operators."""
 
 import contextlib
+import os
 import signal
 import socket
 import threading
@@ -73,6 +74,7 @@ def test_only_the_pool_whose_settings_changed_is_restarted_and_none_of_its_jobs_
         ("[pools.default\n", "orpheus.toml:1"),
         ("[jobs]\nmodules = ['no_such_module']\n", "No module named 'no_such_module'"),
         ("[[schedules]]\nname = 'x'\nevery = 60\ntype = 'nothing'\n", "'x' cannot make its job"),
+        ("[database]\nstate_dir = 'elsewhere'\n", "database.state_dir: cannot change while"),
     ],
 )
 def test_a_configuration_that_is_not_valid_is_rejected_and_the_running_one_stays(
@@ -91,6 +93,19 @@ def test_a_configuration_that_is_not_valid_is_rejected_and_the_running_one_stays
     running.save("[pools.default]\nworkers = 1\n# mended\n")
     wait_for(lambda: not told(), "the reason to go")
     assert running.pids() == before
+    assert running.system.stop() == 0
+
+
+def test_a_file_that_is_a_fifo_for_a_moment_stops_no_reload(
+    configured: Callable[[str], Configured], wait_for: WaitFor
+) -> None:
+    running = configured("[pools.default]\nworkers = 1\n")
+    running.file.unlink()
+    os.mkfifo(running.file)
+    wait_for(lambda: running.system.workers()["supervisor"]["degraded"], "the rejection")
+    assert "regular file" in running.system.workers()["supervisor"]["reason"]
+    running.save("[pools.default]\nworkers = 2\n")
+    wait_for(lambda: "default-2" in running.ready(), "the second worker")
     assert running.system.stop() == 0
 
 

@@ -5,8 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -20,7 +18,8 @@ from orpheus.shared.domain.jobs import Job, NewJob, Status
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.process.channel import Channel
 from orpheus.shared.storage import Store, open_store
-from tests.machine import PATIENCE_S
+from tests.databases import make_database
+from tests.machine import PATIENCE_S, wait_until
 
 JOBS = Path(__file__).parent / "jobs"
 POOLS = {"default": ("*",)}
@@ -32,16 +31,6 @@ FAST = {  # the shortest that the rules of configuration allow
     "jobs.backoff_base": "50ms",
     "jobs.modules": '["orpheus.worker.handlers", "jobs_under_test"]',
 }
-
-
-def wait_until(condition: Callable[[], Any], what: str, timeout_s: float = PATIENCE_S) -> Any:
-    """The first true value of `condition`; fails naming `what` after `timeout_s`."""
-    give_up_at = time.monotonic() + timeout_s
-    while not (value := condition()):
-        if time.monotonic() > give_up_at:
-            pytest.fail(f"waited {timeout_s} s for {what}")
-        threading.Event().wait(0.01)
-    return value
 
 
 @pytest.fixture
@@ -56,7 +45,8 @@ class Database:
     def __init__(self, file: Path) -> None:
         self.file = file
         self.url = f"sqlite:///{file}"
-        self.store: Store = open_store(self.url, create=True, pools=POOLS)
+        make_database(self.url)
+        self.store: Store = open_store(self.url, pools=POOLS)
 
     def submit(self, job_type: str, payload: str = "{}", **fields: Any) -> int:
         """A job's id."""
@@ -89,6 +79,7 @@ class Worker:
         channel: Channel | None,
         *fds: int,
         failpoints: Path | None = None,
+        stderr: int = subprocess.STDOUT,
     ) -> None:
         self.log_file = log
         self.channel = channel
@@ -101,7 +92,7 @@ class Worker:
                 cwd=JOBS,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
-                stderr=subprocess.STDOUT,
+                stderr=stderr,
                 env=environment,
                 pass_fds=fds,
                 start_new_session=True,
@@ -154,14 +145,12 @@ class Workers:
         self._folder = folder
         self._started: list[Worker] = []
 
-    def alone(
-        self, settings: dict[str, str] | None = None, *argv: str, failpoints: Path | None = None
-    ) -> Worker:
-        """Starts `python -m worker` with settings (`{"jobs.timeout": "1s"}`), or armed."""
+    def alone(self, settings: dict[str, str] | None = None, *argv: str, **options: Any) -> Worker:
+        """Starts `python -m worker` with settings (`{"jobs.timeout": "1s"}`); see Worker."""
         merged = {**FAST, "database.url": self._database.url, **(settings or {})}
         sets = [part for key, value in merged.items() for part in ("--set", f"{key}={value}")]
         log = self._folder / f"log-{len(self._started)}"
-        return self._add(Worker(log, [*argv, *sets], None, failpoints=failpoints))
+        return self._add(Worker(log, [*argv, *sets], None, **options))
 
     def supervised(self, **changes: Any) -> Worker:
         """Starts a worker whose supervisor is the test, with changed fields of WorkerHandover."""
@@ -277,6 +266,7 @@ def worker_settings(url: str, **changes: Any) -> WorkerHandover:
         "queues": ("*",),
         "modules": ("orpheus.worker.handlers", "jobs_under_test"),
         "commands": (),
+        "host_name": "host-1",
         "defaults": JobDefaults(max_retries=3, timeout_s=900.0),
         "cancel_grace_s": 10.0,
         "lease_ttl_s": 5.0,

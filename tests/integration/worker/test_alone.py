@@ -11,7 +11,7 @@ import pytest
 
 from orpheus.shared.domain.jobs import NewJob, Status
 from orpheus.shared.process.clock import create_time_s
-from orpheus.shared.process.crash_cell import CellState, cell_path, read_cell
+from orpheus.shared.process.crash_cell import CellState, read_cell
 
 Start = Callable[..., Any]
 Wait = Callable[..., Any]
@@ -49,7 +49,7 @@ def test_sigterm_lets_the_job_finish_and_takes_no_other(database: Any, start_alo
     assert database.store.jobs.get(running).status is Status.DONE
     assert database.store.jobs.get(waiting).status is Status.PENDING
     assert database.store.processes.all() == []
-    assert list(cell_path(database.file, "x").parent.iterdir()) == []
+    assert list(database.store.state.cells.iterdir()) == []
 
 
 def test_a_job_that_does_not_finish_in_time_is_released_and_spends_no_retry(
@@ -83,7 +83,7 @@ def test_sigkill_leaves_a_lease_that_can_be_freed(
     job_id = database.submit("spinning")
     database.wait(job_id, Status.IN_PROGRESS)
     [row] = database.store.processes.all()
-    cell_file = cell_path(database.file, row.incarnation)
+    cell_file = database.store.state.cell(row.incarnation)
     cell = wait_for(lambda: (c := read_cell(cell_file)) and c.running and c, "the job's start")
     worker.signal(signal.SIGKILL)
     worker.wait()
@@ -93,7 +93,7 @@ def test_sigkill_leaves_a_lease_that_can_be_freed(
     assert database.store.jobs.get(job_id).status is Status.PENDING
 
 
-def test_another_worker_runs_the_job_of_an_expired_lease(database: Any, start_alone: Start) -> None:
+def test_another_worker_runs_the_job_of_one_that_died(database: Any, start_alone: Start) -> None:
     first = start_alone().wait_until_ready()
     job_id = database.submit("sleep", '{"seconds": 1}')
     database.wait(job_id, Status.IN_PROGRESS)
@@ -101,7 +101,7 @@ def test_another_worker_runs_the_job_of_an_expired_lease(database: Any, start_al
     first.wait()
     start_alone().wait_until_ready()
     assert database.wait(job_id).status is Status.DONE
-    assert database.outcomes(job_id) == ["lost", "succeeded"]
+    assert database.outcomes(job_id) == ["crashed", "succeeded"]
 
 
 def test_a_timeout_ends_the_attempt_and_the_worker_restarts_itself(
@@ -276,6 +276,24 @@ def test_a_worker_frozen_past_its_lease_stops_its_job_and_changes_nothing(
     assert database.store.jobs.get(job_id) == ended
     assert database.outcomes(job_id) == ["lost"]
     assert database.wait(database.submit("nap")).status is Status.DONE
+
+
+def test_workers_that_stand_still_together_past_their_leases_lose_no_job(
+    database: Any, start_alone: Start, wait_for: Wait
+) -> None:
+    workers = [start_alone().wait_until_ready() for _ in range(2)]
+    jobs = [database.submit("nap", '{"seconds": 8}', max_retries=0) for _ in workers]
+    for job_id in jobs:
+        database.wait(job_id, Status.IN_PROGRESS)
+    for worker in workers:
+        worker.signal(signal.SIGSTOP)
+    over_ms = database.store.clock.monotonic_ms() + 6_000
+    wait_for(lambda: database.store.clock.monotonic_ms() > over_ms, "both leases to expire")
+    for worker in workers:
+        worker.signal(signal.SIGCONT)
+    for job_id in jobs:
+        assert database.wait(job_id).status is Status.DONE
+        assert database.outcomes(job_id) == ["succeeded"]
 
 
 def test_a_long_job_keeps_its_lease_by_renewals(database: Any, start_supervised: Start) -> None:

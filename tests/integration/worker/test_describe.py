@@ -7,9 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import orjson
 import psutil
 import pytest
 
+from orpheus.shared.errors import ConfigurationError
 from orpheus.shared.job_types.describe import describe_types
 
 JOBS = Path(__file__).parent / "jobs"
@@ -48,6 +50,23 @@ def test_it_prints_every_type_as_json_whatever_a_module_prints() -> None:
     }
 
 
+def test_a_default_that_json_lacks_is_a_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handler = "@job\ndef f(ctx: Context, x: float = float('inf')) -> None: ...\n"
+    (tmp_path / "unlimited.py").write_text("from orpheus import Context, job\n" + handler)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    (row,) = describe_types(["unlimited"], (), timeout_s=60.0)
+    assert orjson.loads(row.schema)["properties"]["x"]["default"] == "Infinity"
+
+
+@pytest.mark.parametrize("name", ["no_such_module:f", "contextlib:no_such_function"])
+def test_what_is_to_be_around_attempts_must_be_there(name: str) -> None:
+    assert describe_types((), (), 60.0, around=["contextlib:nullcontext"]) == []
+    with pytest.raises(ConfigurationError, match=r"no_such_(module|function)"):
+        describe_types((), (), 60.0, around=[name])
+
+
 def test_without_modules_those_of_the_configuration_are_described() -> None:
     answer = describe()
     assert answer.returncode == 0, answer.stderr
@@ -62,14 +81,16 @@ def test_without_modules_those_of_the_configuration_are_described() -> None:
 def test_a_module_that_does_not_import_exits_with_78_and_its_traceback() -> None:
     answer = describe("broken_jobs")
     assert (answer.returncode, answer.stdout) == (78, "")
-    assert "Traceback" in answer.stderr
-    assert "RuntimeError: this module is broken" in answer.stderr
+    first, place, line, error = answer.stderr.splitlines()
+    assert first == "Traceback (most recent call last):"
+    assert "broken_jobs.py" in place and line.strip().startswith("raise RuntimeError")
+    assert error == "RuntimeError: this module is broken"
 
 
 def test_a_missing_module_exits_with_78() -> None:
     answer = describe("no_such_module")
     assert answer.returncode == 78
-    assert "No module named 'no_such_module'" in answer.stderr
+    assert answer.stderr == "ModuleNotFoundError: No module named 'no_such_module'\n"
 
 
 def test_a_process_that_a_module_starts_neither_delays_the_description_nor_survives_it(

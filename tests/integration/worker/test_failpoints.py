@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from orpheus.shared.domain.jobs import Status
-from orpheus.shared.process.crash_cell import cell_path, read_cell
+from orpheus.shared.process.crash_cell import read_cell
 
 Start = Callable[..., Any]
 Wait = Callable[..., Any]
@@ -39,7 +39,7 @@ def free_leases_of_the_dead(database: Any) -> None:
     """What the next start of a supervisor does about a dead worker."""
     for row in database.store.processes.all():
         database.store.leases.free(
-            row.incarnation, read_cell(cell_path(database.file, row.incarnation))
+            row.incarnation, read_cell(database.store.state.cell(row.incarnation))
         )
         database.store.processes.forget(row.incarnation)
 

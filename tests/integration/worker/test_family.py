@@ -80,7 +80,7 @@ def test_a_parent_that_fails_leaves_no_child(database: Any) -> None:
         ({"type": "nap", "payload": {"second": 1}}, "payload.second: is not a field"),
         ({"type": "nap", "payload": {"seconds": "x"}}, "payload.seconds: "),
         ({"type": "nap", "priority": 1001}, "priority: must be an integer from -1000 to 1000"),
-        ({"type": "nap", "tags": ["a b"]}, "tags.0: is not a valid name"),
+        ({"type": "nap", "tags": ["a b"]}, "tags/0: is not a valid name"),
         ({"type": "nap", "timeout": "0s"}, "timeout: must be longer than 0"),
     ],
 )

@@ -9,7 +9,7 @@ import pytest
 
 from orpheus.shared.domain.handover import StorageSettings
 from orpheus.shared.domain.jobs import Status
-from orpheus.shared.domain.rates import QueueRules, parse_rate
+from orpheus.shared.domain.rates import KeyRules, QueueRules, parse_rate
 from orpheus.shared.storage import open_store
 
 Start = Callable[..., Any]
@@ -34,19 +34,23 @@ def start_in(database: Any, start_supervised: Start) -> Start:
     return start
 
 
+@pytest.mark.parametrize(
+    "rules", [QueueRules(max_running=1), QueueRules(per_key=KeyRules(1))], ids=["queue", "key"]
+)
 def test_a_place_that_a_draining_worker_frees_wakes_a_worker_of_another_pool(
-    database: Any, start_in: Start, tmp_path: Path, wait_for: Callable[..., Any]
+    database: Any, start_in: Start, tmp_path: Path, wait_for: Callable[..., Any], rules: QueueRules
 ) -> None:
-    database.store.queues.configure({"narrow": QueueRules(max_running=1)})
+    database.store.queues.configure({"narrow": rules})
     go_on = tmp_path / "go-on"
     first = start_in("one")
     payload = json.dumps({"wait_for": str(go_on)})
-    holding = database.submit("chatty", payload, queue="narrow")
-    database.wait(holding, Status.IN_PROGRESS)
+    holding = database.submit("chatty", payload, queue="narrow", concurrency_key="k")
+    # Leased is not enough: a job that is not running yet is released by a worker that drains.
+    wait_for(lambda: database.store.logs.after(holding, 0, 1), "it to run")
     first.channel.send({"do": "drain"})
     wait_for(lambda: "worker_draining" in first.log(), "it to be told")
     second = start_in("two")
-    waiting = database.submit("nap", queue="narrow")
+    waiting = database.submit("nap", queue="narrow", concurrency_key="k")
     other = database.submit("nap", queue="other")  # once it is done, that worker has looked
     assert database.wait(other).status is Status.DONE
     assert database.store.jobs.get(waiting).status is Status.PENDING
@@ -56,12 +60,18 @@ def test_a_place_that_a_draining_worker_frees_wakes_a_worker_of_another_pool(
     assert second.process.poll() is None
 
 
+FIVE = parse_rate("5/s", 5)
+
+
+@pytest.mark.parametrize(
+    "rules", [QueueRules(rate=FIVE), QueueRules(per_key=KeyRules(rate=FIVE))], ids=["queue", "key"]
+)
 def test_jobs_that_a_rate_delays_start_when_their_time_has_come(
-    database: Any, start_in: Start
+    database: Any, start_in: Start, rules: QueueRules
 ) -> None:
-    database.store.queues.configure({"narrow": QueueRules(rate=parse_rate("5/s"))})
+    database.store.queues.configure({"narrow": rules})
     start_in("one")
-    ids = [database.submit("nap", queue="narrow") for _ in range(10)]
+    ids = [database.submit("nap", queue="narrow", concurrency_key="k") for _ in range(10)]
     started = sorted(database.wait(job_id).started_at_ms for job_id in ids)
     assert started[-1] - started[0] >= 900, "five at once, then five a second"
     assert started[-1] - started[0] < 10_000, "nobody waited for the safety poll"

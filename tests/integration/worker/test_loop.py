@@ -1,19 +1,25 @@
 """The main loop with a real store and an executor that the test scripts."""
 
+import contextlib
 import os
+import random
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from orpheus.shared.domain.jobs import Holder, NewJob, Status
+from orpheus.shared.domain.jobs import Holder, Lease, NewJob, Status
 from orpheus.shared.domain.lifecycle import Ending, Finished
+from orpheus.shared.errors import DatabaseBusy
 from orpheus.shared.process.crash_cell import Cell
 from orpheus.shared.storage import Store, open_store
 from orpheus.worker.attempt.context import RunningAttempt
 from orpheus.worker.control.database_watch import DatabaseWatch
+from orpheus.worker.leasing.estimates import Estimates
 from orpheus.worker.leasing.held_leases import HeldLeases
 from orpheus.worker.leasing.loop import Loop
 
@@ -69,7 +75,7 @@ def loop(store: Store, script: Script, make_settings: Callable[..., Any], tmp_pa
         script.control,
         SimpleNamespace(is_asleep=False, wake=lambda: None),  # type: ignore[arg-type]
         script,  # type: ignore[arg-type]
-        SimpleNamespace(has_raised=False),  # type: ignore[arg-type]
+        SimpleNamespace(has_raised=False),
     )
 
 
@@ -78,8 +84,8 @@ def submit(database: Any, *types: str) -> list[int]:
     return ids
 
 
-def test_a_prefetched_job_that_is_cancelled_never_runs(
-    database: Any, loop: Loop, script: Script
+def test_a_prefetched_job_that_was_cancelled_a_millisecond_ago_never_runs(
+    database: Any, loop: Loop, script: Script, wait_for: Callable[..., Any]
 ) -> None:
     known = submit(database, *["short"] * 100)
     first, cancelled, last = submit(database, "short", "short", "short")
@@ -87,6 +93,8 @@ def test_a_prefetched_job_that_is_cancelled_never_runs(
     def cancel() -> None:
         assert database.store.jobs.get(cancelled).status is Status.IN_PROGRESS, "prefetched"
         assert database.store.jobs.cancel(cancelled)[1] is False
+        seen_at_s = time.monotonic() + 0.001
+        wait_for(lambda: time.monotonic() >= seen_at_s, "a millisecond to pass")
 
     script.steps[first] = cancel
     script.until = last
@@ -128,6 +136,66 @@ def test_the_results_of_a_batch_and_the_next_leases_share_a_commit(
     batches = script.control.loop_turns - script.control.jobs_done  # a job counts as a turn too
     assert batches < 100
     assert database.store.stats.counts()[Status.DONE] == 500
+
+
+class SlowTime:
+    """The `time` of the loop: it stands still but for what the jobs take."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now_s = 0.0
+        monkeypatch.setattr("orpheus.worker.leasing.loop.time", self)
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+    def step(self, duration_s: float) -> Callable[[], None]:
+        """What a job does that takes so long."""
+
+        def pass_time() -> None:
+            self.now_s += duration_s
+
+        return pass_time
+
+
+def test_between_short_jobs_a_look_for_cancels_comes_once_a_millisecond(
+    database: Any, loop: Loop, store: Store, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids, clock, looks = submit(database, *["short"] * 1000), SlowTime(monkeypatch), []
+    monkeypatch.setattr(store, "data_changed", lambda: looks.append(clock.now_s))
+    script.steps = dict.fromkeys(ids, clock.step(0.000_1))
+    script.until = ids[-1]
+    loop.run()
+    assert script.ran == ids
+    leases = script.control.loop_turns - len(ids)
+    assert len(looks) <= 1000 * 0.1 + 2 * leases
+    assert max(b - a for a, b in pairwise(looks)) <= 0.001_2
+
+
+@pytest.mark.parametrize("types", [["short"], ["short", "medium"]], ids=["one type", "two types"])
+def test_a_steady_drain_releases_no_lease_however_the_durations_vary(
+    database: Any,
+    loop: Loop,
+    store: Store,
+    script: Script,
+    monkeypatch: pytest.MonkeyPatch,
+    types: list[str],
+) -> None:
+    """One run of a hundred has to wait for a processor for up to 15 ms."""
+    loop._settings = replace(loop._settings, ahead_s=0.02)
+    loop._estimates = Estimates(0.02)
+    clock, chance = SlowTime(monkeypatch), random.Random(11)
+    released: list[Lease] = []
+    usual_s = {"short": 0.000_05, "medium": 0.002}
+    monkeypatch.setattr(store.leases, "release", released.extend)
+    of = chance.choices(types, k=3000)
+    ids = submit(database, *of)
+    for job_id, job_type in zip(ids, of, strict=True):
+        waits_s = chance.uniform(0, 0.015) if chance.random() < 0.01 else 0.0
+        script.steps[job_id] = clock.step(usual_s[job_type] * chance.uniform(0.5, 2) + waits_s)
+    script.until = ids[-1]
+    assert loop.run() is True
+    assert script.ran == ids
+    assert released == []
 
 
 def test_nothing_is_prefetched_with_a_job_of_a_new_type(
@@ -189,3 +257,38 @@ def test_no_more_jobs_are_leased_than_max_jobs_allows(
     assert database.store.stats.counts()[Status.PENDING] == 10
     assert database.store.events.last_seq() == 40 + 2 * 30, "no lease was released"
     assert loop.replacement_reason() == "it has done 30 jobs (max_jobs)"
+
+
+@pytest.mark.parametrize("job_type", ["new", "short"])
+@pytest.mark.parametrize("failing", ["release", "next_due_ms"])
+def test_no_job_is_leased_that_the_worker_does_not_hold_when_the_database_fails(
+    database: Any,
+    loop: Loop,
+    store: Store,
+    monkeypatch: pytest.MonkeyPatch,
+    job_type: str,
+    failing: str,
+) -> None:
+    """An idle worker leases several jobs, of types that it does or does not know."""
+
+    def fail(*_: Any) -> None:
+        raise DatabaseBusy("the database is locked")
+
+    for _ in range(100):
+        loop._estimates.note("short", 0.001)
+    database.store.jobs.submit_many([NewJob(job_type, max_retries=0)] * 20)
+    with monkeypatch.context() as patch, contextlib.suppress(DatabaseBusy):
+        patch.setattr(store.leases, failing, fail)
+        loop._report_and_lease(leasing=True)
+    leased = database.store.stats.counts().get(Status.IN_PROGRESS, 0)
+    assert leased == len(loop._held.tokens())
+    loop._report_and_lease(leasing=False)
+    assert database.store.stats.counts()[Status.PENDING] == 20
+
+
+def test_an_idle_worker_writes_nothing(database: Any, loop: Loop, store: Store) -> None:
+    version = database.store._database.changes()
+    with database.store.write(durable=False):  # no lock is waited for
+        loop._report_and_lease(leasing=True)
+    loop._report_and_lease(leasing=True)
+    assert database.store._database.changes() == version

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from orpheus.shared.domain.jobs import Status
-from orpheus.shared.process.crash_cell import CellState, cell_path, read_cell
+from orpheus.shared.process.crash_cell import CellState, read_cell
 from tests.machine import slowness
 
 Start = Callable[..., Any]
@@ -272,7 +272,7 @@ def test_past_the_hard_deadline_the_supervisor_has_to_kill_the_worker(
     assert worker.process.poll() is None
     worker.signal(signal.SIGKILL)
     worker.wait()
-    cell = read_cell(cell_path(database.file, "life-1"))
+    cell = read_cell(database.store.state.cell("life-1"))
     assert isinstance(cell, CellState)
     assert cell.running
     database.store.leases.free("life-1", cell, killed_at_deadline=True)

@@ -11,3 +11,24 @@ def invoice(ctx: Context, customer: str, cents: int) -> dict[str, int]:
         raise PermanentError("a price is never negative")
     ctx.log.info("writing", customer=customer)
     return {"cents": with_tax(cents)}
+
+
+@job(max_retries=5, timeout="30s", queue="media", permanent=(ValueError,), backoff_base="10s")
+def resize(path: str, width: int = 640, *, ctx: Context) -> dict[str, int]:
+    """Make a picture smaller."""
+    ctx.log.info("resizing", path=path)
+    ctx.progress(0.5, "half way")
+    ctx.check_cancelled()
+    ctx.enqueue(notify.new(path=path))
+    return {"width": width}
+
+
+@job
+async def notify(path: str) -> str:
+    """Tell who waits for a picture."""
+    return path
+
+
+@job
+def remind(customer: str, ctx: Context, days: int = 1) -> None:
+    """Remind a customer."""

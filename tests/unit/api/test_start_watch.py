@@ -11,9 +11,11 @@ from orpheus.shared.errors import DatabaseBusy
 from orpheus.shared.views.workers import Worker
 
 
-def slot(name: str, state: str, restarts: int = 0, pool: str | None = "default") -> Worker:
-    fields = {"slot": name, "pool": pool, "state": state, "restarts": restarts, "last_exit": None}
-    return cast("Worker", fields)
+def slot(
+    name: str, state: str, restarts: int = 0, pool: str | None = "default", host: str = "host-1"
+) -> Worker:
+    fields = {"host": host, "slot": name, "pool": pool, "state": state}
+    return cast("Worker", {**fields, "restarts": restarts, "last_exit": None})
 
 
 class FakeReaders:
@@ -67,3 +69,9 @@ def test_an_api_that_was_restarted_waits_only_for_what_has_not_come_up_yet() -> 
     assert watch().look([api, slot("default-1", "backoff", restarts=3)]) == []
     assert watch().look([api, slot("default-1", "starting", restarts=1)]) == []
     assert watch().look([api, slot("default-1", "starting")]) == ["default-1"]
+
+
+def test_a_slot_of_another_host_is_another_slot() -> None:
+    watching = watch()
+    one, other = slot("default-1", "ready"), slot("default-1", "starting", host="host-2")
+    assert watching.look([one, other]) == ["default-1"]

@@ -165,7 +165,7 @@ argv = ["sh"]
     ("text", "key", "reason"),
     [
         ("name = 'one'\nargv = ['sh']", "commands.1.name", "is the name of an earlier one"),
-        ("name = 'a b'\nargv = ['sh']", "commands.1.name", "must match"),
+        ("name = 'a b'\nargv = ['sh']", "commands.1.name", "letters, digits"),
         ("name = 'two'\nargv = []", "commands.1.argv", "must not be empty"),
         ("name = 'two'\nargv = ['']", "commands.1.argv", "must begin with a program"),
         ("name = 'two'\nargv = ['/bin/{x}']", "commands.1.argv", "cannot come from the payload"),
@@ -259,3 +259,85 @@ def test_a_schedule_that_cannot_be_is_refused(
     (problem,) = problems(config=toml(SCHEDULE + text))
     assert f"{key}: " in problem
     assert reason in problem
+
+
+# Outboxes
+
+OUTBOX = "[[outboxes]]\nname = {!r}\nurl = {!r}\n"
+
+
+def test_outboxes_are_taken(load: Load, toml: Callable[[str], Path]) -> None:
+    text = OUTBOX.format("shop", "sqlite:///shop.db")
+    text += OUTBOX.format("stock", "sqlite:///shop.db") + "table = 'stock'\npoll = '100ms'\n"
+    text += OUTBOX.format("bank", "postgresql://user:p%40ss@host:5432/bank?sslmode=require")
+    text += "table = 'jobs.orpheus_outbox'\n" + OUTBOX.format("b", "postgresql:///b?host=/run")
+    assert [one.poll for one in load(toml(text)).outboxes] == [1, 0.1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["shop.db", "sqlite://shop.db", "sqlite:///", "mysql://hush/x", "postgresql:hush",
+     "postgresql://u:hush%@h/d", "postgresql://u:hush word@h/d", "postgresql://u:h\u00fcsh@h/d"],
+)  # fmt: skip
+def test_an_url_that_leads_to_no_database_is_refused_and_not_repeated(
+    url: str, problems: Problems, toml: Callable[[str], Path]
+) -> None:
+    [problem] = problems(toml(OUTBOX.format("shop", url)))
+    assert 'outboxes.0.url: must be "sqlite:///FILE" or "postgresql://' in problem
+    assert "hush" not in problem
+
+
+@pytest.mark.parametrize(
+    ("more", "problem"),
+    [
+        ("table = 'a b'", "outboxes.0.table: must be the name of a table"),
+        ("table = 'main.jobs'", "outboxes.0.table: must have no schema: SQLite has none"),
+        ("poll = 0", "outboxes.0.poll: must be greater than or equal to 0.01"),
+        ("interval = 1", "outboxes.0.interval: unknown key"),
+        (
+            OUTBOX.format("shop", "sqlite:///b.db"),
+            "outboxes.1.name: 'shop' is the name",
+        ),
+        (
+            OUTBOX.format("b", "sqlite:///./shop.db"),
+            "outboxes.1.url: with table 'orph",
+        ),
+    ],
+)
+def test_an_outbox_that_cannot_be_drained_is_refused(
+    more: str, problem: str, problems: Problems, toml: Callable[[str], Path]
+) -> None:
+    [found] = problems(toml(OUTBOX.format("shop", "sqlite:///shop.db") + more))
+    assert problem in found
+
+
+def test_a_url_to_listen_on_is_refused_with_sqlite(problems: Problems) -> None:
+    [problem] = problems(sets=["database.listen_url=postgresql://host/jobs"])
+    assert problem.startswith("--set: database.listen_url: is for a database on PostgreSQL")
+
+
+def test_orpheus_own_database_is_no_outbox(
+    problems: Problems, toml: Callable[[str], Path], own_directory: Path
+) -> None:
+    (own_directory / "link").symlink_to("data")
+    [problem] = problems(toml(OUTBOX.format("shop", "sqlite:///link/orpheus.db")))
+    assert "outboxes.0.url: is Orpheus' own database" in problem
+
+
+def test_without_its_driver_an_outbox_in_postgresql_says_what_to_install(
+    problems: Problems, toml: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orpheus.config.checks.find_spec", lambda name: None)
+    [problem] = problems(toml(OUTBOX.format("bank", "postgresql://host/bank")))
+    assert problem.endswith("not installed: pip install 'orpheus[postgres]'")
+
+
+def test_without_its_driver_a_database_in_postgresql_says_what_to_install(
+    problems: Problems, load: Load, toml: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = toml('[database]\nurl = "postgresql://host/jobs"\n')
+    assert load(file).database.url == "postgresql://host/jobs"
+    monkeypatch.setattr("orpheus.config.checks.find_spec", lambda name: None)
+    [problem] = problems(file)
+    assert "database.url: PostgreSQL needs psycopg" in problem
+    assert problem.endswith("not installed: pip install 'orpheus[postgres]'")

@@ -21,6 +21,7 @@ def test_a_worker_is_handed_what_it_needs_as_json(load: Load) -> None:
     sets = [
         "pools.mail.queues=['mail']",
         "pools.mail.max_jobs=7",
+        "pools.mail.concurrency=20",
         "pools.default.workers=2",
         COMMAND,
     ]
@@ -28,6 +29,7 @@ def test_a_worker_is_handed_what_it_needs_as_json(load: Load) -> None:
     handed = for_worker(settings, "mail")
     assert handed.queues == ("mail",)
     assert (handed.max_jobs, for_worker(settings, "default").max_jobs) == (7, 0)
+    assert (handed.concurrency, for_worker(settings, "default").concurrency) == (20, 1)
     assert handed.lease_ttl_s == 30
     assert handed.storage == for_storage(settings)
     assert handed.storage.pools == {"mail": ("mail",), "default": ("*",)}

@@ -11,7 +11,9 @@ from orpheus.config.problems import known_keys
 from orpheus.config.settings import Settings
 
 FILE = Path(__file__).parents[3] / "config" / "orpheus.toml"
-EXAMPLES = (("pools", "default"), ("queues", "mail"), ("schedules", 0), ("commands", 0))
+EXAMPLES = (
+    ("pools", "default"), ("queues", "mail"), ("schedules", 0), ("commands", 0), ("outboxes", 0)
+)  # fmt: skip
 PAYLOADS = {("schedules", 0, "payload"), ("commands", 0, "env")}
 EITHER_OR = {("schedules", 0, "every")}  # named beside cron, which excludes it
 _COMMENTED = re.compile(r"^# (?=\[|[a-z_]+ = )", re.MULTILINE)

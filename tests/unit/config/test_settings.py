@@ -73,9 +73,13 @@ def test_settings_cannot_be_changed(load: Load) -> None:
         "api.max_body='1MB'",
         "api.max_clients=0",
         "api.allowed_hosts='x'",
-        "database.url='postgres://x'",
+        "database.url='mysql://x'",
         "database.url='sqlite:///'",
         "database.durability='none'",
+        "database.state_dir=1",
+        'database.state_dir="a\\u0000b"',
+        "database.listen_url='sqlite:///x.db'",
+        "database.listen_url='postgresql://h/a b'",
         "pools={}",
         "pools.Mail.workers=1",
         "pools.1.workers=1",
@@ -86,6 +90,9 @@ def test_settings_cannot_be_changed(load: Load) -> None:
         "queues.mail.rate='10'",
         "queues.mail.rate='0/s'",
         "queues.mail.max_running=-1",
+        "queues.mail.burst=0",
+        "queues.mail.max_running_per_key=-1",
+        "queues.mail.rate_per_key='5'",
         "queues.'a b'.paused=true",
         "jobs.modules=['a-b']",
         "jobs.modules=['os; import x']",
@@ -114,9 +121,32 @@ def test_a_value_out_of_range_is_refused(wrong: str, problems: Problems) -> None
 
 
 @pytest.mark.parametrize(
+    ("wrong", "help"),
+    [
+        ("queues.mail.rate='10 per second'", '"10/s", "100/m", "5/h", "2/d"'),
+        ("queues.'a b'.paused=true", "letters, digits"),
+        ("pools.Mail.workers=1", "small letters"),
+        ("pools.default.queues=['a b']", '"*" for all queues'),
+        ("jobs.modules=['jobs.py', 'a-b']", '"shop.jobs"'),
+        ("jobs.around=['shop.tracing']", '"shop.tracing:around_job"'),
+        ("database.url='mysql://x'", '"sqlite:///FILE"'),
+        ("database.listen_url='h/d'", '"postgresql://USER@HOST/DATABASE"'),
+        ("schedules=[{name='a b', type='t', every=60}]", "letters, digits"),
+    ],
+)
+def test_a_text_of_the_wrong_form_is_told_what_is_right(
+    wrong: str, help: str, problems: Problems
+) -> None:
+    (problem,) = problems(sets=[wrong])
+    assert help in problem
+    assert not set("^$\\") & set(problem)
+
+
+@pytest.mark.parametrize(
     "right",
     [
         "queues.mail.rate='100/m'",
+        "queues.mail.burst=20",
         "queues.'A.b-c_1'.paused=true",
         "pools.default.workers=0",
         "api.port=0",

@@ -1,11 +1,13 @@
 """Where settings come from, which source wins, and how a mistake is told."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from orpheus.config.load import load_with_sources
+from orpheus.config.editing.file import ConfigurationFile
+from orpheus.config.load import load_for_database, load_with_sources
 from orpheus.config.settings import Settings
 
 Load = Callable[..., Settings]
@@ -73,7 +75,25 @@ def test_a_file_that_is_no_text_is_a_problem(problems: Problems, own_directory: 
     path = own_directory / "binary.toml"
     path.write_bytes(b"a = '\xff'")
     assert problems(path) == [f"{path}: is not UTF-8 (byte 5)"]
-    assert problems(own_directory) == [f"{own_directory}: cannot be read: Is a directory"]
+    assert problems(own_directory) == [f"{own_directory}: cannot be read: Is no regular file"]
+
+
+@pytest.mark.parametrize("kind", ["fifo", "zero", "large"])
+def test_only_a_regular_file_of_a_sensible_size_is_read(
+    kind: str, problems: Problems, own_directory: Path
+) -> None:
+    """A FIFO would be waited for, and what has no end would fill the memory."""
+    path = own_directory / "a.toml"
+    if kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "zero":
+        path.symlink_to("/dev/zero")
+    else:
+        path.write_text("# a comment\n" * 100_000)
+    (problem,) = problems(path)
+    assert problem.startswith(f"{path}: cannot be read: Is ")
+    shown = ConfigurationFile(path, (), {}).show()
+    assert shown.obstacle is not None and "cannot be read" in shown.obstacle
 
 
 def test_every_problem_is_told_at_once_with_its_source_and_key(
@@ -171,3 +191,24 @@ def test_it_is_known_what_set_a_value(toml: Toml) -> None:
     assert sources.origin(("logging", "level")) == "--set"
     assert sources.origin(("leases", "ttl")) == "ORPHEUS_LEASES__TTL"
     assert sources.origin(("api", "host")) is None
+
+
+def test_a_mistake_in_another_key_of_the_database_leaves_no_doubt_about_which(toml: Toml) -> None:
+    text = "[database]\nurl = 'sqlite:///other.db'\nstate_dir = 1\nlisten_url = 'x'\n"
+    settings, problems = load_for_database(toml(text), (), {})
+    assert settings.database.url == "sqlite:///other.db"
+    assert len(problems) == 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[api\n[database]\nurl = 'sqlite:///other.db' # here\n",
+        "database.url = 'sqlite:///other.db'\n=\n",
+        "database = {url = 'sqlite:///other.db'}\nport = = 1\n",
+    ],
+)
+def test_the_database_is_found_in_a_text_that_is_not_toml(toml: Toml, text: str) -> None:
+    settings, problems = load_for_database(toml(text), (), {})
+    assert settings.database.url == "sqlite:///other.db"
+    assert len(problems) == 1

@@ -102,7 +102,7 @@ def test_the_image_builds_the_wheel_of_everything_it_holds() -> None:
 
 
 def test_only_what_is_locked_with_its_hash_is_installed_beside_the_wheel() -> None:
-    installs = re.findall(r"pip install (.*)", CONTAINERFILE + PAGE)
+    installs = re.findall(r"pip install (--.*)", CONTAINERFILE + PAGE)
     assert len(installs) == 5
     for options in installs:
         if "--require-hashes" in options:

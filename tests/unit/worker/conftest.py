@@ -1,13 +1,13 @@
 """Leases and queries without a database."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from orpheus.shared.domain.jobs import Lease, NewJob
-from orpheus.shared.job_types.registry import PermanentError
+from orpheus.shared.domain.jobs import Dependency, JobError, Lease, NewJob, Status
+from orpheus.shared.job_types.context import PermanentError
+from orpheus.shared.job_types.request import JobRequest
 
 LEASE = Lease(
     job_id=7,
@@ -31,7 +31,7 @@ def make_lease() -> Callable[..., Lease]:
     """A lease, with some fields changed."""
 
     def make(**fields: Any) -> Lease:
-        return replace(LEASE, **fields)
+        return LEASE._replace(**fields)
 
     return make
 
@@ -42,17 +42,30 @@ class FakeQueries:
     def __init__(self) -> None:
         self.asked: list[int] = []
 
-    def dependency_results(self, job_id: int) -> dict[int, Any]:
+    def dependencies(self, job_id: int) -> list[Dependency]:
         self.asked.append(job_id)
-        return {3: {"sum": 6}}
+        error = JobError("ValueError", "no such file")
+        return [
+            Dependency(3, "add", Status.DONE, '{"sum": 6}', ref="first"),
+            Dependency(4, "add", Status.FAILED, None, error, ref="second"),
+            Dependency(5, "sum", Status.CANCELLED),
+        ]
 
     def has_type(self, name: str) -> bool:
         return name == "child"
 
-    def prepare_child(self, type: str, payload: Any, **fields: Any) -> NewJob:
-        if type != "child":
-            raise PermanentError(f"type: no job type is called {type!r}")
-        return NewJob(type, str(payload), priority=fields["priority"], tags=tuple(fields["tags"]))
+    def prepare_child(self, request: JobRequest) -> NewJob:
+        if request.type != "child":
+            raise PermanentError(f"type: no job type is called {request.type!r}")
+        return NewJob(
+            request.type,
+            str(request.payload),
+            priority=request.priority or 0,
+            tags=request.tags,
+            depends_on=request.depends_on,
+            ref=request.ref,
+            concurrency_key=request.concurrency_key,
+        )
 
 
 @pytest.fixture

@@ -135,15 +135,15 @@ function refuse({ status, message, errors = [] }) {
   showOrHide(byId("problem"), errors.length ? errors.map(({ detail }) => detail).join("\n") : message);
 }
 
-/** Show whether the supervisor accepted a changed file. */
-function showOutcome({ kind, config }) {
+/** Show whether the supervisor accepted a changed file. The event says why not: what is read may be older. */
+async function showOutcome({ kind, config }) {
   if (kind === "config.reloaded") {
     const changed = config.changed.length ? `changed: ${config.changed.join(", ")}` : "no setting changed";
     showResult(`In force. ${changed}${config.restarts.length ? `; replaced: ${config.restarts.join(", ")}` : ""}.`, "");
   } else if (kind === "config.rejected") showResult(`Rejected. The previous configuration stays in force: ${config.reason}`, "bad");
   else return;
-  if (!isChanged()) load();
-  else showRejected(kind === "config.rejected" ? config.reason : "");
+  if (!isChanged()) await load();
+  showRejected(kind === "config.rejected" ? config.reason : "");
 }
 
 function number() {

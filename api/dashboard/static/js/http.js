@@ -37,3 +37,8 @@ export async function request(path, { method = "GET", body, headers = {}, exact 
   }
   return text && (exact ? parseExact(text) : JSON.parse(text));
 }
+
+/** Return what names a host in the URL of a call, where it is not the only one. @param {string} host @param {boolean} several */
+export function onHost(host, several) {
+  return several ? `?host=${encodeURIComponent(host)}` : "";
+}

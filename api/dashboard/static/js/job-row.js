@@ -2,7 +2,7 @@
 import { arrange, h, icon, selectedIn, setAttr, setText } from "./dom.js";
 import { between, now, relative, timeNode } from "./time.js";
 import { TERMINAL, duration, spaced, ticking } from "./words.js";
-import { Exact, writeExact } from "./exact.js";
+import { Exact, parseExact, writeExact } from "./exact.js";
 
 const LONGEST_PREVIEW = 160;
 
@@ -42,7 +42,7 @@ export class JobRow {
     }
     setText(this.word, job.cancel_requested && job.status === "in_progress" ? "stopping" : spaced(job.status));
     setText(this.queue, job.queue);
-    setText(this.attempt, job.attempt ? `${job.attempt}/${job.max_retries + 1}` : "–");
+    setText(this.attempt, job.attempt || "–");
     setText(this.worker, job.worker ?? "");
     this.bar.hidden = job.status !== "in_progress" || job.progress === null;
     if (!this.bar.hidden) this.bar.value = job.progress;
@@ -90,16 +90,22 @@ function describe(job) {
   if (job.status === "pending" && failure) return `retry ${Date.parse(job.run_at) > now() ? relative(job.run_at) : "now"} after ${failure}`;
   if (job.status === "pending" && Date.parse(job.run_at) > now() + 1000) return [`due ${relative(job.run_at)}`, payload].filter(Boolean).join(" · ");
   if (job.status === "in_progress" && job.message) return job.message;
-  if (job.status === "done" && (job.result ?? null) !== null) return [payload, "→", preview(job.result)].filter(Boolean).join(" ");
-  return payload;
+  const result = job.status === "done" && preview(job.result);
+  return result ? [payload, "→", result].filter(Boolean).join(" ") : payload;
 }
 
-/** A value as short text: `path=a.png width=640`. */
-function preview(value) {
-  if (value === undefined || value === null) return "";
-  const text = typeof value !== "object" || Array.isArray(value) || value instanceof Exact ? plain(value)
-    : Object.entries(value).map(([name, part]) => `${name}=${plain(part)}`).join(" ");
+/** The beginning of a value's JSON as short text: `path=a.png width=640`. @param {string | null} [json] */
+function preview(json) {
+  if (json === undefined || json === null) return "";
+  let text = json;
+  try { text = inWords(parseExact(json)); } catch { /* it was cut: shown as it is */ }
   return text.length > LONGEST_PREVIEW ? `${text.slice(0, LONGEST_PREVIEW)}…` : text;
+}
+
+function inWords(value) {
+  if (value === null) return "";
+  return typeof value !== "object" || Array.isArray(value) || value instanceof Exact ? plain(value)
+    : Object.entries(value).map(([name, part]) => `${name}=${plain(part)}`).join(" ");
 }
 
 const plain = (value) => (typeof value === "string" && !/[\s"]/.test(value) ? value : writeExact(value));

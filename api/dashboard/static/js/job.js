@@ -111,14 +111,15 @@ function showValue(name, value) {
 }
 
 function showDetails() {
-  const attempts = `${job.attempt} of at most ${job.max_retries + 1}`;
   const facts = [
     ["queue", h("a", { href: `/?queue=${encodeURIComponent(job.queue)}` }, job.queue)],
     ["priority", String(job.priority)],
-    ["attempts", attempts],
+    ["attempts", String(job.attempt)],
+    ["retries", `at most ${job.max_retries}`],
     ["timeout", duration(+job.timeout)],
     ["worker", job.worker],
     ["unique key", job.unique_key],
+    ["concurrency key", job.concurrency_key],
     ["tags", job.tags.length ? h("span", { class: "tags" }, ...job.tags.map((tag) => h("a", { href: `/?tag=${encodeURIComponent(tag)}` }, tag))) : null],
     ["after jobs", job.depends_on.length ? h("span", {}, ...job.depends_on.flatMap((other) => [h("a", { href: `/ui/jobs/${other}` }, other), " "])) : null],
     ["submitted", timeNode(job.created_at)],
@@ -134,11 +135,12 @@ function showDetails() {
 
 /** The request that submits the same job: only what differs from the defaults. */
 function sameRequest() {
-  const { type, payload, queue, priority, unique_key, tags } = job;
+  const { type, payload, queue, priority, unique_key, concurrency_key, tags } = job;
   const body = { type, payload };
   if (queue !== "default") body.queue = queue;
   if (+priority) body.priority = priority;
   if (unique_key) body.unique_key = unique_key;
+  if (concurrency_key) body.concurrency_key = concurrency_key;
   if (tags.length) body.tags = tags;
   return body;
 }

@@ -52,7 +52,7 @@ export class JobsTable {
     this.changed.clear();
     setAttr(this.body, "aria-busy", "true");
     try {
-      const page = await request(address("/jobs", filter, { limit: PAGE, cursor }), { exact: true, signal: loading.signal });
+      const page = await request(address("/jobs", filter, { limit: PAGE, cursor, preview: true }), { signal: loading.signal });
       if (loading.signal.aborted) return;
       this.show(page);
     } finally {
@@ -195,7 +195,7 @@ export class JobsTable {
 
   async fill() {
     const limit = Math.min(MOST_ROWS, this.rows.size + this.fresh.size);
-    const page = await request(address("/jobs", this.filter, { limit, cursor: this.cursor }), { exact: true });
+    const page = await request(address("/jobs", this.filter, { limit, cursor: this.cursor, preview: true }));
     this.total = page.total;
     this.showTotal();
     for (const job of page.items) this.rows.get(job.id)?.learn(job);

@@ -1,7 +1,7 @@
 // The stream of events: one WebSocket that reconnects by itself and misses no event.
 //
-// After a reconnect it asks for the events after the last seq that it saw. If the server no longer
-// has them it sends `reset`, and the page reads everything again (`connected`). A connection without
+// After a reconnect it asks for the events after the last seq that it saw, of the same epoch. If the
+// server no longer has them, or has another database, it sends `reset`, and the page reads everything again (`connected`). A connection without
 // a message for several heartbeats is treated as closed.
 import { request } from "./http.js";
 import { learnClock } from "./time.js";
@@ -25,6 +25,7 @@ export class Live {
     this.path = path;
     this.on = on;
     this.seq = null;
+    this.epoch = "";
     this.failures = 0;
     addEventListener("online", () => this.retryNow());
     document.addEventListener("visibilitychange", () => document.hidden || this.retryNow());
@@ -48,7 +49,10 @@ export class Live {
     this.on.state?.("connecting", 0);
     const url = new URL(this.path, location.href);
     url.protocol = url.protocol.replace("http", "ws");
-    if (this.seq !== null) url.searchParams.set("after", this.seq);
+    if (this.seq !== null) {
+      url.searchParams.set("after", this.seq);
+      url.searchParams.set("epoch", this.epoch);
+    }
     const socket = new WebSocket(url);
     this.watch(socket);
     socket.onmessage = ({ data }) => { this.watch(socket); this.take(JSON.parse(data), socket); };
@@ -81,7 +85,8 @@ export class Live {
       case "hello": {
         const resumed = this.seq !== null;
         this.failures = 0;
-        this.seq = message.seq;
+        // In another epoch a reset follows, and only what comes then counts.
+        if (!resumed) [this.seq, this.epoch] = [message.seq, message.epoch];
         this.on.state?.("live", 0);
         this.on.status?.(message);
         if (!resumed) this.on.connected?.(message);

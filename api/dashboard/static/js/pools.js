@@ -1,6 +1,7 @@
 // The number of workers of each pool, and a form to change it.
 import { arrange, byId, h, setText } from "./dom.js";
 import { confirm } from "./confirm.js";
+import { onHost } from "./http.js";
 import { plural } from "./words.js";
 
 const MOST_NAMED = 5;
@@ -11,22 +12,25 @@ export class Pools {
     this.forms = new Map();
   }
 
-  /** @param {any[]} workers @param {boolean} supervised */
+  /** @param {any[]} workers @param {Set<string>} supervised the hosts with a supervisor */
   show(workers, supervised) {
-    const pools = Map.groupBy(supervised ? workers.filter(({ pool, slot }) => pool !== null && !slot.includes("@")) : [], ({ pool }) => pool);
-    for (const name of this.forms.keys()) if (!pools.has(name)) this.forms.delete(name);
-    for (const [name, members] of pools) {
-      const form = this.forms.get(name) ?? new PoolForm(name);
-      this.forms.set(name, form);
-      form.show(members);
+    const members = workers.filter(({ host, pool, slot }) => supervised.has(host) && pool !== null && !slot.includes("@"));
+    const pools = Map.groupBy(members, ({ host, pool }) => `${host} ${pool}`);
+    for (const key of this.forms.keys()) if (!pools.has(key)) this.forms.delete(key);
+    for (const [key, ofPool] of pools) {
+      const [{ host, pool }] = ofPool;
+      const form = this.forms.get(key) ?? new PoolForm(host, pool);
+      this.forms.set(key, form);
+      form.show(ofPool, supervised.size > 1);
     }
     arrange(byId("pools"), [...this.forms.values()].map(({ node }) => node));
   }
 }
 
 class PoolForm {
-  /** @param {string} name */
-  constructor(name) {
+  /** @param {string} host @param {string} name */
+  constructor(host, name) {
+    this.host = host;
     this.name = name;
     this.now = h("span", { class: "hint" });
     // At least 1: a pool without workers would have no row, and no form to bring it back.
@@ -36,10 +40,11 @@ class PoolForm {
       h("b", {}, name), this.now, this.input, h("button", { "aria-label": `Scale pool ${name}` }, "Scale …"), this.result);
   }
 
-  /** @param {any[]} members */
-  show(members) {
+  /** @param {any[]} members @param {boolean} several whether there are other hosts */
+  show(members, several) {
     this.members = members;
-    setText(this.now, plural(members.length, "worker"));
+    this.several = several;
+    setText(this.now, `${plural(members.length, "worker")}${several ? ` on ${this.host}` : ""}`);
     if (+this.input.value === members.length) { this.edited = false; setText(this.result, ""); }
     if (!this.edited) this.input.value = members.length;
   }
@@ -50,7 +55,7 @@ class PoolForm {
       title: `Scale pool ${this.name} to ${plural(workers, "worker")}?`,
       text: `${this.consequence(workers)} This lasts until the number in the configuration changes or the supervisor restarts.`,
       yes: "Scale it",
-      path: `/pools/${this.name}/scale`,
+      path: `/pools/${this.name}/scale${onHost(this.host, this.several)}`,
       body: { workers },
       done: () => setText(this.result, `${plural(workers, "worker")} requested`),
     });

@@ -5,7 +5,7 @@
 import { copyOnClick, h, setAttr, setText, showOrHide } from "./dom.js";
 import { confirm } from "./confirm.js";
 import { Exits } from "./exits.js";
-import { request } from "./http.js";
+import { onHost, request } from "./http.js";
 import { timeNode } from "./time.js";
 
 const STOPPED = new Set(["down", "backoff", "fatal"]);
@@ -22,10 +22,11 @@ const MEANINGS = {
 };
 
 export class SlotFold {
-  /** @param {{slot: string, pool: string | null}} worker */
-  constructor({ slot, pool }) {
+  /** @param {{host: string, slot: string, pool: string | null}} worker @param {boolean} several whether there are other hosts */
+  constructor({ host, slot, pool }, several) {
+    this.host = host;
     this.slot = slot;
-    const id = `more-${slot}`;
+    const id = several ? `more-${host}-${slot}` : `more-${slot}`;
     this.button = h("button", { type: "button", class: "quiet", "aria-expanded": "false", "aria-controls": id,
       "aria-label": `Details of ${slot}: actions and exits`, onclick: () => this.toggle() }, "⋯");
     const action = (name, act) => h("button", { type: "button", "data-action": name,
@@ -46,6 +47,11 @@ export class SlotFold {
       h("h3", {}, "Exits ", h("span", { class: "unit" }, "newest first")), this.exits.node));
   }
 
+  /** @param {string} action */
+  path(action) {
+    return `/workers/${this.slot}/${action}${onHost(this.host, this.several)}`;
+  }
+
   toggle() {
     this.node.hidden = !this.node.hidden;
     setAttr(this.button, "aria-expanded", String(!this.node.hidden));
@@ -56,15 +62,16 @@ export class SlotFold {
   async readExits() {
     try {
       const { items } = await request("/workers");
-      this.exits.add(items.find(({ slot }) => slot === this.slot)?.recent_exits ?? []);
+      this.exits.add(items.find(({ host, slot }) => host === this.host && slot === this.slot)?.recent_exits ?? []);
     } catch { /* the last exit is shown, and the banner shows that nothing answers */ }
   }
 
-  /** @param {any} worker @param {boolean} supervised */
-  show(worker, supervised) {
+  /** @param {any} worker @param {boolean} supervised @param {boolean} several */
+  show(worker, supervised, several) {
     const { slot, state, degraded, reason, pid } = worker;
     if (worker.incarnation !== this.worker?.incarnation) setText(this.result, "");
     this.worker = worker;
+    this.several = several;
     const meaning = [MEANINGS[state], degraded && "It is degraded.", reason && `Why: ${reason}`].filter(Boolean).join(" ");
     showOrHide(this.why, meaning);
     // The supervisor does not restart itself, and a worker started alone (POOL@PID) has no supervisor.
@@ -85,7 +92,7 @@ export class SlotFold {
       title: `${named} ${this.slot}?`,
       text: start ? "It starts now." : consequence(action, this.worker),
       yes: `${named} it`,
-      path: `/workers/${this.slot}/${action}`,
+      path: this.path(action),
       done: () => setText(this.result, `${named} requested.`),
     });
   }
@@ -96,7 +103,7 @@ export class SlotFold {
     showOrHide(this.problem, "");
     setText(this.result, "Waiting for the answer …");
     try {
-      this.showStack(await request(`/workers/${this.slot}/stack`));
+      this.showStack(await request(this.path("stack")));
       setText(this.result, "");
     } catch (error) {
       setText(this.result, "");

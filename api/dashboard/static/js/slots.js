@@ -22,6 +22,8 @@ export class Slots {
   constructor() {
     /** @type {Map<string, SlotRow>} */
     this.rows = new Map();
+    /** @type {Map<string, HTMLElement>} */
+    this.heads = new Map();
     this.pools = new Pools();
     const panel = byId("workers");
     if (localStorage.getItem("orpheus.workers") === "folded") panel.open = false;
@@ -31,21 +33,34 @@ export class Slots {
 
   /** @param {any[]} workers as GET /workers gives them */
   show(workers) {
-    const supervised = workers.some(({ slot }) => slot === "supervisor");
-    const nodes = [...workers].sort(byRole).flatMap((worker) => {
-      const row = this.rows.get(worker.slot) ?? new SlotRow(worker);
-      this.rows.set(worker.slot, row);
-      row.show(worker, supervised);
-      return [row.node, row.fold.node];
-    });
+    const hosts = Map.groupBy(workers, ({ host }) => host);
+    const several = hosts.size > 1;
+    const supervised = new Set(workers.filter(({ slot }) => slot === "supervisor").map(({ host }) => host));
+    const nodes = [...hosts].flatMap(([host, members]) => [
+      ...several ? [this.headOf(host)] : [],
+      ...members.sort(byRole).flatMap((worker) => {
+        const row = this.rows.get(keyOf(worker)) ?? new SlotRow(worker, several);
+        this.rows.set(keyOf(worker), row);
+        row.show(worker, supervised.has(host), several);
+        return [row.node, row.fold.node];
+      }),
+    ]);
     const body = byId("slots");
     const nextFocus = this.nextFocus(body, nodes);
-    const present = new Set(workers.map(({ slot }) => slot));
-    for (const slot of this.rows.keys()) if (!present.has(slot)) this.rows.delete(slot);
+    const present = new Set(workers.map(keyOf));
+    for (const key of this.rows.keys()) if (!present.has(key)) this.rows.delete(key);
+    for (const host of this.heads.keys()) if (!hosts.has(host)) this.heads.delete(host);
     arrange(body, nodes);
     nextFocus?.focus({ preventScroll: true });
     this.pools.show(workers, supervised);
     setText(byId("workers-summary"), this.summary(workers));
+  }
+
+  /** Return the row above those of a host, the same at each heartbeat. @param {string} host */
+  headOf(host) {
+    const head = this.heads.get(host) ?? h("div", { role: "row", class: "host" }, h("h3", { role: "cell" }, host));
+    this.heads.set(host, head);
+    return head;
   }
 
   /** Return where the focus goes if its row disappears: to the nearest row that stays. */
@@ -61,13 +76,19 @@ export class Slots {
   summary(workers) {
     /** @type {Record<string, number>} */
     const states = {};
-    for (const { slot, pool, state } of workers) {
+    for (const worker of workers) {
+      const { pool, state } = worker;
       if (pool === null) continue;
-      const word = state !== "ready" ? state : this.rows.get(slot)?.busy ? "working" : "idle";
+      const word = state !== "ready" ? state : this.rows.get(keyOf(worker))?.busy ? "working" : "idle";
       states[word] = (states[word] ?? 0) + 1;
     }
     return Object.entries(states).map(([word, n]) => `${n} ${word}`).join(" · ") || "none";
   }
+}
+
+/** Return what names a slot among those of all hosts. @param {{host: string, slot: string}} worker */
+function keyOf({ host, slot }) {
+  return `${host} ${slot}`;
 }
 
 function byRole(a, b) {
@@ -75,8 +96,8 @@ function byRole(a, b) {
 }
 
 class SlotRow {
-  /** @param {any} worker */
-  constructor({ slot, pool }) {
+  /** @param {any} worker @param {boolean} several whether there are other hosts */
+  constructor({ host, slot, pool }, several) {
     this.cpu = new Sparkline(`CPU of ${slot}`, 60, 100);
     this.rss = new Sparkline(`Memory of ${slot}`, 60);
     this.workChart = new WorkChart();
@@ -91,7 +112,7 @@ class SlotRow {
     this.note = h("small", {});
     this.cpuText = h("span", { class: "value" });
     this.rssText = h("span", { class: "value" });
-    this.fold = new SlotFold({ slot, pool });
+    this.fold = new SlotFold({ host, slot, pool }, several);
     this.node = h("div", { role: "row", class: `slot${pool === null ? " system" : ""}` },
       cell("name", h("b", {}, slot), this.pid),
       cell("state", h("span", { class: "mark" }), this.word, this.why),
@@ -104,8 +125,8 @@ class SlotRow {
       cell("restarts"), cell("more", this.fold.button));
   }
 
-  /** @param {any} worker @param {boolean} supervised */
-  show(worker, supervised) {
+  /** @param {any} worker @param {boolean} supervised @param {boolean} several */
+  show(worker, supervised, several) {
     const system = worker.pool === null;
     setText(this.pid, worker.pid ? `pid ${worker.pid}` : "no process");
     const pace = this.rate.push(worker.jobs_done) ?? 0;
@@ -123,7 +144,7 @@ class SlotRow {
     this.beat.classList.toggle("bad", age !== null && age > STALE_BEAT_S);
     setText(this.up, worker.uptime_s === null ? "–" : ticking(worker.uptime_s));
     setText(this.restarts, count(worker.restarts));
-    this.fold.show(worker, supervised);
+    this.fold.show(worker, supervised, several);
   }
 
   showState({ state, degraded, reason, pool }) {

@@ -61,6 +61,7 @@ function optionsOf({ queue, max_retries, timeout }) {
     ["max_retries", { type: "integer", minimum: 0, maximum: 100, default: max_retries }],
     ["timeout", { ...text, default: `${+timeout}s`, hint: "of one attempt" }],
     ["unique_key", { ...text, hint: "only one job with this key can wait or run" }],
+    ["concurrency_key", { ...text, hint: "shares the queue's limits per key" }],
     ["tags", { type: "list" }],
   ].map(([name, schema]) => ({ name, schema, required: false }));
 }

@@ -29,20 +29,21 @@ function headline(slots, ready, concerns, counts) {
 
 /** Return why the supervisor rejected the configuration; null if it did not. @param {any[]} workers */
 export function rejection(workers) {
-  const { degraded, reason } = workers.find(({ slot }) => slot === "supervisor") ?? {};
-  return degraded && reason.startsWith(REJECTED) ? reason.slice(REJECTED.length) : null;
+  const rejecting = workers.find(({ slot, degraded, reason }) => slot === "supervisor" && degraded && reason.startsWith(REJECTED));
+  return rejecting ? rejecting.reason.slice(REJECTED.length) : null;
 }
 
 /** Return one problem for all slots that are in the same state for the same reason. */
 function ofSlots(workers) {
   /** @type {Map<string, {names: string[], what: string}>} */
   const groups = new Map();
-  for (const { slot, state, degraded, reason } of workers) {
+  const several = new Set(workers.map(({ host }) => host)).size > 1;
+  for (const { host, slot, state, degraded, reason } of workers) {
     if (!degraded && !ALARMING[state]) continue;
     if (reason.startsWith(REJECTED)) continue;
     const what = `${ALARMING[state] ?? "is degraded"}${reason ? `: ${reason}` : ""}`;
     const group = groups.get(what) ?? { names: [], what };
-    groups.set(what, { ...group, names: [...group.names, slot] });
+    groups.set(what, { ...group, names: [...group.names, several ? `${slot} on ${host}` : slot] });
   }
   return [...groups.values()].map(({ names, what }) => ({
     text: `${names.length > 4 ? `${names.slice(0, 3).join(", ")} and ${names.length - 3} more: each` : names.join(", ")}${names.length > 1 && names.length <= 4 ? ": each" : ""} ${what}`,

@@ -1,11 +1,13 @@
 -- Jobs. A running attempt is in its job's row (worker, worker_pid, started_at_ms and the lease),
 -- so two live attempts of one job cannot be written; it becomes a row of `attempts` when it ends.
+-- OR, not IN: for a list of three or more, SQLite makes a table each time it checks a row.
 CREATE TABLE jobs (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     type TEXT NOT NULL,
     payload TEXT NOT NULL,
     status TEXT NOT NULL
-        CHECK (status IN ('blocked', 'pending', 'in_progress', 'done', 'failed', 'cancelled')),
+        CHECK (status = 'pending' OR status = 'in_progress' OR status = 'done'
+            OR status = 'failed' OR status = 'cancelled' OR status = 'blocked'),
     queue TEXT NOT NULL,
     priority INTEGER NOT NULL CHECK (priority BETWEEN -1000 AND 1000),
     -- 1: waits for no time, so a pending job may be leased now. One without delay is due at once
@@ -36,7 +38,8 @@ CREATE TABLE jobs (
     depends_on TEXT NOT NULL DEFAULT '[]',
     waits_for INTEGER NOT NULL DEFAULT 0,
     on_dependency_failure TEXT NOT NULL DEFAULT 'cancel'
-        CHECK (on_dependency_failure IN ('cancel', 'run', 'fail')),
+        CHECK (on_dependency_failure = 'cancel' OR on_dependency_failure = 'run'
+            OR on_dependency_failure = 'fail'),
     has_dependents INTEGER NOT NULL DEFAULT 0 CHECK (has_dependents IN (0, 1)),
     -- Tokens come from one counter and only grow; the last one stays when the lease is gone.
     lease_token INTEGER NOT NULL DEFAULT 0,
@@ -47,7 +50,8 @@ CREATE TABLE jobs (
     CHECK ((status = 'in_progress') = (lease_incarnation IS NOT NULL)),
     CHECK ((status = 'in_progress') = (lease_expires_mono_ms IS NOT NULL)),
     CHECK ((status = 'in_progress') = (lease_boot_id IS NOT NULL)),
-    CHECK ((status IN ('done', 'failed', 'cancelled')) = (finished_at_ms IS NOT NULL)),
+    CHECK ((status = 'done' OR status = 'failed' OR status = 'cancelled')
+        = (finished_at_ms IS NOT NULL)),
     CHECK ((status = 'done') = (result IS NOT NULL)),
     CHECK (status <> 'failed' OR error_type IS NOT NULL)
 ) STRICT;
@@ -61,7 +65,7 @@ CREATE INDEX jobs_scheduled ON jobs (run_at_ms) WHERE status = 'pending' AND is_
 CREATE INDEX jobs_leased ON jobs (lease_incarnation) WHERE status = 'in_progress';
 -- One live job for each unique key.
 CREATE UNIQUE INDEX jobs_unique_key ON jobs (unique_key)
-    WHERE unique_key IS NOT NULL AND status IN ('blocked', 'pending', 'in_progress');
+    WHERE unique_key IS NOT NULL AND finished_at_ms IS NULL;
 -- Lists, newest first.
 CREATE INDEX jobs_by_status ON jobs (status, id);
 CREATE INDEX jobs_by_type ON jobs (type, id);
@@ -94,8 +98,9 @@ CREATE INDEX job_dependents ON job_dependencies (depends_on, job_id);
 CREATE TABLE attempts (
     job_id INTEGER NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
     number INTEGER NOT NULL CHECK (number >= 1),
-    outcome TEXT NOT NULL CHECK (outcome IN (
-        'succeeded', 'failed', 'timed_out', 'crashed', 'lost', 'cancelled', 'released', 'snoozed')),
+    outcome TEXT NOT NULL CHECK (outcome = 'succeeded' OR outcome = 'failed'
+        OR outcome = 'timed_out' OR outcome = 'crashed' OR outcome = 'lost'
+        OR outcome = 'cancelled' OR outcome = 'released' OR outcome = 'snoozed'),
     worker TEXT NOT NULL,
     pid INTEGER NOT NULL,
     started_at_ms INTEGER NOT NULL,

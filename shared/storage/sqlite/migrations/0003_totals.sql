@@ -3,7 +3,8 @@
 -- waited (without an outcome: ''); 'ran': by outcome, in the bucket of how long they ran. The
 -- buckets' bounds stand in shared/storage/totals.py.
 CREATE TABLE totals (
-    measure TEXT NOT NULL CHECK (measure IN ('ended', 'waited', 'ran')),
+    measure TEXT NOT NULL
+        CHECK (measure = 'ended' OR measure = 'waited' OR measure = 'ran'),
     outcome TEXT NOT NULL,
     bucket INTEGER NOT NULL,
     n INTEGER NOT NULL,

@@ -43,15 +43,27 @@ SELECT body ->> 'run_at_ms', body ->> 'started_at_ms', body ->> 'finished_at_ms'
 FROM (SELECT kind, body, seq FROM events ORDER BY seq DESC LIMIT 5000)
 WHERE kind IN ('job.done', 'job.failed') ORDER BY seq DESC LIMIT 1000;
 
+-- name: queues-with-due-jobs
+-- The queues that have due jobs, with one probe of the index for each (a loose index scan).
+WITH RECURSIVE found (queue) AS (
+    SELECT min(queue) FROM jobs INDEXED BY jobs_due
+    WHERE status = 'pending' AND is_due = 1 AND is_parked = 0
+    UNION ALL
+    SELECT (
+        SELECT min(queue) FROM jobs INDEXED BY jobs_due
+        WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND queue > found.queue)
+    FROM found WHERE found.queue IS NOT NULL)
+SELECT queue FROM found WHERE queue IS NOT NULL;
+
 -- name: first-due
 -- The head of a queue's due jobs: its highest priority and the earliest job in it.
 SELECT priority, run_at_ms FROM jobs INDEXED BY jobs_due
-WHERE status = 'pending' AND is_due = 1 AND queue = ?
+WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND queue = ?
 ORDER BY priority DESC, run_at_ms LIMIT 1;
 
 -- name: first-due-below
 -- The same below a priority.
 SELECT priority, run_at_ms FROM jobs INDEXED BY jobs_due
-WHERE status = 'pending' AND is_due = 1 AND queue = ? AND priority < ?
+WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND queue = ? AND priority < ?
 ORDER BY priority DESC, run_at_ms LIMIT 1;
 

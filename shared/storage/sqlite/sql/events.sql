@@ -1,7 +1,8 @@
--- name: record-job-event
--- Record the job as it is now. The database writes it, so that an event cannot differ from the row.
+-- name: record-job-events
+-- Record each job of a JSON list of ids as it is now, in the order of the list. The database writes
+-- the bodies, so that an event cannot differ from the row.
 INSERT INTO events (at_ms, kind, job_id, body)
-SELECT ?, ?, id, json_object(
+SELECT ?1, ?2, id, json_object(
     'id', id, 'type', type, 'status', status, 'queue', queue, 'priority', priority,
     'error', CASE WHEN error_type IS NOT NULL
         THEN json_object('type', error_type, 'message', error_message) END,
@@ -9,9 +10,10 @@ SELECT ?, ?, id, json_object(
     'progress', progress, 'message', message,
     'created_at_ms', created_at_ms, 'run_at_ms', run_at_ms,
     'started_at_ms', started_at_ms, 'finished_at_ms', finished_at_ms,
-    'worker', worker, 'unique_key', unique_key, 'depends_on', json(depends_on), 'tags', json(tags),
+    'worker', worker, 'unique_key', unique_key, 'concurrency_key', concurrency_key,
+    'depends_on', json(depends_on), 'tags', json(tags),
     'cancel_requested', json(iif(cancel_requested, 'true', 'false')))
-FROM jobs WHERE id = ?;
+FROM (SELECT value AS recorded FROM json_each(?3)) CROSS JOIN jobs ON jobs.id = recorded;
 
 -- name: record-event
 -- Record an event that is not about a job.
@@ -29,6 +31,10 @@ WHERE bytes_before < ?;
 -- name: events-of-job
 -- The events of one job, oldest first.
 SELECT seq, at_ms, kind, job_id, body FROM events WHERE job_id = ? AND seq > ? ORDER BY seq LIMIT ?;
+
+-- name: epoch
+-- The name of this history of the database.
+SELECT epoch FROM history;
 
 -- name: last-seq
 -- The newest seq ever given; it stays when retention has deleted the row.

@@ -4,13 +4,23 @@ DELETE FROM job_types;
 
 -- name: insert-type
 -- Insert one job type.
-INSERT INTO job_types (name, schema, max_retries, timeout_s, queue, description)
-VALUES (?, ?, ?, ?, ?, ?);
+INSERT INTO job_types (name, schema, max_retries, timeout_s, queue, description,
+    backoff_base_s, backoff_factor, backoff_max_s, backoff_jitter)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: get-type
 -- Read one job type.
-SELECT name, schema, max_retries, timeout_s, queue, description FROM job_types WHERE name = ?;
+SELECT name, schema, max_retries, timeout_s, queue, description,
+    backoff_base_s, backoff_factor, backoff_max_s, backoff_jitter
+FROM job_types WHERE name = ?;
+
+-- name: backoff-of-job
+-- What the type of a job says of its backoff.
+SELECT backoff_base_s, backoff_factor, backoff_max_s, backoff_jitter
+FROM job_types WHERE name = (SELECT type FROM jobs WHERE id = ?);
 
 -- name: all-types
 -- Every job type, by name.
-SELECT name, schema, max_retries, timeout_s, queue, description FROM job_types ORDER BY name;
+SELECT name, schema, max_retries, timeout_s, queue, description,
+    backoff_base_s, backoff_factor, backoff_max_s, backoff_jitter
+FROM job_types ORDER BY name;

@@ -1,40 +1,83 @@
 -- name: insert-job
--- Insert a job: blocked while it waits for others, else pending; due unless it is delayed.
+-- Insert a job: blocked while it waits for others, else pending; due unless it is delayed. Of a batch,
+-- many rows of values follow each other in one statement.
 INSERT INTO jobs (
     type, payload, status, queue, priority, is_due, max_retries, timeout_s,
-    created_at_ms, run_at_ms, unique_key, tags, depends_on, waits_for, on_dependency_failure)
-VALUES (?1, ?2, iif(?13 > 0, 'blocked', 'pending'), ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14);
+    created_at_ms, run_at_ms, unique_key, tags, waits_for, on_dependency_failure, traceparent,
+    concurrency_key, is_parked)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: set-dependencies
 -- Store the ids that a new blocked job waits for, once those of its batch are known.
 UPDATE jobs SET depends_on = ?, waits_for = ? WHERE id = ? AND status = 'blocked';
 
+-- name: insert-large-payload
+-- Store the payload of a job that has '' in its own row.
+INSERT INTO large_payloads (job_id, payload) VALUES (?, ?);
+
 -- name: insert-tag
 -- Make the job findable by a tag.
 INSERT OR IGNORE INTO job_tags (tag, job_id) VALUES (?, ?);
 
--- name: live-by-unique-key
--- The live job that holds a unique key.
-SELECT id FROM jobs INDEXED BY jobs_unique_key
-WHERE unique_key = ? AND status IN ('blocked', 'pending', 'in_progress');
+-- name: live-by-unique-keys
+-- Of a JSON list of unique keys, those that a live job holds, and that job.
+SELECT wanted.value, jobs.id
+FROM json_each(?) AS wanted
+    CROSS JOIN jobs INDEXED BY jobs_unique_key ON jobs.unique_key = wanted.value
+WHERE jobs.finished_at_ms IS NULL;
 
 -- name: select-jobs
 -- Jobs, with the fields of Job (shared/domain/jobs.py) as columns; a WHERE or JOIN follows.
-SELECT jobs.id, type, payload, status, queue, priority, result,
+SELECT jobs.id, type,
+    iif(payload <> '', payload, (
+        SELECT payload FROM large_payloads WHERE job_id = jobs.id)) AS payload,
+    status, queue, priority, result,
     CASE WHEN error_type IS NOT NULL
         THEN json_array(error_type, coalesce(error_message, ''), error_traceback) END AS error,
     attempt, max_retries, timeout_s, progress, message,
     created_at_ms, run_at_ms, started_at_ms, finished_at_ms,
-    worker, unique_key, depends_on, tags, cancel_requested
+    worker, unique_key, concurrency_key, depends_on, tags, cancel_requested
+FROM jobs
+
+-- name: select-previews
+-- The same, with only the first characters of the payload's and the result's JSON.
+SELECT jobs.id, type,
+    substr(iif(payload <> '', payload, (
+        SELECT payload FROM large_payloads WHERE job_id = jobs.id)), 1, ?) AS payload,
+    status, queue, priority,
+    substr(result, 1, ?) AS result,
+    CASE WHEN error_type IS NOT NULL
+        THEN json_array(error_type, coalesce(error_message, ''), error_traceback) END AS error,
+    attempt, max_retries, timeout_s, progress, message,
+    created_at_ms, run_at_ms, started_at_ms, finished_at_ms,
+    worker, unique_key, concurrency_key, depends_on, tags, cancel_requested
 FROM jobs
 
 -- name: select-ids
 -- The ids of jobs; a WHERE or JOIN follows.
 SELECT jobs.id FROM jobs
 
+-- name: by-rare-status
+-- Follows a query of jobs by a status that few have: the planner does not know the counts.
+INDEXED BY jobs_by_status
+
+-- name: with-tags
+-- Follows a query of jobs by a tag.
+JOIN job_tags ON job_tags.job_id = jobs.id
+
+-- name: contains
+-- A condition: the text of a pattern is in the type, the payload, the error or a tag.
+type LIKE ? ESCAPE '\' OR iif(payload <> '', payload, (
+        SELECT payload FROM large_payloads WHERE job_id = jobs.id)) LIKE ? ESCAPE '\'
+    OR coalesce(error_message, '') LIKE ? ESCAPE '\' OR tags LIKE ? ESCAPE '\'
+
 -- name: unknown-ids
 -- Those of a JSON list of ids that no job has.
 SELECT value FROM json_each(?) WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.id = value);
+
+-- name: status-of
+-- The status of a job, for a client that waits for its end.
+SELECT status FROM jobs WHERE id = ?;
 
 -- name: select-attempts
 -- The attempts of a job that have ended, oldest first, with the fields of Attempt as columns.
@@ -50,16 +93,17 @@ SELECT attempt AS number, NULL AS outcome, worker, worker_pid AS pid, started_at
 FROM jobs WHERE id = ? AND status = 'in_progress';
 
 -- name: running-jobs
--- The running job of each incarnation: that of its smallest token, as the others are prefetched.
--- With a bare min(), SQLite takes the other columns from the row of the minimum.
-SELECT id, type, worker, incarnation, started_at_ms, progress, message FROM (
+-- The running job of each incarnation: that of its smallest token, as the others are newer, or
+-- prefetched. With a bare min(), SQLite takes the other columns from the row of the minimum.
+SELECT id, type, worker, incarnation, started_at_ms, progress, message, in_progress FROM (
     SELECT id, type, worker, lease_incarnation AS incarnation, started_at_ms, progress, message,
-        min(lease_token)
+        count(*) AS in_progress, min(lease_token)
     FROM jobs INDEXED BY jobs_leased WHERE status = 'in_progress' GROUP BY lease_incarnation);
 
 -- name: cancel-waiting
 -- Leaves blocked or pending for cancelled.
-UPDATE jobs SET status = 'cancelled', is_due = 0, waits_for = 0, cancel_requested = 1, finished_at_ms = ?
+UPDATE jobs SET status = 'cancelled', is_due = 0, is_parked = 0, waits_for = 0,
+    cancel_requested = 1, finished_at_ms = ?
 WHERE id = ? AND status IN ('blocked', 'pending');
 
 -- name: request-cancel
@@ -71,7 +115,7 @@ WHERE id = ? AND status = 'in_progress' AND cancel_requested = 0;
 -- Leaves failed or cancelled for pending, or for blocked if jobs it depends on are live. It gets all
 -- its retries again; attempts keep their numbers.
 UPDATE jobs SET status = iif(?1 > 0, 'blocked', 'pending'), is_due = 1, waits_for = ?1,
-    failures = 0, crashes = 0, cancel_requested = 0,
+    failures = 0, crashes = 0, losses = 0, cancel_requested = 0,
     run_at_ms = ?2, finished_at_ms = NULL, progress = NULL, message = NULL
 WHERE id = ?3 AND status IN ('failed', 'cancelled');
 

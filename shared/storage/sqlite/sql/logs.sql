@@ -11,3 +11,12 @@ INSERT INTO job_logs (job_id, attempt, at_ms, level, line, fields) VALUES (?, ?,
 -- The next lines of a job.
 SELECT id, attempt, at_ms, level, line, fields FROM job_logs
 WHERE job_id = ? AND id > ? ORDER BY id LIMIT ?;
+
+-- name: running
+-- The attempts that a worker process has leased.
+SELECT id, lease_token, attempt FROM jobs INDEXED BY jobs_leased
+WHERE status = 'in_progress' AND lease_incarnation = ?;
+
+-- name: count
+-- How many lines of an attempt are stored.
+SELECT count(*) FROM job_logs WHERE job_id = ? AND attempt = ?;

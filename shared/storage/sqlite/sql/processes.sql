@@ -1,10 +1,10 @@
 -- name: register
 -- Insert the heartbeat row of a process.
 INSERT OR REPLACE INTO processes (
-    incarnation, slot, pool, role, pid, create_time_s, boot_id, started_at_ms,
+    host, incarnation, slot, pool, role, pid, create_time_s, boot_id, started_at_ms,
     ready, beat, last_beat_mono_ms, job_id, jobs_done)
 VALUES (
-    :incarnation, :slot, :pool, :role, :pid, :create_time_s, :boot_id, :started_at_ms,
+    :host, :incarnation, :slot, :pool, :role, :pid, :create_time_s, :boot_id, :started_at_ms,
     :ready, :beat, :last_beat_mono_ms, :job_id, :jobs_done);
 
 -- name: beat
@@ -16,27 +16,37 @@ WHERE incarnation = ?;
 -- Delete the row of a process that has ended.
 DELETE FROM processes WHERE incarnation = ?;
 
+-- name: forget-without-leases
+-- The process is dead, and nobody needs to know whose leases these were.
+DELETE FROM processes WHERE incarnation = ?1 AND NOT EXISTS (
+    SELECT 1 FROM jobs INDEXED BY jobs_leased
+    WHERE status = 'in_progress' AND lease_incarnation = ?1);
+
 -- name: all-processes
 -- Every process that has a row, with the fields of ProcessRecord as columns.
-SELECT incarnation, slot, pool, role, pid, create_time_s, boot_id, started_at_ms,
+SELECT host, incarnation, slot, pool, role, pid, create_time_s, boot_id, started_at_ms,
     ready, beat, last_beat_mono_ms, job_id, jobs_done
-FROM processes ORDER BY slot, incarnation;
+FROM processes ORDER BY host, slot, incarnation;
 
 -- name: put-slot
 -- Store a slot as the supervisor sees it.
 INSERT OR REPLACE INTO slots (
-    slot, position, pool, role, state, degraded, reason, pid, incarnation,
+    host, slot, position, pool, role, state, degraded, reason, pid, incarnation,
     cpu_percent, rss_bytes, started_at_ms, restarts, exits, rejected)
 VALUES (
-    :slot, :position, :pool, :role, :state, :degraded, :reason, :pid, :incarnation,
+    :host, :slot, :position, :pool, :role, :state, :degraded, :reason, :pid, :incarnation,
     :cpu_percent, :rss_bytes, :started_at_ms, :restarts, :exits, :rejected);
 
 -- name: remove-slot
--- Delete a slot that is no longer configured.
-DELETE FROM slots WHERE slot = ?;
+-- Delete a slot that is no longer configured on its host.
+DELETE FROM slots WHERE host = ? AND slot = ?;
+
+-- name: clear-slots
+-- Delete the slots that an earlier supervisor of a host has left; NULL: of every host.
+DELETE FROM slots WHERE host = coalesce(?, host);
 
 -- name: all-slots
--- Every slot, in the supervisor's order, with the fields of SlotRecord as columns.
-SELECT slot, pool, role, state, degraded, reason, pid, incarnation,
+-- Every slot, host by host in its supervisor's order, with the fields of SlotRecord as columns.
+SELECT host, slot, pool, role, state, degraded, reason, pid, incarnation,
     cpu_percent, rss_bytes, started_at_ms, restarts, exits, rejected
-FROM slots ORDER BY position, slot;
+FROM slots ORDER BY host, position, slot;

@@ -17,7 +17,7 @@ DELETE FROM schedules WHERE name = ?;
 
 -- name: move-tick
 -- Move to the next tick, if no other process did: the process that changes this row fires the tick.
-UPDATE schedules SET tick_ms = ? WHERE name = ? AND tick_ms = ?;
+UPDATE schedules SET tick_ms = ? WHERE name = ? AND tick_ms IS ?;
 
 -- name: set-paused
 -- Pause or resume by an operator. A resumed schedule waits for its next tick; missed ticks are dropped.

@@ -1,44 +1,44 @@
 -- name: put-request
--- Store a request of an operator to the supervisor.
-INSERT INTO requests (at_ms, action, target, workers) VALUES (?, ?, ?, ?);
+-- Store a request of an operator to the supervisor of a host.
+INSERT INTO requests (at_ms, action, host, target, workers) VALUES (?, ?, ?, ?, ?);
 
 -- name: any-request
--- Is there a request? The write lock is taken only then.
-SELECT 1 FROM requests LIMIT 1;
+-- Is there a request to the supervisor of this host? The write lock is taken only then.
+SELECT 1 FROM requests WHERE host = ? LIMIT 1;
 
 -- name: take-requests
--- Delete and return every request: the supervisor has taken them.
-DELETE FROM requests RETURNING id, action, target, workers;
+-- Delete and return every request to this host: its supervisor has taken them.
+DELETE FROM requests WHERE host = ? RETURNING id, action, host, target, workers;
 
 -- name: is-waiting
 -- Whether the supervisor has not taken this request yet.
 SELECT 1 FROM requests WHERE id = ?;
 
 -- name: clear-requests
--- Delete the requests to an earlier supervisor.
-DELETE FROM requests;
+-- Delete the requests to an earlier supervisor of a host; NULL: of every host.
+DELETE FROM requests WHERE host = coalesce(?, host);
 
 -- name: clear-exit-counts
--- Delete what an earlier supervisor counted.
-DELETE FROM exit_counts;
+-- Delete what an earlier supervisor of a host counted; NULL: of every host.
+DELETE FROM exit_counts WHERE host = coalesce(?, host);
 
 -- name: clear-gauges
--- Delete what an earlier supervisor measured.
-DELETE FROM supervisor_gauges;
+-- Delete what an earlier supervisor of a host measured; NULL: of every host.
+DELETE FROM supervisor_gauges WHERE host = coalesce(?, host);
 
 -- name: count-exit
 -- Count that a process of a slot ended for this cause.
-INSERT INTO exit_counts (slot, cause, n) VALUES (?, ?, 1)
-ON CONFLICT (slot, cause) DO UPDATE SET n = n + 1;
+INSERT INTO exit_counts (host, slot, cause, n) VALUES (?, ?, ?, 1)
+ON CONFLICT (host, slot, cause) DO UPDATE SET n = n + 1;
 
 -- name: exit-counts
--- How often processes ended, by slot and cause.
-SELECT slot, cause, n FROM exit_counts ORDER BY slot, cause;
+-- How often processes of a host ended, by slot and cause.
+SELECT slot, cause, n FROM exit_counts WHERE host = ? ORDER BY slot, cause;
 
 -- name: put-gauge
--- Store a figure that the supervisor measured of itself.
-INSERT OR REPLACE INTO supervisor_gauges (name, value) VALUES (?, ?);
+-- Store a figure that the supervisor of a host measured of itself.
+INSERT OR REPLACE INTO supervisor_gauges (host, name, value) VALUES (?, ?, ?);
 
 -- name: gauges
--- Every figure that the supervisor measured of itself.
-SELECT name, value FROM supervisor_gauges ORDER BY name;
+-- Every figure that the supervisor of a host measured of itself.
+SELECT name, value FROM supervisor_gauges WHERE host = ? ORDER BY name;

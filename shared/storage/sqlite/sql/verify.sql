@@ -105,6 +105,7 @@ FROM (
             || iif(body ->> 'finished_at_ms' IS jobs.finished_at_ms, '', ' finished_at')
             || iif(body ->> 'worker' IS jobs.worker, '', ' worker')
             || iif(body ->> 'unique_key' IS jobs.unique_key, '', ' unique_key')
+            || iif(body ->> 'concurrency_key' IS jobs.concurrency_key, '', ' concurrency_key')
             || iif(body -> 'depends_on' IS json(jobs.depends_on), '', ' depends_on')
             || iif(body -> 'tags' IS json(jobs.tags), '', ' tags')
             || iif(body ->> 'cancel_requested' IS jobs.cancel_requested, '', ' cancel_requested')
@@ -124,13 +125,24 @@ WHERE coalesce((SELECT min(seq) FROM events), 1) = 1
 LIMIT ?;
 
 -- name: i18-blocked-for-ever
--- A blocked job waits for no more jobs than are live.
-SELECT 'job ' || id || ' waits for ' || waits_for || ' jobs, more than are live of those it depends on'
-FROM jobs
-WHERE status = 'blocked' AND waits_for > (
-    SELECT count(*) FROM job_dependencies JOIN jobs AS others ON others.id = job_dependencies.depends_on
-    WHERE job_dependencies.job_id = jobs.id AND others.status IN ('blocked', 'pending', 'in_progress'))
-LIMIT ?;
+-- A blocked job waits for jobs that are live, or whose cascade has not reached it yet.
+SELECT 'job ' || id || ' waits for ' || waits_for || ' jobs, but ' || live
+    || ' of those it depends on are live or are still to reach it'
+FROM (
+    SELECT id, waits_for, (
+        SELECT count(*) FROM job_dependencies
+            CROSS JOIN jobs AS others ON others.id = job_dependencies.depends_on
+        WHERE job_dependencies.job_id = jobs.id AND job_dependencies.waits = 1
+            AND (others.status IN ('blocked', 'pending', 'in_progress')
+                OR others.id IN (SELECT job_id FROM cascades))) AS live
+    FROM jobs WHERE status = 'blocked')
+WHERE waits_for <> live LIMIT ?;
+
+-- name: i18-cascades
+-- Only the end of a job reaches those that depend on it.
+SELECT 'job ' || id || ' is ' || status || ', but its end is stored as a cascade' FROM cascades
+JOIN jobs ON jobs.id = cascades.job_id
+WHERE status IN ('blocked', 'pending', 'in_progress') LIMIT ?;
 
 -- name: i19-counts
 -- The kept counts are the counted ones.
@@ -139,3 +151,24 @@ SELECT 'queue ' || queue || ': ' || coalesce(counted.n, 0) || ' jobs are ' || st
 FROM (SELECT queue, status, count(*) AS n FROM jobs GROUP BY queue, status) AS counted
 FULL JOIN job_counts AS kept USING (queue, status)
 WHERE coalesce(counted.n, 0) <> coalesce(kept.n, 0) LIMIT ?;
+
+-- name: i21-parked-for-ever
+-- A parked job waits for a key that has no room, that opens at a time, or that is still to be looked at.
+SELECT 'queue ' || queue || ', key ' || key || ': jobs are parked, but ' || n
+    || ' of ' || iif(most > 0, most, 'any number') || ' run or may be leased'
+FROM (
+    SELECT parked.queue, parked.concurrency_key AS key, coalesce(max_running_per_key, 0) AS most,
+        coalesce(key_rate_starts, 0) AS starts, (
+            SELECT count(*) FROM jobs INDEXED BY jobs_of_key
+            WHERE concurrency_key IS NOT NULL AND is_parked = 0 AND finished_at_ms IS NULL
+                AND queue = parked.queue AND concurrency_key = parked.concurrency_key
+                AND (status = 'in_progress' OR (status = 'pending' AND is_due = 1))) AS n
+    FROM (SELECT DISTINCT queue, concurrency_key FROM jobs WHERE is_parked = 1) AS parked
+        LEFT JOIN queues ON name = parked.queue
+    WHERE sweep_after IS NULL) AS found
+WHERE (most = 0 OR n < most) AND NOT (starts > 0 AND n > 0)
+    AND NOT EXISTS (
+        SELECT 1 FROM key_rates
+        WHERE key_rates.queue = found.queue AND key_rates.key = found.key
+            AND opens_mono_ms IS NOT NULL)
+LIMIT ?;

@@ -2,10 +2,12 @@
 
 import argparse
 import contextlib
+import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -167,6 +169,22 @@ def holds_the_write_lock(start: ChildStart) -> None:
         connection.execute("BEGIN IMMEDIATE")
         sys.stderr.write("holds it\n")
     well(start)
+
+
+def floods_its_channel(start: ChildStart) -> None:
+    """Three threads write without pause; the supervisor's end is never empty."""
+    start.channel.send({"say": "ready"})
+    line = json.dumps({"say": "beat", "nonsense": "x" * 100}).encode() + b"\n"
+    fd = start.channel.fileno()
+    os.set_blocking(fd, True)
+
+    def flood() -> None:
+        while True:
+            os.write(fd, line * 500)
+
+    for _ in range(3):
+        threading.Thread(target=flood, daemon=True).start()
+    time.sleep(1_000)
 
 
 def crashes_in_c(start: ChildStart) -> None:

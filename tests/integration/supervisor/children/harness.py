@@ -14,7 +14,7 @@ from orpheus.shared.errors import ConfigurationError
 from orpheus.shared.logs import configure_logging, stop_logging
 from orpheus.shared.operations.upkeep import Upkeep
 from orpheus.shared.process.clock import SystemClock
-from orpheus.shared.storage import open_store
+from orpheus.shared.storage import open_store, state_files
 from orpheus.supervisor.linux.adoption import become_subreaper
 from orpheus.supervisor.linux.sampling import Sampler
 from orpheus.supervisor.linux.signals import Signals, reset_child_signal
@@ -28,7 +28,12 @@ from orpheus.supervisor.plan.plan import Plan, ProcessSpec
 from orpheus.supervisor.plan.reload import Reloader
 from orpheus.supervisor.policy.slot import Rules
 from orpheus.supervisor.recorder import Duties, Recorder
-from orpheus.supervisor.startup import kill_leftovers, lock_database, sweep_database
+from orpheus.supervisor.startup import (
+    kill_leftovers,
+    lock_database,
+    make_cells_folder,
+    sweep_database,
+)
 
 
 @dataclass(slots=True)
@@ -42,8 +47,11 @@ class PlannedByTest(Configuration):
         [argv, *_] = slots.values()
         if "a" in self.scaled:
             slots = {f"a-{number}": argv for number in range(1, self.scaled["a"] + 1)}
+        padding = "x" * self.plan_of_test["handover_bytes"]
         specs = {
-            slot: ProcessSpec(slot, "a", Role.WORKER, tuple(argv), {"slot": slot})
+            slot: ProcessSpec(
+                slot, "a", Role.WORKER, tuple(argv), {"slot": slot, "padding": padding}
+            )
             for slot, argv in slots.items()
         }
         rules = Rules(**self.plan_of_test["rules"])
@@ -67,15 +75,17 @@ def main(plan_file: str) -> int:
     configure_logging("debug", "console", "supervisor")
     reset_child_signal()
     become_subreaper()
-    lock_database(database)
     url = f"sqlite:///{database}"
-    kill_leftovers(database)
+    state = state_files(url)
+    lock_database(state)
+    kill_leftovers(state)
     store = open_store(url, create=True)
-    Path(f"{database}-cells").mkdir(exist_ok=True)
-    sweep_database(store, database, clock.boot_id, clock.wall_ms())
+    make_cells_folder(state)
+    sweep_database(store, "host-1", clock.boot_id, clock.wall_ms())
     bell = store.bells.listen_supervisor()
     store.close()
     myself = ProcessRecord(
+        host="host-1",
         incarnation="the-supervisor",
         slot="supervisor",
         pool=None,
@@ -93,12 +103,12 @@ def main(plan_file: str) -> int:
     configuration = PlannedByTest(Settings(), None, "", plan_of_test=plan)
     interval_s = plan["rules"]["beat_interval_s"]
     upkeep = Upkeep(for_database(Settings()))
-    recorder = Recorder(database, myself, Duties(lambda: open_store(url), interval_s, upkeep))
+    recorder = Recorder(myself, Duties(lambda: open_store(url), interval_s, upkeep))
     sampler = Sampler(database, interval_s=0.1)
     listeners = Listeners()
     reloader = Reloader(no_configuration, Settings(), listeners)
     loop = Loop(
-        Children(database, recorder),
+        Children(state, recorder),
         configuration.plan(),
         myself=myself,
         clock=clock,

@@ -44,6 +44,28 @@ def test_a_session_lasts_twelve_hours_and_outlives_the_process_that_gave_it_out(
     assert restarted.authenticate(cookie(restarted, value)) is None
 
 
+def test_a_session_that_was_closed_is_forgotten_at_its_end() -> None:
+    clock = Clock()
+    authenticator = Authenticator(TOKEN, clock)
+    ended: list[str] = []
+    values = [authenticator.new_session()[0] for _ in range(2)]
+    callers = [authenticator.authenticate(cookie(authenticator, value)) for value in values]
+    first, second = [caller for caller in callers if caller is not None]
+    with (
+        authenticator.calling_at_close(first.session_id or "", lambda: ended.append("first")),
+        authenticator.calling_at_close(second.session_id or "", lambda: ended.append("second")),
+    ):
+        authenticator.close_session(first)
+    authenticator.close_session(Caller())  # by token: there is no session to close
+    assert ended == ["first"]
+    assert authenticator.authenticate(cookie(authenticator, values[0])) is None
+    assert authenticator.authenticate(cookie(authenticator, values[1])) == second
+    clock.now_s += SESSION_S
+    authenticator.close_session(second)
+    assert list(authenticator._closed) == [second.session_id]
+    assert not authenticator._watchers
+
+
 def test_another_token_ends_every_session() -> None:
     value, _ = Authenticator(TOKEN).new_session()
     other = Authenticator("u" * 32)

@@ -17,13 +17,17 @@ from orpheus.shared.errors import (
     FieldProblem,
     InvalidJob,
     LeaseLost,
+    ModulesNotDescribed,
     NoAnswer,
     NoSupervisor,
     NotFound,
     OrpheusError,
     ReadTookTooLong,
-    StorageError,
+    TooLarge,
     TransitionRefused,
+    Unauthorized,
+    UnexpectedAnswer,
+    WaitTimedOut,
 )
 from orpheus.shared.storage import BackupRefused
 
@@ -31,10 +35,14 @@ PROGRAMS = ("orpheus.api", "orpheus.shared")
 NO_CLIENTS = {
     AlreadyRunning,  # of starts
     CannotBind,
+    ModulesNotDescribed,
     ConfigurationError,
     LeaseLost,  # of workers
     BackupRefused,  # of the command line
-    StorageError,  # a base: only its kinds are raised
+    TooLarge,  # of clients
+    Unauthorized,
+    UnexpectedAnswer,
+    WaitTimedOut,
 }
 
 

@@ -12,6 +12,7 @@ from orpheus.config.editing.file import ConfigurationFile
 from orpheus.config.editing.toml import CannotEdit, masked, unmasked, with_value
 from orpheus.config.problems import known_keys
 from orpheus.config.settings import Settings
+from orpheus.shared.domain.handover import StoredSettings
 from orpheus.shared.operations.configuration import (
     MASK,
     Edit,
@@ -45,10 +46,21 @@ def desk(path: Path | None, *sets: str, **environ: str) -> ConfigurationFile:
     return ConfigurationFile(path, sets, environ)
 
 
+def no_refusal(_: object) -> dict[int, str]:
+    """Every schedule makes its job."""
+    return {}
+
+
 def outcome(path: Path, text: str | None = None, **values: Any) -> EditOutcome:
     """What an edit would lead to. In `values`, `__` stands for a dot."""
     edit = Edit(text, {key.replace("__", "."): value for key, value in values.items()})
-    return desk(path).plan(edit, None).outcome
+    return desk(path).plan(edit, None, no_refusal).outcome
+
+
+def apply(file: ConfigurationFile, edit: Edit) -> str:
+    """Replace the file; its new etag."""
+    with file.prepared(file.plan(edit, None, no_refusal)) as replace:
+        return replace()
 
 
 # What is shown
@@ -73,11 +85,39 @@ def test_secrets_are_masked_in_the_text_and_in_the_values(toml: Toml) -> None:
     assert "# both of them" in shown.text
 
 
-@pytest.mark.parametrize("table", ["[[comands]]", "[commands]", "[a.b]"])
-def test_secrets_are_masked_under_a_mistyped_table_too(table: str) -> None:
-    text = f"{table}\nname = 'x'\nenv = {{ SECRET = 'hunter2' }}\n"
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[[comands]]\nname = 'x'\nenv = { SECRET = 'hunter2' } # a comment\nflag = true\n",
+        "[commands]\nname = 'x'\nenv = { SECRET = 'hunter2' }\n",
+        "[a.b]\nenv = { SECRET = 'hunter2' }\n[api]\nport = 1\n",
+        "[[commands]]\nname = 'x'\nargv = ['x']\nenw = { SECRET = 'hunter2' }\n",
+        "[[commands]]\nname = 'x'\nargv = ['x']\nenv = ['SECRET=hunter2']\n",
+        "[[commands]]\nname = 'x'\nenvironment.SECRET = [\n  'hunter2',\n]\n",
+        "commands = 'SECRET=hunter2'\n",
+        "[[commands]]\nname = 'x'\nargv = { SECRET = 'hunter2' }\n",
+        "[[commands]]\nname = 'x'\nargv = [{ SECRET = 'hunter2' }]\n",
+        "[[outboxes]]\nname = 'x'\nurl = 'postgresql://u:hunter2@h/d' # a comment\n",
+        "[[outboxes]]\nname = 'x'\nurl = 'postgresql://u@h/d?password=hunter2'\n",
+        "[[outboxes]]\nname = 'x'\nurl = 'mysql://u:hunter2@h/d'\n",
+        "[database]\nlisten_url = 'postgresql://u:hunter2@h/d'\n",
+        "[[schedules]]\nname = 'x'\npayload = { env = { SECRET = 'hunter2' }, n = 1 }\n",
+        "[x]\nl = [{k = 'hunter2'}, 'hunter2']\n",
+    ],
+)
+def test_secrets_are_masked_where_something_is_mistyped_too(toml: Toml, text: str) -> None:
     shown, count = masked(text)
-    assert ("hunter2" in shown, count) == (False, 1)
+    assert "hunter2" not in shown and count
+    assert len(shown.splitlines()) == len(text.splitlines())
+    assert unmasked(shown, text) == text
+    assert "hunter2" not in repr(desk(toml(text)).show())
+
+
+def test_what_is_known_and_no_secret_is_shown() -> None:
+    text = SHIPPED + "[queues.env]\nmax_running = 3\n"
+    for url in ("sqlite:///a:b@password.db", "postgresql://user@host:5432/shop"):
+        text += f"[[outboxes]]\nname = '{url[:6]}'\nurl = '{url}'\n"
+    assert masked(text) == (text, 0)
 
 
 def test_a_masked_text_has_its_lines_where_the_file_has_them() -> None:
@@ -117,7 +157,7 @@ def test_without_a_file_the_defaults_are_shown_and_what_to_do(own_directory: Pat
     assert shown.obstacle is not None and "--config" in shown.obstacle
     assert {one.origin for one in shown.settings} == {"default"}
     with pytest.raises(NotEditable, match="--config"):
-        desk(None).plan(Edit(""), None)
+        desk(None).plan(Edit(""), None, no_refusal)
 
 
 def test_a_missing_program_is_a_warning_as_it_would_not_keep_a_start(toml: Toml) -> None:
@@ -154,7 +194,9 @@ def test_it_is_told_which_settings_change_and_which_slots_restart(toml: Toml) ->
     [
         '[jobs]\nmodules = ["os"]\n',
         '[[commands]]\nname = "a"\nargv = ["rm"]\n',
+        '[[outboxes]]\nname = "a"\nurl = "sqlite:///a.db"\n',
         '[database]\nurl = "sqlite:////etc/passwd"\n',
+        '[database]\nstate_dir = "/etc"\n',
         '[api]\ntoken_file = "/etc/shadow"\n',
         'jobs.modules = ["os"]\n',
         "commands = 5\n",
@@ -176,6 +218,54 @@ def test_a_change_of_a_secret_is_one_of_the_commands(toml: Toml) -> None:
     text = masked(SECRETS)[0]
     assert outcome(path, text).changed == ()
     assert outcome(path, text.replace(MASK, "mine", 1)).refused == ("commands",)
+
+
+@pytest.mark.parametrize("key", ["env", "enw"])
+def test_a_guess_of_a_secret_is_answered_alike_right_or_wrong(toml: Toml, key: str) -> None:
+    hidden = "[[commands]]\nname = 'a'\nargv = ['true']\n{} = {{ KEY = '{}' }}\n"
+    path = toml(hidden.format(key, "hush-1"))
+    right = outcome(path, hidden.format(key, "hush-1"))
+    assert right == outcome(path, hidden.format(key, "guess"))
+    assert right.refused == ("commands",)
+    values = [{"name": "a", "argv": ["true"], key: {"KEY": text}} for text in ("hush-1", "guess")]
+    right, wrong = (outcome(path, commands=[value]) for value in values)
+    assert right == wrong
+    assert right.refused == ("commands",)
+
+
+def test_a_guess_of_a_secret_in_a_payload_is_always_a_change(toml: Toml) -> None:
+    text = "[[schedules]]\nname = 'a'\ntype = 't'\nevery = 60\npayload.env.KEY = '{}'\n"
+    path = toml(text.format("hush-1"))
+    for guess in ("hush-1", "guess"):
+        assert outcome(path, text.format(guess)).changed == ("schedules",)
+    assert outcome(path, text.format(MASK)).changed == ()
+
+
+def test_a_mask_in_a_value_stands_for_the_secret_too(toml: Toml) -> None:
+    text = "[[schedules]]\nname = 'a'\ntype = 't'\nevery = 60\npayload.env.KEY = 'hush-1'\n"
+    path = toml(text)
+    (shown,) = [one.value for one in desk(path).show().settings if one.key == "schedules"]
+    assert shown[0]["payload"] == {"env": {"KEY": MASK}}
+    schedule = {"name": "a", "type": "u", "every": 60, "payload": {"env": {"KEY": MASK}}}
+    apply(desk(path), Edit(values={"schedules": [schedule]}))
+    assert tomllib.loads(path.read_text())["schedules"][0] == {
+        **schedule, "payload": {"env": {"KEY": "hush-1"}},
+    }  # fmt: skip
+    assert outcome(path, schedules=[{**schedule, "name": "b"}]).problems
+    assert outcome(path, jobs__modules=[MASK]).problems
+
+
+def test_a_schedule_that_cannot_make_its_job_is_a_problem_with_its_line(toml: Toml) -> None:
+    text = "[[schedules]]\nname = 'a'\ntype = 'x'\nevery = 60\n"
+    seen: list[object] = []
+
+    def refuse(stored: StoredSettings) -> dict[int, str]:
+        seen.extend(one.type for one in stored.schedules)
+        return {0: "no job type is called 'x'"}
+
+    (problem,) = desk(toml("")).plan(Edit(text), None, refuse).outcome.problems
+    assert (problem.key, problem.line) == ("schedules.0", 1)
+    assert (problem.detail, seen) == ("no job type is called 'x'", ["x"])
 
 
 @pytest.mark.parametrize(
@@ -264,7 +354,7 @@ def test_the_file_is_replaced_whole_with_its_mode_and_a_backup(toml: Toml) -> No
     path = toml("[api]\nport = 1\n")
     path.chmod(0o640)
     file = desk(path)
-    etag = file.apply(file.plan(Edit(values={"api.port": 2}), None))
+    etag = apply(file, Edit(values={"api.port": 2}))
     assert path.read_text() == "[api]\nport = 2\n"
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
     backup = path.with_name("orpheus.toml.bak")
@@ -281,7 +371,7 @@ def test_what_a_link_points_to_is_replaced_and_the_link_stays(own_directory: Pat
     link = own_directory / "link.toml"
     link.symlink_to(real)
     file = desk(link)
-    file.apply(file.plan(Edit(values={"api.port": 2}), None))
+    apply(file, Edit(values={"api.port": 2}))
     assert link.is_symlink()
     assert "port = 2" in real.read_text()
 
@@ -292,7 +382,7 @@ def test_secrets_are_written_as_they_were(toml: Toml) -> None:
     shown = file.show()
     assert shown.text is not None
     text = shown.text.replace('"info"', '"debug"')
-    file.apply(file.plan(Edit(text), None))
+    apply(file, Edit(text))
     assert path.read_text() == SECRETS.replace('"info"', '"debug"')
 
 
@@ -301,10 +391,10 @@ def test_a_file_that_changed_since_it_was_read_is_left_alone(toml: Toml) -> None
     file = desk(path)
     seen = file.show().etag
     assert seen is not None
-    planned = file.plan(Edit(""), [seen])
+    planned = file.plan(Edit(""), [seen], no_refusal)
     path.write_text("[api]\nport = 12\n")
+    with pytest.raises(FileChanged), file.prepared(planned) as replace:
+        replace()
     with pytest.raises(FileChanged):
-        file.apply(planned)
-    with pytest.raises(FileChanged):
-        file.plan(Edit(""), [seen])
+        file.plan(Edit(""), [seen], no_refusal)
     assert path.read_text() == "[api]\nport = 12\n"

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from orpheus.shared.domain.dependencies import batch_problems, cycle_in
+from orpheus.shared.domain.dependencies import batch_problems, cycle_in, in_order
 from orpheus.shared.domain.jobs import NewJob
 
 
@@ -71,3 +71,25 @@ def test_a_way_round_is_given_in_its_order() -> None:
     way = cycle_in(edges)
     assert len(way) == 4
     assert all(following in edges[one] for one, following in pairwise(way))
+
+
+def test_each_job_comes_after_those_it_is_linked_to() -> None:
+    assert in_order([1, 2, 3, 4], []) == [1, 2, 3, 4]
+    order = in_order([1, 2, 3, 4], [(1, 2, False), (2, 4, True), (1, 9, False)])
+    assert order.index(4) < order.index(2) < order.index(1)
+    assert sorted(order) == [1, 2, 3, 4]
+
+
+def test_what_needs_a_job_that_is_not_chosen_is_left_out_and_so_is_what_needs_that() -> None:
+    links = [(1, 9, True), (2, 1, True), (3, 2, False), (4, 3, True)]
+    assert in_order([1, 2, 3, 4], links) == [3, 4]
+
+
+def test_jobs_in_a_circle_keep_their_order() -> None:
+    assert in_order([1, 2, 3], [(1, 2, True), (2, 1, True), (3, 9, True)]) == [1, 2]
+
+
+def test_a_batch_with_too_many_dependencies_is_refused_where_they_become_too_many() -> None:
+    some = item(None, *range(1, 25_001))
+    assert found(*[some] * 4, item(None)) == []
+    assert found(*[some] * 4, item(None), item("a", 7), item("a")) == ["/jobs/5/depends_on"]

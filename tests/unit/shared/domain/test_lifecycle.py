@@ -78,6 +78,34 @@ def test_a_lost_result_runs_again_at_once_and_for_free() -> None:
     assert follows.outcome is Outcome.LOST
 
 
+@pytest.mark.parametrize("ending", [Ending.RESULT_LOST, Ending.REBOOTED])
+def test_from_the_second_in_a_row_on_a_loss_spends_a_retry_and_waits(ending: Ending) -> None:
+    spent, waits = FRESH, []
+    while True:
+        follows = after(ending, spent)
+        if follows.status is Status.FAILED:
+            break
+        waits.append(follows.backoff_failures)
+        spent = Spent(follows.failures, follows.crashes, 3, False, follows.losses)
+    assert waits == [0, 1, 2, 3]
+    assert (follows.failures, follows.outcome) == (4, Outcome.LOST)
+
+
+def test_another_outcome_between_two_losses_makes_the_second_free() -> None:
+    lost = after(Ending.RESULT_LOST, FRESH)
+    spent = Spent(lost.failures, lost.crashes, 3, False, lost.losses)
+    assert after(Ending.UNENTERED, spent).losses == 1
+    assert after(Ending.EXPIRED, spent).losses == 2
+    assert after(Ending.SNOOZED, spent).losses == after(Ending.CRASHED, spent).losses == 0
+
+
+def test_without_retries_a_job_that_has_run_is_not_run_again() -> None:
+    spent = Spent(0, 0, max_retries=0, cancel_requested=False)
+    assert after(Ending.RESULT_LOST, spent).status is Status.FAILED
+    for ending in (Ending.REBOOTED, Ending.UNENTERED, Ending.RELEASED):  # it may never have run
+        assert after(ending, spent).status is Status.PENDING
+
+
 @pytest.mark.parametrize("ending", [e for e in Ending if ENDINGS[e].goes_to is Status.PENDING])
 def test_nothing_goes_back_to_pending_once_a_cancel_was_requested(ending: Ending) -> None:
     follows = after(ending, Spent(0, 0, 3, cancel_requested=True))
@@ -100,3 +128,17 @@ def test_what_follows_is_allowed_by_the_transition_table(ending: Ending) -> None
         for failures in (0, 3):
             follows = after(ending, Spent(failures, 0, 3, cancel_requested))
             assert (follows.status, follows.event) in allowed
+
+
+def test_a_crash_among_others_spends_a_retry_from_the_second_crash_on() -> None:
+    first = after(Ending.CRASHED_TOGETHER, FRESH)
+    assert (first.status, first.outcome) == (Status.PENDING, Outcome.CRASHED)
+    assert (first.failures, first.crashes, first.backoff_failures) == (0, 1, 0)
+    for ending in (Ending.CRASHED_TOGETHER, Ending.CRASHED):
+        second = after(ending, Spent(first.failures, first.crashes, 3, False))
+        assert (second.failures, second.crashes, second.backoff_failures) == (1, 2, 1)
+
+
+def test_a_crash_among_others_ends_a_job_that_must_not_run_twice() -> None:
+    first = after(Ending.CRASHED_TOGETHER, Spent(0, 0, 0, False))
+    assert (first.status, first.failures) == (Status.FAILED, 1)

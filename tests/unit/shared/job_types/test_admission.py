@@ -86,6 +86,7 @@ def test_a_job_gets_the_defaults_of_its_type_else_of_the_configuration(
 def test_what_is_asked_for_is_kept(prepare: Callable[..., NewJob]) -> None:
     job = prepare(queue="q", priority=-1000, delay="1.5s", unique_key="k" * 255)
     assert (job.queue, job.priority, job.delay_ms, job.unique_key) == ("q", -1000, 1500, "k" * 255)
+    assert prepare(concurrency_key="kunde 7 ü").concurrency_key == "kunde 7 ü"
     job = prepare(type="own", payload={}, max_retries=0, timeout="2m", tags=["b", "a", "b"])
     assert (job.max_retries, job.timeout_s, job.tags) == (0, 120.0, ("b", "a"))
 
@@ -129,6 +130,10 @@ def test_big_integers_and_the_order_of_keys_survive(prepare: Callable[..., NewJo
         ({"unique_key": ""}, ["/unique_key"]),
         ({"unique_key": "k" * 256}, ["/unique_key"]),
         ({"unique_key": "a\0"}, ["/unique_key"]),
+        ({"concurrency_key": 5}, ["/concurrency_key"]),
+        ({"concurrency_key": ""}, ["/concurrency_key"]),
+        ({"concurrency_key": "k" * 256}, ["/concurrency_key"]),
+        ({"concurrency_key": "a\0"}, ["/concurrency_key"]),
         ({"type": "x", "priority": 2000, "delay": "x"}, ["/type", "/priority", "/delay"]),
     ],
 )

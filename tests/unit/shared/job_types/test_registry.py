@@ -1,5 +1,8 @@
 """`@job`: names, defaults, the registry."""
 
+import inspect
+import pickle
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -7,14 +10,14 @@ from typing import Any
 import pytest
 
 from orpheus import Context, PermanentError, Snooze, job
+from orpheus.shared.domain.backoff import BackoffOfType, BackoffRules
+from orpheus.shared.domain.handover import JobDefaults
 from orpheus.shared.errors import ConfigurationError
 from orpheus.shared.job_types import registry as job_types
-from orpheus.shared.job_types.registry import (
-    JobCancelled,
-    JobTimeout,
-    load_job_types,
-    registered_types,
-)
+from orpheus.shared.job_types.context import JobCancelled, JobTimeout
+from orpheus.shared.job_types.describe import type_row
+from orpheus.shared.job_types.registry import load_job_types, registered_types
+from orpheus.shared.views.job_types import type_json
 
 
 @pytest.fixture(autouse=True)
@@ -58,6 +61,72 @@ def test_a_decorator_with_arguments_sets_them() -> None:
     assert (made.max_retries, made.timeout_s, made.queue, made.is_async) == (5, 30.0, "slow", True)
 
 
+def test_a_type_may_have_a_backoff_and_permanent_errors() -> None:
+    @job(permanent=(ValueError, KeyError), backoff_base="10s", backoff_factor=3, backoff_max="1h")
+    def careful() -> None: ...
+
+    made = registered_types()["careful"]
+    assert made.permanent == (ValueError, KeyError)
+    assert made.backoff == BackoffOfType(10.0, 3, 3600.0, None)
+    row = type_row(made.describe())
+    shown = type_json(row, JobDefaults(max_retries=3, timeout_s=900.0))["defaults"]
+    assert {name: one for name, one in shown.items() if name.startswith("backoff")} == {
+        "backoff_base": 10.0,
+        "backoff_factor": 3,
+        "backoff_max": 3600.0,
+    }
+    assert made.describe()["backoff"] == {"base_s": 10.0, "factor": 3, "max_s": 3600.0}
+    assert made.backoff.over(BackoffRules(jitter=0.2)) == BackoffRules(10.0, 3, 3600.0, 0.2)
+
+
+async def fetch(url: str, *, ctx: Context) -> str:
+    """Fetch a page."""
+    return url
+
+
+def test_the_function_stays_what_it_was() -> None:
+    before = inspect.signature(fetch)
+    marked = job(fetch)
+    assert marked is fetch
+    assert inspect.iscoroutinefunction(marked)
+    assert inspect.signature(marked) == before
+    assert (marked.__name__, marked.__doc__) == ("fetch", "Fetch a page.")
+    assert pickle.loads(pickle.dumps(job("two_names")(sum_of))) is sum_of
+
+
+def sum_of(a: int, b: int) -> int:
+    return a + b
+
+
+def test_a_function_is_one_job_type() -> None:
+    def twice() -> None: ...
+
+    job("one")(twice)
+    job("one")(twice)
+    with pytest.raises(ConfigurationError, match="twice is the job type 'one' already"):
+        job("two")(twice)
+
+
+def test_what_takes_no_attributes_is_no_job_type() -> None:
+    class Shop:
+        def sell(self, n: int) -> None: ...
+
+    with pytest.raises(ConfigurationError, match="takes no attributes"):
+        job("sell")(Shop().sell)
+
+
+def test_the_import_of_orpheus_is_cheap() -> None:
+    code = (
+        "import sys, orpheus; from orpheus import job\n"
+        "@job\n"
+        "def add(a: int, b: list[str] | None = None) -> None: ...\n"
+        "add.new(1, b=['x'])\n"
+        "large = {'pydantic', 'fastapi', 'asyncio', 'apsw', 'click', 'rich', 'jsonschema_rs'}\n"
+        "assert not large & set(sys.modules), large & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_a_timeout_may_be_seconds() -> None:
     @job(timeout=1.5)
     def short(ctx: Context) -> None: ...
@@ -82,6 +151,13 @@ def test_a_name_that_cannot_be_is_refused(name: str) -> None:
         ({"timeout": "soon"}, "timeout: 'soon' is no duration"),
         ({"timeout": 0}, "longer than 0"),
         ({"timeout": -1}, "between 0 and 365 days"),
+        ({"permanent": ValueError}, "permanent: must be a tuple of exception types"),
+        ({"permanent": ("ValueError",)}, "permanent: must be a tuple of exception types"),
+        ({"permanent": (KeyboardInterrupt,)}, "permanent: must be a tuple of exception types"),
+        ({"backoff_base": "soon"}, "backoff_base: 'soon' is no duration"),
+        ({"backoff_factor": 0.5}, "backoff_factor: must be a number from 1 to 100"),
+        ({"backoff_max": -1}, "backoff_max: a duration lies between"),
+        ({"backoff_jitter": 1}, "backoff_jitter: must be a number from 0 to 0.99"),
     ],
 )
 def test_a_value_that_cannot_be_is_refused(options: dict[str, Any], reason: str) -> None:

@@ -3,8 +3,9 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, Optional
+from typing import Annotated, Any, Literal, Optional, Protocol
 
 import jsonschema_rs
 import pytest
@@ -12,7 +13,8 @@ from annotated_types import Ge
 
 from orpheus import Context
 from orpheus.shared.errors import ConfigurationError, InvalidJob
-from orpheus.shared.job_types.signatures import Bounds, Signature
+from orpheus.shared.job_types.plain import Bounds
+from orpheus.shared.job_types.signatures import Signature
 
 
 def signature(handler: Callable[..., Any]) -> Signature:
@@ -131,30 +133,85 @@ def test_annotations_may_be_text_and_the_context_bare() -> None:
     assert signature(bare).bind({"n": "whatever"}) == {"n": "whatever"}
 
 
-def no_context() -> None: ...
-def wrong_first(path: str) -> None: ...
 def star(ctx: Context, *paths: str) -> None: ...
 def stars(ctx: Context, **paths: str) -> None: ...
 def positional(ctx: Context, n: int, /) -> None: ...
-def keyword_context(*, ctx: Context) -> None: ...
+def asks_twice(ctx: Context, n: int, again: Context | None = None) -> None: ...
 
 
 @pytest.mark.parametrize(
     ("handler", "reason"),
     [
-        (no_context, "first parameter must be the context"),
-        (wrong_first, "first parameter must be the context"),
-        (keyword_context, "first parameter must be the context"),
         (star, r"\*paths cannot be a field"),
         (stars, r"\*paths cannot be a field"),
         (positional, "n is positional-only"),
+        (asks_twice, "ctx and again both take the Context"),
     ],
 )
 def test_a_function_no_payload_could_call_is_refused(
     handler: Callable[..., Any], reason: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=reason):
-        Signature(handler)
+        signature(handler)
+
+
+class Own(Context, Protocol):
+    """A Context by another name."""
+
+
+def none(n: int) -> None: ...
+def first(ctx: Context, n: int) -> None: ...
+def first_by_position(context: Context, /, n: int) -> None: ...
+def middle(n: int, ctx: Context, m: int = 1) -> None: ...
+def keyword(n: int, *, c: Context) -> None: ...
+def optional(n: int, ctx: Context | None = None) -> None: ...
+def optional_text(n: int, ctx: "Optional[Context]" = None) -> None: ...  # noqa: UP045
+def text(n: int, *, ctx: "Context") -> None: ...
+def by_module(n: int, *, ctx: "orpheus.Context") -> None: ...  # type: ignore[name-defined]  # noqa: F821
+def derived(n: int, mine: Own) -> None: ...
+def bare(n, ctx) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("handler", "name", "is_first"),
+    [
+        (none, None, False),
+        (first, "ctx", True),
+        (first_by_position, "context", True),
+        (middle, "ctx", False),
+        (keyword, "c", False),
+        (optional, "ctx", False),
+        (optional_text, "ctx", False),
+        (text, "ctx", False),
+        (by_module, "ctx", False),
+        (derived, "mine", False),
+        (bare, "ctx", False),
+    ],
+)
+def test_the_context_is_found_wherever_it_stands(
+    handler: Callable[..., Any], name: str | None, is_first: bool
+) -> None:
+    made = signature(handler)
+    assert (made.context, made.is_context_first) == (name, is_first)
+    assert made.bind({"n": 1}) == {"n": 1}
+    assert made.schema("t")["required"] == ["n"]
+
+
+def test_a_context_that_is_imported_for_type_checking_only_is_found() -> None:
+    names: dict[str, Any] = {}
+    source = "from __future__ import annotations\ndef late(n: int, *, ctx: Context) -> None: ..."
+    exec(source, names)  # a module that lacks the name at run time
+    assert signature(names["late"]).context == "ctx"
+
+
+def test_another_class_called_context_is_a_field() -> None:
+    @dataclass
+    class Context:
+        n: int
+
+    def handler(ctx: Context) -> None: ...
+
+    assert signature(handler).bind({"ctx": {"n": 1}}) == {"ctx": Context(1)}
 
 
 def test_a_type_without_a_schema_is_refused() -> None:

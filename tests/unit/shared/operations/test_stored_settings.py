@@ -12,12 +12,13 @@ from orpheus.config.handovers import for_database
 from orpheus.config.load import load_settings
 from orpheus.shared.domain.handover import JobDefaults, StoredSettings
 from orpheus.shared.domain.processes import ProcessRecord, Role
-from orpheus.shared.domain.rates import Rate
+from orpheus.shared.domain.rates import KeyRules, Rate
 from orpheus.shared.domain.retention import RetentionRules
 from orpheus.shared.domain.schedules import CatchUp, ScheduleDefinition
 from orpheus.shared.errors import ConfigurationError
 from orpheus.shared.operations.stored_settings import fire_schedules, is_supervised, write_settings
 from orpheus.shared.storage import JobFilter, Store, TypeRow, open_store
+from tests.databases import make_database
 
 SCHEMA = json.dumps(
     {"type": "object", "properties": {"n": {"type": "integer"}}, "additionalProperties": False}
@@ -51,7 +52,9 @@ def clock() -> Clock:
 @pytest.fixture
 def store(tmp_path: Path, clock: Clock) -> Iterator[Store]:
     folder = tmp_path / "data"
-    made = open_store(f"sqlite:///{folder}/orpheus.db", create=True, clock=clock)
+    url = f"sqlite:///{folder}/orpheus.db"
+    make_database(url)
+    made = open_store(url, clock=clock)
     made.types.replace([TypeRow("sum", SCHEMA, 7, None, "sums", "")])
     yield made
     made.close()
@@ -65,12 +68,16 @@ def test_queues_and_schedules_of_the_configuration_are_in_force(store: Store) ->
     sets = [
         "queues.mail.max_running=2",
         "queues.mail.rate=100/m",
+        "queues.mail.burst=7",
+        "queues.mail.max_running_per_key=3",
+        "queues.mail.rate_per_key=5/h",
         "queues.old.paused=true",
         f"schedules=[{NIGHTLY}]",
     ]
     write_settings(store, for_database(load_settings(None, sets, {})))
     mail, old = store.queues.all()
-    assert (mail.name, mail.max_running, mail.rate) == ("mail", 2, Rate(100 / 60, 100))
+    assert (mail.name, mail.max_running, mail.rate) == ("mail", 2, Rate(100, 60, 7))
+    assert mail.per_key == KeyRules(3, Rate(5, 3_600, 7))
     assert (old.name, old.paused) == ("old", True)
     [row] = store.schedules.all()
     assert row.definition == ScheduleDefinition(
@@ -144,6 +151,7 @@ def test_a_supervisor_is_at_work_if_it_beats(
     store: Store, changes: dict[str, Any], supervised: bool
 ) -> None:
     record = ProcessRecord(
+        host="host-1",
         incarnation="i",
         slot="supervisor",
         pool=None,

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from orpheus.shared.domain.handover import JobDefaults, StoredSettings
-from orpheus.shared.domain.jobs import Holder, NewJob
+from orpheus.shared.domain.jobs import Holder, NewJob, Status
 from orpheus.shared.errors import StorageError
 from orpheus.shared.operations import upkeep as upkeep_module
-from orpheus.shared.operations.upkeep import Upkeep
-from orpheus.shared.storage import Store, open_store
+from orpheus.shared.operations.upkeep import Upkeep, UpkeepTurn
+from orpheus.shared.storage import KeyRules, QueueRules, Store, open_store
+from tests.databases import make_database
 
 SETTINGS = StoredSettings({}, (), JobDefaults(max_retries=3, timeout_s=60.0))
 
@@ -35,7 +36,9 @@ def clock() -> Clock:
 
 @pytest.fixture
 def store(tmp_path: Path, clock: Clock) -> Iterator[Store]:
-    made = open_store(f"sqlite:///{tmp_path}/data/orpheus.db", create=True, clock=clock)
+    url = f"sqlite:///{tmp_path}/data/orpheus.db"
+    make_database(url)
+    made = open_store(url, clock=clock)
     yield made
     made.close()
 
@@ -49,6 +52,14 @@ def test_it_reclaims_expired_leases(store: Store, clock: Clock) -> None:
     clock.now_ms = 501
     assert upkeep.run(store) == float("inf"), "no schedule"
     assert store.jobs.attempts(job_id)[0].outcome == "lost"
+
+
+def test_it_leaves_expired_leases_when_told_so(store: Store, clock: Clock) -> None:
+    job_id = store.jobs.submit(NewJob("t")).job.id
+    store.leases.lease(Holder("default-1", "life", 1), ("*",), 1, 500)
+    clock.now_ms = 501
+    Upkeep(SETTINGS).run(store, reclaims=False)
+    assert store.jobs.get(job_id).status is Status.IN_PROGRESS
 
 
 def test_after_an_error_it_is_a_second_until_it_deletes_again(store: Store) -> None:
@@ -81,3 +92,53 @@ def test_it_deletes_even_while_schedules_cannot_fire(
     with pytest.raises(StorageError, match="the disk is full"):
         Upkeep(SETTINGS).run(store, stop)
     assert looked == [True], "it began to delete"
+
+
+def test_it_continues_cascades_and_says_that_there_is_more(store: Store) -> None:
+    store.dependencies.most_at_once = 2
+    head = NewJob("t", ref="head")
+    ids = store.jobs.submit_many([head] + [NewJob("t", depends_on=("head",))] * 9)
+    store.jobs.cancel(ids[0])
+    upkeep, statuses = Upkeep(SETTINGS), store.stats.counts
+    assert statuses()[Status.CANCELLED] == 3
+    assert upkeep.run(store, lambda: False) == 0, "somebody else wants the thread"
+    assert statuses()[Status.CANCELLED] == 5
+    while upkeep.run(store) == 0:
+        pass
+    assert statuses()[Status.CANCELLED] == 10
+
+
+def test_it_looks_at_all_keys_whose_limits_have_changed(store: Store) -> None:
+    store.keys.keys_at_once = 1
+    store.queues.configure({"default": QueueRules(per_key=KeyRules(1))})
+    keys = [f"key-{n % 5}" for n in range(10)]
+    store.jobs.submit_many([NewJob("t", concurrency_key=key) for key in keys])
+    store.queues.configure({})
+    Upkeep(SETTINGS).run(store)
+    assert len(store.leases.lease(Holder("default-1", "life", 1), ("*",), 99, 500)) == 10
+
+
+def test_no_later_duty_is_done_where_an_earlier_one_fails(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+
+    def fail(_: UpkeepTurn) -> float:
+        raise StorageError("the database is away")
+
+    def note(_: UpkeepTurn) -> float:
+        done.append("later")
+        return 1.0
+
+    monkeypatch.setattr(upkeep_module, "LEADER_DUTIES", (fail, note))
+    with pytest.raises(StorageError):
+        Upkeep(SETTINGS).run(store)
+    assert done == []
+
+
+def test_the_next_turn_comes_when_the_first_duty_is_due(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    duties = (lambda _: 3.0, lambda _: 2.0, lambda _: float("inf"))
+    monkeypatch.setattr(upkeep_module, "LEADER_DUTIES", duties)
+    assert Upkeep(SETTINGS).run(store) == 2.0

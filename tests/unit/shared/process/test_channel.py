@@ -1,5 +1,6 @@
 """The control channel: whole lines, no blocking, EOF seen."""
 
+import select
 import socket
 
 from orpheus.shared.process.channel import Channel
@@ -45,6 +46,7 @@ def test_eof_is_seen_after_the_last_message() -> None:
     ours.send({"do": "stop"})
     ours.close()
     assert theirs.receive() == [{"do": "stop"}]
+    assert theirs.receive() == []
     assert theirs.closed
     theirs.close()
 
@@ -59,6 +61,7 @@ def test_sending_to_a_dead_end_or_a_full_one_neither_raises_nor_blocks() -> None
     while ours.send({"say": "x" * 1000}):
         pass
     assert not ours.closed
+    assert ours.poll_events() == select.POLLIN | select.POLLOUT
     ours.close()
     theirs.close()
 
@@ -72,3 +75,29 @@ def test_a_line_that_is_no_json_object_is_dropped() -> None:
     assert channel.receive() == [{"say": "beat"}]
     left.close()
     channel.close()
+
+
+def test_what_there_is_no_room_for_is_sent_whole_and_in_order_once_there_is() -> None:
+    ours, theirs = a_pair()
+    assert ours.send({"handover": "x" * 1_000_000})
+    assert ours.send({"do": "drain"})
+    assert ours.poll_events() == select.POLLIN | select.POLLOUT
+    received: list[dict[str, object]] = []
+    while len(received) < 2:
+        received += theirs.receive()
+        ours.flush()
+    assert received == [{"handover": "x" * 1_000_000}, {"do": "drain"}]
+    assert ours.poll_events() == select.POLLIN
+    ours.close()
+    theirs.close()
+
+
+def test_one_call_reads_a_bounded_part_of_a_flood() -> None:
+    ours, theirs = a_pair()
+    while theirs.poll_events() == select.POLLIN:
+        theirs.send({"say": "x" * 1_000})
+    assert 0 < len(ours.receive()) <= 65
+    theirs.close()
+    assert ours.receive_last()
+    assert ours.closed
+    ours.close()

@@ -7,22 +7,26 @@ from pathlib import Path
 
 from orpheus.shared.process.crash_cell import (
     Cell,
+    CellOfMany,
     CellState,
-    cell_path,
     read_cell,
     remove_cell,
-    stack_path,
 )
+from orpheus.shared.process.last_lines import NO_JOB
 
 
 def test_entering_and_leaving_is_read_back(tmp_path: Path) -> None:
-    path = cell_path(tmp_path / "orpheus.db", "life-1")
+    path = tmp_path / "cells" / "life-1"
     cell = Cell.create(path)
     assert read_cell(path) == CellState(0, running=False)
     cell.enter(2**40)
     assert read_cell(path) == CellState(2**40, running=True)
     cell.leave(2**40)
-    assert read_cell(path) == CellState(2**40, running=False)
+    assert read_cell(path) == CellState(2**40, running=False, has_ended=True)
+    cell.clear()
+    assert read_cell(path) == CellState(0, running=False, has_ended=True)
+    cell.enter(2**40 + 1)
+    assert read_cell(path) == CellState(2**40 + 1, running=True, has_ended=True)
     cell.close()
     remove_cell(path)
     remove_cell(path)
@@ -42,17 +46,43 @@ def test_a_cell_survives_kill_9(tmp_path: Path) -> None:
     assert read_cell(path) == CellState(77, running=True)
 
 
-def test_the_stacks_of_a_life_stand_beside_its_cell(tmp_path: Path) -> None:
-    database = tmp_path / "orpheus.db"
-    assert stack_path(database, "life-1") == Path(f"{cell_path(database, 'life-1')}.stack")
-
-
 def test_a_file_that_is_no_cell_is_none(tmp_path: Path) -> None:
     (tmp_path / "short").write_bytes(b"abc")
     assert read_cell(tmp_path / "short") is None
 
 
 def test_cells_belong_to_their_owner_alone(tmp_path: Path) -> None:
-    path = cell_path(tmp_path / "orpheus.db", "life-1")
+    path = tmp_path / "cells" / "life-1"
     Cell.create(path).close()
     assert path.stat().st_mode & 0o077 == 0
+
+
+def test_a_cell_of_many_tells_what_runs_in_its_places(tmp_path: Path) -> None:
+    path = tmp_path / "cell"
+    cell = CellOfMany.create(path, 3)
+
+    def state() -> CellState:
+        found = read_cell(path)
+        assert found is not None
+        return found
+
+    assert state() == CellState(0, running=False, together=frozenset())
+    cell.enter(2, 2**40)
+    assert state() == CellState(2**40, running=True, together=frozenset({2**40}))
+    assert state().running_token == 2**40
+    cell.enter(0, 2**40 + 1)
+    cell.mark_overdue(2)
+    both = frozenset({2**40, 2**40 + 1})
+    assert state() == CellState(2**40 + 1, running=True, together=both, overdue=frozenset({2**40}))
+    assert state().running_token == NO_JOB, "nobody knows which"
+    cell.leave(2)
+    cell.enter(2, 2**40 + 2)
+    cell.undo_enter(2)
+    assert state() == CellState(
+        2**40 + 1, running=True, has_ended=True, together=frozenset({2**40 + 1})
+    )
+    cell.leave(0)
+    assert state() == CellState(2**40 + 1, running=False, has_ended=True, together=frozenset())
+    cell.clear()
+    assert state() == CellState(0, running=False, has_ended=True, together=frozenset())
+    cell.close()

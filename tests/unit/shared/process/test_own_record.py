@@ -9,7 +9,7 @@ from orpheus.shared.process.own_record import own_record
 
 def test_it_identifies_the_process_that_calls_it() -> None:
     clock = SystemClock()
-    row = own_record(clock, Role.WORKER, "default-1", "life", pool="default")
+    row = own_record(clock, "host-1", Role.WORKER, "default-1", "life", pool="default")
     assert (row.slot, row.incarnation, row.pool, row.role) == (
         "default-1",
         "life",

@@ -39,10 +39,10 @@ def test_every_query_states_its_purpose(file: str) -> None:
 def test_every_query_is_used(file: str) -> None:
     from importlib import resources
 
-    folder = resources.files("orpheus.shared.storage.sqlite")
     code = "".join(
         entry.read_text(encoding="utf-8")
-        for entry in folder.iterdir()
+        for room in ("storage", "storage.sqlite", "storage.verbs")
+        for entry in resources.files(f"orpheus.shared.{room}").iterdir()
         if entry.name.endswith(".py")
     )
     for name in sql_file(file):

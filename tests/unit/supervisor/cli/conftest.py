@@ -12,6 +12,7 @@ from orpheus.shared.domain.jobs import Holder, JobError
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.storage import Store, TypeRow, open_store
 from orpheus.supervisor import __main__ as program
+from tests.databases import make_database
 
 URL = "sqlite:///data/orpheus.db"
 WORKER = Holder("default-1", "incarnation", 7)
@@ -50,7 +51,8 @@ def orpheus(
 @pytest.fixture
 def store(orpheus: Orpheus) -> Iterator[Store]:
     """The database `orpheus` opens, with two job types."""
-    store = open_store(URL, create=True)
+    make_database(URL)
+    store = open_store(URL)
     schema = {
         "type": "object",
         "properties": {"n": {"type": "integer", "minimum": 0}, "text": {"type": "string"}},

@@ -1,5 +1,6 @@
 """The command `orpheus`: help, usage errors, starting, and what every command has in common."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -12,6 +13,7 @@ from click import Context
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.storage import Store
 from orpheus.supervisor.cli.app import orpheus as group
+from tests.machine import PATIENCE_S
 
 Orpheus = Callable[..., Any]
 ROOT = Path(__file__).parents[4]
@@ -111,7 +113,17 @@ def test_without_a_command_the_supervisor_runs(
     assert started == [(0, ("api.port=0",))]
 
 
-@pytest.mark.parametrize("arguments", [[], ["jobs"], ["config", "check"], ["healthcheck"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["config", "check"],
+        ["config", "show"],
+        ["healthcheck"],
+        ["submit", "x"],
+        ["scale", "default", "2"],
+    ],
+)
 def test_every_problem_of_the_configuration_is_told_and_exits_78(
     arguments: list[str], orpheus: Orpheus
 ) -> None:
@@ -119,6 +131,62 @@ def test_every_problem_of_the_configuration_is_told_and_exits_78(
     assert (code, out) == (78, "")
     assert len(err.splitlines()) == 2
     assert "did you mean api.port?" in err
+
+
+BROKEN = [
+    '[api]\nprot = 1\nport = "x"\n',
+    "[pools.Mail]\n",
+    '[api]\nport = = 1\n[database]\nurl = "sqlite:///{url}" # here\n',
+    '[api]\nport = = 1\n[database]\ndurability = "none"\n',
+    'database = {{ url = "sqlite:///{url}" }}\n[api\n',
+    '[database]\ndurability = "none"\n',
+]
+
+
+@pytest.mark.parametrize("text", BROKEN)
+def test_a_mistake_in_the_file_stops_no_command_that_needs_only_the_database(
+    orpheus: Orpheus, store: Store, finish: Callable[..., None], tmp_path: Path, text: str
+) -> None:
+    (tmp_path / "own.toml").write_text(text.format(url="data/orpheus.db"))
+    job_id = store.jobs.submit(NewJob("count", '{"n":1}')).job.id
+    finish(store)
+    for command in (
+        ["jobs"], ["show", str(job_id)], ["logs", str(job_id)], ["queues"], ["schedules"],
+        ["types"], ["db", "check"], ["db", "verify"], ["db", "backup", "copy.db"],
+        ["pause", "mail"], ["resume", "mail"], ["delete", str(job_id)],
+    ):  # fmt: skip
+        code, out, err = orpheus("--config", "own.toml", *command)
+        assert code == 0, err
+        assert out or command[0] == "logs"
+        assert err.startswith("orpheus: warning: own.toml:") and err.count("\n") == 1
+    for command in (["status"], ["workers"], ["restart", "default-1"]):
+        assert "warning: own.toml" in orpheus("--config", "own.toml", *command).err
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[database]\nurl = 5\n",
+        '[databse]\nurl = "sqlite:///other.db"\n',
+        '[database]\nulr = "sqlite:///other.db"\n',
+        'url = "sqlite:///other.db"\n',
+        '[database\nurl = "sqlite:///other.db"\n',
+        '[database]\nurl = "sqlite:///other.db\n',
+        "database = 5\n",
+        None,
+        "\udcff",
+    ],
+)
+def test_a_command_works_on_no_database_that_may_be_another_than_the_one_meant(
+    orpheus: Orpheus, store: Store, tmp_path: Path, text: str | None
+) -> None:
+    if text is not None:
+        (tmp_path / "own.toml").write_text(text, errors="surrogateescape")
+    code, out, err = orpheus("--config", "own.toml", "jobs")
+    assert (code, out) == (78, "")
+    assert "own.toml" in err and "--set database.url=" in err
+    url = "database.url=sqlite:///data/orpheus.db"
+    assert orpheus("--config", "own.toml", "--set", url, "jobs").code == 0
 
 
 def test_a_missing_database_exits_74_and_is_not_created(orpheus: Orpheus, tmp_path: Path) -> None:
@@ -163,3 +231,46 @@ def test_the_reader_of_a_pipe_may_leave(store: Store, tmp_path: Path) -> None:
     assert child.stderr.read() == b""
     assert child.wait(30) == 1
     child.stderr.close()
+
+
+def run_in(folder: Path, *arguments: str, **options: Any) -> "subprocess.CompletedProcess[str]":
+    """Run `orpheus ARGUMENTS…` as a process."""
+    main = "from orpheus.supervisor.__main__ import main; main()"
+    return subprocess.run(
+        [sys.executable, "-c", main, *arguments],
+        cwd=folder,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=PATIENCE_S,
+        **{"stdout": subprocess.PIPE, "env": {"PYTHONPATH": str(ROOT)}, **options},
+    )
+
+
+def test_output_that_nothing_can_take_is_one_line_on_stderr(store: Store, tmp_path: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = run_in(tmp_path, "jobs", stdout=full)
+    assert (ended.returncode, ended.stderr) == (
+        1,
+        "orpheus: the output cannot be written: No space left on device\n",
+    )
+
+
+def test_a_folder_that_was_deleted_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "gone").mkdir()
+    ended = run_in(tmp_path / "gone", "jobs", preexec_fn=(tmp_path / "gone").rmdir)
+    assert (ended.returncode, ended.stderr) == (
+        1,
+        "orpheus: the current folder was deleted: go to another one\n",
+    )
+
+
+def test_a_user_without_a_name_is_recorded_by_number(
+    orpheus: Orpheus, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_name() -> str:
+        raise KeyError("getpwuid(): uid not found")
+
+    monkeypatch.setattr("getpass.getuser", no_name)
+    assert orpheus("pause", "mail").code == 0
+    assert store.audit.page(1)[0].by == f"cli:{os.getuid()}"

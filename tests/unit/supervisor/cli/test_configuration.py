@@ -31,6 +31,85 @@ def test_a_command_whose_program_is_missing_is_told_by_the_check_alone(
     assert program.run(["config", "show", "--config", "own.toml"]) == 0
 
 
+MODULES = """[jobs]
+modules = ["{module}"]
+
+[[commands]]
+name = "build"
+argv = ["true", "{{path}}"]
+
+[[schedules]]
+name = "nightly"
+every = 60
+type = "{type}"
+payload = {payload}
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "type", "payload", "problem"),
+    [
+        ("no_such_module", "build", "{path='x'}", "No module named 'no_such_module'"),
+        ("broken", "build", "{path='x'}", "ZeroDivisionError"),
+        ("taken", "build", "{path='x'}", "commands: 'build' is a job type of a module already"),
+        ("greedy", "build", "{path='x'}", "greet in greedy: ctx and again both take the Context"),
+        ("good", "greed", "{}", "type: no job type is called 'greed'; did you mean 'greet'?"),
+        ("good", "greet", "{name=1}", "own.toml:8: schedules.0: 'nightly' cannot make its job"),
+        ("good", "greet", "{name='x'}", None),
+    ],
+)
+def test_the_check_of_modules_finds_what_would_fail_the_start(
+    orpheus: Orpheus,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    module: str,
+    type: str,
+    payload: str,
+    problem: str | None,
+) -> None:
+    sources = {
+        "broken": "def f():\n    1 / 0\nf()\n",
+        "taken": "from orpheus import job\n@job\ndef build(ctx): ...\n",
+        "greedy": "from orpheus import Context, job\n"
+        "@job\ndef greet(ctx: Context, name: str, *, again: Context): ...\n",
+        "good": "from orpheus import job\n@job\ndef greet(ctx, name: str): ...\n",
+    }
+    for name, source in sources.items():
+        (tmp_path / f"{name}.py").write_text(source)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    text = MODULES.format(module=module, type=type, payload=payload)
+    (tmp_path / "own.toml").write_text(text)
+    code, out, err = orpheus("config", "check", "--config", "own.toml", "--modules")
+    if problem is None:
+        assert (code, out) == (0, "own.toml: ok\n")
+    else:
+        assert (code, out) == (78, "")
+        assert problem in err
+        assert "/worker/__main__.py" not in err and "importlib" not in err
+        assert "Traceback" not in err or module == "broken"
+    assert orpheus("config", "check", "--config", "own.toml").code == 0  # nothing is imported
+
+
+def test_schedules_of_commands_and_of_our_own_types_are_checked_without_modules(
+    orpheus: Orpheus, tmp_path: Path
+) -> None:
+    ours = "orpheus.worker.handlers"
+    for module, type, payload, refused in (
+        ("mine", "build", "{}", "payload.path: is required"),
+        ("mine", "unknown", "{}", None),
+        (ours, "unknown", "{}", "no job type is called 'unknown'"),
+        (ours, "sleep", "{seconds='x'}", "payload.seconds"),
+        (ours, "sleep", "{seconds=1}", None),
+    ):
+        (tmp_path / "own.toml").write_text(
+            MODULES.format(module=module, type=type, payload=payload)
+        )
+        code, out, err = orpheus("config", "check", "--config", "own.toml")
+        assert code == (78 if refused else 0), err
+        assert (refused or "") in err
+        assert ("--modules" in out) == (module == "mine" and not refused)
+
+
 def test_settings_are_taken_before_and_after_the_command(orpheus: Orpheus) -> None:
     code, out, _ = orpheus("--set", "api.port=1", "config", "show", "--set", "jobs.timeout=1m")
     assert code == 0

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from orpheus.shared.domain.jobs import Holder, JobError, NewJob
+from orpheus.shared.domain.jobs import Holder, JobError, NewJob, Status
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.storage import Store
 
@@ -25,6 +25,15 @@ def test_each_job_is_cancelled_or_refused_on_its_own(
     assert code == 1
     assert out == "job 2: asked to stop\njob 3: cancelled\n"
     assert err == "orpheus: job 1 is done: it cannot be cancelled\n"
+
+
+def test_all_that_waits_for_a_cancelled_job_is_cancelled_with_it(
+    orpheus: Orpheus, store: Store
+) -> None:
+    head = NewJob("count", ref="head")
+    store.jobs.submit_many([head] + [NewJob("count", depends_on=("head",))] * 1_200)
+    assert orpheus("cancel", "1").out == "job 1: cancelled\n"
+    assert store.stats.counts()[Status.CANCELLED] == 1_201
 
 
 def test_a_failed_job_is_retried(orpheus: Orpheus, store: Store, finish: Finish) -> None:

@@ -77,6 +77,18 @@ def test_a_job_is_shown_with_its_attempts_and_its_error(
     assert [attempt["outcome"] for attempt in job["attempts"]] == ["failed"]
 
 
+def test_attempts_after_an_operators_retry_are_no_more_than_allowed(
+    orpheus: Orpheus, store: Store, finish: Finish
+) -> None:
+    store.jobs.submit(NewJob("count", max_retries=0))
+    for _ in range(2):
+        finish(store, Ending.FAILED, JobError("ValueError", "no", None))
+        store.jobs.retry(1)
+    shown = orpheus("show", "1").out.partition("\n\n")[0]
+    facts = dict(line.split(maxsplit=1) for line in shown.splitlines())
+    assert (facts["attempt"], facts["retries"]) == ("2", "0")
+
+
 def test_an_unknown_job_exits_1(orpheus: Orpheus, store: Store) -> None:
     for command in ("show", "logs", "cancel", "retry", "run", "delete"):
         code, _, err = orpheus(command, "99")

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from orpheus.shared.domain.jobs import Holder, NewJob
-from orpheus.shared.domain.rates import QueueRules, Rate
+from orpheus.shared.domain.rates import KeyRules, QueueRules, Rate
 from orpheus.shared.domain.schedules import ScheduleDefinition
 from orpheus.shared.storage import Store
 
@@ -26,10 +26,13 @@ def test_queues_are_listed_with_their_counts(
 
 
 def test_queues_are_listed_with_their_limits(orpheus: Orpheus, store: Store) -> None:
-    store.queues.configure({"mail": QueueRules(max_running=2, rate=Rate(per_s=5, burst=5))})
+    per_key = KeyRules(3, Rate(7, 60))
+    store.queues.configure({"mail": QueueRules(max_running=2, rate=Rate(5, 1), per_key=per_key)})
     (item,) = orpheus("queues", "--json").json["items"]
     assert (item["paused"], item["max_running"], item["rate"]) == (False, 2, "5/s")
-    assert orpheus("queues").out.splitlines()[1].split()[:4] == ["mail", "open", "2", "5/s"]
+    assert (item["max_running_per_key"], item["rate_per_key"], item["burst"]) == (3, "7/m", 1)
+    line = orpheus("queues").out.splitlines()[1].split()
+    assert line[:6] == ["mail", "open", "2", "5/s", "3,", "7/m"]
 
 
 def test_schedules_are_listed_with_their_next_runs(orpheus: Orpheus, store: Store) -> None:

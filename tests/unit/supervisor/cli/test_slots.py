@@ -5,14 +5,14 @@ import os
 import select
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from orpheus.shared.domain.processes import LastExit, ProcessRecord, Role, SlotRecord, SlotState
 from orpheus.shared.domain.requests import Request, RequestAction
-from orpheus.shared.process.crash_cell import stack_path
-from orpheus.shared.storage import Store, database_path, open_store
+from orpheus.shared.storage import Store, open_store, state_files
 from orpheus.supervisor.cli import slots
 
 URL = "sqlite:///data/orpheus.db"
@@ -31,6 +31,7 @@ def slot(name: str, state: SlotState, **changes: Any) -> SlotRecord:
     """A slot as a supervisor writes it."""
     role = {"supervisor": Role.SUPERVISOR, "api": Role.API}.get(name, Role.WORKER)
     fields: dict[str, Any] = {
+        "host": "host-1",
         "slot": name,
         "pool": "default" if role is Role.WORKER else None,
         "role": role,
@@ -54,6 +55,7 @@ def supervised(store: Store) -> Store:
     clock = store.clock
     store.processes.register(
         ProcessRecord(
+            host="host-1",
             incarnation="life-of-supervisor",
             slot="supervisor",
             pool=None,
@@ -85,7 +87,7 @@ def taken(supervised: Store) -> Iterator[list[Request]]:
     """What the supervisor has taken; to a request for a stack its process answers."""
     requests: list[Request] = []
     ended, listening = threading.Event(), threading.Event()
-    file = stack_path(database_path(URL), "life-of-default-1")
+    file = state_files(URL).stack("life-of-default-1")
     file.parent.mkdir(exist_ok=True)
 
     def take() -> None:
@@ -95,7 +97,7 @@ def taken(supervised: Store) -> Iterator[list[Request]]:
         while not ended.is_set():
             select.select([bell], [], [], 0.05)
             bell.drain()
-            for request in store.supervision.take_requests():
+            for request in store.supervision.take_requests("host-1"):
                 requests.append(request)
                 if request.action is RequestAction.STACK:
                     with file.open("a") as stacks:
@@ -174,7 +176,7 @@ def test_without_a_supervisor_it_exits_1_and_asks_for_nothing(
     answer = orpheus(*command)
 
     assert answer == (1, "", "orpheus: no supervisor is running: start one with `orpheus`\n")
-    assert store.supervision.take_requests() == []
+    assert store.supervision.take_requests("host-1") == []
     assert store.audit.page(9) == []
 
 
@@ -197,7 +199,7 @@ def test_what_cannot_be_done_exits_1_with_the_reason_in_one_line(
 
     assert (code, out, err.count("\n")) == (1, "", 1)
     assert says in err
-    assert supervised.supervision.take_requests() == []
+    assert supervised.supervision.take_requests("host-1") == []
     assert supervised.audit.page(9) == []
 
 
@@ -229,7 +231,7 @@ def test_a_request_that_nobody_takes_exits_1_and_says_where_to_look(
     assert (code, out, err.count("\n")) == (1, "", 1)
     assert "default-1: restart asked for, but the supervisor has not taken" in err
     assert "orpheus workers" in err
-    assert len(supervised.supervision.take_requests()) == 1  # it stands, and is taken later
+    assert len(supervised.supervision.take_requests("host-1")) == 1  # it stands, and is taken later
 
 
 def test_status_says_how_a_fatal_slot_is_started_again(orpheus: Orpheus, supervised: Store) -> None:
@@ -258,3 +260,65 @@ def test_workers_are_listed_with_how_their_latest_life_ended(
     out = orpheus("workers").out
     assert "last exit 1 min 5 s ago, after 3.2 s: killed for memory" in out
     assert "exit code 3" not in out
+
+
+@pytest.fixture
+def two_hosts(supervised: Store) -> Store:
+    """The same beside another host, whose supervisor has a slot of the same name."""
+    [record] = [one for one in supervised.processes.all() if one.role is Role.SUPERVISOR]
+    supervised.processes.register(replace(record, host="host-2", incarnation="other"))
+    supervised.processes.put_slots(
+        [
+            slot("supervisor", SlotState.READY, host="host-2"),
+            slot("default-1", SlotState.FATAL, host="host-2", reason="6 failures"),
+        ]
+    )
+    return supervised
+
+
+def test_hosts_are_a_column_only_where_there_are_several(
+    orpheus: Orpheus, two_hosts: Store
+) -> None:
+    out = orpheus("workers").out
+    assert out.split()[0] == "HOST"
+    assert "host-2" in out
+    two_hosts.processes.clear_slots("host-2")
+    two_hosts.processes.forget("other")
+    assert orpheus("workers").out.split()[0] == "SLOT"
+    items = orpheus("workers", "--json").json["items"]
+    assert {item["host"] for item in items} == {"host-1"}
+
+
+def test_status_names_the_host_of_what_needs_a_person(orpheus: Orpheus, two_hosts: Store) -> None:
+    told = orpheus("status").out
+    assert "! default-1 on host-2 is fatal: 6 failures" in told
+    assert "orpheus restart default-1 --host host-2" in told
+
+
+@pytest.mark.parametrize(
+    ("command", "what"), [(["restart", "default-1"], "default-1"), (["scale", "default", "2"], "")]
+)
+def test_a_request_must_name_one_of_several_hosts(
+    orpheus: Orpheus, two_hosts: Store, command: list[str], what: str
+) -> None:
+    answer = orpheus(*command)
+    assert answer.code == 1
+    assert f"{what} is on several hosts, so name one of host-1, host-2" in answer.err
+    answer = orpheus(*command, "--host", "host-3")
+    assert answer.code == 1
+    assert "is not on 'host-3', but on host-1, host-2" in answer.err
+    assert two_hosts.supervision.take_requests("host-1") == []
+    assert two_hosts.supervision.take_requests("host-2") == []
+
+
+def test_only_the_supervisor_of_the_named_host_takes_the_request(
+    orpheus: Orpheus, two_hosts: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orpheus.supervisor.cli.slots._TAKEN_WITHIN_S", 0.0)
+    for command in (["restart", "default-1"], ["drain", "default-1"], ["scale", "default", "2"]):
+        assert "has not taken" in orpheus(*command, "--host", "host-2").err
+    assert two_hosts.supervision.take_requests("host-1") == []
+    taken = two_hosts.supervision.take_requests("host-2")
+    assert [one.action for one in taken] == ["restart", "drain", "scale"]
+    targets = [row.target for row in two_hosts.audit.page(10, None)]
+    assert targets == ["pool default on host-2 to 2", *["slot default-1 on host-2"] * 2]

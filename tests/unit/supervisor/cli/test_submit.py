@@ -52,12 +52,15 @@ def test_a_job_is_submitted_with_all_that_can_be_said(orpheus: Orpheus, store: S
     code, *_ = orpheus(
         *("submit", "count", "n=3", "--max-retries", "0", "--timeout", "2m"),
         *("--tag", "a", "--tag", "b", "--depends-on", "1", "--depends-on", "2"),
-        *("--on-dependency-failure", "run"),
+        *("--on-dependency-failure", "run", "--concurrency-key", "customer 7"),
     )
     job = store.jobs.get(3)
+    assert job.concurrency_key == "customer 7"
     assert (code, job.status, job.depends_on) == (0, "blocked", (1, 2))
     assert (job.max_retries, job.timeout_s, job.tags) == (0, 120.0, ("a", "b"))
-    assert "depends on  1, 2" in orpheus("show", "3").out
+    shown = orpheus("show", "3").out
+    assert "depends on       1, 2" in shown
+    assert "concurrency key  customer 7" in shown
     store.jobs.cancel(1)
     store.jobs.cancel(2)
     assert store.jobs.get(3).status == "pending"
@@ -80,7 +83,7 @@ def test_a_live_job_with_the_same_key_is_named_instead(orpheus: Orpheus, store: 
         (["count", "n=1", "--timeout", "0"], "timeout: must be longer than 0"),
         (["count", "n=1", "--max-retries", "101"], "max_retries: must be an integer from 0 to 100"),
         (["count", "n=1", "--tag", "ok", "--tag", "a b"], "tags.1: is not a valid name"),
-        (["count", "n=1", "--depends-on", "99"], "there is no job 99"),
+        (["count", "n=1", "--depends-on", "99"], "depends_on.0: there is no job 99"),
     ],
 )
 def test_a_job_that_is_not_accepted_exits_1_with_the_reason_and_stores_nothing(

@@ -25,6 +25,7 @@ def test_types_are_listed_with_the_defaults_in_force(orpheus: Orpheus, store: St
 
 def slot(name: str, state: SlotState, *, degraded: bool = False) -> dict[str, Any]:
     return {
+        "host": "host-1",
         "slot": name,
         "pool": None if name == "api" else "default",
         "state": state,
@@ -77,6 +78,7 @@ def test_jobs_of_a_queue_that_no_pool_serves_need_a_person(orpheus: Orpheus, sto
 
 def test_workers_of_a_supervisor_that_is_gone_are_not_shown(orpheus: Orpheus, store: Store) -> None:
     record = SlotRecord(
+        host="host-1",
         slot="default-1",
         pool="default",
         role=Role.WORKER,

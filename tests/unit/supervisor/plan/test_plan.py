@@ -52,6 +52,7 @@ WORKERS = {"default-1", "default-2", "mail-1"}
         ("pools.default.workers=3", set()),
         ("pools.other.workers=3", {"api"}),
         ("pools.default.max_jobs=3", {"default-1", "default-2"}),
+        ("pools.default.concurrency=4", {"default-1", "default-2"}),
         ("pools.default.max_memory_mb=300", set()),
         ('schedules=[{name="s", every=60, type="sleep"}]', set()),
         ("queues.mail.max_running=1", set()),

@@ -71,6 +71,45 @@ def test_six_failures_within_the_window_are_a_crash_loop_with_one_try_every_5_mi
     assert driver.state() is SlotState.FATAL
 
 
+@pytest.mark.parametrize("how", [{"signal": 11}, {"signal": 9}, {"code": 0}, {"code": 78}])
+def test_deaths_in_jobs_back_off_and_never_make_a_slot_fatal(how: dict[str, int]) -> None:
+    driver = Driver()
+    waits = []
+    for _ in range(20):
+        driver.turn()
+        driver.exit(**how, in_job=True)  # it may die before the supervisor has seen it ready
+        assert driver.state() is SlotState.BACKOFF
+        assert not driver.slot.start_failure, "its pool tries one slot at a time"
+        assert driver.slot.timer is not None
+        waits.append(driver.slot.timer.at_s - driver.now_s)
+        driver.now_s = driver.slot.timer.at_s
+    assert waits[:8] == [0.5, 1, 2, 4, 8, 16, 30, 30]
+
+
+def test_a_job_that_ended_before_the_one_that_killed_the_process_resets_the_backoff() -> None:
+    driver = Driver().make_ready()
+    driver.slot = replace(driver.slot, failures=5)
+    driver.exit(signal=11, in_job=True, job_ended=True)
+    assert (driver.state(), driver.slot.failures) == (SlotState.BACKOFF, 1)
+
+
+def test_a_worker_hung_in_a_job_counts_as_little() -> None:
+    driver = Driver(Rules(crash_loop_failures=1)).make_ready()
+    driver.turn(RULES.beat_timeout_s)
+    assert driver.state() is SlotState.KILLING
+    driver.exit(signal=6, in_job=True)
+    assert driver.state() is SlotState.BACKOFF
+
+
+def test_a_fatal_slot_whose_retry_dies_in_a_job_has_recovered() -> None:
+    driver = Driver()
+    driver.turn()
+    driver.exit(code=78)
+    driver.turn(300)
+    driver.exit(1, signal=11, in_job=True)
+    assert (driver.state(), driver.slot.on_trial) == (SlotState.BACKOFF, False)
+
+
 def test_a_fatal_slot_whose_retry_stays_up_has_recovered() -> None:
     driver = Driver()
     driver.turn()
@@ -250,3 +289,24 @@ def test_the_latest_exits_are_kept() -> None:
         driver.live_for(6)
         driver.exit(1.0, code=code)
     assert [one.code for one in driver.slot.exits] == [7, 6, 5, 4, 3]
+
+
+def test_a_process_without_a_database_is_tried_each_second_and_counts_for_nothing() -> None:
+    driver = Driver()
+    for _ in range(20):
+        driver.turn()
+        driver.exit(code=74)
+        assert driver.state() is SlotState.BACKOFF
+        assert driver.slot.timer is not None
+        assert driver.slot.timer.at_s - driver.now_s == 1
+        driver.now_s = driver.slot.timer.at_s
+    assert (driver.slot.failures, driver.slot.crashes_s) == (0, ())
+    assert driver.slot.start_failure == "", "no slot of its pool waits for it to stay up"
+
+
+def test_a_slot_that_is_stopped_while_the_database_is_away_goes_down() -> None:
+    driver = Driver().make_ready()
+    driver.slot = with_desired(driver.slot, Desired.DOWN)
+    driver.turn()
+    driver.exit(code=74)
+    assert driver.state() is SlotState.DOWN

@@ -5,10 +5,12 @@ hang, grow, hold the lock, or end in any way. Operators restart, drain, scale an
 clock jumps. At the end of each walk every process behaves, and the fleet must reach the state that
 is wanted; then it is told to stop, and nothing may be left.
 
-10,000 walks are drawn from seeds (a failure names its seed). Hypothesis draws further walks, and
-shrinks those that fail.
+1,000 walks are drawn from seeds (a failure names its seed); `WALKS=10000` draws that many. Of the
+faults that were planted in supervisor/policy/ for a trial, each that was found at all was found by
+one of the first 25. Hypothesis draws further walks, and shrinks those that fail.
 """
 
+import os
 import random
 from collections import Counter
 from collections.abc import Callable
@@ -37,8 +39,8 @@ from orpheus.supervisor.policy.slot import (
 )
 from orpheus.supervisor.policy.state_machine import decide, next_wake_s, rebase, with_desired
 
-WALKS = 10_000
-WALKS_IN_ONE_TEST = 1_000
+WALKS = int(os.environ.get("WALKS", "1000"))
+PARTS = 4
 STEPS = 20
 RULES = Rules(max_age_s=3_600.0, max_memory_bytes=100)
 WINDOW_S = RULES.crash_loop_window_s
@@ -346,9 +348,9 @@ def walk(rng: random.Random, steps: list[str]) -> None:
     world.stops()
 
 
-@pytest.mark.parametrize("first", range(0, WALKS, WALKS_IN_ONE_TEST))
-def test_ten_thousand_random_walks_break_no_rule(first: int) -> None:
-    for seed in range(first, first + WALKS_IN_ONE_TEST):
+@pytest.mark.parametrize("part", range(PARTS))
+def test_no_random_walk_breaks_a_rule(part: int) -> None:
+    for seed in range(part, WALKS, PARTS):
         rng = random.Random(seed)
         steps = rng.choices(STEP_NAMES, k=STEPS)
         try:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from orpheus.shared.domain.events import Kind
-from orpheus.shared.domain.processes import SlotState
+from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.supervisor.policy.slot import (
     Cause,
     Command,
@@ -37,6 +37,41 @@ def test_a_process_that_cannot_write_is_degraded() -> None:
         SlotState.READY,
         "it cannot write to the database",
     )
+
+
+def test_a_process_that_alone_cannot_write_is_killed_after_the_beat_timeout() -> None:
+    driver = Driver().make_ready()
+    driver.beat(2, database_ok=False, supervisor_writes=True)
+    for _ in range(6):
+        driver.beat(2)
+    assert driver.state() is SlotState.READY
+    driver.beat(2)
+    assert (driver.state(), driver.slot.reason) == (
+        SlotState.KILLING,
+        "it alone cannot write to the database, for 16 s",
+    )
+
+
+def test_an_api_whose_row_waits_behind_many_requests_is_left_alone() -> None:
+    driver = Driver()
+    driver.slot = replace(driver.slot, name="api", pool=None, role=Role.API)
+    driver.make_ready()
+    for _ in range(50):
+        driver.beat(2, database_ok=False, supervisor_writes=True)
+        assert driver.state() is SlotState.READY
+
+
+def test_a_process_that_cannot_write_as_the_supervisor_cannot_is_left_alone() -> None:
+    driver = Driver().make_ready()
+    for _ in range(50):
+        driver.beat(2, database_ok=False, supervisor_writes=False)
+    for _ in range(6):
+        driver.beat(2, supervisor_writes=True)
+        assert driver.state() is SlotState.READY
+    driver.beat(2, database_ok=True)
+    for _ in range(6):
+        driver.beat(2, database_ok=False)
+        assert driver.state() is SlotState.READY
 
 
 def test_a_beat_does_not_mask_a_main_loop_that_stands_still() -> None:

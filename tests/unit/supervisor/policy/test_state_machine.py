@@ -17,6 +17,7 @@ from orpheus.supervisor.policy.slot import (
 from orpheus.supervisor.policy.state_machine import (
     LIMITS_S,
     TABLE,
+    may_speak,
     next_wake_s,
     rebase,
     with_desired,
@@ -44,6 +45,20 @@ def test_starts_are_staggered() -> None:
     assert driver.turn(0.3)
 
 
+def test_a_ready_process_that_has_sent_its_beat_wakes_nobody_before_the_next() -> None:
+    driver = Driver()
+    assert may_speak(driver.slot, driver.now_s), "it may become ready"
+    driver.turn()
+    driver.see(0.5, ready=True)
+    beats_s = driver.now_s + 1
+    assert may_speak(driver.slot, beats_s), "its beat is missing"
+    driver.beat(1.1)
+    assert not may_speak(driver.slot, beats_s)
+    driver.see(0.1, recycle="max_jobs")
+    assert driver.state() is SlotState.DRAINING
+    assert may_speak(driver.slot, beats_s)
+
+
 def test_a_start_that_takes_too_long_is_killed_and_counts() -> None:
     driver = Driver()
     driver.turn()
@@ -54,6 +69,19 @@ def test_a_start_that_takes_too_long_is_killed_and_counts() -> None:
     assert driver.reason() == "not ready within 60 s; killed"
     assert driver.slot.last_exit is not None
     assert driver.slot.last_exit.evidence == "in import"
+
+
+def test_a_start_that_waits_for_the_database_may_take_any_time() -> None:
+    driver = Driver()
+    driver.turn()
+    for _ in range(200):
+        driver.beat(2, database_ok=False)
+    assert (driver.state(), driver.slot.degraded) == (
+        SlotState.STARTING,
+        "it cannot write to the database",
+    )
+    driver.beat(2, database_ok=True, ready=True)
+    assert (driver.state(), driver.slot.degraded) == (SlotState.READY, "")
 
 
 def test_abort_comes_first_then_kill_then_the_slot_is_stuck() -> None:

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from orpheus import Context, job
 from orpheus.shared.domain.jobs import Lease, NewJob
-from orpheus.shared.job_types.registry import JobCancelled, PermanentError
+from orpheus.shared.job_types import registry as job_types
+from orpheus.shared.job_types.context import JobCancelled, PermanentError
 from orpheus.worker.attempt.context import JobContext, RunningAttempt
 
 
@@ -17,76 +19,175 @@ def running(make_lease: Callable[..., Lease]) -> RunningAttempt:
 
 
 @pytest.fixture
-def context(running: RunningAttempt, queries: Any) -> JobContext:
+def ctx(running: RunningAttempt, queries: Any) -> JobContext:
     return JobContext(running, queries)
 
 
-def test_the_context_has_the_numbers_of_job_and_attempt(context: JobContext) -> None:
-    assert (context.job_id, context.attempt) == (7, 3)
+@pytest.fixture
+def child(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr(job_types, "_registry", {})
+
+    @job
+    def child(n: int) -> None: ...
+
+    return child
 
 
-def test_progress_is_kept_between_0_and_1(running: RunningAttempt, context: JobContext) -> None:
-    context.progress(0.25, "quarter")
+def test_the_context_has_the_numbers_of_job_and_attempt(ctx: JobContext) -> None:
+    assert (ctx.job_id, ctx.attempt, ctx.type, ctx.queue) == (7, 3, "t", "default")
+
+
+def test_progress_is_kept_between_0_and_1(running: RunningAttempt, ctx: JobContext) -> None:
+    ctx.progress(0.25, "quarter")
     reported = [running.unsaved_progress]
     for fraction in (7, -1):
-        context.progress(fraction)
+        ctx.progress(fraction)
         reported.append(running.unsaved_progress)
     assert reported == [(0.25, "quarter"), (1.0, None), (0.0, None)]
     with pytest.raises(ValueError, match="not a number"):
-        context.progress(math.nan)
+        ctx.progress(math.nan)
 
 
 def test_check_cancelled_raises_once_a_cancel_is_requested(
-    running: RunningAttempt, context: JobContext
+    running: RunningAttempt, ctx: JobContext
 ) -> None:
-    context.check_cancelled()
+    ctx.check_cancelled()
     running.request_cancel(now_s=101.0)
     with pytest.raises(JobCancelled, match="was cancelled"):
-        context.check_cancelled()
+        ctx.check_cancelled()
 
 
 def test_check_cancelled_raises_once_the_lease_is_lost(
-    running: RunningAttempt, context: JobContext
+    running: RunningAttempt, ctx: JobContext
 ) -> None:
     running.mark_lease_lost(now_s=101.0)
     with pytest.raises(JobCancelled, match="lease"):
-        context.check_cancelled()
+        ctx.check_cancelled()
 
 
 def test_results_of_dependencies_are_read_once_and_only_if_asked_for(
-    context: JobContext, queries: Any
+    ctx: JobContext, queries: Any
 ) -> None:
     assert queries.asked == []
-    assert [context.results, context.results] == [{3: {"sum": 6}}] * 2
+    assert [ctx.results, ctx.results] == [{3: {"sum": 6}}] * 2
     assert queries.asked == [7]
 
 
 def test_children_are_kept_in_order_until_their_parent_ends(
-    running: RunningAttempt, context: JobContext
+    running: RunningAttempt, ctx: JobContext
 ) -> None:
-    context.enqueue("child", {"n": 1}, priority=5, tags=["t"])
-    context.enqueue("child")
+    ctx.enqueue("child", {"n": 1}, priority=5, tags=["t"], concurrency_key="k")
+    ctx.enqueue("child")
     assert running.children == [
-        NewJob("child", "{'n': 1}", priority=5, tags=("t",)),
-        NewJob("child", "{}"),
+        NewJob("child", "{'n': 1}", priority=5, tags=("t",), ref="child-1", concurrency_key="k"),
+        NewJob("child", "{}", ref="child-2"),
     ]
 
 
+def test_a_child_is_made_by_new_and_depends_on_those_before_it(
+    running: RunningAttempt, ctx: JobContext, child: Any
+) -> None:
+    first = ctx.enqueue(child.new(n=1))
+    second = ctx.enqueue(child.new(n=2).with_options(priority=3), depends_on=[first, 12], ref="b")
+    ctx.enqueue("child", {"n": 3}, depends_on=["b"])
+    assert (first, second) == ("child-1", "b")
+    assert [(one.ref, one.depends_on, one.priority) for one in running.children] == [
+        ("child-1", (), 0),
+        ("b", ("child-1", 12), 3),
+        ("child-3", ("b",), 0),
+    ]
+
+
+def test_a_ref_that_is_made_up_is_not_one_that_was_given(
+    running: RunningAttempt, ctx: JobContext, child: Any
+) -> None:
+    refs = [
+        ctx.enqueue(child.new(n=1).with_options(ref="child-2")),
+        ctx.enqueue(child.new(n=2)),
+        ctx.enqueue(child.new(n=3)),
+    ]
+    assert refs == [one.ref for one in running.children]
+    assert len(set(refs)) == 3
+    with pytest.raises(PermanentError, match="another job of this attempt is called 'child-2'"):
+        ctx.enqueue(child.new(n=4).with_options(ref="child-2"))
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"depends_on": ["later"]}, "enqueue 'child': depends_on/0: no job submitted before has"),
+        ({"ref": "one"}, "enqueue 'child': ref: another job of this attempt is called 'one'"),
+        ({"priority": 5_000}, "enqueue child: priority: must be an integer from"),
+        ({"queue": "a b"}, "enqueue child: queue: is not a valid name"),
+    ],
+)
+def test_a_child_with_an_option_that_is_not_valid_is_refused(
+    running: RunningAttempt, ctx: JobContext, child: Any, options: Any, reason: str
+) -> None:
+    ctx.enqueue(child.new(n=1), ref="one")
+    with pytest.raises(PermanentError) as refused:
+        ctx.enqueue(child.new(n=2), **options)
+    assert reason in str(refused.value)
+    assert len(running.children) == 1
+
+
+def test_a_child_made_by_new_has_its_payload_already(ctx: JobContext, child: Any) -> None:
+    with pytest.raises(TypeError, match="has its payload already"):
+        ctx.enqueue(child.new(n=1), {"n": 2})
+
+
+def test_results_are_read_by_id_by_ref_and_by_type(ctx: JobContext, child: Any) -> None:
+    assert ctx.results == {3: {"sum": 6}}
+    assert ctx.results["first"] == ctx.results[3] == {"sum": 6}
+    with pytest.raises(KeyError, match=r"job 4 \(add\) is failed and has no result"):
+        ctx.results["second"]
+    with pytest.raises(KeyError, match="it depends on no job child"):
+        ctx.results[child]
+    assert ("first" in ctx.results, "second" in ctx.results) == (True, False)
+    assert ctx.results.get(9) is None
+
+
+def test_the_error_of_a_failed_dependency_can_be_read(ctx: JobContext) -> None:
+    assert ctx.attempt_error(3) is None
+    failed = ctx.attempt_error("second")
+    assert failed is not None
+    assert (failed.type, failed.message) == ("ValueError", "no such file")
+    cancelled = ctx.attempt_error(5)
+    assert cancelled is not None
+    assert cancelled.message == "job 5 was cancelled"
+    with pytest.raises(LookupError, match="depends on no job 9"):
+        ctx.attempt_error(9)
+
+
+def test_a_type_that_several_dependencies_have_is_no_key(
+    ctx: JobContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_types, "_registry", {})
+
+    @job
+    def add() -> None: ...
+
+    @job
+    def sum(ctx: Context) -> None: ...
+
+    with pytest.raises(LookupError, match="several jobs of the type add: 3, 4; use an id"):
+        ctx.attempt_error(add)
+    assert ctx.attempt_error(sum) is not None
+
+
 def test_an_invalid_child_is_refused_where_it_is_enqueued(
-    running: RunningAttempt, context: JobContext
+    running: RunningAttempt, ctx: JobContext
 ) -> None:
     with pytest.raises(PermanentError, match="no job type is called 'chld'"):
-        context.enqueue("chld")
+        ctx.enqueue("chld")
     assert running.children == []
 
 
-def test_a_job_has_ten_thousand_children_at_most(
-    running: RunningAttempt, context: JobContext
-) -> None:
+def test_a_job_has_ten_thousand_children_at_most(running: RunningAttempt, ctx: JobContext) -> None:
     running.children = [NewJob("child")] * 9_999
-    context.enqueue("child")
+    ctx.enqueue("child")
     with pytest.raises(PermanentError, match="10,000 others at most"):
-        context.enqueue("child")
+        ctx.enqueue("child")
 
 
 def test_the_hard_deadline_is_thirty_seconds_after_the_timeout(running: RunningAttempt) -> None:

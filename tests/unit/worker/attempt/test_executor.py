@@ -16,7 +16,8 @@ from orpheus import Context, PermanentError, Snooze, job
 from orpheus.shared.domain.jobs import Lease, NewJob
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.job_types import registry as job_types
-from orpheus.shared.job_types.registry import JobCancelled, load_job_types
+from orpheus.shared.job_types.context import JobCancelled
+from orpheus.shared.job_types.registry import load_job_types
 from orpheus.worker.attempt.alarm import Alarm
 from orpheus.worker.attempt.context import RunningAttempt
 from orpheus.worker.attempt.executor import Executor
@@ -143,7 +144,7 @@ def test_a_success_carries_the_children(run: Run, is_async: bool) -> None:
         return parent(ctx)
 
     ended = run(waiting_parent if is_async else parent)
-    assert ended == finished(Ending.SUCCEEDED, "1", children=(NewJob("child"),))
+    assert ended == finished(Ending.SUCCEEDED, "1", children=(NewJob("child", ref="child-1"),))
 
 
 @pytest.mark.parametrize("error", [Snooze(1), RuntimeError(), PermanentError(), JobCancelled()])

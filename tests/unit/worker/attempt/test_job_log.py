@@ -71,6 +71,19 @@ def test_fields_that_json_cannot_hold_are_shown_as_python_does() -> None:
     assert lines(log) == [("info", "a", {"what": "{1}", "error": "ValueError('x')"})]
 
 
+def test_numbers_that_json_lacks_become_texts() -> None:
+    log = JobLog()
+    inf = float("inf")
+    log.info("a", loss=float("nan"), bounds=[-inf, {"most": inf}], name="NaN", n=2**70)
+    ((_, _, fields),) = lines(log)
+    assert fields == {
+        "loss": "NaN",
+        "bounds": ["-Infinity", {"most": "Infinity"}],
+        "name": "NaN",
+        "n": 2**70,
+    }
+
+
 def test_fields_that_cannot_be_shown_do_not_lose_the_line() -> None:
     class Rude:
         def __repr__(self) -> str:
@@ -87,8 +100,8 @@ def test_prints_become_lines_also_the_last_without_a_newline() -> None:
     output = JobOutput(terminal, lambda: log)
     print("one", 1, file=output)
     print("two\nthree", end="", file=output)
-    log.finish_line()
-    log.finish_line()
+    log.finish_lines()
+    log.finish_lines()
     assert [line for _, line, _ in lines(log)] == ["one 1", "two", "three"]
     assert terminal.getvalue() == ""
 

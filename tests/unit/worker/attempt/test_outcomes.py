@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from orpheus.shared.job_types.registry import PermanentError
+from orpheus.shared.job_types.context import PermanentError
 from orpheus.worker.attempt.outcomes import error_of, result_text
 
 

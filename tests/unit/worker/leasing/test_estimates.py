@@ -17,12 +17,21 @@ def test_short_jobs_come_in_full_batches() -> None:
     assert estimates.fitting(["a"] * 256) == 256
 
 
-def test_as_many_come_as_end_within_the_time_ahead() -> None:
+def test_as_many_come_as_start_within_the_time_ahead() -> None:
     estimates = Estimates(ahead_s=0.02)
     for _ in range(200):
         estimates.note("a", 0.004)
-    assert 4 <= estimates.limit() <= 5
-    assert 4 <= estimates.fitting(["a"] * 64) <= 5
+    assert 5 <= estimates.limit() <= 6
+    assert estimates.fitting(["a"] * 64) == 5
+
+
+def test_two_come_of_jobs_that_take_half_of_the_time_ahead() -> None:
+    """One at a time, each would wait for a commit of its own: a sixth of its time."""
+    estimates = Estimates(ahead_s=0.02)
+    for _ in range(200):
+        estimates.note("a", 0.0102)
+    assert estimates.limit() == 2
+    assert estimates.fitting(["a"] * 64) == 2
 
 
 def test_nothing_is_kept_behind_a_type_not_seen_before_nor_that_behind_another() -> None:
@@ -53,6 +62,27 @@ def test_one_slow_run_counts_at_once_and_is_forgotten_slowly() -> None:
     assert estimates.limit() > 32
 
 
+def test_a_run_that_had_to_wait_for_a_processor_doubles_an_estimate_at_most() -> None:
+    estimates = Estimates(ahead_s=0.02)
+    for _ in range(100):
+        estimates.note("a", 0.000_1)
+    full = estimates.fitting(["a"] * 256)
+    estimates.note("a", 0.015)
+    assert full // 2 - 1 <= estimates.fitting(["a"] * 256) <= full // 2 + 1
+    assert estimates.still_fitting(["a"] * (full - 1)) == full - 1, "nothing is released"
+    assert estimates.limit() > 150
+
+
+def test_a_type_that_has_become_slower_is_known_after_a_few_runs() -> None:
+    estimates = Estimates(ahead_s=0.02)
+    for _ in range(100):
+        estimates.note("a", 0.000_1)
+    for _ in range(8):
+        estimates.note("a", 0.015)
+    assert estimates.fitting(["a"] * 256) == 2
+    assert estimates.still_fitting(["a"] * 256) <= 4
+
+
 def test_without_time_ahead_jobs_come_one_at_a_time() -> None:
     estimates = Estimates(ahead_s=0)
     for _ in range(100):
@@ -63,3 +93,25 @@ def test_without_time_ahead_jobs_come_one_at_a_time() -> None:
 
 def test_nothing_fits_into_nothing() -> None:
     assert Estimates(ahead_s=0.02).fitting([]) == 0
+
+
+def test_with_several_places_one_job_for_each_and_short_ones_behind_them() -> None:
+    estimates = Estimates(0.02)
+    assert estimates.limit(4, 4) == 4
+    assert estimates.fitting(["new"] * 9, 4, 4) == 4
+    for _ in range(50):
+        estimates.note("short", 0.005)
+    assert 16 <= estimates.limit(4, 4) <= 20
+    estimates.note("long", 1.0)
+    assert estimates.is_short("short")
+    assert not estimates.is_short("long")
+    assert not estimates.is_short("new")
+    assert estimates.fitting(["short"] * 99, 4, 4) == 16, "each place starts four in time"
+    assert estimates.fitting(["long"] * 99, 4, 4) == 4
+    assert estimates.fitting(["short"] * 3, 4, 4) == 3
+
+
+def test_without_prefetching_one_job_for_each_place() -> None:
+    estimates = Estimates(0)
+    assert estimates.limit(4, 4) == 4
+    assert estimates.fitting(["a"] * 4, 4, 4) == 4

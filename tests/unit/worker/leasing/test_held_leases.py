@@ -1,15 +1,18 @@
 """Entering a job and giving it back exclude each other; nothing is lost in between."""
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
 
 from orpheus.shared.domain.jobs import Lease
 from orpheus.shared.domain.lifecycle import Ending, Finished
+from orpheus.shared.errors import DatabaseFull
 from orpheus.shared.process.crash_cell import Cell, CellState, read_cell
 from orpheus.worker.attempt.context import RunningAttempt
-from orpheus.worker.leasing.held_leases import HeldLeases
+from orpheus.worker.leasing.held_leases import HeldLeases, store_reports
 
 
 def succeeded(running: RunningAttempt) -> Finished:
@@ -30,27 +33,71 @@ def held(cell_file: Path, make_lease: Callable[..., Lease]) -> HeldLeases:
 
 
 def test_attempts_start_in_order_and_the_cell_shows_it(held: HeldLeases, cell_file: Path) -> None:
-    first = held.start_next(0.0)
+    first = held.start_next(0.0, lambda: 0)
     assert first is not None
     assert first.lease.job_id == 1
     assert held.running is first
     assert read_cell(cell_file) == CellState(10, running=True)
     held.end_attempt(first, succeeded(first))
     assert held.running is None
-    assert read_cell(cell_file) == CellState(10, running=False)
+    assert read_cell(cell_file) == CellState(10, running=False, has_ended=True)
+
+
+def test_the_cell_still_names_a_job_whose_result_was_refused(
+    held: HeldLeases, cell_file: Path
+) -> None:
+    """Whoever reclaims its lease must not take it for a job that was not entered."""
+    first = held.start_next(0.0, lambda: 0)
+    assert first is not None
+    held.end_attempt(first, succeeded(first))
+    held.take_reports()
+    held.note_refused()
+    held.note_reported()
+    assert read_cell(cell_file) == CellState(10, running=False, has_ended=True)
+
+
+def test_the_cell_names_no_job_once_every_result_is_reported(
+    held: HeldLeases, cell_file: Path
+) -> None:
+    first = held.start_next(0.0, lambda: 0)
+    assert first is not None
+    held.end_attempt(first, succeeded(first))
+    held.note_reported()
+    assert read_cell(cell_file) == CellState(10, running=False, has_ended=True)
+    held.take_reports()
+    held.note_reported()
+    assert read_cell(cell_file) == CellState(0, running=False, has_ended=True)
+    held.start_next(0.0, lambda: 0)
+    held.note_reported()
+    assert read_cell(cell_file) == CellState(20, running=True, has_ended=True)
+
+
+def test_a_job_whose_lease_expires_as_it_is_entered_does_not_run(
+    held: HeldLeases, cell_file: Path
+) -> None:
+    entered: list[CellState | None] = []
+
+    def monotonic_ms() -> int:  # the process was stopped just before it reads the clock
+        entered.append(read_cell(cell_file))
+        return 99
+
+    assert held.start_next(0.0, monotonic_ms) is None
+    assert entered == [CellState(10, running=True)], "the cell is written before the clock is read"
+    assert read_cell(cell_file) == CellState(0, running=False)
+    assert held.prefetched_tokens() == {1: 10, 2: 20, 3: 30}
 
 
 def test_a_released_job_is_not_started(held: HeldLeases) -> None:
     assert [lease.job_id for lease in held.take_prefetched(lambda place, _: place >= 1)] == [2, 3]
-    assert held.start_next(0.0) is not None
-    assert held.start_next(0.0) is None
+    assert held.start_next(0.0, lambda: 0) is not None
+    assert held.start_next(0.0, lambda: 0) is None
 
 
 def test_every_lease_is_held_until_it_is_reported_or_released(held: HeldLeases) -> None:
-    first = held.start_next(0.0)
+    first = held.start_next(0.0, lambda: 0)
     assert first is not None
     held.end_attempt(first, succeeded(first))
-    held.start_next(0.0)
+    held.start_next(0.0, lambda: 0)
     assert held.tokens() == {1: 10, 2: 20, 3: 30}
     assert held.prefetched_tokens() == {3: 30}
     assert held.expires_mono_ms == 99
@@ -59,18 +106,18 @@ def test_every_lease_is_held_until_it_is_reported_or_released(held: HeldLeases) 
 
 
 def test_restored_reports_and_leases_keep_their_order(held: HeldLeases) -> None:
-    first = held.start_next(0.0)
+    first = held.start_next(0.0, lambda: 0)
     assert first is not None
     held.end_attempt(first, succeeded(first))
     reports = held.take_reports()
     taken = held.take_prefetched(lambda place, _: place == 0)
-    second = held.start_next(0.0)
+    second = held.start_next(0.0, lambda: 0)
     assert second is not None
     assert second.lease.job_id == 3
     held.end_attempt(second, succeeded(second))
     held.restore(reports, taken)
     assert [finished.lease.job_id for finished, _ in held.take_reports()] == [1, 3]
-    third = held.start_next(0.0)
+    third = held.start_next(0.0, lambda: 0)
     assert third is not None
     assert third.lease.job_id == 2
 
@@ -79,4 +126,20 @@ def test_nothing_waits_once_every_lease_is_released(held: HeldLeases) -> None:
     assert held.has_waiting()
     held.take_prefetched(lambda *_: True)
     assert held.is_empty()
-    assert held.start_next(0.0) is None
+    assert held.start_next(0.0, lambda: 0) is None
+
+
+def test_a_report_that_could_not_be_stored_keeps_its_lines_and_its_progress(
+    held: HeldLeases,
+) -> None:
+    first = held.start_next(0.0, lambda: 0)
+    assert first is not None
+    first.job_log().info("a line")
+    first.unsaved_progress = (0.75, "nearly")
+    store = MagicMock()
+    store.write.return_value = contextlib.nullcontext()
+    store.leases.finish.side_effect = DatabaseFull("the disk is full")
+    with pytest.raises(DatabaseFull):
+        store_reports(store, [(succeeded(first), first)], list)
+    assert first.unsaved_progress == (0.75, "nearly")
+    assert [one.line for one in first.job_log().take()] == ["a line"]

@@ -24,8 +24,9 @@ class Attempt:
 
     def __init__(self, held: HeldLeases, running: RunningAttempt) -> None:
         self.running = running
+        self.held = held
         self.store = MagicMock()
-        self.store.clock.monotonic_ms.return_value = 0
+        self.store.own_clock.monotonic_ms.return_value = 0
         self.store.data_changed.return_value = False
         control = SimpleNamespace(
             database=SimpleNamespace(log_failure=lambda _: None, call=contextlib.nullcontext),
@@ -47,6 +48,7 @@ class Attempt:
             held,
             control,  # type: ignore[arg-type]
             SimpleNamespace(incarnation="i"),  # type: ignore[arg-type]
+            MagicMock(),
         )
 
     def tick_for(self, seconds: float, before: Callable[[float], object]) -> None:
@@ -60,7 +62,7 @@ class Attempt:
 def attempt(make_lease: Callable[..., Lease], tmp_path: Path) -> Attempt:
     held = HeldLeases(Cell.create(tmp_path / "cell"))
     held.add([make_lease(expires_mono_ms=30_000)])
-    running = held.start_next(0.0)
+    running = held.start_next(0.0, lambda: 0)
     assert running is not None
     return Attempt(held, running)
 
@@ -121,9 +123,54 @@ def test_a_lease_that_could_not_be_renewed_is_lost_when_it_expires_and_not_befor
     attempt: Attempt,
 ) -> None:
     attempt.store.leases.renew.side_effect = DatabaseBusy("busy")
-    attempt.store.clock.monotonic_ms.return_value = 29_999
+    attempt.store.own_clock.monotonic_ms.return_value = 29_999
     attempt.renewal._tick(0.0)
     assert not attempt.running.lease_lost
-    attempt.store.clock.monotonic_ms.return_value = 30_000
+    attempt.store.own_clock.monotonic_ms.return_value = 30_000
     attempt.renewal._tick(0.0)
     assert attempt.running.lease_lost
+
+
+def test_a_worker_that_stood_still_renews_what_has_expired_before_it_gives_up(
+    attempt: Attempt,
+) -> None:
+    attempt.store.leases.renew.return_value = set()
+    attempt.renewal._tick(0.0)
+    attempt.store.own_clock.monotonic_ms.return_value = 45_000
+    attempt.renewal._tick(45.0)
+    assert attempt.store.leases.renew.call_args.kwargs == {"late": True}
+    assert not attempt.running.lease_lost
+    attempt.renewal._tick(46.0)
+    attempt.store.own_clock.monotonic_ms.return_value = 80_000
+    attempt.store.leases.renew.side_effect = DatabaseBusy("busy")
+    for second in range(47, 55):
+        attempt.renewal._tick(second)
+    assert not attempt.running.lease_lost, "within one renewal after the stall"
+    attempt.renewal._tick(55.0)
+    assert attempt.running.lease_lost
+
+
+def test_a_lease_that_was_reclaimed_meanwhile_is_lost_at_once(attempt: Attempt) -> None:
+    attempt.store.leases.renew.return_value = {attempt.running.lease.token}
+    attempt.renewal._tick(0.0)
+    attempt.store.own_clock.monotonic_ms.return_value = 45_000
+    attempt.renewal._tick(45.0)
+    assert attempt.running.lease_lost
+
+
+def test_leases_that_are_all_lost_are_tried_and_told_once_until_others_are_held(
+    attempt: Attempt, make_lease: Callable[..., Lease], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = MagicMock()
+    monkeypatch.setattr("orpheus.worker.leasing.renewal.log", log)
+    renew = attempt.store.leases.renew
+    renew.side_effect = lambda tokens, *_, **__: set(tokens.values()) & {70}
+    attempt.store.own_clock.monotonic_ms.return_value = 25_000
+    attempt.tick_for(2.0, lambda _: None)
+    assert [call.args[0] for call in renew.call_args_list] == [{7: 70}]
+    assert [call.args[0] for call in log.warning.call_args_list] == ["leases_lost"]
+    attempt.held.add([make_lease(job_id=8, token=80, expires_mono_ms=30_000)])
+    attempt.tick_for(2.0, lambda _: None)
+    assert [call.args[0] for call in renew.call_args_list] == [{7: 70}, {8: 80}]
+    assert attempt.held.expires_mono_ms == 55_000
+    assert log.warning.call_count == 1

@@ -1,0 +1,1 @@
+"""Orpheus and its peers, measured side by side in one run: `python -m benchmarks`."""

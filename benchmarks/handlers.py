@@ -1,0 +1,28 @@
+# ruff: noqa: ARG001, the first parameter of a job is its context
+"""The job types that Orpheus runs in the benchmarks."""
+
+import time
+
+from benchmarks.effects import record
+from orpheus import Context, job
+
+
+@job
+def effect(ctx: Context, n: int) -> int:
+    """Do nothing but record that it runs."""
+    return record(n)
+
+
+@job
+def pause(ctx: Context, n: int, seconds: float) -> int:
+    """Take this long."""
+    time.sleep(seconds)
+    return record(n)
+
+
+@job
+def hold(ctx: Context, n: int, seconds: float) -> int:
+    """Record at once, then take this long."""
+    record(n)
+    time.sleep(seconds)
+    return n

@@ -1,0 +1,92 @@
+"""Find the values of a configuration that are not shown over HTTP. Pure.
+
+They are everything in an `env`, wherever it is, the URL of a database that has a password, and
+everything that the settings do not know: a mistyped `enw` has the same secrets in it. Keys are
+shown, so that a problem can name them.
+"""
+
+from collections.abc import Iterator, Mapping, MutableMapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, get_origin
+
+from orpheus.config.problems import KeyPath, table_in
+from orpheus.config.settings import Database, Outbox, Settings
+from orpheus.shared.operations.configuration import MASK
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+
+_URLS = ((Outbox, "url"), (Database, "url"), (Database, "listen_url"))
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """The value `table[key]`. `place` is its path, with the names of list items for their index."""
+
+    table: MutableMapping[str, Any]
+    key: str
+    place: KeyPath
+
+    def is_masked(self) -> bool:
+        """Return whether its value is a mask."""
+        value = self.table[self.key]
+        return isinstance(value, str) and MASK in value
+
+
+@dataclass(frozen=True, slots=True)
+class _Expected:
+    """What the settings have at a place: a table (None: anything), or several by name or index."""
+
+    table: "type[BaseModel] | None" = None
+    several: bool = False
+    is_value: bool = False
+    """No table of any kind belongs here."""
+    is_secret: bool = False
+    is_url: bool = False
+    """A password may be in it."""
+
+    def below(self, key: str) -> "_Expected":
+        if self.several:
+            return _Expected(self.table)
+        if self.is_secret or self.is_value or key == "env":
+            return _Expected(is_secret=True)
+        if self.table is None:
+            return self
+        field = self.table.model_fields.get(key)
+        if field is None:
+            return _Expected(is_secret=True)
+        table, several = table_in(field.annotation)
+        is_value = table is None and get_origin(field.annotation) is not dict
+        return _Expected(table, several, is_value, is_url=(self.table, key) in _URLS)
+
+
+def secrets_in(tables: MutableMapping[str, Any]) -> Iterator[Secret]:
+    """Yield every secret of a parsed TOML text; where a table belongs, any other value is one."""
+    yield from _in_table(tables, _Expected(Settings), ())
+
+
+def _in_table(
+    table: MutableMapping[str, Any], expected: _Expected, place: KeyPath
+) -> Iterator[Secret]:
+    for key in list(table):
+        value, below, here = table[key], expected.below(key), (*place, str(key))
+        if isinstance(value, MutableMapping):
+            yield from _in_table(value, below, here)
+        elif isinstance(value, list) and value and all(isinstance(v, Mapping) for v in value):
+            item = replace(below, several=False)
+            for index, one in enumerate(value):
+                # The name of something unknown is masked itself.
+                name = index if below.is_secret else str(one.get("name", index))
+                yield from _in_table(one, item, (*here, name))
+        elif below.is_secret or below.table is not None or (below.is_url and _may_tell(value)):
+            yield Secret(table, key, here)
+
+
+def _may_tell(url: object) -> bool:
+    """Return whether there may be a password in the URL of a database."""
+    text = str(url)
+    user = text.partition("://")[2].rpartition("@")[0]
+    if text.startswith("sqlite:///"):
+        return False
+    return MASK in text or ":" in user or "password" in text.lower()

@@ -1,0 +1,53 @@
+"""The clients with which an application submits jobs and looks at them. No program may come in.
+
+`Client` and `AsyncClient`, which are imported from `orpheus`, have the same methods, and give the
+same objects and errors whether they use the database itself or the HTTP API. What a method does is
+written once, as steps (orpheus/client/steps.py): database.py and http.py make them, blocking.py and
+awaited.py perform them. What a client does not use is not imported.
+"""
+
+from orpheus.client.values import Attempt, Event, Job, JobState, LogLine
+from orpheus.shared.domain.jobs import JobError, Outcome, Status
+from orpheus.shared.errors import (
+    ConfigurationError,
+    DatabaseBusy,
+    DatabaseFull,
+    DatabaseUnusable,
+    FieldProblem,
+    InvalidJob,
+    NotFound,
+    OrpheusError,
+    TooLarge,
+    TransitionRefused,
+    Unauthorized,
+    Unavailable,
+    UnexpectedAnswer,
+    WaitTimedOut,
+)
+from orpheus.shared.job_types.request import JobRequest
+
+__all__ = [
+    "Attempt",
+    "ConfigurationError",
+    "DatabaseBusy",
+    "DatabaseFull",
+    "DatabaseUnusable",
+    "Event",
+    "FieldProblem",
+    "InvalidJob",
+    "Job",
+    "JobError",
+    "JobRequest",
+    "JobState",
+    "LogLine",
+    "NotFound",
+    "OrpheusError",
+    "Outcome",
+    "Status",
+    "TooLarge",
+    "TransitionRefused",
+    "Unauthorized",
+    "Unavailable",
+    "UnexpectedAnswer",
+    "WaitTimedOut",
+]

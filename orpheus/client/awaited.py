@@ -1,0 +1,221 @@
+"""The client with `await`: the methods of orpheus/client/blocking.py, for an event loop."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Generator, Iterable, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
+
+from orpheus.client import calls
+from orpheus.client.requests import Wanted, id_of, reason_of, request_of, wanted_of
+from orpheus.client.steps import Compute, Pause, Step, Steps, run_awaited
+from orpheus.client.values import Event, Job, JobState, LogLine
+from orpheus.shared.domain.jobs import Status
+from orpheus.shared.job_types.request import JobRequest, Options
+
+if TYPE_CHECKING:
+    from orpheus.client.connection import AwaitedStore
+    from orpheus.client.transport import AwaitedTransport
+
+T = TypeVar("T")
+
+
+class AsyncClient:
+    """Submits jobs and looks at them, on the database itself or over HTTP.
+
+    It never blocks the event loop. It may be used by many tasks at once and after a fork, and kept
+    for as long as the program runs, but by one event loop at a time. A job is given as what a
+    method returned, or as its id. Each method may raise Unavailable (StorageError, if it is the
+    database), and Unauthorized over HTTP.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        config: str | os.PathLike[str] | None = None,
+        token: str | None = None,
+        timeout: float | str = 10,
+        retry_for: float | str = 30,
+    ) -> None:
+        """Use the database of the configuration, or the API at `url`.
+
+        `config`: the file; None: `$ORPHEUS_CONFIG`, else config/orpheus.toml. The database is
+        opened by the first method that is called, and never created. `timeout` and `retry_for` are
+        for HTTP: how long an answer may take, and for how long a request is sent again that is safe
+        to send again. Raises ConfigurationError, and ValueError for what is no URL.
+        """
+        self._calls, self._way = _open(url, config, token, timeout, retry_for)
+        self._is_closed = False
+
+    async def submit(
+        self,
+        job: JobRequest | str,
+        payload: Mapping[str, Any] | None = None,
+        **options: Unpack[Options],
+    ) -> Job:
+        """Submit a job: what `.new()` returned, or the name of its type and its payload.
+
+        It is stored when this returns. If a live job has the same unique key, that job is returned.
+        Options are those of `with_options`. Raises InvalidJob for an unknown type or a payload that
+        its schema refuses, TooLarge, and TypeError or ValueError for an option that is not valid.
+        """
+        return await self._run(self._calls.submit(request_of(job, payload, options)))
+
+    async def submit_many(self, jobs: Iterable[JobRequest]) -> list[int]:
+        """Submit up to 10,000 jobs in one commit, all or none; return their ids in order.
+
+        A job with a `ref` may be named by others in their `depends_on`. Raises as `submit` does.
+        """
+        requests = list(jobs)
+        return await self._run(self._calls.submit_many(requests)) if requests else []
+
+    async def get(self, job: JobState | int) -> Job:
+        """Return the job with its attempts. Raises NotFound, which is a LookupError."""
+        return await self._run(self._calls.get(id_of(job)))
+
+    async def wait(
+        self,
+        job: JobState | int,
+        timeout: float | str | None = None,  # noqa: ASYNC109 - as Client has it
+    ) -> Job:
+        """Return the job, with its attempts, once it is done, failed or cancelled.
+
+        Raises WaitTimedOut, which is a TimeoutError, after `timeout` (seconds, or "30s"), and
+        NotFound.
+        """
+        return await self._run(calls.wait_for_end(self._calls, id_of(job), timeout))
+
+    def jobs(
+        self,
+        *,
+        status: Status | str | None = None,
+        type: str | None = None,
+        queue: str | None = None,
+        tag: str | None = None,
+        q: str | None = None,
+        limit: int | None = None,
+    ) -> "Listed":
+        """Iterate over the jobs that match, newest first, page by page; at most `limit` of them.
+
+        `async for job in client.jobs()`, or `await client.jobs()` for a list.
+        `q` is text in type, payload, error or tags, and looked for among the newest 10,000 jobs.
+        Raises ValueError for an unknown status, or text that is no name.
+        """
+        wanted = wanted_of(status, type, queue, tag, q)
+        return Listed(self._pages(wanted, limit))
+
+    async def _pages(self, wanted: Wanted, limit: int | None) -> AsyncIterator[Job]:
+        left, cursor = sys.maxsize if limit is None else limit, None
+        while left > 0:
+            size = min(left, calls.JOBS_OF_A_PAGE)
+            page, cursor = await self._run(self._calls.page(wanted, size, cursor))
+            for job in page:
+                yield job
+            if cursor is None:
+                return
+            left -= len(page)
+
+    async def cancel(self, job: JobState | int, *, reason: str | None = None) -> Job:
+        """Cancel a job that waits; ask the worker of one that runs to stop it.
+
+        In the second case the job has `cancel_requested`. `reason` is kept in the audit log. Raises
+        NotFound, and TransitionRefused if the job has ended.
+        """
+        return await self._run(self._calls.cancel(id_of(job), reason_of(reason)))
+
+    async def retry(self, job: JobState | int, *, reason: str | None = None) -> Job:
+        """Run a failed or cancelled job again, with all its retries.
+
+        Raises NotFound, and TransitionRefused for other jobs.
+        """
+        return await self._run(self._calls.retry(id_of(job), reason_of(reason)))
+
+    async def run_now(self, job: JobState | int, *, reason: str | None = None) -> Job:
+        """Make a pending job due now, whatever time it waits for.
+
+        Raises NotFound, and TransitionRefused for other jobs.
+        """
+        return await self._run(self._calls.run_now(id_of(job), reason_of(reason)))
+
+    async def delete(self, job: JobState | int, *, reason: str | None = None) -> None:
+        """Delete a job that has ended, with its attempts and log.
+
+        Raises NotFound, and TransitionRefused for other jobs and for one whose result may be read.
+        """
+        await self._run(self._calls.delete(id_of(job), reason_of(reason)))
+
+    async def logs(self, job: JobState | int, *, after: int = 0) -> list[LogLine]:
+        """Return the lines of the job's log with ids above `after`, oldest first.
+
+        Raises NotFound.
+        """
+        return await self._run(calls.every_line(self._calls, id_of(job), after))
+
+    async def events(self, job: JobState | int, *, after: int = 0) -> list[Event]:
+        """Return what happened to the job after seq `after`, oldest first. Raises NotFound."""
+        return await self._run(calls.every_event(self._calls, id_of(job), after))
+
+    async def close(self) -> None:
+        """Close the database or the connections. The client cannot be used afterwards."""
+        self._is_closed = True
+        await self._way.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def _run(self, steps: Steps[T]) -> T:
+        if self._is_closed:
+            raise RuntimeError("this client is closed")
+        return await run_awaited(steps, self._perform)
+
+    async def _perform(self, step: Step) -> Any:
+        if isinstance(step, Pause):
+            return await asyncio.sleep(step.seconds)
+        if isinstance(step, Compute):
+            return await asyncio.to_thread(step.work)
+        return await self._way.perform(step)
+
+
+class Listed:
+    """Jobs that are read when they are wanted: `async for` reads a page at a time, `await` all."""
+
+    def __init__(self, jobs: AsyncIterator[Job]) -> None:
+        self._jobs = jobs
+
+    def __aiter__(self) -> AsyncIterator[Job]:
+        return self._jobs
+
+    def __await__(self) -> Generator[Any, None, list[Job]]:
+        return self._all().__await__()
+
+    async def _all(self) -> list[Job]:
+        return [job async for job in self._jobs]
+
+
+def _open(
+    url: str | None,
+    config: str | os.PathLike[str] | None,
+    token: str | None,
+    timeout: float | str,
+    retry_for: float | str,
+) -> "tuple[calls.Calls, AwaitedStore | AwaitedTransport]":
+    """Return the calls, and what performs their steps."""
+    if url is None:
+        from orpheus.client.connection import AwaitedStore  # noqa: PLC0415 - with SQLite
+
+        on_database, settings = calls.database_of(config, token)
+        return on_database, AwaitedStore(settings.storage)
+    from orpheus.client.transport import AwaitedTransport  # noqa: PLC0415 - with httpx2
+
+    over_http, server = calls.server_of(url, config, token, timeout, retry_for)
+    return over_http, AwaitedTransport(server)

@@ -1,0 +1,120 @@
+"""Which calls a client makes, and with what: the database of a configuration, or a server."""
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from orpheus.client.requests import Wanted
+from orpheus.client.steps import Steps
+from orpheus.client.values import Event, Job, LogLine
+from orpheus.shared.durations import parse_duration_s
+from orpheus.shared.errors import WaitTimedOut
+from orpheus.shared.job_types.request import JobRequest
+
+if TYPE_CHECKING:
+    from orpheus.client.settings import DatabaseSettings
+    from orpheus.client.transport import Server
+
+JOBS_OF_A_PAGE = 500
+LINES_OF_A_PAGE = 1_000
+EVENTS_OF_A_PAGE = 500
+
+
+class Calls(Protocol):
+    """What a client can do, as steps. Ids are valid, and so is every other argument."""
+
+    def submit(self, request: JobRequest) -> Steps[Job]:
+        """Submit a job; return it, or the live job with its unique key."""
+
+    def submit_many(self, requests: Sequence[JobRequest]) -> Steps[list[int]]:
+        """Submit all jobs or none; return their ids in order."""
+
+    def get(self, job_id: int) -> Steps[Job]:
+        """Return the job with its attempts."""
+
+    def wait(self, job_id: int, timeout_s: float) -> Steps[Job]:
+        """Return the job with its attempts once it has ended, or as it is after `timeout_s`."""
+
+    def page(
+        self, wanted: Wanted, limit: int, cursor: str | None
+    ) -> Steps[tuple[list[Job], str | None]]:
+        """Return a page of jobs, newest first, and the cursor of the next."""
+
+    def cancel(self, job_id: int, reason: str | None) -> Steps[Job]:
+        """Cancel the job, or ask its worker to stop."""
+
+    def retry(self, job_id: int, reason: str | None) -> Steps[Job]:
+        """Run a failed or cancelled job again."""
+
+    def run_now(self, job_id: int, reason: str | None) -> Steps[Job]:
+        """Make a pending job due now."""
+
+    def delete(self, job_id: int, reason: str | None) -> Steps[None]:
+        """Delete a job that has ended."""
+
+    def lines(self, job_id: int, after: int, limit: int) -> Steps[list[LogLine]]:
+        """Return some lines of the job's log, oldest first."""
+
+    def happened(self, job_id: int, after: int, limit: int) -> Steps[list[Event]]:
+        """Return some events of the job, oldest first."""
+
+
+def every_line(calls: Calls, job_id: int, after: int) -> Steps[list[LogLine]]:
+    """Return every line of the job's log with a greater id."""
+    lines: list[LogLine] = []
+    while True:
+        page = yield from calls.lines(job_id, lines[-1].id if lines else after, LINES_OF_A_PAGE)
+        lines += page
+        if len(page) < LINES_OF_A_PAGE:
+            return lines
+
+
+def every_event(calls: Calls, job_id: int, after: int) -> Steps[list[Event]]:
+    """Return every event of the job with a greater seq."""
+    events: list[Event] = []
+    while True:
+        page = yield from calls.happened(
+            job_id, events[-1].seq if events else after, EVENTS_OF_A_PAGE
+        )
+        events += page
+        if len(page) < EVENTS_OF_A_PAGE:
+            return events
+
+
+def wait_for_end(calls: Calls, job_id: int, timeout: float | str | None) -> Steps[Job]:
+    """Return the job once it has ended. Raises WaitTimedOut if it has not after `timeout`."""
+    timeout_s = float("inf") if timeout is None else parse_duration_s(timeout)
+    job = yield from calls.wait(job_id, timeout_s)
+    if not job.ended:
+        raise WaitTimedOut(f"job {job_id} is {job.status} after {timeout_s:g} s")
+    return job
+
+
+def database_of(
+    config: str | os.PathLike[str] | None, token: str | None
+) -> "tuple[Calls, DatabaseSettings]":
+    """Return the calls on the database of a configuration. Raises ConfigurationError."""
+    from orpheus.client.database import DatabaseCalls  # noqa: PLC0415 - with pydantic and SQLite
+    from orpheus.client.settings import database_settings  # noqa: PLC0415
+
+    if token is not None:
+        raise ValueError("token: only a server wants one: Client('http://host:8000', token=…)")
+    settings = database_settings(config)
+    return DatabaseCalls(settings), settings
+
+
+def server_of(
+    url: str,
+    config: str | os.PathLike[str] | None,
+    token: str | None,
+    timeout: float | str,
+    retry_for: float | str,
+) -> "tuple[Calls, Server]":
+    """Return the calls to the API at `url`. Raises ValueError for what is no URL of a server."""
+    from orpheus.client.http import HttpCalls  # noqa: PLC0415 - not for the database
+    from orpheus.client.transport import Server  # noqa: PLC0415 - with httpx2
+
+    if config is not None:
+        raise ValueError("config: a client speaks to a server or uses the database, not both")
+    server = Server(url, token, parse_duration_s(timeout))
+    return HttpCalls(parse_duration_s(retry_for)), server

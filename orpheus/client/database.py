@@ -1,0 +1,196 @@
+"""The methods of a client on the database itself. They work with every program of Orpheus stopped.
+
+A job is admitted as the API admits it: its body is read, checked against the stored schema of its
+type and stored in one commit, which rings the workers.
+
+A client cannot listen to a doorbell: each bell has its listeners, and one ring wakes one of them.
+So `wait` looks at the status of its job, an indexed read of 10 us, after 2 ms and then after a
+twentieth of the time that it has waited: the answer is at most 5 % late, a quarter of a second at
+most, and a long wait costs four reads a second.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any
+
+import orjson
+
+from orpheus.client.requests import Wanted, batch_body, one_body
+from orpheus.client.settings import DatabaseSettings
+from orpheus.client.steps import Pause, Steps, Use
+from orpheus.client.values import Event, Job, LogLine, event_of, job_of, line_of
+from orpheus.shared.domain import jobs as stored
+from orpheus.shared.domain.lifecycle import TERMINAL
+from orpheus.shared.errors import TooLarge
+from orpheus.shared.job_types.admission import prepare_batch, prepare_job
+from orpheus.shared.job_types.current_trace import current_traceparent
+from orpheus.shared.job_types.request import JobRequest
+from orpheus.shared.operations.audit import audited, local_actor
+from orpheus.shared.storage import JobFilter, Store, TypeRow
+from orpheus.shared.views.jobs import attempt_json, event_json, job_json, log_line_json
+
+_SHORTEST_PAUSE_S = 0.002
+_LONGEST_PAUSE_S = 0.25
+_PAUSE_SHARE = 0.05
+_PAGE_BYTES = 8 * 1_048_576
+
+
+class DatabaseCalls:
+    """The calls as steps that use the database."""
+
+    def __init__(self, settings: DatabaseSettings) -> None:
+        self._settings = settings
+
+    def submit(self, request: JobRequest) -> Steps[Job]:
+        """Store a job; return it, or the live job with its unique key."""
+        body = one_body(request)
+        _check_size(body, self._settings.max_body_bytes)
+        job: Job = yield Use(partial(self._submit, json.loads(body), current_traceparent()))
+        return job
+
+    def _submit(self, fields: dict[str, Any], traceparent: str | None, store: Store) -> Job:
+        types = _types(store, [fields["type"]])
+        new = prepare_job(types, self._settings.defaults, **fields)
+        return _job(store.jobs.submit(new._replace(traceparent=traceparent)).job)
+
+    def submit_many(self, requests: Sequence[JobRequest]) -> Steps[list[int]]:
+        """Store all jobs or none; return their ids in order."""
+        ids: list[int] = yield Use(partial(self._submit_many, requests, current_traceparent()))
+        return ids
+
+    def _submit_many(
+        self, requests: Sequence[JobRequest], traceparent: str | None, store: Store
+    ) -> list[int]:
+        body = batch_body(requests)
+        _check_size(body, self._settings.max_batch_body_bytes)
+        batch = json.loads(body)["jobs"]
+        types = _types(store, {fields["type"] for fields in batch})
+        prepare = partial(prepare_job, types, self._settings.defaults)
+        new = prepare_batch(batch, lambda fields: prepare(**fields))
+        return store.jobs.submit_many([one._replace(traceparent=traceparent) for one in new])
+
+    def get(self, job_id: int) -> Steps[Job]:
+        """Return the job with its attempts."""
+        job: Job = yield Use(lambda store: _with_attempts(store, job_id))
+        return job
+
+    def wait(self, job_id: int, timeout_s: float) -> Steps[Job]:
+        """Return the job with its attempts once it has ended, or as it is after `timeout_s`."""
+        began_s = time.monotonic()
+        while True:
+            status = yield Use(lambda store: store.jobs.status(job_id))
+            waited_s = time.monotonic() - began_s
+            if status in TERMINAL or waited_s >= timeout_s:
+                return (yield from self.get(job_id))
+            pause_s = min(max(_PAUSE_SHARE * waited_s, _SHORTEST_PAUSE_S), _LONGEST_PAUSE_S)
+            yield Pause(min(pause_s, timeout_s - waited_s))
+
+    def page(
+        self, wanted: Wanted, limit: int, cursor: str | None
+    ) -> Steps[tuple[list[Job], str | None]]:
+        """Return a page of jobs, newest first, and the cursor of the next."""
+        matching = JobFilter(wanted.status, wanted.type, wanted.queue, wanted.tag, wanted.q)
+        before_id = None if cursor is None else int(cursor)
+
+        def read(store: Store) -> tuple[list[Job], str | None]:
+            page, has_more = store.jobs.page_within(_PAGE_BYTES, matching, limit, before_id)
+            return [_job(job) for job in page], str(page[-1].id) if has_more else None
+
+        page: tuple[list[Job], str | None] = yield Use(read)
+        return page
+
+    def cancel(self, job_id: int, reason: str | None) -> Steps[Job]:
+        """Cancel the job, or ask its worker to stop."""
+        return self._change("cancel", job_id, reason, lambda store: store.jobs.cancel(job_id)[0])
+
+    def retry(self, job_id: int, reason: str | None) -> Steps[Job]:
+        """Run a failed or cancelled job again."""
+        return self._change("retry", job_id, reason, lambda store: store.jobs.retry(job_id))
+
+    def run_now(self, job_id: int, reason: str | None) -> Steps[Job]:
+        """Make a pending job due now."""
+        return self._change("run", job_id, reason, lambda store: store.jobs.run_now(job_id))
+
+    def _change(
+        self,
+        action: str,
+        job_id: int,
+        reason: str | None,
+        change: Callable[[Store], stored.Job],
+    ) -> Steps[Job]:
+        job: Job = yield Use(lambda store: _job(_audited(store, action, job_id, reason, change)))
+        return job
+
+    def delete(self, job_id: int, reason: str | None) -> Steps[None]:
+        """Delete a job that has ended."""
+        yield Use(
+            lambda store: _audited(
+                store, "delete", job_id, reason, lambda store: store.jobs.delete(job_id)
+            )
+        )
+
+    def lines(self, job_id: int, after: int, limit: int) -> Steps[list[LogLine]]:
+        """Return some lines of the job's log, oldest first."""
+
+        def read(store: Store) -> list[LogLine]:
+            with store.snapshot():
+                store.jobs.get(job_id)  # an unknown job has no empty log
+                lines = store.logs.after(job_id, after, limit)
+            return [line_of(_plain(log_line_json(line))) for line in lines]
+
+        lines: list[LogLine] = yield Use(read)
+        return lines
+
+    def happened(self, job_id: int, after: int, limit: int) -> Steps[list[Event]]:
+        """Return some events of the job, oldest first."""
+
+        def read(store: Store) -> list[Event]:
+            with store.snapshot():
+                store.jobs.get(job_id)
+                events = store.events.of_job(job_id, limit, after)
+            return [event_of(_plain(event_json(event))) for event in events]
+
+        events: list[Event] = yield Use(read)
+        return events
+
+
+def _types(store: Store, names: Iterable[str]) -> dict[str, TypeRow]:
+    """Return the types of these names; every type if one is unknown, to name a similar one."""
+    found = {name: store.types.get(name) for name in names}
+    known = {name: row for name, row in found.items() if row is not None}
+    return known if len(known) == len(found) else {row.name: row for row in store.types.all()}
+
+
+def _with_attempts(store: Store, job_id: int) -> Job:
+    with store.snapshot():
+        job, attempts = store.jobs.get(job_id), store.jobs.attempts(job_id)
+    return job_of(
+        _plain({**job_json(job), "attempts": [attempt_json(attempt) for attempt in attempts]})
+    )
+
+
+def _job(job: stored.Job) -> Job:
+    return job_of(_plain(job_json(job)))
+
+
+def _plain(value: Any) -> Any:
+    """Return what a client of the API would read. json keeps integers that orjson makes floats."""
+    return json.loads(orjson.dumps(value))
+
+
+def _audited(
+    store: Store,
+    action: str,
+    job_id: int,
+    reason: str | None,
+    change: Callable[[Store], Any],
+) -> Any:
+    actor = local_actor("client", reason)
+    return audited(store, actor, action, f"job {job_id}", lambda: change(store))
+
+
+def _check_size(body: bytes, most_bytes: int) -> None:
+    if len(body) > most_bytes:
+        raise TooLarge(f"the job is larger than {most_bytes} bytes (api.max_body)")

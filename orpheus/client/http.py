@@ -1,0 +1,248 @@
+"""The methods of a client over HTTP: what is sent, what is sent again, and what an answer means.
+
+A request is sent again if the server never saw it, or if doing it twice does the same as doing it
+once. Other requests may have been done whatever is answered: a proxy may pass one on, lose the
+answer and say 503. So their caller is told. These can be done twice:
+
+- a GET;
+- a submission: its Idempotency-Key makes one job of it;
+- a cancel: a job that is cancelled stays so. If the repeat is refused (409) and a cancel of the job
+  was requested, it was done;
+- a delete: ids are not used again. If the repeat finds no job (404), it was done.
+
+A retry is not one of them: the job may fail again in between, and would be run once more. Neither
+is `run_now`: the job may wait for another attempt by then, and would lose its backoff.
+"""
+
+import json
+import random
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from math import inf
+from typing import Any
+
+from orpheus.client.requests import Wanted, batch_body, one_body
+from orpheus.client.steps import Answer, Compute, Failure, Pause, Send, Steps
+from orpheus.client.values import Event, Job, LogLine, event_of, job_of, line_of
+from orpheus.shared.errors import (
+    DatabaseFull,
+    FieldProblem,
+    InvalidJob,
+    NotFound,
+    OrpheusError,
+    TooLarge,
+    TransitionRefused,
+    Unauthorized,
+    Unavailable,
+    UnexpectedAnswer,
+)
+from orpheus.shared.job_types.current_trace import current_traceparent
+from orpheus.shared.job_types.request import JobRequest
+
+_FIRST_PAUSE_S = 0.1
+_LONGEST_PAUSE_S = 5.0
+_LONGEST_HOLD_S = 30.0
+_SHORTEST_TURN_S = 0.2
+_GATEWAY = (502, 503, 504)
+_GONE, _REFUSED = 404, 409
+_UNKNOWN = "; it may have been done"
+_MEANING: Mapping[int, type[OrpheusError]] = {
+    401: Unauthorized,
+    403: Unauthorized,
+    404: NotFound,
+    409: TransitionRefused,
+    413: TooLarge,
+    502: Unavailable,
+    503: Unavailable,
+    504: Unavailable,
+    507: DatabaseFull,
+}
+
+
+class HttpCalls:
+    """The calls as steps that send requests. `retry_for_s`: how long a request is sent again."""
+
+    def __init__(self, retry_for_s: float) -> None:
+        self._retry_for_s = retry_for_s
+
+    def submit(self, request: JobRequest) -> Steps[Job]:
+        """Submit a job; return it, or the live job with its unique key."""
+        return job_of((yield from self._json(_submission("/jobs", one_body(request)))))
+
+    def submit_many(self, requests: Sequence[JobRequest]) -> Steps[list[int]]:
+        """Submit all jobs or none; return their ids in order."""
+        body = yield Compute(lambda: batch_body(requests))
+        ids: list[int] = (yield from self._json(_submission("/jobs/batch", body)))["ids"]
+        return ids
+
+    def get(self, job_id: int) -> Steps[Job]:
+        """Return the job with its attempts."""
+        return job_of((yield from self._json(Send("GET", f"/jobs/{job_id}"))))
+
+    def wait(self, job_id: int, timeout_s: float) -> Steps[Job]:
+        """Return the job with its attempts once it has ended, or as it is after `timeout_s`."""
+        give_up_at_s = time.monotonic() + timeout_s
+        while True:
+            asked_s = time.monotonic()
+            hold_s = round(min(max(give_up_at_s - asked_s, 0.0), _LONGEST_HOLD_S), 3)
+            query = {"wait": str(hold_s)} if hold_s else {}
+            send = Send("GET", f"/jobs/{job_id}", query=query, hold_s=hold_s)
+            job = job_of((yield from self._json(send, retry_for_s=give_up_at_s - asked_s)))
+            now_s = time.monotonic()
+            if job.ended or now_s >= give_up_at_s:
+                return job
+            if now_s - asked_s < min(
+                hold_s, _SHORTEST_TURN_S
+            ):  # a server that stops waits for nothing
+                yield Pause(_SHORTEST_TURN_S)
+
+    def page(
+        self, wanted: Wanted, limit: int, cursor: str | None
+    ) -> Steps[tuple[list[Job], str | None]]:
+        """Return a page of jobs, newest first, and the cursor of the next."""
+        fields = {
+            "status": wanted.status,
+            "type": wanted.type,
+            "queue": wanted.queue,
+            "tag": wanted.tag,
+            "q": wanted.q,
+            "cursor": cursor,
+        }
+        query = {name: value for name, value in fields.items() if value is not None}
+        page = yield from self._json(Send("GET", "/jobs", query={**query, "limit": limit}))
+        return [job_of(item) for item in page["items"]], page["next_cursor"]
+
+    def cancel(self, job_id: int, reason: str | None) -> Steps[Job]:
+        """Cancel the job, or ask its worker to stop."""
+        path = f"/jobs/{job_id}/cancel"
+        send = Send("POST", path, body=_reason(reason), done_already=_REFUSED)
+        answer = yield from self._answer(send)
+        if answer.status != _REFUSED:
+            return job_of(_decoded(send, answer))
+        job = yield from self.get(job_id)
+        if not job.cancel_requested:
+            raise _error_of(send, answer)
+        return replace(job, attempts=())
+
+    def retry(self, job_id: int, reason: str | None) -> Steps[Job]:
+        """Run a failed or cancelled job again."""
+        return self._change(f"/jobs/{job_id}/retry", reason)
+
+    def run_now(self, job_id: int, reason: str | None) -> Steps[Job]:
+        """Make a pending job due now."""
+        return self._change(f"/jobs/{job_id}/run", reason)
+
+    def _change(self, path: str, reason: str | None) -> Steps[Job]:
+        return job_of((yield from self._json(Send("POST", path, body=_reason(reason)))))
+
+    def delete(self, job_id: int, reason: str | None) -> Steps[None]:
+        """Delete a job that has ended."""
+        path = f"/jobs/{job_id}"
+        yield from self._answer(Send("DELETE", path, body=_reason(reason), done_already=_GONE))
+
+    def lines(self, job_id: int, after: int, limit: int) -> Steps[list[LogLine]]:
+        """Return some lines of the job's log, oldest first."""
+        query = {"after": after, "limit": limit}
+        found = yield from self._json(Send("GET", f"/jobs/{job_id}/logs", query=query))
+        return [line_of(item) for item in found["items"]]
+
+    def happened(self, job_id: int, after: int, limit: int) -> Steps[list[Event]]:
+        """Return some events of the job, oldest first."""
+        query = {"after": after, "limit": limit}
+        found = yield from self._json(Send("GET", f"/jobs/{job_id}/events", query=query))
+        return [event_of(item) for item in found["items"]]
+
+    def _json(self, send: Send, retry_for_s: float = inf) -> Steps[Any]:
+        """Return the JSON of the answer."""
+        return _decoded(send, (yield from self._answer(send, retry_for_s)))
+
+    def _answer(self, send: Send, retry_for_s: float = inf) -> Steps[Answer]:
+        """Return a good answer, or to a repeat the one that says that the action was done.
+
+        Raises the error that another answer, or none, stands for.
+        """
+        give_up_at_s = time.monotonic() + min(self._retry_for_s, retry_for_s)
+        pause_s = _FIRST_PAUSE_S
+        may_be_done = False
+        while True:
+            outcome: Answer | Failure = yield send
+            wanted_s = _seconds_to_retry(send, outcome)
+            if wanted_s is None or time.monotonic() + max(wanted_s, pause_s) > give_up_at_s:
+                return _good(send, outcome, may_be_done=may_be_done)
+            may_be_done |= isinstance(outcome, Answer) or outcome.was_sent
+            yield Pause(max(wanted_s, pause_s * random.uniform(0.5, 1.0)))
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+
+def _submission(path: str, body: bytes) -> Send:
+    return Send("POST", path, body=body, key=uuid.uuid4().hex, traceparent=current_traceparent())
+
+
+def _seconds_to_retry(send: Send, outcome: Answer | Failure) -> float | None:
+    """Return how long the server wants to be left alone before the next try; None: no other try."""
+    if isinstance(outcome, Failure):
+        return 0.0 if send.is_repeatable or not outcome.was_sent else None
+    if outcome.status not in _GATEWAY or not send.is_repeatable:
+        return None
+    retry_after = outcome.headers.get("retry-after", "")
+    return float(retry_after) if retry_after.isdigit() and outcome.status == 503 else 0.0
+
+
+def _good(send: Send, outcome: Answer | Failure, *, may_be_done: bool) -> Answer:
+    """Return an answer of 200 to 299, or one that says that an earlier try was done.
+
+    Raises the error that another outcome stands for.
+    """
+    if isinstance(outcome, Failure):
+        unknown = "" if send.is_repeatable or not outcome.was_sent else _UNKNOWN
+        raise Unavailable(f"{send.method} {send.path}: {outcome.reason}{unknown}")
+    if 200 <= outcome.status < 300:
+        return outcome
+    if may_be_done and outcome.status == send.done_already and _problem(outcome):
+        return outcome
+    raise _error_of(send, outcome)
+
+
+def _error_of(send: Send, answer: Answer) -> OrpheusError:
+    problem = _problem(answer)
+    detail = str(problem.get("detail") or f"{send.method} {send.path}: status {answer.status}")
+    if answer.status == 422 and send.method == "POST":
+        return _invalid(detail, problem.get("errors"))
+    if answer.status in _GATEWAY and not problem and not send.is_repeatable:
+        detail += _UNKNOWN
+    kind = _MEANING.get(answer.status, UnexpectedAnswer)
+    if answer.status == 404 and not problem:  # another program: Orpheus says what it does not find
+        kind = UnexpectedAnswer
+    return kind(detail)
+
+
+def _decoded(send: Send, answer: Answer) -> Any:
+    try:
+        return json.loads(answer.body)
+    except ValueError:
+        raise UnexpectedAnswer(
+            f"{send.method} {send.path}: the answer is not JSON: does Orpheus answer there?"
+        ) from None
+
+
+def _problem(answer: Answer) -> Mapping[str, Any]:
+    """Return the problem in the body; empty if another program answered."""
+    try:
+        problem = json.loads(answer.body)
+    except ValueError:
+        return {}
+    return problem if isinstance(problem, dict) and "detail" in problem else {}
+
+
+def _invalid(detail: str, errors: Any) -> InvalidJob:
+    try:
+        problems = [FieldProblem(one["pointer"], one["detail"]) for one in errors]
+    except (TypeError, KeyError):
+        problems = []
+    return InvalidJob.of(problems) if problems else InvalidJob(detail)
+
+
+def _reason(reason: str | None) -> bytes | None:
+    return None if reason is None else json.dumps({"reason": reason}).encode()

@@ -1,0 +1,146 @@
+"""What a caller gives to a client, checked before anything is sent: the same for both kinds."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from orpheus.client.values import JobState
+from orpheus.shared.domain.jobs import Status
+from orpheus.shared.domain.json_values import json_pointer, json_problems, not_storable
+from orpheus.shared.domain.limits import (
+    LARGEST_ID,
+    LONGEST_REASON,
+    MAX_BATCH_JOBS,
+    NAME,
+    NAME_RULE,
+)
+from orpheus.shared.errors import FieldProblem, InvalidJob, NotFound
+from orpheus.shared.job_types.request import JobRequest, Options
+
+_DEEPEST = 32
+"""Of a request's body, whose outermost object is 1: api/http/strict_json.py refuses more."""
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which jobs to list; each field that is not None must match."""
+
+    status: Status | None = None
+    type: str | None = None
+    queue: str | None = None
+    tag: str | None = None
+    q: str | None = None
+
+
+def request_of(
+    job: JobRequest | str, payload: Mapping[str, Any] | None, options: Options
+) -> JobRequest:
+    """Return the job to submit, given as one or by its type's name.
+
+    Raises TypeError, or ValueError that names the option, for what is not valid.
+    """
+    if isinstance(job, str):
+        return JobRequest(job, {} if payload is None else payload).with_options(**options)
+    if not isinstance(job, JobRequest):
+        raise TypeError(f"submit the name of a job type or what .new() returns, not {job!r}")
+    if payload is not None:
+        raise TypeError(f"{job.type}: what .new() returns has its payload already")
+    return job.with_options(**options) if options else job
+
+
+def one_body(request: JobRequest) -> bytes:
+    """Return the body of POST /jobs.
+
+    Raises InvalidJob for what cannot be sent or makes no sense.
+    """
+    problems = _problems(request, "", depth=1)
+    if request.ref is not None:
+        problems.append(FieldProblem("/ref", "is for a job of a batch"))
+    for position, one in enumerate(request.depends_on):
+        if isinstance(one, str):
+            detail = "must be the id of a job: only jobs of a batch can be named by ref"
+            problems.append(FieldProblem(f"/depends_on/{position}", detail))
+    if problems:
+        raise InvalidJob.of(problems)
+    return _encode(_fields(request)).encode()
+
+
+def batch_body(requests: Sequence[JobRequest]) -> bytes:
+    """Return the body of POST /jobs/batch. Raises InvalidJob for what cannot be sent."""
+    if len(requests) > MAX_BATCH_JOBS:
+        detail = f"has {len(requests):,} jobs: a batch may have {MAX_BATCH_JOBS:,}"
+        raise InvalidJob.of([FieldProblem("/jobs", detail)])
+    problems = [
+        problem
+        for place, request in enumerate(requests)
+        for problem in _problems(request, f"/jobs/{place}", depth=3)
+    ]
+    if problems:
+        raise InvalidJob.of(problems)
+    return _encode({"jobs": [_fields(request) for request in requests]}).encode()
+
+
+def id_of(job: JobState | int) -> int:
+    """Return the id of a job. Raises NotFound for a number that no job can have."""
+    number = job.id if isinstance(job, JobState) else job
+    if isinstance(number, bool) or not isinstance(number, int):
+        raise TypeError(f"{number!r} is neither a job nor a job's id")
+    if not 1 <= number <= LARGEST_ID:
+        raise NotFound(f"there is no job {number}")
+    return number
+
+
+def wanted_of(
+    status: Status | str | None,
+    type: str | None,
+    queue: str | None,
+    tag: str | None,
+    q: str | None,
+) -> Wanted:
+    """Return which jobs to list. Raises ValueError for a status or a name that cannot exist."""
+    for what, name in (("type", type), ("queue", queue), ("tag", tag)):
+        if name is not None and not NAME.fullmatch(name):
+            raise ValueError(f"{what}: {name!r} is not a name: it {NAME_RULE}")
+    if q is not None and (not 1 <= len(q) <= 200 or "\0" in q):
+        raise ValueError("q: must be text of 1 to 200 characters")
+    return Wanted(None if status is None else Status(status), type, queue, tag, q)
+
+
+def reason_of(reason: str | None) -> str | None:
+    """Return the reason for the audit log. Raises ValueError for one that it cannot hold."""
+    if reason is not None and (not 1 <= len(reason) <= LONGEST_REASON or not_storable(reason)):
+        raise ValueError(f"reason: must be text of 1 to {LONGEST_REASON} characters")
+    return reason
+
+
+def _fields(request: JobRequest) -> dict[str, Any]:
+    """Return the fields as JSON has them."""
+    fields = request.given()
+    if request.run_at is not None:
+        fields["run_at"] = request.run_at.isoformat()
+    return fields
+
+
+def _problems(request: JobRequest, at: str, *, depth: int) -> list[FieldProblem]:
+    """Return what JSON cannot hold of a payload that stands `depth` objects deep in its body."""
+    if not isinstance(request.payload, dict):
+        return [FieldProblem(f"{at}/payload", "must be a dict")]
+    problems = [
+        FieldProblem(at + json_pointer(path), detail)
+        for path, detail in json_problems(request.payload, not_storable, ("payload",))
+    ]
+    if not problems and _depth(request.payload, _DEEPEST - depth) > _DEEPEST - depth:
+        problems.append(FieldProblem(f"{at}/payload", "is nested too deep"))
+    return problems
+
+
+def _depth(value: Any, most: int) -> int:
+    """Return how many objects and lists lie in each other, counted up to one more than `most`."""
+    if not isinstance(value, (dict, list, tuple)):
+        return 0
+    if most < 1:
+        return 1
+    inner = value.values() if isinstance(value, dict) else value
+    return 1 + max((_depth(one, most - 1) for one in inner), default=0)

@@ -1,0 +1,43 @@
+"""What a client on the database needs of the configuration. Imports pydantic, so only when used."""
+
+import logging
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from orpheus.config.handovers import for_jobs, for_storage
+from orpheus.config.load import load_for_database
+from orpheus.shared.domain.handover import JobDefaults, StorageSettings
+from orpheus.shared.storage import with_absolute_paths
+
+_log = logging.getLogger("orpheus.client")
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseSettings:
+    """Where the database is, and what holds for a job that is submitted to it; sizes in bytes."""
+
+    storage: StorageSettings
+    defaults: JobDefaults
+    max_body_bytes: int
+    max_batch_body_bytes: int
+
+
+def database_settings(config: str | os.PathLike[str] | None) -> DatabaseSettings:
+    """Return the settings of the file; None: of `$ORPHEUS_CONFIG`, else of config/orpheus.toml.
+
+    A problem elsewhere in the configuration is logged as a warning, and its setting has the
+    default. Raises ConfigurationError if it is not known which database is meant.
+    """
+    path = None if config is None else Path(config)
+    settings, problems = load_for_database(path, (), os.environ)
+    for problem in problems:
+        _log.warning("%s", problem)
+    storage = for_storage(settings)
+    # Absolute: the application may change its directory before the database is opened.
+    return DatabaseSettings(
+        with_absolute_paths(storage),
+        for_jobs(settings),
+        settings.api.max_body,
+        settings.api.max_batch_body,
+    )

@@ -1,0 +1,104 @@
+"""What a client does, as steps: generators that yield what is to be done and get its result.
+
+A blocking client and one with `await` differ only in how they perform a step. So each method is
+written once, as a generator, and both kinds of client run it.
+"""
+
+from collections.abc import Awaitable, Callable, Generator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from orpheus.shared.storage import Store
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Do nothing for so many seconds. The result is None."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Compute:
+    """Call `work`, which takes long enough to delay an event loop.
+
+    The result is what it returns.
+    """
+
+    work: Callable[[], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """Call `work` with the open database. The result is what it returns."""
+
+    work: "Callable[[Store], Any]"
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send a request. The result is an Answer, or a Failure if there is none."""
+
+    method: str
+    path: str
+    query: Mapping[str, str | int] = field(default_factory=dict)
+    body: bytes | None = None
+    key: str | None = None
+    """The Idempotency-Key, with which a submission can be sent again."""
+    traceparent: str | None = None
+    """The trace that a submission is part of."""
+    hold_s: float = 0.0
+    """For how long the server may keep the request before it answers."""
+    done_already: int | None = None
+    """Of an action that does the same if it is done twice: the status of the second answer."""
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether sending it twice does the same as sending it once."""
+        return self.method == "GET" or self.key is not None or self.done_already is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the server answered."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why there is no answer. Not `was_sent`: the server has certainly not seen the request."""
+
+    reason: str
+    was_sent: bool
+
+
+Step = Pause | Compute | Use | Send
+Steps = Generator[Step, Any, T]
+
+
+def run(steps: Steps[T], perform: Callable[[Step], Any]) -> T:
+    """Perform each step, and return what the generator returns."""
+    try:
+        step = next(steps)
+        while True:
+            step = steps.send(perform(step))
+    except StopIteration as end:
+        result: T = end.value
+        return result
+
+
+async def run_awaited(steps: Steps[T], perform: Callable[[Step], Awaitable[Any]]) -> T:
+    """Do the same with steps whose results are awaited."""
+    try:
+        step = next(steps)
+        while True:
+            step = steps.send(await perform(step))
+    except StopIteration as end:
+        result: T = end.value
+        return result

@@ -1,0 +1,139 @@
+"""How a request is sent: over connections that are kept, blocking or awaited. Imports httpx2.
+
+A connection is used by the process that opened it, and by one event loop: after a fork, or on
+another loop, a new pool is made, and the old one is left to whom it belongs.
+"""
+
+import asyncio
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx2
+
+from orpheus.client.steps import Answer, Failure, Send, Step
+
+_LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=20)
+_LARGE_BYTES = 65_536
+_NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where the API is, and the token that it wants."""
+
+    url: str
+    token: str | None = field(repr=False)
+    timeout_s: float
+    """How long a request may take, apart from the time for which it asks the server to wait."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for what is no URL of a server."""
+        shown = _without_secrets(self.url)
+        try:
+            parsed = httpx2.URL(self.url)
+        except httpx2.InvalidURL as error:
+            reason = "" if shown != self.url else f": {error}"  # which may quote a part of it
+            raise ValueError(f"{shown!r} is no URL{reason}") from None
+        if parsed.scheme not in ("http", "https") or not parsed.host:
+            raise ValueError(f"{shown!r} is no URL of a server, such as http://127.0.0.1:8000")
+
+    def options(self) -> dict[str, Any]:
+        """Return what httpx2's clients are made with."""
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        return {"base_url": self.url, "headers": headers, "limits": _LIMITS}
+
+    def request(self, send: Send) -> dict[str, Any]:
+        """Return what httpx2 is called with."""
+        headers = {}
+        if send.body is not None:
+            headers["Content-Type"] = "application/json"
+        if send.key is not None:
+            headers["Idempotency-Key"] = send.key
+        if send.traceparent is not None:
+            headers["traceparent"] = send.traceparent
+        return {
+            "method": send.method,
+            "url": send.path,
+            "params": dict(send.query),
+            "content": send.body,
+            "headers": headers,
+            "timeout": httpx2.Timeout(self.timeout_s, read=self.timeout_s + send.hold_s),
+        }
+
+
+def _without_secrets(url: str) -> str:
+    """Return a URL as an error may show it: where it can hold a password, only its scheme."""
+    if "@" not in url and "?" not in url:
+        return url
+    scheme = re.match(r"[a-z][a-z0-9+.-]*://", url, re.IGNORECASE)
+    return f"{scheme[0] if scheme else ''}…"
+
+
+class BlockingTransport:
+    """Sends requests from any thread."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._pools: dict[int, httpx2.Client] = {}
+        """By process. That of the parent stays after a fork, and nobody closes it there."""
+
+    def perform(self, step: Step) -> Answer | Failure:
+        """Send the request, and return what the server answers."""
+        assert isinstance(step, Send)
+        process = os.getpid()
+        pool = self._pools.get(process)
+        if pool is None:  # all threads use the first that is kept; a lock could be held at a fork
+            pool = self._pools.setdefault(process, httpx2.Client(**self._server.options()))
+        try:
+            return _answer(pool.request(**self._server.request(step)))
+        except httpx2.TransportError as error:
+            return _failure(error)
+
+    def close(self) -> None:
+        """Close the connections."""
+        pool = self._pools.pop(os.getpid(), None)
+        if pool is not None:
+            pool.close()
+
+
+class AwaitedTransport:
+    """Sends requests on the running event loop."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._pool: tuple[asyncio.AbstractEventLoop, httpx2.AsyncClient] | None = None
+        self._blocking = BlockingTransport(server)
+
+    async def perform(self, step: Step) -> Answer | Failure:
+        """Send the request, and return what the server answers."""
+        assert isinstance(step, Send)
+        if step.body is not None and len(step.body) > _LARGE_BYTES:
+            # asyncio loses an answer that comes before the body is written: it is too large
+            return await asyncio.to_thread(self._blocking.perform, step)
+        loop = asyncio.get_running_loop()
+        if self._pool is None or self._pool[0] is not loop:
+            self._pool = (loop, httpx2.AsyncClient(**self._server.options()))
+        try:
+            return _answer(await self._pool[1].request(**self._server.request(step)))
+        except httpx2.TransportError as error:
+            return _failure(error)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        pool, self._pool = self._pool, None
+        if pool is not None and pool[0] is asyncio.get_running_loop():
+            await pool[1].aclose()
+        self._blocking.close()
+
+
+def _answer(response: httpx2.Response) -> Answer:
+    headers: Mapping[str, str] = response.headers
+    return Answer(response.status_code, headers, response.content)
+
+
+def _failure(error: httpx2.TransportError) -> Failure:
+    reason = f"{error.request.url.host}:{error.request.url.port or ''} does not answer: {error}"
+    return Failure(reason, was_sent=not isinstance(error, _NEVER_SENT))

@@ -1,0 +1,145 @@
+"""What the clients return: jobs, attempts, log lines and events, as frozen data.
+
+The fields are those of the HTTP API. A client on the database makes its objects of the same JSON,
+so that both kinds of client give the same. A field that an older client does not know is left out.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, TypeVar, cast
+
+from orpheus.shared.domain.jobs import JobError, Outcome, Status
+
+T = TypeVar("T")
+
+_ENDED = (Status.DONE, Status.FAILED, Status.CANCELLED)
+"""As in shared/domain/lifecycle.py, which takes a sixth of the time in which this is imported."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One run of a job. `outcome` and `finished_at` are None while it runs."""
+
+    number: int
+    outcome: Outcome | None
+    worker: str
+    pid: int
+    started_at: datetime
+    finished_at: datetime | None
+    error: JobError | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobState:
+    """A job as events carry it: without its payload, result and attempts. Times are in UTC."""
+
+    id: int
+    type: str
+    status: Status
+    queue: str
+    priority: int
+    error: JobError | None
+    """Why its last attempt failed; None once it is done."""
+    attempt: int
+    """The number of the newest attempt; 0 if there was none."""
+    max_retries: int
+    timeout: float
+    """Of one attempt, in seconds."""
+    progress: float | None
+    message: str | None
+    created_at: datetime
+    run_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    worker: str | None
+    unique_key: str | None
+    concurrency_key: str | None = None
+    depends_on: tuple[int, ...]
+    tags: tuple[str, ...]
+    cancel_requested: bool
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is done, failed or cancelled."""
+        return self.status in _ENDED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job(JobState):
+    """A job as it was when it was read."""
+
+    payload: dict[str, Any]
+    result: Any
+    attempts: tuple[Attempt, ...] = ()
+    """Oldest first. Only `get` and `wait` read them: empty in what other methods return."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One line that a job wrote."""
+
+    id: int
+    attempt: int
+    at: datetime
+    level: str
+    line: str
+    fields: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A change of a job, and the job as it was right after it."""
+
+    seq: int
+    at: datetime
+    kind: str
+    """`job.enqueued`, `job.started`, `job.done` and so on."""
+    job: JobState
+
+
+def job_of(data: Mapping[str, Any]) -> Job:
+    """Return the job of its JSON."""
+    return _read(Job, data)
+
+
+def line_of(data: Mapping[str, Any]) -> LogLine:
+    """Return the log line of its JSON."""
+    return _read(LogLine, data)
+
+
+def event_of(data: Mapping[str, Any]) -> Event:
+    """Return the event of its JSON."""
+    return _read(Event, data)
+
+
+def _read(kind: type[T], data: Mapping[str, Any]) -> T:
+    values = {name: data[name] for name in _names(cast("Any", kind)) if name in data}
+    for name, convert in _CONVERTERS.items():
+        if values.get(name) is not None:
+            values[name] = convert(values[name])
+    return kind(**values)
+
+
+@lru_cache
+def _names(kind: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
+
+
+def _error(data: Mapping[str, Any]) -> JobError:
+    return JobError(data["type"], data["message"], data.get("traceback"))
+
+
+_CONVERTERS: Mapping[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(
+        ("at", "created_at", "run_at", "started_at", "finished_at"), datetime.fromisoformat
+    ),
+    "status": Status,
+    "outcome": Outcome,
+    "error": _error,
+    "depends_on": tuple,
+    "tags": tuple,
+    "attempts": lambda items: tuple(_read(Attempt, item) for item in items),
+    "job": lambda job: _read(JobState, job),
+}

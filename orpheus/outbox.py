@@ -1,0 +1,140 @@
+"""Writes a job into an outbox, as a row of the application's own transaction.
+
+The connection is whatever the application has: of a DB-API driver (sqlite3, psycopg, apsw, Django's
+`connection`), or a Connection or Session of SQLAlchemy. None of them is imported here.
+"""
+
+import json
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from inspect import isawaitable
+from typing import Any, Unpack
+
+from orpheus.shared.job_types.request import JobRequest, Options
+from orpheus.shared.outbox.table import DEFAULT_TABLE, quoted
+
+_COLUMNS = ("queue", "priority", "run_at", "unique_key", "concurrency_key", "tags")
+_NOT_CARRIED = ("max_retries", "timeout", "depends_on", "on_dependency_failure", "ref")
+_PARAMSTYLES = {"apsw": "qmark", "django": "format"}
+"""Of libraries that have no `paramstyle`, or whose connections have another than their driver's."""
+_PLACEHOLDERS = {
+    "qmark": "?",
+    "format": "%s",
+    "numeric": ":{number}",
+    "numeric_dollar": "${number}",
+    "named": ":{name}",
+    "pyformat": "%({name})s",
+}
+"""Paramstyle -> what stands for the value with that number (from 1) and name."""
+_BY_NAME = ("named", "pyformat")
+
+
+def add(
+    connection: Any,
+    job: JobRequest | str,
+    payload: Mapping[str, Any] | None = None,
+    *,
+    table: str = DEFAULT_TABLE,
+    **options: Unpack[Options],
+) -> None:
+    """Write a job into the outbox; it is submitted if and when the application commits.
+
+    `job` is what `.new(...)` returns, or the name of a job type, with its `payload`; `options` are
+    those of `.with_options(...)`. Nothing is committed here. Raises TypeError for a connection that
+    is not known or is asynchronous (see `insert`), and ValueError for a job that an outbox cannot
+    carry.
+    """
+    request = _request(job, payload, options)
+    if hasattr(connection, "get_bind"):  # a Session of SQLAlchemy
+        connection = connection.connection()
+        _refuse_async(connection)
+    if hasattr(connection, "exec_driver_sql"):  # a Connection of SQLAlchemy
+        statement = insert(request, paramstyle=connection.dialect.paramstyle, table=table)
+        _refuse_async(connection.exec_driver_sql(*statement))
+        return
+    statement = insert(request, paramstyle=_paramstyle_of(connection), table=table)
+    cursor = connection.cursor()
+    _refuse_async(cursor)
+    try:
+        _refuse_async(cursor.execute(*statement))
+    finally:
+        cursor.close()
+
+
+def insert(
+    job: JobRequest | str,
+    payload: Mapping[str, Any] | None = None,
+    *,
+    paramstyle: str,
+    table: str = DEFAULT_TABLE,
+    **options: Unpack[Options],
+) -> tuple[str, Any]:
+    """Return the INSERT that writes a job, and its values, for a connection that `add` cannot use.
+
+    `paramstyle` is one of those of the DB-API, or `numeric_dollar` (asyncpg): the values are a
+    tuple, or a dictionary for `named` and `pyformat`. Raises ValueError as `add` does.
+    """
+    if paramstyle not in _PLACEHOLDERS:
+        raise ValueError(f"paramstyle: {paramstyle!r} is none of {', '.join(_PLACEHOLDERS)}")
+    row = _row_of(_request(job, payload, options))
+    place = _PLACEHOLDERS[paramstyle]
+    places = ", ".join(place.format(number=n, name=name) for n, name in enumerate(row, start=1))
+    sql = f"INSERT INTO {quoted(table)} ({', '.join(row)}) VALUES ({places})"  # noqa: S608 - quoted
+    return sql, row if paramstyle in _BY_NAME else tuple(row.values())
+
+
+def _request(
+    job: JobRequest | str, payload: Mapping[str, Any] | None, options: Options
+) -> JobRequest:
+    if isinstance(job, str):
+        job = JobRequest(job, {} if payload is None else payload)
+    elif payload is not None:
+        raise TypeError("payload: is in the job already; give it with the name of a type only")
+    return job.with_options(**options) if options else job
+
+
+def _row_of(job: JobRequest) -> dict[str, Any]:
+    """Return the columns that are not NULL. Raises ValueError for an option without a column."""
+    for name in _NOT_CARRIED:
+        if getattr(job, name) not in (None, ()):
+            raise ValueError(f"{job.type}: {name} has no column in an outbox")
+    row: dict[str, Any] = {"type": job.type, "payload": _json(job)}
+    values = {name: getattr(job, name) for name in _COLUMNS}
+    run_at = job.run_at
+    if job.delay is not None:
+        run_at = datetime.now(UTC) + timedelta(seconds=job.delay)
+    values["run_at"] = None if run_at is None else run_at.astimezone(UTC).isoformat()
+    values["tags"] = json.dumps(job.tags) if job.tags else None
+    return row | {name: value for name, value in values.items() if value is not None}
+
+
+def _json(job: JobRequest) -> str:
+    try:
+        return json.dumps(dict(job.payload), ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{job.type}: payload is not JSON: {error}") from None
+
+
+def _paramstyle_of(connection: Any) -> str:
+    """Return the paramstyle of the connection's driver. Raises TypeError if it is not known."""
+    for kind in type(connection).__mro__:
+        name = kind.__module__
+        while name:
+            found = _PARAMSTYLES.get(name) or getattr(sys.modules.get(name), "paramstyle", None)
+            if isinstance(found, str):
+                return found
+            name = name.rpartition(".")[0]
+    raise TypeError(
+        f"{type(connection).__name__} is no connection of a DB-API driver or of SQLAlchemy; "
+        "outbox.insert() returns the statement for any other"
+    )
+
+
+def _refuse_async(answer: object) -> None:
+    if isawaitable(answer):
+        if hasattr(answer, "close"):
+            answer.close()  # a coroutine that was never awaited would warn
+        raise TypeError(
+            "the connection is asynchronous: await it with what outbox.insert() returns"
+        )

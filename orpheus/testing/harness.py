@@ -1,0 +1,292 @@
+"""Jobs in a store of their own, run in the test's process, with a clock that the test moves."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import datetime
+from math import ceil, inf, isfinite
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, Unpack
+
+from orpheus.client.blocking import Client
+from orpheus.client.database import DatabaseCalls
+from orpheus.client.steps import Pause, Step, Use
+from orpheus.client.values import Job, JobState
+from orpheus.shared.domain.commands import describe_command
+from orpheus.shared.domain.jobs import Holder, Lease, Status
+from orpheus.shared.durations import parse_duration_s
+from orpheus.shared.errors import InvalidJob, WaitTimedOut
+from orpheus.shared.job_types.describe import type_row
+from orpheus.shared.job_types.registry import JobType, load_job_types, registered_types
+from orpheus.shared.job_types.request import JobRequest, Options
+from orpheus.shared.operations.stored_settings import fire_schedules, write_settings
+from orpheus.shared.operations.upkeep import continue_cascades
+from orpheus.shared.storage import TypeRow, open_store
+from orpheus.testing.attempts import run_attempt
+from orpheus.testing.clock import MovedClock
+from orpheus.testing.database import make_database, temporary_folder
+from orpheus.testing.settings import harness_settings
+from orpheus.worker.attempt.around import load_around
+from orpheus.worker.attempt.command import CommandType
+from orpheus.worker.attempt.context import RunningAttempt
+from orpheus.worker.database_queries import DatabaseQueries
+from orpheus.worker.leasing.held_leases import store_reports
+
+_HOLDER = Holder("test-1", "testing", os.getpid())
+_LEASE_MS = 365 * 86_400_000
+_MOST_ATTEMPTS = 10_000
+_rows: dict[JobType, TypeRow] = {}
+"""The descriptions of the job types of this process: pydantic takes milliseconds for each."""
+
+
+class Harness:
+    """A store in a temporary folder, with what runs its jobs and a clock that stands still.
+
+    It has the job types of every imported module, and those of `[jobs] modules`; queues, schedules,
+    defaults and commands are those of the configuration. A job runs when the test says so, in the
+    test's own thread. Timeouts of functions that are not `async def` are not enforced.
+    """
+
+    def __init__(
+        self,
+        config: str | os.PathLike[str] | None = None,
+        *,
+        modules: Iterable[str] = (),
+        folder: Path | None = None,
+    ) -> None:
+        """Make the store.
+
+        `config`: the configuration of the project; None: `$ORPHEUS_CONFIG`, else
+        config/orpheus.toml, else the defaults. `modules`: more modules with job types. `folder`:
+        where the database is; None: a folder that is deleted by `close`.
+        """
+        with ExitStack() as stack:  # closes what was opened if a module does not import, say
+            self._open(stack, config, folder, modules)
+            self._stack = stack.pop_all()
+        self.client: Client = _HarnessClient(self)
+        """A client on this database, for code that takes one. Its `wait` runs the jobs."""
+
+    def _open(
+        self,
+        stack: ExitStack,
+        config: str | os.PathLike[str] | None,
+        folder: Path | None,
+        modules: Iterable[str],
+    ) -> None:
+        if folder is None:
+            folder = Path(stack.enter_context(temporary_folder()))
+        self._settings = settings = harness_settings(config, folder)
+        self._clock = MovedClock()
+        storage = settings.client.storage
+        make_database(storage.url)
+        self._store = open_store(
+            storage.url, durable=False, backoff=storage.backoff, clock=self._clock
+        )
+        stack.callback(self._store.close)
+        self._queries = DatabaseQueries(settings.worker)
+        stack.callback(self._queries.close)
+        self._commands = {
+            one.name: CommandType(one, settings.worker.cancel_grace_s)
+            for one in settings.worker.commands
+        }
+        self._described: Mapping[str, JobType] = {}
+        _import([*settings.worker.modules, *modules])
+        self._around = load_around(settings.worker.around)
+        self._describe_types()
+        write_settings(self._store, settings.stored)
+        self.config = settings.write(folder / "orpheus.toml")
+        """A configuration that names this database, for `Client(config=…)` in the application."""
+
+    @property
+    def now(self) -> datetime:
+        """The time of the harness, in UTC."""
+        return self._clock.now()
+
+    # What is submitted
+
+    def submit(
+        self,
+        job: JobRequest | str,
+        payload: Mapping[str, Any] | None = None,
+        **options: Unpack[Options],
+    ) -> Job:
+        """Submit a job, as `Client.submit` does."""
+        return self.client.submit(job, payload, **options)
+
+    def submit_many(self, jobs: Iterable[JobRequest]) -> list[int]:
+        """Submit jobs in one commit, as `Client.submit_many` does."""
+        return self.client.submit_many(jobs)
+
+    def get(self, job: JobState | int) -> Job:
+        """Return the job as it is now, with its attempts. Raises NotFound."""
+        return self.client.get(job)
+
+    def jobs(
+        self,
+        *,
+        status: Status | str | None = None,
+        type: str | None = None,
+        queue: str | None = None,
+        tag: str | None = None,
+    ) -> list[Job]:
+        """Return the jobs that match, newest first."""
+        return list(self.client.jobs(status=status, type=type, queue=queue, tag=tag))
+
+    def assert_submitted(self, job: Callable[..., Any] | str, /, **payload: Any) -> Job:
+        """Return the newest job of this type whose payload has these fields, and others perhaps.
+
+        Raises AssertionError, which shows the jobs that there are, if there is none.
+        """
+        name = _name_of(job)
+        jobs = self.jobs(type=name)
+        wanted = _as_json(job, payload)
+        for one in jobs:
+            if all(key in one.payload and one.payload[key] == wanted[key] for key in wanted):
+                return one
+        there = "".join(f"\n  {one.payload}" for one in jobs) or " none at all"
+        raise AssertionError(f"no job {name} with {wanted} was submitted, but{there}")
+
+    def assert_not_submitted(self, job: Callable[..., Any] | str, /, **payload: Any) -> None:
+        """Raise AssertionError if there is a job of this type whose payload has these fields."""
+        try:
+            found = self.assert_submitted(job, **payload)
+        except AssertionError:
+            return
+        raise AssertionError(f"job {found.id} was submitted: {found.type} {found.payload}")
+
+    # What runs
+
+    def run_until_idle(self) -> int:
+        """Run every job that is due now, and those that become due by that; return how many.
+
+        Retries and delayed jobs wait for `advance`. Raises AssertionError after 10,000 attempts.
+        """
+        for ran in range(_MOST_ATTEMPTS):
+            self._describe_types()
+            fire_schedules(self._store, self._settings.stored)
+            while continue_cascades(self._store):
+                pass
+            leases = self._store.leases.lease(_HOLDER, ("*",), 1, _LEASE_MS)
+            if not leases:
+                return ran
+            self._run(leases[0])
+        raise AssertionError(f"still busy after {_MOST_ATTEMPTS:,} attempts: do jobs make jobs?")
+
+    def advance(self, duration: float | str) -> int:
+        """Let so much time pass, running what becomes due when it does; return how many ran."""
+        until_ms = self._clock.wall_ms() + round(parse_duration_s(duration) * 1000)
+        ran = self.run_until_idle()
+        while (due_ms := self._next_ms()) <= until_ms:
+            self._clock.move_to(ceil(due_ms))
+            ran += self.run_until_idle()
+        self._clock.move_to(until_ms)
+        return ran + self.run_until_idle()
+
+    def step(self) -> bool:
+        """Run what is due, or else let time pass until something is; False if nothing ever is."""
+        if self.run_until_idle():
+            return True
+        due_ms = self._next_ms()
+        if not isfinite(due_ms):
+            return False
+        self._clock.move_to(ceil(due_ms))
+        return True
+
+    def use(self, step: Use) -> Any:
+        """Do the work of a client's step on the store."""
+        return step.work(self._store)
+
+    def close(self) -> None:
+        """Close the store, and delete its folder if the harness made it."""
+        self._stack.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _run(self, lease: Lease) -> None:
+        attempt = RunningAttempt(lease, time.monotonic())
+        finished = run_attempt(
+            attempt, self._described, self._queries, self._commands, self._around
+        )
+        store_reports(self._store, [(finished, attempt)], lambda: None)
+
+    def _next_ms(self) -> float:
+        """Return when something is due that is not due now; infinity if nothing will be."""
+        now_ms = self._clock.wall_ms()
+        tick_ms = now_ms + 1000 * fire_schedules(self._store, self._settings.stored)
+        due_ms = self._store.leases.next_due_ms()
+        return min(
+            (one for one in (tick_ms, due_ms) if one is not None and one > now_ms), default=inf
+        )
+
+    def _describe_types(self) -> None:
+        """Store the job types, if a module was imported since the last time."""
+        types = registered_types()
+        if types == self._described:
+            return
+        for job_type in types.values():
+            if job_type not in _rows:
+                _rows[job_type] = replace(type_row(job_type.describe()), backoff_jitter=0.0)
+        rows = [_rows[job_type] for job_type in types.values()]
+        rows += [type_row(describe_command(one)) for one in self._settings.worker.commands]
+        self._store.types.replace(rows)
+        self._described = types
+
+
+class _HarnessClient(Client):
+    """A client on the store of a harness. Where it would wait, the harness runs jobs."""
+
+    def __init__(self, harness: Harness) -> None:
+        self._harness = harness
+        self._calls = DatabaseCalls(harness._settings.client)  # noqa: SLF001 - its own
+        self._is_closed = False
+
+    def close(self) -> None:
+        """Leave it open: the harness closes its store."""
+
+    def _perform(self, step: Step) -> Any:
+        if isinstance(step, Use):
+            return self._harness.use(step)
+        assert isinstance(step, Pause)
+        if not self._harness.step():
+            raise WaitTimedOut("the job never ends: nothing is due, now or later")
+        return None
+
+
+def _import(modules: Iterable[str]) -> None:
+    """Import modules with job types, from the current directory too, as a worker does."""
+    folder = str(Path.cwd())
+    if folder not in sys.path:
+        sys.path.append(folder)
+    load_job_types(modules)
+
+
+def _name_of(job: Callable[..., Any] | str) -> str:
+    if isinstance(job, str):
+        return job
+    job_type = getattr(job, "job_type", None)
+    if not isinstance(job_type, JobType):
+        raise TypeError(f"{job!r} is no job type: mark the function with @job")
+    return job_type.name
+
+
+def _as_json(job: Any, payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields as a stored payload has them: a date is a text there."""
+    try:
+        made = job.new(**payload).payload
+    except (AttributeError, TypeError, InvalidJob):  # only some of the fields, or no function
+        made = json.loads(json.dumps(payload, default=str))
+    return {name: made[name] for name in payload}

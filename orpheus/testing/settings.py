@@ -1,0 +1,70 @@
+"""The configuration of the project under test, on a database in a temporary folder."""
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from orpheus.client.settings import DatabaseSettings
+from orpheus.config.handovers import for_database, for_worker
+from orpheus.config.load import load_settings
+from orpheus.shared.domain.handover import StoredSettings, WorkerHandover
+
+_FILE = """\
+# Written by orpheus.testing, for clients of the application under test.
+[database]
+url = "{url}"
+durability = "process"
+
+[api]
+max_body = {max_body}
+max_batch_body = {max_batch_body}
+
+[jobs]
+max_retries = {max_retries}
+timeout = {timeout}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class HarnessSettings:
+    """What a harness takes from the configuration."""
+
+    client: DatabaseSettings
+    worker: WorkerHandover
+    stored: StoredSettings
+
+    def write(self, file: Path) -> Path:
+        """Write a configuration that names this database, and return it."""
+        client = self.client
+        text = _FILE.format(
+            url=client.storage.url,
+            max_body=client.max_body_bytes,
+            max_batch_body=client.max_batch_body_bytes,
+            max_retries=client.defaults.max_retries,
+            timeout=client.defaults.timeout_s,
+        )
+        file.write_text(text, encoding="utf-8")
+        return file
+
+
+def harness_settings(config: str | os.PathLike[str] | None, folder: Path) -> HarnessSettings:
+    """Return the settings of the file; None: of `$ORPHEUS_CONFIG`, else of config/orpheus.toml.
+
+    The database is in `folder`. Retries wait exactly as long as is configured, without jitter, so
+    that a test knows when they come. Raises ConfigurationError, which lists every problem.
+    """
+    sets = [
+        f"database.url=sqlite:///{folder}/orpheus.db",
+        'database.state_dir=""',
+        'database.listen_url=""',
+        "jobs.backoff_jitter=0",
+        'api.token_file=""',  # the file of the real token is not there where tests run
+        "api.host=127.0.0.1",
+    ]
+    settings = load_settings(None if config is None else Path(config), sets, os.environ)
+    worker = for_worker(settings, next(iter(settings.pools)))
+    storage = replace(worker.storage, durable=False, pools={})
+    client = DatabaseSettings(
+        storage, worker.defaults, settings.api.max_body, settings.api.max_batch_body
+    )
+    return HarnessSettings(client, replace(worker, storage=storage), for_database(settings))

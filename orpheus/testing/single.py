@@ -1,0 +1,204 @@
+"""One attempt of one job, without a database: for the unit test of a job's function."""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, overload
+
+import orjson
+
+from orpheus.client.values import LogLine, line_of
+from orpheus.shared.domain.handover import JobDefaults
+from orpheus.shared.domain.jobs import Dependency, JobError, Lease, NewJob, Outcome, Status
+from orpheus.shared.domain.jobs import LogLine as StoredLine
+from orpheus.shared.domain.lifecycle import ENDINGS
+from orpheus.shared.errors import InvalidJob
+from orpheus.shared.job_types.admission import prepare_job
+from orpheus.shared.job_types.context import PermanentError
+from orpheus.shared.job_types.describe import type_row
+from orpheus.shared.job_types.registry import JobType, registered_types
+from orpheus.shared.job_types.request import JobRequest
+from orpheus.shared.views.jobs import log_line_json
+from orpheus.testing.attempts import run_attempt
+from orpheus.worker.attempt.context import RunningAttempt
+from orpheus.worker.attempt.outcomes import payload_text
+
+_JOB_ID = 1
+_LONG_MS = 2**62
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """How an attempt ended, and what its context recorded."""
+
+    result: Any
+    """What it returned, as JSON has it; None unless it succeeded."""
+    outcome: Outcome
+    error: JobError | None
+    is_permanent: bool
+    """It failed, and no retry would follow."""
+    snoozed_s: float
+    """It is to run again after so many seconds; 0: it raised no Snooze."""
+    logs: tuple[LogLine, ...]
+    progress: tuple[tuple[float, str | None], ...]
+    """Each fraction and message that it reported."""
+    children: tuple[JobRequest, ...]
+    """The jobs that it enqueued; empty unless it succeeded."""
+
+
+class _Recorded(RunningAttempt):
+    """An attempt that keeps all the progress that was reported, and not only the newest."""
+
+    __slots__ = ("reported",)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "unsaved_progress" and value is not None:
+            self.reported = (*getattr(self, "reported", ()), value)
+        object.__setattr__(self, name, value)
+
+
+class _Queries:
+    """What the attempt may ask, without a database."""
+
+    def __init__(self, dependencies: Iterable[Dependency]) -> None:
+        self._dependencies = list(dependencies)
+        self.children: list[JobRequest] = []
+
+    def dependencies(self, _job_id: int) -> list[Dependency]:
+        """Return what the test says of the jobs that it depends on."""
+        return self._dependencies
+
+    def has_type(self, name: str) -> bool:
+        """Return whether a module that is imported defines the type."""
+        return name in registered_types()
+
+    def prepare_child(self, request: JobRequest) -> NewJob:
+        """Check a job that the handler wants to submit. Raises PermanentError, naming the field.
+
+        A type that no imported module defines may be one of a module that only workers import.
+        """
+        payload = json.loads(payload_text(request.payload))
+        known = registered_types().get(request.type)
+        fields = {**request.given(), "payload": payload}
+        self.children.append(request)
+        if known is None:
+            return NewJob(request.type, ref=request.ref)
+        row = type_row(known.describe())
+        try:
+            return prepare_job({row.name: row}, JobDefaults(3, 900.0), **fields)
+        except InvalidJob as refused:
+            raise PermanentError(f"enqueue {request.type!r}: {refused}") from None
+
+
+@overload
+def run(job: Callable[..., Any], /, *arguments: Any, **payload: Any) -> Ran: ...
+
+
+@overload
+def run(
+    job: JobRequest,
+    /,
+    *,
+    attempt: int = 1,
+    cancelled: bool = False,
+    results: Mapping[Any, Any] | None = None,
+    errors: Mapping[Any, str] | None = None,
+) -> Ran: ...
+
+
+def run(job: Any, /, *arguments: Any, **given: Any) -> Ran:
+    """Run one attempt: `run(resize, path="/a.png")` or `run(resize.new(path="/a.png"), attempt=3)`.
+
+    The payload goes the way that it goes from an application to a worker. The second form says more
+    about the attempt: its number, whether its job was cancelled, and the results and errors of the
+    jobs that it depends on, each by id, ref or job type.
+
+    Raises TypeError for a payload that does not fit. What the job raises is in the answer.
+    """
+    if isinstance(job, JobRequest):
+        return _run(job, *arguments, **given)
+    if not isinstance(getattr(job, "job_type", None), JobType):
+        raise TypeError(f"{job!r} is no job type: mark the function with @job")
+    return _run(job.new(*arguments, **given))
+
+
+def _run(
+    request: JobRequest,
+    *,
+    attempt: int = 1,
+    cancelled: bool = False,
+    results: Mapping[Any, Any] | None = None,
+    errors: Mapping[Any, str] | None = None,
+) -> Ran:
+    queries = _Queries(_dependencies(results or {}, errors or {}))
+    running = _Recorded(_lease(request, attempt), time.monotonic())
+    if cancelled:
+        running.request_cancel(time.monotonic())
+    finished = run_attempt(running, registered_types(), queries)
+    rule = ENDINGS[finished.ending]
+    succeeded = rule.outcome is Outcome.SUCCEEDED
+    assert rule.outcome is not None
+    return Ran(
+        result=json.loads(finished.result) if finished.result is not None else None,
+        outcome=rule.outcome,
+        error=finished.error,
+        is_permanent=rule.goes_to is Status.FAILED,
+        snoozed_s=finished.snooze_ms / 1000,
+        logs=tuple(_lines(running)),
+        progress=getattr(running, "reported", ()),
+        children=_without_own_refs(queries.children) if succeeded else (),
+    )
+
+
+def _lease(request: JobRequest, attempt: int) -> Lease:
+    job_type = registered_types().get(request.type)
+    timeout_s = request.timeout or (job_type.timeout_s if job_type else None)
+    return Lease(
+        job_id=_JOB_ID,
+        token=1,
+        attempt=attempt,
+        type=request.type,
+        payload=payload_text(request.payload),
+        queue=request.queue or (job_type.queue if job_type else None) or "default",
+        concurrency_key=request.concurrency_key,
+        timeout_s=timeout_s or 900.0,
+        max_retries=3,
+        failures=attempt - 1,
+        crashes=0,
+        started_at_ms=time.time_ns() // 1_000_000,
+        expires_mono_ms=_LONG_MS,
+        cancel_requested=False,
+    )
+
+
+def _dependencies(results: Mapping[Any, Any], errors: Mapping[Any, str]) -> Iterator[Dependency]:
+    """Yield a job that is done for each result, and one that has failed for each error."""
+    for number, key in enumerate([*results, *errors], start=_JOB_ID + 1):
+        job_type = getattr(key, "job_type", None)
+        yield Dependency(
+            id=key if isinstance(key, int) else number,
+            type=str(key) if job_type is None else job_type.name,
+            status=Status.DONE if key in results else Status.FAILED,
+            result=payload_text(results[key]) if key in results else None,
+            error=None if key in results else JobError("Error", errors[key]),
+            ref=key if isinstance(key, str) else None,
+        )
+
+
+def _lines(attempt: RunningAttempt) -> Iterator[LogLine]:
+    taken = attempt.log.take() if attempt.log is not None else []
+    for number, new in enumerate(taken, start=1):
+        line = StoredLine(number, attempt.lease.attempt, new.at_ms, new.level, new.line, new.fields)
+        yield line_of(json.loads(orjson.dumps(log_line_json(line))))
+
+
+def _without_own_refs(children: Sequence[JobRequest]) -> tuple[JobRequest, ...]:
+    """Return the children as the job made them: the Context gives each a ref."""
+    named = {one for child in children for one in child.depends_on}
+    return tuple(
+        child.with_options(ref=None)
+        if child.ref == f"child-{number}" and child.ref not in named
+        else child
+        for number, child in enumerate(children, start=1)
+    )

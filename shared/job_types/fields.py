@@ -1,0 +1,142 @@
+"""The rules of a job's fields, for every way in from Python: `.new()`, the command line, schedules.
+
+Imports nothing large, so an application can check a job before it sends it.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from orpheus.shared.domain.json_values import Path, json_pointer, json_problems, not_storable
+from orpheus.shared.domain.limits import (
+    LARGEST_ID,
+    MAX_DEPENDENCIES,
+    MAX_RETRIES,
+    MAX_TAGS,
+    MAX_UNIQUE_KEY_CHARS,
+    NAME,
+    NAME_RULE,
+    ON_DEPENDENCY_FAILURE,
+    PRIORITIES,
+)
+from orpheus.shared.durations import parse_duration_s
+from orpheus.shared.errors import FieldProblem
+
+Check = Callable[[Any], Iterable[tuple[Path, str]]]
+"""Yields what is wrong with a value, each with its place inside the value."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST_TIME_MS = 253_402_300_799_999
+"""The end of the year 9999, which is as far as ISO 8601 reaches."""
+
+
+def field_problems(fields: Mapping[str, Any]) -> Iterator[FieldProblem]:
+    """Yield what is wrong with the fields of a job, by their names; None: not given."""
+    for name, value in fields.items():
+        if value is not None:
+            for path, detail in _CHECKS[name](value):
+                yield FieldProblem(json_pointer((name, *path)), detail)
+
+
+def parse_time_ms(value: object) -> int:
+    """Return an aware datetime, or an RFC 3339 text, as milliseconds since 1970 UTC.
+
+    Raises ValueError, with a sentence for the user, for anything else and outside 1970 to 9999.
+    """
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            raise ValueError("is not an RFC 3339 time; write 2026-01-31T12:00:00Z") from None
+    if not isinstance(value, datetime):
+        raise ValueError("must be text such as 2026-01-31T12:00:00Z")
+    if value.tzinfo is None:
+        raise ValueError("lacks its time zone; end it with Z or an offset such as +01:00")
+    since = value - _EPOCH
+    at_ms = since.days * 86_400_000 + since.seconds * 1000 + since.microseconds // 1000
+    if not 0 <= at_ms <= _LATEST_TIME_MS:
+        raise ValueError("must be from 1970 to 9999")
+    return at_ms
+
+
+def _name(value: Any) -> Iterator[tuple[Path, str]]:
+    if not isinstance(value, str) or not NAME.fullmatch(value):
+        yield (), f"is not a valid name: it {NAME_RULE}"
+
+
+def _integer_in(allowed: range) -> Check:
+    def check(value: Any) -> Iterator[tuple[Path, str]]:
+        if isinstance(value, bool) or not isinstance(value, int) or value not in allowed:
+            yield (), f"must be an integer from {allowed[0]} to {allowed[-1]}"
+
+    return check
+
+
+def _duration(value: Any) -> Iterator[tuple[Path, str]]:
+    try:
+        parse_duration_s(value)
+    except ValueError as error:
+        yield (), str(error)
+
+
+def _timeout(value: Any) -> Iterator[tuple[Path, str]]:
+    try:
+        if parse_duration_s(value) == 0:
+            yield (), "must be longer than 0"
+    except ValueError as error:
+        yield (), str(error)
+
+
+def _time(value: Any) -> Iterator[tuple[Path, str]]:
+    try:
+        parse_time_ms(value)
+    except ValueError as error:
+        yield (), str(error)
+
+
+def _key(value: Any) -> Iterator[tuple[Path, str]]:
+    if not isinstance(value, str) or not 1 <= len(value) <= MAX_UNIQUE_KEY_CHARS:
+        yield (), f"must be text of 1 to {MAX_UNIQUE_KEY_CHARS} characters"
+    else:
+        yield from json_problems(value, not_storable)
+
+
+def _tags(value: Any) -> Iterator[tuple[Path, str]]:
+    if not isinstance(value, (list, tuple)) or len(value) > MAX_TAGS:
+        yield (), f"must be a list of up to {MAX_TAGS} names"
+        return
+    for index, tag in enumerate(value):
+        for _, detail in _name(tag):
+            yield (index,), detail
+
+
+def _dependencies(value: Any) -> Iterator[tuple[Path, str]]:
+    if not isinstance(value, (list, tuple)) or len(value) > MAX_DEPENDENCIES:
+        yield (), f"must be a list of up to {MAX_DEPENDENCIES:,} ids and refs"
+        return
+    for index, one in enumerate(value):
+        is_id = type(one) is int and 1 <= one <= LARGEST_ID
+        if not is_id and not (isinstance(one, str) and NAME.fullmatch(one)):
+            yield (index,), "must be the id of a job, or the ref of one submitted together with it"
+
+
+def _on_dependency_failure(value: Any) -> Iterator[tuple[Path, str]]:
+    if value not in ON_DEPENDENCY_FAILURE:
+        yield (), f"must be one of {', '.join(ON_DEPENDENCY_FAILURE)}"
+
+
+_CHECKS: dict[str, Check] = {
+    "type": _name,
+    "queue": _name,
+    "priority": _integer_in(PRIORITIES),
+    "delay": _duration,
+    "run_at": _time,
+    "max_retries": _integer_in(range(MAX_RETRIES + 1)),
+    "timeout": _timeout,
+    "unique_key": _key,
+    "concurrency_key": _key,
+    "tags": _tags,
+    "depends_on": _dependencies,
+    "on_dependency_failure": _on_dependency_failure,
+    "ref": _name,
+}

@@ -1,0 +1,129 @@
+"""What one transaction gathers for its commit: kept counts to write, doorbells to ring.
+
+The counts are written just before the commit, in one statement for the whole transaction. The
+bells are rung just after it, so that nobody wakes before there is something to see.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from orpheus.shared.domain.jobs import Outcome, Status
+from orpheus.shared.domain.lifecycle import TERMINAL
+from orpheus.shared.process.doorbells import Doorbells
+from orpheus.shared.storage.totals import rows_of
+
+_MINUTE_MS = 60_000
+_EVERY_POOL = "*"
+
+_Rows = list[tuple[str | int, ...]]
+_JobCounts = defaultdict[tuple[str, Status], int]
+
+
+def _no_jobs() -> _JobCounts:
+    return defaultdict(int)
+
+
+@dataclass(slots=True)
+class AtCommit:
+    """Gathered by the verbs of one transaction; a savepoint copies it, to restore it if undone."""
+
+    changes: _JobCounts = field(default_factory=_no_jobs)
+    """By queue and status: how many more jobs there are."""
+    ended: _JobCounts = field(default_factory=_no_jobs)
+    """By queue and terminal status: how many jobs ended."""
+    attempts: list[tuple[str, int, int]] = field(default_factory=list)
+    """Outcome, waiting time and running time (ms) of each attempt that ended."""
+    queues_with_work: set[str] = field(default_factory=set)
+    freed_places: set[str] = field(default_factory=set)
+    """Queues in which a running job ended."""
+    unparked: list[int] = field(default_factory=list)
+    """Jobs that may be leased since their key has room."""
+    cascaded: int = 0
+    """How many jobs were looked at because one that they depend on ended."""
+    has_news: bool = False
+    has_request: bool = False
+
+    def copy(self) -> "AtCommit":
+        """Return an independent copy."""
+        return AtCommit(
+            self.changes.copy(),
+            self.ended.copy(),
+            self.attempts.copy(),
+            self.queues_with_work.copy(),
+            self.freed_places.copy(),
+            self.unparked.copy(),
+            self.cascaded,
+            self.has_news,
+            self.has_request,
+        )
+
+    def count_job(self, queue: str, leaves: Status | None, enters: Status | None) -> None:
+        """Note that a job of `queue` changed its status. None: it did not exist, or is deleted."""
+        if leaves is enters:
+            return
+        if leaves is not None:
+            self.changes[queue, leaves] -= 1
+        if leaves is Status.IN_PROGRESS:
+            self.freed_places.add(queue)
+        if enters is not None:
+            self.changes[queue, enters] += 1
+            if enters in TERMINAL:
+                self.ended[queue, enters] += 1
+
+    def count_jobs(self, queues: Iterable[str], leaves: Status | None, enters: Status) -> None:
+        """Note that a job of each of `queues` changed its status. None: it did not exist."""
+        for queue, n in Counter(queues).items():
+            if leaves is not None:
+                self.changes[queue, leaves] -= n
+            self.changes[queue, enters] += n
+            if leaves is Status.IN_PROGRESS:
+                self.freed_places.add(queue)
+            if enters in TERMINAL:
+                self.ended[queue, enters] += n
+
+    def count_attempt(self, outcome: Outcome, due_ms: int, started_ms: int, now_ms: int) -> None:
+        """Note that an attempt ended now. All times are on the wall clock, which may jump back."""
+        waited_ms, ran_ms = max(0, started_ms - due_ms), max(0, now_ms - started_ms)
+        self.attempts.append((outcome, waited_ms, ran_ms))
+
+    def ring_workers(self, queue: str) -> None:
+        """Ring the pools that serve `queue`: it has a job to run."""
+        self.queues_with_work.add(queue)
+
+    def ring_every_pool(self) -> None:
+        """Ring every pool: the limits have changed."""
+        self.queues_with_work.add(_EVERY_POOL)
+
+    def ring_api(self) -> None:
+        """Ring the API: there is an event, a log line or progress."""
+        self.has_news = True
+
+    def ring_supervisor(self) -> None:
+        """Ring the supervisor: an operator requests something of it."""
+        self.has_request = True
+
+    def take_counts(self, now_ms: int) -> list[tuple[str, _Rows]]:
+        """Return (query of counts.sql, its rows) for the gathered counts, and forget them."""
+        minute = now_ms // _MINUTE_MS
+        ended: Counter[str] = Counter()
+        for (_, status), n in self.ended.items():
+            ended[status] += n
+        rows: list[tuple[str, _Rows]] = [
+            ("change-count", [(*key, n) for key, n in self.changes.items() if n]),
+            ("add-finished", [(minute, *key, n) for key, n in self.ended.items()]),
+            ("add-total", [*rows_of(ended, self.attempts)]),
+        ]
+        self.changes.clear()
+        self.ended.clear()
+        self.attempts.clear()
+        return [(name, values) for name, values in rows if values]
+
+    def ring(self, bells: Doorbells) -> None:
+        """Ring the bells that were noted."""
+        if self.queues_with_work:
+            bells.ring_pools_of(self.queues_with_work)
+        if self.has_news:
+            bells.ring_api()
+        if self.has_request:
+            bells.ring_supervisor()

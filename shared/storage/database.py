@@ -1,0 +1,150 @@
+"""The port between the verbs and a backend: what every database must be able to do.
+
+The verbs (shared/storage/verbs/) are the same for all backends. A backend gives them a `Database`,
+and the queries that they name, with the same parameters and columns.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Protocol
+
+from orpheus.shared.process.clock import Clock
+from orpheus.shared.process.doorbells import Doorbells
+from orpheus.shared.storage.at_commit import AtCommit
+from orpheus.shared.storage.queries import SqlFile
+
+Value = int | float | str | None
+Row = tuple[Any, ...]
+
+
+class Database(Protocol):
+    """One connection with its transaction, used by one thread.
+
+    Every call may raise the errors of `write`. Parameters stand in SQL as `?`, `?1` or `:name`.
+    """
+
+    clock: Clock
+    """The clock that leases, delays and schedules are compared with: the same for all processes."""
+    own_clock: Clock
+    """This process's clock: a worker ends what it runs by it, whatever becomes of the other."""
+    bells: Doorbells
+    file_names: tuple[str, ...]
+    """The paths of the files that it keeps open, but for doorbells: a fork must not use them."""
+    has_many_hosts: bool
+    """Whether other hosts may use it: then rows of another host are none of ours."""
+    at_commit: AtCommit
+    """What the open transaction has gathered for its commit."""
+
+    def sql(self, file: str) -> SqlFile:
+        """Return the named queries of a file of this backend, for example of `jobs.sql`."""
+
+    # Reading and executing
+
+    def all(self, sql: str, *values: Value) -> list[Row]:
+        """Return every row of a query."""
+
+    def within(self, most_bytes: int, sql: str, *values: Value) -> tuple[list[Row], bool]:
+        """Return the first rows of a query, up to `most_bytes` of text, and whether any is left.
+
+        At least one row is returned, if there is one.
+        """
+
+    def one(self, sql: str, *values: Value) -> Row | None:
+        """Return the first row of a query, or None."""
+
+    def run(self, sql: str, *values: Value) -> int:
+        """Execute a statement; return the number of rows it changed."""
+
+    def run_many(
+        self, sql: str, rows: Sequence[Sequence[Value] | Mapping[str, Value]]
+    ) -> list[Row]:
+        """Execute a statement for each row of values; return what they returned, in order."""
+
+    def insert(self, sql: str, rows: Sequence[Sequence[Value]]) -> Sequence[int]:
+        """Insert rows by a query that ends in `VALUES (?, …);`; return their ids, in order."""
+
+    def take_tokens(self, n: int) -> Sequence[int]:
+        """Return the next `n` tokens for leases, inside a transaction: they only grow."""
+
+    def number_events(self) -> None:
+        """Give their seq to events that were committed without one; not in a transaction."""
+
+    def lease_ends_ms(self, ttl_ms: int) -> tuple[int, int]:
+        """Return when a lease of this transaction ends: on this process's clock, the database's.
+
+        On the first it never ends later, however long it took to ask what the other one says.
+        """
+
+    def lock(self, kind: str, names: Iterable[str]) -> bool:
+        """Let no other transaction that locks one of these names go on before this one ends.
+
+        Return whether one may have changed what this one has read before.
+        """
+
+    def lock_job(self, job_id: int) -> bool:
+        """Let no other transaction change a job before this one ends; return the same."""
+
+    # Transactions
+
+    def write(self, *, durable: bool) -> AbstractContextManager[None]:
+        """Run a write transaction; inside one that is open, take part in it.
+
+        `durable`: the commit waits for the disk, if the configuration asks for durability at all.
+        Raises DatabaseBusy, DatabaseFull, DatabaseUnusable; then nothing was written.
+        """
+
+    def savepoint(self) -> AbstractContextManager[None]:
+        """Run part of an open transaction; an exception rolls back that part only."""
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Let several reads see one moment; inside a transaction, its moment."""
+
+    def time_limit(self, limit_s: float) -> AbstractContextManager[None]:
+        """Stop a statement that still runs after `limit_s`: it raises ReadTookTooLong."""
+
+    def flush_counts(self) -> None:
+        """Write the kept counts gathered so far: at the commit, or when a verb reads them."""
+
+    def begin_and_undo(self, wait_s: float) -> None:
+        """Begin a write transaction and roll it back, to check that one can begin.
+
+        Raises DatabaseBusy after `wait_s`, DatabaseFull, DatabaseUnusable.
+        """
+
+    def changes(self) -> object:
+        """Return a value that differs after another connection has committed."""
+
+    def close(self) -> None:
+        """Close the connection; a transaction that is open is rolled back."""
+
+
+class Maintenance(Protocol):
+    """Looks after the database as a whole."""
+
+    def check(self) -> list[str]:
+        """Return what is damaged, one sentence each; empty if nothing is."""
+
+    def verify(self) -> list[str]:
+        """Return which invariants do not hold, one sentence each, that begins with its name."""
+
+    def backup(self, target: Path) -> None:
+        """Write the database as it is now to `target`, a new file, while others go on working.
+
+        Raises BackupRefused, DatabaseFull, DatabaseUnusable.
+        """
+
+    def checkpoint(self) -> None:
+        """Keep what was written lately from growing without bound. Does not wait."""
+
+    def note_history(self) -> None:
+        """Note how far the events have come, so that a start notices a restored backup."""
+
+    def database_bytes(self) -> int:
+        """Size of the database."""
+
+    def wal_bytes(self) -> int:
+        """Size of its write-ahead log."""
+
+    def free_bytes(self) -> int | None:
+        """Return the free space where it is kept; None: unknown. Raises DatabaseUnusable."""

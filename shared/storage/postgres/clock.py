@@ -1,0 +1,50 @@
+"""The clock of the database: leases, delays and schedules of all hosts are compared with it.
+
+Each transaction reads it in the message that begins it. From there on this host's clock tells how
+much later it is; that one also counts the time for which a host sleeps.
+"""
+
+import time
+from collections.abc import Callable
+
+_FRESH_NS = 1_000_000_000
+
+NOW_MS = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+"""The expression that reads it."""
+
+
+class DatabaseClock:
+    """The clock of one server, as a `Clock`."""
+
+    boot_id = "database"
+    """It goes on when a server is started again, and with another server."""
+
+    def __init__(self, ask: Callable[[], int]) -> None:
+        """`ask` returns what the database's clock says now, in ms."""
+        self._ask = ask
+        self._ms = 0
+        self._set_ns = -_FRESH_NS
+        self.answer_ms = 0
+        """How long its last answer took at most: so far it may be ahead of what is told here."""
+
+    def set(self, ms: int, asked_ns: int) -> None:
+        """Note what the database's clock says; it was asked at `asked_ns` of `host_ns`."""
+        self._ms = ms
+        self._set_ns = host_ns()
+        self.answer_ms = -((asked_ns - self._set_ns) // 1_000_000)
+
+    def wall_ms(self) -> int:
+        """Milliseconds since 1970-01-01 UTC."""
+        asked_ns = host_ns()
+        if asked_ns - self._set_ns >= _FRESH_NS:
+            self.set(self._ask(), asked_ns)
+        return self._ms + (host_ns() - self._set_ns) // 1_000_000
+
+    def monotonic_ms(self) -> int:
+        """Return the same: there is no clock that all hosts share and nobody can set."""
+        return self.wall_ms()
+
+
+def host_ns() -> int:
+    """Nanoseconds on this host's clock, which nobody can set."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)

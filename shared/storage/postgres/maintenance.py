@@ -1,0 +1,56 @@
+"""Looks after the schema on PostgreSQL. Its server looks after files, backups and the log."""
+
+from pathlib import Path
+
+from orpheus.shared.storage.data import BackupRefused
+from orpheus.shared.storage.postgres.database import PostgresDatabase
+from orpheus.shared.storage.verbs.invariants import broken_invariants
+
+_FOLD = "SELECT orpheus.fold_counts()"
+_BYTES = """SELECT coalesce(sum(pg_table_size(oid) + pg_indexes_size(oid)), 0)::bigint FROM pg_class
+    WHERE relnamespace = 'orpheus'::regnamespace AND relkind = 'r'"""
+
+
+class SchemaMaintenance:
+    """The port `Maintenance` (shared/storage/database.py), for a schema."""
+
+    def __init__(self, database: PostgresDatabase) -> None:
+        self._database = database
+
+    def check(self) -> list[str]:
+        """Return nothing: PostgreSQL reports a damaged page where it reads it."""
+        return []
+
+    def verify(self) -> list[str]:
+        """See Maintenance."""
+        with self._database.snapshot():
+            return broken_invariants(self._database)
+
+    def backup(self, target: Path) -> None:
+        """Raise BackupRefused: the server's own tools make a backup."""
+        raise BackupRefused(
+            f"PostgreSQL has its own tools for that: pg_dump --schema=orpheus > {target}"
+        )
+
+    def checkpoint(self) -> None:
+        """Number the events that nobody has read yet, and make one row of many of the counts."""
+        with self._database.snapshot():
+            pass
+        with self._database.write(durable=False):
+            self._database.all(_FOLD)
+
+    def note_history(self) -> None:
+        """Do nothing: the name of the history tells a restored database by itself."""
+
+    def database_bytes(self) -> int:
+        """Return the size of the schema's tables and indexes."""
+        row = self._database.one(_BYTES)
+        return int(row[0]) if row else 0
+
+    def wal_bytes(self) -> int:
+        """Return 0: the log is the server's, for all its databases."""
+        return 0
+
+    def free_bytes(self) -> int | None:
+        """Return None: only the server's host knows."""
+        return None

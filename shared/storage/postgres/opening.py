@@ -1,0 +1,83 @@
+"""Looks whether a database has our schema, and brings it up to date. It stays in one schema."""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import psycopg
+
+from orpheus.shared.errors import DatabaseUnusable
+from orpheus.shared.storage.migrate import Migration, load_migrations
+
+_OLDEST_SERVER = 14
+_LOCK = 0x4F525048_00000001
+"""Of the advisory lock under which one process changes the schema, and no other."""
+_STATE = b"""SELECT current_setting('server_version_num')::int / 10000,
+    current_setting('server_encoding'), pg_is_in_recovery(),
+    to_regnamespace('orpheus') IS NOT NULL, to_regclass('orpheus.schema_migrations') IS NOT NULL,
+    EXISTS (SELECT FROM pg_class WHERE relnamespace = to_regnamespace('orpheus')::oid)"""
+_VERSION = b"SELECT coalesce(max(version), 0) FROM orpheus.schema_migrations"
+_RECORD = b"""INSERT INTO orpheus.schema_migrations (version, name, applied_at_ms)
+    VALUES ($1, $2, (extract(epoch FROM clock_timestamp()) * 1000)::bigint)"""
+
+
+def check_schema(connection: psycopg.Connection, place: str, *, create: bool) -> None:
+    """Let the database have the newest schema; without `create`, only look. `place` names it.
+
+    Raises DatabaseUnusable for a server that we cannot use, a schema of another program, a newer
+    or, without `create`, an older one or none; it was not changed then.
+    """
+    migrations = load_migrations("orpheus.shared.storage.postgres.migrations")
+    newest = migrations[-1].version
+    version = _version(connection, place)
+    if version > newest:
+        raise DatabaseUnusable(
+            f"{place} has schema {version}, newer than this Orpheus knows ({newest}); "
+            "it was left as it is: update Orpheus"
+        )
+    if version == newest:
+        return
+    if not create:
+        raise DatabaseUnusable(
+            f"{place} has schema {version}, this Orpheus needs {newest}; "
+            "start Orpheus once to update it"
+            if version
+            else f"there is no schema `orpheus` in {place}; start Orpheus once to make it"
+        )
+    for migration in migrations[version:]:
+        _migrate(connection, migration)
+
+
+def _version(connection: psycopg.Connection, place: str) -> int:
+    """Return the version of the schema, 0 if there is none. Raises DatabaseUnusable."""
+    server, encoding, is_standby, _, is_ours, has_something = _row(connection, _STATE)
+    if server < _OLDEST_SERVER:
+        raise DatabaseUnusable(f"{place} is PostgreSQL {server}; Orpheus needs {_OLDEST_SERVER}")
+    if encoding != "UTF8":
+        raise DatabaseUnusable(f"{place} has the encoding {encoding}; make one with UTF8")
+    if is_standby:
+        raise DatabaseUnusable(f"{place} is a standby, and nothing can be written there")
+    if has_something and not is_ours:
+        raise DatabaseUnusable(
+            f"the schema `orpheus` in {place} is of another program; it was left as it is"
+        )
+    return int(_row(connection, _VERSION)[0]) if is_ours else 0
+
+
+def _migrate(connection: psycopg.Connection, migration: Migration) -> None:
+    """Run one migration in a transaction, unless another process was first."""
+    with connection.transaction():
+        connection.execute(b"SET LOCAL lock_timeout = '9s'")
+        connection.execute(b"SELECT pg_advisory_xact_lock($1)", (_LOCK,))
+        _, _, _, has_schema, is_ours, _ = _row(connection, _STATE)
+        if is_ours and _row(connection, _VERSION)[0] >= migration.version:
+            return
+        if not has_schema:  # who may not make one may own it all the same
+            connection.execute(b"CREATE SCHEMA orpheus")
+        connection.execute(cast("Any", migration.sql.encode()))
+        connection.execute(_RECORD, (migration.version, migration.name))
+
+
+def _row(connection: psycopg.Connection, sql: bytes) -> Sequence[Any]:
+    row = connection.execute(cast("Any", sql), prepare=False).fetchone()
+    assert row is not None
+    return row

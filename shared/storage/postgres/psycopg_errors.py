@@ -1,0 +1,59 @@
+"""Translates psycopg's exceptions into those of shared/errors.py."""
+
+import psycopg
+
+from orpheus.shared.errors import (
+    DatabaseBusy,
+    DatabaseFull,
+    DatabaseUnusable,
+    ReadTookTooLong,
+    StorageError,
+)
+
+_BUSY = {
+    "40001": "another transaction changed the same rows",
+    "40P01": "another transaction waited for the same rows",
+    "55P03": "another transaction has held the rows for too long",
+    "25P03": "the transaction did nothing for too long",
+    "53300": "the server has too many connections",
+    "57P03": "the server is starting or stopping",
+}
+_NO_ROOM = "53100"
+_STOPPED = "57014"
+_LOST = ("08", "57P01", "57P02", "57P05")
+_UNUSABLE = ("25006", "28", "3D", "3F", "42501", "42P01", "53", "58", "XX")
+"""Begins of SQLSTATEs: no such database, role, schema or right; a standby; a server in trouble."""
+
+
+def translated(error: psycopg.Error) -> StorageError | None:
+    """Return what the error means to the user; None for a bug of ours, which is not translated."""
+    state = error.sqlstate
+    if is_lost(error):
+        return DatabaseBusy(
+            f"the connection to the database was lost ({first_line(error)}); nothing was written, "
+            "try again"
+        )
+    if state is None:
+        return None
+    if state in _BUSY:
+        return DatabaseBusy(f"{_BUSY[state]}; nothing was written, try again")
+    if state == _NO_ROOM:
+        return DatabaseFull("no space is left on the device that holds the database")
+    if state == _STOPPED:
+        return ReadTookTooLong("reading it took too long and was stopped; ask for less, or later")
+    if state.startswith(_UNUSABLE):
+        return DatabaseUnusable(f"the database cannot be used: {first_line(error)}")
+    return None
+
+
+def is_lost(error: psycopg.Error) -> bool:
+    """Return whether there is no connection any more. Those errors of libpq have no SQLSTATE."""
+    state = error.sqlstate
+    if state is None:
+        return isinstance(error, psycopg.OperationalError)
+    return state.startswith(_LOST)
+
+
+def first_line(error: psycopg.Error) -> str:
+    """Return the first line of what the server says."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,0 +1,13 @@
+-- name: record
+-- Record the action of an operator.
+INSERT INTO orpheus.audit (at_ms, action, target, by, reason, count) VALUES (?, ?, ?, ?, ?, ?);
+
+-- name: add-count
+-- Add the jobs that a further transaction of the same action changed.
+UPDATE orpheus.audit SET count = count + ? WHERE id = ?;
+
+-- name: page
+-- Actions of operators, newest first.
+SELECT id, at_ms, action, target, by, reason, count FROM orpheus.audit
+WHERE id < ? ORDER BY id DESC LIMIT ?;
+

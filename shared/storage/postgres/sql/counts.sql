@@ -1,0 +1,66 @@
+-- name: change-count
+-- Change the number of jobs of a queue in a status: the sum of all rows is the number.
+INSERT INTO orpheus.job_counts (queue, status, n) VALUES (?, ?, ?);
+
+-- name: add-finished
+-- Add to the jobs of a queue that ended in this minute.
+INSERT INTO orpheus.finished_per_minute (minute, queue, status, n) VALUES (?, ?, ?, ?);
+
+-- name: add-total
+-- Add to the jobs that ended, or to a bucket of waiting or running times.
+INSERT INTO orpheus.totals (measure, outcome, bucket, n, sum_ms) VALUES (?, ?, ?, ?, ?);
+
+-- name: totals
+-- Read the totals of one measure.
+SELECT outcome, bucket, sum(n)::bigint, sum(sum_ms)::bigint FROM orpheus.totals
+WHERE measure = ? GROUP BY outcome, bucket;
+
+-- name: counts
+-- Read the number of jobs by queue and status.
+SELECT queue, status, sum(n)::bigint FROM orpheus.job_counts
+GROUP BY queue, status ORDER BY queue, status;
+
+-- name: finished-since
+-- Jobs that ended since a minute, by status.
+SELECT status, sum(n)::bigint FROM orpheus.finished_per_minute WHERE minute >= ? GROUP BY status;
+
+-- name: done-since-by-queue
+-- Jobs done since a minute, by queue.
+SELECT queue, sum(n)::bigint FROM orpheus.finished_per_minute
+WHERE minute >= ? AND status = 'done' GROUP BY queue;
+
+-- name: finished-by-minute
+-- Jobs that ended since a minute, by minute and status, oldest first.
+SELECT minute, status, sum(n)::bigint FROM orpheus.finished_per_minute
+WHERE minute >= ? GROUP BY minute, status ORDER BY minute;
+
+-- name: latest-runs
+-- The due, start and end times of the newest jobs that ended, from the newest events only.
+SELECT (body::json ->> 'run_at_ms')::bigint, (body::json ->> 'started_at_ms')::bigint,
+    (body::json ->> 'finished_at_ms')::bigint
+FROM (SELECT kind, body, seq FROM orpheus.events ORDER BY seq DESC LIMIT 5000) AS newest
+WHERE kind IN ('job.done', 'job.failed') ORDER BY seq DESC LIMIT 1000;
+
+-- name: queues-with-due-jobs
+-- The queues that have due jobs, with one probe of the index for each (a loose index scan).
+WITH RECURSIVE found (queue) AS (
+    SELECT min(queue) FROM orpheus.jobs
+    WHERE status = 'pending' AND is_due = 1 AND is_parked = 0
+    UNION ALL
+    SELECT (
+        SELECT min(queue) FROM orpheus.jobs
+        WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND queue > found.queue)
+    FROM found WHERE found.queue IS NOT NULL)
+SELECT queue FROM found WHERE queue IS NOT NULL;
+
+-- name: first-due
+-- The head of a queue's due jobs: its highest priority and the earliest job in it.
+SELECT priority, run_at_ms FROM orpheus.jobs
+WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND queue = ?
+ORDER BY priority DESC, run_at_ms LIMIT 1;
+
+-- name: first-due-below
+-- The same below a priority.
+SELECT priority, run_at_ms FROM orpheus.jobs
+WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND queue = ? AND priority < ?
+ORDER BY priority DESC, run_at_ms LIMIT 1;

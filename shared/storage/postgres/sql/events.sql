@@ -1,0 +1,50 @@
+-- name: record-job-events
+-- Record each job of a JSON list of ids as it is now, in the order of the list. The database writes
+-- the bodies, so that an event cannot differ from the row. It is numbered after the commit.
+INSERT INTO orpheus.new_events (at_ms, kind, job_id, body)
+SELECT ?1, ?2, job.id, row_to_json(job)
+FROM json_array_elements_text(?3::json) WITH ORDINALITY AS recorded (id, place)
+    CROSS JOIN LATERAL (
+        SELECT id, type, status, queue, priority,
+            CASE WHEN error_type IS NOT NULL THEN (
+                SELECT row_to_json(error)
+                FROM (SELECT error_type AS type, error_message AS message) AS error) END AS error,
+            attempt, max_retries, timeout_s, progress, message,
+            created_at_ms, run_at_ms, started_at_ms, finished_at_ms,
+            worker, unique_key, concurrency_key,
+            depends_on::json AS depends_on, tags::json AS tags,
+            cancel_requested = 1 AS cancel_requested
+        FROM orpheus.jobs WHERE jobs.id = recorded.id::bigint) AS job
+ORDER BY place;
+
+-- name: record-event
+-- Record an event that is not about a job.
+INSERT INTO orpheus.new_events (at_ms, kind, job_id, body) VALUES (?, ?, NULL, ?);
+
+-- name: events-after
+-- The next events, in the order of their numbers, until their bodies fill so many bytes; at least one.
+SELECT seq, at_ms, kind, job_id, body FROM (
+    SELECT seq, at_ms, kind, job_id, body,
+        sum(octet_length(body)) OVER (ORDER BY seq ROWS UNBOUNDED PRECEDING)
+            - octet_length(body) AS bytes_before
+    FROM (SELECT * FROM orpheus.events WHERE seq > ? ORDER BY seq LIMIT ?) AS next) AS measured
+WHERE bytes_before < ? ORDER BY seq;
+
+-- name: events-of-job
+-- The events of one job, oldest first.
+SELECT seq, at_ms, kind, job_id, body FROM orpheus.events
+WHERE job_id = ? AND seq > ? ORDER BY seq LIMIT ?;
+
+-- name: epoch
+-- The name of this history. A database that was restored from a dump has another oid, and one that
+-- was restored by its log, or whose standby took over, another timeline.
+SELECT left(md5(concat_ws('/', epoch, oid, left(pg_walfile_name(pg_current_wal_lsn()), 8))), 16)
+FROM orpheus.history, pg_database WHERE datname = current_database();
+
+-- name: last-seq
+-- The newest seq ever given; it stays when retention has deleted the row.
+SELECT last_seq FROM orpheus.history;
+
+-- name: oldest-seq
+-- The oldest event that is still kept.
+SELECT seq FROM orpheus.events ORDER BY seq LIMIT 1;

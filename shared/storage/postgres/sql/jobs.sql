@@ -1,0 +1,136 @@
+-- name: insert-job
+-- Insert a job: blocked while it waits for others, else pending; due unless it is delayed. Of a batch,
+-- many rows of values follow each other in one statement.
+INSERT INTO orpheus.jobs (
+    type, payload, status, queue, priority, is_due, max_retries, timeout_s,
+    created_at_ms, run_at_ms, unique_key, tags, waits_for, on_dependency_failure, traceparent,
+    concurrency_key, is_parked)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: set-dependencies
+-- Store the ids that a new blocked job waits for, once those of its batch are known.
+UPDATE orpheus.jobs SET depends_on = ?, waits_for = ? WHERE id = ? AND status = 'blocked';
+
+-- name: insert-large-payload
+-- Store the payload of a job that has '' in its own row.
+INSERT INTO orpheus.large_payloads (job_id, payload) VALUES (?, ?);
+
+-- name: insert-tag
+-- Make the job findable by a tag.
+INSERT INTO orpheus.job_tags (tag, job_id) VALUES (?, ?) ON CONFLICT DO NOTHING;
+
+-- name: live-by-unique-keys
+-- Of a JSON list of unique keys, those that a live job holds, and that job.
+SELECT wanted.key, jobs.id
+FROM json_array_elements_text(?::json) AS wanted (key)
+    JOIN orpheus.jobs ON jobs.unique_key = wanted.key
+WHERE jobs.unique_key IS NOT NULL AND jobs.finished_at_ms IS NULL;
+
+-- name: select-jobs
+-- Jobs, with the fields of Job (shared/domain/jobs.py) as columns; a WHERE or JOIN follows.
+SELECT jobs.id, type,
+    CASE WHEN payload <> '' THEN payload ELSE (
+        SELECT payload FROM orpheus.large_payloads WHERE job_id = jobs.id) END AS payload,
+    status, queue, priority, result,
+    CASE WHEN error_type IS NOT NULL
+        THEN json_build_array(error_type, coalesce(error_message, ''), error_traceback) END AS error,
+    attempt, max_retries, timeout_s, progress, message,
+    created_at_ms, run_at_ms, started_at_ms, finished_at_ms,
+    worker, unique_key, concurrency_key, depends_on, tags, cancel_requested
+FROM orpheus.jobs
+
+-- name: select-previews
+-- The same, with only the first characters of the payload's and the result's JSON.
+SELECT jobs.id, type,
+    left(CASE WHEN payload <> '' THEN payload ELSE (
+        SELECT payload FROM orpheus.large_payloads WHERE job_id = jobs.id) END, ?::integer) AS payload,
+    status, queue, priority,
+    left(result, ?::integer) AS result,
+    CASE WHEN error_type IS NOT NULL
+        THEN json_build_array(error_type, coalesce(error_message, ''), error_traceback) END AS error,
+    attempt, max_retries, timeout_s, progress, message,
+    created_at_ms, run_at_ms, started_at_ms, finished_at_ms,
+    worker, unique_key, concurrency_key, depends_on, tags, cancel_requested
+FROM orpheus.jobs
+
+-- name: select-ids
+-- The ids of jobs; a WHERE or JOIN follows.
+SELECT jobs.id FROM orpheus.jobs
+
+-- name: by-rare-status
+-- Follows a query of jobs by a status that few have. The server's statistics know that by themselves.
+
+-- name: with-tags
+-- Follows a query of jobs by a tag.
+JOIN orpheus.job_tags ON job_tags.job_id = jobs.id
+
+-- name: contains
+-- A condition: the text of a pattern is in the type, the payload, the error or a tag.
+type ILIKE ? OR CASE WHEN payload <> '' THEN payload ELSE (
+        SELECT payload FROM orpheus.large_payloads WHERE job_id = jobs.id) END ILIKE ?
+    OR coalesce(error_message, '') ILIKE ? OR tags ILIKE ?
+
+-- name: unknown-ids
+-- Those of a JSON list of ids that no job has. The others cannot be deleted until the transaction ends.
+WITH wanted AS MATERIALIZED (
+    SELECT one::bigint AS id FROM json_array_elements_text(?::json) AS one),
+held AS MATERIALIZED (
+    SELECT id FROM orpheus.jobs WHERE id IN (SELECT id FROM wanted) ORDER BY id FOR KEY SHARE)
+SELECT id FROM wanted WHERE id NOT IN (SELECT id FROM held);
+
+-- name: status-of
+-- The status of a job, for a client that waits for its end.
+SELECT status FROM orpheus.jobs WHERE id = ?;
+
+-- name: select-attempts
+-- The attempts of a job that have ended, oldest first, with the fields of Attempt as columns.
+SELECT number, outcome, worker, pid, started_at_ms, finished_at_ms,
+    CASE WHEN error_type IS NOT NULL
+        THEN json_build_array(error_type, coalesce(error_message, ''), error_traceback) END AS error
+FROM orpheus.attempts WHERE job_id = ? ORDER BY number;
+
+-- name: select-running-attempt
+-- The attempt of a job that is running, in the same columns. It is stored in the job's row.
+SELECT attempt AS number, NULL AS outcome, worker, worker_pid AS pid, started_at_ms,
+    NULL AS finished_at_ms, NULL AS error
+FROM orpheus.jobs WHERE id = ? AND status = 'in_progress';
+
+-- name: running-jobs
+-- The running job of each incarnation: that of its smallest token, as the others are newer, or
+-- prefetched.
+SELECT DISTINCT ON (lease_incarnation)
+    id, type, worker, lease_incarnation AS incarnation, started_at_ms, progress, message,
+    count(*) OVER (PARTITION BY lease_incarnation) AS in_progress
+FROM orpheus.jobs WHERE status = 'in_progress' ORDER BY lease_incarnation, lease_token;
+
+-- name: cancel-waiting
+-- Leaves blocked or pending for cancelled.
+UPDATE orpheus.jobs SET status = 'cancelled', is_due = 0, is_parked = 0, waits_for = 0,
+    cancel_requested = 1, finished_at_ms = ?
+WHERE id = ? AND status IN ('blocked', 'pending');
+
+-- name: request-cancel
+-- Stays in_progress: the worker reads the flag.
+UPDATE orpheus.jobs SET cancel_requested = 1
+WHERE id = ? AND status = 'in_progress' AND cancel_requested = 0;
+
+-- name: retry-job
+-- Leaves failed or cancelled for pending, or for blocked if jobs it depends on are live. It gets all
+-- its retries again; attempts keep their numbers.
+UPDATE orpheus.jobs SET status = CASE WHEN ?1 > 0 THEN 'blocked' ELSE 'pending' END, is_due = 1,
+    waits_for = ?1, failures = 0, crashes = 0, losses = 0, cancel_requested = 0,
+    run_at_ms = ?2, finished_at_ms = NULL, progress = NULL, message = NULL
+WHERE id = ?3 AND status IN ('failed', 'cancelled');
+
+-- name: run-now
+-- Stays pending, and is due now. A job that is due already keeps its place.
+UPDATE orpheus.jobs SET is_due = 1, run_at_ms = least(run_at_ms, ?)
+WHERE id = ? AND status = 'pending' AND is_due = 0;
+
+-- name: delete-job
+-- Delete a job that has ended. The caller has checked that no live job depends on it.
+DELETE FROM orpheus.jobs WHERE id = ? AND status IN ('done', 'failed', 'cancelled');
+
+-- name: newest-ids
+-- The job before the newest N: text search and inexact totals read only those.
+SELECT id FROM orpheus.jobs ORDER BY id DESC LIMIT 1 OFFSET ?;

@@ -1,0 +1,194 @@
+-- name: something-leasable
+-- Is there anything to lease? Read before a transaction begins, so that an idle worker writes nothing.
+-- 0: no; 1: yes; 2: yes, unless every due job is in a paused queue.
+SELECT CASE
+    WHEN EXISTS (
+        SELECT 1 FROM orpheus.jobs
+        WHERE status = 'pending' AND is_due = 1 AND is_parked = 0)
+        AND NOT EXISTS (SELECT 1 FROM orpheus.queues WHERE coalesce(paused, paused_by_config) = 1)
+    THEN 1
+    WHEN EXISTS (
+        SELECT 1 FROM orpheus.jobs
+        WHERE status = 'pending' AND is_due = 0 AND run_at_ms <= ?1)
+    OR EXISTS (
+        SELECT 1 FROM orpheus.key_rates
+        WHERE opens_mono_ms IS NOT NULL AND boot_id = ?2 AND opens_mono_ms <= ?3)
+    OR EXISTS (
+        SELECT 1 FROM orpheus.key_rates
+        WHERE opens_mono_ms IS NOT NULL AND boot_id < ?2)
+    OR EXISTS (
+        SELECT 1 FROM orpheus.key_rates
+        WHERE opens_mono_ms IS NOT NULL AND boot_id > ?2)
+    THEN 1
+    WHEN EXISTS (
+        SELECT 1 FROM orpheus.jobs
+        WHERE status = 'pending' AND is_due = 1 AND is_parked = 0)
+    THEN 2
+    ELSE 0
+END;
+
+-- name: paused
+-- The paused queues.
+SELECT name FROM orpheus.queues WHERE coalesce(paused, paused_by_config) = 1;
+
+-- name: promote-due
+-- Make delayed jobs due; limited, so that a million of them do not make one long transaction. What
+-- another host has locked it is making due itself.
+UPDATE orpheus.jobs SET is_due = 1
+WHERE id IN (
+    SELECT id FROM orpheus.jobs
+    WHERE status = 'pending' AND is_due = 0 AND run_at_ms <= ?
+    ORDER BY run_at_ms LIMIT 5000 FOR NO KEY UPDATE SKIP LOCKED)
+AND status = 'pending';
+
+-- name: due-of-all
+-- The first due jobs of all queues, in order: what the order is made of, and the fields of Lease that
+-- are known before. They stay locked; those that another host has locked are left to it.
+SELECT -priority, run_at_ms, id AS job_id, attempt + 1 AS attempt, type,
+    CASE WHEN payload <> '' THEN payload ELSE (
+        SELECT payload FROM orpheus.large_payloads WHERE job_id = jobs.id) END AS payload,
+    queue, timeout_s, max_retries, failures, crashes, cancel_requested, traceparent,
+    concurrency_key
+FROM orpheus.jobs
+WHERE status = 'pending' AND is_due = 1 AND is_parked = 0
+ORDER BY priority DESC, run_at_ms, id LIMIT ? FOR NO KEY UPDATE SKIP LOCKED;
+
+-- name: due-of-one
+-- Some due jobs of one queue, behind a priority, time and id, in the same columns. By the number of
+-- rows before them, jobs that are unparked meanwhile would make others come twice.
+SELECT -priority, run_at_ms, id AS job_id, attempt + 1 AS attempt, type,
+    CASE WHEN payload <> '' THEN payload ELSE (
+        SELECT payload FROM orpheus.large_payloads WHERE job_id = jobs.id) END AS payload,
+    queue, timeout_s, max_retries, failures, crashes, cancel_requested, traceparent,
+    concurrency_key
+FROM orpheus.jobs
+WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND queue = ?1 AND priority <= ?2
+    AND (priority < ?2 OR run_at_ms > ?3 OR (run_at_ms = ?3 AND id > ?4))
+ORDER BY priority DESC, run_at_ms, id LIMIT ?5 FOR NO KEY UPDATE SKIP LOCKED;
+
+-- name: due-job
+-- One due job, in the same columns, unless another host has taken it since its head was read.
+SELECT -priority, run_at_ms, id AS job_id, attempt + 1 AS attempt, type,
+    CASE WHEN payload <> '' THEN payload ELSE (
+        SELECT payload FROM orpheus.large_payloads WHERE job_id = jobs.id) END AS payload,
+    queue, timeout_s, max_retries, failures, crashes, cancel_requested, traceparent,
+    concurrency_key
+FROM orpheus.jobs WHERE id = ? AND status = 'pending' AND is_due = 1 AND is_parked = 0
+FOR NO KEY UPDATE SKIP LOCKED;
+
+-- name: heads-of-all
+-- The first due jobs of all queues, in order, without what may be large.
+SELECT -priority, run_at_ms, id, queue, concurrency_key FROM orpheus.jobs
+WHERE status = 'pending' AND is_due = 1 AND is_parked = 0
+ORDER BY priority DESC, run_at_ms, id LIMIT ?;
+
+-- name: head-of-next
+-- The first due job of the next queue by name that has one: one probe of the index.
+SELECT -priority, run_at_ms, id, queue, concurrency_key FROM orpheus.jobs
+WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND queue > ?
+ORDER BY queue, priority DESC, run_at_ms, id LIMIT 1;
+
+-- name: head-of-one
+-- The first due job of one queue.
+SELECT -priority, run_at_ms, id, queue, concurrency_key FROM orpheus.jobs
+WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND queue = ?
+ORDER BY priority DESC, run_at_ms, id LIMIT 1;
+
+-- name: take-tokens
+-- Take the next tokens. Those of one job grow, as its row is locked meanwhile.
+SELECT nextval('orpheus.lease_tokens') FROM generate_series(1, ?);
+
+-- name: lease-job
+-- Leaves pending for in_progress, with a new token.
+UPDATE orpheus.jobs SET status = 'in_progress', is_due = 0, attempt = attempt + 1,
+    worker = ?, worker_pid = ?, started_at_ms = ?, progress = NULL, message = NULL,
+    lease_token = ?, lease_incarnation = ?, lease_expires_mono_ms = ?, lease_boot_id = ?
+WHERE id = ? AND status = 'pending';
+
+-- name: complete-job
+-- Leaves in_progress for done, if the token is the job's and the lease has not expired. The attempt
+-- stays in the job's row.
+UPDATE orpheus.jobs SET status = 'done', result = ?, finished_at_ms = ?,
+    error_type = NULL, error_message = NULL, error_traceback = NULL,
+    lease_incarnation = NULL, lease_expires_mono_ms = NULL, lease_boot_id = NULL
+WHERE id = ? AND lease_token = ? AND status = 'in_progress'
+    AND lease_expires_mono_ms > ? AND lease_boot_id = ?;
+
+-- name: held-lease
+-- Read what a job has spent, if the lease is still held, and lock it; no row: the lease is lost.
+SELECT id, queue, concurrency_key, failures, crashes, losses, max_retries, cancel_requested,
+    has_dependents, run_at_ms, started_at_ms
+FROM orpheus.jobs WHERE id = ? AND lease_token = ? AND status = 'in_progress'
+    AND lease_expires_mono_ms > ? AND lease_boot_id = ?
+FOR NO KEY UPDATE;
+
+-- name: record-attempt
+-- Record an attempt that ended otherwise, with its outcome and error.
+INSERT INTO orpheus.ended_attempts (
+    job_id, number, outcome, worker, pid, started_at_ms, finished_at_ms,
+    error_type, error_message, error_traceback, lease_token)
+SELECT id, attempt, ?, worker, worker_pid, started_at_ms, ?, ?, ?, ?, lease_token FROM orpheus.jobs
+WHERE id = ? AND lease_token = ? AND status = 'in_progress';
+
+-- name: end-lease
+-- Leaves in_progress for the status that shared.lifecycle.after chose; an error given replaces the
+-- job's, none keeps it.
+UPDATE orpheus.jobs SET status = ?1, is_due = ?2,
+    run_at_ms = coalesce(?3, run_at_ms), finished_at_ms = ?4, failures = ?5, crashes = ?6, losses = ?7,
+    error_type = coalesce(?8, error_type), error_message = coalesce(?9, error_message),
+    error_traceback = CASE WHEN ?8 IS NULL THEN error_traceback ELSE ?10 END,
+    lease_incarnation = NULL, lease_expires_mono_ms = NULL, lease_boot_id = NULL
+WHERE id = ?11 AND lease_token = ?12 AND status = 'in_progress';
+
+-- name: forget-attempt
+-- A job that was not entered leaves no attempt: its number is used again.
+UPDATE orpheus.jobs SET attempt = attempt - 1,
+    (worker, worker_pid, started_at_ms) = (
+        SELECT worker, pid, started_at_ms FROM orpheus.ended_attempts
+        WHERE job_id = jobs.id AND number = jobs.attempt - 1)
+WHERE id = ? AND lease_token = ?;
+
+-- name: renew-lease
+-- Stays in_progress: extends the lease, if the token is the job's and the lease has not expired.
+UPDATE orpheus.jobs SET lease_expires_mono_ms = ?
+WHERE id = ? AND lease_token = ? AND status = 'in_progress'
+    AND lease_expires_mono_ms > ? AND lease_boot_id = ?
+RETURNING lease_token;
+
+-- name: save-progress
+-- Store the progress of the running attempt, if the lease is still held.
+UPDATE orpheus.jobs SET progress = ?, message = ?
+WHERE id = ? AND lease_token = ? AND status = 'in_progress'
+    AND lease_expires_mono_ms > ? AND lease_boot_id = ?;
+
+-- name: cancel-requested
+-- Was the cancel of this running job requested?
+SELECT id FROM orpheus.jobs WHERE id = ? AND lease_token = ? AND cancel_requested = 1;
+
+-- name: leases-of
+-- The leases of one worker process, in the order in which it enters them.
+SELECT id, lease_token, cancel_requested FROM orpheus.jobs
+WHERE status = 'in_progress' AND lease_incarnation = ? ORDER BY lease_token;
+
+-- name: expired-leases
+-- Leases of this boot that have expired.
+SELECT id, lease_token, lease_incarnation FROM orpheus.jobs
+WHERE status = 'in_progress' AND lease_boot_id = ? AND lease_expires_mono_ms <= ?
+ORDER BY lease_token;
+
+-- name: leases-of-other-boots
+-- Leases that a reboot has voided.
+SELECT id, lease_token, lease_incarnation, lease_boot_id FROM orpheus.jobs
+WHERE status = 'in_progress' AND lease_boot_id <> ? ORDER BY lease_token;
+
+-- name: spent
+-- Read what a leased job has spent, whether or not its lease has expired, and lock it.
+SELECT id, queue, concurrency_key, failures, crashes, losses, max_retries, cancel_requested,
+    has_dependents, run_at_ms, started_at_ms
+FROM orpheus.jobs WHERE id = ? AND lease_token = ? AND status = 'in_progress'
+FOR NO KEY UPDATE;
+
+-- name: next-due
+-- When the earliest delayed job is due.
+SELECT run_at_ms FROM orpheus.jobs
+WHERE status = 'pending' AND is_due = 0 ORDER BY run_at_ms LIMIT 1;

@@ -1,0 +1,28 @@
+-- name: all-schedules
+-- Every schedule.
+SELECT name, definition, tick_ms, paused, last_run_ms, last_job_id FROM orpheus.schedules ORDER BY name;
+
+-- name: get-schedule
+-- One schedule.
+SELECT name, definition, tick_ms, paused, last_run_ms, last_job_id FROM orpheus.schedules WHERE name = ?;
+
+-- name: put-schedule
+-- Store a new definition and its next tick; the rest is not changed.
+INSERT INTO orpheus.schedules (name, definition, tick_ms) VALUES (?1, ?2, ?3)
+ON CONFLICT (name) DO UPDATE SET definition = ?2, tick_ms = ?3;
+
+-- name: remove-schedule
+-- Delete a schedule that is no longer configured.
+DELETE FROM orpheus.schedules WHERE name = ?;
+
+-- name: move-tick
+-- Move to the next tick, if no other process did: the process that changes this row fires the tick.
+UPDATE orpheus.schedules SET tick_ms = ? WHERE name = ? AND tick_ms IS NOT DISTINCT FROM ?;
+
+-- name: set-paused
+-- Pause or resume by an operator. A resumed schedule waits for its next tick; missed ticks are dropped.
+UPDATE orpheus.schedules SET paused = ?, tick_ms = ? WHERE name = ?;
+
+-- name: note-run
+-- Store when it ran last, and its job.
+UPDATE orpheus.schedules SET last_run_ms = ?, last_job_id = ? WHERE name = ?;

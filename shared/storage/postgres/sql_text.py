@@ -1,0 +1,50 @@
+"""Translates a query's parameters: `?`, `?1` and `:name`, as in all our SQL, become `$1`."""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+_PART = re.compile(
+    r"""
+    '(?:[^']|'')*' | "(?:[^"]|"")*"             # a text, a quoted name
+    | \$(?P<tag>\w*)\$ .*? \$(?P=tag)\$         # the body of a function
+    | --[^\n]* | /\* .*? \*/
+    | ::                                        # a cast
+    | \?(?P<number>\d*) | :(?P<name>[a-z_]\w*)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What psycopg executes for a query."""
+
+    text: bytes
+    names: tuple[str, ...]
+    """The names of the parameters, in the order of their numbers, if they have names."""
+
+
+@lru_cache(maxsize=2048)
+def statement_of(sql: str) -> Statement:
+    """Return the statement of a query. As in SQLite, `?` is one more than the highest number."""
+    highest = 0
+    names: list[str] = []
+
+    def translated(part: re.Match[str]) -> str:
+        nonlocal highest
+        name, number = part["name"], part["number"]
+        if name is not None:
+            if name not in names:
+                names.append(name)
+            return f"${names.index(name) + 1}"
+        if number is None:
+            return part[0]
+        n = int(number) if number else highest + 1
+        highest = max(highest, n)
+        return f"${n}"
+
+    text = _PART.sub(translated, sql)
+    if names and highest:
+        raise ValueError(f"parameters with names and with numbers in one query: {sql}")
+    return Statement(text.encode(), tuple(names))

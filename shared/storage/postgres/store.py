@@ -1,0 +1,60 @@
+"""Opens the store on PostgreSQL: its connection, with what looks after the schema."""
+
+from collections.abc import Mapping
+
+from orpheus.shared.domain.backoff import BackoffRules
+from orpheus.shared.process.clock import Clock, SystemClock
+from orpheus.shared.process.doorbells import Doorbells
+from orpheus.shared.process.private_folder import make_private_folder
+from orpheus.shared.process.state_files import StateFiles
+from orpheus.shared.storage.postgres.database import PostgresDatabase
+from orpheus.shared.storage.postgres.listening import ListeningThread
+from orpheus.shared.storage.postgres.maintenance import SchemaMaintenance
+from orpheus.shared.storage.postgres.notices import sender_of
+from orpheus.shared.storage.store import Store
+from orpheus.shared.storage.verbs.retention import Retention
+
+
+def listen_to_postgres(
+    url: str, state: StateFiles, pools: Mapping[str, tuple[str, ...]]
+) -> ListeningThread:
+    """Start to listen at `url`; see `listen` in shared/storage/__init__.py."""
+    sender = sender_of(str(state.bells))
+    thread = ListeningThread(url, sender, Doorbells(state.bells, pools))
+    thread.start()
+    return thread
+
+
+def open_postgres(
+    url: str,
+    state: StateFiles,
+    *,
+    create: bool,
+    durable: bool,
+    pools: Mapping[str, tuple[str, ...]],
+    backoff: BackoffRules,
+    clock: Clock | None,
+    pooled: bool,
+) -> Store:
+    """Open the database that `url` names; see `open_store` in shared/storage/__init__.py.
+
+    `clock`: instead of the database's. `pooled`: see `Connection`.
+    """
+    if create:
+        make_private_folder(state.folder)
+    database = PostgresDatabase(
+        url,
+        clock or SystemClock(),
+        Doorbells(state.bells, pools),
+        create=create,
+        durable=durable,
+        clock=clock,
+        pooled=pooled,
+    )
+    return Store(
+        state,
+        database,
+        lambda _: SchemaMaintenance(database),
+        lambda events: Retention(database, events),
+        backoff,
+    )

@@ -1,0 +1,52 @@
+"""Values on their way to PostgreSQL and back: the verbs see the same as with SQLite.
+
+There are integers, floats, texts and NULL. Flags are the integers 0 and 1, and JSON is text.
+"""
+
+import psycopg
+from psycopg.abc import Buffer
+from psycopg.adapt import Loader
+from psycopg.types.numeric import Int8Dumper
+from psycopg.types.string import StrDumperUnknown, TextLoader
+
+_REPLACEMENT = "\ufffd"
+
+
+class _TextDumper(StrDumperUnknown):
+    """Without a type, so that the server finds it. A NUL, which it refuses, is replaced."""
+
+    def dump(self, obj: str) -> Buffer | None:
+        return super().dump(obj.replace("\0", _REPLACEMENT) if "\0" in obj else obj)
+
+
+class _FlagDumper(Int8Dumper):
+    def dump(self, obj: int) -> Buffer | None:
+        return super().dump(int(obj))
+
+
+class _FlagLoader(Loader):
+    def load(self, data: Buffer) -> int:
+        return int(bytes(data) == b"t")
+
+
+class _NumericLoader(Loader):
+    """The sum of integers is numeric."""
+
+    def load(self, data: Buffer) -> int | float:
+        text = bytes(data)
+        return int(text) if text.lstrip(b"-").isdigit() else float(text)
+
+
+def adapt(connection: psycopg.Connection) -> None:
+    """Let a connection convert values so.
+
+    Every integer is sent as a bigint: by its size, one query would be prepared for each type.
+    """
+    adapters = connection.adapters
+    adapters.register_dumper(str, _TextDumper)
+    adapters.register_dumper(int, Int8Dumper)
+    adapters.register_dumper(bool, _FlagDumper)
+    adapters.register_loader("bool", _FlagLoader)
+    adapters.register_loader("numeric", _NumericLoader)
+    for text in ("json", "jsonb"):
+        adapters.register_loader(text, TextLoader)

@@ -1,0 +1,162 @@
+"""The connection under one `Database`: used by one thread at a time, closed and opened anew.
+
+If the -shm file loses its name, every connection to the old one must be closed before anybody may
+write with a new one (shared/storage/sqlite/same_files.py). Whoever notices it first also closes the
+idle connections of its process: their threads may be running a job for hours. One in use closes
+itself at its next use.
+"""
+
+import os
+import threading
+import time
+import weakref
+from pathlib import Path
+from types import TracebackType
+
+import apsw
+
+from orpheus.shared.errors import DatabaseUnusable
+from orpheus.shared.process.clock import Clock
+from orpheus.shared.process.state_files import StateFiles
+from orpheus.shared.storage.sqlite.apsw_errors import translated
+from orpheus.shared.storage.sqlite.opening import open_connection
+from orpheus.shared.storage.sqlite.turns import Turns
+
+_LOOK_EVERY_S = 1.0
+
+_handles: "weakref.WeakSet[Handle]" = weakref.WeakSet()
+_handles_lock = threading.Lock()
+
+
+class Handle:
+    """A context for each use of the connection: gives it, and translates apsw's exceptions.
+
+    The uses of one thread may be nested; the connection stays the same until the outermost ends.
+    """
+
+    def __init__(self, path: Path, state: StateFiles, *, create: bool, clock: Clock) -> None:
+        """Open the connection; see `open_connection` for the errors."""
+        self.opened = 0
+        """How often it was opened: what is set on a connection is gone when this changes."""
+        self.path = path
+        self.process = os.getpid()
+        """The process that opened it: SQLite's locks belong to that one, not to its children."""
+        self._state = state
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._depth = 0
+        self._connection: apsw.Connection | None = None
+        self._look_at_s = 0.0
+        self.turns = Turns(state.bells)
+        self._open(create=create)
+        with _handles_lock:
+            _handles.add(self)
+
+    def __enter__(self) -> apsw.Connection:
+        """Return the open connection. Raises DatabaseUnusable, DatabaseBusy if it cannot open."""
+        self._lock.acquire()
+        try:
+            connection = self._connection
+            if self._depth == 0 and (connection is None or time.monotonic() >= self._look_at_s):
+                connection = self._looked_after()
+        except BaseException:
+            self._lock.release()
+            raise
+        self._depth += 1
+        assert connection is not None
+        return connection
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End this use. Raises the error of shared/errors.py in place of apsw's."""
+        self._depth -= 1
+        connection = self._connection
+        self._lock.release()
+        if isinstance(error, apsw.Error):
+            ours = translated(error)
+            if isinstance(ours, DatabaseUnusable) and connection is not None:
+                connection.release_memory()  # it may hold damaged pages; the file may be repaired
+            if ours is not None:
+                raise ours from error
+
+    def check_names(self) -> None:
+        """Raise DatabaseUnusable unless the names still belong to the files that are open."""
+        if self._files.data_lost():
+            raise DatabaseUnusable(
+                f"{self.path} or its -wal file was moved, deleted or replaced while in use, so "
+                "nothing is written to it; put it back, or stop Orpheus and start it again"
+            )
+        if self._files.index_lost():
+            self._look_at_s = 0.0  # the next use opens it anew
+            raise DatabaseUnusable(
+                f"{self.path}-shm was deleted or replaced while in use, so nothing was written; "
+                "the database is being opened anew, try again"
+            )
+
+    def close(self) -> None:
+        """Close the connection for good; a transaction that is open is rolled back."""
+        with _handles_lock:
+            _handles.discard(self)
+        self._close()
+        self.turns.close()
+
+    def is_open(self) -> bool:
+        """Return whether there is a connection now."""
+        return self._connection is not None
+
+    def close_if_lost(self) -> None:
+        """Close the connection, until its next use, if it is idle and its -shm file is lost."""
+        if not self._lock.acquire(blocking=False):
+            return
+        try:
+            if self._depth == 0 and self._connection is not None and self._is_lost():
+                self._close()
+        finally:
+            self._lock.release()
+
+    def _looked_after(self) -> apsw.Connection | None:
+        """Return the connection, opened anew if its -shm file is lost."""
+        if self._connection is not None and self._is_lost():
+            self._close()
+        if self._connection is None:
+            self._open(create=False)
+        self._look_at_s = time.monotonic() + _LOOK_EVERY_S
+        return self._connection
+
+    def _is_lost(self) -> bool:
+        # A file that was only moved may come back. The index of a log that is gone is of no use.
+        return self._files.index_lost() and not self._files.data_lost()
+
+    def _open(self, *, create: bool) -> None:
+        with _handles_lock:
+            others = [one for one in _handles if one is not self and one.path == self.path]
+        if any(other.is_open() and other.process != os.getpid() for other in others):
+            raise DatabaseUnusable(
+                f"this process was forked from one that has {self.path} open, and the locks of "
+                "SQLite do not survive that: start it anew (multiprocessing: `spawn`), or use a "
+                "client over HTTP"
+            )
+        for other in others:  # else this process itself would keep the old files open
+            other.close_if_lost()
+        self._connection, self._files = open_connection(
+            self.path,
+            self._state,
+            create=create,
+            clock=self._clock,
+            first=not any(other.is_open() for other in others),
+        )
+        self.turns.attach(self._connection)
+        self.opened += 1
+
+    def _close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            try:
+                connection.close()
+            except apsw.Error:
+                connection.close(force=True)
+            self._files.leave()

@@ -1,0 +1,19 @@
+-- name: in-flight
+-- The rows of an outbox at one place that are jobs already and may not be deleted yet.
+SELECT in_flight FROM outboxes WHERE name = ? AND place = ?;
+
+-- name: remember
+-- Remember the rows of one batch, and count them.
+INSERT INTO outboxes (name, place, in_flight, accepted, refused) VALUES (?1, ?2, ?3, ?4, ?5)
+ON CONFLICT (name, place) DO UPDATE SET
+    in_flight = excluded.in_flight,
+    accepted = accepted + excluded.accepted,
+    refused = refused + excluded.refused;
+
+-- name: forget
+-- Forget the rows of the last batch: they are deleted.
+UPDATE outboxes SET in_flight = '[]' WHERE name = ? AND place = ?;
+
+-- name: counts
+-- How many rows of each outbox became jobs, and how many were refused, at all its places.
+SELECT name, sum(accepted), sum(refused) FROM outboxes GROUP BY name ORDER BY name;

@@ -1,0 +1,122 @@
+"""Writers take turns: each commit wakes one process that waits for the write lock.
+
+SQLite has one writer at a time, and the others poll. With polls every 0.1 ms, sixteen workers spent
+five times the CPU time of two on the same jobs, and one of them could wait 2 s while others got the
+lock again and again. So a commit rings the writers' doorbell, and those who wait listen to it in a
+queue: the kernel wakes the one that has listened longest, and no other.
+
+The bell is only a hint, so nobody depends on another process. The lock is SQLite's own, and slow
+polls beside the bell find it free after a writer that rolled back, died or was stopped at the bell.
+
+Whoever is woken needs some time to run. So a writer that kept the lock long and wants it again at
+once first gives way: it let others wait for a second and more.
+"""
+
+import contextlib
+import select
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import apsw
+
+from orpheus.shared.errors import StorageError
+from orpheus.shared.process.doorbells import Bell
+from orpheus.shared.storage.sqlite.apsw_errors import BUSY_BOUND_S, BusyHandler
+from orpheus.shared.storage.sqlite.write_ahead_log import shorten
+
+_POLL_S = 0.01
+_LONG_HOLD_S = 0.005
+_GIVES_WAY_S = 0.000_5
+
+
+class Turns:
+    """How one connection waits for the write lock, and lets the next one in after it."""
+
+    def __init__(self, bells: Path) -> None:
+        """The bell is in the folder of the others; it is opened when it is needed."""
+        self._place = bells / "writers"
+        self._bell: Bell | None = None
+        self._queue: select.epoll | None = None
+        self._gives_up_at_s = 0.0
+        self._began_s = self._ended_s = 0.0
+        """When this connection last took the lock, and when it let go of it by a commit."""
+
+    def attach(self, connection: apsw.Connection) -> None:
+        """Let a new connection wait and ring."""
+        connection.set_busy_handler(self._wait)
+        connection.set_wal_hook(self._after_commit)
+
+    def begin(self, connection: apsw.Connection) -> None:
+        """Begin a write transaction. Raises apsw.BusyError after 10 s without the write lock."""
+        if self._ended_s - self._began_s > _LONG_HOLD_S:
+            time.sleep(max(0.0, self._ended_s + _GIVES_WAY_S - time.monotonic()))
+        connection.execute("BEGIN IMMEDIATE")
+        self._began_s = time.monotonic()
+
+    @contextlib.contextmanager
+    def waiting_by(
+        self, connection: apsw.Connection, handler: BusyHandler | None
+    ) -> Iterator[apsw.Connection]:
+        """Let the connection wait by `handler` (None: not at all) instead."""
+        connection.set_busy_handler(handler)
+        try:
+            yield connection
+        finally:
+            connection.set_busy_handler(self._wait)
+
+    def close(self) -> None:
+        """Close the bell."""
+        bell, queue, self._bell, self._queue = self._bell, self._queue, None, None
+        if queue is not None:
+            queue.close()
+        if bell is not None:
+            bell.close()
+
+    def _wait(self, tries: int) -> bool:
+        """Wait for a ring or a poll; False if the time is over. `tries`: calls for this lock."""
+        now_s = time.monotonic()
+        if tries == 0:
+            self._gives_up_at_s = now_s + BUSY_BOUND_S
+        if now_s > self._gives_up_at_s:
+            return False
+        try:
+            if tries == 0 or self._queue is None:
+                self._stand_last()
+            if self._queue is not None:
+                self._queue.poll(_POLL_S)
+        except (OSError, StorageError):  # no bell, or a job has closed it: poll
+            time.sleep(_POLL_S)
+        return True
+
+    def _stand_last(self) -> None:
+        """Stand at the end of the queue: listeners are woken in the order of registration.
+
+        Nobody drains the bell: that would take the ring from whoever is being woken by it. So each
+        listener wakes at new rings only (EPOLLET), and once at once, for the old ones.
+        """
+        if self._queue is None:
+            self._queue = select.epoll()
+        bell = self._opened_bell()
+        with contextlib.suppress(FileNotFoundError):
+            self._queue.unregister(bell)
+        self._queue.register(bell, select.EPOLLIN | select.EPOLLEXCLUSIVE | select.EPOLLET)
+
+    def _after_commit(self, connection: apsw.Connection, _: str, frames: int) -> int:
+        """Ring, and look after the write-ahead log; see apsw's set_wal_hook."""
+        self._ended_s = time.monotonic()
+        # Without a bell the others poll. An error raised here would look like a failed commit.
+        with contextlib.suppress(OSError, StorageError):
+            self._ring(self._opened_bell())
+        shorten(connection, frames, lambda handler: self.waiting_by(connection, handler))
+        return apsw.SQLITE_OK
+
+    def _ring(self, bell: Bell) -> None:
+        if not bell.ring():  # it is full, so this was no new ring
+            bell.drain()
+            bell.ring()
+
+    def _opened_bell(self) -> Bell:
+        if self._bell is None:
+            self._bell = Bell(self._place)
+        return self._bell

@@ -1,0 +1,124 @@
+"""The store: every verb that the programs have for the database.
+
+It is synchronous and has one connection, used by one thread. A verb is a transaction of its own,
+or part of the one that `write()` opened. So callers combine verbs: a worker finishes a batch and
+leases the next in one commit, and the API's writer commits many requests at once.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+from orpheus.shared.domain.backoff import BackoffRules
+from orpheus.shared.errors import DatabaseBusy
+from orpheus.shared.process.state_files import StateFiles
+from orpheus.shared.storage.database import Database, Maintenance
+from orpheus.shared.storage.verbs.audit import Audit
+from orpheus.shared.storage.verbs.bulk import Bulk
+from orpheus.shared.storage.verbs.dependencies import Dependencies
+from orpheus.shared.storage.verbs.enqueue import Enqueue
+from orpheus.shared.storage.verbs.events import Events
+from orpheus.shared.storage.verbs.idempotency import Idempotency
+from orpheus.shared.storage.verbs.job_types import Types
+from orpheus.shared.storage.verbs.jobs import Jobs
+from orpheus.shared.storage.verbs.keys import Keys
+from orpheus.shared.storage.verbs.leader import Leader
+from orpheus.shared.storage.verbs.leases import Leases
+from orpheus.shared.storage.verbs.logs import Logs
+from orpheus.shared.storage.verbs.outboxes import Outboxes
+from orpheus.shared.storage.verbs.processes import Processes
+from orpheus.shared.storage.verbs.queues import Queues
+from orpheus.shared.storage.verbs.retention import Retention
+from orpheus.shared.storage.verbs.schedules import Schedules
+from orpheus.shared.storage.verbs.stats import Stats
+from orpheus.shared.storage.verbs.supervision import Supervision
+
+_WRITABLE_WAIT_S = 0.25
+
+
+class Store:
+    """An open database. The verbs are grouped: `store.jobs`, `store.leases` and so on."""
+
+    def __init__(
+        self,
+        state: StateFiles,
+        database: Database,
+        maintenance: Callable[[Events], Maintenance],
+        retention: Callable[[Events], Retention],
+        backoff: BackoffRules,
+    ) -> None:
+        """Group the verbs over `database`; see `open_store` in shared/storage/__init__.py.
+
+        `backoff`: that of job types without one of their own.
+        """
+        self.state = state
+        """This host's files of the database: doorbells, crash cells."""
+        self.file_names = database.file_names
+        self.has_many_hosts = database.has_many_hosts
+        self.clock = database.clock
+        """That of the database, which leases and times are compared with."""
+        self.own_clock = database.own_clock
+        """That of this process: see `Database`."""
+        self.bells = database.bells
+        self._database = database
+        self._seen_changes = database.changes()
+        self.events = events = Events(database)
+        self.dependencies = dependencies = Dependencies(database, events)
+        self.keys = keys = Keys(database)
+        enqueue = Enqueue(database, events, dependencies, keys)
+        self.queues = Queues(database, events, keys)
+        self.jobs = Jobs(database, events, dependencies, enqueue, keys)
+        self.bulk = Bulk(database, self.jobs, dependencies)
+        self.schedules = Schedules(database, events, enqueue)
+        self.idempotency = Idempotency(database)
+        self.outboxes = Outboxes(database)
+        self.audit = Audit(database)
+        self.leases = Leases(database, events, dependencies, enqueue, self.queues, keys, backoff)
+        self.logs = Logs(database)
+        self.processes = Processes(database)
+        self.supervision = Supervision(database)
+        self.leader = Leader(database)
+        self.types = Types(database)
+        self.stats = Stats(database)
+        self.retention = retention(events)
+        self.maintenance = maintenance(events)
+
+    def write(self, *, durable: bool) -> AbstractContextManager[None]:
+        """Run several verbs in one transaction. `durable`: the commit waits for the disk.
+
+        Raises DatabaseBusy, DatabaseFull, DatabaseUnusable; then nothing was written.
+        """
+        return self._database.write(durable=durable)
+
+    def savepoint(self) -> AbstractContextManager[None]:
+        """Inside `write`: run a part that an exception rolls back alone."""
+        return self._database.savepoint()
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Let several reads see the database at one moment; nothing may be written."""
+        return self._database.snapshot()
+
+    def time_limit(self, limit_s: float) -> AbstractContextManager[None]:
+        """Stop a query that still runs after `limit_s` seconds: it raises ReadTookTooLong."""
+        return self._database.time_limit(limit_s)
+
+    def writable(self) -> bool:
+        """Return whether a write transaction can begin within 0.25 s: most writes are shorter.
+
+        Raises DatabaseFull, DatabaseUnusable.
+        """
+        try:
+            self._database.begin_and_undo(_WRITABLE_WAIT_S)
+        except DatabaseBusy:
+            return False
+        return True
+
+    def data_changed(self) -> bool:
+        """Return whether another connection has committed since the last call."""
+        changes = self._database.changes()
+        changed = changes != self._seen_changes
+        self._seen_changes = changes
+        return changed
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._database.close()

@@ -1,0 +1,33 @@
+"""The audit log: every action of an operator."""
+
+from orpheus.shared.storage.data import AuditRow
+from orpheus.shared.storage.database import Database
+
+_BEFORE_ALL = 2**63 - 1
+
+
+class Audit:
+    """Entries are written in the transaction of their action."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._sql = database.sql("audit.sql")
+
+    def record(
+        self, action: str, target: str, *, by: str, reason: str | None = None, count: int = 1
+    ) -> int:
+        """Record one action; return its id."""
+        with self._database.write(durable=True):
+            now_ms = self._database.clock.wall_ms()
+            row = (now_ms, action, target, by, reason, count)
+            return self._database.insert(self._sql["record"], [row])[0]
+
+    def add(self, audit_id: int, count: int) -> None:
+        """Add the jobs that a further transaction of the same action changed."""
+        with self._database.write(durable=True):
+            self._database.run(self._sql["add-count"], count, audit_id)
+
+    def page(self, limit: int, before_id: int | None = None) -> list[AuditRow]:
+        """Return up to `limit` actions, newest first, with ids below `before_id`."""
+        before = _BEFORE_ALL if before_id is None else before_id
+        return [AuditRow(*row) for row in self._database.all(self._sql["page"], before, limit)]

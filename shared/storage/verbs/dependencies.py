@@ -1,0 +1,158 @@
+"""Jobs that wait for other jobs.
+
+The row of a waiting job counts the dependencies that it waits for (`waits_for`); each dependency
+says whether it is one of them (`waits`). The row of a dependency has the flag `has_dependents`, so
+that the end of any other job costs nothing.
+
+The end of a job reaches its dependents in the transaction in which it ends, and with each that ends
+too those that wait for it: a cascade. A long one would hold the write lock for seconds, so one
+transaction goes no further than `most_at_once` dependents. The ended jobs that others still wait
+for are then stored (table `cascades`), and `continue_cascades` goes on with them, whoever was
+killed in between. Until then the dependents are blocked, so nobody runs them.
+"""
+
+import json
+from collections import deque
+from collections.abc import Iterable, Sequence
+
+from orpheus.shared.domain.events import Kind
+from orpheus.shared.domain.jobs import Dependency, Status
+from orpheus.shared.storage.data import BulkAction
+from orpheus.shared.storage.database import Database, Row
+from orpheus.shared.storage.verbs.events import Events
+from orpheus.shared.storage.verbs.rows import dependency_of
+
+_MOST_AT_ONCE = 500
+
+
+class Dependencies:
+    """Links jobs, and unblocks, cancels or fails those that wait when a dependency ends."""
+
+    def __init__(self, database: Database, events: Events) -> None:
+        self.most_at_once = _MOST_AT_ONCE
+        """How many dependents one transaction unblocks, cancels or fails."""
+        self._database = database
+        self._events = events
+        self._sql = database.sql("dependencies.sql")
+
+    def link(self, job_ids: Sequence[int], named: Sequence[tuple[str, int, int]] = ()) -> None:
+        """Make new blocked jobs wait for what their rows name; what has ended already has ended.
+
+        `named`: what some of the jobs call those they wait for (ref, job, the one it waits for).
+        """
+        ids = json.dumps(job_ids)
+        self._database.run(self._sql["insert-dependencies"], ids)
+        if named:
+            self._database.run_many(self._sql["name-dependency"], named)
+        self._database.run(self._sql["mark-dependents"], ids)
+        ended = self._database.all(self._sql["ended-dependencies"], ids)
+        self.ended((job_id, Status(status)) for job_id, status in ended)
+
+    def ended(self, jobs: Iterable[tuple[int, Status]]) -> None:
+        """Unblock, cancel or fail the jobs that wait for these, which have ended."""
+        queue = deque(jobs)
+        while queue and (room := self.most_at_once - self._database.at_commit.cascaded) > 0:
+            job_id, status = queue.popleft()
+            waiting = self._database.all(self._sql["waiting-for"], job_id, room)
+            self._database.at_commit.cascaded += max(1, len(waiting))
+            queue.extend(self._dependency_ended(job_id, status, waiting))
+            if len(waiting) == room:
+                queue.append((job_id, status))  # there may be more
+        if queue:
+            self._database.run_many(self._sql["begin-cascade"], [(job_id,) for job_id, _ in queue])
+
+    def continue_cascades(self) -> bool:
+        """Run one transaction for the jobs that still wait for ended ones; False: none does.
+
+        If there are none, nothing is written.
+        """
+        if self._database.one(self._sql["any-cascade"]) is None:
+            return False
+        with self._database.write(durable=False):
+            rows = self._database.all(self._sql["first-cascades"], self.most_at_once)
+            self._database.run_many(self._sql["end-cascade"], [(row[0],) for row in rows])
+            self.ended((job_id, Status(status)) for job_id, status in rows)
+        return True
+
+    # When a job is retried or deleted
+
+    def live_again(self, job_id: int) -> None:
+        """Let the blocked jobs that depend on a retried job wait for it again."""
+        self._database.run(self._sql["end-cascade"], job_id)
+        self._database.run(self._sql["wait-again"], job_id)
+        self._database.run(self._sql["wait-for-retried"], job_id)
+
+    def wait_for_live(self, job_id: int) -> int:
+        """Let a retried job wait for those of its dependencies that are live; return how many."""
+        self._database.run(self._sql["wait-for-live"], job_id)
+        row = self._database.one(self._sql["waits-for"], job_id)
+        return int(row[0]) if row else 0
+
+    def failed_dependency(self, job_id: int) -> tuple[int, Status] | None:
+        """Return a job that must be done before this one, and that failed or was cancelled."""
+        return _one(self._database.one(self._sql["failed-dependency"], job_id))
+
+    def needed_by(self, job_id: int) -> tuple[int, Status] | None:
+        """Return a job that depends on this one and may still run, at once or after a retry."""
+        return _one(self._database.one(self._sql["needed-by"], job_id))
+
+    def order_of(self, action: BulkAction, job_ids: Sequence[int]) -> list[tuple[int, int, bool]]:
+        """Return (job, another to act on before it, whether it must be) for a bulk action."""
+        rows = self._database.all(self._sql[_ORDER_OF[action]], json.dumps(job_ids))
+        return [(row[0], row[1], bool(row[2])) for row in rows]
+
+    def of(self, job_id: int) -> list[Dependency]:
+        """Return the jobs that a job depends on, as they are now, by id."""
+        rows = self._database.all(self._sql["dependencies-of"], job_id)
+        return [dependency_of(row) for row in rows]
+
+    # The end of a dependency
+
+    def _dependency_ended(
+        self, job_id: int, status: Status, waiting: Sequence[Row]
+    ) -> list[tuple[int, Status]]:
+        """Act on jobs that wait for an ended one; return those that end too and have dependents."""
+        self._database.run_many(self._sql["stop-waiting"], [(row[0], job_id) for row in waiting])
+        end_of = {} if status is Status.DONE else _END_OF
+        blocked = [row for row in waiting if row[1] == Status.BLOCKED]
+        self._one_less([row for row in blocked if row[2] not in end_of])
+        why = f"it depended on a job: job {job_id} is {status}"
+        for on_failure, ends in end_of.items():
+            self._end_blocked([row for row in blocked if row[2] == on_failure], ends, why)
+        return [(row[0], end_of[row[2]]) for row in blocked if row[2] in end_of and row[5]]
+
+    def _one_less(self, waiting: Sequence[Row]) -> None:
+        now_ms = self._database.clock.wall_ms()
+        self._database.run_many(self._sql["dependency-done"], [(now_ms, row[0]) for row in waiting])
+        unblocked = [row for row in waiting if row[4] == 1]
+        for row in unblocked:
+            self._database.at_commit.count_job(row[3], Status.BLOCKED, Status.PENDING)
+            self._database.at_commit.ring_workers(row[3])
+        if unblocked:
+            self._events.record_jobs(Kind.JOB_UNBLOCKED, [row[0] for row in unblocked])
+
+    def _end_blocked(self, waiting: Sequence[Row], status: Status, why: str) -> None:
+        """Cancel or fail jobs whose dependency failed."""
+        if not waiting:
+            return
+        now_ms = self._database.clock.wall_ms()
+        self._database.run_many(
+            self._sql["dependency-failed"],
+            [(status.value, now_ms, "DependencyFailed", why, row[0]) for row in waiting],
+        )
+        for row in waiting:
+            self._database.at_commit.count_job(row[3], Status.BLOCKED, status)
+        kind = Kind.JOB_CANCELLED if status is Status.CANCELLED else Kind.JOB_FAILED
+        self._events.record_jobs(kind, [row[0] for row in waiting])
+
+
+_ORDER_OF = {
+    BulkAction.CANCEL: "order-of-cancel",
+    BulkAction.RETRY: "order-of-retry",
+    BulkAction.DELETE: "order-of-delete",
+}
+_END_OF = {"cancel": Status.CANCELLED, "fail": Status.FAILED}
+
+
+def _one(row: Row | None) -> tuple[int, Status] | None:
+    return None if row is None else (row[0], Status(row[1]))

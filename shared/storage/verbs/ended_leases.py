@@ -1,0 +1,134 @@
+"""What becomes of a job when its lease ends other than by success.
+
+The rules are in shared/domain/lifecycle.py; this stores what they say: the attempt, the job's next
+status, an event, the counts.
+"""
+
+import random
+from dataclasses import dataclass
+from typing import Any
+
+from orpheus.shared.domain.backoff import BackoffOfType, BackoffRules, backoff_delay_ms
+from orpheus.shared.domain.jobs import JobError, Status
+from orpheus.shared.domain.lifecycle import ENDINGS, TERMINAL, Ending, Next, Spent, Wait, after
+from orpheus.shared.storage.database import Database
+from orpheus.shared.storage.verbs.dependencies import Dependencies
+from orpheus.shared.storage.verbs.events import Events
+from orpheus.shared.storage.verbs.keys import Keys
+from orpheus.shared.storage.verbs.queues import Queues
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A lease that ends: by its worker, by the supervisor or by expiry."""
+
+    job_id: int
+    token: int
+    ending: Ending
+    error: JobError | None = None
+    snooze_ms: int = 0
+
+
+class EndedLeases:
+    """Ends leases one by one, inside a transaction."""
+
+    def __init__(
+        self,
+        database: Database,
+        events: Events,
+        dependencies: Dependencies,
+        queues: Queues,
+        keys: Keys,
+        backoff: BackoffRules,
+        uniform: random.Random | None = None,
+    ) -> None:
+        self._database = database
+        self._events = events
+        self._dependencies = dependencies
+        self._queues = queues
+        self._keys = keys
+        self._backoff = backoff
+        self._random = uniform or random.Random()
+        self._sql = database.sql("leases.sql")
+
+    def end_if_leased(self, ended: Ended) -> None:
+        """End the lease, whether or not it has expired; leave the job alone if it is not leased."""
+        row = self._database.one(self._sql["spent"], ended.job_id, ended.token)
+        if row is not None:
+            self.end(ended, row)
+
+    def end(self, ended: Ended, spent_row: tuple[Any, ...]) -> None:
+        """End a lease that is there. `spent_row`: what `held-lease` or `spent` gave."""
+        (
+            _,
+            queue,
+            key,
+            failures,
+            crashes,
+            losses,
+            max_retries,
+            cancel_requested,
+            has_dependents,
+            due_ms,
+            started_ms,
+        ) = spent_row
+        spent = Spent(failures, crashes, max_retries, bool(cancel_requested), losses)
+        follows = after(ended.ending, spent)
+        now_ms = self._database.clock.wall_ms()
+        error = ended.error
+        error_values = (
+            (None, None, None) if error is None else (error.type, error.message, error.traceback)
+        )
+        if follows.outcome is not None:
+            self._database.at_commit.count_attempt(follows.outcome, due_ms, started_ms, now_ms)
+            self._database.run(
+                self._sql["record-attempt"],
+                follows.outcome.value,
+                now_ms,
+                *error_values,
+                ended.job_id,
+                ended.token,
+            )
+        run_at_ms = self._due_again_ms(ended, follows, now_ms)
+        self._database.run(
+            self._sql["end-lease"],
+            follows.status.value,
+            int(follows.status is Status.PENDING and (run_at_ms is None or run_at_ms <= now_ms)),
+            run_at_ms,
+            None if follows.status is Status.PENDING else now_ms,
+            follows.failures,
+            follows.crashes,
+            follows.losses,
+            *error_values,
+            ended.job_id,
+            ended.token,
+        )
+        if follows.outcome is None:
+            self._database.run(self._sql["forget-attempt"], ended.job_id, ended.token)
+            self._queues.refund(queue)
+            if key is not None:
+                self._keys.refund(queue, key)
+        if key is not None:
+            self._keys.look_at([(queue, key)])
+        self._database.at_commit.count_job(queue, Status.IN_PROGRESS, follows.status)
+        if follows.status is Status.PENDING:
+            self._database.at_commit.ring_workers(queue)
+        self._events.record_jobs(follows.event, [ended.job_id])
+        if has_dependents and follows.status in TERMINAL:
+            self._dependencies.ended([(ended.job_id, follows.status)])
+
+    def _due_again_ms(self, ended: Ended, follows: Next, now_ms: int) -> int | None:
+        """Return when a job that becomes pending is due; None: as before, so it keeps its place."""
+        if follows.status is not Status.PENDING:
+            return None
+        if ENDINGS[ended.ending].wait is Wait.AS_ASKED:
+            return now_ms + ended.snooze_ms
+        if follows.backoff_failures:
+            rules = self._backoff_of(ended.job_id)
+            return now_ms + backoff_delay_ms(follows.backoff_failures, rules, self._random.random())
+        return None
+
+    def _backoff_of(self, job_id: int) -> BackoffRules:
+        """Return the backoff of a job's type: whichever process ends the attempt."""
+        row = self._database.one(self._database.sql("job_types.sql")["backoff-of-job"], job_id)
+        return self._backoff if row is None else BackoffOfType(*row).over(self._backoff)

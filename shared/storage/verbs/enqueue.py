@@ -1,0 +1,185 @@
+"""Inserts new jobs: of a client, of a running job (its children) or of a schedule."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+
+from orpheus.shared.domain.events import Kind
+from orpheus.shared.domain.jobs import NewJob, Status
+from orpheus.shared.errors import FieldProblem, InvalidJob
+from orpheus.shared.storage.database import Database, Value
+from orpheus.shared.storage.verbs.dependencies import Dependencies
+from orpheus.shared.storage.verbs.events import Events
+from orpheus.shared.storage.verbs.keys import Keys
+
+_MOST_CHARS_IN_A_ROW = 1000
+"""A longer payload has a row of its own: a job's row is written whole at each change."""
+
+
+class Enqueue:
+    """Inserts jobs. There is no other way into the database."""
+
+    def __init__(
+        self, database: Database, events: Events, dependencies: Dependencies, keys: Keys
+    ) -> None:
+        self._database = database
+        self._events = events
+        self._dependencies = dependencies
+        self._keys = keys
+        self._sql = database.sql("jobs.sql")
+
+    def holder_of(self, unique_key: str) -> int | None:
+        """Return the live job that holds a unique key."""
+        return self.holders_of([unique_key]).get(unique_key)
+
+    def holders_of(self, unique_keys: Sequence[str]) -> dict[str | None, int]:
+        """Return the live jobs that hold some of these unique keys, by key.
+
+        Inside a transaction, nobody else makes a job with one of them before it ends.
+        """
+        self._database.lock("unique key", unique_keys)
+        rows = self._database.all(self._sql["live-by-unique-keys"], json.dumps(unique_keys))
+        return {row[0]: row[1] for row in rows}
+
+    def keep(self, new_jobs: Sequence[NewJob], pointer: str = "/jobs/{}") -> list[int]:
+        """Insert jobs, inside a transaction; return their ids in order.
+
+        For a unique key that a live job holds, that job's id. Jobs may name each other by `ref`.
+        Raises InvalidJob, with pointers that begin with `pointer`, if one depends on a job that
+        does not exist. Nothing is inserted then, so a job cannot name its own id in advance.
+        """
+        self.refuse_unknown(new_jobs, pointer)
+        keys = [new.unique_key for new in new_jobs if new.unique_key is not None]
+        holders = self.holders_of(keys) if keys else {}
+        made = _first_of_each_key(new_jobs, holders) if keys else new_jobs
+        made_ids = self._insert(made)
+        ids = _ids_of(new_jobs, holders, made, made_ids) if keys else made_ids
+        self._store_large_payloads(made, made_ids)
+        self._index_tags(made, made_ids)
+        if any(new.depends_on for new in made):
+            refs = {new.ref: one for new, one in zip(new_jobs, ids, strict=True) if new.ref}
+            self._record_waiting(made, made_ids, refs)
+        else:
+            self._events.record_jobs(Kind.JOB_ENQUEUED, made_ids)
+        return [*ids]
+
+    def _insert(self, made: Sequence[NewJob]) -> Sequence[int]:
+        """Insert jobs, and return their ids."""
+        now_ms, at_commit = self._database.clock.wall_ms(), self._database.at_commit
+        has_keys = any(new.concurrency_key is not None for new in made)
+        parked = self._keys.to_park(made, now_ms) if has_keys else ()
+        rows = [_row(new, now_ms, place in parked) for place, new in enumerate(made)]
+        ids = self._database.insert(self._sql["insert-job"], rows)
+        ready = [new.queue for new in made if not new.depends_on]
+        blocked = [new.queue for new in made if new.depends_on]
+        at_commit.count_jobs(ready, None, Status.PENDING)
+        at_commit.count_jobs(blocked, None, Status.BLOCKED)
+        at_commit.queues_with_work.update(ready)
+        return ids
+
+    def _store_large_payloads(self, made: Sequence[NewJob], ids: Sequence[int]) -> None:
+        large = [
+            (job_id, new.payload)
+            for new, job_id in zip(made, ids, strict=True)
+            if len(new.payload) > _MOST_CHARS_IN_A_ROW
+        ]
+        if large:
+            self._database.run_many(self._sql["insert-large-payload"], large)
+
+    def _index_tags(self, made: Sequence[NewJob], ids: Sequence[int]) -> None:
+        tags = [(tag, one) for new, one in zip(made, ids, strict=True) for tag in new.tags]
+        if tags:
+            self._database.run_many(self._sql["insert-tag"], tags)
+
+    def _record_waiting(
+        self, made: Sequence[NewJob], ids: Sequence[int], refs: Mapping[str, int]
+    ) -> None:
+        """Record events before links: `job.enqueued` precedes what an ended dependency causes."""
+        links, named = [], []
+        for new, job_id in zip(made, ids, strict=True):
+            dependencies = list(
+                dict.fromkeys(refs[one] if isinstance(one, str) else one for one in new.depends_on)
+            )
+            if dependencies:
+                links.append((job_id, dependencies))
+            named += [(one, job_id, refs[one]) for one in new.depends_on if isinstance(one, str)]
+        self._database.run_many(
+            self._sql["set-dependencies"],
+            [
+                (json.dumps(dependencies), len(dependencies), job_id)
+                for job_id, dependencies in links
+            ],
+        )
+        self._events.record_jobs(Kind.JOB_ENQUEUED, ids)
+        self._dependencies.link([job_id for job_id, _ in links], named)
+
+    def refuse_unknown(self, new_jobs: Sequence[NewJob], pointer: str = "/jobs/{}") -> None:
+        """Raise InvalidJob, inside a transaction, if one depends on a job that does not exist."""
+        named = {one for new in new_jobs for one in new.depends_on if isinstance(one, int)}
+        if not named:
+            return
+        ids = json.dumps(list(named))
+        unknown = {row[0] for row in self._database.all(self._sql["unknown-ids"], ids)}
+        problems = [
+            FieldProblem(f"{pointer.format(n)}/depends_on/{position}", f"there is no job {one}")
+            for n, new in enumerate(new_jobs)
+            for position, one in enumerate(new.depends_on)
+            if one in unknown
+        ]
+        if problems:
+            raise InvalidJob.of(problems)
+
+
+def _row(new: NewJob, now_ms: int, is_parked: bool) -> tuple[Value, ...]:
+    """Return the values of `insert-job`. What a job waits for is stored when all ids are known."""
+    run_at_ms = now_ms + new.delay_ms if new.run_at_ms is None else new.run_at_ms
+    return (
+        new.type,
+        new.payload if len(new.payload) <= _MOST_CHARS_IN_A_ROW else "",
+        Status.BLOCKED if new.depends_on else Status.PENDING,
+        new.queue,
+        new.priority,
+        int(run_at_ms <= now_ms),
+        new.max_retries,
+        new.timeout_s,
+        now_ms,
+        run_at_ms,
+        new.unique_key,
+        json.dumps(new.tags) if new.tags else "[]",
+        len(set(new.depends_on)),
+        new.on_dependency_failure,
+        new.traceparent,
+        new.concurrency_key,
+        int(is_parked),
+    )
+
+
+def _first_of_each_key(
+    new_jobs: Iterable[NewJob], holders: Mapping[str | None, int]
+) -> list[NewJob]:
+    """Return the jobs to insert: those without a key, and the first with each that is free."""
+    taken = set(holders)
+    made = []
+    for new in new_jobs:
+        if new.unique_key is None:
+            made.append(new)
+        elif new.unique_key not in taken:
+            taken.add(new.unique_key)
+            made.append(new)
+    return made
+
+
+def _ids_of(
+    new_jobs: Iterable[NewJob],
+    holders: Mapping[str | None, int],
+    made: Sequence[NewJob],
+    made_ids: Sequence[int],
+) -> list[int]:
+    """Return the id of each job: its own, or that of the job which holds its key."""
+    by_key, keyless = dict(holders), []
+    for new, job_id in zip(made, made_ids, strict=True):
+        if new.unique_key is None:
+            keyless.append(job_id)
+        else:
+            by_key[new.unique_key] = job_id
+    own = iter(keyless)
+    return [next(own) if new.unique_key is None else by_key[new.unique_key] for new in new_jobs]

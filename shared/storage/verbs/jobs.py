@@ -1,0 +1,305 @@
+"""The job verbs of the store: submit, read, list, cancel, retry."""
+
+from collections.abc import Sequence
+
+from orpheus.shared.domain.events import Kind
+from orpheus.shared.domain.jobs import Attempt, Dependency, Job, NewJob, RunningJob, Status
+from orpheus.shared.domain.lifecycle import TERMINAL
+from orpheus.shared.errors import NotFound, TransitionRefused
+from orpheus.shared.storage.data import JobFilter, Submitted, Total
+from orpheus.shared.storage.database import Database, Value
+from orpheus.shared.storage.verbs.dependencies import Dependencies
+from orpheus.shared.storage.verbs.enqueue import Enqueue
+from orpheus.shared.storage.verbs.events import Events
+from orpheus.shared.storage.verbs.keys import Keys
+from orpheus.shared.storage.verbs.rows import attempt_of, job_of, running_job_of
+
+_NO_BOUND = 2**62
+_SEARCH_WINDOW_JOBS = 10_000
+"""Text search reads only this many of the newest jobs, and inexact totals stop here."""
+
+
+class Jobs:
+    """Submits, reads and changes jobs."""
+
+    def __init__(
+        self,
+        database: Database,
+        events: Events,
+        dependencies: Dependencies,
+        enqueue: Enqueue,
+        keys: Keys,
+    ) -> None:
+        self._database = database
+        self._events = events
+        self._dependencies = dependencies
+        self._enqueue = enqueue
+        self._keys = keys
+        self._sql = database.sql("jobs.sql")
+
+    def submit(self, new: NewJob) -> Submitted:
+        """Insert a new job, or return the live one that holds its unique key.
+
+        Raises InvalidJob for a dependency that does not exist.
+        """
+        return self.submit_each([new])[0]
+
+    def submit_each(self, new_jobs: Sequence[NewJob]) -> list[Submitted]:
+        """Do the same with several jobs of several clients, in one transaction.
+
+        Raises InvalidJob if any is refused; then none is inserted.
+        """
+        keys = [new.unique_key for new in new_jobs if new.unique_key is not None]
+        with self._database.write(durable=True):
+            held = self._enqueue.holders_of(keys) if keys else {}
+            free = [new for new in new_jobs if new.unique_key not in held]
+            ids = self._enqueue.keep(free, pointer="") if free else []
+            made, rest = self._between(min(ids, default=0), max(ids, default=0)), iter(ids)
+            submitted = []
+            for new in new_jobs:
+                job_id = held[new.unique_key] if new.unique_key in held else next(rest)
+                job = made.pop(job_id, None)  # an id comes twice if two have the same key
+                submitted.append(Submitted(job or self.get(job_id), created=job is not None))
+            return submitted
+
+    def _between(self, first_id: int, last_id: int) -> dict[int, Job]:
+        sql = f"{self._sql['select-jobs']} WHERE jobs.id BETWEEN ? AND ?"
+        return {row[0]: job_of(row) for row in self._database.all(sql, first_id, last_id)}
+
+    def submit_many(self, new_jobs: Sequence[NewJob]) -> list[int]:
+        """Insert all or none; return their ids in order (for a held unique key, the live job's).
+
+        Raises InvalidJob for a dependency that does not exist.
+        """
+        with self._database.write(durable=True):
+            return self._enqueue.keep(new_jobs)
+
+    # Reading
+
+    def get(self, job_id: int) -> Job:
+        """Return the job. Raises NotFound."""
+        row = self._database.one(f"{self._sql['select-jobs']} WHERE jobs.id = ?", job_id)
+        if row is None:
+            raise NotFound(f"there is no job {job_id}")
+        return job_of(row)
+
+    def status(self, job_id: int) -> Status:
+        """Return its status without reading the whole job. Raises NotFound."""
+        row = self._database.one(self._sql["status-of"], job_id)
+        if row is None:
+            raise NotFound(f"there is no job {job_id}")
+        return Status(row[0])
+
+    def attempts(self, job_id: int) -> list[Attempt]:
+        """Return its attempts, oldest first; a running one is last and has outcome None."""
+        rows = self._database.all(self._sql["select-attempts"], job_id)
+        rows += self._database.all(self._sql["select-running-attempt"], job_id)
+        return [attempt_of(row) for row in rows]
+
+    def running(self) -> dict[str, RunningJob]:
+        """Return the job that each worker runs, by incarnation."""
+        rows = self._database.all(self._sql["running-jobs"])
+        return {job.incarnation: job for job in map(running_job_of, rows)}
+
+    def page(self, wanted: JobFilter, limit: int, before_id: int | None = None) -> list[Job]:
+        """Return up to `limit` jobs that match, newest first, with ids below `before_id`."""
+        return self.page_within(_NO_BOUND, wanted, limit, before_id)[0]
+
+    def page_within(
+        self,
+        most_bytes: int,
+        wanted: JobFilter,
+        limit: int,
+        before_id: int | None = None,
+        preview_chars: int | None = None,
+    ) -> tuple[list[Job], bool]:
+        """Return such a page, and whether more jobs match.
+
+        It ends early where its texts would hold more than `most_bytes`, but not before its first
+        job. `preview_chars`: so many characters of the JSON of each payload and result.
+        """
+        join, conditions, values = self._where(wanted)
+        if before_id is not None:
+            conditions.append("jobs.id < ?")
+            values.append(before_id)
+        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        select = self._sql["select-jobs"]
+        if preview_chars is not None:
+            select = self._sql["select-previews"]
+            values = [preview_chars, preview_chars, *values]
+        # By tag alone, rows come in the order of the tag's index; by jobs.id, SQLite would read and
+        # sort every whole job of the tag first.
+        by_tag = wanted.tag is not None and not (wanted.status or wanted.type or wanted.queue)
+        order = "job_tags.job_id" if by_tag else "jobs.id"
+        sql = f"{select}{join}{where} ORDER BY {order} DESC LIMIT ?"
+        rows, has_more = self._database.within(most_bytes, sql, *values, limit + 1)
+        return [job_of(row) for row in rows[:limit]], has_more or len(rows) > limit
+
+    def matching_ids(self, wanted: JobFilter, max_id: int | None = None) -> list[int]:
+        """Return the ids of all jobs that match, none above `max_id`."""
+        join, conditions, values = self._where(wanted)
+        if max_id is not None:
+            conditions.append("jobs.id <= ?")
+            values.append(max_id)
+        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        sql = f"{self._sql['select-ids']}{join}{where}"
+        rows = self._database.all(sql, *values)
+        return [row[0] for row in rows]
+
+    def total(self, wanted: JobFilter) -> Total:
+        """Return how many jobs match: exact from the kept counts, else counted up to 10,000."""
+        if wanted.type is None and wanted.tag is None and wanted.q is None:
+            return Total(self._kept_total(wanted), exact=True)
+        join, conditions, values = self._where(wanted)
+        ids = f"{self._sql['select-ids']}{join} WHERE {' AND '.join(conditions)} LIMIT ?"
+        counted = f"SELECT count(*) FROM ({ids}) AS found"  # noqa: S608 - made of our own constants
+        row = self._database.one(counted, *values, _SEARCH_WINDOW_JOBS)
+        value = int(row[0]) if row else 0
+        return Total(value, exact=wanted.q is None and value < _SEARCH_WINDOW_JOBS)
+
+    def _kept_total(self, wanted: JobFilter) -> int:
+        return sum(
+            n
+            for queue, status, n in self._database.all(self._database.sql("counts.sql")["counts"])
+            if wanted.queue in (None, queue) and wanted.status in (None, status)
+        )
+
+    def _is_rare(self, wanted: JobFilter) -> bool:
+        """Return whether few enough jobs have the status to look it up before type or queue.
+
+        SQLite does not know the counts: finding the failed jobs of a type with a million took
+        160 ms.
+        """
+        if wanted.status is None or (wanted.type is None and wanted.queue is None):
+            return False
+        return self._kept_total(JobFilter(status=wanted.status)) <= _SEARCH_WINDOW_JOBS
+
+    def _where(self, wanted: JobFilter) -> tuple[str, list[str], list[Value]]:
+        join, conditions, values = "", [], list[Value]()
+        if self._is_rare(wanted):
+            join = f"\n{self._sql['by-rare-status']}\n"
+        if wanted.tag is not None:
+            join += f"\n{self._sql['with-tags']}\n"
+            conditions.append("job_tags.tag = ?")
+            values.append(wanted.tag)
+        for column, value in (
+            ("status", wanted.status),
+            ("type", wanted.type),
+            ("queue", wanted.queue),
+        ):
+            if value is not None:
+                conditions.append(f"{column} = ?")
+                values.append(str(value))
+        if wanted.q is not None:
+            oldest = self._database.one(self._sql["newest-ids"], _SEARCH_WINDOW_JOBS)
+            conditions.append("jobs.id > ?")
+            values.append(oldest[0] if oldest else 0)
+            pattern = "%" + wanted.q.translate({ord(c): f"\\{c}" for c in "\\%_"}) + "%"
+            conditions.append(f"({self._sql['contains']})")
+            values += [pattern] * 4
+        return join, conditions, values
+
+    # Actions of operators
+
+    def _to_change(self, job_id: int) -> Job:
+        """Return a job that nobody else changes before this transaction ends. Raises NotFound."""
+        job = self.get(job_id)
+        if job.concurrency_key is not None:
+            self._keys.lock()
+        return self.get(job_id) if self._database.lock_job(job_id) else job
+
+    def cancel(self, job_id: int) -> tuple[Job, bool]:
+        """Cancel a waiting job (True), or request that a running one stops (False).
+
+        Raises NotFound, and TransitionRefused if it has ended.
+        """
+        with self._database.write(durable=True):
+            job = self._to_change(job_id)
+            if job.status in TERMINAL:
+                raise TransitionRefused(f"job {job_id} is {job.status}: it cannot be cancelled")
+            if job.status is Status.IN_PROGRESS:
+                if self._database.run(self._sql["request-cancel"], job_id):
+                    self._events.record_jobs(Kind.JOB_CANCEL_REQUESTED, [job_id])
+                return self.get(job_id), False
+            self._database.run(self._sql["cancel-waiting"], self._database.clock.wall_ms(), job_id)
+            self._database.at_commit.count_job(job.queue, job.status, Status.CANCELLED)
+            if job.concurrency_key is not None:
+                self._keys.look_at([(job.queue, job.concurrency_key)])
+            self._events.record_jobs(Kind.JOB_CANCELLED, [job_id])
+            self._dependencies.ended([(job_id, Status.CANCELLED)])
+            return self.get(job_id), True
+
+    def retry(self, job_id: int) -> Job:
+        """Make a failed or cancelled job pending with all its retries; its attempts are kept.
+
+        It waits again for those of its dependencies that are live. Raises NotFound, and
+        TransitionRefused if it has not failed, its unique key is held, or a job that must be done
+        before it has failed itself.
+        """
+        with self._database.write(durable=True):
+            job = self._to_change(job_id)
+            if job.status not in (Status.FAILED, Status.CANCELLED):
+                raise TransitionRefused(
+                    f"job {job_id} is {job.status}: only failed and cancelled jobs are retried"
+                )
+            holder = self._enqueue.holder_of(job.unique_key) if job.unique_key else None
+            if holder is not None:
+                raise TransitionRefused(
+                    f"job {holder} is live with the same unique key {job.unique_key!r}"
+                )
+            waits_for = self._wait_for_dependencies(job_id) if job.depends_on else 0
+            now_ms = self._database.clock.wall_ms()
+            self._database.run(self._sql["retry-job"], waits_for, now_ms, job_id)
+            enters = Status.BLOCKED if waits_for else Status.PENDING
+            self._database.at_commit.count_job(job.queue, job.status, enters)
+            self._dependencies.live_again(job_id)
+            self._database.at_commit.ring_workers(job.queue)
+            self._events.record_jobs(Kind.JOB_REQUEUED, [job_id])
+            return self.get(job_id)
+
+    def _wait_for_dependencies(self, job_id: int) -> int:
+        failed = self._dependencies.failed_dependency(job_id)
+        if failed is not None:
+            raise TransitionRefused(
+                f"job {job_id} depends on job {failed[0]}, which is {failed[1]}: retry that first"
+            )
+        return self._dependencies.wait_for_live(job_id)
+
+    def run_now(self, job_id: int) -> Job:
+        """Make a job that waits for its time due now. Raises NotFound and TransitionRefused."""
+        with self._database.write(durable=True):
+            job = self._to_change(job_id)
+            if job.status is not Status.PENDING:
+                raise TransitionRefused(
+                    f"job {job_id} is {job.status}: only a pending job can be made due now"
+                )
+            if self._database.run(self._sql["run-now"], self._database.clock.wall_ms(), job_id):
+                self._database.at_commit.ring_workers(job.queue)
+                self._events.record_jobs(Kind.JOB_REQUEUED, [job_id])
+            return self.get(job_id)
+
+    def delete(self, job_id: int) -> None:
+        """Delete a job that has ended, with its attempts and log.
+
+        Raises NotFound, and TransitionRefused if it is live, or if a job depends on it that is not
+        done: it may read the result, perhaps after a retry.
+        """
+        with self._database.write(durable=True):
+            job = self._to_change(job_id)
+            if job.status not in TERMINAL:
+                raise TransitionRefused(
+                    f"job {job_id} is {job.status}: cancel it before deleting it"
+                )
+            dependent = self._dependencies.needed_by(job_id)
+            if dependent is not None:
+                raise TransitionRefused(
+                    f"job {dependent[0]}, which is {dependent[1]}, depends on job {job_id} and may "
+                    "still read its result: delete that job first"
+                )
+            self._events.record_jobs(Kind.JOB_DELETED, [job_id])
+            self._database.run(self._sql["delete-job"], job_id)
+            self._database.at_commit.count_job(job.queue, job.status, None)
+
+    def dependencies(self, job_id: int) -> list[Dependency]:
+        """Return the jobs that it depends on, as they are now, by id."""
+        return self._dependencies.of(job_id)

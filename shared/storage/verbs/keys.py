@@ -1,0 +1,304 @@
+"""Limits per key: how many jobs of one concurrency key run at once, and how often one starts.
+
+A due job whose key has no room is parked: it is in no index of what may be leased, so a lease never
+reads past the jobs of a full key. As long as a key has room for n jobs, the next n of it are not
+parked. Whatever gives room to a key looks at that key again (`look_at`): the end of a lease, the
+next token of its rate, a cancel, and other limits in the configuration.
+
+A job comes in as if its key had room, and the first lease that meets it without room parks it. Of a
+batch, at most as many jobs of a key come in so as may ever start together; the others are parked at
+once. So each job is parked a few times at most, whatever the order in which jobs come.
+
+Nothing is counted that a crash could leave wrong: the running jobs of a key are its leases.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from orpheus.shared.domain.jobs import Lease, NewJob
+from orpheus.shared.domain.rates import (
+    NO_LIMITS_PER_KEY,
+    KeyRules,
+    Rate,
+    full_after,
+    opens_ms,
+    tokens_of,
+)
+from orpheus.shared.storage.data import Limit
+from orpheus.shared.storage.database import Database
+
+_NO_LIMIT = 1_000
+"""So many jobs of a key without a limit are unparked in one transaction."""
+_MOST_PARKED = 1_000
+"""So many jobs a lease parks; it rings for itself to go on."""
+_KEYS_AT_ONCE = 200
+
+_Key = tuple[str, str]
+
+
+class Keys:
+    """Parks and unparks jobs with a key, inside a transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self.keys_at_once = _KEYS_AT_ONCE
+        """How many keys one transaction looks at since their rate has opened, or in a sweep."""
+        self._database = database
+        self._sql = database.sql("keys.sql")
+
+    def lock(self) -> bool:
+        """Let nobody else count running jobs, park or unpark before this transaction ends.
+
+        It is taken before any job is locked. Return whether others may have changed something
+        since this transaction began.
+        """
+        return self._database.lock("limits", [""])
+
+    # Coming in
+
+    def to_park(self, new_jobs: Sequence[NewJob], now_ms: int) -> frozenset[int]:
+        """Return the positions of the new jobs that are parked at once."""
+        most = {
+            name: key_rules_of(*columns).most_at_once
+            for name, *columns in self._database.all(self._sql["rules-of-all"])
+        }
+        due: dict[_Key, list[tuple[int, int, int]]] = defaultdict(list)
+        for position, new in enumerate(new_jobs):
+            run_at_ms = now_ms + new.delay_ms if new.run_at_ms is None else new.run_at_ms
+            is_due = run_at_ms <= now_ms and not new.depends_on
+            if is_due and new.concurrency_key is not None and new.queue in most:
+                order = (-new.priority, run_at_ms, position)
+                due[new.queue, new.concurrency_key].append(order)
+        return frozenset(
+            position
+            for (queue, _), jobs in due.items()
+            for _, _, position in sorted(jobs)[most[queue] :]
+        )
+
+    # Leasing
+
+    def gate(self, limits: Mapping[str, Limit]) -> "Gate":
+        """Return what lets jobs through as far as their keys have room."""
+        rules = {name: one.per_key for name, one in limits.items() if one.per_key is not None}
+        if any(rule.rate is not None for rule in rules.values()):
+            self._look_at_opened()
+        return Gate(self, rules)
+
+    def room(self, queue: str, key: str, rules: KeyRules) -> tuple[int, bool]:
+        """Return how many jobs of a key may start now, and whether one of them was parked.
+
+        Time alone gives room to a key that has a rate.
+        """
+        room = self._room(queue, key, rules)
+        if room == 0 or rules.rate is None:
+            return room, False
+        return room, self._unpark("parked-and-next", queue, key, room) > 0
+
+    def park(self, left_out: Iterable[tuple[str, str, int]], rules: Mapping[str, KeyRules]) -> None:
+        """Park jobs (queue, key, id) that have no room."""
+        jobs = list(left_out)
+        self._database.run_many(self._sql["park"], [(job_id,) for _, _, job_id in jobs])
+        for queue, key in dict.fromkeys((queue, key) for queue, key, _ in jobs):
+            self._note_opening(queue, key, rules[queue].rate)
+
+    def ring(self, queues: Iterable[str]) -> None:
+        """Ring the workers of these queues, so that one of them goes on."""
+        for queue in queues:
+            self._database.at_commit.ring_workers(queue)
+
+    def spend(self, limits: Mapping[str, Limit], leases: Iterable[Lease]) -> None:
+        """Spend the tokens of jobs that start now."""
+        started: Counter[tuple[str, str, Rate]] = Counter()
+        for one in leases:
+            limit = limits.get(one.queue)
+            if one.concurrency_key is not None and limit and limit.per_key and limit.per_key.rate:
+                started[one.queue, one.concurrency_key, limit.per_key.rate] += 1
+        clock = self._database.clock
+        now_ms = clock.monotonic_ms()
+        for (queue, key, rate), n in started.items():
+            full_ms = full_after(rate, self._full_ms(queue, key), now_ms, n)
+            self._database.run(self._sql["keep-rate"], queue, key, full_ms, clock.boot_id)
+            self._note_opening(queue, key, rate)
+
+    def next_opening_ms(self, limits: Mapping[str, Limit]) -> int | None:
+        """Return the milliseconds until a key with parked jobs gets its next token."""
+        if not any(one.per_key and one.per_key.rate for one in limits.values()):
+            return None
+        clock = self._database.clock
+        row = self._database.one(self._sql["next-opening"], clock.boot_id)
+        return None if row is None else max(0, row[0] - clock.monotonic_ms())
+
+    # Room
+
+    def look_at(self, keys: Iterable[_Key]) -> None:
+        """Unpark the next jobs of those keys that have room."""
+        self.lock()
+        rules: dict[str, KeyRules] = {}
+        for queue, key in dict.fromkeys(keys):
+            if self._is_parked(queue, key):
+                if queue not in rules:
+                    rules[queue] = self._rules_of(queue)
+                self._look_at(queue, key, rules[queue])
+
+    def refund(self, queue: str, key: str) -> None:
+        """Give back the token of a job that was leased and never entered."""
+        self.lock()
+        rate, full_ms = self._rules_of(queue).rate, self._full_ms(queue, key)
+        if rate is not None and full_ms:
+            earlier_ms, boot_id = full_ms - 1000 / rate.per_s, self._database.clock.boot_id
+            self._database.run(self._sql["keep-rate"], queue, key, earlier_ms, boot_id)
+
+    def limits_changed(self) -> None:
+        """Look at all keys with parked jobs again: at some now, `continue_sweep` at the others."""
+        self._database.run(self._sql["forget-openings"])
+        clock = self._database.clock
+        for queue, *columns in self._database.all(self._sql["rules-of-all"]):
+            rate = key_rules_of(*columns).rate
+            if rate is not None:
+                latest_ms = full_after(rate, 0.0, clock.monotonic_ms(), rate.burst)
+                self._database.run(self._sql["shorten-rates"], queue, clock.boot_id, latest_ms)
+        self._database.run(self._sql["begin-sweep"])
+        self.continue_sweep()
+
+    def continue_sweep(self) -> bool:
+        """Run one transaction of a sweep; False: there is none, and nothing is written."""
+        if self._database.one(self._sql["any-sweep"]) is None:
+            return False
+        with self._database.write(durable=False):
+            self.lock()
+            row = self._database.one(self._sql["any-sweep"])
+            if row is not None:
+                self._database.run(self._sql["keep-sweep"], self._sweep(*row), row[0])
+        return True
+
+    def _sweep(self, queue: str, after: str) -> str | None:
+        """Look at the next keys of a queue; return the last of them, None at the end."""
+        rules, unparked = self._rules_of(queue), 0
+        for _ in range(self.keys_at_once):
+            row = self._database.one(self._sql["next-parked-key"], queue, after)
+            if row is None:
+                return None
+            n = self._look_at(queue, row[0], rules)
+            if n == _NO_LIMIT:
+                return after  # there may be more of this key
+            after, unparked = row[0], unparked + n
+            if unparked >= _NO_LIMIT:
+                break
+        return after
+
+    def _look_at_opened(self) -> None:
+        clock = self._database.clock
+        for queue, key in self._database.all(
+            self._sql["opened"], clock.boot_id, clock.monotonic_ms(), self.keys_at_once
+        ):
+            self._look_at(queue, key, self._rules_of(queue))
+
+    def _look_at(self, queue: str, key: str, rules: KeyRules) -> int:
+        """Unpark the next jobs of a key as far as it has room; return how many."""
+        if rules == NO_LIMITS_PER_KEY:
+            return self._unpark("parked", queue, key, _NO_LIMIT)
+        room = self._room(queue, key, rules)
+        unparked = self._unpark("parked-and-next", queue, key, room) if room else 0
+        self._note_opening(queue, key, rules.rate)
+        return unparked
+
+    def _unpark(self, which: str, queue: str, key: str, most: int) -> int:
+        rows = self._database.all(self._sql[which], queue, key, most)
+        self._database.run_many(self._sql["unpark"], rows)
+        self._database.at_commit.unparked.extend(row[0] for row in rows)
+        return len(rows)
+
+    def _note_opening(self, queue: str, key: str, rate: Rate | None) -> None:
+        """Note when the next token comes, if the key has none and jobs are parked."""
+        if rate is None:
+            return
+        full_ms, now_ms = self._full_ms(queue, key), self._database.clock.monotonic_ms()
+        waits = tokens_of(rate, full_ms, now_ms) == 0 and self._is_parked(queue, key)
+        opens = opens_ms(rate, full_ms) if waits else None
+        self._database.run(self._sql["set-opening"], queue, key, opens)
+
+    def _room(self, queue: str, key: str, rules: KeyRules) -> int:
+        room = _NO_LIMIT
+        if rules.max_running:
+            row = self._database.one(self._sql["running"], queue, key, rules.max_running)
+            room = rules.max_running - (row[0] if row else 0)
+        if rules.rate is not None and room:
+            now_ms = self._database.clock.monotonic_ms()
+            room = min(room, tokens_of(rules.rate, self._full_ms(queue, key), now_ms))
+        return room
+
+    def _full_ms(self, queue: str, key: str) -> float:
+        """Return when the bucket of a key is full; 0: it is."""
+        row = self._database.one(self._sql["rate"], queue, key)
+        return row[0] if row is not None and row[1] == self._database.clock.boot_id else 0.0
+
+    def _is_parked(self, queue: str, key: str) -> bool:
+        return self._database.one(self._sql["is-parked"], queue, key) is not None
+
+    def _rules_of(self, queue: str) -> KeyRules:
+        row = self._database.one(self._sql["rules"], queue)
+        return KeyRules() if row is None else key_rules_of(*row)
+
+
+class Gate:
+    """Lets jobs through as far as their keys have room, in the order of leasing.
+
+    What it leaves out is parked, and then what may be leased is read again.
+    """
+
+    def __init__(self, keys: Keys, rules: Mapping[str, KeyRules]) -> None:
+        self.rules = rules
+        """Of the queues that have limits per key."""
+        self._keys = keys
+        self._rooms: dict[_Key, int] = {}
+        self._left_out: list[tuple[str, str, int]] = []
+        self._has_unparked = False
+        self._parked = 0
+
+    def admits(self, queue: str, key: str | None, job_id: int) -> bool:
+        """Return whether the key has room for this job; then it has room for one less."""
+        rules = self.rules.get(queue)
+        if key is None or rules is None:
+            return True
+        room = self._rooms.get((queue, key))
+        if room is None:
+            room, has_unparked = self._keys.room(queue, key, rules)
+            self._has_unparked |= has_unparked
+        self._rooms[queue, key] = max(0, room - 1)
+        if not room:
+            self._left_out.append((queue, key, job_id))
+        return room > 0
+
+    def start_over(self) -> None:
+        """Forget which jobs were let through: they were not taken."""
+        self._rooms = {}
+
+    @property
+    def has_left_out(self) -> bool:
+        """Whether a job was left out that is not parked yet."""
+        return bool(self._left_out)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether this transaction should leave out no more jobs."""
+        return self._parked + len(self._left_out) >= _MOST_PARKED
+
+    def park(self, *, is_enough: bool) -> bool:
+        """Park what was left out; return whether what may be leased must be read again.
+
+        `is_enough`: no more jobs were wanted.
+        """
+        again = self._has_unparked or bool(self._left_out and not is_enough)
+        if self._left_out:
+            self._keys.park(self._left_out, self.rules)
+        if again and self.is_full:
+            self._keys.ring({queue for queue, *_ in self._left_out})
+            return False
+        self._parked += len(self._left_out)
+        self._left_out, self._has_unparked = [], False
+        self.start_over()
+        return again
+
+
+def key_rules_of(max_running: int, starts: int, period_s: int, burst: int) -> KeyRules:
+    """Return the limits per key of a row of `queues`."""
+    return KeyRules(max_running, Rate(starts, period_s, burst) if starts else None)

@@ -1,0 +1,355 @@
+"""The lease verbs of the store: lease, finish, renew, give back, reclaim.
+
+A lease is three things in the job's row: token, expiry (monotonic clock, with boot id) and
+incarnation. Every change of a leased job names the token. If no row changes, the lease is lost,
+and nothing else is written: no attempt, no event, no count.
+"""
+
+import random
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
+
+from orpheus.shared.domain.backoff import BackoffRules
+from orpheus.shared.domain.events import Kind
+from orpheus.shared.domain.jobs import Holder, JobError, Lease, NewJob, Outcome, Status
+from orpheus.shared.domain.lifecycle import Ending, Finished
+from orpheus.shared.errors import InvalidJob
+from orpheus.shared.process.crash_cell import CellState
+from orpheus.shared.storage.data import LeaseHolder, LookAtHolder
+from orpheus.shared.storage.database import Database
+from orpheus.shared.storage.verbs.deaths import (
+    ending_by_death,
+    ending_by_expiry,
+    ending_by_reboot,
+    error_of,
+)
+from orpheus.shared.storage.verbs.dependencies import Dependencies
+from orpheus.shared.storage.verbs.due_jobs import DueJobs
+from orpheus.shared.storage.verbs.ended_leases import Ended, EndedLeases
+from orpheus.shared.storage.verbs.enqueue import Enqueue
+from orpheus.shared.storage.verbs.events import Events
+from orpheus.shared.storage.verbs.keys import Keys
+from orpheus.shared.storage.verbs.queues import Queues
+
+_TYPE = 4  # columns of `due-of-all`
+_CRASHES = 10
+
+
+class Leases:
+    """Leases, and what becomes of a job when its lease ends."""
+
+    def __init__(
+        self,
+        database: Database,
+        events: Events,
+        dependencies: Dependencies,
+        enqueue: Enqueue,
+        queues: Queues,
+        keys: Keys,
+        backoff: BackoffRules,
+        uniform: random.Random | None = None,
+    ) -> None:
+        self._database = database
+        self._events = events
+        self._dependencies = dependencies
+        self._enqueue = enqueue
+        self._queues = queues
+        self._keys = keys
+        self._ended = EndedLeases(database, events, dependencies, queues, keys, backoff, uniform)
+        self._due_jobs = DueJobs(database, keys)
+        self._sql = database.sql("leases.sql")
+
+    # Taking
+
+    def is_work_due(self) -> bool:
+        """Return whether a job is due in a queue that is not paused, or may be by its key's rate.
+
+        It only reads.
+        """
+        return self._due_jobs.is_any()
+
+    def lease(
+        self,
+        holder: Holder,
+        queues: Sequence[str],
+        limit: int,
+        ttl_ms: int,
+        fitting: Callable[[Sequence[str]], int] = len,
+        eligible: Callable[[Sequence[int]], Sequence[int]] | None = None,
+    ) -> list[Lease]:
+        """Lease up to `limit` due jobs of `queues` (`*`: all), in the order in which to run them.
+
+        The order among the due jobs: highest priority, then earliest run_at, then lowest id.
+        `fitting` is given their types, in that order, and says how many of them to lease.
+        `eligible` is given first how often each has crashed, and returns the places of those that
+        may be leased, in order; the others are left to another time or worker.
+        """
+        if limit < 1 or not self.is_work_due():
+            return []
+        clock = self._database.clock
+        with self._database.write(durable=False):
+            limits = self._queues.locked_limits()
+            self._due_jobs.promote()
+            rows = self._due_jobs.first(queues, limit, limits)
+            if eligible is not None:
+                rows = [rows[place] for place in eligible([row[_CRASHES] for row in rows])]
+            rows = rows[: fitting([row[_TYPE] for row in rows])]
+            if not rows:
+                return []
+            now_ms = clock.wall_ms()
+            expires_here_ms, expires_mono_ms = self._database.lease_ends_ms(ttl_ms)
+            tokens = self._database.take_tokens(len(rows))
+            leases = [
+                Lease._make(
+                    (row[2], token, *row[3:-3], now_ms, expires_here_ms, bool(row[-3]), *row[-2:])
+                )
+                for token, row in zip(tokens, rows, strict=True)
+            ]
+            self._store_leases(holder, leases, expires_mono_ms)
+            if limits:
+                self._queues.spend(limits, (lease.queue for lease in leases))
+                self._keys.spend(limits, leases)
+            self._events.record_jobs(Kind.JOB_STARTED, [lease.job_id for lease in leases])
+            return leases
+
+    def _store_leases(self, holder: Holder, leases: Sequence[Lease], expires_mono_ms: int) -> None:
+        boot_id = self._database.clock.boot_id
+        self._database.run_many(
+            self._sql["lease-job"],
+            [
+                (
+                    holder.slot,
+                    holder.pid,
+                    lease.started_at_ms,
+                    lease.token,
+                    holder.incarnation,
+                    expires_mono_ms,
+                    boot_id,
+                    lease.job_id,
+                )
+                for lease in leases
+            ],
+        )
+        self._database.at_commit.count_jobs(
+            (lease.queue for lease in leases), Status.PENDING, Status.IN_PROGRESS
+        )
+
+    def next_due_ms(self) -> int | None:
+        """Return when a sleeping worker should look again, on the wall clock; None: when rung.
+
+        That is when the earliest delayed job is due, or when the rate of a queue or key allows one.
+        """
+        due_ms, token_ms = self._due_jobs.next_ms(), self._queues.next_token_ms()
+        times = [] if due_ms is None else [due_ms]
+        if token_ms is not None:
+            times.append(self._database.clock.wall_ms() + token_ms)
+        return min(times, default=None)
+
+    # By the holder
+
+    def finish(self, finished: Sequence[Finished]) -> set[int]:
+        """Record how jobs ended; return the tokens of lost leases, whose jobs are not changed."""
+        lost: set[int] = set()
+        with self._database.write(durable=True):
+            self._lock_limits(one.lease for one in finished)
+            finished = [self._with_known(one) if one.children else one for one in finished]
+            succeeded = [one for one in finished if one.ending is Ending.SUCCEEDED]
+            if succeeded:
+                lost |= self._complete(succeeded)
+            for one in finished:
+                if one.ending is not Ending.SUCCEEDED and not self._finish_otherwise(one):
+                    lost.add(one.lease.token)
+        return lost
+
+    def _complete(self, succeeded: Sequence[Finished]) -> set[int]:
+        clock = self._database.clock
+        now_ms, mono_ms = clock.wall_ms(), clock.monotonic_ms()
+        held = {
+            row[0]: row
+            for row in self._database.run_many(
+                self._sql["held-lease"],
+                [(one.lease.job_id, one.lease.token, mono_ms, clock.boot_id) for one in succeeded],
+            )
+        }
+        done = [one for one in succeeded if one.lease.job_id in held]
+        self._database.run_many(
+            self._sql["complete-job"],
+            [
+                (one.result, now_ms, one.lease.job_id, one.lease.token, mono_ms, clock.boot_id)
+                for one in done
+            ],
+        )
+        at_commit = self._database.at_commit
+        at_commit.count_jobs((one.lease.queue for one in done), Status.IN_PROGRESS, Status.DONE)
+        for *_, due_ms, started_ms in held.values():
+            at_commit.count_attempt(Outcome.SUCCEEDED, due_ms, started_ms, now_ms)
+        keys = [(row[1], row[2]) for row in held.values() if row[2] is not None]
+        if keys:
+            self._keys.look_at(keys)
+        self._events.record_jobs(Kind.JOB_DONE, [one.lease.job_id for one in done])
+        for children in _together(done):
+            self._enqueue.keep(children)
+        self._dependencies.ended(
+            (job_id, Status.DONE)
+            for job_id, *_, has_dependents, _, _ in held.values()
+            if has_dependents
+        )
+        return {one.lease.token for one in succeeded if one.lease.job_id not in held}
+
+    def _with_known(self, one: Finished) -> Finished:
+        """Return a permanent failure if a child depends on a job that does not exist any more."""
+        try:
+            self._enqueue.refuse_unknown(one.children, "/children/{}")
+        except InvalidJob as refused:
+            error = JobError("PermanentError", f"enqueue: {refused}")
+            return Finished(one.lease, Ending.FAILED_PERMANENTLY, error=error)
+        return one
+
+    def _finish_otherwise(self, one: Finished) -> bool:
+        clock = self._database.clock
+        row = self._database.one(
+            self._sql["held-lease"],
+            one.lease.job_id,
+            one.lease.token,
+            clock.monotonic_ms(),
+            clock.boot_id,
+        )
+        if row is None:
+            return False
+        self._ended.end(
+            Ended(one.lease.job_id, one.lease.token, one.ending, one.error, one.snooze_ms), row
+        )
+        return True
+
+    def renew(self, tokens: Mapping[int, int], ttl_ms: int, *, late: bool = False) -> set[int]:
+        """Extend the leases (job id -> token) that are still held; return the lost tokens.
+
+        `late`: also those that have expired, but that nobody has reclaimed.
+        """
+        clock = self._database.clock
+        with self._database.write(durable=False):
+            now = clock.monotonic_ms()  # not before: the wait for the lock may outlast a lease
+            kept = self._database.run_many(
+                self._sql["renew-lease"],
+                [
+                    (now + ttl_ms, job_id, token, 0 if late else now, clock.boot_id)
+                    for job_id, token in tokens.items()
+                ],
+            )
+        return set(tokens.values()) - {row[0] for row in kept}
+
+    def release(self, leases: Sequence[Lease]) -> None:
+        """Release prefetched jobs that were never entered: they get no attempt and no number.
+
+        Those whose cancel was requested end cancelled; those whose lease is lost are left alone.
+        """
+        with self._database.write(durable=False):
+            self._lock_limits(leases)
+            for lease in leases:
+                self._ended.end_if_leased(Ended(lease.job_id, lease.token, Ending.UNENTERED))
+
+    def cancel_requests(self, tokens: Mapping[int, int]) -> set[int]:
+        """Return the ids of those running jobs (job id -> token) whose cancel was requested."""
+        rows = self._database.run_many(self._sql["cancel-requested"], list(tokens.items()))
+        return {row[0] for row in rows}
+
+    def progress(self, job_id: int, token: int, fraction: float, message: str | None) -> bool:
+        """Store the progress (0…1) of a running job; False if the lease is lost."""
+        clock = self._database.clock
+        with self._database.write(durable=False):
+            changed = self._database.run(
+                self._sql["save-progress"],
+                fraction,
+                message,
+                job_id,
+                token,
+                clock.monotonic_ms(),
+                clock.boot_id,
+            )
+            self._database.at_commit.ring_api()
+        return changed == 1
+
+    # By others
+
+    def free(
+        self,
+        incarnation: str,
+        cell: CellState | None,
+        *,
+        killed_at_deadline: bool = False,
+        evidence: str | None = None,
+        stacks: str | None = None,
+    ) -> list[int]:
+        """End every lease of a process that is certainly dead; return the ids of its jobs.
+
+        `cell` tells which job was running, which had run, and which were not entered; without it
+        every lease counts as expired. `evidence` says in a line how the process ended, and `stacks`
+        what it was doing: they become part of the errors.
+        """
+        with self._database.write(durable=True):
+            self._keys.lock()
+            rows = self._database.all(self._sql["leases-of"], incarnation)
+            for job_id, token, cancel_requested in rows:
+                ending = ending_by_death(
+                    token,
+                    cell,
+                    killed_at_deadline=killed_at_deadline,
+                    cancel_requested=bool(cancel_requested),
+                )
+                self._reclaim(job_id, token, ending, evidence, stacks)
+        return [row[0] for row in rows]
+
+    def reclaim_expired(self, look: LookAtHolder = lambda _: LeaseHolder()) -> list[int]:
+        """Reclaim every expired lease; return the ids of the jobs.
+
+        `look` tells whether a job was entered: one that was not pays nothing.
+        """
+        clock, sql = self._database.clock, self._sql["expired-leases"]
+        if not self._database.all(sql, clock.boot_id, clock.monotonic_ms()):
+            return []
+        with self._database.write(durable=True):
+            self._keys.lock()
+            rows = self._database.all(sql, clock.boot_id, clock.monotonic_ms())
+            holders = {one: look(one) for one in dict.fromkeys(row[2] for row in rows)}
+            for job_id, token, incarnation in rows:
+                ending = ending_by_expiry(token, holders[incarnation])
+                self._reclaim(job_id, token, ending, "its lease expired without a renewal")
+        return [row[0] for row in rows]
+
+    def void_other_boots(
+        self, look: LookAtHolder = lambda _: LeaseHolder(), *, only_reboots: bool = False
+    ) -> list[int]:
+        """Reclaim every lease of an earlier boot; only the holder of the supervisor lock may.
+
+        `only_reboots`: any process may, as it spares other time namespaces of the same boot.
+        """
+        with self._database.write(durable=True):
+            self._keys.lock()
+            mine = self._database.clock.boot_id
+            rows = self._database.all(self._sql["leases-of-other-boots"], mine)
+            if only_reboots:  # the part before the slash names the boot of the kernel
+                rows = [row for row in rows if row[3].split("/")[0] != mine.split("/")[0]]
+            lowest = {incarnation: token for _, token, incarnation, _ in reversed(rows)}
+            cells = {incarnation: look(incarnation).cell for incarnation in lowest}
+            for job_id, token, incarnation, _ in rows:
+                ending = ending_by_reboot(token, lowest[incarnation], cells[incarnation])
+                self._reclaim(job_id, token, ending, "the machine was rebooted")
+        return [row[0] for row in rows]
+
+    def _lock_limits(self, leases: Iterable[Lease]) -> None:
+        """Lock the limits, if the end of one of these leases gives room to a key."""
+        if any(lease.concurrency_key is not None for lease in leases):
+            self._keys.lock()
+
+    def _reclaim(
+        self, job_id: int, token: int, ending: Ending, why: str | None, stacks: str | None = None
+    ) -> None:
+        self._ended.end_if_leased(Ended(job_id, token, ending, error_of(ending, why, stacks)))
+
+
+def _together(done: Sequence[Finished]) -> list[list[NewJob]]:
+    """Return the children to insert together: all, or those of each job if some name others."""
+    groups = [list(one.children) for one in done if one.children]
+    if any(child.depends_on for group in groups for child in group):
+        return groups
+    return [list(chain.from_iterable(groups))] if groups else []

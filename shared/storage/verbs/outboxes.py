@@ -1,0 +1,48 @@
+"""What is remembered of each outbox, so that none of its rows becomes a job twice.
+
+The application's rows are in another database, so no transaction covers both. The ids of one batch
+are therefore stored with its jobs, and forgotten after the rows are deleted: a drainer that is
+killed in between finds them here and only deletes those rows. There are never more than those of
+one batch, because the next one begins after that.
+
+An outbox may be moved to another database or table. There the same ids are other rows, so what is
+remembered belongs to the outbox at one place, and stays there until the outbox is moved back.
+"""
+
+import json
+from collections.abc import Sequence
+
+from orpheus.shared.storage.data import OutboxCounts, RowId
+from orpheus.shared.storage.database import Database
+
+
+class Outboxes:
+    """The batch of each outbox that is under way, and its counts."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._sql = database.sql("outboxes.sql")
+
+    def in_flight(self, name: str, place: str) -> list[RowId]:
+        """Return the ids of the rows that are jobs and may still be in the outbox at this place."""
+        row = self._database.one(self._sql["in-flight"], name, place)
+        ids: list[RowId] = json.loads(row[0]) if row else []
+        return ids
+
+    def remember(self, name: str, place: str, ids: Sequence[RowId], *, refused: int) -> None:
+        """Store the ids of a batch in the transaction that inserts its jobs, and count its rows.
+
+        It replaces those of the batch before at this place, which must be deleted by now.
+        """
+        with self._database.write(durable=True):
+            sql = self._sql["remember"]
+            self._database.run(sql, name, place, json.dumps(list(ids)), len(ids), refused)
+
+    def forget(self, name: str, place: str) -> None:
+        """Forget the ids of the batch: its rows are deleted for good."""
+        with self._database.write(durable=False):
+            self._database.run(self._sql["forget"], name, place)
+
+    def counts(self) -> dict[str, OutboxCounts]:
+        """Return by outbox how many of its rows were taken since the database was made."""
+        return {row[0]: OutboxCounts(*row[1:]) for row in self._database.all(self._sql["counts"])}

@@ -1,0 +1,159 @@
+"""Schedules: the tick that each waits for, and firing it exactly once.
+
+One transaction enqueues the job of a tick and moves the schedule to its next tick, if the tick is
+still the one that was read. So however many processes try, and whenever they are killed, a tick
+fires once.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+
+from orpheus.shared.domain.events import Kind
+from orpheus.shared.domain.jobs import NewJob
+from orpheus.shared.domain.schedules import (
+    CatchUp,
+    ScheduleDefinition,
+    due_ticks,
+    next_tick_ms,
+    tick_to_wait_for,
+)
+from orpheus.shared.errors import NotFound
+from orpheus.shared.storage.data import MakeJob, ScheduleRow
+from orpheus.shared.storage.database import Database, Row
+from orpheus.shared.storage.verbs.enqueue import Enqueue
+from orpheus.shared.storage.verbs.events import Events
+
+
+class Schedules:
+    """Stores, fires, pauses and resumes schedules."""
+
+    def __init__(self, database: Database, events: Events, enqueue: Enqueue) -> None:
+        self._database = database
+        self._events = events
+        self._enqueue = enqueue
+        self._sql = database.sql("schedules.sql")
+        self._looked_at_ms = 0
+        self._looked_at: dict[str, int | None] = {}
+        """Schedule -> the tick that was found in order at that time."""
+
+    def configure(self, definitions: Sequence[ScheduleDefinition]) -> None:
+        """Store the schedules of the configuration. One with the same timing keeps its tick."""
+        now_ms = self._database.clock.wall_ms()
+        with self._database.write(durable=False):
+            known = {row.definition.name: row for row in self.all()}
+            for name in known.keys() - {one.name for one in definitions}:
+                self._database.run(self._sql["remove-schedule"], name)
+            for one in definitions:
+                before = known.get(one.name)
+                if before is not None and before.definition == one:
+                    continue
+                if before is not None and before.definition.timing == one.timing:
+                    tick_ms = before.tick_ms
+                else:
+                    tick_ms = next_tick_ms(one, now_ms)
+                text = json.dumps(asdict(one))
+                self._database.run(self._sql["put-schedule"], one.name, text, tick_ms)
+
+    def all(self) -> list[ScheduleRow]:
+        """Return every schedule, by name."""
+        return [_schedule_of(row) for row in self._database.all(self._sql["all-schedules"])]
+
+    def get(self, name: str) -> ScheduleRow:
+        """Return one schedule. Raises NotFound."""
+        row = self._database.one(self._sql["get-schedule"], name)
+        if row is None:
+            raise NotFound(f"there is no schedule {name!r}")
+        return _schedule_of(row)
+
+    def correct_ticks(self) -> list[str]:
+        """Let schedules whose tick was chosen while the clock was ahead wait for their next tick.
+
+        Return their names. Otherwise a moment a year ahead would silence them for a year.
+        """
+        now_ms = self._database.clock.wall_ms()
+        if now_ms < self._looked_at_ms:
+            self._looked_at.clear()
+        self._looked_at_ms = now_ms
+        corrected = []
+        for row in self.all():
+            name, tick_ms = row.definition.name, row.tick_ms
+            is_known = name in self._looked_at and self._looked_at[name] == tick_ms
+            if row.paused or is_known:
+                continue
+            next_ms = self._looked_at[name] = tick_to_wait_for(row.definition, tick_ms, now_ms)
+            if next_ms != tick_ms:
+                with self._database.write(durable=True):
+                    if self._database.run(self._sql["move-tick"], next_ms, name, tick_ms):
+                        corrected.append(name)
+        return corrected
+
+    def fire_due(self, make_job: Callable[[ScheduleDefinition], NewJob | None]) -> list[int]:
+        """Enqueue the jobs of every due tick; return their ids.
+
+        `make_job` may return None: then the tick passes without a job.
+        """
+        now_ms = self._database.clock.wall_ms()
+        due = [
+            row
+            for row in self.all()
+            if not row.paused and row.tick_ms is not None and row.tick_ms <= now_ms
+        ]
+        return [job_id for row in due for job_id in self._fire(row, now_ms, make_job)]
+
+    def _fire(
+        self,
+        row: ScheduleRow,
+        now_ms: int,
+        make_job: Callable[[ScheduleDefinition], NewJob | None],
+    ) -> list[int]:
+        if row.tick_ms is None:
+            return []
+        due, name = due_ticks(row.definition, row.tick_ms, now_ms), row.definition.name
+        job = make_job(row.definition) if due.fire_ms else None
+        with self._database.write(durable=True):
+            if not self._database.run(self._sql["move-tick"], due.next_ms, name, row.tick_ms):
+                return []  # another process was first
+            if job is None:
+                return []
+            ids = self._enqueue.keep([job] * len(due.fire_ms))
+            for tick_ms, job_id in zip(due.fire_ms, ids, strict=True):
+                self._note_run(name, tick_ms, job_id)
+        return ids
+
+    def run_now(self, name: str, make_job: MakeJob) -> int:
+        """Enqueue a schedule's job now; return its id. Raises NotFound, InvalidJob."""
+        with self._database.write(durable=True):
+            row = self.get(name)
+            (job_id,) = self._enqueue.keep([make_job(row.definition)])
+            self._note_run(name, self._database.clock.wall_ms(), job_id)
+        return job_id
+
+    def _note_run(self, name: str, tick_ms: int, job_id: int) -> None:
+        self._database.run(self._sql["note-run"], self._database.clock.wall_ms(), job_id, name)
+        self._events.record(
+            Kind.SCHEDULE_FIRED, {"name": name, "tick_ms": tick_ms, "job_id": job_id}
+        )
+
+    def pause(self, name: str) -> None:
+        """Fire no tick until resumed, even after restarts. Raises NotFound."""
+        self._set_paused(name, paused=True)
+
+    def resume(self, name: str) -> None:
+        """Fire again, from the next tick on. Raises NotFound."""
+        self._set_paused(name, paused=False)
+
+    def _set_paused(self, name: str, *, paused: bool) -> None:
+        with self._database.write(durable=True):
+            row = self.get(name)
+            if row.paused == paused:
+                return
+            tick_ms = next_tick_ms(row.definition, self._database.clock.wall_ms())
+            self._database.run(self._sql["set-paused"], int(paused), tick_ms, name)
+            self._database.at_commit.ring_api()
+
+
+def _schedule_of(row: Row) -> ScheduleRow:
+    fields = json.loads(row[1])
+    definition = ScheduleDefinition(**{**fields, "catch_up": CatchUp(fields["catch_up"])})
+    return ScheduleRow(definition, row[2], bool(row[3]), row[4], row[5])

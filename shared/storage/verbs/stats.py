@@ -1,0 +1,122 @@
+"""Figures about jobs, from kept counts and bounded reads."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from orpheus.shared.domain.jobs import Status
+from orpheus.shared.storage.data import Latency, Minute
+from orpheus.shared.storage.database import Database
+from orpheus.shared.storage.totals import ENDED, RAN, WAITED, Histogram, histograms_of
+
+_MINUTE_MS = 60_000
+_MOST_PROBES = 1_000
+
+
+class Stats:
+    """Figures of the whole system; none reads more than a bounded part of the tables."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._sql = database.sql("counts.sql")
+
+    def counts(self) -> dict[Status, int]:
+        """Return the exact number of jobs by status."""
+        totals = dict.fromkeys(Status, 0)
+        for _, status, n in self._database.all(self._sql["counts"]):
+            totals[Status(status)] += n
+        return totals
+
+    def counts_by_queue(self) -> dict[str, dict[Status, int]]:
+        """Return the exact number of jobs by queue and status."""
+        queues: dict[str, dict[Status, int]] = defaultdict(lambda: dict.fromkeys(Status, 0))
+        for queue, status, n in self._database.all(self._sql["counts"]):
+            queues[queue][Status(status)] = n
+        return dict(queues)
+
+    def ended(self) -> dict[Status, int]:
+        """Return how many jobs ended by terminal status, since the database was created."""
+        ended = {Status.DONE: 0, Status.FAILED: 0, Status.CANCELLED: 0}
+        for status, _, n, _ in self._database.all(self._sql["totals"], ENDED):
+            ended[Status(status)] = n
+        return ended
+
+    def waits(self) -> Histogram:
+        """Return how long all attempts that ended had waited, from due to start."""
+        return histograms_of(self._database.all(self._sql["totals"], WAITED)).get("", Histogram())
+
+    def runs(self) -> dict[str, Histogram]:
+        """Return how long all attempts that ended ran, by outcome."""
+        return histograms_of(self._database.all(self._sql["totals"], RAN))
+
+    def finished_in(self, minutes: int) -> dict[Status, int]:
+        """Return how many jobs ended in this minute and the `minutes` before it, by status."""
+        since = self._minute() - minutes
+        ended = {Status.DONE: 0, Status.FAILED: 0, Status.CANCELLED: 0}
+        for status, n in self._database.all(self._sql["finished-since"], since):
+            ended[Status(status)] = n
+        return ended
+
+    def by_minute(self, minutes: int) -> list[Minute]:
+        """Return the last `minutes` minutes, oldest first, also those in which no job ended."""
+        first = self._minute() - minutes + 1
+        ended: dict[int, dict[str, int]] = defaultdict(dict)
+        for minute, status, n in self._database.all(self._sql["finished-by-minute"], first):
+            ended[minute][status] = n
+        return [
+            Minute(
+                minute * _MINUTE_MS,
+                ended[minute].get(Status.DONE, 0),
+                ended[minute].get(Status.FAILED, 0),
+                ended[minute].get(Status.CANCELLED, 0),
+            )
+            for minute in range(first, first + minutes)
+        ]
+
+    def done_per_minute(self, minutes: int = 5) -> dict[str, float]:
+        """Return the jobs done per minute over the last `minutes`, by queue."""
+        since = self._minute() - minutes
+        rows = self._database.all(self._sql["done-since-by-queue"], since)
+        return {queue: n / minutes for queue, n in rows}
+
+    def latencies(self) -> tuple[Latency, Latency]:
+        """Return how long jobs waited from due to start, and how long their last attempt ran."""
+        self._database.number_events()
+        rows = self._database.all(self._sql["latest-runs"])
+        waits = [max(0, row[1] - row[0]) for row in rows if row[1] is not None]
+        runs = [max(0, row[2] - row[1]) for row in rows if row[1] is not None]
+        return _latency(waits), _latency(runs)
+
+    def oldest_pending_s(self, queue: str | None = None) -> float | None:
+        """Return how long the job that was due first has waited; None if none is due."""
+        queues = [queue] if queue is not None else self._active_queues()
+        earliest = min(
+            (at for name in queues if (at := self._earliest_due_ms(name)) is not None),
+            default=None,
+        )
+        if earliest is None:
+            return None
+        return max(0, self._database.clock.wall_ms() - earliest) / 1000
+
+    def _active_queues(self) -> list[str]:
+        return [row[0] for row in self._database.all(self._sql["queues-with-due-jobs"])]
+
+    def _earliest_due_ms(self, queue: str) -> int | None:
+        """Probe the index once for each priority that has due jobs: it is ordered by priority."""
+        row = self._database.one(self._sql["first-due"], queue)
+        earliest: int | None = None
+        for _ in range(_MOST_PROBES):
+            if row is None:
+                break
+            earliest = row[1] if earliest is None else min(earliest, row[1])
+            row = self._database.one(self._sql["first-due-below"], queue, row[0])
+        return earliest
+
+    def _minute(self) -> int:
+        return self._database.clock.wall_ms() // _MINUTE_MS
+
+
+def _latency(values_ms: Sequence[int]) -> Latency:
+    if not values_ms:
+        return Latency(None, None)
+    ordered = sorted(values_ms)
+    return Latency(*(ordered[int(len(ordered) * part)] / 1000 for part in (0.5, 0.95)))

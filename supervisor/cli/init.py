@@ -1,0 +1,105 @@
+"""Write the files that a new project begins with."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from orpheus.shared.errors import ExitCode
+from orpheus.supervisor.cli.operator import Operator, for_operator
+from orpheus.supervisor.cli.output import print_json
+
+_CONFIGURATION = """\
+# The settings of this project. `orpheus config show` prints all of them, with their defaults.
+[database]
+url = "sqlite:///data/orpheus.db" # relative to the folder in which Orpheus is started
+
+[jobs]
+modules = ["jobs"] # jobs.py, beside this file
+
+# [[schedules]]
+# name = "greet everybody"
+# cron = "0 8 * * *"
+# type = "greet"
+# payload = { name = "everybody" }
+"""
+_JOBS = '''\
+"""The jobs of this project."""
+
+from orpheus import Context, job
+
+
+@job(max_retries=5, timeout="30s")
+def greet(name: str, *, ctx: Context) -> dict[str, str]:
+    """Greet somebody."""
+    ctx.log.info("greeting", name=name)  # kept with the attempt, and live on the dashboard
+    return {"greeting": f"Hello, {name}!"}
+'''
+_TEST = '''\
+"""Run it with pytest. The fixture `orpheus` is a store of its own, whose clock the test moves."""
+
+from jobs import greet
+from orpheus.testing import Harness, run
+
+
+def test_greet_returns_a_greeting() -> None:
+    ran = run(greet, name="Ada")
+    assert ran.result == {"greeting": "Hello, Ada!"}
+    assert [line.line for line in ran.logs] == ["greeting"]
+
+
+def test_a_greeting_may_come_later(orpheus: Harness) -> None:
+    job = orpheus.submit(greet.new(name="Ada").with_options(delay="1h"))
+    orpheus.run_until_idle()
+    assert orpheus.get(job).status == "pending"
+    orpheus.advance("1h")
+    assert orpheus.get(job).status == "done"
+'''
+_MYPY = """\
+[mypy]
+# Knows the parameters of .new(...). Run mypy where Orpheus is installed.
+plugins = orpheus.mypy_plugin
+"""
+_FILES = {"orpheus.toml": _CONFIGURATION, "jobs.py": _JOBS, "test_jobs.py": _TEST}
+_MYPY_READS = ("mypy.ini", ".mypy.ini", "pyproject.toml", "setup.cfg")
+"""Where mypy looks for its settings. It reads one of them only, so a new one could hide another."""
+_NEXT = """
+Start it:       orpheus --config orpheus.toml
+Submit a job:   orpheus submit greet name=Ada --wait --config orpheus.toml
+Run the tests:  pytest
+Check types:    mypy --strict ."""
+_PLUGIN = "orpheus.mypy_plugin"
+
+
+@click.command()
+@for_operator
+def init(operator: Operator) -> int:
+    """Write a starter orpheus.toml, jobs.py and a test; overwrite nothing."""
+    done: dict[str, Any] = {"written": [], "kept": []}
+    mypy_file = next((name for name in _MYPY_READS if Path(name).exists()), None)
+    files = _FILES if mypy_file else {**_FILES, "mypy.ini": _MYPY}
+    for name, text in files.items():
+        done["written" if _write(name, text) else "kept"].append(name)
+    if operator.as_json:
+        print_json(done)
+        return ExitCode.OK
+    for name in done["kept"]:
+        click.echo(f"kept {name}, which was there")
+    for name in done["written"]:
+        click.echo(f"wrote {name}")
+    click.echo(_NEXT)
+    if mypy_file and _PLUGIN not in Path(mypy_file).read_text(encoding="utf-8", errors="replace"):
+        click.echo(f"For mypy, add the plugin {_PLUGIN} to {mypy_file} (docs/jobs.md shows how)")
+    return ExitCode.OK
+
+
+def _write(name: str, text: str) -> bool:
+    """Write a file unless it is there; return whether it was written."""
+    try:
+        with Path(name).open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise click.ClickException(f"cannot write {name}: {error.strerror}") from None
+    return True

@@ -1,0 +1,195 @@
+"""Drains one outbox: a batch of rows becomes jobs, exactly once, then the next.
+
+The rows and the jobs are in two databases, so no transaction covers both. A batch takes three
+steps, and a drainer that is killed between any two of them repeats nothing and loses nothing:
+
+1. One transaction of Orpheus inserts the jobs and remembers the ids of their rows.
+2. One transaction of the application deletes these rows, and marks those that were refused.
+3. Orpheus forgets the ids.
+
+Before its first batch, and after any failure, a drainer deletes the rows that are remembered. So
+there are never more of them than those of one batch, and a row that is read is never a job yet.
+"""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event, Thread
+
+from orpheus.shared.errors import StorageError
+from orpheus.shared.logs import get_logger
+from orpheus.shared.process.clock import next_multiple_s
+from orpheus.shared.process.failpoints import failpoint
+from orpheus.shared.storage import Store, open_storage
+from orpheus.supervisor.outbox.rows import OutboxTrouble, Source
+from orpheus.supervisor.outbox.settings import OutboxSettings
+from orpheus.supervisor.outbox.sqlite import SqliteSource
+
+log = get_logger()
+
+_FIRST_WAIT_S = 0.5
+_LONGEST_WAIT_S = 5.0
+"""Between two attempts while something is in trouble, unless `poll` is longer."""
+_SQLITE = "sqlite:///"
+
+
+class Drainer:
+    """Drains one outbox on a thread of its own: `start`, then `stop`. It is started once."""
+
+    def __init__(
+        self,
+        settings: OutboxSettings,
+        predecessor: "Drainer | None" = None,
+        leads: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """`predecessor`: the drainer of the same outbox with other settings, told to stop.
+
+        `leads`: whether this is the host that drains, if several share the database: the ids that
+        Orpheus remembers of an outbox are those of one batch.
+        """
+        self.settings = settings
+        self._leads = leads
+        self.trouble = ""
+        """Why nothing is drained now; empty if all is well. Any thread may read it."""
+        self._predecessor = predecessor
+        self._stopping = Event()
+        self._store: Store | None = None
+        self._source: Source | None = None
+        self._is_settled = False
+        """Whether the rows that Orpheus remembers are certainly deleted."""
+        self._failures = 0
+        self._thread = Thread(target=self._run, name=f"outbox {settings.name}", daemon=True)
+
+    def start(self) -> None:
+        """Start to drain, as soon as the predecessor has ended."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Tell the thread to end after the batch that is under way; do not wait for it."""
+        self._stopping.set()
+
+    def join(self, timeout_s: float | None = None) -> bool:
+        """Wait for the thread; return whether it has ended."""
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    # The thread
+
+    def _run(self) -> None:
+        if self._predecessor is not None:
+            self._predecessor.join()
+            self._predecessor = None
+        while not self._stopping.is_set():
+            self._stopping.wait(self._turn())
+        self._close()
+
+    def _turn(self) -> float:
+        """Drain what there is; return the seconds until the next look."""
+        poll_s = self.settings.poll_s
+        try:
+            self._drain()
+        except OutboxTrouble as error:
+            self._note_trouble(str(error))
+            self._close_source()
+        except StorageError as error:
+            self._note_trouble(str(error))
+            self._close()
+        except Exception as error:  # an error of ours must not end the thread
+            log.exception("outbox_failed", outbox=self.settings.name)
+            self.trouble = f"an internal error: {type(error).__name__}"
+            self._close()
+        else:
+            self._note_trouble("")
+            self._failures = 0
+            now_s = time.monotonic()
+            return next_multiple_s(now_s, poll_s) - now_s
+        self._failures += 1
+        longest_s = max(poll_s, _LONGEST_WAIT_S)
+        return min(max(poll_s, _FIRST_WAIT_S) * 2.0 ** min(self._failures - 1, 10), longest_s)
+
+    def _drain(self) -> None:
+        if self._store is None:
+            self._store = open_storage(self.settings.storage)
+        if self._store.has_many_hosts and not self._leads():
+            self._is_settled = False  # another host may be in the middle of a batch
+            return
+        if self._source is None:
+            self._source = _open_source(self.settings)
+            self._is_settled = False  # a link may lead to another place by now
+        store, source = self._store, self._source
+        if not self._is_settled:
+            ids = store.outboxes.in_flight(self.settings.name, source.place)
+            if ids:
+                source.delete(ids)
+                store.outboxes.forget(self.settings.name, source.place)
+                log.info("outbox_recovered", outbox=self.settings.name, rows=len(ids))
+            self._is_settled = True
+        while not self._stopping.is_set() and source.may_have_rows():
+            began_s = time.monotonic()
+            if not self._drain_batch(store, source):
+                return
+            # The application and our workers write too: leave them as much time as we took.
+            self._stopping.wait(time.monotonic() - began_s)
+
+    def _drain_batch(self, store: Store, source: Source) -> bool:
+        """Make jobs of some rows; return False if there was none."""
+        from orpheus.supervisor.outbox.sorting import sort_out  # noqa: PLC0415 - its docstring
+
+        settings, name = self.settings, self.settings.name
+        with source.batch() as rows:
+            if not rows:
+                return False
+            failpoint("outbox.read")
+            types = {row.name: row for row in store.types.all()}
+            batch = sort_out(rows, types, settings.defaults, settings.max_payload_bytes)
+            self._is_settled = False
+            with store.write(durable=True):
+                store.jobs.submit_many(batch.jobs)
+                refused = len(batch.refused)
+                store.outboxes.remember(name, source.place, batch.accepted, refused=refused)
+                failpoint("outbox.before_commit")
+            failpoint("outbox.jobs_committed")
+            source.finish(batch.accepted, batch.refused)
+        failpoint("outbox.rows_deleted")
+        store.outboxes.forget(name, source.place)
+        self._is_settled = True
+        if batch.refused:
+            first_id, reason = batch.refused[0]
+            log.warning(
+                "outbox_rows_refused", outbox=name, rows=refused, first_id=first_id, reason=reason
+            )
+        log.debug("outbox_drained", outbox=name, rows=len(batch.accepted))
+        return True
+
+    def _note_trouble(self, reason: str) -> None:
+        """Log what is wrong once, not at each attempt, and when it is over."""
+        if reason:
+            log.debug("outbox_attempt_failed", outbox=self.settings.name, reason=reason)
+        if reason and reason != self.trouble:
+            log.error("outbox_trouble", outbox=self.settings.name, reason=reason)
+        elif self.trouble and not reason:
+            log.info("outbox_well", outbox=self.settings.name)
+        self.trouble = reason
+
+    def _close(self) -> None:
+        self._close_source()
+        store, self._store = self._store, None
+        if store is not None:
+            store.close()
+
+    def _close_source(self) -> None:
+        source, self._source = self._source, None
+        if source is not None:
+            source.close()
+
+
+def _open_source(settings: OutboxSettings) -> Source:
+    """Open the application's database. Raises OutboxTrouble."""
+    url, table, max_bytes = settings.url, settings.table, settings.max_payload_bytes
+    if url.startswith(_SQLITE):
+        return SqliteSource(Path(url.removeprefix(_SQLITE)).absolute(), table, max_bytes)
+    try:
+        from orpheus.supervisor.outbox.postgresql import PostgresqlSource  # noqa: PLC0415 - optional
+    except ImportError as error:
+        raise OutboxTrouble(f"psycopg cannot be imported: {error}") from None
+    return PostgresqlSource(url, table, max_bytes)

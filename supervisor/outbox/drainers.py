@@ -1,0 +1,53 @@
+"""The drainers of all configured outboxes: started, replaced and stopped with the configuration."""
+
+import time
+from collections.abc import Callable, Sequence
+
+from orpheus.supervisor.outbox.drainer import Drainer
+from orpheus.supervisor.outbox.settings import OutboxSettings
+
+
+class Drainers:
+    """One drainer for each outbox, by name. Main thread only; nothing here waits but `stop`."""
+
+    def __init__(self, leads: Callable[[], bool] = lambda: True) -> None:
+        """`leads`: whether this is the host that drains, if several share the database."""
+        self._leads = leads
+        self._drainers: dict[str, Drainer] = {}
+        self._ending: dict[str, Drainer] = {}
+        """Of outboxes that are no longer configured: told to stop."""
+
+    def adopt(self, outboxes: Sequence[OutboxSettings]) -> None:
+        """Drain these outboxes from now on; one whose settings have not changed goes on."""
+        wanted = {one.name: one for one in outboxes}
+        for name, drainer in list(self._drainers.items()):
+            if wanted.get(name) != drainer.settings:
+                drainer.stop()
+        before = {**self._ending, **self._drainers}
+        self._drainers = {
+            name: old
+            if (old := self._drainers.get(name)) is not None and old.settings == settings
+            else self._started(settings, before.get(name))
+            for name, settings in wanted.items()
+        }
+        self._ending = {
+            name: one for name, one in before.items() if name not in wanted and not one.join(0)
+        }
+
+    def _started(self, settings: OutboxSettings, predecessor: Drainer | None) -> Drainer:
+        drainer = Drainer(settings, predecessor, self._leads)
+        drainer.start()
+        return drainer
+
+    def trouble(self) -> str:
+        """Return what keeps outboxes from being drained; empty if all is well."""
+        found = ((name, one.trouble) for name, one in self._drainers.items())
+        return "; ".join(f"outbox {name}: {trouble}" for name, trouble in found if trouble)
+
+    def stop(self, timeout_s: float) -> None:
+        """Stop all, and wait up to so long in all; what then still runs may be killed safely."""
+        give_up_at_s = time.monotonic() + timeout_s
+        for drainer in self._drainers.values():
+            drainer.stop()
+        for drainer in (*self._drainers.values(), *self._ending.values()):
+            drainer.join(max(0.0, give_up_at_s - time.monotonic()))

@@ -1,0 +1,71 @@
+"""What a drainer needs of an application's database, whichever it is."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple, Protocol
+
+from orpheus.shared.errors import OrpheusError
+from orpheus.shared.storage import RowId
+
+OPTIONS = ("queue", "priority", "run_at", "unique_key", "concurrency_key", "tags")
+"""The columns that may be NULL, in the order of `Row`."""
+MOST_ROWS = 500
+"""Of one batch: the application's database is locked for as long as it takes to delete them."""
+MOST_BYTES = 4 * 2**20
+"""A batch ends early after so many bytes of payload, so that it fits into memory."""
+
+
+class OutboxTrouble(OrpheusError):
+    """The application's database cannot be used now; the text says why, and what to do."""
+
+
+class Row(NamedTuple):
+    """A row as it was read; nothing in it has been checked."""
+
+    id: RowId
+    type: Any
+    payload: Any
+    """None if it is longer than the limit."""
+    payload_bytes: int
+    queue: Any
+    priority: Any
+    run_at: Any
+    unique_key: Any
+    concurrency_key: Any
+    tags: Any
+
+
+class RefusedRow(NamedTuple):
+    """A row that stays in the outbox, and why."""
+
+    id: RowId
+    reason: str
+
+
+def digest_of(*place: object) -> str:
+    """Return what a place is remembered by: SHA-256 of the words that tell it from any other."""
+    return hashlib.sha256(json.dumps(place).encode()).hexdigest()
+
+
+class Source(Protocol):
+    """The rows in an application's database. Every method raises OutboxTrouble."""
+
+    place: str
+    """Digest of the database and the table. Ids that are remembered elsewhere are of other rows."""
+
+    def may_have_rows(self) -> bool:
+        """Return whether a batch is worth reading; a cheap look that writes nothing."""
+
+    def batch(self) -> AbstractContextManager[Sequence[Row]]:
+        """Read the rows with the lowest ids; nobody else drains them until the end of the block."""
+
+    def finish(self, accepted: Sequence[RowId], refused: Sequence[RefusedRow]) -> None:
+        """Inside `batch`: delete rows and mark others as refused; on disk when it returns."""
+
+    def delete(self, ids: Sequence[RowId]) -> None:
+        """Delete rows that an earlier drainer has made jobs of; on disk when it returns."""
+
+    def close(self) -> None:
+        """Close the connection."""

@@ -1,0 +1,106 @@
+"""Turns rows of an outbox into jobs: the checks are those of every other way in.
+
+It is imported when the first row comes: the checks take 4 MB, and a waiting drainer needs none.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from orpheus.shared.domain.handover import JobDefaults
+from orpheus.shared.domain.jobs import NewJob
+from orpheus.shared.errors import FieldProblem, InvalidJob
+from orpheus.shared.job_types.admission import prepare_job
+from orpheus.shared.job_types.fields import field_problems, parse_time_ms
+from orpheus.shared.logs import get_logger
+from orpheus.shared.storage import RowId, TypeRow
+from orpheus.supervisor.outbox.rows import RefusedRow, Row
+
+log = get_logger()
+
+_MOST_REASON_CHARS = 1000
+
+
+class SortedBatch(NamedTuple):
+    """The jobs of a batch of rows, the ids of their rows in the same order, and the other rows."""
+
+    jobs: list[NewJob]
+    accepted: list[RowId]
+    refused: list[RefusedRow]
+
+
+def sort_out(
+    rows: Sequence[Row],
+    types: Mapping[str, TypeRow],
+    defaults: JobDefaults,
+    max_payload_bytes: int,
+) -> SortedBatch:
+    """Return the jobs that the rows are, and which rows are no valid jobs."""
+    batch = SortedBatch([], [], [])
+    for row in rows:
+        try:
+            batch.jobs.append(_job_of(row, types, defaults, max_payload_bytes))
+            batch.accepted.append(row.id)
+        except InvalidJob as error:
+            batch.refused.append(RefusedRow(row.id, _shortened(str(error))))
+        except Exception as error:  # an error of ours, and no reason to stop the rows behind it
+            log.exception("outbox_row_failed", row=row.id)
+            batch.refused.append(RefusedRow(row.id, f"an internal error: {type(error).__name__}"))
+    return batch
+
+
+def _job_of(
+    row: Row, types: Mapping[str, TypeRow], defaults: JobDefaults, max_payload_bytes: int
+) -> NewJob:
+    """Return the job to store. Raises InvalidJob, which names each field that is not valid."""
+    for problem in field_problems({"run_at": row.run_at}):
+        raise _invalid(problem.pointer[1:], problem.detail)
+    job = prepare_job(
+        types,
+        defaults,
+        type=row.type,
+        payload=_payload(row, max_payload_bytes),
+        queue=row.queue,
+        priority=0 if row.priority is None else row.priority,
+        unique_key=row.unique_key,
+        concurrency_key=row.concurrency_key,
+        tags=row.tags if isinstance(row.tags, list) else _json(row.tags, "tags", []),
+    )
+    return job if row.run_at is None else job._replace(run_at_ms=parse_time_ms(row.run_at))
+
+
+def _shortened(text: str) -> str:
+    """Return a reason as any column can hold it."""
+    text = text.replace("\0", "\\0").encode(errors="backslashreplace").decode()
+    return text if len(text) <= _MOST_REASON_CHARS else text[: _MOST_REASON_CHARS - 1] + "…"
+
+
+def _payload(row: Row, max_bytes: int) -> Any:
+    if row.payload_bytes > max_bytes:
+        reason = f"has {row.payload_bytes:,} bytes, and api.max_body allows {max_bytes:,}"
+        raise _invalid("payload", reason)
+    payload = _json(row.payload, "payload", {})
+    if not isinstance(payload, dict):
+        raise _invalid("payload", "must be a JSON object")
+    return payload
+
+
+def _json(text: Any, field: str, default: Any) -> Any:
+    if text is None:
+        return default
+    try:
+        return json.loads(text, object_pairs_hook=_object)
+    except (TypeError, ValueError, RecursionError) as error:
+        reason = "nests too deep" if isinstance(error, RecursionError) else str(error)
+        raise _invalid(field, f"is not JSON: {reason}") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return value
+
+
+def _invalid(field: str, reason: str) -> InvalidJob:
+    return InvalidJob(f"{field}: {reason}", [FieldProblem(f"/{field}", reason)])

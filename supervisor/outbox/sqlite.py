@@ -1,0 +1,240 @@
+"""The outbox of an application whose database is SQLite.
+
+Reading takes no lock that outlives the statement, and between two looks none at all. Rows are
+deleted in one short transaction, which is on disk when it ends, whatever the application does with
+its own: if the deletion could be undone by power loss, the rows would become jobs again.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import re
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import apsw
+
+from orpheus.shared.logs import get_logger
+from orpheus.shared.outbox.table import quoted
+from orpheus.shared.process.owner import run_as_owner
+from orpheus.shared.storage import RowId
+from orpheus.shared.views.values import rfc3339
+from orpheus.supervisor.outbox.rows import (
+    MOST_BYTES,
+    MOST_ROWS,
+    OPTIONS,
+    OutboxTrouble,
+    RefusedRow,
+    Row,
+    digest_of,
+)
+
+_BUSY_MS = 1000
+log = get_logger()
+
+_HOW_TO_MAKE_IT = "`orpheus outbox schema sqlite` prints the table that it needs"
+_ID_TYPES = ("integer", "text")
+"""A row with another id could not be found again by what is remembered of it: job after job."""
+_NO_SUCH = ("no such table", "no such column")
+_BUSY = (apsw.BusyError, apsw.LockedError)
+
+
+class SqliteSource:
+    """A connection to the application's file. Used by one thread."""
+
+    def __init__(self, path: Path, table: str, max_payload_bytes: int) -> None:
+        """Open the file, which must be there. Raises OutboxTrouble."""
+        self._path = path
+        self._table = table
+        self._max_payload_bytes = max_payload_bytes
+        self._name = quoted(table)
+        self._seen: int | None = None
+        """The data_version at which the outbox was last found empty."""
+        self._file = _identity(path)
+        self.place = digest_of("sqlite", os.fsencode(path.resolve()).hex(), table.lower())
+        with self._translated():
+            self._connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+        self._lock_fd = -1
+        try:
+            self._prepare()
+        except BaseException:
+            self.close()
+            raise
+
+    def _prepare(self) -> None:
+        connection = self._connection
+        with self._translated():
+            connection.set_busy_timeout(_BUSY_MS)
+            # The file may be replaced while it is open. Without this, closing the old one would
+            # delete the -wal file of the new one.
+            connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+            connection.execute("PRAGMA synchronous = EXTRA")
+            found = connection.execute(
+                "SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ? COLLATE NOCASE",
+                (self._table,),
+            ).fetchall()
+        if not found:
+            raise OutboxTrouble(f"{self._path} has no table {self._name}; {_HOW_TO_MAKE_IT}")
+        self._lock()
+        self._warn_of_ids(str(found[0][0]))
+
+    def _warn_of_ids(self, table_sql: str) -> None:
+        """Log if SQLite may use the id of a deleted row again: it may be one that is remembered."""
+        with self._translated():
+            columns = self._connection.execute(
+                "SELECT type FROM pragma_table_info(?) WHERE name = 'id' AND pk = 1", (self._table,)
+            ).fetchall()
+        is_rowid = [str(one[0]).upper() for one in columns] == ["INTEGER"]
+        if is_rowid and "AUTOINCREMENT" not in re.sub("--.*", "", table_sql).upper():
+            log.warning(
+                "outbox_ids_used_again",
+                path=str(self._path),
+                table=self._table,
+                note=f"its id has no AUTOINCREMENT, so rows may be lost; {_HOW_TO_MAKE_IT}",
+            )
+
+    def _lock(self) -> None:
+        """Lock out other drainers of this table. A lock of a file cannot be left behind."""
+        lock = Path(f"{self._path.resolve()}-{self._table.lower()}-lock")
+        try:
+            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            self._lock_fd = os.open(lock, flags, 0o600)
+            fcntl.flock(self._lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise OutboxTrouble(f"another Orpheus drains {self._name} of {self._path}") from None
+        except OSError as error:
+            why = f"{error.strerror}{run_as_owner(self._path)}"
+            raise OutboxTrouble(f"{lock} cannot be locked: {why}") from None
+
+    def may_have_rows(self) -> bool:
+        """Return whether anybody has committed since the outbox was found empty (6 us a call)."""
+        if _identity(self._path) != self._file:
+            raise OutboxTrouble(f"{self._path} was replaced; the new file is opened next")
+        return self._data_version() != self._seen
+
+    def _data_version(self) -> int:
+        with self._translated():
+            [(version,)] = self._connection.execute("PRAGMA data_version").fetchall()
+        return int(str(version))
+
+    @contextlib.contextmanager
+    def batch(self) -> Iterator[Sequence[Row]]:
+        """Read the rows with the lowest ids, up to the bounds of one batch."""
+        version = self._data_version()
+        rows = self._read()
+        if not rows:
+            self._seen = version
+        yield rows
+
+    def _read(self) -> list[Row]:
+        payload = f"iif(octet_length(payload) <= ?1, {_as_bytes('payload')}, NULL)"
+        options = ", ".join(map(_as_bytes, OPTIONS))
+        sql = f"""
+            SELECT typeof(id), {_as_bytes("id")}, {_as_bytes("type")}, {payload},
+                coalesce(octet_length(payload), 0), {options}
+            FROM {self._name} WHERE refused_at IS NULL ORDER BY id LIMIT ?2"""
+        rows: list[Row] = []
+        read_bytes = 0
+        with self._translated():
+            cursor = self._connection.execute(sql, (self._max_payload_bytes, MOST_ROWS))
+            for id_type, *values in cursor:
+                rows.append(Row(*map(_as_text, values)))
+                if id_type not in _ID_TYPES or isinstance(rows[-1].id, bytes):
+                    raise OutboxTrouble(
+                        f"{self._path}: a row of {self._name} has an id of type {id_type}; "
+                        f"make the ids integers or text in UTF-8: {_HOW_TO_MAKE_IT}"
+                    )
+                read_bytes += rows[-1].payload_bytes
+                if read_bytes > MOST_BYTES:
+                    cursor.close()
+                    break
+        return rows
+
+    def finish(self, accepted: Sequence[RowId], refused: Sequence[RefusedRow]) -> None:
+        """Delete the rows that are jobs, and mark those that were refused."""
+        with self._transaction() as connection:
+            self._delete(connection, accepted)
+            mark = f"UPDATE {self._name} SET refused_at = ?, refused_reason = ? WHERE id = ?"
+            now = rfc3339(time.time_ns() // 1_000_000)
+            connection.executemany(mark, [(now, one.reason, one.id) for one in refused])
+
+    def delete(self, ids: Sequence[RowId]) -> None:
+        """Delete rows by their ids."""
+        with self._transaction() as connection:
+            self._delete(connection, ids)
+
+    def _delete(self, connection: apsw.Connection, ids: Sequence[RowId]) -> None:
+        """Delete rows and see that they are gone: what a trigger keeps would become a job again."""
+        some = f"FROM {self._name} WHERE id IN (SELECT value FROM json_each(?))"
+        values = (json.dumps(list(ids)),)
+        connection.execute(f"DELETE {some}", values)
+        if connection.execute(f"SELECT 1 {some} LIMIT 1", values).fetchall():
+            raise OutboxTrouble(f"{self._path}: rows of {self._name} cannot be deleted")
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[apsw.Connection]:
+        connection = self._connection
+        with self._translated():
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                with contextlib.suppress(apsw.Error):
+                    if connection.in_transaction:
+                        connection.execute("ROLLBACK")
+                raise
+
+    def close(self) -> None:
+        """Close the connection and let go of the lock."""
+        with contextlib.suppress(apsw.Error):
+            self._connection.close()
+        if self._lock_fd >= 0:
+            os.close(self._lock_fd)
+            self._lock_fd = -1
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except apsw.Error as error:
+            self._raise(error)
+
+    def _raise(self, error: apsw.Error) -> NoReturn:
+        text = str(error)
+        if isinstance(error, _BUSY):
+            reason = f"{self._path} is locked by another process"
+        elif isinstance(error, apsw.SQLError) and text.startswith(_NO_SUCH):
+            reason = f"{self._path}: {text}; {_HOW_TO_MAKE_IT}"
+        elif isinstance(error, apsw.FullError):
+            reason = f"there is no space left on the device of {self._path}"
+        elif isinstance(error, (apsw.CantOpenError, apsw.ReadOnlyError, apsw.PermissionsError)):
+            reason = f"{self._path} cannot be written: {text}{run_as_owner(self._path)}"
+        else:
+            reason = f"{self._path}: {text}"
+        raise OutboxTrouble(reason) from error
+
+
+def _as_bytes(column: str) -> str:
+    """Return SQL that gives a column's text as bytes: apsw raises for text that is not UTF-8."""
+    return f"iif(typeof({column}) = 'text', CAST({column} AS BLOB), {column})"
+
+
+def _as_text(value: Any) -> Any:
+    """Return bytes as text, if they are UTF-8."""
+    try:
+        return value.decode() if isinstance(value, bytes) else value
+    except UnicodeDecodeError:
+        return value
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    """Return what tells the file from one that takes its place. Raises OutboxTrouble."""
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise OutboxTrouble(f"{path} cannot be opened: {error.strerror}") from None
+    return status.st_dev, status.st_ino

@@ -1,0 +1,156 @@
+"""What a client refuses, or is refused: the same error from every kind."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from orpheus.client import InvalidJob, JobRequest, NotFound, TooLarge, TransitionRefused
+from tests.api.conftest import Running
+
+UNKNOWN = (0, -1, 99, 2**63 - 1, 2**63, 2**70)
+
+
+def nested(depth: int) -> dict[str, Any]:
+    """Objects that lie in each other."""
+    value: dict[str, Any] = {}
+    for _ in range(depth - 1):
+        value = {"in": value}
+    return value
+
+
+@pytest.mark.parametrize(
+    ("type", "payload", "pointers", "text"),
+    [
+        ("ad", {}, ["/type"], "type: no job type is called 'ad'; did you mean 'add'?"),
+        ("none", {}, ["/type"], "type: no job type is called 'none'"),
+        ("strict", {}, ["/payload/n"], "payload.n: is required"),
+        ("strict", {"n": "x"}, ["/payload/n"], "payload.n: \"x\" is not of type \"integer\""),
+        (
+            "strict",
+            {"m/n": 1},
+            ["/payload/m~1n", "/payload/n"],
+            "payload.m~1n: is not a field of this job type; payload.n: is required",
+        ),
+        ("add", {"a": float("nan")}, ["/payload/a"], "payload.a: is nan: a number must be finite"),
+        ("add", {"a": [2**64]}, ["/payload/a/0"], "payload.a.0: is an integer over 64 bits"),
+        ("add", {"a": "\0"}, ["/payload/a"], "payload.a: contains a NUL character"),
+        ("add", {"a": {1, 2}}, ["/payload/a"], "payload.a: is of type set"),
+        ("add", [1], ["/payload"], "payload: must be a dict"),
+        ("add", nested(32), ["/payload"], "payload: is nested too deep"),
+    ],
+)  # fmt: skip
+def test_a_job_that_is_refused_names_each_field(
+    client: Any, untouched: Any, type: str, payload: Any, pointers: list[str], text: str
+) -> None:
+    with pytest.raises(InvalidJob) as told:
+        client.submit(type, payload)
+    assert str(told.value) == text
+    assert [one.pointer for one in told.value.problems] == pointers
+    with pytest.raises(InvalidJob) as told:
+        client.submit_many([JobRequest("add"), JobRequest(type, payload)])
+    assert [one.pointer for one in told.value.problems] == [f"/jobs/1{one}" for one in pointers]
+
+
+def test_a_payload_may_be_as_deep_as_the_api_reads(client: Any) -> None:
+    assert client.submit("add", nested(31)).payload == nested(31)
+    ids = client.submit_many([JobRequest("add", nested(29))])
+    assert client.get(ids[0]).payload == nested(29)
+    with pytest.raises(InvalidJob, match="nested too deep"):
+        client.submit_many([JobRequest("add", nested(30))])
+
+
+@pytest.mark.parametrize(
+    ("jobs", "pointer", "text"),
+    [
+        ([{"depends_on": ("x",)}], "/jobs/0/depends_on/0", "no item of this batch has the ref 'x'"),
+        ([{"depends_on": (99,)}], "/jobs/0/depends_on/0", "there is no job 99"),
+        ([{"ref": "a"}, {"ref": "a"}], "/jobs/1/ref", "is the ref of /jobs/0 too"),
+        (
+            [{"ref": "a", "depends_on": ("b",)}, {"ref": "b", "depends_on": ("a",)}],
+            "/jobs/1/depends_on/0",
+            "makes a circle",
+        ),
+    ],
+)
+def test_a_batch_whose_jobs_name_each_other_wrongly_is_refused_whole(
+    client: Any, untouched: Any, jobs: list[dict[str, Any]], pointer: str, text: str
+) -> None:
+    with pytest.raises(InvalidJob, match=text) as told:
+        client.submit_many([JobRequest("add", {}, **fields) for fields in jobs])
+    assert [one.pointer for one in told.value.problems] in ([pointer], ["/jobs/0/depends_on/0"])
+
+
+def test_a_single_job_has_no_refs(client: Any, untouched: Any) -> None:
+    with pytest.raises(InvalidJob, match="ref: is for a job of a batch"):
+        client.submit("add", ref="a")
+    with pytest.raises(InvalidJob, match=r"depends_on\.0: must be the id of a job"):
+        client.submit("add", depends_on=["a"])
+    with pytest.raises(InvalidJob, match=r"depends_on\.0: there is no job 99"):
+        client.submit("add", depends_on=[99])
+
+
+def test_more_than_is_allowed_is_too_large(client: Any, untouched: Any) -> None:
+    with pytest.raises(TooLarge, match="larger than 1048576 bytes"):
+        client.submit("add", {"text": "x" * 1_048_576})
+    with pytest.raises(TooLarge, match="larger than 16777216 bytes"):
+        client.submit_many(JobRequest("add", {"text": "x" * 1_000_000}) for _ in range(17))
+    with pytest.raises(InvalidJob, match="has 10,001 jobs: a batch may have 10,000"):
+        client.submit_many([JobRequest("add")] * 10_001)
+
+
+def test_an_unknown_id_is_a_lookup_error(client: Any) -> None:
+    for method in ("get", "wait", "cancel", "retry", "run_now", "delete", "logs", "events"):
+        for job_id in UNKNOWN:
+            with pytest.raises(NotFound, match=f"there is no job {job_id}") as told:
+                getattr(client, method)(job_id)
+            assert isinstance(told.value, LookupError)
+
+
+def test_what_the_status_does_not_allow_is_refused(client: Any, api: Running) -> None:
+    job = client.submit("add")
+    for method in ("retry", "delete"):
+        with pytest.raises(TransitionRefused, match=f"job {job.id} is pending"):
+            getattr(client, method)(job)
+    api.run_one()
+    for method in ("cancel", "retry", "run_now"):
+        with pytest.raises(TransitionRefused, match=f"job {job.id} is done"):
+            getattr(client, method)(job)
+
+
+BAD_OPTIONS: list[tuple[tuple[Any, Any, dict[str, Any]], type[Exception], str]] = [
+    (("add", {}, {"priority": 5000}), ValueError, "priority: must be an integer from -1000"),
+    (("add", {}, {"delay": "1 week"}), ValueError, "delay"),
+    (
+        ("add", {}, {"delay": 1, "run_at": "2100-01-01T00:00:00Z"}),
+        ValueError,
+        "delay and run_at cannot both",
+    ),
+    (("add", {}, {"prioritee": 1}), TypeError, "prioritee is no option"),
+    (("a b", {}, {}), ValueError, "type"),
+    ((JobRequest("add"), {"n": 1}, {}), TypeError, "has its payload already"),
+    ((7, {}, {}), TypeError, "not 7"),
+]
+
+
+def test_what_cannot_be_right_is_told_before_anything_is_sent(client: Any, untouched: Any) -> None:
+    for (job, payload, options), error, text in BAD_OPTIONS:
+        with pytest.raises(error, match=text):
+            client.submit(job, payload, **options)
+
+
+def test_other_arguments_that_cannot_be_right(client: Any) -> None:
+    client.submit("add")
+    calls: list[tuple[Callable[[], Any], type[Exception]]] = [
+        (lambda: list(client.jobs(status="finished")), ValueError),
+        (lambda: list(client.jobs(type="a b")), ValueError),
+        (lambda: list(client.jobs(q="")), ValueError),
+        (lambda: client.cancel(1, reason=""), ValueError),
+        (lambda: client.cancel(1, reason="x" * 1_001), ValueError),
+        (lambda: client.get("7"), TypeError),
+        (lambda: client.get(True), TypeError),
+        (lambda: client.wait(1, timeout="soon"), ValueError),
+    ]
+    for call, error in calls:
+        with pytest.raises(error):
+            call()

@@ -1,0 +1,249 @@
+"""What a client does and returns, whichever kind it is."""
+
+import sys
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from orpheus.client import Job, JobError, JobRequest, Outcome, Status, WaitTimedOut
+from orpheus.shared.domain import jobs as domain
+from orpheus.shared.domain.lifecycle import TERMINAL, Ending
+from orpheus.shared.storage import Finished
+from tests.api.conftest import Running
+
+OPTIONS = {
+    "queue": "media",
+    "priority": 7,
+    "unique_key": "k",
+    "tags": ["b", "a", "b"],
+    "max_retries": 1,
+    "timeout": "2m",
+    "on_dependency_failure": "run",
+}
+
+
+def fail(api: Running, lease: domain.Lease) -> None:
+    """End a job as a worker would whose handler raised."""
+    error = domain.JobError("ValueError", "it broke", "Traceback …")
+    assert not api.store.leases.finish([Finished(lease, Ending.FAILED_PERMANENTLY, error=error)])
+
+
+def test_a_job_has_the_fields_of_the_api(client: Any, api: Running) -> None:
+    submitted = client.submit("add", {"n": 2**60, "t": "ü"}, **OPTIONS)
+    shown = api.client.get(f"/jobs/{submitted.id}").json()
+    job = client.get(submitted.id)
+    assert isinstance(job, Job)
+    assert {name for name in shown if not hasattr(job, name)} == set()
+    assert job == submitted
+    assert job.payload == shown["payload"] == {"n": 2**60, "t": "ü"}
+    assert (job.status, job.queue, job.priority) == (Status.PENDING, "media", 7)
+    assert (job.unique_key, job.tags, job.max_retries, job.timeout) == ("k", ("b", "a"), 1, 120.0)
+    assert (job.error, job.result, job.attempt, job.attempts, job.ended) == (
+        None,
+        None,
+        0,
+        (),
+        False,
+    )
+    assert job.created_at == datetime.fromisoformat(shown["created_at"])
+    assert job.created_at.tzinfo == UTC and job.finished_at is None
+    with pytest.raises(AttributeError):
+        job.status = Status.DONE  # type: ignore[misc]
+    assert {status for status in Status if client.submit("add").status in TERMINAL} == set()
+
+
+def test_what_is_not_given_is_what_the_type_or_the_configuration_says(client: Any) -> None:
+    strict, add = client.submit("strict", {"n": 1}), client.submit("add")
+    assert (strict.queue, strict.max_retries, strict.timeout) == ("slow", 7, 12.5)
+    assert (add.queue, add.max_retries, add.timeout, add.payload) == ("default", 3, 900.0, {})
+
+
+def test_a_time_may_be_given_in_every_form(client: Any) -> None:
+    at = datetime(2100, 1, 1, 12, tzinfo=UTC)
+    assert client.submit("add", run_at=at).run_at == at
+    assert client.submit("add", run_at="2100-01-01T13:00:00+01:00").run_at == at
+    for delay in (90, "90s", timedelta(seconds=90)):
+        job = client.submit("add", delay=delay)
+        assert job.run_at - job.created_at == timedelta(seconds=90)
+
+
+def test_a_job_that_was_made_before_is_submitted_with_its_options(client: Any) -> None:
+    made = JobRequest("add", {"n": 1}, queue="q", tags=("t",))
+    job = client.submit(made, priority=3)
+    assert (job.type, job.payload, job.queue, job.tags, job.priority) == (
+        "add", {"n": 1}, "q", ("t",), 3,
+    )  # fmt: skip
+
+
+def test_a_live_job_with_the_same_unique_key_is_returned(client: Any) -> None:
+    one = client.submit("add", {"n": 1}, unique_key="k")
+    assert client.submit("add", {"n": 2}, unique_key="k") == one
+    assert client.submit_many([JobRequest("add", {"n": 3}, unique_key="k")]) == [one.id]
+
+
+def test_jobs_wait_for_jobs(client: Any, api: Running) -> None:
+    first = client.submit("add")
+    second = client.submit("add", depends_on=[first])
+    assert (second.status, second.depends_on) == (Status.BLOCKED, (first.id,))
+    api.run_one()
+    assert client.get(second).status is Status.PENDING
+
+
+def test_many_jobs_are_one_commit_and_may_name_each_other(client: Any, api: Running) -> None:
+    first = client.submit("add")
+    commits = api.store.data_changed() and api.store.events.last_seq()
+    ids = client.submit_many(
+        [
+            JobRequest("add", {"n": 1}, ref="one"),
+            JobRequest("add", {"n": 2}, depends_on=("one", first.id)),
+            JobRequest("strict", {"n": 3}),
+        ]
+    )
+    assert ids == [first.id + n for n in (1, 2, 3)]
+    assert client.get(ids[1]).depends_on == (ids[0], first.id)
+    assert api.store.events.last_seq() == commits + 3
+    assert client.submit_many([]) == []
+    assert client.submit_many(JobRequest("add") for _ in range(3)) == [
+        ids[-1] + n for n in (1, 2, 3)
+    ]
+
+
+def test_wait_returns_the_job_with_its_attempts(client: Any, api: Running) -> None:
+    job = client.submit("add")
+
+    def work() -> None:
+        (lease,) = api.lease()
+        api.finish(lease, '{"sum": 5}')
+
+    worker = threading.Timer(0.1, work)
+    worker.start()
+    done = client.wait(job, timeout=60)
+    worker.join()
+    assert (done.status, done.result, done.ended, done.worker) == (
+        Status.DONE, {"sum": 5}, True, "default-1",
+    )  # fmt: skip
+    (attempt,) = done.attempts
+    assert (attempt.number, attempt.outcome, attempt.worker) == (1, Outcome.SUCCEEDED, "default-1")
+    assert attempt.started_at.tzinfo == UTC and attempt.error is None
+    assert client.wait(done.id) == done == client.get(done)
+
+
+def test_wait_returns_a_job_that_failed(client: Any, api: Running) -> None:
+    job = client.submit("add")
+    fail(api, api.lease()[0])
+    failed = client.wait(job, timeout="1m")
+    assert failed.status is Status.FAILED
+    assert (
+        failed.error
+        == failed.attempts[0].error
+        == JobError("ValueError", "it broke", "Traceback …")
+    )
+
+
+@pytest.mark.parametrize("timeout", [0, 0.05, "50ms"])
+def test_wait_gives_up_when_its_time_is_over(client: Any, timeout: Any) -> None:
+    job = client.submit("add")
+    with pytest.raises(WaitTimedOut, match=f"job {job.id} is pending after 0") as told:
+        client.wait(job, timeout=timeout)
+    assert isinstance(told.value, TimeoutError)
+
+
+def test_jobs_are_listed_page_by_page_newest_first(
+    client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orpheus.client.calls.JOBS_OF_A_PAGE", 2)
+    ids = [client.submit("add", {"n": n}, tags=["t"] if n % 2 else []).id for n in range(5)]
+    assert [job.id for job in client.jobs()] == ids[::-1]
+    assert [job.id for job in client.jobs(limit=3)] == ids[:1:-1]
+    assert [job.id for job in client.jobs(limit=0)] == []
+    assert [job.payload for job in client.jobs(tag="t")] == [{"n": 3}, {"n": 1}]
+    assert next(iter(client.jobs(status="pending", type="add", queue="default"))) == client.get(
+        ids[-1]
+    )
+    assert list(client.jobs(status=Status.DONE)) == list(client.jobs(type="strict")) == []
+    assert list(client.jobs(q="nothing has this")) == []
+
+
+def test_a_job_that_waits_is_cancelled_and_retried_and_deleted(client: Any, api: Running) -> None:
+    job = client.submit("add", delay="1h")
+    soon = client.run_now(job)
+    assert soon.run_at < job.run_at and client.run_now(soon.id) == soon
+    cancelled = client.cancel(job, reason="a mistake")
+    assert (cancelled.status, cancelled.ended) == (Status.CANCELLED, True)
+    assert client.retry(job).status is Status.PENDING
+    client.cancel(job.id)
+    assert client.delete(job) is None
+    with pytest.raises(LookupError, match=f"there is no job {job.id}"):
+        client.get(job)
+    shown = [(one.action, one.target, one.reason) for one in api.store.audit.page(10)]
+    target = f"job {job.id}"
+    assert shown[-3] == ("cancel", target, "a mistake") and shown[0] == ("delete", target, None)
+
+
+def test_the_worker_of_a_running_job_is_asked_to_stop(client: Any, api: Running) -> None:
+    job = client.submit("add")
+    api.lease()
+    asked = client.cancel(job)
+    assert (asked.status, asked.cancel_requested, asked.ended) == (Status.IN_PROGRESS, True, False)
+
+
+def test_logs_and_events_are_all_read(
+    client: Any, api: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orpheus.client.calls.LINES_OF_A_PAGE", 2)
+    monkeypatch.setattr("orpheus.client.calls.EVENTS_OF_A_PAGE", 2)
+    job = client.submit("add")
+    (lease,) = api.lease()
+    lines = [domain.NewLine(1_700_000_000_123, "info", f"line {n}", '{"n": [1]}') for n in range(4)]
+    api.store.logs.append(job.id, lease.token, 1, lines)
+    api.finish(lease)
+    logged = client.logs(job)
+    assert [line.line for line in logged] == [f"line {n}" for n in range(4)]
+    assert (logged[0].fields, logged[0].level, logged[0].attempt) == ({"n": [1]}, "info", 1)
+    assert logged[0].at == datetime(2023, 11, 14, 22, 13, 20, 123_000, tzinfo=UTC)
+    assert client.logs(job.id, after=logged[1].id) == logged[2:]
+    happened = client.events(job)
+    assert [event.kind for event in happened] == ["job.enqueued", "job.started", "job.done"]
+    assert [event.job.status for event in happened] == ["pending", "in_progress", "done"]
+    assert client.events(job, after=happened[0].seq) == happened[1:]
+
+
+def test_a_job_is_part_of_the_trace_in_which_it_is_submitted(
+    client: Any, api: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    span = SimpleNamespace(is_valid=True, trace_id=0xA, span_id=0xB, trace_flags=1)
+    opentelemetry = SimpleNamespace(
+        get_current_span=lambda: SimpleNamespace(get_span_context=lambda: span)
+    )
+    client.submit("add")
+    monkeypatch.setitem(sys.modules, "opentelemetry.trace", opentelemetry)
+    client.submit("add")
+    client.submit_many([JobRequest("add")])
+    found = [api.lease()[0].traceparent for _ in range(3)]
+    assert found == [None, *[f"00-{'a':0>32}-{'b':0>16}-01"] * 2]
+
+
+def test_threads_share_a_client(make: Callable[..., Any], api: Running) -> None:
+    client = make()
+    if not hasattr(client, "client"):  # an AsyncClient is shared by tasks: test_event_loop.py
+        threads = [
+            threading.Thread(target=lambda: [client.submit("add") for _ in range(20)])
+            for _ in range(8)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(list(client.jobs())) == 160
+
+
+def test_a_closed_client_says_so(make: Callable[..., Any]) -> None:
+    client = make()
+    client.submit("add")
+    client.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        client.submit("add")

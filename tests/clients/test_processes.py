@@ -1,0 +1,116 @@
+"""Clients in programs of their own: what is imported, what a fork leaves, what a worker does."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from orpheus.shared.storage import open_store
+from tests.api.conftest import Running
+
+HEAVY = ("pydantic", "pydantic_settings", "fastapi", "starlette", "click", "rich", "httpx2", "apsw")
+
+FORKING = """
+import asyncio, os, sys, threading, warnings
+warnings.simplefilter("ignore")  # a program that has threads is warned of forks
+from orpheus import AsyncClient, Client
+
+kind, place, threads = sys.argv[1], sys.argv[2], int(sys.argv[3])
+where = {"config": place} if kind.startswith("database") else {"url": place}
+if kind.endswith("awaited"):
+    client = AsyncClient(**where)
+    submit = lambda: asyncio.run(client.submit("add"))  # each time on another loop
+else:
+    client = Client(**where)
+    submit = lambda: client.submit("add")
+
+submit()
+stop = threading.Event()
+def work():
+    while not stop.is_set():
+        submit()
+        stop.wait(0.001)
+busy = [threading.Thread(target=work) for _ in range(threads)]
+for one in busy:
+    one.start()
+for n in range(5):
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if len({submit().id for _ in range(3)}) == 3 else 1)
+    submit()
+    assert os.waitpid(child, 0)[1] == 0
+    submit()
+stop.set()
+for one in busy:
+    one.join()
+print("all done")
+"""
+
+IN_A_CHILD_OF_ONE_THAT_HAS_IT_OPEN = """
+import os, sys
+from orpheus import Client
+from orpheus.client import DatabaseUnusable
+from orpheus.shared.storage import open_store
+
+store = open_store(sys.argv[2])
+if os.fork() == 0:
+    try:
+        Client(config=sys.argv[1]).submit("add")
+    except DatabaseUnusable as error:
+        print(error, flush=True)
+    os._exit(0)
+os.wait()
+"""
+
+
+def run(code: str, *arguments: object) -> str:
+    """Return what a program of its own prints."""
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("name", ["Client", "AsyncClient"])
+def test_a_client_is_imported_without_what_it_may_not_need(name: str) -> None:
+    code = f"import json, sys; from orpheus import {name}; print(json.dumps([*sys.modules]))"
+    modules = set(json.loads(run(code)))
+    assert modules.isdisjoint(HEAVY)
+    assert "orpheus.client.database" not in modules
+    assert ("asyncio" in modules) is (name == "AsyncClient")
+
+
+def test_a_client_on_the_database_speaks_no_http_and_one_over_http_opens_no_database(
+    tmp_path: Path, config: Path
+) -> None:
+    code = "import json, sys; from orpheus import Client; {}; print(json.dumps([*sys.modules]))"
+    on_database = set(json.loads(run(code.format(f"Client(config={str(config)!r})"))))
+    assert {"httpx2", "fastapi", "click", "rich"}.isdisjoint(on_database)
+    over_http = set(json.loads(run(code.format("Client('http://127.0.0.1:9')"))))
+    assert {"apsw", "pydantic", "fastapi", "click", "rich"}.isdisjoint(over_http)
+
+
+@pytest.mark.parametrize(
+    ("kind", "threads"),
+    [("database", 0), ("database", 3), ("database awaited", 0), ("http", 0), ("http", 3),
+     ("http awaited", 0)],
+)  # fmt: skip
+def test_a_client_works_on_both_sides_of_a_fork(
+    api: Running, config: Path, kind: str, threads: int
+) -> None:
+    place = config if kind.startswith("database") else f"http://127.0.0.1:{api.port}"
+    assert run(FORKING, kind, place, threads) == "all done\n"
+    assert api.store.maintenance.verify() == []
+
+
+def test_a_child_of_a_process_that_has_the_database_open_is_refused(config: Path, url: str) -> None:
+    open_store(url, create=True).close()
+    said = run(IN_A_CHILD_OF_ONE_THAT_HAS_IT_OPEN, config, url)
+    assert "was forked from one that has" in said and "over HTTP" in said

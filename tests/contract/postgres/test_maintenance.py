@@ -1,0 +1,77 @@
+"""The invariants are checked as on SQLite; the rest is the server's."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from orpheus.shared.storage import BackupRefused, Store
+from tests.contract.test_maintenance import BREACHES, busy_store
+
+__all__ = ["busy_store"]
+
+Breaker = Callable[[str], None]
+pytestmark = pytest.mark.backends("postgresql")
+
+OF_THE_FILE = "I16: job_logs: row 1 names a row of jobs that does not exist"
+OTHERS = {
+    "I1: job 1 ended twice": """
+        INSERT INTO new_events (at_ms, kind, job_id, body)
+        SELECT at_ms, kind, job_id, body FROM events WHERE job_id = 1 AND kind = 'job.done'""",
+    "I7: job 3 has 5 attempts that spent a retry; allowed are 4": """
+        INSERT INTO ended_attempts
+        SELECT 3, number, 'failed', 'w', 1, 1, 1, 'E', '', '', number
+        FROM generate_series(2, 6) AS number""",
+    "I11: the last event was 999": "UPDATE history SET last_seq = 999",
+}
+"""Where the SQL of SQLite is not understood."""
+
+
+@pytest.fixture
+def break_it(url: str) -> Iterator[Breaker]:
+    """Executes SQL past every rule of the schema."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(b"SELECT orpheus.number_events()")
+        connection.execute(b"SET search_path = orpheus; SET session_replication_role = replica")
+        checks = connection.execute(
+            b"""SELECT conrelid::regclass::text, conname FROM pg_constraint
+            WHERE connamespace = 'orpheus'::regnamespace AND contype = 'c'"""
+        )
+        for table, name in checks.fetchall():
+            connection.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}".encode())
+
+        def execute(sql: str) -> None:
+            connection.execute(sql.encode())
+
+        yield execute
+
+
+@pytest.mark.parametrize("breach", [one for one in BREACHES if one != OF_THE_FILE])
+def test_each_breach_is_told(busy_store: Store, break_it: Breaker, breach: str) -> None:
+    assert busy_store.maintenance.verify() == []
+    break_it(OTHERS.get(breach, BREACHES[breach]))
+    problems = busy_store.maintenance.verify()
+    assert any(breach in problem for problem in problems), problems
+
+
+def test_a_backup_is_a_matter_of_the_server(store: Store, tmp_path: Path) -> None:
+    with pytest.raises(BackupRefused, match="pg_dump"):
+        store.maintenance.backup(tmp_path / "copy")
+
+
+def test_the_schema_has_a_size(store: Store) -> None:
+    assert store.maintenance.database_bytes() > 100_000
+
+
+def test_a_checkpoint_leaves_few_rows_of_counts(
+    store: Store, submit: Callable[..., int], url: str
+) -> None:
+    for _ in range(210):
+        submit()
+    store.maintenance.checkpoint()
+    assert store.maintenance.verify() == []
+    with psycopg.connect(url) as connection:
+        rows = connection.execute(b"SELECT queue, status, n FROM orpheus.job_counts").fetchall()
+        assert rows == [("default", "pending", 210)]
+        assert connection.execute(b"SELECT count(*) FROM orpheus.new_events").fetchone() == (0,)

@@ -1,0 +1,128 @@
+"""Events get their numbers after their commit: no gap, none skipped, a job's in their order."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import psycopg
+import pytest
+
+Connect = Callable[[], psycopg.Connection]
+NUMBER = b"SELECT orpheus.number_events()"
+EVENT = b"INSERT INTO orpheus.new_events (at_ms, kind, job_id, body) VALUES (1, 'k', %s, %s)"
+
+
+@pytest.fixture
+def opener(postgresql_url: str) -> Iterator[Connect]:
+    with ExitStack() as stack:
+        yield lambda: stack.enter_context(psycopg.connect(postgresql_url, autocommit=True))
+
+
+def events(connection: psycopg.Connection) -> list[tuple[int, str]]:
+    connection.execute(NUMBER)
+    rows = connection.execute(b"SELECT seq, body FROM orpheus.events ORDER BY seq")
+    return [(row[0], row[1]) for row in rows]
+
+
+def test_a_long_transaction_neither_stops_the_others_nor_is_skipped(opener: Connect) -> None:
+    long, other = opener(), opener()
+    long.execute(b"BEGIN")
+    long.execute(EVENT, (1, "long"))
+    other.execute(EVENT, (2, "a"))
+    assert events(other) == [(1, "a")]
+    other.execute(EVENT, (2, "b"))
+    long.execute(b"COMMIT")
+    assert events(other) == [(1, "a"), (2, "long"), (3, "b")]
+    last = other.execute(b"SELECT last_seq FROM orpheus.history").fetchone()
+    assert last == (3,)
+
+
+def test_what_is_rolled_back_has_no_number(opener: Connect) -> None:
+    connection = opener()
+    connection.execute(b"BEGIN")
+    connection.execute(EVENT, (1, "gone"))
+    connection.execute(b"ROLLBACK")
+    connection.execute(EVENT, (1, "kept"))
+    assert events(connection) == [(1, "kept")]
+
+
+def test_more_than_are_numbered_at_once(opener: Connect) -> None:
+    connection = opener()
+    connection.execute(
+        b"""INSERT INTO orpheus.new_events (at_ms, kind, body)
+        SELECT 1, 'k', n::text FROM generate_series(1, 20001) AS n"""
+    )
+    assert events(connection) == [(n, str(n)) for n in range(1, 20_002)]
+
+
+def test_many_that_write_and_number_at_once(opener: Connect) -> None:
+    """Four write events of the same three jobs, as the lock on a job's row lets them."""
+    setup = opener()
+    setup.execute(b"CREATE TABLE held (id int PRIMARY KEY, n int)")
+    setup.execute(b"INSERT INTO held VALUES (1, 0), (2, 0), (3, 0)")
+    connections = [opener() for _ in range(5)]
+    over = threading.Event()
+
+    def write(connection: psycopg.Connection, first: int) -> None:
+        for turn in range(50):
+            job_id = (first + turn) % 3 + 1
+            connection.execute(b"BEGIN")
+            sql = b"UPDATE held SET n = n + 1 WHERE id = %s RETURNING n"
+            row = connection.execute(sql, (job_id,)).fetchone()
+            assert row is not None
+            connection.execute(EVENT, (job_id, str(row[0])))
+            connection.execute(b"COMMIT")
+
+    def number(connection: psycopg.Connection) -> None:
+        while not over.is_set():
+            connection.execute(NUMBER)
+
+    writers = [
+        threading.Thread(target=write, args=(one, n)) for n, one in enumerate(connections[:4])
+    ]
+    numberer = threading.Thread(target=number, args=(connections[4],))
+    for thread in (numberer, *writers):
+        thread.start()
+    seen: list[int] = []
+    while any(thread.is_alive() for thread in writers):  # a reader follows the numbers
+        setup.execute(NUMBER)
+        after = (seen[-1] if seen else 0,)
+        sql = b"SELECT seq FROM orpheus.events WHERE seq > %s ORDER BY seq"
+        seen += [row[0] for row in setup.execute(sql, after)]
+    over.set()
+    for thread in (numberer, *writers):
+        thread.join()
+    assert [seq for seq, _ in events(setup)] == list(range(1, 201))
+    assert seen == list(range(1, len(seen) + 1))
+    for job_id in (1, 2, 3):
+        sql = b"SELECT body::int FROM orpheus.events WHERE job_id = %s ORDER BY seq"
+        found = [row[0] for row in setup.execute(sql, (job_id,))]
+        assert found == list(range(1, len(found) + 1))
+
+
+def test_folded_counts_have_the_same_sums(opener: Connect) -> None:
+    connection, other = opener(), opener()
+    connection.execute(
+        b"""CREATE VIEW ones AS SELECT n FROM generate_series(1, 300) AS n;
+        INSERT INTO orpheus.job_counts SELECT 'q', 'done', 1 FROM ones;
+        INSERT INTO orpheus.job_counts SELECT 'q', 'pending', n % 2 * 2 - 1 FROM ones;
+        INSERT INTO orpheus.finished_per_minute SELECT n % 2, 'q', 'done', 1 FROM ones;
+        INSERT INTO orpheus.totals SELECT 'ran', 'failed', n % 2, 1, n FROM ones"""
+    )
+    other.execute(b"BEGIN")
+    other.execute(b"INSERT INTO orpheus.job_counts VALUES ('q', 'done', 5)")
+    connection.execute(b"SELECT orpheus.fold_counts()")
+    other.execute(b"COMMIT")
+    for sql, rows in {
+        b"SELECT status, n FROM orpheus.job_counts ORDER BY n": [
+            ("pending", 0),
+            ("done", 5),
+            ("done", 300),
+        ],
+        b"SELECT minute, n FROM orpheus.finished_per_minute ORDER BY minute": [(0, 150), (1, 150)],
+        b"SELECT bucket, n, sum_ms FROM orpheus.totals ORDER BY bucket": [
+            (0, 150, 22650),
+            (1, 150, 22500),
+        ],
+    }.items():
+        assert connection.execute(sql).fetchall() == rows

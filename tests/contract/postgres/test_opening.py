@@ -1,0 +1,148 @@
+"""Whose schema it is, and from every version to the newest."""
+
+import threading
+from collections.abc import Callable, Iterator
+
+import psycopg
+import pytest
+
+from orpheus.shared.errors import DatabaseUnusable, StorageError
+from orpheus.shared.storage.migrate import Migration, load_migrations
+from orpheus.shared.storage.postgres import opening
+from orpheus.shared.storage.postgres.connection import Connection
+from orpheus.shared.storage.postgres.opening import check_schema
+
+REAL = load_migrations("orpheus.shared.storage.postgres.migrations")
+NEWEST = len(REAL)
+NEXT = Migration(NEWEST + 1, "next", "ALTER TABLE orpheus.jobs ADD COLUMN note text;")
+BROKEN = Migration(
+    NEWEST + 1, "next", "ALTER TABLE orpheus.jobs ADD COLUMN note text; SELECT 1 / 0;"
+)
+
+
+def open_(url: str, *, create: bool = True) -> None:
+    Connection(
+        url, pooled=False, prepare=lambda raw, place: check_schema(raw, place, create=create)
+    ).close()
+
+
+@pytest.fixture
+def admin(empty_postgresql: str) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(empty_postgresql, autocommit=True) as opened:
+        yield opened
+
+
+def versions(admin: psycopg.Connection) -> list[int]:
+    sql = b"SELECT version FROM orpheus.schema_migrations ORDER BY version"
+    return [row[0] for row in admin.execute(sql)]
+
+
+def columns(admin: psycopg.Connection) -> set[str]:
+    sql = b"""SELECT column_name FROM information_schema.columns
+        WHERE table_schema = 'orpheus' AND table_name = 'jobs'"""
+    return {row[0] for row in admin.execute(sql)}
+
+
+def test_the_schema_is_made_once(empty_postgresql: str, admin: psycopg.Connection) -> None:
+    open_(empty_postgresql)
+    open_(empty_postgresql)
+    open_(empty_postgresql, create=False)
+    assert versions(admin) == list(range(1, NEWEST + 1))
+
+
+def test_everything_is_in_one_schema(empty_postgresql: str, admin: psycopg.Connection) -> None:
+    open_(empty_postgresql)
+    sql = b"SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+    assert admin.execute(sql).fetchone() == (0,)
+
+
+def test_many_that_start_at_once_make_it_once(
+    empty_postgresql: str, admin: psycopg.Connection
+) -> None:
+    errors: list[StorageError] = []
+
+    def start() -> None:
+        try:
+            open_(empty_postgresql)
+        except StorageError as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=start) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert versions(admin) == list(range(1, NEWEST + 1))
+
+
+def test_without_create_nothing_is_made(empty_postgresql: str, admin: psycopg.Connection) -> None:
+    with pytest.raises(DatabaseUnusable, match="no schema `orpheus`"):
+        open_(empty_postgresql, create=False)
+    assert admin.execute(b"SELECT to_regnamespace('orpheus')").fetchone() == (None,)
+
+
+def test_an_older_schema_is_brought_to_the_newest_by_a_start_only(
+    empty_postgresql: str, admin: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_(empty_postgresql)
+    monkeypatch.setattr(opening, "load_migrations", lambda _: [*REAL, NEXT])
+    with pytest.raises(DatabaseUnusable, match="start Orpheus once to update it"):
+        open_(empty_postgresql, create=False)
+    assert "note" not in columns(admin)
+    open_(empty_postgresql)
+    assert "note" in columns(admin)
+    assert versions(admin)[-1] == NEXT.version
+
+
+def test_a_migration_that_fails_leaves_nothing(
+    empty_postgresql: str, admin: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_(empty_postgresql)
+    monkeypatch.setattr(opening, "load_migrations", lambda _: [*REAL, BROKEN])
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        open_(empty_postgresql)
+    assert "note" not in columns(admin)
+    assert versions(admin)[-1] == NEWEST
+
+
+def test_a_newer_schema_is_left_as_it_is(empty_postgresql: str, admin: psycopg.Connection) -> None:
+    open_(empty_postgresql)
+    admin.execute(b"INSERT INTO orpheus.schema_migrations VALUES (999, 'later', 1)")
+    with pytest.raises(DatabaseUnusable, match="schema 999, newer than this Orpheus knows"):
+        open_(empty_postgresql)
+
+
+def test_a_schema_of_another_program_is_left_as_it_is(
+    empty_postgresql: str, admin: psycopg.Connection
+) -> None:
+    admin.execute(b"CREATE SCHEMA orpheus; CREATE TABLE orpheus.lyre (strings int)")
+    with pytest.raises(DatabaseUnusable, match="another program"):
+        open_(empty_postgresql)
+    assert columns(admin) == set()
+
+
+def test_a_role_needs_no_more_than_its_schema(
+    empty_postgresql: str, admin: psycopg.Connection
+) -> None:
+    admin.execute(
+        b"""DROP ROLE IF EXISTS singer; CREATE ROLE singer LOGIN;
+        REVOKE ALL ON SCHEMA public FROM PUBLIC; CREATE SCHEMA orpheus AUTHORIZATION singer"""
+    )
+    url = empty_postgresql.replace("orpheus@", "singer@")
+    open_(url)
+    assert versions(admin) == list(range(1, NEWEST + 1))
+    admin.execute(b"DROP OWNED BY singer; DROP ROLE singer")
+
+
+def test_a_role_without_rights_is_told_so(empty_postgresql: str, admin: psycopg.Connection) -> None:
+    admin.execute(b"DROP ROLE IF EXISTS listener; CREATE ROLE listener LOGIN")
+    with pytest.raises(DatabaseUnusable, match="permission denied"):
+        open_(empty_postgresql.replace("orpheus@", "listener@"))
+    admin.execute(b"DROP ROLE listener")
+
+
+def test_another_encoding_is_refused(new_database: Callable[..., str]) -> None:
+    url = new_database("ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0")
+    with pytest.raises(DatabaseUnusable, match="encoding LATIN1"):
+        open_(url)

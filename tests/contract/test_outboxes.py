@@ -1,0 +1,45 @@
+"""What is remembered of an outbox at a place: the rows of one batch, committed with its jobs."""
+
+import contextlib
+from collections.abc import Callable
+
+from orpheus.shared.domain.jobs import NewJob
+from orpheus.shared.storage import JobFilter, OutboxCounts, Store
+
+
+def test_nothing_is_remembered_of_an_outbox_that_is_new(store: Store) -> None:
+    assert store.outboxes.in_flight("shop", "here") == []
+    assert store.outboxes.counts() == {}
+
+
+def test_the_rows_of_the_last_batch_are_remembered_until_they_are_forgotten(
+    store: Store, another: Callable[[], Store]
+) -> None:
+    store.outboxes.remember("shop", "here", [1, 2**62, 3], refused=2)
+    store.outboxes.remember("bank", "here", ['a"b', "é"], refused=0)
+    store.outboxes.remember("shop", "here", [9], refused=1)
+    assert another().outboxes.in_flight("shop", "here") == [9]
+    assert store.outboxes.in_flight("bank", "here") == ['a"b', "é"]
+    store.outboxes.forget("shop", "here")
+    assert store.outboxes.in_flight("shop", "here") == []
+    assert store.outboxes.in_flight("bank", "here") == ['a"b', "é"]
+    assert store.outboxes.counts() == {"bank": OutboxCounts(2, 0), "shop": OutboxCounts(4, 3)}
+
+
+def test_what_is_remembered_belongs_to_the_place_of_the_rows(store: Store) -> None:
+    store.outboxes.remember("shop", "here", [1, 2], refused=1)
+    assert store.outboxes.in_flight("shop", "there") == []
+    store.outboxes.remember("shop", "there", [1], refused=0)
+    store.outboxes.forget("shop", "there")
+    assert store.outboxes.in_flight("shop", "there") == []
+    assert store.outboxes.in_flight("shop", "here") == [1, 2]
+    assert store.outboxes.counts() == {"shop": OutboxCounts(3, 1)}
+
+
+def test_rows_are_remembered_with_their_jobs_or_not_at_all(store: Store) -> None:
+    with contextlib.suppress(ZeroDivisionError), store.write(durable=True):
+        store.jobs.submit_many([NewJob("x")])
+        store.outboxes.remember("shop", "here", [1], refused=0)
+        raise ZeroDivisionError
+    assert store.outboxes.in_flight("shop", "here") == []
+    assert store.jobs.page(JobFilter(), 10) == []

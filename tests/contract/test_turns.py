@@ -1,0 +1,140 @@
+"""Those who wait for the write lock are woken by commits, the longest waiting first."""
+
+import contextlib
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from orpheus.shared.domain.jobs import NewJob
+from orpheus.shared.process.doorbells import Bell
+from orpheus.shared.storage import Store, database_path
+from orpheus.shared.storage.sqlite import turns
+from tests.sqlite_handle import handle_of
+
+pytestmark = pytest.mark.backends("sqlite")  # On PostgreSQL, writers do not take turns.
+
+Another = Callable[[], Store]
+
+
+@pytest.fixture
+def only_rings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody polls: who is not woken waits for the time limit of the test."""
+    monkeypatch.setattr(turns, "_POLL_S", 3_600)
+
+
+class Waiter(threading.Thread):
+    """Writes from a thread of its own, and notes when it could."""
+
+    def __init__(self, open_store: Another, wrote: list[str], name: str) -> None:
+        super().__init__(name=name, daemon=True)
+        self._open_store = open_store
+        self._wrote = wrote
+        self.start()
+
+    def run(self) -> None:
+        store = self._open_store()
+        with store.write(durable=False):
+            store.jobs.submit(NewJob(self.name))
+            self._wrote.append(self.name)
+
+    def is_listening(self) -> bool:
+        """Whether the kernel has it wait for the bell now."""
+        where = Path(f"/proc/self/task/{self.native_id}/wchan")
+        return self.native_id is not None and "poll" in where.read_text()
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    while not condition():
+        time.sleep(0.001)
+
+
+NAMES = ["first", "second", "third", "fourth"]
+
+
+def order_of_waiters(store: Store, another: Another) -> list[str]:
+    """Let four writers wait for a transaction, one after the other; in which order they wrote."""
+    wrote: list[str] = []
+    waiters = []
+    with store.write(durable=False):
+        store.jobs.submit(NewJob("noop"))
+        for name in NAMES:
+            waiters.append(Waiter(another, wrote, name))
+            wait_until(waiters[-1].is_listening)
+        assert wrote == []
+    for waiter in waiters:
+        waiter.join()
+    return wrote
+
+
+@pytest.mark.usefixtures("only_rings")
+def test_each_commit_wakes_the_one_that_has_waited_longest(store: Store, another: Another) -> None:
+    assert order_of_waiters(store, another) == NAMES
+
+
+def test_a_writer_that_rolls_back_keeps_nobody_waiting(store: Store, another: Another) -> None:
+    wrote: list[str] = []
+    with contextlib.ExitStack() as transaction:
+        transaction.enter_context(contextlib.suppress(ZeroDivisionError))
+        transaction.enter_context(store.write(durable=False))
+        waiter = Waiter(another, wrote, "waiter")
+        wait_until(waiter.is_listening)
+        raise ZeroDivisionError
+    waiter.join()
+    assert wrote == ["waiter"]
+
+
+def test_those_who_wait_poll_where_there_is_no_bell(
+    store: Store, another: Another, url: str
+) -> None:
+    bells = Path(f"{database_path(url)}-bells")
+    shutil.rmtree(bells, ignore_errors=True)
+    bells.write_text("in the way")
+    wrote: list[str] = []
+    with store.write(durable=False):
+        store.jobs.submit(NewJob("noop"))
+        waiter = Waiter(another, wrote, "waiter")
+    waiter.join()
+    assert wrote == ["waiter"]
+
+
+@pytest.mark.usefixtures("only_rings")
+def test_a_bell_that_holds_as_many_rings_as_it_can_still_wakes(
+    store: Store, another: Another, url: str
+) -> None:
+    store.jobs.submit(NewJob("noop"))
+    bell = Bell(Path(f"{database_path(url)}-bells") / "writers")
+    while bell.ring():
+        pass
+    bell.close()
+    assert sorted(order_of_waiters(store, another)) == sorted(NAMES)
+
+
+def test_a_commit_stands_if_a_job_has_closed_the_bell(store: Store) -> None:
+    store.jobs.submit(NewJob("noop"))
+    bell = handle_of(store).turns._bell
+    assert bell is not None
+    os.close(bell.fileno())
+    assert store.jobs.submit(NewJob("noop")).created
+
+
+def test_a_writer_that_kept_the_lock_long_gives_way_before_it_takes_it_again(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paused_s: list[float] = []
+    fake = SimpleNamespace(monotonic=time.monotonic, sleep=paused_s.append)
+    monkeypatch.setattr("orpheus.shared.storage.sqlite.turns.time", fake)
+    store.jobs.submit(NewJob("noop"))
+    monkeypatch.setattr(turns, "_GIVES_WAY_S", 3_600)
+    monkeypatch.setattr(turns, "_LONG_HOLD_S", 3_600)
+    store.jobs.submit(NewJob("noop"))
+    assert paused_s == [], "it was a short transaction"
+    monkeypatch.setattr(turns, "_LONG_HOLD_S", 0)
+    store.jobs.submit(NewJob("noop"))
+    assert len(paused_s) == 1
+    assert 0 < paused_s[0] <= 3_600

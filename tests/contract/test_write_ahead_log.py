@@ -1,0 +1,114 @@
+"""The log stays short while others read, and a reader that stays delays nobody for long."""
+
+import contextlib
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import apsw
+import pytest
+
+from orpheus.shared.domain.jobs import NewJob, Status
+from orpheus.shared.storage import Store
+from orpheus.shared.storage.sqlite import write_ahead_log
+
+pytestmark = pytest.mark.backends("sqlite")  # It is about a file.
+
+MIB = 2**20
+BATCH = [NewJob("noop", f'"{"x" * 4_000}"')] * 250  # about a MiB
+
+Another = Callable[[], Store]
+
+
+class Readers:
+    """Two readers, of whom one always has a snapshot: each begins before the other ends."""
+
+    def __init__(self, another: Another) -> None:
+        self._stores = [another(), another()]
+        self._snapshot = contextlib.ExitStack()
+        self.hand_over()
+
+    def hand_over(self) -> None:
+        """Begin a snapshot of now, then end the older one."""
+        older, self._snapshot = self._snapshot, contextlib.ExitStack()
+        self._stores.reverse()
+        self._snapshot.enter_context(self._stores[0].snapshot())
+        self._stores[0].stats.counts()
+        older.close()
+
+    def end(self) -> None:
+        """Read no longer."""
+        self._snapshot.close()
+
+
+class FakeTime:
+    """Stands still but for the steps of a busy handler; during each, something may happen."""
+
+    def __init__(self, happens: Callable[[], object]) -> None:
+        self.now_s = 0.0
+        self._happens = happens
+
+    def patch(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        fake = SimpleNamespace(monotonic=lambda: self.now_s, sleep=self._sleep)
+        monkeypatch.setattr("orpheus.shared.storage.sqlite.apsw_errors.time", fake)
+
+    def _sleep(self, seconds: float) -> None:
+        self.now_s += seconds
+        self._happens()
+
+
+def write_mib(store: Store, n: int, between: Callable[[], object] = lambda: None) -> int:
+    """Write so many MiB; return the greatest length of the log meanwhile."""
+    longest = 0
+    for _ in range(n):
+        store.jobs.submit_many(BATCH)
+        longest = max(longest, store.maintenance.wal_bytes())
+        between()
+    return longest
+
+
+def test_readers_that_always_overlap_keep_the_log_short(
+    store: Store, another: Another, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readers = Readers(another)
+    FakeTime(readers.hand_over).patch(monkeypatch)
+    assert write_mib(store, 60, between=readers.hand_over) < 12 * MIB
+    readers.end()
+
+
+def test_a_reader_that_stays_delays_writers_little_and_the_log_is_short_once_it_ends(
+    store: Store, another: Another, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = Readers(another)
+    time = FakeTime(lambda: None)
+    time.patch(monkeypatch)
+    assert write_mib(store, 60) > 60 * MIB
+    assert 0 < time.now_s < 0.5
+    reader.end()
+    write_mib(store, 10)
+    wal_bytes = store.maintenance.wal_bytes()
+    write_mib(store, 30)
+    assert store.maintenance.wal_bytes() <= wal_bytes  # it is written from its start again
+
+
+def test_a_log_that_has_become_long_is_tried_again_after_64_mib_more() -> None:
+    """At twice its length at the latest, a log of 640 MiB went on growing."""
+    pages = 64 * MIB // 4096
+    threshold = write_ahead_log._threshold
+    assert all(threshold(n + pages) > threshold(n) for n in range(0, 1_000_000, 500))
+
+
+def test_a_commit_stands_if_the_log_cannot_be_moved_after_it(
+    store: Store, another: Another, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = Readers(another)
+    tries: list[None] = []
+
+    def fail() -> None:
+        tries.append(None)
+        raise apsw.FullError
+
+    FakeTime(fail).patch(monkeypatch)
+    write_mib(store, 10)
+    assert tries
+    assert store.stats.counts()[Status.PENDING] == 10 * len(BATCH)
+    reader.end()

@@ -1,0 +1,356 @@
+"""What holds for an outbox in any database: the modules of each database inherit these tests."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import apsw
+import pytest
+
+from orpheus import outbox
+from orpheus.shared.domain.jobs import Job, NewJob
+from orpheus.shared.job_types.request import JobRequest
+from orpheus.shared.outbox.table import create_table
+from orpheus.shared.storage import JobFilter, TypeRow, open_store
+from tests.databases import make_database
+from tests.machine import wait_until
+
+CHILD = Path(__file__).parents[1] / "children" / "drain.py"
+SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+POINTS = (
+    "outbox.read",
+    "outbox.before_commit",
+    "outbox.jobs_committed",
+    "outbox.rows_deleted",
+)
+
+REFUSED = (
+    ("type", "'nothing'", "type: no job type is called 'nothing'"),
+    ("type, payload", "'count', '{'", "payload: is not JSON: "),
+    ("type, payload", "'count', '{\"n\": 1, \"n\": 2}'", "payload: is not JSON: a key stands"),
+    ("type, payload", "'count', '[]'", "payload: must be a JSON object"),
+    ("type, payload", "'count', '{\"n\": \"1\"}'", "payload.n: "),
+    ("type, payload", "'count', '{\"n\": NaN}'", "payload.n: "),
+    ("type, payload, queue", "'count', '{\"n\": 1}', 'a b'", "queue: is not a valid name"),
+    ("type, payload, queue", "'count', '{\"n\": 1}', ''", "queue: is not a valid name"),
+    ("type, payload, priority", "'count', '{\"n\": 1}', 5000", "priority: must be an integer"),
+    ("type, payload, tags", "'count', '{\"n\": 1}', 'a,b'", "tags: is not JSON"),
+    ("type, payload, tags", "'count', '{\"n\": 1}', '{}'", "tags: must be a list"),
+    (
+        "type, payload",
+        f'\'count\', \'{{"n": 1, "text": "{"x" * 1000}"}}\'',
+        "payload: has 1,020 bytes, and api.max_body allows 1,000",
+    ),
+)
+"""Columns and values of rows that are no valid jobs, and why."""
+
+
+class Application(ABC):
+    """A program that writes into an outbox in its own database."""
+
+    kind: str
+    url: str
+
+    @abstractmethod
+    def execute(self, sql: str) -> list[tuple[Any, ...]]:
+        """Execute statements, each in a transaction of its own; the rows of the last one."""
+
+    @abstractmethod
+    def transaction(self) -> AbstractContextManager[Any]:
+        """A connection in a transaction, committed at the end or rolled back by an exception."""
+
+    @abstractmethod
+    def locked(self) -> AbstractContextManager[None]:
+        """Meanwhile, another process locks the rows against being deleted."""
+
+    @abstractmethod
+    def undeletable(self, condition: str) -> None:
+        """Let no deletion of such rows take effect, without an error."""
+
+    def make_table(self) -> None:
+        """As `orpheus outbox schema` prints it."""
+        self.execute(create_table(self.kind))
+
+    def add(self, *numbers: int) -> None:
+        """Commit a row for each number."""
+        with self.transaction() as connection:
+            for number in numbers:
+                outbox.add(connection, "count", {"n": number})
+
+    def rows(self, columns: str = "id") -> list[Any]:
+        """What is in the outbox."""
+        found = self.execute(f"SELECT {columns} FROM orpheus_outbox ORDER BY id")
+        return [row[0] if len(row) == 1 else row for row in found]
+
+
+class Draining:
+    """An Orpheus that only drains: its database, and the process that does it."""
+
+    def __init__(self, folder: Path, application: Application) -> None:
+        self.application = application
+        self.points = folder / "points"
+        self.points.mkdir()
+        self.log_file = folder / "log"
+        self.database = f"sqlite:///{folder}/data/orpheus.db"
+        make_database(self.database)
+        self.store = open_store(self.database)
+        row = TypeRow("count", json.dumps(SCHEMA), None, None, None, "")
+        self.store.types.replace([row])
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self, table: str = "orpheus_outbox") -> subprocess.Popen[bytes]:
+        """Start to drain."""
+        places = {"url": self.application.url, "table": table, "database": self.database}
+        given = json.dumps(places)
+        points = {"ORPHEUS_TESTING": "1", "ORPHEUS_FAILPOINTS": str(self.points)}
+        with self.log_file.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, str(CHILD), given],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **points},
+            )
+        return self.process
+
+    def arm(self, point: str) -> None:
+        """Have the next process that comes there die of SIGKILL."""
+        draft = self.points / "draft"
+        draft.write_text("kill")
+        draft.rename(self.points / point)
+
+    def log(self, event: str) -> list[dict[str, Any]]:
+        """The lines of one event."""
+        lines = map(json.loads, self.log_file.read_text().splitlines())
+        return [line for line in lines if line["event"] == event]
+
+    def until_logged(self, event: str, times: int = 1) -> dict[str, Any]:
+        """The line of the event that has come so often."""
+        wait_until(lambda: len(self.log(event)) >= times, f"{event} in the log")
+        return self.log(event)[times - 1]
+
+    def remembered(self) -> list[Any]:
+        """The ids of the rows that are jobs and may not be deleted yet, wherever they are."""
+        sql = "SELECT one.value FROM outboxes, json_each(in_flight) AS one"
+        connection = apsw.Connection(self.database.removeprefix("sqlite:///"))
+        try:
+            return [row[0] for row in connection.execute(sql).fetchall()]
+        finally:
+            connection.close()
+
+    def jobs(self) -> list[Job]:
+        """Every job, oldest first."""
+        return self.store.jobs.page(JobFilter(), 100_000)[::-1]
+
+    def numbers(self) -> list[int]:
+        """The payloads of the jobs, oldest first."""
+        return [json.loads(job.payload)["n"] for job in self.jobs()]
+
+    def until_empty(self) -> None:
+        """Until the outbox has no row left."""
+        wait_until(lambda: self.application.rows() == [], "the outbox to be empty")
+
+    def stop(self) -> None:
+        """End it in order, if it still runs."""
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait(30)
+
+    def end(self) -> None:
+        """Leave nothing behind."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait(30)
+        self.store.close()
+
+
+class DrainingTests:
+    """The tests; a module of a database gives the fixture `application`."""
+
+    @pytest.fixture
+    def draining(self, tmp_path: Path, application: Application) -> Iterator[Draining]:
+        """An Orpheus that is not started yet."""
+        one = Draining(tmp_path, application)
+        yield one
+        one.end()
+
+    @pytest.fixture
+    def running(self, draining: Draining, application: Application) -> Draining:
+        """One that drains a table."""
+        application.make_table()
+        draining.start()
+        return draining
+
+    def test_a_row_becomes_a_job_with_all_that_it_says_and_is_deleted(
+        self, running: Draining, application: Application
+    ) -> None:
+        request = JobRequest(
+            "count",
+            {"n": 2**62, "größe": "ß"},
+            queue="mails",
+            priority=-7,
+            run_at=datetime(2030, 1, 31, 12, tzinfo=UTC),
+            unique_key="key",
+            concurrency_key="customer 7",
+            tags=("a", "b"),
+        )
+        with application.transaction() as connection:
+            outbox.add(connection, request)
+        running.until_empty()
+        [job] = running.jobs()
+        assert json.loads(job.payload) == {"n": 2**62, "größe": "ß"}
+        assert (job.type, job.queue, job.priority) == ("count", "mails", -7)
+        assert (job.unique_key, job.tags) == ("key", ("a", "b"))
+        assert job.concurrency_key == "customer 7"
+        assert job.run_at_ms == 1_896_091_200_000
+
+    def test_rows_that_are_rolled_back_or_not_committed_yet_are_no_jobs(
+        self, running: Draining, application: Application
+    ) -> None:
+        with suppress(ZeroDivisionError), application.transaction() as connection:
+            outbox.add(connection, "count", {"n": 1})
+            raise ZeroDivisionError
+        with application.transaction() as connection:
+            outbox.add(connection, "count", {"n": 2})
+            assert running.jobs() == []
+        running.until_empty()
+        assert running.numbers() == [2]
+
+    def test_many_rows_are_drained_in_the_order_of_their_ids(
+        self, running: Draining, application: Application
+    ) -> None:
+        application.add(*range(1100))
+        running.until_empty()
+        assert running.numbers() == [*range(1100)]
+        assert len(running.log("outbox_drained")) == 3
+        assert running.store.outboxes.counts()["shop"].accepted == 1100
+
+    def test_a_row_whose_unique_key_a_live_job_holds_is_drained_all_the_same(
+        self, running: Draining, application: Application
+    ) -> None:
+        running.store.jobs.submit(NewJob("count", '{"n": 1}', unique_key="held"))
+        with application.transaction() as connection:
+            outbox.add(connection, JobRequest("count", {"n": 2}, unique_key="held"))
+        running.until_empty()
+        assert running.numbers() == [1]
+
+    def test_rows_that_are_refused_stay_with_their_reasons_and_stop_no_other(
+        self, running: Draining, application: Application
+    ) -> None:
+        with application.transaction() as connection:
+            for columns, values, _ in REFUSED:
+                outbox.add(connection, "count", {"n": 1})
+                sql = f"INSERT INTO orpheus_outbox ({columns}) VALUES ({values})"
+                connection.cursor().execute(sql)
+        wait_until(lambda: len(application.rows()) == len(REFUSED), "the others to be drained")
+        found = application.rows("refused_reason")
+        beginnings = [why[: len(one[2])] for why, one in zip(found, REFUSED, strict=True)]
+        assert beginnings == [reason for _, _, reason in REFUSED]
+        assert all(application.rows("refused_at IS NOT NULL"))
+        assert running.numbers() == [1] * len(REFUSED)
+        counts = running.store.outboxes.counts()["shop"]
+        assert (counts.accepted, counts.refused) == (len(REFUSED), len(REFUSED))
+
+    def test_a_refused_row_is_tried_again_when_it_is_told_to(
+        self, running: Draining, application: Application
+    ) -> None:
+        application.execute("INSERT INTO orpheus_outbox (type) VALUES ('count')")
+        line = running.until_logged("outbox_rows_refused")
+        assert line["first_id"] == 1
+        assert line["reason"] == "payload.n: is required"
+        application.execute("UPDATE orpheus_outbox SET payload = '{\"n\": 5}', refused_at = NULL")
+        running.until_empty()
+        assert running.numbers() == [5]
+
+    def test_rows_that_are_locked_are_drained_when_the_lock_is_gone_and_it_is_told_once(
+        self, running: Draining, application: Application
+    ) -> None:
+        application.add(1)
+        running.until_empty()
+        assert running.process is not None
+        running.process.send_signal(signal.SIGSTOP)
+        application.add(2)
+        with application.locked():
+            running.process.send_signal(signal.SIGCONT)
+            assert "locked" in running.until_logged("outbox_trouble")["reason"]
+            running.until_logged("outbox_attempt_failed", times=2)
+        running.until_empty()
+        running.until_logged("outbox_well")
+        assert running.numbers() == [1, 2]
+        assert len(running.log("outbox_trouble")) == 1
+
+    def test_a_table_that_is_missing_is_told_once_with_what_makes_it(
+        self, draining: Draining, application: Application
+    ) -> None:
+        draining.start()
+        line = draining.until_logged("outbox_trouble")
+        assert f"`orpheus outbox schema {application.kind}`" in line["reason"]
+        application.make_table()
+        application.add(1)
+        draining.until_empty()
+        draining.until_logged("outbox_well")
+        assert len(draining.log("outbox_trouble")) == 1
+        assert draining.numbers() == [1]
+
+    def test_a_column_that_is_missing_is_told_with_what_makes_the_table(
+        self, draining: Draining, application: Application
+    ) -> None:
+        application.execute("CREATE TABLE orpheus_outbox (id integer, type text, payload text)")
+        draining.start()
+        line = draining.until_logged("outbox_trouble")
+        assert "column" in line["reason"]
+        assert f"`orpheus outbox schema {application.kind}`" in line["reason"]
+
+    def test_a_row_that_cannot_be_deleted_becomes_one_job(
+        self, running: Draining, application: Application
+    ) -> None:
+        application.undeletable("type = 'count'")
+        application.add(1)
+        assert "cannot be deleted" in running.until_logged("outbox_trouble")["reason"]
+        running.stop()
+        running.start()
+        running.until_logged("outbox_trouble", times=2)
+        assert running.numbers() == [1]
+        assert running.remembered() == [1]
+
+    def test_rows_are_not_deleted_for_what_is_remembered_of_another_table(
+        self, draining: Draining, application: Application
+    ) -> None:
+        application.make_table()
+        application.add(1)
+        draining.arm("outbox.jobs_committed")
+        assert draining.start().wait(30) == -signal.SIGKILL
+        application.execute(create_table(application.kind, "other"))
+        application.execute("INSERT INTO other (type, payload) VALUES ('count', '{\"n\": 2}')")
+        draining.start("other")
+        wait_until(lambda: application.execute("SELECT 1 FROM other") == [], "it to be drained")
+        draining.stop()
+        assert (draining.numbers(), application.rows()) == ([1, 2], [1])
+        application.add(3)
+        draining.start()
+        draining.until_empty()
+        assert draining.numbers() == [1, 2, 3]
+
+    @pytest.mark.parametrize("point", POINTS)
+    def test_a_drainer_that_is_killed_repeats_nothing_and_loses_nothing(
+        self, draining: Draining, application: Application, point: str
+    ) -> None:
+        application.make_table()
+        application.add(1, 2)
+        application.execute("INSERT INTO orpheus_outbox (type) VALUES ('nothing')")
+        draining.arm(point)
+        assert draining.start().wait(30) == -signal.SIGKILL
+        application.add(4)
+        draining.start()
+        wait_until(lambda: application.rows() == [3], "all but the refused one to be gone")
+        assert draining.numbers() == [1, 2, 4]
+        wait_until(lambda: draining.remembered() == [], "them to be forgotten")
+        draining.stop()
+        assert draining.log("outbox_failed") == []

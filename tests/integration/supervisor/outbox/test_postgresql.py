@@ -1,0 +1,221 @@
+"""An outbox in an application's PostgreSQL database: one server for all tests."""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+import sqlalchemy
+from sqlalchemy.orm import Session
+
+from benchmarks.servers import NotMeasured, Server, postgresql
+from orpheus import outbox
+from orpheus.shared.job_types.request import JobRequest
+from orpheus.supervisor.outbox.postgresql import place_of
+from tests.integration.supervisor.outbox.draining import Application, Draining, DrainingTests
+from tests.machine import wait_until
+
+
+class PostgresqlApplication(Application):
+    """An application with an empty database."""
+
+    kind = "postgresql"
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+
+    def execute(self, sql: str) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            cursor = connection.execute(sql.encode())
+            return cursor.fetchall() if cursor.description else []
+
+    @contextmanager
+    def transaction(self) -> Iterator[psycopg.Connection]:
+        with psycopg.connect(self.url) as connection:
+            yield connection
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        with psycopg.connect(self.url) as connection:
+            connection.execute("LOCK TABLE orpheus_outbox IN EXCLUSIVE MODE")
+            yield
+
+    def undeletable(self, condition: str) -> None:
+        self.execute(
+            "CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';"
+            "CREATE TRIGGER keep BEFORE DELETE ON orpheus_outbox FOR EACH ROW "
+            f"WHEN (old.{condition}) EXECUTE FUNCTION keep()"
+        )
+
+
+def connected(url: str) -> psycopg.Connection | None:
+    """A connection; None while the server starts."""
+    with suppress(psycopg.OperationalError):
+        return psycopg.connect(url, autocommit=True)
+    return None
+
+
+@pytest.fixture(scope="module")
+def shared_server() -> Iterator[Server]:
+    """A server on a port of its own, in a temporary folder."""
+    try:
+        with postgresql() as server:
+            with wait_until(lambda: connected(server.url), "the server to be up") as connection:
+                connection.execute("ALTER SYSTEM SET fsync = off")
+                connection.execute("SELECT pg_reload_conf()")
+            yield server
+            assert server.process is not None
+            server.process.send_signal(signal.SIGQUIT)  # nothing need be written to the disk
+    except NotMeasured as missing:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(str(missing))
+
+
+@pytest.fixture
+def application(shared_server: Server) -> PostgresqlApplication:
+    return PostgresqlApplication(shared_server.url)
+
+
+@pytest.fixture
+def draining(tmp_path: Any, application: PostgresqlApplication) -> Iterator[Draining]:
+    one = Draining(tmp_path, application)
+    yield one
+    one.end()
+
+
+class TestPostgresql(DrainingTests):
+    """What holds for every database."""
+
+
+def test_a_time_to_run_at_is_written_and_read(
+    draining: Draining, application: PostgresqlApplication
+) -> None:
+    application.make_table()
+    at = datetime(2030, 1, 31, 12, tzinfo=UTC)
+    with application.transaction() as connection:
+        outbox.add(connection, JobRequest("count", {"n": 1}, run_at=at))
+    draining.start()
+    draining.until_empty()
+    [job] = draining.jobs()
+    assert datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=job.run_at_ms) == at
+
+
+def test_sqlalchemy_writes_a_row_in_its_transaction(
+    draining: Draining, application: PostgresqlApplication
+) -> None:
+    application.make_table()
+    engine = sqlalchemy.create_engine(application.url.replace("postgresql", "postgresql+psycopg"))
+    with Session(engine) as session, session.begin():
+        outbox.add(session, "count", {"n": 1})
+    with Session(engine) as session:
+        outbox.add(session, "count", {"n": 2})
+        session.rollback()
+    engine.dispose()
+    assert application.rows("payload") == ['{"n": 1}']
+
+
+def test_rows_with_other_ids_are_drained(
+    draining: Draining, application: PostgresqlApplication
+) -> None:
+    application.make_table()
+    application.execute("ALTER TABLE orpheus_outbox ALTER id DROP IDENTITY")
+    application.execute("ALTER TABLE orpheus_outbox ALTER id TYPE text")
+    application.execute(
+        "INSERT INTO orpheus_outbox (id, type, payload) VALUES "
+        "('a\"\\,{}', 'count', '{\"n\": 1}'), ('b', 'nothing', '{}')"
+    )
+    draining.arm("outbox.jobs_committed")
+    draining.start().wait(30)
+    draining.start()
+    wait_until(lambda: application.rows("id, refused_at IS NULL") == [("b", False)], "the end")
+    assert draining.numbers() == [1]
+    application.execute("DELETE FROM orpheus_outbox")
+    application.execute("ALTER TABLE orpheus_outbox ALTER id TYPE uuid USING gen_random_uuid()")
+    application.execute(
+        "INSERT INTO orpheus_outbox (id, type, payload) VALUES "
+        "(gen_random_uuid(), 'count', '{\"n\": 2}')"
+    )
+    draining.until_empty()
+    assert draining.numbers() == [1, 2]
+
+
+def test_no_row_whose_id_is_bytes_becomes_a_job(
+    draining: Draining, application: PostgresqlApplication
+) -> None:
+    application.make_table()
+    application.execute("ALTER TABLE orpheus_outbox ALTER id DROP IDENTITY")
+    application.execute("ALTER TABLE orpheus_outbox ALTER id TYPE bytea USING NULL")
+    application.execute(
+        "INSERT INTO orpheus_outbox (id, type, payload) VALUES ('ab', 'count', '{\"n\": 1}')"
+    )
+    draining.start()
+    draining.until_logged("outbox_attempt_failed", times=2)
+    reason = draining.until_logged("outbox_trouble")["reason"]
+    assert "an id of type bytes; make the ids integers, text or uuid" in reason
+    assert len(draining.log("outbox_trouble")) == 1
+    assert draining.numbers() == []
+
+
+def test_the_place_of_rows_does_not_depend_on_who_reads_them() -> None:
+    place = place_of("postgresql://a:secret@db/shop", "outbox")
+    assert place_of("postgres://b:other@db/shop?connect_timeout=9&passfile=x", "outbox") == place
+    assert place_of("postgresql://db/shop?user=a&password=secret", "outbox") == place
+    others = {
+        place_of(url, table)
+        for url, table in (
+            ("postgresql://db/shop", "Outbox"),
+            ("postgresql://db/bank", "outbox"),
+            ("postgresql://db2/shop", "outbox"),
+            ("postgresql://db:5433/shop", "outbox"),
+            ("postgresql://db/shop?options=-csearch_path%3Dother", "outbox"),
+            ("postgresql:///?service=shop", "outbox"),
+            ("postgresql://a@db", "outbox"),  # without a name, the database is that of the user
+            ("postgresql://b@db", "outbox"),
+        )
+    }
+    assert len(others - {place}) == 8
+    assert "secret" not in place
+
+
+def test_a_row_that_another_transaction_holds_is_left_for_later(
+    draining: Draining, application: PostgresqlApplication
+) -> None:
+    application.make_table()
+    application.add(1, 2)
+    with psycopg.connect(application.url) as connection:
+        connection.execute("SELECT 1 FROM orpheus_outbox WHERE id = 1 FOR UPDATE")
+        draining.start()
+        wait_until(lambda: application.rows() == [1], "the other to be drained")
+    draining.until_empty()
+    assert draining.numbers() == [2, 1]
+
+
+def test_a_server_that_cannot_be_reached_is_told_without_the_password(
+    draining: Draining, application: PostgresqlApplication
+) -> None:
+    application.url = "postgresql://orpheus:hush-hush@127.0.0.1:1/shop"
+    draining.start()
+    assert "127.0.0.1/shop: connection" in draining.until_logged("outbox_trouble")["reason"]
+    assert "hush" not in draining.log_file.read_text()
+
+
+def test_a_connection_that_is_cut_is_made_again(
+    draining: Draining, application: PostgresqlApplication
+) -> None:
+    application.make_table()
+    draining.start()
+    application.add(1)
+    draining.until_empty()
+    application.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'orpheus'"
+    )
+    draining.until_logged("outbox_trouble")
+    application.add(2)
+    draining.until_empty()
+    assert draining.numbers() == [1, 2]

@@ -1,0 +1,39 @@
+"""What the supervisor observes of a real process."""
+
+import os
+import signal
+import subprocess
+from types import SimpleNamespace
+from typing import cast
+
+from orpheus.supervisor.linux.sampling import sample
+from orpheus.supervisor.loop.child import ChildHandle
+from orpheus.supervisor.loop.observe import observe
+from orpheus.supervisor.policy.slot import Observation, OsStatus
+
+
+def test_a_silent_process_is_seen_stopped_though_its_last_sample_is_older() -> None:
+    with subprocess.Popen(["sleep", "600"]) as child:
+        last = sample(child.pid)
+        os.kill(child.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, child.pid, os.WSTOPPED | os.WNOWAIT)  # until it is stopped
+        handle = SimpleNamespace(
+            pid=child.pid,
+            peek_exit=lambda: None,
+            channel=SimpleNamespace(flush=lambda: None, receive=list),
+        )
+        seen = [
+            observe(
+                cast("ChildHandle", handle),
+                Observation("incarnation"),
+                sample=last,
+                row_beat=None,
+                supervisor_writes=True,
+                holder=None,
+                is_silent=is_silent,
+                killed_for_memory=lambda: None,
+            ).os_status
+            for is_silent in (False, True)
+        ]
+        child.kill()
+    assert seen == [last.os_status, OsStatus.STOPPED]

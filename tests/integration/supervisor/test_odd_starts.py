@@ -1,0 +1,302 @@
+"""Starts under odd conditions: each succeeds, or ends with one clear line and its exit code."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from orpheus.shared.domain.jobs import NewJob, Outcome
+from orpheus.shared.domain.lifecycle import TERMINAL
+from orpheus.shared.errors import StorageError
+from orpheus.shared.storage import open_store
+from tests.machine import PATIENCE_S
+
+STREAMS = {"0<&-": [0], ">&-": [1], "2>&-": [2], "0<&- >&- 2>&-": [0, 1, 2]}
+"""What a shell closes -> the descriptors."""
+
+Started = subprocess.Popen[str]
+Start = Callable[..., Started]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Start a program on a database of its own: `start("supervisor", "jobs.modules=[]")`."""
+    started: list[Started] = []
+
+    def start_one(program: str, *settings: str, closing: str = "", **environment: str) -> Started:
+        database = f"database.url=sqlite:///{tmp_path}/data/orpheus.db"
+        changed = (database, "api.port=0", "pools.default.workers=1", *settings)
+        sets = [part for one in changed for part in ("--set", one)]
+        argv = [sys.executable, "-m", f"orpheus.{program}"]
+        kept = {name: text for name, text in os.environ.items() if not name.startswith("ORPHEUS_")}
+        started.append(
+            subprocess.Popen(
+                ["sh", "-c", f'exec "$@" {closing}', "sh", *argv, *sets],
+                env={**kept, "PYTHONPATH": str(tmp_path), **environment},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                start_new_session=True,
+            )
+        )
+        return started[-1]
+
+    yield start_one
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def end_of(process: Started) -> tuple[int, list[str]]:
+    """Return its exit code and the lines it wrote to stderr."""
+    _, errors = process.communicate(timeout=PATIENCE_S)
+    return process.returncode, errors.splitlines()
+
+
+def is_ready(folder: Path, pid: int) -> bool:
+    """Whether the process is ready, and, for a supervisor, whether all its slots are."""
+    try:
+        store = open_store(f"sqlite:///{folder}/data/orpheus.db")
+    except StorageError:
+        return False
+    slots = store.processes.slots()
+    # A supervisor is ready before it has started its first slot.
+    alone = [
+        one
+        for one in store.processes.all()
+        if one.pid == pid and one.ready and one.role != "supervisor"
+    ]
+    store.close()
+    return bool(slots or alone) and all(one.state == "ready" for one in slots)
+
+
+@pytest.mark.parametrize("closing", STREAMS)
+@pytest.mark.parametrize("program", ["supervisor", "worker", "api"])
+def test_a_closed_standard_stream_is_dev_null(
+    start: Start, tmp_path: Path, program: str, closing: str, wait_for: Callable[..., Any]
+) -> None:
+    process = start(program, closing=closing)
+    wait_for(lambda: is_ready(tmp_path, process.pid), f"the {program} to be ready")
+    for fd in STREAMS[closing]:
+        target = Path(f"/proc/{process.pid}/fd/{fd}").readlink()
+        # A worker reads what is printed from a file of its own, and passes it on.
+        assert target == Path(os.devnull) or (program == "worker" and target.suffix == ".out")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(PATIENCE_S) == 0
+    store = open_store(f"sqlite:///{tmp_path}/data/orpheus.db")
+    assert store.maintenance.check() == []
+    store.close()
+
+
+@pytest.mark.parametrize("closing", STREAMS)
+def test_a_command_with_a_closed_standard_stream_ends_as_it_would(
+    closing: str,
+) -> None:
+    answer = subprocess.run(
+        ["sh", "-c", f'exec "$@" {closing}', "sh", sys.executable, "-m", "orpheus", "--version"],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert (answer.returncode, answer.stderr) == (0, "")
+
+
+# The process that imports the job modules
+
+
+def test_the_process_that_imports_the_modules_may_be_killed_twice(
+    start: Start, tmp_path: Path, wait_for: Callable[..., Any]
+) -> None:
+    (tmp_path / "killed_jobs.py").write_text(
+        "import os, pathlib, sys\n"
+        "tries = pathlib.Path(__file__).with_name('tries')\n"
+        "with tries.open('a') as file: file.write('x')\n"
+        "if '--describe' in sys.orig_argv and tries.stat().st_size < 3: os.kill(os.getpid(), 9)\n"
+    )
+    process = start("supervisor", 'jobs.modules=["killed_jobs"]')
+    wait_for(lambda: is_ready(tmp_path, process.pid), "the start")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(PATIENCE_S) == 0
+
+
+@pytest.mark.parametrize(
+    ("code", "exit_code", "says"),
+    [
+        ("import os; os.kill(os.getpid(), 9)", 1, "ended 3 times, by SIGKILL"),
+        ("import os; os._exit(0)", 78, "ended the process (with exit code 0)"),
+        (
+            "from orpheus import job\n@job\ndef one(ctx):\n    '''\\ud800'''\n",
+            78,
+            "job type one: its description or a default contains a lone surrogate",
+        ),
+        (
+            "from orpheus import job\n@job\ndef one(ctx, text: str = '\\ud800'): pass\n",
+            78,
+            "job type one: its description or a default contains a lone surrogate",
+        ),
+    ],
+)
+def test_a_module_that_cannot_be_described_is_told_in_one_line(
+    start: Start, tmp_path: Path, code: str, exit_code: int, says: str
+) -> None:
+    (tmp_path / "odd_jobs.py").write_text(code)
+    ended, lines = end_of(start("supervisor", 'jobs.modules=["odd_jobs"]'))
+    assert ended == exit_code, lines
+    assert len(lines) == 1
+    assert says in lines[0]
+
+
+# What stands in the way
+
+
+@pytest.mark.parametrize(
+    ("place", "says"),
+    [
+        ("orpheus.db-cells", "cannot make the folder"),
+        ("orpheus.db-bells", "unable to open"),
+        ("supervisor.lock/x", "cannot make"),
+    ],
+)
+def test_something_else_in_the_place_of_a_file_of_ours_is_exit_74(
+    start: Start, tmp_path: Path, place: str, says: str
+) -> None:
+    path = tmp_path / "data" / place
+    path.parent.mkdir(parents=True)
+    path.touch()
+    code, lines = end_of(start("supervisor"))
+    assert code == 74, lines
+    assert len(lines) == 1
+    assert says in lines[0]
+    assert str(path).removesuffix("/x") in lines[0]
+
+
+def test_a_state_folder_that_cannot_be_used_is_exit_74(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path)
+    (tmp_path / "file").touch()
+    for program in ("supervisor", "worker", "api"):
+        for name, says in (("link", "is a symbolic link"), ("file", "File exists")):
+            code, lines = end_of(start(program, f"database.state_dir={tmp_path}/{name}"))
+            assert code == 74, lines
+            assert len(lines) == 1
+            assert f"{tmp_path}/{name}" in lines[0]
+            assert says in lines[0]
+
+
+def test_two_supervisors_with_different_state_folders_exclude_each_other(
+    start: Start, tmp_path: Path, wait_for: Callable[..., Any]
+) -> None:
+    first = start("supervisor", f"database.state_dir={tmp_path}/one")
+    wait_for(lambda: is_ready(tmp_path, first.pid), "the start")
+    code, lines = end_of(start("supervisor", f"database.state_dir={tmp_path}/other"))
+    assert (code, len(lines)) == (75, 1), lines
+    assert "already running" in lines[0]
+    assert not (tmp_path / "other").exists()
+    first.send_signal(signal.SIGTERM)
+    assert first.wait(PATIENCE_S) == 0
+
+
+def test_a_job_runs_and_its_crash_is_told_by_files_in_the_state_folder(
+    start: Start, tmp_path: Path, wait_for: Callable[..., Any]
+) -> None:
+    (tmp_path / "dying_jobs.py").write_text(
+        "import os\nfrom orpheus import job\n@job\ndef dying():\n"
+        "    print('last words', flush=True)\n    os.kill(os.getpid(), 9)\n"
+    )
+    folder = tmp_path / "state"
+    process = start("supervisor", 'jobs.modules=["dying_jobs"]', f"database.state_dir={folder}")
+    wait_for(lambda: is_ready(tmp_path, process.pid), "the start")
+    store = open_store(
+        f"sqlite:///{tmp_path}/data/orpheus.db",
+        pools={"default": ("*",)},
+        state_dir=str(folder),
+    )
+    job_id = store.jobs.submit(NewJob("dying", max_retries=0)).job.id
+    wait_for(lambda: store.jobs.get(job_id).status in TERMINAL, "the job to fail")
+    [attempt] = store.jobs.attempts(job_id)
+    assert attempt.outcome is Outcome.CRASHED
+    assert "last words" in [one.line for one in store.logs.after(job_id, 0, 9)]
+    assert {one.name for one in (tmp_path / "data").iterdir()}.isdisjoint(
+        {"orpheus.db-bells", "orpheus.db-cells"}
+    )
+    assert (store.state.bells / "pool-default").is_fifo()
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(PATIENCE_S) == 0
+    store.close()
+
+
+def test_no_temporary_folder_is_needed(
+    start: Start, tmp_path: Path, wait_for: Callable[..., Any]
+) -> None:
+    process = start(
+        "supervisor", 'jobs.modules=["orpheus.worker.handlers"]', TMPDIR=str(tmp_path / "nowhere")
+    )
+    wait_for(lambda: is_ready(tmp_path, process.pid), "the start")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(PATIENCE_S) == 0
+
+
+def test_crash_files_are_private_whatever_the_umask(
+    start: Start, tmp_path: Path, wait_for: Callable[..., Any]
+) -> None:
+    before = os.umask(0)
+    try:
+        process = start("supervisor")
+    finally:
+        os.umask(before)
+    wait_for(lambda: is_ready(tmp_path, process.pid), "the start")
+    files = [file for file in (tmp_path / "data").rglob("*") if not file.is_dir()]
+    assert [file.name for file in files if file.suffix == ".crash"]
+    assert [file.name for file in files if file.stat().st_mode & 0o077] == []
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(PATIENCE_S) == 0
+
+
+# Many signals
+
+
+def send_five(process: Started, number: signal.Signals) -> None:
+    """Send a signal five times, 20 ms apart: equal ones at once are one to the kernel."""
+    for _ in range(5):
+        process.send_signal(number)
+        threading.Event().wait(0.02)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("program", ["supervisor", "worker", "api"])
+def test_five_signals_to_stop_within_100_ms_end_with_an_exit_code(
+    start: Start,
+    tmp_path: Path,
+    program: str,
+    number: signal.Signals,
+    wait_for: Callable[..., Any],
+) -> None:
+    process = start(program)
+    wait_for(lambda: is_ready(tmp_path, process.pid), f"the {program} to be ready")
+    send_five(process, number)
+    assert process.wait(PATIENCE_S) in (0, 4)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_five_signals_to_stop_during_the_start_end_it_in_order(
+    start: Start, tmp_path: Path, number: signal.Signals, wait_for: Callable[..., Any]
+) -> None:
+    (tmp_path / "slow_jobs.py").write_text(
+        "import pathlib, time\n"
+        "pathlib.Path(__file__).with_name('importing').touch()\n"
+        "time.sleep(600)\n"
+    )
+    process = start("supervisor", 'jobs.modules=["slow_jobs"]')
+    wait_for((tmp_path / "importing").exists, "the import")
+    [describing] = psutil.Process(process.pid).children()
+    send_five(process, number)
+    code, lines = end_of(process)
+    assert (code, lines) == (0, [])
+    assert not describing.is_running()

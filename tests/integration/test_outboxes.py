@@ -1,0 +1,146 @@
+"""Outboxes of a running Orpheus: by its configuration, and while everything is killed at random."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import apsw
+import pytest
+
+from orpheus.shared.outbox.table import create_table
+from orpheus.shared.storage import JobFilter, open_store
+from tests.integration.supervisor.configured import Configured
+
+WRITER = Path(__file__).parent / "outbox_writer.py"
+POOL = "[pools.default]\nworkers = 1\n"
+WaitFor = Callable[..., Any]
+
+
+def execute(database: Path, sql: str) -> list[tuple[Any, ...]]:
+    """Execute statements in an application's database; the rows of the last one."""
+    with closing(apsw.Connection(str(database))) as connection:
+        connection.set_busy_timeout(30_000)
+        return connection.execute(sql).fetchall()
+
+
+def outbox(name: str, database: Path, **more: str) -> str:
+    """The TOML of one outbox."""
+    fields = {"name": name, "url": f"sqlite:///{database}", "poll": "50ms", **more}
+    return "[[outboxes]]\n" + "".join(f"{key} = {value!r}\n" for key, value in fields.items())
+
+
+def test_outboxes_come_and_go_with_the_configuration_and_their_trouble_is_shown(
+    start_system: Callable[..., Any], tmp_path: Path, wait_for: WaitFor
+) -> None:
+    shop, bank = tmp_path / "shop.db", tmp_path / "bank.db"
+    execute(shop, create_table("sqlite"))
+    running = Configured(start_system, tmp_path, POOL + outbox("shop", shop))
+    add = "INSERT INTO {} (type, payload) VALUES ('sum_range', '{{\"n\": {}}}')"
+    execute(shop, add.format("orpheus_outbox", 10))
+    job = wait_for(lambda: running.system.get("/jobs")["items"], "the job")[0]
+    assert running.system.wait_for_job(job["id"])["result"] == {"sum": 55}
+    running.save(POOL + outbox("shop", shop) + outbox("bank", bank, table="jobs"))
+
+    def supervisor() -> Any:
+        return running.system.workers()["supervisor"]
+
+    wait_for(lambda: supervisor()["degraded"], "the trouble to be shown")
+    assert supervisor()["reason"] == (
+        f"outbox bank: {bank} cannot be opened: No such file or directory"
+    )
+    execute(bank, create_table("sqlite", "jobs"))
+    execute(bank, add.format("jobs", 20))
+    wait_for(lambda: len(running.system.get("/jobs")["items"]) == 2, "the job of the second")
+    wait_for(lambda: not supervisor()["degraded"], "the trouble to be over")
+    metrics = running.system.client.get("/metrics").text
+    assert 'orpheus_outbox_rows_total{outbox="bank",outcome="accepted"} 1.0' in metrics
+    running.save(POOL + outbox("bank", bank, table="jobs"))
+    wait_for(lambda: running.system.log().count("config_reloaded") == 2, "the change")
+    execute(shop, add.format("orpheus_outbox", 30))
+    execute(bank, add.format("jobs", 40))
+    wait_for(lambda: len(running.system.get("/jobs")["items"]) == 3, "the third job")
+    assert execute(shop, "SELECT count(*) FROM orpheus_outbox") == [(1,)]
+    assert running.system.stop() == 0
+
+
+class Killed:
+    """An application and an Orpheus that drains it, both killed and started again."""
+
+    def __init__(self, start_system: Callable[..., Any], folder: Path, orders: int) -> None:
+        self.database = folder / "shop.db"
+        execute(self.database, "PRAGMA journal_mode = wal")
+        orders_sql = "CREATE TABLE orders (id INTEGER PRIMARY KEY AUTOINCREMENT);"
+        execute(self.database, orders_sql + create_table("sqlite"))
+        config = folder / "orpheus.toml"
+        config.write_text(POOL + outbox("shop", self.database))
+        self.system = start_system(config=config)
+        self.orders = orders
+        self.kills = {"writer": 0, "supervisor": 0}
+        self.writer: subprocess.Popen[bytes] | None = None
+
+    def write(self, seed: int) -> None:
+        """Start the application, if it has not written enough."""
+        if self.count("orders") < self.orders:
+            command = [sys.executable, str(WRITER), str(self.database), str(self.orders), str(seed)]
+            self.writer = subprocess.Popen(command)
+
+    def count(self, table: str) -> int:
+        [(rows,)] = execute(self.database, f"SELECT count(*) FROM {table}")
+        return int(rows)
+
+    def kill_writer(self) -> None:
+        if self.writer is not None:
+            self.kills["writer"] += self.writer.poll() is None
+            self.writer.kill()
+            self.writer.wait(30)
+
+    def kill_supervisor(self) -> None:
+        self.kills["supervisor"] += 1
+        self.system.process.send_signal(signal.SIGKILL)
+        self.system.process.wait(30)
+
+    def start_supervisor(self) -> None:
+        self.system.process = self.system._start()
+
+    def numbers(self) -> list[int]:
+        """What the jobs compute, which is the order of each."""
+        with closing(open_store(f"sqlite:///{self.system.database}")) as store:
+            jobs = store.jobs.page(JobFilter(), self.orders * 2)
+        return sorted(json.loads(job.payload)["n"] for job in jobs)
+
+
+@pytest.mark.timeout(600)
+def test_whatever_is_killed_each_committed_row_becomes_one_job(
+    start_system: Callable[..., Any], tmp_path: Path
+) -> None:
+    chance = random.Random(int(os.environ.get("SEED", "1")))
+    orders = int(os.environ.get("OUTBOX_ROWS", "1000"))
+    killed = Killed(start_system, tmp_path, orders)
+    began_s = time.monotonic()
+    killed.write(0)
+    for turn in range(1, 1000):
+        time.sleep(chance.uniform(0.05, 0.4))
+        killed.kill_writer()
+        if turn % 3 == 0:
+            killed.kill_supervisor()
+            killed.write(turn)
+            killed.start_supervisor()
+            time.sleep(chance.uniform(0.5, 2.5))  # until it drains, and some more
+        else:
+            killed.write(turn)
+        is_over = killed.count("orders") >= orders and killed.count("orpheus_outbox") == 0
+        if is_over and killed.kills["supervisor"] >= 3:
+            break
+    killed.kill_writer()
+    sys.stdout.write(f"{orders} rows, {killed.kills} in {time.monotonic() - began_s:.0f} s\n")
+    committed = [row[0] for row in execute(killed.database, "SELECT id FROM orders ORDER BY id")]
+    assert killed.numbers() == committed
+    assert killed.system.stop() == 0

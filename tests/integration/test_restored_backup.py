@@ -1,0 +1,71 @@
+"""A client that comes back after a backup was restored gets a reset, not the wrong events."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def first_id(system: Any) -> tuple[str, int]:
+    """The epoch and the seq that a new client of the stream gets."""
+    with system.client.stream("GET", "/events") as answer:
+        for line in answer.iter_lines():
+            if line.startswith("id: "):
+                epoch, _, seq = line.removeprefix("id: ").partition(":")
+                return epoch, int(seq)
+    raise EOFError
+
+
+def first_event(system: Any, last_event_id: str) -> str:
+    """The first event that a client gets which comes back."""
+    with system.client.stream("GET", "/events", headers={"Last-Event-ID": last_event_id}) as answer:
+        for line in answer.iter_lines():
+            if line.startswith("event: "):
+                return str(line.removeprefix("event: "))
+    raise EOFError
+
+
+@pytest.mark.parametrize("how", ["a copy over the file", "a backup"])
+def test_a_restored_backup_resets_the_clients_of_the_stream(
+    how: str, start_system: Callable[..., Any], tmp_path: Path
+) -> None:
+    database, backup = tmp_path / "data" / "orpheus.db", tmp_path / "backup.db"
+
+    def start() -> Any:
+        system = start_system(f"database.url=sqlite:///{database}", "pools.default.workers=1")
+        system.wait_until_ready()
+        return system
+
+    def run_jobs(system: Any, count: int) -> None:
+        for _ in range(count):
+            system.wait_for_job(system.submit("sum_range", {"n": 3}))
+
+    system = start()
+    run_jobs(system, 1)
+    epoch, _ = first_id(system)
+    if how == "a backup":
+        command = [sys.executable, "-m", "orpheus", "db", "backup", str(backup)]
+        url = f"database.url=sqlite:///{database}"
+        subprocess.run([*command, "--set", url], cwd=ROOT, check=True, capture_output=True)
+    assert system.stop() == 0
+    if how != "a backup":
+        shutil.copy(database, backup)
+    system = start()
+    run_jobs(system, 5)
+    again, seen = first_id(system)
+    assert again == epoch, "a restart keeps the epoch"
+    assert first_event(system, f"{epoch}:{seen - 1}") != "reset"
+    assert system.stop() == 0
+    shutil.copy(backup, database)
+    system = start()
+    while first_id(system)[1] < seen:  # the numbers are given again
+        run_jobs(system, 1)
+    assert first_event(system, f"{epoch}:{seen}") == "reset"
+    assert first_id(system)[0] != epoch
+    assert system.stop() == 0

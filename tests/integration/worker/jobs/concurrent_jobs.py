@@ -1,0 +1,190 @@
+"""Job types that run beside each other in one worker, and tell an effect log what they do."""
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import resource
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from orpheus import Context, job
+
+
+def tell(file: str, what: str, ctx: Context) -> None:
+    """One line, by one write to a file opened for it."""
+    line = {"what": what, "job": ctx.job_id, "at_ns": time.monotonic_ns()}
+    fd = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    os.write(fd, json.dumps(line).encode() + b"\n")
+    os.close(fd)
+
+
+@job
+async def awaiting_beside(ctx: Context, seconds: float, file: str) -> int:
+    """Await, and return the process that runs it."""
+    tell(file, "begin", ctx)
+    await asyncio.sleep(seconds)
+    tell(file, "end", ctx)
+    return os.getpid()
+
+
+@job
+def sleeping_beside(ctx: Context, seconds: float, file: str) -> int:
+    """Sleep, and return the process that runs it."""
+    tell(file, "begin", ctx)
+    time.sleep(seconds)
+    tell(file, "end", ctx)
+    return os.getpid()
+
+
+def speak(ctx: Context, place: str) -> None:
+    """In each way that leads to the log."""
+    print(f"{ctx.job_id} printed {place}")  # noqa: T201
+    sys.stderr.write(f"{ctx.job_id} warned {place}\n")
+    logging.getLogger("some.library").info("%s logged %s", ctx.job_id, place)
+    line = f"{ctx.job_id} told"
+    ctx.log.info(line, place=place)
+
+
+@job
+async def speaking_on_the_loop(ctx: Context) -> None:
+    """From the coroutine, a task that it starts, and a thread that it awaits."""
+    for _ in range(3):
+        speak(ctx, "in the coroutine")
+        await asyncio.sleep(0.01)
+
+    async def task() -> None:
+        speak(ctx, "in a task")
+
+    await asyncio.gather(task(), task())
+    await asyncio.to_thread(speak, ctx, "in a thread")
+    ctx.progress(0.5, f"of {ctx.job_id}")
+
+
+@job
+def speaking_in_a_thread(ctx: Context) -> None:
+    """A few times, while others do the same."""
+    for _ in range(3):
+        speak(ctx, "in a thread")
+        time.sleep(0.01)
+    ctx.progress(0.5, f"of {ctx.job_id}")
+
+
+@job
+def stepping(ctx: Context, file: str) -> None:
+    """Never look up, in steps that Python can interrupt."""
+    tell(file, "begin", ctx)
+    while True:
+        time.sleep(0.01)
+
+
+@job
+def deaf_beside(ctx: Context, file: str) -> None:
+    """Not even an exception stops it."""
+    tell(file, "begin", ctx)
+    while True:
+        with contextlib.suppress(BaseException):
+            time.sleep(600)
+
+
+@job
+def until_there(ctx: Context, wait_for: str, file: str) -> None:
+    """Run until a file is there."""
+    tell(file, "begin", ctx)
+    while not Path(wait_for).exists():
+        time.sleep(0.01)
+
+
+@job
+async def until_there_on_the_loop(ctx: Context, wait_for: str, file: str) -> None:
+    """Run until a file is there."""
+    tell(file, "begin", ctx)
+    while not Path(wait_for).exists():  # noqa: ASYNC110, ASYNC240 - a test makes it
+        await asyncio.sleep(0.01)
+
+
+@job
+async def blocking_the_loop(ctx: Context, seconds: float) -> None:
+    """Do what no coroutine should."""
+    time.sleep(seconds)  # noqa: ASYNC251 - that is it
+
+
+@job
+async def leaving_a_task(ctx: Context, file: str) -> None:
+    """Return while a task of it still runs."""
+
+    async def go_on() -> None:
+        try:
+            await asyncio.sleep(600)
+        finally:
+            tell(file, "cancelled", ctx)
+
+    ctx.log.info("left", task=repr(asyncio.create_task(go_on())))
+    await asyncio.sleep(0)
+
+
+@job
+def forking_beside(ctx: Context, how: str) -> int:
+    """Fork in a thread; the child leaves the handler."""
+    pid = os.fork()
+    if pid == 0:
+        return _leave(how)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+@job
+async def forking_on_the_loop(ctx: Context, how: str) -> int:
+    """Fork on the loop; the child leaves the handler, or awaits."""
+    pid = os.fork()
+    if pid == 0:
+        if how == "await":
+            await asyncio.sleep(0.01)
+        return _leave(how)
+    while not (ended := os.waitpid(pid, os.WNOHANG))[0]:  # noqa: ASYNC110, ASYNC222
+        await asyncio.sleep(0.01)
+    return os.waitstatus_to_exitcode(ended[1])
+
+
+def _leave(how: str) -> int:
+    if how == "raise":
+        raise RuntimeError("in the child")
+    if how == "exit":
+        sys.exit(7)
+    return 0
+
+
+@job
+async def parent_on_the_loop(ctx: Context) -> dict[str, Any]:
+    """Submit a job, and return what it depends on."""
+    ctx.enqueue("sum_range", {"n": 3})
+    return {str(job_id): result for job_id, result in ctx.results.items()}
+
+
+@job
+def parent_in_a_thread(ctx: Context) -> dict[str, Any]:
+    """The same."""
+    ctx.enqueue("sum_range", {"n": 3})
+    return {str(job_id): result for job_id, result in ctx.results.items()}
+
+
+@job
+def naming_its_thread(ctx: Context) -> list[str]:
+    """The thread that runs it, and the current directory."""
+    return [threading.current_thread().name, str(Path.cwd())]
+
+
+@job
+def leaving_no_room_for_a_thread(ctx: Context, file: str) -> None:
+    """Limit the memory of the process so that no thread can start, until the file `FILE.go`."""
+    threading.stack_size(64 << 20)
+    used_bytes = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    limits = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (used_bytes + (48 << 20), limits[1]))
+    tell(file, "begin", ctx)
+    while not Path(f"{file}.go").exists():
+        time.sleep(0.01)
+    resource.setrlimit(resource.RLIMIT_AS, limits)

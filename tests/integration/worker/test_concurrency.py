@@ -1,0 +1,312 @@
+"""Several jobs at once in one worker: their overlap, logs, ends, and what stops one of them."""
+
+import json
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orpheus.shared.domain.jobs import NewJob, Status
+
+Start = Callable[..., Any]
+BESIDE = {"jobs.modules": '["orpheus.worker.handlers", "concurrent_jobs"]'}
+
+
+@pytest.fixture
+def start(start_alone: Start) -> Start:
+    """Starts a ready worker that runs so many jobs at once."""
+
+    def start(concurrency: int, settings: dict[str, str] | None = None) -> Any:
+        own = {**BESIDE, "pools.default.concurrency": str(concurrency), **(settings or {})}
+        return start_alone(own).wait_until_ready()
+
+    return start
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """The effect log."""
+    return tmp_path / "effects"
+
+
+def effects(file: Path, what: str) -> list[dict[str, Any]]:
+    """The lines of that kind."""
+    lines = file.read_text().splitlines() if file.exists() else []
+    return [told for line in lines if (told := json.loads(line))["what"] == what]
+
+
+def most_at_once(file: Path) -> int:
+    """How many ran at the same moment at most."""
+    moments = [(one["at_ns"], 1) for one in effects(file, "begin")]
+    moments += [(one["at_ns"], -1) for one in effects(file, "end")]
+    running, most = 0, 0
+    for _, change in sorted(moments):
+        running += change
+        most = max(most, running)
+    return most
+
+
+def submit_many(database: Any, times: int, job_type: str, **payload: Any) -> list[int]:
+    jobs = [NewJob(job_type, json.dumps(payload))] * times
+    ids: list[int] = database.store.jobs.submit_many(jobs)
+    return ids
+
+
+@pytest.mark.parametrize(
+    ("job_type", "n", "places"), [("awaiting_beside", 100, 50), ("sleeping_beside", 40, 20)]
+)
+def test_as_many_jobs_run_at_once_as_there_are_places_and_each_once(
+    database: Any, start: Start, file: Path, job_type: str, n: int, places: int
+) -> None:
+    worker = start(places)
+    ids = submit_many(database, n, job_type, seconds=0.2, file=str(file))
+    for job_id in ids:
+        job = database.wait(job_id)
+        assert (job.status, json.loads(job.result)) == (Status.DONE, worker.pid)
+        assert database.outcomes(job_id) == ["succeeded"]
+    assert sorted(one["job"] for one in effects(file, "begin")) == ids
+    assert places - 2 <= most_at_once(file) <= places
+    worker.signal(signal.SIGTERM)
+    assert worker.wait() == 0
+
+
+def test_a_job_for_which_the_system_has_no_thread_is_given_back_and_costs_nobody_an_attempt(
+    database: Any, start: Start, file: Path, wait_for: Callable[..., Any]
+) -> None:
+    worker = start(4)
+    (greedy,) = submit_many(database, 1, "leaving_no_room_for_a_thread", file=str(file))
+    wait_for(lambda: effects(file, "begin"), "the limit")
+    others = submit_many(database, 2, "sleeping_beside", seconds=0.01, file=str(file))
+    wait_for(lambda: any(database.outcomes(one) for one in others), "a job that was given back")
+    file.with_name(f"{file.name}.go").touch()
+    for job_id in (greedy, *others):
+        assert database.wait(job_id).status is Status.DONE
+    assert database.outcomes(greedy) == ["succeeded"]
+    outcomes = {outcome for one in others for outcome in database.outcomes(one)}
+    assert outcomes == {"released", "succeeded"}
+    assert "no_thread_for_job" in worker.log()
+
+
+def test_each_job_has_its_own_log_and_progress(database: Any, start: Start) -> None:
+    start(8)
+    jobs = [NewJob("speaking_on_the_loop"), NewJob("speaking_in_a_thread")] * 6
+    for job_id in database.store.jobs.submit_many(jobs):
+        job = database.wait(job_id)
+        assert (job.status, job.message) == (Status.DONE, f"of {job_id}")
+        lines = database.store.logs.after(job_id, 0, 1000)
+        assert {one.line.split()[0] for one in lines} == {str(job_id)}
+        assert len(lines) == (24 if job.type == "speaking_on_the_loop" else 12)
+
+
+def test_a_long_job_delays_no_other(database: Any, start: Start, file: Path) -> None:
+    start(2)
+    go_on = file.with_name("go-on")
+    [long] = submit_many(database, 1, "until_there", wait_for=str(go_on), file=str(file))
+    database.wait(long, Status.IN_PROGRESS)
+    for job_id in submit_many(database, 30, "sum_range", n=3):
+        assert database.wait(job_id).status is Status.DONE
+    assert database.store.jobs.get(long).status is Status.IN_PROGRESS
+    go_on.touch()
+    assert database.wait(long).status is Status.DONE
+
+
+def test_jobs_that_wait_behind_long_ones_are_left_to_other_workers(
+    database: Any, start: Start, file: Path
+) -> None:
+    start(2)
+    for job_id in submit_many(database, 50, "sum_range", n=3):  # now they are known to be short
+        database.wait(job_id)
+    go_on = file.with_name("go-on")
+    payload = {"wait_for": str(go_on), "file": str(file)}
+    jobs = [NewJob("until_there", json.dumps(payload))] * 2
+    ids = database.store.jobs.submit_many([*jobs, *[NewJob("sum_range", '{"n": 3}')] * 20])
+    for job_id in ids[:2]:
+        database.wait(job_id, Status.IN_PROGRESS)
+    start(2)
+    for job_id in ids[2:]:
+        assert database.wait(job_id).status is Status.DONE
+    go_on.touch()
+    for job_id in ids:
+        assert set(database.outcomes(database.wait(job_id).id)) == {"succeeded"}
+
+
+@pytest.mark.parametrize("job_type", ["stepping", "awaiting_beside"])
+def test_a_timeout_and_a_cancel_stop_one_job_and_no_other(
+    database: Any, start: Start, wait_for: Callable[..., Any], file: Path, job_type: str
+) -> None:
+    start(4)
+    payload = {"file": str(file)} | ({} if job_type == "stepping" else {"seconds": 600})
+    late = database.submit(job_type, json.dumps(payload), timeout_s=0.3, max_retries=0)
+    cancelled = database.submit(job_type, json.dumps(payload))
+    other = database.submit("sleeping_beside", json.dumps({"seconds": 2.0, "file": str(file)}))
+    wait_for(lambda: len(effects(file, "begin")) == 3, "all of them to run")
+    database.store.jobs.cancel(cancelled)
+    job = database.wait(late)
+    assert (job.status, job.error.type) == (Status.FAILED, "JobTimeout")
+    assert job_type != "stepping" or "concurrent_jobs.py" in job.error.traceback
+    assert database.outcomes(late) == ["timed_out"]
+    assert database.wait(cancelled).status is Status.CANCELLED
+    assert database.outcomes(cancelled) == ["cancelled"]
+    assert database.wait(other).status is Status.DONE
+    assert database.outcomes(other) == ["succeeded"]
+
+
+def test_a_worker_in_which_an_exception_was_raised_from_outside_is_replaced(
+    database: Any, start_supervised: Start, file: Path
+) -> None:
+    worker = start_supervised(
+        modules=("concurrent_jobs",), concurrency=2, beat_interval_s=0.2
+    ).wait_until_ready()
+    late = database.submit(
+        "stepping", json.dumps({"file": str(file)}), timeout_s=0.2, max_retries=0
+    )
+    assert database.wait(late).status is Status.FAILED
+    assert worker.wait() == 0
+    assert "a timeout was raised" in worker.says("recycle")["reason"]
+
+
+def test_what_ignores_its_timeout_ends_with_the_worker_and_the_others_are_released(
+    database: Any, start: Start, wait_for: Callable[..., Any], file: Path
+) -> None:
+    settings = {"jobs.cancel_grace": "200ms"}
+    worker = start(3, settings)
+    go_on = file.with_name("go-on")
+    deaf = database.submit("deaf_beside", json.dumps({"file": str(file)}))
+    payload = json.dumps({"wait_for": str(go_on), "file": str(file)})
+    others = [database.submit(f"until_there{end}", payload) for end in ("", "_on_the_loop")]
+    wait_for(lambda: len(effects(file, "begin")) == 3, "all of them to run")
+    database.store.jobs.cancel(deaf)
+    assert worker.wait() == 4
+    assert database.store.jobs.get(deaf).status is Status.CANCELLED
+    assert database.outcomes(deaf) == ["cancelled"]
+    go_on.touch()
+    start(3)
+    for job_id in others:
+        assert database.wait(job_id).status is Status.DONE
+        assert database.outcomes(job_id) == ["released", "succeeded"]
+
+
+def test_a_worker_ends_after_max_jobs_and_finishes_what_it_runs(
+    database: Any, start_supervised: Start, file: Path
+) -> None:
+    worker = start_supervised(
+        modules=("concurrent_jobs",), concurrency=4, max_jobs=6, beat_interval_s=0.2
+    ).wait_until_ready()
+    ids = submit_many(database, 10, "awaiting_beside", seconds=0.1, file=str(file))
+    assert worker.wait() == 0
+    assert worker.says("recycle")["jobs_done"] == 6
+    statuses = [database.store.jobs.get(one).status for one in ids]
+    assert statuses == [Status.DONE] * 6 + [Status.PENDING] * 4
+
+
+def test_a_draining_worker_finishes_its_jobs_and_a_stopping_one_releases_them(
+    database: Any, start_supervised: Start, wait_for: Callable[..., Any], file: Path
+) -> None:
+    go_on = file.with_name("go-on")
+    worker = start_supervised(modules=("concurrent_jobs",), concurrency=3).wait_until_ready()
+    names = ["until_there", "until_there_on_the_loop", "until_there"]
+    payload = json.dumps({"wait_for": str(go_on), "file": str(file)})
+    ids = [database.submit(name, payload) for name in names]
+    wait_for(lambda: len(effects(file, "begin")) == 3, "all of them to run")
+    worker.channel.send({"do": "drain"})
+    wait_for(lambda: "worker_draining" in worker.log(), "it to be told")
+    left = database.submit("until_there", payload)
+    worker.channel.send({"do": "stop", "within_s": 0.3})
+    assert worker.wait() == 4
+    assert [database.outcomes(one) for one in ids] == [["released"]] * 3
+    assert database.outcomes(left) == []
+    go_on.touch()
+    second = start_supervised(modules=("concurrent_jobs",), concurrency=3).wait_until_ready()
+    assert all(database.wait(one).status is Status.DONE for one in [*ids, left])
+    second.channel.send({"do": "drain"})
+    assert second.wait() == 0
+
+
+def test_a_handler_that_blocks_the_loop_is_named_and_the_leases_of_others_are_held(
+    database: Any, start: Start, wait_for: Callable[..., Any], file: Path
+) -> None:
+    worker = start(4)
+    other = database.submit("awaiting_beside", json.dumps({"seconds": 3.0, "file": str(file)}))
+    wait_for(lambda: effects(file, "begin"), "the other to run")
+    expires = "SELECT lease_expires_mono_ms FROM jobs WHERE id = ?"
+    blocking = database.submit("blocking_the_loop", '{"seconds": 2.5}')
+    wait_for(lambda: "event_loop_blocked" in worker.log(), "it to be noticed")
+    [(expires_ms,)] = database.store._database.all(expires, other)
+    wait_for(lambda: database.store._database.all(expires, other)[0][0] > expires_ms, "a renewal")
+    assert database.store.jobs.get(blocking).status is Status.IN_PROGRESS, "it still blocks"
+    assert database.wait(blocking).status is Status.DONE
+    assert database.wait(other).status is Status.DONE
+    assert database.outcomes(other) == ["succeeded"]
+    [told] = [one for one in worker.log().splitlines() if "event_loop_blocked" in one]
+    told = json.loads(told)
+    assert (told["job"], told["type"]) == (blocking, "blocking_the_loop")
+    assert "concurrent_jobs.py" in told["where"]
+
+
+@pytest.mark.parametrize("job_type", ["forking_beside", "forking_on_the_loop"])
+def test_a_forked_child_ends_where_it_leaves_the_handler(
+    database: Any, start: Start, file: Path, job_type: str
+) -> None:
+    start(8)
+    others = submit_many(database, 4, "awaiting_beside", seconds=1.0, file=str(file))
+    codes = {"return": 0, "raise": 1, "exit": 7}
+    if job_type == "forking_on_the_loop":
+        codes["await"] = 1  # the loop is the parent's
+    jobs = [NewJob(job_type, json.dumps({"how": how})) for how in codes]
+    for job_id, code in zip(database.store.jobs.submit_many(jobs), codes.values(), strict=True):
+        assert json.loads(database.wait(job_id).result) == code
+    for job_id in others:
+        assert database.wait(job_id).status is Status.DONE
+    assert sorted(one["job"] for one in effects(file, "end")) == others, "each once"
+
+
+def test_a_task_that_a_handler_leaves_is_cancelled_with_its_end(
+    database: Any, start: Start, file: Path
+) -> None:
+    start(2)
+    job_id = database.submit("leaving_a_task", json.dumps({"file": str(file)}))
+    assert database.wait(job_id).status is Status.DONE
+    assert [one["job"] for one in effects(file, "cancelled")] == [job_id]
+
+
+@pytest.mark.parametrize("job_type", ["parent_on_the_loop", "parent_in_a_thread"])
+def test_the_context_asks_the_database_from_threads_and_coroutines(
+    database: Any, start: Start, job_type: str
+) -> None:
+    start(4)
+    first = database.submit("sum_range", '{"n": 3}')
+    parents = [database.submit(job_type, depends_on=(first,)) for _ in range(8)]
+    for job_id in parents:
+        assert json.loads(database.wait(job_id).result) == {str(first): {"sum": 6}}
+    rows = database.store._database.all("SELECT count(*) FROM jobs WHERE type = 'sum_range'")
+    assert rows == [(9,)], "its own, and a child of each"
+
+
+def test_jobs_start_in_the_directory_of_the_worker(database: Any, start: Start) -> None:
+    start(2)
+    name, folder = json.loads(database.wait(database.submit("naming_its_thread")).result)
+    assert name.startswith("job-")
+    assert folder == str(Path(__file__).parent / "jobs")
+
+
+def test_commands_run_beside_each_other(
+    database: Any, start_alone: Start, tmp_path: Path, wait_for: Callable[..., Any]
+) -> None:
+    command = (
+        'commands=[{name = "waiting", argv = ["sh", "-c", '
+        f'"echo $$ >> {tmp_path}/pids; while ! [ -e {tmp_path}/go-on ]; do sleep 0.05; done"]}}]'
+    )
+    name, value = command.split("=", 1)
+    own = {**BESIDE, "pools.default.concurrency": "3", name: value}
+    worker = start_alone(own).wait_until_ready()
+    ids = submit_many(database, 3, "waiting")
+    pids = tmp_path / "pids"
+    wait_for(lambda: pids.exists() and len(pids.read_text().split()) == 3, "all to run")
+    database.store.jobs.cancel(ids[0])
+    assert database.wait(ids[0]).status is Status.CANCELLED
+    (tmp_path / "go-on").touch()
+    assert all(database.wait(one).status is Status.DONE for one in ids[1:])
+    assert not [pid for pid in pids.read_text().split() if Path(f"/proc/{pid}").exists()]
+    assert worker.process.poll() is None, "nothing was raised in it"

@@ -1,0 +1,62 @@
+"""A job may change the current directory: nothing else of the worker depends on it."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orpheus.shared.domain.jobs import Status
+
+Start = Callable[..., Any]
+JOBS = Path(__file__).parent / "jobs"
+"""Where the workers of these tests start."""
+
+
+@pytest.fixture
+def start(database: Any, start_alone: Start, tmp_path: Path) -> Start:
+    """Starts a worker whose database and configuration file have relative paths."""
+    config = tmp_path / "orpheus.toml"
+    config.write_text("[jobs]\nmax_retries = 2\n")
+    url = f"sqlite:///{os.path.relpath(database.file, JOBS)}"
+    return lambda: start_alone({"database.url": url}, "--config", os.path.relpath(config, JOBS))
+
+
+@pytest.fixture
+def wander(database: Any, tmp_path: Path) -> Callable[..., Any]:
+    """Runs a job that changes the directory; the job when it has ended."""
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+
+    def run(spin: bool = False, **fields: Any) -> Any:
+        payload = json.dumps({"folder": str(folder), "spin": spin})
+        return database.wait(database.submit("wandering", payload, **fields))
+
+    return run
+
+
+def test_a_job_that_changes_the_directory_still_finds_the_database(
+    database: Any, start: Start, wander: Callable[..., Any], tmp_path: Path
+) -> None:
+    start().wait_until_ready()
+    assert wander().status is Status.DONE
+    assert database.wait(database.submit("nap")).status is Status.DONE
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_each_attempt_starts_in_the_directory_of_the_worker(
+    start: Start, wander: Callable[..., Any]
+) -> None:
+    start().wait_until_ready()
+    assert [json.loads(wander().result) for _ in range(2)] == [str(JOBS), str(JOBS)]
+
+
+def test_a_worker_restarts_itself_where_it_was_started(
+    database: Any, start: Start, wander: Callable[..., Any], wait_for: Callable[..., Any]
+) -> None:
+    worker = start().wait_until_ready()
+    assert wander(spin=True, timeout_s=0.5, max_retries=1).status is Status.FAILED
+    assert database.wait(database.submit("nap")).status is Status.DONE
+    wait_for(lambda: worker.log().count("worker_ready") == 3, "two restarts")

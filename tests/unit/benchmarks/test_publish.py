@@ -1,0 +1,50 @@
+"""What a run is shown as: the pages are what the results say."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks import publish
+from benchmarks.results import Results
+from tests.unit.benchmarks.some_results import some_results
+
+
+def test_the_pages_are_what_the_results_file_says() -> None:
+    results = Results.load(publish.RESULTS) if publish.RESULTS.exists() else None
+    for path, text in publish.pages(results).items():
+        assert path.read_text(encoding="utf-8") == text, f"python -m benchmarks --publish: {path}"
+
+
+def test_only_the_block_between_the_markers_changes(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{publish.BEGIN}old\n{publish.END}\nafter\n")
+    assert publish.with_block(page, "new\n") == (
+        f"before\n{publish.BEGIN}new\n{publish.END}\nafter\n"
+    )
+
+
+def test_a_page_without_a_block_is_an_error(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("no markers")
+    with pytest.raises(SystemExit, match="has no block"):
+        publish.with_block(page, "")
+
+
+def test_the_readme_shows_the_chart_the_table_the_losses_and_the_machine() -> None:
+    block = publish.summary(some_results())
+    assert "(docs/benchmarks.svg)" in block
+    assert (
+        "| Huey on SQLite | yes | 2,000 (1,000–2,200) | 10.0 (10.0–24.0) | 26.0 · 52.0 |" in block
+    )
+    assert (
+        "- CPU of all processes while idle, % of a core: Huey on SQLite 0.20; Orpheus 0.30" in block
+    )
+    assert "2 cores" in block
+
+
+def test_the_report_and_the_page_have_everything() -> None:
+    for text in (publish.report(some_results()), publish.in_full(some_results())):
+        assert "not measured: no redis-server" in text
+        assert "Huey on SQLite: 1 of 5,000 jobs ran more than once." in text
+        assert "drain ÷ Huey" in text
+        assert "power loss" in text

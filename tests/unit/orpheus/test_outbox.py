@@ -1,0 +1,195 @@
+"""A row is written through the application's own connection, whatever that is."""
+
+import json
+import sqlite3  # noqa: TID251 - what applications use
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import apsw
+import pytest
+import sqlalchemy
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session, scoped_session, sessionmaker
+
+from orpheus import outbox
+from orpheus.shared.job_types.request import JobRequest
+from orpheus.shared.outbox.table import create_table
+
+OPTIONS = JobRequest(
+    "mail",
+    {"to": "a@example", "größe": 1},
+    queue="mails",
+    priority=-5,
+    run_at=datetime(2026, 1, 31, 12, 0, tzinfo=UTC),
+    unique_key="one",
+    concurrency_key="customer-7",
+    tags=("a", "b"),
+)
+Connect = Callable[[Path], Any]
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    """An application's database with an outbox."""
+    file = tmp_path / "shop.db"
+    with closing(sqlite3.connect(file)) as connection:
+        connection.executescript(create_table("sqlite"))
+    return file
+
+
+def rows(database: Path) -> list[dict[str, Any]]:
+    """What is committed, without the columns that are NULL."""
+    with closing(sqlite3.connect(database)) as connection:
+        connection.row_factory = sqlite3.Row
+        found = connection.execute("SELECT * FROM orpheus_outbox ORDER BY id").fetchall()
+    return [{key: row[key] for key in row.keys() if row[key] is not None} for row in found]  # noqa: SIM118
+
+
+def engine(database: Path) -> sqlalchemy.Engine:
+    return sqlalchemy.create_engine(f"sqlite:///{database}")
+
+
+@pytest.mark.parametrize(
+    "connect",
+    [
+        sqlite3.connect,
+        type("Own", (sqlite3.Connection,), {"__module__": "shop.database"}),
+        lambda file: engine(file).connect(),
+        lambda file: Session(engine(file)),
+        lambda file: scoped_session(sessionmaker(engine(file))),
+    ],
+    ids=["sqlite3", "a subclass", "SQLAlchemy connection", "session", "scoped session"],
+)
+def test_a_row_belongs_to_the_transaction_of_the_connection(
+    connect: Connect, database: Path
+) -> None:
+    connection = connect(database)
+    outbox.add(connection, "mail", {"to": "b@example"})
+    connection.rollback()
+    assert rows(database) == []
+    outbox.add(connection, OPTIONS)
+    assert rows(database) == []
+    connection.commit()
+    connection.close()
+    [row] = rows(database)
+    assert json.loads(row.pop("payload")) == {"to": "a@example", "größe": 1}
+    assert json.loads(row.pop("tags")) == ["a", "b"]
+    assert row == {
+        "id": 1,
+        "type": "mail",
+        "queue": "mails",
+        "priority": -5,
+        "run_at": "2026-01-31T12:00:00+00:00",
+        "unique_key": "one",
+        "concurrency_key": "customer-7",
+    }
+
+
+def test_apsw_writes_a_row_in_its_transaction(database: Path) -> None:
+    connection = apsw.Connection(str(database))
+    with suppress(ZeroDivisionError), connection:
+        outbox.add(connection, "mail")
+        raise ZeroDivisionError
+    with connection:
+        outbox.add(connection, "mail")
+    connection.close()
+    assert [(row["type"], row["payload"]) for row in rows(database)] == [("mail", "{}")]
+
+
+@pytest.mark.parametrize(
+    ("paramstyle", "sql", "values"),
+    [
+        ("qmark", "VALUES (?, ?, ?)", tuple),
+        ("format", "VALUES (%s, %s, %s)", tuple),
+        ("numeric", "VALUES (:1, :2, :3)", tuple),
+        ("numeric_dollar", "VALUES ($1, $2, $3)", tuple),
+        ("named", "VALUES (:type, :payload, :queue)", dict),
+        ("pyformat", "VALUES (%(type)s, %(payload)s, %(queue)s)", dict),
+    ],
+)
+def test_the_statement_is_written_for_each_kind_of_driver(
+    paramstyle: str, sql: str, values: type
+) -> None:
+    statement, given = outbox.insert(
+        "mail", {"n": 1}, paramstyle=paramstyle, table="shop.jobs", queue="q"
+    )
+    assert statement == f'INSERT INTO "shop"."jobs" (type, payload, queue) {sql}'
+    assert type(given) is values
+    in_order = tuple(given.values()) if isinstance(given, dict) else given
+    assert in_order == ("mail", '{"n": 1}', "q")
+
+
+def test_a_delay_becomes_the_time_to_run_at() -> None:
+    before = datetime.now(UTC)
+    _, values = outbox.insert("mail", paramstyle="named", delay="1h")
+    run_at = datetime.fromisoformat(values["run_at"])
+    assert before <= run_at - timedelta(hours=1) <= datetime.now(UTC)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("max_retries", 0),
+        ("timeout", 3),
+        ("depends_on", (1,)),
+        ("on_dependency_failure", "run"),
+        ("ref", "x"),
+    ],
+)
+def test_an_option_without_a_column_is_refused_by_name(option: str, value: Any) -> None:
+    options: dict[str, Any] = {option: value}
+    with pytest.raises(ValueError, match=f"mail: {option} has no column"):
+        outbox.insert("mail", paramstyle="qmark", **options)
+
+
+@pytest.mark.parametrize("payload", [{"at": object()}, {"n": float("nan")}])
+def test_a_payload_that_is_not_json_is_refused(payload: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="mail: payload is not JSON"):
+        outbox.insert("mail", payload, paramstyle="qmark")
+
+
+def test_a_paramstyle_that_is_not_known_is_refused() -> None:
+    with pytest.raises(ValueError, match="paramstyle: 'dollar' is none of qmark"):
+        outbox.insert("mail", paramstyle="dollar")
+
+
+def test_the_name_of_the_table_is_checked(database: Path) -> None:
+    with closing(sqlite3.connect(database)) as connection, pytest.raises(ValueError, match="table"):
+        outbox.add(connection, "mail", table='x" (type) VALUES (1); --')
+
+
+@pytest.mark.parametrize("connection", [object(), {}, 3])
+def test_what_is_no_connection_is_refused(connection: Any) -> None:
+    with pytest.raises(TypeError, match="is no connection of a DB-API driver"):
+        outbox.add(connection, "mail")
+
+
+def test_a_payload_is_given_with_the_name_of_a_type_only() -> None:
+    with pytest.raises(TypeError, match="payload: is in the job already"):
+        outbox.insert(OPTIONS, {}, paramstyle="qmark")
+
+
+def test_an_asynchronous_connection_is_refused_with_what_to_use_instead() -> None:
+    class Connection(sqlite3.Connection):
+        async def cursor(self) -> None:  # type: ignore[override]
+            """As aiosqlite has it."""
+
+    with closing(Connection(":memory:")) as connection, pytest.raises(TypeError, match="insert"):
+        outbox.add(connection, "mail")
+    with pytest.raises(TypeError, match=r"await it with what outbox\.insert"):
+        outbox.add(AsyncSession(), "mail")
+
+
+def test_nothing_large_is_imported() -> None:
+    program = (
+        "import sys; from orpheus import outbox;"
+        "large = {'sqlalchemy', 'psycopg', 'apsw', 'jsonschema_rs', 'fastapi', 'click', 'sqlite3'};"
+        "print(sorted(large & set(sys.modules)))"
+    )
+    command = [sys.executable, "-c", program]
+    assert subprocess.run(command, capture_output=True, check=True).stdout == b"[]\n"

@@ -1,0 +1,270 @@
+"""`.new(...)`: what the job gets equals what was given; what does not fit is refused at once."""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta, timezone
+from decimal import Decimal
+from enum import Enum, IntEnum, StrEnum
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+from uuid import UUID
+
+import jsonschema_rs
+import pytest
+from pydantic import AfterValidator, BaseModel, Field, Json, SecretStr
+from typing_extensions import TypedDict
+
+from orpheus import Context, job
+from orpheus.shared.job_types import registry as job_types
+from orpheus.shared.job_types.registry import registered_types
+
+
+@pytest.fixture(autouse=True)
+def empty_registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job_types, "_registry", {})
+
+
+class Colour(Enum):
+    RED = "red"
+
+
+class Size(IntEnum):
+    LARGE = 3
+
+
+class Word(StrEnum):
+    YES = "yes"
+
+
+class Place(NamedTuple):
+    x: int
+    y: int
+
+
+class Options(TypedDict):
+    deep: bool
+
+
+@dataclass
+class Data:
+    raw: bytes
+
+
+class RawOptions(TypedDict):
+    raw: bytes
+
+
+class RawPlace(NamedTuple):
+    raw: bytes
+
+
+class RawModel(BaseModel):
+    raw: bytes
+
+
+@dataclass
+class Item:
+    name: str
+    price: Decimal
+    made: datetime | None = None
+
+
+@dataclass
+class Order:
+    items: list[Item]
+    notes: dict[str, str] = field(default_factory=dict)
+
+
+class Customer(BaseModel):
+    name: str
+    born: date
+    email: str = Field(alias="e-mail", default="")
+
+
+class Account(BaseModel):
+    id: UUID
+    customer: Customer
+
+
+class NoComparison:
+    pass
+
+
+NOW = datetime(2026, 1, 31, 12, 30, 15, 123456, tzinfo=UTC)
+CUSTOMER = Customer(name="Ada", born=date(1815, 12, 10), **{"e-mail": "a@b"})
+KINDS: list[tuple[Any, Any]] = [
+    (int, 2**63),
+    (float, 0.1),
+    (float, 3),
+    (str, "é\U0001f600"),
+    (str, Word.YES),
+    (int, Size.LARGE),
+    (bool, True),
+    (None, None),
+    (Any, {"a": [1, None, {"b": "c"}]}),
+    (list[int], [1, 2]),
+    (dict[str, list[float]], {"a": [1.5]}),
+    (int | None, None),
+    (list, [1, "a"]),
+    (datetime, NOW),
+    (datetime, NOW.replace(tzinfo=None)),
+    (datetime, NOW.astimezone(timezone(timedelta(hours=5, minutes=30)))),
+    (date, date(2026, 1, 31)),
+    (time, time(12, 30)),
+    (timedelta, timedelta(days=3, microseconds=5)),
+    (Decimal, Decimal("1.10")),
+    (UUID, UUID(int=7)),
+    (Path, Path("a/b.png")),
+    (bytes, b"\xff\x00text"),
+    (IPv4Address, IPv4Address("10.0.0.1")),
+    (re.Pattern, re.compile("a+")),
+    (Colour, Colour.RED),
+    (Size, Size.LARGE),
+    (Word, Word.YES),
+    (Literal["a", 1], 1),
+    (tuple[int, str], (1, "a")),
+    (tuple[int, ...], (1, 2, 3)),
+    (set[int], {1, 2}),
+    (frozenset[str], frozenset({"a"})),
+    (dict[int, str], {1: "a"}),
+    (dict[UUID, date], {UUID(int=1): date(2026, 1, 1)}),
+    (Place, Place(1, 2)),
+    (Options, {"deep": True}),
+    (Data, Data(b"\xff\x00")),
+    (list[Data] | None, [Data(b"ab")]),
+    (RawOptions, {"raw": b"\xff"}),
+    (RawPlace, RawPlace(b"\xff")),
+    (dict[str, bytes], {"a": b"\xff"}),
+    (RawModel, RawModel(raw=b"ab")),
+    (Item, Item("a", Decimal("1.5"), NOW)),
+    (Order, Order([Item("a", Decimal(1))], {"b": "c"})),
+    (Customer, CUSTOMER),
+    (Account | None, Account(id=UUID(int=3), customer=CUSTOMER)),
+    (list[Customer], [CUSTOMER]),
+    (Json[list[int]], [1, 2]),
+    (Annotated[int, Field(gt=3)], 4),
+    (Annotated[str, AfterValidator(str.lower)], "abc"),
+]
+
+
+@pytest.mark.parametrize(("annotation", "value"), KINDS, ids=lambda one: repr(one)[:40])
+def test_the_job_gets_what_was_given(annotation: Any, value: Any) -> None:
+    def handler(value: Any) -> Any: ...
+
+    handler.__annotations__["value"] = annotation
+    request = job("kind")(handler).new(value)
+    payload = json.dumps(request.payload)
+    made = registered_types()["kind"]
+    got = made.bind(payload)["value"]
+    assert got == value
+    assert type(got) is type(value) or annotation in (float, int, str)
+    schema = made.describe()["schema"]
+    jsonschema_rs.validator_for(schema).validate(json.loads(payload))
+
+
+def plain(path: str, width: int = 640, *, ctx: Context, sizes: list[int] | None = None) -> None: ...
+def anything(value: Any) -> None: ...
+def rich(when: datetime, order: Order | None = None, *, ctx: Context, n: int = 1) -> None: ...
+def limited(n: Annotated[int, Field(gt=3)], raw: bytes = b"") -> None: ...
+def raw_model(value: RawModel) -> None: ...
+def account(value: Account, secret: SecretStr | None = None) -> None: ...
+
+
+REFUSED: list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any], str]] = [
+    (plain, (), {}, "plain: path: is missing"),
+    (plain, (1,), {}, "plain: path: must be a string, not an integer"),
+    (plain, ("a", "b"), {}, "plain: width: must be an integer, not a string"),
+    (plain, ("a", 1, 2), {}, "plain: arguments: takes 2 by position"),
+    (plain, ("a",), {"path": "b"}, "plain: path: is given twice"),
+    (plain, ("a",), {"ctx": None}, "plain: ctx: is not a field of this job type"),
+    (plain, ("a",), {"widht": 1}, "plain: widht: is not a field of this job type"),
+    (plain, ("a",), {"width": True}, "plain: width: must be an integer, not true or false"),
+    (plain, ("a",), {"width": 2**64}, "plain: width: is an integer over 64 bits"),
+    (plain, ("a",), {"sizes": (1, 2)}, "plain: sizes: is no plain JSON: the job would get [1, 2]"),
+    (plain, ("a",), {"sizes": [1, "2"]}, "plain: sizes.1: must be an integer, not a string"),
+    (plain, ("a\0b",), {}, "plain: path: contains a NUL character"),
+    (plain, ("\ud800",), {}, "plain: path: has a lone surrogate"),
+    (anything, (NOW,), {}, "anything: value: is of type datetime"),
+    (anything, ({"a": [float("nan")]},), {}, "anything: value.a.0: is nan"),
+    (anything, ({1: 2},), {}, "anything: value: is no plain JSON: the job would get {'1': 2}"),
+    (anything, (NoComparison(),), {}, "anything: value: is of type NoComparison"),
+    (rich, ("2026",), {}, "rich: when: must be datetime, not str"),
+    (rich, (NOW,), {"n": "1"}, "rich: n: must be an integer, not a string"),
+    (rich, (NOW, Order([Item(1, Decimal(1))])), {}, "rich: order.name: must be str, not int"),  # type: ignore[arg-type]
+    (rich, (NOW, {"items": []}), {}, "rich: order: must be "),
+    (limited, (3,), {}, "limited: n: Input should be greater than 3"),
+    (limited, (4, "text"), {}, "limited: raw: must be bytes, not str"),
+    (raw_model, (RawModel(raw=b"\xff"),), {}, "raw_model: value: Error serializing to JSON"),
+    (account, ({"id": "x"},), {}, "account: value: must be Account, not dict"),
+    (
+        account,
+        (Account(id=UUID(int=3), customer=CUSTOMER), SecretStr("x")),
+        {},
+        "account: secret: does not pass through JSON: the job would get SecretStr('**********')",
+    ),
+]
+
+
+@pytest.mark.parametrize(("handler", "args", "kwargs", "reason"), REFUSED)
+def test_what_does_not_fit_is_a_type_error_that_names_type_field_and_reason(
+    handler: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], reason: str
+) -> None:
+    marked = job(handler)
+    with pytest.raises(TypeError) as refused:
+        marked.new(*args, **kwargs)
+    assert reason in str(refused.value)
+
+
+def test_what_is_not_given_is_left_to_the_code_that_runs_the_job() -> None:
+    assert job(plain).new("a.png").payload == {"path": "a.png"}
+
+
+def test_a_request_does_not_change_with_the_values_it_was_made_of() -> None:
+    sizes = [1, 2]
+    request = job(plain).new("a", sizes=sizes)
+    sizes.append(3)
+    assert request.payload["sizes"] == [1, 2]
+
+
+def test_a_transformation_runs_once_where_the_job_runs() -> None:
+    def handler(n: Annotated[int, AfterValidator(lambda n: n + 1)]) -> None: ...
+
+    request = job("plus")(handler).new(1)
+    assert request.payload == {"n": 1}
+    assert registered_types()["plus"].bind(json.dumps(request.payload)) == {"n": 2}
+
+
+def test_a_type_without_an_equality_of_its_own_is_taken() -> None:
+    @dataclass(eq=False)
+    class Plain:
+        n: int
+
+    def handler(value: Any) -> None: ...
+
+    handler.__annotations__["value"] = Plain
+    assert job("taken")(handler).new(Plain(3)).payload == {"value": {"n": 3}}
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_the_context_is_handed_to_whom_it_is_called(is_async: bool) -> None:
+    got: list[Any] = []
+    context: Any = object()
+
+    @job
+    def first(ctx: Context, n: int) -> None:
+        got.append((ctx, n))
+
+    @job
+    def keyword(n: int, *, c: Context) -> None:
+        got.append((c, n))
+
+    @job
+    def missing(n: int) -> None:
+        got.append((None, n))
+
+    for name in ("first", "keyword", "missing"):
+        registered_types()[name].call(context, '{"n": 1}')
+    assert got == [(context, 1), (context, 1), (None, 1)]

@@ -1,0 +1,59 @@
+"""What is stored of a dead worker when its leases are reclaimed."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from orpheus.shared.domain.jobs import Holder, NewJob
+from orpheus.shared.domain.processes import Role
+from orpheus.shared.operations.reclaim import reclaim_expired, void_other_boots
+from orpheus.shared.process.clock import Clock, SystemClock
+from orpheus.shared.process.crash_cell import Cell
+from orpheus.shared.process.last_lines import LineRing, stray_path
+from orpheus.shared.process.own_record import own_record
+from orpheus.shared.storage import Store, open_store
+
+
+class AfterReboot(SystemClock):
+    """The clock of another boot."""
+
+    @property
+    def boot_id(self) -> str:
+        return "another/1"
+
+
+class Later(SystemClock):
+    """The clock when every lease has expired."""
+
+    def monotonic_ms(self) -> int:
+        return super().monotonic_ms() + 100_000
+
+
+@pytest.mark.parametrize(
+    ("clock", "reclaim"), [(AfterReboot(), void_other_boots), (Later(), reclaim_expired)]
+)
+def test_last_lines_are_stored_once_however_many_leases_a_worker_had(
+    tmp_path: Path, clock: Clock, reclaim: Callable[[Store], list[int]]
+) -> None:
+    url = f"sqlite:///{tmp_path}/data/orpheus.db"
+    store = open_store(url, create=True)
+    record = own_record(store.clock, "host-1", Role.WORKER, "default-1", "life", pool="default")
+    store.processes.register(replace(record, create_time_s=1.0))  # that process is gone
+    ids = store.jobs.submit_many([NewJob("t")] * 3)
+    leases = store.leases.lease(Holder("default-1", "life", 1), ("*",), 3, 60_000)
+    cell = store.state.cell("life")
+    ring = LineRing.create(cell)
+    Cell.create(cell).enter(leases[1].token)
+    ring.keep(leases[1].token, 0, 5, "info", "printed")
+    stray_path(cell).write_bytes(b"written by C code\n")
+    later = open_store(url, clock=clock)
+    assert reclaim(later) == ids
+    assert [[one.line for one in store.logs.after(job_id, 0, 9)] for job_id in ids] == [
+        [],
+        ["printed", "written by C code"],
+        [],
+    ]
+    later.close()
+    store.close()

@@ -1,0 +1,64 @@
+"""`orpheus init`: the files of a new project, and that they work."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit.testing.test_plugin import run_pytest
+
+NAMES = ["orpheus.toml", "jobs.py", "test_jobs.py", "mypy.ini"]
+Orpheus = Callable[..., Any]
+
+
+def test_the_files_of_a_new_project_work(orpheus: Orpheus, tmp_path: Path) -> None:
+    code, out, err = orpheus("init")
+    assert (code, err) == (0, "")
+    assert [line for line in out.splitlines() if line.startswith("wrote")] == [
+        f"wrote {name}" for name in NAMES
+    ]
+    assert sorted(file.name for file in tmp_path.iterdir()) == sorted(NAMES)
+    assert "2 passed" in run_pytest(tmp_path)
+    assert orpheus("--config", "orpheus.toml", "config", "check").code == 0
+    described = subprocess.run(
+        [sys.executable, "-m", "orpheus.worker", "--config", "orpheus.toml", "--describe"],
+        cwd=tmp_path, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert [one["name"] for one in json.loads(described)] == ["greet"]
+
+
+def test_nothing_is_overwritten(orpheus: Orpheus, tmp_path: Path) -> None:
+    (tmp_path / "jobs.py").write_text("mine")
+    answer = orpheus("init", "--json")
+    written = ["orpheus.toml", "test_jobs.py", "mypy.ini"]
+    assert answer.json == {"written": written, "kept": ["jobs.py"]}
+    (tmp_path / "orpheus.toml").write_text("mine")
+    code, out, _ = orpheus("init")
+    assert code == 0
+    assert "wrote" not in out and out.startswith("kept orpheus.toml, which was there\n")
+    assert (tmp_path / "jobs.py").read_text() == (tmp_path / "orpheus.toml").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["mypy.ini", ".mypy.ini", "pyproject.toml", "setup.cfg"])
+def test_what_mypy_reads_already_is_left_alone(orpheus: Orpheus, tmp_path: Path, name: str) -> None:
+    """Of several files mypy reads one, so a new one could hide the settings of the project."""
+    (tmp_path / name).write_text("[project]\n")
+    assert "mypy.ini" not in orpheus("init", "--json").json["written"]
+    told = f"add the plugin orpheus.mypy_plugin to {name} "
+    assert told in orpheus("init").out
+    (tmp_path / name).write_text('[tool.mypy]\nplugins = ["orpheus.mypy_plugin"]\n')
+    assert "plugin" not in orpheus("init").out
+    assert {file.name for file in tmp_path.iterdir()} == {*NAMES[:3], name}
+
+
+def test_a_folder_that_cannot_be_written_is_told(
+    orpheus: Orpheus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir("/proc")
+    code, _, err = orpheus("init")
+    assert code == 1
+    assert err.startswith("orpheus: cannot write orpheus.toml: ")

@@ -1,0 +1,84 @@
+"""An unforeseen error costs the sampler one value, and one line of the log a minute."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from orpheus.supervisor.linux import sampling
+from orpheus.supervisor.linux.sampling import Sampler
+
+
+class Failing:
+    """Fails as nobody foresaw in the first calls."""
+
+    def __init__(self, call: Callable[..., Any], failures: int) -> None:
+        self._call = call
+        self._failures = failures
+
+    def __call__(self, *values: Any) -> Any:
+        self._failures -= 1
+        if self._failures >= 0:
+            raise RuntimeError("nobody foresaw this")
+        return self._call(*values)
+
+
+@pytest.fixture
+def logged(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    events: list[str] = []
+    monkeypatch.setattr(sampling.log, "error", lambda event, **_: events.append(event))
+    return events
+
+
+def test_it_goes_on_after_an_error_and_logs_each_kind_once_a_minute(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    logged: list[str],
+    wait_for: Callable[..., Any],
+) -> None:
+    monkeypatch.setattr(sampling, "sample", Failing(sampling.sample, 3))
+    sampler = Sampler(tmp_path / "orpheus.db", interval_s=0.01)
+    sampler.watch({"incarnation": os.getpid()})
+    sampler.start()
+    try:
+        wait_for(lambda: "incarnation" in sampler.latest, "a sample")
+    finally:
+        sampler.stop()
+    assert sampler.latest["incarnation"].rss_bytes > 0
+    assert logged == ["sampling_failed"]
+
+
+def test_a_lock_that_cannot_be_looked_at_has_no_holder(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    logged: list[str],
+    wait_for: Callable[..., Any],
+) -> None:
+    monkeypatch.setattr(sampling, "LOCK_INTERVAL_S", 0.01)
+    looks: list[float] = []
+    sampler = Sampler(tmp_path / "orpheus.db", interval_s=0.01)
+    look = Failing(looks.append, 3)
+    monkeypatch.setattr(sampler._lock_watch, "look", look)
+    sampler.start()
+    try:
+        wait_for(lambda: looks, "a look after the failures")
+    finally:
+        sampler.stop()
+    assert sampler.holder is None
+    assert logged == ["sampling_failed"]
+
+
+def test_one_process_that_cannot_be_sampled_costs_no_other_its_sample(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logged: list[str]
+) -> None:
+    sampler = Sampler(tmp_path / "orpheus.db")
+    monkeypatch.setattr(sampling, "sample", Failing(sampling.sample, 1))
+    me, parent = os.getpid(), os.getppid()
+    found = sampler._sample_all({"one": me, "another": parent})
+    assert list(found) == ["another"]
+    rss_bytes = psutil.Process(parent).memory_info().rss
+    assert found["another"].rss_bytes == pytest.approx(rss_bytes, rel=0.1)
+    assert logged == ["sampling_failed"]

@@ -1,0 +1,39 @@
+"""Jobs ask from any thread; one thread asks the database."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from orpheus.shared.domain.jobs import Dependency
+from orpheus.shared.job_types.context import PermanentError
+from orpheus.shared.job_types.request import JobRequest
+from orpheus.worker.queries_thread import QueriesThread
+
+
+def test_every_thread_has_its_own_answer_from_one_thread(queries: Any) -> None:
+    threads = set()
+
+    class Noting:
+        def dependencies(self, job_id: int) -> list[Dependency]:
+            threads.add(threading.current_thread().name)
+            return [replace(queries.dependencies(job_id)[0], id=job_id)]
+
+        has_type = queries.has_type
+        prepare_child = queries.prepare_child
+
+    asked = QueriesThread(Noting())
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(asked.dependencies, range(100)))
+    assert [[one.id for one in answer] for answer in answers] == [[n] for n in range(100)]
+    assert threads == {"job-queries"}
+    assert asked.has_type("child")
+
+
+def test_an_error_is_raised_where_it_was_asked(queries: Any) -> None:
+    asked = QueriesThread(queries)
+    with pytest.raises(PermanentError, match="no job type"):
+        asked.prepare_child(JobRequest("nobody"))
+    assert asked.prepare_child(JobRequest("child", priority=1)).type == "child"

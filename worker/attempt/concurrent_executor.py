@@ -1,0 +1,135 @@
+"""Runs several attempts at once: `async def` handlers on one event loop, all others in threads.
+
+One more thread watches them: it raises what stops a job in its thread, and notices a handler that
+blocks the loop.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from orpheus.shared.domain.lifecycle import Ending, Finished
+from orpheus.shared.job_types.registry import JobType
+from orpheus.shared.logs import get_logger
+from orpheus.worker.attempt.around import Around
+from orpheus.worker.attempt.context import JobQueries, RunningAttempt
+from orpheus.worker.attempt.event_loop import EventLoop
+from orpheus.worker.attempt.executor import Executor
+from orpheus.worker.attempt.interrupt import Interrupt
+from orpheus.worker.attempt.job_threads import JobThreads
+
+if TYPE_CHECKING:
+    from orpheus.worker.attempt.command import CommandType
+
+_LOOK_EVERY_S = 0.05
+
+log = get_logger()
+
+
+class _NoTimeout:
+    """On the loop, `asyncio.timeout` does it."""
+
+    has_raised = False
+
+    def arm(self, now_s: float, timeout_s: float) -> None:
+        """See SoftTimeout."""
+
+    def disarm(self) -> None:
+        """See SoftTimeout."""
+
+
+class ConcurrentExecutor(Executor):
+    """`start` returns at once; `on_end` is called in another thread when the attempt has ended."""
+
+    def __init__(
+        self,
+        types: Mapping[str, JobType],
+        commands: Mapping[str, "CommandType"],
+        queries: JobQueries,
+        places: int,
+        blocked_after_s: float,
+        around: Around = (),
+    ) -> None:
+        """A handler that blocks the event loop for over `blocked_after_s` is named in the log."""
+        super().__init__(types, commands, _NoTimeout(), queries, around=around)
+        self.on_end: Callable[[RunningAttempt, Finished], None] = lambda *_: None
+        self.wake: Callable[[], object] = lambda: None
+        """Called after `on_end`, when the attempt is no longer among those that run here."""
+        self.has_raised = False
+        """A timeout or a cancel was raised inside a job's code."""
+        self.lacks_threads = False
+        """The system gave no thread for a job, which was then given back."""
+        self._places = places
+        self._blocked_after_s = blocked_after_s
+        self._attempts: set[RunningAttempt] = set()
+        self._threads = JobThreads(
+            lambda interrupt: Executor(types, commands, interrupt, queries, around=around),
+            self._end_in_thread,
+            places,
+        )
+        self._event_loop: EventLoop | None = None
+        self._has_attempts = threading.Event()
+        threading.Thread(target=self._watch, name="job-watch", daemon=True).start()
+
+    def start(self, attempt: RunningAttempt) -> None:
+        """Run the attempt, or give its job back if there is no thread for it. Main thread only."""
+        self._attempts.add(attempt)
+        self._has_attempts.set()
+        try:
+            self._start(attempt)
+        except (RuntimeError, MemoryError) as error:
+            # A limit of the machine, or one that a job has set. The jobs that run here go on.
+            self.lacks_threads = True
+            log.warning("no_thread_for_job", job=attempt.lease.job_id, error=str(error))
+            self._end(attempt, Finished(attempt.lease, Ending.RELEASED))
+
+    def _start(self, attempt: RunningAttempt) -> None:
+        job_type = self._types.get(attempt.lease.type)
+        if job_type is None or not job_type.is_async or attempt.lease.type in self._commands:
+            self._threads.start(attempt)
+            return
+        if self._event_loop is None:
+            self._event_loop = EventLoop(self, self._end, self._places, self._blocked_after_s)
+        self._event_loop.start(attempt)
+
+    def is_busy(self) -> bool:
+        """Return whether an attempt has not ended, or its `on_end` has not returned."""
+        return bool(self._attempts)
+
+    def stop(self) -> None:
+        """End the event loop. Threads need not be ended: the process does not wait for them."""
+        if self._event_loop is not None:
+            self._event_loop.stop()
+
+    def _end(self, attempt: RunningAttempt, finished: Finished) -> None:
+        self.on_end(attempt, finished)
+        self._attempts.discard(attempt)
+        self.wake()
+
+    def _end_in_thread(
+        self,
+        attempt: RunningAttempt,
+        finished: Finished,
+        executor: Executor,
+        interrupt: Interrupt,
+    ) -> None:
+        self.is_outdated |= executor.is_outdated
+        self.has_raised |= interrupt.was_used
+        self._end(attempt, finished)
+
+    def _watch(self) -> None:
+        while True:
+            if not self._attempts:
+                self._has_attempts.clear()
+                if not self._attempts:  # one may have begun before the flag was cleared
+                    self._has_attempts.wait()
+            try:
+                now_s = time.monotonic()
+                for interrupt in list(self._threads.interrupts):
+                    interrupt.look(now_s)
+                if self._event_loop is not None:
+                    self._event_loop.look(now_s)
+            except Exception:  # an error of ours must not end the watch
+                log.exception("job_watch_failed")
+            time.sleep(_LOOK_EVERY_S)

@@ -1,0 +1,169 @@
+"""The event loop on which a worker of several places runs its `async def` handlers, in one thread.
+
+A handler that blocks the loop delays all others on it. `look` notices it, and tells which job it
+is.
+"""
+
+import asyncio
+import contextlib
+import contextvars
+import os
+import sys
+import threading
+from collections.abc import Callable, Coroutine, Generator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from weakref import WeakSet
+
+from orpheus.shared.domain.lifecycle import Finished
+from orpheus.shared.logs import get_logger
+from orpheus.worker.attempt.context import RunningAttempt
+from orpheus.worker.attempt.current import current_attempt
+from orpheus.worker.attempt.executor import Executor
+from orpheus.worker.attempt.forked_child import end_forked_child
+
+_STOP_S = 1.0
+_FEWEST_THREADS = 32
+_STALL_S = 1.0
+_LONG_AGO = float("-inf")
+
+log = get_logger()
+
+
+class EventLoop:
+    """Runs each attempt that is given to `start` on the loop, and then calls `on_end` there."""
+
+    def __init__(
+        self,
+        executor: Executor,
+        on_end: Callable[[RunningAttempt, Finished], None],
+        places: int,
+        blocked_after_s: float,
+    ) -> None:
+        """A handler that blocks the loop for over `blocked_after_s` is named in the log."""
+        self._executor = executor
+        self._on_end = on_end
+        self._blocked_after_s = blocked_after_s
+        self._pid = os.getpid()
+        self._context = contextvars.copy_context()
+        self._tasks: dict[RunningAttempt, WeakSet[asyncio.Task[Any]]] = {}
+        """The tasks of each attempt that runs here: its own, and those that it has started."""
+        self._own_tasks: set[asyncio.Task[Any]] = set()
+        """A loop keeps no task alive."""
+        self._loop = asyncio.new_event_loop()
+        self._loop.set_task_factory(self._make_task)
+        # For asyncio.to_thread: the default would be six threads on two cores, for all jobs.
+        self._threads = ThreadPoolExecutor(max(places, _FEWEST_THREADS), "job-to-thread")
+        self._loop.set_default_executor(self._threads)
+        self._is_stopping = False
+        self._has_turned = True
+        """Since `look` asked it to."""
+        self._looked_at_s = self._blocks_since_s = _LONG_AGO
+        self._blocking: asyncio.Task[Any] | None = None
+        """The task that ran at the last look, if the loop had not turned since the look before."""
+        self._is_reported = False
+        self._thread = threading.Thread(target=self._run, name="event-loop", daemon=True)
+        self._thread.start()
+        os.register_at_fork(after_in_child=self._forget_the_others)
+
+    def start(self, attempt: RunningAttempt) -> None:
+        """Run the attempt on the loop."""
+        self._loop.call_soon_threadsafe(self._begin, attempt, context=self._context.copy())
+
+    def stop(self) -> None:
+        """End the loop, after the last attempt."""
+        self._is_stopping = True
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(_STOP_S)
+
+    def look(self, now_s: float) -> None:
+        """Log which job blocks the loop, once each time. Another thread calls it regularly."""
+        stood_still = now_s - self._looked_at_s > _STALL_S  # this process, or all of its threads
+        self._looked_at_s = now_s
+        if self._has_turned or stood_still:
+            self._has_turned = not self._tasks
+            self._blocking, self._is_reported = None, False
+            if self._tasks:
+                self._loop.call_soon_threadsafe(self._note_turn)
+            return
+        task = asyncio.current_task(self._loop)
+        if task is not self._blocking:
+            self._blocking, self._blocks_since_s, self._is_reported = task, now_s, False
+        blocks_s = now_s - self._blocks_since_s
+        if task and blocks_s >= self._blocked_after_s and not self._is_reported:
+            self._is_reported = True
+            self._report_blocked(task, blocks_s)
+
+    def _note_turn(self) -> None:
+        self._has_turned = True
+
+    def _report_blocked(self, task: "asyncio.Task[Any]", seconds: float) -> None:
+        owners = (one for one, tasks in list(self._tasks.items()) if task in tasks)
+        lease = None if (attempt := next(owners, None)) is None else attempt.lease
+        frame = sys._current_frames().get(self._thread.ident or 0)  # noqa: SLF001 - documented
+        where = None
+        if frame is not None:
+            where = f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"
+        log.warning(
+            "event_loop_blocked",
+            job=None if lease is None else lease.job_id,
+            type=None if lease is None else lease.type,
+            seconds=round(seconds, 1),
+            where=where,
+            note="the other jobs on the loop wait: await, or use asyncio.to_thread",
+        )
+
+    # The thread
+
+    def _run(self) -> None:
+        while not self._is_stopping:
+            try:
+                self._loop.run_forever()
+            except BaseException:  # a task that a job has started may raise SystemExit
+                if os.getpid() != self._pid:
+                    end_forked_child()
+                log.exception("event_loop_failed", note="it goes on")
+        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+        self._threads.shutdown()
+        self._loop.close()
+
+    def _begin(self, attempt: RunningAttempt) -> None:
+        current_attempt.set(attempt)
+        self._tasks[attempt] = WeakSet()
+        task = self._loop.create_task(self._run_one(attempt))
+        self._own_tasks.add(task)
+        task.add_done_callback(self._own_tasks.discard)
+
+    async def _run_one(self, attempt: RunningAttempt) -> None:
+        finished = await self._executor.run_on_loop(attempt)
+        await self._end_tasks(attempt)
+        del self._tasks[attempt]
+        self._on_end(attempt, finished)
+
+    async def _end_tasks(self, attempt: RunningAttempt) -> None:
+        """Cancel the tasks that the handler has left, as `asyncio.run` does, and wait for them."""
+        me = asyncio.current_task()
+        while rest := [one for one in self._tasks[attempt] if one is not me and not one.done()]:
+            for one in rest:
+                one.cancel()
+            with contextlib.suppress(asyncio.CancelledError):  # a stop that comes too late
+                await asyncio.wait(rest)
+
+    def _make_task(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        work: Coroutine[Any, Any, Any] | Generator[Any, None, Any],
+        **options: Any,
+    ) -> asyncio.Task[Any]:
+        task = asyncio.Task(work, loop=loop, **options)
+        owner = current_attempt.get()
+        if owner in self._tasks:
+            self._tasks[owner].add(task)
+        return task
+
+    def _forget_the_others(self) -> None:
+        """Run nothing of other jobs in a child that a handler on the loop has forked."""
+        if threading.get_ident() == self._thread.ident:
+            ready = getattr(self._loop, "_ready", None)
+            if ready is not None:
+                ready.clear()

@@ -1,0 +1,57 @@
+"""The database queries of jobs that run at once, made by one thread for all of them.
+
+What stops a job in a thread may be raised at any step, also inside a query. There it could leave
+the connection or its lock in a state that every other job would wait for. So the thread of a job
+only waits for the answer, and nothing is ever raised in the thread that asks the database.
+"""
+
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Any
+
+from orpheus.shared.domain.jobs import Dependency, NewJob
+from orpheus.shared.job_types.request import JobRequest
+from orpheus.worker.attempt.context import JobQueries
+
+_Answer = tuple[Any, BaseException | None]
+
+
+class QueriesThread:
+    """JobQueries that any thread may ask, over others that only this one asks."""
+
+    def __init__(self, queries: JobQueries) -> None:
+        self._queries = queries
+        self._asked: SimpleQueue[tuple[Callable[[], Any], SimpleQueue[_Answer]]] = SimpleQueue()
+        threading.Thread(target=self._run, name="job-queries", daemon=True).start()
+
+    def dependencies(self, job_id: int) -> list[Dependency]:
+        """See JobQueries."""
+        found: list[Dependency] = self._ask(lambda: self._queries.dependencies(job_id))
+        return found
+
+    def has_type(self, name: str) -> bool:
+        """See JobQueries."""
+        return bool(self._ask(lambda: self._queries.has_type(name)))
+
+    def prepare_child(self, request: JobRequest) -> NewJob:
+        """See JobQueries."""
+        child: NewJob = self._ask(lambda: self._queries.prepare_child(request))
+        return child
+
+    def _ask(self, query: Callable[[], Any]) -> Any:
+        answers: SimpleQueue[_Answer] = SimpleQueue()
+        self._asked.put((query, answers))
+        value, error = answers.get()
+        if error is not None:
+            raise error
+        return value
+
+    def _run(self) -> None:
+        while True:
+            query, answers = self._asked.get()
+            try:
+                answers.put((query(), None))
+            except BaseException as error:  # noqa: BLE001 - it is raised where the query was asked
+                answers.put((None, error))
+            del query, answers

@@ -173,7 +173,8 @@ def _prepare(
         sweep_database(store, own_host(), clock.boot_id, clock.wall_ms())
         listeners, api = Listeners(), settings.api
         listener = listeners.take(api.host, api.port) if api.enabled else None
-        listeners.give_back()
+        if listener is not None:
+            listeners.give_back(listener)  # `keep_only` is told of it, as it is the current one
         code = _store_types(settings, store)
         write_settings(store, for_database(settings))
         bell = store.bells.listen_supervisor()

@@ -162,7 +162,8 @@ class Orders:
     def _adopt(self, new: Reloaded) -> None:
         configuration = self.configuration
         self._has_moved |= new.listener is not configuration.listener
-        self.listeners.give_back()
+        if new.listener is not None:
+            self.listeners.give_back(new.listener)
         configuration.adopt(new.settings, new.listener, new.code)
         self.loop.slots = fleet.retry_failed(self.loop.slots)
         if new.replace_all:

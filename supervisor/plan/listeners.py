@@ -19,30 +19,30 @@ class Listeners:
     def __init__(self) -> None:
         self._lock = Lock()
         self._open: dict[_Address, socket] = {}
-        self._taken: socket | None = None
+        self._taken: list[socket] = []
 
     def take(self, host: str, port: int) -> socket:
-        """Return the socket of an address, bound if it is not yet; it stays open until `keep_only`.
+        """Return the socket of an address, bound if it is not yet. Raises CannotBind.
 
-        Raises CannotBind.
+        It stays open until it is given back, as often as it was taken.
         """
         address = resolved(host, port)
         with self._lock:
             listener = self._open.get(address)
             if listener is None:
                 listener = self._open[address] = bind_listener(host, port)
-            self._taken = listener
+            self._taken.append(listener)
             return listener
 
-    def give_back(self) -> None:
-        """Allow the next `keep_only` to close the socket that was taken last."""
+    def give_back(self, listener: socket) -> None:
+        """Allow the next `keep_only` to close a socket that was taken."""
         with self._lock:
-            self._taken = None
+            self._taken.remove(listener)
 
     def keep_only(self, current: socket | None) -> None:
-        """Close every socket except `current` and the one that was taken last."""
+        """Close every socket except `current` and those that were taken."""
         with self._lock:
-            kept = (current, self._taken)
+            kept = (current, *self._taken)
             for address, listener in list(self._open.items()):
                 if listener not in kept:
                     listener.close()
@@ -50,5 +50,5 @@ class Listeners:
 
     def close(self) -> None:
         """Close all sockets."""
-        self.give_back()
+        self._taken.clear()
         self.keep_only(None)

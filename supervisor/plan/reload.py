@@ -10,7 +10,7 @@ import os
 import queue
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from socket import socket
@@ -24,7 +24,7 @@ from orpheus.shared.job_types.describe import describe_types, digest_of
 from orpheus.shared.logs import configure_logging, get_logger
 from orpheus.shared.operations.stored_settings import write_settings
 from orpheus.shared.process.clock import next_multiple_s
-from orpheus.shared.storage import open_storage
+from orpheus.shared.storage import TypeRow, open_storage
 from orpheus.supervisor.plan.listeners import Listeners
 
 log = get_logger()
@@ -161,10 +161,8 @@ class Reloader:
         try:
             result = self._check(why, replace_all=replace_all)
         except OrpheusError as error:
-            self._listeners.give_back()
             return Rejected(why, str(error))
         except Exception as error:
-            self._listeners.give_back()
             if not self._stopping:  # else its child was ended with all the others
                 log.exception("reload_failed")
             return Rejected(why, f"an internal error: {type(error).__name__}: {error}")
@@ -194,6 +192,16 @@ class Reloader:
             )
         api = settings.api
         listener = self._listeners.take(api.host, api.port) if api.enabled else None
+        try:
+            self._write(settings, types)
+        except BaseException:
+            if listener is not None:
+                self._listeners.give_back(listener)
+            raise
+        return Reloaded(why, settings, listener, digest_of(types), changed, replace_all)
+
+    @staticmethod
+    def _write(settings: Settings, types: Sequence[TypeRow]) -> None:
         store = open_storage(for_storage(settings))
         try:
             with store.write(durable=True):
@@ -201,7 +209,6 @@ class Reloader:
                 write_settings(store, for_database(settings))
         finally:
             store.close()
-        return Reloaded(why, settings, listener, digest_of(types), changed, replace_all)
 
 
 def _signature(file: Path | None) -> tuple[int, int, int] | None:

@@ -36,7 +36,11 @@ _MIB = 2**20
 def update(
     process: Process, seen: Observation, rules: Rules, now_s: float, *, runs_jobs: bool
 ) -> Process:
-    """Return the process with a new observation; an age starts again when its number changed."""
+    """Return the process with a new observation; an age starts again when its number changed.
+
+    Without beats a process may stand still as a whole (stopped, swapped out): then its main loop,
+    its row and its writes are as old as they were when that began. Their ages go on with its beats.
+    """
     before = process.seen
     becomes_ready = process.ready_s is None and seen.ready
     # The main loop does not turn while it runs a job or waits for the database.
@@ -47,14 +51,15 @@ def update(
     alone = not seen.database_ok and seen.supervisor_writes and runs_jobs
     may_write = becomes_ready or not alone
     has_written = becomes_ready or seen.row_beat != before.row_beat
+    silent_s = max(0.0, now_s - process.beat_s - rules.beat_interval_s) if has_beaten else 0.0
     return replace(
         process,
         seen=seen,
         ready_s=now_s if becomes_ready else process.ready_s,
         beat_s=now_s if has_beaten else process.beat_s,
-        loop_s=now_s if has_turned else process.loop_s,
-        row_s=now_s if has_written else process.row_s,
-        write_s=now_s if may_write else process.write_s,
+        loop_s=now_s if has_turned else min(now_s, process.loop_s + silent_s),
+        row_s=now_s if has_written else min(now_s, process.row_s + silent_s),
+        write_s=now_s if may_write else min(now_s, process.write_s + silent_s),
         recycle=process.recycle or seen.recycle or _passed_limit(process, seen, rules, now_s),
     )
 
@@ -107,12 +112,13 @@ def _judge_ages(process: Process, rules: Rules, now_s: float) -> Verdict | None:
     """Return a verdict on missing beats, a main loop that stands still without a job, or no writes.
 
     An old heartbeat row alone never kills, nor does a main loop that waits for the database. A
-    stopped process is first sent SIGCONT and given the time of one beat.
+    stopped process is first sent SIGCONT and given half a beat timeout to send a beat.
     """
-    seen, continued_s = process.seen, process.continued_s
+    seen = process.seen
     beat_age_s, loop_age_s = now_s - process.beat_s, now_s - process.loop_s
     if is_silent(process, rules, now_s):
-        was_just_continued = continued_s is not None and now_s - continued_s < rules.beat_interval_s
+        judged_s = judged_after_continue_s(process, rules)
+        was_just_continued = judged_s is not None and now_s < judged_s
         waits_for_disk = seen.os_status is OsStatus.UNINTERRUPTIBLE
         if may_be_continued(process) or waits_for_disk or was_just_continued:
             return None
@@ -130,6 +136,16 @@ def _judge_ages(process: Process, rules: Rules, now_s: float) -> Verdict | None:
 def may_be_continued(process: Process) -> bool:
     """Return whether it is stopped by a signal and has not been sent SIGCONT yet."""
     return process.seen.os_status is OsStatus.STOPPED and process.continued_s is None
+
+
+def judged_after_continue_s(process: Process, rules: Rules) -> float | None:
+    """Return until when a process that was sent SIGCONT may stay silent; None: it never was.
+
+    A beat interval would be too short: on a busy machine, what was stopped must be read from swap
+    and get its turn first.
+    """
+    continued_s = process.continued_s
+    return None if continued_s is None else continued_s + rules.beat_timeout_s / 2
 
 
 def _what_it_does(seen: Observation) -> str:

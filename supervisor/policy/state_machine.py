@@ -28,6 +28,7 @@ from orpheus.supervisor.policy.liveness import (
     is_silent,
     judge,
     judge_lock,
+    judged_after_continue_s,
     may_be_continued,
     update,
 )
@@ -188,8 +189,8 @@ def next_wake_s(slot: Slot, rules: Rules, now_s: float) -> float:
         if process.ready_s is not None:
             changed_s = (process.beat_s, process.loop_s, process.row_s, process.write_s)
             times_s += [at_s + rules.beat_timeout_s for at_s in changed_s]
-        if process.continued_s is not None:
-            times_s.append(process.continued_s + rules.beat_interval_s)
+        if (judged_s := judged_after_continue_s(process, rules)) is not None:
+            times_s.append(judged_s)
     safety_poll_s = now_s + min(rules.beat_interval_s, rules.beat_timeout_s / 3)
     return min((at_s for at_s in times_s if now_s < at_s < safety_poll_s), default=safety_poll_s)
 

@@ -142,8 +142,34 @@ def test_a_stopped_process_is_continued_once_before_it_is_killed() -> None:
 def test_a_process_that_does_not_beat_after_it_was_continued_is_killed() -> None:
     driver = Driver().make_ready()
     driver.see(15, os_status=OsStatus.STOPPED)
-    driver.see(2, os_status=OsStatus.RUNNING)
+    assert driver.see(7, os_status=OsStatus.RUNNING) == (), "a busy machine may take its time"
+    driver.see(0.5, os_status=OsStatus.RUNNING)
     assert driver.commands() == [Command.ABORT]
+
+
+@pytest.mark.parametrize(
+    ("silent_s", "status"), [(14, OsStatus.RUNNING), (60, OsStatus.UNINTERRUPTIBLE)]
+)
+def test_a_process_that_stood_still_need_not_turn_its_main_loop_before_it_beats(
+    silent_s: float, status: OsStatus
+) -> None:
+    driver = Driver().make_ready()
+    loop = driver.seen.loop
+    driver.see(silent_s, os_status=status)
+    driver.beat(0.5, os_status=OsStatus.RUNNING, loop=loop)
+    for _ in range(6):
+        driver.beat(2, loop=loop)
+        assert driver.state() is SlotState.READY
+    driver.beat(2, loop=loop)
+    assert driver.slot.reason.startswith("main loop stuck for 16 s")
+
+
+def test_a_continued_process_may_beat_before_its_main_loop_turns() -> None:
+    driver = Driver().make_ready()
+    loop = driver.seen.loop
+    driver.see(15, os_status=OsStatus.STOPPED)
+    driver.beat(0.1, os_status=OsStatus.RUNNING, loop=loop)
+    assert driver.live_for(60).state() is SlotState.READY
 
 
 def test_a_process_that_waits_for_the_disk_is_not_killed() -> None:

@@ -71,7 +71,10 @@ def _begin(run: Run) -> int:
 
 
 def test_a_poison_job_fails_at_its_limit_and_those_beside_it_are_done(orpheus: Orpheus) -> None:
-    innocent = [orpheus.submit("sleep", seconds=2, max_retries=1) for _ in range(PLACES - 1)]
+    innocent = [
+        orpheus.submit("sleep_deaf", seconds=600, failures=1, max_retries=1)
+        for _ in range(PLACES - 1)
+    ]
     until(lambda: len(runs_of(orpheus, *innocent)) == PLACES - 1, "them to run")
     poison = orpheus.submit("segfault", failures=99, max_retries=2)
     until(lambda: orpheus.outcomes(poison)[:1] == ["crashed"], "its first crash, beside them")
@@ -80,10 +83,11 @@ def test_a_poison_job_fails_at_its_limit_and_those_beside_it_are_done(orpheus: O
     assert orpheus.outcomes(poison) == ["crashed"] * 4, "the first one among others is free"
     for job_id in innocent:
         job = orpheus.until_ended(job_id)
-        assert job["status"] == "done"
+        assert job["status"] == "done", job
         assert orpheus.outcomes(job_id) == ["crashed", "succeeded"]
     for job_id in later:
-        assert orpheus.until_ended(job_id)["status"] == "done"
+        job = orpheus.until_ended(job_id)
+        assert job["status"] == "done", job
         assert orpheus.outcomes(job_id) == ["succeeded"], "it never ran beside the poison job"
     alone = [run for run in runs_of(orpheus, poison) if run.attempt > 1]
     others = [run for run in runs_of(orpheus, *innocent, *later) if run.end_ns is not None]
@@ -95,7 +99,7 @@ def test_a_poison_job_fails_at_its_limit_and_those_beside_it_are_done(orpheus: O
 def test_a_job_past_its_hard_deadline_is_known_and_the_others_are_released(
     orpheus: Orpheus,
 ) -> None:
-    ids = [orpheus.submit("sleep", seconds=2.5, max_retries=0) for _ in range(PLACES - 1)]
+    ids = [orpheus.submit("sleep", seconds=4, max_retries=0) for _ in range(PLACES - 1)]
     deaf = orpheus.submit("sleep_deaf", seconds=600, failures=1)
     until(lambda: len(runs_of(orpheus, *ids, deaf)) == PLACES, "all of them to run")
     pid = orpheus.slot()["pid"]

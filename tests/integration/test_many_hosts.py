@@ -37,7 +37,7 @@ def test_a_commit_wakes_the_workers_and_the_api_of_other_hosts(
     jobs = [ada.wait_for_job(ada.submit("wordcount", {"text": "x"}, queue="bob")) for _ in range(9)]
     assert {job["attempts"][0]["outcome"] for job in jobs} == {"succeeded"}
     waited_s = [seconds(job["created_at"], job["started_at"]) for job in jobs]
-    assert statistics.median(waited_s) < 0.5, "without it, the poll finds a job after 2.5 s"
+    assert statistics.median(waited_s) < 1, "without it, the poll finds a job after 2.5 s"
     assert bob.client.post("/workers/default-1/restart?host=ada").status_code == 202
     assert ada.stop() == 0
     assert bob.stop() == 0
@@ -65,7 +65,7 @@ def test_when_a_host_dies_another_leads_and_runs_its_jobs(
         return start_system(*shared, *quick, *leases, own, config=schedules, host=name)
 
     ada = start("ada")
-    left_id = ada.submit("sleep", {"seconds": 8})
+    left_id = ada.submit("sleep", {"seconds": 60})
     wait_for(lambda: ada.get(f"/jobs/{left_id}")["status"] == "in_progress", "the job to run")
     bob = start("bob")
     bob.wait_until_ready()
@@ -73,7 +73,13 @@ def test_when_a_host_dies_another_leads_and_runs_its_jobs(
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
     fired = bob.get("/schedules")["items"][0]["last_run"]
-    assert bob.wait_for_job(left_id)["attempts"][0]["outcome"] == "lost"
+
+    def attempts() -> Any:
+        return [one["outcome"] for one in bob.get(f"/jobs/{left_id}")["attempts"]]
+
+    wait_for(lambda: attempts() == ["lost", None], "its job to run again")
+    bob.client.post(f"/jobs/{left_id}/cancel")
+    assert bob.wait_for_job(left_id)["status"] == "cancelled"
 
     def lost() -> Any:
         items = bob.get("/workers")["items"]

@@ -8,6 +8,7 @@ from pathlib import Path
 from benchmarks import (
     batch,
     drain,
+    hosts,
     idle,
     machine,
     pickup,
@@ -25,6 +26,7 @@ from benchmarks.run import Run
 
 MEASURES: dict[str, Callable[[Run], None]] = {
     "drain": drain.measure,
+    "hosts": hosts.measure,
     "pickup": pickup.measure,
     "idle": idle.measure,
     "post": post.measure,

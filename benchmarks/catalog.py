@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 ORPHEUS, ALONE, CEILING = "orpheus", "one-at-a-time", "ceiling"
+ON_POSTGRESQL, PROCRASTINATE = "orpheus-postgresql", "procrastinate"
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,17 @@ ENTRIES = (
         "leases.ahead=0",
         4_000,
         variant="leases.ahead=0",
+        in_every_round=True,
+    ),
+    Entry(
+        ON_POSTGRESQL,
+        "Orpheus on PostgreSQL",
+        "orpheus",
+        "yes",
+        "defaults",
+        15_000,
+        server="postgresql",
+        packages=("psycopg",),
         in_every_round=True,
     ),
     Entry(
@@ -100,7 +112,7 @@ ENTRIES = (
         packages=("rq", "redis"),
     ),
     Entry(
-        "procrastinate",
+        PROCRASTINATE,
         "Procrastinate on PostgreSQL",
         "procrastinate",
         "yes",
@@ -108,6 +120,7 @@ ENTRIES = (
         1_500,
         server="postgresql",
         packages=("procrastinate", "psycopg"),
+        in_every_round=True,
     ),
     Entry("dbos", "DBOS on SQLite", "dbos", "yes", "defaults", 1_000, packages=("dbos",)),
 )

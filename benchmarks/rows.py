@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
-from benchmarks.catalog import ALONE, CEILING, ORPHEUS
+from benchmarks.catalog import ALONE, CEILING, ON_POSTGRESQL, ORPHEUS, PROCRASTINATE
 
 POOLS = (2, 4, 8, 16)
 JOBS_MS = (1, 10, 100)
+HOSTS = (1, 2, 4, 8)
 SINGLE = "ceiling-1"
 SCALE = "scale: "
 """How the row of a call begins, in the measure `scale`."""
@@ -52,6 +53,12 @@ ROWS = {
             f"Wait for the write lock, p99.9, while {workers} workers drain", "ms"
         )
         for workers in POOLS
+    },
+    **{
+        f"hosts_{hosts}": Row(
+            f"Drain on PostgreSQL with {hosts} hosts of one worker", "jobs/s", more_is_better=True
+        )
+        for hosts in HOSTS
     },
     **{
         f"busy_{ms}_{workers}": Row(
@@ -103,6 +110,15 @@ GOALS = (
     Goal(
         "one at a time ÷ its ceiling", "drain", 0.6, ALONE, versus=("drain", SINGLE), at_least=True
     ),
+    Goal(
+        "drain on PostgreSQL ÷ Procrastinate",
+        "drain",
+        10,
+        ON_POSTGRESQL,
+        versus=("drain", PROCRASTINATE),
+        at_least=True,
+    ),
+    Goal("pick-up on PostgreSQL, p50, ms", "pick_up_p50", 3.0, ON_POSTGRESQL),
     Goal("pick-up, p50, ms", "pick_up_p50", 1.0),
     Goal("pick-up, p99, ms", "pick_up_p99", 3.0),
     Goal("pick-up after 8 s of idleness, ms", "rested_pick_up", 3.0),

@@ -1,43 +1,62 @@
-"""Orpheus as a user starts it: the supervisor with the API and two workers."""
+"""Orpheus as a user starts it: the supervisor with the API and two workers.
 
+On PostgreSQL, the setting `hosts=N` makes it as many hosts, of which the first has the API.
+"""
+
+import functools
 import os
 import sys
 
 from orpheus.shared.domain.jobs import NewJob, Status
-from orpheus.shared.storage import open_store
+from orpheus.shared.storage import Store, open_store
 
-URL = f"sqlite:///{os.environ['BENCHMARK_FOLDER']}/data/orpheus.db"
-VARIANT = os.environ.get("BENCHMARK_SETTINGS", "").split()
+FOLDER = os.environ["BENCHMARK_FOLDER"]
+URL = os.environ.get("BENCHMARK_SERVER") or f"sqlite:///{FOLDER}/data/orpheus.db"
+VARIANT = dict(
+    setting.split("=", 1) for setting in os.environ.get("BENCHMARK_SETTINGS", "").split()
+)
+HOSTS = int(VARIANT.pop("hosts", "1"))
 SETTINGS = {
     "api.port": "0",
     "pools.default.workers": "2",
     "jobs.modules": "['benchmarks.handlers']",
     "database.url": URL,
-    **dict(setting.split("=", 1) for setting in VARIANT),
+    **VARIANT,
 }
-WORKERS = [
-    [
-        *(sys.executable, "-m", "orpheus.supervisor"),
-        *(f"--set={name}={value}" for name, value in SETTINGS.items()),
-    ]
-]
-STORE = open_store(URL, create=True, pools={"default": ("*",)})
+
+
+def _host(n: int) -> list[str]:
+    """Return the command of a host."""
+    settings = {**SETTINGS, "database.state_dir": f"{FOLDER}/host-{n}"}
+    if n:
+        settings["api.enabled"] = "false"
+    program = ["tests.named_host", f"host-{n}"] if HOSTS > 1 else ["orpheus.supervisor"]
+    sets = [f"--set={name}={value}" for name, value in settings.items()]
+    return [sys.executable, "-m", *program, *sets]
+
+
+WORKERS = [_host(n) for n in range(HOSTS)]
+
+
+@functools.cache
+def _store() -> Store:
+    return open_store(URL, create=True, pools={"default": ("*",)})
 
 
 def prepare() -> None:
-    """Do nothing: the store exists."""
+    _store()
 
 
 def enqueue_one(n: int) -> None:
-    STORE.jobs.submit(_new(n))
+    _store().jobs.submit(_new(n))
 
 
 def enqueue_many(first: int, count: int) -> None:
-    STORE.jobs.submit_many([_new(n) for n in range(first, first + count)])
+    _store().jobs.submit_many([_new(n) for n in range(first, first + count)])
 
 
 def left() -> int:
-    counts = STORE.stats.counts()
+    counts = _store().stats.counts()
     return counts[Status.PENDING] + counts[Status.IN_PROGRESS]
 
 

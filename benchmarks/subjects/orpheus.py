@@ -27,10 +27,11 @@ SETTINGS = {
 
 def _host(n: int) -> list[str]:
     """Return the command of a host."""
-    settings = {**SETTINGS, "database.state_dir": f"{FOLDER}/host-{n}"}
-    if n:
-        settings["api.enabled"] = "false"
-    program = ["tests.named_host", f"host-{n}"] if HOSTS > 1 else ["orpheus.supervisor"]
+    settings, program = SETTINGS, ["orpheus.supervisor"]
+    if HOSTS > 1:
+        program = ["tests.named_host", f"host-{n}"]
+        own = {"database.state_dir": f"{FOLDER}/host-{n}", "api.enabled": str(n == 0).lower()}
+        settings = {**SETTINGS, **own}
     sets = [f"--set={name}={value}" for name, value in settings.items()]
     return [sys.executable, "-m", *program, *sets]
 

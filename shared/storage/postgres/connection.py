@@ -38,6 +38,11 @@ _SETTINGS = {
     "lock_timeout": "9s",
     "idle_in_transaction_session_timeout": "10s",
     "jit": "off",  # to compile a query takes longer than to run one of ours
+    # Statistics of a queue are soon wrong: made while it was empty, they had each statement read
+    # the whole table once it was long. Every statement has an index to follow, row by row.
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
 }
 _MOST_PREPARED = 400  # more than there are queries: each is parsed once for a connection
 _FAILED = (ExecStatus.FATAL_ERROR, ExecStatus.BAD_RESPONSE)
@@ -74,7 +79,7 @@ class Connection:
     # Executing
 
     def execute(
-        self, sql: str, values: Sequence[Value] = (), *, prepare: bool | None = None
+        self, sql: str, values: Sequence[Value | list[Value]] = (), *, prepare: bool | None = None
     ) -> psycopg.Cursor[Row]:
         """Execute one statement. Outside a transaction it must be a read: it may be repeated.
 
@@ -87,12 +92,17 @@ class Connection:
     def execute_many(
         self, sql: str, rows: Sequence[Sequence[Value] | Mapping[str, Value]]
     ) -> list[Row]:
-        """Execute a statement for each row of values, without a wait between; return their rows."""
+        """Execute a statement for each row of values, without a wait between; return their rows.
+
+        One that takes arrays is executed once, for all rows.
+        """
         statement = statement_of(sql)
         values = [_in_order(statement, row) for row in rows]
+        if statement.takes_arrays:
+            columns = [list(column) for column in zip(*values, strict=True)]
+            return _rows_of(self.execute(sql, columns))
         if len(values) == 1:  # a pipeline of one statement takes twice as long
-            only = self.execute(sql, values[0])
-            return only.fetchall() if only.description is not None else []
+            return _rows_of(self.execute(sql, values[0]))
         found: list[Row] = []
         with self._translating():
             cursor = self._at_hand().cursor()
@@ -266,6 +276,10 @@ def _control(connection: psycopg.Connection, sql: str) -> PGresult:
     if result.status in _FAILED:
         raise error_from_result(result)
     return result
+
+
+def _rows_of(cursor: psycopg.Cursor[Row]) -> list[Row]:
+    return cursor.fetchall() if cursor.description is not None else []
 
 
 def _in_order(statement: Statement, row: Sequence[Value] | Mapping[str, Value]) -> Sequence[Value]:

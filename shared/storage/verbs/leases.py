@@ -207,19 +207,15 @@ class Leases:
 
     def _finish_otherwise(self, one: Finished) -> bool:
         clock = self._database.clock
-        row = self._database.one(
+        rows = self._database.run_many(
             self._sql["held-lease"],
-            one.lease.job_id,
-            one.lease.token,
-            clock.monotonic_ms(),
-            clock.boot_id,
+            [(one.lease.job_id, one.lease.token, clock.monotonic_ms(), clock.boot_id)],
         )
-        if row is None:
-            return False
-        self._ended.end(
-            Ended(one.lease.job_id, one.lease.token, one.ending, one.error, one.snooze_ms), row
-        )
-        return True
+        for row in rows:
+            self._ended.end(
+                Ended(one.lease.job_id, one.lease.token, one.ending, one.error, one.snooze_ms), row
+            )
+        return bool(rows)
 
     def renew(self, tokens: Mapping[int, int], ttl_ms: int, *, late: bool = False) -> set[int]:
         """Extend the leases (job id -> token) that are still held; return the lost tokens.

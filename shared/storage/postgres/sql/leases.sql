@@ -1,3 +1,6 @@
+-- Where a statement is about many jobs at once, `coalesce(status, '')` keeps the server from reading all
+-- jobs in that status, of which its statistics always know too few: it looks them up by their ids.
+
 -- name: something-leasable
 -- Is there anything to lease? Read before a transaction begins, so that an idle worker writes nothing.
 -- 0: no; 1: yes; 2: yes, unless every due job is in a paused queue.
@@ -99,28 +102,38 @@ ORDER BY priority DESC, run_at_ms, id LIMIT 1;
 SELECT nextval('orpheus.lease_tokens') FROM generate_series(1, ?);
 
 -- name: lease-job
--- Leaves pending for in_progress, with a new token.
+-- Leaves pending for in_progress, with a new token. Of many jobs at once.
 UPDATE orpheus.jobs SET status = 'in_progress', is_due = 0, attempt = attempt + 1,
-    worker = ?, worker_pid = ?, started_at_ms = ?, progress = NULL, message = NULL,
-    lease_token = ?, lease_incarnation = ?, lease_expires_mono_ms = ?, lease_boot_id = ?
-WHERE id = ? AND status = 'pending';
+    worker = lease.slot, worker_pid = lease.pid, started_at_ms = lease.started_at_ms,
+    progress = NULL, message = NULL,
+    lease_token = lease.token, lease_incarnation = lease.incarnation,
+    lease_expires_mono_ms = lease.expires_mono_ms, lease_boot_id = lease.boot_id
+FROM unnest(?::text[], ?::bigint[], ?::bigint[], ?::bigint[], ?::text[], ?::bigint[], ?::text[],
+    ?::bigint[]) AS lease (slot, pid, started_at_ms, token, incarnation, expires_mono_ms, boot_id, id)
+WHERE jobs.id = lease.id AND coalesce(status, '') = 'pending';
 
 -- name: complete-job
 -- Leaves in_progress for done, if the token is the job's and the lease has not expired. The attempt
--- stays in the job's row.
-UPDATE orpheus.jobs SET status = 'done', result = ?, finished_at_ms = ?,
+-- stays in the job's row. Of many jobs at once.
+UPDATE orpheus.jobs SET status = 'done', result = done.result, finished_at_ms = done.at_ms,
     error_type = NULL, error_message = NULL, error_traceback = NULL,
     lease_incarnation = NULL, lease_expires_mono_ms = NULL, lease_boot_id = NULL
-WHERE id = ? AND lease_token = ? AND status = 'in_progress'
-    AND lease_expires_mono_ms > ? AND lease_boot_id = ?;
+FROM unnest(?::text[], ?::bigint[], ?::bigint[], ?::bigint[], ?::bigint[], ?::text[])
+    AS done (result, at_ms, id, token, mono_ms, boot_id)
+WHERE jobs.id = done.id AND lease_token = done.token AND coalesce(status, '') = 'in_progress'
+    AND lease_expires_mono_ms > done.mono_ms AND lease_boot_id = done.boot_id;
 
 -- name: held-lease
--- Read what a job has spent, if the lease is still held, and lock it; no row: the lease is lost.
-SELECT id, queue, concurrency_key, failures, crashes, losses, max_retries, cancel_requested,
+-- Read what a job has spent, if the lease is still held, and lock it; no row: the lease is lost. Of
+-- many jobs at once.
+SELECT jobs.id, queue, concurrency_key, failures, crashes, losses, max_retries, cancel_requested,
     has_dependents, run_at_ms, started_at_ms
-FROM orpheus.jobs WHERE id = ? AND lease_token = ? AND status = 'in_progress'
-    AND lease_expires_mono_ms > ? AND lease_boot_id = ?
-FOR NO KEY UPDATE;
+FROM orpheus.jobs
+    JOIN unnest(?::bigint[], ?::bigint[], ?::bigint[], ?::text[])
+        AS held (id, token, mono_ms, boot_id) ON jobs.id = held.id
+WHERE lease_token = held.token AND coalesce(status, '') = 'in_progress'
+    AND lease_expires_mono_ms > held.mono_ms AND lease_boot_id = held.boot_id
+FOR NO KEY UPDATE OF jobs;
 
 -- name: record-attempt
 -- Record an attempt that ended otherwise, with its outcome and error.
@@ -149,10 +162,13 @@ UPDATE orpheus.jobs SET attempt = attempt - 1,
 WHERE id = ? AND lease_token = ?;
 
 -- name: renew-lease
--- Stays in_progress: extends the lease, if the token is the job's and the lease has not expired.
-UPDATE orpheus.jobs SET lease_expires_mono_ms = ?
-WHERE id = ? AND lease_token = ? AND status = 'in_progress'
-    AND lease_expires_mono_ms > ? AND lease_boot_id = ?
+-- Stays in_progress: extends the lease, if the token is the job's and the lease has not expired. Of
+-- many jobs at once.
+UPDATE orpheus.jobs SET lease_expires_mono_ms = kept.expires_mono_ms
+FROM unnest(?::bigint[], ?::bigint[], ?::bigint[], ?::bigint[], ?::text[])
+    AS kept (expires_mono_ms, id, token, mono_ms, boot_id)
+WHERE jobs.id = kept.id AND lease_token = kept.token AND coalesce(status, '') = 'in_progress'
+    AND lease_expires_mono_ms > kept.mono_ms AND lease_boot_id = kept.boot_id
 RETURNING lease_token;
 
 -- name: save-progress
@@ -162,8 +178,11 @@ WHERE id = ? AND lease_token = ? AND status = 'in_progress'
     AND lease_expires_mono_ms > ? AND lease_boot_id = ?;
 
 -- name: cancel-requested
--- Was the cancel of this running job requested?
-SELECT id FROM orpheus.jobs WHERE id = ? AND lease_token = ? AND cancel_requested = 1;
+-- Was the cancel of this running job requested? Of many jobs at once.
+SELECT jobs.id FROM orpheus.jobs
+    JOIN unnest(?::bigint[], ?::bigint[]) AS running (id, token)
+        ON jobs.id = running.id AND lease_token = running.token
+WHERE cancel_requested = 1;
 
 -- name: leases-of
 -- The leases of one worker process, in the order in which it enters them.

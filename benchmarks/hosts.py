@@ -7,11 +7,13 @@ not what as many machines would reach.
 
 from dataclasses import replace
 
+import psycopg
+
 from benchmarks.catalog import BY_NAME, ON_POSTGRESQL
 from benchmarks.drain import from_commit
 from benchmarks.rows import HOSTS
 from benchmarks.run import Run
-from benchmarks.systems import running
+from benchmarks.systems import System, running
 
 JOBS = 10_000
 WARM = 200
@@ -21,13 +23,24 @@ def measure(run: Run) -> None:
     for _ in range(min(run.rounds, 3)):
         for hosts in HOSTS:
             with run.trying(ON_POSTGRESQL, f"{hosts} hosts"):
-                run.results.add(f"hosts_{hosts}", ON_POSTGRESQL, jobs_per_second(run, hosts))
+                drain(run, hosts)
 
 
-def jobs_per_second(run: Run, hosts: int) -> float:
+def drain(run: Run, hosts: int) -> None:
     jobs = run.number(JOBS)
     entry = replace(BY_NAME[ON_POSTGRESQL], variant=f"hosts={hosts} pools.default.workers=1")
     with running(entry, WARM + jobs) as system:
+        written = wal_bytes(system)
+        system.ask("many", 0, WARM)
         _, rate = from_commit(system, WARM, jobs)
         system.effects.check(0, WARM + jobs)
-    return rate
+        written = wal_bytes(system) - written
+    run.results.add(f"hosts_{hosts}", ON_POSTGRESQL, rate)
+    run.results.add(f"wal_{hosts}", ON_POSTGRESQL, written / (WARM + jobs) / 1000)
+
+
+def wal_bytes(system: System) -> int:
+    """Return how much the server has written to its log since it was made."""
+    with psycopg.connect(system.server.url) as connection:
+        row = connection.execute("SELECT pg_current_wal_lsn() - '0/0'").fetchone()
+    return int(row[0]) if row else 0

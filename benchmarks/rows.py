@@ -61,6 +61,10 @@ ROWS = {
         for hosts in HOSTS
     },
     **{
+        f"wal_{hosts}": Row(f"PostgreSQL's log with {hosts} hosts, submit to done", "KB per job")
+        for hosts in HOSTS
+    },
+    **{
         f"busy_{ms}_{workers}": Row(
             f"Jobs of {ms} ms, {workers} workers", "of workers ÷ duration", more_is_better=True
         )

@@ -43,7 +43,7 @@ class System:
         self.folder = folder
         self.effects = Effects(folder / "effects", jobs)
         self.effects.folder.mkdir()
-        self._server = server
+        self.server = server
         self._log = folder / "log"
         self._environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith("ORPHEUS_")},
@@ -114,7 +114,7 @@ class System:
 
     def processes(self) -> list[psutil.Process]:
         """Return the processes of its workers and of its server, and all that they started."""
-        started = [*self._workers, *([self._server.process] if self._server.process else [])]
+        started = [*self._workers, *([self.server.process] if self.server.process else [])]
         tops = [psutil.Process(process.pid) for process in started]
         return [one for top in tops for one in (top, *top.children(recursive=True))]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from benchmarks.catalog import ALONE, CEILING, ENTRIES, ORPHEUS
+from benchmarks.catalog import ALONE, CEILING, ENTRIES, ON_POSTGRESQL, ORPHEUS
 from benchmarks.results import NOT_MEASURED, Figure, Results
 from benchmarks.rows import COMPARED, GOALS, SINGLE, row
 
@@ -117,7 +117,7 @@ def details(results: Results) -> Table:
     """Return every row that only Orpheus has."""
     table = [["measure", "Orpheus", "unit"]]
     for name in results.figures:
-        figure = results.figure(name, ORPHEUS)
+        figure = results.figure(name, ORPHEUS) or results.figure(name, ON_POSTGRESQL)
         if figure is not None and name not in COMPARED:
             table.append([row(name).title, spread(figure), row(name).unit])
     return table

@@ -33,6 +33,8 @@ _RETRY_DATABASE_S = 0.5
 _NEVER = float("inf")
 _LOOK_EVERY_S = 0.001
 """Between short jobs the loop looks so often for cancels: a look takes as long as a short job."""
+_LOOK_PAUSES = 9
+"""The pause after a look is at least so many times as long: over a network, a look is slow."""
 
 log = get_logger()
 
@@ -243,9 +245,10 @@ class Loop:
         monotonic_ms = self._store.own_clock.monotonic_ms
         while self._may_continue():
             if now_s >= look_at_s:
-                look_at_s = now_s + _LOOK_EVERY_S
                 if self._store.data_changed():
                     self._release_cancelled()
+                began_s, now_s = now_s, time.monotonic()  # the look is no part of a job's time
+                look_at_s = now_s + max(_LOOK_EVERY_S, _LOOK_PAUSES * (now_s - began_s))
             attempt = self._held.start_next(now_s, monotonic_ms)
             if attempt is None:
                 # If leases expired, for example during a suspend, others may have the jobs by now.

@@ -25,6 +25,9 @@ from orpheus.shared.storage.data import (
     LookAtHolder,
     MakeJob,
     Minute,
+    MoveMark,
+    MoveRefused,
+    MoveState,
     OutboxCounts,
     QueueRow,
     RowId,
@@ -67,6 +70,9 @@ __all__ = [
     "LookAtHolder",
     "MakeJob",
     "Minute",
+    "MoveMark",
+    "MoveRefused",
+    "MoveState",
     "NewLine",
     "OutboxCounts",
     "QueueRow",
@@ -100,6 +106,7 @@ def open_store(
     clock: Clock | None = None,
     state_dir: str = "",
     listen_url: str = "",
+    to_move: bool = False,
 ) -> Store:
     """Open the database that `url` names; one store per thread, never across a fork.
 
@@ -107,10 +114,12 @@ def open_store(
     refused. `durable`: acknowledged writes survive power loss, not only crashes of processes.
     `pools`: pool name -> the queues it serves, so that a commit rings the right doorbells.
     `clock`: instead of the system's, or of PostgreSQL's. `state_dir`: see `state_files`.
-    `listen_url`: if there is one, `url` leads to a pooler.
+    `listen_url`: if there is one, `url` leads to a pooler. `to_move`: also a database that is being
+    moved, or was.
 
-    Raises DatabaseUnusable (missing, corrupt, newer or older schema), DatabaseBusy, and
-    ConfigurationError for a URL that no backend supports.
+    Raises DatabaseUnusable (missing, corrupt, newer or older schema, a move that is unfinished;
+    with `create` also one that was moved), DatabaseBusy, and ConfigurationError for a URL that no
+    backend supports.
     """
     if create:
         refuse_links(url, state_dir)
@@ -119,7 +128,7 @@ def open_store(
             from orpheus.shared.storage.postgres.store import open_postgres  # noqa: PLC0415 - an extra
         except ImportError as error:
             raise ConfigurationError(f"database.url: {NEEDS_PSYCOPG} ({error})") from None
-        return open_postgres(
+        store = open_postgres(
             url,
             state_files(url, state_dir),
             create=create,
@@ -129,15 +138,26 @@ def open_store(
             clock=clock,
             pooled=bool(listen_url),
         )
-    return open_sqlite(
-        database_path(url),
-        state_files(url, state_dir),
-        create=create,
-        durable=durable,
-        pools=pools or {},
-        backoff=backoff or BackoffRules(),
-        clock=clock or SystemClock(),
-    )
+    else:
+        store = open_sqlite(
+            database_path(url),
+            state_files(url, state_dir),
+            create=create,
+            durable=durable,
+            pools=pools or {},
+            backoff=backoff or BackoffRules(),
+            clock=clock or SystemClock(),
+        )
+    return store if to_move else _unless_moved(store, starts=create)
+
+
+def _unless_moved(store: Store, *, starts: bool) -> Store:
+    try:
+        store.moves.refuse_if_moved(starts=starts)
+    except BaseException:
+        store.close()
+        raise
+    return store
 
 
 def listen(settings: StorageSettings) -> Listening:

@@ -201,3 +201,28 @@ class Minute:
 
 class BackupRefused(OrpheusError):
     """The target of a backup exists already or has no folder; nothing was written."""
+
+
+class MoveRefused(OrpheusError):
+    """A database cannot be moved, or not to that one; the text says what to do."""
+
+
+class MoveState(StrEnum):
+    """What is noted in a database about a move of it."""
+
+    ARRIVING = "arriving"
+    """Rows are being copied to it; nobody else may use it."""
+    LEAVING = "leaving"
+    """Rows are being copied from it; it is closed."""
+    LEFT = "left"
+    """All of it is in another database; it is closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class MoveMark:
+    """That a database is being moved, or was. `move` is the same at both ends."""
+
+    state: MoveState
+    move: str
+    says: str
+    """What a person may do, in a sentence."""

@@ -24,6 +24,7 @@ from orpheus.shared.storage.verbs.keys import Keys
 from orpheus.shared.storage.verbs.leader import Leader
 from orpheus.shared.storage.verbs.leases import Leases
 from orpheus.shared.storage.verbs.logs import Logs
+from orpheus.shared.storage.verbs.moves import Moves
 from orpheus.shared.storage.verbs.outboxes import Outboxes
 from orpheus.shared.storage.verbs.processes import Processes
 from orpheus.shared.storage.verbs.queues import Queues
@@ -77,6 +78,7 @@ class Store:
         self.processes = Processes(database)
         self.supervision = Supervision(database)
         self.leader = Leader(database)
+        self.moves = Moves(database)
         self.types = Types(database)
         self.stats = Stats(database)
         self.retention = retention(events)

@@ -1,4 +1,4 @@
-"""The database file: check it, verify its content, copy it."""
+"""The database: check the file, verify its content, copy it, move it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,13 +6,18 @@ from pathlib import Path
 import click
 
 from orpheus.shared.errors import ExitCode
+from orpheus.supervisor.cli.move import move, reopen
 from orpheus.supervisor.cli.operator import Operator, for_operator
 from orpheus.supervisor.cli.output import print_json
 
 
 @click.group()
 def db() -> None:
-    """Check, verify or back up the database while Orpheus runs."""
+    """Check, verify or back up the database while Orpheus runs; move it to another one."""
+
+
+db.add_command(move)
+db.add_command(reopen)
 
 
 @db.command()

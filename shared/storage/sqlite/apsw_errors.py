@@ -31,6 +31,8 @@ def translated(error: apsw.Error) -> StorageError | None:
         return DatabaseUnusable(f"the database is damaged or no database: {error}")
     if isinstance(error, apsw.IOError | apsw.CantOpenError | apsw.ReadOnlyError):
         return DatabaseUnusable(f"the database cannot be used: {error}")
+    if getattr(error, "extendedresult", 0) == apsw.SQLITE_CONSTRAINT_TRIGGER:  # it was moved
+        return DatabaseUnusable(f"the database cannot be used: {error}")
     return None
 
 

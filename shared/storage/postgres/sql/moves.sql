@@ -1,0 +1,80 @@
+-- name: mark
+-- Whether this database is being moved, or was.
+SELECT state, move, says FROM orpheus.moves;
+
+-- name: put-mark
+-- Note that it is; what was noted before is replaced.
+INSERT INTO orpheus.moves (one, state, move, says) VALUES (1, ?, ?, ?)
+ON CONFLICT (one) DO UPDATE SET state = excluded.state, move = excluded.move, says = excluded.says;
+
+-- name: delete-mark
+-- It is an ordinary database again.
+DELETE FROM orpheus.moves;
+
+-- name: tables-to-close
+-- The tables that must not change, so that those of this JSON list do not. Events that are not
+-- numbered yet must still get their numbers, but no new ones may come.
+SELECT CASE name WHEN 'events' THEN 'new_events' ELSE name END
+FROM json_array_elements_text(?::json) AS name;
+
+-- name: close-table
+-- Refuse every change of a table, by whoever has the database open. {table} is replaced. It waits for
+-- the transactions that have changed the table.
+CREATE OR REPLACE TRIGGER closed BEFORE INSERT OR UPDATE OR DELETE ON orpheus.{table}
+    FOR EACH STATEMENT EXECUTE FUNCTION orpheus.refuse_change();
+
+-- name: open-table
+-- Let a table be changed again. {table} is replaced.
+DROP TRIGGER IF EXISTS closed ON orpheus.{table};
+
+-- name: new-epoch
+-- Let the events from here on belong to another history.
+UPDATE orpheus.history SET epoch = left(replace(gen_random_uuid()::text, '-', ''), 16);
+
+-- name: columns
+-- The columns of a table, but for the mark of rows that sum up others.
+SELECT column_name::text FROM information_schema.columns
+WHERE table_schema = 'orpheus' AND table_name = ? AND column_name <> 'is_sum'
+ORDER BY ordinal_position;
+
+-- name: any-row
+-- Whether a table has a row. {table} is replaced.
+SELECT 1 FROM orpheus.{table} LIMIT 1;
+
+-- name: count-rows
+-- The number of the rows that `rows` reads. What stands in braces is replaced.
+SELECT count(*) FROM (SELECT DISTINCT {key} FROM orpheus.{table}) AS found;
+
+-- name: last-key
+-- The key of the last row in the order of `rows`. What stands in braces is replaced.
+SELECT {key} FROM orpheus.{table} ORDER BY {descending} LIMIT 1;
+
+-- name: rows
+-- The next rows in the order of their keys; counts as one row for each key. What stands in braces is
+-- replaced.
+SELECT {columns} FROM orpheus.{table} WHERE {condition} {group} ORDER BY {key} LIMIT ?;
+
+-- name: put-rows
+-- Insert rows with all their columns. What stands in braces is replaced.
+INSERT INTO orpheus.{table} ({columns}) VALUES {places};
+
+-- name: counters
+-- The last id, token and event number that was given, though its row may be deleted.
+SELECT 'jobs', CASE WHEN is_called THEN last_value ELSE 0 END FROM orpheus.jobs_id_seq
+UNION ALL
+SELECT 'job_logs', CASE WHEN is_called THEN last_value ELSE 0 END FROM orpheus.job_logs_id_seq
+UNION ALL
+SELECT 'audit', CASE WHEN is_called THEN last_value ELSE 0 END FROM orpheus.audit_id_seq
+UNION ALL
+SELECT 'lease_tokens', CASE WHEN is_called THEN last_value ELSE 0 END FROM orpheus.lease_tokens
+UNION ALL
+SELECT 'events', last_seq FROM orpheus.history;
+
+-- name: set-counter
+-- Let the next one be after this.
+WITH numbered AS (
+    UPDATE orpheus.history SET last_seq = :last::bigint WHERE :name::text = 'events')
+SELECT setval(
+    ('orpheus.' || :name || CASE :name WHEN 'lease_tokens' THEN '' ELSE '_id_seq' END)::regclass,
+    greatest(:last, 1), :last > 0)
+WHERE :name <> 'events';

@@ -1,0 +1,72 @@
+-- name: mark
+-- Whether this database is being moved, or was.
+SELECT state, move, says FROM moves;
+
+-- name: put-mark
+-- Note that it is; what was noted before is replaced.
+INSERT INTO moves (one, state, move, says) VALUES (1, ?, ?, ?)
+ON CONFLICT (one) DO UPDATE SET state = excluded.state, move = excluded.move, says = excluded.says;
+
+-- name: delete-mark
+-- It is an ordinary database again.
+DELETE FROM moves;
+
+-- name: tables-to-close
+-- The tables that must not change, so that those of this JSON list do not.
+SELECT value FROM json_each(?);
+
+-- name: close-table
+-- Refuse every change of a table, by whoever has the database open. {table} is replaced.
+CREATE TRIGGER IF NOT EXISTS closed_{table}_insert BEFORE INSERT ON {table}
+    BEGIN SELECT RAISE(ABORT, (SELECT says FROM moves)); END;
+CREATE TRIGGER IF NOT EXISTS closed_{table}_update BEFORE UPDATE ON {table}
+    BEGIN SELECT RAISE(ABORT, (SELECT says FROM moves)); END;
+CREATE TRIGGER IF NOT EXISTS closed_{table}_delete BEFORE DELETE ON {table}
+    BEGIN SELECT RAISE(ABORT, (SELECT says FROM moves)); END;
+
+-- name: open-table
+-- Let a table be changed again. {table} is replaced.
+DROP TRIGGER IF EXISTS closed_{table}_insert;
+DROP TRIGGER IF EXISTS closed_{table}_update;
+DROP TRIGGER IF EXISTS closed_{table}_delete;
+
+-- name: new-epoch
+-- Let the events from here on belong to another history.
+UPDATE history SET epoch = lower(hex(randomblob(8)));
+
+-- name: columns
+-- The columns of a table.
+SELECT name FROM pragma_table_info(?) ORDER BY cid;
+
+-- name: any-row
+-- Whether a table has a row. {table} is replaced.
+SELECT 1 FROM {table} LIMIT 1;
+
+-- name: count-rows
+-- The number of the rows that `rows` reads. What stands in braces is replaced.
+SELECT count(*) FROM (SELECT DISTINCT {key} FROM {table}) AS found;
+
+-- name: last-key
+-- The key of the last row in the order of `rows`. What stands in braces is replaced.
+SELECT {key} FROM {table} ORDER BY {descending} LIMIT 1;
+
+-- name: rows
+-- The next rows in the order of their keys; counts as one row for each key. What stands in braces is
+-- replaced.
+SELECT {columns} FROM {table} WHERE {condition} {group} ORDER BY {key} LIMIT ?;
+
+-- name: put-rows
+-- Insert rows with all their columns. What stands in braces is replaced.
+INSERT INTO {table} ({columns}) VALUES {places};
+
+-- name: counters
+-- The last id, token and event number that was given, though its row may be deleted.
+SELECT name, seq FROM sqlite_sequence WHERE name IN ('jobs', 'job_logs', 'audit', 'events')
+UNION ALL
+SELECT 'lease_tokens', last FROM lease_tokens;
+
+-- name: set-counter
+-- Let the next one be after this.
+DELETE FROM sqlite_sequence WHERE name = :name;
+INSERT INTO sqlite_sequence (name, seq) SELECT :name, :last WHERE :name <> 'lease_tokens';
+UPDATE lease_tokens SET last = :last WHERE :name = 'lease_tokens';

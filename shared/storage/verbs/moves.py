@@ -1,0 +1,188 @@
+"""What a move of a whole database needs of each of its two ends (shared/operations/moving.py).
+
+Rows are read in the order of their keys and inserted in it, so what has arrived is always the first
+part of a table: the last key that is there says where to go on, and nothing else need be kept.
+
+Before the first row is read, the database is closed: triggers refuse every change, also by programs
+that have had it open for days. So rows that were copied before a kill are still as they were, and a
+job that somebody submits meanwhile is refused, not accepted and left behind.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from orpheus.shared.errors import DatabaseUnusable
+from orpheus.shared.storage.data import MoveMark, MoveState
+from orpheus.shared.storage.database import Database, Row, Value
+
+_MOST_ROWS = 1_000
+_MOST_BYTES = 4 * 2**20
+"""Of one batch, so that neither end holds a lock for long, whatever the size of rows."""
+_ROWS_AT_ONCE = 100
+"""How many rows one statement inserts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table that is moved. `key` orders it. `sums`: rows of one key are added up to one row."""
+
+    name: str
+    key: tuple[str, ...]
+    sums: tuple[str, ...] = ()
+
+
+TABLES = (
+    Table("jobs", ("id",)),
+    Table("large_payloads", ("job_id",)),
+    Table("job_tags", ("tag", "job_id")),
+    Table("job_dependencies", ("job_id", "depends_on")),
+    Table("cascades", ("job_id",)),
+    Table("ended_attempts", ("job_id", "number")),
+    Table("job_logs", ("id",)),
+    Table("events", ("seq",)),
+    Table("job_counts", ("queue", "status"), sums=("n",)),
+    Table("finished_per_minute", ("minute", "queue", "status"), sums=("n",)),
+    Table("totals", ("measure", "outcome", "bucket"), sums=("n", "sum_ms")),
+    Table("queues", ("name",)),
+    Table("key_rates", ("queue", "key")),
+    Table("idempotency_keys", ("key",)),
+    Table("audit", ("id",)),
+    Table("schedules", ("name",)),
+    Table("outboxes", ("name", "place")),
+    Table("job_types", ("name",)),
+)
+"""In this order: what names a row of another table comes after it."""
+NOT_MOVED = frozenset(
+    (
+        *("processes", "slots", "requests", "exit_counts", "supervisor_gauges", "leader"),
+        *("history", "lease_tokens", "moves", "new_events", "schema_migrations"),
+    )
+)
+"""Tables of running processes, and of the database itself. What counts on is in `counters`."""
+
+
+class Moves:
+    """One end of a move."""
+
+    tables = TABLES
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._sql = database.sql("moves.sql")
+
+    # Who may use the database
+
+    def mark(self) -> MoveMark | None:
+        """Return what is noted about a move of this database; None: nothing."""
+        row = self._database.one(self._sql["mark"])
+        return None if row is None else MoveMark(MoveState(row[0]), *row[1:])
+
+    def put_mark(self, mark: MoveMark) -> None:
+        """Note that this database is being moved, or was."""
+        with self._database.write(durable=True):
+            self._database.run(self._sql["put-mark"], mark.state, mark.move, mark.says)
+
+    def refuse_if_moved(self, *, starts: bool) -> None:
+        """Raise DatabaseUnusable if nobody may use this database now.
+
+        `starts`: a program wants to work with it. One that is closed may still be looked at.
+        """
+        mark = self.mark()
+        if mark is not None and (starts or mark.state is MoveState.ARRIVING):
+            raise DatabaseUnusable(mark.says)
+
+    def close(self, mark: MoveMark) -> None:
+        """Let nobody change this database, but for what belongs to running processes.
+
+        Every change raises DatabaseUnusable with what `mark` says.
+        """
+        with self._database.write(durable=True):
+            self.put_mark(mark)
+            for table in self._tables_to_close():
+                self._database.run(self._sql["close-table"].replace("{table}", table))
+
+    def reopen(self) -> None:
+        """Let it be changed again. Its events belong to another history from here on."""
+        with self._database.write(durable=True):
+            for table in self._tables_to_close():
+                self._database.run(self._sql["open-table"].replace("{table}", table))
+            self.release()
+            self._database.run(self._sql["new-epoch"])
+
+    def release(self) -> None:
+        """Let everybody use a database to which all has been copied."""
+        with self._database.write(durable=True):
+            self._database.run(self._sql["delete-mark"])
+
+    def _tables_to_close(self) -> list[str]:
+        names = json.dumps([table.name for table in TABLES])
+        return [row[0] for row in self._database.all(self._sql["tables-to-close"], names)]
+
+    # Rows
+
+    def first_filled(self) -> str | None:
+        """Return the name of a table that has rows; None: there is none."""
+        for table in TABLES:
+            if self._database.one(self._sql["any-row"].replace("{table}", table.name)):
+                return table.name
+        return None
+
+    def count(self, table: Table) -> int:
+        """Return how many rows a table has, as `batches` counts them."""
+        row = self._database.one(self._query("count-rows", table))
+        return int(row[0]) if row else 0
+
+    def batches(self, table: Table, after: Row | None) -> Iterator[list[Row]]:
+        """Yield the rows of a table after a key, in the order of their keys, in batches."""
+        columns = self._columns_of(table)
+        read = ", ".join(f"sum({name})" if name in table.sums else name for name in columns)
+        group = f"GROUP BY {', '.join(table.key)}" if table.sums else ""
+        key_at = [columns.index(name) for name in table.key]
+        beyond = f"({', '.join(table.key)}) > ({', '.join('?' * len(table.key))})"
+        while True:
+            condition = "true" if after is None else beyond
+            sql = self._query("rows", table, columns=read, condition=condition, group=group)
+            rows, _ = self._database.within(_MOST_BYTES, sql, *(after or ()), _MOST_ROWS)
+            if not rows:
+                return
+            yield rows
+            after = tuple(rows[-1][at] for at in key_at)
+
+    def last_key(self, table: Table) -> Row | None:
+        """Return the key of the last row of a table; None: it has none."""
+        descending = ", ".join(f"{name} DESC" for name in table.key)
+        return self._database.one(self._query("last-key", table, descending=descending))
+
+    def put(self, table: Table, rows: Sequence[Row]) -> None:
+        """Insert rows, as `batches` gave them, in one transaction."""
+        columns = self._columns_of(table)
+        row = f"({', '.join('?' * len(columns))})"
+        with self._database.write(durable=False):
+            for first in range(0, len(rows), _ROWS_AT_ONCE):
+                some = rows[first : first + _ROWS_AT_ONCE]
+                places = ", ".join([row] * len(some))
+                sql = self._query("put-rows", table, columns=", ".join(columns), places=places)
+                self._database.run(sql, *chain.from_iterable(some))
+
+    def _columns_of(self, table: Table) -> list[str]:
+        """Return the names of the columns, in an order that is the same for every backend."""
+        rows = self._database.all(self._sql["columns"], table.name)
+        return sorted(row[0] for row in rows)
+
+    def _query(self, name: str, table: Table, **parts: str) -> str:
+        """Return a query of moves.sql for one table."""
+        return self._sql[name].format(table=table.name, key=", ".join(table.key), **parts)
+
+    # Numbers
+
+    def counters(self) -> dict[str, int]:
+        """Return the last id, token and event number that was given, by table."""
+        return dict(self._database.all(self._sql["counters"]))
+
+    def set_counters(self, last: dict[str, int]) -> None:
+        """Let the next ids, tokens and event numbers be after these."""
+        rows: list[dict[str, Value]] = [{"name": name, "last": n} for name, n in last.items()]
+        with self._database.write(durable=True):
+            self._database.run_many(self._sql["set-counter"], rows)

@@ -67,8 +67,6 @@ def _begin(source: End, target: End) -> str:
     """Close the source and reserve the target, if both may be; return the name of this move."""
     name = secrets.token_hex(8)
     left, arriving = source.store.moves.mark(), target.store.moves.mark()
-    if source.store.events.epoch() == target.store.events.epoch():
-        raise MoveRefused(f"{source.name} and {target.name} are the same database")
     if left is not None and left.state is not MoveState.LEAVING:
         raise MoveRefused(left.says)
     if arriving is not None and arriving.state is not MoveState.ARRIVING:
@@ -96,7 +94,10 @@ def _begin(source: End, target: End) -> str:
         source.store.moves.close(MoveMark(MoveState.LEAVING, name, closed))
         _refuse_users(source)
         _refuse_leases(source)
-    target.store.moves.put_mark(MoveMark(MoveState.ARRIVING, name, reserved))
+    if target.store.moves.mark() is not None:
+        source.store.moves.reopen()
+        raise MoveRefused(f"{source.name} and {target.name} are the same database")
+    target.store.moves.reserve(MoveMark(MoveState.ARRIVING, name, reserved))
     return name
 
 

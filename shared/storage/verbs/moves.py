@@ -71,6 +71,8 @@ class Moves:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._sql = database.sql("moves.sql")
+        self._columns: dict[str, list[str]] = {}
+        """By table, once they were asked for."""
 
     # Who may use the database
 
@@ -92,6 +94,12 @@ class Moves:
         mark = self.mark()
         if mark is not None and (starts or mark.state is MoveState.ARRIVING):
             raise DatabaseUnusable(mark.says)
+
+    def reserve(self, mark: MoveMark) -> None:
+        """Let nobody else use this database. Its events will belong to a history of their own."""
+        with self._database.write(durable=True):
+            self.put_mark(mark)
+            self._database.run(self._sql["new-epoch"])
 
     def close(self, mark: MoveMark) -> None:
         """Let nobody change this database, but for what belongs to running processes.
@@ -168,8 +176,10 @@ class Moves:
 
     def _columns_of(self, table: Table) -> list[str]:
         """Return the names of the columns, in an order that is the same for every backend."""
-        rows = self._database.all(self._sql["columns"], table.name)
-        return sorted(row[0] for row in rows)
+        if table.name not in self._columns:
+            rows = self._database.all(self._sql["columns"], table.name)
+            self._columns[table.name] = sorted(row[0] for row in rows)
+        return self._columns[table.name]
 
     def _query(self, name: str, table: Table, **parts: str) -> str:
         """Return a query of moves.sql for one table."""

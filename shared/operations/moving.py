@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.errors import AlreadyRunning
 from orpheus.shared.process.clock import is_alive
+from orpheus.shared.process.failpoints import failpoint
 from orpheus.shared.storage import MoveMark, MoveRefused, MoveState, Store
 
 _BEATS_MS = 20_000
@@ -131,6 +132,7 @@ def _copy(source: Store, target: Store, tell: Tell) -> dict[str, int]:
         tell(table.name, arrived, of)
         for rows in source.moves.batches(table, target.moves.last_key(table)):
             target.moves.put(table, rows)
+            failpoint("move.batch_copied")
             arrived += len(rows)
             tell(table.name, arrived, of)
         counts[table.name] = of

@@ -30,8 +30,9 @@ A client that reconnects with the last seq it has seen and the epoch of its hell
 gets nothing twice (an EventSource sends both itself, as `Last-Event-ID`). Without an epoch, only a
 seq that is greater than the last one tells that a backup was restored. The epoch changes when a
 start finds that the events end before the last one that was noted beside the database
-(`orpheus.db-history`), and each `orpheus db backup` has its own. A whole folder that is put back,
-with that note, cannot be told from what it was. When there are many events, they are
+(`orpheus.db-history`); each `orpheus db backup` and each database that `orpheus db move` has filled
+has its own. A whole folder that is put back, with that note, cannot be told from what it was. When
+there are many events, they are
 collected: at most one frame of events every {gap:g} ms, and none longer than about a megabyte. A
 client that is too slow gets only the newest heartbeat and progress; a client that is far behind
 gets a `reset` and a new hello. A client that acknowledges nothing for 20 s, or answers no ping for

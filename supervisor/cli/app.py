@@ -22,7 +22,10 @@ _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _COMMANDS: Mapping[str, tuple[str, str]] = {
     "cancel": ("job_actions:cancel", "Cancel waiting jobs; ask running ones to stop."),
     "config": ("configuration:config", "Check the configuration, or show what is in force."),
-    "db": ("database:db", "Check, verify, back up or move the database."),
+    "db": (
+        "database:db",
+        "Check, verify or back up the database while Orpheus runs; move it while it is stopped.",
+    ),
     "delete": ("job_actions:delete", "Delete jobs that have ended, with their attempts and logs."),
     "drain": ("slots:drain", "Let SLOT finish its job, then keep it down until restarted."),
     "healthcheck": ("system:healthcheck", "Ask the API whether it is ready; exit 1 if it is not."),

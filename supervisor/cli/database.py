@@ -13,7 +13,7 @@ from orpheus.supervisor.cli.output import print_json
 
 @click.group()
 def db() -> None:
-    """Check, verify or back up the database while Orpheus runs; move it to another one."""
+    """Check, verify or back up the database while Orpheus runs; move it while it is stopped."""
 
 
 db.add_command(move)

@@ -17,15 +17,18 @@ from tests.contract.moves.killed import BACKENDS, Killed, can_start
 from tests.full_database import HOLDER
 
 
+def client_of(url: str) -> tuple[str, Callable[[str], list[Any]], Callable[[], None]]:
+    """The prefix of the tables of a database, what reads them, and what ends that."""
+    if url.startswith("sqlite"):
+        file = apsw.Connection(str(database_path(url)), flags=apsw.SQLITE_OPEN_READONLY)
+        return "", lambda sql: file.execute(sql).fetchall(), file.close
+    session = psycopg.connect(url, autocommit=True)
+    return "orpheus.", lambda sql: session.execute(sql.encode()).fetchall(), session.close
+
+
 def rows_of(url: str) -> dict[str, list[Any]]:
     """All that is to be moved, with the types of the values, as the engine's client reads it."""
-    if url.startswith("sqlite"):
-        connection = apsw.Connection(str(database_path(url)), flags=apsw.SQLITE_OPEN_READONLY)
-        schema, execute = "", lambda sql: connection.execute(sql).fetchall()
-    else:
-        session = psycopg.connect(url, autocommit=True)
-        schema, execute = "orpheus.", lambda sql: session.execute(sql.encode()).fetchall()
-        connection = session  # type: ignore[assignment]
+    schema, execute, close = client_of(url)
     found: dict[str, list[Any]] = {}
     for table in moves.TABLES:
         key = ", ".join(table.key)
@@ -35,7 +38,7 @@ def rows_of(url: str) -> dict[str, list[Any]]:
         group = f"GROUP BY {key}" if table.sums else ""
         rows = execute(f"SELECT {columns} FROM {schema}{table.name} {group} ORDER BY {key}")
         found[table.name] = [tuple((type(value), value) for value in row) for row in rows]
-    connection.close()
+    close()
     return found
 
 
@@ -145,7 +148,7 @@ def state_of(opened: Callable[..., Store], *urls: str) -> list[tuple[str | None,
     for url in urls:
         store = opened(url, to_move=True)
         mark, rows = store.moves.mark(), sum(map(store.moves.count, store.moves.tables))
-        found.append((mark and mark.state.value, rows))
+        found.append((mark.state.value if mark else None, rows))
         store.close()
     return found
 

@@ -118,7 +118,7 @@ def make_base(url: str, monkeypatch: pytest.MonkeyPatch, migrations: list[Migrat
     """A database as an Orpheus with only these migrations would have left it."""
     if migrations:
         at_version(monkeypatch, migrations)
-        store = open_store(url, create=True)
+        store = open_store(url, create=True, to_move=True)  # what tells of a move came later
         with store.write(durable=True), handle_of(store) as connection:
             connection.execute(JOBS)
         store.close()
@@ -144,7 +144,7 @@ def schema_after(
         if not migrations:
             return (0,)
         at_version(monkeypatch, migrations)
-        open_store(f"sqlite:///{path}", create=True).close()
+        open_store(f"sqlite:///{path}", create=True, to_move=True).close()
         return schema_of(path)
 
     return made
@@ -174,7 +174,7 @@ def test_a_file_of_an_older_index_of_unique_keys_takes_jobs_with_such_keys(
     )
     assert older != REAL[0].sql
     at_version(monkeypatch, [Migration(1, "initial", older), *REAL[1:7]])
-    open_store(url, create=True).close()
+    open_store(url, create=True, to_move=True).close()
     at_version(monkeypatch, REAL)
     store = open_store(url, create=True)
     first, again = (store.jobs.submit(NewJob("noop", unique_key="one")) for _ in range(2))

@@ -119,8 +119,8 @@ def _refuse_leases(end: End) -> None:
     leased = end.store.stats.counts()[Status.IN_PROGRESS]
     if leased:
         raise MoveRefused(
-            f"in {end.name}, {leased} jobs are leased by workers that died: start Orpheus on it "
-            "and stop it again, which ends those leases"
+            f"{end.name} has leases of workers that died (jobs: {leased}): start Orpheus on it and "
+            "stop it again, which ends them"
         )
 
 

@@ -33,6 +33,11 @@ class Database(Protocol):
     """The paths of the files that it keeps open, but for doorbells: a fork must not use them."""
     has_many_hosts: bool
     """Whether other hosts may use it: then rows of another host are none of ours."""
+    commits_late: bool
+    """Whether its transactions are an application's, which may stay open for long.
+
+    Then they must lock no row that others have to change.
+    """
     at_commit: AtCommit
     """What the open transaction has gathered for its commit."""
 

@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 _FRESH_NS = 1_000_000_000
 
-NOW_MS = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
-"""The expression that reads it."""
+READ_CLOCK = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+"""Asks what it says, in ms."""
 
 
 class DatabaseClock:

@@ -55,6 +55,7 @@ class SqliteDatabase:
         self.clock = self.own_clock = clock
         self.bells = bells
         self.has_many_hosts = False  # one, whatever its name was when it last started
+        self.commits_late = False
         self.file_names = tuple(f"{path}{suffix}" for suffix in _SUFFIXES)
         self._handle = Handle(path, state, create=create, clock=clock)
         self._stop_reading_at_s = 0.0

@@ -1,0 +1,236 @@
+"""What the verbs execute in a transaction on PostgreSQL, whoever has begun it.
+
+PostgresDatabase (database.py) begins and commits its own; ApplicationDatabase (application.py) is a
+part of one that an application has open.
+"""
+
+import contextlib
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from hashlib import blake2b
+from itertools import chain
+from typing import Any, Protocol
+
+from orpheus.shared.errors import ReadTookTooLong, StorageError
+from orpheus.shared.process.clock import Clock
+from orpheus.shared.storage.at_commit import AtCommit
+from orpheus.shared.storage.database import Row, Value
+from orpheus.shared.storage.postgres.clock import READ_CLOCK, DatabaseClock
+from orpheus.shared.storage.postgres.sql import sql_file
+from orpheus.shared.storage.queries import SqlFile
+
+_LOCK = "SELECT pg_advisory_xact_lock(one) FROM unnest(?::bigint[]) AS one"
+_ROWS_AT_ONCE = (256, 16, 1)
+"""How many rows one statement inserts: as many of the first as there are, then of the next."""
+_LOCK_JOB = "SELECT id FROM orpheus.jobs WHERE id = ? FOR UPDATE"
+_FETCHED_AT_ONCE = 20
+_CURSOR = "orpheus_page"
+"""An application has cursors of its own in its transaction."""
+
+
+class Answer(Protocol):
+    """What one statement gave: a cursor of psycopg, or what stands for one."""
+
+    @property
+    def description(self) -> object | None:
+        """None: it gives no rows."""
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows it gave or changed."""
+
+    def fetchone(self) -> Any:
+        """Return its first row, or None."""
+
+    def fetchall(self) -> list[Any]:
+        """Return its rows."""
+
+
+class Session(Protocol):
+    """What executes statements; its errors are those of shared/errors.py."""
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open that the verbs are part of."""
+
+    def execute(
+        self, sql: str, values: Sequence[Value] = (), *, prepare: bool | None = None
+    ) -> Answer:
+        """Execute one statement."""
+
+    def execute_many(
+        self, sql: str, rows: Sequence[Sequence[Value] | Mapping[str, Value]]
+    ) -> list[Row]:
+        """Execute a statement for each row of values; return the rows that it gave."""
+
+    def send_many(self, batches: Iterable[tuple[str, Sequence[Sequence[Value]]]]) -> None:
+        """Execute statements that give no rows, each for its rows of values."""
+
+    def control(self, sql: str) -> None:
+        """Execute statements about the open transaction, without parameters."""
+
+
+class Statements(ABC):
+    """The part of the port `Database` (shared/storage/database.py) that begins no transaction."""
+
+    def __init__(self, session: Session, own_clock: Clock, clock: Clock | None = None) -> None:
+        """`clock`: instead of the database's."""
+        self.file_names: tuple[str, ...] = ()
+        self.has_many_hosts = True
+        self.own_clock = own_clock
+        self._read_clock = DatabaseClock(self._ask_time)
+        self.clock: Clock = clock or self._read_clock
+        self.at_commit = AtCommit()
+        self._session = session
+        self._deadline_s: float | None = None
+        self._counts_sql = sql_file("counts.sql")
+        self._tokens_sql = sql_file("leases.sql")
+        self._insert_sql: dict[tuple[str, int], str] = {}
+        """By the query for one row, and how many are inserted at once."""
+        self._locked: set[int] = set()
+        """The names that this transaction has locked, by their numbers."""
+
+    def sql(self, file: str) -> SqlFile:
+        """See Database."""
+        return sql_file(file)
+
+    @abstractmethod
+    def snapshot(self) -> contextlib.AbstractContextManager[None]:
+        """See Database."""
+
+    # Reading and executing
+
+    def all(self, sql: str, *values: Value) -> list[Row]:
+        """See Database."""
+        self._look_at_deadline()
+        return self._session.execute(sql, values).fetchall()
+
+    def one(self, sql: str, *values: Value) -> Row | None:
+        """See Database."""
+        self._look_at_deadline()
+        row: Row | None = self._session.execute(sql, values).fetchone()
+        return row
+
+    def within(self, most_bytes: int, sql: str, *values: Value) -> tuple[list[Row], bool]:
+        """See Database. A cursor of the server gives some rows at a time."""
+        rows: list[Row] = []
+        read_bytes = 0
+        with self.snapshot():
+            self._cursor(f"DECLARE {_CURSOR} NO SCROLL CURSOR FOR {sql}", values)
+            while found := self._cursor(f"FETCH {_FETCHED_AT_ONCE} FROM {_CURSOR}"):
+                for row in found:
+                    read_bytes += sum(_text_bytes(value) for value in row)
+                    if rows and read_bytes > most_bytes:
+                        self._session.control(f"CLOSE {_CURSOR}")
+                        return rows, True
+                    rows.append(row)
+                if len(found) < _FETCHED_AT_ONCE:
+                    break
+            self._session.control(f"CLOSE {_CURSOR}")
+        return rows, False
+
+    def _cursor(self, sql: str, values: Sequence[Value] = ()) -> list[Row]:
+        self._look_at_deadline()
+        cursor = self._session.execute(sql, values, prepare=False)
+        return cursor.fetchall() if cursor.description is not None else []
+
+    def run(self, sql: str, *values: Value) -> int:
+        """See Database. Only inside a transaction, else nobody could tell whether it was done."""
+        assert self._session.in_transaction
+        return self._session.execute(sql, values).rowcount
+
+    def run_many(
+        self, sql: str, rows: Sequence[Sequence[Value] | Mapping[str, Value]]
+    ) -> list[Row]:
+        """See Database. All are sent before the first answer is awaited."""
+        return self._session.execute_many(sql, rows) if rows else []
+
+    def insert(self, sql: str, rows: Sequence[Sequence[Value]]) -> list[int]:
+        """See Database. Others insert meanwhile, so the ids have gaps; but they grow."""
+        assert self._session.in_transaction
+        ids: list[int] = []
+        for size in _ROWS_AT_ONCE:
+            while len(rows) - len(ids) >= size:
+                values = chain.from_iterable(rows[len(ids) : len(ids) + size])
+                made = self._session.execute(self._insert_many(sql, size), tuple(values))
+                ids += sorted(row[0] for row in made.fetchall())
+        return ids
+
+    def _insert_many(self, sql: str, size: int) -> str:
+        text = self._insert_sql.get((sql, size))
+        if text is None:
+            head, values, row = sql.removesuffix(";").rpartition("VALUES ")
+            text = f"{head}{values}{', '.join([row] * size)} RETURNING id"
+            self._insert_sql[sql, size] = text
+        return text
+
+    def take_tokens(self, n: int) -> list[int]:
+        """See Database. What holds the jobs meanwhile are locks on their rows."""
+        return sorted(row[0] for row in self.all(self._tokens_sql["take-tokens"], n))
+
+    def lease_ends_ms(self, ttl_ms: int) -> tuple[int, int]:
+        """See Database. The database's clock may be ahead by what its answer took."""
+        here_ms = self.own_clock.monotonic_ms()
+        there_ms = self.clock.monotonic_ms()  # it may have to ask
+        if self.clock is self._read_clock:
+            here_ms -= self._read_clock.answer_ms
+        return here_ms + ttl_ms, there_ms + ttl_ms
+
+    def _ask_time(self) -> int:
+        row = self.one(READ_CLOCK)
+        return int(row[0]) if row else 0
+
+    # The transaction that is open
+
+    def lock(self, kind: str, names: Iterable[str]) -> bool:
+        """See Database. All take the locks in one order, so that no two wait for each other."""
+        wanted = {_number_of(kind, name) for name in names} - self._locked
+        if not wanted or not self._session.in_transaction:
+            return False
+        self.all(_LOCK, "{" + ",".join(map(str, sorted(wanted))) + "}")
+        self._locked |= wanted
+        return True
+
+    def lock_job(self, job_id: int) -> bool:
+        """See Database."""
+        self.one(_LOCK_JOB, job_id)
+        return True
+
+    @contextlib.contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """See Database."""
+        before, locked = self.at_commit.copy(), self._locked.copy()
+        self._session.control("SAVEPOINT part")
+        try:
+            yield
+        except BaseException:
+            with contextlib.suppress(StorageError):  # it is lost: what was raised says so
+                self._session.control("ROLLBACK TO part; RELEASE part")
+            self.at_commit, self._locked = before, locked
+            raise
+        self._session.control("RELEASE part")
+
+    def flush_counts(self) -> None:
+        """See Database."""
+        gathered = self.at_commit.take_counts(self.clock.wall_ms())
+        if gathered:
+            self._session.send_many((self._counts_sql[name], rows) for name, rows in gathered)
+
+    def _look_at_deadline(self) -> None:
+        if self._deadline_s is not None and time.monotonic() > self._deadline_s:
+            raise ReadTookTooLong(
+                "reading it took too long and was stopped; ask for less, or later"
+            )
+
+
+def _number_of(kind: str, name: str) -> int:
+    """Return the 64-bit number that stands for a name in the server's locks."""
+    digest = blake2b(f"{kind}\0{name}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, signed=True)
+
+
+def _text_bytes(value: object) -> int:
+    if not isinstance(value, str):
+        return 0
+    return len(value) if value.isascii() else len(value.encode())

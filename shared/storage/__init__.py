@@ -4,7 +4,8 @@ No SQL and no import of a program may come in here. `open_store` is the only pla
 backend: each has a folder here, and its name among the BACKENDS of tests/contract/conftest.py.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from orpheus.shared.domain.backoff import BackoffRules
 from orpheus.shared.domain.handover import StorageSettings
@@ -88,6 +89,7 @@ __all__ = [
     "locked_file",
     "open_storage",
     "open_store",
+    "open_store_in",
     "settled",
     "settled_paths",
     "shown_url",
@@ -158,6 +160,18 @@ def _unless_moved(store: Store, *, starts: bool) -> Store:
         store.close()
         raise
     return store
+
+
+def open_store_in(connection: Any, finish: Callable[[Any], Any]) -> Store:
+    """Return the store in the transaction that an application has open; nothing is executed yet.
+
+    `connection` is a connection of psycopg 3 to a database with the schema `orpheus`. `finish`
+    returns what a method of it returns, or if it is an asynchronous one, what that yields when it
+    is awaited. A verb raises DatabaseBusy if the application must run its transaction again.
+    """
+    from orpheus.shared.storage.postgres.store import open_in_application  # noqa: PLC0415 - an extra
+
+    return open_in_application(connection, finish)
 
 
 def listen(settings: StorageSettings) -> Listening:

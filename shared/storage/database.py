@@ -87,8 +87,11 @@ class Database(Protocol):
         Return whether one may have changed what this one has read before.
         """
 
-    def lock_job(self, job_id: int) -> bool:
-        """Let no other transaction change a job before this one ends; return the same."""
+    def lock_job(self, job_id: int, *, deletes: bool) -> bool:
+        """Let no other transaction change a job before this one ends; return the same.
+
+        `deletes`: nor may one make others depend on it.
+        """
 
     # Transactions
 

@@ -18,7 +18,7 @@ from psycopg.pq.abc import PGresult
 
 from orpheus.shared.errors import ConfigurationError, DatabaseBusy, DatabaseUnusable
 from orpheus.shared.storage.postgres.psycopg_errors import first_line, is_lost, translated
-from orpheus.shared.storage.postgres.sql_text import Statement, statement_of
+from orpheus.shared.storage.postgres.sql_text import in_order, statement_of
 from orpheus.shared.storage.postgres.values import adapt
 
 Value = int | float | str | None
@@ -97,7 +97,7 @@ class Connection:
         One that takes arrays is executed once, for all rows.
         """
         statement = statement_of(sql)
-        values = [_in_order(statement, row) for row in rows]
+        values = [in_order(statement, row) for row in rows]
         if statement.takes_arrays:
             columns = [list(column) for column in zip(*values, strict=True)]
             return _rows_of(self.execute(sql, columns))
@@ -280,10 +280,6 @@ def _control(connection: psycopg.Connection, sql: str) -> PGresult:
 
 def _rows_of(cursor: psycopg.Cursor[Row]) -> list[Row]:
     return cursor.fetchall() if cursor.description is not None else []
-
-
-def _in_order(statement: Statement, row: Sequence[Value] | Mapping[str, Value]) -> Sequence[Value]:
-    return [row[name] for name in statement.names] if isinstance(row, Mapping) else row
 
 
 def parameters_of(url: str, *, pooled: bool) -> dict[str, str]:

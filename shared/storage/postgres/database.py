@@ -109,12 +109,9 @@ class PostgresDatabase(Statements):
 
         The server bounds each statement. In a transaction, only what begins too late is stopped.
         """
-        self._deadline_s = time.monotonic() + limit_s
-        try:
-            with self._reading(f"SET LOCAL statement_timeout = {max(1, round(limit_s * 1000))};"):
-                yield
-        finally:
-            self._deadline_s = None
+        timeout = f"SET LOCAL statement_timeout = {max(1, round(limit_s * 1000))};"
+        with self._until(limit_s), self._reading(timeout):
+            yield
 
     @contextlib.contextmanager
     def _reading(self, settings: str) -> Iterator[None]:

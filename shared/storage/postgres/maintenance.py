@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from orpheus.shared.storage.data import BackupRefused
-from orpheus.shared.storage.postgres.database import PostgresDatabase
+from orpheus.shared.storage.database import Database
 from orpheus.shared.storage.verbs.invariants import broken_invariants
 
 _FOLD = "SELECT orpheus.fold_counts()"
@@ -14,7 +14,7 @@ _BYTES = """SELECT coalesce(sum(pg_table_size(oid) + pg_indexes_size(oid)), 0)::
 class SchemaMaintenance:
     """The port `Maintenance` (shared/storage/database.py), for a schema."""
 
-    def __init__(self, database: PostgresDatabase) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
 
     def check(self) -> list[str]:

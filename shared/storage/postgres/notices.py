@@ -7,6 +7,7 @@ the meantime was not announced.
 
 import hashlib
 import json
+from collections.abc import Sequence
 
 from orpheus.shared.process.clock import SystemClock
 from orpheus.shared.process.host import own_host
@@ -17,6 +18,8 @@ WORK_EVERY_S = 0.02
 _NEWS_EVERY_S = 0.1
 _MOST_QUEUES = 50  # a payload has less than 8,000 bytes
 _EVERY_QUEUE = ["*"]
+_NOBODY = ""
+"""A sender that nobody is."""
 
 
 def sender_of(bells: str) -> str:
@@ -35,14 +38,12 @@ class Notices:
 
     def payload(self, committed: AtCommit, now_s: float) -> str | None:
         """Return what to send after this commit (time.monotonic); None: nothing that is due."""
-        queues = sorted(committed.queues_with_work)
-        if len(queues) > _MOST_QUEUES:
-            queues = _EVERY_QUEUE
+        queues = _queues(committed)
         due = [name for name in queues if self._is_due(f"queue {name}", now_s, WORK_EVERY_S)]
         has_news = committed.has_news and self._is_due("news", now_s, _NEWS_EVERY_S)
         if not (due or has_news or committed.has_request):
             return None
-        return json.dumps([self._sender, due, has_news, committed.has_request])
+        return _text(self._sender, due, has_news, committed.has_request)
 
     def _is_due(self, what: str, now_s: float, every_s: float) -> bool:
         if now_s - self._sent_s.get(what, -every_s) < every_s:
@@ -51,6 +52,26 @@ class Notices:
             self._sent_s.clear()
         self._sent_s[what] = now_s
         return True
+
+
+def notice_of(committed: AtCommit) -> str | None:
+    """Return what to send in a transaction of an application; None: nothing.
+
+    Nobody knows when it commits, or what is committed meanwhile, so all of it is sent. It goes to
+    the host that it is from, too: no bell was rung there.
+    """
+    if not (committed.queues_with_work or committed.has_news or committed.has_request):
+        return None
+    return _text(_NOBODY, _queues(committed), committed.has_news, committed.has_request)
+
+
+def _queues(committed: AtCommit) -> list[str]:
+    queues = sorted(committed.queues_with_work)
+    return queues if len(queues) <= _MOST_QUEUES else _EVERY_QUEUE
+
+
+def _text(sender: str, queues: Sequence[str], has_news: bool, has_request: bool) -> str:
+    return json.dumps([sender, queues, has_news, has_request])
 
 
 def heard(payload: str, sender: str) -> AtCommit | None:

@@ -1,6 +1,7 @@
 """Looks whether a database has our schema, and brings it up to date. It stays in one schema."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, cast
 
 import psycopg
@@ -8,14 +9,16 @@ import psycopg
 from orpheus.shared.errors import DatabaseUnusable
 from orpheus.shared.storage.migrate import Migration, load_migrations
 
+Ask = Callable[[str], Sequence[Any]]
+
 _OLDEST_SERVER = 14
 _LOCK = 0x4F525048_00000001
 """Of the advisory lock under which one process changes the schema, and no other."""
-_STATE = b"""SELECT current_setting('server_version_num')::int / 10000,
+_STATE = """SELECT current_setting('server_version_num')::int / 10000,
     current_setting('server_encoding'), pg_is_in_recovery(),
     to_regnamespace('orpheus') IS NOT NULL, to_regclass('orpheus.schema_migrations') IS NOT NULL,
     EXISTS (SELECT FROM pg_class WHERE relnamespace = to_regnamespace('orpheus')::oid)"""
-_VERSION = b"SELECT coalesce(max(version), 0) FROM orpheus.schema_migrations"
+_VERSION = "SELECT coalesce(max(version), 0) FROM orpheus.schema_migrations"
 _RECORD = b"""INSERT INTO orpheus.schema_migrations (version, name, applied_at_ms)
     VALUES ($1, $2, (extract(epoch FROM clock_timestamp()) * 1000)::bigint)"""
 
@@ -26,30 +29,38 @@ def check_schema(connection: psycopg.Connection, place: str, *, create: bool) ->
     Raises DatabaseUnusable for a server that we cannot use, a schema of another program, a newer
     or, without `create`, an older one or none; it was not changed then.
     """
-    migrations = load_migrations("orpheus.shared.storage.postgres.migrations")
-    newest = migrations[-1].version
-    version = _version(connection, place)
-    if version > newest:
-        raise DatabaseUnusable(
-            f"{place} has schema {version}, newer than this Orpheus knows ({newest}); "
-            "it was left as it is: update Orpheus"
-        )
-    if version == newest:
-        return
+    ask = partial(_row, connection)
     if not create:
-        raise DatabaseUnusable(
-            f"{place} has schema {version}, this Orpheus needs {newest}; "
-            "start Orpheus once to update it"
-            if version
-            else f"there is no schema `orpheus` in {place}; start Orpheus once to make it"
-        )
-    for migration in migrations[version:]:
+        look_at_schema(ask, place, "start Orpheus once to make it")
+        return
+    migrations = _migrations()
+    for migration in migrations[_version(ask, place, len(migrations)) :]:
         _migrate(connection, migration)
 
 
-def _version(connection: psycopg.Connection, place: str) -> int:
+def look_at_schema(ask: Ask, place: str, advice: str) -> None:
+    """Raise DatabaseUnusable unless the database has the newest schema. `place` names it.
+
+    `ask` returns the row of a query; `advice` says what to do where there is no schema.
+    """
+    newest = len(_migrations())
+    version = _version(ask, place, newest)
+    if not version:
+        raise DatabaseUnusable(f"there is no schema `orpheus` in {place}; {advice}")
+    if version < newest:
+        raise DatabaseUnusable(
+            f"{place} has schema {version}, this Orpheus needs {newest}; "
+            "start Orpheus once to update it"
+        )
+
+
+def _migrations() -> Sequence[Migration]:
+    return load_migrations("orpheus.shared.storage.postgres.migrations")
+
+
+def _version(ask: Ask, place: str, newest: int) -> int:
     """Return the version of the schema, 0 if there is none. Raises DatabaseUnusable."""
-    server, encoding, is_standby, _, is_ours, has_something = _row(connection, _STATE)
+    server, encoding, is_standby, _, is_ours, has_something = ask(_STATE)
     if server < _OLDEST_SERVER:
         raise DatabaseUnusable(f"{place} is PostgreSQL {server}; Orpheus needs {_OLDEST_SERVER}")
     if encoding != "UTF8":
@@ -60,7 +71,13 @@ def _version(connection: psycopg.Connection, place: str) -> int:
         raise DatabaseUnusable(
             f"the schema `orpheus` in {place} is of another program; it was left as it is"
         )
-    return int(_row(connection, _VERSION)[0]) if is_ours else 0
+    version = int(ask(_VERSION)[0]) if is_ours else 0
+    if version > newest:
+        raise DatabaseUnusable(
+            f"{place} has schema {version}, newer than this Orpheus knows ({newest}); "
+            "it was left as it is: update Orpheus"
+        )
+    return version
 
 
 def _migrate(connection: psycopg.Connection, migration: Migration) -> None:
@@ -77,7 +94,7 @@ def _migrate(connection: psycopg.Connection, migration: Migration) -> None:
         connection.execute(_RECORD, (migration.version, migration.name))
 
 
-def _row(connection: psycopg.Connection, sql: bytes) -> Sequence[Any]:
-    row = connection.execute(cast("Any", sql), prepare=False).fetchone()
+def _row(connection: psycopg.Connection, sql: str) -> Sequence[Any]:
+    row = connection.execute(cast("Any", sql.encode()), prepare=False).fetchone()
     assert row is not None
     return row

@@ -20,6 +20,7 @@ _BUSY = {
 }
 _NO_ROOM = "53100"
 _STOPPED = "57014"
+_NOT_UNIQUE = "23505"
 _LOST = ("08", "57P01", "57P02", "57P05")
 _UNUSABLE = ("25006", "28", "3D", "3F", "42501", "42P01", "53", "58", "XX")
 """Begins of SQLSTATEs: no such database, role, schema or right; a standby; a server in trouble."""
@@ -44,6 +45,22 @@ def translated(error: psycopg.Error) -> StorageError | None:
     if state.startswith(_UNUSABLE):
         return DatabaseUnusable(f"the database cannot be used: {first_line(error)}")
     return None
+
+
+def translated_in_application(error: psycopg.Error) -> StorageError | None:
+    """Return the same for a part of an application's transaction, which only it can run again."""
+    state = error.sqlstate
+    if is_lost(error):
+        why = f"your connection was lost ({first_line(error)}), and the transaction with it"
+    elif state == _NOT_UNIQUE:  # in READ COMMITTED we would have seen it
+        why = "another transaction has made a job with this unique key since yours began"
+    elif state in _BUSY:
+        why = _BUSY[state]
+    elif state == _STOPPED:
+        why = f"the server has stopped a statement: {first_line(error)}"
+    else:
+        return translated(error)
+    return DatabaseBusy(f"{why}; roll your transaction back and run it again")
 
 
 def is_lost(error: psycopg.Error) -> bool:

@@ -6,8 +6,12 @@ CHECK and index of the table, and changes a row in 0.05 ms.
 """
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeVar
+
+T = TypeVar("T")
 
 _PART = re.compile(
     r"""
@@ -55,3 +59,8 @@ def statement_of(sql: str) -> Statement:
     if names and highest:
         raise ValueError(f"parameters with names and with numbers in one query: {sql}")
     return Statement(text.encode(), tuple(names), "unnest(?" in sql)
+
+
+def in_order(statement: Statement, row: Sequence[T] | Mapping[str, T]) -> Sequence[T]:
+    """Return the values of parameters in the order of their numbers, if they are given by name."""
+    return [row[name] for name in statement.names] if isinstance(row, Mapping) else row

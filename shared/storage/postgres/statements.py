@@ -23,7 +23,8 @@ from orpheus.shared.storage.queries import SqlFile
 _LOCK = "SELECT pg_advisory_xact_lock(one) FROM unnest(?::bigint[]) AS one"
 _ROWS_AT_ONCE = (256, 16, 1)
 """How many rows one statement inserts: as many of the first as there are, then of the next."""
-_LOCK_JOB = "SELECT id FROM orpheus.jobs WHERE id = ? FOR UPDATE"
+_LOCK_JOB = "SELECT id FROM orpheus.jobs WHERE id = ? FOR NO KEY UPDATE"
+_LOCK_TO_DELETE = "SELECT id FROM orpheus.jobs WHERE id = ? FOR UPDATE"
 _FETCHED_AT_ONCE = 20
 _CURSOR = "orpheus_page"
 """An application has cursors of its own in its transaction."""
@@ -192,9 +193,9 @@ class Statements(ABC):
         self._locked |= wanted
         return True
 
-    def lock_job(self, job_id: int) -> bool:
-        """See Database."""
-        self.one(_LOCK_JOB, job_id)
+    def lock_job(self, job_id: int, *, deletes: bool) -> bool:
+        """See Database. An open transaction whose jobs depend on it stops only who deletes it."""
+        self.one(_LOCK_TO_DELETE if deletes else _LOCK_JOB, job_id)
         return True
 
     @contextlib.contextmanager
@@ -216,6 +217,14 @@ class Statements(ABC):
         gathered = self.at_commit.take_counts(self.clock.wall_ms())
         if gathered:
             self._session.send_many((self._counts_sql[name], rows) for name, rows in gathered)
+
+    @contextlib.contextmanager
+    def _until(self, limit_s: float) -> Iterator[None]:
+        self._deadline_s = time.monotonic() + limit_s
+        try:
+            yield
+        finally:
+            self._deadline_s = None
 
     def _look_at_deadline(self) -> None:
         if self._deadline_s is not None and time.monotonic() > self._deadline_s:

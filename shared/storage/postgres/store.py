@@ -1,18 +1,24 @@
 """Opens the store on PostgreSQL: its connection, with what looks after the schema."""
 
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 from orpheus.shared.domain.backoff import BackoffRules
 from orpheus.shared.process.clock import Clock, SystemClock
 from orpheus.shared.process.doorbells import Doorbells
 from orpheus.shared.process.private_folder import make_private_folder
 from orpheus.shared.process.state_files import StateFiles
+from orpheus.shared.storage.postgres.application import ApplicationDatabase, Finish
 from orpheus.shared.storage.postgres.database import PostgresDatabase
 from orpheus.shared.storage.postgres.listening import ListeningThread
 from orpheus.shared.storage.postgres.maintenance import SchemaMaintenance
 from orpheus.shared.storage.postgres.notices import sender_of
 from orpheus.shared.storage.store import Store
 from orpheus.shared.storage.verbs.retention import Retention
+
+_NO_FILES = StateFiles("", "/nonexistent/", Path("/nonexistent"))
+"""Of an application: it may be on a host that has no other part of Orpheus."""
 
 
 def listen_to_postgres(
@@ -23,6 +29,18 @@ def listen_to_postgres(
     thread = ListeningThread(url, sender, Doorbells(state.bells, pools))
     thread.start()
     return thread
+
+
+def open_in_application(connection: Any, finish: Finish) -> Store:
+    """Return the store in a transaction of an application; see `open_store_in`."""
+    database = ApplicationDatabase(connection, finish)
+    return Store(
+        _NO_FILES,
+        database,
+        lambda _: SchemaMaintenance(database),
+        lambda events: Retention(database, events),
+        BackoffRules(),
+    )
 
 
 def open_postgres(

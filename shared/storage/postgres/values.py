@@ -3,10 +3,9 @@
 There are integers, floats, texts and NULL. Flags are the integers 0 and 1, and JSON is text.
 """
 
-import psycopg
-from psycopg.abc import Buffer
+from psycopg.abc import AdaptContext, Buffer
 from psycopg.adapt import Loader
-from psycopg.types.numeric import Int8Dumper
+from psycopg.types.numeric import FloatDumper, FloatLoader, Int8Dumper, IntLoader
 from psycopg.types.string import StrDumperUnknown, TextLoader
 
 _REPLACEMENT = "\ufffd"
@@ -37,12 +36,20 @@ class _NumericLoader(Loader):
         return int(text) if text.lstrip(b"-").isdigit() else float(text)
 
 
-def adapt(connection: psycopg.Connection) -> None:
-    """Let a connection convert values so.
+_LOADERS: dict[str, type[TextLoader] | type[IntLoader] | type[FloatLoader]] = {
+    **dict.fromkeys(("text", "varchar", "name"), TextLoader),
+    **dict.fromkeys(("int2", "int4", "int8"), IntLoader),
+    **dict.fromkeys(("float4", "float8"), FloatLoader),
+}
+"""Psycopg's own, where nobody has registered others."""
+
+
+def adapt(context: AdaptContext) -> None:
+    """Let a connection or a cursor convert values so.
 
     Every integer is sent as a bigint: by its size, one query would be prepared for each type.
     """
-    adapters = connection.adapters
+    adapters = context.adapters
     adapters.register_dumper(str, _TextDumper)
     adapters.register_dumper(int, Int8Dumper)
     adapters.register_dumper(bool, _FlagDumper)
@@ -50,3 +57,11 @@ def adapt(connection: psycopg.Connection) -> None:
     adapters.register_loader("numeric", _NumericLoader)
     for text in ("json", "jsonb"):
         adapters.register_loader(text, TextLoader)
+
+
+def adapt_alone(cursor: AdaptContext) -> None:
+    """Let a cursor convert values so, whatever the application has registered on its connection."""
+    adapt(cursor)
+    cursor.adapters.register_dumper(float, FloatDumper)
+    for name, loader in _LOADERS.items():
+        cursor.adapters.register_loader(name, loader)

@@ -157,7 +157,7 @@ class SqliteDatabase:
         """See Database: there is one writer at a time."""
         return False
 
-    def lock_job(self, job_id: int) -> bool:  # noqa: ARG002
+    def lock_job(self, job_id: int, *, deletes: bool) -> bool:  # noqa: ARG002
         """See Database: there is one writer at a time."""
         return False
 

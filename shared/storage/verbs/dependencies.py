@@ -9,14 +9,20 @@ too those that wait for it: a cascade. A long one would hold the write lock for 
 transaction goes no further than `most_at_once` dependents. The ended jobs that others still wait
 for are then stored (table `cascades`), and `continue_cascades` goes on with them, whoever was
 killed in between. Until then the dependents are blocked, so nobody runs them.
+
+A new job that depends on another marks it, and so locks it until the commit. A transaction of an
+application may stay open for long, and the worker that has leased the other could neither renew its
+lease nor end it. So there, the new job is stored among the cascades itself, and `continue_cascades`
+does the rest after the commit. Until then it is blocked, whatever became of the other.
 """
 
 import json
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import Dependency, Status
+from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.storage.data import BulkAction
 from orpheus.shared.storage.database import Database, Row
 from orpheus.shared.storage.verbs.events import Events
@@ -35,15 +41,32 @@ class Dependencies:
         self._events = events
         self._sql = database.sql("dependencies.sql")
 
-    def link(self, job_ids: Sequence[int], named: Sequence[tuple[str, int, int]] = ()) -> None:
+    def link(
+        self,
+        links: Sequence[tuple[int, Sequence[int]]],
+        made: Collection[int],
+        named: Sequence[tuple[str, int, int]] = (),
+    ) -> None:
         """Make new blocked jobs wait for what their rows name; what has ended already has ended.
 
-        `named`: what some of the jobs call those they wait for (ref, job, the one it waits for).
+        `links`: each with those that it waits for. `made`: the jobs that are as new. `named`: what
+        some of the jobs call those they wait for (ref, job, the one it waits for).
         """
-        ids = json.dumps(job_ids)
-        self._database.run(self._sql["insert-dependencies"], ids)
+        job_ids = [job_id for job_id, _ in links]
+        self._database.run(self._sql["insert-dependencies"], json.dumps(job_ids))
         if named:
             self._database.run_many(self._sql["name-dependency"], named)
+        if self._database.commits_late:
+            new = set(made)
+            later = [job_id for job_id, others in links if not new.issuperset(others)]
+            self._database.run_many(self._sql["begin-cascade"], [(job_id,) for job_id in later])
+            job_ids = [job_id for job_id, others in links if new.issuperset(others)]
+        if job_ids:
+            self._wait(job_ids)
+
+    def _wait(self, job_ids: Sequence[int]) -> None:
+        """Let blocked jobs be found when those end that they depend on."""
+        ids = json.dumps(job_ids)
         self._database.run(self._sql["mark-dependents"], ids)
         ended = self._database.all(self._sql["ended-dependencies"], ids)
         self.ended((job_id, Status(status)) for job_id, status in ended)
@@ -71,7 +94,11 @@ class Dependencies:
         with self._database.write(durable=False):
             rows = self._database.all(self._sql["first-cascades"], self.most_at_once)
             self._database.run_many(self._sql["end-cascade"], [(row[0],) for row in rows])
-            self.ended((job_id, Status(status)) for job_id, status in rows)
+            jobs = [(job_id, Status(status)) for job_id, status in rows]
+            blocked = [job_id for job_id, status in jobs if status is Status.BLOCKED]
+            if blocked:
+                self._wait(blocked)
+            self.ended((job_id, status) for job_id, status in jobs if status in TERMINAL)
         return True
 
     # When a job is retried or deleted
@@ -84,6 +111,7 @@ class Dependencies:
 
     def wait_for_live(self, job_id: int) -> int:
         """Let a retried job wait for those of its dependencies that are live; return how many."""
+        self._database.run(self._sql["mark-dependents"], json.dumps([job_id]))
         self._database.run(self._sql["wait-for-live"], job_id)
         row = self._database.one(self._sql["waits-for"], job_id)
         return int(row[0]) if row else 0

@@ -110,7 +110,7 @@ class Enqueue:
             ],
         )
         self._events.record_jobs(Kind.JOB_ENQUEUED, ids)
-        self._dependencies.link([job_id for job_id, _ in links], named)
+        self._dependencies.link(links, ids, named)
 
     def refuse_unknown(self, new_jobs: Sequence[NewJob], pointer: str = "/jobs/{}") -> None:
         """Raise InvalidJob, inside a transaction, if one depends on a job that does not exist."""

@@ -201,12 +201,12 @@ class Jobs:
 
     # Actions of operators
 
-    def _to_change(self, job_id: int) -> Job:
+    def _to_change(self, job_id: int, *, deletes: bool = False) -> Job:
         """Return a job that nobody else changes before this transaction ends. Raises NotFound."""
         job = self.get(job_id)
         if job.concurrency_key is not None:
             self._keys.lock()
-        return self.get(job_id) if self._database.lock_job(job_id) else job
+        return self.get(job_id) if self._database.lock_job(job_id, deletes=deletes) else job
 
     def cancel(self, job_id: int) -> tuple[Job, bool]:
         """Cancel a waiting job (True), or request that a running one stops (False).
@@ -285,7 +285,7 @@ class Jobs:
         done: it may read the result, perhaps after a retry.
         """
         with self._database.write(durable=True):
-            job = self._to_change(job_id)
+            job = self._to_change(job_id, deletes=True)
             if job.status not in TERMINAL:
                 raise TransitionRefused(
                     f"job {job_id} is {job.status}: cancel it before deleting it"

@@ -1,10 +1,10 @@
 -- name: expired-jobs
 -- Jobs of one terminal status that ended before a time, oldest first, from a position on. A job that
 -- another depends on is kept until that one is done or gone: its result may still be read, also
--- after a retry.
+-- after a retry. While there are cascades, a job may have dependents and not know it yet.
 SELECT id, finished_at_ms FROM orpheus.jobs
 WHERE status = ?1 AND finished_at_ms < ?2 AND (finished_at_ms, id) > (?3, ?4)
-    AND (has_dependents = 0 OR NOT EXISTS (
+    AND (has_dependents = 0 AND NOT EXISTS (SELECT FROM orpheus.cascades) OR NOT EXISTS (
         SELECT 1 FROM orpheus.job_dependencies
             JOIN orpheus.jobs AS others ON others.id = job_dependencies.job_id
         WHERE job_dependencies.depends_on = jobs.id AND others.status <> 'done'))
@@ -20,7 +20,7 @@ DELETE FROM orpheus.job_logs WHERE id IN (
 -- name: delete-expired
 -- Delete the job itself, unless it was retried, or a new job depends on it, since it was found.
 DELETE FROM orpheus.jobs WHERE id = ?1 AND status = ?2 AND finished_at_ms < ?3
-    AND (has_dependents = 0 OR NOT EXISTS (
+    AND (has_dependents = 0 AND NOT EXISTS (SELECT FROM orpheus.cascades) OR NOT EXISTS (
         SELECT 1 FROM orpheus.job_dependencies
             JOIN orpheus.jobs AS others ON others.id = job_dependencies.job_id
         WHERE job_dependencies.depends_on = ?1 AND others.status <> 'done'))

@@ -131,7 +131,8 @@ WHERE coalesce((SELECT min(seq) FROM orpheus.all_events), 1) = 1
 LIMIT ?;
 
 -- name: i18-blocked-for-ever
--- A blocked job waits for jobs that are live, or whose cascade has not reached it yet.
+-- A blocked job waits for jobs that are live, or whose cascade has not reached it yet. One that an
+-- application has submitted may still have to be linked.
 SELECT 'job ' || id || ' waits for ' || waits_for || ' jobs, but ' || live
     || ' of those it depends on are live or are still to reach it'
 FROM (
@@ -141,14 +142,17 @@ FROM (
         WHERE job_dependencies.job_id = jobs.id AND job_dependencies.waits = 1
             AND (others.status IN ('blocked', 'pending', 'in_progress')
                 OR others.id IN (SELECT job_id FROM orpheus.cascades))) AS live
-    FROM orpheus.jobs WHERE status = 'blocked') AS blocked
+    FROM orpheus.jobs
+    WHERE status = 'blocked' AND id NOT IN (SELECT job_id FROM orpheus.cascades)) AS blocked
 WHERE waits_for <> live LIMIT ?;
 
 -- name: i18-cascades
--- Only the end of a job reaches those that depend on it.
+-- Only the end of a job reaches those that depend on it; one that depends on others may be there to
+-- be linked.
 SELECT 'job ' || id || ' is ' || status || ', but its end is stored as a cascade'
 FROM orpheus.cascades JOIN orpheus.jobs ON jobs.id = cascades.job_id
-WHERE status IN ('blocked', 'pending', 'in_progress') LIMIT ?;
+WHERE status IN ('blocked', 'pending', 'in_progress')
+    AND NOT EXISTS (SELECT FROM orpheus.job_dependencies WHERE job_id = jobs.id) LIMIT ?;
 
 -- name: i19-counts
 -- The kept counts are the counted ones.

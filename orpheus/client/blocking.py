@@ -15,6 +15,7 @@ from orpheus.shared.domain.jobs import Status
 from orpheus.shared.job_types.request import JobRequest, Options
 
 if TYPE_CHECKING:
+    from orpheus.client.application import ApplicationStore
     from orpheus.client.connection import BlockingStore
     from orpheus.client.transport import BlockingTransport
 
@@ -33,19 +34,31 @@ class Client:
         self,
         url: str | None = None,
         *,
+        connection: Any = None,
         config: str | os.PathLike[str] | None = None,
         token: str | None = None,
         timeout: float | str = 10,
         retry_for: float | str = 30,
     ) -> None:
-        """Use the database of the configuration, or the API at `url`.
+        """Use the database of the configuration, or the API at `url`, or `connection`.
+
+        `connection`: a Connection of psycopg 3, or a Connection or Session of SQLAlchemy on it, to
+        the PostgreSQL database that Orpheus uses. A job is stored in the transaction that is open
+        there, and exists if and only if the application commits; `wait`, `events` and what changes
+        a job are refused (RuntimeError). `close` leaves it open.
 
         `config`: the file; None: `$ORPHEUS_CONFIG`, else config/orpheus.toml. The database is
         opened by the first method that is called, and never created. `timeout` and `retry_for` are
         for HTTP: how long an answer may take, and for how long a request is sent again that is safe
-        to send again. Raises ConfigurationError, and ValueError for what is no URL.
+        to send again. Raises ConfigurationError, ValueError for what is no URL, and TypeError for a
+        connection that cannot be used.
         """
-        self._calls, self._way = _open(url, config, token, timeout, retry_for)
+        self._calls: calls.Calls
+        self._way: BlockingStore | ApplicationStore | BlockingTransport
+        if connection is not None:
+            self._calls, self._way = _open_in(connection, url, config, token)
+        else:
+            self._calls, self._way = _open(url, config, token, timeout, retry_for)
         self._is_closed = False
 
     def submit(
@@ -177,6 +190,15 @@ class Client:
         if isinstance(step, Compute):
             return step.work()
         return self._way.perform(step)
+
+
+def _open_in(
+    connection: Any, url: str | None, config: str | os.PathLike[str] | None, token: str | None
+) -> "tuple[calls.Calls, ApplicationStore]":
+    """Return the calls in a transaction of the application, and what performs their steps."""
+    from orpheus.client.application import ApplicationStore  # noqa: PLC0415 - with psycopg
+
+    return calls.in_transaction(url, config, token), ApplicationStore(connection)
 
 
 def _open(

@@ -103,6 +103,18 @@ def database_of(
     return DatabaseCalls(settings), settings
 
 
+def in_transaction(
+    url: str | None, config: str | os.PathLike[str] | None, token: str | None
+) -> "Calls":
+    """Return the calls in a transaction of the application. Raises ConfigurationError."""
+    from orpheus.client.in_transaction import CallsInTransaction  # noqa: PLC0415 - with pydantic
+    from orpheus.client.settings import kept_settings  # noqa: PLC0415
+
+    if url is not None or token is not None:
+        raise ValueError("connection: a client speaks to a server or uses a connection, not both")
+    return CallsInTransaction(kept_settings(config))
+
+
 def server_of(
     url: str,
     config: str | os.PathLike[str] | None,

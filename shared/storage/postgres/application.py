@@ -107,6 +107,9 @@ class ApplicationSession:
 
     def _send(self, statements: Sequence[tuple[str, Sequence[Value]]]) -> list[Any]:
         """Send all before the first answer is awaited; return their cursors."""
+        if len(statements) == 1:  # a pipeline of one statement takes twice as long
+            self.execute(*statements[0])
+            return []
         cursors = []
         with self._inside(self._connection.pipeline()):
             for sql, values in statements:

@@ -1,0 +1,171 @@
+"""The connection that an application gives: of psycopg 3, or a Connection or Session of SQLAlchemy.
+
+Neither library is imported here: who has such a connection has imported it. Each call asks anew for
+the connection behind a Session, so that one client can be kept as long as the Session. SQLAlchemy
+is told that a transaction has begun, else it would not commit it.
+"""
+
+import asyncio
+import contextlib
+import sys
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from orpheus.client.steps import Step, Use
+from orpheus.shared.storage import Store, open_store_in
+
+_WANTED = (
+    "connection: {} is no connection of psycopg 3, and no Connection or Session of SQLAlchemy that "
+    "uses psycopg 3, to the PostgreSQL database that Orpheus uses. With another driver or database "
+    "(SQLite, for example), write the job into an outbox in your transaction: "
+    "orpheus.outbox.add(connection, …), see docs/outbox.md"
+)
+_DIALECTS = (("postgresql", "psycopg"), ("postgresql", "psycopg_async"))
+"""Of SQLAlchemy, on psycopg 3."""
+
+
+class ApplicationStore:
+    """Performs steps in the thread that calls, in the transaction of the connection."""
+
+    def __init__(self, connection: Any) -> None:
+        """Raises TypeError for a connection that cannot be used."""
+        _refuse_other(connection, is_async=False)
+        self._connection = connection
+        self._store = _StoreOfConnection(lambda value: value)
+
+    def perform(self, step: Step) -> Any:
+        """Do the work of the step, and return its result."""
+        assert isinstance(step, Use)
+        return self._store.use(_driver_connection(self._connection), step)
+
+    def close(self) -> None:
+        """Do nothing: the connection is the application's."""
+
+
+class AwaitedApplicationStore:
+    """Performs steps in a thread, whose statements the event loop executes."""
+
+    def __init__(self, connection: Any) -> None:
+        """Raises TypeError for a connection that cannot be used."""
+        _refuse_other(connection, is_async=True)
+        self._connection = connection
+        self._store: _StoreOfConnection | None = None
+
+    async def perform(self, step: Step) -> Any:
+        """Do the work of the step, and return its result.
+
+        If this is cancelled, it goes on until the work has ended: the connection is the
+        application's again, and nothing more may happen on it.
+        """
+        assert isinstance(step, Use)
+        loop = asyncio.get_running_loop()
+        connection = await _awaited_driver_connection(self._connection)
+
+        def finish(awaitable: Coroutine[Any, Any, Any]) -> Any:
+            return asyncio.run_coroutine_threadsafe(awaitable, loop).result()
+
+        if self._store is None:
+            self._store = _StoreOfConnection(finish)
+        work = loop.run_in_executor(None, self._store.use, connection, step)
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            while not work.done():
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.wait([work])
+            raise
+
+    async def close(self) -> None:
+        """Do nothing: the connection is the application's."""
+
+
+class _StoreOfConnection:
+    """The store on the connection that was used last, one call at a time."""
+
+    def __init__(self, finish: Callable[[Any], Any]) -> None:
+        self._finish = finish
+        self._lock = threading.Lock()
+        self._store: tuple[Any, Store] | None = None
+
+    def use(self, connection: Any, step: Use) -> Any:
+        with self._lock:
+            if self._store is None or self._store[0] is not connection:
+                self._store = connection, open_store_in(connection, self._finish)
+            store = self._store[1]
+            with store.write(durable=True):  # one part of the transaction, and reads belong to it
+                return step.work(store)
+
+
+def _refuse_other(connection: Any, *, is_async: bool) -> None:
+    """Raise TypeError unless it can be used, as far as it tells without executing anything."""
+    if hasattr(connection, "get_bind"):  # a Session of SQLAlchemy
+        _refuse_kind(connection, hasattr(connection, "sync_session"), is_async)
+        _refuse_dialect(connection, _bind_of(connection))
+    elif hasattr(connection, "exec_driver_sql"):  # a Connection of SQLAlchemy
+        _refuse_kind(connection, hasattr(connection, "sync_connection"), is_async)
+        _refuse_dialect(connection, connection)
+    elif _is_of_psycopg(connection, "Connection") or _is_of_psycopg(connection, "AsyncConnection"):
+        _refuse_kind(connection, _is_of_psycopg(connection, "AsyncConnection"), is_async)
+    else:
+        raise TypeError(_WANTED.format(_kind_of(connection)))
+
+
+def _refuse_kind(connection: Any, found_async: bool, is_async: bool) -> None:
+    if found_async != is_async:
+        found, client = ("", "AsyncClient") if found_async else (" not", "Client")
+        raise TypeError(
+            f"connection: {_kind_of(connection)} is{found} asynchronous: use {client}(connection=…)"
+        )
+
+
+def _refuse_dialect(connection: Any, bind: Any) -> None:
+    dialect = getattr(bind, "dialect", None)
+    if dialect is not None and (dialect.name, dialect.driver) not in _DIALECTS:
+        name = f"{_kind_of(connection)} ({dialect.name} by {dialect.driver})"
+        raise TypeError(_WANTED.format(name))
+
+
+def _bind_of(session: Any) -> Any:
+    """Return what a Session is bound to; None if that depends on what is executed."""
+    try:
+        return session.get_bind()
+    except Exception:  # noqa: BLE001 - one of SQLAlchemy: the first call raises it again
+        return None
+
+
+def _driver_connection(connection: Any) -> Any:
+    """Return psycopg's connection, in a transaction as far as SQLAlchemy is concerned."""
+    if hasattr(connection, "get_bind"):
+        connection = connection.connection()
+    if hasattr(connection, "exec_driver_sql"):
+        if not connection.in_transaction():
+            connection.begin()
+        connection = connection.connection.driver_connection
+    if _is_of_psycopg(connection, "AsyncConnection"):  # in a function that `run_sync` has called
+        _refuse_kind(connection, found_async=True, is_async=False)
+    if not _is_of_psycopg(connection, "Connection"):
+        raise TypeError(_WANTED.format(_kind_of(connection)))
+    return connection
+
+
+async def _awaited_driver_connection(connection: Any) -> Any:
+    """Return the same of an asynchronous connection."""
+    if hasattr(connection, "get_bind"):
+        connection = await connection.connection()
+    if hasattr(connection, "exec_driver_sql"):
+        if not connection.in_transaction():
+            await connection.begin()
+        connection = (await connection.get_raw_connection()).driver_connection
+    if not _is_of_psycopg(connection, "AsyncConnection"):
+        raise TypeError(_WANTED.format(_kind_of(connection)))
+    return connection
+
+
+def _is_of_psycopg(connection: Any, name: str) -> bool:
+    psycopg = sys.modules.get("psycopg")
+    return psycopg is not None and isinstance(connection, getattr(psycopg, name))
+
+
+def _kind_of(connection: Any) -> str:
+    return f"{type(connection).__module__}.{type(connection).__qualname__}"

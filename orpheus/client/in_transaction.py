@@ -1,0 +1,53 @@
+"""What a client can do inside of a transaction that an application has open.
+
+It submits jobs and reads: `get`, `jobs` and `logs` see what the transaction sees. The rest is
+refused. A job that is submitted here cannot run before the commit, so to wait for it would be to
+wait for ever. Events are numbered after their commit. And a change locks its job until the commit,
+which would hold up the worker that runs it.
+"""
+
+from typing import NoReturn
+
+from orpheus.client.database import DatabaseCalls
+from orpheus.client.steps import Steps
+from orpheus.client.values import Event, Job
+
+
+class CallsInTransaction(DatabaseCalls):
+    """The calls as steps that use the transaction."""
+
+    def wait(self, job_id: int, timeout_s: float) -> Steps[Job]:  # noqa: ARG002
+        """Refuse: see the module."""
+        _refuse("wait", "no job of an open transaction can end before it commits: call it after")
+
+    def happened(self, job_id: int, after: int, limit: int) -> Steps[list[Event]]:  # noqa: ARG002
+        """Refuse: see the module."""
+        _refuse("events", "events are numbered after their commit: call it after")
+
+    def cancel(self, job_id: int, reason: str | None) -> Steps[Job]:  # noqa: ARG002
+        """Refuse: see the module."""
+        _refuse("cancel", _CHANGES)
+
+    def retry(self, job_id: int, reason: str | None) -> Steps[Job]:  # noqa: ARG002
+        """Refuse: see the module."""
+        _refuse("retry", _CHANGES)
+
+    def run_now(self, job_id: int, reason: str | None) -> Steps[Job]:  # noqa: ARG002
+        """Refuse: see the module."""
+        _refuse("run_now", _CHANGES)
+
+    def delete(self, job_id: int, reason: str | None) -> Steps[None]:  # noqa: ARG002
+        """Refuse: see the module."""
+        _refuse("delete", _CHANGES)
+
+
+_CHANGES = (
+    "it would lock the job until your transaction ends, and hold up its worker: call it before or "
+    "after. A job that was submitted in the transaction is taken back by a rollback"
+)
+
+
+def _refuse(method: str, why: str) -> NoReturn:
+    raise RuntimeError(
+        f"{method}: not with Client(connection=…): {why}, with a Client() of its own"
+    )

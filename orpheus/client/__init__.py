@@ -1,9 +1,10 @@
 """The clients with which an application submits jobs and looks at them. No program may come in.
 
 `Client` and `AsyncClient`, which are imported from `orpheus`, have the same methods, and give the
-same objects and errors whether they use the database itself or the HTTP API. What a method does is
-written once, as steps (orpheus/client/steps.py): database.py and http.py make them, blocking.py and
-awaited.py perform them. What a client does not use is not imported.
+same objects and errors whether they use the database itself, the HTTP API or a transaction of the
+application. What a method does is written once, as steps (orpheus/client/steps.py): database.py,
+in_transaction.py and http.py make them, blocking.py and awaited.py perform them. What a client does
+not use is not imported.
 """
 
 from orpheus.client.values import Attempt, Event, Job, JobState, LogLine

@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 class AsyncClient:
-    """Submits jobs and looks at them, on the database itself or over HTTP.
+    """Submits jobs and looks at them, on the database itself, over HTTP or in a transaction.
 
     It never blocks the event loop. It may be used by many tasks at once and after a fork, and kept
     for as long as the program runs, but by one event loop at a time. A job is given as what a

@@ -23,11 +23,12 @@ T = TypeVar("T")
 
 
 class Client:
-    """Submits jobs and looks at them, on the database itself or over HTTP.
+    """Submits jobs and looks at them, on the database itself, over HTTP or in a transaction.
 
     It may be used by several threads at once and after a fork, and kept for as long as the program
-    runs. A job is given as what a method returned, or as its id. Each method may raise Unavailable
-    (StorageError, if it is the database), and Unauthorized over HTTP.
+    runs; in a transaction, as its connection may. A job is given as what a method returned, or as
+    its id. Each method may raise Unavailable (StorageError, if it is the database), and
+    Unauthorized over HTTP.
     """
 
     def __init__(

@@ -17,7 +17,11 @@ from tests.machine import wait_until
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "clients.md").read_text(encoding="utf-8")
-SNIPPETS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+SNIPPETS = [
+    snippet
+    for snippet in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    if "connection=" not in snippet  # those run in in_transaction/test_documented.py
+]
 JOBS = '''
 from orpheus import Context, job
 

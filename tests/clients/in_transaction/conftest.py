@@ -4,6 +4,7 @@ Each test has jobs of its own queue, so that none sees those of another.
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,16 +30,16 @@ def application_url(postgresql_server: Server, orpheus_template: str) -> str:
         connection.execute(f"CREATE DATABASE application TEMPLATE {orpheus_template}".encode())
     url = postgresql_server.url.replace("/postgres", "/application")
     with psycopg.connect(url) as connection:
-        connection.execute(b"CREATE TABLE orders (id bigserial PRIMARY KEY, queue text)")
+        connection.execute(b"CREATE TABLE orders (id bigserial PRIMARY KEY, queue text, path text)")
     return url
 
 
 @pytest.fixture(scope="session")
 def store(application_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    """The store of a program of Orpheus, with the job types `add` and `strict`."""
+    """The store of a program of Orpheus, with the job types `add`, `strict` and `resize`."""
     folder = tmp_path_factory.mktemp("state")
     opened = open_store(application_url, create=True, state_dir=str(folder))
-    opened.types.replace([ADD, STRICT])
+    opened.types.replace([ADD, STRICT, replace(ADD, name="resize")])
     yield opened
     opened.close()
 

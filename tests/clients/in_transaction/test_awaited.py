@@ -1,0 +1,142 @@
+"""The same with `await`: the event loop executes the statements, and nothing stays behind."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+
+from orpheus import AsyncClient, Client
+from orpheus.client import DatabaseUnusable, InvalidJob, Job
+from orpheus.shared.storage import Store
+from tests.clients.in_transaction.conftest import Jobs, Orders
+from tests.machine import wait_until
+
+Connect = Callable[..., Any]
+
+
+@pytest.fixture
+def run(application_url: str, store: Store) -> Callable[..., None]:
+    """Runs a coroutine with an asynchronous connection, which is closed after it."""
+
+    def run_with_one(work: Callable[[Any], Coroutine[Any, Any, None]], **options: Any) -> None:
+        async def connected() -> None:
+            connection = await psycopg.AsyncConnection.connect(application_url, **options)
+            try:
+                await work(connection)
+            finally:
+                await connection.close()
+
+        asyncio.run(connected())
+
+    return run_with_one
+
+
+def test_a_job_exists_if_and_only_if_the_application_commits(
+    run: Callable[..., None], jobs: Jobs
+) -> None:
+    async def work(connection: Any) -> None:
+        client = AsyncClient(connection=connection)
+        await client.submit(jobs.new())
+        await connection.rollback()
+        job = await client.submit(jobs.new(unique_key=jobs.queue, tags=["a", "b"]))
+        async with connection.transaction(force_rollback=True):
+            await client.submit(jobs.new())
+        with pytest.raises(InvalidJob):
+            await client.submit(jobs.new("strict"))
+        more = await client.submit_many(
+            [jobs.new(ref="one", tags=["a", "b"]), jobs.new(depends_on=["one"])]
+        )
+        assert jobs.ids() == []
+        assert [one.id async for one in client.jobs(queue=jobs.queue)] == [*more[::-1], job.id]
+        assert (await client.get(job)).unique_key == jobs.queue
+        await connection.commit()
+        assert jobs.ids() == [job.id, *more]
+        await client.close()
+        await connection.execute("SELECT 1")
+
+    run(work)
+
+
+def test_in_autocommit_mode_each_call_is_a_transaction(
+    run: Callable[..., None], jobs: Jobs
+) -> None:
+    async def work(connection: Any) -> None:
+        job = await AsyncClient(connection=connection).submit(jobs.new())
+        assert jobs.ids() == [job.id]
+
+    run(work, autocommit=True)
+
+
+def test_tasks_may_submit_at_once(run: Callable[..., None], jobs: Jobs) -> None:
+    async def work(connection: Any) -> None:
+        client = AsyncClient(connection=connection)
+        wanted = [client.submit(jobs.new()) for _ in range(8)]
+        wanted.append(client.submit(jobs.new("strict")))
+        found = await asyncio.gather(*wanted, return_exceptions=True)
+        assert isinstance(found.pop(), InvalidJob)
+        await connection.commit()
+        assert jobs.ids() == sorted(job.id for job in found if isinstance(job, Job))
+        assert len(jobs.ids()) == 8
+
+    run(work)
+
+
+def test_a_cancelled_call_leaves_the_connection_to_the_application(
+    run: Callable[..., None], connect: Connect, jobs: Jobs, orders: Orders
+) -> None:
+    holder = connect()
+    Client(connection=holder).submit(jobs.new(unique_key=jobs.queue))
+
+    async def work(connection: Any) -> None:
+        client = AsyncClient(connection=connection)
+        waiting = asyncio.create_task(client.submit(jobs.new(unique_key=jobs.queue)))
+        watching, pid = connect(autocommit=True), connection.info.backend_pid
+        sql = f"SELECT 1 FROM pg_stat_activity WHERE pid = {pid} AND wait_event_type = 'Lock'"
+        waits: Callable[[], Any] = lambda: watching.execute(sql).fetchone()  # noqa: E731
+        await asyncio.to_thread(wait_until, waits, "the submission to wait for the key")
+        waiting.cancel()
+        await asyncio.sleep(0)
+        assert not waiting.done(), "it would execute something while the application does"
+        holder.rollback()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        await connection.rollback()
+        await connection.execute("INSERT INTO orders (queue) VALUES (%s)", (jobs.queue,))
+        await connection.commit()
+
+    run(work)
+    assert (jobs.ids(), orders.count()) == ([], 1)
+
+
+def test_a_failed_transaction_is_told(run: Callable[..., None], jobs: Jobs) -> None:
+    async def work(connection: Any) -> None:
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            await connection.execute("SELECT 1 / 0")
+        with pytest.raises(DatabaseUnusable, match="roll it back"):
+            await AsyncClient(connection=connection).submit(jobs.new())
+
+    run(work)
+
+
+@pytest.mark.parametrize("kind", ["connection", "session"])
+def test_the_transaction_may_be_of_sqlalchemy(application_url: str, jobs: Jobs, kind: str) -> None:
+    async def work() -> None:
+        engine = create_async_engine(application_url.replace("postgresql:", "postgresql+psycopg:"))
+        made: Any = AsyncSession(engine) if kind == "session" else engine.connect()
+        async with made as one:
+            client = AsyncClient(connection=one)
+            job = await client.submit(jobs.new())
+            assert jobs.ids() == []
+            await one.commit()
+            assert jobs.ids() == [job.id]
+            await client.submit(jobs.new())
+            await one.rollback()
+            with pytest.raises(TypeError, match="is asynchronous: use AsyncClient"):
+                await one.run_sync(lambda sync: Client(connection=sync).submit(jobs.new()))
+        await engine.dispose()
+        assert jobs.ids() == [job.id]
+
+    asyncio.run(work())

@@ -1,0 +1,83 @@
+"""Connections and Sessions of SQLAlchemy: its transaction is the one that the job is part of."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.orm import Session
+
+from orpheus import Client
+from orpheus.client import InvalidJob
+from orpheus.shared.storage import Store
+from tests.clients.in_transaction.conftest import Jobs, Orders
+
+ADD_ORDER = text("INSERT INTO orders (queue) VALUES (:queue)")
+
+
+@pytest.fixture(scope="module")
+def engine(application_url: str, store: Store) -> Iterator[Engine]:
+    made = create_engine(application_url.replace("postgresql:", "postgresql+psycopg:"))
+    yield made
+    made.dispose()
+
+
+@pytest.fixture(params=["connection", "session"])
+def made(request: pytest.FixtureRequest, engine: Engine) -> Iterator[Any]:
+    """A Connection or a Session, which has executed nothing yet."""
+    with engine.connect() if request.param == "connection" else Session(engine) as one:
+        yield one
+
+
+def test_a_job_exists_once_it_is_committed(made: Any, jobs: Jobs, orders: Orders) -> None:
+    client = Client(connection=made)
+    first = client.submit(jobs.new())
+    made.execute(ADD_ORDER, {"queue": jobs.queue})
+    more = client.submit_many([jobs.new(), jobs.new()])
+    assert (jobs.ids(), orders.count()) == ([], 0)
+    made.commit()
+    assert (jobs.ids(), orders.count()) == ([first.id, *more], 1)
+    again = client.submit(jobs.new())
+    made.commit()
+    assert jobs.ids() == [first.id, *more, again.id]
+
+
+def test_a_job_never_exists_if_it_is_rolled_back(made: Any, jobs: Jobs) -> None:
+    client = Client(connection=made)
+    client.submit(jobs.new())
+    made.rollback()
+    client.submit(jobs.new())
+    made.close()
+    assert jobs.ids() == []
+
+
+def test_a_savepoint_takes_its_job_with_it(made: Any, jobs: Jobs) -> None:
+    client = Client(connection=made)
+    with made.begin():
+        before = client.submit(jobs.new())
+        savepoint = made.begin_nested()
+        client.submit(jobs.new())
+        savepoint.rollback()
+        with made.begin_nested():
+            after = client.submit(jobs.new())
+    assert jobs.ids() == [before.id, after.id]
+
+
+def test_a_refused_job_does_not_spoil_the_transaction(
+    made: Any, jobs: Jobs, orders: Orders
+) -> None:
+    with made.begin():
+        made.execute(ADD_ORDER, {"queue": jobs.queue})
+        with pytest.raises(InvalidJob):
+            Client(connection=made).submit(jobs.new("strict"))
+        job = Client(connection=made).submit(jobs.new())
+    assert (jobs.ids(), orders.count()) == ([job.id], 1)
+
+
+def test_in_autocommit_mode_each_call_is_a_transaction(engine: Engine, jobs: Jobs) -> None:
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        job = Client(connection=connection).submit(jobs.new())
+        assert jobs.ids() == [job.id]
+    with engine.connect() as connection:
+        Client(connection=connection).submit(jobs.new())
+    assert jobs.ids() == [job.id]

@@ -11,6 +11,8 @@ from psycopg.rows import dict_row
 
 from orpheus import Client
 from orpheus.client import DatabaseBusy, DatabaseUnusable, InvalidJob, TooLarge
+from orpheus.shared.storage.postgres import application
+from orpheus.shared.storage.verbs.events import Events
 from tests.clients.in_transaction.conftest import Jobs, Orders
 
 Connect = Callable[..., Any]
@@ -207,3 +209,38 @@ def state_of(connection: Any) -> dict[str, Any]:
             "transaction": cursor.fetchall(),
             **{name: getattr(connection, name) for name in names},
         }
+
+
+def test_an_interrupted_call_is_undone_whole(
+    connect: Connect, connection: Any, client: Client, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The counts that it has gathered are gone (`jobs` verifies them), and so are its locks."""
+    with monkeypatch.context() as patch:
+        patch.setattr(Events, "record_jobs", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            client.submit(jobs.new(unique_key=jobs.queue))
+    locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
+    assert connection.execute(locks).fetchone() == (0,)
+    job = client.submit(jobs.new(unique_key=jobs.queue))
+    assert connection.execute(locks).fetchone() == (1,)
+    connection.commit()
+    assert jobs.ids() == [job.id]
+
+
+def interrupted(*_: Any) -> None:
+    """As if Ctrl-C was pressed."""
+    raise KeyboardInterrupt
+
+
+def test_a_connection_that_is_lost_in_our_commit_leaves_open_whether_the_job_is_stored(
+    connect: Connect, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection, admin = connect(autocommit=True), connect(autocommit=True)
+
+    def cut(_: object) -> None:
+        admin.execute("SELECT pg_terminate_backend(%s, 60000)", (connection.info.backend_pid,))
+
+    monkeypatch.setattr(application, "notice_of", cut)
+    with pytest.raises(DatabaseUnusable, match=r"lost in a commit.*may have been done"):
+        Client(connection=connection).submit(jobs.new())
+    assert jobs.ids() == []

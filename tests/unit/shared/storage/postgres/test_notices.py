@@ -3,7 +3,7 @@
 import pytest
 
 from orpheus.shared.storage.at_commit import AtCommit
-from orpheus.shared.storage.postgres.notices import Notices, heard, sender_of
+from orpheus.shared.storage.postgres.notices import Notices, heard, notice_of, sender_of
 
 
 def test_what_a_commit_has_is_heard_by_others_and_not_by_its_own_host() -> None:
@@ -54,3 +54,14 @@ def test_what_another_program_sends_is_ignored(payload: str) -> None:
 def test_folders_with_different_bells_are_different_senders() -> None:
     assert sender_of("/a") == sender_of("/a")
     assert sender_of("/a") != sender_of("/b")
+
+
+def test_what_an_application_commits_is_heard_by_every_host() -> None:
+    committed = AtCommit(queues_with_work={"mail"}, has_news=True)
+    payloads = [notice_of(committed), notice_of(committed)]
+    for payload in payloads:
+        assert payload is not None, "nobody knows when it commits, so it is never too often"
+        found = heard(payload, sender_of("/bells"))
+        assert found is not None
+        assert (found.queues_with_work, found.has_news) == ({"mail"}, True)
+    assert notice_of(AtCommit()) is None

@@ -7,7 +7,7 @@ session, and prepare no statement.
 """
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from orpheus.shared.storage.postgres.psycopg_errors import (
     is_lost,
     translated_in_application,
 )
-from orpheus.shared.storage.postgres.sql_text import in_order, statement_of
+from orpheus.shared.storage.postgres.sql_text import statement_of
 from orpheus.shared.storage.postgres.statements import Statements
 from orpheus.shared.storage.postgres.values import adapt_alone
 
@@ -73,7 +73,7 @@ class ApplicationSession:
     def execute(
         self,
         sql: str,
-        values: Sequence[Value] = (),
+        values: Sequence[Value | list[Value]] = (),
         *,
         prepare: bool | None = None,  # noqa: ARG002 - a prepared one would stay in its session
     ) -> _Answer:
@@ -84,18 +84,13 @@ class ApplicationSession:
             rows = self._finish(cursor.fetchall()) if cursor.description is not None else []
             return _Answer(rows, cursor.rowcount, cursor.description)
 
-    def execute_many(
-        self, sql: str, rows: Sequence[Sequence[Value] | Mapping[str, Value]]
-    ) -> list[Row]:
+    def execute_many(self, sql: str, rows: Sequence[Sequence[Value]]) -> list[Row]:
         """Execute a statement for each row of values, without a wait between; return their rows."""
-        statement = statement_of(sql)
-        values = [in_order(statement, row) for row in rows]
-        if len(values) == 1:
-            return self.execute(sql, values[0]).rows
+        if len(rows) == 1:
+            return self.execute(sql, rows[0]).rows
         found: list[Row] = []
         with _translating():
-            cursors = self._send([(sql, one) for one in values])
-            for cursor in cursors:
+            for cursor in self._send([(sql, row) for row in rows]):
                 if cursor.description is not None:
                     found += self._finish(cursor.fetchall())
         return found

@@ -18,7 +18,8 @@ from psycopg.pq.abc import PGresult
 
 from orpheus.shared.errors import ConfigurationError, DatabaseBusy, DatabaseUnusable
 from orpheus.shared.storage.postgres.psycopg_errors import first_line, is_lost, translated
-from orpheus.shared.storage.postgres.sql_text import in_order, statement_of
+from orpheus.shared.storage.postgres.sql_text import statement_of
+from orpheus.shared.storage.postgres.statements import rows_of
 from orpheus.shared.storage.postgres.values import adapt
 
 Value = int | float | str | None
@@ -89,24 +90,14 @@ class Connection:
         with self._translating():
             return self._at_first(lambda found: found.execute(text, values, prepare=prepare))
 
-    def execute_many(
-        self, sql: str, rows: Sequence[Sequence[Value] | Mapping[str, Value]]
-    ) -> list[Row]:
-        """Execute a statement for each row of values, without a wait between; return their rows.
-
-        One that takes arrays is executed once, for all rows.
-        """
-        statement = statement_of(sql)
-        values = [in_order(statement, row) for row in rows]
-        if statement.takes_arrays:
-            columns = [list(column) for column in zip(*values, strict=True)]
-            return _rows_of(self.execute(sql, columns))
-        if len(values) == 1:  # a pipeline of one statement takes twice as long
-            return _rows_of(self.execute(sql, values[0]))
+    def execute_many(self, sql: str, rows: Sequence[Sequence[Value]]) -> list[Row]:
+        """Execute a statement for each row of values, without a wait between; return their rows."""
+        if len(rows) == 1:  # a pipeline of one statement takes twice as long
+            return rows_of(self.execute(sql, rows[0]))
         found: list[Row] = []
         with self._translating():
             cursor = self._at_hand().cursor()
-            cursor.executemany(cast("Any", statement.text), values, returning=True)
+            cursor.executemany(cast("Any", statement_of(sql).text), rows, returning=True)
             for result in cursor.results():
                 if result.description is not None:
                     found += result.fetchall()
@@ -276,10 +267,6 @@ def _control(connection: psycopg.Connection, sql: str) -> PGresult:
     if result.status in _FAILED:
         raise error_from_result(result)
     return result
-
-
-def _rows_of(cursor: psycopg.Cursor[Row]) -> list[Row]:
-    return cursor.fetchall() if cursor.description is not None else []
 
 
 def parameters_of(url: str, *, pooled: bool) -> dict[str, str]:

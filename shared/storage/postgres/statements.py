@@ -18,6 +18,7 @@ from orpheus.shared.storage.at_commit import AtCommit
 from orpheus.shared.storage.database import Row, Value
 from orpheus.shared.storage.postgres.clock import READ_CLOCK, DatabaseClock
 from orpheus.shared.storage.postgres.sql import sql_file
+from orpheus.shared.storage.postgres.sql_text import in_order, statement_of
 from orpheus.shared.storage.queries import SqlFile
 
 _LOCK = "SELECT pg_advisory_xact_lock(one) FROM unnest(?::bigint[]) AS one"
@@ -56,13 +57,11 @@ class Session(Protocol):
         """Whether a transaction is open that the verbs are part of."""
 
     def execute(
-        self, sql: str, values: Sequence[Value] = (), *, prepare: bool | None = None
+        self, sql: str, values: Sequence[Value | list[Value]] = (), *, prepare: bool | None = None
     ) -> Answer:
         """Execute one statement."""
 
-    def execute_many(
-        self, sql: str, rows: Sequence[Sequence[Value] | Mapping[str, Value]]
-    ) -> list[Row]:
+    def execute_many(self, sql: str, rows: Sequence[Sequence[Value]]) -> list[Row]:
         """Execute a statement for each row of values; return the rows that it gave."""
 
     def send_many(self, batches: Iterable[tuple[str, Sequence[Sequence[Value]]]]) -> None:
@@ -133,8 +132,7 @@ class Statements(ABC):
 
     def _cursor(self, sql: str, values: Sequence[Value] = ()) -> list[Row]:
         self._look_at_deadline()
-        cursor = self._session.execute(sql, values, prepare=False)
-        return cursor.fetchall() if cursor.description is not None else []
+        return rows_of(self._session.execute(sql, values, prepare=False))
 
     def run(self, sql: str, *values: Value) -> int:
         """See Database. Only inside a transaction, else nobody could tell whether it was done."""
@@ -144,8 +142,16 @@ class Statements(ABC):
     def run_many(
         self, sql: str, rows: Sequence[Sequence[Value] | Mapping[str, Value]]
     ) -> list[Row]:
-        """See Database. All are sent before the first answer is awaited."""
-        return self._session.execute_many(sql, rows) if rows else []
+        """See Database. All are sent before the first answer is awaited.
+
+        A statement that takes arrays is executed once, for all rows.
+        """
+        statement = statement_of(sql)
+        values = [in_order(statement, row) for row in rows]
+        if values and statement.takes_arrays:
+            columns = [list(column) for column in zip(*values, strict=True)]
+            return rows_of(self._session.execute(sql, columns))
+        return self._session.execute_many(sql, values) if values else []
 
     def insert(self, sql: str, rows: Sequence[Sequence[Value]]) -> list[int]:
         """See Database. Others insert meanwhile, so the ids have gaps; but they grow."""
@@ -231,6 +237,11 @@ class Statements(ABC):
             raise ReadTookTooLong(
                 "reading it took too long and was stopped; ask for less, or later"
             )
+
+
+def rows_of(answer: Answer) -> list[Row]:
+    """Return the rows of a statement that may give none."""
+    return answer.fetchall() if answer.description is not None else []
 
 
 def _number_of(kind: str, name: str) -> int:

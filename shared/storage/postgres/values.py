@@ -5,6 +5,7 @@ There are integers, floats, texts and NULL. Flags are the integers 0 and 1, and 
 
 from psycopg.abc import AdaptContext, Buffer
 from psycopg.adapt import Loader
+from psycopg.types.array import ListDumper
 from psycopg.types.numeric import FloatDumper, FloatLoader, Int8Dumper, IntLoader
 from psycopg.types.string import StrDumperUnknown, TextLoader
 
@@ -63,5 +64,6 @@ def adapt_alone(cursor: AdaptContext) -> None:
     """Let a cursor convert values so, whatever the application has registered on its connection."""
     adapt(cursor)
     cursor.adapters.register_dumper(float, FloatDumper)
+    cursor.adapters.register_dumper(list, ListDumper)
     for name, loader in _LOADERS.items():
         cursor.adapters.register_loader(name, loader)

@@ -44,7 +44,7 @@ def test_a_nul_in_a_text_is_replaced(connection: Connection) -> None:
 
 
 def test_rows_of_values_give_their_rows_in_order(connection: Connection) -> None:
-    rows = connection.execute_many("SELECT :b + :a", [{"a": n, "b": 1} for n in range(300)])
+    rows = connection.execute_many("SELECT ? + ?", [(n, 1) for n in range(300)])
     assert rows == [(n + 1,) for n in range(300)]
 
 

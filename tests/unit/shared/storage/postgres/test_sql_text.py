@@ -1,6 +1,6 @@
 import pytest
 
-from orpheus.shared.storage.postgres.sql_text import statement_of
+from orpheus.shared.storage.postgres.sql_text import in_order, statement_of
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,9 @@ def test_names_are_told_in_the_order_of_their_numbers() -> None:
 def test_names_and_numbers_do_not_mix() -> None:
     with pytest.raises(ValueError, match="names and with numbers"):
         statement_of("SELECT :a, ?")
+
+
+def test_values_given_by_name_are_put_into_the_order_of_their_numbers() -> None:
+    statement = statement_of("SELECT :b + :a + :b")
+    assert in_order(statement, {"a": 1, "b": 2}) == [2, 1]
+    assert in_order(statement_of("SELECT ? + ?"), (2, 1)) == (2, 1)

@@ -111,7 +111,7 @@ class Harness:
             self.process.send_signal(number)
             threading.Event().wait(0.05)  # two equal signals at once are one to the kernel
         code = self.process.wait(PATIENCE_S)
-        self.until(lambda: not self.processes(), "every process to be gone", 5)
+        self.until(lambda: not self.processes(), "every process to be gone")
         return code
 
     def processes(self) -> list[psutil.Process]:

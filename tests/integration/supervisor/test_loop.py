@@ -218,7 +218,7 @@ def test_what_a_dead_child_started_is_killed(harness: Start) -> None:
     running.until(lambda: len(left()) == 2, "its two children")
     first = left()
     os.kill(slot.pid, signal.SIGKILL)
-    running.until(lambda: not first & left(), "its children to be gone", 5)
+    running.until(lambda: not first & left(), "its children to be gone")
     supervisor = psutil.Process(running.process.pid)
 
     def zombies() -> list[psutil.Process]:

@@ -66,7 +66,7 @@ def test_children_end_with_their_supervisor(harness: Start) -> None:
         running.until_state(SlotState.READY, f"a-{number}")
     running.process.kill()
     running.process.wait()
-    running.until(lambda: not running.processes(), "its children to be gone", 5)
+    running.until(lambda: not running.processes(), "its children to be gone")
 
 
 def test_a_second_supervisor_of_the_same_database_is_refused(harness: Start) -> None:
@@ -106,7 +106,7 @@ def test_a_locked_database_does_not_delay_a_restart(harness: Start) -> None:
             children = psutil.Process(running.process.pid).children()
             return {child.pid for child in children} - {slot.pid}
 
-        running.until(started_again, "a new child", 3)
+        running.until(started_again, "a new child")
         assert running.store.jobs.get(job.id).status is Status.IN_PROGRESS
     finally:
         locker.execute("ROLLBACK")

@@ -105,7 +105,7 @@ def test_a_process_that_a_module_starts_neither_delays_the_description_nor_survi
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     assert describe_types(["starts_a_helper"], (), timeout_s=60.0) == []
     pid = int((tmp_path / "pid").read_text())
-    wait_for(lambda: not is_running(pid), "the helper to be gone", 5)
+    wait_for(lambda: not is_running(pid), "the helper to be gone")
 
 
 def is_running(pid: int) -> bool:

@@ -5,6 +5,7 @@ has the job types described by a child process; so its jobs run as soon as a wor
 """
 
 import asyncio
+import contextlib
 import functools
 import gc
 import os
@@ -24,6 +25,7 @@ from orpheus.shared.errors import OrpheusError
 from orpheus.shared.job_types.describe import describe_types
 from orpheus.shared.logs import configure_logging, stop_logging
 from orpheus.shared.operations.configuration import ConfigurationEditor
+from orpheus.shared.operations.waiting import once_it_answers
 from orpheus.shared.process.child_start import ChildStart, enter_child
 from orpheus.shared.process.failpoints import name_program
 from orpheus.shared.process.listener import bind_listener
@@ -66,10 +68,13 @@ def _run_alone(config: Path | None, sets: Sequence[str]) -> None:
     handover = replace(handover, storage=settled(handover.storage))
     configure_logging(handover.log_level, handover.log_format, _SLOT)
     listener = bind_listener(handover.host, handover.port)
-    store = open_storage(handover.storage, create=True)
     modules, timeout_s = settings.jobs.modules, settings.supervisor.start_timeout
-    store.types.replace(describe_types(modules, for_commands(settings), timeout_s))
-    store.close()
+
+    def store_types() -> None:
+        with contextlib.closing(open_storage(handover.storage, create=True)) as store:
+            store.types.replace(describe_types(modules, for_commands(settings), timeout_s))
+
+    once_it_answers(store_types)
     _serve(handover, listener, settings.source, sets)
 
 

@@ -6,6 +6,7 @@ OrpheusError
 │   └── StorageError        it is the database
 │       ├── DatabaseUnusable  unreadable, corrupt, newer schema, missing         exit 74
 │       ├── DatabaseBusy    the write lock could not be acquired in time         HTTP 503
+│       │   └── DatabaseAway  its server does not answer, or cannot be written yet  exit 74
 │       ├── DatabaseFull    no space left on the device                          HTTP 507
 │       └── ReadTookTooLong  a query was stopped at its time limit               HTTP 503
 ├── AlreadyRunning          another supervisor holds this database               exit 75
@@ -76,6 +77,12 @@ class DatabaseUnusable(StorageError):
 
 class DatabaseBusy(StorageError):
     """The write lock could not be acquired in time; nothing was written, trying again is safe."""
+
+
+class DatabaseAway(DatabaseBusy):
+    """No server answers, it starts or stops, or it is a standby; programs wait until it is back."""
+
+    exit_code = ExitCode.DATABASE
 
 
 class DatabaseFull(StorageError):

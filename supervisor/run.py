@@ -26,6 +26,7 @@ from orpheus.shared.job_types.describe import describe_types, digest_of
 from orpheus.shared.logs import configure_logging, get_logger, stop_logging
 from orpheus.shared.operations.reclaim import void_other_boots
 from orpheus.shared.operations.stored_settings import write_settings
+from orpheus.shared.operations.waiting import once_it_answers
 from orpheus.shared.process.clock import Clock, SystemClock
 from orpheus.shared.process.doorbells import Bell
 from orpheus.shared.process.failpoints import name_program
@@ -120,7 +121,9 @@ def _supervise(
     clock = SystemClock()
     for problem in missing_programs(settings):
         log.warning("command_cannot_run", key=dotted(problem.key), reason=problem.reason)
-    configuration, listeners, bell = _prepare(settings, state, clock)
+    kill_leftovers(state)
+    prepare = functools.partial(_prepare, settings, state, clock)
+    configuration, listeners, bell = once_it_answers(prepare)
     configuration.sets = sets
     incarnation = secrets.token_hex(8)
     myself = own_record(clock, own_host(), Role.SUPERVISOR, "supervisor", incarnation, ready=True)
@@ -165,13 +168,13 @@ def _prepare(
 
     The sweep comes first: an API that was left behind may still hold the address.
     """
-    kill_leftovers(state)
     store = open_storage(for_storage(settings), create=True)
+    listeners = Listeners()
     try:
         make_cells_folder(state)
         void_other_boots(store)
         sweep_database(store, own_host(), clock.boot_id, clock.wall_ms())
-        listeners, api = Listeners(), settings.api
+        api = settings.api
         listener = listeners.take(api.host, api.port) if api.enabled else None
         if listener is not None:
             listeners.give_back(listener)  # `keep_only` is told of it, as it is the current one
@@ -179,6 +182,9 @@ def _prepare(
         write_settings(store, for_database(settings))
         bell = store.bells.listen_supervisor()
         return Configuration(settings, listener, code), listeners, bell
+    except BaseException:
+        listeners.close()
+        raise
     finally:
         store.close()
 

@@ -120,8 +120,8 @@ def open_store(
     moved, or was.
 
     Raises DatabaseUnusable (missing, corrupt, newer or older schema, a move that is unfinished;
-    with `create` also one that was moved), DatabaseBusy, and ConfigurationError for a URL that no
-    backend supports.
+    with `create` also one that was moved), DatabaseBusy, DatabaseAway (its server does not answer),
+    and ConfigurationError for a URL that no backend supports.
     """
     if create:
         refuse_links(url, state_dir)

@@ -93,15 +93,19 @@ class Orpheus:
         environment: dict[str, str] | None = None,
         *,
         by_file: bool = False,
+        program: Sequence[str] = ("orpheus.supervisor",),
     ) -> None:
+        """`program`: what `python -m` runs."""
         self.folder = folder
         self.database = folder / "data" / "orpheus.db"
         self.mark = uuid.uuid4().hex
         self.settings = {**QUICK, **settings}
         self.launcher = tuple(launcher)
+        self._program = tuple(program)
         self._file = folder / "orpheus.toml" if by_file else None
         self.port = 0
-        self._environment = environment or {}
+        self._environment = {"CHAOS_FOLDER": str(folder), **(environment or {})}
+        self.effects = Path(self._environment["CHAOS_FOLDER"]) / "effects"
         self._log = folder / "log"
         self._processes: list[subprocess.Popen[bytes]] = []
         self._stopped: set[psutil.Process] = set()
@@ -113,7 +117,7 @@ class Orpheus:
     def spawn(self) -> subprocess.Popen[bytes]:
         """A supervisor, whatever becomes of it."""
         settings = {"database.url": f"sqlite:///{self.database}", "api.port": str(self.port)}
-        argv = [*self.launcher, sys.executable, "-m", "orpheus.supervisor"]
+        argv = [*self.launcher, sys.executable, "-m", *self._program]
         if self._file is None:
             settings |= self.settings
         else:
@@ -121,7 +125,7 @@ class Orpheus:
             argv += ["--config", str(self._file)]
         argv += [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
         environment = {k: v for k, v in os.environ.items() if not k.startswith("ORPHEUS_")}
-        environment |= {MARK: self.mark, "PYTHONPATH": str(JOBS), "CHAOS_FOLDER": str(self.folder)}
+        environment |= {MARK: self.mark, "PYTHONPATH": str(JOBS)}
         with self._log.open("ab") as log:
             process = subprocess.Popen(
                 argv,
@@ -273,7 +277,7 @@ class Orpheus:
         """The run of a job's code, once it has begun."""
 
         def begun() -> Run | None:
-            runs = read_effects(self.folder / "effects")
+            runs = read_effects(self.effects)
             found = [run for run in runs if (run.job_id, run.attempt) == (job_id, attempt)]
             return found[0] if found else None
 
@@ -355,7 +359,7 @@ class Orpheus:
                     "SELECT seq, at_ms, kind, job_id, body FROM events ORDER BY seq"
                 ),
                 clients=clients,
-                runs=read_effects(self.folder / "effects"),
+                runs=read_effects(self.effects),
                 seen_seqs=seen_seqs,
                 processes=look_at_processes(self.mark, pid),
                 expected=expected,

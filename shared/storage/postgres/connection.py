@@ -17,7 +17,12 @@ from psycopg.pq import ConnStatus, ExecStatus
 from psycopg.pq.abc import PGresult
 
 from orpheus.shared.errors import ConfigurationError, DatabaseBusy, DatabaseUnusable
-from orpheus.shared.storage.postgres.psycopg_errors import first_line, is_lost, translated
+from orpheus.shared.storage.postgres.psycopg_errors import (
+    cannot_connect,
+    first_line,
+    is_lost,
+    translated,
+)
 from orpheus.shared.storage.postgres.sql_text import statement_of
 from orpheus.shared.storage.postgres.statements import rows_of
 from orpheus.shared.storage.postgres.values import adapt
@@ -57,8 +62,8 @@ class Connection:
     ) -> None:
         """Connect. `prepare` looks at the database behind each new connection, named for the user.
 
-        Raises DatabaseUnusable, DatabaseBusy, and ConfigurationError for a URL that PostgreSQL does
-        not understand.
+        Raises DatabaseUnusable, DatabaseAway, DatabaseBusy, and ConfigurationError for a URL that
+        PostgreSQL does not understand.
         """
         self.opened = 0
         """How often it was opened."""
@@ -205,9 +210,8 @@ class Connection:
                 prepare_threshold=None if self._pooled else 5,
             )
         except psycopg.Error as error:
-            raise DatabaseUnusable(
-                f"{self._place} cannot be reached: {self._without_password(first_line(error))}"
-            ) from None
+            why = self._without_password(first_line(error))
+            raise cannot_connect(error, f"{self._place} cannot be reached: {why}") from None
         connection.prepared_max = _MOST_PREPARED
         connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
         adapt(connection)

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import psycopg
 
-from orpheus.shared.errors import DatabaseUnusable
+from orpheus.shared.errors import DatabaseAway, DatabaseUnusable
 from orpheus.shared.storage.migrate import Migration, load_migrations
 
 Ask = Callable[[str], Sequence[Any]]
@@ -26,8 +26,9 @@ _RECORD = b"""INSERT INTO orpheus.schema_migrations (version, name, applied_at_m
 def check_schema(connection: psycopg.Connection, place: str, *, create: bool) -> None:
     """Let the database have the newest schema; without `create`, only look. `place` names it.
 
-    Raises DatabaseUnusable for a server that we cannot use, a schema of another program, a newer
-    or, without `create`, an older one or none; it was not changed then.
+    Raises DatabaseAway for a standby, which may soon be a primary; DatabaseUnusable for a server
+    that we cannot use, a schema of another program, a newer or, without `create`, an older one or
+    none; it was not changed then.
     """
     ask = partial(_row, connection)
     if not create:
@@ -59,14 +60,14 @@ def _migrations() -> Sequence[Migration]:
 
 
 def _version(ask: Ask, place: str, newest: int) -> int:
-    """Return the version of the schema, 0 if there is none. Raises DatabaseUnusable."""
+    """Return the version of the schema, 0 if there is none. Raises as `check_schema`."""
     server, encoding, is_standby, _, is_ours, has_something = ask(_STATE)
     if server < _OLDEST_SERVER:
         raise DatabaseUnusable(f"{place} is PostgreSQL {server}; Orpheus needs {_OLDEST_SERVER}")
     if encoding != "UTF8":
         raise DatabaseUnusable(f"{place} has the encoding {encoding}; make one with UTF8")
     if is_standby:
-        raise DatabaseUnusable(f"{place} is a standby, and nothing can be written there")
+        raise DatabaseAway(f"{place} is a standby, and nothing can be written there")
     if has_something and not is_ours:
         raise DatabaseUnusable(
             f"the schema `orpheus` in {place} is of another program; it was left as it is"

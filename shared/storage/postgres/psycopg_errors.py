@@ -3,6 +3,7 @@
 import psycopg
 
 from orpheus.shared.errors import (
+    DatabaseAway,
     DatabaseBusy,
     DatabaseFull,
     DatabaseUnusable,
@@ -16,21 +17,36 @@ _BUSY = {
     "55P03": "another transaction has held the rows for too long",
     "25P03": "the transaction did nothing for too long",
     "53300": "the server has too many connections",
-    "57P03": "the server is starting or stopping",
 }
+_AWAY = "57P03"
 _NO_ROOM = "53100"
 _STOPPED = "57014"
 _NOT_UNIQUE = "23505"
 _LOST = ("08", "57P01", "57P02", "57P05")
 _UNUSABLE = ("25006", "28", "3D", "3F", "42501", "42P01", "53", "58", "XX")
 """Begins of SQLSTATEs: no such database, role, schema or right; a standby; a server in trouble."""
+_LATER = (
+    "starting up",
+    "shutting down",
+    "recovery mode",
+    "accepting connections",
+    "too many",
+    "connection slots",
+    "no more connections",  # this and what follows says PgBouncer
+    "cannot connect to server",
+    "server login",
+    "query_wait_timeout",
+    "server_login_retry",
+    "pooler is shut down",
+)
+"""What a server or a pooler says that may soon take a connection."""
 
 
 def translated(error: psycopg.Error) -> StorageError | None:
     """Return what the error means to the user; None for a bug of ours, which is not translated."""
     state = error.sqlstate
     if is_lost(error):
-        return DatabaseBusy(
+        return DatabaseAway(
             f"the connection to the database was lost ({first_line(error)}); nothing was written, "
             "try again"
         )
@@ -38,6 +54,8 @@ def translated(error: psycopg.Error) -> StorageError | None:
         return None
     if state in _BUSY:
         return DatabaseBusy(f"{_BUSY[state]}; nothing was written, try again")
+    if state == _AWAY:
+        return DatabaseAway("the server is starting or stopping; nothing was written, try again")
     if state == _NO_ROOM:
         return DatabaseFull("no space is left on the device that holds the database")
     if state == _STOPPED:
@@ -61,6 +79,19 @@ def translated_in_application(error: psycopg.Error) -> StorageError | None:
     else:
         return translated(error)
     return DatabaseBusy(f"{why}; roll your transaction back and run it again")
+
+
+def cannot_connect(error: psycopg.Error, message: str) -> StorageError:
+    """Return what it means that no connection could be made; `message` tells the user.
+
+    An answer of the server is final, unless it says that it cannot take connections yet, or any
+    more. It has a SQLSTATE, but libpq gives only the text.
+    """
+    text = str(error)
+    is_answer = "FATAL" in text
+    if is_answer and not any(words in text for words in _LATER):
+        return DatabaseUnusable(message)
+    return DatabaseAway(message)
 
 
 def is_lost(error: psycopg.Error) -> bool:

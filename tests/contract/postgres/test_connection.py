@@ -9,6 +9,7 @@ import pytest
 
 from orpheus.shared.errors import (
     ConfigurationError,
+    DatabaseAway,
     DatabaseBusy,
     DatabaseUnusable,
     ReadTookTooLong,
@@ -199,9 +200,14 @@ def never(raw: psycopg.Connection, place: str) -> None:
 
 
 def test_a_server_that_is_not_there_is_named_without_the_password() -> None:
-    with pytest.raises(DatabaseUnusable, match=r"127\.0\.0\.1/jobs cannot be reached") as raised:
+    with pytest.raises(DatabaseAway, match=r"127\.0\.0\.1/jobs cannot be reached") as raised:
         Connection("postgresql://me:secret@127.0.0.1:1/jobs", pooled=False, prepare=never)
     assert "secret" not in str(raised.value)
+
+
+def test_what_a_server_refuses_is_no_reason_to_wait(postgresql_url: str) -> None:
+    with pytest.raises(DatabaseUnusable, match="does not exist"):
+        Connection(f"{postgresql_url}_of_nobody", pooled=False, prepare=never)
 
 
 @pytest.mark.parametrize("wrong", ["postgresql://me:secret@[host/x", "postgresql://h?secret=1"])

@@ -1,0 +1,255 @@
+"""Several hosts on one database: what clients asked of them, and the check of everything.
+
+The invariants are those of tests/chaos, and read the tables of SQLite: so they get a copy of those
+of PostgreSQL.
+"""
+
+import contextlib
+import itertools
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any, Self
+
+import apsw
+import httpx2
+
+from tests.chaos import invariants
+from tests.chaos.clients import Client, Subscriber
+from tests.chaos.harness import until
+from tests.chaos.histories import (
+    ClientLog,
+    Evidence,
+    fold_events,
+    look_at_processes,
+    read_effects,
+)
+from tests.many_hosts.database_server import DatabaseServer
+from tests.many_hosts.hosts import Host
+from tests.simulation import invariants as simulated
+
+_TABLES = ("jobs", "attempts", "events", "queues", "key_rates", "cascades", "job_logs")
+_COUNTS = "SELECT queue, status, sum(n)::bigint AS n FROM orpheus.job_counts GROUP BY queue, status"
+_PATIENCE_S = 5.0
+_BATCH = 4
+_BETWEEN_BATCHES_S = 0.1
+_IN_ANY_ORDER = (
+    invariants.attempts_do_not_overlap,
+    invariants.keys_keep_their_limit,
+    invariants.the_last_token_ended_the_job,
+    invariants.cancelled_jobs_do_not_start,
+    invariants.subscribers_miss_nothing,
+    invariants.effects_and_attempts_agree,
+    invariants.secrets_stay_in_payloads,
+)
+"""All but I9: across hosts, the order of leasing is not exact."""
+_OF_EACH_HOST = (
+    invariants.only_what_is_configured_lives,
+    invariants.errors_are_of_the_allowed_kinds,
+)
+
+
+class CopiedTables:
+    """The tables of one moment, as SQLite has them."""
+
+    def __init__(self, server: DatabaseServer, database: str) -> None:
+        self._copy = apsw.Connection(":memory:")
+        with server.connect(database) as connection:
+            connection.execute("SELECT orpheus.number_events()")
+            with connection.transaction():
+                connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+                for table in _TABLES:
+                    self._take(table, connection.execute(f"SELECT * FROM orpheus.{table}".encode()))
+                self._take("job_counts", connection.execute(_COUNTS))
+
+    def _take(self, table: str, found: Any) -> None:
+        names = [column.name for column in found.description]
+        self._copy.execute(f"CREATE TABLE {table} ({', '.join(names)})")
+        marks = ", ".join("?" for _ in names)
+        self._copy.executemany(f"INSERT INTO {table} VALUES ({marks})", found.fetchall())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._copy.close()
+
+    def look(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        """The rows of a query."""
+        return self._copy.execute(sql, values).fetchall()
+
+
+class ClientOfMany(Client):
+    """One client, which turns to the next host when one does not do what it was asked for."""
+
+    def __init__(
+        self, urls: Sequence[str], log: ClientLog, over: threading.Event | None = None
+    ) -> None:
+        super().__init__(urls[0], log, over)
+        self._http.close()
+        self._all = [
+            httpx2.Client(base_url=url, timeout=_PATIENCE_S, trust_env=False) for url in urls
+        ]
+        self._next = itertools.cycle(self._all)
+        self._http = next(self._next)
+
+    def ask(self, method: str, path: str, **request: Any) -> httpx2.Response | None:
+        """One request; None if no answer came."""
+        answer = super().ask(method, path, **request)
+        if answer is None or answer.status_code >= 500:
+            self._http = next(self._next)
+        return answer
+
+    def close(self) -> None:
+        """It is done."""
+        for one in self._all:
+            one.close()
+
+
+class WatchedHosts:
+    """What clients ask of hosts and what those tell them, from when they are ready to the end."""
+
+    def __init__(self, server: DatabaseServer, database: str, hosts: Sequence[Host]) -> None:
+        self._server = server
+        self._database = database
+        self._hosts = hosts
+        for host in hosts:
+            host.until_ready()
+        self._fds = {host.name: host.supervisor.num_fds() for host in hosts}
+        self.log = ClientLog()
+        self._subscribers = [Subscriber(host.url) for host in hosts]
+        for one in self._subscribers:
+            one.start()
+
+    def stop(self) -> None:
+        """Listen no longer."""
+        for one in self._subscribers:
+            one.stop()
+
+    @contextlib.contextmanager
+    def client(self, over: threading.Event | None = None) -> Iterator[ClientOfMany]:
+        """Yield a client of all hosts, which asks until it knows, or until `over`."""
+        client = ClientOfMany([host.url for host in self._hosts], self.log, over)
+        try:
+            yield client
+        finally:
+            client.close()
+
+    @contextlib.contextmanager
+    def jobs_meanwhile(self) -> Iterator[None]:
+        """Submit short jobs again and again, until the end of the `with`."""
+        over = threading.Event()
+        thread = threading.Thread(target=self._submit, args=(over,))
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+    def _submit(self, over: threading.Event) -> None:
+        with self.client(over) as client:
+            while not over.is_set():
+                client.submit([_short_job() for _ in range(_BATCH)])
+                over.wait(_BETWEEN_BATCHES_S)
+
+    def run_one(self, *, on: Host, submitted_to: Host) -> None:
+        """Have `on` run a job that `submitted_to` takes in."""
+        client = Client(submitted_to.url, self.log)
+        (job_id,) = client.submit([{**_short_job(), "queue": on.name}])
+        client.close()
+        until(lambda: self._has_ended(job_id), f"{on.name} to run job {job_id}")
+
+    def _has_ended(self, job_id: int) -> bool:
+        found = self._server.look(
+            "SELECT FROM orpheus.jobs WHERE id = %s AND finished_at_ms IS NOT NULL", job_id
+        )
+        return bool(found)
+
+    def wait_for_a_job_to_end(self) -> None:
+        """Wait until another one has."""
+        before = self._ended()
+        until(lambda: self._ended() > before, "another job to end")
+
+    def _ended(self) -> int:
+        sql = "SELECT count(*) FROM orpheus.jobs WHERE finished_at_ms IS NOT NULL"
+        return int(self._server.look(sql)[0][0])
+
+    def check_once_healed(self, drain_bound_s: float, secret: str = "") -> float:
+        """Let everything end, and check every invariant; return the seconds that it took to end."""
+        for host in self._hosts:
+            host.until_healed()
+        began_s = time.monotonic()
+        self._hosts[0].until_drained(drain_bound_s)
+        drained_s = time.monotonic() - began_s
+        for host in self._hosts:
+            host.until_ready()
+        with CopiedTables(self._server, self._database) as tables:
+            self._check(tables, drained_s, drain_bound_s, secret or "never written")
+        return drained_s
+
+    def _check(
+        self, tables: CopiedTables, drained_s: float, drain_bound_s: float, secret: str
+    ) -> None:
+        events = tables.look("SELECT seq, at_ms, kind, job_id, body FROM events ORDER BY seq")
+        last_seq = events[-1][0]
+        for one in self._subscribers:
+            until(lambda one=one: one.seqs and one.seqs[-1] >= last_seq, "the last event")
+            assert not one.problems, one.problems
+        fold = fold_events(events)
+        everything = [
+            self._evidence(host, tables, events, drained_s, drain_bound_s, secret, one.seqs)
+            for host, one in zip(self._hosts, self._subscribers, strict=True)
+        ]
+        invariants.check_drain(everything[0])
+        simulated.everything_has_ended(fold)
+        simulated.acknowledged_jobs_exist(fold, self.log)
+        simulated.every_job_was_asked_for_once(tables, fold, self.log)
+        simulated.events_give_the_jobs(tables, fold)
+        simulated.attempts_are_numbered(tables)
+        simulated.retries_are_counted(tables, fold)
+        simulated.children_are_there_exactly_once(tables)
+        for cheap in simulated.CHEAP:
+            cheap(tables, fold)
+        for one in _IN_ANY_ORDER:
+            one(everything[0])
+        for evidence in everything:
+            invariants.subscribers_miss_nothing(evidence)
+            for one in _OF_EACH_HOST:
+                one(evidence)
+
+    def _evidence(
+        self,
+        host: Host,
+        tables: CopiedTables,
+        events: list[tuple[Any, ...]],
+        drained_s: float,
+        drain_bound_s: float,
+        secret: str,
+        seen_seqs: list[int],
+    ) -> Evidence:
+        pid = host.supervisor.pid
+        return Evidence(
+            tables=tables,
+            events=events,
+            clients=self.log,
+            runs=read_effects(host.effects),
+            seen_seqs=seen_seqs,
+            processes=look_at_processes(host.mark, pid),
+            expected={
+                name: (slot["pid"], slot["incarnation"])
+                for name, slot in host.workers().items()
+                if name != "supervisor"
+            },
+            supervisor_pid=pid,
+            supervisor_fds=self._fds[host.name],
+            log=host.log(),
+            secret=secret,
+            wal_bytes=0,
+            drained_s=drained_s,
+            drain_bound_s=drain_bound_s,
+        )
+
+
+def _short_job() -> dict[str, Any]:
+    return {"type": "asked", "payload": {"does": "sleep", "seconds": 0.01}, "max_retries": 20}

@@ -1,0 +1,73 @@
+"""Several hosts on one PostgreSQL, and what may happen to all of them.
+
+A module has a server and hosts of its own, so that a test does not pay for a start.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.many_hosts.database_server import DatabaseServer, running_server
+from tests.many_hosts.hosts import Host
+from tests.many_hosts.tcp_proxy import TcpProxy
+
+DATABASE = "postgres"
+StartHosts = Callable[..., list[Host]]
+
+
+@pytest.fixture(scope="module")
+def server_folder() -> Iterator[Path]:
+    """A folder that the user of PostgreSQL can reach."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def shared_server(server_folder: Path) -> Iterator[DatabaseServer]:
+    """The database server of a module."""
+    with running_server(server_folder / "primary") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def new_proxy() -> Iterator[Callable[[int], TcpProxy]]:
+    """Makes proxies before a port; they end with the module."""
+    with ExitStack() as stack:
+        yield lambda port: stack.enter_context(TcpProxy(port))
+
+
+@pytest.fixture(scope="module")
+def start_hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartHosts]:
+    """Starts hosts, all at once: `start_hosts({"ada": url, "bob": url}, settings)`.
+
+    Each serves the queue of its name besides `default`. At the end of the module, they stop.
+    """
+    folder = tmp_path_factory.mktemp("hosts")
+    hosts: list[Host] = []
+
+    def start(urls: dict[str, str], settings: dict[str, str] | None = None) -> list[Host]:
+        def start_one(name: str) -> Host:
+            queues = {"pools.default.queues": f'["default", "{name}"]'}
+            return Host(name, folder, urls[name], {**queues, **(settings or {})})
+
+        with ThreadPoolExecutor() as threads:
+            started = list(threads.map(start_one, urls))
+        hosts.extend(started)
+        return started
+
+    yield start
+    try:
+        for host in hosts:
+            host.thaw_all()
+            if host.process.poll() is None:
+                assert host.stop() == 0
+    finally:
+        for host in hosts:
+            host.end()

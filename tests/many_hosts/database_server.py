@@ -1,0 +1,151 @@
+"""A PostgreSQL server that tests stop, kill, start again, and copy as a standby."""
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg
+import pytest
+
+from benchmarks.servers import free_port
+from tests.machine import wait_until
+
+_SETTINGS = {
+    "fsync": "off",  # no test outlives the power
+    "max_connections": "100",
+    "shared_buffers": "32MB",
+    "deadlock_timeout": "50ms",
+    "wal_level": "replica",
+    "hot_standby": "on",
+    "wal_receiver_status_interval": "100ms",
+    "wal_retrieve_retry_interval": "100ms",
+}
+
+
+def program(name: str) -> str:
+    """Return the path of a program of the newest PostgreSQL. Without one, the test is skipped."""
+    found = sorted(
+        Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda one: float(one.parts[-3])
+    )
+    if not found:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("PostgreSQL is not installed")
+    return str(found[-1])
+
+
+def as_user() -> list[str]:
+    """Return how a command begins that ends with this thread. PostgreSQL refuses to run as root."""
+    user = ["--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.getuid() == 0 else []
+    return ["setpriv", "--pdeathsig=INT", *user]
+
+
+class DatabaseServer:
+    """A server with a folder and a port of its own."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        """Make the folder's `data`; nothing is started."""
+        self.folder = folder
+        self.data = folder / "data"
+        self.port = free_port()
+        self._settings = {**_SETTINGS, **settings}
+        self._process: subprocess.Popen[bytes] | None = None
+        if os.getuid() == 0:
+            folder.mkdir(mode=0o755, exist_ok=True)
+            shutil.chown(folder, "postgres", "postgres")
+
+    def initialize(self) -> None:
+        """Make an empty cluster."""
+        initdb = [program("initdb"), "-D", str(self.data), "-U", "orpheus", "-A", "trust"]
+        subprocess.run([*as_user(), *initdb, "--no-sync"], check=True, stdout=-3, cwd="/")
+
+    def copy(self, primary: "DatabaseServer") -> None:
+        """Become the standby of `primary`, from which each commit comes."""
+        backup = [program("pg_basebackup"), "-D", str(self.data), "-R", "-c", "fast", "--no-sync"]
+        source = ["-h", "127.0.0.1", "-p", str(primary.port), "-U", "orpheus", "-X", "stream"]
+        subprocess.run([*as_user(), *backup, *source], check=True, cwd="/")
+
+    def url(self, database: str = "postgres", port: int | None = None) -> str:
+        """Return where a database is, seen through `port`."""
+        return f"postgresql://orpheus@127.0.0.1:{port or self.port}/{database}"
+
+    def start(self) -> None:
+        """Start, and wait until it takes connections."""
+        options = {**self._settings, "port": self.port, "unix_socket_directories": self.folder}
+        sets = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [*as_user(), program("postgres"), "-D", str(self.data), *sets],
+                cwd="/",
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        wait_until(self._is_ready, "the server to be ready")
+
+    def _is_ready(self) -> bool:
+        assert self._process is not None
+        if self._process.poll() is not None:
+            pytest.fail((self.folder / "log").read_text(errors="replace")[-2000:])
+        try:
+            return "ready" in (self.data / "postmaster.pid").read_text()
+        except FileNotFoundError:
+            return False
+
+    def stop(self) -> None:
+        """Stop it as an administrator does: what is connected is told so and cut off."""
+        self._end(signal.SIGINT)
+
+    def kill(self) -> None:
+        """`kill -9` of it and of everything that it has started."""
+        assert self._process is not None
+        family = psutil.Process(self._process.pid).children(recursive=True)
+        self._process.kill()
+        for one in family:
+            with suppress(psutil.NoSuchProcess):
+                one.kill()
+        psutil.wait_procs(family, 10)
+        self._process.wait()
+        self._process = None
+        (self.data / "postmaster.pid").unlink(missing_ok=True)  # its pid is not ours to trust
+
+    def promote(self) -> None:
+        """Let the standby become the primary."""
+        with self.connect() as connection:
+            connection.execute("SELECT pg_promote(true, 30)")
+
+    def end(self) -> None:
+        """Whatever was done to it: end it, without a care for its files."""
+        self._end(signal.SIGQUIT)
+
+    def _end(self, signal_number: int) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.send_signal(signal_number)
+            process.wait(30)
+
+    def connect(self, database: str = "postgres") -> psycopg.Connection[Any]:
+        """Connect to it, past everything."""
+        return psycopg.connect(self.url(database), autocommit=True)
+
+    def look(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Return the rows of a query."""
+        with self.connect() as connection:
+            return connection.execute(sql.encode(), values).fetchall()
+
+
+@contextmanager
+def running_server(folder: Path, **settings: str) -> Iterator[DatabaseServer]:
+    """A server with an empty cluster, until the end of the `with`."""
+    server = DatabaseServer(folder, **settings)
+    server.initialize()
+    server.start()
+    try:
+        yield server
+    finally:
+        server.end()

@@ -1,0 +1,40 @@
+"""One host of several: a whole Orpheus with a name, a folder and a way to the database."""
+
+from pathlib import Path
+from typing import Any
+
+from tests.chaos.harness import Orpheus
+
+_SETTINGS = {
+    "pools.default.workers": "1",
+    "supervisor.start_timeout": "30s",  # several hosts start at once
+}
+
+
+class Host(Orpheus):
+    """Orpheus as on a host called `name`. What jobs did stands in a file that all hosts share."""
+
+    def __init__(
+        self, name: str, folder: Path, url: str, settings: dict[str, str], **options: Any
+    ) -> None:
+        """`url`: how this host reaches the database; `folder`: that of all hosts."""
+        self.name = name
+        own = folder / name
+        own.mkdir()
+        database = {"database.url": url, "database.state_dir": str(own / "state")}
+        super().__init__(
+            own,
+            {**database, **_SETTINGS, **settings},
+            environment={"CHAOS_FOLDER": str(folder), **options.pop("environment", {})},
+            program=("tests.named_host", name),
+            **options,
+        )
+
+    def workers(self) -> dict[str, dict[str, Any]]:
+        """The slots of this host, by name."""
+        return {one["slot"]: one for one in self.all_slots() if one["host"] == self.name}
+
+    def all_slots(self) -> list[dict[str, Any]]:
+        """The slots of all hosts, as this one shows them."""
+        items: list[dict[str, Any]] = self.get("/workers")["items"]
+        return items

@@ -1,0 +1,106 @@
+"""A TCP proxy on loopback, in whose place a network can fail: cut, slow, or led elsewhere.
+
+While it is cut, nothing is forwarded and nothing is refused, as where packets are lost: whoever
+connects is kept waiting, and what was under way arrives when it is whole again.
+"""
+
+import asyncio
+import contextlib
+import socket
+import threading
+from collections.abc import Callable
+from typing import Self
+
+_CHUNK_BYTES = 65_536
+
+
+class TcpProxy:
+    """Forwards connections to `target`, a port of this machine, from `start` to `stop`."""
+
+    def __init__(self, target: int) -> None:
+        self.target = target
+        self.delay_s = 0.0
+        """How long each piece of data takes, in each direction."""
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listener.getsockname()[1])
+        self._loop = asyncio.new_event_loop()
+        self._whole = asyncio.Event()
+        self._whole.set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._thread = threading.Thread(target=self._run, name="proxy", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._call(self._drop)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+
+    def cut(self) -> None:
+        """Forward nothing from now on."""
+        self._call(self._whole.clear)
+
+    def heal(self) -> None:
+        """Forward again, first what waits."""
+        self._call(self._whole.set)
+
+    def drop(self) -> None:
+        """Close every connection, as a proxy does whose server is gone."""
+        self._call(self._drop)
+
+    def redirect(self, target: int) -> None:
+        """Close every connection, and lead new ones to `target`."""
+        self.target = target
+        self.drop()
+
+    def _call(self, step: Callable[[], object]) -> None:
+        """Take a step in the proxy's own thread, and wait until it is done."""
+        done = threading.Event()
+
+        def take() -> None:
+            step()
+            done.set()
+
+        self._loop.call_soon_threadsafe(take)
+        done.wait()
+
+    def _drop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        server = self._loop.run_until_complete(
+            asyncio.start_server(self._accepted, sock=self._listener)
+        )
+        self._loop.run_forever()
+        server.close()
+        self._loop.run_until_complete(asyncio.gather(*self._tasks, return_exceptions=True))
+        self._loop.close()
+
+    def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = self._loop.create_task(self._connect(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, asyncio.CancelledError), contextlib.ExitStack() as ends:
+            ends.callback(writer.transport.abort)
+            await self._whole.wait()
+            there, back = await asyncio.open_connection("127.0.0.1", self.target)
+            ends.callback(back.transport.abort)
+            async with asyncio.TaskGroup() as both:
+                both.create_task(self._forward(reader, back))
+                both.create_task(self._forward(there, writer))
+
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Pass on what comes, until one side has closed: then the other is closed, too."""
+        while data := await reader.read(_CHUNK_BYTES):
+            if self.delay_s:
+                await asyncio.sleep(self.delay_s)
+            await self._whole.wait()
+            writer.write(data)
+            await writer.drain()
+        raise asyncio.CancelledError

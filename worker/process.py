@@ -35,6 +35,7 @@ from orpheus.worker.attempt.outcomes import user_traceback
 from orpheus.worker.attempt.stray_output import StrayOutput
 from orpheus.worker.control.control_thread import ControlThread, start_without_signals
 from orpheus.worker.database_queries import DatabaseQueries
+from orpheus.worker.leasing.fence import FenceThread
 from orpheus.worker.leasing.held_leases import HeldLeases
 from orpheus.worker.leasing.renewal import RenewalThread
 from orpheus.worker.ways_to_run import Parts, log_of_running_job, new_leases, new_loop
@@ -108,6 +109,13 @@ def _work(
     queries = DatabaseQueries(settings)
     listening: Listening | None = None
     renewal = _start_renewal(settings, holder, store, held, control, stray)
+    fence = FenceThread(
+        held,
+        store.own_clock.monotonic_ms,
+        lease_ttl_s=settings.lease_ttl_s,
+        renew_every_s=settings.renew_every_s,
+    )
+    start_without_signals(fence)
     try:
         loaded = _load_code(settings, control)
         if loaded is None:
@@ -143,6 +151,7 @@ def _work(
             log.info("worker_to_be_replaced", reason=reason)
             control.send({"say": "recycle", "reason": reason, "jobs_done": control.jobs_done})
     finally:
+        fence.stop()
         renewal.stop()
         if listening is not None:
             listening.stop()

@@ -30,6 +30,7 @@ from orpheus.shared.storage import Store
 from orpheus.worker.attempt.context import RunningAttempt
 from orpheus.worker.attempt.stray_output import StrayOutput
 from orpheus.worker.control.control_thread import ControlThread, exit_now, kill_programs
+from orpheus.worker.leasing.fence import end_lease
 from orpheus.worker.leasing.held_leases import (
     HeldLeases,
     Report,
@@ -205,9 +206,8 @@ class RenewalThread(threading.Thread):
 
     def _check_lease(self, attempt: RunningAttempt, now_s: float) -> None:
         has_expired = self._store.own_clock.monotonic_ms() >= self._held.expires_mono_ms
-        if has_expired and not attempt.lease_lost and self._held.stall.is_calm(now_s):
-            log.warning("lease_expired", job=attempt.lease.job_id)
-            attempt.mark_lease_lost(now_s)
+        if has_expired and self._held.stall.is_calm(now_s):
+            end_lease(attempt, now_s)
 
     def _store_output(
         self,

@@ -229,3 +229,8 @@ def _database(store: Store) -> Iterator[Metric]:
             "Space left on the device that holds the database.",
             value=free_bytes,
         )
+    yield GaugeMetricFamily(
+        "orpheus_database_oldest_transaction_seconds",
+        "How long the oldest transaction of all programs is open already; 0 if none is.",
+        value=maintenance.oldest_transaction_s(),
+    )

@@ -154,5 +154,11 @@ class Maintenance(Protocol):
     def wal_bytes(self) -> int:
         """Size of its write-ahead log."""
 
+    def oldest_transaction_s(self) -> float:
+        """Return how long ago the oldest transaction of all began that holds something back.
+
+        What nobody needs any more stays in the tables meanwhile. 0: there is none, nor can be.
+        """
+
     def free_bytes(self) -> int | None:
         """Return the free space where it is kept; None: unknown. Raises DatabaseUnusable."""

@@ -32,6 +32,7 @@ from tests.simulation import invariants as simulated
 _TABLES = ("jobs", "attempts", "events", "queues", "key_rates", "cascades", "job_logs")
 _COUNTS = "SELECT queue, status, sum(n)::bigint AS n FROM orpheus.job_counts GROUP BY queue, status"
 _PATIENCE_S = 5.0
+_SHORT_S = 0.01
 _BATCH = 4
 _MOST_LIVE = 8
 """Jobs that are submitted meanwhile must not pile up on a slow machine."""
@@ -154,7 +155,7 @@ class WatchedHosts:
         with self.client(over) as client:
             while not over.is_set():
                 if self._live() < _MOST_LIVE:
-                    client.submit([_short_job() for _ in range(_BATCH)])
+                    client.submit([_job(_SHORT_S) for _ in range(_BATCH)])
                 over.wait(_BETWEEN_BATCHES_S)
 
     def _live(self) -> int:
@@ -165,13 +166,25 @@ class WatchedHosts:
         except psycopg.OperationalError:
             return 0
 
-    def run_one(self, *, on: Host, submitted_to: Host) -> int:
+    def run_one(self, *, on: Host, submitted_to: Host, seconds: float = _SHORT_S) -> int:
         """Have `on` run a job that `submitted_to` takes in; return its id."""
         client = Client(submitted_to.url, self.log)
-        (job_id,) = client.submit([{**_short_job(), "queue": on.name}])
+        (job_id,) = client.submit([{**_job(seconds), "queue": on.name}])
         client.close()
         until(lambda: self._has_ended(job_id), f"{on.name} to run job {job_id}")
         return job_id
+
+    def last_seq(self) -> int:
+        """Return the number of the newest event that is committed."""
+        with self._server.connect(self._database) as connection:
+            connection.execute("SELECT orpheus.number_events()")
+            row = connection.execute("SELECT last_seq FROM orpheus.history").fetchone()
+        return int(row[0]) if row else 0
+
+    def wait_for_event(self, seq: int) -> None:
+        """Wait until every subscriber was sent an event."""
+        for one in self._subscribers:
+            until(lambda one=one: one.seqs and one.seqs[-1] >= seq, f"event {seq}")
 
     def _has_ended(self, job_id: int) -> bool:
         found = self._server.look(
@@ -206,8 +219,8 @@ class WatchedHosts:
     ) -> None:
         events = tables.look("SELECT seq, at_ms, kind, job_id, body FROM events ORDER BY seq")
         last_seq = events[-1][0]
+        self.wait_for_event(last_seq)
         for one in self._subscribers:
-            until(lambda one=one: one.seqs and one.seqs[-1] >= last_seq, "the last event")
             assert not one.problems, one.problems
         fold = fold_events(events)
         everything = [
@@ -264,5 +277,5 @@ class WatchedHosts:
         )
 
 
-def _short_job() -> dict[str, Any]:
-    return {"type": "asked", "payload": {"does": "sleep", "seconds": 0.01}, "max_retries": 20}
+def _job(seconds: float) -> dict[str, Any]:
+    return {"type": "asked", "payload": {"does": "sleep", "seconds": seconds}, "max_retries": 20}

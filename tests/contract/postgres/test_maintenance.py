@@ -28,6 +28,16 @@ OTHERS = {
 """Where the SQL of SQLite is not understood."""
 
 
+def test_the_age_of_the_oldest_transaction_that_has_written_is_told(store: Store, url: str) -> None:
+    assert store.maintenance.oldest_transaction_s() == 0
+    with psycopg.connect(url) as other:
+        other.execute("SELECT 1")
+        assert store.maintenance.oldest_transaction_s() == 0, "it holds nothing back"
+        other.execute("SELECT pg_current_xact_id(), pg_sleep(0.2)")
+        assert store.maintenance.oldest_transaction_s() >= 0.2
+    assert store.maintenance.oldest_transaction_s() == 0
+
+
 @pytest.fixture
 def break_it(url: str) -> Iterator[Breaker]:
     """Executes SQL past every rule of the schema."""

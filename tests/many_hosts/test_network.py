@@ -1,6 +1,7 @@
-"""A host that is cut off from the database ends its jobs itself; back, it can change nothing.
+"""The network between a host and the database fails, or is slow.
 
-Packets to and from the host are lost in its proxy: nothing tells it that the connection is gone.
+A host that is cut off ends its jobs itself; back, it can change nothing. What is sent to and from
+it is held in its proxy: nothing tells it that the connection is gone.
 """
 
 import time
@@ -22,6 +23,9 @@ from tests.many_hosts.tcp_proxy import TcpProxy
 DRAIN_BOUND_S = 30.0
 CANCEL_GRACE_S = float(QUICK["jobs.cancel_grace"].removesuffix("s"))
 BEAT_S = 0.6
+BUSY_S = 2.0
+SLOW_S = 0.02
+"""For each message, in each direction."""
 RUN_BY_ANOTHER_S = LEASE_TTL_S + 2
 """The promise: so long after a host is gone, another runs its jobs."""
 
@@ -38,12 +42,14 @@ class Cut:
 
     def begin_on_ada(self, does: str, seconds: float) -> int:
         """Have ada run a job, which bob would do at once; its id, when its code has begun."""
-        held = self.bob.freeze(self.bob.slot()["pid"])
         with self.watched.client() as client:
+            busy = {"does": "sleep", "seconds": BUSY_S}
+            (busy_id,) = client.submit([{"type": "asked", "payload": busy, "queue": "bob"}])
+            self.bob.until_entered(busy_id)
             payload = {"does": does, "seconds": seconds, "failures": 1}
             (job_id,) = client.submit([{"type": "asked", "payload": payload}])
-            self.ada.until_entered(job_id)
-        held.resume()
+        run = self.ada.until_entered(job_id)
+        assert run.pid == self.ada.slot()["pid"]
         return job_id
 
     def runs_of(self, job_id: int) -> list[Run]:
@@ -97,3 +103,16 @@ def test_what_it_finishes_meanwhile_is_refused_when_it_is_back(cut: Cut) -> None
     cut.network.heal()
     until(lambda: "results_refused" in cut.ada.log()[log_at:], "its result to be refused")
     assert cut.bob.job(job_id) == done
+
+
+def test_on_a_slow_network_jobs_run_and_no_process_is_to_blame(cut: Cut) -> None:
+    before = {name: slot["pid"] for name, slot in cut.ada.workers().items()}
+    cut.network.delay_s = SLOW_S
+    try:
+        for host, other in ((cut.ada, cut.bob), (cut.bob, cut.ada)):
+            cut.watched.run_one(on=host, submitted_to=other)
+        job_id = cut.watched.run_one(on=cut.ada, submitted_to=cut.ada, seconds=LEASE_TTL_S + 0.5)
+        assert cut.bob.outcomes(job_id) == ["succeeded"]
+    finally:
+        cut.network.delay_s = 0
+    assert before == {name: slot["pid"] for name, slot in cut.ada.workers().items()}

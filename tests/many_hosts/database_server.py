@@ -21,6 +21,7 @@ _SETTINGS = {
     "max_connections": "100",
     "shared_buffers": "32MB",
     "deadlock_timeout": "50ms",
+    "wal_writer_delay": "10s",  # what did not wait for the disk is lost if it is killed
     "wal_level": "replica",
     "hot_standby": "on",
     "wal_receiver_status_interval": "100ms",

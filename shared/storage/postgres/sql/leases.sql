@@ -98,8 +98,11 @@ WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND queue = ?
 ORDER BY priority DESC, run_at_ms, id LIMIT 1;
 
 -- name: take-tokens
--- Take the next tokens. Those of one job grow, as its row is locked meanwhile.
-SELECT nextval('orpheus.lease_tokens') FROM generate_series(1, ?);
+-- Take the next tokens. Those of one job grow, as its row is locked meanwhile. The last 20 bits are
+-- random: a server that is killed forgets leases, whose commits do not wait for the disk, and the
+-- numbers that they took; a worker that still has such a lease must not hold another's token.
+SELECT nextval('orpheus.lease_tokens') << 20 | floor(random() * 1048576)::bigint
+FROM generate_series(1, ?);
 
 -- name: lease-job
 -- Leaves pending for in_progress, with a new token. Of many jobs at once.

@@ -44,7 +44,7 @@ FROM orpheus.lease_tokens, orpheus.jobs
     LEFT JOIN (
         SELECT job_id, max(lease_token) AS newest FROM orpheus.attempts GROUP BY job_id) AS ended
     ON ended.job_id = jobs.id
-WHERE lease_token > CASE WHEN is_called THEN last_value ELSE 0 END
+WHERE lease_token >> 20 > CASE WHEN is_called THEN last_value ELSE 0 END
     OR lease_token + (status <> 'in_progress')::integer <= newest
 LIMIT ?;
 

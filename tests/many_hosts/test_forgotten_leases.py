@@ -1,0 +1,32 @@
+"""A server that is killed forgets the leases whose commits did not wait for the disk."""
+
+from pathlib import Path
+
+from orpheus.shared.domain.jobs import Holder, Lease, NewJob
+from orpheus.shared.domain.lifecycle import Ending
+from orpheus.shared.storage import Finished, Store, open_store
+from tests.many_hosts.conftest import DATABASE
+from tests.many_hosts.database_server import DatabaseServer
+
+TTL_MS = 60_000
+
+
+def leased(store: Store, name: str) -> Lease:
+    [lease] = store.leases.lease(Holder(name, name, 1), ("*",), 1, TTL_MS)
+    return lease
+
+
+def test_a_forgotten_lease_can_end_nothing(shared_server: DatabaseServer, tmp_path: Path) -> None:
+    store = open_store(shared_server.url(DATABASE), create=True, state_dir=str(tmp_path))
+    job_id = store.jobs.submit(NewJob("t")).job.id
+    before = leased(store, "ada")
+    shared_server.kill()
+    shared_server.start()
+    assert store.jobs.get(job_id).status == "pending", "its lease is forgotten"
+    after = leased(store, "bob")
+    assert after.token != before.token
+    ended = [Finished(one, Ending.SUCCEEDED, result=f'"{one.token}"') for one in (before, after)]
+    assert store.leases.finish(ended[:1]) == {before.token}
+    assert store.leases.finish(ended[1:]) == set()
+    assert store.jobs.get(job_id).result == f'"{after.token}"'
+    store.close()

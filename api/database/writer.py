@@ -30,7 +30,7 @@ from orpheus.shared.storage import Store
 T = TypeVar("T")
 V = TypeVar("V")
 
-_LARGEST_GROUP = 256
+_FIRST_GROUP = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,8 @@ class Writer:
         store: Store | None = None
         open_ = True
         while open_:
-            group, open_ = self._next_group()
+            most = _FIRST_GROUP if store is None else store.most_savepoints
+            group, open_ = self._next_group(most)
             try:
                 store = store or self._open_store()
                 settled = commit_group(store, group)
@@ -121,12 +122,15 @@ class Writer:
         if store is not None:
             store.close()
 
-    def _next_group(self) -> tuple[list[_Request], bool]:
-        """Wait for a request; return it and those behind it, and False if the thread must end."""
+    def _next_group(self, most: int) -> tuple[list[_Request], bool]:
+        """Wait for a request; return it and those behind it, up to `most`.
+
+        And False if the thread must end.
+        """
         first = self._queue.get()
         if first is None:
             return [], False
-        waiting, goes_on = self._waiting(_LARGEST_GROUP - 1)
+        waiting, goes_on = self._waiting(most - 1)
         return [first, *waiting], goes_on
 
     def _waiting(self, most: int = sys.maxsize) -> tuple[list[_Request], bool]:

@@ -38,6 +38,8 @@ class Database(Protocol):
 
     Then they must lock no row that others have to change.
     """
+    most_savepoints: int
+    """How many a transaction should have at most."""
     at_commit: AtCommit
     """What the open transaction has gathered for its commit."""
 

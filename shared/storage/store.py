@@ -55,6 +55,7 @@ class Store:
         """This host's files of the database: doorbells, crash cells."""
         self.file_names = database.file_names
         self.has_many_hosts = database.has_many_hosts
+        self.most_savepoints = database.most_savepoints
         self.clock = database.clock
         """That of the database, which leases and times are compared with."""
         self.own_clock = database.own_clock

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from orpheus.api.database.writer import Writer
+from orpheus.api.database.writer import Writer, commit_group
 from orpheus.api.http.problems import Refusal
 from orpheus.shared.domain.handover import StorageSettings
 from orpheus.shared.domain.jobs import NewJob
@@ -236,10 +236,11 @@ def test_the_memory_that_sqlite_frees_is_kept(
 def test_who_came_while_the_lock_was_waited_for_in_vain_does_not_wait_for_it_again(
     storage: StorageSettings, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("orpheus.api.database.writer._LARGEST_GROUP", 1)
+    monkeypatch.setattr("orpheus.api.database.writer._FIRST_GROUP", 1)
 
     def impatient() -> Store:
         opened = open_storage(storage)
+        opened.most_savepoints = 1
         with handle_of(opened) as connection:
             connection.set_busy_handler(BusyHandler(0.5))
         return opened
@@ -261,3 +262,34 @@ def test_who_came_while_the_lock_was_waited_for_in_vain_does_not_wait_for_it_aga
 
     assert asyncio.run(lock_and_write()) < 5  # and not 20 times half a second
     assert sum(store.stats.counts().values()) == 1
+
+
+def test_a_group_is_no_larger_than_the_database_likes(
+    storage: StorageSettings, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    groups: list[int] = []
+
+    def commit(opened: Store, group: list[Any]) -> Any:
+        groups.append(len(group))
+        return commit_group(opened, group)
+
+    monkeypatch.setattr("orpheus.api.database.writer.commit_group", commit)
+
+    def open_one() -> Store:
+        opened = open_storage(storage)
+        opened.most_savepoints = 3
+        return opened
+
+    async def write() -> None:
+        writer = Writer(open_one)
+        writer.start()
+        held = Held(writer)
+        first = await held.hold()
+        waiting = [asyncio.ensure_future(writer.write(submit("a"))) for _ in range(7)]
+        await asyncio.sleep(0)
+        held.release()
+        await asyncio.gather(first, *waiting)
+        await writer.close()
+
+    asyncio.run(write())
+    assert [one for one in groups if one] == [1, 3, 3, 1]

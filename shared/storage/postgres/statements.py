@@ -24,6 +24,8 @@ from orpheus.shared.storage.queries import SqlFile
 _LOCK = "SELECT pg_advisory_xact_lock(one) FROM unnest(?::bigint[]) AS one"
 _ROWS_AT_ONCE = (256, 16, 1)
 """How many rows one statement inserts: as many of the first as there are, then of the next."""
+_MOST_SAVEPOINTS = 64
+"""With more in one transaction, all others look for each row's state in pages that they share."""
 _LOCK_JOB = "SELECT id FROM orpheus.jobs WHERE id = ? FOR NO KEY UPDATE"
 _LOCK_TO_DELETE = "SELECT id FROM orpheus.jobs WHERE id = ? FOR UPDATE"
 _FETCHED_AT_ONCE = 20
@@ -78,6 +80,7 @@ class Statements(ABC):
         """`clock`: instead of the database's."""
         self.file_names: tuple[str, ...] = ()
         self.has_many_hosts = True
+        self.most_savepoints = _MOST_SAVEPOINTS
         self.own_clock = own_clock
         self._read_clock = DatabaseClock(self._ask_time)
         self.clock: Clock = clock or self._read_clock

@@ -34,6 +34,7 @@ from orpheus.shared.storage.verbs.free_places import ring_for_free_places
 _SUFFIXES = ("", "-wal", "-shm", "-open")
 _ROWS_AT_ONCE = (256, 16, 1)
 """How many rows one statement inserts: as many of the first as there are, then of the next."""
+_MOST_SAVEPOINTS = 256  # so many writes hold the lock for a few ms
 _STEPS_BETWEEN_LOOKS = 20_000  # of SQLite's virtual machine: about a millisecond
 
 
@@ -54,6 +55,7 @@ class SqliteDatabase:
         self.path = path
         self.clock = self.own_clock = clock
         self.bells = bells
+        self.most_savepoints = _MOST_SAVEPOINTS
         self.has_many_hosts = False  # one, whatever its name was when it last started
         self.commits_late = False
         self.file_names = tuple(f"{path}{suffix}" for suffix in _SUFFIXES)

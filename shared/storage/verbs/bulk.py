@@ -21,9 +21,6 @@ from orpheus.shared.storage.verbs.audit import Audit
 from orpheus.shared.storage.verbs.dependencies import Dependencies
 from orpheus.shared.storage.verbs.jobs import Jobs
 
-_STEP_JOBS = 200
-
-
 _APPLIES_TO = {
     BulkAction.CANCEL: LIVE,
     BulkAction.RETRY: frozenset({Status.FAILED, Status.CANCELLED}),
@@ -66,9 +63,10 @@ class Bulk:
             BulkAction.DELETE: self._jobs.delete,
         }
         entry = self._audit.record(action, _in_words(wanted, max_id), by=by, reason=reason, count=0)
+        step = self._database.most_savepoints
         return sum(
-            self._step(verbs[action], ids[first : first + _STEP_JOBS], entry)
-            for first in range(0, len(ids), _STEP_JOBS)
+            self._step(verbs[action], ids[first : first + step], entry)
+            for first in range(0, len(ids), step)
         )
 
     def _step(self, verb: Callable[[int], object], ids: list[int], entry: int) -> int:

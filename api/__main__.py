@@ -1,7 +1,8 @@
 """`python -m api`: the HTTP API, as the supervisor's child (`--control-fd`) or alone.
 
 Alone, it reads the configuration, binds its own socket, creates the database if there is none, and
-has the job types described by a child process; so its jobs run as soon as a worker is started.
+has the job types described by a child process; so its jobs run as soon as a worker is started. It
+hears of the commits of other hosts itself.
 """
 
 import asyncio
@@ -30,7 +31,7 @@ from orpheus.shared.process.child_start import ChildStart, enter_child
 from orpheus.shared.process.failpoints import name_program
 from orpheus.shared.process.listener import bind_listener
 from orpheus.shared.process.standard_streams import open_missing_streams
-from orpheus.shared.storage import open_storage, settled
+from orpheus.shared.storage import listen, open_storage, settled
 
 _SLOT = "api"
 
@@ -75,7 +76,11 @@ def _run_alone(config: Path | None, sets: Sequence[str]) -> None:
             store.types.replace(describe_types(modules, for_commands(settings), timeout_s))
 
     once_it_answers(store_types)
-    _serve(handover, listener, settings.source, sets)
+    listening = listen(handover.storage)
+    try:
+        _serve(handover, listener, settings.source, sets)
+    finally:
+        listening.stop()
 
 
 def _run_supervised(control_fd: int) -> None:

@@ -55,9 +55,12 @@ from orpheus.supervisor.plan.reload import Reloader
 from orpheus.supervisor.policy.slot import Slot
 from orpheus.supervisor.recorder import Recorder
 from orpheus.supervisor.startup import (
+    earlier_supervisor,
     kill_leftovers,
     lock_database,
     make_cells_folder,
+    note_supervisor,
+    refuse_twin,
     sweep_database,
 )
 
@@ -89,7 +92,7 @@ def run_supervisor(read: Callable[[], Settings], sets: Sequence[str] = ()) -> in
         become_subreaper()
         state = state_files(settings.database.url, settings.database.state_dir)
         lock_fd = lock_database(state)
-        return _supervise(read, sets, settings, state, notifier)
+        return _supervise(read, sets, settings, state, notifier, lock_fd)
     except KeyboardInterrupt:  # nothing was started yet
         return ExitCode.OK
     finally:
@@ -117,15 +120,17 @@ def _supervise(
     settings: Settings,
     state: StateFiles,
     notifier: Notifier,
+    lock_fd: int,
 ) -> int:
     clock = SystemClock()
     for problem in missing_programs(settings):
         log.warning("command_cannot_run", key=dotted(problem.key), reason=problem.reason)
     kill_leftovers(state)
-    prepare = functools.partial(_prepare, settings, state, clock)
+    prepare = functools.partial(_prepare, settings, state, clock, earlier_supervisor(lock_fd))
     configuration, listeners, bell = once_it_answers(prepare)
     configuration.sets = sets
     incarnation = secrets.token_hex(8)
+    note_supervisor(lock_fd, incarnation)
     myself = own_record(clock, own_host(), Role.SUPERVISOR, "supervisor", incarnation, ready=True)
     recorder = Recorder(myself, configuration.duties())
     sampler = Sampler(locked_file(settings.database.url))
@@ -162,16 +167,18 @@ def _supervise(
 
 
 def _prepare(
-    settings: Settings, state: StateFiles, clock: Clock
+    settings: Settings, state: StateFiles, clock: Clock, earlier: str
 ) -> tuple[Configuration, Listeners, Bell]:
     """Sweep the database, bind the API's socket, and store the job types.
 
+    `earlier` is the incarnation of the supervisor that ran here before.
     The sweep comes first: an API that was left behind may still hold the address.
     """
     store = open_storage(for_storage(settings), create=True)
     listeners = Listeners()
     try:
         make_cells_folder(state)
+        refuse_twin(store, own_host(), earlier, settings.heartbeats.timeout)
         void_other_boots(store)
         sweep_database(store, own_host(), clock.boot_id, clock.wall_ms())
         api = settings.api

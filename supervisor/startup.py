@@ -8,7 +8,7 @@ import fcntl
 import os
 import time
 
-from orpheus.shared.domain.processes import LastExit, ProcessRecord
+from orpheus.shared.domain.processes import LastExit, ProcessRecord, Role
 from orpheus.shared.errors import AlreadyRunning, DatabaseUnusable
 from orpheus.shared.logs import get_logger
 from orpheus.shared.process.clock import is_alive
@@ -23,6 +23,8 @@ from orpheus.supervisor.recorder import end_process
 log = get_logger()
 
 _YOUNG_S = 60.0
+_LONGEST_NAME = 64
+_LOOK_EVERY_S = 0.2
 
 
 def lock_database(state: StateFiles) -> int:
@@ -50,6 +52,46 @@ def lock_database(state: StateFiles) -> int:
         os.close(fd)
         raise DatabaseUnusable(f"cannot lock {path}: {error.strerror}") from error
     return fd
+
+
+def earlier_supervisor(lock_fd: int) -> str:
+    """Return the incarnation of the supervisor that held the lock before; "": nobody knows."""
+    return os.pread(lock_fd, _LONGEST_NAME, 0).decode(errors="replace")
+
+
+def note_supervisor(lock_fd: int, incarnation: str) -> None:
+    """Note in the file of the lock who holds it, for `earlier_supervisor` of the next start."""
+    os.ftruncate(lock_fd, 0)
+    os.pwrite(lock_fd, incarnation.encode(), 0)
+
+
+def refuse_twin(store: Store, host: str, earlier: str, beat_timeout_s: float) -> None:
+    """Raise AlreadyRunning if the supervisor of another host has the name of this one.
+
+    They would end each other's processes in the database. One of this host that has died has left
+    its row as well: `earlier`, which held this host's lock. Any other is watched until it beats or
+    was silent for `beat_timeout_s`.
+    """
+    if not store.has_many_hosts:
+        return
+    first_beats: dict[str, int] = {}
+    while True:
+        suspects = [
+            row
+            for row in store.processes.all()
+            if (row.role, row.host) == (Role.SUPERVISOR, host)
+            and row.incarnation != earlier
+            and (store.processes.silent_ms(row) or 0) < beat_timeout_s * 1000
+        ]
+        if not suspects:
+            return
+        for row in suspects:
+            if row.beat != first_beats.setdefault(row.incarnation, row.beat):
+                raise AlreadyRunning(
+                    f"a supervisor of another host with the name of this one, {host!r}, uses this "
+                    "database; give each host a name of its own (hostname)"
+                )
+        time.sleep(_LOOK_EVERY_S)
 
 
 def make_cells_folder(state: StateFiles) -> None:

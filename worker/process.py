@@ -27,7 +27,7 @@ from orpheus.shared.process.failpoints import failpoint
 from orpheus.shared.process.last_lines import LineRing, stray_path
 from orpheus.shared.process.malloc import keep_freed_memory
 from orpheus.shared.process.own_record import own_record
-from orpheus.shared.storage import Listening, Store, listen, open_storage, settled
+from orpheus.shared.storage import Listening, Store, TypeRow, listen, open_storage, settled
 from orpheus.worker.attempt.around import Around, load_around
 from orpheus.worker.attempt.forked_child import cut_off_children
 from orpheus.worker.attempt.job_log import capture_output
@@ -109,13 +109,7 @@ def _work(
     queries = DatabaseQueries(settings)
     listening: Listening | None = None
     renewal = _start_renewal(settings, holder, store, held, control, stray)
-    fence = FenceThread(
-        held,
-        store.own_clock.monotonic_ms,
-        lease_ttl_s=settings.lease_ttl_s,
-        renew_every_s=settings.renew_every_s,
-    )
-    start_without_signals(fence)
+    fence = _start_fence(settings, store, held)
     try:
         loaded = _load_code(settings, control)
         if loaded is None:
@@ -124,9 +118,7 @@ def _work(
         if control.is_alone:
             _retry(control, lambda: void_other_boots(store, only_reboots=True))
             _retry(control, partial(forget_dead_workers, store))
-            described = [one.describe() for one in types.values()]
-            described += [describe_command(one) for one in settings.commands]
-            rows = [type_row(one) for one in described]
+            rows = _described(settings, types)
             _retry(control, lambda: store.types.replace(rows))
         if stored is not None and not is_supervised(store, settings.beat_timeout_s):
             _retry(control, partial(write_settings, store, stored))
@@ -213,6 +205,14 @@ def _start_renewal(
     return renewal
 
 
+def _start_fence(settings: WorkerHandover, store: Store, held: HeldLeases) -> FenceThread:
+    ttl_s, renew_every_s = settings.lease_ttl_s, settings.renew_every_s
+    monotonic_ms = store.own_clock.monotonic_ms
+    fence = FenceThread(held, monotonic_ms, lease_ttl_s=ttl_s, renew_every_s=renew_every_s)
+    start_without_signals(fence)
+    return fence
+
+
 def _load_code(
     settings: WorkerHandover, control: ControlThread
 ) -> tuple[dict[str, JobType], Around] | None:
@@ -230,6 +230,12 @@ def _load_code(
         log.error("job_modules_failed", reason=reason)  # noqa: TRY400 - the traceback stands above
         return None
     return types, around
+
+
+def _described(settings: WorkerHandover, types: dict[str, JobType]) -> list[TypeRow]:
+    described = [one.describe() for one in types.values()]
+    described += [describe_command(one) for one in settings.commands]
+    return [type_row(one) for one in described]
 
 
 def _commands(settings: WorkerHandover) -> "dict[str, CommandType]":

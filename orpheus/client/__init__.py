@@ -11,6 +11,7 @@ from orpheus.client.values import Attempt, Event, Job, JobState, LogLine
 from orpheus.shared.domain.jobs import JobError, Outcome, Status
 from orpheus.shared.errors import (
     ConfigurationError,
+    DatabaseAway,
     DatabaseBusy,
     DatabaseFull,
     DatabaseUnusable,
@@ -30,6 +31,7 @@ from orpheus.shared.job_types.request import JobRequest
 __all__ = [
     "Attempt",
     "ConfigurationError",
+    "DatabaseAway",
     "DatabaseBusy",
     "DatabaseFull",
     "DatabaseUnusable",

@@ -10,6 +10,7 @@ from orpheus.shared import errors
     [
         (errors.CannotBind("x"), 69),
         (errors.DatabaseUnusable("x"), 74),
+        (errors.DatabaseAway("x"), 74),
         (errors.AlreadyRunning("x"), 75),
         (errors.ConfigurationError("x"), 78),
         (errors.DatabaseBusy("x"), 1),

@@ -45,6 +45,7 @@ sys.dont_write_bytecode = False
 
 
 LONG = {
+    "CAMPAIGN_SECONDS": "600",
     "CHAOS_LONG": "1",
     "CHAOS_SECONDS": "600",
     "KILLED_JOBS": "1000",

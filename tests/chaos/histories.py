@@ -18,6 +18,7 @@ from orpheus.shared.process.child_start import INCARNATION_VARIABLE
 from tests.machine import processes_with
 from tests.simulation import histories
 from tests.simulation.histories import Fold, Request
+from tests.simulation.invariants import Tables
 from tests.simulation.world import SimulatedClock
 
 MARK = "UNDER_TEST"
@@ -152,7 +153,7 @@ class Look:
 class Evidence:
     """All that is known of a run once it has healed and drained."""
 
-    tables: Look
+    tables: Tables
     events: list[tuple[Any, ...]]
     clients: ClientLog
     runs: list[Run]

@@ -6,9 +6,11 @@ of PostgreSQL.
 
 import contextlib
 import itertools
+import random
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, Self
 
 import apsw
@@ -16,7 +18,7 @@ import httpx2
 import psycopg
 
 from tests.chaos import invariants
-from tests.chaos.clients import Client, Subscriber
+from tests.chaos.clients import Client, Subscriber, some_jobs
 from tests.chaos.harness import until
 from tests.chaos.histories import (
     ClientLog,
@@ -34,6 +36,8 @@ _COUNTS = "SELECT queue, status, sum(n)::bigint AS n FROM orpheus.job_counts GRO
 _PATIENCE_S = 5.0
 _SHORT_S = 0.01
 _BATCH = 4
+_BATCH_OF_A_CAMPAIGN = 10
+_MOST_LIVE_OF_A_CAMPAIGN = 60
 _MOST_LIVE = 8
 """Jobs that are submitted meanwhile must not pile up on a slow machine."""
 _BETWEEN_BATCHES_S = 0.1
@@ -42,12 +46,12 @@ _IN_ANY_ORDER = (
     invariants.keys_keep_their_limit,
     invariants.the_last_token_ended_the_job,
     invariants.cancelled_jobs_do_not_start,
-    invariants.subscribers_miss_nothing,
     invariants.effects_and_attempts_agree,
     invariants.secrets_stay_in_payloads,
 )
 """All but I9: across hosts, the order of leasing is not exact."""
 _OF_EACH_HOST = (
+    invariants.subscribers_miss_nothing,
     invariants.only_what_is_configured_lives,
     invariants.errors_are_of_the_allowed_kinds,
 )
@@ -121,9 +125,18 @@ class WatchedHosts:
             host.until_ready()
         self._fds = {host.name: host.supervisor.num_fds() for host in hosts}
         self.log = ClientLog()
-        self._subscribers = [Subscriber(host.url) for host in hosts]
-        for one in self._subscribers:
+        self._subscribers = self._subscribe()
+
+    def _subscribe(self) -> list[Subscriber]:
+        subscribers = [Subscriber(host.url) for host in self.hosts]
+        for one in subscribers:
             one.start()
+        return subscribers
+
+    def subscribe_anew(self) -> None:
+        """Follow the events from the first one again."""
+        self.stop()
+        self._subscribers = self._subscribe()
 
     def stop(self) -> None:
         """Listen no longer."""
@@ -166,10 +179,36 @@ class WatchedHosts:
         except psycopg.OperationalError:
             return 0
 
-    def run_one(self, *, on: Host, submitted_to: Host, seconds: float = _SHORT_S) -> int:
+    @contextlib.contextmanager
+    def mixed_jobs_meanwhile(self, chance: random.Random, secret: str) -> Iterator[None]:
+        """Submit jobs that misbehave, too, and cancel some, until the end of the `with`."""
+        over = threading.Event()
+        thread = threading.Thread(target=self._be_a_client, args=(over, chance, secret))
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+    def _be_a_client(self, over: threading.Event, chance: random.Random, secret: str) -> None:
+        with self.client(over) as client:
+            while not over.is_set():
+                if self._live() < _MOST_LIVE_OF_A_CAMPAIGN:
+                    jobs = some_jobs(chance, _BATCH_OF_A_CAMPAIGN, secret)
+                    for job in jobs:
+                        job["queue"] = "default"
+                    for job_id in client.submit(jobs):
+                        if chance.random() < 0.1:
+                            client.cancel(job_id)
+                over.wait(_BETWEEN_BATCHES_S)
+
+    def run_one(
+        self, *, on: Host, submitted_to: Host, seconds: float = _SHORT_S, delay: float = 0
+    ) -> int:
         """Have `on` run a job that `submitted_to` takes in; return its id."""
         client = Client(submitted_to.url, self.log)
-        (job_id,) = client.submit([{**_job(seconds), "queue": on.name}])
+        (job_id,) = client.submit([{**_job(seconds), "queue": on.name, "delay": delay}])
         client.close()
         until(lambda: self._has_ended(job_id), f"{on.name} to run job {job_id}")
         return job_id
@@ -184,7 +223,7 @@ class WatchedHosts:
     def wait_for_event(self, seq: int) -> None:
         """Wait until every subscriber was sent an event."""
         for one in self._subscribers:
-            until(lambda one=one: one.seqs and one.seqs[-1] >= seq, f"event {seq}")
+            until(partial(_has_seen, one, seq), f"event {seq}")
 
     def _has_ended(self, job_id: int) -> bool:
         found = self._server.look(
@@ -237,12 +276,11 @@ class WatchedHosts:
         simulated.children_are_there_exactly_once(tables)
         for cheap in simulated.CHEAP:
             cheap(tables, fold)
-        for one in _IN_ANY_ORDER:
-            one(everything[0])
+        for invariant in _IN_ANY_ORDER:
+            invariant(everything[0])
         for evidence in everything:
-            invariants.subscribers_miss_nothing(evidence)
-            for one in _OF_EACH_HOST:
-                one(evidence)
+            for invariant in _OF_EACH_HOST:
+                invariant(evidence)
 
     def _evidence(
         self,
@@ -275,6 +313,10 @@ class WatchedHosts:
             drained_s=drained_s,
             drain_bound_s=drain_bound_s,
         )
+
+
+def _has_seen(subscriber: Subscriber, seq: int) -> bool:
+    return bool(subscriber.seqs) and subscriber.seqs[-1] >= seq
 
 
 def _job(seconds: float) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 A module has a server and hosts of its own, so that a test does not pay for a start.
 """
 
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -57,10 +58,15 @@ def start_hosts(
     folder = tmp_path_factory.mktemp("hosts")
     hosts: list[Host] = []
 
-    def start(urls: dict[str, str], settings: dict[str, str] | None = None) -> list[Host]:
+    def start(
+        urls: dict[str, str],
+        settings: dict[str, str] | None = None,
+        environment_of: Callable[[str], dict[str, str]] = lambda _: {},
+    ) -> list[Host]:
         def start_one(name: str) -> Host:
             queues = {"pools.default.queues": f'["default", "{name}"]'}
-            return Host(name, folder, urls[name], {**queues, **(settings or {})})
+            own = {**queues, **(settings or {})}
+            return Host(name, folder, urls[name], own, environment=environment_of(name))
 
         with ThreadPoolExecutor() as threads:
             started = list(threads.map(start_one, urls))
@@ -76,3 +82,13 @@ def start_hosts(
     finally:
         for host in hosts:
             host.end()
+
+
+@pytest.fixture(scope="session")
+def libfaketime() -> Path:
+    """The library that moves the clock of a process."""
+    library = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
+    if library is None:
+        reason = "libfaketime is not installed (apt-get install faketime)"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+    return library

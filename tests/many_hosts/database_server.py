@@ -103,13 +103,18 @@ class DatabaseServer:
         self._end(signal.SIGINT)
 
     def kill(self) -> None:
-        """`kill -9` of it and of everything that it has started."""
+        """`kill -9` of it and of everything that it has started, as if the machine had died.
+
+        The postmaster stands still meanwhile. If it died first, who waits for a standby would wait
+        no longer, and others would see what was not acknowledged.
+        """
         assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
         family = psutil.Process(self._process.pid).children(recursive=True)
-        self._process.kill()
         for one in family:
-            with suppress(psutil.NoSuchProcess):
-                one.kill()
+            with suppress(ProcessLookupError):
+                os.kill(one.pid, signal.SIGKILL)
+        self._process.kill()
         psutil.wait_procs(family, 10)
         self._process.wait()
         self._process = None

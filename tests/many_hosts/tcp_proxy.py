@@ -91,16 +91,22 @@ class TcpProxy:
             await self._whole.wait()
             there, back = await asyncio.open_connection("127.0.0.1", self.target)
             ends.callback(back.transport.abort)
-            async with asyncio.TaskGroup() as both:
-                both.create_task(self._forward(reader, back))
-                both.create_task(self._forward(there, writer))
+            both = [
+                asyncio.ensure_future(self._forward(reader, back)),
+                asyncio.ensure_future(self._forward(there, writer)),
+            ]
+            try:
+                await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for one in both:
+                    one.cancel()
+                await asyncio.gather(*both, return_exceptions=True)
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Pass on what comes, until one side has closed: then the other is closed, too."""
+        """Pass on what comes, until a side has closed: then the other is closed, too."""
         while data := await reader.read(_CHUNK_BYTES):
             if self.delay_s:
                 await asyncio.sleep(self.delay_s)
             await self._whole.wait()
             writer.write(data)
             await writer.drain()
-        raise asyncio.CancelledError

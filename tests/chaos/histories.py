@@ -81,9 +81,12 @@ def read_effects(file: Path) -> list[Run]:
     return list(runs.values())
 
 
-def fold_events(rows: list[tuple[Any, ...]]) -> Fold:
-    """The events (seq, at_ms, kind, job_id, body), each checked as it is folded."""
-    fold = Fold(SimulatedClock(), written_within_ms=_WRITTEN_WITHIN_MS)
+def fold_events(rows: list[tuple[Any, ...]], written_within_ms: int = _WRITTEN_WITHIN_MS) -> Fold:
+    """The events (seq, at_ms, kind, job_id, body), each checked as it is folded.
+
+    An event is written so long after its time was read.
+    """
+    fold = Fold(SimulatedClock(), written_within_ms=written_within_ms)
     for row in rows:
         fold.take(*row)
     return fold

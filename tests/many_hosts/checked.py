@@ -34,6 +34,8 @@ from tests.simulation import invariants as simulated
 _TABLES = ("jobs", "attempts", "events", "queues", "key_rates", "cascades", "job_logs")
 _COUNTS = "SELECT queue, status, sum(n)::bigint AS n FROM orpheus.job_counts GROUP BY queue, status"
 _PATIENCE_S = 5.0
+_WRITTEN_WITHIN_MS = 1_500
+"""Meanwhile a transaction may wait for the locks of another host."""
 _SHORT_S = 0.01
 _BATCH = 4
 _BATCH_OF_A_CAMPAIGN = 10
@@ -261,7 +263,7 @@ class WatchedHosts:
         self.wait_for_event(last_seq)
         for one in self._subscribers:
             assert not one.problems, one.problems
-        fold = fold_events(events)
+        fold = fold_events(events, _WRITTEN_WITHIN_MS)
         everything = [
             self._evidence(host, tables, events, drained_s, drain_bound_s, secret, one.seqs)
             for host, one in zip(self.hosts, self._subscribers, strict=True)

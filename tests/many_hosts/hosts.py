@@ -3,7 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from tests.chaos.harness import Orpheus
+import psutil
+
+from tests.chaos.harness import Orpheus, until
+from tests.machine import PATIENCE_S
 
 _SETTINGS = {
     "pools.default.workers": "1",
@@ -29,6 +32,20 @@ class Host(Orpheus):
             program=("tests.named_host", name),
             **options,
         )
+
+    def until_ready(self, timeout_s: float = PATIENCE_S) -> None:
+        """Until every slot is ready, and is told as it is.
+
+        While a host cannot write, the database still has what it wrote last: the processes of then.
+        """
+        super().until_ready(timeout_s)
+
+        def lives() -> bool:
+            slots = self.workers().values()
+            return all(one["pid"] and psutil.pid_exists(one["pid"]) for one in slots)
+
+        until(lives, "its processes to be told", timeout_s)
+        super().until_ready(timeout_s)
 
     def workers(self) -> dict[str, dict[str, Any]]:
         """The slots of this host, by name."""

@@ -46,7 +46,8 @@ def test_an_event_of_a_long_transaction_comes_late_and_is_not_skipped(
         until(lambda: age_s(ada) > 0, "its age to be told")
         shared_watch.run_one(on=ada, submitted_to=ada)
     shared_watch.wait_for_event(shared_watch.last_seq())
-    theirs = shared_server.look("SELECT seq FROM orpheus.events WHERE kind = 'queue.paused'")
+    sql = "SELECT seq FROM orpheus.events WHERE body = %s"
+    theirs = shared_server.look(sql, json.dumps({"name": "theirs"}))
     assert theirs[0][0] > told
     until(lambda: age_s(ada) == 0, "its end to be told")
     shared_watch.check_once_healed(DRAIN_BOUND_S)

@@ -32,6 +32,7 @@ pytest_plugins = ["tests.postgresql_server"]
 
 ROOT = Path(__file__).parents[1]
 BROWSER_TESTS = ROOT / "tests" / "browser"
+MANY_HOSTS = ROOT / "tests" / "many_hosts"
 STARTED = re.compile(r"(http://127\.0\.0\.1:\d+)")
 MARK = "UNDER_TEST"
 RUN = "RUN_UNDER_TEST"
@@ -78,13 +79,16 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     """Keep the tests of a file that share something in one process, and give the run its order.
 
+    So are all tests of many hosts: two of them at once would be a dozen processes on two cores.
     Such files come first, since the longest are among them: at the end the others would wait. The
     browser tests come last: Playwright's synchronous interface leaves its event loop running in the
     main thread, where no other test could start one then. Otherwise any order must do.
     """
     for item in items:
         fixtures = getattr(item, "fixturenames", ())
-        if any(name.startswith("shared_") for name in fixtures):
+        if MANY_HOSTS in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group(str(MANY_HOSTS.relative_to(ROOT))))
+        elif any(name.startswith("shared_") for name in fixtures):
             item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(ROOT))))
     yield  # pytest-xdist reads the marks, and pytest-randomly shuffles
     items.sort(

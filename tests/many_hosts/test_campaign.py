@@ -24,7 +24,7 @@ from tests.many_hosts.hosts import Host
 from tests.many_hosts.tcp_proxy import TcpProxy
 
 SEED = int(os.environ.get("CAMPAIGN_SEED", "1"))
-SECONDS = float(os.environ.get("CAMPAIGN_SECONDS", "40"))
+SECONDS = float(os.environ.get("CAMPAIGN_SECONDS", "25"))
 JOBS_A_SECOND = 8
 """At least so many are asked for."""
 NAMES = ("ada", "bob", "cyd")

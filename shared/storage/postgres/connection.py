@@ -2,8 +2,8 @@
 
 A server that has vanished, or a transaction that stands still with its locks, must not make others
 wait: each wait for one of them has a bound of 10 s or less. For an answer of a server that is still
-there, but hangs, it waits as long as that takes. Behind a pooler, another program may be next to get
-the session: settings are made for each transaction there, and no statement is prepared.
+there, but hangs, it waits as long as that takes. Behind a pooler, another program may be next to
+get the session: settings are made for each transaction there, and no statement is prepared.
 """
 
 import os

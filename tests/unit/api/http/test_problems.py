@@ -29,7 +29,7 @@ from orpheus.shared.errors import (
     UnexpectedAnswer,
     WaitTimedOut,
 )
-from orpheus.shared.storage import BackupRefused
+from orpheus.shared.storage import BackupRefused, MoveRefused
 
 PROGRAMS = ("orpheus.api", "orpheus.shared")
 NO_CLIENTS = {
@@ -39,6 +39,7 @@ NO_CLIENTS = {
     ConfigurationError,
     LeaseLost,  # of workers
     BackupRefused,  # of the command line
+    MoveRefused,
     TooLarge,  # of clients
     Unauthorized,
     UnexpectedAnswer,

@@ -67,13 +67,19 @@ def test_everything_arrives_and_is_the_same_byte_for_byte_after_the_way_back(
     assert counts == {name: len(rows) for name, rows in before.items()}
     arrived, left = opened(there), opened(first, create=False)
     assert values_of(arrived) == values_of(left)
-    assert arrived.moves.counters() == left.moves.counters()
+    last = left.moves.counters()
+    assert goes_on(arrived.moves.counters(), last)
     assert arrived.maintenance.verify() == []
     assert arrived.events.epoch() != left.events.epoch()
     arrived.close()
     moved(there, back)
     assert rows_of(back) == before
-    assert opened(back).moves.counters() == left.moves.counters()
+    assert goes_on(opened(back).moves.counters(), last)
+
+
+def goes_on(counters: dict[str, int], last: dict[str, int]) -> bool:
+    """Whether each is what it was; that of tokens may be greater, as tokens may have gaps."""
+    return counters == {**last, "lease_tokens": max(last["lease_tokens"], counters["lease_tokens"])}
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -59,14 +59,16 @@ SELECT {columns} FROM orpheus.{table} WHERE {condition} {group} ORDER BY {key} L
 INSERT INTO orpheus.{table} ({columns}) VALUES {places};
 
 -- name: counters
--- The last id, token and event number that was given, though its row may be deleted.
+-- The last id, token and event number that was given, though its row may be deleted. Of tokens, the
+-- greatest that it may have been: the last 20 bits are random (leases.sql).
 SELECT 'jobs', CASE WHEN is_called THEN last_value ELSE 0 END FROM orpheus.jobs_id_seq
 UNION ALL
 SELECT 'job_logs', CASE WHEN is_called THEN last_value ELSE 0 END FROM orpheus.job_logs_id_seq
 UNION ALL
 SELECT 'audit', CASE WHEN is_called THEN last_value ELSE 0 END FROM orpheus.audit_id_seq
 UNION ALL
-SELECT 'lease_tokens', CASE WHEN is_called THEN last_value ELSE 0 END FROM orpheus.lease_tokens
+SELECT 'lease_tokens', CASE WHEN is_called THEN (last_value + 1 << 20) - 1 ELSE 0 END
+FROM orpheus.lease_tokens
 UNION ALL
 SELECT 'events', last_seq FROM orpheus.history;
 
@@ -76,5 +78,5 @@ WITH numbered AS (
     UPDATE orpheus.history SET last_seq = :last::bigint WHERE :name::text = 'events')
 SELECT setval(
     ('orpheus.' || :name || CASE :name WHEN 'lease_tokens' THEN '' ELSE '_id_seq' END)::regclass,
-    greatest(:last, 1), :last > 0)
+    greatest(CASE :name WHEN 'lease_tokens' THEN :last >> 20 ELSE :last END, 1), :last > 0)
 WHERE :name <> 'events';

@@ -7,6 +7,7 @@ not what as many machines would reach.
 
 from dataclasses import replace
 
+import psutil
 import psycopg
 
 from benchmarks.catalog import BY_NAME, ON_POSTGRESQL
@@ -30,13 +31,14 @@ def drain(run: Run, hosts: int) -> None:
     jobs = run.number(JOBS)
     entry = replace(BY_NAME[ON_POSTGRESQL], variant=f"hosts={hosts} pools.default.workers=1")
     with running(entry, WARM + jobs) as system:
-        written = wal_bytes(system)
+        written, used_s = wal_bytes(system), server_cpu_s(system)
         system.ask("many", 0, WARM)
         _, rate = from_commit(system, WARM, jobs)
         system.effects.check(0, WARM + jobs)
-        written = wal_bytes(system) - written
+        written, used_s = wal_bytes(system) - written, server_cpu_s(system) - used_s
     run.results.add(f"hosts_{hosts}", ON_POSTGRESQL, rate)
     run.results.add(f"wal_{hosts}", ON_POSTGRESQL, written / (WARM + jobs) / 1000)
+    run.results.add(f"cpu_{hosts}", ON_POSTGRESQL, used_s / (WARM + jobs) * 1e6)
 
 
 def wal_bytes(system: System) -> int:
@@ -44,3 +46,13 @@ def wal_bytes(system: System) -> int:
     with psycopg.connect(system.server.url) as connection:
         row = connection.execute("SELECT pg_current_wal_lsn() - '0/0'").fetchone()
     return int(row[0]) if row else 0
+
+
+def server_cpu_s(system: System) -> float:
+    """Return the CPU time of the server, with that of its processes that have ended."""
+    assert system.server.process is not None
+    top = psutil.Process(system.server.process.pid)
+    own = top.cpu_times()
+    living = [one.cpu_times() for one in top.children()]
+    ended_s = own.children_user + own.children_system
+    return float(ended_s + sum(times.user + times.system for times in (own, *living)))

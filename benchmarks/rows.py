@@ -65,6 +65,10 @@ ROWS = {
         for hosts in HOSTS
     },
     **{
+        f"cpu_{hosts}": Row(f"PostgreSQL's CPU time with {hosts} hosts", "µs per job")
+        for hosts in HOSTS
+    },
+    **{
         f"busy_{ms}_{workers}": Row(
             f"Jobs of {ms} ms, {workers} workers", "of workers ÷ duration", more_is_better=True
         )

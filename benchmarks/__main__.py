@@ -20,7 +20,7 @@ from benchmarks import (
     size,
     stream,
 )
-from benchmarks.catalog import ENTRIES, ORPHEUS, PEERS
+from benchmarks.catalog import ENTRIES, PEERS
 from benchmarks.results import Results
 from benchmarks.run import Run
 
@@ -81,7 +81,7 @@ def options() -> argparse.Namespace:
 
 def measured(asked: argparse.Namespace) -> Results:
     """Measure what is asked for."""
-    entries = tuple(e for e in ENTRIES if e.module == ORPHEUS or e.name in asked.peers)
+    entries = tuple(e for e in ENTRIES if e.name not in PEERS or e.name in asked.peers)
     about = {**machine.describe(), "rounds": str(asked.rounds)}
     results = Results(about, machine.versions(entries))
     run = Run(entries, asked.rounds, asked.size, results)

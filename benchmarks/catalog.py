@@ -125,4 +125,5 @@ ENTRIES = (
     Entry("dbos", "DBOS on SQLite", "dbos", "yes", "defaults", 1_000, packages=("dbos",)),
 )
 BY_NAME = {entry.name: entry for entry in ENTRIES}
-PEERS = tuple(entry.name for entry in ENTRIES if entry.module != "orpheus")
+PEERS = tuple(entry.name for entry in ENTRIES if entry.module != "orpheus" or entry.server)
+"""What may be left out of a run: the peers, and what needs a server."""

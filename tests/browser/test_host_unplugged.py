@@ -21,7 +21,6 @@ from tests.many_hosts.conftest import (  # noqa: F401 - fixtures
 from tests.many_hosts.database_server import DatabaseServer
 
 NAMES = ("ada", "bob", "eve")
-PICTURE = {"width": 1280, "height": 900}
 
 
 def test_the_jobs_of_a_host_that_is_unplugged_run_elsewhere_and_it_is_shown_as_lost(
@@ -34,7 +33,7 @@ def test_the_jobs_of_a_host_that_is_unplugged_run_elsewhere_and_it_is_shown_as_l
     ada, bob, eve = start_hosts({name: shared_server.url() for name in NAMES})
     for host in (ada, bob, eve):
         host.until_ready()
-    page.set_viewport_size(PICTURE)
+    page.set_viewport_size({"width": 1280, "height": 900})
     dashboard = Dashboard(page, ada)
     dashboard.open()
     hosts = page.locator("#slots > .host")

@@ -41,4 +41,4 @@ def test_every_module_of_a_system_is_in_the_catalog() -> None:
 
 
 def test_orpheus_is_no_peer() -> None:
-    assert set(BY_NAME) - set(PEERS) == {"orpheus", "one-at-a-time", "orpheus-postgresql"}
+    assert set(BY_NAME) - set(PEERS) == {"orpheus", "one-at-a-time"}

@@ -115,7 +115,9 @@ def _judge_ages(process: Process, rules: Rules, now_s: float) -> Verdict | None:
     stopped process is first sent SIGCONT and given half a beat timeout to send a beat.
     """
     seen = process.seen
-    beat_age_s, loop_age_s = now_s - process.beat_s, now_s - process.loop_s
+    beat_age_s = now_s - process.beat_s
+    # At the last beat: since then, it may stand still as a whole, which its silence tells.
+    loop_age_s, write_age_s = process.beat_s - process.loop_s, process.beat_s - process.write_s
     if is_silent(process, rules, now_s):
         judged_s = judged_after_continue_s(process, rules)
         was_just_continued = judged_s is not None and now_s < judged_s
@@ -125,9 +127,9 @@ def _judge_ages(process: Process, rules: Rules, now_s: float) -> Verdict | None:
         why = f"no heartbeat for {beat_age_s:.0f} s{_what_it_does(seen)}"
     elif loop_age_s >= rules.beat_timeout_s and seen.job is None:
         why = f"main loop stuck for {loop_age_s:.0f} s{_what_it_does(seen)}"
-    elif now_s - process.write_s >= rules.beat_timeout_s:
+    elif write_age_s >= rules.beat_timeout_s:
         # A job may have limited or moved the process: it would keep its leases and end no job.
-        why = f"it alone cannot write to the database, for {now_s - process.write_s:.0f} s"
+        why = f"it alone cannot write to the database, for {write_age_s:.0f} s"
     else:
         return None
     return Verdict(Trigger.FAULT, why, Cause.HUNG)

@@ -164,6 +164,14 @@ def test_a_process_that_stood_still_need_not_turn_its_main_loop_before_it_beats(
     assert driver.slot.reason.startswith("main loop stuck for 16 s")
 
 
+def test_a_process_that_stopped_before_its_idle_main_loop_turned_is_continued() -> None:
+    driver = Driver().make_ready()
+    driver.beat(2, loop=driver.seen.loop)
+    assert driver.see(14, os_status=OsStatus.STOPPED) == ()
+    driver.see(1)
+    assert (driver.state(), driver.commands()) == (SlotState.READY, [Command.CONTINUE])
+
+
 def test_a_continued_process_may_beat_before_its_main_loop_turns() -> None:
     driver = Driver().make_ready()
     loop = driver.seen.loop

@@ -56,16 +56,16 @@ ROWS = {
     },
     **{
         f"hosts_{hosts}": Row(
-            f"Drain on PostgreSQL with {hosts} hosts of one worker", "jobs/s", more_is_better=True
+            f"Drain on PostgreSQL, hosts with one worker: {hosts}", "jobs/s", more_is_better=True
         )
         for hosts in HOSTS
     },
     **{
-        f"wal_{hosts}": Row(f"PostgreSQL's log with {hosts} hosts, submit to done", "KB per job")
+        f"wal_{hosts}": Row(f"PostgreSQL's log, submit to done, hosts: {hosts}", "KB per job")
         for hosts in HOSTS
     },
     **{
-        f"cpu_{hosts}": Row(f"PostgreSQL's CPU time with {hosts} hosts", "µs per job")
+        f"cpu_{hosts}": Row(f"PostgreSQL's CPU time, hosts: {hosts}", "µs per job")
         for hosts in HOSTS
     },
     **{

@@ -8,9 +8,22 @@ from typing import Any
 
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.process.crash_cell import CellState, read_cell
-from tests.machine import slowness
+from tests.machine import slowness, wait_until
 
 Start = Callable[..., Any]
+
+
+def until_entered(database: Any, job_id: int) -> None:
+    """Wait until the job's code is about to run: a job that is only leased is given back."""
+    database.wait(job_id, Status.IN_PROGRESS)
+
+    def running() -> bool:
+        cell = read_cell(database.store.state.cell("life-1"))
+        return isinstance(cell, CellState) and bool(cell.running)
+
+    wait_until(running, f"job {job_id} to be entered")
+
+
 Wait = Callable[..., Any]
 MOST_RSS_KB = 45 * 1024
 
@@ -90,7 +103,7 @@ def test_drain_finishes_the_job_however_long_and_exits_with_0(
 ) -> None:
     worker = start_supervised(stop_timeout_s=0.1).wait_until_ready()
     job_id = database.submit("nap", '{"seconds": 1}')
-    database.wait(job_id, Status.IN_PROGRESS)
+    until_entered(database, job_id)
     worker.channel.send({"do": "drain"})
     assert worker.wait() == 0
     assert database.store.jobs.get(job_id).status is Status.DONE
@@ -102,7 +115,7 @@ def test_a_draining_worker_in_a_long_job_beats_and_renews_until_it_exits(
     worker = start_supervised(lease_ttl_s=2.0, renew_every_s=0.3).wait_until_ready()
     go_on = tmp_path / "go-on"
     job_id = database.submit("chatty", f'{{"wait_for": "{go_on}"}}')
-    database.wait(job_id, Status.IN_PROGRESS)
+    until_entered(database, job_id)
     worker.channel.send({"do": "drain"})
     wait_for(lambda: "worker_draining" in worker.log(), "the order to be taken")
     sent, [row] = worker.says("beat"), database.store.processes.all()
@@ -135,7 +148,7 @@ def test_an_idle_worker_obeys_at_once(database: Any, start_supervised: Start) ->
 def test_stop_releases_a_job_that_does_not_finish(database: Any, start_supervised: Start) -> None:
     worker = start_supervised(stop_timeout_s=0.2).wait_until_ready()
     job_id = database.submit("spinning", max_retries=0)
-    database.wait(job_id, Status.IN_PROGRESS)
+    until_entered(database, job_id)
     worker.channel.send({"do": "stop"})
     assert worker.wait() == 4
     assert database.outcomes(job_id) == ["released"]
@@ -146,7 +159,7 @@ def test_a_stop_order_may_shorten_the_time_of_the_one_before(
 ) -> None:
     worker = start_supervised(stop_timeout_s=60.0).wait_until_ready()
     job_id = database.submit("spinning", max_retries=0)
-    database.wait(job_id, Status.IN_PROGRESS)
+    until_entered(database, job_id)
     worker.channel.send({"do": "stop", "within_s": 30.0})
     worker.channel.send({"do": "stop", "within_s": 0.2})
     assert worker.wait(10) == 4
@@ -158,7 +171,7 @@ def test_plain_signals_after_the_first_do_not_shorten_a_stop(
 ) -> None:
     worker = start_supervised().wait_until_ready()
     job_id = database.submit("nap", '{"seconds": 4}')  # over the 3 s that a second signal leaves
-    database.wait(job_id, Status.IN_PROGRESS)
+    until_entered(database, job_id)
     worker.signal(signal.SIGTERM)
     wait_for(lambda: '"SIGTERM"' in worker.log(), "the signal to be seen")
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -172,7 +185,7 @@ def test_without_its_supervisor_a_worker_exits_once_its_job_is_done(
 ) -> None:
     worker = start_supervised().wait_until_ready()
     running = database.submit("nap", '{"seconds": 1}')
-    database.wait(running, Status.IN_PROGRESS)
+    until_entered(database, running)
     waiting = database.submit("nap")
     worker.channel.close()
     assert worker.wait() == 0
@@ -185,7 +198,7 @@ def test_without_its_supervisor_a_worker_leaves_a_long_job_within_the_grace(
 ) -> None:
     worker = start_supervised().wait_until_ready()
     running = database.submit("spinning", max_retries=0)
-    database.wait(running, Status.IN_PROGRESS)
+    until_entered(database, running)
     began_s = time.monotonic()
     worker.channel.close()
     wait_for(lambda: "the supervisor is gone" in worker.log(), "it to be seen")
@@ -202,7 +215,7 @@ def test_nothing_is_leased_if_c_code_held_the_gil_while_the_supervisor_died(
 ) -> None:
     worker = start_supervised().wait_until_ready()
     held = database.submit("holding_the_gil", '{"seconds": 30}', max_retries=0)
-    database.wait(held, Status.IN_PROGRESS)
+    until_entered(database, held)
     waiting = [database.submit("nap") for _ in range(3)]
     worker.channel.close()
     worker.signal(signal.SIGTERM)  # as the kernel does; it ends the sleep too
@@ -242,7 +255,7 @@ def test_a_worker_whose_job_holds_the_gil_shows_its_stack_and_continues(
 ) -> None:
     worker = start_supervised().wait_until_ready()
     job_id = database.submit("holding_the_gil", '{"seconds": 60}')
-    database.wait(job_id, Status.IN_PROGRESS)
+    until_entered(database, job_id)
     stack_file = tmp_path / "stack-1"
 
     def shows() -> bool:
@@ -261,7 +274,7 @@ def test_past_the_hard_deadline_the_supervisor_has_to_kill_the_worker(
 ) -> None:
     worker = start_supervised(cancel_grace_s=0.1).wait_until_ready()
     job_id = database.submit("deaf")
-    database.wait(job_id, Status.IN_PROGRESS)
+    until_entered(database, job_id)
     database.store.jobs.cancel(job_id)
     wait_for(
         lambda: (

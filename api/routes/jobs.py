@@ -30,7 +30,7 @@ from orpheus.api.http.cursors import cursor_after, decode_cursor
 from orpheus.api.http.scope import json_body, traceparent_of
 from orpheus.api.routes import submission
 from orpheus.api.routes.idempotency import idempotency_of, write_once
-from orpheus.api.services import Services, services_of
+from orpheus.api.services import Services, services_of, workers
 from orpheus.shared.domain import jobs
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.storage import JobFilter, Store, Submitted
@@ -44,6 +44,7 @@ from orpheus.shared.views.jobs import (
     job_preview_json,
     log_line_json,
 )
+from orpheus.shared.views.why import Why, why_json
 
 router = APIRouter(tags=["jobs"])
 
@@ -161,6 +162,21 @@ async def get_job(request: Request, job_id: JobId, query: Annotated[JobQuery, Qu
             job = store.jobs.get(number)
             attempts = [attempt_json(attempt) for attempt in store.jobs.attempts(number)]
         return json_response(JobWithAttempts(**job_json(job), attempts=attempts))
+
+    return await services.readers.read(read)
+
+
+@router.get("/jobs/{job_id}/why", responses=answers(Why) | problems(404))
+async def get_why(request: Request, job_id: JobId) -> Response:
+    """Why a job does not run: every reason, who holds it back, and until when."""
+    services, number = services_of(request), parse_job_id(job_id)
+    options = services.options
+
+    def read(store: Store) -> Response:
+        with store.snapshot():
+            found = workers(store, options)
+            why = why_json(store, number, found, options.storage.pools, options.concurrency)
+        return json_response(why)
 
     return await services.readers.read(read)
 

@@ -30,6 +30,7 @@ from orpheus.shared.storage.verbs.processes import Processes
 from orpheus.shared.storage.verbs.queues import Queues
 from orpheus.shared.storage.verbs.retention import Retention
 from orpheus.shared.storage.verbs.schedules import Schedules
+from orpheus.shared.storage.verbs.standing import Standings
 from orpheus.shared.storage.verbs.stats import Stats
 from orpheus.shared.storage.verbs.supervision import Supervision
 
@@ -69,6 +70,7 @@ class Store:
         enqueue = Enqueue(database, events, dependencies, keys)
         self.queues = Queues(database, events, keys)
         self.jobs = Jobs(database, events, dependencies, enqueue, keys)
+        self.standings = Standings(database, self.jobs, keys)
         self.bulk = Bulk(database, self.jobs, dependencies)
         self.schedules = Schedules(database, events, enqueue)
         self.idempotency = Idempotency(database)

@@ -46,6 +46,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "status": ("system:status", "Show the whole system; exit 1 if something needs attention."),
     "submit": ("submit:submit", "Submit a job of TYPE."),
     "types": ("system:types", "List the job types and their payloads."),
+    "why": ("why:why", "Say why a job does not run, who holds it back, and until when."),
     "workers": ("system:workers", "List every process with its state, job and resource use."),
 }
 """Name -> `module:attribute` in this folder, and the line of `orpheus --help`."""

@@ -19,6 +19,7 @@ from hypothesis.stateful import (
 from orpheus.shared.domain.backoff import BackoffRules
 from orpheus.shared.domain.jobs import Holder, Job, JobError, Lease, NewJob, Status
 from orpheus.shared.domain.lifecycle import LIVE, TERMINAL, Ending
+from orpheus.shared.domain.why import Crew, reasons
 from orpheus.shared.errors import TransitionRefused
 from orpheus.shared.process.crash_cell import CellState
 from orpheus.shared.storage import Finished, JobFilter, KeyRules, QueueRules
@@ -149,7 +150,9 @@ class StoreMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.model.in_status(Status.PENDING))
     @rule(holder=holders, served=served, limit=st.integers(1, 4))
     def lease(self, holder: Holder, served: tuple[str, ...], limit: int) -> None:
+        next_ones = self.told_to_run(served, limit)
         leases = self.store.leases.lease(holder, served, limit, TTL_MS)
+        assert {lease.job_id for lease in leases} == next_ones
         assert [lease.job_id for lease in leases] == self.model.lease(served, limit)
         for lease in leases:
             job = self.model.jobs[lease.job_id]
@@ -157,6 +160,12 @@ class StoreMachine(RuleBasedStateMachine):
             assert lease.token > job.token
             job.token, job.holder = lease.token, holder.incarnation
         self.leases += leases
+
+    def told_to_run(self, served: tuple[str, ...], places: int) -> set[int]:
+        """Return the waiting jobs that nothing holds back from so many free places."""
+        crew = Crew("pool", served, places, ready=("pool-1",), free=places, idle=places)
+        waiting = self.model.in_status(Status.PENDING, Status.BLOCKED)
+        return {job.id for job in waiting if not reasons(self.store.standings.of(job.id), [crew])}
 
     @precondition(lambda self: self.leases)
     @rule(data=st.data(), ending=reported)

@@ -1,0 +1,321 @@
+"""Why a job does not run: every reason, who holds it back, and until when. Pure.
+
+A pending job is leased next if nothing of its own holds it back (its time, its queue, its key), a
+pool serves its queue, and a place of that pool is free once the jobs are leased that go before it.
+`reasons` follows the leases in their order for that, and counts what they take of the limits.
+
+A reason that passes by itself within moments (a limit, a rate, the turn) is told only of a job that
+could start otherwise: what a job that is due tomorrow would meet today helps nobody.
+"""
+
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple, TypeVar
+
+from orpheus.shared.domain.jobs import Dependency, Job, Outcome, Status
+from orpheus.shared.domain.lifecycle import TERMINAL
+from orpheus.shared.domain.rates import Rate, rate_text
+
+K = TypeVar("K", bound=Hashable)
+
+MOST_BEFORE = 1_000
+"""So many jobs that go before a job are counted."""
+MOST_NAMED = 5
+"""So many jobs or slots are named as those who hold a job back."""
+
+
+class Code(StrEnum):
+    """What holds a job back."""
+
+    ENDED = "ended"
+    PREFETCHED = "prefetched"
+    DEPENDENCY = "dependency"
+    RUN_AT = "run_at"
+    BACKOFF = "backoff"
+    SNOOZED = "snoozed"
+    QUEUE_PAUSED = "queue_paused"
+    NO_POOL = "no_pool"
+    NO_WORKER = "no_worker"
+    QUEUE_LIMIT = "queue_limit"
+    QUEUE_RATE = "queue_rate"
+    KEY_LIMIT = "key_limit"
+    KEY_RATE = "key_rate"
+    RUNS_ALONE = "runs_alone"
+    WORKERS_BUSY = "workers_busy"
+    TURN = "turn"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One reason. `by`: who holds the job back; `until_ms`: the time at which that ends, if known.
+
+    `text` is a clause for people: "it waits for job 7, which is in_progress".
+    """
+
+    code: Code
+    text: str
+    by: str | None = None
+    until_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Who paused a queue: an operator, or the configuration (`by` is None)."""
+
+    by: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """The limits of a queue, or of a key, as they stand. 0 and None: no limit.
+
+    `tokens`: how many jobs the rate lets start now; `opens_ms`: when it lets the next one start.
+    """
+
+    max_running: int = 0
+    running: int = 0
+    rate: Rate | None = None
+    tokens: int = 0
+    opens_ms: int | None = None
+    named: Sequence[int] = ()
+    """The first of the running jobs."""
+
+    @property
+    def left(self) -> int | None:
+        """How many jobs may start now; None: any number."""
+        limits = [max(0, self.max_running - self.running)] if self.max_running else []
+        if self.rate is not None:
+            limits.append(self.tokens)
+        return min(limits, default=None)
+
+
+FREE = Room()
+"""The room of a queue or a key without limits."""
+
+
+class Before(NamedTuple):
+    """A job that is due and goes before another, with what it takes room of."""
+
+    minus_priority: int
+    run_at_ms: int
+    id: int
+    queue: str
+    key: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the database knows of what holds a job back."""
+
+    job: Job
+    now_ms: int
+    is_due: bool = False
+    crashes: int = 0
+    last_outcome: Outcome | None = None
+    waits_for: int = 0
+    """How many jobs it waits for; `dependencies` are the first of them."""
+    dependencies: Sequence[Dependency] = ()
+    pause: Pause | None = None
+    queues: Mapping[str, Room] | None = None
+    """The limits of its queue and of those of the jobs before it; one without an entry has none."""
+    keys: Mapping[tuple[str, str], Room] | None = None
+    """The same of keys, each by queue and key."""
+    before: Sequence[Before] = ()
+    """The due jobs that go before it, in the order of leasing, at most `MOST_BEFORE`."""
+    leased_before: Sequence[int] = ()
+    """Of a leased job: those that its worker has leased before it and not finished."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """The workers of a pool. A worker has `concurrency` places, each for one running job."""
+
+    pool: str
+    queues: Sequence[str]
+    concurrency: int
+    ready: Sequence[str] = ()
+    """The slots whose workers are ready."""
+    free: int = 0
+    """How many of their places are free."""
+    idle: int = 0
+    """How many of them run nothing."""
+    others: Sequence[str] = ()
+    """What its other slots do: "default-2 is backoff: exited with code 1"."""
+
+    def serves(self, queue: str) -> bool:
+        """Return whether its workers lease jobs of `queue`."""
+        return "*" in self.queues or queue in self.queues
+
+
+def reasons(standing: Standing, crews: Sequence[Crew]) -> list[Reason]:
+    """Return why a job does not run; none: it runs, or a free worker leases it next."""
+    job = standing.job
+    if job.status in TERMINAL:
+        return [_ended(job)]
+    serving = [crew for crew in crews if crew.serves(job.queue)]
+    if job.status is Status.IN_PROGRESS:
+        return list(_prefetched(standing, serving))
+    found = [*_dependencies(standing), *_time(standing), *_pause(standing)]
+    found += _nobody(job, serving)
+    if job.status is Status.PENDING and standing.is_due:
+        found += _limits(standing)
+    return found or list(_turn(standing, serving))
+
+
+def _ended(job: Job) -> Reason:
+    if job.status is Status.DONE:
+        return Reason(Code.ENDED, "it is done")
+    error = f": {job.error.type}: {job.error.message}".partition("\n")[0] if job.error else ""
+    return Reason(Code.ENDED, f"it is {job.status}{error} (a retry runs it again)")
+
+
+def _prefetched(standing: Standing, crews: Sequence[Crew]) -> Iterator[Reason]:
+    """Yield that a leased job waits for a place of its worker."""
+    places = max((crew.concurrency for crew in crews), default=1)
+    if len(standing.leased_before) >= places:
+        before = _jobs(standing.leased_before[:MOST_NAMED], len(standing.leased_before))
+        text = f"{standing.job.worker} has leased it and runs {before} first"
+        yield Reason(Code.PREFETCHED, text, by=standing.job.worker)
+
+
+def _dependencies(standing: Standing) -> Iterator[Reason]:
+    for one in standing.dependencies:
+        text = f"it waits for job {one.id} ({one.type}), which is {one.status}"
+        yield Reason(Code.DEPENDENCY, text, by=f"job {one.id}")
+    more = standing.waits_for - len(standing.dependencies)
+    if more > 0:
+        yield Reason(Code.DEPENDENCY, f"it waits for {more:,} more jobs")
+
+
+_WAITS = {
+    None: (Code.RUN_AT, "its time has not come"),
+    Outcome.SNOOZED: (Code.SNOOZED, "it asked to run again later"),
+    Outcome.RELEASED: (Code.RUN_AT, "its time has not come"),
+}
+_BACKOFF = (Code.BACKOFF, "it waits before its next attempt")
+
+
+def _time(standing: Standing) -> Iterator[Reason]:
+    job = standing.job
+    if standing.is_due or job.run_at_ms <= standing.now_ms:
+        return
+    code, text = _WAITS.get(standing.last_outcome, _BACKOFF)
+    if code is Code.BACKOFF:
+        text += f", as attempt {job.attempt} ended {standing.last_outcome}"
+    yield Reason(code, text, until_ms=job.run_at_ms)
+
+
+def _pause(standing: Standing) -> Iterator[Reason]:
+    if standing.pause is not None:
+        by = standing.pause.by or "the configuration"
+        reason = f": {standing.pause.reason}" if standing.pause.reason else ""
+        text = f"its queue {standing.job.queue} is paused by {by}{reason}"
+        yield Reason(Code.QUEUE_PAUSED, text, by=by)
+
+
+def _nobody(job: Job, serving: Sequence[Crew]) -> Iterator[Reason]:
+    """Yield why no worker could lease the job, however long it waits."""
+    if not serving:
+        yield Reason(Code.NO_POOL, f"no pool serves its queue {job.queue}")
+    elif not any(crew.ready for crew in serving):
+        for crew in serving:
+            slots = "; ".join(crew.others[:MOST_NAMED]) or "it has no workers"
+            text = f"no worker of pool {crew.pool} is ready: {slots}"
+            yield Reason(Code.NO_WORKER, text, by=f"pool {crew.pool}")
+
+
+def _limits(standing: Standing) -> Iterator[Reason]:
+    job = standing.job
+    queue = f"its queue {job.queue}"
+    yield from _limits_of(_room(standing.queues, job.queue), queue, _QUEUE)
+    if job.concurrency_key is not None:
+        key = f"key {job.concurrency_key} of {queue}"
+        room = _room(standing.keys, (job.queue, job.concurrency_key))
+        yield from _limits_of(room, key, _KEY)
+
+
+_QUEUE = (Code.QUEUE_LIMIT, Code.QUEUE_RATE)
+_KEY = (Code.KEY_LIMIT, Code.KEY_RATE)
+
+
+def _limits_of(room: Room, whose: str, codes: tuple[Code, Code]) -> Iterator[Reason]:
+    if room.max_running and room.running >= room.max_running:
+        text = f"{whose} may run {room.max_running:,} at once, and as many run"
+        yield Reason(codes[0], text, by=_jobs(room.named, room.running) or None)
+    if room.rate is not None and room.tokens < 1:
+        text = f"{whose} may start {rate_text(room.rate)}, and has for now"
+        yield Reason(codes[1], text, until_ms=room.opens_ms)
+
+
+def _turn(standing: Standing, serving: Sequence[Crew]) -> Iterator[Reason]:
+    """Yield why a job that nothing holds back is not leased next; nothing if it is."""
+    blocked: list[tuple[int, Reason]] = []
+    for crew in serving:
+        if not crew.ready:
+            continue
+        taken, reason = _before_it(standing, crew)
+        reason = reason or _no_place(standing, crew, taken)
+        if reason is None:
+            return
+        blocked.append((taken, reason))
+    if blocked:
+        yield min(blocked, key=lambda one: one[0])[1]
+
+
+def _before_it(standing: Standing, crew: Crew) -> tuple[int, Reason | None]:
+    """Return how many jobs are leased before it, and a limit that they leave no room of."""
+    job = standing.job
+    queues = {name: room.left for name, room in (standing.queues or {}).items()}
+    keys = {name: room.left for name, room in (standing.keys or {}).items()}
+    taken = 0
+    for one in standing.before:
+        key = (one.queue, one.key or "")
+        if crew.serves(one.queue) and _has_room(queues, one.queue) and _has_room(keys, key):
+            _take(queues, one.queue)
+            _take(keys, key)
+            taken += 1
+    if not _has_room(queues, job.queue):
+        text = f"jobs that go before it take the room that its queue {job.queue} has left"
+        return taken, Reason(Code.QUEUE_LIMIT, text)
+    if not _has_room(keys, (job.queue, job.concurrency_key or "")):
+        text = f"jobs that go before it take the room that key {job.concurrency_key} has left"
+        return taken, Reason(Code.KEY_LIMIT, text)
+    return taken, None
+
+
+def _no_place(standing: Standing, crew: Crew, taken: int) -> Reason | None:
+    places = len(crew.ready) * crew.concurrency
+    at_least = "at least " if len(standing.before) >= MOST_BEFORE else ""
+    jobs = "1 job goes" if taken == 1 else f"{at_least}{taken:,} jobs go"
+    if crew.free == 0:
+        also = f", and {jobs} before it" if taken else ""
+        all_places = "the only place" if places == 1 else f"all {places:,} places"
+        text = f"{all_places} of pool {crew.pool} {'is' if places == 1 else 'are'} taken{also}"
+        return Reason(Code.WORKERS_BUSY, text, by=", ".join(crew.ready[:MOST_NAMED]))
+    if taken >= crew.free:
+        return Reason(Code.TURN, f"it is not its turn: {jobs} before it in pool {crew.pool}")
+    if standing.crashes and crew.concurrency > 1 and taken >= crew.idle:
+        text = f"it crashed before, so it runs alone, and no worker of pool {crew.pool} is idle"
+        return Reason(Code.RUNS_ALONE, text, by=", ".join(crew.ready[:MOST_NAMED]))
+    return None
+
+
+def _room(rooms: Mapping[K, Room] | None, name: K) -> Room:
+    return (rooms or {}).get(name, FREE)
+
+
+def _has_room(left: Mapping[K, int | None], name: K) -> bool:
+    return left.get(name) != 0
+
+
+def _take(left: dict[K, int | None], name: K) -> None:
+    if (room := left.get(name)) is not None:
+        left[name] = room - 1
+
+
+def _jobs(ids: Sequence[int], total: int) -> str:
+    """Return `job 3, job 5`, with how many more there are."""
+    more = f" and {total - len(ids):,} more" if total > len(ids) else ""
+    return ", ".join(f"job {one}" for one in ids) + more

@@ -1,0 +1,192 @@
+"""Reads what holds a job back. shared/domain/why.py makes the reasons of it.
+
+It reads as leases do, from the same indexes and in the same order, but takes no lock and parks
+nothing. However many jobs wait, it reads a bounded number of rows.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from orpheus.shared.domain.jobs import Dependency, Job, Outcome, Status
+from orpheus.shared.domain.rates import (
+    NO_LIMITS_PER_KEY,
+    KeyRules,
+    Rate,
+    opens_ms,
+    tokens_now,
+    tokens_of,
+    wait_for_one_ms,
+)
+from orpheus.shared.domain.why import MOST_BEFORE, MOST_NAMED, Before, Pause, Room, Standing
+from orpheus.shared.storage.database import Database, Row
+from orpheus.shared.storage.verbs.jobs import Jobs
+from orpheus.shared.storage.verbs.keys import Keys, key_rules_of
+
+_Key = tuple[str, str]
+
+
+class Standings:
+    """What holds jobs back."""
+
+    def __init__(self, database: Database, jobs: Jobs, keys: Keys) -> None:
+        self._database = database
+        self._jobs = jobs
+        self._keys = keys
+        self._sql = database.sql("why.sql")
+        self._keys_sql = database.sql("keys.sql")
+        self._queues_sql = database.sql("queues.sql")
+
+    def of(self, job_id: int) -> Standing:
+        """Return what holds a job back, all of it at one moment. Raises NotFound."""
+        with self._database.snapshot():
+            job = self._jobs.get(job_id)
+            row = self._database.one(self._sql["of-job"], job_id)
+            assert row is not None
+            is_due, crashes, waits_for, incarnation, token, outcome = row
+            now_ms = self._database.clock.wall_ms()
+            is_due = bool(is_due) or (job.status is Status.PENDING and job.run_at_ms <= now_ms)
+            rows = self._database.all(self._queues_sql["restricted"])
+            limits = _Limits(self._database, rows)
+            before = self._before(job, limits) if is_due else []
+            return Standing(
+                job=job,
+                now_ms=now_ms,
+                is_due=is_due,
+                crashes=crashes,
+                last_outcome=None if outcome is None else Outcome(outcome),
+                waits_for=waits_for,
+                dependencies=self._dependencies(job_id) if waits_for else (),
+                pause=self._pause(job.queue) if job.queue in limits.paused else None,
+                queues=limits.queues,
+                keys=limits.rooms_of(_keys_of([*before, _place(job)])),
+                before=before,
+                leased_before=self._leased_before(incarnation, token) if incarnation else (),
+            )
+
+    def _dependencies(self, job_id: int) -> list[Dependency]:
+        rows = self._database.all(self._sql["waits-for"], job_id, MOST_NAMED)
+        return [Dependency(id, type, Status(status)) for id, type, status in rows]
+
+    def _pause(self, queue: str) -> Pause:
+        by_operator = self._database.one(self._sql["is-paused-by-operator"], queue)
+        if by_operator is None or not by_operator[0]:
+            return Pause()
+        return Pause(*(self._database.one(self._sql["who-paused"], f"queue {queue}") or ()))
+
+    def _leased_before(self, incarnation: str, token: int) -> list[int]:
+        rows = self._database.all(self._sql["leased-before"], incarnation, token)
+        return [row[0] for row in rows]
+
+    def _before(self, job: Job, limits: "_Limits") -> list[Before]:
+        """Return due jobs that go before `job`, in order; those of paused queues are left out."""
+        order, found = (job.priority, job.run_at_ms, job.id), list[Before]()
+
+        def read(name: str, first: str | int, *more: str) -> None:
+            room = MOST_BEFORE - len(found)
+            if room > 0:
+                rows = self._database.all(self._sql[name], first, *order, room, *more)
+                found.extend(Before(*row) for row in rows if row[3] not in limits.paused)
+
+        for queue in self._queues_with_due_jobs():
+            if queue not in limits.paused:
+                read("before-in-queue", queue)
+        read("become-due", limits.now_ms)
+        keys = self._opened_keys()
+        if job.concurrency_key is not None:
+            keys.add((job.queue, job.concurrency_key))
+        for queue, key in keys:
+            read("parked-before", queue, key)
+        return sorted(found)
+
+    def _queues_with_due_jobs(self) -> Iterable[str]:
+        sql, last = self._database.sql("leases.sql")["head-of-next"], ""
+        while head := self._database.one(sql, last):
+            last = head[3]
+            yield last
+
+    def _opened_keys(self) -> set[_Key]:
+        """Return keys whose parked jobs the next lease unparks, as their rate has opened."""
+        clock = self._database.clock
+        now_ms, most = clock.monotonic_ms(), self._keys.keys_at_once
+        sql = self._keys_sql["opened"]
+        return {(queue, key) for queue, key in self._database.all(sql, clock.boot_id, now_ms, most)}
+
+
+class _Limits:
+    """The limits of queues and keys as they stand."""
+
+    def __init__(self, database: Database, restricted: Iterable[Row]) -> None:
+        """`restricted`: rows of the query of that name."""
+        self._database = database
+        self._sql = database.sql("why.sql")
+        self._keys_sql = database.sql("keys.sql")
+        self._running: dict[str, int] = dict(database.all(database.sql("queues.sql")["running"]))
+        clock = database.clock
+        self.now_ms, self._now_mono_ms = clock.wall_ms(), clock.monotonic_ms()
+        self.paused: set[str] = set()
+        """The names of the paused queues."""
+        self.queues: dict[str, Room] = {}
+        self._per_key: dict[str, KeyRules] = {}
+        for name, paused, max_running, *rest in restricted:
+            if paused:
+                self.paused.add(name)
+            self.queues[name] = self._room_of_queue(name, max_running, *rest[:6])
+            if (per_key := key_rules_of(*rest[6:])) != NO_LIMITS_PER_KEY:
+                self._per_key[name] = per_key
+
+    def _room_of_queue(
+        self,
+        name: str,
+        max_running: int,
+        starts: int,
+        period_s: int,
+        burst: int,
+        tokens: float,
+        mono_ms: int,
+        boot_id: str,
+    ) -> Room:
+        running = self._running.get(name, 0) if max_running else 0
+        named = self._named("running-of-queue", name) if 0 < max_running <= running else ()
+        if not starts:
+            return Room(max_running, running, named=named)
+        rate = Rate(starts, period_s, burst)
+        left: float = burst
+        if boot_id == self._database.clock.boot_id:
+            left = tokens_now(rate, tokens, self._now_mono_ms - mono_ms)
+        opens = self.now_ms + wait_for_one_ms(rate, left)
+        return Room(max_running, running, rate, int(left), opens, named)
+
+    def rooms_of(self, keys: Iterable[_Key]) -> Mapping[_Key, Room]:
+        """Return the limits of those keys whose queue has limits per key."""
+        return {
+            (queue, key): self._room_of_key(queue, key, self._per_key[queue])
+            for queue, key in keys
+            if queue in self._per_key
+        }
+
+    def _room_of_key(self, queue: str, key: str, rules: KeyRules) -> Room:
+        running, named = 0, list[int]()
+        if rules.max_running:
+            sql = self._keys_sql["running"]
+            row = self._database.one(sql, queue, key, rules.max_running)
+            running = row[0] if row else 0
+            if running >= rules.max_running:
+                named = self._named("running-of-key", queue, key)
+        if rules.rate is None:
+            return Room(rules.max_running, running, named=named)
+        bucket = self._database.one(self._keys_sql["rate"], queue, key)
+        of_this_boot = bucket is not None and bucket[1] == self._database.clock.boot_id
+        full_ms = float(bucket[0]) if bucket and of_this_boot else 0.0
+        tokens = tokens_of(rules.rate, full_ms, self._now_mono_ms)
+        opens = self.now_ms + opens_ms(rules.rate, full_ms) - self._now_mono_ms
+        return Room(rules.max_running, running, rules.rate, tokens, opens, named)
+
+    def _named(self, name: str, *of: str) -> list[int]:
+        return [row[0] for row in self._database.all(self._sql[name], *of, MOST_NAMED)]
+
+
+def _place(job: Job) -> Before:
+    return Before(-job.priority, job.run_at_ms, job.id, job.queue, job.concurrency_key)
+
+
+def _keys_of(jobs: Iterable[Before]) -> set[_Key]:
+    return {(one.queue, one.key) for one in jobs if one.key is not None}

@@ -1,0 +1,74 @@
+"""Why a job does not run, as the API and the command line answer it."""
+
+from collections.abc import Mapping, Sequence
+
+from typing_extensions import TypedDict
+
+from orpheus.shared.domain import why
+from orpheus.shared.domain.processes import SlotState
+from orpheus.shared.domain.why import Code, Crew
+from orpheus.shared.storage import Store
+from orpheus.shared.views.values import Time, optional_time
+from orpheus.shared.views.workers import Worker
+
+
+class Reason(TypedDict):
+    """One reason why a job does not run."""
+
+    code: Code
+    text: str
+    """A clause: `it waits for job 7 (resize), which is in_progress`."""
+    until: Time | None
+    """When it ends, if that is known."""
+    by: str | None
+    """Who holds the job back: `job 7`, `default-1`, `cli:ada`."""
+
+
+class Why(TypedDict):
+    """Why a job does not run."""
+
+    runs: bool
+    """It runs, or a free worker leases it next: then there is no reason."""
+    reasons: list[Reason]
+
+
+def why_json(
+    store: Store,
+    job_id: int,
+    workers: Sequence[Worker],
+    pools: Mapping[str, Sequence[str]],
+    concurrency: Mapping[str, int],
+) -> Why:
+    """Return why a job does not run. Raises NotFound.
+
+    `pools`: the queues that each serves; `concurrency`: how many jobs each of its workers runs at
+    once.
+    """
+    crews = [_crew(name, queues, concurrency[name], workers) for name, queues in pools.items()]
+    reasons = why.reasons(store.standings.of(job_id), crews)
+    return {
+        "runs": not reasons,
+        "reasons": [
+            {"code": one.code, "text": one.text, "until": optional_time(one.until_ms), "by": one.by}
+            for one in reasons
+        ],
+    }
+
+
+def _crew(pool: str, queues: Sequence[str], concurrency: int, workers: Sequence[Worker]) -> Crew:
+    mine = [one for one in workers if one["pool"] == pool]
+    ready = [one for one in mine if one["state"] == SlotState.READY]
+    return Crew(
+        pool,
+        queues,
+        concurrency,
+        ready=[one["slot"] for one in ready],
+        free=sum(max(0, concurrency - one["jobs_in_progress"]) for one in ready),
+        idle=sum(not one["jobs_in_progress"] for one in ready),
+        others=[_not_ready(one) for one in mine if one["state"] != SlotState.READY],
+    )
+
+
+def _not_ready(worker: Worker) -> str:
+    reason = f": {worker['reason']}" if worker["reason"] else ""
+    return f"{worker['slot']} is {worker['state']}{reason}"

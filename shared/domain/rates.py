@@ -99,5 +99,6 @@ def rate_text(rate: Rate | None) -> str:
     """Return a rate as the configuration writes it, `10/s` or `100/m`; empty for None."""
     if rate is None:
         return ""
-    unit = next(name for name, period_s in _PERIODS_S.items() if period_s == rate.period_s)
+    units = {period_s: unit for unit, period_s in _PERIODS_S.items()}
+    unit = units.get(rate.period_s, f"{rate.period_s}s")
     return f"{rate.starts}/{unit}"

@@ -42,9 +42,11 @@ def why_json(
     """Return why a job does not run. Raises NotFound.
 
     `pools`: the queues that each serves; `concurrency`: how many jobs each of its workers runs at
-    once.
+    once, if not one.
     """
-    crews = [_crew(name, queues, concurrency[name], workers) for name, queues in pools.items()]
+    crews = [
+        _crew(name, queues, concurrency.get(name, 1), workers) for name, queues in pools.items()
+    ]
     reasons = why.reasons(store.standings.of(job_id), crews)
     return {
         "runs": not reasons,

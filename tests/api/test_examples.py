@@ -121,6 +121,8 @@ def record_jobs(api: Any, recorder: Recorder) -> None:
         recorder.call(api, "GET /jobs/{job_id}" + path, job_id=str(done))
     for _ in range(2):
         keyed = recorder.call(api, "POST /jobs", {**job, "unique_key": "sum-of-today"})["id"]
+    waiting = api.submit("sleep", payload={"seconds": 1}, delay="15m")
+    recorder.call(api, "GET /jobs/{job_id}/why", job_id=str(waiting))
     recorder.call(api, "POST /jobs/{job_id}/run", REASON, job_id=str(keyed))
     recorder.call(api, "POST /jobs/{job_id}/cancel", REASON, job_id=str(keyed))
     recorder.call(api, "POST /jobs/{job_id}/retry", REASON, job_id=str(keyed))

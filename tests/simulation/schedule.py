@@ -9,6 +9,7 @@ from tests.simulation.clients import MOST_OF_A_KEY, PACE, THIN, Client, rules_wi
 from tests.simulation.engine import Faults, Simulation, Steps, Violation, Wait, draw_faults
 from tests.simulation.histories import LIVE, ClientLog, EffectLog, Fold, check
 from tests.simulation.supervisor import Supervisor
+from tests.simulation.whys import why_tells_what_is_leased_next
 from tests.simulation.world import POOLS, World
 
 _FAULTY_MS = 20_000
@@ -17,6 +18,8 @@ _SLOTS = ("default-1", "default-2", "mail-1")
 _TICKS_ARE_CORRECT_MS = 12_000
 """A supervisor that was stopped or died is back by then."""
 _TRACE_SHOWN = 60
+_CHANGES_A_QUESTION = 20
+"""After so many steps that changed something, `why` is asked about every waiting job."""
 
 
 @dataclass(slots=True)
@@ -48,6 +51,7 @@ class Schedule:
         for store in world.stores.values():
             store.dependencies.most_at_once = store.keys.keys_at_once = most_at_once
         self._received: list[int] = []
+        self._changes = 0
         self._healed_at_ms = 0
         self._client_actors = [
             self.simulation.spawn(f"client-{n}", "api", steps)
@@ -106,6 +110,9 @@ class Schedule:
         if rows:
             for invariant in invariants.CHEAP:
                 invariant(self.world, self.fold)
+            self._changes += 1
+            if self._changes % _CHANGES_A_QUESTION == 0:
+                why_tells_what_is_leased_next(self.world)
         if self.world.clock.now_ms > self.simulation.rings_lost_until_ms:
             self._nobody_oversleeps()
 

@@ -139,6 +139,11 @@ class World:
             tap = Tap(connection, process)
             handle_of(store)._connection = tap  # type: ignore[assignment]
             self.stores[process], self.taps[process] = store, tap
+        self.onlooker = open_store(url, durable=False, pools=POOLS, clock=self.clock)
+        """A store that no fault strikes and that belongs to no process."""
+        with handle_of(self.onlooker) as connection:
+            connection.set_busy_handler(None)
+            handle_of(self.onlooker).turns._wait = lambda tries: False  # type: ignore[method-assign]
         self._look = apsw.Connection(f"{self._folder}/data/orpheus.db")
         bells = self.stores["watcher"].bells
         self.bells = {pool: bells.listen_pool(pool) for pool in POOLS}
@@ -171,6 +176,6 @@ class World:
         self._look.close()
         for bell in (*self.bells.values(), self.api_bell):
             bell.close()
-        for store in self.stores.values():
+        for store in (*self.stores.values(), self.onlooker):
             store.close()
         shutil.rmtree(self._folder)

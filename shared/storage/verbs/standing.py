@@ -164,7 +164,7 @@ class _Limits:
         }
 
     def _room_of_key(self, queue: str, key: str, rules: KeyRules) -> Room:
-        running, named = 0, list[int]()
+        running, named = 0, tuple[int, ...]()
         if rules.max_running:
             sql = self._keys_sql["running"]
             row = self._database.one(sql, queue, key, rules.max_running)
@@ -180,8 +180,8 @@ class _Limits:
         opens = self.now_ms + opens_ms(rules.rate, full_ms) - self._now_mono_ms
         return Room(rules.max_running, running, rules.rate, tokens, opens, named)
 
-    def _named(self, name: str, *of: str) -> list[int]:
-        return [row[0] for row in self._database.all(self._sql[name], *of, MOST_NAMED)]
+    def _named(self, name: str, *of: str) -> tuple[int, ...]:
+        return tuple(row[0] for row in self._database.all(self._sql[name], *of, MOST_NAMED))
 
 
 def _place(job: Job) -> Before:

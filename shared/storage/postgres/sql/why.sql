@@ -7,7 +7,7 @@ FROM orpheus.jobs WHERE id = ?;
 -- name: waits-for
 -- The first jobs that a job waits for.
 SELECT jobs.id, type, status
-FROM orpheus.job_dependencies CROSS JOIN orpheus.jobs ON jobs.id = job_dependencies.depends_on
+FROM orpheus.job_dependencies JOIN orpheus.jobs ON jobs.id = job_dependencies.depends_on
 WHERE job_dependencies.job_id = ? AND waits = 1 ORDER BY jobs.id LIMIT ?;
 
 -- name: who-paused

@@ -1,0 +1,88 @@
+"""`GET /jobs/{id}/why`."""
+
+from typing import Any
+
+import pytest
+
+from orpheus.shared.domain.processes import Role, SlotState
+from orpheus.shared.domain.rates import QueueRules
+from orpheus.shared.views.why import Why
+from tests.api.shapes import checked, problem
+
+
+def why(api: Any, job_id: int) -> Why:
+    answer = api.client.get(f"/jobs/{job_id}/why")
+    assert answer.status_code == 200
+    found: Why = checked(Why, answer.text)
+    return found
+
+
+def codes(api: Any, job_id: int) -> list[str]:
+    return [one["code"] for one in why(api, job_id)["reasons"]]
+
+
+@pytest.fixture
+def crew(api: Any) -> Any:
+    """An API beside one ready worker."""
+    api.process("supervisor", role=Role.SUPERVISOR)
+    api.store.processes.put_slots([api.slot("default-1", SlotState.READY, incarnation="life-1")])
+    api.process("default-1", incarnation="life-1")
+    return api
+
+
+def test_a_job_that_a_free_worker_leases_next_has_no_reason(crew: Any) -> None:
+    assert why(crew, crew.submit()) == {"runs": True, "reasons": []}
+
+
+def test_a_job_behind_a_running_one_waits_for_its_worker(crew: Any) -> None:
+    running, waiting = crew.submit(), crew.submit()
+    crew.lease()
+    assert why(crew, running)["runs"]
+    (reason,) = why(crew, waiting)["reasons"]
+    assert (reason["code"], reason["by"], reason["until"]) == ("workers_busy", "default-1", None)
+
+
+def test_without_a_worker_its_slots_are_told(api: Any) -> None:
+    job = api.submit()
+    assert codes(api, job) == ["no_worker"]
+    api.process("supervisor", role=Role.SUPERVISOR)
+    api.store.processes.put_slots([api.slot("default-1", SlotState.FATAL, reason="it crashed 6x")])
+    (reason,) = why(api, job)["reasons"]
+    assert reason["text"].endswith("default-1 is fatal: it crashed 6x")
+
+
+def test_every_reason_is_told_with_who_and_until_when(crew: Any) -> None:
+    crew.client.post("/queues/mail/pause", json={"reason": "the mail server is down"})
+    job = crew.client.post("/jobs", json={"type": "add", "queue": "mail", "delay": "1h"}).json()
+    time, pause = why(crew, job["id"])["reasons"]
+    assert (time["code"], time["until"]) == ("run_at", job["run_at"])
+    assert (pause["code"], pause["by"]) == ("queue_paused", "api:127.0.0.1")
+    assert pause["text"].endswith("the mail server is down")
+
+
+def test_a_limit_names_the_job_that_holds_it(crew: Any) -> None:
+    crew.store.queues.configure({"mail": QueueRules(max_running=1)})
+    running, waiting = crew.submit(queue="mail"), crew.submit(queue="mail")
+    crew.lease()
+    (reason,) = why(crew, waiting)["reasons"]
+    assert (reason["code"], reason["by"]) == ("queue_limit", f"job {running}")
+
+
+def test_a_dependency_is_named_until_it_has_ended(crew: Any) -> None:
+    first = crew.submit()
+    second = crew.submit(depends_on=[first])
+    (reason,) = why(crew, second)["reasons"]
+    assert (reason["code"], reason["by"]) == ("dependency", f"job {first}")
+    crew.run_one()
+    assert why(crew, second)["runs"]
+
+
+def test_a_job_that_has_ended_says_so(crew: Any) -> None:
+    job = crew.submit()
+    crew.run_one()
+    assert codes(crew, job) == ["ended"]
+
+
+@pytest.mark.parametrize("job_id", ["7", "no-number", "99999999999999999999"])
+def test_an_unknown_job_is_not_found(api: Any, job_id: str) -> None:
+    problem(api.client.get(f"/jobs/{job_id}/why"), 404)

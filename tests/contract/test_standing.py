@@ -1,0 +1,149 @@
+"""What the store knows of why a job does not run."""
+
+from collections.abc import Callable
+
+import pytest
+
+from orpheus.shared.domain.jobs import Holder, Lease, NewJob, Outcome, Status
+from orpheus.shared.domain.lifecycle import Ending
+from orpheus.shared.domain.rates import KeyRules, QueueRules, Rate
+from orpheus.shared.domain.why import Pause, Room, Standing
+from orpheus.shared.errors import NotFound
+from orpheus.shared.operations.audit import Actor, audited
+from orpheus.shared.storage import Store
+from tests.contract.conftest import FakeClock
+
+Submit = Callable[..., int]
+LeaseSome = Callable[..., list[Lease]]
+End = Callable[..., bool]
+
+
+def before(standing: Standing) -> list[int]:
+    return [one.id for one in standing.before]
+
+
+def test_an_unknown_job_is_not_found(store: Store) -> None:
+    with pytest.raises(NotFound):
+        store.standings.of(7)
+
+
+def test_the_jobs_before_it_come_in_the_order_of_leasing(
+    store: Store, submit: Submit, lease: LeaseSome, clock: FakeClock
+) -> None:
+    delayed = submit(delay_ms=1_000, queue="c")
+    later = submit(delay_ms=9_000)
+    clock.advance(500)
+    first = submit()
+    clock.advance(1)
+    high, other, last, low = submit(priority=5), submit(queue="b"), submit(), submit(priority=-1)
+    assert before(store.standings.of(last)) == [high, first, other]
+    clock.advance(1_000)  # the delayed one is due, though no lease has made it so yet
+    expected = [high, first, other, last, delayed, low]
+    assert before(store.standings.of(low)) == expected[:-1]
+    assert store.standings.of(delayed).is_due
+    assert not store.standings.of(later).is_due
+    assert [one.job_id for one in lease(9)] == expected
+
+
+def test_jobs_of_paused_queues_do_not_go_before(store: Store, submit: Submit) -> None:
+    submit(queue="media")
+    mine = submit()
+    store.queues.pause("media")
+    assert before(store.standings.of(mine)) == []
+
+
+def test_a_pause_names_the_operator_and_the_reason(store: Store, submit: Submit) -> None:
+    job = submit(queue="mail")
+    assert store.standings.of(job).pause is None
+    store.queues.configure({"mail": QueueRules(paused=True)})
+    assert store.standings.of(job).pause == Pause()
+    ada = Actor("cli:ada", "mail is down")
+    audited(store, ada, "pause", "queue mail", lambda: store.queues.pause("mail"))
+    assert store.standings.of(job).pause == Pause("cli:ada", "mail is down")
+    store.queues.resume("mail")
+    assert store.standings.of(job).pause is None
+
+
+def test_a_limit_counts_and_names_what_runs(store: Store, submit: Submit, lease: LeaseSome) -> None:
+    store.queues.configure({"mail": QueueRules(max_running=2)})
+    running, waiting = [submit(queue="mail") for _ in range(2)], submit(queue="mail")
+    assert store.standings.of(waiting).queues == {"mail": Room(2, 0)}
+    lease(5)
+    assert store.standings.of(waiting).queues == {"mail": Room(2, 2, named=tuple(running))}
+
+
+def test_a_rate_says_when_it_opens(
+    store: Store, submit: Submit, lease: LeaseSome, clock: FakeClock
+) -> None:
+    rate = Rate(1, 60)
+    store.queues.configure({"mail": QueueRules(rate=rate)})
+    _, waiting = submit(queue="mail"), submit(queue="mail")
+    lease(5)
+    clock.advance(15_000)
+    room = (store.standings.of(waiting).queues or {})["mail"]
+    assert room.tokens == 0
+    assert room.opens_ms == pytest.approx(clock.wall_ms() + 45_000, abs=2)
+    clock.advance(46_000)
+    assert (store.standings.of(waiting).queues or {})["mail"].tokens == 1
+
+
+def test_a_key_has_its_own_room_and_its_parked_jobs_go_in_order(
+    store: Store, submit: Submit, lease: LeaseSome, end: End
+) -> None:
+    store.queues.configure({"mail": QueueRules(per_key=KeyRules(max_running=1))})
+    running, second, third = (submit(queue="mail", concurrency_key="acme") for _ in range(3))
+    other = submit(queue="mail", concurrency_key="other")
+    (held, _) = lease(5)
+    assert held.job_id == running
+    standing = store.standings.of(third)
+    assert standing.keys == {("mail", "acme"): Room(1, 1, named=(running,))}
+    assert before(standing) == [second]
+    assert other not in before(standing)
+    end(held)
+    assert store.standings.of(third).keys == {("mail", "acme"): Room(1, 0)}
+
+
+def test_the_rate_of_a_key_says_when_it_opens(
+    store: Store, submit: Submit, lease: LeaseSome, clock: FakeClock
+) -> None:
+    rate = Rate(1, 60)
+    store.queues.configure({"mail": QueueRules(per_key=KeyRules(rate=rate))})
+    _, waiting = (submit(queue="mail", concurrency_key="acme") for _ in range(2))
+    lease(5)
+    room = (store.standings.of(waiting).keys or {})["mail", "acme"]
+    assert (room.tokens, room.opens_ms) == (0, clock.wall_ms() + 60_000)
+
+
+def test_a_blocked_job_names_the_jobs_that_it_still_waits_for(
+    store: Store, submit: Submit, lease: LeaseSome, end: End
+) -> None:
+    needed = [submit("resize") for _ in range(7)]
+    waiting = store.jobs.submit(NewJob("noop", depends_on=tuple(needed))).job.id
+    end(lease()[0])
+    standing = store.standings.of(waiting)
+    assert standing.waits_for == 6
+    assert [(one.id, one.type) for one in standing.dependencies] == [
+        (one, "resize") for one in needed[1:6]
+    ]
+    assert standing.dependencies[0].status is Status.PENDING
+
+
+def test_a_job_knows_how_its_last_attempt_ended_and_its_crashes(
+    store: Store, submit: Submit, lease: LeaseSome, end: End
+) -> None:
+    job = submit()
+    assert store.standings.of(job).last_outcome is None
+    end(lease()[0], Ending.FAILED)
+    standing = store.standings.of(job)
+    assert (standing.last_outcome, standing.crashes, standing.is_due) == (Outcome.FAILED, 0, False)
+
+
+def test_a_leased_job_knows_what_its_worker_leased_before_it(
+    store: Store, submit: Submit, lease: LeaseSome
+) -> None:
+    jobs = [submit() for _ in range(3)]
+    lease(3)
+    another = submit()
+    store.leases.lease(Holder("default-2", "life-2", 102), ("*",), 1, 30_000)
+    assert store.standings.of(jobs[2]).leased_before == jobs[:2]
+    assert store.standings.of(another).leased_before == []

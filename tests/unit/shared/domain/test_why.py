@@ -1,0 +1,207 @@
+"""Why a job does not run, from what is known about it and about the workers."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from orpheus.shared.domain.jobs import Dependency, Job, JobError, Outcome, Status
+from orpheus.shared.domain.rates import Rate
+from orpheus.shared.domain.why import (
+    MOST_BEFORE,
+    Before,
+    Code,
+    Crew,
+    Pause,
+    Reason,
+    Room,
+    Standing,
+    reasons,
+)
+
+NOW_MS = 1_800_000_000_000
+JOB = Job(
+    id=10, type="noop", payload="{}", status=Status.PENDING, queue="mail", priority=0, result=None,
+    error=None, attempt=0, max_retries=3, timeout_s=9.0, progress=None, message=None,
+    created_at_ms=NOW_MS, run_at_ms=NOW_MS, started_at_ms=None, finished_at_ms=None, worker=None,
+    unique_key=None, concurrency_key=None, depends_on=(), tags=(), cancel_requested=False,
+)  # fmt: skip
+ONE_FREE = Crew("default", ("*",), 1, ready=("default-1",), free=1, idle=1)
+
+
+def pending(job: Job = JOB, **facts: Any) -> Standing:
+    return Standing(**{"job": job, "now_ms": NOW_MS, "is_due": True, **facts})
+
+
+def before(*ids: int, queue: str = "mail", key: str | None = None) -> list[Before]:
+    return [Before(0, NOW_MS, one, queue, key) for one in ids]
+
+
+def codes(standing: Standing, *crews: Crew) -> list[Code]:
+    return [one.code for one in reasons(standing, crews or (ONE_FREE,))]
+
+
+def only(standing: Standing, *crews: Crew) -> Reason:
+    (reason,) = reasons(standing, crews or (ONE_FREE,))
+    return reason
+
+
+def test_a_due_job_that_a_free_worker_serves_runs() -> None:
+    assert reasons(pending(), [ONE_FREE]) == []
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "text"),
+    [
+        (Status.DONE, None, "it is done"),
+        (Status.CANCELLED, None, "it is cancelled (a retry runs it again)"),
+        (Status.FAILED, JobError("KeyError", "x\ny"), "it is failed: KeyError: x (a retry"),
+    ],
+)
+def test_a_job_that_has_ended_says_how(status: Status, error: JobError | None, text: str) -> None:
+    reason = only(pending(replace(JOB, status=status, error=error)))
+    assert reason.code is Code.ENDED
+    assert reason.text.startswith(text)
+
+
+def test_a_job_names_those_that_it_waits_for_and_counts_the_others() -> None:
+    others = [Dependency(7, "resize", Status.IN_PROGRESS), Dependency(8, "resize", Status.PENDING)]
+    blocked = replace(JOB, status=Status.BLOCKED)
+    found = reasons(pending(blocked, is_due=False, waits_for=5, dependencies=others), [ONE_FREE])
+    assert [(one.code, one.by) for one in found] == [
+        (Code.DEPENDENCY, "job 7"),
+        (Code.DEPENDENCY, "job 8"),
+        (Code.DEPENDENCY, None),
+    ]
+    assert found[0].text == "it waits for job 7 (resize), which is in_progress"
+    assert found[2].text == "it waits for 3 more jobs"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "code"),
+    [
+        (None, Code.RUN_AT),
+        (Outcome.SNOOZED, Code.SNOOZED),
+        (Outcome.FAILED, Code.BACKOFF),
+        (Outcome.CRASHED, Code.BACKOFF),
+        (Outcome.LOST, Code.BACKOFF),
+    ],
+)
+def test_a_job_that_waits_for_its_time_says_until_when(outcome: Outcome | None, code: Code) -> None:
+    later = replace(JOB, run_at_ms=NOW_MS + 5_000, attempt=2)
+    reason = only(pending(later, is_due=False, last_outcome=outcome))
+    assert (reason.code, reason.until_ms) == (code, NOW_MS + 5_000)
+
+
+@pytest.mark.parametrize(
+    ("pause", "by", "text"),
+    [
+        (Pause("cli:ada", "mail is down"), "cli:ada", "is paused by cli:ada: mail is down"),
+        (Pause(), "the configuration", "is paused by the configuration"),
+    ],
+)
+def test_a_paused_queue_says_by_whom(pause: Pause, by: str, text: str) -> None:
+    reason = only(pending(pause=pause))
+    assert (reason.code, reason.by) == (Code.QUEUE_PAUSED, by)
+    assert reason.text == f"its queue mail {text}"
+
+
+def test_a_job_that_waits_and_whose_queue_is_paused_says_both() -> None:
+    later = replace(JOB, run_at_ms=NOW_MS + 5_000)
+    assert codes(pending(later, is_due=False, pause=Pause())) == [Code.RUN_AT, Code.QUEUE_PAUSED]
+
+
+def test_a_limit_names_the_jobs_that_run_and_a_rate_when_it_opens() -> None:
+    room = Room(2, 7, Rate(1, 60), tokens=0, opens_ms=NOW_MS + 900, named=(3, 4))
+    limit, rate = reasons(pending(queues={"mail": room}), [ONE_FREE])
+    assert (limit.code, limit.by) == (Code.QUEUE_LIMIT, "job 3, job 4 and 5 more")
+    assert limit.text == "its queue mail may run 2 at once, and as many run"
+    assert (rate.code, rate.until_ms) == (Code.QUEUE_RATE, NOW_MS + 900)
+    assert rate.text == "its queue mail may start 1/m, and has for now"
+
+
+def test_a_key_has_limits_of_its_own() -> None:
+    keyed = replace(JOB, concurrency_key="acme")
+    room = Room(1, 1, Rate(5, 1), tokens=0, opens_ms=NOW_MS + 9, named=(3,))
+    limit, rate = reasons(pending(keyed, keys={("mail", "acme"): room}), [ONE_FREE])
+    assert (limit.code, limit.by) == (Code.KEY_LIMIT, "job 3")
+    assert (rate.code, rate.until_ms) == (Code.KEY_RATE, NOW_MS + 9)
+
+
+def test_a_job_that_is_not_due_says_nothing_of_limits() -> None:
+    later = replace(JOB, run_at_ms=NOW_MS + 5_000)
+    full = {"mail": Room(1, 1, named=(3,))}
+    assert codes(pending(later, is_due=False, queues=full)) == [Code.RUN_AT]
+
+
+def test_a_queue_that_no_pool_serves_is_told() -> None:
+    assert codes(pending(), Crew("other", ("media",), 1, ready=("other-1",), free=1)) == [
+        Code.NO_POOL
+    ]
+
+
+def test_a_pool_without_a_ready_worker_says_what_its_slots_do() -> None:
+    down = Crew("mail", ("mail",), 1, others=("mail-1 is fatal: exited with code 1",))
+    reason = only(pending(), down)
+    assert (reason.code, reason.by) == (Code.NO_WORKER, "pool mail")
+    assert reason.text == "no worker of pool mail is ready: mail-1 is fatal: exited with code 1"
+    assert "it has no workers" in only(pending(), Crew("mail", ("mail",), 1)).text
+
+
+def test_taken_places_are_told_with_the_jobs_that_go_before() -> None:
+    busy = replace(ONE_FREE, free=0, idle=0)
+    reason = only(pending(), busy)
+    assert (reason.code, reason.by) == (Code.WORKERS_BUSY, "default-1")
+    assert reason.text == "the only place of pool default is taken"
+    assert only(pending(before=before(1, 2)), busy).text.endswith("and 2 jobs go before it")
+
+
+def test_it_is_the_turn_of_as_many_jobs_as_places_are_free() -> None:
+    third = pending(before=before(1, 2))
+    assert codes(third) == [Code.TURN]
+    assert codes(third, Crew("default", ("*",), 3, ready=("default-1",), free=3)) == []
+
+
+def test_jobs_that_the_pool_does_not_serve_do_not_go_before() -> None:
+    mail = Crew("mail", ("mail",), 1, ready=("mail-1",), free=1, idle=1)
+    assert codes(pending(before=before(1, 2, queue="media")), mail) == []
+
+
+def test_one_pool_that_can_run_it_is_enough() -> None:
+    busy = replace(ONE_FREE, free=0)
+    mail = Crew("mail", ("mail",), 1, ready=("mail-1",), free=1, idle=1)
+    assert codes(pending(before=before(1, queue="media")), busy, mail) == []
+
+
+def test_jobs_before_it_without_room_do_not_take_its_turn() -> None:
+    full = {"media": Room(1, 1)}
+    assert codes(pending(before=before(1, 2, queue="media"), queues=full)) == []
+    keys = {("mail", "acme"): Room(1, 1)}
+    assert codes(pending(before=before(1, 2, key="acme"), keys=keys)) == []
+
+
+def test_jobs_before_it_may_take_the_last_room_of_its_queue_or_key() -> None:
+    many = replace(ONE_FREE, concurrency=9, free=9)
+    one_left = {"mail": Room(2, 1)}
+    assert codes(pending(before=before(1), queues=one_left), many) == [Code.QUEUE_LIMIT]
+    keyed, keys = replace(JOB, concurrency_key="acme"), {("mail", "acme"): Room(1, 0)}
+    assert codes(pending(keyed, before=before(1, key="acme"), keys=keys), many) == [Code.KEY_LIMIT]
+
+
+def test_more_jobs_than_are_counted_are_at_least_so_many() -> None:
+    assert "at least 1,000 jobs go" in only(pending(before=before(*range(MOST_BEFORE)))).text
+
+
+def test_a_job_that_crashed_runs_alone() -> None:
+    shared = Crew("default", ("*",), 4, ready=("default-1",), free=3, idle=0)
+    assert codes(pending(crashes=1), shared) == [Code.RUNS_ALONE]
+    assert codes(pending(crashes=1), replace(shared, free=4, idle=1)) == []
+
+
+def test_a_leased_job_runs_unless_its_worker_has_leased_others_before_it() -> None:
+    leased = replace(JOB, status=Status.IN_PROGRESS, worker="default-1")
+    assert codes(pending(leased, is_due=False)) == []
+    reason = only(pending(leased, is_due=False, leased_before=[3, 4]))
+    assert (reason.code, reason.by) == (Code.PREFETCHED, "default-1")
+    assert reason.text == "default-1 has leased it and runs job 3, job 4 first"
+    assert codes(pending(leased, leased_before=[3]), replace(ONE_FREE, concurrency=2)) == []

@@ -1,0 +1,84 @@
+"""`orpheus why`."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from orpheus.shared.domain.jobs import Holder, NewJob
+from orpheus.shared.domain.processes import ProcessRecord, Role
+from orpheus.shared.storage import Store
+
+Orpheus = Callable[..., Any]
+Finish = Callable[..., None]
+WORKER = Holder("default-1", "life-1", 7)
+
+
+def start_worker(store: Store) -> None:
+    """As a worker that runs without a supervisor."""
+    clock = store.clock
+    store.processes.register(
+        ProcessRecord(
+            host="host-1", incarnation="life-1", slot="default-1", pool="default",
+            role=Role.WORKER, pid=7, create_time_s=1.0, boot_id=clock.boot_id, started_at_ms=1,
+            ready=True, beat=1, last_beat_mono_ms=clock.monotonic_ms(), job_id=None, jobs_done=0,
+        )
+    )  # fmt: skip
+
+
+def test_it_says_that_no_worker_is_ready(orpheus: Orpheus, store: Store) -> None:
+    store.jobs.submit(NewJob("count"))
+    answer = orpheus("why", "1")
+    assert answer.code == 1
+    assert answer.out == (
+        "job 1 (count) waits:\n  - no worker of pool default is ready: it has no workers\n"
+    )
+
+
+def test_it_says_when_a_job_runs_next_and_where_it_runs(orpheus: Orpheus, store: Store) -> None:
+    start_worker(store)
+    store.jobs.submit(NewJob("count"))
+    answer = orpheus("why", "1")
+    assert (answer.code, answer.out) == (0, "job 1 (count) runs next: nothing holds it back\n")
+    store.leases.lease(WORKER, ("*",), 1, 30_000)
+    answer = orpheus("why", "1")
+    assert (answer.code, answer.out) == (0, "job 1 (count) runs on default-1\n")
+
+
+def test_it_says_until_when_in_local_time_and_for_how_long(orpheus: Orpheus, store: Store) -> None:
+    store.jobs.submit(NewJob("count", delay_ms=90_500))
+    out = orpheus("why", "1").out
+    assert re.search(r"its time has not come, until [\d-]{10} [\d:]{8} \(for 1 min \d+ s\)\n", out)
+
+
+def test_it_names_who_holds_a_limit(orpheus: Orpheus, store: Store) -> None:
+    start_worker(store)
+    orpheus("pause", "default", "--reason", "a \x1b[31mtest")
+    store.jobs.submit(NewJob("count"))
+    out = orpheus("why", "1").out
+    assert "its queue default is paused by cli:" in out
+    assert "\x1b" not in out  # whoever gave the reason
+
+
+def test_it_tells_of_an_end(orpheus: Orpheus, store: Store, finish: Finish) -> None:
+    store.jobs.submit(NewJob("count"))
+    finish(store)
+    answer = orpheus("why", "1")
+    assert (answer.code, answer.out) == (1, "job 1 (count) has ended:\n  - it is done\n")
+
+
+def test_json_is_what_the_api_answers(orpheus: Orpheus, store: Store) -> None:
+    store.jobs.submit(NewJob("count"))
+    answer = orpheus("why", "1", "--json").json
+    assert answer["runs"] is False
+    (reason,) = answer["reasons"]
+    assert reason == {
+        "code": "no_worker",
+        "text": "no worker of pool default is ready: it has no workers",
+        "until": None,
+        "by": "pool default",
+    }
+
+
+def test_an_unknown_job_is_one_line(orpheus: Orpheus, store: Store) -> None:
+    answer = orpheus("why", "7")
+    assert (answer.code, answer.err) == (1, "orpheus: there is no job 7\n")

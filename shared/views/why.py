@@ -12,7 +12,7 @@ from orpheus.shared.views.values import Time, optional_time
 from orpheus.shared.views.workers import Worker
 
 
-class Reason(TypedDict):
+class WhyReason(TypedDict):
     """One reason why a job does not run."""
 
     code: Code
@@ -29,7 +29,7 @@ class Why(TypedDict):
 
     runs: bool
     """It runs, or a free worker leases it next: then there is no reason."""
-    reasons: list[Reason]
+    reasons: list[WhyReason]
 
 
 def why_json(

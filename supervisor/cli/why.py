@@ -9,7 +9,7 @@ from orpheus.shared.domain.jobs import Job, Status
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.errors import ExitCode
 from orpheus.shared.text import printable
-from orpheus.shared.views.why import Reason, Why, why_json
+from orpheus.shared.views.why import Why, WhyReason, why_json
 from orpheus.shared.views.workers import workers_json
 from orpheus.supervisor.cli.operator import JobId, Operator, for_operator
 from orpheus.supervisor.cli.output import duration, print_json
@@ -19,7 +19,7 @@ from orpheus.supervisor.cli.output import duration, print_json
 @click.argument("id", type=JobId)
 @for_operator
 def why(operator: Operator, id: int) -> int:
-    """Say why a job does not run, who holds it back, and until when; exit 0 if it does."""
+    """Say why a job does not run, who holds it back, and until when."""
     settings = operator.settings()
     pools, timeout_s = for_storage(settings).pools, settings.heartbeats.timeout
     with operator.store(settings) as store, store.snapshot():
@@ -43,7 +43,7 @@ def _verdict(job: Job, answer: Why) -> str:
     return f"job {job.id} ({job.type}) runs next: nothing holds it back"
 
 
-def _line(reason: Reason, now_ms: int) -> str:
+def _line(reason: WhyReason, now_ms: int) -> str:
     by = f" (held by {reason['by']})" if reason["by"] and reason["by"] not in reason["text"] else ""
     return printable(reason["text"] + by) + _until(reason["until"], now_ms)
 

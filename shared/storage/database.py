@@ -38,6 +38,8 @@ class Database(Protocol):
 
     Then they must lock no row that others have to change.
     """
+    one_writer: bool
+    """Whether a transaction of `write` keeps others from writing, even if it writes nothing."""
     most_savepoints: int
     """How many a transaction should have at most."""
     at_commit: AtCommit
@@ -67,6 +69,12 @@ class Database(Protocol):
         self, sql: str, rows: Sequence[Sequence[Value] | Mapping[str, Value]]
     ) -> list[Row]:
         """Execute a statement for each row of values; return what they returned, in order."""
+
+    def send(self, sql: str, rows: Sequence[Sequence[Value]]) -> None:
+        """Execute a statement for each row of values, whose answers nobody needs.
+
+        That is before the next one and before the commit, which may raise what it raises.
+        """
 
     def insert(self, sql: str, rows: Sequence[Sequence[Value]]) -> Sequence[int]:
         """Insert rows by a query that ends in `VALUES (?, …);`; return their ids, in order."""

@@ -56,6 +56,8 @@ class Store:
         """This host's files of the database: doorbells, crash cells."""
         self.file_names = database.file_names
         self.has_many_hosts = database.has_many_hosts
+        self.one_writer = database.one_writer
+        """See `Database`."""
         self.most_savepoints = database.most_savepoints
         self.clock = database.clock
         """That of the database, which leases and times are compared with."""

@@ -74,4 +74,4 @@ def test_a_lease_reads_as_often_whatever_the_number_of_queues(
 
     monkeypatch.setattr(SqliteDatabase, "all", noted)
     assert len(lease(64)) == 64
-    assert len(reads) == 2  # the limits and the jobs
+    assert len(reads) == 1

@@ -217,8 +217,8 @@ class ConcurrentLoop(Loop):
 
     def _start_prefetched(self) -> None:
         """Start prefetched jobs in the free places."""
-        if self._held.prefetched_tokens() and self._store.data_changed():
-            self._release_cancelled()
+        if self._held.prefetched_tokens():
+            self._look_for_cancels(time.monotonic())
         while self._may_continue() and self._places.can_start():
             self._take_stray_output()
             if not self._held.attempts():
@@ -249,9 +249,10 @@ class ConcurrentLoop(Loop):
             sleep_s = min(sleep_s, self._until_due_s())
         if self._reports_since_s is not None or self._held.prefetched_tokens():
             sleep_s = min(sleep_s, self._settings.ahead_s)
+        self._is_rung = False
         for fd, _ in epoll.poll(sleep_s):
             if fd == self._end_fd:
                 os.eventfd_read(self._end_fd)
             elif fd == self._bell.fileno():
-                self._bell.drain()
+                self._is_rung = self._bell.drain()
                 self._is_idle = True

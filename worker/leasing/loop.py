@@ -68,7 +68,11 @@ class Loop:
         self._poll_every_s = min(settings.beat_interval_s, settings.beat_timeout_s / 3)
         self._next_upkeep_s = 0.0
         self._is_idle = True
+        self._is_rung = False
+        """Whether this worker was woken for a job."""
         self._leaves_due = False
+        self._look_at_s = 0.0
+        """When to look again for cancels."""
         self._bell: Bell = store.bells.listen_pool(settings.pool)
         # Never closed: an order that comes later would write into a new file of the same number.
         self._order_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -168,7 +172,7 @@ class Loop:
             keep = self._most_kept() if leasing else 0
             excess = self._held.take_prefetched(lambda place, _: place >= keep)
             may_lease = leasing and self._has_room()
-            if not (reports or excess or (may_lease and self._store.leases.is_work_due())):
+            if not (reports or excess or (may_lease and self._may_find_work())):
                 return  # an idle worker writes nothing
             try:
                 self._renew_late(reports)
@@ -179,6 +183,8 @@ class Loop:
                 self._held.restore(reports, excess)
                 raise
             self._held.add(leases)  # at once: whatever fails now, the leases are held
+            if leases:
+                self._look_at_s = time.monotonic() + _LOOK_EVERY_S
             if lost:
                 self._held.note_refused()
             if reports:
@@ -212,6 +218,12 @@ class Loop:
         self._store.data_changed()  # what was committed before is no news of these leases
         return self._lease_due()
 
+    def _may_find_work(self) -> bool:
+        """Look before a transaction begins, unless it keeps nobody from writing and a bell rang."""
+        if self._is_rung and not self._store.one_writer:
+            return True
+        return self._store.leases.is_work_due()
+
     def _lease_due(self) -> list[Lease]:
         return self._store.leases.lease(
             self._holder,
@@ -234,21 +246,17 @@ class Loop:
 
     def _leaves_jobs(self) -> bool:
         """Return whether there may be jobs that the last lease has left to others."""
-        return self._leaves_due or self._store.leases.next_due_ms() is not None
+        return self._leaves_due or self._store.leases.has_delayed()
 
     # Running and sleeping
 
     def _run_prefetched(self) -> None:
         """Run the prefetched jobs; return to report after at most twice the prefetch time."""
-        now_s = look_at_s = time.monotonic()
+        now_s = time.monotonic()
         report_at_s = now_s + 2 * self._settings.ahead_s
         monotonic_ms = self._store.own_clock.monotonic_ms
         while self._may_continue():
-            if now_s >= look_at_s:
-                if self._store.data_changed():
-                    self._release_cancelled()
-                began_s, now_s = now_s, time.monotonic()  # the look is no part of a job's time
-                look_at_s = now_s + max(_LOOK_EVERY_S, _LOOK_PAUSES * (now_s - began_s))
+            now_s = self._look_for_cancels(now_s)  # the look is no part of a job's time
             attempt = self._held.start_next(now_s, monotonic_ms)
             if attempt is None:
                 # If leases expired, for example during a suspend, others may have the jobs by now.
@@ -268,6 +276,16 @@ class Loop:
                 log_ending(finished)
             if now_s >= report_at_s:
                 return
+
+    def _look_for_cancels(self, now_s: float) -> float:
+        """Release the prefetched jobs that were cancelled, if a look is due. Return the time."""
+        if now_s < self._look_at_s:
+            return now_s
+        if self._store.data_changed():
+            self._release_cancelled()
+        began_s, now_s = now_s, time.monotonic()
+        self._look_at_s = now_s + max(_LOOK_EVERY_S, _LOOK_PAUSES * (now_s - began_s))
+        return now_s
 
     def _release_cancelled(self) -> None:
         """Release the prefetched jobs that were cancelled: they end without having run."""
@@ -292,8 +310,8 @@ class Loop:
 
     def _sleep(self, epoll: select.epoll) -> None:
         """Sleep until a ring, an order, the next delayed job, the upkeep or the safety poll."""
-        if epoll.poll(min(self._until_poll_s(), self._until_due_s())):
-            self._bell.drain()
+        woken = epoll.poll(min(self._until_poll_s(), self._until_due_s()))
+        self._is_rung = bool(woken) and self._bell.drain()
 
     def _until_poll_s(self) -> float:
         """Return how long to sleep at most, until the safety poll or the upkeep."""

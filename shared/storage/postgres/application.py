@@ -75,7 +75,7 @@ class ApplicationSession:
         sql: str,
         values: Sequence[Value | list[Value]] = (),
         *,
-        prepare: bool | None = None,  # noqa: ARG002 - a prepared one would stay in its session
+        prepare: bool = True,  # noqa: ARG002 - a prepared one would stay in its session
     ) -> _Answer:
         """Execute one statement."""
         with _translating():
@@ -95,12 +95,14 @@ class ApplicationSession:
                     found += self._finish(cursor.fetchall())
         return found
 
-    def send_many(self, batches: Iterable[tuple[str, Sequence[Sequence[Value]]]]) -> None:
-        """Execute statements that give no rows, each for its rows of values."""
+    def send_many(
+        self, batches: Iterable[tuple[str, Sequence[Sequence[Value | list[Value]]]]]
+    ) -> None:
+        """Execute statements, each for its rows of values."""
         with _translating():
             self._send([(sql, row) for sql, rows in batches for row in rows])
 
-    def _send(self, statements: Sequence[tuple[str, Sequence[Value]]]) -> list[Any]:
+    def _send(self, statements: Sequence[tuple[str, Sequence[Value | list[Value]]]]) -> list[Any]:
         """Send all before the first answer is awaited; return their cursors."""
         if len(statements) == 1:  # a pipeline of one statement takes twice as long
             self.execute(*statements[0])
@@ -115,6 +117,10 @@ class ApplicationSession:
 
     def control(self, sql: str) -> None:
         """Execute a statement without parameters."""
+        self.execute(sql)
+
+    def undo(self, sql: str) -> None:
+        """Execute statements without parameters."""
         self.execute(sql)
 
     @contextlib.contextmanager

@@ -19,9 +19,9 @@ class DatabaseClock:
     boot_id = "database"
     """It goes on when a server is started again, and with another server."""
 
-    def __init__(self, ask: Callable[[], int]) -> None:
-        """`ask` returns what the database's clock says now, in ms."""
-        self._ask = ask
+    def __init__(self, read: Callable[[], None]) -> None:
+        """`read` asks what the database's clock says now, and calls `set`."""
+        self._read = read
         self._ms = 0
         self._set_ns = -_FRESH_NS
         self.answer_ms = 0
@@ -33,11 +33,14 @@ class DatabaseClock:
         self._set_ns = host_ns()
         self.answer_ms = -((asked_ns - self._set_ns) // 1_000_000)
 
+    def forget(self) -> None:
+        """Read it before it is told again: a transaction begins."""
+        self._set_ns = -_FRESH_NS
+
     def wall_ms(self) -> int:
         """Milliseconds since 1970-01-01 UTC."""
-        asked_ns = host_ns()
-        if asked_ns - self._set_ns >= _FRESH_NS:
-            self.set(self._ask(), asked_ns)
+        if host_ns() - self._set_ns >= _FRESH_NS:
+            self._read()
         return self._ms + (host_ns() - self._set_ns) // 1_000_000
 
     def monotonic_ms(self) -> int:

@@ -13,11 +13,11 @@ from typing import Any, TypeVar, cast
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
-from psycopg.errors import error_from_result
-from psycopg.pq import ConnStatus, ExecStatus
 from psycopg.pq.abc import PGresult
 
 from orpheus.shared.errors import ConfigurationError, DatabaseBusy, DatabaseUnusable
+from orpheus.shared.storage.postgres.clock import host_ns
+from orpheus.shared.storage.postgres.messages import Messages, Statement
 from orpheus.shared.storage.postgres.psycopg_errors import (
     cannot_connect,
     first_line,
@@ -51,8 +51,6 @@ _SETTINGS = {
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
 }
-_MOST_PREPARED = 400  # more than there are queries: each is parsed once for a connection
-_FAILED = (ExecStatus.FATAL_ERROR, ExecStatus.BAD_RESPONSE)
 
 
 class Connection:
@@ -68,11 +66,11 @@ class Connection:
         """
         self.opened = 0
         """How often it was opened."""
-        self.settings = ""
-        """The settings that each transaction must begin with."""
+        self.settings: tuple[str, ...] = ()
+        """The statements that each transaction must begin with."""
         if pooled:
-            self.settings = "".join(
-                f"SET LOCAL {name} = '{text}';" for name, text in _SETTINGS.items()
+            self.settings = tuple(
+                f"SET LOCAL {name} = '{text}'" for name, text in _SETTINGS.items()
             )
         self._pooled = pooled
         self._parameters = parameters_of(url, pooled=pooled)
@@ -80,40 +78,51 @@ class Connection:
         self._prepare = prepare
         self._process = 0
         self._connection: psycopg.Connection | None = None
+        self._messages: Messages | None = None
+        """What executes statements on it."""
+        self._waiting: list[Statement] = []
+        """What was sent by `send_many`, and what begins the transaction."""
+        self._note_time: Callable[[int], None] | None = None
+        """Notes the time that was read at its begin, if that waits."""
         self.in_transaction = False
         self._open()
 
     # Executing
 
     def execute(
-        self, sql: str, values: Sequence[Value | list[Value]] = (), *, prepare: bool | None = None
-    ) -> psycopg.Cursor[Row]:
+        self, sql: str, values: Sequence[Value | list[Value]] = (), *, prepare: bool = True
+    ) -> Statement:
         """Execute one statement. Outside a transaction it must be a read: it may be repeated.
 
-        `prepare`: whether the server keeps its plan; None: once it was executed a few times.
+        `prepare`: whether the server may keep its plan.
         """
-        text = cast("Any", statement_of(sql).text)
-        with self._translating():
-            return self._at_first(lambda found: found.execute(text, values, prepare=prepare))
+        statement = Statement(statement_of(sql).text, values, may_prepare=prepare)
+        self._execute(statement)
+        return statement
 
     def execute_many(self, sql: str, rows: Sequence[Sequence[Value]]) -> list[Row]:
         """Execute a statement for each row of values, without a wait between; return their rows."""
-        if len(rows) == 1:  # a pipeline of one statement takes twice as long
-            return rows_of(self.execute(sql, rows[0]))
-        found: list[Row] = []
-        with self._translating():
-            cursor = self._at_hand().cursor()
-            cursor.executemany(cast("Any", statement_of(sql).text), rows, returning=True)
-            for result in cursor.results():
-                if result.description is not None:
-                    found += result.fetchall()
-        return found
+        statements = [Statement(statement_of(sql).text, row) for row in rows]
+        self._execute(*statements)
+        return [row for statement in statements for row in rows_of(statement)]
 
-    def send_many(self, batches: Iterable[tuple[str, Sequence[Sequence[Value]]]]) -> None:
-        """Execute statements that give no rows, each for its rows of values, in one message."""
-        with self._translating(), self._at_hand().pipeline(), self._at_hand().cursor() as cursor:
-            for sql, rows in batches:
-                cursor.executemany(cast("Any", statement_of(sql).text), rows)
+    def send_many(
+        self, batches: Iterable[tuple[str, Sequence[Sequence[Value | list[Value]]]]]
+    ) -> None:
+        """Execute statements, each for its rows of values, in one message with what comes next."""
+        assert self.in_transaction
+        for sql, rows in batches:
+            self._waiting += [Statement(statement_of(sql).text, row) for row in rows]
+
+    def _execute(self, *statements: Statement) -> None:
+        """Execute what waits, and these."""
+        waiting, self._waiting = [*self._waiting, *statements], []
+        note_time, self._note_time = self._note_time, None
+        asked_ns = host_ns()
+        with self._translating():
+            self._at_first(lambda messages: messages.execute(waiting), begins=note_time is not None)
+        if note_time is not None:
+            note_time(asked_ns)
 
     # Transactions
 
@@ -123,6 +132,25 @@ class Connection:
         self.in_transaction = True
         return int(result.get_value(0, 0) or 0)
 
+    def begin_with_next(self, *statements: str, note_time: Callable[[int, int], None]) -> None:
+        """Begin a transaction in one message with what is executed first in it.
+
+        The last of `statements` asks the time: `note_time` is given it, and when it was asked for.
+        """
+        self._waiting = [Statement(one.encode(), may_prepare=False) for one in statements]
+        time = self._waiting[-1]
+        self._note_time = lambda asked_ns: note_time(int(time.fetchall()[0][0]), asked_ns)
+        self.in_transaction = True
+
+    @property
+    def is_beginning(self) -> bool:
+        """Whether nothing of the transaction was executed yet."""
+        return self._note_time is not None
+
+    def execute_waiting(self) -> None:
+        """Execute now what waits for the next statement."""
+        self._execute()
+
     def at_once(self, sql: str) -> PGresult:
         """Execute statements without parameters that begin one or more transactions.
 
@@ -130,45 +158,53 @@ class Connection:
         """
         with self._translating():
             try:
-                return self._at_first(lambda found: _control(found, sql))
+                return self._at_first(lambda messages: messages.execute_text(sql))
             except psycopg.Error:
                 self.roll_back()
                 raise
 
     def control(self, sql: str) -> None:
-        """Execute statements about the transaction that is open, without parameters."""
+        """Execute one statement about the transaction that is open, without parameters."""
+        self._execute(Statement(sql.encode(), may_prepare=False))
+
+    def undo(self, sql: str) -> None:
+        """Execute statements that undo a part of the transaction, and what waits with it."""
+        self._waiting = []
         with self._translating():
-            _control(self._at_hand(), sql)
+            self._at_hand().execute_text(sql)
 
     def commit(self) -> None:
         """Commit. Raises DatabaseUnusable if nobody can tell whether it was committed."""
-        connection = self._at_hand()
+        if self.is_beginning:  # if the connection has died while idle, that is no doubtful commit
+            self._execute()
+        commit = Statement(b"COMMIT", may_prepare=False)
         try:
-            with self._translating():
-                result = _control(connection, "COMMIT")
+            self._execute(commit)
         except DatabaseBusy as error:
-            if self._connection is None:
+            if self._messages is None:
                 raise DatabaseUnusable(
                     "the connection to the database was lost in a commit, which may have been "
                     "done; look before you try again"
                 ) from error
             raise
         self.in_transaction = False
-        if result.command_status != b"COMMIT":  # a statement had failed, and nobody minded
+        if commit.result.command_status != b"COMMIT":  # a statement had failed, and nobody minded
             raise DatabaseUnusable("the transaction had failed before its commit")
 
     def notify(self, channel: str, payload: str) -> None:
         """Tell all who listen, outside a transaction. If that fails, nothing else has.
 
-        The commit of this waits for no disk: while it is under way, nobody else can notify.
+        The commit of this waits for no disk: while it is under way, nobody else can notify. Nor
+        does the caller wait for it: the next statement does.
         """
         text = payload.replace("'", "''")
         notify = f"pg_notify('{channel}', '{text}')"
-        sql = f"SELECT set_config('synchronous_commit', 'off', true), {notify}"
-        if self._connection is None:
+        if self._messages is None:
             return
         try:
-            _control(self._connection, sql)
+            self._messages.execute_unawaited(
+                f"SELECT set_config('synchronous_commit', 'off', true), {notify}"
+            )
         except psycopg.Error as error:
             if is_lost(error):
                 self._drop()
@@ -182,11 +218,12 @@ class Connection:
         self._end("COMMIT")  # at a ROLLBACK, the server would say so in its statistics
 
     def _end(self, sql: str) -> None:
-        self.in_transaction = False
-        if self._connection is None:
+        was_beginning = self.is_beginning
+        self.in_transaction, self._waiting, self._note_time = False, [], None
+        if self._messages is None or was_beginning:
             return
         try:
-            _control(self._connection, sql)  # psycopg would forget all that is prepared
+            self._messages.execute_text(sql)
         except psycopg.Error:
             self._drop()
 
@@ -198,7 +235,7 @@ class Connection:
         self._drop()
 
     def _drop(self) -> None:
-        connection, self._connection = self._connection, None
+        connection, self._connection, self._messages = self._connection, None, None
         if connection is not None and self._process == os.getpid():
             connection.close()
 
@@ -208,15 +245,15 @@ class Connection:
                 **cast("dict[str, Any]", self._parameters),
                 autocommit=True,
                 cursor_factory=psycopg.RawCursor,
-                prepare_threshold=None if self._pooled else 5,
+                prepare_threshold=None,
             )
         except psycopg.Error as error:
             why = self._without_password(first_line(error))
             raise cannot_connect(error, f"{self._place} cannot be reached: {why}") from None
-        connection.prepared_max = _MOST_PREPARED
         connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
         adapt(connection)
         self._connection, self._process = connection, os.getpid()
+        self._messages = Messages(connection, prepares=not self._pooled)
         self.opened += 1
         try:
             with self._translating():
@@ -225,26 +262,29 @@ class Connection:
             self._drop()
             raise
 
-    def _at_hand(self) -> psycopg.Connection:
+    def _at_hand(self, *, begins: bool = False) -> Messages:
         """Return the connection; outside a transaction a new one, if there is none any more."""
-        if self._connection is not None and self._process == os.getpid():
-            return self._connection
-        if self.in_transaction:
+        if self._messages is not None and self._process == os.getpid():
+            return self._messages
+        if self.in_transaction and not begins:
             raise DatabaseBusy("the connection was lost in this transaction; nothing was written")
         self._drop()
         self._open()
-        assert self._connection is not None
-        return self._connection
+        assert self._messages is not None
+        return self._messages
 
-    def _at_first(self, call: Callable[[psycopg.Connection], T]) -> T:
-        """Return what `call` returns; call it again if the connection had died while idle."""
+    def _at_first(self, call: Callable[[Messages], T], *, begins: bool = False) -> T:
+        """Return what `call` returns; call it again if the connection had died while idle.
+
+        `begins`: it begins the transaction that is open.
+        """
         try:
-            return call(self._at_hand())
+            return call(self._at_hand(begins=begins))
         except psycopg.Error as error:
-            if self.in_transaction or not is_lost(error):
+            if (self.in_transaction and not begins) or not is_lost(error):
                 raise
         self._drop()
-        return call(self._at_hand())
+        return call(self._at_hand(begins=begins))
 
     @contextmanager
     def _translating(self) -> Iterator[None]:
@@ -262,16 +302,6 @@ class Connection:
         """Libpq names none, but a proxy's message may."""
         password = self._parameters.get("password")
         return text.replace(password, "…") if password else text
-
-
-def _control(connection: psycopg.Connection, sql: str) -> PGresult:
-    """Execute statements without parameters; return the result of the last."""
-    result = connection.pgconn.exec_(sql.encode())
-    if connection.pgconn.status == ConnStatus.BAD:
-        raise psycopg.OperationalError(connection.pgconn.get_error_message())
-    if result.status in _FAILED:
-        raise error_from_result(result)
-    return result
 
 
 def parameters_of(url: str, *, pooled: bool) -> dict[str, str]:

@@ -20,10 +20,10 @@ from orpheus.shared.storage.postgres.opening import check_schema
 from orpheus.shared.storage.postgres.statements import Statements
 from orpheus.shared.storage.verbs.free_places import ring_for_free_places
 
-_WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE;"
+_WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE"
 _READ = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;"
-_NUMBER_EVENTS = f"{_WRITE} SELECT orpheus.number_events(); COMMIT;"
-_NOT_DURABLE = "SET LOCAL synchronous_commit = off;"
+_NUMBER_EVENTS = f"{_WRITE}; SELECT orpheus.number_events(); COMMIT;"
+_READ_CLOCK_NOT_DURABLE = f"{READ_CLOCK}, set_config('synchronous_commit', 'off', true)"
 
 
 class PostgresDatabase(Statements):
@@ -62,7 +62,9 @@ class PostgresDatabase(Statements):
             self._connection.at_once(_NUMBER_EVENTS)
 
     def changes(self) -> tuple[int, str]:
-        """See Database. This connection's own commits change it, too."""
+        """See Database. This connection's own commits change it, too, so in one nobody need ask."""
+        if self._connection.in_transaction:
+            return self._connection.opened, ""
         row = self.one("SELECT pg_current_snapshot()::text")
         return self._connection.opened, str(row[0]) if row else ""
 
@@ -80,7 +82,7 @@ class PostgresDatabase(Statements):
             return
         waits_for_disk = durable and self._durable
         try:
-            self._begin(_WRITE, "" if waits_for_disk else _NOT_DURABLE)
+            self._begin_writing(READ_CLOCK if waits_for_disk else _READ_CLOCK_NOT_DURABLE)
             yield
             self.flush_counts()
             ring_for_free_places(self)
@@ -126,13 +128,25 @@ class PostgresDatabase(Statements):
             raise
         self._connection.end_reading()
 
-    def _begin(self, begin: str, settings: str) -> None:
+    def _begin_writing(self, read_clock: str) -> None:
+        """Begin with the first statement, which need not wait for an answer to this."""
+        self._locked = set()
+        self._read_clock.forget()
+        statements = (_WRITE, *self._connection.settings, read_clock)
+        self._connection.begin_with_next(*statements, note_time=self._read_clock.set)
+
+    def _begin(self, begin: str, settings: str = "") -> None:
         self._locked = set()
         asked_ns = host_ns()
-        now_ms = self._connection.begin(
-            f"{begin} {self._connection.settings} {settings} {READ_CLOCK}"
-        )
+        own_settings = "".join(f"{one};" for one in self._connection.settings)
+        now_ms = self._connection.begin(f"{begin} {own_settings} {settings} {READ_CLOCK}")
         self._read_clock.set(now_ms, asked_ns)
+
+    def _read_time(self) -> None:
+        if self._connection.is_beginning:
+            self._connection.execute_waiting()
+        else:
+            super()._read_time()
 
     def begin_and_undo(self, wait_s: float) -> None:  # noqa: ARG002
         """See Database. No write waits here, unless the server does not answer."""
@@ -140,7 +154,7 @@ class PostgresDatabase(Statements):
             if self.one("SELECT pg_is_in_recovery()") == (1,):
                 raise DatabaseUnusable("the database has become a standby")
             return
-        self._begin(_WRITE, "")
+        self._begin(f"{_WRITE};")
         self._connection.roll_back()
 
     def close(self) -> None:

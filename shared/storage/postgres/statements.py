@@ -16,7 +16,7 @@ from orpheus.shared.errors import ReadTookTooLong, StorageError
 from orpheus.shared.process.clock import Clock
 from orpheus.shared.storage.at_commit import AtCommit
 from orpheus.shared.storage.database import Row, Value
-from orpheus.shared.storage.postgres.clock import READ_CLOCK, DatabaseClock
+from orpheus.shared.storage.postgres.clock import READ_CLOCK, DatabaseClock, host_ns
 from orpheus.shared.storage.postgres.sql import sql_file
 from orpheus.shared.storage.postgres.sql_text import in_order, statement_of
 from orpheus.shared.storage.queries import SqlFile
@@ -59,18 +59,23 @@ class Session(Protocol):
         """Whether a transaction is open that the verbs are part of."""
 
     def execute(
-        self, sql: str, values: Sequence[Value | list[Value]] = (), *, prepare: bool | None = None
+        self, sql: str, values: Sequence[Value | list[Value]] = (), *, prepare: bool = True
     ) -> Answer:
         """Execute one statement."""
 
     def execute_many(self, sql: str, rows: Sequence[Sequence[Value]]) -> list[Row]:
         """Execute a statement for each row of values; return the rows that it gave."""
 
-    def send_many(self, batches: Iterable[tuple[str, Sequence[Sequence[Value]]]]) -> None:
-        """Execute statements that give no rows, each for its rows of values."""
+    def send_many(
+        self, batches: Iterable[tuple[str, Sequence[Sequence[Value | list[Value]]]]]
+    ) -> None:
+        """Execute statements, each for its rows of values, with the next one at the latest."""
 
     def control(self, sql: str) -> None:
-        """Execute statements about the open transaction, without parameters."""
+        """Execute a statement about the open transaction, without parameters."""
+
+    def undo(self, sql: str) -> None:
+        """Execute statements that undo a part of the open transaction."""
 
 
 class Statements(ABC):
@@ -80,9 +85,10 @@ class Statements(ABC):
         """`clock`: instead of the database's."""
         self.file_names: tuple[str, ...] = ()
         self.has_many_hosts = True
+        self.one_writer = False
         self.most_savepoints = _MOST_SAVEPOINTS
         self.own_clock = own_clock
-        self._read_clock = DatabaseClock(self._ask_time)
+        self._read_clock = DatabaseClock(self._read_time)
         self.clock: Clock = clock or self._read_clock
         self.at_commit = AtCommit()
         self._session = session
@@ -149,12 +155,16 @@ class Statements(ABC):
 
         A statement that takes arrays is executed once, for all rows.
         """
-        statement = statement_of(sql)
-        values = [in_order(statement, row) for row in rows]
-        if values and statement.takes_arrays:
-            columns = [list(column) for column in zip(*values, strict=True)]
-            return rows_of(self._session.execute(sql, columns))
+        values = [in_order(statement_of(sql), row) for row in rows]
+        if values and statement_of(sql).takes_arrays:
+            return rows_of(self._session.execute(sql, _columns_of(values)))
         return self._session.execute_many(sql, values) if values else []
+
+    def send(self, sql: str, rows: Sequence[Sequence[Value]]) -> None:
+        """See Database. It is sent with what comes next."""
+        if rows:
+            takes_arrays = statement_of(sql).takes_arrays
+            self._session.send_many([(sql, [_columns_of(rows)] if takes_arrays else rows)])
 
     def insert(self, sql: str, rows: Sequence[Sequence[Value]]) -> list[int]:
         """See Database. Others insert meanwhile, so the ids have gaps; but they grow."""
@@ -187,9 +197,9 @@ class Statements(ABC):
             here_ms -= self._read_clock.answer_ms
         return here_ms + ttl_ms, there_ms + ttl_ms
 
-    def _ask_time(self) -> int:
-        row = self.one(READ_CLOCK)
-        return int(row[0]) if row else 0
+    def _read_time(self) -> None:
+        asked_ns = host_ns()
+        self._read_clock.set(int(self.all(READ_CLOCK)[0][0]), asked_ns)
 
     # The transaction that is open
 
@@ -214,12 +224,12 @@ class Statements(ABC):
         self._session.control("SAVEPOINT part")
         try:
             yield
+            self._session.control("RELEASE part")
         except BaseException:
             with contextlib.suppress(StorageError):  # it is lost: what was raised says so
-                self._session.control("ROLLBACK TO part; RELEASE part")
+                self._session.undo("ROLLBACK TO part; RELEASE part")
             self.at_commit, self._locked = before, locked
             raise
-        self._session.control("RELEASE part")
 
     def flush_counts(self) -> None:
         """See Database."""
@@ -245,6 +255,10 @@ class Statements(ABC):
 def rows_of(answer: Answer) -> list[Row]:
     """Return the rows of a statement that may give none."""
     return answer.fetchall() if answer.description is not None else []
+
+
+def _columns_of(rows: Sequence[Sequence[Value]]) -> list[list[Value]]:
+    return [list(column) for column in zip(*rows, strict=True)]
 
 
 def _number_of(kind: str, name: str) -> int:

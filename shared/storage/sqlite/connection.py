@@ -56,6 +56,7 @@ class SqliteDatabase:
         self.clock = self.own_clock = clock
         self.bells = bells
         self.most_savepoints = _MOST_SAVEPOINTS
+        self.one_writer = True
         self.has_many_hosts = False  # one, whatever its name was when it last started
         self.commits_late = False
         self.file_names = tuple(f"{path}{suffix}" for suffix in _SUFFIXES)
@@ -116,6 +117,10 @@ class SqliteDatabase:
         """Execute a statement for each row of values; return what RETURNING gave."""
         with self._handle as connection:
             return list(connection.executemany(sql, rows))
+
+    def send(self, sql: str, rows: Sequence[Sequence[Value]]) -> None:
+        """Execute a statement for each row of values."""
+        self.run_many(sql, rows)
 
     def insert(self, sql: str, rows: Sequence[Sequence[Value]]) -> Sequence[int]:
         """See Database. Nobody else inserts meanwhile, so the ids are a range.

@@ -24,7 +24,8 @@ from orpheus.shared.storage.verbs.keys import Gate, Keys
 
 _MOST_LEFT_OUT = 256
 _PERHAPS = 2  # a result of `something-leasable`
-_KEY = -1  # a column of `due-of-one`
+_KEY = -3  # a column of `due-of-one`
+_DELAYED_MS = -1  # a column of `due-of-all`
 _BEFORE_ALL = (PRIORITIES.stop, 0, 0)
 
 
@@ -59,9 +60,22 @@ class DueJobs:
 
     def promote(self) -> None:
         """Make those delayed jobs due whose time has come."""
-        due_ms, now_ms = self.next_ms(), self._database.clock.wall_ms()
-        if due_ms is not None and due_ms <= now_ms:
+        now_ms = self._database.clock.wall_ms()
+        if _is_over(self.next_ms(), now_ms):
             self._database.run(self._sql["promote-due"], now_ms)
+
+    def unlimited(self, queues: Sequence[str], limit: int) -> list[Row]:
+        """Return what `first` would, if no queue is paused or limited and all are served.
+
+        That takes one query. Otherwise return nothing.
+        """
+        if "*" not in queues:
+            return []
+        rows = self._database.all(self._sql["due-of-all"], limit)
+        if rows and _is_over(rows[0][_DELAYED_MS], self._database.clock.wall_ms()):
+            self.promote()
+            rows = self._database.all(self._sql["due-of-all"], limit)
+        return rows
 
     def first(self, queues: Sequence[str], limit: int, limits: Mapping[str, Limit]) -> list[Row]:
         """Return the columns of `due-of-all` for the first `limit` jobs of `queues` (`*`: all).
@@ -139,6 +153,10 @@ class DueJobs:
             lower, *order = rows[-1][:3]
             behind = (-lower, *order)
             chunk *= 2
+
+
+def _is_over(due_ms: int | None, now_ms: int) -> bool:
+    return due_ms is not None and due_ms <= now_ms
 
 
 def _ids_with_room(heads: Iterable[Row], limits: Mapping[str, Limit], gate: Gate) -> Iterator[int]:

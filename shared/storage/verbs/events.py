@@ -20,7 +20,7 @@ class Events:
     def record_jobs(self, kind: Kind, job_ids: Iterable[int]) -> None:
         """Record `kind` with each job as it is now, inside the transaction of the change."""
         now_ms, ids = self._database.clock.wall_ms(), json.dumps(list(job_ids))
-        self._database.run(self._sql["record-job-events"], now_ms, kind.value, ids)
+        self._database.send(self._sql["record-job-events"], [(now_ms, kind.value, ids)])
         self._database.at_commit.ring_api()
 
     def record(self, kind: Kind, body: Mapping[str, Any]) -> None:

@@ -15,8 +15,8 @@ from orpheus.shared.domain.jobs import Holder, JobError, Lease, NewJob, Outcome,
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.errors import InvalidJob
 from orpheus.shared.process.crash_cell import CellState
-from orpheus.shared.storage.data import LeaseHolder, LookAtHolder
-from orpheus.shared.storage.database import Database
+from orpheus.shared.storage.data import LeaseHolder, Limit, LookAtHolder
+from orpheus.shared.storage.database import Database, Row
 from orpheus.shared.storage.verbs.deaths import (
     ending_by_death,
     ending_by_expiry,
@@ -33,6 +33,7 @@ from orpheus.shared.storage.verbs.queues import Queues
 
 _TYPE = 4  # columns of `due-of-all`
 _CRASHES = 10
+_TOKEN, _DELAYED_MS = -2, -1
 
 
 class Leases:
@@ -57,6 +58,8 @@ class Leases:
         self._keys = keys
         self._ended = EndedLeases(database, events, dependencies, queues, keys, backoff, uniform)
         self._due_jobs = DueJobs(database, keys)
+        self._has_delayed: bool | None = None
+        """What the last lease has seen; None: it has not looked."""
         self._sql = database.sql("leases.sql")
 
     # Taking
@@ -84,13 +87,11 @@ class Leases:
         `eligible` is given first how often each has crashed, and returns the places of those that
         may be leased, in order; the others are left to another time or worker.
         """
-        if limit < 1 or not self.is_work_due():
+        if limit < 1:
             return []
         clock = self._database.clock
         with self._database.write(durable=False):
-            limits = self._queues.locked_limits()
-            self._due_jobs.promote()
-            rows = self._due_jobs.first(queues, limit, limits)
+            rows, limits = self._first(queues, limit)
             if eligible is not None:
                 rows = [rows[place] for place in eligible([row[_CRASHES] for row in rows])]
             rows = rows[: fitting([row[_TYPE] for row in rows])]
@@ -98,10 +99,12 @@ class Leases:
                 return []
             now_ms = clock.wall_ms()
             expires_here_ms, expires_mono_ms = self._database.lease_ends_ms(ttl_ms)
-            tokens = self._database.take_tokens(len(rows))
+            tokens: Sequence[int] = [row[_TOKEN] for row in rows]
+            if None in tokens:
+                tokens = self._database.take_tokens(len(rows))
             leases = [
                 Lease._make(
-                    (row[2], token, *row[3:-3], now_ms, expires_here_ms, bool(row[-3]), *row[-2:])
+                    (row[2], token, *row[3:-5], now_ms, expires_here_ms, bool(row[-5]), *row[-4:-2])
                 )
                 for token, row in zip(tokens, rows, strict=True)
             ]
@@ -112,9 +115,19 @@ class Leases:
             self._events.record_jobs(Kind.JOB_STARTED, [lease.job_id for lease in leases])
             return leases
 
+    def _first(self, queues: Sequence[str], limit: int) -> tuple[list[Row], Mapping[str, Limit]]:
+        """Return the first due jobs, and the limits within which they are leased."""
+        rows = self._due_jobs.unlimited(queues, limit)
+        self._has_delayed = rows[0][_DELAYED_MS] is not None if rows else None
+        if rows or not self.is_work_due():
+            return rows, {}
+        limits = self._queues.locked_limits()
+        self._due_jobs.promote()
+        return self._due_jobs.first(queues, limit, limits), limits
+
     def _store_leases(self, holder: Holder, leases: Sequence[Lease], expires_mono_ms: int) -> None:
         boot_id = self._database.clock.boot_id
-        self._database.run_many(
+        self._database.send(
             self._sql["lease-job"],
             [
                 (
@@ -133,6 +146,11 @@ class Leases:
         self._database.at_commit.count_jobs(
             (lease.queue for lease in leases), Status.PENDING, Status.IN_PROGRESS
         )
+
+    def has_delayed(self) -> bool:
+        """Return whether `next_due_ms` would give a time, after a lease that has found jobs."""
+        known = self._has_delayed
+        return self.next_due_ms() is not None if known is None else known
 
     def next_due_ms(self) -> int | None:
         """Return when a sleeping worker should look again, on the wall clock; None: when rung.
@@ -172,7 +190,7 @@ class Leases:
             )
         }
         done = [one for one in succeeded if one.lease.job_id in held]
-        self._database.run_many(
+        self._database.send(
             self._sql["complete-job"],
             [
                 (one.result, now_ms, one.lease.job_id, one.lease.token, mono_ms, clock.boot_id)

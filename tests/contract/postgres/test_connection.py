@@ -138,7 +138,7 @@ def test_a_wait_for_a_lock_has_a_bound(connect: Connect) -> None:
 
 def test_the_bounds_hold_in_a_session_and_behind_a_pooler(connect: Connect) -> None:
     for one in (connect(), connect(pooled=True)):
-        one.begin(f"BEGIN; {one.settings} SELECT 1")
+        one.begin("; ".join(("BEGIN", *one.settings, "SELECT 1")))
         assert one.execute("SHOW lock_timeout").fetchone() == ("9s",)
         assert one.execute("SHOW idle_in_transaction_session_timeout").fetchone() == ("10s",)
         one.roll_back()

@@ -25,7 +25,7 @@ def test_a_worker_that_was_told_the_time_late_ends_its_lease_by_so_much_earlier(
     store.jobs.submit(NewJob("noop"))
     late_ns = 700_000_000
     # As if each question had been asked so long before its answer came.
-    asked = "orpheus.shared.storage.postgres.database.host_ns"
+    asked = "orpheus.shared.storage.postgres.connection.host_ns"
     monkeypatch.setattr(asked, lambda: host_ns() - late_ns)
     before_ms = store.own_clock.monotonic_ms()
     (lease,) = store.leases.lease(holder, ["*"], 1, TTL_MS)

@@ -46,15 +46,26 @@ AND status = 'pending';
 
 -- name: due-of-all
 -- The first due jobs of all queues, in order: what the order is made of, and the fields of Lease that
--- are known before. They stay locked; those that another host has locked are left to it.
-SELECT -priority, run_at_ms, id AS job_id, attempt + 1 AS attempt, type,
-    CASE WHEN payload <> '' THEN payload ELSE (
-        SELECT payload FROM orpheus.large_payloads WHERE job_id = jobs.id) END AS payload,
-    queue, timeout_s, max_retries, failures, crashes, cancel_requested, traceparent,
-    concurrency_key
-FROM orpheus.jobs
-WHERE status = 'pending' AND is_due = 1 AND is_parked = 0
-ORDER BY priority DESC, run_at_ms, id LIMIT ? FOR NO KEY UPDATE SKIP LOCKED;
+-- are known before; a token for each, and when the next delayed job is due.
+-- None, if a queue is paused or limited.
+-- They stay locked; those that another host has locked are left to it. A token is drawn when its job is
+-- locked. The queues are looked at here, so that no job is locked before the limits are.
+SELECT due.*, nextval('orpheus.lease_tokens') << 20 | floor(random() * 1048576)::bigint AS token,
+    (SELECT run_at_ms FROM orpheus.jobs
+    WHERE status = 'pending' AND is_due = 0 ORDER BY run_at_ms LIMIT 1) AS delayed_ms
+FROM (
+    SELECT -priority, run_at_ms, id AS job_id, attempt + 1 AS attempt, type,
+        CASE WHEN payload <> '' THEN payload ELSE (
+            SELECT payload FROM orpheus.large_payloads WHERE job_id = jobs.id) END AS payload,
+        queue, timeout_s, max_retries, failures, crashes, cancel_requested, traceparent,
+        concurrency_key
+    FROM orpheus.jobs
+    WHERE status = 'pending' AND is_due = 1 AND is_parked = 0
+        AND NOT EXISTS (
+            SELECT 1 FROM orpheus.queues
+            WHERE coalesce(paused, paused_by_config) = 1 OR max_running > 0 OR rate_starts > 0
+                OR max_running_per_key > 0 OR key_rate_starts > 0)
+    ORDER BY priority DESC, run_at_ms, id LIMIT ? FOR NO KEY UPDATE SKIP LOCKED) AS due;
 
 -- name: due-of-one
 -- Some due jobs of one queue, behind a priority, time and id, in the same columns. By the number of
@@ -63,7 +74,7 @@ SELECT -priority, run_at_ms, id AS job_id, attempt + 1 AS attempt, type,
     CASE WHEN payload <> '' THEN payload ELSE (
         SELECT payload FROM orpheus.large_payloads WHERE job_id = jobs.id) END AS payload,
     queue, timeout_s, max_retries, failures, crashes, cancel_requested, traceparent,
-    concurrency_key
+    concurrency_key, NULL::bigint AS token, NULL::bigint AS delayed_ms
 FROM orpheus.jobs
 WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND queue = ?1 AND priority <= ?2
     AND (priority < ?2 OR run_at_ms > ?3 OR (run_at_ms = ?3 AND id > ?4))
@@ -75,7 +86,7 @@ SELECT -priority, run_at_ms, id AS job_id, attempt + 1 AS attempt, type,
     CASE WHEN payload <> '' THEN payload ELSE (
         SELECT payload FROM orpheus.large_payloads WHERE job_id = jobs.id) END AS payload,
     queue, timeout_s, max_retries, failures, crashes, cancel_requested, traceparent,
-    concurrency_key
+    concurrency_key, NULL::bigint AS token, NULL::bigint AS delayed_ms
 FROM orpheus.jobs WHERE id = ? AND status = 'pending' AND is_due = 1 AND is_parked = 0
 FOR NO KEY UPDATE SKIP LOCKED;
 

@@ -42,14 +42,22 @@ AND status = 'pending';
 
 -- name: due-of-all
 -- The first due jobs of all queues, in order: what the order is made of, and the fields of Lease that
--- are known before. INDEXED BY: the planner would sort all of them.
+-- are known before; and when the next delayed job is due.
+-- None, if a queue is paused or limited.
+-- INDEXED BY: the planner would sort all of them.
 SELECT -priority, run_at_ms, id AS job_id, attempt + 1 AS attempt, type,
     iif(payload <> '', payload, (
         SELECT payload FROM large_payloads WHERE job_id = jobs.id)) AS payload,
     queue, timeout_s, max_retries, failures, crashes, cancel_requested, traceparent,
-    concurrency_key
+    concurrency_key, NULL AS token, (
+        SELECT run_at_ms FROM jobs INDEXED BY jobs_scheduled
+        WHERE status = 'pending' AND is_due = 0 ORDER BY run_at_ms LIMIT 1) AS delayed_ms
 FROM jobs INDEXED BY jobs_due_of_all
 WHERE status = 'pending' AND is_due = 1 AND is_parked = 0
+    AND NOT EXISTS (
+        SELECT 1 FROM queues
+        WHERE coalesce(paused, paused_by_config) = 1 OR max_running > 0 OR rate_starts > 0
+            OR max_running_per_key > 0 OR key_rate_starts > 0)
 ORDER BY priority DESC, run_at_ms, id LIMIT ?;
 
 -- name: due-of-one
@@ -59,7 +67,7 @@ SELECT -priority, run_at_ms, id AS job_id, attempt + 1 AS attempt, type,
     iif(payload <> '', payload, (
         SELECT payload FROM large_payloads WHERE job_id = jobs.id)) AS payload,
     queue, timeout_s, max_retries, failures, crashes, cancel_requested, traceparent,
-    concurrency_key
+    concurrency_key, NULL AS token, NULL AS delayed_ms
 FROM jobs INDEXED BY jobs_due
 WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND queue = ?1 AND priority <= ?2
     AND (priority < ?2 OR run_at_ms > ?3 OR (run_at_ms = ?3 AND id > ?4))
@@ -71,7 +79,7 @@ SELECT -priority, run_at_ms, id AS job_id, attempt + 1 AS attempt, type,
     iif(payload <> '', payload, (
         SELECT payload FROM large_payloads WHERE job_id = jobs.id)) AS payload,
     queue, timeout_s, max_retries, failures, crashes, cancel_requested, traceparent,
-    concurrency_key
+    concurrency_key, NULL AS token, NULL AS delayed_ms
 FROM jobs WHERE id = ?;
 
 -- name: heads-of-all

@@ -1,0 +1,190 @@
+"""Sends several statements to the server in one message, and reads their answers together.
+
+Psycopg has a pipeline, too. It sends each statement by itself and looks for answers in between, so
+five statements take as long there as without it, and four times the processor of what is done here.
+"""
+
+import select
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import count
+from typing import Any
+
+import psycopg
+from psycopg import abc
+from psycopg.adapt import PyFormat, Transformer
+from psycopg.errors import error_from_result
+from psycopg.pq import ConnStatus, ExecStatus
+from psycopg.pq.abc import PGresult
+
+from orpheus.shared.storage.database import Row
+
+_FAILED = (ExecStatus.FATAL_ERROR, ExecStatus.BAD_RESPONSE)
+_MOST_PREPARED = 400  # more than there are queries: each is parsed once for a connection
+_Key = tuple[bytes, tuple[int, ...]]
+
+
+class Statement:
+    """One execution of a statement, and what the server has answered."""
+
+    __slots__ = ("_result", "_transformer", "may_prepare", "text", "values")
+
+    def __init__(
+        self, text: bytes, values: Sequence[Any] = (), *, may_prepare: bool = True
+    ) -> None:
+        self.text = text
+        self.values = values
+        self.may_prepare = may_prepare
+        self._transformer: abc.Transformer | None = None
+        self._result: PGresult | None = None
+
+    def answered(self, transformer: abc.Transformer, result: PGresult) -> None:
+        """Note the answer."""
+        self._transformer, self._result = transformer, result
+
+    @property
+    def result(self) -> PGresult:
+        """The answer as the server gave it."""
+        assert self._result is not None
+        return self._result
+
+    @property
+    def description(self) -> object | None:
+        """None: it gives no rows."""
+        return self.result.nfields or None
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows it gave or changed."""
+        return self.result.command_tuples or 0
+
+    def fetchall(self) -> list[Row]:
+        """Return its rows."""
+        return self._rows(self.result.ntuples)
+
+    def fetchone(self) -> Row | None:
+        """Return its first row, or None."""
+        rows = self._rows(min(1, self.result.ntuples))
+        return rows[0] if rows else None
+
+    def _rows(self, n: int) -> list[Row]:
+        assert self._transformer is not None
+        self._transformer.set_pgresult(self.result)
+        return self._transformer.load_rows(0, n, tuple)
+
+
+class Messages:
+    """What executes statements on one connection to the server; it prepares each, if it may."""
+
+    def __init__(self, connection: psycopg.Connection, *, prepares: bool) -> None:
+        self._connection = connection
+        self._server = connection.pgconn
+        self._prepares = prepares
+        self._names: dict[_Key, bytes] = {}
+        self._numbers = count()
+        self._is_answer_due = False
+
+    def execute(self, statements: Sequence[Statement]) -> None:
+        """Execute statements, one after the other; all are sent before the first is answered.
+
+        Raises the error of the first that fails; the server leaves out those behind it.
+        """
+        with self._whole():
+            server = self._server
+            server.enter_pipeline_mode()
+            sent = [self._send(one) for one in statements]
+            server.pipeline_sync()
+            error: psycopg.Error | None = None
+            for statement, (transformer, key) in zip(statements, sent, strict=True):
+                if key is not None:
+                    error = error or self._note_prepared(key, self._answer())
+                result = self._answer()
+                statement.answered(transformer, result)
+                error = error or _error_of(result)
+            self._next_result()  # it ends the message
+            server.exit_pipeline_mode()
+        if error is not None:
+            raise error
+
+    def execute_text(self, sql: str) -> PGresult:
+        """Execute statements without parameters; return the result of the last."""
+        with self._whole():
+            result = self._server.exec_(sql.encode())
+            if self._server.status == ConnStatus.BAD:
+                raise psycopg.OperationalError(self._server.get_error_message())
+        error = _error_of(result)
+        if error is not None:
+            raise error
+        return result
+
+    def execute_unawaited(self, sql: str) -> None:
+        """Execute the same. Whoever comes next waits for it, and gets none of its errors."""
+        with self._whole():
+            self._server.send_query(sql.encode())
+            while self._server.flush():
+                self._wait(select.POLLIN | select.POLLOUT)
+            self._is_answer_due = True
+
+    @contextmanager
+    def _whole(self) -> Iterator[None]:
+        """Close the connection if not all answers were read: the next would be taken for others."""
+        try:
+            if self._is_answer_due:
+                while self._next_result() is not None:
+                    pass
+                self._is_answer_due = False
+            yield
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _send(self, statement: Statement) -> tuple[abc.Transformer, _Key | None]:
+        """Send a statement; return what reads its rows, and what is prepared for it now."""
+        server, transformer = self._server, Transformer(self._connection)
+        formats = [PyFormat.AUTO] * len(statement.values)
+        values = transformer.dump_sequence(statement.values, formats)
+        types, shapes = transformer.types or (), transformer.formats
+        key = (statement.text, types)
+        name = self._names.get(key)
+        if name is not None:
+            server.send_query_prepared(name, values, shapes)
+            return transformer, None
+        if self._prepares and statement.may_prepare and len(self._names) < _MOST_PREPARED:
+            name = self._names[key] = b"orpheus_%d" % next(self._numbers)
+            server.send_prepare(name, statement.text, types)
+            server.send_query_prepared(name, values, shapes)
+            return transformer, key
+        server.send_query_params(statement.text, values, types, shapes)
+        return transformer, None
+
+    def _answer(self) -> PGresult:
+        """Return the answer to the next statement."""
+        result = self._next_result()
+        if result is None:
+            raise psycopg.OperationalError(self._server.get_error_message())
+        while self._next_result() is not None:
+            pass
+        return result
+
+    def _note_prepared(self, key: _Key, result: PGresult) -> psycopg.Error | None:
+        if result.status != ExecStatus.COMMAND_OK:
+            del self._names[key]
+        return _error_of(result)
+
+    def _next_result(self) -> PGresult | None:
+        """Return the next result; None at the end of an answer."""
+        while True:
+            is_sending = self._server.flush()
+            if not self._server.is_busy():
+                return self._server.get_result()
+            self._wait(select.POLLIN | (select.POLLOUT if is_sending else 0))
+            self._server.consume_input()
+
+    def _wait(self, events: int) -> None:
+        poll = select.poll()
+        poll.register(self._server.socket, events)
+        poll.poll()
+
+
+def _error_of(result: PGresult) -> psycopg.Error | None:
+    return error_from_result(result) if result.status in _FAILED else None

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 
@@ -75,3 +76,37 @@ def test_a_lease_reads_as_often_whatever_the_number_of_queues(
     monkeypatch.setattr(SqliteDatabase, "all", noted)
     assert len(lease(64)) == 64
     assert len(reads) == 1
+
+
+def test_a_delayed_job_goes_before_one_of_less_priority_once_it_is_due(
+    store: Store, lease: LeaseSome, clock: Any
+) -> None:
+    low, high, later = store.jobs.submit_many(
+        [
+            NewJob("noop"),
+            NewJob("noop", priority=5, delay_ms=1_000),
+            NewJob("noop", priority=9, delay_ms=5_000),
+        ]
+    )
+    clock.advance(999)
+    assert [held.job_id for held in lease(1)] == [low]
+    assert store.leases.has_delayed()
+    store.jobs.submit(NewJob("noop"))
+    clock.advance(1)
+    assert [held.job_id for held in lease(1)] == [high]
+    assert store.leases.has_delayed()
+    clock.advance(4_000)
+    assert [held.job_id for held in lease(1)] == [later]
+    assert not store.leases.has_delayed()
+
+
+@pytest.mark.parametrize("served", [("*",), ("default",)])
+def test_after_a_lease_the_worker_knows_whether_jobs_wait_for_their_time(
+    store: Store, lease: LeaseSome, served: tuple[str, ...]
+) -> None:
+    store.jobs.submit(NewJob("noop"))
+    assert len(lease(1, served)) == 1
+    assert not store.leases.has_delayed()
+    store.jobs.submit_many([NewJob("noop"), NewJob("noop", delay_ms=5_000)])
+    assert len(lease(1, served)) == 1
+    assert store.leases.has_delayed()

@@ -17,7 +17,7 @@ from psycopg.pq.abc import PGresult
 
 from orpheus.shared.errors import ConfigurationError, DatabaseBusy, DatabaseUnusable
 from orpheus.shared.storage.postgres.clock import host_ns
-from orpheus.shared.storage.postgres.messages import Messages, Statement
+from orpheus.shared.storage.postgres.messages import Execution, Messages
 from orpheus.shared.storage.postgres.psycopg_errors import (
     cannot_connect,
     first_line,
@@ -83,7 +83,7 @@ class Connection:
         self._connection: psycopg.Connection | None = None
         self._messages: Messages | None = None
         """What executes statements on it."""
-        self._waiting: list[Statement] = []
+        self._waiting: list[Execution] = []
         """What was sent by `send_many`, and what begins the transaction."""
         self._note_time: Callable[[int], None] | None = None
         """Notes the time that was read at its begin, if that waits."""
@@ -94,18 +94,18 @@ class Connection:
 
     def execute(
         self, sql: str, values: Sequence[Value | list[Value]] = (), *, prepare: bool = True
-    ) -> Statement:
+    ) -> Execution:
         """Execute one statement. Outside a transaction it must be a read: it may be repeated.
 
         `prepare`: whether the server may keep its plan.
         """
-        statement = Statement(statement_of(sql).text, values, may_prepare=prepare)
+        statement = Execution(statement_of(sql).text, values, may_prepare=prepare)
         self._execute(statement)
         return statement
 
     def execute_many(self, sql: str, rows: Sequence[Sequence[Value]]) -> list[Row]:
         """Execute a statement for each row of values, without a wait between; return their rows."""
-        statements = [Statement(statement_of(sql).text, row) for row in rows]
+        statements = [Execution(statement_of(sql).text, row) for row in rows]
         self._execute(*statements)
         return [row for statement in statements for row in rows_of(statement)]
 
@@ -115,9 +115,9 @@ class Connection:
         """Execute statements, each for its rows of values, in one message with what comes next."""
         assert self.in_transaction
         for sql, rows in batches:
-            self._waiting += [Statement(statement_of(sql).text, row) for row in rows]
+            self._waiting += [Execution(statement_of(sql).text, row) for row in rows]
 
-    def _execute(self, *statements: Statement) -> None:
+    def _execute(self, *statements: Execution) -> None:
         """Execute what waits, and these."""
         waiting, self._waiting = [*self._waiting, *statements], []
         note_time, self._note_time = self._note_time, None
@@ -140,7 +140,7 @@ class Connection:
 
         The last of `statements` asks the time: `note_time` is given it, and when it was asked for.
         """
-        self._waiting = [Statement(one.encode(), may_prepare=False) for one in statements]
+        self._waiting = [Execution(one.encode(), may_prepare=False) for one in statements]
         time = self._waiting[-1]
         self._note_time = lambda asked_ns: note_time(int(time.fetchall()[0][0]), asked_ns)
         self.in_transaction = True
@@ -168,7 +168,7 @@ class Connection:
 
     def control(self, sql: str) -> None:
         """Execute one statement about the transaction that is open, without parameters."""
-        self._execute(Statement(sql.encode(), may_prepare=False))
+        self._execute(Execution(sql.encode(), may_prepare=False))
 
     def undo(self, sql: str) -> None:
         """Execute statements that undo a part of the transaction, and what waits with it."""
@@ -180,7 +180,8 @@ class Connection:
         """Commit. Raises DatabaseUnusable if nobody can tell whether it was committed."""
         if self.is_beginning:  # if the connection has died while idle, that is no doubtful commit
             self._execute()
-        commit = Statement(b"COMMIT", may_prepare=False)
+        self._at_hand()  # if it was lost before, nothing was committed
+        commit = Execution(b"COMMIT", may_prepare=False)
         try:
             self._execute(commit)
         except DatabaseBusy as error:

@@ -1,9 +1,10 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import psycopg
 import pytest
 
 from orpheus.shared.storage.postgres.connection import Connection
+from orpheus.shared.storage.postgres.messages import Execution, Messages
 
 Connect = Callable[..., Connection]
 
@@ -34,6 +35,20 @@ def admin(postgresql_url: str) -> Iterator[psycopg.Connection]:
     """Another program's connection to the same database."""
     with psycopg.connect(postgresql_url, autocommit=True) as opened:
         yield opened
+
+
+@pytest.fixture
+def messages(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many statements each message to the server has had."""
+    sizes: list[int] = []
+    execute = Messages.execute
+
+    def noted(self: Messages, statements: Sequence[Execution]) -> None:
+        sizes.append(len(statements))
+        execute(self, statements)
+
+    monkeypatch.setattr(Messages, "execute", noted)
+    return sizes
 
 
 @pytest.fixture

@@ -292,3 +292,20 @@ def test_an_idle_worker_writes_nothing(database: Any, loop: Loop, store: Store) 
         loop._report_and_lease(leasing=True)
     loop._report_and_lease(leasing=True)
     assert database.store._database.changes() == version
+
+
+def test_a_ring_spares_the_look_for_work_where_writers_do_not_wait_for_each_other(
+    database: Any, loop: Loop, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[bool] = []
+    monkeypatch.setattr(store, "one_writer", False)
+    monkeypatch.setattr(store.leases._due_jobs, "is_any", lambda: looks.append(True))
+    submit(database, "short")
+    loop._report_and_lease(leasing=True)
+    assert looks, "nobody rang, so it looks, and finds nothing here"
+    assert loop._held.is_empty()
+    looks.clear()
+    loop._is_rung = True
+    loop._report_and_lease(leasing=True)
+    assert len(loop._held.prefetched_tokens()) == 1
+    assert not looks

@@ -1,0 +1,155 @@
+"""Statements that are sent together: their answers, their errors, and what waits for them."""
+
+from collections.abc import Callable
+
+import psycopg
+import pytest
+
+from orpheus.shared.errors import DatabaseBusy, DatabaseUnusable
+from orpheus.shared.storage.postgres.connection import Connection
+
+INSERT = "INSERT INTO orpheus.job_types VALUES (?, '{}', 1, 1, 'q', '')"
+
+
+def names(connection: Connection) -> list[str]:
+    sql = "SELECT name FROM orpheus.job_types ORDER BY name"
+    return [row[0] for row in connection.execute(sql).fetchall()]
+
+
+def begin(connection: Connection) -> list[int]:
+    """Begin with the next statement; the time that was read then is in the list."""
+    times: list[int] = []
+    connection.begin_with_next(
+        "BEGIN", "SELECT 7", note_time=lambda now_ms, asked_ns: times.append(now_ms)
+    )
+    return times
+
+
+def test_a_transaction_begins_with_its_first_statement_and_commits_with_what_waits(
+    connection: Connection, messages: list[int]
+) -> None:
+    times = begin(connection)
+    assert connection.execute("SELECT ?", ("first",)).fetchall() == [("first",)]
+    assert times == [7]
+    connection.send_many([(INSERT, [("a",), ("b",)]), (INSERT, [("c",)])])
+    connection.commit()
+    assert messages == [3, 4]
+    assert names(connection) == ["a", "b", "c"]
+
+
+def test_a_statement_sees_what_was_sent_before_it(connection: Connection) -> None:
+    begin(connection)
+    connection.send_many([(INSERT, [("a",)])])
+    assert names(connection) == ["a"]
+    connection.roll_back()
+    assert names(connection) == []
+
+
+def test_what_waits_is_undone_with_its_part_of_the_transaction(connection: Connection) -> None:
+    begin(connection)
+    connection.send_many([(INSERT, [("a",)])])
+    connection.control("SAVEPOINT part")
+    connection.send_many([(INSERT, [("b",)])])
+    connection.undo("ROLLBACK TO part; RELEASE part")
+    connection.commit()
+    assert names(connection) == ["a"]
+
+
+def test_the_first_error_is_raised_and_those_behind_it_are_left_out(connection: Connection) -> None:
+    for _ in range(2):  # what was not prepared because of the error is prepared the next time
+        begin(connection)
+        connection.send_many([(INSERT, [("a",)]), ("SELECT 1 / ?", [(0,)]), (INSERT, [("b",)])])
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            connection.execute("SELECT ? || 'x'", ("y",))
+        connection.roll_back()
+        assert names(connection) == []
+    assert connection.execute("SELECT ? || 'x'", ("y",)).fetchone() == ("yx",)
+
+
+def test_an_error_of_what_waited_stops_the_commit(connection: Connection) -> None:
+    begin(connection)
+    connection.send_many([(INSERT, [("a",), ("a",)])])
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        connection.commit()
+    connection.roll_back()
+    assert names(connection) == []
+
+
+def test_a_value_that_cannot_be_sent_leaves_the_connection_as_it_is(connection: Connection) -> None:
+    begin(connection)
+    connection.send_many([(INSERT, [("a",)])])
+    with pytest.raises((psycopg.DataError, psycopg.ProgrammingError, OverflowError)):
+        connection.execute("SELECT ?", (2**70,))
+    connection.roll_back()
+    assert connection.execute("SELECT 1").fetchone() == (1,)
+    assert connection.opened == 1
+
+
+def test_more_than_fits_into_the_buffers_of_the_network(connection: Connection) -> None:
+    rows = [(n, "x" * 100_000) for n in range(100)]
+    found = connection.execute_many("SELECT ?::bigint, ?::text", rows)
+    assert found == rows
+
+
+def test_a_connection_that_died_while_idle_is_opened_anew_by_what_begins(
+    connection: Connection, kill: Callable[[Connection], None]
+) -> None:
+    kill(connection)
+    begin(connection)
+    connection.send_many([(INSERT, [("a",)])])
+    connection.execute("SELECT 1")
+    connection.commit()
+    assert names(connection) == ["a"]
+    kill(connection)
+    begin(connection)
+    connection.send_many([(INSERT, [("b",)])])
+    connection.commit()
+    assert names(connection) == ["a", "b"]
+    assert connection.opened == 3
+
+
+def test_nothing_is_written_if_the_connection_dies_before_what_waits_is_sent(
+    connection: Connection, kill: Callable[[Connection], None]
+) -> None:
+    begin(connection)
+    connection.execute("SELECT 1")
+    connection.send_many([(INSERT, [("a",)])])
+    kill(connection)
+    with pytest.raises(DatabaseBusy):
+        connection.execute("SELECT 1")
+    with pytest.raises(DatabaseBusy):
+        connection.commit()
+    connection.roll_back()
+    assert names(connection) == []
+
+
+def test_nobody_can_tell_what_became_of_a_lost_commit_with_what_waits(
+    connection: Connection, kill: Callable[[Connection], None]
+) -> None:
+    begin(connection)
+    connection.execute("SELECT 1")
+    connection.send_many([(INSERT, [("a",)])])
+    kill(connection)
+    with pytest.raises(DatabaseUnusable, match="may have been done"):
+        connection.commit()
+
+
+def test_a_transaction_in_which_nothing_was_done_sends_nothing(
+    connection: Connection, messages: list[int]
+) -> None:
+    begin(connection)
+    connection.roll_back()
+    assert messages == []
+    assert not connection.in_transaction
+
+
+def test_nobody_waits_for_a_notice_but_the_next_statement(
+    connection: Connection, admin: psycopg.Connection
+) -> None:
+    with psycopg.connect(admin.info.dsn, autocommit=True) as listener:
+        listener.execute("LISTEN hear")
+        connection.notify("hear", "it's done")
+        assert [one.payload for one in listener.notifies(timeout=20, stop_after=1)] == ["it's done"]
+    assert connection.execute("SELECT 2").fetchone() == (2,)
+    connection.notify("a channel whose name is far too long" * 10, "")
+    assert connection.execute("SELECT 3").fetchone() == (3,), "its error is nobody's"

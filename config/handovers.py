@@ -94,11 +94,6 @@ def for_database(settings: Settings) -> StoredSettings:
     )
 
 
-def concurrency_of_pools(settings: Settings) -> dict[str, int]:
-    """Return how many jobs a worker of each pool runs at once."""
-    return {name: pool.concurrency for name, pool in settings.pools.items()}
-
-
 def _for_every_child(settings: Settings) -> dict[str, Any]:
     return {
         "storage": for_storage(settings),
@@ -125,7 +120,6 @@ def for_api(settings: Settings, *, supervised: bool) -> ApiHandover:
         max_clients=api.max_clients,
         read_only=api.read_only,
         token_file=api.token_file,
-        concurrency=concurrency_of_pools(settings),
         supervised=supervised,
     )
 

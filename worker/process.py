@@ -192,6 +192,7 @@ def _start_renewal(
         holder.slot,
         holder.incarnation,
         pool=settings.pool,
+        places=settings.concurrency,
     )
     _retry(
         control,

@@ -174,8 +174,7 @@ async def get_why(request: Request, job_id: JobId) -> Response:
 
     def read(store: Store) -> Response:
         with store.snapshot():
-            found = workers(store, options)
-            why = why_json(store, number, found, options.storage.pools, options.concurrency)
+            why = why_json(store, number, workers(store, options), options.storage.pools)
         return json_response(why)
 
     return await services.readers.read(read)

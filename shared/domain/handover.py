@@ -104,8 +104,6 @@ class ApiHandover(Handover):
     token_file: str = ""
     """The file that holds the token every caller must show; empty: no token. The token itself is
     never handed over."""
-    concurrency: Mapping[str, int] = field(default_factory=dict)
-    """Pool name -> how many jobs each of its workers runs at once."""
     supervised: bool = False
     """A supervisor started this process, so its slots are what GET /workers shows."""
 

@@ -55,6 +55,8 @@ class ProcessRecord:
     last_beat_mono_ms: int
     job_id: int | None
     jobs_done: int
+    places: int = 1
+    """How many jobs it runs at once, if it is a worker."""
 
 
 @dataclass(frozen=True, slots=True)

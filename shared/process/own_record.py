@@ -15,6 +15,7 @@ def own_record(
     *,
     pool: str | None = None,
     ready: bool = False,
+    places: int = 1,
 ) -> ProcessRecord:
     """Return the first heartbeat row of the process that calls it."""
     pid = os.getpid()
@@ -33,4 +34,5 @@ def own_record(
         last_beat_mono_ms=clock.monotonic_ms(),
         job_id=None,
         jobs_done=0,
+        places=places,
     )

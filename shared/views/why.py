@@ -33,20 +33,10 @@ class Why(TypedDict):
 
 
 def why_json(
-    store: Store,
-    job_id: int,
-    workers: Sequence[Worker],
-    pools: Mapping[str, Sequence[str]],
-    concurrency: Mapping[str, int],
+    store: Store, job_id: int, workers: Sequence[Worker], pools: Mapping[str, Sequence[str]]
 ) -> Why:
-    """Return why a job does not run. Raises NotFound.
-
-    `pools`: the queues that each serves; `concurrency`: how many jobs each of its workers runs at
-    once, if not one.
-    """
-    crews = [
-        _crew(name, queues, concurrency.get(name, 1), workers) for name, queues in pools.items()
-    ]
+    """Return why a job does not run. Raises NotFound. `pools`: the queues that each serves."""
+    crews = [_crew(name, queues, workers) for name, queues in pools.items()]
     reasons = why.reasons(store.standings.of(job_id), crews)
     return {
         "runs": not reasons,
@@ -57,15 +47,15 @@ def why_json(
     }
 
 
-def _crew(pool: str, queues: Sequence[str], concurrency: int, workers: Sequence[Worker]) -> Crew:
+def _crew(pool: str, queues: Sequence[str], workers: Sequence[Worker]) -> Crew:
     mine = [one for one in workers if one["pool"] == pool]
     ready = [one for one in mine if one["state"] == SlotState.READY]
     return Crew(
         pool,
         queues,
-        concurrency,
+        concurrency=max((one["places"] for one in ready), default=1),
         ready=[one["slot"] for one in ready],
-        free=sum(max(0, concurrency - one["jobs_in_progress"]) for one in ready),
+        free=sum(max(0, one["places"] - one["jobs_in_progress"]) for one in ready),
         idle=sum(not one["jobs_in_progress"] for one in ready),
         others=[_not_ready(one) for one in mine if one["state"] != SlotState.READY],
     )

@@ -47,6 +47,8 @@ class WorkerSummary(TypedDict):
     """Of several, the oldest."""
     jobs_in_progress: int
     """How many jobs it has leased: those that run, and those that it has prefetched."""
+    places: int
+    """How many jobs it runs at once, if it is a worker."""
     heartbeat_age_s: float | None
     cpu_percent: float | None
     rss_bytes: int | None
@@ -169,6 +171,7 @@ def _slot_json(
         "incarnation": slot.incarnation,
         "job": running_job_json(job),
         "jobs_in_progress": 0 if job is None else job.in_progress,
+        "places": record.places if record else 1,
         "heartbeat_age_s": tenths(ages_s.get(slot.incarnation or "")),
         "cpu_percent": slot.cpu_percent,
         "rss_bytes": slot.rss_bytes,

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import click
 
-from orpheus.config.handovers import concurrency_of_pools, for_storage
+from orpheus.config.handovers import for_storage
 from orpheus.shared.domain.jobs import Job, Status
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.errors import ExitCode
@@ -25,7 +25,7 @@ def why(operator: Operator, id: int) -> int:
     with operator.store(settings) as store, store.snapshot():
         job, now_ms = store.jobs.get(id), store.clock.wall_ms()
         workers = workers_json(store, supervised_on=None, beat_timeout_s=timeout_s)
-        answer = why_json(store, id, workers, pools, concurrency_of_pools(settings))
+        answer = why_json(store, id, workers, pools)
     if operator.as_json:
         print_json(answer)
     else:

@@ -2,10 +2,10 @@
 -- Insert the heartbeat row of a process.
 INSERT OR REPLACE INTO processes (
     host, incarnation, slot, pool, role, pid, create_time_s, boot_id, started_at_ms,
-    ready, beat, last_beat_mono_ms, job_id, jobs_done)
+    ready, beat, last_beat_mono_ms, job_id, jobs_done, places)
 VALUES (
     :host, :incarnation, :slot, :pool, :role, :pid, :create_time_s, :boot_id, :started_at_ms,
-    :ready, :beat, :last_beat_mono_ms, :job_id, :jobs_done);
+    :ready, :beat, :last_beat_mono_ms, :job_id, :jobs_done, :places);
 
 -- name: beat
 -- Store a heartbeat; the process itself writes it.
@@ -25,7 +25,7 @@ DELETE FROM processes WHERE incarnation = ?1 AND NOT EXISTS (
 -- name: all-processes
 -- Every process that has a row, with the fields of ProcessRecord as columns.
 SELECT host, incarnation, slot, pool, role, pid, create_time_s, boot_id, started_at_ms,
-    ready, beat, last_beat_mono_ms, job_id, jobs_done
+    ready, beat, last_beat_mono_ms, job_id, jobs_done, places
 FROM processes ORDER BY host, slot, incarnation;
 
 -- name: put-slot

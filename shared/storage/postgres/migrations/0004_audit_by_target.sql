@@ -1,2 +1,0 @@
--- Finds who paused a queue, without reading the whole log.
-CREATE INDEX audit_by_target ON orpheus.audit (target, id);

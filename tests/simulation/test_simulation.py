@@ -1,4 +1,4 @@
-"""2,000 schedules of clients, workers and a supervisor on the real store, with faults.
+"""1,000 schedules of clients, workers and a supervisor on the real store, with faults.
 
 `SCHEDULES=20000 SEED=5000` runs that many, from that seed on. A failure prints its seed:
 `SCHEDULES=1 SEED=<it> pytest tests/simulation/test_simulation.py` runs it again.
@@ -14,7 +14,7 @@ from orpheus.shared.domain.jobs import Outcome
 from tests.simulation.schedule import nothing_expires_because_all_stand_still, run_schedule
 from tests.simulation.world import World
 
-SCHEDULES = int(os.environ.get("SCHEDULES", "2000"))
+SCHEDULES = int(os.environ.get("SCHEDULES", "1000"))
 FIRST_SEED = int(os.environ.get("SEED", "0"))
 PARTS = 8
 JOB_KINDS = {kind for kind in Kind if kind.startswith("job.") and kind is not Kind.JOB_PROGRESS}

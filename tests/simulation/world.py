@@ -118,6 +118,11 @@ class Tap:
             raise
 
 
+def _begin_at_once(connection: apsw.Connection) -> None:
+    """Begin a write transaction without giving way first: who comes next is the engine's choice."""
+    connection.execute("BEGIN IMMEDIATE")
+
+
 class World:
     """One database file with a store for each process, and a connection that only looks."""
 
@@ -136,6 +141,7 @@ class World:
                 connection.set_busy_handler(None)  # nobody else in this thread would release it
                 patched = handle_of(store).turns
                 patched._wait = lambda tries: False  # type: ignore[method-assign]
+                patched.begin = _begin_at_once  # type: ignore[method-assign]
             tap = Tap(connection, process)
             handle_of(store)._connection = tap  # type: ignore[assignment]
             self.stores[process], self.taps[process] = store, tap

@@ -6,7 +6,6 @@ raise when they are imported, and PyPI's `supervisor` is installed beside Orpheu
 
 import re
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -140,11 +139,11 @@ def test_the_commands_say_the_version(application: Installed, arguments: list[st
     assert run.stdout == f"orpheus {version('orpheus')}\n"
 
 
-def mypy(application: Installed, plugins: str = "") -> "subprocess.CompletedProcess[str]":
-    """Check the application strictly, against the wheel and not this checkout."""
-    (application.folder / "mypy.ini").write_text(f"[mypy]\nstrict = true\n{plugins}")
-    options = ("--python-executable", application.python, "--cache-dir", application.folder / "c")
-    return application.run(sys.executable, "-m", "mypy", *options, *CHECKED)
+def mypy(application: Installed, *, has_plugin: bool) -> "subprocess.CompletedProcess[str]":
+    """Check the application, with the plugin or without."""
+    plugins = "plugins = orpheus.mypy_plugin\n" if has_plugin else ""
+    (application.folder / "mypy.ini").write_text(f"[mypy]\n{plugins}")
+    return application.mypy(*CHECKED, has_plugin=has_plugin)
 
 
 def errors_of(run: "subprocess.CompletedProcess[str]") -> dict[int, list[str]]:
@@ -164,13 +163,12 @@ def test_a_type_checker_knows_the_parameters_of_a_job(
     application: Installed, has_plugin: bool
 ) -> None:
     """Each wrong call stands in a function of its own, so that one run of mypy finds all."""
-    plugins = "plugins = orpheus.mypy_plugin\n" if has_plugin else ""
     wrong = WRONG_ANYWHERE + (WRONG_WITH_THE_PLUGIN if has_plugin else [])
     right = CALLS if has_plugin else CALLS.replace(OF_THE_PLUGIN, "")
     imports, function = right.split("\n\n\n")
     calls = application.folder / "calls.py"
     calls.write_text(right)
-    assert errors_of(mypy(application, plugins)) == {}
+    assert errors_of(mypy(application, has_plugin=has_plugin)) == {}
     lines = imports.splitlines()
     places = {}
     for number, (instead_of, put, message) in enumerate(wrong):
@@ -179,7 +177,7 @@ def test_a_type_checker_knows_the_parameters_of_a_job(
         places[message] = range(len(lines) + 1, len(lines) + 1 + len(changed.splitlines()))
         lines += changed.splitlines()
     calls.write_text("\n".join(lines) + "\n")
-    errors = errors_of(mypy(application, plugins))
+    errors = errors_of(mypy(application, has_plugin=has_plugin))
     for message, place in places.items():
         said = [error for line, some in errors.items() if line in place for error in some]
         assert any(message in error for error in said), (message, said)

@@ -1,6 +1,5 @@
 """What `orpheus init` writes passes its own test and a strict type check, in a fresh folder."""
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -20,7 +19,6 @@ def test_the_starter_passes_its_test_and_mypy_knows_its_job(
     test = (tmp_path / "test_jobs.py").read_text()
     wrong = test.replace('greet.new(name="Ada")', "greet.new(name=5)")
     (tmp_path / "wrong_calls.py").write_text(wrong)
-    options = ("--python-executable", starter.python, "--cache-dir", application.folder / "c")
-    run = starter.run(sys.executable, "-m", "mypy", "--strict", *options, ".")
+    run = starter.mypy(".")
     [error] = [line for line in run.stdout.splitlines() if ": error: " in line]
     assert error.startswith("wrong_calls.py:") and 'Argument "name" to "new"' in error

@@ -33,6 +33,8 @@ pytest_plugins = ["tests.postgresql_server"]
 ROOT = Path(__file__).parents[1]
 BROWSER_TESTS = ROOT / "tests" / "browser"
 MANY_HOSTS = ROOT / "tests" / "many_hosts"
+PACKAGING = ROOT / "tests" / "packaging"
+SIMULATION = ROOT / "tests" / "simulation"
 STARTED = re.compile(r"(http://127\.0\.0\.1:\d+)")
 MARK = "UNDER_TEST"
 RUN = "RUN_UNDER_TEST"
@@ -80,9 +82,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     """Keep the tests of a file that share something in one process, and give the run its order.
 
     So are all tests of many hosts: two of them at once would be a dozen processes on two cores.
-    Such files come first, since the longest are among them: at the end the others would wait. The
-    browser tests come last: Playwright's synchronous interface leaves its event loop running in the
-    main thread, where no other test could start one then. Otherwise any order must do.
     """
     for item in items:
         fixtures = getattr(item, "fixturenames", ())
@@ -91,11 +90,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
         elif any(name.startswith("shared_") for name in fixtures):
             item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(ROOT))))
     yield  # pytest-xdist reads the marks, and pytest-randomly shuffles
-    items.sort(
-        key=lambda item: (
-            BROWSER_TESTS in item.path.parents,
-            item.get_closest_marker("xdist_group") is None,
-        )
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> tuple[bool, ...]:
+    """When a test comes: what takes longest first, so that no process works alone at the end.
+
+    The browser tests come last: Playwright's synchronous interface leaves its event loop running
+    in the main thread, where no other test could start one then. Otherwise any order must do.
+    """
+    folders = item.path.parents
+    return (
+        BROWSER_TESTS in folders,
+        MANY_HOSTS not in folders,
+        PACKAGING not in folders,
+        item.get_closest_marker("xdist_group") is None,
+        SIMULATION not in folders,
     )
 
 

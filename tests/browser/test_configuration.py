@@ -9,6 +9,8 @@ from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-unt
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Dashboard
+from tests.conftest import System
+from tests.machine import wait_until
 
 TEXT = """[pools.default]
 workers = 1 # few
@@ -34,6 +36,35 @@ def configured(page: Page, start_system: Callable[..., Any], path: Path) -> Iter
     watched.system.wait_until_ready()
     yield watched
     assert watched.problems == []
+
+
+@pytest.fixture(scope="module")
+def shared_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("shared") / "own.toml"
+
+
+@pytest.fixture(scope="module")
+def shared_system(shared_path: Path) -> Iterator[System]:
+    """For the tests that save nothing which restarts the API."""
+    shared_path.write_text(TEXT, encoding="utf-8")
+    system = System(shared_path.parent, config=shared_path)
+    try:
+        system.wait_until_ready()
+        yield system
+    finally:
+        system.end()
+
+
+@pytest.fixture
+def shared(page: Page, shared_system: System, shared_path: Path) -> Iterator[Dashboard]:
+    """A page on the Orpheus of this module; afterwards, its file is as it was, and in force."""
+    watched = Dashboard(page, shared_system)
+    yield watched
+    assert watched.problems == []
+    if shared_path.read_text(encoding="utf-8") != TEXT:
+        reloads = shared_system.log().count("config_reloaded")
+        shared_path.write_text(TEXT, encoding="utf-8")
+        wait_until(lambda: shared_system.log().count("config_reloaded") > reloads, "a reload")
 
 
 def opened(dashboard: Dashboard) -> Page:
@@ -72,9 +103,9 @@ def test_a_change_is_shown_before_it_is_saved_and_followed_until_it_is_in_force(
 
 
 def test_a_problem_is_marked_at_its_line_and_nothing_can_be_saved(
-    configured: Dashboard, path: Path
+    shared: Dashboard, shared_path: Path
 ) -> None:
-    page = opened(configured)
+    page = opened(shared)
     rewrite(page, "workers = 1", "wokers = 1")
     problem = page.locator("#problems li")
     expect(problem).to_contain_text("did you mean pools.default.workers?")
@@ -86,11 +117,11 @@ def test_a_problem_is_marked_at_its_line_and_nothing_can_be_saved(
     assert page.evaluate("getSelection().toString()") == "wokers = 1 # few"
     page.locator("#undo").click()
     expect(page.locator("#problems li")).to_have_count(0)
-    assert path.read_text() == TEXT
+    assert shared_path.read_text() == TEXT
 
 
-def test_what_names_code_is_told_to_be_out_of_reach(configured: Dashboard) -> None:
-    page = opened(configured)
+def test_what_names_code_is_told_to_be_out_of_reach(shared: Dashboard) -> None:
+    page = opened(shared)
     rewrite(page, '["true"]', '["rm"]')
     expect(page.locator("#problems")).to_contain_text("names code")
     expect(page.locator("#save")).to_be_disabled()
@@ -111,8 +142,8 @@ def test_a_file_changed_by_somebody_else_is_not_overwritten(
     assert "level = 'debug'" in page.locator("#text").input_value()
 
 
-def test_every_line_has_its_number_beside_it(configured: Dashboard) -> None:
-    page = opened(configured)
+def test_every_line_has_its_number_beside_it(shared: Dashboard) -> None:
+    page = opened(shared)
     shown, text = page.locator("#gutter").bounding_box(), page.locator("#text").bounding_box()
     assert shown is not None and text is not None
     assert abs(shown["height"] - text["height"]) < 3
@@ -120,16 +151,18 @@ def test_every_line_has_its_number_beside_it(configured: Dashboard) -> None:
     assert first is not None and first["width"] <= shown["width"]
 
 
-def test_a_rejected_file_is_told_at_the_top_of_the_page(configured: Dashboard, path: Path) -> None:
-    page = opened(configured)
-    path.write_text("[pools.default]\nworkers = 'many'\n", encoding="utf-8")
+def test_a_rejected_file_is_told_at_the_top_of_the_page(
+    shared: Dashboard, shared_path: Path
+) -> None:
+    page = opened(shared)
+    shared_path.write_text("[pools.default]\nworkers = 'many'\n", encoding="utf-8")
     expect(page.locator("#became")).to_contain_text("Rejected")
     expect(page.locator("#rejected")).to_contain_text("pools.default.workers")
     expect(page.locator("#gutter .wrong")).to_have_text("2")
 
 
-def test_it_is_done_with_the_keyboard_alone(configured: Dashboard, path: Path) -> None:
-    page = configured.open()
+def test_it_is_done_with_the_keyboard_alone(shared: Dashboard, shared_path: Path) -> None:
+    page = shared.open()
     page.keyboard.press("g")
     page.keyboard.press("c")
     page.locator("#settings tr").first.wait_for()
@@ -143,7 +176,7 @@ def test_it_is_done_with_the_keyboard_alone(configured: Dashboard, path: Path) -
     page.keyboard.type("why not")
     page.keyboard.press("Enter")
     expect(page.locator("#became")).to_contain_text("Saved")
-    assert path.read_text() == "# first\n" + TEXT
+    assert shared_path.read_text() == "# first\n" + TEXT
 
 
 def test_read_only_shows_it_without_an_editor(
@@ -158,10 +191,10 @@ def test_read_only_shows_it_without_an_editor(
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_and_a_phone_never_scrolls_sideways(
-    configured: Dashboard, scheme: Any
+    shared: Dashboard, scheme: Any
 ) -> None:
-    configured.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-    page = opened(configured)
+    shared.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    page = opened(shared)
     rewrite(page, "workers = 1", "wokers = 1")
     page.locator("#problems li").wait_for()
     results = Axe().run(page)

@@ -22,13 +22,14 @@ def test_a_submitted_job_appears_and_goes_to_done_without_a_reload(dashboard: An
     assert dashboard.never_reloaded()
 
 
-def test_a_row_shows_the_beginning_of_payload_and_result(dashboard: Any) -> None:
-    page = dashboard.open()
+def test_a_row_shows_the_beginning_of_payload_and_result(lasting_dashboard: Any) -> None:
+    page = lasting_dashboard.open("/?tag=long")
     text = "word " * 200_000
-    long = dashboard.system.submit("wordcount", {"text": text})
-    exact = dashboard.system.submit("sum_range", {"n": 4_000_000_000})
-    dashboard.system.wait_for_job(long)
-    dashboard.system.wait_for_job(exact)
+    system = lasting_dashboard.system
+    long = system.submit("wordcount", {"text": text}, tags=["long"])
+    exact = system.submit("sum_range", {"n": 4_000_000_000}, tags=["long"])
+    system.wait_for_job(long)
+    system.wait_for_job(exact)
     row = page.locator(f"#rows tr[data-id='{exact}']")
     expect(row).to_contain_text("n=4000000000 → sum=8000000002000000000")
     row = page.locator(f"#rows tr[data-id='{long}']")
@@ -51,12 +52,14 @@ def test_the_verdict_and_the_panel_tell_how_workers_are(dashboard: Any) -> None:
     expect(row.locator(".rss-cell .value")).to_have_text(re.compile(r"^\d+ MB$"))
 
 
-def test_a_killed_worker_is_seen_to_come_back_with_the_evidence_of_its_end(dashboard: Any) -> None:
-    page = dashboard.open()
-    slot = dashboard.system.workers()["default-1"]
+def test_a_killed_worker_is_seen_to_come_back_with_the_evidence_of_its_end(
+    lasting_dashboard: Any,
+) -> None:
+    page = lasting_dashboard.open()
+    slot = lasting_dashboard.system.workers()["default-1"]
     os.kill(slot["pid"], signal.SIGKILL)
     row = page.locator("#slots .slot", has_text="default-1")
-    expect(row.locator(".restarts")).to_have_text("1")
+    expect(row.locator(".restarts")).to_have_text(str(slot["restarts"] + 1))
     expect(row.locator(".state b")).to_have_text("ready")
     row.locator(".more button").click()
     expect(page.locator("#more-default-1")).to_contain_text("SIGKILL")
@@ -97,20 +100,21 @@ def test_nothing_moves_under_the_pointer_until_it_is_asked_for(lasting_dashboard
     expect(page.locator("#rows tr").first).to_have_attribute("data-id", str(second))
 
 
-def test_a_paused_table_shows_later_what_came_meanwhile(dashboard: Any) -> None:
-    page = dashboard.open()
+def test_a_paused_table_shows_later_what_came_meanwhile(lasting_dashboard: Any) -> None:
+    page = lasting_dashboard.open("/?tag=paused")
     page.keyboard.press("p")
     expect(page.locator("#pause")).to_have_attribute("aria-pressed", "true")
-    dashboard.system.submit("sum_range", {"n": 2})
+    lasting_dashboard.system.submit("sum_range", {"n": 2}, tags=["paused"])
     expect(page.locator("#new")).to_have_text("1 new")
     expect(page.locator("#rows tr")).to_have_count(0)
     page.keyboard.press("p")
     expect(page.locator("#rows tr[data-status=done]")).to_have_count(1)
 
 
-def test_older_pages_are_reached_and_left_without_skipping_a_job(dashboard: Any) -> None:
-    ids = [dashboard.system.submit("sum_range", {"n": n}) for n in range(60)]
-    page = dashboard.open()
+def test_older_pages_are_reached_and_left_without_skipping_a_job(lasting_dashboard: Any) -> None:
+    submit = lasting_dashboard.system.submit
+    ids = [submit("sum_range", {"n": n}, tags=["older"]) for n in range(60)]
+    page = lasting_dashboard.open("/?tag=older")
     expect(page.locator("#rows tr")).to_have_count(50)
     page.locator("#older").click()
     expect(page.locator("#rows tr")).to_have_count(10)
@@ -138,19 +142,19 @@ def test_a_lost_api_is_told_and_its_return_leaves_no_gap(dashboard: Any, start_s
     assert dashboard.never_reloaded()
 
 
-def test_a_reset_of_the_stream_makes_the_page_read_anew(dashboard: Any) -> None:
+def test_a_reset_of_the_stream_makes_the_page_read_anew(lasting_dashboard: Any) -> None:
     sockets: list[WebSocketRoute] = []
 
     def relay(socket: WebSocketRoute) -> None:
         socket.connect_to_server()
         sockets.append(socket)
 
-    dashboard.page.route_web_socket(re.compile(r"/ws$"), relay)
-    page = dashboard.open()
+    lasting_dashboard.page.route_web_socket(re.compile(r"/ws$"), relay)
+    page = lasting_dashboard.open("/?tag=reset")
     with page.expect_request(lambda request: "/jobs?" in request.url):
         sockets[0].send(json.dumps({"type": "reset", "oldest": 1}))
     expect(page.locator("#connection")).to_have_attribute("data-state", "live")
-    dashboard.system.submit("sum_range", {"n": 1})
+    lasting_dashboard.system.submit("sum_range", {"n": 1}, tags=["reset"])
     expect(page.locator("#rows tr[data-status=done]")).to_have_count(1)
 
 

@@ -1,5 +1,6 @@
 """The OpenAPI document tells of every call: bodies, answers, headers, refusals, with examples."""
 
+import json
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -41,9 +42,17 @@ BODIES: dict[str, type[BaseModel]] = {
 }
 
 
+@pytest.fixture(scope="module")
+def made_once() -> list[bytes]:
+    """The document as the API answers it, once a test has asked: to make it takes a while."""
+    return []
+
+
 @pytest.fixture
-def document(api: Any) -> dict[str, Any]:
-    document: dict[str, Any] = api.client.get("/openapi.json").json()
+def document(request: pytest.FixtureRequest, made_once: list[bytes]) -> dict[str, Any]:
+    if not made_once:
+        made_once.append(request.getfixturevalue("api").client.get("/openapi.json").content)
+    document: dict[str, Any] = json.loads(made_once[0])
     return document
 
 

@@ -1,6 +1,7 @@
 """The head of a chain of 30,000 fails: a kill in the middle loses nothing, and others go on."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -45,13 +46,23 @@ def start(program: str, url: str) -> subprocess.Popen[bytes]:
     )
 
 
+@pytest.fixture(scope="module")
+def shared_chain(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
+    """A database with the chain, and the id of its head: each test has a copy."""
+    database = tmp_path_factory.mktemp("chain") / "orpheus.db"
+    store = open_store(f"sqlite:///{database}", create=True, durable=False)
+    head = submit_chain(store)
+    store.close()
+    return database, head
+
+
 @pytest.mark.parametrize("program", ["supervisor", "worker"])
 def test_a_long_cascade_survives_kills_and_lets_others_work(
-    program: str, tmp_path: Path, wait_for: Callable[..., Any]
+    program: str, shared_chain: tuple[Path, int], tmp_path: Path, wait_for: Callable[..., Any]
 ) -> None:
-    url = f"sqlite:///{tmp_path}/data/orpheus.db"
-    store = open_store(url, create=True, durable=False)
-    head = submit_chain(store)
+    chain, head = shared_chain
+    url = f"sqlite:///{shutil.copy(chain, tmp_path)}"
+    store = open_store(url, durable=False)
 
     def cancelled() -> int:
         return store.stats.counts()[Status.CANCELLED]

@@ -44,7 +44,7 @@ def what_it_reached(ran: Ran, world: World) -> Iterator[str]:
     yield from (row[0] for row in world.look("SELECT DISTINCT outcome FROM attempts"))
 
 
-@pytest.mark.timeout(120 + SCHEDULES // 10)
+@pytest.mark.timeout(300 + SCHEDULES // 10)
 @pytest.mark.parametrize("part", range(PARTS))
 def test_every_schedule_keeps_the_invariants(world: World, part: int) -> None:
     """And together they reach every kind of event, outcome and fault."""

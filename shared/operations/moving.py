@@ -41,32 +41,48 @@ def move(source: End, target: End, tell: Tell) -> dict[str, int]:
 
     Raises AlreadyRunning if a process uses one of the two, MoveRefused with what to do, and
     StorageError; then the source is as it was, but it may be closed, and the move can be repeated.
+    If another process begins to copy the same, this one is refused.
     """
-    name = _name_of_unfinished(source, target) or _begin(source, target)
-    counts = _copy(source.store, target.store, tell)
+    arriving = _take_over(source, target) or _begin(source, target)
+    counts = _copy(source.store, target.store, arriving, tell)
     _check(counts, target)
     says = (
         f"{source.name} was moved to {target.name}: set database.url to that one; or, to go on "
         "with this one as it was then, run `orpheus db reopen`"
     )
-    source.store.moves.put_mark(MoveMark(MoveState.LEFT, name, says))
-    target.store.moves.release()
+    left = MoveMark(MoveState.LEFT, _move_of(arriving), says)
+    source.store.moves.replace_mark(left.move, left)
+    target.store.moves.release(arriving.move)
     return counts
 
 
-def _name_of_unfinished(source: End, target: End) -> str | None:
-    """Return the name of the move between these two that was begun; None: there is none."""
-    left, arriving = source.store.moves.mark(), target.store.moves.mark()
+def _arriving(source: End, target: End, name: str) -> MoveMark:
+    """Return what stands in the target of a move while this process, and no other, copies to it."""
+    says = (
+        f"a move of {source.name} to {target.name} is unfinished: go on with `orpheus db move`, or "
+        "delete this database"
+    )
+    return MoveMark(MoveState.ARRIVING, f"{name}-{secrets.token_hex(8)}", says)
+
+
+def _move_of(arriving: MoveMark) -> str:
+    return arriving.move.partition("-")[0]
+
+
+def _take_over(source: End, target: End) -> MoveMark | None:
+    """Go on with the move between these two, whoever began it; None: there is none."""
+    left, before = source.store.moves.mark(), target.store.moves.mark()
     if left is None or left.state is MoveState.ARRIVING:
         return None
-    if arriving is None or arriving.state is not MoveState.ARRIVING:
+    if before is None or before.state is not MoveState.ARRIVING or _move_of(before) != left.move:
         return None
-    return left.move if left.move == arriving.move else None
+    arriving = _arriving(source, target, left.move)
+    target.store.moves.replace_mark(before.move, arriving)
+    return arriving
 
 
-def _begin(source: End, target: End) -> str:
-    """Close the source and reserve the target, if both may be; return the name of this move."""
-    name = secrets.token_hex(8)
+def _begin(source: End, target: End) -> MoveMark:
+    """Close the source and reserve the target, if both may be; return what stands in the target."""
     left, arriving = source.store.moves.mark(), target.store.moves.mark()
     if left is not None and left.state is not MoveState.LEAVING:
         raise MoveRefused(left.says)
@@ -83,23 +99,28 @@ def _begin(source: End, target: End) -> str:
         raise MoveRefused(
             f"{target.name} is not empty (its table {filled} has rows): move to a new database"
         )
+    name = secrets.token_hex(8)
     closed = (
         f"a move of {source.name} to {target.name} is unfinished: go on with `orpheus db move`, or "
         "give it up with `orpheus db reopen`"
     )
-    reserved = (
-        f"a move of {source.name} to {target.name} is unfinished: go on with `orpheus db move`, or "
-        "delete this database"
-    )
     with source.store.write(durable=True):
-        source.store.moves.close(MoveMark(MoveState.LEAVING, name, closed))
+        source.store.moves.close(
+            None if left is None else left.move, MoveMark(MoveState.LEAVING, name, closed)
+        )
         _refuse_users(source)
         _refuse_leases(source)
-    if target.store.moves.mark() is not None:
-        source.store.moves.reopen()
-        raise MoveRefused(f"{source.name} and {target.name} are the same database")
-    target.store.moves.reserve(MoveMark(MoveState.ARRIVING, name, reserved))
-    return name
+    arriving = _arriving(source, target, name)
+    try:
+        target.store.moves.reserve(arriving)
+    except MoveRefused:
+        if left is None:
+            source.store.moves.reopen()
+        raise MoveRefused(
+            f"{source.name} and {target.name} are the same database, or another move to "
+            f"{target.name} has begun: move to another one"
+        ) from None
+    return arriving
 
 
 def _refuse_users(end: End) -> None:
@@ -124,19 +145,19 @@ def _refuse_leases(end: End) -> None:
         )
 
 
-def _copy(source: Store, target: Store, tell: Tell) -> dict[str, int]:
+def _copy(source: Store, target: Store, arriving: MoveMark, tell: Tell) -> dict[str, int]:
     """Copy what has not arrived; return how many rows there are in the source by table."""
     counts = {}
     for table in source.moves.tables:
         of, arrived = source.moves.count(table), target.moves.count(table)
         tell(table.name, arrived, of)
         for rows in source.moves.batches(table, target.moves.last_key(table)):
-            target.moves.put(table, rows)
+            target.moves.put(arriving.move, table, rows)
             failpoint("move.batch_copied")
             arrived += len(rows)
             tell(table.name, arrived, of)
         counts[table.name] = of
-    target.moves.set_counters(source.moves.counters())
+    target.moves.set_counters(arriving.move, source.moves.counters())
     return counts
 
 

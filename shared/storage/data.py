@@ -220,9 +220,10 @@ class MoveState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MoveMark:
-    """That a database is being moved, or was. `move` is the same at both ends."""
+    """That a database is being moved, or was."""
 
     state: MoveState
     move: str
+    """The name of the move, the same at both ends; where rows arrive, also of who copies them."""
     says: str
     """What a person may do, in a sentence."""

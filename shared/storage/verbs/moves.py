@@ -6,6 +6,10 @@ part of a table: the last key that is there says where to go on, and nothing els
 Before the first row is read, the database is closed: triggers refuse every change, also by programs
 that have had it open for days. So rows that were copied before a kill are still as they were, and a
 job that somebody submits meanwhile is refused, not accepted and left behind.
+
+Two processes may move at once, from two hosts. What is noted names who may go on, and each step
+looks whether it is still noted, in its transaction: no lock is held that a pooler or a kill would
+lose.
 """
 
 import json
@@ -14,7 +18,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from orpheus.shared.errors import DatabaseUnusable
-from orpheus.shared.storage.data import MoveMark, MoveState
+from orpheus.shared.storage.data import MoveMark, MoveRefused, MoveState
 from orpheus.shared.storage.database import Database, Row, Value
 
 _MOST_ROWS = 1_000
@@ -22,6 +26,10 @@ _MOST_BYTES = 4 * 2**20
 """Of one batch, so that neither end holds a lock for long, whatever the size of rows."""
 _ROWS_AT_ONCE = 100
 """How many rows one statement inserts."""
+_TAKEN_OVER = (
+    "another `orpheus db move` or `orpheus db reopen` has come in between, and has one of the two "
+    "databases now: let it end, then look with `orpheus db move` again"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +89,21 @@ class Moves:
         row = self._database.one(self._sql["mark"])
         return None if row is None else MoveMark(MoveState(row[0]), *row[1:])
 
-    def put_mark(self, mark: MoveMark) -> None:
-        """Note that this database is being moved, or was."""
+    def replace_mark(self, before: str | None, now: MoveMark) -> None:
+        """Note this instead of what was noted of the move `before`, or of none.
+
+        Raises MoveRefused if that is noted no longer: another process has come in between.
+        """
         with self._database.write(durable=True):
-            self._database.run(self._sql["put-mark"], mark.state, mark.move, mark.says)
+            name = "put-first-mark" if before is None else "replace-mark"
+            values = (now.state, now.move, now.says, *([] if before is None else [before]))
+            if not self._database.run(self._sql[name], *values):
+                raise MoveRefused(_TAKEN_OVER)
+
+    def _hold(self, move: str) -> None:
+        """Raise MoveRefused unless it is still noted; in this transaction, nothing else will be."""
+        if not self._database.one(self._sql["hold-mark"], move):
+            raise MoveRefused(_TAKEN_OVER)
 
     def refuse_if_moved(self, *, starts: bool) -> None:
         """Raise DatabaseUnusable if nobody may use this database now.
@@ -96,18 +115,23 @@ class Moves:
             raise DatabaseUnusable(mark.says)
 
     def reserve(self, mark: MoveMark) -> None:
-        """Let nobody else use this database. Its events will belong to a history of their own."""
-        with self._database.write(durable=True):
-            self.put_mark(mark)
-            self._database.run(self._sql["new-epoch"])
+        """Let nobody else use this database. Its events will belong to a history of their own.
 
-    def close(self, mark: MoveMark) -> None:
-        """Let nobody change this database, but for what belongs to running processes.
-
-        Every change raises DatabaseUnusable with what `mark` says.
+        Raises MoveRefused if it is not free, or no longer empty.
         """
         with self._database.write(durable=True):
-            self.put_mark(mark)
+            self.replace_mark(None, mark)
+            if self.first_filled() is not None:
+                raise MoveRefused(_TAKEN_OVER)
+            self._database.run(self._sql["new-epoch"])
+
+    def close(self, before: str | None, mark: MoveMark) -> None:
+        """Let nobody change this database, but for what belongs to running processes.
+
+        Every change raises DatabaseUnusable with what `mark` says. See `replace_mark`.
+        """
+        with self._database.write(durable=True):
+            self.replace_mark(before, mark)
             for table in self._tables_to_close():
                 self._database.run(self._sql["close-table"].replace("{table}", table))
 
@@ -116,12 +140,13 @@ class Moves:
         with self._database.write(durable=True):
             for table in self._tables_to_close():
                 self._database.run(self._sql["open-table"].replace("{table}", table))
-            self.release()
+            self._database.run(self._sql["delete-mark"])
             self._database.run(self._sql["new-epoch"])
 
-    def release(self) -> None:
-        """Let everybody use a database to which all has been copied."""
+    def release(self, move: str) -> None:
+        """Let everybody use a database to which all has been copied; see `replace_mark`."""
         with self._database.write(durable=True):
+            self._hold(move)
             self._database.run(self._sql["delete-mark"])
 
     def _tables_to_close(self) -> list[str]:
@@ -163,11 +188,12 @@ class Moves:
         descending = ", ".join(f"{name} DESC" for name in table.key)
         return self._database.one(self._query("last-key", table, descending=descending))
 
-    def put(self, table: Table, rows: Sequence[Row]) -> None:
-        """Insert rows, as `batches` gave them, in one transaction."""
+    def put(self, move: str, table: Table, rows: Sequence[Row]) -> None:
+        """Insert rows, as `batches` gave them, in one transaction; see `replace_mark`."""
         columns = self._columns_of(table)
         row = f"({', '.join('?' * len(columns))})"
         with self._database.write(durable=False):
+            self._hold(move)
             for first in range(0, len(rows), _ROWS_AT_ONCE):
                 some = rows[first : first + _ROWS_AT_ONCE]
                 places = ", ".join([row] * len(some))
@@ -191,8 +217,9 @@ class Moves:
         """Return the last id, token and event number that was given, by table."""
         return dict(self._database.all(self._sql["counters"]))
 
-    def set_counters(self, last: dict[str, int]) -> None:
-        """Let the next ids, tokens and event numbers be after these."""
+    def set_counters(self, move: str, last: dict[str, int]) -> None:
+        """Let the next ids, tokens and event numbers be after these; see `replace_mark`."""
         rows: list[dict[str, Value]] = [{"name": name, "last": n} for name, n in last.items()]
         with self._database.write(durable=True):
+            self._hold(move)
             self._database.run_many(self._sql["set-counter"], rows)

@@ -227,9 +227,9 @@ def test_a_target_that_is_not_as_it_must_be_is_not_released(
     store.leases.finish([Finished(held, Ending.SUCCEEDED, "null")])
     put = moves.Moves.put
 
-    def lose(self: moves.Moves, table: moves.Table, rows: Any) -> None:
+    def lose(self: moves.Moves, move: str, table: moves.Table, rows: Any) -> None:
         if table.name != loses:
-            put(self, table, rows)
+            put(self, move, table, rows)
 
     with monkeypatch.context() as patch:
         patch.setattr(moves.Moves, "put", lose)

@@ -2,10 +2,18 @@
 -- Whether this database is being moved, or was.
 SELECT state, move, says FROM orpheus.moves;
 
--- name: put-mark
--- Note that it is; what was noted before is replaced.
+-- name: put-first-mark
+-- Note that it is, unless something is noted.
 INSERT INTO orpheus.moves (one, state, move, says) VALUES (1, ?, ?, ?)
-ON CONFLICT (one) DO UPDATE SET state = excluded.state, move = excluded.move, says = excluded.says;
+ON CONFLICT (one) DO NOTHING;
+
+-- name: replace-mark
+-- Note this instead of what was noted, unless that has changed.
+UPDATE orpheus.moves SET state = ?, move = ?, says = ? WHERE move = ?;
+
+-- name: hold-mark
+-- Whether this is still noted; if so, nobody notes another before this transaction ends.
+SELECT 1 FROM orpheus.moves WHERE move = ? FOR SHARE;
 
 -- name: delete-mark
 -- It is an ordinary database again.

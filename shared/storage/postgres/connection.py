@@ -1,9 +1,9 @@
 """The connection under one `PostgresDatabase`: opened anew after it was lost, between transactions.
 
 A server that has vanished, or a transaction that stands still with its locks, must not make others
-wait: each wait for one of them has a bound of 10 s or less. For an answer of a server that is still
-there, but hangs, it waits as long as that takes. Behind a pooler, another program may be next to
-get the session: settings are made for each transaction there, and no statement is prepared.
+wait: each wait for one of them has a bound of 10 s or less. A server that hangs is noticed within
+20 s (silence.py). Behind a pooler, another program may be next to get the session: settings are
+made for each transaction there, and no statement is prepared.
 """
 
 import os
@@ -15,7 +15,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq.abc import PGresult
 
-from orpheus.shared.errors import ConfigurationError, DatabaseBusy, DatabaseUnusable
+from orpheus.shared.errors import ConfigurationError, DatabaseAway, DatabaseBusy, DatabaseUnusable
 from orpheus.shared.storage.postgres.clock import host_ns
 from orpheus.shared.storage.postgres.messages import Execution, Messages
 from orpheus.shared.storage.postgres.psycopg_errors import (
@@ -24,6 +24,7 @@ from orpheus.shared.storage.postgres.psycopg_errors import (
     is_lost,
     translated,
 )
+from orpheus.shared.storage.postgres.silence import Watched
 from orpheus.shared.storage.postgres.sql_text import statement_of
 from orpheus.shared.storage.postgres.statements import rows_of
 from orpheus.shared.storage.postgres.values import adapt
@@ -40,6 +41,13 @@ _PARAMETERS = {
     "keepalives_interval": "2",
     "keepalives_count": "3",
     "tcp_user_timeout": "9000",
+}
+_SERVER_KEEPS_ALIVE = {
+    # Else the sessions of a host that was switched off are there for hours, and count.
+    "tcp_keepalives_idle": "5s",
+    "tcp_keepalives_interval": "2s",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "10s",
 }
 _SETTINGS = {
     "lock_timeout": "9s",
@@ -87,6 +95,7 @@ class Connection:
         """What was sent by `send_many`, and what begins the transaction."""
         self._note_time: Callable[[int], None] | None = None
         """Notes the time that was read at its begin, if that waits."""
+        self._watched = Watched(self._parameters, pooled=pooled)
         self.in_transaction = False
         self._open()
 
@@ -206,9 +215,10 @@ class Connection:
         if self._messages is None:
             return
         try:
-            self._messages.execute_unawaited(
-                f"SELECT set_config('synchronous_commit', 'off', true), {notify}"
-            )
+            with self._watched.answer():
+                self._messages.execute_unawaited(
+                    f"SELECT set_config('synchronous_commit', 'off', true), {notify}"
+                )
         except psycopg.Error as error:
             if is_lost(error):
                 self._drop()
@@ -227,7 +237,8 @@ class Connection:
         if self._messages is None or was_beginning:
             return
         try:
-            self._messages.execute_text(sql)
+            with self._watched.answer():
+                self._messages.execute_text(sql)
         except psycopg.Error:
             self._drop()
 
@@ -242,6 +253,7 @@ class Connection:
         connection, self._connection, self._messages = self._connection, None, None
         if connection is not None and self._process == os.getpid():
             connection.close()
+            self._watched.closed()
 
     def _open(self) -> None:
         try:
@@ -258,6 +270,7 @@ class Connection:
         adapt(connection)
         self._connection, self._process = connection, os.getpid()
         self._messages = Messages(connection, prepares=not self._pooled)
+        self._watched.opened(connection)
         self.opened += 1
         try:
             with self._translating():
@@ -293,14 +306,23 @@ class Connection:
     @contextmanager
     def _translating(self) -> Iterator[None]:
         try:
-            yield
+            with self._watched.answer():
+                yield
         except psycopg.Error as error:
             if is_lost(error):
                 self._drop()
-            ours = translated(error)
+            ours = self._silent() or translated(error)
             if ours is None:
                 raise
             raise ours from error
+
+    def _silent(self) -> DatabaseAway | None:
+        """Return the error of a server that has fallen silent; None: it has not."""
+        if not self._watched.was_silent:
+            return None
+        return DatabaseAway(
+            f"{self._place} holds the connection, but is silent; nothing was written, try again"
+        )
 
     def _without_password(self, text: str) -> str:
         """Libpq names none, but a proxy's message may."""
@@ -318,7 +340,8 @@ def parameters_of(url: str, *, pooled: bool) -> dict[str, str]:
             "postgresql://USER:PASSWORD@HOST/DATABASE"
         ) from None
     if not pooled:  # a pooler refuses them
-        ours = " ".join(f"-c {name}={value}" for name, value in _SETTINGS.items())
+        settings = {**_SETTINGS, **_SERVER_KEEPS_ALIVE}
+        ours = " ".join(f"-c {name}={value}" for name, value in settings.items())
         said["options"] = f"{ours} {said.get('options', '')}".strip()
     return {**_PARAMETERS, **said}
 

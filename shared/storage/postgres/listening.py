@@ -8,6 +8,8 @@ import os
 import select
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 
 import psycopg
@@ -19,11 +21,14 @@ from orpheus.shared.storage.listening import Listening
 from orpheus.shared.storage.postgres.connection import parameters_of
 from orpheus.shared.storage.postgres.notices import CHANNEL, WORK_EVERY_S, heard
 from orpheus.shared.storage.postgres.psycopg_errors import first_line
+from orpheus.shared.storage.postgres.silence import Watched
 
 log = get_logger()
 
 _AGAIN_AFTER_S = (WORK_EVERY_S + 0.005, 0.25)
 """When to ring again: for what was not announced, and for what took long to commit."""
+_QUIET_S = 30.0
+"""After so long without news, the server is asked whether it is still there."""
 _SHORTEST_WAIT_S = 0.2
 _LONGEST_WAIT_S = 5.0
 _EVERYTHING = AtCommit(queues_with_work={"*"}, has_news=True, has_request=True)
@@ -36,6 +41,7 @@ class ListeningThread(threading.Thread, Listening):
         """`url` leads past any pooler; who rings `bells` himself sends as `sender`."""
         super().__init__(name="listening", daemon=True)
         self._parameters = parameters_of(url, pooled=False)
+        self._watched = Watched(self._parameters, pooled=False)
         self._sender = sender
         self._bells = bells
         self._stop_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -54,7 +60,8 @@ class ListeningThread(threading.Thread, Listening):
         while not self._stopping:
             try:
                 with self._connect() as connection:
-                    connection.execute(cast("Any", f"LISTEN {CHANNEL}"))
+                    with self._watched.answer():
+                        connection.execute(cast("Any", f"LISTEN {CHANNEL}"))
                     wait_s = _SHORTEST_WAIT_S
                     _EVERYTHING.ring(self._bells)  # nobody told us what came meanwhile
                     self._listen(connection)
@@ -66,13 +73,25 @@ class ListeningThread(threading.Thread, Listening):
                 wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
         self._bells.close()
 
-    def _connect(self) -> psycopg.Connection:
-        return psycopg.connect(**cast("dict[str, Any]", self._parameters), autocommit=True)
+    @contextmanager
+    def _connect(self) -> Iterator[psycopg.Connection]:
+        parameters = cast("dict[str, Any]", self._parameters)
+        with psycopg.connect(**parameters, autocommit=True) as connection:
+            self._watched.opened(connection)
+            try:
+                yield connection
+            finally:
+                self._watched.closed()
 
     def _listen(self, connection: psycopg.Connection) -> None:
         server = connection.pgconn
         while not self._stopping:
-            select.select([connection.fileno(), self._stop_fd], [], [], self._until_again_s())
+            again_s = self._until_again_s()
+            wait_s = _QUIET_S if again_s is None else again_s
+            ready = select.select([connection.fileno(), self._stop_fd], [], [], wait_s)[0]
+            if not ready and again_s is None:
+                with self._watched.answer():
+                    server.exec_(b"SELECT 1")
             server.consume_input()
             while (notify := server.notifies()) is not None:
                 self._hear(notify.extra.decode(errors="replace"))

@@ -1,10 +1,10 @@
-"""Ends connections to a server that has fallen silent, so that nobody waits for its answer for ever.
+"""Ends connections to a server that has fallen silent, so that nobody waits for it for ever.
 
 TCP finds out that a host is gone. It does not if a server hangs, or if something between holds the
-connection open: a proxy, a virtual address. How long an answer takes tells nothing, since a
-statement may rightly take an hour. So when one has taken a while, a connection of its own asks the
-server whether it works on it. If that gets no answer either, or the server knows nothing of it, the
-connection is shut down, and who waits there gets the error of one that was lost.
+connection open, as a proxy does. How long an answer takes tells nothing: a statement may rightly
+take an hour. So when one has taken a while, a connection of its own asks the server whether it
+works on it. If there is no answer either, or the server knows nothing of it, the connection is shut
+down, and who waits there gets the error of one that was lost.
 """
 
 import os
@@ -12,106 +12,139 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, cast
 
 import psycopg
 
 _LOOKS_EVERY_S = 4.0
 _LOOKS_IN_VAIN = 3
-"""After so many looks at the same question, the server is asked."""
+"""After so many looks at the same question, the server is asked. A process that stands still does
+not look, so it takes no server for silent."""
 _ANSWERS_WITHIN_S = 5.0
-_WORKS_ON = """SELECT pid FROM pg_stat_activity
+_WORKING = """SELECT pid FROM pg_stat_activity
     WHERE pid = ANY ('{%s}'::int[]) AND state NOT LIKE 'idle%%'"""
 
 
 class Watched:
-    """One connection. Its user says when it waits for an answer; that costs no call of the system."""
+    """A connection, maybe opened anew. Its user tells when it waits, at next to no cost."""
 
-    def __init__(
-        self, connection: psycopg.Connection[Any], parameters: Mapping[str, str], *, pooled: bool
-    ) -> None:
-        """`parameters`: what it was made with. `pooled`: its server is known to the pooler only."""
+    def __init__(self, parameters: Mapping[str, str], *, pooled: bool) -> None:
+        """`parameters`: what it is made with. `pooled`: only a pooler knows its server."""
         self.parameters = parameters
-        self.server_pid = 0 if pooled else connection.info.backend_pid
-        self.is_silent = False
-        """Whether it was ended for that."""
-        # Of its own, since libpq may close the other one at any time, and its number be another's.
+        self.server_pid = 0
+        """Of the session that serves it; 0: nobody can ask for it."""
+        self.was_silent = False
+        """Whether it was ended since it was opened."""
+        self._pooled = pooled
+        self._lock = threading.Lock()
+        self._socket: socket.socket | None = None
+        self._question = 0
+        self._waits = False
+        self._seen = self._looks = 0
+
+    def opened(self, connection: psycopg.Connection[Any]) -> None:
+        """Watch this connection from now on."""
+        self.server_pid = 0 if self._pooled else connection.info.backend_pid
+        self.was_silent = False
+        # A number of our own: libpq may close its own at any time, and it be another's then.
         self._socket = socket.socket(fileno=os.dup(connection.fileno()))
-        self._asked = 0
-        self._answered = 0
-        self._seen_at = 0
-        self._looks = 0
-        _watch.add(self)
+        _all.add(self)
+
+    def closed(self) -> None:
+        """Watch it no longer."""
+        _all.discard(self)
+        with self._lock:
+            if self._socket is not None:
+                self._socket.close()
 
     @contextmanager
     def answer(self) -> Iterator[None]:
-        """Wait for an answer of the server in this block."""
-        self._asked += 1
+        """Wait for answers of the server in this block, which may be inside of another."""
+        waited, self._waits = self._waits, True
+        self._question += 1
         try:
             yield
         finally:
-            self._answered = self._asked
+            self._question += 1
+            self._waits = waited
 
-    def look(self) -> int | None:
-        """Return the number of the question that has waited for too long; None: there is none."""
-        asked = self._asked
-        if asked == self._answered:
-            return None
-        if asked != self._seen_at:
-            self._seen_at, self._looks = asked, 0
-        self._looks += 1
-        return asked if self._looks >= _LOOKS_IN_VAIN else None
+    def question(self) -> int:
+        """Return the number of the question that has waited for too long; 0: there is none."""
+        question = self._question
+        if not self._waits:
+            return 0
+        self._looks = self._looks + 1 if question == self._seen else 1
+        self._seen = question
+        return question if self._looks >= _LOOKS_IN_VAIN else 0
 
-    def end(self, asked: int) -> None:
-        """Shut it down, if it still waits for the answer to this question."""
-        if self._answered < asked == self._asked:
-            self.is_silent = True
-            try:
-                self._socket.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-
-    def close(self) -> None:
-        """Watch it no longer. Its user has closed it, or will."""
-        _watch.remove(self)
-        self._socket.close()
+    def end(self, question: int) -> None:
+        """Shut it down, if it still waits for this answer."""
+        with self._lock:
+            if self._waits and self._question == question and self._socket is not None:
+                self.was_silent = True
+                with suppress(OSError):
+                    self._socket.shutdown(socket.SHUT_RDWR)
 
 
-class _Watch:
-    """All connections of this process, and the thread that looks at them while there are any."""
+class _All:
+    """The connections of this process, and the thread that looks at them."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._all: set[Watched] = set()
+        self._watched: set[Watched] = set()
         self._process = 0
 
     def add(self, one: Watched) -> None:
         with self._lock:
-            if self._process != os.getpid():  # a child has none of its parent's threads
-                self._process, self._all = os.getpid(), set()
+            if self._process != os.getpid():  # a child has no thread of its parent's
+                self._process, self._watched = os.getpid(), set()
                 threading.Thread(target=self._run, name="silence", daemon=True).start()
-            self._all.add(one)
+            self._watched.add(one)
 
-    def remove(self, one: Watched) -> None:
+    def discard(self, one: Watched) -> None:
         with self._lock:
-            self._all.discard(one)
+            self._watched.discard(one)
 
     def _run(self) -> None:
         while True:
             time.sleep(_LOOKS_EVERY_S)
             with self._lock:
-                found = list(self._all)
-            waiting = [(one, asked) for one in found if (asked := one.look()) is not None]
-            for parameters in {id(one.parameters): one.parameters for one, _ in waiting}.values():
-                self._judge(parameters, [one for one in waiting if one[0].parameters is parameters])
+                watched = list(self._watched)
+            waiting = [(one, question) for one in watched if (question := one.question())]
+            while waiting:
+                parameters = waiting[0][0].parameters
+                _judge([one for one in waiting if one[0].parameters == parameters])
+                waiting = [one for one in waiting if one[0].parameters != parameters]
 
-    def _judge(self, parameters: Mapping[str, str], waiting: list[tuple[Watched, int]]) -> None:
-        pids = [one.server_pid for one, _ in waiting]
-        busy = busy_sessions(parameters, [pid for pid in pids if pid])
-        if busy is None:
+
+_all = _All()
+
+
+def _judge(waiting: Sequence[tuple[Watched, int]]) -> None:
+    """End those connections of one server, each with its question, that it does not work on."""
+    pids = [one.server_pid for one, _ in waiting]
+    try:
+        working = _working(waiting[0][0].parameters, pids)
+    except psycopg.Error as error:
+        if "FATAL" in str(error):  # it answers, but cannot tell: it has too many connections
             return
-        for one, asked in waiting:
-            if one.server_pid not in busy:
-                one.end(asked)
+        working = set()
+    for one, question in waiting:
+        if one.server_pid not in working:
+            one.end(question)
+
+
+def _working(parameters: Mapping[str, str], pids: Sequence[int]) -> set[int]:
+    """Return which sessions the server works on, and 0. Raises psycopg.Error if it is silent."""
+    with psycopg.connect(**cast("dict[str, Any]", parameters), autocommit=True) as connection:
+        server = connection.pgconn
+        server.send_query((_WORKING % ",".join(map(str, pids))).encode())
+        server.flush()
+        if not select.select([server.socket], [], [], _ANSWERS_WITHIN_S)[0]:
+            raise psycopg.OperationalError("no answer")
+        working = {0}
+        while (rows := server.get_result()) is not None:
+            working.update(int(rows.get_value(row, 0) or 0) for row in range(rows.ntuples))
+        return working

@@ -1,17 +1,21 @@
 """What another host commits rings the bells of this one, also after the connection was lost."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from structlog.testing import capture_logs
 
 from orpheus.shared.domain.handover import StorageSettings
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.domain.requests import RequestAction
 from orpheus.shared.process.doorbells import Bell
 from orpheus.shared.storage import Store, listen, open_storage
+from orpheus.shared.storage.postgres import listening, silence
+from tests.many_hosts.tcp_proxy import TcpProxy
 
 POOLS = {"default": ("*",), "mail": ("mail",), "films": ("films",)}
 
@@ -29,20 +33,27 @@ def other(postgresql_url: str, tmp_path: Path) -> Iterator[Store]:
     store.close()
 
 
-@pytest.fixture
-def bells(postgresql_url: str, tmp_path: Path, wait_for: Callable[..., Any]) -> Iterator[Any]:
-    """The bells of this host, which has begun to listen."""
-    own = settings(postgresql_url, tmp_path / "bob")
+@contextmanager
+def listening_host(url: str, folder: Path, wait_for: Callable[..., Any]) -> Iterator[Any]:
+    """The bells of a host, which has begun to listen."""
+    own = settings(url, folder)
     store = open_storage(own, create=True)
     found: dict[str, Bell] = {name: store.bells.listen_pool(name) for name in POOLS}
     found |= {"api": store.bells.listen_api(), "supervisor": store.bells.listen_supervisor()}
-    listening = listen(own)
+    listens = listen(own)
     rings(found, set(found), wait_for)
     yield found
-    listening.stop()
+    listens.stop()
     for bell in found.values():
         bell.close()
     store.close()
+
+
+@pytest.fixture
+def bells(postgresql_url: str, tmp_path: Path, wait_for: Callable[..., Any]) -> Iterator[Any]:
+    """Those of this host."""
+    with listening_host(postgresql_url, tmp_path / "bob", wait_for) as found:
+        yield found
 
 
 def rings(bells: dict[str, Bell], names: set[str], wait_for: Callable[..., Any]) -> None:
@@ -87,3 +98,26 @@ def test_after_a_lost_connection_everything_rings(
         )
         assert ended.fetchall() == [(True,)]
     rings(bells, set(bells), wait_for)
+
+
+def test_a_connection_that_is_held_but_silent_is_given_up(
+    postgresql_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    wait_for: Callable[..., Any],
+) -> None:
+    """So is one behind a proxy that leads to another server now, but holds what led to the old."""
+    monkeypatch.setattr(listening, "_QUIET_S", 0.05)
+    monkeypatch.setattr(silence, "_LOOKS_EVERY_S", 0.05)
+    monkeypatch.setattr(silence, "_all", silence._All())
+    port = int(psycopg.conninfo.conninfo_to_dict(postgresql_url)["port"] or 0)
+    with TcpProxy(port) as proxy:
+        url = postgresql_url.replace(f":{port}/", f":{proxy.port}/") + "?connect_timeout=2"
+        with (
+            listening_host(url, tmp_path / "bob", wait_for) as bells,
+            capture_logs() as logged,
+        ):
+            proxy.cut()
+            wait_for(lambda: [one for one in logged if one["event"] == "not_listening"], "that")
+            proxy.heal()
+            rings(bells, set(bells), wait_for)

@@ -6,7 +6,7 @@ A module has a server and hosts of its own, so that a test does not pay for a st
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,6 +15,7 @@ import pytest
 
 from tests.many_hosts.database_server import DatabaseServer, running_server
 from tests.many_hosts.hosts import Host
+from tests.many_hosts.namespaces import Namespace
 from tests.many_hosts.tcp_proxy import TcpProxy
 
 DATABASE = "postgres"
@@ -38,10 +39,10 @@ def shared_server(server_folder: Path) -> Iterator[DatabaseServer]:
 
 
 @pytest.fixture(scope="module")
-def new_proxy() -> Iterator[Callable[[int], TcpProxy]]:
+def new_proxy() -> Iterator[Callable[..., TcpProxy]]:
     """Makes proxies before a port; they end with the module."""
     with ExitStack() as stack:
-        yield lambda port: stack.enter_context(TcpProxy(port))
+        yield lambda *target: stack.enter_context(TcpProxy(*target))
 
 
 @pytest.fixture(scope="module")
@@ -62,11 +63,13 @@ def start_hosts(
         urls: dict[str, str],
         settings: dict[str, str] | None = None,
         environment_of: Callable[[str], dict[str, str]] = lambda _: {},
+        places: Mapping[str, Namespace] | None = None,
     ) -> list[Host]:
         def start_one(name: str) -> Host:
             queues = {"pools.default.queues": f'["default", "{name}"]'}
             own = {**queues, **(settings or {})}
-            return Host(name, folder, urls[name], own, environment=environment_of(name))
+            place = (places or {}).get(name)
+            return Host(name, folder, urls[name], own, place, environment=environment_of(name))
 
         with ThreadPoolExecutor() as threads:
             started = list(threads.map(start_one, urls))

@@ -4,10 +4,11 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import psutil
 import psycopg
@@ -48,12 +49,18 @@ def as_user() -> list[str]:
 class DatabaseServer:
     """A server with a folder and a port of its own."""
 
-    def __init__(self, folder: Path, **settings: str) -> None:
-        """Make the folder's `data`; nothing is started."""
+    def __init__(self, folder: Path, enter: Sequence[str] = (), **settings: str) -> None:
+        """Make the folder's `data`; nothing is started.
+
+        `enter`: how its command begins, if it is to run in a network namespace.
+        """
+        self._enter = enter
         self.folder = folder
         self.data = folder / "data"
         self.port = free_port()
         self._settings = {**_SETTINGS, **settings}
+        if enter:
+            self._settings["listen_addresses"] = "*"
         self._process: subprocess.Popen[bytes] | None = None
         if os.getuid() == 0:
             folder.mkdir(mode=0o755, exist_ok=True)
@@ -63,6 +70,9 @@ class DatabaseServer:
         """Make an empty cluster."""
         initdb = [program("initdb"), "-D", str(self.data), "-U", "orpheus", "-A", "trust"]
         subprocess.run([*as_user(), *initdb, "--no-sync"], check=True, stdout=-3, cwd="/")
+        if self._enter:
+            with (self.data / "pg_hba.conf").open("a") as rules:
+                rules.write("host all all 10.0.0.0/8 trust\n")
 
     def copy(self, primary: "DatabaseServer") -> None:
         """Become the standby of `primary`, from which each commit comes."""
@@ -70,9 +80,11 @@ class DatabaseServer:
         source = ["-h", "127.0.0.1", "-p", str(primary.port), "-U", "orpheus", "-X", "stream"]
         subprocess.run([*as_user(), *backup, *source], check=True, cwd="/")
 
-    def url(self, database: str = "postgres", port: int | None = None) -> str:
-        """Return where a database is, seen through `port`."""
-        return f"postgresql://orpheus@127.0.0.1:{port or self.port}/{database}"
+    def url(
+        self, database: str = "postgres", port: int | None = None, host: str = "127.0.0.1"
+    ) -> str:
+        """Return where a database is, seen through `port`, or from another `host`."""
+        return f"postgresql://orpheus@{host}:{port or self.port}/{database}"
 
     def start(self) -> None:
         """Start, and wait until it takes connections."""
@@ -80,7 +92,7 @@ class DatabaseServer:
         sets = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [*as_user(), program("postgres"), "-D", str(self.data), *sets],
+                [*self._enter, *as_user(), program("postgres"), "-D", str(self.data), *sets],
                 cwd="/",
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -136,8 +148,10 @@ class DatabaseServer:
             process.wait(30)
 
     def connect(self, database: str = "postgres") -> psycopg.Connection[Any]:
-        """Connect to it, past everything."""
-        return psycopg.connect(self.url(database), autocommit=True)
+        """Connect to it, past everything: a socket of Unix is in every network namespace."""
+        return psycopg.connect(
+            self.url(database, host=quote(str(self.folder), "")), autocommit=True
+        )
 
     def look(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         """Return the rows of a query."""
@@ -146,9 +160,11 @@ class DatabaseServer:
 
 
 @contextmanager
-def running_server(folder: Path, **settings: str) -> Iterator[DatabaseServer]:
+def running_server(
+    folder: Path, enter: Sequence[str] = (), **settings: str
+) -> Iterator[DatabaseServer]:
     """A server with an empty cluster, until the end of the `with`."""
-    server = DatabaseServer(folder, **settings)
+    server = DatabaseServer(folder, enter, **settings)
     server.initialize()
     server.start()
     try:

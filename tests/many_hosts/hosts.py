@@ -7,6 +7,8 @@ import psutil
 
 from tests.chaos.harness import Orpheus, until
 from tests.machine import PATIENCE_S
+from tests.many_hosts.namespaces import Namespace
+from tests.many_hosts.tcp_proxy import TcpProxy
 
 _SETTINGS = {
     "pools.default.workers": "1",
@@ -18,10 +20,23 @@ class Host(Orpheus):
     """Orpheus as on a host called `name`. What jobs did stands in a file that all hosts share."""
 
     def __init__(
-        self, name: str, folder: Path, url: str, settings: dict[str, str], **options: Any
+        self,
+        name: str,
+        folder: Path,
+        url: str,
+        settings: dict[str, str],
+        place: Namespace | None = None,
+        **options: Any,
     ) -> None:
-        """`url`: how this host reaches the database; `folder`: that of all hosts."""
+        """`url`: how this host reaches the database; `folder`: that of all hosts.
+
+        `place`: where it runs; its API is then reached through a proxy.
+        """
         self.name = name
+        self._way_in = None if place is None else TcpProxy(0, place.socket)
+        if place is not None and self._way_in is not None:
+            self._way_in.__enter__()
+            options["launcher"] = place.enter
         own = folder / name
         own.mkdir()
         database = {"database.url": url, "database.state_dir": str(own / "state")}
@@ -32,6 +47,19 @@ class Host(Orpheus):
             program=("tests.named_host", name),
             **options,
         )
+
+    def start(self) -> None:
+        """See Orpheus."""
+        super().start()
+        if self._way_in is not None:
+            self._way_in.target = self.port
+            self.url = f"http://127.0.0.1:{self._way_in.port}"
+
+    def end(self) -> None:
+        """See Orpheus."""
+        super().end()
+        if self._way_in is not None:
+            self._way_in.__exit__()
 
     def until_ready(self, timeout_s: float = PATIENCE_S) -> None:
         """Until every slot is ready, and is told as it is.

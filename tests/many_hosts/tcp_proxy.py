@@ -17,15 +17,21 @@ _CHUNK_BYTES = 65_536
 class TcpProxy:
     """Forwards connections to `target`, a port of this machine, from `start` to `stop`."""
 
-    def __init__(self, target: int) -> None:
+    def __init__(
+        self, target: int, new_socket: Callable[[], socket.socket] = socket.socket
+    ) -> None:
+        """`new_socket`: makes those for `target`, which may be in another network namespace."""
         self.target = target
+        self._new_socket = new_socket
         self.delay_s = 0.0
         """How long each piece of data takes, in each direction."""
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
         self._loop = asyncio.new_event_loop()
-        self._whole = asyncio.Event()
-        self._whole.set()
+        self._sends, self._receives = asyncio.Event(), asyncio.Event()
+        """Whether something passes to the target, and back."""
+        self._sends.set()
+        self._receives.set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._thread = threading.Thread(target=self._run, name="proxy", daemon=True)
 
@@ -38,13 +44,20 @@ class TcpProxy:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
 
-    def cut(self) -> None:
+    def cut(self, *, sent: bool = True, received: bool = True) -> None:
+        """Forward nothing from now on, to the target or back or both."""
+        for passes, is_cut in ((self._sends, sent), (self._receives, received)):
+            if is_cut:
+                self._call(passes.clear)
+
+    def unplug(self) -> None:
         """Forward nothing from now on."""
-        self._call(self._whole.clear)
+        self.cut()
 
     def heal(self) -> None:
         """Forward again, first what waits."""
-        self._call(self._whole.set)
+        self._call(self._sends.set)
+        self._call(self._receives.set)
 
     def drop(self) -> None:
         """Close every connection, as a proxy does whose server is gone."""
@@ -88,12 +101,16 @@ class TcpProxy:
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, asyncio.CancelledError), contextlib.ExitStack() as ends:
             ends.callback(writer.transport.abort)
-            await self._whole.wait()
-            there, back = await asyncio.open_connection("127.0.0.1", self.target)
+            await self._sends.wait()
+            to_target = self._new_socket()
+            ends.callback(to_target.close)
+            to_target.setblocking(False)
+            await self._loop.sock_connect(to_target, ("127.0.0.1", self.target))
+            there, back = await asyncio.open_connection(sock=to_target)
             ends.callback(back.transport.abort)
             both = [
-                asyncio.ensure_future(self._forward(reader, back)),
-                asyncio.ensure_future(self._forward(there, writer)),
+                asyncio.ensure_future(self._forward(reader, back, self._sends)),
+                asyncio.ensure_future(self._forward(there, writer, self._receives)),
             ]
             try:
                 await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
@@ -102,11 +119,13 @@ class TcpProxy:
                     one.cancel()
                 await asyncio.gather(*both, return_exceptions=True)
 
-    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _forward(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, passes: asyncio.Event
+    ) -> None:
         """Pass on what comes, until a side has closed: then the other is closed, too."""
         while data := await reader.read(_CHUNK_BYTES):
             if self.delay_s:
                 await asyncio.sleep(self.delay_s)
-            await self._whole.wait()
+            await passes.wait()
             writer.write(data)
             await writer.drain()

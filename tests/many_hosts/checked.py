@@ -182,10 +182,17 @@ class WatchedHosts:
             return 0
 
     @contextlib.contextmanager
-    def mixed_jobs_meanwhile(self, chance: random.Random, secret: str) -> Iterator[None]:
-        """Submit jobs that misbehave, too, and cancel some, until the end of the `with`."""
+    def mixed_jobs_meanwhile(
+        self, n: int, within_s: float, chance: random.Random, secret: str
+    ) -> Iterator[None]:
+        """Submit `n` jobs, spread over a time, some of which misbehave, and cancel some of them.
+
+        At the end of the `with`, what is left of them is submitted.
+        """
         over = threading.Event()
-        thread = threading.Thread(target=self._be_a_client, args=(over, chance, secret))
+        thread = threading.Thread(
+            target=self._be_a_client, args=(n, within_s, over, chance, secret)
+        )
         thread.start()
         try:
             yield
@@ -193,17 +200,21 @@ class WatchedHosts:
             over.set()
             thread.join()
 
-    def _be_a_client(self, over: threading.Event, chance: random.Random, secret: str) -> None:
-        with self.client(over) as client:
-            while not over.is_set():
-                if self._live() < _MOST_LIVE_OF_A_CAMPAIGN:
-                    jobs = some_jobs(chance, _BATCH_OF_A_CAMPAIGN, secret)
-                    for job in jobs:
-                        job["queue"] = "default"
-                    for job_id in client.submit(jobs):
-                        if chance.random() < 0.1:
-                            client.cancel(job_id)
-                over.wait(_BETWEEN_BATCHES_S)
+    def _be_a_client(
+        self, n: int, within_s: float, over: threading.Event, chance: random.Random, secret: str
+    ) -> None:
+        began_s = time.monotonic()
+        with self.client() as client:
+            for first in range(0, n, _BATCH_OF_A_CAMPAIGN):
+                over.wait(began_s + within_s * first / n - time.monotonic())
+                while self._live() >= _MOST_LIVE_OF_A_CAMPAIGN:
+                    time.sleep(_BETWEEN_BATCHES_S)
+                jobs = some_jobs(chance, min(n - first, _BATCH_OF_A_CAMPAIGN), secret)
+                for job in jobs:
+                    job["queue"] = "default"
+                for job_id in client.submit(jobs):
+                    if chance.random() < 0.1:
+                        client.cancel(job_id)
 
     def run_one(
         self, *, on: Host, submitted_to: Host, seconds: float = _SHORT_S, delay: float = 0

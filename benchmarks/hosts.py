@@ -5,7 +5,9 @@ and the server share the processors of this machine, so the figures show what th
 not what as many machines would reach.
 """
 
+import time
 from dataclasses import replace
+from tempfile import TemporaryDirectory
 
 import psutil
 import psycopg
@@ -14,10 +16,16 @@ from benchmarks.catalog import BY_NAME, ON_POSTGRESQL
 from benchmarks.drain import from_commit
 from benchmarks.rows import HOSTS
 from benchmarks.run import Run
+from benchmarks.servers import postgresql
 from benchmarks.systems import System, running
+from orpheus.shared.storage import open_store
 
 JOBS = 10_000
 WARM = 200
+EVENTS = 30_000
+_EVENTS = """INSERT INTO orpheus.new_events (at_ms, kind, job_id, body)
+    SELECT 1, 'job.done', n, repeat('x', 350) FROM generate_series(1, %s) AS n"""
+"""Of the size of those of a no-op job."""
 
 
 def measure(run: Run) -> None:
@@ -25,6 +33,8 @@ def measure(run: Run) -> None:
         for hosts in HOSTS:
             with run.trying(ON_POSTGRESQL, f"{hosts} hosts"):
                 drain(run, hosts)
+        with run.trying(ON_POSTGRESQL, "the sequencer"):
+            number_events(run)
 
 
 def drain(run: Run, hosts: int) -> None:
@@ -39,6 +49,24 @@ def drain(run: Run, hosts: int) -> None:
     run.results.add(f"hosts_{hosts}", ON_POSTGRESQL, rate)
     run.results.add(f"wal_{hosts}", ON_POSTGRESQL, written / (WARM + jobs) / 1000)
     run.results.add(f"cpu_{hosts}", ON_POSTGRESQL, used_s / (WARM + jobs) * 1e6)
+
+
+def number_events(run: Run) -> None:
+    """Give numbers to events that wait for one, as whoever reads events does: one at a time."""
+    n = run.number(EVENTS)
+    with (
+        postgresql() as server,
+        TemporaryDirectory() as folder,
+        psycopg.connect(server.url, autocommit=True) as connection,
+    ):
+        open_store(server.url, create=True, state_dir=folder).close()
+        connection.execute(_EVENTS, (n,))
+        began_s = time.perf_counter()
+        connection.execute("SELECT orpheus.number_events()")
+        took_s = time.perf_counter() - began_s
+        row = connection.execute("SELECT last_seq FROM orpheus.history").fetchone()
+        numbered = int(row[0]) if row else 0
+    run.results.add("sequencer", ON_POSTGRESQL, numbered / took_s)
 
 
 def wal_bytes(system: System) -> int:

@@ -68,6 +68,7 @@ ROWS = {
         f"cpu_{hosts}": Row(f"PostgreSQL's CPU time, hosts: {hosts}", "µs per job")
         for hosts in HOSTS
     },
+    "sequencer": Row("PostgreSQL: events that get a number", "events/s", more_is_better=True),
     **{
         f"busy_{ms}_{workers}": Row(
             f"Jobs of {ms} ms, {workers} workers", "of workers ÷ duration", more_is_better=True

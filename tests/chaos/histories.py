@@ -18,11 +18,9 @@ from orpheus.shared.process.child_start import INCARNATION_VARIABLE
 from tests.machine import processes_with
 from tests.simulation import histories
 from tests.simulation.histories import Fold, Request
-from tests.simulation.invariants import Tables
-from tests.simulation.world import SimulatedClock
+from tests.simulation.world import SimulatedClock, Tables
 
 MARK = "UNDER_TEST"
-_WRITTEN_WITHIN_MS = 100
 
 __all__ = ["Request"]
 
@@ -67,28 +65,34 @@ class Run:
     end_ns: int | None = None
 
 
-def read_effects(file: Path) -> list[Run]:
-    """The runs that the effect log tells of, in the order in which they began."""
-    runs: dict[tuple[int, int, int], Run] = {}
+def read_effects(file: Path, *, forgets: bool = False) -> list[Run]:
+    """The runs that the effect log tells of, in the order in which they began.
+
+    `forgets`: the database may have lost an attempt, and so its number may be given again.
+    """
+    runs: list[Run] = []
+    newest: dict[tuple[int, int, int], Run] = {}
     for line in file.read_text().splitlines() if file.exists() else ():
         told = json.loads(line)
         key = (told["job"], told["attempt"], told["pid"])
         if told["what"] == "begin":
-            histories.check(key not in runs, "I3 an attempt was begun twice", told)
-            runs[key] = Run(*key, told["incarnation"], told["at_ns"])
+            is_new = key not in newest or (forgets and newest[key].end_ns is not None)
+            histories.check(is_new, "I3 an attempt was begun twice", told)
+            newest[key] = Run(*key, told["incarnation"], told["at_ns"])
+            runs.append(newest[key])
         else:
-            runs[key].end_ns = told["at_ns"]
-    return list(runs.values())
+            newest[key].end_ns = told["at_ns"]
+    return runs
 
 
-def fold_events(rows: list[tuple[Any, ...]], written_within_ms: int = _WRITTEN_WITHIN_MS) -> Fold:
-    """The events (seq, at_ms, kind, job_id, body), each checked as it is folded.
-
-    An event is written so long after its time was read.
-    """
-    fold = Fold(SimulatedClock(), written_within_ms=written_within_ms)
-    for row in rows:
-        fold.take(*row)
+def fold_events(events: list[tuple[Any, ...]], tables: Tables) -> Fold:
+    """The events (seq, at_ms, kind, job_id, body), each checked as it is folded."""
+    ended = tables.look(
+        "SELECT job_id, number, finished_at_ms FROM attempts WHERE finished_at_ms IS NOT NULL"
+    )
+    fold = Fold(SimulatedClock(), ended_ms={(job_id, n): at_ms for job_id, n, at_ms in ended})
+    for event in events:
+        fold.take(*event)
     return fold
 
 

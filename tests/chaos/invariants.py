@@ -17,7 +17,7 @@ from tests.chaos.clients import ALONE
 from tests.chaos.histories import Evidence, Run, fold_events
 from tests.simulation import invariants as simulated
 from tests.simulation.histories import Fold, check
-from tests.simulation.invariants import Tables
+from tests.simulation.world import Tables
 
 Key = tuple[str, str | None]
 """A queue and a concurrency key."""
@@ -36,7 +36,8 @@ _OF_A_CHILD = "RuntimeError: in the child"  # tests/chaos/jobs: fork_and_raise
 
 def check_everything(evidence: Evidence) -> Fold:
     """Every invariant; the folded events."""
-    fold = fold_events(evidence.events)  # I1 one end, I4, I7, I8, I11, I12: checked by the fold
+    # I1 one end, I4, I7, I8, I11, I12: checked by the fold
+    fold = fold_events(evidence.events, evidence.tables)
     tables = evidence.tables
     check_drain(evidence)
     simulated.everything_has_ended(fold)
@@ -182,7 +183,7 @@ def smaller_jobs_start_first(evidence: Evidence) -> None:
     A worker of several places passes over a job that has crashed: it waits to run alone. And it
     does not serve the queue of jobs that always must. A job whose key has no room is parked.
     """
-    fold = fold_events([])
+    fold = fold_events([], evidence.tables)
     rows = evidence.tables.look(
         "SELECT job_id FROM attempts WHERE outcome = 'crashed' OR error_type = ?", _EXPIRED
     )

@@ -11,9 +11,8 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Any, Self
+from typing import Any
 
-import apsw
 import httpx2
 import psycopg
 
@@ -23,19 +22,17 @@ from tests.chaos.harness import until
 from tests.chaos.histories import (
     ClientLog,
     Evidence,
+    Run,
     fold_events,
     look_at_processes,
     read_effects,
 )
-from tests.many_hosts.database_server import DatabaseServer
+from tests.copied_tables import CopiedTables
+from tests.many_hosts.database_server import FORGETS_NS, KILLS_NS, DatabaseServer
 from tests.many_hosts.hosts import Host
 from tests.simulation import invariants as simulated
 
-_TABLES = ("jobs", "attempts", "events", "queues", "key_rates", "cascades", "job_logs")
-_COUNTS = "SELECT queue, status, sum(n)::bigint AS n FROM orpheus.job_counts GROUP BY queue, status"
 _PATIENCE_S = 5.0
-_WRITTEN_WITHIN_MS = 1_500
-"""Meanwhile a transaction may wait for the locks of another host."""
 _SHORT_S = 0.01
 _BATCH = 4
 _BATCH_OF_A_CAMPAIGN = 10
@@ -57,36 +54,6 @@ _OF_EACH_HOST = (
     invariants.only_what_is_configured_lives,
     invariants.errors_are_of_the_allowed_kinds,
 )
-
-
-class CopiedTables:
-    """The tables of one moment, as SQLite has them."""
-
-    def __init__(self, server: DatabaseServer, database: str) -> None:
-        self._copy = apsw.Connection(":memory:")
-        with server.connect(database) as connection:
-            connection.execute("SELECT orpheus.number_events()")
-            with connection.transaction():
-                connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-                for table in _TABLES:
-                    self._take(table, connection.execute(f"SELECT * FROM orpheus.{table}".encode()))
-                self._take("job_counts", connection.execute(_COUNTS))
-
-    def _take(self, table: str, found: Any) -> None:
-        names = [column.name for column in found.description]
-        self._copy.execute(f"CREATE TABLE {table} ({', '.join(names)})")
-        marks = ", ".join("?" for _ in names)
-        self._copy.executemany(f"INSERT INTO {table} VALUES ({marks})", found.fetchall())
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._copy.close()
-
-    def look(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
-        """The rows of a query."""
-        return self._copy.execute(sql, values).fetchall()
 
 
 class ClientOfMany(Client):
@@ -262,7 +229,10 @@ class WatchedHosts:
         drained_s = time.monotonic() - began_s
         for host in self.hosts:
             host.until_ready()
-        with CopiedTables(self._server, self._database) as tables:
+        with (
+            self._server.connect(self._database) as connection,
+            CopiedTables(connection) as tables,
+        ):
             self._check(tables, drained_s, drain_bound_s, secret or "never written")
         return drained_s
 
@@ -274,7 +244,7 @@ class WatchedHosts:
         self.wait_for_event(last_seq)
         for one in self._subscribers:
             assert not one.problems, one.problems
-        fold = fold_events(events, _WRITTEN_WITHIN_MS)
+        fold = fold_events(events, tables)
         everything = [
             self._evidence(host, tables, events, drained_s, drain_bound_s, secret, one.seqs)
             for host, one in zip(self.hosts, self._subscribers, strict=True)
@@ -310,7 +280,7 @@ class WatchedHosts:
             tables=tables,
             events=events,
             clients=self.log,
-            runs=read_effects(host.effects),
+            runs=_remembered(read_effects(host.effects, forgets=True), tables),
             seen_seqs=seen_seqs,
             processes=look_at_processes(host.mark, pid),
             expected={
@@ -326,6 +296,23 @@ class WatchedHosts:
             drained_s=drained_s,
             drain_bound_s=drain_bound_s,
         )
+
+
+def _remembered(runs: list[Run], tables: CopiedTables) -> list[Run]:
+    """Without the runs of leases that a server has forgotten which was killed (docs/deploy.md).
+
+    The number of such an attempt was given again, or there is none of that number.
+    """
+    attempts = set(tables.look("SELECT job_id, number, pid FROM attempts"))
+    last = {(run.job_id, run.attempt): run for run in runs}
+
+    def is_forgotten(run: Run) -> bool:
+        is_another = last[run.job_id, run.attempt] is not run
+        has_none = (run.job_id, run.attempt, run.pid) not in attempts
+        was_killed = any(0 < at_ns - run.begin_ns < FORGETS_NS for at_ns in KILLS_NS)
+        return was_killed and (is_another or has_none)
+
+    return [run for run in runs if not is_forgotten(run)]
 
 
 def _has_seen(subscriber: Subscriber, seq: int) -> bool:

@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -28,6 +29,10 @@ _SETTINGS = {
     "wal_receiver_status_interval": "100ms",
     "wal_retrieve_retry_interval": "100ms",
 }
+KILLS_NS: list[int] = []
+"""When servers were killed, by the monotonic clock."""
+FORGETS_NS = 20_000_000_000
+"""So old may be what a server that is killed forgets: twice `wal_writer_delay`."""
 
 
 def program(name: str) -> str:
@@ -122,6 +127,7 @@ class DatabaseServer:
         """
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
+        KILLS_NS.append(time.monotonic_ns())
         family = psutil.Process(self._process.pid).children(recursive=True)
         for one in family:
             with suppress(ProcessLookupError):

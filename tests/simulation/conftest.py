@@ -1,9 +1,10 @@
-"""The world that schedules run in: one database file for many of them."""
+"""The world that schedules run in: one database for many of them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.simulation.postgres_world import PostgresWorld
 from tests.simulation.world import World
 
 
@@ -19,5 +20,13 @@ def world() -> Iterator[World]:
 def new_world() -> Iterator[World]:
     """For a test that breaks it."""
     one = World()
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def postgres_world(new_database: Callable[..., str], orpheus_template: str) -> Iterator[World]:
+    """Emptied by each schedule."""
+    one = PostgresWorld(new_database(f"TEMPLATE {orpheus_template}"))
     yield one
     one.close()

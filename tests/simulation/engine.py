@@ -11,8 +11,6 @@ import select
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field, fields
 
-import apsw
-
 from orpheus.shared.process.doorbells import Bell
 from orpheus.shared.process.stall import StallWatch
 from tests.simulation.world import Point, Tap, World
@@ -90,12 +88,14 @@ _USUAL = Faults(
 )
 
 
-def draw_faults(chance: random.Random) -> Faults:
+def draw_faults(chance: random.Random, *, has_one_clock: bool = False) -> Faults:
     """Each kind is in about half of the schedules: with all in all, some bugs are never reached
     (Groce et al., "Swarm testing", 2012)."""
     drawn = {
         one.name: getattr(_USUAL, one.name) * chance.choice((0, 0, 1, 2)) for one in fields(Faults)
     }
+    if has_one_clock:  # there is no promise for who sets it, and a reboot is one of many deaths
+        drawn |= {"wall_jump": 0.0, "reboot": 0.0}
     return Faults(**drawn)
 
 
@@ -128,6 +128,7 @@ class Simulation:
         self._after_step = after_step
         self._stack: list[Actor] = []
         self._another_went_first = False
+        self._interruptions = 0
         self._polls: dict[int, select.poll] = {}
         for tap in world.taps.values():
             tap.strike = self._strike
@@ -136,6 +137,16 @@ class Simulation:
         """Write the trace."""
         name = self._stack[-1].name if self._stack else "engine"
         self.trace.append((self.clock.now_ms, name, what, detail))
+
+    def undisturbed(self) -> Callable[[], bool]:
+        """Return what tells whether nobody else could write since this call.
+
+        Where there are many writers, whoever stands inside of a transaction has locks, too.
+        """
+        before, is_alone = self._interruptions, len(self._stack) <= 1
+        if self.world.has_one_writer:
+            return lambda: True
+        return lambda: is_alone and self._interruptions == before
 
     # Actors
 
@@ -301,14 +312,14 @@ class Simulation:
             self.clock.now_ms += waited_ms
         if point is Point.BEGIN and self.chance.random() < faults.busy:
             self.note("busy")
-            raise apsw.BusyError("database is locked")
+            raise tap.busy()
         if (
             point in (Point.STATEMENT, Point.COMMIT)
             and tap.in_transaction
             and self.chance.random() < faults.full
         ):
             self.note("full")
-            raise apsw.FullError("database or disk is full")
+            raise tap.full()
 
     def _let_another_go_first(self) -> None:
         standing = {one.process for one in self._stack}
@@ -317,4 +328,6 @@ class Simulation:
             other = self.chance.choice(others)
             self.note("goes first", other.name)
             self._another_went_first = True
+            self._interruptions += 1
             self._step(other)
+            self._interruptions += 1

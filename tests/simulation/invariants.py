@@ -8,7 +8,6 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Any, Protocol
 
 from tests.simulation.histories import (
     LIVE,
@@ -19,14 +18,7 @@ from tests.simulation.histories import (
     Fold,
     check,
 )
-
-
-class Tables(Protocol):
-    """A database as these checks see it."""
-
-    def look(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
-        """The rows of a query, as committed."""
-
+from tests.simulation.world import Tables
 
 _COUNTED = "SELECT queue, status, count(*) FROM jobs GROUP BY queue, status"
 _KEPT = "SELECT queue, status, n FROM job_counts WHERE n > 0"

@@ -342,10 +342,10 @@ def machine_on(world: World) -> type[StoreMachine]:
     return type("Machine", (StoreMachine,), {"world": world})
 
 
-def machine_settings(**others: Any) -> settings:
-    """How long it runs: some 7 s."""
+def machine_settings(examples: int = 250, **others: Any) -> settings:
+    """How long it runs: some 7 s on SQLite."""
     return settings(
-        max_examples=250,
+        max_examples=examples,
         stateful_step_count=60,
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],

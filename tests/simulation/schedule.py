@@ -37,7 +37,7 @@ class Schedule:
         world.empty(seed)
         chance = random.Random(f"plan {seed}")
         self.world = world
-        self.faults = draw_faults(chance) if faults is None else faults
+        self.faults = faults or draw_faults(chance, has_one_clock=world.has_one_clock)
         self.clients = ClientLog()
         self.effects = EffectLog(world.clock)
         self.fold = Fold(world.clock)
@@ -87,11 +87,16 @@ class Schedule:
         store = self.world.stores["watcher"]
         while True:
             seq = self._received[-1] if self._received else 0
-            for event in store.events.after(seq, 7):
+            try:
+                events, last_seq = store.events.after(seq, 7), store.events.last_seq()
+            except StorageError:
+                yield Wait(100)
+                continue
+            for event in events:
                 check(event.seq == seq + 1, "I11 a subscriber's gap", seq, event.seq)
                 seq = event.seq
                 self._received.append(seq)
-            if seq < store.events.last_seq():
+            if seq < last_seq:
                 yield Wait(0)
                 continue
             yield Wait(self.simulation.timing.poll_ms, self.world.api_bell)
@@ -108,8 +113,9 @@ class Schedule:
         for row in rows:
             self.fold.take(*row)
         if rows:
-            for invariant in invariants.CHEAP:
-                invariant(self.world, self.fold)
+            with self.world.tables() as tables:
+                for invariant in invariants.CHEAP:
+                    invariant(tables, self.fold)
             self._changes += 1
             if self._changes % _CHANGES_A_QUESTION == 0:
                 why_tells_what_is_leased_next(self.world)
@@ -148,8 +154,9 @@ class Schedule:
         self._heal()
         self.simulation.run(self._has_drained, _DRAINED_WITHIN_MS)
         self.look()
-        invariants.no_schedule_is_silent(self.world, self.fold)
-        invariants.at_the_end(self.world, self.fold, self.clients, self.effects)
+        with self.world.tables() as tables:
+            invariants.no_schedule_is_silent(tables, self.fold)
+            invariants.at_the_end(tables, self.fold, self.clients, self.effects)
         if self._has_watcher:
             last = self._received[-1] if self._received else 0
             check(last == self.fold.last_seq, "I11 a subscriber missed the last events", last)

@@ -1,6 +1,7 @@
 """The store's verbs against a dictionary: whatever is called in whatever order, both agree."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis.stateful import run_state_machine_as_test
@@ -11,7 +12,10 @@ from tests.simulation.machine import (
     machine_on,
     machine_settings,
 )
+from tests.simulation.postgres_world import PostgresWorld
 from tests.simulation.world import World
+
+EXAMPLES_ON_POSTGRES = int(os.environ.get("EXAMPLES_ON_POSTGRES", "5"))
 
 
 @pytest.fixture
@@ -21,5 +25,18 @@ def machine() -> Iterator[type[StoreMachine]]:
     world.close()
 
 
+@pytest.fixture
+def machine_on_postgres(
+    new_database: Callable[..., str], orpheus_template: str
+) -> Iterator[type[StoreMachine]]:
+    world = PostgresWorld(new_database(f"TEMPLATE {orpheus_template}"), MACHINE_BACKOFF)
+    yield machine_on(world)
+    world.close()
+
+
 def test_the_store_does_what_a_dictionary_does(machine: type[StoreMachine]) -> None:
     run_state_machine_as_test(machine, settings=machine_settings())
+
+
+def test_so_it_does_on_postgresql(machine_on_postgres: type[StoreMachine]) -> None:
+    run_state_machine_as_test(machine_on_postgres, settings=machine_settings(EXAMPLES_ON_POSTGRES))

@@ -8,10 +8,11 @@ new one.
 import random
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import apsw
 
@@ -65,10 +66,18 @@ class Point(Enum):
     COMMITTED = "between the commit and the answer"
 
 
-Strike = Callable[["Tap", Point], None]
+class Tables(Protocol):
+    """A database as the checks see it."""
+
+    def look(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        """The rows of a query, as committed."""
 
 
-def _no_strike(tap: "Tap", point: Point) -> None:
+Strike = Callable[[Any, Point], None]
+"""Called with a tap."""
+
+
+def no_strike(tap: Any, point: Point) -> None:
     return None
 
 
@@ -82,7 +91,7 @@ class Tap:
     def __init__(self, connection: apsw.Connection, process: str) -> None:
         self._connection = connection
         self.process = process
-        self.strike: Strike = _no_strike
+        self.strike: Strike = no_strike
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._connection, name)
@@ -90,6 +99,14 @@ class Tap:
     @property
     def in_transaction(self) -> bool:
         return self._connection.in_transaction
+
+    def busy(self) -> Exception:
+        """What a statement raises that waited for a lock in vain."""
+        return apsw.BusyError("database is locked")
+
+    def full(self) -> Exception:
+        """What a statement raises that finds no space."""
+        return apsw.FullError("database or disk is full")
 
     def execute(self, sql: str, values: tuple[Any, ...] = ()) -> apsw.Cursor:
         if sql == "COMMIT":
@@ -126,13 +143,18 @@ def _begin_at_once(connection: apsw.Connection) -> None:
 class World:
     """One database file with a store for each process, and a connection that only looks."""
 
+    has_one_writer = True
+    """Whether nobody else writes between the begin and the end of a transaction."""
+    has_one_clock = False
+    """Whether all use that of the server, which nobody sets and no reboot stops."""
+
     def __init__(self, backoff: BackoffRules = BACKOFF) -> None:
         self.clock = SimulatedClock()
         memory = Path("/dev/shm")
         self._folder = tempfile.mkdtemp(dir=memory if memory.is_dir() else None)
         url = f"sqlite:///{self._folder}/data/orpheus.db"
         self.stores: dict[str, Store] = {}
-        self.taps: dict[str, Tap] = {}
+        self.taps: dict[str, Any] = {}
         for process in PROCESSES:
             store = open_store(
                 url, create=True, durable=False, pools=POOLS, backoff=backoff, clock=self.clock
@@ -151,13 +173,21 @@ class World:
             connection.set_busy_handler(None)
             handle_of(self.onlooker).turns._wait = lambda tries: False  # type: ignore[method-assign]
         self._look = apsw.Connection(f"{self._folder}/data/orpheus.db")
-        bells = self.stores["watcher"].bells
-        self.bells = {pool: bells.listen_pool(pool) for pool in POOLS}
-        self.api_bell = bells.listen_api()
+        self._listen()
         tables = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
         self._tables = [
             row[0] for row in self.look(tables) if row[0] not in ("schema_migrations", "history")
         ]
+
+    def _listen(self) -> None:
+        bells = self.stores["watcher"].bells
+        self.bells = {pool: bells.listen_pool(pool) for pool in POOLS}
+        self.api_bell = bells.listen_api()
+
+    @contextmanager
+    def tables(self) -> Iterator[Tables]:
+        """What is committed, as the invariants read it."""
+        yield self
 
     def look(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         """What is committed, read past the store."""
@@ -166,7 +196,7 @@ class World:
     def empty(self, seed: int) -> None:
         """As after opening a new database."""
         for number, (process, store) in enumerate(self.stores.items()):
-            self.taps[process].strike = _no_strike
+            self.taps[process].strike = no_strike
             store._database.at_commit = AtCommit()
             store.leases._ended._random = random.Random(seed * 100 + number)
         self._look.execute("BEGIN IMMEDIATE")
@@ -174,14 +204,20 @@ class World:
             self._look.execute(f"DELETE FROM {table}")
         self._look.execute("DELETE FROM sqlite_sequence; INSERT INTO lease_tokens VALUES (1, 0)")
         self._look.execute("COMMIT")
+        self._start_again()
+
+    def _start_again(self) -> None:
         for bell in (*self.bells.values(), self.api_bell):
             bell.drain()
         self.clock.start_again()
 
-    def close(self) -> None:
-        self._look.close()
+    def _stop(self) -> None:
         for bell in (*self.bells.values(), self.api_bell):
             bell.close()
         for store in (*self.stores.values(), self.onlooker):
             store.close()
+
+    def close(self) -> None:
+        self._look.close()
+        self._stop()
         shutil.rmtree(self._folder)

@@ -33,7 +33,8 @@ from tests.simulation.world import (
     no_strike,
 )
 
-_OPTIONS = "options=-c%20lock_timeout%3D1ms%20-c%20search_path%3Dorpheus"
+_LOOKS = "options=-c%20search_path%3Dorpheus"
+_WRITES = f"{_LOOKS}%20-c%20lock_timeout%3D1ms"
 _KEPT = ("schema_migrations", "history")
 _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'orpheus'"
 _SEQUENCES = "SELECT sequencename FROM pg_sequences WHERE schemaname = 'orpheus'"
@@ -104,7 +105,7 @@ class PostgresWorld(World):
         self.stores, self.taps = {}, {}
         for process in PROCESSES:
             store = open_store(
-                f"{url}?{_OPTIONS}",
+                f"{url}?{_WRITES}",
                 create=True,
                 durable=False,
                 pools=POOLS,
@@ -117,7 +118,7 @@ class PostgresWorld(World):
             database._connection = database._session = tap
             self.stores[process], self.taps[process] = store, tap
         self._looks = psycopg.connect(
-            f"{url}?{_OPTIONS}", autocommit=True, cursor_factory=psycopg.RawCursor
+            f"{url}?{_LOOKS}", autocommit=True, cursor_factory=psycopg.RawCursor
         )
         self._listen()
         tables = [row[0] for row in self._looks.execute(_TABLES).fetchall()]

@@ -16,7 +16,7 @@ import psycopg
 
 from orpheus.shared.domain.backoff import BackoffRules
 from orpheus.shared.errors import DatabaseBusy, DatabaseFull
-from orpheus.shared.storage import open_store
+from orpheus.shared.storage import Store, open_store
 from orpheus.shared.storage.at_commit import AtCommit
 from orpheus.shared.storage.postgres.connection import Connection
 from orpheus.shared.storage.postgres.sql_text import statement_of
@@ -103,8 +103,9 @@ class PostgresWorld(World):
         self.clock = SimulatedClock()
         self._state = tempfile.TemporaryDirectory()
         self.stores, self.taps = {}, {}
-        for process in PROCESSES:
-            store = open_store(
+
+        def opened() -> Store:
+            return open_store(
                 f"{url}?{_WRITES}",
                 create=True,
                 durable=False,
@@ -113,6 +114,10 @@ class PostgresWorld(World):
                 clock=self.clock,
                 state_dir=self._state.name,
             )
+
+        self.onlooker = opened()
+        for process in PROCESSES:
+            store = opened()
             database: Any = store._database
             tap = PostgresTap(database._connection, process)
             database._connection = database._session = tap

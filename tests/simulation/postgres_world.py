@@ -65,6 +65,10 @@ class PostgresTap:
         self.strike(self, Point.BEGIN)
         return self._connection.begin(sql)
 
+    def begin_with_next(self, *statements: str, **options: Any) -> None:
+        self.strike(self, Point.BEGIN)
+        self._connection.begin_with_next(*statements, **options)
+
     def at_once(self, sql: str) -> Any:
         self.strike(self, Point.BEGIN)
         return self._connection.at_once(sql)
@@ -82,7 +86,7 @@ class PostgresTap:
         self._connection.send_many(batches)
 
     def control(self, sql: str) -> None:
-        if not sql.startswith(("ROLLBACK", "RELEASE")):
+        if not sql.startswith("RELEASE"):
             self.strike(self, Point.STATEMENT)
         self._connection.control(sql)
 

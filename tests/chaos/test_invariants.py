@@ -290,8 +290,8 @@ PLANTS: dict[str, tuple[str, Callable[[Evidence], None]]] = {
     "attempts overlap": (
         "I3 two live attempts",
         sql(
-            "UPDATE ended_attempts SET finished_at_ms = finished_at_ms + 9e6 "
-            f"WHERE job_id = {FAILING}"
+            "UPDATE ended_attempts SET started_at_ms = started_at_ms - 9e6 "
+            f"WHERE job_id = {HOPELESS} AND number = 2"
         ),
     ),
     "handlers overlap": ("I3 two handlers", run_beside_the_next_attempt),

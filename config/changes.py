@@ -8,10 +8,10 @@ anything is saved.
 from dataclasses import dataclass, replace
 from typing import Any
 
-from orpheus.config.handovers import for_api, for_worker
+from orpheus.config.handovers import for_api, for_programs, for_worker
 from orpheus.config.problems import dotted
 from orpheus.config.settings import Settings
-from orpheus.shared.domain.handover import ApiHandover, WorkerHandover
+from orpheus.shared.domain.handover import WorkerHandover
 
 API_SLOT = "api"
 
@@ -45,14 +45,18 @@ def effects(before: Settings, after: Settings) -> Effects:
     )
 
 
-def _slots(settings: Settings) -> dict[str, ApiHandover | WorkerHandover]:
+def _slots(settings: Settings) -> dict[str, object]:
     """Return every slot with what its process runs on."""
-    slots: dict[str, ApiHandover | WorkerHandover] = {}
+    slots: dict[str, object] = {}
     if settings.api.enabled:
         slots[API_SLOT] = for_api(settings, supervised=True)
     for name, pool in settings.pools.items():
         runs_on = worker_runs_on(for_worker(settings, name))
         slots |= {f"{name}-{number}": runs_on for number in range(1, pool.workers + 1)}
+    runs = for_programs(settings)
+    for program in settings.programs:
+        numbers = range(1, program.instances + 1)
+        slots |= {f"{program.name}-{n}": runs[program.name].runs_on() for n in numbers}
     return slots
 
 

@@ -5,16 +5,20 @@ lease that expires before a hang is noticed runs a job twice, and an API on a pu
 a token can be used by everyone.
 """
 
+import difflib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from ipaddress import ip_address
 from pathlib import Path
 
+from orpheus.config.env_file import check_env_file
+from orpheus.config.handovers import program_stop_timeout_s
 from orpheus.config.problems import Problem
-from orpheus.config.settings import Api, Database, Settings
+from orpheus.config.settings import Api, Command, Database, Program, Settings
 from orpheus.config.token_file import SHORTEST_TOKEN, read_token
+from orpheus.shared.domain.programs import circle_in
 from orpheus.shared.errors import ConfigurationError
 
 _ROUNDING_S = 1e-6
@@ -33,20 +37,26 @@ def problems_between(settings: Settings) -> Iterator[Problem]:
     yield from _same_names("commands", [one.name for one in settings.commands])
     yield from _same_names("outboxes", [one.name for one in settings.outboxes])
     yield from _outboxes(settings)
+    yield from _programs(settings)
 
 
 def missing_programs(settings: Settings) -> Iterator[Problem]:
-    """Return the commands that cannot run right now. They do not stop a start.
+    """Return the commands and programs that cannot run right now. They do not stop a start.
 
     A program may be installed later, and a removed one must not keep an operator from using
-    `orpheus status`; its jobs fail with the reason.
+    `orpheus status`; its jobs fail with the reason, and so do its slots.
     """
-    for place, command in enumerate(settings.commands):
-        if command.cwd and not Path(command.cwd).is_dir():
-            yield Problem(("commands", place, "cwd"), f"{command.cwd!r} is no directory")
-        elif not _can_run(command.argv[0], command.cwd, command.env.get("PATH")):
-            reason = f"the program {command.argv[0]!r} is not there, or not executable"
-            yield Problem(("commands", place, "argv"), reason)
+    run: dict[str, Sequence[Command | Program]] = {
+        "commands": settings.commands,
+        "programs": settings.programs,
+    }
+    for table, entries in run.items():
+        for place, one in enumerate(entries):
+            if one.cwd and not Path(one.cwd).is_dir():
+                yield Problem((table, place, "cwd"), f"{one.cwd!r} is no directory")
+            elif not _can_run(one.argv[0], one.cwd, one.env.get("PATH")):
+                reason = f"the program {one.argv[0]!r} is not there, or not executable"
+                yield Problem((table, place, "argv"), reason)
 
 
 def _can_run(program: str, cwd: str, path: str | None) -> bool:
@@ -133,6 +143,45 @@ def _outboxes(settings: Settings) -> Iterator[Problem]:
         if (file or outbox.url, outbox.table) in earlier:
             yield Problem(url, f"with table {outbox.table!r} is the outbox of an earlier entry")
         earlier.add((file or outbox.url, outbox.table))
+
+
+def _programs(settings: Settings) -> Iterator[Problem]:
+    """Return what keeps programs from being run under their names, in their order."""
+    names = [program.name for program in settings.programs]
+    yield from _same_names("programs", names)
+    supervisor = settings.supervisor
+    for place, program in enumerate(settings.programs):
+        if program.name in settings.pools:
+            reason = f"{program.name!r} is the name of a pool, whose slots are called the same"
+            yield Problem(("programs", place, "name"), reason)
+        for other in program.after:
+            if other not in names:
+                near = difflib.get_close_matches(other, names, n=1)
+                meant = f" (did you mean {near[0]!r}?)" if near else ""
+                yield Problem(("programs", place, "after"), f"there is no program {other!r}{meant}")
+        if program_stop_timeout_s(program, settings) >= supervisor.shutdown_deadline:
+            yield Problem(
+                ("programs", place, "stop_timeout"),
+                "must be less than supervisor.shutdown_deadline "
+                f"({supervisor.shutdown_deadline:g} s)",
+                also=(("supervisor", "shutdown_deadline"),),
+            )
+        if program.ready.after is not None and program.ready.after >= supervisor.start_timeout:
+            yield Problem(
+                ("programs", place, "ready"),
+                f"must be less than supervisor.start_timeout ({supervisor.start_timeout:g} s)",
+                also=(("supervisor", "start_timeout"),),
+            )
+        if program.env_file:
+            try:
+                check_env_file(program.env_file)
+            except ConfigurationError as error:
+                yield Problem(("programs", place, "env_file"), str(error))
+    circle = circle_in({program.name: program.after for program in settings.programs})
+    if circle:
+        way = " after ".join(map(repr, circle))
+        reason = f"a circle: {way}; one of them must start first"
+        yield Problem(("programs", names.index(circle[0]), "after"), reason)
 
 
 def _file_of(url: str) -> str | None:

@@ -3,7 +3,8 @@
 import json
 from typing import Any
 
-from orpheus.config.settings import Settings
+from orpheus.config.env_file import env_file_digest
+from orpheus.config.settings import Program, Settings
 from orpheus.shared.domain.backoff import BackoffRules
 from orpheus.shared.domain.commands import CommandSettings
 from orpheus.shared.domain.handover import (
@@ -13,6 +14,7 @@ from orpheus.shared.domain.handover import (
     StoredSettings,
     WorkerHandover,
 )
+from orpheus.shared.domain.programs import ProgramSettings
 from orpheus.shared.domain.rates import KeyRules, QueueRules, parse_rate
 from orpheus.shared.domain.retention import RetentionRules
 from orpheus.shared.domain.schedules import CatchUp, ScheduleDefinition
@@ -56,6 +58,40 @@ def for_commands(settings: Settings) -> tuple[CommandSettings, ...]:
         )
         for one in settings.commands
     )
+
+
+def for_programs(settings: Settings) -> dict[str, ProgramSettings]:
+    """Return what each program runs on, by its name."""
+    return {
+        one.name: ProgramSettings(
+            name=one.name,
+            argv=one.argv,
+            cwd=one.cwd,
+            env=one.env,
+            env_file=one.env_file,
+            env_digest=env_file_digest(one.env_file),
+            restart=one.restart,
+            ready_http=one.ready.http,
+            ready_line=one.ready.line,
+            ready_after_s=one.ready.after,
+            alive_http=one.alive.http if one.alive else None,
+            alive_every_s=one.alive.every if one.alive else 0.0,
+            alive_failures=one.alive.failures if one.alive else 0,
+            after=one.after,
+            stop_signal=one.stop_signal,
+            stop_timeout_s=program_stop_timeout_s(one, settings),
+            log_size_bytes=one.log_size,
+            log_files=one.log_files,
+            max_memory_bytes=one.max_memory_mb * 2**20,
+        )
+        for one in settings.programs
+    }
+
+
+def program_stop_timeout_s(program: Program, settings: Settings) -> float:
+    """Return how long a program may take to stop: its own setting, else that of [supervisor]."""
+    own = program.stop_timeout
+    return settings.supervisor.stop_timeout if own is None else own
 
 
 def for_database(settings: Settings) -> StoredSettings:

@@ -3,7 +3,8 @@
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, get_args
+from types import UnionType
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
@@ -110,9 +111,10 @@ def table_in(annotation: Any) -> "tuple[type[BaseModel] | None, bool]":
     """Return the table that a field holds, and whether it holds several by name or index."""
     if hasattr(annotation, "model_fields"):
         return annotation, False
+    may_be_missing = get_origin(annotation) is UnionType
     for argument in get_args(annotation):
         if hasattr(argument, "model_fields"):
-            return argument, True
+            return argument, not may_be_missing
     return None, False
 
 

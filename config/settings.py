@@ -6,157 +6,43 @@ config/load.py fills them; config/checks.py holds the rules between settings.
 
 import json
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic.types import Strict
 
+from orpheus.config.values import (
+    Argument,
+    CheckUrl,
+    DatabaseUrl,
+    Flag,
+    Function,
+    HostName,
+    Integer,
+    ListenUrl,
+    Module,
+    Name,
+    Origin,
+    OutboxUrl,
+    Pattern,
+    PoolName,
+    Priority,
+    QueueName,
+    Rate,
+    Retries,
+    Seconds,
+    SizeBytes,
+    StopSignal,
+    TableName,
+    Timer,
+    VariableName,
+)
 from orpheus.shared.domain.commands import fields_of
-from orpheus.shared.domain.limits import NAME, NAME_RULE
+from orpheus.shared.domain.programs import RestartPolicy
 from orpheus.shared.domain.schedules import problem_of
-from orpheus.shared.durations import parse_duration_s
-from orpheus.shared.outbox.table import DEFAULT_TABLE, TABLE, TABLE_RULE
-
-_HOST = re.compile(r"([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
-_SIZE = re.compile(r"\s*([0-9]{1,12})\s*(B|KiB|MiB|GiB|)\s*", re.ASCII)
-_PERCENT = re.compile(r"([!-$&-~]|%[0-9A-Fa-f]{2})*", re.ASCII)
-"""Text of an URL: printable, and each % begins the code of a character."""
-_UNITS_BYTES = {"": 1, "B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
-
-
-def parse_size_bytes(value: object) -> int:
-    """Return the bytes that `value` means: a number, or `"64KiB"`, `"1MiB"`, `"2GiB"`.
-
-    Raises ValueError with a sentence for the user.
-    """
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    size = _SIZE.fullmatch(value) if isinstance(value, str) else None
-    if size is None:
-        raise ValueError('a size is bytes, or text such as "64KiB", "1MiB", "2GiB"')
-    return int(size[1]) * _UNITS_BYTES[size[2]]
-
-
-def _matching(pattern: str, rule: str) -> AfterValidator:
-    """Return a check of text; `rule` is what a person is told instead of the pattern."""
-    compiled = re.compile(pattern, re.ASCII)
-
-    def check(text: str) -> str:
-        if not compiled.fullmatch(text):
-            raise ValueError(rule)
-        return text
-
-    return AfterValidator(check)
-
-
-def _without_nul(text: str) -> str:
-    if "\0" in text:
-        raise ValueError("must not contain a NUL character")
-    return text
-
-
-def _variable_name(text: str) -> str:
-    if not text or "=" in text or "\0" in text or text.startswith("_ORPHEUS_"):
-        raise ValueError("is no name of an environment variable that can be set")
-    return text
-
-
-def _host_name(text: str) -> str:
-    if not _HOST.fullmatch(text):
-        raise ValueError(
-            'must be a name, or name:port, as it stands in the address: "jobs.example"'
-        )
-    return text
-
-
-def _origin(text: str) -> str:
-    scheme, separator, host = text.partition("://")
-    if scheme not in ("http", "https") or not separator or not _HOST.fullmatch(host):
-        raise ValueError('must be an origin without a path: "https://tool.example"')
-    return text
-
-
-def _outbox_url(text: str) -> str:
-    scheme, separator, rest = text.partition("://")
-    if scheme == "sqlite" and len(rest) > 1 and rest.startswith("/") and "\0" not in rest:
-        return text
-    if scheme not in ("postgresql", "postgres") or not separator or not _PERCENT.fullmatch(rest):
-        raise ValueError(
-            'must be "sqlite:///FILE" or "postgresql://USER@HOST/DATABASE", '
-            "with %XX for special characters"
-        )
-    return text
-
-
-Seconds = Annotated[float, BeforeValidator(parse_duration_s)]
-Timer = Annotated[Seconds, Field(gt=0)]
-SizeBytes = Annotated[int, BeforeValidator(parse_size_bytes), Field(ge=1, le=2**30)]
-Integer = Annotated[int, Strict()]
-Flag = Annotated[bool, Strict()]
-QueueName = Annotated[
-    str, _matching(rf"\*|{NAME.pattern}", f'must be "*" for all queues, or a name: it {NAME_RULE}')
-]
-Name = Annotated[str, _matching(NAME.pattern, NAME_RULE)]
-PoolName = Annotated[
-    str,
-    _matching(
-        "[a-z][a-z0-9_]{0,63}",
-        "must be named by up to 64 small letters, digits or _, beginning with a letter: mail_2",
-    ),
-]
-Module = Annotated[
-    str,
-    _matching(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", 'must be the name of a Python module: "shop.jobs"'),
-]
-Function = Annotated[
-    str,
-    _matching(
-        r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*",
-        'must be a module and a function in it: "shop.tracing:around_job"',
-    ),
-]
-Argument = Annotated[str, AfterValidator(_without_nul)]
-VariableName = Annotated[str, AfterValidator(_variable_name)]
-HostName = Annotated[str, AfterValidator(_host_name)]
-Origin = Annotated[str, AfterValidator(_origin)]
-Rate = Annotated[
-    str,
-    _matching(
-        "([1-9][0-9]{0,8}/[smhd])?",
-        'must be a number of jobs and s, m, h or d: "10/s", "100/m", "5/h", "2/d"; "": no limit',
-    ),
-]
-_POSTGRESQL = "postgres(ql)?://([!-$&-~]|%[0-9A-Fa-f]{2})*"
-DatabaseUrl = Annotated[
-    str,
-    _matching(
-        f"(?s)sqlite:///.+|{_POSTGRESQL}",
-        'must be "sqlite:///FILE" (relative to where Orpheus is started), "sqlite:////FILE" or '
-        '"postgresql://USER@HOST/DATABASE", with %XX for special characters',
-    ),
-]
-ListenUrl = Annotated[
-    str,
-    _matching(
-        f"({_POSTGRESQL})?",
-        'must be "postgresql://USER@HOST/DATABASE", with %XX for special characters',
-    ),
-]
-OutboxUrl = Annotated[str, AfterValidator(_outbox_url)]
-TableName = Annotated[str, _matching(TABLE.pattern, TABLE_RULE)]
-Retries = Annotated[Integer, Field(ge=0, le=100)]
-Priority = Annotated[Integer, Field(ge=-1000, le=1000)]
+from orpheus.shared.outbox.table import DEFAULT_TABLE
 
 
 class Table(BaseModel):
@@ -306,6 +192,55 @@ class Command(Table):
         return argv
 
 
+class Ready(Table):
+    """How a program shows that it is ready: it answers, prints a line, or has run for a while."""
+
+    http: CheckUrl | None = None
+    line: Pattern | None = None
+    after: Seconds | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "Ready":
+        if len([way for way in (self.http, self.line, self.after) if way is not None]) != 1:
+            raise ValueError("needs one of http, line and after")
+        return self
+
+
+class Alive(Table):
+    """How a program that is ready is checked."""
+
+    http: CheckUrl
+    every: Annotated[Seconds, Field(ge=0.1)] = 10
+    failures: Annotated[Integer, Field(ge=1, le=1000)] = 3
+
+
+class Program(Table):
+    """A long-lived program that is kept running like a worker, never through a shell."""
+
+    name: Name
+    argv: Annotated[tuple[Argument, ...], Field(min_length=1)]
+    instances: Annotated[Integer, Field(ge=0, le=1000)] = 1
+    cwd: Argument = ""
+    env: dict[VariableName, Argument] = {}
+    env_file: Argument = ""
+    restart: RestartPolicy = RestartPolicy.ALWAYS
+    ready: Ready = Ready(after=1)
+    alive: Alive | None = None
+    after: tuple[Name, ...] = ()
+    stop_signal: StopSignal = "TERM"
+    stop_timeout: Seconds | None = None
+    log_size: Annotated[SizeBytes, Field(ge=65_536)] = 10_000_000
+    log_files: Annotated[Integer, Field(ge=1, le=1000)] = 5
+    max_memory_mb: Annotated[Integer, Field(ge=0)] = 0
+
+    @field_validator("argv")
+    @classmethod
+    def _names_a_program(cls, argv: tuple[str, ...]) -> tuple[str, ...]:
+        if not argv[0]:
+            raise ValueError("must begin with a program")
+        return argv
+
+
 class Outbox(Table):
     """A table of an application's database whose rows become jobs."""
 
@@ -346,6 +281,7 @@ class Settings(Table):
     supervisor: Supervisor = Supervisor()
     schedules: tuple[Schedule, ...] = ()
     commands: tuple[Command, ...] = ()
+    programs: tuple[Program, ...] = ()
     outboxes: tuple[Outbox, ...] = ()
     retention: Retention = Retention()
     logging: Logging = Logging()

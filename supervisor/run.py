@@ -67,6 +67,7 @@ from orpheus.supervisor.startup import (
 log = get_logger()
 
 _LAST_WRITES_S = 3.0
+_LAST_OUTPUT_S = 2.0
 _LAST_BATCHES_S = 1.0
 """How long to wait for the batches of outboxes that are under way; ending them early is safe."""
 
@@ -137,8 +138,9 @@ def _supervise(
     reloader = Reloader(read, settings, listeners)
     signals = Signals()
     drainers = Drainers(recorder.leads)
+    children = Children(state, recorder)
     loop = Loop(
-        Children(state, recorder),
+        children,
         configuration.plan(),
         myself=myself,
         clock=clock,
@@ -159,6 +161,7 @@ def _supervise(
         sampler.stop()
         reloader.stop()
         drainers.stop(_LAST_BATCHES_S)
+        children.output.stop(_LAST_OUTPUT_S)
         if not recorder.stop(_LAST_WRITES_S):
             log.error("last_writes_lost", reason="the database could not be written in time")
         signals.close()

@@ -1,9 +1,9 @@
 """Show, check and replace the configuration file over HTTP.
 
-Settings that name code (job modules, `around`, commands, databases, the token's file) are compared
-first and never changed here: a caller of the API may run the existing jobs, but must not be able to
-run any program. Nothing that such a change would lead to is checked either, so that a caller cannot
-find out whether a file exists.
+Settings that name code (job modules, `around`, commands, programs, databases, the token's file) are
+compared first and never changed here: a caller of the API may run the existing jobs, but must not
+be able to run any program. Nothing that such a change would lead to is checked either, so that a
+caller cannot find out whether a file exists.
 
 A text is compared with the file that it replaces, not with the settings in force: a file that was
 broken by hand can be fixed here, as long as it is TOML. A secret that is written out counts as
@@ -48,8 +48,9 @@ from orpheus.shared.operations.configuration import (
 BACKUP_SUFFIX = ".bak"
 _MOST_PROBLEMS = 100
 _NOT_CHANGEABLE: tuple[KeyPath, ...] = (
-    ("jobs", "modules"), ("jobs", "around"), ("commands",), ("outboxes",), ("database", "url"),
-    ("database", "state_dir"), ("database", "listen_url"), ("api", "token_file"),
+    ("jobs", "modules"), ("jobs", "around"), ("commands",), ("programs",), ("outboxes",),
+    ("database", "url"), ("database", "state_dir"), ("database", "listen_url"),
+    ("api", "token_file"),
 )  # fmt: skip
 _DEFAULTS = Settings().model_dump(mode="json")
 

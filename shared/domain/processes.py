@@ -16,6 +16,8 @@ class Role(StrEnum):
     SUPERVISOR = "supervisor"
     API = "api"
     WORKER = "worker"
+    PROGRAM = "program"
+    """A foreign program, as `[[programs]]` says."""
 
 
 class SlotState(StrEnum):

@@ -40,6 +40,9 @@ _REFUSED: Mapping[tuple[RequestAction, Role], str] = {
         "the supervisor is not asked for its own stack: SIGQUIT to process {pid} prints it, "
         "and stops everything at once"
     ),
+    (RequestAction.STACK, Role.PROGRAM): (
+        "{slot} is a program, not ours, and knows no way to show its stack: see its output"
+    ),
 }
 _WHY_SILENT: Mapping[str, str] = {
     "T": "it is stopped (SIGCONT wakes it)",
@@ -139,7 +142,7 @@ def _slot(store: Store, action: RequestAction, name: str, host: str | None) -> S
     slot = slots[_host_of(name, slots, host)]
     refused = _REFUSED.get((action, slot.role))
     if refused is not None:
-        raise TransitionRefused(refused.format(pid=slot.pid))
+        raise TransitionRefused(refused.format(pid=slot.pid, slot=name))
     return slot
 
 

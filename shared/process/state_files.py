@@ -51,6 +51,10 @@ class StateFiles:
         """Return where an incarnation writes its stacks on SIGUSR1."""
         return self.cells / f"{incarnation}.stack"
 
+    def program_log(self, slot: str) -> Path:
+        """Return the folder of the output of a program's slot."""
+        return Path(f"{self.prefix}-programs") / slot
+
     def digest(self) -> str:
         """Return a short name of the database: letters and digits."""
         return _digest(self.database)

@@ -3,13 +3,17 @@
 Whether an action had its effect is observed in a later turn; nothing here waits for it.
 """
 
+import contextlib
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.logs import get_logger
 from orpheus.shared.process.failpoints import failpoint
 from orpheus.shared.process.state_files import StateFiles
+from orpheus.supervisor.linux.adoption import incarnation_prefix
 from orpheus.supervisor.loop.child import ChildHandle
 from orpheus.supervisor.plan.plan import ProcessSpec
 from orpheus.supervisor.policy.slot import (
@@ -21,6 +25,8 @@ from orpheus.supervisor.policy.slot import (
     SendCommand,
     Slot,
 )
+from orpheus.supervisor.programs.handle import ProgramHandle
+from orpheus.supervisor.programs.output import Output
 from orpheus.supervisor.recorder import Recorder
 
 log = get_logger()
@@ -37,10 +43,39 @@ class Children:
     recorder: Recorder
     specs: Mapping[str, ProcessSpec] = field(default_factory=dict)
     """Slot -> what its next process is started from."""
-    handles: dict[str, ChildHandle] = field(default_factory=dict)
+    handles: dict[str, ChildHandle | ProgramHandle] = field(default_factory=dict)
     """Incarnation -> its process, until the end of that process has been recorded."""
     start_errors: dict[str, str] = field(default_factory=dict)
     """Incarnation -> why its process could not be started; observed as its exit."""
+    output: Output = field(init=False)
+    """The output of programs."""
+    bell_fd: int = field(init=False)
+    """Readable when the checks of a program have found something."""
+
+    def __post_init__(self) -> None:
+        """Start nothing yet."""
+        self.output = Output(self.state, f"{incarnation_prefix(self.state)}output")
+        self.bell_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+
+    def adopt(self, specs: Mapping[str, ProcessSpec]) -> None:
+        """Start processes by these from now on; programs that run take over what they can."""
+        self.specs = specs
+        for child in self.handles.values():
+            if isinstance(child, ProgramHandle):
+                spec = specs.get(child.slot)
+                if spec is not None and spec.program is not None:
+                    child.adopt(spec.program)
+
+    def turn(self) -> None:
+        """Take what has arrived from the output process and from checks."""
+        with contextlib.suppress(BlockingIOError):
+            os.eventfd_read(self.bell_fd)
+        self.output.turn()
+
+    def own_pids(self) -> set[int]:
+        """Return the pid of every process that we have started and reap ourselves."""
+        output = () if self.output.pid is None else (self.output.pid,)
+        return {*self.pids().values(), *output}
 
     def pids(self) -> dict[str, int]:
         """Return the pid of each incarnation."""
@@ -65,13 +100,19 @@ class Children:
 
     def _spawn(self, slot: Slot, incarnation: str) -> None:
         try:
-            child = ChildHandle.spawn(self.specs[slot.name], incarnation, self.state)
+            child = self._start(self.specs[slot.name], incarnation)
         except Exception as error:  # noqa: BLE001 - no memory or descriptor left, or an error of ours
             log.warning("cannot_start", slot=slot.name, reason=repr(error))
             self.start_errors[incarnation] = str(error)
             return
         failpoint("supervisor.spawned")
         self.handles[incarnation] = child
+
+    def _start(self, spec: ProcessSpec, incarnation: str) -> ChildHandle | ProgramHandle:
+        if spec.program is None:
+            return ChildHandle.spawn(spec, incarnation, self.state)
+        wake = partial(os.eventfd_write, self.bell_fd, 1)
+        return ProgramHandle.spawn(spec.slot, spec.program, incarnation, self.output, wake)
 
     def _forget(self, incarnation: str) -> None:
         self.start_errors.pop(incarnation, None)

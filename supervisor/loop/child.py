@@ -8,11 +8,13 @@ or its process group's id to another process, so the rest of the group can be ki
 
 import contextlib
 import os
+import select
 import signal
 import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from orpheus.shared.process.channel import Channel
 from orpheus.shared.process.child_start import INCARNATION_VARIABLE
@@ -105,6 +107,22 @@ class ChildHandle:
             with contextlib.suppress(ProcessLookupError):
                 for number in _SIGNALS[command]:
                     signal.pidfd_send_signal(self.pidfd, number)
+
+    def messages(self, *, has_exited: bool, serves: bool) -> list[dict[str, Any]]:  # noqa: ARG002
+        """Return what it has said since the last call; all that is left if it `has_exited`."""
+        self.channel.flush()
+        return self.channel.receive_last() if has_exited else self.channel.receive()
+
+    def register(self, poll: select.poll, *, reads: bool) -> None:
+        """Wake `poll` when the process ends, and for messages if it `reads`."""
+        poll.register(self.pidfd, select.POLLIN)
+        events = self.channel.poll_events(reads=reads)
+        if events and not self.channel.closed:  # a closed one is always readable
+            poll.register(self.channel.fileno(), events)
+
+    def wakes_s(self) -> float | None:
+        """Return when there is something to do for it though nothing happens; None: never."""
+        return None
 
     def peek_exit(self) -> Exit | None:
         """Return how the process ended; None while it runs. It stays a zombie until `reap`."""

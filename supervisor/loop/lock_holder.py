@@ -14,6 +14,7 @@ from orpheus.supervisor.linux.adoption import incarnation_of, kill_if_incarnatio
 from orpheus.supervisor.linux.write_lock import LockHolder
 from orpheus.supervisor.loop.child import ChildHandle
 from orpheus.supervisor.policy.slot import OsStatus
+from orpheus.supervisor.programs.handle import ProgramHandle
 
 log = get_logger()
 
@@ -28,7 +29,10 @@ class LockHolderCheck:
         """The holder that was reported or killed already."""
 
     def check(
-        self, holder: LockHolder | None, children: Collection[ChildHandle], lock_hold_s: float
+        self,
+        holder: LockHolder | None,
+        children: Collection[ChildHandle | ProgramHandle],
+        lock_hold_s: float,
     ) -> None:
         """Kill or report the holder if it has held the lock too long and is no slot's process."""
         # It was seen up to a second ago: do not report a process that we have killed since.

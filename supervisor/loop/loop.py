@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from threading import Lock
 
 from orpheus.shared.domain.events import Kind
-from orpheus.shared.domain.processes import ProcessRecord, SlotState, rejection
+from orpheus.shared.domain.processes import ProcessRecord, Role, SlotState, rejection
 from orpheus.shared.errors import ExitCode
 from orpheus.shared.logs import get_logger
 from orpheus.shared.process.clock import Clock, next_multiple_s
@@ -33,12 +33,11 @@ from orpheus.supervisor.loop.lock_holder import LockHolderCheck
 from orpheus.supervisor.loop.observe import observe
 from orpheus.supervisor.loop.report import own_record, slot_record
 from orpheus.supervisor.plan.plan import Plan
-from orpheus.supervisor.policy import fleet
+from orpheus.supervisor.policy import fleet, order
 from orpheus.supervisor.policy.exits import was_cut_short
 from orpheus.supervisor.policy.liveness import is_silent
 from orpheus.supervisor.policy.slot import (
     Command,
-    Desired,
     Exit,
     Observation,
     SendCommand,
@@ -51,7 +50,6 @@ from orpheus.supervisor.policy.state_machine import (
     next_wake_s,
     rebase,
     stop_within_s,
-    with_desired,
 )
 
 log = get_logger()
@@ -105,8 +103,10 @@ class Loop:
         self._stop_requests = 0
         self._why_stopping = ""
         self._end_s: float | None = None
+        self._kill_at_s = 0.0
         self._cut_short = False
         self._exit_code = ExitCode.OK
+        self.listen(children.bell_fd, children.turn)
         self.adopt(plan)
 
     @property
@@ -121,7 +121,7 @@ class Loop:
     def adopt(self, plan: Plan) -> None:
         """Use another plan from the next turn on."""
         self._plan = plan
-        self.children.specs = plan.specs
+        self.children.adopt(plan.specs)
         self.slots = fleet.reconcile(self.slots, plan.places(), time.monotonic())
 
     def run(self) -> int:
@@ -146,7 +146,7 @@ class Loop:
         """Kill the processes our children left to us, except one that another thread waits for."""
         if self._describing.acquire(timeout=_DESCRIBING_S):
             self._describing.release()
-        killed = kill_adopted({*self.children.pids().values(), *self._inherited})
+        killed = kill_adopted({*self.children.own_pids(), *self._inherited})
         if killed:
             log.warning("leftovers_killed", pids=killed)
 
@@ -154,7 +154,7 @@ class Loop:
         log.warning("supervisor_stalled", seconds=round(gap_s, 1))
         self.slots = {key: rebase(slot, gap_s) for key, slot in self.slots.items()}
         if self._end_s is not None:
-            self._end_s += gap_s
+            self._kill_at_s, self._end_s = self._kill_at_s + gap_s, self._end_s + gap_s
 
     # One turn
 
@@ -166,7 +166,7 @@ class Loop:
                 log.exception("slot_turn_failed", slot=key)
         rules = self._plan.rules_of(None)
         self.slots = (
-            fleet.remove_ended(self.slots)
+            fleet.remove_ended(self._stopped())
             if self.is_stopping
             else fleet.advance(self.slots, rules, now_s)
         )
@@ -174,7 +174,7 @@ class Loop:
         pids = self.children.pids()
         if self._describing.acquire(blocking=False):
             try:
-                reap_adopted(pids.values())
+                reap_adopted(self.children.own_pids())
             finally:
                 self._describing.release()
         self._lock_holder.check(self._sampler.holder, children, rules.lock_hold_s)
@@ -210,10 +210,11 @@ class Loop:
             supervisor_writes=self.children.recorder.can_write(),
             holder=self._sampler.holder,
             is_silent=is_silent(slot.process, self._plan.rules_of(slot.pool), now_s),
+            serves=slot.state is SlotState.READY,
             killed_for_memory=self._memory_kills.take_one,
         )
         if seen.exit is not None and self._stop_requests:
-            self._cut_short |= was_cut_short(seen.exit)
+            self._cut_short |= was_cut_short(seen.exit, slot.role)
         return seen
 
     def _announce_settled(self) -> None:
@@ -254,14 +255,18 @@ class Loop:
             self.children.recorder.record(Kind.SUPERVISOR_STOPPING, body)
             self._notifier.stopping()
             self._why_stopping = why
-        self._end_s = kill_at_s + rules.kill_wait_s
+        self._kill_at_s, self._end_s = kill_at_s, kill_at_s + rules.kill_wait_s
         log.info("supervisor_stopping", reason=why, within_s=allowed_s)
-        for key, slot in self.slots.items():
-            self.slots[key] = with_desired(slot, Desired.DOWN, kill_at_s)
+        before, self.slots = self.slots, self._stopped()
+        for key, slot in before.items():
             if slot.process is not None and slot.state is SlotState.STOPPING:  # with a longer time
                 within_s = stop_within_s(self.slots[key], rules, now_s)
                 again = SendCommand(Command.TERMINATE, slot.process.incarnation, within_s)
                 self.children.perform(slot, again)
+
+    def _stopped(self) -> dict[str, Slot]:
+        """Return the slots as they should be now: the first time, programs stop in their order."""
+        return order.stop(self.slots, self._kill_at_s, in_order=self._stop_requests == 1)
 
     def _all_down(self, now_s: float) -> bool:
         if self._end_s is None:
@@ -290,6 +295,8 @@ class Loop:
             wakes_s.append(now_s + LOCK_INTERVAL_S)
         if self._end_s is not None:
             wakes_s.append(max(now_s, self._end_s))
+        ends_s = (child.wakes_s() for child in self.children.handles.values())
+        wakes_s += [max(now_s, one) for one in ends_s if one is not None]
         if self.children.start_errors:  # observed as an exit in the next turn
             wakes_s.append(now_s)
         wake_s = min(wakes_s)
@@ -308,10 +315,8 @@ class Loop:
             if slot.process is not None and not may_speak(slot, beats_s)
         }
         for child in self.children.handles.values():
-            poll.register(child.pidfd, select.POLLIN)
-            events = child.channel.poll_events(reads=child.incarnation not in can_wait)
-            if events and not child.channel.closed:  # a closed one is always readable
-                poll.register(child.channel.fileno(), events)
+            child.register(poll, reads=child.incarnation not in can_wait)
+        self.children.output.register(poll)
 
     # What others may know
 
@@ -332,7 +337,8 @@ class Loop:
 
     def _update_status(self, trouble: str) -> None:
         """Update the line that `systemctl status` shows."""
-        workers = [s for key, s in self.slots.items() if s.pool is not None and key == s.name]
+        slots = self.slots.items()
+        workers = [slot for key, slot in slots if slot.role is Role.WORKER and key == slot.name]
         ready = sum(slot.state is SlotState.READY for slot in workers)
         status = self._why_stopping or trouble or f"{ready} of {len(workers)} workers ready"
         if status != self.status:
@@ -341,5 +347,8 @@ class Loop:
 
 
 def _settled(slot: Slot) -> bool:
-    """Return whether it is ready, or has failed once: waiting longer would tell nothing new."""
-    return slot.state is SlotState.READY or slot.last_exit is not None
+    """Return whether it is ready, or has failed once: waiting longer would tell nothing new.
+
+    A program that waits for another one settles with it.
+    """
+    return slot.state is SlotState.READY or slot.last_exit is not None or bool(slot.held_back)

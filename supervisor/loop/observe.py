@@ -16,10 +16,11 @@ from orpheus.supervisor.linux.sampling import Sample
 from orpheus.supervisor.linux.write_lock import LockHolder
 from orpheus.supervisor.loop.child import ChildHandle
 from orpheus.supervisor.policy.slot import Exit, Observation, ObservedJob
+from orpheus.supervisor.programs.handle import ProgramHandle
 
 
 def observe(
-    child: ChildHandle,
+    child: ChildHandle | ProgramHandle,
     before: Observation,
     *,
     sample: Sample | None,
@@ -27,18 +28,17 @@ def observe(
     supervisor_writes: bool,
     holder: LockHolder | None,
     is_silent: bool,
+    serves: bool,
     killed_for_memory: Callable[[], bool | None],
 ) -> Observation:
     """Return `before` with what can be observed of `child` now. None: not known yet.
 
     `row_beat` is the beat in its heartbeat row; `holder` holds the write lock, whoever that is. If
     the process `is_silent`, its status is read now: the last sample may be from before it was
-    stopped, and then it would be killed instead of continued.
+    stopped, and then it would be killed instead of continued. `serves`: its slot is ready.
     """
     seen, exit = before, child.peek_exit()  # first: its last messages are in the channel by then
-    child.channel.flush()
-    messages = child.channel.receive() if exit is None else child.channel.receive_last()
-    for message in messages:
+    for message in child.messages(has_exited=exit is not None, serves=serves):
         seen = add_message(seen, message)
     seen = replace(seen, supervisor_writes=supervisor_writes)
     if exit is not None:
@@ -79,6 +79,8 @@ def add_message(seen: Observation, message: Mapping[str, Any]) -> Observation:
                 return replace(seen, recycle=str(message["reason"]), jobs_done=done)
             case "failed":
                 return replace(seen, failed=str(message["reason"]))
+            case "unhealthy":
+                return replace(seen, unhealthy=str(message["reason"]))
     except (KeyError, TypeError, ValueError):
         pass
     return seen

@@ -6,10 +6,13 @@ from orpheus.shared.domain.processes import ProcessRecord, SlotRecord, SlotState
 from orpheus.supervisor.linux.sampling import Sample
 from orpheus.supervisor.loop.child import ChildHandle
 from orpheus.supervisor.policy.slot import Slot
+from orpheus.supervisor.programs.handle import ProgramHandle
+
+Started = ChildHandle | ProgramHandle | ProcessRecord
 
 
 def slot_record(
-    host: str, slot: Slot, process: ChildHandle | ProcessRecord | None, sample: Sample | None
+    host: str, slot: Slot, process: Started | None, sample: Sample | None
 ) -> SlotRecord:
     """Return the record of one slot, its process (if it has one) and the latest sample of it."""
     why = slot.degraded or slot.trouble or slot.reason

@@ -23,7 +23,7 @@ class Configuration:
     code: str
     """Changes with the job modules (`digest_of` in shared/job_types/describe.py)."""
     scaled: dict[str, int] = field(default_factory=dict)
-    """Pool -> the number of workers that an operator set instead of the configured one."""
+    """Pool or program -> the number of slots that an operator set instead of the configured one."""
     sets: Sequence[str] = ()
     """The `--set` options."""
 
@@ -64,10 +64,9 @@ class Configuration:
         return "default" if "default" in pools else next(iter(pools))
 
     def workers_of(self, pool: str) -> int | None:
-        """Return how many workers a pool should have; None if there is no such pool."""
-        if pool not in self.settings.pools:
-            return None
-        return self.scaled.get(pool, self.settings.pools[pool].workers)
+        """Return how many slots a pool or a program should have; None if there is none so named."""
+        configured = _sizes(self.settings).get(pool)
+        return None if configured is None else self.scaled.get(pool, configured)
 
     def scale(self, pool: str, workers: int) -> None:
         """Set a number of workers, until the configured one changes or the supervisor restarts."""
@@ -75,10 +74,16 @@ class Configuration:
 
     def adopt(self, settings: Settings, listener: socket | None, code: str) -> None:
         """Put other settings in force; a pool whose configured number changed is scaled no more."""
-        before, after = self.settings.pools, settings.pools
+        before, after = _sizes(self.settings), _sizes(settings)
         self.scaled = {
             pool: workers
             for pool, workers in self.scaled.items()
-            if pool in after and after[pool].workers == before[pool].workers
+            if after.get(pool) == before.get(pool)
         }
         self.settings, self.listener, self.code = settings, listener, code
+
+
+def _sizes(settings: Settings) -> dict[str, int]:
+    """Return the configured number of slots of each pool and program."""
+    sizes = {name: pool.workers for name, pool in settings.pools.items()}
+    return sizes | {program.name: program.instances for program in settings.programs}

@@ -8,14 +8,15 @@ import hashlib
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from orpheus.config.changes import API_SLOT, worker_runs_on
-from orpheus.config.handovers import for_api, for_worker
+from orpheus.config.handovers import for_api, for_programs, for_worker
 from orpheus.config.settings import Settings
 from orpheus.config.token_file import token_digest
 from orpheus.shared.domain.processes import Role
+from orpheus.shared.domain.programs import ProgramSettings
 from orpheus.supervisor.policy.fleet import Place
 from orpheus.supervisor.policy.slot import Rules
 
@@ -36,15 +37,18 @@ class ProcessSpec:
     pass_fds: tuple[int, ...] = ()
     fingerprint: str = ""
     """Changes whenever a running process of this slot would have to be restarted."""
+    program: ProgramSettings | None = None
+    """Of a foreign program; None: one of our own."""
 
     def place(self) -> Place:
         """Return the slot as the fleet knows it."""
-        return Place(self.slot, self.pool, self.role, self.fingerprint)
+        after = () if self.program is None else self.program.after
+        return Place(self.slot, self.pool, self.role, self.fingerprint, after)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What should run. `rules` holds those of each pool, and under None those of all the rest."""
+    """What should run. `rules` holds those of each pool or program, and under None of the rest."""
 
     specs: Mapping[str, ProcessSpec]
     rules: Mapping[str | None, Rules]
@@ -67,10 +71,10 @@ def make_plan(
     scaled: Mapping[str, int] = {},
     sets: Sequence[str] = (),
 ) -> Plan:
-    """Return the plan: the API first (unless `socket_fd` is None), then the workers of each pool.
+    """Return the plan: the API (unless `socket_fd` is None), the workers of each pool, programs.
 
-    `code` changes with the job modules; `scaled` holds the pools that have another number of
-    workers than configured; `sets` are the `--set` options.
+    `code` changes with the job modules; `scaled` holds the pools and programs that have
+    another number of slots than configured; `sets` are the `--set` options.
     """
     specs = [] if socket_fd is None else [_api_spec(settings, socket_fd, sets)]
     for name, pool in settings.pools.items():
@@ -87,9 +91,13 @@ def make_plan(
             )
             for number in range(1, scaled.get(name, pool.workers) + 1)
         ]
+    programs = for_programs(settings)
+    specs += _program_specs(settings, programs, scaled)
+    rules = {name: make_rules(settings, name) for name in (None, *settings.pools)}
+    rules |= {name: _program_rules(rules[None], one) for name, one in programs.items()}
     return Plan(
         specs={spec.slot: spec for spec in specs},
-        rules={name: make_rules(settings, name) for name in (None, *settings.pools)},
+        rules=rules,
         shutdown_deadline_s=settings.supervisor.shutdown_deadline,
         exit_on_fatal=settings.supervisor.on_fatal == "exit",
     )
@@ -110,6 +118,33 @@ def make_rules(settings: Settings, pool: str | None = None) -> Rules:
         crash_loop_window_s=supervisor.crash_loop_window,
         max_age_s=limits.max_age if limits else 0,
         max_memory_bytes=limits.max_memory_mb * 2**20 if limits else 0,
+    )
+
+
+def _program_specs(
+    settings: Settings, programs: Mapping[str, ProgramSettings], scaled: Mapping[str, int]
+) -> list[ProcessSpec]:
+    return [
+        ProcessSpec(
+            slot=f"{one.name}-{number}",
+            pool=one.name,
+            role=Role.PROGRAM,
+            argv=one.argv,
+            fingerprint=_digest(programs[one.name].runs_on()),
+            program=programs[one.name],
+        )
+        for one in settings.programs
+        for number in range(1, scaled.get(one.name, one.instances) + 1)
+    ]
+
+
+def _program_rules(common: Rules, program: ProgramSettings) -> Rules:
+    return replace(
+        common,
+        stop_timeout_s=program.stop_timeout_s,
+        max_memory_bytes=program.max_memory_bytes,
+        ready_after_s=program.ready_after_s,
+        restart=program.restart,
     )
 
 

@@ -11,11 +11,12 @@ from dataclasses import replace
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.processes import LastExit, Role, SlotState, signal_name
-from orpheus.supervisor.policy.exits import ExitClass, cause_of, classify, describe
+from orpheus.supervisor.policy.exits import ExitClass, cause_of, classify, describe, has_failed
 from orpheus.supervisor.policy.liveness import has_been_ready
 from orpheus.supervisor.policy.slot import (
     Action,
     Cause,
+    Desired,
     Exit,
     Process,
     ProcessEnded,
@@ -60,6 +61,8 @@ def after_exit(
             ended = replace(ended, state=SlotState.BACKOFF, timer=timer, start_failure="")
         case ExitClass.COUNTED:
             ended = _after_failure(ended, process, rules, turn)
+        case ExitClass.ENDED:
+            ended = _after_own_end(ended, process, exit, rules)
         case ExitClass.IN_JOB:
             ended = _after_death_in_job(ended, process, exit, rules, turn)
     details = {"cause": cause.value, **_details(last_exit)}
@@ -110,6 +113,13 @@ def _after_failure(slot: Slot, process: Process, rules: Rules, turn: Turn) -> Sl
         times = f"{len(recent)} failures within {rules.crash_loop_window_s:g} s"
         return _fatal(slot, f"{times}; the last: {slot.reason}", rules, turn.now_s)
     return _backoff(slot, rules, turn)
+
+
+def _after_own_end(slot: Slot, process: Process, exit: Exit, rules: Rules) -> Slot:
+    """Keep a program down that is not started again; one that has failed needs attention."""
+    why = f'{slot.reason}; restart = "{rules.restart}" keeps it down until it is restarted'
+    trouble = why if has_failed(process, exit) else ""
+    return replace(slot, desired=Desired.ENDED, reason=why, trouble=trouble, failures=0)
 
 
 def _after_death_in_job(slot: Slot, process: Process, exit: Exit, rules: Rules, turn: Turn) -> Slot:

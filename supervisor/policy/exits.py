@@ -8,8 +8,10 @@ import re
 import signal
 from enum import StrEnum
 
-from orpheus.shared.domain.processes import SlotState, signal_name
+from orpheus.shared.domain.processes import Role, SlotState, signal_name
+from orpheus.shared.domain.programs import RestartPolicy
 from orpheus.shared.errors import ExitCode
+from orpheus.supervisor.policy.liveness import has_been_ready
 from orpheus.supervisor.policy.slot import Cause, Desired, Exit, Process, Rules, Slot
 
 _THREAD = re.compile(r"^(?=(?:Current thread|Thread) 0x)", re.MULTILINE)
@@ -24,18 +26,54 @@ class ExitClass(StrEnum):
     DATABASE = "the database is away: tried again each second, never counted"
     COUNTED = "a failure: backoff, and fatal at the limit"
     IN_JOB = "a failure of the job that it had entered: backoff, but never fatal"
+    ENDED = "a program has ended by itself, and stays down as its `restart` says"
 
 
 def classify(slot: Slot, process: Process, exit: Exit, rules: Rules, now_s: float) -> ExitClass:
     """Return what follows the exit of `process`; `slot.recycles_s` includes this exit already."""
     if slot.desired is not Desired.UP:
         return ExitClass.EXPECTED
+    if slot.role is Role.PROGRAM:
+        return _classify_program(slot, process, exit, rules, now_s)
     if exit.in_job:
         return ExitClass.IN_JOB
     if exit.code == ExitCode.CONFIGURATION:
         return ExitClass.CONFIGURATION
     if exit.code == ExitCode.DATABASE:
         return ExitClass.DATABASE
+    return _classify_by_order(slot, process, exit, rules, now_s)
+
+
+def _classify_program(
+    slot: Slot, process: Process, exit: Exit, rules: Rules, now_s: float
+) -> ExitClass:
+    """Exit codes have no meaning here but 0, and `restart` says what follows an end by itself."""
+    if has_daemonized(process, exit, rules, now_s):
+        return ExitClass.CONFIGURATION
+    was_told = slot.state in (SlotState.STOPPING, SlotState.KILLING) and process.kill_cause is None
+    failed = has_failed(process, exit)
+    if not was_told and (
+        rules.restart is RestartPolicy.NEVER
+        or (rules.restart is RestartPolicy.ON_FAILURE and not failed)
+    ):
+        return ExitClass.ENDED
+    return _classify_by_order(slot, process, exit, rules, now_s)
+
+
+def has_failed(process: Process, exit: Exit) -> bool:
+    """Return whether the end of a program is a failure, for its `restart`."""
+    return exit.code != 0 or process.kill_cause is not None
+
+
+def has_daemonized(process: Process, exit: Exit, rules: Rules, now_s: float) -> bool:
+    """Return whether a program has gone to the background at its start, leaving others to work."""
+    is_young = not has_been_ready(process, rules.stable_s, now_s)
+    return exit.code == 0 and exit.left_running > 0 and is_young
+
+
+def _classify_by_order(
+    slot: Slot, process: Process, exit: Exit, rules: Rules, now_s: float
+) -> ExitClass:
     if process.kill_reason is not None or not _ended_in_order(slot, exit):
         return ExitClass.COUNTED
     if process.recycle is not None:
@@ -49,6 +87,8 @@ def classify(slot: Slot, process: Process, exit: Exit, rules: Rules, now_s: floa
 def _ended_in_order(slot: Slot, exit: Exit) -> bool:
     was_told_to_stop = slot.state is SlotState.STOPPING
     gave_up = exit.signal == signal.SIGTERM or exit.code == ExitCode.CUT_SHORT
+    if slot.role is Role.PROGRAM:  # it may answer its stop signal by any code, or die of it
+        gave_up = exit.signal != signal.SIGKILL
     return exit.code == 0 or (was_told_to_stop and gave_up)
 
 
@@ -56,17 +96,29 @@ def describe(slot: Slot, process: Process, exit: Exit) -> str:
     """Return the reason of an exit in words: `killed by SIGKILL; out of memory?`."""
     if exit.error is not None:
         return f"cannot start: {exit.error}"
+    if _left_others(slot, exit):
+        return _LEFT.format(exit.left_running)
     if process.kill_reason is not None:
         by_us = exit.signal in (signal.SIGABRT, signal.SIGKILL)
         return f"{process.kill_reason}; {'killed' if by_us else _signal_or_code(process, exit)}"
-    if exit.code == 0 or (exit.signal == signal.SIGTERM and _ended_in_order(slot, exit)):
+    by_its_signal = exit.signal is not None or slot.role is Role.PROGRAM
+    if exit.code == 0 or (by_its_signal and _ended_in_order(slot, exit)):
         wanted = {Desired.DOWN: "stopped", Desired.DRAINED: "drained", Desired.REPLACE: "replaced"}
-        return wanted.get(slot.desired) or process.recycle or "exited with code 0, unasked"
+        unasked = "exited with code 0" + (", unasked" if slot.role is not Role.PROGRAM else "")
+        return wanted.get(slot.desired) or process.recycle or unasked
     if exit.signal == signal.SIGKILL:
         return _KILLED[exit.out_of_memory]
     return _signal_or_code(process, exit)
 
 
+def _left_others(slot: Slot, exit: Exit) -> bool:
+    return exit.left_running > 0 and slot.state in (SlotState.STARTING, SlotState.READY)
+
+
+_LEFT = (
+    "exited with code 0 and left {} running: a program must stay in the foreground, as what it "
+    "leaves in the background cannot be watched, and was killed (nginx stays with -g 'daemon off;')"
+)
 _KILLED = {
     True: "killed by the kernel: out of memory",
     False: "killed by SIGKILL, not for memory: somebody sent it",
@@ -82,7 +134,9 @@ def cause_of(slot: Slot, process: Process, exit: Exit) -> Cause:
         return process.kill_cause
     if slot.desired is not Desired.UP:
         return Cause.REPLACED if slot.desired is Desired.REPLACE else Cause.STOPPED
-    if exit.code == ExitCode.CONFIGURATION:
+    if _left_others(slot, exit):
+        return Cause.DAEMONIZED
+    if exit.code == ExitCode.CONFIGURATION and slot.role is not Role.PROGRAM:
         return Cause.CONFIGURATION
     if process.recycle is not None and _ended_in_order(slot, exit):
         return Cause.RECYCLED
@@ -109,7 +163,9 @@ def job_thread_first(stacks: str) -> str:
     return "\n\n".join(part.strip() for part in (head, *threads)).strip()
 
 
-def was_cut_short(exit: Exit) -> bool:
+def was_cut_short(exit: Exit, role: Role) -> bool:
     """Return whether a stopping process had to be killed, or gave back unfinished work."""
+    if role is Role.PROGRAM:
+        return exit.signal == signal.SIGKILL
     by_force = exit.signal is not None and exit.signal != signal.SIGTERM
     return by_force or exit.code == ExitCode.CUT_SHORT

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 
 from orpheus.shared.domain.processes import Role, SlotState
+from orpheus.supervisor.policy import order
 from orpheus.supervisor.policy.aftermath import KEPT_EXITS
 from orpheus.supervisor.policy.liveness import has_been_ready
 from orpheus.supervisor.policy.slot import Desired, Rules, Slot, Timer
@@ -37,6 +38,7 @@ class Place:
     pool: str | None
     role: Role
     fingerprint: str
+    after: tuple[str, ...] = ()
 
 
 def reconcile(slots: Fleet, places: Sequence[Place], now_s: float) -> dict[str, Slot]:
@@ -50,12 +52,14 @@ def reconcile(slots: Fleet, places: Sequence[Place], now_s: float) -> dict[str, 
             slot = Slot(place.name, place.pool, place.role, not_before_s=next(starts_s))
         elif slot.retired:
             slot = with_desired(replace(slot, retired=False), Desired.UP)
-        result[place.name] = replace(slot, fingerprint=place.fingerprint)
+        elif slot.desired is Desired.ENDED and slot.fingerprint != place.fingerprint:
+            slot = replace(slot, desired=Desired.UP, trouble="")
+        result[place.name] = replace(slot, fingerprint=place.fingerprint, after=place.after)
     for key, slot in slots.items():
         if key not in result:
             is_companion = slot.name in names
             result[key] = slot if is_companion else retire(slot, Desired.DRAINED)
-    return result
+    return order.hold_back(result)
 
 
 def retire(slot: Slot, desired: Desired) -> Slot:
@@ -114,7 +118,7 @@ def advance(slots: Fleet, rules: Rules, now_s: float) -> dict[str, Slot]:
     for members in _pools(fleet):
         fleet.update(_roll(members))
         fleet.update(_hold_back({key: fleet[key] for key in members}, rules, now_s))
-    return fleet
+    return order.hold_back(fleet)
 
 
 def remove_ended(slots: Fleet) -> dict[str, Slot]:

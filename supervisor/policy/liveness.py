@@ -14,10 +14,13 @@ time that a child reports is never compared with it. Each fault shows in one sig
 | missing | | neither | hung: killed |
 | any | any | holds the write lock without a commit | killed: it keeps all others from writing |
 | any | any | far beyond its memory limit | killed |
+
+A program sends no beats: it is judged by its checks (`alive`), its memory and the write lock.
 """
 
 from dataclasses import replace
 
+from orpheus.shared.domain.processes import Role
 from orpheus.supervisor.policy.slot import (
     Cause,
     Observation,
@@ -33,24 +36,23 @@ _BUSY_CPU_PERCENT = 50.0
 _MIB = 2**20
 
 
-def update(
-    process: Process, seen: Observation, rules: Rules, now_s: float, *, runs_jobs: bool
-) -> Process:
+def update(process: Process, seen: Observation, rules: Rules, now_s: float, role: Role) -> Process:
     """Return the process with a new observation; an age starts again when its number changed.
 
     Without beats a process may stand still as a whole (stopped, swapped out): then its main loop,
     its row and its writes are as old as they were when that began. Their ages go on with its beats.
     """
-    before = process.seen
-    becomes_ready = process.ready_s is None and seen.ready
+    before, beats = process.seen, role is not Role.PROGRAM
+    is_ready = seen.ready or now_s >= ready_at_s(process, rules)
+    becomes_ready = process.ready_s is None and is_ready
     # The main loop does not turn while it runs a job or waits for the database.
     may_stand = seen.job is not None or not seen.database_ok
-    has_beaten = becomes_ready or seen.beat != before.beat
-    has_turned = becomes_ready or may_stand or seen.loop != before.loop
+    has_beaten = becomes_ready or not beats or seen.beat != before.beat
+    has_turned = becomes_ready or not beats or may_stand or seen.loop != before.loop
     # Many requests may wait before the API's own row; it runs no code that could take its rights.
-    alone = not seen.database_ok and seen.supervisor_writes and runs_jobs
+    alone = not seen.database_ok and seen.supervisor_writes and role is Role.WORKER
     may_write = becomes_ready or not alone
-    has_written = becomes_ready or seen.row_beat != before.row_beat
+    has_written = becomes_ready or not beats or seen.row_beat != before.row_beat
     silent_s = max(0.0, now_s - process.beat_s - rules.beat_interval_s) if has_beaten else 0.0
     return replace(
         process,
@@ -62,6 +64,11 @@ def update(
         write_s=now_s if may_write else min(now_s, process.write_s + silent_s),
         recycle=process.recycle or seen.recycle or _passed_limit(process, seen, rules, now_s),
     )
+
+
+def ready_at_s(process: Process, rules: Rules) -> float:
+    """Return when the process is ready just by having run so long; infinite: it shows it itself."""
+    return float("inf") if rules.ready_after_s is None else process.started_s + rules.ready_after_s
 
 
 def has_been_ready(process: Process, for_s: float, now_s: float) -> bool:
@@ -88,6 +95,8 @@ def judge(process: Process, rules: Rules, now_s: float) -> Verdict | None:
     if seen.job is not None and seen.job.overdue:
         why = f"job {seen.job.id} ({seen.job.type}) past its hard deadline"
         return Verdict(Trigger.FAULT, why, Cause.OVERDUE)
+    if seen.unhealthy:
+        return Verdict(Trigger.FAULT, seen.unhealthy, Cause.HUNG)
     hard_bytes = rules.max_memory_bytes * rules.hard_memory_factor
     if hard_bytes and seen.rss_bytes > hard_bytes:
         why = f"it has grown to {seen.rss_bytes // _MIB} MiB, far beyond max_memory_mb"

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.processes import LastExit, Role, SlotState
+from orpheus.shared.domain.programs import RestartPolicy
 
 
 class Desired(StrEnum):
@@ -21,6 +22,8 @@ class Desired(StrEnum):
     """Stop now: finish within the stop timeout."""
     DRAINED = "drained"
     """Finish the running job, then stay down."""
+    ENDED = "ended"
+    """Stay down: the program has ended by itself, and its `restart` does not start it again."""
     REPLACE = "replace"
     """Finish the running job, then start again; a slot without a process starts at once."""
 
@@ -47,6 +50,8 @@ class Cause(StrEnum):
     OVERDUE = "overdue"
     MEMORY_LIMIT = "memory_limit"
     OUT_OF_MEMORY = "out_of_memory"
+    DAEMONIZED = "daemonized"
+    """It went to the background, where it cannot be watched."""
     KILLED = "killed"
     CRASHED = "crashed"
     """By a signal such as SIGSEGV."""
@@ -93,6 +98,10 @@ class Rules:
     """A process that holds the write lock for this long without a commit is killed."""
     trial_s: float = 15.0
     """When a pool fails to start, one slot tries alone until it has been ready for this long."""
+    ready_after_s: float | None = None
+    """A program that has run for this long is ready; None: it shows it in another way."""
+    restart: RestartPolicy = RestartPolicy.ALWAYS
+    """When a program that has ended by itself is started again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +129,8 @@ class Exit:
     """It had entered a job whose result it had not reported."""
     job_ended: bool = False
     """The code of some job had returned in it."""
+    left_running: int = 0
+    """How many processes a program that exited with 0 has left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +161,8 @@ class Observation:
     rss_bytes: int = 0
     lock_held_s: float = 0.0
     """How long it has held the database's write lock without a commit."""
+    unhealthy: str = ""
+    """Why the checks of a program say that it is dead; empty: they do not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +237,8 @@ class Slot:
     """Why it does not start although it could: another slot of its pool tries first."""
     trouble: str = ""
     """What is wrong with the slot but not with its process: the replacement does not start."""
+    after: tuple[str, ...] = ()
+    """The programs that must be ready before this one is started, and stop after it."""
     retired: bool = False
     """The slot is removed once it has no process: its pool shrank, or it was set aside."""
     starts: int = 0

@@ -30,6 +30,7 @@ from orpheus.supervisor.policy.liveness import (
     judge_lock,
     judged_after_continue_s,
     may_be_continued,
+    ready_at_s,
     update,
 )
 from orpheus.supervisor.policy.slot import (
@@ -98,6 +99,22 @@ TABLE: dict[tuple[SlotState, Trigger], SlotTransition] = {
     (_S.KILLING, _T.DEADLINE): _KILL,
 }
 
+_TERMINATE_HUNG = SlotTransition(_S.STOPPING, Command.TERMINATE, Kind.WORKER_HUNG)
+
+PROGRAM_TABLE = TABLE | {
+    # It has no job to finish: to drain it is to stop it.
+    (_S.READY, _T.DRAIN): _TERMINATE,
+    (_S.READY, _T.REPLACE): _TERMINATE,
+    (_S.READY, _T.RECYCLE): _TERMINATE,
+    # It writes no stack: it is asked to stop, and killed when it does not.
+    (_S.STARTING, _T.TIMEOUT): _TERMINATE_HUNG,
+    (_S.STARTING, _T.FAULT): _TERMINATE_HUNG,
+    (_S.READY, _T.FAULT): _TERMINATE_HUNG,
+    (_S.STOPPING, _T.FAULT): _KILL,
+    (_S.STOPPING, _T.TIMEOUT): _KILL,
+}
+"""The same for a foreign program."""
+
 LIMITS_S: dict[Command, Callable[[Rules], float]] = {
     Command.SPAWN: lambda rules: rules.start_timeout_s,
     Command.DRAIN: lambda rules: rules.drain_timeout_s,
@@ -107,7 +124,7 @@ LIMITS_S: dict[Command, Callable[[Rules], float]] = {
 }
 """How long the state that a command leads to may last."""
 
-_UNWANTED = (Desired.DOWN, Desired.DRAINED)
+_UNWANTED = (Desired.DOWN, Desired.DRAINED, Desired.ENDED)
 _LEAVING = (SlotState.DRAINING, SlotState.STOPPING, SlotState.KILLING, SlotState.STUCK)
 
 
@@ -117,7 +134,7 @@ def decide(
     """Return the next state of a slot, and what is to be done now, in this order."""
     process = slot.process
     if process is not None and seen.incarnation == process.incarnation:
-        process = update(process, seen, rules, turn.now_s, runs_jobs=slot.role is Role.WORKER)
+        process = update(process, seen, rules, turn.now_s, slot.role)
         slot = _forgive(replace(slot, process=process), process, rules, turn.now_s)
         if seen.exit is not None:
             return after_exit(slot, process, seen.exit, rules, turn)
@@ -186,7 +203,9 @@ def next_wake_s(slot: Slot, rules: Rules, now_s: float) -> float:
     if process is not None:
         if slot.kill_at_s is not None:
             times_s.append(slot.kill_at_s)
-        if process.ready_s is not None:
+        if process.ready_s is None:
+            times_s.append(ready_at_s(process, rules))
+        else:
             changed_s = (process.beat_s, process.loop_s, process.row_s, process.write_s)
             times_s += [at_s + rules.beat_timeout_s for at_s in changed_s]
         if (judged_s := judged_after_continue_s(process, rules)) is not None:
@@ -321,11 +340,12 @@ def _enter(
     slot: Slot, verdict: Verdict, rules: Rules, turn: Turn
 ) -> tuple[Slot, tuple[Action, ...]]:
     """Make the transition that the table names."""
-    enters, command, event = TABLE[slot.state, verdict.trigger]
+    table = PROGRAM_TABLE if slot.role is Role.PROGRAM else TABLE
+    enters, command, event = table[slot.state, verdict.trigger]
     process, now_s = slot.process, turn.now_s
     if command is Command.SPAWN:
         slot, process = _started(slot), _new_process(slot, rules, turn)
-    elif process is not None and enters is SlotState.KILLING:
+    elif process is not None and (enters is SlotState.KILLING or verdict.cause):
         process = replace(
             process,
             kill_reason=process.kill_reason or verdict.why,
@@ -362,6 +382,7 @@ def _started(slot: Slot) -> Slot:
         slot,
         starts=slot.starts + 1,
         desired=Desired.UP,
+        trouble="",
         on_trial=slot.state is SlotState.FATAL or slot.on_trial,
     )
     return replace(slot, failures=0, crashes_s=(), on_trial=False) if by_operator else slot

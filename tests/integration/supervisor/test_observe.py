@@ -20,7 +20,7 @@ def test_a_silent_process_is_seen_stopped_though_its_last_sample_is_older() -> N
         handle = SimpleNamespace(
             pid=child.pid,
             peek_exit=lambda: None,
-            channel=SimpleNamespace(flush=lambda: None, receive=list),
+            messages=lambda **_: [],
         )
         seen = [
             observe(
@@ -31,6 +31,7 @@ def test_a_silent_process_is_seen_stopped_though_its_last_sample_is_older() -> N
                 supervisor_writes=True,
                 holder=None,
                 is_silent=is_silent,
+                serves=True,
                 killed_for_memory=lambda: None,
             ).os_status
             for is_silent in (False, True)

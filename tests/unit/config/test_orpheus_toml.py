@@ -8,14 +8,19 @@ from typing import Any
 
 from orpheus.config.load import load_settings
 from orpheus.config.problems import known_keys
-from orpheus.config.settings import Settings
+from orpheus.config.settings import Alive, Settings
 
 FILE = Path(__file__).parents[3] / "config" / "orpheus.toml"
 EXAMPLES = (
-    ("pools", "default"), ("queues", "mail"), ("schedules", 0), ("commands", 0), ("outboxes", 0)
+    ("pools", "default"), ("queues", "mail"), ("schedules", 0), ("commands", 0), ("programs", 0),
+    ("outboxes", 0),
 )  # fmt: skip
-PAYLOADS = {("schedules", 0, "payload"), ("commands", 0, "env")}
-EITHER_OR = {("schedules", 0, "every")}  # named beside cron, which excludes it
+PAYLOADS = {("schedules", 0, "payload"), ("commands", 0, "env"), ("programs", 0, "env")}
+EITHER_OR = {  # named beside another, which excludes it
+    ("schedules", 0, "every"),
+    ("programs", 0, "ready", "http"),
+    ("programs", 0, "ready", "line"),
+}
 _COMMENTED = re.compile(r"^# (?=\[|[a-z_]+ = )", re.MULTILINE)
 
 
@@ -53,6 +58,12 @@ def test_the_examples_are_valid_and_equal_to_the_defaults() -> None:
     assert queue == type(queue)()
     (command,) = settings.commands
     assert command == type(command)(name=command.name, argv=command.argv, timeout=60, max_retries=3)
+    (program,) = settings.programs
+    shown = type(program)(
+        name=program.name, argv=program.argv, stop_timeout=25, alive=program.alive
+    )
+    assert program == shown and program.alive is not None
+    assert program.alive == Alive(http=program.alive.http)
     (schedule,) = settings.schedules
     assert (schedule.timezone, schedule.priority, schedule.catch_up) == ("UTC", 0, "one")
 

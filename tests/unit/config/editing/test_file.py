@@ -194,6 +194,7 @@ def test_it_is_told_which_settings_change_and_which_slots_restart(toml: Toml) ->
     [
         '[jobs]\nmodules = ["os"]\n',
         '[[commands]]\nname = "a"\nargv = ["rm"]\n',
+        '[[programs]]\nname = "a"\nargv = ["rm"]\nenv_file = "/etc/shadow"\n',
         '[[outboxes]]\nname = "a"\nurl = "sqlite:///a.db"\n',
         '[database]\nurl = "sqlite:////etc/passwd"\n',
         '[database]\nstate_dir = "/etc"\n',

@@ -2,7 +2,7 @@
 
 import pytest
 
-from orpheus.shared.domain.processes import signal_name
+from orpheus.shared.domain.processes import Role, signal_name
 from orpheus.supervisor.policy.exits import job_thread_first, was_cut_short
 from orpheus.supervisor.policy.slot import Exit
 
@@ -19,7 +19,20 @@ from orpheus.supervisor.policy.slot import Exit
     ],
 )
 def test_only_force_or_unfinished_work_makes_the_exit_code_4(exit: Exit, cut_short: bool) -> None:
-    assert was_cut_short(exit) is cut_short
+    assert was_cut_short(exit, Role.WORKER) is cut_short
+
+
+@pytest.mark.parametrize(
+    ("exit", "cut_short"),
+    [
+        (Exit(code=4), False),
+        (Exit(code=143), False),
+        (Exit(signal=2), False),
+        (Exit(signal=9), True),
+    ],
+)
+def test_of_a_program_only_a_kill_makes_the_exit_code_4(exit: Exit, cut_short: bool) -> None:
+    assert was_cut_short(exit, Role.PROGRAM) is cut_short
 
 
 STACKS = """Fatal Python error: Aborted

@@ -1,6 +1,7 @@
 """Random walks through a whole fleet: whatever its processes do, these rules hold.
 
-There are three workers and the API. Each process may become ready or not, beat or not, obey or not,
+There are three workers, the API and four slots of programs: `q` comes after `p`, and `r` is started
+once. Each process may become ready or not, beat or not, obey or not,
 hang, grow, hold the lock, or end in any way. Operators restart, drain, scale and reload, and the
 clock jumps. At the end of each walk every process behaves, and the fleet must reach the state that
 is wanted; then it is told to stop, and nothing may be left.
@@ -21,7 +22,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orpheus.shared.domain.processes import Role, SlotState
-from orpheus.supervisor.policy import fleet
+from orpheus.shared.domain.programs import RestartPolicy
+from orpheus.supervisor.policy import fleet, order
 from orpheus.supervisor.policy.fleet import Place
 from orpheus.supervisor.policy.slot import (
     Action,
@@ -37,12 +39,19 @@ from orpheus.supervisor.policy.slot import (
     Slot,
     Turn,
 )
-from orpheus.supervisor.policy.state_machine import decide, next_wake_s, rebase, with_desired
+from orpheus.supervisor.policy.state_machine import decide, next_wake_s, rebase
 
 WALKS = int(os.environ.get("WALKS", "1000"))
 PARTS = 4
 STEPS = 20
 RULES = Rules(max_age_s=3_600.0, max_memory_bytes=100)
+PROGRAM_RULES = {
+    "p": Rules(ready_after_s=2.0, max_memory_bytes=100),
+    "q": Rules(restart=RestartPolicy.ON_FAILURE),
+    "r": Rules(ready_after_s=1.0, restart=RestartPolicy.NEVER),
+}
+AFTER = {"q": ("p",)}
+INSTANCES = {"p": 1, "q": 2, "r": 1}
 WINDOW_S = RULES.crash_loop_window_s
 MOST_STARTS_IN_WINDOW = WINDOW_S / RULES.stable_s + 2 * RULES.crash_loop_failures
 
@@ -51,7 +60,12 @@ EXITS = [
     *(Exit(signal=number) for number in (6, 9, 11, 15)),
     Exit(signal=9, out_of_memory=True),
     Exit(error="no memory"),
+    Exit(code=0, left_running=1),
 ]
+
+
+def rules_of(slot: Slot) -> Rules:
+    return PROGRAM_RULES.get(slot.pool or "", RULES)
 
 
 @dataclass
@@ -59,6 +73,8 @@ class FakeProcess:
     name: str
     seen: Observation
     signals: list[Command] = field(default_factory=list)
+    told: int = 0
+    """How many of them came before the fleet was told to stop."""
     is_stuck: bool = False
 
 
@@ -76,19 +92,23 @@ class World:
         self.spawned = 0
         self.ended: Counter[str] = Counter()
         self.starts: list[tuple[float, str]] = []
+        self.before: dict[str, Slot] = {}
+        self.forced: set[str] = set()
+        """The slots that an operator has started whether it was their turn or not."""
         self.reconcile()
         self.turn()
 
     # What a turn of the supervisor is
 
     def turn(self) -> None:
+        self.before = dict(self.slots)
         for key in list(self.slots):
             slot = self.slots[key]
             known = slot.process
             process = self.processes.get(known.incarnation) if known else None
             seen = process.seen if process else Observation()
             turn = Turn(self.now_s, self.rng.random(), f"process-{self.spawned}", wall_ms=0)
-            after, actions = decide(slot, seen, RULES, turn)
+            after, actions = decide(slot, seen, rules_of(slot), turn)
             self.slots[key] = after
             for action in actions:
                 self.perform(after, action)
@@ -104,11 +124,14 @@ class World:
                 assert slot.desired is Desired.UP, "started although it is not wanted"
                 assert not slot.retired
                 assert incarnation not in self.processes
+                self.check_order(slot)
                 self.spawned += 1
                 self.starts.append((self.now_s, slot.name))
                 self.processes[incarnation] = FakeProcess(slot.name, Observation(incarnation))
             case SendCommand(command, incarnation):
                 assert incarnation in self.processes, "sends a command to a process that is gone"
+                is_ours = command in (Command.DRAIN, Command.ABORT, Command.CONTINUE)
+                assert not (is_ours and slot.role is Role.PROGRAM), "a program does not know these"
                 self.processes[incarnation].signals.append(command)
             case ProcessEnded(_, incarnation, cause=None):
                 self.processes[incarnation].is_stuck = True
@@ -116,6 +139,15 @@ class World:
                 process = self.processes.pop(incarnation)
                 assert process.seen.exit is not None, "ended while it runs"
                 self.ended[incarnation] += 1
+
+    def check_order(self, slot: Slot) -> None:
+        """A program starts when those before it are ready, unless an operator says otherwise."""
+        # As the fleet was seen last: one of them may stop in the same turn.
+        before = self.before.items()
+        earlier = [one for key, one in before if one.pool in slot.after and key == one.name]
+        forced = slot.name in self.forced
+        self.forced.discard(slot.name)
+        assert forced or all(one.state is SlotState.READY for one in earlier), "started too early"
 
     def check(self) -> None:
         known = [slot.process.incarnation for slot in self.slots.values() if slot.process]
@@ -132,7 +164,7 @@ class World:
             assert slot.timer is None or slot.timer.incarnation == incarnation
             idle = slot.state in (SlotState.DOWN, SlotState.BACKOFF, SlotState.FATAL)
             assert idle == (slot.process is None)
-            assert next_wake_s(slot, RULES, self.now_s) >= self.now_s
+            assert next_wake_s(slot, rules_of(slot), self.now_s) >= self.now_s
         recent = Counter(name for at_s, name in self.starts if at_s > self.now_s - WINDOW_S)
         assert all(n <= MOST_STARTS_IN_WINDOW for n in recent.values()), "a restart storm"
 
@@ -141,6 +173,11 @@ class World:
         names = [f"a-{number}" for number in range(1, self.workers + 1)]
         places = [Place("api", None, Role.API, runs)] if self.has_api else []
         places += [Place(name, "a", Role.WORKER, runs) for name in names]
+        for name, instances in INSTANCES.items():
+            numbers = range(1, instances + 1)
+            slots = [f"{name}-{number}" for number in numbers]
+            after = AFTER.get(name, ())
+            places += [Place(slot, name, Role.PROGRAM, runs, after) for slot in slots]
         self.slots = fleet.reconcile(self.slots, places, self.now_s)
 
     # Steps: time
@@ -150,7 +187,7 @@ class World:
         self.turn()
 
     def the_next_deadline_comes(self) -> None:
-        wakes_s = [next_wake_s(slot, RULES, self.now_s) for slot in self.slots.values()]
+        wakes_s = [next_wake_s(slot, rules_of(slot), self.now_s) for slot in self.slots.values()]
         self.now_s = min(wakes_s, default=self.now_s + 1)
         self.turn()
 
@@ -183,6 +220,9 @@ class World:
             if process.seen.exit is None:
                 behave(process)
         self.turn()
+
+    def one_is_found_dead(self) -> None:
+        self.change(unhealthy="3 checks in a row have failed")
 
     def one_beats(self) -> None:
         process = self.a_process()
@@ -227,11 +267,13 @@ class World:
 
     def one_is_restarted(self) -> None:
         if self.shown():
-            self.slots = fleet.restart(self.slots, self.rng.choice(self.shown()))
+            name = self.rng.choice(self.shown())
+            self.forced.add(name)
+            self.slots = fleet.restart(self.slots, name)
         self.by_operator()
 
     def one_is_drained(self) -> None:
-        workers = [name for name in self.shown() if self.slots[name].role is Role.WORKER]
+        workers = [name for name in self.shown() if self.slots[name].role is not Role.API]
         if workers:
             name = self.rng.choice(workers)
             self.slots[name] = fleet.drain(self.slots[name])
@@ -249,6 +291,7 @@ class World:
 
     def the_configuration_changes(self) -> None:
         self.version += 1
+        self.forced.update(self.shown())
         self.slots = fleet.retry_failed(self.slots)
         self.reconcile()
         self.by_operator()
@@ -264,6 +307,7 @@ class World:
         self.starts.clear()
         drained = [name for name in self.shown() if self.slots[name].desired is Desired.DRAINED]
         if self.rng.random() < 0.5:  # else by itself
+            self.forced.update(self.shown())
             for name in drained:
                 self.slots = fleet.restart(self.slots, name)
             drained = []
@@ -280,17 +324,24 @@ class World:
                 break
         else:
             raise AssertionError(f"never at rest: {self.slots}")
-        assert len(self.slots) == self.workers + self.has_api
+        assert len(self.slots) == self.workers + self.has_api + sum(INSTANCES.values())
 
     def stops(self) -> None:
-        self.slots = {
-            key: with_desired(slot, Desired.DOWN, self.now_s) for key, slot in self.slots.items()
-        }
-        for _ in range(10):
+        """Programs stop one after the other as long as there is time; then all are killed."""
+        kill_at_s = self.now_s + 100.0
+        obeys = self.rng.random() < 0.7
+        for process in self.processes.values():
+            process.told = len(process.signals)
+        for _ in range(30):
+            self.slots = order.stop(self.slots, kill_at_s, in_order=True)
+            later = {name for one in self.slots.values() if one.process for name in one.after}
             for process in self.processes.values():
-                if Command.KILL in process.signals:
-                    process.seen = replace(process.seen, exit=Exit(signal=9))
+                is_early = process.name.partition("-")[0] in later and self.now_s < kill_at_s
+                assert not (is_early and Command.TERMINATE in process.signals[process.told :])
+                if obeys or Command.KILL in process.signals:
+                    obey(process)
             self.turn()
+            self.now_s += 10.0
         assert not self.processes
 
 
@@ -304,6 +355,7 @@ def behave(process: FakeProcess) -> None:
         os_status=OsStatus.RUNNING,
         rss_bytes=50,
         lock_held_s=0.0,
+        unhealthy="",
     )
 
 
@@ -321,6 +373,10 @@ def obey(process: FakeProcess) -> None:
 def is_at_rest(slot: Slot, drained: list[str]) -> bool:
     if slot.name in drained:
         return slot.state is SlotState.DOWN and slot.desired is Desired.DRAINED
+    if slot.desired is Desired.ENDED:
+        return slot.state is SlotState.DOWN and slot.pool in ("q", "r")
+    if slot.pool == "q" and "p-1" in drained:  # one that has stopped waits, and so does the rest
+        return slot.state is SlotState.READY or slot.held_back == "waits for p-1"
     return (
         slot.state is SlotState.READY
         and slot.desired is Desired.UP
@@ -334,8 +390,9 @@ STEP_NAMES = (
     *("time_passes", "the_next_deadline_comes", "all_do_well", "one_beats", "one_obeys") * 2,
     *("one_becomes_ready", "one_dies") * 2,
     "the_supervisor_stands_still", "one_asks_to_be_replaced", "one_grows", "one_takes_the_lock",
-    "one_changes_its_run_state", "one_is_restarted", "one_is_drained", "the_pool_is_scaled",
-    "the_configuration_changes", "everything_is_rolled", "the_api_is_switched",
+    "one_is_found_dead", "one_changes_its_run_state", "one_is_restarted", "one_is_drained",
+    "the_pool_is_scaled", "the_configuration_changes", "everything_is_rolled",
+    "the_api_is_switched",
 )  # fmt: skip
 
 

@@ -1,0 +1,180 @@
+"""The kinds of values that settings have: durations, sizes, names, rates, URLs, and their checks.
+
+A value that does not fit raises ValueError with a sentence for the person who wrote it.
+"""
+
+import re
+import signal
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic.types import Strict
+
+from orpheus.shared.domain.limits import NAME, NAME_RULE
+from orpheus.shared.domain.programs import INSTANCE
+from orpheus.shared.durations import parse_duration_s
+from orpheus.shared.outbox.table import TABLE, TABLE_RULE
+
+_HOST = re.compile(r"([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
+_SIZE = re.compile(r"\s*([0-9]{1,12})\s*(B|[KMG]i?B|)\s*", re.ASCII)
+_PERCENT = re.compile(r"([!-$&-~]|%[0-9A-Fa-f]{2})*", re.ASCII)
+"""Text of an URL: printable, and each % begins the code of a character."""
+_UNITS_BYTES = {
+    "": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30,
+}  # fmt: skip
+_NO_STOP = frozenset({"STOP", "TSTP", "TTIN", "TTOU", "CONT", "CHLD"})
+
+
+def parse_size_bytes(value: object) -> int:
+    """Return the bytes that `value` means: a number, or `"64KiB"`, `"1MiB"`, `"10MB"`.
+
+    Raises ValueError.
+    """
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    size = _SIZE.fullmatch(value) if isinstance(value, str) else None
+    if size is None:
+        raise ValueError('a size is bytes, or text such as "64KiB", "1MiB", "2GiB"')
+    return int(size[1]) * _UNITS_BYTES[size[2]]
+
+
+def _matching(pattern: str, rule: str) -> AfterValidator:
+    """Return a check of text; `rule` is what a person is told instead of the pattern."""
+    compiled = re.compile(pattern, re.ASCII)
+
+    def check(text: str) -> str:
+        if not compiled.fullmatch(text):
+            raise ValueError(rule)
+        return text
+
+    return AfterValidator(check)
+
+
+def _without_nul(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("must not contain a NUL character")
+    return text
+
+
+def _variable_name(text: str) -> str:
+    if not text or "=" in text or "\0" in text or text.startswith("_ORPHEUS_"):
+        raise ValueError("is no name of an environment variable that can be set")
+    return text
+
+
+def _host_name(text: str) -> str:
+    if not _HOST.fullmatch(text):
+        raise ValueError(
+            'must be a name, or name:port, as it stands in the address: "jobs.example"'
+        )
+    return text
+
+
+def _origin(text: str) -> str:
+    scheme, separator, host = text.partition("://")
+    if scheme not in ("http", "https") or not separator or not _HOST.fullmatch(host):
+        raise ValueError('must be an origin without a path: "https://tool.example"')
+    return text
+
+
+def _stop_signal(text: str) -> str:
+    name = text.upper().removeprefix("SIG")
+    if f"SIG{name}" not in signal.Signals.__members__ or name in _NO_STOP:
+        raise ValueError('must be the name of a signal that ends a program: "TERM", "INT", "QUIT"')
+    return name
+
+
+def _pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"is not a regular expression: {error}") from None
+    return text
+
+
+def _check_url(text: str) -> str:
+    try:
+        url = urlsplit(text.replace(INSTANCE, "1"))
+        port = url.port
+    except ValueError:
+        url, port = urlsplit(""), None
+    is_http = url.scheme == "http" and url.hostname and not url.username
+    if not is_http or port == 0 or not _PERCENT.fullmatch(text):
+        raise ValueError('must be "http://HOST:PORT/PATH"')
+    return text
+
+
+def _outbox_url(text: str) -> str:
+    scheme, separator, rest = text.partition("://")
+    if scheme == "sqlite" and len(rest) > 1 and rest.startswith("/") and "\0" not in rest:
+        return text
+    if scheme not in ("postgresql", "postgres") or not separator or not _PERCENT.fullmatch(rest):
+        raise ValueError(
+            'must be "sqlite:///FILE" or "postgresql://USER@HOST/DATABASE", '
+            "with %XX for special characters"
+        )
+    return text
+
+
+Seconds = Annotated[float, BeforeValidator(parse_duration_s)]
+Timer = Annotated[Seconds, Field(gt=0)]
+SizeBytes = Annotated[int, BeforeValidator(parse_size_bytes), Field(ge=1, le=2**30)]
+Integer = Annotated[int, Strict()]
+Flag = Annotated[bool, Strict()]
+QueueName = Annotated[
+    str, _matching(rf"\*|{NAME.pattern}", f'must be "*" for all queues, or a name: it {NAME_RULE}')
+]
+Name = Annotated[str, _matching(NAME.pattern, NAME_RULE)]
+PoolName = Annotated[
+    str,
+    _matching(
+        "[a-z][a-z0-9_]{0,63}",
+        "must be named by up to 64 small letters, digits or _, beginning with a letter: mail_2",
+    ),
+]
+Module = Annotated[
+    str,
+    _matching(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", 'must be the name of a Python module: "shop.jobs"'),
+]
+Function = Annotated[
+    str,
+    _matching(
+        r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*",
+        'must be a module and a function in it: "shop.tracing:around_job"',
+    ),
+]
+Argument = Annotated[str, AfterValidator(_without_nul)]
+VariableName = Annotated[str, AfterValidator(_variable_name)]
+HostName = Annotated[str, AfterValidator(_host_name)]
+Origin = Annotated[str, AfterValidator(_origin)]
+Rate = Annotated[
+    str,
+    _matching(
+        "([1-9][0-9]{0,8}/[smhd])?",
+        'must be a number of jobs and s, m, h or d: "10/s", "100/m", "5/h", "2/d"; "": no limit',
+    ),
+]
+_POSTGRESQL = "postgres(ql)?://([!-$&-~]|%[0-9A-Fa-f]{2})*"
+DatabaseUrl = Annotated[
+    str,
+    _matching(
+        f"(?s)sqlite:///.+|{_POSTGRESQL}",
+        'must be "sqlite:///FILE" (relative to where Orpheus is started), "sqlite:////FILE" or '
+        '"postgresql://USER@HOST/DATABASE", with %XX for special characters',
+    ),
+]
+ListenUrl = Annotated[
+    str,
+    _matching(
+        f"({_POSTGRESQL})?",
+        'must be "postgresql://USER@HOST/DATABASE", with %XX for special characters',
+    ),
+]
+CheckUrl = Annotated[str, AfterValidator(_check_url)]
+StopSignal = Annotated[str, AfterValidator(_stop_signal)]
+Pattern = Annotated[str, AfterValidator(_pattern)]
+OutboxUrl = Annotated[str, AfterValidator(_outbox_url)]
+TableName = Annotated[str, _matching(TABLE.pattern, TABLE_RULE)]
+Retries = Annotated[Integer, Field(ge=0, le=100)]
+Priority = Annotated[Integer, Field(ge=-1000, le=1000)]

@@ -1,0 +1,117 @@
+"""Programs: what a `[[programs]]` entry says of a long-lived program.
+
+They are foreign programs (a web server, a tunnel, a cache), kept running in slots of their own like
+workers. They run no jobs, know no channel and send no heartbeats.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+INSTANCE = "{instance}"
+"""In an argument, a variable or a URL: replaced by the number of the slot, from 1."""
+_ASSIGNMENT = re.compile(r"(?:export\s+)?([^\s=#]+)\s*=\s*(.*)")
+_COMMENT = re.compile(r"\s#.*")
+_QUOTES = "'\""
+
+
+class RestartPolicy(StrEnum):
+    """When a program that has ended by itself is started again."""
+
+    ALWAYS = "always"
+    ON_FAILURE = "on-failure"
+    NEVER = "never"
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramSettings:
+    """A `[[programs]]` entry; durations in seconds, sizes in bytes.
+
+    Of `ready_http`, `ready_line` and `ready_after_s`, one is not None.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    cwd: str = ""
+    env: Mapping[str, str] = field(default_factory=dict)
+    env_file: str = ""
+    env_digest: str = ""
+    """Changes with the content of `env_file`."""
+    restart: RestartPolicy = RestartPolicy.ALWAYS
+    ready_http: str | None = None
+    ready_line: str | None = None
+    ready_after_s: float | None = None
+    alive_http: str | None = None
+    alive_every_s: float = 10.0
+    alive_failures: int = 3
+    after: tuple[str, ...] = ()
+    """The programs that must be ready before this one is started."""
+    stop_signal: str = "TERM"
+    stop_timeout_s: float = 25.0
+    log_size_bytes: int = 10_000_000
+    log_files: int = 5
+    max_memory_bytes: int = 0
+
+    def runs_on(self) -> list[object]:
+        """Return the part that restarts the process when it changes: what exec is given."""
+        return [self.argv, self.cwd, dict(self.env), self.env_file, self.env_digest]
+
+
+def filled_in(text: str, instance: int) -> str:
+    """Return the text with the number of the instance in its place."""
+    return text.replace(INSTANCE, str(instance))
+
+
+def instance_of(slot: str) -> int:
+    """Return the number at the end of a slot's name."""
+    return int(slot.rpartition("-")[2])
+
+
+def circle_in(after: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return the names of a circle, in order, its first name again at the end; [] if there is none.
+
+    `after`: name -> the names that must come first. Names that have no entry are passed over.
+    """
+    done: set[str] = set()
+    for start in after:
+        path: list[str] = []
+        steps = [iter((start,))]
+        while steps:
+            name = next(steps[-1], None)
+            if name is None:
+                steps.pop()
+                if path:
+                    done.add(path.pop())
+            elif name in path:
+                return [*path[path.index(name) :], name]
+            elif name in after and name not in done:
+                path.append(name)
+                steps.append(iter(after[name]))
+    return []
+
+
+def parse_env_file(text: str) -> dict[str, str]:
+    """Return the variables of a file of lines `NAME=value`, as Docker and systemd read them.
+
+    Empty lines and those that begin with # are skipped; a value may stand in quotes, and `export`
+    before a name. Nothing is expanded. Raises ValueError that names the line.
+    """
+    found: dict[str, str] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        stripped = line.strip()
+        if not stripped or stripped.startswith(("#", ";")):
+            continue
+        match = _ASSIGNMENT.fullmatch(stripped)
+        if match is None or "\0" in stripped or match[1].startswith("_ORPHEUS_"):
+            raise ValueError(f"line {number} is not NAME=value")
+        value = match[2]
+        if value[:1] and value[0] in _QUOTES:
+            end = value.find(value[0], 1)
+            if end < 0 or _COMMENT.sub("", value[end + 1 :]).strip():
+                raise ValueError(f"line {number} has a quote that does not close at its end")
+            value = value[1:end]
+        else:
+            value = _COMMENT.sub("", value).rstrip()
+        found[match[1]] = value
+    return found

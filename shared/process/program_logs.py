@@ -1,0 +1,177 @@
+"""The output of a program in files of a bounded size: how it is written there, and read.
+
+Each slot has a folder. Its files are named after the position of their first byte in all that the
+slot has ever written (`00000000000000000000.log`), so that the position of a line's end is its id:
+it rises, it survives restarts, and a reader finds what comes after an id without reading the rest.
+`current` is a link to the newest file, for `tail -F`. A line is `TIME STREAM TEXT`.
+"""
+
+import contextlib
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+STDOUT, STDERR, ORPHEUS = "stdout", "stderr", "orpheus"
+"""The streams; the last one has what Orpheus itself says of the process."""
+_CURRENT = "current"
+_FILE = re.compile(r"[0-9]{20}\.log", re.ASCII)
+_MOST_BYTES = 2**20
+_TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramLine:
+    """A line of output. `id` is greater than that of every earlier line of the slot."""
+
+    id: int
+    at: str
+    """When it was read from the program, as RFC 3339 in UTC."""
+    stream: str
+    line: str
+
+
+class LogFiles:
+    """Writes the files of one slot. They take up `size_bytes` times `files` at most."""
+
+    def __init__(self, folder: Path, size_bytes: int, files: int) -> None:
+        self.size_bytes = size_bytes
+        self.files = files
+        self._folder = folder
+        self._fd = -1
+        self._start = self._length = 0
+
+    def write(self, lines: bytes) -> None:
+        """Append whole lines, beginning a new file wherever one is full. Raises OSError."""
+        if self._fd < 0:
+            self._open_newest()
+        while lines:
+            room = max(0, self.size_bytes - self._length)
+            part = lines[:room]
+            end = part.rfind(b"\n") + 1 if len(part) < len(lines) else len(part)
+            if end:
+                self._append(lines[:end])
+                lines = lines[end:]
+            elif self._length:
+                self._begin_next()
+            else:  # a line that is longer than a file
+                self._append(part[:-1] + b"\n")
+                lines = lines[room - 1 :]
+            if lines:
+                self._begin_next()
+
+    def close(self) -> None:
+        """Close the file; the next `write` goes on in it."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def _append(self, data: bytes) -> None:
+        while data:
+            try:
+                written = os.write(self._fd, data)
+            except OSError:
+                self.close()  # the end of the file may be a part of a line: `_open_newest` mends it
+                raise
+            self._length += written
+            data = data[written:]
+
+    def _open_newest(self) -> None:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        existing = _files(self._folder)
+        self._start = existing[-1][0] if existing else 0
+        self._open_file()
+        if self._length and os.pread(self._fd, 1, self._length - 1) != b"\n":
+            self._append(b"\n")
+        self._delete_oldest()
+
+    def _begin_next(self) -> None:
+        if self._length:
+            self.close()
+            self._start += self._length
+            self._open_file()
+            self._delete_oldest()
+
+    def _open_file(self) -> None:
+        name = f"{self._start:020}.log"
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._fd = os.open(self._folder / name, flags, 0o600)
+        self._length = os.fstat(self._fd).st_size
+        new = self._folder / f"{_CURRENT}.new"
+        with contextlib.suppress(OSError):
+            new.unlink(missing_ok=True)
+            new.symlink_to(name)
+            new.replace(self._folder / _CURRENT)
+
+    def _delete_oldest(self) -> None:
+        for _, path in _files(self._folder)[: -self.files]:
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+
+def read_newest(folder: Path, limit: int) -> list[ProgramLine]:
+    """Return the newest lines, oldest first: `limit` at most, of the last MiB."""
+    for _ in range(_TRIES):
+        with contextlib.suppress(FileNotFoundError):  # a file was deleted meanwhile: look again
+            files = _files(folder)
+            if not files:
+                return []
+            end = files[-1][0] + files[-1][1].stat().st_size
+            start = max(files[0][0], end - _MOST_BYTES)
+            return list(_lines(files, start))[-limit:]
+    return []
+
+
+def read_after(folder: Path, after: int, limit: int) -> list[ProgramLine]:
+    """Return what follows the line with the id `after`, oldest first: `limit` at most, of a MiB.
+
+    It begins with the oldest line if what follows is no longer there, or the files are others.
+    """
+    for _ in range(_TRIES):
+        with contextlib.suppress(FileNotFoundError):
+            files = _files(folder)
+            if not files:
+                return []
+            end = files[-1][0] + files[-1][1].stat().st_size
+            start = after if files[0][0] <= after <= end else files[0][0]
+            found = _lines(files, start)
+            return [line for line, _ in zip(found, range(limit), strict=False)]
+    return []
+
+
+def _files(folder: Path) -> list[tuple[int, Path]]:
+    """Return the position of each file's first byte, and the file, oldest first."""
+    try:
+        paths = sorted(path for path in folder.iterdir() if _FILE.fullmatch(path.name))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return [(int(path.stem), path) for path in paths]
+
+
+def _lines(files: list[tuple[int, Path]], start: int) -> Iterator[ProgramLine]:
+    """Yield the whole lines in the MiB from `start` on. Raises FileNotFoundError."""
+    left = _MOST_BYTES
+    for position, (begins, path) in enumerate(files):
+        ends = files[position + 1][0] if position + 1 < len(files) else None
+        if left <= 0 or (ends is not None and ends <= start):
+            continue
+        at = max(begins, start)
+        with path.open("rb") as file:
+            file.seek(max(0, at - begins - 1))
+            data = file.read(left + 1)
+        left -= len(data)
+        if at > begins:  # the byte before tells whether a line begins here
+            head = data.find(b"\n") + 1
+            data, at = data[head:], at + head - 1
+        for line in data.split(b"\n")[:-1]:
+            at += len(line) + 1
+            if (parsed := _parsed(at, line)) is not None:
+                yield parsed
+
+
+def _parsed(id: int, line: bytes) -> ProgramLine | None:
+    at, _, rest = line.rstrip(b"\r").decode(errors="backslashreplace").partition(" ")
+    stream, space, text = rest.partition(" ")
+    return ProgramLine(id, at, stream, text) if space else None

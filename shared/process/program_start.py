@@ -1,0 +1,69 @@
+"""What the process of a program does before it becomes the program, as a file that is run.
+
+    python -I -S program_start.py SUPERVISOR_PID STOP_SIGNAL ENV_FILE PROGRAM [ARGUMENT…]
+
+It gives signals their default actions, because Python and a launcher may have left some ignored.
+Then PR_SET_PDEATHSIG, which outlasts exec, has the kernel ask the program to stop when the
+supervisor dies, so that it never goes on unwatched beside the one that the next supervisor starts.
+Then it reads the variables of the env_file, and execs. What goes wrong is printed to stderr, which
+is the program's log, and ends it with 127, as a shell does.
+
+It imports nothing that a start does not need: it runs at each one.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+from pathlib import Path
+
+_PR_SET_PDEATHSIG = 1
+_CANNOT_START = 127
+_LARGEST_ENV_FILE_BYTES = 2**20
+
+
+def main() -> None:
+    """Become the program that the arguments name; return only if that fails."""
+    supervisor_pid, stop_signal, env_file, *argv = sys.argv[1:]
+    _reset_signals()
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(_PR_SET_PDEATHSIG, int(stop_signal), 0, 0, 0)
+    if os.getppid() != int(supervisor_pid):  # it died before that call, which would not tell
+        sys.exit("The supervisor that started this program is gone.")
+    try:
+        environment = {**os.environ, **_variables(env_file)}
+        os.execvpe(argv[0], argv, environment)  # noqa: S606 - this is what it is for
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        what = f"cannot read {env_file!r}" if error.__cause__ else f"cannot run {argv[0]!r}"
+        sys.stderr.write(f"orpheus: {what}: {why}\n")
+        sys.stderr.flush()
+        os._exit(_CANNOT_START)
+
+
+def _reset_signals() -> None:
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        if number < signal.SIGRTMIN:  # the C library keeps the first real-time signals for itself
+            signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, set())
+
+
+def _variables(env_file: str) -> dict[str, str]:
+    if not env_file:
+        return {}
+    sys.path.insert(0, str(Path(__file__).parents[3]))
+    from orpheus.shared.domain.programs import parse_env_file  # noqa: PLC0415 - seldom needed
+
+    try:
+        # A FIFO would wait for a writer.
+        fd = os.open(env_file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(fd, "rb") as file:  # noqa: PTH123 - of a descriptor
+            return parse_env_file(file.read(_LARGEST_ENV_FILE_BYTES).decode())
+    except OSError as error:
+        raise OSError(error.errno, error.strerror) from error
+    except ValueError as error:
+        raise ValueError(f"{error}") from error
+
+
+if __name__ == "__main__":
+    main()

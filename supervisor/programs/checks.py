@@ -1,0 +1,92 @@
+"""Asks a program over HTTP whether it is ready and alive, on a thread of its own.
+
+A program that accepts a connection and never answers costs this thread its time, and nobody else.
+The main loop reads two values that are here, and is woken when one changes.
+"""
+
+import time
+from collections.abc import Callable
+from http.client import HTTPConnection, HTTPException
+from threading import Event, Thread
+from urllib.parse import urlsplit
+
+from orpheus.shared.domain.programs import ProgramSettings, filled_in
+
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 0.5
+_LONGEST_ANSWER_S = 5.0
+_SHORTEST_ANSWER_S = 1.0
+_GOOD = range(200, 400)
+
+
+class HttpChecks:
+    """The checks of one process. Use it from the main thread."""
+
+    def __init__(self, program: ProgramSettings, instance: int, wake: Callable[[], object]) -> None:
+        self.program = program
+        """May be replaced by settings that have changed."""
+        self.is_ready = False
+        """It has answered at `ready_http`."""
+        self.unhealthy = ""
+        """Why it counts as dead; empty: it does not."""
+        self.serves = False
+        """Set by the main loop: its slot is ready, so from now on it must be alive."""
+        self._instance = instance
+        self._wake = wake
+        self._stopped = Event()
+        self._thread = Thread(target=self._run, name=f"checks of {program.name}", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Tell the thread to end; returns at once."""
+        self._stopped.set()
+
+    def _run(self) -> None:
+        began_s, failures = time.monotonic(), 0
+        while not self._stopped.is_set() and not self.unhealthy:
+            program = self.program
+            waited_s = time.monotonic() - began_s
+            pause_s = min(_LONGEST_PAUSE_S, max(_FIRST_PAUSE_S, waited_s / 10))
+            if program.ready_http is not None and not self.is_ready and not self.serves:
+                if not problem_at(self._url(program.ready_http), _SHORTEST_ANSWER_S):
+                    self.is_ready = True
+                    self._wake()
+            elif program.alive_http is not None and self.serves:
+                pause_s = program.alive_every_s
+                answer_s = min(_LONGEST_ANSWER_S, max(_SHORTEST_ANSWER_S, pause_s))
+                problem = problem_at(self._url(program.alive_http), answer_s)
+                failures = failures + 1 if problem else 0
+                if failures >= program.alive_failures:
+                    self._report(failures, problem)
+            else:
+                pause_s = _LONGEST_PAUSE_S
+            self._stopped.wait(pause_s)
+
+    def _report(self, failures: int, problem: str) -> None:
+        times = "the check has failed" if failures == 1 else f"{failures} checks in a row failed"
+        self.unhealthy = f"{times} (alive): {problem}"
+        self._wake()
+
+    def _url(self, text: str) -> str:
+        return filled_in(text, self._instance)
+
+
+def problem_at(url: str, timeout_s: float) -> str:
+    """Return why the URL does not answer well, in words; empty: it does. Blocks."""
+    parts = urlsplit(url)
+    connection = HTTPConnection(parts.hostname or "", parts.port, timeout=timeout_s)
+    try:
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        connection.request("GET", target, headers={"Connection": "close"})
+        status = connection.getresponse().status
+    except TimeoutError:
+        return f"no answer within {timeout_s:g} s"
+    except OSError as error:
+        return error.strerror or str(error)
+    except (HTTPException, ValueError) as error:
+        return f"not an answer of HTTP: {error!r}"
+    finally:
+        connection.close()
+    return "" if status in _GOOD else f"it answered {status}"

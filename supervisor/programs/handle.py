@@ -1,0 +1,199 @@
+"""The process of a program as its parent sees it: pidfd, pipes, checks.
+
+It is seen to exit as a worker is (supervisor/loop/child.py): by its pidfd, and read without being
+reaped. Its exit is reported a moment later, when its last lines are known: they are the evidence.
+"""
+
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+from orpheus.shared.domain.processes import signal_name
+from orpheus.shared.domain.programs import ProgramSettings, filled_in, instance_of
+from orpheus.shared.process import program_start
+from orpheus.shared.process.child_start import INCARNATION_VARIABLE
+from orpheus.supervisor.linux.adoption import count_incarnation
+from orpheus.supervisor.policy.slot import Command, Exit
+from orpheus.supervisor.programs.checks import HttpChecks
+from orpheus.supervisor.programs.message import close_all
+from orpheus.supervisor.programs.output import Output
+
+_START_ARGV = (sys.executable, "-I", "-S", str(Path(program_start.__file__)))
+_LAST_LINES_S = 0.5
+"""How long to wait for the last lines of a process that has ended."""
+
+
+@dataclass(slots=True)
+class ProgramHandle:
+    """The process of one incarnation, from `spawn` to `reap`. Used by the main thread only."""
+
+    incarnation: str
+    slot: str
+    pid: int
+    started_at_ms: int
+    pidfd: int
+    _program: ProgramSettings
+    _process: subprocess.Popen[bytes]
+    _output: Output
+    _checks: HttpChecks | None
+    _exit_seen_s: float | None = None
+    _family: "_Family | None" = None
+
+    @classmethod
+    def spawn(
+        cls,
+        slot: str,
+        program: ProgramSettings,
+        incarnation: str,
+        output: Output,
+        wake: Callable[[], object],
+    ) -> "ProgramHandle":
+        """Start a process by exec, in its own session. Raises OSError if it cannot be started."""
+        instance = instance_of(slot)
+        number = int(signal.Signals[f"SIG{program.stop_signal}"])
+        argv = [filled_in(one, instance) for one in program.argv]
+        variables = {name: filled_in(value, instance) for name, value in program.env.items()}
+        env_file = str(Path(program.env_file).absolute()) if program.env_file else ""
+        with contextlib.ExitStack() as undo:
+            ends = output.make_pipes(incarnation)
+            undo.callback(output.end, incarnation)
+            try:
+                process = subprocess.Popen(
+                    [*_START_ARGV, str(os.getpid()), str(number), env_file, *argv],
+                    cwd=program.cwd or None,
+                    stdin=subprocess.DEVNULL,
+                    stdout=ends[0],
+                    stderr=ends[1],
+                    start_new_session=True,
+                    env={
+                        **os.environ,
+                        "PROGRAM_SLOT": slot,
+                        "PROGRAM_INSTANCE": str(instance),
+                        **variables,
+                        INCARNATION_VARIABLE: incarnation,
+                    },
+                )
+            finally:
+                close_all(ends)
+            undo.callback(process.wait)
+            undo.callback(process.kill)
+            pidfd = os.pidfd_open(process.pid)
+            output.begin(incarnation, slot, program, process.pid)
+            undo.pop_all()
+        checks = None
+        if program.ready_http is not None or program.alive_http is not None:
+            checks = HttpChecks(program, instance, wake)
+            checks.start()
+        started_at_ms = time.time_ns() // 1_000_000
+        return cls(
+            incarnation, slot, process.pid, started_at_ms, pidfd, program, process, output, checks
+        )
+
+    def adopt(self, program: ProgramSettings) -> None:
+        """Use changed settings, as far as they need no new process."""
+        if program != self._program:
+            self._program = program
+            self._output.set_limits(self.slot, program)
+            if self._checks is not None:
+                self._checks.program = program
+
+    def send(self, command: Command, within_s: float | None = None) -> None:  # noqa: ARG002
+        """Send the signal of a command; ignored if it is not one that a program knows."""
+        if command is Command.KILL:
+            self._kill_group()
+        elif command is Command.TERMINATE:
+            stop = signal.Signals[f"SIG{self._program.stop_signal}"]
+            with contextlib.suppress(ProcessLookupError):
+                for number in (stop, signal.SIGCONT):  # a stopped one acts on it when continued
+                    signal.pidfd_send_signal(self.pidfd, number)
+
+    def messages(self, *, has_exited: bool, serves: bool) -> list[Mapping[str, Any]]:
+        """Return what its output and its checks say, as a worker would say it."""
+        said: list[Mapping[str, Any]] = []
+        if self._output.is_ready(self.incarnation):
+            said.append({"say": "ready"})
+        checks = self._checks
+        if checks is not None and not has_exited:
+            checks.serves = serves
+            if checks.is_ready:
+                said.append({"say": "ready"})
+            if checks.unhealthy:
+                said.append({"say": "unhealthy", "reason": checks.unhealthy})
+        return said
+
+    def peek_exit(self) -> Exit | None:
+        """Return how the process ended, once its last lines are known; None until then."""
+        found = os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED | os.WNOWAIT | os.WNOHANG)
+        if found is None:
+            return None
+        is_code = found.si_code == os.CLD_EXITED
+        code = found.si_status if is_code else None
+        if self._exit_seen_s is None:
+            self._exit_seen_s = time.monotonic()
+            how = f"exit code {code}" if is_code else f"killed by {signal_name(found.si_status)}"
+            self._output.drain(self.incarnation, f"process {self.pid} ended: {how}")
+            if code == 0:
+                self._family = _Family(self.incarnation)
+                self._family.start()
+        last_lines = self._output.last_lines(self.incarnation)
+        is_counted = self._family is None or not self._family.is_alive()
+        is_late = time.monotonic() - self._exit_seen_s >= _LAST_LINES_S
+        if not is_late and (last_lines is None or not is_counted):
+            return None
+        return Exit(
+            code=code,
+            signal=None if is_code else found.si_status,
+            evidence=last_lines or None,
+            left_running=0 if self._family is None else self._family.size,
+        )
+
+    def wakes_s(self) -> float | None:
+        """Return when its exit is to be reported at the latest; None: it has not ended."""
+        return None if self._exit_seen_s is None else self._exit_seen_s + _LAST_LINES_S
+
+    def register(self, poll: select.poll, *, reads: bool) -> None:  # noqa: ARG002 - as a worker's
+        """Wake `poll` when the process ends; once seen, that stays so."""
+        if self._exit_seen_s is None:
+            poll.register(self.pidfd, select.POLLIN)
+
+    def reap(self) -> None:
+        """Kill what is left of the process group, then reap the process. Only after its exit."""
+        self._kill_group()
+        self._process.wait()
+        os.close(self.pidfd)
+        self._output.end(self.incarnation)
+        if self._checks is not None:
+            self._checks.stop()
+
+    def _kill_group(self) -> None:
+        # Before the leader is reaped, the group's id cannot belong to another group.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+
+@dataclass(slots=True)
+class _Family:
+    """Counts what a program that exited with 0 has left, on a thread: it reads all of /proc."""
+
+    incarnation: str
+    size: int = 0
+    _thread: Thread = field(init=False)
+
+    def start(self) -> None:
+        self._thread = Thread(target=self._count, name="family", daemon=True)
+        self._thread.start()
+
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def _count(self) -> None:
+        self.size = count_incarnation(self.incarnation)

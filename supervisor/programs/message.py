@@ -1,0 +1,83 @@
+"""The socket between the supervisor and the process that keeps the output of programs.
+
+Each message is one packet of JSON, and a message may carry descriptors. The supervisor says `open`
+(with the read ends of a program's pipes), `limits` and `drain`; the other side says `ready` (the
+line that a program's `ready` waits for) and `drained` (all that it wrote before its end is kept).
+"""
+
+import json
+import os
+import select
+import socket
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+_LARGEST_BYTES = 131_072
+_MOST_DESCRIPTORS = 4
+
+
+class Packets:
+    """One end of the socket. It never waits: what there is no room for is sent by `flush`."""
+
+    def __init__(self, end: socket.socket) -> None:
+        end.setblocking(False)
+        self._socket = end
+        self._unsent: deque[tuple[bytes, Sequence[int]]] = deque()
+        self.closed = False
+        """The other end is gone."""
+
+    def fileno(self) -> int:
+        """Return the descriptor to wait on."""
+        return self._socket.fileno()
+
+    def poll_events(self) -> int:
+        """Return what to wait for."""
+        return select.POLLIN | (select.POLLOUT if self._unsent else 0)
+
+    def send(self, message: dict[str, Any], fds: Sequence[int] = ()) -> None:
+        """Send a message; `fds` must stay open until it is sent."""
+        self._unsent.append((json.dumps(message).encode(), fds))
+        self.flush()
+
+    def flush(self) -> None:
+        """Send what there is room for."""
+        while self._unsent and not self.closed:
+            packet, fds = self._unsent[0]
+            try:
+                socket.send_fds(self._socket, [packet], fds, socket.MSG_NOSIGNAL)
+            except BlockingIOError:
+                return
+            except OSError:
+                self.closed = True
+                return
+            self._unsent.popleft()
+
+    def receive(self) -> list[tuple[dict[str, Any], list[int]]]:
+        """Return the messages that have arrived, each with its descriptors. Sets `closed`."""
+        found = []
+        while not self.closed:
+            try:
+                packet, fds, _, _ = socket.recv_fds(
+                    self._socket, _LARGEST_BYTES, _MOST_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC
+                )
+            except BlockingIOError:
+                break
+            except OSError:
+                packet, fds = b"", []
+            if not packet:
+                self.closed = True
+                break
+            found.append((json.loads(packet), fds))
+        return found
+
+    def close(self) -> None:
+        """Close this end; the other one sees it."""
+        self.closed = True
+        self._socket.close()
+
+
+def close_all(fds: Sequence[int]) -> None:
+    """Close descriptors."""
+    for fd in fds:
+        os.close(fd)

@@ -1,0 +1,188 @@
+"""The supervisor's side of the output process: starts it, gives it pipes, starts it again.
+
+The supervisor keeps the read end of every pipe open, and never reads it. So a program that writes
+while there is no output process finds no broken pipe; what it writes waits for the next one.
+"""
+
+import contextlib
+import os
+import select
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from orpheus.shared.domain.programs import ProgramSettings
+from orpheus.shared.logs import get_logger
+from orpheus.shared.process.child_start import INCARNATION_VARIABLE
+from orpheus.shared.process.state_files import StateFiles
+from orpheus.supervisor.programs.message import Packets, close_all
+
+log = get_logger()
+
+_ARGV = (sys.executable, "-m", "orpheus.supervisor.programs.output_process")
+_START_AGAIN_S = 1.0
+
+
+@dataclass(slots=True)
+class _Pipes:
+    """The pipes of one process, and what is known of its output."""
+
+    message: dict[str, Any]
+    fds: tuple[int, int]
+    is_ready: bool = False
+    note: str | None = None
+    """How the process ended; None: it runs."""
+    last_lines: str | None = None
+    """None: not known yet."""
+
+
+class Output:
+    """The output of all programs. Main thread only; nothing blocks. Starts with the first program.
+
+    `incarnation` marks the process, so that a later supervisor finds it if this one dies.
+    """
+
+    def __init__(self, state: StateFiles, incarnation: str) -> None:
+        self._state = state
+        self._incarnation = incarnation
+        self._process: subprocess.Popen[bytes] | None = None
+        self._packets: Packets | None = None
+        self._started_s = float("-inf")
+        self._pipes: dict[str, _Pipes] = {}
+
+    @property
+    def pid(self) -> int | None:
+        """The pid of the output process; None if there is none."""
+        return None if self._process is None else self._process.pid
+
+    def make_pipes(self, incarnation: str) -> tuple[int, int]:
+        """Make the pipes of a process; return the ends that it writes to. Raises OSError."""
+        out, out_end = os.pipe()
+        try:
+            err, err_end = os.pipe()
+        except OSError:
+            close_all((out, out_end))
+            raise
+        for fd in (out, err):
+            os.set_blocking(fd, False)
+        self._pipes[incarnation] = _Pipes({}, (out, err))
+        return out_end, err_end
+
+    def begin(self, incarnation: str, slot: str, program: ProgramSettings, pid: int) -> None:
+        """Keep what comes through the pipes of a process."""
+        pipes = self._pipes[incarnation]
+        pipes.message = {
+            **self._limits(slot, program),
+            "do": "open",
+            "incarnation": incarnation,
+            "ready_line": program.ready_line,
+            "note": f"process {pid} started",
+        }
+        if self._packets is None:
+            self._start()
+        else:
+            self._packets.send(pipes.message, pipes.fds)
+
+    def set_limits(self, slot: str, program: ProgramSettings) -> None:
+        """Change what the files of a slot may take up."""
+        if self._packets is not None:
+            self._packets.send({**self._limits(slot, program), "do": "limits"})
+
+    def _limits(self, slot: str, program: ProgramSettings) -> dict[str, Any]:
+        folder = str(self._state.program_log(slot).absolute())
+        size_bytes, files = program.log_size_bytes, program.log_files
+        return {"slot": slot, "folder": folder, "size_bytes": size_bytes, "files": files}
+
+    def drain(self, incarnation: str, note: str) -> None:
+        """Ask for the last lines of a process that has ended; `note` says how it ended."""
+        pipes = self._pipes[incarnation]
+        pipes.note = note
+        if self._packets is not None:
+            self._packets.send({"do": "drain", "incarnation": incarnation, "note": note})
+
+    def is_ready(self, incarnation: str) -> bool:
+        """Return whether the line was seen that the program's `ready` waits for."""
+        return self._pipes[incarnation].is_ready
+
+    def last_lines(self, incarnation: str) -> str | None:
+        """Return what a process wrote last, once all of it is kept; None: not yet."""
+        return self._pipes[incarnation].last_lines
+
+    def end(self, incarnation: str) -> None:
+        """Close our ends of the pipes of a process."""
+        pipes = self._pipes.pop(incarnation, None)
+        if pipes is not None:
+            close_all(pipes.fds)
+
+    def register(self, poll: select.poll) -> None:
+        """Wake `poll` when there is something to do for `turn`."""
+        if self._packets is not None:
+            poll.register(self._packets, self._packets.poll_events())
+
+    def turn(self) -> None:
+        """Take what has arrived; start the process again if it has ended."""
+        if self._packets is not None:
+            self._packets.flush()
+            for message, _ in self._packets.receive():
+                self._take(message)
+            if not self._packets.closed:
+                return
+            log.warning("output_process_ended", pid=self.pid)
+            self._reap()
+        if self._pipes and time.monotonic() - self._started_s > _START_AGAIN_S:
+            self._start()
+
+    def _take(self, message: dict[str, Any]) -> None:
+        pipes = self._pipes.get(message["incarnation"])
+        match message["say"]:
+            case "ready" if pipes is not None:
+                pipes.is_ready = True
+            case "drained" if pipes is not None:
+                pipes.last_lines = message["tail"]
+
+    def stop(self, timeout_s: float) -> None:
+        """Let the process write what it has, and end it. Blocks for `timeout_s` at most."""
+        for incarnation in list(self._pipes):
+            self.end(incarnation)
+        if self._process is not None and self._packets is not None:
+            self._packets.close()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(timeout_s)
+            self._reap()
+
+    def _start(self) -> None:
+        self._started_s = time.monotonic()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            try:
+                self._process = subprocess.Popen(
+                    [*_ARGV, str(theirs.fileno())],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    pass_fds=(theirs.fileno(),),
+                    start_new_session=True,
+                    env={**os.environ, INCARNATION_VARIABLE: self._incarnation},
+                )
+            except OSError as error:  # no memory or descriptor is left: again in a moment
+                ours.close()
+                log.warning("no_output_process", reason=str(error))
+                return
+        self._packets = Packets(ours)
+        for incarnation, pipes in self._pipes.items():
+            self._packets.send(pipes.message, pipes.fds)
+            pipes.message["note"] = ""
+            if pipes.note is not None:
+                message = {"do": "drain", "incarnation": incarnation, "note": pipes.note}
+                self._packets.send(message)
+
+    def _reap(self) -> None:
+        if self._packets is not None:
+            self._packets.close()
+            self._packets = None
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from orpheus.api.database.readers import Readers
 from orpheus.api.http.problems import Refusal
-from orpheus.shared.domain.processes import SlotState
+from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.errors import StorageError
 from orpheus.shared.storage import Store
 from orpheus.shared.views.workers import Worker
@@ -48,22 +48,31 @@ class StartWatch:
         """
         if self._is_over:
             return []
-        workers = [slot for slot in slots if slot["pool"] is not None]
+        counted = [slot for slot in slots if slot["role"] in (Role.WORKER, Role.PROGRAM)]
         # An API that was restarted has not seen the start. For it a slot counts once its first
         # process is past its start; otherwise one that stays down would keep /readyz at 503.
         is_late = any(slot["slot"] == "api" and slot["restarts"] for slot in slots)
         self._once_ready.update(
             _key(slot)
-            for slot in workers
-            if slot["state"] in _SERVING or (is_late and _is_past_first_start(slot))
+            for slot in counted
+            if slot["state"] in _SERVING
+            or _has_done_its_work(slot)
+            or (is_late and _is_past_first_start(slot))
         )
-        waiting = [slot["slot"] for slot in workers if _key(slot) not in self._once_ready]
-        self._is_over = bool(workers) and not waiting
+        waiting = [slot["slot"] for slot in counted if _key(slot) not in self._once_ready]
+        has_worker = any(slot["role"] == Role.WORKER for slot in counted)
+        self._is_over = has_worker and not waiting
         return waiting
 
 
 def _key(slot: Worker) -> tuple[str, str]:
     return slot["host"], slot["slot"]
+
+
+def _has_done_its_work(slot: Worker) -> bool:
+    """Return whether it is a program that has ended by itself and is to stay down."""
+    is_program = slot["role"] == Role.PROGRAM
+    return is_program and slot["state"] == SlotState.DOWN and slot["last_exit"] is not None
 
 
 def _is_past_first_start(slot: Worker) -> bool:

@@ -79,6 +79,22 @@ class LogLines(TypedDict):
     items: list[LogLine]
 
 
+class OutputLine(TypedDict):
+    """One line that a program printed, or that Orpheus added about its process."""
+
+    id: int
+    """Rises; it survives restarts of the program and of Orpheus."""
+    at: Time
+    stream: Literal["stdout", "stderr", "orpheus"]
+    line: str
+
+
+class ProgramLines(TypedDict):
+    """Lines of a program's output, oldest first."""
+
+    items: list[OutputLine]
+
+
 class Events(TypedDict):
     """Events of a job, oldest first."""
 

@@ -361,6 +361,16 @@ class LogsQuery(_Query):
     limit: int = Field(1000, ge=1, le=1000)
 
 
+class ProgramLogsQuery(_Query):
+    """Which lines of a program's output."""
+
+    after: int | None = Field(None, ge=0, le=LARGEST_ID)
+    """Lines with a greater id only; without it, the newest."""
+    limit: int = Field(1000, ge=1, le=1000)
+    host: str | None = Field(None, max_length=255)
+    """Which host is meant; needed only if several have that slot."""
+
+
 class JobEventsQuery(_Query):
     """Which events of a job."""
 

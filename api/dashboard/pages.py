@@ -69,6 +69,9 @@ def make_pages(*, read_only: bool, has_sessions: bool) -> Pages:
     async def job(request: Request) -> Response:
         return page("job.html", job_id=request.path_params["job_id"])
 
+    async def program(request: Request) -> Response:
+        return page("program.html", slot=request.path_params["slot"])
+
     async def submit(_: Request) -> Response:
         return page("submit.html")
 
@@ -87,6 +90,7 @@ def make_pages(*, read_only: bool, has_sessions: bool) -> Pages:
     routes = [
         Route("/", overview),
         Route("/ui/jobs/{job_id:int}", job),
+        Route("/ui/programs/{slot}", program),
         Route("/ui/submit", submit),
         Route("/ui/configuration", configuration),
         Route("/ui/static/{version}/{path:path}", static),

@@ -64,6 +64,7 @@ def exposition(store: Store, options: ApiHandover, measures: Measures, resets: i
         ]
         families = [
             _workers(shown, options.storage.pools),
+            *_programs(shown),
             *_processes(in_slots),
             *_supervisor(store, options.host_name, in_slots),
             _jobs(store.stats.counts_by_queue()),
@@ -79,11 +80,24 @@ def _workers(shown: Iterable[Worker], pools: Collection[str]) -> Metric:
     family = GaugeMetricFamily(
         "orpheus_workers", "Workers by the state of their slot.", labels=("pool", "state")
     )
-    found = Counter((one["pool"], one["state"]) for one in shown if one["pool"])
-    for pool in sorted({*pools, *(pool for pool, _ in found)}):
+    found = Counter((one["pool"], one["state"]) for one in shown if one["role"] == Role.WORKER)
+    for pool in sorted({*pools, *(pool for pool, _ in found if pool)}):
         for state in SlotState:
             family.add_metric((pool, state.value), found[pool, state])
     return family
+
+
+def _programs(shown: Iterable[Worker]) -> Iterator[Metric]:
+    found = Counter((one["pool"], one["state"]) for one in shown if one["role"] == Role.PROGRAM)
+    if not found:
+        return
+    family = GaugeMetricFamily(
+        "orpheus_programs", "Programs by the state of their slot.", labels=("program", "state")
+    )
+    for program in sorted({name for name, _ in found if name}):
+        for state in SlotState:
+            family.add_metric((program, state.value), found[program, state])
+    yield family
 
 
 def _processes(in_slots: Sequence[Worker]) -> Iterator[Metric]:

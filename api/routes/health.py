@@ -10,7 +10,7 @@ from orpheus.api.contract.answers import Check, Health, Readiness
 from orpheus.api.contract.openapi import answers, problems
 from orpheus.api.http.calls import json_response
 from orpheus.api.services import Services, services_of
-from orpheus.shared.domain.processes import SlotState
+from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.errors import OrpheusError, StorageError
 from orpheus.shared.views.workers import Worker
 
@@ -54,7 +54,8 @@ async def _checks(services: Services) -> dict[str, Check]:
     return {
         "database": database_check(found.trouble or services.writer.trouble),
         "space": space_check(found.free_bytes),
-        "workers": workers_check([slot for slot in slots if slot["pool"] is not None]),
+        "workers": workers_check([slot for slot in slots if slot["role"] == Role.WORKER]),
+        **programs_check([slot for slot in slots if slot["role"] == Role.PROGRAM]),
         "started": started_check(waiting, is_over=services.start.is_over),
     }
 
@@ -92,3 +93,19 @@ def workers_check(slots: Sequence[Worker]) -> Check:
     down = [f"{s['slot']} is {s['state']}" for s in slots if s["state"] != SlotState.READY]
     down += [f"{slot['slot']} is degraded" for slot in ready if slot["degraded"]]
     return _check("degraded", f"{detail}: {', '.join(down)}") if down else _check("ok", detail)
+
+
+def programs_check(slots: Sequence[Worker]) -> dict[str, Check]:
+    """Check that programs run; jobs do without them, so none fails. Nothing if there are none.
+
+    One that was stopped, or has done its work, is down and well.
+    """
+    if not slots:
+        return {}
+    ready = [slot for slot in slots if slot["state"] == SlotState.READY and not slot["degraded"]]
+    well = [slot for slot in slots if slot["state"] == SlotState.DOWN and not slot["degraded"]]
+    troubled = [f"{s['slot']} is {s['state']}" for s in slots if s not in ready and s not in well]
+    detail = f"{len(ready)} of {len(slots)} ready"
+    if troubled:
+        return {"programs": _check("degraded", f"{detail}: {', '.join(troubled)}")}
+    return {"programs": _check("ok", detail)}

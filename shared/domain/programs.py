@@ -9,8 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from orpheus.shared.domain.limits import NAME
+
 INSTANCE = "{instance}"
 """In an argument, a variable or a URL: replaced by the number of the slot, from 1."""
+SLOT = re.compile(rf"(?:{NAME.pattern})-[1-9][0-9]{{0,3}}", re.ASCII)
+"""The name of a program's slot, which is that of a folder, too."""
 _ASSIGNMENT = re.compile(r"(?:export\s+)?([^\s=#]+)\s*=\s*(.*)")
 _COMMENT = re.compile(r"\s#.*")
 _QUOTES = "'\""

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from orpheus.shared.domain.processes import Role, SlotRecord
+from orpheus.shared.domain.programs import SLOT
 from orpheus.shared.domain.requests import RequestAction
 from orpheus.shared.errors import NoAnswer, NoSupervisor, NotFound, TransitionRefused
 from orpheus.shared.operations.audit import Actor, audited
@@ -80,19 +81,23 @@ def ask_for_workers(
     pools: Collection[str],
     host: str | None = None,
 ) -> int:
-    """Request this many workers for `pool` on a host and return the request's id.
+    """Request this many workers for `pool`, or slots for a program, and return the request's id.
 
-    `host` may be None where only one has a supervisor. Raises NotFound if the pool is none of
-    `pools`, or the host has none, and NoSupervisor.
+    `host` may be None where only one has a supervisor. Raises NotFound if it is none of `pools`
+    and no program has a slot, or the host has none, and NoSupervisor.
     """
-    if pool not in pools:
-        raise NotFound(f"there is no pool {pool[:80]!r}, but {', '.join(sorted(pools))}")
-    hosts = {slot.host for slot in store.processes.slots()}
+    slots = store.processes.slots()
+    programs = {slot.pool for slot in slots if slot.role is Role.PROGRAM and slot.pool}
+    if pool not in pools and pool not in programs:
+        known = ", ".join([*sorted(pools), *sorted(programs)])
+        raise NotFound(f"there is no pool {pool[:80]!r}, but {known}")
+    hosts = {slot.host for slot in slots}
     if not hosts:
         raise NoSupervisor("the supervisor has only just started: try again")
-    chosen = _host_of(f"pool {pool}", hosts, host)
+    kind = "pool" if pool in pools else "program"
+    chosen = _host_of(f"{kind} {pool}", hosts, host)
     put = partial(store.supervision.put_request, RequestAction.SCALE, chosen, pool, workers)
-    what = f"pool {pool}{_on(host)} to {workers}"
+    what = f"{kind} {pool}{_on(host)} to {workers}"
     return audited(store, actor, RequestAction.SCALE.value, what, put)
 
 
@@ -126,6 +131,25 @@ def read_stack(store: Store, name: str, host: str | None, own_host: str) -> Stac
         "at": rfc3339(store.clock.wall_ms()),
         "stack": stack,
     }
+
+
+def output_folder(store: Store, name: str, host: str | None, own_host: str) -> Path:
+    """Return where the output of a program's slot is (shared/process/program_logs.py reads it).
+
+    `host` may be None where only one has a slot of that name; the caller is on `own_host`. Raises
+    NotFound, TransitionRefused for a slot that is no program's, and NoAnswer for another host's.
+    """
+    folder = store.state.program_log(name)
+    slots = {one.host: one for one in store.processes.slots() if one.slot == name}
+    if slots:
+        slot = slots[_host_of(name, slots, host)]
+        if slot.role is not Role.PROGRAM:
+            raise TransitionRefused(f"{name} is no program: its output is in the log of Orpheus")
+        if store.has_many_hosts and slot.host != own_host:
+            raise NoAnswer(f"{name} is on {slot.host}, and its output can be read only there")
+    elif not SLOT.fullmatch(name) or not folder.is_dir():  # one that ran before has its files
+        raise NotFound(f"there is no program {name[:80]!r}: see GET /workers or `orpheus programs`")
+    return folder
 
 
 def _slot(store: Store, action: RequestAction, name: str, host: str | None) -> SlotRecord:

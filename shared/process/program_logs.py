@@ -111,6 +111,11 @@ class LogFiles:
                 path.unlink()
 
 
+def read_lines(folder: Path, after: int | None, limit: int) -> list[ProgramLine]:
+    """Return what follows the line with the id `after`, oldest first; None: the newest lines."""
+    return read_newest(folder, limit) if after is None else read_after(folder, after, limit)
+
+
 def read_newest(folder: Path, limit: int) -> list[ProgramLine]:
     """Return the newest lines, oldest first: `limit` at most, of the last MiB."""
     for _ in range(_TRIES):

@@ -1,4 +1,4 @@
-"""Workers as the API and the command line list them: slots, and processes without a supervisor.
+"""Workers and programs as the API and the command line list them: slots, and those without one.
 
 The supervisor's rows count only while it runs; otherwise a database that it left behind would show
 its workers for ever. A process that runs alone is judged by its heartbeat row only. Of several
@@ -37,7 +37,10 @@ class WorkerSummary(TypedDict):
 
     host: str
     slot: str
+    role: Role
+    """What runs in it."""
     pool: str | None
+    """Of a worker its pool, of a program its name; null of the API and the supervisor."""
     state: SlotState
     degraded: bool
     reason: str
@@ -163,6 +166,7 @@ def _slot_json(
     return {
         "host": slot.host,
         "slot": slot.slot,
+        "role": slot.role,
         "pool": slot.pool,
         "state": slot.state,
         "degraded": slot.degraded,

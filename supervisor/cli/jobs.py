@@ -8,6 +8,7 @@ import click
 
 from orpheus.shared.domain.jobs import Attempt, Job, LogLine, Status
 from orpheus.shared.domain.lifecycle import TERMINAL
+from orpheus.shared.domain.programs import SLOT
 from orpheus.shared.errors import ExitCode
 from orpheus.shared.storage import JobFilter, Store
 from orpheus.shared.text import printable
@@ -22,6 +23,7 @@ from orpheus.supervisor.cli.output import (
     print_table,
     since,
 )
+from orpheus.supervisor.cli.program_output import print_output
 
 _POLL_INTERVAL_S = 0.05
 _LINES_AT_ONCE = 1_000
@@ -144,14 +146,20 @@ def _attempt_row(attempt: Attempt, now_ms: int) -> tuple[object, ...]:
 
 
 @click.command()
-@click.argument("id", type=JobId)
+@click.argument("name", type=Text(), metavar="ID|SLOT")
 @click.option("--follow", "-f", is_flag=True, help="Go on until the job has ended (or Ctrl-C).")
+@click.option("--host", type=Text(), metavar="HOST", help="Of SLOT, if several have one.")
 @for_operator
-def logs(operator: Operator, id: int, follow: bool) -> int:
-    """Print the log of a job."""
+def logs(operator: Operator, name: str, follow: bool, host: str | None) -> int:
+    """Print the log of a job, or the output of a program's SLOT."""
     with operator.store() as store:
         try:
-            _print_log(store, id, follow=follow, as_json=operator.as_json)
+            if SLOT.fullmatch(name):
+                print_output(store, name, host, follow=follow, as_json=operator.as_json)
+            else:
+                context = click.get_current_context()
+                id = JobId(name, context.command.params[0], context)
+                _print_log(store, id, follow=follow, as_json=operator.as_json)
         except KeyboardInterrupt:  # the usual way to stop following
             click.echo()
     return ExitCode.OK

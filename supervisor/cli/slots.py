@@ -40,7 +40,7 @@ _on_host = click.option(
 @with_reason
 @for_operator
 def restart(operator: Operator, slot: str, host: str | None, reason: str | None) -> int:
-    """Let SLOT finish its job, then start it again."""
+    """Let SLOT finish its job or stop its program, then start it again."""
     return _ask_for_slot(operator, RequestAction.RESTART, slot, host, reason)
 
 
@@ -50,7 +50,7 @@ def restart(operator: Operator, slot: str, host: str | None, reason: str | None)
 @with_reason
 @for_operator
 def drain(operator: Operator, slot: str, host: str | None, reason: str | None) -> int:
-    """Let SLOT finish its job, then keep it down until restarted."""
+    """Let SLOT finish its job or stop its program; it stays down until restarted."""
     return _ask_for_slot(operator, RequestAction.DRAIN, slot, host, reason)
 
 
@@ -75,17 +75,20 @@ def _ask_for_slot(
 @with_reason
 @for_operator
 def scale(operator: Operator, pool: str, workers: int, host: str | None, reason: str | None) -> int:
-    """Run N workers in POOL until the supervisor restarts."""
+    """Run N workers in POOL, or N instances of a program, until the supervisor restarts."""
 
     def ask(store: Store, settings: Settings) -> int:
         actor = operator.actor(reason)
-        return ask_for_workers(store, actor, pool, workers, settings.pools, host)
+        names = {*settings.pools, *(program.name for program in settings.programs)}
+        return ask_for_workers(store, actor, pool, workers, names, host)
 
+    settings = operator.checked_settings()  # for the names of pools and programs
+    noun = "worker" if pool in settings.pools else "instance"
     return _ask(
         operator,
-        operator.checked_settings(),  # for the names of the pools
+        settings,
         ask,
-        f"{pool}: {workers} worker{'' if workers == 1 else 's'} asked for",
+        f"{pool}: {workers} {noun}{'' if workers == 1 else 's'} asked for",
         lambda *_: {"pool": pool, "workers": workers},
     )
 

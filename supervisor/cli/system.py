@@ -12,7 +12,7 @@ import click
 from orpheus.config.handovers import for_jobs
 from orpheus.config.settings import Settings
 from orpheus.shared.domain.jobs import Status
-from orpheus.shared.domain.processes import SlotState
+from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.errors import ExitCode
 from orpheus.shared.storage import Store, shown_url
 from orpheus.shared.views.job_types import type_json
@@ -39,6 +39,25 @@ def workers(operator: Operator) -> int:
     with operator.store(settings) as store:
         items = read_workers(store, settings)
     _print_workers(items, as_json=operator.as_json)
+    return ExitCode.OK
+
+
+@click.command()
+@for_operator
+def programs(operator: Operator) -> int:
+    """List programs with their state and resource use."""
+    settings = operator.settings()
+    with operator.store(settings) as store:
+        items = [one for one in read_workers(store, settings) if one["role"] == Role.PROGRAM]
+    columns = ("SLOT", "STATE", "PID", "CPU", "MEMORY", "UP", "RESTARTS", "WHY")
+    several = _are_of_several_hosts(items)
+
+    def row(item: Mapping[str, Any]) -> tuple[object, ...]:
+        slot, state, pid, _, _, cpu, memory, _, *rest = _worker_row(item)
+        host = (item["host"],) if several else ()
+        return *host, slot, state, pid, cpu, memory, *rest
+
+    print_items(items, ("HOST", *columns) if several else columns, row, as_json=operator.as_json)
     return ExitCode.OK
 
 
@@ -177,7 +196,7 @@ def _trouble(items: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             yield f"{name} is {item['state']}: {item['reason']} ({again})"
         elif item["degraded"]:
             yield f"{name} is degraded: {item['reason']}"
-    if not any(item["pool"] and item["state"] == SlotState.READY for item in items):
+    if not any(item["role"] == Role.WORKER and item["state"] == SlotState.READY for item in items):
         yield "no worker is ready"
 
 

@@ -26,7 +26,7 @@ from orpheus.supervisor.policy.slot import (
     Slot,
 )
 from orpheus.supervisor.programs.handle import ProgramHandle
-from orpheus.supervisor.programs.output import Output
+from orpheus.supervisor.programs.output import ProgramOutput
 from orpheus.supervisor.recorder import Recorder
 
 log = get_logger()
@@ -47,14 +47,14 @@ class Children:
     """Incarnation -> its process, until the end of that process has been recorded."""
     start_errors: dict[str, str] = field(default_factory=dict)
     """Incarnation -> why its process could not be started; observed as its exit."""
-    output: Output = field(init=False)
+    output: ProgramOutput = field(init=False)
     """The output of programs."""
     bell_fd: int = field(init=False)
     """Readable when the checks of a program have found something."""
 
     def __post_init__(self) -> None:
         """Start nothing yet."""
-        self.output = Output(self.state, f"{incarnation_prefix(self.state)}output")
+        self.output = ProgramOutput(self.state, f"{incarnation_prefix(self.state)}output")
         self.bell_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
 
     def adopt(self, specs: Mapping[str, ProcessSpec]) -> None:

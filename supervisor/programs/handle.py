@@ -25,7 +25,7 @@ from orpheus.supervisor.linux.adoption import count_incarnation
 from orpheus.supervisor.policy.slot import Command, Exit
 from orpheus.supervisor.programs.checks import HttpChecks
 from orpheus.supervisor.programs.message import close_all
-from orpheus.supervisor.programs.output import Output
+from orpheus.supervisor.programs.output import ProgramOutput
 
 _START_ARGV = (sys.executable, "-I", "-S", str(Path(program_start.__file__)))
 _LAST_LINES_S = 0.5
@@ -43,7 +43,7 @@ class ProgramHandle:
     pidfd: int
     _program: ProgramSettings
     _process: subprocess.Popen[bytes]
-    _output: Output
+    _output: ProgramOutput
     _checks: HttpChecks | None
     _exit_seen_s: float | None = None
     _family: "_Family | None" = None
@@ -54,7 +54,7 @@ class ProgramHandle:
         slot: str,
         program: ProgramSettings,
         incarnation: str,
-        output: Output,
+        output: ProgramOutput,
         wake: Callable[[], object],
     ) -> "ProgramHandle":
         """Start a process by exec, in its own session. Raises OSError if it cannot be started."""

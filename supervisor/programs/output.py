@@ -39,7 +39,7 @@ class _Pipes:
     """None: not known yet."""
 
 
-class Output:
+class ProgramOutput:
     """The output of all programs. Main thread only; nothing blocks. Starts with the first program.
 
     `incarnation` marks the process, so that a later supervisor finds it if this one dies.

@@ -124,7 +124,7 @@ class WriterThread(Thread):
 
 
 @dataclass(slots=True)
-class Source:
+class Origin:
     """The pipes of one process of a program."""
 
     slot: str
@@ -151,7 +151,7 @@ class Reader:
     def __init__(self, packets: Packets, writer: WriterThread) -> None:
         self._packets = packets
         self._writer = writer
-        self._sources: dict[str, Source] = {}
+        self._sources: dict[str, Origin] = {}
         self._by_fd: dict[int, str] = {}
         self._poll = select.poll()
 
@@ -194,7 +194,7 @@ class Reader:
         self._set_limits(message)
         pattern = None if line is None else re.compile(line, re.MULTILINE)
         streams = dict(zip(fds, (STDOUT, STDERR), strict=True))
-        self._sources[incarnation] = Source(message["slot"], pattern, streams)
+        self._sources[incarnation] = Origin(message["slot"], pattern, streams)
         for fd in fds:
             self._by_fd[fd] = incarnation
             self._poll.register(fd, select.POLLIN)
@@ -239,13 +239,13 @@ class Reader:
             source.partial[fd] = rest
         return len(data) == _READ_BYTES
 
-    def _keep_rest(self, source: Source, fd: int) -> None:
+    def _keep_rest(self, source: Origin, fd: int) -> None:
         """Keep a last line that has no newline."""
         rest = source.partial.pop(fd, b"")
         if rest:
             self._keep("", source, source.streams[fd], rest)
 
-    def _keep(self, incarnation: str, source: Source, stream: str, lines: bytes) -> None:
+    def _keep(self, incarnation: str, source: Origin, stream: str, lines: bytes) -> None:
         head = f"{_now()} {stream} ".encode()
         self._writer.add(source.slot, head + lines.replace(b"\n", b"\n" + head) + b"\n")
         if source.ready_line is None or not incarnation:
@@ -261,7 +261,7 @@ class Reader:
         del self._by_fd[fd]
         self._forget(incarnation, self._sources[incarnation])
 
-    def _forget(self, incarnation: str, source: Source) -> None:
+    def _forget(self, incarnation: str, source: Origin) -> None:
         """Forget a process whose pipes have ended and whose last lines are known."""
         if source.is_drained and incarnation not in self._by_fd.values():
             del self._sources[incarnation]

@@ -14,7 +14,7 @@ export class Pools {
 
   /** @param {any[]} workers @param {Set<string>} supervised the hosts with a supervisor */
   show(workers, supervised) {
-    const members = workers.filter(({ host, pool, slot }) => supervised.has(host) && pool !== null && !slot.includes("@"));
+    const members = workers.filter(({ host, pool, role, slot }) => supervised.has(host) && pool !== null && role !== "program" && !slot.includes("@"));
     const pools = Map.groupBy(members, ({ host, pool }) => `${host} ${pool}`);
     for (const key of this.forms.keys()) if (!pools.has(key)) this.forms.delete(key);
     for (const [key, ofPool] of pools) {

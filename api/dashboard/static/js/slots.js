@@ -16,6 +16,7 @@ const WHY = {
   killing: "being killed", backoff: "starts again soon", fatal: "failed too often; one try every 5 min", stuck: "SIGKILL does not end it",
   down: "stopped by an operator or the configuration",
 };
+const WHY_PROGRAM = { down: "waits for its turn, or was stopped" };
 const STALE_BEAT_S = 6;
 
 export class Slots {
@@ -77,9 +78,9 @@ export class Slots {
     /** @type {Record<string, number>} */
     const states = {};
     for (const worker of workers) {
-      const { pool, state } = worker;
+      const { pool, role, state } = worker;
       if (pool === null) continue;
-      const word = state !== "ready" ? state : this.rows.get(keyOf(worker))?.busy ? "working" : "idle";
+      const word = role === "program" ? `program${state === "ready" ? "" : ` ${state}`}` : state !== "ready" ? state : this.rows.get(keyOf(worker))?.busy ? "working" : "idle";
       states[word] = (states[word] ?? 0) + 1;
     }
     return Object.entries(states).map(([word, n]) => `${n} ${word}`).join(" · ") || "none";
@@ -92,12 +93,19 @@ function keyOf({ host, slot }) {
 }
 
 function byRole(a, b) {
-  return Number(a.pool === null) - Number(b.pool === null) || a.slot.localeCompare(b.slot, "en", { numeric: true });
+  return rankOf(a) - rankOf(b) || a.slot.localeCompare(b.slot, "en", { numeric: true });
+}
+
+/** Return where a slot stands: workers first, then programs, then what runs them. */
+function rankOf({ pool, role }) {
+  return pool === null ? 2 : Number(role === "program");
 }
 
 class SlotRow {
   /** @param {any} worker @param {boolean} several whether there are other hosts */
-  constructor({ host, slot, pool }, several) {
+  constructor({ host, slot, pool, role }, several) {
+    this.isProgram = role === "program";
+    this.hasJobs = pool !== null && !this.isProgram;
     this.cpu = new Sparkline(`CPU of ${slot}`, 60, 100);
     this.rss = new Sparkline(`Memory of ${slot}`, 60);
     this.workChart = new WorkChart();
@@ -108,6 +116,8 @@ class SlotRow {
     this.word = h("b", {});
     this.why = h("small", {});
     this.link = h("a", {});
+    const output = `/ui/programs/${encodeURIComponent(slot)}${several ? `?host=${encodeURIComponent(host)}` : ""}`;
+    this.output = this.isProgram ? h("a", { href: output, "aria-label": `Output of ${slot}` }, "output") : "";
     this.bar = h("progress", { max: 1, "aria-label": `Progress of the job of ${slot}` });
     this.note = h("small", {});
     this.cpuText = h("span", { class: "value" });
@@ -116,8 +126,8 @@ class SlotRow {
     this.node = h("div", { role: "row", class: `slot${pool === null ? " system" : ""}` },
       cell("name", h("b", {}, slot), this.pid),
       cell("state", h("span", { class: "mark" }), this.word, this.why),
-      cell("now", this.link, this.bar, this.note),
-      cell("work", pool === null ? "" : this.workChart.node),
+      cell("now", this.output, this.link, this.bar, this.note),
+      cell("work", this.hasJobs ? this.workChart.node : ""),
       cell("jobs"),
       cell("cpu-cell", this.cpu.node, this.cpuText),
       cell("rss-cell", this.rss.node, this.rssText),
@@ -127,14 +137,13 @@ class SlotRow {
 
   /** @param {any} worker @param {boolean} supervised @param {boolean} several */
   show(worker, supervised, several) {
-    const system = worker.pool === null;
     setText(this.pid, worker.pid ? `pid ${worker.pid}` : "no process");
     const pace = this.rate.push(worker.jobs_done) ?? 0;
     this.busy = !!worker.job || pace >= 1;
     this.showState(worker);
     this.workChart.push(this.shortRate.push(worker.jobs_done) ?? 0, !!worker.job);
     this.showJob(worker, pace);
-    setText(this.jobs, system ? "" : count(worker.jobs_done));
+    setText(this.jobs, this.hasJobs ? count(worker.jobs_done) : "");
     this.cpu.push(worker.cpu_percent);
     this.rss.push(worker.rss_bytes);
     setText(this.cpuText, worker.cpu_percent === null ? "–" : `${worker.cpu_percent.toFixed(worker.cpu_percent < 10 ? 1 : 0)} %`);
@@ -147,7 +156,7 @@ class SlotRow {
     this.fold.show(worker, supervised, several);
   }
 
-  showState({ state, degraded, reason, pool }) {
+  showState({ state, degraded, reason }) {
     const look = degraded && state === "ready" ? "degraded" : state;
     if (this.look !== look) {
       this.look = look;
@@ -155,14 +164,15 @@ class SlotRow {
       this.state.firstElementChild.replaceChildren(icon(look === "degraded" ? "degraded" : ICONS[state] ?? "down"));
     }
     setText(this.word, degraded ? `${spaced(state)}, degraded` : spaced(state));
-    const given = state === "backoff" && reason ? `${WHY.backoff}: ${reason}` : reason || WHY[state];
-    const why = given || (pool === null ? "" : this.busy ? "working" : "idle");
+    const known = (this.isProgram ? WHY_PROGRAM[state] : null) ?? WHY[state];
+    const given = state === "backoff" && reason ? `${WHY.backoff}: ${reason}` : reason || known;
+    const why = given || (this.hasJobs ? this.busy ? "working" : "idle" : "");
     setText(this.why, why);
     setAttr(this.why, "title", why);
   }
 
   /** Show the running job; if jobs change too fast to read, show how many end per second. */
-  showJob({ job, state, pool }, pace) {
+  showJob({ job, state }, pace) {
     const shown = job?.started_at && (pace < 1 || between(job.started_at) > 1) ? job : null;
     this.job = shown;
     this.link.hidden = !shown;
@@ -173,7 +183,7 @@ class SlotRow {
       setAttr(this.link, "title", shown.type);
       if (shown.progress !== null) this.bar.value = shown.progress;
     }
-    this.rateText = pool === null || state !== "ready" ? "" : pace < 0.1 ? "–" : `${rate(pace)} a second`;
+    this.rateText = !this.hasJobs || state !== "ready" ? "" : pace < 0.1 ? "–" : `${rate(pace)} a second`;
     this.tick();
   }
 

@@ -12,7 +12,7 @@ const ALARMING_WAL_BYTES = 512 * 1024 * 1024;
  * @returns {{headline: string, concerns: {text: string, href?: string}[]}}
  */
 export function healthOf({ workers, counts, stats }) {
-  const slots = workers.filter(({ pool }) => pool !== null);
+  const slots = workers.filter(({ pool, role }) => pool !== null && role !== "program");
   const ready = slots.filter(({ state }) => state === "ready").length;
   const rejected = rejection(workers) === null ? [] : [{ text: "The configuration was rejected.", href: "#rejected" }];
   const concerns = [...rejected, ...ofSlots(workers), ...ofJobs(counts, stats, ready)];

@@ -49,6 +49,8 @@ class StartWatch:
         if self._is_over:
             return []
         counted = [slot for slot in slots if slot["role"] in (Role.WORKER, Role.PROGRAM)]
+        programs = [slot for slot in counted if slot["role"] == Role.PROGRAM]
+        fails = any(slot["last_exit"] and slot["state"] not in _SERVING for slot in programs)
         # An API that was restarted has not seen the start. For it a slot counts once its first
         # process is past its start; otherwise one that stays down would keep /readyz at 503.
         is_late = any(slot["slot"] == "api" and slot["restarts"] for slot in slots)
@@ -56,7 +58,7 @@ class StartWatch:
             _key(slot)
             for slot in counted
             if slot["state"] in _SERVING
-            or _has_done_its_work(slot)
+            or _has_settled(slot, fails=fails)
             or (is_late and _is_past_first_start(slot))
         )
         waiting = [slot["slot"] for slot in counted if _key(slot) not in self._once_ready]
@@ -69,10 +71,13 @@ def _key(slot: Worker) -> tuple[str, str]:
     return slot["host"], slot["slot"]
 
 
-def _has_done_its_work(slot: Worker) -> bool:
-    """Return whether it is a program that has ended by itself and is to stay down."""
-    is_program = slot["role"] == Role.PROGRAM
-    return is_program and slot["state"] == SlotState.DOWN and slot["last_exit"] is not None
+def _has_settled(slot: Worker, *, fails: bool) -> bool:
+    """Return whether it is a program that has ended once, or waits for one that fails.
+
+    Jobs do without programs: one that cannot start must not keep clients from the API.
+    """
+    waits = fails and slot["state"] == SlotState.DOWN
+    return slot["role"] == Role.PROGRAM and (slot["last_exit"] is not None or waits)
 
 
 def _is_past_first_start(slot: Worker) -> bool:

@@ -67,7 +67,7 @@ export class Figures {
   }
 
   sentence() {
-    const slots = this.workers.filter(({ pool }) => pool !== null);
+    const slots = this.workers.filter(({ pool, role }) => pool !== null && role !== "program");
     const ready = slots.filter(({ state }) => state === "ready").length;
     const parts = [`${ready} of ${plural(slots.length, "worker")} ready`];
     if (this.stats) {

@@ -22,8 +22,8 @@ const MEANINGS = {
 };
 
 export class SlotFold {
-  /** @param {{host: string, slot: string, pool: string | null}} worker @param {boolean} several whether there are other hosts */
-  constructor({ host, slot, pool }, several) {
+  /** @param {{host: string, slot: string, pool: string | null, role?: string}} worker @param {boolean} several whether there are other hosts */
+  constructor({ host, slot, pool, role }, several) {
     this.host = host;
     this.slot = slot;
     const id = several ? `more-${host}-${slot}` : `more-${slot}`;
@@ -36,6 +36,7 @@ export class SlotFold {
     this.stack = action("stack", () => this.dump());
     setText(this.stack, "Show its stack");
     this.drain.hidden = pool === null;
+    this.stack.hidden = role === "program";
     this.result = h("span", { class: "hint", role: "status" });
     this.problem = h("p", { class: "problem", role: "alert", hidden: true });
     this.why = h("p", { class: "why" });
@@ -123,9 +124,10 @@ export class SlotFold {
 }
 
 /** Say what a restart or a drain will do. */
-function consequence(action, { slot, job, pool, pid }) {
+function consequence(action, { slot, role, job, pool, pid }) {
   if (!pid) return "It has no process, and will have none until it is started.";
   if (pool === null) return `The ${slot === "api" ? "API" : slot} is unavailable for a moment. This page reconnects automatically and misses nothing.`;
+  if (role === "program") return `The program is asked to stop, and killed if it does not. Then it ${action === "drain" ? "stays down until it is started." : "starts again."}`;
   const first = job ? `It runs ${job.type} ${job.id} and finishes it first. It takes no other job.` : "It takes no other job. A job that it is running is finished first.";
   return `${first} Then it ${action === "drain" ? "stays down until it is started." : "starts again."}`;
 }

@@ -5,7 +5,7 @@ import { RateMeter } from "./rate.js";
 import { Pools } from "./pools.js";
 import { SlotFold } from "./slot-fold.js";
 import { between, everySecond } from "./time.js";
-import { bytes, count, rate, spaced, ticking } from "./words.js";
+import { bytes, count, plural, rate, spaced, ticking } from "./words.js";
 
 const ICONS = {
   ready: "ready", starting: "starting", draining: "stopping", stopping: "stopping", killing: "failed",
@@ -76,14 +76,16 @@ export class Slots {
   /** @param {any[]} workers */
   summary(workers) {
     /** @type {Record<string, number>} */
-    const states = {};
+    const states = {}, programs = workers.filter(({ role }) => role === "program");
     for (const worker of workers) {
       const { pool, role, state } = worker;
-      if (pool === null) continue;
-      const word = role === "program" ? `program${state === "ready" ? "" : ` ${state}`}` : state !== "ready" ? state : this.rows.get(keyOf(worker))?.busy ? "working" : "idle";
+      if (pool === null || role === "program") continue;
+      const word = state !== "ready" ? state : this.rows.get(keyOf(worker))?.busy ? "working" : "idle";
       states[word] = (states[word] ?? 0) + 1;
     }
-    return Object.entries(states).map(([word, n]) => `${n} ${word}`).join(" · ") || "none";
+    const up = programs.filter(({ state }) => state === "ready").length;
+    const others = programs.length ? [`${up} of ${plural(programs.length, "program")} ready`] : [];
+    return [...Object.entries(states).map(([word, n]) => `${n} ${word}`), ...others].join(" · ") || "none";
   }
 }
 
@@ -122,12 +124,12 @@ class SlotRow {
     this.note = h("small", {});
     this.cpuText = h("span", { class: "value" });
     this.rssText = h("span", { class: "value" });
-    this.fold = new SlotFold({ host, slot, pool }, several);
+    this.fold = new SlotFold({ host, slot, pool, role }, several);
     this.node = h("div", { role: "row", class: `slot${pool === null ? " system" : ""}` },
       cell("name", h("b", {}, slot), this.pid),
       cell("state", h("span", { class: "mark" }), this.word, this.why),
-      cell("now", this.output, this.link, this.bar, this.note),
-      cell("work", this.hasJobs ? this.workChart.node : ""),
+      cell("now", this.link, this.bar, this.note),
+      cell("work", this.hasJobs ? this.workChart.node : this.output),
       cell("jobs"),
       cell("cpu-cell", this.cpu.node, this.cpuText),
       cell("rss-cell", this.rss.node, this.rssText),

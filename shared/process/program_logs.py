@@ -9,8 +9,9 @@ it rises, it survives restarts, and a reader finds what comes after an id withou
 import contextlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 STDOUT, STDERR, ORPHEUS = "stdout", "stderr", "orpheus"
@@ -18,7 +19,7 @@ STDOUT, STDERR, ORPHEUS = "stdout", "stderr", "orpheus"
 _CURRENT = "current"
 _FILE = re.compile(r"[0-9]{20}\.log", re.ASCII)
 _MOST_BYTES = 2**20
-_TRIES = 3
+_TRIES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,15 +119,11 @@ def read_lines(folder: Path, after: int | None, limit: int) -> list[ProgramLine]
 
 def read_newest(folder: Path, limit: int) -> list[ProgramLine]:
     """Return the newest lines, oldest first: `limit` at most, of the last MiB."""
-    for _ in range(_TRIES):
-        with contextlib.suppress(FileNotFoundError):  # a file was deleted meanwhile: look again
-            files = _files(folder)
-            if not files:
-                return []
-            end = files[-1][0] + files[-1][1].stat().st_size
-            start = max(files[0][0], end - _MOST_BYTES)
-            return list(_lines(files, start))[-limit:]
-    return []
+
+    def read(files: list[tuple[int, Path]], end: int) -> list[ProgramLine]:
+        return list(_lines(files, max(files[0][0], end - _MOST_BYTES)))[-limit:]
+
+    return _read(folder, read)
 
 
 def read_after(folder: Path, after: int, limit: int) -> list[ProgramLine]:
@@ -134,15 +131,24 @@ def read_after(folder: Path, after: int, limit: int) -> list[ProgramLine]:
 
     It begins with the oldest line if what follows is no longer there, or the files are others.
     """
+
+    def read(files: list[tuple[int, Path]], end: int) -> list[ProgramLine]:
+        oldest = files[0][0]
+        return list(islice(_lines(files, after if oldest <= after <= end else oldest), limit))
+
+    return _read(folder, read)
+
+
+def _read(
+    folder: Path, read: Callable[[list[tuple[int, Path]], int], list[ProgramLine]]
+) -> list[ProgramLine]:
+    """Call `read` with the files and where they end, again if one of them is deleted meanwhile."""
     for _ in range(_TRIES):
         with contextlib.suppress(FileNotFoundError):
             files = _files(folder)
             if not files:
-                return []
-            end = files[-1][0] + files[-1][1].stat().st_size
-            start = after if files[0][0] <= after <= end else files[0][0]
-            found = _lines(files, start)
-            return [line for line, _ in zip(found, range(limit), strict=False)]
+                break
+            return read(files, files[-1][0] + files[-1][1].stat().st_size)
     return []
 
 
@@ -156,16 +162,24 @@ def _files(folder: Path) -> list[tuple[int, Path]]:
 
 
 def _lines(files: list[tuple[int, Path]], start: int) -> Iterator[ProgramLine]:
-    """Yield the whole lines in the MiB from `start` on. Raises FileNotFoundError."""
+    """Yield the whole lines in the MiB from `start` on. Raises FileNotFoundError.
+
+    Of a program that writes much, the older files may be deleted while they are read.
+    """
     left = _MOST_BYTES
     for position, (begins, path) in enumerate(files):
         ends = files[position + 1][0] if position + 1 < len(files) else None
         if left <= 0 or (ends is not None and ends <= start):
             continue
         at = max(begins, start)
-        with path.open("rb") as file:
-            file.seek(max(0, at - begins - 1))
-            data = file.read(left + 1)
+        try:
+            with path.open("rb") as file:
+                file.seek(max(0, at - begins - 1))
+                data = file.read(left + 1)
+        except FileNotFoundError:
+            if ends is None:  # the newest one has gone, too: begin anew
+                raise
+            continue
         left -= len(data)
         if at > begins:  # the byte before tells whether a line begins here
             head = data.find(b"\n") + 1

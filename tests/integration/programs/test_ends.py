@@ -1,0 +1,152 @@
+"""How programs end: each way has its state, its reason and its evidence, and leaves nothing."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.integration.programs.conftest import Programs, program, shell
+from tests.machine import wait_until
+
+Start = Callable[..., Programs]
+QUICK = "[supervisor]\nrestart_backoff_max = '100ms'\ncrash_loop_failures = 3\n"
+DEAF = "trap '' TERM; echo up; while :; do sleep 0.2; done"
+
+
+def test_each_end_has_its_state_and_its_reason(programs: Start, tmp_path: Path) -> None:
+    daemon = shell("sleep 600 & exit 0")
+    running = programs(
+        [
+            QUICK,
+            program("dies", *shell("echo why not >&2; exit 7")),
+            program("daemon", *daemon),
+            program("done", *shell("exit 0"), restart="on-failure"),
+            program("once", *shell("exit 9"), restart="never"),
+            program("missing", str(tmp_path / "nothing-here")),
+            program("nowhere", "true", cwd=str(tmp_path / "no-folder")),
+            program("waits", "sleep", "600", after=["dies"]),
+        ]
+    )
+    dies = running.until("dies-1", "fatal")
+    assert dies["reason"] == "3 failures within 180 s; the last: exit code 7"
+    assert dies["last_exit"]["evidence"] == "why not"
+    background = running.until("daemon-1", "fatal")
+    assert (
+        "exited with code 0 and left 1 running: a program must stay in the foreground"
+        in (background["reason"])
+    )
+    done = running.until("done-1", "down")
+    assert (done["degraded"], done["restarts"]) == (False, 0)
+    assert 'restart = "on-failure" keeps it down' in done["reason"]
+    once = running.until("once-1", "down")
+    assert (once["degraded"], once["restarts"]) == (True, 0)
+    assert once["reason"].startswith('exit code 9; restart = "never"')
+    missing = running.until("missing-1", "fatal")
+    assert "cannot run" in missing["last_exit"]["evidence"]
+    assert "No such file or directory" in missing["last_exit"]["evidence"]
+    assert "no-folder" in running.until("nowhere-1", "fatal")["reason"]
+    waits = running.slot("waits-1")
+    assert (waits["state"], waits["reason"]) == ("down", "waits for dies-1")
+
+    running.ask("/workers/once-1/restart")
+    wait_until(lambda: running.slot("once-1")["restarts"] == 1, "another try")
+    assert running.system.stop() == 0
+
+
+def test_one_that_ignores_its_stop_signal_is_killed(programs: Start) -> None:
+    running = programs([program("deaf", *shell(DEAF), ready={"line": "up"}, stop_timeout="500ms")])
+    running.ask("/workers/deaf-1/restart")
+    again = running.until("deaf-1", "ready", not_pid=running.slot("deaf-1")["pid"])
+    assert again["last_exit"]["reason"] == "not stopped within 0.5 s; killed"
+    assert running.system.stop() == 4
+
+
+def test_what_a_program_leaves_is_killed_with_it(programs: Start, tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    script = f"sleep 600 & echo $! >> {pids}; setsid sleep 601 & echo $! >> {pids}; wait"
+    running = programs([program("parent", *shell(script))])
+    first = [
+        int(pid) for pid in wait_until(lambda: len(_words(pids)) == 2 and _words(pids), "them")
+    ]
+    assert all(map(psutil.pid_exists, first))
+    old = running.kill("parent-1")
+    running.until("parent-1", "ready", not_pid=old)
+    wait_until(lambda: not any(map(psutil.pid_exists, first)), "its family to be gone")
+    assert running.system.stop() == 0
+
+
+def _words(file: Path) -> list[str]:
+    return file.read_text().split() if file.exists() else []
+
+
+def test_it_stops_by_the_signal_that_it_is_given(programs: Start, tmp_path: Path) -> None:
+    note = tmp_path / "note"
+    script = f"trap 'echo bye > {note}; exit 3' INT; echo up; while :; do sleep 0.1; done"
+    running = programs([program("p", *shell(script), ready={"line": "up"}, stop_signal="INT")])
+    assert running.system.stop() == 0
+    assert note.read_text() == "bye\n"
+
+
+@pytest.mark.parametrize("obeys", [True, False])
+def test_none_outlives_a_supervisor_that_is_killed(
+    obeys: bool, programs: Start, start_system: Callable[..., object]
+) -> None:
+    script = "echo up; exec sleep 600" if obeys else DEAF
+    running = programs([program("p", *shell(script), ready={"line": "up"})])
+    pid = running.slot("p-1")["pid"]
+    running.system.process.kill()
+    running.system.process.wait()
+    if obeys:
+        wait_until(lambda: not psutil.pid_exists(pid), "it to be asked to stop by the kernel")
+    running.system.process = running.system._start()
+    wait_until(lambda: not psutil.pid_exists(pid), "it to be swept by the next supervisor")
+    wait_until(lambda: running.system.log().count("Orpheus is running") == 2, "the next start")
+    assert running.system.process.poll() is None
+    running.system.process.terminate()
+    assert running.system.process.wait(60) == (0 if obeys else 4)
+
+
+def test_a_flood_of_output_costs_nobody_else_anything(programs: Start) -> None:
+    flood = "import os\nline = (b'x' * 99 + b'\\n') * 10_000\nwhile True: os.write(1, line)"
+    running = programs(
+        [
+            program("flood", sys.executable, "-c", flood, log_size="1MB", log_files=3),
+            program("calm", "sleep", "600"),
+        ]
+    )
+    folder = running.system.database.with_name("orpheus.db-programs") / "flood-1"
+    # What was written since is more than the files may hold, many times.
+    [first] = wait_until(lambda: running.lines("flood-1", "?limit=1"), "its first lines")
+
+    def newest() -> int:
+        return max((one["id"] for one in running.lines("flood-1", "?limit=1")), default=0)
+
+    wait_until(lambda: newest() > first["id"] + 30_000_000, "the flood")
+    sizes = [file.stat().st_size for file in folder.glob("*.log") if file.exists()]
+    assert len(sizes) <= 4 and max(sizes) <= 1_000_000
+    assert running.system.client.get("/readyz").status_code == 200
+    calm = running.kill("calm-1")
+    running.until("calm-1", "ready", not_pid=calm)
+    gauges = running.system.client.get("/metrics").text
+    [lag] = [line for line in gauges.splitlines() if line.startswith("orpheus_supervisor_loop_lag")]
+    assert float(lag.split()[-1]) < 5
+    wait_until(lambda: "x" * 99 in running.printed("flood-1"), "a whole line")
+    assert running.system.stop() == 0
+
+
+def test_output_goes_on_after_the_process_that_keeps_it_has_died(programs: Start) -> None:
+    script = "i=0; while :; do i=$((i + 1)); echo $i; sleep 0.05; done"
+    running = programs([program("count", *shell(script))])
+    pid = running.slot("count-1")["pid"]
+    supervisor = psutil.Process(running.system.process.pid)
+    running.until_printed("count-1", "3")
+    [keeper] = [one for one in supervisor.children() if "output_process" in str(one.cmdline())]
+    os.kill(keeper.pid, 9)
+    before = len(running.printed("count-1"))
+    numbers = running.until_printed("count-1", str(before + 30))
+    assert [int(one) for one in numbers] == list(range(1, len(numbers) + 1))
+    assert running.slot("count-1")["pid"] == pid
+    assert running.system.stop() == 0

@@ -1,0 +1,167 @@
+"""A real web server as a program: ready, killed, hung, drained, restarted, scaled, read."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tests.integration.programs.conftest import Programs, free_port, program, shell
+from tests.machine import PATIENCE_S, wait_until
+
+Start = Callable[..., Programs]
+
+
+def test_a_web_server_is_kept_alive(programs: Start) -> None:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/"
+    web = program(
+        "web", sys.executable, "-u", "-m", "http.server", "--bind", "127.0.0.1", str(port),
+        ready={"http": url}, alive={"http": url, "every": "200ms", "failures": 2},
+    )  # fmt: skip
+    running = programs([web, program("late", "sleep", "600", after=["web"])])
+    first = running.slot("web-1")
+    assert (first["role"], first["pool"], first["state"]) == ("program", "web", "ready")
+    assert running.system.get("/readyz")["checks"]["programs"]["status"] == "ok"
+    late = running.slot("late-1")
+    assert late["uptime_s"] <= first["uptime_s"]
+
+    running.kill("web-1")
+    second = running.until("web-1", "ready", not_pid=first["pid"])
+    assert second["last_exit"]["signal"] == "SIGKILL"
+    assert running.slot("late-1")["pid"] == late["pid"]
+
+    running.kill("web-1", signal.SIGSTOP)
+    third = running.until("web-1", "ready", not_pid=second["pid"])
+    reason = third["last_exit"]["reason"]
+    assert reason.startswith("2 checks in a row failed (alive): no answer within 1 s")
+
+    running.ask("/workers/web-1/drain")
+    assert running.until("web-1", "down")["reason"] == "drained"
+    running.ask("/workers/web-1/restart")
+    running.until("web-1", "ready")
+    assert running.system.client.get("/workers/web-1/stack").status_code == 409
+    assert running.system.stop() == 0
+
+
+def test_output_is_read_over_http_and_on_the_command_line(programs: Start, tmp_path: Path) -> None:
+    script = 'printf "one\\ntwo\\n"; echo bad >&2; printf rest; exec sleep 600'
+    running = programs([program("p", *shell(script), ready={"line": "^two$"}, instances=2)])
+    running.until_printed("p-1", "bad")
+    lines = running.lines("p-1")
+    assert sorted((one["stream"], one["line"]) for one in lines if one["stream"] != "orpheus") == [
+        ("stderr", "bad"), ("stdout", "one"), ("stdout", "two"),
+    ]  # fmt: skip
+    ids = [one["id"] for one in lines]
+    assert ids == sorted(set(ids))
+    assert running.lines("p-1", f"?after={ids[1]}") == lines[2:]
+    assert running.lines("p-1", "?limit=1") == lines[-1:]
+    assert running.lines("p-1", f"?after={ids[-1]}") == []
+
+    orpheus = [sys.executable, "-m", "orpheus.supervisor"]
+    url = f"database.url=sqlite:///{running.system.database}"
+    following = subprocess.Popen(
+        [*orpheus, "logs", "p-1", "--follow", "--json", "--set", url], stdout=subprocess.PIPE
+    )
+    assert following.stdout is not None
+    assert [json.loads(following.stdout.readline())["line"] for _ in lines] == [
+        one["line"] for one in lines
+    ]
+    old = running.kill("p-1")
+    assert json.loads(following.stdout.readline())["line"] == "rest"
+    assert json.loads(following.stdout.readline())["line"] == (
+        f"process {old} ended: killed by SIGKILL"
+    )
+    following.send_signal(signal.SIGINT)
+    following.communicate(timeout=PATIENCE_S)
+
+    listed = subprocess.run(
+        [*orpheus, "programs", "--set", url], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    assert [line.split()[0] for line in listed] == ["SLOT", "p-1", "p-2"]
+    assert running.system.client.get("/programs/p-3/logs").status_code == 404
+    assert running.system.client.get("/programs/../logs").status_code == 404
+    assert running.system.client.get("/programs/default-1/logs").status_code == 409
+
+
+def test_programs_start_in_their_order_and_stop_in_reverse(programs: Start, tmp_path: Path) -> None:
+    notes = tmp_path / "notes"
+
+    def noted(name: str) -> tuple[str, ...]:
+        end = f"trap 'sleep 0.3; echo -{name} >> {notes}; exit' TERM"
+        return shell(
+            f"{end}; sleep 0.3; echo +{name} >> {notes}; echo up; while :; do sleep 0.1; done"
+        )
+
+    up = {"line": "up"}
+    running = programs(
+        [
+            program("web", *noted("web"), ready=up, after=["app", "cache"]),
+            program("app", *noted("app"), ready=up, after=["db"]),
+            program("cache", *noted("cache"), ready=up, after=["db"]),
+            program("db", *noted("db"), ready=up),
+        ]
+    )
+    started = notes.read_text().split()
+    assert (started[0], started[-1], len(started)) == ("+db", "+web", 4)
+    assert running.system.stop() == 0
+    stopped = notes.read_text().split()[4:]
+    assert (stopped[0], stopped[-1], len(stopped)) == ("-web", "-db", 4)
+
+
+def test_a_save_touches_only_the_programs_that_it_names(programs: Start, tmp_path: Path) -> None:
+    variables = tmp_path / "env"
+    variables.write_text("FROM_FILE=1\n")
+    script = 'echo "$FROM_FILE $OWN $PROGRAM_SLOT $1"; exec sleep 600'
+
+    def entries(own: str, stop: str = "5s", **of_c: Any) -> str:
+        return "".join(
+            [
+                "[pools.default]\nworkers = 1\n",
+                program("a", *shell(script), "x", "{instance}", env={"OWN": own},
+                        env_file=str(variables), instances=2),
+                program("b", "sleep", "600", stop_timeout=stop),
+                program("c", *shell("exit 0"), restart="never", **of_c),
+            ]
+        )  # fmt: skip
+
+    running = programs([])
+    running.save(entries("first"))
+    wait_until(lambda: {"a-1", "a-2", "b-1"} <= running.ready(), "the programs")
+    running.until("c-1", "down")
+    assert running.printed("a-2") == ["1 first a-2 2"]
+    before = running.pids()
+
+    running.save(entries("second", stop="6s", env={"CHANGED": "1"}))
+    wait_until(lambda: "1 second a-2 2" in running.printed("a-2"), "the new variable")
+    wait_until(lambda: {"a-1", "a-2", "b-1"} <= running.ready(), "the programs")
+    after = running.pids()
+    assert {name for name in before if before[name] != after[name]} == {"a-1", "a-2"}
+    wait_until(lambda: running.slot("c-1")["restarts"] == 1, "c, whose settings have changed")
+
+    variables.write_text("FROM_FILE=2\n")
+    running.signal(signal.SIGHUP)
+    wait_until(lambda: "2 second a-1 1" in running.printed("a-1"), "the new file of variables")
+    assert running.pids()["b-1"] == before["b-1"]
+
+    running.ask("/pools/a/scale", {"workers": 3})
+    running.until("a-3", "ready")
+    running.save(program("b", "sleep", "600", stop_timeout="6s", after=["b"]))
+    wait_until(lambda: "a circle: 'b' after 'b'" in running.slot("supervisor")["reason"], "the no")
+    running.save("[pools.default]\nworkers = 1\n" + program("b", "sleep", "600"))
+    wait_until(lambda: set(running.pids()) == {"api", "supervisor", "default-1", "b-1"}, "the rest")
+    assert running.pids()["b-1"] == before["b-1"]
+    assert running.system.stop() == 0
+
+
+def test_a_program_that_grows_is_restarted(programs: Start) -> None:
+    script = "import time; time.sleep(1); x = bytearray(300_000_000); time.sleep(600)"
+    running = programs([program("big", sys.executable, "-c", script, max_memory_mb=150)])
+    slot = running.slot("big-1")
+    found = running.until("big-1", "ready", not_pid=slot["pid"])
+    assert "MiB" in found["last_exit"]["reason"]
+    assert not psutil.pid_exists(slot["pid"])

@@ -1,0 +1,109 @@
+"""The output of a program in files: bounded, found by id, whole after a crash."""
+
+from pathlib import Path
+
+import pytest
+
+from orpheus.shared.process.program_logs import LogFiles, read_after, read_lines, read_newest
+
+SIZE = 200
+
+
+def line(number: int) -> bytes:
+    return f"2026-01-01T00:00:00.000Z stdout line {number:04}\n".encode()
+
+
+def numbers(lines: object) -> list[int]:
+    return [int(one.line.split()[1]) for one in lines]  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "programs" / "web-1"
+
+
+def write(folder: Path, first: int, last: int, files: int = 3) -> None:
+    log = LogFiles(folder, SIZE, files)
+    for number in range(first, last):
+        log.write(line(number))
+    log.close()
+
+
+def test_files_take_no_more_than_they_may(folder: Path) -> None:
+    write(folder, 0, 100)
+    files = sorted(folder.glob("*.log"))
+    assert len(files) == 3
+    assert all(file.stat().st_size <= SIZE for file in files)
+    assert (folder / "current").resolve() == files[-1]
+    assert numbers(read_newest(folder, 1_000)) == list(range(88, 100))
+    assert numbers(read_newest(folder, 2)) == [98, 99]
+
+
+def test_many_lines_at_once_are_spread_over_files(folder: Path) -> None:
+    LogFiles(folder, SIZE, 3).write(b"".join(map(line, range(100))))
+    assert all(file.stat().st_size <= SIZE for file in folder.glob("*.log"))
+    assert numbers(read_newest(folder, 1_000)) == list(range(88, 100))
+
+
+def test_a_line_that_is_longer_than_a_file_is_cut(folder: Path) -> None:
+    log = LogFiles(folder, SIZE, 9)
+    log.write(b"T stdout " + b"x" * 450 + b"\n")
+    log.write(line(1))
+    assert all(file.stat().st_size <= SIZE for file in folder.glob("*.log"))
+    assert read_newest(folder, 10)[-1].line == "line 0001"
+
+
+def test_what_follows_an_id_is_found_wherever_it_is(folder: Path) -> None:
+    write(folder, 0, 10)
+    found = read_newest(folder, 1_000)
+    for position, one in enumerate(found):
+        assert read_after(folder, one.id, 1_000) == found[position + 1 :]
+    assert read_after(folder, found[3].id, 2) == found[4:6]
+    assert read_lines(folder, None, 3) == found[-3:]
+
+
+def test_an_id_within_a_line_and_one_that_is_gone_give_whole_lines(folder: Path) -> None:
+    write(folder, 0, 100)
+    found = read_newest(folder, 1_000)
+    assert read_after(folder, found[3].id - 5, 1_000) == found[4:]
+    assert read_after(folder, 0, 1_000) == found
+    assert read_after(folder, 10**9, 1_000) == found  # the files were deleted, and ids began anew
+
+
+def test_ids_go_on_after_a_restart_though_only_one_file_is_kept(folder: Path) -> None:
+    write(folder, 0, 10, files=1)
+    before = read_newest(folder, 1)[0].id
+    write(folder, 10, 11, files=1)
+    assert numbers(read_after(folder, before, 10)) == [10]
+
+
+def test_a_line_that_a_crash_has_cut_ends_where_it_was_cut(folder: Path) -> None:
+    write(folder, 0, 1)
+    [file] = folder.glob("*.log")
+    with file.open("ab") as cut:
+        cut.write(b"2026-01-01T00:00:00.000Z stdout li")
+    assert numbers(read_newest(folder, 10)) == [0]
+    write(folder, 2, 3)
+    assert [one.line for one in read_newest(folder, 10)] == ["line 0000", "li", "line 0002"]
+
+
+def test_any_bytes_are_readable(folder: Path) -> None:
+    LogFiles(folder, SIZE, 3).write(b"T stdout a\rb\xff\0\r\nT stderr \n")
+    assert [(one.stream, one.line) for one in read_newest(folder, 10)] == [
+        ("stdout", "a\rb\\xff\0"),
+        ("stderr", ""),
+    ]
+
+
+def test_smaller_limits_hold_from_the_next_line_on(folder: Path) -> None:
+    log = LogFiles(folder, SIZE, 5)
+    for number in range(4):
+        log.write(line(number))
+    log.size_bytes, log.files = 60, 2
+    log.write(line(4))
+    log.write(line(5))
+    assert numbers(read_newest(folder, 10)) == [4, 5]
+
+
+def test_where_nothing_was_written_there_is_nothing(folder: Path) -> None:
+    assert read_newest(folder, 10) == read_after(folder, 5, 10) == []

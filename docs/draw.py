@@ -7,14 +7,16 @@ out of date, and exits 1 if there are any.
 """
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from docs.draw_stream import stream_page
 from orpheus.shared.domain.lifecycle import ENDINGS, TERMINAL, TRANSITIONS, EndingRule, Wait
-from orpheus.supervisor.policy.slot import Cause, Rules
-from orpheus.supervisor.policy.state_machine import TABLE
+from orpheus.shared.domain.processes import SlotState
+from orpheus.supervisor.policy.slot import Cause, Rules, Trigger
+from orpheus.supervisor.policy.state_machine import PROGRAM_TABLE, TABLE, SlotTransition
 
 HEAD = """# The states of a job
 
@@ -106,8 +108,8 @@ SLOTS_HEAD = """# The states of a slot
 test checks that it is up to date. Edit the table, not this page.
 
 A slot is a position (`default-1`, `api`) that holds one process at a time. Restarts and stops only
-set what the slot should be (`up`, `down`, `drained` or `replace`), so they cannot race. The table
-at the top of `supervisor/policy/liveness.py` shows how a process is judged.
+set what the slot should be (`up`, `down`, `drained`, `ended` or `replace`), so they cannot race. The
+table at the top of `supervisor/policy/liveness.py` shows how a process is judged.
 
 """
 
@@ -121,6 +123,8 @@ SLOTS_TAIL = """
 | exit code 0 without being told to, after {early:g} s | started at once |
 | exit code 78 (configuration) | fatal at once |
 | exit code 74 (the database is away or unusable) | tried again each second, not counted |
+| of a program: by itself, and its `restart` does not start it again | down |
+| of a program: code 0 at its start, and it left processes running | fatal at once |
 | anything else | a failure: backoff of min({most:g} s, {base:g} s · 2^(n−1)) × U(0.5, 1) |
 
 n is the number of failures in a row; it starts again at 1 after a process that was ready for
@@ -145,13 +149,13 @@ SIGKILL does not end is set aside: its leases are freed, and another process sta
 """
 
 
-def slots_page() -> str:
-    """Return the page about slots."""
+def slot_transitions(table: Mapping[tuple[SlotState, Trigger], SlotTransition]) -> list[str]:
+    """Return a table of transitions of a slot."""
     lines = [
         "| state | trigger | next state | command | event |",
         "| --- | --- | --- | --- | --- |",
     ]
-    for (state, trigger), row in TABLE.items():
+    for (state, trigger), row in table.items():
         cells = (
             state.value,
             trigger.value,
@@ -160,6 +164,19 @@ def slots_page() -> str:
             f"`{row.event}`" if row.event else "",
         )
         lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def slots_page() -> str:
+    """Return the page about slots."""
+    lines = slot_transitions(TABLE)
+    others = {key: row for key, row in PROGRAM_TABLE.items() if TABLE.get(key) != row}
+    lines += [
+        "",
+        "A foreign [program](programs.md) differs in these:",
+        "",
+        *slot_transitions(others),
+    ]
     rules = Rules()
     tail = SLOTS_TAIL.format(
         early=rules.early_exit_s,

@@ -1,11 +1,12 @@
 """What the process of a program does before it becomes the program, as a file that is run.
 
-    python -I -S program_start.py SUPERVISOR_PID STOP_SIGNAL ENV_FILE PROGRAM [ARGUMENT…]
+    python -I -S program_start.py SUPERVISOR_PID STOP_SIGNAL ENV_FILE OWN PROGRAM [ARGUMENT…]
 
 It gives signals their default actions, because Python and a launcher may have left some ignored.
 Then PR_SET_PDEATHSIG, which outlasts exec, has the kernel ask the program to stop when the
 supervisor dies, so that it never goes on unwatched beside the one that the next supervisor starts.
-Then it reads the variables of the env_file, and execs. What goes wrong is printed to stderr, which
+Then it adds the variables of the env_file, except those in OWN (their names,
+joined by =, which no name contains), and execs. What goes wrong is printed to stderr, which
 is the program's log, and ends it with 127, as a shell does.
 
 It imports nothing that a start does not need: it runs at each one.
@@ -24,15 +25,15 @@ _LARGEST_ENV_FILE_BYTES = 2**20
 
 def main() -> None:
     """Become the program that the arguments name; return only if that fails."""
-    supervisor_pid, stop_signal, env_file, *argv = sys.argv[1:]
+    supervisor_pid, stop_signal, env_file, own, *argv = sys.argv[1:]
     _reset_signals()
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_PR_SET_PDEATHSIG, int(stop_signal), 0, 0, 0)
     if os.getppid() != int(supervisor_pid):  # it died before that call, which would not tell
         sys.exit("The supervisor that started this program is gone.")
     try:
-        environment = {**os.environ, **_variables(env_file)}
-        os.execvpe(argv[0], argv, environment)  # noqa: S606 - this is what it is for
+        kept = {name: os.environ[name] for name in own.split("=") if name in os.environ}
+        os.execvpe(argv[0], argv, {**os.environ, **_variables(env_file), **kept})  # noqa: S606 - this is what it is for
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
         what = f"cannot read {env_file!r}" if error.__cause__ else f"cannot run {argv[0]!r}"

@@ -63,12 +63,13 @@ class ProgramHandle:
         argv = [filled_in(one, instance) for one in program.argv]
         variables = {name: filled_in(value, instance) for name, value in program.env.items()}
         env_file = str(Path(program.env_file).absolute()) if program.env_file else ""
+        own = "=".join([*variables, "PROGRAM_SLOT", "PROGRAM_INSTANCE"])
         with contextlib.ExitStack() as undo:
             ends = output.make_pipes(incarnation)
             undo.callback(output.end, incarnation)
             try:
                 process = subprocess.Popen(
-                    [*_START_ARGV, str(os.getpid()), str(number), env_file, *argv],
+                    [*_START_ARGV, str(os.getpid()), str(number), env_file, own, *argv],
                     cwd=program.cwd or None,
                     stdin=subprocess.DEVNULL,
                     stdout=ends[0],

@@ -115,7 +115,7 @@ def test_programs_start_in_their_order_and_stop_in_reverse(programs: Start, tmp_
 
 def test_a_save_touches_only_the_programs_that_it_names(programs: Start, tmp_path: Path) -> None:
     variables = tmp_path / "env"
-    variables.write_text("FROM_FILE=1\n")
+    variables.write_text("FROM_FILE=1\nOWN=that of the file\n")
     script = 'echo "$FROM_FILE $OWN $PROGRAM_SLOT $1"; exec sleep 600'
 
     def entries(own: str, stop: str = "5s", **of_c: Any) -> str:

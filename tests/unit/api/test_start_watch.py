@@ -14,7 +14,8 @@ from orpheus.shared.views.workers import Worker
 def slot(
     name: str, state: str, restarts: int = 0, pool: str | None = "default", host: str = "host-1"
 ) -> Worker:
-    fields = {"host": host, "slot": name, "pool": pool, "state": state}
+    role = "worker" if pool is not None else name
+    fields = {"host": host, "slot": name, "role": role, "pool": pool, "state": state}
     return cast("Worker", {**fields, "restarts": restarts, "last_exit": None})
 
 
@@ -75,3 +76,24 @@ def test_a_slot_of_another_host_is_another_slot() -> None:
     watching = watch()
     one, other = slot("default-1", "ready"), slot("default-1", "starting", host="host-2")
     assert watching.look([one, other]) == ["default-1"]
+
+
+def program(name: str, state: str, last_exit: object = None) -> Worker:
+    return cast("Worker", {**slot(name, state), "role": "program", "last_exit": last_exit})
+
+
+def test_the_start_waits_for_programs_but_for_none_that_fails() -> None:
+    ready = slot("default-1", "ready")
+    assert watch().look([ready, program("web-1", "starting")]) == ["web-1"]
+    assert watch().look([ready, program("web-1", "down")]) == ["web-1"]
+    exited = {"reason": "exit code 1"}
+    for state in ("backoff", "fatal", "down", "starting"):
+        assert watch().look([ready, program("web-1", state, exited)]) == []
+    waits = [ready, program("db-1", "fatal", exited), program("web-1", "down")]
+    assert watch().look(waits) == []
+
+
+def test_programs_alone_do_not_end_the_start() -> None:
+    watching = watch()
+    watching.look([program("web-1", "ready")])
+    assert not watching.is_over

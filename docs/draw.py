@@ -108,7 +108,7 @@ SLOTS_HEAD = """# The states of a slot
 test checks that it is up to date. Edit the table, not this page.
 
 A slot is a position (`default-1`, `api`) that holds one process at a time. Restarts and stops only
-set what the slot should be (`up`, `down`, `drained`, `ended` or `replace`), so they cannot race. The
+set what the slot should be (`up`, `down`, `drained`, `ended`, `replace`), so they cannot race. The
 table at the top of `supervisor/policy/liveness.py` shows how a process is judged.
 
 """

@@ -15,7 +15,7 @@ import os
 import random
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -40,6 +40,7 @@ from orpheus.supervisor.policy.slot import (
     Turn,
 )
 from orpheus.supervisor.policy.state_machine import decide, next_wake_s, rebase
+from tests.unit.supervisor.policy.fake_process import FakeProcess, behave, obey
 
 WALKS = int(os.environ.get("WALKS", "1000"))
 PARTS = 4
@@ -66,16 +67,6 @@ EXITS = [
 
 def rules_of(slot: Slot) -> Rules:
     return PROGRAM_RULES.get(slot.pool or "", RULES)
-
-
-@dataclass
-class FakeProcess:
-    name: str
-    seen: Observation
-    signals: list[Command] = field(default_factory=list)
-    told: int = 0
-    """How many of them came before the fleet was told to stop."""
-    is_stuck: bool = False
 
 
 class World:
@@ -343,31 +334,6 @@ class World:
             self.turn()
             self.now_s += 10.0
         assert not self.processes
-
-
-def behave(process: FakeProcess) -> None:
-    process.seen = replace(
-        process.seen,
-        ready=True,
-        beat=(process.seen.beat or 0) + 1,
-        loop=(process.seen.loop or 0) + 1,
-        job=None,
-        os_status=OsStatus.RUNNING,
-        rss_bytes=50,
-        lock_held_s=0.0,
-        unhealthy="",
-    )
-
-
-def obey(process: FakeProcess) -> None:
-    """End in order if it was told to, or as it must."""
-    if not process.signals:
-        return
-    deadly = {Command.ABORT: Exit(signal=6), Command.KILL: Exit(signal=9)}
-    for command in (Command.KILL, Command.ABORT, Command.TERMINATE, Command.DRAIN):
-        if command in process.signals:
-            process.seen = replace(process.seen, exit=deadly.get(command, Exit(code=0)))
-            return
 
 
 def is_at_rest(slot: Slot, drained: list[str]) -> bool:

@@ -1,0 +1,76 @@
+"""The rules that each `[[programs]]` entry, and all of them together, must keep."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from orpheus.config.settings import Settings
+
+Load = Callable[..., Settings]
+Problems = Callable[..., list[str]]
+
+PROGRAM = "[[programs]]\nname = {!r}\nargv = ['sleep', '600']\n"
+
+
+def test_a_program_has_the_documented_defaults(load: Load, toml: Callable[[str], Path]) -> None:
+    (program,) = load(toml(PROGRAM.format("web"))).programs
+    assert (program.instances, program.restart, program.stop_signal) == (1, "always", "TERM")
+    assert (program.ready.after, program.alive, program.after) == (1, None, ())
+    assert (program.log_size, program.log_files, program.max_memory_mb) == (10_000_000, 5, 0)
+
+
+@pytest.mark.parametrize(
+    ("more", "problem"),
+    [
+        ("argv = []", "programs.0.argv: must not be empty"),
+        ("argv = ['']", "programs.0.argv: must begin with a program"),
+        ("restart = 'sometimes'", "programs.0.restart: must be 'always', 'on-failure' or 'never'"),
+        ("ready = {}", "programs.0.ready: needs one of http, line and after"),
+        ("ready = { after = 1, line = 'x' }", "programs.0.ready: needs one of"),
+        ("ready = { line = '(' }", "programs.0.ready.line: is not a regular expression"),
+        ("ready = { http = 'ftp://x/' }", 'programs.0.ready.http: must be "http://HOST:PORT/PATH"'),
+        ("ready = { http = 'http://h:x/' }", "programs.0.ready.http: must be"),
+        ("ready = { after = '2m' }", "programs.0.ready: must be less than supervisor.start"),
+        ("ready = { afer = 1 }", "programs.0.ready.afer: unknown key (did you mean"),
+        ("alive = { every = 1 }", "programs.0.alive.http: is required"),
+        ("alive = { http = 'http://h/', evry = 1 }", "evry: unknown key (did you mean"),
+        ("stop_signal = 'STOP'", "programs.0.stop_signal: must be the name of a signal"),
+        ("stop_timeout = '41s'", "programs.0.stop_timeout: must be less than supervisor.shut"),
+        ("log_size = '1KB'", "programs.0.log_size: must be greater than or equal to 65536"),
+        ("env_file = 'none'", "programs.0.env_file: 'none' cannot be read: No such file"),
+        ("after = ['wib']", "programs.0.after: there is no program 'wib' (did you mean 'web'?)"),
+        ("after = ['web']", "programs.0.after: a circle: 'web' after 'web'"),
+        (PROGRAM.format("web"), "programs.1.name: 'web' is the name of an earlier one"),
+        (PROGRAM.format("default"), "programs.1.name: 'default' is the name of a pool"),
+        (PROGRAM.format("a b"), "programs.1.name: must"),
+    ],
+)
+def test_a_program_that_cannot_run_so_is_refused(
+    more: str, problem: str, problems: Problems, toml: Callable[[str], Path]
+) -> None:
+    text = PROGRAM.format("web")
+    if more.startswith("argv"):
+        text = text.replace("argv = ['sleep', '600']\n", "")
+    [found] = problems(toml(text + more))
+    assert problem in found
+
+
+def test_a_circle_of_programs_is_refused_with_its_way(
+    problems: Problems, toml: Callable[[str], Path]
+) -> None:
+    text = "".join(
+        f"{PROGRAM.format(name)}after = [{after!r}]\n"
+        for name, after in (("out", "a"), ("a", "b"), ("b", "c"), ("c", "a"))
+    )
+    [problem] = problems(toml(text))
+    assert "programs.1.after: a circle: 'a' after 'b' after 'c' after 'a'" in problem
+
+
+def test_an_env_file_is_never_quoted(
+    problems: Problems, toml: Callable[[str], Path], own_directory: Path
+) -> None:
+    (own_directory / "env").write_text("A=1\nhush, no assignment\n")
+    [problem] = problems(toml(PROGRAM.format("web") + "env_file = 'env'"))
+    assert "does not hold variables: line 2 is not NAME=value" in problem
+    assert "hush" not in problem

@@ -18,6 +18,7 @@ from orpheus.shared.domain.processes import LastExit, Role, SlotState
 from orpheus.shared.domain.schedules import ScheduleDefinition
 from orpheus.shared.errors import DatabaseFull
 from orpheus.shared.job_types.describe import describe_types
+from orpheus.shared.process.program_logs import LogFiles
 from orpheus.shared.storage import NewLine, Store, open_storage
 
 FILE = Path(__file__).parents[2] / "api/contract/examples.json"
@@ -159,6 +160,12 @@ def record_supervision(api: Any, recorder: Recorder) -> None:
     recorder.call(api, "POST /workers/{slot}/restart", REASON, slot="default-1")
     recorder.call(api, "POST /workers/{slot}/drain", REASON, slot="default-1")
     recorder.call(api, "POST /pools/{name}/scale", {"workers": 4, **REASON}, name="default")
+    api.store.processes.put_slots([api.slot("web-1", SlotState.READY, Role.PROGRAM, pool="web")])
+    log = LogFiles(api.store.state.program_log("web-1"), 1_000_000, 5)
+    log.write(b"2026-01-31T12:00:00.000Z orpheus process 4711 started\n")
+    log.write(b"2026-01-31T12:00:00.000Z stdout Serving on port 9001\n")
+    log.close()
+    recorder.call(api, "GET /programs/{slot}/logs", slot="web-1")
     settings = api.services.options.storage
     file = api.store.state.stack("life-1")
     file.parent.mkdir(exist_ok=True)

@@ -27,7 +27,8 @@ WRITES = {
 READS = {
     "GET /jobs", "GET /jobs/{job_id}", "GET /jobs/{job_id}/logs", "GET /jobs/{job_id}/events",
     "GET /jobs/{job_id}/why",
-    "GET /audit", "GET /workers", "GET /workers/{slot}/stack", "GET /programs/{slot}/logs", "GET /queues", "GET /schedules",
+    "GET /audit", "GET /workers", "GET /workers/{slot}/stack", "GET /queues", "GET /schedules",
+    "GET /programs/{slot}/logs",
     "GET /types", "GET /stats", "GET /config", "GET /events", "GET /healthz", "GET /readyz",
     "GET /metrics", "GET /session",
 }  # fmt: skip

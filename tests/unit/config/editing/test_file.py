@@ -95,7 +95,6 @@ def test_secrets_are_masked_in_the_text_and_in_the_values(toml: Toml) -> None:
         "[[commands]]\nname = 'x'\nargv = ['x']\nenv = ['SECRET=hunter2']\n",
         "[[commands]]\nname = 'x'\nenvironment.SECRET = [\n  'hunter2',\n]\n",
         "commands = 'SECRET=hunter2'\n",
-        "[[commands]]\nname = 'x'\nargv = { SECRET = 'hunter2' }\n",
         "[[commands]]\nname = 'x'\nargv = [{ SECRET = 'hunter2' }]\n",
         "[[outboxes]]\nname = 'x'\nurl = 'postgresql://u:hunter2@h/d' # a comment\n",
         "[[outboxes]]\nname = 'x'\nurl = 'postgresql://u@h/d?password=hunter2'\n",

@@ -52,7 +52,10 @@ def test_help_and_the_completion_of_names_import_no_command(code: str) -> None:
 def test_command_names_are_completed() -> None:
     completed = group.shell_complete(Context(group), "sc")
     assert [(one.value, one.help) for one in completed] == [
-        ("scale", "Run N workers in POOL until the supervisor restarts."),
+        (
+            "scale",
+            "Run N workers in POOL, or N instances of a program, until the supervisor restarts.",
+        ),
         ("schedules", "List schedules and when they run next."),
     ]
 

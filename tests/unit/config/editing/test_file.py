@@ -95,6 +95,7 @@ def test_secrets_are_masked_in_the_text_and_in_the_values(toml: Toml) -> None:
         "[[commands]]\nname = 'x'\nargv = ['x']\nenv = ['SECRET=hunter2']\n",
         "[[commands]]\nname = 'x'\nenvironment.SECRET = [\n  'hunter2',\n]\n",
         "commands = 'SECRET=hunter2'\n",
+        "[[commands]]\nname = 'x'\nargv = { SECRET = 'hunter2' }\n",
         "[[commands]]\nname = 'x'\nargv = [{ SECRET = 'hunter2' }]\n",
         "[[outboxes]]\nname = 'x'\nurl = 'postgresql://u:hunter2@h/d' # a comment\n",
         "[[outboxes]]\nname = 'x'\nurl = 'postgresql://u@h/d?password=hunter2'\n",
@@ -193,7 +194,6 @@ def test_it_is_told_which_settings_change_and_which_slots_restart(toml: Toml) ->
     [
         '[jobs]\nmodules = ["os"]\n',
         '[[commands]]\nname = "a"\nargv = ["rm"]\n',
-        '[[programs]]\nname = "a"\nargv = ["rm"]\nenv_file = "/etc/shadow"\n',
         '[[outboxes]]\nname = "a"\nurl = "sqlite:///a.db"\n',
         '[database]\nurl = "sqlite:////etc/passwd"\n',
         '[database]\nstate_dir = "/etc"\n',

@@ -232,6 +232,8 @@ def test_listeners_that_lose_events_are_counted(api: Any) -> None:
 
 
 def test_every_metric_and_its_labels_are_in_the_documentation(supervised: Any) -> None:
+    program = supervised.slot("web-1", SlotState.READY, Role.PROGRAM, pool="web")
+    supervised.store.processes.put_slots([program])
     supervised.store.supervision.count_exit("host-1", "default-1", "crashed")
     supervised.store.supervision.put_gauge("host-1", "loop_lag_s", 0.25)
     supervised.store.outboxes.remember("shop", "here", [1], refused=1)

@@ -27,6 +27,7 @@ def slot(name: str, state: SlotState, *, degraded: bool = False) -> dict[str, An
     return {
         "host": "host-1",
         "slot": name,
+        "role": "api" if name == "api" else "worker",
         "pool": None if name == "api" else "default",
         "state": state,
         "degraded": degraded,

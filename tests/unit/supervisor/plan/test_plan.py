@@ -123,3 +123,31 @@ def test_the_rules_are_those_configured_and_leave_a_worker_time_to_give_back_its
     assert rules.beat_timeout_s == 12
     assert rules.stop_timeout_s > 20
     assert (rules.crash_loop_failures, rules.crash_loop_window_s) == (6, 180)
+
+
+WEB = 'programs=[{name="web", argv=["web"], instances=2%s}, {name="db", argv=["db"]}]'
+
+
+@pytest.mark.parametrize(
+    ("changed", "restarted"),
+    [
+        ("", set()),
+        ('cwd="/tmp"', {"web-1", "web-2"}),
+        ("env={A=1}".replace("1", '"1"'), {"web-1", "web-2"}),
+        ('restart="never"', set()),
+        ('stop_signal="INT"', set()),
+        ('ready={http="http://localhost/"}', set()),
+        ('log_size="1MB"', set()),
+        ('after=["db"]', set()),
+        ("max_memory_mb=9", set()),
+    ],
+)
+def test_a_program_is_restarted_only_when_what_it_is_started_from_changes(
+    changed: str, restarted: set[str]
+) -> None:
+    before, after = specs(WEB % ""), specs(WEB % (changed and f", {changed}"))
+    different = {slot for slot in before if before[slot].fingerprint != after[slot].fingerprint}
+    assert different == restarted
+    assert {slot for slot in before if before[slot].role is Role.PROGRAM} == {
+        "web-1", "web-2", "db-1",
+    }  # fmt: skip

@@ -30,12 +30,10 @@ def print_output(store: Store, slot: str, host: str | None, *, follow: bool, as_
         for line in lines:
             click.echo(json.dumps(asdict(line)) if as_json else _text(line))
             after = line.id
-        if not lines:
-            if not follow:
-                return
-            time.sleep(_POLL_INTERVAL_S)
-        elif not follow and len(lines) < _LINES_AT_ONCE:
+        if not follow:  # what is printed meanwhile may have no end
             return
+        if not lines:
+            time.sleep(_POLL_INTERVAL_S)
 
 
 def _text(line: ProgramLine) -> str:

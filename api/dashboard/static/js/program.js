@@ -29,7 +29,7 @@ async function read() {
     showOrHide(byId("missing"), "");
     append(items);
   } catch (error) {
-    if (error.status) showOrHide(byId("missing"), error.message);
+    if (error.status) { showConnection("live"); showOrHide(byId("missing"), error.message); }
     else showConnection("waiting", Date.now() + EVERY_MS);
   }
   timer = setTimeout(read, EVERY_MS);

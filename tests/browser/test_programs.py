@@ -1,0 +1,42 @@
+"""Programs on the dashboard: their rows beside the workers, and the page of their output."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Dashboard
+
+SCRIPT = "echo '<b>up</b>'; echo trouble >&2; exec sleep 600"
+PROGRAMS = f"""programs=[{{name="web", argv=["sh", "-c", "{SCRIPT}"], ready={{line="up"}}}}]"""
+
+
+@pytest.fixture
+def with_program(page: Page, start_system: Callable[..., Any]) -> Any:
+    system = start_system("pools.default.workers=1", PROGRAMS)
+    system.wait_until_ready()
+    return Dashboard(page, system)
+
+
+def test_a_program_has_a_row_whose_output_is_a_click_away(with_program: Any) -> None:
+    page = with_program.open()
+    expect(page.locator("#workers-summary")).to_have_text("1 idle · 1 of 1 program ready")
+    expect(page.locator("#sentence")).to_contain_text("1 of 1 worker ready")
+    page.get_by_role("link", name="Output of web-1").click()
+    log = page.locator("#log")
+    expect(log.locator("[data-stream=stdout] .text")).to_have_text("<b>up</b>")
+    expect(log.locator("[data-stream=stderr] .text")).to_have_text("trouble")
+    expect(log.locator("[data-stream=orpheus] .text")).to_contain_text("started")
+    page.locator("#log-stream").select_option("stderr")
+    expect(log.locator("[data-stream=stdout]")).to_be_hidden()
+
+    page.locator("#log-stream").select_option("")
+    assert with_program.system.client.post("/workers/web-1/drain").status_code == 202
+    expect(log.locator(".line").last).to_contain_text("ended: killed by SIGTERM")
+    assert with_program.problems == []
+
+
+def test_the_page_of_no_program_says_so(with_program: Any) -> None:
+    page = with_program.open("/ui/programs/nothing-1")
+    expect(page.locator("#missing")).to_contain_text("there is no program 'nothing-1'")

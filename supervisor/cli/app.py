@@ -32,6 +32,10 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
         "Let SLOT finish its job or stop its program; it stays down until restarted.",
     ),
     "healthcheck": ("system:healthcheck", "Ask the API whether it is ready; exit 1 if it is not."),
+    "import": (
+        "moving:import_files",
+        "Print a crontab, supervisord.conf or Procfile as settings of Orpheus.",
+    ),
     "init": ("init:init", "Write a starter orpheus.toml, jobs.py and a test; overwrite nothing."),
     "jobs": ("jobs:jobs", "List jobs, newest first."),
     "logs": ("jobs:logs", "Print the log of a job, or the output of a program's SLOT."),

@@ -1,0 +1,195 @@
+"""Print what the files of cron, supervisord and foreman are in orpheus.toml."""
+
+import configparser
+import getpass
+import os
+import platform
+import pwd
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from orpheus.shared.errors import ExitCode
+from orpheus.shared.text import printable
+from orpheus.supervisor.cli.operator import Operator, for_operator
+from orpheus.supervisor.cli.output import print_json
+from orpheus.supervisor.moving_in import crontab, procfile, supervisord
+from orpheus.supervisor.moving_in.moved import Left, Moved, Place, Source
+from orpheus.supervisor.moving_in.toml import to_toml
+
+_LARGEST_FILE_BYTES = 4 * 2**20
+_ZONES = "/usr/share/zoneinfo/"
+_STDIN, _STDIN_NAME = "-", "standard input"
+_USERS_OF_OTHERS = (
+    "root nobody www-data ubuntu debian deploy nginx apache app django postgres vagrant admin"
+)
+"""Users that other hosts have: a crontab may come from one."""
+
+file_argument = click.argument("file", metavar="FILE")
+
+
+@click.group("import")
+def import_files() -> None:
+    """Print the TOML of another program's file, and what could not be carried over.
+
+    Nothing is written: put the TOML into orpheus.toml, then run orpheus config check. FILE may be -
+    for standard input. What could not be carried over is on stderr, too.
+    """
+
+
+@import_files.command("crontab")
+@file_argument
+@click.option("--timezone", metavar="ZONE", help="Of its times; default: that of this host.")
+@click.option(
+    "--users/--no-users",
+    "has_users",
+    default=None,
+    help="Whether each line names a user, as in /etc/crontab; without it, the file tells.",
+)
+@for_operator
+def from_crontab(
+    operator: Operator, file: str, timezone: str | None, has_users: bool | None
+) -> int:
+    """Make a command and a schedule of each job of a crontab."""
+    source = _read(Path(file), may_be_bytes=True)
+    if has_users is None:
+        is_of_system = str(Path(file).absolute()).startswith(("/etc/crontab", "/etc/cron.d/"))
+        known = {one.pw_name for one in pwd.getpwall()} | set(_USERS_OF_OTHERS.split())
+        has_users = is_of_system or crontab.has_user_column(source, known)
+    host = crontab.Host(timezone or _timezone(), _user(), has_users=has_users)
+    return _print(operator, file, crontab.convert(source, host))
+
+
+@import_files.command("supervisord")
+@file_argument
+@for_operator
+def from_supervisord(operator: Operator, file: str) -> int:
+    """Make a program of each [program:…] of a supervisord.conf, and of the files it includes."""
+    source = _read(Path(file))
+    host = supervisord.Host(_user(), platform.node())
+    try:
+        patterns = supervisord.include_patterns(source, dict(os.environ))
+        included, not_found = _included(patterns, source.folder)
+        moved = supervisord.convert([source, *included], host, not_found)
+    except configparser.Error as error:
+        raise click.ClickException(f"{file} is no file of supervisord: {error}") from None
+    return _print(operator, file, moved)
+
+
+@import_files.command("procfile")
+@file_argument
+@for_operator
+def from_procfile(operator: Operator, file: str) -> int:
+    """Make a program of each line of a Procfile; .env beside it becomes their env_file."""
+    source = _read(Path(file))
+    folder = "" if file == _STDIN else str(Path(file).parent)
+    beside, env_file = Path(folder, ".env"), None
+    if beside.is_file():
+        env_file = procfile.EnvFile(str(beside), _read(beside).text)
+    folder = "" if folder == "." else folder
+    return _print(operator, file, procfile.convert(source, folder, env_file))
+
+
+def _read(path: Path, *, may_be_bytes: bool = False) -> Source:
+    """Return a file; `may_be_bytes`: with lone surrogates for what is not UTF-8.
+
+    Raises ClickException if it cannot be read, or is no text.
+    """
+    is_stdin = str(path) == _STDIN
+    try:
+        with click.open_file(str(path), "rb") as file:
+            content: bytes = file.read(_LARGEST_FILE_BYTES + 1)
+    except OSError as error:
+        raise click.ClickException(f"cannot read {path}: {error.strerror}") from None
+    if len(content) > _LARGEST_FILE_BYTES:
+        raise click.ClickException(f"{path} is larger than {_LARGEST_FILE_BYTES // 2**20} MiB")
+    try:
+        text = content.decode("utf-8-sig", "surrogateescape" if may_be_bytes else "strict")
+    except UnicodeDecodeError:
+        raise click.ClickException(f"{path} is not UTF-8 text") from None
+    if "\0" in text and not may_be_bytes:
+        raise click.ClickException(f"{path} is no text: it contains NUL")
+    folder = Path.cwd() if is_stdin else path.absolute().parent
+    return Source(_STDIN_NAME if is_stdin else str(path), text.replace("\r\n", "\n"), str(folder))
+
+
+def _included(
+    patterns: list[tuple[Place, str]], folder: str
+) -> tuple[list[Source], list[tuple[Place, str]]]:
+    """Return the files that the patterns name, and the patterns that name none."""
+    sources, not_found = [], []
+    for place, pattern in patterns:
+        anchor = Path("/") if pattern.startswith("/") else Path(folder)
+        paths = sorted(anchor.glob(pattern.lstrip("/"))) if pattern.lstrip("/") else []
+        files = [path for path in paths if path.is_file()]
+        sources += [_called_from(folder, _read(path)) for path in files]
+        not_found += [] if files else [(place, pattern)]
+    return sources, not_found
+
+
+def _called_from(folder: str, source: Source) -> Source:
+    """Return a file with its name as the file in that folder would call it."""
+    path = Path(source.name)
+    is_below = path.is_relative_to(folder)
+    return replace(source, name=str(path.relative_to(folder))) if is_below else source
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run as a number that has no name
+        return str(os.getuid())
+
+
+def _timezone() -> str:
+    """Return the time zone of this host, in which its cron reads times; UTC if it has none."""
+    try:
+        target = os.path.realpath("/etc/localtime", strict=True)
+    except OSError:
+        return "UTC"
+    name = target.partition(_ZONES)[2]
+    return "UTC" if name in ("", "Etc/UTC", "Etc/UCT") else name
+
+
+def _print(operator: Operator, file: str, moved: Moved) -> int:
+    left = list(moved.left())
+    shown = _STDIN_NAME if file == _STDIN else file
+    if operator.as_json:
+        print_json(_as_data(moved, left, to_toml(moved, shown) if moved.has_entries else ""))
+    else:
+        if moved.has_entries:
+            click.echo(to_toml(moved, shown), nl=False)
+        for one, name in left:
+            of = "" if name is None else f" ({name})"
+            click.echo(printable(f"{one.place}{of}: not carried over: {one}"), err=True)
+    if not moved.has_entries:
+        click.echo(f"orpheus: nothing in {shown} could be carried over", err=True)
+    return ExitCode.OK if moved.has_entries else ExitCode.NO
+
+
+def _as_data(moved: Moved, left: list[tuple[Left, str | None]], toml: str) -> dict[str, Any]:
+    tables: dict[str, list[Any]] = {}
+    for entry in moved.entries():
+        tables.setdefault(entry.table, []).append(dict(entry.values))
+    return {
+        "toml": toml,
+        **tables,
+        "left": [
+            {
+                "file": _text(one.place.file),
+                "line": one.place.line,
+                "entry": name,
+                "what": _text(one.what),
+                "why": one.why,
+                "instead": one.instead,
+            }
+            for one, name in left
+        ],
+    }
+
+
+def _text(text: str) -> str:
+    """Return text that JSON can hold."""
+    return text.encode("utf-8", "backslashreplace").decode()

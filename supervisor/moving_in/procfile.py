@@ -1,0 +1,98 @@
+"""Procfile -> a `[[programs]]` entry for each process type."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from orpheus.shared.domain.programs import parse_env_file
+from orpheus.supervisor.moving_in.moved import Entry, Left, Moved, Place, Source
+from orpheus.supervisor.moving_in.names import DEFAULT_POOLS, UniqueNames, as_name
+from orpheus.supervisor.moving_in.shell import keep_running
+
+FIRST_PORT, PORT_STEP = 5000, 100
+"""The ports that foreman gives: the first process type has 5000, the next one 5100."""
+_LINE = re.compile(r"(?P<name>[A-Za-z0-9_-]+):\s*(?P<command>\S.*)")
+_PORT = re.compile(r"\$(PORT\b|\{PORT[}:?=-])")
+_DIFFERENCES = (
+    "foreman ends all processes when one ends. Orpheus restarts the one that ended.",
+    "How many of each: instances, instead of foreman start -m web=2.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class EnvFile:
+    """The file `.env` beside a Procfile: how to call it, and what is in it."""
+
+    path: str
+    text: str
+
+
+def convert(source: Source, folder: str = "", env_file: EnvFile | None = None) -> Moved:
+    """Return a program for each process type; they run in `folder`, "" where Orpheus does."""
+    items: list[Entry | Left] = []
+    names = UniqueNames(*DEFAULT_POOLS)
+    variables, problem = _variables(env_file)
+    if env_file is not None and problem is not None:
+        instead = "correct it, then write env_file in each entry"
+        items.append(Left(Place(env_file.path, 1), env_file.path, problem, instead))
+    path = env_file.path if env_file is not None and problem is None else ""
+    port = FIRST_PORT
+    for number, text in enumerate(source.text.split("\n"), 1):
+        line, place = text.strip(), Place(source.name, number)
+        if not line or line.startswith("#"):
+            continue
+        found = _LINE.fullmatch(line)
+        if found is None or "\0" in line:
+            why = "it is not a name, a colon and a command"
+            items.append(Left(place, line, why, "correct the line, and import again"))
+        elif found["name"] == "release":
+            why = "it is run once for each release, and a program stays"
+            items.append(
+                Left(place, line, why, "run it when you deploy, before Orpheus is reloaded")
+            )
+        else:
+            name = names.unique(as_name(found["name"]))
+            items.append(_entry(place, found, name, (folder, path), port, variables))
+            port += PORT_STEP
+    return Moved(items, _DIFFERENCES)
+
+
+def _variables(env_file: EnvFile | None) -> tuple[dict[str, str], str | None]:
+    """Return what the file sets, and why it cannot be used."""
+    try:
+        return parse_env_file(env_file.text) if env_file is not None else {}, None
+    except ValueError as error:
+        return {}, str(error)
+
+
+def _entry(
+    place: Place,
+    found: re.Match[str],
+    name: str,
+    where: tuple[str, str],
+    port: int,
+    variables: dict[str, str],
+) -> Entry:
+    folder, env_file = where
+    command = found["command"]
+    run = keep_running(command, folder)
+    left, env = [], dict(run.env)
+    if _PORT.search(command) and "PORT" not in variables:
+        env.setdefault("PORT", str(port))
+    elif _PORT.search(command) and port != FIRST_PORT:
+        why = f"foreman would add {port - FIRST_PORT} to the PORT of .env for it"
+        left.append(Left(place, "$PORT", why, "write the number in place of $PORT"))
+    if name != found["name"]:
+        why = f"the name {found['name']!r} is in use: it is that of a pool, or of an earlier line"
+        left.append(Left(place, found["name"], why, f"it is called {name}"))
+    if run.is_behind_shell:
+        why = "a shell stays its parent: the stop signal reaches the shell, and the rest is killed"
+        left.append(Left(place, command, why, "put exec before the command that stays"))
+    if "{instance}" in command:
+        why = "Orpheus puts the number of the slot in its place"
+        left.append(Left(place, "{instance}", why, "see whether that is what is meant"))
+    values: dict[str, Any] = {"name": name, "argv": run.argv}
+    values |= {"cwd": run.cwd} if run.cwd else {}
+    values |= {"env": env} if env else {}
+    values |= {"env_file": env_file} if env_file else {}
+    return Entry("programs", values, found[0], (place,), (), tuple(left))

@@ -1,0 +1,256 @@
+"""supervisord.conf -> a `[[programs]]` entry for each `[program:…]`.
+
+A value with `%(ENV_X)s` needs a shell, which alone can put a variable into an argument. A program
+with `%(process_num)d` becomes one entry for each process, unless `{instance}` says the same.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from orpheus.supervisor.moving_in.moved import Entry, Left, Moved, Place, Source
+from orpheus.supervisor.moving_in.names import DEFAULT_POOLS, UniqueNames, as_name
+from orpheus.supervisor.moving_in.supervisord_file import (
+    Section,
+    Unusable,
+    argv_of,
+    expanded,
+    has_variables,
+    pairs,
+    quoted,
+    read_sections,
+    script_of,
+    uses,
+)
+from orpheus.supervisor.moving_in.supervisord_keys import (
+    DAEMON_KEYS,
+    SECTIONS,
+    Setting,
+    settings_of,
+)
+
+MOST_INSTANCES = 1000
+_DIFFERENCES = (
+    "Orpheus starts all programs at once; those that need others name them in after = [].",
+    "What they write is kept in rotating files: orpheus logs SLOT.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What supervisord knows without a line: who runs it, and `%(host_node_name)s`."""
+
+    user: str = ""
+    node_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Process:
+    """One entry to be made of a program, with the values of its expansions."""
+
+    name: str
+    instances: int
+    names: dict[str, str | int]
+
+
+def convert(
+    sources: Sequence[Source], host: Host, not_found: Iterable[tuple[Place, str]] = ()
+) -> Moved:
+    """Return a program for each section, in the order of the files.
+
+    `not_found`: patterns of `[include]` that no file has. Raises configparser.Error for a file that
+    is none of supervisord.
+    """
+    sections = read_sections(sources)
+    names = UniqueNames(*DEFAULT_POOLS)
+    groups = _groups(sections)
+    common = next((one for one in sections if one.name == "supervisord"), None)
+    items: list[Entry | Left] = []
+    for section in sections:
+        if section.kind == "program":
+            group = groups.get(section.short_name, section.short_name)
+            items += _programs(section, common, {"group_name": group}, host, names)
+        elif section.kind == "supervisord":
+            items += [_left_key(section, key, DAEMON_KEYS) for key in _daemon_keys(section)]
+        elif section.kind != "include":
+            why, instead = SECTIONS.get(section.kind, SECTIONS[""])
+            items.append(Left(section.place, f"[{section.name}]", why, instead))
+    for place, pattern in not_found:
+        items.append(Left(place, f"files = {pattern}", "no such file", "import it by itself"))
+    return Moved(items, _DIFFERENCES)
+
+
+def include_patterns(source: Source, environ: dict[str, str]) -> list[tuple[Place, str]]:
+    """Return the patterns of `[include]`. Raises configparser.Error."""
+    for section in read_sections([source]):
+        if section.name == "include" and "files" in section.values:
+            names = {"here": section.folder, **{f"ENV_{k}": v for k, v in environ.items()}}
+            found = section.values["files"]
+            for name, value in names.items():
+                found = found.replace(f"%({name})s", value)
+            return [(section.places["files"], pattern) for pattern in found.split()]
+    return []
+
+
+def _groups(sections: Iterable[Section]) -> dict[str, str]:
+    """Return the group of each program that is in one."""
+    return {
+        program.strip(): section.short_name
+        for section in sections
+        if section.kind == "group"
+        for program in section.values.get("programs", "").split(",")
+    }
+
+
+def _daemon_keys(section: Section) -> list[str]:
+    return [key for key in section.values if key != "environment"]
+
+
+def _left_key(section: Section, key: str, reasons: dict[str, tuple[str, str]]) -> Left:
+    why, instead = reasons.get(key, reasons[""])
+    return Left(section.places[key], f"{key}={section.values[key]}", why, instead)
+
+
+def _programs(
+    section: Section,
+    common: Section | None,
+    names: dict[str, str],
+    host: Host,
+    unique: UniqueNames,
+) -> list[Entry | Left]:
+    """Return the entries of a program, or why there is none."""
+    known = {
+        "program_name": section.short_name,
+        "here": section.folder,
+        "host_node_name": host.node_name,
+        **names,
+    }
+    try:
+        settings, left = settings_of(section, host.user)
+        processes, more = _processes(section, known, unique)
+        entries = [_entry(section, common, one, settings) for one in processes]
+    except Unusable as problem:
+        return [Left(section.place, f"[{section.name}]", str(problem), "write it by hand")]
+    left = sorted([*left, *more, *_instances_meant(section)], key=lambda one: one.place)
+    first, *others = entries
+    notes = (*first.left, *left)
+    return [
+        Entry("programs", first.values, first.original, first.places, (), notes),
+        *others,
+    ]
+
+
+def _instances_meant(section: Section) -> list[Left]:
+    why = "Orpheus puts the number of the slot in the place of {instance}"
+    return [
+        _left(section, key, why, "see whether that is what is meant")
+        for key in ("command", "environment")
+        if "{instance}" in section.values.get(key, "")
+    ]
+
+
+def _processes(
+    section: Section, known: dict[str, str], unique: UniqueNames
+) -> tuple[list[_Process], list[Left]]:
+    """Return the entries to be made, and what is different in their names or numbers."""
+    count, first = _number(section, "numprocs", 1), _number(section, "numprocs_start", 0)
+    base, left = as_name(section.short_name), []
+    if not 1 <= count <= MOST_INSTANCES:
+        raise Unusable(f"numprocs={count} is not 1 to {MOST_INSTANCES}")
+    if base != section.short_name:
+        why = "a name has letters, digits, _ . and -"
+        left.append(Left(section.place, f"[{section.name}]", why, f"it is called {base}"))
+    if "process_name" in section.values:
+        why = "a process is called after its entry and its number"
+        left.append(
+            _left(section, "process_name", why, f"its slots are {base}-1 and so on, from 1")
+        )
+    numbered = [
+        section.values[key]
+        for key in ("command", "directory", "environment")
+        if uses(section.values.get(key, ""), "process_num")
+    ]
+    numbers: dict[str, str | int] = {**known, "numprocs": count}
+    if count == 1 or not numbered:
+        return [_Process(unique.unique(base), count, {**numbers, "process_num": first})], left
+    plain = [
+        value.replace("%(process_num)d", "").replace("%(process_num)s", "") for value in numbered
+    ]
+    if first == 1 and not any(uses(value, "process_num") for value in plain):
+        one: dict[str, str | int] = {**numbers, "process_num": "{instance}"}
+        return [_Process(unique.unique(base), count, one)], left
+    each = [
+        _Process(unique.unique(f"{base}-{number}"), 1, {**numbers, "process_num": number})
+        for number in range(first, first + count)
+    ]
+    why = "{instance} counts from 1 and has no leading zeros"
+    left.append(_left(section, "numprocs", why, "each process has an entry of its own"))
+    return each, left
+
+
+def _entry(
+    section: Section, common: Section | None, process: _Process, settings: Sequence[Setting]
+) -> Entry:
+    """Return the `[[programs]]` entry of a process. Raises Unusable."""
+    texts = {}
+    for key in ("command", "directory"):
+        value = section.values.get(key, "")
+        try:
+            texts[key] = _filled(value, process.names)
+        except Unusable as problem:
+            raise Unusable(f"{key}: {problem}") from None
+    env, places = _environment(section, common, process)
+    exported = {name: value for name, value in env.items() if has_variables(value)}
+    env = {name: value for name, value in env.items() if name not in exported}
+    exported = {name: value for name, value in exported.items() if value != f"\0{name}\0"}
+    command, folder = texts["command"], texts["directory"]
+    values: dict[str, Any] = {"name": process.name}
+    if has_variables(command) or has_variables(folder) or exported:
+        parts = [f"export {name}={quoted(value)}" for name, value in exported.items()]
+        parts += [f"cd {quoted(folder)}"] if has_variables(folder) else []
+        values["argv"] = ["sh", "-c", " && ".join([*parts, f"exec {script_of(command)}"])]
+    else:
+        values["argv"] = argv_of(command)
+    if process.instances != 1:
+        values["instances"] = process.instances
+    if folder and not has_variables(folder):
+        values["cwd"] = folder
+    if env:
+        values["env"] = env
+    for setting in settings:
+        values[setting.key] = setting.value
+    original = f"[{section.name}]"
+    return Entry("programs", values, original, (section.place, *section.places.values(), *places))
+
+
+def _filled(value: str, names: dict[str, str | int]) -> str:
+    if isinstance(names.get("process_num"), str):  # {instance}, which has no other form
+        value = value.replace("%(process_num)d", "%(process_num)s")
+    return expanded(value, names)
+
+
+def _environment(
+    section: Section, common: Section | None, process: _Process
+) -> tuple[dict[str, str], list[Place]]:
+    """Return the variables of all programs and of this one, with the lines of the first."""
+    env: dict[str, str] = {}
+    places = []
+    for one in (common, section):
+        if one is not None and "environment" in one.values:
+            try:
+                env |= pairs(_filled(one.values["environment"], process.names))
+            except Unusable as problem:
+                raise Unusable(f"environment: {problem}") from None
+            places.append(one.places["environment"])
+    return env, places
+
+
+def _number(section: Section, key: str, default: int) -> int:
+    text = section.values.get(key, str(default)).strip()
+    if not text.isascii() or not text.isdigit() or len(text) > 6:
+        raise Unusable(f"{key}={text} is no number")
+    return int(text)
+
+
+def _left(section: Section, key: str, why: str, instead: str) -> Left:
+    return Left(section.places[key], f"{key}={section.values[key]}", why, instead)

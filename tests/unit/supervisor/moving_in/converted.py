@@ -1,0 +1,42 @@
+"""Converts the files beside this module as the command line does, on a host that is always the same."""
+
+import fnmatch
+from pathlib import Path
+
+from orpheus.supervisor.moving_in import crontab, procfile, supervisord
+from orpheus.supervisor.moving_in.moved import Moved, Source
+
+FILES = Path(__file__).parent / "files"
+NAMES = sorted(one.name for one in FILES.iterdir() if one.is_file() and one.suffix != ".toml")
+INCLUDED = [f"conf.d/{one.name}" for one in sorted((FILES / "conf.d").iterdir())]
+FOLDER = "/srv/moving"
+
+
+def source(name: str) -> Source:
+    folder = f"{FOLDER}/conf.d" if name.startswith("conf.d/") else FOLDER
+    return Source(name, (FILES / name).read_text(encoding="utf-8"), folder)
+
+
+def sources(name: str) -> list[Source]:
+    """The file, and those that it includes."""
+    main = source(name)
+    if not name.startswith("supervisord"):
+        return [main]
+    patterns = [one.removeprefix(f"{FOLDER}/") for _, one in supervisord.include_patterns(main, {})]
+    names = [one for pattern in patterns for one in fnmatch.filter(INCLUDED, pattern)]
+    return [main, *map(source, names)]
+
+
+def converted(name: str) -> Moved:
+    if name.startswith("crontab"):
+        has_users = name in ("crontab-of-the-system", "crontab-of-monitors")
+        return crontab.convert(source(name), crontab.Host("Europe/Berlin", "root", has_users))
+    if name.startswith("Procfile"):
+        env_file = procfile.EnvFile(".env", "RACK_ENV=production\n")
+        return procfile.convert(source(name), "", env_file if name == "Procfile-of-sync" else None)
+    missing = [
+        (place, pattern)
+        for place, pattern in supervisord.include_patterns(source(name), {})
+        if pattern == f"{FOLDER}/local.conf"
+    ]
+    return supervisord.convert(sources(name), supervisord.Host("root", "host-1"), missing)

@@ -32,10 +32,10 @@ file_argument = click.argument("file", metavar="FILE")
 
 @click.group("import")
 def import_files() -> None:
-    """Print the TOML of another program's file, and what could not be carried over.
+    """Print a crontab, supervisord.conf or Procfile as settings of Orpheus.
 
     Nothing is written: put the TOML into orpheus.toml, then run orpheus config check. FILE may be -
-    for standard input. What could not be carried over is on stderr, too.
+    for standard input. What could not be carried over is a comment in the TOML, and on stderr.
     """
 
 

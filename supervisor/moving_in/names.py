@@ -3,6 +3,7 @@
 import re
 
 from orpheus.shared.domain.limits import NAME
+from orpheus.supervisor.moving_in.moved import Left, Place
 
 BUILT_IN_JOBS = ("flaky", "sleep", "sum_range", "wordcount")
 """Job types that are there without any configuration: no command may have their names."""
@@ -28,19 +29,28 @@ def name_of(words: list[str]) -> str:
     `find /srv/mail -delete` is `find-mail`.
     """
     bare = [word for word in words if word and not word.startswith("-")]
-    first = next((i for i, word in enumerate(bare) if _says_something(word)), None)
-    if first is None:
+    telling = [word for word in bare if _says_something(word)]
+    if not telling:
         return as_name(_last_part(bare[0])) if bare else "job"
-    parts = [_last_part(bare[first])]
-    if first + 1 < len(bare) and _WORD.fullmatch(second := _last_part(bare[first + 1])):
-        parts.append(second)
-    return as_name("-".join(parts))
+    first, *rest = (_last_part(word) for word in telling)
+    second = [word for word in rest[:1] if _WORD.fullmatch(word)]
+    return as_name("-".join([first, *second]))
 
 
 def as_name(text: str) -> str:
     """Return the text as the name of an entry: other characters become a dash."""
     name = _NOT_IN_NAMES.sub("-", text).strip("-._")[:_LONGEST]
     return name if NAME.fullmatch(name) else "job"
+
+
+def renamed(place: Place, wanted: str, name: str) -> list[Left]:
+    """Return that an entry is not called as in the file, if it is not."""
+    if name == wanted:
+        return []
+    why = f"the name {wanted!r} is that of a pool, or of an earlier entry"
+    if wanted != as_name(wanted):
+        why = "a name has letters, digits, _ . and -, and begins with a letter or digit"
+    return [Left(place, wanted, why, f"it is called {name}")]
 
 
 class UniqueNames:

@@ -6,7 +6,7 @@ from typing import Any
 
 from orpheus.shared.domain.programs import parse_env_file
 from orpheus.supervisor.moving_in.moved import Entry, Left, Moved, Place, Source
-from orpheus.supervisor.moving_in.names import DEFAULT_POOLS, UniqueNames, as_name
+from orpheus.supervisor.moving_in.names import DEFAULT_POOLS, UniqueNames, as_name, renamed
 from orpheus.supervisor.moving_in.shell import keep_running
 
 FIRST_PORT, PORT_STEP = 5000, 100
@@ -76,22 +76,22 @@ def _entry(
     folder, env_file = where
     command = found["command"]
     run = keep_running(command, folder)
-    left, env = [], dict(run.env)
+    left, env, argv = [], dict(run.env), run.argv
+    if not env.keys().isdisjoint(variables):  # the file would win over env
+        argv, env = ["env", *(f"{key}={value}" for key, value in env.items()), *argv], {}
     if _PORT.search(command) and "PORT" not in variables:
         env.setdefault("PORT", str(port))
     elif _PORT.search(command) and port != FIRST_PORT:
         why = f"foreman would add {port - FIRST_PORT} to the PORT of .env for it"
         left.append(Left(place, "$PORT", why, "write the number in place of $PORT"))
-    if name != found["name"]:
-        why = f"the name {found['name']!r} is in use: it is that of a pool, or of an earlier line"
-        left.append(Left(place, found["name"], why, f"it is called {name}"))
+    left += renamed(place, found["name"], name)
     if run.is_behind_shell:
         why = "a shell stays its parent: the stop signal reaches the shell, and the rest is killed"
         left.append(Left(place, command, why, "put exec before the command that stays"))
     if "{instance}" in command:
         why = "Orpheus puts the number of the slot in its place"
         left.append(Left(place, "{instance}", why, "see whether that is what is meant"))
-    values: dict[str, Any] = {"name": name, "argv": run.argv}
+    values: dict[str, Any] = {"name": name, "argv": argv}
     values |= {"cwd": run.cwd} if run.cwd else {}
     values |= {"env": env} if env else {}
     values |= {"env_file": env_file} if env_file else {}

@@ -4,12 +4,13 @@ A value with `%(ENV_X)s` needs a shell, which alone can put a variable into an a
 with `%(process_num)d` becomes one entry for each process, unless `{instance}` says the same.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
+from orpheus.shared.domain.programs import INSTANCE
 from orpheus.supervisor.moving_in.moved import Entry, Left, Moved, Place, Source
-from orpheus.supervisor.moving_in.names import DEFAULT_POOLS, UniqueNames, as_name
+from orpheus.supervisor.moving_in.names import DEFAULT_POOLS, UniqueNames, as_name, renamed
 from orpheus.supervisor.moving_in.supervisord_file import (
     Section,
     Unusable,
@@ -30,6 +31,7 @@ from orpheus.supervisor.moving_in.supervisord_keys import (
 )
 
 MOST_INSTANCES = 1000
+T = TypeVar("T")
 _DIFFERENCES = (
     "Orpheus starts all programs at once; those that need others name them in after = [].",
     "What they write is kept in rotating files: orpheus logs SLOT.",
@@ -154,63 +156,62 @@ def _processes(
 ) -> tuple[list[_Process], list[Left]]:
     """Return the entries to be made, and what is different in their names or numbers."""
     count, first = _number(section, "numprocs", 1), _number(section, "numprocs_start", 0)
-    base, left = as_name(section.short_name), []
     if not 1 <= count <= MOST_INSTANCES:
         raise Unusable(f"numprocs={count} is not 1 to {MOST_INSTANCES}")
-    if base != section.short_name:
-        why = "a name has letters, digits, _ . and -"
-        left.append(Left(section.place, f"[{section.name}]", why, f"it is called {base}"))
-    if "process_name" in section.values:
-        why = "a process is called after its entry and its number"
-        left.append(
-            _left(section, "process_name", why, f"its slots are {base}-1 and so on, from 1")
-        )
+    made: list[_Process] = []
+    left: list[Left] = []
+    wanted = section.short_name
+
+    def add(name: str, instances: int, process_num: int | str) -> None:
+        names = {**known, "numprocs": count, "process_num": process_num}
+        made.append(_Process(unique.unique(as_name(name)), instances, names))
+        left.extend(renamed(section.place, name, made[-1].name))
+
     numbered = [
         section.values[key]
         for key in ("command", "directory", "environment")
         if uses(section.values.get(key, ""), "process_num")
     ]
-    numbers: dict[str, str | int] = {**known, "numprocs": count}
     if count == 1 or not numbered:
-        return [_Process(unique.unique(base), count, {**numbers, "process_num": first})], left
-    plain = [
-        value.replace("%(process_num)d", "").replace("%(process_num)s", "") for value in numbered
-    ]
-    if first == 1 and not any(uses(value, "process_num") for value in plain):
-        one: dict[str, str | int] = {**numbers, "process_num": "{instance}"}
-        return [_Process(unique.unique(base), count, one)], left
-    each = [
-        _Process(unique.unique(f"{base}-{number}"), 1, {**numbers, "process_num": number})
-        for number in range(first, first + count)
-    ]
-    why = "{instance} counts from 1 and has no leading zeros"
-    left.append(_left(section, "numprocs", why, "each process has an entry of its own"))
-    return each, left
+        add(wanted, count, first)
+    elif first == 1 and all(map(_is_plain, numbered)):
+        add(wanted, count, INSTANCE)
+    else:
+        for number in range(first, first + count):
+            add(f"{wanted}-{number}", 1, number)
+        why = "{instance} counts from 1 and has no leading zeros"
+        left.append(_left(section, "numprocs", why, "each process has an entry of its own"))
+    if "process_name" in section.values:
+        why = "a process is called after its entry and its number"
+        instead = f"its slots are {made[0].name}-1 and so on, from 1"
+        left.append(_left(section, "process_name", why, instead))
+    return made, left
+
+
+def _is_plain(value: str) -> bool:
+    """Return whether the number of the process has no form, such as leading zeros."""
+    rest = value.replace("%(process_num)d", "").replace("%(process_num)s", "")
+    return not uses(rest, "process_num")
 
 
 def _entry(
     section: Section, common: Section | None, process: _Process, settings: Sequence[Setting]
 ) -> Entry:
     """Return the `[[programs]]` entry of a process. Raises Unusable."""
-    texts = {}
-    for key in ("command", "directory"):
-        value = section.values.get(key, "")
-        try:
-            texts[key] = _filled(value, process.names)
-        except Unusable as problem:
-            raise Unusable(f"{key}: {problem}") from None
+    command = _usable(section, "command", lambda text: _filled(text, process.names))
+    folder = _usable(section, "directory", lambda text: _filled(text, process.names))
     env, places = _environment(section, common, process)
     exported = {name: value for name, value in env.items() if has_variables(value)}
     env = {name: value for name, value in env.items() if name not in exported}
     exported = {name: value for name, value in exported.items() if value != f"\0{name}\0"}
-    command, folder = texts["command"], texts["directory"]
     values: dict[str, Any] = {"name": process.name}
     if has_variables(command) or has_variables(folder) or exported:
         parts = [f"export {name}={quoted(value)}" for name, value in exported.items()]
         parts += [f"cd {quoted(folder)}"] if has_variables(folder) else []
-        values["argv"] = ["sh", "-c", " && ".join([*parts, f"exec {script_of(command)}"])]
+        script = _usable(section, "command", lambda _: script_of(command))
+        values["argv"] = ["sh", "-c", " && ".join([*parts, f"exec {script}"])]
     else:
-        values["argv"] = argv_of(command)
+        values["argv"] = _usable(section, "command", lambda _: argv_of(command))
     if process.instances != 1:
         values["instances"] = process.instances
     if folder and not has_variables(folder):
@@ -221,6 +222,14 @@ def _entry(
         values[setting.key] = setting.value
     original = f"[{section.name}]"
     return Entry("programs", values, original, (section.place, *section.places.values(), *places))
+
+
+def _usable(section: Section, key: str, use: Callable[[str], T]) -> T:
+    """Return what is made of a value. Raises Unusable, which names the key."""
+    try:
+        return use(section.values.get(key, ""))
+    except Unusable as problem:
+        raise Unusable(f"{key}: {problem}") from None
 
 
 def _filled(value: str, names: dict[str, str | int]) -> str:
@@ -237,10 +246,7 @@ def _environment(
     places = []
     for one in (common, section):
         if one is not None and "environment" in one.values:
-            try:
-                env |= pairs(_filled(one.values["environment"], process.names))
-            except Unusable as problem:
-                raise Unusable(f"environment: {problem}") from None
+            env |= _usable(one, "environment", lambda text: pairs(_filled(text, process.names)))
             places.append(one.places["environment"])
     return env, places
 

@@ -1,4 +1,4 @@
-"""Converts the files beside this module as the command line does, on a host that is always the same."""
+"""Converts the files of these tests as the command line does, on a host that never changes."""
 
 import fnmatch
 from pathlib import Path

@@ -38,8 +38,8 @@ def test_the_toml_loads(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     Path(".env").touch()
     Path("orpheus.toml").write_text(to_toml(converted(name), name), encoding="utf-8")
     settings = load_settings(Path("orpheus.toml"), (), {})
-    made = [*settings.commands, *settings.schedules, *settings.programs]
-    assert [one.name for one in made] == [
+    made = [one.name for one in settings.commands] + [one.name for one in settings.schedules]
+    assert made + [one.name for one in settings.programs] == [
         one.values["name"]
         for table in ("commands", "schedules", "programs")
         for one in converted(name).entries()

@@ -1,0 +1,96 @@
+"""Procfiles."""
+
+from typing import Any
+
+import pytest
+
+from orpheus.config.settings import Program
+from orpheus.supervisor.moving_in.moved import Left, Source
+from orpheus.supervisor.moving_in.procfile import EnvFile, convert
+
+
+def programs(
+    text: str, folder: str = "", env_file: str | None = None
+) -> tuple[list[dict[str, Any]], list[Left]]:
+    env = None if env_file is None else EnvFile(".env", env_file)
+    moved = convert(Source("Procfile", text), folder, env)
+    found = [dict(entry.values) for entry in moved.entries()]
+    for one in found:
+        Program.model_validate(one)
+    return found, [left for left, _ in moved.left()]
+
+
+def test_each_line_is_a_program() -> None:
+    found, left = programs("# a comment\nweb: serve --all\n\nclock_1:\tpython clock.py\n")
+    assert found == [
+        {"name": "web", "argv": ["serve", "--all"]},
+        {"name": "clock_1", "argv": ["python", "clock.py"]},
+    ]
+    assert left == []
+
+
+def test_the_ports_are_those_of_foreman() -> None:
+    found, left = programs("web: serve $PORT\nclock: tick\nadmin: serve ${PORT:-1}\nx: y $PORTS\n")
+    assert [one.get("env") for one in found] == [{"PORT": "5000"}, None, {"PORT": "5200"}, None]
+    assert left == []
+
+
+def test_a_port_of_the_env_file_is_kept_and_told_where_foreman_would_add_to_it() -> None:
+    found, left = programs("web: serve $PORT\nadmin: serve $PORT\n", env_file="PORT=8000\n")
+    assert [one.get("env") for one in found] == [None, None]
+    assert [one["env_file"] for one in found] == [".env", ".env"]
+    assert [(one.place.line, one.what) for one in left] == [(2, "$PORT")]
+
+
+def test_a_variable_of_the_line_wins_over_the_env_file() -> None:
+    found, _ = programs("web: MODE=fast serve\n", env_file="MODE=slow\n")
+    assert found[0]["argv"] == ["env", "MODE=fast", "serve"]
+    found, _ = programs("web: MODE=fast serve\n", env_file="OTHER=1\n")
+    assert (found[0]["argv"], found[0]["env"]) == (["serve"], {"MODE": "fast"})
+
+
+def test_an_env_file_that_cannot_be_used_is_told() -> None:
+    found, left = programs("web: serve\n", env_file="no variable\n")
+    assert found == [{"name": "web", "argv": ["serve"]}]
+    assert (left[0].place.file, left[0].why) == (".env", "line 1 is not NAME=value")
+
+
+@pytest.mark.parametrize(
+    ("folder", "line", "cwd"),
+    [("", "serve", None), ("shop", "serve", "shop"), ("shop", "cd web && serve", "shop/web")],
+)
+def test_programs_run_beside_the_procfile(folder: str, line: str, cwd: str | None) -> None:
+    assert programs(f"web: {line}\n", folder)[0][0].get("cwd") == cwd
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("release: migrate", "it is run once for each release"),
+        ("web", "it is not a name, a colon and a command"),
+        ("web:", "it is not a name, a colon and a command"),
+        ("my web: serve", "it is not a name, a colon and a command"),
+        ("web: serve \0", "it is not a name, a colon and a command"),
+    ],
+)
+def test_a_line_that_is_no_program_is_left_whole(line: str, why: str) -> None:
+    found, (left,) = programs(f"\n{line}\n")
+    assert found == []
+    assert (left.place.line, left.what) == (2, line)
+    assert why in left.why
+
+
+@pytest.mark.parametrize(
+    ("line", "what", "why"),
+    [
+        ("default: serve", "default", "the name 'default' is that of a pool"),
+        ("_web: serve", "_web", "a name has"),
+        ("web: serve | tee log", "serve | tee log", "a shell stays its parent"),
+        ("web: serve '{instance}'", "{instance}", "number of the slot"),
+    ],
+)
+def test_what_is_not_the_same_is_told(line: str, what: str, why: str) -> None:
+    found, (left,) = programs(line)
+    assert len(found) == 1
+    assert left.what == what
+    assert why in left.why

@@ -76,9 +76,7 @@ def _entry(
     folder, env_file = where
     command = found["command"]
     run = keep_running(command, folder)
-    left, env, argv = [], dict(run.env), run.argv
-    if not env.keys().isdisjoint(variables):  # the file would win over env
-        argv, env = ["env", *(f"{key}={value}" for key, value in env.items()), *argv], {}
+    left, env = [], dict(run.env)
     if _PORT.search(command) and "PORT" not in variables:
         env.setdefault("PORT", str(port))
     elif _PORT.search(command) and port != FIRST_PORT:
@@ -91,7 +89,7 @@ def _entry(
     if "{instance}" in command:
         why = "Orpheus puts the number of the slot in its place"
         left.append(Left(place, "{instance}", why, "see whether that is what is meant"))
-    values: dict[str, Any] = {"name": name, "argv": argv}
+    values: dict[str, Any] = {"name": name, "argv": run.argv}
     values |= {"cwd": run.cwd} if run.cwd else {}
     values |= {"env": env} if env else {}
     values |= {"env_file": env_file} if env_file else {}

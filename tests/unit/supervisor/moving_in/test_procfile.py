@@ -42,13 +42,6 @@ def test_a_port_of_the_env_file_is_kept_and_told_where_foreman_would_add_to_it()
     assert [(one.place.line, one.what) for one in left] == [(2, "$PORT")]
 
 
-def test_a_variable_of_the_line_wins_over_the_env_file() -> None:
-    found, _ = programs("web: MODE=fast serve\n", env_file="MODE=slow\n")
-    assert found[0]["argv"] == ["env", "MODE=fast", "serve"]
-    found, _ = programs("web: MODE=fast serve\n", env_file="OTHER=1\n")
-    assert (found[0]["argv"], found[0]["env"]) == (["serve"], {"MODE": "fast"})
-
-
 def test_an_env_file_that_cannot_be_used_is_told() -> None:
     found, left = programs("web: serve\n", env_file="no variable\n")
     assert found == [{"name": "web", "argv": ["serve"]}]

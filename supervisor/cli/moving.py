@@ -16,7 +16,7 @@ from orpheus.shared.text import printable
 from orpheus.supervisor.cli.operator import Operator, for_operator
 from orpheus.supervisor.cli.output import print_json
 from orpheus.supervisor.moving_in import crontab, procfile, supervisord
-from orpheus.supervisor.moving_in.moved import Left, Moved, Place, Source
+from orpheus.supervisor.moving_in.moved import FileLine, Left, Moved, SourceFile
 from orpheus.supervisor.moving_in.toml import to_toml
 
 _LARGEST_FILE_BYTES = 4 * 2**20
@@ -58,7 +58,7 @@ def from_crontab(
         is_of_system = str(Path(file).absolute()).startswith(("/etc/crontab", "/etc/cron.d/"))
         known = {one.pw_name for one in pwd.getpwall()} | set(_USERS_OF_OTHERS.split())
         has_users = is_of_system or crontab.has_user_column(source, known)
-    host = crontab.Host(timezone or _timezone(), _user(), has_users=has_users)
+    host = crontab.CronHost(timezone or _timezone(), _user(), has_users=has_users)
     return _print(operator, file, crontab.convert(source, host))
 
 
@@ -68,7 +68,7 @@ def from_crontab(
 def from_supervisord(operator: Operator, file: str) -> int:
     """Make a program of each [program:…] of a supervisord.conf, and of the files it includes."""
     source = _read(Path(file))
-    host = supervisord.Host(_user(), platform.node())
+    host = supervisord.SupervisordHost(_user(), platform.node())
     try:
         patterns = supervisord.include_patterns(source, dict(os.environ))
         included, not_found = _included(patterns, source.folder)
@@ -92,7 +92,7 @@ def from_procfile(operator: Operator, file: str) -> int:
     return _print(operator, file, procfile.convert(source, folder, env_file))
 
 
-def _read(path: Path, *, may_be_bytes: bool = False) -> Source:
+def _read(path: Path, *, may_be_bytes: bool = False) -> SourceFile:
     """Return a file; `may_be_bytes`: with lone surrogates for what is not UTF-8.
 
     Raises ClickException if it cannot be read, or is no text.
@@ -112,12 +112,14 @@ def _read(path: Path, *, may_be_bytes: bool = False) -> Source:
     if "\0" in text and not may_be_bytes:
         raise click.ClickException(f"{path} is no text: it contains NUL")
     folder = Path.cwd() if is_stdin else path.absolute().parent
-    return Source(_STDIN_NAME if is_stdin else str(path), text.replace("\r\n", "\n"), str(folder))
+    return SourceFile(
+        _STDIN_NAME if is_stdin else str(path), text.replace("\r\n", "\n"), str(folder)
+    )
 
 
 def _included(
-    patterns: list[tuple[Place, str]], folder: str
-) -> tuple[list[Source], list[tuple[Place, str]]]:
+    patterns: list[tuple[FileLine, str]], folder: str
+) -> tuple[list[SourceFile], list[tuple[FileLine, str]]]:
     """Return the files that the patterns name, and the patterns that name none."""
     sources, not_found = [], []
     for place, pattern in patterns:
@@ -129,7 +131,7 @@ def _included(
     return sources, not_found
 
 
-def _called_from(folder: str, source: Source) -> Source:
+def _called_from(folder: str, source: SourceFile) -> SourceFile:
     """Return a file with its name as the file in that folder would call it."""
     path = Path(source.name)
     is_below = path.is_relative_to(folder)

@@ -12,7 +12,7 @@ from typing import Any
 
 from orpheus.shared.domain.schedules import problem_of
 from orpheus.shared.durations import parse_duration_s
-from orpheus.supervisor.moving_in.moved import Entry, Left, Moved, Place, Source
+from orpheus.supervisor.moving_in.moved import Entry, FileLine, Left, Moved, SourceFile
 from orpheus.supervisor.moving_in.names import BUILT_IN_JOBS, UniqueNames, name_of
 from orpheus.supervisor.moving_in.shell import DEFAULT_SHELL, escaped_fields, run_of, with_input
 
@@ -53,7 +53,7 @@ _OF_CRON = {
 
 
 @dataclass(frozen=True, slots=True)
-class Host:
+class CronHost:
     """What cron knows without a line of the file.
 
     `timezone`: in which it reads times. `user`: who runs Orpheus. `has_users`: whether a column of
@@ -69,7 +69,7 @@ class Host:
 class _Job:
     """A line with a job. `time`: five fields, or `@every 5m`, or another nickname."""
 
-    place: Place
+    place: FileLine
     line: str
     time: str
     command: str
@@ -85,10 +85,10 @@ class _Variables:
     """The lines `NAME = value` that hold for the next job."""
 
     env: dict[str, str] = field(default_factory=dict)
-    places: dict[str, Place] = field(default_factory=dict)
+    places: dict[str, FileLine] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
 
-    def take(self, place: Place, name: str, value: str) -> list[Left]:
+    def take(self, place: FileLine, name: str, value: str) -> list[Left]:
         """Set a variable; return it as left if it is one that only cron understands."""
         what = f"{name}={value}"
         if name in _OF_CRON:
@@ -104,7 +104,7 @@ class _Variables:
             left.append(Left(place, what, why, "on Debian, remove the line and import again"))
         return left
 
-    def use(self) -> list[Place]:
+    def use(self) -> list[FileLine]:
         """Return where the variables stand, which a job now uses."""
         self.used.update(self.env)
         return list(self.places.values())
@@ -122,7 +122,7 @@ class _Variables:
         ]
 
 
-def convert(source: Source, host: Host) -> Moved:
+def convert(source: SourceFile, host: CronHost) -> Moved:
     """Return the commands, in the order of the file, and after them their schedules."""
     variables, names = _Variables(), UniqueNames(*BUILT_IN_JOBS)
     commands: list[Entry | Left] = []
@@ -146,7 +146,7 @@ def convert(source: Source, host: Host) -> Moved:
     return Moved([*commands, *variables.unused(), *schedules], _differences(host))
 
 
-def _differences(host: Host) -> tuple[str, ...]:
+def _differences(host: CronHost) -> tuple[str, ...]:
     return (
         "cron starts a job in the home folder of its user, with few variables. Orpheus starts it",
         "in cwd, else where Orpheus was started, with the variables of Orpheus and those of env.",
@@ -156,15 +156,15 @@ def _differences(host: Host) -> tuple[str, ...]:
     )
 
 
-def has_user_column(source: Source, users: Collection[str]) -> bool:
+def has_user_column(source: SourceFile, users: Collection[str]) -> bool:
     """Return whether every job of the file seems to have one of these users before its command."""
     rests = [_split(line)[1].split() for _, line in _lines(source) if line[:1] in _BEGINS_A_JOB]
     return bool(rests) and all(len(words) > 1 and words[0] in users for words in rests)
 
 
-def _lines(source: Source) -> Iterator[tuple[Place, str]]:
+def _lines(source: SourceFile) -> Iterator[tuple[FileLine, str]]:
     for number, line in enumerate(source.text.split("\n"), 1):
-        yield Place(source.name, number), line.strip()
+        yield FileLine(source.name, number), line.strip()
 
 
 def _unquoted(value: str) -> str:
@@ -178,7 +178,7 @@ def _split(line: str) -> tuple[str, str]:
     return ("", "") if found is None else (" ".join(found["time"].split()), found["rest"])
 
 
-def _job(place: Place, line: str, comments: tuple[str, ...], *, has_users: bool) -> _Job | Left:
+def _job(place: FileLine, line: str, comments: tuple[str, ...], *, has_users: bool) -> _Job | Left:
     """Return what a line says, or why it cannot be carried over."""
     time, rest = _split(line)
     user = _USER.fullmatch(rest) if has_users else None
@@ -198,7 +198,7 @@ def _is_text(line: str) -> bool:
 
 
 def _entries(
-    job: _Job, variables: _Variables, host: Host, names: UniqueNames
+    job: _Job, variables: _Variables, host: CronHost, names: UniqueNames
 ) -> list[Entry | Left]:
     """Return a command and its schedule, or only why there are none."""
     env = dict(variables.env)
@@ -249,7 +249,7 @@ def _percent_signs(command: str) -> tuple[str, str, str]:
     return line.replace("\\%", "%").strip(), "%" if texts else "", text
 
 
-def _notes(job: _Job, host: Host) -> Iterator[Left]:
+def _notes(job: _Job, host: CronHost) -> Iterator[Left]:
     """Yield what is not the same for a job that was carried over."""
     if job.user not in (None, host.user):
         yield job.left(

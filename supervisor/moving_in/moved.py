@@ -6,7 +6,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Place:
+class FileLine:
     """A line of a file; `line` counts from 1."""
 
     file: str
@@ -17,7 +17,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class SourceFile:
     """A file that is read. `folder`: the absolute folder that it is in, "" if it is in none."""
 
     name: str
@@ -32,7 +32,7 @@ class Left:
     `what` is the text of the file, `why` a sentence, `instead` what a person can do about it.
     """
 
-    place: Place
+    place: FileLine
     what: str
     why: str
     instead: str
@@ -51,7 +51,7 @@ class Entry:
     table: str
     values: Mapping[str, Any]
     original: str = ""
-    places: tuple[Place, ...] = ()
+    places: tuple[FileLine, ...] = ()
     comments: tuple[str, ...] = ()
     left: tuple[Left, ...] = ()
 

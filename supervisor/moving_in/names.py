@@ -3,7 +3,7 @@
 import re
 
 from orpheus.shared.domain.limits import NAME
-from orpheus.supervisor.moving_in.moved import Left, Place
+from orpheus.supervisor.moving_in.moved import FileLine, Left
 
 BUILT_IN_JOBS = ("flaky", "sleep", "sum_range", "wordcount")
 """Job types that are there without any configuration: no command may have their names."""
@@ -25,7 +25,7 @@ _RUNNERS = frozenset(_RUNNERS_TEXT.split())
 def name_of(words: list[str]) -> str:
     """Return a name for a command: its program, and the word after it, if that is one.
 
-    `/usr/bin/python3 manage.py clearsessions --verbose` is `manage-clearsessions`, and
+    `php /srv/artisan schedule:run --quiet` is `artisan-schedule-run`, and
     `find /srv/mail -delete` is `find-mail`.
     """
     bare = [word for word in words if word and not word.startswith("-")]
@@ -43,7 +43,7 @@ def as_name(text: str) -> str:
     return name if NAME.fullmatch(name) else "job"
 
 
-def renamed(place: Place, wanted: str, name: str) -> list[Left]:
+def renamed(place: FileLine, wanted: str, name: str) -> list[Left]:
     """Return that an entry is not called as in the file, if it is not."""
     if name == wanted:
         return []

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orpheus.shared.domain.programs import parse_env_file
-from orpheus.supervisor.moving_in.moved import Entry, Left, Moved, Place, Source
+from orpheus.supervisor.moving_in.moved import Entry, FileLine, Left, Moved, SourceFile
 from orpheus.supervisor.moving_in.names import DEFAULT_POOLS, UniqueNames, as_name, renamed
 from orpheus.supervisor.moving_in.shell import keep_running
 
@@ -27,18 +27,18 @@ class EnvFile:
     text: str
 
 
-def convert(source: Source, folder: str = "", env_file: EnvFile | None = None) -> Moved:
+def convert(source: SourceFile, folder: str = "", env_file: EnvFile | None = None) -> Moved:
     """Return a program for each process type; they run in `folder`, "" where Orpheus does."""
     items: list[Entry | Left] = []
     names = UniqueNames(*DEFAULT_POOLS)
     variables, problem = _variables(env_file)
     if env_file is not None and problem is not None:
         instead = "correct it, then write env_file in each entry"
-        items.append(Left(Place(env_file.path, 1), env_file.path, problem, instead))
+        items.append(Left(FileLine(env_file.path, 1), env_file.path, problem, instead))
     path = env_file.path if env_file is not None and problem is None else ""
     port = FIRST_PORT
     for number, text in enumerate(source.text.split("\n"), 1):
-        line, place = text.strip(), Place(source.name, number)
+        line, place = text.strip(), FileLine(source.name, number)
         if not line or line.startswith("#"):
             continue
         found = _LINE.fullmatch(line)
@@ -66,7 +66,7 @@ def _variables(env_file: EnvFile | None) -> tuple[dict[str, str], str | None]:
 
 
 def _entry(
-    place: Place,
+    place: FileLine,
     found: re.Match[str],
     name: str,
     where: tuple[str, str],

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from orpheus.shared.domain.programs import INSTANCE
-from orpheus.supervisor.moving_in.moved import Entry, Left, Moved, Place, Source
+from orpheus.supervisor.moving_in.moved import Entry, FileLine, Left, Moved, SourceFile
 from orpheus.supervisor.moving_in.names import DEFAULT_POOLS, UniqueNames, as_name, renamed
 from orpheus.supervisor.moving_in.supervisord_file import (
     Section,
@@ -26,7 +26,7 @@ from orpheus.supervisor.moving_in.supervisord_file import (
 from orpheus.supervisor.moving_in.supervisord_keys import (
     DAEMON_KEYS,
     SECTIONS,
-    Setting,
+    ProgramKey,
     settings_of,
 )
 
@@ -39,7 +39,7 @@ _DIFFERENCES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Host:
+class SupervisordHost:
     """What supervisord knows without a line: who runs it, and `%(host_node_name)s`."""
 
     user: str = ""
@@ -56,7 +56,9 @@ class _Process:
 
 
 def convert(
-    sources: Sequence[Source], host: Host, not_found: Iterable[tuple[Place, str]] = ()
+    sources: Sequence[SourceFile],
+    host: SupervisordHost,
+    not_found: Iterable[tuple[FileLine, str]] = (),
 ) -> Moved:
     """Return a program for each section, in the order of the files.
 
@@ -82,7 +84,7 @@ def convert(
     return Moved(items, _DIFFERENCES)
 
 
-def include_patterns(source: Source, environ: dict[str, str]) -> list[tuple[Place, str]]:
+def include_patterns(source: SourceFile, environ: dict[str, str]) -> list[tuple[FileLine, str]]:
     """Return the patterns of `[include]`. Raises configparser.Error."""
     for section in read_sections([source]):
         if section.name == "include" and "files" in section.values:
@@ -117,7 +119,7 @@ def _programs(
     section: Section,
     common: Section | None,
     names: dict[str, str],
-    host: Host,
+    host: SupervisordHost,
     unique: UniqueNames,
 ) -> list[Entry | Left]:
     """Return the entries of a program, or why there is none."""
@@ -195,7 +197,7 @@ def _is_plain(value: str) -> bool:
 
 
 def _entry(
-    section: Section, common: Section | None, process: _Process, settings: Sequence[Setting]
+    section: Section, common: Section | None, process: _Process, settings: Sequence[ProgramKey]
 ) -> Entry:
     """Return the `[[programs]]` entry of a process. Raises Unusable."""
     command = _usable(section, "command", lambda text: _filled(text, process.names))
@@ -240,7 +242,7 @@ def _filled(value: str, names: dict[str, str | int]) -> str:
 
 def _environment(
     section: Section, common: Section | None, process: _Process
-) -> tuple[dict[str, str], list[Place]]:
+) -> tuple[dict[str, str], list[FileLine]]:
     """Return the variables of all programs and of this one, with the lines of the first."""
     env: dict[str, str] = {}
     places = []

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from configparser import RawConfigParser
 from dataclasses import dataclass, field
 
-from orpheus.supervisor.moving_in.moved import Place, Source
+from orpheus.supervisor.moving_in.moved import FileLine, SourceFile
 
 _HEADER = re.compile(r"\[(?P<name>[^]]+)\]")
 _KEY = re.compile(r"(?P<key>[^\s;#=:][^=:]*?)\s*[=:]")
@@ -28,10 +28,10 @@ class Section:
     """A section, such as `program:web`. `folder` is that of its file: `%(here)s`."""
 
     name: str
-    place: Place
+    place: FileLine
     folder: str
     values: dict[str, str] = field(default_factory=dict)
-    places: dict[str, Place] = field(default_factory=dict)
+    places: dict[str, FileLine] = field(default_factory=dict)
 
     @property
     def kind(self) -> str:
@@ -44,7 +44,7 @@ class Section:
         return self.name.partition(":")[2].strip()
 
 
-def read_sections(sources: Iterable[Source]) -> list[Section]:
+def read_sections(sources: Iterable[SourceFile]) -> list[Section]:
     """Return the sections in their order; one that comes again adds to the first.
 
     Raises configparser.Error for a file that is none of supervisord.
@@ -55,7 +55,7 @@ def read_sections(sources: Iterable[Source]) -> list[Section]:
         parser.read_string(source.text, source.name)
         places = _places(source)
         for name in parser.sections():
-            place = places.get((name, ""), Place(source.name, 1))
+            place = places.get((name, ""), FileLine(source.name, 1))
             section = found.setdefault(name, Section(name, place, source.folder))
             for key, value in parser.items(name):
                 section.values[key] = value or ""
@@ -63,16 +63,16 @@ def read_sections(sources: Iterable[Source]) -> list[Section]:
     return list(found.values())
 
 
-def _places(source: Source) -> dict[tuple[str, str], Place]:
+def _places(source: SourceFile) -> dict[tuple[str, str], FileLine]:
     """Return the line of each section and key: of the last key of a name, which counts."""
-    places: dict[tuple[str, str], Place] = {}
+    places: dict[tuple[str, str], FileLine] = {}
     section = ""
     for number, line in enumerate(source.text.split("\n"), 1):
         if header := _HEADER.match(line.strip()):
             section = header["name"]
-            places.setdefault((section, ""), Place(source.name, number))
+            places.setdefault((section, ""), FileLine(source.name, number))
         elif (key := _KEY.match(line)) is not None:
-            places[section, key["key"].lower()] = Place(source.name, number)
+            places[section, key["key"].lower()] = FileLine(source.name, number)
     return places
 
 

@@ -101,30 +101,30 @@ _ELSEWHERE = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class ProgramKey:
     """A key of a `[[programs]]` entry."""
 
     key: str
     value: Any
 
 
-_Made = Setting | tuple[str, str] | None
+_Made = ProgramKey | tuple[str, str] | None
 """What became of a key: a setting, why it is none and what to do instead, or nothing to do."""
 
 
-def settings_of(section: Section, user: str) -> tuple[list[Setting], list[Left]]:
+def settings_of(section: Section, user: str) -> tuple[list[ProgramKey], list[Left]]:
     """Return the settings of a program, and what was left; `user` runs Orpheus.
 
     What stands in `_ELSEWHERE` is not looked at. Raises Unusable for a value that is none.
     """
-    made: list[Setting] = []
+    made: list[ProgramKey] = []
     left: list[Left] = []
     values = {"autorestart": "unexpected", **section.values}
     for key, value in values.items():
         if key in _ELSEWHERE:
             continue
         for one in _made_of(key, value.strip(), values, user):
-            if isinstance(one, Setting):
+            if isinstance(one, ProgramKey):
                 made.append(one)
             else:
                 place = section.places.get(key, section.place)
@@ -147,13 +147,13 @@ def _autostart(value: str, _: Mapping[str, str]) -> list[Any]:
     if _is_true("autostart", value):
         return []
     why = "a program that is in the file is started"
-    return [Setting("instances", 0), (why, "start it with orpheus scale NAME 1")]
+    return [ProgramKey("instances", 0), (why, "start it with orpheus scale NAME 1")]
 
 
 def _autorestart(value: str, _: Mapping[str, str]) -> list[Any]:
     if value.lower() == "unexpected":
-        return [Setting("restart", "on-failure")]
-    return [] if _is_true("autorestart", value) else [Setting("restart", "never")]
+        return [ProgramKey("restart", "on-failure")]
+    return [] if _is_true("autorestart", value) else [ProgramKey("restart", "never")]
 
 
 def _exitcodes(value: str, values: Mapping[str, str]) -> list[Any]:
@@ -166,10 +166,10 @@ def _exitcodes(value: str, values: Mapping[str, str]) -> list[Any]:
 def _startsecs(value: str, _: Mapping[str, str]) -> list[Any]:
     seconds = _whole("startsecs", value)
     if seconds <= LONGEST_START_S:
-        return [] if seconds == 1 else [Setting("ready", {"after": f"{seconds}s"})]
+        return [] if seconds == 1 else [ProgramKey("ready", {"after": f"{seconds}s"})]
     why = "ready must be less than start_timeout of [supervisor], which is 60 s"
     return [
-        Setting("ready", {"after": f"{LONGEST_START_S}s"}),
+        ProgramKey("ready", {"after": f"{LONGEST_START_S}s"}),
         (why, f'raise start_timeout, then write ready = {{ after = "{seconds}s" }}'),
     ]
 
@@ -177,17 +177,17 @@ def _startsecs(value: str, _: Mapping[str, str]) -> list[Any]:
 def _stopwaitsecs(value: str, _: Mapping[str, str]) -> list[Any]:
     seconds = _whole("stopwaitsecs", value)
     if seconds <= LONGEST_STOP_S:
-        return [Setting("stop_timeout", f"{seconds}s")]
+        return [ProgramKey("stop_timeout", f"{seconds}s")]
     why = "stop_timeout must be less than shutdown_deadline of [supervisor], which is 40 s"
     instead = f'raise shutdown_deadline, then write stop_timeout = "{seconds}s"'
-    return [Setting("stop_timeout", f"{LONGEST_STOP_S}s"), (why, instead)]
+    return [ProgramKey("stop_timeout", f"{LONGEST_STOP_S}s"), (why, instead)]
 
 
 def _stopsignal(value: str, _: Mapping[str, str]) -> list[Any]:
     name = value.upper().removeprefix("SIG")
     if name not in _SIGNALS:
         raise Unusable(f"stopsignal={value} is no signal that supervisord sends")
-    return [] if name == "TERM" else [Setting("stop_signal", name)]
+    return [] if name == "TERM" else [ProgramKey("stop_signal", name)]
 
 
 def _log_size(value: str, _: Mapping[str, str]) -> list[Any]:
@@ -201,9 +201,9 @@ def _log_size(value: str, _: Mapping[str, str]) -> list[Any]:
     kept = min(max(size_bytes, SMALLEST_LOG_BYTES), LARGEST_LOG_BYTES)
     if kept != size_bytes:
         why = f"log_size is {SMALLEST_LOG_BYTES} bytes to {LARGEST_LOG_BYTES} bytes"
-        return [Setting("log_size", kept), (why, "nothing is needed")]
+        return [ProgramKey("log_size", kept), (why, "nothing is needed")]
     written = f"{size['number']}{_WRITTEN[unit]}" if unit else size_bytes
-    return [Setting("log_size", written)]
+    return [ProgramKey("log_size", written)]
 
 
 def _log_files(value: str, _: Mapping[str, str]) -> list[Any]:
@@ -213,7 +213,7 @@ def _log_files(value: str, _: Mapping[str, str]) -> list[Any]:
     left = (
         None if kept == files else (f"log_files is at most {MOST_LOG_FILES}", "nothing is needed")
     )
-    return [Setting("log_files", kept), left]
+    return [ProgramKey("log_files", kept), left]
 
 
 def _redirect_stderr(value: str, values: Mapping[str, str]) -> list[Any]:

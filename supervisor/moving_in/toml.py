@@ -9,7 +9,7 @@ import tomlkit
 from tomlkit.items import Item
 
 from orpheus.shared.text import printable
-from orpheus.supervisor.moving_in.moved import Entry, Left, Moved, Place
+from orpheus.supervisor.moving_in.moved import Entry, FileLine, Left, Moved
 
 _WIDTH = 100
 
@@ -53,7 +53,7 @@ def _left(left: Left, main_file: str) -> Iterator[str]:
     yield from _comments(wrap.wrap(text))
 
 
-def _where(place: Place, main_file: str) -> str:
+def _where(place: FileLine, main_file: str) -> str:
     return f"line {place.line}" if place.file == main_file else str(place)
 
 

@@ -4,7 +4,7 @@ import fnmatch
 from pathlib import Path
 
 from orpheus.supervisor.moving_in import crontab, procfile, supervisord
-from orpheus.supervisor.moving_in.moved import Moved, Source
+from orpheus.supervisor.moving_in.moved import Moved, SourceFile
 
 FILES = Path(__file__).parent / "files"
 NAMES = sorted(one.name for one in FILES.iterdir() if one.is_file() and one.suffix != ".toml")
@@ -12,12 +12,12 @@ INCLUDED = [f"conf.d/{one.name}" for one in sorted((FILES / "conf.d").iterdir())
 FOLDER = "/srv/moving"
 
 
-def source(name: str) -> Source:
+def source(name: str) -> SourceFile:
     folder = f"{FOLDER}/conf.d" if name.startswith("conf.d/") else FOLDER
-    return Source(name, (FILES / name).read_text(encoding="utf-8"), folder)
+    return SourceFile(name, (FILES / name).read_text(encoding="utf-8"), folder)
 
 
-def sources(name: str) -> list[Source]:
+def sources(name: str) -> list[SourceFile]:
     """The file, and those that it includes."""
     main = source(name)
     if not name.startswith("supervisord"):
@@ -30,7 +30,7 @@ def sources(name: str) -> list[Source]:
 def converted(name: str) -> Moved:
     if name.startswith("crontab"):
         has_users = name in ("crontab-of-the-system", "crontab-of-monitors")
-        return crontab.convert(source(name), crontab.Host("Europe/Berlin", "root", has_users))
+        return crontab.convert(source(name), crontab.CronHost("Europe/Berlin", "root", has_users))
     if name.startswith("Procfile"):
         env_file = procfile.EnvFile(".env", "RACK_ENV=production\n")
         return procfile.convert(source(name), "", env_file if name == "Procfile-of-sync" else None)
@@ -39,4 +39,6 @@ def converted(name: str) -> Moved:
         for place, pattern in supervisord.include_patterns(source(name), {})
         if pattern == f"{FOLDER}/local.conf"
     ]
-    return supervisord.convert(sources(name), supervisord.Host("root", "host-1"), missing)
+    return supervisord.convert(
+        sources(name), supervisord.SupervisordHost("root", "host-1"), missing
+    )

@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from orpheus.shared.domain.schedules import ScheduleDefinition, ticks_after
-from orpheus.supervisor.moving_in.crontab import Host, convert, has_user_column
-from orpheus.supervisor.moving_in.moved import Entry, Left, Moved, Source
+from orpheus.supervisor.moving_in.crontab import CronHost, convert, has_user_column
+from orpheus.supervisor.moving_in.moved import Entry, Left, Moved, SourceFile
 
-BERLIN = Host("Europe/Berlin", "shop")
+BERLIN = CronHost("Europe/Berlin", "shop")
 NAMES_OF_DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 NAMES_OF_MONTHS = (
     *("jan", "feb", "mar", "apr", "may", "jun"),
@@ -20,18 +20,18 @@ NAMES_OF_MONTHS = (
 )
 
 
-def moved(text: str, host: Host = BERLIN) -> Moved:
-    return convert(Source("crontab", text), host)
+def moved(text: str, host: CronHost = BERLIN) -> Moved:
+    return convert(SourceFile("crontab", text), host)
 
 
-def tables(text: str, host: Host = BERLIN) -> tuple[dict[str, Any], dict[str, Any]]:
+def tables(text: str, host: CronHost = BERLIN) -> tuple[dict[str, Any], dict[str, Any]]:
     """The one command, and its schedule."""
     command, schedule = moved(text, host).entries()
     assert (command.table, schedule.table) == ("commands", "schedules")
     return dict(command.values), dict(schedule.values)
 
 
-def left(text: str, host: Host = BERLIN) -> list[Left]:
+def left(text: str, host: CronHost = BERLIN) -> list[Left]:
     return [one for one, _ in moved(text, host).left()]
 
 
@@ -98,7 +98,7 @@ def cron_times(time: str, after: datetime) -> Iterator[datetime]:
 )
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/New_York"])
 def test_schedules_fire_when_cron_would(time: str, zone: str) -> None:
-    _, schedule = tables(f"{time} /opt/job", Host(zone))
+    _, schedule = tables(f"{time} /opt/job", CronHost(zone))
     after = datetime(2026, 6, 3, 11, 59, 30, tzinfo=ZoneInfo(zone))
     definition = ScheduleDefinition(
         "job", "job", cron=schedule["cron"], timezone=schedule["timezone"]
@@ -218,7 +218,7 @@ def test_a_time_zone_that_is_unknown_leaves_the_job() -> None:
 
 def test_a_user_who_does_not_run_orpheus_is_left_and_the_job_is_not() -> None:
     text = "0 1 * * * root /opt/a\n0 2 * * * shop /opt/b"
-    host = Host("UTC", "shop", has_users=True)
+    host = CronHost("UTC", "shop", has_users=True)
     first, second, *_ = moved(text, host).entries()
     assert (first.values["argv"], second.values["argv"]) == (["/opt/a"], ["/opt/b"])
     assert [one.what for one in first.left] == ["user root"]
@@ -226,7 +226,7 @@ def test_a_user_who_does_not_run_orpheus_is_left_and_the_job_is_not() -> None:
 
 
 def test_a_line_without_a_user_is_left_if_there_should_be_one() -> None:
-    (one,) = left("0 1 * * * /opt/a", Host("UTC", "shop", has_users=True))
+    (one,) = left("0 1 * * * /opt/a", CronHost("UTC", "shop", has_users=True))
     assert one.why == "it is not a time, a user and a command"
 
 
@@ -241,7 +241,7 @@ def test_a_line_without_a_user_is_left_if_there_should_be_one() -> None:
     ],
 )
 def test_a_column_of_users_is_seen_if_every_job_has_one(text: str, has_users: bool) -> None:
-    assert has_user_column(Source("crontab", text), {"root", "www-data"}) is has_users
+    assert has_user_column(SourceFile("crontab", text), {"root", "www-data"}) is has_users
 
 
 def test_a_percent_sign_begins_the_input_and_a_backslash_keeps_it() -> None:

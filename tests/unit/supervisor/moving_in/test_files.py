@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from orpheus.config.load import load_settings
-from orpheus.supervisor.moving_in.moved import Place, Source
+from orpheus.supervisor.moving_in.moved import FileLine, SourceFile
 from orpheus.supervisor.moving_in.toml import to_toml
 from tests.unit.supervisor.moving_in.converted import FILES, NAMES, converted, sources
 
@@ -63,11 +63,11 @@ def test_no_line_is_dropped_without_a_word(name: str) -> None:
     assert silent == []
 
 
-def _lines_that_say_something(source: Source, whole_sections: set[Place]) -> list[Place]:
+def _lines_that_say_something(source: SourceFile, whole_sections: set[FileLine]) -> list[FileLine]:
     """The lines but for comments, and but for a section whose header stands for all of it."""
     found, is_whole = [], False
     for number, line in enumerate(source.text.split("\n"), 1):
-        place = Place(source.name, number)
+        place = FileLine(source.name, number)
         if header := _SECTION.match(line):
             is_whole = place in whole_sections
             if header[1] in ("include", "supervisord"):

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from orpheus.config.settings import Program
-from orpheus.supervisor.moving_in.moved import Left, Source
+from orpheus.supervisor.moving_in.moved import Left, SourceFile
 from orpheus.supervisor.moving_in.procfile import EnvFile, convert
 
 
@@ -13,7 +13,7 @@ def programs(
     text: str, folder: str = "", env_file: str | None = None
 ) -> tuple[list[dict[str, Any]], list[Left]]:
     env = None if env_file is None else EnvFile(".env", env_file)
-    moved = convert(Source("Procfile", text), folder, env)
+    moved = convert(SourceFile("Procfile", text), folder, env)
     found = [dict(entry.values) for entry in moved.entries()]
     for one in found:
         Program.model_validate(one)

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from orpheus.config.settings import Program, Settings
-from orpheus.supervisor.moving_in.moved import Left, Moved, Source
-from orpheus.supervisor.moving_in.supervisord import Host, convert, include_patterns
+from orpheus.supervisor.moving_in.moved import Left, Moved, SourceFile
+from orpheus.supervisor.moving_in.supervisord import SupervisordHost, convert, include_patterns
 from orpheus.supervisor.moving_in.supervisord_keys import (
     DAEMON_KEYS,
     LONGEST_START_S,
@@ -19,12 +19,12 @@ from orpheus.supervisor.moving_in.supervisord_keys import (
     SECTIONS,
 )
 
-HOST = Host("shop", "host-1")
+HOST = SupervisordHost("shop", "host-1")
 PLAIN = {"name": "web", "argv": ["serve"], "restart": "on-failure"}
 
 
 def moved(text: str) -> Moved:
-    return convert([Source("supervisord.conf", text, "/srv/conf")], HOST)
+    return convert([SourceFile("supervisord.conf", text, "/srv/conf")], HOST)
 
 
 def programs(text: str) -> list[dict[str, Any]]:
@@ -223,13 +223,13 @@ def test_group_and_host_are_filled_in() -> None:
 
 
 def test_included_files_are_named_and_their_programs_carried_over() -> None:
-    main = Source("main.conf", "[include]\nfiles = a/*.conf %(here)s/%(ENV_X)s.conf", "/srv")
+    main = SourceFile("main.conf", "[include]\nfiles = a/*.conf %(here)s/%(ENV_X)s.conf", "/srv")
     patterns = include_patterns(main, {"X": "b"})
     assert [(str(place), pattern) for place, pattern in patterns] == [
         ("main.conf:2", "a/*.conf"),
         ("main.conf:2", "/srv/b.conf"),
     ]
-    other = Source("a/web.conf", "\n[program:web]\ncommand=%(here)s/serve\numask=022", "/srv/a")
+    other = SourceFile("a/web.conf", "\n[program:web]\ncommand=%(here)s/serve\numask=022", "/srv/a")
     made = convert([main, other], HOST, patterns[1:])
     (entry,) = made.entries()
     assert entry.values["argv"] == ["/srv/a/serve"]

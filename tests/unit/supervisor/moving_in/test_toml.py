@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orpheus.supervisor.moving_in.moved import Entry, Left, Moved, Place
+from orpheus.supervisor.moving_in.moved import Entry, FileLine, Left, Moved
 from orpheus.supervisor.moving_in.toml import to_toml
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -14,7 +14,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
 @given(st.lists(TEXT, max_size=3), st.dictionaries(TEXT, TEXT, max_size=2), TEXT)
 def test_any_text_comes_back_as_it_was(argv: list[str], env: dict[str, str], text: str) -> None:
-    place = Place(text, 1)
+    place = FileLine(text, 1)
     left = Left(place, text, text, text)
     values = {"name": "a", "argv": argv, "env": env, "ready": {"after": "1s"}, "log_size": 5}
     entry = Entry("programs", values, text, (place,), (text,), (left,))
@@ -32,7 +32,7 @@ def test_text_is_quoted_as_it_reads_best(text: str, written: str) -> None:
 
 
 def test_a_file_that_was_included_is_named_and_the_main_one_is_not() -> None:
-    left = [Left(Place(name, 7), "a=1", "why", "instead") for name in ("main", "other")]
+    left = [Left(FileLine(name, 7), "a=1", "why", "instead") for name in ("main", "other")]
     text = to_toml(Moved([*left]), "main")
     assert "# NOT CARRIED OVER, line 7: a=1: why; instead.\n" in text
     assert "# NOT CARRIED OVER, other:7: a=1: why; instead.\n" in text

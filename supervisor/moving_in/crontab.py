@@ -207,7 +207,7 @@ def _entries(
     problem = problem_of(rhythm.get("cron"), _seconds(rhythm.get("every")), timezone)
     if problem is not None:
         return [job.left(job.line, problem, "write this schedule by hand")]
-    shell, home = env.pop("SHELL", DEFAULT_SHELL), env.get("HOME")
+    shell, home = env.pop("SHELL", "") or DEFAULT_SHELL, env.get("HOME")
     line, separator, text = _percent_signs(job.command)
     run = run_of(with_input(line, text) if separator else line, shell, home)
     name = names.unique(name_of(run.words if not separator else run_of(line, shell).words))

@@ -194,6 +194,10 @@ def test_shell_and_home_say_how_a_job_is_run() -> None:
     assert (command["cwd"], command["env"]) == ("/srv/shop", {"HOME": "/srv"})
 
 
+def test_a_shell_without_a_name_is_the_usual_one() -> None:
+    assert tables("SHELL=\n0 1 * * * ls *")[0]["argv"] == ["/bin/sh", "-c", "ls *"]
+
+
 @pytest.mark.parametrize("name", ["MAILTO", "MAILFROM", "CONTENT_TYPE", "RANDOM_DELAY"])
 def test_a_variable_for_cron_itself_is_left(name: str) -> None:
     text = f"{name}=5\n0 1 * * * /opt/job"

@@ -165,7 +165,8 @@ class Worker:
         store, reports = self._store, self._unreported
         may_lease = self._may_lease()
         if not (reports or excess) and self._chance.random() < 0.5:
-            return self._lease(self._limit()) if may_lease else []
+            due = may_lease and store.leases.is_work_due()  # an idle worker writes nothing
+            return self._lease(self._limit()) if due else []
         with store.write(durable=bool(reports)):
             if reports:
                 self._report(reports)

@@ -21,6 +21,7 @@ from orpheus.api.http.measures import MeasuredApp
 from orpheus.api.routes import (
     audit,
     configuration,
+    errors,
     health,
     job_actions,
     job_types,
@@ -48,6 +49,7 @@ _ROUTERS = (
     workers.router,
     workers.overview,
     programs.router,
+    errors.router,
     job_types.router,
     stats.router,
     configuration.router,

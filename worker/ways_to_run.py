@@ -20,6 +20,7 @@ from orpheus.worker.attempt.context import JobQueries
 from orpheus.worker.attempt.executor import Executor
 from orpheus.worker.attempt.folder import Folder
 from orpheus.worker.attempt.job_log import JobLog
+from orpheus.worker.attempt.meter import Meter
 from orpheus.worker.attempt.stray_output import StrayOutput
 from orpheus.worker.control.control_thread import ControlThread
 from orpheus.worker.leasing.concurrent_leases import ConcurrentLeases
@@ -81,7 +82,7 @@ def new_loop(
     settings, holder, store, held, control, renewal, stray, upkeep = parts
     if settings.concurrency == 1:
         alarm = Alarm()
-        executor = Executor(types, commands, alarm, queries, stray, Folder(), around)
+        executor = Executor(types, commands, alarm, queries, stray, Folder(), around, Meter())
         return Loop(settings, holder, store, held, control, renewal, executor, alarm, upkeep)
     from orpheus.worker.attempt.concurrent_executor import ConcurrentExecutor  # noqa: PLC0415
     from orpheus.worker.leasing.concurrent_loop import ConcurrentLoop  # noqa: PLC0415

@@ -8,6 +8,7 @@ from typing import Any, Literal, NotRequired
 from typing_extensions import TypedDict
 
 from orpheus.shared.views.audit import AuditEntry
+from orpheus.shared.views.errors import ErrorGroupEntry
 from orpheus.shared.views.job_types import JobType
 from orpheus.shared.views.jobs import Event, Job, LogLine
 from orpheus.shared.views.queues import Counts, Queue
@@ -118,6 +119,12 @@ class JobTypes(TypedDict):
     """Every job type the configured modules define."""
 
     items: list[JobType]
+
+
+class ErrorGroups(TypedDict):
+    """Failed jobs by type, error and place, the largest groups first."""
+
+    items: list[ErrorGroupEntry]
 
 
 class Queues(TypedDict):

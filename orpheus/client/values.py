@@ -29,6 +29,10 @@ class Attempt:
     started_at: datetime
     finished_at: datetime | None
     error: JobError | None
+    cpu_s: float | None = None
+    """CPU time of its worker and of programs that it waited for; None: not measured."""
+    max_rss_bytes: int | None = None
+    """The most memory that its worker, or a program that it waited for, had in use."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -101,7 +101,12 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One run of a job. `outcome` and `finished_at_ms` are None while it runs."""
+    """One run of a job. `outcome` and `finished_at_ms` are None while it runs.
+
+    `cpu_s` (of its process and of programs that it waited for) and `max_rss_bytes` (the peak of
+    either) are None where they were not measured: while it runs, if its process died, where jobs
+    share a process, and for most jobs of less than a millisecond.
+    """
 
     number: int
     outcome: Outcome | None
@@ -110,6 +115,8 @@ class Attempt:
     started_at_ms: int
     finished_at_ms: int | None
     error: JobError | None
+    cpu_s: float | None = None
+    max_rss_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,6 +142,9 @@ class Finished(NamedTuple):
     snooze_ms: int = 0
     children: tuple[NewJob, ...] = ()
     """Jobs to enqueue if the success is accepted, in the same transaction."""
+    cpu_s: float | None = None
+    max_rss_bytes: int | None = None
+    """What the attempt cost; None: it was not measured."""
 
 
 class Wait(StrEnum):

@@ -182,6 +182,22 @@ class OutboxCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class ErrorGroup:
+    """Failed jobs of one type with the same error. `where` is empty if the place is unknown.
+
+    `newest`: the id of the job that failed last.
+    """
+
+    type: str
+    error: str
+    where: str
+    count: int
+    first_ms: int
+    last_ms: int
+    newest: int
+
+
+@dataclass(frozen=True, slots=True)
 class Latency:
     """Percentiles over the newest 1,000 jobs that ended, in seconds; None before the first one."""
 

@@ -16,6 +16,7 @@ from orpheus.shared.storage.verbs.audit import Audit
 from orpheus.shared.storage.verbs.bulk import Bulk
 from orpheus.shared.storage.verbs.dependencies import Dependencies
 from orpheus.shared.storage.verbs.enqueue import Enqueue
+from orpheus.shared.storage.verbs.errors import Errors
 from orpheus.shared.storage.verbs.events import Events
 from orpheus.shared.storage.verbs.idempotency import Idempotency
 from orpheus.shared.storage.verbs.job_types import Types
@@ -73,6 +74,7 @@ class Store:
         self.queues = Queues(database, events, keys)
         self.jobs = Jobs(database, events, dependencies, enqueue, keys)
         self.standings = Standings(database, self.jobs, keys)
+        self.errors = Errors(database)
         self.bulk = Bulk(database, self.jobs, dependencies)
         self.schedules = Schedules(database, events, enqueue)
         self.idempotency = Idempotency(database)

@@ -78,6 +78,10 @@ class Attempt(TypedDict):
     started_at: Time
     finished_at: Time | None
     error: Error | None
+    cpu_s: float | None
+    """CPU time of the worker and of programs that it waited for; null: not measured."""
+    max_rss_bytes: int | None
+    """The most memory that the worker, or a program that it waited for, had in use."""
 
 
 class JobWithAttempts(Job):
@@ -187,6 +191,8 @@ def attempt_json(attempt: jobs.Attempt) -> Attempt:
         "started_at": rfc3339(attempt.started_at_ms),
         "finished_at": optional_time(attempt.finished_at_ms),
         "error": error_json(attempt.error),
+        "cpu_s": attempt.cpu_s,
+        "max_rss_bytes": attempt.max_rss_bytes,
     }
 
 

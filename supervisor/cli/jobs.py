@@ -17,6 +17,7 @@ from orpheus.shared.views.values import rfc3339
 from orpheus.supervisor.cli.operator import JobId, Operator, Text, for_operator
 from orpheus.supervisor.cli.output import (
     duration,
+    mebibytes,
     print_block,
     print_fields,
     print_json,
@@ -124,7 +125,7 @@ def show(operator: Operator, id: int) -> int:
     if attempts:
         click.echo()
         print_table(
-            ("ATTEMPT", "OUTCOME", "WORKER", "PID", "STARTED", "RAN", "ERROR"),
+            ("ATTEMPT", "OUTCOME", "WORKER", "PID", "STARTED", "RAN", "CPU", "MEMORY", "ERROR"),
             [_attempt_row(attempt, now_ms) for attempt in attempts],
         )
     if job.error is not None:
@@ -141,6 +142,8 @@ def _attempt_row(attempt: Attempt, now_ms: int) -> tuple[object, ...]:
         attempt.pid,
         since(attempt.started_at_ms, now_ms),
         _run_time(attempt, now_ms),
+        duration(attempt.cpu_s),
+        mebibytes(attempt.max_rss_bytes),
         f"{error.type}: {error.message}".partition("\n")[0][:80] if error else "",
     )
 

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from orpheus.config.editing.file import ConfigurationFile
+from orpheus.shared.domain.jobs import JobError
+from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.domain.processes import LastExit, Role, SlotState
 from orpheus.shared.domain.schedules import ScheduleDefinition
 from orpheus.shared.errors import DatabaseFull
@@ -139,9 +141,19 @@ def record_jobs(api: Any, recorder: Recorder) -> None:
     bulk = {"action": "retry", "filter": failed, "expected_count": 0, **REASON}
     recorder.call(api, "POST /jobs/bulk", bulk)
     recorder.refuse(api, 409, "POST", f"/jobs/{done}/cancel")
+    record_errors(api, recorder)
     recorder.call(api, "GET /workers")
     recorder.call(api, "DELETE /jobs/{job_id}", REASON, job_id=str(done))
     recorder.call(api, "GET /audit")
+
+
+def record_errors(api: Any, recorder: Recorder) -> None:
+    api.submit("wordcount", payload={"text": "a b"}, max_retries=0, priority=1)
+    (lease,) = api.lease()
+    trace = 'Traceback (most recent call last):\n  File "/app/jobs.py", line 12, in resize\n'
+    error = JobError("ValueError", "no such file", trace)
+    api.store.leases.finish([Finished(lease, Ending.FAILED_PERMANENTLY, error=error)])
+    recorder.call(api, "GET /errors")
 
 
 def record_queues_and_schedules(api: Any, recorder: Recorder) -> None:

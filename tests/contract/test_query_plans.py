@@ -97,6 +97,16 @@ def test_a_hot_query_uses_its_index_and_sorts_nothing(
     assert not sorts or name in SORTS, plan
 
 
+def test_errors_are_counted_from_an_index_in_its_order_and_only_the_groups_are_sorted(
+    connection: apsw.Connection,
+) -> None:
+    plan = plan_of(connection, sql_file("errors.sql")["groups"])
+    assert "SCAN jobs USING COVERING INDEX jobs_failed" in plan
+    probe = "COVERING INDEX jobs_failed (type=? AND error_type=? AND error_where=?)"
+    assert f"SEARCH jobs USING {probe}" in plan
+    assert "GROUP BY" not in plan
+
+
 def test_no_statement_of_a_job_is_prepared_again_because_a_value_has_changed(store: Store) -> None:
     """Without QPSG, SQLite does so wherever a value might let it use a partial index."""
     prepared_again: set[str] = set()

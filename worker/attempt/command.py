@@ -78,6 +78,7 @@ class CommandType:
             attempt.on_stop = None
             code = program.reap()
             attempt.kill_program = None
+            attempt.program_peak_kib = program.peak_kib
             os.close(wake_fd)
             if program.kill_requested:
                 time.sleep(_FOREVER_S)  # this process is exiting; the exit code means nothing

@@ -67,6 +67,8 @@ class RunningAttempt:
     """Called from another thread before this process is killed because of this attempt: several
     may run.
     """
+    program_peak_kib: int | None = None
+    """The most memory of the program that the attempt ran, in KiB."""
     extra_time_s: float = 0.0
     """Added to the hard deadline: the time that it may take to end a program."""
 

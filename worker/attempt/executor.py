@@ -18,6 +18,7 @@ from orpheus.worker.attempt.around import Around, enter_around
 from orpheus.worker.attempt.context import JobContext, JobQueries, RunningAttempt
 from orpheus.worker.attempt.folder import Folder
 from orpheus.worker.attempt.forked_child import end_forked_child
+from orpheus.worker.attempt.meter import Meter
 from orpheus.worker.attempt.outcomes import error_of, result_text
 from orpheus.worker.attempt.stray_output import StrayOutput
 
@@ -61,10 +62,12 @@ class Executor:
         stray: StrayOutput | None = None,
         folder: Folder | None = None,
         around: Around = (),
+        meter: Meter | None = None,
     ) -> None:
         """`stray` is what is written to the descriptors 1 and 2; `around` wraps each attempt.
 
-        `folder` is where attempts start; without it, they start where the process is.
+        `folder` is where attempts start; without it, they start where the process is. `meter`
+        measures what they cost; without it, nobody knows.
         """
         self._types = types
         self._commands = commands
@@ -74,11 +77,18 @@ class Executor:
         self._around = around
         self._pid = os.getpid()
         self._folder = folder
+        self._meter = meter
         self.is_outdated = False
         """A job had a type that the job modules define now, but that this worker does not have."""
 
     def run(self, attempt: RunningAttempt) -> Finished:
         """Run the attempt and return how it ended. Raises nothing."""
+        if self._meter is None:
+            return self._run(attempt)
+        self._meter.begin(attempt.started_at_s)
+        return self._meter.end(attempt, self._run(attempt))
+
+    def _run(self, attempt: RunningAttempt) -> Finished:
         if self._folder is not None:
             self._folder.enter()
         try:

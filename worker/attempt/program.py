@@ -46,6 +46,8 @@ class Program:
         self.pidfd = os.pidfd_open(self._process.pid)
         self.kill_requested = False
         """`kill` was called: this process is exiting."""
+        self.peak_kib: int | None = None
+        """The most memory that it had in use, in KiB, once it is reaped."""
         self._reap_lock = threading.Lock()
         self._is_reaped = False
 
@@ -79,7 +81,9 @@ class Program:
         self.signal_group(signal.SIGKILL)
         with self._reap_lock:
             self._is_reaped = True
-            code = self._process.wait()
+            _, status, usage = os.wait4(self._process.pid, 0)
+            code = self._process.returncode = os.waitstatus_to_exitcode(status)
+        self.peak_kib = usage.ru_maxrss
         os.close(self.pidfd)
         self.stdout.close()
         self.stderr.close()

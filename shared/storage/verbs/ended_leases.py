@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from orpheus.shared.domain.backoff import BackoffOfType, BackoffRules, backoff_delay_ms
-from orpheus.shared.domain.jobs import JobError, Status
+from orpheus.shared.domain.error_place import MOST_CHARS, place_of
+from orpheus.shared.domain.jobs import JobError, Outcome, Status
 from orpheus.shared.domain.lifecycle import ENDINGS, TERMINAL, Ending, Next, Spent, Wait, after
 from orpheus.shared.storage.database import Database
 from orpheus.shared.storage.verbs.dependencies import Dependencies
@@ -27,6 +28,8 @@ class Ended:
     ending: Ending
     error: JobError | None = None
     snooze_ms: int = 0
+    cpu_s: float | None = None
+    max_rss_bytes: int | None = None
 
 
 class EndedLeases:
@@ -75,20 +78,9 @@ class EndedLeases:
         spent = Spent(failures, crashes, max_retries, bool(cancel_requested), losses)
         follows = after(ended.ending, spent)
         now_ms = self._database.clock.wall_ms()
-        error = ended.error
-        error_values = (
-            (None, None, None) if error is None else (error.type, error.message, error.traceback)
-        )
         if follows.outcome is not None:
             self._database.at_commit.count_attempt(follows.outcome, due_ms, started_ms, now_ms)
-            self._database.run(
-                self._sql["record-attempt"],
-                follows.outcome.value,
-                now_ms,
-                *error_values,
-                ended.job_id,
-                ended.token,
-            )
+            self._record_attempt(ended, follows.outcome, now_ms)
         run_at_ms = self._due_again_ms(ended, follows, now_ms)
         self._database.run(
             self._sql["end-lease"],
@@ -99,9 +91,10 @@ class EndedLeases:
             follows.failures,
             follows.crashes,
             follows.losses,
-            *error_values,
+            *_values_of(ended.error),
             ended.job_id,
             ended.token,
+            "" if ended.error is None else place_of(ended.error.traceback),
         )
         if follows.outcome is None:
             self._database.run(self._sql["forget-attempt"], ended.job_id, ended.token)
@@ -116,6 +109,18 @@ class EndedLeases:
         self._events.record_jobs(follows.event, [ended.job_id])
         if has_dependents and follows.status in TERMINAL:
             self._dependencies.ended([(ended.job_id, follows.status)])
+
+    def _record_attempt(self, ended: Ended, outcome: Outcome, now_ms: int) -> None:
+        self._database.run(
+            self._sql["record-attempt"],
+            outcome.value,
+            now_ms,
+            *_values_of(ended.error),
+            ended.cpu_s,
+            ended.max_rss_bytes,
+            ended.job_id,
+            ended.token,
+        )
 
     def _due_again_ms(self, ended: Ended, follows: Next, now_ms: int) -> int | None:
         """Return when a job that becomes pending is due; None: as before, so it keeps its place."""
@@ -132,3 +137,11 @@ class EndedLeases:
         """Return the backoff of a job's type: whichever process ends the attempt."""
         row = self._database.one(self._database.sql("job_types.sql")["backoff-of-job"], job_id)
         return self._backoff if row is None else BackoffOfType(*row).over(self._backoff)
+
+
+def _values_of(error: JobError | None) -> tuple[str | None, str | None, str | None]:
+    return (
+        (None, None, None)
+        if error is None
+        else (error.type[:MOST_CHARS], error.message, error.traceback)
+    )

@@ -193,7 +193,16 @@ class Leases:
         self._database.send(
             self._sql["complete-job"],
             [
-                (one.result, now_ms, one.lease.job_id, one.lease.token, mono_ms, clock.boot_id)
+                (
+                    one.result,
+                    now_ms,
+                    one.cpu_s,
+                    one.max_rss_bytes,
+                    one.lease.job_id,
+                    one.lease.token,
+                    mono_ms,
+                    clock.boot_id,
+                )
                 for one in done
             ],
         )
@@ -220,7 +229,9 @@ class Leases:
             self._enqueue.refuse_unknown(one.children, "/children/{}")
         except InvalidJob as refused:
             error = JobError("PermanentError", f"enqueue: {refused}")
-            return Finished(one.lease, Ending.FAILED_PERMANENTLY, error=error)
+            return one._replace(
+                ending=Ending.FAILED_PERMANENTLY, result=None, error=error, children=()
+            )
         return one
 
     def _finish_otherwise(self, one: Finished) -> bool:
@@ -231,7 +242,16 @@ class Leases:
         )
         for row in rows:
             self._ended.end(
-                Ended(one.lease.job_id, one.lease.token, one.ending, one.error, one.snooze_ms), row
+                Ended(
+                    one.lease.job_id,
+                    one.lease.token,
+                    one.ending,
+                    one.error,
+                    one.snooze_ms,
+                    one.cpu_s,
+                    one.max_rss_bytes,
+                ),
+                row,
             )
         return bool(rows)
 

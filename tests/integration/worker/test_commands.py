@@ -62,6 +62,7 @@ COMMANDS = (
         'while :; do sleep 0.02; done" & wait',
         "{file}",
     ),
+    command("hungry", sys.executable, "-c", "taken = b'x' * (200 << 20)"),
     shell("leave", 'sleep 600 & echo $! > "$1"; echo started', "{file}"),
 )
 
@@ -169,6 +170,13 @@ def test_a_death_by_signal_is_a_failure_that_names_it(run: Callable[..., Job]) -
     job = run("die")
     assert job.error is not None
     assert (job.error.type, job.error.message) == ("CommandFailed", "killed by SIGKILL")
+
+
+def test_what_a_program_cost_is_told(shared_database: Any, run: Callable[..., Job]) -> None:
+    attempts = shared_database.store.jobs.attempts
+    (hungry,), (modest,) = attempts(run("hungry").id), attempts(run("fail").id)
+    assert hungry.max_rss_bytes > 200 * 2**20 > modest.max_rss_bytes > 2**20
+    assert 0.01 < hungry.cpu_s < 60 and modest.cpu_s is not None
 
 
 def test_a_failure_is_retried_and_the_program_knows_job_and_attempt(

@@ -98,6 +98,8 @@ def test_each_job_has_its_own_log_and_progress(database: Any, start: Start) -> N
         lines = database.store.logs.after(job_id, 0, 1000)
         assert {one.line.split()[0] for one in lines} == {str(job_id)}
         assert len(lines) == (24 if job.type == "speaking_on_the_loop" else 12)
+        (attempt,) = database.store.jobs.attempts(job_id)
+        assert attempt.cpu_s is attempt.max_rss_bytes is None, "they share a process"
 
 
 def test_a_long_job_delays_no_other(database: Any, start: Start, file: Path) -> None:

@@ -86,13 +86,14 @@ SELECT status FROM orpheus.jobs WHERE id = ?;
 -- The attempts of a job that have ended, oldest first, with the fields of Attempt as columns.
 SELECT number, outcome, worker, pid, started_at_ms, finished_at_ms,
     CASE WHEN error_type IS NOT NULL
-        THEN json_build_array(error_type, coalesce(error_message, ''), error_traceback) END AS error
+        THEN json_build_array(error_type, coalesce(error_message, ''), error_traceback) END AS error,
+    cpu_s, max_rss_bytes
 FROM orpheus.attempts WHERE job_id = ? ORDER BY number;
 
 -- name: select-running-attempt
 -- The attempt of a job that is running, in the same columns. It is stored in the job's row.
 SELECT attempt AS number, NULL AS outcome, worker, worker_pid AS pid, started_at_ms,
-    NULL AS finished_at_ms, NULL AS error
+    NULL AS finished_at_ms, NULL AS error, NULL AS cpu_s, NULL AS max_rss_bytes
 FROM orpheus.jobs WHERE id = ? AND status = 'in_progress';
 
 -- name: running-jobs

@@ -38,7 +38,8 @@ WHERE id = ? AND status = 'blocked';
 
 -- name: dependency-failed
 -- Leaves blocked for cancelled or failed, as a dependency failed.
-UPDATE jobs SET status = ?, is_due = 0, waits_for = 0, finished_at_ms = ?, error_type = ?, error_message = ?
+UPDATE jobs SET status = ?, is_due = 0, waits_for = 0, finished_at_ms = ?,
+    error_type = ?, error_message = ?, error_where = ''
 WHERE id = ? AND status = 'blocked';
 
 -- name: any-cascade

@@ -119,7 +119,7 @@ WHERE id = ? AND status = 'pending';
 -- Leaves in_progress for done, if the token is the job's and the lease has not expired. The attempt
 -- stays in the job's row.
 UPDATE jobs SET status = 'done', result = ?, finished_at_ms = ?,
-    error_type = NULL, error_message = NULL, error_traceback = NULL,
+    error_type = NULL, error_message = NULL, error_traceback = NULL, cpu_s = ?, max_rss_bytes = ?,
     lease_incarnation = NULL, lease_expires_mono_ms = NULL, lease_boot_id = NULL
 WHERE id = ? AND lease_token = ? AND status = 'in_progress'
     AND lease_expires_mono_ms > ? AND lease_boot_id = ?;
@@ -135,8 +135,8 @@ FROM jobs WHERE id = ? AND lease_token = ? AND status = 'in_progress'
 -- Record an attempt that ended otherwise, with its outcome and error.
 INSERT INTO ended_attempts (
     job_id, number, outcome, worker, pid, started_at_ms, finished_at_ms,
-    error_type, error_message, error_traceback, lease_token)
-SELECT id, attempt, ?, worker, worker_pid, started_at_ms, ?, ?, ?, ?, lease_token FROM jobs
+    error_type, error_message, error_traceback, cpu_s, max_rss_bytes, lease_token)
+SELECT id, attempt, ?, worker, worker_pid, started_at_ms, ?, ?, ?, ?, ?, ?, lease_token FROM jobs
 WHERE id = ? AND lease_token = ? AND status = 'in_progress';
 
 -- name: end-lease
@@ -146,6 +146,7 @@ UPDATE jobs SET status = ?1, is_due = ?2, run_at_ms = coalesce(?3, run_at_ms), f
     failures = ?5, crashes = ?6, losses = ?7,
     error_type = coalesce(?8, error_type), error_message = coalesce(?9, error_message),
     error_traceback = CASE WHEN ?8 IS NULL THEN error_traceback ELSE ?10 END,
+    error_where = CASE WHEN ?8 IS NULL THEN error_where ELSE ?13 END,
     lease_incarnation = NULL, lease_expires_mono_ms = NULL, lease_boot_id = NULL
 WHERE id = ?11 AND lease_token = ?12 AND status = 'in_progress';
 

@@ -1,0 +1,19 @@
+"""GET /errors: failed jobs by their errors."""
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from orpheus.api.contract.answers import ErrorGroups
+from orpheus.api.contract.openapi import answers, problems
+from orpheus.api.http.calls import json_response
+from orpheus.api.services import services_of
+from orpheus.shared.views.errors import error_group_json
+
+router = APIRouter(tags=["overview"])
+
+
+@router.get("/errors", responses=answers(ErrorGroups) | problems())
+async def list_errors(request: Request) -> Response:
+    """The jobs that are failed now, by type, error and place: the 500 largest groups."""
+    groups = await services_of(request).readers.read(lambda store: store.errors.groups())
+    return json_response({"items": [error_group_json(group) for group in groups]})

@@ -1,0 +1,35 @@
+"""Groups of failed jobs as the API and the command line list them."""
+
+from typing_extensions import TypedDict
+
+from orpheus.shared.storage import ErrorGroup
+from orpheus.shared.views.values import Time, rfc3339
+
+
+class ErrorGroupEntry(TypedDict):
+    """Failed jobs of one type with the same error, raised at the same place."""
+
+    type: str
+    error: str
+    """The name of the exception."""
+    where: str | None
+    """The last frame of the job's code, as `jobs.py:12 in resize`; null: there is none."""
+    count: int
+    first_seen: Time
+    """When the first of the jobs counted here failed."""
+    last_seen: Time
+    newest: int
+    """The id of the job that failed last."""
+
+
+def error_group_json(group: ErrorGroup) -> ErrorGroupEntry:
+    """Return one group of failed jobs."""
+    return {
+        "type": group.type,
+        "error": group.error,
+        "where": group.where or None,
+        "count": group.count,
+        "first_seen": rfc3339(group.first_ms),
+        "last_seen": rfc3339(group.last_ms),
+        "newest": group.newest,
+    }

@@ -1,0 +1,41 @@
+"""`orpheus errors`: failed jobs by their errors."""
+
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import click
+
+from orpheus.shared.errors import ExitCode
+from orpheus.shared.views.errors import error_group_json
+from orpheus.supervisor.cli.operator import Operator, for_operator
+from orpheus.supervisor.cli.output import print_items, since
+
+
+@click.command()
+@for_operator
+def errors(operator: Operator) -> int:
+    """Count the failed jobs by type, error and place."""
+    with operator.store() as store:
+        items = [error_group_json(group) for group in store.errors.groups()]
+    columns = ("TYPE", "ERROR", "WHERE", "JOBS", "FIRST", "LAST", "NEWEST")
+    print_items(items, columns, _row, as_json=operator.as_json)
+    return ExitCode.OK
+
+
+def _row(item: Mapping[str, Any]) -> tuple[object, ...]:
+    return (
+        item["type"],
+        item["error"],
+        item["where"],
+        item["count"],
+        _ago(item["first_seen"]),
+        _ago(item["last_seen"]),
+        item["newest"],
+    )
+
+
+def _ago(moment: str) -> str | None:
+    at_ms = int(datetime.fromisoformat(moment).timestamp() * 1000)
+    return since(at_ms, int(time.time() * 1000))

@@ -1,0 +1,93 @@
+"""Measures what attempts cost: CPU time, and the most memory that was in use.
+
+The counters are those of the process, so they tell attempts apart only where one runs after the
+other. To look at them takes some microseconds, which a short job would feel. So the end of an
+attempt is the beginning of the next, and short ones have one look in a millisecond: of those that
+share the time between two looks, only the first has costs of its own.
+"""
+
+import os
+import re
+import resource
+import time
+
+from orpheus.shared.domain.lifecycle import Finished
+from orpheus.worker.attempt.context import RunningAttempt
+
+_SHORT_S = 0.001
+_MEMORY_FROM_S = 0.01
+"""The peak of a shorter attempt is not read: that takes longer than all the rest."""
+_RESET_PEAK = b"5"
+_STATUS_BYTES = 4096
+_PEAK_KIB = re.compile(rb"^VmHWM:\s*(\d+) kB$", re.MULTILINE)
+
+
+class Meter:
+    """Adds to how attempts ended what they cost. For the thread that runs them."""
+
+    def __init__(self) -> None:
+        self._status = _opened("/proc/self/status", os.O_RDONLY)
+        self._resets = _opened("/proc/self/clear_refs", os.O_WRONLY)
+        self._look(float("-inf"))
+
+    def begin(self, now_s: float) -> None:
+        """Note that an attempt begins."""
+        if now_s - self._looked_at_s >= _SHORT_S:
+            self._look(now_s)
+        self._begun += 1
+
+    def end(self, attempt: RunningAttempt, finished: Finished) -> Finished:
+        """Return how the attempt ended, with what it cost if that can be told."""
+        now_s = time.monotonic()
+        took_s = now_s - attempt.started_at_s
+        if took_s < _SHORT_S and self._begun > 1:
+            return finished
+        cpu_s = max(0.0, _cpu_s(resource.getrusage(resource.RUSAGE_CHILDREN)) - self._cpu_s)
+        peak = self._peak_bytes(attempt) if took_s >= _MEMORY_FROM_S else None
+        if took_s >= _SHORT_S:
+            self._look(now_s)
+        return finished._replace(cpu_s=round(cpu_s, 6), max_rss_bytes=peak)
+
+    def _look(self, now_s: float) -> None:
+        self._looked_at_s = now_s
+        self._begun = 0
+        """How many attempts have begun since then."""
+        self._children = resource.getrusage(resource.RUSAGE_CHILDREN)
+        self._cpu_s = _cpu_s(self._children)
+        self._is_reset = self._resets is not None
+        if self._resets is not None:
+            try:
+                os.write(self._resets, _RESET_PEAK)
+            except OSError:
+                self._is_reset = False
+
+    def _peak_bytes(self, attempt: RunningAttempt) -> int | None:
+        """Return the peak of this process or of a program that it started; None: unknown.
+
+        Of programs that were waited for, the system keeps one peak, which only grows.
+        """
+        if self._status is None or not self._is_reset:
+            return None
+        found = _PEAK_KIB.search(os.pread(self._status, _STATUS_BYTES, 0))
+        if found is None:
+            return None
+        own_kib, before = int(found[1]), self._children
+        if attempt.program_peak_kib is not None:
+            return max(own_kib, attempt.program_peak_kib) * 1024
+        children = resource.getrusage(resource.RUSAGE_CHILDREN)
+        is_new = children.ru_maxrss > before.ru_maxrss
+        if children.ru_maxrss > own_kib and not is_new and children.ru_minflt > before.ru_minflt:
+            return None
+        return (max(own_kib, children.ru_maxrss) if is_new else own_kib) * 1024
+
+
+def _cpu_s(children: resource.struct_rusage) -> float:
+    """Return what this process has used, and those of its children that were waited for."""
+    return time.process_time() + children.ru_utime + children.ru_stime
+
+
+def _opened(path: str, flags: int) -> int | None:
+    try:
+        return os.open(path, flags | os.O_CLOEXEC)
+    except OSError:
+        return None

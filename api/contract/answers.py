@@ -13,6 +13,7 @@ from orpheus.shared.views.job_types import JobType
 from orpheus.shared.views.jobs import Event, Job, LogLine
 from orpheus.shared.views.queues import Counts, Queue
 from orpheus.shared.views.schedules import Schedule
+from orpheus.shared.views.type_stats import TypeStats
 from orpheus.shared.views.values import Time
 from orpheus.shared.views.workers import Worker
 
@@ -245,6 +246,12 @@ class Stats(TypedDict):
     oldest_pending_s: float | None
     database_bytes: int
     wal_bytes: int
+
+
+class TypesStats(TypedDict):
+    """Every type of which an attempt has ended, by name."""
+
+    items: list[TypeStats]
 
 
 class Session(TypedDict):

@@ -8,11 +8,12 @@ retention, and cost the same with a million jobs. What this process measures of 
 `orpheus_stream_` and `orpheus_websocket_`. docs/metrics.md lists all.
 
 Labels are bounded: slots by the configuration, routes by their templates, queues to the 100 with
-the most jobs (the others are counted together). A worker that runs alone counts in its pool but has
-no series of its own, because each of its starts would leave a dead one behind.
+the most jobs and job types to the 100 with the most attempts (the others are counted together). A
+worker that runs alone counts in its pool but has no series of its own, because each of its starts
+would leave a dead one behind.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 
@@ -31,11 +32,13 @@ from orpheus.api.services import workers
 from orpheus.shared.domain.handover import ApiHandover
 from orpheus.shared.domain.jobs import Outcome, Status
 from orpheus.shared.domain.processes import Role, SlotState
-from orpheus.shared.storage import BOUNDS_S, Histogram, Store
+from orpheus.shared.storage import BOUNDS_S, Histogram, Store, TypeFigures
+from orpheus.shared.views.type_stats import OTHER, shown_name
 from orpheus.shared.views.workers import Worker
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 MOST_QUEUES = 100
+MOST_TYPES = 100
 OTHER_QUEUES = "_other"
 """The label of the queues beyond the first 100. No queue has this name, because names begin with a
 letter or a digit."""
@@ -69,6 +72,7 @@ def exposition(store: Store, options: ApiHandover, measures: Measures, resets: i
             *_supervisor(store, options.host_name, in_slots),
             _jobs(store.stats.counts_by_queue()),
             *_totals(store),
+            *_types(store.stats.types()),
             _outboxes(store),
             *_database(store),
             *_own(measures, resets),
@@ -188,6 +192,50 @@ def _totals(store: Store) -> Iterator[Metric]:
     for outcome in Outcome:
         _add(runs, (outcome.value,), found.get(outcome, Histogram()))
     yield runs
+
+
+def _types(types: Sequence[TypeFigures]) -> Iterator[Metric]:
+    attempts = CounterMetricFamily(
+        "orpheus_type_attempts",
+        "Attempts that ended, by job type and outcome.",
+        labels=("type", "outcome"),
+    )
+    ran = CounterMetricFamily(
+        "orpheus_type_run_seconds",
+        "Time that attempts ran, by job type, counted at their end.",
+        labels=("type",),
+    )
+    cpu = CounterMetricFamily(
+        "orpheus_type_cpu_seconds",
+        "CPU time of the attempts that were measured, by job type.",
+        labels=("type",),
+    )
+    peaks = GaugeMetricFamily(
+        "orpheus_type_max_rss_bytes",
+        "The largest peak of memory of an attempt, by job type.",
+        labels=("type",),
+    )
+    for name, some in _named(types).items():
+        ended: Counter[Outcome] = Counter()
+        for one in some:
+            ended.update(one.ended)
+        for outcome in sorted(ended):
+            attempts.add_metric((name, outcome.value), ended[outcome])
+        ran.add_metric((name,), sum(one.runs.sum_s for one in some))
+        cpu.add_metric((name,), sum(one.cpu.sum_s for one in some))
+        measured = [one.peak_bytes for one in some if one.peak_bytes is not None]
+        if measured:
+            peaks.add_metric((name,), max(measured))
+    yield from (attempts, ran, cpu, peaks)
+
+
+def _named(types: Iterable[TypeFigures]) -> dict[str, list[TypeFigures]]:
+    """Return the types with the most attempts by their names, and all others under `_other`."""
+    by_size = sorted(types, key=lambda one: (-one.runs.n, one.name))
+    named: dict[str, list[TypeFigures]] = defaultdict(list)
+    for place, one in enumerate(by_size):
+        named[shown_name(one.name) if place < MOST_TYPES else OTHER].append(one)
+    return named
 
 
 def _outboxes(store: Store) -> Metric:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from orpheus.api.contract.answers import Finished, Latency, Minute, Stats
+from orpheus.api.contract.answers import Finished, Latency, Minute, Stats, TypesStats
 from orpheus.api.contract.openapi import answers, problems
 from orpheus.api.http.calls import json_response
 from orpheus.api.services import services_of
@@ -13,6 +13,7 @@ from orpheus.shared import storage
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.storage import Store
 from orpheus.shared.views.queues import counts_json
+from orpheus.shared.views.type_stats import type_stats_json
 from orpheus.shared.views.values import rfc3339
 
 router = APIRouter(tags=["overview"])
@@ -24,6 +25,13 @@ _MINUTES = 60
 async def get_stats(request: Request) -> Response:
     """Exact counts, throughput, and how long jobs wait and run."""
     return json_response(await services_of(request).readers.read(_stats_json))
+
+
+@router.get("/stats/types", responses=answers(TypesStats) | problems())
+async def get_stats_of_types(request: Request) -> Response:
+    """What the attempts of each job type cost: their ends, times, CPU and memory."""
+    figures = await services_of(request).readers.read(lambda store: store.stats.types())
+    return json_response({"items": [type_stats_json(one) for one in figures]})
 
 
 def _stats_json(store: Store) -> Stats:

@@ -54,13 +54,16 @@ from orpheus.shared.storage.places import (
 from orpheus.shared.storage.sqlite.store import open_sqlite
 from orpheus.shared.storage.store import Store
 from orpheus.shared.storage.totals import BOUNDS_S, Histogram
+from orpheus.shared.storage.type_totals import OTHER_TYPES, Distribution, TypeFigures
 
 __all__ = [
     "BOUNDS_S",
+    "OTHER_TYPES",
     "AuditRow",
     "BackupRefused",
     "BulkAction",
     "CountChanged",
+    "Distribution",
     "ErrorGroup",
     "Finished",
     "Histogram",
@@ -85,6 +88,7 @@ __all__ = [
     "Store",
     "Submitted",
     "Total",
+    "TypeFigures",
     "TypeRow",
     "database_path",
     "listen",

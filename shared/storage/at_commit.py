@@ -12,6 +12,7 @@ from orpheus.shared.domain.jobs import Outcome, Status
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.process.doorbells import Doorbells
 from orpheus.shared.storage.totals import rows_of
+from orpheus.shared.storage.type_totals import MeasuredAttempt, rows_by_type
 
 _MINUTE_MS = 60_000
 _EVERY_POOL = "*"
@@ -32,8 +33,8 @@ class AtCommit:
     """By queue and status: how many more jobs there are."""
     ended: _JobCounts = field(default_factory=_no_jobs)
     """By queue and terminal status: how many jobs ended."""
-    attempts: list[tuple[str, int, int]] = field(default_factory=list)
-    """Outcome, waiting time and running time (ms) of each attempt that ended."""
+    attempts: list[MeasuredAttempt] = field(default_factory=list)
+    """Each attempt that ended."""
     queues_with_work: set[str] = field(default_factory=set)
     freed_places: set[str] = field(default_factory=set)
     """Queues in which a running job ended."""
@@ -82,10 +83,24 @@ class AtCommit:
             if enters in TERMINAL:
                 self.ended[queue, enters] += n
 
-    def count_attempt(self, outcome: Outcome, due_ms: int, started_ms: int, now_ms: int) -> None:
-        """Note that an attempt ended now. All times are on the wall clock, which may jump back."""
-        waited_ms, ran_ms = max(0, started_ms - due_ms), max(0, now_ms - started_ms)
-        self.attempts.append((outcome, waited_ms, ran_ms))
+    def count_attempt(
+        self,
+        job_type: str,
+        outcome: Outcome,
+        times_ms: tuple[int, int, int],
+        cpu_s: float | None,
+        rss_bytes: int | None,
+    ) -> None:
+        """Note that an attempt ended: when it was due, began and ended, and what it cost.
+
+        The times are on the wall clock, which may jump back.
+        """
+        due_ms, started_ms, ended_ms = times_ms
+        waited_ms, ran_ms = max(0, started_ms - due_ms), max(0, ended_ms - started_ms)
+        cpu_us = None if cpu_s is None else round(cpu_s * 1_000_000)
+        self.attempts.append(
+            MeasuredAttempt(job_type, outcome, waited_ms, ran_ms, cpu_us, rss_bytes)
+        )
 
     def ring_workers(self, queue: str) -> None:
         """Ring the pools that serve `queue`: it has a job to run."""
@@ -109,10 +124,12 @@ class AtCommit:
         ended: Counter[str] = Counter()
         for (_, status), n in self.ended.items():
             ended[status] += n
+        by_type = rows_by_type(self.attempts)
         rows: list[tuple[str, _Rows]] = [
             ("change-count", [(*key, n) for key, n in self.changes.items() if n]),
             ("add-finished", [(minute, *key, n) for key, n in self.ended.items()]),
-            ("add-total", [*rows_of(ended, self.attempts)]),
+            ("add-total", [*rows_of(ended, by_type)]),
+            ("add-type-total", [*by_type]),
         ]
         self.changes.clear()
         self.ended.clear()

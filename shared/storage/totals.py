@@ -5,7 +5,6 @@ the jobs. A transaction writes them once, so a batch of jobs costs a few rows of
 reads at most a hundred rows, however many jobs there were.
 """
 
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,10 +12,12 @@ from dataclasses import dataclass
 BOUNDS_S = (0.005, 0.025, 0.1, 0.25, 1.0, 2.5, 10.0, 60.0, 300.0, 1800.0, 7200.0, 43200.0)
 """Upper bounds of the buckets, followed by one bucket for longer times. They are part of the
 schema: a change needs a migration, as the counted attempts cannot be counted again."""
-_BOUNDS_MS = tuple(round(bound_s * 1000) for bound_s in BOUNDS_S)
+BOUNDS_MS = tuple(round(bound_s * 1000) for bound_s in BOUNDS_S)
 
 ENDED, WAITED, RAN = "ended", "waited", "ran"
 
+TypeTotal = tuple[str, str, str, int, int, int, int]
+"""Type, measure, outcome, bucket, how many, their sum, the largest of them."""
 Row = tuple[str, str, int, int, int]
 """Measure, outcome, bucket, how many, milliseconds in all."""
 
@@ -29,15 +30,14 @@ class Histogram:
     sum_s: float = 0.0
 
 
-def rows_of(ended: Counter[str], attempts: Iterable[tuple[str, int, int]]) -> list[Row]:
-    """Return what a transaction adds, from jobs by status and (outcome, wait ms, run ms)."""
+def rows_of(ended: Counter[str], by_type: Iterable[TypeTotal]) -> list[Row]:
+    """Return what a transaction adds, from jobs by status and what it adds by type."""
     counts: Counter[tuple[str, str, int]] = Counter()
     sums_ms: Counter[tuple[str, str, int]] = Counter()
-    for outcome, waited_ms, ran_ms in attempts:
-        for measure, of, took_ms in ((WAITED, "", waited_ms), (RAN, outcome, ran_ms)):
-            key = (measure, of, bisect_left(_BOUNDS_MS, took_ms))
-            counts[key] += 1
-            sums_ms[key] += took_ms
+    for _, measure, outcome, bucket, n, sum_ms, _ in by_type:
+        if measure in (WAITED, RAN):
+            counts[measure, outcome, bucket] += n
+            sums_ms[measure, outcome, bucket] += sum_ms
     rows = [(ENDED, status, 0, n, 0) for status, n in ended.items()]
     return rows + [(*key, n, sums_ms[key]) for key, n in counts.items()]
 

@@ -26,6 +26,7 @@ from orpheus.supervisor.cli.output import (
     print_json,
     since,
 )
+from orpheus.supervisor.cli.type_stats import print_type_stats
 
 _HEALTHCHECK_S = 5.0
 _NEEDS_A_PERSON = (SlotState.FATAL, SlotState.STUCK)
@@ -111,11 +112,15 @@ def _last_exit(last_exit: Mapping[str, Any]) -> str:
 
 
 @click.command()
+@click.option("--stats", is_flag=True, help="What their attempts cost instead: time, CPU, memory.")
 @for_operator
-def types(operator: Operator) -> int:
+def types(operator: Operator, stats: bool) -> int:
     """List the job types and their payloads."""
     settings = operator.settings()
     with operator.store(settings) as store:
+        if stats:
+            print_type_stats(store, as_json=operator.as_json)
+            return ExitCode.OK
         rows = store.types.all()
     items = [type_json(row, for_jobs(settings)) for row in rows]
     fields = {row.name: _fields_of(row.schema) for row in rows}

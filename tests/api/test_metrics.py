@@ -9,6 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from orpheus.api.routes.exposition import MOST_QUEUES, OTHER_QUEUES
 from orpheus.shared.domain.jobs import NewJob, Outcome
+from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.domain.rates import QueueRules
 
@@ -238,7 +239,9 @@ def test_every_metric_and_its_labels_are_in_the_documentation(supervised: Any) -
     supervised.store.supervision.put_gauge("host-1", "loop_lag_s", 0.25)
     supervised.store.outboxes.remember("shop", "here", [1], refused=1)
     supervised.submit()
-    supervised.run_one()
+    (lease,) = supervised.lease()
+    ended = Finished(lease, Ending.SUCCEEDED, "null", cpu_s=0.1, max_rss_bytes=1)
+    supervised.store.leases.finish([ended])
     text = supervised.client.get("/metrics").text
     found = {}
     for family in text_string_to_metric_families(text):

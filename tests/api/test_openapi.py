@@ -29,7 +29,8 @@ READS = {
     "GET /jobs/{job_id}/why",
     "GET /audit", "GET /workers", "GET /workers/{slot}/stack", "GET /queues", "GET /schedules",
     "GET /programs/{slot}/logs",
-    "GET /types", "GET /stats", "GET /errors", "GET /config", "GET /events",
+    "GET /types", "GET /stats", "GET /stats/types",
+    "GET /errors", "GET /config", "GET /events",
     "GET /healthz", "GET /readyz", "GET /metrics", "GET /session",
 }  # fmt: skip
 SESSION = {"POST /session", "DELETE /session"}

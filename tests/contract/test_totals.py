@@ -11,6 +11,7 @@ from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.domain.retention import RetentionRules
 from orpheus.shared.storage import BOUNDS_S, Store
 from orpheus.shared.storage.totals import histograms_of, rows_of
+from orpheus.shared.storage.type_totals import MeasuredAttempt, rows_by_type
 
 
 def test_waits_and_runs_are_counted_by_their_length(store, clock, submit, lease, end) -> None:
@@ -102,7 +103,8 @@ def test_nothing_is_counted_of_what_is_undone(store, submit, lease, end) -> None
 
 
 def test_a_bound_belongs_to_its_bucket() -> None:
-    attempts = [("failed", 0, round(bound_s * 1000)) for bound_s in BOUNDS_S]
-    attempts.append(("failed", 0, round(BOUNDS_S[-1] * 1000) + 1))
-    rows = [row[1:] for row in rows_of(Counter(), attempts) if row[0] == "ran"]
+    times_ms = [round(bound_s * 1000) for bound_s in BOUNDS_S]
+    times_ms.append(times_ms[-1] + 1)
+    by_type = rows_by_type(MeasuredAttempt("t", "failed", 0, ran_ms) for ran_ms in times_ms)
+    rows = [row[1:] for row in rows_of(Counter(), by_type) if row[0] == "ran"]
     assert histograms_of(rows)["failed"].counts == [1] * (len(BOUNDS_S) + 1)

@@ -74,12 +74,16 @@ class EndedLeases:
             has_dependents,
             due_ms,
             started_ms,
+            job_type,
         ) = spent_row
         spent = Spent(failures, crashes, max_retries, bool(cancel_requested), losses)
         follows = after(ended.ending, spent)
         now_ms = self._database.clock.wall_ms()
         if follows.outcome is not None:
-            self._database.at_commit.count_attempt(follows.outcome, due_ms, started_ms, now_ms)
+            times_ms = (due_ms, started_ms, now_ms)
+            self._database.at_commit.count_attempt(
+                job_type, follows.outcome, times_ms, ended.cpu_s, ended.max_rss_bytes
+            )
             self._record_attempt(ended, follows.outcome, now_ms)
         run_at_ms = self._due_again_ms(ended, follows, now_ms)
         self._database.run(

@@ -208,8 +208,12 @@ class Leases:
         )
         at_commit = self._database.at_commit
         at_commit.count_jobs((one.lease.queue for one in done), Status.IN_PROGRESS, Status.DONE)
-        for *_, due_ms, started_ms in held.values():
-            at_commit.count_attempt(Outcome.SUCCEEDED, due_ms, started_ms, now_ms)
+        for one in done:
+            *_, due_ms, started_ms, _ = held[one.lease.job_id]
+            times_ms = (due_ms, started_ms, now_ms)
+            at_commit.count_attempt(
+                one.lease.type, Outcome.SUCCEEDED, times_ms, one.cpu_s, one.max_rss_bytes
+            )
         keys = [(row[1], row[2]) for row in held.values() if row[2] is not None]
         if keys:
             self._keys.look_at(keys)
@@ -218,7 +222,7 @@ class Leases:
             self._enqueue.keep(children)
         self._dependencies.ended(
             (job_id, Status.DONE)
-            for job_id, *_, has_dependents, _, _ in held.values()
+            for job_id, *_, has_dependents, _, _, _ in held.values()
             if has_dependents
         )
         return {one.lease.token for one in succeeded if one.lease.job_id not in held}

@@ -34,11 +34,21 @@ _TAKEN_OVER = (
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table that is moved. `key` orders it. `sums`: rows of one key are added up to one row."""
+    """A table that is moved. `key` orders it. `sums`: rows of one key are added up to one row.
+
+    Of `largest`, that row has the largest value.
+    """
 
     name: str
     key: tuple[str, ...]
     sums: tuple[str, ...] = ()
+    largest: tuple[str, ...] = ()
+
+    def read(self, column: str) -> str:
+        """Return what is read of a column, by key."""
+        if column in self.sums:
+            return f"sum({column})"
+        return f"max({column})" if column in self.largest else column
 
 
 TABLES = (
@@ -53,6 +63,12 @@ TABLES = (
     Table("job_counts", ("queue", "status"), sums=("n",)),
     Table("finished_per_minute", ("minute", "queue", "status"), sums=("n",)),
     Table("totals", ("measure", "outcome", "bucket"), sums=("n", "sum_ms")),
+    Table(
+        "type_totals",
+        ("type", "measure", "outcome", "bucket"),
+        sums=("n", "total"),
+        largest=("most",),
+    ),
     Table("queues", ("name",)),
     Table("key_rates", ("queue", "key")),
     Table("idempotency_keys", ("key",)),
@@ -170,7 +186,7 @@ class Moves:
     def batches(self, table: Table, after: Row | None) -> Iterator[list[Row]]:
         """Yield the rows of a table after a key, in the order of their keys, in batches."""
         columns = self._columns_of(table)
-        read = ", ".join(f"sum({name})" if name in table.sums else name for name in columns)
+        read = ", ".join(table.read(name) for name in columns)
         group = f"GROUP BY {', '.join(table.key)}" if table.sums else ""
         key_at = [columns.index(name) for name in table.key]
         beyond = f"({', '.join(table.key)}) > ({', '.join('?' * len(table.key))})"

@@ -7,6 +7,7 @@ from orpheus.shared.domain.jobs import Status
 from orpheus.shared.storage.data import Latency, Minute
 from orpheus.shared.storage.database import Database
 from orpheus.shared.storage.totals import ENDED, RAN, WAITED, Histogram, histograms_of
+from orpheus.shared.storage.type_totals import TypeFigures, figures_of
 
 _MINUTE_MS = 60_000
 _MOST_PROBES = 1_000
@@ -47,6 +48,10 @@ class Stats:
     def runs(self) -> dict[str, Histogram]:
         """Return how long all attempts that ended ran, by outcome."""
         return histograms_of(self._database.all(self._sql["totals"], RAN))
+
+    def types(self) -> list[TypeFigures]:
+        """Return what the attempts of each type cost, by name."""
+        return figures_of(self._database.all(self._sql["type-totals"]))
 
     def finished_in(self, minutes: int) -> dict[Status, int]:
         """Return how many jobs ended in this minute and the `minutes` before it, by status."""

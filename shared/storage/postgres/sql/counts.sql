@@ -10,6 +10,16 @@ INSERT INTO orpheus.finished_per_minute (minute, queue, status, n) VALUES (?, ?,
 -- Add to the jobs that ended, or to a bucket of waiting or running times.
 INSERT INTO orpheus.totals (measure, outcome, bucket, n, sum_ms) VALUES (?, ?, ?, ?, ?);
 
+-- name: add-type-total
+-- Add to the attempts of a type in a bucket of what they took; of one that is not described, to ''.
+INSERT INTO orpheus.type_totals (type, measure, outcome, bucket, n, total, most)
+VALUES (coalesce((SELECT name FROM orpheus.job_types WHERE name = ?1), ''), ?2, ?3, ?4, ?5, ?6, ?7);
+
+-- name: type-totals
+-- Read what all types cost.
+SELECT type, measure, outcome, bucket, sum(n)::bigint, sum(total)::bigint, max(most)
+FROM orpheus.type_totals GROUP BY type, measure, outcome, bucket;
+
 -- name: totals
 -- Read the totals of one measure.
 SELECT outcome, bucket, sum(n)::bigint, sum(sum_ms)::bigint FROM orpheus.totals

@@ -15,6 +15,17 @@ INSERT INTO totals (measure, outcome, bucket, n, sum_ms) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (measure, outcome, bucket)
 DO UPDATE SET n = n + excluded.n, sum_ms = sum_ms + excluded.sum_ms;
 
+-- name: add-type-total
+-- Add to the attempts of a type in a bucket of what they took; of one that is not described, to ''.
+INSERT INTO type_totals (type, measure, outcome, bucket, n, total, most)
+VALUES (iif(EXISTS (SELECT 1 FROM job_types WHERE name = ?1), ?1, ''), ?2, ?3, ?4, ?5, ?6, ?7)
+ON CONFLICT (type, measure, outcome, bucket)
+DO UPDATE SET n = n + excluded.n, total = total + excluded.total, most = max(most, excluded.most);
+
+-- name: type-totals
+-- Read what all types cost.
+SELECT type, measure, outcome, bucket, n, total, most FROM type_totals;
+
 -- name: totals
 -- Read the totals of one measure.
 SELECT outcome, bucket, n, sum_ms FROM totals WHERE measure = ?;

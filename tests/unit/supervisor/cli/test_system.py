@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from orpheus.shared.domain.jobs import Holder, NewJob
+from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.domain.processes import Role, SlotRecord, SlotState
-from orpheus.shared.storage import Store
+from orpheus.shared.storage import Store, TypeRow
 from orpheus.supervisor.cli import system
 
 Orpheus = Callable[..., Any]
@@ -142,3 +143,19 @@ def test_the_health_check_fails_where_nobody_listens(orpheus: Orpheus) -> None:
     code, out, err = orpheus("healthcheck", "--set", "api.port=1")
     assert (code, out, err.count("\n")) == (1, "", 1)
     assert orpheus("healthcheck", "--set", "api.port=0").code == 1
+
+
+def test_what_types_cost_is_a_row_for_each(orpheus: Orpheus, store: Store) -> None:
+    store.types.replace([TypeRow("resize", "{}", None, None, None, "")])
+    for name in ("resize", "of-no-module"):
+        store.jobs.submit(NewJob(name))
+        (lease,) = store.leases.lease(Holder("default-1", "life-1", 7), ("*",), 1, 30_000)
+        finished = Finished(lease, Ending.SUCCEEDED, "null", cpu_s=1.5, max_rss_bytes=40 * 2**20)
+        store.leases.finish([finished])
+    head, other, resize = orpheus("types", "--stats").out.splitlines()
+    assert head.startswith("TYPE    SUCCEEDED  OTHERWISE  RUN P50  RUN P95  WAIT P50")
+    assert other.startswith("_other  1          0 ")
+    assert resize.startswith("resize  1          0 ")
+    assert resize.endswith("1.5 s    1.5 s    1.5 s       40.0 MiB")
+    (_, item) = orpheus("types", "--stats", "--json").json["items"]
+    assert (item["name"], item["ended"], item["cpu_total_s"]) == ("resize", {"succeeded": 1}, 1.5)

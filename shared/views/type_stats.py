@@ -1,0 +1,62 @@
+"""What the attempts of each job type cost, as the API and the command line list it."""
+
+from typing_extensions import TypedDict
+
+from orpheus.shared.storage import OTHER_TYPES, Distribution, TypeFigures
+
+OTHER = "_other"
+"""The name under which types that are not described are shown. No type has it, because names begin
+with a letter or a digit."""
+
+
+class Percentiles(TypedDict):
+    """Seconds, interpolated in the buckets of a histogram; null: there is no such attempt."""
+
+    p50: float | None
+    p95: float | None
+    p99: float | None
+
+
+class TypeStats(TypedDict):
+    """What all attempts of a type cost, since the database was created."""
+
+    name: str
+    """`_other`: all types that were not described when their attempts ended."""
+    ended: dict[str, int]
+    """Attempts by outcome, without those that there were none of."""
+    run_s: Percentiles
+    """From leased to ended."""
+    wait_s: Percentiles
+    """From due to leased."""
+    cpu_s: Percentiles
+    """Of the attempts that were measured."""
+    cpu_total_s: float
+    """Of them all together."""
+    max_rss_bytes: int | None
+    """The largest peak of an attempt; null: none was measured."""
+
+
+def type_stats_json(figures: TypeFigures) -> TypeStats:
+    """Return what the attempts of one type cost."""
+    return {
+        "name": shown_name(figures.name),
+        "ended": {outcome.value: n for outcome, n in sorted(figures.ended.items())},
+        "run_s": _percentiles(figures.runs),
+        "wait_s": _percentiles(figures.waits),
+        "cpu_s": _percentiles(figures.cpu),
+        "cpu_total_s": figures.cpu.sum_s,
+        "max_rss_bytes": figures.peak_bytes,
+    }
+
+
+def shown_name(name: str) -> str:
+    """Return the name of a type, or the name of all types that are not described."""
+    return OTHER if name == OTHER_TYPES else name
+
+
+def _percentiles(times: Distribution) -> Percentiles:
+    return {
+        "p50": times.percentile_s(0.5),
+        "p95": times.percentile_s(0.95),
+        "p99": times.percentile_s(0.99),
+    }

@@ -1,0 +1,134 @@
+"""What the attempts of each type cost, counted in the commit that ends them."""
+
+import random
+from collections.abc import Callable
+
+import pytest
+
+from orpheus.shared.domain.jobs import Lease, NewJob, Outcome
+from orpheus.shared.domain.lifecycle import Ending
+from orpheus.shared.domain.retention import RetentionRules
+from orpheus.shared.storage import OTHER_TYPES, Store, TypeFigures, TypeRow
+from tests.contract.conftest import FakeClock
+
+Submit = Callable[..., int]
+Lend = Callable[..., list[Lease]]
+End = Callable[..., bool]
+
+
+@pytest.fixture(autouse=True)
+def described(store: Store) -> None:
+    store.types.replace([TypeRow(name, "{}", None, None, None, "") for name in ("resize", "crop")])
+
+
+def figures(store: Store) -> dict[str, TypeFigures]:
+    return {one.name: one for one in store.stats.types()}
+
+
+def test_attempts_are_counted_by_type_with_their_times_cpu_and_peak(
+    store: Store, clock: FakeClock, submit: Submit, lease: Lend, end: End
+) -> None:
+    for cpu_s, rss_bytes, ending in (
+        (0.5, 70_000_000, Ending.FAILED_PERMANENTLY),
+        (1.5, 5_000_000_000, Ending.SUCCEEDED),
+        (None, None, Ending.SUCCEEDED),
+    ):
+        submit("resize")
+        clock.advance(50)
+        (one,) = lease()
+        clock.advance(2000)
+        assert end(one, ending, cpu_s=cpu_s, max_rss_bytes=rss_bytes)
+    submit("crop")
+    assert end(*lease())
+
+    found = figures(store)
+    resize = found["resize"]
+    assert resize.ended == {Outcome.SUCCEEDED: 2, Outcome.FAILED: 1}
+    assert resize.waits.n == 3 and resize.waits.sum_s == pytest.approx(0.15)
+    assert resize.runs.n == 3 and resize.runs.sum_s == pytest.approx(6.0)
+    assert resize.cpu.n == 2 and resize.cpu.sum_s == pytest.approx(2.0)
+    assert resize.peak_bytes == 5_000_000_000
+    assert found["crop"].ended == {Outcome.SUCCEEDED: 1}
+    assert (found["crop"].cpu.n, found["crop"].peak_bytes) == (0, None)
+
+
+def test_types_that_are_not_described_are_counted_as_one(
+    store: Store, submit: Submit, lease: Lend, end: End
+) -> None:
+    for name in ("made-up-1", "made-up-2", "resize"):
+        submit(name)
+    for one in lease(3):
+        assert end(one)
+    found = figures(store)
+    assert found.keys() == {OTHER_TYPES, "resize"}
+    assert found[OTHER_TYPES].ended == {Outcome.SUCCEEDED: 2}
+
+
+def test_whatever_ends_an_attempt_is_counted_once_and_has_its_type(
+    store: Store, clock: FakeClock, submit: Submit, lease: Lend, end: End
+) -> None:
+    chance = random.Random(5)
+    endings = [Ending.SUCCEEDED, Ending.FAILED, Ending.SNOOZED, Ending.TIMED_OUT, Ending.RELEASED]
+    for _ in range(60):
+        submit(chance.choice(["resize", "crop", "other"]), max_retries=1)
+        clock.advance(chance.choice([1, 300, 70_000]))
+        for one in lease(chance.randint(1, 3)):
+            clock.advance(chance.choice([1, 20, 5_000]))
+            end(one, chance.choice(endings))
+    submit()
+    lease(1)
+    store.leases.free("life-1", None)
+    rows = store._database.all(
+        "SELECT type, outcome, count(*) FROM attempts JOIN jobs ON jobs.id = job_id "
+        "GROUP BY type, outcome"
+    )
+    known: dict[tuple[str, str], int] = {}
+    for name, outcome, n in rows:
+        key = (name if name in ("resize", "crop") else OTHER_TYPES, outcome)
+        known[key] = known.get(key, 0) + n
+    ended = {
+        (name, outcome.value): n
+        for name, one in figures(store).items()
+        for outcome, n in one.ended.items()
+    }
+    assert ended == known
+    assert all(one.runs.n == one.waits.n for one in figures(store).values())
+
+
+def test_they_stay_when_jobs_are_deleted_and_nothing_is_counted_of_what_is_undone(
+    store: Store, clock: FakeClock, submit: Submit, lease: Lend, end: End
+) -> None:
+    submit("resize")
+    (one,) = lease()
+
+    def end_and_fail() -> None:
+        assert end(one)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), store.write(durable=False):
+        end_and_fail()
+    assert store.stats.types() == []
+    end(one)
+    clock.advance(60 * 24 * 3_600_000)
+    rules = RetentionRules(done_s=1, failed_s=1, cancelled_s=1, events=1)
+    while store.retention.step(rules):
+        pass
+    assert figures(store)["resize"].ended == {Outcome.SUCCEEDED: 1}
+
+
+def test_the_rows_do_not_grow_with_the_jobs(
+    store: Store, clock: FakeClock, submit: Submit, lease: Lend, end: End
+) -> None:
+    def rows_after(jobs: int) -> int:
+        for _ in range(jobs):
+            store.jobs.submit_many([NewJob("resize")])
+            clock.advance(10)
+            for one in lease():
+                end(one, cpu_s=0.001, max_rss_bytes=1)
+        store.maintenance.checkpoint()
+        (row,) = store._database.all("SELECT count(*) FROM type_totals")
+        return int(row[0])
+
+    few = rows_after(60)
+    assert rows_after(60) <= few
+    assert figures(store)["resize"].runs.n == 120

@@ -1,0 +1,63 @@
+"""Percentiles are interpolated in the buckets of a histogram."""
+
+import random
+from bisect import bisect_left
+
+import pytest
+
+from orpheus.shared.storage.totals import BOUNDS_S
+from orpheus.shared.storage.type_totals import (
+    Distribution,
+    MeasuredAttempt,
+    figures_of,
+    rows_by_type,
+)
+
+
+def runs_of(*ran_ms: int) -> Distribution:
+    (figures,) = figures_of(rows_by_type(MeasuredAttempt("t", "succeeded", 0, n) for n in ran_ms))
+    return figures.runs
+
+
+def test_without_times_there_is_no_percentile() -> None:
+    assert Distribution().percentile_s(0.5) is None
+    assert (Distribution().n, Distribution().sum_s) == (0, 0)
+
+
+def test_a_percentile_is_never_more_than_the_longest_time() -> None:
+    assert runs_of(300).percentile_s(0.5) == pytest.approx(0.3)
+    assert runs_of(*[300] * 100).percentile_s(0.99) == pytest.approx(0.25 + 0.05 * 0.99)
+    assert runs_of(0, 0, 0).percentile_s(0.95) == 0
+
+
+def test_times_beyond_the_last_bound_count_too() -> None:
+    days = runs_of(3 * 86_400_000, 1000)
+    assert days.percentile_s(0.5) == pytest.approx(1.0)
+    assert days.percentile_s(1) == pytest.approx(3 * 86_400)
+
+
+@pytest.mark.parametrize("part", [0.5, 0.95, 0.99])
+def test_a_percentile_is_in_the_bucket_of_the_true_one(part: float) -> None:
+    chance = random.Random(3)
+    for _ in range(50):
+        times = sorted(round(chance.lognormvariate(6, 2)) for _ in range(chance.randint(1, 400)))
+        true_s = times[max(0, -(-len(times) * int(part * 100) // 100) - 1)] / 1000
+        found = runs_of(*times).percentile_s(part)
+        assert found is not None
+        place = bisect_left(BOUNDS_S, true_s)
+        lower_s = BOUNDS_S[place - 1] if place else 0
+        assert lower_s <= found <= [*BOUNDS_S, float("inf")][place]
+
+
+def test_rows_of_several_commits_add_up() -> None:
+    attempts = [
+        MeasuredAttempt("t", "failed", 5, 700, 20_000, 9_000),
+        MeasuredAttempt("u", "lost", 1, 1),
+    ]
+    rows = rows_by_type(attempts)
+    assert rows_by_type(attempts * 2) != rows
+    added = [(*row[:4], 2 * row[4], 2 * row[5], row[6]) for row in rows]
+    assert figures_of(rows_by_type(attempts * 2)) == figures_of(added)
+    t, u = figures_of(rows)
+    assert t.cpu.sum_s == pytest.approx(0.02)
+    assert (t.peak_bytes, u.cpu.n, u.peak_bytes) == (9000, 0, None)

@@ -33,6 +33,8 @@ class AtCommit:
     """By queue and status: how many more jobs there are."""
     ended: _JobCounts = field(default_factory=_no_jobs)
     """By queue and terminal status: how many jobs ended."""
+    ran_ms: Counter[str] = field(default_factory=Counter)
+    """By queue: how long the jobs ran that are done."""
     attempts: list[MeasuredAttempt] = field(default_factory=list)
     """Each attempt that ended."""
     queues_with_work: set[str] = field(default_factory=set)
@@ -50,6 +52,7 @@ class AtCommit:
         return AtCommit(
             self.changes.copy(),
             self.ended.copy(),
+            self.ran_ms.copy(),
             self.attempts.copy(),
             self.queues_with_work.copy(),
             self.freed_places.copy(),
@@ -127,14 +130,21 @@ class AtCommit:
         by_type = rows_by_type(self.attempts)
         rows: list[tuple[str, _Rows]] = [
             ("change-count", [(*key, n) for key, n in self.changes.items() if n]),
-            ("add-finished", [(minute, *key, n) for key, n in self.ended.items()]),
+            (
+                "add-finished",
+                [(minute, *key, n, self._ran_ms(*key)) for key, n in self.ended.items()],
+            ),
             ("add-total", [*rows_of(ended, by_type)]),
             ("add-type-total", [*by_type]),
         ]
         self.changes.clear()
         self.ended.clear()
+        self.ran_ms.clear()
         self.attempts.clear()
         return [(name, values) for name, values in rows if values]
+
+    def _ran_ms(self, queue: str, status: Status) -> int:
+        return self.ran_ms[queue] if status is Status.DONE else 0
 
     def ring(self, bells: Doorbells) -> None:
         """Ring the bells that were noted."""

@@ -5,6 +5,7 @@ from typing import cast
 
 from typing_extensions import TypedDict
 
+from orpheus.shared.domain.drain import Pace, drain_s, drain_with_more_s
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.rates import rate_text
 from orpheus.shared.storage import QueueRow, Store
@@ -19,6 +20,22 @@ class Counts(TypedDict):
     done: int
     failed: int
     cancelled: int
+
+
+class DrainWithMore(TypedDict):
+    """When the queue would be empty with more workers."""
+
+    more_workers: int
+    seconds: float
+
+
+class Drain(TypedDict):
+    """When the queue is empty, if no job is submitted meanwhile: an estimate."""
+
+    seconds: float
+    """At the pace of the last five minutes."""
+    with_more: list[DrainWithMore]
+    """With further workers that run only jobs of this queue."""
 
 
 class Queue(TypedDict):
@@ -37,6 +54,8 @@ class Queue(TypedDict):
     counts: Counts
     oldest_pending_s: float | None
     done_per_minute: float
+    drain: Drain | None
+    """null: it is paused, or nothing was done in the last five minutes."""
 
 
 def counts_json(counts: Mapping[Status, int]) -> Counts:
@@ -49,6 +68,7 @@ def queues_json(store: Store) -> list[Queue]:
     with store.snapshot():
         counts = store.stats.counts_by_queue()
         done_per_minute = store.stats.done_per_minute()
+        paces = store.stats.paces()
         rules = {row.name: row for row in store.queues.all()}
         oldest_s = {name: store.stats.oldest_pending_s(name) for name in counts}
     found: list[Queue] = []
@@ -67,6 +87,23 @@ def queues_json(store: Store) -> list[Queue]:
                 "counts": counts_json(counts.get(name, {})),
                 "oldest_pending_s": oldest_s.get(name),
                 "done_per_minute": done_per_minute.get(name, 0.0),
+                "drain": _drain(rule, counts.get(name, {}), paces.get(name)),
             }
         )
     return found
+
+
+def _drain(rule: QueueRow, counts: Mapping[Status, int], pace: Pace | None) -> Drain | None:
+    if rule.paused:
+        return None
+    waiting = counts.get(Status.PENDING, 0) + counts.get(Status.IN_PROGRESS, 0)
+    starts_per_s = None if rule.rate is None else rule.rate.per_s
+    limits = (rule.max_running, starts_per_s)
+    seconds = drain_s(waiting, pace, 0, *limits)
+    if seconds is None:
+        return None
+    with_more = drain_with_more_s(waiting, pace, *limits)
+    return {
+        "seconds": seconds,
+        "with_more": [{"more_workers": n, "seconds": one} for n, one in with_more],
+    }

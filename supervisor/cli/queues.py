@@ -25,7 +25,8 @@ def queues(operator: Operator) -> int:
     with operator.store() as store:
         items = queues_json(store)
     statuses = [status.value.upper() for status in Status]
-    columns = ("QUEUE", "STATE", "MOST", "RATE", "PER KEY", *statuses, "OLDEST", "DONE/MIN")
+    pace = ("OLDEST", "DONE/MIN", "EMPTY IN")
+    columns = ("QUEUE", "STATE", "MOST", "RATE", "PER KEY", *statuses, *pace)
     print_items(items, columns, _queue_row, as_json=operator.as_json)
     return ExitCode.OK
 
@@ -41,7 +42,16 @@ def _queue_row(item: Mapping[str, Any]) -> tuple[object, ...]:
         *(item["counts"][status.value] for status in Status),
         duration(item["oldest_pending_s"]),
         f"{item['done_per_minute']:.1f}",
+        _empty_in(item["drain"]),
     )
+
+
+def _empty_in(drain: Mapping[str, Any] | None) -> str | None:
+    """Return when a queue is empty, as it stands and with more workers."""
+    if drain is None or not drain["seconds"]:
+        return None
+    more = (f"+{one['more_workers']}: {duration(one['seconds'])}" for one in drain["with_more"])
+    return f"{duration(drain['seconds'])} ({', '.join(more)})"
 
 
 @click.command()

@@ -63,6 +63,7 @@ QUEUE = {
     "counts",
     "oldest_pending_s",
     "done_per_minute",
+    "drain",
 }
 KINDS = {
     "job.enqueued",

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
+from orpheus.shared.domain.drain import Pace
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.storage.data import Latency, Minute
 from orpheus.shared.storage.database import Database
@@ -81,7 +82,16 @@ class Stats:
         """Return the jobs done per minute over the last `minutes`, by queue."""
         since = self._minute() - minutes
         rows = self._database.all(self._sql["done-since-by-queue"], since)
-        return {queue: n / minutes for queue, n in rows}
+        return {queue: n / minutes for queue, n, _, _ in rows}
+
+    def paces(self, minutes: int = 5) -> dict[str, Pace]:
+        """Return how fast jobs were done lately, by queue: since the first within `minutes`."""
+        now_ms = self._database.clock.wall_ms()
+        rows = self._database.all(self._sql["done-since-by-queue"], self._minute() - minutes)
+        return {
+            queue: Pace(n, ran_ms / 1000, max(1.0, (now_ms - first * _MINUTE_MS) / 1000))
+            for queue, n, ran_ms, first in rows
+        }
 
     def latencies(self) -> tuple[Latency, Latency]:
         """Return how long jobs waited from due to start, and how long their last attempt ran."""

@@ -3,8 +3,8 @@
 INSERT INTO orpheus.job_counts (queue, status, n) VALUES (?, ?, ?);
 
 -- name: add-finished
--- Add to the jobs of a queue that ended in this minute.
-INSERT INTO orpheus.finished_per_minute (minute, queue, status, n) VALUES (?, ?, ?, ?);
+-- Add to the jobs of a queue that ended in this minute, and to how long those that are done ran.
+INSERT INTO orpheus.finished_per_minute (minute, queue, status, n, ran_ms) VALUES (?, ?, ?, ?, ?);
 
 -- name: add-total
 -- Add to the jobs that ended, or to a bucket of waiting or running times.
@@ -35,8 +35,8 @@ GROUP BY queue, status ORDER BY queue, status;
 SELECT status, sum(n)::bigint FROM orpheus.finished_per_minute WHERE minute >= ? GROUP BY status;
 
 -- name: done-since-by-queue
--- Jobs done since a minute, by queue.
-SELECT queue, sum(n)::bigint FROM orpheus.finished_per_minute
+-- Jobs done since a minute, by queue; how long they ran, and the first minute that had some.
+SELECT queue, sum(n)::bigint, sum(ran_ms)::bigint, min(minute) FROM orpheus.finished_per_minute
 WHERE minute >= ? AND status = 'done' GROUP BY queue;
 
 -- name: finished-by-minute

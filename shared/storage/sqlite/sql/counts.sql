@@ -5,9 +5,10 @@ INSERT INTO job_counts (queue, status, n) VALUES (?1, ?2, max(?3, 0))
 ON CONFLICT (queue, status) DO UPDATE SET n = n + ?3;
 
 -- name: add-finished
--- Add to the jobs of a queue that ended in this minute.
-INSERT INTO finished_per_minute (minute, queue, status, n) VALUES (?, ?, ?, ?)
-ON CONFLICT (minute, queue, status) DO UPDATE SET n = n + excluded.n;
+-- Add to the jobs of a queue that ended in this minute, and to how long those that are done ran.
+INSERT INTO finished_per_minute (minute, queue, status, n, ran_ms) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (minute, queue, status)
+DO UPDATE SET n = n + excluded.n, ran_ms = ran_ms + excluded.ran_ms;
 
 -- name: add-total
 -- Add to the jobs that ended, or to a bucket of waiting or running times.
@@ -39,8 +40,8 @@ SELECT queue, status, n FROM job_counts ORDER BY queue, status;
 SELECT status, sum(n) FROM finished_per_minute WHERE minute >= ? GROUP BY status;
 
 -- name: done-since-by-queue
--- Jobs done since a minute, by queue.
-SELECT queue, sum(n) FROM finished_per_minute
+-- Jobs done since a minute, by queue; how long they ran, and the first minute that had some.
+SELECT queue, sum(n), sum(ran_ms), min(minute) FROM finished_per_minute
 WHERE minute >= ? AND status = 'done' GROUP BY queue;
 
 -- name: finished-by-minute

@@ -1,5 +1,6 @@
 """`orpheus queues`, `pause`, `resume` and `schedules`."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -22,7 +23,11 @@ def test_queues_are_listed_with_their_counts(
     assert items["default"]["counts"]["done"] == 1
     assert items["default"]["counts"]["pending"] == 1
     assert items["mail"]["oldest_pending_s"] is not None
-    assert orpheus("queues").out.splitlines()[1].split()[:2] == ["default", "open"]
+    head, default, mail = orpheus("queues").out.splitlines()
+    assert default.split()[:2] == ["default", "open"]
+    assert head.endswith("EMPTY IN")
+    assert re.search(r"\d m?s \(\+1: .*, \+8: .*\)$", default)
+    assert mail.endswith("-"), "nothing of it was done yet"
 
 
 def test_queues_are_listed_with_their_limits(orpheus: Orpheus, store: Store) -> None:

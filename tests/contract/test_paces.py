@@ -1,0 +1,65 @@
+"""How fast the jobs of a queue are done: kept by the minute, with the time that they ran."""
+
+from collections.abc import Callable
+
+import pytest
+
+from orpheus.shared.domain.drain import Pace
+from orpheus.shared.domain.jobs import Lease
+from orpheus.shared.domain.lifecycle import Ending
+from orpheus.shared.storage import Store
+from orpheus.shared.views.queues import queues_json
+from tests.contract.conftest import FakeClock
+
+Run = Callable[..., None]
+
+
+@pytest.fixture
+def run(
+    submit: Callable[..., int],
+    lease: Callable[..., list[Lease]],
+    end: Callable[..., bool],
+    clock: FakeClock,
+) -> Run:
+    """Runs a job from the start of a minute on."""
+    clock.advance(-clock.wall % 60_000)
+
+    def run_one(queue: str, ran_ms: int, ending: Ending = Ending.SUCCEEDED) -> None:
+        submit(queue=queue)
+        (one,) = lease(queues=(queue,))
+        clock.advance(ran_ms)
+        assert end(one, ending)
+
+    return run_one
+
+
+def test_a_pace_is_of_the_jobs_that_were_done_and_begins_with_the_first(
+    store: Store, run: Run, clock: FakeClock
+) -> None:
+    run("mail", 4_000)
+    run("mail", 6_000)
+    run("mail", 1_000, Ending.FAILED_PERMANENTLY)
+    run("media", 9_000)
+    assert store.stats.paces() == {"mail": Pace(2, 10.0, 20.0), "media": Pace(1, 9.0, 20.0)}
+    clock.advance(40_000)
+    assert store.stats.paces()["mail"] == Pace(2, 10.0, 60.0)
+    clock.advance(600_000)
+    assert store.stats.paces() == {}
+
+
+def test_each_queue_tells_when_it_is_empty_unless_it_is_paused(
+    store: Store, run: Run, submit: Callable[..., int]
+) -> None:
+    for _ in range(10):
+        run("mail", 2_000)
+    for _ in range(30):
+        submit(queue="mail")
+    submit(queue="new")
+    mail, new = queues_json(store)
+    assert mail["drain"] is not None
+    assert mail["drain"]["seconds"] == pytest.approx(60)
+    with_more = {one["more_workers"]: one["seconds"] for one in mail["drain"]["with_more"]}
+    assert with_more == pytest.approx({1: 30, 2: 20, 4: 12, 8: 60 / 9})
+    assert new["drain"] is None
+    store.queues.pause("mail")
+    assert queues_json(store)[0]["drain"] is None

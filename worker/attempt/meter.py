@@ -68,7 +68,10 @@ class Meter:
         """
         if self._status is None or not self._is_reset:
             return None
-        found = _PEAK_KIB.search(os.pread(self._status, _STATUS_BYTES, 0))
+        try:
+            found = _PEAK_KIB.search(os.pread(self._status, _STATUS_BYTES, 0))
+        except OSError:  # a job may have closed it
+            return None
         if found is None:
             return None
         own_kib, before = int(found[1]), self._children

@@ -163,8 +163,7 @@ class Statements(ABC):
     def send(self, sql: str, rows: Sequence[Sequence[Value]]) -> None:
         """See Database. It is sent with what comes next."""
         if rows:
-            takes_arrays = statement_of(sql).takes_arrays
-            self._session.send_many([(sql, [_columns_of(rows)] if takes_arrays else rows)])
+            self._session.send_many([_batch(sql, rows)])
 
     def insert(self, sql: str, rows: Sequence[Sequence[Value]]) -> list[int]:
         """See Database. Others insert meanwhile, so the ids have gaps; but they grow."""
@@ -235,7 +234,7 @@ class Statements(ABC):
         """See Database."""
         gathered = self.at_commit.take_counts(self.clock.wall_ms())
         if gathered:
-            self._session.send_many((self._counts_sql[name], rows) for name, rows in gathered)
+            self._session.send_many(_batch(self._counts_sql[name], rows) for name, rows in gathered)
 
     @contextlib.contextmanager
     def _until(self, limit_s: float) -> Iterator[None]:
@@ -255,6 +254,13 @@ class Statements(ABC):
 def rows_of(answer: Answer) -> list[Row]:
     """Return the rows of a statement that may give none."""
     return answer.fetchall() if answer.description is not None else []
+
+
+def _batch(
+    sql: str, rows: Sequence[Sequence[Value]]
+) -> tuple[str, Sequence[Sequence[Value | list[Value]]]]:
+    """Return a statement with its rows of values; one that takes arrays is executed once."""
+    return sql, [_columns_of(rows)] if statement_of(sql).takes_arrays else rows
 
 
 def _columns_of(rows: Sequence[Sequence[Value]]) -> list[list[Value]]:

@@ -11,9 +11,13 @@ INSERT INTO orpheus.finished_per_minute (minute, queue, status, n, ran_ms) VALUE
 INSERT INTO orpheus.totals (measure, outcome, bucket, n, sum_ms) VALUES (?, ?, ?, ?, ?);
 
 -- name: add-type-total
--- Add to the attempts of a type in a bucket of what they took; of one that is not described, to ''.
+-- Add to the attempts of a type in a bucket of what they took; of one that is not described, to ''. Of
+-- many rows at once.
 INSERT INTO orpheus.type_totals (type, measure, outcome, bucket, n, total, most)
-VALUES (coalesce((SELECT name FROM orpheus.job_types WHERE name = ?1), ''), ?2, ?3, ?4, ?5, ?6, ?7);
+SELECT coalesce(job_types.name, ''), measure, outcome, bucket, n, total, most
+FROM unnest(?::text[], ?::text[], ?::text[], ?::bigint[], ?::bigint[], ?::bigint[], ?::bigint[])
+        AS added (type, measure, outcome, bucket, n, total, most)
+    LEFT JOIN orpheus.job_types ON job_types.name = added.type;
 
 -- name: type-totals
 -- Read what all types cost.

@@ -93,6 +93,17 @@ def test_short_attempts_share_a_look_and_only_the_first_has_costs(
     assert [one.max_rss_bytes for one in ended] == [None] * 3
 
 
+def test_a_job_that_closes_our_files_has_no_peak_and_does_no_harm(
+    measure: Measure, meter: Meter
+) -> None:
+    assert meter._status is not None and meter._resets is not None
+    os.close(meter._status)
+    os.close(meter._resets)
+    ended = [measure(spin), measure(spin)]
+    assert [one.max_rss_bytes for one in ended] == [None, None]
+    assert all(one.cpu_s for one in ended)
+
+
 def test_where_the_peak_cannot_be_reset_it_is_not_told(
     measure: Measure, meter: Meter, monkeypatch: pytest.MonkeyPatch
 ) -> None:

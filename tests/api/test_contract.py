@@ -34,7 +34,17 @@ JOB = {
     "tags",
     "cancel_requested",
 }
-ATTEMPT = {"number", "outcome", "worker", "pid", "started_at", "finished_at", "error"}
+ATTEMPT = {
+    "number",
+    "outcome",
+    "worker",
+    "pid",
+    "started_at",
+    "finished_at",
+    "error",
+    "cpu_s",
+    "max_rss_bytes",
+}
 WORKER = {
     "slot",
     "pool",

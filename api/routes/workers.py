@@ -5,7 +5,7 @@ and GET /workers and the stream show its progress.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
@@ -83,10 +83,21 @@ async def scale_pool(request: Request, name: str, host: Host = None) -> Response
     """Set a pool's workers, until the file's number changes or the supervisor restarts."""
     services, scale = services_of(request), read_body(request, Scale)
     actor, pools = audit_actor(request, scale), services.options.storage.pools
-    await _ask(
-        services, lambda store: ask_for_workers(store, actor, name, scale.workers, pools, host)
-    )
+    programs = () if name in pools else await asyncio.to_thread(_program_names, services)
+
+    def ask(store: Store) -> int:
+        return ask_for_workers(store, actor, name, scale.workers, pools, programs, host)
+
+    await _ask(services, ask)
     return json_response(PoolSize(pool=name, workers=scale.workers), 202)
+
+
+def _program_names(services: Services) -> Collection[str]:
+    """Return the configured programs: one that was scaled to 0 has no slot that shows it. Blocks.
+
+    They are not handed over, because then a new program would restart the API.
+    """
+    return services.configuration().program_names() if services.configuration else ()
 
 
 async def _ask(services: Services, ask: Callable[[Store], int]) -> None:

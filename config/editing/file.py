@@ -82,6 +82,11 @@ class ConfigurationFile:
             warnings=_told(missing_programs(settings) if settings else (), sources),
         )
 
+    def program_names(self) -> list[str]:
+        """Return the names of the programs, as far as the file can be read."""
+        settings, _ = checked(self._sources())
+        return [program.name for program in settings.programs] if settings else []
+
     def _sources(self) -> Sources:
         # Without a path, use no file at all: Orpheus was started without one.
         return read_sources(self._path, DEFAULT_PATH / "none", self._sets, self._environ)

@@ -105,6 +105,9 @@ class ConfigurationEditor(Protocol):
     def show(self) -> ShownConfiguration:
         """Return the file, and the settings that it leads to."""
 
+    def program_names(self) -> Collection[str]:
+        """Return the names of the programs, as far as the file can be read."""
+
     def plan(
         self, edit: Edit, seen: Collection[str] | None, refused_schedules: RefusedSchedules
     ) -> PlannedEdit:

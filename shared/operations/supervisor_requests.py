@@ -79,18 +79,19 @@ def ask_for_workers(
     pool: str,
     workers: int,
     pools: Collection[str],
+    programs: Collection[str],
     host: str | None = None,
 ) -> int:
     """Request this many workers for `pool`, or slots for a program, and return the request's id.
 
-    `host` may be None where only one has a supervisor. Raises NotFound if it is none of `pools`
-    and no program has a slot, or the host has none, and NoSupervisor.
+    `host` may be None where only one has a supervisor. Raises NotFound if it is none of `pools`,
+    none of `programs` and no other program that has a slot, or the host has none; NoSupervisor.
     """
     slots = store.processes.slots()
-    programs = {slot.pool for slot in slots if slot.role is Role.PROGRAM and slot.pool}
-    if pool not in pools and pool not in programs:
-        known = ", ".join([*sorted(pools), *sorted(programs)])
-        raise NotFound(f"there is no pool {pool[:80]!r}, but {known}")
+    running = {slot.pool for slot in slots if slot.role is Role.PROGRAM and slot.pool}
+    known = [*sorted(pools), *sorted({*programs, *running})]
+    if pool not in known:
+        raise NotFound(f"there is no pool {pool[:80]!r}, but {', '.join(known)}")
     hosts = {slot.host for slot in slots}
     if not hosts:
         raise NoSupervisor("the supervisor has only just started: try again")

@@ -79,8 +79,8 @@ def scale(operator: Operator, pool: str, workers: int, host: str | None, reason:
 
     def ask(store: Store, settings: Settings) -> int:
         actor = operator.actor(reason)
-        names = {*settings.pools, *(program.name for program in settings.programs)}
-        return ask_for_workers(store, actor, pool, workers, names, host)
+        programs = [program.name for program in settings.programs]
+        return ask_for_workers(store, actor, pool, workers, settings.pools, programs, host)
 
     settings = operator.checked_settings()  # for the names of pools and programs
     noun = "worker" if pool in settings.pools else "instance"

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from orpheus.config.editing.file import ConfigurationFile
 from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.domain.requests import MOST_WORKERS, Request, RequestAction
 from orpheus.shared.storage import open_storage
@@ -195,6 +196,23 @@ def test_a_pool_is_asked_to_have_so_many_workers(supervised: Any, workers: int) 
     assert (request.action, request.target) == (RequestAction.SCALE, "default")
     assert request.workers == workers
     assert trail(supervised) == [("scale", f"pool default to {workers}", "a quiet night")]
+
+
+def test_a_program_that_has_no_slot_is_scaled_by_its_name_in_the_configuration(
+    start: Callable[..., Any], tmp_path: Path
+) -> None:
+    file = tmp_path / "orpheus.toml"
+    file.write_text('[[programs]]\nname = "web"\nargv = ["true"]\ninstances = 0\n')
+    editor = ConfigurationFile(file, [], {})
+    api = start(supervised=True, configuration=lambda: editor)
+    api.store.processes.put_slots([api.slot("supervisor", SlotState.READY, Role.SUPERVISOR)])
+    other = api.client.post("/pools/wep/scale", json={"workers": 2})
+    assert "but default, web" in refused(api, other, 404)
+
+    assert api.client.post("/pools/web/scale", json={"workers": 2}).status_code == 202
+    [request] = api.store.supervision.take_requests("host-1")
+    assert (request.target, request.workers) == ("web", 2)
+    assert trail(api) == [("scale", "program web to 2", None)]
 
 
 @pytest.mark.parametrize(

@@ -148,6 +148,8 @@ def test_a_save_touches_only_the_programs_that_it_names(programs: Start, tmp_pat
     wait_until(lambda: "2 second a-1 1" in running.printed("a-1"), "the new file of variables")
     assert running.pids()["b-1"] == before["b-1"]
 
+    running.ask("/pools/a/scale", {"workers": 0})
+    wait_until(lambda: not any(name.startswith("a-") for name in running.pids()), "no a")
     running.ask("/pools/a/scale", {"workers": 3})
     running.until("a-3", "ready")
     running.save(program("b", "sleep", "600", stop_timeout="6s", after=["b"]))

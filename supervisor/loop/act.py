@@ -5,7 +5,7 @@ Whether an action had its effect is observed in a later turn; nothing here waits
 
 import contextlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -20,6 +20,7 @@ from orpheus.supervisor.policy.slot import (
     Action,
     Cause,
     Command,
+    Desired,
     ProcessEnded,
     Report,
     SendCommand,
@@ -128,10 +129,13 @@ class Children:
         body |= {"incarnation": report.incarnation, "reason": report.reason, **report.details}
         self.recorder.record(report.kind, body)
         shown = {key: value for key, value in body.items() if value and key != "incarnation"}
-        _log_level(report)(report.kind.value.replace(".", "_"), **shown)
+        write = log.warning if needs_attention(slot, report) else log.info
+        write(report.kind.value.replace(".", "_"), **shown)
 
 
-def _log_level(report: Report) -> Callable[..., object]:
-    exited = report.kind is Kind.WORKER_EXITED
-    failed = exited and report.details.get("cause") not in _EXPECTED
-    return log.warning if failed or report.kind in _WARNINGS else log.info
+def needs_attention(slot: Slot, report: Report) -> bool:
+    """Return whether a report is a warning: not the end of a program that did its work."""
+    if report.kind is Kind.WORKER_EXITED:
+        did_its_work = slot.desired is Desired.ENDED and not slot.trouble
+        return report.details.get("cause") not in _EXPECTED and not did_its_work
+    return report.kind in _WARNINGS

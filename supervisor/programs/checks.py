@@ -35,9 +35,19 @@ class HttpChecks:
         self._stopped = Event()
         self._thread = Thread(target=self._run, name=f"checks of {program.name}", daemon=True)
 
-    def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
+    @classmethod
+    def start(
+        cls, program: ProgramSettings, instance: int, wake: Callable[[], object]
+    ) -> "HttpChecks | None":
+        """Start to check a process; None if the program names nothing to ask.
+
+        Raises RuntimeError if no thread can be started.
+        """
+        if program.ready_http is None and program.alive_http is None:
+            return None
+        checks = cls(program, instance, wake)
+        checks._thread.start()
+        return checks
 
     def stop(self) -> None:
         """Tell the thread to end; returns at once."""

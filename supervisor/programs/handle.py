@@ -19,6 +19,7 @@ from typing import Any
 
 from orpheus.shared.domain.processes import signal_name
 from orpheus.shared.domain.programs import ProgramSettings, filled_in, instance_of
+from orpheus.shared.logs import get_logger
 from orpheus.shared.process import program_start
 from orpheus.shared.process.child_start import INCARNATION_VARIABLE
 from orpheus.supervisor.linux.adoption import count_incarnation
@@ -26,6 +27,8 @@ from orpheus.supervisor.policy.slot import Command, Exit
 from orpheus.supervisor.programs.checks import HttpChecks
 from orpheus.supervisor.programs.message import close_all
 from orpheus.supervisor.programs.output import ProgramOutput
+
+log = get_logger()
 
 _START_ARGV = (sys.executable, "-I", "-S", str(Path(program_start.__file__)))
 _LAST_LINES_S = 0.5
@@ -45,6 +48,7 @@ class ProgramHandle:
     _process: subprocess.Popen[bytes]
     _output: ProgramOutput
     _checks: HttpChecks | None
+    _wake: Callable[[], object]
     _exit_seen_s: float | None = None
     _family: "_Family | None" = None
 
@@ -57,7 +61,10 @@ class ProgramHandle:
         output: ProgramOutput,
         wake: Callable[[], object],
     ) -> "ProgramHandle":
-        """Start a process by exec, in its own session. Raises OSError if it cannot be started."""
+        """Start a process by exec, in its own session.
+
+        Raises OSError, or RuntimeError for want of a thread, if it cannot be started.
+        """
         instance = instance_of(slot)
         number = int(signal.Signals[f"SIG{program.stop_signal}"])
         argv = [filled_in(one, instance) for one in program.argv]
@@ -88,15 +95,21 @@ class ProgramHandle:
             undo.callback(process.wait)
             undo.callback(process.kill)
             pidfd = os.pidfd_open(process.pid)
+            undo.callback(os.close, pidfd)
             output.begin(incarnation, slot, program, process.pid)
+            checks = HttpChecks.start(program, instance, wake)
             undo.pop_all()
-        checks = None
-        if program.ready_http is not None or program.alive_http is not None:
-            checks = HttpChecks(program, instance, wake)
-            checks.start()
-        started_at_ms = time.time_ns() // 1_000_000
         return cls(
-            incarnation, slot, process.pid, started_at_ms, pidfd, program, process, output, checks
+            incarnation=incarnation,
+            slot=slot,
+            pid=process.pid,
+            started_at_ms=time.time_ns() // 1_000_000,
+            pidfd=pidfd,
+            _program=program,
+            _process=process,
+            _output=output,
+            _checks=checks,
+            _wake=wake,
         )
 
     def adopt(self, program: ProgramSettings) -> None:
@@ -106,6 +119,14 @@ class ProgramHandle:
             self._output.set_limits(self.slot, program)
             if self._checks is not None:
                 self._checks.program = program
+            else:
+                self._start_checks()
+
+    def _start_checks(self) -> None:
+        try:
+            self._checks = HttpChecks.start(self._program, instance_of(self.slot), self._wake)
+        except RuntimeError as error:  # no thread is left; the process goes on as it did
+            log.warning("no_checks", slot=self.slot, reason=str(error))
 
     def send(self, command: Command, within_s: float | None = None) -> None:  # noqa: ARG002
         """Send the signal of a command; ignored if it is not one that a program knows."""

@@ -83,8 +83,8 @@ def test_it_is_ready_once_it_answers_and_dead_after_failures_in_a_row(server: Se
     )
     server.status = 500
     woken: list[bool] = []
-    checks = HttpChecks(program, 1, lambda: woken.append(True))
-    checks.start()
+    checks = HttpChecks.start(program, 1, lambda: woken.append(True))
+    assert checks is not None
     wait_until(lambda: server.asked >= 3, "a few checks")
     assert not checks.is_ready
     server.status = 200

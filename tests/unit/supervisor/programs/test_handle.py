@@ -1,0 +1,71 @@
+"""The process of a program: nothing is left of a start that fails, and new checks begin at once."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, cast
+
+import psutil
+import pytest
+
+from orpheus.shared.domain.programs import ProgramSettings
+from orpheus.supervisor.programs.checks import HttpChecks
+from orpheus.supervisor.programs.handle import ProgramHandle
+from orpheus.supervisor.programs.output import ProgramOutput
+from tests.machine import wait_until
+
+SLEEP = ProgramSettings("web", ("sleep", "600"), ready_after_s=0.0)
+
+
+class NoOutput:
+    """Stands in for the output process."""
+
+    def make_pipes(self, incarnation: str) -> tuple[int, int]:
+        return os.open(os.devnull, os.O_WRONLY), os.open(os.devnull, os.O_WRONLY)
+
+    def begin(self, *_: object) -> None: ...
+
+    def end(self, incarnation: str) -> None: ...
+
+    def set_limits(self, *_: object) -> None: ...
+
+    def is_ready(self, incarnation: str) -> bool:
+        return False
+
+
+def spawn(program: ProgramSettings) -> ProgramHandle:
+    output = cast("ProgramOutput", NoOutput())
+    return ProgramHandle.spawn("web-1", program, "life-1", output, lambda: None)
+
+
+@pytest.fixture
+def running() -> Iterator[ProgramHandle]:
+    handle = spawn(SLEEP)
+    yield handle
+    handle.reap()
+
+
+def test_a_start_that_fails_late_leaves_neither_process_nor_descriptor(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: Any) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(HttpChecks, "start", fail)
+    me = psutil.Process()
+    before = me.children(), me.num_fds()
+    with pytest.raises(RuntimeError, match="thread"):
+        spawn(SLEEP)
+    assert (me.children(), me.num_fds()) == before
+
+
+def test_checks_that_are_added_while_it_runs_find_it_dead(running: ProgramHandle) -> None:
+    assert running.messages(has_exited=False, serves=True) == []
+    running.adopt(
+        replace(SLEEP, alive_http="http://127.0.0.1:1/", alive_every_s=0.01, alive_failures=2)
+    )
+    [said] = wait_until(
+        lambda: running.messages(has_exited=False, serves=True), "the checks to find it dead"
+    )
+    assert said["say"] == "unhealthy"
+    assert str(said["reason"]).startswith("2 checks in a row failed")

@@ -86,7 +86,11 @@ class HttpChecks:
 def problem_at(url: str, timeout_s: float) -> str:
     """Return why the URL does not answer well, in words; empty: it does. Blocks."""
     parts = urlsplit(url)
-    connection = HTTPConnection(parts.hostname or "", parts.port, timeout=timeout_s)
+    try:
+        port = parts.port
+    except ValueError:  # {instance} may lead beyond the last one
+        return f"there is no such port: {url}"
+    connection = HTTPConnection(parts.hostname or "", port, timeout=timeout_s)
     try:
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         connection.request("GET", target, headers={"Connection": "close"})

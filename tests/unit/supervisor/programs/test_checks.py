@@ -62,6 +62,11 @@ def test_no_answer_is_told_in_words() -> None:
         assert problem_at(f"http://127.0.0.1:{port}/", 0.1) == "no answer within 0.1 s"
 
 
+def test_a_port_that_the_number_of_the_instance_leads_beyond_is_told() -> None:
+    url = "http://127.0.0.1:900100/"
+    assert problem_at(url, 5) == f"there is no such port: {url}"
+
+
 def test_what_is_no_http_is_told() -> None:
     def answer(listener: socket.socket) -> None:
         client, _ = listener.accept()

@@ -160,6 +160,9 @@ class Reader:
         while self._by_fd or not self._packets.closed:
             if not self._packets.closed:
                 self._poll.register(self._packets, self._packets.poll_events())
+            else:  # it would be readable for ever
+                with contextlib.suppress(KeyError):
+                    self._poll.unregister(self._packets)
             ready = self._poll.poll()
             for fd, _ in ready:
                 if fd in self._by_fd:
@@ -169,7 +172,6 @@ class Reader:
     def _answer(self) -> None:
         if self._packets.closed:
             return
-        fd = self._packets.fileno()
         self._packets.flush()
         for message, fds in self._packets.receive():
             match message["do"]:
@@ -179,8 +181,6 @@ class Reader:
                     self._set_limits(message)
                 case "drain":
                     self._drain(message["incarnation"], message["note"])
-        if self._packets.closed:
-            self._poll.unregister(fd)
 
     def _set_limits(self, message: dict[str, Any]) -> None:
         slot, folder = message["slot"], message["folder"]

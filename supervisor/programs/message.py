@@ -40,6 +40,10 @@ class Packets:
         self._unsent.append((json.dumps(message).encode(), fds))
         self.flush()
 
+    def withdraw(self, fds: Sequence[int]) -> None:
+        """Do not send these any more: they are about to be closed, and may soon mean others."""
+        self._unsent = deque(one for one in self._unsent if one[1] != fds)
+
     def flush(self) -> None:
         """Send what there is room for."""
         while self._unsent and not self.closed:

@@ -24,6 +24,8 @@ log = get_logger()
 
 _ARGV = (sys.executable, "-m", "orpheus.supervisor.programs.output_process")
 _START_AGAIN_S = 1.0
+_END_S = 0.5
+"""How long to wait for the end of a process that was killed."""
 
 
 @dataclass(slots=True)
@@ -88,8 +90,12 @@ class ProgramOutput:
 
     def set_limits(self, slot: str, program: ProgramSettings) -> None:
         """Change what the files of a slot may take up."""
+        limits = self._limits(slot, program)
+        for pipes in self._pipes.values():
+            if pipes.message.get("slot") == slot:
+                pipes.message |= limits  # for the next output process
         if self._packets is not None:
-            self._packets.send({**self._limits(slot, program), "do": "limits"})
+            self._packets.send({**limits, "do": "limits"})
 
     def _limits(self, slot: str, program: ProgramSettings) -> dict[str, Any]:
         folder = str(self._state.program_log(slot).absolute())
@@ -115,6 +121,8 @@ class ProgramOutput:
         """Close our ends of the pipes of a process."""
         pipes = self._pipes.pop(incarnation, None)
         if pipes is not None:
+            if self._packets is not None:
+                self._packets.withdraw(pipes.fds)
             close_all(pipes.fds)
 
     def register(self, poll: select.poll) -> None:
@@ -155,21 +163,11 @@ class ProgramOutput:
 
     def _start(self) -> None:
         self._started_s = time.monotonic()
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            try:
-                self._process = subprocess.Popen(
-                    [*_ARGV, str(theirs.fileno())],
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    pass_fds=(theirs.fileno(),),
-                    start_new_session=True,
-                    env={**os.environ, INCARNATION_VARIABLE: self._incarnation},
-                )
-            except OSError as error:  # no memory or descriptor is left: again in a moment
-                ours.close()
-                log.warning("no_output_process", reason=str(error))
-                return
+        try:
+            self._process, ours = self._spawn()
+        except OSError as error:  # no memory or descriptor is left: again in a moment
+            log.warning("no_output_process", reason=str(error))
+            return
         self._packets = Packets(ours)
         for incarnation, pipes in self._pipes.items():
             self._packets.send(pipes.message, pipes.fds)
@@ -178,11 +176,29 @@ class ProgramOutput:
                 message = {"do": "drain", "incarnation": incarnation, "note": pipes.note}
                 self._packets.send(message)
 
+    def _spawn(self) -> "tuple[subprocess.Popen[bytes], socket.socket]":
+        """Return a new process and our end of its socket. Raises OSError."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with contextlib.ExitStack() as undo, theirs:
+            undo.callback(ours.close)
+            process = subprocess.Popen(
+                [*_ARGV, str(theirs.fileno())],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=(theirs.fileno(),),
+                start_new_session=True,
+                env={**os.environ, INCARNATION_VARIABLE: self._incarnation},
+            )
+            undo.pop_all()
+        return process, ours
+
     def _reap(self) -> None:
         if self._packets is not None:
             self._packets.close()
             self._packets = None
         if self._process is not None:
             self._process.kill()
-            self._process.wait()
+            # A disk that hangs keeps it from ending: then it is reaped like any orphan.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_END_S)
             self._process = None

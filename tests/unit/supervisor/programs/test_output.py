@@ -1,0 +1,107 @@
+"""The output process as the supervisor sees it: it may fail to start, and holds nothing up."""
+
+import errno
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orpheus.shared.domain.programs import ProgramSettings
+from orpheus.shared.storage import state_files
+from orpheus.supervisor.programs import output as module
+from orpheus.supervisor.programs.message import Packets, close_all
+from orpheus.supervisor.programs.output import ProgramOutput
+
+WEB = ProgramSettings("web", ("web",))
+
+
+@pytest.fixture
+def output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ProgramOutput]:
+    """With processes that only sleep; whoever waits for one starts it again at once."""
+    monkeypatch.setattr(module, "_ARGV", (sys.executable, "-c", "import time; time.sleep(600)"))
+    monkeypatch.setattr(module, "_START_AGAIN_S", 0.0)
+    one = ProgramOutput(state_files(f"sqlite:///{tmp_path}/orpheus.db", ""), "life-0")
+    yield one
+    one.stop(0.0)
+
+
+def begin(output: ProgramOutput) -> None:
+    ends = output.make_pipes("life-1")
+    close_all(ends)
+    output.begin("life-1", "web-1", WEB, 1)
+
+
+def test_a_restart_that_finds_no_descriptor_left_is_tried_again_and_harms_nobody(
+    output: ProgramOutput, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin(output)
+    assert output.pid is not None
+    first = output.pid
+    os.kill(first, 9)
+
+    def fail(*_: Any) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as none_left:
+        none_left.setattr(socket, "socketpair", fail)
+        while output.pid == first:
+            output.turn()
+        output.turn()
+        assert output.pid is None
+    output.turn()
+    assert output.pid not in (None, first)
+
+
+def test_one_that_does_not_end_though_it_was_killed_holds_nobody_up(
+    output: ProgramOutput, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin(output)
+    process = output._process
+    assert process is not None
+    waits: list[float | None] = []
+
+    def wait(timeout: float | None = None) -> int:  # as when it waits for a disk that hangs
+        waits.append(timeout)
+        raise subprocess.TimeoutExpired("output", timeout or 0.0)
+
+    with monkeypatch.context() as hung:
+        hung.setattr(process, "wait", wait)
+        output.stop(0.0)
+    assert output.pid is None and None not in waits
+    process.wait()
+
+
+def test_changed_limits_hold_for_the_next_output_process_too(output: ProgramOutput) -> None:
+    begin(output)
+    output.set_limits("web-1", replace(WEB, log_size_bytes=70_000, log_files=2))
+    [pipes] = output._pipes.values()
+    assert (pipes.message["size_bytes"], pipes.message["files"]) == (70_000, 2)
+    assert pipes.message["do"] == "open"
+
+
+def test_descriptors_that_are_closed_before_they_could_be_sent_are_not_sent() -> None:
+    ends = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours, theirs = map(Packets, ends)
+    filled = 0
+    while not ours._unsent:
+        ours.send({"say": filled})
+        filled += 1
+    fds = os.pipe()
+    ours.send({"say": "these"}, fds)
+    ours.send({"say": "last"})
+    ours.withdraw(fds)
+    close_all(fds)
+    found: list[Any] = []
+    while {"say": "last"} not in found:
+        found += [message for message, _ in theirs.receive()]
+        ours.flush()
+        assert not ours.closed
+    assert {"say": "these"} not in found and len(found) == filled + 1
+    for one in (ours, theirs):
+        one.close()

@@ -56,9 +56,9 @@ class LogFiles:
                 lines = lines[end:]
             elif self._length:
                 self._begin_next()
-            else:  # a line that is longer than a file
+            else:  # a line that is longer than a file: it goes on as another line
                 self._append(part[:-1] + b"\n")
-                lines = lines[room - 1 :]
+                lines = _head(part) + lines[room - 1 :]
             if lines:
                 self._begin_next()
 
@@ -188,6 +188,12 @@ def _lines(files: list[tuple[int, Path]], start: int) -> Iterator[ProgramLine]:
             at += len(line) + 1
             if (parsed := _parsed(at, line)) is not None:
                 yield parsed
+
+
+def _head(line: bytes) -> bytes:
+    """Return what a line begins with: its time and its stream."""
+    at, stream, _ = line.split(b" ", 2)
+    return b"%b %b " % (at, stream)
 
 
 def _parsed(id: int, line: bytes) -> ProgramLine | None:

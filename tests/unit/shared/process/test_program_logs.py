@@ -47,10 +47,14 @@ def test_many_lines_at_once_are_spread_over_files(folder: Path) -> None:
 
 def test_a_line_that_is_longer_than_a_file_is_cut(folder: Path) -> None:
     log = LogFiles(folder, SIZE, 9)
-    log.write(b"T stdout " + b"x" * 450 + b"\n")
+    text = "a word or two, " * 40
+    log.write(f"T stderr {text}\n".encode())
     log.write(line(1))
     assert all(file.stat().st_size <= SIZE for file in folder.glob("*.log"))
-    assert read_newest(folder, 10)[-1].line == "line 0001"
+    *parts, last = read_newest(folder, 10)
+    assert "".join(one.line for one in parts) == text
+    assert {(one.at, one.stream) for one in parts} == {("T", "stderr")}
+    assert last.line == "line 0001"
 
 
 def test_what_follows_an_id_is_found_wherever_it_is(folder: Path) -> None:

@@ -39,8 +39,8 @@ def after_exit(
         recent = _within(slot.recycles_s, rules.recycle_window_s, turn.now_s)
         slot = replace(slot, recycles_s=(*recent, turn.now_s))
     kind = classify(slot, process, exit, rules, turn.now_s)
-    last_exit = _last_exit(process, exit, describe(slot, process, exit), turn)
-    cause = cause_of(slot, process, exit)
+    last_exit = _last_exit(process, exit, describe(slot, process, exit, kind), turn)
+    cause = cause_of(slot, process, exit, kind)
     was_ready = process.ready_s is not None or exit.in_job
     failed_start = slot.start_failure if kind is ExitClass.EXPECTED else last_exit.reason
     ended = replace(
@@ -54,7 +54,7 @@ def after_exit(
         start_failure="" if was_ready else failed_start,
     )
     match kind:
-        case ExitClass.CONFIGURATION:
+        case ExitClass.CONFIGURATION | ExitClass.DAEMONIZED:
             ended = _fatal(ended, last_exit.reason, rules, turn.now_s)
         case ExitClass.DATABASE:
             timer = Timer(turn.now_s + rules.database_retry_s, None)

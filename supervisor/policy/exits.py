@@ -23,6 +23,7 @@ class ExitClass(StrEnum):
 
     EXPECTED = "the slot goes down, and starts again at once if it is wanted"
     CONFIGURATION = "the process says that it can never run: fatal at once"
+    DAEMONIZED = "a program has gone to the background, where it cannot be watched: fatal at once"
     DATABASE = "the database is away: tried again each second, never counted"
     COUNTED = "a failure: backoff, and fatal at the limit"
     IN_JOB = "a failure of the job that it had entered: backoff, but never fatal"
@@ -48,8 +49,8 @@ def _classify_program(
     slot: Slot, process: Process, exit: Exit, rules: Rules, now_s: float
 ) -> ExitClass:
     """Exit codes have no meaning here but 0, and `restart` says what follows an end by itself."""
-    if has_daemonized(process, exit, rules, now_s):
-        return ExitClass.CONFIGURATION
+    if _has_daemonized(slot, process, exit, rules, now_s):
+        return ExitClass.DAEMONIZED
     was_told = slot.state in (SlotState.STOPPING, SlotState.KILLING) and process.kill_cause is None
     failed = has_failed(process, exit)
     if not was_told and (
@@ -65,10 +66,14 @@ def has_failed(process: Process, exit: Exit) -> bool:
     return exit.code != 0 or process.kill_cause is not None
 
 
-def has_daemonized(process: Process, exit: Exit, rules: Rules, now_s: float) -> bool:
-    """Return whether a program has gone to the background at its start, leaving others to work."""
+def _has_daemonized(slot: Slot, process: Process, exit: Exit, rules: Rules, now_s: float) -> bool:
+    """Return whether a program has gone to the background at its start, leaving others to work.
+
+    One that was told to stop may end before those that it has started.
+    """
     is_young = not has_been_ready(process, rules.stable_s, now_s)
-    return exit.code == 0 and exit.left_running > 0 and is_young
+    was_left_alone = slot.state in (SlotState.STARTING, SlotState.READY)
+    return exit.code == 0 and exit.left_running > 0 and is_young and was_left_alone
 
 
 def _classify_by_order(
@@ -92,11 +97,11 @@ def _ended_in_order(slot: Slot, exit: Exit) -> bool:
     return exit.code == 0 or (was_told_to_stop and gave_up)
 
 
-def describe(slot: Slot, process: Process, exit: Exit) -> str:
+def describe(slot: Slot, process: Process, exit: Exit, kind: ExitClass) -> str:
     """Return the reason of an exit in words: `killed by SIGKILL; out of memory?`."""
     if exit.error is not None:
         return f"cannot start: {exit.error}"
-    if _left_others(slot, exit):
+    if kind is ExitClass.DAEMONIZED:
         return _LEFT.format(exit.left_running)
     if process.kill_reason is not None:
         by_us = exit.signal in (signal.SIGABRT, signal.SIGKILL)
@@ -111,10 +116,6 @@ def describe(slot: Slot, process: Process, exit: Exit) -> str:
     return _signal_or_code(process, exit)
 
 
-def _left_others(slot: Slot, exit: Exit) -> bool:
-    return exit.left_running > 0 and slot.state in (SlotState.STARTING, SlotState.READY)
-
-
 _LEFT = (
     "exited with code 0 and left {} running: a program must stay in the foreground, as what it "
     "leaves in the background cannot be watched, and was killed (nginx stays with -g 'daemon off;')"
@@ -126,7 +127,7 @@ _KILLED = {
 }
 
 
-def cause_of(slot: Slot, process: Process, exit: Exit) -> Cause:
+def cause_of(slot: Slot, process: Process, exit: Exit, kind: ExitClass) -> Cause:
     """Return what the exit is counted as."""
     if exit.error is not None:
         return Cause.CANNOT_START
@@ -134,7 +135,7 @@ def cause_of(slot: Slot, process: Process, exit: Exit) -> Cause:
         return process.kill_cause
     if slot.desired is not Desired.UP:
         return Cause.REPLACED if slot.desired is Desired.REPLACE else Cause.STOPPED
-    if _left_others(slot, exit):
+    if kind is ExitClass.DAEMONIZED:
         return Cause.DAEMONIZED
     if exit.code == ExitCode.CONFIGURATION and slot.role is not Role.PROGRAM:
         return Cause.CONFIGURATION

@@ -142,7 +142,18 @@ def test_one_that_ran_well_and_left_others_is_only_started_again() -> None:
     one = ready()
     one.turn(100.0)
     one.exit(code=0, left_running=1)
-    assert one.state() is not SlotState.FATAL
+    assert one.state() is SlotState.DOWN and one.reason() == "exited with code 0"
+    assert one.ended().cause is Cause.EXITED
+    one.turn()
+    assert one.commands() == [Command.SPAWN]
+
+
+def test_one_that_was_slow_to_start_may_end_before_those_that_it_has_started() -> None:
+    one = driver(ready_after_s=None)
+    one.turn(60.0)
+    one.exit(code=0, left_running=1)
+    assert one.state() is SlotState.BACKOFF
+    assert one.reason() == "not ready within 60 s; exit code 0"
 
 
 def test_changed_settings_start_one_that_had_ended_but_none_that_was_drained() -> None:

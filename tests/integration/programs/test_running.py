@@ -84,7 +84,6 @@ def test_output_is_read_over_http_and_on_the_command_line(programs: Start, tmp_p
     ).stdout.splitlines()
     assert [line.split()[0] for line in listed] == ["SLOT", "p-1", "p-2"]
     assert running.system.client.get("/programs/p-3/logs").status_code == 404
-    assert running.system.client.get("/programs/../logs").status_code == 404
     assert running.system.client.get("/programs/default-1/logs").status_code == 409
 
 

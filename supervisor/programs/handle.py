@@ -76,8 +76,11 @@ class ProgramHandle:
             undo.callback(output.end, incarnation)
             try:
                 process = subprocess.Popen(
-                    [*_START_ARGV, str(os.getpid()), str(number), env_file, own, *argv],
-                    cwd=program.cwd or None,
+                    [
+                        *_START_ARGV,
+                        *(str(os.getpid()), str(number), program.cwd, env_file, own),
+                        *argv,
+                    ],
                     stdin=subprocess.DEVNULL,
                     stdout=ends[0],
                     stderr=ends[1],

@@ -47,7 +47,8 @@ def test_each_end_has_its_state_and_its_reason(programs: Start, tmp_path: Path) 
     missing = running.until("missing-1", "fatal")
     assert "cannot run" in missing["last_exit"]["evidence"]
     assert "No such file or directory" in missing["last_exit"]["evidence"]
-    assert "no-folder" in running.until("nowhere-1", "fatal")["reason"]
+    nowhere = running.until("nowhere-1", "fatal")["last_exit"]["evidence"]
+    assert "cannot change to" in nowhere and "no-folder" in nowhere
     waits = running.slot("waits-1")
     assert (waits["state"], waits["reason"]) == ("down", "waits for dies-1")
 

@@ -14,6 +14,7 @@ from orpheus.supervisor.programs.handle import ProgramHandle
 from orpheus.supervisor.programs.output import ProgramOutput
 from tests.machine import wait_until
 
+ENDED = os.WEXITED | os.WNOWAIT | os.WNOHANG
 SLEEP = ProgramSettings("web", ("sleep", "600"), ready_after_s=0.0)
 
 
@@ -57,6 +58,13 @@ def test_a_start_that_fails_late_leaves_neither_process_nor_descriptor(
     with pytest.raises(RuntimeError, match="thread"):
         spawn(SLEEP)
     assert (me.children(), me.num_fds()) == before
+
+
+def test_its_folder_is_entered_by_its_own_process_and_holds_nobody_else_up() -> None:
+    handle = spawn(replace(SLEEP, cwd="/no/such/folder"))
+    ended = wait_until(lambda: os.waitid(os.P_PIDFD, handle.pidfd, ENDED), "its end")
+    handle.reap()
+    assert ended.si_status == 127
 
 
 def test_checks_that_are_added_while_it_runs_find_it_dead(running: ProgramHandle) -> None:

@@ -60,7 +60,7 @@ class HttpChecks:
             waited_s = time.monotonic() - began_s
             pause_s = min(_LONGEST_PAUSE_S, max(_FIRST_PAUSE_S, waited_s / 10))
             if program.ready_http is not None and not self.is_ready and not self.serves:
-                if not problem_at(self._url(program.ready_http), _SHORTEST_ANSWER_S):
+                if not problem_at(self._url(program.ready_http), _LONGEST_ANSWER_S):
                     self.is_ready = True
                     self._wake()
             elif program.alive_http is not None and self.serves:

@@ -3,6 +3,7 @@
 import contextlib
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,12 +18,14 @@ from tests.machine import wait_until
 class Server(ThreadingHTTPServer):
     status = 200
     asked = 0
+    answers_after_s = 0.0
 
 
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         assert isinstance(self.server, Server)
         self.server.asked += 1
+        time.sleep(self.server.answers_after_s)
         self.send_response(self.server.status)
         self.end_headers()
 
@@ -79,6 +82,17 @@ def test_what_is_no_http_is_told() -> None:
         found = problem_at(f"http://127.0.0.1:{listener.getsockname()[1]}/", 5)
         thread.join()
     assert found.startswith("not an answer of HTTP")
+
+
+def test_a_first_answer_may_take_longer_than_later_ones(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orpheus.supervisor.programs.checks._SHORTEST_ANSWER_S", 0.01)
+    server.answers_after_s = 0.1
+    checks = HttpChecks.start(ProgramSettings("web", ("web",), ready_http=url_of(server)), 1, str)
+    assert checks is not None
+    wait_until(lambda: checks.is_ready, "it to be ready")
+    checks.stop()
 
 
 def test_it_is_ready_once_it_answers_and_dead_after_failures_in_a_row(server: Server) -> None:

@@ -27,6 +27,10 @@ class RestartPolicy(StrEnum):
     ON_FAILURE = "on-failure"
     NEVER = "never"
 
+    def keeps_down(self, *, failed: bool) -> bool:
+        """Return whether a program that has ended so stays down."""
+        return self is RestartPolicy.NEVER or (self is RestartPolicy.ON_FAILURE and not failed)
+
 
 @dataclass(frozen=True, slots=True)
 class ProgramSettings:

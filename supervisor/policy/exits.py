@@ -9,7 +9,6 @@ import signal
 from enum import StrEnum
 
 from orpheus.shared.domain.processes import Role, SlotState, signal_name
-from orpheus.shared.domain.programs import RestartPolicy
 from orpheus.shared.errors import ExitCode
 from orpheus.supervisor.policy.liveness import has_been_ready
 from orpheus.supervisor.policy.slot import Cause, Desired, Exit, Process, Rules, Slot
@@ -52,11 +51,7 @@ def _classify_program(
     if _has_daemonized(slot, process, exit, rules, now_s):
         return ExitClass.DAEMONIZED
     was_told = slot.state in (SlotState.STOPPING, SlotState.KILLING) and process.kill_cause is None
-    failed = has_failed(process, exit)
-    if not was_told and (
-        rules.restart is RestartPolicy.NEVER
-        or (rules.restart is RestartPolicy.ON_FAILURE and not failed)
-    ):
+    if not was_told and rules.restart.keeps_down(failed=has_failed(process, exit)):
         return ExitClass.ENDED
     return _classify_by_order(slot, process, exit, rules, now_s)
 

@@ -241,7 +241,7 @@ def _forgive(slot: Slot, process: Process, rules: Rules, now_s: float) -> Slot:
 def _find_trigger(slot: Slot, rules: Rules, now_s: float) -> Verdict | None:
     process, due = slot.process, _is_due(slot, now_s)
     if process is None:
-        return _trigger_without_process(slot, due, now_s)
+        return _trigger_without_process(slot, rules, due, now_s)
     if slot.kill_at_s is not None and now_s >= slot.kill_at_s and not process.killed:
         return Verdict(Trigger.DEADLINE, "the shutdown's deadline has passed")
     verdict = None
@@ -255,8 +255,10 @@ def _find_trigger(slot: Slot, rules: Rules, now_s: float) -> Verdict | None:
     return verdict or (_trigger_of_timer(slot.state, process, rules) if due else None)
 
 
-def _trigger_without_process(slot: Slot, due: bool, now_s: float) -> Verdict | None:
+def _trigger_without_process(slot: Slot, rules: Rules, due: bool, now_s: float) -> Verdict | None:
     is_unwanted = slot.desired in _UNWANTED
+    if slot.desired is Desired.ENDED:  # `restart` may have been changed since
+        is_unwanted = rules.restart.keeps_down(failed=bool(slot.trouble))
     if slot.state is SlotState.DOWN:
         must_wait = is_unwanted or now_s < slot.not_before_s or slot.held_back
         return None if must_wait else Verdict(Trigger.WANTED)

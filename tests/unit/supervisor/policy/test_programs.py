@@ -121,6 +121,25 @@ def test_what_follows_its_own_end_is_what_restart_says(
         assert one.commands() == [Command.SPAWN] and not one.slot.trouble
 
 
+@pytest.mark.parametrize(
+    ("code", "restart", "starts"),
+    [
+        (0, RestartPolicy.ALWAYS, True),
+        (0, ON_FAILURE, False),
+        (1, ON_FAILURE, True),
+        (1, NEVER, False),
+    ],
+)
+def test_one_that_has_ended_starts_again_when_restart_is_changed_so(
+    code: int, restart: RestartPolicy, starts: bool
+) -> None:
+    one = ready(restart=NEVER)
+    one.exit(code=code)
+    one.rules = replace(one.rules, restart=restart)
+    one.turn()
+    assert one.commands() == ([Command.SPAWN] if starts else [])
+
+
 def test_one_that_grows_is_restarted_whatever_restart_says() -> None:
     one = ready(restart=NEVER, max_memory_bytes=100)
     one.see(rss_bytes=120)

@@ -264,9 +264,11 @@ def _trigger_without_process(slot: Slot, rules: Rules, due: bool, now_s: float) 
         return None if must_wait else Verdict(Trigger.WANTED)
     if is_unwanted:
         return Verdict(Trigger.UNWANTED)
+    if slot.held_back:
+        return None
     if slot.desired is Desired.REPLACE:
         return Verdict(Trigger.REPLACE)
-    return Verdict(Trigger.TIMEOUT) if due and not slot.held_back else None
+    return Verdict(Trigger.TIMEOUT) if due else None
 
 
 def _trigger_of_start(slot: Slot, process: Process, rules: Rules) -> Verdict | None:

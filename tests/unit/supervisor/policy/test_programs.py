@@ -196,6 +196,17 @@ def test_one_that_comes_after_another_waits_for_it_from_the_start_on() -> None:
     assert not fleet.advance(slots, RULES, 0.0)["web-1"].held_back
 
 
+def test_a_rolled_one_whose_process_could_not_be_ended_waits_its_turn_too() -> None:
+    one = ready()
+    waits = replace(one.slot, state=SlotState.BACKOFF, process=None, held_back="waits for db-1")
+    one.slot = with_desired(waits, Desired.REPLACE)
+    one.turn(100.0)
+    assert one.commands() == []
+    one.slot = fleet.restart({"web-1": one.slot}, "web-1")["web-1"]
+    one.turn()
+    assert one.commands() == [Command.SPAWN], "an operator does not wait"
+
+
 def test_at_a_shutdown_it_stops_once_those_after_it_have_ended() -> None:
     web, db = ready().slot, ready().slot
     slots = {

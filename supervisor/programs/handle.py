@@ -137,9 +137,13 @@ class ProgramHandle:
             self._kill_group()
         elif command is Command.TERMINATE:
             stop = signal.Signals[f"SIG{self._program.stop_signal}"]
-            with contextlib.suppress(ProcessLookupError):
+            try:
                 for number in (stop, signal.SIGCONT):  # a stopped one acts on it when continued
                     signal.pidfd_send_signal(self.pidfd, number)
+            except ProcessLookupError:
+                pass
+            except PermissionError:  # it will be found to survive SIGKILL, too
+                log.warning("cannot_stop", slot=self.slot, reason="it runs as another user")
 
     def messages(self, *, has_exited: bool, serves: bool) -> list[Mapping[str, Any]]:
         """Return what its output and its checks say, as a worker would say it."""

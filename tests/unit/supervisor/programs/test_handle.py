@@ -1,14 +1,17 @@
 """The process of a program: nothing is left of a start that fails, and new checks begin at once."""
 
 import os
+import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, cast
 
 import psutil
 import pytest
+from structlog.testing import capture_logs
 
 from orpheus.shared.domain.programs import ProgramSettings
+from orpheus.supervisor.policy.slot import Command
 from orpheus.supervisor.programs.checks import HttpChecks
 from orpheus.supervisor.programs.handle import ProgramHandle
 from orpheus.supervisor.programs.output import ProgramOutput
@@ -65,6 +68,18 @@ def test_its_folder_is_entered_by_its_own_process_and_holds_nobody_else_up() -> 
     ended = wait_until(lambda: os.waitid(os.P_PIDFD, handle.pidfd, ENDED), "its end")
     handle.reap()
     assert ended.si_status == 127
+
+
+def test_one_that_runs_as_another_user_is_told_of_and_raises_nothing(
+    running: ProgramHandle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(signal, "pidfd_send_signal", refuse)
+    with capture_logs() as logged:
+        running.send(Command.TERMINATE)
+    assert [one["event"] for one in logged] == ["cannot_stop"]
 
 
 def test_checks_that_are_added_while_it_runs_find_it_dead(running: ProgramHandle) -> None:

@@ -96,7 +96,7 @@ def test_none_outlives_a_supervisor_that_is_killed(
     obeys: bool, programs: Start, start_system: Callable[..., object]
 ) -> None:
     script = "echo up; exec sleep 600" if obeys else DEAF
-    running = programs([program("p", *shell(script), ready={"line": "up"})])
+    running = programs([program("p", *shell(script), ready={"line": "up"}, stop_timeout="500ms")])
     pid = running.slot("p-1")["pid"]
     running.system.process.kill()
     running.system.process.wait()

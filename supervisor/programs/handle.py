@@ -65,34 +65,11 @@ class ProgramHandle:
 
         Raises OSError, or RuntimeError for want of a thread, if it cannot be started.
         """
-        instance = instance_of(slot)
-        number = int(signal.Signals[f"SIG{program.stop_signal}"])
-        argv = [filled_in(one, instance) for one in program.argv]
-        variables = {name: filled_in(value, instance) for name, value in program.env.items()}
-        env_file = str(Path(program.env_file).absolute()) if program.env_file else ""
-        own = "=".join([*variables, "PROGRAM_SLOT", "PROGRAM_INSTANCE"])
         with contextlib.ExitStack() as undo:
             ends = output.make_pipes(incarnation)
             undo.callback(output.end, incarnation)
             try:
-                process = subprocess.Popen(
-                    [
-                        *_START_ARGV,
-                        *(str(os.getpid()), str(number), program.cwd, env_file, own),
-                        *argv,
-                    ],
-                    stdin=subprocess.DEVNULL,
-                    stdout=ends[0],
-                    stderr=ends[1],
-                    start_new_session=True,
-                    env={
-                        **os.environ,
-                        "PROGRAM_SLOT": slot,
-                        "PROGRAM_INSTANCE": str(instance),
-                        **variables,
-                        INCARNATION_VARIABLE: incarnation,
-                    },
-                )
+                process = _start(slot, program, incarnation, ends)
             finally:
                 close_all(ends)
             undo.callback(process.wait)
@@ -100,7 +77,7 @@ class ProgramHandle:
             pidfd = os.pidfd_open(process.pid)
             undo.callback(os.close, pidfd)
             output.begin(incarnation, slot, program, process.pid)
-            checks = HttpChecks.start(program, instance, wake)
+            checks = HttpChecks.start(program, instance_of(slot), wake)
             undo.pop_all()
         return cls(
             incarnation=incarnation,
@@ -207,6 +184,32 @@ class ProgramHandle:
         # Before the leader is reaped, the group's id cannot belong to another group.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
+
+
+def _start(
+    slot: str, program: ProgramSettings, incarnation: str, ends: tuple[int, int]
+) -> subprocess.Popen[bytes]:
+    """Start the process that becomes the program, and writes to these ends. Raises OSError."""
+    instance = instance_of(slot)
+    stop_signal = signal.Signals[f"SIG{program.stop_signal}"]
+    env_file = str(Path(program.env_file).absolute()) if program.env_file else ""
+    variables = {name: filled_in(value, instance) for name, value in program.env.items()}
+    own = "=".join([*variables, "PROGRAM_SLOT", "PROGRAM_INSTANCE"])
+    before_exec = (str(os.getpid()), str(int(stop_signal)), program.cwd, env_file, own)
+    return subprocess.Popen(
+        [*_START_ARGV, *before_exec, *(filled_in(one, instance) for one in program.argv)],
+        stdin=subprocess.DEVNULL,
+        stdout=ends[0],
+        stderr=ends[1],
+        start_new_session=True,
+        env={
+            **os.environ,
+            "PROGRAM_SLOT": slot,
+            "PROGRAM_INSTANCE": str(instance),
+            **variables,
+            INCARNATION_VARIABLE: incarnation,
+        },
+    )
 
 
 @dataclass(slots=True)

@@ -6,7 +6,6 @@ import socket
 
 import pytest
 
-from orpheus.supervisor.programs import output_process
 from orpheus.supervisor.programs.message import Packets
 from orpheus.supervisor.programs.output_process import Reader, WriterThread
 
@@ -33,7 +32,7 @@ def test_a_supervisor_that_dies_before_it_is_told_that_a_program_is_ready_is_not
     monkeypatch: pytest.MonkeyPatch, tmp_path: object
 ) -> None:
     poll = CountingPoll()
-    monkeypatch.setattr(output_process.select, "poll", lambda: poll)
+    monkeypatch.setattr(select, "poll", lambda: poll)
     supervisor, own = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     reader = Reader(Packets(own), WriterThread())
     out, poll.program_end = os.pipe()

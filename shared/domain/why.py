@@ -173,7 +173,8 @@ def _ended(job: Job) -> Reason:
 
 def _prefetched(standing: Standing, crews: Sequence[Crew]) -> Iterator[Reason]:
     """Yield that a leased job waits for a place of its worker."""
-    places = max((crew.concurrency for crew in crews), default=1)
+    own = [crew for crew in crews if standing.job.worker in crew.ready]
+    places = max((crew.concurrency for crew in own or crews), default=1)
     if len(standing.leased_before) >= places:
         before = _jobs(standing.leased_before[:MOST_NAMED], len(standing.leased_before))
         text = f"{standing.job.worker} has leased it and runs {before} first"

@@ -205,3 +205,5 @@ def test_a_leased_job_runs_unless_its_worker_has_leased_others_before_it() -> No
     assert (reason.code, reason.by) == (Code.PREFETCHED, "default-1")
     assert reason.text == "default-1 has leased it and runs job 3, job 4 first"
     assert codes(pending(leased, leased_before=[3]), replace(ONE_FREE, concurrency=2)) == []
+    others = Crew("many", ("*",), 9, ready=("many-1",))
+    assert codes(pending(leased, leased_before=[3]), ONE_FREE, others) == [Code.PREFETCHED]

@@ -270,10 +270,10 @@ class Connection:
         adapt(connection)
         self._connection, self._process = connection, os.getpid()
         self._messages = Messages(connection, prepares=not self._pooled)
-        self._watched.opened(connection)
         self.opened += 1
         try:
             with self._translating():
+                self._watched.opened(connection)
                 self._prepare(connection, self._place)
         except BaseException:
             self._drop()

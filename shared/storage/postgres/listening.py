@@ -77,8 +77,8 @@ class ListeningThread(threading.Thread, Listening):
     def _connect(self) -> Iterator[psycopg.Connection]:
         parameters = cast("dict[str, Any]", self._parameters)
         with psycopg.connect(**parameters, autocommit=True) as connection:
-            self._watched.opened(connection)
             try:
+                self._watched.opened(connection)
                 yield connection
             finally:
                 self._watched.closed()

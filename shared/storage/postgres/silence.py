@@ -45,12 +45,15 @@ class Watched:
         self._seen = self._looks = 0
 
     def opened(self, connection: psycopg.Connection[Any]) -> None:
-        """Watch this connection from now on."""
-        self.server_pid = 0 if self._pooled else connection.info.backend_pid
+        """Watch this connection from now on. Raises psycopg.Error if it is lost."""
+        self.server_pid = 0
         self.was_silent = False
         # A number of our own: libpq may close its own at any time, and it be another's then.
         self._socket = socket.socket(fileno=os.dup(connection.fileno()))
         _all.add(self)
+        if not self._pooled:
+            with self.answer():
+                self.server_pid = _server_pid(connection)
 
     def closed(self) -> None:
         """Watch it no longer."""
@@ -86,6 +89,12 @@ class Watched:
                 self.was_silent = True
                 with suppress(OSError):
                     self._socket.shutdown(socket.SHUT_RDWR)
+
+
+def _server_pid(connection: psycopg.Connection[Any]) -> int:
+    """Return the number of its session, which libpq does not know behind a pooler."""
+    row = connection.execute("SELECT pg_backend_pid()").fetchone()
+    return int(row[0]) if row else 0
 
 
 class _All:
@@ -142,7 +151,9 @@ def _working(parameters: Mapping[str, str], pids: Sequence[int]) -> set[int]:
         server = connection.pgconn
         server.send_query((_WORKING % ",".join(map(str, pids))).encode())
         server.flush()
-        if not select.select([server.socket], [], [], _ANSWERS_WITHIN_S)[0]:
+        poll = select.poll()  # select.select() refuses the numbers of a process with many files
+        poll.register(server.socket, select.POLLIN)
+        if not poll.poll(_ANSWERS_WITHIN_S * 1000):
             raise psycopg.OperationalError("no answer")
         working = {0}
         while (rows := server.get_result()) is not None:

@@ -1,5 +1,7 @@
 """A server that takes connections and never answers: nobody waits for it for ever."""
 
+import os
+import resource
 import socket
 from collections.abc import Iterator
 
@@ -102,3 +104,31 @@ def test_a_statement_may_take_as_long_as_the_server_works_on_it(
     monkeypatch.setattr(silence, "_judge", note)
     assert connection.execute("SELECT ?::text FROM pg_sleep(1)", ("done",)).fetchone() == ("done",)
     assert judged and connection.opened == 1
+
+
+def test_a_session_is_known_by_its_number_on_the_server(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PgBouncer, also in session mode, tells its clients numbers of its own."""
+    monkeypatch.setattr(psycopg.ConnectionInfo, "backend_pid", 2**22 + 1)
+    one = opened(postgresql_url)
+    assert one.execute("SELECT ?::text FROM pg_sleep(1)", ("done",)).fetchone() == ("done",)
+    assert one.opened == 1
+    one.close()
+
+
+@pytest.fixture
+def many_files() -> Iterator[None]:
+    """This process has more files open than select.select() takes."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limits[1], limits[1]))
+    opened = [os.open(os.devnull, os.O_RDONLY) for _ in range(1024)]
+    yield
+    for one in opened:
+        os.close(one)
+    resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+@pytest.mark.usefixtures("many_files")
+def test_a_process_with_many_files_open_asks_as_well(connection: Connection) -> None:
+    assert silence._working(connection._watched.parameters, [1]) == {0}

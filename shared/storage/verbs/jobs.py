@@ -182,14 +182,13 @@ class Jobs:
             join += f"\n{self._sql['with-tags']}\n"
             conditions.append("job_tags.tag = ?")
             values.append(wanted.tag)
-        for column, value in (
-            ("status", wanted.status),
-            ("type", wanted.type),
-            ("queue", wanted.queue),
-        ):
+        if wanted.status is not None:
+            # Not as a value: PostgreSQL has one plan for all values, and some statuses are rare.
+            conditions.append(f"status = '{Status(wanted.status)}'")
+        for column, value in (("type", wanted.type), ("queue", wanted.queue)):
             if value is not None:
                 conditions.append(f"{column} = ?")
-                values.append(str(value))
+                values.append(value)
         if wanted.q is not None:
             oldest = self._database.one(self._sql["newest-ids"], _SEARCH_WINDOW_JOBS)
             conditions.append("jobs.id > ?")

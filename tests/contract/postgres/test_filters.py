@@ -1,0 +1,47 @@
+"""The jobs that a filter finds are looked up by what few jobs have."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from orpheus.shared.domain.jobs import NewJob, Status
+from orpheus.shared.storage import JobFilter, Store, open_store
+
+JOBS = 2_000
+READ = "SELECT idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relid = 'orpheus.jobs'::regclass"
+
+
+@pytest.fixture
+def store(postgresql_url: str, tmp_path: Path) -> Iterator[Store]:
+    opened = open_store(postgresql_url, create=True, state_dir=str(tmp_path / "state"))
+    yield opened
+    opened.close()
+
+
+def total(store: Store, wanted: JobFilter) -> int:
+    return store.jobs.total(wanted).value
+
+
+def matching(store: Store, wanted: JobFilter) -> int:
+    return len(store.jobs.matching_ids(wanted))
+
+
+def on_page(store: Store, wanted: JobFilter) -> int:
+    return len(store.jobs.page(wanted, 10))
+
+
+@pytest.mark.parametrize("found", [total, matching, on_page])
+def test_a_rare_status_is_looked_up_before_a_common_type(
+    store: Store, admin: psycopg.Connection, found: Callable[[Store, JobFilter], int]
+) -> None:
+    others = [NewJob(f"type-{number}") for number in range(9)]
+    job_id, *_ = store.jobs.submit_many([NewJob("noop")] * JOBS + others)
+    store.jobs.cancel(job_id)
+    admin.execute("VACUUM ANALYZE orpheus.jobs")
+    with store._database.snapshot():
+        ((before,),) = store._database.all(READ)
+        assert found(store, JobFilter(Status.CANCELLED, "noop")) == 1
+        ((after,),) = store._database.all(READ)
+    assert 1 <= after - before < JOBS / 10

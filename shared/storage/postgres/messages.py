@@ -21,7 +21,7 @@ from orpheus.shared.storage.database import Row
 
 _FAILED = (ExecStatus.FATAL_ERROR, ExecStatus.BAD_RESPONSE)
 _PREPARED = ExecStatus.COMMAND_OK
-_MOST_PREPARED = 400  # more than there are queries: each is parsed once for a connection
+_MOST_PREPARED = 400  # more than there are queries
 _Key = tuple[bytes, tuple[int, ...]]
 """A statement, and the types of its values."""
 _Dumped = tuple[Sequence[abc.Buffer | None], tuple[int, ...], list[Format] | None]
@@ -73,13 +73,18 @@ class Execution:
 
 
 class Messages:
-    """What executes statements on one connection to the server; it prepares each, if it may."""
+    """What executes statements on one connection to the server.
+
+    It prepares each that comes again, if it may. One that inserts many rows may never do: which of
+    its values are NULL makes it another one, and the server would keep them all.
+    """
 
     def __init__(self, connection: psycopg.Connection, *, prepares: bool) -> None:
         self._connection = connection
         self._server = connection.pgconn
         self._prepares = prepares
         self._names: dict[_Key, bytes] = {}
+        self._came_once: set[_Key] = set()
         self._numbers = count()
         self._is_answer_due = False
 
@@ -147,13 +152,25 @@ class Messages:
         if name is not None:
             self._server.send_query_prepared(name, values, formats)
             return None
-        if self._prepares and statement.may_prepare and len(self._names) < _MOST_PREPARED:
+        if self._prepares and statement.may_prepare and self._comes_again(key):
             name = self._names[key] = b"orpheus_%d" % next(self._numbers)
             self._server.send_prepare(name, statement.text, types)
             self._server.send_query_prepared(name, values, formats)
             return key
         self._server.send_query_params(statement.text, values, types, formats)
         return None
+
+    def _comes_again(self, key: _Key) -> bool:
+        """Return whether to prepare a statement that is not."""
+        if len(self._names) >= _MOST_PREPARED:
+            return False
+        if key in self._came_once:
+            self._came_once.remove(key)
+            return True
+        if len(self._came_once) >= _MOST_PREPARED:
+            self._came_once.clear()
+        self._came_once.add(key)
+        return False
 
     def _answer(self) -> PGresult:
         """Return the answer to the next statement."""

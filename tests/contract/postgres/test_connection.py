@@ -3,6 +3,7 @@
 import os
 import threading
 from collections.abc import Callable
+from itertools import product
 
 import psycopg
 import pytest
@@ -182,6 +183,19 @@ def test_statements_stay_prepared_after_a_roll_back_but_not_behind_a_pooler(
             connection.roll_back()
     assert prepared(one) >= 1
     assert prepared(behind_pooler) == 0
+
+
+def test_the_server_keeps_no_statement_that_comes_only_once(connection: Connection) -> None:
+    """Of one that inserts many rows, each has its NULLs in other places."""
+    before = prepared(connection)
+    rows = list(product((1, None), repeat=4))
+    sql = "SELECT coalesce(?::bigint, ?::bigint, ?::bigint, ?::bigint)"
+    for row in rows:
+        connection.execute(sql, row)
+    assert prepared(connection) <= before + 1, "the count itself has come again"
+    for row in rows:
+        connection.execute(sql, row)
+    assert prepared(connection) >= len(rows)
 
 
 def test_a_forked_child_has_a_connection_of_its_own(connection: Connection) -> None:

@@ -162,7 +162,7 @@ def test_a_save_touches_only_the_programs_that_it_names(programs: Start, tmp_pat
 def test_a_program_that_grows_is_restarted(programs: Start) -> None:
     script = "import time; time.sleep(1); x = bytearray(300_000_000); time.sleep(600)"
     running = programs([program("big", sys.executable, "-c", script, max_memory_mb=150)])
-    slot = running.slot("big-1")
+    slot = running.until("big-1", "ready")  # maybe a later one already, which grows as well
     found = running.until("big-1", "ready", not_pid=slot["pid"])
     assert "MiB" in found["last_exit"]["reason"]
     assert not psutil.pid_exists(slot["pid"])

@@ -40,6 +40,25 @@ def test_a_row_shows_the_beginning_of_payload_and_result(lasting_dashboard: Any)
     assert int(answer.value.header_value("content-length") or 0) in range(1, 10_000)
 
 
+def test_a_result_that_was_read_before_the_event_of_its_job_is_kept(lasting_dashboard: Any) -> None:
+    page = lasting_dashboard.open("/?tag=none")
+    at = "2026-01-31T12:00:00.000Z"
+    job = {"id": 1, "type": "add", "status": "in_progress", "queue": "q", "attempt": 1, "tags": []}
+    job |= {"created_at": at, "run_at": at, "started_at": at, "finished_at": None, "progress": None}
+    shown = page.evaluate(
+        """async (job) => {
+            const script = [...document.scripts].find(({ src }) => src.includes("/js/"));
+            const { JobRow } = await import(new URL("job-row.js", script.src).href);
+            const row = new JobRow(job);
+            row.learn({ status: "done", payload: '{"n":1}', result: '{"sum":3}' });
+            row.show({ ...job, status: "done", finished_at: job.started_at });
+            return row.text.textContent;
+        }""",
+        job,
+    )
+    assert shown == "n=1 → sum=3"
+
+
 def test_the_verdict_and_the_panel_tell_how_workers_are(dashboard: Any) -> None:
     page = dashboard.open()
     expect(page.locator("#verdict")).to_have_text("Ready for the first job.")

@@ -71,7 +71,7 @@ export class JobRow {
 
   /** Take payload and result from a read job; events may have changed its status since. @param {any} job */
   learn({ status, payload, result }) {
-    this.show(status === this.job.status ? { status, payload, result } : { payload, status: this.job.status });
+    this.show({ payload, result, status: this.job.status });
     this.readAt = status;
   }
 }

@@ -16,7 +16,10 @@ from orpheus.worker.attempt.context import RunningAttempt
 
 _SHORT_S = 0.001
 _MEMORY_FROM_S = 0.01
-"""The peak of a shorter attempt is not read: that takes longer than all the rest."""
+"""The peak of a shorter attempt is not read: that takes longer than all the rest.
+
+That of a program is: the system told it when the program ended.
+"""
 _RESET_PEAK = b"5"
 _STATUS_BYTES = 4096
 _PEAK_KIB = re.compile(rb"^VmHWM:\s*(\d+) kB$", re.MULTILINE)
@@ -43,7 +46,8 @@ class Meter:
         if took_s < _SHORT_S and self._begun > 1:
             return finished
         cpu_s = max(0.0, _cpu_s(resource.getrusage(resource.RUSAGE_CHILDREN)) - self._cpu_s)
-        peak = self._peak_bytes(attempt) if took_s >= _MEMORY_FROM_S else None
+        is_read = took_s >= _MEMORY_FROM_S or attempt.program_peak_kib is not None
+        peak = self._peak_bytes(attempt) if is_read else None
         if took_s >= _SHORT_S:
             self._look(now_s)
         return finished._replace(cpu_s=round(cpu_s, 6), max_rss_bytes=peak)

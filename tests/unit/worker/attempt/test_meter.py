@@ -97,6 +97,17 @@ def test_short_attempts_share_a_look_and_only_the_first_has_costs(
     assert [one.max_rss_bytes for one in ended] == [None] * 3
 
 
+def test_the_peak_of_a_program_is_told_however_short_it_ran(
+    meter: Meter, make_lease: Callable[..., Lease], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(meters, "_MEMORY_FROM_S", 60.0)
+    attempt = RunningAttempt(make_lease(), time.monotonic())
+    meter.begin(attempt.started_at_s)
+    attempt.program_peak_kib = 1 << 30
+    ended = meter.end(attempt, Finished(attempt.lease, Ending.SUCCEEDED, "null"))
+    assert ended.max_rss_bytes == 1 << 40
+
+
 def test_a_job_that_closes_our_files_has_no_peak_and_does_no_harm(
     measure: Measure, meter: Meter
 ) -> None:

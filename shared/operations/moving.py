@@ -12,6 +12,7 @@ of the stream gets a `reset`.
 
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from orpheus.shared.domain.jobs import Status
@@ -115,7 +116,8 @@ def _begin(source: End, target: End) -> MoveMark:
         target.store.moves.reserve(arriving)
     except MoveRefused:
         if left is None:
-            source.store.moves.reopen()
+            with suppress(MoveRefused):  # another move has the source now
+                source.store.moves.reopen(name)
         raise MoveRefused(
             f"{source.name} and {target.name} are the same database, or another move to "
             f"{target.name} has begun: move to another one"

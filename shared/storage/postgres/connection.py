@@ -246,7 +246,7 @@ class Connection:
 
     def close(self) -> None:
         """Close the connection; a transaction that is open is rolled back."""
-        self.in_transaction = False
+        self.in_transaction, self._waiting, self._note_time = False, [], None
         self._drop()
 
     def _drop(self) -> None:

@@ -69,7 +69,7 @@ class ListeningThread(threading.Thread, Listening):
                 if wait_s == _SHORTEST_WAIT_S:
                     log.warning("not_listening", reason=_reason(error), note="polling meanwhile")
             if not self._stopping:
-                select.select([self._stop_fd], [], [], wait_s)
+                self._wait(wait_s)
                 wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
         self._bells.close()
 
@@ -88,14 +88,20 @@ class ListeningThread(threading.Thread, Listening):
         while not self._stopping:
             again_s = self._until_again_s()
             wait_s = _QUIET_S if again_s is None else again_s
-            ready = select.select([connection.fileno(), self._stop_fd], [], [], wait_s)[0]
-            if not ready and again_s is None:
+            if not self._wait(wait_s, connection.fileno()) and again_s is None:
                 with self._watched.answer():
                     server.exec_(b"SELECT 1")
             server.consume_input()
             while (notify := server.notifies()) is not None:
                 self._hear(notify.extra.decode(errors="replace"))
             self._ring_again()
+
+    def _wait(self, wait_s: float, *fds: int) -> bool:
+        """Wait for one of the descriptors or for `stop`; False: it was in vain."""
+        poll = select.poll()  # select.select() refuses the numbers of a process with many files
+        for fd in (self._stop_fd, *fds):
+            poll.register(fd, select.POLLIN)
+        return bool(poll.poll(wait_s * 1000))
 
     def _hear(self, payload: str) -> None:
         found = heard(payload, self._sender)

@@ -32,7 +32,7 @@ class Watched:
 
     def __init__(self, parameters: Mapping[str, str], *, pooled: bool) -> None:
         """`parameters`: what it is made with. `pooled`: only a pooler knows its server."""
-        self.parameters = parameters
+        self.parameters = dict(parameters)
         self.server_pid = 0
         """Of the session that serves it; 0: nobody can ask for it."""
         self.was_silent = False
@@ -48,6 +48,11 @@ class Watched:
         """Watch this connection from now on. Raises psycopg.Error if it is lost."""
         self.server_pid = 0
         self.was_silent = False
+        # Of several servers that a URL names, it is this one that must answer for it.
+        where = connection.info
+        self.parameters |= {"host": where.host, "port": str(where.port)}
+        if where.hostaddr:
+            self.parameters["hostaddr"] = where.hostaddr
         # A number of our own: libpq may close its own at any time, and it be another's then.
         self._socket = socket.socket(fileno=os.dup(connection.fileno()))
         _all.add(self)
@@ -101,14 +106,18 @@ class _All:
     """The connections of this process, and the thread that looks at them."""
 
     def __init__(self) -> None:
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Forget all: a child has no thread of its parent's, but maybe a lock that it held."""
         self._lock = threading.Lock()
         self._watched: set[Watched] = set()
-        self._process = 0
+        self._is_running = False
 
     def add(self, one: Watched) -> None:
         with self._lock:
-            if self._process != os.getpid():  # a child has no thread of its parent's
-                self._process, self._watched = os.getpid(), set()
+            if not self._is_running:
+                self._is_running = True
                 threading.Thread(target=self._run, name="silence", daemon=True).start()
             self._watched.add(one)
 
@@ -129,6 +138,13 @@ class _All:
 
 
 _all = _All()
+
+
+def _begin_anew() -> None:
+    _all.begin_anew()
+
+
+os.register_at_fork(after_in_child=_begin_anew)
 
 
 def _judge(waiting: Sequence[tuple[Watched, int]]) -> None:

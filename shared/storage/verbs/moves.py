@@ -151,9 +151,14 @@ class Moves:
             for table in self._tables_to_close():
                 self._database.run(self._sql["close-table"].replace("{table}", table))
 
-    def reopen(self) -> None:
-        """Let it be changed again. Its events belong to another history from here on."""
+    def reopen(self, move: str | None = None) -> None:
+        """Let it be changed again. Its events belong to another history from here on.
+
+        `move`: only while this one is noted; see `replace_mark`.
+        """
         with self._database.write(durable=True):
+            if move is not None:
+                self._hold(move)
             for table in self._tables_to_close():
                 self._database.run(self._sql["open-table"].replace("{table}", table))
             self._database.run(self._sql["delete-mark"])

@@ -88,6 +88,14 @@ def test_what_was_not_announced_is_found_soon_after_what_was(
     rings(bells, {"mail"}, wait_for)
 
 
+@pytest.mark.usefixtures("many_files")
+def test_a_process_with_many_files_open_hears_as_well(
+    other: Store, bells: dict[str, Bell], wait_for: Callable[..., Any]
+) -> None:
+    other.jobs.submit(NewJob("t", queue="mail"))
+    rings(bells, {"mail"}, wait_for)
+
+
 def test_after_a_lost_connection_everything_rings(
     bells: dict[str, Bell], postgresql_url: str, wait_for: Callable[..., Any]
 ) -> None:

@@ -1,7 +1,6 @@
 """A server that takes connections and never answers: nobody waits for it for ever."""
 
 import os
-import resource
 import socket
 from collections.abc import Iterator
 
@@ -106,6 +105,22 @@ def test_a_statement_may_take_as_long_as_the_server_works_on_it(
     assert judged and connection.opened == 1
 
 
+def test_of_several_servers_in_a_url_the_one_that_serves_it_is_asked(postgresql_url: str) -> None:
+    port = psycopg.conninfo.conninfo_to_dict(postgresql_url)["port"]
+    one = opened(postgresql_url.replace(f":{port}/", f":1,127.0.0.1:{port}/"))
+    assert one._watched.parameters["port"] == port
+    assert one._watched.parameters["host"] == "127.0.0.1"
+    one.close()
+
+
+def test_a_child_that_is_forked_during_a_look_can_connect() -> None:
+    with silence._all._lock:
+        child = os.fork()
+        if child == 0:
+            os._exit(0 if silence._all._lock.acquire(timeout=1) else 1)
+    assert os.waitpid(child, 0)[1] == 0
+
+
 def test_a_session_is_known_by_its_number_on_the_server(
     postgresql_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,18 +130,6 @@ def test_a_session_is_known_by_its_number_on_the_server(
     assert one.execute("SELECT ?::text FROM pg_sleep(1)", ("done",)).fetchone() == ("done",)
     assert one.opened == 1
     one.close()
-
-
-@pytest.fixture
-def many_files() -> Iterator[None]:
-    """This process has more files open than select.select() takes."""
-    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (limits[1], limits[1]))
-    opened = [os.open(os.devnull, os.O_RDONLY) for _ in range(1024)]
-    yield
-    for one in opened:
-        os.close(one)
-    resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 @pytest.mark.usefixtures("many_files")

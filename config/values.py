@@ -99,7 +99,7 @@ def _check_url(text: str) -> str:
         port = url.port
     except ValueError:
         url, port = urlsplit(""), None
-    is_http = url.scheme == "http" and url.hostname and not url.username
+    is_http = url.scheme == "http" and url.hostname and "@" not in url.netloc
     if not is_http or port == 0 or not _PERCENT.fullmatch(text):
         raise ValueError('must be "http://HOST:PORT/PATH"')
     return text

@@ -15,6 +15,7 @@ from orpheus.shared.views.queues import Counts, Queue
 from orpheus.shared.views.schedules import Schedule
 from orpheus.shared.views.type_stats import TypeStats
 from orpheus.shared.views.values import Time
+from orpheus.shared.views.verdict import VerdictEntry
 from orpheus.shared.views.workers import Worker
 
 RETRY_AFTER_S = {503: "1", 507: "30"}
@@ -246,6 +247,7 @@ class Stats(TypedDict):
     oldest_pending_s: float | None
     database_bytes: int
     wal_bytes: int
+    verdict: VerdictEntry
 
 
 class TypesStats(TypedDict):

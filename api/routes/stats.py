@@ -8,13 +8,14 @@ from starlette.responses import Response
 from orpheus.api.contract.answers import Finished, Latency, Minute, Stats, TypesStats
 from orpheus.api.contract.openapi import answers, problems
 from orpheus.api.http.calls import json_response
-from orpheus.api.services import services_of
+from orpheus.api.services import Services, services_of, workers
 from orpheus.shared import storage
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.storage import Store
 from orpheus.shared.views.queues import counts_json
 from orpheus.shared.views.type_stats import type_stats_json
 from orpheus.shared.views.values import rfc3339
+from orpheus.shared.views.verdict import verdict_json
 
 router = APIRouter(tags=["overview"])
 
@@ -23,8 +24,9 @@ _MINUTES = 60
 
 @router.get("/stats", responses=answers(Stats) | problems())
 async def get_stats(request: Request) -> Response:
-    """Exact counts, throughput, and how long jobs wait and run."""
-    return json_response(await services_of(request).readers.read(_stats_json))
+    """Exact counts, throughput, how long jobs wait and run, and what needs a person."""
+    services = services_of(request)
+    return json_response(await services.readers.read(lambda store: _stats_json(store, services)))
 
 
 @router.get("/stats/types", responses=answers(TypesStats) | problems())
@@ -34,8 +36,8 @@ async def get_stats_of_types(request: Request) -> Response:
     return json_response({"items": [type_stats_json(one) for one in figures]})
 
 
-def _stats_json(store: Store) -> Stats:
-    stats = store.stats
+def _stats_json(store: Store, services: Services) -> Stats:
+    stats, options = store.stats, services.options
     with store.snapshot():
         waits, runs = stats.latencies()
         return {
@@ -50,6 +52,9 @@ def _stats_json(store: Store) -> Stats:
             "oldest_pending_s": stats.oldest_pending_s(),
             "database_bytes": store.maintenance.database_bytes(),
             "wal_bytes": store.maintenance.wal_bytes(),
+            "verdict": verdict_json(
+                store, workers(store, options), options.storage.pools, options.beat_timeout_s
+            ),
         }
 
 

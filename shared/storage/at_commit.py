@@ -4,12 +4,11 @@ The counts are written just before the commit, in one statement for the whole tr
 bells are rung just after it, so that nobody wakes before there is something to see.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from orpheus.shared.domain.jobs import Outcome, Status
-from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.process.doorbells import Doorbells
 from orpheus.shared.storage.totals import rows_of
 from orpheus.shared.storage.type_totals import MeasuredAttempt, rows_by_type
@@ -18,23 +17,21 @@ _MINUTE_MS = 60_000
 _EVERY_POOL = "*"
 
 _Rows = list[tuple[str | int, ...]]
-_JobCounts = defaultdict[tuple[str, Status], int]
-
-
-def _no_jobs() -> _JobCounts:
-    return defaultdict(int)
+_Ended = tuple[str, str, Status]
+"""The queue and the type of jobs, and the terminal status that they have now."""
+_JobCounts = Counter[tuple[str, Status]]
 
 
 @dataclass(slots=True)
 class AtCommit:
     """Gathered by the verbs of one transaction; a savepoint copies it, to restore it if undone."""
 
-    changes: _JobCounts = field(default_factory=_no_jobs)
+    changes: _JobCounts = field(default_factory=Counter)
     """By queue and status: how many more jobs there are."""
-    ended: _JobCounts = field(default_factory=_no_jobs)
-    """By queue and terminal status: how many jobs ended."""
-    ran_ms: Counter[str] = field(default_factory=Counter)
-    """By queue: how long the jobs ran that are done."""
+    ended: Counter[_Ended] = field(default_factory=Counter)
+    """How many jobs ended."""
+    ran_ms: Counter[_Ended] = field(default_factory=Counter)
+    """How long those of them ran that are done."""
     attempts: list[MeasuredAttempt] = field(default_factory=list)
     """Each attempt that ended."""
     queues_with_work: set[str] = field(default_factory=set)
@@ -63,7 +60,10 @@ class AtCommit:
         )
 
     def count_job(self, queue: str, leaves: Status | None, enters: Status | None) -> None:
-        """Note that a job of `queue` changed its status. None: it did not exist, or is deleted."""
+        """Note that a job of `queue` changed its status. None: it did not exist, or is deleted.
+
+        Of one that has ended, `count_ended` wants to know, too.
+        """
         if leaves is enters:
             return
         if leaves is not None:
@@ -72,8 +72,6 @@ class AtCommit:
             self.freed_places.add(queue)
         if enters is not None:
             self.changes[queue, enters] += 1
-            if enters in TERMINAL:
-                self.ended[queue, enters] += 1
 
     def count_jobs(self, queues: Iterable[str], leaves: Status | None, enters: Status) -> None:
         """Note that a job of each of `queues` changed its status. None: it did not exist."""
@@ -83,8 +81,11 @@ class AtCommit:
             self.changes[queue, enters] += n
             if leaves is Status.IN_PROGRESS:
                 self.freed_places.add(queue)
-            if enters in TERMINAL:
-                self.ended[queue, enters] += n
+
+    def count_ended(self, queue: str, job_type: str, status: Status, ran_ms: int = 0) -> None:
+        """Note that a job has ended with a terminal status; `ran_ms` of one that is done."""
+        self.ended[queue, job_type, status] += 1
+        self.ran_ms[queue, job_type, status] += max(0, ran_ms)
 
     def count_attempt(
         self,
@@ -125,14 +126,14 @@ class AtCommit:
         """Return (query of counts.sql, its rows) for the gathered counts, and forget them."""
         minute = now_ms // _MINUTE_MS
         ended: Counter[str] = Counter()
-        for (_, status), n in self.ended.items():
+        for (_, _, status), n in self.ended.items():
             ended[status] += n
         by_type = rows_by_type(self.attempts)
         rows: list[tuple[str, _Rows]] = [
             ("change-count", [(*key, n) for key, n in self.changes.items() if n]),
             (
                 "add-finished",
-                [(minute, *key, n, self._ran_ms(*key)) for key, n in self.ended.items()],
+                [(minute, *key, n, self.ran_ms[key]) for key, n in self.ended.items()],
             ),
             ("add-total", [*rows_of(ended, by_type)]),
             ("add-type-total", [*by_type]),
@@ -142,9 +143,6 @@ class AtCommit:
         self.ran_ms.clear()
         self.attempts.clear()
         return [(name, values) for name, values in rows if values]
-
-    def _ran_ms(self, queue: str, status: Status) -> int:
-        return self.ran_ms[queue] if status is Status.DONE else 0
 
     def ring(self, bells: Doorbells) -> None:
         """Ring the bells that were noted."""

@@ -11,6 +11,7 @@ from typing import Any
 import click
 import orjson
 
+from orpheus.shared.domain import words
 from orpheus.shared.text import printable
 
 _WORDS_BY_STYLE = {
@@ -94,19 +95,8 @@ def _draw(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def duration(seconds: float | None) -> str | None:
-    """Return a span of time in its two largest units: `12 ms`, `3.2 s`, `4 min 5 s`, `2 h`."""
-    if seconds is None:
-        return None
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms" if seconds else "0 s"
-    if seconds < 60:
-        return f"{seconds:.1f}".removesuffix(".0") + " s"
-    minutes, s = divmod(int(seconds), 60)
-    hours, m = divmod(minutes, 60)
-    days, h = divmod(hours, 24)
-    parts = ((days, "d"), (h, "h"), (m, "min"), (s, "s"))
-    first = next(index for index, (n, _) in enumerate(parts) if n)
-    return " ".join(f"{n} {unit}" for n, unit in parts[first : first + 2] if n)
+    """Return a span of time in words; None for None."""
+    return None if seconds is None else words.duration(seconds)
 
 
 def since(at_ms: int | None, now_ms: int) -> str | None:

@@ -5,7 +5,7 @@ that the supervisor knows.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
@@ -60,10 +60,11 @@ def _ask_for_slot(
     def ask(store: Store, _: Settings) -> int:
         return ask_for_slot(store, operator.actor(reason), action, slot, host)
 
-    def state(store: Store, settings: Settings) -> dict[str, Any]:
-        items = read_workers(store, settings)
-        asked = (item for item in items if item["slot"] == slot and host in (None, item["host"]))
-        return next(asked, {"slot": slot})
+    def state(store: Store, settings: Settings) -> Mapping[str, Any]:
+        for item in read_workers(store, settings):
+            if item["slot"] == slot and host in (None, item["host"]):
+                return item
+        return {"slot": slot}
 
     return _ask(operator, operator.settings(), ask, f"{slot}: {action} asked for", state)
 
@@ -98,7 +99,7 @@ def _ask(
     settings: Settings,
     ask: Callable[[Store, Settings], int],
     message: str,
-    state: Callable[[Store, Settings], dict[str, Any]],
+    state: Callable[[Store, Settings], Mapping[str, Any]],
 ) -> int:
     """Write a request by `ask`, wait until it is taken, and print `message`, or `state` as JSON.
 

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from http.client import HTTPConnection, HTTPException
 from typing import Any
@@ -11,12 +11,13 @@ import click
 
 from orpheus.config.handovers import for_jobs
 from orpheus.config.settings import Settings
-from orpheus.shared.domain.jobs import Status
-from orpheus.shared.domain.processes import Role, SlotState
+from orpheus.shared.domain.processes import Role
 from orpheus.shared.errors import ExitCode
 from orpheus.shared.storage import Store, shown_url
+from orpheus.shared.text import printable
 from orpheus.shared.views.job_types import type_json
-from orpheus.shared.views.workers import workers_json
+from orpheus.shared.views.verdict import verdict_json
+from orpheus.shared.views.workers import Worker, workers_json
 from orpheus.supervisor.cli.operator import Operator, for_operator
 from orpheus.supervisor.cli.output import (
     duration,
@@ -29,7 +30,6 @@ from orpheus.supervisor.cli.output import (
 from orpheus.supervisor.cli.type_stats import print_type_stats
 
 _HEALTHCHECK_S = 5.0
-_NEEDS_A_PERSON = (SlotState.FATAL, SlotState.STUCK)
 
 
 @click.command()
@@ -62,10 +62,9 @@ def programs(operator: Operator) -> int:
     return ExitCode.OK
 
 
-def read_workers(store: Store, settings: Settings) -> list[dict[str, Any]]:
+def read_workers(store: Store, settings: Settings) -> list[Worker]:
     """Return every slot, and every process without one, as GET /workers shows them."""
-    found = workers_json(store, supervised_on=None, beat_timeout_s=settings.heartbeats.timeout)
-    return [dict(worker) for worker in found]
+    return workers_json(store, supervised_on=None, beat_timeout_s=settings.heartbeats.timeout)
 
 
 def _print_workers(items: Sequence[Mapping[str, Any]], *, as_json: bool = False) -> None:
@@ -149,13 +148,14 @@ def status(operator: Operator) -> int:
     settings = operator.settings()
     with operator.store(settings) as store:
         items = read_workers(store, settings)
+        pools = {name: pool.queues for name, pool in settings.pools.items()}
         with store.snapshot():
             counts = store.stats.counts()
-            unserved = list(_unserved(store, settings))
             ended = store.stats.finished_in(60)
             oldest_s = store.stats.oldest_pending_s()
             size_bytes = store.maintenance.database_bytes()
-    trouble = [*_trouble(items), *unserved]
+            verdict = verdict_json(store, items, pools, settings.heartbeats.timeout)
+    exit_code = ExitCode.NO if verdict["concerns"] else ExitCode.OK
     by_status = {status.value: n for status, n in counts.items()}
     if operator.as_json:
         print_json(
@@ -165,10 +165,10 @@ def status(operator: Operator) -> int:
                 "last_hour": {status.value: n for status, n in ended.items()},
                 "database_bytes": size_bytes,
                 "workers": items,
-                "needs_attention": trouble,
+                "verdict": verdict,
             }
         )
-        return ExitCode.NO if trouble else ExitCode.OK
+        return exit_code
     print_fields(
         {
             "jobs": ", ".join(f"{n:,} {name}" for name, n in by_status.items() if n) or "none yet",
@@ -180,39 +180,11 @@ def status(operator: Operator) -> int:
     click.echo()
     _print_workers(items)
     click.echo()
-    for sentence in trouble:
-        click.secho(f"! {sentence}", fg="red")
-    if not trouble:
-        click.secho("all is well", fg="green")
-    return ExitCode.NO if trouble else ExitCode.OK
-
-
-def _trouble(items: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Yield a sentence for each thing that needs attention."""
-    if not items:
-        yield "nothing runs: start it with `orpheus`"
-        return
-    several = _are_of_several_hosts(items)
-    for item in items:
-        name = f"{item['slot']} on {item['host']}" if several else item["slot"]
-        if item["state"] in _NEEDS_A_PERSON:
-            host = f" --host {item['host']}" if several else ""
-            again = f"once it is mended: orpheus restart {item['slot']}{host}"
-            yield f"{name} is {item['state']}: {item['reason']} ({again})"
-        elif item["degraded"]:
-            yield f"{name} is degraded: {item['reason']}"
-    if not any(item["role"] == Role.WORKER and item["state"] == SlotState.READY for item in items):
-        yield "no worker is ready"
-
-
-def _unserved(store: Store, settings: Settings) -> Iterator[str]:
-    """Yield a sentence for each queue that has waiting jobs and no pool."""
-    served = {queue for pool in settings.pools.values() if pool.workers for queue in pool.queues}
-    if "*" in served:
-        return
-    for name, counts in store.stats.counts_by_queue().items():
-        if counts[Status.PENDING] and name not in served:
-            yield f"{counts[Status.PENDING]:,} jobs wait in {name!r}, a queue that no pool serves"
+    click.secho(verdict["headline"], fg="red" if verdict["concerns"] else "green")
+    for concern in verdict["concerns"]:
+        command = f" ({concern['command']})" if concern["command"] else ""
+        click.echo(f"- {printable(concern['text'])}{command}")
+    return exit_code
 
 
 @click.command()

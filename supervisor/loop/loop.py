@@ -88,6 +88,7 @@ class Loop:
         """Why the newest configuration is not in force; None: it is."""
         self.status = "starting"
         """The state of the whole in one line."""
+        self._plan = plan
         self._myself = myself
         self._clock = clock
         self._sampler = sampler
@@ -120,7 +121,7 @@ class Loop:
 
     def adopt(self, plan: Plan) -> None:
         """Use another plan from the next turn on."""
-        self._plan = plan
+        self._plan = plan.after(self._plan, {slot.pool for slot in self.slots.values()})
         self.children.adopt(plan.specs)
         self.slots = fleet.reconcile(self.slots, plan.places(), time.monotonic())
 

@@ -7,7 +7,7 @@ specs with the same fingerprint run the same process.
 import hashlib
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -60,8 +60,16 @@ class Plan:
         return [spec.place() for spec in self.specs.values()]
 
     def rules_of(self, pool: str | None) -> Rules:
-        """Return the rules of a pool; of one that is gone, those without limits of a pool."""
+        """Return the rules of a pool; of one that is not known, those without limits of a pool."""
         return self.rules.get(pool) or self.rules[None]
+
+    def after(self, before: "Plan", pools: Iterable[str | None]) -> "Plan":
+        """Return the same, with the rules that `before` has for those of `pools` that are gone.
+
+        So a program that was removed has the time to stop that it was given.
+        """
+        kept = {pool: before.rules[pool] for pool in pools if pool in before.rules}
+        return replace(self, rules={**kept, **self.rules})
 
 
 def make_plan(

@@ -4,10 +4,12 @@ A program that accepts a connection and never answers costs this thread its time
 The main loop reads two values that are here, and is woken when one changes.
 """
 
+import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from http.client import HTTPConnection, HTTPException
-from threading import Event, Thread
+from threading import Event, Thread, Timer
 from urllib.parse import urlsplit
 
 from orpheus.shared.domain.programs import ProgramSettings, filled_in
@@ -90,17 +92,39 @@ def problem_at(url: str, timeout_s: float) -> str:
         port = parts.port
     except ValueError:  # {instance} may lead beyond the last one
         return f"there is no such port: {url}"
+    late = f"no answer within {timeout_s:g} s"
+    ends_s = time.monotonic() + timeout_s
     connection = HTTPConnection(parts.hostname or "", port, timeout=timeout_s)
     try:
-        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        connection.request("GET", target, headers={"Connection": "close"})
-        status = connection.getresponse().status
+        connection.connect()
+        with _ended_at(ends_s, connection.sock):
+            target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+            connection.request("GET", target, headers={"Connection": "close"})
+            status = connection.getresponse().status
     except TimeoutError:
-        return f"no answer within {timeout_s:g} s"
+        return late
     except OSError as error:
-        return error.strerror or str(error)
+        is_late = time.monotonic() >= ends_s
+        return late if is_late else error.strerror or str(error)
     except (HTTPException, ValueError) as error:
-        return f"not an answer of HTTP: {error!r}"
+        is_late = time.monotonic() >= ends_s
+        return late if is_late else f"not an answer of HTTP: {error!r}"
     finally:
         connection.close()
     return "" if status in _GOOD else f"it answered {status}"
+
+
+@contextmanager
+def _ended_at(ends_s: float, connected: socket.socket) -> Iterator[None]:
+    """Shut the connection down at a time: its timeout begins anew with each byte that comes."""
+
+    def end() -> None:
+        with suppress(OSError):
+            connected.shutdown(socket.SHUT_RDWR)
+
+    timer = Timer(max(0.0, ends_s - time.monotonic()), end)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

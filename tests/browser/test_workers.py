@@ -183,6 +183,43 @@ def test_exits_are_listed_newest_first_with_evidence_and_memory(panel: Panel) ->
     assert "owned" not in page.title()
 
 
+def test_what_needs_a_person_is_a_list_with_links_and_commands(panel: Panel) -> None:
+    concerns: list[dict[str, Any]] = [
+        {
+            "code": "queue_paused",
+            "text": "Queue mail & co is paused, and 12 jobs wait in it.",
+            "command": "orpheus resume 'mail & co'",
+            "about": {"kind": "queue", "name": "mail & co"},
+        },
+        {
+            "code": "type_failing",
+            "text": "300 of 300 jobs of pay failed.",
+            "command": "orpheus errors",
+            "about": {"kind": "type", "name": "pay"},
+        },
+        {
+            "code": "configuration_rejected",
+            "text": "The configuration was rejected.",
+            "command": None,
+            "about": None,
+        },
+    ]
+    stats = panel.dashboard.system.client.get("/stats").json()
+    stats["verdict"] = {"headline": "3 problems need your attention.", "concerns": concerns}
+    panel.answer("/stats", 200, stats)
+    page = panel.open(worker("default-1"), *SYSTEM)
+    expect(page.locator("#verdict")).to_have_text("3 problems need your attention.")
+    links = page.locator("#concerns a")
+    expect(links).to_have_text([one["text"] for one in concerns])
+    assert [link.get_attribute("href") for link in links.all()] == [
+        "/?status=pending&queue=mail%20%26%20co#jobs",
+        "/?status=failed&type=pay#jobs",
+        "/ui/configuration",
+    ]
+    expect(page.locator("#concerns code").nth(1)).to_have_text("orpheus errors")
+    expect(page).to_have_title(re.compile(r"^\(3\)"))
+
+
 def test_a_rejected_configuration_is_told_at_the_top_until_it_is_mended(dashboard: Any) -> None:
     panel = Panel(dashboard)  # of an Orpheus that has run no job of another test
     page = panel.open(worker("default-1"), *SYSTEM)
@@ -190,8 +227,6 @@ def test_a_rejected_configuration_is_told_at_the_top_until_it_is_mended(dashboar
     rejecting = worker("supervisor", None, degraded=True, reason=REJECTED)
     panel.workers = [worker("default-1"), worker("api", None), rejecting]
     expect(page.locator("#rejected")).to_contain_text("orpheus.toml: pools.defualt: unknown key")
-    expect(page.locator("#concerns")).to_have_text("The configuration was rejected.")
-    expect(page).to_have_title(re.compile(r"^\(1\)"))
     expect(panel.row("supervisor").locator(".state")).to_contain_text("ready, degraded")
     panel.workers = [worker("default-1"), *SYSTEM]
     expect(page.locator("#rejected")).to_be_hidden()

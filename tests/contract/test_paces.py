@@ -24,8 +24,10 @@ def run(
     """Runs a job from the start of a minute on."""
     clock.advance(-clock.wall % 60_000)
 
-    def run_one(queue: str, ran_ms: int, ending: Ending = Ending.SUCCEEDED) -> None:
-        submit(queue=queue)
+    def run_one(
+        queue: str, ran_ms: int, ending: Ending = Ending.SUCCEEDED, job_type: str = "noop"
+    ) -> None:
+        submit(job_type, queue=queue)
         (one,) = lease(queues=(queue,))
         clock.advance(ran_ms)
         assert end(one, ending)

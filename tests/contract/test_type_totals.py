@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from orpheus.shared.domain.jobs import Lease, NewJob, Outcome
+from orpheus.shared.domain.jobs import Lease, NewJob, Outcome, Status
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.domain.retention import RetentionRules
 from orpheus.shared.storage import OTHER_TYPES, Store, TypeFigures, TypeRow
@@ -132,3 +132,25 @@ def test_the_rows_do_not_grow_with_the_jobs(
     few = rows_after(60)
     assert rows_after(60) <= few
     assert figures(store)["resize"].runs.n == 120
+
+
+def test_the_jobs_that_ended_lately_are_counted_by_type_and_each_is_counted_once(
+    store: Store, clock: FakeClock, submit: Submit, lease: Lend, end: End
+) -> None:
+    endings = (Ending.FAILED_PERMANENTLY, Ending.FAILED_PERMANENTLY, Ending.SUCCEEDED)
+    for ending in endings:
+        submit("resize")
+        assert end(*lease(), ending)
+    store.jobs.cancel(submit("crop"))
+    parent = submit("made-up")
+    store.jobs.submit(NewJob("crop", depends_on=(parent,)))
+    store.jobs.submit(NewJob("crop", depends_on=(parent,), on_dependency_failure="fail"))
+    assert end(*lease(), Ending.FAILED_PERMANENTLY)
+    assert store.stats.finished_by_type(5) == {
+        "resize": {Status.DONE: 1, Status.FAILED: 2},
+        "crop": {Status.CANCELLED: 2, Status.FAILED: 1},
+        OTHER_TYPES: {Status.FAILED: 1},
+    }
+    assert store.stats.finished_in(5) == {Status.DONE: 1, Status.FAILED: 4, Status.CANCELLED: 2}
+    clock.advance(600_000)
+    assert store.stats.finished_by_type(5) == {}

@@ -170,6 +170,7 @@ class Dependencies:
         )
         for row in waiting:
             self._database.at_commit.count_job(row[3], Status.BLOCKED, status)
+            self._database.at_commit.count_ended(row[3], row[6], status)
         kind = Kind.JOB_CANCELLED if status is Status.CANCELLED else Kind.JOB_FAILED
         self._events.record_jobs(kind, [row[0] for row in waiting])
 

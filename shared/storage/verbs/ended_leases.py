@@ -108,6 +108,8 @@ class EndedLeases:
         if key is not None:
             self._keys.look_at([(queue, key)])
         self._database.at_commit.count_job(queue, Status.IN_PROGRESS, follows.status)
+        if follows.status in TERMINAL:
+            self._database.at_commit.count_ended(queue, job_type, follows.status)
         if follows.status is Status.PENDING:
             self._database.at_commit.ring_workers(queue)
         self._events.record_jobs(follows.event, [ended.job_id])

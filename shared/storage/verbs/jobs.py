@@ -222,6 +222,7 @@ class Jobs:
                 return self.get(job_id), False
             self._database.run(self._sql["cancel-waiting"], self._database.clock.wall_ms(), job_id)
             self._database.at_commit.count_job(job.queue, job.status, Status.CANCELLED)
+            self._database.at_commit.count_ended(job.queue, job.type, Status.CANCELLED)
             if job.concurrency_key is not None:
                 self._keys.look_at([(job.queue, job.concurrency_key)])
             self._events.record_jobs(Kind.JOB_CANCELLED, [job_id])

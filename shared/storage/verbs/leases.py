@@ -211,7 +211,7 @@ class Leases:
         for one in done:
             *_, due_ms, started_ms, _ = held[one.lease.job_id]
             times_ms = (due_ms, started_ms, now_ms)
-            at_commit.ran_ms[one.lease.queue] += max(0, now_ms - started_ms)
+            at_commit.count_ended(one.lease.queue, one.lease.type, Status.DONE, now_ms - started_ms)
             at_commit.count_attempt(
                 one.lease.type, Outcome.SUCCEEDED, times_ms, one.cpu_s, one.max_rss_bytes
             )

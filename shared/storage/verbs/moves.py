@@ -61,7 +61,7 @@ TABLES = (
     Table("job_logs", ("id",)),
     Table("events", ("seq",)),
     Table("job_counts", ("queue", "status"), sums=("n",)),
-    Table("finished_per_minute", ("minute", "queue", "status"), sums=("n", "ran_ms")),
+    Table("finished_per_minute", ("minute", "queue", "type", "status"), sums=("n", "ran_ms")),
     Table("totals", ("measure", "outcome", "bucket"), sums=("n", "sum_ms")),
     Table(
         "type_totals",

@@ -24,7 +24,7 @@ _STEP_JOBS = 1_000
 BITE = 100
 """So many rows, or pages of a file, are deleted between two looks at the clock."""
 _MINUTE_MS = 60_000
-_MINUTES_KEPT = 30 * 24 * 60
+_MINUTES_KEPT = 2 * 24 * 60
 _BEFORE_ALL = (-1, -1)
 
 

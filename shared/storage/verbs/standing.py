@@ -55,22 +55,23 @@ class Standings:
                 last_outcome=None if outcome is None else Outcome(outcome),
                 waits_for=waits_for,
                 dependencies=self._dependencies(job_id) if waits_for else (),
-                pause=self._pause(job.queue) if job.queue in limits.paused else None,
+                pause=self.pause_of(job.queue) if job.queue in limits.paused else None,
                 queues=limits.queues,
                 keys=limits.rooms_of(_keys_of([*before, _place(job)])),
                 before=before,
                 leased_before=self._leased_before(incarnation, token) if incarnation else (),
             )
 
-    def _dependencies(self, job_id: int) -> list[Dependency]:
-        rows = self._database.all(self._sql["waits-for"], job_id, MOST_NAMED)
-        return [Dependency(id, type, Status(status)) for id, type, status in rows]
-
-    def _pause(self, queue: str) -> Pause:
+    def pause_of(self, queue: str) -> Pause:
+        """Return who paused a queue that is paused, and why."""
         by_operator = self._database.one(self._sql["is-paused-by-operator"], queue)
         if by_operator is None or not by_operator[0]:
             return Pause()
         return Pause(*(self._database.one(self._sql["who-paused"], f"queue {queue}") or ()))
+
+    def _dependencies(self, job_id: int) -> list[Dependency]:
+        rows = self._database.all(self._sql["waits-for"], job_id, MOST_NAMED)
+        return [Dependency(id, type, Status(status)) for id, type, status in rows]
 
     def _leased_before(self, incarnation: str, token: int) -> list[int]:
         rows = self._database.all(self._sql["leased-before"], incarnation, token)

@@ -62,6 +62,14 @@ class Stats:
             ended[Status(status)] = n
         return ended
 
+    def finished_by_type(self, minutes: int) -> dict[str, dict[Status, int]]:
+        """Return the same by type; those that are not described are one, named ''."""
+        since = self._minute() - minutes
+        ended: dict[str, dict[Status, int]] = defaultdict(dict)
+        for job_type, status, n in self._database.all(self._sql["finished-since-by-type"], since):
+            ended[job_type][Status(status)] = n
+        return dict(ended)
+
     def by_minute(self, minutes: int) -> list[Minute]:
         """Return the last `minutes` minutes, oldest first, also those in which no job ended."""
         first = self._minute() - minutes + 1

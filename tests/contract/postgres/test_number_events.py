@@ -106,7 +106,8 @@ def test_folded_counts_have_the_same_sums(opener: Connect) -> None:
         b"""CREATE VIEW ones AS SELECT n FROM generate_series(1, 300) AS n;
         INSERT INTO orpheus.job_counts SELECT 'q', 'done', 1 FROM ones;
         INSERT INTO orpheus.job_counts SELECT 'q', 'pending', n % 2 * 2 - 1 FROM ones;
-        INSERT INTO orpheus.finished_per_minute SELECT n % 2, 'q', 'done', 1 FROM ones;
+        INSERT INTO orpheus.finished_per_minute (minute, queue, status, n)
+            SELECT n % 2, 'q', 'done', 1 FROM ones;
         INSERT INTO orpheus.totals SELECT 'ran', 'failed', n % 2, 1, n FROM ones"""
     )
     other.execute(b"BEGIN")

@@ -4,7 +4,7 @@ import { drawMinutes } from "./charts.js";
 import { request } from "./http.js";
 import { bytes, count, duration, percent, rate, plural } from "./words.js";
 import { RateMeter } from "./rate.js";
-import { ALARMING_SHARE, healthOf, rejection } from "./verdict.js";
+import { ALARMING_SHARE, placeOf, rejection } from "./verdict.js";
 import { showProblemCount } from "./chrome.js";
 
 const POLL_MS = 5000;
@@ -15,7 +15,6 @@ export class Figures {
     /** @type {any} */
     this.stats = null;
     this.meter = new RateMeter(10);
-    this.seen = false;
     this.poll();
     document.addEventListener("visibilitychange", () => this.poll());
   }
@@ -30,7 +29,6 @@ export class Figures {
 
   /** Show the counts and workers of a hello or a heartbeat. @param {{counts: Record<string, number>, workers: any[]}} message */
   showStatus({ counts, workers }) {
-    this.seen = true;
     this.counts = counts;
     this.workers = workers;
     for (const item of byId("counts").children) {
@@ -40,8 +38,17 @@ export class Figures {
     }
     const now = this.meter.push(ENDED.reduce((sum, status) => sum + (counts[status] ?? 0), 0));
     setText(byId("now-rate"), now === null ? "\u00a0" : now ? `now ${rate(now)} a second` : "none right now");
-    this.showVerdict();
+    setText(byId("sentence"), this.sentence());
     this.showRejection();
+    this.pollIfWorkersChanged();
+  }
+
+  /** Ask for the verdict at once when it may be another: a state of a worker has changed. */
+  pollIfWorkersChanged() {
+    const states = JSON.stringify(this.workers.map(({ host, slot, state, degraded, reason }) => [host, slot, state, degraded, reason]));
+    if (states === this.states) return;
+    this.states = states;
+    this.poll();
   }
 
   showRejection() {
@@ -51,18 +58,19 @@ export class Figures {
   }
 
   showVerdict() {
-    const { headline, concerns } = healthOf({ workers: this.workers, counts: this.counts, stats: this.stats });
+    const { headline, concerns } = this.stats.verdict;
     setText(byId("verdict"), headline);
     byId("verdict").classList.toggle("alarm", concerns.length > 0);
     const list = byId("concerns");
-    const lines = concerns.map(({ text, href }, i) => {
-      const line = list.querySelector(`li:nth-of-type(${i + 1})`) ?? h("li", {}, icon("fatal"), h("a", {}));
-      setAttr(line.lastElementChild, "href", href);
-      setText(line.lastElementChild, text);
+    const lines = concerns.map((concern, i) => {
+      const line = list.querySelector(`li:nth-of-type(${i + 1})`) ?? h("li", {}, icon("fatal"), h("span", {}, h("a", {}), h("code", {})));
+      const [link, command] = line.lastElementChild.children;
+      setAttr(link, "href", placeOf(concern));
+      setText(link, concern.text);
+      setText(command, concern.command ?? "");
       return line;
     });
     arrange(list, lines);
-    setText(byId("sentence"), this.sentence());
     showProblemCount(concerns.length);
   }
 
@@ -96,6 +104,6 @@ export class Figures {
     setText(byId("database"), bytes(database_bytes));
     setText(byId("wal"), `log ${bytes(wal_bytes)}`);
     drawMinutes(byId("pulse"), throughput.by_minute);
-    if (this.seen) this.showVerdict();
+    this.showVerdict();
   }
 }

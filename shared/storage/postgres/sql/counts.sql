@@ -3,8 +3,10 @@
 INSERT INTO orpheus.job_counts (queue, status, n) VALUES (?, ?, ?);
 
 -- name: add-finished
--- Add to the jobs of a queue that ended in this minute, and to how long those that are done ran.
-INSERT INTO orpheus.finished_per_minute (minute, queue, status, n, ran_ms) VALUES (?, ?, ?, ?, ?);
+-- Add to the jobs of a queue and type that ended in this minute, and to how long those that are done
+-- ran. A type that is not described is ''.
+INSERT INTO orpheus.finished_per_minute (minute, queue, type, status, n, ran_ms)
+VALUES (?, ?, coalesce((SELECT name FROM orpheus.job_types WHERE name = ?), ''), ?, ?, ?);
 
 -- name: add-total
 -- Add to the jobs that ended, or to a bucket of waiting or running times.
@@ -42,6 +44,11 @@ SELECT status, sum(n)::bigint FROM orpheus.finished_per_minute WHERE minute >= ?
 -- Jobs done since a minute, by queue; how long they ran, and the first minute that had some.
 SELECT queue, sum(n)::bigint, sum(ran_ms)::bigint, min(minute) FROM orpheus.finished_per_minute
 WHERE minute >= ? AND status = 'done' GROUP BY queue;
+
+-- name: finished-since-by-type
+-- Jobs that ended since a minute, by type and status.
+SELECT type, status, sum(n)::bigint FROM orpheus.finished_per_minute WHERE minute >= ?
+GROUP BY type, status;
 
 -- name: finished-by-minute
 -- Jobs that ended since a minute, by minute and status, oldest first.

@@ -27,7 +27,7 @@ WHERE status IN ('done', 'failed', 'cancelled') AND id IN (
 -- name: waiting-for
 -- The first jobs that wait for one that has ended; they stay locked.
 SELECT jobs.id, jobs.status, jobs.on_dependency_failure, jobs.queue, jobs.waits_for,
-    jobs.has_dependents
+    jobs.has_dependents, jobs.type
 FROM orpheus.job_dependencies
     JOIN orpheus.jobs ON jobs.id = job_dependencies.job_id
 WHERE job_dependencies.depends_on = ? AND job_dependencies.waits = 1

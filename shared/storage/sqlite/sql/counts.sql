@@ -5,9 +5,11 @@ INSERT INTO job_counts (queue, status, n) VALUES (?1, ?2, max(?3, 0))
 ON CONFLICT (queue, status) DO UPDATE SET n = n + ?3;
 
 -- name: add-finished
--- Add to the jobs of a queue that ended in this minute, and to how long those that are done ran.
-INSERT INTO finished_per_minute (minute, queue, status, n, ran_ms) VALUES (?, ?, ?, ?, ?)
-ON CONFLICT (minute, queue, status)
+-- Add to the jobs of a queue and type that ended in this minute, and to how long those that are done
+-- ran. A type that is not described is ''.
+INSERT INTO finished_per_minute (minute, queue, type, status, n, ran_ms)
+VALUES (?1, ?2, iif(EXISTS (SELECT 1 FROM job_types WHERE name = ?3), ?3, ''), ?4, ?5, ?6)
+ON CONFLICT (minute, queue, type, status)
 DO UPDATE SET n = n + excluded.n, ran_ms = ran_ms + excluded.ran_ms;
 
 -- name: add-total
@@ -43,6 +45,10 @@ SELECT status, sum(n) FROM finished_per_minute WHERE minute >= ? GROUP BY status
 -- Jobs done since a minute, by queue; how long they ran, and the first minute that had some.
 SELECT queue, sum(n), sum(ran_ms), min(minute) FROM finished_per_minute
 WHERE minute >= ? AND status = 'done' GROUP BY queue;
+
+-- name: finished-since-by-type
+-- Jobs that ended since a minute, by type and status.
+SELECT type, status, sum(n) FROM finished_per_minute WHERE minute >= ? GROUP BY type, status;
 
 -- name: finished-by-minute
 -- Jobs that ended since a minute, by minute and status, oldest first.

@@ -19,7 +19,8 @@ WHERE status IN ('done', 'failed', 'cancelled') AND id IN (
 
 -- name: waiting-for
 -- The first jobs that wait for one that has ended. CROSS JOIN: the planner would read all blocked jobs.
-SELECT jobs.id, jobs.status, jobs.on_dependency_failure, jobs.queue, jobs.waits_for, jobs.has_dependents
+SELECT jobs.id, jobs.status, jobs.on_dependency_failure, jobs.queue, jobs.waits_for,
+    jobs.has_dependents, jobs.type
 FROM job_dependencies INDEXED BY job_dependents
     CROSS JOIN jobs ON jobs.id = job_dependencies.job_id
 WHERE job_dependencies.depends_on = ? AND job_dependencies.waits = 1

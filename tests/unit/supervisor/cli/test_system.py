@@ -11,7 +11,6 @@ from orpheus.shared.domain.jobs import Holder, NewJob
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.domain.processes import Role, SlotRecord, SlotState
 from orpheus.shared.storage import Store, TypeRow
-from orpheus.supervisor.cli import system
 
 Orpheus = Callable[..., Any]
 WORKER = Holder("default-1", "incarnation", 7)
@@ -24,58 +23,23 @@ def test_types_are_listed_with_the_defaults_in_force(orpheus: Orpheus, store: St
     assert [item["defaults"]["max_retries"] for item in items] == [9, 5]
 
 
-def slot(name: str, state: SlotState, *, degraded: bool = False) -> dict[str, Any]:
-    return {
-        "host": "host-1",
-        "slot": name,
-        "role": "api" if name == "api" else "worker",
-        "pool": None if name == "api" else "default",
-        "state": state,
-        "degraded": degraded,
-        "reason": "because",
-    }
-
-
-@pytest.mark.parametrize(
-    ("items", "sentences"),
-    [
-        ([], ["nothing runs: start it with `orpheus`"]),
-        ([slot("api", SlotState.READY), slot("default-1", SlotState.READY)], []),
-        (
-            [slot("default-1", SlotState.READY), slot("default-2", SlotState.BACKOFF)],
-            [],  # the supervisor is at it
-        ),
-        (
-            [slot("default-1", SlotState.READY), slot("default-2", SlotState.FATAL)],
-            ["default-2 is fatal: because (once it is mended: orpheus restart default-2)"],
-        ),
-        (
-            [slot("api", SlotState.STUCK), slot("default-1", SlotState.READY, degraded=True)],
-            [
-                "api is stuck: because (once it is mended: orpheus restart api)",
-                "default-1 is degraded: because",
-            ],
-        ),
-        ([slot("api", SlotState.READY)], ["no worker is ready"]),
-    ],
-)
-def test_what_needs_a_person_is_told(items: list[dict[str, Any]], sentences: list[str]) -> None:
-    assert list(system._trouble(items)) == sentences
-
-
 def test_status_exits_1_while_nothing_runs(orpheus: Orpheus, store: Store) -> None:
     code, out, _ = orpheus("status")
     assert code == 1
-    assert "! nothing runs" in out
-    assert orpheus("status", "--json").json["needs_attention"]
+    assert "One problem needs your attention.\n- Nothing runs. (orpheus)\n" in out
+    (concern,) = orpheus("status", "--json").json["verdict"]["concerns"]
+    assert concern["code"] == "nothing_runs"
 
 
 def test_jobs_of_a_queue_that_no_pool_serves_need_a_person(orpheus: Orpheus, store: Store) -> None:
     store.jobs.submit(NewJob("words", queue="mail"))
-    served = orpheus("status", "--json").json["needs_attention"]
-    unserved = orpheus("status", "--json", "--set", "pools.default.queues=['a']")
-    (sentence,) = set(unserved.json["needs_attention"]) - set(served)
-    assert "'mail', a queue that no pool serves" in sentence
+
+    def concerns(*options: str) -> list[str]:
+        found = orpheus("status", "--json", *options).json["verdict"]["concerns"]
+        return [concern["text"] for concern in found]
+
+    (sentence,) = set(concerns("--set", "pools.default.queues=['a']")) - set(concerns())
+    assert sentence == "No pool serves queue mail, and 1 job waits in it."
 
 
 def test_workers_of_a_supervisor_that_is_gone_are_not_shown(orpheus: Orpheus, store: Store) -> None:

@@ -128,6 +128,16 @@ def test_the_rules_are_those_configured_and_leave_a_worker_time_to_give_back_its
 WEB = 'programs=[{name="web", argv=["web"], instances=2%s}, {name="db", argv=["db"]}]'
 
 
+def test_a_program_that_was_removed_still_has_its_time_to_stop() -> None:
+    slow = plan('programs=[{name="slow", argv=["true"], stop_timeout="30s"}]')
+    removed = plan().after(slow, ["slow", None])
+    assert removed.rules_of("slow").stop_timeout_s == slow.rules_of("slow").stop_timeout_s
+    assert removed.rules_of("slow").stop_timeout_s >= 30
+    other = plan('programs=[{name="slow", argv=["true"], stop_timeout="1s"}]')
+    assert other.after(slow, ["slow"]).rules_of("slow").stop_timeout_s < 30
+    assert plan().after(removed, [None]).rules.keys() == plan().rules.keys()
+
+
 @pytest.mark.parametrize(
     ("changed", "restarted"),
     [

@@ -65,6 +65,22 @@ def test_no_answer_is_told_in_words() -> None:
         assert problem_at(f"http://127.0.0.1:{port}/", 0.1) == "no answer within 0.1 s"
 
 
+def test_an_answer_that_drips_is_no_answer() -> None:
+    def drip(listener: socket.socket) -> None:
+        client, _ = listener.accept()
+        with client, contextlib.suppress(OSError):
+            for byte in b"HTTP/1.1 200 OK\r\nServer: " + b"x" * 10_000:
+                client.sendall(bytes([byte]))
+                time.sleep(0.02)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=drip, args=(listener,))
+        thread.start()
+        found = problem_at(f"http://127.0.0.1:{listener.getsockname()[1]}/", 0.2)
+        thread.join()
+    assert found == "no answer within 0.2 s"
+
+
 def test_a_port_that_the_number_of_the_instance_leads_beyond_is_told() -> None:
     url = "http://127.0.0.1:900100/"
     assert problem_at(url, 5) == f"there is no such port: {url}"

@@ -1,0 +1,159 @@
+"""What needs a person, as the page, GET /stats and the command line show it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+
+from typing_extensions import TypedDict
+
+from orpheus.shared.domain.jobs import Status
+from orpheus.shared.domain.processes import Role, rejection
+from orpheus.shared.domain.rates import rate_text
+from orpheus.shared.domain.verdict import (
+    LATELY_MINUTES,
+    RESTARTS_WITHIN_S,
+    About,
+    ConcernCode,
+    Facts,
+    QueueFacts,
+    SlotFacts,
+    verdict,
+)
+from orpheus.shared.storage import QueueRow, Store
+from orpheus.shared.views.workers import LastExit, Worker
+
+_SCHEDULE_LATE_MS = 60_000
+_REJECTION = rejection("")
+
+
+class ConcernAbout(TypedDict):
+    """What a concern is about: a `queue`, `type`, `slot` or `schedule`, and its name."""
+
+    kind: str
+    name: str
+
+
+class ConcernEntry(TypedDict):
+    """One thing that needs a person."""
+
+    code: ConcernCode
+    text: str
+    """A sentence."""
+    command: str | None
+    """What may mend it, or tells more: `orpheus resume mail`."""
+    about: ConcernAbout | None
+
+
+class VerdictEntry(TypedDict):
+    """How the system is."""
+
+    headline: str
+    concerns: list[ConcernEntry]
+    """The most urgent first."""
+
+
+def verdict_json(
+    store: Store,
+    workers: Sequence[Worker],
+    pools: Mapping[str, Sequence[str]],
+    beat_timeout_s: float,
+) -> VerdictEntry:
+    """Return how the system is. `pools`: the queues that each pool serves."""
+    found = verdict(_facts(store, workers, pools, beat_timeout_s))
+    return {
+        "headline": found.headline,
+        "concerns": [
+            {
+                "code": one.code,
+                "text": one.text,
+                "command": one.command,
+                "about": None if one.about is None else _about(one.about),
+            }
+            for one in found.concerns
+        ],
+    }
+
+
+def _about(about: About) -> ConcernAbout:
+    return {"kind": about.kind, "name": about.name}
+
+
+def _facts(
+    store: Store,
+    workers: Sequence[Worker],
+    pools: Mapping[str, Sequence[str]],
+    beat_timeout_s: float,
+) -> Facts:
+    several = len({one["host"] for one in workers}) > 1
+    with store.snapshot():
+        now_ms = store.clock.wall_ms()
+        counts = store.stats.counts_by_queue()
+        ended = store.stats.finished_by_type(LATELY_MINUTES)
+        return Facts(
+            slots=[_slot(one, now_ms, several=several) for one in workers],
+            queues=list(_queues(store, counts)),
+            pools=pools,
+            ended={
+                name: (by_status.get(Status.DONE, 0), by_status.get(Status.FAILED, 0))
+                for name, by_status in ended.items()
+            },
+            late_schedules=list(_late_schedules(store, now_ms)),
+            silent_after_s=beat_timeout_s,
+            free_bytes=store.maintenance.free_bytes(),
+            log_bytes=store.maintenance.wal_bytes(),
+            has_jobs=any(n for by_status in counts.values() for n in by_status.values()),
+        )
+
+
+def _slot(worker: Worker, now_ms: int, *, several: bool) -> SlotFacts:
+    name, host = worker["slot"], worker["host"]
+    failed = [one for one in worker["recent_exits"] if _failed_lately(one, now_ms)]
+    rejects = worker["role"] == Role.SUPERVISOR and worker["reason"].startswith(_REJECTION)
+    return SlotFacts(
+        name=f"{name} on {host}" if several else name,
+        role=worker["role"],
+        pool=worker["pool"],
+        state=worker["state"],
+        degraded=worker["degraded"],
+        reason=worker["reason"].removeprefix(_REJECTION) if rejects else worker["reason"],
+        target=f"{name} --host {host}" if several else name,
+        rejects=rejects,
+        silent_s=worker["heartbeat_age_s"],
+        failed_exits=len(failed),
+        last_exit=failed[0]["reason"] if failed else "",
+    )
+
+
+def _failed_lately(one: LastExit, now_ms: int) -> bool:
+    age_s = now_ms / 1000 - datetime.fromisoformat(one["at"]).timestamp()
+    return age_s <= RESTARTS_WITHIN_S and one["code"] != 0
+
+
+def _queues(store: Store, counts: Mapping[str, Mapping[Status, int]]) -> Iterator[QueueFacts]:
+    rules = {row.name: row for row in store.queues.all()}
+    for name, by_status in sorted(counts.items()):
+        waiting = by_status[Status.PENDING]
+        if not waiting:
+            continue
+        rule = rules.get(name, QueueRow(name, paused=False, max_running=0, rate=None))
+        yield QueueFacts(
+            name=name,
+            waiting=waiting,
+            running=by_status[Status.IN_PROGRESS],
+            oldest_s=None if rule.paused else store.stats.oldest_pending_s(name),
+            paused=rule.paused,
+            paused_by=_paused_by(store, name) if rule.paused else "",
+            max_running=rule.max_running,
+            rate=rate_text(rule.rate),
+        )
+
+
+def _paused_by(store: Store, queue: str) -> str:
+    pause = store.standings.pause_of(queue)
+    reason = f" ({pause.reason})" if pause.reason else ""
+    return f" by {pause.by or 'the configuration'}{reason}"
+
+
+def _late_schedules(store: Store, now_ms: int) -> Iterator[tuple[str, float]]:
+    for row in store.schedules.all():
+        if not row.paused and row.tick_ms is not None and now_ms - row.tick_ms > _SCHEDULE_LATE_MS:
+            yield row.definition.name, (now_ms - row.tick_ms) / 1000

@@ -1,0 +1,89 @@
+"""The verdict of `GET /stats`, and the one that `orpheus status` shows: they are the same."""
+
+from typing import Any
+
+import pytest
+
+from orpheus.shared.domain.jobs import JobError
+from orpheus.shared.domain.lifecycle import Ending, Finished
+from orpheus.shared.domain.processes import LastExit, Role, SlotState
+from orpheus.shared.domain.schedules import ScheduleDefinition
+from orpheus.shared.storage import TypeRow
+
+
+@pytest.fixture
+def system(api: Any) -> Any:
+    """An API beside a supervisor and one ready worker."""
+    api.process("supervisor", role=Role.SUPERVISOR)
+    api.store.processes.put_slots([api.slot("default-1", SlotState.READY, incarnation="life-1")])
+    api.process("default-1", incarnation="life-1")
+    return api
+
+
+def verdict(api: Any) -> dict[str, Any]:
+    answer = api.client.get("/stats")
+    assert answer.status_code == 200
+    found: dict[str, Any] = answer.json()["verdict"]
+    return found
+
+
+def concerns(api: Any) -> list[tuple[str, str]]:
+    return [(one["code"], one["text"]) for one in verdict(api)["concerns"]]
+
+
+def test_a_system_that_is_well_says_so(system: Any) -> None:
+    assert verdict(system) == {"headline": "Ready for the first job.", "concerns": []}
+    system.submit()
+    assert verdict(system) == {"headline": "All is well.", "concerns": []}
+
+
+def test_a_paused_queue_with_work_waiting_says_who_paused_it_and_why(system: Any) -> None:
+    system.client.post("/queues/mail/pause", json={"reason": "a release"})
+    assert verdict(system)["concerns"] == []
+    system.submit(queue="mail")
+    assert verdict(system)["concerns"] == [
+        {
+            "code": "queue_paused",
+            "text": "Queue mail is paused by api:127.0.0.1 (a release), and 1 job waits in it.",
+            "command": "orpheus resume mail",
+            "about": {"kind": "queue", "name": "mail"},
+        }
+    ]
+
+
+def test_a_type_that_fails_is_told_beside_many_that_do_not(system: Any) -> None:
+    system.store.types.replace([TypeRow("pay", "{}", None, None, None, "")])
+    for _ in range(3):
+        system.submit(type="pay")
+        (lease,) = system.lease()
+        system.store.leases.finish(
+            [Finished(lease, Ending.FAILED_PERMANENTLY, error=JobError("E", "no"))]
+        )
+    ((code, text),) = concerns(system)
+    assert code == "type_failing"
+    assert text == "3 of 3 jobs of pay that ended in the last 5 minutes failed."
+
+
+def test_exits_that_failed_lately_count_and_those_of_a_restart_do_not(system: Any) -> None:
+    now_ms = system.store.clock.wall_ms()
+
+    def put(*codes: int | None) -> None:
+        exits = tuple(LastExit(now_ms, "it ended", None, code, None) for code in codes)
+        slot = system.slot("default-1", SlotState.READY, incarnation="life-1", exits=exits)
+        system.store.processes.put_slots([slot])
+
+    put(None, 0, 0, 1)
+    assert concerns(system) == []
+    put(None, 0, 3, 1)
+    assert [code for code, _ in concerns(system)] == ["restless"]
+
+
+def test_a_tick_that_nobody_fired_is_told(system: Any) -> None:
+    system.store.schedules.configure([ScheduleDefinition("nightly", "add", every_s=60.0)])
+    assert concerns(system) == []
+    tick_ms = system.store.schedules.get("nightly").tick_ms
+    with system.store.write(durable=False):
+        system.store._database.run("UPDATE schedules SET tick_ms = ?", tick_ms - 180_000)
+    ((code, text),) = concerns(system)
+    assert code == "schedule_late"
+    assert text.startswith("Schedule nightly should have fired 2 min")

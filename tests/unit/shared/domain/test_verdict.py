@@ -1,0 +1,221 @@
+"""What needs a person is told with what to do; what passes by itself is not."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from orpheus.shared.domain.processes import Role, SlotState
+from orpheus.shared.domain.verdict import (
+    About,
+    Concern,
+    ConcernCode,
+    Facts,
+    QueueFacts,
+    SlotFacts,
+    verdict,
+)
+
+
+def slot(
+    name: str = "default-1", state: SlotState = SlotState.READY, **changes: object
+) -> SlotFacts:
+    role = Role.WORKER if "-" in name else Role(name)
+    pool = name.rpartition("-")[0] or None
+    one = SlotFacts(name, role, pool, state, degraded=False, reason="", target=name)
+    return replace(one, **changes)  # type: ignore[arg-type]
+
+
+READY = (slot(), slot("api"), slot("supervisor"))
+MAIL = QueueFacts("mail", waiting=12, oldest_s=90.0)
+POOLS = {"default": ["*"]}
+SINCE = "and 12 jobs wait in it, the first for 1 min 30 s."
+
+
+def concerns(**facts: object) -> list[Concern]:
+    found = {"slots": READY, "pools": POOLS, "has_jobs": True, **facts}
+    return list(verdict(Facts(**found)).concerns)  # type: ignore[arg-type]
+
+
+def only(**facts: object) -> Concern:
+    (one,) = concerns(**facts)
+    return one
+
+
+@pytest.mark.parametrize(
+    ("slots", "has_jobs", "headline"),
+    [
+        (READY, True, "All is well."),
+        (READY, False, "Ready for the first job."),
+        ((slot(state=SlotState.STARTING), slot("api")), True, "Starting up."),
+        ((slot(), slot("default-2", SlotState.BACKOFF)), True, "Not every worker is ready."),
+        ((slot("api"),), True, "No worker is running."),
+    ],
+)
+def test_what_is_well_or_passes_by_itself_is_said_in_the_headline_only(
+    slots: tuple[SlotFacts, ...], has_jobs: bool, headline: str
+) -> None:
+    found = verdict(Facts(slots, pools=POOLS, has_jobs=has_jobs))
+    assert (found.headline, list(found.concerns)) == (headline, [])
+
+
+def test_the_headline_counts_what_needs_a_person() -> None:
+    assert verdict(Facts([])).headline == "One problem needs your attention."
+    paused = [replace(MAIL, name=name, paused=True) for name in ("a", "b")]
+    found = verdict(Facts(READY, paused, POOLS))
+    assert found.headline == "2 problems need your attention."
+
+
+def test_with_nothing_running_it_is_told_how_to_start() -> None:
+    one = only(slots=[])
+    assert (one.code, one.command) == (ConcernCode.NOTHING_RUNS, "orpheus")
+
+
+def test_jobs_that_wait_while_no_worker_is_ready_are_one_concern() -> None:
+    slots = [slot(state=SlotState.BACKOFF), slot("api")]
+    one = only(slots=slots, queues=[MAIL, replace(MAIL, name="media", waiting=1)])
+    assert one.text == "No worker is ready, and 13 jobs wait."
+
+
+@pytest.mark.parametrize(
+    ("queue", "pools", "code", "text", "command"),
+    [
+        (
+            replace(MAIL, paused=True, paused_by=" by cli:ada (a release)"),
+            POOLS,
+            ConcernCode.QUEUE_PAUSED,
+            "Queue mail is paused by cli:ada (a release), and 12 jobs wait in it.",
+            "orpheus resume mail",
+        ),
+        (
+            replace(MAIL, waiting=1),
+            {"default": ["other"]},
+            ConcernCode.NO_POOL,
+            "No pool serves queue mail, and 1 job waits in it.",
+            None,
+        ),
+        (
+            MAIL,
+            {"default": ["other"], "mail": ["mail"]},
+            ConcernCode.POOL_EMPTY,
+            "Pool mail has no workers, and 12 jobs wait in queue mail.",
+            "orpheus scale mail 1",
+        ),
+        (
+            replace(MAIL, running=3, max_running=3),
+            POOLS,
+            ConcernCode.QUEUE_LIMIT,
+            f"Queue mail runs as many jobs as it may, 3, {SINCE}",
+            None,
+        ),
+        (
+            replace(MAIL, rate="2/s"),
+            POOLS,
+            ConcernCode.QUEUE_LIMIT,
+            f"Queue mail may start only 2/s, {SINCE}",
+            None,
+        ),
+        (
+            MAIL,
+            POOLS,
+            ConcernCode.QUEUE_LATE,
+            f"The workers are too slow for queue mail, {SINCE}",
+            "orpheus scale default 2",
+        ),
+    ],
+)
+def test_a_queue_whose_jobs_wait_too_long_says_what_holds_them_back(
+    queue: QueueFacts,
+    pools: dict[str, list[str]],
+    code: ConcernCode,
+    text: str,
+    command: str | None,
+) -> None:
+    assert only(queues=[queue], pools=pools) == Concern(code, text, command, About("queue", "mail"))
+
+
+def test_a_pool_whose_workers_are_all_down_is_told_beside_one_that_works() -> None:
+    slots = [*READY, slot("mail-1", SlotState.BACKOFF)]
+    one = only(slots=slots, queues=[MAIL], pools={"default": ["other"], "mail": ["mail"]})
+    assert one.code is ConcernCode.POOL_NOT_READY
+    assert one.text == "No worker of pool mail is ready, and 12 jobs wait in queue mail."
+
+
+@pytest.mark.parametrize(
+    "queue",
+    [
+        replace(MAIL, oldest_s=59.0),
+        replace(MAIL, oldest_s=None),  # all are due later
+        replace(MAIL, waiting=0, paused=True),
+        replace(MAIL, oldest_s=1.0, running=3, max_running=3),
+    ],
+)
+def test_jobs_that_wait_a_moment_are_no_concern(queue: QueueFacts) -> None:
+    assert concerns(queues=[queue]) == []
+
+
+def test_a_type_that_fails_shows_beside_a_million_others() -> None:
+    one = only(ended={"sum": (1_000_000, 2), "payment": (0, 300)})
+    assert one.text == "300 of 300 jobs of payment that ended in the last 5 minutes failed."
+    assert (one.about, one.command) == (("type", "payment"), "orpheus errors")
+
+
+@pytest.mark.parametrize("ended", [(0, 2), (28, 3), (1000, 99)])
+def test_few_failures_or_a_small_share_are_no_concern(ended: tuple[int, int]) -> None:
+    assert concerns(ended={"payment": ended}) == []
+
+
+def test_slots_that_need_a_person_for_the_same_reason_are_one_concern() -> None:
+    bad: Any = {"state": SlotState.FATAL, "reason": "exited with code 3"}
+    one = only(slots=[*READY, *(slot(f"mail-{n}", **bad) for n in range(1, 6))])
+    what = "failed too often (fatal): exited with code 3."
+    assert one.text == f"mail-1, mail-2, mail-3 and 2 more each {what}"
+    assert one.command == "orpheus restart mail-1"
+    alone = only(slots=[*READY, slot("mail-1", **bad)])
+    assert alone.text == f"mail-1 {what}"
+
+
+def test_what_is_degraded_is_told_with_the_reason() -> None:
+    one = only(slots=[*READY, slot("mail-1", degraded=True, reason="lost: nothing was heard")])
+    assert one.text == "mail-1 is degraded: lost: nothing was heard."
+    assert one.command is None
+
+
+def test_a_rejected_configuration_is_told_once_and_first() -> None:
+    rejecting = slot("supervisor", degraded=True, reason="line 3: unknown key", rejects=True)
+    first, _ = concerns(slots=[slot(), rejecting], ended={"payment": (0, 9)})
+    assert first.code is ConcernCode.CONFIGURATION_REJECTED
+    assert first.text.endswith("so the one before it is in force: line 3: unknown key")
+    assert first.command == "orpheus config check"
+
+
+def test_restarts_that_climb_are_told_before_the_slot_is_given_up() -> None:
+    restless = slot(failed_exits=3, last_exit="killed by SIGKILL")
+    one = only(slots=[restless])
+    often = "failed 3 times in the last 10 minutes"
+    assert one.text == f"default-1 {often}, most recently: killed by SIGKILL."
+    assert concerns(slots=[replace(restless, failed_exits=2)]) == []
+    given_up = replace(restless, state=SlotState.FATAL)
+    assert [found.code for found in concerns(slots=[given_up])] == [ConcernCode.SLOT]
+
+
+def test_a_worker_that_falls_silent_is_told_before_it_is_taken_for_dead() -> None:
+    one = only(slots=[slot(silent_s=16.0)], silent_after_s=30.0)
+    assert one.text == (
+        "default-1 has sent no heartbeat for 16 s; after 30 s it is taken for dead."
+    )
+    assert one.command == "orpheus stack default-1"
+    assert concerns(slots=[slot(silent_s=14.0)], silent_after_s=30.0) == []
+
+
+def test_a_tick_that_passed_without_a_job_is_told() -> None:
+    one = only(late_schedules=[("nightly", 3_700.0)])
+    assert one.text == "Schedule nightly should have fired 1 h 1 min ago, and has not."
+    assert one.about == ("schedule", "nightly")
+
+
+def test_little_space_and_a_large_log_are_told() -> None:
+    little, large = concerns(free_bytes=200_000_000, log_bytes=600 * 2**20)
+    assert little.text == "Only 200 MB are free where the database is."
+    assert "600 MiB" in large.text
+    assert concerns(free_bytes=300_000_000, log_bytes=500 * 2**20) == []

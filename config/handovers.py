@@ -1,10 +1,9 @@
 """Make what each program is handed from the settings, once, whether it runs alone or supervised."""
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from orpheus.config.env_file import env_file_digest
-from orpheus.config.settings import Program, Settings
 from orpheus.shared.domain.backoff import BackoffRules
 from orpheus.shared.domain.commands import CommandSettings
 from orpheus.shared.domain.handover import (
@@ -21,8 +20,11 @@ from orpheus.shared.domain.schedules import CatchUp, ScheduleDefinition
 from orpheus.shared.errors import ConfigurationError
 from orpheus.shared.process.host import own_host
 
+if TYPE_CHECKING:  # pydantic takes longer to import than a shell may wait for a completion
+    from orpheus.config.settings import Program, Settings
 
-def for_storage(settings: Settings) -> StorageSettings:
+
+def for_storage(settings: "Settings") -> StorageSettings:
     """Return what `open_storage` needs."""
     return StorageSettings(
         url=settings.database.url,
@@ -39,12 +41,12 @@ def for_storage(settings: Settings) -> StorageSettings:
     )
 
 
-def for_jobs(settings: Settings) -> JobDefaults:
+def for_jobs(settings: "Settings") -> JobDefaults:
     """Return what a job gets when neither it nor its type says otherwise."""
     return JobDefaults(settings.jobs.max_retries, settings.jobs.timeout)
 
 
-def for_commands(settings: Settings) -> tuple[CommandSettings, ...]:
+def for_commands(settings: "Settings") -> tuple[CommandSettings, ...]:
     """Return the job types that run a program."""
     return tuple(
         CommandSettings(
@@ -60,7 +62,7 @@ def for_commands(settings: Settings) -> tuple[CommandSettings, ...]:
     )
 
 
-def for_programs(settings: Settings) -> dict[str, ProgramSettings]:
+def for_programs(settings: "Settings") -> dict[str, ProgramSettings]:
     """Return what each program runs on, by its name."""
     return {
         one.name: ProgramSettings(
@@ -88,13 +90,13 @@ def for_programs(settings: Settings) -> dict[str, ProgramSettings]:
     }
 
 
-def program_stop_timeout_s(program: Program, settings: Settings) -> float:
+def program_stop_timeout_s(program: "Program", settings: "Settings") -> float:
     """Return how long a program may take to stop: its own setting, else that of [supervisor]."""
     own = program.stop_timeout
     return settings.supervisor.stop_timeout if own is None else own
 
 
-def for_database(settings: Settings) -> StoredSettings:
+def for_database(settings: "Settings") -> StoredSettings:
     """Return what is written into the database, and how long ended jobs and events are kept."""
     return StoredSettings(
         queues={
@@ -130,7 +132,7 @@ def for_database(settings: Settings) -> StoredSettings:
     )
 
 
-def _for_every_child(settings: Settings) -> dict[str, Any]:
+def _for_every_child(settings: "Settings") -> dict[str, Any]:
     return {
         "storage": for_storage(settings),
         "defaults": for_jobs(settings),
@@ -142,7 +144,7 @@ def _for_every_child(settings: Settings) -> dict[str, Any]:
     }
 
 
-def for_api(settings: Settings, *, supervised: bool) -> ApiHandover:
+def for_api(settings: "Settings", *, supervised: bool) -> ApiHandover:
     """Return what the API is handed."""
     api = settings.api
     return ApiHandover(
@@ -160,7 +162,7 @@ def for_api(settings: Settings, *, supervised: bool) -> ApiHandover:
     )
 
 
-def for_worker(settings: Settings, pool: str) -> WorkerHandover:
+def for_worker(settings: "Settings", pool: str) -> WorkerHandover:
     """Return what a worker of `pool` is handed.
 
     Raises ConfigurationError if there is no such pool.

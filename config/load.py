@@ -16,10 +16,9 @@ from pydantic_settings import (
 from orpheus.config.checks import problems_between
 from orpheus.config.problems import KeyPath, Problem, problems_of, without
 from orpheus.config.settings import Database, Settings
-from orpheus.config.sources import Sources, read_sources
+from orpheus.config.sources import DEFAULT_PATH, Sources, read_sources
 from orpheus.shared.errors import ConfigurationError
 
-DEFAULT_PATH = Path("config/orpheus.toml")
 _OTHERS_OF_DATABASE = frozenset(
     ("database", name) for name in Database.model_fields if name != "url"
 )

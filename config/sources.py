@@ -17,6 +17,7 @@ from orpheus.config.problems import KeyPath, Problem, dotted
 from orpheus.config.regular_file import read_regular_file
 from orpheus.shared.process.owner import run_as_owner
 
+DEFAULT_PATH = Path("config/orpheus.toml")
 PREFIX = "ORPHEUS_"
 _NOT_SETTINGS = frozenset({"ORPHEUS_CONFIG", "ORPHEUS_TESTING", "ORPHEUS_FAILPOINTS"})
 
@@ -155,10 +156,15 @@ def read_sources(
 ) -> Sources:
     """Read everything that was set. Only the `default` file may be missing."""
     sources = Sources()
-    given = config or (Path(environ["ORPHEUS_CONFIG"]) if environ.get("ORPHEUS_CONFIG") else None)
+    given = given_file(config, environ)
     if given is not None or _is_there(default):
         sources.read_file(given or default)
     return sources.read_others(sets, environ)
+
+
+def given_file(config: Path | None, environ: Mapping[str, str]) -> Path | None:
+    """Return the file that `--config` or `$ORPHEUS_CONFIG` names; None for the default one."""
+    return config or (Path(environ["ORPHEUS_CONFIG"]) if environ.get("ORPHEUS_CONFIG") else None)
 
 
 def _is_there(path: Path) -> bool:

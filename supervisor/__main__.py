@@ -1,5 +1,6 @@
 """`orpheus …`, the same as `python -m supervisor …`: run a command line, return its exit code."""
 
+import contextlib
 import errno
 import gc
 import os
@@ -10,7 +11,7 @@ from pathlib import Path
 import click
 
 from orpheus.shared.errors import ExitCode, InvalidJob, OrpheusError
-from orpheus.shared.process.owner import run_as_owner
+from orpheus.shared.process.owner import name_command, run_as_owner
 from orpheus.shared.process.standard_streams import open_missing_streams
 from orpheus.supervisor.cli.app import orpheus
 
@@ -20,12 +21,17 @@ _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 def main() -> None:
     """Run the console script `orpheus`."""
     open_missing_streams()
+    name_command(sys.orig_argv)
     gc.disable()  # imports make no garbage, and looking for it takes a tenth of a short command
     sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code; errors go to stderr."""
+    if "_ORPHEUS_COMPLETE" in os.environ:
+        with contextlib.suppress(Exception):  # a shell shows it in the middle of what is typed
+            orpheus.main(list(arguments), prog_name="orpheus")
+        return ExitCode.OK
     try:
         code = orpheus.main(list(arguments), prog_name="orpheus", standalone_mode=False)
         sys.stdout.flush()

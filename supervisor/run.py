@@ -17,6 +17,7 @@ from threading import Thread
 
 from orpheus.config.checks import missing_programs
 from orpheus.config.handovers import for_commands, for_database, for_storage
+from orpheus.config.in_force import forget_in_force, keep_in_force
 from orpheus.config.problems import dotted
 from orpheus.config.settings import Settings
 from orpheus.shared.domain.events import Kind
@@ -132,10 +133,12 @@ def _supervise(
     configuration.sets = sets
     incarnation = secrets.token_hex(8)
     note_supervisor(lock_fd, incarnation)
+    keep = functools.partial(_keep, state)
+    keep(settings)
     myself = own_record(clock, own_host(), Role.SUPERVISOR, "supervisor", incarnation, ready=True)
     recorder = Recorder(myself, configuration.duties())
     sampler = Sampler(locked_file(settings.database.url))
-    reloader = Reloader(read, settings, listeners)
+    reloader = Reloader(read, settings, listeners, keep)
     signals = Signals()
     drainers = Drainers(recorder.leads)
     children = Children(state, recorder)
@@ -164,9 +167,18 @@ def _supervise(
         children.output.stop(_LAST_OUTPUT_S)
         if not recorder.stop(_LAST_WRITES_S):
             log.error("last_writes_lost", reason="the database could not be written in time")
+        forget_in_force(state.in_force)
         signals.close()
         bell.close()
         listeners.close()
+
+
+def _keep(state: StateFiles, settings: Settings) -> None:
+    """Keep the settings for commands whose configuration file is wrong; they can do without."""
+    try:
+        keep_in_force(state.in_force, settings)
+    except OSError as error:
+        log.warning("settings_not_kept", file=str(state.in_force), reason=error.strerror)
 
 
 def _prepare(

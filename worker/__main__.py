@@ -16,7 +16,7 @@ from orpheus.shared.domain.commands import CommandSettings, describe_command
 from orpheus.shared.domain.handover import StoredSettings, WorkerHandover, from_json
 from orpheus.shared.domain.json_values import with_finite_numbers
 from orpheus.shared.errors import ExitCode, OrpheusError
-from orpheus.shared.job_types.registry import load_job_types
+from orpheus.shared.job_types.registry import load_job_types, registered_types
 from orpheus.shared.process.channel import Channel
 from orpheus.shared.process.child_start import die_with_parent, enter_child
 from orpheus.shared.process.failpoints import name_program
@@ -55,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--describe", action="store_true", help="print every job type as JSON and exit")
     add("--module", action="append", metavar="NAME", help="with --describe: only this; repeatable")
     add("--around", action="append", metavar="NAME", help="with --module: check this; repeatable")
+    add("--tell-failure", action="store_true", help=argparse.SUPPRESS)
     add("--control-fd", type=int, metavar="N", help=argparse.SUPPRESS)
     return parser
 
@@ -101,7 +102,11 @@ def _run_alone(options: argparse.Namespace) -> NoReturn:
 
 
 def _describe(options: argparse.Namespace) -> int:
-    """Print the job types as a JSON list. Returns 78, with the traceback, if an import fails."""
+    """Print the job types as a JSON list.
+
+    If a module does not import, stderr says why, and it returns 78; what a module prints is on
+    stderr too, so `--tell-failure` prints the same as JSON.
+    """
     die_with_parent(signal.SIGKILL)  # a module may import for ever, with nobody left to wait
     # What a module prints during its import goes to stderr, even from C code.
     answer_fd = os.dup(1)
@@ -116,17 +121,25 @@ def _describe(options: argparse.Namespace) -> int:
         settings = load_settings(options.config, options.set, os.environ)
         modules, commands = settings.jobs.modules, for_commands(settings)
         around = settings.jobs.around
+    reading = "jobs.modules"
     try:
-        described = [one.describe() for one in load_job_types(modules).values()]
+        for module in modules:
+            reading = f"jobs.modules: {module}"
+            load_job_types([module])
+        described = [one.describe() for one in registered_types().values()]
         described += [describe_command(one) for one in commands]
         if around:
             from orpheus.worker.attempt.around import load_around  # noqa: PLC0415 - see _run
 
+            reading = "jobs.around"
             load_around(around)
     except BaseException as error:  # noqa: BLE001 - a module may raise anything, SystemExit too
-        from orpheus.worker.attempt.outcomes import user_traceback  # noqa: PLC0415 - see _run
+        from orpheus.worker.attempt.import_failure import import_failure  # noqa: PLC0415 - see _run
 
-        sys.stderr.write(user_traceback(error))
+        why = import_failure(reading, error)
+        sys.stderr.write(f"{why}\n")
+        if options.tell_failure:
+            os.write(answer_fd, json.dumps({"failed": why}).encode())
         return ExitCode.CONFIGURATION
     with os.fdopen(answer_fd, "w", encoding="utf-8") as answer:
         text = json.dumps(sorted(described, key=lambda one: str(one["name"])))

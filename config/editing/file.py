@@ -27,11 +27,18 @@ from orpheus.config.editing.secret_values import secrets_in
 from orpheus.config.editing.shown import shown_settings
 from orpheus.config.editing.toml import CannotEdit, masked, unmasked, with_value
 from orpheus.config.handovers import for_database
-from orpheus.config.load import DEFAULT_PATH, checked
+from orpheus.config.load import checked
 from orpheus.config.problems import KeyPath, Problem, dotted
 from orpheus.config.regular_file import read_regular_file
 from orpheus.config.settings import Settings
-from orpheus.config.sources import Sources, key_path, nested, read_sources, sources_with
+from orpheus.config.sources import (
+    DEFAULT_PATH,
+    Sources,
+    key_path,
+    nested,
+    read_sources,
+    sources_with,
+)
 from orpheus.shared.operations.configuration import (
     LONGEST_TEXT,
     MASK,

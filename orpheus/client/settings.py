@@ -8,8 +8,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from orpheus.config.handovers import for_jobs, for_storage
-from orpheus.config.load import DEFAULT_PATH, load_for_database
-from orpheus.config.sources import PREFIX
+from orpheus.config.load import load_for_database
+from orpheus.config.sources import DEFAULT_PATH, PREFIX
 from orpheus.shared.domain.handover import JobDefaults, StorageSettings
 from orpheus.shared.storage import with_absolute_paths
 

@@ -18,7 +18,7 @@ from typing import IO, Any
 
 from orpheus.shared.domain.commands import CommandSettings, describe_command
 from orpheus.shared.domain.processes import signal_name
-from orpheus.shared.errors import ConfigurationError, ModulesNotDescribed
+from orpheus.shared.errors import ConfigurationError, ExitCode, ModulesNotDescribed
 from orpheus.shared.storage import TypeRow
 
 _MAX_ERROR_BYTES = 4_096
@@ -73,6 +73,8 @@ def _describe_modules(
             f"jobs.modules: the process that imports {named} was ended {_TRIES} times, by "
             f"{signal_name(-code)}; is there too little memory, or does a module crash?\n{errors}"
         )
+    if code == ExitCode.CONFIGURATION and (why := _why_failed(output)):
+        raise ConfigurationError(why)
     if code != 0:
         raise ConfigurationError(
             f"jobs.modules: the job types cannot be described (exit code {code}):\n{errors}"
@@ -87,13 +89,21 @@ def _describe_modules(
     return described
 
 
+def _why_failed(output: bytes) -> str:
+    """Return what the child says of the module that does not import; "" if it says nothing."""
+    try:
+        return str(json.loads(output)["failed"])
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
 def _import_in_child(
     modules: Sequence[str], around: Sequence[str], timeout_s: float
 ) -> tuple[int, bytes, str]:
     """Return the exit code (negative: the signal), the output, and the end of the errors."""
     chosen = [part for module in modules for part in ("--module", module)]
     chosen += [part for name in around for part in ("--around", name)]
-    argv = [sys.executable, "-m", "orpheus.worker", "--describe", *chosen]
+    argv = [sys.executable, "-m", "orpheus.worker", "--describe", "--tell-failure", *chosen]
     # Files, not pipes: a process that a module starts at import may keep a pipe open forever.
     # In memory: there may be no temporary folder that can be written.
     with _file_in_memory("described") as output, _file_in_memory("errors") as errors:

@@ -25,6 +25,11 @@ class StateFiles:
     """The supervisor holds a lock on this file, so that there is one of them."""
 
     @property
+    def in_force(self) -> Path:
+        """Where the supervisor keeps the settings that it works by."""
+        return settings_beside(self.lock)
+
+    @property
     def folder(self) -> Path:
         """The folder that holds all but the lock."""
         return Path(self.prefix).parent
@@ -58,6 +63,11 @@ class StateFiles:
     def digest(self) -> str:
         """Return a short name of the database: letters and digits."""
         return _digest(self.database)
+
+
+def settings_beside(lock: Path) -> Path:
+    """Return where the supervisor that holds `lock` keeps the settings that it works by."""
+    return lock.with_suffix(".json")
 
 
 def prefix_in(folder: Path, database: str, name: str) -> str:

@@ -20,7 +20,12 @@ from orpheus.shared.errors import ExitCode
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 _COMMANDS: Mapping[str, tuple[str, str]] = {
+    "audit": ("audit:audit", "List what operators did, newest first: who, what, when, why."),
     "cancel": ("job_actions:cancel", "Cancel waiting jobs; ask running ones to stop."),
+    "completion": (
+        "completion:completion",
+        "Print what completes commands, ids, slots, queues and types in a shell.",
+    ),
     "config": ("configuration:config", "Check the configuration, or show what is in force."),
     "db": (
         "database:db",
@@ -42,6 +47,10 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "logs": ("jobs:logs", "Print the log of a job, or the output of a program's SLOT."),
     "outbox": ("outbox:outbox", "Print the table of an outbox in an application's database."),
     "pause": ("queues:pause", "Start no more jobs of QUEUE until it is resumed."),
+    "pause-schedule": (
+        "schedules:pause_schedule",
+        "Submit no job of a schedule until it is resumed, even after restarts.",
+    ),
     "programs": ("system:programs", "List programs with their state and resource use."),
     "queues": ("queues:queues", "List queues with their state, limits and jobs by status."),
     "restart": (
@@ -49,13 +58,21 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
         "Let SLOT finish its job or stop its program, then start it again.",
     ),
     "resume": ("queues:resume", "Start jobs of QUEUE again."),
+    "resume-schedule": (
+        "schedules:resume_schedule",
+        "Submit jobs of a schedule again; times missed meanwhile are skipped.",
+    ),
     "retry": ("job_actions:retry", "Run failed or cancelled jobs again, with all their attempts."),
     "run": ("job_actions:run", "Run a pending job now instead of at its time."),
+    "run-schedule": (
+        "schedules:run_schedule",
+        "Submit the job of a schedule now; its own times stay as they are.",
+    ),
     "scale": (
         "slots:scale",
         "Run N workers in POOL, or N instances of a program, until the supervisor restarts.",
     ),
-    "schedules": ("queues:schedules", "List schedules and when they run next."),
+    "schedules": ("schedules:schedules", "List schedules and when they run next."),
     "show": ("jobs:show", "Show a job, its attempts and its error."),
     "stack": ("slots:stack", "Show what the code of SLOT is doing, without stopping it."),
     "status": ("system:status", "Show the whole system; exit 1 if something needs attention."),
@@ -70,8 +87,7 @@ _EPILOG = """\b
 Without a command, starts the API and every worker, until Ctrl-C.
 
 \b
-Completion: eval "$(_ORPHEUS_COMPLETE=bash_source orpheus)"
-            (or zsh_source; fish: _ORPHEUS_COMPLETE=fish_source orpheus | source)
+Completion: eval "$(orpheus completion bash)"  (or zsh; fish: orpheus completion fish | source)
 
 \b
 Exit codes: 0 done, 1 the answer is no, 2 usage, 4 something had to be killed,

@@ -1,6 +1,6 @@
-"""Change jobs: cancel, retry, run, delete."""
+"""Change jobs: cancel, retry, run, delete; those of some ids, or all of a filter."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -9,9 +9,11 @@ import click
 from orpheus.shared.domain.jobs import Job
 from orpheus.shared.errors import ExitCode, NotFound, TransitionRefused
 from orpheus.shared.operations.audit import audited
-from orpheus.shared.operations.upkeep import continue_cascades
-from orpheus.shared.storage import Store
+from orpheus.shared.storage import BulkAction, Store
 from orpheus.shared.views.jobs import job_json
+from orpheus.supervisor.cli.bulk import ALL_JOBS, BulkOptions, bulk_options, change_matching
+from orpheus.supervisor.cli.completing import live
+from orpheus.supervisor.cli.job_filter import filter_of, filter_options
 from orpheus.supervisor.cli.operator import JobId, Operator, for_operator, with_reason
 from orpheus.supervisor.cli.output import print_json
 
@@ -23,73 +25,96 @@ def _jobs_json(jobs: list[Job]) -> dict[str, Any]:
     return {"items": [job_json(job) for job in jobs]}
 
 
-def _job_command(
-    *, many: bool = True, as_json: Callable[[list[Any]], dict[str, Any]] = _jobs_json
-) -> Callable[[Change], click.Command]:
-    """Make a command that changes each job it is given; a job that refuses stops no other.
+def _change_each(
+    operator: Operator,
+    change: Change,
+    ids: Sequence[int],
+    reason: str | None,
+    as_json: Callable[[list[Any]], dict[str, Any]],
+) -> int:
+    """Change each job, each with a row in the audit log; a job that refuses stops no other."""
+    from orpheus.shared.operations.upkeep import continue_cascades  # noqa: PLC0415 - no completion needs it
 
-    Each change has a row in the audit log.
+    action, actor = change.__name__.lstrip("_"), operator.actor(reason)
+    changed = []
+    with operator.store() as store:
+        for job_id in ids:
+            try:
+                verb = partial(change, store, job_id)
+                job, words = audited(store, actor, action, f"job {job_id}", verb)
+            except (NotFound, TransitionRefused) as error:
+                click.echo(f"orpheus: {error}", err=True)
+            else:
+                changed.append(job)
+                if not operator.as_json:
+                    click.echo(f"job {job_id}: {words}")
+        while continue_cascades(store):
+            pass  # perhaps no supervisor is running that would
+    if operator.as_json:
+        print_json(as_json(changed))
+    return ExitCode.OK if len(changed) == len(ids) else ExitCode.NO
+
+
+def _for_many(
+    jobs: str, *, as_json: Callable[[list[Any]], dict[str, Any]] = _jobs_json
+) -> Callable[[Change], click.Command]:
+    """Make a command that changes the jobs whose ids it is given, or all jobs of a filter.
+
+    `jobs` are those whose ids a shell completes.
     """
 
     def make(change: Change) -> click.Command:
         action = change.__name__
 
         @click.command(action, help=change.__doc__)
-        @click.argument(
-            "ids",
-            type=JobId,
-            nargs=-1 if many else 1,
-            required=True,
-            metavar="ID…" if many else "ID",
-        )
+        @click.argument("ids", type=JobId, nargs=-1, metavar="[ID…]", shell_complete=live(jobs))
+        @filter_options
+        @bulk_options
         @with_reason
         @for_operator
-        def command(operator: Operator, ids: tuple[int, ...] | int, reason: str | None) -> int:
-            ids = (ids,) if isinstance(ids, int) else ids
-            changed, actor = [], operator.actor(reason)
-            with operator.store() as store:
-                for job_id in ids:
-                    try:
-                        verb = partial(change, store, job_id)
-                        job, words = audited(store, actor, action, f"job {job_id}", verb)
-                    except (NotFound, TransitionRefused) as error:
-                        click.echo(f"orpheus: {error}", err=True)
-                    else:
-                        changed.append(job)
-                        if not operator.as_json:
-                            click.echo(f"job {job_id}: {words}")
-                while continue_cascades(store):
-                    pass  # perhaps no supervisor is running that would
-            if operator.as_json:
-                print_json(as_json(changed))
-            return ExitCode.OK if len(changed) == len(ids) else ExitCode.NO
+        def command(
+            operator: Operator, ids: tuple[int, ...], reason: str | None, **options: Any
+        ) -> int:
+            wanted, bulk = filter_of(options), BulkOptions(**options)
+            if not ids:
+                return change_matching(operator, BulkAction(action), wanted, bulk, reason)
+            if wanted != ALL_JOBS or bulk.are_given():
+                raise click.UsageError("give the ids of jobs or a filter, not both")
+            return _change_each(operator, change, ids, reason, as_json)
 
         return command
 
     return make
 
 
-@_job_command()
+@_for_many("jobs that wait or run")
 def cancel(store: Store, job_id: int) -> tuple[Job, str]:
     """Cancel waiting jobs; ask running ones to stop."""
     job, at_once = store.jobs.cancel(job_id)
     return job, "cancelled" if at_once else "asked to stop"
 
 
-@_job_command()
+@_for_many("jobs to retry")
 def retry(store: Store, job_id: int) -> tuple[Job, str]:
     """Run failed or cancelled jobs again, with all their attempts."""
     job = store.jobs.retry(job_id)
     return job, f"{job.status} again"
 
 
-@_job_command(many=False)
-def run(store: Store, job_id: int) -> tuple[Job, str]:
+@click.command()
+@click.argument("id", type=JobId, shell_complete=live("jobs that wait"))
+@with_reason
+@for_operator
+def run(operator: Operator, id: int, reason: str | None) -> int:
     """Run a pending job now instead of at its time."""
+    return _change_each(operator, _run, (id,), reason, _jobs_json)
+
+
+def _run(store: Store, job_id: int) -> tuple[Job, str]:
     return store.jobs.run_now(job_id), "due now"
 
 
-@_job_command(as_json=lambda ids: {"deleted": ids})
+@_for_many("jobs that have ended", as_json=lambda ids: {"deleted": ids})
 def delete(store: Store, job_id: int) -> tuple[int, str]:
     """Delete jobs that have ended, with their attempts and logs."""
     store.jobs.delete(job_id)

@@ -10,10 +10,12 @@ from orpheus.shared.domain.jobs import Attempt, Job, LogLine, Status
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.domain.programs import SLOT
 from orpheus.shared.errors import ExitCode
-from orpheus.shared.storage import JobFilter, Store
+from orpheus.shared.storage import Store
 from orpheus.shared.text import printable
 from orpheus.shared.views.jobs import attempt_json, job_json
 from orpheus.shared.views.values import rfc3339
+from orpheus.supervisor.cli.completing import live
+from orpheus.supervisor.cli.job_filter import filter_of, filter_options
 from orpheus.supervisor.cli.operator import JobId, Operator, Text, for_operator
 from orpheus.supervisor.cli.output import (
     duration,
@@ -31,21 +33,12 @@ _LINES_AT_ONCE = 1_000
 
 
 @click.command()
-@click.option("--status", type=click.Choice([status.value for status in Status]))
-@click.option("--type", type=Text(), metavar="TYPE", help="Only jobs of this type.")
-@click.option("--queue", type=Text(), metavar="QUEUE", help="Only jobs of this queue.")
-@click.option("--tag", type=Text(), metavar="TAG", help="Only jobs with this tag.")
-@click.option(
-    "--q",
-    type=Text(),
-    metavar="TEXT",
-    help="Only jobs with this text in type, payload, error or tags, of the newest 10,000.",
-)
+@filter_options
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
 @for_operator
-def jobs(operator: Operator, status: str | None, limit: int, **fields: str | None) -> int:
+def jobs(operator: Operator, limit: int, **fields: str | None) -> int:
     """List jobs, newest first."""
-    wanted = JobFilter(Status(status) if status else None, **fields)
+    wanted = filter_of(fields)
     with operator.store() as store:
         page = store.jobs.page(wanted, limit)
         total = store.jobs.total(wanted)
@@ -87,7 +80,7 @@ def _run_time(run: Job | Attempt, now_ms: int) -> str | None:
 
 
 @click.command()
-@click.argument("id", type=JobId)
+@click.argument("id", type=JobId, shell_complete=live("jobs"))
 @for_operator
 def show(operator: Operator, id: int) -> int:
     """Show a job, its attempts and its error."""
@@ -149,9 +142,20 @@ def _attempt_row(attempt: Attempt, now_ms: int) -> tuple[object, ...]:
 
 
 @click.command()
-@click.argument("name", type=Text(), metavar="ID|SLOT")
+@click.argument(
+    "name",
+    type=Text(),
+    metavar="ID|SLOT",
+    shell_complete=live("slots of programs", "jobs"),
+)
 @click.option("--follow", "-f", is_flag=True, help="Go on until the job has ended (or Ctrl-C).")
-@click.option("--host", type=Text(), metavar="HOST", help="Of SLOT, if several have one.")
+@click.option(
+    "--host",
+    type=Text(),
+    metavar="HOST",
+    help="Of SLOT, if several have one.",
+    shell_complete=live("hosts"),
+)
 @for_operator
 def logs(operator: Operator, name: str, follow: bool, host: str | None) -> int:
     """Print the log of a job, or the output of a program's SLOT."""

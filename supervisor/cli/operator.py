@@ -1,23 +1,29 @@
-"""What every command starts from: its options, the settings, the database and who types it."""
+"""What every command starts from: its options, the settings, the database and who types it.
+
+The settings are imported when they are read: a shell that completes an id needs none of them.
+"""
 
 import contextlib
 import functools
 import gc
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from orpheus.config.handovers import for_storage
-from orpheus.config.load import load_for_database, load_settings
 from orpheus.config.options import config_options
-from orpheus.config.settings import Settings
 from orpheus.shared.domain.limits import LONGEST_REASON
+from orpheus.shared.errors import ConfigurationError
 from orpheus.shared.operations.audit import Actor, local_actor
-from orpheus.shared.storage import Store, open_storage
+from orpheus.shared.storage import Store, open_storage, state_files
+
+if TYPE_CHECKING:
+    from orpheus.config.in_force import InForce
+    from orpheus.config.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,24 +34,86 @@ class Operator:
     sets: tuple[str, ...]
     as_json: bool
 
-    def settings(self) -> Settings:
+    def settings(self) -> "Settings":
         """Load the configuration, for a command that needs only the database.
 
-        A problem is a warning, and its setting has the default. Raises ConfigurationError if it is
-        not known which database is meant.
+        A problem is a warning. The settings are then those of the supervisor that runs, or each one
+        that is wrong has its default. Raises ConfigurationError if it is not known which database
+        is meant.
         """
-        settings, problems = load_for_database(self.config, self.sets, os.environ)
+        from orpheus.config.in_force import in_force_of  # noqa: PLC0415 - see above
+        from orpheus.config.load import load_for_database  # noqa: PLC0415 - see above
+
+        try:
+            settings, problems = load_for_database(self.config, self.sets, os.environ)
+        except ConfigurationError as error:
+            running = self._in_force(in_force_of(self.config, os.environ))
+            if running is None:
+                raise
+            settings, problems = running, str(error).splitlines()[:-1]
+        else:
+            running = self._running_on(settings) if problems else None
+            settings = running or settings
         if problems:
-            more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-            click.echo(f"orpheus: warning: {problems[0]}{more}: see orpheus config check", err=True)
+            self._warn(problems, runs=running is not None)
         return settings
 
-    def checked_settings(self) -> Settings:
-        """Load the configuration for a command that needs more. Raises ConfigurationError."""
+    def checked_settings(self) -> "Settings":
+        """Load the configuration for a command that must not guess. Raises ConfigurationError."""
+        from orpheus.config.load import load_settings  # noqa: PLC0415 - see above
+
         return load_settings(self.config, self.sets, os.environ)
 
+    def settings_in_force(self) -> "Settings":
+        """Load the configuration; if the file is wrong, that of the supervisor that runs.
+
+        For a command to which a default in place of what is meant would do harm. Raises
+        ConfigurationError if the file is wrong and none runs.
+        """
+        from orpheus.config.in_force import in_force_of  # noqa: PLC0415 - see above
+        from orpheus.config.load import load_for_database  # noqa: PLC0415 - see above
+
+        try:
+            return self.checked_settings()
+        except ConfigurationError as error:
+            problems = str(error).splitlines()
+            try:
+                told, _ = load_for_database(self.config, self.sets, os.environ)
+            except ConfigurationError:
+                running = self._in_force(in_force_of(self.config, os.environ))
+            else:
+                running = self._running_on(told)
+            if running is None:
+                raise
+        self._warn(problems, runs=True)
+        return running
+
+    def _running_on(self, settings: "Settings") -> "Settings | None":
+        """Return the settings of the supervisor that runs on the database of `settings`."""
+        from orpheus.config.in_force import in_force_at  # noqa: PLC0415 - see above
+
+        database = settings.database
+        return self._in_force(in_force_at(state_files(database.url, database.state_dir).in_force))
+
+    def _in_force(self, kept: "InForce | None") -> "Settings | None":
+        """Return the settings with the options of this command; None if those are wrong."""
+        from orpheus.config.in_force import load_in_force  # noqa: PLC0415 - see above
+
+        try:
+            return None if kept is None else load_in_force(kept, self.sets, os.environ)
+        except ConfigurationError:
+            return None
+
+    @staticmethod
+    def _warn(problems: Sequence[str], *, runs: bool) -> None:
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        what = "; what runs goes on with its earlier settings" if runs else ""
+        click.echo(
+            f"orpheus: warning: {problems[0]}{more}{what}: see orpheus config check", err=True
+        )
+
     @contextlib.contextmanager
-    def store(self, settings: Settings | None = None) -> Iterator[Store]:
+    def store(self, settings: "Settings | None" = None) -> Iterator[Store]:
         """Open the database for a while; it is never created. Raises DatabaseUnusable."""
         gc.enable()  # everything is imported by now; supervisor/__main__.py switched it off
         store = open_storage(for_storage(settings or self.settings()))

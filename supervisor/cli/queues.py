@@ -1,7 +1,6 @@
-"""Queues and schedules: list them, pause and resume queues."""
+"""Queues: list them, pause and resume them."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 import click
@@ -11,11 +10,9 @@ from orpheus.shared.domain.limits import NAME, NAME_RULE
 from orpheus.shared.errors import ExitCode
 from orpheus.shared.operations.audit import audited
 from orpheus.shared.views.queues import queues_json
-from orpheus.shared.views.schedules import schedules_json
+from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.operator import Operator, for_operator, with_reason
 from orpheus.supervisor.cli.output import duration, print_items, print_json
-
-_RUNS_SHOWN = 2
 
 
 @click.command()
@@ -55,7 +52,7 @@ def _empty_in(drain: Mapping[str, Any] | None) -> str | None:
 
 
 @click.command()
-@click.argument("queue")
+@click.argument("queue", shell_complete=live("queues"))
 @with_reason
 @for_operator
 def pause(operator: Operator, queue: str, reason: str | None) -> int:
@@ -64,7 +61,7 @@ def pause(operator: Operator, queue: str, reason: str | None) -> int:
 
 
 @click.command()
-@click.argument("queue")
+@click.argument("queue", shell_complete=live("queues"))
 @with_reason
 @for_operator
 def resume(operator: Operator, queue: str, reason: str | None) -> int:
@@ -84,32 +81,3 @@ def _set_paused(operator: Operator, queue: str, reason: str | None, *, paused: b
         else:
             click.echo(f"queue {queue}: {action}d")
     return ExitCode.OK
-
-
-@click.command()
-@for_operator
-def schedules(operator: Operator) -> int:
-    """List schedules and when they run next."""
-    with operator.store() as store:
-        items = schedules_json(store)
-    columns = ("SCHEDULE", "TYPE", "WHEN", "TIMEZONE", "LAST RUN", "LAST JOB", "NEXT RUNS")
-    print_items(items, columns, _schedule_row, as_json=operator.as_json)
-    return ExitCode.OK
-
-
-def _schedule_row(item: Mapping[str, Any]) -> tuple[object, ...]:
-    next_runs = ", ".join(map(_local, item["next_runs"][:_RUNS_SHOWN])) or None
-    return (
-        item["name"],
-        item["type"],
-        item["cron"] or f"every {duration(item['every'])}",
-        item["timezone"],
-        item["last_run"] and _local(item["last_run"]),
-        item["last_job"],
-        "paused" if item["paused"] else next_runs,
-    )
-
-
-def _local(moment: str) -> str:
-    """Return a moment in the time zone of this machine."""
-    return f"{datetime.fromisoformat(moment).astimezone():%Y-%m-%d %H:%M:%S}"

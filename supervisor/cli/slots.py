@@ -6,11 +6,10 @@ that the supervisor knows.
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from orpheus.config.settings import Settings
 from orpheus.shared.domain.requests import MOST_WORKERS, RequestAction
 from orpheus.shared.errors import ExitCode, NoAnswer
 from orpheus.shared.operations.supervisor_requests import (
@@ -22,20 +21,28 @@ from orpheus.shared.operations.supervisor_requests import (
 from orpheus.shared.process.host import own_host
 from orpheus.shared.storage import Store
 from orpheus.shared.text import printable
+from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.operator import Operator, Text, for_operator, with_reason
 from orpheus.supervisor.cli.output import print_json
 from orpheus.supervisor.cli.system import read_workers
+
+if TYPE_CHECKING:
+    from orpheus.config.settings import Settings
 
 _TAKEN_WITHIN_S = 5.0
 _POLL_INTERVAL_S = 0.05
 
 _on_host = click.option(
-    "--host", type=Text(), metavar="HOST", help="Which host is meant, if there are several."
+    "--host",
+    type=Text(),
+    metavar="HOST",
+    help="Which host is meant, if there are several.",
+    shell_complete=live("hosts"),
 )
 
 
 @click.command()
-@click.argument("slot", type=Text())
+@click.argument("slot", type=Text(), shell_complete=live("slots"))
 @_on_host
 @with_reason
 @for_operator
@@ -45,7 +52,7 @@ def restart(operator: Operator, slot: str, host: str | None, reason: str | None)
 
 
 @click.command()
-@click.argument("slot", type=Text())
+@click.argument("slot", type=Text(), shell_complete=live("slots"))
 @_on_host
 @with_reason
 @for_operator
@@ -57,10 +64,10 @@ def drain(operator: Operator, slot: str, host: str | None, reason: str | None) -
 def _ask_for_slot(
     operator: Operator, action: RequestAction, slot: str, host: str | None, reason: str | None
 ) -> int:
-    def ask(store: Store, _: Settings) -> int:
+    def ask(store: Store, _: "Settings") -> int:
         return ask_for_slot(store, operator.actor(reason), action, slot, host)
 
-    def state(store: Store, settings: Settings) -> Mapping[str, Any]:
+    def state(store: Store, settings: "Settings") -> Mapping[str, Any]:
         for item in read_workers(store, settings):
             if item["slot"] == slot and host in (None, item["host"]):
                 return item
@@ -70,7 +77,7 @@ def _ask_for_slot(
 
 
 @click.command()
-@click.argument("pool", type=Text())
+@click.argument("pool", type=Text(), shell_complete=live("pools"))
 @click.argument("workers", type=click.IntRange(0, MOST_WORKERS), metavar="N")
 @_on_host
 @with_reason
@@ -78,12 +85,12 @@ def _ask_for_slot(
 def scale(operator: Operator, pool: str, workers: int, host: str | None, reason: str | None) -> int:
     """Run N workers in POOL, or N instances of a program, until the supervisor restarts."""
 
-    def ask(store: Store, settings: Settings) -> int:
+    def ask(store: Store, settings: "Settings") -> int:
         actor = operator.actor(reason)
         programs = [program.name for program in settings.programs]
         return ask_for_workers(store, actor, pool, workers, settings.pools, programs, host)
 
-    settings = operator.checked_settings()  # for the names of pools and programs
+    settings = operator.settings_in_force()  # for the names of pools and programs
     noun = "worker" if pool in settings.pools else "instance"
     return _ask(
         operator,
@@ -96,10 +103,10 @@ def scale(operator: Operator, pool: str, workers: int, host: str | None, reason:
 
 def _ask(
     operator: Operator,
-    settings: Settings,
-    ask: Callable[[Store, Settings], int],
+    settings: "Settings",
+    ask: Callable[[Store, "Settings"], int],
     message: str,
-    state: Callable[[Store, Settings], Mapping[str, Any]],
+    state: Callable[[Store, "Settings"], Mapping[str, Any]],
 ) -> int:
     """Write a request by `ask`, wait until it is taken, and print `message`, or `state` as JSON.
 
@@ -125,7 +132,7 @@ def _ask(
 
 
 @click.command()
-@click.argument("slot", type=Text())
+@click.argument("slot", type=Text(), shell_complete=live("slots"))
 @_on_host
 @for_operator
 def stack(operator: Operator, slot: str, host: str | None) -> int:

@@ -12,18 +12,23 @@ from orpheus.config.handovers import for_jobs
 from orpheus.shared.domain.jobs import Job, Status
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.errors import ExitCode
-from orpheus.shared.job_types.admission import prepare_job
 from orpheus.shared.storage import Store
 from orpheus.shared.views.jobs import job_json
+from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.jobs import wait_for_change
 from orpheus.supervisor.cli.operator import JobId, Operator, for_operator
 from orpheus.supervisor.cli.output import print_json
 
 
 @click.command()
-@click.argument("type", metavar="TYPE")
+@click.argument("type", metavar="TYPE", shell_complete=live("types"))
 @click.argument("payload", nargs=-1, metavar="[JSON | KEY=VALUE…]")
-@click.option("--queue", metavar="QUEUE", help="Default: the type's, or `default`.")
+@click.option(
+    "--queue",
+    metavar="QUEUE",
+    help="Default: the type's, or `default`.",
+    shell_complete=live("queues"),
+)
 @click.option("--priority", type=int, default=0, help="-1000 to 1000; higher runs first.")
 @click.option(
     "--delay", default="0", metavar="DURATION", help="Run it after this time: 90, 15m, 2h."
@@ -41,6 +46,7 @@ from orpheus.supervisor.cli.output import print_json
     multiple=True,
     metavar="ID",
     help="Run it after this job is done; repeatable.",
+    shell_complete=live("jobs that wait or run"),
 )
 @click.option(
     "--on-dependency-failure",
@@ -59,7 +65,9 @@ def submit(
     **fields: Any,
 ) -> int:
     """Submit a job of TYPE. The payload is a JSON object, or fields as KEY=VALUE."""
-    settings = operator.checked_settings()  # [jobs] has defaults of the job
+    from orpheus.shared.job_types.admission import prepare_job  # noqa: PLC0415 - no completion needs it
+
+    settings = operator.settings_in_force()  # [jobs] has defaults of the job
     with operator.store(settings) as store:
         types = {row.name: row for row in store.types.all()}
         schema = json.loads(types[type].schema) if type in types else {}

@@ -5,12 +5,11 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from http.client import HTTPConnection, HTTPException
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from orpheus.config.handovers import for_jobs
-from orpheus.config.settings import Settings
 from orpheus.shared.domain.processes import Role
 from orpheus.shared.errors import ExitCode
 from orpheus.shared.storage import Store, shown_url
@@ -28,6 +27,9 @@ from orpheus.supervisor.cli.output import (
     since,
 )
 from orpheus.supervisor.cli.type_stats import print_type_stats
+
+if TYPE_CHECKING:
+    from orpheus.config.settings import Settings
 
 _HEALTHCHECK_S = 5.0
 
@@ -62,7 +64,7 @@ def programs(operator: Operator) -> int:
     return ExitCode.OK
 
 
-def read_workers(store: Store, settings: Settings) -> list[Worker]:
+def read_workers(store: Store, settings: "Settings") -> list[Worker]:
     """Return every slot, and every process without one, as GET /workers shows them."""
     return workers_json(store, supervised_on=None, beat_timeout_s=settings.heartbeats.timeout)
 
@@ -191,7 +193,7 @@ def status(operator: Operator) -> int:
 @for_operator
 def healthcheck(operator: Operator) -> int:
     """Ask the API whether it is ready; exit 1 if it is not."""
-    api = operator.checked_settings().api
+    api = operator.settings_in_force().api
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(api.host, api.host)  # noqa: S104
     if not api.port:
         click.echo("orpheus: api.port is 0, any free one: name the port with --set", err=True)

@@ -11,12 +11,13 @@ from orpheus.shared.errors import ExitCode
 from orpheus.shared.text import printable
 from orpheus.shared.views.why import Why, WhyReason, why_json
 from orpheus.shared.views.workers import workers_json
+from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.operator import JobId, Operator, for_operator
 from orpheus.supervisor.cli.output import duration, print_json
 
 
 @click.command()
-@click.argument("id", type=JobId)
+@click.argument("id", type=JobId, shell_complete=live("jobs that wait or run"))
 @for_operator
 def why(operator: Operator, id: int) -> int:
     """Say why a job does not run, who holds it back, and until when."""

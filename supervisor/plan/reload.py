@@ -73,16 +73,21 @@ class Reloader:
 
     It is readable (`fileno`) when there is a result (`take`). `describing` is held while a child of
     this thread describes the job modules: the code that reaps other children must leave that child
-    alone.
+    alone. `keep` is called with settings that were checked, before the main loop adopts them.
     """
 
     def __init__(
-        self, read: Callable[[], Settings], settings: Settings, listeners: Listeners
+        self,
+        read: Callable[[], Settings],
+        settings: Settings,
+        listeners: Listeners,
+        keep: Callable[[Settings], None],
     ) -> None:
         self.describing = Lock()
         self._read = read
         self._settings = settings
         self._listeners = listeners
+        self._keep = keep
         self._stopping = False
         self._orders: queue.SimpleQueue[_Order] = queue.SimpleQueue()
         self._results: deque[Reloaded | Rejected] = deque()
@@ -198,6 +203,7 @@ class Reloader:
             if listener is not None:
                 self._listeners.give_back(listener)
             raise
+        self._keep(settings)
         return Reloaded(why, settings, listener, digest_of(types), changed, replace_all)
 
     @staticmethod

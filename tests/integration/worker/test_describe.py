@@ -78,19 +78,48 @@ def test_without_modules_those_of_the_configuration_are_described() -> None:
     ]
 
 
-def test_a_module_that_does_not_import_exits_with_78_and_its_traceback() -> None:
+def test_a_module_that_does_not_import_exits_with_78_and_the_line_that_raised() -> None:
     answer = describe("broken_jobs")
     assert (answer.returncode, answer.stdout) == (78, "")
-    first, place, line, error = answer.stderr.splitlines()
-    assert first == "Traceback (most recent call last):"
+    error, head, place, line = answer.stderr.splitlines()
+    assert error == (
+        "jobs.modules: broken_jobs does not import: RuntimeError: this module is broken"
+    )
+    assert head == "Traceback (most recent call last):"
     assert "broken_jobs.py" in place and line.strip().startswith("raise RuntimeError")
-    assert error == "RuntimeError: this module is broken"
 
 
-def test_a_missing_module_exits_with_78() -> None:
-    answer = describe("no_such_module")
-    assert answer.returncode == 78
-    assert answer.stderr == "ModuleNotFoundError: No module named 'no_such_module'\n"
+def test_a_syntax_error_shows_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mistyped.py").write_text("x = 1\nif x\n    y = 2\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(ConfigurationError) as raised:
+        describe_types(["mistyped"], (), 60.0)
+    error, *place = str(raised.value).splitlines()
+    assert error == (
+        "jobs.modules: mistyped does not import: SyntaxError: expected ':' (mistyped.py, line 2)"
+    )
+    assert any("if x" in line for line in place)
+
+
+def test_a_missing_module_exits_with_78_and_says_where_it_was_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "reports.py").write_text("")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}/lib")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigurationError) as raised:
+        describe_types(["reports"], (), 60.0)
+    error, places, advice = str(raised.value).splitlines()
+    assert error == (
+        "jobs.modules: reports does not import: ModuleNotFoundError: No module named 'reports'"
+    )
+    assert places.startswith(
+        f"looked in: {tmp_path} (the current folder), {tmp_path}/lib (PYTHONPATH)"
+    )
+    assert "site-packages (installed packages)" in places
+    assert advice == f"src/reports.py is there: start it with PYTHONPATH={tmp_path}/src"
 
 
 def test_a_process_that_a_module_starts_neither_delays_the_description_nor_survives_it(

@@ -24,7 +24,7 @@ def test_help_lists_the_commands_and_how_to_complete_them(orpheus: Orpheus) -> N
     assert code == 0
     for command in ("submit", "jobs", "logs", "pause", "schedules", "status", "config", "db"):
         assert f"\n  {command} " in out
-    assert "_ORPHEUS_COMPLETE=bash_source orpheus" in out
+    assert "orpheus completion bash" in out
 
 
 @pytest.mark.parametrize(

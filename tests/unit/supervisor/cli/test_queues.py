@@ -1,4 +1,4 @@
-"""`orpheus queues`, `pause`, `resume` and `schedules`."""
+"""`orpheus queues`, `pause` and `resume`."""
 
 import re
 from collections.abc import Callable
@@ -6,7 +6,6 @@ from typing import Any
 
 from orpheus.shared.domain.jobs import Holder, NewJob
 from orpheus.shared.domain.rates import KeyRules, QueueRules, Rate
-from orpheus.shared.domain.schedules import ScheduleDefinition
 from orpheus.shared.storage import Store
 
 Orpheus = Callable[..., Any]
@@ -38,23 +37,6 @@ def test_queues_are_listed_with_their_limits(orpheus: Orpheus, store: Store) -> 
     assert (item["max_running_per_key"], item["rate_per_key"], item["burst"]) == (3, "7/m", 1)
     line = orpheus("queues").out.splitlines()[1].split()
     assert line[:6] == ["mail", "open", "2", "5/s", "3,", "7/m"]
-
-
-def test_schedules_are_listed_with_their_next_runs(orpheus: Orpheus, store: Store) -> None:
-    store.schedules.configure(
-        [
-            ScheduleDefinition("nightly", "count", cron="0 3 * * *", timezone="Europe/Vienna"),
-            ScheduleDefinition("often", "count", every_s=90),
-        ]
-    )
-    store.schedules.pause("nightly")
-    nightly, often = orpheus("schedules", "--json").json["items"]
-    assert (nightly["cron"], nightly["paused"], nightly["next_runs"]) == ("0 3 * * *", True, [])
-    assert (often["every"], len(often["next_runs"])) == (90.0, 5)
-    _, first, second = orpheus("schedules").out.splitlines()
-    assert first.split()[-1] == "paused"
-    assert "every 1 min 30 s" in second
-    assert second.count(":") == 4
 
 
 def test_a_queue_is_paused_and_resumed(orpheus: Orpheus, store: Store) -> None:

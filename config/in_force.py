@@ -1,0 +1,120 @@
+"""The settings that a running supervisor works by, for commands whose configuration file is wrong.
+
+A file that does not check changes nothing for what runs. But a command that is started meanwhile
+reads the file, too: with its defaults `orpheus why` would say that no pool serves a queue, and if
+the line of `database.url` is broken, nothing would say which database is meant. So each supervisor
+keeps its settings in a file beside its lock, without what is secret in them. That file counts only
+while its supervisor runs.
+"""
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from orpheus.config.editing.shown import shown_values
+from orpheus.config.load import checked
+from orpheus.config.settings import Settings
+from orpheus.config.sources import DEFAULT_PATH, Sources, given_file
+from orpheus.shared.errors import ConfigurationError
+from orpheus.shared.operations.configuration import MASK
+from orpheus.shared.process.clock import SystemClock, create_time_s, is_alive
+from orpheus.shared.process.state_files import settings_beside
+
+_TABLES = ("database", "api", "pools", "queues", "jobs", "leases", "heartbeats", "supervisor")
+_LOCK = "supervisor.lock"
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """The tables of a running supervisor's settings; `config` is its file, as an absolute path."""
+
+    config: str | None
+    tables: dict[str, Any]
+
+
+def keep_in_force(path: Path, settings: Settings) -> None:
+    """Write this process's settings to `path`, in one step. Raises OSError."""
+    values = shown_values(settings)
+    tables = {name: values[name] for name in _TABLES}
+    tables["database"] = {k: v for k, v in tables["database"].items() if v != MASK}
+    tables["programs"] = [
+        {"name": one.name, "argv": one.argv, "instances": one.instances}
+        for one in settings.programs
+    ]
+    kept = {
+        "pid": os.getpid(),
+        "created_s": create_time_s(os.getpid()),
+        "boot_id": SystemClock().boot_id,
+        "config": None if settings.source is None else os.path.realpath(settings.source),
+        "settings": tables,
+    }
+    new = path.with_name(f".{path.name}.{os.getpid()}")
+    fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with os.fdopen(fd, "w", encoding="utf-8") as file:
+        json.dump(kept, file)
+    new.replace(path)
+
+
+def forget_in_force(path: Path) -> None:
+    """Delete the file: the supervisor ends."""
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
+
+
+def in_force_at(path: Path) -> InForce | None:
+    """Return what is kept at `path`, if its supervisor runs."""
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        is_this_boot = kept["boot_id"] == SystemClock().boot_id
+        if is_this_boot and is_alive(kept["pid"], kept["created_s"]):
+            return InForce(kept["config"], kept["settings"])
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    return None
+
+
+def in_force_of(config: Path | None, environ: Mapping[str, str]) -> InForce | None:
+    """Return the settings of the one supervisor that was started with this file; else None."""
+    file = os.path.realpath(given_file(config, environ) or DEFAULT_PATH)
+    found = [
+        kept
+        for lock in _held_locks()
+        if (kept := in_force_at(settings_beside(lock))) is not None and kept.config == file
+    ]
+    return found[0] if len(found) == 1 else None
+
+
+def load_in_force(kept: InForce, sets: Sequence[str], environ: Mapping[str, str]) -> Settings:
+    """Return the settings with those in force in place of the file. Raises ConfigurationError."""
+    sources = Sources()
+    sources.add(kept.tables, "what runs")
+    sources.read_others(sets, environ)
+    settings, problems = checked(sources)
+    if problems or settings is None:
+        raise ConfigurationError("\n".join(map(sources.line, problems)))
+    return settings
+
+
+def _held_locks() -> Iterator[Path]:
+    """Yield the lock of each running supervisor of this host that we may look at."""
+    try:
+        lines = Path("/proc/locks").read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
+        return
+    pids = {fields[4] for line in lines if (fields := line.split())[1:2] == ["FLOCK"]}
+    for pid in pids:
+        for name in _opened_by(pid):
+            if name.endswith(_LOCK):
+                yield Path(name)
+
+
+def _opened_by(pid: str) -> Iterator[str]:
+    """Yield the paths of the files that a process has open; none of another user's process."""
+    with contextlib.suppress(OSError):
+        for link in list(Path(f"/proc/{pid}/fd").iterdir()):
+            with contextlib.suppress(OSError):  # it was closed meanwhile
+                yield str(link.readlink())

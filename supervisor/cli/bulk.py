@@ -1,0 +1,131 @@
+"""Cancel, retry or delete all jobs of a filter: exactly those that were counted and confirmed.
+
+A filter says more than its author sees. So the jobs are counted first, jobs that are submitted
+meanwhile are left alone (`max_id`), and nothing is changed if the number is another one by the time
+it is confirmed. POST /jobs/bulk has the same care.
+"""
+
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+import click
+
+from orpheus.shared.errors import ExitCode
+from orpheus.shared.storage import BulkAction, JobFilter, Store
+from orpheus.supervisor.cli.operator import JobId, Operator
+from orpheus.supervisor.cli.output import print_json
+
+ALL_JOBS = JobFilter()
+
+_WORDS = {
+    BulkAction.CANCEL: ("can be cancelled", "cancelled or asked to stop"),
+    BulkAction.RETRY: ("can be retried", "retried"),
+    BulkAction.DELETE: ("can be deleted", "deleted"),
+}
+
+_OPTIONS = (
+    click.option("--all", "of_all", is_flag=True, help="All jobs, in place of a filter."),
+    click.option(
+        "--max-id", type=JobId, metavar="ID", help="Leave newer jobs alone (default: the newest)."
+    ),
+    click.option("--dry-run", is_flag=True, help="Only count the jobs of the filter."),
+    click.option("--yes", is_flag=True, help="Do not ask, however many jobs there are."),
+    click.option(
+        "--expected-count",
+        type=click.IntRange(0),
+        metavar="N",
+        help="Do not ask; do nothing if not exactly so many jobs match.",
+    ),
+)
+
+
+def bulk_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Add the options of which BulkOptions are made."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+@dataclass(frozen=True, slots=True)
+class BulkOptions:
+    """How far to go, and whether to ask."""
+
+    of_all: bool = False
+    max_id: int | None = None
+    dry_run: bool = False
+    yes: bool = False
+    expected_count: int | None = None
+
+    def are_given(self) -> bool:
+        """Return whether one of them stands on the command line."""
+        return self != BulkOptions()
+
+
+def change_matching(
+    operator: Operator,
+    action: BulkAction,
+    wanted: JobFilter,
+    options: BulkOptions,
+    reason: str | None,
+) -> int:
+    """Count the jobs, ask, and change them. Raises UsageError, CountChanged."""
+    from orpheus.shared.operations.upkeep import continue_cascades  # noqa: PLC0415 - no completion needs it
+
+    if (wanted == ALL_JOBS) != options.of_all:
+        raise click.UsageError("give the ids of jobs, a filter such as --status, or --all")
+    with operator.store() as store:
+        max_id = options.max_id or _newest(store)
+        count = store.bulk.count(action, wanted, max_id)
+        counted = f"{_number(count)} {_in_words(wanted)}{_WORDS[action][0]}"
+        expected = options.expected_count
+        if options.dry_run or (not count and expected is None):
+            return _print(operator, count, counted)
+        if expected is None and not options.yes:
+            _ask(counted, f"{action.capitalize()} {_them(count)}?")
+            expected = count
+        actor = operator.actor(reason)
+        changed = store.bulk.change(
+            action,
+            wanted,
+            max_id=max_id,
+            expected_count=expected,
+            by=actor.name,
+            reason=actor.reason,
+        )
+        while continue_cascades(store):
+            pass  # perhaps no supervisor is running that would
+    return _print(operator, changed, f"{_number(changed)} {_WORDS[action][1]}")
+
+
+def _newest(store: Store) -> int | None:
+    page = store.jobs.page(ALL_JOBS, 1)
+    return page[0].id if page else None
+
+
+def _ask(counted: str, question: str) -> None:
+    """Raise Abort unless the answer is yes, and UsageError if nobody is there to answer."""
+    if not sys.stdin.isatty():
+        raise click.UsageError(f"{counted}: confirm it with --yes")
+    click.confirm(f"{counted}. {question}", abort=True, err=True)
+
+
+def _them(count: int) -> str:
+    return "it" if count == 1 else "them"
+
+
+def _number(count: int) -> str:
+    return f"{count:,} job" if count == 1 else f"{count:,} jobs"
+
+
+def _in_words(wanted: JobFilter) -> str:
+    parts = [f"{name}={value}" for name, value in asdict(wanted).items() if value is not None]
+    return f"with {', '.join(parts)} " if parts else ""
+
+
+def _print(operator: Operator, count: int, sentence: str) -> int:
+    if operator.as_json:
+        print_json({"changed": count})
+    else:
+        click.echo(sentence)
+    return ExitCode.OK

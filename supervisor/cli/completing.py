@@ -1,0 +1,132 @@
+"""What the shell completes from the database: ids, slots, queues, types, schedules.
+
+A person waits for each answer, so nothing here checks the configuration: pydantic takes longer to
+import than the whole answer may. Whatever goes wrong, or takes too long, completes nothing and says
+nothing.
+"""
+
+import contextlib
+import os
+import signal
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.shell_completion import CompletionItem
+
+if TYPE_CHECKING:
+    from orpheus.shared.domain.jobs import Job
+    from orpheus.shared.storage import Store
+
+_LONGEST_S = 0.25
+_MOST_JOBS = 50
+_TOLD = 40
+"""Characters of what is shown beside an id."""
+
+Pair = tuple[str, str | None]
+"""What is completed, and what is shown beside it."""
+
+
+class _TooSlow(Exception):
+    """The database has not answered in time."""
+
+
+def live(*kinds: str) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
+    """Return the completion of a parameter by what is in the database: `_KINDS` of these names."""
+
+    def complete(context: click.Context, _: click.Parameter, begun: str) -> list[CompletionItem]:
+        try:
+            with _for_a_moment(), _store(context) as store:
+                pairs = [pair for kind in kinds for pair in _KINDS[kind](store)]
+        except Exception:  # noqa: BLE001 - a shell shows it in the middle of what is typed
+            return []
+        return [CompletionItem(name, help=told) for name, told in pairs if name.startswith(begun)]
+
+    return complete
+
+
+@contextlib.contextmanager
+def _for_a_moment() -> Iterator[None]:
+    """Raise _TooSlow in what takes too long: a locked database, a server that does not answer."""
+
+    def give_up(*_: object) -> None:
+        raise _TooSlow
+
+    signal.signal(signal.SIGALRM, give_up)
+    signal.setitimer(signal.ITIMER_REAL, _LONGEST_S)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+@contextlib.contextmanager
+def _store(context: click.Context) -> "Iterator[Store]":
+    from orpheus.config.sources import DEFAULT_PATH, read_sources  # noqa: PLC0415 - see above
+    from orpheus.shared.storage import open_store  # noqa: PLC0415 - see above
+
+    before = context.find_root().params
+    config: Path | None = context.params.get("config") or before.get("config")
+    sets = (*(before.get("sets") or ()), *(context.params.get("sets") or ()))
+    sources = read_sources(config, DEFAULT_PATH, sets, os.environ)
+    if not sources.tells_database:
+        raise click.Abort
+    database: dict[str, Any] = {}
+    for layer in sources.layers:
+        database |= layer.get("database", {})
+    names = ("state_dir", "listen_url")
+    places = {name: database[name] for name in names if name in database}
+    store = open_store(database.get("url", "sqlite:///data/orpheus.db"), **places)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def _of_jobs(*statuses: str) -> "Callable[[Store], Iterator[Pair]]":
+    def read(store: "Store") -> Iterator[Pair]:
+        from orpheus.shared.domain.jobs import Status  # noqa: PLC0415 - see above
+        from orpheus.shared.storage import JobFilter  # noqa: PLC0415 - see above
+
+        wanted = [JobFilter(Status(status)) for status in statuses] or [JobFilter()]
+        jobs = [job for one in wanted for job in store.jobs.page(one, _MOST_JOBS)]
+        jobs.sort(key=lambda job: job.id, reverse=True)
+        return map(_told, jobs[:_MOST_JOBS])
+
+    return read
+
+
+def _told(job: "Job") -> Pair:
+    why = f": {job.error.message}" if job.error else ""
+    return str(job.id), f"{job.status} {job.type}{why}".partition("\n")[0][:_TOLD]
+
+
+def _once(names: Iterable[str | None]) -> Iterator[Pair]:
+    return ((name, None) for name in dict.fromkeys(names) if name is not None)
+
+
+_KINDS: "Mapping[str, Callable[[Store], Iterable[Pair]]]" = {
+    "jobs": _of_jobs(),
+    "jobs that wait or run": _of_jobs("blocked", "pending", "in_progress"),
+    "jobs that wait": _of_jobs("pending"),
+    "jobs to retry": _of_jobs("failed", "cancelled"),
+    "jobs that have ended": _of_jobs("failed", "cancelled", "done"),
+    "slots": lambda store: ((one.slot, str(one.state)) for one in store.processes.slots()),
+    "slots of programs": lambda store: (
+        (one.slot, str(one.state)) for one in store.processes.slots() if one.role == "program"
+    ),
+    "pools": lambda store: _once(one.pool for one in store.processes.slots()),
+    "hosts": lambda store: _once(one.host for one in store.processes.slots()),
+    "queues": lambda store: _once(
+        sorted({*store.stats.counts_by_queue(), *(one.name for one in store.queues.all())})
+    ),
+    "types": lambda store: (
+        (one.name, one.description.partition("\n")[0][:_TOLD] or None) for one in store.types.all()
+    ),
+    "schedules": lambda store: (
+        (one.definition.name, "paused" if one.paused else one.definition.type)
+        for one in store.schedules.all()
+    ),
+}
+"""What can be completed, by its name."""

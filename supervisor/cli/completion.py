@@ -1,0 +1,29 @@
+"""`orpheus completion`: the script by which a shell completes commands, ids and names."""
+
+import click
+from click.shell_completion import BashComplete, FishComplete, ShellComplete, ZshComplete
+
+from orpheus.shared.errors import ExitCode
+
+_SHELLS: dict[str, type[ShellComplete]] = {
+    "bash": BashComplete,
+    "zsh": ZshComplete,
+    "fish": FishComplete,
+}
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(list(_SHELLS)))
+def completion(shell: str) -> int:
+    r"""Print what completes commands, ids, slots, queues and types in a shell.
+
+    \b
+    bash: eval "$(orpheus completion bash)"       in ~/.bashrc
+    zsh:  eval "$(orpheus completion zsh)"        in ~/.zshrc, after compinit
+    fish: orpheus completion fish | source        in ~/.config/fish/config.fish
+    """
+    command = click.get_current_context().find_root().command
+    completer = _SHELLS[shell](command, {}, "orpheus", "_ORPHEUS_COMPLETE")
+    # Not `completer.source()`: bash's starts another bash to ask for its version.
+    click.echo(completer.source_template % completer.source_vars())
+    return ExitCode.OK

@@ -1,0 +1,107 @@
+"""Schedules: list, run, pause and resume them."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import click
+
+from orpheus.config.handovers import for_jobs
+from orpheus.shared.errors import ExitCode
+from orpheus.shared.operations.audit import audited
+from orpheus.shared.views.jobs import job_json
+from orpheus.shared.views.schedules import schedule_json, schedules_json
+from orpheus.supervisor.cli.completing import live
+from orpheus.supervisor.cli.operator import Operator, Text, for_operator, with_reason
+from orpheus.supervisor.cli.output import duration, print_items, print_json
+
+_RUNS_SHOWN = 2
+
+_of_schedule = click.argument("name", type=Text(), metavar="NAME", shell_complete=live("schedules"))
+
+
+@click.command()
+@for_operator
+def schedules(operator: Operator) -> int:
+    """List schedules and when they run next."""
+    with operator.store() as store:
+        items = schedules_json(store)
+    columns = ("SCHEDULE", "TYPE", "WHEN", "TIMEZONE", "LAST RUN", "LAST JOB", "NEXT RUNS")
+    print_items(items, columns, _schedule_row, as_json=operator.as_json)
+    return ExitCode.OK
+
+
+def _schedule_row(item: Mapping[str, Any]) -> tuple[object, ...]:
+    next_runs = ", ".join(map(_local, item["next_runs"][:_RUNS_SHOWN])) or None
+    return (
+        item["name"],
+        item["type"],
+        item["cron"] or f"every {duration(item['every'])}",
+        item["timezone"],
+        item["last_run"] and _local(item["last_run"]),
+        item["last_job"],
+        "paused" if item["paused"] else next_runs,
+    )
+
+
+def _local(moment: str) -> str:
+    """Return a moment in the time zone of this machine."""
+    return f"{datetime.fromisoformat(moment).astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+@click.command("run-schedule")
+@_of_schedule
+@with_reason
+@for_operator
+def run_schedule(operator: Operator, name: str, reason: str | None) -> int:
+    """Submit the job of a schedule now; its own times stay as they are."""
+    from orpheus.shared.operations.schedules import job_maker  # noqa: PLC0415 - no completion needs it
+
+    settings = operator.settings_in_force()  # [jobs] has defaults of the job
+    with operator.store(settings) as store:
+        make_job = job_maker(store, for_jobs(settings))
+        job_id = audited(
+            store,
+            operator.actor(reason),
+            "run",
+            f"schedule {name}",
+            lambda: store.schedules.run_now(name, make_job),
+        )
+        job = store.jobs.get(job_id)
+    if operator.as_json:
+        print_json(job_json(job))
+    else:
+        click.echo(f"schedule {name}: job {job.id} submitted")
+    return ExitCode.OK
+
+
+@click.command("pause-schedule")
+@_of_schedule
+@with_reason
+@for_operator
+def pause_schedule(operator: Operator, name: str, reason: str | None) -> int:
+    """Submit no job of a schedule until it is resumed, even after restarts."""
+    return _set_paused(operator, name, reason, paused=True)
+
+
+@click.command("resume-schedule")
+@_of_schedule
+@with_reason
+@for_operator
+def resume_schedule(operator: Operator, name: str, reason: str | None) -> int:
+    """Submit jobs of a schedule again; times missed meanwhile are skipped."""
+    return _set_paused(operator, name, reason, paused=False)
+
+
+def _set_paused(operator: Operator, name: str, reason: str | None, *, paused: bool) -> int:
+    action = "pause" if paused else "resume"
+    with operator.store() as store:
+        verb = store.schedules.pause if paused else store.schedules.resume
+        audited(store, operator.actor(reason), action, f"schedule {name}", lambda: verb(name))
+        item = schedule_json(store.schedules.get(name), store.clock.wall_ms())
+    if operator.as_json:
+        print_json(item)
+    else:
+        next_run = f", next run {_local(item['next_runs'][0])}" if item["next_runs"] else ""
+        click.echo(f"schedule {name}: {action}d{next_run}")
+    return ExitCode.OK

@@ -1,0 +1,132 @@
+"""config/in_force.py: what a running supervisor keeps of its settings, and who may rely on it."""
+
+import fcntl
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from orpheus.config.in_force import (
+    forget_in_force,
+    in_force_at,
+    in_force_of,
+    keep_in_force,
+    load_in_force,
+)
+from orpheus.config.load import load_settings
+from orpheus.config.settings import Settings
+from orpheus.shared.errors import ConfigurationError
+
+TEXT = """
+[database]
+url = "sqlite:///jobs/orpheus.db"
+
+[api]
+port = 9000
+
+[pools.mail]
+workers = 3
+queues = ["mail"]
+max_age = "1h"
+
+[queues.mail]
+rate = "5/s"
+
+[[programs]]
+name = "web"
+argv = ["sleep", "9"]
+env = { TOKEN = "hidden" }
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "orpheus.toml"
+    path.write_text(TEXT)
+    return path
+
+
+@pytest.fixture
+def settings(config: Path) -> Settings:
+    return load_settings(config, (), {})
+
+
+@pytest.fixture
+def lock() -> Iterator[Callable[[Path, Settings], None]]:
+    """Holds a lock as a supervisor does, and keeps its settings beside it."""
+    held = []
+
+    def take(path: Path, settings: Settings) -> None:
+        path.parent.mkdir(exist_ok=True)
+        fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        held.append(fd)
+        keep_in_force(path.with_suffix(".json"), settings)
+
+    yield take
+    for fd in held:
+        os.close(fd)
+
+
+def test_what_is_kept_gives_the_same_settings_again(tmp_path: Path, settings: Settings) -> None:
+    path = tmp_path / "supervisor.json"
+    keep_in_force(path, settings)
+    kept = in_force_at(path)
+    assert kept is not None
+    again = load_in_force(kept, (), {})
+    for table in ("database", "api", "pools", "queues", "jobs", "heartbeats", "supervisor"):
+        assert getattr(again, table) == getattr(settings, table)
+    assert [one.name for one in again.programs] == ["web"]
+    assert load_in_force(kept, ["api.port=1"], {"ORPHEUS_JOBS__TIMEOUT": "9"}).api.port == 1
+    with pytest.raises(ConfigurationError, match=r"did you mean api\.port"):
+        load_in_force(kept, ["api.prot=1"], {})
+
+
+def test_no_secret_is_kept_and_nobody_else_may_read_it(tmp_path: Path) -> None:
+    path = tmp_path / "supervisor.json"
+    url = "postgresql://orpheus:hidden@localhost/app"
+    settings = load_settings(None, [f"database.url={url}"], {})
+    keep_in_force(path, settings)
+    assert "hidden" not in path.read_text()
+    assert path.stat().st_mode & 0o777 == 0o600
+    kept = in_force_at(path)
+    assert kept is not None and "url" not in kept.tables["database"]
+
+
+def test_it_counts_only_while_its_supervisor_runs(tmp_path: Path, settings: Settings) -> None:
+    path = tmp_path / "supervisor.json"
+    assert in_force_at(path) is None
+    keep_in_force(path, settings)
+    kept = json.loads(path.read_text())
+    for other in ({"created_s": kept["created_s"] - 1}, {"boot_id": "another"}, {"pid": None}):
+        path.write_text(json.dumps({**kept, **other}))
+        assert in_force_at(path) is None, other
+    for text in ("", "[]", '{"pid": 1}'):
+        path.write_text(text)
+        assert in_force_at(path) is None, text
+    forget_in_force(path)
+    assert not path.exists()
+
+
+def test_the_supervisor_of_a_file_is_found_by_its_lock(
+    tmp_path: Path, config: Path, settings: Settings, lock: Callable[..., None]
+) -> None:
+    assert in_force_of(config, {}) is None
+    lock(tmp_path / "jobs" / "supervisor.lock", settings)
+    kept = in_force_of(config, {})
+    assert kept is not None and kept.tables["pools"]["mail"]["workers"] == 3
+    assert in_force_of(None, {"ORPHEUS_CONFIG": str(config)}) == kept
+    link = tmp_path / "link.toml"
+    link.symlink_to(config)
+    assert in_force_of(link, {}) == kept
+    assert in_force_of(tmp_path / "other.toml", {}) is None
+
+
+def test_of_two_supervisors_of_one_file_none_is_guessed(
+    tmp_path: Path, config: Path, settings: Settings, lock: Callable[..., None]
+) -> None:
+    lock(tmp_path / "one" / "supervisor.lock", settings)
+    lock(tmp_path / "two" / "supervisor.lock", settings)
+    assert in_force_of(config, {}) is None

@@ -1,0 +1,74 @@
+"""`orpheus audit`."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from orpheus.shared.storage import Store
+
+Orpheus = Callable[..., Any]
+
+
+@pytest.fixture
+def trail(store: Store) -> Store:
+    """Three entries of two people."""
+    store.audit.record("cancel", "job 7", by="cli:ada", reason="a mistake")
+    store.audit.record("pause", "queue mail", by="api:127.0.0.1")
+    store.audit.record("retry", "jobs with status=failed", by="cli:ada", count=41)
+    return store
+
+
+@pytest.mark.usefixtures("trail")
+def test_actions_are_listed_newest_first_with_who_what_and_why(orpheus: Orpheus) -> None:
+    head, retry, pause, cancel = orpheus("audit").out.splitlines()
+    assert head.split() == ["ID", "AT", "BY", "ACTION", "ON", "COUNT", "REASON"]
+    assert retry.endswith("cli:ada        retry   jobs with status=failed  41     -")
+    assert "api:127.0.0.1  pause   queue mail " in pause
+    assert cancel.endswith("a mistake")
+    answer = orpheus("audit", "--json").json
+    assert [(one["id"], one["count"]) for one in answer["items"]] == [(3, 41), (2, 1), (1, 1)]
+    assert answer["next_before"] is None
+
+
+@pytest.mark.usefixtures("trail")
+@pytest.mark.parametrize(
+    ("options", "ids"),
+    [
+        (["--by", "ada"], [3, 1]),
+        (["--action", "pause"], [2]),
+        (["--target", "job"], [3, 1]),
+        (["--by", "ada", "--target", "job 7"], [1]),
+        (["--since", "1h"], [3, 2, 1]),
+        (["--before", "3"], [2, 1]),
+        (["--action", "pau"], []),
+    ],
+)
+def test_a_part_of_them_is_listed(orpheus: Orpheus, options: list[str], ids: list[int]) -> None:
+    assert [one["id"] for one in orpheus("audit", "--json", *options).json["items"]] == ids
+
+
+def test_what_is_older_than_asked_for_is_left_out(
+    orpheus: Orpheus, trail: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    day_ms = 86_400_000
+    trail._database.run("UPDATE audit SET at_ms = at_ms - ? WHERE id < 3", day_ms)
+    assert [one["id"] for one in orpheus("audit", "--json", "--since", "1h").json["items"]] == [3]
+    assert orpheus("audit", "--since", "soon").code == 2
+
+
+def test_pages_follow_each_other(orpheus: Orpheus, trail: Store) -> None:
+    with trail.write(durable=False):
+        for number in range(1_200):
+            trail.audit.record("cancel", f"job {number}", by="cli:bob" if number % 2 else "cli:eve")
+    seen: list[int] = []
+    before: list[str] = []
+    while True:
+        page = orpheus("audit", "--json", "--by", "bob", "--limit", "250", *before).json
+        seen += [one["id"] for one in page["items"]]
+        if page["next_before"] is None:
+            break
+        before = ["--before", str(page["next_before"])]
+    assert len(seen) == 600 and seen == sorted(set(seen), reverse=True)
+    code, _, err = orpheus("audit", "--limit", "2")
+    assert (code, err) == (0, "older ones: --before 1202\n")

@@ -1,0 +1,154 @@
+"""`orpheus cancel`, `retry` and `delete` of all jobs of a filter."""
+
+import json
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from orpheus.shared.domain.jobs import JobError, NewJob, Status
+from orpheus.shared.domain.lifecycle import Ending
+from orpheus.shared.storage import JobFilter, Store
+
+Orpheus = Callable[..., Any]
+Finish = Callable[..., None]
+
+
+@pytest.fixture
+def jobs(store: Store, finish: Finish) -> Store:
+    """Jobs 1 and 2 failed, 3 and 4 wait in the queue mail, 5 waits elsewhere."""
+    store.jobs.submit_many([NewJob("count"), NewJob("words")])
+    for _ in range(2):
+        finish(store, Ending.FAILED_PERMANENTLY, JobError("E", "no", None))
+    mail = NewJob("words", queue="mail")
+    store.jobs.submit_many([mail, mail, NewJob("count")])
+    return store
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Lets somebody sit at a terminal who answers so."""
+
+    def answer(line: str) -> None:
+        def prompt(question: str) -> str:
+            sys.stderr.write(question)
+            return line
+
+        monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+        monkeypatch.setattr("click.termui.visible_prompt_func", prompt)
+
+    return answer
+
+
+def statuses(store: Store) -> dict[int, str]:
+    return {job.id: job.status.value for job in store.jobs.page(JobFilter(), 99)}
+
+
+def test_jobs_of_a_filter_are_counted_and_changed_once_confirmed(
+    orpheus: Orpheus, jobs: Store, answers: Callable[[str], None]
+) -> None:
+    answers("n")
+    code, out, err = orpheus("cancel", "--queue", "mail")
+    assert (code, out) == (1, "")
+    assert "2 jobs with queue=mail can be cancelled. Cancel them?" in err
+    assert statuses(jobs)[3] == "pending"
+    answers("y")
+    code, out, _ = orpheus("cancel", "--queue", "mail", "--reason", "the server is down")
+    assert (code, out) == (0, "2 jobs cancelled or asked to stop\n")
+    assert statuses(jobs) == {
+        1: "failed", 2: "failed", 3: "cancelled", 4: "cancelled", 5: "pending"
+    }  # fmt: skip
+    (row,) = jobs.audit.page(9)
+    assert (row.action, row.target, row.count) == ("cancel", "jobs with queue=mail, id<=5", 2)
+    assert row.reason == "the server is down"
+
+
+def test_nobody_who_can_answer_means_no(orpheus: Orpheus, jobs: Store) -> None:
+    code, out, err = orpheus("delete", "--status", "failed")
+    assert (code, out) == (2, "")
+    assert "2 jobs with status=failed can be deleted: confirm it with --yes" in err
+    assert len(statuses(jobs)) == 5
+    assert orpheus("delete", "--status", "failed", "--yes").out == "2 jobs deleted\n"
+    assert set(statuses(jobs)) == {3, 4, 5}
+
+
+def test_a_dry_run_only_counts(orpheus: Orpheus, jobs: Store) -> None:
+    assert orpheus("retry", "--type", "words", "--dry-run").out == (
+        "1 job with type=words can be retried\n"
+    )
+    answer = orpheus("cancel", "--all", "--dry-run", "--json")
+    assert json.loads(answer.out) == {"changed": 3}
+    assert statuses(jobs)[2] == "failed" and jobs.audit.page(9) == []
+
+
+def test_jobs_that_are_newer_than_those_counted_are_left_alone(
+    orpheus: Orpheus, jobs: Store
+) -> None:
+    assert orpheus("cancel", "--all", "--max-id", "4", "--yes", "--json").json == {"changed": 2}
+    assert statuses(jobs)[5] == "pending"
+
+
+def test_a_job_that_is_submitted_while_it_asks_is_left_alone(
+    orpheus: Orpheus, jobs: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def say_yes(_: str) -> str:
+        jobs.jobs.submit(NewJob("words", queue="mail"))
+        return "y"
+
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+    monkeypatch.setattr("click.termui.visible_prompt_func", say_yes)
+    assert orpheus("cancel", "--queue", "mail").out == "2 jobs cancelled or asked to stop\n"
+    assert statuses(jobs)[6] == "pending"
+
+
+def test_nothing_is_changed_if_the_number_is_another_by_then(
+    orpheus: Orpheus, jobs: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def say_yes(_: str) -> str:
+        jobs.jobs.cancel(3)
+        return "y"
+
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+    monkeypatch.setattr("click.termui.visible_prompt_func", say_yes)
+    code, out, err = orpheus("cancel", "--queue", "mail")
+    assert (code, out) == (1, "")
+    assert "1 jobs match now, 2 were expected; nothing was changed" in err
+    assert statuses(jobs)[4] == "pending"
+    for count, code in (("2", 1), ("0", 1), ("1", 0)):
+        assert orpheus("cancel", "--queue", "mail", "--expected-count", count).code == code
+
+
+def test_where_no_job_matches_nobody_is_asked(orpheus: Orpheus, jobs: Store) -> None:
+    code, out, _ = orpheus("retry", "--queue", "empty")
+    assert (code, out) == (0, "0 jobs with queue=empty can be retried\n")
+    assert orpheus("retry", "--queue", "empty", "--expected-count", "3").code == 1
+
+
+def test_all_that_waits_for_a_cancelled_job_is_cancelled_with_it(
+    orpheus: Orpheus, store: Store
+) -> None:
+    head = NewJob("count", ref="head", tags=("first",))
+    store.jobs.submit_many([head] + [NewJob("words", depends_on=("head",))] * 1_200)
+    assert orpheus("cancel", "--tag", "first", "--yes").code == 0
+    assert store.stats.counts()[Status.CANCELLED] == 1_201
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["cancel"],
+        ["cancel", "--yes"],
+        ["cancel", "1", "--queue", "mail"],
+        ["retry", "1", "--dry-run"],
+        ["delete", "--all", "--status", "done"],
+        ["delete", "--expected-count", "-1"],
+    ],
+)
+def test_ids_a_filter_or_all_must_be_given_and_only_one_of_them(
+    orpheus: Orpheus, jobs: Store, arguments: list[str]
+) -> None:
+    before = statuses(jobs)
+    code, out, err = orpheus(*arguments)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert statuses(jobs) == before

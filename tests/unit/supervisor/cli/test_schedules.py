@@ -1,0 +1,75 @@
+"""`orpheus schedules`, `run-schedule`, `pause-schedule` and `resume-schedule`."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from orpheus.shared.domain.schedules import ScheduleDefinition
+from orpheus.shared.storage import Store
+
+Orpheus = Callable[..., Any]
+
+
+def test_schedules_are_listed_with_their_next_runs(orpheus: Orpheus, store: Store) -> None:
+    store.schedules.configure(
+        [
+            ScheduleDefinition("nightly", "count", cron="0 3 * * *", timezone="Europe/Vienna"),
+            ScheduleDefinition("often", "count", every_s=90),
+        ]
+    )
+    store.schedules.pause("nightly")
+    nightly, often = orpheus("schedules", "--json").json["items"]
+    assert (nightly["cron"], nightly["paused"], nightly["next_runs"]) == ("0 3 * * *", True, [])
+    assert (often["every"], len(often["next_runs"])) == (90.0, 5)
+    _, first, second = orpheus("schedules").out.splitlines()
+    assert first.split()[-1] == "paused"
+    assert "every 1 min 30 s" in second
+    assert second.count(":") == 4
+
+
+@pytest.fixture
+def hourly(store: Store) -> None:
+    """A schedule, whose job the type `count` takes."""
+    payload = '{"n":3}'
+    store.schedules.configure(
+        [ScheduleDefinition("hourly", "count", every_s=3600, payload=payload)]
+    )
+
+
+@pytest.mark.usefixtures("hourly")
+def test_the_job_of_a_schedule_is_run_now(orpheus: Orpheus, store: Store) -> None:
+    before = store.schedules.get("hourly").tick_ms
+    assert orpheus("run-schedule", "hourly").out == "schedule hourly: job 1 submitted\n"
+    job = orpheus("run-schedule", "hourly", "--json", "--set", "jobs.max_retries=9").json
+    assert (job["id"], job["payload"], job["max_retries"]) == (2, {"n": 3}, 9)
+    row = store.schedules.get("hourly")
+    assert (row.tick_ms, row.last_job_id) == (before, 2)
+
+
+@pytest.mark.usefixtures("hourly")
+def test_a_schedule_is_paused_and_resumed(orpheus: Orpheus, store: Store) -> None:
+    assert orpheus("pause-schedule", "hourly").out == "schedule hourly: paused\n"
+    assert store.schedules.get("hourly").paused
+    assert orpheus("pause-schedule", "hourly", "--json").json["next_runs"] == []
+    assert orpheus("resume-schedule", "hourly").out.startswith(
+        "schedule hourly: resumed, next run 20"
+    )
+    assert not store.schedules.get("hourly").paused
+
+
+@pytest.mark.usefixtures("hourly")
+def test_what_was_done_to_schedules_is_in_the_audit_log(orpheus: Orpheus, store: Store) -> None:
+    for command in ("pause-schedule", "run-schedule", "resume-schedule"):
+        orpheus(command, "hourly", "--reason", "a holiday")
+        assert orpheus(command, "unknown").code == 1
+    rows = [(row.action, row.target, row.reason) for row in store.audit.page(9)]
+    assert rows == [
+        (action, "schedule hourly", "a holiday") for action in ("resume", "run", "pause")
+    ]
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize("command", ["run-schedule", "pause-schedule", "resume-schedule"])
+def test_an_unknown_schedule_is_one_line(orpheus: Orpheus, command: str) -> None:
+    assert orpheus(command, "nightly") == (1, "", "orpheus: there is no schedule 'nightly'\n")

@@ -1,0 +1,116 @@
+"""The command line while orpheus.toml is wrong and an Orpheus runs with its earlier settings."""
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orpheus.config.in_force import keep_in_force
+from orpheus.config.load import load_settings
+from orpheus.shared.domain.jobs import NewJob
+from orpheus.shared.storage import Store, state_files
+
+Orpheus = Callable[..., Any]
+
+URL = "sqlite:///data/orpheus.db"
+GOOD = f"""
+[database]
+url = "{URL}"
+
+[jobs]
+max_retries = 7
+
+[pools.mail]
+queues = ["mail"]
+"""
+WRONG = {
+    "syntax": GOOD + "[api\nport = 1\n",
+    "key": GOOD + "[api]\nprot = 1\n",
+    "pools": GOOD.replace('queues = ["mail"]', "queues = 5"),
+    "url": GOOD.replace(f'"{URL}"', f'"{URL}'),
+    "gone": None,
+}
+needs_url = [name for name, text in WRONG.items() if name in ("url", "gone")]
+
+
+@pytest.fixture
+def runs(orpheus: Orpheus, store: Store, tmp_path: Path) -> Iterator[Path]:
+    """An Orpheus that was started with a good file: its lock and what it keeps."""
+    config = tmp_path / "orpheus.toml"
+    config.write_text(GOOD)
+    state = state_files(URL)
+    fd = os.open(state.lock, os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(fd, fcntl.LOCK_EX)
+    settings = load_settings(Path("orpheus.toml"), ["database.url=sqlite:///" + state.database], {})
+    keep_in_force(state.in_force, settings)
+    store.jobs.submit(NewJob("count", queue="mail"))
+    yield config
+    os.close(fd)
+
+
+def break_it(config: Path, name: str) -> None:
+    text = WRONG[name]
+    config.unlink() if text is None else config.write_text(text)
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_every_command_works_with_what_runs_and_names_the_line(
+    orpheus: Orpheus, runs: Path, name: str
+) -> None:
+    break_it(runs, name)
+    for command in (
+        ["jobs"], ["show", "1"], ["logs", "1"], ["queues"], ["schedules"], ["types"], ["workers"],
+        ["programs"], ["audit"], ["errors"], ["why", "1"], ["status"], ["db", "check"],
+        ["pause", "mail"], ["resume", "mail"], ["cancel", "--all", "--dry-run"],
+        ["submit", "count", "n=1"],
+    ):  # fmt: skip
+        code, _, err = orpheus("--config", "orpheus.toml", *command)
+        assert code in (0, 1), (command, err)
+        assert err.count("\n") == 1, (command, err)
+        assert err.startswith("orpheus: warning: orpheus.toml:"), (command, err)
+        assert "what runs goes on with its earlier settings" in err
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_said_is_what_holds_for_what_runs(orpheus: Orpheus, runs: Path, name: str) -> None:
+    break_it(runs, name)
+    given = ("--config", "orpheus.toml")
+    assert orpheus(*given, "submit", "count", "n=1", "--json").json["max_retries"] == 7
+    codes = [one["code"] for one in orpheus(*given, "why", "1", "--json").json["reasons"]]
+    assert codes == ["no_worker"], "a pool serves its queue"
+    assert "served" not in str(orpheus(*given, "status", "--json").json["needs_attention"])
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_must_not_guess_refuses(orpheus: Orpheus, runs: Path, name: str) -> None:
+    break_it(runs, name)
+    for command in (["config", "check"], ["db", "reopen"], ["db", "move", URL, "sqlite:///b.db"]):
+        code, out, err = orpheus("--config", "orpheus.toml", *command)
+        assert (code, out) == (78, ""), (command, err)
+        assert "orpheus.toml" in err
+
+
+def test_a_mistake_on_the_command_line_is_no_mistake_of_the_file(
+    orpheus: Orpheus, runs: Path
+) -> None:
+    break_it(runs, "key")
+    given = ("--config", "orpheus.toml", "--set", "jobs.max_retires=1")
+    code, out, err = orpheus(*given, "submit", "count", "n=1")
+    assert (code, out) == (78, "")
+    assert "did you mean jobs.max_retries?" in err
+    assert "what runs goes on" not in orpheus(*given, "jobs").err
+
+
+def test_without_an_orpheus_that_runs_only_what_is_certain_works(
+    orpheus: Orpheus, store: Store, tmp_path: Path
+) -> None:
+    for name in WRONG:
+        (tmp_path / "orpheus.toml").write_text("")
+        break_it(tmp_path / "orpheus.toml", name)
+        code, _, err = orpheus("--config", "orpheus.toml", "jobs")
+        assert code == (78 if name in needs_url else 0), name
+        assert "what runs goes on" not in err
+        assert orpheus("--config", "orpheus.toml", "submit", "count", "n=1").code == 78

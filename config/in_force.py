@@ -17,7 +17,7 @@ from typing import Any
 
 from orpheus.config.editing.shown import shown_values
 from orpheus.config.load import checked
-from orpheus.config.settings import Settings
+from orpheus.config.settings import Database, Settings
 from orpheus.config.sources import DEFAULT_PATH, Sources, given_file
 from orpheus.shared.errors import ConfigurationError
 from orpheus.shared.operations.configuration import MASK
@@ -32,6 +32,7 @@ _LOCK = "supervisor.lock"
 class InForce:
     """The tables of a running supervisor's settings; `config` is its file, as an absolute path."""
 
+    pid: int
     config: str | None
     tables: dict[str, Any]
 
@@ -71,7 +72,7 @@ def in_force_at(path: Path) -> InForce | None:
         kept = json.loads(path.read_text(encoding="utf-8"))
         is_this_boot = kept["boot_id"] == SystemClock().boot_id
         if is_this_boot and is_alive(kept["pid"], kept["created_s"]):
-            return InForce(kept["config"], kept["settings"])
+            return InForce(kept["pid"], kept["config"], kept["settings"])
     except (OSError, ValueError, KeyError, TypeError):
         pass
     return None
@@ -88,11 +89,23 @@ def in_force_of(config: Path | None, environ: Mapping[str, str]) -> InForce | No
     return found[0] if len(found) == 1 else None
 
 
-def load_in_force(kept: InForce, sets: Sequence[str], environ: Mapping[str, str]) -> Settings:
-    """Return the settings with those in force in place of the file. Raises ConfigurationError."""
+def load_in_force(
+    kept: InForce, sets: Sequence[str], environ: Mapping[str, str], told: Database | None = None
+) -> Settings:
+    """Return the settings with those in force in place of the file.
+
+    A URL with a password is not kept: it is taken from `told`, what could be read of the file.
+    Raises ConfigurationError, also if nothing tells the URL of the database.
+    """
     sources = Sources()
-    sources.add(kept.tables, "what runs")
+    database = dict(kept.tables["database"])
+    for name in ("url", "listen_url"):
+        if name not in database and told is not None:
+            database[name] = getattr(told, name)
+    sources.add({**kept.tables, "database": database}, "what runs")
     sources.read_others(sets, environ)
+    if sources.origin(("database", "url")) is None:
+        raise ConfigurationError("database.url: it has a password, so it is not kept")
     settings, problems = checked(sources)
     if problems or settings is None:
         raise ConfigurationError("\n".join(map(sources.line, problems)))

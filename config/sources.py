@@ -21,6 +21,8 @@ DEFAULT_PATH = Path("config/orpheus.toml")
 PREFIX = "ORPHEUS_"
 _NOT_SETTINGS = frozenset({"ORPHEUS_CONFIG", "ORPHEUS_TESTING", "ORPHEUS_FAILPOINTS"})
 
+_BESIDE_URL = (("durability",), ("state_dir",), ("listen_url",))
+"""The keys of [database] that say nothing of which database is meant."""
 _SYNTAX_ERROR = re.compile(
     r"(?P<what>.*) \(at line (?P<line>\d+), column (?P<column>\d+)\)", re.DOTALL
 )
@@ -113,19 +115,22 @@ class Sources:
             self.tells_database = False
 
     def _read_database(self) -> None:
-        """Read `database.url` from its own line of a text that is not TOML, if that is certain."""
+        """Read `database.url` from its own line of a text that is not TOML, if that is certain.
+
+        And the other keys beside it, each of which has its default if its line cannot be read.
+        """
         lines = self._text.splitlines()
         for key, number in self._lines().items():
-            if key != ("database",) and key[-1:] != ("url",):
+            if key[:1] != ("database",) and key[-1:] != ("url",):
                 continue
             try:
                 values = tomllib.loads(lines[number - 1])
             except tomllib.TOMLDecodeError:
-                self.tells_database = False
+                self.tells_database = self.tells_database and key[1:] in _BESIDE_URL
                 continue
             if key[0] != "database":  # its header may be what is broken
                 self.tells_database = False
-            elif key[1:] == ("url",) and "url" in values:
+            elif key[1:] and key[1] in values:
                 self.add({"database": values}, str(self.file))
             else:
                 self.add(values, str(self.file))

@@ -63,6 +63,7 @@ from orpheus.supervisor.startup import (
     note_supervisor,
     refuse_twin,
     sweep_database,
+    warn_of_owner,
 )
 
 log = get_logger()
@@ -94,6 +95,7 @@ def run_supervisor(read: Callable[[], Settings], sets: Sequence[str] = ()) -> in
         become_subreaper()
         state = state_files(settings.database.url, settings.database.state_dir)
         lock_fd = lock_database(state)
+        warn_of_owner(state)
         return _supervise(read, sets, settings, state, notifier, lock_fd)
     except KeyboardInterrupt:  # nothing was started yet
         return ExitCode.OK

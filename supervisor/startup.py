@@ -4,16 +4,18 @@ Each step succeeds or raises an error that says what to do. supervisor/run.py ex
 """
 
 import contextlib
+import errno
 import fcntl
 import os
 import time
 
+from orpheus.config.in_force import in_force_at
 from orpheus.shared.domain.processes import LastExit, ProcessRecord, Role
 from orpheus.shared.errors import AlreadyRunning, DatabaseUnusable
 from orpheus.shared.logs import get_logger
 from orpheus.shared.process.clock import is_alive
 from orpheus.shared.process.mapped_file import cannot_make
-from orpheus.shared.process.owner import run_as_owner
+from orpheus.shared.process.owner import READ_ONLY, other_owner, run_as_owner
 from orpheus.shared.process.state_files import StateFiles
 from orpheus.shared.storage import Store
 from orpheus.supervisor.linux.adoption import kill_processes_of
@@ -38,20 +40,34 @@ def lock_database(state: StateFiles) -> int:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        why = f"{error.strerror}{run_as_owner(path)}"
+        is_read_only = error.errno == errno.EROFS
+        why = READ_ONLY if is_read_only else f"{error.strerror}{run_as_owner(path)}"
         raise DatabaseUnusable(f"cannot make {path}: {why}") from error
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(fd)
+        running = in_force_at(state.in_force)
+        who = f"another process holds {path}" if running is None else f"process {running.pid}"
         raise AlreadyRunning(
-            f"Orpheus is already running on {state.database} (another process holds {path}); "
+            f"Orpheus is already running on {state.database} ({who}); "
             "stop it first, or give this one a database of its own: --set database.url=sqlite:///FILE"
         ) from None
     except OSError as error:  # a file system without locks
         os.close(fd)
         raise DatabaseUnusable(f"cannot lock {path}: {error.strerror}") from error
     return fd
+
+
+def warn_of_owner(state: StateFiles) -> None:
+    """Warn if the folder of the database is another user's: only root gets so far.
+
+    It is not refused: in a container, root often works in a folder of the host's user.
+    """
+    folder = state.lock.parent
+    if owner := other_owner(folder):
+        why = f"the files that it makes there cannot be used by {owner}: run it as that user"
+        log.warning("runs_as_another_user", folder=str(folder), owner=owner, why=why)
 
 
 def earlier_supervisor(lock_fd: int) -> str:

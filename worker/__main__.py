@@ -131,8 +131,9 @@ def _describe(options: argparse.Namespace) -> int:
         if around:
             from orpheus.worker.attempt.around import load_around  # noqa: PLC0415 - see _run
 
-            reading = "jobs.around"
-            load_around(around)
+            for name in around:
+                reading = f"jobs.around: {name}"
+                load_around([name])
     except BaseException as error:  # noqa: BLE001 - a module may raise anything, SystemExit too
         from orpheus.worker.attempt.import_failure import import_failure  # noqa: PLC0415 - see _run
 

@@ -1,10 +1,15 @@
-"""Tell a user who may not use a file as whom to run the command."""
+"""Tell a user who may not use a file what to do: as whom to run the command, for example."""
 
 import os
 import pwd
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
+
+READ_ONLY = (
+    "its disk is mounted read-only, and everything that opens a database writes to its folder: "
+    "mount it for writing (mount -o remount,rw), or put a copy elsewhere"
+)
 
 _command: list[str] = []
 """The command line of this process, if a person may type it again."""
@@ -29,9 +34,18 @@ def run_as_owner(path: Path) -> str:
             continue
         if uid == os.geteuid():
             return ""
-        words = ["sudo", "-u", _name_of(uid), *_command]
+        # sudo drops the variable by which this command has found its file.
+        config = os.environ.get("ORPHEUS_CONFIG")
+        variable = ["env", f"ORPHEUS_CONFIG={config}"] if config and _command else []
+        words = ["sudo", "-u", _name_of(uid), *variable, *_command]
         return f": run it as its owner: {shlex.join(words)}"
     return ""
+
+
+def other_owner(folder: Path) -> str:
+    """Return who owns a folder, or "" if it is the user of this process."""
+    uid = folder.stat().st_uid
+    return "" if uid == os.geteuid() else _name_of(uid)
 
 
 def _name_of(uid: int) -> str:

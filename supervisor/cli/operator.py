@@ -23,7 +23,7 @@ from orpheus.shared.storage import Store, open_storage, state_files
 
 if TYPE_CHECKING:
     from orpheus.config.in_force import InForce
-    from orpheus.config.settings import Settings
+    from orpheus.config.settings import Database, Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +41,12 @@ class Operator:
         that is wrong has its default. Raises ConfigurationError if it is not known which database
         is meant.
         """
-        from orpheus.config.in_force import in_force_of  # noqa: PLC0415 - see above
         from orpheus.config.load import load_for_database  # noqa: PLC0415 - see above
 
         try:
             settings, problems = load_for_database(self.config, self.sets, os.environ)
         except ConfigurationError as error:
-            running = self._in_force(in_force_of(self.config, os.environ))
+            running = self._running_with_file()
             if running is None:
                 raise
             settings, problems = running, str(error).splitlines()[:-1]
@@ -70,7 +69,6 @@ class Operator:
         For a command to which a default in place of what is meant would do harm. Raises
         ConfigurationError if the file is wrong and none runs.
         """
-        from orpheus.config.in_force import in_force_of  # noqa: PLC0415 - see above
         from orpheus.config.load import load_for_database  # noqa: PLC0415 - see above
 
         try:
@@ -80,7 +78,7 @@ class Operator:
             try:
                 told, _ = load_for_database(self.config, self.sets, os.environ)
             except ConfigurationError:
-                running = self._in_force(in_force_of(self.config, os.environ))
+                running = self._running_with_file()
             else:
                 running = self._running_on(told)
             if running is None:
@@ -88,29 +86,37 @@ class Operator:
         self._warn(problems, runs=True)
         return running
 
+    def _running_with_file(self) -> "Settings | None":
+        """Return the settings of the supervisor that was started with this file."""
+        from orpheus.config.in_force import in_force_of  # noqa: PLC0415 - see above
+
+        return self._in_force(in_force_of(self.config, os.environ))
+
     def _running_on(self, settings: "Settings") -> "Settings | None":
         """Return the settings of the supervisor that runs on the database of `settings`."""
         from orpheus.config.in_force import in_force_at  # noqa: PLC0415 - see above
 
         database = settings.database
-        return self._in_force(in_force_at(state_files(database.url, database.state_dir).in_force))
+        kept = in_force_at(state_files(database.url, database.state_dir).in_force)
+        return self._in_force(kept, database)
 
-    def _in_force(self, kept: "InForce | None") -> "Settings | None":
+    def _in_force(
+        self, kept: "InForce | None", told: "Database | None" = None
+    ) -> "Settings | None":
         """Return the settings with the options of this command; None if those are wrong."""
         from orpheus.config.in_force import load_in_force  # noqa: PLC0415 - see above
 
         try:
-            return None if kept is None else load_in_force(kept, self.sets, os.environ)
+            return None if kept is None else load_in_force(kept, self.sets, os.environ, told)
         except ConfigurationError:
             return None
 
     @staticmethod
     def _warn(problems: Sequence[str], *, runs: bool) -> None:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        what = "; what runs goes on with its earlier settings" if runs else ""
-        click.echo(
-            f"orpheus: warning: {problems[0]}{more}{what}: see orpheus config check", err=True
-        )
+        goes_on = "; the running Orpheus keeps its earlier settings" if runs else ""
+        advice = "see orpheus config check"
+        click.echo(f"orpheus: warning: {problems[0]}{more}{goes_on} ({advice})", err=True)
 
     @contextlib.contextmanager
     def store(self, settings: "Settings | None" = None) -> Iterator[Store]:

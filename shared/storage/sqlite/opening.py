@@ -9,7 +9,7 @@ import apsw
 
 from orpheus.shared.errors import DatabaseUnusable
 from orpheus.shared.process.clock import Clock
-from orpheus.shared.process.owner import run_as_owner
+from orpheus.shared.process.owner import READ_ONLY, run_as_owner
 from orpheus.shared.process.private_folder import make_private_folder
 from orpheus.shared.process.state_files import StateFiles
 from orpheus.shared.storage.migrate import Migration, load_migrations
@@ -114,12 +114,13 @@ def _check_access(path: Path, state: StateFiles, *, create: bool) -> None:
         if create:
             return
         raise DatabaseUnusable(
-            f"there is no database at {path}; start Orpheus once (python -m supervisor) to make it"
+            f"there is no database at {path}; start Orpheus once (`orpheus` alone) to make it"
         ) from error
     except OSError as error:
         raise _unusable(path, error.strerror) from error
     if not os.access(path, os.R_OK | os.W_OK, effective_ids=True):
-        raise _unusable(path, "Permission denied")
+        is_read_only = os.statvfs(path).f_flag & os.ST_RDONLY
+        raise _unusable(path, READ_ONLY if is_read_only else "Permission denied")
     if not size_bytes:
         _check_is_new(path, "empty", Path(f"{path}-wal"), state.cells)
 

@@ -13,6 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
+from orpheus.config.in_force import in_force_at
 from tests.conftest import System
 from tests.integration.supervisor.configured import Configured
 from tests.machine import wait_until
@@ -123,6 +124,22 @@ def test_a_configuration_that_is_not_valid_is_rejected_and_the_running_one_stays
     running.save("[pools.default]\nworkers = 1\n# mended\n")
     wait_for(lambda: not rejection(running), "the reason to go")
     assert running.pids() == before
+
+
+def test_what_is_kept_for_commands_follows_the_configuration_in_force(
+    running: Configured, wait_for: WaitFor
+) -> None:
+    def kept_workers() -> int:
+        kept = in_force_at(running.system.database.parent / "supervisor.json")
+        assert kept is not None and kept.pid == running.system.process.pid
+        return int(kept.tables["pools"]["default"]["workers"])
+
+    assert kept_workers() == 1
+    running.save("[pools.default]\nworkers = 2\n")
+    wait_for(lambda: kept_workers() == 2, "the new number")
+    running.save("[pools.default]\nworkers = two\n")
+    wait_for(lambda: rejection(running), "the rejection")
+    assert kept_workers() == 2
 
 
 def test_a_file_that_is_a_fifo_for_a_moment_stops_no_reload(

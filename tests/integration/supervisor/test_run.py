@@ -44,10 +44,15 @@ def test_a_port_that_is_taken_is_exit_69_and_says_what_to_do(tmp_path: Path) -> 
     assert "--set api.port=" in ended.stderr
 
 
-def test_a_job_module_that_does_not_import_is_exit_78_with_its_traceback(tmp_path: Path) -> None:
+def test_a_job_module_that_does_not_import_is_exit_78_with_its_error_first(tmp_path: Path) -> None:
     ended = run_to_its_end(tmp_path, 'jobs.modules=["no_such_module"]')
     assert ended.returncode == 78
-    assert "No module named 'no_such_module'" in ended.stderr
+    error, places = ended.stderr.splitlines()
+    assert error == (
+        "orpheus: jobs.modules: no_such_module does not import: "
+        "ModuleNotFoundError: No module named 'no_such_module'"
+    )
+    assert places.startswith("orpheus: looked in: ")
 
 
 def test_a_file_that_is_no_database_is_exit_74_and_is_not_changed(tmp_path: Path) -> None:
@@ -107,7 +112,10 @@ def test_a_second_start_on_the_same_database_is_exit_75(start_system: StartSyste
     assert ended.returncode == 75
     assert "already running" in ended.stderr
     system.wait_until_ready()
+    kept = system.database.parent / "supervisor.json"
+    assert kept.exists()
     assert system.stop() == 0
+    assert not kept.exists()
 
 
 def test_a_second_start_through_a_symbolic_link_is_exit_75_and_kills_nothing(
@@ -121,7 +129,8 @@ def test_a_second_start_through_a_symbolic_link_is_exit_75_and_kills_nothing(
     link.symlink_to(system.database)
     ended = run_to_its_end(tmp_path / "elsewhere")
     assert ended.returncode == 75, ended.stderr
-    assert f"already running on {system.database} " in ended.stderr
+    who = f"process {system.process.pid}"
+    assert f"already running on {system.database} ({who})" in ended.stderr
     assert {slot: one["pid"] for slot, one in system.workers().items()} == before
     assert list(link.parent.iterdir()) == [link]
     assert system.stop() == 0

@@ -93,6 +93,10 @@ def test_no_secret_is_kept_and_nobody_else_may_read_it(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
     kept = in_force_at(path)
     assert kept is not None and "url" not in kept.tables["database"]
+    with pytest.raises(ConfigurationError, match="it has a password"):
+        load_in_force(kept, (), {})
+    assert load_in_force(kept, (), {}, settings.database).database == settings.database
+    assert load_in_force(kept, [f"database.url={url}"], {}).database.url == url
 
 
 def test_it_counts_only_while_its_supervisor_runs(tmp_path: Path, settings: Settings) -> None:

@@ -9,6 +9,7 @@ import pytest
 from orpheus.config.editing.file import ConfigurationFile
 from orpheus.config.load import load_for_database, load_with_sources
 from orpheus.config.settings import Settings
+from orpheus.config.sources import Sources
 
 Load = Callable[..., Settings]
 Problems = Callable[..., list[str]]
@@ -212,3 +213,22 @@ def test_the_database_is_found_in_a_text_that_is_not_toml(toml: Toml, text: str)
     settings, problems = load_for_database(toml(text), (), {})
     assert settings.database.url == "sqlite:///other.db"
     assert len(problems) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "database", "told"),
+    [
+        ('url = "sqlite:///a.db"\nstate_dir = "/run/o"', {"state_dir": "/run/o"}, True),
+        ('url = "sqlite:///a.db"\nstate_dir = "/run/o', {}, True),
+        ('url = "sqlite:///a.db"\nulr = "sqlite:///b.db', {}, False),
+    ],
+)
+def test_of_a_file_that_is_not_toml_each_key_of_the_database_is_read_alone(
+    tmp_path: Path, text: str, database: dict[str, str], told: bool
+) -> None:
+    sources = Sources()
+    sources.read_text(f"[database]\n{text}\n[api\n", tmp_path / "own.toml")
+    found: dict[str, str] = {}
+    for layer in sources.layers:
+        found |= layer["database"]
+    assert (found, sources.tells_database) == ({"url": "sqlite:///a.db"} | database, told)

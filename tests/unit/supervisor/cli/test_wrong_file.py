@@ -71,7 +71,7 @@ def test_every_command_works_with_what_runs_and_names_the_line(
         assert code in (0, 1), (command, err)
         assert err.count("\n") == 1, (command, err)
         assert err.startswith("orpheus: warning: orpheus.toml:"), (command, err)
-        assert "what runs goes on with its earlier settings" in err
+        assert "the running Orpheus keeps its earlier settings" in err
 
 
 @pytest.mark.parametrize("name", WRONG)
@@ -101,7 +101,7 @@ def test_a_mistake_on_the_command_line_is_no_mistake_of_the_file(
     code, out, err = orpheus(*given, "submit", "count", "n=1")
     assert (code, out) == (78, "")
     assert "did you mean jobs.max_retries?" in err
-    assert "what runs goes on" not in orpheus(*given, "jobs").err
+    assert "keeps its earlier settings" not in orpheus(*given, "jobs").err
 
 
 def test_without_an_orpheus_that_runs_only_what_is_certain_works(
@@ -112,5 +112,5 @@ def test_without_an_orpheus_that_runs_only_what_is_certain_works(
         break_it(tmp_path / "orpheus.toml", name)
         code, _, err = orpheus("--config", "orpheus.toml", "jobs")
         assert code == (78 if name in needs_url else 0), name
-        assert "what runs goes on" not in err
+        assert "keeps its earlier settings" not in err
         assert orpheus("--config", "orpheus.toml", "submit", "count", "n=1").code == 78

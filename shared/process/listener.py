@@ -64,6 +64,11 @@ def _listener_on(port: int) -> str:
 
     with contextlib.suppress(psutil.Error, OSError):
         for one in psutil.net_connections("tcp"):
-            if one.status == psutil.CONN_LISTEN and one.laddr[1] == port and one.pid:
+            if (
+                one.status == psutil.CONN_LISTEN
+                and one.laddr
+                and one.laddr.port == port
+                and one.pid
+            ):
                 return f" by process {one.pid} ({psutil.Process(one.pid).name()})"
     return ""

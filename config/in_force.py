@@ -8,7 +8,6 @@ while its supervisor runs.
 """
 
 import contextlib
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from orpheus.config.settings import Database, Settings
 from orpheus.config.sources import DEFAULT_PATH, Sources, given_file
 from orpheus.shared.errors import ConfigurationError
 from orpheus.shared.operations.configuration import MASK
-from orpheus.shared.process.clock import SystemClock, create_time_s, is_alive
+from orpheus.shared.process.living_note import read_note, write_note
 from orpheus.shared.process.state_files import settings_beside
 
 _TABLES = ("database", "api", "pools", "queues", "jobs", "leases", "heartbeats", "supervisor")
@@ -32,7 +31,6 @@ _LOCK = "supervisor.lock"
 class InForce:
     """The tables of a running supervisor's settings; `config` is its file, as an absolute path."""
 
-    pid: int
     config: str | None
     tables: dict[str, Any]
 
@@ -46,18 +44,8 @@ def keep_in_force(path: Path, settings: Settings) -> None:
         {"name": one.name, "argv": one.argv, "instances": one.instances}
         for one in settings.programs
     ]
-    kept = {
-        "pid": os.getpid(),
-        "created_s": create_time_s(os.getpid()),
-        "boot_id": SystemClock().boot_id,
-        "config": None if settings.source is None else os.path.realpath(settings.source),
-        "settings": tables,
-    }
-    new = path.with_name(f".{path.name}.{os.getpid()}")
-    fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    with os.fdopen(fd, "w", encoding="utf-8") as file:
-        json.dump(kept, file)
-    new.replace(path)
+    config = None if settings.source is None else os.path.realpath(settings.source)
+    write_note(path, {"config": config, "settings": tables})
 
 
 def forget_in_force(path: Path) -> None:
@@ -68,14 +56,10 @@ def forget_in_force(path: Path) -> None:
 
 def in_force_at(path: Path) -> InForce | None:
     """Return what is kept at `path`, if its supervisor runs."""
-    try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        is_this_boot = kept["boot_id"] == SystemClock().boot_id
-        if is_this_boot and is_alive(kept["pid"], kept["created_s"]):
-            return InForce(kept["pid"], kept["config"], kept["settings"])
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    return None
+    note = read_note(path)
+    if note is None or not isinstance(note.get("settings"), dict):
+        return None
+    return InForce(note.get("config"), note["settings"])
 
 
 def in_force_of(config: Path | None, environ: Mapping[str, str]) -> InForce | None:

@@ -9,11 +9,11 @@ import fcntl
 import os
 import time
 
-from orpheus.config.in_force import in_force_at
 from orpheus.shared.domain.processes import LastExit, ProcessRecord, Role
 from orpheus.shared.errors import AlreadyRunning, DatabaseUnusable
 from orpheus.shared.logs import get_logger
 from orpheus.shared.process.clock import is_alive
+from orpheus.shared.process.living_note import read_note
 from orpheus.shared.process.mapped_file import cannot_make
 from orpheus.shared.process.owner import READ_ONLY, other_owner, run_as_owner
 from orpheus.shared.process.state_files import StateFiles
@@ -47,8 +47,8 @@ def lock_database(state: StateFiles) -> int:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(fd)
-        running = in_force_at(state.in_force)
-        who = f"another process holds {path}" if running is None else f"process {running.pid}"
+        running = read_note(state.in_force)
+        who = f"another process holds {path}" if running is None else f"process {running['pid']}"
         raise AlreadyRunning(
             f"Orpheus is already running on {state.database} ({who}); "
             "stop it first, or give this one a database of its own: --set database.url=sqlite:///FILE"

@@ -131,7 +131,7 @@ def test_what_is_kept_for_commands_follows_the_configuration_in_force(
 ) -> None:
     def kept_workers() -> int:
         kept = in_force_at(running.system.database.parent / "supervisor.json")
-        assert kept is not None and kept.pid == running.system.process.pid
+        assert kept is not None
         return int(kept.tables["pools"]["default"]["workers"])
 
     assert kept_workers() == 1

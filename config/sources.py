@@ -115,25 +115,29 @@ class Sources:
             self.tells_database = False
 
     def _read_database(self) -> None:
-        """Read `database.url` from its own line of a text that is not TOML, if that is certain.
+        """Read [database] line by line from a text that is not TOML.
 
-        And the other keys beside it, each of which has its default if its line cannot be read.
+        The URL is certain if its line can be read and stands below a header that can. Without one,
+        another line may be meant to be it: one that cannot be read, or whose header cannot.
         """
         lines = self._text.splitlines()
+        is_told, may_be_meant = False, False
         for key, number in self._lines().items():
             if key[:1] != ("database",) and key[-1:] != ("url",):
                 continue
             try:
                 values = tomllib.loads(lines[number - 1])
             except tomllib.TOMLDecodeError:
-                self.tells_database = self.tells_database and key[1:] in _BESIDE_URL
+                may_be_meant = may_be_meant or key[1:] not in _BESIDE_URL
                 continue
-            if key[0] != "database":  # its header may be what is broken
-                self.tells_database = False
-            elif key[1:] and key[1] in values:
-                self.add({"database": values}, str(self.file))
-            else:
-                self.add(values, str(self.file))
+            if key[:1] != ("database",):
+                may_be_meant = True
+                continue
+            if key[1:] and key[1] in values:
+                values = {"database": values}
+            self.add(values, str(self.file))
+            is_told = is_told or "url" in values["database"]
+        self.tells_database = is_told or not may_be_meant
 
     def read_others(self, sets: Sequence[str], environ: Mapping[str, str]) -> "Sources":
         """Add every `ORPHEUS_TABLE__KEY`, then every `--set KEY=VALUE`."""
@@ -249,6 +253,8 @@ def _line_numbers(text: str) -> dict[KeyPath, int]:
                 items[table] += 1
                 table = (*table, items[table] - 1)
             lines.setdefault(table, number)
+        elif line.lstrip().startswith("[") and "]" not in line:  # what follows is not of `table`
+            table = (line.strip(),)
         elif assignment := _ASSIGNMENT.match(line):
             lines.setdefault((*table, *(key_path(assignment[1]) or ())), number)
     return lines

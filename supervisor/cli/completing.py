@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from orpheus.shared.storage import Store
 
 _LONGEST_S = 0.25
+_LONGEST_ON_A_SERVER_S = 1.0
+"""Most of it is the import of psycopg."""
 _MOST_JOBS = 50
 _TOLD = 40
 """Characters of what is shown beside an id."""
@@ -37,7 +39,8 @@ def live(*kinds: str) -> Callable[[click.Context, click.Parameter, str], list[Co
 
     def complete(context: click.Context, _: click.Parameter, begun: str) -> list[CompletionItem]:
         try:
-            with _for_a_moment(), _store(context) as store:
+            url, places = _database_of(context)
+            with _for_a_moment(url), _store(url, places) as store:
                 pairs = [pair for kind in kinds for pair in _KINDS[kind](store)]
         except Exception:  # noqa: BLE001 - a shell shows it in the middle of what is typed
             return []
@@ -47,24 +50,27 @@ def live(*kinds: str) -> Callable[[click.Context, click.Parameter, str], list[Co
 
 
 @contextlib.contextmanager
-def _for_a_moment() -> Iterator[None]:
+def _for_a_moment(url: str) -> Iterator[None]:
     """Raise _TooSlow in what takes too long: a locked database, a server that does not answer."""
 
     def give_up(*_: object) -> None:
         raise _TooSlow
 
     signal.signal(signal.SIGALRM, give_up)
-    signal.setitimer(signal.ITIMER_REAL, _LONGEST_S)
+    longest_s = _LONGEST_S if url.startswith("sqlite:") else _LONGEST_ON_A_SERVER_S
+    signal.setitimer(signal.ITIMER_REAL, longest_s)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-@contextlib.contextmanager
-def _store(context: click.Context) -> "Iterator[Store]":
+def _database_of(context: click.Context) -> tuple[str, dict[str, str]]:
+    """Return the URL of the database that the options before the cursor mean, and its other places.
+
+    Raises Abort if that is not certain.
+    """
     from orpheus.config.sources import DEFAULT_PATH, read_sources  # noqa: PLC0415 - see above
-    from orpheus.shared.storage import open_store  # noqa: PLC0415 - see above
 
     before = context.find_root().params
     config: Path | None = context.params.get("config") or before.get("config")
@@ -75,9 +81,15 @@ def _store(context: click.Context) -> "Iterator[Store]":
     database: dict[str, Any] = {}
     for layer in sources.layers:
         database |= layer.get("database", {})
-    names = ("state_dir", "listen_url")
-    places = {name: database[name] for name in names if name in database}
-    store = open_store(database.get("url", "sqlite:///data/orpheus.db"), **places)
+    url = database.get("url", "sqlite:///data/orpheus.db")
+    return url, {one: database[one] for one in ("state_dir", "listen_url") if one in database}
+
+
+@contextlib.contextmanager
+def _store(url: str, places: dict[str, str]) -> "Iterator[Store]":
+    from orpheus.shared.storage import open_store  # noqa: PLC0415 - see above
+
+    store = open_store(url, **places)
     try:
         yield store
     finally:

@@ -220,7 +220,9 @@ def test_the_database_is_found_in_a_text_that_is_not_toml(toml: Toml, text: str)
     [
         ('url = "sqlite:///a.db"\nstate_dir = "/run/o"', {"state_dir": "/run/o"}, True),
         ('url = "sqlite:///a.db"\nstate_dir = "/run/o', {}, True),
-        ('url = "sqlite:///a.db"\nulr = "sqlite:///b.db', {}, False),
+        ('url = "sqlite:///a.db"\nulr = "sqlite:///b.db', {}, True),
+        ('url = "sqlite:///a.db"\n[[outboxes]]\nurl = "sqlite:///b.db"', {}, True),
+        ('url = "sqlite:///a.db"\n[outboxes\nurl = "sqlite:///b.db"\nport = 7', {}, True),
     ],
 )
 def test_of_a_file_that_is_not_toml_each_key_of_the_database_is_read_alone(
@@ -232,3 +234,19 @@ def test_of_a_file_that_is_not_toml_each_key_of_the_database_is_read_alone(
     for layer in sources.layers:
         found |= layer["database"]
     assert (found, sources.tells_database) == ({"url": "sqlite:///a.db"} | database, told)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[database]\n[outboxes\nurl = "sqlite:///b.db"\n',
+        '[database]\nulr = "sqlite:///b.db\n',
+        '[databse\nurl = "sqlite:///b.db"\n',
+        '[database]\nurl = "sqlite:///b.db\n',
+    ],
+)
+def test_of_a_file_that_is_not_toml_no_url_is_guessed(tmp_path: Path, text: str) -> None:
+    sources = Sources()
+    sources.read_text(text, tmp_path / "own.toml")
+    assert not sources.tells_database
+    assert not any("url" in layer.get("database", {}) for layer in sources.layers)

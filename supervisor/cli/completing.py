@@ -39,8 +39,8 @@ def live(*kinds: str) -> Callable[[click.Context, click.Parameter, str], list[Co
 
     def complete(context: click.Context, _: click.Parameter, begun: str) -> list[CompletionItem]:
         try:
-            url, places = _database_of(context)
-            with _for_a_moment(url), _store(url, places) as store:
+            url, state_dir, listen_url = _database_of(context)
+            with _for_a_moment(url), _store(url, state_dir, listen_url) as store:
                 pairs = [pair for kind in kinds for pair in _KINDS[kind](store)]
         except Exception:  # noqa: BLE001 - a shell shows it in the middle of what is typed
             return []
@@ -65,8 +65,8 @@ def _for_a_moment(url: str) -> Iterator[None]:
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def _database_of(context: click.Context) -> tuple[str, dict[str, str]]:
-    """Return the URL of the database that the options before the cursor mean, and its other places.
+def _database_of(context: click.Context) -> tuple[str, str, str]:
+    """Return url, state_dir and listen_url of the database that the options typed so far mean.
 
     Raises Abort if that is not certain.
     """
@@ -82,14 +82,14 @@ def _database_of(context: click.Context) -> tuple[str, dict[str, str]]:
     for layer in sources.layers:
         database |= layer.get("database", {})
     url = database.get("url", "sqlite:///data/orpheus.db")
-    return url, {one: database[one] for one in ("state_dir", "listen_url") if one in database}
+    return url, database.get("state_dir", ""), database.get("listen_url", "")
 
 
 @contextlib.contextmanager
-def _store(url: str, places: dict[str, str]) -> "Iterator[Store]":
+def _store(url: str, state_dir: str, listen_url: str) -> "Iterator[Store]":
     from orpheus.shared.storage import open_store  # noqa: PLC0415 - see above
 
-    store = open_store(url, **places)
+    store = open_store(url, state_dir=state_dir, listen_url=listen_url)
     try:
         yield store
     finally:

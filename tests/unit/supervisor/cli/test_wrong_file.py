@@ -81,7 +81,8 @@ def test_what_is_said_is_what_holds_for_what_runs(orpheus: Orpheus, runs: Path, 
     assert orpheus(*given, "submit", "count", "n=1", "--json").json["max_retries"] == 7
     codes = [one["code"] for one in orpheus(*given, "why", "1", "--json").json["reasons"]]
     assert codes == ["no_worker"], "a pool serves its queue"
-    assert "served" not in str(orpheus(*given, "status", "--json").json["needs_attention"])
+    concerns = orpheus(*given, "status", "--json").json["verdict"]["concerns"]
+    assert "no_pool" not in [one["code"] for one in concerns]
 
 
 @pytest.mark.parametrize("name", WRONG)

@@ -65,10 +65,13 @@ def in_force_at(path: Path) -> InForce | None:
 def in_force_of(config: Path | None, environ: Mapping[str, str]) -> InForce | None:
     """Return the settings of the one supervisor that was started with this file; else None."""
     file = os.path.realpath(given_file(config, environ) or DEFAULT_PATH)
+    trusted = {os.geteuid(), *_owner_of(file)}  # anybody can lock a file of this name
     found = [
         kept
-        for lock in _held_locks()
-        if (kept := in_force_at(settings_beside(lock))) is not None and kept.config == file
+        for path in map(settings_beside, _held_locks())
+        if trusted.issuperset(_owner_of(path))
+        and (kept := in_force_at(path)) is not None
+        and kept.config == file
     ]
     return found[0] if len(found) == 1 else None
 
@@ -94,6 +97,14 @@ def load_in_force(
     if problems or settings is None:
         raise ConfigurationError("\n".join(map(sources.line, problems)))
     return settings
+
+
+def _owner_of(path: str | Path) -> list[int]:
+    """Return the owner of a file; nobody if there is none."""
+    try:
+        return [Path(path).stat().st_uid]
+    except OSError:
+        return []
 
 
 def _held_locks() -> Iterator[Path]:

@@ -13,10 +13,13 @@ from orpheus.shared.process.clock import SystemClock, create_time_s, is_alive
 
 
 def write_note(path: Path, values: Mapping[str, Any]) -> None:
-    """Write `values` for others to read, in one step; only this user may. Raises OSError."""
+    """Write `values` for others to read, in one step; only this user may. Raises OSError.
+
+    Only one process at a time may write to `path`.
+    """
     pid = os.getpid()
     myself = {"pid": pid, "created_s": create_time_s(pid), "boot_id": SystemClock().boot_id}
-    new = path.with_name(f".{path.name}.{pid}")
+    new = path.with_name(f".{path.name}.new")  # always the same: what a killed one left is replaced
     fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     with os.fdopen(fd, "w", encoding="utf-8") as file:
         json.dump({**values, **myself}, file)

@@ -124,6 +124,20 @@ def test_the_supervisor_of_a_file_is_found_by_its_lock(
     assert in_force_of(tmp_path / "other.toml", {}) is None
 
 
+def test_a_lock_of_another_user_tells_nothing(
+    tmp_path: Path,
+    config: Path,
+    settings: Settings,
+    lock: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lock(tmp_path / "jobs" / "supervisor.lock", settings)
+    config.unlink()  # else its owner is trusted, too
+    assert in_force_of(config, {}) is not None
+    monkeypatch.setattr(os, "geteuid", lambda: 65_533)
+    assert in_force_of(config, {}) is None
+
+
 def test_of_two_supervisors_of_one_file_none_is_guessed(
     tmp_path: Path, config: Path, settings: Settings, lock: Callable[..., None]
 ) -> None:

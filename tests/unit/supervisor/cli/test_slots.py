@@ -237,7 +237,7 @@ def test_a_request_that_nobody_takes_exits_1_and_says_where_to_look(
 def test_status_says_how_a_fatal_slot_is_started_again(orpheus: Orpheus, supervised: Store) -> None:
     code, out, _ = orpheus("status")
     assert code == 1
-    assert "! default-2 is fatal: no module (once it is mended: orpheus restart default-2)" in out
+    assert "- default-2 failed too often (fatal): no module. (orpheus restart default-2)\n" in out
 
 
 def test_status_tells_why_the_supervisor_itself_is_degraded(
@@ -245,7 +245,7 @@ def test_status_tells_why_the_supervisor_itself_is_degraded(
 ) -> None:
     why = "config/orpheus.toml was not taken: pools.default.worker: no such key"
     supervised.processes.put_slots([slot("supervisor", SlotState.READY, degraded=True, reason=why)])
-    assert f"! supervisor is degraded: {why}" in orpheus("status").out
+    assert f"- supervisor is degraded: {why}.\n" in orpheus("status").out
 
 
 def test_workers_are_listed_with_how_their_latest_life_ended(
@@ -291,7 +291,7 @@ def test_hosts_are_a_column_only_where_there_are_several(
 
 def test_status_names_the_host_of_what_needs_a_person(orpheus: Orpheus, two_hosts: Store) -> None:
     told = orpheus("status").out
-    assert "! default-1 on host-2 is fatal: 6 failures" in told
+    assert "- default-1 on host-2 failed too often (fatal): 6 failures." in told
     assert "orpheus restart default-1 --host host-2" in told
 
 

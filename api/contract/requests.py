@@ -253,11 +253,30 @@ class EditConfiguration(Reason):
 class BulkFilter(_Body):
     """Which jobs; each field that is given must match. `{}`: all, which needs expected_count."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"properties": {"where": {"type": "null"}}},
+                {"required": ["error"], "properties": {"error": {"type": "string"}}},
+            ]
+        }
+    )
+
     status: Annotated[Status, Field(strict=False)] | None = None
     type: Name | None = None
     queue: Name | None = None
     tag: Name | None = None
     q: SearchText | None = None
+    error: str | None = Field(None, min_length=1, json_schema_extra=_WITHOUT_NUL)
+    """The name of the exception, as in GET /errors."""
+    where: str | None = Field(None, json_schema_extra=_WITHOUT_NUL)
+    """Where it was raised, as in GET /errors, with "" for its null; only with `error`."""
+
+    @model_validator(mode="after")
+    def _place_of_an_error(self) -> Self:
+        if self.where is not None and self.error is None:
+            raise ValueError("where needs error: every job that has not failed has no place")
+        return self
 
 
 def _has(field: str, schema: JsonDict) -> JsonDict:

@@ -85,7 +85,7 @@ async def change_many(request: Request) -> Response:
     """Cancel, retry or delete every job that matches and allows it; in steps, not all or none."""
     services, bulk = services_of(request), read_body(request, BulkChange)
     actor, chosen = audit_actor(request, bulk), bulk.filter
-    matching = JobFilter(chosen.status, chosen.type, chosen.queue, chosen.tag, chosen.q)
+    matching = JobFilter(**chosen.model_dump())
     if matching == JobFilter() and bulk.expected_count is None and not bulk.dry_run:
         raise refused_fields([FieldProblem("/expected_count", _ALL_JOBS)])
 

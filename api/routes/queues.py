@@ -11,12 +11,13 @@ from orpheus.api.contract.openapi import answers, body, problems
 from orpheus.api.contract.requests import Reason
 from orpheus.api.http.calls import audit_actor, json_response
 from orpheus.api.http.problems import refused_fields
-from orpheus.api.services import services_of
+from orpheus.api.services import Services, services_of, workers
 from orpheus.shared.domain.limits import NAME, NAME_RULE
 from orpheus.shared.errors import FieldProblem
 from orpheus.shared.operations.audit import audited
 from orpheus.shared.storage import Store
-from orpheus.shared.views.queues import Queue, queues_json
+from orpheus.shared.views.queues import Queue, served_queues_json
+from orpheus.shared.views.why import crews_of
 
 router = APIRouter(tags=["queues and schedules"])
 
@@ -28,7 +29,7 @@ _ANSWERS = answers(Queue) | problems(403, 404, 413, 415, 422, 507)
 @router.get("/queues", responses=answers(Queues) | problems())
 async def list_queues(request: Request) -> Response:
     """Every queue that has had a job, a pause or a limit, with exact counts."""
-    return json_response({"items": await services_of(request).readers.read(queues_json)})
+    return json_response({"items": await _queues(services_of(request))})
 
 
 @router.post("/queues/{name}/pause", responses=_ANSWERS, openapi_extra=_REASON)
@@ -54,5 +55,16 @@ async def _set_paused(request: Request, name: str, *, paused: bool) -> Response:
         audited(store, actor, action, f"queue {name}", lambda: set_paused(name))
 
     await services.writer.write(change)
-    queues = await services.readers.read(queues_json)
+    queues = await _queues(services)
     return json_response(next(queue for queue in queues if queue["name"] == name))
+
+
+async def _queues(services: Services) -> list[Queue]:
+    options = services.options
+
+    def read(store: Store) -> list[Queue]:
+        with store.snapshot():
+            crews = crews_of(options.storage.pools, workers(store, options))
+            return served_queues_json(store, crews)
+
+    return await services.readers.read(read)

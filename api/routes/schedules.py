@@ -69,6 +69,6 @@ async def _set_paused(request: Request, name: str, *, paused: bool) -> Response:
     def change(store: Store) -> Schedule:
         set_paused = store.schedules.pause if paused else store.schedules.resume
         audited(store, actor, action, f"schedule {name}", lambda: set_paused(name))
-        return schedule_json(store.schedules.get(name), store.clock.wall_ms())
+        return schedule_json(store, store.schedules.get(name))
 
     return json_response(await services_of(request).writer.write(change))

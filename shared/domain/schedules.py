@@ -16,6 +16,8 @@ from cronsim import CronSim, CronSimError
 
 _LATE_MS = 60_000
 """An older tick was missed: `catch_up` decides whether it fires."""
+_OVERDUE_MS = 10_000
+"""Upkeep fires a tick within about a second, and another leader within 10 s."""
 _MOST_TICKS_AT_ONCE = 1_000
 
 
@@ -42,6 +44,13 @@ class ScheduleDefinition:
     catch_up: CatchUp = CatchUp.ONE
 
     @property
+    def in_words(self) -> str:
+        """Its times in plain English: "At 03:00 on Sunday", "Every 90 seconds"."""
+        if self.every_s is not None:
+            return _every(self.every_s)
+        return CronSim(self.cron or "", datetime(2024, 1, 1, tzinfo=UTC)).explain()
+
+    @property
     def timing(self) -> tuple[object, ...]:
         """What its ticks follow from."""
         return self.cron, self.every_s, self.timezone
@@ -64,6 +73,14 @@ def problem_of(cron: str | None, every_s: float | None, timezone: str) -> str | 
     except StopIteration:
         return f"cron {cron!r} never fires"
     return None
+
+
+def _every(period_s: float) -> str:
+    for unit, unit_s in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if period_s % unit_s == 0:
+            n = round(period_s / unit_s)
+            return f"Every {unit}" if n == 1 else f"Every {n} {unit}s"
+    return "Every second" if period_s == 1 else f"Every {period_s:g} seconds"
 
 
 def _cron_ticks(cron: str, after: datetime) -> Iterator[datetime]:
@@ -102,6 +119,14 @@ def tick_to_wait_for(
     if tick_ms is None or (coming and tick_ms > coming[-1]):
         return coming[0] if coming else None
     return tick_ms
+
+
+def is_overdue(tick_ms: int, now_ms: int) -> bool:
+    """Return whether a tick that a schedule still waits for has passed so long ago that it is late.
+
+    Then nobody fires it: no supervisor and no worker does the upkeep.
+    """
+    return tick_ms + _OVERDUE_MS < now_ms
 
 
 @dataclass(frozen=True, slots=True)

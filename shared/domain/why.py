@@ -65,6 +65,7 @@ class Pause:
 
     by: str | None = None
     reason: str | None = None
+    at_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

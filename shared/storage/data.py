@@ -53,6 +53,20 @@ class JobFilter:
     queue: str | None = None
     tag: str | None = None
     q: str | None = None
+    error: str | None = None
+    """The type of its error, as in `ErrorGroup`; so is `where`, in which empty text is a value."""
+    where: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobRun:
+    """How a job stands, without what it was given and what it gave."""
+
+    status: Status
+    started_ms: int | None
+    finished_ms: int | None
+    error: str | None
+    """The type of its error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +199,7 @@ class OutboxCounts:
 class ErrorGroup:
     """Failed jobs of one type with the same error. `where` is empty if the place is unknown.
 
-    `newest`: the id of the job that failed last.
+    `newest`: the id of the job that failed last. `max_id`: the greatest id of them.
     """
 
     type: str
@@ -195,6 +209,7 @@ class ErrorGroup:
     first_ms: int
     last_ms: int
     newest: int
+    max_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +218,14 @@ class Latency:
 
     p50_s: float | None
     p95_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """How many jobs of a queue were submitted, and how many ended, per minute lately."""
+
+    submitted_per_minute: float = 0.0
+    ended_per_minute: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

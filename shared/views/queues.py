@@ -1,6 +1,6 @@
 """Queues, and counts of jobs, as the API and the command line list them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 from typing_extensions import TypedDict
@@ -8,7 +8,9 @@ from typing_extensions import TypedDict
 from orpheus.shared.domain.drain import Pace, drain_s, drain_with_more_s
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.rates import rate_text
-from orpheus.shared.storage import QueueRow, Store
+from orpheus.shared.domain.why import Crew
+from orpheus.shared.storage import Flow, QueueRow, Store
+from orpheus.shared.views.values import Time, optional_time
 
 
 class Counts(TypedDict):
@@ -38,7 +40,16 @@ class Drain(TypedDict):
     """With further workers that run only jobs of this queue."""
 
 
-class Queue(TypedDict):
+class Pause(TypedDict):
+    """Who paused a queue, why, and when."""
+
+    by: str | None
+    """As in GET /audit; null: the configuration."""
+    reason: str | None
+    at: Time | None
+
+
+class QueueFigures(TypedDict):
     """A queue that has had a job, a pause or a limit."""
 
     name: str
@@ -56,6 +67,26 @@ class Queue(TypedDict):
     done_per_minute: float
     drain: Drain | None
     """null: it is paused, or nothing was done in the last five minutes."""
+    submitted_per_minute: float
+    """Over the last five minutes, as `ended_per_minute`: done, failed and cancelled."""
+    ended_per_minute: float
+    pause: Pause | None
+    """Who paused it; null: it is not paused."""
+
+
+class ServingPool(TypedDict):
+    """A pool whose workers lease jobs of a queue."""
+
+    name: str
+    workers: int
+    ready: int
+
+
+class Queue(QueueFigures):
+    """A queue, and who runs its jobs."""
+
+    pools: list[ServingPool]
+    """Empty: no pool of the configuration serves it."""
 
 
 def counts_json(counts: Mapping[Status, int]) -> Counts:
@@ -63,17 +94,19 @@ def counts_json(counts: Mapping[Status, int]) -> Counts:
     return cast("Counts", {status.value: counts.get(status, 0) for status in Status})
 
 
-def queues_json(store: Store) -> list[Queue]:
+def queues_json(store: Store) -> list[QueueFigures]:
     """Return every queue that has had a job, a pause or a limit, by name."""
     with store.snapshot():
         counts = store.stats.counts_by_queue()
         done_per_minute = store.stats.done_per_minute()
-        paces = store.stats.paces()
+        paces, flows = store.stats.paces(), store.stats.flows()
         rules = {row.name: row for row in store.queues.all()}
         oldest_s = {name: store.stats.oldest_pending_s(name) for name in counts}
-    found: list[Queue] = []
+        pauses = {name: _pause(store, name) for name, rule in rules.items() if rule.paused}
+    found: list[QueueFigures] = []
     for name in sorted(counts.keys() | rules.keys()):
         rule = rules.get(name, QueueRow(name, paused=False, max_running=0, rate=None))
+        flow = flows.get(name, Flow())
         either_rate = rule.rate or rule.per_key.rate
         found.append(
             {
@@ -88,9 +121,30 @@ def queues_json(store: Store) -> list[Queue]:
                 "oldest_pending_s": oldest_s.get(name),
                 "done_per_minute": done_per_minute.get(name, 0.0),
                 "drain": _drain(rule, counts.get(name, {}), paces.get(name)),
+                "submitted_per_minute": flow.submitted_per_minute,
+                "ended_per_minute": flow.ended_per_minute,
+                "pause": pauses.get(name),
             }
         )
     return found
+
+
+def served_queues_json(store: Store, crews: Sequence[Crew]) -> list[Queue]:
+    """Return the same queues with the pools that serve each."""
+    return [{**queue, "pools": _serving(queue["name"], crews)} for queue in queues_json(store)]
+
+
+def _serving(queue: str, crews: Sequence[Crew]) -> list[ServingPool]:
+    return [
+        {"name": crew.pool, "workers": len(crew.ready) + len(crew.others), "ready": len(crew.ready)}
+        for crew in crews
+        if crew.serves(queue)
+    ]
+
+
+def _pause(store: Store, queue: str) -> Pause:
+    pause = store.standings.pause_of(queue)
+    return {"by": pause.by, "reason": pause.reason, "at": optional_time(pause.at_ms)}
 
 
 def _drain(rule: QueueRow, counts: Mapping[Status, int], pace: Pace | None) -> Drain | None:

@@ -36,8 +36,7 @@ def why_json(
     store: Store, job_id: int, workers: Sequence[Worker], pools: Mapping[str, Sequence[str]]
 ) -> Why:
     """Return why a job does not run. Raises NotFound. `pools`: the queues that each serves."""
-    crews = [_crew(name, queues, workers) for name, queues in pools.items()]
-    reasons = why.reasons(store.standings.of(job_id), crews)
+    reasons = why.reasons(store.standings.of(job_id), crews_of(pools, workers))
     return {
         "runs": not reasons,
         "reasons": [
@@ -45,6 +44,11 @@ def why_json(
             for one in reasons
         ],
     }
+
+
+def crews_of(pools: Mapping[str, Sequence[str]], workers: Sequence[Worker]) -> list[Crew]:
+    """Return the workers of each pool. `pools`: the queues that each serves."""
+    return [_crew(name, queues, workers) for name, queues in pools.items()]
 
 
 def _crew(pool: str, queues: Sequence[str], workers: Sequence[Worker]) -> Crew:

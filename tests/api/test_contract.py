@@ -74,6 +74,10 @@ QUEUE = {
     "oldest_pending_s",
     "done_per_minute",
     "drain",
+    "submitted_per_minute",
+    "ended_per_minute",
+    "pause",
+    "pools",
 }
 KINDS = {
     "job.enqueued",

@@ -22,3 +22,51 @@ def test_failed_jobs_are_counted_by_type_error_and_place(api: Any) -> None:
     assert items[0]["first_seen"] <= items[0]["last_seen"]
     job = api.client.get("/jobs/1").json()
     assert job["error"] == {"type": "ValueError", "message": "no such file", "traceback": TRACE}
+
+
+def fail(api: Any, trace: str | None = TRACE) -> int:
+    job_id: int = api.submit()
+    (lease,) = api.lease()
+    error = JobError("ValueError", "no such file", trace)
+    api.store.leases.finish([Finished(lease, Ending.FAILED_PERMANENTLY, error=error)])
+    return job_id
+
+
+def test_a_group_is_retried_as_it_was_counted(api: Any) -> None:
+    mine = [fail(api), fail(api)]
+    other = fail(api, None)
+    group = api.client.get("/errors").json()["items"][0]
+    later = fail(api)
+    body = {
+        "action": "retry",
+        "filter": {
+            "status": "failed",
+            "type": group["type"],
+            "error": group["error"],
+            "where": group["where"],
+        },
+        "max_id": group["max_id"],
+        "expected_count": group["count"],
+        "reason": "the disk is back",
+    }
+    assert api.client.post("/jobs/bulk", json=body).json() == {"changed": 2}
+    statuses = [api.client.get(f"/jobs/{one}").json()["status"] for one in (*mine, other, later)]
+    assert statuses == ["pending", "pending", "failed", "failed"]
+    assert api.client.post("/jobs/bulk", json=body).status_code == 409
+
+
+def test_a_group_without_a_place_has_an_empty_one_in_a_filter(api: Any) -> None:
+    fail(api)
+    mine = fail(api, None)
+    body = {"action": "retry", "filter": {"error": "ValueError", "where": ""}}
+    assert api.client.post("/jobs/bulk", json=body).json() == {"changed": 1}
+    assert api.client.get(f"/jobs/{mine}").json()["status"] == "pending"
+
+
+def test_a_place_alone_names_no_jobs(api: Any) -> None:
+    """Empty, it would name every job that has not failed."""
+    job_id = api.submit()
+    answer = api.client.post("/jobs/bulk", json={"action": "cancel", "filter": {"where": ""}})
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"] == "/filter"
+    assert api.client.get(f"/jobs/{job_id}").json()["status"] == "pending"

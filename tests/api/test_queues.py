@@ -1,14 +1,21 @@
 """Queues and schedules over HTTP, and their events on the stream."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
+from orpheus.shared.domain.jobs import JobError
+from orpheus.shared.domain.lifecycle import Ending, Finished
+from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.domain.rates import KeyRules, Rate
 from orpheus.shared.domain.schedules import ScheduleDefinition
 from orpheus.shared.storage import QueueRules
+from orpheus.shared.views.values import rfc3339
+from tests.machine import PATIENCE_S
 
 NIGHTLY = ScheduleDefinition(
     "nightly",
@@ -61,6 +68,49 @@ def test_a_queue_is_listed_with_its_limits_and_its_jobs(api: Any) -> None:
     assert (found["idle"]["oldest_pending_s"], found["idle"]["done_per_minute"]) == (None, 0.0)
 
 
+def test_a_queue_tells_how_many_jobs_came_and_ended_per_minute(api: Any) -> None:
+    for _ in range(3):
+        api.submit(queue="mail")
+    api.run_one()
+    mail = queues(api)["mail"]
+    assert 3 / 6 <= mail["submitted_per_minute"] <= 3 / 5
+    assert mail["ended_per_minute"] == pytest.approx(mail["submitted_per_minute"] / 3, rel=0.01)
+
+
+def test_a_queue_names_the_pools_that_serve_it_with_their_ready_workers(
+    start: Callable[..., Any], options: Any
+) -> None:
+    pools = {"default": ("*",), "mail": ("mail", "reports")}
+    api = start(storage=replace(options.storage, pools=pools))
+    api.process("supervisor", Role.SUPERVISOR)
+    api.store.processes.put_slots(
+        [
+            api.slot("default-1", SlotState.READY),
+            api.slot("default-2", SlotState.BACKOFF),
+            api.slot("mail-1", SlotState.DOWN, pool="mail"),
+        ]
+    )
+    api.store.queues.configure(
+        {"mail": QueueRules(max_running=1), "other": QueueRules(paused=True)}
+    )
+    found = queues(api)
+    everything = {"name": "default", "workers": 2, "ready": 1}
+    assert found["other"]["pools"] == [everything]
+    assert found["mail"]["pools"] == [everything, {"name": "mail", "workers": 1, "ready": 0}]
+
+
+def test_a_paused_queue_tells_who_paused_it_why_and_when(api: Any) -> None:
+    api.store.queues.configure({"idle": QueueRules(paused=True)})
+    answer = api.client.post("/queues/mail/pause", json={"reason": "the server is down"})
+    pause = answer.json()["pause"]
+    assert (pause["by"], pause["reason"]) == ("api:127.0.0.1", "the server is down")
+    assert datetime.fromisoformat(pause["at"]).tzinfo is not None
+    found = queues(api)
+    assert found["mail"]["pause"] == pause
+    assert found["idle"]["pause"] == {"by": None, "reason": None, "at": None}
+    assert api.client.post("/queues/mail/resume").json()["pause"] is None
+
+
 def test_a_paused_queue_starts_nothing_until_it_is_resumed(api: Any) -> None:
     job_id = api.submit(queue="mail")
     paused = api.client.post("/queues/mail/pause", json={"reason": "the server is down"})
@@ -95,7 +145,12 @@ def test_a_schedule_is_listed_with_its_next_five_runs(scheduled: Any) -> None:
         "last_run": None,
         "last_job": None,
         "next_runs": None,
+        "in_words": "At 03:00 every day",
+        "queue": "reports",
+        "last_result": None,
+        "missed": None,
     }
+    assert (often["in_words"], often["queue"]) == ("Every 90 seconds", None)
     assert (often["cron"], often["every"]) == (None, 90.0)
     runs = [datetime.fromisoformat(run) for run in often["next_runs"]]
     assert len(nightly["next_runs"]) == len(runs) == 5
@@ -118,6 +173,47 @@ def test_a_schedule_is_run_now(scheduled: Any) -> None:
         "schedule nightly",
         "to try it",
     )
+
+
+def test_a_schedule_tells_what_became_of_its_last_job(scheduled: Any) -> None:
+    def last() -> Any:
+        return scheduled.client.get("/schedules").json()["items"][1]["last_result"]
+
+    job_id = scheduled.client.post("/schedules/often/run").json()["id"]
+    assert last() == {"status": "pending", "ran_s": None, "error": None}
+    scheduled.run_one()
+    assert (last()["status"], last()["error"]) == ("done", None)
+    assert 0 <= last()["ran_s"] < PATIENCE_S
+    scheduled.store.jobs.delete(job_id)
+    assert last() is None
+
+
+def test_a_failed_run_of_a_schedule_names_its_error(scheduled: Any) -> None:
+    scheduled.client.post("/schedules/often/run")
+    (lease,) = scheduled.lease()
+    error = JobError("ValueError", "no such file", None)
+    scheduled.store.leases.finish([Finished(lease, Ending.FAILED_PERMANENTLY, error=error)])
+    result = scheduled.client.get("/schedules").json()["items"][1]["last_result"]
+    assert (result["status"], result["error"]) == ("failed", "ValueError")
+
+
+def test_a_time_that_passed_without_a_job_is_told_until_it_is_made_up_for(api: Any) -> None:
+    """Nobody does the upkeep here, so nobody fires the schedule."""
+    api.store.schedules.configure([ScheduleDefinition("often", "add", every_s=60)])
+
+    def missed() -> Any:
+        return api.client.get("/schedules").json()["items"][0]["missed"]
+
+    assert missed() is None
+    (row,) = api.store.schedules.all()
+    database = api.store._database
+    late_ms = row.tick_ms - 120_000
+    database.run(database.sql("schedules.sql")["move-tick"], late_ms, "often", row.tick_ms)
+    assert missed() == rfc3339(late_ms)
+    api.store.schedules.pause("often")
+    assert missed() is None
+    api.store.schedules.resume("often")
+    assert missed() is None
 
 
 def test_a_schedule_whose_type_is_gone_is_a_422_and_runs_nothing(scheduled: Any) -> None:

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from orpheus.shared.domain.jobs import JobError, Lease
+from orpheus.shared.domain.jobs import JobError, Lease, Status
 from orpheus.shared.domain.lifecycle import Ending
-from orpheus.shared.storage import ErrorGroup, Store
+from orpheus.shared.storage import BulkAction, ErrorGroup, JobFilter, Store
 from tests.contract.conftest import FakeClock
 
 Fail = Callable[..., int]
@@ -43,11 +43,56 @@ def test_jobs_with_the_same_type_error_and_place_are_one_group(store: Store, fai
     fail(error_at("jobs.py:12", message="a.png"))
     fail(error_at("jobs.py:12", message="b.png"))
     last = fail(error_at("jobs.py:12", message="c.png"))
+    where, first_ms, last_ms = "jobs.py:12 in resize", T0_MS + 1000, T0_MS + 3000
     assert store.errors.groups() == [
-        ErrorGroup(
-            "resize", "ValueError", "jobs.py:12 in resize", 3, T0_MS + 1000, T0_MS + 3000, last
-        )
+        ErrorGroup("resize", "ValueError", where, 3, first_ms, last_ms, newest=last, max_id=last)
     ]
+
+
+def test_the_job_that_failed_last_need_not_have_the_greatest_id(
+    store: Store,
+    submit: Callable[..., int],
+    lease: Callable[..., list[Lease]],
+    clock: FakeClock,
+    end: Callable[..., bool],
+) -> None:
+    ids = [submit("resize"), submit("resize")]
+    for one in reversed(lease(2)):
+        clock.advance(1000)
+        assert end(one, Ending.FAILED_PERMANENTLY, error=error_at("jobs.py:12"))
+    (group,) = store.errors.groups()
+    assert (group.newest, group.max_id) == (ids[0], ids[1])
+
+
+def test_a_group_is_retried_without_its_neighbours(store: Store, fail: Fail) -> None:
+    mine = [fail(error_at("jobs.py:12")), fail(error_at("jobs.py:12"))]
+    others = [
+        fail(error_at("jobs.py:13")),
+        fail(error_at("jobs.py:12", "KeyError")),
+        fail(error_at("jobs.py:12"), "crop"),
+        fail(JobError("ValueError", "no traceback")),
+    ]
+    later = fail(error_at("jobs.py:12"))
+    wanted = JobFilter(Status.FAILED, "resize", error="ValueError", where="jobs.py:12 in resize")
+    assert store.jobs.total(wanted).value == 3
+    retried = store.bulk.change(
+        BulkAction.RETRY, wanted, max_id=mine[-1], expected_count=2, by="cli:ada"
+    )
+    assert retried == 2
+    assert [store.jobs.status(one) for one in mine] == [Status.PENDING] * 2
+    assert {store.jobs.status(one) for one in (*others, later)} == {Status.FAILED}
+    (entry,) = store.audit.page(1)
+    assert entry.target == (
+        "jobs with status=failed, type=resize, error=ValueError, where=jobs.py:12 in resize, "
+        f"id<={mine[-1]}"
+    )
+
+
+def test_a_group_without_a_place_is_named_by_empty_text(store: Store, fail: Fail) -> None:
+    fail(error_at("jobs.py:12"))
+    mine = fail(JobError("ValueError", "no traceback"))
+    wanted = JobFilter(Status.FAILED, "resize", error="ValueError", where="")
+    assert store.jobs.matching_ids(wanted) == [mine]
 
 
 def test_another_type_error_or_place_is_another_group_and_the_largest_is_first(

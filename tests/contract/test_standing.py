@@ -52,14 +52,16 @@ def test_jobs_of_paused_queues_do_not_go_before(store: Store, submit: Submit) ->
     assert before(store.standings.of(mine)) == []
 
 
-def test_a_pause_names_the_operator_and_the_reason(store: Store, submit: Submit) -> None:
+def test_a_pause_names_the_operator_the_reason_and_when(
+    store: Store, submit: Submit, clock: FakeClock
+) -> None:
     job = submit(queue="mail")
     assert store.standings.of(job).pause is None
     store.queues.configure({"mail": QueueRules(paused=True)})
     assert store.standings.of(job).pause == Pause()
     ada = Actor("cli:ada", "mail is down")
     audited(store, ada, "pause", "queue mail", lambda: store.queues.pause("mail"))
-    assert store.standings.of(job).pause == Pause("cli:ada", "mail is down")
+    assert store.standings.of(job).pause == Pause("cli:ada", "mail is down", clock.wall)
     store.queues.resume("mail")
     assert store.standings.of(job).pause is None
 

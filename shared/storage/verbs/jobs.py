@@ -6,7 +6,7 @@ from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import Attempt, Dependency, Job, NewJob, RunningJob, Status
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.errors import NotFound, TransitionRefused
-from orpheus.shared.storage.data import JobFilter, Submitted, Total
+from orpheus.shared.storage.data import JobFilter, JobRun, Submitted, Total
 from orpheus.shared.storage.database import Database, Value
 from orpheus.shared.storage.verbs.dependencies import Dependencies
 from orpheus.shared.storage.verbs.enqueue import Enqueue
@@ -90,6 +90,13 @@ class Jobs:
             raise NotFound(f"there is no job {job_id}")
         return Status(row[0])
 
+    def run_of(self, job_id: int) -> JobRun:
+        """Return how it stands without reading the whole job. Raises NotFound."""
+        row = self._database.one(self._sql["run-of"], job_id)
+        if row is None:
+            raise NotFound(f"there is no job {job_id}")
+        return JobRun(Status(row[0]), *row[1:])
+
     def attempts(self, job_id: int) -> list[Attempt]:
         """Return its attempts, oldest first; a running one is last and has outcome None."""
         rows = self._database.all(self._sql["select-attempts"], job_id)
@@ -148,7 +155,7 @@ class Jobs:
 
     def total(self, wanted: JobFilter) -> Total:
         """Return how many jobs match: exact from the kept counts, else counted up to 10,000."""
-        if wanted.type is None and wanted.tag is None and wanted.q is None:
+        if wanted == JobFilter(wanted.status, queue=wanted.queue):
             return Total(self._kept_total(wanted), exact=True)
         join, conditions, values = self._where(wanted)
         ids = f"{self._sql['select-ids']}{join} WHERE {' AND '.join(conditions)} LIMIT ?"
@@ -172,6 +179,8 @@ class Jobs:
         """
         if wanted.status is None or (wanted.type is None and wanted.queue is None):
             return False
+        if wanted.error is not None:
+            return False  # failed jobs have an index by their errors
         return self._kept_total(JobFilter(status=wanted.status)) <= _SEARCH_WINDOW_JOBS
 
     def _where(self, wanted: JobFilter) -> tuple[str, list[str], list[Value]]:
@@ -185,7 +194,13 @@ class Jobs:
         if wanted.status is not None:
             # Not as a value: PostgreSQL has one plan for all values, and some statuses are rare.
             conditions.append(f"status = '{Status(wanted.status)}'")
-        for column, value in (("type", wanted.type), ("queue", wanted.queue)):
+        columns = {
+            "type": wanted.type,
+            "queue": wanted.queue,
+            "error_type": wanted.error,
+            "error_where": wanted.where,
+        }
+        for column, value in columns.items():
             if value is not None:
                 conditions.append(f"{column} = ?")
                 values.append(value)

@@ -63,7 +63,7 @@ class Standings:
             )
 
     def pause_of(self, queue: str) -> Pause:
-        """Return who paused a queue that is paused, and why."""
+        """Return who paused a queue that is paused, why, and when."""
         by_operator = self._database.one(self._sql["is-paused-by-operator"], queue)
         if by_operator is None or not by_operator[0]:
             return Pause()

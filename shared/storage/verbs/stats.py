@@ -2,16 +2,23 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from orpheus.shared.domain.drain import Pace
 from orpheus.shared.domain.jobs import Status
-from orpheus.shared.storage.data import Latency, Minute
+from orpheus.shared.storage.data import Flow, Latency, Minute
 from orpheus.shared.storage.database import Database
 from orpheus.shared.storage.totals import ENDED, RAN, WAITED, Histogram, histograms_of
 from orpheus.shared.storage.type_totals import TypeFigures, figures_of
 
 _MINUTE_MS = 60_000
 _MOST_PROBES = 1_000
+_MOST_COUNTED = 10_000
+
+
+class _Came(NamedTuple):
+    n: int
+    first_id: int
 
 
 class Stats:
@@ -100,6 +107,51 @@ class Stats:
             queue: Pace(n, ran_ms / 1000, max(1.0, (now_ms - first * _MINUTE_MS) / 1000))
             for queue, n, ran_ms, first in rows
         }
+
+    def flows(self, minutes: int = 5) -> dict[str, Flow]:
+        """Return how many jobs came and ended per minute, by queue, since `minutes` minutes ago.
+
+        The jobs that came are those with the greatest ids, as far as they are still kept. Of the
+        queue that got more than a bounded number, the time in which so many came is what counts.
+        """
+        since, now_ms = self._minute() - minutes, self._database.clock.wall_ms()
+        passed = (now_ms - since * _MINUTE_MS) / _MINUTE_MS
+        flows = {}
+        with self._database.snapshot():
+            rows = self._database.all(self._sql["ended-since-by-queue"], since)
+            ended: dict[str, int] = dict(rows)
+            first_id = self._first_id_since(since * _MINUTE_MS)
+            for queue in self.counts_by_queue().keys() | ended.keys():
+                came, took = self._came(queue, first_id), passed
+                if came.n == _MOST_COUNTED:
+                    took = max(1, now_ms - self._created_from(came.first_id)[1]) / _MINUTE_MS
+                flows[queue] = Flow(came.n / took, ended.get(queue, 0) / passed)
+        return flows
+
+    def _came(self, queue: str, first_id: int) -> "_Came":
+        """Return how many jobs of a queue have at least this id, up to a bounded number."""
+        row = self._database.one(self._sql["newest-of-queue"], queue, first_id, _MOST_COUNTED)
+        assert row is not None  # it counts
+        return _Came(row[0], row[1] or first_id)
+
+    def _first_id_since(self, since_ms: int) -> int:
+        """Return the id from which on jobs were submitted since a time: ids follow the clock."""
+        row = self._database.one(self._sql["newest-job"])
+        low, high = 1, (row[0] if row and row[0] else 0) + 1
+        while low < high:
+            middle = (low + high) // 2
+            found, created_ms = self._created_from(middle)
+            if created_ms >= since_ms:
+                high = middle
+            else:
+                low = found + 1
+        return low
+
+    def _created_from(self, job_id: int) -> tuple[int, int]:
+        """Return the first job from an id on, and when it was submitted."""
+        row = self._database.one(self._sql["first-job-from"], job_id)
+        assert row is not None  # there is one with the greatest id, in the same snapshot
+        return row[0], row[1]
 
     def latencies(self) -> tuple[Latency, Latency]:
         """Return how long jobs waited from due to start, and how long their last attempt ran."""

@@ -50,6 +50,25 @@ WHERE minute >= ? AND status = 'done' GROUP BY queue;
 SELECT type, status, sum(n)::bigint FROM orpheus.finished_per_minute WHERE minute >= ?
 GROUP BY type, status;
 
+-- name: ended-since-by-queue
+-- Jobs that ended since a minute, by queue.
+SELECT queue, sum(n)::bigint FROM orpheus.finished_per_minute WHERE minute >= ? GROUP BY queue;
+
+-- name: newest-job
+-- The greatest id.
+SELECT max(id) FROM orpheus.jobs;
+
+-- name: first-job-from
+-- The first job that has at least this id, and when it was submitted.
+SELECT id, created_at_ms FROM orpheus.jobs WHERE id >= ? ORDER BY id LIMIT 1;
+
+-- name: newest-of-queue
+-- How many jobs of a queue have at least this id, counted up to a number from the newest one back,
+-- and the first that was counted.
+SELECT count(*), min(id) FROM (
+    SELECT id FROM orpheus.jobs WHERE queue = ? AND id >= ?
+    ORDER BY id DESC LIMIT ?) AS counted;
+
 -- name: finished-by-minute
 -- Jobs that ended since a minute, by minute and status, oldest first.
 SELECT minute, status, sum(n)::bigint FROM orpheus.finished_per_minute

@@ -5,10 +5,10 @@ SELECT type, error_type, error_where, n, first_ms, last_ms, (
     SELECT id FROM orpheus.jobs
     WHERE status = 'failed' AND jobs.type = found.type AND jobs.error_type = found.error_type
         AND jobs.error_where = found.error_where
-    ORDER BY finished_at_ms DESC, id DESC LIMIT 1) AS newest
+    ORDER BY finished_at_ms DESC, id DESC LIMIT 1) AS newest, max_id
 FROM (
     SELECT type, error_type, error_where, count(*) AS n,
-        min(finished_at_ms) AS first_ms, max(finished_at_ms) AS last_ms
+        min(finished_at_ms) AS first_ms, max(finished_at_ms) AS last_ms, max(id) AS max_id
     FROM orpheus.jobs
     WHERE status = 'failed' GROUP BY type, error_type, error_where
     ORDER BY n DESC, last_ms DESC, type, error_type, error_where LIMIT ?) AS found

@@ -11,8 +11,8 @@ FROM orpheus.job_dependencies JOIN orpheus.jobs ON jobs.id = job_dependencies.de
 WHERE job_dependencies.job_id = ? AND waits = 1 ORDER BY jobs.id LIMIT ?;
 
 -- name: who-paused
--- Who paused a queue last, and why.
-SELECT by, reason FROM orpheus.audit
+-- Who paused a queue last, why, and when.
+SELECT by, reason, at_ms FROM orpheus.audit
 WHERE target = ? AND action = 'pause' ORDER BY id DESC LIMIT 1;
 
 -- name: is-paused-by-operator

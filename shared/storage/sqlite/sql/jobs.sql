@@ -79,6 +79,10 @@ SELECT value FROM json_each(?) WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.i
 -- The status of a job, for a client that waits for its end.
 SELECT status FROM jobs WHERE id = ?;
 
+-- name: run-of
+-- How a job stands, without its payload and result.
+SELECT status, started_at_ms, finished_at_ms, error_type FROM jobs WHERE id = ?;
+
 -- name: select-attempts
 -- The attempts of a job that have ended, oldest first, with the fields of Attempt as columns.
 SELECT number, outcome, worker, pid, started_at_ms, finished_at_ms,

@@ -11,8 +11,8 @@ FROM job_dependencies CROSS JOIN jobs ON jobs.id = job_dependencies.depends_on
 WHERE job_dependencies.job_id = ? AND waits = 1 ORDER BY jobs.id LIMIT ?;
 
 -- name: who-paused
--- Who paused a queue last, and why.
-SELECT by, reason FROM audit INDEXED BY audit_by_target
+-- Who paused a queue last, why, and when.
+SELECT by, reason, at_ms FROM audit INDEXED BY audit_by_target
 WHERE target = ? AND action = 'pause' ORDER BY id DESC LIMIT 1;
 
 -- name: is-paused-by-operator

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from itertools import islice
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,6 +13,7 @@ from orpheus.shared.domain.schedules import (
     CatchUp,
     ScheduleDefinition,
     due_ticks,
+    is_overdue,
     next_tick_ms,
     problem_of,
     ticks_after,
@@ -120,3 +122,27 @@ def test_ticks_only_move_forward(expression: str, zone: str, after_ms: int) -> N
     ticks = list(islice(ticks_after(cron(expression, zone), after_ms), 5))
     assert ticks == sorted(set(ticks))
     assert ticks[0] > after_ms
+
+
+@pytest.mark.parametrize(
+    ("timing", "words"),
+    [
+        ({"cron": "0 3 * * *"}, "At 03:00 every day"),
+        ({"cron": "*/10 9-17 * * MON-FRI"}, "Every 10th minute from 09:00 through 17:59 on Monday"),
+        ({"cron": "30 4 L * *"}, "At 04:30 on the last day of every month"),
+        ({"every_s": 1.0}, "Every second"),
+        ({"every_s": 1.5}, "Every 1.5 seconds"),
+        ({"every_s": 90.0}, "Every 90 seconds"),
+        ({"every_s": 60.0}, "Every minute"),
+        ({"every_s": 7_200.0}, "Every 2 hours"),
+        ({"every_s": 86_400.0}, "Every day"),
+    ],
+    ids=str,
+)
+def test_the_times_of_a_schedule_are_told_in_words(timing: dict[str, Any], words: str) -> None:
+    assert ScheduleDefinition("one", "add", **timing).in_words.startswith(words)
+
+
+def test_a_tick_is_overdue_only_after_another_leader_could_have_fired_it() -> None:
+    assert not is_overdue(1_000_000, 1_010_000)
+    assert is_overdue(1_000_000, 1_010_001)

@@ -35,4 +35,6 @@ def test_json_is_what_the_api_answers(orpheus: Orpheus, store: Store) -> None:
     fail(store, "KeyError")
     (item,) = json.loads(orpheus("errors", "--json").out)["items"]
     assert item["where"] == "jobs.py:12 in resize"
-    assert list(item) == ["type", "error", "where", "count", "first_seen", "last_seen", "newest"]
+    assert list(item) == [
+        "type", "error", "where", "count", "first_seen", "last_seen", "newest", "max_id",
+    ]  # fmt: skip

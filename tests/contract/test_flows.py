@@ -1,0 +1,71 @@
+"""How many jobs of each queue come and end per minute."""
+
+from collections.abc import Callable
+
+import pytest
+
+from orpheus.shared.domain.jobs import Lease, NewJob
+from orpheus.shared.domain.lifecycle import Ending
+from orpheus.shared.storage import Flow, Store
+from orpheus.shared.storage.verbs import stats
+from tests.contract.conftest import FakeClock
+
+MINUTE_MS = 60_000
+
+
+@pytest.fixture(autouse=True)
+def start_of_a_minute(clock: FakeClock) -> None:
+    clock.advance(-clock.wall % MINUTE_MS)
+
+
+def come(store: Store, queue: str, n: int) -> list[int]:
+    return store.jobs.submit_many([NewJob("noop", queue=queue)] * n)
+
+
+def test_what_came_and_what_ended_is_counted_by_queue_for_five_minutes(
+    store: Store,
+    clock: FakeClock,
+    lease: Callable[..., list[Lease]],
+    end: Callable[..., bool],
+) -> None:
+    come(store, "mail", 100)
+    clock.advance(10 * MINUTE_MS)
+    come(store, "mail", 10)
+    media = come(store, "media", 5)
+    store.jobs.cancel(media[0])
+    done, failed = lease(2, queues=("mail",))
+    assert end(done, Ending.SUCCEEDED)
+    assert end(failed, Ending.FAILED_PERMANENTLY)
+    clock.advance(30_000)
+    # It is half a minute since the minute began: five and a half of them count.
+    assert store.stats.flows() == {
+        "mail": Flow(10 / 5.5, 2 / 5.5),
+        "media": Flow(5 / 5.5, 1 / 5.5),
+    }
+    clock.advance(10 * MINUTE_MS)
+    assert store.stats.flows() == {"mail": Flow(), "media": Flow()}
+
+
+def test_gaps_of_deleted_jobs_do_not_hide_what_came(store: Store, clock: FakeClock) -> None:
+    old = come(store, "mail", 20)
+    clock.advance(10 * MINUTE_MS)
+    new = come(store, "mail", 20)
+    for job_id in [*old[5:], *new[:3]]:
+        store.jobs.cancel(job_id)
+        store.jobs.delete(job_id)
+    assert store.stats.flows()["mail"].submitted_per_minute == 17 / 5
+
+
+def test_of_more_than_can_be_counted_the_newest_tell_the_rate(
+    store: Store, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stats, "_MOST_COUNTED", 50)
+    come(store, "mail", 500)
+    clock.advance(30_000)
+    come(store, "mail", 50)
+    clock.advance(30_000)
+    assert store.stats.flows()["mail"].submitted_per_minute == 100
+
+
+def test_without_jobs_nothing_flows(store: Store) -> None:
+    assert store.stats.flows() == {}

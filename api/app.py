@@ -74,10 +74,10 @@ def create_app(services: Services) -> ASGIApp:
     options = services.options
     authenticator = None if services.token is None else Authenticator(services.token)
     app.state.services, app.state.authenticator = services, authenticator
-    problems.install(app)
+    pages = make_pages(read_only=options.read_only, has_sessions=authenticator is not None)
+    problems.install(app, pages.not_found)
     for router in _ROUTERS:
         app.router.routes.extend(router.routes)  # flat, so that a 405 can name every method
-    pages = make_pages(read_only=options.read_only, has_sessions=authenticator is not None)
     cookie = None if authenticator is None else authenticator.cookie
     # On a thread: to make the document takes a third of a second.
     document = SharedRead(

@@ -11,6 +11,7 @@ for ever, and never mix files of two versions.
 
 import hashlib
 import mimetypes
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,16 +33,21 @@ LOGIN_FILES = frozenset(
     {"css/base.css", "css/login.css", "js/login.js", "js/theme-first.js", "favicon-ok.svg"}
 )
 """The files of the login page: the only ones that are served without a login."""
+_PLAIN = ("queues", "schedules", "types", "errors", "audit", "submit", "configuration")
 _FOREVER = "public, max-age=31536000, immutable"
 _REVALIDATE = "no-cache"
 
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """The routes `/`, `/ui/…` and `/ui/static/…`, and the login page as HTML."""
+    """The routes `/`, `/ui/…` and `/ui/static/…`, and the login page as HTML.
+
+    `not_found` answers a browser that asked for something that is not there, with a sentence.
+    """
 
     routes: list[Route]
     login_page: str
+    not_found: Callable[[str], Response]
 
 
 def make_pages(*, read_only: bool, has_sessions: bool) -> Pages:
@@ -59,12 +65,17 @@ def make_pages(*, read_only: bool, has_sessions: bool) -> Pages:
     templates.globals["read_only"] = read_only
     templates.globals["has_sessions"] = has_sessions
 
-    def page(name: str, **values: object) -> Response:
+    def page(name: str, status: int = 200, **values: object) -> Response:
         headers = _POLICY | {"Cache-Control": _REVALIDATE}
-        return HTMLResponse(templates.get_template(name).render(values), headers=headers)
+        return HTMLResponse(templates.get_template(name).render(values), status, headers)
 
-    async def overview(_: Request) -> Response:
-        return page("overview.html")
+    def plain(path: str, name: str) -> Route:
+        """Return the route of a page that is the same for every request."""
+
+        async def answer(_: Request) -> Response:
+            return page(name)
+
+        return Route(path, answer)
 
     async def job(request: Request) -> Response:
         return page("job.html", job_id=request.path_params["job_id"])
@@ -72,11 +83,10 @@ def make_pages(*, read_only: bool, has_sessions: bool) -> Pages:
     async def program(request: Request) -> Response:
         return page("program.html", slot=request.path_params["slot"])
 
-    async def submit(_: Request) -> Response:
-        return page("submit.html")
-
-    async def configuration(_: Request) -> Response:
-        return page("configuration.html")
+    def not_found(detail: str) -> Response:
+        response = page("not_found.html", 404, detail=detail)
+        response.headers["Vary"] = "Accept"
+        return response
 
     async def static(request: Request) -> Response:
         path = request.path_params["path"]
@@ -88,14 +98,13 @@ def make_pages(*, read_only: bool, has_sessions: bool) -> Pages:
         return Response(files[path], media_type=_media_type(path), headers=headers)
 
     routes = [
-        Route("/", overview),
+        plain("/", "overview.html"),
         Route("/ui/jobs/{job_id:int}", job),
         Route("/ui/programs/{slot}", program),
-        Route("/ui/submit", submit),
-        Route("/ui/configuration", configuration),
+        *(plain(f"/ui/{name}", f"{name}.html") for name in _PLAIN),
         Route("/ui/static/{version}/{path:path}", static),
     ]
-    return Pages(routes, templates.get_template("login.html").render())
+    return Pages(routes, templates.get_template("login.html").render(), not_found)
 
 
 def _read_files(folder: Path) -> dict[str, bytes]:

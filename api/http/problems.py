@@ -6,7 +6,7 @@ client should repeat carry `Retry-After`.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -136,18 +136,35 @@ def _sentence(found: Mapping[str, Any]) -> str:
             return re.sub(r"^(Input|String|List) should", "should", str(found["msg"]))
 
 
-def install(app: FastAPI) -> None:
-    """Make `app` answer every error with a problem."""
+def install(app: FastAPI, not_found_page: Callable[[str], Response] | None = None) -> None:
+    """Make `app` answer every error with a problem.
+
+    `not_found_page`: makes the page, with a sentence, that a browser gets instead of a 404.
+    """
 
     async def handle(request: Request, error: Exception) -> Response:
-        if isinstance(error, RequestValidationError):
-            return invalid(error).response()
-        if isinstance(error, HTTPException):
-            return _http_refusal(request, error).response()
-        return refusal_of(error).response()
+        refusal = _refusal_in(request, error)
+        if refusal.status == 404 and not_found_page is not None and _wants_a_page(request):
+            return not_found_page(refusal.detail)
+        return refusal.response()
 
     for kind in (OrpheusError, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, handle)
+
+
+def _refusal_in(request: Request, error: Exception) -> Refusal:
+    if isinstance(error, RequestValidationError):
+        return invalid(error)
+    if isinstance(error, HTTPException):
+        return _http_refusal(request, error)
+    return refusal_of(error)
+
+
+def _wants_a_page(request: Request) -> bool:
+    """Return whether a person is reading: a browser says that it takes HTML, and curl does not."""
+    is_read = request.method in ("GET", "HEAD")
+    is_page = request.url.path.startswith("/ui/")
+    return is_read and (is_page or "text/html" in request.headers.get("accept", ""))
 
 
 def _http_refusal(request: Request, error: HTTPException) -> Refusal:

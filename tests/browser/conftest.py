@@ -14,6 +14,11 @@ from tests.machine import PATIENCE_S
 expect.set_options(timeout=PATIENCE_S * 1000)
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 # Refusals and lost connections are what some tests are about; Chromium writes them all down.
+NIGHTLY = (
+    '{name="nightly", cron="0 3 * * MON-FRI", timezone="Europe/Vienna", type="wordcount",'
+    ' payload={text="good night"}}'
+)
+OFTEN = '{name="often", every="1h", type="echo", payload={value=1, fail=true}}'
 EXPECTED = ("Failed to load resource", "WebSocket connection to")
 
 
@@ -93,6 +98,9 @@ def lasting_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]
         "pools.default.workers=2",
         'jobs.modules=["orpheus.worker.handlers", "tests.browser.hostile_jobs"]',
         "jobs.backoff_base=100ms",
+        "queues.limited.max_running=4",
+        "queues.limited.rate=100/s",
+        f"schedules=[{NIGHTLY}, {OFTEN}]",
     )
     try:
         system.wait_until_ready()

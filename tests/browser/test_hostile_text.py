@@ -69,12 +69,17 @@ def test_whatever_an_address_carries_is_text(lasting_dashboard: Any) -> None:
         for path in (
             f"/?q={quoted}&status={quoted}&type={quoted}&queue={quoted}&tag={quoted}#{quoted}",
             f"/ui/submit?type={quoted}#{quoted}",
+            f"/ui/queues#{quoted}",
+            f"/ui/audit?cursor={quoted}#%",
         ):
             assert is_inert(lasting_dashboard.open(path))
-        for path in (f"/{quoted}", f"/ui/jobs/{quoted}", f"/jobs?type={quoted}"):
+        for path in (f"/{quoted}", f"/ui/jobs/{quoted}"):
             answer = lasting_dashboard.page.goto(lasting_dashboard.system.url + path)
-            assert answer.headers["content-type"] == "application/problem+json"
-            assert lasting_dashboard.page.evaluate("window.owned") is None
+            assert answer.status == 404
+            assert is_inert(lasting_dashboard.page)
+        answer = lasting_dashboard.page.goto(f"{lasting_dashboard.system.url}/jobs?type={quoted}")
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert lasting_dashboard.page.evaluate("window.owned") is None
 
 
 def test_a_page_of_another_origin_can_neither_read_write_frame_nor_listen(

@@ -4,6 +4,7 @@ import { request } from "./http.js";
 import { startClock } from "./time.js";
 import { ticking } from "./words.js";
 
+const PAGES = { q: "queues", s: "schedules", t: "types", e: "errors", a: "audit", n: "submit", c: "configuration" };
 const THEMES = ["system", "light", "dark"];
 let title = document.title;
 let problemCount = 0;
@@ -49,8 +50,7 @@ function startKeyboard(keys) {
   const go = {
     j: () => jump("jobs"),
     w: () => jump("workers"),
-    s: () => location.assign("/ui/submit"),
-    c: () => location.assign("/ui/configuration"),
+    ...Object.fromEntries(Object.entries(PAGES).map(([key, name]) => [key, () => location.assign(`/ui/${name}`)])),
   };
   let afterG = 0;
   document.addEventListener("keydown", (event) => {

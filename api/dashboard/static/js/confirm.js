@@ -1,31 +1,51 @@
-// The confirmation dialog: what will happen, the same call with curl, and the error if it is refused.
+// The confirmation dialog: what will happen, why, the same call with curl, and the error if it is refused.
 import { byId, setText, showOrHide } from "./dom.js";
 import { postCurl } from "./curl.js";
 import { request } from "./http.js";
 
+const field = byId("confirm-reason"), size = byId("confirm-typed"), yes = byId("confirm-yes"), problem = byId("confirm-problem");
+
 /**
- * Open the dialog; if confirmed, post `body` to `path`. The focus then returns to where it was.
- * @param {{title: string, text: string, yes: string, path: string, body?: any, done: () => void}} question
- * `done`: called after the call succeeded.
+ * @typedef {object} Question
+ * @property {string} title
+ * @property {string} text what will happen
+ * @property {string} yes
+ * @property {string} path
+ * @property {any} [body]
+ * @property {string} [typed] what must be typed first, for what changes much
+ * @property {(answer: any) => void} done called with the answer after the call succeeded
  */
-export function confirm({ title, text, yes: label, path, body, done }) {
-  const dialog = byId("confirm"), yes = byId("confirm-yes"), problem = byId("confirm-problem");
-  setText(byId("confirm-title"), title);
-  setText(byId("confirm-text"), text);
-  setText(byId("confirm-curl"), postCurl(path, body));
-  setText(yes, label);
-  showOrHide(problem, "");
-  yes.onclick = async () => {
+
+/** Open the dialog; if confirmed, post `body` with the reason to `path`. The focus then returns to where it was. @param {Question} question */
+export function confirm({ title, text, yes: label, path, body, typed, done }) {
+  const dialog = byId("confirm");
+  const bodyNow = () => (field.value.trim() ? { ...body, reason: field.value.trim() } : body);
+  const mayAct = () => !typed || size.value.trim() === typed;
+  const show = () => { setText(byId("confirm-curl"), postCurl(path, bodyNow())); yes.disabled = !mayAct(); };
+  const act = async () => {
     yes.disabled = true;
     try {
-      await request(path, { method: "POST", body });
+      const answer = await request(path, { method: "POST", body: bodyNow() });
       dialog.close();
-      done();
+      done(answer);
     } catch (error) {
       showOrHide(problem, error.message);
     }
-    yes.disabled = false;
+    yes.disabled = !mayAct();
     if (dialog.open) yes.focus(); // a disabled button loses the focus
   };
+  setText(byId("confirm-title"), title);
+  setText(byId("confirm-text"), text);
+  setText(yes, label);
+  field.value = size.value = "";
+  byId("confirm-size").hidden = !typed;
+  setText(size.labels[0], typed ? `Type ${typed} to confirm` : "");
+  showOrHide(problem, "");
+  show();
+  dialog.oninput = show;
+  yes.onclick = act;
+  // Not of a key that is held since it opened the dialog.
+  dialog.onkeydown = (event) => { if (event.target.matches("input") && event.key === "Enter" && !event.repeat && !event.isComposing && !yes.disabled) act(); };
   dialog.showModal();
+  if (!matchMedia("(pointer: fine)").matches) dialog.querySelector("[value=no]").focus(); // no keyboard over it
 }

@@ -58,6 +58,12 @@ export function arrange(parent, children) {
   });
 }
 
+/** Show texts, each in a line of its own, and keep the nodes. @param {Element} parent @param {string[]} texts */
+export function setLines(parent, texts) {
+  arrange(parent, texts.map((_, i) => parent.children[i] ?? h("div", {})));
+  texts.forEach((text, i) => setText(parent.children[i], text));
+}
+
 /** Create an icon from icons.svg. @param {string} name */
 export const icon = (name) => svg("svg", { class: "icon", "aria-hidden": "true" }, svg("use", { href: `#s-${name}` }));
 

@@ -1,5 +1,8 @@
 // Calls of the HTTP API: JSON in and out; a refusal becomes an error with its reason.
 import { parseExact, writeExact } from "./exact.js";
+import { learnClock } from "./time.js";
+
+const DATE_TOLERANCE_MS = 5000; // the header has whole seconds, and may be a second old
 
 /** An error that the API answered (RFC 9457), or `status` 0 if nothing answered. */
 class Problem extends Error {
@@ -24,6 +27,7 @@ export async function request(path, { method = "GET", body, headers = {}, exact 
       headers: body === undefined ? headers : { ...headers, "Content-Type": "application/json" },
       body: body === undefined ? undefined : writeExact(body),
     });
+    learnClock(answer.headers.get("date") ?? "", DATE_TOLERANCE_MS);
     text = await answer.text();
   } catch (error) {
     if (signal?.aborted) throw error;

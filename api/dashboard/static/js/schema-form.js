@@ -22,13 +22,23 @@ function resolve(part, defs) {
   return kinds.length === 1 ? { ...at, ...resolve(kinds[0], defs), default: at.default ?? undefined } : at;
 }
 
+const kindOf = (schema) => (schema.enum ? "choice" : ["integer", "number", "string", "boolean", "list"].includes(schema.type) ? schema.type : "json");
+
+/** A field in words: "the width · integer · at least 1 · default 640". @param {FieldSpec} field */
+export function describeField({ schema }) {
+  const kind = kindOf(schema);
+  const values = kind === "choice" ? `one of ${schema.enum.map((value) => writeExact(value)).join(", ")}` : kind === "boolean" ? "true or false" : "";
+  const preset = schema.default === undefined ? "" : `default ${writeExact(schema.default)}`;
+  return [hintOf(schema, kind), values, preset].filter(Boolean).join(" · ") || "any value";
+}
+
 export class Field {
   /** @param {FieldSpec} spec @param {string} prefix of the id */
   constructor({ name, schema, required }, prefix) {
     this.name = name;
     this.schema = schema;
     this.required = required;
-    this.kind = schema.enum ? "choice" : ["integer", "number", "string", "boolean", "list"].includes(schema.type) ? schema.type : "json";
+    this.kind = kindOf(schema);
     const id = `${prefix}-${name}`;
     this.input = this.makeInput(id);
     this.problem = h("p", { class: "problem", id: `${id}-problem`, hidden: true });

@@ -10,11 +10,11 @@ const tickers = new Set();
 /** The server's time in ms, so that durations are right even if this computer's clock is wrong. */
 export const now = () => Date.now() + offsetMs;
 
-/** Learn the server's clock from a message just received. @param {string} at */
-export function learnClock(at) {
+/** Learn the server's clock from a message just received. @param {string} at @param {number} [toleranceMs] how far off it may be */
+export function learnClock(at, toleranceMs = 1500) {
   const seen = Date.parse(at) - Date.now();
   // Small differences come from the network. Following them would make all ages jump.
-  if (Number.isFinite(seen) && Math.abs(seen - offsetMs) > 1500) offsetMs = seen;
+  if (Number.isFinite(seen) && Math.abs(seen - offsetMs) > toleranceMs) offsetMs = seen;
 }
 
 /** Seconds from `from` to `to` (or to now), never negative. @param {string} from @param {string | null} [to] */
@@ -38,7 +38,18 @@ function absolute(at) {
 /** The time of day. @param {string} at */
 const clock = (at) => absolute(at).slice(11, 23);
 
-/** Create a `<time>`. `form`: "relative" (updated every second) or "clock". @param {string} at @param {"relative" | "clock"} [form] */
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/** The time of day, with the day if that is another one: "03:00", "28 Nov 03:00". @param {string} at */
+function short(at) {
+  const text = absolute(at), today = absolute(new Date(now()).toISOString());
+  const time = text.slice(17, 19) === "00" ? text.slice(11, 16) : text.slice(11, 19);
+  return text.slice(0, 10) === today.slice(0, 10) ? time : `${+text.slice(8, 10)} ${MONTHS[+text.slice(5, 7) - 1]} ${time}`;
+}
+
+const FORMS = { clock, short, relative };
+
+/** Create a `<time>`. `form`: "relative" is updated every second. @param {string} at @param {"relative" | "clock" | "short"} [form] */
 export function timeNode(at, form = "relative") {
   const node = h("time", { "data-form": form });
   setTime(node, at);
@@ -46,14 +57,14 @@ export function timeNode(at, form = "relative") {
 }
 
 /** Change the time of a `<time>`. @param {HTMLElement} node @param {string} at */
-function setTime(node, at) {
+export function setTime(node, at) {
   setAttr(node, "datetime", at);
   refresh(node);
 }
 
 function refresh(node) {
   if (selectedIn(node)) return;
-  setText(node, node.dataset.form === "clock" ? clock(node.dateTime) : relative(node.dateTime));
+  setText(node, FORMS[node.dataset.form](node.dateTime));
   setAttr(node, "title", absolute(node.dateTime));
 }
 
@@ -73,7 +84,7 @@ export function startClock() {
   show();
   const turn = () => {
     if (document.hidden) return;
-    refreshAll("time[data-form=relative]");
+    refreshAll("time[datetime][data-form=relative]");
     tickers.forEach((ticker) => ticker());
   };
   setInterval(turn, 1000);

@@ -8,7 +8,8 @@ from starlette.testclient import TestClient
 
 from orpheus.api.dashboard.pages import make_pages
 
-PAGES = ["/", "/ui/jobs/5", "/ui/submit", "/ui/configuration"]
+LISTS = ["queues", "schedules", "types", "errors", "audit"]
+PAGES = ["/", "/ui/jobs/5", "/ui/submit", "/ui/configuration", *(f"/ui/{one}" for one in LISTS)]
 
 
 @pytest.fixture

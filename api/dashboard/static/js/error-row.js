@@ -1,0 +1,53 @@
+// One group of failed jobs, and retrying it.
+import { byId, h, setAttr, setText } from "./dom.js";
+import { confirm } from "./confirm.js";
+import { action, cell, wrappable } from "./rows.js";
+import { setTime, timeNode } from "./time.js";
+import { count, plural } from "./words.js";
+
+const LARGE = 100;
+
+export class ErrorRow {
+  /** @param {any} group @param {() => void} changed called after an action */
+  constructor(group, changed) {
+    const { type, error, where, first_seen: first, last_seen: last } = group;
+    this.changed = changed;
+    this.jobs = h("a", { href: `/?${new URLSearchParams({ type, status: "failed" })}#jobs`, title: `Failed jobs of type ${type}` });
+    this.first = timeNode(first);
+    this.last = timeNode(last);
+    this.newest = h("a", {});
+    this.node = h("tr", { role: "row" },
+      cell("name", "", h("a", { href: `/ui/types#type-${encodeURIComponent(type)}` }, ...wrappable(type))),
+      cell("error", "", h("b", {}, ...wrappable(error))),
+      cell("where", "where", h("code", {}, where ?? "unknown place")),
+      cell("count num", "jobs", this.jobs),
+      cell("seen num", "first seen", this.first),
+      cell("seen num", "last seen", this.last),
+      cell("newest num", "newest", this.newest),
+      cell("actions num", "", action("Retry …", `Retry the jobs with ${error} of ${type}`, () => this.confirmRetry())));
+    this.nodes = [this.node];
+  }
+
+  /** @param {any} group */
+  show(group) {
+    this.group = group;
+    setText(this.jobs, count(group.count));
+    setTime(this.first, group.first_seen);
+    setTime(this.last, group.last_seen);
+    setText(this.newest, `job ${group.newest}`);
+    setAttr(this.newest, "href", `/ui/jobs/${group.newest}`);
+  }
+
+  confirmRetry() {
+    const { type, error, where, count: n, max_id: most } = this.group;
+    confirm({
+      title: `Retry ${plural(n, "job")}?`,
+      text: `${n === 1 ? "The job of type" : `All ${count(n)} jobs of type`} ${type} that failed with ${error}${where ? ` at ${where}` : ""}, up to job ${most}. Each becomes due now and can use all its attempts again. If the number has changed by then, nothing is done.`,
+      yes: `Retry ${plural(n, "job")}`,
+      typed: n >= LARGE ? String(n) : undefined,
+      path: "/jobs/bulk",
+      body: { action: "retry", filter: { status: "failed", type, error, where: where ?? "" }, max_id: most, expected_count: n },
+      done: ({ changed }) => { setText(byId("result"), `${plural(changed, "job")} of ${type} will run again.`); this.changed(); },
+    });
+  }
+}

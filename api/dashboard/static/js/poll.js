@@ -1,0 +1,54 @@
+// Calls of the API that a page makes again and again while it is visible.
+import { byId, showOrHide } from "./dom.js";
+import { onTryNow, showConnection } from "./chrome.js";
+
+const EVERY_MS = 3000;
+const LONGEST_WAIT_MS = 15000;
+
+export class Poll {
+  /** @param {() => Promise<any>} read reads and shows; a refusal that it throws is shown in `#problem` */
+  constructor(read) {
+    this.read = read;
+    this.failures = 0;
+    showConnection("connecting", 0);
+    onTryNow(() => this.now());
+    addEventListener("online", () => this.now());
+    document.addEventListener("visibilitychange", () => this.now());
+    this.now();
+  }
+
+  /** Read now, and go on from here. If it reads already, read once more afterwards. */
+  async now() {
+    clearTimeout(this.timer);
+    if (document.hidden) return;
+    this.again = this.reading;
+    if (this.reading) return;
+    this.reading = true;
+    const wait = await this.turn();
+    this.reading = false;
+    if (this.again) this.now();
+    else this.timer = setTimeout(() => this.now(), wait);
+  }
+
+  /** Read once; return after how many ms to read again. */
+  async turn() {
+    let status = 200, text = "";
+    const began = performance.now();
+    try { await this.read(); } catch (error) {
+      status = error.status ?? 200; // an error of the page itself is no lost connection
+      text = error.message;
+    }
+    if (status === 0) return this.lost();
+    this.failures = 0;
+    showConnection("live", 0);
+    showOrHide(byId("problem"), text);
+    return Math.max(EVERY_MS, (performance.now() - began) * 10); // ask a slow server less often
+  }
+
+  lost() {
+    const longest = Math.min(LONGEST_WAIT_MS, 500 * 2 ** this.failures++);
+    const wait = longest * (0.5 + Math.random() / 2);
+    showConnection("waiting", Date.now() + wait);
+    return wait;
+  }
+}

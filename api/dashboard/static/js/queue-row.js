@@ -1,0 +1,111 @@
+// One row of the queues: depth, pace, limits, who serves it, and pausing it.
+import { h, icon, setAttr, setLines, setText } from "./dom.js";
+import { confirm } from "./confirm.js";
+import { action, cell, wrappable } from "./rows.js";
+import { timeNode } from "./time.js";
+import { count, duration, plural, rate, spaced, ticking } from "./words.js";
+
+const LIVE = ["pending", "blocked", "in_progress"], ENDED = ["done", "failed", "cancelled"];
+
+export class QueueRow {
+  /** @param {any} queue @param {() => void} changed called after an action */
+  constructor(queue, changed) {
+    const { name } = queue;
+    this.changed = changed;
+    this.paused = h("div", { class: "paused", hidden: true });
+    this.oldest = h("span", {});
+    this.flow = { in: h("span", {}), out: h("span", {}) };
+    this.use = h("progress", { max: 1, hidden: true, "aria-label": `Use of the limit of ${name}` });
+    this.limits = h("div", {});
+    this.pools = h("div", {});
+    this.drain = h("div", {});
+    this.button = action("Pause …", `Pause ${name}`, () => this.confirmPause());
+    this.counts = new Map([...LIVE, ...ENDED].map((status) => [status, h("b", {})]));
+    const depth = (statuses) => h("div", { class: "counts" }, ...statuses.map((status) => h("a", { href: `/?${new URLSearchParams({ queue: name, status })}#jobs`, "data-status": status }, this.counts.get(status), h("span", {}, spaced(status)))));
+    this.node = h("tr", { role: "row", id: `queue-${name}` },
+      cell("name", "", h("a", { href: `/?${new URLSearchParams({ queue: name })}#jobs`, title: `Jobs of ${name}` }, ...wrappable(name)), this.paused),
+      cell("depth", "live jobs", depth(LIVE)), cell("depth", "ended jobs", depth(ENDED)),
+      cell("oldest num", "oldest due", this.oldest),
+      cell("flow num", "per minute", h("span", { title: "Submitted a minute, over five minutes" }, h("small", {}, "in "), this.flow.in), h("span", { title: "Ended a minute, over five minutes" }, h("small", {}, "out "), this.flow.out)),
+      cell("limits", "limits", this.limits, this.use),
+      cell("pools", "served by", this.pools),
+      cell("drain num", "empty in", this.drain),
+      cell("actions num", "", this.button));
+    this.nodes = [this.node];
+  }
+
+  /** @param {any} queue */
+  show(queue) {
+    this.queue = queue;
+    this.readAt = Date.now();
+    setAttr(this.node, "data-paused", queue.paused);
+    for (const [status, number] of this.counts) {
+      setText(number, count(queue.counts[status]));
+      number.parentElement.classList.toggle("nothing", queue.counts[status] === 0);
+    }
+    setText(this.flow.in, rate(queue.submitted_per_minute));
+    setText(this.flow.out, rate(queue.ended_per_minute));
+    setLines(this.limits, limitsOf(queue));
+    this.use.hidden = !queue.max_running;
+    if (queue.max_running) this.use.value = Math.min(1, queue.counts.in_progress / queue.max_running);
+    this.showPools();
+    setLines(this.drain, drainOf(queue));
+    this.showPause();
+    setText(this.button, queue.paused ? "Resume …" : "Pause …");
+    setAttr(this.button, "aria-label", `${queue.paused ? "Resume" : "Pause"} ${queue.name}`);
+    this.tick();
+  }
+
+  tick() {
+    const age = this.queue.oldest_pending_s;
+    setText(this.oldest, age === null ? "–" : ticking(age + (Date.now() - this.readAt) / 1000));
+  }
+
+  showPause() {
+    const { pause } = this.queue;
+    this.paused.hidden = !pause;
+    const key = JSON.stringify(pause);
+    if (!pause || this.pauseShown === key) return;
+    this.pauseShown = key;
+    this.paused.replaceChildren(icon("blocked"), h("span", {}, h("b", {}, "paused"), ` by ${pause.by ?? "the configuration"}`, pause.at && " ", pause.at && timeNode(pause.at), pause.reason && `: ${pause.reason}`));
+  }
+
+  showPools() {
+    const { pools, counts } = this.queue;
+    const texts = pools.map(({ name, ready, workers }) => `${name}: ${ready} of ${workers} ready`);
+    setLines(this.pools, texts.length ? texts : ["no pool"]);
+    const nobody = pools.every(({ ready }) => ready === 0);
+    this.pools.classList.toggle("bad", nobody && counts.pending > 0);
+  }
+
+  confirmPause() {
+    const { name, paused, counts } = this.queue;
+    const waiting = counts.pending ? plural(counts.pending, "pending job") : "";
+    confirm({
+      title: `${paused ? "Resume" : "Pause"} queue ${name}?`,
+      text: paused ? `Workers start its jobs again${waiting ? `: ${waiting}` : ""}.`
+        : `No job of it starts until it is resumed, even after a restart. ${waiting ? `${waiting} will wait. ` : ""}${counts.in_progress ? `${plural(counts.in_progress, "running job goes", "running jobs go")} on to the end. ` : ""}Jobs can still be submitted.`,
+      yes: paused ? "Resume it" : "Pause it",
+      path: `/queues/${name}/${paused ? "resume" : "pause"}`,
+      done: this.changed,
+    });
+  }
+}
+
+function limitsOf({ max_running: most, rate: starts, burst, max_running_per_key: perKey, rate_per_key: keyRate, counts }) {
+  const limits = [];
+  if (most) limits.push(`${count(counts.in_progress)} of ${count(most)} running`);
+  if (starts) limits.push(`starts ${starts}${burst > 1 ? `, burst ${burst}` : ""}`);
+  if (perKey || keyRate) limits.push(`per key ${[perKey && `${perKey} running`, keyRate].filter(Boolean).join(", ")}`);
+  return limits.length ? limits : ["none"];
+}
+
+function drainOf({ drain, counts, paused }) {
+  const waiting = counts.pending + counts.in_progress;
+  if (!waiting) return ["empty"];
+  if (paused) return ["paused"];
+  if (!drain) return ["unknown"];
+  const more = drain.with_more[0];
+  const helps = more && more.seconds < drain.seconds * 0.95;
+  return [`about ${duration(drain.seconds)}`, helps ? `${duration(more.seconds)} with ${more.more_workers} more` : ""].filter(Boolean);
+}

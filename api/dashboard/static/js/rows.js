@@ -1,0 +1,98 @@
+// The rows of a table, one for each item, kept in place while their items change.
+//
+// Rows never move under a reader. While somebody points at the table, selects or focuses something
+// in it, known rows change in place, new ones come last, and rows whose item is gone are only
+// marked. Afterwards the rows are put in order.
+import { arrange, byId, h, selectedIn, showOrHide } from "./dom.js";
+import { everySecond } from "./time.js";
+
+/**
+ * @typedef {object} Row
+ * @property {Node[]} nodes
+ * @property {(item: any) => void} show
+ * @property {() => void} [tick] called every second
+ */
+
+export class Rows {
+  /**
+   * @param {HTMLElement} body @param {(item: any) => string} keyOf @param {(item: any) => Row} make
+   * @param {(item: any) => string} textOf what a search looks at
+   */
+  constructor(body, keyOf, make, textOf) {
+    Object.assign(this, { body, keyOf, make, textOf });
+    /** @type {Map<string, Row>} */
+    this.rows = new Map();
+    /** @type {any[]} */
+    this.items = [];
+    this.wanted = "";
+    const table = body.closest("table");
+    table.addEventListener("pointerenter", (event) => { this.pointed = event.pointerType === "mouse"; });
+    table.addEventListener("pointerleave", () => { this.pointed = false; this.arrange(); });
+    table.addEventListener("focusout", () => setTimeout(() => this.arrange()));
+    everySecond(() => this.rows.forEach((row) => row.tick?.()));
+    const search = byId("search");
+    search?.addEventListener("input", () => this.search(search.value));
+    if (search) this.wanted = search.value.trim().toLowerCase();
+  }
+
+  /** Show these items. @param {any[]} items */
+  show(items) {
+    const first = !this.shown;
+    this.items = items;
+    this.shown = true;
+    for (const item of items) {
+      const key = this.keyOf(item);
+      let row = this.rows.get(key);
+      if (!row) this.rows.set(key, (row = this.make(item)));
+      row.show(item);
+    }
+    this.arrange();
+    if (first) this.goToTarget();
+  }
+
+  /** Show only rows that contain the text. @param {string} text */
+  search(text) {
+    this.wanted = text.trim().toLowerCase();
+    this.arrange();
+  }
+
+  isAttended() {
+    return this.pointed || selectedIn(this.body) || this.body.contains(document.activeElement);
+  }
+
+  arrange() {
+    const keys = new Set(this.items.map(this.keyOf));
+    const mayMove = !this.isAttended();
+    for (const [key, row] of this.rows) {
+      if (mayMove && !keys.has(key)) this.rows.delete(key);
+      for (const node of row.nodes) /** @type {HTMLElement} */ (node).classList.toggle("gone", !keys.has(key));
+    }
+    if (mayMove) this.rows = new Map([...keys].map((key) => [key, this.rows.get(key)]));
+    arrange(this.body, [...this.rows.values()].flatMap(({ nodes }) => nodes));
+    let found = 0;
+    for (const item of this.items) {
+      const hidden = !this.textOf(item).toLowerCase().includes(this.wanted);
+      found += Number(!hidden);
+      this.rows.get(this.keyOf(item)).nodes.forEach((node) => node.classList.toggle("unmatched", hidden));
+    }
+    byId("none").hidden = this.items.length > 0;
+    showOrHide(byId("no-match"), this.items.length && !found ? "Nothing here contains this text." : "");
+  }
+
+  /** Go to the row that the address names. */
+  goToTarget() {
+    const target = byId(location.hash.slice(1)); // names need no quoting
+    if (!target || !this.body.contains(target)) return;
+    target.classList.add("target");
+    target.scrollIntoView({ block: "center" });
+  }
+}
+
+/** Create a cell. `label` stands before it where the table is shown as cards. @param {string} name @param {string} label @param {...any} children */
+export const cell = (name, label, ...children) => h("td", { role: "cell", class: name, "data-label": label }, ...children);
+
+/** A long name that may break after `_`, `.` and `-`, and before a capital. @param {string} name @returns {Node[]} */
+export const wrappable = (name) => name.split(/(?<=[_.-])|(?<=[a-z])(?=[A-Z])/).flatMap((part, i) => [i ? h("wbr") : "", document.createTextNode(part)]).filter((part) => part !== "");
+
+/** Create a button that opens a confirmation. A read-only page does not show it. @param {string} text @param {string} label @param {() => void} act */
+export const action = (text, label, act) => h("button", { type: "button", class: "act", "data-changes": true, "aria-label": label, onclick: act }, text);

@@ -1,0 +1,96 @@
+// One row of the schedules: when it runs, what became of its last job, and running or pausing it.
+import { arrange, byId, h, icon, setAttr, setText } from "./dom.js";
+import { confirm } from "./confirm.js";
+import { action, cell, wrappable } from "./rows.js";
+import { relative, setTime, timeNode } from "./time.js";
+import { duration, spaced } from "./words.js";
+
+export class ScheduleRow {
+  /** @param {any} schedule @param {() => void} changed called after an action */
+  constructor(schedule, changed) {
+    const { name } = schedule;
+    this.changed = changed;
+    this.type = h("a", {});
+    this.missed = h("p", { class: "missed", hidden: true });
+    this.words = h("span", { class: "words" });
+    this.raw = h("small", {});
+    this.first = h("time", { "data-form": "relative" });
+    this.none = h("span", {});
+    this.all = h("small", { class: "all" });
+    this.last = h("div", { class: "outcome" });
+    this.pause = action("Pause …", `Pause ${name}`, () => this.confirmPause());
+    this.node = h("tr", { role: "row", id: `schedule-${name}` },
+      cell("name", "", h("b", {}, ...wrappable(name)), h("small", {}, this.type), this.missed),
+      cell("when", "when", this.words, this.raw),
+      cell("next", "next five", this.first, this.none, this.all),
+      cell("last", "last run", this.last),
+      cell("actions num", "", action("Run now …", `Run ${name} now`, () => this.confirmRun()), this.pause));
+    this.nodes = [this.node];
+  }
+
+  /** @param {any} schedule */
+  show(schedule) {
+    this.schedule = schedule;
+    const { name, type, in_words: words, cron, timezone, paused, queue, missed } = schedule;
+    setAttr(this.node, "data-paused", paused);
+    setAttr(this.type, "href", `/ui/types#type-${encodeURIComponent(type)}`);
+    setText(this.type, queue ? `${type} in ${queue}` : type);
+    setText(this.words, words);
+    setText(this.raw, cron ? `${cron} · ${timezone}` : "");
+    this.missed.hidden = !missed;
+    if (missed && this.missed.dataset.at !== missed) {
+      this.missed.dataset.at = missed;
+      this.missed.replaceChildren(icon("degraded"), h("span", {}, "The run of ", timeNode(missed, "short"), " has not come: it was due ", timeNode(missed), "."));
+    }
+    this.showNext();
+    this.showLast();
+    setText(this.pause, paused ? "Resume …" : "Pause …");
+    setAttr(this.pause, "aria-label", `${paused ? "Resume" : "Pause"} ${name}`);
+  }
+
+  showNext() {
+    const { next_runs: runs, paused } = this.schedule;
+    const [first] = runs;
+    this.first.hidden = !first;
+    if (first) setTime(this.first, first);
+    setText(this.none, first ? "" : paused ? "paused" : "never again");
+    arrange(this.all, runs.map((at, i) => this.all.children[i] ?? timeNode(at, "short")));
+    runs.forEach((at, i) => setTime(this.all.children[i], at));
+  }
+
+  showLast() {
+    const { last_run: at, last_job: id, last_result: result } = this.schedule;
+    const key = JSON.stringify([at, id, result]);
+    if (this.shown === key) return;
+    this.shown = key;
+    if (!at) return this.last.replaceChildren(h("span", { class: "hint" }, "never"));
+    setAttr(this.last, "data-status", result?.status ?? null);
+    const words = result ? spaced(result.status) : "its job was deleted";
+    const took = result?.ran_s === null || !result ? "" : ` in ${duration(result.ran_s)}`;
+    this.last.replaceChildren(result ? icon(result.status) : "", h("span", {}, `${words}${took}`), result?.error ? h("small", { class: "bad" }, result.error) : "",
+      h("small", {}, timeNode(at), " · ", result ? h("a", { href: `/ui/jobs/${id}` }, `job ${id}`) : `job ${id}`));
+  }
+
+  confirmRun() {
+    const { name, type } = this.schedule;
+    confirm({
+      title: `Run ${name} now?`,
+      text: `A ${type} job is submitted now. The times of the schedule stay as they are.`,
+      yes: "Run it now",
+      path: `/schedules/${name}/run`,
+      done: ({ id }) => { byId("result").replaceChildren(`${name}: submitted `, h("a", { href: `/ui/jobs/${id}` }, `job ${id}`), "."); this.changed(); },
+    });
+  }
+
+  confirmPause() {
+    const { name, paused, next_runs: [first] } = this.schedule;
+    confirm({
+      title: `${paused ? "Resume" : "Pause"} schedule ${name}?`,
+      text: paused ? "It runs again from its next time on. Times that have passed while it was paused are not made up for."
+        : `It submits no job until it is resumed, even after a restart.${first ? ` Its next run would be ${relative(first)}.` : ""}`,
+      yes: paused ? "Resume it" : "Pause it",
+      path: `/schedules/${name}/${paused ? "resume" : "pause"}`,
+      done: this.changed,
+    });
+  }
+}

@@ -1,0 +1,80 @@
+// One job type: a row of figures, and below it, folded, its fields and defaults.
+import { arrange, h, setAttr, setText } from "./dom.js";
+import { cell, wrappable } from "./rows.js";
+import { describeField, fieldsOf } from "./schema-form.js";
+import { bytes, count, duration, percent, plural, spaced } from "./words.js";
+
+const TIMES = ["run_s", "wait_s", "cpu_s"], PARTS = ["p50", "p95", "p99"];
+
+export class TypeRow {
+  /** @param {any} type */
+  constructor({ name, schema }) {
+    const query = new URLSearchParams({ type: name });
+    const isOne = schema !== null;
+    this.description = h("small", { class: "description" });
+    this.ended = h("div", { class: "outcomes" });
+    this.times = TIMES.map(() => [h("span", {}), h("span", {}), h("span", {})]);
+    this.cpu = h("span", {});
+    this.memory = h("span", {});
+    this.failed = h("a", { href: `/?${new URLSearchParams({ type: name, status: "failed" })}#jobs` });
+    this.fold = h("tr", { role: "row", class: "fold-row", id: `fields-${name}`, hidden: true });
+    this.button = h("button", { type: "button", class: "quiet", "aria-expanded": "false", "aria-controls": `fields-${name}`, hidden: !isOne, onclick: () => this.toggle() }, "fields");
+    this.node = h("tr", { role: "row", id: `type-${name}` },
+      cell("name", "", isOne ? h("a", { href: `/?${query}#jobs`, title: `Jobs of type ${name}` }, ...wrappable(name)) : h("b", {}, name), this.description),
+      cell("ended", "attempts", this.ended),
+      ...["run", "wait", "CPU"].map((word, i) => cell("times", word, ...PARTS.map((part, j) => h("div", {}, h("small", {}, part), this.times[i][j])))),
+      cell("cpu num", "CPU in all", this.cpu),
+      cell("memory num", "peak memory", this.memory),
+      cell("failed num", "failed now", this.failed),
+      cell("actions num", "", this.button, isOne ? h("a", { class: "act button", "data-changes": true, href: `/ui/submit?${query}`, "aria-label": `Submit a ${name} job` }, "Submit …") : ""));
+    this.nodes = [this.node, this.fold];
+  }
+
+  /** @param {any} type */
+  show(type) {
+    const { description, stats, failed } = type;
+    setText(this.description, description);
+    setAttr(this.description, "title", description);
+    this.showEnded(stats?.ended ?? {});
+    TIMES.forEach((times, i) => PARTS.forEach((part, j) => {
+      const value = stats?.[times][part] ?? null;
+      setText(this.times[i][j], value === null ? "–" : duration(value));
+    }));
+    setText(this.cpu, stats?.cpu_total_s ? duration(stats.cpu_total_s) : "–");
+    setText(this.memory, stats?.max_rss_bytes ? bytes(stats.max_rss_bytes) : "–");
+    setText(this.failed, count(failed));
+    this.failed.classList.toggle("nothing", failed === 0);
+    this.failed.classList.toggle("bad", failed > 0);
+    if (type.schema) this.showFields(type);
+  }
+
+  showEnded(ended) {
+    const total = Object.values(ended).reduce((sum, n) => sum + n, 0);
+    const good = ended.succeeded ?? 0;
+    const others = Object.entries(ended).filter(([outcome]) => outcome !== "succeeded").sort(([, a], [, b]) => b - a);
+    const texts = total ? [`${percent(good / total)} of ${count(total)} succeeded`, ...others.map(([outcome, n]) => `${count(n)} ${spaced(outcome)}`)] : ["none yet"];
+    arrange(this.ended, texts.map((_, i) => this.ended.children[i] ?? h("span", {})));
+    texts.forEach((text, i) => setText(this.ended.children[i], text));
+  }
+
+  toggle() {
+    this.fold.hidden = !this.fold.hidden;
+    setAttr(this.button, "aria-expanded", String(!this.fold.hidden));
+  }
+
+  /** Show the fields; unchanged ones are not drawn again. */
+  showFields({ name, schema, defaults }) {
+    const key = JSON.stringify([schema, defaults]);
+    if (this.shown === key) return;
+    this.shown = key;
+    const fields = fieldsOf(schema);
+    const list = fields === null ? h("p", { class: "hint" }, "Any JSON object.")
+      : fields.length === 0 ? h("p", { class: "hint" }, "It takes no payload.")
+      : h("dl", { class: "fields" }, ...fields.map((field) => h("div", {},
+        h("dt", {}, field.name, field.required ? "" : h("span", { class: "unit" }, " optional")), h("dd", {}, describeField(field)))));
+    setText(this.button, fields?.length ? plural(fields.length, "field") : "fields");
+    setAttr(this.button, "aria-label", `Fields of ${name}`);
+    this.fold.replaceChildren(h("td", { role: "cell", colspan: 9, class: "fold-cell" }, list,
+      h("p", { class: "hint" }, `Unless a job says otherwise: queue ${defaults.queue}, at most ${plural(defaults.max_retries, "retry", "retries")}, timeout ${duration(defaults.timeout)}.`)));
+  }
+}

@@ -1,0 +1,27 @@
+// The page of all job types: what they take, and what their attempts have cost.
+import { byId, setText } from "./dom.js";
+import { startChrome } from "./chrome.js";
+import { request } from "./http.js";
+import { Poll } from "./poll.js";
+import { Rows } from "./rows.js";
+import { TypeRow } from "./type-row.js";
+import { plural } from "./words.js";
+
+startChrome();
+const rows = new Rows(byId("rows"), ({ name }) => name, (type) => new TypeRow(type), ({ name, description }) => `${name} ${description}`);
+new Poll(async () => {
+  const [types, stats, errors] = await Promise.all(["/types", "/stats/types", "/errors"].map((path) => request(path)));
+  const items = joined(types.items, stats.items, errors.items);
+  rows.show(items);
+  setText(byId("summary"), items.length ? `${plural(types.items.length, "type")} · figures of all attempts since the database was created` : "\u00a0");
+});
+
+/** Every type, known or with figures only, with its figures and its failed jobs. */
+function joined(types, stats, errors) {
+  const figures = new Map(stats.map((one) => [one.name, one]));
+  const failed = new Map();
+  for (const { type, count } of errors) failed.set(type, (failed.get(type) ?? 0) + count);
+  const known = new Set(types.map(({ name }) => name));
+  const others = stats.filter(({ name }) => !known.has(name)).map(({ name }) => ({ name, description: name === "_other" ? "All types that were not known when their attempts ended." : "No module defines it any more.", schema: null }));
+  return [...types, ...others].map((type) => ({ ...type, stats: figures.get(type.name) ?? null, failed: failed.get(type.name) ?? 0 }));
+}

@@ -1,0 +1,37 @@
+"""Where there is nothing, a browser gets a page, and a program a problem."""
+
+from typing import Any
+
+import pytest
+
+HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/jobs/999", "/ui/nowhere", "/ui/jobs/x"])
+def test_a_browser_gets_a_page_with_a_way_back(api: Any, path: str) -> None:
+    answer = api.client.get(path, headers=HTML)
+    assert answer.status_code == 404
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "default-src 'none'; script-src 'self'" in answer.headers["content-security-policy"]
+    assert answer.headers["vary"] == "Accept"
+    assert '<a href="/">' in answer.text
+    assert path.rpartition("/")[2] in answer.text
+
+
+def test_what_was_asked_for_is_shown_as_text(api: Any) -> None:
+    answer = api.client.get("/ui/<script>alert(1)</script>", headers=HTML)
+    assert answer.status_code == 404
+    assert "<script>alert" not in answer.text
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/jobs/999"])
+def test_a_program_gets_a_problem(api: Any, path: str) -> None:
+    answer = api.client.get(path)
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_browser_that_changes_something_gets_a_problem(api: Any) -> None:
+    answer = api.client.post("/jobs/999/retry", headers=HTML)
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"

@@ -1,0 +1,75 @@
+"""The page of the errors, as an operator uses it."""
+
+from typing import Any
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Dashboard
+
+
+def fail(system: Any, text: str, times: int = 1) -> list[int]:
+    jobs = [system.submit("shout", {"text": text, "fail": True}) for _ in range(times)]
+    for job in jobs:
+        system.wait_for_job(job)
+    return jobs
+
+
+def test_a_group_is_retried_as_it_was_seen(lasting_dashboard: Dashboard) -> None:
+    system = lasting_dashboard.system
+    jobs = fail(system, "broken", 3)
+    page = lasting_dashboard.open("/ui/errors")
+    row = page.locator("#rows tr", has_text="shout")
+    expect(row.locator(".error")).to_have_text("PermanentError")
+    expect(row.locator(".where")).to_contain_text("in shout")
+    expect(row.locator(".count")).to_have_text("3")
+    expect(row.locator(".newest a")).to_have_attribute("href", f"/ui/jobs/{jobs[-1]}")
+    row.get_by_role("button").click()
+    expect(page.locator("#confirm-title")).to_have_text("Retry 3 jobs?")
+    page.keyboard.type("the disk is back")
+    page.locator("#confirm-yes").click()
+    expect(page.locator("#result")).to_have_text("3 jobs of shout will run again.")
+    entry = system.get("/audit")["items"][0]
+    assert (entry["action"], entry["count"], entry["reason"]) == ("retry", 3, "the disk is back")
+    for job in jobs:
+        system.wait_for_job(job)
+
+
+def test_a_group_that_has_changed_is_left_alone(lasting_dashboard: Dashboard) -> None:
+    system = lasting_dashboard.system
+    (job,) = fail(system, "once more")
+    page = lasting_dashboard.open("/ui/errors")
+    page.locator("#rows tr", has_text="shout").get_by_role("button").click()
+    title = page.locator("#confirm-title").inner_text()
+    assert system.client.delete(f"/jobs/{job}").status_code == 204
+    page.locator("#confirm-yes").click()
+    expect(page.locator("#confirm-problem")).to_contain_text("nothing was changed")
+    assert page.locator("#confirm-title").inner_text() == title
+
+
+def test_to_retry_many_their_number_has_to_be_typed(lasting_dashboard: Dashboard) -> None:
+    page = lasting_dashboard.page
+    at = "2026-01-31T12:00:00.000Z"
+    group = {"type": "add", "error": "ValueError", "where": None, "count": 1234}
+    group |= {"first_seen": at, "last_seen": at, "newest": 7, "max_id": 9}
+    page.route(
+        f"{lasting_dashboard.system.url}/errors",
+        lambda route: route.fulfill(json={"items": [group]}),
+    )
+    bodies: list[Any] = []
+
+    def answer(route: Any) -> None:
+        bodies.append(route.request.post_data_json)
+        route.fulfill(json={"changed": 1234})
+
+    page.route("**/jobs/bulk", answer)
+    lasting_dashboard.open("/ui/errors")
+    page.get_by_role("button", name="Retry the jobs with ValueError of add").click()
+    expect(page.locator("#confirm-yes")).to_be_disabled()
+    page.get_by_label("Type 1234 to confirm").fill("123")
+    expect(page.locator("#confirm-yes")).to_be_disabled()
+    page.keyboard.press("Enter")
+    page.get_by_label("Type 1234 to confirm").fill("1234")
+    page.keyboard.press("Enter")
+    expect(page.locator("#confirm")).to_be_hidden()
+    wanted = {"status": "failed", "type": "add", "error": "ValueError", "where": ""}
+    assert bodies == [{"action": "retry", "filter": wanted, "max_id": 9, "expected_count": 1234}]

@@ -1,0 +1,261 @@
+"""What the pages of queues, schedules, types, errors and the audit log have in common."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from playwright.sync_api import Page, Route, expect
+
+from tests.browser.conftest import NIGHTLY, Dashboard
+
+LISTS = {"queues": "q", "schedules": "s", "types": "t", "errors": "e", "audit": "a"}
+WIDTHS = [360, 390, 760, 761, 1000, 1279, 1280, 1400, 1920]
+LONG = "a_name_as_long_as_one_may_be_which_is_sixty-four_characters.1234"
+AT = "2026-01-31T12:00:00.000Z"
+MANY = 98_765_432
+OVERPRINTED = """() => [...document.querySelectorAll(".list :is(td, th)")].filter((cell) => {
+    const box = cell.getBoundingClientRect(), text = document.createRange();
+    text.selectNodeContents(cell);
+    return [...text.getClientRects()].some(({ left, right }) =>
+        left < box.left - 1 || right > box.right + 1);
+}).map((cell) => `${cell.className}: ${cell.textContent}`)"""
+COUNTS = dict.fromkeys(["blocked", "pending", "in_progress", "done", "failed", "cancelled"], MANY)
+TIMES = {"p50": 0.0123, "p95": 59_000.0, "p99": 190_000.0}
+EXTREME: dict[str, list[dict[str, Any]]] = {
+    "/queues": [
+        {
+            "name": LONG,
+            "paused": True,
+            "max_running": 100_000,
+            "rate": "100000/m",
+            "burst": 10_000,
+            "max_running_per_key": 1000,
+            "rate_per_key": "100000/m",
+            "counts": COUNTS,
+            "oldest_pending_s": 9_000_000,
+            "done_per_minute": 1e6,
+            "submitted_per_minute": 1e6,
+            "ended_per_minute": 1e6,
+            "drain": {"seconds": 1e6, "with_more": [{"more_workers": 1, "seconds": 1e5}]},
+            "pause": {"by": "cli:ada", "reason": "because " * 40, "at": AT},
+            "pools": [{"name": LONG.lower(), "workers": 1000, "ready": 1000}],
+        }
+    ],
+    "/schedules": [
+        {
+            "name": LONG,
+            "type": LONG,
+            "cron": "0,1,2,3,4,5 0,1,2,3,4,5,6 1-31 */2 MON,TUE,WED",
+            "every": None,
+            "timezone": "America/Argentina/ComodRivadavia",
+            "paused": False,
+            "last_run": AT,
+            "last_job": 1_000_000_000,
+            "next_runs": [f"2027-01-3{day}T12:34:56.000Z" for day in (1, 1, 1, 1, 1)],
+            "in_words": "Every minute past hours 1, 2, 3 and 4 on Monday, " * 4,
+            "queue": LONG,
+            "last_result": {"status": "failed", "ran_s": 1e6, "error": "An" + "Error" * 40},
+            "missed": AT,
+        }
+    ],
+    "/types": [
+        {
+            "name": LONG,
+            "description": "It does a lot. " * 20,
+            "schema": {"properties": {LONG: {"type": "string", "default": LONG}}},
+            "defaults": {"queue": LONG, "max_retries": 3, "timeout": 900},
+        }
+    ],
+    "/stats/types": [
+        {
+            "name": LONG,
+            "ended": dict.fromkeys(["succeeded", "failed", "timed_out", "crashed"], MANY),
+            "run_s": TIMES,
+            "wait_s": TIMES,
+            "cpu_s": TIMES,
+            "cpu_total_s": 1e8,
+            "max_rss_bytes": 2**40,
+        }
+    ],
+    "/errors": [
+        {
+            "type": LONG,
+            "error": "An" + "Error" * 40,
+            "where": f"{LONG}.py:12345 in {LONG}",
+            "count": MANY,
+            "first_seen": AT,
+            "last_seen": AT,
+            "newest": 1_000_000_000,
+            "max_id": 2**53,
+        }
+    ],
+    "/audit": [
+        {
+            "id": 1,
+            "at": AT,
+            "by": "cli:" + LONG,
+            "action": "configure",
+            "target": f"jobs with status=failed, type={LONG}, queue={LONG}, id<={2**53}",
+            "count": MANY,
+            "reason": "because" * 60,
+        }
+    ],
+}
+
+
+@pytest.fixture
+def extreme(lasting_dashboard: Dashboard) -> Dashboard:
+    """A page whose lists have the longest names and numbers."""
+
+    def answer(route: Route) -> None:
+        path = re.sub(r"\?.*", "", route.request.url.removeprefix(lasting_dashboard.system.url))
+        route.fulfill(json={"items": EXTREME[path], "next_cursor": None})
+
+    pattern = re.compile(r"://[^/]+(/stats)?/(queues|schedules|types|errors|audit)(\?|$)")
+    lasting_dashboard.page.route(pattern, answer)
+    return lasting_dashboard
+
+
+def opened(dashboard: Dashboard, name: str) -> Page:
+    page = dashboard.open(f"/ui/{name}")
+    page.locator("#rows tr:not(.skeleton)").first.wait_for()
+    return page
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", LISTS)
+def test_axe_finds_nothing_wide_or_on_a_phone(extreme: Dashboard, name: str, scheme: Any) -> None:
+    extreme.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    page = opened(extreme, name)
+    for fold in page.get_by_label(re.compile("^Fields of")).all():
+        fold.click()
+    for size in ({"width": 1400, "height": 900}, {"width": 360, "height": 740}):
+        page.set_viewport_size(size)  # type: ignore[arg-type]
+        results = Axe().run(page)
+        assert results.violations_count == 0, results.generate_report()
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_nothing_is_printed_over_anything_else_however_wide_the_window_is(
+    extreme: Dashboard, name: str
+) -> None:
+    page = opened(extreme, name)
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 740})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, width
+        assert page.evaluate(OVERPRINTED) == [], width
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_what_a_finger_presses_on_a_phone_is_large_enough(extreme: Dashboard, name: str) -> None:
+    extreme.page.set_viewport_size({"width": 390, "height": 844})
+    page = opened(extreme, name)
+    pressed = page.locator("main button:visible, main input:visible, .sections a, .button:visible")
+    heights = pressed.evaluate_all("all => all.map((one) => one.getBoundingClientRect().height)")
+    assert heights
+    assert min(heights) >= 44
+
+
+def test_each_page_is_a_link_and_two_keys_away(lasting_dashboard: Dashboard) -> None:
+    page = lasting_dashboard.open()
+    for name, key in LISTS.items():
+        page.keyboard.press("g")
+        page.keyboard.press(key)
+        page.wait_for_url(f"**/ui/{name}")
+        page.locator("#connection[data-state=live]").wait_for()
+        current = page.locator(".sections [aria-current]")
+        expect(current).to_have_attribute("href", f"/ui/{name}")
+        page.keyboard.press("?")
+        keys = page.locator("#help .keys div", has_text=re.compile(rf"^\s*g\s*{key}\s*go to the"))
+        expect(keys).to_be_visible()
+        page.keyboard.press("Escape")
+
+
+def test_nothing_moves_under_the_pointer_and_a_search_finds_a_row(
+    lasting_dashboard: Dashboard,
+) -> None:
+    page, system = lasting_dashboard.page, lasting_dashboard.system
+    for queue in ("found.b", "found.c"):
+        system.submit("sum_range", {"n": 1}, queue=queue)
+    opened(lasting_dashboard, "queues")
+    row = page.locator("[id='queue-found.b']")
+    row.hover()
+    before = row.bounding_box()
+    system.submit("sum_range", {"n": 1}, queue="found.a")
+    new = page.locator("[id='queue-found.a']")
+    expect(page.locator("#rows tr").last).to_have_id("queue-found.a")
+    assert row.bounding_box() == before
+    page.locator("h1").hover()
+    expect(page.locator("[id='queue-found.a'] + tr")).to_have_id("queue-found.b")
+    page.keyboard.press("/")
+    page.keyboard.type("found.C")
+    expect(new).to_be_hidden()
+    expect(page.locator("[id='queue-found.c']")).to_be_visible()
+    page.keyboard.type(" but no such queue")
+    expect(page.locator("#no-match")).to_have_text("Nothing here contains this text.")
+    page.locator("#search").fill("")
+    expect(row).to_be_visible()
+
+
+def test_a_lost_api_and_a_refusal_are_told_and_pass(lasting_dashboard: Dashboard) -> None:
+    page = opened(lasting_dashboard, "schedules")
+    read = f"{lasting_dashboard.system.url}/schedules"
+    page.route(read, lambda route: route.abort())
+    expect(page.locator("#banner")).to_contain_text("Disconnected")
+    page.unroute(read)
+    refusal = {"title": "Busy", "status": 503, "detail": "The database is locked."}
+    page.route(read, lambda route: route.fulfill(status=503, json=refusal))
+    expect(page.locator("#banner")).to_be_hidden()
+    expect(page.locator("#problem")).to_have_text("The database is locked.")
+    page.unroute(read)
+    expect(page.locator("#problem")).to_be_hidden()
+    expect(page.locator("#schedule-nightly")).to_be_visible()
+    assert lasting_dashboard.never_reloaded()
+
+
+def test_without_anything_each_page_says_what_will_be_there(lasting_dashboard: Dashboard) -> None:
+    page = lasting_dashboard.page
+    page.route(
+        re.compile(r"://[^/]+(/stats)?/(queues|schedules|types|errors|audit)(\?|$)"),
+        lambda route: route.fulfill(json={"items": [], "next_cursor": None}),
+    )
+    for name in LISTS:
+        lasting_dashboard.open(f"/ui/{name}")
+        expect(page.locator("#none")).to_be_visible()
+        expect(page.locator("#rows tr")).to_have_count(0)
+
+
+def test_where_nothing_is_a_browser_finds_a_way_back(lasting_dashboard: Dashboard) -> None:
+    page, url = lasting_dashboard.page, lasting_dashboard.system.url
+    for path in ("/ui/nowhere", "/nowhere", "/jobs/999999999"):
+        answer = page.goto(url + path)
+        assert answer is not None
+        assert answer.status == 404
+        expect(page.locator("h1")).to_have_text("There is nothing here")
+        expect(page.locator("main")).to_contain_text(path.rpartition("/")[2])
+    assert Axe().run(page).violations_count == 0
+    page.get_by_role("link", name="Go to the overview").click()
+    expect(page.locator("#verdict")).to_be_visible()
+
+
+def test_a_read_only_dashboard_shows_the_lists_without_their_actions(
+    page: Page, start_system: Callable[..., Any]
+) -> None:
+    system = start_system(
+        "pools.default.workers=1",
+        "api.read_only=true",
+        "queues.mail.max_running=1",
+        f"schedules=[{NIGHTLY}]",
+    )
+    system.wait_until_ready()
+    dashboard = Dashboard(page, system)
+    for name in ("queues", "schedules", "types"):
+        opened(dashboard, name)
+        expect(page.locator("#read-only")).to_be_visible()
+        expect(page.locator("[data-changes]").first).to_be_attached()
+        expect(page.locator("[data-changes]:visible")).to_have_count(0)
+    page.get_by_label("Fields of sum_range").click()
+    expect(page.locator("#fields-sum_range")).to_contain_text("integer")
+    assert dashboard.problems == []

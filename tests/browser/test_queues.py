@@ -1,0 +1,77 @@
+"""The page of the queues, as an operator uses it."""
+
+import re
+from typing import Any
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Dashboard
+
+
+def row(dashboard: Dashboard, queue: str) -> Any:
+    return dashboard.page.locator(f"#queue-{queue}")
+
+
+def test_a_queue_is_paused_with_a_reason_and_resumed(lasting_dashboard: Dashboard) -> None:
+    page, system = lasting_dashboard.page, lasting_dashboard.system
+    system.client.post("/queues/held/pause")
+    system.submit("sum_range", {"n": 1}, queue="held")
+    system.client.post("/queues/held/resume")
+    lasting_dashboard.open("/ui/queues")
+    held = row(lasting_dashboard, "held")
+    expect(held.locator("[data-status=done]")).to_have_text("1done")
+    pause = page.get_by_label("Pause held", exact=True)
+    pause.click()
+    expect(page.locator("#confirm-reason")).to_be_focused()
+    page.keyboard.type("the server's disk is full")
+    expect(page.locator("#confirm-curl")).to_contain_text("disk is full")
+    page.keyboard.press("Enter")
+    expect(held.locator(".paused")).to_have_text(
+        re.compile(r"^paused by api:127\.0\.0\.1 .*: the server's disk is full$")
+    )
+    resume = page.get_by_label("Resume held", exact=True)
+    expect(resume).to_be_focused()
+
+    system.submit("sum_range", {"n": 1}, queue="held")
+    expect(held.locator("[data-status=pending]")).to_have_text("1pending")
+    expect(held.locator(".oldest")).to_have_text(re.compile(r"^\d+ s$"))
+    expect(held.locator(".drain")).to_have_text("paused")
+    resume.click()
+    page.locator("#confirm-yes").click()
+    expect(held.locator(".paused")).to_be_hidden()
+    expect(held.locator("[data-status=done]")).to_have_text("2done")
+    expect(held.locator(".drain")).to_have_text("empty")
+    assert lasting_dashboard.never_reloaded()
+
+
+def test_a_queue_shows_its_pace_its_limits_and_who_serves_it(lasting_dashboard: Dashboard) -> None:
+    for _ in range(3):
+        lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="limited")
+    lasting_dashboard.open("/ui/queues")
+    limited = row(lasting_dashboard, "limited")
+    expect(limited.locator("[data-status=done]")).to_have_text("3done")
+    expect(limited.locator(".flow")).to_have_text(re.compile(r"^in 0\.[56]out 0\.[56]$"))
+    expect(limited.locator(".limits")).to_contain_text("0 of 4 running")
+    expect(limited.locator(".limits")).to_contain_text("starts 100/s")
+    expect(limited.locator(".pools")).to_have_text("default: 2 of 2 ready")
+
+
+def test_a_number_leads_to_its_jobs(lasting_dashboard: Dashboard) -> None:
+    job = lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="linked")
+    lasting_dashboard.system.wait_for_job(job)
+    page = lasting_dashboard.open("/ui/queues")
+    row(lasting_dashboard, "linked").locator("[data-status=done]").click()
+    expect(page.locator("#rows tr[data-id]")).to_have_count(1)
+    assert page.url.endswith("/?queue=linked&status=done#jobs")
+
+
+def test_a_refused_action_says_why_in_its_dialog(lasting_dashboard: Dashboard) -> None:
+    lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="refused")
+    page = lasting_dashboard.open("/ui/queues")
+    problem = {"title": "Full", "status": 507, "detail": "The disk is full."}
+    page.route("**/pause", lambda route: route.fulfill(status=507, json=problem))
+    page.get_by_label("Pause refused", exact=True).click()
+    page.locator("#confirm-yes").click()
+    expect(page.locator("#confirm-problem")).to_have_text("The disk is full.")
+    page.keyboard.press("Escape")
+    expect(page.get_by_label("Pause refused", exact=True)).to_be_focused()

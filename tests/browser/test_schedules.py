@@ -1,0 +1,69 @@
+"""The page of the schedules, as an operator uses it."""
+
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import Route, expect
+
+from tests.browser.conftest import Dashboard
+
+
+def row(dashboard: Dashboard, name: str) -> Any:
+    return dashboard.page.locator(f"#schedule-{name}")
+
+
+def test_a_schedule_tells_its_times_in_words(lasting_dashboard: Dashboard) -> None:
+    lasting_dashboard.open("/ui/schedules")
+    nightly = row(lasting_dashboard, "nightly")
+    expect(nightly.locator(".words")).to_have_text("At 03:00 on Monday through Friday")
+    expect(nightly.locator(".when small")).to_have_text("0 3 * * MON-FRI · Europe/Vienna")
+    expect(nightly.locator(".next .all time")).to_have_count(5)
+    expect(nightly.locator(".next time").first).to_have_text(re.compile(r"^in \d"))
+    expect(row(lasting_dashboard, "often").locator(".words")).to_have_text("Every hour")
+
+
+def test_a_schedule_is_run_now_and_shows_how_that_ended(lasting_dashboard: Dashboard) -> None:
+    page = lasting_dashboard.open("/ui/schedules")
+    page.get_by_label("Run often now", exact=True).click()
+    page.keyboard.type("to try it")
+    page.locator("#confirm-yes").click()
+    expect(page.locator("#result")).to_contain_text("often: submitted job")
+    last = row(lasting_dashboard, "often").locator(".last")
+    expect(last).to_contain_text(re.compile(r"failed in \d"))
+    expect(last.locator(".bad")).to_have_text("PermanentError")
+    last.get_by_role("link").click()
+    expect(page.locator("#type")).to_have_text("echo")
+    entry = lasting_dashboard.system.get("/audit")["items"][0]
+    assert (entry["action"], entry["reason"]) == ("run", "to try it")
+
+
+def test_a_schedule_is_paused_and_resumed(lasting_dashboard: Dashboard) -> None:
+    page = lasting_dashboard.open("/ui/schedules")
+    next_runs = row(lasting_dashboard, "nightly").locator(".next")
+    page.get_by_label("Pause nightly", exact=True).click()
+    page.locator("#confirm-yes").click()
+    expect(next_runs.get_by_text("paused")).to_be_visible()
+    expect(next_runs.locator("time:visible")).to_have_count(0)
+    page.get_by_label("Resume nightly", exact=True).click()
+    page.locator("#confirm-yes").click()
+    expect(next_runs.locator(".all time")).to_have_count(5)
+
+
+@pytest.mark.parametrize("result", [None, {"status": "in_progress", "ran_s": None, "error": None}])
+def test_a_time_that_passed_without_a_job_is_shown(
+    lasting_dashboard: Dashboard, result: dict[str, Any] | None
+) -> None:
+    def late(route: Route) -> None:
+        body = route.fetch().json()
+        changes = {"missed": "2026-01-31T12:00:00.000Z", "last_job": 7, "last_result": result}
+        changes["last_run"] = "2026-01-30T12:00:00.000Z"
+        body["items"] = [{**one, **changes} for one in body["items"]]
+        route.fulfill(json=body)
+
+    lasting_dashboard.page.route(f"{lasting_dashboard.system.url}/schedules", late)
+    page = lasting_dashboard.open("/ui/schedules")
+    nightly = row(lasting_dashboard, "nightly")
+    expect(nightly.locator(".missed")).to_contain_text(re.compile("The run of 31 Jan .* has not"))
+    expect(page.locator("#summary")).to_contain_text("2 late")
+    expect(nightly.locator(".last")).to_contain_text("in progress" if result else "deleted")

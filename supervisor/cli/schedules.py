@@ -98,7 +98,7 @@ def _set_paused(operator: Operator, name: str, reason: str | None, *, paused: bo
     with operator.store() as store:
         verb = store.schedules.pause if paused else store.schedules.resume
         audited(store, operator.actor(reason), action, f"schedule {name}", lambda: verb(name))
-        item = schedule_json(store.schedules.get(name), store.clock.wall_ms())
+        item = schedule_json(store, store.schedules.get(name))
     if operator.as_json:
         print_json(item)
     else:

@@ -103,7 +103,7 @@ export const onTryNow = (retry) => byId("banner-now").addEventListener("click", 
 function showBanner() {
   const banner = byId("banner");
   const shown = lostSince !== 0 && Date.now() - lostSince > 600;
-  banner.hidden = !shown;
+  setAttr(banner, "hidden", !shown);
   document.documentElement.classList.toggle("lost", shown);
   if (!shown) return;
   setText(byId("banner-what"), `Disconnected for ${ticking((Date.now() - lostSince) / 1000)}.`);

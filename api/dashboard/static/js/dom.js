@@ -67,10 +67,13 @@ export function setLines(parent, texts) {
 /** Create an icon from icons.svg. @param {string} name */
 export const icon = (name) => svg("svg", { class: "icon", "aria-hidden": "true" }, svg("use", { href: `#s-${name}` }));
 
+// To look at the selection lays the page out, so it is looked at when it changes, not at each update.
+let isAnySelected = false;
+document.addEventListener("selectionchange", () => { isAnySelected = getSelection()?.isCollapsed === false; });
+
 /** Return whether text inside `node` is selected. @param {Node} node */
 export function selectedIn(node) {
-  const selection = getSelection();
-  return !!selection && !selection.isCollapsed && selection.containsNode(node, true);
+  return isAnySelected && !!getSelection()?.containsNode(node, true);
 }
 
 /** Make `button` copy the text that `text()` returns, and confirm it for a moment. @param {any} button @param {() => string} text */

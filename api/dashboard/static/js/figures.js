@@ -53,7 +53,7 @@ export class Figures {
 
   showRejection() {
     const why = rejection(this.workers);
-    byId("rejected").hidden = why === null;
+    setAttr(byId("rejected"), "hidden", why === null);
     setText(byId("rejected-why"), why ?? "");
   }
 

@@ -4,7 +4,7 @@
 // server no longer has them, or has another database, it sends `reset`, and the page reads everything again (`connected`). A connection without
 // a message for several heartbeats is treated as closed.
 import { request } from "./http.js";
-import { learnClock } from "./time.js";
+import { learnClock, tick } from "./time.js";
 
 const SILENCE_MS = 6000;
 const FIRST_WAIT_MS = 500;
@@ -96,7 +96,7 @@ export class Live {
         this.on.events?.(message.events);
         for (const { seq } of message.events) if (seq) this.seq = seq;
         break;
-      case "heartbeat": this.on.status?.(message); break;
+      case "heartbeat": this.on.status?.(message); tick(); break;
       case "log": this.on.log?.(message.lines); break;
       case "reset": this.reset(socket); break;
     }

@@ -76,7 +76,7 @@ export class SlotFold {
     const meaning = [MEANINGS[state], degraded && "It is degraded.", reason && `Why: ${reason}`].filter(Boolean).join(" ");
     showOrHide(this.why, meaning);
     // The supervisor does not restart itself, and a worker started alone (POOL@PID) has no supervisor.
-    this.bar.hidden = !supervised || slot === "supervisor" || slot.includes("@");
+    setAttr(this.bar, "hidden", !supervised || slot === "supervisor" || slot.includes("@"));
     setText(this.restart, STOPPED.has(state) ? "Start …" : "Restart …");
     setText(this.drain, "Drain …");
     setAttr(this.drain, "aria-disabled", CAN_DRAIN.has(state) ? null : "true");

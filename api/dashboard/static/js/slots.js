@@ -177,8 +177,8 @@ class SlotRow {
   showJob({ job, state }, pace) {
     const shown = job?.started_at && (pace < 1 || between(job.started_at) > 1) ? job : null;
     this.job = shown;
-    this.link.hidden = !shown;
-    this.bar.hidden = (shown?.progress ?? null) === null;
+    setAttr(this.link, "hidden", !shown);
+    setAttr(this.bar, "hidden", (shown?.progress ?? null) === null);
     if (shown) {
       setAttr(this.link, "href", `/ui/jobs/${shown.id}`);
       setText(this.link, `${shown.type} ${shown.id}`);

@@ -63,30 +63,43 @@ export function setTime(node, at) {
 }
 
 function refresh(node) {
-  if (selectedIn(node)) return;
-  setText(node, FORMS[node.dataset.form](node.dateTime));
+  refreshText(node);
   setAttr(node, "title", absolute(node.dateTime));
+}
+
+function refreshText(node) {
+  if (!selectedIn(node)) setText(node, FORMS[node.dataset.form](node.dateTime));
 }
 
 /** Call `turn` every second while the page is visible. @param {() => void} turn */
 export function everySecond(turn) { tickers.add(turn); }
 
+let turn = () => {};
+/** @type {ReturnType<typeof setInterval> | undefined} */
+let turning;
+
+/** Let a second pass now: with a heartbeat, so that the page is drawn once for both. */
+export function tick() {
+  clearInterval(turning);
+  turning = setInterval(turn, 1100);
+  turn();
+}
+
 /** Start the page's clock and the switch between local time and UTC. */
 export function startClock() {
   const button = byId("zone");
-  const refreshAll = (selector) => document.querySelectorAll(selector).forEach(refresh);
-  const show = () => { setText(button, utc ? "UTC" : "local"); refreshAll("time[datetime]"); };
+  const show = () => { setText(button, utc ? "UTC" : "local"); document.querySelectorAll("time[datetime]").forEach(refresh); };
   button.addEventListener("click", () => {
     utc = !utc;
     localStorage.setItem("orpheus.zone", utc ? "utc" : "local");
     show();
   });
   show();
-  const turn = () => {
+  turn = () => {
     if (document.hidden) return;
-    refreshAll("time[datetime][data-form=relative]");
+    document.querySelectorAll("time[datetime][data-form=relative]").forEach(refreshText);
     tickers.forEach((ticker) => ticker());
   };
-  setInterval(turn, 1000);
   document.addEventListener("visibilitychange", turn);
+  tick();
 }

@@ -212,7 +212,7 @@ def test_what_needs_a_person_is_a_list_with_links_and_commands(panel: Panel) -> 
     links = page.locator("#concerns a")
     expect(links).to_have_text([one["text"] for one in concerns])
     assert [link.get_attribute("href") for link in links.all()] == [
-        "/?status=pending&queue=mail%20%26%20co#jobs",
+        "/ui/queues#queue-mail%20%26%20co",
         "/?status=failed&type=pay#jobs",
         "/ui/configuration",
     ]

@@ -10,7 +10,8 @@ export function placeOf({ code, about }) {
   const name = encodeURIComponent(about?.name ?? "");
   switch (about?.kind) {
     case "slot": return "#workers";
-    case "queue": return `/?status=pending&queue=${name}#jobs`;
+    case "queue": return `/ui/queues#queue-${name}`;
+    case "schedule": return `/ui/schedules#schedule-${name}`;
     case "type": return `/?status=failed&type=${name}#jobs`;
     default: return undefined;
   }

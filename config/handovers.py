@@ -36,6 +36,7 @@ def for_storage(settings: "Settings") -> StorageSettings:
             max_s=settings.jobs.backoff_max,
             jitter=settings.jobs.backoff_jitter,
         ),
+        quarantine_after=settings.jobs.quarantine_after,
         state_dir=settings.database.state_dir,
         listen_url=settings.database.listen_url,
     )

@@ -131,6 +131,30 @@ class QueueEvent(_Stored):
     queue: PausedQueue
 
 
+class KilledWorker(BaseModel):
+    """A job that killed its worker."""
+
+    job: int
+    attempt: int
+    worker: str
+    evidence: str = Field(description="How the process ended.")
+
+
+class JobTypeChange(BaseModel):
+    """A job type that is held back, or no more."""
+
+    name: str
+    crashes: list[KilledWorker] = Field([], description="`type.quarantined`: why.")
+    by: str | None = Field(None, description="`type.released`: `new job code`, if that did it.")
+
+
+class TypeEvent(_Stored):
+    """A job type was quarantined or released."""
+
+    kind: Literal[Kind.TYPE_QUARANTINED, Kind.TYPE_RELEASED]
+    type: JobTypeChange
+
+
 class FiredSchedule(BaseModel):
     """A schedule, the time it fired for, and its job."""
 
@@ -235,6 +259,7 @@ EVENTS: tuple[type[BaseModel], ...] = (
     JobProgress,
     WorkerEvent,
     QueueEvent,
+    TypeEvent,
     ScheduleEvent,
     ConfigReloaded,
     ConfigRejected,

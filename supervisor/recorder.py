@@ -292,6 +292,7 @@ def end_process(store: Store, host: str, ended: ProcessEnded) -> list[int]:
             incarnation,
             state,
             killed_at_deadline=ended.overdue,
+            was_stopped=ended.was_stopped or ended.cause is None,  # nobody saw why it ended
             evidence=last_exit.reason,
             stacks=last_exit.evidence,
         )

@@ -6,7 +6,17 @@ import apsw
 import psycopg
 
 _TABLES = (
-    *("jobs", "attempts", "events", "queues", "key_rates", "cascades", "job_logs", "schedules"),
+    *(
+        "jobs",
+        "attempts",
+        "events",
+        "queues",
+        "key_rates",
+        "cascades",
+        "job_logs",
+        "schedules",
+        "quarantines",
+    ),
 )
 _COUNTS = "SELECT queue, status, sum(n)::bigint AS n FROM orpheus.job_counts GROUP BY queue, status"
 

@@ -8,6 +8,7 @@ from orpheus.shared.domain.jobs import Holder, JobError, Lease, NewJob, NewLine
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.domain.rates import KeyRules, QueueRules, Rate
 from orpheus.shared.domain.schedules import ScheduleDefinition
+from orpheus.shared.process.crash_cell import CellState
 from orpheus.shared.storage import KeptAnswer, Store, TypeRow
 
 ODD_TEXT = "naïve 🦉 \u2028 \x7f \\u0041 'quote' \"double\" {} ? :name $1 %s -- \t\r\n"
@@ -23,6 +24,7 @@ def fill(store: Store, advance: Callable[[int], None]) -> None:
     _run_some(store, advance)
     _make_flows(store)
     _park_some(store)
+    _quarantine_one(store)
     _do_what_operators_do(store)
     _end_with_a_gap(store)
     store.outboxes.remember("shop", "here", [1, 2**62, "é"], refused=1)
@@ -115,6 +117,19 @@ def _park_some(store: Store) -> None:
     store.jobs.submit_many(mails)
     for one in _lease(store, 9, "mail"):
         store.leases.finish([Finished(one, Ending.SUCCEEDED, "[]")])
+
+
+def _quarantine_one(store: Store) -> None:
+    """Leave a type that is quarantined, and a job of it that is held back."""
+    store.quarantines.after = 1
+    store.jobs.submit(NewJob("odd", queue="odd", max_retries=0))
+    killed = Holder("default-2", "life-2", 102)
+    (one,) = store.leases.lease(killed, ("odd",), 1, _TTL_MS)
+    cell = CellState(one.token, running=True)
+    store.leases.free(killed.incarnation, cell, evidence=ODD_TEXT)
+    store.quarantines.after = 0
+    store.jobs.submit(NewJob("odd", queue="odd"))
+    assert not store.leases.lease(HOLDER, ("odd",), 1, _TTL_MS)
 
 
 def _do_what_operators_do(store: Store) -> None:

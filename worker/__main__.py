@@ -126,14 +126,17 @@ def _describe(options: argparse.Namespace) -> int:
         for module in modules:
             reading = f"jobs.modules: {module}"
             load_job_types([module])
-        described = [one.describe() for one in registered_types().values()]
-        described += [describe_command(one) for one in commands]
         if around:
             from orpheus.worker.attempt.around import load_around  # noqa: PLC0415 - see _run
 
             for name in around:
                 reading = f"jobs.around: {name}"
                 load_around([name])
+        from orpheus.shared.job_types.code_digest import code_digest  # noqa: PLC0415 - see _run
+
+        code = code_digest(modules)
+        described = [{**one.describe(), "code": code} for one in registered_types().values()]
+        described += [describe_command(one) for one in commands]
     except BaseException as error:  # noqa: BLE001 - a module may raise anything, SystemExit too
         from orpheus.worker.attempt.import_failure import import_failure  # noqa: PLC0415 - see _run
 

@@ -5,7 +5,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, NoReturn, TypeVar
@@ -108,6 +108,7 @@ def _work(
     """Start the renewal thread, load the job types, and run jobs until told to stop."""
     queries = DatabaseQueries(settings)
     listening: Listening | None = None
+    began_ms = store.own_clock.wall_ms()
     renewal = _start_renewal(settings, holder, store, held, control, stray)
     fence = _start_fence(settings, store, held)
     try:
@@ -116,10 +117,7 @@ def _work(
             return ExitCode.CONFIGURATION
         types, around = loaded
         if control.is_alone:
-            _retry(control, lambda: void_other_boots(store, only_reboots=True))
-            _retry(control, partial(forget_dead_workers, store))
-            rows = _described(settings, types)
-            _retry(control, lambda: store.types.replace(rows))
+            _take_over(store, control, _described(settings, types), began_ms)
         if stored is not None and not is_supervised(store, settings.beat_timeout_s):
             _retry(control, partial(write_settings, store, stored))
         _retry(control, stray.start)
@@ -233,8 +231,20 @@ def _load_code(
     return types, around
 
 
+def _take_over(
+    store: Store, control: ControlThread, types: Sequence[TypeRow], began_ms: int
+) -> None:
+    """Do what a supervisor does before its workers start. `began_ms`: when this one did."""
+    _retry(control, lambda: void_other_boots(store, only_reboots=True))
+    _retry(control, partial(forget_dead_workers, store))
+    _retry(control, lambda: store.types.replace(types, began_ms))
+
+
 def _described(settings: WorkerHandover, types: dict[str, JobType]) -> list[TypeRow]:
-    described = [one.describe() for one in types.values()]
+    from orpheus.shared.job_types.code_digest import code_digest  # noqa: PLC0415 - only alone
+
+    code = code_digest(settings.modules)
+    described = [{**one.describe(), "code": code} for one in types.values()]
     described += [describe_command(one) for one in settings.commands]
     return [type_row(one) for one in described]
 

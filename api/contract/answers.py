@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 
 from orpheus.shared.views.audit import AuditEntry
 from orpheus.shared.views.errors import ErrorGroupEntry
-from orpheus.shared.views.job_types import JobType
+from orpheus.shared.views.job_types import JobType, Quarantine
 from orpheus.shared.views.jobs import Event, Job, LogLine
 from orpheus.shared.views.queues import Counts, Queue
 from orpheus.shared.views.schedules import Schedule
@@ -248,6 +248,8 @@ class Stats(TypedDict):
     database_bytes: int
     wal_bytes: int
     verdict: VerdictEntry
+    quarantined: list[Quarantine]
+    """The job types that are held back as a whole, by name."""
 
 
 class TypesStats(TypedDict):

@@ -73,6 +73,7 @@ def exposition(store: Store, options: ApiHandover, measures: Measures, resets: i
             _jobs(store.stats.counts_by_queue()),
             *_totals(store),
             *_types(store.stats.types()),
+            _quarantined(store),
             _outboxes(store),
             *_database(store),
             *_own(measures, resets),
@@ -88,6 +89,17 @@ def _workers(shown: Iterable[Worker], pools: Collection[str]) -> Metric:
     for pool in sorted({*pools, *(pool for pool, _ in found if pool)}):
         for state in SlotState:
             family.add_metric((pool, state.value), found[pool, state])
+    return family
+
+
+def _quarantined(store: Store) -> Metric:
+    family = GaugeMetricFamily(
+        "orpheus_type_quarantined",
+        "1 for each job type that is held back as its jobs killed their workers.",
+        labels=("type",),
+    )
+    for one in store.quarantines.all():
+        family.add_metric((one.type,), 1)
     return family
 
 

@@ -1,20 +1,48 @@
-"""GET /types: the job types that can be submitted."""
+"""Job types: list them, release one that is quarantined."""
 
-from fastapi import APIRouter, Request
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request
+from pydantic import WithJsonSchema
 from starlette.responses import Response
 
 from orpheus.api.contract.answers import JobTypes
-from orpheus.api.contract.openapi import answers, problems
-from orpheus.api.http.calls import json_response
+from orpheus.api.contract.openapi import answers, body, problems
+from orpheus.api.contract.requests import Reason
+from orpheus.api.http.calls import audit_actor, json_response
 from orpheus.api.services import services_of
-from orpheus.shared.views.job_types import type_json
+from orpheus.shared.domain.limits import NAME
+from orpheus.shared.operations.audit import audited
+from orpheus.shared.storage import Store
+from orpheus.shared.views.job_types import TypeState, types_json
 
 router = APIRouter(tags=["overview"])
+
+Name = Annotated[str, Path(), WithJsonSchema({"type": "string", "pattern": f"^{NAME.pattern}$"})]
+_REASON = body(Reason, required=False)
 
 
 @router.get("/types", responses=answers(JobTypes) | problems())
 async def list_types(request: Request) -> Response:
-    """Every job type, with the JSON Schema of its payload."""
+    """Every job type, with the JSON Schema of its payload, and whether it is quarantined."""
     services = services_of(request)
-    rows = await services.readers.read(lambda store: store.types.all())
-    return json_response({"items": [type_json(row, services.options.defaults) for row in rows]})
+    defaults = services.options.defaults
+    items = await services.readers.read(lambda store: types_json(store, defaults))
+    return json_response({"items": items})
+
+
+@router.post(
+    "/types/{name}/release",
+    responses=answers(TypeState) | problems(403, 404, 409, 413, 415, 422, 507),
+    openapi_extra=_REASON,
+)
+async def release_type(request: Request, name: Name) -> Response:
+    """Run jobs of a quarantined type again. If they kill as many workers, it is held back anew."""
+    services, actor = services_of(request), audit_actor(request)
+
+    def change(store: Store) -> None:
+        release = store.quarantines.release
+        audited(store, actor, "release", f"type {name}", lambda: release(name))
+
+    await services.writer.write(change)
+    return json_response({"name": name, "quarantine": None})

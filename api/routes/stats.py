@@ -12,6 +12,7 @@ from orpheus.api.services import Services, services_of, workers
 from orpheus.shared import storage
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.storage import Store
+from orpheus.shared.views.job_types import quarantine_json
 from orpheus.shared.views.queues import counts_json
 from orpheus.shared.views.type_stats import type_stats_json
 from orpheus.shared.views.values import rfc3339
@@ -55,6 +56,7 @@ def _stats_json(store: Store, services: Services) -> Stats:
             "verdict": verdict_json(
                 store, workers(store, options), options.storage.pools, options.beat_timeout_s
             ),
+            "quarantined": [quarantine_json(one) for one in store.quarantines.all()],
         }
 
 

@@ -5,10 +5,11 @@ second command. `{field}` in an argument is replaced by that field of the payloa
 by the text `{field}`. Other braces stay as they are, so `awk '{print $1}'` needs no escapes.
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 _FIELD = re.compile(r"\{\{([A-Za-z_]\w*)\}\}|\{([A-Za-z_]\w*)\}", re.ASCII)
@@ -58,7 +59,14 @@ def describe_command(command: CommandSettings) -> dict[str, Any]:
         "timeout_s": command.timeout_s,
         "queue": None,
         "description": f"Runs the program {command.argv[0]}.",
+        "code": _digest_of(command),
     }
+
+
+def _digest_of(command: CommandSettings) -> str:
+    """Return what changes with the command, but not with its environment: that may be secret."""
+    text = json.dumps(asdict(replace(command, env={})), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _text(value: str | float) -> str:

@@ -36,6 +36,8 @@ class Kind(StrEnum):
     QUEUE_PAUSED = "queue.paused"
     QUEUE_RESUMED = "queue.resumed"
     SCHEDULE_FIRED = "schedule.fired"
+    TYPE_QUARANTINED = "type.quarantined"
+    TYPE_RELEASED = "type.released"
     SUPERVISOR_STARTED = "supervisor.started"
     SUPERVISOR_STOPPING = "supervisor.stopping"
 

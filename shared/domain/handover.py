@@ -29,6 +29,8 @@ class StorageSettings:
     pools: Mapping[str, tuple[str, ...]]
     """Pool name -> the queues it serves (`("*",)` for all): whose bell a commit rings."""
     backoff: BackoffRules = field(default_factory=BackoffRules)
+    quarantine_after: int = 0
+    """So many crashes quarantine a job type; 0: none does."""
     state_dir: str = ""
     """The folder of this host's files of the database; empty: where its kind has them."""
     listen_url: str = ""

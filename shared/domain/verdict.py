@@ -45,6 +45,7 @@ class ConcernCode(StrEnum):
     POOL_NOT_READY = "pool_not_ready"
     QUEUE_LIMIT = "queue_limit"
     QUEUE_LATE = "queue_late"
+    TYPE_QUARANTINED = "type_quarantined"
     TYPE_FAILING = "type_failing"
     SCHEDULE_LATE = "schedule_late"
     LITTLE_SPACE = "little_space"
@@ -118,6 +119,8 @@ class Facts:
     """The queues that each pool of the configuration serves."""
     ended: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """By type, of the last `LATELY_MINUTES`: how many jobs are done, and how many failed."""
+    quarantined: Sequence[tuple[str, str]] = ()
+    """Types that are held back, each with the evidence: a clause."""
     late_schedules: Sequence[tuple[str, float]] = ()
     """Schedules whose tick has passed, and by how many seconds."""
     silent_after_s: float = 30.0
@@ -172,6 +175,7 @@ def _concerns(facts: Facts) -> Iterator[Concern]:
         yield Concern(ConcernCode.NO_WORKER_READY, text)
     yield from _slots(facts.slots)
     yield from _restless(facts)
+    yield from _quarantined(facts.quarantined)
     yield from _types(facts.ended)
     yield from _queues(facts, is_any_ready=is_any_ready)
     yield from _schedules(facts.late_schedules)
@@ -228,6 +232,13 @@ def _restless(facts: Facts) -> Iterator[Concern]:
                 f"{duration(facts.silent_after_s)} it is taken for dead."
             )
             yield Concern(ConcernCode.SILENT, text, f"orpheus stack {slot.target}", about)
+
+
+def _quarantined(types: Sequence[tuple[str, str]]) -> Iterator[Concern]:
+    for name, evidence in types:
+        text = f"Type {name} is quarantined until it is mended: {evidence}"
+        command, about = f"orpheus release {name}", About("type", name)
+        yield Concern(ConcernCode.TYPE_QUARANTINED, _sentence(text), command, about)
 
 
 def _types(ended: Mapping[str, tuple[int, int]]) -> Iterator[Concern]:

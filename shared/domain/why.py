@@ -15,6 +15,7 @@ from typing import NamedTuple, TypeVar
 
 from orpheus.shared.domain.jobs import Dependency, Job, Outcome, Status
 from orpheus.shared.domain.lifecycle import TERMINAL
+from orpheus.shared.domain.quarantine import Quarantine
 from orpheus.shared.domain.rates import Rate, rate_text
 
 K = TypeVar("K", bound=Hashable)
@@ -34,6 +35,7 @@ class Code(StrEnum):
     RUN_AT = "run_at"
     BACKOFF = "backoff"
     SNOOZED = "snoozed"
+    QUARANTINED = "quarantined"
     QUEUE_PAUSED = "queue_paused"
     NO_POOL = "no_pool"
     NO_WORKER = "no_worker"
@@ -118,6 +120,8 @@ class Standing:
     waits_for: int = 0
     """How many jobs it waits for; `dependencies` are the first of them."""
     dependencies: Sequence[Dependency] = ()
+    quarantine: Quarantine | None = None
+    """Of its type. One that is released holds back only jobs that are not let go yet."""
     pause: Pause | None = None
     queues: Mapping[str, Room] | None = None
     """The limits of its queue and of those of the jobs before it; one without an entry has none."""
@@ -158,8 +162,8 @@ def reasons(standing: Standing, crews: Sequence[Crew]) -> list[Reason]:
     serving = [crew for crew in crews if crew.serves(job.queue)]
     if job.status is Status.IN_PROGRESS:
         return list(_prefetched(standing, serving))
-    found = [*_dependencies(standing), *_time(standing), *_pause(standing)]
-    found += _nobody(job, serving)
+    found = [*_dependencies(standing), *_time(standing)]
+    found += [*_quarantine(standing), *_pause(standing), *_nobody(job, serving)]
     if job.status is Status.PENDING and standing.is_due:
         found += _limits(standing)
     return found or list(_turn(standing, serving))
@@ -207,6 +211,18 @@ def _time(standing: Standing) -> Iterator[Reason]:
     if code is Code.BACKOFF:
         text += f", as attempt {job.attempt} ended {standing.last_outcome}"
     yield Reason(code, text, until_ms=job.run_at_ms)
+
+
+def _quarantine(standing: Standing) -> Iterator[Reason]:
+    quarantine = standing.quarantine
+    if quarantine is None:
+        return
+    by = f"type {quarantine.type}"
+    if quarantine.is_released:
+        text = f"its {by} has just been released, and its jobs are let go a few at a time"
+    else:
+        text = f"its {by} is quarantined: {quarantine.evidence}"
+    yield Reason(Code.QUARANTINED, text, by=by)
 
 
 def _pause(standing: Standing) -> Iterator[Reason]:

@@ -166,5 +166,6 @@ def type_row(item: Mapping[str, Any]) -> TypeRow:
         timeout_s=item["timeout_s"],
         queue=item["queue"],
         description=item["description"],
+        code=item.get("code", ""),
         **{f"backoff_{name}": value for name, value in item.get("backoff", {}).items()},
     )

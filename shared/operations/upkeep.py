@@ -17,6 +17,7 @@ from orpheus.shared.domain.handover import StoredSettings
 from orpheus.shared.domain.retention import RetentionRules
 from orpheus.shared.operations.lost_hosts import forget_lost_hosts
 from orpheus.shared.operations.reclaim import reclaim_expired
+from orpheus.shared.operations.release_types import release_changed_types
 from orpheus.shared.operations.stored_settings import fire_schedules
 from orpheus.shared.storage import Store
 
@@ -94,10 +95,17 @@ def _forget_lost_hosts(turn: UpkeepTurn) -> float:
     return inf
 
 
+def _release_changed_types(turn: UpkeepTurn) -> float:
+    """Release quarantined types that have new code."""
+    release_changed_types(turn.store)
+    return inf
+
+
 def _continue_changes(turn: UpkeepTurn) -> float:
-    """Continue cascades, and once they are done the sweeps of keys."""
+    """Continue cascades, once they are done the sweeps of keys, and then the releases of types."""
     store, go_on = turn.store, turn.go_on
-    return 0.0 if continue_cascades(store, go_on) or continue_sweep(store, go_on) else inf
+    steps = (continue_cascades, continue_sweep, continue_releases)
+    return 0.0 if any(step(store, go_on) for step in steps) else inf
 
 
 EVERYBODYS_DUTIES: tuple[Duty, ...] = (_reclaim_leases,)
@@ -106,6 +114,7 @@ LEADER_DUTIES: tuple[Duty, ...] = (
     _note_history,
     _fire_schedules,
     _forget_lost_hosts,
+    _release_changed_types,
     _continue_changes,
 )
 """In order; each must be harmless if a leader that was slow does it once more."""
@@ -119,6 +128,11 @@ def continue_cascades(store: Store, go_on: Callable[[], bool] = lambda: True) ->
 def continue_sweep(store: Store, go_on: Callable[[], bool] = lambda: True) -> bool:
     """Look at more keys whose limits have changed; return whether some are left."""
     return _continue(store.keys.continue_sweep, go_on)
+
+
+def continue_releases(store: Store, go_on: Callable[[], bool] = lambda: True) -> bool:
+    """Let go more jobs of types that are quarantined no more; return whether some are left."""
+    return _continue(store.quarantines.continue_releases, go_on)
 
 
 def _continue(step: Callable[[], bool], go_on: Callable[[], bool]) -> bool:

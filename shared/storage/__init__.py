@@ -115,6 +115,7 @@ def open_store(
     durable: bool = True,
     pools: Mapping[str, tuple[str, ...]] | None = None,
     backoff: BackoffRules | None = None,
+    quarantine_after: int = 0,
     clock: Clock | None = None,
     state_dir: str = "",
     listen_url: str = "",
@@ -125,6 +126,7 @@ def open_store(
     `create` makes a missing file and its folder and updates an older schema; without it both are
     refused. `durable`: acknowledged writes survive power loss, not only crashes of processes.
     `pools`: pool name -> the queues it serves, so that a commit rings the right doorbells.
+    `quarantine_after`: so many crashes quarantine a job type; 0: none does.
     `clock`: instead of the system's, or of PostgreSQL's. `state_dir`: see `state_files`.
     `listen_url`: if there is one, `url` leads to a pooler. `to_move`: also a database that is being
     moved, or was.
@@ -147,6 +149,7 @@ def open_store(
             durable=durable,
             pools=pools or {},
             backoff=backoff or BackoffRules(),
+            quarantine_after=quarantine_after,
             clock=clock,
             pooled=bool(listen_url),
         )
@@ -158,6 +161,7 @@ def open_store(
             durable=durable,
             pools=pools or {},
             backoff=backoff or BackoffRules(),
+            quarantine_after=quarantine_after,
             clock=clock or SystemClock(),
         )
     return store if to_move else _unless_moved(store, starts=create)
@@ -205,6 +209,7 @@ def open_storage(settings: StorageSettings, *, create: bool = False) -> Store:
         durable=settings.durable,
         pools=settings.pools,
         backoff=settings.backoff,
+        quarantine_after=settings.quarantine_after,
         state_dir=settings.state_dir,
         listen_url=settings.listen_url,
     )

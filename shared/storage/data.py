@@ -175,6 +175,8 @@ class TypeRow:
     backoff_factor: float | None = None
     backoff_max_s: float | None = None
     backoff_jitter: float | None = None
+    code: str = ""
+    """A digest of its code; empty: unknown."""
 
 
 # Outboxes

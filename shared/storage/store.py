@@ -28,6 +28,7 @@ from orpheus.shared.storage.verbs.logs import Logs
 from orpheus.shared.storage.verbs.moves import Moves
 from orpheus.shared.storage.verbs.outboxes import Outboxes
 from orpheus.shared.storage.verbs.processes import Processes
+from orpheus.shared.storage.verbs.quarantines import Quarantines
 from orpheus.shared.storage.verbs.queues import Queues
 from orpheus.shared.storage.verbs.retention import Retention
 from orpheus.shared.storage.verbs.schedules import Schedules
@@ -48,10 +49,12 @@ class Store:
         maintenance: Callable[[Events], Maintenance],
         retention: Callable[[Events], Retention],
         backoff: BackoffRules,
+        quarantine_after: int,
     ) -> None:
         """Group the verbs over `database`; see `open_store` in shared/storage/__init__.py.
 
-        `backoff`: that of job types without one of their own.
+        `backoff`: that of job types without one of their own. `quarantine_after`: so many crashes
+        quarantine a type; 0: none does.
         """
         self.state = state
         """This host's files of the database: doorbells, crash cells."""
@@ -73,14 +76,17 @@ class Store:
         enqueue = Enqueue(database, events, dependencies, keys)
         self.queues = Queues(database, events, keys)
         self.jobs = Jobs(database, events, dependencies, enqueue, keys)
-        self.standings = Standings(database, self.jobs, keys)
+        self.quarantines = Quarantines(database, events, quarantine_after)
+        self.standings = Standings(database, self.jobs, keys, self.quarantines)
         self.errors = Errors(database)
         self.bulk = Bulk(database, self.jobs, dependencies)
         self.schedules = Schedules(database, events, enqueue)
         self.idempotency = Idempotency(database)
         self.outboxes = Outboxes(database)
         self.audit = Audit(database)
-        self.leases = Leases(database, events, dependencies, enqueue, self.queues, keys, backoff)
+        self.leases = Leases(
+            database, events, dependencies, enqueue, self.queues, keys, self.quarantines, backoff
+        )
         self.logs = Logs(database)
         self.processes = Processes(database)
         self.supervision = Supervision(database)

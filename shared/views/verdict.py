@@ -96,6 +96,7 @@ def _facts(
                 name: (by_status.get(Status.DONE, 0), by_status.get(Status.FAILED, 0))
                 for name, by_status in ended.items()
             },
+            quarantined=[(one.type, one.evidence) for one in store.quarantines.all()],
             late_schedules=list(_late_schedules(store, now_ms)),
             silent_after_s=beat_timeout_s,
             free_bytes=store.maintenance.free_bytes(),

@@ -53,6 +53,10 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     ),
     "programs": ("system:programs", "List programs with their state and resource use."),
     "queues": ("queues:queues", "List queues with their state, limits and jobs by status."),
+    "release": (
+        "quarantine:release",
+        "Run jobs of TYPE again, which is quarantined because its jobs killed their workers.",
+    ),
     "restart": (
         "slots:restart",
         "Let SLOT finish its job or stop its program, then start it again.",

@@ -14,7 +14,7 @@ from orpheus.shared.domain.processes import Role
 from orpheus.shared.errors import ExitCode
 from orpheus.shared.storage import Store, shown_url
 from orpheus.shared.text import printable
-from orpheus.shared.views.job_types import type_json
+from orpheus.shared.views.job_types import types_json
 from orpheus.shared.views.verdict import verdict_json
 from orpheus.shared.views.workers import Worker, workers_json
 from orpheus.supervisor.cli.operator import Operator, for_operator
@@ -122,15 +122,16 @@ def types(operator: Operator, stats: bool) -> int:
         if stats:
             print_type_stats(store, as_json=operator.as_json)
             return ExitCode.OK
-        rows = store.types.all()
-    items = [type_json(row, for_jobs(settings)) for row in rows]
-    fields = {row.name: _fields_of(row.schema) for row in rows}
-    columns = ("TYPE", "PAYLOAD", "QUEUE", "RETRIES", "TIMEOUT", "DESCRIPTION")
+        items = types_json(store, for_jobs(settings))
+        fields = {row.name: _fields_of(row.schema) for row in store.types.all()}
+    columns = ("TYPE", "STATE", "PAYLOAD", "QUEUE", "RETRIES", "TIMEOUT", "DESCRIPTION")
 
     def row(item: Mapping[str, Any]) -> tuple[object, ...]:
         defaults, description = item["defaults"], item["description"].partition("\n")[0]
         retries, timeout = defaults["max_retries"], duration(defaults["timeout"])
-        return item["name"], fields[item["name"]], defaults["queue"], retries, timeout, description
+        state = "quarantined" if item["quarantine"] else "open"
+        name, queue = item["name"], defaults["queue"]
+        return name, state, fields.get(name), queue, retries, timeout, description
 
     print_items(items, columns, row, as_json=operator.as_json)
     return ExitCode.OK

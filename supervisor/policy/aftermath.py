@@ -82,7 +82,9 @@ def _process_ended(
     slot: Slot, process: Process, last_exit: LastExit, cause: Cause | None
 ) -> ProcessEnded:
     overdue = process.kill_cause is Cause.OVERDUE
-    return ProcessEnded(slot.name, process.incarnation, last_exit, cause, overdue)
+    was_told = slot.desired is not Desired.UP or process.recycle is not None
+    was_stopped = process.kill_cause is None and was_told
+    return ProcessEnded(slot.name, process.incarnation, last_exit, cause, overdue, was_stopped)
 
 
 def _last_exit(process: Process, exit: Exit, reason: str, turn: Turn) -> LastExit:

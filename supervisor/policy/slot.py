@@ -332,6 +332,8 @@ class ProcessEnded:
     SIGKILL, or left by an earlier supervisor)."""
     overdue: bool = False
     """Killed because its job was past the hard deadline."""
+    was_stopped: bool = False
+    """It was told to end, through no fault of its own."""
 
 
 Action = SendCommand | Report | ProcessEnded

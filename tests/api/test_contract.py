@@ -104,6 +104,8 @@ KINDS = {
     "queue.paused",
     "queue.resumed",
     "schedule.fired",
+    "type.quarantined",
+    "type.released",
     "supervisor.started",
     "supervisor.stopping",
 }

@@ -20,6 +20,7 @@ from orpheus.shared.domain.processes import LastExit, Role, SlotState
 from orpheus.shared.domain.schedules import ScheduleDefinition
 from orpheus.shared.errors import DatabaseFull
 from orpheus.shared.job_types.describe import describe_types
+from orpheus.shared.process.crash_cell import CellState
 from orpheus.shared.process.program_logs import LogFiles
 from orpheus.shared.storage import NewLine, Store, open_storage
 
@@ -165,8 +166,14 @@ def record_queues_and_schedules(api: Any, recorder: Recorder) -> None:
     recorder.call(api, "GET /schedules")
     for action in ("pause", "resume"):
         recorder.call(api, "POST /queues/{name}/" + action, REASON, name="mail")
+    api.store.quarantines.after = 1
+    api.submit("flaky", payload={"failures": 0}, max_retries=0, priority=1)
+    (lease,) = api.lease()
+    cell = CellState(lease.token, running=True)
+    api.store.leases.free("life-1", cell, evidence="killed by SIGSEGV")
     for path in ("queues", "types", "stats", "stats/types", "healthz", "readyz", "session"):
         recorder.call(api, f"GET /{path}")
+    recorder.call(api, "POST /types/{name}/release", REASON, name="flaky")
 
 
 def record_supervision(api: Any, recorder: Recorder) -> None:

@@ -12,6 +12,7 @@ from orpheus.shared.domain.jobs import NewJob, Outcome
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.domain.rates import QueueRules
+from orpheus.shared.process.crash_cell import CellState
 
 DOCUMENTED = Path(__file__).parents[2] / "docs" / "metrics.md"
 
@@ -242,6 +243,10 @@ def test_every_metric_and_its_labels_are_in_the_documentation(supervised: Any) -
     (lease,) = supervised.lease()
     ended = Finished(lease, Ending.SUCCEEDED, "null", cpu_s=0.1, max_rss_bytes=1)
     supervised.store.leases.finish([ended])
+    supervised.store.quarantines.after = 1
+    supervised.submit()
+    (lease,) = supervised.lease()
+    supervised.store.leases.free("life-1", CellState(lease.token, running=True))
     text = supervised.client.get("/metrics").text
     found = {}
     for family in text_string_to_metric_families(text):

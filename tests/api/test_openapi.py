@@ -21,6 +21,7 @@ WRITES = {
     "POST /jobs/{job_id}/retry", "POST /jobs/{job_id}/run", "DELETE /jobs/{job_id}",
     "POST /queues/{name}/pause", "POST /queues/{name}/resume", "POST /schedules/{name}/run",
     "POST /schedules/{name}/pause", "POST /schedules/{name}/resume",
+    "POST /types/{name}/release",
     "POST /workers/{slot}/restart", "POST /workers/{slot}/drain", "POST /pools/{name}/scale",
     "PUT /config",
 }  # fmt: skip

@@ -34,6 +34,8 @@ HOT = {
     ("keys.sql", "next-opening"): "key_rates_waiting (boot_id=?",
     ("keys.sql", "next-parked-key"): "jobs_parked (queue=? AND concurrency_key>?)",
     ("keys.sql", "full"): "key_rates_idle (boot_id=? AND full_mono_ms<?)",
+    ("quarantines.sql", "held-jobs"): "jobs_held (type=?)",
+    ("quarantines.sql", "hold"): "jobs USING INTEGER PRIMARY KEY (rowid=?)",
     ("leases.sql", "promote-due"): "jobs_scheduled",
     ("leases.sql", "leases-of"): "jobs_leased",
     ("leases.sql", "expired-leases"): "jobs_leased",

@@ -215,6 +215,7 @@ class Fold:
     """Unique key -> the live job that holds it."""
     last_seq: int = 0
     paused: set[str] = field(default_factory=set)
+    quarantined: set[str] = field(default_factory=set)
     ticks: list[tuple[str, int, int]] = field(default_factory=list)
     """Schedule, tick, seq of the event."""
     wall_peaks: list[tuple[int, int]] = field(default_factory=list)
@@ -231,6 +232,11 @@ class Fold:
             self.paused.add(body["name"])
         elif kind == "queue.resumed":
             self.paused.discard(body["name"])
+        elif kind == "type.quarantined":
+            check(body["name"] not in self.quarantined, "quarantined twice", body)
+            self.quarantined.add(body["name"])
+        elif kind == "type.released":
+            self.quarantined.remove(body["name"])
         elif kind == "config.reloaded" and "max_running_per_key" in body:
             self.most_of_a_key = {k: v for k, v in body["max_running_per_key"].items() if v}
         elif kind == "schedule.fired":

@@ -73,12 +73,24 @@ def parked_jobs_wait_for_their_key(tables: Tables, fold: Fold) -> None:
     check(not rows, "I21 parked, though its key has room", rows)
 
 
+def held_jobs_wait_for_their_type(tables: Tables, fold: Fold) -> None:
+    """I22: what is held back is of a type that is quarantined, or is just let go."""
+    rows = tables.look(
+        "SELECT id, type FROM jobs "
+        "WHERE is_parked = 2 AND type NOT IN (SELECT type FROM quarantines)"
+    )
+    check(not rows, "I22 held back, though its type is not quarantined", rows)
+    held = {row[0] for row in tables.look("SELECT type FROM quarantines WHERE released_ms IS NULL")}
+    check(held == fold.quarantined, "quarantines that no event tells of", held, fold.quarantined)
+
+
 CHEAP: tuple[Callable[[Tables, Fold], None], ...] = (
     kept_counts_are_counted,
     an_undelayed_job_is_due_at_once,
     blocked_jobs_wait_for_what_is_live_or_has_a_cascade,
     limited_queues_keep_their_limit,
     parked_jobs_wait_for_their_key,
+    held_jobs_wait_for_their_type,
 )
 
 

@@ -22,12 +22,20 @@ from orpheus.shared.domain.lifecycle import LIVE, TERMINAL, Ending
 from orpheus.shared.domain.why import Crew, reasons
 from orpheus.shared.errors import TransitionRefused
 from orpheus.shared.process.crash_cell import CellState
-from orpheus.shared.storage import Finished, JobFilter, KeyRules, QueueRules
-from tests.simulation.model import BASE_MS, LONGEST_MS, TTL_MS, Model, ModelJob
+from orpheus.shared.storage import Finished, JobFilter, KeyRules, QueueRules, TypeRow
+from tests.simulation.model import (
+    BASE_MS,
+    LONGEST_MS,
+    QUARANTINE_AFTER,
+    TTL_MS,
+    Model,
+    ModelJob,
+)
 from tests.simulation.world import World
 
 MACHINE_BACKOFF = BackoffRules(base_s=BASE_MS / 1000, factor=2, max_s=LONGEST_MS / 1000, jitter=0)
 QUEUES = ("a", "b", "c")
+TYPES = ("sturdy", "fragile")
 SNOOZE_MS = 3_000
 MOST = 1_000
 REMEMBERED = 5  # of the leases given, the newest: some of them lost
@@ -49,11 +57,12 @@ reported = st.sampled_from(
 
 
 def _new_job(fields: dict[str, Any]) -> NewJob:
-    return NewJob("noop", **fields)
+    return NewJob(**fields)
 
 
 new_jobs = st.fixed_dictionaries(
     {
+        "type": st.sampled_from(TYPES),
         "queue": queues,
         "priority": st.integers(-1, 1),
         "delay_ms": st.sampled_from((0, 0, 0, 1_500)),
@@ -74,6 +83,8 @@ class StoreMachine(RuleBasedStateMachine):
         super().__init__()
         self.world.empty(seed=0)
         self.store = self.world.stores["api"]
+        self.store.quarantines.after = QUARANTINE_AFTER
+        self.store.types.replace([TypeRow(name, "{}", None, None, None, "") for name in TYPES])
         self.model = Model(self.world.clock.wall_ms())
         self.leases: list[Lease] = []
         self.limits: dict[str, QueueRules] = {}
@@ -143,6 +154,7 @@ class StoreMachine(RuleBasedStateMachine):
             new.concurrency_key,
             depends_on,
             new.on_dependency_failure,
+            new.type,
         )
 
     # Leasing
@@ -299,6 +311,16 @@ class StoreMachine(RuleBasedStateMachine):
         while self.store.keys.continue_sweep():
             pass
 
+    @precondition(lambda self: self.model.quarantined)
+    @rule(data=st.data(), at_once=st.sampled_from((1, 100)))
+    def release_type(self, data: st.DataObject, at_once: int) -> None:
+        name = data.draw(st.sampled_from(sorted(self.model.quarantined)), "type")
+        self.store.quarantines.most_at_once = at_once
+        self.store.quarantines.release(name)
+        self.model.quarantined.remove(name)
+        while self.store.quarantines.continue_releases():
+            pass
+
     @rule(ms=st.sampled_from((700, 1_500, 4_000, TTL_MS)))
     def time_passes(self, ms: int) -> None:
         self.world.clock.now_ms += ms
@@ -312,6 +334,10 @@ class StoreMachine(RuleBasedStateMachine):
         assert found.keys() == self.model.jobs.keys()
         for job_id, job in self.model.jobs.items():
             assert _seen(found[job_id]) == _expected(job)
+
+    @invariant()
+    def the_quarantines_are_the_models(self) -> None:
+        assert {one.type for one in self.store.quarantines.all()} == self.model.quarantined
 
     @invariant()
     def the_counts_are_the_models(self) -> None:

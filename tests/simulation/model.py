@@ -3,7 +3,7 @@
 Time is one clock that does not jump; the backoff has no jitter.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -13,6 +13,8 @@ from orpheus.shared.domain.lifecycle import LIVE, TERMINAL, Ending
 TTL_MS = 10_000
 BASE_MS = 1_000
 LONGEST_MS = 8_000
+QUARANTINE_AFTER = 2
+QUARANTINE_WINDOW_MS = 600_000
 
 _OUTCOMES = {
     Ending.SUCCEEDED: Outcome.SUCCEEDED,
@@ -48,6 +50,7 @@ class ModelJob:
     concurrency_key: str | None
     depends_on: tuple[int, ...]
     on_failure: str
+    type: str
     status: Status = Status.PENDING
     outcomes: list[Outcome] = field(default_factory=list)
     failures: int = 0
@@ -68,6 +71,9 @@ class Model:
     paused: set[str] = field(default_factory=set)
     max_running: dict[str, int] = field(default_factory=dict)
     max_running_per_key: dict[str, int] = field(default_factory=dict)
+    crashes: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    """By type: when a job of it killed its worker, since one succeeded."""
+    quarantined: set[str] = field(default_factory=set)
 
     # Reading
 
@@ -122,6 +128,7 @@ class Model:
             if job.run_at_ms <= self.now_ms
             and ("*" in queues or job.queue in queues)
             and job.queue not in self.paused
+            and job.type not in self.quarantined
         ]
         due.sort(key=lambda job: (-job.priority, job.run_at_ms, job.id))
         taken: list[ModelJob] = []
@@ -159,6 +166,10 @@ class Model:
             job.losses = job.losses + 1 if _OUTCOMES[ending] is Outcome.LOST else 0
         job.failures += is_retried or ending is Ending.FAILED_PERMANENTLY
         job.crashes += ending in (Ending.CRASHED, Ending.EXPIRED)
+        if ending is Ending.CRASHED:
+            self._count_crash(job.type)
+        elif ending is Ending.SUCCEEDED:
+            self.crashes[job.type].clear()
         if ending in _FOR_GOOD:
             self._end(job, _FOR_GOOD[ending])
         elif job.cancel_requested:
@@ -168,6 +179,14 @@ class Model:
         else:
             job.status = Status.PENDING
             self._wait(job, ending, snooze_ms, is_retried=is_retried)
+
+    def _count_crash(self, job_type: str) -> None:
+        since_ms = self.now_ms - QUARANTINE_WINDOW_MS
+        recent = [at_ms for at_ms in self.crashes[job_type] if at_ms > since_ms]
+        self.crashes[job_type] = recent if job_type in self.quarantined else [*recent, self.now_ms]
+        if len(self.crashes[job_type]) >= QUARANTINE_AFTER:
+            self.quarantined.add(job_type)
+            self.crashes[job_type].clear()
 
     def _wait(self, job: ModelJob, ending: Ending, snooze_ms: int, *, is_retried: bool) -> None:
         is_first_crash = ending in (Ending.CRASHED, Ending.EXPIRED) and job.crashes == 1

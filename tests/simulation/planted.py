@@ -281,6 +281,15 @@ def tokens_of_keys_not_spent(patch: pytest.MonkeyPatch, world: World) -> None:
     patch.setattr(Keys, "spend", lambda self, limits, leases: None)
 
 
+def quarantined_types_leased(patch: pytest.MonkeyPatch, world: World) -> None:
+    old, new = "released_ms IS NULL", "released_ms = 0"
+    rewrite(patch, "leases.sql", old, new, "due-of-all", "something-leasable")
+
+
+def held_jobs_forgotten(patch: pytest.MonkeyPatch, world: World) -> None:
+    rewrite(patch, "quarantines.sql", "AND type = ?", "AND type = ? || 's'", "held-jobs")
+
+
 PLANTS: dict[str, tuple[Plant, str]] = {
     "late renewal of anything": (late_renewal_of_anything, "I3|I5|I14|P3|P8"),
     "token check dropped": (token_check_dropped, "I5|I6"),
@@ -309,11 +318,18 @@ PLANTS: dict[str, tuple[Plant, str]] = {
     "losses uncounted": (losses_uncounted, "I7|I8|I18"),
     "keys not looked at": (keys_not_looked_at, "I21 parked|I9 a smaller eligible job"),
     "places of keys ignored": (places_of_keys_ignored, "more jobs of a key are leased"),
+    "quarantined types leased": (
+        quarantined_types_leased,
+        "a job of a quarantined type|why: another job is leased next",
+    ),
+    "held jobs forgotten": (held_jobs_forgotten, "I22"),
     "tokens of keys not spent": (tokens_of_keys_not_spent, "more starts than a key's rate"),
 }
 ONLY_STOPS = Faults(stop=0.25)
 ONLY_PREEMPTION = Faults(preempt=0.06)
+ONLY_WAITS = Faults(slow=0.1)
 FAULTS = {
     "notify before commit": ONLY_PREEMPTION,  # a crash may lose a ring: it hides this one
+    "clock read before the lock": ONLY_WAITS,  # it must wait until its lease has expired
     "late renewal of anything": ONLY_STOPS,  # a worker must stand still past the end of its lease
 }

@@ -47,9 +47,11 @@ class Schedule:
             self.simulation, self.effects, _SLOTS[: chance.choice((1, 2, 3, 3))]
         )
         self._configure()
-        most_at_once = chance.choice((1, 2, 500))
+        most_at_once, quarantine_after = chance.choice((1, 2, 500)), chance.choice((0, 2, 3))
         for store in world.stores.values():
             store.dependencies.most_at_once = store.keys.keys_at_once = most_at_once
+            store.quarantines.most_at_once = most_at_once
+            store.quarantines.after = quarantine_after
         self._received: list[int] = []
         self._changes = 0
         self._healed_at_ms = 0
@@ -133,12 +135,13 @@ class Schedule:
         served = {queue for life in lives for queue in POOLS[life.pool]}
         due = self.world.look(
             "SELECT DISTINCT queue FROM jobs WHERE status = 'pending' AND is_due = 1 "
-            "AND queue NOT IN (SELECT name FROM queues)"
+            "AND is_parked <> 2 AND queue NOT IN (SELECT name FROM queues)"
         )
         due += self.world.look(
             "SELECT DISTINCT queue FROM jobs JOIN queues ON name = queue WHERE status = 'pending' "
-            "AND is_due = 1 AND max_running_per_key > 0 AND coalesce(paused, 0) = 0 "
-            "AND sweep_after IS NULL AND (concurrency_key IS NULL OR max_running_per_key > ("
+            "AND is_due = 1 AND is_parked <> 2 AND max_running_per_key > 0 "
+            "AND coalesce(paused, 0) = 0 AND sweep_after IS NULL "
+            "AND (concurrency_key IS NULL OR max_running_per_key > ("
             "SELECT count(*) FROM jobs AS other WHERE other.status = 'in_progress' "
             "AND other.queue = jobs.queue AND other.concurrency_key = jobs.concurrency_key))"
         )
@@ -172,11 +175,20 @@ class Schedule:
         sql = "SELECT max(run_at_ms) FROM jobs WHERE status IN ('blocked', 'pending')"
         latest = self.world.look(sql)[0][0]
         self.simulation.jump(max(0, (latest or 0) - self.world.clock.wall_ms()))
+        self.simulation.spawn("operator", "api", self._release_types())
         try:
             for queue in sorted(self.fold.paused):
                 self.world.stores["supervisor"].queues.resume(queue)
         except StorageError as error:
             raise Violation("a healthy database refused a resume") from error
+
+    def _release_types(self) -> Steps:
+        """However often: at last each job that kills its worker has spent its retries."""
+        quarantines = self.world.stores["api"].quarantines
+        while True:
+            for one in quarantines.all():
+                quarantines.release(one.type)
+            yield Wait(1_000)
 
     def _has_drained(self) -> bool:
         return (

@@ -89,6 +89,7 @@ class Supervisor:
                 self._store.schedules.fire_due(_job_of_tick)
                 goes_on = self._store.dependencies.continue_cascades()
                 goes_on |= self._store.keys.continue_sweep()
+                goes_on |= self._store.quarantines.continue_releases()
             except StorageError:
                 yield Wait(100)
                 continue

@@ -19,6 +19,7 @@ from orpheus.shared.process.crash_cell import CellState
 from orpheus.shared.storage import Finished, NewLine, Store
 from tests.simulation.engine import Actor, Crashed, Simulation, Steps, Wait
 from tests.simulation.histories import PERMANENT, EffectLog, Run, check
+from tests.simulation.quarantines import nothing_is_quarantined_of
 from tests.simulation.world import POOLS
 
 _RETRY_DATABASE_MS = 500
@@ -218,6 +219,7 @@ class Worker:
     def _check_order(self, leases: Sequence[Lease], limit: int) -> None:
         """I9: what was taken is in order, and no smaller eligible job was left standing."""
         taken = {lease.job_id for lease in leases}
+        nothing_is_quarantined_of(self._store, taken)
         places = self._places(taken)
         order = [places[lease.job_id] for lease in leases]
         check(order == sorted(order), "I9 not in order", order)
@@ -240,7 +242,8 @@ class Worker:
         rows = self._store._database.all(
             "SELECT status, -priority, run_at_ms, id, queue, concurrency_key FROM jobs "
             "WHERE status = 'in_progress' "
-            "OR (status = 'pending' AND (is_due = 1 OR run_at_ms <= ?))",
+            "OR (status = 'pending' AND is_parked <> 2 AND (is_due = 1 OR run_at_ms <= ?) "
+            "AND type NOT IN (SELECT type FROM quarantines WHERE released_ms IS NULL))",
             self._store.clock.wall_ms(),
         )
         return {row[3]: _Place(*row[1:]) for row in rows if row[0] == "pending" or row[3] in taken}

@@ -40,6 +40,7 @@ def open_in_application(connection: Any, finish: Finish) -> Store:
         lambda _: SchemaMaintenance(database),
         lambda events: Retention(database, events),
         BackoffRules(),
+        quarantine_after=0,
     )
 
 
@@ -51,6 +52,7 @@ def open_postgres(
     durable: bool,
     pools: Mapping[str, tuple[str, ...]],
     backoff: BackoffRules,
+    quarantine_after: int,
     clock: Clock | None,
     pooled: bool,
 ) -> Store:
@@ -75,4 +77,5 @@ def open_postgres(
         lambda _: SchemaMaintenance(database),
         lambda events: Retention(database, events),
         backoff,
+        quarantine_after,
     )

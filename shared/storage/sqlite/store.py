@@ -21,6 +21,7 @@ def open_sqlite(
     durable: bool,
     pools: Mapping[str, tuple[str, ...]],
     backoff: BackoffRules,
+    quarantine_after: int,
     clock: Clock,
 ) -> Store:
     """Open the database at `path`; see `open_store` in shared/storage/__init__.py."""
@@ -32,4 +33,5 @@ def open_sqlite(
         lambda events: FileMaintenance(database, events),
         lambda events: FileRetention(database, events),
         backoff,
+        quarantine_after,
     )

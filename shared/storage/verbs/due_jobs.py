@@ -9,7 +9,9 @@ probe. It serves workers of some queues, and all where too many jobs would have 
 paused queue may have a million. The queues are merged by their next jobs, and of each only about as
 many jobs are read as are leased.
 
-Jobs of keys that have no room are left out too, and parked (shared/storage/verbs/keys.py).
+Jobs of keys that have no room are left out too, and parked (shared/storage/verbs/keys.py). So are
+those of quarantined types (shared/storage/verbs/quarantines.py): which these are is read with the
+jobs, so that it costs no statement.
 """
 
 import heapq
@@ -24,8 +26,8 @@ from orpheus.shared.storage.verbs.keys import Gate, Keys
 
 _MOST_LEFT_OUT = 256
 _PERHAPS = 2  # a result of `something-leasable`
-_KEY = -3  # a column of `due-of-one`
-_DELAYED_MS = -1  # a column of `due-of-all`
+_TYPE, _KEY = 4, -4  # columns of `due-of-one`
+_DELAYED_MS, _HELD = -2, -1  # columns of `due-of-all`
 _BEFORE_ALL = (PRIORITIES.stop, 0, 0)
 
 
@@ -35,6 +37,8 @@ class DueJobs:
     def __init__(self, database: Database, keys: Keys) -> None:
         self._database = database
         self._keys = keys
+        self._held: frozenset[str] = frozenset()
+        """The quarantined types, when it was last looked."""
         self._sql = database.sql("leases.sql")
 
     def is_any(self) -> bool:
@@ -46,7 +50,8 @@ class DueJobs:
         row = self._database.one(
             self._sql["something-leasable"], clock.wall_ms(), clock.boot_id, clock.monotonic_ms()
         )
-        found = row[0] if row else 0
+        found, held = row or (0, None)
+        self._held = _names_in(held)
         return found == 1 or (found == _PERHAPS and self._is_any_beside_paused())
 
     def _is_any_beside_paused(self) -> bool:
@@ -67,7 +72,7 @@ class DueJobs:
     def unlimited(self, queues: Sequence[str], limit: int) -> list[Row]:
         """Return what `first` would, if no queue is paused or limited and all are served.
 
-        That takes one query. Otherwise return nothing.
+        That takes one query. Otherwise, or with a job of a quarantined type, return nothing.
         """
         if "*" not in queues:
             return []
@@ -75,16 +80,20 @@ class DueJobs:
         if rows and _is_over(rows[0][_DELAYED_MS], self._database.clock.wall_ms()):
             self.promote()
             rows = self._database.all(self._sql["due-of-all"], limit)
+        if rows and rows[0][_HELD] is not None:
+            held = _names_in(rows[0][_HELD])
+            return [] if any(row[_TYPE] in held for row in rows) else rows
         return rows
 
     def first(self, queues: Sequence[str], limit: int, limits: Mapping[str, Limit]) -> list[Row]:
         """Return the columns of `due-of-all` for the first `limit` jobs of `queues` (`*`: all).
 
-        Of a queue in `limits`, no more jobs are returned than it and their keys have room for.
+        Of a queue in `limits`, no more jobs are returned than it and their keys have room for; of
+        a type that was quarantined when `is_any` looked, none.
         """
-        if "*" in queues and not limits:
+        if "*" in queues and not limits and not self._held:
             return self._database.all(self._sql["due-of-all"], limit)
-        gate = self._keys.gate(limits)
+        gate = self._keys.gate(limits, self._held)
         while True:
             rows = self._with_room(queues, limit, limits, gate)
             if not gate.park(is_enough=len(rows) == limit):
@@ -142,14 +151,16 @@ class DueJobs:
     def _stream(self, queue: str, chunk: int, gate: Gate) -> Iterator[Row]:
         """Yield the due jobs of one queue, read in chunks that double in size."""
         behind = _BEFORE_ALL
-        has_limits = queue in gate.rules
+        is_open = queue not in gate.rules and not gate.held
         while rows := self._database.all(self._sql["due-of-one"], queue, *behind, chunk):
-            if has_limits:
-                yield from (row for row in rows if gate.admits(queue, row[_KEY], row[2]))
+            if is_open:
+                yield from rows
+            else:
+                yield from (
+                    row for row in rows if gate.admits(queue, row[_KEY], row[2], row[_TYPE])
+                )
                 if gate.is_full:
                     return
-            else:
-                yield from rows
             lower, *order = rows[-1][:3]
             behind = (-lower, *order)
             chunk *= 2
@@ -159,12 +170,16 @@ def _is_over(due_ms: int | None, now_ms: int) -> bool:
     return due_ms is not None and due_ms <= now_ms
 
 
+def _names_in(held: str | None) -> frozenset[str]:
+    return frozenset(() if held is None else held.split())
+
+
 def _ids_with_room(heads: Iterable[Row], limits: Mapping[str, Limit], gate: Gate) -> Iterator[int]:
-    """Yield the ids of those jobs that their queues and keys have room for."""
+    """Yield the ids of those jobs that their queues and keys have room for, and their types too."""
     room = {queue: limit.room for queue, limit in limits.items()}
-    for _, _, job_id, queue, key in heads:
+    for _, _, job_id, queue, key, job_type in heads:
         left = room.get(queue)
-        if left == 0 or not gate.admits(queue, key, job_id):
+        if left == 0 or not gate.admits(queue, key, job_id, job_type):
             continue
         if left is not None:
             room[queue] = left - 1

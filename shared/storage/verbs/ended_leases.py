@@ -13,9 +13,11 @@ from orpheus.shared.domain.error_place import MOST_CHARS, place_of
 from orpheus.shared.domain.jobs import JobError, Outcome, Status
 from orpheus.shared.domain.lifecycle import ENDINGS, TERMINAL, Ending, Next, Spent, Wait, after
 from orpheus.shared.storage.database import Database
+from orpheus.shared.storage.verbs.deaths import error_of
 from orpheus.shared.storage.verbs.dependencies import Dependencies
 from orpheus.shared.storage.verbs.events import Events
 from orpheus.shared.storage.verbs.keys import Keys
+from orpheus.shared.storage.verbs.quarantines import Quarantines
 from orpheus.shared.storage.verbs.queues import Queues
 
 
@@ -30,6 +32,8 @@ class Ended:
     snooze_ms: int = 0
     cpu_s: float | None = None
     max_rss_bytes: int | None = None
+    crash: str | None = None
+    """How its worker died, if that counts against the type of the job."""
 
 
 class EndedLeases:
@@ -42,6 +46,7 @@ class EndedLeases:
         dependencies: Dependencies,
         queues: Queues,
         keys: Keys,
+        quarantines: Quarantines,
         backoff: BackoffRules,
         uniform: random.Random | None = None,
     ) -> None:
@@ -50,6 +55,7 @@ class EndedLeases:
         self._dependencies = dependencies
         self._queues = queues
         self._keys = keys
+        self._quarantines = quarantines
         self._backoff = backoff
         self._random = uniform or random.Random()
         self._sql = database.sql("leases.sql")
@@ -59,6 +65,21 @@ class EndedLeases:
         row = self._database.one(self._sql["spent"], ended.job_id, ended.token)
         if row is not None:
             self.end(ended, row)
+
+    def reclaim(
+        self,
+        job_id: int,
+        token: int,
+        ending: Ending,
+        why: str | None,
+        stacks: str | None = None,
+        *,
+        counts: bool = False,
+    ) -> None:
+        """Do the same for a worker that cannot. `counts`: a crash counts against the job's type."""
+        crash = (why or "it died") if counts and ending is Ending.CRASHED else None
+        error = error_of(ending, why, stacks)
+        self.end_if_leased(Ended(job_id, token, ending, error, crash=crash))
 
     def end(self, ended: Ended, spent_row: tuple[Any, ...]) -> None:
         """End a lease that is there. `spent_row`: what `held-lease` or `spent` gave."""
@@ -85,6 +106,8 @@ class EndedLeases:
                 job_type, follows.outcome, times_ms, ended.cpu_s, ended.max_rss_bytes
             )
             self._record_attempt(ended, follows.outcome, now_ms)
+        if ended.crash is not None:
+            self._quarantines.note_crash(job_type, ended.job_id, ended.token, ended.crash)
         run_at_ms = self._due_again_ms(ended, follows, now_ms)
         self._database.run(
             self._sql["end-lease"],

@@ -14,14 +14,20 @@ class Types:
         self._database = database
         self._sql = database.sql("job_types.sql")
 
-    def replace(self, types: Sequence[TypeRow]) -> None:
-        """Replace the whole set, unless it is the same."""
+    def replace(self, types: Sequence[TypeRow], since_ms: int | None = None) -> None:
+        """Replace the whole set, unless it is the same.
+
+        `since_ms`: workers of this host that were started then or later have this code; None: now.
+        """
+        now_ms = self._database.own_clock.wall_ms() if since_ms is None else since_ms
         with self._database.write(durable=False):
             self._database.lock("job types", [""])
             if self.all() == sorted(types, key=lambda row: row.name):
                 return
+            known = {(name, code): ms for name, code, ms in self._database.all(self._sql["codes"])}
+            rows = [(*astuple(row), known.get((row.name, row.code), now_ms)) for row in types]
             self._database.run(self._sql["remove-all"])
-            self._database.run_many(self._sql["insert-type"], [astuple(row) for row in types])
+            self._database.run_many(self._sql["insert-type"], rows)
             self._database.at_commit.ring_api()
 
     def get(self, name: str) -> TypeRow | None:

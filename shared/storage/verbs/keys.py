@@ -26,14 +26,19 @@ from orpheus.shared.domain.rates import (
 )
 from orpheus.shared.storage.data import Limit
 from orpheus.shared.storage.database import Database
+from orpheus.shared.storage.verbs.quarantines import lock_quarantines
 
 _NO_LIMIT = 1_000
 """So many jobs of a key without a limit are unparked in one transaction."""
 _MOST_PARKED = 1_000
 """So many jobs a lease parks; it rings for itself to go on."""
+_MOST_HELD = 250
+"""So many of them of quarantined types: a million may wait, and others write meanwhile."""
 _KEYS_AT_ONCE = 200
 
 _Key = tuple[str, str]
+_Job = tuple[str, str | None, int]
+"""Its queue, key and id."""
 
 
 class Keys:
@@ -76,12 +81,15 @@ class Keys:
 
     # Leasing
 
-    def gate(self, limits: Mapping[str, Limit]) -> "Gate":
-        """Return what lets jobs through as far as their keys have room."""
+    def gate(self, limits: Mapping[str, Limit], held: frozenset[str] = frozenset()) -> "Gate":
+        """Return what lets jobs through as far as their keys have room.
+
+        `held`: the types of which no job is let through.
+        """
         rules = {name: one.per_key for name, one in limits.items() if one.per_key is not None}
         if any(rule.rate is not None for rule in rules.values()):
             self._look_at_opened()
-        return Gate(self, rules)
+        return Gate(self, rules, held)
 
     def room(self, queue: str, key: str, rules: KeyRules) -> tuple[int, bool]:
         """Return how many jobs of a key may start now, and whether one of them was parked.
@@ -99,6 +107,18 @@ class Keys:
         self._database.run_many(self._sql["park"], [(job_id,) for _, _, job_id in jobs])
         for queue, key in dict.fromkeys((queue, key) for queue, key, _ in jobs):
             self._note_opening(queue, key, rules[queue].rate)
+
+    def hold(self, left_out: Iterable[_Job], rules: Mapping[str, KeyRules]) -> bool:
+        """Park jobs (queue, key, id) whose types are quarantined; return whether others came up.
+
+        Their keys have room for the next ones then.
+        """
+        jobs = list(left_out)
+        lock_quarantines(self._database)
+        sql = self._database.sql("quarantines.sql")["hold"]
+        self._database.run_many(sql, [(job_id,) for _, _, job_id in jobs])
+        keys = {(queue, key) for queue, key, _ in jobs if key is not None and queue in rules}
+        return sum(self._look_at(queue, key, rules[queue]) for queue, key in sorted(keys)) > 0
 
     def ring(self, queues: Iterable[str]) -> None:
         """Ring the workers of these queues, so that one of them goes on."""
@@ -242,20 +262,27 @@ class Keys:
 class Gate:
     """Lets jobs through as far as their keys have room, in the order of leasing.
 
-    What it leaves out is parked, and then what may be leased is read again.
+    It lets none of a quarantined type through. What it leaves out is parked, and then what may be
+    leased is read again.
     """
 
-    def __init__(self, keys: Keys, rules: Mapping[str, KeyRules]) -> None:
+    def __init__(self, keys: Keys, rules: Mapping[str, KeyRules], held: frozenset[str]) -> None:
         self.rules = rules
         """Of the queues that have limits per key."""
+        self.held = held
+        """The quarantined types."""
         self._keys = keys
         self._rooms: dict[_Key, int] = {}
         self._left_out: list[tuple[str, str, int]] = []
+        self._held_back: list[_Job] = []
         self._has_unparked = False
-        self._parked = 0
+        self._parked = self._parked_as_held = 0
 
-    def admits(self, queue: str, key: str | None, job_id: int) -> bool:
+    def admits(self, queue: str, key: str | None, job_id: int, job_type: str) -> bool:
         """Return whether the key has room for this job; then it has room for one less."""
+        if job_type in self.held:
+            self._held_back.append((queue, key, job_id))
+            return False
         rules = self.rules.get(queue)
         if key is None or rules is None:
             return True
@@ -275,26 +302,30 @@ class Gate:
     @property
     def has_left_out(self) -> bool:
         """Whether a job was left out that is not parked yet."""
-        return bool(self._left_out)
+        return bool(self._left_out or self._held_back)
 
     @property
     def is_full(self) -> bool:
         """Whether this transaction should leave out no more jobs."""
-        return self._parked + len(self._left_out) >= _MOST_PARKED
+        held = self._parked_as_held + len(self._held_back)
+        return self._parked + len(self._left_out) >= _MOST_PARKED or held >= _MOST_HELD
 
     def park(self, *, is_enough: bool) -> bool:
         """Park what was left out; return whether what may be leased must be read again.
 
         `is_enough`: no more jobs were wanted.
         """
-        again = self._has_unparked or bool(self._left_out and not is_enough)
+        again = self._has_unparked or (self.has_left_out and not is_enough)
         if self._left_out:
             self._keys.park(self._left_out, self.rules)
+        if self._held_back:
+            again |= self._keys.hold(self._held_back, self.rules)
         if again and self.is_full:
-            self._keys.ring({queue for queue, *_ in self._left_out})
+            self._keys.ring({queue for queue, *_ in (*self._left_out, *self._held_back)})
             return False
         self._parked += len(self._left_out)
-        self._left_out, self._has_unparked = [], False
+        self._parked_as_held += len(self._held_back)
+        self._left_out, self._held_back, self._has_unparked = [], [], False
         self.start_over()
         return again
 

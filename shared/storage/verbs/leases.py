@@ -21,7 +21,6 @@ from orpheus.shared.storage.verbs.deaths import (
     ending_by_death,
     ending_by_expiry,
     ending_by_reboot,
-    error_of,
 )
 from orpheus.shared.storage.verbs.dependencies import Dependencies
 from orpheus.shared.storage.verbs.due_jobs import DueJobs
@@ -29,11 +28,12 @@ from orpheus.shared.storage.verbs.ended_leases import Ended, EndedLeases
 from orpheus.shared.storage.verbs.enqueue import Enqueue
 from orpheus.shared.storage.verbs.events import Events
 from orpheus.shared.storage.verbs.keys import Keys
+from orpheus.shared.storage.verbs.quarantines import Quarantines
 from orpheus.shared.storage.verbs.queues import Queues
 
 _TYPE = 4  # columns of `due-of-all`
 _CRASHES = 10
-_TOKEN, _DELAYED_MS = -2, -1
+_TOKEN, _DELAYED_MS = -3, -2
 
 
 class Leases:
@@ -47,6 +47,7 @@ class Leases:
         enqueue: Enqueue,
         queues: Queues,
         keys: Keys,
+        quarantines: Quarantines,
         backoff: BackoffRules,
         uniform: random.Random | None = None,
     ) -> None:
@@ -56,7 +57,9 @@ class Leases:
         self._enqueue = enqueue
         self._queues = queues
         self._keys = keys
-        self._ended = EndedLeases(database, events, dependencies, queues, keys, backoff, uniform)
+        self._ended = EndedLeases(
+            database, events, dependencies, queues, keys, quarantines, backoff, uniform
+        )
         self._due_jobs = DueJobs(database, keys)
         self._has_delayed: bool | None = None
         """What the last lease has seen; None: it has not looked."""
@@ -104,7 +107,7 @@ class Leases:
                 tokens = self._database.take_tokens(len(rows))
             leases = [
                 Lease._make(
-                    (row[2], token, *row[3:-5], now_ms, expires_here_ms, bool(row[-5]), *row[-4:-2])
+                    (row[2], token, *row[3:-6], now_ms, expires_here_ms, bool(row[-6]), *row[-5:-3])
                 )
                 for token, row in zip(tokens, rows, strict=True)
             ]
@@ -316,6 +319,7 @@ class Leases:
         cell: CellState | None,
         *,
         killed_at_deadline: bool = False,
+        was_stopped: bool = False,
         evidence: str | None = None,
         stacks: str | None = None,
     ) -> list[int]:
@@ -323,7 +327,8 @@ class Leases:
 
         `cell` tells which job was running, which had run, and which were not entered; without it
         every lease counts as expired. `evidence` says in a line how the process ended, and `stacks`
-        what it was doing: they become part of the errors.
+        what it was doing: they become part of the errors. `was_stopped`: somebody wanted it to end,
+        so its death does not count against the type of its job.
         """
         with self._database.write(durable=True):
             self._keys.lock()
@@ -335,7 +340,7 @@ class Leases:
                     killed_at_deadline=killed_at_deadline,
                     cancel_requested=bool(cancel_requested),
                 )
-                self._reclaim(job_id, token, ending, evidence, stacks)
+                self._ended.reclaim(job_id, token, ending, evidence, stacks, counts=not was_stopped)
         return [row[0] for row in rows]
 
     def reclaim_expired(self, look: LookAtHolder = lambda _: LeaseHolder()) -> list[int]:
@@ -352,7 +357,8 @@ class Leases:
             holders = {one: look(one) for one in dict.fromkeys(row[2] for row in rows)}
             for job_id, token, incarnation in rows:
                 ending = ending_by_expiry(token, holders[incarnation])
-                self._reclaim(job_id, token, ending, "its lease expired without a renewal")
+                why = "its lease expired without a renewal"
+                self._ended.reclaim(job_id, token, ending, why, counts=True)
         return [row[0] for row in rows]
 
     def void_other_boots(
@@ -372,18 +378,13 @@ class Leases:
             cells = {incarnation: look(incarnation).cell for incarnation in lowest}
             for job_id, token, incarnation, _ in rows:
                 ending = ending_by_reboot(token, lowest[incarnation], cells[incarnation])
-                self._reclaim(job_id, token, ending, "the machine was rebooted")
+                self._ended.reclaim(job_id, token, ending, "the machine was rebooted")
         return [row[0] for row in rows]
 
     def _lock_limits(self, leases: Iterable[Lease]) -> None:
         """Lock the limits, if the end of one of these leases gives room to a key."""
         if any(lease.concurrency_key is not None for lease in leases):
             self._keys.lock()
-
-    def _reclaim(
-        self, job_id: int, token: int, ending: Ending, why: str | None, stacks: str | None = None
-    ) -> None:
-        self._ended.end_if_leased(Ended(job_id, token, ending, error_of(ending, why, stacks)))
 
 
 def _together(done: Sequence[Finished]) -> list[list[NewJob]]:

@@ -7,6 +7,7 @@ nothing. However many jobs wait, it reads a bounded number of rows.
 from collections.abc import Iterable, Mapping
 
 from orpheus.shared.domain.jobs import Dependency, Job, Outcome, Status
+from orpheus.shared.domain.quarantine import Quarantine
 from orpheus.shared.domain.rates import (
     NO_LIMITS_PER_KEY,
     KeyRules,
@@ -20,17 +21,22 @@ from orpheus.shared.domain.why import MOST_BEFORE, MOST_NAMED, Before, Pause, Ro
 from orpheus.shared.storage.database import Database, Row
 from orpheus.shared.storage.verbs.jobs import Jobs
 from orpheus.shared.storage.verbs.keys import Keys, key_rules_of
+from orpheus.shared.storage.verbs.quarantines import Quarantines
 
 _Key = tuple[str, str]
+_HELD = 2  # of `is_parked`
 
 
 class Standings:
     """What holds jobs back."""
 
-    def __init__(self, database: Database, jobs: Jobs, keys: Keys) -> None:
+    def __init__(
+        self, database: Database, jobs: Jobs, keys: Keys, quarantines: Quarantines
+    ) -> None:
         self._database = database
         self._jobs = jobs
         self._keys = keys
+        self._quarantines = quarantines
         self._sql = database.sql("why.sql")
         self._keys_sql = database.sql("keys.sql")
         self._queues_sql = database.sql("queues.sql")
@@ -41,7 +47,7 @@ class Standings:
             job = self._jobs.get(job_id)
             row = self._database.one(self._sql["of-job"], job_id)
             assert row is not None
-            is_due, crashes, waits_for, incarnation, token, outcome = row
+            is_due, is_parked, crashes, waits_for, incarnation, token, outcome = row
             now_ms = self._database.clock.wall_ms()
             is_due = bool(is_due) or (job.status is Status.PENDING and job.run_at_ms <= now_ms)
             rows = self._database.all(self._queues_sql["restricted"])
@@ -55,12 +61,17 @@ class Standings:
                 last_outcome=None if outcome is None else Outcome(outcome),
                 waits_for=waits_for,
                 dependencies=self._dependencies(job_id) if waits_for else (),
+                quarantine=self._quarantine(job, is_held=is_parked == _HELD),
                 pause=self.pause_of(job.queue) if job.queue in limits.paused else None,
                 queues=limits.queues,
                 keys=limits.rooms_of(_keys_of([*before, _place(job)])),
                 before=before,
                 leased_before=self._leased_before(incarnation, token) if incarnation else (),
             )
+
+    def _quarantine(self, job: Job, *, is_held: bool) -> Quarantine | None:
+        quarantine = self._quarantines.of(job.type)
+        return quarantine if quarantine and (is_held or not quarantine.is_released) else None
 
     def pause_of(self, queue: str) -> Pause:
         """Return who paused a queue that is paused, why, and when."""
@@ -78,14 +89,22 @@ class Standings:
         return [row[0] for row in rows]
 
     def _before(self, job: Job, limits: "_Limits") -> list[Before]:
-        """Return due jobs that go before `job`, in order; those of paused queues are left out."""
+        """Return due jobs that go before `job`, in order.
+
+        Those of paused queues and quarantined types are left out.
+        """
         order, found = (job.priority, job.run_at_ms, job.id), list[Before]()
+        held = {one.type for one in self._quarantines.all()}
 
         def read(name: str, first: str | int, *more: str) -> None:
             room = MOST_BEFORE - len(found)
             if room > 0:
                 rows = self._database.all(self._sql[name], first, *order, room, *more)
-                found.extend(Before(*row) for row in rows if row[3] not in limits.paused)
+                found.extend(
+                    Before(*place)
+                    for *place, job_type in rows
+                    if place[3] not in limits.paused and job_type not in held
+                )
 
         for queue in self._queues_with_due_jobs():
             if queue not in limits.paused:

@@ -8,10 +8,12 @@ import pytest
 
 from orpheus.config.handovers import for_database
 from orpheus.config.settings import Settings
+from orpheus.shared.domain.jobs import Holder, NewJob, Outcome
 from orpheus.shared.domain.processes import LastExit, Role
 from orpheus.shared.errors import DatabaseUnusable
 from orpheus.shared.operations.upkeep import Upkeep
 from orpheus.shared.process.clock import SystemClock
+from orpheus.shared.process.crash_cell import Cell
 from orpheus.shared.process.own_record import own_record
 from orpheus.shared.storage import Store, open_store
 from orpheus.supervisor import recorder
@@ -55,3 +57,27 @@ def test_an_hour_without_a_database_leaves_one_exit_of_each_slot_to_write(
     wait_for(lambda: len(written) >= 4, "the exits to be written")
     assert one.stop(10)
     assert written == ["default-1-0", "default-1-3599", "default-2-3599", "default-2-3600"]
+
+
+@pytest.mark.parametrize(
+    ("cause", "was_stopped", "counts"),
+    [(Cause.CRASHED, False, True), (Cause.STOPPED, True, False), (None, False, False)],
+    ids=["by itself", "told to end", "nobody saw why"],
+)
+def test_a_death_counts_against_the_type_of_its_job_unless_somebody_wanted_it(
+    tmp_path: Path, cause: Cause | None, was_stopped: bool, counts: bool
+) -> None:
+    store = open_store(f"sqlite:///{tmp_path}/orpheus.db", create=True, quarantine_after=1)
+    job_id = store.jobs.submit(NewJob("fragile")).job.id
+    (lease,) = store.leases.lease(Holder("default-1", "life-1", 1), ("*",), 1, 30_000)
+    store.state.cells.mkdir()
+    cell = Cell.create(store.state.cell("life-1"))
+    cell.enter(lease.token)
+    cell.close()
+    last_exit = LastExit(1, "killed by SIGSEGV", signal="SIGSEGV", code=None, evidence=None)
+    end = ProcessEnded("default-1", "life-1", last_exit, cause, was_stopped=was_stopped)
+    assert recorder.end_process(store, "host-1", end) == [job_id]
+    assert [one.outcome for one in store.jobs.attempts(job_id)] == [Outcome.CRASHED]
+    found = [crash.evidence for one in store.quarantines.all() for crash in one.crashes]
+    assert found == ["killed by SIGSEGV"] * counts
+    store.close()

@@ -1,6 +1,7 @@
 """`python -m worker --describe`."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -34,6 +35,7 @@ def test_it_prints_every_type_as_json_whatever_a_module_prints() -> None:
     described = {one["name"]: one for one in json.loads(answer.stdout)}
     assert "printed while it is imported" in answer.stderr
     assert described["deaf"]["max_retries"] == 0
+    assert re.fullmatch("[0-9a-f]{64}", described["sum_range"].pop("code"))
     assert described["sum_range"] == {
         "name": "sum_range",
         "schema": {

@@ -3,7 +3,7 @@
 
 -- name: something-leasable
 -- Is there anything to lease? Read before a transaction begins, so that an idle worker writes nothing.
--- 0: no; 1: yes; 2: yes, unless every due job is in a paused queue.
+-- 0: no; 1: yes; 2: yes, unless every due job is in a paused queue. And the quarantined types.
 SELECT CASE
     WHEN EXISTS (
         SELECT 1 FROM orpheus.jobs
@@ -28,7 +28,8 @@ SELECT CASE
         WHERE status = 'pending' AND is_due = 1 AND is_parked = 0)
     THEN 2
     ELSE 0
-END;
+END, (
+        SELECT string_agg(type, ' ') FROM orpheus.quarantines WHERE released_ms IS NULL);
 
 -- name: paused
 -- The paused queues.
@@ -46,13 +47,14 @@ AND status = 'pending';
 
 -- name: due-of-all
 -- The first due jobs of all queues, in order: what the order is made of, and the fields of Lease that
--- are known before; a token for each, and when the next delayed job is due.
+-- are known before; a token for each, when the next delayed job is due, and which types are quarantined.
 -- None, if a queue is paused or limited.
 -- They stay locked; those that another host has locked are left to it. A token is drawn when its job is
 -- locked. The queues are looked at here, so that no job is locked before the limits are.
 SELECT due.*, nextval('orpheus.lease_tokens') << 20 | floor(random() * 1048576)::bigint AS token,
     (SELECT run_at_ms FROM orpheus.jobs
-    WHERE status = 'pending' AND is_due = 0 ORDER BY run_at_ms LIMIT 1) AS delayed_ms
+    WHERE status = 'pending' AND is_due = 0 ORDER BY run_at_ms LIMIT 1) AS delayed_ms, (
+        SELECT string_agg(type, ' ') FROM orpheus.quarantines WHERE released_ms IS NULL) AS held
 FROM (
     SELECT -priority, run_at_ms, id AS job_id, attempt + 1 AS attempt, type,
         CASE WHEN payload <> '' THEN payload ELSE (
@@ -74,7 +76,8 @@ SELECT -priority, run_at_ms, id AS job_id, attempt + 1 AS attempt, type,
     CASE WHEN payload <> '' THEN payload ELSE (
         SELECT payload FROM orpheus.large_payloads WHERE job_id = jobs.id) END AS payload,
     queue, timeout_s, max_retries, failures, crashes, cancel_requested, traceparent,
-    concurrency_key, NULL::bigint AS token, NULL::bigint AS delayed_ms
+    concurrency_key, NULL::bigint AS token, NULL::bigint AS delayed_ms,
+    NULL::text AS held
 FROM orpheus.jobs
 WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND queue = ?1 AND priority <= ?2
     AND (priority < ?2 OR run_at_ms > ?3 OR (run_at_ms = ?3 AND id > ?4))
@@ -86,25 +89,26 @@ SELECT -priority, run_at_ms, id AS job_id, attempt + 1 AS attempt, type,
     CASE WHEN payload <> '' THEN payload ELSE (
         SELECT payload FROM orpheus.large_payloads WHERE job_id = jobs.id) END AS payload,
     queue, timeout_s, max_retries, failures, crashes, cancel_requested, traceparent,
-    concurrency_key, NULL::bigint AS token, NULL::bigint AS delayed_ms
+    concurrency_key, NULL::bigint AS token, NULL::bigint AS delayed_ms,
+    NULL::text AS held
 FROM orpheus.jobs WHERE id = ? AND status = 'pending' AND is_due = 1 AND is_parked = 0
 FOR NO KEY UPDATE SKIP LOCKED;
 
 -- name: heads-of-all
 -- The first due jobs of all queues, in order, without what may be large.
-SELECT -priority, run_at_ms, id, queue, concurrency_key FROM orpheus.jobs
+SELECT -priority, run_at_ms, id, queue, concurrency_key, type FROM orpheus.jobs
 WHERE status = 'pending' AND is_due = 1 AND is_parked = 0
 ORDER BY priority DESC, run_at_ms, id LIMIT ?;
 
 -- name: head-of-next
 -- The first due job of the next queue by name that has one: one probe of the index.
-SELECT -priority, run_at_ms, id, queue, concurrency_key FROM orpheus.jobs
+SELECT -priority, run_at_ms, id, queue, concurrency_key, type FROM orpheus.jobs
 WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND queue > ?
 ORDER BY queue, priority DESC, run_at_ms, id LIMIT 1;
 
 -- name: head-of-one
 -- The first due job of one queue.
-SELECT -priority, run_at_ms, id, queue, concurrency_key FROM orpheus.jobs
+SELECT -priority, run_at_ms, id, queue, concurrency_key, type FROM orpheus.jobs
 WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND queue = ?
 ORDER BY priority DESC, run_at_ms, id LIMIT 1;
 

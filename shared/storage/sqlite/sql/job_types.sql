@@ -5,13 +5,14 @@ DELETE FROM job_types;
 -- name: insert-type
 -- Insert one job type.
 INSERT INTO job_types (name, schema, max_retries, timeout_s, queue, description,
-    backoff_base_s, backoff_factor, backoff_max_s, backoff_jitter)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+    backoff_base_s, backoff_factor, backoff_max_s, backoff_jitter, code,
+    code_since_ms)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: get-type
 -- Read one job type.
 SELECT name, schema, max_retries, timeout_s, queue, description,
-    backoff_base_s, backoff_factor, backoff_max_s, backoff_jitter
+    backoff_base_s, backoff_factor, backoff_max_s, backoff_jitter, code
 FROM job_types WHERE name = ?;
 
 -- name: backoff-of-job
@@ -22,5 +23,9 @@ FROM job_types WHERE name = (SELECT type FROM jobs WHERE id = ?);
 -- name: all-types
 -- Every job type, by name.
 SELECT name, schema, max_retries, timeout_s, queue, description,
-    backoff_base_s, backoff_factor, backoff_max_s, backoff_jitter
+    backoff_base_s, backoff_factor, backoff_max_s, backoff_jitter, code
 FROM job_types ORDER BY name;
+
+-- name: codes
+-- The digest of each type's code, and since when it is that.
+SELECT name, code, code_since_ms FROM job_types;

@@ -1,6 +1,6 @@
 -- name: something-leasable
 -- Is there anything to lease? Read before taking the write lock, so that an idle worker writes nothing.
--- 0: no; 1: yes; 2: yes, unless every due job is in a paused queue.
+-- 0: no; 1: yes; 2: yes, unless every due job is in a paused queue. And the quarantined types.
 SELECT CASE
     WHEN EXISTS (
         SELECT 1 FROM jobs INDEXED BY jobs_due
@@ -25,7 +25,8 @@ SELECT CASE
         WHERE status = 'pending' AND is_due = 1 AND is_parked = 0)
     THEN 2
     ELSE 0
-END;
+END, (
+        SELECT group_concat(type, ' ') FROM quarantines WHERE released_ms IS NULL);
 
 -- name: paused
 -- The paused queues.
@@ -42,7 +43,7 @@ AND status = 'pending';
 
 -- name: due-of-all
 -- The first due jobs of all queues, in order: what the order is made of, and the fields of Lease that
--- are known before; and when the next delayed job is due.
+-- are known before; when the next delayed job is due, and which types are quarantined.
 -- None, if a queue is paused or limited.
 -- INDEXED BY: the planner would sort all of them.
 SELECT -priority, run_at_ms, id AS job_id, attempt + 1 AS attempt, type,
@@ -51,7 +52,8 @@ SELECT -priority, run_at_ms, id AS job_id, attempt + 1 AS attempt, type,
     queue, timeout_s, max_retries, failures, crashes, cancel_requested, traceparent,
     concurrency_key, NULL AS token, (
         SELECT run_at_ms FROM jobs INDEXED BY jobs_scheduled
-        WHERE status = 'pending' AND is_due = 0 ORDER BY run_at_ms LIMIT 1) AS delayed_ms
+        WHERE status = 'pending' AND is_due = 0 ORDER BY run_at_ms LIMIT 1) AS delayed_ms, (
+        SELECT group_concat(type, ' ') FROM quarantines WHERE released_ms IS NULL) AS held
 FROM jobs INDEXED BY jobs_due_of_all
 WHERE status = 'pending' AND is_due = 1 AND is_parked = 0
     AND NOT EXISTS (
@@ -67,7 +69,7 @@ SELECT -priority, run_at_ms, id AS job_id, attempt + 1 AS attempt, type,
     iif(payload <> '', payload, (
         SELECT payload FROM large_payloads WHERE job_id = jobs.id)) AS payload,
     queue, timeout_s, max_retries, failures, crashes, cancel_requested, traceparent,
-    concurrency_key, NULL AS token, NULL AS delayed_ms
+    concurrency_key, NULL AS token, NULL AS delayed_ms, NULL AS held
 FROM jobs INDEXED BY jobs_due
 WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND queue = ?1 AND priority <= ?2
     AND (priority < ?2 OR run_at_ms > ?3 OR (run_at_ms = ?3 AND id > ?4))
@@ -79,24 +81,24 @@ SELECT -priority, run_at_ms, id AS job_id, attempt + 1 AS attempt, type,
     iif(payload <> '', payload, (
         SELECT payload FROM large_payloads WHERE job_id = jobs.id)) AS payload,
     queue, timeout_s, max_retries, failures, crashes, cancel_requested, traceparent,
-    concurrency_key, NULL AS token, NULL AS delayed_ms
+    concurrency_key, NULL AS token, NULL AS delayed_ms, NULL AS held
 FROM jobs WHERE id = ?;
 
 -- name: heads-of-all
 -- The first due jobs of all queues, in order, without what may be large.
-SELECT -priority, run_at_ms, id, queue, concurrency_key FROM jobs INDEXED BY jobs_due_of_all
+SELECT -priority, run_at_ms, id, queue, concurrency_key, type FROM jobs INDEXED BY jobs_due_of_all
 WHERE status = 'pending' AND is_due = 1 AND is_parked = 0
 ORDER BY priority DESC, run_at_ms, id LIMIT ?;
 
 -- name: head-of-next
 -- The first due job of the next queue by name that has one: one probe of the index.
-SELECT -priority, run_at_ms, id, queue, concurrency_key FROM jobs INDEXED BY jobs_due
+SELECT -priority, run_at_ms, id, queue, concurrency_key, type FROM jobs INDEXED BY jobs_due
 WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND queue > ?
 ORDER BY queue, priority DESC, run_at_ms, id LIMIT 1;
 
 -- name: head-of-one
 -- The first due job of one queue.
-SELECT -priority, run_at_ms, id, queue, concurrency_key FROM jobs INDEXED BY jobs_due
+SELECT -priority, run_at_ms, id, queue, concurrency_key, type FROM jobs INDEXED BY jobs_due
 WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND queue = ?
 ORDER BY priority DESC, run_at_ms, id LIMIT 1;
 

@@ -172,3 +172,9 @@ WHERE (most = 0 OR n < most) AND NOT (starts > 0 AND n > 0)
         WHERE key_rates.queue = found.queue AND key_rates.key = found.key
             AND opens_mono_ms IS NOT NULL)
 LIMIT ?;
+
+-- name: i22-held-for-ever
+-- A job is held back only while its type is quarantined, or is released and its jobs are let go.
+SELECT 'job ' || id || ' is held back, but its type ' || type || ' is not quarantined' FROM jobs
+WHERE is_parked = 2 AND NOT EXISTS (SELECT 1 FROM quarantines WHERE quarantines.type = jobs.type)
+LIMIT ?;

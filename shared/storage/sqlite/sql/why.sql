@@ -1,6 +1,6 @@
 -- name: of-job
 -- What only `why` asks of a job's row: its place in line, its lease, and how its last attempt ended.
-SELECT is_due, crashes, waits_for, lease_incarnation, lease_token, (
+SELECT is_due, is_parked, crashes, waits_for, lease_incarnation, lease_token, (
     SELECT outcome FROM ended_attempts WHERE job_id = jobs.id ORDER BY number DESC LIMIT 1)
 FROM jobs WHERE id = ?;
 
@@ -39,27 +39,27 @@ WHERE concurrency_key IS NOT NULL AND is_parked = 0 AND finished_at_ms IS NULL
 -- The due jobs of queue ?1 that go before the job of priority ?2, time ?3 and id ?4: those of a
 -- higher priority, and those of the same.
 SELECT * FROM (
-    SELECT -priority, run_at_ms, id, queue, concurrency_key FROM jobs INDEXED BY jobs_due
+    SELECT -priority, run_at_ms, id, queue, concurrency_key, type FROM jobs INDEXED BY jobs_due
     WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND queue = ?1 AND priority > ?2
     ORDER BY priority DESC, run_at_ms, id LIMIT ?5)
 UNION ALL
 SELECT * FROM (
-    SELECT -priority, run_at_ms, id, queue, concurrency_key FROM jobs INDEXED BY jobs_due
+    SELECT -priority, run_at_ms, id, queue, concurrency_key, type FROM jobs INDEXED BY jobs_due
     WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND queue = ?1 AND priority = ?2
         AND (run_at_ms, id) < (?3, ?4)
     ORDER BY run_at_ms, id LIMIT ?5);
 
 -- name: become-due
 -- The same of all queues, of jobs whose time has come and that the next lease makes due.
-SELECT -priority, run_at_ms, id, queue, concurrency_key FROM (
-    SELECT priority, run_at_ms, id, queue, concurrency_key FROM jobs INDEXED BY jobs_scheduled
+SELECT -priority, run_at_ms, id, queue, concurrency_key, type FROM (
+    SELECT priority, run_at_ms, id, queue, concurrency_key, type FROM jobs INDEXED BY jobs_scheduled
     WHERE status = 'pending' AND is_due = 0 AND run_at_ms <= ?1
     ORDER BY run_at_ms LIMIT 5000)
 WHERE priority > ?2 OR (priority = ?2 AND (run_at_ms, id) < (?3, ?4)) LIMIT ?5;
 
 -- name: parked-before
 -- The same of the parked jobs of a key.
-SELECT -priority, run_at_ms, id, queue, concurrency_key FROM jobs INDEXED BY jobs_parked
+SELECT -priority, run_at_ms, id, queue, concurrency_key, type FROM jobs INDEXED BY jobs_parked
 WHERE is_parked = 1 AND queue = ?1 AND concurrency_key = ?6
     AND (priority > ?2 OR (priority = ?2 AND (run_at_ms, id) < (?3, ?4)))
 ORDER BY priority DESC, run_at_ms, id LIMIT ?5;

@@ -310,3 +310,25 @@ def test_a_slot_that_is_stopped_while_the_database_is_away_goes_down() -> None:
     driver.turn()
     driver.exit(code=74)
     assert driver.state() is SlotState.DOWN
+
+
+@pytest.mark.parametrize("told", ["not", "stop", "replace", "recycle"])
+def test_the_end_of_a_process_that_was_told_to_end_is_no_fault_of_its_job(told: str) -> None:
+    driver = Driver().make_ready()
+    if told == "recycle":
+        driver.beat(0.1, recycle="it has done 5 jobs (max_jobs)", jobs_done=5)
+    elif told != "not":
+        desired = Desired.DOWN if told == "stop" else Desired.REPLACE
+        driver.slot = with_desired(driver.slot, desired)
+        driver.turn()
+    driver.exit(signal=9)
+    assert driver.ended().was_stopped is (told != "not")
+
+
+def test_a_process_that_is_killed_for_what_it_does_while_it_stops_is_at_fault() -> None:
+    driver = Driver().make_ready()
+    driver.slot = with_desired(driver.slot, Desired.REPLACE)
+    driver.turn()
+    driver.beat(0.1, lock_held_s=99)
+    driver.exit(signal=9)
+    assert driver.ended().was_stopped is False

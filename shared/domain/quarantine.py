@@ -1,0 +1,47 @@
+"""Quarantine: a job type whose jobs kill their workers again and again is held back. Pure.
+
+It counts what certainly was the job's doing: the process died, or was killed for what it did, while
+it ran this job and no other. Of jobs that ran beside each other nobody knows which one did it; each
+runs alone from then on, and the next time it is certain. So no type pays for what another does.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+WINDOW_MS = 600_000
+"""So many crashes as `quarantine_after` says must come within this."""
+LONGEST_EVIDENCE = 500
+"""Of one crash, in characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crash:
+    """A death of a worker that counts against a job type. `evidence`: how the process ended."""
+
+    job: int
+    attempt: int
+    worker: str
+    pid: int
+    at_ms: int
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantine:
+    """What holds the jobs of a type back, with its evidence, the oldest crash first.
+
+    `is_released`: it is over, but some of its jobs are still to be let go, a few at a time.
+    """
+
+    type: str
+    since_ms: int
+    crashes: Sequence[Crash]
+    is_released: bool = False
+
+    @property
+    def evidence(self) -> str:
+        """A clause: "its jobs killed 5 workers without a success between, the last …"."""
+        n, last = len(self.crashes), self.crashes[-1]
+        workers = "1 worker" if n == 1 else f"{n} workers without a success between"
+        end = f"the last one job {last.job} on {last.worker}: {last.evidence}"
+        return f"its jobs killed {workers}, {end}"

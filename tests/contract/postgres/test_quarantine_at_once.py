@@ -1,0 +1,86 @@
+"""Quarantine where many write at once: who leases, who counts and who releases."""
+
+import threading
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from orpheus.shared.domain.jobs import Holder, NewJob
+from orpheus.shared.process.crash_cell import CellState
+from orpheus.shared.storage import Store
+from tests.contract.conftest import Opener
+from tests.machine import wait_until
+
+pytestmark = pytest.mark.backends("postgresql")
+
+AFTER = 2
+_WAITING = "SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'advisory'"
+
+
+@pytest.fixture
+def stores(another: Opener) -> tuple[Store, Store]:
+    pair = another(), another()
+    for one in pair:
+        one.quarantines.after = AFTER
+    return pair
+
+
+@pytest.fixture
+def admin(postgresql_url: str) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(postgresql_url, autocommit=True) as opened:
+        yield opened
+
+
+def lease_one(store: Store, incarnation: str) -> int | None:
+    leases = store.leases.lease(Holder("w", incarnation, 1), ("*",), 1, 30_000)
+    return leases[0].token if leases else None
+
+
+def crash(store: Store, incarnation: str, token: int) -> None:
+    store.leases.free(incarnation, CellState(token, running=True))
+
+
+def test_a_job_that_is_held_back_while_its_type_is_released_is_let_go(
+    stores: tuple[Store, Store], admin: psycopg.Connection
+) -> None:
+    first, second = stores
+    for n in range(AFTER):
+        first.jobs.submit(NewJob("bad", max_retries=0))
+        token = lease_one(first, f"life-{n}")
+        assert token is not None
+        crash(first, f"life-{n}", token)
+    first.jobs.submit(NewJob("bad"))
+    releases = threading.Thread(target=second.quarantines.release, args=("bad",))
+    with first.write(durable=False):
+        assert lease_one(first, "life") is None
+        releases.start()
+        wait_until(
+            lambda: admin.execute(_WAITING).fetchone() or not releases.is_alive(),
+            "the release to wait for the lease",
+        )
+    releases.join()
+    while first.quarantines.continue_releases():
+        pass
+    assert first.maintenance.verify() == []
+    assert lease_one(first, "life") is not None
+
+
+def test_crashes_that_are_noted_at_once_are_all_counted(
+    stores: tuple[Store, Store], admin: psycopg.Connection
+) -> None:
+    first, second = stores
+    tokens = []
+    for n in range(AFTER):
+        first.jobs.submit(NewJob("bad"))
+        tokens.append(lease_one(first, f"life-{n}") or 0)
+    other = threading.Thread(target=crash, args=(second, "life-1", tokens[1]))
+    with first.write(durable=True):
+        crash(first, "life-0", tokens[0])
+        other.start()
+        wait_until(
+            lambda: admin.execute(_WAITING).fetchone() or not other.is_alive(),
+            "the second to wait for the first",
+        )
+    other.join()
+    assert [one.type for one in first.quarantines.all()] == ["bad"]

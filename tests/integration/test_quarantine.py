@@ -1,0 +1,152 @@
+"""A job type that kills its workers, on real processes: the others go on, and its release helps."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from orpheus.shared.domain.jobs import NewJob, Status
+from orpheus.shared.storage import JobFilter, Store, open_store
+from tests.machine import wait_until
+
+ROOT = Path(__file__).parents[2]
+AFTER = 3
+WORKERS = 2
+JOBS = """
+import os
+import signal
+from pathlib import Path
+
+from orpheus import job
+
+
+@job
+def fragile() -> None:
+    if not Path("mended").exists():
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@job
+def sturdy() -> None:
+    pass
+"""
+TOML = f"""
+[database]
+url = "sqlite:///data/orpheus.db"
+[api]
+enabled = false
+[pools.default]
+workers = {WORKERS}
+[jobs]
+modules = ["jobs_of_test"]
+quarantine_after = {AFTER}
+[supervisor]
+restart_backoff_max = "500ms"
+"""
+
+
+@dataclass
+class Running:
+    """A supervisor in a folder of its own."""
+
+    folder: Path
+    store: Store
+    process: subprocess.Popen[bytes]
+
+    def command(self, *argv: str) -> tuple[int, str]:
+        """What `orpheus …` answers there: its exit code, and what it prints."""
+        answer = subprocess.run(
+            [sys.executable, "-m", "orpheus", *argv],
+            cwd=self.folder,
+            env=environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return answer.returncode, " ".join((answer.stdout + answer.stderr).split())
+
+    def ids(self, type: str, status: Status) -> list[int]:
+        jobs = self.store.jobs.page(JobFilter(status, type), 100)
+        return sorted(job.id for job in jobs)
+
+
+def environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("ORPHEUS_")}
+    return {**kept, "PYTHONPATH": f".{os.pathsep}{ROOT}", "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Running]:
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config/orpheus.toml").write_text(TOML)
+    (tmp_path / "jobs_of_test.py").write_text(JOBS)
+    store = open_store(f"sqlite:///{tmp_path}/data/orpheus.db", create=True, durable=False)
+    with (
+        contextlib.closing(store),
+        subprocess.Popen(
+            [sys.executable, "-m", "orpheus"],
+            cwd=tmp_path,
+            env=environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as process,
+    ):
+        try:
+            yield Running(tmp_path, store, process)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(60) == 0
+            assert store.maintenance.verify() == []
+        finally:
+            process.kill()
+
+
+@pytest.fixture
+def quarantined(running: Running) -> list[int]:
+    """The fragile jobs of a type that was quarantined, amid sturdy ones that are done."""
+    store = running.store
+    wait_until(lambda: store.types.get("fragile"), "the job types to be described")
+    store.jobs.submit_many([NewJob(name) for name in ["fragile", "sturdy", "sturdy"] * 9])
+    wait_until(lambda: len(running.ids("sturdy", Status.DONE)) == 18, "all others to be done")
+    wait_until(store.quarantines.all, "the quarantine")
+    wait_until(lambda: not store.stats.counts()[Status.IN_PROGRESS], "the last lease to end")
+    left = running.ids("fragile", Status.PENDING)
+    crashes = [one for job_id in left for one in store.jobs.attempts(job_id)]
+    assert len(left) == 9, "some have spent all their retries"
+    assert AFTER <= len(crashes) < AFTER + WORKERS
+    return left
+
+
+def test_the_others_are_done_meanwhile_and_a_release_runs_the_rest(
+    running: Running, quarantined: list[int]
+) -> None:
+    code, said = running.command("status")
+    assert code == 1
+    assert "Type fragile is quarantined until it is mended: its jobs killed 3 workers" in said
+    assert "killed by SIGKILL" in said
+    assert "orpheus release fragile" in said
+    code, said = running.command("why", str(quarantined[0]))
+    assert code == 1
+    assert "its type fragile is quarantined" in said
+    (running.folder / "mended").touch()
+    assert running.command("release", "fragile", "--reason", "mended")[0] == 0
+    done: Callable[[], bool] = lambda: running.ids("fragile", Status.DONE) == quarantined  # noqa: E731
+    wait_until(done, "the rest to be done")
+    assert "quarantined" not in running.command("status")[1]
+    assert running.command("release", "fragile")[0] == 1
+    assert running.store.audit.page(1)[0].reason == "mended"
+
+
+def test_new_code_releases_it_and_replaces_the_workers(
+    running: Running, quarantined: list[int]
+) -> None:
+    (running.folder / "jobs_of_test.py").write_text(JOBS.replace("if not", "if False and not"))
+    running.process.send_signal(signal.SIGHUP)
+    done: Callable[[], bool] = lambda: running.ids("fragile", Status.DONE) == quarantined  # noqa: E731
+    wait_until(done, "the rest to be done")
+    assert running.store.quarantines.all() == []

@@ -19,6 +19,7 @@ from orpheus.api.http.auth import Authenticator
 from orpheus.api.http.guard import Guard, GuardRules, Login, allowed_hosts
 from orpheus.api.http.measures import MeasuredApp
 from orpheus.api.routes import (
+    alerts,
     audit,
     configuration,
     errors,
@@ -46,6 +47,7 @@ _ROUTERS = (
     audit.router,
     queues.router,
     schedules.router,
+    alerts.router,
     workers.router,
     workers.overview,
     programs.router,

@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from ipaddress import ip_address
 from pathlib import Path
 
+from orpheus.config.alert_checks import alert_problems
 from orpheus.config.env_file import check_env_file
 from orpheus.config.handovers import program_stop_timeout_s
 from orpheus.config.problems import Problem
@@ -36,6 +37,8 @@ def problems_between(settings: Settings) -> Iterator[Problem]:
     yield from _same_names("schedules", [one.name for one in settings.schedules])
     yield from _same_names("commands", [one.name for one in settings.commands])
     yield from _same_names("outboxes", [one.name for one in settings.outboxes])
+    yield from _same_names("alerts", [one.name for one in settings.alerts])
+    yield from alert_problems(settings)
     yield from _outboxes(settings)
     yield from _programs(settings)
 

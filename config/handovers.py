@@ -4,6 +4,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from orpheus.config.env_file import env_file_digest
+from orpheus.shared.domain.alerts import WEBHOOK_TYPE, AlertRule
 from orpheus.shared.domain.backoff import BackoffRules
 from orpheus.shared.domain.commands import CommandSettings
 from orpheus.shared.domain.handover import (
@@ -21,7 +22,10 @@ from orpheus.shared.errors import ConfigurationError
 from orpheus.shared.process.host import own_host
 
 if TYPE_CHECKING:  # pydantic takes longer to import than a shell may wait for a completion
-    from orpheus.config.settings import Program, Settings
+    from orpheus.config.settings import Alert, Program, Settings
+
+_DEFAULT_PAYLOAD = {"text": "{text}"}
+"""Of an alert's job."""
 
 
 def for_storage(settings: "Settings") -> StorageSettings:
@@ -130,6 +134,26 @@ def for_database(settings: "Settings") -> StoredSettings:
             cancelled_s=settings.retention.cancelled,
             events=settings.retention.events,
         ),
+        alerts=tuple(_alert(one) for one in settings.alerts),
+        beat_timeout_s=settings.heartbeats.timeout,
+    )
+
+
+def _alert(alert: "Alert") -> AlertRule:
+    """Return a rule; a webhook is a job like any other, which is told everything."""
+    payload = _DEFAULT_PAYLOAD if alert.payload is None else alert.payload
+    if alert.webhook is not None:
+        payload = {"url": alert.webhook, "body": "{alert}"}
+    return AlertRule(
+        name=alert.name,
+        on=alert.on,
+        types=alert.types,
+        queues=alert.queues,
+        after=alert.after,
+        within_s=alert.within,
+        every_s=alert.every,
+        type=WEBHOOK_TYPE if alert.type is None else alert.type,
+        payload=json.dumps(payload),
     )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic.types import Strict
 
 from orpheus.config.values import (
@@ -37,8 +37,11 @@ from orpheus.config.values import (
     StopSignal,
     TableName,
     Timer,
+    TypeFilter,
     VariableName,
+    WebhookUrl,
 )
+from orpheus.shared.domain.alerts import MOST_COUNTED
 from orpheus.shared.domain.commands import fields_of
 from orpheus.shared.domain.programs import RestartPolicy
 from orpheus.shared.domain.schedules import problem_of
@@ -141,6 +144,14 @@ class Supervisor(Table):
     watch_config: Flag = True
 
 
+def _json(payload: dict[str, Any]) -> dict[str, Any]:
+    try:
+        json.dumps(payload, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"is not JSON: {error}") from None
+    return payload
+
+
 class Schedule(Table):
     """A rule that submits jobs, by `cron` or `every`."""
 
@@ -149,19 +160,10 @@ class Schedule(Table):
     every: Timer | None = None
     timezone: str = "UTC"
     type: Name
-    payload: dict[str, Any] = {}
+    payload: Annotated[dict[str, Any], AfterValidator(_json)] = {}
     queue: Name | None = None
     priority: Priority = 0
     catch_up: Literal["one", "none", "all"] = "one"
-
-    @field_validator("payload")
-    @classmethod
-    def _json(cls, payload: dict[str, Any]) -> dict[str, Any]:
-        try:
-            json.dumps(payload, allow_nan=False)
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"is not JSON: {error}") from None
-        return payload
 
     @model_validator(mode="after")
     def _one_rhythm(self) -> "Schedule":
@@ -242,6 +244,21 @@ class Program(Table):
         return argv
 
 
+class Alert(Table):
+    """A rule that submits a job when something happened that somebody should know of."""
+
+    name: Name
+    on: Annotated[tuple[str, ...], Field(min_length=1)]
+    types: Annotated[tuple[TypeFilter, ...], Field(min_length=1)] = ("*",)
+    queues: Annotated[tuple[QueueName, ...], Field(min_length=1)] = ("*",)
+    after: Annotated[Integer, Field(ge=1, le=MOST_COUNTED)] = 1
+    within: Timer | None = None
+    every: Annotated[Seconds, Field(ge=1)] = 300
+    type: Name | None = None
+    payload: Annotated[dict[str, Any], AfterValidator(_json)] | None = None
+    webhook: WebhookUrl | None = None
+
+
 class Outbox(Table):
     """A table of an application's database whose rows become jobs."""
 
@@ -283,6 +300,7 @@ class Settings(Table):
     schedules: tuple[Schedule, ...] = ()
     commands: tuple[Command, ...] = ()
     programs: tuple[Program, ...] = ()
+    alerts: tuple[Alert, ...] = ()
     outboxes: tuple[Outbox, ...] = ()
     retention: Retention = Retention()
     logging: Logging = Logging()

@@ -13,6 +13,7 @@ from pydantic.types import Strict
 
 from orpheus.shared.domain.limits import NAME, NAME_RULE
 from orpheus.shared.domain.programs import INSTANCE
+from orpheus.shared.domain.urls import url_problem
 from orpheus.shared.durations import parse_duration_s
 from orpheus.shared.outbox.table import TABLE, TABLE_RULE
 
@@ -105,6 +106,16 @@ def _check_url(text: str) -> str:
     return text
 
 
+def _webhook_url(text: str) -> str:
+    """Check the address of a webhook; no message quotes it: there may be a token in it."""
+    problem = url_problem(text)
+    if problem is not None:
+        raise ValueError(problem)
+    if "{" in text or "}" in text:
+        raise ValueError("must have %7B and %7D in the place of braces")
+    return text
+
+
 def _outbox_url(text: str) -> str:
     scheme, separator, rest = text.partition("://")
     if scheme == "sqlite" and len(rest) > 1 and rest.startswith("/") and "\0" not in rest:
@@ -124,6 +135,9 @@ Integer = Annotated[int, Strict()]
 Flag = Annotated[bool, Strict()]
 QueueName = Annotated[
     str, _matching(rf"\*|{NAME.pattern}", f'must be "*" for all queues, or a name: it {NAME_RULE}')
+]
+TypeFilter = Annotated[
+    str, _matching(rf"\*|{NAME.pattern}", f'must be "*" for all types, or a name: it {NAME_RULE}')
 ]
 Name = Annotated[str, _matching(NAME.pattern, NAME_RULE)]
 PoolName = Annotated[
@@ -172,6 +186,7 @@ ListenUrl = Annotated[
     ),
 ]
 CheckUrl = Annotated[str, AfterValidator(_check_url)]
+WebhookUrl = Annotated[str, AfterValidator(_webhook_url)]
 StopSignal = Annotated[str, AfterValidator(_stop_signal)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 OutboxUrl = Annotated[str, AfterValidator(_outbox_url)]

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from contextlib import suppress
 
+from orpheus.shared.domain.alerts import AlertRule
 from orpheus.shared.domain.jobs import Holder, JobError, Lease, NewJob, NewLine
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.domain.rates import KeyRules, QueueRules, Rate
@@ -28,6 +29,7 @@ def fill(store: Store, advance: Callable[[int], None]) -> None:
     _do_what_operators_do(store)
     _end_with_a_gap(store)
     store.outboxes.remember("shop", "here", [1, 2**62, "é"], refused=1)
+    store.alerts.configure([AlertRule("ops", ("job.failed",), "noop", ODD_JSON)])
     store.idempotency.keep("key-1", KeptAnswer("hash", 201, ODD_JSON, "/jobs/1"))
     store.idempotency.keep("key-2", KeptAnswer("hash", 201, "{}", None))
     advance(60_000)

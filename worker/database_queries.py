@@ -48,6 +48,13 @@ class DatabaseQueries:
         except InvalidJob as refused:
             raise PermanentError(f"enqueue {request.type!r}: {refused}") from None
 
+    def trouble(self) -> list[str]:
+        """See JobQueries."""
+        from orpheus.shared.views.verdict import trouble  # noqa: PLC0415 - for few jobs
+
+        with self._lock:
+            return trouble(self._store(), self._settings.beat_timeout_s)
+
     def close(self) -> None:
         """Close the connection, if it was opened."""
         if self._open_store is not None:

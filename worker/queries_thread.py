@@ -39,6 +39,11 @@ class QueriesThread:
         child: NewJob = self._ask(lambda: self._queries.prepare_child(request))
         return child
 
+    def trouble(self) -> list[str]:
+        """See JobQueries."""
+        found: list[str] = self._ask(self._queries.trouble)
+        return found
+
     def _ask(self, query: Callable[[], Any]) -> Any:
         answers: SimpleQueue[_Answer] = SimpleQueue()
         self._asked.put((query, answers))

@@ -7,6 +7,7 @@ from typing import Any, Literal, NotRequired
 
 from typing_extensions import TypedDict
 
+from orpheus.shared.views.alerts import Alert
 from orpheus.shared.views.audit import AuditEntry
 from orpheus.shared.views.errors import ErrorGroupEntry
 from orpheus.shared.views.job_types import JobType, Quarantine
@@ -139,6 +140,12 @@ class Schedules(TypedDict):
     """Every schedule, by name."""
 
     items: list[Schedule]
+
+
+class Alerts(TypedDict):
+    """Every rule of alerts, by name."""
+
+    items: list[Alert]
 
 
 class Setting(TypedDict):

@@ -32,10 +32,10 @@ from orpheus.shared.operations.configuration import (
     EditOutcome,
     NotEditable,
     PlannedEdit,
-    RefusedSchedules,
+    RefusedEntries,
     SettingProblem,
 )
-from orpheus.shared.operations.schedules import refused_schedules
+from orpheus.shared.operations.refused import refused_entries
 from orpheus.shared.operations.stored_settings import is_supervised
 from orpheus.shared.storage import Store
 
@@ -90,8 +90,8 @@ async def put_configuration(
     states = None if expected is None or "*" in expected else expected
     edit, editor = Edit(new.text, new.set or {}), _editor(services)
     types = await services.types.with_names(())
-    # Without types, no worker has described them yet: the start will check the schedules.
-    refused: RefusedSchedules = partial(refused_schedules, types) if types else lambda _: {}
+    # Without types, no worker has described them yet: the start will check the jobs.
+    refused: RefusedEntries = partial(refused_entries, types) if types else lambda _: {}
     planned = await asyncio.to_thread(editor.plan, edit, states, refused)
     outcome, etag, written = planned.outcome, planned.etag, False
     if not query.check:

@@ -47,7 +47,7 @@ from orpheus.shared.operations.configuration import (
     FileChanged,
     NotEditable,
     PlannedEdit,
-    RefusedSchedules,
+    RefusedEntries,
     SettingProblem,
     ShownConfiguration,
 )
@@ -139,7 +139,7 @@ class ConfigurationFile:
         return f"{self._path} cannot be written from here (its folder must be, too); edit it there"
 
     def plan(
-        self, edit: Edit, seen: Collection[str] | None, refused_schedules: RefusedSchedules
+        self, edit: Edit, seen: Collection[str] | None, refused_entries: RefusedEntries
     ) -> PlannedEdit:
         """Return what `edit` would lead to; write nothing. Raises FileChanged, NotEditable."""
         text, content, etag = self._read()
@@ -153,7 +153,7 @@ class ConfigurationFile:
         new, problems = _edited(text, edit)
         if problems or new is None:
             return PlannedEdit(EditOutcome(tuple(problems)), b"", content, etag)
-        outcome = self._outcome(text, new, _secrets_written_out(edit), refused_schedules)
+        outcome = self._outcome(text, new, _secrets_written_out(edit), refused_entries)
         return PlannedEdit(outcome, new.encode(), content, etag)
 
     def _outcome(
@@ -161,7 +161,7 @@ class ConfigurationFile:
         text: str,
         new: str,
         secrets: Collection[KeyPath],
-        refused_schedules: RefusedSchedules,
+        refused_entries: RefusedEntries,
     ) -> EditOutcome:
         """Return what the text `new` would lead to; the edit writes out `secrets`."""
         assert self._path is not None
@@ -171,8 +171,8 @@ class ConfigurationFile:
             return EditOutcome(_told(found, sources), refused=tuple(map(dotted, refused)))
         settings, problems = checked(sources)
         if settings is not None and not problems:
-            refusals = refused_schedules(for_database(settings))
-            problems = [Problem(("schedules", at), why) for at, why in refusals.items()]
+            refusals = refused_entries(for_database(settings))
+            problems = [Problem(key, why) for key, why in refusals.items()]
         if problems or settings is None:
             return EditOutcome(_told(problems, sources))
         old = sources_with(text, self._path, self._sets, self._environ)

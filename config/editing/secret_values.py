@@ -1,8 +1,9 @@
 """Find the values of a configuration that are not shown over HTTP. Pure.
 
-They are everything in an `env`, wherever it is, the URL of a database that has a password, and
-everything that the settings do not know: a mistyped `enw` has the same secrets in it. Keys are
-shown, so that a problem can name them.
+They are everything in an `env`, wherever it is, the URL of a database that has a password, the
+webhook and the payload of an alert, which may have tokens in them, and everything that the settings
+do not know: a mistyped `enw` has the same secrets in it. Keys are shown, so that a problem can name
+them.
 """
 
 from collections.abc import Iterator, Mapping, MutableMapping
@@ -10,13 +11,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, get_origin
 
 from orpheus.config.problems import KeyPath, table_in
-from orpheus.config.settings import Database, Outbox, Settings
+from orpheus.config.settings import Alert, Database, Outbox, Settings
 from orpheus.shared.operations.configuration import MASK
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
 
+_SECRETS = ((Alert, "webhook"), (Alert, "payload"))
 _URLS = ((Outbox, "url"), (Database, "url"), (Database, "listen_url"))
 
 
@@ -49,7 +51,7 @@ class _Expected:
     def below(self, key: str) -> "_Expected":
         if self.several:
             return _Expected(self.table)
-        if self.is_secret or self.is_value or key == "env":
+        if self.is_secret or self.is_value or key == "env" or (self.table, key) in _SECRETS:
             return _Expected(is_secret=True)
         if self.table is None:
             return self
@@ -79,6 +81,8 @@ def _in_table(
                 # The name of something unknown is masked itself.
                 name = index if below.is_secret else str(one.get("name", index))
                 yield from _in_table(one, item, (*here, name))
+        elif value is None:  # not set
+            continue
         elif below.is_secret or below.table is not None or (below.is_url and _may_tell(value)):
             yield Secret(table, key, here)
 

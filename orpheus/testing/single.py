@@ -73,6 +73,10 @@ class _Queries:
         """Return whether a module that is imported defines the type."""
         return name in registered_types()
 
+    def trouble(self) -> list[str]:
+        """Return that all is well."""
+        return []
+
     def prepare_child(self, request: JobRequest) -> NewJob:
         """Check a job that the handler wants to submit. Raises PermanentError, naming the field.
 

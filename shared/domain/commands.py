@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-_FIELD = re.compile(r"\{\{([A-Za-z_]\w*)\}\}|\{([A-Za-z_]\w*)\}", re.ASCII)
+FIELD = re.compile(r"\{\{([A-Za-z_]\w*)\}\}|\{([A-Za-z_]\w*)\}", re.ASCII)
+"""A field in braces (group 2), or one that is not replaced (group 1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class CommandSettings:
 
 def fields_of(argv: Sequence[str]) -> tuple[str, ...]:
     """Return the payload fields that a command uses, in the order in which it names them."""
-    found = (match[2] for item in argv for match in _FIELD.finditer(item))
+    found = (match[2] for item in argv for match in FIELD.finditer(item))
     return tuple(dict.fromkeys(name for name in found if name))
 
 
@@ -40,7 +41,7 @@ def arguments(argv: Sequence[str], payload: Mapping[str, str | float]) -> list[s
     def put_in(match: re.Match[str]) -> str:
         return f"{{{match[1]}}}" if match[1] else _text(payload[match[2]])
 
-    return [_FIELD.sub(put_in, item) for item in argv]
+    return [FIELD.sub(put_in, item) for item in argv]
 
 
 def describe_command(command: CommandSettings) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, is_dataclass
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
+from orpheus.shared.domain.alerts import AlertRule
 from orpheus.shared.domain.backoff import BackoffRules
 from orpheus.shared.domain.commands import CommandSettings
 from orpheus.shared.domain.rates import QueueRules
@@ -52,8 +53,10 @@ class StoredSettings:
     queues: Mapping[str, QueueRules]
     schedules: tuple[ScheduleDefinition, ...]
     defaults: JobDefaults
-    """For the jobs that schedules make."""
+    """For the jobs that schedules and alerts make."""
     retention: RetentionRules = field(default_factory=RetentionRules)
+    alerts: tuple[AlertRule, ...] = ()
+    beat_timeout_s: float = 15.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

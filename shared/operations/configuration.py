@@ -95,8 +95,8 @@ class PlannedEdit:
     etag: str
 
 
-RefusedSchedules = Callable[[StoredSettings], Mapping[int, str]]
-"""Returns why the job of a schedule would not be accepted, by the schedule's index."""
+RefusedEntries = Callable[[StoredSettings], Mapping[tuple[str, int], str]]
+"""Returns why the job of a schedule or an alert would not be accepted, by table and index."""
 
 
 class ConfigurationEditor(Protocol):
@@ -109,7 +109,7 @@ class ConfigurationEditor(Protocol):
         """Return the names of the programs, as far as the file can be read."""
 
     def plan(
-        self, edit: Edit, seen: Collection[str] | None, refused_schedules: RefusedSchedules
+        self, edit: Edit, seen: Collection[str] | None, refused_entries: RefusedEntries
     ) -> PlannedEdit:
         """Return what `edit` would do; write nothing.
 

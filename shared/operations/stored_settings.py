@@ -1,4 +1,4 @@
-"""Write the configured queues and schedules into the database, and run the schedules.
+"""Write the configured queues, schedules and alerts into the database, and run the schedules.
 
 The supervisor does this; without one, a worker that runs alone does.
 """
@@ -17,21 +17,23 @@ log = get_logger()
 
 
 def write_settings(store: Store, settings: StoredSettings) -> None:
-    """Write the limits of queues and the schedules. The job types must be stored already.
+    """Write the limits of queues, schedules and alerts. The job types must be stored already.
 
-    Raises ConfigurationError, which names each schedule whose job would not be accepted; then
-    nothing is written.
+    Raises ConfigurationError, which names each schedule and alert whose job would not be accepted;
+    then nothing is written.
     """
-    if settings.schedules:
-        # Imported late: it takes 4 MB, and most configurations have no schedule.
-        from orpheus.shared.operations.schedules import refused_schedules  # noqa: PLC0415
+    if settings.schedules or settings.alerts:
+        # Imported late: it takes 4 MB, and most configurations have neither.
+        from orpheus.shared.operations.refused import refused_entries  # noqa: PLC0415
 
-        refused = refused_schedules({row.name: row for row in store.types.all()}, settings)
+        refused = refused_entries({row.name: row for row in store.types.all()}, settings)
         if refused:
-            raise ConfigurationError("\n".join(f"schedules: {why}" for why in refused.values()))
+            lines = (f"{table}: {why}" for (table, _), why in refused.items())
+            raise ConfigurationError("\n".join(lines))
     with store.write(durable=False):
         store.queues.configure(settings.queues)
         store.schedules.configure(settings.schedules)
+        store.alerts.configure(settings.alerts)
 
 
 def fire_schedules(store: Store, settings: StoredSettings) -> float:

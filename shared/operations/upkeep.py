@@ -15,11 +15,16 @@ from math import inf
 
 from orpheus.shared.domain.handover import StoredSettings
 from orpheus.shared.domain.retention import RetentionRules
+from orpheus.shared.errors import StorageError
+from orpheus.shared.logs import get_logger
+from orpheus.shared.operations.alerts import fire_alerts
 from orpheus.shared.operations.lost_hosts import forget_lost_hosts
 from orpheus.shared.operations.reclaim import reclaim_expired
 from orpheus.shared.operations.release_types import release_changed_types
 from orpheus.shared.operations.stored_settings import fire_schedules
 from orpheus.shared.storage import Store
+
+log = get_logger()
 
 _BURST_S = 0.1
 _SHORTEST_PAUSE_S = 0.005  # what comes of age meanwhile is deleted together, not one by one
@@ -86,6 +91,16 @@ def _reclaim_leases(turn: UpkeepTurn) -> float:
     return inf
 
 
+def _fire_alerts(turn: UpkeepTurn) -> float:
+    try:
+        return fire_alerts(turn.store, turn.settings)
+    except StorageError:
+        raise
+    except Exception:  # an error of ours in a rule must not keep the schedules from firing
+        log.exception("alerts_failed")
+        return inf
+
+
 def _fire_schedules(turn: UpkeepTurn) -> float:
     return fire_schedules(turn.store, turn.settings)
 
@@ -112,6 +127,7 @@ EVERYBODYS_DUTIES: tuple[Duty, ...] = (_reclaim_leases,)
 """Of each host: whoever is left must not wait for another leader first."""
 LEADER_DUTIES: tuple[Duty, ...] = (
     _note_history,
+    _fire_alerts,  # before the schedules: they make up for a tick that was missed
     _fire_schedules,
     _forget_lost_hosts,
     _release_changed_types,

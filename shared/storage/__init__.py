@@ -15,6 +15,7 @@ from orpheus.shared.domain.rates import KeyRules, QueueRules
 from orpheus.shared.errors import ConfigurationError
 from orpheus.shared.process.clock import Clock, SystemClock
 from orpheus.shared.storage.data import (
+    AlertRow,
     AuditRow,
     BackupRefused,
     BulkAction,
@@ -61,6 +62,7 @@ from orpheus.shared.storage.type_totals import OTHER_TYPES, Distribution, TypeFi
 __all__ = [
     "BOUNDS_S",
     "OTHER_TYPES",
+    "AlertRow",
     "AuditRow",
     "BackupRefused",
     "BulkAction",

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from orpheus.shared.domain.alerts import AlertRule, RuleState
 from orpheus.shared.domain.jobs import Job, NewJob, Status
 from orpheus.shared.domain.rates import NO_LIMITS_PER_KEY, KeyRules, Rate
 from orpheus.shared.domain.schedules import ScheduleDefinition
@@ -119,7 +120,7 @@ class KeptAnswer:
     location: str | None
 
 
-# Queues, schedules, job types
+# Queues, schedules, alerts, job types
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +159,22 @@ class ScheduleRow:
     tick_ms: int | None
     paused: bool
     last_run_ms: int | None
+    last_job_id: int | None
+    missed_ms: int | None = None
+    """The last tick that passed and made no job; None: it has run since."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRow:
+    """A rule of `[[alerts]]`. `seq`: the last event that it has seen.
+
+    `version` changes with each change of the row.
+    """
+
+    rule: AlertRule
+    seq: int
+    version: int
+    state: RuleState
     last_job_id: int | None
 
 

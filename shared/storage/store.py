@@ -12,6 +12,7 @@ from orpheus.shared.domain.backoff import BackoffRules
 from orpheus.shared.errors import DatabaseBusy
 from orpheus.shared.process.state_files import StateFiles
 from orpheus.shared.storage.database import Database, Maintenance
+from orpheus.shared.storage.verbs.alerts import Alerts
 from orpheus.shared.storage.verbs.audit import Audit
 from orpheus.shared.storage.verbs.bulk import Bulk
 from orpheus.shared.storage.verbs.dependencies import Dependencies
@@ -81,6 +82,7 @@ class Store:
         self.errors = Errors(database)
         self.bulk = Bulk(database, self.jobs, dependencies)
         self.schedules = Schedules(database, events, enqueue)
+        self.alerts = Alerts(database, enqueue)
         self.idempotency = Idempotency(database)
         self.outboxes = Outboxes(database)
         self.audit = Audit(database)

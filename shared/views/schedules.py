@@ -86,7 +86,9 @@ def _result(store: Store, job_id: int) -> LastResult | None:
 
 
 def _missed(row: ScheduleRow, now_ms: int) -> Time | None:
-    """Return the tick that it waits for, if that has passed and nobody has fired it."""
-    if row.paused or row.tick_ms is None or not is_overdue(row.tick_ms, now_ms):
+    """Return the tick that has passed without a job, if it has not fired since."""
+    if row.paused:
         return None
-    return rfc3339(row.tick_ms)
+    if row.tick_ms is not None and is_overdue(row.tick_ms, now_ms):
+        return rfc3339(row.tick_ms)
+    return optional_time(row.missed_ms)

@@ -19,10 +19,20 @@ from orpheus.shared.domain.verdict import (
     verdict,
 )
 from orpheus.shared.storage import QueueRow, Store
-from orpheus.shared.views.workers import LastExit, Worker
+from orpheus.shared.views.workers import LastExit, Worker, workers_json
 
 _SCHEDULE_LATE_MS = 60_000
 _REJECTION = rejection("")
+_OF_A_SLOT = frozenset({ConcernCode.SLOT, ConcernCode.CONFIGURATION_REJECTED})
+_OF_THE_SYSTEM = _OF_A_SLOT | {
+    ConcernCode.NOTHING_RUNS,
+    ConcernCode.NO_WORKER_READY,
+    ConcernCode.RESTLESS,
+    ConcernCode.SILENT,
+    ConcernCode.SCHEDULE_LATE,
+    ConcernCode.LITTLE_SPACE,
+    ConcernCode.LARGE_LOG,
+}
 
 
 class ConcernAbout(TypedDict):
@@ -158,3 +168,23 @@ def _late_schedules(store: Store, now_ms: int) -> Iterator[tuple[str, float]]:
     for row in store.schedules.all():
         if not row.paused and row.tick_ms is not None and now_ms - row.tick_ms > _SCHEDULE_LATE_MS:
             yield row.definition.name, (now_ms - row.tick_ms) / 1000
+
+
+def trouble(store: Store, beat_timeout_s: float) -> list[str]:
+    """Return a sentence for each concern about the system; not for those about what jobs do."""
+    workers = workers_json(store, supervised_on=None, beat_timeout_s=beat_timeout_s)
+    found = verdict(_facts(store, workers, {}, beat_timeout_s))
+    return [one.text for one in found.concerns if one.code in _OF_THE_SYSTEM]
+
+
+def slots_in_trouble(store: Store, beat_timeout_s: float) -> list[tuple[str, str, str]]:
+    """Return the host, the slot and a sentence for each slot that needs a person, one by one."""
+    workers = workers_json(store, supervised_on=None, beat_timeout_s=beat_timeout_s)
+    several = len({one["host"] for one in workers}) > 1
+    now_ms = store.clock.wall_ms()
+    return [
+        (one["host"], one["slot"], concern.text)
+        for one in workers
+        for concern in verdict(Facts([_slot(one, now_ms, several=several)])).concerns
+        if concern.code in _OF_A_SLOT
+    ]

@@ -20,6 +20,7 @@ from orpheus.shared.errors import ExitCode
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 _COMMANDS: Mapping[str, tuple[str, str]] = {
+    "alerts": ("alerts:alerts", "List the rules of [[alerts]] and when each fired last."),
     "audit": ("audit:audit", "List what operators did, newest first: who, what, when, why."),
     "cancel": ("job_actions:cancel", "Cancel waiting jobs; ask running ones to stop."),
     "completion": (

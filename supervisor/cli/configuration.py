@@ -15,7 +15,7 @@ from orpheus.config.problems import Problem
 from orpheus.config.settings import Settings
 from orpheus.shared.errors import ConfigurationError, ExitCode
 from orpheus.shared.job_types.describe import describe_types
-from orpheus.shared.operations.schedules import refused_schedules
+from orpheus.shared.operations.refused import refused_entries
 from orpheus.shared.storage import TypeRow
 from orpheus.supervisor.cli.operator import Operator, for_operator
 from orpheus.supervisor.cli.output import print_json
@@ -36,20 +36,20 @@ def check(operator: Operator, modules: bool) -> int:
     """Check the file, the environment and --set, and that commands find their programs.
 
     Exits 78 with every problem. --modules also checks what needs the job modules: that they
-    import, that `around` is there, and that the jobs of schedules fit their types.
+    import, that `around` is there, and that the jobs of schedules and alerts fit their types.
     """
     settings, sources = load_with_sources(operator.config, operator.sets, os.environ)
     all_types = modules or set(settings.jobs.modules) <= _OUR_MODULES
     jobs = settings.jobs
     types = _described(settings, jobs.modules if all_types else (), jobs.around if modules else ())
-    problems = [*missing_programs(settings), *_refused_schedules(settings, types, all_types)]
+    problems = [*missing_programs(settings), *_refused_entries(settings, types, all_types)]
     if problems:
         raise ConfigurationError("\n".join(map(sources.line, problems)))
     if operator.as_json:
         source = settings.source and str(settings.source)
         print_json({"ok": True, "source": source, "modules_checked": all_types})
     else:
-        rest = "" if all_types else " (--modules also checks the job modules and their schedules)"
+        rest = "" if all_types else " (--modules also checks the job modules, schedules and alerts)"
         click.echo(f"{settings.source or 'no file, the defaults'}: ok{rest}")
     return ExitCode.OK
 
@@ -63,16 +63,21 @@ def _described(
     return {row.name: row for row in rows}
 
 
-def _refused_schedules(
+def _refused_entries(
     settings: Settings, types: Mapping[str, TypeRow], all_types: bool
 ) -> Iterator[Problem]:
-    """Yield each schedule whose job the start would refuse; an unknown type only if all are known.
+    """Yield the entries whose job the start would refuse; an unknown type only if all are known.
 
     The start and a reload check the same, in shared/operations/stored_settings.py.
     """
-    for index, why in refused_schedules(types, for_database(settings)).items():
-        if all_types or settings.schedules[index].type in types:
-            yield Problem(("schedules", index), why)
+    stored = for_database(settings)
+    named = {
+        **{("schedules", place): one.type for place, one in enumerate(stored.schedules)},
+        **{("alerts", place): one.type for place, one in enumerate(stored.alerts)},
+    }
+    for (table, index), why in refused_entries(types, stored).items():
+        if all_types or named[table, index] in types:
+            yield Problem((table, index), why)
 
 
 @config.command("show")

@@ -6,6 +6,7 @@ only aligned, one line per row, for grep and awk. Text from jobs is made printab
 
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import click
@@ -111,3 +112,8 @@ def since(at_ms: int | None, now_ms: int) -> str | None:
 def mebibytes(size_bytes: int | None) -> str | None:
     """Return a size in MiB."""
     return None if size_bytes is None else f"{size_bytes / _BYTES_PER_MIB:.1f} MiB"
+
+
+def local_time(moment: str) -> str:
+    """Return a moment, as the API tells it, in the time zone of this machine."""
+    return f"{datetime.fromisoformat(moment).astimezone():%Y-%m-%d %H:%M:%S}"

@@ -4,12 +4,13 @@ import click
 
 from orpheus.shared.errors import ExitCode
 from orpheus.shared.operations.audit import audited
+from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.operator import Operator, Text, for_operator, with_reason
 from orpheus.supervisor.cli.output import print_json
 
 
 @click.command()
-@click.argument("type", type=Text())
+@click.argument("type", type=Text(), shell_complete=live("types"))
 @with_reason
 @for_operator
 def release(operator: Operator, type: str, reason: str | None) -> int:

@@ -1,7 +1,6 @@
 """Schedules: list, run, pause and resume them."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 import click
@@ -13,7 +12,7 @@ from orpheus.shared.views.jobs import job_json
 from orpheus.shared.views.schedules import schedule_json, schedules_json
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.operator import Operator, Text, for_operator, with_reason
-from orpheus.supervisor.cli.output import duration, print_items, print_json
+from orpheus.supervisor.cli.output import duration, local_time, print_items, print_json
 
 _RUNS_SHOWN = 2
 
@@ -32,21 +31,16 @@ def schedules(operator: Operator) -> int:
 
 
 def _schedule_row(item: Mapping[str, Any]) -> tuple[object, ...]:
-    next_runs = ", ".join(map(_local, item["next_runs"][:_RUNS_SHOWN])) or None
+    next_runs = ", ".join(map(local_time, item["next_runs"][:_RUNS_SHOWN])) or None
     return (
         item["name"],
         item["type"],
         item["cron"] or f"every {duration(item['every'])}",
         item["timezone"],
-        item["last_run"] and _local(item["last_run"]),
+        item["last_run"] and local_time(item["last_run"]),
         item["last_job"],
         "paused" if item["paused"] else next_runs,
     )
-
-
-def _local(moment: str) -> str:
-    """Return a moment in the time zone of this machine."""
-    return f"{datetime.fromisoformat(moment).astimezone():%Y-%m-%d %H:%M:%S}"
 
 
 @click.command("run-schedule")
@@ -102,6 +96,6 @@ def _set_paused(operator: Operator, name: str, reason: str | None, *, paused: bo
     if operator.as_json:
         print_json(item)
     else:
-        next_run = f", next run {_local(item['next_runs'][0])}" if item["next_runs"] else ""
+        next_run = f", next run {local_time(item['next_runs'][0])}" if item["next_runs"] else ""
         click.echo(f"schedule {name}: {action}d{next_run}")
     return ExitCode.OK

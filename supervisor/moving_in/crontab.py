@@ -40,7 +40,7 @@ _USER = re.compile(r"(?P<user>[A-Za-z_][\w.-]*\$?)\s+(?P<rest>\S.*)", re.DOTALL)
 _START_AND_STEP = re.compile(r"(?:^|[ ,])\d+/\d+")
 _PERCENT = re.compile(r"(?<!\\)%")
 _MAIL = "Orpheus sends no mail"
-_LOOK = "look at orpheus logs ID; a failed job's error holds its last lines"
+_LOOK = "let a rule of [[alerts]] mail what fails (docs/alerts.md); orpheus logs ID has the output"
 _OF_CRON = {
     "MAILTO": (_MAIL, _LOOK),
     "MAILFROM": (_MAIL, _LOOK),

@@ -5,7 +5,7 @@ import re
 from orpheus.shared.domain.limits import NAME
 from orpheus.supervisor.moving_in.moved import FileLine, Left
 
-BUILT_IN_JOBS = ("flaky", "sleep", "sum_range", "wordcount")
+BUILT_IN_JOBS = ("flaky", "ping_if_well", "sleep", "sum_range", "webhook", "wordcount")
 """Job types that are there without any configuration: no command may have their names."""
 DEFAULT_POOLS = ("default",)
 """Pools that are there without any configuration: no program may have their names."""

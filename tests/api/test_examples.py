@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from orpheus.config.editing.file import ConfigurationFile
+from orpheus.shared.domain.alerts import AlertRule
 from orpheus.shared.domain.jobs import JobError
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.domain.processes import LastExit, Role, SlotState
@@ -164,6 +165,10 @@ def record_queues_and_schedules(api: Any, recorder: Recorder) -> None:
     for action in ("run", "pause", "resume"):
         recorder.call(api, "POST /schedules/{name}/" + action, REASON, name="daily")
     recorder.call(api, "GET /schedules")
+    kinds = ("job.failed", "worker.fatal")
+    rule = AlertRule("on-call", kinds, "webhook", "{}", after=3, within_s=600)
+    api.store.alerts.configure([rule])
+    recorder.call(api, "GET /alerts")
     for action in ("pause", "resume"):
         recorder.call(api, "POST /queues/{name}/" + action, REASON, name="mail")
     api.store.quarantines.after = 1

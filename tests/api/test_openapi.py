@@ -29,6 +29,7 @@ READS = {
     "GET /jobs", "GET /jobs/{job_id}", "GET /jobs/{job_id}/logs", "GET /jobs/{job_id}/events",
     "GET /jobs/{job_id}/why",
     "GET /audit", "GET /workers", "GET /workers/{slot}/stack", "GET /queues", "GET /schedules",
+    "GET /alerts",
     "GET /programs/{slot}/logs",
     "GET /types", "GET /stats", "GET /stats/types",
     "GET /errors", "GET /config", "GET /events",

@@ -135,3 +135,18 @@ def end(store: Store) -> Callable[..., bool]:
         return lease.token not in store.leases.finish([finished])
 
     return end_one
+
+
+@pytest.fixture
+def fail(
+    submit: Callable[..., int], lease: Callable[..., list[Lease]], end: Callable[..., bool]
+) -> Callable[..., int]:
+    """Lets a job of a queue fail for good; its id."""
+
+    def fail_one(queue: str = "default", type: str = "resize") -> int:
+        job_id = submit(type, queue=queue)
+        (one,) = lease(queues=(queue,))
+        assert end(one, Ending.FAILED_PERMANENTLY)
+        return job_id
+
+    return fail_one

@@ -38,6 +38,9 @@ class JobQueries(Protocol):
     def prepare_child(self, request: JobRequest) -> NewJob:
         """Check a job that the handler wants to submit. Raises PermanentError, naming the field."""
 
+    def trouble(self) -> list[str]:
+        """Return a sentence for each thing that needs attention."""
+
 
 @dataclass(slots=True, eq=False)
 class RunningAttempt:
@@ -205,6 +208,11 @@ class JobContext:
             ref = None if f"child-{number}" in refs else f"child-{number}"
         refs.add(ref)
         return ref
+
+    def trouble(self) -> list[str]:
+        """See Context."""
+        self._refuse_in_child("ctx.trouble")
+        return self._queries.trouble()
 
     def check_cancelled(self) -> None:
         """See Context."""

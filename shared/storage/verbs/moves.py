@@ -75,6 +75,7 @@ TABLES = (
     Table("audit", ("id",)),
     Table("schedules", ("name",)),
     Table("outboxes", ("name", "place")),
+    Table("alerts", ("name",)),
     Table("job_types", ("name",)),
     Table("quarantines", ("type",)),
 )

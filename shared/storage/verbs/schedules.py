@@ -115,6 +115,7 @@ class Schedules:
             if not self._database.run(self._sql["move-tick"], due.next_ms, name, row.tick_ms):
                 return []  # another process was first
             if job is None:
+                self._database.run(self._sql["note-missed"], row.tick_ms, name)
                 return []
             ids = self._enqueue.keep([job] * len(due.fire_ms))
             for tick_ms, job_id in zip(due.fire_ms, ids, strict=True):
@@ -156,4 +157,4 @@ class Schedules:
 def _schedule_of(row: Row) -> ScheduleRow:
     fields = json.loads(row[1])
     definition = ScheduleDefinition(**{**fields, "catch_up": CatchUp(fields["catch_up"])})
-    return ScheduleRow(definition, row[2], bool(row[3]), row[4], row[5])
+    return ScheduleRow(definition, row[2], bool(row[3]), *row[4:])

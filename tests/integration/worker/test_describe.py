@@ -74,8 +74,10 @@ def test_without_modules_those_of_the_configuration_are_described() -> None:
     assert answer.returncode == 0, answer.stderr
     assert [one["name"] for one in json.loads(answer.stdout)] == [
         "flaky",
+        "ping_if_well",
         "sleep",
         "sum_range",
+        "webhook",
         "wordcount",
     ]
 

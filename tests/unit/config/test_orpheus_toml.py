@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from orpheus.config.alert_checks import alert_problems
 from orpheus.config.load import load_settings
 from orpheus.config.problems import known_keys
 from orpheus.config.settings import Alive, Settings
@@ -13,11 +14,13 @@ from orpheus.config.settings import Alive, Settings
 FILE = Path(__file__).parents[3] / "config" / "orpheus.toml"
 EXAMPLES = (
     ("pools", "default"), ("queues", "mail"), ("schedules", 0), ("commands", 0), ("programs", 0),
-    ("outboxes", 0),
+    ("outboxes", 0), ("alerts", 0),
 )  # fmt: skip
 PAYLOADS = {("schedules", 0, "payload"), ("commands", 0, "env"), ("programs", 0, "env")}
 EITHER_OR = {  # named beside another, which excludes it
     ("schedules", 0, "every"),
+    ("alerts", 0, "type"),
+    ("alerts", 0, "payload"),
     ("programs", 0, "ready", "http"),
     ("programs", 0, "ready", "line"),
 }
@@ -72,3 +75,11 @@ def test_every_setting_has_a_line_of_comment() -> None:
     for line in _with_examples().splitlines():
         if re.match(r"[a-z_]+ = ", line):
             assert re.search(r"\s# \S", line), line
+
+
+def test_the_example_of_an_alert_is_valid_and_shows_the_defaults() -> None:
+    settings = Settings.model_validate(tomllib.loads(_with_examples()))
+    (alert,) = settings.alerts
+    shown = type(alert)(name=alert.name, on=alert.on, within=600, webhook=alert.webhook)
+    assert alert == shown
+    assert list(alert_problems(settings)) == []

@@ -59,6 +59,9 @@ class Queries:
     def has_type(self, name: str) -> bool:
         return True
 
+    def trouble(self) -> list[str]:
+        return []
+
     def prepare_child(self, request: JobRequest) -> NewJob:
         payload = json.dumps(request.payload)
         return NewJob(request.type, payload, depends_on=request.depends_on, ref=request.ref)

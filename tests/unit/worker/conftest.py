@@ -54,6 +54,9 @@ class FakeQueries:
     def has_type(self, name: str) -> bool:
         return name == "child"
 
+    def trouble(self) -> list[str]:
+        return []
+
     def prepare_child(self, request: JobRequest) -> NewJob:
         if request.type != "child":
             raise PermanentError(f"type: no job type is called {request.type!r}")

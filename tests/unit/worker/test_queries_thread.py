@@ -23,6 +23,7 @@ def test_every_thread_has_its_own_answer_from_one_thread(queries: Any) -> None:
 
         has_type = queries.has_type
         prepare_child = queries.prepare_child
+        trouble = queries.trouble
 
     asked = QueriesThread(Noting())
     with ThreadPoolExecutor(8) as pool:
@@ -30,6 +31,7 @@ def test_every_thread_has_its_own_answer_from_one_thread(queries: Any) -> None:
     assert [[one.id for one in answer] for answer in answers] == [[n] for n in range(100)]
     assert threads == {"job-queries"}
     assert asked.has_type("child")
+    assert asked.trouble() == []
 
 
 def test_an_error_is_raised_where_it_was_asked(queries: Any) -> None:

@@ -1,10 +1,10 @@
 -- name: all-schedules
 -- Every schedule.
-SELECT name, definition, tick_ms, paused, last_run_ms, last_job_id FROM orpheus.schedules ORDER BY name;
+SELECT name, definition, tick_ms, paused, last_run_ms, last_job_id, missed_ms FROM orpheus.schedules ORDER BY name;
 
 -- name: get-schedule
 -- One schedule.
-SELECT name, definition, tick_ms, paused, last_run_ms, last_job_id FROM orpheus.schedules WHERE name = ?;
+SELECT name, definition, tick_ms, paused, last_run_ms, last_job_id, missed_ms FROM orpheus.schedules WHERE name = ?;
 
 -- name: put-schedule
 -- Store a new definition and its next tick; the rest is not changed.
@@ -25,4 +25,8 @@ UPDATE orpheus.schedules SET paused = ?, tick_ms = ? WHERE name = ?;
 
 -- name: note-run
 -- Store when it ran last, and its job.
-UPDATE orpheus.schedules SET last_run_ms = ?, last_job_id = ? WHERE name = ?;
+UPDATE orpheus.schedules SET last_run_ms = ?, last_job_id = ?, missed_ms = NULL WHERE name = ?;
+
+-- name: note-missed
+-- Store that a tick passed and made no job.
+UPDATE orpheus.schedules SET missed_ms = ? WHERE name = ?;

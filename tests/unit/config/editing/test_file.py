@@ -46,7 +46,7 @@ def desk(path: Path | None, *sets: str, **environ: str) -> ConfigurationFile:
     return ConfigurationFile(path, sets, environ)
 
 
-def no_refusal(_: object) -> dict[int, str]:
+def no_refusal(_: object) -> dict[tuple[str, int], str]:
     """Every schedule makes its job."""
     return {}
 
@@ -259,9 +259,9 @@ def test_a_schedule_that_cannot_make_its_job_is_a_problem_with_its_line(toml: To
     text = "[[schedules]]\nname = 'a'\ntype = 'x'\nevery = 60\n"
     seen: list[object] = []
 
-    def refuse(stored: StoredSettings) -> dict[int, str]:
+    def refuse(stored: StoredSettings) -> dict[tuple[str, int], str]:
         seen.extend(one.type for one in stored.schedules)
-        return {0: "no job type is called 'x'"}
+        return {("schedules", 0): "no job type is called 'x'"}
 
     (problem,) = desk(toml("")).plan(Edit(text), None, refuse).outcome.problems
     assert (problem.key, problem.line) == ("schedules.0", 1)

@@ -7,10 +7,11 @@ import pytest
 
 from orpheus.shared.domain.handover import JobDefaults, StoredSettings
 from orpheus.shared.domain.jobs import Holder, NewJob, Status
+from orpheus.shared.domain.schedules import ScheduleDefinition
 from orpheus.shared.errors import StorageError
 from orpheus.shared.operations import upkeep as upkeep_module
 from orpheus.shared.operations.upkeep import Upkeep, UpkeepTurn
-from orpheus.shared.storage import KeyRules, QueueRules, Store, open_store
+from orpheus.shared.storage import KeyRules, QueueRules, Store, TypeRow, open_store
 from tests.databases import make_database
 
 SETTINGS = StoredSettings({}, (), JobDefaults(max_retries=3, timeout_s=60.0))
@@ -92,6 +93,20 @@ def test_it_deletes_even_while_schedules_cannot_fire(
     with pytest.raises(StorageError, match="the disk is full"):
         Upkeep(SETTINGS).run(store, stop)
     assert looked == [True], "it began to delete"
+
+
+def test_schedules_fire_even_if_rules_of_alerts_cannot_be_evaluated(
+    store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> float:
+        raise ValueError("a state that no version has written")
+
+    monkeypatch.setattr(upkeep_module, "fire_alerts", fail)
+    store.types.replace([TypeRow("t", "{}", None, None, None, "")])
+    store.schedules.configure([ScheduleDefinition("s", "t", every_s=60)])
+    clock.now_ms = 60_000
+    Upkeep(SETTINGS).run(store)
+    assert store.schedules.get("s").last_job_id is not None
 
 
 def test_it_continues_cascades_and_says_that_there_is_more(store: Store) -> None:

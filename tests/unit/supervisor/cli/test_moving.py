@@ -48,7 +48,8 @@ def test_json_holds_the_toml_its_data_and_what_was_left(orpheus: Orpheus) -> Non
         "entry": None,
         "what": "MAILTO=ops@shop.example",
         "why": "Orpheus sends no mail",
-        "instead": "look at orpheus logs ID; a failed job's error holds its last lines",
+        "instead": "let a rule of [[alerts]] mail what fails (docs/alerts.md); "
+        "orpheus logs ID has the output",
     }
     assert [one["line"] for one in made["left"]] == [1, 3, 4]
 

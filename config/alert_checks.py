@@ -1,0 +1,91 @@
+"""Check the rules of `[[alerts]]` against what they are about, and against the pools.
+
+A rule that can never fire, or whose job nobody runs, is found out when it is needed. So each is
+told at the start, with what to do.
+"""
+
+import difflib
+from collections.abc import Iterator
+
+from orpheus.config.problems import KeyPath, Problem
+from orpheus.config.settings import Alert, Settings
+from orpheus.shared.domain.alert_text import NAMES, fields_in
+from orpheus.shared.domain.alerts import ALERTS_QUEUE, EVERYTHING, KINDS, AlertCondition
+from orpheus.shared.domain.events import Kind
+
+_QUEUE_KINDS = frozenset({Kind.QUEUE_PAUSED, Kind.QUEUE_RESUMED, AlertCondition.QUEUE_LATE})
+
+
+def alert_problems(settings: Settings) -> Iterator[Problem]:
+    """Return what keeps rules from firing, and their jobs from running."""
+    served = {queue for pool in settings.pools.values() for queue in pool.queues}
+    for place, rule in enumerate(settings.alerts):
+        key: KeyPath = ("alerts", place)
+        yield from _kinds(rule, key)
+        yield from _filters(rule, key)
+        yield from _counting(rule, key)
+        yield from _action(rule, key)
+        if not served & {EVERYTHING, ALERTS_QUEUE}:
+            reason = f"no pool serves the queue {ALERTS_QUEUE!r}: add it to the queues of a pool"
+            yield Problem(key, reason, also=(("pools",),))
+
+
+def _kinds(rule: Alert, key: KeyPath) -> Iterator[Problem]:
+    for kind in rule.on:
+        if kind in KINDS:
+            continue
+        near = difflib.get_close_matches(kind, sorted(KINDS), n=1)
+        meant = f"; did you mean {near[0]!r}?" if near else f": one of {', '.join(sorted(KINDS))}"
+        if kind == Kind.JOB_PROGRESS:
+            meant = ": progress is no event that is kept"
+        yield Problem((*key, "on"), f"nothing is called {kind!r}{meant}")
+
+
+def _filters(rule: Alert, key: KeyPath) -> Iterator[Problem]:
+    """Refuse a filter by what a kind has not: it would let everything pass, or nothing."""
+    known = [kind for kind in rule.on if kind in KINDS]
+    if EVERYTHING not in rule.types:
+        without = [k for k in known if not _is_of_job(k) and k != AlertCondition.SCHEDULE_MISSED]
+        yield from _wrong_filter(without, (*key, "types"), "no job type")
+    if EVERYTHING not in rule.queues:
+        without = [kind for kind in known if not _is_of_job(kind) and kind not in _QUEUE_KINDS]
+        yield from _wrong_filter(without, (*key, "queues"), "no queue")
+        if ALERTS_QUEUE in rule.queues:
+            reason = f"{ALERTS_QUEUE!r} is the queue of the alerts, whose jobs fire no rule"
+            yield Problem((*key, "queues"), reason)
+
+
+def _is_of_job(kind: str) -> bool:
+    return kind.startswith("job.")
+
+
+def _wrong_filter(without: list[str], key: KeyPath, what: str) -> Iterator[Problem]:
+    if without:
+        reason = f"{without[0]} has {what} to choose by: give it a rule of its own"
+        yield Problem(key, reason)
+
+
+def _counting(rule: Alert, key: KeyPath) -> Iterator[Problem]:
+    if AlertCondition.QUEUE_LATE in rule.on:
+        if len(rule.on) > 1:
+            reason = f"{AlertCondition.QUEUE_LATE} reads after and within in its own way: "
+            yield Problem((*key, "on"), f"{reason}give it a rule of its own")
+        if rule.within is None:
+            reason = f"is needed by {AlertCondition.QUEUE_LATE}: how long a due job may wait"
+            yield Problem((*key, "within"), reason)
+    elif rule.after > 1 and rule.within is None:
+        reason = f"is needed to count {rule.after}: the time in which they happen"
+        yield Problem((*key, "within"), reason)
+
+
+def _action(rule: Alert, key: KeyPath) -> Iterator[Problem]:
+    if (rule.type is None) == (rule.webhook is None):
+        yield Problem(key, "needs either type (a job type, with its payload) or webhook (a URL)")
+    elif rule.payload is not None and rule.type is None:
+        reason = 'belongs to type; for a body of your own: type = "webhook", payload.url and .body'
+        yield Problem((*key, "payload"), reason)
+    for name in sorted(set(fields_in(rule.payload)) - NAMES):
+        near = difflib.get_close_matches(name, sorted(NAMES), n=1)
+        meant = f"; did you mean {{{near[0]}}}?" if near else f": one of {', '.join(sorted(NAMES))}"
+        reason = f"an alert has no field {{{name}}}{meant} ({{{{{name}}}}} is the text itself)"
+        yield Problem((*key, "payload"), reason)

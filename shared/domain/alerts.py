@@ -1,0 +1,225 @@
+"""When the rules of `[[alerts]]` fire. Pure: the caller passes events, conditions and the time.
+
+A rule counts what it is about: an event of one of its kinds, or a condition that begins to hold.
+When it has counted `after` within `within`, it is due and counts anew. It fires at most once in
+`every`; what comes due meanwhile is held back, and is told by the next alert, which comes as soon
+as it may.
+
+Jobs of the queue `alerts` fire nothing, and neither does what becomes of a worker that runs one: an
+alert about alerts would go round in circles.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from orpheus.shared.domain.events import Kind
+from orpheus.shared.domain.words import duration
+
+ALERTS_QUEUE = "alerts"
+"""The queue of the jobs that alerts make."""
+WEBHOOK_TYPE = "webhook"
+"""The job type that `webhook` stands for."""
+EVERYTHING = "*"
+MOST_COUNTED = 1_000
+"""The largest `after`: so many times are remembered."""
+_AFTERWARDS_MS = 60_000
+"""What happens to a worker so soon after an alert's job died in it is taken for a consequence."""
+
+
+class AlertCondition(StrEnum):
+    """What a rule may be about that is no event: it fires when it begins to hold."""
+
+    SCHEDULE_MISSED = "schedule.missed"
+    QUEUE_LATE = "queue.late"
+    SUPERVISOR_DEGRADED = "supervisor.degraded"
+
+
+KINDS = frozenset(one.value for one in (*Kind, *AlertCondition) if one is not Kind.JOB_PROGRESS)
+"""Everything that a rule may be about."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRule:
+    """An `[[alerts]]` entry. `payload` is JSON text, as the job gets it once it is filled in."""
+
+    name: str
+    on: tuple[str, ...]
+    type: str
+    payload: str
+    types: tuple[str, ...] = (EVERYTHING,)
+    queues: tuple[str, ...] = (EVERYTHING,)
+    after: int = 1
+    within_s: float | None = None
+    every_s: float = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """What something is about: a sentence, and what it concerns."""
+
+    text: str
+    job: int | None = None
+    type: str | None = None
+    queue: str | None = None
+    worker: str | None = None
+    schedule: str | None = None
+    host: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An event, or a condition that holds, as the rules look at it.
+
+    `seq` and what an event is about stay unknown until an alert needs them; `about` is that of a
+    condition, and `subject` the name of what the condition holds for.
+    """
+
+    kind: str
+    at_ms: int
+    seq: int = 0
+    type: str | None = None
+    queue: str | None = None
+    worker: str | None = None
+    subject: str = ""
+    about: Topic | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What an alert tells: what was seen last when the rule came due."""
+
+    kind: str
+    at_ms: int
+    about: Topic
+
+
+@dataclass(frozen=True, slots=True)
+class RuleState:
+    """What is remembered of a rule."""
+
+    recent_ms: tuple[int, ...] = ()
+    """When what is counted happened, the oldest first."""
+    holding: tuple[str, ...] = ()
+    """The conditions that hold and were counted: `queue.late mail`."""
+    fired_ms: int | None = None
+    held_back: int = 0
+    """How often it came due since it fired."""
+    held: Told | None = None
+    """What it came due for the last time, while it is held back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What becomes of a rule. `newest`: for what it came due the last time, if it did now."""
+
+    state: RuleState
+    newest: Seen | None
+    fires: bool
+    held_back: int = 0
+    """If it fires: how many alerts were held back before."""
+
+
+def is_of(rule: AlertRule, seen: Seen) -> bool:
+    """Return whether a rule counts an event."""
+    return (
+        seen.kind in rule.on
+        and seen.queue != ALERTS_QUEUE
+        and _admits(rule.types, seen.type)
+        and _admits(rule.queues, seen.queue)
+    )
+
+
+def _admits(names: Sequence[str], name: str | None) -> bool:
+    return EVERYTHING in names or name in names
+
+
+def decide(
+    rule: AlertRule, state: RuleState, events: Iterable[Seen], holding: Sequence[Seen], now_ms: int
+) -> Decision:
+    """Return what becomes of a rule that has seen these events, while these conditions hold."""
+    names = {f"{one.kind} {one.subject}": one for one in holding}
+    begun = [one for name, one in names.items() if name not in state.holding]
+    recent, hits, newest = _count(rule, state.recent_ms, [*events, *begun])
+    due = state.held_back + hits
+    state = replace(state, recent_ms=recent, holding=tuple(sorted(names)), held_back=due)
+    if not due or is_throttled(rule, state, now_ms):
+        return Decision(state, newest, fires=False)
+    fired = replace(state, fired_ms=now_ms, held_back=0, held=None)
+    return Decision(fired, newest, fires=True, held_back=due - 1)
+
+
+def _count(
+    rule: AlertRule, recent_ms: tuple[int, ...], seen: Sequence[Seen]
+) -> tuple[tuple[int, ...], int, Seen | None]:
+    """Return what is still counted, how often the rule came due, and for what the last time."""
+    if rule.after == 1 or rule.within_s is None or AlertCondition.QUEUE_LATE in rule.on:
+        return (), len(seen), seen[-1] if seen else None
+    recent, hits, newest = list(recent_ms), 0, None
+    for one in seen:
+        recent = [at_ms for at_ms in recent if at_ms > one.at_ms - rule.within_s * 1000]
+        recent.append(one.at_ms)
+        if len(recent) >= rule.after:
+            recent, hits, newest = [], hits + 1, one
+    return tuple(recent), hits, newest
+
+
+def is_throttled(rule: AlertRule, state: RuleState, now_ms: int) -> bool:
+    """Return whether the rule has fired within `every`. A time to come is of a clock set back."""
+    return state.fired_ms is not None and 0 <= now_ms - state.fired_ms < rule.every_s * 1000
+
+
+def next_alert_ms(rule: AlertRule, state: RuleState) -> int | None:
+    """Return when the rule fires though nothing more happens; None: it does not."""
+    if not state.held_back or state.fired_ms is None:
+        return None
+    return state.fired_ms + round(rule.every_s * 1000)
+
+
+def changed(state: RuleState) -> RuleState:
+    """Return the state of a rule whose definition has changed: it begins anew but for `every`."""
+    return RuleState(fired_ms=state.fired_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRun:
+    """A run of a job of the queue `alerts` whose process died, or that still runs (None)."""
+
+    worker: str
+    started_ms: int
+    ended_ms: int | None
+
+
+def is_of_alerts(seen: Seen, runs: Iterable[AlertRun]) -> bool:
+    """Return whether what happened to a worker is a consequence of an alert's job."""
+    return any(
+        run.worker == seen.worker
+        and run.started_ms <= seen.at_ms
+        and (run.ended_ms is None or seen.at_ms <= run.ended_ms + _AFTERWARDS_MS)
+        for run in runs
+    )
+
+
+def facts(rule: AlertRule, told: Told, held_back: int, at: str) -> Mapping[str, object]:
+    """Return what the job of an alert is told. `at`: `told.at_ms` as text."""
+    about = told.about
+    text = f"{rule.name}: {about.text}"
+    if rule.after > 1 and rule.within_s and AlertCondition.QUEUE_LATE not in rule.on:
+        often = f"{rule.after} times within {duration(rule.within_s)}"
+        text = f"{rule.name}: {often}, the last: {about.text}"
+    if held_back:
+        text += f" ({held_back} more since the last alert)"
+    return {
+        "rule": rule.name,
+        "kind": told.kind,
+        "text": text,
+        "count": rule.after,
+        "held_back": held_back,
+        "at": at,
+        "job": about.job,
+        "type": about.type,
+        "queue": about.queue,
+        "worker": about.worker,
+        "schedule": about.schedule,
+        "host": about.host,
+    }

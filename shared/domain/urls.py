@@ -1,0 +1,33 @@
+"""Addresses that jobs call. Pure."""
+
+import re
+from urllib.parse import urlsplit
+
+_PRINTABLE = re.compile(r"[!-~]+", re.ASCII)
+
+
+def url_problem(text: str) -> str | None:
+    """Return why a text is no address to call; None if it is one.
+
+    The answer does not quote it: there may be a token in it.
+    """
+    try:
+        url = urlsplit(text)
+        port = url.port
+    except ValueError:
+        return 'must be "https://HOST/PATH" or "http://HOST:PORT/PATH"'
+    if url.scheme not in ("http", "https") or not url.hostname or port == 0:
+        return 'must be "https://HOST/PATH" or "http://HOST:PORT/PATH"'
+    if not _PRINTABLE.fullmatch(text):
+        return "must have %XX in the place of spaces and special characters"
+    if url.username is not None:
+        return "must have no user and password; send them as a header: Authorization"
+    return None
+
+
+def place_of(text: str) -> str:
+    """Return what may be told of an address: its host, without the path, where tokens are."""
+    url = urlsplit(text)
+    port = "" if url.port is None else f":{url.port}"
+    host = url.hostname or ""
+    return f"{url.scheme}://{f'[{host}]' if ':' in host else host}{port}"

@@ -1,0 +1,264 @@
+"""Look at what has happened, and make the jobs of the rules of `[[alerts]]` that fire.
+
+Only the leader does it, and a leader that was slow does no harm (shared/storage/verbs/alerts.py).
+The log of events is read from where each rule has come to, without a lock, in bounded steps. What
+retention has deleted before it was read counts for nothing, and is logged.
+"""
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import cached_property
+from math import inf
+
+from orpheus.shared.domain.alert_text import about_event, filled_in, sample_facts
+from orpheus.shared.domain.alerts import (
+    ALERTS_QUEUE,
+    WEBHOOK_TYPE,
+    AlertCondition,
+    AlertRule,
+    AlertRun,
+    Decision,
+    RuleState,
+    Seen,
+    Told,
+    Topic,
+    decide,
+    facts,
+    is_of,
+    is_of_alerts,
+    next_alert_ms,
+)
+from orpheus.shared.domain.handover import JobDefaults, StoredSettings
+from orpheus.shared.domain.jobs import NewJob
+from orpheus.shared.domain.words import duration
+from orpheus.shared.errors import InvalidJob
+from orpheus.shared.logs import get_logger
+from orpheus.shared.process.failpoints import failpoint
+from orpheus.shared.storage import AlertRow, ScheduleRow, Store, TypeRow
+from orpheus.shared.views.values import rfc3339
+
+log = get_logger()
+
+_EVENTS_AT_ONCE = 5_000
+_BURST_S = 0.1
+_OVERDUE_MS = 60_000
+"""A tick that has not fired for so long was missed, whatever `catch_up` makes of it."""
+_NO_WEBHOOK = (
+    'needs the job type webhook: add its module, "orpheus.worker.handlers", to jobs.modules'
+)
+_DEATHS_MS = 10 * 60_000
+"""How far back to look for deaths of alerts' jobs."""
+
+
+def fire_alerts(store: Store, settings: StoredSettings) -> float:
+    """Make the jobs of the rules that fire, and return the seconds until there is more to do.
+
+    After about 100 ms it leaves the rest of the events to the next call.
+    """
+    end_s = time.monotonic() + _BURST_S
+    while rows := store.alerts.all():
+        look = _Look(store, settings, rows)
+        next_s = _fire(look, rows)
+        if not look.has_more:
+            return next_s
+        if time.monotonic() > end_s:
+            return 0.0
+    return inf
+
+
+class _Look:
+    """What there is to see for some rules, each part read when a rule asks for it."""
+
+    def __init__(self, store: Store, settings: StoredSettings, rows: list[AlertRow]) -> None:
+        self.store = store
+        self.settings = settings
+        self.now_ms = store.clock.wall_ms()
+        after, newest = min(row.seq for row in rows), store.events.last_seq()
+        if newest > after:
+            oldest = store.events.oldest_seq()
+            if oldest > after + 1:
+                log.warning("alerts_missed_events", events=oldest - after - 1, reason="deleted")
+                after = oldest - 1
+        self.up_to = max(after, min(newest, after + _EVENTS_AT_ONCE))
+        self.has_more = self.up_to < newest
+        kinds = {kind for row in rows for kind in row.rule.on} - {*AlertCondition}
+        self._events = store.alerts.seen(after, self.up_to, kinds) if self.up_to > after else []
+
+    def events_for(self, row: AlertRow) -> Iterator[Seen]:
+        """Yield the events that a rule counts, in order."""
+        for seen in self._events:
+            if seen.seq > row.seq and is_of(row.rule, seen) and not self._is_of_alerts(seen):
+                yield seen
+
+    def holding_for(self, rule: AlertRule) -> Iterator[Seen]:
+        """Yield the conditions that hold, of those that a rule is about."""
+        if AlertCondition.SCHEDULE_MISSED in rule.on:
+            yield from (one for one in self._missed if is_of(rule, one))
+        if AlertCondition.QUEUE_LATE in rule.on and rule.within_s is not None:
+            yield from (one for one in self._late(rule, rule.within_s) if is_of(rule, one))
+        if AlertCondition.SUPERVISOR_DEGRADED in rule.on:
+            yield from (one for one in self._degraded if not self._is_of_alerts(one))
+
+    def _is_of_alerts(self, seen: Seen) -> bool:
+        return seen.worker is not None and is_of_alerts(seen, self._runs)
+
+    @cached_property
+    def _runs(self) -> list[AlertRun]:
+        return self.store.alerts.runs_of_alerts(self.now_ms - _DEATHS_MS)
+
+    def _holds(self, kind: AlertCondition, subject: str, about: Topic) -> Seen:
+        return Seen(
+            kind,
+            self.now_ms,
+            type=about.type,
+            queue=about.queue,
+            worker=about.worker,
+            subject=subject,
+            about=about,
+        )
+
+    @cached_property
+    def _missed(self) -> list[Seen]:
+        return [
+            self._holds(
+                AlertCondition.SCHEDULE_MISSED,
+                row.definition.name,
+                Topic(
+                    f"schedule {row.definition.name} was missed at {rfc3339(tick_ms)}",
+                    type=row.definition.type,
+                    queue=row.definition.queue,
+                    schedule=row.definition.name,
+                ),
+            )
+            for row in self.store.schedules.all()
+            if (tick_ms := _missed_tick_ms(row, self.now_ms)) is not None
+        ]
+
+    def _late(self, rule: AlertRule, within_s: float) -> Iterator[Seen]:
+        since_ms = self.now_ms - round(within_s * 1000)
+        for queue in self.store.alerts.late_queues(since_ms, rule.after):
+            jobs = "a job has" if rule.after == 1 else f"{rule.after} jobs or more have"
+            text = f"queue {queue} is late: {jobs} waited for over {duration(within_s)}"
+            yield self._holds(AlertCondition.QUEUE_LATE, queue, Topic(text, queue=queue))
+
+    @cached_property
+    def _degraded(self) -> list[Seen]:
+        # Imported late: it needs what most configurations have no rule for.
+        from orpheus.shared.views.verdict import slots_in_trouble  # noqa: PLC0415
+
+        return [
+            self._holds(
+                AlertCondition.SUPERVISOR_DEGRADED,
+                f"{host} {slot}",
+                Topic(text, worker=slot, host=host),
+            )
+            for host, slot, text in slots_in_trouble(self.store, self.settings.beat_timeout_s)
+        ]
+
+
+def _missed_tick_ms(row: ScheduleRow, now_ms: int) -> int | None:
+    """Return the tick that a schedule has missed, if it has not run since; None: it has none."""
+    if row.paused or row.definition.queue == ALERTS_QUEUE:
+        return None
+    if row.tick_ms is not None and row.tick_ms < now_ms - _OVERDUE_MS:
+        return row.tick_ms
+    return row.missed_ms
+
+
+def _fire(look: _Look, rows: list[AlertRow]) -> float:
+    """Store what becomes of each rule; return the seconds until one fires that is held back."""
+    changed: list[tuple[AlertRow, RuleState, NewJob | None]] = []
+    waits_ms = []
+    for row in rows:
+        rule = row.rule
+        holding = list(look.holding_for(rule))
+        decision = decide(rule, row.state, look.events_for(row), holding, look.now_ms)
+        told = _told(look.store, decision, row.state.held)
+        state = decision.state if decision.fires else replace(decision.state, held=told)
+        job = None
+        if decision.fires and told is not None:
+            job = _job_or_none(look, rule, told, decision.held_back)
+        if job is not None or state != row.state or look.up_to > row.seq:
+            changed.append((row, state, job))
+        if (at_ms := next_alert_ms(rule, state)) is not None:
+            waits_ms.append(at_ms - look.now_ms)
+    if changed:
+        _store(look, changed)
+    return min(waits_ms, default=inf) / 1000
+
+
+def _store(look: _Look, changed: list[tuple[AlertRow, RuleState, NewJob | None]]) -> None:
+    fired = []
+    with look.store.write(durable=any(job is not None for _, _, job in changed)):
+        for row, state, job in changed:
+            job_id = look.store.alerts.move(row, max(row.seq, look.up_to), state, job)
+            if job_id is not None:
+                fired.append((row.rule.name, job_id))
+        if fired:
+            failpoint("alerts.before_commit")
+    for name, job_id in fired:
+        log.info("alert_fired", alert=name, job=job_id)
+    if fired:
+        failpoint("alerts.committed")
+
+
+def _told(store: Store, decision: Decision, held: Told | None) -> Told | None:
+    """Return what an alert tells of what a rule came due for, now or while it was held back."""
+    newest = decision.newest
+    if newest is None:
+        return held
+    about = newest.about
+    if about is None:
+        found = store.alerts.event(newest.seq)
+        job_id, body = (None, "{}") if found is None else found
+        about = about_event(newest.kind, job_id, json.loads(body))
+    return Told(newest.kind, newest.at_ms, about)
+
+
+def _job_or_none(look: _Look, rule: AlertRule, told: Told, held_back: int) -> NewJob | None:
+    """Return the job of an alert; None, and logged, if it is not accepted any more."""
+    what = facts(rule, told, held_back, rfc3339(told.at_ms))
+    types = {row.name: row for row in look.store.types.all()}
+    try:
+        return _job_of(rule, what, types, look.settings.defaults)
+    except InvalidJob as refused:
+        log.error(  # noqa: TRY400 - a traceback would not help
+            "alert_refused", alert=rule.name, reason=str(refused), text=what["text"]
+        )
+        return None
+
+
+def refused_alerts(types: Mapping[str, TypeRow], settings: StoredSettings) -> dict[int, str]:
+    """Return why the job of an alert would not be accepted, by the alert's index."""
+    refused = {}
+    for index, rule in enumerate(settings.alerts):
+        if rule.type == WEBHOOK_TYPE and WEBHOOK_TYPE not in types:
+            refused[index] = f"{rule.name!r} {_NO_WEBHOOK}"
+            continue
+        try:
+            for sample in sample_facts(rule):
+                _job_of(rule, sample, types, settings.defaults)
+        except InvalidJob as error:
+            refused[index] = f"{rule.name!r} cannot make its job: {error}"
+    return refused
+
+
+def _job_of(
+    rule: AlertRule,
+    what: Mapping[str, object],
+    types: Mapping[str, TypeRow],
+    defaults: JobDefaults,
+) -> NewJob:
+    """Return the job of an alert. Raises InvalidJob."""
+    from orpheus.shared.job_types.admission import prepare_job  # noqa: PLC0415 - 4 MB, seldom used
+
+    return prepare_job(
+        types,
+        defaults,
+        type=rule.type,
+        payload=filled_in(json.loads(rule.payload), what),
+        queue=ALERTS_QUEUE,
+        tags=[rule.name],
+    )

@@ -1,0 +1,88 @@
+-- name: all-rules
+-- Every rule, with what is remembered of it.
+SELECT name, definition, seq, version, state, last_job_id FROM orpheus.alerts ORDER BY name;
+
+-- name: put-rule
+-- Store a rule that is new or has changed: it has seen all events so far.
+INSERT INTO orpheus.alerts (name, definition, seq, state) VALUES (?1, ?2, ?3, ?4)
+ON CONFLICT (name) DO UPDATE SET
+    definition = ?2, seq = ?3, version = alerts.version + 1, state = ?4;
+
+-- name: remove-rule
+-- Delete a rule that is no longer configured.
+DELETE FROM orpheus.alerts WHERE name = ?;
+
+-- name: move-rule
+-- Store what a rule has seen, if no other process did: the process that changes this row fires it.
+UPDATE orpheus.alerts SET seq = ?, state = ?, version = version + 1 WHERE name = ? AND version = ?;
+
+-- name: note-job
+-- Store the job of the last alert.
+UPDATE orpheus.alerts SET last_job_id = ? WHERE name = ?;
+
+-- name: newest-seq
+-- The seq that the newest event has, or will have: some have no number yet.
+SELECT last_seq + (SELECT count(*) FROM orpheus.new_events) FROM orpheus.history;
+
+-- name: seen
+-- The events of some kinds in a range, in order, without their bodies.
+SELECT seq, at_ms, kind, json ->> 'type', coalesce(json ->> 'queue', json ->> 'name'), json ->> 'slot'
+FROM orpheus.events CROSS JOIN LATERAL (SELECT body::json AS json) AS parsed
+WHERE seq > ?1 AND seq <= ?2
+    AND kind = ANY (ARRAY(SELECT json_array_elements_text(?3::json)))
+ORDER BY seq;
+
+-- name: event
+-- One event.
+SELECT job_id, body FROM orpheus.events WHERE seq = ?;
+
+-- name: late-jobs
+-- How many due jobs of each queue have waited since a time, of each priority up to a number. The index
+-- is ordered by queue, priority and time: each of the first 1,000 pairs takes a few probes of it.
+WITH RECURSIVE heads (queue, priority, nth) AS (
+    SELECT * FROM (
+        SELECT queue, priority, 1 FROM orpheus.jobs
+        WHERE status = 'pending' AND is_due = 1 AND is_parked = 0
+        ORDER BY queue, priority DESC LIMIT 1) AS first
+    UNION ALL
+    SELECT
+        CASE WHEN EXISTS (
+            SELECT 1 FROM orpheus.jobs
+            WHERE status = 'pending' AND is_due = 1 AND is_parked = 0
+                AND queue = heads.queue AND priority < heads.priority)
+        THEN heads.queue ELSE (
+            SELECT min(queue) FROM orpheus.jobs
+            WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND queue > heads.queue) END,
+        coalesce((
+            SELECT max(priority) FROM orpheus.jobs
+            WHERE status = 'pending' AND is_due = 1 AND is_parked = 0
+                AND queue = heads.queue AND priority < heads.priority), (
+            SELECT priority FROM orpheus.jobs
+            WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND queue > heads.queue
+            ORDER BY queue, priority DESC LIMIT 1)),
+        nth + 1
+    FROM heads WHERE heads.queue IS NOT NULL AND nth < 1000)
+SELECT queue, sum((
+    SELECT count(*) FROM (
+        SELECT 1 FROM orpheus.jobs
+        WHERE status = 'pending' AND is_due = 1 AND is_parked = 0
+            AND queue = heads.queue AND priority = heads.priority AND run_at_ms < ?1
+        LIMIT ?2) AS late))
+FROM heads WHERE queue IS NOT NULL GROUP BY queue;
+
+-- name: late-delayed-jobs
+-- The same for delayed jobs, which the next lease makes due: the first of all that wait.
+SELECT queue, count(*) FROM (
+    SELECT queue FROM orpheus.jobs
+    WHERE status = 'pending' AND is_due = 0 AND run_at_ms < ? ORDER BY run_at_ms LIMIT ?) AS late
+GROUP BY queue;
+
+-- name: runs-of-alerts
+-- Of the newest jobs of a queue: the runs whose process died since a time, and those that go on.
+WITH newest AS (SELECT id, status, worker, started_at_ms FROM orpheus.jobs WHERE queue = ?1
+    ORDER BY id DESC LIMIT ?3)
+SELECT worker, started_at_ms, NULL FROM newest WHERE status = 'in_progress'
+UNION ALL
+SELECT runs.worker, runs.started_at_ms, runs.finished_at_ms
+FROM newest JOIN orpheus.ended_attempts AS runs ON runs.job_id = newest.id
+WHERE runs.outcome IN ('crashed', 'timed_out', 'lost') AND runs.finished_at_ms >= ?2;

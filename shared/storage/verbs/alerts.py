@@ -1,0 +1,131 @@
+"""The rules of `[[alerts]]`: what each has seen and remembers, and storing that it fired.
+
+A rule's row has its cursor in the events. Whoever evaluates it reads the row, decides, and changes
+the row in the transaction that inserts the job, if it is still as it was read. So however many
+processes evaluate a rule, and whenever they are killed, each event counts once and each firing
+makes one job.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from orpheus.shared.domain.alerts import (
+    ALERTS_QUEUE,
+    AlertRule,
+    AlertRun,
+    RuleState,
+    Seen,
+    Told,
+    Topic,
+    changed,
+)
+from orpheus.shared.domain.jobs import NewJob
+from orpheus.shared.storage.data import AlertRow
+from orpheus.shared.storage.database import Database, Row
+from orpheus.shared.storage.verbs.enqueue import Enqueue
+
+_MOST_DELAYED = 1_000
+_NEWEST_JOBS = 200
+_LISTS_OF_RULE = ("on", "types", "queues")
+
+
+class Alerts:
+    """Stores the rules, and reads what they look at."""
+
+    def __init__(self, database: Database, enqueue: Enqueue) -> None:
+        self._database = database
+        self._enqueue = enqueue
+        self._sql = database.sql("alerts.sql")
+
+    def configure(self, rules: Sequence[AlertRule]) -> None:
+        """Store the rules of the configuration. One that is new or has changed begins now."""
+        with self._database.write(durable=False):
+            known = {row.rule.name: row for row in self.all()}
+            for name in known.keys() - {one.name for one in rules}:
+                self._database.run(self._sql["remove-rule"], name)
+            for rule in rules:
+                before = known.get(rule.name)
+                if before is None or before.rule != rule:
+                    state = RuleState() if before is None else changed(before.state)
+                    row = self._database.one(self._sql["newest-seq"])
+                    seq = int(row[0]) if row else 0
+                    values = (json.dumps(asdict(rule)), seq, _text_of(state))
+                    self._database.run(self._sql["put-rule"], rule.name, *values)
+
+    def all(self) -> list[AlertRow]:
+        """Return every rule, by name."""
+        return [_row_of(row) for row in self._database.all(self._sql["all-rules"])]
+
+    def move(self, row: AlertRow, seq: int, state: RuleState, job: NewJob | None) -> int | None:
+        """Store what a rule has seen up to `seq`, and make the job of an alert; return its id.
+
+        None: there is no job, or another process has changed the rule since `row` was read. Then
+        nothing is stored.
+        """
+        with self._database.write(durable=job is not None):
+            sql, name = self._sql["move-rule"], row.rule.name
+            if not self._database.run(sql, seq, _text_of(state), name, row.version) or job is None:
+                return None
+            (job_id,) = self._enqueue.keep([job])
+            self._database.run(self._sql["note-job"], job_id, name)
+            return job_id
+
+    # What the rules look at
+
+    def seen(self, after: int, up_to: int, kinds: Collection[str]) -> list[Seen]:
+        """Return the events of these kinds with a seq in that range, in order."""
+        rows = self._database.all(self._sql["seen"], after, up_to, json.dumps(sorted(kinds)))
+        return [
+            Seen(kind, at_ms, seq, type=job_type, queue=queue, worker=slot)
+            for seq, at_ms, kind, job_type, queue, slot in rows
+        ]
+
+    def event(self, seq: int) -> tuple[int | None, str] | None:
+        """Return the job's id and the body of an event; None: it has been deleted."""
+        row = self._database.one(self._sql["event"], seq)
+        return None if row is None else (row[0], row[1])
+
+    def late_queues(self, since_ms: int, at_least: int) -> list[str]:
+        """Return the queues in which so many due jobs have waited since before that time.
+
+        Each look reads a bounded number of rows. Delayed jobs become due with the next lease; if
+        nobody leases, only the first 1,000 of all queues are counted.
+        """
+        late: Counter[str] = Counter()
+        for name, most in (("late-jobs", at_least), ("late-delayed-jobs", _MOST_DELAYED)):
+            for queue, n in self._database.all(self._sql[name], since_ms, most):
+                late[queue] += int(n)
+        return sorted(q for q, n in late.items() if n >= at_least and q != ALERTS_QUEUE)
+
+    def runs_of_alerts(self, since_ms: int) -> list[AlertRun]:
+        """Return the runs of alerts' jobs that go on, or whose process died since that time."""
+        values = (ALERTS_QUEUE, since_ms, _NEWEST_JOBS)
+        return [AlertRun(*row) for row in self._database.all(self._sql["runs-of-alerts"], *values)]
+
+
+def _text_of(state: RuleState) -> str:
+    return json.dumps(asdict(state), separators=(",", ":"))
+
+
+def _row_of(row: Row) -> AlertRow:
+    _, definition, seq, version, state, last_job_id = row
+    return AlertRow(_rule_of(definition), seq, version, _state_of(state), last_job_id)
+
+
+def _rule_of(text: str) -> AlertRule:
+    fields = json.loads(text)
+    return AlertRule(**{**fields, **{name: tuple(fields[name]) for name in _LISTS_OF_RULE}})
+
+
+def _state_of(text: str) -> RuleState:
+    fields = json.loads(text)
+    told = fields.pop("held", None)
+    held = told and Told(**{**told, "about": Topic(**told["about"])})
+    return RuleState(**{name: _plain(value) for name, value in fields.items()}, held=held)
+
+
+def _plain(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value

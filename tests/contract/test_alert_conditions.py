@@ -1,0 +1,139 @@
+"""The conditions that rules of alerts look at: late queues, missed ticks, slots in trouble."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from orpheus.shared.domain.processes import ProcessRecord, Role, SlotRecord, SlotState
+from orpheus.shared.domain.schedules import CatchUp, ScheduleDefinition
+from orpheus.shared.operations.stored_settings import fire_schedules
+from orpheus.shared.storage import Store
+from tests.contract.alert_rules import LATE, MINUTE_MS, NOTIFY, RULE, SETTINGS, alerts, look
+
+Fail = Callable[..., int]
+
+
+@pytest.fixture(autouse=True)
+def described(store: Store) -> None:
+    """The type of the jobs of alerts is known."""
+    store.types.replace([NOTIFY])
+
+
+def test_a_queue_is_late_once_enough_due_jobs_have_waited_for_long(
+    store: Store, submit: Any, lease: Any, clock: Any
+) -> None:
+    store.alerts.configure([replace(LATE, every_s=1)])
+    submit(queue="mail", priority=5)
+    clock.advance(MINUTE_MS + 1)
+    look(store)
+    assert alerts(store) == []
+    submit(queue="mail")
+    submit(queue="media")
+    clock.advance(MINUTE_MS)
+    look(store)
+    assert alerts(store) == []
+    clock.advance(1)
+    for _ in range(2):
+        look(store)
+        clock.advance(MINUTE_MS)
+    (told,) = alerts(store)
+    assert told["text"] == "late: queue mail is late: 2 jobs or more have waited for over 1 min"
+    lease(limit=2, queues=("mail",))
+    look(store)
+    submit(queue="mail")
+    submit(queue="mail")
+    clock.advance(MINUTE_MS + 1)
+    look(store)
+    assert len(alerts(store)) == 2
+
+
+def test_delayed_jobs_that_nobody_leases_are_late_too(
+    store: Store, submit: Any, clock: Any
+) -> None:
+    store.alerts.configure([LATE])
+    for _ in range(2):
+        submit(queue="mail", run_at_ms=clock.wall + 1000)
+    clock.advance(MINUTE_MS)
+    look(store)
+    assert alerts(store) == []
+    clock.advance(1001)
+    look(store)
+    assert len(alerts(store)) == 1
+
+
+@pytest.mark.parametrize("catch_up", [CatchUp.ONE, CatchUp.NONE])
+def test_a_tick_that_was_missed_fires_once_before_it_is_made_up_for(
+    store: Store, clock: Any, catch_up: CatchUp
+) -> None:
+    clock.wall -= clock.wall % 3_600_000
+    hourly = ScheduleDefinition("hourly", "notify", cron="0 * * * *", catch_up=catch_up)
+    store.schedules.configure([hourly])
+    rule = replace(RULE, on=("schedule.missed",), every_s=1, payload='{"text": "{text}"}')
+    store.alerts.configure([rule])
+    clock.advance(3_600_000)
+    look(store)
+    fire_schedules(store, SETTINGS)
+    clock.advance(3_600_000 + 2 * MINUTE_MS)
+    for _ in range(3):
+        look(store)
+        fire_schedules(store, SETTINGS)
+        clock.advance(2000)
+    (told,) = alerts(store)
+    assert told["text"].startswith("ops: schedule hourly was missed at 20")
+    clock.wall += 3_600_000 - clock.wall % 3_600_000
+    look(store)
+    fire_schedules(store, SETTINGS)
+    look(store)
+    assert store.schedules.get("hourly").missed_ms is None
+    assert len(alerts(store)) == 1
+
+
+def test_a_tick_whose_job_is_refused_was_missed(store: Store, clock: Any) -> None:
+    store.schedules.configure([ScheduleDefinition("s", "gone", every_s=60)])
+    rule = replace(RULE, on=("schedule.missed",), every_s=1, payload='{"text": "{text}"}')
+    store.alerts.configure([rule])
+    clock.advance(MINUTE_MS)
+    fire_schedules(store, SETTINGS)
+    look(store)
+    clock.advance(MINUTE_MS)
+    fire_schedules(store, SETTINGS)
+    look(store)
+    assert len(alerts(store)) == 1
+    store.schedules.pause("s")
+    look(store)
+    assert store.alerts.all()[0].state.holding == ()
+
+
+def slot(state: SlotState, *, degraded: bool = False) -> SlotRecord:
+    return SlotRecord(
+        "here", "default-1", "default", Role.WORKER, state, degraded, "because", 7, "life",
+        None, None, 1, 0, (),
+    )  # fmt: skip
+
+
+def test_a_slot_that_needs_attention_fires_when_it_begins_to(store: Store, clock: Any) -> None:
+    supervisor = ProcessRecord(
+        "here", "boss", "supervisor", None, Role.SUPERVISOR, 1, 1.0, clock.boot, 1,
+        ready=True, beat=1, last_beat_mono_ms=clock.monotonic, job_id=None, jobs_done=0,
+    )  # fmt: skip
+    store.processes.register(supervisor)
+    rule = replace(RULE, on=("supervisor.degraded",), every_s=1)
+    store.alerts.configure([rule])
+    for state, degraded in (
+        (SlotState.STARTING, False),
+        (SlotState.READY, False),
+        (SlotState.BACKOFF, False),
+        (SlotState.FATAL, False),
+        (SlotState.FATAL, False),
+        (SlotState.READY, False),
+        (SlotState.READY, True),
+    ):
+        store.processes.put_slots([slot(state, degraded=degraded)])
+        clock.wall += 2000
+        look(store)
+    degraded_told, fatal_told = (one["alert"] for one in alerts(store))
+    assert fatal_told["text"] == "ops: default-1 failed too often (fatal): because."
+    assert degraded_told["text"] == "ops: default-1 is degraded: because."
+    assert (degraded_told["worker"], degraded_told["host"]) == ("default-1", "here")

@@ -1,0 +1,241 @@
+"""What a rule has seen is stored, counts once, and makes one job."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from orpheus.shared.domain.alerts import RuleState
+from orpheus.shared.domain.events import Kind
+from orpheus.shared.domain.jobs import Holder, NewJob
+from orpheus.shared.domain.retention import RetentionRules
+from orpheus.shared.operations.alerts import refused_alerts
+from orpheus.shared.storage import JobFilter, Store, open_store
+from tests.contract.alert_rules import LATE, MINUTE_MS, NOTIFY, RULE, SETTINGS, alerts, look
+
+Fail = Callable[..., int]
+
+
+@pytest.fixture(autouse=True)
+def described(store: Store) -> None:
+    """The type of the jobs of alerts is known."""
+    store.types.replace([NOTIFY])
+
+
+@pytest.fixture
+def log_lines(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of what is logged."""
+    lines: list[str] = []
+    noting = SimpleNamespace(
+        **dict.fromkeys(("info", "warning", "error"), lambda event, **_: lines.append(event))
+    )
+    monkeypatch.setattr("orpheus.shared.operations.alerts.log", noting)
+    return lines
+
+
+def test_a_failure_makes_one_job_for_all_who_look(store: Store, another: Any, fail: Fail) -> None:
+    store.alerts.configure([RULE])
+    job_id = fail()
+    for one in (store, another(), store):
+        look(one)
+    (told,) = alerts(store)
+    assert told["alert"]["text"] == f"ops: job {job_id} (resize) failed: ValueError: it broke"
+    assert (told["alert"]["job"], told["alert"]["queue"]) == (job_id, "default")
+    (row,) = store.alerts.all()
+    (job,) = store.jobs.page(JobFilter(queue="alerts"), 10)
+    assert (row.last_job_id, job.type, job.tags) == (job.id, "notify", ("ops",))
+
+
+def test_one_who_read_a_rule_before_another_fired_it_fires_it_no_more(
+    store: Store, another: Any, fail: Fail
+) -> None:
+    store.alerts.configure([RULE])
+    fail()
+    (stale,) = store.alerts.all()
+    look(another())
+    job = NewJob("notify", queue="alerts")
+    assert store.alerts.move(stale, stale.seq + 1, RuleState(), job) is None
+    assert len(alerts(store)) == 1
+    (row,) = store.alerts.all()
+    assert row.state.fired_ms is not None
+
+
+def test_a_rule_begins_with_what_happens_after_it_was_added(store: Store, fail: Fail) -> None:
+    fail()
+    store.alerts.configure([RULE])
+    look(store)
+    assert alerts(store) == []
+    fail()
+    look(store)
+    assert len(alerts(store)) == 1
+
+
+def test_a_restart_keeps_what_a_rule_has_seen(store: Store, another: Any, fail: Fail) -> None:
+    counts_three = replace(RULE, after=3, within_s=600)
+    store.alerts.configure([counts_three])
+    for _ in range(3):
+        restarted = another()
+        restarted.alerts.configure([counts_three])
+        fail()
+        look(restarted)
+    assert len(alerts(store)) == 1
+
+
+def test_a_changed_rule_begins_anew_and_fires_no_sooner_than_it_may(
+    store: Store, clock: Any, fail: Fail
+) -> None:
+    store.alerts.configure([RULE])
+    fail()
+    look(store)
+    fail()
+    store.alerts.configure([replace(RULE, queues=("mail",))])
+    fail()
+    fail("mail")
+    look(store)
+    assert len(alerts(store)) == 1
+    clock.advance(5 * MINUTE_MS)
+    look(store)
+    newest, _ = alerts(store)
+    assert (newest["alert"]["queue"], newest["alert"]["held_back"]) == ("mail", 0)
+
+
+def test_a_removed_rule_fires_no_more_and_one_of_its_name_begins_anew(
+    store: Store, fail: Fail
+) -> None:
+    store.alerts.configure([RULE])
+    fail()
+    store.alerts.configure([])
+    look(store)
+    store.alerts.configure([RULE])
+    look(store)
+    assert alerts(store) == []
+
+
+def test_what_is_held_back_is_told_as_soon_as_it_may_be(
+    store: Store, clock: Any, fail: Fail
+) -> None:
+    store.alerts.configure([RULE])
+    fail()
+    look(store)
+    last = [fail() for _ in range(3)][-1]
+    clock.advance(MINUTE_MS)
+    assert look(store) == 240
+    assert len(alerts(store)) == 1
+    clock.advance(4 * MINUTE_MS)
+    look(store)
+    newest, _ = alerts(store)
+    assert (newest["alert"]["held_back"], newest["alert"]["job"]) == (2, last)
+    assert newest["alert"]["text"].endswith("(2 more since the last alert)")
+
+
+def test_jobs_of_alerts_fire_no_rule(store: Store, fail: Fail) -> None:
+    store.alerts.configure([RULE, replace(LATE, after=1)])
+    fail("alerts")
+    store.jobs.submit(NewJob("notify", queue="alerts", run_at_ms=1))
+    look(store)
+    assert len(alerts(store)) == 2
+
+
+def test_the_death_of_a_worker_that_ran_an_alert_fires_no_rule(
+    store: Store, submit: Any, lease: Any, holder: Holder, clock: Any
+) -> None:
+    store.alerts.configure([replace(RULE, on=("worker.exited",))])
+    submit("notify", queue="alerts")
+    lease(queues=("alerts",))
+    store.events.record(Kind.WORKER_EXITED, {"slot": holder.slot, "reason": "killed"})
+    store.leases.free(holder.incarnation, None)
+    clock.advance(1000)
+    look(store)
+    assert len(alerts(store)) == 1, "only the job that was there before"
+    store.events.record(Kind.WORKER_EXITED, {"slot": "default-2", "reason": "killed"})
+    look(store)
+    told = alerts(store)[0]["alert"]
+    assert (told["text"], told["worker"]) == ("ops: default-2 has ended: killed", "default-2")
+
+
+def test_events_that_were_deleted_unread_count_for_nothing(
+    store: Store, fail: Fail, log_lines: list[str]
+) -> None:
+    store.alerts.configure([RULE])
+    fail()
+    for _ in range(300):
+        store.events.record(Kind.CONFIG_RELOADED, {})
+    while store.retention.step(RetentionRules(events=100)):
+        pass
+    look(store)
+    assert alerts(store) == []
+    assert any("alerts_missed_events" in line for line in log_lines)
+    fail()
+    look(store)
+    assert len(alerts(store)) == 1
+
+
+def test_a_long_log_is_read_in_steps_to_its_end(
+    store: Store, fail: Fail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orpheus.shared.operations.alerts._EVENTS_AT_ONCE", 2)
+    store.alerts.configure([RULE])
+    for _ in range(20):
+        store.events.record(Kind.CONFIG_RELOADED, {})
+    fail()
+    while look(store) == 0:
+        pass
+    assert len(alerts(store)) == 1
+    (row,) = store.alerts.all()
+    assert row.seq >= store.events.last_seq() - 1
+
+
+def test_who_looks_when_nothing_has_happened_writes_nothing(store: Store, another: Any) -> None:
+    store.alerts.configure([RULE, LATE])
+    look(store)
+    before = [(row.version, row.seq) for row in store.alerts.all()]
+    other = another()
+    other.data_changed()
+    look(store)
+    look(store)
+    assert [(row.version, row.seq) for row in store.alerts.all()] == before
+
+
+def test_an_alert_whose_job_is_refused_by_now_is_logged_and_holds_up_no_other(
+    store: Store, fail: Fail, log_lines: list[str]
+) -> None:
+    gone = replace(RULE, name="gone", type="gone")
+    store.alerts.configure([gone, RULE])
+    fail()
+    look(store)
+    look(store)
+    assert len(alerts(store)) == 1
+    assert sum("alert_refused" in line for line in log_lines) == 1
+
+
+def test_a_rule_whose_job_would_be_refused_is_found_before_it_is_needed() -> None:
+    strict = {"type": "object", "properties": {"job": {"type": "integer"}}, "required": ["job"]}
+    row = replace(NOTIFY, schema=json.dumps({**strict, "additionalProperties": False}))
+
+    def refused(**changes: Any) -> dict[int, str]:
+        rule = replace(RULE, **{"payload": '{"job": "{job}"}', **changes})
+        return refused_alerts({"notify": row}, replace(SETTINGS, alerts=(rule,)))
+
+    assert refused() == {}
+    assert "payload.text" in refused(payload='{"job": 1, "text": "{text}"}')[0]
+    assert "'ops' cannot make its job" in refused(on=("job.failed", "worker.fatal"))[0]
+    assert "no job type is called 'notfy'; did you mean 'notify'?" in refused(type="notfy")[0]
+    assert 'add its module, "orpheus.worker.handlers", to jobs' in refused(type="webhook")[0]
+
+
+@pytest.mark.backends("sqlite")
+def test_a_restored_backup_goes_on_where_it_was(store: Store, fail: Fail, tmp_path: Path) -> None:
+    store.alerts.configure([RULE])
+    fail()
+    backup = tmp_path / "backup.db"
+    store.maintenance.backup(backup)
+    look(store)
+    restored = open_store(f"sqlite:///{backup}", clock=store.clock)
+    for _ in range(2):
+        look(restored)
+    assert [len(alerts(one)) for one in (store, restored)] == [1, 1]
+    restored.close()

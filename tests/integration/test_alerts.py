@@ -1,0 +1,160 @@
+"""Alerts of a running Orpheus: webhooks, commands, conditions, and the dead man's switch."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import apsw
+import pytest
+
+from orpheus.supervisor.__main__ import run
+from tests.http_receiver import Receiver
+from tests.integration.supervisor.configured import Configured
+from tests.machine import slowness
+
+StartSystem = Callable[..., Any]
+WaitFor = Callable[..., Any]
+POOL = "[pools.default]\nworkers = 1\n"
+FAILING = {"failures": 1, "permanent": True}
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    made = Receiver()
+    yield made
+    made.close()
+
+
+def alert(name: str, *on: str, **more: object) -> str:
+    """The TOML of a rule that fires at most once in a second."""
+    fields = {"name": name, "on": [*on], "every": 1, **more}
+    lines = (f"{key} = {json.dumps(value)}\n" for key, value in fields.items())
+    return "[[alerts]]\n" + "".join(lines)
+
+
+def told(receiver: Receiver, path: str) -> list[dict[str, Any]]:
+    """The alerts that were posted to a path."""
+    return [json.loads(body) for _, at, _, body in receiver.requests if at == path]
+
+
+def jobs_of_alerts(running: Configured) -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = running.system.get("/jobs?queue=alerts")["items"]
+    return items
+
+
+def test_rules_are_in_force_when_the_file_is_saved_and_tell_by_webhook_and_by_command(
+    start_system: StartSystem,
+    tmp_path: Path,
+    receiver: Receiver,
+    wait_for: WaitFor,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    notes = tmp_path / "notes"
+    script = 'printf "%s\\n" "$1" >> "$2"'
+    argv = ["sh", "-c", script, "note", "{text}", str(notes)]
+    command = f'[[commands]]\nname = "note"\nargv = {json.dumps(argv)}\n'
+    running = Configured(start_system, tmp_path, POOL + command)
+    system, pids = running.system, running.pids()
+    system.wait_for_job(system.submit("flaky", FAILING))
+    rules = alert("failed", "job.failed", types=["flaky"], webhook=f"{receiver.url}/T0K3N")
+    rules += alert("refused", "config.rejected", type="note")
+    saved_s = time.monotonic()
+    running.save(POOL + command + rules)
+    wait_for(lambda: len(system.get("/alerts")["items"]) == 2, "the rules")
+    assert time.monotonic() - saved_s < 2 * slowness()
+    job_id = system.submit("flaky", FAILING)
+    wait_for(lambda: told(receiver, "/T0K3N"), "the alert")
+    running.save(POOL + command + rules + "[nonsense]\n")
+    wait_for(notes.exists, "the note")
+    wait_for(lambda: notes.read_text().endswith("\n"), "its line")
+    assert notes.read_text().startswith("refused: the configuration was rejected: ")
+    assert "nonsense: unknown key" in notes.read_text()
+    (fact,) = told(receiver, "/T0K3N")
+    assert (fact["rule"], fact["job"], fact["type"], fact["held_back"]) == (
+        "failed", job_id, "flaky", 0,
+    )  # fmt: skip
+    assert fact["text"].startswith(f"failed: job {job_id} (flaky) failed: ")
+    assert running.pids() == pids
+    url = f"database.url=sqlite:///{system.database}"
+    assert run(["alerts", "--json", "--set", url]) == 0
+    items = json.loads(capsys.readouterr().out)["items"]
+    assert {one["name"]: one["held_back"] for one in items} == {"failed": 0, "refused": 0}
+    assert all(one["last_fired"] and one["last_job"] for one in items)
+    assert "T0K3N" not in system.log()
+
+
+def test_an_alert_that_cannot_be_delivered_fails_without_another_alert(
+    start_system: StartSystem, tmp_path: Path, receiver: Receiver, wait_for: WaitFor
+) -> None:
+    receiver.answers = [404]
+    rule = alert("all", "job.failed", "job.retrying", "worker.exited", webhook=receiver.url)
+    running = Configured(start_system, tmp_path, POOL + rule)
+    running.system.submit("flaky", FAILING)
+    wait_for(lambda: jobs_of_alerts(running), "the alert")
+    (job,) = jobs_of_alerts(running)
+    assert running.system.wait_for_job(job["id"])["status"] == "failed"
+    after = running.system.submit("flaky", {"failures": 0})
+    running.system.wait_for_job(after)
+    saw = wait_for(lambda: seen_up_to(running, after), "the rule to have seen the failure")
+    assert saw
+    assert len(jobs_of_alerts(running)) == 1
+    assert len(receiver.requests) == 1
+
+
+def seen_up_to(running: Configured, job_id: int) -> bool:
+    """Whether every rule has seen the end of a job."""
+    with closing(apsw.Connection(str(running.system.database))) as connection:
+        connection.set_busy_timeout(30_000)
+        (row,) = connection.execute(
+            "SELECT (SELECT min(seq) FROM alerts) >= max(seq) FROM events WHERE job_id = ?",
+            (job_id,),
+        )
+    return bool(row[0])
+
+
+def test_each_condition_fires_once_and_the_dead_mans_switch_is_silent_in_trouble(
+    start_system: StartSystem, tmp_path: Path, receiver: Receiver, wait_for: WaitFor
+) -> None:
+    ping = f'{{name="alive", every=1, type="ping_if_well", payload={{url="{receiver.url}/ping"}}}}'
+    daily = '{name="daily", every="1d", type="sum_range", payload={n=1}, catch_up="none"}'
+    toml = f"schedules = [{ping}, {daily}]\n" + POOL
+    toml += alert("late", "queue.late", within=1, webhook=f"{receiver.url}/late")
+    toml += alert("degraded", "supervisor.degraded", webhook=f"{receiver.url}/degraded")
+    toml += alert("missed", "schedule.missed", webhook=f"{receiver.url}/missed")
+    running = Configured(start_system, tmp_path, toml)
+    system = running.system
+
+    def pings() -> int:
+        return sum(path == "/ping" for _, path, _, _ in receiver.requests)
+
+    wait_for(pings, "a sign of life")
+    system.client.post("/queues/slow/pause")
+    system.submit("sum_range", {"n": 1}, queue="slow")
+    (late,) = wait_for(lambda: told(receiver, "/late"), "the queue to be late")
+    assert late["text"] == "late: queue slow is late: a job has waited for over 1 s"
+    running.save(toml + "[nonsense]\n")
+    (degraded,) = wait_for(lambda: told(receiver, "/degraded"), "the supervisor to be degraded")
+    assert degraded["text"].startswith("degraded: The configuration was rejected, so")
+
+    def held_back() -> Any:
+        jobs = system.get("/jobs?type=ping_if_well&status=done")["items"]
+        return [one["result"] for one in jobs if not one["result"]["called"]]
+
+    (because,) = wait_for(held_back, "a ping that was held back")[0]["because"]
+    assert because.startswith("The configuration was rejected, so the one before it is in force")
+    assert len(told(receiver, "/late")) == 1
+    running.save(toml)
+    before = pings()
+    wait_for(lambda: pings() > before, "a sign of life again")
+    assert system.stop() == 0
+    with closing(apsw.Connection(str(system.database))) as connection:
+        connection.execute(
+            "UPDATE schedules SET tick_ms = tick_ms - 172800000 WHERE name = 'daily'"
+        )
+    system.process = system._start()
+    (missed,) = wait_for(lambda: told(receiver, "/missed"), "the tick to be missed")
+    assert missed["schedule"] == "daily"
+    assert [len(told(receiver, path)) for path in ("/late", "/degraded", "/missed")] == [1, 1, 1]

@@ -1,0 +1,79 @@
+"""What an alert says, and how its facts come into a payload."""
+
+import pytest
+
+from orpheus.shared.domain.alert_text import (
+    NAMES,
+    about_event,
+    fields_in,
+    filled_in,
+    sample_facts,
+)
+from orpheus.shared.domain.alerts import KINDS, AlertCondition, AlertRule
+
+FACTS = {"rule": "ops", "text": "it broke", "count": 3, "job": None, "held_back": 0}
+
+
+def test_a_failed_job_is_told_with_its_error_in_one_line() -> None:
+    error = {"type": "ValueError", "message": "bad\n  path"}
+    body = {"type": "resize", "queue": "media", "worker": "default-1", "error": error}
+    about = about_event("job.failed", 7, body)
+    assert about.text == "job 7 (resize) failed: ValueError: bad path"
+    assert (about.job, about.type, about.queue, about.worker) == (7, "resize", "media", "default-1")
+
+
+def test_a_long_error_is_cut() -> None:
+    error = {"type": "ValueError", "message": "x" * 10_000}
+    assert len(about_event("job.failed", 7, {"type": "t", "error": error}).text) < 400
+
+
+def test_a_worker_is_told_with_its_host_and_the_reason() -> None:
+    body = {"slot": "default-1", "host": "ada", "reason": "killed by SIGKILL"}
+    about = about_event("worker.exited", None, body)
+    assert about.text == "default-1 on ada has ended: killed by SIGKILL"
+    assert (about.worker, about.host, about.job) == ("default-1", "ada", None)
+
+
+def test_queues_and_schedules_are_told_by_name() -> None:
+    assert about_event("queue.paused", None, {"name": "mail"}).queue == "mail"
+    fired = about_event("schedule.fired", None, {"name": "nightly", "job_id": 5})
+    assert (fired.schedule, fired.job, fired.text) == ("nightly", 5, "schedule nightly made a job")
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS - {*AlertCondition}))
+def test_every_kind_of_event_has_words_even_if_it_has_been_deleted(kind: str) -> None:
+    assert about_event(kind, None, {}).text
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_every_kind_has_sample_facts(kind: str) -> None:
+    (sample,) = sample_facts(AlertRule("ops", (kind,), "notify", "{}"))
+    assert sample.keys() | {"alert"} == NAMES
+    assert sample["text"]
+
+
+def test_fields_are_filled_in_wherever_they_stand() -> None:
+    payload = {"a": "{rule}: {text}!", "b": [{"c": "{count}"}], "d": 5, "e": "{{text}} {print $1}"}
+    assert filled_in(payload, FACTS) == {
+        "a": "ops: it broke!",
+        "b": [{"c": 3}],
+        "d": 5,
+        "e": "{text} {print $1}",
+    }
+
+
+def test_a_text_that_is_one_field_becomes_the_fact_itself() -> None:
+    assert filled_in("{count}", FACTS) == 3
+    assert filled_in("{alert}", FACTS) == FACTS
+    assert filled_in("{job}", FACTS) == ""
+    assert filled_in("{{count}}", FACTS) == "{count}"
+    assert filled_in("job {job}, {count}", FACTS) == "job , 3"
+
+
+def test_what_a_fact_has_in_braces_is_not_filled_in_again() -> None:
+    assert filled_in("{text}", {**FACTS, "text": "{rule}"}) == "{rule}"
+
+
+def test_the_fields_of_a_payload_are_found() -> None:
+    payload = {"a": "{rule}: {txet}", "b": [{"c": "{count}"}], "d": "{{no}}", "e": 1}
+    assert set(fields_in(payload)) == {"rule", "txet", "count"}

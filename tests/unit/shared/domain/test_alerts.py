@@ -1,0 +1,181 @@
+"""When a rule fires, how it counts, what it holds back, and what never fires it."""
+
+from dataclasses import replace
+from itertools import chain, pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orpheus.shared.domain.alerts import (
+    ALERTS_QUEUE,
+    KINDS,
+    AlertCondition,
+    AlertRule,
+    AlertRun,
+    Decision,
+    RuleState,
+    Seen,
+    Told,
+    Topic,
+    changed,
+    decide,
+    facts,
+    is_of,
+    is_of_alerts,
+    next_alert_ms,
+)
+from orpheus.shared.domain.events import Kind
+
+RULE = AlertRule("ops", ("job.failed",), "notify", "{}")
+NOW_MS = 1_800_000_000_000
+MINUTE_MS = 60_000
+EVERY_MS = 300_000
+
+
+def failed(at_ms: int, seq: int = 1, type: str = "resize", queue: str = "media") -> Seen:
+    return Seen("job.failed", at_ms, seq, type=type, queue=queue)
+
+
+def late(queue: str) -> Seen:
+    return Seen(AlertCondition.QUEUE_LATE, NOW_MS, subject=queue, about=Topic(f"{queue} is late"))
+
+
+def test_what_happens_once_fires_once() -> None:
+    event = failed(NOW_MS - 5)
+    decision = decide(RULE, RuleState(), [event], [], NOW_MS)
+    assert decision == Decision(RuleState(fired_ms=NOW_MS), event, fires=True)
+    assert not decide(RULE, decision.state, [], [], NOW_MS + 10 * EVERY_MS).fires
+
+
+def test_a_rule_fires_at_most_once_in_every_and_then_tells_how_many_were_held_back() -> None:
+    state = decide(RULE, RuleState(), [failed(NOW_MS)], [], NOW_MS).state
+    for second in range(1, 4):
+        decision = decide(RULE, state, [failed(NOW_MS + second)], [], NOW_MS + 1000 * second)
+        assert not decision.fires
+        state = decision.state
+    assert state.held_back == 3
+    assert next_alert_ms(RULE, state) == NOW_MS + EVERY_MS
+    assert not decide(RULE, state, [], [], NOW_MS + EVERY_MS - 1).fires
+    last = decide(RULE, state, [], [], NOW_MS + EVERY_MS)
+    assert (last.fires, last.held_back, last.state.held_back) == (True, 2, 0)
+    assert next_alert_ms(RULE, last.state) is None
+
+
+def test_many_at_once_are_one_alert() -> None:
+    decision = decide(RULE, RuleState(), [failed(NOW_MS)] * 1000, [], NOW_MS)
+    assert (decision.fires, decision.held_back) == (True, 999)
+
+
+def test_a_rule_counts_within_a_window_and_then_anew() -> None:
+    rule = replace(RULE, after=3, within_s=60, every_s=1)
+    times = [NOW_MS, NOW_MS + 30_000, NOW_MS + MINUTE_MS, NOW_MS + MINUTE_MS + 29_999]
+    state, fired = RuleState(), []
+    for at_ms in (*times, times[-1] + 1):
+        decision = decide(rule, state, [failed(at_ms)], [], at_ms)
+        state = decision.state
+        fired.append(decision.fires)
+    # The first is over a minute old when the third comes; the fourth makes three.
+    assert fired == [False, False, False, True, False]
+    assert state.recent_ms == (times[-1] + 1,)
+
+
+def test_of_a_large_count_no_more_is_remembered_than_is_needed() -> None:
+    rule = replace(RULE, after=5, within_s=1_000_000)
+    decision = decide(rule, RuleState(), [failed(NOW_MS + n) for n in range(104)], [], NOW_MS)
+    assert len(decision.state.recent_ms) == 4
+    assert decision.held_back == 19
+
+
+def test_a_condition_fires_when_it_begins_and_again_after_it_has_ended() -> None:
+    rule = replace(RULE, on=(AlertCondition.QUEUE_LATE,), within_s=60, every_s=1)
+    first = decide(rule, RuleState(), [], [late("mail")], NOW_MS)
+    assert first.fires and first.state.holding == ("queue.late mail",)
+    lasting = decide(rule, first.state, [], [late("mail")], NOW_MS + EVERY_MS)
+    assert not lasting.fires and lasting.state == first.state
+    other = decide(rule, lasting.state, [], [late("mail"), late("media")], NOW_MS + EVERY_MS)
+    assert other.fires and other.newest == late("media")
+    ended = decide(rule, other.state, [], [late("media")], NOW_MS + 2 * EVERY_MS)
+    assert not ended.fires
+    again = decide(rule, ended.state, [], [late("mail"), late("media")], NOW_MS + 3 * EVERY_MS)
+    assert again.fires and again.newest == late("mail")
+
+
+def test_a_rule_about_late_queues_counts_each_once_whatever_after_says() -> None:
+    rule = replace(RULE, on=(AlertCondition.QUEUE_LATE,), after=50, within_s=60)
+    assert decide(rule, RuleState(), [], [late("mail")], NOW_MS).fires
+
+
+def test_a_clock_that_was_set_back_silences_no_rule() -> None:
+    state = RuleState(fired_ms=NOW_MS + 365 * 86_400_000)
+    assert decide(RULE, state, [failed(NOW_MS)], [], NOW_MS).fires
+
+
+def test_a_changed_rule_begins_anew_but_keeps_when_it_fired() -> None:
+    held = Told("job.failed", NOW_MS, Topic("it failed"))
+    state = RuleState((NOW_MS,), ("queue.late mail",), NOW_MS, 3, held)
+    assert changed(state) == RuleState(fired_ms=NOW_MS)
+
+
+def test_types_and_queues_choose() -> None:
+    rule = replace(RULE, types=("resize", "mail"), queues=("media",))
+    assert is_of(rule, failed(NOW_MS))
+    assert not is_of(rule, failed(NOW_MS, type="other"))
+    assert not is_of(rule, failed(NOW_MS, queue="default"))
+    assert not is_of(rule, replace(failed(NOW_MS), kind="job.done"))
+
+
+def test_no_job_of_an_alert_fires_a_rule() -> None:
+    assert not is_of(RULE, failed(NOW_MS, queue=ALERTS_QUEUE))
+    rule = replace(RULE, queues=(ALERTS_QUEUE,))
+    assert not is_of(rule, failed(NOW_MS, queue=ALERTS_QUEUE))
+
+
+def test_what_becomes_of_a_worker_through_an_alert_fires_no_rule() -> None:
+    died = Seen("worker.exited", NOW_MS, 9, worker="default-1")
+    run = AlertRun("default-1", NOW_MS - 10, NOW_MS + 5)
+    assert is_of_alerts(died, [run])
+    assert is_of_alerts(died, [replace(run, ended_ms=None)])
+    assert is_of_alerts(replace(died, kind="worker.ready", at_ms=NOW_MS + MINUTE_MS), [run])
+    assert not is_of_alerts(replace(died, at_ms=NOW_MS + 2 * MINUTE_MS), [run])
+    assert not is_of_alerts(replace(died, worker="default-2"), [run])
+    assert not is_of_alerts(replace(died, at_ms=NOW_MS - 11), [run])
+
+
+def test_every_stored_kind_and_every_condition_may_be_what_a_rule_is_about() -> None:
+    assert {*Kind, *AlertCondition} - KINDS == {Kind.JOB_PROGRESS}
+
+
+def test_an_alert_tells_its_facts() -> None:
+    told = Told("job.failed", NOW_MS, Topic("job 7 (resize) failed", 7, "resize", "media"))
+    found = facts(replace(RULE, after=3, within_s=60), told, 2, "now")
+    assert found["text"] == (
+        "ops: 3 times within 1 min, the last: job 7 (resize) failed (2 more since the last alert)"
+    )
+    assert (found["count"], found["held_back"], found["job"], found["worker"]) == (3, 2, 7, None)
+
+
+@given(
+    gaps=st.lists(st.lists(st.integers(0, 400_000), max_size=4), max_size=12),
+    after=st.integers(1, 3),
+)
+def test_however_events_are_cut_into_looks_none_is_counted_twice_or_lost(
+    gaps: list[list[int]], after: int
+) -> None:
+    """The alerts and what they held back are those of one event after the other."""
+    rule = replace(RULE, after=after, within_s=1e9)
+    state, now_ms, told, looks = RuleState(), NOW_MS, 0, 0
+    fired_at = []
+    for look in gaps:
+        events = []
+        for gap in look:
+            now_ms += gap
+            events.append(failed(now_ms))
+        decision = decide(rule, state, events, [], now_ms)
+        state = decision.state
+        looks += len(look)
+        if decision.fires:
+            told += 1 + decision.held_back
+            fired_at.append(now_ms)
+    assert told + state.held_back == len(list(chain(*gaps))) // after
+    assert all(later - at >= EVERY_MS for at, later in pairwise(fired_at))
+    assert len(state.recent_ms) == looks % after

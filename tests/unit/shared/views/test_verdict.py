@@ -1,0 +1,54 @@
+"""What alerts and `ctx.trouble()` take from the verdict on a system."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from orpheus.shared.domain.jobs import NewJob
+from orpheus.shared.domain.processes import ProcessRecord, Role, SlotRecord, SlotState
+from orpheus.shared.storage import Store, open_store
+from orpheus.shared.views.verdict import slots_in_trouble, trouble
+from tests.databases import make_database
+
+BEAT_TIMEOUT_S = 15.0
+READY = SlotRecord(
+    "here", "default-1", "default", Role.WORKER, SlotState.READY, False, "", 7, "life",
+    None, None, 1, 0, (),
+)  # fmt: skip
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    url = f"sqlite:///{tmp_path}/data/orpheus.db"
+    make_database(url)
+    made = open_store(url)
+    supervisor = ProcessRecord(
+        "here", "boss", "supervisor", None, Role.SUPERVISOR, 1, 1.0, made.clock.boot_id, 1,
+        ready=True, beat=1, last_beat_mono_ms=made.clock.monotonic_ms(), job_id=None, jobs_done=0,
+    )  # fmt: skip
+    made.processes.register(supervisor)
+    made.processes.put_slots([READY])
+    yield made
+    made.close()
+
+
+def test_each_slot_in_trouble_is_told_by_itself(store: Store) -> None:
+    fatal = [
+        replace(READY, slot=name, state=SlotState.FATAL, reason="too bad")
+        for name in ("default-2", "default-3")
+    ]
+    store.processes.put_slots([READY, *fatal])
+    assert slots_in_trouble(store, BEAT_TIMEOUT_S) == [
+        ("here", "default-2", "default-2 failed too often (fatal): too bad."),
+        ("here", "default-3", "default-3 failed too often (fatal): too bad."),
+    ]
+
+
+def test_what_jobs_do_is_no_trouble_of_the_system(store: Store) -> None:
+    store.queues.pause("mail")
+    store.jobs.submit(NewJob("words", queue="mail"))
+    assert trouble(store, BEAT_TIMEOUT_S) == []
+    store.processes.put_slots([replace(READY, state=SlotState.BACKOFF)])
+    assert trouble(store, BEAT_TIMEOUT_S) == ["No worker is ready, and 1 job waits."]

@@ -1,0 +1,69 @@
+"""One HTTP request of a job, whose errors never tell more of its address than the host.
+
+The rest of an address may be a secret: whoever has the address of a chat's webhook can write there.
+"""
+
+from collections.abc import Mapping
+
+from orpheus import PermanentError
+from orpheus.shared.domain.urls import place_of, url_problem
+
+_TIMEOUT_S = 10.0
+"""For each step of a request; the timeout of the job's type bounds the whole."""
+_TRY_AGAIN = frozenset({408, 429})
+"""The answers of 4xx that the same request may not get again."""
+
+
+class CallFailed(Exception):
+    """There was no answer, or one that a later attempt may not get."""
+
+
+def call_url(url: str, body: bytes | None, headers: Mapping[str, str]) -> int:
+    """Send a request, POST if it has a body, and return the status of its answer, which is 2xx.
+
+    Raises CallFailed if a later attempt may succeed, else PermanentError: for 4xx but for 408 and
+    429, for a redirect, which is never followed, and for what is no address.
+    """
+    # Imported late: with TLS they take 8 MB, which most workers never need.
+    from http.client import HTTPException  # noqa: PLC0415
+    from urllib.error import HTTPError, URLError  # noqa: PLC0415
+    from urllib.request import HTTPRedirectHandler, Request, build_opener  # noqa: PLC0415
+
+    class NoRedirect(HTTPRedirectHandler):
+        def redirect_request(self, *_: object, **__: object) -> None:
+            """Follow none: what was to be secret would be sent elsewhere."""
+
+    problem = url_problem(url)
+    if problem is not None:
+        raise PermanentError(f"url: {problem}")
+    place = place_of(url)
+    try:
+        request = Request(url, data=body, headers={"User-Agent": "orpheus", **headers})  # noqa: S310 - http or https
+        with build_opener(NoRedirect).open(request, timeout=_TIMEOUT_S) as answer:
+            return int(answer.status)
+    except HTTPError as error:
+        with error:
+            there = error.headers.get("Location", "")
+            raise _refused(place, error.code, there) from None
+    except (OSError, HTTPException) as error:
+        reason = error.reason if isinstance(error, URLError) else error
+        raise CallFailed(f"{place}: {_why(reason, url)}") from None
+    except ValueError:  # of a header, maybe; its text quotes what may be a secret
+        raise PermanentError(f"{place}: a header cannot be sent as it is") from None
+
+
+def _refused(place: str, status: int, there: str) -> Exception:
+    what = f"{place} answered {status}"
+    if 300 <= status < 400:
+        to = f" to {place_of(there)}" if url_problem(there) is None else ""
+        return PermanentError(f"{what}, a redirect{to}, which is not followed: call that address")
+    if 400 <= status < 500 and status not in _TRY_AGAIN:
+        return PermanentError(what)
+    return CallFailed(what)
+
+
+def _why(reason: object, url: str) -> str:
+    """Return a reason that does not quote the address."""
+    text = str(reason) or type(reason).__name__
+    path = url.partition("://")[2].partition("/")[2]
+    return type(reason).__name__ if path and path in text else text

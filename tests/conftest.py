@@ -51,6 +51,7 @@ LONG = {
     "CAMPAIGN_SECONDS": "600",
     "CHAOS_LONG": "1",
     "CHAOS_SECONDS": "600",
+    "DAY_SECONDS": "180",
     "EXAMPLES_ON_POSTGRES": "250",
     "KILLED_JOBS": "1000",
     "OUTBOX_ROWS": "10000",

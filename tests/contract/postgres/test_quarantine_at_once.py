@@ -16,6 +16,8 @@ pytestmark = pytest.mark.backends("postgresql")
 
 AFTER = 2
 _WAITING = "SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'advisory'"
+_WAITING_FOR_A_ROW = "SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"
+_LOCK_ROW = "SELECT 1 FROM orpheus.jobs WHERE id = %s FOR NO KEY UPDATE NOWAIT"
 
 
 @pytest.fixture
@@ -41,17 +43,24 @@ def crash(store: Store, incarnation: str, token: int) -> None:
     store.leases.free(incarnation, CellState(token, running=True))
 
 
-def test_a_job_that_is_held_back_while_its_type_is_released_is_let_go(
-    stores: tuple[Store, Store], admin: psycopg.Connection
-) -> None:
-    first, second = stores
+@pytest.fixture
+def bad(stores: tuple[Store, Store]) -> str:
+    """A quarantined type."""
+    first, _ = stores
     for n in range(AFTER):
         first.jobs.submit(NewJob("bad", max_retries=0))
         token = lease_one(first, f"life-{n}")
         assert token is not None
         crash(first, f"life-{n}", token)
-    first.jobs.submit(NewJob("bad"))
-    releases = threading.Thread(target=second.quarantines.release, args=("bad",))
+    return "bad"
+
+
+def test_a_job_that_is_held_back_while_its_type_is_released_is_let_go(
+    stores: tuple[Store, Store], admin: psycopg.Connection, bad: str
+) -> None:
+    first, second = stores
+    first.jobs.submit(NewJob(bad))
+    releases = threading.Thread(target=second.quarantines.release, args=(bad,))
     with first.write(durable=False):
         assert lease_one(first, "life") is None
         releases.start()
@@ -84,3 +93,24 @@ def test_crashes_that_are_noted_at_once_are_all_counted(
         )
     other.join()
     assert [one.type for one in first.quarantines.all()] == ["bad"]
+
+
+def test_a_release_locks_jobs_by_their_ids_as_a_bulk_cancel_does(
+    stores: tuple[Store, Store], admin: psycopg.Connection, bad: str
+) -> None:
+    """In the order of leasing, the release would lock the later one, and wait for the earlier."""
+    first, second = stores
+    earlier, later = (first.jobs.submit(NewJob(bad, priority=n)).job.id for n in (1, 2))
+    assert lease_one(first, "life") is None
+    releases = threading.Thread(target=second.quarantines.release, args=(bad,))
+    with admin.transaction():
+        admin.execute(_LOCK_ROW, (earlier,))
+        releases.start()
+        wait_until(
+            lambda: admin.execute(_WAITING_FOR_A_ROW).fetchone() or not releases.is_alive(),
+            "the release to wait for the row",
+        )
+        admin.execute(_LOCK_ROW, (later,))
+    releases.join()
+    assert first.quarantines.of(bad) is None
+    assert first.maintenance.verify() == []

@@ -68,10 +68,12 @@ SELECT id FROM orpheus.jobs
 WHERE is_parked = 2 AND type = ? ORDER BY priority DESC, run_at_ms, id LIMIT ?;
 
 -- name: let-go
--- Stays pending: its type was released. Of many jobs at once.
-UPDATE orpheus.jobs SET is_parked = 0
-FROM unnest(?::bigint[]) AS free (id)
-WHERE jobs.id = free.id AND coalesce(status, '') = 'pending' AND is_parked = 2;
+-- Stays pending: its type was released. Of many jobs at once, which are locked in the order of their ids,
+-- as by all who lock many: so nobody waits for somebody who waits for him.
+UPDATE orpheus.jobs SET is_parked = 0 WHERE id IN (
+    SELECT jobs.id FROM orpheus.jobs JOIN unnest(?::bigint[]) AS free (id) ON jobs.id = free.id
+    WHERE coalesce(status, '') = 'pending' AND is_parked = 2
+    ORDER BY jobs.id FOR NO KEY UPDATE OF jobs);
 
 -- name: end-quarantine
 -- None of its jobs is held back any more.

@@ -108,16 +108,21 @@ class Keys:
         for queue, key in dict.fromkeys((queue, key) for queue, key, _ in jobs):
             self._note_opening(queue, key, rules[queue].rate)
 
-    def hold(self, left_out: Iterable[_Job], rules: Mapping[str, KeyRules]) -> bool:
-        """Park jobs (queue, key, id) whose types are quarantined; return whether others came up.
+    def hold(self, left_out: Iterable[_Job]) -> tuple[frozenset[int], frozenset[str]]:
+        """Park jobs whose types are quarantined; return the ids of those that are parked now.
 
-        Their keys have room for the next ones then.
+        Others may have locked some of the jobs, or released a type since it was looked. Return also
+        the types that are quarantined until this transaction ends.
         """
-        jobs = list(left_out)
         lock_quarantines(self._database)
-        sql = self._database.sql("quarantines.sql")["hold"]
-        self._database.run_many(sql, [(job_id,) for _, _, job_id in jobs])
-        keys = {(queue, key) for queue, key, _ in jobs if key is not None and queue in rules}
+        sql = self._database.sql("quarantines.sql")
+        parked = self._database.run_many(sql["hold"], [(one[2],) for one in left_out])
+        types = self._database.all(sql["quarantined-types"])
+        return frozenset(row[0] for row in parked), frozenset(row[0] for row in types)
+
+    def look_behind(self, held: Iterable[_Job], rules: Mapping[str, KeyRules]) -> bool:
+        """Unpark the next jobs of the keys of jobs that are held back; return whether there are."""
+        keys = {(queue, key) for queue, key, _ in held if key is not None and queue in rules}
         return sum(self._look_at(queue, key, rules[queue]) for queue, key in sorted(keys)) > 0
 
     def ring(self, queues: Iterable[str]) -> None:
@@ -263,7 +268,8 @@ class Gate:
     """Lets jobs through as far as their keys have room, in the order of leasing.
 
     It lets none of a quarantined type through. What it leaves out is parked, and then what may be
-    leased is read again.
+    leased is read again. A job that cannot be held back, as another host has locked it, is passed
+    over from then on: each reading parks or passes over some, so it comes to an end.
     """
 
     def __init__(self, keys: Keys, rules: Mapping[str, KeyRules], held: frozenset[str]) -> None:
@@ -275,13 +281,15 @@ class Gate:
         self._rooms: dict[_Key, int] = {}
         self._left_out: list[tuple[str, str, int]] = []
         self._held_back: list[_Job] = []
+        self._passed_over: set[int] = set()
         self._has_unparked = False
         self._parked = self._parked_as_held = 0
 
     def admits(self, queue: str, key: str | None, job_id: int, job_type: str) -> bool:
         """Return whether the key has room for this job; then it has room for one less."""
         if job_type in self.held:
-            self._held_back.append((queue, key, job_id))
+            if job_id not in self._passed_over:
+                self._held_back.append((queue, key, job_id))
             return False
         rules = self.rules.get(queue)
         if key is None or rules is None:
@@ -319,7 +327,8 @@ class Gate:
         if self._left_out:
             self._keys.park(self._left_out, self.rules)
         if self._held_back:
-            again |= self._keys.hold(self._held_back, self.rules)
+            self._hold()
+            again |= self._keys.look_behind(self._held_back, self.rules)
         if again and self.is_full:
             self._keys.ring({queue for queue, *_ in (*self._left_out, *self._held_back)})
             return False
@@ -328,6 +337,12 @@ class Gate:
         self._left_out, self._held_back, self._has_unparked = [], [], False
         self.start_over()
         return again
+
+    def _hold(self) -> None:
+        """Hold jobs back; those with which that cannot be done are passed over instead."""
+        parked, self.held = self._keys.hold(self._held_back)
+        self._passed_over |= {one[2] for one in self._held_back} - parked
+        self._held_back = [one for one in self._held_back if one[2] in parked]
 
 
 def key_rules_of(max_running: int, starts: int, period_s: int, burst: int) -> KeyRules:

@@ -1,14 +1,18 @@
 """Quarantine where many write at once: who leases, who counts and who releases."""
 
+import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
 
-from orpheus.shared.domain.jobs import Holder, NewJob
+from orpheus.shared.domain.jobs import Holder, NewJob, Status
+from orpheus.shared.domain.rates import QueueRules
 from orpheus.shared.process.crash_cell import CellState
 from orpheus.shared.storage import Store
+from orpheus.shared.storage.database import Database
+from orpheus.shared.storage.verbs.quarantines import lock_quarantines
 from tests.contract.conftest import Opener
 from tests.machine import wait_until
 
@@ -17,6 +21,7 @@ pytestmark = pytest.mark.backends("postgresql")
 AFTER = 2
 _WAITING = "SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'advisory'"
 _WAITING_FOR_A_ROW = "SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"
+_LOCK = "orpheus.shared.storage.verbs.keys.lock_quarantines"
 _LOCK_ROW = "SELECT 1 FROM orpheus.jobs WHERE id = %s FOR NO KEY UPDATE NOWAIT"
 
 
@@ -114,3 +119,52 @@ def test_a_release_locks_jobs_by_their_ids_as_a_bulk_cancel_does(
     releases.join()
     assert first.quarantines.of(bad) is None
     assert first.maintenance.verify() == []
+
+
+@pytest.fixture
+def holds(monkeypatch: pytest.MonkeyPatch) -> list[Database]:
+    """Grows each time that jobs are held back."""
+    found: list[Database] = []
+
+    def lock(database: Database) -> None:
+        found.append(database)
+        lock_quarantines(database)
+
+    monkeypatch.setattr(_LOCK, lock)
+    return found
+
+
+def test_a_lease_passes_over_a_job_that_it_cannot_hold_back(
+    stores: tuple[Store, Store], admin: psycopg.Connection, bad: str, holds: list[Database]
+) -> None:
+    first, _ = stores
+    first.queues.configure({"mail": QueueRules(paused=True)})  # else none reads what is locked
+    locked = first.jobs.submit(NewJob(bad)).job.id
+    with contextlib.closing(first.bells.listen_pool("default")) as bell, admin.transaction():
+        admin.execute(_LOCK_ROW, (locked,))
+        bell.drain()
+        assert lease_one(first, "life") is None
+        assert len(holds) == 1
+        assert not bell.drain(), "it would begin anew at once, until the row is free"
+        good = first.jobs.submit(NewJob("good")).job.id
+        assert lease_one(first, "life") is not None
+        assert first.jobs.get(good).status is Status.IN_PROGRESS
+        assert len(holds) == 2
+    assert first.maintenance.verify() == []
+
+
+def test_a_lease_that_a_release_overtakes_takes_the_jobs_of_the_type(
+    stores: tuple[Store, Store], bad: str, holds: list[Database], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = stores
+    first.jobs.submit(NewJob(bad))
+    limits: Callable[[], object] = first.queues.locked_limits
+
+    def overtaken() -> object:
+        """What comes next after the lease has read which types are quarantined."""
+        second.quarantines.release(bad)
+        return limits()
+
+    monkeypatch.setattr(first.queues, "locked_limits", overtaken)
+    assert lease_one(first, "life") is not None
+    assert len(holds) == 1

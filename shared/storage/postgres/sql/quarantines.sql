@@ -36,6 +36,10 @@ VALUES (?1, ?2, ?3, coalesce((SELECT code FROM orpheus.job_types WHERE name = ?1
 ON CONFLICT (type) DO UPDATE SET
     since_ms = excluded.since_ms, crashes = excluded.crashes, code = excluded.code, released_ms = NULL;
 
+-- name: quarantined-types
+-- The names of the quarantined types.
+SELECT type FROM orpheus.quarantines WHERE released_ms IS NULL;
+
 -- name: all
 -- The quarantined types, by name.
 SELECT type, since_ms, crashes FROM orpheus.quarantines WHERE released_ms IS NULL ORDER BY type;
@@ -46,13 +50,14 @@ SELECT type, since_ms, crashes, released_ms FROM orpheus.quarantines WHERE type 
 
 -- name: hold
 -- Stays pending: its type is quarantined. Of many jobs at once; those that another host has locked are
--- left to it, as it may wait for the lock that is held here.
+-- left to it, as it may wait for the lock that is held here. Returns those that are held back now.
 UPDATE orpheus.jobs SET is_parked = 2
 WHERE coalesce(status, '') = 'pending' AND id IN (
     SELECT jobs.id FROM orpheus.jobs JOIN unnest(?::bigint[]) AS held (id) ON jobs.id = held.id
     WHERE coalesce(status, '') = 'pending' AND is_due = 1 AND is_parked = 0 AND type IN (
         SELECT type FROM orpheus.quarantines WHERE released_ms IS NULL)
-    FOR NO KEY UPDATE OF jobs SKIP LOCKED);
+    FOR NO KEY UPDATE OF jobs SKIP LOCKED)
+RETURNING id;
 
 -- name: release
 -- A type is quarantined no more.

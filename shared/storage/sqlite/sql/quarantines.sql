@@ -36,6 +36,10 @@ VALUES (?1, ?2, ?3, coalesce((SELECT code FROM job_types WHERE name = ?1), ''))
 ON CONFLICT (type) DO UPDATE SET
     since_ms = excluded.since_ms, crashes = excluded.crashes, code = excluded.code, released_ms = NULL;
 
+-- name: quarantined-types
+-- The names of the quarantined types.
+SELECT type FROM quarantines WHERE released_ms IS NULL;
+
 -- name: all
 -- The quarantined types, by name.
 SELECT type, since_ms, crashes FROM quarantines WHERE released_ms IS NULL ORDER BY type;
@@ -45,10 +49,11 @@ SELECT type, since_ms, crashes FROM quarantines WHERE released_ms IS NULL ORDER 
 SELECT type, since_ms, crashes, released_ms FROM quarantines WHERE type = ?;
 
 -- name: hold
--- Stays pending: its type is quarantined.
+-- Stays pending: its type is quarantined. Returns its id if it is held back now.
 UPDATE jobs SET is_parked = 2
 WHERE id = ? AND status = 'pending' AND is_due = 1 AND is_parked = 0
-    AND EXISTS (SELECT 1 FROM quarantines WHERE quarantines.type = jobs.type AND released_ms IS NULL);
+    AND EXISTS (SELECT 1 FROM quarantines WHERE quarantines.type = jobs.type AND released_ms IS NULL)
+RETURNING id;
 
 -- name: release
 -- A type is quarantined no more.

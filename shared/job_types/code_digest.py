@@ -1,9 +1,9 @@
 """A digest of the code of the job types: whoever fixes a job that kills its worker changes it.
 
-It covers the files of an application as far as they are imported with its job modules, and which
-versions of packages are installed, as the fix may be a newer one. It does not cover what job code
-imports only while it runs. It is made of contents, not of times, so it is the same on every host
-that has the same code.
+It covers the files of an application as far as they are imported with its job modules. It does not
+cover what job code imports only while it runs, nor the packages that are installed: hosts of one
+database may have different ones, and would take turns at having the code that is new. It is made of
+contents, not of times, so it is the same on every host that has the same application.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ import os
 import site
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -27,8 +27,6 @@ def code_digest(modules: Sequence[str]) -> str:
         except OSError:
             contents = "unreadable"
         digest.update(f"{name} {contents}\n".encode())
-    for name in sorted(_installed(sys.path)):
-        digest.update(f"{name}\n".encode())
     return digest.hexdigest()
 
 
@@ -52,12 +50,3 @@ def _folders_of_packages() -> tuple[str, ...]:
     found = [paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]
     found += [*site.getsitepackages(), site.getusersitepackages()]
     return tuple(f"{one}{os.sep}" for one in {*found, *map(os.path.realpath, found)})
-
-
-def _installed(path: Iterable[str]) -> Iterator[str]:
-    """Yield the names of the metadata folders of packages: `pillow-11.0.0.dist-info`."""
-    for folder in dict.fromkeys(path):
-        try:
-            yield from (one.name for one in Path(folder).iterdir() if one.suffix == ".dist-info")
-        except OSError:
-            continue

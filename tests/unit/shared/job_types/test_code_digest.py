@@ -47,10 +47,11 @@ def test_it_changes_with_what_the_job_modules_are_and_import(
     assert digest() not in (before, changed)
 
 
-def test_it_changes_with_the_versions_of_packages(shop: Path, digest: Digest) -> None:
+def test_what_else_is_installed_does_not_matter(shop: Path, digest: Digest) -> None:
+    """Hosts with the same application have the same digest, whatever else each of them has."""
     before = digest()
     (shop / "pillow-11.1.0.dist-info").mkdir()
-    assert digest() != before
+    assert digest() == before
 
 
 def test_code_that_is_not_imported_does_not_matter(shop: Path, digest: Digest) -> None:

@@ -61,8 +61,13 @@ def test_an_hour_without_a_database_leaves_one_exit_of_each_slot_to_write(
 
 @pytest.mark.parametrize(
     ("cause", "was_stopped", "counts"),
-    [(Cause.CRASHED, False, True), (Cause.STOPPED, True, False), (None, False, False)],
-    ids=["by itself", "told to end", "nobody saw why"],
+    [
+        (Cause.CRASHED, False, True),
+        (Cause.OUT_OF_MEMORY, False, True),
+        (Cause.STOPPED, True, False),
+        (None, False, False),
+    ],
+    ids=["by itself", "for lack of memory", "told to end", "nobody saw why"],
 )
 def test_a_death_counts_against_the_type_of_its_job_unless_somebody_wanted_it(
     tmp_path: Path, cause: Cause | None, was_stopped: bool, counts: bool

@@ -89,7 +89,7 @@ class DueJobs:
         """Return the columns of `due-of-all` for the first `limit` jobs of `queues` (`*`: all).
 
         Of a queue in `limits`, no more jobs are returned than it and their keys have room for; of
-        a type that was quarantined when `is_any` looked, none.
+        a quarantined type, none. Others may have released one since `is_any` looked: see `Gate`.
         """
         if "*" in queues and not limits and not self._held:
             return self._database.all(self._sql["due-of-all"], limit)

@@ -39,3 +39,37 @@ def test_a_type_leads_to_its_failures_and_to_a_form(lasting_dashboard: Dashboard
     page.go_back()
     page.get_by_label("Submit a flaky job").click()
     expect(page.locator("#payload-failures")).to_be_visible()
+
+
+def test_a_quarantined_type_says_why_and_is_released_with_a_reason(
+    lasting_dashboard: Dashboard,
+) -> None:
+    page = lasting_dashboard.page
+    types = lasting_dashboard.system.get("/types")
+    (flaky,) = (one for one in types["items"] if one["name"] == "flaky")
+    flaky["quarantine"] = {
+        "type": "flaky",
+        "since": "2026-01-31T12:00:00.000Z",
+        "text": "5 deaths within 10 min, the last one job 7 on default-1: killed by SIGSEGV",
+        "crashes": [],
+    }
+    page.route(re.compile(r"^http://[^/]+/types$"), lambda route: route.fulfill(json=types))
+    released: list[Any] = []
+
+    def release(route: Any) -> None:
+        released.append(route.request.post_data_json)
+        flaky["quarantine"] = None
+        route.fulfill(json=flaky)
+
+    page.route("**/types/flaky/release", release)
+    lasting_dashboard.open("/ui/types")
+    row = page.locator("#type-flaky")
+    expect(row.locator(".paused")).to_contain_text("quarantined")
+    expect(row.locator(".paused")).to_contain_text("job 7 on default-1: killed by SIGSEGV")
+    expect(page.locator("#type-sleep .paused")).to_be_hidden()
+    row.get_by_role("button", name="Release flaky").click()
+    page.locator("dialog input, dialog textarea").first.fill("mended")
+    page.get_by_role("button", name="Release it").click()
+    expect(row.locator(".paused")).to_be_hidden()
+    expect(row.get_by_role("button", name="Release flaky")).to_be_hidden()
+    assert released == [{"reason": "mended"}]

@@ -1,14 +1,19 @@
 // One job type: a row of figures, and below it, folded, its fields and defaults.
-import { arrange, h, setAttr, setText } from "./dom.js";
-import { cell, wrappable } from "./rows.js";
+import { arrange, h, icon, setAttr, setText } from "./dom.js";
+import { confirm } from "./confirm.js";
+import { action, cell, wrappable } from "./rows.js";
 import { describeField, fieldsOf } from "./schema-form.js";
+import { timeNode } from "./time.js";
 import { bytes, count, duration, percent, plural, spaced } from "./words.js";
 
 const TIMES = ["run_s", "wait_s", "cpu_s"], PARTS = ["p50", "p95", "p99"];
 
 export class TypeRow {
-  /** @param {any} type */
-  constructor({ name, schema }) {
+  /** @param {any} type @param {() => void} changed called after an action */
+  constructor({ name, schema }, changed) {
+    this.changed = changed;
+    this.held = h("div", { class: "paused bad", hidden: true });
+    this.release = action("Release …", `Release ${name}`, () => this.confirmRelease());
     const query = new URLSearchParams({ type: name });
     const isOne = schema !== null;
     this.description = h("small", { class: "description" });
@@ -20,19 +25,21 @@ export class TypeRow {
     this.fold = h("tr", { role: "row", class: "fold-row", id: `fields-${name}`, hidden: true });
     this.button = h("button", { type: "button", class: "quiet", "aria-expanded": "false", "aria-controls": `fields-${name}`, hidden: !isOne, onclick: () => this.toggle() }, "fields");
     this.node = h("tr", { role: "row", id: `type-${name}` },
-      cell("name", "", isOne ? h("a", { href: `/?${query}#jobs`, title: `Jobs of type ${name}` }, ...wrappable(name)) : h("b", {}, name), this.description),
+      cell("name", "", isOne ? h("a", { href: `/?${query}#jobs`, title: `Jobs of type ${name}` }, ...wrappable(name)) : h("b", {}, name), this.description, this.held),
       cell("ended", "attempts", this.ended),
       ...["run", "wait", "CPU"].map((word, i) => cell("times", word, ...PARTS.map((part, j) => h("div", {}, h("small", {}, part), this.times[i][j])))),
       cell("cpu num", "CPU in all", this.cpu),
       cell("memory num", "peak memory", this.memory),
       cell("failed num", "failed now", this.failed),
-      cell("actions num", "", this.button, isOne ? h("a", { class: "act button", "data-changes": true, href: `/ui/submit?${query}`, "aria-label": `Submit a ${name} job` }, "Submit …") : ""));
+      cell("actions num", "", this.button, this.release, isOne ? h("a", { class: "act button", "data-changes": true, href: `/ui/submit?${query}`, "aria-label": `Submit a ${name} job` }, "Submit …") : ""));
     this.nodes = [this.node, this.fold];
   }
 
   /** @param {any} type */
   show(type) {
     const { description, stats, failed } = type;
+    this.type = type;
+    this.showQuarantine();
     setText(this.description, description);
     setAttr(this.description, "title", description);
     this.showEnded(stats?.ended ?? {});
@@ -46,6 +53,27 @@ export class TypeRow {
     this.failed.classList.toggle("nothing", failed === 0);
     this.failed.classList.toggle("bad", failed > 0);
     if (type.schema) this.showFields(type);
+  }
+
+  showQuarantine() {
+    const { quarantine = null } = this.type;
+    setAttr(this.held, "hidden", !quarantine);
+    setAttr(this.release, "hidden", !quarantine);
+    const key = JSON.stringify(quarantine);
+    if (!quarantine || this.heldShown === key) return;
+    this.heldShown = key;
+    this.held.replaceChildren(icon("fatal"), h("span", {}, h("b", {}, "quarantined"), " ", timeNode(quarantine.since), `: ${quarantine.text}`));
+  }
+
+  confirmRelease() {
+    const { name } = this.type;
+    confirm({
+      title: `Release ${name}?`,
+      text: "Its jobs are held back, as they killed their workers. They run again, and it is quarantined anew if they kill as many.",
+      yes: "Release it",
+      path: `/types/${name}/release`,
+      done: this.changed,
+    });
   }
 
   showEnded(ended) {

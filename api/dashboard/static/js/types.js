@@ -8,8 +8,8 @@ import { TypeRow } from "./type-row.js";
 import { plural } from "./words.js";
 
 startChrome();
-const rows = new Rows(byId("rows"), ({ name }) => name, (type) => new TypeRow(type), ({ name, description }) => `${name} ${description}`);
-new Poll(async () => {
+const rows = new Rows(byId("rows"), ({ name }) => name, (type) => new TypeRow(type, () => poll.now()), ({ name, description }) => `${name} ${description}`);
+const poll = new Poll(async () => {
   const [types, stats, errors] = await Promise.all(["/types", "/stats/types", "/errors"].map((path) => request(path)));
   const items = joined(types.items, stats.items, errors.items);
   rows.show(items);

@@ -41,6 +41,7 @@ def _stats_json(store: Store, services: Services) -> Stats:
     stats, options = store.stats, services.options
     with store.snapshot():
         waits, runs = stats.latencies()
+        oldest_s = stats.oldest_pending_by_queue()
         return {
             "counts": counts_json(stats.counts()),
             "throughput": {
@@ -50,11 +51,15 @@ def _stats_json(store: Store, services: Services) -> Stats:
             },
             "wait_s": _latency(waits),
             "run_s": _latency(runs),
-            "oldest_pending_s": stats.oldest_pending_s(),
+            "oldest_pending_s": max(oldest_s.values(), default=None),
             "database_bytes": store.maintenance.database_bytes(),
             "wal_bytes": store.maintenance.wal_bytes(),
             "verdict": verdict_json(
-                store, workers(store, options), options.storage.pools, options.beat_timeout_s
+                store,
+                workers(store, options),
+                options.storage.pools,
+                options.beat_timeout_s,
+                oldest_s,
             ),
             "quarantined": [quarantine_json(one) for one in store.quarantines.all()],
         }

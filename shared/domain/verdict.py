@@ -16,6 +16,8 @@ from typing import NamedTuple
 from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.domain.words import duration
 
+START_S = 15.0
+"""A start or a restart of a worker takes less, so a job may wait so long though none is ready."""
 LATE_S = 60.0
 """A job that has been due for longer waits for too long."""
 FAILING_SHARE = 0.1
@@ -135,6 +137,11 @@ class Facts:
         """The slots of workers."""
         return [slot for slot in self.slots if slot.role is Role.WORKER]
 
+    @property
+    def is_any_ready(self) -> bool:
+        """Whether a worker is ready."""
+        return any(slot.state is SlotState.READY for slot in self.workers)
+
 
 @dataclass(frozen=True, slots=True)
 class SystemVerdict:
@@ -168,18 +175,24 @@ def _concerns(facts: Facts) -> Iterator[Concern]:
     if not facts.slots:
         yield Concern(ConcernCode.NOTHING_RUNS, "Nothing runs.", "orpheus")
     yield from _rejection(facts.slots)
-    waiting = sum(queue.waiting for queue in facts.queues)
-    is_any_ready = any(slot.state is SlotState.READY for slot in facts.workers)
-    if facts.slots and waiting and not is_any_ready:
-        text = f"No worker is ready, and {_jobs_wait(waiting)}."
-        yield Concern(ConcernCode.NO_WORKER_READY, text)
+    yield from _nobody(facts)
     yield from _slots(facts.slots)
     yield from _restless(facts)
+    yield from _silent(facts)
     yield from _quarantined(facts.quarantined)
     yield from _types(facts.ended)
-    yield from _queues(facts, is_any_ready=is_any_ready)
+    yield from _queues(facts)
     yield from _schedules(facts.late_schedules)
     yield from _disk(facts)
+
+
+def _nobody(facts: Facts) -> Iterator[Concern]:
+    """Yield that no worker is ready, once a job has waited longer than a start takes."""
+    oldest_s = max((queue.oldest_s or 0.0 for queue in facts.queues), default=0.0)
+    if facts.slots and not facts.is_any_ready and oldest_s >= START_S:
+        waiting = _jobs_wait(sum(queue.waiting for queue in facts.queues))
+        text = f"No worker is ready, and {waiting}, the first for {duration(oldest_s)}."
+        yield Concern(ConcernCode.NO_WORKER_READY, text)
 
 
 def _rejection(slots: Sequence[SlotFacts]) -> Iterator[Concern]:
@@ -215,23 +228,40 @@ def _slots(slots: Sequence[SlotFacts]) -> Iterator[Concern]:
 
 
 def _restless(facts: Facts) -> Iterator[Concern]:
-    """Yield slots that fail again and again, but are not given up yet, or that say nothing."""
-    for slot in facts.slots:
-        if slot.state in _ALARMING:
-            continue
-        about = About("slot", slot.name)
-        if slot.failed_exits >= RESTARTS_LEAST:
-            minutes = round(RESTARTS_WITHIN_S / 60)
-            often = f"failed {slot.failed_exits} times in the last {minutes} minutes"
-            text = _sentence(f"{slot.name} {often}, most recently: {slot.last_exit}")
-            yield Concern(ConcernCode.RESTLESS, text, "orpheus workers", about)
-        silent_s = slot.silent_s or 0.0
-        if slot.state is SlotState.READY and silent_s >= facts.silent_after_s / 2:
-            text = (
-                f"{slot.name} has sent no heartbeat for {duration(silent_s)}; after "
-                f"{duration(facts.silent_after_s)} it is taken for dead."
-            )
-            yield Concern(ConcernCode.SILENT, text, f"orpheus stack {slot.target}", about)
+    """Yield slots that fail again and again, but are not given up yet."""
+    restless = [
+        slot
+        for slot in facts.slots
+        if slot.state not in _ALARMING and slot.failed_exits >= RESTARTS_LEAST
+    ]
+    if restless:
+        first = restless[0]
+        times = sum(slot.failed_exits for slot in restless)
+        names = _named([slot.name for slot in restless])
+        often = f"failed {times} times in the last {round(RESTARTS_WITHIN_S / 60)} minutes"
+        text = _sentence(f"{names} {often}, most recently: {first.last_exit}")
+        yield Concern(ConcernCode.RESTLESS, text, "orpheus workers", About("slot", first.name))
+
+
+def _silent(facts: Facts) -> Iterator[Concern]:
+    """Yield slots that say nothing any more, before they are taken for dead."""
+    half_s = facts.silent_after_s / 2
+    silent = [
+        slot
+        for slot in facts.slots
+        if slot.state is SlotState.READY and (slot.silent_s or 0.0) >= half_s
+    ]
+    if silent:
+        first, are_several = silent[0], len(silent) > 1
+        longest = duration(max(slot.silent_s or 0.0 for slot in silent))
+        text = (
+            f"{_named([slot.name for slot in silent])} {'have' if are_several else 'has'} sent no "
+            f"heartbeat for {longest}; after {duration(facts.silent_after_s)} "
+            f"{'they are' if are_several else 'it is'} taken for dead."
+        )
+        has_stack = first.role in (Role.WORKER, Role.API)
+        command = f"orpheus stack {first.target}" if has_stack else "orpheus workers"
+        yield Concern(ConcernCode.SILENT, text, command, About("slot", first.name))
 
 
 def _quarantined(types: Sequence[tuple[str, str]]) -> Iterator[Concern]:
@@ -255,47 +285,91 @@ def _types(ended: Mapping[str, tuple[int, int]]) -> Iterator[Concern]:
         yield Concern(ConcernCode.TYPE_FAILING, text, "orpheus errors", about)
 
 
-def _queues(facts: Facts, *, is_any_ready: bool) -> Iterator[Concern]:
-    """Yield one concern for each reason that holds queues back, and what it holds back."""
+class _HeldBack(NamedTuple):
+    """Why the jobs of a queue wait. Queues of which all of it is the same are one concern."""
+
+    code: ConcernCode
+    serving: tuple[str, ...] = ()
+    """The pools that serve it."""
+    what: str = ""
+    """Who paused it, or its limit."""
+
+
+def _queues(facts: Facts) -> Iterator[Concern]:
+    """Yield one concern for each reason that holds queues back."""
+    alike: dict[_HeldBack, list[QueueFacts]] = {}
     for queue in facts.queues:
-        if not queue.waiting:
-            continue
-        concern = _of_queue(queue, facts, is_any_ready=is_any_ready)
-        if concern is not None:
-            yield concern
+        why = _held_back(queue, facts) if queue.waiting else None
+        if why is not None:
+            alike.setdefault(why, []).append(queue)
+    for why, queues in alike.items():
+        first = queues[0].name
+        is_one = len(queues) == 1
+        command = _command_for(why, first, facts) if is_one else "orpheus queues"
+        yield Concern(why.code, _text_of(why, queues), command, About("queue", first))
 
 
-def _of_queue(queue: QueueFacts, facts: Facts, *, is_any_ready: bool) -> Concern | None:
-    about, wait = About("queue", queue.name), _jobs_wait(queue.waiting)
+def _held_back(queue: QueueFacts, facts: Facts) -> _HeldBack | None:
+    """Return why the jobs of a queue wait, if that needs a person."""
     if queue.paused:
-        text = f"Queue {queue.name} is paused{queue.paused_by}, and {wait} in it."
-        return Concern(ConcernCode.QUEUE_PAUSED, text, f"orpheus resume {queue.name}", about)
+        return _HeldBack(ConcernCode.QUEUE_PAUSED, what=queue.paused_by)
     if not facts.pools:
         return None  # who asks does not know them
-    serving = [name for name, served in facts.pools.items() if {"*", queue.name} & {*served}]
+    serving = tuple(name for name, served in facts.pools.items() if {"*", queue.name} & {*served})
     if not serving:
-        text = f"No pool serves queue {queue.name}, and {wait} in it."
-        return Concern(ConcernCode.NO_POOL, text, None, about)
-    slots = [slot for slot in facts.workers if slot.pool in serving]
-    if not slots and is_any_ready:
-        text = f"Pool {_named(serving)} has no workers, and {wait} in queue {queue.name}."
-        return Concern(ConcernCode.POOL_EMPTY, text, f"orpheus scale {serving[0]} 1", about)
-    if is_any_ready and not any(slot.state is SlotState.READY for slot in slots):
-        text = f"No worker of pool {_named(serving)} is ready, and {wait} in queue {queue.name}."
-        return Concern(ConcernCode.POOL_NOT_READY, text, None, about)
-    if queue.oldest_s is None or queue.oldest_s < LATE_S or not is_any_ready:
+        return _HeldBack(ConcernCode.NO_POOL)
+    oldest_s = queue.oldest_s
+    if oldest_s is None or not facts.is_any_ready:
         return None
-    since = f"and {wait} in it, the first for {duration(queue.oldest_s)}."
+    slots = [slot for slot in facts.workers if slot.pool in serving]
+    if not slots:
+        return _HeldBack(ConcernCode.POOL_EMPTY, serving)
+    if not any(slot.state is SlotState.READY for slot in slots):
+        is_long = oldest_s >= START_S
+        return _HeldBack(ConcernCode.POOL_NOT_READY, serving) if is_long else None
+    if oldest_s < LATE_S:
+        return None
     if queue.max_running and queue.running >= queue.max_running:
-        text = f"Queue {queue.name} runs as many jobs as it may, {queue.max_running:,}, {since}"
-        return Concern(ConcernCode.QUEUE_LIMIT, text, None, about)
+        return _HeldBack(ConcernCode.QUEUE_LIMIT, what=f"{queue.max_running:,} at once")
     if queue.rate:
-        text = f"Queue {queue.name} may start only {queue.rate}, {since}"
-        return Concern(ConcernCode.QUEUE_LIMIT, text, None, about)
-    text = f"The workers are too slow for queue {queue.name}, {since}"
-    return Concern(
-        ConcernCode.QUEUE_LATE, text, f"orpheus scale {serving[0]} {len(slots) + 1}", about
-    )
+        return _HeldBack(ConcernCode.QUEUE_LIMIT, what=queue.rate)
+    return _HeldBack(ConcernCode.QUEUE_LATE, serving)
+
+
+def _text_of(why: _HeldBack, queues: Sequence[QueueFacts]) -> str:
+    is_one = len(queues) == 1
+    names = f"queue{'' if is_one else 's'} {_named([queue.name for queue in queues])}"
+    wait = _jobs_wait(sum(queue.waiting for queue in queues))
+    in_it = f"{wait} in {'it' if is_one else 'them'}"
+    since = f", the first for {duration(max(queue.oldest_s or 0.0 for queue in queues))}"
+    pool = f"pool {_named(why.serving)}" if why.serving else ""
+    match why.code:
+        case ConcernCode.QUEUE_PAUSED:
+            text = f"{names} {'is' if is_one else 'are'} paused{why.what}, and {in_it}"
+        case ConcernCode.NO_POOL:
+            text = f"no pool serves {names}, and {in_it}"
+        case ConcernCode.POOL_EMPTY:
+            text = f"{pool} has no workers, and {wait} in {names}"
+        case ConcernCode.POOL_NOT_READY:
+            text = f"no worker of {pool} is ready, and {wait} in {names}{since}"
+        case ConcernCode.QUEUE_LIMIT:
+            at = f"{'is at its limit' if is_one else 'are at their limits'} ({why.what})"
+            text = f"{names} {at}, and {in_it}{since}"
+        case _:
+            text = f"the workers are too slow for {names}, and {in_it}{since}"
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _command_for(why: _HeldBack, queue: str, facts: Facts) -> str | None:
+    if why.code is ConcernCode.QUEUE_PAUSED:
+        return f"orpheus resume {queue}"
+    if why.code not in (ConcernCode.POOL_EMPTY, ConcernCode.QUEUE_LATE):
+        return None
+    if any("--host" in slot.target for slot in facts.slots):
+        return "orpheus workers"  # which host shall have more is for the operator to say
+    pool = why.serving[0]
+    workers = sum(slot.pool == pool for slot in facts.workers)
+    return f"orpheus scale {pool} {workers + 1}"
 
 
 def _schedules(late: Sequence[tuple[str, float]]) -> Iterator[Concern]:

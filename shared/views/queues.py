@@ -101,7 +101,7 @@ def queues_json(store: Store) -> list[QueueFigures]:
         done_per_minute = store.stats.done_per_minute()
         paces, flows = store.stats.paces(), store.stats.flows()
         rules = {row.name: row for row in store.queues.all()}
-        oldest_s = {name: store.stats.oldest_pending_s(name) for name in counts}
+        oldest_s = store.stats.oldest_pending_by_queue()
         pauses = {name: _pause(store, name) for name, rule in rules.items() if rule.paused}
     found: list[QueueFigures] = []
     for name in sorted(counts.keys() | rules.keys()):

@@ -66,9 +66,13 @@ def verdict_json(
     workers: Sequence[Worker],
     pools: Mapping[str, Sequence[str]],
     beat_timeout_s: float,
+    oldest_s: Mapping[str, float],
 ) -> VerdictEntry:
-    """Return how the system is. `pools`: the queues that each pool serves."""
-    found = verdict(_facts(store, workers, pools, beat_timeout_s))
+    """Return how the system is.
+
+    `pools`: the queues that each pool serves; `oldest_s`: see `Stats.oldest_pending_by_queue`.
+    """
+    found = verdict(_facts(store, workers, pools, beat_timeout_s, oldest_s))
     return {
         "headline": found.headline,
         "concerns": [
@@ -92,6 +96,7 @@ def _facts(
     workers: Sequence[Worker],
     pools: Mapping[str, Sequence[str]],
     beat_timeout_s: float,
+    oldest_s: Mapping[str, float],
 ) -> Facts:
     several = len({one["host"] for one in workers}) > 1
     with store.snapshot():
@@ -100,7 +105,7 @@ def _facts(
         ended = store.stats.finished_by_type(LATELY_MINUTES)
         return Facts(
             slots=[_slot(one, now_ms, several=several) for one in workers],
-            queues=list(_queues(store, counts)),
+            queues=list(_queues(store, counts, oldest_s)),
             pools=pools,
             ended={
                 name: (by_status.get(Status.DONE, 0), by_status.get(Status.FAILED, 0))
@@ -139,7 +144,9 @@ def _failed_lately(one: LastExit, now_ms: int) -> bool:
     return age_s <= RESTARTS_WITHIN_S and one["code"] != 0
 
 
-def _queues(store: Store, counts: Mapping[str, Mapping[Status, int]]) -> Iterator[QueueFacts]:
+def _queues(
+    store: Store, counts: Mapping[str, Mapping[Status, int]], oldest_s: Mapping[str, float]
+) -> Iterator[QueueFacts]:
     rules = {row.name: row for row in store.queues.all()}
     for name, by_status in sorted(counts.items()):
         waiting = by_status[Status.PENDING]
@@ -150,7 +157,7 @@ def _queues(store: Store, counts: Mapping[str, Mapping[Status, int]]) -> Iterato
             name=name,
             waiting=waiting,
             running=by_status[Status.IN_PROGRESS],
-            oldest_s=None if rule.paused else store.stats.oldest_pending_s(name),
+            oldest_s=oldest_s.get(name),
             paused=rule.paused,
             paused_by=_paused_by(store, name) if rule.paused else "",
             max_running=rule.max_running,
@@ -173,7 +180,8 @@ def _late_schedules(store: Store, now_ms: int) -> Iterator[tuple[str, float]]:
 def trouble(store: Store, beat_timeout_s: float) -> list[str]:
     """Return a sentence for each concern about the system; not for those about what jobs do."""
     workers = workers_json(store, supervised_on=None, beat_timeout_s=beat_timeout_s)
-    found = verdict(_facts(store, workers, {}, beat_timeout_s))
+    oldest_s = store.stats.oldest_pending_by_queue()
+    found = verdict(_facts(store, workers, {}, beat_timeout_s, oldest_s))
     return [one.text for one in found.concerns if one.code in _OF_THE_SYSTEM]
 
 

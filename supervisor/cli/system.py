@@ -155,9 +155,11 @@ def status(operator: Operator) -> int:
         with store.snapshot():
             counts = store.stats.counts()
             ended = store.stats.finished_in(60)
-            oldest_s = store.stats.oldest_pending_s()
+            by_queue_s = store.stats.oldest_pending_by_queue()
+            oldest_s = max(by_queue_s.values(), default=None)
             size_bytes = store.maintenance.database_bytes()
-            verdict = verdict_json(store, items, pools, settings.heartbeats.timeout)
+            timeout_s = settings.heartbeats.timeout
+            verdict = verdict_json(store, items, pools, timeout_s, by_queue_s)
     exit_code = ExitCode.NO if verdict["concerns"] else ExitCode.OK
     by_status = {status.value: n for status, n in counts.items()}
     if operator.as_json:

@@ -55,7 +55,7 @@ def picture(page: Page, both: Page, path: Path) -> None:
     """Save a picture of a page, in the light and in the dark scheme."""
     seen = {}
     for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         seen[scheme] = base64.b64encode(page.screenshot()).decode()
     both.set_content(BOTH.format(**seen))
     both.screenshot(path=path)

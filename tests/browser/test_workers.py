@@ -220,6 +220,19 @@ def test_what_needs_a_person_is_a_list_with_links_and_commands(panel: Panel) -> 
     expect(page).to_have_title(re.compile(r"^\(3\)"))
 
 
+def test_figures_that_cannot_be_read_are_said_to_be_old(panel: Panel) -> None:
+    page = panel.open(worker("default-1"), *SYSTEM)
+    expect(page.locator("#verdict")).to_have_text(re.compile(r"\w"))
+    expect(page.locator("#stale")).to_be_hidden()
+    panel.answer("/stats", 503, {"title": "Busy", "status": 503, "detail": "the database is busy"})
+    panel.workers = [worker("default-1", state="draining"), *SYSTEM]  # it is asked for at once
+    expect(page.locator("#stale")).to_contain_text("is old, as it cannot be read: ")
+    expect(page.locator("#stale")).to_contain_text("the database is busy")
+    page.unroute("**/stats")
+    panel.workers = [worker("default-1"), *SYSTEM]
+    expect(page.locator("#stale")).to_be_hidden()
+
+
 def test_a_rejected_configuration_is_told_at_the_top_until_it_is_mended(dashboard: Any) -> None:
     panel = Panel(dashboard)  # of an Orpheus that has run no job of another test
     page = panel.open(worker("default-1"), *SYSTEM)

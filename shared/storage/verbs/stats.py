@@ -161,16 +161,19 @@ class Stats:
         runs = [max(0, row[2] - row[1]) for row in rows if row[1] is not None]
         return _latency(waits), _latency(runs)
 
-    def oldest_pending_s(self, queue: str | None = None) -> float | None:
+    def oldest_pending_by_queue(self) -> dict[str, float]:
+        """Return how long the job that was due first has waited, by queue that has due jobs."""
+        now_ms = self._database.clock.wall_ms()
+        earliest_ms = {name: self._earliest_due_ms(name) for name in self._active_queues()}
+        return {
+            name: max(0, now_ms - at_ms) / 1000
+            for name, at_ms in earliest_ms.items()
+            if at_ms is not None
+        }
+
+    def oldest_pending_s(self) -> float | None:
         """Return how long the job that was due first has waited; None if none is due."""
-        queues = [queue] if queue is not None else self._active_queues()
-        earliest = min(
-            (at for name in queues if (at := self._earliest_due_ms(name)) is not None),
-            default=None,
-        )
-        if earliest is None:
-            return None
-        return max(0, self._database.clock.wall_ms() - earliest) / 1000
+        return max(self.oldest_pending_by_queue().values(), default=None)
 
     def _active_queues(self) -> list[str]:
         return [row[0] for row in self._database.all(self._sql["queues-with-due-jobs"])]

@@ -1,5 +1,5 @@
 // The top of the overview: health, counts by status, and the figures of GET /stats.
-import { arrange, byId, h, icon, setAttr, setText } from "./dom.js";
+import { arrange, byId, h, icon, setAttr, setText, showOrHide } from "./dom.js";
 import { drawMinutes } from "./charts.js";
 import { request } from "./http.js";
 import { bytes, count, duration, percent, rate, plural } from "./words.js";
@@ -19,12 +19,23 @@ export class Figures {
     document.addEventListener("visibilitychange", () => this.poll());
   }
 
+  /** Read the figures now, and go on from here. If they are being read already, read them once more afterwards. */
   async poll() {
     clearTimeout(this.timer);
     if (document.hidden) return;
-    try { this.stats = await request("/stats"); this.showStats(); } catch { /* the banner shows that nothing answers */ }
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.poll(), POLL_MS);
+    this.again = this.reading;
+    if (this.reading) return;
+    this.reading = true;
+    try {
+      this.stats = await request("/stats");
+      this.showStats();
+      showOrHide(byId("stale"), "");
+    } catch (error) { // the banner shows that nothing answers
+      if (error.status) showOrHide(byId("stale"), `What stands here is old, as it cannot be read: ${error.message}`);
+    }
+    this.reading = false;
+    if (this.again) this.poll();
+    else this.timer = setTimeout(() => this.poll(), POLL_MS);
   }
 
   /** Show the counts and workers of a hello or a heartbeat. @param {{counts: Record<string, number>, workers: any[]}} message */

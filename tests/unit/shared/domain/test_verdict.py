@@ -61,8 +61,8 @@ def test_what_is_well_or_passes_by_itself_is_said_in_the_headline_only(
 
 def test_the_headline_counts_what_needs_a_person() -> None:
     assert verdict(Facts([])).headline == "One problem needs your attention."
-    paused = [replace(MAIL, name=name, paused=True) for name in ("a", "b")]
-    found = verdict(Facts(READY, paused, POOLS))
+    held = [replace(MAIL, name="a", paused=True), replace(MAIL, name="b")]
+    found = verdict(Facts(READY, held, POOLS))
     assert found.headline == "2 problems need your attention."
 
 
@@ -74,7 +74,7 @@ def test_with_nothing_running_it_is_told_how_to_start() -> None:
 def test_jobs_that_wait_while_no_worker_is_ready_are_one_concern() -> None:
     slots = [slot(state=SlotState.BACKOFF), slot("api")]
     one = only(slots=slots, queues=[MAIL, replace(MAIL, name="media", waiting=1)])
-    assert one.text == "No worker is ready, and 13 jobs wait."
+    assert one.text == "No worker is ready, and 13 jobs wait, the first for 1 min 30 s."
 
 
 @pytest.mark.parametrize(
@@ -105,14 +105,14 @@ def test_jobs_that_wait_while_no_worker_is_ready_are_one_concern() -> None:
             replace(MAIL, running=3, max_running=3),
             POOLS,
             ConcernCode.QUEUE_LIMIT,
-            f"Queue mail runs as many jobs as it may, 3, {SINCE}",
+            f"Queue mail is at its limit (3 at once), {SINCE}",
             None,
         ),
         (
             replace(MAIL, rate="2/s"),
             POOLS,
             ConcernCode.QUEUE_LIMIT,
-            f"Queue mail may start only 2/s, {SINCE}",
+            f"Queue mail is at its limit (2/s), {SINCE}",
             None,
         ),
         (
@@ -138,7 +138,8 @@ def test_a_pool_whose_workers_are_all_down_is_told_beside_one_that_works() -> No
     slots = [*READY, slot("mail-1", SlotState.BACKOFF)]
     one = only(slots=slots, queues=[MAIL], pools={"default": ["other"], "mail": ["mail"]})
     assert one.code is ConcernCode.POOL_NOT_READY
-    assert one.text == "No worker of pool mail is ready, and 12 jobs wait in queue mail."
+    text = "No worker of pool mail is ready, and 12 jobs wait in queue mail, the first for "
+    assert one.text == f"{text}1 min 30 s."
 
 
 @pytest.mark.parametrize(
@@ -219,3 +220,49 @@ def test_little_space_and_a_large_log_are_told() -> None:
     assert little.text == "Only 200 MB are free where the database is."
     assert "600 MiB" in large.text
     assert concerns(free_bytes=300_000_000, log_bytes=500 * 2**20) == []
+
+
+def test_a_job_that_waits_while_a_worker_starts_is_no_concern() -> None:
+    starting = [slot(state=SlotState.STARTING), slot("api")]
+    later = replace(MAIL, oldest_s=None)
+    for queue in (later, replace(MAIL, oldest_s=14.0)):
+        assert concerns(slots=starting, queues=[queue]) == []
+        slots = [*READY, slot("mail-1", SlotState.STARTING)]
+        pools = {"default": ["other"], "mail": ["mail"]}
+        assert concerns(slots=slots, queues=[queue], pools=pools) == []
+
+
+def test_queues_that_wait_for_the_same_reason_are_one_concern() -> None:
+    unserved = [replace(MAIL, name=f"q{n}", waiting=2) for n in range(1, 1001)]
+    one = only(queues=unserved, pools={"default": ["other"]})
+    text = "No pool serves queues q1, q2, q3 and 997 more, and 2,000 jobs wait in them."
+    assert (one.text, one.command, one.about) == (text, "orpheus queues", About("queue", "q1"))
+    paused = [replace(MAIL, name=name, paused=True, paused_by=" by ada") for name in ("a", "b")]
+    assert only(queues=paused).text == "Queues a and b are paused by ada, and 24 jobs wait in them."
+    first, second = concerns(queues=[paused[0], replace(paused[1], paused_by=" by bob")])
+    assert ("by ada" in first.text) and ("by bob" in second.text)
+
+
+def test_restless_and_silent_slots_are_one_concern_each() -> None:
+    slots = [
+        slot(f"default-{n}", failed_exits=3, last_exit="killed by SIGSEGV", silent_s=10.0 + n)
+        for n in range(1, 17)
+    ]
+    restless, silent = concerns(slots=slots, silent_after_s=20.0)
+    names = "default-1, default-2, default-3 and 13 more"
+    assert restless.text.startswith(f"{names} failed 48 times in the last 10 minutes")
+    assert silent.text == (
+        f"{names} have sent no heartbeat for 26 s; after 20 s they are taken for dead."
+    )
+
+
+@pytest.mark.parametrize(("name", "command"), [("api", "stack api"), ("supervisor", "workers")])
+def test_a_silent_process_is_looked_at_by_a_command_that_it_answers(
+    name: str, command: str
+) -> None:
+    assert only(slots=[slot(), slot(name, silent_s=20.0)]).command == f"orpheus {command}"
+
+
+def test_with_several_hosts_the_operator_says_which_one_shall_have_more_workers() -> None:
+    slots = [slot(f"default-{n}", target=f"default-{n} --host ada") for n in (1, 2)]
+    assert only(slots=slots, queues=[MAIL]).command == "orpheus workers"

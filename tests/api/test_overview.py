@@ -363,7 +363,9 @@ def test_the_document_describes_every_call_and_its_bodies(api: Any) -> None:
         headers = document["paths"][path]["post"]["parameters"]
         assert [one["name"] for one in headers] == ["Idempotency-Key", "traceparent"]
         assert all(one["in"] == "header" and not one["required"] for one in headers)
-    assert set(schemas_["BulkFilter"]["properties"]) == {"status", "type", "queue", "tag", "q"}
+    assert set(schemas_["BulkFilter"]["properties"]) == {
+        "status", "type", "queue", "tag", "q", "error", "where",
+    }  # fmt: skip
     assert set(document["paths"]["/jobs/{job_id}"]) == {"get", "delete"}
     delete = document["paths"]["/jobs/{job_id}"]["delete"]
     assert delete["requestBody"]["required"] is False

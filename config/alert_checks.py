@@ -13,6 +13,7 @@ from orpheus.shared.domain.alert_text import NAMES, fields_in
 from orpheus.shared.domain.alerts import ALERTS_QUEUE, EVERYTHING, KINDS, AlertCondition
 from orpheus.shared.domain.events import Kind
 
+_TYPE_KINDS = frozenset({Kind.TYPE_QUARANTINED, Kind.TYPE_RELEASED, AlertCondition.SCHEDULE_MISSED})
 _QUEUE_KINDS = frozenset({Kind.QUEUE_PAUSED, Kind.QUEUE_RESUMED, AlertCondition.QUEUE_LATE})
 
 
@@ -45,7 +46,7 @@ def _filters(rule: Alert, key: KeyPath) -> Iterator[Problem]:
     """Refuse a filter by what a kind has not: it would let everything pass, or nothing."""
     known = [kind for kind in rule.on if kind in KINDS]
     if EVERYTHING not in rule.types:
-        without = [k for k in known if not _is_of_job(k) and k != AlertCondition.SCHEDULE_MISSED]
+        without = [kind for kind in known if not _is_of_job(kind) and kind not in _TYPE_KINDS]
         yield from _wrong_filter(without, (*key, "types"), "no job type")
     if EVERYTHING not in rule.queues:
         without = [kind for kind in known if not _is_of_job(kind) and kind not in _QUEUE_KINDS]

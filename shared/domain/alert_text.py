@@ -47,6 +47,8 @@ _OTHER_WORDS = {
     Kind.QUEUE_PAUSED: "queue {name} was paused",
     Kind.QUEUE_RESUMED: "queue {name} was resumed",
     Kind.SCHEDULE_FIRED: "schedule {name} made a job",
+    Kind.TYPE_QUARANTINED: "type {name} is quarantined",
+    Kind.TYPE_RELEASED: "type {name} was released",
 }
 
 
@@ -70,11 +72,11 @@ def about_event(kind: str, job_id: int | None, body: Mapping[str, Any]) -> Topic
         why = str(body.get("reason") or "")
         return Topic(_sentence(f"{where} {_WORKER_WORDS[known]}", why), worker=slot, host=host)
     name = body.get("name")
-    is_queue = known in (Kind.QUEUE_PAUSED, Kind.QUEUE_RESUMED)
     return Topic(
         _sentence(_OTHER_WORDS[known].format(name=name), str(body.get("reason") or "")),
         job=body.get("job_id"),
-        queue=name if is_queue else None,
+        type=name if known.startswith("type.") else None,
+        queue=name if known.startswith("queue.") else None,
         schedule=name if known is Kind.SCHEDULE_FIRED else None,
         host=host,
     )
@@ -140,6 +142,8 @@ def _sample(kind: str) -> Topic:
         return Topic("queue mail is late", queue="mail")
     if kind == AlertCondition.SUPERVISOR_DEGRADED:
         return Topic("default-1 is degraded", worker="default-1", host="localhost")
+    if kind == Kind.SCHEDULE_FIRED:
+        return about_event(kind, None, {"name": "nightly", "job_id": 1})
     body = {"type": "sum_range", "queue": "mail", "worker": "default-1", "name": "mail"}
     return about_event(kind, 1 if kind.startswith("job.") else None, body)
 

@@ -149,6 +149,12 @@ def decide(
     return Decision(fired, newest, fires=True, held_back=due - 1)
 
 
+def refused(before: RuleState, decision: Decision, told: Told) -> RuleState:
+    """Return what is remembered of a rule whose job was refused: it stays due, and is held."""
+    due = decision.held_back + 1
+    return replace(decision.state, fired_ms=before.fired_ms, held_back=due, held=told)
+
+
 def _count(
     rule: AlertRule, recent_ms: tuple[int, ...], seen: Sequence[Seen]
 ) -> tuple[tuple[int, ...], int, Seen | None]:

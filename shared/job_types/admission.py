@@ -29,9 +29,14 @@ _MAX_DETAIL_CHARS = 300
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
-def validate_payload(row: TypeRow, payload: object) -> list[FieldProblem]:
-    """Return what the schema of the type refuses in `payload`, by field; empty if nothing."""
-    validator = _compiled(row.schema)
+def validate_payload(
+    row: TypeRow, payload: object, *, is_secret: bool = False
+) -> list[FieldProblem]:
+    """Return what the schema of the type refuses in `payload`, by field; empty if nothing.
+
+    If it is secret, no value of it is quoted.
+    """
+    validator = _compiled(row.schema, mask="it" if is_secret else None)
     if validator.is_valid(payload):
         return []
     problems: list[FieldProblem] = []
@@ -48,12 +53,13 @@ def prepare_job(
     *,
     type: str,
     payload: object,
+    is_secret: bool = False,
     **fields: Any,
 ) -> NewJob:
     """Return the job to store, with the defaults of its type and of [jobs] filled in.
 
     `fields`: as of POST /jobs; None: not given. Raises InvalidJob, which names every field that is
-    not valid and why.
+    not valid and why; it quotes no value of a payload that is secret.
     """
     row = types.get(type)
     problems: list[FieldProblem] = []
@@ -61,7 +67,7 @@ def prepare_job(
         problems.append(FieldProblem("/type", unknown_type(str(type), types)))
     problems += _not_storable_parts(payload, "payload")
     if row is not None and not problems:
-        problems += validate_payload(row, payload)
+        problems += validate_payload(row, payload, is_secret=is_secret)
     problems += field_problems(fields)
     given = {name: value for name, value in fields.items() if value is not None}
     if "delay" in given and "run_at" in given:
@@ -148,8 +154,8 @@ def _first(given: T | None, of_type: T | None, default: T) -> T:
 
 
 @lru_cache(maxsize=1_024)
-def _compiled(schema: str) -> jsonschema_rs.Validator:
-    return jsonschema_rs.validator_for(json.loads(schema), offline=True)
+def _compiled(schema: str, *, mask: str | None) -> jsonschema_rs.Validator:
+    return jsonschema_rs.validator_for(json.loads(schema), offline=True, mask=mask)
 
 
 def _schema_problems(error: jsonschema_rs.ValidationError) -> Iterator[FieldProblem]:

@@ -8,7 +8,7 @@ retention has deleted before it was read counts for nothing, and is logged.
 import json
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import inf
 
@@ -29,11 +29,12 @@ from orpheus.shared.domain.alerts import (
     is_of,
     is_of_alerts,
     next_alert_ms,
+    refused,
 )
 from orpheus.shared.domain.handover import JobDefaults, StoredSettings
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.domain.words import duration
-from orpheus.shared.errors import InvalidJob
+from orpheus.shared.errors import InvalidJob, StorageError
 from orpheus.shared.logs import get_logger
 from orpheus.shared.process.failpoints import failpoint
 from orpheus.shared.storage import AlertRow, ScheduleRow, Store, TypeRow
@@ -105,6 +106,11 @@ class _Look:
         return seen.worker is not None and is_of_alerts(seen, self._runs)
 
     @cached_property
+    def types(self) -> dict[str, TypeRow]:
+        """The job types, by name."""
+        return {row.name: row for row in self.store.types.all()}
+
+    @cached_property
     def _runs(self) -> list[AlertRun]:
         return self.store.alerts.runs_of_alerts(self.now_ms - _DEATHS_MS)
 
@@ -167,35 +173,79 @@ def _missed_tick_ms(row: ScheduleRow, now_ms: int) -> int | None:
     return row.missed_ms
 
 
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What becomes of a rule. `next_ms`: when it fires though nothing more happens."""
+
+    row: AlertRow
+    state: RuleState
+    job: NewJob | None = None
+    next_ms: int | None = None
+
+
 def _fire(look: _Look, rows: list[AlertRow]) -> float:
     """Store what becomes of each rule; return the seconds until one fires that is held back."""
-    changed: list[tuple[AlertRow, RuleState, NewJob | None]] = []
-    waits_ms = []
-    for row in rows:
-        rule = row.rule
-        holding = list(look.holding_for(rule))
-        decision = decide(rule, row.state, look.events_for(row), holding, look.now_ms)
-        told = _told(look.store, decision, row.state.held)
-        state = decision.state if decision.fires else replace(decision.state, held=told)
-        job = None
-        if decision.fires and told is not None:
-            job = _job_or_none(look, rule, told, decision.held_back)
-        if job is not None or state != row.state or look.up_to > row.seq:
-            changed.append((row, state, job))
-        if (at_ms := next_alert_ms(rule, state)) is not None:
-            waits_ms.append(at_ms - look.now_ms)
+    outcomes = [_outcome(look, row) for row in rows]
+    changed = [
+        one
+        for one in outcomes
+        if one.job is not None or one.state != one.row.state or look.up_to > one.row.seq
+    ]
     if changed:
         _store(look, changed)
+    waits_ms = [one.next_ms - look.now_ms for one in outcomes if one.next_ms is not None]
     return min(waits_ms, default=inf) / 1000
 
 
-def _store(look: _Look, changed: list[tuple[AlertRow, RuleState, NewJob | None]]) -> None:
+def _outcome(look: _Look, row: AlertRow) -> _Outcome:
+    """Return what becomes of a rule.
+
+    After a mistake of ours it has seen what there was, and remembers what it did before: it must
+    not silence the others, nor keep them at the events that it cannot read.
+    """
+    in_trouble, name = look.store.alerts.in_trouble, row.rule.name
+    try:
+        return _evaluate(look, row)
+    except StorageError:
+        raise
+    except Exception:
+        if name not in in_trouble:
+            log.exception("alert_failed", alert=name)
+        in_trouble.add(name)
+        return _Outcome(row, row.state)
+
+
+def _evaluate(look: _Look, row: AlertRow) -> _Outcome:
+    in_trouble, rule = look.store.alerts.in_trouble, row.rule
+    holding = list(look.holding_for(rule))
+    decision = decide(rule, row.state, look.events_for(row), holding, look.now_ms)
+    told = _told(look.store, decision, row.state.held)
+    if not decision.fires or told is None:
+        in_trouble.discard(rule.name)
+        state = replace(decision.state, held=told)
+        return _Outcome(row, state, next_ms=next_alert_ms(rule, state))
+    what = facts(rule, told, decision.held_back, rfc3339(told.at_ms))
+    try:
+        job = _job_of(rule, what, look.types, look.settings.defaults)
+    except InvalidJob as refusal:  # the job types have changed: tried again at each look
+        if rule.name not in in_trouble:
+            log.error(  # noqa: TRY400 - a traceback would not help
+                "alert_refused", alert=rule.name, reason=str(refusal), text=what["text"]
+            )
+        in_trouble.add(rule.name)
+        return _Outcome(row, refused(row.state, decision, told))
+    in_trouble.discard(rule.name)
+    return _Outcome(row, decision.state, job)
+
+
+def _store(look: _Look, changed: list[_Outcome]) -> None:
     fired = []
-    with look.store.write(durable=any(job is not None for _, _, job in changed)):
-        for row, state, job in changed:
-            job_id = look.store.alerts.move(row, max(row.seq, look.up_to), state, job)
+    with look.store.write(durable=any(one.job is not None for one in changed)):
+        for one in changed:
+            seq = max(one.row.seq, look.up_to)
+            job_id = look.store.alerts.move(one.row, seq, one.state, one.job)
             if job_id is not None:
-                fired.append((row.rule.name, job_id))
+                fired.append((one.row.rule.name, job_id))
         if fired:
             failpoint("alerts.before_commit")
     for name, job_id in fired:
@@ -217,32 +267,19 @@ def _told(store: Store, decision: Decision, held: Told | None) -> Told | None:
     return Told(newest.kind, newest.at_ms, about)
 
 
-def _job_or_none(look: _Look, rule: AlertRule, told: Told, held_back: int) -> NewJob | None:
-    """Return the job of an alert; None, and logged, if it is not accepted any more."""
-    what = facts(rule, told, held_back, rfc3339(told.at_ms))
-    types = {row.name: row for row in look.store.types.all()}
-    try:
-        return _job_of(rule, what, types, look.settings.defaults)
-    except InvalidJob as refused:
-        log.error(  # noqa: TRY400 - a traceback would not help
-            "alert_refused", alert=rule.name, reason=str(refused), text=what["text"]
-        )
-        return None
-
-
 def refused_alerts(types: Mapping[str, TypeRow], settings: StoredSettings) -> dict[int, str]:
     """Return why the job of an alert would not be accepted, by the alert's index."""
-    refused = {}
+    reasons = {}
     for index, rule in enumerate(settings.alerts):
         if rule.type == WEBHOOK_TYPE and WEBHOOK_TYPE not in types:
-            refused[index] = f"{rule.name!r} {_NO_WEBHOOK}"
+            reasons[index] = f"{rule.name!r} {_NO_WEBHOOK}"
             continue
         try:
             for sample in sample_facts(rule):
                 _job_of(rule, sample, types, settings.defaults)
         except InvalidJob as error:
-            refused[index] = f"{rule.name!r} cannot make its job: {error}"
-    return refused
+            reasons[index] = f"{rule.name!r} cannot make its job: {error}"
+    return reasons
 
 
 def _job_of(
@@ -261,4 +298,5 @@ def _job_of(
         payload=filled_in(json.loads(rule.payload), what),
         queue=ALERTS_QUEUE,
         tags=[rule.name],
+        is_secret=True,
     )

@@ -3,13 +3,14 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from orpheus.shared.domain.alerts import RuleState
+from orpheus.shared.domain.alerts import AlertRule, RuleState, decide
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import Holder, NewJob
 from orpheus.shared.domain.retention import RetentionRules
@@ -31,7 +32,9 @@ def log_lines(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of what is logged."""
     lines: list[str] = []
     noting = SimpleNamespace(
-        **dict.fromkeys(("info", "warning", "error"), lambda event, **_: lines.append(event))
+        **dict.fromkeys(
+            ("info", "warning", "error", "exception"), lambda event, **_: lines.append(event)
+        )
     )
     monkeypatch.setattr("orpheus.shared.operations.alerts.log", noting)
     return lines
@@ -200,16 +203,81 @@ def test_who_looks_when_nothing_has_happened_writes_nothing(store: Store, anothe
     assert [(row.version, row.seq) for row in store.alerts.all()] == before
 
 
-def test_an_alert_whose_job_is_refused_by_now_is_logged_and_holds_up_no_other(
+def test_an_alert_whose_job_is_refused_by_now_is_logged_once_and_told_when_it_is_accepted(
     store: Store, fail: Fail, log_lines: list[str]
 ) -> None:
     gone = replace(RULE, name="gone", type="gone")
     store.alerts.configure([gone, RULE])
+    job_ids = [fail()]
+    assert look(store) == inf
+    job_ids.append(fail())
+    assert look(store) >= 0
+    (told,) = alerts(store)
+    assert told["alert"]["rule"] == "ops", "it holds up no other"
+    assert log_lines.count("alert_refused") == 1
+    store.types.replace([NOTIFY, replace(NOTIFY, name="gone")])
+    look(store)
+    look(store)
+    late, _ = alerts(store)
+    assert (late["alert"]["rule"], late["alert"]["job"]) == ("gone", job_ids[-1])
+    assert late["alert"]["held_back"] == 1
+
+
+@pytest.mark.backends("sqlite")
+def test_why_an_alert_is_refused_tells_the_place_and_not_what_is_there() -> None:
+    for schema, token, asked in (
+        ({"type": "integer"}, "S3CRET", 'is not of type "integer"'),
+        ({"maxLength": 3}, "S3CRET", "is longer than 3 characters"),
+        ({"enum": ["a"]}, "S3CRET", '"a"'),
+        ({"anyOf": [{"type": "integer"}, {"type": "null"}]}, {"Bearer": "S3CRET"}, "anyOf"),
+    ):
+        row = replace(NOTIFY, schema=json.dumps({"properties": {"token": schema}}))
+        rule = replace(RULE, payload=json.dumps({"token": token}))
+        why = refused_alerts({"notify": row}, replace(SETTINGS, alerts=(rule,)))[0]
+        assert "payload.token: it " in why and asked in why
+        assert "S3CRET" not in why
+
+
+def test_types_choose_the_type_that_is_held_back(store: Store) -> None:
+    rule = replace(RULE, on=("type.quarantined", "type.released"), types=("resize",), every_s=1)
+    store.alerts.configure([rule])
+    store.events.record(Kind.TYPE_QUARANTINED, {"name": "mail", "crashes": []})
+    look(store)
+    assert alerts(store) == []
+    store.events.record(Kind.TYPE_QUARANTINED, {"name": "resize", "crashes": []})
+    look(store)
+    (told,) = alerts(store)
+    assert (told["alert"]["text"], told["alert"]["type"]) == (
+        "ops: type resize is quarantined", "resize",
+    )  # fmt: skip
+
+
+def test_a_schedule_with_the_name_of_the_queue_of_alerts_is_told(store: Store) -> None:
+    store.alerts.configure([replace(RULE, on=("schedule.fired",))])
+    store.events.record(Kind.SCHEDULE_FIRED, {"name": "alerts", "tick_ms": 1, "job_id": 7})
+    look(store)
+    (told,) = alerts(store)
+    assert (told["alert"]["schedule"], told["alert"]["job"]) == ("alerts", 7)
+
+
+def test_a_rule_that_cannot_be_evaluated_is_logged_once_and_silences_no_other(
+    store: Store, fail: Fail, log_lines: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def decide_but_for_bad(rule: AlertRule, *seen: Any) -> Any:
+        if rule.name == "bad":
+            raise KeyError(rule.name)
+        return decide(rule, *seen)
+
+    monkeypatch.setattr("orpheus.shared.operations.alerts.decide", decide_but_for_bad)
+    store.alerts.configure([replace(RULE, name="bad"), RULE])
     fail()
     look(store)
     look(store)
-    assert len(alerts(store)) == 1
-    assert sum("alert_refused" in line for line in log_lines) == 1
+    (told,) = alerts(store)
+    assert told["alert"]["rule"] == "ops"
+    assert log_lines.count("alert_failed") == 1
+    bad, other = store.alerts.all()
+    assert bad.seq == other.seq, "it holds up no other"
 
 
 def test_a_rule_whose_job_would_be_refused_is_found_before_it_is_needed() -> None:

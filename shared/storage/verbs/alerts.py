@@ -39,6 +39,8 @@ class Alerts:
         self._database = database
         self._enqueue = enqueue
         self._sql = database.sql("alerts.sql")
+        self.in_trouble: set[str] = set()
+        """The rules that this process could not evaluate, or fire, the last time: logged once."""
 
     def configure(self, rules: Sequence[AlertRule]) -> None:
         """Store the rules of the configuration. One that is new or has changed begins now."""

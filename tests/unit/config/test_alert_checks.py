@@ -78,6 +78,10 @@ LATE = "on = ['queue.late']\n" + WEBHOOK
             "on = ['schedule.missed']\nqueues = ['a']\n" + WEBHOOK,
             "alerts.0.queues: schedule.missed has no queue to choose by",
         ),
+        (
+            "on = ['schedule.fired']\ntypes = ['a']\n" + WEBHOOK,
+            "alerts.0.types: schedule.fired has no job type to choose by",
+        ),
         (FAILED + WEBHOOK + ALERT + FAILED + WEBHOOK, "alerts.1.name: 'ops' is the name of an"),
         (FAILED + WEBHOOK + "evry = 1", "alerts.0.evry: unknown key (did you mean"),
     ],
@@ -94,6 +98,7 @@ def test_an_alert_that_cannot_fire_or_be_sent_is_refused(
     "rest",
     [
         "on = ['schedule.missed']\ntypes = ['report']\n",
+        "on = ['type.quarantined', 'job.failed']\ntypes = ['report']\n",
         "on = ['queue.late', ]\nwithin = '10m'\nqueues = ['mail']\nafter = 100\n",
         "on = ['supervisor.degraded', 'worker.fatal', 'config.rejected']\n",
         "on = ['queue.paused', 'job.failed']\nqueues = ['mail']\n",

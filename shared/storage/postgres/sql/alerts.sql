@@ -25,8 +25,13 @@ UPDATE orpheus.alerts SET last_job_id = ? WHERE name = ?;
 SELECT last_seq + (SELECT count(*) FROM orpheus.new_events) FROM orpheus.history;
 
 -- name: seen
--- The events of some kinds in a range, in order, without their bodies.
-SELECT seq, at_ms, kind, json ->> 'type', coalesce(json ->> 'queue', json ->> 'name'), json ->> 'slot'
+-- The events of some kinds in a range, in order, without their bodies: the type, the queue and the slot
+-- that each is about.
+SELECT
+    seq, at_ms, kind,
+    json ->> CASE WHEN kind LIKE 'type.%' THEN 'name' ELSE 'type' END,
+    json ->> CASE WHEN kind LIKE 'queue.%' THEN 'name' ELSE 'queue' END,
+    json ->> 'slot'
 FROM orpheus.events CROSS JOIN LATERAL (SELECT body::json AS json) AS parsed
 WHERE seq > ?1 AND seq <= ?2
     AND kind = ANY (ARRAY(SELECT json_array_elements_text(?3::json)))

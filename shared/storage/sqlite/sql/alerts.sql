@@ -25,8 +25,13 @@ UPDATE alerts SET last_job_id = ? WHERE name = ?;
 SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0);
 
 -- name: seen
--- The events of some kinds in a range, in order, without their bodies.
-SELECT seq, at_ms, kind, body ->> 'type', coalesce(body ->> 'queue', body ->> 'name'), body ->> 'slot'
+-- The events of some kinds in a range, in order, without their bodies: the type, the queue and the slot
+-- that each is about.
+SELECT
+    seq, at_ms, kind,
+    body ->> CASE WHEN kind LIKE 'type.%' THEN 'name' ELSE 'type' END,
+    body ->> CASE WHEN kind LIKE 'queue.%' THEN 'name' ELSE 'queue' END,
+    body ->> 'slot'
 FROM events
 WHERE seq > ?1 AND seq <= ?2 AND kind IN (SELECT value FROM json_each(?3)) ORDER BY seq;
 

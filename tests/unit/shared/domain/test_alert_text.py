@@ -40,6 +40,17 @@ def test_queues_and_schedules_are_told_by_name() -> None:
     assert (fired.schedule, fired.job, fired.text) == ("nightly", 5, "schedule nightly made a job")
 
 
+def test_a_type_that_is_held_back_is_told_by_name() -> None:
+    about = about_event("type.quarantined", None, {"name": "resize", "crashes": []})
+    assert (about.text, about.type) == ("type resize is quarantined", "resize")
+    assert about_event("type.released", None, {"name": "resize"}).text == "type resize was released"
+
+
+def test_the_sample_of_a_tick_has_a_job_as_a_tick_has() -> None:
+    (sample,) = sample_facts(AlertRule("ops", ("schedule.fired",), "notify", "{}"))
+    assert (sample["job"], sample["schedule"]) == (1, "nightly")
+
+
 @pytest.mark.parametrize("kind", sorted(KINDS - {*AlertCondition}))
 def test_every_kind_of_event_has_words_even_if_it_has_been_deleted(kind: str) -> None:
     assert about_event(kind, None, {}).text

@@ -6,7 +6,8 @@ When it has counted `after` within `within`, it is due and counts anew. It fires
 as it may.
 
 Jobs of the queue `alerts` fire nothing, and neither does what becomes of a worker that runs one: an
-alert about alerts would go round in circles.
+alert about alerts would go round in circles. With `max_jobs = 1`, each would replace a worker, and
+be told of it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,7 +25,10 @@ EVERYTHING = "*"
 MOST_COUNTED = 1_000
 """The largest `after`: so many times are remembered."""
 _AFTERWARDS_MS = 60_000
-"""What happens to a worker so soon after an alert's job died in it is taken for a consequence."""
+"""What happens to a worker so soon after it ran an alert's job is taken for a consequence."""
+_BEGINNING = frozenset({Kind.WORKER_STARTED, Kind.WORKER_READY})
+"""What happens to the next process of a slot."""
+_REPLACING = _BEGINNING | {Kind.WORKER_EXITED}
 
 
 class AlertCondition(StrEnum):
@@ -81,6 +85,8 @@ class Seen:
     type: str | None = None
     queue: str | None = None
     worker: str | None = None
+    host: str | None = None
+    pid: int | None = None
     subject: str = ""
     about: Topic | None = None
 
@@ -189,20 +195,41 @@ def changed(state: RuleState) -> RuleState:
 
 @dataclass(frozen=True, slots=True)
 class AlertRun:
-    """A run of a job of the queue `alerts` whose process died, or that still runs (None)."""
+    """A run of a job of the queue `alerts`, by a process of a slot."""
 
     worker: str
+    pid: int
+    host: str | None
+    """None: the process is gone, and several hosts have a slot of that name."""
     started_ms: int
     ended_ms: int | None
+    """None: it goes on."""
+    died: bool = False
+    """Whether the process died in it."""
 
 
 def is_of_alerts(seen: Seen, runs: Iterable[AlertRun]) -> bool:
-    """Return whether what happened to a worker is a consequence of an alert's job."""
-    return any(
-        run.worker == seen.worker
-        and run.started_ms <= seen.at_ms
-        and (run.ended_ms is None or seen.at_ms <= run.ended_ms + _AFTERWARDS_MS)
-        for run in runs
+    """Return whether what happened to a worker may be a consequence of an alert's job.
+
+    After a job that has ended well, its worker may be replaced (`max_jobs`). That it hangs or is
+    fatal has another cause then: this must be told.
+    """
+    return any(_is_of_run(seen, run) and _is_during(seen.at_ms, run) for run in runs)
+
+
+def _is_of_run(seen: Seen, run: AlertRun) -> bool:
+    if seen.worker != run.worker:
+        return False
+    if run.ended_ms is not None and not run.died and seen.kind not in _REPLACING:
+        return False
+    if run.host is not None and seen.host is not None:
+        return seen.host == run.host
+    return seen.pid == run.pid or seen.kind in _BEGINNING
+
+
+def _is_during(at_ms: int, run: AlertRun) -> bool:
+    return run.started_ms <= at_ms and (
+        run.ended_ms is None or at_ms <= run.ended_ms + _AFTERWARDS_MS
     )
 
 

@@ -49,8 +49,8 @@ _OVERDUE_MS = 60_000
 _NO_WEBHOOK = (
     'needs the job type webhook: add its module, "orpheus.worker.handlers", to jobs.modules'
 )
-_DEATHS_MS = 10 * 60_000
-"""How far back to look for deaths of alerts' jobs."""
+_RUNS_MS = 10 * 60_000
+"""How far back to look for runs of alerts' jobs: events may be read late."""
 
 
 def fire_alerts(store: Store, settings: StoredSettings) -> float:
@@ -112,7 +112,7 @@ class _Look:
 
     @cached_property
     def _runs(self) -> list[AlertRun]:
-        return self.store.alerts.runs_of_alerts(self.now_ms - _DEATHS_MS)
+        return self.store.alerts.runs_of_alerts(self.now_ms - _RUNS_MS)
 
     def _holds(self, kind: AlertCondition, subject: str, about: Topic) -> Seen:
         return Seen(
@@ -121,6 +121,7 @@ class _Look:
             type=about.type,
             queue=about.queue,
             worker=about.worker,
+            host=about.host,
             subject=subject,
             about=about,
         )

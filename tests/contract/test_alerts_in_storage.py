@@ -13,6 +13,8 @@ import pytest
 from orpheus.shared.domain.alerts import AlertRule, RuleState, decide
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import Holder, NewJob
+from orpheus.shared.domain.lifecycle import Ending
+from orpheus.shared.domain.processes import ProcessRecord, Role
 from orpheus.shared.domain.retention import RetentionRules
 from orpheus.shared.operations.alerts import refused_alerts
 from orpheus.shared.storage import JobFilter, Store, open_store
@@ -143,21 +145,70 @@ def test_jobs_of_alerts_fire_no_rule(store: Store, fail: Fail) -> None:
     assert len(alerts(store)) == 2
 
 
+def process(clock: Any, holder: Holder, host: str) -> ProcessRecord:
+    """The heartbeat row of a holder."""
+    return ProcessRecord(
+        host, holder.incarnation, holder.slot, "default", Role.WORKER, holder.pid, 1.0, clock.boot,
+        clock.wall, ready=True, beat=1, last_beat_mono_ms=clock.monotonic, job_id=None, jobs_done=0,
+    )  # fmt: skip
+
+
+def record(store: Store, kind: Kind, slot: str, pid: int, host: str = "here") -> None:
+    body = {"host": host, "slot": slot, "pid": pid, "incarnation": "life", "reason": "killed"}
+    store.events.record(kind, body)
+
+
 def test_the_death_of_a_worker_that_ran_an_alert_fires_no_rule(
     store: Store, submit: Any, lease: Any, holder: Holder, clock: Any
 ) -> None:
     store.alerts.configure([replace(RULE, on=("worker.exited",))])
     submit("notify", queue="alerts")
     lease(queues=("alerts",))
-    store.events.record(Kind.WORKER_EXITED, {"slot": holder.slot, "reason": "killed"})
+    record(store, Kind.WORKER_EXITED, holder.slot, holder.pid)
     store.leases.free(holder.incarnation, None)
     clock.advance(1000)
     look(store)
     assert len(alerts(store)) == 1, "only the job that was there before"
-    store.events.record(Kind.WORKER_EXITED, {"slot": "default-2", "reason": "killed"})
+    record(store, Kind.WORKER_EXITED, "default-2", 9)
     look(store)
     told = alerts(store)[0]["alert"]
-    assert (told["text"], told["worker"]) == ("ops: default-2 has ended: killed", "default-2")
+    assert (told["text"], told["worker"]) == (
+        "ops: default-2 on here has ended: killed",
+        "default-2",
+    )
+
+
+def test_an_alert_that_runs_hides_no_slot_of_its_name_on_another_host(
+    store: Store, submit: Any, lease: Any, holder: Holder, clock: Any
+) -> None:
+    store.alerts.configure([replace(RULE, on=("worker.fatal",))])
+    store.processes.register(process(clock, holder, "here"))
+    submit("notify", queue="alerts")
+    lease(queues=("alerts",))
+    record(store, Kind.WORKER_FATAL, holder.slot, holder.pid, "here")
+    look(store)
+    assert len(alerts(store)) == 1, "only the job that was there before"
+    record(store, Kind.WORKER_FATAL, holder.slot, holder.pid, "there")
+    look(store)
+    assert alerts(store)[0]["alert"]["host"] == "there"
+
+
+@pytest.mark.parametrize("ending", [Ending.SUCCEEDED, Ending.FAILED_PERMANENTLY, Ending.RELEASED])
+def test_a_worker_that_is_replaced_after_each_job_makes_no_alert_of_an_alert(
+    store: Store, lease: Any, end: Any, holder: Holder, clock: Any, ending: Ending
+) -> None:
+    store.alerts.configure([replace(RULE, on=("worker.exited", "worker.started"))])
+    record(store, Kind.WORKER_EXITED, holder.slot, 5)
+    for _ in range(2):
+        look(store)
+        clock.advance(5 * MINUTE_MS)
+    (one,) = lease(queues=("alerts",))
+    end(one, ending)
+    record(store, Kind.WORKER_EXITED, holder.slot, holder.pid)
+    record(store, Kind.WORKER_STARTED, holder.slot, holder.pid + 1)
+    clock.advance(5 * MINUTE_MS)
+    look(store)
+    assert len(alerts(store)) == 1
 
 
 def test_events_that_were_deleted_unread_count_for_nothing(

@@ -81,8 +81,8 @@ class Alerts:
         """Return the events of these kinds with a seq in that range, in order."""
         rows = self._database.all(self._sql["seen"], after, up_to, json.dumps(sorted(kinds)))
         return [
-            Seen(kind, at_ms, seq, type=job_type, queue=queue, worker=slot)
-            for seq, at_ms, kind, job_type, queue, slot in rows
+            Seen(kind, at_ms, seq, job_type, queue, worker=slot, host=host, pid=pid)
+            for seq, at_ms, kind, job_type, queue, slot, host, pid in rows
         ]
 
     def event(self, seq: int) -> tuple[int | None, str] | None:
@@ -103,9 +103,14 @@ class Alerts:
         return sorted(q for q, n in late.items() if n >= at_least and q != ALERTS_QUEUE)
 
     def runs_of_alerts(self, since_ms: int) -> list[AlertRun]:
-        """Return the runs of alerts' jobs that go on, or whose process died since that time."""
+        """Return the runs of alerts' jobs that go on, or have ended since that time."""
         values = (ALERTS_QUEUE, since_ms, _NEWEST_JOBS)
-        return [AlertRun(*row) for row in self._database.all(self._sql["runs-of-alerts"], *values)]
+        return [
+            AlertRun(worker, pid, host, started_ms, ended_ms, died=bool(died))
+            for worker, pid, started_ms, ended_ms, died, host in self._database.all(
+                self._sql["runs-of-alerts"], *values
+            )
+        ]
 
 
 def _text_of(state: RuleState) -> str:

@@ -25,13 +25,13 @@ UPDATE orpheus.alerts SET last_job_id = ? WHERE name = ?;
 SELECT last_seq + (SELECT count(*) FROM orpheus.new_events) FROM orpheus.history;
 
 -- name: seen
--- The events of some kinds in a range, in order, without their bodies: the type, the queue and the slot
--- that each is about.
+-- The events of some kinds in a range, in order, without their bodies: the type and the queue, or the
+-- slot, host and pid, that each is about.
 SELECT
     seq, at_ms, kind,
     json ->> CASE WHEN kind LIKE 'type.%' THEN 'name' ELSE 'type' END,
     json ->> CASE WHEN kind LIKE 'queue.%' THEN 'name' ELSE 'queue' END,
-    json ->> 'slot'
+    json ->> 'slot', json ->> 'host', CASE WHEN kind LIKE 'worker.%' THEN (json ->> 'pid')::bigint END
 FROM orpheus.events CROSS JOIN LATERAL (SELECT body::json AS json) AS parsed
 WHERE seq > ?1 AND seq <= ?2
     AND kind = ANY (ARRAY(SELECT json_array_elements_text(?3::json)))
@@ -44,36 +44,34 @@ SELECT job_id, body FROM orpheus.events WHERE seq = ?;
 -- name: late-jobs
 -- How many due jobs of each queue have waited since a time, of each priority up to a number. The index
 -- is ordered by queue, priority and time: each of the first 1,000 pairs takes a few probes of it.
+-- "= ANY" and the queue in ORDER BY leave it the only index in this order. After "=", the server
+-- takes every order of this queue for the same: before it knows how many queues there are, it would
+-- read the due jobs of all.
 WITH RECURSIVE heads (queue, priority, nth) AS (
     SELECT * FROM (
         SELECT queue, priority, 1 FROM orpheus.jobs
         WHERE status = 'pending' AND is_due = 1 AND is_parked = 0
         ORDER BY queue, priority DESC LIMIT 1) AS first
     UNION ALL
-    SELECT
-        CASE WHEN EXISTS (
-            SELECT 1 FROM orpheus.jobs
-            WHERE status = 'pending' AND is_due = 1 AND is_parked = 0
-                AND queue = heads.queue AND priority < heads.priority)
-        THEN heads.queue ELSE (
-            SELECT min(queue) FROM orpheus.jobs
-            WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND queue > heads.queue) END,
-        coalesce((
-            SELECT max(priority) FROM orpheus.jobs
-            WHERE status = 'pending' AND is_due = 1 AND is_parked = 0
-                AND queue = heads.queue AND priority < heads.priority), (
-            SELECT priority FROM orpheus.jobs
-            WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND queue > heads.queue
-            ORDER BY queue, priority DESC LIMIT 1)),
-        nth + 1
-    FROM heads WHERE heads.queue IS NOT NULL AND nth < 1000)
+    SELECT next.queue, next.priority, nth + 1
+    FROM heads CROSS JOIN LATERAL (
+        (SELECT queue, priority FROM orpheus.jobs
+        WHERE status = 'pending' AND is_due = 1 AND is_parked = 0
+            AND queue = ANY (ARRAY[heads.queue]) AND priority < heads.priority
+        ORDER BY queue, priority DESC LIMIT 1)
+        UNION ALL
+        (SELECT queue, priority FROM orpheus.jobs
+        WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND queue > heads.queue
+        ORDER BY queue, priority DESC LIMIT 1)
+        LIMIT 1) AS next
+    WHERE nth < 1000)
 SELECT queue, sum((
     SELECT count(*) FROM (
         SELECT 1 FROM orpheus.jobs
         WHERE status = 'pending' AND is_due = 1 AND is_parked = 0
-            AND queue = heads.queue AND priority = heads.priority AND run_at_ms < ?1
-        LIMIT ?2) AS late))
-FROM heads WHERE queue IS NOT NULL GROUP BY queue;
+            AND queue = ANY (ARRAY[heads.queue]) AND priority = heads.priority AND run_at_ms < ?1
+        ORDER BY queue, priority DESC, run_at_ms LIMIT ?2) AS late))
+FROM heads GROUP BY queue;
 
 -- name: late-delayed-jobs
 -- The same for delayed jobs, which the next lease makes due: the first of all that wait.
@@ -83,11 +81,27 @@ SELECT queue, count(*) FROM (
 GROUP BY queue;
 
 -- name: runs-of-alerts
--- Of the newest jobs of a queue: the runs whose process died since a time, and those that go on.
-WITH newest AS (SELECT id, status, worker, started_at_ms FROM orpheus.jobs WHERE queue = ?1
-    ORDER BY id DESC LIMIT ?3)
-SELECT worker, started_at_ms, NULL FROM newest WHERE status = 'in_progress'
-UNION ALL
-SELECT runs.worker, runs.started_at_ms, runs.finished_at_ms
-FROM newest JOIN orpheus.ended_attempts AS runs ON runs.job_id = newest.id
-WHERE runs.outcome IN ('crashed', 'timed_out', 'lost') AND runs.finished_at_ms >= ?2;
+-- Of the newest jobs of a queue: the runs that go on, and those that ended since a time, with whether
+-- the process died. Of a process that is gone, the host is known if only one has such a slot.
+WITH newest AS (
+    SELECT id, status, worker, worker_pid, started_at_ms, finished_at_ms, lease_incarnation
+    FROM orpheus.jobs WHERE queue = ANY (ARRAY[?1]) ORDER BY queue DESC, id DESC LIMIT ?3),
+runs AS (
+    SELECT worker, worker_pid AS pid, started_at_ms, NULL::bigint AS ended_at_ms, 0 AS died,
+        (SELECT host FROM orpheus.processes WHERE incarnation = lease_incarnation) AS host
+    FROM newest WHERE status = 'in_progress'
+    UNION ALL
+    SELECT worker, worker_pid, started_at_ms, finished_at_ms, 0, NULL
+    FROM newest WHERE status = 'done' AND finished_at_ms >= ?2
+    UNION ALL
+    SELECT runs.worker, runs.pid, runs.started_at_ms, runs.finished_at_ms,
+        CASE WHEN runs.outcome IN ('crashed', 'timed_out', 'lost') THEN 1 ELSE 0 END, NULL
+    FROM newest JOIN orpheus.ended_attempts AS runs ON runs.job_id = newest.id
+    WHERE runs.finished_at_ms >= ?2)
+SELECT worker, pid, started_at_ms, ended_at_ms, died,
+    coalesce(
+        host,
+        (SELECT min(host) FROM orpheus.slots WHERE slot = runs.worker HAVING count(*) = 1),
+        (SELECT min(host) FROM orpheus.processes
+        WHERE slot = runs.worker AND pid = runs.pid HAVING count(*) = 1))
+FROM runs;

@@ -25,13 +25,13 @@ UPDATE alerts SET last_job_id = ? WHERE name = ?;
 SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0);
 
 -- name: seen
--- The events of some kinds in a range, in order, without their bodies: the type, the queue and the slot
--- that each is about.
+-- The events of some kinds in a range, in order, without their bodies: the type and the queue, or the
+-- slot, host and pid, that each is about.
 SELECT
     seq, at_ms, kind,
     body ->> CASE WHEN kind LIKE 'type.%' THEN 'name' ELSE 'type' END,
     body ->> CASE WHEN kind LIKE 'queue.%' THEN 'name' ELSE 'queue' END,
-    body ->> 'slot'
+    body ->> 'slot', body ->> 'host', body ->> 'pid'
 FROM events
 WHERE seq > ?1 AND seq <= ?2 AND kind IN (SELECT value FROM json_each(?3)) ORDER BY seq;
 
@@ -81,11 +81,27 @@ SELECT queue, count(*) FROM (
 GROUP BY queue;
 
 -- name: runs-of-alerts
--- Of the newest jobs of a queue: the runs whose process died since a time, and those that go on.
-WITH newest AS (SELECT id, status, worker, started_at_ms FROM jobs WHERE queue = ?1
-    ORDER BY id DESC LIMIT ?3)
-SELECT worker, started_at_ms, NULL FROM newest WHERE status = 'in_progress'
-UNION ALL
-SELECT runs.worker, runs.started_at_ms, runs.finished_at_ms
-FROM newest JOIN ended_attempts AS runs ON runs.job_id = newest.id
-WHERE runs.outcome IN ('crashed', 'timed_out', 'lost') AND runs.finished_at_ms >= ?2;
+-- Of the newest jobs of a queue: the runs that go on, and those that ended since a time, with whether
+-- the process died. Of a process that is gone, the host is known if only one has such a slot.
+WITH newest AS (
+    SELECT id, status, worker, worker_pid, started_at_ms, finished_at_ms, lease_incarnation
+    FROM jobs WHERE queue = ?1 ORDER BY id DESC LIMIT ?3),
+runs AS (
+    SELECT worker, worker_pid AS pid, started_at_ms, NULL AS ended_at_ms, 0 AS died,
+        (SELECT host FROM processes WHERE incarnation = lease_incarnation) AS host
+    FROM newest WHERE status = 'in_progress'
+    UNION ALL
+    SELECT worker, worker_pid, started_at_ms, finished_at_ms, 0, NULL
+    FROM newest WHERE status = 'done' AND finished_at_ms >= ?2
+    UNION ALL
+    SELECT runs.worker, runs.pid, runs.started_at_ms, runs.finished_at_ms,
+        CASE WHEN runs.outcome IN ('crashed', 'timed_out', 'lost') THEN 1 ELSE 0 END, NULL
+    FROM newest CROSS JOIN ended_attempts AS runs
+    WHERE runs.job_id = newest.id AND runs.finished_at_ms >= ?2)
+SELECT worker, pid, started_at_ms, ended_at_ms, died,
+    coalesce(
+        host,
+        (SELECT min(host) FROM slots WHERE slot = runs.worker HAVING count(*) = 1),
+        (SELECT min(host) FROM processes
+        WHERE slot = runs.worker AND pid = runs.pid HAVING count(*) = 1))
+FROM runs;

@@ -1,0 +1,49 @@
+"""What rules of alerts look at is looked up by queue, whatever the server knows of the table."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from orpheus.shared.domain.jobs import NewJob
+from orpheus.shared.storage import Store, open_store
+
+LOOKS = {"late-jobs": (10**13, 10), "runs-of-alerts": ("alerts", 0, 200)}
+WRONG = ("jobs_due_of_all", "jobs_pkey", "jobs_by_status", "Seq Scan on jobs", "Seq Scan on ended")
+"""With each of these, rows of other queues are read: seconds, once there are many jobs."""
+
+
+@pytest.fixture
+def store(postgresql_url: str, admin: psycopg.Connection, tmp_path: Path) -> Iterator[Store]:
+    opened = open_store(postgresql_url, create=True, state_dir=str(tmp_path / "state"))
+    admin.execute("ALTER TABLE orpheus.jobs SET (autovacuum_enabled = off)")
+    yield opened
+    opened.close()
+
+
+def submit(store: Store, jobs: int, queues: int) -> None:
+    some = [NewJob("noop", queue=f"q{n % queues}", priority=n // queues % 5) for n in range(jobs)]
+    store.jobs.submit_many(some)
+
+
+def test_each_look_follows_the_index_of_its_queue_whatever_the_statistics_are(
+    store: Store, admin: psycopg.Connection
+) -> None:
+    def check(statistics: str) -> None:
+        for name, values in LOOKS.items():
+            sql = f"EXPLAIN {store.alerts._sql[name]}"
+            plan = "\n".join(line for (line,) in store._database.all(sql, *values))
+            assert not [one for one in WRONG if one in plan], f"{name}, {statistics}: {plan}"
+
+    check("of an empty table")
+    submit(store, 2_000, queues=1)
+    check("never analyzed")
+    admin.execute("ANALYZE orpheus.jobs")
+    check("of one queue")
+    submit(store, 4_000, queues=20)
+    check("of one queue, before there were others")
+    admin.execute("ANALYZE orpheus.jobs")
+    check("of many queues")
+    assert store.alerts.late_queues(10**13, 190) == sorted(f"q{n}" for n in range(20))
+    assert store.alerts.late_queues(10**13, 201) == ["q0"]

@@ -3,15 +3,19 @@
 A rule counts what it is about: an event of one of its kinds, or a condition that begins to hold.
 When it has counted `after` within `within`, it is due and counts anew. It fires at most once in
 `every`; what comes due meanwhile is held back, and is told by the next alert, which comes as soon
-as it may.
+as it may. Whatever conditions began meanwhile are told by name, as none of them begins again.
+
+A condition has ended once it did not hold for a minute. A fatal slot is started again every few
+minutes, and is fatal a second later: that is one trouble, and no new one.
 
 Jobs of the queue `alerts` fire nothing, and neither does what becomes of a worker that runs one: an
 alert about alerts would go round in circles. With `max_jobs = 1`, each would replace a worker, and
 be told of it.
 """
 
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from orpheus.shared.domain.events import Kind
@@ -24,6 +28,9 @@ WEBHOOK_TYPE = "webhook"
 EVERYTHING = "*"
 MOST_COUNTED = 1_000
 """The largest `after`: so many times are remembered."""
+MOST_NAMED = 10
+"""So many of the conditions that began together are named."""
+_ENDED_AFTER_MS = 60_000
 _AFTERWARDS_MS = 60_000
 """What happens to a worker so soon after it ran an alert's job is taken for a consequence."""
 _BEGINNING = frozenset({Kind.WORKER_STARTED, Kind.WORKER_READY})
@@ -39,6 +46,11 @@ class AlertCondition(StrEnum):
     SUPERVISOR_DEGRADED = "supervisor.degraded"
 
 
+_BEGUN = {
+    AlertCondition.SCHEDULE_MISSED: "schedule {} was missed",
+    AlertCondition.QUEUE_LATE: "queue {} is late",
+    AlertCondition.SUPERVISOR_DEGRADED: "{} needs a person",
+}
 KINDS = frozenset(one.value for one in (*Kind, *AlertCondition) if one is not Kind.JOB_PROGRESS)
 """Everything that a rule may be about."""
 
@@ -90,14 +102,20 @@ class Seen:
     subject: str = ""
     about: Topic | None = None
 
+    @property
+    def name(self) -> str:
+        """What a condition is remembered by: `queue.late mail`."""
+        return f"{self.kind} {self.subject}"
+
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What an alert tells: what was seen last when the rule came due."""
+    """What an alert tells: what was seen last when the rule came due. `name`: of a condition."""
 
     kind: str
     at_ms: int
     about: Topic
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +123,13 @@ class RuleState:
     """What is remembered of a rule."""
 
     recent_ms: tuple[int, ...] = ()
-    """When what is counted happened, the oldest first."""
+    """When what is counted happened, in the order of these times."""
     holding: tuple[str, ...] = ()
-    """The conditions that hold and were counted: `queue.late mail`."""
+    """The conditions that were counted and have not ended: `queue.late mail`."""
+    gone_ms: Mapping[str, int] = field(default_factory=dict)
+    """Of these, since when some do not hold."""
+    begun: tuple[str, ...] = ()
+    """The conditions that the next alert is about."""
     fired_ms: int | None = None
     held_back: int = 0
     """How often it came due since it fired."""
@@ -124,6 +146,8 @@ class Decision:
     fires: bool
     held_back: int = 0
     """If it fires: how many alerts were held back before."""
+    begun: tuple[str, ...] = ()
+    """If it fires: the conditions that it is about."""
 
 
 def is_of(rule: AlertRule, seen: Seen) -> bool:
@@ -144,21 +168,37 @@ def decide(
     rule: AlertRule, state: RuleState, events: Iterable[Seen], holding: Sequence[Seen], now_ms: int
 ) -> Decision:
     """Return what becomes of a rule that has seen these events, while these conditions hold."""
-    names = {f"{one.kind} {one.subject}": one for one in holding}
-    begun = [one for name, one in names.items() if name not in state.holding]
-    recent, hits, newest = _count(rule, state.recent_ms, [*events, *begun])
+    names = {one.name: one for one in holding}
+    lasting = {name for name in state.holding if not _has_ended(state, name, now_ms)}
+    new = [one for name, one in names.items() if name not in lasting]
+    recent, hits, newest = _count(rule, state.recent_ms, [*events, *new])
     due = state.held_back + hits
-    state = replace(state, recent_ms=recent, holding=tuple(sorted(names)), held_back=due)
+    begun = {*state.begun, *(one.name for one in new)}
+    state = replace(
+        state,
+        recent_ms=recent,
+        holding=tuple(sorted(lasting | names.keys())),
+        gone_ms={name: state.gone_ms.get(name, now_ms) for name in sorted(lasting - names.keys())},
+        begun=tuple(sorted(begun if due else begun & (lasting | names.keys()))),
+        held_back=due,
+    )
     if not due or is_throttled(rule, state, now_ms):
         return Decision(state, newest, fires=False)
-    fired = replace(state, fired_ms=now_ms, held_back=0, held=None)
-    return Decision(fired, newest, fires=True, held_back=due - 1)
+    fired = replace(state, begun=(), fired_ms=now_ms, held_back=0, held=None)
+    return Decision(fired, newest, fires=True, held_back=due - 1, begun=state.begun)
+
+
+def _has_ended(state: RuleState, name: str, now_ms: int) -> bool:
+    """Return whether a condition was gone for long. A time to come is of a clock set back."""
+    return abs(now_ms - state.gone_ms.get(name, now_ms)) >= _ENDED_AFTER_MS
 
 
 def refused(before: RuleState, decision: Decision, told: Told) -> RuleState:
     """Return what is remembered of a rule whose job was refused: it stays due, and is held."""
     due = decision.held_back + 1
-    return replace(decision.state, fired_ms=before.fired_ms, held_back=due, held=told)
+    return replace(
+        decision.state, begun=decision.begun, fired_ms=before.fired_ms, held_back=due, held=told
+    )
 
 
 def _count(
@@ -168,9 +208,11 @@ def _count(
     if rule.after == 1 or rule.within_s is None or AlertCondition.QUEUE_LATE in rule.on:
         return (), len(seen), seen[-1] if seen else None
     recent, hits, newest = list(recent_ms), 0, None
+    within_ms = rule.within_s * 1000
     for one in seen:
-        recent = [at_ms for at_ms in recent if at_ms > one.at_ms - rule.within_s * 1000]
-        recent.append(one.at_ms)
+        del recent[: bisect_right(recent, one.at_ms - within_ms)]
+        del recent[bisect_left(recent, one.at_ms + within_ms) :]  # of a clock that was ahead
+        insort(recent, one.at_ms)
         if len(recent) >= rule.after:
             recent, hits, newest = [], hits + 1, one
     return tuple(recent), hits, newest
@@ -233,13 +275,16 @@ def _is_during(at_ms: int, run: AlertRun) -> bool:
     )
 
 
-def facts(rule: AlertRule, told: Told, held_back: int, at: str) -> Mapping[str, object]:
+def facts(
+    rule: AlertRule, told: Told, held_back: int, at: str, begun: Sequence[str] = ()
+) -> Mapping[str, object]:
     """Return what the job of an alert is told. `at`: `told.at_ms` as text."""
     about = told.about
     text = f"{rule.name}: {about.text}"
     if rule.after > 1 and rule.within_s and AlertCondition.QUEUE_LATE not in rule.on:
         often = f"{rule.after} times within {duration(rule.within_s)}"
         text = f"{rule.name}: {often}, the last: {about.text}"
+    text += _also([name for name in begun if name != told.name])
     if held_back:
         text += f" ({held_back} more since the last alert)"
     return {
@@ -256,3 +301,16 @@ def facts(rule: AlertRule, told: Told, held_back: int, at: str) -> Mapping[str, 
         "schedule": about.schedule,
         "host": about.host,
     }
+
+
+def _also(names: Sequence[str]) -> str:
+    if not names:
+        return ""
+    some = ", ".join(_in_words(name) for name in names[:MOST_NAMED])
+    more = len(names) - MOST_NAMED
+    return f"; also: {some} and {more} more" if more > 0 else f"; also: {some}"
+
+
+def _in_words(name: str) -> str:
+    kind, _, subject = name.partition(" ")
+    return _BEGUN[AlertCondition(kind)].format(subject)

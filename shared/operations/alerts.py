@@ -158,7 +158,7 @@ class _Look:
         return [
             self._holds(
                 AlertCondition.SUPERVISOR_DEGRADED,
-                f"{host} {slot}",
+                f"{slot} on {host}",
                 Topic(text, worker=slot, host=host),
             )
             for host, slot, text in slots_in_trouble(self.store, self.settings.beat_timeout_s)
@@ -225,7 +225,7 @@ def _evaluate(look: _Look, row: AlertRow) -> _Outcome:
         in_trouble.discard(rule.name)
         state = replace(decision.state, held=told)
         return _Outcome(row, state, next_ms=next_alert_ms(rule, state))
-    what = facts(rule, told, decision.held_back, rfc3339(told.at_ms))
+    what = facts(rule, told, decision.held_back, rfc3339(told.at_ms), decision.begun)
     try:
         job = _job_of(rule, what, look.types, look.settings.defaults)
     except InvalidJob as refusal:  # the job types have changed: tried again at each look
@@ -265,7 +265,7 @@ def _told(store: Store, decision: Decision, held: Told | None) -> Told | None:
         found = store.alerts.event(newest.seq)
         job_id, body = (None, "{}") if found is None else found
         about = about_event(newest.kind, job_id, json.loads(body))
-    return Told(newest.kind, newest.at_ms, about)
+    return Told(newest.kind, newest.at_ms, about, newest.name)
 
 
 def refused_alerts(types: Mapping[str, TypeRow], settings: StoredSettings) -> dict[int, str]:

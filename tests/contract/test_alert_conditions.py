@@ -42,6 +42,8 @@ def test_a_queue_is_late_once_enough_due_jobs_have_waited_for_long(
     assert told["text"] == "late: queue mail is late: 2 jobs or more have waited for over 1 min"
     lease(limit=2, queues=("mail",))
     look(store)
+    clock.advance(MINUTE_MS)
+    look(store)
     submit(queue="mail")
     submit(queue="mail")
     clock.advance(MINUTE_MS + 1)
@@ -103,7 +105,41 @@ def test_a_tick_whose_job_is_refused_was_missed(store: Store, clock: Any) -> Non
     assert len(alerts(store)) == 1
     store.schedules.pause("s")
     look(store)
+    clock.advance(MINUTE_MS)
+    look(store)
     assert store.alerts.all()[0].state.holding == ()
+
+
+def test_queues_that_are_late_together_are_all_named(store: Store, submit: Any, clock: Any) -> None:
+    store.alerts.configure([replace(LATE, after=1)])
+    for queue in ("a", "b", "c"):
+        submit(queue=queue)
+    clock.advance(MINUTE_MS + 1)
+    look(store)
+    clock.advance(5 * MINUTE_MS)
+    look(store)
+    newest, *others = alerts(store)
+    assert newest["text"] == (
+        "late: queue c is late: a job has waited for over 1 min; also: queue a is late, "
+        "queue b is late (2 more since the last alert)"
+    )
+    assert not others
+
+
+def test_a_resumed_schedule_has_not_missed_what_was_told_before(store: Store, clock: Any) -> None:
+    store.schedules.configure([ScheduleDefinition("s", "gone", every_s=3600)])
+    rule = replace(RULE, on=("schedule.missed",), every_s=1, payload='{"text": "{text}"}')
+    store.alerts.configure([rule])
+    clock.advance(3_600_000)
+    fire_schedules(store, SETTINGS)
+    look(store)
+    store.schedules.pause("s")
+    for _ in range(2):
+        look(store)
+        clock.advance(MINUTE_MS)
+    store.schedules.resume("s")
+    look(store)
+    assert len(alerts(store)) == 1
 
 
 def slot(state: SlotState, *, degraded: bool = False) -> SlotRecord:
@@ -126,12 +162,14 @@ def test_a_slot_that_needs_attention_fires_when_it_begins_to(store: Store, clock
         (SlotState.READY, False),
         (SlotState.BACKOFF, False),
         (SlotState.FATAL, False),
+        (SlotState.STARTING, False),
         (SlotState.FATAL, False),
+        (SlotState.READY, False),
         (SlotState.READY, False),
         (SlotState.READY, True),
     ):
         store.processes.put_slots([slot(state, degraded=degraded)])
-        clock.wall += 2000
+        clock.wall += 40_000
         look(store)
     degraded_told, fatal_told = (one["alert"] for one in alerts(store))
     assert fatal_told["text"] == "ops: default-1 failed too often (fatal): because."

@@ -45,10 +45,11 @@ class Alerts:
     def configure(self, rules: Sequence[AlertRule]) -> None:
         """Store the rules of the configuration. One that is new or has changed begins now."""
         with self._database.write(durable=False):
-            known = {row.rule.name: row for row in self.all()}
+            rows = self._database.all(self._sql["rules-to-change"])
+            known = {row.rule.name: row for row in map(_row_of, rows)}
             for name in known.keys() - {one.name for one in rules}:
                 self._database.run(self._sql["remove-rule"], name)
-            for rule in rules:
+            for rule in sorted(rules, key=lambda one: one.name):  # as all do, or two would deadlock
                 before = known.get(rule.name)
                 if before is None or before.rule != rule:
                     state = RuleState() if before is None else changed(before.state)

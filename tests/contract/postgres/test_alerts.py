@@ -1,15 +1,20 @@
 """What rules of alerts look at is looked up by queue, whatever the server knows of the table."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 
 import psycopg
 import pytest
 
+from orpheus.shared.domain.alerts import AlertRule, RuleState
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.storage import Store, open_store
+from tests.machine import wait_until
 
 LOOKS = {"late-jobs": (10**13, 10), "runs-of-alerts": ("alerts", 0, 200)}
+WAITS = "SELECT 1 FROM pg_locks WHERE NOT granted LIMIT 1"
 WRONG = ("jobs_due_of_all", "jobs_pkey", "jobs_by_status", "Seq Scan on jobs", "Seq Scan on ended")
 """With each of these, rows of other queues are read: seconds, once there are many jobs."""
 
@@ -47,3 +52,21 @@ def test_each_look_follows_the_index_of_its_queue_whatever_the_statistics_are(
     check("of many queues")
     assert store.alerts.late_queues(10**13, 190) == sorted(f"q{n}" for n in range(20))
     assert store.alerts.late_queues(10**13, 201) == ["q0"]
+
+
+def test_a_rule_that_fires_while_it_is_changed_is_not_forgotten_to_have_fired(
+    store: Store, postgresql_url: str, tmp_path: Path
+) -> None:
+    rule = AlertRule("ops", ("job.failed",), "noop", "{}")
+    store.alerts.configure([rule])
+    (row,) = store.alerts.all()
+    other = open_store(postgresql_url, create=True, state_dir=str(tmp_path / "other"))
+    changing = Thread(target=other.alerts.configure, args=([replace(rule, every_s=60)],))
+    with store.write(durable=False):
+        store.alerts.move(row, row.seq, RuleState(fired_ms=5), None)
+        changing.start()
+        wait_until(lambda: store._database.one(WAITS) is not None, "it to wait")
+    changing.join()
+    other.close()
+    (changed,) = store.alerts.all()
+    assert (changed.rule.every_s, changed.state.fired_ms) == (60, 5)

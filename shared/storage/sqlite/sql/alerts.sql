@@ -2,6 +2,10 @@
 -- Every rule, with what is remembered of it.
 SELECT name, definition, seq, version, state, last_job_id FROM alerts ORDER BY name;
 
+-- name: rules-to-change
+-- The same in a transaction that changes them: the transaction has the lock already.
+SELECT name, definition, seq, version, state, last_job_id FROM alerts ORDER BY name;
+
 -- name: put-rule
 -- Store a rule that is new or has changed: it has seen all events so far.
 INSERT INTO alerts (name, definition, seq, state) VALUES (?1, ?2, ?3, ?4)

@@ -21,7 +21,7 @@ UPDATE schedules SET tick_ms = ? WHERE name = ? AND tick_ms IS ?;
 
 -- name: set-paused
 -- Pause or resume by an operator. A resumed schedule waits for its next tick; missed ticks are dropped.
-UPDATE schedules SET paused = ?, tick_ms = ? WHERE name = ?;
+UPDATE schedules SET paused = ?, tick_ms = ?, missed_ms = NULL WHERE name = ?;
 
 -- name: note-run
 -- Store when it ran last, and its job.

@@ -1,5 +1,6 @@
 """When a rule fires, how it counts, what it holds back, and what never fires it."""
 
+import time
 from dataclasses import replace
 from itertools import chain, pairwise
 
@@ -95,7 +96,7 @@ def test_a_condition_fires_when_it_begins_and_again_after_it_has_ended() -> None
     other = decide(rule, lasting.state, [], [late("mail"), late("media")], NOW_MS + EVERY_MS)
     assert other.fires and other.newest == late("media")
     ended = decide(rule, other.state, [], [late("media")], NOW_MS + 2 * EVERY_MS)
-    assert not ended.fires
+    assert not ended.fires and ended.state.gone_ms == {"queue.late mail": NOW_MS + 2 * EVERY_MS}
     again = decide(rule, ended.state, [], [late("mail"), late("media")], NOW_MS + 3 * EVERY_MS)
     assert again.fires and again.newest == late("mail")
 
@@ -110,9 +111,77 @@ def test_a_clock_that_was_set_back_silences_no_rule() -> None:
     assert decide(RULE, state, [failed(NOW_MS)], [], NOW_MS).fires
 
 
+def test_a_condition_that_is_gone_for_a_moment_has_not_ended() -> None:
+    rule = replace(RULE, on=(AlertCondition.QUEUE_LATE,), within_s=60, every_s=1)
+    state, now_ms = decide(rule, RuleState(), [], [late("mail")], NOW_MS).state, NOW_MS
+    for _ in range(3):
+        for holding in ([], [late("mail")]):
+            now_ms += MINUTE_MS - 1
+            decision = decide(rule, state, [], holding, now_ms)
+            assert not decision.fires
+            state = decision.state
+            assert state.holding == ("queue.late mail",)
+    assert state.gone_ms == {}
+    state = decide(rule, state, [], [], now_ms).state
+    assert decide(rule, state, [], [], now_ms + MINUTE_MS - 1).state == state
+    assert decide(rule, state, [], [], now_ms + MINUTE_MS).state.holding == ()
+
+
+def test_every_condition_that_began_is_named_once_by_the_next_alert() -> None:
+    rule = replace(RULE, on=(AlertCondition.QUEUE_LATE,), within_s=60)
+    first = decide(rule, RuleState(), [], [late("a"), late("b")], NOW_MS)
+    assert first.fires and first.begun == ("queue.late a", "queue.late b")
+    held = decide(rule, first.state, [], [late("a"), late("c")], NOW_MS + 1000)
+    assert not held.fires and held.state.begun == ("queue.late c",)
+    last = decide(rule, held.state, [], [late("d")], NOW_MS + EVERY_MS)
+    assert last.fires and last.begun == ("queue.late c", "queue.late d")
+    assert last.state.begun == ()
+
+
+def test_a_condition_that_ended_before_the_rule_was_due_is_not_named() -> None:
+    rule = replace(RULE, on=(AlertCondition.SCHEDULE_MISSED,), after=2, within_s=3600)
+    missed = Seen(AlertCondition.SCHEDULE_MISSED, NOW_MS, subject="nightly", about=Topic("missed"))
+    state = decide(rule, RuleState(), [], [missed], NOW_MS).state
+    assert state.begun == ("schedule.missed nightly",)
+    state = decide(rule, state, [], [], NOW_MS + 1000).state
+    assert state.begun == ("schedule.missed nightly",), "gone for a moment"
+    assert decide(rule, state, [], [], NOW_MS + 2 * MINUTE_MS).state.begun == ()
+
+
+def test_the_others_that_began_are_told_by_name_up_to_some_number() -> None:
+    told = Told(AlertCondition.QUEUE_LATE, NOW_MS, Topic("queue a is late"), "queue.late a")
+    names = ["queue.late a", "schedule.missed nightly", "supervisor.degraded default-1 on here"]
+    text = facts(RULE, told, 2, "now", names)["text"]
+    assert text == (
+        "ops: queue a is late; also: schedule nightly was missed, default-1 on here needs a person"
+        " (2 more since the last alert)"
+    )
+    many = [f"queue.late q{n}" for n in range(20)]
+    text = str(facts(RULE, told, 0, "now", many)["text"])
+    assert "queue q9 is late and 10 more" in text and "q10" not in text
+
+
+def test_what_a_clock_that_was_ahead_has_counted_is_not_recent() -> None:
+    rule = replace(RULE, after=3, within_s=300)
+    ahead = [failed(NOW_MS + 19 * 3_600_000 + n) for n in range(2)]
+    state = decide(rule, RuleState(), ahead, [], NOW_MS).state
+    decision = decide(rule, state, [failed(NOW_MS)], [], NOW_MS)
+    assert not decision.fires and decision.state.recent_ms == (NOW_MS,)
+    back = [failed(NOW_MS - 1000), failed(NOW_MS - 500)]
+    assert decide(rule, decision.state, back, [], NOW_MS).fires, "set back by less than the window"
+
+
+def test_to_count_many_events_takes_no_time_for_each_that_is_recent() -> None:
+    rule = replace(RULE, after=1000, within_s=3600)
+    events = [failed(NOW_MS + n) for n in range(10_000)]
+    begun_s = time.process_time()
+    assert decide(rule, RuleState(), events, [], NOW_MS).held_back == 9
+    assert time.process_time() - begun_s < 1, "to look at all of them each time takes 5 s"
+
+
 def test_a_changed_rule_begins_anew_but_keeps_when_it_fired() -> None:
     held = Told("job.failed", NOW_MS, Topic("it failed"))
-    state = RuleState((NOW_MS,), ("queue.late mail",), NOW_MS, 3, held)
+    state = RuleState((NOW_MS,), ("queue.late mail",), fired_ms=NOW_MS, held_back=3, held=held)
     assert changed(state) == RuleState(fired_ms=NOW_MS)
 
 

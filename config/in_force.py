@@ -34,6 +34,12 @@ class InForce:
     config: str | None
     tables: dict[str, Any]
 
+    @property
+    def url(self) -> str | None:
+        """The URL of its database; None if it has a password, so that it is not kept."""
+        url: str | None = self.tables["database"].get("url")
+        return url
+
 
 def keep_in_force(path: Path, settings: Settings) -> None:
     """Write this process's settings to `path`, in one step. Raises OSError."""
@@ -54,9 +60,13 @@ def forget_in_force(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def in_force_at(path: Path) -> InForce | None:
-    """Return what is kept at `path`, if its supervisor runs."""
-    note = read_note(path)
+def in_force_at(path: Path, of_owner: str | Path | None = None) -> InForce | None:
+    """Return what is kept at `path`, if its supervisor runs.
+
+    It must have been written by this user, or by the owner of the file or folder `of_owner`.
+    """
+    trusted = {os.geteuid(), *([] if of_owner is None else _owner_of(of_owner))}
+    note = read_note(path, trusted)
     if note is None or not isinstance(note.get("settings"), dict):
         return None
     return InForce(note.get("config"), note["settings"])
@@ -65,13 +75,10 @@ def in_force_at(path: Path) -> InForce | None:
 def in_force_of(config: Path | None, environ: Mapping[str, str]) -> InForce | None:
     """Return the settings of the one supervisor that was started with this file; else None."""
     file = os.path.realpath(given_file(config, environ) or DEFAULT_PATH)
-    trusted = {os.geteuid(), *_owner_of(file)}  # anybody can lock a file of this name
     found = [
         kept
-        for path in map(settings_beside, _held_locks())
-        if trusted.issuperset(_owner_of(path))
-        and (kept := in_force_at(path)) is not None
-        and kept.config == file
+        for path in map(settings_beside, _held_locks())  # anybody can lock a file of this name
+        if (kept := in_force_at(path, of_owner=file)) is not None and kept.config == file
     ]
     return found[0] if len(found) == 1 else None
 
@@ -81,14 +88,14 @@ def load_in_force(
 ) -> Settings:
     """Return the settings with those in force in place of the file.
 
-    A URL with a password is not kept: it is taken from `told`, what could be read of the file.
+    `told` is what could be read of the file. Its URL wins: a command must not change another
+    database than the one that the file names. A URL with a password is not kept, anyway.
     Raises ConfigurationError, also if nothing tells the URL of the database.
     """
     sources = Sources()
     database = dict(kept.tables["database"])
-    for name in ("url", "listen_url"):
-        if name not in database and told is not None:
-            database[name] = getattr(told, name)
+    if told is not None:
+        database = {"listen_url": told.listen_url, **database, "url": told.url}
     sources.add({**kept.tables, "database": database}, "what runs")
     sources.read_others(sets, environ)
     if sources.origin(("database", "url")) is None:

@@ -17,7 +17,7 @@ from orpheus.shared.process.living_note import read_note
 from orpheus.shared.process.mapped_file import cannot_make
 from orpheus.shared.process.owner import READ_ONLY, other_owner, run_as_owner
 from orpheus.shared.process.state_files import StateFiles
-from orpheus.shared.storage import Store
+from orpheus.shared.storage import Store, locked_file
 from orpheus.supervisor.linux.adoption import kill_processes_of
 from orpheus.supervisor.policy.slot import ProcessEnded
 from orpheus.supervisor.recorder import end_process
@@ -47,16 +47,27 @@ def lock_database(state: StateFiles) -> int:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(fd)
-        running = read_note(state.in_force)
-        who = f"another process holds {path}" if running is None else f"process {running['pid']}"
         raise AlreadyRunning(
-            f"Orpheus is already running on {state.database} ({who}); "
-            "stop it first, or give this one a database of its own: --set database.url=sqlite:///FILE"
+            f"Orpheus is already running {_where_it_runs(state)}; stop it first, or give this one "
+            "a database in a folder of its own: --set database.url=sqlite:///FOLDER/FILE"
         ) from None
     except OSError as error:  # a file system without locks
         os.close(fd)
         raise DatabaseUnusable(f"cannot lock {path}: {error.strerror}") from error
     return fd
+
+
+def _where_it_runs(state: StateFiles) -> str:
+    """Return on which database the supervisor that holds the lock runs, and its process.
+
+    The lock is of a folder: it may be another database there than that of `state`.
+    """
+    folder = state.lock.parent
+    running = read_note(state.in_force, {os.geteuid(), folder.stat().st_uid})
+    if running is None:
+        return f"in {folder} (another process holds {state.lock})"
+    url = running["settings"]["database"].get("url")  # none if it has a password
+    return f"on {(url and locked_file(url)) or state.database} (process {running['pid']})"
 
 
 def warn_of_owner(state: StateFiles) -> None:

@@ -5,7 +5,7 @@ The pid alone would not tell: it may be another process's by then, or of an earl
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +26,18 @@ def write_note(path: Path, values: Mapping[str, Any]) -> None:
     new.replace(path)
 
 
-def read_note(path: Path) -> dict[str, Any] | None:
-    """Return what a process has written, with its `pid`; None if none that runs has."""
+def read_note(path: Path, trusted: Container[int]) -> dict[str, Any] | None:
+    """Return what a process has written, with its `pid`; None if none that runs has.
+
+    A file counts only if its owner is one of the `trusted` user ids: others may write one, too.
+    """
     try:
-        note: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        # A link would lead to another process's note, and a FIFO would be waited for.
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(fd, encoding="utf-8") as file:
+            if os.fstat(fd).st_uid not in trusted:
+                return None
+            note: dict[str, Any] = json.load(file)
         is_this_boot = note["boot_id"] == SystemClock().boot_id
         return note if is_this_boot and is_alive(note["pid"], note["created_s"]) else None
     except (OSError, ValueError, KeyError, TypeError):

@@ -19,7 +19,7 @@ from orpheus.config.options import config_options
 from orpheus.shared.domain.limits import LONGEST_REASON
 from orpheus.shared.errors import ConfigurationError
 from orpheus.shared.operations.audit import Actor, local_actor
-from orpheus.shared.storage import Store, open_storage, state_files
+from orpheus.shared.storage import Store, locked_file, open_storage, state_files
 
 if TYPE_CHECKING:
     from orpheus.config.in_force import InForce
@@ -93,12 +93,18 @@ class Operator:
         return self._in_force(in_force_of(self.config, os.environ))
 
     def _running_on(self, settings: "Settings") -> "Settings | None":
-        """Return the settings of the supervisor that runs on the database of `settings`."""
+        """Return the settings of the supervisor that runs on the database of `settings`.
+
+        The one that has the lock of its folder may run on another SQLite file there.
+        """
         from orpheus.config.in_force import in_force_at  # noqa: PLC0415 - see above
 
-        database = settings.database
-        kept = in_force_at(state_files(database.url, database.state_dir).in_force)
-        return self._in_force(kept, database)
+        told = settings.database
+        path = state_files(told.url, told.state_dir).in_force
+        kept = in_force_at(path, of_owner=path.parent)  # who can replace the database itself
+        if kept is not None and locked_file(kept.url or told.url) != locked_file(told.url):
+            return None
+        return self._in_force(kept, told)
 
     def _in_force(
         self, kept: "InForce | None", told: "Database | None" = None

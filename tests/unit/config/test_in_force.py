@@ -99,6 +99,29 @@ def test_no_secret_is_kept_and_nobody_else_may_read_it(tmp_path: Path) -> None:
     assert load_in_force(kept, [f"database.url={url}"], {}).database.url == url
 
 
+def test_the_url_that_was_told_wins(tmp_path: Path, settings: Settings) -> None:
+    path = tmp_path / "supervisor.json"
+    keep_in_force(path, settings)
+    kept = in_force_at(path)
+    told = settings.database.model_copy(update={"url": "sqlite:///told.db"})
+    assert kept is not None
+    assert load_in_force(kept, (), {}, told).database.url == "sqlite:///told.db"
+
+
+def test_a_file_of_another_user_tells_nothing(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "supervisor.json"
+    keep_in_force(path, settings)
+    monkeypatch.setattr(os, "geteuid", lambda: 65_533)
+    assert in_force_at(path) is None
+    assert in_force_at(path, of_owner=tmp_path) is not None
+    assert in_force_at(path, of_owner=tmp_path / "missing") is None
+    link = tmp_path / "link.json"
+    link.symlink_to(path)
+    assert in_force_at(link, of_owner=tmp_path) is None
+
+
 def test_it_is_gone_with_its_supervisor(tmp_path: Path, settings: Settings) -> None:
     path = tmp_path / "supervisor.json"
     assert in_force_at(path) is None

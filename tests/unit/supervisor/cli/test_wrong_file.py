@@ -11,7 +11,8 @@ import pytest
 from orpheus.config.in_force import keep_in_force
 from orpheus.config.load import load_settings
 from orpheus.shared.domain.jobs import NewJob
-from orpheus.shared.storage import Store, state_files
+from orpheus.shared.storage import Store, open_store, state_files
+from tests.databases import make_database
 
 Orpheus = Callable[..., Any]
 
@@ -104,6 +105,23 @@ def test_a_mistake_on_the_command_line_is_no_mistake_of_the_file(
     assert (code, out) == (78, "")
     assert "did you mean jobs.max_retries?" in err
     assert "keeps its earlier settings" not in orpheus(*given, "jobs").err
+
+
+@pytest.mark.usefixtures("runs")
+def test_an_orpheus_on_another_database_of_the_same_folder_is_not_the_one_that_is_meant(
+    orpheus: Orpheus, store: Store, tmp_path: Path
+) -> None:
+    other = "sqlite:///data/second.db"
+    make_database(other)
+    (tmp_path / "second.toml").write_text(GOOD.replace(URL, other) + "[api]\nprot = 1\n")
+    code, _, err = orpheus("--config", "second.toml", "pause", "mail")
+    assert (code, "keeps its earlier settings" in err) == (0, False), err
+    assert [row.name for row in store.queues.all() if row.paused] == []
+    second = open_store(other)
+    assert [row.name for row in second.queues.all() if row.paused] == ["mail"]
+    second.close()
+    code, _, err = orpheus("--config", "second.toml", "submit", "count", "n=1")
+    assert (code, "api.prot" in err) == (78, True), err
 
 
 def test_without_an_orpheus_that_runs_only_what_is_certain_works(

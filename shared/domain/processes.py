@@ -66,7 +66,8 @@ class LastExit:
     """How one process of a slot ended.
 
     `evidence`: a stack or a line that shows why. `out_of_memory`: whether the kernel killed it for
-    lack of memory; None if this is unknown.
+    lack of memory; None if this is unknown. `failed`: whether it counted as a failure; one that was
+    wanted did not, whatever its code, nor did one while the database was away.
     """
 
     at_ms: int
@@ -76,6 +77,7 @@ class LastExit:
     evidence: str | None
     uptime_s: float = 0.0
     out_of_memory: bool | None = None
+    failed: bool = False
 
 
 def rejection(reason: str) -> str:

@@ -141,7 +141,7 @@ def _slot(worker: Worker, now_ms: int, *, several: bool) -> SlotFacts:
 
 def _failed_lately(one: LastExit, now_ms: int) -> bool:
     age_s = now_ms / 1000 - datetime.fromisoformat(one["at"]).timestamp()
-    return age_s <= RESTARTS_WITHIN_S and one["code"] != 0
+    return age_s <= RESTARTS_WITHIN_S and one["failed"]
 
 
 def _queues(

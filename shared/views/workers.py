@@ -30,6 +30,8 @@ class LastExit(TypedDict):
     """How long the process ran."""
     out_of_memory: bool | None
     """Whether the kernel killed it for memory; null where that cannot be told."""
+    failed: bool
+    """Whether it counted as a failure: one that was wanted did not, whatever its code."""
 
 
 class WorkerSummary(TypedDict):
@@ -200,4 +202,5 @@ def _exit_json(one: processes.LastExit) -> LastExit:
         "evidence": one.evidence,
         "uptime_s": round(one.uptime_s, 1),
         "out_of_memory": one.out_of_memory,
+        "failed": one.failed,
     }

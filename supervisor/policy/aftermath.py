@@ -11,7 +11,14 @@ from dataclasses import replace
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.processes import LastExit, Role, SlotState, signal_name
-from orpheus.supervisor.policy.exits import ExitClass, cause_of, classify, describe, has_failed
+from orpheus.supervisor.policy.exits import (
+    ExitClass,
+    cause_of,
+    classify,
+    describe,
+    has_failed,
+    is_failure,
+)
 from orpheus.supervisor.policy.liveness import has_been_ready
 from orpheus.supervisor.policy.slot import (
     Action,
@@ -39,7 +46,8 @@ def after_exit(
         recent = _within(slot.recycles_s, rules.recycle_window_s, turn.now_s)
         slot = replace(slot, recycles_s=(*recent, turn.now_s))
     kind = classify(slot, process, exit, rules, turn.now_s)
-    last_exit = _last_exit(process, exit, describe(slot, process, exit, kind), turn)
+    failed = is_failure(kind, process, exit)
+    last_exit = _last_exit(process, exit, describe(slot, process, exit, kind), turn, failed=failed)
     cause = cause_of(slot, process, exit, kind)
     was_ready = process.ready_s is not None or exit.in_job
     failed_start = slot.start_failure if kind is ExitClass.EXPECTED else last_exit.reason
@@ -74,7 +82,7 @@ def after_exit(
 
 def after_survival(slot: Slot, process: Process, why: str, turn: Turn) -> ProcessEnded:
     """Return the order to free the leases of a process that is still there after SIGKILL."""
-    last_exit = _last_exit(process, Exit(evidence=process.kill_reason), why, turn)
+    last_exit = _last_exit(process, Exit(evidence=process.kill_reason), why, turn, failed=True)
     return _process_ended(slot, process, last_exit, None)
 
 
@@ -87,7 +95,7 @@ def _process_ended(
     return ProcessEnded(slot.name, process.incarnation, last_exit, cause, overdue, was_stopped)
 
 
-def _last_exit(process: Process, exit: Exit, reason: str, turn: Turn) -> LastExit:
+def _last_exit(process: Process, exit: Exit, reason: str, turn: Turn, *, failed: bool) -> LastExit:
     return LastExit(
         at_ms=turn.wall_ms,
         reason=reason,
@@ -96,6 +104,7 @@ def _last_exit(process: Process, exit: Exit, reason: str, turn: Turn) -> LastExi
         evidence=exit.evidence,
         uptime_s=round(turn.now_s - process.started_s, 3),
         out_of_memory=exit.out_of_memory,
+        failed=failed,
     )
 
 

@@ -56,6 +56,13 @@ def _classify_program(
     return _classify_by_order(slot, process, exit, rules, now_s)
 
 
+def is_failure(kind: ExitClass, process: Process, exit: Exit) -> bool:
+    """Return whether an exit of this class needs attention, if it comes again and again."""
+    if kind is ExitClass.ENDED:
+        return has_failed(process, exit)
+    return kind not in (ExitClass.EXPECTED, ExitClass.DATABASE)
+
+
 def has_failed(process: Process, exit: Exit) -> bool:
     """Return whether the end of a program is a failure, for its `restart`."""
     return exit.code != 0 or process.kill_cause is not None

@@ -105,7 +105,9 @@ def api(start: Callable[..., Any], tmp_path: Path, recorder: Recorder) -> Any:
     unsupervised = start()
     recorder.refuse(unsupervised, 503, "POST", "/workers/default-1/restart")
     api.store.types.replace(describe_types(("orpheus.worker.handlers",), (), 30))
-    exit_ = LastExit(1, "crashed", "SIGKILL", None, None, uptime_s=812.5, out_of_memory=False)
+    exit_ = LastExit(
+        1, "crashed", "SIGKILL", None, None, uptime_s=812.5, out_of_memory=False, failed=True
+    )
     worker = {"incarnation": "life-1", "pid": os.getpid()}
     api.store.processes.put_slots(
         [api.slot("default-1", SlotState.READY, restarts=1, exits=(exit_,), **worker)]

@@ -59,6 +59,7 @@ def test_under_a_supervisor_every_slot_is_shown_with_what_it_does(start: Any) ->
         None,
         uptime_s=61.26,
         out_of_memory=True,
+        failed=True,
     )
     earlier = LastExit(1_799_999_000_000, "exit code 3", None, 3, "Traceback …", uptime_s=0.5)
     api.store.processes.put_slots(
@@ -92,6 +93,7 @@ def test_under_a_supervisor_every_slot_is_shown_with_what_it_does(start: Any) ->
         "evidence": None,
         "uptime_s": 61.3,
         "out_of_memory": True,
+        "failed": True,
     }
     assert [one["reason"] for one in workers[2]["recent_exits"]] == [
         "killed for memory",

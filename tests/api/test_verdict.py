@@ -64,17 +64,19 @@ def test_a_type_that_fails_is_told_beside_many_that_do_not(system: Any) -> None:
     assert text == "3 of 3 jobs of pay that ended in the last 5 minutes failed."
 
 
-def test_exits_that_failed_lately_count_and_those_of_a_restart_do_not(system: Any) -> None:
+def test_exits_that_failed_lately_count_and_those_that_were_wanted_do_not(system: Any) -> None:
     now_ms = system.store.clock.wall_ms()
 
-    def put(*codes: int | None) -> None:
-        exits = tuple(LastExit(now_ms, "it ended", None, code, None) for code in codes)
-        slot = system.slot("default-1", SlotState.READY, incarnation="life-1", exits=exits)
+    def put(*exits: tuple[int | None, bool]) -> None:
+        ended = tuple(
+            LastExit(now_ms, "it ended", None, code, None, failed=failed) for code, failed in exits
+        )
+        slot = system.slot("default-1", SlotState.READY, incarnation="life-1", exits=ended)
         system.store.processes.put_slots([slot])
 
-    put(None, 0, 0, 1)
+    put((None, False), (4, False), (74, False), (0, True), (1, True))
     assert concerns(system) == []
-    put(None, 0, 3, 1)
+    put((None, False), (None, True), (0, True), (1, True))
     assert [code for code, _ in concerns(system)] == ["restless"]
 
 

@@ -266,6 +266,37 @@ def test_an_exit_by_sigkill_is_attributed_to_memory_if_the_kernel_says_so(
 
 
 @pytest.mark.parametrize(
+    ("how", "failed"),
+    [
+        ({"code": 0}, True),  # unasked, and early
+        ({"code": 3}, True),
+        ({"code": 78}, True),
+        ({"signal": 11, "in_job": True}, True),
+        ({"code": 74}, False),  # the database is away
+    ],
+)
+def test_an_exit_that_was_not_wanted_is_kept_as_a_failure(
+    how: dict[str, Any], failed: bool
+) -> None:
+    driver = Driver()
+    driver.turn()
+    driver.exit(0.3, **how)
+    assert driver.ended().last_exit.failed is failed
+
+
+@pytest.mark.parametrize("desired", [Desired.DOWN, Desired.DRAINED, Desired.REPLACE])
+@pytest.mark.parametrize("how", [{"code": 0}, {"code": 4}, {"signal": 15}])
+def test_an_exit_that_was_wanted_is_kept_as_no_failure(
+    desired: Desired, how: dict[str, Any]
+) -> None:
+    driver = Driver().make_ready()
+    driver.slot = with_desired(driver.slot, desired)
+    driver.turn()
+    driver.exit(0.1, **how)
+    assert driver.ended().last_exit.failed is False
+
+
+@pytest.mark.parametrize(
     ("how", "cause"),
     [
         ({"error": "no memory"}, Cause.CANNOT_START),

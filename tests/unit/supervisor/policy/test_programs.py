@@ -42,6 +42,22 @@ def test_it_is_ready_after_its_time_and_the_loop_wakes_up_for_it() -> None:
     assert one.state() is SlotState.READY and one.reported() == [Kind.WORKER_READY]
 
 
+@pytest.mark.parametrize(
+    ("restart", "code", "failed"),
+    [
+        (RestartPolicy.ALWAYS, 0, True),  # after 0.3 s
+        (NEVER, 0, False),
+        (NEVER, 1, True),
+    ],
+)
+def test_an_end_of_its_own_is_kept_as_a_failure_if_it_was_one(
+    restart: RestartPolicy, code: int, failed: bool
+) -> None:
+    one = driver(restart=restart)
+    one.exit(0.3, code=code)
+    assert one.ended().last_exit.failed is failed
+
+
 def test_without_beats_it_is_never_hung_even_if_it_is_stopped() -> None:
     one = ready()
     for _ in range(100):

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem
 
+from orpheus.shared.text import printable
+
 if TYPE_CHECKING:
     from orpheus.shared.domain.jobs import Job
     from orpheus.shared.storage import Store
@@ -44,7 +46,12 @@ def live(*kinds: str) -> Callable[[click.Context, click.Parameter, str], list[Co
                 pairs = [pair for kind in kinds for pair in _KINDS[kind](store)]
         except Exception:  # noqa: BLE001 - a shell shows it in the middle of what is typed
             return []
-        return [CompletionItem(name, help=told) for name, told in pairs if name.startswith(begun)]
+        # A control character, as in a job's error, would act on the terminal.
+        return [
+            CompletionItem(name, help=told and printable(told)[:_TOLD])
+            for name, told in pairs
+            if name.startswith(begun) and name.isprintable()
+        ]
 
     return complete
 
@@ -111,7 +118,7 @@ def _of_jobs(*statuses: str) -> "Callable[[Store], Iterator[Pair]]":
 
 def _told(job: "Job") -> Pair:
     why = f": {job.error.message}" if job.error else ""
-    return str(job.id), f"{job.status} {job.type}{why}".partition("\n")[0][:_TOLD]
+    return str(job.id), f"{job.status} {job.type}{why}".partition("\n")[0]
 
 
 def _once(names: Iterable[str | None]) -> Iterator[Pair]:
@@ -134,7 +141,7 @@ _KINDS: "Mapping[str, Callable[[Store], Iterable[Pair]]]" = {
         sorted({*store.stats.counts_by_queue(), *(one.name for one in store.queues.all())})
     ),
     "types": lambda store: (
-        (one.name, one.description.partition("\n")[0][:_TOLD] or None) for one in store.types.all()
+        (one.name, one.description.partition("\n")[0] or None) for one in store.types.all()
     ),
     "schedules": lambda store: (
         (one.definition.name, "paused" if one.paused else one.definition.type)

@@ -3,6 +3,7 @@
 import click
 from click.shell_completion import BashComplete, FishComplete, ShellComplete, ZshComplete
 
+from orpheus.config.options import config_options
 from orpheus.shared.errors import ExitCode
 
 _SHELLS: dict[str, type[ShellComplete]] = {
@@ -13,8 +14,9 @@ _SHELLS: dict[str, type[ShellComplete]] = {
 
 
 @click.command()
+@config_options
 @click.argument("shell", type=click.Choice(list(_SHELLS)))
-def completion(shell: str) -> int:
+def completion(shell: str, **_of_every_command: object) -> int:
     r"""Print what completes commands, ids, slots, queues and types in a shell.
 
     \b

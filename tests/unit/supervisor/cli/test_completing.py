@@ -10,13 +10,13 @@ from typing import Any
 
 import apsw
 import pytest
-from click.shell_completion import BashComplete
+from click.shell_completion import BashComplete, get_completion_class
 
 from orpheus.shared.domain.jobs import JobError, NewJob
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.domain.processes import Role, SlotRecord, SlotState
 from orpheus.shared.domain.schedules import ScheduleDefinition
-from orpheus.shared.storage import Store
+from orpheus.shared.storage import Store, TypeRow
 from orpheus.supervisor.cli.app import orpheus as group
 
 Orpheus = Callable[..., Any]
@@ -91,6 +91,26 @@ def test_an_id_is_offered_with_what_the_job_is() -> None:
     assert one.help == "failed count: no"
 
 
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_nothing_that_moves_a_cursor_gets_out(
+    store: Store, finish: Finish, monkeypatch: pytest.MonkeyPatch, shell: str
+) -> None:
+    store.types.replace([TypeRow("count", "{}", None, None, None, "Counts\x1b[2J\rwell\n")])
+    store.jobs.submit(NewJob("count"))
+    finish(store, Ending.FAILED_PERMANENTLY, JobError("E", "\x1b]0;owned\x07\rno", None))
+    for words, told in (
+        ("retry", r"count: \x1b]0;owned\x07\rno"),
+        ("submit", r"Counts\x1b[2J\rwell"),
+    ):
+        monkeypatch.setenv("COMP_WORDS", f"orpheus {words} ")
+        monkeypatch.setenv("COMP_CWORD", "" if shell == "fish" else "2")
+        complete = get_completion_class(shell)
+        assert complete is not None
+        answer = complete(group, {}, "orpheus", "_ORPHEUS_COMPLETE").complete()
+        assert answer.replace("\n", "").replace("\t", "").isprintable()
+        assert shell == "bash" or told in answer
+
+
 def test_the_database_that_the_options_name_is_asked(
     filled: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -157,6 +177,7 @@ def test_the_script_is_one_that_the_shell_takes(orpheus: Orpheus, shell: str) ->
     code, out, err = orpheus("completion", shell)
     assert (code, err) == (0, "")
     assert f"_ORPHEUS_COMPLETE={shell}_complete" in out
+    assert orpheus("completion", shell, "--config", "a.toml", "--set", "api.port=1").out == out
     if shell == "bash":
         subprocess.run(["bash", "-n"], input=out, text=True, check=True)
 

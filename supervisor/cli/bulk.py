@@ -2,8 +2,8 @@
 
 A filter says more than its author sees. So the jobs are counted first, jobs that are submitted
 meanwhile are left alone (`max_id`), and nothing is changed if the number is another one by the time
-it is confirmed. Only the number is compared: if meanwhile one job has left the filter and another has
-entered it, that one is changed. POST /jobs/bulk has the same care.
+it is confirmed. Only the number is compared: if meanwhile one job has left the filter and another
+has entered it, that one is changed. POST /jobs/bulk has the same care.
 """
 
 import sys

@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from orpheus.shared.domain.jobs import JobError
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.domain.processes import Role, SlotState
+from orpheus.shared.process.crash_cell import CellState
 
 DEPLOY = Path(__file__).parents[2] / "docs" / "deploy"
 BOARD = json.loads((DEPLOY / "grafana.json").read_text(encoding="utf-8"))
@@ -64,6 +65,10 @@ def samples(api: Any) -> dict[str, list[dict[str, str]]]:
         (lease,) = api.lease()
         ended = Finished(lease, ending, "null", error, cpu_s=0.1, max_rss_bytes=1)
         api.store.leases.finish([ended])
+    api.store.quarantines.after = 1
+    api.submit()
+    (lease,) = api.lease()
+    api.store.leases.free("life-1", CellState(lease.token, running=True))
     api.submit()
     api.client.get(f"/jobs/{api.submit()}")
     api.client.get("/nothing")

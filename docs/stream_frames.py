@@ -191,6 +191,7 @@ Event = Annotated[
     | JobProgress
     | WorkerEvent
     | QueueEvent
+    | TypeEvent
     | ScheduleEvent
     | ConfigReloaded
     | ConfigRejected

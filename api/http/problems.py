@@ -162,6 +162,8 @@ def _refusal_in(request: Request, error: Exception) -> Refusal:
 
 def _wants_a_page(request: Request) -> bool:
     """Return whether a person is reading: a browser says that it takes HTML, and curl does not."""
+    if request.scope["type"] != "http":  # a WebSocket's handshake comes here, too
+        return False
     is_read = request.method in ("GET", "HEAD")
     is_page = request.url.path.startswith("/ui/")
     return is_read and (is_page or "text/html" in request.headers.get("accept", ""))

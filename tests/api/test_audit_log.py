@@ -62,6 +62,8 @@ def prepared(api: Any, method: str, path: str) -> str | None:
 
     if path.startswith("/config"):
         return None  # needs a file: tests/api/test_configuration.py
+    if path.startswith("/types"):
+        return None  # needs deaths of workers: tests/api/test_quarantine.py
     if path.startswith(("/workers", "/pools")):
         api.process("supervisor", Role.SUPERVISOR)
         api.store.processes.put_slots([api.slot("default-1", SlotState.READY)])

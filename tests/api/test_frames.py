@@ -47,6 +47,11 @@ NOTED: dict[Kind, dict[str, Any]] = {
         "why": "SIGHUP",
         "reason": "api.port: is no port",
     },
+    Kind.TYPE_QUARANTINED: {
+        "name": "add",
+        "crashes": [{"job": 1, "attempt": 1, "worker": "default-1", "evidence": "SIGSEGV"}],
+    },
+    Kind.TYPE_RELEASED: {"name": "add", "by": "new job code"},
     Kind.SUPERVISOR_STARTED: {**HOST, "slot": "supervisor", "pid": 7},
     Kind.SUPERVISOR_STOPPING: {**HOST, "slot": "supervisor", "pid": 7, "reason": "SIGTERM"},
 }

@@ -107,7 +107,7 @@ def test_reading_needs_no_origin(api: Any) -> None:
     assert api.client.get("/jobs", headers={"Origin": "http://evil.example"}).status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/nix", "/jobs/", "/jobs/1/nix", "/ui/nix", "/ws", "/JOBS"])
+@pytest.mark.parametrize("path", ["/nix", "/jobs/", "/jobs/1/nix", "/ws", "/JOBS"])
 def test_an_unknown_path_is_a_404(untouched: Any, path: str) -> None:
     problem(untouched.client.get(path), 404)
 

@@ -77,7 +77,7 @@ def test_everything_runs_whoever_is_killed(
     assert not processes_of(first.mark), "what the first one left is gone"
 
     status = operator(settings, "status")
-    assert "all is well" in status.stdout, status.stdout + status.stderr
+    assert "All is well." in status.stdout, status.stdout + status.stderr
     assert operator(settings, "db", "check").returncode == 0
     verified = operator(settings, "db", "verify")
     assert verified.returncode == 0, verified.stdout

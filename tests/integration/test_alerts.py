@@ -121,7 +121,7 @@ def test_each_condition_fires_once_and_the_dead_mans_switch_is_silent_in_trouble
     ping = f'{{name="alive", every=1, type="ping_if_well", payload={{url="{receiver.url}/ping"}}}}'
     daily = '{name="daily", every="1d", type="sum_range", payload={n=1}, catch_up="none"}'
     toml = f"schedules = [{ping}, {daily}]\n" + POOL
-    toml += alert("late", "queue.late", within=1, webhook=f"{receiver.url}/late")
+    toml += alert("late", "queue.late", within=1, queues=["slow"], webhook=f"{receiver.url}/late")
     toml += alert("degraded", "supervisor.degraded", webhook=f"{receiver.url}/degraded")
     toml += alert("missed", "schedule.missed", webhook=f"{receiver.url}/missed")
     running = Configured(start_system, tmp_path, toml)

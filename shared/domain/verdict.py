@@ -9,10 +9,19 @@ and empty, a delay of some seconds.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass
 from typing import NamedTuple
 
+from orpheus.shared.domain.concerns import (
+    LATELY_MINUTES,
+    RESTARTS_WITHIN_S,
+    About,
+    Concern,
+    ConcernCode,
+    Facts,
+    QueueFacts,
+    SlotFacts,
+)
 from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.domain.words import duration
 
@@ -23,124 +32,11 @@ LATE_S = 60.0
 FAILING_SHARE = 0.1
 FAILING_LEAST = 3
 """A type fails if so many of its jobs did lately, and so large a share."""
-LATELY_MINUTES = 5
 RESTARTS_LEAST = 3
-RESTARTS_WITHIN_S = 600.0
-"""A slot is restless if its processes failed so often within this time."""
+"""A slot is restless if its processes failed so often within `RESTARTS_WITHIN_S`."""
 _LITTLE_SPACE_BYTES = 256_000_000
 _LARGE_LOG_BYTES = 512 * 2**20
 _MOST_NAMED = 3
-
-
-class ConcernCode(StrEnum):
-    """What needs a person."""
-
-    NOTHING_RUNS = "nothing_runs"
-    CONFIGURATION_REJECTED = "configuration_rejected"
-    NO_WORKER_READY = "no_worker_ready"
-    SLOT = "slot"
-    RESTLESS = "restless"
-    SILENT = "silent"
-    QUEUE_PAUSED = "queue_paused"
-    NO_POOL = "no_pool"
-    POOL_EMPTY = "pool_empty"
-    POOL_NOT_READY = "pool_not_ready"
-    QUEUE_LIMIT = "queue_limit"
-    QUEUE_LATE = "queue_late"
-    TYPE_QUARANTINED = "type_quarantined"
-    TYPE_FAILING = "type_failing"
-    SCHEDULE_LATE = "schedule_late"
-    LITTLE_SPACE = "little_space"
-    LARGE_LOG = "large_log"
-
-
-class About(NamedTuple):
-    """What a concern is about: a `queue`, `type`, `slot` or `schedule`, and its name."""
-
-    kind: str
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Concern:
-    """One thing that needs a person.
-
-    `text` is a sentence; `command` is what may mend it, or tells more, as one types it.
-    """
-
-    code: ConcernCode
-    text: str
-    command: str | None = None
-    about: About | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SlotFacts:
-    """A slot, or a process without one."""
-
-    name: str
-    """With its host, if there are several."""
-    role: Role
-    pool: str | None
-    state: SlotState
-    degraded: bool
-    reason: str
-    target: str = ""
-    """The slot, as commands name it: `default-1 --host ada`."""
-    rejects: bool = False
-    """It is degraded only because it has rejected the configuration."""
-    silent_s: float | None = None
-    failed_exits: int = 0
-    """How often its processes failed within `RESTARTS_WITHIN_S`."""
-    last_exit: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class QueueFacts:
-    """A queue with the jobs that wait in it."""
-
-    name: str
-    waiting: int
-    running: int = 0
-    oldest_s: float | None = None
-    """How long the first of its due jobs has waited; None: none is due."""
-    paused: bool = False
-    paused_by: str = ""
-    """Who, and why: "by cli:ada (a release)"."""
-    max_running: int = 0
-    rate: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What the verdict is made of."""
-
-    slots: Sequence[SlotFacts]
-    queues: Sequence[QueueFacts] = ()
-    pools: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """The queues that each pool of the configuration serves."""
-    ended: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    """By type, of the last `LATELY_MINUTES`: how many jobs are done, and how many failed."""
-    quarantined: Sequence[tuple[str, str]] = ()
-    """Types that are held back, each with the evidence: a clause."""
-    late_schedules: Sequence[tuple[str, float]] = ()
-    """Schedules whose tick has passed, and by how many seconds."""
-    silent_after_s: float = 30.0
-    """After so long without a heartbeat, a process is taken for dead."""
-    free_bytes: int | None = None
-    log_bytes: int = 0
-    has_jobs: bool = False
-    """There is a job, however it stands."""
-
-    @property
-    def workers(self) -> list[SlotFacts]:
-        """The slots of workers."""
-        return [slot for slot in self.slots if slot.role is Role.WORKER]
-
-    @property
-    def is_any_ready(self) -> bool:
-        """Whether a worker is ready."""
-        return any(slot.state is SlotState.READY for slot in self.workers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,7 @@ from datetime import datetime
 
 from typing_extensions import TypedDict
 
-from orpheus.shared.domain.jobs import Status
-from orpheus.shared.domain.processes import Role, rejection
-from orpheus.shared.domain.rates import rate_text
-from orpheus.shared.domain.verdict import (
+from orpheus.shared.domain.concerns import (
     LATELY_MINUTES,
     RESTARTS_WITHIN_S,
     About,
@@ -16,8 +13,11 @@ from orpheus.shared.domain.verdict import (
     Facts,
     QueueFacts,
     SlotFacts,
-    verdict,
 )
+from orpheus.shared.domain.jobs import Status
+from orpheus.shared.domain.processes import Role, rejection
+from orpheus.shared.domain.rates import rate_text
+from orpheus.shared.domain.verdict import verdict
 from orpheus.shared.storage import QueueRow, Store
 from orpheus.shared.views.workers import LastExit, Worker, workers_json
 

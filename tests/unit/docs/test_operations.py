@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from orpheus.shared.domain.verdict import ConcernCode
+from orpheus.shared.domain.concerns import ConcernCode
 from orpheus.shared.errors import ExitCode
 from orpheus.supervisor.policy.slot import Cause
 

@@ -5,16 +5,16 @@ from typing import Any
 
 import pytest
 
-from orpheus.shared.domain.processes import Role, SlotState
-from orpheus.shared.domain.verdict import (
+from orpheus.shared.domain.concerns import (
     About,
     Concern,
     ConcernCode,
     Facts,
     QueueFacts,
     SlotFacts,
-    verdict,
 )
+from orpheus.shared.domain.processes import Role, SlotState
+from orpheus.shared.domain.verdict import verdict
 
 
 def slot(

@@ -84,9 +84,10 @@ def _concerns(facts: Facts) -> Iterator[Concern]:
 
 def _nobody(facts: Facts) -> Iterator[Concern]:
     """Yield that no worker is ready, once a job has waited longer than a start takes."""
-    oldest_s = max((queue.oldest_s or 0.0 for queue in facts.queues), default=0.0)
+    queues = [queue for queue in facts.queues if not queue.paused]
+    oldest_s = max((queue.oldest_s or 0.0 for queue in queues), default=0.0)
     if facts.slots and not facts.is_any_ready and oldest_s >= START_S:
-        waiting = _jobs_wait(sum(queue.waiting for queue in facts.queues))
+        waiting = _jobs_wait(sum(queue.waiting for queue in queues))
         text = f"No worker is ready, and {waiting}, the first for {duration(oldest_s)}."
         yield Concern(ConcernCode.NO_WORKER_READY, text)
 

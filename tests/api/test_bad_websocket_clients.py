@@ -114,7 +114,7 @@ def test_whoever_breaks_the_protocol_is_told_so_by_a_close(
 def test_whoever_breaks_the_protocol_before_it_is_let_in_is_cut_off(
     start: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("orpheus.api.http.auth.WRONG_TOKEN_S", 1.0)
+    monkeypatch.setattr("orpheus.api.http.auth.WRONG_TOKEN_S", 10.0)
     api = start(token="t" * 32)
     with sockets(api, 1) as (one,):
         one.sendall(HANDSHAKE.replace(b"\r\n\r\n", b"\r\nAuthorization: Bearer x\r\n\r\n"))

@@ -51,4 +51,7 @@ def test_what_jobs_do_is_no_trouble_of_the_system(store: Store) -> None:
     store.jobs.submit(NewJob("words", queue="mail"))
     assert trouble(store, BEAT_TIMEOUT_S) == []
     store.processes.put_slots([replace(READY, state=SlotState.BACKOFF)])
-    assert trouble(store, BEAT_TIMEOUT_S) == ["No worker is ready, and 1 job waits."]
+    assert trouble(store, BEAT_TIMEOUT_S) == []
+    store.jobs.submit(NewJob("words", run_at_ms=store.clock.wall_ms() - 20_000))
+    (told,) = trouble(store, BEAT_TIMEOUT_S)
+    assert told.startswith("No worker is ready, and 1 job waits, the first for 20")

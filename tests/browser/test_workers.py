@@ -220,6 +220,20 @@ def test_what_needs_a_person_is_a_list_with_links_and_commands(panel: Panel) -> 
     expect(page).to_have_title(re.compile(r"^\(3\)"))
 
 
+@pytest.mark.parametrize("width", [1100, 1920])
+def test_many_concerns_are_one_below_the_other(panel: Panel, width: int) -> None:
+    stats = panel.dashboard.system.client.get("/stats").json()
+    one = {"code": "slot", "text": "A slot is degraded.", "command": None, "about": None}
+    stats["verdict"] = {"headline": "20 problems need your attention.", "concerns": [one] * 20}
+    panel.answer("/stats", 200, stats)
+    panel.dashboard.page.set_viewport_size({"width": width, "height": 900})
+    page = panel.open(worker("default-1"), *SYSTEM)
+    lines = page.locator("#concerns li")
+    expect(lines).to_have_count(20)
+    assert len({line.bounding_box()["x"] for line in lines.all()}) == 1
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
 def test_figures_that_cannot_be_read_are_said_to_be_old(panel: Panel) -> None:
     page = panel.open(worker("default-1"), *SYSTEM)
     expect(page.locator("#verdict")).to_have_text(re.compile(r"\w"))

@@ -266,3 +266,8 @@ def test_a_silent_process_is_looked_at_by_a_command_that_it_answers(
 def test_with_several_hosts_the_operator_says_which_one_shall_have_more_workers() -> None:
     slots = [slot(f"default-{n}", target=f"default-{n} --host ada") for n in (1, 2)]
     assert only(slots=slots, queues=[MAIL]).command == "orpheus workers"
+
+
+def test_jobs_of_a_paused_queue_do_not_wait_for_a_worker() -> None:
+    slots = [slot(state=SlotState.BACKOFF), slot("api")]
+    assert only(slots=slots, queues=[replace(MAIL, paused=True)]).code is ConcernCode.QUEUE_PAUSED

@@ -230,7 +230,8 @@ def test_many_concerns_are_one_below_the_other(panel: Panel, width: int) -> None
     page = panel.open(worker("default-1"), *SYSTEM)
     lines = page.locator("#concerns li")
     expect(lines).to_have_count(20)
-    assert len({line.bounding_box()["x"] for line in lines.all()}) == 1
+    left = lines.evaluate_all("lines => lines.map(line => line.getBoundingClientRect().x)")
+    assert len(set(left)) == 1
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 

@@ -328,8 +328,21 @@ PLANTS: dict[str, tuple[Plant, str]] = {
 ONLY_STOPS = Faults(stop=0.25)
 ONLY_PREEMPTION = Faults(preempt=0.06)
 ONLY_WAITS = Faults(slow=0.1)
+STOPS_AND_WAITS = Faults(stop=0.2, slow=0.05)
+CRASHES_AND_REBOOTS = Faults(crash=0.01, reboot=0.03)
+WALL_CLOCK_JUMPS = Faults(wall_jump=0.03)
 FAULTS = {
     "notify before commit": ONLY_PREEMPTION,  # a crash may lose a ring: it hides this one
     "clock read before the lock": ONLY_WAITS,  # it must wait until its lease has expired
-    "late renewal of anything": ONLY_STOPS,  # a worker must stand still past the end of its lease
+    # A worker must stand still past the end of its lease.
+    "late renewal of anything": STOPS_AND_WAITS,
+    "late finish accepted": STOPS_AND_WAITS,
+    "token check dropped": ONLY_STOPS,
+    "cells ignored at expiry": ONLY_STOPS,
+    "cells ignored after a reboot": CRASHES_AND_REBOOTS,
+    "ticks of a clock ahead kept": WALL_CLOCK_JUMPS,
+    # Jobs of one key must run long enough for others to come.
+    "keys not looked at": ONLY_WAITS,
+    "places of keys ignored": ONLY_WAITS,
 }
+"""What makes a fault show itself soon, where the mixture of all takes dozens of schedules."""

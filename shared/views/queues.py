@@ -5,10 +5,10 @@ from typing import cast
 
 from typing_extensions import TypedDict
 
+from orpheus.shared.domain import why
 from orpheus.shared.domain.drain import Pace, drain_s, drain_with_more_s
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.rates import rate_text
-from orpheus.shared.domain.why import Crew
 from orpheus.shared.storage import Flow, QueueRow, Store
 from orpheus.shared.views.values import Time, optional_time
 
@@ -102,7 +102,7 @@ def queues_json(store: Store) -> list[QueueFigures]:
         paces, flows = store.stats.paces(), store.stats.flows()
         rules = {row.name: row for row in store.queues.all()}
         oldest_s = store.stats.oldest_pending_by_queue()
-        pauses = {name: _pause(store, name) for name, rule in rules.items() if rule.paused}
+        pauses = {name: _pause(one) for name, one in store.standings.pauses().items()}
     found: list[QueueFigures] = []
     for name in sorted(counts.keys() | rules.keys()):
         rule = rules.get(name, QueueRow(name, paused=False, max_running=0, rate=None))
@@ -129,12 +129,12 @@ def queues_json(store: Store) -> list[QueueFigures]:
     return found
 
 
-def served_queues_json(store: Store, crews: Sequence[Crew]) -> list[Queue]:
+def served_queues_json(store: Store, crews: Sequence[why.Crew]) -> list[Queue]:
     """Return the same queues with the pools that serve each."""
     return [{**queue, "pools": _serving(queue["name"], crews)} for queue in queues_json(store)]
 
 
-def _serving(queue: str, crews: Sequence[Crew]) -> list[ServingPool]:
+def _serving(queue: str, crews: Sequence[why.Crew]) -> list[ServingPool]:
     return [
         {"name": crew.pool, "workers": len(crew.ready) + len(crew.others), "ready": len(crew.ready)}
         for crew in crews
@@ -142,8 +142,7 @@ def _serving(queue: str, crews: Sequence[Crew]) -> list[ServingPool]:
     ]
 
 
-def _pause(store: Store, queue: str) -> Pause:
-    pause = store.standings.pause_of(queue)
+def _pause(pause: why.Pause) -> Pause:
     return {"by": pause.by, "reason": pause.reason, "at": optional_time(pause.at_ms)}
 
 

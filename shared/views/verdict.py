@@ -18,6 +18,7 @@ from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.processes import Role, rejection
 from orpheus.shared.domain.rates import rate_text
 from orpheus.shared.domain.verdict import verdict
+from orpheus.shared.domain.why import Pause
 from orpheus.shared.storage import QueueRow, Store
 from orpheus.shared.views.workers import LastExit, Worker, workers_json
 
@@ -148,6 +149,7 @@ def _queues(
     store: Store, counts: Mapping[str, Mapping[Status, int]], oldest_s: Mapping[str, float]
 ) -> Iterator[QueueFacts]:
     rules = {row.name: row for row in store.queues.all()}
+    pauses = store.standings.pauses()
     for name, by_status in sorted(counts.items()):
         waiting = by_status[Status.PENDING]
         if not waiting:
@@ -159,14 +161,13 @@ def _queues(
             running=by_status[Status.IN_PROGRESS],
             oldest_s=oldest_s.get(name),
             paused=rule.paused,
-            paused_by=_paused_by(store, name) if rule.paused else "",
+            paused_by=_paused_by(pauses[name]) if rule.paused else "",
             max_running=rule.max_running,
             rate=rate_text(rule.rate),
         )
 
 
-def _paused_by(store: Store, queue: str) -> str:
-    pause = store.standings.pause_of(queue)
+def _paused_by(pause: Pause) -> str:
     reason = f" ({pause.reason})" if pause.reason else ""
     return f" by {pause.by or 'the configuration'}{reason}"
 

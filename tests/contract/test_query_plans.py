@@ -48,7 +48,7 @@ HOT = {
     ("jobs.sql", "run-of"): "INTEGER PRIMARY KEY (rowid=?)",
     ("counts.sql", "newest-of-queue"): "COVERING INDEX jobs_by_queue (queue=? AND id>?)",
     ("counts.sql", "first-job-from"): "INTEGER PRIMARY KEY (rowid>?)",
-    ("why.sql", "who-paused"): "audit_by_target (target=?)",
+    ("why.sql", "pauses"): "audit_by_target (target=?)",
     ("why.sql", "leased-before"): "jobs_leased (lease_incarnation=?)",
     ("why.sql", "running-of-queue"): "jobs_leased",
     ("why.sql", "running-of-key"): "jobs_of_key (queue=? AND concurrency_key=? AND status=?",

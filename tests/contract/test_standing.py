@@ -1,6 +1,7 @@
 """What the store knows of why a job does not run."""
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -11,6 +12,8 @@ from orpheus.shared.domain.why import Pause, Room, Standing
 from orpheus.shared.errors import NotFound
 from orpheus.shared.operations.audit import Actor, audited
 from orpheus.shared.storage import Store
+from orpheus.shared.views.queues import queues_json
+from orpheus.shared.views.verdict import verdict_json
 from tests.contract.conftest import FakeClock
 
 Submit = Callable[..., int]
@@ -64,6 +67,38 @@ def test_a_pause_names_the_operator_the_reason_and_when(
     assert store.standings.of(job).pause == Pause("cli:ada", "mail is down", clock.wall)
     store.queues.resume("mail")
     assert store.standings.of(job).pause is None
+
+
+def test_who_paused_many_queues_takes_one_statement(
+    store: Store, submit: Submit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in range(30):
+        submit(queue=f"q{n}")
+    statements: list[str] = []
+    for name in ("all", "one"):
+        call = getattr(store._database, name)
+
+        def count(sql: str, *values: object, call: Callable[..., object] = call) -> object:
+            statements.append(sql)
+            return call(sql, *values)
+
+        monkeypatch.setattr(store._database, name, count)
+
+    def how_many() -> int:
+        statements.clear()
+        queues_json(store)
+        verdict_json(store, [], {}, 20, store.stats.oldest_pending_by_queue())
+        return len(statements)
+
+    before = how_many()
+    for n in range(30):
+        queue = f"q{n}"
+        audited(store, Actor("cli:ada"), "pause", f"queue {queue}", partial(pause, store, queue))
+    assert how_many() == before
+
+
+def pause(store: Store, queue: str) -> None:
+    store.queues.pause(queue)
 
 
 def test_a_limit_counts_and_names_what_runs(store: Store, submit: Submit, lease: LeaseSome) -> None:

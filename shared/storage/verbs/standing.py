@@ -62,7 +62,7 @@ class Standings:
                 waits_for=waits_for,
                 dependencies=self._dependencies(job_id) if waits_for else (),
                 quarantine=self._quarantine(job, is_held=is_parked == _HELD),
-                pause=self.pause_of(job.queue) if job.queue in limits.paused else None,
+                pause=self.pauses().get(job.queue),
                 queues=limits.queues,
                 keys=limits.rooms_of(_keys_of([*before, _place(job)])),
                 before=before,
@@ -73,12 +73,10 @@ class Standings:
         quarantine = self._quarantines.of(job.type)
         return quarantine if quarantine and (is_held or not quarantine.is_released) else None
 
-    def pause_of(self, queue: str) -> Pause:
-        """Return who paused a queue that is paused, why, and when."""
-        by_operator = self._database.one(self._sql["is-paused-by-operator"], queue)
-        if by_operator is None or not by_operator[0]:
-            return Pause()
-        return Pause(*(self._database.one(self._sql["who-paused"], f"queue {queue}") or ()))
+    def pauses(self) -> dict[str, Pause]:
+        """Return who paused each queue that is paused, why, and when; in one statement."""
+        rows = self._database.all(self._sql["pauses"])
+        return {name: Pause(*pause) for name, *pause in rows}
 
     def _dependencies(self, job_id: int) -> list[Dependency]:
         rows = self._database.all(self._sql["waits-for"], job_id, MOST_NAMED)

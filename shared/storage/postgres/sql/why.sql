@@ -10,14 +10,13 @@ SELECT jobs.id, type, status
 FROM orpheus.job_dependencies JOIN orpheus.jobs ON jobs.id = job_dependencies.depends_on
 WHERE job_dependencies.job_id = ? AND waits = 1 ORDER BY jobs.id LIMIT ?;
 
--- name: who-paused
--- Who paused a queue last, why, and when.
-SELECT by, reason, at_ms FROM orpheus.audit
-WHERE target = ? AND action = 'pause' ORDER BY id DESC LIMIT 1;
-
--- name: is-paused-by-operator
--- Is a queue paused by an operator, not by the configuration?
-SELECT coalesce(paused, 0) FROM orpheus.queues WHERE name = ?;
+-- name: pauses
+-- Every paused queue: who paused it last, why, and when; nulls, if the configuration did.
+SELECT name, by, reason, at_ms FROM orpheus.queues LEFT JOIN orpheus.audit
+    ON coalesce(paused, 0) = 1 AND id = (
+        SELECT id FROM orpheus.audit AS one
+        WHERE target = 'queue ' || name AND action = 'pause' ORDER BY id DESC LIMIT 1)
+WHERE coalesce(paused, paused_by_config) = 1;
 
 -- name: leased-before
 -- The jobs that the worker of a lease has leased before it and not finished.

@@ -10,7 +10,6 @@ while its supervisor runs.
 import contextlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from orpheus.shared.errors import ConfigurationError
 from orpheus.shared.operations.configuration import MASK
 from orpheus.shared.process.living_note import read_note, write_note
 from orpheus.shared.process.state_files import settings_beside
+from orpheus.shared.records import dataclass
 
 _TABLES = ("database", "api", "pools", "queues", "jobs", "leases", "heartbeats", "supervisor")
 _LOCK = "supervisor.lock"

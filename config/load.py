@@ -6,12 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic_settings import (
-    BaseSettings,
-    InitSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
 
 from orpheus.config.checks import problems_between
 from orpheus.config.problems import KeyPath, Problem, problems_of, without
@@ -118,21 +112,12 @@ def _validated_or_none(values: dict[str, Any]) -> Settings | None:
         return None
 
 
-def _merged(layers: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Merge the tables of the sources key by key; later ones win.
-
-    pydantic-settings merges, but its own readers are not used: they ignore unknown names, and keep
-    no file and line with a value (docs/adr/0005).
-    """
-
-    class Layers(BaseSettings):
-        model_config = SettingsConfigDict(extra="allow")
-
-        @classmethod
-        def settings_customise_sources(
-            cls, settings_cls: type[BaseSettings], *_: Any, **__: Any
-        ) -> tuple[PydanticBaseSettingsSource, ...]:
-            """Return the layers backwards, as the first source wins here."""
-            return tuple(InitSettingsSource(settings_cls, layer) for layer in reversed(layers))
-
-    return dict(Layers().model_extra or {})
+def _merged(layers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Merge the tables of the sources key by key; later ones win."""
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        for name, value in layer.items():
+            before = merged.get(name)
+            both_tables = isinstance(before, dict) and isinstance(value, dict)
+            merged[name] = _merged([before, value]) if both_tables else value
+    return merged

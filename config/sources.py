@@ -9,13 +9,14 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from orpheus.config.problems import KeyPath, Problem, dotted
 from orpheus.config.regular_file import read_regular_file
 from orpheus.shared.process.owner import run_as_owner
+from orpheus.shared.records import dataclass
 
 DEFAULT_PATH = Path("config/orpheus.toml")
 PREFIX = "ORPHEUS_"

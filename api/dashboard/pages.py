@@ -12,7 +12,6 @@ for ever, and never mix files of two versions.
 import hashlib
 import mimetypes
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -20,6 +19,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
+
+from orpheus.shared.records import dataclass
 
 _HERE = Path(__file__).parent
 _CONTENT_SECURITY_POLICY = (

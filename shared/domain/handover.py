@@ -7,7 +7,7 @@ on, even if the file has changed since.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, is_dataclass
+from dataclasses import field, is_dataclass
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from orpheus.shared.domain.alerts import AlertRule
@@ -16,6 +16,7 @@ from orpheus.shared.domain.commands import CommandSettings
 from orpheus.shared.domain.rates import QueueRules
 from orpheus.shared.domain.retention import RetentionRules
 from orpheus.shared.domain.schedules import ScheduleDefinition
+from orpheus.shared.records import dataclass
 
 T = TypeVar("T")
 

@@ -8,11 +8,12 @@ has entered it, that one is changed. POST /jobs/bulk has the same care.
 
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 import click
 
 from orpheus.shared.errors import ExitCode
+from orpheus.shared.records import dataclass
 from orpheus.shared.storage import BulkAction, JobFilter, Store
 from orpheus.supervisor.cli.operator import JobId, Operator
 from orpheus.supervisor.cli.output import print_json

@@ -8,7 +8,6 @@ import functools
 import gc
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from orpheus.config.options import config_options
 from orpheus.shared.domain.limits import LONGEST_REASON
 from orpheus.shared.errors import ConfigurationError
 from orpheus.shared.operations.audit import Actor, local_actor
+from orpheus.shared.records import dataclass
 from orpheus.shared.storage import Store, locked_file, open_storage, state_files
 
 if TYPE_CHECKING:

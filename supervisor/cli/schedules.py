@@ -5,7 +5,6 @@ from typing import Any
 
 import click
 
-from orpheus.config.handovers import for_jobs
 from orpheus.shared.errors import ExitCode
 from orpheus.shared.operations.audit import audited
 from orpheus.shared.views.jobs import job_json
@@ -51,9 +50,9 @@ def run_schedule(operator: Operator, name: str, reason: str | None) -> int:
     """Submit the job of a schedule now; its own times stay as they are."""
     from orpheus.shared.operations.schedules import job_maker  # noqa: PLC0415 - no completion needs it
 
-    settings = operator.settings_in_force()  # [jobs] has defaults of the job
-    with operator.store(settings) as store:
-        make_job = job_maker(store, for_jobs(settings))
+    handover = operator.handover_in_force()  # [jobs] has defaults of the job
+    with operator.store(handover) as store:
+        make_job = job_maker(store, handover.defaults)
         job_id = audited(
             store,
             operator.actor(reason),

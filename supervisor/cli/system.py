@@ -5,11 +5,11 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from http.client import HTTPConnection, HTTPException
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from orpheus.config.handovers import for_jobs
+from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.domain.processes import Role
 from orpheus.shared.errors import ExitCode
 from orpheus.shared.storage import Store, shown_url
@@ -28,9 +28,6 @@ from orpheus.supervisor.cli.output import (
 )
 from orpheus.supervisor.cli.type_stats import print_type_stats
 
-if TYPE_CHECKING:
-    from orpheus.config.settings import Settings
-
 _HEALTHCHECK_S = 5.0
 
 
@@ -38,9 +35,9 @@ _HEALTHCHECK_S = 5.0
 @for_operator
 def workers(operator: Operator) -> int:
     """List every process with its state, job and resource use."""
-    settings = operator.settings()
-    with operator.store(settings) as store:
-        items = read_workers(store, settings)
+    handover = operator.handover()
+    with operator.store(handover) as store:
+        items = read_workers(store, handover)
     _print_workers(items, as_json=operator.as_json)
     return ExitCode.OK
 
@@ -49,9 +46,9 @@ def workers(operator: Operator) -> int:
 @for_operator
 def programs(operator: Operator) -> int:
     """List programs with their state and resource use."""
-    settings = operator.settings()
-    with operator.store(settings) as store:
-        items = [one for one in read_workers(store, settings) if one["role"] == Role.PROGRAM]
+    handover = operator.handover()
+    with operator.store(handover) as store:
+        items = [one for one in read_workers(store, handover) if one["role"] == Role.PROGRAM]
     columns = ("SLOT", "STATE", "PID", "CPU", "MEMORY", "UP", "RESTARTS", "WHY")
     several = _are_of_several_hosts(items)
 
@@ -64,9 +61,9 @@ def programs(operator: Operator) -> int:
     return ExitCode.OK
 
 
-def read_workers(store: Store, settings: "Settings") -> list[Worker]:
+def read_workers(store: Store, handover: CommandLineHandover) -> list[Worker]:
     """Return every slot, and every process without one, as GET /workers shows them."""
-    return workers_json(store, supervised_on=None, beat_timeout_s=settings.heartbeats.timeout)
+    return workers_json(store, supervised_on=None, beat_timeout_s=handover.beat_timeout_s)
 
 
 def _print_workers(items: Sequence[Mapping[str, Any]], *, as_json: bool = False) -> None:
@@ -117,12 +114,12 @@ def _last_exit(last_exit: Mapping[str, Any]) -> str:
 @for_operator
 def types(operator: Operator, stats: bool) -> int:
     """List the job types and their payloads."""
-    settings = operator.settings()
-    with operator.store(settings) as store:
+    handover = operator.handover()
+    with operator.store(handover) as store:
         if stats:
             print_type_stats(store, as_json=operator.as_json)
             return ExitCode.OK
-        items = types_json(store, for_jobs(settings))
+        items = types_json(store, handover.defaults)
         fields = {row.name: _fields_of(row.schema) for row in store.types.all()}
     columns = ("TYPE", "STATE", "PAYLOAD", "QUEUE", "RETRIES", "TIMEOUT", "DESCRIPTION")
 
@@ -148,17 +145,16 @@ def _fields_of(schema_json: str) -> str:
 @for_operator
 def status(operator: Operator) -> int:
     """Show the whole system; exit 1 if something needs attention."""
-    settings = operator.settings()
-    with operator.store(settings) as store:
-        items = read_workers(store, settings)
-        pools = {name: pool.queues for name, pool in settings.pools.items()}
+    handover = operator.handover()
+    with operator.store(handover) as store:
+        items = read_workers(store, handover)
+        pools, timeout_s = handover.storage.pools, handover.beat_timeout_s
         with store.snapshot():
             counts = store.stats.counts()
             ended = store.stats.finished_in(60)
             by_queue_s = store.stats.oldest_pending_by_queue()
             oldest_s = max(by_queue_s.values(), default=None)
             size_bytes = store.maintenance.database_bytes()
-            timeout_s = settings.heartbeats.timeout
             verdict = verdict_json(store, items, pools, timeout_s, by_queue_s)
     exit_code = ExitCode.NO if verdict["concerns"] else ExitCode.OK
     by_status = {status.value: n for status, n in counts.items()}
@@ -179,7 +175,7 @@ def status(operator: Operator) -> int:
             "jobs": ", ".join(f"{n:,} {name}" for name, n in by_status.items() if n) or "none yet",
             "oldest waiting": duration(oldest_s),
             "last hour": ", ".join(f"{n:,} {status}" for status, n in ended.items()),
-            "database": f"{shown_url(settings.database.url)}, {mebibytes(size_bytes)}",
+            "database": f"{shown_url(handover.storage.url)}, {mebibytes(size_bytes)}",
         }
     )
     click.echo()
@@ -196,15 +192,16 @@ def status(operator: Operator) -> int:
 @for_operator
 def healthcheck(operator: Operator) -> int:
     """Ask the API whether it is ready; exit 1 if it is not."""
-    api = operator.settings_in_force().api
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(api.host, api.host)  # noqa: S104
-    if not api.port:
+    handover = operator.handover_in_force()
+    host, port = handover.api_host, handover.api_port
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    if not port:
         click.echo("orpheus: api.port is 0, any free one: name the port with --set", err=True)
         return ExitCode.NO
     try:
-        code, body = _get(host, api.port, "/readyz")
+        code, body = _get(host, port, "/readyz")
     except OSError as error:
-        click.echo(f"orpheus: no answer from {host}:{api.port}: {error}", err=True)
+        click.echo(f"orpheus: no answer from {host}:{port}: {error}", err=True)
         return ExitCode.NO
     if operator.as_json:
         print_json(body)

@@ -3,6 +3,7 @@
 import functools
 import inspect
 import operator
+from types import GenericAlias
 from typing import Annotated, Any
 
 import pytest
@@ -19,15 +20,15 @@ ATOMS = st.sampled_from(
 )
 
 
-def union(annotations):
+def union(annotations: list[Any]) -> Any:
     return functools.reduce(operator.or_, annotations)
 
 
 ANNOTATIONS = st.recursive(
     ATOMS,
     lambda inner: st.one_of(
-        inner.map(lambda one: list[one]),
-        inner.map(lambda one: dict[str, one]),
+        inner.map(lambda one: GenericAlias(list, one)),
+        inner.map(lambda one: GenericAlias(dict, (str, one))),
         st.lists(inner, min_size=1, max_size=3).map(union),
     ),
     max_leaves=5,
@@ -40,12 +41,14 @@ VALUES = st.recursive(
 DEFAULTS = st.one_of(st.just(inspect.Parameter.empty), VALUES)
 
 
-def parameters(**defaults):
+def parameters(**defaults: Any) -> dict[str, inspect.Parameter]:
     kind = inspect.Parameter.KEYWORD_ONLY
     return {name: inspect.Parameter(name, kind, default=one) for name, one in defaults.items()}
 
 
-def by_pydantic(fields, annotations):
+def by_pydantic(
+    fields: dict[str, inspect.Parameter], annotations: dict[str, Any]
+) -> dict[str, Any]:
     schema = PayloadModel("here", fields, annotations).schema()
     del schema["title"]
     return schema

@@ -23,7 +23,7 @@ _DATABASE = {"url": "sqlite:///data/orpheus.db", "state_dir": ""}
 
 def digest_of(sources: Sources) -> str:
     """Return a digest of all values that were set; of two that say the same, it is the same."""
-    said = json.dumps([str(sources.file), sources.merged()], sort_keys=True, default=repr)
+    said = json.dumps(sources.merged(), sort_keys=True, default=repr)
     return hashlib.sha256(said.encode(errors="surrogateescape")).hexdigest()
 
 

@@ -295,7 +295,7 @@ class Logging(Table):
 _TABLES = ["database", "api", "jobs", "leases", "heartbeats", "supervisor", "retention", "logging"]
 
 
-class Settings(Table):
+class Settings(Table):  # noqa: PLW1641 - pydantic makes the hash of a frozen model
     """The whole configuration. `source` is the file it was read from, None without one."""
 
     database: Database = Field(default_factory=Database)
@@ -322,6 +322,10 @@ class Settings(Table):
     def given(self) -> str:
         """The digest of what was set, if it was checked without a problem; else empty."""
         return self._given
+
+    def __eq__(self, other: object) -> bool:
+        """Compare the settings, however they were given."""
+        return isinstance(other, Settings) and dict(self) == dict(other)
 
     def remember_given(self, digest: str) -> None:
         """Note the digest of what was set."""

@@ -11,16 +11,20 @@ for ever, and never mix files of two versions.
 
 import hashlib
 import mimetypes
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from orpheus.shared.records import dataclass
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 _HERE = Path(__file__).parent
 _CONTENT_SECURITY_POLICY = (
@@ -41,7 +45,7 @@ _REVALIDATE = "no-cache"
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """The routes `/`, `/ui/…` and `/ui/static/…`, and the login page as HTML.
+    """The routes `/`, `/ui/…` and `/ui/static/…`, and the login page as HTML if there are logins.
 
     `not_found` answers a browser that asked for something that is not there, with a sentence.
     """
@@ -55,20 +59,15 @@ def make_pages(*, read_only: bool, has_sessions: bool) -> Pages:
     """Read all files once and return the pages. `read_only`: the pages offer no action."""
     files = _read_files(_HERE / "static")
     version = _version_of(files)
-    templates = Environment(
-        loader=FileSystemLoader([_HERE / "templates", _HERE / "static"]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    templates.globals["static"] = f"/ui/static/{version}"
-    templates.globals["read_only"] = read_only
-    templates.globals["has_sessions"] = has_sessions
+
+    @cache
+    def templates() -> "Environment":
+        known = {"static": f"/ui/static/{version}", "read_only": read_only}
+        return _templates(known | {"has_sessions": has_sessions})
 
     def page(name: str, status: int = 200, **values: object) -> Response:
         headers = _POLICY | {"Cache-Control": _REVALIDATE}
-        return HTMLResponse(templates.get_template(name).render(values), status, headers)
+        return HTMLResponse(templates().get_template(name).render(values), status, headers)
 
     def plain(path: str, name: str) -> Route:
         """Return the route of a page that is the same for every request."""
@@ -105,7 +104,24 @@ def make_pages(*, read_only: bool, has_sessions: bool) -> Pages:
         *(plain(f"/ui/{name}", f"{name}.html") for name in _PLAIN),
         Route("/ui/static/{version}/{path:path}", static),
     ]
-    return Pages(routes, templates.get_template("login.html").render(), not_found)
+    login_page = templates().get_template("login.html").render() if has_sessions else ""
+    return Pages(routes, login_page, not_found)
+
+
+def _templates(known: Mapping[str, object]) -> "Environment":
+    """Return the templates, in which the values `known` have names."""
+    # Imported with the first page: it takes 30 ms, and many an API never serves one.
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415
+
+    templates = Environment(
+        loader=FileSystemLoader([_HERE / "templates", _HERE / "static"]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.globals.update(known)
+    return templates
 
 
 def _read_files(folder: Path) -> dict[str, bytes]:

@@ -26,7 +26,6 @@ from orpheus.supervisor.cli.output import (
     print_table,
     since,
 )
-from orpheus.supervisor.cli.program_output import print_output
 
 _POLL_INTERVAL_S = 0.05
 _LINES_AT_ONCE = 1_000
@@ -159,6 +158,8 @@ def _attempt_row(attempt: Attempt, now_ms: int) -> tuple[object, ...]:
 @for_operator
 def logs(operator: Operator, name: str, follow: bool, host: str | None) -> int:
     """Print the log of a job, or the output of a program's SLOT."""
+    from orpheus.supervisor.cli.program_output import print_output  # noqa: PLC0415 - not for jobs
+
     with operator.store() as store:
         try:
             if SLOT.fullmatch(name):

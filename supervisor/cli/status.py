@@ -2,10 +2,10 @@
 
 import io
 import sys
-import time
 from collections.abc import Mapping
 from contextlib import redirect_stdout
 from datetime import datetime
+from time import sleep
 from typing import Any
 
 import click
@@ -75,8 +75,9 @@ def _print(found: Mapping[str, Any], handover: CommandLineHandover) -> None:
             "database": f"{shown_url(handover.storage.url)}, {size}",
         }
     )
-    click.echo()
-    print_workers(found["workers"])
+    if found["workers"]:
+        click.echo()
+        print_workers(found["workers"])
     click.echo()
     verdict = found["verdict"]
     click.echo(styled(verdict["headline"], fg="red" if verdict["concerns"] else "green"))
@@ -96,7 +97,7 @@ def _watch(operator: Operator, store: Store, handover: CommandLineHandover) -> i
     try:
         while True:
             before = show(_status(store, handover), operator, handover, before)
-            time.sleep(_LOOK_EVERY_S)
+            sleep(_LOOK_EVERY_S)
     except KeyboardInterrupt:  # the usual way to stop
         if show is _draw:
             click.echo()

@@ -1,8 +1,9 @@
-"""Import FastAPI and our routes without building what no request may ever need.
+"""Import FastAPI without building what no request needs.
 
 FastAPI describes the whole of OpenAPI as pydantic models, and pydantic builds a validator for each
-class at once. Together with ours that takes half of the API's start. /openapi.json needs them, a
-request needs one or two of ours: so each is built when it is used.
+class at once. Only /openapi.json needs them, so they are built when that is asked for, which one
+thread at a time does. Our own models are built at once: several threads may use one first, and
+pydantic does not build one safely in several.
 """
 
 import contextlib
@@ -18,19 +19,29 @@ _NO_PLUGINS = "PYDANTIC_DISABLE_PLUGINS"
 
 @contextlib.contextmanager
 def light_fastapi() -> Iterator[None]:
-    """Let models that are defined meanwhile be built at their first use."""
-    before = BaseModel.model_config
-    BaseModel.model_config = ConfigDict(defer_build=True)
+    """Import FastAPI, and let the routes that are imported meanwhile be made with less work."""
     plugins = os.environ.get(_NO_PLUGINS)
     # pydantic would read the metadata of all installed packages for plugins: 30 ms.
     os.environ[_NO_PLUGINS] = "__all__"
     try:
-        # FastAPI imports pydantic's version 1 to refuse its models with a clear message.
+        with _built_when_used():
+            import fastapi  # noqa: F401, PLC0415 - see above
+        # For each route, FastAPI imports pydantic's version 1 to refuse its models.
         with standing_in({"pydantic.v1": None}):
             yield
     finally:
-        BaseModel.model_config = before
         if plugins is None:
             del os.environ[_NO_PLUGINS]
         else:
             os.environ[_NO_PLUGINS] = plugins
+
+
+@contextlib.contextmanager
+def _built_when_used() -> Iterator[None]:
+    """Let models that are defined meanwhile be built at their first use."""
+    before = BaseModel.model_config
+    BaseModel.model_config = ConfigDict(defer_build=True)
+    try:
+        yield
+    finally:
+        BaseModel.model_config = before

@@ -63,7 +63,9 @@ def started(python: Path, folder: Path) -> Iterator[Mapping[str, float]]:
         "[api]\nport = 0\n[pools.default]\nworkers = 2\n[logging]\nformat = 'json'\n"
     )
     with (folder / "log").open("wb") as log:
-        supervisor = psutil.Popen([python, "-m", "orpheus"], cwd=folder, stderr=log)
+        supervisor = psutil.Popen(
+            [python, "-m", "orpheus"], cwd=folder, stdout=subprocess.DEVNULL, stderr=log
+        )
     try:
         wait_until_ready(folder / "log")
         yield processor_time(supervisor)

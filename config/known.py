@@ -41,10 +41,12 @@ def known_handover(path: Path, sources: Sources) -> CommandLineHandover | None:
     if sources.problems:
         return None
     note = read_kept(path, of_owner=path.parent)  # who can replace the database itself
-    kept = note and note.get("commands")
-    if not kept or kept.get("given") != digest_of(sources):
+    try:
+        kept = (note or {})["commands"]
+        is_same = kept["given"] == digest_of(sources)
+        return from_json(CommandLineHandover, kept["handover"]) if is_same else None
+    except (KeyError, TypeError):  # of another version
         return None
-    return from_json(CommandLineHandover, kept["handover"])
 
 
 def read_kept(path: Path, of_owner: str | Path | None = None) -> dict[str, Any] | None:

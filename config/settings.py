@@ -206,6 +206,8 @@ class Command(Table):
 class Ready(Table):
     """How a program shows that it is ready: it answers, prints a line, or has run for a while."""
 
+    model_config = ConfigDict(defer_build=False)  # it is a default
+
     http: CheckUrl | None = None
     line: Pattern | None = None
     after: Seconds | None = None
@@ -335,7 +337,7 @@ class Settings(Table):  # noqa: PLW1641 - pydantic makes the hash of a frozen mo
     @classmethod
     def _fill_tables(cls, values: Any) -> Any:
         """Check each table as a part of the whole: its own class then needs no validator."""
-        empty: dict[str, Any] = {name: {} for name in _TABLES}
+        empty: dict[str, Any] = {name: {} for name in _TABLES} | {"pools": {"default": {}}}
         return {**empty, **values} if isinstance(values, Mapping) else values
 
     @field_validator("pools", mode="before")
@@ -345,6 +347,9 @@ class Settings(Table):  # noqa: PLW1641 - pydantic makes the hash of a frozen mo
         if isinstance(pools, Mapping) and isinstance(pool := pools.get("default"), Mapping):
             return {**pools, "default": {"workers": default_workers(), **pool}}
         return pools
+
+
+Settings.model_rebuild()  # at once: pydantic does not build one safely in several threads
 
 
 def default_workers() -> int:

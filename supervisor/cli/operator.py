@@ -51,7 +51,7 @@ class Operator:
             sources = read_sources(self.config, DEFAULT_PATH, self.sets, os.environ)
             database = named_database(sources)
             return database and known_handover(state_files(*database).in_force, sources)
-        except ConfigurationError:
+        except (ConfigurationError, OSError, ValueError):  # the full check says what is wrong
             return None
 
     def settings(self) -> "Settings":

@@ -1,5 +1,6 @@
 """config/known.py: which settings of a running supervisor a command may rely on."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,15 @@ def test_a_supervisor_that_has_ended_counts_no_more(file: Path, kept: Path) -> N
     write_note(kept, {"settings": {}})
     text = kept.read_text()
     kept.write_text(text.replace('"created_s": ', '"created_s": 1'))
+    assert known_handover(kept, given(file)) is None
+
+
+@pytest.mark.parametrize(
+    "commands", [None, 7, {}, {"given": "DIGEST"}, {"given": "DIGEST", "handover": {"other": 1}}]
+)
+def test_what_another_version_keeps_is_not_known(commands: object, file: Path, kept: Path) -> None:
+    text = json.dumps(commands).replace("DIGEST", digest_of(given(file)))
+    write_note(kept, {"settings": {}, "commands": json.loads(text)})
     assert known_handover(kept, given(file)) is None
 
 

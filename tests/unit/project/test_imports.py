@@ -70,6 +70,8 @@ def test_the_models_of_fastapi_are_built_only_for_the_document(tmp_path: Path) -
         "class Other(BaseModel): pass\n"
         "assert not OpenAPI.__pydantic_complete__, 'it was built'\n"
         "assert Other.__pydantic_complete__, 'models of others must not be deferred'\n"
+        "from orpheus.api.contract.requests import SubmitJob\n"
+        "assert SubmitJob.__pydantic_complete__, 'several threads use it'\n"
     )
     imported_by(program, tmp_path)
 

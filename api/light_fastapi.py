@@ -10,8 +10,6 @@ import contextlib
 import os
 from collections.abc import Iterator
 
-from pydantic import BaseModel, ConfigDict
-
 from orpheus.shared.imports import standing_in
 
 _NO_PLUGINS = "PYDANTIC_DISABLE_PLUGINS"
@@ -25,7 +23,7 @@ def light_fastapi() -> Iterator[None]:
     os.environ[_NO_PLUGINS] = "__all__"
     try:
         with _built_when_used():
-            import fastapi  # noqa: F401, PLC0415 - see above
+            import fastapi  # noqa: F401, PLC0415 - see api/__main__.py
         # For each route, FastAPI imports pydantic's version 1 to refuse its models.
         with standing_in({"pydantic.v1": None}):
             yield
@@ -39,6 +37,8 @@ def light_fastapi() -> Iterator[None]:
 @contextlib.contextmanager
 def _built_when_used() -> Iterator[None]:
     """Let models that are defined meanwhile be built at their first use."""
+    from pydantic import BaseModel, ConfigDict  # noqa: PLC0415 - see api/__main__.py
+
     before = BaseModel.model_config
     BaseModel.model_config = ConfigDict(defer_build=True)
     try:

@@ -9,6 +9,7 @@ The path of a static file contains a hash of all static files. Browsers may ther
 for ever, and never mix files of two versions.
 """
 
+import asyncio
 import hashlib
 import mimetypes
 from collections.abc import Callable, Mapping
@@ -65,26 +66,31 @@ def make_pages(*, read_only: bool, has_sessions: bool) -> Pages:
         known = {"static": f"/ui/static/{version}", "read_only": read_only}
         return _templates(known | {"has_sessions": has_sessions})
 
-    def page(name: str, status: int = 200, **values: object) -> Response:
+    def rendered(name: str, values: Mapping[str, object], status: int = 200) -> Response:
         headers = _POLICY | {"Cache-Control": _REVALIDATE}
         return HTMLResponse(templates().get_template(name).render(values), status, headers)
+
+    async def page(name: str, **values: object) -> Response:
+        if not templates.cache_info().currsize:
+            await asyncio.to_thread(templates)  # no other request waits for the import
+        return rendered(name, values)
 
     def plain(path: str, name: str) -> Route:
         """Return the route of a page that is the same for every request."""
 
         async def answer(_: Request) -> Response:
-            return page(name)
+            return await page(name)
 
         return Route(path, answer)
 
     async def job(request: Request) -> Response:
-        return page("job.html", job_id=request.path_params["job_id"])
+        return await page("job.html", job_id=request.path_params["job_id"])
 
     async def program(request: Request) -> Response:
-        return page("program.html", slot=request.path_params["slot"])
+        return await page("program.html", slot=request.path_params["slot"])
 
     def not_found(detail: str) -> Response:
-        response = page("not_found.html", 404, detail=detail)
+        response = rendered("not_found.html", {"detail": detail}, 404)
         response.headers["Vary"] = "Accept"
         return response
 

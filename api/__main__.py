@@ -8,7 +8,6 @@ hears of the commits of other hosts itself.
 import asyncio
 import contextlib
 import functools
-import gc
 import os
 import signal
 import socket
@@ -19,10 +18,12 @@ from pathlib import Path
 
 import click
 
+from orpheus.api.light_fastapi import light_fastapi
 from orpheus.config.options import config_options
 from orpheus.config.token_file import read_token
 from orpheus.shared.domain.handover import ApiHandover, from_json
 from orpheus.shared.errors import OrpheusError
+from orpheus.shared.imports import without_garbage
 from orpheus.shared.job_types.describe import describe_types
 from orpheus.shared.logs import configure_logging, stop_logging
 from orpheus.shared.operations.configuration import ConfigurationEditor
@@ -104,11 +105,9 @@ def _serve(
     sets: Sequence[str],
     start: ChildStart | None = None,
 ) -> None:
-    gc.disable()  # imports make no garbage, and looking for it takes a fifth of their time
     # Imported late: a child is ready for the death of its supervisor before this takes its time.
-    from orpheus.api.run import run_api  # noqa: PLC0415 - see above
-
-    gc.enable()
+    with without_garbage(), light_fastapi():
+        from orpheus.api.run import run_api  # noqa: PLC0415 - see above
 
     @functools.cache
     def editor() -> ConfigurationEditor:

@@ -38,9 +38,9 @@ from orpheus.api.routes import (
 )
 from orpheus.api.services import Services
 from orpheus.shared.domain.handover import ApiHandover
+from orpheus.shared.version import VERSION
 
 _TITLE = "Orpheus"
-_VERSION = "0.1.0"
 _ROUTERS = (
     jobs.router,
     job_actions.router,
@@ -66,7 +66,7 @@ def create_app(services: Services) -> ASGIApp:
     """Return the whole application on `services`, which the caller opened and will close."""
     app = FastAPI(
         title=_TITLE,
-        version=_VERSION,
+        version=VERSION,
         openapi_url=None,
         docs_url=None,
         redoc_url=None,

@@ -6,7 +6,7 @@ They are opened before the server starts and closed after it, so a route can alw
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeVar, cast
 
 from starlette.requests import HTTPConnection
@@ -21,6 +21,7 @@ from orpheus.api.start_watch import StartWatch
 from orpheus.api.stream.broadcaster import Broadcaster
 from orpheus.shared.domain.handover import ApiHandover
 from orpheus.shared.operations.configuration import ConfigurationEditor
+from orpheus.shared.records import dataclass
 from orpheus.shared.storage import Store, TypeRow, open_storage
 from orpheus.shared.views.job_types import JobType, type_json
 from orpheus.shared.views.queues import Counts, counts_json

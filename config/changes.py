@@ -5,13 +5,14 @@ supervisor makes its fingerprints of it, and an editor of the configuration is s
 anything is saved.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from orpheus.config.handovers import for_api, for_programs, for_worker
 from orpheus.config.problems import dotted
 from orpheus.config.settings import Settings
 from orpheus.shared.domain.handover import WorkerHandover
+from orpheus.shared.records import dataclass
 
 API_SLOT = "api"
 

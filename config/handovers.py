@@ -9,6 +9,7 @@ from orpheus.shared.domain.backoff import BackoffRules
 from orpheus.shared.domain.commands import CommandSettings
 from orpheus.shared.domain.handover import (
     ApiHandover,
+    CommandLineHandover,
     JobDefaults,
     StorageSettings,
     StoredSettings,
@@ -184,6 +185,18 @@ def for_api(settings: "Settings", *, supervised: bool) -> ApiHandover:
         read_only=api.read_only,
         token_file=api.token_file,
         supervised=supervised,
+    )
+
+
+def for_command_line(settings: "Settings") -> CommandLineHandover:
+    """Return what an operator's commands need."""
+    return CommandLineHandover(
+        storage=for_storage(settings),
+        defaults=for_jobs(settings),
+        beat_timeout_s=settings.heartbeats.timeout,
+        programs=tuple(program.name for program in settings.programs),
+        api_host=settings.api.host,
+        api_port=settings.api.port,
     )
 
 

@@ -10,18 +10,21 @@ while its supervisor runs.
 import contextlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from orpheus.config.editing.shown import shown_values
+from orpheus.config.handovers import for_command_line
+from orpheus.config.known import read_kept
 from orpheus.config.load import checked
 from orpheus.config.settings import Database, Settings
 from orpheus.config.sources import DEFAULT_PATH, Sources, given_file
 from orpheus.shared.errors import ConfigurationError
 from orpheus.shared.operations.configuration import MASK
-from orpheus.shared.process.living_note import read_note, write_note
+from orpheus.shared.process.living_note import write_note
 from orpheus.shared.process.state_files import settings_beside
+from orpheus.shared.records import dataclass
 
 _TABLES = ("database", "api", "pools", "queues", "jobs", "leases", "heartbeats", "supervisor")
 _LOCK = "supervisor.lock"
@@ -51,7 +54,11 @@ def keep_in_force(path: Path, settings: Settings) -> None:
         for one in settings.programs
     ]
     config = None if settings.source is None else os.path.realpath(settings.source)
-    write_note(path, {"config": config, "settings": tables})
+    note = {"config": config, "settings": tables}
+    if settings.given and MASK not in values["database"].values():
+        handover = asdict(for_command_line(settings))
+        note["commands"] = {"given": settings.given, "handover": handover}
+    write_note(path, note)
 
 
 def forget_in_force(path: Path) -> None:
@@ -65,8 +72,7 @@ def in_force_at(path: Path, of_owner: str | Path | None = None) -> InForce | Non
 
     It must have been written by this user, or by the owner of the file or folder `of_owner`.
     """
-    trusted = {os.geteuid(), *([] if of_owner is None else _owner_of(of_owner))}
-    note = read_note(path, trusted)
+    note = read_kept(path, of_owner)
     if note is None or not isinstance(note.get("settings"), dict):
         return None
     return InForce(note.get("config"), note["settings"])
@@ -104,14 +110,6 @@ def load_in_force(
     if problems or settings is None:
         raise ConfigurationError("\n".join(map(sources.line, problems)))
     return settings
-
-
-def _owner_of(path: str | Path) -> list[int]:
-    """Return the owner of a file; nobody if there is none."""
-    try:
-        return [Path(path).stat().st_uid]
-    except OSError:
-        return []
 
 
 def _held_locks() -> Iterator[Path]:

@@ -2,9 +2,10 @@
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from types import UnionType
 from typing import TYPE_CHECKING, Any, get_args, get_origin
+
+from orpheus.shared.records import dataclass
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError

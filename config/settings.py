@@ -10,7 +10,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    field_validator,
+    model_validator,
+)
 from pydantic.types import Strict
 
 from orpheus.config.values import (
@@ -51,7 +59,7 @@ from orpheus.shared.outbox.table import DEFAULT_TABLE
 class Table(BaseModel):
     """A table of the configuration."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
 
 class Database(Table):
@@ -198,6 +206,8 @@ class Command(Table):
 class Ready(Table):
     """How a program shows that it is ready: it answers, prints a line, or has run for a while."""
 
+    model_config = ConfigDict(defer_build=False)  # it is a default
+
     http: CheckUrl | None = None
     line: Pattern | None = None
     after: Seconds | None = None
@@ -227,7 +237,7 @@ class Program(Table):
     env: dict[VariableName, Argument] = {}
     env_file: Argument = ""
     restart: RestartPolicy = RestartPolicy.ALWAYS
-    ready: Ready = Ready(after=1)
+    ready: Ready = Field(default_factory=lambda: Ready(after=1))
     alive: Alive | None = None
     after: tuple[Name, ...] = ()
     stop_signal: StopSignal = "TERM"
@@ -284,27 +294,51 @@ class Logging(Table):
     format: Literal["auto", "console", "json"] = "auto"
 
 
-class Settings(Table):
+_TABLES = ["database", "api", "jobs", "leases", "heartbeats", "supervisor", "retention", "logging"]
+
+
+class Settings(Table):  # noqa: PLW1641 - pydantic makes the hash of a frozen model
     """The whole configuration. `source` is the file it was read from, None without one."""
 
-    database: Database = Database()
-    api: Api = Api()
+    database: Database = Field(default_factory=Database)
+    api: Api = Field(default_factory=Api)
     pools: Annotated[Mapping[PoolName, Pool], Field(min_length=1)] = Field(
         default_factory=lambda: {"default": Pool(workers=default_workers())}
     )
     queues: Mapping[Name, Queue] = {}
-    jobs: Jobs = Jobs()
-    leases: Leases = Leases()
-    heartbeats: Heartbeats = Heartbeats()
-    supervisor: Supervisor = Supervisor()
+    jobs: Jobs = Field(default_factory=Jobs)
+    leases: Leases = Field(default_factory=Leases)
+    heartbeats: Heartbeats = Field(default_factory=Heartbeats)
+    supervisor: Supervisor = Field(default_factory=Supervisor)
     schedules: tuple[Schedule, ...] = ()
     commands: tuple[Command, ...] = ()
     programs: tuple[Program, ...] = ()
     alerts: tuple[Alert, ...] = ()
     outboxes: tuple[Outbox, ...] = ()
-    retention: Retention = Retention()
-    logging: Logging = Logging()
+    retention: Retention = Field(default_factory=Retention)
+    logging: Logging = Field(default_factory=Logging)
     source: Path | None = None
+    _given: str = PrivateAttr("")
+
+    @property
+    def given(self) -> str:
+        """The digest of what was set, if it was checked without a problem; else empty."""
+        return self._given
+
+    def __eq__(self, other: object) -> bool:
+        """Compare the settings, however they were given."""
+        return isinstance(other, Settings) and dict(self) == dict(other)
+
+    def remember_given(self, digest: str) -> None:
+        """Note the digest of what was set."""
+        self._given = digest
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_tables(cls, values: Any) -> Any:
+        """Check each table as a part of the whole: its own class then needs no validator."""
+        empty: dict[str, Any] = {name: {} for name in _TABLES} | {"pools": {"default": {}}}
+        return {**empty, **values} if isinstance(values, Mapping) else values
 
     @field_validator("pools", mode="before")
     @classmethod
@@ -313,6 +347,9 @@ class Settings(Table):
         if isinstance(pools, Mapping) and isinstance(pool := pools.get("default"), Mapping):
             return {**pools, "default": {"workers": default_workers(), **pool}}
         return pools
+
+
+Settings.model_rebuild()  # at once: pydantic does not build one safely in several threads
 
 
 def default_workers() -> int:

@@ -9,13 +9,14 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from orpheus.config.problems import KeyPath, Problem, dotted
 from orpheus.config.regular_file import read_regular_file
 from orpheus.shared.process.owner import run_as_owner
+from orpheus.shared.records import dataclass
 
 DEFAULT_PATH = Path("config/orpheus.toml")
 PREFIX = "ORPHEUS_"
@@ -58,6 +59,10 @@ class Sources:
         # A table has the origin of its first key.
         below = (origin for leaf, origin in self._origins.items() if leaf[: len(key)] == key)
         return next(below, None)
+
+    def merged(self) -> dict[str, Any]:
+        """Return the tables of all sources as one, key by key."""
+        return _merged(self.layers)
 
     def line(self, problem: Problem) -> str:
         """Return the problem as one line: source, key, reason."""
@@ -185,6 +190,19 @@ def _is_there(path: Path) -> bool:
     except OSError:  # reading it will say why
         return True
     return True
+
+
+def _merged(layers: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Merge tables key by key; later ones win."""
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        for name, value in layer.items():
+            before = merged.get(name)
+            if isinstance(before, dict) and isinstance(value, dict):
+                merged[name] = _merged([before, value])
+            else:
+                merged[name] = value
+    return merged
 
 
 def sources_with(text: str, path: Path, sets: Sequence[str], environ: Mapping[str, str]) -> Sources:

@@ -27,9 +27,10 @@ shared/job_types/context.py defines what a job author raises: `PermanentError`, 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import ClassVar
+
+from orpheus.shared.records import dataclass
 
 
 class ExitCode(IntEnum):

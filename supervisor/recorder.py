@@ -12,7 +12,6 @@ import queue
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from threading import Thread
 
@@ -28,6 +27,7 @@ from orpheus.shared.process.crash_cell import read_cell, remove_cell
 from orpheus.shared.process.failpoints import failpoint
 from orpheus.shared.process.last_lines import NO_JOB, read_last_lines
 from orpheus.shared.process.stall import StallWatch
+from orpheus.shared.records import dataclass
 from orpheus.shared.storage import Listening, Store
 from orpheus.supervisor.linux.adoption import kill_incarnation
 from orpheus.supervisor.policy.slot import ProcessEnded

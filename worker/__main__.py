@@ -1,7 +1,6 @@
 """`python -m worker`: runs a worker, alone or for a supervisor, or describes the job types."""
 
 import argparse
-import gc
 import io
 import json
 import os
@@ -16,6 +15,7 @@ from orpheus.shared.domain.commands import CommandSettings, describe_command
 from orpheus.shared.domain.handover import StoredSettings, WorkerHandover, from_json
 from orpheus.shared.domain.json_values import with_finite_numbers
 from orpheus.shared.errors import ExitCode, OrpheusError
+from orpheus.shared.imports import without_garbage
 from orpheus.shared.job_types.registry import load_job_types, registered_types
 from orpheus.shared.process.channel import Channel
 from orpheus.shared.process.child_start import die_with_parent, enter_child
@@ -68,17 +68,16 @@ def _run(
     channel: Channel | None = None,
     stored: StoredSettings | None = None,
 ) -> NoReturn:
-    gc.disable()  # imports make no garbage, and looking for it takes a tenth of their time
     # Imported late: a child sets up its signals and crash file before it imports anything large.
-    from orpheus.worker.attempt.folder import Folder  # noqa: PLC0415
-    from orpheus.worker.process import (  # noqa: PLC0415
-        RESTART,
-        exit_despite_threads,
-        restart_alone,
-        run_worker,
-    )
+    with without_garbage():
+        from orpheus.worker.attempt.folder import Folder  # noqa: PLC0415
+        from orpheus.worker.process import (  # noqa: PLC0415
+            RESTART,
+            exit_despite_threads,
+            restart_alone,
+            run_worker,
+        )
 
-    gc.enable()
     name_program("worker")
     folder = Folder()
     if isinstance(sys.stdout, io.TextIOWrapper):  # so that output appears at once

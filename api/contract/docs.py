@@ -4,12 +4,12 @@ FastAPI's own page loads files from a CDN and runs inline code, which a strict p
 """
 
 from collections.abc import Awaitable, Callable
-from importlib.resources import files
-from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
+
+from orpheus.shared.resources import folder_of
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -53,7 +53,7 @@ def docs_routes(document: Callable[[], Awaitable[bytes]]) -> list[Route]:
 
     async def file(request: Request) -> Response:
         name = request.url.path.rpartition("/")[2]
-        return FileResponse(Path(str(files("fastapi_swagger.resources") / name)))
+        return FileResponse(folder_of("fastapi_swagger.resources") / name)
 
     names = ("swagger-ui-bundle.js", "swagger-ui.css", "favicon-32x32.png")
     return [

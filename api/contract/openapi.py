@@ -8,7 +8,6 @@ answer against it (tests/api/test_schemathesis.py).
 
 import json
 from collections.abc import Mapping
-from importlib.resources import files
 from typing import Any, Union
 
 from fastapi import FastAPI
@@ -16,6 +15,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from orpheus.api.contract.answers import RETRY_AFTER_S, Problem
+from orpheus.shared.resources import folder_of
 
 Part = dict[str, Any]
 """A part of an OpenAPI document."""
@@ -151,7 +151,9 @@ def document(app: FastAPI, cookie: str | None) -> Part:
             schemes = {"token": _TOKEN, "session": {**_SESSION, "name": cookie}}
             components["securitySchemes"] = schemes
             made["security"] = [{name: []} for name in schemes]
-        recorded = json.loads((files(__package__) / "examples.json").read_text(encoding="utf-8"))
+        recorded = json.loads(
+            (folder_of(__package__) / "examples.json").read_text(encoding="utf-8")
+        )
         for path, operations in made["paths"].items():
             for method, operation in operations.items():
                 call = f"{method.upper()} {path}"

@@ -9,17 +9,23 @@ The path of a static file contains a hash of all static files. Browsers may ther
 for ever, and never mix files of two versions.
 """
 
+import asyncio
 import hashlib
 import mimetypes
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
+
+from orpheus.shared.records import dataclass
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 _HERE = Path(__file__).parent
 _CONTENT_SECURITY_POLICY = (
@@ -40,7 +46,7 @@ _REVALIDATE = "no-cache"
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """The routes `/`, `/ui/…` and `/ui/static/…`, and the login page as HTML.
+    """The routes `/`, `/ui/…` and `/ui/static/…`, and the login page as HTML if there are logins.
 
     `not_found` answers a browser that asked for something that is not there, with a sentence.
     """
@@ -54,37 +60,37 @@ def make_pages(*, read_only: bool, has_sessions: bool) -> Pages:
     """Read all files once and return the pages. `read_only`: the pages offer no action."""
     files = _read_files(_HERE / "static")
     version = _version_of(files)
-    templates = Environment(
-        loader=FileSystemLoader([_HERE / "templates", _HERE / "static"]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    templates.globals["static"] = f"/ui/static/{version}"
-    templates.globals["read_only"] = read_only
-    templates.globals["has_sessions"] = has_sessions
 
-    def page(name: str, status: int = 200, **values: object) -> Response:
+    @cache
+    def templates() -> "Environment":
+        known = {"static": f"/ui/static/{version}", "read_only": read_only}
+        return _templates(known | {"has_sessions": has_sessions})
+
+    def rendered(name: str, values: Mapping[str, object], status: int = 200) -> Response:
         headers = _POLICY | {"Cache-Control": _REVALIDATE}
-        return HTMLResponse(templates.get_template(name).render(values), status, headers)
+        return HTMLResponse(templates().get_template(name).render(values), status, headers)
+
+    async def page(name: str, **values: object) -> Response:
+        if not templates.cache_info().currsize:
+            await asyncio.to_thread(templates)  # no other request waits for the import
+        return rendered(name, values)
 
     def plain(path: str, name: str) -> Route:
         """Return the route of a page that is the same for every request."""
 
         async def answer(_: Request) -> Response:
-            return page(name)
+            return await page(name)
 
         return Route(path, answer)
 
     async def job(request: Request) -> Response:
-        return page("job.html", job_id=request.path_params["job_id"])
+        return await page("job.html", job_id=request.path_params["job_id"])
 
     async def program(request: Request) -> Response:
-        return page("program.html", slot=request.path_params["slot"])
+        return await page("program.html", slot=request.path_params["slot"])
 
     def not_found(detail: str) -> Response:
-        response = page("not_found.html", 404, detail=detail)
+        response = rendered("not_found.html", {"detail": detail}, 404)
         response.headers["Vary"] = "Accept"
         return response
 
@@ -104,7 +110,24 @@ def make_pages(*, read_only: bool, has_sessions: bool) -> Pages:
         *(plain(f"/ui/{name}", f"{name}.html") for name in _PLAIN),
         Route("/ui/static/{version}/{path:path}", static),
     ]
-    return Pages(routes, templates.get_template("login.html").render(), not_found)
+    login_page = templates().get_template("login.html").render() if has_sessions else ""
+    return Pages(routes, login_page, not_found)
+
+
+def _templates(known: Mapping[str, object]) -> "Environment":
+    """Return the templates, in which the values `known` have names."""
+    # Imported with the first page: it takes 30 ms, and many an API never serves one.
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415
+
+    templates = Environment(
+        loader=FileSystemLoader([_HERE / "templates", _HERE / "static"]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.globals.update(known)
+    return templates
 
 
 def _read_files(folder: Path) -> dict[str, bytes]:

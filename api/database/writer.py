@@ -15,7 +15,6 @@ import contextlib
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
@@ -25,6 +24,7 @@ from orpheus.api.http.problems import Refusal
 from orpheus.shared.errors import DatabaseBusy, StorageError
 from orpheus.shared.process.failpoints import failpoint
 from orpheus.shared.process.malloc import keep_freed_memory
+from orpheus.shared.records import dataclass
 from orpheus.shared.storage import Store
 
 T = TypeVar("T")

@@ -16,10 +16,10 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from time import time
 
 from orpheus.shared.logs import get_logger
+from orpheus.shared.records import dataclass
 
 log = get_logger()
 

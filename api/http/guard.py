@@ -14,7 +14,6 @@ the token, also /metrics, /docs and /openapi.json.
 import asyncio
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from email.message import Message as HeaderParser
 
 from starlette.responses import HTMLResponse, Response
@@ -34,6 +33,7 @@ from orpheus.api.http.scope import (
     target_host,
 )
 from orpheus.shared.logs import get_logger
+from orpheus.shared.records import dataclass
 
 log = get_logger()
 

@@ -8,7 +8,6 @@ nothing.
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import orjson
@@ -18,6 +17,7 @@ from starlette.types import Scope
 from orpheus.api.http.problems import Refusal, refused_fields
 from orpheus.api.services import Services
 from orpheus.shared.errors import FieldProblem
+from orpheus.shared.records import dataclass
 from orpheus.shared.storage import KeptAnswer, Store
 
 T = TypeVar("T")

@@ -18,7 +18,6 @@ import contextlib
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import orjson
@@ -31,6 +30,7 @@ from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import Job
 from orpheus.shared.logs import get_logger
 from orpheus.shared.process.doorbells import Bell
+from orpheus.shared.records import dataclass
 from orpheus.shared.storage import Store
 from orpheus.shared.views.jobs import job_summary_json
 from orpheus.shared.views.values import rfc3339

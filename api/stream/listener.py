@@ -8,7 +8,6 @@ beginning of the ring, and goes on from there without a gap.
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 import orjson
@@ -16,6 +15,7 @@ import orjson
 from orpheus.api.stream.broadcaster import FRAME_BYTES, Broadcaster
 from orpheus.api.stream.messages import EncodedEvent, Frame, Notice, encode_event, event_id
 from orpheus.shared.domain.jobs import LogLine
+from orpheus.shared.records import dataclass
 from orpheus.shared.storage import Store
 from orpheus.shared.views.jobs import log_line_json
 

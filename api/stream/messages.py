@@ -10,13 +10,13 @@ copying it takes longer than running the jobs.
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
 import orjson
 
 from orpheus.shared.domain.events import Event
+from orpheus.shared.records import dataclass
 from orpheus.shared.views.jobs import event_json
 
 _TEXT = 0x81  # a whole text message

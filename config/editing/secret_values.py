@@ -7,12 +7,13 @@ them.
 """
 
 from collections.abc import Iterator, Mapping, MutableMapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, get_origin
 
 from orpheus.config.problems import KeyPath, table_in
 from orpheus.config.settings import Alert, Database, Outbox, Settings
 from orpheus.shared.operations.configuration import MASK
+from orpheus.shared.records import dataclass
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

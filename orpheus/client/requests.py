@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from orpheus.client.values import JobState
@@ -17,6 +16,7 @@ from orpheus.shared.domain.limits import (
 )
 from orpheus.shared.errors import FieldProblem, InvalidJob, NotFound
 from orpheus.shared.job_types.request import JobRequest, Options
+from orpheus.shared.records import dataclass
 
 _DEEPEST = 32
 """Of a request's body, whose outermost object is 1: api/http/strict_json.py refuses more."""

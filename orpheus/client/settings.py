@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import os
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from orpheus.config.handovers import for_jobs, for_storage
 from orpheus.config.load import load_for_database
 from orpheus.config.sources import DEFAULT_PATH, PREFIX
 from orpheus.shared.domain.handover import JobDefaults, StorageSettings
+from orpheus.shared.records import dataclass
 from orpheus.shared.storage import with_absolute_paths
 
 _log = logging.getLogger("orpheus.client")

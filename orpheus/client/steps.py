@@ -5,8 +5,10 @@ written once, as a generator, and both kinds of client run it.
 """
 
 from collections.abc import Awaitable, Callable, Generator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from orpheus.shared.records import dataclass
 
 if TYPE_CHECKING:
     from orpheus.shared.storage import Store

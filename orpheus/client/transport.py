@@ -8,12 +8,13 @@ import asyncio
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import httpx2
 
 from orpheus.client.steps import Answer, Failure, Send, Step
+from orpheus.shared.records import dataclass
 
 _LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=20)
 _LARGE_BYTES = 65_536

@@ -5,12 +5,13 @@ so that both kinds of client give the same. A field that an older client does no
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, TypeVar, cast
 
 from orpheus.shared.domain.jobs import JobError, Outcome, Status
+from orpheus.shared.records import dataclass
 
 T = TypeVar("T")
 

@@ -1,13 +1,14 @@
 """The configuration of the project under test, on a database in a temporary folder."""
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from orpheus.client.settings import DatabaseSettings
 from orpheus.config.handovers import for_database, for_worker
 from orpheus.config.load import load_settings
 from orpheus.shared.domain.handover import StoredSettings, WorkerHandover
+from orpheus.shared.records import dataclass
 
 _FILE = """\
 # Written by orpheus.testing, for clients of the application under test.

@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, overload
 
 import orjson
@@ -19,6 +18,7 @@ from orpheus.shared.job_types.context import PermanentError
 from orpheus.shared.job_types.describe import type_row
 from orpheus.shared.job_types.registry import JobType, registered_types
 from orpheus.shared.job_types.request import JobRequest
+from orpheus.shared.records import dataclass
 from orpheus.shared.views.jobs import log_line_json
 from orpheus.testing.attempts import run_attempt
 from orpheus.worker.attempt.context import RunningAttempt

@@ -15,11 +15,12 @@ be told of it.
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import StrEnum
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.words import duration
+from orpheus.shared.records import dataclass
 
 ALERTS_QUEUE = "alerts"
 """The queue of the jobs that alerts make."""

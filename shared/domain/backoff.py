@@ -5,7 +5,9 @@ together (Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015
 narrow, so that each wait stays longer than the one before.
 """
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
+
+from orpheus.shared.records import dataclass
 
 _LARGEST_EXPONENT = 1_000  # above it, any factor over 1 exceeds every maximum
 

@@ -1,11 +1,12 @@
 """What a verdict is made of (`Facts`), and what it says (`Concern`)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import NamedTuple
 
 from orpheus.shared.domain.processes import Role, SlotState
+from orpheus.shared.records import dataclass
 
 LATELY_MINUTES = 5
 """How far back jobs that failed count."""

@@ -8,7 +8,8 @@ keys are left out.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from orpheus.shared.records import dataclass
 
 MORE_WORKERS = (1, 2, 4, 8)
 """The numbers of further workers that are shown."""

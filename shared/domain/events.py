@@ -5,8 +5,9 @@ order of `seq` is the order of commits: a reader that has read up to N continues
 nothing.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from orpheus.shared.records import dataclass
 
 
 class Kind(StrEnum):

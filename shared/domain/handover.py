@@ -2,12 +2,12 @@
 
 The supervisor sends a child its handover as one JSON line over the control channel; a program that
 was started alone makes the same value from its own settings. A supervised child therefore reads no
-configuration, needs no pydantic-settings (18 MB), and runs on the settings that the supervisor runs
+configuration, needs no models of them (18 MB), and runs on the settings that the supervisor runs
 on, even if the file has changed since.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, is_dataclass
+from dataclasses import field, is_dataclass
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from orpheus.shared.domain.alerts import AlertRule
@@ -16,6 +16,7 @@ from orpheus.shared.domain.commands import CommandSettings
 from orpheus.shared.domain.rates import QueueRules
 from orpheus.shared.domain.retention import RetentionRules
 from orpheus.shared.domain.schedules import ScheduleDefinition
+from orpheus.shared.records import dataclass
 
 T = TypeVar("T")
 
@@ -111,6 +112,19 @@ class ApiHandover(Handover):
     never handed over."""
     supervised: bool = False
     """A supervisor started this process, so its slots are what GET /workers shows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandLineHandover:
+    """Everything an operator's commands need; durations in seconds."""
+
+    storage: StorageSettings
+    defaults: JobDefaults
+    beat_timeout_s: float
+    programs: tuple[str, ...]
+    """The names of [[programs]]; those of the pools are in `storage`."""
+    api_host: str
+    api_port: int
 
 
 def from_json(kind: type[T], data: Mapping[str, Any]) -> T:

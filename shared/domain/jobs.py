@@ -5,9 +5,10 @@ Times end in `_ms` (milliseconds since 1970 UTC) or `_mono_ms` (monotonic clock,
 integers and key order survive; code that needs the value decodes it.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
+
+from orpheus.shared.records import dataclass
 
 
 class Status(StrEnum):

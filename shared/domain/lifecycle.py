@@ -5,12 +5,12 @@ each transition as its guard; a contract test checks that they are equal. docs/s
 generated from these tables, and a test checks it.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import JobError, Lease, NewJob, Outcome, Status
+from orpheus.shared.records import dataclass
 
 TERMINAL = frozenset({Status.DONE, Status.FAILED, Status.CANCELLED})
 LIVE = frozenset(Status) - TERMINAL

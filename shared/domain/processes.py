@@ -6,8 +6,9 @@ supervisor writes the state of each slot of its host (SlotRecord).
 """
 
 import signal
-from dataclasses import dataclass
 from enum import StrEnum
+
+from orpheus.shared.records import dataclass
 
 
 class Role(StrEnum):

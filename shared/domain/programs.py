@@ -6,10 +6,11 @@ workers. They run no jobs, know no channel and send no heartbeats.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
 from orpheus.shared.domain.limits import NAME
+from orpheus.shared.records import dataclass
 
 INSTANCE = "{instance}"
 """In an argument, a variable or a URL: replaced by the number of the slot, from 1."""

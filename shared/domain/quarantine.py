@@ -6,7 +6,8 @@ runs alone from then on, and the next time it is certain. So no type pays for wh
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from orpheus.shared.records import dataclass
 
 WINDOW_MS = 600_000
 """So many crashes as `quarantine_after` says must come within this."""

@@ -10,7 +10,8 @@ again, so a key whose time is over needs no row.
 """
 
 import math
-from dataclasses import dataclass
+
+from orpheus.shared.records import dataclass
 
 _PERIODS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _ROUNDING = 1e-6  # a token is whole at the millisecond that `opens_ms` names

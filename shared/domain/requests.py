@@ -4,8 +4,9 @@ The API and the command line write a request as a row and ring the supervisor's 
 of the host that it names reads and deletes it. shared/operations/supervisor_requests.py makes them.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from orpheus.shared.records import dataclass
 
 MOST_WORKERS = 1_000
 """The largest size that may be requested for a pool."""

@@ -1,6 +1,6 @@
 """How long ended jobs and events are kept."""
 
-from dataclasses import dataclass
+from orpheus.shared.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,14 @@ skips in spring fires at the next real moment, one that comes twice in autumn fi
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from itertools import islice
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
+
+from orpheus.shared.records import dataclass
 
 _LATE_MS = 60_000
 """An older tick was missed: `catch_up` decides whether it fires."""

@@ -9,7 +9,6 @@ and empty, a delay of some seconds.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from orpheus.shared.domain.concerns import (
@@ -24,6 +23,7 @@ from orpheus.shared.domain.concerns import (
 )
 from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.domain.words import duration
+from orpheus.shared.records import dataclass
 
 START_S = 15.0
 """A start or a restart of a worker takes less, so a job may wait so long though none is ready."""

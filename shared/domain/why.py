@@ -9,7 +9,6 @@ could start otherwise: what a job that is due tomorrow would meet today helps no
 """
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, TypeVar
 
@@ -17,6 +16,7 @@ from orpheus.shared.domain.jobs import Dependency, Job, Outcome, Status
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.domain.quarantine import Quarantine
 from orpheus.shared.domain.rates import Rate, rate_text
+from orpheus.shared.records import dataclass
 
 K = TypeVar("K", bound=Hashable)
 

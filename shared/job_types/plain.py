@@ -3,10 +3,10 @@
 import types
 import typing
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 from orpheus.shared.errors import FieldProblem, InvalidJob
+from orpheus.shared.records import dataclass
 
 if TYPE_CHECKING:
     from pydantic_core import CoreSchema

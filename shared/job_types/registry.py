@@ -9,7 +9,7 @@ import importlib
 import inspect
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from typing import Any, Concatenate, TypeVar, overload
 
 from orpheus.shared.domain.backoff import BackoffOfType
@@ -21,6 +21,7 @@ from orpheus.shared.job_types.job_function import JobFunction, New
 from orpheus.shared.job_types.request import JobRequest
 from orpheus.shared.job_types.signatures import Signature
 from orpheus.shared.job_types.typed_decorator import KeywordContext, Register
+from orpheus.shared.records import dataclass
 
 R = TypeVar("R")
 

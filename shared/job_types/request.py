@@ -4,12 +4,13 @@ Imports nothing large: an application makes it in its own process.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypedDict, Unpack
 
 from orpheus.shared.durations import parse_duration_s
 from orpheus.shared.job_types.fields import field_problems, parse_time_ms
+from orpheus.shared.records import dataclass
 
 
 class HasId(Protocol):

@@ -1,10 +1,11 @@
 """A function's signature defines its payload: the JSON Schema, and the arguments both ways.
 
-pydantic makes the JSON Schema that the API checks payloads against. In the worker, `bind` turns a
-payload into keyword arguments. A payload in the database may be older than the signature, or may
-not have passed the API, so `bind` checks it again. In an application, `payload_of` turns arguments
-into a payload, and checks it with the same `bind`. Plain JSON types are checked without pydantic
-(shared/job_types/plain.py); any other annotation imports it with the first payload that needs it.
+The API checks payloads against the JSON Schema. In the worker, `bind` turns a payload into keyword
+arguments. A payload in the database may be older than the signature, or may not have passed the
+API, so `bind` checks it again. In an application, `payload_of` turns arguments into a payload, and
+checks it with the same `bind`. Plain JSON types are described and checked without pydantic
+(shared/job_types/plain_schema.py and plain.py); any other annotation imports it with the first use
+that needs it.
 
 Annotations are read late, since they may name what stands further down in the module.
 """
@@ -21,6 +22,7 @@ from orpheus.shared.domain.json_values import json_pointer, json_problems, not_j
 from orpheus.shared.errors import ConfigurationError, FieldProblem, InvalidJob
 from orpheus.shared.job_types.context import Context
 from orpheus.shared.job_types.plain import Convert, converter, wrong_type
+from orpheus.shared.job_types.plain_schema import payload_schema
 
 if TYPE_CHECKING:
     from orpheus.shared.job_types.by_pydantic import PayloadModel
@@ -135,7 +137,10 @@ class Signature:
     def schema(self, title: str) -> dict[str, Any]:
         """Return the payload's JSON Schema. Raises ConfigurationError if there is none."""
         self.resolve()
-        return {**self._payload_model().schema(), "title": title}
+        schema = payload_schema(self._parameters, self._annotations)
+        if schema is None:
+            schema = self._payload_model().schema()
+        return {**schema, "title": title}
 
     def _hints(self) -> dict[str, Any]:
         try:

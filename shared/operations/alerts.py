@@ -8,7 +8,7 @@ retention has deleted before it was read counts for nothing, and is logged.
 import json
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from math import inf
 
@@ -37,6 +37,7 @@ from orpheus.shared.domain.words import duration
 from orpheus.shared.errors import InvalidJob, StorageError
 from orpheus.shared.logs import get_logger
 from orpheus.shared.process.failpoints import failpoint
+from orpheus.shared.records import dataclass
 from orpheus.shared.storage import AlertRow, ScheduleRow, Store, TypeRow
 from orpheus.shared.views.values import rfc3339
 

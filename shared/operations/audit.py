@@ -6,9 +6,9 @@ The API, the command line and the clients use this, so GET /audit shows every ac
 import getpass
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeVar
 
+from orpheus.shared.records import dataclass
 from orpheus.shared.storage import Store
 
 T = TypeVar("T")

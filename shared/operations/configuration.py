@@ -6,11 +6,12 @@ only mains know the configuration, also in the calls that are about it.
 
 from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Protocol
 
 from orpheus.shared.domain.handover import StoredSettings
 from orpheus.shared.errors import OrpheusError
+from orpheus.shared.records import dataclass
 
 MASK = "••••••••"
 """Replaces a secret that is not shown. In a new text it means: keep the secret."""

@@ -13,12 +13,12 @@ of the stream gets a `reset`.
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.errors import AlreadyRunning
 from orpheus.shared.process.clock import is_alive
 from orpheus.shared.process.failpoints import failpoint
+from orpheus.shared.records import dataclass
 from orpheus.shared.storage import MoveMark, MoveRefused, MoveState, Store
 
 _BEATS_MS = 20_000

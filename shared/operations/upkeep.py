@@ -10,7 +10,6 @@ lets in one of them at a time.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import inf
 
 from orpheus.shared.domain.handover import StoredSettings
@@ -22,6 +21,7 @@ from orpheus.shared.operations.lost_hosts import forget_lost_hosts
 from orpheus.shared.operations.reclaim import reclaim_expired
 from orpheus.shared.operations.release_types import release_changed_types
 from orpheus.shared.operations.stored_settings import fire_schedules
+from orpheus.shared.records import dataclass
 from orpheus.shared.storage import Store
 
 log = get_logger()

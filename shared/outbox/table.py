@@ -6,7 +6,8 @@ table, and an identity in PostgreSQL.
 """
 
 import re
-from importlib import resources
+
+from orpheus.shared.resources import folder_of
 
 DEFAULT_TABLE = "orpheus_outbox"
 DATABASES = ("sqlite", "postgresql")
@@ -28,7 +29,7 @@ def create_table(database: str, table: str = DEFAULT_TABLE) -> str:
 
     Raises ValueError if it is not a table's name.
     """
-    sql = resources.files(__package__).joinpath(f"{database}.sql").read_text(encoding="utf-8")
+    sql = folder_of(__package__).joinpath(f"{database}.sql").read_text(encoding="utf-8")
     index = f'"{table.rpartition(".")[2]}_waiting"'
     sql = sql.replace(f'"{DEFAULT_TABLE}_waiting"', index)
     return sql.replace(f'"{DEFAULT_TABLE}"', quoted(table))

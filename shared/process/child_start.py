@@ -15,11 +15,11 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from orpheus.shared.errors import DatabaseUnusable
 from orpheus.shared.process.channel import Channel
+from orpheus.shared.records import dataclass
 
 INCARNATION_VARIABLE = "_ORPHEUS_INCARNATION"
 """In the environment of a child and of all it starts: the incarnation that they belong to."""

@@ -15,11 +15,11 @@ place, with the lease of the job that runs there.
 import contextlib
 import mmap
 import struct
-from dataclasses import dataclass
 from pathlib import Path
 
 from orpheus.shared.process.last_lines import NO_JOB, ring_path, stray_path
 from orpheus.shared.process.mapped_file import create_mapped_file
+from orpheus.shared.records import dataclass
 
 _WORD_BYTES = 8
 _RUNNING = 1

@@ -18,10 +18,10 @@ token that stands at both ends of a record shows that it is whole.
 import mmap
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from orpheus.shared.process.mapped_file import create_mapped_file
+from orpheus.shared.records import dataclass
 from orpheus.shared.text import storable
 
 _HEADER_BYTES = 8

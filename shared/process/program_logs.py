@@ -10,9 +10,10 @@ import contextlib
 import os
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+
+from orpheus.shared.records import dataclass
 
 STDOUT, STDERR, ORPHEUS = "stdout", "stderr", "orpheus"
 """The streams; the last one has what Orpheus itself says of the process."""

@@ -6,8 +6,9 @@ default they are beside a SQLite file; `database.state_dir` puts them into a fol
 """
 
 import hashlib
-from dataclasses import dataclass
 from pathlib import Path
+
+from orpheus.shared.records import dataclass
 
 _DIGEST_LENGTH = 12
 _LONGEST_NAME = 64

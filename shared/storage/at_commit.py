@@ -6,10 +6,11 @@ bells are rung just after it, so that nobody wakes before there is something to 
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from orpheus.shared.domain.jobs import Outcome, Status
 from orpheus.shared.process.doorbells import Doorbells
+from orpheus.shared.records import dataclass
 from orpheus.shared.storage.totals import rows_of
 from orpheus.shared.storage.type_totals import MeasuredAttempt, rows_by_type
 

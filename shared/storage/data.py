@@ -5,7 +5,6 @@ Jobs, attempts, leases, log lines and processes are in shared/domain/.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 
 from orpheus.shared.domain.alerts import AlertRule, RuleState
@@ -14,6 +13,7 @@ from orpheus.shared.domain.rates import NO_LIMITS_PER_KEY, KeyRules, Rate
 from orpheus.shared.domain.schedules import ScheduleDefinition
 from orpheus.shared.errors import OrpheusError, TransitionRefused
 from orpheus.shared.process.crash_cell import CellState
+from orpheus.shared.records import dataclass
 
 # Leases
 

@@ -5,8 +5,9 @@ schema as it was before that migration.
 """
 
 import re
-from dataclasses import dataclass
-from importlib import resources
+
+from orpheus.shared.records import dataclass
+from orpheus.shared.resources import folder_of
 
 _FILE = re.compile(r"^(\d{4})_([a-z0-9_]+)\.sql$")
 
@@ -24,7 +25,7 @@ def load_migrations(package: str) -> list[Migration]:
     """Return the migrations of `package`, in order. Raises ValueError if a number is missing."""
     found = [
         Migration(int(match[1]), match[2], entry.read_text(encoding="utf-8"))
-        for entry in resources.files(package).iterdir()
+        for entry in folder_of(package).iterdir()
         if (match := _FILE.match(entry.name))
     ]
     found.sort(key=lambda migration: migration.version)

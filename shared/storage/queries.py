@@ -6,7 +6,8 @@ that a slow-query log or EXPLAIN shows them.
 
 import re
 from collections.abc import Iterator
-from importlib import resources
+
+from orpheus.shared.resources import folder_of
 
 _NAME = re.compile(r"^-- name: ([a-z][a-z0-9-]*)\s*$", re.MULTILINE)
 
@@ -32,5 +33,5 @@ class SqlFile:
 
 def load_queries(package: str, file: str) -> SqlFile:
     """Read the queries of `file` inside `package`."""
-    text = resources.files(package).joinpath(file).read_text(encoding="utf-8")
+    text = folder_of(package).joinpath(file).read_text(encoding="utf-8")
     return SqlFile(text, file)

@@ -7,7 +7,8 @@ reads at most a hundred rows, however many jobs there were.
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+from orpheus.shared.records import dataclass
 
 BOUNDS_S = (0.005, 0.025, 0.1, 0.25, 1.0, 2.5, 10.0, 60.0, 300.0, 1800.0, 7200.0, 43200.0)
 """Upper bounds of the buckets, followed by one bucket for longer times. They are part of the

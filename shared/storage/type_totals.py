@@ -8,11 +8,12 @@ rows of their own: the others are counted as one.
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from math import ceil
 from typing import NamedTuple
 
 from orpheus.shared.domain.jobs import Outcome
+from orpheus.shared.records import dataclass
 from orpheus.shared.storage.totals import BOUNDS_MS, BOUNDS_S, RAN, WAITED, TypeTotal
 
 CPU, MEMORY = "cpu", "memory"

@@ -9,6 +9,17 @@ from orpheus.shared.errors import ExitCode
 from orpheus.shared.views.alerts import alerts_json
 from orpheus.supervisor.cli.operator import Operator, for_operator
 from orpheus.supervisor.cli.output import duration, local_time, print_items
+from orpheus.supervisor.cli.table import Column
+
+_COLUMNS = (
+    "ALERT",
+    Column("ON", least=16),
+    Column("TYPE", 2),
+    Column("EVERY", 3),
+    "LAST FIRED",
+    Column("LAST JOB", 1),
+    "HELD BACK",
+)
 
 
 @click.command()
@@ -17,8 +28,7 @@ def alerts(operator: Operator) -> int:
     """List the rules of [[alerts]] and when each fired last."""
     with operator.store() as store:
         items = alerts_json(store)
-    columns = ("ALERT", "ON", "TYPE", "EVERY", "LAST FIRED", "LAST JOB", "HELD BACK")
-    print_items(items, columns, _alert_row, as_json=operator.as_json)
+    print_items(items, _COLUMNS, _alert_row, as_json=operator.as_json)
     return ExitCode.OK
 
 

@@ -4,7 +4,6 @@
 and with it pydantic and the database, is imported only when that command is used.
 """
 
-import gc
 import os
 import signal
 from collections.abc import Mapping
@@ -16,6 +15,8 @@ from click.shell_completion import CompletionItem
 
 from orpheus.config.options import config_options
 from orpheus.shared.errors import ExitCode
+from orpheus.shared.imports import without_garbage
+from orpheus.shared.version import VERSION
 
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -77,10 +78,13 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
         "slots:scale",
         "Run N workers in POOL, or N instances of a program, until the supervisor restarts.",
     ),
-    "schedules": ("schedules:schedules", "List schedules and when they run next."),
+    "schedules": (
+        "schedules:schedules",
+        "List schedules and when they run next; run, pause or resume one.",
+    ),
     "show": ("jobs:show", "Show a job, its attempts and its error."),
     "stack": ("slots:stack", "Show what the code of SLOT is doing, without stopping it."),
-    "status": ("system:status", "Show the whole system; exit 1 if something needs attention."),
+    "status": ("status:status", "Show the whole system; exit 1 if something needs attention."),
     "submit": ("submit:submit", "Submit a job of TYPE."),
     "types": ("system:types", "List the job types and their payloads."),
     "why": ("why:why", "Say why a job does not run, who holds it back, and until when."),
@@ -150,7 +154,7 @@ def _end_start(*_: object) -> None:
     epilog=_EPILOG,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.version_option(package_name="orpheus", message="%(prog)s %(version)s")
+@click.version_option(VERSION, message="%(prog)s %(version)s")
 @config_options
 @click.pass_context
 def orpheus(context: click.Context, config: Path | None, sets: tuple[str, ...]) -> int:
@@ -160,10 +164,10 @@ def orpheus(context: click.Context, config: Path | None, sets: tuple[str, ...]) 
     for number in _STOP_SIGNALS:
         signal.signal(number, _end_start)
     try:
-        from orpheus.config.load import load_settings  # noqa: PLC0415 - not for --help
-        from orpheus.supervisor.run import run_supervisor  # noqa: PLC0415
+        with without_garbage():
+            from orpheus.config.load import load_settings  # noqa: PLC0415 - not for --help
+            from orpheus.supervisor.run import run_supervisor  # noqa: PLC0415
 
-        gc.enable()
         return run_supervisor(lambda: load_settings(config, sets, os.environ), sets)
     except KeyboardInterrupt:
         return ExitCode.OK

@@ -12,8 +12,18 @@ from orpheus.shared.storage import AuditRow, Store
 from orpheus.shared.views.audit import audit_json
 from orpheus.supervisor.cli.operator import JobId, Operator, Text, for_operator
 from orpheus.supervisor.cli.output import print_json, print_table
+from orpheus.supervisor.cli.table import Column
 
 _ROWS_AT_ONCE = 500
+_COLUMNS = (
+    Column("ID", 2),
+    "AT",
+    Column("BY", least=12),
+    "ACTION",
+    Column("ON", least=12),
+    Column("COUNT", 1),
+    Column("REASON", least=20),
+)
 
 
 @click.command()
@@ -52,7 +62,7 @@ def audit(
     if operator.as_json:
         print_json({"items": list(map(audit_json, shown)), "next_before": next_before})
         return ExitCode.OK
-    print_table(("ID", "AT", "BY", "ACTION", "ON", "COUNT", "REASON"), map(_row, shown))
+    print_table(_COLUMNS, map(_row, shown))
     if has_more:
         click.echo(f"older ones: --before {next_before}", err=True)
     return ExitCode.OK

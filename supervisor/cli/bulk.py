@@ -8,16 +8,19 @@ has entered it, that one is changed. POST /jobs/bulk has the same care.
 
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 import click
 
 from orpheus.shared.errors import ExitCode
+from orpheus.shared.records import dataclass
 from orpheus.shared.storage import BulkAction, JobFilter, Store
 from orpheus.supervisor.cli.operator import JobId, Operator
 from orpheus.supervisor.cli.output import print_json
 
 ALL_JOBS = JobFilter()
+_MANY = 100
+"""As on the dashboard."""
 
 _WORDS = {
     BulkAction.CANCEL: ("can be cancelled", "cancelled or asked to stop"),
@@ -83,7 +86,7 @@ def change_matching(
         if options.dry_run or (not count and expected is None):
             return _print(operator, count, counted)
         if expected is None and not options.yes:
-            _ask(counted, f"{action.capitalize()} {_them(count)}?")
+            _ask(action, count, counted)
             expected = count
         actor = operator.actor(reason)
         changed = store.bulk.change(
@@ -104,15 +107,22 @@ def _newest(store: Store) -> int | None:
     return page[0].id if page else None
 
 
-def _ask(counted: str, question: str) -> None:
-    """Raise Abort unless the answer is yes, and UsageError if nobody is there to answer."""
+def _ask(action: BulkAction, count: int, counted: str) -> None:
+    """Raise Abort unless it is confirmed, and UsageError if nobody is there to answer.
+
+    Where many jobs match, their number must be typed: a `y` is typed too easily.
+    """
     if not sys.stdin.isatty():
         raise click.UsageError(f"{counted}: confirm it with --yes")
-    click.confirm(f"{counted}. {question}", abort=True, err=True)
-
-
-def _them(count: int) -> str:
-    return "it" if count == 1 else "them"
+    if count < _MANY:
+        them = "it" if count == 1 else "them"
+        click.confirm(f"{counted}. {action.capitalize()} {them}?", abort=True, err=True)
+        return
+    question = f"{counted}. Type {count} to {action} them"
+    answer = click.prompt(question, default="", show_default=False, err=True)
+    if answer.replace(",", "").strip() != str(count):
+        click.echo("nothing was changed", err=True)
+        raise click.Abort
 
 
 def _number(count: int) -> str:

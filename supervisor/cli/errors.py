@@ -11,6 +11,17 @@ from orpheus.shared.errors import ExitCode
 from orpheus.shared.views.errors import error_group_json
 from orpheus.supervisor.cli.operator import Operator, for_operator
 from orpheus.supervisor.cli.output import print_items, since
+from orpheus.supervisor.cli.table import Column
+
+_COLUMNS = (
+    Column("TYPE", least=12),
+    Column("ERROR", least=16),
+    Column("WHERE", least=16),
+    "JOBS",
+    Column("FIRST", 2),
+    Column("LAST", 1),
+    Column("NEWEST", 3),
+)
 
 
 @click.command()
@@ -19,8 +30,7 @@ def errors(operator: Operator) -> int:
     """Count the failed jobs by type, error and place."""
     with operator.store() as store:
         items = [error_group_json(group) for group in store.errors.groups()]
-    columns = ("TYPE", "ERROR", "WHERE", "JOBS", "FIRST", "LAST", "NEWEST")
-    print_items(items, columns, _row, as_json=operator.as_json)
+    print_items(items, _COLUMNS, _row, as_json=operator.as_json)
     return ExitCode.OK
 
 

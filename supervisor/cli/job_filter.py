@@ -1,4 +1,4 @@
-"""The options that say which jobs are meant: by status, type, queue, tag and text."""
+"""The options that say which jobs are meant: by status, type, queue, tag, text and error."""
 
 from collections.abc import Callable
 
@@ -9,11 +9,11 @@ from orpheus.shared.storage import JobFilter
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.operator import Text
 
-_FIELDS = ("status", "type", "queue", "tag", "q")
+_FIELDS = ("status", "type", "queue", "tag", "q", "error", "where")
 
 
 def filter_options(command: Callable[..., int]) -> Callable[..., int]:
-    """Add `--status`, `--type`, `--queue`, `--tag` and `--q`; `filter_of` takes what they give."""
+    """Add `--status`, `--type` and so on; `filter_of` takes what they give."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
@@ -47,5 +47,14 @@ _OPTIONS = (
         type=Text(),
         metavar="TEXT",
         help="Only jobs with this text in type, payload, error or tags, of the newest 10,000.",
+    ),
+    click.option(
+        "--error",
+        type=Text(),
+        metavar="NAME",
+        help="Only jobs with this type of error, as `orpheus errors` lists them.",
+    ),
+    click.option(
+        "--where", metavar="PLACE", help="Only jobs with an error at this place, as listed there."
     ),
 )

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import click
 
-from orpheus.shared.domain.jobs import Attempt, Job, LogLine, Status
+from orpheus.shared.domain.jobs import Attempt, Job, JobError, LogLine, Status
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.domain.programs import SLOT
 from orpheus.shared.errors import ExitCode
@@ -26,10 +26,33 @@ from orpheus.supervisor.cli.output import (
     print_table,
     since,
 )
-from orpheus.supervisor.cli.program_output import print_output
+from orpheus.supervisor.cli.table import Column
 
 _POLL_INTERVAL_S = 0.05
 _LINES_AT_ONCE = 1_000
+_LONGEST_NOTE = 300
+_COLUMNS = (
+    "ID",
+    Column("TYPE", least=12),
+    "STATUS",
+    Column("QUEUE", 5),
+    Column("ATTEMPT", 4),
+    Column("CREATED", 1),
+    Column("RAN", 3),
+    Column("WORKER", 6),
+    Column("NOTE", least=30),
+)
+_OF_ATTEMPTS = (
+    "ATTEMPT",
+    "OUTCOME",
+    Column("WORKER", 3),
+    Column("PID", 6),
+    Column("STARTED", 1),
+    "RAN",
+    Column("CPU", 5),
+    Column("MEMORY", 4),
+    Column("ERROR", least=30),
+)
 
 
 @click.command()
@@ -48,10 +71,7 @@ def jobs(operator: Operator, limit: int, **fields: str | None) -> int:
         shown = {"value": total.value, "relation": relation}
         print_json({"items": [job_json(job) for job in page], "total": shown})
         return ExitCode.OK
-    print_table(
-        ("ID", "TYPE", "STATUS", "QUEUE", "ATTEMPT", "CREATED", "RAN", "WORKER", "NOTE"),
-        [_row(job, now_ms) for job in page],
-    )
+    print_table(_COLUMNS, [_row(job, now_ms) for job in page])
     if total.value > len(page):
         at_least = "" if total.exact else "at least "
         click.echo(f"the newest {len(page)} of {at_least}{total.value:,}", err=True)
@@ -59,7 +79,7 @@ def jobs(operator: Operator, limit: int, **fields: str | None) -> int:
 
 
 def _row(job: Job, now_ms: int) -> tuple[object, ...]:
-    note = job.error.message if job.error else job.message
+    note = _of_error(job.error) if job.error else job.message
     return (
         job.id,
         job.type,
@@ -69,8 +89,12 @@ def _row(job: Job, now_ms: int) -> tuple[object, ...]:
         since(job.created_at_ms, now_ms),
         _run_time(job, now_ms),
         job.worker,
-        note.partition("\n")[0][:80] if note else "",
+        note.partition("\n")[0][:_LONGEST_NOTE] if note else "",
     )
+
+
+def _of_error(error: JobError) -> str:
+    return f"{error.type}: {error.message}" if error.message else error.type
 
 
 def _run_time(run: Job | Attempt, now_ms: int) -> str | None:
@@ -117,10 +141,7 @@ def show(operator: Operator, id: int) -> int:
     )
     if attempts:
         click.echo()
-        print_table(
-            ("ATTEMPT", "OUTCOME", "WORKER", "PID", "STARTED", "RAN", "CPU", "MEMORY", "ERROR"),
-            [_attempt_row(attempt, now_ms) for attempt in attempts],
-        )
+        print_table(_OF_ATTEMPTS, [_attempt_row(attempt, now_ms) for attempt in attempts])
     if job.error is not None:
         print_block("error", job.error.traceback or f"{job.error.type}: {job.error.message}")
     return ExitCode.OK
@@ -137,7 +158,7 @@ def _attempt_row(attempt: Attempt, now_ms: int) -> tuple[object, ...]:
         _run_time(attempt, now_ms),
         duration(attempt.cpu_s),
         mebibytes(attempt.max_rss_bytes),
-        f"{error.type}: {error.message}".partition("\n")[0][:80] if error else "",
+        _of_error(error).partition("\n")[0][:_LONGEST_NOTE] if error else "",
     )
 
 
@@ -159,6 +180,8 @@ def _attempt_row(attempt: Attempt, now_ms: int) -> tuple[object, ...]:
 @for_operator
 def logs(operator: Operator, name: str, follow: bool, host: str | None) -> int:
     """Print the log of a job, or the output of a program's SLOT."""
+    from orpheus.supervisor.cli.program_output import print_output  # noqa: PLC0415 - not for jobs
+
     with operator.store() as store:
         try:
             if SLOT.fullmatch(name):

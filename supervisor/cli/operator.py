@@ -1,6 +1,6 @@
 """What every command starts from: its options, the settings, the database and who types it.
 
-The settings are imported when they are read: a shell that completes an id needs none of them.
+The models of the settings are imported when they are needed, which is seldom (config/known.py).
 """
 
 import contextlib
@@ -8,17 +8,20 @@ import functools
 import gc
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from orpheus.config.handovers import for_storage
+from orpheus.config.handovers import for_command_line
+from orpheus.config.known import known_handover, named_database
 from orpheus.config.options import config_options
+from orpheus.config.sources import DEFAULT_PATH, read_sources
+from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.domain.limits import LONGEST_REASON
 from orpheus.shared.errors import ConfigurationError
 from orpheus.shared.operations.audit import Actor, local_actor
+from orpheus.shared.records import dataclass
 from orpheus.shared.storage import Store, locked_file, open_storage, state_files
 
 if TYPE_CHECKING:
@@ -33,6 +36,23 @@ class Operator:
     config: Path | None
     sets: tuple[str, ...]
     as_json: bool
+
+    def handover(self) -> CommandLineHandover:
+        """Return what commands need of `settings`."""
+        return self._known() or for_command_line(self.settings())
+
+    def handover_in_force(self) -> CommandLineHandover:
+        """Return what commands need of `settings_in_force`."""
+        return self._known() or for_command_line(self.settings_in_force())
+
+    def _known(self) -> CommandLineHandover | None:
+        """Return what the supervisor that runs keeps for commands that are given the same."""
+        try:
+            sources = read_sources(self.config, DEFAULT_PATH, self.sets, os.environ)
+            database = named_database(sources)
+            return database and known_handover(state_files(*database).in_force, sources)
+        except (ConfigurationError, OSError, ValueError):  # the full check says what is wrong
+            return None
 
     def settings(self) -> "Settings":
         """Load the configuration, for a command that needs only the database.
@@ -125,10 +145,10 @@ class Operator:
         click.echo(f"orpheus: warning: {problems[0]}{more}{goes_on} ({advice})", err=True)
 
     @contextlib.contextmanager
-    def store(self, settings: "Settings | None" = None) -> Iterator[Store]:
+    def store(self, handover: CommandLineHandover | None = None) -> Iterator[Store]:
         """Open the database for a while; it is never created. Raises DatabaseUnusable."""
         gc.enable()  # everything is imported by now; supervisor/__main__.py switched it off
-        store = open_storage(for_storage(settings or self.settings()))
+        store = open_storage((handover or self.handover()).storage)
         try:
             yield store
         finally:

@@ -1,28 +1,37 @@
 """Print what a command answers: a table for people, JSON for scripts.
 
-On a terminal rich draws the table, coloured and as wide as the window. In a pipe the columns are
-only aligned, one line per row, for grep and awk. Text from jobs is made printable.
+On a terminal a table is coloured (unless `NO_COLOR` is set) and fits into the window: columns are
+shortened or left out (table.py). In a pipe all columns are there, whole and only aligned, one line
+per row, for grep and awk. Text from jobs is made printable.
 """
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import click
 import orjson
 
 from orpheus.shared.domain import words
 from orpheus.shared.text import printable
+from orpheus.supervisor.cli.table import GAP, Columns, fitted
 
-_WORDS_BY_STYLE = {
+_WORDS_BY_COLOUR = {
     "green": ("ready", "done", "succeeded"),
     "cyan": ("in_progress", "starting", "draining"),
-    "yellow": ("backoff", "killing", "cancelled"),
-    "red": ("failed", "crashed", "timed_out", "lost"),
-    "bold red": ("fatal", "stuck"),
+    "yellow": ("backoff", "killing", "cancelled", "paused", "quarantined"),
+    "red": ("failed", "crashed", "timed_out", "lost", "fatal", "stuck"),
 }
-_STYLES = {word: style for style, words in _WORDS_BY_STYLE.items() for word in words}
+_BOLD = frozenset({"fatal", "stuck"})
+_STYLES: dict[str, dict[str, Any]] = {
+    word: {"fg": colour, **({"bold": True} if word in _BOLD else {})}
+    for colour, words in _WORDS_BY_COLOUR.items()
+    for word in words
+}
+_USUAL_SIZE = os.terminal_size((80, 24))
 _BYTES_PER_MIB = 2**20
 
 
@@ -31,18 +40,23 @@ def print_json(value: Any) -> None:
     click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2))
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+def print_table(columns: Columns, rows: Iterable[Sequence[object]]) -> None:
     """Print rows under their column names; None shows as a dash."""
     cells = [["-" if cell is None else printable(str(cell)) for cell in row] for row in rows]
-    if sys.stdout.isatty():
-        _draw(columns, cells)
-    else:
-        _align(columns, cells)
+    on_terminal = sys.stdout.isatty()
+    if on_terminal and not cells:
+        click.echo("none")
+        return
+    names, *lines = fitted(columns, cells, terminal_width() if on_terminal else None)
+    click.echo(styled(GAP.join(names).rstrip(), bold=on_terminal))
+    for line in lines:
+        *most, last = (styled(cell, **_STYLES.get(cell.rstrip(), {})) for cell in line)
+        click.echo(GAP.join((*most, last.rstrip())).rstrip())
 
 
 def print_items(
     items: Sequence[Mapping[str, Any]],
-    columns: Sequence[str],
+    columns: Columns,
     row: Callable[[Mapping[str, Any]], Sequence[object]],
     *,
     as_json: bool,
@@ -60,7 +74,7 @@ def print_fields(fields: Mapping[str, object]) -> None:
     width = max(map(len, shown), default=0)
     for name, value in shown.items():
         text = printable(str(value))
-        click.echo(f"{name:<{width}}  {click.style(text, fg=_colour(text))}")
+        click.echo(f"{name:<{width}}  {styled(text, **_STYLES.get(text, {}))}")
 
 
 def print_block(title: str, text: str) -> None:
@@ -70,29 +84,32 @@ def print_block(title: str, text: str) -> None:
         click.echo(f"  {printable(line)}")
 
 
-def _colour(text: str) -> str | None:
-    return _STYLES.get(text, "").removeprefix("bold ") or None
+def styled(text: str, **style: Any) -> str:
+    """Return the text in colours, unless `NO_COLOR` is set or nobody sees them."""
+    if not style or os.environ.get("NO_COLOR") or not sys.stdout.isatty():
+        return text
+    return click.style(text, **style)
 
 
-def _align(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
-    for row in (columns, *rows):
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        click.echo("  ".join(cells).rstrip())
+def terminal_width() -> int:
+    """Return the width of the terminal: `$COLUMNS`, else what it says itself, else 80."""
+    return _size_of_terminal("COLUMNS").columns
 
 
-def _draw(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+def terminal_height() -> int:
+    """Return the height of the terminal: `$LINES`, else what it says itself, else 24."""
+    return _size_of_terminal("LINES").lines
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
-    Console().print(table)
+
+def _size_of_terminal(variable: str) -> os.terminal_size:
+    told = os.environ.get(variable, "")
+    if told.isdecimal() and int(told) > 0:
+        return os.terminal_size((int(told), int(told)))
+    try:
+        size = os.get_terminal_size(sys.__stdout__.fileno() if sys.__stdout__ else 1)
+    except (OSError, ValueError):
+        return _USUAL_SIZE
+    return size if size.columns > 0 else _USUAL_SIZE
 
 
 def duration(seconds: float | None) -> str | None:
@@ -117,3 +134,9 @@ def mebibytes(size_bytes: int | None) -> str | None:
 def local_time(moment: str) -> str:
     """Return a moment, as the API tells it, in the time zone of this machine."""
     return f"{datetime.fromisoformat(moment).astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def time_in(moment: str, zone: str) -> str:
+    """Return a moment, as the API tells it, in a time zone, with that zone's short name."""
+    at = datetime.fromisoformat(moment).astimezone(ZoneInfo(zone))
+    return f"{at:%Y-%m-%d %H:%M}{f':{at:%S}' if at.second else ''} {at:%Z}"

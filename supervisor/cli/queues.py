@@ -13,6 +13,20 @@ from orpheus.shared.views.queues import queues_json
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.operator import Operator, for_operator, with_reason
 from orpheus.supervisor.cli.output import duration, print_items, print_json
+from orpheus.supervisor.cli.table import Column, Columns
+
+_RANKS = {Status.BLOCKED: 3, Status.DONE: 6, Status.CANCELLED: 8}
+_COLUMNS: Columns = (
+    Column("QUEUE", least=12),
+    "STATE",
+    Column("MOST", 5),
+    Column("RATE", 4),
+    Column("PER KEY", 7),
+    *(Column(status.value.upper(), _RANKS.get(status, 0)) for status in Status),
+    "OLDEST",
+    Column("DONE/MIN", 1),
+    Column("EMPTY IN", 2, least=8),
+)
 
 
 @click.command()
@@ -21,10 +35,7 @@ def queues(operator: Operator) -> int:
     """List queues with their state, limits and jobs by status."""
     with operator.store() as store:
         items = queues_json(store)
-    statuses = [status.value.upper() for status in Status]
-    pace = ("OLDEST", "DONE/MIN", "EMPTY IN")
-    columns = ("QUEUE", "STATE", "MOST", "RATE", "PER KEY", *statuses, *pace)
-    print_items(items, columns, _queue_row, as_json=operator.as_json)
+    print_items(items, _COLUMNS, _queue_row, as_json=operator.as_json)
     return ExitCode.OK
 
 

@@ -1,46 +1,68 @@
-"""Schedules: list, run, pause and resume them."""
+"""Schedules: list, run, pause and resume them; `schedules pause` is `pause-schedule`."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import click
 
-from orpheus.config.handovers import for_jobs
 from orpheus.shared.errors import ExitCode
 from orpheus.shared.operations.audit import audited
 from orpheus.shared.views.jobs import job_json
 from orpheus.shared.views.schedules import schedule_json, schedules_json
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.operator import Operator, Text, for_operator, with_reason
-from orpheus.supervisor.cli.output import duration, local_time, print_items, print_json
-
-_RUNS_SHOWN = 2
+from orpheus.supervisor.cli.output import duration, print_items, print_json, time_in
+from orpheus.supervisor.cli.table import Column
 
 _of_schedule = click.argument("name", type=Text(), metavar="NAME", shell_complete=live("schedules"))
 
 
-@click.command()
+_COLUMNS = (
+    Column("SCHEDULE", least=12),
+    Column("TYPE", 1, least=10),
+    Column("WHEN", least=12),
+    Column("TIMEZONE", 5),
+    Column("LAST RUN", 3),
+    Column("LAST JOB", 2),
+    "NEXT RUN",
+    Column("THEN", 4),
+)
+
+
+@click.group(invoke_without_command=True)
 @for_operator
 def schedules(operator: Operator) -> int:
-    """List schedules and when they run next."""
+    """List schedules and when they run next; run, pause or resume one."""
+    if click.get_current_context().invoked_subcommand is not None:
+        return ExitCode.OK
     with operator.store() as store:
         items = schedules_json(store)
-    columns = ("SCHEDULE", "TYPE", "WHEN", "TIMEZONE", "LAST RUN", "LAST JOB", "NEXT RUNS")
-    print_items(items, columns, _schedule_row, as_json=operator.as_json)
+    print_items(items, _COLUMNS, _schedule_row, as_json=operator.as_json)
     return ExitCode.OK
 
 
 def _schedule_row(item: Mapping[str, Any]) -> tuple[object, ...]:
-    next_runs = ", ".join(map(local_time, item["next_runs"][:_RUNS_SHOWN])) or None
+    zone = item["timezone"]
+    runs = [time_in(run, zone) for run in item["next_runs"][:2]]
+    next_run, then = (*runs, None, None)[:2]
     return (
         item["name"],
         item["type"],
         item["cron"] or f"every {duration(item['every'])}",
-        item["timezone"],
-        item["last_run"] and local_time(item["last_run"]),
-        item["last_job"],
-        "paused" if item["paused"] else next_runs,
+        zone,
+        item["last_run"] and time_in(item["last_run"], zone),
+        _outcome(item["last_job"], item["last_result"]),
+        "paused" if item["paused"] else next_run,
+        then,
     )
+
+
+def _outcome(job_id: int | None, result: Mapping[str, Any] | None) -> str | None:
+    """Return what became of the last job: `17 done`, `18 failed (TimeoutError)`."""
+    if job_id is None or result is None:
+        return None
+    error = f" ({result['error']})" if result["error"] else ""
+    return f"{job_id} {result['status']}{error}"
 
 
 @click.command("run-schedule")
@@ -51,9 +73,9 @@ def run_schedule(operator: Operator, name: str, reason: str | None) -> int:
     """Submit the job of a schedule now; its own times stay as they are."""
     from orpheus.shared.operations.schedules import job_maker  # noqa: PLC0415 - no completion needs it
 
-    settings = operator.settings_in_force()  # [jobs] has defaults of the job
-    with operator.store(settings) as store:
-        make_job = job_maker(store, for_jobs(settings))
+    handover = operator.handover_in_force()  # [jobs] has defaults of the job
+    with operator.store(handover) as store:
+        make_job = job_maker(store, handover.defaults)
         job_id = audited(
             store,
             operator.actor(reason),
@@ -96,6 +118,18 @@ def _set_paused(operator: Operator, name: str, reason: str | None, *, paused: bo
     if operator.as_json:
         print_json(item)
     else:
-        next_run = f", next run {local_time(item['next_runs'][0])}" if item["next_runs"] else ""
+        next_run = (
+            f", next run {time_in(item['next_runs'][0], item['timezone'])}"
+            if item["next_runs"]
+            else ""
+        )
         click.echo(f"schedule {name}: {action}d{next_run}")
     return ExitCode.OK
+
+
+for _name, _command in (
+    ("run", run_schedule),
+    ("pause", pause_schedule),
+    ("resume", resume_schedule),
+):
+    schedules.add_command(_command, _name)

@@ -6,10 +6,11 @@ that the supervisor knows.
 
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.domain.requests import MOST_WORKERS, RequestAction
 from orpheus.shared.errors import ExitCode, NoAnswer
 from orpheus.shared.operations.supervisor_requests import (
@@ -25,9 +26,6 @@ from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.operator import Operator, Text, for_operator, with_reason
 from orpheus.supervisor.cli.output import print_json
 from orpheus.supervisor.cli.system import read_workers
-
-if TYPE_CHECKING:
-    from orpheus.config.settings import Settings
 
 _TAKEN_WITHIN_S = 5.0
 _POLL_INTERVAL_S = 0.05
@@ -64,16 +62,16 @@ def drain(operator: Operator, slot: str, host: str | None, reason: str | None) -
 def _ask_for_slot(
     operator: Operator, action: RequestAction, slot: str, host: str | None, reason: str | None
 ) -> int:
-    def ask(store: Store, _: "Settings") -> int:
+    def ask(store: Store, _: CommandLineHandover) -> int:
         return ask_for_slot(store, operator.actor(reason), action, slot, host)
 
-    def state(store: Store, settings: "Settings") -> Mapping[str, Any]:
-        for item in read_workers(store, settings):
+    def state(store: Store, handover: CommandLineHandover) -> Mapping[str, Any]:
+        for item in read_workers(store, handover):
             if item["slot"] == slot and host in (None, item["host"]):
                 return item
         return {"slot": slot}
 
-    return _ask(operator, operator.settings(), ask, f"{slot}: {action} asked for", state)
+    return _ask(operator, operator.handover(), ask, f"{slot}: {action} asked for", state)
 
 
 @click.command()
@@ -85,16 +83,16 @@ def _ask_for_slot(
 def scale(operator: Operator, pool: str, workers: int, host: str | None, reason: str | None) -> int:
     """Run N workers in POOL, or N instances of a program, until the supervisor restarts."""
 
-    def ask(store: Store, settings: "Settings") -> int:
+    def ask(store: Store, handover: CommandLineHandover) -> int:
         actor = operator.actor(reason)
-        programs = [program.name for program in settings.programs]
-        return ask_for_workers(store, actor, pool, workers, settings.pools, programs, host)
+        pools, programs = handover.storage.pools, handover.programs
+        return ask_for_workers(store, actor, pool, workers, pools, programs, host)
 
-    settings = operator.settings_in_force()  # for the names of pools and programs
-    noun = "worker" if pool in settings.pools else "instance"
+    handover = operator.handover_in_force()  # for the names of pools and programs
+    noun = "worker" if pool in handover.storage.pools else "instance"
     return _ask(
         operator,
-        settings,
+        handover,
         ask,
         f"{pool}: {workers} {noun}{'' if workers == 1 else 's'} asked for",
         lambda *_: {"pool": pool, "workers": workers},
@@ -103,18 +101,18 @@ def scale(operator: Operator, pool: str, workers: int, host: str | None, reason:
 
 def _ask(
     operator: Operator,
-    settings: "Settings",
-    ask: Callable[[Store, "Settings"], int],
+    handover: CommandLineHandover,
+    ask: Callable[[Store, CommandLineHandover], int],
     message: str,
-    state: Callable[[Store, "Settings"], Mapping[str, Any]],
+    state: Callable[[Store, CommandLineHandover], Mapping[str, Any]],
 ) -> int:
     """Write a request by `ask`, wait until it is taken, and print `message`, or `state` as JSON.
 
     Raises NoSupervisor, NoAnswer if it is not taken in time, and what `ask` raises.
     """
-    with operator.store(settings) as store:
-        check_supervised(store, settings.heartbeats.timeout)
-        request_id = ask(store, settings)
+    with operator.store(handover) as store:
+        check_supervised(store, handover.beat_timeout_s)
+        request_id = ask(store, handover)
         give_up_at_s = time.monotonic() + _TAKEN_WITHIN_S
         while store.supervision.is_waiting(request_id):
             if time.monotonic() > give_up_at_s:
@@ -125,7 +123,7 @@ def _ask(
                 )
             time.sleep(_POLL_INTERVAL_S)
         if operator.as_json:
-            print_json(state(store, settings))
+            print_json(state(store, handover))
         else:
             click.echo(message)
     return ExitCode.OK
@@ -137,9 +135,9 @@ def _ask(
 @for_operator
 def stack(operator: Operator, slot: str, host: str | None) -> int:
     """Show what the code of SLOT is doing, without stopping it."""
-    settings = operator.settings()
-    with operator.store(settings) as store:
-        check_supervised(store, settings.heartbeats.timeout)
+    handover = operator.handover()
+    with operator.store(handover) as store:
+        check_supervised(store, handover.beat_timeout_s)
         read = read_stack(store, slot, host, own_host())
     if operator.as_json:
         print_json(read)

@@ -8,7 +8,6 @@ from typing import Any
 
 import click
 
-from orpheus.config.handovers import for_jobs
 from orpheus.shared.domain.jobs import Job, Status
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.errors import ExitCode
@@ -67,12 +66,12 @@ def submit(
     """Submit a job of TYPE. The payload is a JSON object, or fields as KEY=VALUE."""
     from orpheus.shared.job_types.admission import prepare_job  # noqa: PLC0415 - no completion needs it
 
-    settings = operator.settings_in_force()  # [jobs] has defaults of the job
-    with operator.store(settings) as store:
+    handover = operator.handover_in_force()  # [jobs] has defaults of the job
+    with operator.store(handover) as store:
         types = {row.name: row for row in store.types.all()}
         schema = json.loads(types[type].schema) if type in types else {}
         value = _payload(payload, schema)
-        new = prepare_job(types, for_jobs(settings), type=type, payload=value, **fields)
+        new = prepare_job(types, handover.defaults, type=type, payload=value, **fields)
         submitted = store.jobs.submit(new)
         job = submitted.job
         if not operator.as_json:

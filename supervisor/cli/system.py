@@ -1,47 +1,74 @@
-"""The system as a whole: workers, job types, status, health."""
+"""The system in parts: workers, programs, job types, health."""
 
 import json
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from http.client import HTTPConnection, HTTPException
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from orpheus.config.handovers import for_jobs
+from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.domain.processes import Role
 from orpheus.shared.errors import ExitCode
-from orpheus.shared.storage import Store, shown_url
-from orpheus.shared.text import printable
+from orpheus.shared.storage import Store
 from orpheus.shared.views.job_types import types_json
-from orpheus.shared.views.verdict import verdict_json
 from orpheus.shared.views.workers import Worker, workers_json
 from orpheus.supervisor.cli.operator import Operator, for_operator
 from orpheus.supervisor.cli.output import (
     duration,
     mebibytes,
-    print_fields,
     print_items,
     print_json,
     since,
 )
+from orpheus.supervisor.cli.table import Column
 from orpheus.supervisor.cli.type_stats import print_type_stats
 
-if TYPE_CHECKING:
-    from orpheus.config.settings import Settings
-
 _HEALTHCHECK_S = 5.0
+_OF_WORKERS = (
+    "SLOT",
+    "STATE",
+    Column("PID", 6),
+    Column("JOB", least=12),
+    Column("BEAT", 4),
+    Column("CPU", 3),
+    Column("MEMORY", 2),
+    Column("DONE", 7),
+    Column("UP", 5),
+    Column("RESTARTS", 1),
+    Column("WHY", least=24),
+)
+_OF_PROGRAMS = (
+    "SLOT",
+    "STATE",
+    Column("PID", 4),
+    Column("CPU", 3),
+    Column("MEMORY", 2),
+    Column("UP", 1),
+    "RESTARTS",
+    Column("WHY", least=24),
+)
+_OF_TYPES = (
+    "TYPE",
+    "STATE",
+    Column("PAYLOAD", least=16),
+    Column("QUEUE", 3),
+    Column("RETRIES", 2),
+    Column("TIMEOUT", 1),
+    Column("DESCRIPTION", least=24),
+)
 
 
 @click.command()
 @for_operator
 def workers(operator: Operator) -> int:
     """List every process with its state, job and resource use."""
-    settings = operator.settings()
-    with operator.store(settings) as store:
-        items = read_workers(store, settings)
-    _print_workers(items, as_json=operator.as_json)
+    handover = operator.handover()
+    with operator.store(handover) as store:
+        items = read_workers(store, handover)
+    print_workers(items, as_json=operator.as_json)
     return ExitCode.OK
 
 
@@ -49,10 +76,9 @@ def workers(operator: Operator) -> int:
 @for_operator
 def programs(operator: Operator) -> int:
     """List programs with their state and resource use."""
-    settings = operator.settings()
-    with operator.store(settings) as store:
-        items = [one for one in read_workers(store, settings) if one["role"] == Role.PROGRAM]
-    columns = ("SLOT", "STATE", "PID", "CPU", "MEMORY", "UP", "RESTARTS", "WHY")
+    handover = operator.handover()
+    with operator.store(handover) as store:
+        items = [one for one in read_workers(store, handover) if one["role"] == Role.PROGRAM]
     several = _are_of_several_hosts(items)
 
     def row(item: Mapping[str, Any]) -> tuple[object, ...]:
@@ -60,26 +86,26 @@ def programs(operator: Operator) -> int:
         host = (item["host"],) if several else ()
         return *host, slot, state, pid, cpu, memory, *rest
 
-    print_items(items, ("HOST", *columns) if several else columns, row, as_json=operator.as_json)
+    columns = ("HOST", *_OF_PROGRAMS) if several else _OF_PROGRAMS
+    print_items(items, columns, row, as_json=operator.as_json)
     return ExitCode.OK
 
 
-def read_workers(store: Store, settings: "Settings") -> list[Worker]:
+def read_workers(store: Store, handover: CommandLineHandover) -> list[Worker]:
     """Return every slot, and every process without one, as GET /workers shows them."""
-    return workers_json(store, supervised_on=None, beat_timeout_s=settings.heartbeats.timeout)
+    return workers_json(store, supervised_on=None, beat_timeout_s=handover.beat_timeout_s)
 
 
-def _print_workers(items: Sequence[Mapping[str, Any]], *, as_json: bool = False) -> None:
+def print_workers(items: Sequence[Mapping[str, Any]], *, as_json: bool = False) -> None:
     """Print a table, with the hosts only if there are several."""
-    columns = ("SLOT", "STATE", "PID", "JOB", "BEAT", "CPU", "MEMORY", "DONE", "UP", "RESTARTS")
     if not _are_of_several_hosts(items):
-        print_items(items, (*columns, "WHY"), _worker_row, as_json=as_json)
+        print_items(items, _OF_WORKERS, _worker_row, as_json=as_json)
         return
 
     def row(item: Mapping[str, Any]) -> tuple[object, ...]:
         return item["host"], *_worker_row(item)
 
-    print_items(items, ("HOST", *columns, "WHY"), row, as_json=as_json)
+    print_items(items, ("HOST", *_OF_WORKERS), row, as_json=as_json)
 
 
 def _are_of_several_hosts(items: Sequence[Mapping[str, Any]]) -> bool:
@@ -117,14 +143,13 @@ def _last_exit(last_exit: Mapping[str, Any]) -> str:
 @for_operator
 def types(operator: Operator, stats: bool) -> int:
     """List the job types and their payloads."""
-    settings = operator.settings()
-    with operator.store(settings) as store:
+    handover = operator.handover()
+    with operator.store(handover) as store:
         if stats:
             print_type_stats(store, as_json=operator.as_json)
             return ExitCode.OK
-        items = types_json(store, for_jobs(settings))
+        items = types_json(store, handover.defaults)
         fields = {row.name: _fields_of(row.schema) for row in store.types.all()}
-    columns = ("TYPE", "STATE", "PAYLOAD", "QUEUE", "RETRIES", "TIMEOUT", "DESCRIPTION")
 
     def row(item: Mapping[str, Any]) -> tuple[object, ...]:
         defaults, description = item["defaults"], item["description"].partition("\n")[0]
@@ -133,7 +158,7 @@ def types(operator: Operator, stats: bool) -> int:
         name, queue = item["name"], defaults["queue"]
         return name, state, fields.get(name), queue, retries, timeout, description
 
-    print_items(items, columns, row, as_json=operator.as_json)
+    print_items(items, _OF_TYPES, row, as_json=operator.as_json)
     return ExitCode.OK
 
 
@@ -146,65 +171,18 @@ def _fields_of(schema_json: str) -> str:
 
 @click.command()
 @for_operator
-def status(operator: Operator) -> int:
-    """Show the whole system; exit 1 if something needs attention."""
-    settings = operator.settings()
-    with operator.store(settings) as store:
-        items = read_workers(store, settings)
-        pools = {name: pool.queues for name, pool in settings.pools.items()}
-        with store.snapshot():
-            counts = store.stats.counts()
-            ended = store.stats.finished_in(60)
-            by_queue_s = store.stats.oldest_pending_by_queue()
-            oldest_s = max(by_queue_s.values(), default=None)
-            size_bytes = store.maintenance.database_bytes()
-            timeout_s = settings.heartbeats.timeout
-            verdict = verdict_json(store, items, pools, timeout_s, by_queue_s)
-    exit_code = ExitCode.NO if verdict["concerns"] else ExitCode.OK
-    by_status = {status.value: n for status, n in counts.items()}
-    if operator.as_json:
-        print_json(
-            {
-                "counts": by_status,
-                "oldest_pending_s": oldest_s,
-                "last_hour": {status.value: n for status, n in ended.items()},
-                "database_bytes": size_bytes,
-                "workers": items,
-                "verdict": verdict,
-            }
-        )
-        return exit_code
-    print_fields(
-        {
-            "jobs": ", ".join(f"{n:,} {name}" for name, n in by_status.items() if n) or "none yet",
-            "oldest waiting": duration(oldest_s),
-            "last hour": ", ".join(f"{n:,} {status}" for status, n in ended.items()),
-            "database": f"{shown_url(settings.database.url)}, {mebibytes(size_bytes)}",
-        }
-    )
-    click.echo()
-    _print_workers(items)
-    click.echo()
-    click.secho(verdict["headline"], fg="red" if verdict["concerns"] else "green")
-    for concern in verdict["concerns"]:
-        command = f" ({concern['command']})" if concern["command"] else ""
-        click.echo(f"- {printable(concern['text'])}{command}")
-    return exit_code
-
-
-@click.command()
-@for_operator
 def healthcheck(operator: Operator) -> int:
     """Ask the API whether it is ready; exit 1 if it is not."""
-    api = operator.settings_in_force().api
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(api.host, api.host)  # noqa: S104
-    if not api.port:
+    handover = operator.handover_in_force()
+    host, port = handover.api_host, handover.api_port
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    if not port:
         click.echo("orpheus: api.port is 0, any free one: name the port with --set", err=True)
         return ExitCode.NO
     try:
-        code, body = _get(host, api.port, "/readyz")
+        code, body = _get(host, port, "/readyz")
     except OSError as error:
-        click.echo(f"orpheus: no answer from {host}:{api.port}: {error}", err=True)
+        click.echo(f"orpheus: no answer from {host}:{port}: {error}", err=True)
         return ExitCode.NO
     if operator.as_json:
         print_json(body)

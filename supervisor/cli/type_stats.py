@@ -7,14 +7,27 @@ from orpheus.shared.domain.jobs import Outcome
 from orpheus.shared.storage import Store
 from orpheus.shared.views.type_stats import type_stats_json
 from orpheus.supervisor.cli.output import duration, mebibytes, print_items
+from orpheus.supervisor.cli.table import Column
+
+_COLUMNS = (
+    Column("TYPE", least=12),
+    "SUCCEEDED",
+    "OTHERWISE",
+    Column("RUN P50", 4),
+    "RUN P95",
+    Column("WAIT P50", 6),
+    Column("WAIT P95", 2),
+    Column("CPU P50", 7),
+    Column("CPU P95", 5),
+    Column("CPU IN ALL", 3),
+    Column("PEAK MEMORY", 1),
+)
 
 
 def print_type_stats(store: Store, *, as_json: bool) -> None:
     """Print a row for each type of which an attempt has ended."""
     items = [type_stats_json(figures) for figures in store.stats.types()]
-    times = [f"{what} {part}" for what in ("RUN", "WAIT", "CPU") for part in ("P50", "P95")]
-    columns = ("TYPE", "SUCCEEDED", "OTHERWISE", *times, "CPU IN ALL", "PEAK MEMORY")
-    print_items(items, columns, _row, as_json=as_json)
+    print_items(items, _COLUMNS, _row, as_json=as_json)
 
 
 def _row(item: Mapping[str, Any]) -> tuple[object, ...]:

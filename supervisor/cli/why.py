@@ -4,7 +4,6 @@ from datetime import datetime
 
 import click
 
-from orpheus.config.handovers import for_storage
 from orpheus.shared.domain.jobs import Job, Status
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.errors import ExitCode
@@ -21,9 +20,9 @@ from orpheus.supervisor.cli.output import duration, print_json
 @for_operator
 def why(operator: Operator, id: int) -> int:
     """Say why a job does not run, who holds it back, and until when."""
-    settings = operator.settings()
-    pools, timeout_s = for_storage(settings).pools, settings.heartbeats.timeout
-    with operator.store(settings) as store, store.snapshot():
+    handover = operator.handover()
+    pools, timeout_s = handover.storage.pools, handover.beat_timeout_s
+    with operator.store(handover) as store, store.snapshot():
         job, now_ms = store.jobs.get(id), store.clock.wall_ms()
         workers = workers_json(store, supervised_on=None, beat_timeout_s=timeout_s)
         answer = why_json(store, id, workers, pools)

@@ -5,8 +5,8 @@ what an idle supervisor cost.
 """
 
 import os
-from dataclasses import dataclass
 
+from orpheus.shared.records import dataclass
 from orpheus.supervisor.policy.slot import OsStatus
 
 _STATE, _USER, _SYSTEM, _RSS = 0, 11, 12, 21  # counted from behind the name: proc_pid_stat(5)

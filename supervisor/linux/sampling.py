@@ -8,11 +8,11 @@ error that nobody foresaw costs one value, not the thread.
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from orpheus.shared.logs import get_logger
 from orpheus.shared.process.clock import next_multiple_s
+from orpheus.shared.records import dataclass
 from orpheus.supervisor.linux.process_stat import process_stat
 from orpheus.supervisor.linux.write_lock import LockHolder, LockWatch
 from orpheus.supervisor.policy.slot import OsStatus

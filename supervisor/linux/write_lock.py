@@ -12,11 +12,11 @@ waits for every CPU, and each lock that a process takes on the machine meanwhile
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
+from orpheus.shared.records import dataclass
 from orpheus.supervisor.linux.process_stat import process_stat
 from orpheus.supervisor.policy.slot import OsStatus
 

@@ -6,13 +6,14 @@ Whether an action had its effect is observed in a later turn; nothing here waits
 import contextlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.logs import get_logger
 from orpheus.shared.process.failpoints import failpoint
 from orpheus.shared.process.state_files import StateFiles
+from orpheus.shared.records import dataclass
 from orpheus.supervisor.linux.adoption import incarnation_prefix
 from orpheus.supervisor.loop.child import ChildHandle
 from orpheus.supervisor.plan.plan import ProcessSpec

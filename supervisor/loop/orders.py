@@ -6,12 +6,13 @@ then makes it happen, turn by turn. Nothing here waits.
 
 import signal
 import time
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.requests import MOST_WORKERS, Request, RequestAction
 from orpheus.shared.logs import get_logger
 from orpheus.shared.process.doorbells import Bell
+from orpheus.shared.records import dataclass
 from orpheus.supervisor.linux.signals import Signals
 from orpheus.supervisor.linux.stand_in import StandIn
 from orpheus.supervisor.linux.systemd import Notifier

@@ -7,11 +7,12 @@ failure, and one that was missed is not made up for.
 
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from orpheus.shared.domain.schedules import problem_of
 from orpheus.shared.durations import parse_duration_s
+from orpheus.shared.records import dataclass
 from orpheus.supervisor.moving_in.moved import Entry, FileLine, Left, Moved, SourceFile
 from orpheus.supervisor.moving_in.names import BUILT_IN_JOBS, UniqueNames, name_of
 from orpheus.supervisor.moving_in.shell import DEFAULT_SHELL, escaped_fields, run_of, with_input

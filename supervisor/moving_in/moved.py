@@ -1,8 +1,10 @@
 """What a converter returns: entries for orpheus.toml, and what could not be carried over."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
+
+from orpheus.shared.records import dataclass
 
 
 @dataclass(frozen=True, slots=True, order=True)

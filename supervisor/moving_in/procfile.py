@@ -1,10 +1,10 @@
 """Procfile -> a `[[programs]]` entry for each process type."""
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
 from orpheus.shared.domain.programs import parse_env_file
+from orpheus.shared.records import dataclass
 from orpheus.supervisor.moving_in.moved import Entry, FileLine, Left, Moved, SourceFile
 from orpheus.supervisor.moving_in.names import DEFAULT_POOLS, UniqueNames, as_name, renamed
 from orpheus.supervisor.moving_in.shell import keep_running

@@ -7,8 +7,10 @@ When in doubt, a shell is kept: it does the same as before, whatever the line sa
 import re
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from posixpath import join
+
+from orpheus.shared.records import dataclass
 
 DEFAULT_SHELL = "/bin/sh"
 _SHELLS = frozenset({"sh", "bash", "dash", "ash", "ksh", "zsh"})

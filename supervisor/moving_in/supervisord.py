@@ -5,10 +5,10 @@ with `%(process_num)d` becomes one entry for each process, unless `{instance}` s
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from orpheus.shared.domain.programs import INSTANCE
+from orpheus.shared.records import dataclass
 from orpheus.supervisor.moving_in.moved import Entry, FileLine, Left, Moved, SourceFile
 from orpheus.supervisor.moving_in.names import DEFAULT_POOLS, UniqueNames, as_name, renamed
 from orpheus.supervisor.moving_in.supervisord_file import (

@@ -8,8 +8,9 @@ import re
 import shlex
 from collections.abc import Iterable, Mapping
 from configparser import RawConfigParser
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from orpheus.shared.records import dataclass
 from orpheus.supervisor.moving_in.moved import FileLine, SourceFile
 
 _HEADER = re.compile(r"\[(?P<name>[^]]+)\]")

@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from orpheus.shared.records import dataclass
 from orpheus.supervisor.moving_in.moved import Left
 from orpheus.supervisor.moving_in.supervisord_file import Section, Unusable
 

@@ -1,8 +1,9 @@
 """What the drainer of one outbox needs: plain data, equal if nothing has changed."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from orpheus.shared.domain.handover import JobDefaults, StorageSettings
+from orpheus.shared.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

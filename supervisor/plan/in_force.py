@@ -1,12 +1,13 @@
 """The settings in force, what operators changed on top of them, and the plan that follows."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from socket import socket
 
 from orpheus.config.handovers import for_database, for_jobs, for_storage
 from orpheus.config.settings import Settings
 from orpheus.shared.operations.upkeep import Upkeep
+from orpheus.shared.records import dataclass
 from orpheus.shared.storage import listen, open_storage
 from orpheus.supervisor.outbox.settings import OutboxSettings
 from orpheus.supervisor.plan.plan import Plan, make_plan

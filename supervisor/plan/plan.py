@@ -8,7 +8,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, field, replace
 from typing import Any
 
 from orpheus.config.changes import API_SLOT, worker_runs_on
@@ -17,6 +17,7 @@ from orpheus.config.settings import Settings
 from orpheus.config.token_file import token_digest
 from orpheus.shared.domain.processes import Role
 from orpheus.shared.domain.programs import ProgramSettings
+from orpheus.shared.records import dataclass
 from orpheus.supervisor.policy.fleet import Place
 from orpheus.supervisor.policy.slot import Rules
 

@@ -11,7 +11,6 @@ import queue
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from socket import socket
 from threading import Lock, Thread
@@ -24,6 +23,7 @@ from orpheus.shared.job_types.describe import describe_types, digest_of
 from orpheus.shared.logs import configure_logging, get_logger
 from orpheus.shared.operations.stored_settings import write_settings
 from orpheus.shared.process.clock import next_multiple_s
+from orpheus.shared.records import dataclass
 from orpheus.shared.storage import TypeRow, open_storage
 from orpheus.supervisor.plan.listeners import Listeners
 

@@ -12,10 +12,11 @@ failure); and many slots that all retry the same broken start.
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import count
 
 from orpheus.shared.domain.processes import Role, SlotState
+from orpheus.shared.records import dataclass
 from orpheus.supervisor.policy import order
 from orpheus.supervisor.policy.aftermath import KEPT_EXITS
 from orpheus.supervisor.policy.liveness import has_been_ready

@@ -5,13 +5,14 @@ name. Whatever ends in `_s` is a time on the supervisor's own monotonic clock, e
 durations in `Rules`. A time that a child reports is never compared with it.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import NamedTuple
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.processes import LastExit, Role, SlotState
 from orpheus.shared.domain.programs import RestartPolicy
+from orpheus.shared.records import dataclass
 
 
 class Desired(StrEnum):

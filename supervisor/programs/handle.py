@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -22,6 +22,7 @@ from orpheus.shared.domain.programs import ProgramSettings, filled_in, instance_
 from orpheus.shared.logs import get_logger
 from orpheus.shared.process import program_start
 from orpheus.shared.process.child_start import INCARNATION_VARIABLE
+from orpheus.shared.records import dataclass
 from orpheus.supervisor.linux.adoption import count_incarnation
 from orpheus.supervisor.policy.slot import Command, Exit
 from orpheus.supervisor.programs.checks import HttpChecks

@@ -11,13 +11,13 @@ import socket
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
 from typing import Any
 
 from orpheus.shared.domain.programs import ProgramSettings
 from orpheus.shared.logs import get_logger
 from orpheus.shared.process.child_start import INCARNATION_VARIABLE
 from orpheus.shared.process.state_files import StateFiles
+from orpheus.shared.records import dataclass
 from orpheus.supervisor.programs.message import Packets, close_all
 
 log = get_logger()

@@ -18,13 +18,14 @@ import signal
 import socket
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Condition, Thread
 from typing import Any
 
 from orpheus.shared.process.program_logs import ORPHEUS, STDERR, STDOUT, LogFiles
+from orpheus.shared.records import dataclass
 from orpheus.supervisor.programs.message import Packets, close_all
 
 _READ_BYTES = 262_144

@@ -8,7 +8,7 @@ import contextlib
 import math
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Protocol, Unpack
 
 from orpheus.shared.domain.jobs import Dependency, JobError, Lease, NewJob
@@ -18,6 +18,7 @@ from orpheus.shared.job_types.job_function import JobFunction
 from orpheus.shared.job_types.request import JobRequest, Options
 from orpheus.shared.job_types.results import Results
 from orpheus.shared.process.last_lines import LineRing
+from orpheus.shared.records import dataclass
 from orpheus.shared.text import storable
 from orpheus.worker.attempt.job_log import JobLog
 

@@ -8,7 +8,6 @@ session, and prepare no statement.
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from psycopg.rows import tuple_row
 from orpheus.shared.errors import DatabaseUnusable
 from orpheus.shared.process.clock import SystemClock
 from orpheus.shared.process.doorbells import Doorbells
+from orpheus.shared.records import dataclass
 from orpheus.shared.storage.at_commit import AtCommit
 from orpheus.shared.storage.database import Row, Value
 from orpheus.shared.storage.postgres.clock import READ_CLOCK, host_ns

@@ -7,9 +7,10 @@ CHECK and index of the table, and changes a row in 0.05 ms.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeVar
+
+from orpheus.shared.records import dataclass
 
 T = TypeVar("T")
 

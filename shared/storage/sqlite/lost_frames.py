@@ -11,12 +11,12 @@ index anew, the next one goes on without what is lost.
 """
 
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import apsw
 
 from orpheus.shared.errors import DatabaseUnusable
+from orpheus.shared.records import dataclass
 
 _HEADER_BYTES = 48
 _IS_INITIALIZED = 12

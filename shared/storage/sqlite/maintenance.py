@@ -9,7 +9,6 @@ over, if nothing is written then.
 import contextlib
 import os
 import secrets
-import shutil
 from pathlib import Path
 
 import apsw
@@ -134,7 +133,8 @@ class FileMaintenance:
     def free_bytes(self) -> int:
         """Return the free space on the device that holds the database. Raises DatabaseUnusable."""
         try:
-            return shutil.disk_usage(self._database.path.parent).free
+            disk = os.statvfs(self._database.path.parent)
+            return disk.f_bavail * disk.f_frsize
         except OSError as error:
             raise DatabaseUnusable(
                 f"the free space of its folder cannot be read: {error}"

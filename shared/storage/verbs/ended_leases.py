@@ -5,13 +5,13 @@ status, an event, the counts.
 """
 
 import random
-from dataclasses import dataclass
 from typing import Any
 
 from orpheus.shared.domain.backoff import BackoffOfType, BackoffRules, backoff_delay_ms
 from orpheus.shared.domain.error_place import MOST_CHARS, place_of
 from orpheus.shared.domain.jobs import JobError, Outcome, Status
 from orpheus.shared.domain.lifecycle import ENDINGS, TERMINAL, Ending, Next, Spent, Wait, after
+from orpheus.shared.records import dataclass
 from orpheus.shared.storage.database import Database
 from orpheus.shared.storage.verbs.deaths import error_of
 from orpheus.shared.storage.verbs.dependencies import Dependencies

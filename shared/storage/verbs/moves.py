@@ -14,10 +14,10 @@ lose.
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import chain
 
 from orpheus.shared.errors import DatabaseUnusable
+from orpheus.shared.records import dataclass
 from orpheus.shared.storage.data import MoveMark, MoveRefused, MoveState
 from orpheus.shared.storage.database import Database, Row, Value
 

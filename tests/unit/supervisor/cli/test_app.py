@@ -56,7 +56,7 @@ def test_command_names_are_completed() -> None:
             "scale",
             "Run N workers in POOL, or N instances of a program, until the supervisor restarts.",
         ),
-        ("schedules", "List schedules and when they run next."),
+        ("schedules", "List schedules and when they run next; run, pause or resume one."),
     ]
 
 

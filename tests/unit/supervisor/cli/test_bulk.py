@@ -64,6 +64,28 @@ def test_jobs_of_a_filter_are_counted_and_changed_once_confirmed(
     assert row.reason == "the server is down"
 
 
+def test_the_number_of_many_jobs_must_be_typed(
+    orpheus: Orpheus, store: Store, answers: Callable[[str], None]
+) -> None:
+    store.jobs.submit_many([NewJob("words")] * 1100)
+    for wrong in ("y", "", "110"):
+        answers(wrong)
+        code, out, err = orpheus("cancel", "--type", "words")
+        assert (code, out) == (1, "")
+        assert "1,100 jobs with type=words can be cancelled. Type 1100 to cancel them" in err
+        assert "nothing was changed" in err
+    answers("1,100")
+    assert orpheus("cancel", "--type", "words").out == "1,100 jobs cancelled or asked to stop\n"
+
+
+def test_a_group_of_errors_is_retried(orpheus: Orpheus, jobs: Store) -> None:
+    assert (
+        orpheus("retry", "--error", "Other", "--yes").out
+        == "0 jobs with error=Other can be retried\n"
+    )
+    assert orpheus("retry", "--error", "E", "--where", "", "--yes").out == "2 jobs retried\n"
+
+
 def test_nobody_who_can_answer_means_no(orpheus: Orpheus, jobs: Store) -> None:
     code, out, err = orpheus("delete", "--status", "failed")
     assert (code, out) == (2, "")

@@ -50,7 +50,7 @@ def test_jobs_are_listed_newest_first_and_filtered(
     assert "the newest 1 of 3" in orpheus("jobs", "--limit", "1").err
 
 
-def test_a_terminal_gets_a_drawn_table_whatever_a_job_wrote(
+def test_a_terminal_gets_a_coloured_table_whatever_a_job_wrote(
     orpheus: Orpheus, store: Store, monkeypatch: pytest.MonkeyPatch, finish: Finish
 ) -> None:
     store.jobs.submit(NewJob("count"))
@@ -58,8 +58,8 @@ def test_a_terminal_gets_a_drawn_table_whatever_a_job_wrote(
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "200")
     out = orpheus("jobs").out
-    assert "─" in out
-    assert "[red]\\x1b[2J" in out
+    assert "\x1b[31mfailed\x1b[0m" in out
+    assert "E: [red]\\x1b[2J" in out
     assert "\x1b[2J" not in out
 
 

@@ -1,8 +1,18 @@
 """How figures are written for people."""
 
+import sys
+
 import pytest
 
-from orpheus.supervisor.cli.output import duration, mebibytes, since
+from orpheus.supervisor.cli.output import (
+    duration,
+    mebibytes,
+    print_table,
+    since,
+    styled,
+    time_in,
+)
+from orpheus.supervisor.cli.table import Column
 
 
 @pytest.mark.parametrize(
@@ -34,3 +44,35 @@ def test_a_moment_is_told_from_now() -> None:
 
 def test_memory_is_told_in_mebibytes() -> None:
     assert mebibytes(44_565_504) == "42.5 MiB"
+
+
+def test_a_moment_is_told_in_a_zone() -> None:
+    assert time_in("2026-07-01T01:30:00Z", "Europe/Berlin") == "2026-07-01 03:30 CEST"
+    assert time_in("2026-01-01T00:00:07.5Z", "UTC") == "2026-01-01 00:00:07 UTC"
+
+
+@pytest.mark.parametrize(
+    ("no_color", "is_terminal", "coloured"),
+    [("", True, True), ("1", True, False), ("", False, False)],
+)
+def test_colours_are_for_terminals_and_people_who_want_them(
+    no_color: str, is_terminal: bool, coloured: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", no_color)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: is_terminal)
+    assert (styled("done", fg="green") != "done") == coloured
+
+
+def test_a_table_fits_into_a_terminal_and_is_whole_in_a_pipe(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    columns, rows = ("ID", Column("WORKER", 1), Column("NOTE", least=12)), [(7, None, "x" * 99)]
+    print_table(columns, rows)
+    assert capsys.readouterr().out == f"ID  WORKER  NOTE\n7   -       {'x' * 99}\n"
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "20")
+    print_table(columns, rows)
+    assert capsys.readouterr().out == f"ID  NOTE\n7   {'x' * 15}…\n"
+    print_table(columns, [])
+    assert capsys.readouterr().out == "none\n"

@@ -1,10 +1,13 @@
 """`orpheus schedules`, `run-schedule`, `pause-schedule` and `resume-schedule`."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from orpheus.shared.domain.jobs import JobError
+from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.domain.schedules import ScheduleDefinition
 from orpheus.shared.storage import Store
 
@@ -23,9 +26,35 @@ def test_schedules_are_listed_with_their_next_runs(orpheus: Orpheus, store: Stor
     assert (nightly["cron"], nightly["paused"], nightly["next_runs"]) == ("0 3 * * *", True, [])
     assert (often["every"], len(often["next_runs"])) == (90.0, 5)
     _, first, second = orpheus("schedules").out.splitlines()
-    assert first.split()[-1] == "paused"
+    assert first.split()[-2:] == ["paused", "-"]
     assert "every 1 min 30 s" in second
-    assert second.count(":") == 4
+    assert second.count(" UTC") == 3
+
+
+def test_times_are_told_in_the_zone_of_the_schedule(orpheus: Orpheus, store: Store) -> None:
+    nightly = ScheduleDefinition("nightly", "count", cron="30 3 1 7 *", timezone="Asia/Tokyo")
+    store.schedules.configure([nightly])
+    assert re.search(r"-07-01 03:30 JST +\d{4}-07-01 03:30 JST", orpheus("schedules").out)
+    store.schedules.pause("nightly")
+    assert orpheus("schedules", "resume", "nightly").out.endswith("-07-01 03:30 JST\n")
+
+
+@pytest.mark.parametrize("action", ["run", "pause", "resume"])
+def test_a_schedule_is_run_and_paused_by_either_name_of_the_command(
+    action: str, orpheus: Orpheus, store: Store, hourly: None
+) -> None:
+    one, other = orpheus("schedules", action, "hourly"), orpheus(f"{action}-schedule", "hourly")
+    assert one.code == other.code == 0
+    assert one.out.replace("job 1", "job 2") == other.out
+    assert [row.target for row in store.audit.page(9)] == ["schedule hourly"] * 2
+
+
+def test_the_last_job_is_told_with_its_outcome(
+    orpheus: Orpheus, store: Store, hourly: None, finish: Callable[..., None]
+) -> None:
+    orpheus("schedules", "run", "hourly")
+    finish(store, Ending.FAILED_PERMANENTLY, JobError("TooLate", "no", None))
+    assert "1 failed (TooLate)" in orpheus("schedules").out
 
 
 @pytest.fixture

@@ -23,14 +23,6 @@ def test_types_are_listed_with_the_defaults_in_force(orpheus: Orpheus, store: St
     assert [item["defaults"]["max_retries"] for item in items] == [9, 5]
 
 
-def test_status_exits_1_while_nothing_runs(orpheus: Orpheus, store: Store) -> None:
-    code, out, _ = orpheus("status")
-    assert code == 1
-    assert "One problem needs your attention.\n- Nothing runs. (orpheus)\n" in out
-    (concern,) = orpheus("status", "--json").json["verdict"]["concerns"]
-    assert concern["code"] == "nothing_runs"
-
-
 def test_jobs_of_a_queue_that_no_pool_serves_need_a_person(orpheus: Orpheus, store: Store) -> None:
     store.jobs.submit(NewJob("words", queue="mail"))
 

@@ -1,0 +1,109 @@
+"""What each process imports: most of the time of a start and of a command goes into imports.
+
+Counts, not times: they are the same on every machine.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from orpheus.config.in_force import keep_in_force
+from orpheus.config.load import load_settings
+from orpheus.shared.storage import state_files
+from tests.databases import make_database
+
+PYDANTIC = {"pydantic", "pydantic_core", "annotated_types"}
+WEB = {"fastapi", "starlette", "uvicorn", "jinja2", "prometheus_client", "websockets"}
+ARCHIVES = {"tempfile", "shutil", "zipfile", "bz2", "lzma"}
+"""What `importlib.resources` imports."""
+TEXTS = {"email", "importlib.metadata"}
+ALL_BUT_THE_API = WEB | {"asyncio", "concurrent.futures", "pydantic_settings", "dotenv", "tomlkit"}
+
+
+def imported_by(program: str, folder: Path, *arguments: str) -> set[str]:
+    """Run a program in a new process, and return the names of the modules that it imported."""
+    code = f"import json, sys\n{program}\nprint(json.dumps(sorted(sys.modules)), file=sys.stderr)"
+    environ = {name: value for name, value in os.environ.items() if name != "ORPHEUS_CONFIG"}
+    argv = [sys.executable, "-c", code, *arguments]
+    ended = subprocess.run(argv, cwd=folder, env=environ, capture_output=True, check=True)
+    return set(json.loads(ended.stderr.splitlines()[-1]))
+
+
+def test_a_worker_imports_no_settings_no_web_and_no_event_loop(tmp_path: Path) -> None:
+    found = imported_by("import orpheus.worker.__main__, orpheus.worker.process", tmp_path)
+    assert found & (ALL_BUT_THE_API | PYDANTIC | TEXTS | ARCHIVES | {"click"}) == set()
+    assert len(found) < 360
+
+
+def test_plain_job_types_are_described_without_pydantic(tmp_path: Path) -> None:
+    program = "from orpheus.worker.__main__ import main\nmain(sys.argv[1:])"
+    arguments = ("--describe", "--module", "orpheus.worker.handlers")
+    found = imported_by(program, tmp_path, *arguments)
+    assert found & (PYDANTIC | ALL_BUT_THE_API | TEXTS) == set()
+
+
+def test_the_supervisor_imports_no_web_and_no_event_loop(tmp_path: Path) -> None:
+    found = imported_by("import orpheus.config.load, orpheus.supervisor.run", tmp_path)
+    assert found & ALL_BUT_THE_API == set()
+    assert len(found) < 560
+
+
+def test_the_api_imports_neither_templates_nor_the_first_pydantic(tmp_path: Path) -> None:
+    program = (
+        "from orpheus.api.__main__ import light_fastapi\n"
+        "with light_fastapi():\n    import orpheus.api.run"
+    )
+    found = imported_by(program, tmp_path)
+    assert found & {"jinja2", "pydantic_settings", "tomlkit", "rich", "pydantic.v1"} == set()
+
+
+def test_the_models_of_fastapi_are_built_only_for_the_document(tmp_path: Path) -> None:
+    program = (
+        "from orpheus.api.__main__ import light_fastapi\n"
+        "with light_fastapi():\n    import orpheus.api.run\n"
+        "from fastapi.openapi.models import OpenAPI\n"
+        "from pydantic import BaseModel\n"
+        "class Other(BaseModel): pass\n"
+        "assert not OpenAPI.__pydantic_complete__, 'it was built'\n"
+        "assert Other.__pydantic_complete__, 'models of others must not be deferred'\n"
+        "from orpheus.api.contract.requests import SubmitJob\n"
+        "assert SubmitJob.__pydantic_complete__, 'several threads use it'\n"
+    )
+    imported_by(program, tmp_path)
+
+
+@pytest.fixture
+def beside_a_supervisor(tmp_path: Path) -> Path:
+    """A folder with a configuration and a database, of which this process is the supervisor."""
+    (tmp_path / "config").mkdir()
+    file = tmp_path / "config" / "orpheus.toml"
+    file.write_text(f'[database]\nurl = "sqlite:///{tmp_path}/orpheus.db"\n')
+    settings = load_settings(file, (), {})
+    make_database(settings.database.url)
+    keep_in_force(state_files(settings.database.url).in_force, settings)
+    return tmp_path
+
+
+COMMANDS = ("jobs", "workers", "status", "schedules", "queues", "audit", "errors", "types")
+RUN = "from orpheus.supervisor.__main__ import run\nrun(sys.argv[1:])"
+RUN_ALL = "from orpheus.supervisor.__main__ import run\nfor one in sys.argv[1:]: run([one])"
+
+
+def test_commands_beside_a_supervisor_check_no_settings(beside_a_supervisor: Path) -> None:
+    found = imported_by(RUN_ALL, beside_a_supervisor, *COMMANDS)
+    assert found & (PYDANTIC | ALL_BUT_THE_API | {"rich", "structlog"}) == set()
+    assert len(found) < 400
+
+
+def test_a_command_that_is_given_something_else_checks_it(beside_a_supervisor: Path) -> None:
+    found = imported_by(RUN, beside_a_supervisor, "jobs", "--set", "jobs.timeout=5")
+    assert "pydantic" in found
+
+
+def test_a_command_while_nothing_runs_checks_its_settings(beside_a_supervisor: Path) -> None:
+    (beside_a_supervisor / "supervisor.json").unlink()
+    assert "pydantic" in imported_by(RUN, beside_a_supervisor, "jobs")

@@ -1,0 +1,69 @@
+"""supervisor/cli/table.py: no line is wider than the terminal, and what matters most stays."""
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orpheus.supervisor.cli.table import Column, cells_wide, fitted, shortened
+
+COLUMNS = (
+    "ID",
+    Column("TYPE", least=8),
+    Column("QUEUE", 2),
+    Column("WORKER", 3),
+    Column("RATE", 1),
+    Column("NOTE", least=10),
+)
+ROWS = [
+    ("1", "wordcount", "default", "default-1", "-", "x" * 40),
+    ("23", "sum", "mail", "default-2", "-", ""),
+]
+
+
+def lines(width: int | None, rows: Sequence[tuple[str, ...]] = ROWS) -> list[str]:
+    return ["  ".join(row) for row in fitted(COLUMNS, rows, width)]
+
+
+def names(width: int | None) -> list[str]:
+    return lines(width)[0].split()
+
+
+def test_without_a_width_everything_is_there() -> None:
+    assert names(None) == ["ID", "TYPE", "QUEUE", "WORKER", "RATE", "NOTE"]
+    assert lines(None)[1].split() == list(ROWS[0])
+
+
+def test_a_column_that_says_nothing_goes_first_then_those_of_the_highest_rank() -> None:
+    assert names(200) == names(None)
+    assert names(48) == ["ID", "TYPE", "QUEUE", "WORKER", "NOTE"]
+    assert names(40) == ["ID", "TYPE", "QUEUE", "NOTE"]
+    assert names(30) == ["ID", "TYPE", "NOTE"]
+    assert names(5) == ["I", "T", "…"] or len(lines(5)[0]) <= 8  # nothing more can go
+
+
+def test_what_is_left_of_the_width_goes_to_the_columns_that_were_shortened() -> None:
+    assert lines(30)[1] == "1   wordcount  " + "x" * 14 + "…"
+    assert lines(40)[1] == "1   wordcount  default  " + "x" * 15 + "…"
+
+
+def test_a_wide_character_fills_two_cells() -> None:
+    assert [cells_wide(text) for text in ("abc", "日本", "e\u0301")] == [3, 4, 1]
+    assert shortened("日本語", 5) == "日本…"
+    assert shortened("日本語", 4) == "日…"
+    (_, row) = fitted(("A", "B"), [("日本", "x")], 20)
+    assert row == ("日本", "x")
+
+
+@given(
+    st.lists(st.tuples(*[st.text("ab日 ", max_size=30)] * len(COLUMNS)), max_size=4),
+    st.integers(24, 200),
+)
+def test_no_line_is_wider_than_the_terminal(rows: list[tuple[str, ...]], width: int) -> None:
+    assert max(map(cells_wide, lines(width, rows))) <= width
+
+
+@pytest.mark.parametrize("width", [24, 80, 200])
+def test_a_table_without_rows_has_names(width: int) -> None:
+    assert fitted(COLUMNS, [], width)[0][0].strip() == "ID"

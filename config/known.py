@@ -22,17 +22,20 @@ _DATABASE = {"url": "sqlite:///data/orpheus.db", "state_dir": ""}
 
 
 def digest_of(sources: Sources) -> str:
-    """Return a digest of all values that were set; of two that say the same, it is the same."""
-    said = json.dumps(sources.merged(), sort_keys=True, default=repr)
+    """Return a digest of the values of each source; not of how and in which order it says them."""
+    said = json.dumps([one for one in sources.layers if one], sort_keys=True, default=repr)
     return hashlib.sha256(said.encode(errors="surrogateescape")).hexdigest()
 
 
 def named_database(sources: Sources) -> tuple[str, str] | None:
     """Return `url` and `state_dir` of [database] as they were set, unchecked; None if no text."""
-    table = sources.merged().get("database", {})
-    if not isinstance(table, Mapping):
-        return None
-    url, state_dir = ({**_DATABASE, **table}[key] for key in _DATABASE)
+    found: dict[str, Any] = dict(_DATABASE)
+    for layer in sources.layers:
+        table = layer.get("database", {})
+        if not isinstance(table, Mapping):
+            return None
+        found.update({key: table[key] for key in _DATABASE if key in table})
+    url, state_dir = found.values()
     return (url, state_dir) if isinstance(url, str) and isinstance(state_dir, str) else None
 
 

@@ -13,6 +13,15 @@ from orpheus.config.problems import KeyPath, Problem, problems_of, without
 from orpheus.config.settings import Database, Settings
 from orpheus.config.sources import DEFAULT_PATH, Sources, read_sources
 from orpheus.shared.errors import ConfigurationError
+from orpheus.shared.imports import Later, standing_in
+
+with standing_in({"asyncio": Later("asyncio")}):  # pydantic-settings uses it in its command line
+    from pydantic_settings import (
+        BaseSettings,
+        InitSettingsSource,
+        PydanticBaseSettingsSource,
+        SettingsConfigDict,
+    )
 
 _OTHERS_OF_DATABASE = frozenset(
     ("database", name) for name in Database.model_fields if name != "url"
@@ -52,7 +61,7 @@ def load_for_database(
     settings, problems = checked(sources)
     lines = [sources.line(problem) for problem in problems]
     if settings is None:
-        settings = _validated_or_none({"database": sources.merged().get("database", {})})
+        settings = _validated_or_none({"database": _merged(sources.layers).get("database", {})})
     if settings is None or not _is_database_told(sources, problems):
         told = "so it is not known which database is meant: --set database.url=sqlite:///FILE"
         raise ConfigurationError("\n".join([*lines, told]))
@@ -85,7 +94,7 @@ def checked(sources: Sources) -> tuple[Settings | None, list[Problem]]:
     With problems, the settings (if any) have the default in place of each invalid value.
     """
     problems = list(sources.problems)
-    values = sources.merged()
+    values = _merged(sources.layers)
     if values.pop("source", None) is not None:
         problems.append(Problem(("source",), "unknown key"))
     settings = None
@@ -113,3 +122,23 @@ def _validated_or_none(values: dict[str, Any]) -> Settings | None:
         return Settings.model_validate(values)
     except ValidationError:
         return None
+
+
+def _merged(layers: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Merge the tables of the sources key by key; later ones win.
+
+    pydantic-settings merges, but its own readers are not used: they ignore unknown names, and keep
+    no file and line with a value (docs/adr/0005).
+    """
+
+    class Layers(BaseSettings):
+        model_config = SettingsConfigDict(extra="allow")
+
+        @classmethod
+        def settings_customise_sources(
+            cls, settings_cls: type[BaseSettings], *_: Any, **__: Any
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            """Return the layers backwards, as the first source wins here."""
+            return tuple(InitSettingsSource(settings_cls, layer) for layer in reversed(layers))
+
+    return dict(Layers().model_extra or {})

@@ -60,10 +60,6 @@ class Sources:
         below = (origin for leaf, origin in self._origins.items() if leaf[: len(key)] == key)
         return next(below, None)
 
-    def merged(self) -> dict[str, Any]:
-        """Return the tables of all sources as one, key by key."""
-        return _merged(self.layers)
-
     def line(self, problem: Problem) -> str:
         """Return the problem as one line: source, key, reason."""
         where = self.place(problem)
@@ -190,19 +186,6 @@ def _is_there(path: Path) -> bool:
     except OSError:  # reading it will say why
         return True
     return True
-
-
-def _merged(layers: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Merge tables key by key; later ones win."""
-    merged: dict[str, Any] = {}
-    for layer in layers:
-        for name, value in layer.items():
-            before = merged.get(name)
-            if isinstance(before, dict) and isinstance(value, dict):
-                merged[name] = _merged([before, value])
-            else:
-                merged[name] = value
-    return merged
 
 
 def sources_with(text: str, path: Path, sets: Sequence[str], environ: Mapping[str, str]) -> Sources:

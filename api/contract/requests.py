@@ -38,6 +38,8 @@ from orpheus.shared.job_types.fields import parse_time_ms
 from orpheus.shared.operations.configuration import LONGEST_TEXT, MASK
 from orpheus.shared.storage import BulkAction
 
+MOST_CHOSEN = 10_000
+"""How many jobs one call may choose by their ids, or change with a `limit`."""
 LONGEST_WAIT_S = 300
 """A request that asks to wait for longer is answered after so many seconds."""
 _JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
@@ -57,6 +59,23 @@ def _time_ms(value: Any) -> int:
     if not isinstance(value, str):
         raise ValueError("must be text such as 2026-01-31T12:00:00Z")
     return parse_time_ms(value)
+
+
+def _moment_ms(value: Any) -> int:
+    """Return a time, or minus how long ago it was."""
+    try:
+        return _time_ms(value)
+    except ValueError as error:
+        try:
+            return -max(1, round(parse_duration_s(value) * 1000))
+        except ValueError:
+            words = "is neither a time such as 2026-01-31T12:00:00Z nor how long ago, such as 15m"
+            raise ValueError(words) from error
+
+
+def moment_ms(given: int | None, now_ms: int) -> int | None:
+    """Return the time that a MomentMs means now."""
+    return given if given is None or given >= 0 else max(0, now_ms + given)
 
 
 def _number_in_a_query(value: Any) -> Any:
@@ -103,6 +122,28 @@ DurationS = Annotated[
 TimeMs = Annotated[
     int, BeforeValidator(_time_ms), WithJsonSchema({"type": "string", "format": "date-time"})
 ]
+MomentMs = Annotated[
+    int,
+    BeforeValidator(_moment_ms),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "format": "date-time"},
+                {"type": "string", "pattern": DURATION_PATTERN},
+            ],
+            "description": "A time, or how long ago: 2026-01-31T12:00:00Z, 15m, 2h.",
+        }
+    ),
+]
+"""In milliseconds; below 0: so long ago (`moment_ms`)."""
+ErrorName = Annotated[
+    str,
+    Field(min_length=1, max_length=200, json_schema_extra=_WITHOUT_NUL),
+    AfterValidator(_no_nul),
+]
+ErrorPlace = Annotated[
+    str, Field(max_length=1000, json_schema_extra=_WITHOUT_NUL), AfterValidator(_no_nul)
+]
 Id = Annotated[int, Field(ge=1, le=LARGEST_ID), BeforeValidator(_whole)]
 Priority = Annotated[int, Field(ge=PRIORITIES[0], le=PRIORITIES[-1]), BeforeValidator(_whole)]
 Retries = Annotated[int, Field(ge=0, le=MAX_RETRIES), BeforeValidator(_whole)]
@@ -125,12 +166,12 @@ SearchText = Annotated[
     Field(
         min_length=1,
         max_length=200,
-        description="Text in type, payload, error or tags, among the newest 10,000 jobs.",
+        description="Text in type, payload, error or tags.",
         json_schema_extra=_WITHOUT_NUL,
     ),
     AfterValidator(_no_nul),
 ]
-Cursor = Annotated[str, Field(max_length=64, description="A `next_cursor`.")]
+Cursor = Annotated[str, Field(max_length=128, description="A `next_cursor`.")]
 
 
 # Bodies.
@@ -271,12 +312,21 @@ class BulkFilter(_Body):
     """The name of the exception, as in GET /errors."""
     where: str | None = Field(None, json_schema_extra=_WITHOUT_NUL)
     """Where it was raised, as in GET /errors, with "" for its null; only with `error`."""
+    since: TimeMs | None = None
+    """Only jobs that ended then or later."""
+    until: TimeMs | None = None
+    """Only jobs that ended before."""
+    ids: list[Id] | None = Field(None, min_length=1, max_length=MOST_CHOSEN)
+    """Only these jobs."""
 
     @model_validator(mode="after")
     def _place_of_an_error(self) -> Self:
         if self.where is not None and self.error is None:
             raise ValueError("where needs error: every job that has not failed has no place")
         return self
+
+
+_NOT_NULL: JsonDict = {"type": ["string", "array"]}
 
 
 def _has(field: str, schema: JsonDict) -> JsonDict:
@@ -292,7 +342,7 @@ class BulkChange(Reason):
             "anyOf": [  # api/routes/job_actions.py checks it
                 _has(
                     "filter",
-                    {"anyOf": [_has(name, {"type": "string"}) for name in BulkFilter.model_fields]},
+                    {"anyOf": [_has(name, _NOT_NULL) for name in BulkFilter.model_fields]},
                 ),
                 _has("expected_count", {"type": "integer"}),
                 _has("dry_run", {"const": True}),
@@ -308,6 +358,16 @@ class BulkChange(Reason):
     """Do nothing (409) if not exactly so many match."""
     dry_run: bool = False
     """Only count them."""
+    limit: int | None = Field(None, ge=1, le=MOST_CHOSEN)
+    """Change at most so many in this call; `next_cursor` says how to go on."""
+    cursor: Cursor | None = None
+    """The `next_cursor` of the call before, with the same action and filter."""
+
+    @model_validator(mode="after")
+    def _cursor_of_steps(self) -> Self:
+        if self.cursor is not None and self.limit is None:
+            raise ValueError("cursor needs limit: without it, one call changes all jobs")
+        return self
 
 
 class Login(_Body):
@@ -339,8 +399,19 @@ class JobsQuery(_Query):
     queue: Name | None = None
     tag: Name | None = None
     q: SearchText | None = None
+    error: ErrorName | None = None
+    """The name of the exception, as in GET /errors."""
+    where: ErrorPlace | None = None
+    """Where it was raised, as in GET /errors; only with `error`."""
+    since: MomentMs | None = None
+    """Only jobs that ended then or later."""
+    until: MomentMs | None = None
+    """Only jobs that ended before."""
+    sort: Literal["newest", "ended"] | None = None
+    """The jobs submitted last first, or those that ended last, without those that have not ended.
+    Default: newest; with `since` or `until`, ended."""
     limit: int = Field(50, ge=1, le=500)
-    """A page of more than 8 MiB ends earlier."""
+    """A page of more than 8 MiB ends earlier, and so does one that takes long to look for."""
     cursor: Cursor | None = None
     preview: bool = False
     """Payload and result are texts: the first 200 characters of their JSON."""

@@ -21,7 +21,8 @@ _LIST = "audit"
 @router.get("/audit", responses=answers(AuditPage) | problems(422))
 async def get_audit(request: Request, query: Annotated[AuditQuery, Query()]) -> Response:
     """What operators did, by HTTP and on the command line, newest first."""
-    before_id = decode_cursor(query.cursor, _LIST)
+    place = decode_cursor(query.cursor, _LIST)
+    before_id = place[0] if place else None
     rows = await services_of(request).readers.read(
         lambda store: store.audit.page(query.limit + 1, before_id)
     )

@@ -79,8 +79,10 @@ class Changed(TypedDict):
     """How many jobs were changed; with `dry_run`, how many would be."""
 
     changed: int
+    so_far: NotRequired[int]
+    """Of a call with a `limit`: how many all calls from the first to this one have changed."""
     max_id: NotRequired[int]
-    """Of a call with a `limit`: no newer job is changed by those that go on from there."""
+    """Of the same: no newer job is changed by those that go on from there."""
     next_cursor: NotRequired[str | None]
     """Of the same: null: nothing is left to do."""
 

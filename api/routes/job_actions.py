@@ -158,6 +158,7 @@ def _step(
             raise refused_fields([FieldProblem("/cursor", detail)]) from error
         return {
             "changed": step.changed,
+            "so_far": step.so_far,
             "max_id": place.max_id,
             "next_cursor": step.place and encode_cursor(step.place, _STEPS),
         }

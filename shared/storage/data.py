@@ -134,9 +134,13 @@ class BulkPlace(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class BulkStep:
-    """What a step did. `place`: where the next one begins; None: it was the last."""
+    """What a step did. `place`: where the next one begins; None: it was the last.
+
+    `so_far`: how many jobs all steps of the action have changed, also those nobody heard of.
+    """
 
     changed: int
+    so_far: int
     place: BulkPlace | None
 
 

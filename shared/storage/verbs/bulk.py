@@ -115,7 +115,8 @@ class Bulk:
         ids, at = self._some(action, wanted, limit, place)
         links = self._dependencies.order_of(action, ids)
         changed = self._act(action, in_order(sorted(ids), links), place.audit_id)
-        return BulkStep(changed, None if at is None else place._replace(after=at.id))
+        so_far = self._audit.count_of(place.audit_id)
+        return BulkStep(changed, so_far, None if at is None else place._replace(after=at.id))
 
     def _some(
         self, action: BulkAction, wanted: JobFilter, limit: int, place: BulkPlace

@@ -11,10 +11,11 @@ wait for, which would end them first, and retried after it, so that they wait fo
 for the steps may stop after any of them, and knows exactly how many jobs were changed: the sum of
 what the steps have answered, which is the count of their one audit entry. No step has to remember
 anything, so it does not matter who runs the next one, or whether somebody was killed in between. A
-step takes jobs by id, and orders by their dependencies only those that it takes.
+step takes jobs by id, and with them those of the filter that its order demands before them.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from orpheus.shared.domain.dependencies import in_order
 from orpheus.shared.domain.jobs import Status
@@ -48,6 +49,7 @@ _ORDER_OF_STEPS = {
     BulkAction.DELETE: JobOrder.NEWEST,
 }
 _STEP_S = 1.0
+_MOST_IN_A_STEP = 100_000
 _MOST_NAMED = 20
 
 
@@ -112,25 +114,41 @@ class Bulk:
                 self._expect(self.count(action, wanted, place.max_id), expected_count)
             entry = self._audit.record(action, target, by=by, reason=reason, count=0)
             place = place._replace(audit_id=entry)
-        ids, at = self._some(action, wanted, limit, place)
-        links = self._dependencies.order_of(action, ids)
-        changed = self._act(action, in_order(sorted(ids), links), place.audit_id)
+        with self._database.snapshot():
+            some, at = self._some(action, wanted, limit, place)
+            ids = self._with_linked(action, wanted, some, place.max_id)
+        changed = self._act(action, ids, place.audit_id)
         so_far = self._audit.count_of(place.audit_id)
         return BulkStep(changed, so_far, None if at is None else place._replace(after=at.id))
 
     def _some(
         self, action: BulkAction, wanted: JobFilter, limit: int, place: BulkPlace
     ) -> tuple[list[int], Place | None]:
-        with self._database.snapshot():
-            return self._lists.ids(
-                wanted,
-                _APPLIES_TO[action],
-                max_id=place.max_id,
-                limit=limit,
-                order=_ORDER_OF_STEPS[action],
-                place=Place(0, place.after) if place.after else None,
-                budget=Budget(_STEP_S),
-            )
+        return self._lists.ids(
+            wanted,
+            _APPLIES_TO[action],
+            max_id=place.max_id,
+            limit=limit,
+            order=_ORDER_OF_STEPS[action],
+            place=Place(0, place.after) if place.after else None,
+            budget=Budget(_STEP_S),
+        )
+
+    def _with_linked(
+        self, action: BulkAction, wanted: JobFilter, some: Sequence[int], max_id: int
+    ) -> list[int]:
+        """Return the jobs of a step in their order, with those that belong before them."""
+        ids = set(some)
+        while True:
+            links = self._dependencies.order_of(action, sorted(ids))
+            others = {earlier for _, earlier, _ in links} - ids
+            if wanted.ids is not None:
+                others &= set(wanted.ids)
+            linked = replace(wanted, ids=tuple(sorted(others)))
+            found = self._lists.ids(linked, _APPLIES_TO[action], max_id=max_id)[0] if others else []
+            if not found or len(ids) > _MOST_IN_A_STEP:
+                return in_order(sorted(ids), links)
+            ids.update(found)
 
     def _expect(self, count: int, expected: int) -> None:
         if count != expected:

@@ -60,8 +60,8 @@ def insert(store: Store, numbers: str) -> None:
     database = store._database
     jobs = f"""
         INSERT INTO {prefix}jobs (type, payload, status, queue, priority, is_due, result,
-            error_type, error_message, error_where, max_retries, timeout_s, created_at_ms, run_at_ms,
-            started_at_ms, finished_at_ms)
+            error_type, error_message, error_where, max_retries, timeout_s,
+            created_at_ms, run_at_ms, started_at_ms, finished_at_ms)
         SELECT CASE WHEN n % 5000 = 7 THEN 'rare' WHEN {even} THEN 'even' ELSE 'common' END,
             '{{"text":"the payload of number ' || n || '"}}',
             CASE WHEN {failed} THEN 'failed' ELSE 'done' END,

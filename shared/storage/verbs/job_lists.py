@@ -49,7 +49,8 @@ class Budget:
     def next_window(self, looked_at: int, window: int) -> int:
         """Return how many jobs can be looked at in what is left of the time; 0: it is over."""
         spent_s = max(time.monotonic() - self._began_s, 1e-6)
-        affordable = int(looked_at / spent_s * (self.limit_s - spent_s))
+        # Half of what the rate so far promises: what comes may not be in memory.
+        affordable = int(looked_at / spent_s * (self.limit_s - spent_s) / 2)
         if affordable < _FIRST_WINDOW // 2:
             return 0
         return min(affordable, window * _MORE_BY, _LARGEST_WINDOW)
@@ -172,6 +173,9 @@ class JobLists:
         """Return how many jobs match: exact from the kept counts, else counted up to 10,000."""
         if wanted == JobFilter(wanted.status, queue=wanted.queue):
             return Total(self._kept_total(wanted), exact=True)
+        if wanted == JobFilter(tag=wanted.tag):
+            value = self._few("tag", wanted.tag)
+            return Total(value, exact=value < MOST_COUNTED)
         value, exact = 0, True
         has_ended = wanted.since_ms is not None or wanted.until_ms is not None
         order = JobOrder.ENDED if has_ended else JobOrder.NEWEST
@@ -295,11 +299,14 @@ class JobLists:
             elif name == "queue":
                 numbers[name] = self._kept_total(JobFilter(queue=wanted.queue))
             else:
-                sql, value = self._sql[f"few-of-{name}"], getattr(wanted, name)
-                row = self._database.one(sql, value, MOST_COUNTED)
-                n = int(row[0]) if row else 0
+                n = self._few(name, getattr(wanted, name))
                 numbers[name] = n if n < MOST_COUNTED else max(n, half)
         return min(numbers, key=lambda name: numbers[name])
+
+    def _few(self, field: str, value: str | None) -> int:
+        """Return how many jobs have a type or a tag, counted up to 10,000."""
+        row = self._database.one(self._sql[f"few-of-{field}"], value, MOST_COUNTED)
+        return int(row[0]) if row else 0
 
     def _kept_total(self, wanted: JobFilter) -> int:
         return sum(

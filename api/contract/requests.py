@@ -1,10 +1,9 @@
-"""What the API takes: bodies and queries, as pydantic models.
+"""What the API takes in the body of a request, as pydantic models; the queries are in queries.py.
 
 Unknown fields are refused, and nothing is converted: `"5"` is not an integer. The docstrings of
 the fields become their descriptions in /openapi.json.
 """
 
-import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -34,18 +33,14 @@ from orpheus.shared.domain.limits import (
 from orpheus.shared.domain.requests import MOST_WORKERS
 from orpheus.shared.durations import LONGEST_S, parse_duration_s
 from orpheus.shared.durations import PATTERN as DURATION_PATTERN
-from orpheus.shared.job_types.fields import parse_time_ms
 from orpheus.shared.operations.configuration import LONGEST_TEXT, MASK
 from orpheus.shared.storage import BulkAction
 
 MOST_CHOSEN = 10_000
 """How many jobs one call may choose by their ids, or change with a `limit`."""
-LONGEST_WAIT_S = 300
-"""A request that asks to wait for longer is answered after so many seconds."""
-_JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
 _NONE: Any = ()
 """The default of a list: pydantic copies a list anew, which takes longer than all other checks."""
-_WITHOUT_NUL: JsonDict = {"pattern": r"^[^\u0000]*$"}
+WITHOUT_NUL: JsonDict = {"pattern": r"^[^\u0000]*$"}
 """For the document only: api/http/strict_json.py refuses NUL before any field is looked at."""
 
 
@@ -55,33 +50,11 @@ def _more_than_zero(duration_s: float) -> float:
     return duration_s
 
 
-def _time_ms(value: Any) -> int:
+def time_ms(value: Any) -> int:
+    """Return a time in milliseconds. Raises ValueError for anything but such a text."""
     if not isinstance(value, str):
         raise ValueError("must be text such as 2026-01-31T12:00:00Z")
     return parse_time_ms(value)
-
-
-def _moment_ms(value: Any) -> int:
-    """Return a time, or minus how long ago it was."""
-    try:
-        return _time_ms(value)
-    except ValueError as error:
-        try:
-            return -max(1, round(parse_duration_s(value) * 1000))
-        except ValueError:
-            words = "is neither a time such as 2026-01-31T12:00:00Z nor how long ago, such as 15m"
-            raise ValueError(words) from error
-
-
-def moment_ms(given: int | None, now_ms: int) -> int | None:
-    """Return the time that a MomentMs means now."""
-    return given if given is None or given >= 0 else max(0, now_ms + given)
-
-
-def _number_in_a_query(value: Any) -> Any:
-    """Convert text that is a JSON number (`1e-3`): a query has only text."""
-    is_number = isinstance(value, str) and _JSON_NUMBER.fullmatch(value)
-    return float(value) if is_number else value
 
 
 def _whole(value: Any) -> Any:
@@ -98,7 +71,8 @@ def _id_or_ref(value: Any) -> int | str:
     raise ValueError("must be the id of a job, or the ref of an item of this batch")
 
 
-def _no_nul(text: str) -> str:
+def no_nul(text: str) -> str:
+    """Return the text. Raises ValueError if it has a NUL."""
     if "\0" in text:
         raise ValueError("contains a NUL character")
     return text
@@ -120,29 +94,7 @@ DurationS = Annotated[
     ),
 ]
 TimeMs = Annotated[
-    int, BeforeValidator(_time_ms), WithJsonSchema({"type": "string", "format": "date-time"})
-]
-MomentMs = Annotated[
-    int,
-    BeforeValidator(_moment_ms),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "string", "format": "date-time"},
-                {"type": "string", "pattern": DURATION_PATTERN},
-            ],
-            "description": "A time, or how long ago: 2026-01-31T12:00:00Z, 15m, 2h.",
-        }
-    ),
-]
-"""In milliseconds; below 0: so long ago (`moment_ms`)."""
-ErrorName = Annotated[
-    str,
-    Field(min_length=1, max_length=200, json_schema_extra=_WITHOUT_NUL),
-    AfterValidator(_no_nul),
-]
-ErrorPlace = Annotated[
-    str, Field(max_length=1000, json_schema_extra=_WITHOUT_NUL), AfterValidator(_no_nul)
+    int, BeforeValidator(time_ms), WithJsonSchema({"type": "string", "format": "date-time"})
 ]
 Id = Annotated[int, Field(ge=1, le=LARGEST_ID), BeforeValidator(_whole)]
 Priority = Annotated[int, Field(ge=PRIORITIES[0], le=PRIORITIES[-1]), BeforeValidator(_whole)]
@@ -167,9 +119,9 @@ SearchText = Annotated[
         min_length=1,
         max_length=200,
         description="Text in type, payload, error or tags.",
-        json_schema_extra=_WITHOUT_NUL,
+        json_schema_extra=WITHOUT_NUL,
     ),
-    AfterValidator(_no_nul),
+    AfterValidator(no_nul),
 ]
 Cursor = Annotated[str, Field(max_length=128, description="A `next_cursor`.")]
 
@@ -201,11 +153,11 @@ class _NewJob(_Body):
     timeout: Annotated[DurationS, AfterValidator(_more_than_zero)] | None = None
     """Of one attempt; more than 0. Default: the type's."""
     unique_key: str | None = Field(
-        None, min_length=1, max_length=MAX_UNIQUE_KEY_CHARS, json_schema_extra=_WITHOUT_NUL
+        None, min_length=1, max_length=MAX_UNIQUE_KEY_CHARS, json_schema_extra=WITHOUT_NUL
     )
     """While a job with this key is live, submitting again answers with that job."""
     concurrency_key: str | None = Field(
-        None, min_length=1, max_length=MAX_UNIQUE_KEY_CHARS, json_schema_extra=_WITHOUT_NUL
+        None, min_length=1, max_length=MAX_UNIQUE_KEY_CHARS, json_schema_extra=WITHOUT_NUL
     )
     """Jobs of a queue with the same key share the queue's limits per key."""
     tags: list[Name] = Field(_NONE, max_length=MAX_TAGS)
@@ -250,7 +202,7 @@ class Reason(_Body):
     """Why an operator does something; it stands in GET /audit."""
 
     reason: str | None = Field(
-        None, min_length=1, max_length=LONGEST_REASON, json_schema_extra=_WITHOUT_NUL
+        None, min_length=1, max_length=LONGEST_REASON, json_schema_extra=WITHOUT_NUL
     )
 
 
@@ -308,9 +260,9 @@ class BulkFilter(_Body):
     queue: Name | None = None
     tag: Name | None = None
     q: SearchText | None = None
-    error: str | None = Field(None, min_length=1, json_schema_extra=_WITHOUT_NUL)
+    error: str | None = Field(None, min_length=1, json_schema_extra=WITHOUT_NUL)
     """The name of the exception, as in GET /errors."""
-    where: str | None = Field(None, json_schema_extra=_WITHOUT_NUL)
+    where: str | None = Field(None, json_schema_extra=WITHOUT_NUL)
     """Where it was raised, as in GET /errors, with "" for its null; only with `error`."""
     since: TimeMs | None = None
     """Only jobs that ended then or later."""
@@ -373,97 +325,4 @@ class BulkChange(Reason):
 class Login(_Body):
     """What opens a session."""
 
-    token: str = Field(min_length=1, max_length=4096, json_schema_extra=_WITHOUT_NUL)
-
-
-# Queries.
-
-
-class _Query(BaseModel):
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _without_empty(cls, given: Any) -> Any:
-        """Treat a field that a form left empty (`?status=`) as not given."""
-        if not isinstance(given, dict):
-            return given
-        return {k: value for k, value in given.items() if value != "" or k not in cls.model_fields}
-
-
-class JobsQuery(_Query):
-    """Which jobs to list."""
-
-    status: Status | None = None
-    type: Name | None = None
-    queue: Name | None = None
-    tag: Name | None = None
-    q: SearchText | None = None
-    error: ErrorName | None = None
-    """The name of the exception, as in GET /errors."""
-    where: ErrorPlace | None = None
-    """Where it was raised, as in GET /errors; only with `error`."""
-    since: MomentMs | None = None
-    """Only jobs that ended then or later."""
-    until: MomentMs | None = None
-    """Only jobs that ended before."""
-    sort: Literal["newest", "ended"] | None = None
-    """The jobs submitted last first, or those that ended last, without those that have not ended.
-    Default: newest; with `since` or `until`, ended."""
-    limit: int = Field(50, ge=1, le=500)
-    """A page of more than 8 MiB ends earlier, and so does one that takes long to look for."""
-    cursor: Cursor | None = None
-    preview: bool = False
-    """Payload and result are texts: the first 200 characters of their JSON."""
-
-
-class ConfigurationQuery(BaseModel):
-    """Whether to write."""
-
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
-
-    check: bool = False
-    """Only tell the problems, and what would restart."""
-
-
-class AuditQuery(_Query):
-    """Which part of the audit log."""
-
-    limit: int = Field(50, ge=1, le=500)
-    cursor: Cursor | None = None
-
-
-class JobQuery(_Query):
-    """How long to wait for the job's end."""
-
-    wait: Annotated[DurationS, BeforeValidator(_number_in_a_query)] = Field(
-        0,
-        description="Seconds, or a text such as 30s; after "
-        f"{LONGEST_WAIT_S} s the job is returned as it is.",
-    )
-
-
-class LogsQuery(_Query):
-    """Which lines of a log."""
-
-    after: int = Field(0, ge=0, le=LARGEST_ID)
-    """Lines with a greater id only."""
-    limit: int = Field(1000, ge=1, le=1000)
-
-
-class ProgramLogsQuery(_Query):
-    """Which lines of a program's output."""
-
-    after: int | None = Field(None, ge=0, le=LARGEST_ID)
-    """Lines with a greater id only; without it, the newest."""
-    limit: int = Field(1000, ge=1, le=1000)
-    host: str | None = Field(None, max_length=255)
-    """Which host is meant; needed only if several have that slot."""
-
-
-class JobEventsQuery(_Query):
-    """Which events of a job."""
-
-    after: int = Field(0, ge=0, le=LARGEST_ID)
-    """Events with a greater seq only."""
-    limit: int = Field(500, ge=1, le=500)
+    token: str = Field(min_length=1, max_length=4096, json_schema_extra=WITHOUT_NUL)

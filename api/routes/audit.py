@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from orpheus.api.contract.answers import AuditPage
 from orpheus.api.contract.openapi import answers, problems
-from orpheus.api.contract.requests import AuditQuery
+from orpheus.api.contract.queries import AuditQuery
 from orpheus.api.http.calls import json_response
 from orpheus.api.http.cursors import decode_cursor, split_page
 from orpheus.api.services import services_of

@@ -16,15 +16,14 @@ from orpheus.api.contract.openapi import (
     body,
     problems,
 )
-from orpheus.api.contract.requests import (
+from orpheus.api.contract.queries import (
     LONGEST_WAIT_S,
     JobEventsQuery,
     JobQuery,
     JobsQuery,
     LogsQuery,
-    SubmitBatch,
-    SubmitJob,
 )
+from orpheus.api.contract.requests import SubmitBatch, SubmitJob
 from orpheus.api.http.calls import JobId, json_response, parse_job_id, validate
 from orpheus.api.http.cursors import decode_cursor, encode_cursor
 from orpheus.api.http.scope import json_body, traceparent_of

@@ -188,8 +188,8 @@ def other_verbs() -> dict[str, Verb]:
             JobFilter(Status.FAILED, type="type_1"), 50
         ),
         "page, cursor": lambda store: store.jobs.page(JobFilter(), 50, middle(store)),
-        "total": lambda store: store.jobs.total(JobFilter()),
-        "total, status and queue": lambda store: store.jobs.total(
+        "total": lambda store: store.lists.total(JobFilter()),
+        "total, status and queue": lambda store: store.lists.total(
             JobFilter(Status.DONE, queue="queue_1")
         ),
         "counts": lambda store: store.stats.counts(),

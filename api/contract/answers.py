@@ -48,6 +48,15 @@ class Total(TypedDict):
     relation: Literal["eq", "gte"]
 
 
+class Searched(TypedDict):
+    """How far a page looked that ended before it was full, as its time was over."""
+
+    jobs: int
+    """How many jobs it looked at."""
+    back_to: Time | None
+    """When the last of them was submitted or, in the order of their ends, ended; null: unknown."""
+
+
 class JobPage(TypedDict):
     """Jobs, newest first."""
 
@@ -55,6 +64,9 @@ class JobPage(TypedDict):
     next_cursor: str | None
     """null on the last page."""
     total: Total
+    """Of a text only what this page has is counted."""
+    searched: Searched | None
+    """null: the page is full, or nothing is left to look at."""
 
 
 class Ids(TypedDict):
@@ -67,6 +79,12 @@ class Changed(TypedDict):
     """How many jobs were changed; with `dry_run`, how many would be."""
 
     changed: int
+    so_far: NotRequired[int]
+    """Of a call with a `limit`: how many all calls from the first to this one have changed."""
+    max_id: NotRequired[int]
+    """Of the same: no newer job is changed by those that go on from there."""
+    next_cursor: NotRequired[str | None]
+    """Of the same: null: nothing is left to do."""
 
 
 class AuditPage(TypedDict):

@@ -1,10 +1,9 @@
-"""What the API takes: bodies and queries, as pydantic models.
+"""What the API takes in the body of a request, as pydantic models; the queries are in queries.py.
 
 Unknown fields are refused, and nothing is converted: `"5"` is not an integer. The docstrings of
 the fields become their descriptions in /openapi.json.
 """
 
-import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -38,12 +37,11 @@ from orpheus.shared.job_types.fields import parse_time_ms
 from orpheus.shared.operations.configuration import LONGEST_TEXT, MASK
 from orpheus.shared.storage import BulkAction
 
-LONGEST_WAIT_S = 300
-"""A request that asks to wait for longer is answered after so many seconds."""
-_JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
+MOST_CHOSEN = 10_000
+"""How many jobs one call may choose by their ids, or change with a `limit`."""
 _NONE: Any = ()
 """The default of a list: pydantic copies a list anew, which takes longer than all other checks."""
-_WITHOUT_NUL: JsonDict = {"pattern": r"^[^\u0000]*$"}
+WITHOUT_NUL: JsonDict = {"pattern": r"^[^\u0000]*$"}
 """For the document only: api/http/strict_json.py refuses NUL before any field is looked at."""
 
 
@@ -53,16 +51,11 @@ def _more_than_zero(duration_s: float) -> float:
     return duration_s
 
 
-def _time_ms(value: Any) -> int:
+def time_ms(value: Any) -> int:
+    """Return a time in milliseconds. Raises ValueError for anything but such a text."""
     if not isinstance(value, str):
         raise ValueError("must be text such as 2026-01-31T12:00:00Z")
     return parse_time_ms(value)
-
-
-def _number_in_a_query(value: Any) -> Any:
-    """Convert text that is a JSON number (`1e-3`): a query has only text."""
-    is_number = isinstance(value, str) and _JSON_NUMBER.fullmatch(value)
-    return float(value) if is_number else value
 
 
 def _whole(value: Any) -> Any:
@@ -79,7 +72,8 @@ def _id_or_ref(value: Any) -> int | str:
     raise ValueError("must be the id of a job, or the ref of an item of this batch")
 
 
-def _no_nul(text: str) -> str:
+def no_nul(text: str) -> str:
+    """Return the text. Raises ValueError if it has a NUL."""
     if "\0" in text:
         raise ValueError("contains a NUL character")
     return text
@@ -101,7 +95,7 @@ DurationS = Annotated[
     ),
 ]
 TimeMs = Annotated[
-    int, BeforeValidator(_time_ms), WithJsonSchema({"type": "string", "format": "date-time"})
+    int, BeforeValidator(time_ms), WithJsonSchema({"type": "string", "format": "date-time"})
 ]
 Id = Annotated[int, Field(ge=1, le=LARGEST_ID), BeforeValidator(_whole)]
 Priority = Annotated[int, Field(ge=PRIORITIES[0], le=PRIORITIES[-1]), BeforeValidator(_whole)]
@@ -125,12 +119,12 @@ SearchText = Annotated[
     Field(
         min_length=1,
         max_length=200,
-        description="Text in type, payload, error or tags, among the newest 10,000 jobs.",
-        json_schema_extra=_WITHOUT_NUL,
+        description="Text in type, payload, error or tags.",
+        json_schema_extra=WITHOUT_NUL,
     ),
-    AfterValidator(_no_nul),
+    AfterValidator(no_nul),
 ]
-Cursor = Annotated[str, Field(max_length=64, description="A `next_cursor`.")]
+Cursor = Annotated[str, Field(max_length=128, description="A `next_cursor`.")]
 
 
 # Bodies.
@@ -160,11 +154,11 @@ class _NewJob(_Body):
     timeout: Annotated[DurationS, AfterValidator(_more_than_zero)] | None = None
     """Of one attempt; more than 0. Default: the type's."""
     unique_key: str | None = Field(
-        None, min_length=1, max_length=MAX_UNIQUE_KEY_CHARS, json_schema_extra=_WITHOUT_NUL
+        None, min_length=1, max_length=MAX_UNIQUE_KEY_CHARS, json_schema_extra=WITHOUT_NUL
     )
     """While a job with this key is live, submitting again answers with that job."""
     concurrency_key: str | None = Field(
-        None, min_length=1, max_length=MAX_UNIQUE_KEY_CHARS, json_schema_extra=_WITHOUT_NUL
+        None, min_length=1, max_length=MAX_UNIQUE_KEY_CHARS, json_schema_extra=WITHOUT_NUL
     )
     """Jobs of a queue with the same key share the queue's limits per key."""
     tags: list[Name] = Field(_NONE, max_length=MAX_TAGS)
@@ -209,7 +203,7 @@ class Reason(_Body):
     """Why an operator does something; it stands in GET /audit."""
 
     reason: str | None = Field(
-        None, min_length=1, max_length=LONGEST_REASON, json_schema_extra=_WITHOUT_NUL
+        None, min_length=1, max_length=LONGEST_REASON, json_schema_extra=WITHOUT_NUL
     )
 
 
@@ -267,16 +261,25 @@ class BulkFilter(_Body):
     queue: Name | None = None
     tag: Name | None = None
     q: SearchText | None = None
-    error: str | None = Field(None, min_length=1, json_schema_extra=_WITHOUT_NUL)
+    error: str | None = Field(None, min_length=1, json_schema_extra=WITHOUT_NUL)
     """The name of the exception, as in GET /errors."""
-    where: str | None = Field(None, json_schema_extra=_WITHOUT_NUL)
+    where: str | None = Field(None, json_schema_extra=WITHOUT_NUL)
     """Where it was raised, as in GET /errors, with "" for its null; only with `error`."""
+    since: TimeMs | None = None
+    """Only jobs that ended then or later."""
+    until: TimeMs | None = None
+    """Only jobs that ended before."""
+    ids: list[Id] | None = Field(None, min_length=1, max_length=MOST_CHOSEN)
+    """Only these jobs."""
 
     @model_validator(mode="after")
     def _place_of_an_error(self) -> Self:
         if self.where is not None and self.error is None:
             raise ValueError("where needs error: every job that has not failed has no place")
         return self
+
+
+_NOT_NULL: JsonDict = {"type": ["string", "array"]}
 
 
 def _has(field: str, schema: JsonDict) -> JsonDict:
@@ -292,7 +295,7 @@ class BulkChange(Reason):
             "anyOf": [  # api/routes/job_actions.py checks it
                 _has(
                     "filter",
-                    {"anyOf": [_has(name, {"type": "string"}) for name in BulkFilter.model_fields]},
+                    {"anyOf": [_has(name, _NOT_NULL) for name in BulkFilter.model_fields]},
                 ),
                 _has("expected_count", {"type": "integer"}),
                 _has("dry_run", {"const": True}),
@@ -308,91 +311,19 @@ class BulkChange(Reason):
     """Do nothing (409) if not exactly so many match."""
     dry_run: bool = False
     """Only count them."""
+    limit: int | None = Field(None, ge=1, le=MOST_CHOSEN)
+    """Change at most so many in this call; `next_cursor` says how to go on."""
+    cursor: Cursor | None = None
+    """The `next_cursor` of the call before, with the same action and filter."""
+
+    @model_validator(mode="after")
+    def _cursor_of_steps(self) -> Self:
+        if self.cursor is not None and self.limit is None:
+            raise ValueError("cursor needs limit: without it, one call changes all jobs")
+        return self
 
 
 class Login(_Body):
     """What opens a session."""
 
-    token: str = Field(min_length=1, max_length=4096, json_schema_extra=_WITHOUT_NUL)
-
-
-# Queries.
-
-
-class _Query(BaseModel):
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _without_empty(cls, given: Any) -> Any:
-        """Treat a field that a form left empty (`?status=`) as not given."""
-        if not isinstance(given, dict):
-            return given
-        return {k: value for k, value in given.items() if value != "" or k not in cls.model_fields}
-
-
-class JobsQuery(_Query):
-    """Which jobs to list."""
-
-    status: Status | None = None
-    type: Name | None = None
-    queue: Name | None = None
-    tag: Name | None = None
-    q: SearchText | None = None
-    limit: int = Field(50, ge=1, le=500)
-    """A page of more than 8 MiB ends earlier."""
-    cursor: Cursor | None = None
-    preview: bool = False
-    """Payload and result are texts: the first 200 characters of their JSON."""
-
-
-class ConfigurationQuery(BaseModel):
-    """Whether to write."""
-
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
-
-    check: bool = False
-    """Only tell the problems, and what would restart."""
-
-
-class AuditQuery(_Query):
-    """Which part of the audit log."""
-
-    limit: int = Field(50, ge=1, le=500)
-    cursor: Cursor | None = None
-
-
-class JobQuery(_Query):
-    """How long to wait for the job's end."""
-
-    wait: Annotated[DurationS, BeforeValidator(_number_in_a_query)] = Field(
-        0,
-        description="Seconds, or a text such as 30s; after "
-        f"{LONGEST_WAIT_S} s the job is returned as it is.",
-    )
-
-
-class LogsQuery(_Query):
-    """Which lines of a log."""
-
-    after: int = Field(0, ge=0, le=LARGEST_ID)
-    """Lines with a greater id only."""
-    limit: int = Field(1000, ge=1, le=1000)
-
-
-class ProgramLogsQuery(_Query):
-    """Which lines of a program's output."""
-
-    after: int | None = Field(None, ge=0, le=LARGEST_ID)
-    """Lines with a greater id only; without it, the newest."""
-    limit: int = Field(1000, ge=1, le=1000)
-    host: str | None = Field(None, max_length=255)
-    """Which host is meant; needed only if several have that slot."""
-
-
-class JobEventsQuery(_Query):
-    """Which events of a job."""
-
-    after: int = Field(0, ge=0, le=LARGEST_ID)
-    """Events with a greater seq only."""
-    limit: int = Field(500, ge=1, le=500)
+    token: str = Field(min_length=1, max_length=4096, json_schema_extra=WITHOUT_NUL)

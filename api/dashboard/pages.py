@@ -39,7 +39,7 @@ LOGIN_FILES = frozenset(
     {"css/base.css", "css/login.css", "js/login.js", "js/theme-first.js", "favicon-ok.svg"}
 )
 """The files of the login page: the only ones that are served without a login."""
-_PLAIN = ("queues", "schedules", "types", "errors", "audit", "submit", "configuration")
+_PLAIN = ("jobs", "queues", "schedules", "types", "errors", "audit", "submit", "configuration")
 _FOREVER = "public, max-age=31536000, immutable"
 _REVALIDATE = "no-cache"
 

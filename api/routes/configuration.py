@@ -20,7 +20,8 @@ from starlette.responses import Response
 
 from orpheus.api.contract.answers import Configuration, ConfigurationChange
 from orpheus.api.contract.openapi import answers, body, header, header_parameter, problems
-from orpheus.api.contract.requests import ConfigurationQuery, EditConfiguration
+from orpheus.api.contract.queries import ConfigurationQuery
+from orpheus.api.contract.requests import EditConfiguration
 from orpheus.api.http.calls import audit_actor, json_response, read_body
 from orpheus.api.http.problems import Refusal, and_more, pointer
 from orpheus.api.services import Services, services_of

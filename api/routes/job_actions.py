@@ -9,13 +9,15 @@ from starlette.responses import Response
 
 from orpheus.api.contract.answers import Changed
 from orpheus.api.contract.openapi import answers, body, problems
-from orpheus.api.contract.requests import BulkChange, Reason
+from orpheus.api.contract.requests import BulkChange, BulkFilter, Reason
 from orpheus.api.http.calls import JobId, audit_actor, json_response, parse_job_id, read_body
+from orpheus.api.http.cursors import decode_cursor, encode_cursor
 from orpheus.api.http.problems import refused_fields
+from orpheus.api.routes import listing
 from orpheus.api.services import services_of
 from orpheus.shared.errors import FieldProblem
-from orpheus.shared.operations.audit import audited
-from orpheus.shared.storage import JobFilter, Store
+from orpheus.shared.operations.audit import Actor, audited
+from orpheus.shared.storage import BulkPlace, JobFilter, NoSuchPlace, Store
 from orpheus.shared.views.jobs import Job, job_json
 
 T = TypeVar("T")
@@ -23,6 +25,7 @@ T = TypeVar("T")
 router = APIRouter(tags=["actions"])
 
 _ALL_JOBS = "is required with an empty filter, which means every job: count them with dry_run first"
+_STEPS = "bulk"
 _PROBLEMS = problems(403, 404, 409, 413, 415, 422, 507)
 _REASON = body(Reason, required=False)
 _ANSWERS = answers(Job) | _PROBLEMS
@@ -82,15 +85,35 @@ async def _change(
     openapi_extra=body(BulkChange),
 )
 async def change_many(request: Request) -> Response:
-    """Cancel, retry or delete every job that matches and allows it; in steps, not all or none."""
-    services, bulk = services_of(request), read_body(request, BulkChange)
-    actor, chosen = audit_actor(request, bulk), bulk.filter
-    matching = JobFilter(**chosen.model_dump())
-    if matching == JobFilter() and bulk.expected_count is None and not bulk.dry_run:
-        raise refused_fields([FieldProblem("/expected_count", _ALL_JOBS)])
+    """Cancel, retry or delete every job that matches and allows it; in steps, not all or none.
 
-    def change(store: Store) -> int:
-        return store.bulk.change(
+    With a `limit`, a call does one part and says how to go on: its caller can show how far it is,
+    and stop.
+    """
+    services, bulk = services_of(request), read_body(request, BulkChange)
+    at = decode_cursor(bulk.cursor, _STEPS, len(BulkPlace._fields))
+    first = at is None and not bulk.dry_run
+    if first and bulk.filter == BulkFilter() and bulk.expected_count is None:
+        raise refused_fields([FieldProblem("/expected_count", _ALL_JOBS)])
+    actor = audit_actor(request, bulk)
+    if bulk.limit is None or bulk.dry_run:
+        change = _whole(bulk, actor)
+    else:
+        change = _step(bulk, bulk.limit, at, actor)
+    if bulk.dry_run:
+        return json_response(await services.readers.read(change))
+    # Many transactions: as one request of the writer they would be one, and block it.
+    return json_response(await asyncio.to_thread(services.with_own_store, change))
+
+
+def _whole(bulk: BulkChange, actor: Actor) -> Callable[[Store], Changed]:
+    """Return what changes, or counts, all jobs of the filter."""
+
+    def change(store: Store) -> Changed:
+        matching = listing.filter_of(bulk.filter, store.clock.wall_ms())
+        if bulk.dry_run:
+            return _counted(store, bulk, matching)
+        changed = store.bulk.change(
             bulk.action,
             matching,
             max_id=bulk.max_id,
@@ -98,12 +121,46 @@ async def change_many(request: Request) -> Response:
             by=actor.name,
             reason=actor.reason,
         )
+        return {"changed": changed}
 
-    if bulk.dry_run:
-        changed = await services.readers.read(
-            lambda store: store.bulk.count(bulk.action, matching, bulk.max_id)
-        )
-    else:
-        # Many transactions: as one request of the writer they would be one, and block it.
-        changed = await asyncio.to_thread(services.with_own_store, change)
-    return json_response(Changed(changed=changed))
+    return change
+
+
+def _counted(store: Store, bulk: BulkChange, matching: JobFilter) -> Changed:
+    if bulk.limit is None:
+        return {"changed": store.bulk.count(bulk.action, matching, bulk.max_id)}
+    with store.snapshot():
+        max_id = store.bulk.first_place(bulk.max_id).max_id
+        changed = store.bulk.count(bulk.action, matching, max_id)
+    return {"changed": changed, "max_id": max_id, "next_cursor": None}
+
+
+def _step(
+    bulk: BulkChange, limit: int, at: tuple[int, ...] | None, actor: Actor
+) -> Callable[[Store], Changed]:
+    """Return what changes some jobs of the filter, from `at` on."""
+
+    def change(store: Store) -> Changed:
+        matching = listing.filter_of(bulk.filter, store.clock.wall_ms())
+        place = BulkPlace(*at) if at else store.bulk.first_place(bulk.max_id)
+        try:
+            step = store.bulk.step(
+                bulk.action,
+                matching,
+                limit,
+                place,
+                expected_count=bulk.expected_count,
+                by=actor.name,
+                reason=actor.reason,
+            )
+        except NoSuchPlace as error:
+            detail = "is not a next_cursor of this action with this filter"
+            raise refused_fields([FieldProblem("/cursor", detail)]) from error
+        return {
+            "changed": step.changed,
+            "so_far": step.so_far,
+            "max_id": place.max_id,
+            "next_cursor": step.place and encode_cursor(step.place, _STEPS),
+        }
+
+    return change

@@ -16,24 +16,23 @@ from orpheus.api.contract.openapi import (
     body,
     problems,
 )
-from orpheus.api.contract.requests import (
+from orpheus.api.contract.queries import (
     LONGEST_WAIT_S,
     JobEventsQuery,
     JobQuery,
     JobsQuery,
     LogsQuery,
-    SubmitBatch,
-    SubmitJob,
 )
+from orpheus.api.contract.requests import SubmitBatch, SubmitJob
 from orpheus.api.http.calls import JobId, json_response, parse_job_id, validate
-from orpheus.api.http.cursors import cursor_after, decode_cursor
+from orpheus.api.http.cursors import decode_cursor, encode_cursor
 from orpheus.api.http.scope import json_body, traceparent_of
-from orpheus.api.routes import submission
+from orpheus.api.routes import listing, submission
 from orpheus.api.routes.idempotency import idempotency_of, write_once
 from orpheus.api.services import Services, services_of, workers
 from orpheus.shared.domain import jobs
 from orpheus.shared.domain.lifecycle import TERMINAL
-from orpheus.shared.storage import JobFilter, Store, Submitted
+from orpheus.shared.storage import Budget, JobOrder, Place, Store, Submitted, Total
 from orpheus.shared.views.jobs import (
     Event,
     Job,
@@ -44,11 +43,14 @@ from orpheus.shared.views.jobs import (
     job_preview_json,
     log_line_json,
 )
+from orpheus.shared.views.values import optional_time
 from orpheus.shared.views.why import Why, why_json
 
 router = APIRouter(tags=["jobs"])
 
-_LIST = "jobs"
+_LISTS = {JobOrder.NEWEST: "jobs", JobOrder.ENDED: "ended jobs"}
+_PAGE_S, _TOTAL_S = 0.02, 0.01
+"""How long a page, and its total, are looked for."""
 _PAGE_BYTES = 8 * 1_048_576
 _PREVIEW_CHARS = 200
 _SUBMITTED = LOCATION | REPLAYED
@@ -119,24 +121,41 @@ async def submit_batch(request: Request) -> Response:
 
 @router.get("/jobs", responses=answers(JobPage) | problems(422))
 async def list_jobs(request: Request, query: Annotated[JobsQuery, Query()]) -> Response:
-    """Jobs, newest first; `next_cursor` leads to the next page."""
-    before_id = decode_cursor(query.cursor, _LIST)
-    matching = JobFilter(query.status, query.type, query.queue, query.tag, query.q)
+    """Jobs, newest first; `next_cursor` leads to the next page.
+
+    A page may have few jobs, or none, and a `next_cursor` all the same: `searched` says how far it
+    looked.
+    """
+    order = listing.order_of(query)
+    at = decode_cursor(query.cursor, _LISTS[order], len(Place._fields))
 
     preview_chars, to_json = (
         (_PREVIEW_CHARS, job_preview_json) if query.preview else (None, job_json)
     )
 
     def read(store: Store) -> Response:
+        matching = listing.filter_of(query, store.clock.wall_ms())
         with store.snapshot():
-            shown, has_more = store.jobs.page_within(
-                _PAGE_BYTES, matching, query.limit, before_id, preview_chars
+            found = store.lists.page(
+                matching,
+                query.limit,
+                order=order,
+                place=None if at is None else Place(*at),
+                most_bytes=_PAGE_BYTES,
+                preview_chars=preview_chars,
+                budget=Budget(_PAGE_S),
             )
-            total = store.jobs.total(matching)
+            is_all = at is None and found.place is None
+            total = Total(len(found.jobs), exact=is_all)
+            if query.q is None and not is_all:
+                total = store.lists.total(matching, Budget(_TOTAL_S))
         page: JobPage = {
-            "items": [to_json(job) for job in shown],
-            "next_cursor": cursor_after(shown, _LIST, has_more=has_more),
+            "items": [to_json(job) for job in found.jobs],
+            "next_cursor": found.place and encode_cursor(found.place, _LISTS[order]),
             "total": {"value": total.value, "relation": "eq" if total.exact else "gte"},
+            "searched": None
+            if found.looked_at is None
+            else {"jobs": found.looked_at, "back_to": optional_time(found.reached_ms)},
         }
         return json_response(page)
 

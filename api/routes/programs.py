@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from orpheus.api.contract.answers import ProgramLines
 from orpheus.api.contract.openapi import answers, problems
-from orpheus.api.contract.requests import ProgramLogsQuery
+from orpheus.api.contract.queries import ProgramLogsQuery
 from orpheus.api.http.calls import json_response
 from orpheus.api.services import services_of
 from orpheus.shared.operations.supervisor_requests import output_folder

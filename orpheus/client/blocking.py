@@ -4,6 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
@@ -104,14 +105,20 @@ class Client:
         queue: str | None = None,
         tag: str | None = None,
         q: str | None = None,
+        error: str | None = None,
+        where: str | None = None,
+        since: datetime | str | None = None,
+        until: datetime | str | None = None,
         limit: int | None = None,
     ) -> Iterator[Job]:
         """Iterate over the jobs that match, newest first, page by page; at most `limit` of them.
 
-        `q` is text in type, payload, error or tags, and looked for among the newest 10,000 jobs.
+        `q` is text in type, payload, error or tags; `error` the name of an exception, and `where`
+        the place that raised it. With `since` (included) or `until`, only jobs that have ended
+        then, the last one first.
         Raises ValueError for an unknown status, or text that is no name.
         """
-        wanted = wanted_of(status, type, queue, tag, q)
+        wanted = wanted_of(status, type, queue, tag, q, error, where, since, until)
         return self._pages(wanted, limit)
 
     def _pages(self, wanted: Wanted, limit: int | None) -> Iterator[Job]:

@@ -12,6 +12,7 @@ most, and a long wait costs four reads a second.
 import json
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import astuple
 from functools import partial
 from typing import Any
 
@@ -28,7 +29,7 @@ from orpheus.shared.job_types.admission import prepare_batch, prepare_job
 from orpheus.shared.job_types.current_trace import current_traceparent
 from orpheus.shared.job_types.request import JobRequest
 from orpheus.shared.operations.audit import audited, local_actor
-from orpheus.shared.storage import JobFilter, Store, TypeRow
+from orpheus.shared.storage import JobFilter, JobOrder, Place, Store, TypeRow
 from orpheus.shared.views.jobs import attempt_json, event_json, job_json, log_line_json
 
 _SHORTEST_PAUSE_S = 0.002
@@ -91,12 +92,16 @@ class DatabaseCalls:
         self, wanted: Wanted, limit: int, cursor: str | None
     ) -> Steps[tuple[list[Job], str | None]]:
         """Return a page of jobs, newest first, and the cursor of the next."""
-        matching = JobFilter(wanted.status, wanted.type, wanted.queue, wanted.tag, wanted.q)
-        before_id = None if cursor is None else int(cursor)
+        matching = JobFilter(*astuple(wanted))
+        order = JobOrder.ENDED if wanted.by_end else JobOrder.NEWEST
+        place = None if cursor is None else Place(*map(int, cursor.split()))
 
         def read(store: Store) -> tuple[list[Job], str | None]:
-            page, has_more = store.jobs.page_within(_PAGE_BYTES, matching, limit, before_id)
-            return [_job(job) for job in page], str(page[-1].id) if has_more else None
+            page = store.lists.page(
+                matching, limit, order=order, place=place, most_bytes=_PAGE_BYTES
+            )
+            next_cursor = page.place and " ".join(map(str, page.place))
+            return [_job(job) for job in page.jobs], next_cursor
 
         page: tuple[list[Job], str | None] = yield Use(read)
         return page

@@ -20,6 +20,7 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from math import inf
 from typing import Any
 
@@ -108,6 +109,10 @@ class HttpCalls:
             "queue": wanted.queue,
             "tag": wanted.tag,
             "q": wanted.q,
+            "error": wanted.error,
+            "where": wanted.where,
+            "since": _time(wanted.since_ms),
+            "until": _time(wanted.until_ms),
             "cursor": cursor,
         }
         query = {name: value for name, value in fields.items() if value is not None}
@@ -246,3 +251,10 @@ def _invalid(detail: str, errors: Any) -> InvalidJob:
 
 def _reason(reason: str | None) -> bytes | None:
     return None if reason is None else json.dumps({"reason": reason}).encode()
+
+
+def _time(at_ms: int | None) -> str | None:
+    if at_ms is None:
+        return None
+    at = datetime.fromtimestamp(at_ms / 1000, UTC)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -19,10 +19,14 @@ from orpheus.shared.storage.data import (
     AuditRow,
     BackupRefused,
     BulkAction,
+    BulkPlace,
+    BulkStep,
     CountChanged,
     ErrorGroup,
     Flow,
     JobFilter,
+    JobOrder,
+    JobPage,
     JobRun,
     KeptAnswer,
     Latency,
@@ -33,7 +37,9 @@ from orpheus.shared.storage.data import (
     MoveMark,
     MoveRefused,
     MoveState,
+    NoSuchPlace,
     OutboxCounts,
+    Place,
     QueueRow,
     RowId,
     ScheduleRow,
@@ -58,6 +64,8 @@ from orpheus.shared.storage.sqlite.store import open_sqlite
 from orpheus.shared.storage.store import Store
 from orpheus.shared.storage.totals import BOUNDS_S, Histogram
 from orpheus.shared.storage.type_totals import OTHER_TYPES, Distribution, TypeFigures
+from orpheus.shared.storage.verbs.job_conditions import words_of
+from orpheus.shared.storage.verbs.job_lists import Budget
 
 __all__ = [
     "BOUNDS_S",
@@ -65,7 +73,10 @@ __all__ = [
     "AlertRow",
     "AuditRow",
     "BackupRefused",
+    "Budget",
     "BulkAction",
+    "BulkPlace",
+    "BulkStep",
     "CountChanged",
     "Distribution",
     "ErrorGroup",
@@ -73,6 +84,8 @@ __all__ = [
     "Flow",
     "Histogram",
     "JobFilter",
+    "JobOrder",
+    "JobPage",
     "JobRun",
     "KeptAnswer",
     "KeyRules",
@@ -86,7 +99,9 @@ __all__ = [
     "MoveRefused",
     "MoveState",
     "NewLine",
+    "NoSuchPlace",
     "OutboxCounts",
+    "Place",
     "QueueRow",
     "QueueRules",
     "RowId",
@@ -107,6 +122,7 @@ __all__ = [
     "shown_url",
     "state_files",
     "with_absolute_paths",
+    "words_of",
 ]
 
 

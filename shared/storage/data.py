@@ -6,6 +6,7 @@ Jobs, attempts, leases, log lines and processes are in shared/domain/.
 
 from collections.abc import Callable
 from enum import StrEnum
+from typing import NamedTuple
 
 from orpheus.shared.domain.alerts import AlertRule, RuleState
 from orpheus.shared.domain.jobs import Job, NewJob, Status
@@ -57,6 +58,37 @@ class JobFilter:
     error: str | None = None
     """The type of its error, as in `ErrorGroup`; so is `where`, in which empty text is a value."""
     where: str | None = None
+    since_ms: int | None = None
+    """It ended at that time or later; `until_ms`: before that time."""
+    until_ms: int | None = None
+    ids: tuple[int, ...] | None = None
+
+
+class JobOrder(StrEnum):
+    """The order of a list of jobs. ENDED has only jobs that have ended, the last one first."""
+
+    NEWEST = "newest"
+    OLDEST = "oldest"
+    ENDED = "ended"
+
+
+class Place(NamedTuple):
+    """A place in a list of jobs: behind this one. `ended_ms`: 0 if it is not ordered by that."""
+
+    ended_ms: int
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class JobPage:
+    """A part of a list. `place`: where the next one begins; None: this is the last."""
+
+    jobs: list[Job]
+    place: Place | None
+    looked_at: int | None = None
+    """How many jobs were looked at, if that took too long for the page to become full."""
+    reached_ms: int | None = None
+    """Then: when the last of them was submitted, or ended if the list is in that order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +119,33 @@ class BulkAction(StrEnum):
     CANCEL = "cancel"
     RETRY = "retry"
     DELETE = "delete"
+
+
+class BulkPlace(NamedTuple):
+    """Where a step of a bulk action begins: behind the job `after`; 0: at the first one.
+
+    `audit_id`: the entry that its steps are counted in; 0: there is none yet.
+    """
+
+    audit_id: int
+    max_id: int
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
+class BulkStep:
+    """What a step did. `place`: where the next one begins; None: it was the last.
+
+    `so_far`: how many jobs all steps of the action have changed, also those nobody heard of.
+    """
+
+    changed: int
+    so_far: int
+    place: BulkPlace | None
+
+
+class NoSuchPlace(OrpheusError):
+    """The place of a step belongs to another action, or to none."""
 
 
 class CountChanged(TransitionRefused):

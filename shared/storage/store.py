@@ -20,6 +20,7 @@ from orpheus.shared.storage.verbs.enqueue import Enqueue
 from orpheus.shared.storage.verbs.errors import Errors
 from orpheus.shared.storage.verbs.events import Events
 from orpheus.shared.storage.verbs.idempotency import Idempotency
+from orpheus.shared.storage.verbs.job_lists import JobLists
 from orpheus.shared.storage.verbs.job_types import Types
 from orpheus.shared.storage.verbs.jobs import Jobs
 from orpheus.shared.storage.verbs.keys import Keys
@@ -76,11 +77,12 @@ class Store:
         self.keys = keys = Keys(database)
         enqueue = Enqueue(database, events, dependencies, keys)
         self.queues = Queues(database, events, keys)
-        self.jobs = Jobs(database, events, dependencies, enqueue, keys)
+        self.lists = JobLists(database)
+        self.jobs = Jobs(database, events, dependencies, enqueue, keys, self.lists)
         self.quarantines = Quarantines(database, events, quarantine_after)
         self.standings = Standings(database, self.jobs, keys, self.quarantines)
         self.errors = Errors(database)
-        self.bulk = Bulk(database, self.jobs, dependencies)
+        self.bulk = Bulk(database, self.jobs, self.lists, dependencies)
         self.schedules = Schedules(database, events, enqueue)
         self.alerts = Alerts(database, enqueue)
         self.idempotency = Idempotency(database)

@@ -8,13 +8,12 @@ has entered it, that one is changed. POST /jobs/bulk has the same care.
 
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
 
 import click
 
 from orpheus.shared.errors import ExitCode
 from orpheus.shared.records import dataclass
-from orpheus.shared.storage import BulkAction, JobFilter, Store
+from orpheus.shared.storage import BulkAction, JobFilter, Store, words_of
 from orpheus.supervisor.cli.operator import JobId, Operator
 from orpheus.supervisor.cli.output import print_json
 
@@ -130,7 +129,7 @@ def _number(count: int) -> str:
 
 
 def _in_words(wanted: JobFilter) -> str:
-    parts = [f"{name}={value}" for name, value in asdict(wanted).items() if value is not None]
+    parts = words_of(wanted)
     return f"with {', '.join(parts)} " if parts else ""
 
 

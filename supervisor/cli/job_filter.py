@@ -1,28 +1,67 @@
-"""The options that say which jobs are meant: by status, type, queue, tag, text and error."""
+"""The options that say which jobs are meant: by status, type, queue, tag, text, error and end."""
 
+import contextlib
+import time
 from collections.abc import Callable
+from typing import Any
 
 import click
 
 from orpheus.shared.domain.jobs import Status
+from orpheus.shared.domain.lifecycle import LIVE
+from orpheus.shared.durations import parse_duration_s
+from orpheus.shared.job_types.fields import parse_time_ms
 from orpheus.shared.storage import JobFilter
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.operator import Text
 
-_FIELDS = ("status", "type", "queue", "tag", "q", "error", "where")
+_FIELDS = ("status", "type", "queue", "tag", "q", "error", "where", "since", "until")
+
+
+class Moment(click.ParamType[int]):
+    """A time, or how long ago: in milliseconds since 1970."""
+
+    name = "moment"
+
+    def convert(
+        self, value: str | int, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        """Return the time. Raises UsageError."""
+        if isinstance(value, int):
+            return value
+        with contextlib.suppress(ValueError):
+            return parse_time_ms(value)
+        try:
+            return max(0, round((time.time() - parse_duration_s(value)) * 1000))
+        except ValueError:
+            words = "is neither a time such as 2026-01-31T12:00:00Z nor how long ago, such as 15m"
+            self.fail(f"{value!r} {words}", param, ctx)
 
 
 def filter_options(command: Callable[..., int]) -> Callable[..., int]:
-    """Add `--status`, `--type` and so on; `filter_of` takes what they give."""
+    """Add `--status`, `--type`, `--since` and so on; `filter_of` takes what they give."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
 
 
-def filter_of(fields: dict[str, str | None]) -> JobFilter:
-    """Take the values of these options out of `fields`, and return the filter that they make."""
-    status, *texts = (fields.pop(name) for name in _FIELDS)
-    return JobFilter(Status(status) if status else None, *texts)
+def filter_of(fields: dict[str, Any]) -> JobFilter:
+    """Take the values of these options out of `fields`, and return the filter that they make.
+
+    Raises UsageError for one that no job can match.
+    """
+    status, *others = (fields.pop(name) for name in _FIELDS)
+    wanted = JobFilter(Status(status) if status else None, *others)
+    if wanted.where is not None and wanted.error is None:
+        raise click.UsageError("--where needs --error")
+    since_ms, until_ms = wanted.since_ms, wanted.until_ms
+    if since_ms is not None and until_ms is not None and since_ms >= until_ms:
+        raise click.UsageError("--until must be later than --since")
+    if wanted.status in LIVE and (since_ms is not None or until_ms is not None):
+        raise click.UsageError(
+            f"--since and --until are about ends: a job that is {status} has none"
+        )
+    return wanted
 
 
 _OPTIONS = (
@@ -46,15 +85,20 @@ _OPTIONS = (
         "--q",
         type=Text(),
         metavar="TEXT",
-        help="Only jobs with this text in type, payload, error or tags, of the newest 10,000.",
+        help="Only jobs with this text in type, payload, error or tags.",
     ),
+    click.option("--error", type=Text(), metavar="NAME", help="Only jobs with this type of error."),
     click.option(
-        "--error",
+        "--where",
         type=Text(),
-        metavar="NAME",
-        help="Only jobs with this type of error, as `orpheus errors` lists them.",
+        metavar="PLACE",
+        help="Only jobs with an error at this place, as `orpheus errors` says it.",
     ),
     click.option(
-        "--where", metavar="PLACE", help="Only jobs with an error at this place, as listed there."
+        "--since",
+        type=Moment(),
+        metavar="TIME",
+        help="Only jobs that ended then or later, such as 2026-01-31T12:00:00Z or 15m (ago).",
     ),
+    click.option("--until", type=Moment(), metavar="TIME", help="Only jobs that ended before."),
 )

@@ -3,6 +3,7 @@
 import json
 import time
 from datetime import datetime
+from typing import Any
 
 import click
 
@@ -10,7 +11,7 @@ from orpheus.shared.domain.jobs import Attempt, Job, JobError, LogLine, Status
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.domain.programs import SLOT
 from orpheus.shared.errors import ExitCode
-from orpheus.shared.storage import Store
+from orpheus.shared.storage import Budget, JobOrder, Store
 from orpheus.shared.text import printable
 from orpheus.shared.views.jobs import attempt_json, job_json
 from orpheus.shared.views.values import rfc3339
@@ -53,18 +54,21 @@ _OF_ATTEMPTS = (
     Column("MEMORY", 4),
     Column("ERROR", least=30),
 )
+_TOTAL_S = 0.2
 
 
 @click.command()
 @filter_options
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
 @for_operator
-def jobs(operator: Operator, limit: int, **fields: str | None) -> int:
-    """List jobs, newest first."""
+def jobs(operator: Operator, limit: int, **fields: Any) -> int:
+    """List jobs, newest first; with --since or --until, those that ended last first."""
     wanted = filter_of(fields)
+    by_end = wanted.since_ms is not None or wanted.until_ms is not None
+    order = JobOrder.ENDED if by_end else JobOrder.NEWEST
     with operator.store() as store:
-        page = store.jobs.page(wanted, limit)
-        total = store.jobs.total(wanted)
+        page = store.lists.page(wanted, limit, order=order).jobs
+        total = store.lists.total(wanted, Budget(_TOTAL_S))
         now_ms = store.clock.wall_ms()
     if operator.as_json:
         relation = "eq" if total.exact else "gte"
@@ -74,7 +78,8 @@ def jobs(operator: Operator, limit: int, **fields: str | None) -> int:
     print_table(_COLUMNS, [_row(job, now_ms) for job in page])
     if total.value > len(page):
         at_least = "" if total.exact else "at least "
-        click.echo(f"the newest {len(page)} of {at_least}{total.value:,}", err=True)
+        which = "last" if by_end else "newest"
+        click.echo(f"the {which} {len(page)} of {at_least}{total.value:,}", err=True)
     return ExitCode.OK
 
 

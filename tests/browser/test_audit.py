@@ -26,7 +26,7 @@ def test_many_jobs_are_a_link_to_them(lasting_dashboard: Dashboard) -> None:
     link = page.get_by_role(
         "link", name="jobs with status=failed, type=nothing.like-it, id<=900", exact=True
     )
-    expect(link).to_have_attribute("href", "/?status=failed&type=nothing.like-it#jobs")
+    expect(link).to_have_attribute("href", "/ui/jobs?status=failed&type=nothing.like-it")
 
 
 def test_new_entries_wait_while_somebody_reads_and_older_ones_are_a_page_away(

@@ -14,12 +14,13 @@ def paths(system: Any) -> list[str]:
     done = system.submit("wordcount", {"text": "a text that goes on and on " * 20})
     system.wait_for_job(failed)
     system.wait_for_job(done)
-    return ["/", f"/ui/jobs/{failed}", f"/ui/jobs/{done}", "/ui/submit?type=flaky"]
+    return ["/", "/ui/jobs", f"/ui/jobs/{failed}", f"/ui/jobs/{done}", "/ui/submit?type=flaky"]
 
 
 def settle(page: Any, path: str) -> None:
     """Until the page shows what it is about."""
-    shown = {"/": "#rows tr[data-id]", "/ui/submit?type=flaky": "#payload-failures"}
+    shown = dict.fromkeys(("/", "/ui/jobs"), "#rows tr[data-id]")
+    shown["/ui/submit?type=flaky"] = "#payload-failures"
     page.locator(shown.get(path, "#timeline .span")).first.wait_for()
 
 

@@ -23,7 +23,7 @@ def test_a_submitted_job_appears_and_goes_to_done_without_a_reload(dashboard: An
 
 
 def test_a_row_shows_the_beginning_of_payload_and_result(lasting_dashboard: Any) -> None:
-    page = lasting_dashboard.open("/?tag=long")
+    page = lasting_dashboard.open("/ui/jobs?tag=long")
     text = "word " * 200_000
     system = lasting_dashboard.system
     long = system.submit("wordcount", {"text": text}, tags=["long"])
@@ -35,13 +35,13 @@ def test_a_row_shows_the_beginning_of_payload_and_result(lasting_dashboard: Any)
     row = page.locator(f"#rows tr[data-id='{long}']")
     expect(row).to_contain_text("word word word")
     expect(row).to_contain_text("… → count=200000")
-    with page.expect_response(re.compile("/jobs\\?")) as answer:
+    with page.expect_response(re.compile(r"\d/jobs\?")) as answer:
         page.reload()
     assert int(answer.value.header_value("content-length") or 0) in range(1, 10_000)
 
 
 def test_a_result_that_was_read_before_the_event_of_its_job_is_kept(lasting_dashboard: Any) -> None:
-    page = lasting_dashboard.open("/?tag=none")
+    page = lasting_dashboard.open("/ui/jobs?tag=none")
     at = "2026-01-31T12:00:00.000Z"
     job = {"id": 1, "type": "add", "status": "in_progress", "queue": "q", "attempt": 1, "tags": []}
     job |= {"created_at": at, "run_at": at, "started_at": at, "finished_at": None, "progress": None}
@@ -84,28 +84,6 @@ def test_a_killed_worker_is_seen_to_come_back_with_the_evidence_of_its_end(
     expect(page.locator("#more-default-1")).to_contain_text("SIGKILL")
 
 
-def test_a_filter_lives_in_the_address_and_holds(dashboard: Any) -> None:
-    dashboard.system.submit("sum_range", {"n": 1}, tags=["eu"])
-    hidden = dashboard.system.submit("wordcount", {"text": "one"})
-    dashboard.system.wait_for_job(hidden)
-    page = dashboard.open("/?type=sum_range&status=done")
-    rows = page.locator("#rows tr")
-    expect(rows).to_have_count(1)
-    expect(page.locator("#filters [name=type]")).to_have_value("sum_range")
-    dashboard.system.submit("wordcount", {"text": "two"})
-    dashboard.system.submit("sum_range", {"n": 2})
-    expect(rows).to_have_count(2)
-    page.reload()
-    expect(page.locator("#rows tr")).to_have_count(2)
-    page.locator("#filters [name=tag]").fill("eu")
-    expect(page.locator("#rows tr")).to_have_count(1)
-    assert "tag=eu" in page.url
-    page.locator("#clear").click()
-    expect(page.locator("#rows tr")).to_have_count(4)
-    page.go_back()
-    expect(page.locator("#rows tr")).to_have_count(1)
-
-
 def test_nothing_moves_under_the_pointer_until_it_is_asked_for(lasting_dashboard: Any) -> None:
     first = lasting_dashboard.system.submit("sum_range", {"n": 1})
     page = lasting_dashboard.open()
@@ -120,7 +98,7 @@ def test_nothing_moves_under_the_pointer_until_it_is_asked_for(lasting_dashboard
 
 
 def test_a_paused_table_shows_later_what_came_meanwhile(lasting_dashboard: Any) -> None:
-    page = lasting_dashboard.open("/?tag=paused")
+    page = lasting_dashboard.open("/ui/jobs?tag=paused")
     page.keyboard.press("p")
     expect(page.locator("#pause")).to_have_attribute("aria-pressed", "true")
     lasting_dashboard.system.submit("sum_range", {"n": 2}, tags=["paused"])
@@ -133,7 +111,7 @@ def test_a_paused_table_shows_later_what_came_meanwhile(lasting_dashboard: Any) 
 def test_older_pages_are_reached_and_left_without_skipping_a_job(lasting_dashboard: Any) -> None:
     submit = lasting_dashboard.system.submit
     ids = [submit("sum_range", {"n": n}, tags=["older"]) for n in range(60)]
-    page = lasting_dashboard.open("/?tag=older")
+    page = lasting_dashboard.open("/ui/jobs?tag=older")
     expect(page.locator("#rows tr")).to_have_count(50)
     page.locator("#older").click()
     expect(page.locator("#rows tr")).to_have_count(10)
@@ -169,7 +147,7 @@ def test_a_reset_of_the_stream_makes_the_page_read_anew(lasting_dashboard: Any) 
         sockets.append(socket)
 
     lasting_dashboard.page.route_web_socket(re.compile(r"/ws$"), relay)
-    page = lasting_dashboard.open("/?tag=reset")
+    page = lasting_dashboard.open("/ui/jobs?tag=reset")
     with page.expect_request(lambda request: "/jobs?" in request.url):
         sockets[0].send(json.dumps({"type": "reset", "oldest": 1}))
     expect(page.locator("#connection")).to_have_attribute("data-state", "live")
@@ -179,9 +157,6 @@ def test_a_reset_of_the_stream_makes_the_page_read_anew(lasting_dashboard: Any) 
 
 def test_the_keyboard_reaches_everything(lasting_dashboard: Any) -> None:
     page = lasting_dashboard.open()
-    page.keyboard.press("/")
-    expect(page.locator("#filters [name=q]")).to_be_focused()
-    page.keyboard.press("Escape")
     page.keyboard.press("?")
     expect(page.locator("#help")).to_be_visible()
     page.keyboard.press("Escape")
@@ -189,6 +164,21 @@ def test_the_keyboard_reaches_everything(lasting_dashboard: Any) -> None:
     page.keyboard.press("g")
     page.keyboard.press("w")
     expect(page.locator("#workers summary")).to_be_focused()
+    page.keyboard.press("Escape")
+    page.keyboard.press("/")
+    expect(page.locator("#query")).to_be_focused()
+
+
+def test_the_newest_jobs_are_few_and_lead_to_all_of_them(lasting_dashboard: Any) -> None:
+    ids = [lasting_dashboard.system.submit("sum_range", {"n": n}) for n in range(12)]
+    page = lasting_dashboard.open()
+    expect(page.locator("#rows tr[data-id]")).to_have_count(10)
+    expect(page.locator("#rows tr").first).to_have_attribute("data-id", str(ids[-1]))
+    newer = lasting_dashboard.system.submit("sum_range", {"n": 1})
+    expect(page.locator("#rows tr").first).to_have_attribute("data-id", str(newer))
+    expect(page.locator("#rows tr[data-id]")).to_have_count(10)
+    page.get_by_role("link", name="All jobs").click()
+    expect(page.locator("h1")).to_have_text("Jobs")
 
 
 def test_theme_and_zone_are_remembered(lasting_dashboard: Any) -> None:

@@ -15,6 +15,7 @@ from playwright.sync_api import Page
 SIZE = {"width": 1440, "height": 900}
 PAGES = {
     "overview": ("/", "#slots progress"),
+    "jobs": ("/ui/jobs", "#rows tr[data-id]"),
     "queues": ("/ui/queues", "#queue-mail"),
     "schedules": ("/ui/schedules", "#schedule-nightly"),
     "types": ("/ui/types", "#type-flaky"),

@@ -62,7 +62,7 @@ def test_a_number_leads_to_its_jobs(lasting_dashboard: Dashboard) -> None:
     page = lasting_dashboard.open("/ui/queues")
     row(lasting_dashboard, "linked").locator("[data-status=done]").click()
     expect(page.locator("#rows tr[data-id]")).to_have_count(1)
-    assert page.url.endswith("/?queue=linked&status=done#jobs")
+    assert page.url.endswith("/ui/jobs?queue=linked&status=done")
 
 
 def test_a_refused_action_says_why_in_its_dialog(lasting_dashboard: Dashboard) -> None:

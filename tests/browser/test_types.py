@@ -35,7 +35,7 @@ def test_a_type_leads_to_its_failures_and_to_a_form(lasting_dashboard: Dashboard
     page.locator("#type-flaky .failed a").click()
     rows: Any = page.locator("#rows tr[data-id]")
     expect(rows.first).to_have_attribute("data-status", "failed")
-    assert page.url.endswith("/?type=flaky&status=failed#jobs")
+    assert page.url.endswith("/ui/jobs?type=flaky&status=failed&sort=ended")
     page.go_back()
     page.get_by_label("Submit a flaky job").click()
     expect(page.locator("#payload-failures")).to_be_visible()

@@ -213,7 +213,7 @@ def test_what_needs_a_person_is_a_list_with_links_and_commands(panel: Panel) -> 
     expect(links).to_have_text([one["text"] for one in concerns])
     assert [link.get_attribute("href") for link in links.all()] == [
         "/ui/queues#queue-mail%20%26%20co",
-        "/?status=failed&type=pay#jobs",
+        "/ui/jobs?status=failed&type=pay",
         "/ui/configuration",
     ]
     expect(page.locator("#concerns code").nth(1)).to_have_text("orpheus errors")

@@ -1,6 +1,7 @@
 """What operators do to many jobs, its trail, and answers given again."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -101,15 +102,15 @@ def test_the_jobs_of_a_bulk_action_are_those_of_one_moment(
 ) -> None:
     other = another()
     submit()
-    holder, matching_ids = Holder("default-1", "life-1", 1), store.jobs.matching_ids
+    holder, read = Holder("default-1", "life-1", 1), store.lists._read
 
-    def meanwhile(wanted: JobFilter, max_id: int | None) -> list[int]:
-        found = matching_ids(wanted, max_id)
-        if wanted.status is Status.IN_PROGRESS:  # read before `pending`
+    def meanwhile(select: Any, source: Any, *more: Any) -> Any:
+        found = read(select, source, *more)
+        if "in_progress" in source.conditions[0].sql:  # read before `pending`
             assert other.leases.lease(holder, ("*",), 1, 30_000)
         return found
 
-    monkeypatch.setattr(store.jobs, "matching_ids", meanwhile)
+    monkeypatch.setattr(store.lists, "_read", meanwhile)
     assert store.bulk.count(BulkAction.CANCEL, JobFilter(), None) == 1
 
 

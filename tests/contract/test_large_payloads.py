@@ -34,7 +34,7 @@ def test_a_payload_is_the_same_wherever_it_is_read(store: Store, payload: str) -
     first, _ = store.jobs.submit_many([NewJob("one", payload=payload), NewJob("two")])
     assert store.jobs.get(first).payload == payload
     assert [job.payload for job in store.jobs.page(JobFilter(), 9)] == ["{}", payload]
-    previews, _ = store.jobs.page_within(10**9, JobFilter(), 9, preview_chars=6)
+    previews = store.lists.page(JobFilter(), 9, preview_chars=6).jobs
     assert [job.payload for job in previews] == ["{}", payload[:6]]
     leases = store.leases.lease(HOLDER, ["*"], 9, 30_000)
     assert [lease.payload for lease in leases] == [payload, "{}"]
@@ -44,7 +44,7 @@ def test_a_large_payload_is_searched(store: Store) -> None:
     job_id = store.jobs.submit(NewJob("one", payload=LARGE)).job.id
     store.jobs.submit(NewJob("one"))
     assert [job.id for job in store.jobs.page(JobFilter(q="needle"), 9)] == [job_id]
-    assert store.jobs.total(JobFilter(q="needle")).value == 1
+    assert store.lists.total(JobFilter(q="needle")).value == 1
 
 
 @pytest.mark.backends("sqlite")

@@ -27,6 +27,15 @@ class Audit:
         with self._database.write(durable=True):
             self._database.run(self._sql["add-count"], count, audit_id)
 
+    def has(self, audit_id: int, action: str, target: str, by: str) -> bool:
+        """Return whether there is such an entry."""
+        return self._database.one(self._sql["has"], audit_id, action, target, by) is not None
+
+    def count_of(self, audit_id: int) -> int:
+        """Return how many jobs an action has changed."""
+        row = self._database.one(self._sql["count-of"], audit_id)
+        return int(row[0]) if row else 0
+
     def page(self, limit: int, before_id: int | None = None) -> list[AuditRow]:
         """Return up to `limit` actions, newest first, with ids below `before_id`."""
         before = _BEFORE_ALL if before_id is None else before_id

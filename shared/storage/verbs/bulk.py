@@ -6,19 +6,36 @@ transactions, so that the write lock is never held long; each adds its count to 
 
 The order is that of the dependencies: jobs that wait are cancelled and deleted before what they
 wait for, which would end them first, and retried after it, so that they wait for it again.
+
+`step` does a part: at most so many jobs, and it returns where the next step begins. Whoever asks
+for the steps may stop after any of them, and knows exactly how many jobs were changed: the sum of
+what the steps have answered, which is the count of their one audit entry. No step has to remember
+anything, so it does not matter who runs the next one, or whether somebody was killed in between. A
+step takes jobs by id, and with them those of the filter that its order demands before them.
 """
 
-from collections.abc import Callable
-from dataclasses import asdict, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from orpheus.shared.domain.dependencies import in_order
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.lifecycle import LIVE, TERMINAL
 from orpheus.shared.errors import NotFound, TransitionRefused
-from orpheus.shared.storage.data import BulkAction, CountChanged, JobFilter
+from orpheus.shared.storage.data import (
+    BulkAction,
+    BulkPlace,
+    BulkStep,
+    CountChanged,
+    JobFilter,
+    JobOrder,
+    NoSuchPlace,
+    Place,
+)
 from orpheus.shared.storage.database import Database
 from orpheus.shared.storage.verbs.audit import Audit
 from orpheus.shared.storage.verbs.dependencies import Dependencies
+from orpheus.shared.storage.verbs.job_conditions import words_of
+from orpheus.shared.storage.verbs.job_lists import Budget, JobLists
 from orpheus.shared.storage.verbs.jobs import Jobs
 
 _APPLIES_TO = {
@@ -26,20 +43,35 @@ _APPLIES_TO = {
     BulkAction.RETRY: frozenset({Status.FAILED, Status.CANCELLED}),
     BulkAction.DELETE: TERMINAL,
 }
+_ORDER_OF_STEPS = {
+    BulkAction.CANCEL: JobOrder.NEWEST,
+    BulkAction.RETRY: JobOrder.OLDEST,
+    BulkAction.DELETE: JobOrder.NEWEST,
+}
+_STEP_S = 1.0
+_MOST_IN_A_STEP = 100_000
+_MOST_NAMED = 20
 
 
 class Bulk:
     """Cancels, retries or deletes jobs by filter."""
 
-    def __init__(self, database: Database, jobs: Jobs, dependencies: Dependencies) -> None:
+    def __init__(
+        self, database: Database, jobs: Jobs, lists: JobLists, dependencies: Dependencies
+    ) -> None:
         self._database = database
         self._jobs = jobs
+        self._lists = lists
         self._dependencies = dependencies
         self._audit = Audit(database)
 
     def count(self, action: BulkAction, wanted: JobFilter, max_id: int | None) -> int:
         """Return how many jobs the action would change."""
         return len(self._matching(action, wanted, max_id))
+
+    def first_place(self, max_id: int | None) -> BulkPlace:
+        """Return where steps begin that change no job above `max_id`, or above the newest now."""
+        return BulkPlace(0, self._lists.newest_id() if max_id is None else max_id, 0)
 
     def change(
         self,
@@ -53,23 +85,90 @@ class Bulk:
     ) -> int:
         """Act on the jobs, with one audit entry; return how many changed. Raises CountChanged."""
         ids = self._matching(action, wanted, max_id)
-        if expected_count is not None and len(ids) != expected_count:
+        if expected_count is not None:
+            self._expect(len(ids), expected_count)
+        entry = self._audit.record(action, _in_words(wanted, max_id), by=by, reason=reason, count=0)
+        return self._act(action, ids, entry)
+
+    def step(
+        self,
+        action: BulkAction,
+        wanted: JobFilter,
+        limit: int,
+        place: BulkPlace,
+        *,
+        expected_count: int | None = None,
+        by: str,
+        reason: str | None = None,
+    ) -> BulkStep:
+        """Act on up to `limit` jobs, from `place` on. The first step makes the audit entry.
+
+        Raises CountChanged (in the first step only), and NoSuchPlace for a place of other steps.
+        """
+        target = _in_words(wanted, place.max_id)
+        if place.audit_id:
+            if not self._audit.has(place.audit_id, action, target, by):
+                raise NoSuchPlace("no such action has been begun")
+        else:
+            if expected_count is not None:
+                self._expect(self.count(action, wanted, place.max_id), expected_count)
+            entry = self._audit.record(action, target, by=by, reason=reason, count=0)
+            place = place._replace(audit_id=entry)
+        with self._database.snapshot():
+            some, at = self._some(action, wanted, limit, place)
+            ids = self._with_linked(action, wanted, some, place.max_id)
+        changed = self._act(action, ids, place.audit_id)
+        so_far = self._audit.count_of(place.audit_id)
+        return BulkStep(changed, so_far, None if at is None else place._replace(after=at.id))
+
+    def _some(
+        self, action: BulkAction, wanted: JobFilter, limit: int, place: BulkPlace
+    ) -> tuple[list[int], Place | None]:
+        return self._lists.ids(
+            wanted,
+            _APPLIES_TO[action],
+            max_id=place.max_id,
+            limit=limit,
+            order=_ORDER_OF_STEPS[action],
+            place=Place(0, place.after) if place.after else None,
+            budget=Budget(_STEP_S),
+        )
+
+    def _with_linked(
+        self, action: BulkAction, wanted: JobFilter, some: Sequence[int], max_id: int
+    ) -> list[int]:
+        """Return the jobs of a step in their order, with those that belong before them."""
+        ids = set(some)
+        while True:
+            links = self._dependencies.order_of(action, sorted(ids))
+            others = {earlier for _, earlier, _ in links} - ids
+            if wanted.ids is not None:
+                others &= set(wanted.ids)
+            linked = replace(wanted, ids=tuple(sorted(others)))
+            found = self._lists.ids(linked, _APPLIES_TO[action], max_id=max_id)[0] if others else []
+            if not found or len(ids) > _MOST_IN_A_STEP:
+                return in_order(sorted(ids), links)
+            ids.update(found)
+
+    def _expect(self, count: int, expected: int) -> None:
+        if count != expected:
             raise CountChanged(
-                f"{len(ids)} jobs match now, {expected_count} were expected; nothing was changed"
+                f"{count} jobs match now, {expected} were expected; nothing was changed"
             )
+
+    def _act(self, action: BulkAction, ids: Sequence[int], entry: int) -> int:
         verbs: dict[BulkAction, Callable[[int], object]] = {
             BulkAction.CANCEL: self._jobs.cancel,
             BulkAction.RETRY: self._jobs.retry,
             BulkAction.DELETE: self._jobs.delete,
         }
-        entry = self._audit.record(action, _in_words(wanted, max_id), by=by, reason=reason, count=0)
-        step = self._database.most_savepoints
+        most = self._database.most_savepoints
         return sum(
-            self._step(verbs[action], ids[first : first + step], entry)
-            for first in range(0, len(ids), step)
+            self._step(verbs[action], ids[first : first + most], entry)
+            for first in range(0, len(ids), most)
         )
 
-    def _step(self, verb: Callable[[int], object], ids: list[int], entry: int) -> int:
+    def _step(self, verb: Callable[[int], object], ids: Sequence[int], entry: int) -> int:
         """Run one transaction; skip a job whose state no longer allows the action."""
         changed = 0
         with self._database.write(durable=True):
@@ -85,18 +184,17 @@ class Bulk:
 
     def _matching(self, action: BulkAction, wanted: JobFilter, max_id: int | None) -> list[int]:
         """Return the jobs that the action changes, as they are at one moment, in its order."""
-        ids: list[int] = []
         with self._database.snapshot():
-            for status in sorted(_APPLIES_TO[action]):
-                if wanted.status in (None, status):
-                    ids += self._jobs.matching_ids(replace(wanted, status=status), max_id)
+            most = self._lists.newest_id() if max_id is None else max_id
+            ids, _ = self._lists.ids(wanted, _APPLIES_TO[action], max_id=most)
             links = self._dependencies.order_of(action, ids)
-        return in_order(sorted(ids), links)
+        return in_order(ids, links)
 
 
 def _in_words(wanted: JobFilter, max_id: int | None) -> str:
-    """`jobs with status=failed, type=mail, id<=900`."""
-    parts = [f"{name}={value}" for name, value in asdict(wanted).items() if value is not None]
-    if max_id is not None:
-        parts.append(f"id<={max_id}")
+    """`jobs with status=failed, type=mail, id<=900`; `jobs 7, 8, 9`."""
+    if ids := wanted.ids:
+        more = f" and {len(ids) - _MOST_NAMED} more" if len(ids) > _MOST_NAMED else ""
+        return f"jobs {', '.join(map(str, ids[:_MOST_NAMED]))}{more}"
+    parts = [*words_of(wanted), *([] if max_id is None else [f"id<={max_id}"])]
     return f"jobs with {', '.join(parts)}" if parts else "all jobs"

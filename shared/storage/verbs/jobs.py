@@ -6,17 +6,14 @@ from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import Attempt, Dependency, Job, NewJob, RunningJob, Status
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.errors import NotFound, TransitionRefused
-from orpheus.shared.storage.data import JobFilter, JobRun, Submitted, Total
-from orpheus.shared.storage.database import Database, Value
+from orpheus.shared.storage.data import JobFilter, JobRun, Place, Submitted
+from orpheus.shared.storage.database import Database
 from orpheus.shared.storage.verbs.dependencies import Dependencies
 from orpheus.shared.storage.verbs.enqueue import Enqueue
 from orpheus.shared.storage.verbs.events import Events
+from orpheus.shared.storage.verbs.job_lists import JobLists
 from orpheus.shared.storage.verbs.keys import Keys
 from orpheus.shared.storage.verbs.rows import attempt_of, job_of, running_job_of
-
-_NO_BOUND = 2**62
-_SEARCH_WINDOW_JOBS = 10_000
-"""Text search reads only this many of the newest jobs, and inexact totals stop here."""
 
 
 class Jobs:
@@ -29,12 +26,14 @@ class Jobs:
         dependencies: Dependencies,
         enqueue: Enqueue,
         keys: Keys,
+        lists: JobLists,
     ) -> None:
         self._database = database
         self._events = events
         self._dependencies = dependencies
         self._enqueue = enqueue
         self._keys = keys
+        self._lists = lists
         self._sql = database.sql("jobs.sql")
 
     def submit(self, new: NewJob) -> Submitted:
@@ -110,108 +109,8 @@ class Jobs:
 
     def page(self, wanted: JobFilter, limit: int, before_id: int | None = None) -> list[Job]:
         """Return up to `limit` jobs that match, newest first, with ids below `before_id`."""
-        return self.page_within(_NO_BOUND, wanted, limit, before_id)[0]
-
-    def page_within(
-        self,
-        most_bytes: int,
-        wanted: JobFilter,
-        limit: int,
-        before_id: int | None = None,
-        preview_chars: int | None = None,
-    ) -> tuple[list[Job], bool]:
-        """Return such a page, and whether more jobs match.
-
-        It ends early where its texts would hold more than `most_bytes`, but not before its first
-        job. `preview_chars`: so many characters of the JSON of each payload and result.
-        """
-        join, conditions, values = self._where(wanted)
-        if before_id is not None:
-            conditions.append("jobs.id < ?")
-            values.append(before_id)
-        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-        select = self._sql["select-jobs"]
-        if preview_chars is not None:
-            select = self._sql["select-previews"]
-            values = [preview_chars, preview_chars, *values]
-        # By tag alone, rows come in the order of the tag's index; by jobs.id, SQLite would read and
-        # sort every whole job of the tag first.
-        by_tag = wanted.tag is not None and not (wanted.status or wanted.type or wanted.queue)
-        order = "job_tags.job_id" if by_tag else "jobs.id"
-        sql = f"{select}{join}{where} ORDER BY {order} DESC LIMIT ?"
-        rows, has_more = self._database.within(most_bytes, sql, *values, limit + 1)
-        return [job_of(row) for row in rows[:limit]], has_more or len(rows) > limit
-
-    def matching_ids(self, wanted: JobFilter, max_id: int | None = None) -> list[int]:
-        """Return the ids of all jobs that match, none above `max_id`."""
-        join, conditions, values = self._where(wanted)
-        if max_id is not None:
-            conditions.append("jobs.id <= ?")
-            values.append(max_id)
-        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-        sql = f"{self._sql['select-ids']}{join}{where}"
-        rows = self._database.all(sql, *values)
-        return [row[0] for row in rows]
-
-    def total(self, wanted: JobFilter) -> Total:
-        """Return how many jobs match: exact from the kept counts, else counted up to 10,000."""
-        if wanted == JobFilter(wanted.status, queue=wanted.queue):
-            return Total(self._kept_total(wanted), exact=True)
-        join, conditions, values = self._where(wanted)
-        ids = f"{self._sql['select-ids']}{join} WHERE {' AND '.join(conditions)} LIMIT ?"
-        counted = f"SELECT count(*) FROM ({ids}) AS found"  # noqa: S608 - made of our own constants
-        row = self._database.one(counted, *values, _SEARCH_WINDOW_JOBS)
-        value = int(row[0]) if row else 0
-        return Total(value, exact=wanted.q is None and value < _SEARCH_WINDOW_JOBS)
-
-    def _kept_total(self, wanted: JobFilter) -> int:
-        return sum(
-            n
-            for queue, status, n in self._database.all(self._database.sql("counts.sql")["counts"])
-            if wanted.queue in (None, queue) and wanted.status in (None, status)
-        )
-
-    def _is_rare(self, wanted: JobFilter) -> bool:
-        """Return whether few enough jobs have the status to look it up before type or queue.
-
-        SQLite does not know the counts: finding the failed jobs of a type with a million took
-        160 ms.
-        """
-        if wanted.status is None or (wanted.type is None and wanted.queue is None):
-            return False
-        if wanted.error is not None:
-            return False  # failed jobs have an index by their errors
-        return self._kept_total(JobFilter(status=wanted.status)) <= _SEARCH_WINDOW_JOBS
-
-    def _where(self, wanted: JobFilter) -> tuple[str, list[str], list[Value]]:
-        join, conditions, values = "", [], list[Value]()
-        if self._is_rare(wanted):
-            join = f"\n{self._sql['by-rare-status']}\n"
-        if wanted.tag is not None:
-            join += f"\n{self._sql['with-tags']}\n"
-            conditions.append("job_tags.tag = ?")
-            values.append(wanted.tag)
-        if wanted.status is not None:
-            # Not as a value: PostgreSQL has one plan for all values, and some statuses are rare.
-            conditions.append(f"status = '{Status(wanted.status)}'")
-        columns = {
-            "type": wanted.type,
-            "queue": wanted.queue,
-            "error_type": wanted.error,
-            "error_where": wanted.where,
-        }
-        for column, value in columns.items():
-            if value is not None:
-                conditions.append(f"{column} = ?")
-                values.append(value)
-        if wanted.q is not None:
-            oldest = self._database.one(self._sql["newest-ids"], _SEARCH_WINDOW_JOBS)
-            conditions.append("jobs.id > ?")
-            values.append(oldest[0] if oldest else 0)
-            pattern = "%" + wanted.q.translate({ord(c): f"\\{c}" for c in "\\%_"}) + "%"
-            conditions.append(f"({self._sql['contains']})")
-            values += [pattern] * 4
-        return join, conditions, values
+        place = None if before_id is None else Place(0, before_id)
+        return self._lists.page(wanted, limit, place=place).jobs
 
     # Actions of operators
 

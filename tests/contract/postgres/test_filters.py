@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from orpheus.shared.domain.jobs import NewJob, Status
-from orpheus.shared.storage import JobFilter, Store, open_store
+from orpheus.shared.storage import BulkAction, JobFilter, Store, open_store
 
 JOBS = 2_000
 READ = "SELECT idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relid = 'orpheus.jobs'::regclass"
@@ -21,11 +21,11 @@ def store(postgresql_url: str, tmp_path: Path) -> Iterator[Store]:
 
 
 def total(store: Store, wanted: JobFilter) -> int:
-    return store.jobs.total(wanted).value
+    return store.lists.total(wanted).value
 
 
 def matching(store: Store, wanted: JobFilter) -> int:
-    return len(store.jobs.matching_ids(wanted))
+    return store.bulk.count(BulkAction.RETRY, wanted, None)
 
 
 def on_page(store: Store, wanted: JobFilter) -> int:

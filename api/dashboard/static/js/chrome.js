@@ -4,7 +4,7 @@ import { request } from "./http.js";
 import { startClock } from "./time.js";
 import { ticking } from "./words.js";
 
-const PAGES = { q: "queues", s: "schedules", t: "types", e: "errors", a: "audit", n: "submit", c: "configuration" };
+const PAGES = { q: "queues", s: "schedules", t: "types", e: "errors", a: "audit", j: "jobs", n: "submit", c: "configuration" };
 const THEMES = ["system", "light", "dark"];
 let title = document.title;
 let problemCount = 0;
@@ -48,7 +48,6 @@ function startTheme() {
 
 function startKeyboard(keys) {
   const go = {
-    j: () => jump("jobs"),
     w: () => jump("workers"),
     ...Object.fromEntries(Object.entries(PAGES).map(([key, name]) => [key, () => location.assign(`/ui/${name}`)])),
   };
@@ -79,7 +78,7 @@ function jump(id) {
 function search() {
   const field = document.querySelector("input[type=search]");
   if (field) /** @type {HTMLInputElement} */ (field).select();
-  else location.assign("/?#search");
+  else location.assign("/ui/jobs#search");
 }
 
 /** Show the state of the stream; a listener of Live. @param {"connecting" | "live" | "waiting"} state @param {number} nextTryMs */

@@ -13,11 +13,12 @@ const field = byId("confirm-reason"), size = byId("confirm-typed"), yes = byId("
  * @property {string} path
  * @property {any} [body]
  * @property {string} [typed] what must be typed first, for what changes much
+ * @property {(path: string, call: any) => Promise<any>} [send] makes the call otherwise than `request`
  * @property {(answer: any) => void} done called with the answer after the call succeeded
  */
 
 /** Open the dialog; if confirmed, post `body` with the reason to `path`. The focus then returns to where it was. @param {Question} question */
-export function confirm({ title, text, yes: label, path, body, typed, done }) {
+export function confirm({ title, text, yes: label, path, body, typed, send = request, done }) {
   const dialog = byId("confirm");
   const bodyNow = () => (field.value.trim() ? { ...body, reason: field.value.trim() } : body);
   const mayAct = () => !typed || size.value.trim() === typed;
@@ -25,7 +26,7 @@ export function confirm({ title, text, yes: label, path, body, typed, done }) {
   const act = async () => {
     yes.disabled = true;
     try {
-      const answer = await request(path, { method: "POST", body: bodyNow() });
+      const answer = await send(path, { method: "POST", body: bodyNow() });
       dialog.close();
       done(answer);
     } catch (error) {

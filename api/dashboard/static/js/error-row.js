@@ -12,7 +12,7 @@ export class ErrorRow {
   constructor(group, changed) {
     const { type, error, where, first_seen: first, last_seen: last } = group;
     this.changed = changed;
-    this.jobs = h("a", { href: `/?${new URLSearchParams({ type, status: "failed" })}#jobs`, title: `Failed jobs of type ${type}` });
+    this.jobs = h("a", { href: `/ui/jobs?${new URLSearchParams({ type, status: "failed", error, ...(where ? { where } : {}), sort: "ended" })}`, title: `These jobs: ${type} with ${error}` });
     this.first = timeNode(first);
     this.last = timeNode(last);
     this.newest = h("a", {});

@@ -1,6 +1,9 @@
-// The filter of the jobs table. It is kept in the address, so that links, reload and "back" work.
+// The filter of a list of jobs. It is kept in the address, so that links, reload and "back" work.
+import { now } from "./time.js";
 
-export const FIELDS = ["status", "type", "queue", "tag", "q"];
+export const FIELDS = ["status", "type", "queue", "tag", "q", "error", "where", "since", "until", "sort"];
+export const JOBS = "/ui/jobs";
+const UNITS_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** @typedef {Record<string, string>} Filter */
 
@@ -18,7 +21,31 @@ export function address(path, filter, more = {}) {
   return search.size ? `${path}?${search}` : path;
 }
 
-/** Return whether a job of an event matches. The text is not compared, as events carry no payload. @param {any} job @param {Filter} filter */
-export const matches = (job, filter) =>
-  (!filter.status || job.status === filter.status) && (!filter.type || job.type === filter.type) &&
-  (!filter.queue || job.queue === filter.queue) && (!filter.tag || job.tags.includes(filter.tag));
+/** Whether jobs are listed by when they ended. @param {Filter} filter */
+export const isByEnd = (filter) => filter.sort === "ended" || (!filter.sort && Boolean(filter.since || filter.until));
+
+/** Whether events do not carry all that the filter looks at. @param {Filter} filter */
+export const isDeep = (filter) => Boolean(filter.q || filter.where);
+
+/** Return whether a job of an event matches, as far as events can tell. @param {any} job @param {Filter} filter */
+export function matches(job, filter) {
+  if (["status", "type", "queue"].some((name) => filter[name] && job[name] !== filter[name])) return false;
+  if (filter.tag && !job.tags.includes(filter.tag)) return false;
+  if (filter.error && job.error?.type !== filter.error) return false;
+  const ended = job.finished_at && Date.parse(job.finished_at);
+  if (isByEnd(filter) && !ended) return false;
+  return !(filter.since && ended < moment(filter.since)) && !(filter.until && ended >= moment(filter.until));
+}
+
+/** The filter as POST /jobs/bulk takes it: with times that stay the same. @param {Filter} filter */
+export function fixed(filter) {
+  const { sort: _, ...rest } = filter;
+  for (const name of ["since", "until"]) if (rest[name]) rest[name] = new Date(moment(rest[name])).toISOString();
+  return rest;
+}
+
+/** "15m", or a time, in ms. @param {string} text */
+function moment(text) {
+  const ago = /^\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|)\s*$/.exec(text);
+  return ago ? now() - Number(ago[1]) * UNITS_MS[ago[2] || "s"] : Date.parse(text);
+}

@@ -1,26 +1,30 @@
 // One row of the jobs table. An update changes only text that differs; no node moves.
 import { arrange, h, icon, selectedIn, setAttr, setText } from "./dom.js";
-import { between, now, relative, timeNode } from "./time.js";
+import { between, now, relative, setTime, timeNode } from "./time.js";
 import { TERMINAL, duration, spaced, ticking } from "./words.js";
 import { Exact, parseExact, writeExact } from "./exact.js";
 
 const LONGEST_PREVIEW = 160;
 
 export class JobRow {
-  /** @param {any} job */
-  constructor(job) {
+  /** @param {any} job @param {{isSelectable?: boolean, isByEnd?: () => boolean}} [how] */
+  constructor(job, { isSelectable = false, isByEnd = () => false } = {}) {
+    this.isByEnd = isByEnd;
     const cell = (name, ...children) => (this[name] = h("td", { role: "cell", class: name }, ...children));
     this.mark = h("span", { class: "mark" });
     this.word = h("span", {});
     this.bar = h("progress", { max: 1, hidden: true, "aria-label": `Progress of job ${job.id}` });
     this.text = h("span", { class: "text" });
     this.tags = h("span", { class: "tags" });
+    this.when = timeNode(job.created_at);
+    if (isSelectable) this.box = h("input", { type: "checkbox", "aria-label": `Select job ${job.id}`, tabindex: "-1" });
     this.node = h("tr", { role: "row", "data-id": job.id },
+      this.box && cell("pick", h("label", {}, this.box)),
       cell("id", h("a", { href: `/ui/jobs/${job.id}` }, job.id)),
       cell("status", this.mark, this.word),
       cell("type", h("a", { href: `/ui/jobs/${job.id}`, tabindex: "-1", title: job.type }, job.type)),
-      cell("queue"), cell("detail", this.bar, this.text, this.tags),
-      cell("attempt"), cell("wait"), cell("ran"), cell("worker"), cell("when", timeNode(job.created_at)));
+      cell("detail", this.bar, this.text, this.tags), cell("attempt"), cell("queue"),
+      cell("wait"), cell("ran"), cell("worker"), h("td", { role: "cell", class: "when" }, this.when));
     /** @type {any} */
     this.job = {};
     this.show(job);
@@ -47,8 +51,16 @@ export class JobRow {
     this.bar.hidden = job.status !== "in_progress" || job.progress === null;
     if (!this.bar.hidden) this.bar.value = job.progress;
     if (this.tags.childElementCount !== job.tags.length)
-      arrange(this.tags, job.tags.map((tag) => h("a", { href: `/?tag=${encodeURIComponent(tag)}#jobs` }, tag)));
+      arrange(this.tags, job.tags.map((tag) => h("a", { href: `/ui/jobs?tag=${encodeURIComponent(tag)}` }, tag)));
+    setTime(this.when, (this.isByEnd() && job.finished_at) || job.created_at);
     this.tick();
+  }
+
+  /** Show whether the job is selected. @param {boolean} isChosen */
+  choose(isChosen) {
+    if (!this.box) return;
+    this.box.checked = isChosen;
+    this.node.classList.toggle("chosen", isChosen);
   }
 
   /** Update what changes with time. */

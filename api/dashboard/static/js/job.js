@@ -112,7 +112,7 @@ function showValue(name, value) {
 
 function showDetails() {
   const facts = [
-    ["queue", h("a", { href: `/?queue=${encodeURIComponent(job.queue)}` }, job.queue)],
+    ["queue", h("a", { href: `/ui/jobs?queue=${encodeURIComponent(job.queue)}` }, job.queue)],
     ["priority", String(job.priority)],
     ["attempts", String(job.attempt)],
     ["retries", `at most ${job.max_retries}`],
@@ -120,7 +120,7 @@ function showDetails() {
     ["worker", job.worker],
     ["unique key", job.unique_key],
     ["concurrency key", job.concurrency_key],
-    ["tags", job.tags.length ? h("span", { class: "tags" }, ...job.tags.map((tag) => h("a", { href: `/?tag=${encodeURIComponent(tag)}` }, tag))) : null],
+    ["tags", job.tags.length ? h("span", { class: "tags" }, ...job.tags.map((tag) => h("a", { href: `/ui/jobs?tag=${encodeURIComponent(tag)}` }, tag))) : null],
     ["after jobs", job.depends_on.length ? h("span", {}, ...job.depends_on.flatMap((other) => [h("a", { href: `/ui/jobs/${other}` }, other), " "])) : null],
     ["submitted", timeNode(job.created_at)],
     ["due", timeNode(job.run_at)],

@@ -5,21 +5,25 @@
 // otherwise they wait behind the button "N new". While paused or hidden, the table only counts.
 import { arrange, byId, setAttr, setText } from "./dom.js";
 import { request } from "./http.js";
+import { farthest, readPage } from "./job-pages.js";
 import { JobRow } from "./job-row.js";
-import { address, matches } from "./filter.js";
+import { address, isByEnd, isDeep, matches } from "./filter.js";
 import { everySecond } from "./time.js";
 import { count, plural } from "./words.js";
 
-const PAGE = 50;
 const MOST_ROWS = 150;
 const MOST_FRESH = 1000;
 const MOST_AT_ONCE = 25;
 const FILL_AFTER_MS = 400;
+const ENDS = new Set(["job.done", "job.failed", "job.cancelled"]);
 
 const upToMost = (n) => (n < MOST_FRESH ? count(n) : `${count(MOST_FRESH)}+`);
 
 export class JobsTable {
-  constructor() {
+  /** @param {{path: string, page?: number, isShort?: boolean, isSelectable?: boolean, shown?: () => void}} how
+   * `isShort`: only the newest of a page are shown, and no others. `shown` is called after rows have changed. */
+  constructor({ path, page = 50, isShort = false, isSelectable = false, shown = () => {} }) {
+    Object.assign(this, { path, page, isShort, isSelectable, shown });
     /** @type {Map<number, JobRow>} */
     this.rows = new Map();
     /** @type {Map<number, any>} */
@@ -52,7 +56,7 @@ export class JobsTable {
     this.changed.clear();
     setAttr(this.body, "aria-busy", "true");
     try {
-      const page = await request(address("/jobs", filter, { limit: PAGE, cursor, preview: true }), { signal: loading.signal });
+      const page = await readPage(filter, cursor, this.page, loading.signal, (text) => setText(byId("total"), text));
       if (loading.signal.aborted) return;
       this.show(page);
     } finally {
@@ -61,33 +65,49 @@ export class JobsTable {
     this.schedule(); // events that came meanwhile are newer than the page
   }
 
-  show({ items, total, next_cursor: next }) {
+  show(page) {
+    const { items, next_cursor: next } = page;
     const rows = new Map();
     for (const job of items) {
-      const row = this.rows.get(job.id) ?? new JobRow(job);
+      const row = this.rows.get(job.id) ?? this.newRow(job);
       row.show(job);
       row.node.classList.remove("other", "arrived");
       rows.set(job.id, row);
     }
     this.rows = rows;
-    this.oldest = next === null ? 0 : items[items.length - 1].id;
-    arrange(this.body, [...rows.values()].map(({ node }) => node));
-    this.total = total;
+    this.oldest = next === null ? 0 : items.length ? items[items.length - 1].id : Infinity;
+    this.arrangeRows();
+    this.total = page.total;
+    this.searched = page.searched ? `found ${count(items.length)}; ${farthest(page)}` : "";
     this.showTotal();
-    const older = byId("older"), newest = byId("newest");
-    older.hidden = next === null;
-    older.href = address("/", this.filter, { cursor: next });
-    newest.hidden = this.cursor === null;
-    newest.href = address("/", this.filter);
+    if (!this.isShort) this.showPages(next);
     const filtered = Object.keys(this.filter).length > 0 || this.cursor !== null;
     byId("no-match").hidden = rows.size > 0 || !filtered;
+    if (filtered) setText(byId("no-match-words"), this.searched ? "Nothing found so far." : this.cursor ? "There are no more jobs." : "No jobs match the filter.");
     byId("first-steps").hidden = rows.size > 0 || filtered;
     this.showButtons();
   }
 
+  showPages(next) {
+    const older = byId("older"), newest = byId("newest");
+    older.hidden = next === null;
+    setText(older, this.searched ? "look further →" : isByEnd(this.filter) ? "ended earlier →" : "older →");
+    older.href = address(this.path, this.filter, { cursor: next });
+    newest.hidden = this.cursor === null;
+    newest.href = address(this.path, this.filter);
+    setText(byId("when"), isByEnd(this.filter) ? "ended" : "submitted");
+  }
+
+  newRow(job) { return new JobRow(job, { isSelectable: this.isSelectable, isByEnd: () => isByEnd(this.filter) }); }
+
+  arrangeRows() {
+    arrange(this.body, [...this.rows.values()].map(({ node }) => node));
+    this.shown();
+  }
+
   showTotal() {
     const { value, relation } = this.total;
-    if (this.filter.q) return setText(byId("total"), `${count(value)} of the newest 10,000 match`);
+    if (this.searched) return setText(byId("total"), this.searched);
     const match = Object.keys(this.filter).length ? (value === 1 ? " matches" : " match") : "";
     setText(byId("total"), `${relation === "gte" ? "at least " : ""}${plural(value, "job")}${match}`);
   }
@@ -97,11 +117,16 @@ export class JobsTable {
     for (const { kind, job } of events) {
       if (!kind.startsWith("job.")) continue;
       if (this.rows.has(job.id)) this.changed.set(job.id, job);
-      else if (this.fresh.has(job.id) || (this.fresh.size < MOST_FRESH && job.id > (this.oldest ?? 0) && matches(job, this.filter)))
+      else if (this.fresh.has(job.id) || (this.fresh.size < MOST_FRESH && this.isNew(kind, job) && matches(job, this.filter)))
         this.fresh.set(job.id, job);
       if (kind === "job.deleted") this.deleted(job.id);
     }
     this.schedule();
+  }
+
+  /** Whether a job that is not shown belongs to the top of the list now. */
+  isNew(kind, job) {
+    return isByEnd(this.filter) ? ENDS.has(kind) : job.id > (this.oldest ?? 0);
   }
 
   deleted(id) {
@@ -138,28 +163,30 @@ export class JobsTable {
   mayInsert() {
     const selection = getSelection();
     const selected = selection && !selection.isCollapsed && selection.containsNode(this.body, true);
-    return this.cursor === null && !this.filter.q && this.fresh.size <= MOST_AT_ONCE && !this.pointed && !selected &&
-      !this.body.contains(document.activeElement) && byId("filters").getBoundingClientRect().bottom > 0;
+    return this.cursor === null && !isDeep(this.filter) && this.fresh.size <= MOST_AT_ONCE && !this.pointed && !selected &&
+      !this.body.contains(document.activeElement) && byId("total").getBoundingClientRect().bottom > 0;
   }
 
   insert() {
     for (const job of this.fresh.values()) {
-      const row = new JobRow(job);
+      const row = this.newRow(job);
       row.node.classList.add("arrived");
       this.rows.set(job.id, row);
     }
     this.fresh.clear();
-    this.rows = new Map([...this.rows].sort(([a], [b]) => b - a));
+    const place = isByEnd(this.filter) ? (row) => Date.parse(row.job.finished_at) : (row) => row.job.id;
+    this.rows = new Map([...this.rows].sort(([, a], [, b]) => place(b) - place(a) || b.job.id - a.job.id));
     byId("no-match").hidden = byId("first-steps").hidden = true;
+    if (this.isShort) this.rows = new Map([...this.rows].slice(0, this.page));
     if (this.rows.size > MOST_ROWS) { this.load(); return; }
-    arrange(this.body, [...this.rows.values()].map(({ node }) => node));
+    this.arrangeRows();
     this.fillSoon();
   }
 
   /** Insert the waiting rows, or read the newest page. */
   showNew() {
     if (this.cursor !== null) return byId("newest").click();
-    if (this.filter.q || this.fresh.size > MOST_AT_ONCE) return this.load();
+    if (isDeep(this.filter) || this.fresh.size > MOST_AT_ONCE) return this.load();
     this.insert();
     this.showButtons();
   }
@@ -168,7 +195,7 @@ export class JobsTable {
     const n = this.fresh.size;
     const button = byId("new");
     button.disabled = n === 0;
-    setText(button, this.filter.q && n ? `${upToMost(n)} newer, search again` : `${upToMost(n)} new`);
+    setText(button, isDeep(this.filter) && n ? `${upToMost(n)} newer, search again` : `${upToMost(n)} new`);
     const pause = byId("pause");
     setText(pause, this.paused ? `resume${this.changed.size ? ` (${count(this.changed.size)} changed)` : ""}` : "pause");
   }
@@ -196,8 +223,7 @@ export class JobsTable {
   async fill() {
     const limit = Math.min(MOST_ROWS, this.rows.size + this.fresh.size);
     const page = await request(address("/jobs", this.filter, { limit, cursor: this.cursor, preview: true }));
-    this.total = page.total;
-    this.showTotal();
+    if (!page.searched && !this.searched) { this.total = page.total; this.showTotal(); }
     for (const job of page.items) this.rows.get(job.id)?.learn(job);
   }
 }

@@ -21,9 +21,9 @@ export class QueueRow {
     this.drain = h("div", {});
     this.button = action("Pause …", `Pause ${name}`, () => this.confirmPause());
     this.counts = new Map([...LIVE, ...ENDED].map((status) => [status, h("b", {})]));
-    const depth = (statuses) => h("div", { class: "counts" }, ...statuses.map((status) => h("a", { href: `/?${new URLSearchParams({ queue: name, status })}#jobs`, "data-status": status }, this.counts.get(status), h("span", {}, spaced(status)))));
+    const depth = (statuses) => h("div", { class: "counts" }, ...statuses.map((status) => h("a", { href: `/ui/jobs?${new URLSearchParams({ queue: name, status })}`, "data-status": status }, this.counts.get(status), h("span", {}, spaced(status)))));
     this.node = h("tr", { role: "row", id: `queue-${name}` },
-      cell("name", "", h("a", { href: `/?${new URLSearchParams({ queue: name })}#jobs`, title: `Jobs of ${name}` }, ...wrappable(name)), this.paused),
+      cell("name", "", h("a", { href: `/ui/jobs?${new URLSearchParams({ queue: name })}`, title: `Jobs of ${name}` }, ...wrappable(name)), this.paused),
       cell("depth", "live jobs", depth(LIVE)), cell("depth", "ended jobs", depth(ENDED)),
       cell("oldest num", "oldest due", this.oldest),
       cell("flow num", "per minute", h("span", { title: "Submitted a minute, over five minutes" }, h("small", {}, "in "), this.flow.in), h("span", { title: "Ended a minute, over five minutes" }, h("small", {}, "out "), this.flow.out)),

@@ -1,6 +1,6 @@
 // The target of an audit entry as a link to what it names.
 import { h } from "./dom.js";
-import { FIELDS, address } from "./filter.js";
+import { FIELDS, JOBS, address } from "./filter.js";
 
 const PAGES = {
   job: (id) => `/ui/jobs/${encodeURIComponent(id)}`,
@@ -22,5 +22,5 @@ export function targetLink(target) {
 /** The jobs table with the same filter, as far as it has the fields. */
 function jobsWith(words) {
   const parts = words.replace(/^with /, "").split(", ").map((part) => part.split(/=(.*)/s));
-  return `${address("/", Object.fromEntries(parts.filter(([name, value]) => FIELDS.includes(name) && value)))}#jobs`;
+  return address(JOBS, Object.fromEntries(parts.filter(([name, value]) => FIELDS.includes(name) && value)));
 }

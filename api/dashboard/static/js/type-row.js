@@ -21,11 +21,11 @@ export class TypeRow {
     this.times = TIMES.map(() => [h("span", {}), h("span", {}), h("span", {})]);
     this.cpu = h("span", {});
     this.memory = h("span", {});
-    this.failed = h("a", { href: `/?${new URLSearchParams({ type: name, status: "failed" })}#jobs` });
+    this.failed = h("a", { href: `/ui/jobs?${new URLSearchParams({ type: name, status: "failed", sort: "ended" })}` });
     this.fold = h("tr", { role: "row", class: "fold-row", id: `fields-${name}`, hidden: true });
     this.button = h("button", { type: "button", class: "quiet", "aria-expanded": "false", "aria-controls": `fields-${name}`, hidden: !isOne, onclick: () => this.toggle() }, "fields");
     this.node = h("tr", { role: "row", id: `type-${name}` },
-      cell("name", "", isOne ? h("a", { href: `/?${query}#jobs`, title: `Jobs of type ${name}` }, ...wrappable(name)) : h("b", {}, name), this.description, this.held),
+      cell("name", "", isOne ? h("a", { href: `/ui/jobs?${query}`, title: `Jobs of type ${name}` }, ...wrappable(name)) : h("b", {}, name), this.description, this.held),
       cell("ended", "attempts", this.ended),
       ...["run", "wait", "CPU"].map((word, i) => cell("times", word, ...PARTS.map((part, j) => h("div", {}, h("small", {}, part), this.times[i][j])))),
       cell("cpu num", "CPU in all", this.cpu),

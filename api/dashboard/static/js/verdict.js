@@ -12,7 +12,7 @@ export function placeOf({ code, about }) {
     case "slot": return "#workers";
     case "queue": return `/ui/queues#queue-${name}`;
     case "schedule": return `/ui/schedules#schedule-${name}`;
-    case "type": return `/?status=${code === "type_quarantined" ? "pending" : "failed"}&type=${name}#jobs`;
+    case "type": return `/ui/jobs?status=${code === "type_quarantined" ? "pending" : "failed"}&type=${name}`;
     default: return undefined;
   }
 }

@@ -57,8 +57,27 @@ FROM orpheus.jobs
 -- The ids of jobs; a WHERE or JOIN follows.
 SELECT jobs.id FROM orpheus.jobs
 
--- name: by-rare-status
--- Follows a query of jobs by a status that few have. The server's statistics know that by themselves.
+-- name: select-places
+-- Jobs that have ended, by when they did; a WHERE or JOIN follows.
+SELECT finished_at_ms, jobs.id FROM orpheus.jobs
+
+-- name: by-status
+-- SQLite has a word here. The server's statistics say which index is best.
+
+-- name: by-type
+-- SQLite has a word here. The server's statistics say which index is best.
+
+-- name: by-queue
+-- SQLite has a word here. The server's statistics say which index is best.
+
+-- name: by-id
+-- SQLite has a word here. The server's statistics say which index is best.
+
+-- name: by-ended
+-- SQLite has a word here. The server's statistics say which index is best.
+
+-- name: by-error
+-- SQLite has a word here. The server's statistics say which index is best.
 
 -- name: with-tags
 -- Follows a query of jobs by a tag.
@@ -136,6 +155,22 @@ WHERE id = ? AND status = 'pending' AND is_due = 0;
 -- Delete a job that has ended. The caller has checked that no live job depends on it.
 DELETE FROM orpheus.jobs WHERE id = ? AND status IN ('done', 'failed', 'cancelled');
 
--- name: newest-ids
--- The job before the newest N: text search and inexact totals read only those.
-SELECT id FROM orpheus.jobs ORDER BY id DESC LIMIT 1 OFFSET ?;
+-- name: few-of-type
+-- How many jobs have a type, counted up to a bound.
+SELECT count(*) FROM (SELECT 1 FROM orpheus.jobs WHERE type = ? LIMIT ?::bigint) AS found;
+
+-- name: few-of-tag
+-- How many jobs have a tag, counted up to a bound.
+SELECT count(*) FROM (SELECT 1 FROM orpheus.job_tags WHERE tag = ? LIMIT ?::bigint) AS found;
+
+-- name: created-at-of
+-- When a job was submitted.
+SELECT created_at_ms FROM orpheus.jobs WHERE id = ?;
+
+-- name: newest-id
+-- The id of the newest job.
+SELECT max(id) FROM orpheus.jobs;
+
+-- name: among-ids
+-- A condition: the id is in a JSON list.
+jobs.id IN (SELECT one::bigint FROM json_array_elements_text(?::json) AS one)

@@ -11,3 +11,10 @@ UPDATE audit SET count = count + ? WHERE id = ?;
 SELECT id, at_ms, action, target, by, reason, count FROM audit
 WHERE id < ? ORDER BY id DESC LIMIT ?;
 
+-- name: has
+-- Whether an entry is that of a certain action.
+SELECT 1 FROM audit WHERE id = ? AND action = ? AND target = ? AND by = ?;
+
+-- name: count-of
+-- How many jobs an action has changed.
+SELECT count FROM audit WHERE id = ?;

@@ -57,9 +57,33 @@ FROM jobs
 -- The ids of jobs; a WHERE or JOIN follows.
 SELECT jobs.id FROM jobs
 
--- name: by-rare-status
--- Follows a query of jobs by a status that few have: the planner does not know the counts.
+-- name: select-places
+-- Jobs that have ended, by when they did; a WHERE or JOIN follows.
+SELECT finished_at_ms, jobs.id FROM jobs
+
+-- name: by-status
+-- These follow such a query and say where it finds the jobs: SQLite does not know which is rarer.
 INDEXED BY jobs_by_status
+
+-- name: by-type
+-- The index of the types.
+INDEXED BY jobs_by_type
+
+-- name: by-queue
+-- The index of the queues.
+INDEXED BY jobs_by_queue
+
+-- name: by-id
+-- The jobs themselves, by their ids or by those of a tag.
+NOT INDEXED
+
+-- name: by-ended
+-- The index of those that have ended, by status and time.
+INDEXED BY jobs_ended
+
+-- name: by-error
+-- The index of the failed ones, by type, error, place and time.
+INDEXED BY jobs_failed
 
 -- name: with-tags
 -- Follows a query of jobs by a tag.
@@ -132,6 +156,22 @@ UPDATE jobs SET is_due = 1, run_at_ms = min(run_at_ms, ?) WHERE id = ? AND statu
 -- Delete a job that has ended. The caller has checked that no live job depends on it.
 DELETE FROM jobs WHERE id = ? AND status IN ('done', 'failed', 'cancelled');
 
--- name: newest-ids
--- The job before the newest N: text search and inexact totals read only those.
-SELECT id FROM jobs ORDER BY id DESC LIMIT 1 OFFSET ?;
+-- name: few-of-type
+-- How many jobs have a type, counted up to a bound.
+SELECT count(*) FROM (SELECT 1 FROM jobs WHERE type = ? LIMIT ?);
+
+-- name: few-of-tag
+-- How many jobs have a tag, counted up to a bound.
+SELECT count(*) FROM (SELECT 1 FROM job_tags WHERE tag = ? LIMIT ?);
+
+-- name: created-at-of
+-- When a job was submitted.
+SELECT created_at_ms FROM jobs WHERE id = ?;
+
+-- name: newest-id
+-- The id of the newest job.
+SELECT max(id) FROM jobs;
+
+-- name: among-ids
+-- A condition: the id is in a JSON list.
+jobs.id IN (SELECT value FROM json_each(?))

@@ -1,0 +1,172 @@
+"""What the API takes in the query of a URL, as pydantic models.
+
+A query has only text: numbers are converted, and a field that is empty is not given.
+"""
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
+
+from orpheus.api.contract.requests import (
+    WITHOUT_NUL,
+    Cursor,
+    DurationS,
+    Name,
+    SearchText,
+    no_nul,
+    time_ms,
+)
+from orpheus.shared.domain.jobs import Status
+from orpheus.shared.domain.limits import LARGEST_ID
+from orpheus.shared.durations import PATTERN as DURATION_PATTERN
+from orpheus.shared.durations import parse_duration_s
+
+LONGEST_WAIT_S = 300
+"""A request that asks to wait for longer is answered after so many seconds."""
+_JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
+
+
+def _moment_ms(value: Any) -> int:
+    """Return a time, or minus how long ago it was."""
+    try:
+        return time_ms(value)
+    except ValueError as error:
+        try:
+            return -max(1, round(parse_duration_s(value) * 1000))
+        except ValueError:
+            words = "is neither a time such as 2026-01-31T12:00:00Z nor how long ago, such as 15m"
+            raise ValueError(words) from error
+
+
+def moment_ms(given: int | None, now_ms: int) -> int | None:
+    """Return the time that a MomentMs means now."""
+    return given if given is None or given >= 0 else max(0, now_ms + given)
+
+
+def _number_in_a_query(value: Any) -> Any:
+    """Convert text that is a JSON number (`1e-3`): a query has only text."""
+    is_number = isinstance(value, str) and _JSON_NUMBER.fullmatch(value)
+    return float(value) if is_number else value
+
+
+MomentMs = Annotated[
+    int,
+    BeforeValidator(_moment_ms),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "format": "date-time"},
+                {"type": "string", "pattern": DURATION_PATTERN},
+            ],
+            "description": "A time, or how long ago: 2026-01-31T12:00:00Z, 15m, 2h.",
+        }
+    ),
+]
+"""In milliseconds; below 0: so long ago (`moment_ms`)."""
+ErrorName = Annotated[
+    str,
+    Field(min_length=1, max_length=200, json_schema_extra=WITHOUT_NUL),
+    AfterValidator(no_nul),
+]
+ErrorPlace = Annotated[
+    str, Field(max_length=1000, json_schema_extra=WITHOUT_NUL), AfterValidator(no_nul)
+]
+
+
+class _Query(BaseModel):
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_empty(cls, given: Any) -> Any:
+        """Treat a field that a form left empty (`?status=`) as not given."""
+        if not isinstance(given, dict):
+            return given
+        return {k: value for k, value in given.items() if value != "" or k not in cls.model_fields}
+
+
+class JobsQuery(_Query):
+    """Which jobs to list."""
+
+    status: Status | None = None
+    type: Name | None = None
+    queue: Name | None = None
+    tag: Name | None = None
+    q: SearchText | None = None
+    error: ErrorName | None = None
+    """The name of the exception, as in GET /errors."""
+    where: ErrorPlace | None = None
+    """Where it was raised, as in GET /errors; only with `error`."""
+    since: MomentMs | None = None
+    """Only jobs that ended then or later."""
+    until: MomentMs | None = None
+    """Only jobs that ended before."""
+    sort: Literal["newest", "ended"] | None = None
+    """The jobs submitted last first, or those that ended last, without those that have not ended.
+    Default: newest; with `since` or `until`, ended."""
+    limit: int = Field(50, ge=1, le=500)
+    """A page of more than 8 MiB ends earlier, and so does one that takes long to look for."""
+    cursor: Cursor | None = None
+    preview: bool = False
+    """Payload and result are texts: the first 200 characters of their JSON."""
+
+
+class ConfigurationQuery(BaseModel):
+    """Whether to write."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    check: bool = False
+    """Only tell the problems, and what would restart."""
+
+
+class AuditQuery(_Query):
+    """Which part of the audit log."""
+
+    limit: int = Field(50, ge=1, le=500)
+    cursor: Cursor | None = None
+
+
+class JobQuery(_Query):
+    """How long to wait for the job's end."""
+
+    wait: Annotated[DurationS, BeforeValidator(_number_in_a_query)] = Field(
+        0,
+        description="Seconds, or a text such as 30s; after "
+        f"{LONGEST_WAIT_S} s the job is returned as it is.",
+    )
+
+
+class LogsQuery(_Query):
+    """Which lines of a log."""
+
+    after: int = Field(0, ge=0, le=LARGEST_ID)
+    """Lines with a greater id only."""
+    limit: int = Field(1000, ge=1, le=1000)
+
+
+class ProgramLogsQuery(_Query):
+    """Which lines of a program's output."""
+
+    after: int | None = Field(None, ge=0, le=LARGEST_ID)
+    """Lines with a greater id only; without it, the newest."""
+    limit: int = Field(1000, ge=1, le=1000)
+    host: str | None = Field(None, max_length=255)
+    """Which host is meant; needed only if several have that slot."""
+
+
+class JobEventsQuery(_Query):
+    """Which events of a job."""
+
+    after: int = Field(0, ge=0, le=LARGEST_ID)
+    """Events with a greater seq only."""
+    limit: int = Field(500, ge=1, le=500)

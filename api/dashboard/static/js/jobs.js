@@ -1,0 +1,114 @@
+// The page of jobs: the filter, the list, what is selected, and what is done with it.
+import { byId, h, showOrHide } from "./dom.js";
+import { Bulk } from "./bulk.js";
+import { onTryNow, showConnection, startChrome } from "./chrome.js";
+import { JOBS, address, isByEnd, readAddress } from "./filter.js";
+import { request } from "./http.js";
+import { JobsTable } from "./jobs-table.js";
+import { Live } from "./live.js";
+import { completions, parse, write } from "./query.js";
+import { rowKeys } from "./row-keys.js";
+import { startSaved } from "./saved.js";
+import { Selection } from "./selection.js";
+
+const LIVE = new Set(["pending", "blocked", "in_progress"]);
+const TYPING_MS = 350;
+const field = byId("query"), status = byId("status"), ended = byId("ended"), sort = byId("sort");
+const problem = byId("filter-problem");
+const table = new JobsTable({ path: JOBS, isSelectable: Boolean(byId("pick-page")), shown: () => selection.show() });
+const selection = new Selection(table);
+const bulk = new Bulk(selection, () => table.fillSoon());
+const showSaved = startSaved(() => new URLSearchParams(readAddress().filter).toString(), (query) => go(`${JOBS}?${query}`));
+/** @type {Record<string, string[]>} */
+const known = {};
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let typing;
+/** Where the page was before a reload, or before one went on from it. */
+let placeWas = history.state?.y;
+
+history.scrollRestoration = "manual";
+startChrome({ p: () => byId("pause").click(), n: () => byId("new").click(), ...rowKeys(table.body, selection, bulk) });
+const live = new Live("/ws", {
+  connected: ({ types }) => { known.type = types.map((type) => type.name ?? type); load(); },
+  events: (events) => table.take(events),
+  state: showConnection,
+});
+onTryNow(() => live.retryNow());
+request("/queues").then(({ items }) => { known.queue = items.map(({ name }) => name); }).catch(() => {});
+showForm();
+load();
+if (location.hash === "#search") field.focus();
+
+async function load() {
+  const { filter, cursor } = readAddress();
+  showOrHide(problem, "");
+  try {
+    await table.load(filter, cursor);
+    if (placeWas !== undefined) scrollTo(0, placeWas);
+    placeWas = undefined;
+  } catch (error) {
+    if (error.name === "AbortError" || error.status === 0) return; // the banner shows it
+    showOrHide(problem, error.errors?.map((one) => `${one.pointer.slice(1)} ${one.detail}.`).join(" ") || error.message);
+  }
+}
+
+const keepPlace = () => history.replaceState({ y: scrollY }, "");
+addEventListener("scrollend", keepPlace);
+addEventListener("pagehide", keepPlace);
+
+/** Change the address and load the jobs. @param {string} to @param {boolean} [keep] replace the entry in the history */
+function go(to, keep = false) {
+  const before = JSON.stringify(readAddress().filter);
+  if (keep) history.replaceState(null, "", to);
+  else { keepPlace(); history.pushState(null, "", to); scrollTo(0, 0); }
+  arrive(before);
+}
+
+/** @param {string} before the filter of before, as JSON */
+function arrive(before) {
+  if (JSON.stringify(readAddress().filter) !== before) selection.clear(); // what is not seen is not chosen
+  showForm();
+  load();
+}
+
+addEventListener("popstate", (event) => { placeWas = event.state?.y ?? 0; arrive(JSON.stringify(table.filter)); });
+
+function showForm() {
+  const { filter } = readAddress();
+  if (field !== document.activeElement) field.value = write(filter);
+  status.value = filter.status ?? "";
+  ended.value = filter.until ? "" : filter.since ?? "";
+  sort.value = isByEnd(filter) ? "ended" : "newest";
+  byId("clear").hidden = Object.keys(filter).length === 0;
+  showSaved();
+}
+
+/** Take the filter of the field, with changes. @param {Record<string, string>} [changes] @param {boolean} [keep] */
+function apply(changes = {}, keep = false) {
+  clearTimeout(typing);
+  const { filter, problems } = parse(field.value);
+  const chosen = readAddress().filter.sort;
+  const wanted = { ...filter, ...(chosen ? { sort: chosen } : {}), ...changes };
+  if (wanted.sort === "newest" ? !wanted.since && !wanted.until : LIVE.has(wanted.status)) delete wanted.sort;
+  if (Object.keys(changes).length) field.value = write(wanted);
+  showOrHide(problem, problems.join(" "));
+  if (!problems.length) go(address(JOBS, Object.fromEntries(Object.entries(wanted).filter(([, value]) => value))), keep);
+}
+
+field.addEventListener("input", () => {
+  clearTimeout(typing);
+  byId("completions").replaceChildren(...completions(field.value, known).map((value) => h("option", { value })));
+  typing = setTimeout(() => apply({}, true), TYPING_MS);
+});
+status.addEventListener("change", () => apply({ status: status.value }));
+ended.addEventListener("change", () => apply({ since: ended.value, until: "" }));
+sort.addEventListener("change", () => apply({ sort: sort.value }));
+byId("filters").addEventListener("submit", (event) => { event.preventDefault(); apply(); });
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest?.(`main a[href^='${JOBS}?'], main a[href='${JOBS}']`);
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+  event.preventDefault();
+  document.activeElement.blur?.();
+  go(link.getAttribute("href"));
+});

@@ -1,0 +1,37 @@
+// Filters that were saved under a name, in this browser.
+import { byId, h } from "./dom.js";
+
+const KEY = "orpheus.filters";
+
+/** @returns {Record<string, string>} name -> the query of the address */
+function read() {
+  try { return JSON.parse(localStorage.getItem(KEY) ?? "{}"); } catch { return {}; }
+}
+
+/** @param {() => string} now the query of the address @param {(query: string) => void} go */
+export function startSaved(now, go) {
+  const list = byId("saved"), button = byId("save"), dialog = byId("name-filter"), name = byId("filter-name");
+  const nameOf = (query) => Object.entries(read()).find(([, saved]) => saved === query)?.[0] ?? "";
+  const show = () => {
+    const names = Object.keys(read()).sort();
+    list.replaceChildren(h("option", { value: "" }, names.length ? "choose" : "none yet"), ...names.map((one) => h("option", { value: one }, one)));
+    list.value = nameOf(now());
+    button.textContent = list.value ? "Forget" : "Save";
+    button.disabled = !now();
+  };
+  const keep = (filters) => { localStorage.setItem(KEY, JSON.stringify(filters)); show(); };
+  list.addEventListener("change", () => list.value && go(read()[list.value]));
+  button.addEventListener("click", () => {
+    const { [nameOf(now())]: known, ...others } = read();
+    if (known) return keep(others);
+    name.value = "";
+    dialog.returnValue = "";
+    dialog.showModal();
+  });
+  dialog.addEventListener("close", () => {
+    if (dialog.returnValue === "yes" && name.value.trim()) keep({ ...read(), [name.value.trim()]: now() });
+    button.focus();
+  });
+  name.addEventListener("keydown", (event) => { if (event.key === "Enter" && !event.isComposing) { event.preventDefault(); dialog.close("yes"); } });
+  return show;
+}

@@ -1,0 +1,69 @@
+"""What a filter of jobs means in SQL, for each of its fields a condition, and how it reads."""
+
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+from orpheus.shared.domain.jobs import Status
+from orpheus.shared.records import dataclass
+from orpheus.shared.storage.data import JobFilter
+from orpheus.shared.storage.database import Value
+from orpheus.shared.storage.queries import SqlFile
+
+_COMPARED = {
+    "type": "type = ?",
+    "queue": "queue = ?",
+    "tag": "job_tags.tag = ?",
+    "error": "error_type = ?",
+    "where": "error_where = ?",
+    "since": "finished_at_ms >= ?",
+    "until": "finished_at_ms < ?",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A piece of SQL, and the values of its parameters."""
+
+    sql: str
+    values: tuple[Value, ...] = ()
+
+
+def conditions_of(wanted: JobFilter, sql: SqlFile) -> dict[str, Condition]:
+    """Return the condition of each field that is given, by its name; each must hold."""
+    conditions: dict[str, Condition] = {}
+    if wanted.status is not None:
+        # Not as a value: PostgreSQL has one plan for all values, and some statuses are rare.
+        conditions["status"] = Condition(f"status = '{Status(wanted.status)}'")
+    given: dict[str, Value] = {
+        "type": wanted.type,
+        "queue": wanted.queue,
+        "tag": wanted.tag,
+        "error": wanted.error,
+        "where": wanted.where,
+        "since": wanted.since_ms,
+        "until": wanted.until_ms,
+    }
+    for name, value in given.items():
+        if value is not None:
+            conditions[name] = Condition(_COMPARED[name], (value,))
+    if wanted.ids is not None:
+        conditions["ids"] = Condition(f"\n{sql['among-ids']}\n", (json.dumps(wanted.ids),))
+    if wanted.q is not None:
+        pattern = "%" + wanted.q.translate({ord(c): f"\\{c}" for c in "\\%_"}) + "%"
+        conditions["q"] = Condition(f"({sql['contains']})", (pattern,) * 4)
+    return conditions
+
+
+def words_of(wanted: JobFilter) -> list[str]:
+    """Return each field that is given: `status=failed`, `since=2026-01-31T12:00:00.000Z`."""
+    fields = asdict(wanted)
+    for name in ("since", "until"):
+        at_ms = fields.pop(f"{name}_ms")
+        fields[name] = None if at_ms is None else _time(at_ms)
+    return [f"{name}={value}" for name, value in fields.items() if value is not None]
+
+
+def _time(at_ms: int) -> str:
+    at = datetime.fromtimestamp(at_ms / 1000, UTC)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,358 @@
+"""Lists of jobs: pages, counts and ids of those that match a filter, however many others there are.
+
+A filter may be one that no index answers: a type and a queue that are both common and have no job
+in common, or a text. Such a list is read in windows, each of which an index delimits, and a page
+ends when its time is over (`Budget`), with the place it has come to. So no page takes long, none
+skips a job, and a reader who wants to know goes on from there. (A search that looked at the newest
+10,000 of all jobs said that there was nothing where there was something.)
+"""
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import field, replace
+
+from orpheus.shared.domain.jobs import Status
+from orpheus.shared.domain.lifecycle import TERMINAL
+from orpheus.shared.records import dataclass
+from orpheus.shared.storage.data import JobFilter, JobOrder, JobPage, Place, Total
+from orpheus.shared.storage.database import Database, Row
+from orpheus.shared.storage.verbs.job_conditions import Condition, conditions_of
+from orpheus.shared.storage.verbs.rows import job_of
+
+NO_BOUND = 2**62
+MOST_COUNTED = 10_000
+"""A total that no index knows is counted up to here."""
+_TAGGED = "job_tags.job_id"
+_FOUND_BY = {
+    "": {"max_id"},
+    "by-status": {"max_id", "status"},
+    "by-type": {"max_id", "type"},
+    "by-queue": {"max_id", "queue"},
+    "by-id": {"max_id", "tag", "ids"},
+    "by-ended": {"has ended", "status", "since", "until"},
+    "by-error": {"has ended", "status", "since", "until", "type", "error", "where"},
+}
+"""Which fields of a filter each index answers."""
+_FIRST_WINDOW = 500
+_LARGEST_WINDOW = 50_000
+_MORE_BY = 4
+_FINISHED_AT = 16
+"""The column of a job's row (`select-jobs`) that says when it ended."""
+
+
+@dataclass(slots=True)
+class Budget:
+    """How long to look for jobs, in seconds. One window is looked through in any case."""
+
+    limit_s: float
+    _began_s: float = field(default_factory=time.monotonic)
+
+    def next_window(self, looked_at: int, window: int) -> int:
+        """Return how many jobs can be looked at in what is left of the time; 0: it is over."""
+        spent_s = max(time.monotonic() - self._began_s, 1e-6)
+        # Half of what the rate so far promises: what comes may not be in memory.
+        affordable = int(looked_at / spent_s * (self.limit_s - spent_s) / 2)
+        if affordable < _FIRST_WINDOW // 2:
+            return 0
+        return min(affordable, window * _MORE_BY, _LARGEST_WINDOW)
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Where a list is read from: an index, what it finds, and what must hold besides."""
+
+    hint: str
+    joined: str
+    """What follows the hint where the other conditions need it."""
+    key: str
+    conditions: tuple[Condition, ...]
+    others: tuple[Condition, ...]
+    order: JobOrder
+
+    def between(self, place: Place | None, edge: Place | None) -> list[Condition]:
+        """Return the conditions of what comes behind a place, up to another."""
+        is_up = self.order is JobOrder.OLDEST
+        bounds = (place, ">" if is_up else "<"), (edge, "<=" if is_up else ">=")
+        return [self._compared(at, how) for at, how in bounds if at is not None]
+
+    def _compared(self, place: Place, how: str) -> Condition:
+        if self.order is JobOrder.ENDED:
+            # The time is compared twice: PostgreSQL cannot tell how many rows a pair leaves.
+            sql = f"finished_at_ms {how[0]}= ? AND ({self.key}) {how} (?, ?)"
+            return Condition(sql, (place.ended_ms, *place))
+        return Condition(f"{self.key} {how} ?", (place.id,))
+
+    @property
+    def order_by(self) -> str:
+        """What follows ORDER BY."""
+        how = "ASC" if self.order is JobOrder.OLDEST else "DESC"
+        return ", ".join(f"{column} {how}" for column in self.key.split(", "))
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    after: Place | None
+    edge: Place | None
+    """Its last job; None: there is none behind it."""
+    looked_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    rows: list[tuple[Place, Row]]
+    place: Place | None
+    looked_at: int | None = None
+
+
+class JobLists:
+    """Reads lists of jobs."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._sql = database.sql("jobs.sql")
+
+    def page(
+        self,
+        wanted: JobFilter,
+        limit: int,
+        *,
+        order: JobOrder = JobOrder.NEWEST,
+        place: Place | None = None,
+        most_bytes: int = NO_BOUND,
+        preview_chars: int | None = None,
+        budget: Budget | None = None,
+    ) -> JobPage:
+        """Return up to `limit` jobs that match, from `place` on.
+
+        The page ends early where its texts would hold more than `most_bytes`, but not before its
+        first job. `preview_chars`: so many characters of the JSON of each payload and result.
+        """
+        select = Condition(self._sql["select-jobs"])
+        if preview_chars is not None:
+            select = Condition(self._sql["select-previews"], (preview_chars, preview_chars))
+        each = [
+            self._read(select, self._source(one, order), place, limit, most_bytes, budget)
+            for one in _in_parts(wanted, order)
+        ]
+        found = each[0] if len(each) == 1 else _merged(each, order, limit)
+        reached_ms = None if found.looked_at is None else self._time_of(found.place)
+        jobs = [job_of(row) for _, row in found.rows]
+        return JobPage(jobs, found.place, found.looked_at, reached_ms)
+
+    def ids(
+        self,
+        wanted: JobFilter,
+        statuses: Iterable[Status],
+        *,
+        max_id: int,
+        limit: int = NO_BOUND,
+        order: JobOrder = JobOrder.OLDEST,
+        place: Place | None = None,
+        budget: Budget | None = None,
+    ) -> tuple[list[int], Place | None]:
+        """Return ids of matching jobs of these statuses, up to `max_id`, and where to go on."""
+        select = Condition(self._sql["select-ids"])
+        each = [
+            self._read(select, self._source(one, order, max_id), place, limit, NO_BOUND, budget)
+            for one in _of_statuses(wanted, statuses)
+        ]
+        found = _merged(each, order, limit)
+        return [row[0] for _, row in found.rows], found.place
+
+    def _time_of(self, place: Place | None) -> int | None:
+        if place is None or place.ended_ms:
+            return place and place.ended_ms
+        row = self._database.one(self._sql["created-at-of"], place.id)
+        return int(row[0]) if row else None
+
+    def newest_id(self) -> int:
+        """Return the id of the newest job; 0: there is none."""
+        row = self._database.one(self._sql["newest-id"])
+        return int(row[0] or 0) if row else 0
+
+    def total(self, wanted: JobFilter, budget: Budget | None = None) -> Total:
+        """Return how many jobs match: exact from the kept counts, else counted up to 10,000."""
+        if wanted == JobFilter(wanted.status, queue=wanted.queue):
+            return Total(self._kept_total(wanted), exact=True)
+        if wanted == JobFilter(tag=wanted.tag):
+            value = self._few("tag", wanted.tag)
+            return Total(value, exact=value < MOST_COUNTED)
+        value, exact = 0, True
+        has_ended = wanted.since_ms is not None or wanted.until_ms is not None
+        order = JobOrder.ENDED if has_ended else JobOrder.NEWEST
+        for one in _in_parts(wanted, order):
+            source = self._source(one, order)
+            for window in self._windows(source, None, budget):
+                value += self._counted(source, window, MOST_COUNTED - value)
+                if value >= MOST_COUNTED:
+                    return Total(MOST_COUNTED, exact=False)
+            exact = exact and window.edge is None
+        return Total(value, exact=exact)
+
+    # Reading in windows
+
+    def _read(
+        self,
+        select: Condition,
+        source: _Source,
+        place: Place | None,
+        limit: int,
+        most_bytes: int,
+        budget: Budget | None,
+    ) -> _Found:
+        found: list[tuple[Place, Row]] = []
+        for window in self._windows(source, place, budget):
+            where = self._where(source, window)
+            jobs = f"{select.sql} {source.hint}{source.joined}{where.sql}"
+            sql = f"{jobs} ORDER BY {source.order_by} LIMIT ?"
+            values = (*select.values, *where.values, min(limit - len(found) + 1, NO_BOUND))
+            rows, is_cut = self._database.within(most_bytes, sql, *values)
+            found += [(_place_of(row, source.order), row) for row in rows]
+            if len(found) > limit:
+                return _Found(found[:limit], found[limit - 1][0])
+            if is_cut:
+                return _Found(found, found[-1][0])
+        return _Found(found, window.edge, None if window.edge is None else window.looked_at)
+
+    def _windows(
+        self, source: _Source, place: Place | None, budget: Budget | None
+    ) -> Iterator[_Window]:
+        """Yield parts of what the index finds, one after the other, as long as the time allows."""
+        looked_at, size = 0, _FIRST_WINDOW
+        while True:
+            edge = self._edge(source, place, size) if budget and source.others else None
+            looked_at += size
+            yield _Window(place, edge, looked_at)
+            if edge is None or budget is None:
+                return
+            place, size = edge, budget.next_window(looked_at, size)
+            if not size:
+                return
+
+    def _edge(self, source: _Source, place: Place | None, size: int) -> Place | None:
+        """Return the place of the last one of so many jobs; None: there are not more than those."""
+        is_ended = source.order is JobOrder.ENDED
+        select = self._sql["select-places" if is_ended else "select-ids"]
+        where = _and(*source.conditions, *source.between(place, None))
+        joined = source.joined if source.key == _TAGGED else ""
+        sql = (
+            f"{select} {source.hint}{joined}{where.sql} ORDER BY {source.order_by} LIMIT 1 OFFSET ?"
+        )
+        row = self._database.one(sql, *where.values, size - 1)
+        if row is None:
+            return None
+        return Place(*row) if is_ended else Place(0, row[0])
+
+    def _where(self, source: _Source, window: _Window) -> Condition:
+        bounds = source.between(window.after, window.edge)
+        return _and(*source.conditions, *source.others, *bounds)
+
+    def _counted(self, source: _Source, window: _Window, most: int) -> int:
+        where = self._where(source, window)
+        ids = f"{self._sql['select-ids']} {source.hint}{source.joined}{where.sql} LIMIT ?"
+        counted = f"SELECT count(*) FROM ({ids}) AS found"  # noqa: S608 - made of our own constants
+        row = self._database.one(counted, *where.values, most)
+        return int(row[0]) if row else 0
+
+    # Which index
+
+    def _source(self, wanted: JobFilter, order: JobOrder, max_id: int | None = None) -> _Source:
+        """Return the index that delimits the list best, with what it finds."""
+        conditions = conditions_of(wanted, self._sql)
+        name, key = (
+            self._ended_source(wanted) if order is JobOrder.ENDED else self._source_of(wanted)
+        )
+        if max_id is not None:
+            conditions["max_id"] = Condition(f"{key} <= ?", (max_id,))
+        if order is JobOrder.ENDED:
+            conditions["has ended"] = Condition("finished_at_ms IS NOT NULL")
+        found = [one for field, one in conditions.items() if field in _FOUND_BY[name]]
+        others = [one for field, one in conditions.items() if field not in _FOUND_BY[name]]
+        hint = f"\n{self._sql[name]}\n" if name else ""
+        joined = f"\n{self._sql['with-tags']}\n" if wanted.tag is not None else ""
+        return _Source(hint, joined, key, tuple(found), tuple(others), order)
+
+    def _ended_source(self, wanted: JobFilter) -> tuple[str, str]:
+        is_group = wanted.status is Status.FAILED and None not in (wanted.type, wanted.error)
+        name = "by-error" if is_group and wanted.where is not None else "by-ended"
+        return name, "finished_at_ms, jobs.id"
+
+    def _source_of(self, wanted: JobFilter) -> tuple[str, str]:
+        """Return the index of what the fewest jobs have, and the column of its order."""
+        if wanted.ids is not None:
+            return "by-id", "jobs.id"
+        given = [
+            name for name in ("status", "type", "queue", "tag") if getattr(wanted, name) is not None
+        ]
+        if not given:
+            return "", "jobs.id"
+        rarest = given[0] if len(given) == 1 else self._rarest(wanted, given)
+        # In the order of the tag's index: by jobs.id, SQLite would sort every whole job of the tag.
+        return ("by-id", _TAGGED) if rarest == "tag" else (f"by-{rarest}", "jobs.id")
+
+    def _rarest(self, wanted: JobFilter, given: Sequence[str]) -> str:
+        """Return which of the fields has the fewest jobs, which SQLite does not know."""
+        half = self._kept_total(JobFilter()) // 2
+        numbers: dict[str, int] = {}
+        for name in given:
+            if name == "status":
+                numbers[name] = self._kept_total(JobFilter(wanted.status))
+            elif name == "queue":
+                numbers[name] = self._kept_total(JobFilter(queue=wanted.queue))
+            else:
+                n = self._few(name, getattr(wanted, name))
+                numbers[name] = n if n < MOST_COUNTED else max(n, half)
+        return min(numbers, key=lambda name: numbers[name])
+
+    def _few(self, field: str, value: str | None) -> int:
+        """Return how many jobs have a type or a tag, counted up to 10,000."""
+        row = self._database.one(self._sql[f"few-of-{field}"], value, MOST_COUNTED)
+        return int(row[0]) if row else 0
+
+    def _kept_total(self, wanted: JobFilter) -> int:
+        return sum(
+            n
+            for queue, status, n in self._database.all(self._database.sql("counts.sql")["counts"])
+            if wanted.queue in (None, queue) and wanted.status in (None, status)
+        )
+
+
+def _of_statuses(wanted: JobFilter, statuses: Iterable[Status]) -> list[JobFilter]:
+    """Return the filter for each of the statuses that it lets through."""
+    return [
+        replace(wanted, status=status)
+        for status in sorted(statuses)
+        if wanted.status in (None, status)
+    ]
+
+
+def _in_parts(wanted: JobFilter, order: JobOrder) -> list[JobFilter]:
+    """Return filters that have together what a list shows, each of which one index answers."""
+    return _of_statuses(wanted, TERMINAL) if order is JobOrder.ENDED else [wanted]
+
+
+def _merged(each: Sequence[_Found], order: JobOrder, limit: int) -> _Found:
+    """Return the first of all, as far as every list has been read."""
+    is_down = order is not JobOrder.OLDEST
+    rows = sorted((one for found in each for one in found.rows), key=_first, reverse=is_down)
+    places = [found.place for found in each if found.place is not None]
+    looked_at = [found.looked_at for found in each if found.looked_at is not None]
+    end = (max(places) if is_down else min(places)) if places else None
+    if end is not None:
+        rows = [row for row in rows if (row[0] >= end if is_down else row[0] <= end)]
+    if len(rows) > limit:
+        return _Found(rows[:limit], rows[limit - 1][0])
+    return _Found(rows, end, sum(looked_at) if looked_at and len(rows) < limit else None)
+
+
+def _first(row: tuple[Place, Row]) -> Place:
+    return row[0]
+
+
+def _place_of(row: Row, order: JobOrder) -> Place:
+    return Place(row[_FINISHED_AT], row[0]) if order is JobOrder.ENDED else Place(0, row[0])
+
+
+def _and(*conditions: Condition) -> Condition:
+    sql = " WHERE " + " AND ".join(one.sql for one in conditions) if conditions else ""
+    return Condition(sql, tuple(value for one in conditions for value in one.values))

@@ -1,0 +1,160 @@
+"""GET /jobs by error, by end and by text; POST /jobs/bulk in steps and for chosen jobs."""
+
+from typing import Any
+
+import pytest
+
+from orpheus.api.routes import jobs as jobs_route
+from orpheus.shared.domain.jobs import JobError
+from orpheus.shared.domain.lifecycle import Ending, Finished
+from tests.api.shapes import problem
+
+LATE = "2999-01-01T00:00:00Z"
+
+
+def fail(api: Any, name: str = "ValueError") -> int:
+    job_id: int = api.submit()
+    (lease,) = api.lease()
+    traceback = 'Traceback\n  File "jobs.py", line 12, in add\n    raise\n'
+    error = JobError(name, "it broke", traceback)
+    api.store.leases.finish([Finished(lease, Ending.FAILED_PERMANENTLY, error=error)])
+    return job_id
+
+
+def ids(api: Any, **query: Any) -> list[int]:
+    page = api.client.get("/jobs", params=query).json()
+    return [job["id"] for job in page["items"]]
+
+
+def test_jobs_are_listed_by_their_error_and_its_place(api: Any) -> None:
+    first, other, last = fail(api), fail(api, "KeyError"), fail(api)
+    api.submit()
+    (group, _) = api.client.get("/errors").json()["items"]
+    query = {"type": group["type"], "error": group["error"], "where": group["where"]}
+    assert ids(api, status="failed", sort="ended", **query) == [last, first]
+    assert ids(api, error="KeyError") == [other]
+    assert ids(api, error="KeyError", where=f"{group['where']} or elsewhere") == []
+
+
+def test_jobs_are_listed_by_their_ends(api: Any) -> None:
+    first = api.submit()
+    second = fail(api) if api.run_one() == first else 0
+    api.submit()
+    assert ids(api, sort="ended") == ids(api, since="1h") == ids(api, until=LATE) == [second, first]
+    assert ids(api, since="1h", status="failed") == [second]
+    assert ids(api, since=LATE) == ids(api, until="1h") == []
+    ended = api.client.get(f"/jobs/{second}").json()["finished_at"]
+    assert second in ids(api, since=ended)
+    assert second not in ids(api, until=ended)
+
+
+def test_pages_by_end_neither_skip_nor_repeat(api: Any) -> None:
+    expected = [fail(api) for _ in range(7)][::-1]
+    seen: list[int] = []
+    cursor = ""
+    while cursor is not None:
+        query = {"sort": "ended", "limit": 3, "cursor": cursor}
+        page = api.client.get("/jobs", params=query).json()
+        seen += [job["id"] for job in page["items"]]
+        assert page["total"]["value"] == 7 and page["searched"] is None
+        cursor = page["next_cursor"]
+    assert seen == expected
+
+
+def test_a_search_that_takes_long_ends_early_and_says_how_far_it_looked(
+    api: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs_route, "_PAGE_S", 0.0)
+    api.submit(payload={"s": "needle"})
+    api.client.post("/jobs/batch", json={"jobs": [{"type": "add"}] * 600})
+    page = api.client.get("/jobs?q=needle").json()
+    at = api.client.get("/jobs/102").json()["created_at"]
+    assert (page["items"], page["total"]) == ([], {"value": 0, "relation": "gte"})
+    assert page["searched"] == {"jobs": 500, "back_to": at}
+    found = api.client.get("/jobs", params={"q": "needle", "cursor": page["next_cursor"]}).json()
+    assert [job["id"] for job in found["items"]] == [1]
+    assert (found["next_cursor"], found["searched"]) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("query", "pointer", "words"),
+    [
+        ("where=jobs.py", "/where", "needs error"),
+        ("since=1h&until=2h", "/until", "later than since"),
+        ("status=pending&since=1h", "/status", "has not ended"),
+        ("status=in_progress&sort=ended", "/status", "has not ended"),
+        ("since=yesterday", "/since", "nor how long ago, such as 15m"),
+        ("since=2026-01-31T12:00:00", "/since", "neither a time such as"),
+        ("sort=oldest", "/sort", "newest"),
+        ("error=%00", "/error", "NUL"),
+    ],
+)
+def test_a_filter_that_no_job_can_match_is_a_422_in_words(
+    api: Any, query: str, pointer: str, words: str
+) -> None:
+    (error,) = problem(api.client.get(f"/jobs?{query}"), 422)["errors"]
+    assert error["pointer"] == pointer
+    assert words in error["detail"]
+
+
+def test_a_cursor_is_one_of_its_order(api: Any) -> None:
+    for _ in range(3):
+        fail(api)
+    cursor = api.client.get("/jobs?limit=1&sort=ended").json()["next_cursor"]
+    assert api.client.get("/jobs", params={"cursor": cursor}).status_code == 422
+    assert ids(api, sort="ended", cursor=cursor) == [2, 1]
+
+
+# POST /jobs/bulk
+
+
+def bulk(api: Any, **body: Any) -> Any:
+    return api.client.post("/jobs/bulk", json=body)
+
+
+def test_chosen_jobs_are_changed_and_no_others(api: Any) -> None:
+    first, second, third = (fail(api) for _ in range(3))
+    body = {"action": "retry", "filter": {"ids": [third, first, 999]}}
+    assert bulk(api, **body, dry_run=True).json() == {"changed": 2}
+    assert bulk(api, **body, expected_count=2).json() == {"changed": 2}
+    assert api.client.get(f"/jobs/{second}").json()["status"] == "failed"
+    assert api.client.get("/audit").json()["items"][0]["target"] == f"jobs {third}, {first}, 999"
+
+
+def test_steps_are_counted_first_and_can_be_left(api: Any) -> None:
+    api.client.post("/jobs/batch", json={"jobs": [{"type": "add"}] * 7})
+    body = {"action": "cancel", "filter": {"type": "add"}, "limit": 3}
+    counted = bulk(api, **body, dry_run=True).json()
+    assert counted == {"changed": 7, "max_id": 7, "next_cursor": None}
+    api.submit()
+    first = bulk(api, **body, max_id=7, expected_count=7).json()
+    second = bulk(api, **body, cursor=first["next_cursor"]).json()
+    assert (first["changed"], first["so_far"]) == (3, 3)
+    assert (second["changed"], second["so_far"], second["max_id"]) == (3, 6, 7)
+    assert api.store.stats.counts()["cancelled"] == 6
+    (entry,) = api.client.get("/audit").json()["items"]
+    assert entry["count"] == 6
+    last = bulk(api, **body, cursor=second["next_cursor"]).json()
+    assert (last["so_far"], last["next_cursor"]) == (7, None)
+
+
+def test_a_cursor_of_other_steps_is_a_422(api: Any) -> None:
+    api.client.post("/jobs/batch", json={"jobs": [{"type": "add"}] * 7})
+    body = {"action": "cancel", "filter": {"type": "add"}}
+    cursor = bulk(api, **body, limit=3).json()["next_cursor"]
+    other = {"action": "cancel", "filter": {"queue": "default"}, "limit": 3, "cursor": cursor}
+    for wrong in (other, {**body, "cursor": cursor}, {**body, "limit": 3, "cursor": "YnVsaw"}):
+        assert problem(bulk(api, **wrong), 422)["errors"]
+    assert api.store.stats.counts()["cancelled"] == 3
+
+
+def test_jobs_that_ended_in_a_time_are_changed(api: Any) -> None:
+    job_id = fail(api)
+    ended = api.client.get(f"/jobs/{job_id}").json()["finished_at"]
+    body = {"action": "retry", "filter": {"status": "failed", "until": ended}}
+    assert bulk(api, **body).json() == {"changed": 0}
+    body["filter"] = {"status": "failed", "since": ended, "until": LATE}
+    assert bulk(api, **body).json() == {"changed": 1}
+    wrong = {"action": "cancel", "filter": {"status": "pending", "since": ended}}
+    (error,) = problem(bulk(api, **wrong), 422)["errors"]
+    assert "has not ended" in error["detail"]

@@ -1,0 +1,505 @@
+"""The page of jobs, as an operator works: find, select, act, go away and come back."""
+
+import re
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from playwright.sync_api import Page, Route, expect
+
+from tests.browser.conftest import Dashboard
+from tests.machine import wait_until
+
+PHONE = {"width": 360, "height": 740}
+WIDTHS = [360, 390, 760, 799, 800, 899, 900, 1099, 1100, 1279, 1280, 1480, 1920]
+CUT = """() => [...document.querySelectorAll("main :is(button, select, h1, label, th, .summary)")]
+    .filter((one) => one.checkVisibility() && one.scrollWidth > one.clientWidth + 1
+        && getComputedStyle(one).overflowX !== "visible" && !one.matches("th, select"))
+    .map((one) => one.outerHTML)"""
+
+
+@pytest.fixture
+def fail(lasting_system: Any) -> Callable[..., list[int]]:
+    """Submit jobs with a tag that fail, all in one call; wait until they have."""
+
+    def fail(times: int, tag: str) -> list[int]:
+        job = {"type": "flaky", "payload": {"failures": 1, "permanent": True}, "tags": [tag]}
+        answer = lasting_system.client.post("/jobs/batch", json={"jobs": [job] * times})
+        ids: list[int] = answer.json()["ids"]
+        for job_id in ids[-2:]:
+            lasting_system.wait_for_job(job_id)
+        return ids
+
+    return fail
+
+
+@pytest.fixture
+def held(lasting_system: Any) -> Iterator[str]:
+    """A queue that is paused: its jobs wait."""
+    lasting_system.client.post("/queues/held/pause", json={})
+    yield "held"
+    bulk(lasting_system, "cancel", {"queue": "held"})
+    lasting_system.client.post("/queues/held/resume", json={})
+
+
+def bulk(system: Any, action: str, filter: dict[str, Any]) -> None:
+    system.client.post("/jobs/bulk", json={"action": action, "filter": filter})
+
+
+def rows(page: Page, more: str = "") -> Any:
+    return page.locator(f"#rows tr[data-id]{more}")
+
+
+def row(page: Page, job_id: int) -> Any:
+    return page.locator(f"#rows tr[data-id='{job_id}']")
+
+
+def statuses(system: Any, tag: str) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for job in system.get(f"/jobs?tag={tag}&limit=500&preview=true")["items"]:
+        found[job["status"]] = found.get(job["status"], 0) + 1
+    return found
+
+
+def confirm(page: Page, typed: str = "", reason: str = "") -> None:
+    if reason:
+        page.locator("#confirm-reason").fill(reason)
+    if typed:
+        page.locator("#confirm-typed").fill(typed)
+    page.locator("#confirm-yes").click()
+
+
+def test_500_failed_jobs_are_retried_by_filter_and_none_that_arrives_meanwhile(
+    lasting_dashboard: Dashboard, fail: Callable[..., list[int]]
+) -> None:
+    system = lasting_dashboard.system
+    seen = fail(500, "storm")
+    page = lasting_dashboard.open("/ui/jobs?tag=storm&status=failed")
+    expect(page.locator("#total")).to_have_text("500 jobs match")
+    page.get_by_role("button", name="Select all jobs that match").click()
+    page.get_by_role("button", name="Retry …").click()
+    expect(page.locator("#confirm-title")).to_have_text("Retry 500 jobs?")
+    later = fail(5, "storm")
+    arrivals = threading.Thread(target=fail, args=(20, "storm"))
+    arrivals.start()
+    confirm(page, typed="500", reason="the disk is back")
+    expect(page.locator("#result")).to_have_text("500 jobs will run again.")
+    arrivals.join()
+    attempts = {job: len(system.get(f"/jobs/{job}")["attempts"]) for job in (*later, seen[0])}
+    assert set(attempts.values()) == {1, 2} and attempts[seen[0]] == 2
+    (entry,) = [one for one in system.get("/audit")["items"] if "tag=storm" in one["target"]]
+    assert (entry["action"], entry["count"], entry["reason"]) == ("retry", 500, "the disk is back")
+
+
+def test_a_stop_in_the_middle_tells_exactly_how_many_were_changed(
+    lasting_dashboard: Dashboard, held: str
+) -> None:
+    system = lasting_dashboard.system
+    job = {"type": "sum_range", "payload": {"n": 1}, "queue": held, "tags": ["stopped"]}
+    system.client.post("/jobs/batch", json={"jobs": [job] * 450})
+    page = lasting_dashboard.open("/ui/jobs?tag=stopped")
+    waiting: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if '"cursor"' in (route.request.post_data or "") and not waiting:
+            waiting.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/jobs/bulk", hold)
+    page.get_by_role("button", name="Select all jobs that match").click()
+    page.get_by_role("button", name="Cancel …").click()
+    confirm(page, typed="450")
+    expect(page.locator("#done-words")).to_have_text("Cancelling: 100 of 450")
+    expect(page.locator("#working")).to_be_visible()
+    page.locator("#stop").click()
+    waiting[0].continue_()
+    told = "Stopped: 200 jobs were cancelled or asked to stop, 250 of 450 were left as they were."
+    expect(page.locator("#result")).to_have_text(told)
+    assert statuses(system, "stopped") == {"cancelled": 200, "pending": 250}
+    assert system.get("/audit")["items"][0]["count"] == 200
+
+
+def test_a_step_whose_answer_was_lost_is_counted(lasting_dashboard: Dashboard, held: str) -> None:
+    system = lasting_dashboard.system
+    job = {"type": "sum_range", "payload": {"n": 1}, "queue": held, "tags": ["lost"]}
+    system.client.post("/jobs/batch", json={"jobs": [job] * 250})
+    page = lasting_dashboard.open("/ui/jobs?tag=lost")
+    lost: list[Route] = []
+
+    def lose_one(route: Route) -> None:
+        if '"cursor"' in (route.request.post_data or "") and not lost:
+            lost.append(route)
+            route.fetch()
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route("**/jobs/bulk", lose_one)
+    page.get_by_role("button", name="Select all jobs that match").click()
+    page.get_by_role("button", name="Cancel …").click()
+    confirm(page, typed="250")
+    expect(page.locator("#result")).to_have_text("250 jobs were cancelled or asked to stop.")
+    assert lost
+    assert statuses(system, "lost") == {"cancelled": 250}
+
+
+def test_a_selection_is_kept_while_rows_arrive_and_only_it_is_changed(
+    lasting_dashboard: Dashboard, fail: Callable[..., list[int]]
+) -> None:
+    system = lasting_dashboard.system
+    ids = fail(6, "chosen")
+    page = lasting_dashboard.open("/ui/jobs?tag=chosen")
+    row(page, ids[4]).get_by_role("checkbox").click()
+    row(page, ids[2]).get_by_role("checkbox").click(modifiers=["Shift"])
+    expect(page.locator("#selected")).to_have_text("3 selected")
+    row(page, ids[0]).get_by_role("checkbox").click()
+    row(page, ids[3]).get_by_role("checkbox").click()
+    page.locator("h1").click()
+    page.evaluate("document.activeElement.blur()")
+    new = fail(1, "chosen")
+    expect(row(page, new[0])).to_be_visible()
+    expect(page.locator("#selected")).to_have_text("3 selected")
+    expect(rows(page, ".chosen")).to_have_count(3)
+    page.get_by_role("button", name="Delete …").click()
+    expect(page.locator("#confirm-title")).to_have_text("Delete 3 jobs?")
+    confirm(page)
+    expect(page.locator("#result")).to_have_text("3 jobs were deleted.")
+    left = {job["id"] for job in system.get("/jobs?tag=chosen")["items"]}
+    assert left == {ids[1], ids[3], ids[5], new[0]}
+    expect(page.locator("#selected")).to_have_text("None selected")
+
+
+def test_a_page_is_selected_and_those_of_other_pages_stay_so(
+    lasting_dashboard: Dashboard, fail: Callable[..., list[int]]
+) -> None:
+    ids = fail(60, "pages")
+    page = lasting_dashboard.open("/ui/jobs?tag=pages")
+    expect(rows(page)).to_have_count(50)
+    page.get_by_label("Select every job of this page").click()
+    expect(page.locator("#selected")).to_have_text("50 selected")
+    page.locator("#older").click()
+    expect(rows(page)).to_have_count(10)
+    expect(page.locator("#selected")).to_have_text("50 selected, 50 not on this page")
+    row(page, ids[0]).get_by_role("checkbox").click()
+    expect(page.locator("#selected")).to_have_text("51 selected, 50 not on this page")
+    page.locator("#status").select_option("done")
+    expect(page.locator("#selected")).to_have_text("None selected")
+
+
+def test_a_job_that_does_not_allow_it_stays_as_it_is(
+    lasting_dashboard: Dashboard, fail: Callable[..., list[int]]
+) -> None:
+    system = lasting_dashboard.system
+    (failed,) = fail(1, "mixed")
+    done = system.submit("sum_range", {"n": 1}, tags=["mixed"])
+    system.wait_for_job(done)
+    page = lasting_dashboard.open("/ui/jobs?tag=mixed")
+    expect(rows(page)).to_have_count(2)
+    page.get_by_label("Select every job of this page").click()
+    page.get_by_role("button", name="Retry …").click()
+    text = page.locator("#confirm-text")
+    expect(text).to_contain_text("1 other of the selection stays as it is")
+    system.client.delete(f"/jobs/{failed}")
+    confirm(page)
+    expect(page.locator("#confirm-problem")).to_contain_text("nothing was changed")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Retry …").click()
+    expect(page.locator("#result")).to_contain_text("Nothing to do")
+
+
+def test_the_keys_go_through_the_list(
+    lasting_dashboard: Dashboard, fail: Callable[..., list[int]]
+) -> None:
+    system = lasting_dashboard.system
+    first = fail(1, "keys")[0]
+    done = system.submit("sum_range", {"n": 1}, tags=["keys"])
+    system.wait_for_job(done)
+    last = fail(1, "keys")[0]
+    page = lasting_dashboard.open("/ui/jobs?tag=keys")
+    expect(rows(page)).to_have_count(3)
+    press = page.keyboard.press
+
+    def on(job_id: int) -> None:
+        expect(row(page, job_id).locator(".id a")).to_be_focused()
+
+    press("j")
+    on(last)
+    press("j")
+    on(done)
+    press("k")
+    on(last)
+    press("f")
+    on(first)
+    press("f")
+    expect(page.locator("#told")).to_have_text("No failed job further down on this page.")
+    press("Shift+F")
+    on(last)
+    press("x")
+    expect(page.locator("#selected")).to_have_text("1 selected")
+    press("x")
+    press("r")
+    expect(page.locator("#confirm-title")).to_have_text("Retry 1 job?")
+    press("Escape")
+    on(last)
+    press("?")
+    expect(page.locator("#help")).to_contain_text("next, previous failed job of the list")
+    press("Escape")
+    press("Enter")
+    page.wait_for_url(f"**/ui/jobs/{last}")
+    press("g")
+    press("j")
+    page.wait_for_url("**/ui/jobs")
+
+
+def test_a_filter_is_typed_in_one_field_and_stands_in_the_address(
+    lasting_dashboard: Dashboard, fail: Callable[..., list[int]]
+) -> None:
+    system = lasting_dashboard.system
+    failed = fail(2, "typed")
+    done = system.submit("wordcount", {"text": "a needle here"}, tags=["typed"])
+    system.wait_for_job(done)
+    page = lasting_dashboard.open()
+    page.keyboard.press("g")
+    page.keyboard.press("j")
+    page.wait_for_url("**/ui/jobs")
+    page.locator("#connection[data-state=live]").wait_for()
+    page.keyboard.press("/")
+    page.keyboard.type("tag:typed needle")
+    expect(rows(page)).to_have_count(1)
+    expect(row(page, done)).to_be_visible()
+    assert "tag=typed" in page.url and "q=needle" in page.url
+    page.locator("#query").fill("tag:typed error:PermanentError since:1h")
+    expect(rows(page)).to_have_count(2)
+    expect(page.locator("#ended")).to_have_value("1h")
+    expect(page.locator("#when")).to_have_text("ended")
+    page.locator("#query").fill("tag:typed status:lost")
+    expect(page.locator("#filter-problem")).to_contain_text("There is no status lost")
+    page.locator("#query").fill("tag:typed st")
+    options = page.locator("#completions option").evaluate_all("all => all.map((o) => o.value)")
+    assert options == ["tag:typed status:"]
+    page.locator("#query").fill("tag:typed")
+    page.locator("#query").blur()
+    page.locator("#status").select_option("failed")
+    expect(page.locator("#query")).to_have_value("status:failed tag:typed")
+    expect(rows(page)).to_have_count(2)
+    page.reload()
+    expect(row(page, failed[0])).to_be_visible()
+    expect(page.locator("#query")).to_have_value("status:failed tag:typed")
+    page.locator("#sort").select_option("ended")
+    page.wait_for_url("**sort=ended**")
+    page.locator("#status").select_option("pending")
+    page.wait_for_url(re.compile(r"status=pending(?!.*sort)"))
+    page.go_back()
+    expect(page.locator("#query")).to_have_value("status:failed tag:typed")
+    expect(page.locator("#sort")).to_have_value("ended")
+    page.locator("#clear").click()
+    page.wait_for_url("**/ui/jobs")
+
+
+def test_the_language_of_the_field_is_read_and_written(lasting_dashboard: Dashboard) -> None:
+    page = lasting_dashboard.open("/ui/jobs?tag=none")
+    read = """async (texts) => {
+        const script = [...document.scripts].find(({ src }) => src.includes("/js/"));
+        const { parse, write } = await import(new URL("query.js", script.src).href);
+        return texts.map((text) => {
+            const { filter, problems } = parse(text);
+            return [filter, problems.length, write(filter), parse(write(filter)).filter];
+        });
+    }"""
+    place = {"error": "ValueError", "where": 'a "b".py:12 in f'}
+    cases: dict[str, Any] = {
+        "": {},
+        "status:failed  type:x": {"status": "failed", "type": "x"},
+        "some  text": {"q": "some text"},
+        "http://host:80/x": {"q": "http://host:80/x"},
+        'error:ValueError where:"a \\"b\\".py:12 in f"': place,
+        '"status:failed" is text': {"q": "status:failed is text"},
+        "late type:x text": {"type": "x", "q": "late text"},
+        "queue:": {},
+        "since:15m until:2026-01-31T12:00:00Z": {
+            "since": "15m",
+            "until": "2026-01-31T12:00:00Z",
+        },
+    }
+    for (text, wanted), found in zip(cases.items(), page.evaluate(read, list(cases)), strict=True):
+        filter, problems, _, again = found
+        assert (filter, problems, again) == (wanted, 0, wanted), text
+    wrong = page.evaluate(read, ["status:lost", "type:a type:b", "where:x"])
+    assert [problems for _, problems, *_ in wrong] == [1, 1, 1]
+
+
+def test_what_the_server_refuses_is_told_in_words(lasting_dashboard: Dashboard) -> None:
+    page = lasting_dashboard.open("/ui/jobs?status=pending&since=1h")
+    expect(page.locator("#filter-problem")).to_contain_text("a job that is pending has not ended")
+
+
+def test_a_filter_is_saved_chosen_and_forgotten(lasting_dashboard: Dashboard) -> None:
+    page = lasting_dashboard.open("/ui/jobs?status=failed&since=1d")
+    page.locator("#save").click()
+    page.get_by_label("Name").fill("failed today")
+    page.keyboard.press("Enter")
+    expect(page.locator("#saved")).to_have_value("failed today")
+    page.locator("#clear").click()
+    expect(page.locator("#saved")).to_have_value("")
+    page.reload()
+    page.locator("#saved").select_option("failed today")
+    expect(page.locator("#query")).to_have_value("status:failed since:1d")
+    page.locator("#save").click()
+    expect(page.locator("#saved option")).to_have_count(1)
+
+
+def test_back_and_reload_keep_the_place(
+    lasting_dashboard: Dashboard, fail: Callable[..., list[int]]
+) -> None:
+    ids = fail(60, "place")
+    page = lasting_dashboard.open("/ui/jobs?tag=place&status=failed")
+    target = row(page, ids[15])
+    target.scroll_into_view_if_needed()
+    wait_until(lambda: page.evaluate("history.state?.y > 100"), "the place to be noted")
+    place = page.evaluate("scrollY")
+
+    def is_there() -> bool:
+        return bool(abs(page.evaluate("scrollY") - place) < 3)
+
+    target.locator(".id a").click()
+    page.wait_for_url(f"**/ui/jobs/{ids[15]}")
+    page.go_back()
+    wait_until(is_there, "the page to be where it was")
+    page.reload()
+    wait_until(is_there, "the page to be where it was")
+    page.locator("#older").click()
+    expect(rows(page)).to_have_count(10)
+    page.reload()
+    expect(rows(page)).to_have_count(10)
+
+
+def test_a_group_of_errors_leads_to_its_jobs(
+    lasting_dashboard: Dashboard, fail: Callable[..., list[int]]
+) -> None:
+    (failed,) = fail(1, "group")
+    lasting_dashboard.system.wait_for_job(
+        lasting_dashboard.system.submit("shout", {"text": "other", "fail": True})
+    )
+    page = lasting_dashboard.open("/ui/errors")
+    group = page.locator("#rows tr", has=page.get_by_role("link", name="flaky"))
+    group.locator(".count a").click()
+    expect(row(page, failed)).to_be_visible()
+    expect(page.locator("#query")).to_have_value(
+        re.compile(r'^status:failed type:flaky error:PermanentError where:"\w+\.py:\d+ in flaky"$')
+    )
+    expect(rows(page).locator(".type").filter(has_not_text="flaky")).to_have_count(0)
+
+
+def test_a_search_says_how_far_it_looked_and_goes_on(lasting_dashboard: Dashboard) -> None:
+    page, calls = lasting_dashboard.page, []
+    at = "2026-01-31T12:00:00.000Z"
+
+    def answer(route: Route) -> None:
+        calls.append(route.request.url)
+        searched = {"jobs": 20_000, "back_to": at}
+        total = {"value": 0, "relation": "gte"}
+        body = {"items": [], "next_cursor": str(len(calls)), "total": total, "searched": searched}
+        route.fulfill(json=body)
+
+    page.add_init_script(
+        "const now = performance.now.bind(performance);performance.now = () => 50 * now();"
+    )
+    page.route(re.compile(r"\d/jobs\?"), answer)
+    lasting_dashboard.open("/ui/jobs?q=needle")
+    expect(page.locator("#total")).to_contain_text(re.compile(r"looked at [\d,]+0,000 jobs, back"))
+    expect(page.locator("#older")).to_have_text("look further →")
+    expect(page.locator("#no-match")).to_contain_text("Nothing found so far.")
+    expect(page.locator("#older")).to_have_attribute("href", re.compile(r"cursor=\d+"))
+    assert len(calls) > 1
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_in_any_state(
+    lasting_dashboard: Dashboard, fail: Callable[..., list[int]], scheme: Any
+) -> None:
+    fail(3, f"axe-{scheme}")
+    lasting_dashboard.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    page = lasting_dashboard.open(f"/ui/jobs?tag=axe-{scheme}&status=failed")
+    rows(page).first.wait_for()
+
+    def clean(state: str) -> None:
+        for size in ({"width": 1400, "height": 900}, PHONE):
+            page.set_viewport_size(size)  # type: ignore[arg-type]
+            results = Axe().run(page)
+            assert results.violations_count == 0, f"{state}\n{results.generate_report()}"
+
+    clean("as it opens")
+    page.get_by_label("Select every job of this page").dispatch_event("click")
+    expect(rows(page, ".chosen")).to_have_count(3)
+    clean("selected")
+    page.get_by_role("button", name="Retry …").click()
+    expect(page.locator("#confirm")).to_be_visible()
+    clean("asked")
+    page.keyboard.press("Escape")
+    page.evaluate("document.querySelector('#working').hidden = false")
+    clean("at work")
+    page.locator("#query").fill("status:wrong")
+    expect(page.locator("#filter-problem")).to_be_visible()
+    clean("a wrong filter")
+    page.locator("#query").fill("tag:nothing.has.it")
+    expect(page.locator("#no-match")).to_be_visible()
+    clean("nothing found")
+
+
+def test_the_page_fits_however_wide_the_window_is(
+    lasting_dashboard: Dashboard, fail: Callable[..., list[int]]
+) -> None:
+    fail(2, "wide")
+    page = lasting_dashboard.open("/ui/jobs?tag=wide")
+    rows(page).first.wait_for()
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 740})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, width
+        assert page.evaluate(CUT) == [], width
+        error = rows(page).first.locator(".detail")
+        expect(error).to_contain_text("PermanentError")
+        box = error.bounding_box()
+        assert box is not None
+        assert box["width"] >= width / 4, f"the error has room at {width}"
+
+
+def test_what_a_finger_presses_on_a_phone_is_large_enough(
+    lasting_dashboard: Dashboard, fail: Callable[..., list[int]]
+) -> None:
+    fail(2, "finger")
+    lasting_dashboard.page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    page = lasting_dashboard.open("/ui/jobs?tag=finger")
+    rows(page).first.wait_for()
+    pressed = page.locator(
+        "main :is(button, select, a, input:not([type=checkbox]), td.pick label):visible"
+    )
+    small = pressed.evaluate_all(
+        "all => all.filter((one) => one.offsetHeight < 44 && !one.closest('.tags'))"
+        ".map((one) => one.outerHTML)"
+    )
+    assert small == []
+    page.get_by_label("Select job").first.locator("..").click()
+    expect(page.locator("#selected")).to_have_text("1 selected")
+
+
+def test_a_read_only_page_shows_the_list_without_any_action(
+    page: Page, start_system: Callable[..., Any]
+) -> None:
+    system = start_system("pools.default.workers=1", "api.read_only=true")
+    system.wait_until_ready()
+    dashboard = Dashboard(page, system)
+    dashboard.open("/ui/jobs")
+    expect(page.locator("#read-only")).to_be_visible()
+    assert page.locator("#selection, [data-bulk], input[type=checkbox]").count() == 0
+    page.keyboard.press("?")
+    expect(page.locator("#help")).to_contain_text("next, previous job of the list")
+    expect(page.locator("#help")).not_to_contain_text("retry, cancel")
+    page.keyboard.press("Escape")
+    page.keyboard.press("r")
+    page.locator("#query").fill("status:done")
+    expect(page.locator("#no-match")).to_be_visible()
+    assert Axe().run(page).violations_count == 0
+    assert dashboard.problems == []

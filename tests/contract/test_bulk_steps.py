@@ -1,0 +1,129 @@
+"""A bulk action in steps: whoever stops after one knows exactly what was changed."""
+
+from collections.abc import Callable
+
+import pytest
+
+from orpheus.shared.domain.jobs import NewJob, Status
+from orpheus.shared.storage import (
+    BulkAction,
+    BulkPlace,
+    BulkStep,
+    CountChanged,
+    JobFilter,
+    NoSuchPlace,
+    Store,
+)
+
+Submit = Callable[..., int]
+MAIL = JobFilter(queue="mail")
+
+
+def step(store: Store, place: BulkPlace, action: BulkAction = BulkAction.CANCEL) -> BulkStep:
+    return store.bulk.step(action, MAIL, 3, place, by="cli")
+
+
+def all_steps(store: Store, action: BulkAction, limit: int, wanted: JobFilter = MAIL) -> list[int]:
+    done = store.bulk.step(action, wanted, limit, store.bulk.first_place(None), by="cli")
+    changed = [done.changed]
+    while done.place is not None:
+        done = store.bulk.step(action, wanted, limit, done.place, by="cli")
+        changed.append(done.changed)
+    assert done.so_far == sum(changed) == store.audit.page(1)[0].count
+    return changed
+
+
+def test_steps_change_what_one_call_would_and_leave_one_entry(store: Store, submit: Submit) -> None:
+    store.jobs.submit_many([NewJob("noop", queue="mail")] * 8)
+    other = submit()
+    for action in (BulkAction.CANCEL, BulkAction.RETRY, BulkAction.CANCEL, BulkAction.DELETE):
+        assert all_steps(store, action, 3) == [3, 3, 2]
+    assert [(entry.action, entry.count) for entry in store.audit.page(9)] == [
+        ("delete", 8),
+        ("cancel", 8),
+        ("retry", 8),
+        ("cancel", 8),
+    ]
+    assert [job.id for job in store.jobs.page(JobFilter(), 9)] == [other]
+
+
+def test_who_stops_knows_what_was_changed(store: Store) -> None:
+    store.jobs.submit_many([NewJob("noop", queue="mail")] * 8)
+    first = step(store, store.bulk.first_place(None))
+    assert first.place is not None
+    second = step(store, first.place)
+    assert (second.changed, second.so_far) == (3, 6)
+    assert store.stats.counts()[Status.CANCELLED] == 6
+    assert store.audit.page(1)[0].count == 6
+
+
+def test_a_step_that_is_sent_twice_counts_no_job_twice(store: Store) -> None:
+    store.jobs.submit_many([NewJob("noop", queue="mail")] * 8)
+    first = step(store, store.bulk.first_place(None))
+    assert first.place is not None
+    step(store, first.place)
+    again = step(store, first.place)
+    assert (again.changed, again.so_far) == (2, 8)
+
+
+def test_later_jobs_are_left_alone_also_by_later_steps(store: Store, submit: Submit) -> None:
+    store.jobs.submit_many([NewJob("noop", queue="mail")] * 4)
+    store.bulk.change(BulkAction.CANCEL, MAIL, by="cli")
+    first = step(store, store.bulk.first_place(None), BulkAction.RETRY)
+    later = submit(queue="mail")
+    store.jobs.cancel(later)
+    assert first.place is not None
+    last = step(store, first.place, BulkAction.RETRY)
+    assert (last.changed, last.so_far, last.place) == (1, 4, None)
+    assert store.jobs.status(later) is Status.CANCELLED
+
+
+def test_the_first_step_changes_nothing_if_another_count_is_expected(
+    store: Store, submit: Submit
+) -> None:
+    submit(queue="mail")
+    place = store.bulk.first_place(None)
+    with pytest.raises(CountChanged):
+        store.bulk.step(BulkAction.CANCEL, MAIL, 3, place, expected_count=2, by="cli")
+    assert store.audit.page(1) == []
+    assert store.stats.counts()[Status.PENDING] == 1
+
+
+@pytest.mark.parametrize(
+    ("action", "wanted", "by"),
+    [
+        (BulkAction.RETRY, MAIL, "cli"),
+        (BulkAction.CANCEL, JobFilter(), "cli"),
+        (BulkAction.CANCEL, MAIL, "somebody else"),
+    ],
+)
+def test_a_place_of_other_steps_is_refused(
+    store: Store, action: BulkAction, wanted: JobFilter, by: str
+) -> None:
+    store.jobs.submit_many([NewJob("noop", queue="mail")] * 8)
+    place = step(store, store.bulk.first_place(None)).place
+    assert place is not None
+    with pytest.raises(NoSuchPlace):
+        store.bulk.step(action, wanted, 3, place, by=by)
+    assert store.audit.page(1)[0].count == 3
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3])
+def test_steps_of_any_size_keep_the_order_of_dependencies(store: Store, limit: int) -> None:
+    store.jobs.submit_many(
+        [  # what waits has the lower id
+            NewJob("load", queue="mail", ref="load", depends_on=("fetch",)),
+            NewJob("report", queue="mail", depends_on=("load",), on_dependency_failure="run"),
+            NewJob("fetch", queue="mail", ref="fetch"),
+        ]
+    )
+    for action in (BulkAction.CANCEL, BulkAction.RETRY, BulkAction.CANCEL, BulkAction.DELETE):
+        assert sum(all_steps(store, action, limit)) == 3, action
+
+
+def test_chosen_jobs_are_named_in_the_trail(store: Store, submit: Submit) -> None:
+    ids = tuple(submit() for _ in range(25))
+    assert all_steps(store, BulkAction.CANCEL, 9, JobFilter(ids=ids[:3])) == [3]
+    assert store.audit.page(1)[0].target == f"jobs {ids[0]}, {ids[1]}, {ids[2]}"
+    assert sum(all_steps(store, BulkAction.RETRY, 9, JobFilter(ids=ids))) == 3
+    assert store.audit.page(1)[0].target.endswith(f", {ids[19]} and 5 more")

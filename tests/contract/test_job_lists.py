@@ -1,0 +1,167 @@
+"""Lists of jobs: by when they ended, by error, by text, and in parts where that takes long."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import pytest
+
+from orpheus.shared.domain.jobs import Job, NewJob, Status
+from orpheus.shared.domain.lifecycle import TERMINAL, Ending
+from orpheus.shared.storage import Budget, JobFilter, JobOrder, Place, Store
+from orpheus.shared.storage.verbs import job_lists
+
+Submit = Callable[..., int]
+LIST = JobOrder.NEWEST, JobOrder.ENDED
+
+
+@dataclass
+class NoTime(Budget):
+    """A budget that is over after each window."""
+
+    limit_s: float = 0.0
+
+    def next_window(self, looked_at: int, window: int) -> int:
+        return 0
+
+
+@pytest.fixture
+def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job_lists, "_FIRST_WINDOW", 7)
+
+
+@pytest.fixture
+def mixed(store: Store, lease: Any, end: Any, clock: Any) -> list[Job]:
+    """Jobs that ended in another order than they came, and some in the same millisecond."""
+    chance = random.Random(7)
+    for _ in range(60):
+        store.jobs.submit(
+            NewJob(
+                chance.choice(["a", "b"]),
+                queue=chance.choice(["q1", "q2"]),
+                tags=chance.choice([(), ("t",)]),
+                payload=chance.choice(['{"s":"needle"}', "{}"]),
+            )
+        )
+    leases = lease(40)
+    chance.shuffle(leases)
+    for one in leases[:35]:
+        clock.advance(chance.choice([0, 10]))
+        end(one, chance.choice([Ending.SUCCEEDED, Ending.FAILED_PERMANENTLY]))
+    for job_id in (51, 53, 55):
+        store.jobs.cancel(job_id)
+    return store.jobs.page(JobFilter(), 100)
+
+
+def is_wanted(job: Job, wanted: JobFilter) -> bool:
+    ended = job.finished_at_ms
+    return (
+        wanted.status in (None, job.status)
+        and wanted.type in (None, job.type)
+        and wanted.queue in (None, job.queue)
+        and (wanted.tag is None or wanted.tag in job.tags)
+        and (wanted.q is None or wanted.q in job.payload)
+        and (wanted.error is None or (job.error is not None and job.error.type == wanted.error))
+        and (wanted.since_ms is None or (ended is not None and ended >= wanted.since_ms))
+        and (wanted.until_ms is None or (ended is not None and ended < wanted.until_ms))
+    )
+
+
+def expected(jobs: list[Job], wanted: JobFilter, order: JobOrder) -> list[int]:
+    found = [job for job in jobs if is_wanted(job, wanted)]
+    if order is JobOrder.ENDED:
+        found = [job for job in found if job.status in TERMINAL]
+        found.sort(key=lambda job: (job.finished_at_ms or 0, job.id), reverse=True)
+    return [job.id for job in found]
+
+
+def read(store: Store, wanted: JobFilter, order: JobOrder, limit: int, budget: Any) -> list[int]:
+    """All pages, one after the other."""
+    ids: list[int] = []
+    place: Place | None = None
+    for _ in range(200):
+        page = store.lists.page(wanted, limit, order=order, place=place, budget=budget)
+        ids += [job.id for job in page.jobs]
+        if page.place is None:
+            return ids
+        assert page.looked_at is not None or len(page.jobs) == limit
+        place = page.place
+    raise AssertionError("it has no end")
+
+
+FIELDS: dict[str, tuple[Any, ...]] = {
+    "status": (None, Status.FAILED, Status.DONE),
+    "type": (None, "a"),
+    "queue": (None, "q2"),
+    "tag": (None, "t"),
+    "q": (None, "needle"),
+    "error": (None, "ValueError"),
+}
+
+
+@pytest.mark.parametrize("order", LIST)
+@pytest.mark.parametrize("budget", [None, NoTime()], ids=["in one go", "in parts"])
+@pytest.mark.usefixtures("small_windows")
+def test_pages_have_each_matching_job_once_and_in_order_whatever_the_filter(
+    store: Store, mixed: list[Job], order: JobOrder, budget: Any
+) -> None:
+    for values in product(*FIELDS.values()):
+        wanted = JobFilter(**dict(zip(FIELDS, values, strict=True)))
+        assert read(store, wanted, order, 4, budget) == expected(mixed, wanted, order), wanted
+
+
+@pytest.mark.parametrize("budget", [None, NoTime()], ids=["in one go", "in parts"])
+@pytest.mark.usefixtures("small_windows")
+def test_a_time_of_ends_is_from_its_first_moment_to_before_its_last(
+    store: Store, mixed: list[Job], budget: Any
+) -> None:
+    ends = sorted({job.finished_at_ms for job in mixed if job.finished_at_ms is not None})
+    since, until = ends[2], ends[-2]
+    for status, type in product((None, Status.FAILED), (None, "b")):
+        wanted = JobFilter(status, type, since_ms=since, until_ms=until)
+        for order in LIST:
+            found = read(store, wanted, order, 3, budget)
+            assert found == expected(mixed, wanted, order)
+        assert store.lists.total(wanted).value == len(found) > 0
+
+
+def test_a_page_that_ends_early_says_how_far_it_looked(
+    store: Store, submit: Submit, small_windows: None, clock: Any
+) -> None:
+    for n in range(30):
+        clock.advance(1000)
+        submit(payload='{"s":"needle"}' if n in (3, 28) else "{}")
+    page = store.lists.page(JobFilter(q="needle"), 5, budget=NoTime())
+    assert [job.id for job in page.jobs] == [29]
+    assert (page.looked_at, page.place) == (7, Place(0, 24))
+    assert page.reached_ms == store.jobs.get(24).created_at_ms
+    whole = store.lists.page(JobFilter(q="needle"), 5, budget=Budget(60))
+    assert [job.id for job in whole.jobs] == [29, 4]
+    assert (whole.looked_at, whole.place, whole.reached_ms) == (None, None, None)
+
+
+def test_a_total_that_would_take_long_is_told_as_far_as_it_was_counted(
+    store: Store, submit: Submit, small_windows: None
+) -> None:
+    for n in range(30):
+        submit(type="a" if n % 2 else "b", queue="q1" if n % 3 else "q2")
+    wanted = JobFilter(type="a", queue="q1")
+    assert store.lists.total(wanted) == store.lists.total(wanted, Budget(60))
+    part = store.lists.total(wanted, NoTime())
+    assert 0 < part.value < store.lists.total(wanted).value
+    assert not part.exact
+
+
+def test_a_group_of_errors_is_listed_by_its_ends(
+    store: Store, submit: Submit, lease: Any, end: Any, clock: Any
+) -> None:
+    ids = [submit(type="a" if n % 2 else "b") for n in range(6)]
+    for one in reversed(lease(6)):
+        clock.advance(5)
+        end(one, Ending.FAILED_PERMANENTLY)
+    wanted = JobFilter(Status.FAILED, "a", error="ValueError", where="")
+    assert store.lists._source(wanted, JobOrder.ENDED).others == ()
+    page = store.lists.page(wanted, 9, order=JobOrder.ENDED)
+    assert [job.id for job in page.jobs] == [ids[1], ids[3], ids[5]]

@@ -45,7 +45,10 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
         "Print a crontab, supervisord.conf or Procfile as settings of Orpheus.",
     ),
     "init": ("init:init", "Write a starter orpheus.toml, jobs.py and a test; overwrite nothing."),
-    "jobs": ("jobs:jobs", "List jobs, newest first."),
+    "jobs": (
+        "jobs:jobs",
+        "List jobs, newest first; with --since or --until, those that ended last first.",
+    ),
     "logs": ("jobs:logs", "Print the log of a job, or the output of a program's SLOT."),
     "outbox": ("outbox:outbox", "Print the table of an outbox in an application's database."),
     "pause": ("queues:pause", "Start no more jobs of QUEUE until it is resumed."),

@@ -90,7 +90,6 @@ _OPTIONS = (
     click.option("--error", type=Text(), metavar="NAME", help="Only jobs with this type of error."),
     click.option(
         "--where",
-        type=Text(),
         metavar="PLACE",
         help="Only jobs with an error at this place, as `orpheus errors` says it.",
     ),

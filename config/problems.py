@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 KeyPath = tuple[str | int, ...]
 """The place of a value: table, key, and for lists the index."""
+NOT_SETTINGS = ("source", "source_text")
+"""What the settings have besides their tables; nobody may set it."""
 
 _REWORDED = {
     "extra_forbidden": "unknown key",
@@ -94,7 +96,7 @@ def known_keys(table: "type[BaseModel]", like: KeyPath = (), at: KeyPath = ()) -
     Names of pools and queues, and indexes of lists, are taken from `like`.
     """
     for name, field in table.model_fields.items():
-        if not at and name == "source":
+        if not at and name in NOT_SETTINGS:
             continue
         here = (*at, name)
         yield here

@@ -35,6 +35,11 @@ class StateFiles:
         return Path(self.prefix).parent
 
     @property
+    def configurations(self) -> Path:
+        """The folder of the earlier versions of the configuration."""
+        return Path(f"{self.prefix}-configurations")
+
+    @property
     def bells(self) -> Path:
         """The folder of the doorbells."""
         return Path(f"{self.prefix}-bells")

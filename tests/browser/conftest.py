@@ -96,7 +96,7 @@ def lasting_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]
     system = System(
         tmp_path_factory.mktemp("lasting"),
         "pools.default.workers=2",
-        'jobs.modules=["orpheus.worker.handlers", "tests.browser.hostile_jobs"]',
+        'jobs.modules=["orpheus.worker.handlers", "tests.browser.hostile_jobs", "tests.browser.shaped_jobs"]',
         "jobs.backoff_base=100ms",
         "queues.limited.max_running=4",
         "queues.limited.rate=100/s",

@@ -20,7 +20,7 @@ export class GroupField {
     this.body = h("div", { class: "group-fields" });
     this.also = h("p", { class: "hint", hidden: true });
     this.problem = h("p", { class: "problem", id: `${id}-problem`, hidden: true });
-    this.toggle = this.mustBe ? null : h("button", { type: "button", class: "quiet", id: `${id}-toggle`, "aria-describedby": `${id}-problem`, onclick: () => this.press() });
+    this.toggle = this.mustBe ? null : h("button", { type: "button", class: "act", id: `${id}-toggle`, "aria-describedby": `${id}-problem`, onclick: () => this.press() });
     this.node = h("fieldset", { class: "group", id },
       h("legend", {}, label, this.mustBe ? "" : h("span", { class: "unit" }, " optional"), this.toggle && " ", this.toggle),
       h("p", { class: "hint" }, hintOf(shape)), this.problem, this.body, this.also);

@@ -17,7 +17,7 @@ export class ListField {
     this.made = 0;
     this.list = h("ol", { class: "items" });
     this.problem = h("p", { class: "problem", id: `${id}-problem`, hidden: true });
-    this.adder = h("button", { type: "button", class: "quiet", id: `${id}-add`, "aria-describedby": `${id}-problem`, onclick: () => this.append() }, "add an item");
+    this.adder = h("button", { type: "button", class: "act", id: `${id}-add`, "aria-describedby": `${id}-problem`, onclick: () => this.append() }, "add an item");
     const hint = [hintOf(shape), defaultOf(shape.schema)].filter(Boolean).join(" · ");
     this.node = h("fieldset", { class: "group", id },
       h("legend", {}, label, required && !shape.nullable ? "" : h("span", { class: "unit" }, " optional")),

@@ -109,12 +109,13 @@ export function hintOf({ kind, schema }) {
   const { description, hint, type, minimum, maximum, exclusiveMinimum, exclusiveMaximum, minLength, maxLength, minItems, maxItems } = schema;
   const named = { choice: "", boolean: "", union: "", object: "", array: "", json: `JSON${type ? ` ${type}` : ""}` }[kind] ?? WORDS[kind] ?? kind;
   return [
-    description, hint ?? named, range(minimum, maximum, ""), range(minLength, maxLength, " characters"), range(minItems, maxItems, " items"),
+    description, hint ?? named, range(minimum, maximum, ""), range(minLength, maxLength, " character"), range(minItems, maxItems, " item"),
     exclusiveMinimum !== undefined && `more than ${exclusiveMinimum}`, exclusiveMaximum !== undefined && `less than ${exclusiveMaximum}`,
   ].filter(Boolean).join(" · ");
 }
 
-function range(low, high, what) {
+function range(low, high, one) {
+  const what = one && (high ?? low) !== 1 ? `${one}s` : one;
   if (low !== undefined && high !== undefined) return low === high ? `exactly ${low}${what}` : `${low} to ${high}${what}`;
   return low !== undefined ? `at least ${low}${what}` : high !== undefined ? `at most ${high}${what}` : "";
 }

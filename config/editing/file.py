@@ -36,6 +36,7 @@ from orpheus.config.in_force import InForce, in_force_at
 from orpheus.config.load import checked
 from orpheus.config.problems import KeyPath, Problem, dotted
 from orpheus.config.regular_file import read_regular_file
+from orpheus.config.settings import Settings
 from orpheus.config.secret_values import secrets_in
 from orpheus.config.sources import (
     DEFAULT_PATH,
@@ -221,8 +222,7 @@ class ConfigurationFile:
 
         So one can go back although nothing can be made of what the file holds.
         """
-        earlier = [] if self._versions is None else self._versions.all()
-        for candidate in (text, *(version.text for version in earlier)):
+        for candidate in (text, *self._earlier_texts()):
             if tables_of(candidate) is not None:
                 return candidate
         raise NotEditable(_NOT_TOML.format(path=self._path))
@@ -254,11 +254,10 @@ class ConfigurationFile:
             problems = [Problem(key, why) for key, why in refusals.items()]
         if problems or settings is None:
             return EditOutcome(_told(problems, sources))
-        old = sources_with(text, self._path, self._sets, self._environ)
-        old_settings, old_problems = checked(old)
+        old_settings = self._settings_before(text)
         warnings = _told(missing_programs(settings), sources)
         shown = masked(new)[0]
-        if old_settings is None or old_problems:
+        if old_settings is None:
             return EditOutcome((), warnings, text=shown, watched=settings.supervisor.watch_config)
         slots, tables = effects(old_settings, settings), {str(place[0]) for place in secrets}
         return EditOutcome(
@@ -271,6 +270,24 @@ class ConfigurationFile:
             stops=slots.stops,
             watched=old_settings.supervisor.watch_config,
         )
+
+    def _settings_before(self, text: str) -> Settings | None:
+        """Return the settings of the text, or, if it is not valid, of the last version that is.
+
+        That is what runs while the file is wrong. None: nothing is valid.
+        """
+        assert self._path is not None
+        for candidate in (text, *self._earlier_texts()):
+            settings, problems = checked(
+                sources_with(candidate, self._path, self._sets, self._environ)
+            )
+            if settings is not None and not problems:
+                return settings
+        return None
+
+    def _earlier_texts(self) -> Iterator[str]:
+        if self._versions is not None:
+            yield from (version.text for version in self._versions.all())
 
     @contextlib.contextmanager
     def prepared(

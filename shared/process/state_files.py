@@ -36,8 +36,8 @@ class StateFiles:
 
     @property
     def configurations(self) -> Path:
-        """The folder of the earlier versions of the configuration."""
-        return Path(f"{self.prefix}-configurations")
+        """The folder of the versions of the configuration: where the lock is, as it must last."""
+        return self.lock.with_name(f"{self.lock.stem}-configurations")
 
     @property
     def bells(self) -> Path:

@@ -168,7 +168,10 @@ def test_one_can_go_back_from_a_file_that_is_not_even_toml(
     api: Any, put: Callable[..., Any], path: Path, supervisor_takes: Callable[[], None]
 ) -> None:
     supervisor_takes()
+    path.write_text(TEXT.replace("port = 1", "port = 2"), encoding="utf-8")
+    supervisor_takes()
     path.write_text("[api\n", encoding="utf-8")
+    assert put({"version": 1}, "?check=true").json()["restarts"] == ["api"], "of what runs"
     etag = api.client.get("/config").headers["ETag"]
     assert put({"version": 1}, etag=etag).status_code == 200
     assert path.read_text(encoding="utf-8") == TEXT

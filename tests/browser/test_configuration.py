@@ -70,6 +70,7 @@ def shared(page: Page, shared_system: System, shared_path: Path) -> Iterator[Das
 def opened(dashboard: Dashboard) -> Page:
     page = dashboard.open("/ui/configuration")
     page.locator("#settings tr").first.wait_for()
+    page.locator("#versions li").first.wait_for()
     return page
 
 
@@ -218,9 +219,9 @@ def test_an_edit_that_was_wrong_is_rolled_back_with_one_click(
     expect(page.locator("#save")).to_have_text("Go back to version 1")
     expect(page.locator("#save")).to_be_enabled()
     page.keyboard.press("Enter")
+    expect(page.locator("#in-force")).to_contain_text("version 3, since ")
     expect(page.locator("#became")).to_contain_text("In force. changed: pools.default.workers")
     assert path.read_text() == TEXT, "every byte, with its secrets"
-    expect(page.locator("#in-force")).to_contain_text("version 3, since ")
     expect(page.locator("#versions")).to_contain_text("it was enough")
     expect(page.locator("#planned")).to_be_hidden()
     rows = configured.system.get("/audit")["items"]

@@ -210,7 +210,7 @@ def test_a_form_is_filled_in_from_another_job_and_says_from_which(
     page = lasting_dashboard.open(f"/ui/submit?from={job}")
     expect(page.locator("#origin")).to_contain_text(f"Filled in from job {job}")
     expect(page.locator("#type")).to_have_value("ship")
-    expect(page.locator("#payload-speed")).to_have_value("fast")
+    expect(page.locator("#payload-speed option:checked")).to_have_text("fast")
     body = sent(page)
     assert body["payload"] == PAYLOAD
     assert (body["queue"], body["priority"], body["timeout"]) == ("mail", 4, "60")

@@ -23,7 +23,7 @@ export class LeafField {
     setAttr(this.input, "aria-describedby", `${id}-hint ${id}-problem`);
     const hint = [hintOf(shape), defaultOf(this.schema)].filter(Boolean).join(" · ");
     this.node = h("div", { class: "field" },
-      h("label", { for: id }, label, this.required ? "" : h("span", { class: "unit" }, " optional")), this.input,
+      h("label", { for: id }, label, this.required || shape.schema.isOption ? "" : h("span", { class: "unit" }, " optional")), this.input,
       h("p", { class: "hint", id: `${id}-hint` }, hint), this.problem);
   }
 

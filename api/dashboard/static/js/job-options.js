@@ -28,7 +28,7 @@ export class JobOptions {
   setDefaults(defaults) {
     this.fields = Object.entries(optionsOf(defaults)).map(([name, schema]) => {
       const shape = schema.type === "list" ? { kind: "list", schema, nullable: false } : shapeOf(schema, {});
-      return new LeafField({ name, id: `option-${name}`, required: false, shape });
+      return new LeafField({ name, id: `option-${name}`, required: false, shape: { ...shape, schema: { ...shape.schema, isOption: true } } });
     });
     byId("option-fields").replaceChildren(...this.fields.map(({ node }) => node));
   }

@@ -10,6 +10,7 @@ import { readOrigin, showOrigin } from "./resubmit.js";
 import { follow } from "./sent-jobs.js";
 
 const form = byId("form"), select = byId("type");
+const isReadOnly = "readOnly" in document.documentElement.dataset;
 const payload = new Payload(changed), options = new JobOptions();
 /** @type {any[]} */
 let types = [];
@@ -97,7 +98,7 @@ function submitOnEnter(event) {
 }
 
 async function send() {
-  if (byId("send").disabled) return;
+  if (byId("send").disabled || isReadOnly) return;
   showOrHide(byId("problem"), "");
   clearProblems();
   let wanted;

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orpheus.config.editing.shown import shown_values
 from orpheus.config.load import checked
 from orpheus.config.settings import Database, Settings
+from orpheus.config.shown import shown_values
 from orpheus.config.sources import DEFAULT_PATH, Sources, given_file
 from orpheus.shared.errors import ConfigurationError
 from orpheus.shared.operations.configuration import MASK
@@ -33,6 +33,9 @@ class InForce:
 
     config: str | None
     tables: dict[str, Any]
+    since_ms: int | None = None
+    version: int | None = None
+    """The version of its file (config/editing/versions.py); None: there is none."""
 
     @property
     def url(self) -> str | None:
@@ -41,7 +44,9 @@ class InForce:
         return url
 
 
-def keep_in_force(path: Path, settings: Settings) -> None:
+def keep_in_force(
+    path: Path, settings: Settings, since_ms: int | None = None, version: int | None = None
+) -> None:
     """Write this process's settings to `path`, in one step. Raises OSError."""
     values = shown_values(settings)
     tables = {name: values[name] for name in _TABLES}
@@ -51,7 +56,8 @@ def keep_in_force(path: Path, settings: Settings) -> None:
         for one in settings.programs
     ]
     config = None if settings.source is None else os.path.realpath(settings.source)
-    write_note(path, {"config": config, "settings": tables})
+    note = {"config": config, "settings": tables, "since_ms": since_ms, "version": version}
+    write_note(path, note)
 
 
 def forget_in_force(path: Path) -> None:
@@ -69,7 +75,7 @@ def in_force_at(path: Path, of_owner: str | Path | None = None) -> InForce | Non
     note = read_note(path, trusted)
     if note is None or not isinstance(note.get("settings"), dict):
         return None
-    return InForce(note.get("config"), note["settings"])
+    return InForce(note.get("config"), note["settings"], note.get("since_ms"), note.get("version"))
 
 
 def in_force_of(config: Path | None, environ: Mapping[str, str]) -> InForce | None:

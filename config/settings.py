@@ -285,7 +285,10 @@ class Logging(Table):
 
 
 class Settings(Table):
-    """The whole configuration. `source` is the file it was read from, None without one."""
+    """The whole configuration. `source` is the file it was read from, None without one.
+
+    `source_text` is what that file held then.
+    """
 
     database: Database = Database()
     api: Api = Api()
@@ -305,6 +308,7 @@ class Settings(Table):
     retention: Retention = Retention()
     logging: Logging = Logging()
     source: Path | None = None
+    source_text: str = Field("", exclude=True, repr=False)
 
     @field_validator("pools", mode="before")
     @classmethod

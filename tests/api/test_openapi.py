@@ -32,7 +32,7 @@ READS = {
     "GET /alerts",
     "GET /programs/{slot}/logs",
     "GET /types", "GET /stats", "GET /stats/types",
-    "GET /errors", "GET /config", "GET /events",
+    "GET /errors", "GET /config", "GET /config/versions", "GET /events",
     "GET /healthz", "GET /readyz", "GET /metrics", "GET /session",
 }  # fmt: skip
 SESSION = {"POST /session", "DELETE /session"}

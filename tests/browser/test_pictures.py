@@ -6,13 +6,16 @@ in the light scheme on the left and in the dark one on the right.
 
 import base64
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, ViewportSize, expect
 
-SIZE = {"width": 1440, "height": 900}
+from tests.browser.conftest import Dashboard
+
+SIZE: ViewportSize = {"width": 1440, "height": 900}
 PAGES = {
     "overview": ("/", "#slots progress"),
     "jobs": ("/ui/jobs?status=failed&sort=ended", "#rows tr[data-id]"),
@@ -21,6 +24,7 @@ PAGES = {
     "types": ("/ui/types", "#type-flaky"),
     "errors": ("/ui/errors", "#rows tr td"),
     "audit": ("/ui/audit", "#rows tr td"),
+    "submit": ("/ui/submit?type=ship", "#payload-to-street"),
 }
 BOTH = """
 <style>
@@ -52,6 +56,18 @@ def busy_system(lasting_system: Any) -> Any:
         lasting_system.wait_for_job(job)
 
 
+def fill_in(page: Page) -> None:
+    """Fill in the form of a job."""
+    page.locator("#example").click()
+    page.locator("#payload-to-street").fill("Ring 1")
+    page.locator("#payload-speed").select_option("fast")
+    page.locator("#send").click()
+    page.locator("#payload-pay-0-number-problem").wait_for()
+
+
+PREPARED = {"submit": fill_in}
+
+
 def picture(page: Page, both: Page, path: Path) -> None:
     """Save a picture of a page, in the light and in the dark scheme."""
     seen = {}
@@ -72,5 +88,31 @@ def test_each_page_has_a_picture(lasting_dashboard: Any, busy_system: Any, tmp_p
     for name, (path, shown) in PAGES.items():
         lasting_dashboard.open(path)
         page.locator(shown).first.wait_for()
+        PREPARED.get(name, lambda _: None)(page)
         picture(page, both, folder / f"{name}.png")
         assert (folder / f"{name}.png").stat().st_size > 20_000, "it shows something"
+
+
+def test_the_page_of_the_configuration_has_a_picture(
+    page: Page, start_system: Callable[..., Any], tmp_path: Path
+) -> None:
+    folder = Path(os.environ.get("PICTURES", tmp_path))
+    folder.mkdir(exist_ok=True)
+    file = tmp_path / "orpheus.toml"
+    text = "[pools.default]\nworkers = {} # one for each core\n\n[queues.mail]\nrate = '10/s'\n"
+    file.write_text(text.format(1))
+    dashboard = Dashboard(page, start_system(config=file))
+    page.set_viewport_size(SIZE)
+    dashboard.open("/ui/configuration")
+    page.locator("#version-1").wait_for()
+    page.locator("#text").fill(text.format(2))
+    page.locator("#reason").fill("a busy week")
+    page.locator("#save:enabled").click()
+    expect(page.locator("#became")).to_contain_text("In force.")
+    page.locator("#version-1-back").click()
+    page.locator("#save:enabled").wait_for()
+    both = page.context.new_page()
+    both.set_viewport_size(SIZE)
+    picture(page, both, folder / "configuration.png")
+    assert (folder / "configuration.png").stat().st_size > 20_000, "it shows something"
+    assert dashboard.problems == []

@@ -23,7 +23,7 @@ async def get_audit(request: Request, query: Annotated[AuditQuery, Query()]) -> 
     """What operators did, by HTTP and on the command line, newest first."""
     before_id = decode_cursor(query.cursor, _LIST)
     rows = await services_of(request).readers.read(
-        lambda store: store.audit.page(query.limit + 1, before_id)
+        lambda store: store.audit.page(query.limit + 1, before_id, query.job)
     )
     shown, next_cursor = split_page(rows, query.limit, _LIST)
     page = AuditPage(items=[audit_json(row) for row in shown], next_cursor=next_cursor)

@@ -11,3 +11,16 @@ UPDATE audit SET count = count + ? WHERE id = ?;
 SELECT id, at_ms, action, target, by, reason, count FROM audit
 WHERE id < ? ORDER BY id DESC LIMIT ?;
 
+-- name: add-jobs
+-- Remember which jobs an action changed that was one of many.
+INSERT INTO audit_jobs (audit_id, job_id) SELECT ?, value FROM json_each(?);
+
+-- name: page-of-job
+-- What operators did to a job, newest first: to it alone, or to many.
+SELECT id, at_ms, action, target, by, reason, count FROM (
+    SELECT id, at_ms, action, target, by, reason, count FROM audit WHERE target = ? AND id < ?
+    UNION ALL
+    SELECT id, at_ms, action, target, by, reason, count
+    FROM audit_jobs CROSS JOIN audit ON audit.id = audit_jobs.audit_id
+    WHERE audit_jobs.job_id = ? AND audit_jobs.audit_id < ?) AS done
+ORDER BY id DESC LIMIT ?;

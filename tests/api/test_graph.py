@@ -27,7 +27,7 @@ def test_the_jobs_around_a_job_are_told_with_their_states(api: Any) -> None:
 
 
 def test_a_graph_is_bounded_and_says_so(api: Any) -> None:
-    jobs = [{"type": "add", "ref": "top"}]
+    jobs: list[dict[str, Any]] = [{"type": "add", "ref": "top"}]
     jobs += [{"type": "add", "depends_on": ["top"]} for _ in range(300)]
     top, *rest = api.client.post("/jobs/batch", json={"jobs": jobs}).json()["ids"]
     found = graph(api, top)

@@ -46,11 +46,11 @@ HOT = {
     (
         "graphs.sql",
         "jobs-after",
-    ): "job_dependencies USING COVERING INDEX job_dependents (depends_on=?)",
+    ): "COVERING INDEX job_dependents (depends_on=?)",
     (
         "graphs.sql",
         "links-of-graph",
-    ): "job_dependencies USING PRIMARY KEY (job_id=? AND depends_on=?)",
+    ): "PRIMARY KEY (job_id=? AND depends_on=?)",
     ("audit.sql", "page-of-job"): "audit USING INDEX audit_by_target (target=?",
     ("jobs.sql", "running-jobs"): "jobs_leased",
     ("jobs.sql", "live-by-unique-keys"): "jobs_unique_key",

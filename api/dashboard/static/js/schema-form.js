@@ -67,15 +67,18 @@ export class Field {
       case "integer": return INTEGER.test(text.trim()) ? new Exact(text.trim()) : text;
       case "number": return NUMBER.test(text.trim()) ? new Exact(text.trim()) : text;
       case "boolean": case "choice": case "json": return parseExact(text);
-      case "list": return text.split(/[\s,]+/).filter(Boolean);
+      case "list": return text.split(/[\s,]+/).filter(Boolean).map((part) => (this.schema.of === "integer" && INTEGER.test(part) ? new Exact(part) : part));
       default: return text;
     }
   }
 
   /** Fill in an example. */
-  fill() {
-    const value = exampleOf(this.schema, this.kind, this.name);
-    this.input.value = this.kind === "string" ? value : writeExact(value, this.kind === "json" ? 2 : 0);
+  fill() { this.set(exampleOf(this.schema, this.kind, this.name)); }
+
+  /** Fill in a value. @param {any} value */
+  set(value) {
+    const isText = this.kind === "string" && typeof value === "string";
+    this.input.value = isText ? value : this.kind === "list" ? value.join(", ") : writeExact(value, this.kind === "json" ? 2 : 0);
   }
 
   /** Show a problem at the field. @param {string} text empty: no problem */

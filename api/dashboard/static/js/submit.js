@@ -5,6 +5,7 @@ import { postCurl } from "./curl.js";
 import { writeExact } from "./exact.js";
 import { request } from "./http.js";
 import { Live } from "./live.js";
+import { readOrigin, showOrigin } from "./resubmit.js";
 import { Field, fieldsOf } from "./schema-form.js";
 import { TERMINAL, spaced } from "./words.js";
 
@@ -34,9 +35,26 @@ async function start() {
   } catch (error) { return showOrHide(byId("problem"), error.message); }
   if (!types.length) return showOrHide(byId("problem"), "No job types are known yet. Is a worker running?");
   select.replaceChildren(...types.map(({ name }) => h("option", {}, name)));
-  const wanted = new URLSearchParams(location.search).get("type");
-  if (types.some(({ name }) => name === wanted)) select.value = wanted;
+  let origin = null;
+  try { origin = await readOrigin(types); } catch (error) { showOrHide(byId("problem"), error.message); }
+  const wanted = origin?.body.type ?? new URLSearchParams(location.search).get("type");
+  const isKnown = types.some(({ name }) => name === wanted);
+  if (isKnown) select.value = wanted;
+  const problem = byId("problem").textContent;
   choose();
+  showOrHide(byId("problem"), origin && !isKnown ? `No job type is called ${wanted} any more.` : problem);
+  if (origin && isKnown) fillFrom(origin);
+}
+
+/** Fill the form with the request of another job. @param {{id: string, body: any}} origin */
+function fillFrom({ id, body: { type, payload: values, ...rest } }) {
+  const given = whole ? { payload: values } : values;
+  for (const field of payload) if (given[field.name] !== undefined) field.set(given[field.name]);
+  for (const field of options) if (rest[field.name] !== undefined) field.set(rest[field.name]);
+  byId("options").open = true;
+  const unknown = Object.keys(given).filter((name) => !payload.some((field) => field.name === name));
+  showOrigin(id, type, unknown);
+  showCurl();
 }
 
 function choose() {
@@ -58,11 +76,14 @@ function optionsOf({ queue, max_retries, timeout }) {
     ["queue", { ...text, default: queue, hint: "" }],
     ["priority", { type: "integer", minimum: -1000, maximum: 1000, default: 0, hint: "higher runs first" }],
     ["delay", { ...text, hint: "seconds, or 500ms, 30s, 15m, 2h, 7d" }],
+    ["run_at", { ...text, hint: "a time such as 2026-12-31T12:00:00Z, instead of a delay" }],
     ["max_retries", { type: "integer", minimum: 0, maximum: 100, default: max_retries }],
     ["timeout", { ...text, default: `${+timeout}s`, hint: "of one attempt" }],
     ["unique_key", { ...text, hint: "only one job with this key can wait or run" }],
     ["concurrency_key", { ...text, hint: "shares the queue's limits per key" }],
     ["tags", { type: "list" }],
+    ["depends_on", { type: "list", of: "integer", hint: "ids of jobs that must be done before, separated by commas" }],
+    ["on_dependency_failure", { enum: ["cancel", "run", "fail"], hint: "what becomes of it when one of them does not end done; cancel if not given" }],
   ].map(([name, schema]) => ({ name, schema, required: false }));
 }
 

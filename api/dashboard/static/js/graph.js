@@ -34,6 +34,7 @@ export class Graph {
       if (graph.nodes.some(({ status }) => !TERMINAL.has(status))) wait = LIVE_MS;
     } catch (error) {
       if (error.status === 404) return; // deleted: what was seen last stays
+      if (!("status" in error)) reportError(error);
     } finally { this.reading = false; }
     this.timer = setTimeout(() => this.read(), Math.max(wait, (performance.now() - began) * 10));
   }

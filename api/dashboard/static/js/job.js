@@ -17,6 +17,7 @@ import { tree } from "./tree.js";
 import { Why } from "./why.js";
 import { count, duration, percent, spaced } from "./words.js";
 
+const DELETED = "This job was deleted. The page shows its last known state.";
 const MOST_LINKS = 30;
 const EVENTS_AT_ONCE = 500;
 const id = byId("job").dataset.id;
@@ -59,7 +60,7 @@ function listen() {
 function take(fresh) {
   const progress = fresh.filter(({ kind }) => kind === "job.progress").pop();
   if (progress && job) showProgress({ ...job, progress: progress.job.progress, message: progress.job.message });
-  if (fresh.some(({ kind }) => kind === "job.deleted")) missing("This job was deleted. The page shows its last known state.");
+  if (fresh.some(({ kind }) => kind === "job.deleted")) missing(DELETED);
   else if (fresh.some(({ kind }) => kind !== "job.progress")) read();
 }
 
@@ -72,7 +73,8 @@ async function read() {
     [job, marks, resubmitted, defaults] = await Promise.all([request(`/jobs/${id}`, { exact: true }), readMarks(), readResubmitted(), defaults ?? readDefaults()]);
     show();
   } catch (error) {
-    if (error.status === 404) missing(`There is no job ${id}. It may have been deleted.`);
+    if (error.status === 404) missing(job ? DELETED : `There is no job ${id}. It may have been deleted.`);
+    else if (!("status" in error)) reportError(error); // an error of the page itself
   }
   reading = false;
   if (again) read();
@@ -90,10 +92,15 @@ async function readMarks() {
 }
 
 /** The newest jobs that were made from this one. */
-const readResubmitted = async () => (await request(`/jobs?tag=${originTag(id)}&preview=true&limit=10`)).items;
+async function readResubmitted() {
+  return (await request(`/jobs?tag=${originTag(id)}&preview=true&limit=10`)).items;
+}
 
 /** The defaults of each job type. */
-const readDefaults = async () => Object.fromEntries((await request("/types", { exact: true })).items.map((type) => [type.name, type.defaults]));
+async function readDefaults() {
+  const { items } = await request("/types", { exact: true });
+  return Object.fromEntries(items.map((type) => [type.name, type.defaults]));
+}
 
 function missing(text) {
   showOrHide(byId("missing"), text);

@@ -32,7 +32,7 @@ export class Log {
     this.window = new LogWindow(this.node, (entry) => this.row(entry), () => this.scrollToEnd());
     this.level.addEventListener("change", () => this.showAll());
     this.search.addEventListener("input", () => { clearTimeout(this.typing); this.typing = setTimeout(() => this.showAll(), TYPING_MS); });
-    this.follow.addEventListener("change", () => this.scrollToEnd());
+    this.follow.addEventListener("change", () => this.toEnd());
     for (const kind of ["wheel", "touchmove"]) this.node.addEventListener(kind, () => this.updateFollow(), { passive: true });
     this.node.addEventListener("keydown", () => this.updateFollow());
     this.node.addEventListener("pointerdown", () => addEventListener("pointerup", () => this.updateFollow(), { once: true }));
@@ -51,6 +51,7 @@ export class Log {
     } finally {
       this.reading = false;
       this.append(this.held.splice(0));
+      this.toEnd();
     }
   }
 
@@ -85,9 +86,8 @@ export class Log {
     this.shown += wanted.length;
     this.window.append(wanted);
     this.window.forget(MOST_LINES, this.shown);
-    if (this.follow.checked) this.window.drawLast();
     this.showSummary();
-    this.scrollToEnd();
+    this.toEnd();
   }
 
   row({ line: { at, level, line }, level: rank, extra, part }) {
@@ -111,7 +111,14 @@ export class Log {
     setText(byId("log-summary"), !all ? "no lines" : filtered ? `${count(Math.min(all, this.shown))} of ${plural(all, "line")}` : plural(all, "line") + newest);
   }
 
-  scrollToEnd() { if (this.follow.checked) this.node.scrollTop = this.node.scrollHeight; }
+  /** Draw the end and go there. Not for each part that is read: the end is not there yet. */
+  toEnd() {
+    if (!this.follow.checked || this.reading) return;
+    this.window.drawLast();
+    this.scrollToEnd();
+  }
+
+  scrollToEnd() { if (this.follow.checked && !this.reading) this.node.scrollTop = this.node.scrollHeight; }
 
   /** Stop following when the reader scrolls up, and follow again at the end. */
   updateFollow() {

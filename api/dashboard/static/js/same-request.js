@@ -20,7 +20,7 @@ export function sameRequest(job, defaults, nowMs) {
   if (+job.priority) body.priority = job.priority;
   if (job.attempt === 0 && Date.parse(job.run_at) > nowMs) body.run_at = job.run_at;
   if (differs("max_retries")) body.max_retries = job.max_retries;
-  if (!defaults || +job.timeout !== +defaults.timeout) body.timeout = job.timeout;
+  if (!defaults || +job.timeout !== +defaults.timeout) body.timeout = +job.timeout;
   if (job.unique_key) body.unique_key = job.unique_key;
   if (job.concurrency_key) body.concurrency_key = job.concurrency_key;
   const tags = job.tags.filter((tag) => !ORIGIN.test(tag));

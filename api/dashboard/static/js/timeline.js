@@ -72,7 +72,7 @@ function spansOf(job) {
 /** @param {import("./history.js").Mark} mark */
 function makeMark({ at, what, by, reason, target }) {
   return h("div", { class: "mark-row" }, timeNode(at, "clock"),
-    h("p", {}, h("b", {}, ...linked(what)), by && ` by ${by}`, target && ", with ", target && targetLink(target), reason && ": ", reason && h("q", {}, reason)));
+    h("p", {}, h("b", {}, ...linked(what)), by && ` by ${by}`, target && " (", target && targetLink(target), target && ")", reason && ": ", reason && h("q", {}, reason)));
 }
 
 function makeRow({ number }) {

@@ -10,6 +10,7 @@ const DEPENDENCY = "DependencyFailed";
 const BEFORE = /^it depended on a job: job (\d+) is/;
 const MOST_STEPS = 50;
 const WAITS = new Set(["pending", "blocked"]);
+const ASKED = new Set([...WAITS, "in_progress"]); // a leased job may wait behind others of its worker
 
 export class Why {
   /** @param {string} id */
@@ -22,7 +23,7 @@ export class Why {
   /** Show why this job waits, or why it never ran. @param {any} job */
   show(job) {
     this.job = job;
-    if (WAITS.has(job.status)) { this.cause = ""; this.read(); return; }
+    if (ASKED.has(job.status)) { this.cause = ""; this.read(); return; }
     clearTimeout(this.timer);
     const { error, status } = job;
     if (error?.type === DEPENDENCY) this.showCause(`Why it is ${spaced(status)}`, error.message);
@@ -40,14 +41,20 @@ export class Why {
 
   async read() {
     clearTimeout(this.timer);
-    if (document.hidden || this.reading || !WAITS.has(this.job?.status)) return;
+    if (document.hidden || this.reading || !ASKED.has(this.job?.status)) return;
     this.reading = true;
+    let isRunning = false;
     try {
       const { runs, reasons } = await request(`/jobs/${this.id}/why`);
-      if (WAITS.has(this.job.status)) this.paint("Why it waits", runs ? [{ text: "a free worker takes it next" }] : reasons);
-    } catch { /* the stream tells that the connection is lost */ }
+      const { status } = this.job; // it may have ended meanwhile
+      isRunning = runs && status === "in_progress";
+      const next = runs && !isRunning ? [{ text: "a free worker takes it next" }] : reasons;
+      if (ASKED.has(status) && reasons[0]?.code !== "ended") this.paint("Why it waits", next);
+    } catch (error) {
+      if (!("status" in error)) reportError(error); // else the stream tells that the connection is lost
+    }
     this.reading = false;
-    if (WAITS.has(this.job.status)) this.timer = setTimeout(() => this.read(), EVERY_MS);
+    if (ASKED.has(this.job.status) && !isRunning) this.timer = setTimeout(() => this.read(), EVERY_MS);
   }
 
   /** @param {string} title @param {{text: string, until?: string | null}[]} reasons */

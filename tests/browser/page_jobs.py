@@ -24,6 +24,18 @@ def chatter(ctx: Context, lines: int) -> int:
     return lines
 
 
+@job(max_retries=0)
+def publish(ctx: Context, pages: int, paper: int = 0) -> int:
+    """Print pages until the paper is used up."""
+    for page in range(1, pages + 1):
+        if page > paper:
+            ctx.log.error("the printer is out of paper", page=page)
+            raise RuntimeError(f"page {page} of {pages} was not printed")
+        ctx.log.info("printed", page=page, kilobytes=12 * page)
+        ctx.progress(page / pages)
+    return pages
+
+
 @job
 def nap(ctx: Context, minutes: int) -> None:
     """Run again later, once."""

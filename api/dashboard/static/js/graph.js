@@ -5,9 +5,9 @@ import { request } from "./http.js";
 import { layOut } from "./layered.js";
 import { TERMINAL, plural, spaced } from "./words.js";
 
-const SIZE = { width: 150, height: 38, gapX: 36, gapY: 12 };
+const SIZE = { width: 160, height: 38, gapX: 32, gapY: 12 };
 const MARGIN = 6;
-const LONGEST_NAME = 16;
+const LONGEST_NAME = 17, LONGEST_STATE = 22;
 const LIVE_MS = 1000, QUIET_MS = 5000;
 const ORDER = ["done", "failed", "cancelled", "in_progress", "pending", "blocked"];
 
@@ -103,9 +103,10 @@ function makeNode({ id, type }, { x, y }, isOwn) {
     setAttr(sign, "href", `#s-${status}`);
     setAttr(item.firstElementChild.firstElementChild, "href", `#s-${status}`);
     const also = status === "in_progress" && progress !== null ? ` ${Math.floor(progress * 100)} %` : attempt > 1 ? `, attempt ${attempt}` : "";
-    setText(state, spaced(status) + also);
+    const fits = `${id} · ${status}${also}`.length <= LONGEST_STATE;
+    setText(state, spaced(status) + (fits ? also : ""));
     setText(word, spaced(status));
-    setText(title, `job ${id}, ${type}: ${spaced(status)}${isOwn ? ", this job" : ""}`);
+    setText(title, `job ${id}, ${type}: ${spaced(status)}${also}${isOwn ? ", this job" : ""}`);
   }
 }
 

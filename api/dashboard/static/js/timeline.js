@@ -24,7 +24,7 @@ export class Timeline {
   /** @param {any} job with its attempts @param {import("./history.js").Mark[]} marks */
   show(job, marks) {
     this.job = job;
-    this.spans = spansOf(job);
+    this.spans = spansOf(job, marks);
     const rows = this.spans.map((span) => {
       const row = this.rows.get(span.number) ?? makeRow(span);
       this.rows.set(span.number, row);
@@ -56,16 +56,21 @@ export class Timeline {
  * Return a span for each attempt, and for the wait for the next one.
  * @returns {{number: number, attempt: any, waitFrom: string, dueAt: string | null, wait: string[]}[]}
  */
-function spansOf(job) {
+function spansOf(job, marks) {
   let end = job.created_at, wait = WAITS.none;
+  const retries = marks.filter(({ what }) => what === "retried").map(({ at }) => at);
+  const spanOf = (number, attempt, dueAt) => {
+    // Between its end and an operator's retry, a job waits for nothing.
+    const retried = retries.findLast((at) => at > end && (!attempt || at <= attempt.started_at));
+    return { number, attempt, waitFrom: retried ?? end, dueAt, wait: retried ? WAITS.none : wait };
+  };
   const spans = job.attempts.map((attempt) => {
-    const span = { number: attempt.number, attempt, waitFrom: end, dueAt: null, wait };
+    const span = spanOf(attempt.number, attempt, null);
     end = attempt.finished_at;
     wait = WAITS[FAILURES.has(attempt.outcome) ? "failure" : attempt.outcome] ?? WAITS.none;
     return span;
   });
-  if (job.status === "pending" || job.status === "blocked")
-    spans.push({ number: job.attempt + 1, attempt: null, waitFrom: end, dueAt: job.run_at, wait });
+  if (job.status === "pending" || job.status === "blocked") spans.push(spanOf(job.attempt + 1, null, job.run_at));
   return spans;
 }
 

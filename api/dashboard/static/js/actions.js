@@ -6,9 +6,12 @@ import { now } from "./time.js";
 import { TERMINAL } from "./words.js";
 
 const RETRIED = new Set(["failed", "cancelled"]);
+/** @type {any} the job as it was shown last: the buttons may be older */
+let shown = null;
 
 /** @param {any} job @param {() => void} done called after the action succeeded */
 export function showActions(job, done) {
+  shown = job;
   const actions = [];
   const isEarly = job.status === "pending" && Date.parse(job.run_at) > now();
   if (isEarly) actions.push(["run", "Run now …", false]);
@@ -21,7 +24,7 @@ export function showActions(job, done) {
   bar.dataset.key = key;
   const held = bar.contains(document.activeElement) ? document.activeElement?.getAttribute("data-action") : null;
   bar.replaceChildren(
-    ...actions.map(([action, label, disabled]) => h("button", { type: "button", disabled, "data-action": action, onclick: () => confirmAction(String(action), job, done) }, label)),
+    ...actions.map(([action, label, disabled]) => h("button", { type: "button", disabled, "data-action": action, onclick: () => confirmAction(String(action), shown, done) }, label)),
     h("a", { class: "button", href: `/ui/submit?from=${job.id}`, "data-action": "resubmit" }, "Edit and resubmit"));
   if (held) (bar.querySelector(`[data-action="${held}"]`) ?? bar.firstElementChild)?.focus();
 }

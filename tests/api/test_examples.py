@@ -138,6 +138,7 @@ def record_jobs(api: Any, recorder: Recorder) -> None:
     (lease,) = api.lease()
     api.store.leases.progress(keyed, lease.token, 0.5, "half way")
     recorder.call(api, "POST /jobs/{job_id}/cancel", REASON, job_id=str(keyed))
+    recorder.call(api, "GET /jobs/{job_id}/graph", job_id=str(waiting))
     batch = [
         {"type": "sleep", "payload": {"seconds": 1}, "ref": "first"},
         {"type": "wordcount", "payload": {"text": "then this"}, "depends_on": ["first"]},

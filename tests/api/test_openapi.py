@@ -27,7 +27,7 @@ WRITES = {
 }  # fmt: skip
 READS = {
     "GET /jobs", "GET /jobs/{job_id}", "GET /jobs/{job_id}/logs", "GET /jobs/{job_id}/events",
-    "GET /jobs/{job_id}/why",
+    "GET /jobs/{job_id}/why", "GET /jobs/{job_id}/graph",
     "GET /audit", "GET /workers", "GET /workers/{slot}/stack", "GET /queues", "GET /schedules",
     "GET /alerts",
     "GET /programs/{slot}/logs",

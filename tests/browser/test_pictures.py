@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Page, ViewportSize, expect
 
 from tests.browser.conftest import Dashboard
+from tests.conftest import ROOT
 
 SIZE: ViewportSize = {"width": 1440, "height": 900}
 PAGES = {
@@ -26,6 +27,10 @@ PAGES = {
     "audit": ("/ui/audit", "#rows tr td"),
     "submit": ("/ui/submit?type=ship", "#payload-to-street"),
 }
+WITHOUT_PATHS = """(root) => document.querySelectorAll("#errors pre").forEach(
+    (node) => { node.textContent = node.textContent.replaceAll(root, "/srv/shop"); }
+)"""
+"""The folder of this checkout is of no use to a reader."""
 BOTH = """
 <style>
     body {{ margin: 0; }}
@@ -47,13 +52,30 @@ def busy_system(lasting_system: Any) -> Any:
     waiting = [submit("wordcount", {"text": "good night"}, queue="mail") for _ in range(3)]
     for job in jobs:
         lasting_system.wait_for_job(job)
-    running = [submit("sleep", {"seconds": 120}) for _ in range(2)]
-    yield lasting_system
+    job_page = a_flow(lasting_system)
+    after = {"depends_on": [job_page], "on_dependency_failure": "run"}
+    running = [submit("sleep", {"seconds": 120}, **after) for _ in range(2)]
+    running.append(submit("wordcount", {"text": "the end"}, depends_on=running))
+    yield lasting_system, job_page
     for job in (*running, *waiting):
         call(f"/jobs/{job}/cancel", json={})
     call("/queues/mail/resume", json={})
     for job in running:
         lasting_system.wait_for_job(job)
+
+
+def a_flow(system: Any) -> int:
+    """Make a job that depends on others, fails, is retried and fails again; its id."""
+    first = system.submit("sum_range", {"n": 7})
+    parts = [system.submit("step", depends_on=[first]) for _ in range(3)]
+    payload = {"pages": 40, "paper": 9}
+    job_id: int = system.submit("publish", payload, depends_on=parts, tags=["report"])
+    system.wait_for_job(job_id)
+    system.client.post(f"/jobs/{job_id}/retry", json={"reason": "the printer has paper again"})
+    system.wait_for_job(job_id)
+    for _ in range(2):
+        system.submit("wordcount", {"text": "it is out"}, depends_on=[job_id])
+    return job_id
 
 
 def fill_in(page: Page) -> None:
@@ -85,9 +107,12 @@ def test_each_page_has_a_picture(lasting_dashboard: Any, busy_system: Any, tmp_p
     page.set_viewport_size(SIZE)
     both = page.context.new_page()
     both.set_viewport_size(SIZE)
-    for name, (path, shown) in PAGES.items():
+    _, job_page = busy_system
+    own = {"job": (f"/ui/jobs/{job_page}", "#graph .node[data-status=in_progress]")}
+    for name, (path, shown) in (PAGES | own).items():
         lasting_dashboard.open(path)
         page.locator(shown).first.wait_for()
+        page.evaluate(WITHOUT_PATHS, str(ROOT))
         PREPARED.get(name, lambda _: None)(page)
         picture(page, both, folder / f"{name}.png")
         assert (folder / f"{name}.png").stat().st_size > 20_000, "it shows something"

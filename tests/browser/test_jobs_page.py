@@ -299,6 +299,38 @@ def test_a_filter_is_typed_in_one_field_and_stands_in_the_address(
     page.wait_for_url("**/ui/jobs")
 
 
+def test_the_language_of_the_field_is_read_and_written(lasting_dashboard: Dashboard) -> None:
+    page = lasting_dashboard.open("/ui/jobs?tag=none")
+    read = """async (texts) => {
+        const script = [...document.scripts].find(({ src }) => src.includes("/js/"));
+        const { parse, write } = await import(new URL("query.js", script.src).href);
+        return texts.map((text) => {
+            const { filter, problems } = parse(text);
+            return [filter, problems.length, write(filter), parse(write(filter)).filter];
+        });
+    }"""
+    place = {"error": "ValueError", "where": 'a "b".py:12 in f'}
+    cases: dict[str, Any] = {
+        "": {},
+        "status:failed  type:x": {"status": "failed", "type": "x"},
+        "some  text": {"q": "some text"},
+        "http://host:80/x": {"q": "http://host:80/x"},
+        'error:ValueError where:"a \\"b\\".py:12 in f"': place,
+        '"status:failed" is text': {"q": "status:failed is text"},
+        "late type:x text": {"type": "x", "q": "late text"},
+        "queue:": {},
+        "since:15m until:2026-01-31T12:00:00Z": {
+            "since": "15m",
+            "until": "2026-01-31T12:00:00Z",
+        },
+    }
+    for (text, wanted), found in zip(cases.items(), page.evaluate(read, list(cases)), strict=True):
+        filter, problems, _, again = found
+        assert (filter, problems, again) == (wanted, 0, wanted), text
+    wrong = page.evaluate(read, ["status:lost", "type:a type:b", "where:x"])
+    assert [problems for _, problems, *_ in wrong] == [1, 1, 1]
+
+
 def test_what_the_server_refuses_is_told_in_words(lasting_dashboard: Dashboard) -> None:
     page = lasting_dashboard.open("/ui/jobs?status=pending&since=1h")
     expect(page.locator("#filter-problem")).to_contain_text("a job that is pending has not ended")

@@ -75,7 +75,9 @@ class _Source:
 
     def _compared(self, place: Place, how: str) -> Condition:
         if self.order is JobOrder.ENDED:
-            return Condition(f"({self.key}) {how} (?, ?)", place)
+            # The time is compared twice: PostgreSQL cannot tell how many rows a pair leaves.
+            sql = f"finished_at_ms {how[0]}= ? AND ({self.key}) {how} (?, ?)"
+            return Condition(sql, (place.ended_ms, *place))
         return Condition(f"{self.key} {how} ?", (place.id,))
 
     @property

@@ -18,6 +18,33 @@ InBackground = Callable[[Callable[[Store], None]], threading.Thread]
 WORKER = Holder("default-1", "incarnation", 7)
 
 
+def test_jobs_are_listed_by_their_ends(orpheus: Orpheus, store: Store, finish: Finish) -> None:
+    store.jobs.submit_many([NewJob("count")] * 3)
+    finish(store)
+    store.jobs.cancel(3)
+    out = orpheus("jobs", "--since", "1h").out.splitlines()
+    assert {line.split()[0] for line in out[1:]} == {"1", "3"}
+    assert len(orpheus("jobs", "--until", "2020-01-31T12:00:00Z").out.splitlines()) == 1
+    assert len(orpheus("jobs", "--error", "NoSuchError").out.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--where", "jobs.py:12"), "--where needs --error"),
+        (("--since", "1h", "--until", "2h"), "--until must be later than --since"),
+        (("--since", "1h", "--status", "pending"), "a job that is pending has none"),
+        (("--since", "yesterday"), "nor how long ago, such as 15m"),
+    ],
+)
+def test_a_filter_that_no_job_can_match_is_told(
+    orpheus: Orpheus, store: Store, options: tuple[str, ...], words: str
+) -> None:
+    answer = orpheus("jobs", *options)
+    assert answer.code == 2
+    assert words in " ".join(answer.err.split())
+
+
 def test_jobs_are_listed_newest_first_and_filtered(
     orpheus: Orpheus, store: Store, finish: Finish
 ) -> None:

@@ -36,8 +36,8 @@ from orpheus.config.in_force import InForce, in_force_at
 from orpheus.config.load import checked
 from orpheus.config.problems import KeyPath, Problem, dotted
 from orpheus.config.regular_file import read_regular_file
-from orpheus.config.settings import Settings
 from orpheus.config.secret_values import secrets_in
+from orpheus.config.settings import Settings
 from orpheus.config.sources import (
     DEFAULT_PATH,
     Sources,

@@ -80,7 +80,8 @@ def _of_supervisor(
     environ: Mapping[str, str],
 ) -> Found:
     if running.config is None:
-        return _found(None, None, _WITHOUT_FILE, _shown(now), running.since_ms)
+        settings = _kept_settings(running, sets, environ) if now.path else _shown(now)
+        return _found(None, None, _WITHOUT_FILE, settings, running.since_ms)
     path = Path(running.config)
     is_ours = now.path is not None and os.path.realpath(now.path) == running.config
     shown_path = now.path if is_ours and now.path is not None else path

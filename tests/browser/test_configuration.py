@@ -69,8 +69,8 @@ def shared(page: Page, shared_system: System, shared_path: Path) -> Iterator[Das
 
 def opened(dashboard: Dashboard) -> Page:
     page = dashboard.open("/ui/configuration")
-    page.locator("#settings tr").first.wait_for()
-    page.locator("#versions li").first.wait_for()
+    expect(page.locator("#settings tr").first).to_be_visible()
+    expect(page.locator("#versions li").first).to_be_visible()
     return page
 
 
@@ -168,7 +168,7 @@ def test_it_is_done_with_the_keyboard_alone(shared: Dashboard, shared_path: Path
     page = shared.open()
     page.keyboard.press("g")
     page.keyboard.press("c")
-    page.locator("#settings tr").first.wait_for()
+    expect(page.locator("#settings tr").first).to_be_visible()
     page.locator("#text").focus()
     page.keyboard.press("ControlOrMeta+Home")
     page.keyboard.type("# first\n")
@@ -265,7 +265,7 @@ def test_of_two_editors_at_once_none_loses_anything(shared: Dashboard, shared_pa
     mine = opened(shared)
     other = mine.context.new_page()
     other.goto(shared.system.url + "/ui/configuration")
-    other.locator("#settings tr").first.wait_for()
+    expect(other.locator("#settings tr").first).to_be_visible()
     rewrite(mine, "# few", "# mine")
     expect(mine.locator("#save")).to_be_enabled()
     rewrite(other, TEXT.splitlines()[0], "# theirs\n" + TEXT.splitlines()[0])

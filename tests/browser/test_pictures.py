@@ -83,6 +83,7 @@ def fill_in(page: Page) -> None:
     page.locator("#example").click()
     page.locator("#payload-to-street").fill("Ring 1")
     page.locator("#payload-speed").select_option("fast")
+    page.locator("#payload-pay-0-number").fill("")
     page.locator("#send").click()
     page.locator("#payload-pay-0-number-problem").wait_for()
 

@@ -239,7 +239,7 @@ def test_a_form_knows_every_shape_of_a_schema(lasting_dashboard: Dashboard) -> N
         "union", "json", "array", "json",
         "boolean", "json", "number",
     ]  # fmt: skip
-    assert told["words"] == "whole number · 1 to 9 · default 4"
+    assert told["words"] == "integer · 1 to 9 · default 4"
     assert told["exact"] == "exactly 1 item"
     assert told["fits"] == [False, True, False]
     assert (told["example"], told["bounded"]) == (True, [1, 5.5])

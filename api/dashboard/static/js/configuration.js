@@ -10,6 +10,7 @@ import { Versions } from "./versions.js";
 import { plural } from "./words.js";
 
 const CHECK_AFTER_MS = 350;
+const READ_AGAIN_MS = 3000; // where the API could not answer
 /** The file as it was last read. @type {{text: string | null, etag: string | null}} */
 let file = { text: null, etag: null };
 /** The version to go back to, until its text is edited. @type {any} */
@@ -72,7 +73,11 @@ async function keep() {
 
 async function read() {
   let answer;
-  try { answer = await request("/config"); } catch (error) { showCheckResult(error.message, "bad"); return null; }
+  try { answer = await request("/config"); } catch (error) {
+    showCheckResult(error.message, "bad");
+    if (error.status === 0 || error.status >= 500) setTimeout(() => { if (!isChanged()) load(); }, READ_AGAIN_MS);
+    return null;
+  }
   file = { text: answer.text, etag: answer.etag };
   editable = answer.text !== null && !answer.obstacle && !isReadOnly;
   editor.setEditable(editable);

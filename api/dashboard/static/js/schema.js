@@ -61,7 +61,7 @@ function kindOf(schema) {
   }
 }
 
-const WORDS = { integer: "whole number", number: "number", string: "text", boolean: "true or false", moment: "date and time", array: "list", json: "JSON" };
+const WORDS = { number: "number", string: "text", boolean: "true or false", moment: "date and time", array: "list", json: "JSON" };
 
 function labelOf(part, defs) {
   const { kind, schema } = shapeOf(part, defs);

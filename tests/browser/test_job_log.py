@@ -111,3 +111,21 @@ def test_each_attempt_has_its_part_of_the_log(lasting_dashboard: Any) -> None:
     expect(page.locator("#log .part")).to_have_text(["attempt 1", "attempt 2"])
     page.locator("#log-level").select_option("2")
     expect(page.locator("#log .part")).to_have_text([re.compile("1"), re.compile("2")])
+
+
+def test_of_a_log_without_end_the_newest_lines_are_kept(lasting_dashboard: Any) -> None:
+    page = lasting_dashboard.open(f"/ui/jobs/{lasting_dashboard.system.submit('step')}")
+    counts = page.evaluate(
+        """async () => {
+            const script = [...document.scripts].find(({ src }) => src.includes("/js/"));
+            const { LogWindow } = await import(new URL("log-window.js", script.src).href);
+            const box = document.createElement("div");
+            const log = new LogWindow(box, () => document.createElement("p"), () => {});
+            return [150, 150, 150, 150].map((more) => {
+                log.append(Array(more).fill(0));
+                log.forget(250);
+                return [log.count, box.childElementCount];
+            });
+        }"""
+    )
+    assert counts == [[150, 2], [300, 3], [250, 3], [300, 3]]

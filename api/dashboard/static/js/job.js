@@ -82,13 +82,17 @@ async function read() {
 
 /** What operators and other jobs did to it. */
 async function readMarks() {
-  const audit = request(`/audit?job=${id}&limit=200`);
+  const [audit] = await Promise.all([request(`/audit?job=${id}&limit=200`), readEvents()]);
+  return marksOf(events, audit.items);
+}
+
+/** Read the events after the last one that is known. */
+async function readEvents() {
   for (let more = true; more;) {
     const { items } = await request(`/jobs/${id}/events?after=${events.at(-1)?.seq ?? 0}`);
     events.push(...items);
     more = items.length === EVENTS_AT_ONCE;
   }
-  return marksOf(events, (await audit).items);
 }
 
 /** The newest jobs that were made from this one. */

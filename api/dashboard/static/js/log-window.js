@@ -19,6 +19,8 @@ export class LogWindow {
     /** @type {{node: any, lines: T[], isDrawn: boolean}[]} */
     this.chunks = [];
     this.chunkOf = new Map();
+    /** How many lines there are. */
+    this.count = 0;
     this.watch = new IntersectionObserver((seen) => this.turn(seen), { root: node, rootMargin: `${AROUND_PX}px 0px` });
   }
 
@@ -26,6 +28,7 @@ export class LogWindow {
   replace(lines) {
     for (const { node } of this.chunks) this.watch.unobserve(node);
     this.chunks = [];
+    this.count = 0;
     this.chunkOf.clear();
     this.node.replaceChildren();
     this.append(lines);
@@ -42,17 +45,18 @@ export class LogWindow {
       else this.reserve(chunk);
       from += part.length;
     }
+    this.count += lines.length;
     if (lines.length) this.drawn();
   }
 
-  /** Forget whole chunks at the beginning, until no more than `most` lines are left. @param {number} most @param {number} count how many there are */
-  forget(most, count) {
-    while (count > most && this.chunks.length > 1) {
+  /** Forget whole chunks at the beginning, as long as `most` lines or more are left. @param {number} most */
+  forget(most) {
+    while (this.chunks.length > 1 && this.count - this.chunks[0].lines.length >= most) {
       const [{ node, lines }] = this.chunks.splice(0, 1);
       this.watch.unobserve(node);
       this.chunkOf.delete(node);
       node.remove();
-      count -= lines.length;
+      this.count -= lines.length;
     }
   }
 

@@ -10,6 +10,7 @@ const LEVELS = { debug: 0, info: 1, warning: 2, error: 3, critical: 3 };
 const MOST_LINES = 50_000;
 const PAGE = 500; // to read more at once would hold the page up
 const TYPING_MS = 150;
+const READER_MS = 1000; // a wheel scrolls on for a while
 
 /** @typedef {{line: any, level: number, extra: string, text: string, part: number | null}} Entry `part`: the number of an attempt that begins here */
 
@@ -20,9 +21,9 @@ export class Log {
     this.last = 0;
     /** @type {Entry[]} */
     this.entries = [];
-    this.shown = 0;
     this.attempt = 0;
     this.forgotten = 0;
+    this.touched = -Infinity;
     /** @type {any[]} */
     this.held = [];
     this.node = byId("log");
@@ -33,9 +34,13 @@ export class Log {
     this.level.addEventListener("change", () => this.showAll());
     this.search.addEventListener("input", () => { clearTimeout(this.typing); this.typing = setTimeout(() => this.showAll(), TYPING_MS); });
     this.follow.addEventListener("change", () => this.toEnd());
-    for (const kind of ["wheel", "touchmove"]) this.node.addEventListener(kind, () => this.updateFollow(), { passive: true });
-    this.node.addEventListener("keydown", () => this.updateFollow());
-    this.node.addEventListener("pointerdown", () => addEventListener("pointerup", () => this.updateFollow(), { once: true }));
+    // What scrolls may be the reader or the page itself: only the reader changes what is followed.
+    for (const kind of ["wheel", "touchmove", "keydown"]) this.node.addEventListener(kind, () => { this.touched = performance.now(); }, { passive: true });
+    this.node.addEventListener("pointerdown", () => {
+      this.touched = Infinity;
+      addEventListener("pointerup", () => { this.touched = performance.now(); }, { once: true });
+    });
+    this.node.addEventListener("scroll", () => { if (performance.now() - this.touched < READER_MS) this.updateFollow(); }, { passive: true });
     this.showSummary();
   }
 
@@ -71,7 +76,7 @@ export class Log {
   /** Show all lines anew: the level or the text has changed. */
   showAll() {
     this.wanted = this.search.value.trim().toLowerCase();
-    this.attempt = this.shown = 0;
+    this.attempt = 0;
     this.window.replace([]);
     this.add(this.entries);
   }
@@ -83,9 +88,8 @@ export class Log {
       entry.part = entry.line.attempt === this.attempt ? null : entry.line.attempt;
       this.attempt = entry.line.attempt;
     }
-    this.shown += wanted.length;
     this.window.append(wanted);
-    this.window.forget(MOST_LINES, this.shown);
+    this.window.forget(MOST_LINES);
     this.showSummary();
     this.toEnd();
   }
@@ -108,7 +112,7 @@ export class Log {
     const all = this.entries.length;
     const newest = this.forgotten ? `, the newest of ${count(all + this.forgotten)}` : "";
     const filtered = this.wanted || Number(this.level.value);
-    setText(byId("log-summary"), !all ? "no lines" : filtered ? `${count(Math.min(all, this.shown))} of ${plural(all, "line")}` : plural(all, "line") + newest);
+    setText(byId("log-summary"), !all ? "no lines" : filtered ? `${count(this.window.count)} of ${plural(all, "line")}` : plural(all, "line") + newest);
   }
 
   /** Draw the end and go there. Not for each part that is read: the end is not there yet. */
@@ -122,10 +126,8 @@ export class Log {
 
   /** Stop following when the reader scrolls up, and follow again at the end. */
   updateFollow() {
-    requestAnimationFrame(() => {
-      const { scrollTop, scrollHeight, clientHeight } = this.node;
-      this.follow.checked = scrollTop + clientHeight >= scrollHeight - 4;
-    });
+    const { scrollTop, scrollHeight, clientHeight } = this.node;
+    this.follow.checked = scrollTop + clientHeight >= scrollHeight - 4;
   }
 }
 

@@ -113,7 +113,7 @@ function makeRow({ number }) {
     const due = dueAt ? (Date.parse(dueAt) - now()) / 1000 : 0;
     const parts = [`${wait[1]} ${attempt ? duration(waited) : ticking(waited)}${due > 0 ? `, due in ${ticking(due)}` : ""}`];
     if (attempt) parts.push(`${attempt.finished_at ? "ran" : "runs for"} ${attempt.finished_at ? duration(between(attempt.started_at, attempt.finished_at)) : ticking(between(attempt.started_at))}`);
-    if (attempt && attempt.cpu_s !== null) parts.push(`CPU ${duration(+attempt.cpu_s)}`);
+    if (attempt && attempt.cpu_s !== null) parts.push(`CPU ${+attempt.cpu_s < 0.0005 ? "<1 ms" : duration(+attempt.cpu_s)}`);
     if (attempt && attempt.max_rss_bytes !== null) parts.push(`peak ${bytes(+attempt.max_rss_bytes)}`);
     setText(facts, parts.join(" · "));
     setText(where, attempt ? `${attempt.worker}, pid ${attempt.pid}` : "");

@@ -32,7 +32,7 @@ from orpheus.shared.process.child_start import ChildStart, enter_child
 from orpheus.shared.process.failpoints import name_program
 from orpheus.shared.process.listener import bind_listener
 from orpheus.shared.process.standard_streams import open_missing_streams
-from orpheus.shared.storage import listen, open_storage, settled
+from orpheus.shared.storage import listen, open_storage, settled, state_files
 
 _SLOT = "api"
 
@@ -113,7 +113,10 @@ def _serve(
     def editor() -> ConfigurationEditor:
         from orpheus.config.editing.file import ConfigurationFile  # noqa: PLC0415 - 6 MB, for GET and PUT /config
 
-        return ConfigurationFile(file, sets, os.environ)
+        storage = handover.storage
+        return ConfigurationFile(
+            file, sets, os.environ, state_files(storage.url, storage.state_dir)
+        )
 
     async def serve() -> None:
         await run_api(

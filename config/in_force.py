@@ -14,11 +14,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from orpheus.config.editing.shown import shown_values
 from orpheus.config.handovers import for_command_line
 from orpheus.config.known import read_kept
 from orpheus.config.load import checked
 from orpheus.config.settings import Database, Settings
+from orpheus.config.shown import shown_values
 from orpheus.config.sources import DEFAULT_PATH, Sources, given_file
 from orpheus.shared.errors import ConfigurationError
 from orpheus.shared.operations.configuration import MASK
@@ -36,6 +36,9 @@ class InForce:
 
     config: str | None
     tables: dict[str, Any]
+    since_ms: int | None = None
+    version: int | None = None
+    """The version of its file (config/editing/versions.py); None: there is none."""
 
     @property
     def url(self) -> str | None:
@@ -44,7 +47,9 @@ class InForce:
         return url
 
 
-def keep_in_force(path: Path, settings: Settings) -> None:
+def keep_in_force(
+    path: Path, settings: Settings, since_ms: int | None = None, version: int | None = None
+) -> None:
     """Write this process's settings to `path`, in one step. Raises OSError."""
     values = shown_values(settings)
     tables = {name: values[name] for name in _TABLES}
@@ -54,7 +59,7 @@ def keep_in_force(path: Path, settings: Settings) -> None:
         for one in settings.programs
     ]
     config = None if settings.source is None else os.path.realpath(settings.source)
-    note = {"config": config, "settings": tables}
+    note = {"config": config, "settings": tables, "since_ms": since_ms, "version": version}
     if settings.given and MASK not in values["database"].values():
         handover = asdict(for_command_line(settings))
         note["commands"] = {"given": settings.given, "handover": handover}
@@ -75,7 +80,7 @@ def in_force_at(path: Path, of_owner: str | Path | None = None) -> InForce | Non
     note = read_kept(path, of_owner)
     if note is None or not isinstance(note.get("settings"), dict):
         return None
-    return InForce(note.get("config"), note["settings"])
+    return InForce(note.get("config"), note["settings"], note.get("since_ms"), note.get("version"))
 
 
 def in_force_of(config: Path | None, environ: Mapping[str, str]) -> InForce | None:

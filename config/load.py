@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from orpheus.config.checks import problems_between
 from orpheus.config.known import digest_of
-from orpheus.config.problems import KeyPath, Problem, problems_of, without
+from orpheus.config.problems import NOT_SETTINGS, KeyPath, Problem, problems_of, without
 from orpheus.config.settings import Database, Settings
 from orpheus.config.sources import DEFAULT_PATH, Sources, read_sources
 from orpheus.shared.errors import ConfigurationError
@@ -95,11 +95,13 @@ def checked(sources: Sources) -> tuple[Settings | None, list[Problem]]:
     """
     problems = list(sources.problems)
     values = _merged(sources.layers)
-    if values.pop("source", None) is not None:
-        problems.append(Problem(("source",), "unknown key"))
+    given = [name for name in NOT_SETTINGS if values.pop(name, None) is not None]
+    problems += [Problem((name,), "unknown key") for name in given]
     settings = None
     try:
-        settings = Settings.model_validate({**values, "source": sources.file})
+        settings = Settings.model_validate(
+            {**values, "source": sources.file, "source_text": sources.text}
+        )
     except ValidationError as error:
         invalid = problems_of(error, Settings)
         problems += invalid

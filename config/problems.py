@@ -6,12 +6,15 @@ from types import UnionType
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from orpheus.shared.records import dataclass
+from orpheus.shared.sentences import sentence
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
 
 KeyPath = tuple[str | int, ...]
 """The place of a value: table, key, and for lists the index."""
+NOT_SETTINGS = ("source", "source_text")
+"""What the settings have besides their tables; nobody may set it."""
 
 _REWORDED = {
     "extra_forbidden": "unknown key",
@@ -20,9 +23,7 @@ _REWORDED = {
     "model_attributes_type": "must be a table",
     "dict_type": "must be a table",
     "mapping_type": "must be a table",
-    "tuple_type": "must be a list",
     "too_short": "must not be empty",
-    "string_too_short": "must not be empty",
 }
 
 
@@ -54,7 +55,7 @@ def problems_of(error: "ValidationError", settings: "type[BaseModel]") -> list[P
     found: dict[KeyPath, Problem] = {}
     for detail in error.errors(include_url=False, include_input=False):
         key = _key_of(detail["loc"])
-        reason = _REWORDED.get(detail["type"]) or _sentence(detail)
+        reason = _REWORDED.get(detail["type"]) or sentence(detail)
         if detail["type"] == "extra_forbidden":
             reason += _nearest(key, settings)
         found.setdefault(key, Problem(key, reason))
@@ -70,13 +71,6 @@ def _key_of(location: KeyPath) -> KeyPath:
         for step in location
         if not (isinstance(step, str) and (step == "[key]" or "(" in step or "[" in step))
     )
-
-
-def _sentence(detail: Mapping[str, Any]) -> str:
-    if detail["type"] == "value_error":
-        return str(detail["ctx"]["error"])
-    message = str(detail["msg"])
-    return "must" + message.removeprefix("Input should") if "Input should" in message else message
 
 
 def _nearest(key: KeyPath, settings: "type[BaseModel]") -> str:
@@ -95,7 +89,7 @@ def known_keys(table: "type[BaseModel]", like: KeyPath = (), at: KeyPath = ()) -
     Names of pools and queues, and indexes of lists, are taken from `like`.
     """
     for name, field in table.model_fields.items():
-        if not at and name == "source":
+        if not at and name in NOT_SETTINGS:
             continue
         here = (*at, name)
         yield here

@@ -298,7 +298,10 @@ _TABLES = ["database", "api", "jobs", "leases", "heartbeats", "supervisor", "ret
 
 
 class Settings(Table):  # noqa: PLW1641 - pydantic makes the hash of a frozen model
-    """The whole configuration. `source` is the file it was read from, None without one."""
+    """The whole configuration. `source` is the file it was read from, None without one.
+
+    `source_text` is what that file held then.
+    """
 
     database: Database = Field(default_factory=Database)
     api: Api = Field(default_factory=Api)
@@ -339,6 +342,8 @@ class Settings(Table):  # noqa: PLW1641 - pydantic makes the hash of a frozen mo
         """Check each table as a part of the whole: its own class then needs no validator."""
         empty: dict[str, Any] = {name: {} for name in _TABLES} | {"pools": {"default": {}}}
         return {**empty, **values} if isinstance(values, Mapping) else values
+
+    source_text: str = Field("", exclude=True, repr=False)
 
     @field_validator("pools", mode="before")
     @classmethod

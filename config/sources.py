@@ -41,7 +41,8 @@ class Sources:
     problems: list[Problem] = field(default_factory=list)
     tells_database: bool = True
     """False if the file may name the database, but in a way that cannot be read."""
-    _text: str = ""
+    text: str = ""
+    """What the file held."""
     _numbered: dict[KeyPath, int] | None = None
     _origins: dict[KeyPath, str] = field(default_factory=dict)
 
@@ -85,7 +86,7 @@ class Sources:
 
     def _lines(self) -> dict[KeyPath, int]:
         if self._numbered is None:
-            self._numbered = _line_numbers(self._text)
+            self._numbered = _line_numbers(self.text)
         return self._numbered
 
     def read_file(self, path: Path) -> None:
@@ -105,7 +106,7 @@ class Sources:
 
     def read_text(self, text: str, path: Path) -> None:
         """Add a text, as if the file at `path` held it."""
-        self.file, self._text = path, text
+        self.file, self.text = path, text
         try:
             self.add(tomllib.loads(text), str(path))
         except tomllib.TOMLDecodeError as error:
@@ -121,7 +122,7 @@ class Sources:
         The URL is certain if its line can be read and stands below a header that can. Without one,
         another line may be meant to be it: one that cannot be read, or whose header cannot.
         """
-        lines = self._text.splitlines()
+        lines = self.text.splitlines()
         is_told, may_be_meant = False, False
         for key, number in self._lines().items():
             if key[:1] != ("database",) and key[-1:] != ("url",):

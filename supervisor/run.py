@@ -16,6 +16,7 @@ from socket import socket
 from threading import Thread
 
 from orpheus.config.checks import missing_programs
+from orpheus.config.editing.versions import Versions
 from orpheus.config.handovers import for_commands, for_database, for_storage
 from orpheus.config.in_force import forget_in_force, keep_in_force
 from orpheus.config.problems import dotted
@@ -135,7 +136,7 @@ def _supervise(
     configuration.sets = sets
     incarnation = secrets.token_hex(8)
     note_supervisor(lock_fd, incarnation)
-    keep = functools.partial(_keep, state)
+    keep = functools.partial(_keep, state, clock)
     keep(settings)
     myself = own_record(clock, own_host(), Role.SUPERVISOR, "supervisor", incarnation, ready=True)
     recorder = Recorder(myself, configuration.duties())
@@ -175,10 +176,21 @@ def _supervise(
         listeners.close()
 
 
-def _keep(state: StateFiles, settings: Settings) -> None:
-    """Keep the settings for commands whose configuration file is wrong; they can do without."""
+def _keep(state: StateFiles, clock: Clock, settings: Settings) -> None:
+    """Keep the settings for commands whose configuration file is wrong; they can do without.
+
+    What an editor has saved becomes a version that one can go back to.
+    """
+    version = None
     try:
-        keep_in_force(state.in_force, settings)
+        if settings.source is not None:
+            versions = Versions(state.configurations, settings.source)
+            version = versions.keep_found(settings.source_text).number
+    except OSError as error:
+        folder = str(state.configurations)
+        log.warning("version_not_kept", folder=folder, reason=error.strerror)
+    try:
+        keep_in_force(state.in_force, settings, clock.wall_ms(), version)
     except OSError as error:
         log.warning("settings_not_kept", file=str(state.in_force), reason=error.strerror)
 

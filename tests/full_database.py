@@ -10,7 +10,7 @@ from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.domain.rates import KeyRules, QueueRules, Rate
 from orpheus.shared.domain.schedules import ScheduleDefinition
 from orpheus.shared.process.crash_cell import CellState
-from orpheus.shared.storage import KeptAnswer, Store, TypeRow
+from orpheus.shared.storage import BulkAction, JobFilter, KeptAnswer, Store, TypeRow
 
 ODD_TEXT = "naïve 🦉 \u2028 \x7f \\u0041 'quote' \"double\" {} ? :name $1 %s -- \t\r\n"
 ODD_JSON = json.dumps({"": ODD_TEXT, "big": 2**63 - 1, "small": 1e-300, "none": None, "e": "\x01"})
@@ -141,6 +141,9 @@ def _do_what_operators_do(store: Store) -> None:
     store.schedules.pause("later")
     store.audit.record("pause", "held", by="cli:ada", reason=ODD_TEXT)
     store.audit.record("cancel", "9", by="api:127.0.0.1", reason=None)
+    for _ in range(2):
+        store.jobs.submit(NewJob("noop", queue="too-many"))
+    store.bulk.change(BulkAction.CANCEL, JobFilter(queue="too-many"), by="cli:ada")
 
 
 def _end_with_a_gap(store: Store) -> None:

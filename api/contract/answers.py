@@ -187,6 +187,40 @@ class SettingProblem(TypedDict):
     """Of the file's text."""
 
 
+class ConfigurationVersion(TypedDict):
+    """A text that the configuration file has held."""
+
+    version: int
+    at: Time
+    by: str
+    """As in the audit log; `file`: an editor on the machine has saved it."""
+    reason: str | None
+    text: str | None
+    """Its secrets masked; null: they cannot be told apart from the rest."""
+    in_file: bool
+    """The file holds it now."""
+    in_force: bool
+    """The supervisor works by it."""
+
+
+class ConfigurationVersions(TypedDict):
+    """The versions of the configuration file that are kept, the newest first."""
+
+    items: list[ConfigurationVersion]
+
+
+class ConfigurationInForce(TypedDict):
+    """Which configuration the programs work by."""
+
+    file: str | None
+    version: int | None
+    """The one of GET /config/versions; null: it is not kept."""
+    since: Time | None
+    """null: no supervisor is running."""
+    text: str
+    """The same in words."""
+
+
 class Configuration(TypedDict):
     """The configuration in force, and the file that can be edited."""
 
@@ -199,8 +233,9 @@ class Configuration(TypedDict):
     """How many secrets the text does not show."""
     obstacle: str | None
     """Why it cannot be edited here, and what to do."""
+    in_force: ConfigurationInForce
     settings: list[Setting]
-    """Empty while the file has problems: what was last read well is in force."""
+    """Those in force, also while the file has problems."""
     problems: list[SettingProblem]
     warnings: list[SettingProblem]
     """What would not keep it from being taken."""

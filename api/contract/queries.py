@@ -132,6 +132,8 @@ class ConfigurationQuery(BaseModel):
 class AuditQuery(_Query):
     """Which part of the audit log."""
 
+    job: int | None = Field(None, ge=1, le=LARGEST_ID)
+    """Only what was done to this job, alone or together with others."""
     limit: int = Field(50, ge=1, le=500)
     cursor: Cursor | None = None
 

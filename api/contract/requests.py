@@ -213,20 +213,19 @@ class Scale(Reason):
     workers: Size
 
 
-def _either(one: str, one_type: str, other: str) -> dict[str, Any]:
-    """Return the JSON Schema that requires `one` and forbids `other`."""
-    types = {one: {"type": one_type}, other: {"type": "null"}}
+_WAYS_TO_EDIT = {"text": "string", "set": "object", "version": "integer"}
+
+
+def _only(one: str) -> dict[str, Any]:
+    """Return the JSON Schema that requires one way to edit, and forbids the others."""
+    types = {way: {"type": of if way == one else "null"} for way, of in _WAYS_TO_EDIT.items()}
     return {"required": [one], "properties": types}
 
 
 class EditConfiguration(Reason):
-    """A new text of the configuration file, or new values of single settings."""
+    """A new text of the configuration file, an earlier version, or values of single settings."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "oneOf": [_either("text", "string", "set"), _either("set", "object", "text")]
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"oneOf": [_only(way) for way in _WAYS_TO_EDIT]})
 
     text: str | None = Field(
         None,
@@ -236,11 +235,13 @@ class EditConfiguration(Reason):
     set: dict[str, Any] | None = Field(None, min_length=1, max_length=50)
     """Settings by their dotted names; null takes one out of the file. The rest of the text stays
     as it is, with its comments."""
+    version: Id | None = None
+    """Go back to this one of GET /config/versions, with the secrets that it had."""
 
     @model_validator(mode="after")
-    def _one_of_two(self) -> Self:
-        if (self.text is None) == (self.set is None):
-            raise ValueError("either text or set must be given")
+    def _one_way(self) -> Self:
+        if sum(getattr(self, way) is not None for way in _WAYS_TO_EDIT) != 1:
+            raise ValueError("one of text, set and version must be given")
         return self
 
 

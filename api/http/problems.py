@@ -5,7 +5,6 @@ are mapped below. Anything else is a 500 without a traceback; the guard logs it.
 client should repeat carry `Retry-After`.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -32,6 +31,7 @@ from orpheus.shared.errors import (
     Unavailable,
 )
 from orpheus.shared.operations.configuration import FileChanged, NotEditable
+from orpheus.shared.sentences import sentence
 
 PROBLEM_JSON = "application/problem+json"
 MAX_FIELD_PROBLEMS = 100
@@ -126,14 +126,12 @@ def _sentence(found: Mapping[str, Any]) -> str:
             return "is required"
         case "extra_forbidden":
             return "is not a known field"
-        case "value_error":
-            return str(found["ctx"]["error"])
         case "model_type" | "dict_type":
             return "must be an object"
         case "string_pattern_mismatch" if NAME.pattern in found["ctx"]["pattern"]:
             return NAME_RULE
         case _:
-            return re.sub(r"^(Input|String|List) should", "should", str(found["msg"]))
+            return sentence(found)
 
 
 def install(app: FastAPI, not_found_page: Callable[[str], Response] | None = None) -> None:

@@ -24,7 +24,7 @@ async def get_audit(request: Request, query: Annotated[AuditQuery, Query()]) -> 
     place = decode_cursor(query.cursor, _LIST)
     before_id = place[0] if place else None
     rows = await services_of(request).readers.read(
-        lambda store: store.audit.page(query.limit + 1, before_id)
+        lambda store: store.audit.page(query.limit + 1, before_id, query.job)
     )
     shown, next_cursor = split_page(rows, query.limit, _LIST)
     page = AuditPage(items=[audit_json(row) for row in shown], next_cursor=next_cursor)

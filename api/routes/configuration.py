@@ -18,7 +18,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from orpheus.api.contract.answers import Configuration, ConfigurationChange
+from orpheus.api.contract.answers import (
+    Configuration,
+    ConfigurationChange,
+    ConfigurationVersions,
+)
 from orpheus.api.contract.openapi import answers, body, header, header_parameter, problems
 from orpheus.api.contract.queries import ConfigurationQuery
 from orpheus.api.contract.requests import EditConfiguration
@@ -35,10 +39,13 @@ from orpheus.shared.operations.configuration import (
     PlannedEdit,
     RefusedEntries,
     SettingProblem,
+    version_json,
 )
 from orpheus.shared.operations.refused import refused_entries
+from orpheus.shared.operations.replace_configuration import replace_configuration
 from orpheus.shared.operations.stored_settings import is_supervised
 from orpheus.shared.storage import Store
+from orpheus.shared.views.values import optional_time
 
 router = APIRouter(tags=["configuration"])
 
@@ -61,43 +68,55 @@ async def get_configuration(request: Request) -> Response:
     headers = {"Cache-Control": "no-store"}
     if shown.etag is not None:
         headers["ETag"] = f'"{shown.etag}"'
-    return json_response({**asdict(shown), "rejected": rejected}, headers=headers)
+    found = {**asdict(shown), "rejected": rejected}
+    in_force = found["in_force"]
+    in_force["since"] = optional_time(in_force.pop("since_ms"))
+    return json_response(found, headers=headers)
+
+
+@router.get("/config/versions", responses=answers(ConfigurationVersions) | problems(409))
+async def list_versions(request: Request) -> Response:
+    """The texts that the file has held, each with who put it there and why; secrets are masked."""
+    editor = _editor(services_of(request))
+    items = [version_json(one) for one in await asyncio.to_thread(editor.versions)]
+    return json_response({"items": items}, headers={"Cache-Control": "no-store"})
 
 
 @router.put(
     "/config",
     responses={
         **answers(ConfigurationChange, headers=_ETAG),
-        **problems(403, 409, 412, 413, 415, 422, 428, 507),
+        **problems(403, 404, 409, 412, 413, 415, 422, 428, 507),
     },
     openapi_extra=body(EditConfiguration) | _IF_MATCH,
 )
 async def put_configuration(
     request: Request, query: Annotated[ConfigurationQuery, Query()]
 ) -> Response:
-    """Check a new text, or new values of single settings, and replace the file by it.
+    """Check a new text, an earlier one, or values of single settings, and put it into the file.
 
     The old file stays beside it, with `.bak` after its name. Job modules, commands, the database
     and the token's file can only be changed on the machine (403).
     """
     services, new = services_of(request), read_body(request, EditConfiguration)
     expected = _if_match(request.headers.getlist("if-match"))
-    if expected is None and new.text is not None and not query.check:
+    is_whole = new.text is not None or new.version is not None
+    if expected is None and is_whole and not query.check:
         raise Refusal(
             428,
             "A whole text replaces what others may have changed: send the ETag of GET /config as "
             "If-Match, or If-Match: * to replace whatever is there.",
         )
     states = None if expected is None or "*" in expected else expected
-    edit, editor = Edit(new.text, new.set or {}), _editor(services)
+    edit, editor = Edit(new.text, new.set or {}, new.version), _editor(services)
     types = await services.types.with_names(())
     # Without types, no worker has described them yet: the start will check the jobs.
     refused: RefusedEntries = partial(refused_entries, types) if types else lambda _: {}
     planned = await asyncio.to_thread(editor.plan, edit, states, refused)
     outcome, etag, written = planned.outcome, planned.etag, False
     if not query.check:
-        _refuse(outcome, is_text=new.text is not None)
-        replace = partial(_replace, editor, planned, audit_actor(request, new))
+        _refuse(outcome, None if new.set is not None else _whole_of(new))
+        replace = partial(_replace, editor, planned, audit_actor(request, new), new.version)
         etag, written = await asyncio.to_thread(services.with_own_store, replace), True
     takes_effect = await services.readers.read(lambda s: _takes_effect(services, s, outcome))
     found = {key: value for key, value in asdict(outcome).items() if key != "watched"}
@@ -126,38 +145,42 @@ def _if_match(headers: list[str]) -> list[str] | None:
     return [tag if tag == "*" else tag[1:-1] if tag.startswith('"') else "" for tag in tags]
 
 
-def _refuse(outcome: EditOutcome, *, is_text: bool) -> None:
-    """Raises Refusal unless the edit may be written: 403 for what names code, else 422."""
+def _whole_of(new: EditConfiguration) -> str:
+    """Return the field of the body that gives a whole text."""
+    return "/text" if new.version is None else "/version"
+
+
+def _refuse(outcome: EditOutcome, whole: str | None) -> None:
+    """Raises Refusal unless the edit may be written: 403 for what names code, else 422.
+
+    `whole`: the field of the body with the whole text; None: single settings were given.
+    """
     if not outcome.problems:
         return
-    problems = [_field_problem(problem, is_text=is_text) for problem in outcome.problems]
+    problems = [_field_problem(problem, whole) for problem in outcome.problems]
     status = 403 if outcome.refused else 422
     detail = f"{problems[0].detail}{and_more(problems)}. Nothing was written."
     raise Refusal(status, detail, problems)
 
 
-def _field_problem(problem: SettingProblem, *, is_text: bool) -> FieldProblem:
-    where = "/text" if is_text else pointer(["set", problem.key])
-    line = None if problem.line is None or not is_text else f"line {problem.line}"
-    place = line or (problem.place if not is_text else None)
+def _field_problem(problem: SettingProblem, whole: str | None) -> FieldProblem:
+    where = whole or pointer(["set", problem.key])
+    line = None if problem.line is None or whole is None else f"line {problem.line}"
+    place = line or (problem.place if whole is None else None)
     detail = ": ".join(part for part in (place, problem.key, problem.detail) if part)
     return FieldProblem(where, detail)
 
 
-def _replace(editor: ConfigurationEditor, planned: PlannedEdit, actor: Actor, store: Store) -> str:
+def _replace(
+    editor: ConfigurationEditor,
+    planned: PlannedEdit,
+    actor: Actor,
+    version: int | None,
+    store: Store,
+) -> str:
     """Replace the file, with its row in the audit log; return the new etag."""
-
-    def record(target: str, count: int) -> None:
-        store.audit.record("configure", target, by=actor.name, reason=actor.reason, count=count)
-
     try:
-        with editor.prepared(planned) as replace:
-            record("configuration", len(planned.outcome.changed or ()))
-            try:
-                return replace()
-            except Exception:
-                record("configuration, which was not replaced", 0)
-                raise
+        return replace_configuration(editor, planned, actor, version, store)
     except OSError as error:
         if error.errno in _NO_SPACE:
             raise Refusal(507, "The disk that holds the configuration is full.") from None

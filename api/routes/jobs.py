@@ -33,6 +33,7 @@ from orpheus.api.services import Services, services_of, workers
 from orpheus.shared.domain import jobs
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.storage import Budget, JobOrder, Place, Store, Submitted, Total
+from orpheus.shared.views.graphs import JobGraph, graph_json
 from orpheus.shared.views.jobs import (
     Event,
     Job,
@@ -197,6 +198,19 @@ async def get_why(request: Request, job_id: JobId) -> Response:
         return json_response(why)
 
     return await services.readers.read(read)
+
+
+@router.get("/jobs/{job_id}/graph", responses=answers(JobGraph) | problems(404))
+async def get_graph(request: Request, job_id: JobId) -> Response:
+    """What a job waits for and what waits for it, through others too: the nearest 200 jobs."""
+    number = parse_job_id(job_id)
+
+    def read(store: Store) -> Response:
+        with store.snapshot():
+            graph = store.graphs.around(number)
+        return json_response(graph_json(graph))
+
+    return await services_of(request).readers.read(read)
 
 
 @router.get("/jobs/{job_id}/logs", responses=answers(LogLines) | problems(404, 422))

@@ -1,4 +1,4 @@
-"""Edit the TOML file over HTTP: show it, check a change, replace it and keep its comments.
+"""Edit the TOML file: show it, check a change, replace it, keep its comments and its versions.
 
 Only what runs the programs may come in here: nothing of HTTP, and nothing of the database.
 """

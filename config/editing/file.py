@@ -13,23 +13,30 @@ changed even if it is the same: otherwise a caller could guess until a guess is 
 import contextlib
 import hashlib
 import os
-import tomllib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from orpheus.config.changes import changed_keys, effects
 from orpheus.config.checks import missing_programs
+from orpheus.config.editing.effective import FileNow, in_force
+from orpheus.config.editing.naming_code import (
+    NAMES_CODE,
+    NAMING_CODE,
+    changed_code,
+    is_below,
+    tables_of,
+)
 from orpheus.config.editing.replace_file import new_file, replace_file
-from orpheus.config.editing.secret_values import secrets_in
-from orpheus.config.editing.shown import shown_settings
 from orpheus.config.editing.toml import CannotEdit, masked, unmasked, with_value
+from orpheus.config.editing.versions import Versions
 from orpheus.config.handovers import for_database
+from orpheus.config.in_force import InForce, in_force_at
 from orpheus.config.load import checked
 from orpheus.config.problems import KeyPath, Problem, dotted
 from orpheus.config.regular_file import read_regular_file
+from orpheus.config.secret_values import secrets_in
 from orpheus.config.settings import Settings
 from orpheus.config.sources import (
     DEFAULT_PATH,
@@ -39,6 +46,7 @@ from orpheus.config.sources import (
     read_sources,
     sources_with,
 )
+from orpheus.shared.errors import NotFound
 from orpheus.shared.operations.configuration import (
     LONGEST_TEXT,
     MASK,
@@ -50,44 +58,85 @@ from orpheus.shared.operations.configuration import (
     RefusedEntries,
     SettingProblem,
     ShownConfiguration,
+    ShownVersion,
 )
+from orpheus.shared.process.state_files import StateFiles
 
 BACKUP_SUFFIX = ".bak"
 _MOST_PROBLEMS = 100
-_NOT_CHANGEABLE: tuple[KeyPath, ...] = (
-    ("jobs", "modules"), ("jobs", "around"), ("commands",), ("programs",), ("outboxes",),
-    ("database", "url"), ("database", "state_dir"), ("database", "listen_url"),
-    ("api", "token_file"),
-)  # fmt: skip
-_DEFAULTS = Settings().model_dump(mode="json")
 
 
 class ConfigurationFile:
     """A `ConfigurationEditor` (shared/operations/configuration.py) for a file and its `--set`.
 
-    `path` is None if Orpheus was started without a file. May be used from several threads.
+    `path` is None if Orpheus was started without a file. `state`: where its versions are, and what
+    says what the supervisor works by; without it there are none. `may_name_code`: whoever edits
+    could edit the file itself. May be used from several threads.
     """
 
-    def __init__(self, path: Path | None, sets: Sequence[str], environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        path: Path | None,
+        sets: Sequence[str],
+        environ: Mapping[str, str],
+        state: StateFiles | None = None,
+        *,
+        may_name_code: bool = False,
+    ) -> None:
         self._path = path
         self._sets = tuple(sets)
         self._environ = dict(environ)
+        self._state = state
+        self._fixed = () if may_name_code else NAMING_CODE
+        self._versions = (
+            None if state is None or path is None else Versions(state.configurations, path)
+        )
 
     def show(self) -> ShownConfiguration:
         """Return the file, and the settings that it leads to."""
         sources = self._sources()
         settings, problems = checked(sources)
         text, etag, count, obstacle = self._shown_text()
+        now = FileNow(self._path, sources, settings, is_valid=settings is not None and not problems)
+        running = self._running()
+        effective, shown = in_force(now, running, self._versions, self._sets, self._environ)
         return ShownConfiguration(
             path=None if self._path is None else str(self._path),
             text=text,
             etag=etag,
             masked=count,
             obstacle=obstacle,
-            settings=tuple(shown_settings(settings, sources)) if settings and not problems else (),
+            in_force=effective,
+            settings=shown,
             problems=_told(problems, sources),
             warnings=_told(missing_programs(settings) if settings else (), sources),
         )
+
+    def versions(self) -> list[ShownVersion]:
+        """Return the versions of the file, the newest first."""
+        kept = [] if self._versions is None else self._versions.all()
+        try:
+            text = self._read()[0]
+        except NotEditable:
+            text = None
+        running = self._running()
+        in_file = next((version.number for version in kept if version.text == text), None)
+        return [
+            ShownVersion(
+                version,
+                text=_masked_or_none(version.text),
+                is_in_file=version.number == in_file,
+                is_in_force=running is not None and version.number == running.version,
+            )
+            for version in kept
+        ]
+
+    def _running(self) -> InForce | None:
+        """Return what a supervisor works by; None if none runs."""
+        if self._state is None:
+            return None
+        note = self._state.in_force
+        return in_force_at(note, of_owner=note.parent) if note.parent.is_dir() else None
 
     def program_names(self) -> list[str]:
         """Return the names of the programs, as far as the file can be read."""
@@ -107,7 +156,7 @@ class ConfigurationFile:
             return None, None, 0, str(error)
         except CannotEdit as error:
             reason = f"{self._path}: {error}, so it is not shown; fix it where it is"
-            return None, None, 0, reason
+            return None, etag, 0, reason
         return shown, etag, count, self._obstacle()
 
     def _read(self) -> tuple[str, bytes, str]:
@@ -147,14 +196,44 @@ class ConfigurationFile:
             raise FileChanged(_CHANGED.format(path=self._path))
         if (obstacle := self._obstacle()) is not None:
             raise NotEditable(obstacle)
-        if _toml(text) is None:
-            reason = f"{self._path} is not TOML now, so nothing can be compared; fix it there"
-            raise NotEditable(reason)
-        new, problems = _edited(text, edit)
-        if problems or new is None:
-            return PlannedEdit(EditOutcome(tuple(problems)), b"", content, etag)
-        outcome = self._outcome(text, new, _secrets_written_out(edit), refused_entries)
+        if edit.version is not None:
+            new = self._version(edit.version)
+            secrets = self._not_compared(new)
+            text = self._last_toml(text)
+        elif tables_of(text) is None:
+            raise NotEditable(_NOT_TOML.format(path=self._path))
+        else:
+            edited, problems = _edited(text, edit)
+            if problems or edited is None:
+                return PlannedEdit(EditOutcome(tuple(problems)), b"", content, etag)
+            new, secrets = edited, _secrets_written_out(edit)
+        outcome = self._outcome(text, new, secrets, refused_entries)
         return PlannedEdit(outcome, new.encode(), content, etag)
+
+    def _version(self, number: int) -> str:
+        """Return the text of a version. Raises NotFound."""
+        version = None if self._versions is None else self._versions.get(number)
+        if version is None:
+            raise NotFound(f"There is no version {number} of {self._path} (any more)")
+        return version.text
+
+    def _last_toml(self, text: str) -> str:
+        """Return the text, or, if it is no TOML, the last one that was. Raises NotEditable.
+
+        So one can go back although nothing can be made of what the file holds.
+        """
+        for candidate in (text, *self._earlier_texts()):
+            if tables_of(candidate) is not None:
+                return candidate
+        raise NotEditable(_NOT_TOML.format(path=self._path))
+
+    def _not_compared(self, text: str) -> list[KeyPath]:
+        """Return the secrets of a version that anybody may change here, so counted as changed.
+
+        A caller could guess such a secret otherwise, and see whether a version has the same one.
+        """
+        places = [secret.place for secret in secrets_in(tables_of(text) or {})]
+        return [one for one in places if self._fixed and not is_below(one, NAMING_CODE)]
 
     def _outcome(
         self,
@@ -166,8 +245,8 @@ class ConfigurationFile:
         """Return what the text `new` would lead to; the edit writes out `secrets`."""
         assert self._path is not None
         sources = sources_with(new, self._path, self._sets, self._environ)
-        if refused := _refused(text, new, secrets):
-            found = [Problem(key, _NAMES_CODE) for key in refused]
+        if refused := changed_code(text, new, secrets, self._fixed):
+            found = [Problem(key, NAMES_CODE) for key in refused]
             return EditOutcome(_told(found, sources), refused=tuple(map(dotted, refused)))
         settings, problems = checked(sources)
         if settings is not None and not problems:
@@ -175,11 +254,10 @@ class ConfigurationFile:
             problems = [Problem(key, why) for key, why in refusals.items()]
         if problems or settings is None:
             return EditOutcome(_told(problems, sources))
-        old = sources_with(text, self._path, self._sets, self._environ)
-        old_settings, old_problems = checked(old)
+        old_settings = self._settings_before(text)
         warnings = _told(missing_programs(settings), sources)
         shown = masked(new)[0]
-        if old_settings is None or old_problems:
+        if old_settings is None:
             return EditOutcome((), warnings, text=shown, watched=settings.supervisor.watch_config)
         slots, tables = effects(old_settings, settings), {str(place[0]) for place in secrets}
         return EditOutcome(
@@ -193,8 +271,28 @@ class ConfigurationFile:
             watched=old_settings.supervisor.watch_config,
         )
 
+    def _settings_before(self, text: str) -> Settings | None:
+        """Return the settings of the text, or, if it is not valid, of the last version that is.
+
+        That is what runs while the file is wrong. None: nothing is valid.
+        """
+        assert self._path is not None
+        for candidate in (text, *self._earlier_texts()):
+            settings, problems = checked(
+                sources_with(candidate, self._path, self._sets, self._environ)
+            )
+            if settings is not None and not problems:
+                return settings
+        return None
+
+    def _earlier_texts(self) -> Iterator[str]:
+        if self._versions is not None:
+            yield from (version.text for version in self._versions.all())
+
     @contextlib.contextmanager
-    def prepared(self, planned: PlannedEdit) -> Iterator[Callable[[], str]]:
+    def prepared(
+        self, planned: PlannedEdit, by: str, reason: str | None
+    ) -> Iterator[Callable[[], str]]:
         """Write the new file beside the old one, and yield what puts it in its place.
 
         See `ConfigurationEditor.prepared`.
@@ -202,10 +300,27 @@ class ConfigurationFile:
         assert self._path is not None
         try:
             target = self._path.resolve()
-            with new_file(target, planned.content) as new:
+            with (
+                new_file(target, planned.content) as new,
+                self._kept(planned, by, reason),
+            ):
                 yield partial(self._replace, target, new, planned.replaces)
         except PermissionError as error:
             raise NotEditable(f"{self._path} cannot be replaced: {error.strerror}") from None
+
+    @contextlib.contextmanager
+    def _kept(self, planned: PlannedEdit, by: str, reason: str | None) -> Iterator[None]:
+        """Keep the new text as a version, and before it what it replaces; not if it does not."""
+        if self._versions is None:
+            yield
+            return
+        self._versions.keep_found(planned.replaces.decode())
+        version = self._versions.keep(planned.content.decode(), by, reason)
+        try:
+            yield
+        except BaseException:
+            self._versions.forget(version.number)
+            raise
 
     def _replace(self, target: Path, new: Path, replaces: bytes) -> str:
         backup = target.with_name(target.name + BACKUP_SUFFIX)
@@ -214,11 +329,8 @@ class ConfigurationFile:
         return self._read()[2]
 
 
+_NOT_TOML = "{path} is not TOML now, so nothing can be compared; fix it there"
 _CHANGED = "{path} has changed since it was read; read it again, and put your change on top of it"
-_NAMES_CODE = (
-    "cannot be changed here, as it names code (a secret that is written out counts as a change: "
-    "leave its mask); change the file itself"
-)
 
 
 def _edited(text: str, edit: Edit) -> tuple[str | None, list[SettingProblem]]:
@@ -249,42 +361,17 @@ def _syntax_problem(text: str) -> SettingProblem | None:
 
 def _secrets_written_out(edit: Edit) -> list[KeyPath]:
     """Return the places of secrets for which the edit has no mask."""
-    parts = [] if edit.text is None else [_toml(edit.text)]
+    parts = [] if edit.text is None else [tables_of(edit.text)]
     parts += [nested(key_path(key) or (), value) for key, value in edit.values.items()]
     found = (one for part in parts if isinstance(part, dict) for one in secrets_in(part))
     return [one.place for one in found if not one.is_masked()]
 
 
-def _refused(text: str, new: str, secrets: Collection[KeyPath]) -> list[KeyPath]:
-    """Return the keys that name code and differ; none if the new text is not TOML."""
-    before, after = _toml(text), _toml(new)
-    if after is None:
-        return []
-    return [
-        key
-        for key in _NOT_CHANGEABLE
-        if _at(before, key) != _at(after, key) or any(one[: len(key)] == key for one in secrets)
-    ]
-
-
-def _toml(text: str) -> Any:
-    """Return the tables of a text; None if it is not TOML."""
+def _masked_or_none(text: str) -> str | None:
     try:
-        return tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError):
+        return masked(text)[0]
+    except CannotEdit:
         return None
-
-
-def _at(tables: Any, key: KeyPath) -> Any:
-    """Return the value at `key`, or its default."""
-    value: Any = tables
-    default: Any = _DEFAULTS
-    for step in key:
-        default = default[step]
-        if not isinstance(value, Mapping):
-            return value
-        value = value.get(str(step), default)
-    return value
 
 
 def _told(problems: Iterable[Problem], sources: Sources) -> tuple[SettingProblem, ...]:

@@ -12,8 +12,8 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import AbstractTable, Item, Table
 
-from orpheus.config.editing.secret_values import secrets_in
 from orpheus.config.problems import dotted
+from orpheus.config.secret_values import secrets_in
 from orpheus.config.sources import key_path
 from orpheus.shared.operations.configuration import MASK
 

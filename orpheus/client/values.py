@@ -77,6 +77,8 @@ class Job(JobState):
 
     payload: dict[str, Any]
     result: Any
+    on_dependency_failure: str = "cancel"
+    """What becomes of it when a job it depends on does not end done: `cancel`, `run` or `fail`."""
     attempts: tuple[Attempt, ...] = ()
     """Oldest first. Only `get` and `wait` read them: empty in what other methods return."""
 

@@ -98,6 +98,7 @@ class Job:
     depends_on: tuple[int, ...]
     tags: tuple[str, ...]
     cancel_requested: bool
+    on_dependency_failure: str = "cancel"
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from orpheus.shared.storage import TypeRow
 
 T = TypeVar("T")
 
+_Kind = jsonschema_rs.ValidationErrorKind
 _MAX_PROBLEMS = 100
 _MAX_DETAIL_CHARS = 300
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -162,13 +163,41 @@ def _schema_problems(error: jsonschema_rs.ValidationError) -> Iterator[FieldProb
     """Yield the problems of one schema error, each at the field that is missing or unknown."""
     path = ("payload", *error.instance_path)
     kind = error.kind
-    if isinstance(kind, jsonschema_rs.ValidationErrorKind.Required):
+    if isinstance(kind, _Kind.Required):
         yield FieldProblem(json_pointer((*path, kind.property)), "is required")
-    elif isinstance(kind, jsonschema_rs.ValidationErrorKind.AdditionalProperties):
+    elif isinstance(kind, _Kind.AdditionalProperties):
         for name in kind.unexpected:
             yield FieldProblem(json_pointer((*path, name)), "is not a field of this job type")
+    elif isinstance(kind, (_Kind.AnyOf, _Kind.OneOfNotValid)):
+        yield from _union_problems(error, kind.context)
     else:
         yield FieldProblem(json_pointer(path), _shortened(error.message))
+
+
+def _union_problems(
+    error: jsonschema_rs.ValidationError, ways: list[list[jsonschema_rs.ValidationError]]
+) -> Iterator[FieldProblem]:
+    """Yield what is wrong with a value that may be of several kinds: of the one that was meant.
+
+    That is the only one whose type, and whose fields of a fixed value, the value has.
+    """
+    path = list(error.instance_path)
+    meant = [way for way in ways if not any(_is_another_kind(one, path) for one in way)]
+    if len(meant) == 1:
+        for one in meant[0]:
+            yield from _schema_problems(one)
+        return
+    why = dict.fromkeys(one.message for way in meant or ways for one in way[:1])
+    yield FieldProblem(
+        json_pointer(("payload", *path)), _shortened(f"is none of what it may be: {'; '.join(why)}")
+    )
+
+
+def _is_another_kind(error: jsonschema_rs.ValidationError, path: list[str | int]) -> bool:
+    below = len(error.instance_path) - len(path)
+    return (below == 0 and isinstance(error.kind, (_Kind.Type, _Kind.Constant, _Kind.Enum))) or (
+        below == 1 and isinstance(error.kind, _Kind.Constant)
+    )
 
 
 def _shortened(text: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from orpheus.shared.domain.handover import StoredSettings
 from orpheus.shared.errors import OrpheusError
 from orpheus.shared.records import dataclass
+from orpheus.shared.views.values import rfc3339
 
 MASK = "••••••••"
 """Replaces a secret that is not shown. In a new text it means: keep the secret."""
@@ -39,6 +40,59 @@ class SettingProblem:
 
 
 @dataclass(frozen=True, slots=True)
+class ConfigurationVersion:
+    """A text that the file has held since `at_ms`, by whom and why.
+
+    `by` is as in the audit log, or `file`: an editor on the machine has saved it.
+    """
+
+    number: int
+    at_ms: int
+    by: str
+    reason: str | None
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ShownVersion:
+    """A version as it may be shown. `text` has its secrets masked; None: they cannot be told."""
+
+    version: ConfigurationVersion
+    text: str | None
+    is_in_file: bool
+    """The file holds it now."""
+    is_in_force: bool
+    """The supervisor works by it."""
+
+
+def version_json(shown: ShownVersion) -> dict[str, Any]:
+    """Return a version, its secrets masked."""
+    version = shown.version
+    return {
+        "version": version.number,
+        "at": rfc3339(version.at_ms),
+        "by": version.by,
+        "reason": version.reason,
+        "text": shown.text,
+        "in_file": shown.is_in_file,
+        "in_force": shown.is_in_force,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigurationInForce:
+    """What the programs work by: the file as it was at that version, and `text` in words.
+
+    `since_ms` is None without a supervisor.
+    """
+
+    file: str | None
+    version: int | None
+    since_ms: int | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class ShownConfiguration:
     """The file and its settings. `etag` names its state, `obstacle` why it is not editable."""
 
@@ -48,8 +102,9 @@ class ShownConfiguration:
     masked: int
     """How many secrets the text does not show."""
     obstacle: str | None
+    in_force: ConfigurationInForce
     settings: tuple[Setting, ...]
-    """Empty while the file has problems: an earlier configuration is then in force."""
+    """Those in force, also while the file has problems."""
     problems: tuple[SettingProblem, ...]
     warnings: tuple[SettingProblem, ...]
     """Problems that do not stop a reload: commands whose program is missing."""
@@ -57,10 +112,11 @@ class ShownConfiguration:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A new text, or values for single settings (None: back to the default)."""
+    """A new text, the text of a version, or values for single settings (None: the default)."""
 
     text: str | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
+    version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +171,19 @@ class ConfigurationEditor(Protocol):
         """Return what `edit` would do; write nothing.
 
         `seen`: states that will do (FileChanged if it is another); None: whatever it is.
-        Raises NotEditable.
+        Raises NotEditable, and NotFound for a version that is not there.
         """
 
-    def prepared(self, planned: PlannedEdit) -> AbstractContextManager[Callable[[], str]]:
+    def versions(self) -> list[ShownVersion]:
+        """Return the versions of the file, the newest first."""
+
+    def prepared(
+        self, planned: PlannedEdit, by: str, reason: str | None
+    ) -> AbstractContextManager[Callable[[], str]]:
         """Write the new file beside the old one, and yield what puts it in its place.
 
-        That keeps the old file as a backup and returns the new etag. It raises FileChanged, and
+        The new text is kept as a version of `by`, unless it does not come in its place. That keeps
+        the old file as a backup and returns the new etag. It raises FileChanged, and
         then the file is as its last editor left it. Both raise NotEditable, and OSError for a full
         disk.
         """

@@ -36,6 +36,11 @@ class StateFiles:
         return Path(self.prefix).parent
 
     @property
+    def configurations(self) -> Path:
+        """The folder of the versions of the configuration: where the lock is, as it must last."""
+        return self.lock.with_name(f"{self.lock.stem}-configurations")
+
+    @property
     def bells(self) -> Path:
         """The folder of the doorbells."""
         return Path(f"{self.prefix}-bells")

@@ -19,6 +19,7 @@ from orpheus.shared.storage.verbs.dependencies import Dependencies
 from orpheus.shared.storage.verbs.enqueue import Enqueue
 from orpheus.shared.storage.verbs.errors import Errors
 from orpheus.shared.storage.verbs.events import Events
+from orpheus.shared.storage.verbs.graphs import Graphs
 from orpheus.shared.storage.verbs.idempotency import Idempotency
 from orpheus.shared.storage.verbs.job_lists import JobLists
 from orpheus.shared.storage.verbs.job_types import Types
@@ -81,6 +82,7 @@ class Store:
         self.jobs = Jobs(database, events, dependencies, enqueue, keys, self.lists)
         self.quarantines = Quarantines(database, events, quarantine_after)
         self.standings = Standings(database, self.jobs, keys, self.quarantines)
+        self.graphs = Graphs(database, self.jobs)
         self.errors = Errors(database)
         self.bulk = Bulk(database, self.jobs, self.lists, dependencies)
         self.schedules = Schedules(database, events, enqueue)

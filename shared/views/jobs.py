@@ -65,6 +65,8 @@ class Job(_JobFields):
     payload: Any
     result: Any
     error: Error | None
+    on_dependency_failure: str
+    """`cancel`, `run` or `fail`: what becomes of it when a job it depends on does not end done."""
 
 
 class Attempt(TypedDict):
@@ -146,6 +148,7 @@ def job_json(job: jobs.Job) -> Job:
         "depends_on": job.depends_on,
         "tags": job.tags,
         "cancel_requested": job.cancel_requested,
+        "on_dependency_failure": job.on_dependency_failure,
     }
 
 
@@ -157,7 +160,7 @@ def job_preview_json(job: jobs.Job) -> Job:
 def job_summary_json(job: jobs.Job) -> JobSummary:
     """Return a job as events carry it: without payload, result and traceback."""
     summary: dict[str, Any] = {**job_json(job)}
-    del summary["payload"], summary["result"]
+    del summary["payload"], summary["result"], summary["on_dependency_failure"]
     if job.error is not None:
         summary["error"] = ErrorSummary(type=job.error.type, message=job.error.message)
     return cast("JobSummary", summary)

@@ -28,7 +28,10 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
         "completion:completion",
         "Print what completes commands, ids, slots, queues and types in a shell.",
     ),
-    "config": ("configuration:config", "Check the configuration, or show what is in force."),
+    "config": (
+        "configuration:config",
+        "Check the configuration, show it, or go back to an earlier version.",
+    ),
     "db": (
         "database:db",
         "Check, verify or back up the database while Orpheus runs; move it while it is stopped.",

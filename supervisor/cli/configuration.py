@@ -1,4 +1,4 @@
-"""The configuration: check it, show what is in force."""
+"""The configuration: check it, show what is in force, go back to an earlier version."""
 
 import json
 import os
@@ -8,17 +8,18 @@ from typing import Any
 import click
 
 from orpheus.config.checks import missing_programs
-from orpheus.config.editing.shown import DEFAULT, shown_settings, shown_values
 from orpheus.config.handovers import for_commands, for_database
 from orpheus.config.load import load_with_sources
 from orpheus.config.problems import Problem
 from orpheus.config.settings import Settings
+from orpheus.config.shown import DEFAULT, shown_settings, shown_values
 from orpheus.shared.errors import ConfigurationError, ExitCode
 from orpheus.shared.job_types.describe import describe_types
 from orpheus.shared.operations.refused import refused_entries
 from orpheus.shared.storage import TypeRow
 from orpheus.supervisor.cli.operator import Operator, for_operator
 from orpheus.supervisor.cli.output import print_json
+from orpheus.supervisor.cli.versions import diff, rollback, versions
 
 _OUR_MODULES = {"orpheus.worker.handlers"}
 """Modules that may be imported unasked."""
@@ -26,7 +27,7 @@ _OUR_MODULES = {"orpheus.worker.handlers"}
 
 @click.group()
 def config() -> None:
-    """Check the configuration, or show what is in force."""
+    """Check the configuration, show it, or go back to an earlier version."""
 
 
 @config.command()
@@ -92,6 +93,10 @@ def show_settings(operator: Operator) -> int:
         line = f"{one.key} = {_toml(one.value)}"
         click.echo(line if one.origin == DEFAULT else f"{line:<48}  # {one.origin}")
     return ExitCode.OK
+
+
+for command in (versions, diff, rollback):
+    config.add_command(command)
 
 
 def _toml(value: Any) -> str:

@@ -15,7 +15,8 @@ from orpheus.config.editing.file import ConfigurationFile
 from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.errors import DatabaseFull
 from orpheus.shared.operations.configuration import MASK
-from orpheus.shared.storage import open_storage
+from orpheus.shared.process.state_files import StateFiles
+from orpheus.shared.storage import open_storage, state_files
 
 TEXT = """# Kept.
 [api]
@@ -36,8 +37,13 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def api(start: Callable[..., Any], path: Path) -> Any:
-    editor = ConfigurationFile(path, ["api.max_clients=7"], {})
+def state(tmp_path: Path) -> StateFiles:
+    return state_files(f"sqlite:///{tmp_path}/data/configured.db")
+
+
+@pytest.fixture
+def api(start: Callable[..., Any], path: Path, state: StateFiles) -> Any:
+    editor = ConfigurationFile(path, ["api.max_clients=7"], {}, state)
     return start(configuration=lambda: editor, supervised=True)
 
 
@@ -84,7 +90,8 @@ def test_a_rejected_file_is_told_with_the_supervisors_reason(api: Any, path: Pat
     told = api.client.get("/config").json()
     assert told["rejected"] == "api.port: must be less"
     assert [problem["line"] for problem in told["problems"]] == [2]
-    assert told["settings"] == []
+    settings = {one["key"]: one["value"] for one in told["settings"]}
+    assert settings["api.max_clients"] == 7, "what is in force is never empty"
     (shown,) = api.client.get("/workers").json()["items"]
     assert shown["reason"] == "configuration rejected: api.port: must be less"
 

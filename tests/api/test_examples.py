@@ -23,7 +23,7 @@ from orpheus.shared.errors import DatabaseFull
 from orpheus.shared.job_types.describe import describe_types
 from orpheus.shared.process.crash_cell import CellState
 from orpheus.shared.process.program_logs import LogFiles
-from orpheus.shared.storage import NewLine, Store, open_storage
+from orpheus.shared.storage import NewLine, Store, open_storage, state_files
 
 FILE = Path(__file__).parents[2] / "api/contract/examples.json"
 TOKEN = "a-token-of-more-than-32-characters-0"
@@ -99,7 +99,8 @@ def api(start: Callable[..., Any], tmp_path: Path, recorder: Recorder) -> Any:
     """An API beside a supervisor with a worker, and with the job types that are built in."""
     path = tmp_path / "orpheus.toml"
     path.write_text("[pools.default]\nworkers = 2\n", encoding="utf-8")
-    editor = ConfigurationFile(path, [], {})
+    state = state_files(f"sqlite:///{tmp_path}/configured.db")
+    editor = ConfigurationFile(path, [], {}, state)
     api = start(supervised=True, configuration=lambda: editor)
     recorder.call(api, "GET /readyz")  # 503: nothing is ready yet
     unsupervised = start()
@@ -137,6 +138,7 @@ def record_jobs(api: Any, recorder: Recorder) -> None:
     (lease,) = api.lease()
     api.store.leases.progress(keyed, lease.token, 0.5, "half way")
     recorder.call(api, "POST /jobs/{job_id}/cancel", REASON, job_id=str(keyed))
+    recorder.call(api, "GET /jobs/{job_id}/graph", job_id=str(waiting))
     batch = [
         {"type": "sleep", "payload": {"seconds": 1}, "ref": "first"},
         {"type": "wordcount", "payload": {"text": "then this"}, "depends_on": ["first"]},
@@ -220,6 +222,7 @@ def record_configuration_and_refusals(api: Any, recorder: Recorder) -> None:
     recorder.call(api, "GET /config")
     edit = {"set": {"pools.default.workers": 4}, "reason": "a busy week"}
     recorder.call(api, "PUT /config", edit)
+    recorder.call(api, "GET /config/versions")
     json_type = {"Content-Type": "application/json"}
     recorder.refuse(api, 400, "POST", "/jobs", content="{", headers=json_type)
     cross_site = {"Sec-Fetch-Site": "cross-site"}

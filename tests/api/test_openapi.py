@@ -27,12 +27,12 @@ WRITES = {
 }  # fmt: skip
 READS = {
     "GET /jobs", "GET /jobs/{job_id}", "GET /jobs/{job_id}/logs", "GET /jobs/{job_id}/events",
-    "GET /jobs/{job_id}/why",
+    "GET /jobs/{job_id}/why", "GET /jobs/{job_id}/graph",
     "GET /audit", "GET /workers", "GET /workers/{slot}/stack", "GET /queues", "GET /schedules",
     "GET /alerts",
     "GET /programs/{slot}/logs",
     "GET /types", "GET /stats", "GET /stats/types",
-    "GET /errors", "GET /config", "GET /events",
+    "GET /errors", "GET /config", "GET /config/versions", "GET /events",
     "GET /healthz", "GET /readyz", "GET /metrics", "GET /session",
 }  # fmt: skip
 SESSION = {"POST /session", "DELETE /session"}

@@ -19,6 +19,10 @@ NIGHTLY = (
     ' payload={text="good night"}}'
 )
 OFTEN = '{name="often", every="1h", type="echo", payload={value=1, fail=true}}'
+MODULES = (
+    '["orpheus.worker.handlers", "tests.browser.hostile_jobs", "tests.browser.page_jobs",'
+    ' "tests.browser.shaped_jobs"]'
+)
 EXPECTED = ("Failed to load resource", "WebSocket connection to")
 
 
@@ -91,12 +95,13 @@ def dashboard(page: Page, system: Any) -> Iterator[Dashboard]:
 def lasting_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """One that lasts: most tests take less time than the start of an Orpheus.
 
-    It knows the job types of tests/browser/hostile_jobs.py. No test leaves a job that runs.
+    It knows the job types of tests/browser/hostile_jobs.py, tests/browser/page_jobs.py and
+    tests/browser/shaped_jobs.py. No test leaves a job that runs.
     """
     system = System(
         tmp_path_factory.mktemp("lasting"),
         "pools.default.workers=2",
-        'jobs.modules=["orpheus.worker.handlers", "tests.browser.hostile_jobs"]',
+        f"jobs.modules={MODULES}",
         "jobs.backoff_base=100ms",
         "queues.limited.max_running=4",
         "queues.limited.rate=100/s",

@@ -69,7 +69,8 @@ def shared(page: Page, shared_system: System, shared_path: Path) -> Iterator[Das
 
 def opened(dashboard: Dashboard) -> Page:
     page = dashboard.open("/ui/configuration")
-    page.locator("#settings tr").first.wait_for()
+    expect(page.locator("#settings tr").first).to_be_visible()
+    expect(page.locator("#versions li").first).to_be_visible()
     return page
 
 
@@ -98,6 +99,8 @@ def test_a_change_is_shown_before_it_is_saved_and_followed_until_it_is_in_force(
     row = page.locator("#settings tr", has_text="pools.default.workers")
     expect(row.locator("td").first).to_have_text("2")
     expect(row.locator(".own")).to_have_text(f"{path}:2")
+    newest, first = configured.system.get("/config/versions")["items"]
+    assert (newest["reason"], newest["in_force"], first["by"]) == ("a busy week", True, "file")
     (trail,) = configured.system.get("/audit")["items"]
     assert (trail["action"], trail["reason"], trail["count"]) == ("configure", "a busy week", 1)
 
@@ -165,7 +168,7 @@ def test_it_is_done_with_the_keyboard_alone(shared: Dashboard, shared_path: Path
     page = shared.open()
     page.keyboard.press("g")
     page.keyboard.press("c")
-    page.locator("#settings tr").first.wait_for()
+    expect(page.locator("#settings tr").first).to_be_visible()
     page.locator("#text").focus()
     page.keyboard.press("ControlOrMeta+Home")
     page.keyboard.type("# first\n")
@@ -186,18 +189,118 @@ def test_read_only_shows_it_without_an_editor(
     shown = opened(Dashboard(page, system))
     expect(shown.locator("#text")).not_to_be_editable()
     expect(shown.locator("#change")).to_be_hidden()
+    expect(shown.locator("#versions li")).to_have_count(1)
+    expect(shown.locator("#versions button")).to_have_count(0)
+    expect(shown.locator("#in-force")).to_contain_text("version 1, since ")
+    assert Axe().run(shown).violations_count == 0
     assert TEXT.splitlines()[1] in shown.locator("#text").input_value()
 
 
+def test_an_edit_that_was_wrong_is_rolled_back_with_one_click(
+    configured: Dashboard, path: Path
+) -> None:
+    page = opened(configured)
+    expect(page.locator("#versions li")).to_have_count(1)
+    expect(page.locator("#versions")).to_contain_text("edited on the machine")
+    expect(page.locator("#in-force")).to_contain_text("version 1, since ")
+    rewrite(page, "workers = 1", "workers = 2")
+    page.locator("#reason").fill("a busy week")
+    page.locator("#save").click()
+    expect(page.locator("#became")).to_contain_text("In force. changed: pools.default.workers")
+    expect(page.locator("#versions li")).to_have_count(2)
+    page.locator("#version-2").click()
+    expect(page.locator(".version .added")).to_have_text("+ workers = 2 # few")
+    assert "hush" not in page.content()
+    page.locator("#version-1-back").click()
+    expect(page.locator("#effects")).to_contain_text("stops default-2")
+    expect(page.locator("#diff .added")).to_have_text("+ workers = 1 # few")
+    expect(page.locator("#reason")).to_be_focused()
+    page.keyboard.type("it was enough")
+    expect(page.locator("#save")).to_have_text("Go back to version 1")
+    expect(page.locator("#save")).to_be_enabled()
+    page.keyboard.press("Enter")
+    expect(page.locator("#in-force")).to_contain_text("version 3, since ")
+    expect(page.locator("#became")).to_contain_text("In force. changed: pools.default.workers")
+    assert path.read_text() == TEXT, "every byte, with its secrets"
+    expect(page.locator("#versions")).to_contain_text("it was enough")
+    expect(page.locator("#planned")).to_be_hidden()
+    rows = configured.system.get("/audit")["items"]
+    assert [row["target"] for row in rows] == ["configuration, back to version 1", "configuration"]
+
+
+def test_what_an_editor_on_the_machine_saves_shows_as_a_version(
+    shared: Dashboard, shared_path: Path
+) -> None:
+    page = opened(shared)
+    before = page.locator("#versions li").count()
+    shared_path.write_text(TEXT + "# by hand\n", encoding="utf-8")
+    expect(page.locator("#versions li")).to_have_count(before + 1)
+    newest = page.locator("#versions li").first
+    expect(newest).to_contain_text("edited on the machine")
+    expect(newest).to_contain_text("in the file, in force")
+    newest.locator("summary").press("Enter")
+    expect(newest.locator(".added")).to_have_text("+ # by hand")
+
+
+def test_what_is_in_force_is_told_while_the_file_is_wrong_and_one_goes_back(
+    shared: Dashboard, shared_path: Path
+) -> None:
+    page = opened(shared)
+    version = shared.system.get("/config")["in_force"]["version"]
+    shared_path.write_text("[pools.default\n", encoding="utf-8")
+    expect(page.locator("#rejected")).to_be_visible()
+    expect(page.locator("#obstacle")).to_contain_text("is not TOML")
+    expect(page.locator("#in-force")).to_contain_text("not valid, so it was not taken")
+    expect(page.locator("#in-force")).to_contain_text(f"version {version}, since")
+    row = page.locator("#settings tr", has_text="pools.default.workers")
+    expect(row.locator("td").first).to_have_text("1")
+    page.locator(f"#version-{version}-back").click()
+    expect(page.locator("#save")).to_be_enabled()
+    page.locator("#save").click()
+    expect(page.locator("#rejected")).to_be_hidden()
+    assert shared_path.read_text() == TEXT
+
+
+def test_of_two_editors_at_once_none_loses_anything(shared: Dashboard, shared_path: Path) -> None:
+    mine = opened(shared)
+    other = mine.context.new_page()
+    other.goto(shared.system.url + "/ui/configuration")
+    expect(other.locator("#settings tr").first).to_be_visible()
+    rewrite(mine, "# few", "# mine")
+    expect(mine.locator("#save")).to_be_enabled()
+    rewrite(other, TEXT.splitlines()[0], "# theirs\n" + TEXT.splitlines()[0])
+    other.locator("#save").click()
+    expect(other.locator("#became")).to_contain_text("Saved")
+    expect(mine.locator("#changed-elsewhere")).to_be_visible()
+    expect(mine.locator("#save")).to_be_disabled()
+    assert "# mine" in mine.locator("#text").input_value(), "what I wrote is still here"
+    mine.locator("#keep").click()
+    expect(mine.locator("#diff .removed").first).to_have_text("- # theirs")
+    rewrite(mine, "[pools", "# theirs\n[pools")
+    expect(mine.locator("#save")).to_be_enabled()
+    mine.locator("#save").click()
+    expect(mine.locator("#became")).to_contain_text("Saved")
+    assert shared_path.read_text() == "# theirs\n" + TEXT.replace("# few", "# mine")
+    other.close()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_and_a_phone_never_scrolls_sideways(
+def test_axe_finds_nothing_in_any_state_and_a_phone_never_scrolls_sideways(
     shared: Dashboard, scheme: Any
 ) -> None:
     shared.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
     page = opened(shared)
+    page.locator("#versions summary").first.click()
+    page.locator(".version pre").wait_for()
     rewrite(page, "workers = 1", "wokers = 1")
     page.locator("#problems li").wait_for()
+    for width in (1280, 360):
+        page.set_viewport_size({"width": width, "height": 740})
+        results = Axe().run(page)
+        assert results.violations_count == 0, results.generate_report()
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.locator("#undo").click()
+    rewrite(page, "workers = 1", "workers = 2")
+    expect(page.locator("#effects")).to_contain_text("starts")
     results = Axe().run(page)
     assert results.violations_count == 0, results.generate_report()
-    page.set_viewport_size({"width": 360, "height": 740})
-    assert page.evaluate("document.documentElement.scrollWidth") <= 360

@@ -1,8 +1,16 @@
-"""The page of one job: attempts, errors, log, values, actions."""
+"""The page of one job: why it waits, attempts, errors, log, values, actions."""
 
+import json
+import re
+import subprocess
 from typing import Any
 
-from playwright.sync_api import expect
+import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from playwright.sync_api import Page, expect
+
+from orpheus.shared.domain.jobs import NewJob
+from orpheus.shared.storage import open_store
 
 
 def test_a_failing_job_shows_its_attempts_and_errors_as_they_happen(
@@ -62,9 +70,15 @@ def test_a_job_is_cancelled_and_retried_after_a_question(dashboard: Any) -> None
     page.locator("#confirm-yes").click()
     expect(page.locator("#status")).to_have_text("cancelled")
     page.locator("[data-action=retry]").click()
+    page.locator("#confirm-reason").fill("it was <b>needed</b>")
     page.locator("#confirm-yes").click()
+    expect(page.locator("#timeline .mark-row").last).to_contain_text(
+        "Retried by api:127.0.0.1: it was <b>needed</b>"
+    )
     expect(page.locator("#status")).to_have_text("in progress")
     expect(page.locator("#progress progress")).to_be_visible()
+    # It waited since the retry, which is no backoff.
+    expect(page.locator("#timeline .span-facts").last).to_have_text(re.compile("^waited .* ms"))
 
 
 def test_what_a_job_writes_is_text_wherever_it_is_shown(lasting_dashboard: Any) -> None:
@@ -85,3 +99,176 @@ def test_an_unknown_job_is_said_to_be_unknown(lasting_dashboard: Any) -> None:
     lasting_dashboard.page.goto(f"{lasting_dashboard.system.url}/ui/jobs/999999")
     expect(lasting_dashboard.page.locator("#missing")).to_contain_text("There is no job 999999")
     expect(lasting_dashboard.page.locator("#banner")).to_be_hidden()
+
+
+def act(page: Page, action: str, reason: str) -> None:
+    page.locator(f"[data-action={action}]").click()
+    page.locator("#confirm-reason").fill(reason)
+    page.locator("#confirm-yes").click()
+
+
+def test_a_job_that_waits_says_why_and_until_when_and_is_run_now(lasting_dashboard: Any) -> None:
+    system = lasting_dashboard.system
+    job_id = system.submit("wordcount", {"text": "one two"}, delay="1h")
+    page = lasting_dashboard.open(f"/ui/jobs/{job_id}")
+    expect(page.locator("#why")).to_contain_text("Its time has not come, until ")
+    expect(page.locator("#timeline")).to_contain_text("scheduled")
+    act(page, "run", "the customer waits")
+    expect(page.locator("#status")).to_have_text("done")
+    expect(page.locator("#why")).to_be_hidden()
+    expect(page.locator("#timeline .mark-row")).to_contain_text(
+        "Made due now by api:127.0.0.1: the customer waits"
+    )
+
+
+def test_who_paused_its_queue_is_told_when_it_happens(lasting_dashboard: Any) -> None:
+    system = lasting_dashboard.system
+    system.client.post("/queues/told-why/pause", json={"reason": "the mail server is down"})
+    job_id = system.submit("wordcount", {"text": "one two"}, queue="told-why")
+    page = lasting_dashboard.open(f"/ui/jobs/{job_id}")
+    expect(page.locator("#why")).to_contain_text(
+        "Its queue told-why is paused by api:127.0.0.1: the mail server is down"
+    )
+    expect(page.locator("#why a")).to_have_attribute("href", "/ui/queues#queue-told-why")
+    system.client.post("/queues/told-why/resume")
+    expect(page.locator("#status")).to_have_text("done")
+
+
+def test_a_snooze_is_called_a_snooze(lasting_dashboard: Any) -> None:
+    system = lasting_dashboard.system
+    job_id = system.submit("nap", {"minutes": 30})
+    page = lasting_dashboard.open(f"/ui/jobs/{job_id}")
+    expect(page.locator("#timeline .outcome")).to_have_text(["snoozed", "snoozed"])
+    expect(page.locator("#timeline .span-facts").last).to_have_text(
+        re.compile(r"^snoozed \d+ s, due in (29|30) min")
+    )
+    expect(page.locator("#why")).to_contain_text("It asked to run again later, until ")
+    act(page, "run", "enough")
+    expect(page.locator("#timeline .outcome")).to_have_text(["snoozed", "succeeded"])
+    expect(page.locator("#timeline")).not_to_contain_text("backed off")
+
+
+def test_what_was_done_to_many_jobs_is_told_of_each(lasting_dashboard: Any) -> None:
+    system = lasting_dashboard.system
+    job_id = system.submit("nap", {"minutes": 1}, delay="1h", tags=["one-of-many"])
+    wanted = {"action": "cancel", "filter": {"tag": "one-of-many"}, "reason": "a mistake"}
+    system.client.post("/jobs/bulk", json=wanted)
+    page = lasting_dashboard.open(f"/ui/jobs/{job_id}")
+    expect(page.locator("#timeline .mark-row")).to_contain_text(
+        "Cancelled by api:127.0.0.1 (jobs with tag=one-of-many): a mistake"
+    )
+
+
+def test_a_job_is_deleted_and_the_page_says_so(lasting_dashboard: Any) -> None:
+    system = lasting_dashboard.system
+    job_id = system.submit("step")
+    page = lasting_dashboard.open(f"/ui/jobs/{job_id}")
+    page.locator("[data-action=delete]").click()
+    expect(page.locator("#confirm-curl")).to_contain_text("curl -X DELETE")
+    page.locator("#confirm-reason").fill("it was a test")
+    page.locator("#confirm-yes").click()
+    expect(page.locator("#missing")).to_contain_text("This job was deleted")
+    assert system.client.get(f"/jobs/{job_id}").status_code == 404
+    entry = system.get("/audit?limit=1")["items"][0]
+    assert (entry["action"], entry["target"], entry["reason"]) == (
+        "delete", f"job {job_id}", "it was a test",
+    )  # fmt: skip
+
+
+def test_the_same_job_by_curl_has_every_option_and_survives_a_shell(
+    lasting_dashboard: Any,
+) -> None:
+    system = lasting_dashboard.system
+    text = 'it\'s "so" $(touch x) `y` !z \\n \n\t\u202e <é> \x7f'
+    given = {
+        "queue": "mail", "priority": -3, "max_retries": 7, "timeout": 20.5, "unique_key": text,
+        "concurrency_key": "it's", "tags": ["eu", "vip"], "depends_on": [system.submit("step")],
+        "on_dependency_failure": "fail",
+    }  # fmt: skip
+    job_id = system.submit("options", {"text": text}, **given)
+    system.wait_for_job(job_id)
+    page = lasting_dashboard.open(f"/ui/jobs/{job_id}")
+    expect(page.locator("#curl")).to_contain_text("on_dependency_failure")
+    command = page.locator("#curl").text_content() or ""
+    assert "\u202e" not in command and "\\u202e" in command, "what is seen is what is sent"
+    told = subprocess.run(
+        ["sh", "-c", f"printf '%s\\0' {command.removeprefix('curl')}"],
+        capture_output=True, check=True, text=True,
+    ).stdout.split("\0")  # fmt: skip
+    assert (told[0], told[2:]) == ("--json", [f"{system.url}/jobs", ""])
+    assert json.loads(told[1]) == {"type": "options", "payload": {"text": text}, **given}
+
+
+def test_a_crash_is_told_in_a_line_with_what_the_job_did_and_the_dump_is_folded(
+    start_system: Any, page: Page
+) -> None:
+    system = start_system("pools.default.workers=1", 'jobs.modules=["tests.browser.page_jobs"]')
+    system.wait_until_ready()
+    job_id = system.submit("crash")
+    system.wait_for_job(job_id)
+    page.goto(f"{system.url}/ui/jobs/{job_id}")
+    expect(page.locator("#errors summary")).to_have_text(
+        "WorkerCrashed the worker process died while it ran this job: killed by SIGSEGV"
+    )
+    trace = page.locator("#errors pre")
+    expect(trace).to_contain_text("in crash")
+    expect(trace).not_to_contain_text("Thread 0x")
+    expect(trace).not_to_contain_text("executor.py")
+    page.get_by_role("button", name="threads of the worker").click()
+    expect(trace).to_contain_text("Thread 0x")
+
+
+def test_what_an_attempt_cost_stands_beside_it(lasting_dashboard: Any) -> None:
+    job_id = lasting_dashboard.system.submit("chatter", {"lines": 2000})
+    page = lasting_dashboard.open(f"/ui/jobs/{job_id}")
+    facts = page.locator("#timeline .span-facts")
+    expect(facts).to_contain_text("CPU ")
+    expect(facts).to_contain_text("peak ")
+
+
+def test_a_read_only_page_offers_no_action(start_system: Any, page: Page) -> None:
+    system = start_system("pools.default.workers=1", "api.read_only=true")
+    system.wait_until_ready()
+    store = open_store(f"sqlite:///{system.database}")
+    job_id = store.jobs.submit(NewJob("sleep", '{"seconds":0}', delay_ms=3_600_000)).job.id
+    store.close()
+    page.goto(f"{system.url}/ui/jobs/{job_id}")
+    expect(page.locator("#why")).to_contain_text("Its time has not come")
+    expect(page.locator("#actions [data-action=run]")).to_be_attached()
+    expect(page.locator("#actions")).to_be_hidden()
+
+
+@pytest.mark.parametrize("size", [(360, 740), (1280, 800)], ids=["phone", "wide"])
+def test_axe_finds_nothing_in_any_state(lasting_dashboard: Any, size: tuple[int, int]) -> None:
+    system, page = lasting_dashboard.system, lasting_dashboard.page
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    system.client.post("/queues/axed/pause", json={"reason": "while axe looks"})
+    waiting = system.submit("step", queue="axed")
+    blocked = system.submit("chatter", {"lines": 150}, depends_on=[waiting], tags=["eu"])
+    failed = system.submit("step", {"fail": True})
+    cancelled = system.submit("step", depends_on=[failed])
+    system.wait_for_job(cancelled)
+    try:
+        for job_id in (blocked, failed, cancelled):
+            lasting_dashboard.open(f"/ui/jobs/{job_id}")
+            expect(page.locator("#graph .node")).to_have_count(2)
+            page.get_by_text("the same as a list").click()
+            examine(page)
+        page.locator("[data-action=retry]").click()
+        examine(page)
+    finally:
+        system.client.post("/queues/axed/resume")
+    lasting_dashboard.open(f"/ui/jobs/{blocked}")
+    expect(page.locator("#log .line").last).to_contain_text("line 149")
+    examine(page)
+
+
+def examine(page: Page) -> None:
+    """Ask axe, in both schemes; and nothing may make the page wider than its window."""
+    everything, colours = None, {"runOnly": ["color-contrast"]}
+    for scheme, options in (("light", everything), ("dark", colours)):
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+        results = Axe().run(page, options=options)
+        assert results.violations_count == 0, f"{page.url}\n{results.generate_report()}"
+    wide = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+    assert wide[0] <= wide[1], page.url

@@ -6,13 +6,17 @@ in the light scheme on the left and in the dark one on the right.
 
 import base64
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, ViewportSize, expect
 
-SIZE = {"width": 1440, "height": 900}
+from tests.browser.conftest import Dashboard
+from tests.conftest import ROOT
+
+SIZE: ViewportSize = {"width": 1440, "height": 900}
 PAGES = {
     "overview": ("/", "#slots progress"),
     "jobs": ("/ui/jobs", "#rows tr[data-id]"),
@@ -21,7 +25,12 @@ PAGES = {
     "types": ("/ui/types", "#type-flaky"),
     "errors": ("/ui/errors", "#rows tr td"),
     "audit": ("/ui/audit", "#rows tr td"),
+    "submit": ("/ui/submit?type=ship", "#payload-to-street"),
 }
+WITHOUT_PATHS = """(root) => document.querySelectorAll("#errors pre").forEach(
+    (node) => { node.textContent = node.textContent.replaceAll(root, "/srv/shop"); }
+)"""
+"""The folder of this checkout is of no use to a reader."""
 BOTH = """
 <style>
     body {{ margin: 0; }}
@@ -43,13 +52,43 @@ def busy_system(lasting_system: Any) -> Any:
     waiting = [submit("wordcount", {"text": "good night"}, queue="mail") for _ in range(3)]
     for job in jobs:
         lasting_system.wait_for_job(job)
-    running = [submit("sleep", {"seconds": 120}) for _ in range(2)]
-    yield lasting_system
+    job_page = a_flow(lasting_system)
+    after = {"depends_on": [job_page], "on_dependency_failure": "run"}
+    running = [submit("sleep", {"seconds": 120}, **after) for _ in range(2)]
+    running.append(submit("wordcount", {"text": "the end"}, depends_on=running))
+    yield lasting_system, job_page
     for job in (*running, *waiting):
         call(f"/jobs/{job}/cancel", json={})
     call("/queues/mail/resume", json={})
     for job in running:
         lasting_system.wait_for_job(job)
+
+
+def a_flow(system: Any) -> int:
+    """Make a job that depends on others, fails, is retried and fails again; its id."""
+    first = system.submit("sum_range", {"n": 7})
+    parts = [system.submit("step", depends_on=[first]) for _ in range(3)]
+    payload = {"pages": 40, "paper": 9}
+    job_id: int = system.submit("publish", payload, depends_on=parts, tags=["report"])
+    system.wait_for_job(job_id)
+    system.client.post(f"/jobs/{job_id}/retry", json={"reason": "the printer has paper again"})
+    system.wait_for_job(job_id)
+    for _ in range(2):
+        system.submit("wordcount", {"text": "it is out"}, depends_on=[job_id])
+    return job_id
+
+
+def fill_in(page: Page) -> None:
+    """Fill in the form of a job."""
+    page.locator("#example").click()
+    page.locator("#payload-to-street").fill("Ring 1")
+    page.locator("#payload-speed").select_option("fast")
+    page.locator("#payload-pay-0-number").fill("")
+    page.locator("#send").click()
+    page.locator("#payload-pay-0-number-problem").wait_for()
+
+
+PREPARED = {"submit": fill_in}
 
 
 def picture(page: Page, both: Page, path: Path) -> None:
@@ -69,8 +108,37 @@ def test_each_page_has_a_picture(lasting_dashboard: Any, busy_system: Any, tmp_p
     page.set_viewport_size(SIZE)
     both = page.context.new_page()
     both.set_viewport_size(SIZE)
-    for name, (path, shown) in PAGES.items():
+    _, job_page = busy_system
+    own = {"job": (f"/ui/jobs/{job_page}", "#graph .node[data-status=in_progress]")}
+    for name, (path, shown) in (PAGES | own).items():
         lasting_dashboard.open(path)
         page.locator(shown).first.wait_for()
+        page.evaluate(WITHOUT_PATHS, str(ROOT))
+        PREPARED.get(name, lambda _: None)(page)
         picture(page, both, folder / f"{name}.png")
         assert (folder / f"{name}.png").stat().st_size > 20_000, "it shows something"
+
+
+def test_the_page_of_the_configuration_has_a_picture(
+    page: Page, start_system: Callable[..., Any], tmp_path: Path
+) -> None:
+    folder = Path(os.environ.get("PICTURES", tmp_path))
+    folder.mkdir(exist_ok=True)
+    file = tmp_path / "orpheus.toml"
+    text = "[pools.default]\nworkers = {} # one for each core\n\n[queues.mail]\nrate = '10/s'\n"
+    file.write_text(text.format(1))
+    dashboard = Dashboard(page, start_system(config=file))
+    page.set_viewport_size(SIZE)
+    dashboard.open("/ui/configuration")
+    page.locator("#version-1").wait_for()
+    page.locator("#text").fill(text.format(2))
+    page.locator("#reason").fill("a busy week")
+    page.locator("#save:enabled").click()
+    expect(page.locator("#became")).to_contain_text("In force.")
+    page.locator("#version-1-back").click()
+    page.locator("#save:enabled").wait_for()
+    both = page.context.new_page()
+    both.set_viewport_size(SIZE)
+    picture(page, both, folder / "configuration.png")
+    assert (folder / "configuration.png").stat().st_size > 20_000, "it shows something"
+    assert dashboard.problems == []

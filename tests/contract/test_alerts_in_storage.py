@@ -280,12 +280,12 @@ def test_why_an_alert_is_refused_tells_the_place_and_not_what_is_there() -> None
         ({"type": "integer"}, "S3CRET", 'is not of type "integer"'),
         ({"maxLength": 3}, "S3CRET", "is longer than 3 characters"),
         ({"enum": ["a"]}, "S3CRET", '"a"'),
-        ({"anyOf": [{"type": "integer"}, {"type": "null"}]}, {"Bearer": "S3CRET"}, "anyOf"),
+        ({"anyOf": [{"type": "integer"}, {"type": "null"}]}, {"Bearer": "S3CRET"}, "none of what"),
     ):
         row = replace(NOTIFY, schema=json.dumps({"properties": {"token": schema}}))
         rule = replace(RULE, payload=json.dumps({"token": token}))
         why = refused_alerts({"notify": row}, replace(SETTINGS, alerts=(rule,)))[0]
-        assert "payload.token: it " in why and asked in why
+        assert "payload.token: " in why and asked in why
         assert "S3CRET" not in why
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from orpheus.shared.domain.jobs import Holder, NewJob, Status
 from orpheus.shared.errors import TransitionRefused
+from orpheus.shared.operations.audit import Actor, audited
 from orpheus.shared.storage import BulkAction, CountChanged, JobFilter, KeptAnswer, Store
 
 Submit = Callable[..., int]
@@ -48,6 +49,34 @@ def test_a_whole_flow_is_cancelled_as_many_jobs_as_it_has(store: Store, submit: 
     second = submit(depends_on=(first,))
     submit(depends_on=(second,))
     assert store.bulk.change(BulkAction.CANCEL, JobFilter(), expected_count=3, by="cli") == 3
+
+
+def test_a_job_tells_what_was_done_to_it_alone_and_among_others(
+    store: Store, submit: Submit
+) -> None:
+    job_id, other, done = submit(type="a"), submit(type="b"), submit(type="a")
+    store.bulk.change(BulkAction.CANCEL, JobFilter(type="a"), by="cli:ada", reason="too many")
+    audited(store, Actor("cli:eve", "one more"), "retry", f"job {job_id}", lambda: None)
+    audited(store, Actor("cli:eve"), "cancel", f"job {other}", lambda: None)
+    entries = store.audit.page(10, job_id=job_id)
+    assert [(row.action, row.by, row.reason) for row in entries] == [
+        ("retry", "cli:eve", "one more"),
+        ("cancel", "cli:ada", "too many"),
+    ]
+    assert store.audit.page(10, entries[0].id, job_id) == entries[1:]
+    assert store.audit.page(1, job_id=job_id) == entries[:1]
+    assert [row.action for row in store.audit.page(10, job_id=done)] == ["cancel"]
+    assert [row.by for row in store.audit.page(10, job_id=other)] == ["cli:eve"]
+
+
+def test_jobs_that_are_deleted_leave_no_row_of_what_was_done_to_them(
+    store: Store, submit: Submit
+) -> None:
+    job_id = submit()
+    store.bulk.change(BulkAction.CANCEL, JobFilter(), by="cli:ada")
+    assert store.bulk.change(BulkAction.DELETE, JobFilter(), by="cli:ada") == 1
+    assert store.audit.page(10, job_id=job_id) == []
+    assert [row.count for row in store.audit.page(10)] == [1, 1]
 
 
 FLOW = [  # what waits has the lower id

@@ -42,6 +42,16 @@ HOT = {
     ("leases.sql", "next-due"): "jobs_scheduled",
     ("dependencies.sql", "waiting-for"): "job_dependents",
     ("dependencies.sql", "needed-by"): "job_dependents",
+    ("graphs.sql", "jobs-before"): "job_dependencies USING PRIMARY KEY (job_id=?)",
+    (
+        "graphs.sql",
+        "jobs-after",
+    ): "COVERING INDEX job_dependents (depends_on=?)",
+    (
+        "graphs.sql",
+        "links-of-graph",
+    ): "PRIMARY KEY (job_id=? AND depends_on=?)",
+    ("audit.sql", "page-of-job"): "audit USING INDEX audit_by_target (target=?",
     ("jobs.sql", "running-jobs"): "jobs_leased",
     ("jobs.sql", "live-by-unique-keys"): "jobs_unique_key",
     ("events.sql", "events-of-job"): "events_by_job",
@@ -70,7 +80,7 @@ HOT = {
 
 SORTS = {
     "leases-of", "expired-leases", "parked-and-next", "leased-before", "running-of-queue",
-    "running-of-key", "late-delayed-jobs", "late-jobs",
+    "running-of-key", "late-delayed-jobs", "late-jobs", "page-of-job", "links-of-graph",
 }  # fmt: skip
 
 

@@ -7,6 +7,7 @@ import apsw.ext
 import psycopg
 import pytest
 
+from orpheus.shared.domain.graph import GraphJob
 from orpheus.shared.domain.jobs import Attempt, Job, RunningJob
 from orpheus.shared.domain.processes import ProcessRecord, SlotRecord
 from orpheus.shared.storage import Store
@@ -19,6 +20,7 @@ QUERIES = [
     ("jobs.sql", "select-attempts", Attempt),
     ("jobs.sql", "select-running-attempt", Attempt),
     ("jobs.sql", "running-jobs", RunningJob),
+    ("graphs.sql", "jobs-of-graph", GraphJob),
     ("processes.sql", "all-processes", ProcessRecord),
     ("processes.sql", "all-slots", SlotRecord),
 ]

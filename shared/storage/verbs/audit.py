@@ -1,5 +1,8 @@
 """The audit log: every action of an operator."""
 
+import json
+from collections.abc import Sequence
+
 from orpheus.shared.storage.data import AuditRow
 from orpheus.shared.storage.database import Database
 
@@ -22,10 +25,15 @@ class Audit:
             row = (now_ms, action, target, by, reason, count)
             return self._database.insert(self._sql["record"], [row])[0]
 
-    def add(self, audit_id: int, count: int) -> None:
-        """Add the jobs that a further transaction of the same action changed."""
+    def add(self, audit_id: int, job_ids: Sequence[int], *, kept: bool = True) -> None:
+        """Add the jobs that a further transaction of the same action changed.
+
+        `kept`: they are still there, so each can tell later what was done to it.
+        """
         with self._database.write(durable=True):
-            self._database.run(self._sql["add-count"], count, audit_id)
+            self._database.run(self._sql["add-count"], len(job_ids), audit_id)
+            if kept:
+                self._database.run(self._sql["add-jobs"], audit_id, json.dumps(job_ids))
 
     def has(self, audit_id: int, action: str, target: str, by: str) -> bool:
         """Return whether there is such an entry."""
@@ -36,7 +44,17 @@ class Audit:
         row = self._database.one(self._sql["count-of"], audit_id)
         return int(row[0]) if row else 0
 
-    def page(self, limit: int, before_id: int | None = None) -> list[AuditRow]:
-        """Return up to `limit` actions, newest first, with ids below `before_id`."""
+    def page(
+        self, limit: int, before_id: int | None = None, job_id: int | None = None
+    ) -> list[AuditRow]:
+        """Return up to `limit` actions, newest first, with ids below `before_id`.
+
+        `job_id`: only what was done to that job, alone or with others.
+        """
         before = _BEFORE_ALL if before_id is None else before_id
-        return [AuditRow(*row) for row in self._database.all(self._sql["page"], before, limit)]
+        if job_id is None:
+            rows = self._database.all(self._sql["page"], before, limit)
+        else:
+            query = self._sql["page-of-job"]
+            rows = self._database.all(query, f"job {job_id}", before, job_id, before, limit)
+        return [AuditRow(*row) for row in rows]

@@ -164,23 +164,25 @@ class Bulk:
         }
         most = self._database.most_savepoints
         return sum(
-            self._step(verbs[action], ids[first : first + most], entry)
+            self._step(action, verbs[action], ids[first : first + most], entry)
             for first in range(0, len(ids), most)
         )
 
-    def _step(self, verb: Callable[[int], object], ids: Sequence[int], entry: int) -> int:
+    def _step(
+        self, action: BulkAction, verb: Callable[[int], object], ids: Sequence[int], entry: int
+    ) -> int:
         """Run one transaction; skip a job whose state no longer allows the action."""
-        changed = 0
+        changed = []
         with self._database.write(durable=True):
             for job_id in ids:
                 try:
                     with self._database.savepoint():
                         verb(job_id)
-                    changed += 1
+                    changed.append(job_id)
                 except (NotFound, TransitionRefused):
                     continue
-            self._audit.add(entry, changed)
-        return changed
+            self._audit.add(entry, changed, kept=action is not BulkAction.DELETE)
+        return len(changed)
 
     def _matching(self, action: BulkAction, wanted: JobFilter, max_id: int | None) -> list[int]:
         """Return the jobs that the action changes, as they are at one moment, in its order."""

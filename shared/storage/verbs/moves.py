@@ -73,6 +73,7 @@ TABLES = (
     Table("key_rates", ("queue", "key")),
     Table("idempotency_keys", ("key",)),
     Table("audit", ("id",)),
+    Table("audit_jobs", ("job_id", "audit_id")),
     Table("schedules", ("name",)),
     Table("outboxes", ("name", "place")),
     Table("alerts", ("name",)),

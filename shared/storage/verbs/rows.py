@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import fields
 from typing import Any, TypeVar, cast
 
+from orpheus.shared.domain.graph import GraphJob
 from orpheus.shared.domain.jobs import (
     Attempt,
     Dependency,
@@ -58,5 +59,6 @@ job_of = reader(
 dependency_of = reader(Dependency, status=Status, error=_error)
 attempt_of = reader(Attempt, outcome=Outcome, error=_error)
 running_job_of = reader(RunningJob)
+graph_job_of = reader(GraphJob, status=Status)
 process_of = reader(ProcessRecord, role=Role, ready=bool)
 slot_of = reader(SlotRecord, role=Role, state=SlotState, degraded=bool, exits=_exits)

@@ -179,7 +179,7 @@ argv = ["sh"]
         ("name = 'two'\nargv = ['sh']\nsuccess_codes = []", "commands.1.success_codes", "empty"),
         ("name = 'two'\nargv = ['sh']\nsuccess_codes = [256]", "commands.1.success_codes", "255"),
         ("name = 'two'\nargv = 'sh -c x'", "commands.1.argv", "list"),
-        ("name = 'two'\nargv = ['sh']\ntimeout = 0", "commands.1.timeout", "greater than 0"),
+        ("name = 'two'\nargv = ['sh']\ntimeout = 0", "commands.1.timeout", "more than 0"),
     ],
 )
 def test_a_command_that_cannot_be_is_refused(
@@ -292,7 +292,7 @@ def test_an_url_that_leads_to_no_database_is_refused_and_not_repeated(
     [
         ("table = 'a b'", "outboxes.0.table: must be the name of a table"),
         ("table = 'main.jobs'", "outboxes.0.table: must have no schema: SQLite has none"),
-        ("poll = 0", "outboxes.0.poll: must be greater than or equal to 0.01"),
+        ("poll = 0", "outboxes.0.poll: must be at least 0.01"),
         ("interval = 1", "outboxes.0.interval: unknown key"),
         (
             OUTBOX.format("shop", "sqlite:///b.db"),

@@ -21,9 +21,11 @@ ROOT = Path(__file__).parents[3]
 PRODUCT = ("api", "config", "orpheus", "shared", "supervisor", "worker")
 LONGEST_FILE = 400
 LONGEST_FUNCTION = 60
+LONGEST_MODULE_OF_THE_DASHBOARD = 200
 
 TOO_LONG_FILES: set[str] = set()
 TOO_LONG_FUNCTIONS: set[str] = set()
+TOO_LONG_MODULES = {"api/dashboard/static/js/jobs-table.js"}
 NAMED_FROM_OUTSIDE = {
     "api/contract/": "the names in openapi.json and docs/stream.md",
     "shared/views/": "the same",
@@ -78,6 +80,15 @@ def python_files(*folders: str) -> list[str]:
 def test_no_python_file_is_too_long() -> None:
     found = {name for name in python_files() if text_of(name).count("\n") > LONGEST_FILE}
     assert found == TOO_LONG_FILES
+
+
+def test_no_module_of_the_dashboard_is_too_long() -> None:
+    modules = [name for name in files() if name.endswith(".js") and name.startswith("api/")]
+    assert modules
+    found = {
+        name for name in modules if text_of(name).count("\n") > LONGEST_MODULE_OF_THE_DASHBOARD
+    }
+    assert found == TOO_LONG_MODULES
 
 
 def functions(name: str) -> Iterator[tuple[str, int]]:

@@ -1,31 +1,53 @@
-// The buttons "Cancel" and "Retry" of a job. Each asks for confirmation and says what will happen.
+// What an operator can do to a job: cancel, run now, retry, edit and submit again, delete. Each that
+// changes it asks for confirmation and a reason, and says what will happen.
 import { byId, h } from "./dom.js";
 import { confirm } from "./confirm.js";
+import { now } from "./time.js";
 import { TERMINAL } from "./words.js";
 
 const RETRIED = new Set(["failed", "cancelled"]);
+/** @type {any} the job as it was shown last: the buttons may be older */
+let shown = null;
 
 /** @param {any} job @param {() => void} done called after the action succeeded */
 export function showActions(job, done) {
+  shown = job;
   const actions = [];
+  const isEarly = job.status === "pending" && Date.parse(job.run_at) > now();
+  if (isEarly) actions.push(["run", "Run now …", false]);
   if (!TERMINAL.has(job.status)) actions.push(["cancel", job.cancel_requested ? "Cancel requested" : "Cancel …", job.cancel_requested]);
   if (RETRIED.has(job.status)) actions.push(["retry", "Retry …", false]);
+  if (TERMINAL.has(job.status)) actions.push(["delete", "Delete …", false]);
   const bar = byId("actions");
   const key = actions.join();
   if (bar.dataset.key === key) return;
   bar.dataset.key = key;
-  bar.replaceChildren(...actions.map(([action, label, disabled]) =>
-    h("button", { type: "button", disabled, "data-action": action, onclick: () => confirmAction(action, job, done) }, label)));
+  const held = bar.contains(document.activeElement) ? document.activeElement?.getAttribute("data-action") : null;
+  bar.replaceChildren(
+    ...actions.map(([action, label, disabled]) => h("button", { type: "button", disabled, "data-action": action, onclick: () => confirmAction(String(action), shown, done) }, label)),
+    h("a", { class: "button", href: `/ui/submit?from=${job.id}`, "data-action": "resubmit" }, "Edit and resubmit"));
+  if (held) (bar.querySelector(`[data-action="${held}"]`) ?? bar.firstElementChild)?.focus();
 }
 
+const QUESTIONS = {
+  cancel: (job) => ({
+    title: `Cancel job ${job.id}?`, yes: "Cancel the job",
+    text: job.status === "in_progress" ? `The job is running on ${job.worker}. It is asked to stop, and stopped by force if it does not.` : "The job has not started yet, and will not run.",
+  }),
+  retry: (job) => ({
+    title: `Retry job ${job.id}?`, yes: "Retry the job",
+    text: "The job becomes due now and can use all its attempts again. Its earlier attempts and its log are kept.",
+  }),
+  run: (job) => ({
+    title: `Run job ${job.id} now?`, yes: "Run the job now",
+    text: job.attempt ? "The job does not wait any longer for its next attempt." : "The job becomes due now. What else holds it back, such as a paused queue, still does.",
+  }),
+  delete: (job) => ({
+    title: `Delete job ${job.id}?`, yes: "Delete the job", method: "DELETE",
+    text: "The job, its attempts and its log are deleted. This cannot be undone.",
+  }),
+};
+
 function confirmAction(action, job, done) {
-  const cancel = action === "cancel";
-  confirm({
-    title: cancel ? `Cancel job ${job.id}?` : `Retry job ${job.id}?`,
-    text: !cancel ? "The job becomes due now and can use all its attempts again. Its earlier attempts and its log are kept."
-      : job.status === "in_progress" ? `The job is running on ${job.worker}. It is asked to stop, and stopped by force if it does not.` : "The job has not started yet, and will not run.",
-    yes: cancel ? "Cancel the job" : "Retry the job",
-    path: `/jobs/${job.id}/${action}`,
-    done,
-  });
+  confirm({ ...QUESTIONS[action](job), path: action === "delete" ? `/jobs/${job.id}` : `/jobs/${job.id}/${action}`, done });
 }

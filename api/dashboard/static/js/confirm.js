@@ -1,6 +1,6 @@
 // The confirmation dialog: what will happen, why, the same call with curl, and the error if it is refused.
 import { byId, setText, showOrHide } from "./dom.js";
-import { postCurl } from "./curl.js";
+import { curl } from "./curl.js";
 import { request } from "./http.js";
 
 const field = byId("confirm-reason"), size = byId("confirm-typed"), yes = byId("confirm-yes"), problem = byId("confirm-problem");
@@ -11,22 +11,23 @@ const field = byId("confirm-reason"), size = byId("confirm-typed"), yes = byId("
  * @property {string} text what will happen
  * @property {string} yes
  * @property {string} path
+ * @property {string} [method] POST if not given
  * @property {any} [body]
  * @property {string} [typed] what must be typed first, for what changes much
  * @property {(path: string, call: any) => Promise<any>} [send] makes the call otherwise than `request`
  * @property {(answer: any) => void} done called with the answer after the call succeeded
  */
 
-/** Open the dialog; if confirmed, post `body` with the reason to `path`. The focus then returns to where it was. @param {Question} question */
-export function confirm({ title, text, yes: label, path, body, typed, send = request, done }) {
+/** Open the dialog; if confirmed, send `body` with the reason to `path`. The focus then returns to where it was. @param {Question} question */
+export function confirm({ title, text, yes: label, path, method = "POST", body, typed, send = request, done }) {
   const dialog = byId("confirm");
   const bodyNow = () => (field.value.trim() ? { ...body, reason: field.value.trim() } : body);
   const mayAct = () => !typed || size.value.trim() === typed;
-  const show = () => { setText(byId("confirm-curl"), postCurl(path, bodyNow())); yes.disabled = !mayAct(); };
+  const show = () => { setText(byId("confirm-curl"), curl(method, path, bodyNow())); yes.disabled = !mayAct(); };
   const act = async () => {
     yes.disabled = true;
     try {
-      const answer = await send(path, { method: "POST", body: bodyNow() });
+      const answer = await send(path, { method, body: bodyNow() });
       dialog.close();
       done(answer);
     } catch (error) {

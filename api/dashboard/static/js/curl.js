@@ -1,11 +1,22 @@
 // A call of the API as a curl command.
 import { writeExact } from "./exact.js";
 
+// Characters that a terminal does not show as they are: control characters, and those that turn the
+// direction of text or have no width. In JSON each has an escape, so what is seen is what is sent.
+const UNSEEN = /[\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
+
 /** Quote text as one word for a POSIX shell. @param {string} text */
 const quoted = (text) => (/^[\w./:=,@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
 
+/** @param {any} body */
+const json = (body) => writeExact(body).replace(UNSEEN, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`);
+
 /** @param {string} path @param {any} [body] */
-export function postCurl(path, body) {
+export const postCurl = (path, body) => curl("POST", path, body);
+
+/** @param {string} method @param {string} path @param {any} [body] */
+export function curl(method, path, body) {
   const url = quoted(location.origin + path);
-  return body === undefined ? `curl -X POST ${url}` : `curl --json ${quoted(writeExact(body))} \\\n  ${url}`;
+  if (body === undefined) return `curl -X ${method} ${url}`;
+  return `curl ${method === "POST" ? "" : `-X ${method} `}--json ${quoted(json(body))} \\\n  ${url}`;
 }

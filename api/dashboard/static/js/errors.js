@@ -1,6 +1,9 @@
-// The errors of a job's attempts, newest first, each with a short or the full traceback.
+// The errors of a job's attempts, newest first, each with a line that says what happened and a short
+// trace; the rest of the trace, or the dump of a crashed worker, is a button away.
 import { byId, copyOnClick, h } from "./dom.js";
+import { readDump } from "./crash.js";
 import { timeNode } from "./time.js";
+import { plural } from "./words.js";
 
 const SHORT_LINES = 5;
 let shown = "";
@@ -16,19 +19,35 @@ export function showErrors(attempts) {
 }
 
 function errorNode({ number, error, finished_at: at }, i) {
-  const lines = (error.traceback ?? "").trimEnd().split("\n");
-  const short = lines.slice(-SHORT_LINES).join("\n");
+  const { short, all, label } = partsOf(error);
   const trace = h("pre", { class: "code", tabindex: "0", "aria-label": `Traceback of attempt ${number}` }, short);
   const full = h("button", { type: "button", class: "quiet", "aria-pressed": "false", onclick: () => {
-    const all = full.getAttribute("aria-pressed") !== "true";
-    full.setAttribute("aria-pressed", String(all));
-    full.textContent = all ? "short" : `all ${lines.length} lines`;
-    trace.textContent = all ? lines.join("\n") : short;
-  } }, `all ${lines.length} lines`);
+    const whole = full.getAttribute("aria-pressed") !== "true";
+    full.setAttribute("aria-pressed", String(whole));
+    full.textContent = whole ? "short" : label;
+    trace.textContent = whole ? all : short;
+  } }, label);
   const copy = h("button", { type: "button", class: "quiet" }, "copy");
-  copyOnClick(copy, () => error.traceback || `${error.type}: ${error.message}`);
+  copyOnClick(copy, () => [`${error.type}: ${error.message}`, error.traceback].filter(Boolean).join("\n\n"));
+  const [line, rest] = firstLine(error.message);
   return h("details", { class: "error", open: i === 0 },
-    h("summary", {}, h("b", {}, error.type), " ", h("span", { class: "message" }, error.message)),
-    h("p", { class: "bar" }, h("span", { class: "summary" }, `attempt ${number}`, at && ", ", at && timeNode(at)), lines.length > SHORT_LINES && full, copy),
-    error.traceback && trace);
+    h("summary", {}, h("b", {}, error.type), " ", h("span", { class: "message" }, line)),
+    h("p", { class: "bar" }, h("span", { class: "summary" }, `attempt ${number}`, at && ", ", at && timeNode(at)), all !== short && full, copy),
+    rest && h("pre", { class: "code rest", tabindex: "0", "aria-label": `The rest of the message of attempt ${number}` }, rest),
+    all && trace);
+}
+
+/** What is shown of a trace at once, the whole, and what the button for it is called. */
+function partsOf({ traceback }) {
+  const all = (traceback ?? "").trimEnd();
+  const lines = all.split("\n");
+  const dump = readDump(all);
+  if (dump) return { short: dump.own.join("\n"), all, label: `all ${plural(dump.threads, "thread")} of the worker` };
+  return { short: lines.slice(-SHORT_LINES).join("\n"), all, label: `all ${lines.length} lines` };
+}
+
+/** The first line of a message, and the others. @param {string} message @returns {[string, string]} */
+function firstLine(message) {
+  const end = message.search(/[\r\n]/);
+  return end < 0 ? [message, ""] : [message.slice(0, end), message.slice(end).replace(/^[\r\n]+/, "")];
 }

@@ -16,10 +16,10 @@ class Problem extends Error {
 
 /**
  * Call the API and return its answer. Throws Problem.
- * @param {string} path @param {{method?: string, body?: any, headers?: Record<string, string>, exact?: boolean, signal?: AbortSignal}} [how]
- * `exact`: numbers that JavaScript would change are returned as Exact.
+ * @param {string} path @param {{method?: string, body?: any, headers?: Record<string, string>, exact?: boolean, signal?: AbortSignal, answered?: (answer: Response) => void}} [how]
+ * `exact`: numbers that JavaScript would change are returned as Exact. `answered` sees the answer before it is returned.
  */
-export async function request(path, { method = "GET", body, headers = {}, exact = false, signal } = {}) {
+export async function request(path, { method = "GET", body, headers = {}, exact = false, signal, answered } = {}) {
   let answer, text;
   try {
     answer = await fetch(path, {
@@ -39,6 +39,7 @@ export async function request(path, { method = "GET", body, headers = {}, exact 
     try { problem = JSON.parse(text); } catch { /* not a problem document: use the status */ }
     throw new Problem(answer.status, problem.detail || problem.title || `HTTP ${answer.status}`, problem.errors);
   }
+  answered?.(answer);
   return text && (exact ? parseExact(text) : JSON.parse(text));
 }
 

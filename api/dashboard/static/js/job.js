@@ -5,19 +5,36 @@ import { showActions } from "./actions.js";
 import { postCurl } from "./curl.js";
 import { showErrors } from "./errors.js";
 import { writeExact } from "./exact.js";
+import { Graph } from "./graph.js";
+import { marksOf } from "./history.js";
 import { request } from "./http.js";
 import { Live } from "./live.js";
 import { Log } from "./log.js";
-import { everySecond, timeNode } from "./time.js";
+import { originOf, originTag, sameRequest } from "./same-request.js";
+import { everySecond, now, timeNode } from "./time.js";
 import { Timeline } from "./timeline.js";
 import { tree } from "./tree.js";
-import { duration, percent, spaced } from "./words.js";
+import { Why } from "./why.js";
+import { count, duration, percent, spaced } from "./words.js";
 
+const DELETED = "This job was deleted. The page shows its last known state.";
+const MOST_LINKS = 30;
+const EVENTS_AT_ONCE = 500;
 const id = byId("job").dataset.id;
 const timeline = new Timeline();
 const log = new Log(id);
+const graph = new Graph(id);
+const why = new Why(id);
 /** @type {any} */
 let job = null;
+/** @type {any} */
+let defaults;
+/** @type {any[]} */
+let resubmitted = [];
+/** @type {any[]} all events so far */
+const events = [];
+/** @type {import("./history.js").Mark[]} */
+let marks = [];
 let reading = false, again = false;
 /** @type {Live | undefined} */
 let live;
@@ -26,7 +43,7 @@ startChrome();
 copyOnClick(byId("copy-payload"), () => writeExact(job?.payload, 2));
 copyOnClick(byId("copy-result"), () => writeExact(job?.result, 2));
 copyOnClick(byId("copy-curl"), () => byId("curl").textContent);
-everySecond(() => timeline.tick());
+everySecond(() => { timeline.tick(); if (job) showActions(job, read); });
 onTryNow(() => live?.retryNow());
 read().then(listen);
 
@@ -40,11 +57,11 @@ function listen() {
   });
 }
 
-function take(events) {
-  const progress = events.filter(({ kind }) => kind === "job.progress").pop();
+function take(fresh) {
+  const progress = fresh.filter(({ kind }) => kind === "job.progress").pop();
   if (progress && job) showProgress({ ...job, progress: progress.job.progress, message: progress.job.message });
-  if (events.some(({ kind }) => kind === "job.deleted")) missing("This job was deleted. The page shows its last known state.");
-  else if (events.some(({ kind }) => kind !== "job.progress")) read();
+  if (fresh.some(({ kind }) => kind === "job.deleted")) missing(DELETED);
+  else if (fresh.some(({ kind }) => kind !== "job.progress")) read();
 }
 
 /** Read the job. If something changes meanwhile, read it once more afterwards. */
@@ -53,13 +70,40 @@ async function read() {
   if (reading) return;
   reading = true;
   try {
-    job = await request(`/jobs/${id}`, { exact: true });
+    [job, marks, resubmitted, defaults] = await Promise.all([request(`/jobs/${id}`, { exact: true }), readMarks(), readResubmitted(), defaults ?? readDefaults()]);
     show();
   } catch (error) {
-    if (error.status === 404) missing(`There is no job ${id}. It may have been deleted.`);
+    if (error.status === 404) missing(job ? DELETED : `There is no job ${id}. It may have been deleted.`);
+    else if (!("status" in error)) reportError(error); // an error of the page itself
   }
   reading = false;
   if (again) read();
+}
+
+/** What operators and other jobs did to it. */
+async function readMarks() {
+  const [audit] = await Promise.all([request(`/audit?job=${id}&limit=200`), readEvents()]);
+  return marksOf(events, audit.items);
+}
+
+/** Read the events after the last one that is known. */
+async function readEvents() {
+  for (let more = true; more;) {
+    const { items } = await request(`/jobs/${id}/events?after=${events.at(-1)?.seq ?? 0}`);
+    events.push(...items);
+    more = items.length === EVENTS_AT_ONCE;
+  }
+}
+
+/** The newest jobs that were made from this one. */
+async function readResubmitted() {
+  return (await request(`/jobs?tag=${originTag(id)}&preview=true&limit=10`)).items;
+}
+
+/** The defaults of each job type. */
+async function readDefaults() {
+  const { items } = await request("/types", { exact: true });
+  return Object.fromEntries(items.map((type) => [type.name, type.defaults]));
 }
 
 function missing(text) {
@@ -75,13 +119,15 @@ function show() {
   showStatus();
   showActions(job, read);
   showProgress(job);
-  timeline.show(job);
+  timeline.show(job, marks);
+  why.show(job);
+  graph.read();
   showErrors(job.attempts);
   showValue("payload", job.payload);
   byId("result-section").hidden = job.status !== "done";
   if (job.status === "done") showValue("result", job.result);
   showDetails();
-  setText(byId("curl"), postCurl("/jobs", sameRequest()));
+  setText(byId("curl"), postCurl("/jobs", sameRequest(job, defaults[job.type], now())));
 }
 
 function showStatus() {
@@ -110,7 +156,14 @@ function showValue(name, value) {
   node.replaceChildren(tree(value));
 }
 
+/** Links to jobs: the first of them, and how many more there are. @param {any[]} ids */
+function jobLinks(ids, before = "") {
+  const links = ids.slice(0, MOST_LINKS).flatMap((other) => [h("a", { href: `/ui/jobs/${other}` }, `${before}${other}`), " "]);
+  return h("span", {}, ...links, ids.length > MOST_LINKS && `and ${count(ids.length - MOST_LINKS)} more`);
+}
+
 function showDetails() {
+  const origin = originOf(job.tags);
   const facts = [
     ["queue", h("a", { href: `/ui/jobs?queue=${encodeURIComponent(job.queue)}` }, job.queue)],
     ["priority", String(job.priority)],
@@ -121,26 +174,17 @@ function showDetails() {
     ["unique key", job.unique_key],
     ["concurrency key", job.concurrency_key],
     ["tags", job.tags.length ? h("span", { class: "tags" }, ...job.tags.map((tag) => h("a", { href: `/ui/jobs?tag=${encodeURIComponent(tag)}` }, tag))) : null],
-    ["after jobs", job.depends_on.length ? h("span", {}, ...job.depends_on.flatMap((other) => [h("a", { href: `/ui/jobs/${other}` }, other), " "])) : null],
+    ["after jobs", job.depends_on.length ? jobLinks(job.depends_on) : null],
+    ["if one fails", job.depends_on.length ? { cancel: "it is cancelled", run: "it runs all the same", fail: "it fails" }[job.on_dependency_failure] : null],
+    ["made from", origin && h("a", { href: `/ui/jobs/${origin}` }, `job ${origin}`)],
+    ["resubmitted", resubmitted.length ? jobLinks(resubmitted.map((one) => one.id), "as job ") : null],
     ["submitted", timeNode(job.created_at)],
     ["due", timeNode(job.run_at)],
     ["started", job.started_at && timeNode(job.started_at)],
     ["ended", job.finished_at && timeNode(job.finished_at)],
   ];
-  const key = JSON.stringify([job.worker, job.run_at, job.started_at, job.finished_at, job.attempt]);
+  const key = JSON.stringify([job.worker, job.run_at, job.started_at, job.finished_at, job.attempt, resubmitted.map((one) => one.id)]);
   if (byId("details").dataset.shown === key) return;
   byId("details").dataset.shown = key;
   arrange(byId("details"), facts.filter(([, value]) => value).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
-}
-
-/** The request that submits the same job: only what differs from the defaults. */
-function sameRequest() {
-  const { type, payload, queue, priority, unique_key, concurrency_key, tags } = job;
-  const body = { type, payload };
-  if (queue !== "default") body.queue = queue;
-  if (+priority) body.priority = priority;
-  if (unique_key) body.unique_key = unique_key;
-  if (concurrency_key) body.concurrency_key = concurrency_key;
-  if (tags.length) body.tags = tags;
-  return body;
 }

@@ -1,33 +1,46 @@
-// The job's log: the stored lines first, then new lines as they are written.
+// The job's log: the stored lines first, then new lines as they are written; by level, and by a text.
 import { byId, h, setText } from "./dom.js";
 import { request } from "./http.js";
 import { writeExact } from "./exact.js";
+import { LogWindow } from "./log-window.js";
 import { timeNode } from "./time.js";
-import { plural } from "./words.js";
+import { count, plural } from "./words.js";
 
 const LEVELS = { debug: 0, info: 1, warning: 2, error: 3, critical: 3 };
-const MOST_LINES = 3000;
-const PAGE = 1000;
+const MOST_LINES = 50_000;
+const PAGE = 500; // to read more at once would hold the page up
+const TYPING_MS = 150;
+const READER_MS = 1000; // a wheel scrolls on for a while
+
+/** @typedef {{line: any, level: number, extra: string, text: string, part: number | null}} Entry `part`: the number of an attempt that begins here */
 
 export class Log {
   /** @param {string} id */
   constructor(id) {
     this.id = id;
     this.last = 0;
-    this.lines = 0;
+    /** @type {Entry[]} */
+    this.entries = [];
     this.attempt = 0;
+    this.forgotten = 0;
+    this.touched = -Infinity;
     /** @type {any[]} */
     this.held = [];
     this.node = byId("log");
     this.follow = byId("log-follow");
-    const level = byId("log-level");
-    const choose = () => { this.node.dataset.least = level.value; this.scrollToEnd(); };
-    level.addEventListener("change", choose);
-    choose();
-    this.follow.addEventListener("change", () => this.scrollToEnd());
-    this.node.addEventListener("wheel", () => this.updateFollow(), { passive: true });
-    this.node.addEventListener("keydown", () => this.updateFollow());
-    this.node.addEventListener("touchmove", () => this.updateFollow(), { passive: true });
+    this.level = byId("log-level");
+    this.search = byId("log-search");
+    this.window = new LogWindow(this.node, (entry) => this.row(entry), () => this.scrollToEnd());
+    this.level.addEventListener("change", () => this.showAll());
+    this.search.addEventListener("input", () => { clearTimeout(this.typing); this.typing = setTimeout(() => this.showAll(), TYPING_MS); });
+    this.follow.addEventListener("change", () => this.toEnd());
+    // What scrolls may be the reader or the page itself: only the reader changes what is followed.
+    for (const kind of ["wheel", "touchmove", "keydown"]) this.node.addEventListener(kind, () => { this.touched = performance.now(); }, { passive: true });
+    this.node.addEventListener("pointerdown", () => {
+      this.touched = Infinity;
+      addEventListener("pointerup", () => { this.touched = performance.now(); }, { once: true });
+    });
+    this.node.addEventListener("scroll", () => { if (performance.now() - this.touched < READER_MS) this.updateFollow(); }, { passive: true });
     this.showSummary();
   }
 
@@ -36,13 +49,14 @@ export class Log {
     this.reading = true;
     try {
       for (;;) {
-        const { items } = await request(`/jobs/${this.id}/logs?after=${this.last}`, { exact: true });
+        const { items } = await request(`/jobs/${this.id}/logs?after=${this.last}&limit=${PAGE}`, { exact: true });
         this.append(items);
         if (items.length < PAGE) break;
       }
     } finally {
       this.reading = false;
       this.append(this.held.splice(0));
+      this.toEnd();
     }
   }
 
@@ -50,34 +64,75 @@ export class Log {
   take(lines) { if (this.reading) this.held.push(...lines); else this.append(lines); }
 
   append(lines) {
-    const fresh = lines.filter(({ id }) => id > this.last);
+    const fresh = lines.filter(({ id }) => id > this.last).map(entryOf);
     if (!fresh.length) return;
-    this.node.append(...fresh.flatMap((line) => this.nodes(line)));
-    this.last = fresh[fresh.length - 1].id;
-    this.lines += fresh.length;
-    while (this.node.childElementCount > MOST_LINES) this.node.firstElementChild.remove();
+    this.last = fresh[fresh.length - 1].line.id;
+    this.entries.push(...fresh);
+    const over = this.entries.length - MOST_LINES;
+    if (over > 0) { this.entries.splice(0, over); this.forgotten += over; }
+    this.add(fresh);
+  }
+
+  /** Show all lines anew: the level or the text has changed. */
+  showAll() {
+    this.wanted = this.search.value.trim().toLowerCase();
+    this.attempt = 0;
+    this.window.replace([]);
+    this.add(this.entries);
+  }
+
+  add(entries) {
+    const least = Number(this.level.value);
+    const wanted = entries.filter(({ level, text }) => level >= least && (!this.wanted || text.includes(this.wanted)));
+    for (const entry of wanted) {
+      entry.part = entry.line.attempt === this.attempt ? null : entry.line.attempt;
+      this.attempt = entry.line.attempt;
+    }
+    this.window.append(wanted);
+    this.window.forget(MOST_LINES);
     this.showSummary();
+    this.toEnd();
+  }
+
+  row({ line: { at, level, line }, level: rank, extra, part }) {
+    const row = h("div", { class: "line", "data-level": rank },
+      timeNode(at, "clock"), h("span", { class: "level" }, level), h("span", { class: "text" }, ...this.marked(line), extra && h("span", { class: "extra" }, ...this.marked(` ${extra}`))));
+    return part === null ? row : h("div", {}, h("div", { class: "part" }, `attempt ${part}`), row);
+  }
+
+  /** The text, with what was searched for marked. @param {string} text @returns {any[]} */
+  marked(text) {
+    const at = this.wanted ? text.toLowerCase().indexOf(this.wanted) : -1;
+    if (at < 0) return [text];
+    const end = at + this.wanted.length;
+    return [text.slice(0, at), h("mark", {}, text.slice(at, end)), ...this.marked(text.slice(end))];
+  }
+
+  showSummary() {
+    const all = this.entries.length;
+    const newest = this.forgotten ? `, the newest of ${count(all + this.forgotten)}` : "";
+    const filtered = this.wanted || Number(this.level.value);
+    setText(byId("log-summary"), !all ? "no lines" : filtered ? `${count(this.window.count)} of ${plural(all, "line")}` : plural(all, "line") + newest);
+  }
+
+  /** Draw the end and go there. Not for each part that is read: the end is not there yet. */
+  toEnd() {
+    if (!this.follow.checked || this.reading) return;
+    this.window.drawLast();
     this.scrollToEnd();
   }
 
-  nodes({ attempt, at, level, line, fields }) {
-    const extra = Object.entries(fields ?? {}).map(([name, value]) => `${name}=${typeof value === "string" ? value : writeExact(value)}`).join(" ");
-    const row = h("div", { class: "line", "data-level": LEVELS[level] ?? 1 },
-      timeNode(at, "clock"), h("span", { class: "level" }, level), h("span", { class: "text" }, line, extra && h("span", { class: "extra" }, ` ${extra}`)));
-    if (attempt === this.attempt) return [row];
-    this.attempt = attempt;
-    return [h("div", { class: "part" }, `attempt ${attempt}`), row];
-  }
-
-  showSummary() { setText(byId("log-summary"), this.lines ? `${plural(this.lines, "line")}${this.lines > MOST_LINES ? `, the newest ${MOST_LINES} shown` : ""}` : "no lines"); }
-
-  scrollToEnd() { if (this.follow.checked) this.node.scrollTop = this.node.scrollHeight; }
+  scrollToEnd() { if (this.follow.checked && !this.reading) this.node.scrollTop = this.node.scrollHeight; }
 
   /** Stop following when the reader scrolls up, and follow again at the end. */
   updateFollow() {
-    requestAnimationFrame(() => {
-      const { scrollTop, scrollHeight, clientHeight } = this.node;
-      this.follow.checked = scrollTop + clientHeight >= scrollHeight - 4;
-    });
+    const { scrollTop, scrollHeight, clientHeight } = this.node;
+    this.follow.checked = scrollTop + clientHeight >= scrollHeight - 4;
   }
+}
+
+/** @returns {Entry} */
+function entryOf(line) {
+  const extra = Object.entries(line.fields ?? {}).map(([name, value]) => `${name}=${typeof value === "string" ? value : writeExact(value)}`).join(" ");
+  return { line, level: LEVELS[line.level] ?? 1, extra, text: `${line.line} ${extra}`.toLowerCase(), part: null };
 }

@@ -1,31 +1,33 @@
 // The form for submitting a job of any type, the same call with curl, and the submitted jobs.
-import { byId, copyOnClick, h, icon, setText, showOrHide } from "./dom.js";
 import { onTryNow, showConnection, startChrome } from "./chrome.js";
 import { postCurl } from "./curl.js";
-import { writeExact } from "./exact.js";
+import { byId, copyOnClick, h, setText, showOrHide } from "./dom.js";
 import { request } from "./http.js";
+import { JobOptions } from "./job-options.js";
 import { Live } from "./live.js";
-import { Field, fieldsOf } from "./schema-form.js";
-import { TERMINAL, spaced } from "./words.js";
+import { Payload } from "./payload.js";
+import { readOrigin, showOrigin } from "./resubmit.js";
+import { follow } from "./sent-jobs.js";
 
-const WHOLE_PAYLOAD = { name: "payload", schema: { type: "object" }, required: false };
 const form = byId("form"), select = byId("type");
+const isReadOnly = "readOnly" in document.documentElement.dataset;
+const payload = new Payload(changed), options = new JobOptions();
 /** @type {any[]} */
 let types = [];
-/** @type {Field[]} */
-let payload = [];
-/** @type {Field[]} */
-let options = [];
-let whole = false;
 
 startChrome();
 copyOnClick(byId("copy-curl"), () => byId("curl").textContent);
 const live = new Live("/ws", { state: showConnection });
 onTryNow(() => live.retryNow());
-select.addEventListener("change", () => { history.replaceState(null, "", `?type=${encodeURIComponent(select.value)}`); choose(); });
-form.addEventListener("input", showCurl);
+select.addEventListener("change", () => {
+  history.replaceState(null, "", `?type=${encodeURIComponent(select.value)}`);
+  byId("origin")?.remove();
+  choose();
+});
+form.addEventListener("input", changed);
+form.addEventListener("keydown", submitOnEnter);
 form.addEventListener("submit", (event) => { event.preventDefault(); send(); });
-byId("example").addEventListener("click", () => { payload.forEach((field) => { if (field.required || whole) field.fill(); }); showCurl(); });
+byId("example").addEventListener("click", () => { payload.fillExample(); changed(); });
 start();
 
 async function start() {
@@ -34,93 +36,97 @@ async function start() {
   } catch (error) { return showOrHide(byId("problem"), error.message); }
   if (!types.length) return showOrHide(byId("problem"), "No job types are known yet. Is a worker running?");
   select.replaceChildren(...types.map(({ name }) => h("option", {}, name)));
-  const wanted = new URLSearchParams(location.search).get("type");
-  if (types.some(({ name }) => name === wanted)) select.value = wanted;
+  let origin = null, problem = "";
+  try { origin = await readOrigin(types); } catch (error) { problem = error.message; }
+  const wanted = origin?.body.type ?? new URLSearchParams(location.search).get("type");
+  const isKnown = types.some(({ name }) => name === wanted);
+  if (isKnown) select.value = wanted;
+  else if (wanted) problem ||= `No job type is called ${wanted}${origin ? " any more" : ""}.`;
   choose();
+  if (origin && isKnown) fillFrom(origin);
+  showOrHide(byId("problem"), problem);
+  suggestQueues();
+}
+
+/** Fill the form with the request of another job. @param {{id: string, body: any}} origin */
+function fillFrom({ id, body: { type, payload: value, ...rest } }) {
+  payload.write(value);
+  options.write(rest);
+  showOrigin(id, type, []);
+  changed();
+}
+
+/** Offer the names of the queues that are there; the form does without. */
+async function suggestQueues() {
+  try {
+    const { items } = await request("/queues");
+    byId("queue-names").replaceChildren(...items.map((/** @type {any} */ { name }) => h("option", { value: name })));
+  } catch { /* any name can be typed */ }
 }
 
 function choose() {
   const type = types.find(({ name }) => name === select.value);
   setText(byId("type-hint"), type.description || "\u00a0");
-  const fields = fieldsOf(type.schema);
-  whole = fields === null;
-  payload = (fields ?? [WHOLE_PAYLOAD]).map((field) => new Field(field, "payload"));
-  byId("payload-fields").replaceChildren(...(payload.length ? payload.map(({ node }) => node) : [h("p", { class: "hint" }, "This type takes no payload.")]));
-  options = optionsOf(type.defaults).map((field) => new Field(field, "option"));
-  byId("option-fields").replaceChildren(...options.map(({ node }) => node));
+  payload.setSchema(type.schema);
+  options.setDefaults(type.defaults);
   showOrHide(byId("problem"), "");
-  showCurl();
-}
-
-function optionsOf({ queue, max_retries, timeout }) {
-  const text = { type: "string", short: true };
-  return [
-    ["queue", { ...text, default: queue, hint: "" }],
-    ["priority", { type: "integer", minimum: -1000, maximum: 1000, default: 0, hint: "higher runs first" }],
-    ["delay", { ...text, hint: "seconds, or 500ms, 30s, 15m, 2h, 7d" }],
-    ["max_retries", { type: "integer", minimum: 0, maximum: 100, default: max_retries }],
-    ["timeout", { ...text, default: `${+timeout}s`, hint: "of one attempt" }],
-    ["unique_key", { ...text, hint: "only one job with this key can wait or run" }],
-    ["concurrency_key", { ...text, hint: "shares the queue's limits per key" }],
-    ["tags", { type: "list" }],
-  ].map(([name, schema]) => ({ name, schema, required: false }));
+  changed();
 }
 
 /** Return the request. Throws SyntaxError, which is shown at its field. */
-function body() {
-  const read = (fields) => Object.fromEntries(fields.map((field) => [field.name, readOne(field)]).filter(([, value]) => value !== undefined));
-  const values = read(payload);
-  return { type: select.value, payload: whole ? values.payload ?? {} : values, ...read(options) };
-}
+const body = () => ({ type: select.value, payload: payload.read(), ...options.read() });
 
-function readOne(field) {
-  try { return field.read(); } catch (error) {
-    field.showProblem(`is not valid JSON: ${error.message}`);
-    throw error;
-  }
-}
-
-function showCurl() {
-  [...payload, ...options].forEach((field) => field.showProblem(""));
+function changed() {
+  clearProblems();
+  options.summarize();
   try { setText(byId("curl"), postCurl("/jobs", body())); } catch { /* shown at its field */ }
 }
 
+function clearProblems() {
+  payload.clearProblems();
+  options.clearProblems();
+}
+
+/** Enter submits, also from a text of several lines (there, Shift and Enter begin a line); in JSON, Ctrl and Enter do. @param {any} event */
+function submitOnEnter(event) {
+  const { target } = event;
+  if (event.key !== "Enter" || event.isComposing || target.tagName !== "TEXTAREA") return;
+  const isJson = target.classList.contains("json");
+  if (isJson ? !(event.ctrlKey || event.metaKey) : event.shiftKey) return;
+  event.preventDefault();
+  form.requestSubmit(byId("send"));
+}
+
 async function send() {
+  if (byId("send").disabled || isReadOnly) return;
   showOrHide(byId("problem"), "");
+  clearProblems();
   let wanted;
-  try { wanted = body(); } catch { return; }
+  try { wanted = body(); } catch { return focusFirst(); }
   byId("send").disabled = true;
   try {
-    const job = await request("/jobs", { method: "POST", body: wanted, exact: true });
-    follow(job);
+    let isNew = true;
+    const job = await request("/jobs", { method: "POST", body: wanted, exact: true, answered: ({ status }) => { isNew = status === 201; } });
+    follow(job, isNew);
   } catch (error) { refuse(error); }
   byId("send").disabled = false;
 }
 
 /** Show each problem at its field, and those of no field above the button. */
 function refuse({ message, errors = [] }) {
-  const others = errors.filter(({ pointer, detail }) => {
-    const [, first, second, ...rest] = pointer.split("/");
-    const field = first === "payload" ? payload.find(({ name }) => name === (whole ? "payload" : second)) : options.find(({ name }) => name === first);
-    field?.showProblem([first === "payload" ? rest.join("/") : second, detail].filter(Boolean).join(": "));
-    return !field;
+  const others = errors.filter((/** @type {any} */ { pointer, detail }) => {
+    const path = pointer.split("/").slice(1).map((/** @type {string} */ step) => step.replaceAll("~1", "/").replaceAll("~0", "~"));
+    if (path[0] !== "payload") return !options.showProblem(path, detail);
+    payload.showProblem(path.slice(1), detail);
+    return false;
   });
-  showOrHide(byId("problem"), errors.length ? others.map(({ pointer, detail }) => `${pointer}: ${detail}`).join(" · ") : message);
-  const bad = [...payload, ...options].find(({ problem }) => !problem.hidden);
-  if (options.includes(bad)) byId("options").open = true;
-  bad?.input.focus();
+  showOrHide(byId("problem"), errors.length ? others.map((/** @type {any} */ { pointer, detail }) => (pointer ? `${pointer}: ${detail}` : detail)).join(" · ") : message);
+  focusFirst();
 }
 
-/** Show a submitted job until it ends. */
-async function follow(job) {
-  byId("none-sent").hidden = true;
-  const state = h("span", { class: "status" });
-  const line = h("li", {}, h("a", { href: `/ui/jobs/${job.id}` }, `${job.type} ${job.id}`), " ", state);
-  byId("sent").prepend(line);
-  for (let failures = 0; failures < 5;) {
-    state.dataset.status = job.status;
-    state.replaceChildren(icon(job.status), spaced(job.status), job.status === "done" ? h("code", {}, ` ${writeExact(job.result).slice(0, 200)}`) : job.error ? ` ${job.error.type}: ${job.error.message}` : "");
-    if (TERMINAL.has(job.status)) return;
-    try { job = await request(`/jobs/${job.id}?wait=30`, { exact: true }); } catch { failures++; await new Promise((later) => setTimeout(later, 2000)); }
-  }
+/** Go to the first field with a problem. */
+function focusFirst() {
+  const problem = form.querySelector(".problem:not([hidden], #problem)");
+  const described = problem?.id && form.querySelector(`[aria-describedby~="${CSS.escape(problem.id)}"]`);
+  /** @type {any} */ (described || problem?.parentElement?.querySelector("input, select, textarea, button"))?.focus();
 }

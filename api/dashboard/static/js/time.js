@@ -26,12 +26,14 @@ export function relative(at) {
   return s < -1 ? `in ${ticking(-s)}` : s < 1 ? "just now" : `${ticking(s)} ago`;
 }
 
+const ZONE = new Intl.DateTimeFormat("en", { timeZoneName: "short" }); // to make one takes longer than to use it
+
 /** Date and time in the chosen zone. @param {string} at */
 function absolute(at) {
   const time = new Date(at);
   if (utc) return time.toISOString().replace("T", " ").replace("Z", " UTC");
   const shifted = new Date(time.getTime() - time.getTimezoneOffset() * 60000).toISOString();
-  const zone = new Intl.DateTimeFormat("en", { timeZoneName: "short" }).formatToParts(time).find((p) => p.type === "timeZoneName");
+  const zone = ZONE.formatToParts(time).find((p) => p.type === "timeZoneName");
   return `${shifted.replace("T", " ").replace("Z", "")} ${zone?.value ?? ""}`;
 }
 

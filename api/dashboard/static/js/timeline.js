@@ -1,9 +1,15 @@
-// A job's attempts on one time axis: how long each one waited, ran and backed off.
+// A job's attempts on one time axis: how long each one waited, ran and backed off, and what it cost;
+// between them what operators did, and why.
 import { arrange, byId, h, icon, setAttr, setText, svg } from "./dom.js";
-import { between, now } from "./time.js";
-import { TERMINAL, duration, spaced, ticking } from "./words.js";
+import { targetLink } from "./targets.js";
+import { between, now, timeNode } from "./time.js";
+import { linked } from "./why.js";
+import { TERMINAL, bytes, duration, spaced, ticking } from "./words.js";
 
 const ICONS = { succeeded: "done", failed: "failed", timed_out: "failed", crashed: "failed", lost: "down", cancelled: "cancelled", released: "stopping", snoozed: "backoff" };
+const FAILURES = new Set(["failed", "timed_out", "crashed", "lost"]);
+/** What a wait is called while it lasts and when it is over, by the outcome of the attempt before it. */
+const WAITS = { snoozed: ["snoozed", "snoozed"], failure: ["backing off", "backed off"], none: ["waiting", "waited"] };
 const WIDTH = 1000;
 const NARROWEST = 10;
 
@@ -11,18 +17,29 @@ export class Timeline {
   constructor() {
     /** @type {Map<number, ReturnType<typeof makeRow>>} */
     this.rows = new Map();
+    /** @type {Map<string, any>} */
+    this.marks = new Map();
   }
 
-  /** @param {any} job with its attempts */
-  show(job) {
+  /** @param {any} job with its attempts @param {import("./history.js").Mark[]} marks */
+  show(job, marks) {
     this.job = job;
-    this.spans = spansOf(job);
-    arrange(byId("timeline"), this.spans.map((span) => {
+    this.spans = spansOf(job, marks);
+    const rows = this.spans.map((span) => {
       const row = this.rows.get(span.number) ?? makeRow(span);
       this.rows.set(span.number, row);
-      return row.node;
-    }));
+      return [span.attempt ? Date.parse(span.attempt.started_at) : Infinity, row.node];
+    });
+    const told = marks.map((mark) => [Date.parse(mark.at), this.markNode(mark)]);
+    arrange(byId("timeline"), [...rows, ...told].sort(([a], [b]) => a - b).map(([, node]) => node));
     this.tick();
+  }
+
+  markNode(mark) {
+    const key = JSON.stringify(mark);
+    const node = this.marks.get(key) ?? makeMark(mark);
+    this.marks.set(key, node);
+    return node;
   }
 
   /** Update durations and bars to the current time. */
@@ -37,36 +54,49 @@ export class Timeline {
 
 /**
  * Return a span for each attempt, and for the wait for the next one.
- * @returns {{number: number, attempt: any, waitFrom: string, dueAt: string | null, retry: boolean}[]}
+ * @returns {{number: number, attempt: any, waitFrom: string, dueAt: string | null, wait: string[]}[]}
  */
-function spansOf(job) {
-  let end = job.created_at, retry = false;
+function spansOf(job, marks) {
+  let end = job.created_at, wait = WAITS.none;
+  const retries = marks.filter(({ what }) => what === "retried").map(({ at }) => at);
+  const spanOf = (number, attempt, dueAt) => {
+    // Between its end and an operator's retry, a job waits for nothing.
+    const retried = retries.findLast((at) => at > end && (!attempt || at <= attempt.started_at));
+    return { number, attempt, waitFrom: retried ?? end, dueAt, wait: retried ? WAITS.none : wait };
+  };
   const spans = job.attempts.map((attempt) => {
-    const span = { number: attempt.number, attempt, waitFrom: end, dueAt: null, retry };
+    const span = spanOf(attempt.number, attempt, null);
     end = attempt.finished_at;
-    retry = ["failed", "timed_out", "crashed", "snoozed"].includes(attempt.outcome);
+    wait = WAITS[FAILURES.has(attempt.outcome) ? "failure" : attempt.outcome] ?? WAITS.none;
     return span;
   });
-  if (job.status === "pending" || job.status === "blocked")
-    spans.push({ number: job.attempt + 1, attempt: null, waitFrom: end, dueAt: job.run_at, retry });
+  if (job.status === "pending" || job.status === "blocked") spans.push(spanOf(job.attempt + 1, null, job.run_at));
   return spans;
 }
 
+/** @param {import("./history.js").Mark} mark */
+function makeMark({ at, what, by, reason, target }) {
+  return h("div", { class: "mark-row" }, timeNode(at, "clock"),
+    h("p", {}, h("b", {}, ...linked(what)), by && ` by ${by}`, target && " (", target && targetLink(target), target && ")", reason && ": ", reason && h("q", {}, reason)));
+}
+
 function makeRow({ number }) {
-  const wait = svg("rect", { class: "wait", y: 7, height: 2 });
+  const waitBar = svg("rect", { class: "wait", y: 7, height: 2 });
   const run = svg("rect", { y: 2, height: 12, rx: 1 });
   const outcome = h("span", { class: "outcome" });
-  const facts = h("span", { class: "span-facts" });
+  const facts = h("span", {}), where = h("span", { class: "where" });
   const node = h("div", { class: "span" }, h("b", { class: "number" }, number), outcome,
-    svg("svg", { class: "bars", viewBox: `0 0 ${WIDTH} 16`, preserveAspectRatio: "none", "aria-hidden": "true" }, wait, run), facts);
+    svg("svg", { class: "bars", viewBox: `0 0 ${WIDTH} 16`, preserveAspectRatio: "none", "aria-hidden": "true" }, waitBar, run), h("span", { class: "span-facts" }, facts, where));
   return { node, paint };
 
-  function paint({ attempt, waitFrom, dueAt, retry }, x) {
+  function paint(span, x) {
+    const { attempt, waitFrom, dueAt, wait } = span;
     const started = attempt ? Date.parse(attempt.started_at) : now();
     const left = Math.min(x(Date.parse(waitFrom)), WIDTH - NARROWEST), middle = Math.min(x(started), WIDTH - NARROWEST);
-    place(wait, left, Math.max(0, middle - left));
+    place(waitBar, left, Math.max(0, middle - left));
     run.classList.toggle("gone", !attempt);
-    const word = attempt ? (attempt.outcome ?? "running") : dueAt && Date.parse(dueAt) > now() ? (retry ? "backing off" : "scheduled") : "waiting";
+    const isEarly = dueAt && Date.parse(dueAt) > now();
+    const word = attempt ? (attempt.outcome ?? "running") : isEarly ? (wait === WAITS.none ? "scheduled" : wait[0]) : "waiting";
     if (node.dataset.outcome !== word) {
       node.dataset.outcome = word;
       outcome.replaceChildren(icon(ICONS[word] ?? (attempt ? "in_progress" : "pending")), spaced(word));
@@ -75,18 +105,18 @@ function makeRow({ number }) {
       const end = attempt.finished_at ? Date.parse(attempt.finished_at) : now();
       place(run, middle, Math.max(NARROWEST, x(end) - middle));
     }
-    showFacts(attempt, waitFrom, dueAt, retry);
+    showFacts(span);
   }
 
-  function showFacts(attempt, waitFrom, dueAt, retry) {
+  function showFacts({ attempt, waitFrom, dueAt, wait }) {
     const waited = between(waitFrom, attempt?.started_at);
     const due = dueAt ? (Date.parse(dueAt) - now()) / 1000 : 0;
-    const parts = [`${retry ? "backed off" : "waited"} ${attempt ? duration(waited) : ticking(waited)}${due > 0 ? `, due in ${ticking(due)}` : ""}`];
-    if (attempt) {
-      parts.push(`${attempt.finished_at ? "ran" : "runs for"} ${attempt.finished_at ? duration(between(attempt.started_at, attempt.finished_at)) : ticking(between(attempt.started_at))}`);
-      parts.push(`${attempt.worker}, pid ${attempt.pid}`);
-    }
+    const parts = [`${wait[1]} ${attempt ? duration(waited) : ticking(waited)}${due > 0 ? `, due in ${ticking(due)}` : ""}`];
+    if (attempt) parts.push(`${attempt.finished_at ? "ran" : "runs for"} ${attempt.finished_at ? duration(between(attempt.started_at, attempt.finished_at)) : ticking(between(attempt.started_at))}`);
+    if (attempt && attempt.cpu_s !== null) parts.push(`CPU ${+attempt.cpu_s < 0.0005 ? "<1 ms" : duration(+attempt.cpu_s)}`);
+    if (attempt && attempt.max_rss_bytes !== null) parts.push(`peak ${bytes(+attempt.max_rss_bytes)}`);
     setText(facts, parts.join(" · "));
+    setText(where, attempt ? `${attempt.worker}, pid ${attempt.pid}` : "");
   }
 }
 

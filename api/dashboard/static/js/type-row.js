@@ -2,7 +2,7 @@
 import { arrange, h, icon, setAttr, setText } from "./dom.js";
 import { confirm } from "./confirm.js";
 import { action, cell, wrappable } from "./rows.js";
-import { describeField, fieldsOf } from "./schema-form.js";
+import { describeField, fieldsOf } from "./schema.js";
 import { timeNode } from "./time.js";
 import { bytes, count, duration, percent, plural, spaced } from "./words.js";
 

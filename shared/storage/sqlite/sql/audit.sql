@@ -18,3 +18,17 @@ SELECT 1 FROM audit WHERE id = ? AND action = ? AND target = ? AND by = ?;
 -- name: count-of
 -- How many jobs an action has changed.
 SELECT count FROM audit WHERE id = ?;
+
+-- name: add-jobs
+-- Remember which jobs an action changed that was one of many.
+INSERT INTO audit_jobs (audit_id, job_id) SELECT ?, value FROM json_each(?);
+
+-- name: page-of-job
+-- What operators did to a job, newest first: to it alone, or to many.
+SELECT id, at_ms, action, target, by, reason, count FROM (
+    SELECT id, at_ms, action, target, by, reason, count FROM audit WHERE target = ? AND id < ?
+    UNION ALL
+    SELECT id, at_ms, action, target, by, reason, count
+    FROM audit_jobs CROSS JOIN audit ON audit.id = audit_jobs.audit_id
+    WHERE audit_jobs.job_id = ? AND audit_jobs.audit_id < ?) AS done
+ORDER BY id DESC LIMIT ?;

@@ -36,7 +36,7 @@ SELECT jobs.id, type,
         THEN json_array(error_type, coalesce(error_message, ''), error_traceback) END AS error,
     attempt, max_retries, timeout_s, progress, message,
     created_at_ms, run_at_ms, started_at_ms, finished_at_ms,
-    worker, unique_key, concurrency_key, depends_on, tags, cancel_requested
+    worker, unique_key, concurrency_key, depends_on, tags, cancel_requested, on_dependency_failure
 FROM jobs
 
 -- name: select-previews
@@ -50,7 +50,7 @@ SELECT jobs.id, type,
         THEN json_array(error_type, coalesce(error_message, ''), error_traceback) END AS error,
     attempt, max_retries, timeout_s, progress, message,
     created_at_ms, run_at_ms, started_at_ms, finished_at_ms,
-    worker, unique_key, concurrency_key, depends_on, tags, cancel_requested
+    worker, unique_key, concurrency_key, depends_on, tags, cancel_requested, on_dependency_failure
 FROM jobs
 
 -- name: select-ids

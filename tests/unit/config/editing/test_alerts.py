@@ -2,9 +2,9 @@
 
 import pytest
 
-from orpheus.config.editing.shown import shown_values
 from orpheus.config.editing.toml import masked, unmasked
 from orpheus.config.settings import Alert, Settings
+from orpheus.config.shown import shown_values
 
 RULE = "[[alerts]]\nname = 'a'\non = ['job.failed']\n"
 

@@ -59,7 +59,7 @@ def outcome(path: Path, text: str | None = None, **values: Any) -> EditOutcome:
 
 def apply(file: ConfigurationFile, edit: Edit) -> str:
     """Replace the file; its new etag."""
-    with file.prepared(file.plan(edit, None, no_refusal)) as replace:
+    with file.prepared(file.plan(edit, None, no_refusal), "api:test", None) as replace:
         return replace()
 
 
@@ -393,7 +393,7 @@ def test_a_file_that_changed_since_it_was_read_is_left_alone(toml: Toml) -> None
     assert seen is not None
     planned = file.plan(Edit(""), [seen], no_refusal)
     path.write_text("[api]\nport = 12\n")
-    with pytest.raises(FileChanged), file.prepared(planned) as replace:
+    with pytest.raises(FileChanged), file.prepared(planned, "api:test", None) as replace:
         replace()
     with pytest.raises(FileChanged):
         file.plan(Edit(""), [seen], no_refusal)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -50,6 +51,50 @@ def test_a_payload_its_schema_allows_has_no_problem() -> None:
 )
 def test_each_refused_field_is_named(payload: object, pointers: set[str]) -> None:
     assert set(_found(payload)) == pointers
+
+
+UNIONS = {
+    "$defs": {
+        "Card": {
+            "type": "object",
+            "properties": {"by": {"const": "card"}, "number": {"type": "integer"}},
+            "required": ["by", "number"],
+        },
+        "Invoice": {
+            "type": "object",
+            "properties": {"by": {"const": "invoice"}, "to": {"type": "string", "minLength": 1}},
+            "required": ["by", "to"],
+        },
+    },
+    "properties": {
+        "pay": {"anyOf": [{"$ref": "#/$defs/Card"}, {"$ref": "#/$defs/Invoice"}]},
+        "maybe": {"anyOf": [{"$ref": "#/$defs/Card"}, {"type": "null"}]},
+        "reference": {"anyOf": [{"type": "integer", "minimum": 3}, {"type": "string"}]},
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("payload", "pointer", "detail"),
+    [
+        ({"pay": {"by": "card"}}, "/payload/pay/number", "is required"),
+        ({"pay": {"by": "invoice", "to": ""}}, "/payload/pay/to", "shorter than 1"),
+        (
+            {"maybe": {"by": "card", "number": "x"}},
+            "/payload/maybe/number",
+            'not of type "integer"',
+        ),
+        ({"reference": 2}, "/payload/reference", "less than the minimum of 3"),
+        ({"reference": []}, "/payload/reference", "is none of what it may be: "),
+        ({"pay": {"by": "cash"}}, "/payload/pay", "is none of what it may be: "),
+    ],
+)
+def test_of_a_value_of_several_kinds_it_is_told_what_is_wrong_with_the_one_meant(
+    payload: object, pointer: str, detail: str
+) -> None:
+    (problem,) = validate_payload(replace(ROW, schema=json.dumps(UNIONS)), payload)
+    assert problem.pointer == pointer
+    assert detail in problem.detail
 
 
 def test_a_refusal_quotes_only_part_of_a_long_value() -> None:

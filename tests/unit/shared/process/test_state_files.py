@@ -10,6 +10,7 @@ def test_the_files_of_an_incarnation_are_together(tmp_path: Path) -> None:
     files = StateFiles("the database", f"{tmp_path}/orpheus.db", tmp_path / "supervisor.lock")
     assert files.folder == tmp_path
     assert files.bells == tmp_path / "orpheus.db-bells"
+    assert files.configurations == tmp_path / "supervisor-configurations"
     assert files.cell("life-1") == tmp_path / "orpheus.db-cells" / "life-1"
     assert files.crash("life-1") == Path(f"{files.cell('life-1')}.crash")
     assert files.stack("life-1") == Path(f"{files.cell('life-1')}.stack")

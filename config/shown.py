@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from orpheus.config.editing.secret_values import secrets_in
 from orpheus.config.problems import dotted
+from orpheus.config.secret_values import secrets_in
 from orpheus.config.settings import Settings
 from orpheus.config.sources import Sources
 from orpheus.shared.operations.configuration import MASK, Setting

@@ -82,7 +82,7 @@ def _in_table(
                 # The name of something unknown is masked itself.
                 name = index if below.is_secret else str(one.get("name", index))
                 yield from _in_table(one, item, (*here, name))
-        elif value is None:  # not set
+        elif value is None or (value == [] and not below.is_secret):  # nothing is set
             continue
         elif below.is_secret or below.table is not None or (below.is_url and _may_tell(value)):
             yield Secret(table, key, here)

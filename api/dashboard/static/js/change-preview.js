@@ -1,0 +1,22 @@
+// What a change of the configuration would do: the lines that differ, and what would restart.
+import { nearChanges, lineDiff } from "./diff.js";
+import { byId, h } from "./dom.js";
+
+const CONTEXT_LINES = 2; // unchanged lines shown around a change
+
+/** The lines that differ, as elements. @param {string} before @param {string} after */
+export function diffLines(before, after) {
+  const shown = nearChanges(lineDiff(before, after), CONTEXT_LINES);
+  return shown.map((line) => line === null ? h("span", { class: "gap" }, "⋯")
+    : h("span", { class: { "+": "added", "-": "removed" }[line.kind] ?? false }, `${line.kind} ${line.text}`));
+}
+
+/** @param {any} answer of PUT /config */
+export function showEffects({ changed, restarts, starts, stops, takes_effect: when, problems }) {
+  const row = (/** @type {string} */ label, /** @type {string[] | null} */ names) => names?.length && h("li", {}, `${label} `, h("b", {}, names.join(", ")));
+  byId("effects").replaceChildren(...[
+    changed && !changed.length && h("li", {}, "No setting changes its value."),
+    row("changes", changed), row("replaces", restarts), row("starts", starts), row("stops", stops),
+    !problems.length && h("li", { class: "hint" }, `In force ${when}.`),
+  ].filter((item) => item));
+}

@@ -1,0 +1,129 @@
+// The graph around a job: what it waits for on the left, what waits for it on the right, each a link
+// with its live state; and the same as a list. Read again every second while one of them is live.
+import { arrange, byId, h, icon, setAttr, setText, svg } from "./dom.js";
+import { request } from "./http.js";
+import { layOut } from "./layered.js";
+import { TERMINAL, plural, spaced } from "./words.js";
+
+const SIZE = { width: 160, height: 38, gapX: 32, gapY: 12 };
+const MARGIN = 6;
+const LONGEST_NAME = 17, LONGEST_STATE = 22;
+const LIVE_MS = 1000, QUIET_MS = 5000;
+const ORDER = ["done", "failed", "cancelled", "in_progress", "pending", "blocked"];
+
+export class Graph {
+  /** @param {string} id */
+  constructor(id) {
+    this.id = Number(id);
+    /** @type {Map<number, any>} */
+    this.nodes = new Map();
+    this.shape = "";
+    document.addEventListener("visibilitychange", () => this.read());
+  }
+
+  /** Read and show it now, and go on. */
+  async read() {
+    clearTimeout(this.timer);
+    if (document.hidden || this.reading) return;
+    this.reading = true;
+    let wait = QUIET_MS;
+    const began = performance.now();
+    try {
+      const graph = await request(`/jobs/${this.id}/graph`);
+      this.show(graph);
+      if (graph.nodes.some(({ status }) => !TERMINAL.has(status))) wait = LIVE_MS;
+    } catch (error) {
+      if (error.status === 404) return; // deleted: what was seen last stays
+      if (!("status" in error)) reportError(error);
+    } finally { this.reading = false; }
+    this.timer = setTimeout(() => this.read(), Math.max(wait, (performance.now() - began) * 10));
+  }
+
+  show({ nodes, edges, complete }) {
+    byId("graph-section").hidden = nodes.length < 2;
+    if (nodes.length < 2) return;
+    const shape = JSON.stringify([nodes.map(({ id }) => id), edges]);
+    if (shape !== this.shape) this.draw(nodes, edges);
+    this.shape = shape;
+    for (const node of nodes) this.nodes.get(node.id)?.paint(node);
+    setText(byId("graph-summary"), summary(nodes));
+    byId("graph-bound").hidden = complete;
+    setText(byId("graph-bound"), `There are more jobs around this one: the nearest ${nodes.length} are shown.`);
+  }
+
+  draw(nodes, edges) {
+    const { places, lines, width, height } = layOut(nodes.map(({ id }) => id), edges.map(({ job, depends_on: before }) => [before, job]), SIZE);
+    this.nodes = new Map(nodes.map((node) => [node.id, makeNode(node, places.get(node.id), node.id === this.id)]));
+    const own = lines.filter(({ from, to }) => from === this.id || to === this.id);
+    const others = lines.filter((line) => !own.includes(line));
+    const full = { width: width + 2 * MARGIN, height: height + 2 * MARGIN };
+    const inOrder = [...places].sort(([, a], [, b]) => a.x - b.x || a.y - b.y).map(([id]) => this.nodes.get(id));
+    const chosen = /** @type {any} */ (document.activeElement)?.closest?.("#graph a, #graph-list a")?.getAttribute("href");
+    byId("graph").replaceChildren(svg("svg", { ...full, viewBox: `${-MARGIN} ${-MARGIN} ${full.width} ${full.height}`, role: "group", "aria-label": "Jobs before and after this one" },
+      svg("path", { class: "edges", d: others.map(pathOf).join("") }),
+      svg("path", { class: "edges own", d: own.map(pathOf).join("") }),
+      ...inOrder.map(({ node }) => node)));
+    arrange(byId("graph-list"), inOrder.map(({ item }) => item));
+    showBefore(this.nodes, edges);
+    this.center(places.get(this.id));
+    if (chosen) /** @type {any} */ (byId("graph").querySelector(`a[href="${chosen}"]`))?.focus({ preventScroll: true });
+  }
+
+  /** Scroll so that the job itself is seen. */
+  center({ x, y }) {
+    const box = byId("graph");
+    box.scrollLeft = x - (box.clientWidth - SIZE.width) / 2;
+    box.scrollTop = y - (box.clientHeight - SIZE.height) / 2;
+  }
+}
+
+/** "40 jobs: 12 done, 3 in progress, 25 blocked" */
+function summary(nodes) {
+  const parts = ORDER.map((status) => [nodes.filter((node) => node.status === status).length, status]).filter(([n]) => n);
+  return `${plural(nodes.length, "job")}: ${parts.map(([n, status]) => `${n} ${spaced(String(status))}`).join(", ")}`;
+}
+
+function makeNode({ id, type }, { x, y }, isOwn) {
+  const sign = svg("use", { x: 9, y: SIZE.height / 2 - 6, width: 12, height: 12 });
+  const href = `/ui/jobs/${id}`;
+  const short = type.length > LONGEST_NAME ? `${type.slice(0, LONGEST_NAME - 1)}…` : type;
+  const state = svg("tspan", {});
+  const title = svg("title", {});
+  const node = svg("a", { class: "node", href, transform: `translate(${x} ${y})`, "aria-current": isOwn && "page" }, title,
+    svg("rect", { width: SIZE.width, height: SIZE.height, rx: 5 }), sign,
+    svg("text", { x: 30, y: 16 }, short), svg("text", { class: "below", x: 30, y: 30 }, `${id} · `, state));
+  const word = h("b", {});
+  const before = h("span", { class: "before" });
+  const item = h("li", {}, icon("pending"), " ", h("a", { href, "aria-current": isOwn && "page" }, `job ${id}`), ` ${type}: `, word, before);
+  return { node, item, before, paint };
+
+  function paint({ status, attempt, progress }) {
+    setAttr(node, "data-status", status);
+    setAttr(item, "data-status", status);
+    setAttr(sign, "href", `#s-${status}`);
+    setAttr(item.firstElementChild.firstElementChild, "href", `#s-${status}`);
+    const also = status === "in_progress" && progress !== null ? ` ${Math.floor(progress * 100)} %` : attempt > 1 ? `, attempt ${attempt}` : "";
+    const fits = `${id} · ${status}${also}`.length <= LONGEST_STATE;
+    setText(state, spaced(status) + (fits ? also : ""));
+    setText(word, spaced(status));
+    setText(title, `job ${id}, ${type}: ${spaced(status)}${also}${isOwn ? ", this job" : ""}`);
+  }
+}
+
+/** Say in the list what each job waits for. */
+function showBefore(nodes, edges) {
+  for (const [id, { before }] of nodes) {
+    const others = edges.filter(({ job }) => job === id).map(({ depends_on: other }) => other);
+    setText(before, others.length ? `, after ${others.join(", ")}` : "");
+  }
+}
+
+function pathOf({ points }) {
+  let path = `M${points[0].x} ${points[0].y}`;
+  for (let i = 1; i < points.length; i++) {
+    const a = points[i - 1], b = points[i], middle = (a.x + b.x) / 2;
+    path += a.y === b.y ? `H${b.x}` : `C${middle} ${a.y} ${middle} ${b.y} ${b.x} ${b.y}`;
+  }
+  const { x, y } = points[points.length - 1];
+  return `${path}M${x - 5} ${y - 3.5}L${x} ${y}L${x - 5} ${y + 3.5}`;
+}

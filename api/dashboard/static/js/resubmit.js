@@ -1,0 +1,25 @@
+// Edit and resubmit: the form of /ui/submit, filled with the request of another job (`?from=ID`).
+import { byId, h } from "./dom.js";
+import { request } from "./http.js";
+import { originTag, sameRequest } from "./same-request.js";
+import { now } from "./time.js";
+
+/**
+ * Return the job that the page's address names, as a request whose tags lead back to it; null if it
+ * names none. Throws Problem if the job is not there.
+ * @param {any[]} types of GET /types
+ */
+export async function readOrigin(types) {
+  const id = new URLSearchParams(location.search).get("from");
+  if (!id) return null;
+  const job = await request(`/jobs/${encodeURIComponent(id)}`, { exact: true });
+  const body = sameRequest(job, types.find(({ name }) => name === job.type)?.defaults, now());
+  return { id, body: { ...body, tags: [...(body.tags ?? []), originTag(id)] } };
+}
+
+/** Say which job the form was filled from. @param {string} id @param {string} type @param {string[]} unknown fields of its payload that the type no longer has */
+export function showOrigin(id, type, unknown) {
+  byId("form").prepend(h("p", { class: "notice", id: "origin" }, "Filled in from ",
+    h("a", { href: `/ui/jobs/${id}` }, `job ${id}`), ` (${type}). That job stays as it is: this makes a new one, and its tag ${originTag(id)} links the two.`,
+    unknown.length > 0 && h("b", {}, ` Left out, as the type no longer has them: ${unknown.join(", ")}.`)));
+}

@@ -1,0 +1,63 @@
+// The text of the configuration file, with the numbers of its lines and marks where something is wrong.
+import { byId, h, setAttr } from "./dom.js";
+
+export class TomlEditor {
+  area = byId("text");
+  gutter = byId("gutter");
+  lines = 0;
+
+  /** @param {() => void} edited is called with each change */
+  constructor(edited) {
+    this.edited = edited;
+    this.area.addEventListener("input", () => { this.number(); edited(); });
+    this.area.addEventListener("scroll", () => { this.gutter.scrollTop = this.area.scrollTop; });
+  }
+
+  get text() { return this.area.value; }
+
+  /** Whether this is the text that is shown; the browser ends all lines alike. @param {string} text */
+  holds(text) { return this.text === text.replaceAll(/\r\n?/g, "\n"); }
+
+  /** @param {string} text */
+  put(text) {
+    this.area.value = text;
+    this.number();
+    this.edited();
+  }
+
+  /** @param {boolean} can */
+  setEditable(can) { this.area.readOnly = !can; }
+
+  focus() { this.area.focus(); }
+
+  number() {
+    const count = this.text.split("\n").length;
+    if (count === this.lines) return;
+    this.lines = count;
+    this.gutter.replaceChildren(...Array.from({ length: count }, (_, i) => h("span", {}, i + 1)));
+    this.gutter.scrollTop = this.area.scrollTop;
+  }
+
+  /** Mark the lines of problems, and list these. @param {{key: string, detail: string, line: number | null, place: string | null}[]} problems */
+  showProblems(problems) {
+    this.number();
+    this.gutter.querySelectorAll(".wrong").forEach((/** @type {Element} */ mark) => mark.classList.remove("wrong"));
+    for (const { line } of problems) this.gutter.children[(line ?? 0) - 1]?.classList.add("wrong");
+    byId("problems").replaceChildren(...problems.map(({ key, detail, line, place }) => h("li", {},
+      line ? h("button", { type: "button", class: "quiet", onclick: () => this.goTo(line) }, `line ${line}`) : h("span", { class: "summary" }, place ?? "the text"),
+      h("span", {}, key && h("code", {}, key), key && ": ", detail))));
+  }
+
+  /** @param {boolean} isBad */
+  setInvalid(isBad) { setAttr(this.area, "aria-invalid", isBad ? "true" : false); }
+
+  /** Select a line and scroll to it. @param {number} line */
+  goTo(line) {
+    const { area } = this;
+    const before = this.text.split("\n").slice(0, line - 1).join("\n").length + (line > 1 ? 1 : 0);
+    const end = this.text.indexOf("\n", before);
+    area.focus();
+    area.setSelectionRange(before, end < 0 ? this.text.length : end);
+    area.scrollTop = Math.max(0, area.scrollHeight * ((line - 4) / this.lines));
+  }
+}

@@ -1,0 +1,49 @@
+// The texts that the configuration file has held: who put them there, what each changed, and the way back.
+import { diffLines } from "./change-preview.js";
+import { byId, h } from "./dom.js";
+import { request } from "./http.js";
+import { timeNode } from "./time.js";
+
+const BY_HAND = "file";
+
+export class Versions {
+  /** @type {Map<number, any>} the elements by version, so that an open one stays open */
+  rows = new Map();
+
+  /** @param {(version: any) => void} goBack */
+  constructor(goBack) { this.goBack = goBack; }
+
+  /** Read the versions again. @param {boolean} canGoBack */
+  async load(canGoBack) {
+    let items;
+    try { ({ items } = await request("/config/versions")); } catch { return; } // the page says what is wrong with the file itself
+    byId("no-versions").hidden = items.length > 0;
+    const open = new Set([...this.rows].filter(([, row]) => row.querySelector("details").open).map(([number]) => number));
+    this.rows = new Map(items.map((/** @type {any} */ item, /** @type {number} */ i) => [item.version, this.row(item, items[i + 1], canGoBack, open.has(item.version))]));
+    const focused = document.activeElement?.id;
+    byId("versions").replaceChildren(...this.rows.values());
+    if (focused?.startsWith("version-")) byId(focused)?.focus();
+  }
+
+  row(item, before, canGoBack, isOpen) {
+    const { version, at, by, reason, in_file: inFile, in_force: inForce } = item;
+    const marks = [inFile && "in the file", inForce && "in force"].filter(Boolean).join(", ");
+    const body = h("div", { class: "version" });
+    const details = h("details", { ontoggle: () => { if (details.open && !body.firstChild) body.append(...this.body(item, before)); } },
+      h("summary", { id: `version-${version}` }, h("b", {}, `Version ${version}`), " ", timeNode(at, "short"), " ",
+        h("span", { class: "summary" }, by === BY_HAND ? "edited on the machine" : by), marks && h("span", { class: "mark-now" }, marks)),
+      body);
+    details.open = isOpen;
+    return h("li", {}, details, reason && h("p", { class: "hint reason" }, `“${reason}”`),
+      canGoBack && !inFile && item.text !== null && h("button", { type: "button", id: `version-${version}-back`, onclick: () => this.goBack(item) }, `Go back to version ${version}`));
+  }
+
+  /** What a version changed. */
+  body({ version, text }, before) {
+    if (text === null) return [h("p", { class: "hint" }, "It is not shown: its secrets cannot be told apart from the rest.")];
+    if (!before || before.text === null) return [h("p", { class: "hint" }, "The oldest text that is kept:"), h("pre", { class: "code", tabindex: "0", "aria-label": `Version ${version}` }, text)];
+    const lines = diffLines(before.text, text);
+    if (!lines.length) return [h("p", { class: "hint" }, `The same as version ${before.version}, but for its secrets at most.`)];
+    return [h("p", { class: "hint" }, `What it changed in version ${before.version}:`), h("pre", { class: "code diff", tabindex: "0", "aria-label": `What version ${version} changed` }, ...lines)];
+  }
+}

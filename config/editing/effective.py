@@ -1,0 +1,133 @@
+"""Say which configuration is in force, and since when: always one, also while the file is wrong.
+
+What the file holds is not always what runs. While a supervisor runs, it works by the version that
+it took last. Without one, each program works by what the file held when it was started; then the
+file counts as it is, or, if it is not valid, its last version that is.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from orpheus.config.editing.versions import Versions
+from orpheus.config.in_force import InForce, load_in_force
+from orpheus.config.load import checked
+from orpheus.config.settings import Settings
+from orpheus.config.shown import shown_settings
+from orpheus.config.sources import Sources, sources_with
+from orpheus.shared.errors import ConfigurationError
+from orpheus.shared.operations.configuration import (
+    ConfigurationInForce,
+    ConfigurationVersion,
+    Setting,
+)
+from orpheus.shared.records import dataclass
+
+Found = tuple[ConfigurationInForce, tuple[Setting, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class FileNow:
+    """What the file leads to as it is. `settings` is None if nothing can be made of it."""
+
+    path: Path | None
+    sources: Sources
+    settings: Settings | None
+    is_valid: bool
+
+
+def in_force(
+    now: FileNow,
+    running: InForce | None,
+    versions: Versions | None,
+    sets: Sequence[str],
+    environ: Mapping[str, str],
+) -> Found:
+    """Return what is in force, and its settings. `running`: what a supervisor works by."""
+    if running is not None:
+        return _of_supervisor(now, running, versions, sets, environ)
+    if now.path is None:
+        return _found(None, None, _WITHOUT_FILE, _shown(now))
+    newest = None if versions is None else versions.newest()
+    if now.is_valid:
+        is_newest = newest is not None and newest.text == now.sources.text
+        text = "No supervisor is running. The next start takes the file as it is."
+        return _found(now.path, newest if is_newest else None, text, _shown(now))
+    for version in [] if versions is None else versions.all():
+        sources = sources_with(version.text, now.path, sets, environ)
+        settings, problems = checked(sources)
+        if settings is not None and not problems:
+            text = (
+                "No supervisor is running, and the file is not valid, so nothing can be started. "
+                f"Shown is its last valid version, {version.number}."
+            )
+            return _found(now.path, version, text, tuple(shown_settings(settings, sources)))
+    text = (
+        "No supervisor is running, and the file is not valid, so nothing can be started. "
+        "Shown is the default in place of each value that is wrong."
+    )
+    return _found(now.path, None, text, _shown(now))
+
+
+_WITHOUT_FILE = "There is no file: these are the defaults, the environment and --set."
+
+
+def _of_supervisor(
+    now: FileNow,
+    running: InForce,
+    versions: Versions | None,
+    sets: Sequence[str],
+    environ: Mapping[str, str],
+) -> Found:
+    if running.config is None:
+        settings = _kept_settings(running, sets, environ) if now.path else _shown(now)
+        return _found(None, None, _WITHOUT_FILE, settings, running.since_ms)
+    path = Path(running.config)
+    is_ours = now.path is not None and os.path.realpath(now.path) == running.config
+    shown_path = now.path if is_ours and now.path is not None else path
+    version = None
+    if versions is not None and running.version is not None and is_ours:
+        version = versions.get(running.version)
+    if version is None:
+        settings = _kept_settings(running, sets, environ) or _shown(now)
+        text = "The supervisor works by the file as it was when it was taken."
+        return _found(shown_path, None, text, settings, running.since_ms)
+    sources = sources_with(version.text, shown_path, sets, environ)
+    settings_then, _ = checked(sources)
+    settings = tuple(shown_settings(settings_then, sources)) if settings_then else ()
+    if version.text == now.sources.text:
+        text = "The supervisor works by the file as it is."
+    elif now.is_valid:
+        text = "The file has changed since: what it holds now is not in force, or not yet."
+    else:
+        text = "The file has changed since: what it holds now is not valid, so it was not taken."
+    return _found(shown_path, version, text, settings, running.since_ms)
+
+
+def _kept_settings(
+    running: InForce, sets: Sequence[str], environ: Mapping[str, str]
+) -> tuple[Setting, ...]:
+    try:
+        settings = load_in_force(running, sets, environ)
+    except ConfigurationError:
+        return ()
+    sources = Sources()
+    sources.add(running.tables, "the supervisor")
+    return tuple(shown_settings(settings, sources))
+
+
+def _shown(now: FileNow) -> tuple[Setting, ...]:
+    settings = now.settings or Settings()
+    return tuple(shown_settings(settings, now.sources))
+
+
+def _found(
+    file: Path | None,
+    version: ConfigurationVersion | None,
+    text: str,
+    settings: tuple[Setting, ...],
+    since_ms: int | None = None,
+) -> Found:
+    number = None if version is None else version.number
+    name = None if file is None else str(file)
+    return ConfigurationInForce(name, number, since_ms, text), settings

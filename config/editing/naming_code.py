@@ -1,0 +1,62 @@
+"""Find the settings that name code, and those of them that an edit changes. Pure.
+
+They cannot be changed over HTTP: config/editing/file.py says why.
+"""
+
+import tomllib
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from orpheus.config.problems import KeyPath
+from orpheus.config.settings import Settings
+
+NAMING_CODE: tuple[KeyPath, ...] = (
+    ("jobs", "modules"), ("jobs", "around"), ("commands",), ("programs",), ("outboxes",),
+    ("database", "url"), ("database", "state_dir"), ("database", "listen_url"),
+    ("api", "token_file"),
+)  # fmt: skip
+NAMES_CODE = (
+    "cannot be changed here, as it names code (a secret that is written out counts as a change: "
+    "leave its mask); change the file itself"
+)
+_DEFAULTS = Settings().model_dump(mode="json")
+
+
+def changed_code(
+    text: str, new: str, secrets: Collection[KeyPath], fixed: Collection[KeyPath]
+) -> list[KeyPath]:
+    """Return the `fixed` keys that differ; none if the new text is not TOML."""
+    before, after = tables_of(text), tables_of(new)
+    if after is None:
+        return []
+    return [
+        key
+        for key in fixed
+        if _value_at(before, key) != _value_at(after, key)
+        or any(is_below(one, [key]) for one in secrets)
+    ]
+
+
+def is_below(place: KeyPath, keys: Iterable[KeyPath]) -> bool:
+    """Return whether the place is at one of the keys, or below it."""
+    return any(place[: len(key)] == key for key in keys)
+
+
+def tables_of(text: str) -> Any:
+    """Return the tables of a text; None if it is not TOML."""
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError):
+        return None
+
+
+def _value_at(tables: Any, key: KeyPath) -> Any:
+    """Return the value at `key`, or its default."""
+    value: Any = tables
+    default: Any = _DEFAULTS
+    for step in key:
+        default = default[step]
+        if not isinstance(value, Mapping):
+            return value
+        value = value.get(str(step), default)
+    return value

@@ -1,0 +1,134 @@
+"""Keep the earlier versions of the configuration file, so that a change can be taken back.
+
+They are files in a folder of this host's state, and no rows of the database: the file belongs to a
+host, while a database on PostgreSQL is that of many; it has secrets in it, which must not go where
+a backup of the jobs goes; and a version must be there to go back to when the database is not.
+
+Whoever puts a text in the place of the file keeps it here first, with who and why. A text that an
+editor on the machine has saved is kept by the supervisor that takes it in force. A version is
+written in one step under a number of its own, whoever else keeps one at that moment.
+"""
+
+import contextlib
+import json
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from orpheus.shared.operations.configuration import ConfigurationVersion
+
+BY_HAND = "file"
+"""Who made a version that was found in the file."""
+_MOST = 50
+_MOST_BYTES = 8 * 2**20
+_ENDING = ".json"
+_LEFT_BEHIND_S = 60
+"""A file that is older and has no number yet is of a process that was killed."""
+
+
+class Versions:
+    """The versions of one configuration file, the newest of all in a folder.
+
+    Several files may have their versions in it: those that one database was used with.
+    """
+
+    def __init__(self, folder: Path, file: Path) -> None:
+        self._folder = folder
+        self._file = os.path.realpath(file)
+
+    def all(self) -> list[ConfigurationVersion]:
+        """Return the versions, the newest first; none that cannot be read."""
+        found = (self._read(path) for path in reversed(self._paths()))
+        return [version for version in found if version is not None]
+
+    def get(self, number: int) -> ConfigurationVersion | None:
+        """Return one version; None if it is not there any more."""
+        return self._read(self._path_of(number))
+
+    def newest(self) -> ConfigurationVersion | None:
+        """Return the newest version; None if there is none."""
+        found = (self._read(path) for path in reversed(self._paths()))
+        return next((version for version in found if version is not None), None)
+
+    def keep(self, text: str, by: str, reason: str | None) -> ConfigurationVersion:
+        """Keep a new version, and drop the oldest where there are too many. Raises OSError."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        at_ms = time.time_ns() // 1_000_000
+        values = {"file": self._file, "at_ms": at_ms, "by": by, "reason": reason, "text": text}
+        with self._written(json.dumps(values)) as new:
+            number = max((int(path.stem) for path in self._paths()), default=0) + 1
+            while not _linked(new, self._path_of(number)):
+                number += 1
+        self._drop_oldest()
+        return ConfigurationVersion(number, at_ms, by, reason, text)
+
+    def keep_found(self, text: str) -> ConfigurationVersion:
+        """Keep what was found in the file, unless it is the newest version. Raises OSError."""
+        newest = self.newest()
+        if newest is not None and newest.text == text:
+            return newest
+        return self.keep(text, BY_HAND, None)
+
+    def forget(self, number: int) -> None:
+        """Drop a version that did not come in the place of the file after all."""
+        self._path_of(number).unlink(missing_ok=True)
+
+    def _paths(self) -> list[Path]:
+        """Return the versions of all files, the oldest first."""
+        try:
+            paths = [
+                p for p in self._folder.iterdir() if p.suffix == _ENDING and p.stem.isdecimal()
+            ]
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
+            return []
+        return sorted(paths, key=lambda path: int(path.stem))
+
+    def _path_of(self, number: int) -> Path:
+        return self._folder / f"{number:08}{_ENDING}"
+
+    def _read(self, path: Path) -> ConfigurationVersion | None:
+        try:
+            kept = json.loads(path.read_bytes())
+            if kept["file"] != self._file:
+                return None
+            return ConfigurationVersion(
+                int(path.stem), kept["at_ms"], kept["by"], kept["reason"], kept["text"]
+            )
+        except (OSError, ValueError, KeyError, TypeError):  # dropped meanwhile, or not ours
+            return None
+
+    @contextlib.contextmanager
+    def _written(self, content: str) -> Iterator[Path]:
+        new = self._folder / f".{secrets.token_hex(8)}.new"
+        fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            with os.fdopen(fd, "w", encoding="utf-8") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(fd)
+            yield new
+        finally:
+            new.unlink(missing_ok=True)
+
+    def _drop_oldest(self) -> None:
+        size = 0
+        for count, path in enumerate(reversed(self._paths()), start=1):
+            with contextlib.suppress(FileNotFoundError):
+                size += path.stat().st_size
+            if count > 1 and (count > _MOST or size > _MOST_BYTES):
+                path.unlink(missing_ok=True)
+        for path in self._folder.glob(".*.new"):
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - path.stat().st_mtime > _LEFT_BEHIND_S:
+                    path.unlink()
+
+
+def _linked(new: Path, path: Path) -> bool:
+    """Give a file its number; False if another has it."""
+    try:
+        os.link(new, path)
+    except FileExistsError:
+        return False
+    return True

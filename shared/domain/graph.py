@@ -1,0 +1,48 @@
+"""The graph around a job: what it waits for, and what waits for it, directly or through others.
+
+Pure. A job may stand between ten thousand others. A picture of them all helps nobody, so a graph is
+bounded: it has the nearest jobs of both directions, and neither direction can push the other out.
+"""
+
+from collections.abc import Sequence
+
+from orpheus.shared.domain.jobs import Status
+from orpheus.shared.records import dataclass
+
+MOST_JOBS = 200
+"""So many jobs a graph has, with the one that it is about."""
+
+
+@dataclass(frozen=True, slots=True)
+class GraphJob:
+    """A job of a graph, as it is now."""
+
+    id: int
+    type: str
+    status: Status
+    attempt: int
+    progress: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """The jobs by id. `links`: (a job, one that it depends on), of jobs that are both shown."""
+
+    jobs: Sequence[GraphJob]
+    links: Sequence[tuple[int, int]]
+    is_complete: bool
+    """No job was left out. Jobs that were deleted are in no graph."""
+
+
+def nearest(
+    job_id: int, before: Sequence[int], after: Sequence[int], most: int = MOST_JOBS
+) -> list[int]:
+    """Return `job_id` and the first of both lists, `most` ids together.
+
+    Each list begins with the nearest. Of each, half of the room is taken if there are as many; what
+    one leaves of its half, the other gets.
+    """
+    room = most - 1
+    taken_before = min(len(before), max(room // 2, room - len(after)))
+    taken_after = min(len(after), room - taken_before)
+    return list(dict.fromkeys((job_id, *before[:taken_before], *after[:taken_after])))

@@ -1,0 +1,50 @@
+"""What pydantic finds wrong with a value, as a sentence with an example for who wrote it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+_WHOLE = "must be a whole number without quotes, such as 4"
+_TRUTH = "must be true or false, without quotes"
+_NUMBER = "must be a number without quotes, such as 0.5"
+_SENTENCES = {
+    "int_type": _WHOLE,
+    "int_parsing": _WHOLE,
+    "int_from_float": _WHOLE,
+    "bool_type": _TRUTH,
+    "bool_parsing": _TRUTH,
+    "float_type": _NUMBER,
+    "float_parsing": _NUMBER,
+    "finite_number": _NUMBER,
+    "string_type": 'must be text in quotes, such as "text"',
+    "list_type": 'must be a list, such as ["a", "b"]',
+    "tuple_type": 'must be a list, such as ["a", "b"]',
+    "string_too_short": "must not be empty",
+}
+_BOUNDS = {
+    "greater_than_equal": ("at least", "ge"),
+    "greater_than": ("more than", "gt"),
+    "less_than_equal": ("at most", "le"),
+    "less_than": ("less than", "lt"),
+}
+
+
+def sentence(found: Mapping[str, Any]) -> str:
+    """Return what is wrong; `found` is one of the `errors()` of a ValidationError."""
+    kind, context = found["type"], found.get("ctx", {})
+    if kind == "value_error":
+        return str(context["error"])
+    if kind in _SENTENCES:
+        return _SENTENCES[kind]
+    if kind in _BOUNDS:
+        words, name = _BOUNDS[kind]
+        return f"must be {words} {_plain(context[name])}"
+    if kind == "string_too_long":
+        return f"must have at most {context['max_length']} characters"
+    message = str(found["msg"])
+    for subject in ("Input", "String", "List", "Value"):
+        message = message.replace(f"{subject} should ", "must ", 1)
+    return message
+
+
+def _plain(number: float) -> str:
+    return str(int(number)) if float(number).is_integer() else str(number)

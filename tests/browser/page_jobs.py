@@ -1,0 +1,55 @@
+"""Job types whose pages have much to show: flows, long logs, naps and crashes."""
+
+import ctypes
+import time
+from typing import Any
+
+from orpheus import Context, PermanentError, Snooze, job
+
+
+@job
+def step(ctx: Context, seconds: float = 0.0, fail: bool = False) -> None:
+    """One step of a flow."""
+    time.sleep(seconds)
+    if fail:
+        raise PermanentError("this step\nis bad")
+
+
+@job
+def chatter(ctx: Context, lines: int) -> int:
+    """Write a long log: of a hundred lines, one is a warning."""
+    for number in range(lines):
+        tell = ctx.log.warning if number % 100 == 99 else ctx.log.info
+        tell(f"line {number} {'and on ' * (number % 9)}")
+    return lines
+
+
+@job(max_retries=0)
+def publish(ctx: Context, pages: int, paper: int = 0) -> int:
+    """Print pages until the paper is used up."""
+    for page in range(1, pages + 1):
+        if page > paper:
+            ctx.log.error("the printer is out of paper", page=page)
+            raise RuntimeError(f"page {page} of {pages} was not printed")
+        ctx.log.info("printed", page=page, kilobytes=12 * page)
+        ctx.progress(page / pages)
+    return pages
+
+
+@job
+def nap(ctx: Context, minutes: int) -> None:
+    """Run again later, once."""
+    if ctx.attempt == 1:
+        raise Snooze(f"{minutes}m")
+
+
+@job(max_retries=0)
+def crash(ctx: Context) -> None:
+    """Kill the worker."""
+    ctypes.string_at(0)
+
+
+@job(max_retries=1, timeout="20s")
+def options(ctx: Context, text: str, more: dict[str, Any] | None = None) -> str:
+    """Take a payload with a nested object."""
+    return text

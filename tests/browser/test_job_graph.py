@@ -1,0 +1,122 @@
+"""The graph around a job, and what it says of those that were cancelled by it."""
+
+import re
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+WIDTHS = [1, 6, 10, 10, 8, 4, 1]
+
+
+def flow(system: Any, *, seconds: float = 0.0, failing: int | None = None) -> list[int]:
+    """Submit 40 jobs in layers, each after two of the layer before; their ids."""
+    jobs: list[dict[str, Any]] = []
+    before: list[str] = []
+    for width in WIDTHS:
+        layer = []
+        for place in range(width):
+            ref = f"step-{len(jobs)}"
+            first = place * len(before) // width
+            after = sorted({before[first], before[(first + 1) % len(before)]}) if before else []
+            after = before if width == 1 else after
+            payload = {"seconds": seconds, "fail": len(jobs) == failing}
+            jobs.append({"type": "step", "ref": ref, "depends_on": after, "payload": payload})
+            layer.append(ref)
+        before = layer
+    ids: list[int] = system.client.post("/jobs/batch", json={"jobs": jobs}).json()["ids"]
+    return ids
+
+
+def statuses(page: Page) -> list[str]:
+    found: list[str] = page.locator("#graph .node").evaluate_all(
+        "nodes => nodes.map(({ dataset }) => dataset.status)"
+    )
+    return found
+
+
+def test_a_graph_of_40_jobs_goes_green_while_it_is_watched(lasting_dashboard: Any) -> None:
+    system = lasting_dashboard.system
+    system.client.post("/queues/default/pause", json={"reason": "until it is watched"})
+    try:
+        *_, last = ids = flow(system, seconds=0.05)
+        page = lasting_dashboard.open(f"/ui/jobs/{last}")
+        expect(page.locator("#graph .node")).to_have_count(40)
+        assert set(statuses(page)) == {"pending", "blocked"}
+        expect(page.locator("#why-reasons li")).to_have_count(5)
+        expect(page.locator("#why")).to_contain_text(f"It waits for job {ids[-2]} (step)")
+        expect(page.locator("#why")).to_contain_text("by api:127.0.0.1: until it is watched")
+    finally:
+        system.client.post("/queues/default/resume")
+    expect(page.locator("#graph .node[data-status=in_progress]").first).to_be_visible()
+    expect(page.locator("#graph .node[data-status=done]")).to_have_count(40)
+    expect(page.locator("#graph-summary")).to_have_text("40 jobs: 40 done")
+    expect(page.locator("#why")).to_be_hidden()
+    assert lasting_dashboard.never_reloaded()
+
+
+def test_its_jobs_are_links_for_the_keyboard_and_a_list_for_a_screen_reader(
+    lasting_dashboard: Any,
+) -> None:
+    system = lasting_dashboard.system
+    first = system.submit("step")
+    second = system.submit("step", depends_on=[first])
+    third = system.submit("step", depends_on=[second])
+    system.wait_for_job(third)
+    page = lasting_dashboard.open(f"/ui/jobs/{second}")
+    group = page.get_by_role("group", name="Jobs before and after this one")
+    expect(group.get_by_role("link")).to_have_count(3)
+    expect(group.get_by_role("link", name=f"job {third}, step: done")).to_be_visible()
+    own = group.get_by_role("link", name=f"job {second}, step: done, this job")
+    expect(own).to_have_attribute("aria-current", "page")
+    page.get_by_text("the same as a list").click()
+    expect(page.locator("#graph-list li").last).to_have_text(
+        re.compile(rf"job {third} step: done, after {second}")
+    )
+    group.get_by_role("link").first.focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_have_text(f"step {third}")
+
+
+def test_a_job_without_others_has_no_graph(lasting_dashboard: Any) -> None:
+    job_id = lasting_dashboard.system.submit("step")
+    page = lasting_dashboard.open(f"/ui/jobs/{job_id}")
+    expect(page.locator("#status")).to_have_text("done")
+    expect(page.locator("#graph-section")).to_be_hidden()
+
+
+def test_of_more_jobs_than_a_picture_can_show_the_nearest_are_shown(
+    lasting_dashboard: Any,
+) -> None:
+    jobs: list[dict[str, Any]] = [{"type": "step", "ref": "top"}]
+    jobs += [{"type": "step", "depends_on": ["top"]} for _ in range(250)]
+    system = lasting_dashboard.system
+    top, *rest = system.client.post("/jobs/batch", json={"jobs": jobs}).json()["ids"]
+    page = lasting_dashboard.open(f"/ui/jobs/{top}")
+    expect(page.locator("#graph .node")).to_have_count(200)
+    expect(page.locator("#graph-bound")).to_contain_text("the nearest 200 are shown")
+    expect(page.locator("#graph .node[aria-current]")).to_be_in_viewport()
+    system.wait_for_job(rest[-1])
+
+
+def test_a_cancelled_job_says_by_what_and_with_which_job_it_began(lasting_dashboard: Any) -> None:
+    system = lasting_dashboard.system
+    first = system.submit("step", {"fail": True})
+    second = system.submit("step", depends_on=[first])
+    third = system.submit("step", depends_on=[second])
+    system.wait_for_job(third)
+    page = lasting_dashboard.open(f"/ui/jobs/{third}")
+    why = page.locator("#why")
+    expect(why.locator("h2")).to_have_text("Why it is cancelled")
+    expect(why.locator("li").first).to_have_text(f"It depended on a job: job {second} is cancelled")
+    expect(why.locator("li").last).to_have_text(
+        f"It began with job {first} (step), which is failed: PermanentError: this step"
+    )
+    expect(page.locator("#timeline .mark-row")).to_contain_text(
+        f"Cancelled: it depended on a job: job {second} is cancelled"
+    )
+    why.get_by_role("link", name=f"job {first}").click()
+    expect(page.locator("h1")).to_have_text(f"step {first}")
+    expect(page.locator("#errors summary")).to_have_text("PermanentError this step")
+    expect(page.locator("#errors .rest")).to_have_text("is bad")

@@ -1,0 +1,131 @@
+"""The log of a job: long, followed, searched, and never in the way."""
+
+import re
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+from tests.machine import slowness, wait_until
+
+LINES = 10_000
+LONGEST_TASK_MS = 50
+MOST_ROUNDS = 5
+WATCH = """
+window.longTasks = [];
+new PerformanceObserver((list) => {
+    for (const { duration } of list.getEntries()) longTasks.push(duration);
+})
+    .observe({ type: "longtask", buffered: true });
+"""
+
+
+def box(page: Page, what: str) -> float:
+    found: float = page.locator("#log").evaluate(f"node => node.{what}")
+    return found
+
+
+def scroll_to(page: Page, part: float) -> None:
+    page.locator("#log").evaluate(
+        "(node, part) => { node.scrollTop = part * node.scrollHeight; }", part
+    )
+
+
+def read_through(page: Page, path: str) -> None:
+    """Open a log of 10,000 lines, scroll through it, filter it and search it."""
+    page.goto(path)
+    expect(page.locator("#log-summary")).to_have_text("9,999 lines")
+    expect(page.locator("#log .line").last).to_contain_text("line 9998")
+    page.locator("#log-follow").uncheck()
+    for part in (0.2, 0.5, 0.8, 0):
+        scroll_to(page, part)
+        expect(page.locator("#log .chunk:has(.line)").first).to_be_attached()
+    expect(page.locator("#log .line").first).to_contain_text("line 0")
+    assert page.locator("#log .line").count() < 1000, "only what is seen is in the page"
+    page.locator("#log-level").select_option("2")
+    expect(page.locator("#log-summary")).to_have_text("99 of 9,999 lines")
+    page.locator("#log-level").select_option("0")
+    page.locator("#log-search").fill("LINE 77")
+    expect(page.locator("#log-summary")).to_have_text("111 of 9,999 lines")
+    expect(page.locator("#log mark").first).to_have_text("line 77")
+    page.locator("#log-search").fill("")
+    expect(page.locator("#log-summary")).to_have_text("9,999 lines")
+
+
+def test_ten_thousand_lines_never_hold_the_page_up(lasting_dashboard: Any) -> None:
+    """What else the machine does makes tasks longer, so the best of a few rounds counts."""
+    system, page = lasting_dashboard.system, lasting_dashboard.page
+    job_id = system.submit("chatter", {"lines": LINES - 1})
+    system.wait_for_job(job_id)
+    page.add_init_script(WATCH)
+    longest = []
+    for _ in range(MOST_ROUNDS):
+        read_through(page, f"{system.url}/ui/jobs/{job_id}")
+        tasks = [round(one) for one in page.evaluate("longTasks")]
+        print(f"\nlong tasks with {LINES:,} lines: {tasks} ms")  # noqa: T201
+        longest.append(max(tasks, default=0))
+        if longest[-1] <= LONGEST_TASK_MS * slowness():
+            return
+    raise AssertionError(f"tasks of {longest} ms")
+
+
+def test_a_line_is_found_wherever_it_stands_and_its_place_is_kept(lasting_dashboard: Any) -> None:
+    system = lasting_dashboard.system
+    job_id = system.submit("chatter", {"lines": 3000})
+    system.wait_for_job(job_id)
+    page = lasting_dashboard.open(f"/ui/jobs/{job_id}")
+    expect(page.locator("#log-summary")).to_have_text("3,000 lines")
+    page.locator("#log-search").fill("line 1234 ")
+    expect(page.locator("#log .line")).to_have_count(1)
+    expect(page.locator("#log .line")).to_contain_text("line 1234 and on")
+    page.locator("#log-search").fill("there is no such text")
+    expect(page.locator("#log .line")).to_have_count(0)
+    expect(page.locator("#log-summary")).to_have_text("0 of 3,000 lines")
+
+
+def test_the_end_is_followed_until_somebody_scrolls_up(lasting_dashboard: Any) -> None:
+    system = lasting_dashboard.system
+    job_id = system.submit("chatter", {"lines": 500})
+    page = lasting_dashboard.open(f"/ui/jobs/{job_id}")
+    expect(page.locator("#log .line").last).to_contain_text("line 499")
+    wait_until(
+        lambda: box(page, "scrollTop") + box(page, "clientHeight") >= box(page, "scrollHeight") - 4,
+        "the end of the log",
+    )
+    page.locator("#log").hover()
+    page.mouse.wheel(0, -600)
+    expect(page.locator("#log-follow")).not_to_be_checked()
+    system.client.post(f"/jobs/{job_id}/retry")  # refused: it is done; the place is kept
+    top = box(page, "scrollTop")
+    page.locator("#log-follow").check()
+    wait_until(lambda: box(page, "scrollTop") > top, "the end again")
+
+
+def test_each_attempt_has_its_part_of_the_log(lasting_dashboard: Any) -> None:
+    system = lasting_dashboard.system
+    job_id = system.submit("echo", {"value": 1, "fail": True})
+    system.wait_for_job(job_id)
+    page = lasting_dashboard.open(f"/ui/jobs/{job_id}")
+    expect(page.locator("#log .line")).to_have_count(3)
+    system.client.post(f"/jobs/{job_id}/retry")
+    expect(page.locator("#log .line")).to_have_count(6)
+    expect(page.locator("#log .part")).to_have_text(["attempt 1", "attempt 2"])
+    page.locator("#log-level").select_option("2")
+    expect(page.locator("#log .part")).to_have_text([re.compile("1"), re.compile("2")])
+
+
+def test_of_a_log_without_end_the_newest_lines_are_kept(lasting_dashboard: Any) -> None:
+    page = lasting_dashboard.open(f"/ui/jobs/{lasting_dashboard.system.submit('step')}")
+    counts = page.evaluate(
+        """async () => {
+            const script = [...document.scripts].find(({ src }) => src.includes("/js/"));
+            const { LogWindow } = await import(new URL("log-window.js", script.src).href);
+            const box = document.createElement("div");
+            const log = new LogWindow(box, () => document.createElement("p"), () => {});
+            return [150, 150, 150, 150].map((more) => {
+                log.append(Array(more).fill(0));
+                log.forget(250);
+                return [log.count, box.childElementCount];
+            });
+        }"""
+    )
+    assert counts == [[150, 2], [300, 3], [250, 3], [300, 3]]

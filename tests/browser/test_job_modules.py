@@ -1,0 +1,249 @@
+"""The pure modules of the page of a job: they import nothing, so they run in an empty page."""
+
+import base64
+import random
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+SCRIPTS = Path(__file__).parents[2] / "api" / "dashboard" / "static" / "js"
+SIZE = {"width": 150, "height": 38, "gapX": 36, "gapY": 12}
+
+
+@pytest.fixture(scope="module")
+def shared_page(browser: Browser) -> Iterator[Page]:
+    """An empty page: a new one for each test would take longer than the tests."""
+    page = browser.new_page()
+    yield page
+    page.close()
+
+
+def call(page: Page, module: str, function: str, *arguments: Any) -> Any:
+    """Return what a function of a module returns."""
+    encoded = base64.b64encode((SCRIPTS / module).read_bytes()).decode()
+    return page.evaluate(
+        """async ([url, name, given]) => {
+            const found = (await import(url))[name](...given);
+            if (found?.places) found.places = [...found.places];
+            return found;
+        }""",
+        [f"data:text/javascript;base64,{encoded}", function, list(arguments)],
+    )
+
+
+# layered.js
+
+
+def laid_out(page: Page, ids: list[int], edges: list[tuple[int, int]]) -> dict[str, Any]:
+    found: dict[str, Any] = call(page, "layered.js", "layOut", ids, edges, SIZE)
+    found["places"] = {one: (place["x"], place["y"]) for one, place in found["places"]}
+    return found
+
+
+def random_graph(chance: random.Random, count: int) -> tuple[list[int], list[tuple[int, int]]]:
+    ids = list(range(1, count + 1))
+    edges = [
+        (earlier, later)
+        for later in ids[1:]
+        for earlier in sorted({chance.randrange(1, later) for _ in range(chance.randint(0, 3))})
+    ]
+    chance.shuffle(ids)
+    return ids, edges
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 40, 200])
+def test_what_waits_stands_right_of_what_it_waits_for_and_nothing_overlaps(
+    shared_page: Page, count: int
+) -> None:
+    ids, edges = random_graph(random.Random(count), count)
+    found = laid_out(shared_page, ids, edges)
+    places = found["places"]
+    assert set(places) == set(ids)
+    for earlier, later in edges:
+        assert places[earlier][0] + SIZE["width"] < places[later][0]
+    for column in {x for x, _ in places.values()}:
+        heights = sorted(y for x, y in places.values() if x == column)
+        apart = SIZE["height"] + SIZE["gapY"]
+        assert all(low + apart <= high + 0.01 for low, high in pairwise(heights))
+    assert min(y for _, y in places.values()) >= -0.01
+    assert max(x for x, _ in places.values()) + SIZE["width"] == found["width"]
+    assert max(y for _, y in places.values()) + SIZE["height"] <= found["height"] + 0.01
+    assert sorted((line["from"], line["to"]) for line in found["lines"]) == sorted(edges)
+
+
+def test_a_line_begins_at_one_job_ends_at_the_other_and_bends_in_between(shared_page: Page) -> None:
+    found = laid_out(shared_page, [1, 2, 3], [(1, 2), (2, 3), (1, 3)])
+    long = next(line for line in found["lines"] if (line["from"], line["to"]) == (1, 3))
+    places, points = found["places"], long["points"]
+    assert points[0] == {"x": SIZE["width"], "y": places[1][1] + SIZE["height"] / 2}
+    assert points[-1] == {"x": places[3][0], "y": places[3][1] + SIZE["height"] / 2}
+    between = [point["y"] for point in points[1:-1]]
+    middle = places[2][1] + SIZE["height"] / 2
+    assert all(abs(y - middle) >= SIZE["height"] for y in between), "it passes the job in between"
+
+
+def test_a_job_stands_in_the_middle_of_those_that_wait_for_it(shared_page: Page) -> None:
+    found = laid_out(shared_page, [1, 2, 3, 4], [(1, 2), (1, 3), (1, 4)])
+    heights = {one: y for one, (_, y) in found["places"].items()}
+    assert heights[1] == pytest.approx((heights[2] + heights[3] + heights[4]) / 3)
+
+
+def test_lines_that_need_not_cross_do_not(shared_page: Page) -> None:
+    found = laid_out(shared_page, [1, 2, 3, 4, 5, 6], [(1, 6), (2, 5), (3, 4)])
+    places = found["places"]
+    order = sorted([1, 2, 3], key=lambda one: places[one][1])
+    partners = {1: 6, 2: 5, 3: 4}
+    assert sorted([4, 5, 6], key=lambda one: places[one][1]) == [partners[one] for one in order]
+
+
+def test_even_jobs_that_wait_for_each_other_get_a_place(shared_page: Page) -> None:
+    assert set(laid_out(shared_page, [1, 2, 3], [(1, 2), (2, 1), (2, 3)])["places"]) == {1, 2, 3}
+
+
+def test_blocks_move_as_near_to_their_wishes_as_order_and_room_allow(shared_page: Page) -> None:
+    assert call(shared_page, "layered.js", "spread", [0, 100, 200], 50) == [0, 100, 200]
+    assert call(shared_page, "layered.js", "spread", [100, 100], 50) == [75, 125]
+    assert call(shared_page, "layered.js", "spread", [200, 0], 50) == [75, 125]
+
+
+# crash.js
+
+DUMP = """Fatal Python error: Segmentation fault
+
+Thread 0x00007fe8ebfff6c0 (most recent call first):
+  File "/usr/lib/python3.11/threading.py", line 331 in wait
+  File "/srv/orpheus/worker/leasing/renewal.py", line 51 in run
+
+Current thread 0x00007fe8fc211340 (most recent call first):
+  File "/usr/lib/python3.11/ctypes/__init__.py", line 519 in string_at
+  File "/srv/shop/jobs.py", line 8 in resize
+  File "/srv/orpheus/shared/job_types/registry.py", line 54 in call
+  File "/srv/orpheus/worker/attempt/executor.py", line 136 in _run_code
+"""
+
+
+def test_of_a_dump_what_the_job_did_comes_first_without_the_workers_own_calls(
+    shared_page: Page,
+) -> None:
+    assert call(shared_page, "crash.js", "readDump", DUMP) == {
+        "own": [
+            "Fatal Python error: Segmentation fault",
+            '  File "/usr/lib/python3.11/ctypes/__init__.py", line 519 in string_at',
+            '  File "/srv/shop/jobs.py", line 8 in resize',
+        ],
+        "threads": 2,
+    }
+
+
+def test_a_traceback_is_no_dump(shared_page: Page) -> None:
+    text = 'Traceback (most recent call last):\n  File "a.py", line 1, in a\nValueError: no'
+    assert call(shared_page, "crash.js", "readDump", text) is None
+    assert call(shared_page, "crash.js", "readDump", "") is None
+
+
+# history.js
+
+
+def at(second: float) -> str:
+    return f"2026-01-31T12:00:{second:06.3f}Z"
+
+
+def event(second: float, kind: str, status: str, **job: Any) -> dict[str, Any]:
+    started = None if status in ("blocked", "pending") else at(0)
+    job = {"status": status, "error": None, "started_at": started, **job}
+    return {"at": at(second), "kind": f"job.{kind}", "job": job}
+
+
+def entry(second: float, action: str, target: str = "job 7", **more: Any) -> dict[str, Any]:
+    return {"at": at(second), "action": action, "target": target, "by": "cli:ada", **more}
+
+
+def test_an_operators_action_is_told_with_what_became_of_it(shared_page: Page) -> None:
+    events = [
+        event(0, "enqueued", "pending"),
+        event(1, "started", "in_progress"),
+        event(2, "cancel_requested", "in_progress"),
+        event(3, "cancelled", "cancelled"),
+        event(20, "requeued", "pending"),
+        event(31, "requeued", "pending"),
+    ]
+    entries = [
+        entry(31, "run", reason=None),
+        entry(10, "retry", "jobs with tag=eu", reason="all of them"),
+        entry(2.1, "cancel", reason="too slow"),
+    ]
+    marks = call(shared_page, "history.js", "marksOf", events, entries)
+    assert [(one["what"], one["reason"], one["target"]) for one in marks] == [
+        ("cancel requested", "too slow", None),
+        ("retried", "all of them", "jobs with tag=eu"),
+        ("made due now", None, None),
+    ]
+    assert {one["by"] for one in marks} == {"cli:ada"}
+
+
+def test_what_nobody_did_has_no_name_and_an_action_without_effect_is_told_too(
+    shared_page: Page,
+) -> None:
+    failed = {"type": "DependencyFailed", "message": "it depended on a job: job 5 is failed"}
+    events = [
+        event(1, "unblocked", "pending"),
+        event(2, "cancelled", "cancelled", error=failed, started_at=None),
+        event(9, "requeued", "blocked"),
+    ]
+    marks = call(shared_page, "history.js", "marksOf", events, [entry(4, "run", reason=None)])
+    assert [(one["what"], one["by"]) for one in marks] == [
+        ("unblocked: what it waited for has ended", None),
+        ("cancelled: it depended on a job: job 5 is failed", None),
+        ("run now requested", "cli:ada"),
+        ("retried", None),
+    ]
+
+
+# same-request.js
+
+JOB = {
+    "type": "resize", "payload": {"n": 1}, "queue": "media", "priority": 0, "attempt": 0,
+    "run_at": at(0), "max_retries": 3, "timeout": 900, "unique_key": None, "concurrency_key": None,
+    "tags": [], "depends_on": [], "on_dependency_failure": "cancel",
+}  # fmt: skip
+DEFAULTS = {"queue": "media", "max_retries": 3, "timeout": 900}
+NOON_MS = 1_769_860_800_000
+
+
+def same(page: Page, **changes: Any) -> dict[str, Any]:
+    request: dict[str, Any] = call(
+        page, "same-request.js", "sameRequest", {**JOB, **changes}, DEFAULTS, NOON_MS
+    )
+    assert (request.pop("type"), request.pop("payload")) == ("resize", {"n": 1})
+    return request
+
+
+def test_the_same_request_has_what_differs_from_the_defaults_of_the_type_and_nothing_else(
+    shared_page: Page,
+) -> None:
+    assert same(shared_page) == {}
+    changes = {
+        "queue": "mail", "priority": 5, "max_retries": 0, "timeout": 20, "unique_key": "a",
+        "concurrency_key": "b", "tags": ["eu"], "depends_on": [3], "on_dependency_failure": "run",
+    }  # fmt: skip
+    assert same(shared_page, **changes) == changes
+
+
+def test_a_time_is_repeated_only_if_it_has_not_come_and_is_no_backoff(shared_page: Page) -> None:
+    assert same(shared_page, run_at=at(5)) == {"run_at": at(5)}
+    assert same(shared_page, run_at=at(5), attempt=1) == {}
+
+
+def test_the_tag_that_leads_to_the_origin_is_not_handed_on(shared_page: Page) -> None:
+    assert same(shared_page, tags=["eu", "resubmitted-from-4"]) == {"tags": ["eu"]}
+    assert call(shared_page, "same-request.js", "originOf", ["eu", "resubmitted-from-4"]) == "4"
+    assert call(shared_page, "same-request.js", "originOf", ["eu"]) is None
+
+
+def test_of_a_type_that_is_gone_every_option_is_told(shared_page: Page) -> None:
+    request = call(shared_page, "same-request.js", "sameRequest", JOB, None, NOON_MS)
+    assert (request["queue"], request["max_retries"], request["timeout"]) == ("media", 3, 900)

@@ -1,0 +1,93 @@
+"""The versions of the configuration file: none is lost, and there are never too many."""
+
+import json
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+
+from orpheus.config.editing import versions as module
+from orpheus.config.editing.versions import BY_HAND, Versions
+
+
+@pytest.fixture
+def versions(tmp_path: Path) -> Versions:
+    return Versions(tmp_path / "kept", tmp_path / "orpheus.toml")
+
+
+def test_the_newest_comes_first_with_who_and_why(versions: Versions) -> None:
+    versions.keep("a = 1\r\n", "api:127.0.0.1", "a busy week")
+    versions.keep("a = 2", "cli:ada", None)
+    newest, first = versions.all()
+    assert (newest.number, newest.text, newest.by, newest.reason) == (2, "a = 2", "cli:ada", None)
+    assert (first.number, first.text, first.reason) == (1, "a = 1\r\n", "a busy week")
+    assert versions.get(1) == first
+    assert versions.newest() == newest
+
+
+def test_what_is_found_in_the_file_is_kept_once(versions: Versions) -> None:
+    assert versions.keep_found("a = 1").by == BY_HAND
+    assert versions.keep_found("a = 1").number == 1
+    versions.keep("a = 2", "api:x", None)
+    assert versions.keep_found("a = 2").by == "api:x", "it is known who wrote it"
+    assert versions.keep_found("a = 1").number == 3
+
+
+def test_only_this_user_may_read_them(versions: Versions, tmp_path: Path) -> None:
+    versions.keep("secret = 1", "x", None)
+    assert stat.S_IMODE((tmp_path / "kept").stat().st_mode) == 0o700
+    (file,) = (tmp_path / "kept").iterdir()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_two_that_keep_one_at_the_same_time_lose_none(tmp_path: Path) -> None:
+    def keep(who: str) -> None:
+        mine = Versions(tmp_path / "kept", tmp_path / "orpheus.toml")
+        for n in range(10):
+            mine.keep(f"{who} {n}", who, None)
+
+    threads = [threading.Thread(target=keep, args=(who,)) for who in "abc"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    kept = Versions(tmp_path / "kept", tmp_path / "orpheus.toml").all()
+    assert [one.number for one in kept] == list(range(30, 0, -1))
+    assert len({one.text for one in kept}) == 30
+
+
+def test_the_oldest_go_where_there_are_too_many_or_they_are_too_large(
+    versions: Versions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_MOST", 3)
+    for n in range(5):
+        versions.keep(f"a = {n}", "x", None)
+    assert [one.number for one in versions.all()] == [5, 4, 3]
+    monkeypatch.setattr(module, "_MOST_BYTES", 1500)
+    versions.keep("b" * 1000, "x", None)
+    versions.keep("c" * 1000, "x", None)
+    assert [one.number for one in versions.all()] == [7], "the newest always stays"
+
+
+def test_those_of_another_file_and_what_cannot_be_read_do_not_count(
+    versions: Versions, tmp_path: Path
+) -> None:
+    versions.keep("a = 1", "x", None)
+    Versions(tmp_path / "kept", tmp_path / "other.toml").keep("b = 1", "x", None)
+    (tmp_path / "kept" / "00000009.json").write_text("{")
+    (tmp_path / "kept" / "notes.txt").write_text("")
+    assert [one.text for one in versions.all()] == ["a = 1"]
+    assert versions.keep("a = 2", "x", None).number == 10
+
+
+def test_a_version_that_was_not_put_in_place_is_forgotten(versions: Versions) -> None:
+    versions.forget(versions.keep("a = 1", "x", None).number)
+    assert versions.all() == []
+    assert versions.newest() is None
+
+
+def test_no_folder_is_no_version(tmp_path: Path) -> None:
+    assert Versions(tmp_path / "none", tmp_path / "orpheus.toml").all() == []
+    (tmp_path / "file").write_text(json.dumps({}))
+    assert Versions(tmp_path / "file", tmp_path / "orpheus.toml").all() == []

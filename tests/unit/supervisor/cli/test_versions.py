@@ -1,0 +1,97 @@
+"""`orpheus config versions`, `diff` and `rollback`, with everything stopped."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orpheus.config.editing.versions import Versions
+from orpheus.shared.storage import Store, state_files
+from tests.unit.supervisor.cli.conftest import URL
+
+Orpheus = Callable[..., Any]
+FIRST = '[pools.default]\nworkers = 1\n\n[[commands]]\nname = "pay"\nargv = ["true"]\n'
+SECOND = FIRST.replace("workers = 1", "workers = 3")
+
+
+@pytest.fixture
+def file(store: Store, tmp_path: Path) -> Path:
+    """A file of which there are two versions."""
+    path = tmp_path / "config" / "orpheus.toml"
+    path.parent.mkdir()
+    path.write_text(SECOND)
+    versions = Versions(state_files(URL).configurations, path)
+    versions.keep(FIRST, "file", None)
+    versions.keep(SECOND, "api:10.0.0.7", "a busy week")
+    return path
+
+
+@pytest.mark.usefixtures("file")
+def test_the_versions_are_listed_with_who_and_why(orpheus: Orpheus) -> None:
+    listed = orpheus("config", "versions")
+    assert listed.code == 0
+    head, newest, first = listed.out.splitlines()
+    assert head.split() == ["VERSION", "AT", "BY", "NOW", "REASON"]
+    assert newest.startswith("2 ")
+    assert "api:10.0.0.7  file  a busy week" in newest
+    assert first.split()[-3:] == ["file", "-", "-"]
+    assert [one["version"] for one in orpheus("config", "versions", "--json").json["items"]] == [
+        2, 1,
+    ]  # fmt: skip
+
+
+@pytest.mark.usefixtures("file")
+def test_a_diff_is_of_two_versions_or_of_one_and_the_file(orpheus: Orpheus) -> None:
+    same = orpheus("config", "diff")
+    assert (same.code, same.out) == (0, "")
+    told = orpheus("config", "diff", "1")
+    assert told.code == 1
+    assert "-workers = 1\n+workers = 3" in told.out
+    back = orpheus("config", "diff", "2", "1", "--json").json
+    assert (back["from"], back["to"]) == (2, 1)
+    assert "+workers = 1" in back["diff"]
+    assert "There is no version 9" in orpheus("config", "diff", "9").err
+
+
+def test_a_rollback_tells_what_restarts_and_is_in_the_audit_log(
+    orpheus: Orpheus, file: Path, store: Store
+) -> None:
+    told = orpheus("config", "rollback", "1", "--check")
+    assert (told.code, file.read_text()) == (0, SECOND)
+    assert "changes pools.default.workers" in told.out
+    assert "stops default-2, default-3" in told.out
+    assert orpheus("config", "rollback", "1", "--reason", "too many").code == 0
+    assert file.read_text() == FIRST
+    (row,) = store.audit.page(5)
+    assert (row.action, row.target, row.reason) == (
+        "configure", "configuration, back to version 1", "too many",
+    )  # fmt: skip
+    assert row.by.startswith("cli:")
+    assert orpheus("config", "versions", "--json").json["items"][0]["reason"] == "too many"
+
+
+def test_a_rollback_may_name_code_and_mends_a_file_that_is_no_toml(
+    orpheus: Orpheus, file: Path
+) -> None:
+    file.write_text(FIRST.replace('["true"]', '["false"]'))
+    assert orpheus("config", "rollback", "1").code == 0
+    assert file.read_text() == FIRST
+    file.write_text("[pools\n")
+    assert orpheus("config", "rollback", "2").code == 0
+    assert file.read_text() == SECOND
+
+
+def test_a_version_that_does_not_check_any_more_changes_nothing(
+    orpheus: Orpheus, file: Path
+) -> None:
+    Versions(state_files(URL).configurations, file).keep("[pools]\nx = 1\n", "file", None)
+    told = orpheus("config", "rollback", "3")
+    assert told.code == 78
+    assert "pools.x" in told.err
+    assert file.read_text() == SECOND
+
+
+def test_without_a_version_it_is_said_where_they_come_from(orpheus: Orpheus, store: Store) -> None:
+    assert "first start of Orpheus" in orpheus("config", "diff").err
+    assert orpheus("config", "rollback", "1").code == 1

@@ -32,7 +32,7 @@ from orpheus.api.routes.idempotency import idempotency_of, write_once
 from orpheus.api.services import Services, services_of, workers
 from orpheus.shared.domain import jobs
 from orpheus.shared.domain.lifecycle import TERMINAL
-from orpheus.shared.storage import Budget, JobOrder, Place, Store, Submitted, Total
+from orpheus.shared.storage import Budget, JobOrder, JobPlace, Store, Submitted, Total
 from orpheus.shared.views.graphs import JobGraph, graph_json
 from orpheus.shared.views.jobs import (
     Event,
@@ -128,7 +128,7 @@ async def list_jobs(request: Request, query: Annotated[JobsQuery, Query()]) -> R
     looked.
     """
     order = listing.order_of(query)
-    at = decode_cursor(query.cursor, _LISTS[order], len(Place._fields))
+    at = decode_cursor(query.cursor, _LISTS[order], len(JobPlace._fields))
 
     preview_chars, to_json = (
         (_PREVIEW_CHARS, job_preview_json) if query.preview else (None, job_json)
@@ -141,7 +141,7 @@ async def list_jobs(request: Request, query: Annotated[JobsQuery, Query()]) -> R
                 matching,
                 query.limit,
                 order=order,
-                place=None if at is None else Place(*at),
+                place=None if at is None else JobPlace(*at),
                 most_bytes=_PAGE_BYTES,
                 preview_chars=preview_chars,
                 budget=Budget(_PAGE_S),

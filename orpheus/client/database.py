@@ -29,7 +29,7 @@ from orpheus.shared.job_types.admission import prepare_batch, prepare_job
 from orpheus.shared.job_types.current_trace import current_traceparent
 from orpheus.shared.job_types.request import JobRequest
 from orpheus.shared.operations.audit import audited, local_actor
-from orpheus.shared.storage import JobFilter, JobOrder, Place, Store, TypeRow
+from orpheus.shared.storage import JobFilter, JobOrder, JobPlace, Store, TypeRow
 from orpheus.shared.views.jobs import attempt_json, event_json, job_json, log_line_json
 
 _SHORTEST_PAUSE_S = 0.002
@@ -94,7 +94,7 @@ class DatabaseCalls:
         """Return a page of jobs, newest first, and the cursor of the next."""
         matching = JobFilter(*astuple(wanted))
         order = JobOrder.ENDED if wanted.by_end else JobOrder.NEWEST
-        place = None if cursor is None else Place(*map(int, cursor.split()))
+        place = None if cursor is None else JobPlace(*map(int, cursor.split()))
 
         def read(store: Store) -> tuple[list[Job], str | None]:
             page = store.lists.page(

@@ -72,7 +72,7 @@ class JobOrder(StrEnum):
     ENDED = "ended"
 
 
-class Place(NamedTuple):
+class JobPlace(NamedTuple):
     """A place in a list of jobs: behind this one. `ended_ms`: 0 if it is not ordered by that."""
 
     ended_ms: int
@@ -84,7 +84,7 @@ class JobPage:
     """A part of a list. `place`: where the next one begins; None: this is the last."""
 
     jobs: list[Job]
-    place: Place | None
+    place: JobPlace | None
     looked_at: int | None = None
     """How many jobs were looked at, if that took too long for the page to become full."""
     reached_ms: int | None = None

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -120,3 +120,28 @@ def lasting_dashboard(page: Page, lasting_system: System) -> Iterator[Dashboard]
     watched = Dashboard(page, lasting_system)
     yield watched
     assert watched.problems == []
+
+
+@pytest.fixture
+def fail(lasting_system: Any) -> Callable[..., list[int]]:
+    """Submit jobs with a tag that fail, all in one call; wait until they have."""
+
+    def fail(times: int, tag: str) -> list[int]:
+        job = {"type": "flaky", "payload": {"failures": 1, "permanent": True}, "tags": [tag]}
+        answer = lasting_system.client.post("/jobs/batch", json={"jobs": [job] * times})
+        ids: list[int] = answer.json()["ids"]
+        for job_id in ids[-2:]:
+            lasting_system.wait_for_job(job_id)
+        return ids
+
+    return fail
+
+
+@pytest.fixture
+def held(lasting_system: Any) -> Iterator[str]:
+    """A queue that is paused: its jobs wait."""
+    lasting_system.client.post("/queues/held/pause", json={})
+    yield "held"
+    body = {"action": "cancel", "filter": {"queue": "held"}}
+    lasting_system.client.post("/jobs/bulk", json=body)
+    lasting_system.client.post("/queues/held/resume", json={})

@@ -10,7 +10,7 @@ import pytest
 
 from orpheus.shared.domain.jobs import Job, NewJob, Status
 from orpheus.shared.domain.lifecycle import TERMINAL, Ending
-from orpheus.shared.storage import Budget, JobFilter, JobOrder, Place, Store
+from orpheus.shared.storage import Budget, JobFilter, JobOrder, JobPlace, Store
 from orpheus.shared.storage.verbs import job_lists
 
 Submit = Callable[..., int]
@@ -80,7 +80,7 @@ def expected(jobs: list[Job], wanted: JobFilter, order: JobOrder) -> list[int]:
 def read(store: Store, wanted: JobFilter, order: JobOrder, limit: int, budget: Any) -> list[int]:
     """All pages, one after the other."""
     ids: list[int] = []
-    place: Place | None = None
+    place: JobPlace | None = None
     for _ in range(200):
         page = store.lists.page(wanted, limit, order=order, place=place, budget=budget)
         ids += [job.id for job in page.jobs]
@@ -135,7 +135,7 @@ def test_a_page_that_ends_early_says_how_far_it_looked(
         submit(payload='{"s":"needle"}' if n in (3, 28) else "{}")
     page = store.lists.page(JobFilter(q="needle"), 5, budget=NoTime())
     assert [job.id for job in page.jobs] == [29]
-    assert (page.looked_at, page.place) == (7, Place(0, 24))
+    assert (page.looked_at, page.place) == (7, JobPlace(0, 24))
     assert page.reached_ms == store.jobs.get(24).created_at_ms
     whole = store.lists.page(JobFilter(q="needle"), 5, budget=Budget(60))
     assert [job.id for job in whole.jobs] == [29, 4]

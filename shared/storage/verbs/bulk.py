@@ -28,8 +28,8 @@ from orpheus.shared.storage.data import (
     CountChanged,
     JobFilter,
     JobOrder,
+    JobPlace,
     NoSuchPlace,
-    Place,
 )
 from orpheus.shared.storage.database import Database
 from orpheus.shared.storage.verbs.audit import Audit
@@ -123,14 +123,14 @@ class Bulk:
 
     def _some(
         self, action: BulkAction, wanted: JobFilter, limit: int, place: BulkPlace
-    ) -> tuple[list[int], Place | None]:
+    ) -> tuple[list[int], JobPlace | None]:
         return self._lists.ids(
             wanted,
             _APPLIES_TO[action],
             max_id=place.max_id,
             limit=limit,
             order=_ORDER_OF_STEPS[action],
-            place=Place(0, place.after) if place.after else None,
+            place=JobPlace(0, place.after) if place.after else None,
             budget=Budget(_STEP_S),
         )
 

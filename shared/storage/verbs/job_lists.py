@@ -14,7 +14,7 @@ from dataclasses import field, replace
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.records import dataclass
-from orpheus.shared.storage.data import JobFilter, JobOrder, JobPage, Place, Total
+from orpheus.shared.storage.data import JobFilter, JobOrder, JobPage, JobPlace, Total
 from orpheus.shared.storage.database import Database, Row
 from orpheus.shared.storage.verbs.job_conditions import Condition, conditions_of
 from orpheus.shared.storage.verbs.rows import job_of
@@ -69,13 +69,13 @@ class _Source:
     others: tuple[Condition, ...]
     order: JobOrder
 
-    def between(self, place: Place | None, edge: Place | None) -> list[Condition]:
+    def between(self, place: JobPlace | None, edge: JobPlace | None) -> list[Condition]:
         """Return the conditions of what comes behind a place, up to another."""
         is_up = self.order is JobOrder.OLDEST
         bounds = (place, ">" if is_up else "<"), (edge, "<=" if is_up else ">=")
         return [self._compared(at, how) for at, how in bounds if at is not None]
 
-    def _compared(self, place: Place, how: str) -> Condition:
+    def _compared(self, place: JobPlace, how: str) -> Condition:
         if self.order is JobOrder.ENDED:
             # The time is compared twice: PostgreSQL cannot tell how many rows a pair leaves.
             sql = f"finished_at_ms {how[0]}= ? AND ({self.key}) {how} (?, ?)"
@@ -91,16 +91,16 @@ class _Source:
 
 @dataclass(frozen=True, slots=True)
 class _Window:
-    after: Place | None
-    edge: Place | None
+    after: JobPlace | None
+    edge: JobPlace | None
     """Its last job; None: there is none behind it."""
     looked_at: int
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    rows: list[tuple[Place, Row]]
-    place: Place | None
+    rows: list[tuple[JobPlace, Row]]
+    place: JobPlace | None
     looked_at: int | None = None
 
 
@@ -117,7 +117,7 @@ class JobLists:
         limit: int,
         *,
         order: JobOrder = JobOrder.NEWEST,
-        place: Place | None = None,
+        place: JobPlace | None = None,
         most_bytes: int = NO_BOUND,
         preview_chars: int | None = None,
         budget: Budget | None = None,
@@ -147,9 +147,9 @@ class JobLists:
         max_id: int,
         limit: int = NO_BOUND,
         order: JobOrder = JobOrder.OLDEST,
-        place: Place | None = None,
+        place: JobPlace | None = None,
         budget: Budget | None = None,
-    ) -> tuple[list[int], Place | None]:
+    ) -> tuple[list[int], JobPlace | None]:
         """Return ids of matching jobs of these statuses, up to `max_id`, and where to go on."""
         select = Condition(self._sql["select-ids"])
         each = [
@@ -159,7 +159,7 @@ class JobLists:
         found = _merged(each, order, limit)
         return [row[0] for _, row in found.rows], found.place
 
-    def _time_of(self, place: Place | None) -> int | None:
+    def _time_of(self, place: JobPlace | None) -> int | None:
         if place is None or place.ended_ms:
             return place and place.ended_ms
         row = self._database.one(self._sql["created-at-of"], place.id)
@@ -195,12 +195,12 @@ class JobLists:
         self,
         select: Condition,
         source: _Source,
-        place: Place | None,
+        place: JobPlace | None,
         limit: int,
         most_bytes: int,
         budget: Budget | None,
     ) -> _Found:
-        found: list[tuple[Place, Row]] = []
+        found: list[tuple[JobPlace, Row]] = []
         for window in self._windows(source, place, budget):
             where = self._where(source, window)
             jobs = f"{select.sql} {source.hint}{source.joined}{where.sql}"
@@ -215,7 +215,7 @@ class JobLists:
         return _Found(found, window.edge, None if window.edge is None else window.looked_at)
 
     def _windows(
-        self, source: _Source, place: Place | None, budget: Budget | None
+        self, source: _Source, place: JobPlace | None, budget: Budget | None
     ) -> Iterator[_Window]:
         """Yield parts of what the index finds, one after the other, as long as the time allows."""
         looked_at, size = 0, _FIRST_WINDOW
@@ -229,7 +229,7 @@ class JobLists:
             if not size:
                 return
 
-    def _edge(self, source: _Source, place: Place | None, size: int) -> Place | None:
+    def _edge(self, source: _Source, place: JobPlace | None, size: int) -> JobPlace | None:
         """Return the place of the last one of so many jobs; None: there are not more than those."""
         is_ended = source.order is JobOrder.ENDED
         select = self._sql["select-places" if is_ended else "select-ids"]
@@ -241,7 +241,7 @@ class JobLists:
         row = self._database.one(sql, *where.values, size - 1)
         if row is None:
             return None
-        return Place(*row) if is_ended else Place(0, row[0])
+        return JobPlace(*row) if is_ended else JobPlace(0, row[0])
 
     def _where(self, source: _Source, window: _Window) -> Condition:
         bounds = source.between(window.after, window.edge)
@@ -345,12 +345,12 @@ def _merged(each: Sequence[_Found], order: JobOrder, limit: int) -> _Found:
     return _Found(rows, end, sum(looked_at) if looked_at and len(rows) < limit else None)
 
 
-def _first(row: tuple[Place, Row]) -> Place:
+def _first(row: tuple[JobPlace, Row]) -> JobPlace:
     return row[0]
 
 
-def _place_of(row: Row, order: JobOrder) -> Place:
-    return Place(row[_FINISHED_AT], row[0]) if order is JobOrder.ENDED else Place(0, row[0])
+def _place_of(row: Row, order: JobOrder) -> JobPlace:
+    return JobPlace(row[_FINISHED_AT], row[0]) if order is JobOrder.ENDED else JobPlace(0, row[0])
 
 
 def _and(*conditions: Condition) -> Condition:

@@ -6,7 +6,7 @@ from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import Attempt, Dependency, Job, NewJob, RunningJob, Status
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.errors import NotFound, TransitionRefused
-from orpheus.shared.storage.data import JobFilter, JobRun, Place, Submitted
+from orpheus.shared.storage.data import JobFilter, JobPlace, JobRun, Submitted
 from orpheus.shared.storage.database import Database
 from orpheus.shared.storage.verbs.dependencies import Dependencies
 from orpheus.shared.storage.verbs.enqueue import Enqueue
@@ -109,7 +109,7 @@ class Jobs:
 
     def page(self, wanted: JobFilter, limit: int, before_id: int | None = None) -> list[Job]:
         """Return up to `limit` jobs that match, newest first, with ids below `before_id`."""
-        place = None if before_id is None else Place(0, before_id)
+        place = None if before_id is None else JobPlace(0, before_id)
         return self._lists.page(wanted, limit, place=place).jobs
 
     # Actions of operators

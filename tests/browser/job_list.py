@@ -1,0 +1,28 @@
+"""The list of jobs as a test looks at it."""
+
+from typing import Any
+
+from playwright.sync_api import Page
+
+
+def rows(page: Page, more: str = "") -> Any:
+    return page.locator(f"#rows tr[data-id]{more}")
+
+
+def row(page: Page, job_id: int) -> Any:
+    return page.locator(f"#rows tr[data-id='{job_id}']")
+
+
+def statuses(system: Any, tag: str) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for job in system.get(f"/jobs?tag={tag}&limit=500&preview=true")["items"]:
+        found[job["status"]] = found.get(job["status"], 0) + 1
+    return found
+
+
+def confirm(page: Page, typed: str = "", reason: str = "") -> None:
+    if reason:
+        page.locator("#confirm-reason").fill(reason)
+    if typed:
+        page.locator("#confirm-typed").fill(typed)
+    page.locator("#confirm-yes").click()

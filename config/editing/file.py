@@ -1,7 +1,7 @@
-"""Show, check and replace the configuration file over HTTP.
+"""Show, check and replace the configuration file, and bring back an earlier version of it.
 
 Settings that name code (job modules, `around`, commands, programs, databases, the token's file) are
-compared first and never changed here: a caller of the API may run the existing jobs, but must not
+compared first and never changed over HTTP: a caller may run the existing jobs, but must not
 be able to run any program. Nothing that such a change would lead to is checked either, so that a
 caller cannot find out whether a file exists.
 

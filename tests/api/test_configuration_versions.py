@@ -10,6 +10,7 @@ from orpheus.config.editing.file import ConfigurationFile
 from orpheus.config.editing.versions import Versions
 from orpheus.config.in_force import keep_in_force
 from orpheus.config.load import load_settings
+from orpheus.shared.errors import DatabaseFull
 from orpheus.shared.operations.configuration import MASK
 from orpheus.shared.process.state_files import StateFiles
 from orpheus.shared.storage import state_files
@@ -92,6 +93,21 @@ def test_each_save_is_a_version_with_who_and_why_and_the_text_before_it(
     assert (first["version"], first["by"], first["reason"]) == (1, "file", None)
     assert (newest["in_file"], first["in_file"]) == (True, False)
     assert "port = 1" in first["text"]
+
+
+def test_a_text_that_did_not_come_into_the_file_is_no_version(
+    api: Any, put: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(name: str) -> None:
+        if name == "commit.before":
+            raise DatabaseFull("no space is left")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("orpheus.shared.storage.sqlite.connection.program_failpoint", fail)
+        assert put({"set": {"api.port": 2}}).status_code == 507
+    assert [("port = 1" in one["text"], one["in_file"]) for one in versions_of(api)] == [
+        (True, True)
+    ]
 
 
 def test_no_secret_of_a_version_is_told(api: Any, put: Callable[..., Any]) -> None:

@@ -27,10 +27,14 @@ PAGES = {
     "audit": ("/ui/audit", "#rows tr td"),
     "submit": ("/ui/submit?type=ship", "#payload-to-street"),
 }
-WITHOUT_PATHS = """(root) => document.querySelectorAll("#errors pre").forEach(
-    (node) => { node.textContent = node.textContent.replaceAll(root, "/srv/shop"); }
-)"""
-"""The folder of this checkout is of no use to a reader."""
+WITHOUT_FOLDER = """
+folder => {
+    const texts = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT);
+    while (texts.nextNode())
+        texts.currentNode.data = texts.currentNode.data.replaceAll(folder, "/srv/orpheus");
+}
+"""
+"""The paths of a run of the tests are no part of a picture."""
 BOTH = """
 <style>
     body {{ margin: 0; }}
@@ -86,6 +90,7 @@ def fill_in(page: Page) -> None:
     page.locator("#payload-pay-0-number").fill("")
     page.locator("#send").click()
     page.locator("#payload-pay-0-number-problem").wait_for()
+    page.evaluate("scrollTo(0, 0)")
 
 
 PREPARED = {"submit": fill_in}
@@ -113,7 +118,7 @@ def test_each_page_has_a_picture(lasting_dashboard: Any, busy_system: Any, tmp_p
     for name, (path, shown) in (PAGES | own).items():
         lasting_dashboard.open(path)
         page.locator(shown).first.wait_for()
-        page.evaluate(WITHOUT_PATHS, str(ROOT))
+        page.evaluate(WITHOUT_FOLDER, str(ROOT))
         PREPARED.get(name, lambda _: None)(page)
         picture(page, both, folder / f"{name}.png")
         assert (folder / f"{name}.png").stat().st_size > 20_000, "it shows something"
@@ -137,6 +142,7 @@ def test_the_page_of_the_configuration_has_a_picture(
     expect(page.locator("#became")).to_contain_text("In force.")
     page.locator("#version-1-back").click()
     page.locator("#save:enabled").wait_for()
+    page.evaluate(WITHOUT_FOLDER, str(tmp_path))
     both = page.context.new_page()
     both.set_viewport_size(SIZE)
     picture(page, both, folder / "configuration.png")

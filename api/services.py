@@ -19,6 +19,7 @@ from orpheus.api.database.writer import Writer
 from orpheus.api.http.measures import Measures
 from orpheus.api.start_watch import StartWatch
 from orpheus.api.stream.broadcaster import Broadcaster
+from orpheus.api.stream.summaries import Summaries
 from orpheus.shared.domain.handover import ApiHandover
 from orpheus.shared.operations.configuration import ConfigurationEditor
 from orpheus.shared.storage import Store, TypeRow, open_storage
@@ -72,6 +73,7 @@ class Services:
     readers: Readers
     writer: Writer
     broadcaster: Broadcaster
+    summaries: Summaries
     types: TypesCache
     start: StartWatch
     condition: SharedRead[Condition]
@@ -169,6 +171,7 @@ async def open_services(
             readers,
             writer,
             broadcaster,
+            Summaries(broadcaster),
             TypesCache(readers),
             start,
             SharedRead(lambda: readers.read(lambda store: condition(store, options, probe))),

@@ -7,6 +7,7 @@ nothing.
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Kind(StrEnum):
@@ -40,6 +41,15 @@ class Kind(StrEnum):
     TYPE_RELEASED = "type.released"
     SUPERVISOR_STARTED = "supervisor.started"
     SUPERVISOR_STOPPING = "supervisor.stopping"
+
+
+class EventKey(NamedTuple):
+    """What a stored event is about; `job_type` is None where it is not about a job."""
+
+    seq: int
+    kind: Kind
+    job_id: int | None
+    job_type: str | None
 
 
 @dataclass(frozen=True, slots=True)

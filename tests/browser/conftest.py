@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -44,6 +44,22 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
 @pytest.fixture(scope="session")
 def base_url() -> None:
     """None: the tests have several systems. (The plugin's own fixture warns about pytest 10.)"""
+
+
+@pytest.fixture
+def cost_of(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Print a line about what a page costs at the end of the run."""
+    return lambda line: record_property("cost", line)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what the tests measured."""
+    reports = terminalreporter.getreports("passed") + terminalreporter.getreports("failed")
+    told = [text for one in reports for name, text in one.user_properties if name == "cost"]
+    if told:
+        terminalreporter.section("what the dashboard costs")
+    for line in dict.fromkeys(told):
+        terminalreporter.line(line)
 
 
 class Dashboard:

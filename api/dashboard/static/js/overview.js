@@ -15,9 +15,10 @@ const table = new JobsTable();
 startChrome({ p: () => byId("pause").click(), n: () => byId("new").click() });
 const figures = new Figures();
 const slots = new Slots();
-const live = new Live("/ws", {
+const live = new Live("/ws?mode=summary", {
   connected: ({ types }) => { showTypes(types); load(); },
   events: (events) => table.take(events),
+  summary: (summary) => table.catchUp.take(summary),
   status: (message) => { figures.showStatus(message); slots.show(message.workers); },
   state: showConnection,
 });

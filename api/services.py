@@ -17,6 +17,7 @@ from orpheus.api.database.shared_read import SharedRead
 from orpheus.api.database.write_probe import WriteProbe
 from orpheus.api.database.writer import Writer
 from orpheus.api.http.measures import Measures
+from orpheus.api.samples import SampleRing
 from orpheus.api.start_watch import StartWatch
 from orpheus.api.stream.broadcaster import Broadcaster
 from orpheus.api.stream.summaries import Summaries
@@ -76,6 +77,7 @@ class Services:
     summaries: Summaries
     types: TypesCache
     start: StartWatch
+    samples: SampleRing
     condition: SharedRead[Condition]
     measures: Measures = field(default_factory=Measures)
 
@@ -160,9 +162,10 @@ async def open_services(
     )
     probe = WriteProbe()
     start = StartWatch(readers, lambda store: workers(store, options))
+    samples = SampleRing(readers, lambda store: workers(store, options))
     readers.start()
     writer.start()
-    watching = asyncio.create_task(start.run())
+    watching = [asyncio.create_task(one.run()) for one in (start, samples)]
     try:
         yield Services(
             options,
@@ -174,10 +177,12 @@ async def open_services(
             Summaries(broadcaster),
             TypesCache(readers),
             start,
+            samples,
             SharedRead(lambda: readers.read(lambda store: condition(store, options, probe))),
         )
     finally:
-        watching.cancel()
+        for task in watching:
+            task.cancel()
         await broadcaster.close()
         await writer.close()
         await readers.close()

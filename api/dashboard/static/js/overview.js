@@ -16,7 +16,7 @@ startChrome({ p: () => byId("pause").click(), n: () => byId("new").click() });
 const figures = new Figures();
 const slots = new Slots();
 const live = new Live("/ws?mode=summary", {
-  connected: ({ types }) => { showTypes(types); load(); },
+  connected: ({ types }) => { showTypes(types); load(); slots.begin(); },
   events: (events) => table.take(events),
   summary: (summary) => table.catchUp.take(summary),
   status: (message) => { figures.showStatus(message); slots.show(message.workers); },

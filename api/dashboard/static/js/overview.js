@@ -2,9 +2,11 @@
 import { byId, copyOnClick, h, showOrHide } from "./dom.js";
 import { onTryNow, showConnection, startChrome } from "./chrome.js";
 import { FIELDS, address, readAddress } from "./filter.js";
+import { Alerts } from "./alerts.js";
 import { Figures } from "./figures.js";
 import { JobsTable } from "./jobs-table.js";
 import { Live } from "./live.js";
+import { keepPlace } from "./place.js";
 import { Slots } from "./slots.js";
 import { postCurl } from "./curl.js";
 
@@ -14,18 +16,21 @@ const table = new JobsTable();
 
 startChrome({ p: () => byId("pause").click(), n: () => byId("new").click() });
 const figures = new Figures();
+const alerts = new Alerts();
+let hasStatus;
+const firstStatus = new Promise((resolve) => { hasStatus = resolve; });
 const slots = new Slots();
 const live = new Live("/ws?mode=summary", {
   connected: ({ types }) => { showTypes(types); load(); slots.begin(); },
   events: (events) => table.take(events),
   summary: (summary) => table.catchUp.take(summary),
-  status: (message) => { figures.showStatus(message); slots.show(message.workers); },
+  status: (message) => { figures.showStatus(message); slots.show(message.workers); hasStatus(); },
   state: showConnection,
 });
 onTryNow(() => live.retryNow());
 showForm();
 showFirstCommands();
-load();
+keepPlace(Promise.all([load(), figures.first, alerts.first, firstStatus]));
 if (location.hash === "#search") form.elements.q.focus();
 
 async function load() {

@@ -17,8 +17,9 @@ const table = new JobsTable();
 startChrome({ p: () => byId("pause").click(), n: () => byId("new").click() });
 const figures = new Figures();
 const alerts = new Alerts();
-let hasStatus;
+let hasStatus, hasJobs;
 const firstStatus = new Promise((resolve) => { hasStatus = resolve; });
+const firstJobs = new Promise((resolve) => { hasJobs = resolve; }); // a first read may be given up for another
 const slots = new Slots();
 const live = new Live("/ws?mode=summary", {
   connected: ({ types }) => { showTypes(types); load(); slots.begin(); },
@@ -30,7 +31,8 @@ const live = new Live("/ws?mode=summary", {
 onTryNow(() => live.retryNow());
 showForm();
 showFirstCommands();
-keepPlace(Promise.all([load(), figures.first, alerts.first, firstStatus]));
+load();
+keepPlace(Promise.all([firstJobs, figures.first, alerts.first, firstStatus]));
 if (location.hash === "#search") form.elements.q.focus();
 
 async function load() {
@@ -39,6 +41,7 @@ async function load() {
   showOrHide(problem, "");
   try {
     await table.load(filter, cursor);
+    hasJobs();
   } catch (error) {
     if (error.name === "AbortError" || error.status === 0) return; // the banner shows it
     showOrHide(problem, error.message);

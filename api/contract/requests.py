@@ -346,13 +346,6 @@ class JobsQuery(_Query):
     """Payload and result are texts: the first 200 characters of their JSON."""
 
 
-class WorkersQuery(_Query):
-    """What to tell of workers."""
-
-    samples: bool = False
-    """Also CPU, memory and work in each of the last 60 seconds."""
-
-
 class ConfigurationQuery(BaseModel):
     """Whether to write."""
 

@@ -6,12 +6,26 @@ in the light scheme on the left and in the dark one on the right.
 
 import base64
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page
 
+STACK = {
+    "slot": "default-1",
+    "pid": 4711,
+    "incarnation": "one",
+    "job": {"id": 46, "type": "sleep", "started_at": None, "progress": None, "message": None},
+    "stack": """Current thread 0x00007f2500217340 (most recent call first):
+  File "/srv/shop/jobs/thumbnails.py", line 31 in shrink
+  File "/srv/shop/jobs/thumbnails.py", line 12 in resize
+
+Thread 0x00007f24ff7fe6c0 (most recent call first):
+  File "/usr/lib/python3.11/threading.py", line 324 in wait
+""",
+}
 SIZE = {"width": 1440, "height": 900}
 PAGES = {
     "overview": ("/", "#slots progress"),
@@ -51,6 +65,10 @@ def busy_system(lasting_system: Any) -> Any:
         lasting_system.wait_for_job(job)
 
 
+def _now() -> str:
+    return datetime.now(UTC).isoformat()
+
+
 def picture(page: Page, both: Page, path: Path) -> None:
     """Save a picture of a page, in the light and in the dark scheme."""
     seen = {}
@@ -73,3 +91,11 @@ def test_each_page_has_a_picture(lasting_dashboard: Any, busy_system: Any, tmp_p
         page.locator(shown).first.wait_for()
         picture(page, both, folder / f"{name}.png")
         assert (folder / f"{name}.png").stat().st_size > 20_000, "it shows something"
+    page.route("**/stack", lambda route: route.fulfill(json=STACK | {"at": _now()}))
+    lasting_dashboard.open("/#workers")
+    page.locator("#slots .more button").first.click()
+    page.locator("#slots [data-action=stack]").first.click()
+    page.locator("#slots .stack pre").first.wait_for()
+    page.locator("#workers").evaluate("panel => panel.scrollIntoView()")
+    picture(page, both, folder / "workers.png")
+    assert (folder / "workers.png").stat().st_size > 20_000

@@ -160,6 +160,7 @@ async def open_services(
         lambda store: overview(store, options),
         lambda store: greeting(store, options),
     )
+    summaries = Summaries(broadcaster)
     probe = WriteProbe()
     start = StartWatch(readers, lambda store: workers(store, options))
     samples = SampleRing(readers, lambda store: workers(store, options))
@@ -174,7 +175,7 @@ async def open_services(
             readers,
             writer,
             broadcaster,
-            Summaries(broadcaster),
+            summaries,
             TypesCache(readers),
             start,
             samples,
@@ -183,6 +184,7 @@ async def open_services(
     finally:
         for task in watching:
             task.cancel()
+        await summaries.close()
         await broadcaster.close()
         await writer.close()
         await readers.close()

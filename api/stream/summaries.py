@@ -46,6 +46,12 @@ class Summaries:
         """Stop setting `wake`."""
         self._listeners.discard(wake)
 
+    async def close(self) -> None:
+        """Stop reading."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
     async def _run(self) -> None:
         """Read turn by turn while somebody listens."""
         loop, next_at = asyncio.get_running_loop(), 0.0

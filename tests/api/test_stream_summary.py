@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from orpheus.api.stream.summaries import SummaryListener
 from orpheus.api.stream.summary import FEW, ranges
@@ -249,6 +249,15 @@ def test_summaries_alone_read_no_bodies_and_leave_nothing_running(
     wait_for(broadcaster._task.done, "the end of the broadcaster's task")
     with api.watch(SUMMARY) as watcher:
         assert watcher.next("hello")["seq"] == 1001
+
+
+def test_a_server_that_stops_asks_to_come_back(api: Any) -> None:
+    with api.watch(SUMMARY) as watcher:
+        watcher.next("hello")
+        api.call(api.services.broadcaster.release_all)
+        with pytest.raises(ConnectionClosed) as closed:
+            watcher.next("nothing that is sent")
+    assert closed.value.rcvd is not None and closed.value.rcvd.code == 1012
 
 
 @pytest.mark.parametrize("query", ["?mode=all", "?mode=", "?mode=summary&job=1"])

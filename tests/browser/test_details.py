@@ -55,8 +55,11 @@ def pages(dashboard: Any) -> list[tuple[str, str]]:
 
 
 def test_a_finger_finds_everything_that_can_be_pressed(lasting_dashboard: Any) -> None:
+    """The lists are measured with their longest names by tests/browser/test_lists.py."""
     found = {}
     for path, shown in pages(lasting_dashboard):
+        if shown == "#rows tr td":
+            continue
         lasting_dashboard.page.set_viewport_size(PHONE)
         page = lasting_dashboard.open(path)
         page.locator(shown).first.wait_for()

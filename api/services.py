@@ -17,8 +17,10 @@ from orpheus.api.database.shared_read import SharedRead
 from orpheus.api.database.write_probe import WriteProbe
 from orpheus.api.database.writer import Writer
 from orpheus.api.http.measures import Measures
+from orpheus.api.samples import SampleRing
 from orpheus.api.start_watch import StartWatch
 from orpheus.api.stream.broadcaster import Broadcaster
+from orpheus.api.stream.summaries import Summaries
 from orpheus.shared.domain.handover import ApiHandover
 from orpheus.shared.operations.configuration import ConfigurationEditor
 from orpheus.shared.records import dataclass
@@ -73,8 +75,10 @@ class Services:
     readers: Readers
     writer: Writer
     broadcaster: Broadcaster
+    summaries: Summaries
     types: TypesCache
     start: StartWatch
+    samples: SampleRing
     condition: SharedRead[Condition]
     measures: Measures = field(default_factory=Measures)
 
@@ -157,11 +161,13 @@ async def open_services(
         lambda store: overview(store, options),
         lambda store: greeting(store, options),
     )
+    summaries = Summaries(broadcaster)
     probe = WriteProbe()
     start = StartWatch(readers, lambda store: workers(store, options))
+    samples = SampleRing(readers, lambda store: workers(store, options))
     readers.start()
     writer.start()
-    watching = asyncio.create_task(start.run())
+    watching = [asyncio.create_task(one.run()) for one in (start, samples)]
     try:
         yield Services(
             options,
@@ -170,12 +176,16 @@ async def open_services(
             readers,
             writer,
             broadcaster,
+            summaries,
             TypesCache(readers),
             start,
+            samples,
             SharedRead(lambda: readers.read(lambda store: condition(store, options, probe))),
         )
     finally:
-        watching.cancel()
+        for task in watching:
+            task.cancel()
+        await summaries.close()
         await broadcaster.close()
         await writer.close()
         await readers.close()

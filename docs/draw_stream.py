@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 from docs.stream_frames import EVENTS, FRAMES
 from orpheus.api.stream.broadcaster import FRAME_GAP_S, HEARTBEAT_S
 from orpheus.api.stream.sse import KEEP_ALIVE_S
+from orpheus.api.stream.summary import FEW
 from orpheus.api.stream.websocket import POLICY_VIOLATION, SERVICE_RESTART, TRY_AGAIN_LATER
 
 HEAD = """# The event stream
@@ -23,6 +24,9 @@ events, in the same order, as server-sent events (`curl -N`).
 - `/ws?job=ID` sends only the events and log lines of this job, beginning with the stored log lines.
   `seq` grows with gaps. It can be combined with `after`. Log lines come before the event that ends
   their attempt.
+- `/ws?mode=summary` sends the same events while few come. When more than {few} come at once, it
+  sends a `summary` of them instead: how many there were by kind and type, which jobs changed, and
+  the newest events. It can be combined with `after`, not with `job`.
 - `GET /events?after=N&epoch=E` sends each event with `EPOCH:SEQ` as `id`, its kind as `event` and
   its body as `data`; `event: reset` as above; and a comment after {quiet:g} s of silence.
 
@@ -37,6 +41,11 @@ collected: at most one frame of events every {gap:g} ms, and none longer than ab
 client that is too slow gets only the newest heartbeat and progress; a client that is far behind
 gets a `reset` and a new hello. A client that acknowledges nothing for 20 s, or answers no ping for
 40 s, is disconnected.
+
+In the mode `summary`, a client that keeps up is sent at most one message every {gap:g} ms, and one
+that does not, or was away, is told in one message of all that it missed, up to 20,000 events. More
+than 100,000 are a `reset`. So 5,000 jobs a second are about 100 KB a second. A client that shows a
+job which is named under `changed` reads it again: it is then at least as new as the summary.
 
 Ask for `permessage-deflate`, as browsers do. A frame then shrinks to about a twentieth, and it is
 compressed once for all clients.
@@ -66,6 +75,7 @@ def stream_page() -> str:
         beat=HEARTBEAT_S,
         quiet=KEEP_ALIVE_S,
         gap=FRAME_GAP_S * 1000,
+        few=FEW,
         restart=SERVICE_RESTART,
         later=TRY_AGAIN_LATER,
         policy=POLICY_VIOLATION,

@@ -251,10 +251,29 @@ class Log(BaseModel):
     lines: list[LogLine]
 
 
-Frame = Annotated[Hello | Events | Heartbeat | Reset | Log, Field(discriminator="type")]
+class Summary(BaseModel):
+    """With `?mode=summary`: what many events say together."""
+
+    type: Literal["summary"]
+    after: Seq = Field(description="It is about the events after this seq,")
+    seq: Seq = Field(description="and up to this one.")
+    counts: dict[str, dict[str, int]] = Field(
+        description="How many events of jobs there were, by kind and job type."
+    )
+    changed: dict[str, list[int | list[int]]] = Field(
+        description="Each job that they are about, under the kind of its newest event: an id, or "
+        "the first and the last one of a run."
+    )
+    events: list[Event] = Field(
+        description="The newest event of each of the 20 newest jobs, and up to 100 events that are "
+        "not about jobs. Progress comes last."
+    )
+
+
+Frame = Annotated[Hello | Events | Heartbeat | Reset | Log | Summary, Field(discriminator="type")]
 FRAME: TypeAdapter[Any] = TypeAdapter(Frame)
 """Any frame."""
-FRAMES: tuple[type[BaseModel], ...] = (Hello, Events, Heartbeat, Reset, Log)
+FRAMES: tuple[type[BaseModel], ...] = (Hello, Events, Heartbeat, Reset, Log, Summary)
 EVENTS: tuple[type[BaseModel], ...] = (
     JobEvent,
     JobProgress,

@@ -123,10 +123,18 @@ class Events(TypedDict):
     items: list[Event]
 
 
+class ConfiguredPool(TypedDict):
+    """A pool of the host that answers; it may have been scaled to 0, and then has no slot."""
+
+    host: str
+    name: str
+
+
 class Workers(TypedDict):
     """Every slot, the API's and the supervisor's too."""
 
     items: list[Worker]
+    pools: list[ConfiguredPool]
 
 
 class PoolSize(TypedDict):

@@ -1,6 +1,6 @@
 """The stream: the WebSocket at /ws, and the same events at /events."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, WebSocket
@@ -12,6 +12,7 @@ from orpheus.api.http.problems import pointer, refused_fields
 from orpheus.api.services import services_of
 from orpheus.api.stream.listener import Listener, Position
 from orpheus.api.stream.sse import MEDIA_TYPE, EventStream
+from orpheus.api.stream.summaries import SummaryListener
 from orpheus.api.stream.websocket import send_stream
 from orpheus.shared.domain.limits import LARGEST_ID
 from orpheus.shared.errors import FieldProblem
@@ -48,17 +49,22 @@ _LAST_EVENT_ID = header_parameter(
 async def websocket_stream(websocket: WebSocket) -> None:
     """Everything that happens from now on, or after `?after=`; with `?job=`, of one job only.
 
-    With `?epoch=`, `after` is of that history of the database. Refused before the handshake: 404
-    for an unknown job, 422 for an `after` that is no number.
+    With `?epoch=`, `after` is of that history of the database. With `?mode=summary`, many events
+    at once come as one summary. Refused before the handshake: 404 for an unknown job, 422 for an
+    `after` that is no number.
     """
     services = services_of(websocket)
-    given = _known(websocket.query_params.multi_items(), ("after", "epoch", "job"))
+    given = _known(websocket.query_params.multi_items(), ("after", "epoch", "job", "mode"))
     after = _parse_position(given.get("after"), given.get("epoch"))
+    is_summed = _parse_mode(given)
     job_id = parse_job_id(given["job"]) if "job" in given else None
     if job_id is not None:
         await services.readers.read(lambda store: store.jobs.get(job_id))
     await websocket.accept()
-    await send_stream(websocket, Listener(services.broadcaster, job_id), after)
+    listener = (
+        SummaryListener(services.summaries) if is_summed else Listener(services.broadcaster, job_id)
+    )
+    await send_stream(websocket, listener, after)
 
 
 @router.get(
@@ -100,6 +106,17 @@ def _known(given: Iterable[tuple[str, str]], names: Iterable[str]) -> dict[str, 
     if wrong:
         raise refused_fields(wrong)
     return found
+
+
+def _parse_mode(given: Mapping[str, str]) -> bool:
+    """Return whether many events are to come as a summary. Raises Refusal (422)."""
+    if "mode" not in given:
+        return False
+    if given["mode"] != "summary":
+        raise refused_fields([FieldProblem("/mode", "is not `summary`, or left out")])
+    if "job" in given:
+        raise refused_fields([FieldProblem("/mode", "cannot be combined with `job`")])
+    return True
 
 
 def _parse_position(

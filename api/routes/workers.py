@@ -34,16 +34,23 @@ Slot = Annotated[str, Path(description="`default-1`, `api`; GET /workers lists t
 Host = Annotated[
     str | None, Query(description="Which host is meant; needed only if several have that slot.")
 ]
+Samples = Annotated[
+    bool, Query(description="Also CPU, memory and work in each of the last 60 seconds.")
+]
 _REASON = body(Reason, required=False)
 _ANSWERS = answers(Worker, 202) | problems(403, 404, 409, 413, 415, 422, 507)
 
 
-@overview.get("/workers", responses=answers(Workers) | problems())
-async def list_workers(request: Request) -> Response:
+@overview.get("/workers", responses=answers(Workers) | problems(422))
+async def list_workers(request: Request, samples: Samples = False) -> Response:
     """Every slot, the API's and the supervisor's too, and every process that runs alone."""
     services = services_of(request)
     found = await services.readers.read(lambda store: workers(store, services.options))
-    return json_response({"items": found})
+    if samples:
+        found = [{**one, "samples": services.samples.of(one)} for one in found]
+    options = services.options
+    pools = [{"host": options.host_name, "name": name} for name in options.storage.pools]
+    return json_response({"items": found, "pools": pools})
 
 
 @router.post("/workers/{slot}/restart", status_code=202, responses=_ANSWERS, openapi_extra=_REASON)

@@ -88,20 +88,32 @@ def _news_after(seq: int, room: tuple[int, int], sent: Progress | None) -> Calla
             events = store.events.after(seq, *(max(0, left) for left in room))
             last_seq, epoch = store.events.last_seq(), store.events.epoch()
             has_more = (events[-1].seq if events else seq) < last_seq
-            now, changed = sent or {}, []
+            now: Progress = sent or {}
+            progressed: Sequence[EncodedEvent] = ()
             if sent is not None and not has_more:
-                now = {
-                    job.id: (job.progress, job.message)
-                    for job in store.jobs.running().values()
-                    if job.progress is not None or job.message is not None
-                }
-                changed = [store.jobs.get(id) for id in now if now[id] != sent.get(id)]
+                now, progressed = changed_progress(store, sent)
         read_bytes = sum(len(event.body.encode()) for event in events)
         encoded = [encode_event(event) for event in events]
-        progressed = [encode_progress(job) for job in changed]
         return _News(encoded, read_bytes, last_seq, epoch, now, progressed)
 
     return read
+
+
+def changed_progress(
+    store: Store, sent: Progress, limit: int | None = None
+) -> tuple[Progress, list[EncodedEvent]]:
+    """Return the progress of the running jobs, and an event for each where it is not as `sent`.
+
+    `limit`: only of the newest jobs.
+    """
+    running = sorted(store.jobs.running().values(), key=lambda job: -job.id)[:limit]
+    now = {
+        job.id: (job.progress, job.message)
+        for job in running
+        if job.progress is not None or job.message is not None
+    }
+    changed = [store.jobs.get(id) for id in now if now[id] != sent.get(id)]
+    return now, [encode_progress(job) for job in changed]
 
 
 def encode_progress(job: Job) -> EncodedEvent:
@@ -132,11 +144,13 @@ class Broadcaster:
         self._bell = bell
         self._overview = overview
         self._listeners: set[asyncio.Event] = set()
+        self._watchers: set[asyncio.Event] = set()
         self._waiters: defaultdict[int, set[asyncio.Event]] = defaultdict(set)
         self._news = asyncio.Event()
         self._starting = asyncio.Lock()
         self._reads = asyncio.Semaphore(_MOST_READS)
         self._task: asyncio.Task[None] | None = None
+        self._is_reading = False
         self._read_seq = 0
         self._unsent: list[EncodedEvent] = []
         self._unsent_bytes = 0
@@ -164,11 +178,13 @@ class Broadcaster:
     async def listen(self) -> None:
         """Start to read the log unless it is being read; then `seq` and `ring` are current."""
         async with self._starting:
-            if self._task is not None and not self._task.done():
+            if self._is_reading:
                 return
             self._bell.drain()  # earlier rings are about events before `last_seq`
             self._begin_at(*await self._readers.read(_end_of_log))
-            self._task = asyncio.create_task(self._run())
+            self._is_reading = True
+            self._news.set()  # what rang meanwhile was not read
+            self._start()
 
     def add(self, wake: asyncio.Event) -> None:
         """Set `wake` whenever something may be new. Call it right after `listen`."""
@@ -177,6 +193,18 @@ class Broadcaster:
     def remove(self, wake: asyncio.Event) -> None:
         """Stop setting `wake`."""
         self._listeners.discard(wake)
+
+    def watch(self, wake: asyncio.Event) -> None:
+        """Set `wake` at each ring of the bell, each second, and when the server stops.
+
+        The log is not read for it.
+        """
+        self._watchers.add(wake)
+        self._start()
+
+    def unwatch(self, wake: asyncio.Event) -> None:
+        """Stop setting `wake`."""
+        self._watchers.discard(wake)
 
     @contextlib.asynccontextmanager
     async def end_of(self, job_id: int) -> AsyncIterator[asyncio.Event]:
@@ -197,6 +225,7 @@ class Broadcaster:
         self.closed = True
         self._wake_waiters(self._waiters)
         self._wake_listeners()
+        self._wake_watchers()
         asyncio.get_running_loop().remove_reader(self._bell)
         self._bell.ring()
 
@@ -207,6 +236,10 @@ class Broadcaster:
             await asyncio.gather(self._task, return_exceptions=True)
         self._bell.close()
 
+    def _start(self) -> None:
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run())
+
     async def _run(self) -> None:
         """Read turn by turn while somebody listens, with a heartbeat each second."""
         loop = asyncio.get_running_loop()
@@ -214,9 +247,10 @@ class Broadcaster:
             loop.add_reader(self._bell, self._ring)
         beats = asyncio.create_task(self._beat())
         try:
-            while self._listeners or self._waiters:
-                await self._survive(self._turn)
+            while self._listeners or self._waiters or self._watchers:
+                await self.survive(self._turn)
         finally:
+            self._is_reading = False
             beats.cancel()
             loop.remove_reader(self._bell)
 
@@ -224,15 +258,17 @@ class Broadcaster:
         self._bell.drain()
         self._rang = True
         self._news.set()
+        self._wake_watchers()
 
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(HEARTBEAT_S)
             self._news.set()  # look for events even if a ring was lost
-            await self._survive(self._heartbeat)
+            await self.survive(self._heartbeat)
+            self._wake_watchers()
 
     async def _heartbeat(self) -> None:
-        if not self._listeners:
+        if not (self._listeners or self._watchers):
             return
         overview = await self._readers.read(self._overview)
         at = rfc3339(time.time_ns() // 1_000_000)
@@ -240,7 +276,7 @@ class Broadcaster:
         self.heartbeat = Notice("heartbeat", text)
         self._wake_listeners()
 
-    async def _survive(self, step: Callable[[], Awaitable[None]]) -> None:
+    async def survive(self, step: Callable[[], Awaitable[None]]) -> None:
         """Run `step`; if it fails, log it and pause: the stream survives a locked database."""
         try:
             await step()
@@ -252,6 +288,11 @@ class Broadcaster:
     async def _turn(self) -> None:
         """Wait for news, read it, wake who waits for a job that ended, and pass it on when due."""
         await self._news.wait()
+        if not (self._listeners or self._waiters):
+            self._is_reading = False  # whoever listens next begins at the end of the log
+        if not self._is_reading:
+            self._news.clear()
+            return
         loop = asyncio.get_running_loop()
         until_frame_s = self._next_frame_at - loop.time()
         if until_frame_s > 0:
@@ -315,6 +356,10 @@ class Broadcaster:
 
     def _wake_listeners(self) -> None:
         for wake in self._listeners:
+            wake.set()
+
+    def _wake_watchers(self) -> None:
+        for wake in self._watchers:
             wake.set()
 
     def _wake_waiters(self, job_ids: Iterable[int]) -> None:

@@ -8,12 +8,19 @@ beginning of the ring, and goes on from there without a gap.
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import orjson
 
 from orpheus.api.stream.broadcaster import FRAME_BYTES, Broadcaster
-from orpheus.api.stream.messages import EncodedEvent, Frame, Notice, encode_event, event_id
+from orpheus.api.stream.messages import (
+    EncodedEvent,
+    Frame,
+    Message,
+    Notice,
+    encode_event,
+    event_id,
+)
 from orpheus.shared.domain.jobs import LogLine
 from orpheus.shared.records import dataclass
 from orpheus.shared.storage import Store
@@ -41,6 +48,16 @@ class _Page:
     oldest: int
     last: int
     events: Sequence[EncodedEvent]
+
+
+class Follower(Protocol):
+    """One client of the stream, in whatever mode."""
+
+    def leave(self) -> None:
+        """Make `follow` end soon."""
+
+    def follow(self, after: Position | None) -> AsyncGenerator[Message]:
+        """Yield what to send, from now on or behind `after`, as fast as it is consumed."""
 
 
 class Listener:
@@ -88,24 +105,18 @@ class Listener:
         self._place = self._ring.end
         self._seen_seq = self._broadcaster.seq
         self._withheld.clear()
-        yield await self._hello(self._seen_seq)
-
-    async def _hello(self, seq: int) -> Notice:
-        greeting = await self._broadcaster.greeting.get()
-        epoch = self._broadcaster.epoch
-        text = orjson.dumps({"type": "hello", "seq": seq, "epoch": epoch, **greeting})
-        return Notice("hello", text.decode(), event_id(epoch, seq))
+        yield await hello(self._broadcaster, self._broadcaster.epoch, self._seen_seq)
 
     async def _start_over(self, oldest: int) -> AsyncGenerator[Notice]:
         self._broadcaster.resets += 1
-        yield Notice("reset", orjson.dumps({"type": "reset", "oldest": oldest}).decode())
+        yield reset(oldest)
         async for message in self._greet():
             yield message
 
     async def _resume(self, position: Position) -> AsyncGenerator[Frame | Notice]:
         """Yield what the log holds behind `position`, until the ring holds the rest."""
         await self._broadcaster.listen()
-        yield await self._hello(position.seq)
+        yield await hello(self._broadcaster, self._broadcaster.epoch, position.seq)
         after, epoch = position.seq, position.epoch or self._broadcaster.epoch
         while True:
             await self._broadcaster.listen()
@@ -190,6 +201,18 @@ class Listener:
             if lines:
                 self._last_line_id = lines[-1].id
             is_full = len(lines) == _PAGE_LINES
+
+
+async def hello(broadcaster: Broadcaster, epoch: str, seq: int) -> Notice:
+    """Return the hello of a listener that is told of what follows `seq`."""
+    greeting = await broadcaster.greeting.get()
+    text = orjson.dumps({"type": "hello", "seq": seq, "epoch": epoch, **greeting})
+    return Notice("hello", text.decode(), event_id(epoch, seq))
+
+
+def reset(oldest: int) -> Notice:
+    """Return what says that events are missing here."""
+    return Notice("reset", orjson.dumps({"type": "reset", "oldest": oldest}).decode())
 
 
 def _page_after(after: int, job_id: int | None) -> Callable[[Store], _Page]:

@@ -59,7 +59,7 @@ def _framed(first: int, payload: bytes) -> bytes:
 class Notice(Message):
     """A message without events. `id`: where the stream stands, in a hello."""
 
-    type: Literal["hello", "reset", "heartbeat", "log"]
+    type: Literal["hello", "reset", "heartbeat", "log", "summary"]
     text: str
     id: str | None = None
 
@@ -94,8 +94,12 @@ class Frame(Message):
     @cached_property
     def text(self) -> str:  # type: ignore[override]
         """The frame as JSON of `/ws`."""
-        texts = ",".join([event.text for event in self._all()])
-        return f'{{"type":"events","events":[{texts}]}}'
+        return f'{{"type":"events","events":{self.list}}}'
+
+    @property
+    def list(self) -> str:
+        """The events as a JSON array."""
+        return f"[{','.join([event.text for event in self._all()])}]"
 
     @cached_property
     def sse(self) -> bytes:

@@ -15,7 +15,7 @@ from websockets.extensions.permessage_deflate import (
 from websockets.protocol import OPEN
 
 from orpheus.api.http.scope import PLACE
-from orpheus.api.stream.listener import Listener, Position
+from orpheus.api.stream.listener import Follower, Position
 from orpheus.api.stream.messages import WINDOW_BITS, Message
 from orpheus.shared.errors import OrpheusError
 from orpheus.shared.logs import get_logger
@@ -124,7 +124,7 @@ def _is_utf8(data: bytes) -> bool:
     return True
 
 
-async def send_stream(websocket: WebSocket, listener: Listener, after: Position | None) -> None:
+async def send_stream(websocket: WebSocket, listener: Follower, after: Position | None) -> None:
     """Send all that `listener` follows, until the client leaves or the stream ends here."""
     receiving = asyncio.create_task(_receive(websocket, listener))
     try:
@@ -145,7 +145,7 @@ async def send_stream(websocket: WebSocket, listener: Listener, after: Position 
         receiving.cancel()
 
 
-async def _receive(websocket: WebSocket, listener: Listener) -> bool:
+async def _receive(websocket: WebSocket, listener: Follower) -> bool:
     """Ignore what the client sends until it leaves (False) or sends too many messages (True)."""
     loop = asyncio.get_running_loop()
     began, count = loop.time(), 0

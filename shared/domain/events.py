@@ -6,6 +6,7 @@ nothing.
 """
 
 from enum import StrEnum
+from typing import NamedTuple
 
 from orpheus.shared.records import dataclass
 
@@ -41,6 +42,15 @@ class Kind(StrEnum):
     TYPE_RELEASED = "type.released"
     SUPERVISOR_STARTED = "supervisor.started"
     SUPERVISOR_STOPPING = "supervisor.stopping"
+
+
+class EventKey(NamedTuple):
+    """What a stored event is about; `job_type` is None where it is not about a job."""
+
+    seq: int
+    kind: Kind
+    job_id: int | None
+    job_type: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 from orpheus.shared.domain.processes import Role, SlotRecord
 from orpheus.shared.domain.programs import SLOT
 from orpheus.shared.domain.requests import RequestAction
+from orpheus.shared.domain.stacks import job_thread_first
 from orpheus.shared.errors import NoAnswer, NoSupervisor, NotFound, TransitionRefused
 from orpheus.shared.operations.audit import Actor, audited
 from orpheus.shared.operations.stored_settings import is_supervised
@@ -130,7 +131,7 @@ def read_stack(store: Store, name: str, host: str | None, own_host: str) -> Stac
         "incarnation": slot.incarnation,
         "job": running_job_json(store.jobs.running().get(slot.incarnation)),
         "at": rfc3339(store.clock.wall_ms()),
-        "stack": stack,
+        "stack": job_thread_first(stack),
     }
 
 

@@ -7,6 +7,7 @@ hosts, the slots of one whose supervisor has vanished are shown as lost, until i
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import NotRequired
 
 from typing_extensions import TypedDict
 
@@ -63,11 +64,23 @@ class WorkerSummary(TypedDict):
     last_exit: LastExit | None
 
 
+class Samples(TypedDict):
+    """What a slot was like in each of the last seconds, up to 60, the newest last."""
+
+    cpu_percent: list[float | None]
+    rss_bytes: list[int | None]
+    jobs_done: list[int]
+    working: list[bool]
+    """Whether it ran a job."""
+
+
 class Worker(WorkerSummary):
     """A slot or a process that runs alone, with how its earlier processes ended."""
 
     recent_exits: list[LastExit]
     """The newest first; `last_exit` is its head."""
+    samples: NotRequired[Samples]
+    """With `?samples=true`."""
 
 
 class Stack(TypedDict):
@@ -79,7 +92,7 @@ class Stack(TypedDict):
     job: RunningJob | None
     at: Time
     stack: str
-    """Every thread's Python frames, the latest call first."""
+    """Every thread's Python frames, the latest call first; the thread that runs the job first."""
 
 
 def workers_json(store: Store, *, supervised_on: str | None, beat_timeout_s: float) -> list[Worker]:

@@ -15,13 +15,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+from orpheus.shared.domain.stacks import job_thread_first
 from orpheus.shared.process.channel import Channel
 from orpheus.shared.process.child_start import INCARNATION_VARIABLE
 from orpheus.shared.process.crash_cell import CellState, read_cell
 from orpheus.shared.process.state_files import StateFiles
 from orpheus.shared.records import dataclass
 from orpheus.supervisor.plan.plan import ProcessSpec
-from orpheus.supervisor.policy.exits import job_thread_first
 from orpheus.supervisor.policy.slot import Command, Exit
 
 _EVIDENCE_LENGTH = 8_192

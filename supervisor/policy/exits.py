@@ -4,7 +4,6 @@ The exit code alone does not tell: exit 0 can be a failure, and a SIGKILL can co
 else. An exit is judged by what was wanted of the process when it ended.
 """
 
-import re
 import signal
 from enum import StrEnum
 
@@ -12,9 +11,6 @@ from orpheus.shared.domain.processes import Role, SlotState, signal_name
 from orpheus.shared.errors import ExitCode
 from orpheus.supervisor.policy.liveness import has_been_ready
 from orpheus.supervisor.policy.slot import Cause, Desired, Exit, Process, Rules, Slot
-
-_THREAD = re.compile(r"^(?=(?:Current thread|Thread) 0x)", re.MULTILINE)
-_RUNS_JOBS = "worker/attempt/executor.py"
 
 
 class ExitClass(StrEnum):
@@ -157,13 +153,6 @@ def _signal_or_code(process: Process, exit: Exit) -> str:
     if exit.signal is not None:
         return f"killed by {signal_name(exit.signal)}{details}"
     return f"exit code {exit.code}{details}"
-
-
-def job_thread_first(stacks: str) -> str:
-    """Return what faulthandler wrote of all threads, the one that runs the job's code first."""
-    head, *threads = _THREAD.split(stacks)
-    threads.sort(key=lambda thread: (_RUNS_JOBS not in thread, not thread.startswith("Current")))
-    return "\n\n".join(part.strip() for part in (head, *threads)).strip()
 
 
 def was_cut_short(exit: Exit, role: Role) -> bool:

@@ -50,6 +50,22 @@ def base_url() -> None:
     """None: the tests have several systems. (The plugin's own fixture warns about pytest 10.)"""
 
 
+@pytest.fixture
+def cost_of(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Print a line about what a page costs at the end of the run."""
+    return lambda line: record_property("cost", line)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what the tests measured."""
+    reports = terminalreporter.getreports("passed") + terminalreporter.getreports("failed")
+    told = [text for one in reports for name, text in one.user_properties if name == "cost"]
+    if told:
+        terminalreporter.section("what the dashboard costs")
+    for line in dict.fromkeys(told):
+        terminalreporter.line(line)
+
+
 class Dashboard:
     """A page of the dashboard and all that went wrong in it."""
 

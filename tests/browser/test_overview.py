@@ -146,7 +146,7 @@ def test_a_reset_of_the_stream_makes_the_page_read_anew(lasting_dashboard: Any) 
         socket.connect_to_server()
         sockets.append(socket)
 
-    lasting_dashboard.page.route_web_socket(re.compile(r"/ws$"), relay)
+    lasting_dashboard.page.route_web_socket(re.compile(r"/ws\?mode=summary$"), relay)
     page = lasting_dashboard.open("/ui/jobs?tag=reset")
     with page.expect_request(lambda request: "/jobs?" in request.url):
         sockets[0].send(json.dumps({"type": "reset", "oldest": 1}))

@@ -7,6 +7,7 @@ in the light scheme on the left and in the dark one on the right.
 import base64
 import os
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,20 @@ from tests.browser.conftest import Dashboard
 from tests.conftest import ROOT
 
 SIZE: ViewportSize = {"width": 1440, "height": 900}
+
+STACK = {
+    "slot": "default-1",
+    "pid": 4711,
+    "incarnation": "one",
+    "job": {"id": 46, "type": "sleep", "started_at": None, "progress": None, "message": None},
+    "stack": """Current thread 0x00007f2500217340 (most recent call first):
+  File "/srv/shop/jobs/thumbnails.py", line 31 in shrink
+  File "/srv/shop/jobs/thumbnails.py", line 12 in resize
+
+Thread 0x00007f24ff7fe6c0 (most recent call first):
+  File "/usr/lib/python3.11/threading.py", line 324 in wait
+""",
+}
 PAGES = {
     "overview": ("/", "#slots progress"),
     "jobs": ("/ui/jobs", "#rows tr[data-id]"),
@@ -96,6 +111,10 @@ def fill_in(page: Page) -> None:
 PREPARED = {"submit": fill_in}
 
 
+def _now() -> str:
+    return datetime.now(UTC).isoformat()
+
+
 def picture(page: Page, both: Page, path: Path) -> None:
     """Save a picture of a page, in the light and in the dark scheme."""
     seen = {}
@@ -122,6 +141,14 @@ def test_each_page_has_a_picture(lasting_dashboard: Any, busy_system: Any, tmp_p
         PREPARED.get(name, lambda _: None)(page)
         picture(page, both, folder / f"{name}.png")
         assert (folder / f"{name}.png").stat().st_size > 20_000, "it shows something"
+    page.route("**/stack", lambda route: route.fulfill(json=STACK | {"at": _now()}))
+    lasting_dashboard.open("/#workers")
+    page.locator("#slots .more button").first.click()
+    page.locator("#slots [data-action=stack]").first.click()
+    page.locator("#slots .stack pre").first.wait_for()
+    page.locator("#workers").evaluate("panel => panel.scrollIntoView()")
+    picture(page, both, folder / "workers.png")
+    assert (folder / "workers.png").stat().st_size > 20_000
 
 
 def test_the_page_of_the_configuration_has_a_picture(

@@ -365,7 +365,7 @@ def test_real_workers_are_restarted_looked_into_drained_started_and_scaled(dashb
     expect(row.locator(".name small")).not_to_have_text(first)
     expect(row.locator(".state b")).to_have_text("ready")
     fold.locator("[data-action=stack]").click()
-    expect(fold.locator(".stack pre")).to_contain_text("most recent call first")
+    expect(fold.locator(".stack pre").first).to_contain_text("most recent call first")
     do("drain")
     expect(row.locator(".state b")).to_have_text("down")
     do("restart")

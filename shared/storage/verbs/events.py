@@ -4,10 +4,11 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from orpheus.shared.domain.events import Event, Kind
+from orpheus.shared.domain.events import Event, EventKey, Kind
 from orpheus.shared.storage.database import Database
 
 _NO_BOUND = 2**62
+_KINDS = {kind.value: kind for kind in Kind}
 
 
 class Events:
@@ -46,6 +47,17 @@ class Events:
         """Return up to `limit` events of one job after `after_seq`, oldest first."""
         self._database.number_events()
         rows = self._database.all(self._sql["events-of-job"], job_id, after_seq, limit)
+        return [Event(row[0], row[1], Kind(row[2]), row[3], row[4]) for row in rows]
+
+    def keys(self, after_seq: int, until_seq: int, limit: int) -> list[EventKey]:
+        """Return what up to `limit` events after one seq and up to another are about, in order."""
+        self._database.number_events()
+        rows = self._database.all(self._sql["event-keys"], after_seq, until_seq, limit)
+        return [EventKey(row[0], _KINDS[row[1]], row[2], row[3]) for row in rows]
+
+    def of_seqs(self, seqs: Iterable[int], bytes_bound: int) -> list[Event]:
+        """Return the events with these seqs, in order, while their bodies fill `bytes_bound`."""
+        rows = self._database.all(self._sql["events-of-seqs"], json.dumps([*seqs]), bytes_bound)
         return [Event(row[0], row[1], Kind(row[2]), row[3], row[4]) for row in rows]
 
     def epoch(self) -> str:

@@ -13,11 +13,27 @@ export class Sparkline {
     this.node = svg("svg", { class: "spark", viewBox: "0 0 60 16", preserveAspectRatio: "none", role: "img", "aria-label": label }, this.line);
   }
 
+  /** Begin anew with these values, the newest last. @param {(number | null)[]} values */
+  begin(values) {
+    this.values = [];
+    for (const value of values) this.keep(value);
+    this.draw();
+  }
+
   /** @param {number | null} value */
   push(value) {
+    this.keep(value);
+    this.draw();
+  }
+
+  keep(value) {
     if (value === null || value === undefined) return;
     this.values.push(value);
     if (this.values.length > this.points) this.values.shift();
+  }
+
+  draw() {
+    if (!this.values.length) return;
     const most = Math.max(this.top ?? 0, ...this.values);
     const top = this.top ? most : most * 1.05, low = this.top ? 0 : Math.min(...this.values) * 0.95;
     const step = 60 / (this.points - 1);
@@ -40,10 +56,25 @@ export class WorkChart {
       svg("path", { class: "rest", d: "M0 10H120" }), this.body);
   }
 
+  /** Begin anew with what was done by each second, the newest last. @param {number[]} totals @param {boolean[]} busy */
+  begin(totals, busy) {
+    this.heights = [];
+    totals.forEach((total, i) => this.keep(Math.max(0, total - (totals[i - 1] ?? total)), busy[i]));
+    this.draw();
+  }
+
   /** @param {number} finished jobs a second @param {boolean} busy */
   push(finished, busy) {
+    this.keep(finished, busy);
+    this.draw();
+  }
+
+  keep(finished, busy) {
     this.heights.push(finished > 0 ? Math.max(2, Math.min(9.5, 2.5 + 1.9 * Math.log10(finished))) : busy ? 2 : 0);
     if (this.heights.length > 60) this.heights.shift();
+  }
+
+  draw() {
     const left = 60 - this.heights.length;
     const d = this.heights.map((height, i) => (height ? bar((left + i) * 2, 10 - height, 1.2, height * 2) : "")).join("");
     setAttr(this.body, "d", d || "M0 10");

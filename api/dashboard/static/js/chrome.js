@@ -104,10 +104,18 @@ function showBanner() {
   const shown = lostSince !== 0 && Date.now() - lostSince > 600;
   setAttr(banner, "hidden", !shown);
   document.documentElement.classList.toggle("lost", shown);
+  say(shown);
   if (!shown) return;
   setText(byId("banner-what"), `Disconnected for ${ticking((Date.now() - lostSince) / 1000)}.`);
   const wait = (nextTry - Date.now()) / 1000;
   setText(byId("banner-next"), wait > 0 ? `The page shows the state at that time. Trying again in ${Math.ceil(wait)} s.` : "Trying again …");
+}
+
+/** Tell a screen reader of each change once, and not of each second that passes. @param {boolean} lost */
+function say(lost) {
+  const said = byId("connection-said");
+  if (lost) setText(said, "Disconnected. The page shows the state at that time.");
+  else if (said.textContent) setText(said, "Connected again.");
 }
 
 /** Show the number of problems in the title and the favicon. @param {number} problems */

@@ -49,13 +49,18 @@ export function showOrHide(node, text) {
   node.hidden = !text;
 }
 
-/** Make these the children, in this order, and move only those that are out of place. @param {Element} parent @param {Node[]} children */
+/** Make these the children, in this order, and move only those that are out of place. The focus stays where it is, or goes to the child that takes its place. @param {Element} parent @param {Node[]} children */
 export function arrange(parent, children) {
   const wanted = new Set(children);
+  const focused = /** @type {any} */ (parent.contains(document.activeElement) ? document.activeElement : null);
+  const place = [...parent.children].findIndex((child) => child.contains(focused));
   for (const child of [...parent.childNodes]) if (!wanted.has(/** @type {any} */ (child))) child.remove();
   children.forEach((child, i) => {
     if (parent.childNodes[i] !== child) parent.insertBefore(child, parent.childNodes[i] ?? null);
   });
+  if (!focused || document.activeElement === focused) return;
+  const next = parent.children[Math.min(place, parent.childElementCount - 1)];
+  (focused.isConnected ? focused : next?.querySelector("a[href], button, input, summary"))?.focus({ preventScroll: true });
 }
 
 /** Show texts, each in a line of its own, and keep the nodes. @param {Element} parent @param {string[]} texts */

@@ -1,5 +1,6 @@
 // The exits of a slot's processes, newest first, each with its evidence.
 import { arrange, h } from "./dom.js";
+import { stackNodes } from "./stack.js";
 import { timeNode } from "./time.js";
 import { duration, plural } from "./words.js";
 
@@ -34,6 +35,6 @@ function exitNode({ at, reason, signal, code, evidence, uptime_s: up, out_of_mem
   const memoryNote = memory || (memory === false && signal === "SIGKILL") ? MEMORY[memory] : "";
   return h("li", {},
     h("p", {}, timeNode(at), up ? ` after ${duration(up)}` : "", ": ", h("b", {}, reason), how && ` (${how})`, memoryNote && h("span", { class: memory ? "bad" : "hint" }, ` ${memoryNote}`)),
-    evidence ? h("details", { open }, h("summary", {}, `evidence, ${plural(lines, "line")}`), h("pre", { class: "code", tabindex: "0", "aria-label": "Evidence of this exit" }, evidence))
+    evidence ? h("details", { open }, h("summary", {}, `evidence, ${plural(lines, "line")}`), ...stackNodes(evidence, "Evidence of this exit"))
       : h("p", { class: "hint" }, "There is no evidence."));
 }

@@ -15,7 +15,7 @@ export class Figures {
     /** @type {any} */
     this.stats = null;
     this.meter = new RateMeter(10);
-    this.poll();
+    this.first = this.poll();
     document.addEventListener("visibilitychange", () => this.poll());
   }
 

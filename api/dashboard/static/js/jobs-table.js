@@ -3,6 +3,7 @@
 // The table never moves under a reader. Rows are updated in place. New rows are inserted only while
 // nobody points at, selects or focuses anything in the table, and only if few come at a time;
 // otherwise they wait behind the button "N new". While paused or hidden, the table only counts.
+import { CatchUp } from "./catch-up.js";
 import { arrange, byId, setAttr, setText } from "./dom.js";
 import { request } from "./http.js";
 import { farthest, readPage } from "./job-pages.js";
@@ -30,6 +31,7 @@ export class JobsTable {
     this.fresh = new Map();
     /** @type {Map<number, any>} */
     this.changed = new Map();
+    this.catchUp = new CatchUp(this);
     this.filter = {};
     this.cursor = null;
     this.paused = false;
@@ -54,6 +56,7 @@ export class JobsTable {
     this.cursor = cursor;
     this.fresh.clear();
     this.changed.clear();
+    this.catchUp.begin();
     setAttr(this.body, "aria-busy", "true");
     try {
       const page = await readPage(filter, cursor, this.page, loading.signal, (text) => setText(byId("total"), text));
@@ -62,6 +65,7 @@ export class JobsTable {
     } finally {
       if (this.loading === loading) { this.loading = null; setAttr(this.body, "aria-busy", null); }
     }
+    this.catchUp.loaded();
     this.schedule(); // events that came meanwhile are newer than the page
   }
 
@@ -116,6 +120,7 @@ export class JobsTable {
   take(events) {
     for (const { kind, job } of events) {
       if (!kind.startsWith("job.")) continue;
+      this.catchUp.told(job.id);
       if (this.rows.has(job.id)) this.changed.set(job.id, job);
       else if (this.fresh.has(job.id) || (this.fresh.size < MOST_FRESH && this.isNew(kind, job) && matches(job, this.filter)))
         this.fresh.set(job.id, job);
@@ -147,7 +152,9 @@ export class JobsTable {
     if (!this.paused && !document.hidden) {
       for (const [id, job] of this.changed) this.patch(id, job);
       this.changed.clear();
+      if (this.catchUp.isPageOld && this.mayInsert()) { this.load(); return; }
       if (this.fresh.size && this.mayInsert()) this.insert();
+      this.catchUp.read();
     }
     this.showButtons();
   }
@@ -163,7 +170,7 @@ export class JobsTable {
   mayInsert() {
     const selection = getSelection();
     const selected = selection && !selection.isCollapsed && selection.containsNode(this.body, true);
-    return this.cursor === null && !isDeep(this.filter) && this.fresh.size <= MOST_AT_ONCE && !this.pointed && !selected &&
+    return this.cursor === null && !isDeep(this.filter) && this.waiting <= MOST_AT_ONCE && !this.pointed && !selected &&
       !this.body.contains(document.activeElement) && byId("total").getBoundingClientRect().bottom > 0;
   }
 
@@ -183,19 +190,21 @@ export class JobsTable {
     this.fillSoon();
   }
 
+  get waiting() { return this.fresh.size + this.catchUp.uncounted; }
+
   /** Insert the waiting rows, or read the newest page. */
   showNew() {
     if (this.cursor !== null) return byId("newest").click();
-    if (isDeep(this.filter) || this.fresh.size > MOST_AT_ONCE) return this.load();
+    if (isDeep(this.filter) || this.catchUp.mayLack || this.waiting > MOST_AT_ONCE) return this.load();
     this.insert();
     this.showButtons();
   }
 
   showButtons() {
-    const n = this.fresh.size;
+    const n = this.waiting;
     const button = byId("new");
-    button.disabled = n === 0;
-    setText(button, isDeep(this.filter) && n ? `${upToMost(n)} newer, search again` : `${upToMost(n)} new`);
+    button.disabled = n === 0 && !this.catchUp.mayLack;
+    setText(button, isDeep(this.filter) && n ? `${upToMost(n)} newer, search again` : `${upToMost(n)}${this.catchUp.mayLack ? "+" : ""} new`);
     const pause = byId("pause");
     setText(pause, this.paused ? `resume${this.changed.size ? ` (${count(this.changed.size)} changed)` : ""}` : "pause");
   }

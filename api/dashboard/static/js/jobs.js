@@ -28,9 +28,10 @@ let placeWas = history.state?.y;
 
 history.scrollRestoration = "manual";
 startChrome({ p: () => byId("pause").click(), n: () => byId("new").click(), ...rowKeys(table.body, selection, bulk) });
-const live = new Live("/ws", {
+const live = new Live("/ws?mode=summary", {
   connected: ({ types }) => { known.type = types.map((type) => type.name ?? type); load(); },
   events: (events) => table.take(events),
+  summary: (summary) => table.catchUp.take(summary),
   state: showConnection,
 });
 onTryNow(() => live.retryNow());

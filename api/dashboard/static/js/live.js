@@ -14,6 +14,7 @@ const LONGEST_WAIT_MS = 15000;
  * @typedef {object} Listeners
  * @property {(hello: any) => void} [connected] connected, and everything must be read again
  * @property {(events: any[]) => void} [events]
+ * @property {(summary: any) => void} [summary] with `mode=summary`: many events, told together; `events` follows with the newest
  * @property {(message: any) => void} [status] counts and workers, in hello and each heartbeat
  * @property {(lines: any[]) => void} [log]
  * @property {(state: "connecting" | "live" | "waiting", nextTryMs: number) => void} [state]
@@ -95,6 +96,11 @@ export class Live {
       case "events":
         this.on.events?.(message.events);
         for (const { seq } of message.events) if (seq) this.seq = seq;
+        break;
+      case "summary":
+        this.on.summary?.(message);
+        this.on.events?.(message.events);
+        this.seq = message.seq;
         break;
       case "heartbeat": this.on.status?.(message); tick(); break;
       case "log": this.on.log?.(message.lines); break;

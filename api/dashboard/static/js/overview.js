@@ -1,10 +1,12 @@
 // The overview: health and figures, workers, and jobs, all from one stream.
 import { byId, copyOnClick, h } from "./dom.js";
+import { Alerts } from "./alerts.js";
 import { onTryNow, showConnection, startChrome } from "./chrome.js";
 import { JOBS } from "./filter.js";
 import { Figures } from "./figures.js";
 import { JobsTable } from "./jobs-table.js";
 import { Live } from "./live.js";
+import { keepPlace } from "./place.js";
 import { Slots } from "./slots.js";
 import { postCurl } from "./curl.js";
 
@@ -13,19 +15,25 @@ const table = new JobsTable({ path: JOBS, page: 10, isShort: true });
 
 startChrome({ p: () => byId("pause").click(), n: () => byId("new").click() });
 const figures = new Figures();
+const alerts = new Alerts();
 const slots = new Slots();
-const live = new Live("/ws", {
-  connected: () => load(),
+let hasStatus, hasJobs;
+const firstStatus = new Promise((resolve) => { hasStatus = resolve; });
+const firstJobs = new Promise((resolve) => { hasJobs = resolve; }); // a first read may be given up for another
+const live = new Live("/ws?mode=summary", {
+  connected: () => { load(); slots.begin(); },
   events: (events) => table.take(events),
-  status: (message) => { figures.showStatus(message); slots.show(message.workers); },
+  summary: (summary) => table.catchUp.take(summary),
+  status: (message) => { figures.showStatus(message); slots.show(message.workers); hasStatus(); },
   state: showConnection,
 });
 onTryNow(() => live.retryNow());
 showFirstCommands();
 load();
+keepPlace(Promise.all([firstJobs, figures.first, alerts.first, firstStatus]));
 
 function load() {
-  table.load({}, null).catch(() => {}); // the banner shows it
+  table.load({}, null).then(hasJobs, () => {}); // the banner shows an error
 }
 
 function showFirstCommands() {

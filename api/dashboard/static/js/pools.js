@@ -10,64 +10,79 @@ export class Pools {
   constructor() {
     /** @type {Map<string, PoolForm>} */
     this.forms = new Map();
+    /** Also those that have no slot. @type {{host: string, name: string}[]} */
+    this.configured = [];
   }
 
   /** @param {any[]} workers @param {Set<string>} supervised the hosts with a supervisor */
   show(workers, supervised) {
-    const members = workers.filter(({ host, pool, role, slot }) => supervised.has(host) && pool !== null && role !== "program" && !slot.includes("@"));
+    const members = workers.filter(({ host, pool, slot }) => supervised.has(host) && pool !== null && !slot.includes("@"));
     const pools = Map.groupBy(members, ({ host, pool }) => `${host} ${pool}`);
-    for (const key of this.forms.keys()) if (!pools.has(key)) this.forms.delete(key);
+    for (const { host, name } of this.configured) if (supervised.has(host) && !pools.has(`${host} ${name}`)) pools.set(`${host} ${name}`, []);
+    // A form stays while its host does: who has scaled to 0 wants to scale back.
+    for (const [key, { host }] of this.forms) {
+      if (!supervised.has(host)) this.forms.delete(key);
+      else if (!pools.has(key)) pools.set(key, []);
+    }
     for (const [key, ofPool] of pools) {
-      const [{ host, pool }] = ofPool;
-      const form = this.forms.get(key) ?? new PoolForm(host, pool);
+      const host = key.slice(0, key.lastIndexOf(" ")), name = key.slice(host.length + 1);
+      const form = this.forms.get(key) ?? new PoolForm(host, name, ofPool[0]?.role === "program");
       this.forms.set(key, form);
       form.show(ofPool, supervised.size > 1);
     }
-    arrange(byId("pools"), [...this.forms.values()].map(({ node }) => node));
+    arrange(byId("pools"), [...this.forms.values()].sort(byKind).map(({ node }) => node));
   }
 }
 
+/** Pools first, then programs. @param {PoolForm} a @param {PoolForm} b */
+const byKind = (a, b) => Number(a.isProgram) - Number(b.isProgram) || a.host.localeCompare(b.host) || a.name.localeCompare(b.name);
+
 class PoolForm {
-  /** @param {string} host @param {string} name */
-  constructor(host, name) {
+  /** @param {string} host @param {string} name @param {boolean} isProgram */
+  constructor(host, name, isProgram) {
     this.host = host;
     this.name = name;
+    this.isProgram = isProgram;
+    const what = isProgram ? `Instances of program ${name}` : `Workers of pool ${name}`;
     this.now = h("span", { class: "hint" });
-    // At least 1: a pool without workers would have no row, and no form to bring it back.
-    this.input = h("input", { type: "number", name: "workers", min: 1, max: 1000, required: true, "aria-label": `Workers of pool ${name}`, oninput: () => { this.edited = true; } });
+    this.input = h("input", { type: "number", name: "workers", min: 0, max: 1000, required: true, "aria-label": what, oninput: () => { this.edited = true; } });
     this.result = h("span", { class: "hint", role: "status" });
     this.node = h("form", { class: "pool", "data-pool": name, onsubmit: (event) => { event.preventDefault(); this.confirmScale(); } },
-      h("b", {}, name), this.now, this.input, h("button", { "aria-label": `Scale pool ${name}` }, "Scale …"), this.result);
+      h("b", {}, name), this.now, this.input, h("button", { "aria-label": `Scale ${isProgram ? "program" : "pool"} ${name}` }, "Scale …"), this.result);
   }
 
   /** @param {any[]} members @param {boolean} several whether there are other hosts */
   show(members, several) {
     this.members = members;
     this.several = several;
-    setText(this.now, `${plural(members.length, "worker")}${several ? ` on ${this.host}` : ""}`);
+    setText(this.now, `${this.many(members.length)}${several ? ` on ${this.host}` : ""}`);
     if (+this.input.value === members.length) { this.edited = false; setText(this.result, ""); }
     if (!this.edited) this.input.value = members.length;
   }
 
+  many(n) { return plural(n, this.isProgram ? "instance" : "worker"); }
+
   confirmScale() {
     const workers = +this.input.value;
     confirm({
-      title: `Scale pool ${this.name} to ${plural(workers, "worker")}?`,
+      title: `Scale ${this.isProgram ? "program" : "pool"} ${this.name} to ${this.many(workers)}?`,
       text: `${this.consequence(workers)} This lasts until the number in the configuration changes or the supervisor restarts.`,
       yes: "Scale it",
       path: `/pools/${this.name}/scale${onHost(this.host, this.several)}`,
       body: { workers },
-      done: () => setText(this.result, `${plural(workers, "worker")} requested`),
+      done: () => setText(this.result, `${this.many(workers)} requested`),
     });
   }
 
   consequence(workers) {
     const more = workers - this.members.length;
-    if (more >= 0) return more ? `${plural(more, "worker")} more will start.` : "The pool has this number of workers already.";
+    if (more >= 0) return more ? `${this.many(more)} more will start.` : "This is its number already.";
+    if (this.isProgram) return `${this.many(-more)} will end, the highest numbers first.`;
     const leaving = this.members.filter(({ slot }) => +slot.slice(this.name.length + 1) > workers);
     const busy = leaving.filter(({ job }) => job);
     const named = busy.slice(0, MOST_NAMED).map(({ slot, job }) => `${slot} runs ${job.type} ${job.id}`).join(", ");
     const rest = busy.length > MOST_NAMED ? ` and ${busy.length - MOST_NAMED} more run a job` : "";
-    return `${plural(-more, "worker")} will end, the highest numbers first. Each finishes its job first${named && `: ${named}${rest}`}.`;
+    const none = workers ? "" : " Then nobody runs the jobs of its queues, unless another pool serves them.";
+    return `${this.many(-more)} will end, the highest numbers first. Each finishes its job first${named && `: ${named}${rest}`}.${none}`;
   }
 }

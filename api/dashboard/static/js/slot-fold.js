@@ -5,6 +5,7 @@
 import { copyOnClick, h, setAttr, setText, showOrHide } from "./dom.js";
 import { confirm } from "./confirm.js";
 import { Exits } from "./exits.js";
+import { stackNodes } from "./stack.js";
 import { onHost, request } from "./http.js";
 import { timeNode } from "./time.js";
 
@@ -119,7 +120,7 @@ export class SlotFold {
     copyOnClick(copy, () => stack);
     this.dumped.replaceChildren(
       h("p", { class: "bar" }, h("span", { class: "summary" }, `Stack of pid ${pid}, `, timeNode(at), job ? ", running " : ", with no running job", job && h("a", { href: `/ui/jobs/${job.id}` }, `${job.type} ${job.id}`)), copy),
-      h("pre", { class: "code", tabindex: "0", "aria-label": `Stack of ${this.slot}` }, stack));
+      ...stackNodes(stack, `Stack of ${this.slot}`));
   }
 }
 

@@ -1,6 +1,7 @@
 // The worker panel: one row for each slot, updated in place with every heartbeat.
 import { arrange, byId, h, icon, setAttr, setText } from "./dom.js";
 import { Sparkline, WorkChart } from "./charts.js";
+import { request } from "./http.js";
 import { RateMeter } from "./rate.js";
 import { Pools } from "./pools.js";
 import { SlotFold } from "./slot-fold.js";
@@ -30,6 +31,15 @@ export class Slots {
     if (localStorage.getItem("orpheus.workers") === "folded") panel.open = false;
     panel.addEventListener("toggle", () => localStorage.setItem("orpheus.workers", panel.open ? "open" : "folded"));
     everySecond(() => this.rows.forEach((row) => row.tick()));
+  }
+
+  /** Fill the charts with the last minute, which the API keeps, and learn of pools without a slot. */
+  async begin() {
+    try {
+      const { items, pools } = await request("/workers?samples=true");
+      for (const worker of items) this.rows.get(keyOf(worker))?.begin(worker.samples);
+      this.pools.configured = pools;
+    } catch { /* the charts fill as time passes */ }
   }
 
   /** @param {any[]} workers as GET /workers gives them */
@@ -135,6 +145,13 @@ class SlotRow {
       cell("rss-cell", this.rss.node, this.rssText),
       cell("beat"), cell("up"),
       cell("restarts"), cell("more", this.fold.button));
+  }
+
+  /** @param {{cpu_percent: (number | null)[], rss_bytes: (number | null)[], jobs_done: number[], working: boolean[]}} samples */
+  begin({ cpu_percent: cpu, rss_bytes: rss, jobs_done: done, working }) {
+    this.cpu.begin(cpu);
+    this.rss.begin(rss);
+    this.workChart.begin(done, working);
   }
 
   /** @param {any} worker @param {boolean} supervised @param {boolean} several */

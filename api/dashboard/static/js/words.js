@@ -41,6 +41,9 @@ export function duration(seconds) {
 /** A duration in whole seconds, for values that are updated every second. @param {number} seconds */
 export const ticking = (seconds) => (seconds < 60 ? `${Math.floor(Math.max(0, seconds))} s` : coarse(seconds));
 
+/** The same, but without seconds from a minute on. @param {number} seconds */
+export const rounded = (seconds) => (seconds < 60 || seconds >= 3600 ? ticking(seconds) : `${Math.floor(seconds / 60)} min`);
+
 function coarse(s) {
   const two = (n) => String(Math.floor(n)).padStart(2, "0");
   if (s < 3600) return `${Math.floor(s / 60)} min ${two(s % 60)} s`;

@@ -30,6 +30,20 @@ SELECT seq, at_ms, kind, job_id, body FROM (
     FROM (SELECT * FROM orpheus.events WHERE seq > ? ORDER BY seq LIMIT ?) AS next) AS measured
 WHERE bytes_before < ? ORDER BY seq;
 
+-- name: event-keys
+-- What the events between two seqs are about, without their bodies.
+SELECT seq, kind, job_id, CASE WHEN job_id IS NOT NULL THEN body::json ->> 'type' END
+FROM orpheus.events WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?;
+
+-- name: events-of-seqs
+-- The events of a JSON list of seqs, in their order, until their bodies fill so many bytes.
+SELECT seq, at_ms, kind, job_id, body FROM (
+    SELECT seq, at_ms, kind, job_id, body,
+        sum(octet_length(body)) OVER (ORDER BY seq ROWS UNBOUNDED PRECEDING) AS bytes
+    FROM orpheus.events WHERE seq IN (
+        SELECT value::bigint FROM json_array_elements_text(?::json) AS value)) AS measured
+WHERE bytes <= ? ORDER BY seq;
+
 -- name: events-of-job
 -- The events of one job, oldest first.
 SELECT seq, at_ms, kind, job_id, body FROM orpheus.events

@@ -1,0 +1,64 @@
+// The rules of `[[alerts]]`: what each is about, whether it holds, and its last job.
+import { arrange, byId, h, icon, setText } from "./dom.js";
+import { request } from "./http.js";
+import { setTime, timeNode } from "./time.js";
+import { plural } from "./words.js";
+
+const POLL_MS = 10000;
+
+export class Alerts {
+  constructor() {
+    /** @type {Map<string, AlertRow>} */
+    this.rows = new Map();
+    this.first = this.poll();
+    document.addEventListener("visibilitychange", () => this.poll());
+  }
+
+  async poll() {
+    clearTimeout(this.timer);
+    if (document.hidden) return;
+    try { this.show((await request("/alerts")).items); } catch { /* the banner shows that nothing answers */ }
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.poll(), POLL_MS);
+  }
+
+  /** @param {any[]} rules as GET /alerts gives them */
+  show(rules) {
+    byId("alerts").hidden = !rules.length;
+    const rows = rules.map((rule) => {
+      const row = this.rows.get(rule.name) ?? new AlertRow(rule.name);
+      row.show(rule);
+      return row;
+    });
+    this.rows = new Map(rows.map((row) => [row.name, row]));
+    arrange(byId("alert-rows"), rows.map(({ node }) => node));
+    const holding = rules.filter(({ holding: now }) => now.length).length;
+    setText(byId("alerts-summary"), `${plural(rules.length, "rule")}${holding ? `, ${holding} with a condition that holds` : ""}`);
+  }
+}
+
+class AlertRow {
+  /** @param {string} name */
+  constructor(name) {
+    this.name = name;
+    this.on = h("span", { class: "hint" });
+    this.state = h("span", { class: "holds" });
+    this.fired = timeNode(new Date(0).toISOString());
+    this.job = h("a", {});
+    this.sent = h("span", { class: "sent" }, "sent ", this.fired, ", ", this.job);
+    this.node = h("li", {}, h("b", {}, name), this.on, this.state, this.sent);
+  }
+
+  show({ on, holding, held_back: back, last_fired: fired, last_job: job }) {
+    setText(this.on, on.join(", "));
+    const parts = [...holding, ...back ? [`${plural(back, "alert")} held back`] : []];
+    const state = parts.length ? parts.join(", ") : fired ? "quiet" : "never fired";
+    if (this.state.textContent !== state) this.state.replaceChildren(...holding.length ? [icon("fatal"), " "] : [], state);
+    this.state.classList.toggle("bad", holding.length > 0);
+    this.sent.hidden = !fired;
+    if (!fired) return;
+    setTime(this.fired, fired);
+    setText(this.job, job === null ? "" : `job ${job}`);
+    if (job !== null) this.job.href = `/ui/jobs/${job}`;
+  }
+}

@@ -1,0 +1,113 @@
+// Rows that a summary of many events named. It does not say how a job is now, so the row is read again.
+import { address, isDeep, matches } from "./filter.js";
+import { request } from "./http.js";
+
+const EVERY_MS = 400;
+const AGAIN_MS = 5000;
+const MOST_ALONE = 20;
+
+/** @typedef {Record<string, (number | [number, number])[]>} Changed ids under the newest kind of each: one, or the first and last of a run */
+
+export class CatchUp {
+  /** @param {import("./jobs-table.js").JobsTable} table */
+  constructor(table) {
+    this.table = table;
+    /** Named, and not read since. @type {Set<number>} */
+    this.stale = new Set();
+    /** Being read. @type {Set<number>} */
+    this.reading = new Set();
+    this.begin();
+  }
+
+  /** The page is being read anew. */
+  begin() {
+    this.summed = false;
+    this.beganAt = performance.now();
+    /** New jobs that summaries counted, besides those that the table knows. */
+    this.uncounted = 0;
+    /** Whether jobs may match the filter now that no event told of. */
+    this.mayLack = false;
+    this.stale.clear();
+    this.reading.clear();
+  }
+
+  /** The page was read; a summary that came meanwhile may be newer. */
+  loaded() { if (this.summed) for (const id of this.table.rows.keys()) this.stale.add(id); }
+
+  /** Whether to read the page again, because it may lack jobs. */
+  get isPageOld() { return this.mayLack && performance.now() - this.beganAt > AGAIN_MS; }
+
+  /** @param {{counts: Record<string, Record<string, number>>, changed: Changed, events: any[]}} summary its events are given to the table afterwards */
+  take({ counts, changed, events }) {
+    const { rows, fresh, filter } = this.table;
+    this.summed = true;
+    this.mark(changed, [...rows.keys(), ...fresh.keys()]);
+    const others = Object.keys(filter).filter((name) => name !== "type");
+    if (others.length) this.mayLack = true;
+    else {
+      const told = events.filter(({ job }) => job && !rows.has(job.id) && !fresh.has(job.id) && matches(job, filter)).length;
+      const types = Object.entries(counts["job.enqueued"] ?? {}).filter(([type]) => !filter.type || type === filter.type);
+      this.uncounted += Math.max(0, types.reduce((sum, [, n]) => sum + n, 0) - told);
+    }
+  }
+
+  /** Mark those of `ids` that changed. @param {Changed} changed @param {Iterable<number>} ids */
+  mark(changed, ids) {
+    const kinds = Object.values(changed);
+    for (const id of ids) if (kinds.some((parts) => isAmong(id, parts))) this.stale.add(id);
+  }
+
+  /** An event told how this job is: what is being read may be older. @param {number} id */
+  told(id) {
+    this.stale.delete(id);
+    this.reading.delete(id);
+  }
+
+  /** Read what is marked, and go on while there is something. */
+  async read() {
+    if (this.busy || !this.stale.size) return;
+    this.busy = true;
+    const began = performance.now();
+    [this.reading, this.stale] = [this.stale, new Set()];
+    try { if (!isDeep(this.table.filter)) await this.readPage(); await this.readOthers(); } catch { /* they stay marked */ }
+    for (const id of this.reading) this.stale.add(id);
+    this.reading.clear();
+    setTimeout(() => { this.busy = false; this.table.schedule(); }, Math.max(EVERY_MS, (performance.now() - began) * 10));
+  }
+
+  async readPage() {
+    const { rows, fresh, filter, cursor } = this.table;
+    const limit = Math.min(500, rows.size + fresh.size);
+    for (const job of (await request(address("/jobs", filter, { limit, cursor, preview: true }))).items) this.show(job);
+  }
+
+  /** Those that the filter no longer shows, or that stand farther down. */
+  async readOthers() {
+    for (const id of [...this.reading].slice(0, MOST_ALONE)) {
+      if (!this.table.rows.has(id)) { this.reading.delete(id); continue; }
+      try {
+        const { payload, result, ...job } = await request(`/jobs/${id}`); // whole, where a row has a preview
+        this.show(job);
+      } catch (error) {
+        if (error.status !== 404) throw error;
+        this.reading.delete(id);
+        this.table.deleted(id);
+      }
+    }
+  }
+
+  show(job) { if (this.reading.delete(job.id)) this.table.patch(job.id, job); }
+}
+
+/** Whether an id is one of ascending ids and runs. @param {number} id @param {(number | [number, number])[]} parts */
+function isAmong(id, parts) {
+  let low = 0, high = parts.length - 1;
+  while (low <= high) {
+    const middle = (low + high) >> 1, part = parts[middle];
+    const [first, last] = Array.isArray(part) ? part : [part, part];
+    if (id < first) high = middle - 1;
+    else if (id > last) low = middle + 1;
+    else return true;
+  }
+  return false;
+}

@@ -1,0 +1,18 @@
+// Keeps the place of a page whose content comes after it: at `#jobs`, after Back and after a reload.
+//
+// The browser goes there before the content is there, which then pushes the place down.
+import { byId } from "./dom.js";
+
+/** Go to where the page is to stand once its content is there, unless the reader has moved by then. @param {Promise<any>} content */
+export function keepPlace(content) {
+  const [{ type }] = /** @type {any[]} */ (performance.getEntriesByType("navigation"));
+  const before = type === "navigate" ? undefined : history.state?.y;
+  let moved = false;
+  for (const kind of ["wheel", "touchmove", "keydown", "pointerdown"]) addEventListener(kind, () => { moved = true; }, { passive: true, once: true });
+  addEventListener("pagehide", () => history.replaceState({ ...history.state, y: scrollY }, ""));
+  content.then(() => {
+    if (moved) return;
+    if (before !== undefined) scrollTo(0, before);
+    else if (location.hash.length > 1) byId(location.hash.slice(1))?.scrollIntoView();
+  });
+}

@@ -1,0 +1,62 @@
+"""What every slot was like in each of the last 60 seconds, for charts that are full at once.
+
+The API reads the slots each second anyway while somebody looks. Here it does so always, and keeps a
+minute of it in memory: a page that is opened after something went wrong shows what it was like.
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from orpheus.api.database.readers import Readers
+from orpheus.api.http.problems import Refusal
+from orpheus.shared.errors import StorageError
+from orpheus.shared.storage import Store
+from orpheus.shared.views.workers import Samples, Worker
+
+EVERY_S = 1.0
+KEPT = 60
+
+
+class _Sample(NamedTuple):
+    cpu_percent: float | None
+    rss_bytes: int | None
+    jobs_done: int
+    working: bool
+
+
+class SampleRing:
+    """The samples of each slot. `run` is a task; a slot that is gone is forgotten."""
+
+    def __init__(self, readers: Readers, read_slots: Callable[[Store], Sequence[Worker]]) -> None:
+        self._readers = readers
+        self._read_slots = read_slots
+        self._kept: dict[tuple[str, str], deque[_Sample]] = {}
+
+    async def run(self) -> None:
+        """Take a sample each second."""
+        while True:
+            with contextlib.suppress(StorageError, Refusal):  # look again in a second
+                self.take(await self._readers.read(self._read_slots))
+            await asyncio.sleep(EVERY_S)
+
+    def take(self, slots: Sequence[Worker]) -> None:
+        """Add a sample of each slot."""
+        before, self._kept = self._kept, {}
+        for slot in slots:
+            key = (slot["host"], slot["slot"])
+            kept = self._kept[key] = before.get(key) or deque(maxlen=KEPT)
+            working = slot["job"] is not None
+            kept.append(_Sample(slot["cpu_percent"], slot["rss_bytes"], slot["jobs_done"], working))
+
+    def of(self, slot: Worker) -> Samples:
+        """Return the samples of a slot."""
+        kept = self._kept.get((slot["host"], slot["slot"]), ())
+        return {
+            "cpu_percent": [one.cpu_percent for one in kept],
+            "rss_bytes": [one.rss_bytes for one in kept],
+            "jobs_done": [one.jobs_done for one in kept],
+            "working": [one.working for one in kept],
+        }

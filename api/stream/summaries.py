@@ -1,0 +1,162 @@
+"""The stream for those who look: what happened in a moment, instead of each event of it.
+
+A page cannot show five thousand jobs a second, and each of them is three events of half a kilobyte.
+So a listener in this mode gets every event while few come. When many come, it gets their number by
+kind and type, which jobs changed, and the newest events. A page that shows one of those jobs reads
+it again: what it shows is then at least as new as the summary.
+
+Whatever a listener has not seen can be told in one summary. So there is no ring here: one that was
+away, or is slow, is told of everything since the last seq that it was sent. All that keep up get
+the same message. The bodies of events are read only for those that are sent.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+from orpheus.api.stream.broadcaster import FRAME_GAP_S, Broadcaster
+from orpheus.api.stream.listener import Position, hello, reset
+from orpheus.api.stream.messages import Message, Notice
+from orpheus.api.stream.summary import MOST_SUMMARISED, Missed, Summary, summary_after
+from orpheus.shared.storage import Store
+
+
+class Summaries:
+    """Reads what is new once for all listeners that keep up."""
+
+    def __init__(self, broadcaster: Broadcaster) -> None:
+        self.broadcaster = broadcaster
+        self._listeners: set[asyncio.Event] = set()
+        self._news = asyncio.Event()
+        self._starting = asyncio.Lock()
+        self._task: asyncio.Task[None] | None = None
+        self.newest = Summary("", 0, 0, None, {})
+        """What was read last."""
+
+    async def join(self, wake: asyncio.Event) -> None:
+        """Set `wake` whenever there may be something new; `newest` is current from now on."""
+        async with self._starting:
+            self._listeners.add(wake)
+            if self._task is None or self._task.done():
+                self._begin(await self.broadcaster.read(_end_of_log))
+                self.broadcaster.watch(self._news)
+                self._news.set()  # what rang meanwhile was not read
+                self._task = asyncio.create_task(self._run())
+
+    def leave(self, wake: asyncio.Event) -> None:
+        """Stop setting `wake`."""
+        self._listeners.discard(wake)
+
+    async def close(self) -> None:
+        """Stop reading."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        """Read turn by turn while somebody listens."""
+        loop, next_at = asyncio.get_running_loop(), 0.0
+        try:
+            while self._listeners and not self.broadcaster.closed:
+                await self._news.wait()
+                await asyncio.sleep(max(0.0, next_at - loop.time()))
+                self._news.clear()
+                next_at = loop.time() + FRAME_GAP_S
+                await self.broadcaster.survive(self._turn)
+        finally:
+            self.broadcaster.unwatch(self._news)
+            self._wake()
+
+    async def _turn(self) -> None:
+        last = self.newest
+        position = Position(last.seq, last.epoch)
+        found = await self.broadcaster.read(summary_after(position, None, last.progress))
+        if isinstance(found, Missed):
+            self._begin(await self.broadcaster.read(_end_of_log))
+        else:
+            self.newest = found
+            if found.seq - found.after == MOST_SUMMARISED:
+                self._news.set()  # there is more to read
+        self._wake()
+
+    def _begin(self, end: tuple[int, str]) -> None:
+        seq, epoch = end
+        self.newest = Summary(epoch, seq, seq, None, {})
+
+    def _wake(self) -> None:
+        for wake in self._listeners:
+            wake.set()
+
+
+def _end_of_log(store: Store) -> tuple[int, str]:
+    with store.snapshot():
+        return store.events.last_seq(), store.events.epoch()
+
+
+class SummaryListener:
+    """One client of this mode."""
+
+    def __init__(self, summaries: Summaries) -> None:
+        self._summaries = summaries
+        self._broadcaster = summaries.broadcaster
+        self._wake = asyncio.Event()
+        self._has_left = False
+        self._seen = Position(0)
+        self._sent: Summary | None = None
+        self._heartbeat = self._broadcaster.heartbeat
+
+    def leave(self) -> None:
+        """Make `follow` end soon."""
+        self._has_left = True
+        self._wake.set()
+
+    async def follow(self, after: Position | None) -> AsyncGenerator[Message]:
+        """Yield what to send, from now on or behind `after`, as fast as it is consumed.
+
+        Ends when the listener left or the broadcaster closed. Raises OrpheusError if the database
+        cannot be read.
+        """
+        try:
+            yield await self._greeting(after)
+            self._wake.set()
+            while not (self._has_left or self._broadcaster.closed):
+                await self._wake.wait()
+                self._wake.clear()
+                async for message in self._new_messages():
+                    yield message
+        finally:
+            self._summaries.leave(self._wake)
+
+    async def _greeting(self, after: Position | None = None) -> Notice:
+        await self._summaries.join(self._wake)
+        newest = self._summaries.newest
+        self._sent = newest if after is None else None
+        self._seen = Position(newest.seq, newest.epoch)
+        if after is not None:
+            self._seen = Position(after.seq, after.epoch or newest.epoch)
+        return await hello(self._broadcaster, newest.epoch, self._seen.seq)
+
+    async def _new_messages(self) -> AsyncGenerator[Message]:
+        """Yield what is new since the last seq that was sent, then the newest heartbeat."""
+        while not self._has_left and (newest := self._summaries.newest) is not self._sent:
+            news = await self._news_until(newest)
+            if isinstance(news, Missed):
+                self._broadcaster.resets += 1
+                yield reset(news.oldest)
+                yield await self._greeting()
+                continue
+            self._seen = Position(news.seq, news.epoch)
+            if news.seq >= newest.seq:
+                self._sent = newest
+            if news.message is not None:
+                yield news.message
+        heartbeat = self._broadcaster.heartbeat
+        if heartbeat is not None and heartbeat is not self._heartbeat:
+            self._heartbeat = heartbeat
+            yield heartbeat
+
+    async def _news_until(self, newest: Summary) -> Summary | Missed:
+        """Return the newest summary if it begins where this client stands, else one that does."""
+        if self._seen == Position(newest.after, newest.epoch):
+            return newest
+        until = max(newest.seq, self._seen.seq)
+        return await self._broadcaster.read(summary_after(self._seen, until, {}))

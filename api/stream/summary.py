@@ -1,0 +1,112 @@
+"""What happened between two seqs, in one message: every event of few, the sum of many."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import orjson
+
+from orpheus.api.stream.broadcaster import FRAME_BYTES, Progress, changed_progress
+from orpheus.api.stream.listener import Position
+from orpheus.api.stream.messages import EncodedEvent, Frame, Message, Notice, encode_event
+from orpheus.shared.domain.events import EventKey
+from orpheus.shared.storage import Store
+
+FEW = 50
+"""So many events at once are sent as they are."""
+_MOST_NEW_JOBS = 20
+_MOST_OTHERS = 100
+MOST_SUMMARISED = 20_000
+_MOST_BEHIND = 100_000
+_BYTES_OF_EVENTS = FRAME_BYTES // 4  # the ids of jobs need room, too
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A message about every event after one seq and up to another."""
+
+    epoch: str
+    after: int
+    seq: int
+    message: Message | None
+    """None if nothing happened."""
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """What a listener has not seen, but can no longer be told: the oldest seq that is kept."""
+
+    oldest: int
+
+
+def summary_after(
+    position: Position, until: int | None, sent: Progress
+) -> Callable[[Store], Summary | Missed]:
+    """Return a read of what happened after `position`, up to `until`, in one snapshot.
+
+    Without `until` it also reads which jobs progressed; `sent` is the progress that was sent last.
+    """
+
+    def read(store: Store) -> Summary | Missed:
+        events, after = store.events, position.seq
+        with store.snapshot():
+            epoch, last = events.epoch(), events.last_seq()
+            oldest = events.oldest_seq()
+            is_known = position.epoch in (None, epoch) and oldest - 1 <= after <= last
+            if not is_known or last - after > _MOST_BEHIND:
+                return Missed(oldest)
+            end = last if until is None else min(until, last)
+            keys = events.keys(after, end, MOST_SUMMARISED)
+            found = events.of_seqs(
+                _told(keys), FRAME_BYTES if len(keys) <= FEW else _BYTES_OF_EVENTS
+            )
+            progress: Progress = sent
+            changed: Sequence[EncodedEvent] = ()
+            if until is None and len(keys) < MOST_SUMMARISED:
+                progress, changed = changed_progress(store, sent, FEW)
+        seq = keys[-1].seq if keys else after
+        frame = Frame(epoch, [encode_event(event) for event in found], changed)
+        if len(found) == len(keys):
+            return Summary(epoch, after, seq, frame if found or changed else None, progress)
+        text = orjson.dumps({"type": "summary", "after": after, "seq": seq, **_summed(keys)})
+        summed = f'{text.decode()[:-1]},"events":{frame.list}}}'
+        return Summary(epoch, after, seq, Notice("summary", summed), progress)
+
+    return read
+
+
+def _told(keys: Sequence[EventKey]) -> list[int]:
+    """Return the events that are sent as they are: all of few, else the newest that tell most."""
+    if len(keys) <= FEW:
+        return [key.seq for key in keys]
+    others = [key.seq for key in keys if key.job_id is None]
+    newest = {key.job_id: key.seq for key in keys if key.job_id is not None}
+    new_jobs = sorted(newest)[-_MOST_NEW_JOBS:]
+    return [*others[-_MOST_OTHERS:], *(newest[job_id] for job_id in new_jobs)]
+
+
+def _summed(keys: Iterable[EventKey]) -> dict[str, object]:
+    """Return the number of events by kind and type, and the jobs by the newest kind of each."""
+    counts: defaultdict[str, defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
+    newest: dict[int, str] = {}
+    for _, kind, job_id, job_type in keys:
+        if job_id is not None:
+            counts[kind.value][job_type or ""] += 1
+            newest[job_id] = kind.value
+    changed: defaultdict[str, list[int]] = defaultdict(list)
+    for job_id in sorted(newest):
+        changed[newest[job_id]].append(job_id)
+    return {"counts": counts, "changed": {kind: ranges(ids) for kind, ids in changed.items()}}
+
+
+def ranges(ids: Sequence[int]) -> list[int | list[int]]:
+    """Return ascending ids with each run of three or more as its first and last one."""
+    found: list[int | list[int]] = []
+    start = 0
+    for place in range(1, len(ids) + 1):
+        if place == len(ids) or ids[place] != ids[place - 1] + 1:
+            run = ids[start:place]
+            found += [[run[0], run[-1]]] if len(run) > 2 else run
+            start = place
+    return found

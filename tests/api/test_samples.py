@@ -1,0 +1,53 @@
+"""The last minute of every slot: kept by the API, bounded, and told on request."""
+
+from collections.abc import Callable
+from typing import Any
+
+from orpheus.api.samples import KEPT, SampleRing
+from orpheus.shared.domain.processes import SlotState
+
+
+def slot(name: str, **fields: Any) -> Any:
+    at_rest = {"host": "host-1", "slot": name, "job": None, "jobs_done": 0}
+    return {**at_rest, "cpu_percent": 1.0, "rss_bytes": 1, **fields}
+
+
+def test_the_last_minute_of_each_slot_is_kept_and_no_more() -> None:
+    ring = SampleRing(None, None)  # type: ignore[arg-type]
+    for n in range(KEPT + 5):
+        ring.take([slot("default-1", jobs_done=n), slot("default-2", cpu_percent=None, job={})])
+    samples = ring.of(slot("default-1"))
+    assert samples["jobs_done"] == list(range(5, KEPT + 5))
+    assert samples["working"] == [False] * KEPT
+    other = ring.of(slot("default-2"))
+    assert (other["cpu_percent"], other["working"]) == ([None] * KEPT, [True] * KEPT)
+
+
+def test_a_slot_that_is_gone_is_forgotten() -> None:
+    ring = SampleRing(None, None)  # type: ignore[arg-type]
+    ring.take([slot("default-1"), slot("default-1", host="host-2")])
+    ring.take([slot("default-1")])
+    assert len(ring.of(slot("default-1"))["rss_bytes"]) == 2
+    assert ring.of(slot("default-1", host="host-2"))["rss_bytes"] == []
+
+
+def test_samples_are_told_on_request_though_nobody_looked_before(
+    start: Any, wait_for: Callable[..., Any]
+) -> None:
+    api = start(supervised=True)
+    api.store.processes.put_slots([api.slot("default-1", SlotState.READY)])
+
+    def samples() -> list[Any]:
+        (one,) = api.client.get("/workers?samples=true").json()["items"]
+        values: list[Any] = one["samples"]["cpu_percent"]
+        return values
+
+    wait_for(lambda: samples()[-2:] == [1.5, 1.5], "two samples")
+    (one,) = api.client.get("/workers").json()["items"]
+    assert "samples" not in one
+    assert api.client.get("/workers?samples=perhaps").status_code == 422
+
+
+def test_pools_are_told_of_though_they_have_no_slot(api: Any) -> None:
+    shown = api.client.get("/workers").json()
+    assert shown == {"items": [], "pools": [{"host": "host-1", "name": "default"}]}

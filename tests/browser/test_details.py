@@ -1,0 +1,222 @@
+"""What an operator feels: the place, the focus, room for a finger, text that can be read."""
+
+import re
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from playwright.sync_api import Page, expect
+
+from tests.browser.layout import overprints, small_targets
+from tests.browser.panel import SYSTEM, Panel, worker
+from tests.browser.test_workers import STATES
+from tests.machine import wait_until
+
+PHONE = {"width": 360, "height": 740}
+WIDTHS = (360, 480, 700, 768, 1000, 1001, 1240, 1480, 1920)
+RULE = {
+    "name": "failed",
+    "on": ["job.failed"],
+    "types": ["*"],
+    "queues": ["*"],
+    "after": 1,
+    "within": None,
+    "every": 300,
+    "type": "webhook",
+    "last_fired": "2026-01-31T12:00:00.000Z",
+    "last_job": 7,
+    "held_back": 2,
+    "holding": [],
+}
+LATE = RULE | {"name": "late", "on": ["queue.late"], "holding": ["queue mail"], "held_back": 0}
+PATHS = {
+    "/": "#rows tr[data-id]",
+    "/ui/queues": "#rows tr td",
+    "/ui/schedules": "#rows tr td",
+    "/ui/types": "#rows tr td",
+    "/ui/errors": "#rows tr td",
+    "/ui/audit": "h1",
+    "/ui/configuration": "h1",
+    "/ui/submit?type=flaky": "#payload-failures",
+}
+
+
+@pytest.fixture
+def panel(lasting_dashboard: Any) -> Panel:
+    return Panel(lasting_dashboard)
+
+
+def pages(dashboard: Any) -> list[tuple[str, str]]:
+    """Each page, and what shows that its content is there; among the jobs is one that failed."""
+    system = dashboard.system
+    failed = system.submit("flaky", {"failures": 1, "permanent": True}, tags=["eu", "a-long-tag"])
+    system.wait_for_job(failed)
+    return [*PATHS.items(), (f"/ui/jobs/{failed}", "#timeline .span")]
+
+
+def test_a_finger_finds_everything_that_can_be_pressed(lasting_dashboard: Any) -> None:
+    """The lists are measured with their longest names by tests/browser/test_lists.py."""
+    found = {}
+    for path, shown in pages(lasting_dashboard):
+        if shown == "#rows tr td":
+            continue
+        lasting_dashboard.page.set_viewport_size(PHONE)
+        page = lasting_dashboard.open(path)
+        page.locator(shown).first.wait_for()
+        found[path] = small_targets(page)
+    assert {path: small for path, small in found.items() if small} == {}
+
+
+def test_no_text_lies_over_another(lasting_dashboard: Any) -> None:
+    found = {}
+    for path, shown in pages(lasting_dashboard):
+        page = lasting_dashboard.open(path)
+        page.locator(shown).first.wait_for()
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 900})
+            found[path, width] = overprints(page)
+    assert {at: texts for at, texts in found.items() if texts} == {}
+
+
+def test_a_measure_of_overprints_finds_one(lasting_dashboard: Any) -> None:
+    page = lasting_dashboard.open()
+    page.evaluate("document.querySelector('#sentence').style.marginTop = '-30px'")
+    assert overprints(page) != []
+
+
+def test_no_text_of_a_troubled_panel_lies_over_another(panel: Panel) -> None:
+    states = [
+        worker(f"default-{n}", state=state, reason=why * 2, pid=4194304, jobs_done=1_234_567)
+        for n, (state, why) in enumerate(STATES.items(), 1)
+    ]
+    panel.answer("/alerts", 200, {"items": [RULE, LATE]})
+    page = panel.open(*states, *SYSTEM)
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        assert overprints(page) == [], width
+
+
+def test_the_alerts_say_what_holds_and_what_was_sent_last(panel: Panel) -> None:
+    panel.answer("/alerts", 200, {"items": [RULE, LATE]})
+    page = panel.open(worker("default-1"), *SYSTEM)
+    rules = page.locator("#alert-rows li")
+    expect(rules.nth(0)).to_contain_text("2 alerts held back")
+    expect(rules.nth(0).locator("a")).to_have_attribute("href", "/ui/jobs/7")
+    expect(rules.nth(1).locator(".bad")).to_contain_text("queue mail")
+    expect(page.locator("#alerts-summary")).to_have_text("2 rules, 1 with a condition that holds")
+    assert Axe().run(page, "#alerts").violations_count == 0
+
+
+def test_without_rules_there_is_no_panel_of_alerts(lasting_dashboard: Any) -> None:
+    with lasting_dashboard.page.expect_response("**/alerts"):
+        page = lasting_dashboard.open()
+    expect(page.locator("#alerts")).to_be_hidden()
+
+
+def test_a_lost_connection_is_told_once_and_its_return_once(lasting_dashboard: Any) -> None:
+    page = lasting_dashboard.open("/ui/queues")
+    said = page.locator("#connection-said")
+    assert said.get_attribute("role") == "status"
+    page.evaluate(
+        """() => {
+            window.told = [];
+            const said = document.getElementById("connection-said");
+            const tell = () => window.told.push(said.textContent);
+            new MutationObserver(tell).observe(said, { childList: true });
+        }"""
+    )
+    page.route("**/queues", lambda route: route.abort())
+    expect(page.locator("#banner-what")).to_contain_text(re.compile("for [3-9] s"))
+    page.unroute("**/queues")
+    page.locator("#banner-now").click()
+    expect(page.locator("#banner")).to_be_hidden()
+    expect(said).to_have_text("Connected again.")
+    assert page.evaluate("window.told") == [
+        "Disconnected. The page shows the state at that time.",
+        "Connected again.",
+    ]
+    assert page.locator("#banner").get_attribute("role") is None
+
+
+def many_jobs(dashboard: Any) -> None:
+    jobs = [{"type": "sum_range", "payload": {"n": n}, "tags": ["many"]} for n in range(60)]
+    ids = dashboard.system.client.post("/jobs/batch", json={"jobs": jobs}).json()["ids"]
+    dashboard.system.wait_for_job(ids[-1])
+
+
+def top_of(page: Page, selector: str) -> float:
+    return float(page.locator(selector).evaluate("node => node.getBoundingClientRect().top"))
+
+
+def test_a_link_to_the_jobs_ends_at_the_jobs(lasting_dashboard: Any) -> None:
+    many_jobs(lasting_dashboard)
+    page = lasting_dashboard.open("/#jobs")
+    page.locator("#rows tr[data-id]").nth(40).wait_for()
+    page.locator("#slots .slot .name b").first.wait_for()
+    wait_until(lambda: abs(top_of(page, "#jobs")) < 20, "the jobs at the top")
+    page.wait_for_timeout(1500)  # a heartbeat moves nothing
+    assert abs(top_of(page, "#jobs")) < 20
+
+
+def test_back_leads_to_where_one_was(lasting_dashboard: Any) -> None:
+    many_jobs(lasting_dashboard)
+    page = lasting_dashboard.open("/?tag=many")
+    row = page.locator("#rows tr[data-id]").nth(45)
+    row.scroll_into_view_if_needed()
+    job_id, before = row.get_attribute("data-id"), page.evaluate("scrollY")
+    assert before > 300
+    row.locator(".id a").click()
+    page.locator("#timeline .span").first.wait_for()
+    page.go_back()
+    again = page.locator(f"#rows tr[data-id='{job_id}']")
+    again.wait_for()
+    wait_until(lambda: abs(page.evaluate("scrollY") - before) < 40, "the place where one was")
+    expect(again).to_be_in_viewport()
+
+
+def test_a_concern_that_is_focused_keeps_the_focus_while_others_come_and_go(panel: Panel) -> None:
+    def concern(name: str) -> dict[str, Any]:
+        about = {"kind": "queue", "name": name}
+        return {"code": "queue_paused", "text": f"{name} waits", "command": None, "about": about}
+
+    stats = panel.dashboard.system.client.get("/stats").json()
+
+    def tell(*names: str) -> None:
+        stats["verdict"] = {"headline": "Look.", "concerns": [concern(one) for one in names]}
+        panel.page.unroute("**/stats")
+        panel.answer("/stats", 200, stats)
+        panel.workers = [worker("default-1", reason=" ".join(names)), *SYSTEM]  # asks at once
+
+    tell("a", "b")
+    page = panel.open(worker("default-1"), *SYSTEM)
+    links = page.locator("#concerns a")
+    links.nth(1).focus()
+    tell("a", "b", "c")
+    expect(links).to_have_count(3)
+    expect(links.nth(1)).to_be_focused()
+    tell("a")
+    expect(links).to_have_count(1)
+    expect(links.nth(0)).to_be_focused()
+
+
+def test_read_only_pages_offer_nothing_that_is_refused(page: Page, start_system: Any) -> None:
+    system = start_system("pools.default.workers=1", "api.read_only=true")
+    changes = re.compile(
+        "restart|drain|start|scale|pause queue|resume|run now|retry|cancel|delete|save|apply"
+        "|submit|release",
+        re.IGNORECASE,
+    )
+    for path in (
+        "/",
+        "/ui/queues",
+        "/ui/schedules",
+        "/ui/types",
+        "/ui/errors",
+        "/ui/configuration",
+    ):
+        page.goto(system.url + path)
+        page.locator("#connection[data-state=live]").wait_for()
+        if path == "/":
+            page.locator("#slots .more button").first.click()
+        offered = [one.inner_text() for one in page.locator("button:visible").all()]
+        assert [text for text in offered if changes.search(text)] == [], path

@@ -1,0 +1,134 @@
+"""What the open overview costs, at rest and beside many jobs. Times are printed, not asserted."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from playwright.sync_api import Page, WebSocket, expect
+
+from tests.machine import wait_until
+
+JOBS = 6_000
+WATCH = """() => {
+    window.seen = { long: [], shift: 0, frames: [] };
+    const watch = (type, take) => new PerformanceObserver((list) => list.getEntries().forEach(take))
+        .observe({ type });
+    watch("longtask", ({ duration }) => seen.long.push(Math.round(duration)));
+    watch("layout-shift", (one) => { if (!one.hadRecentInput) seen.shift += one.value; });
+    let last = performance.now();
+    const frame = (now) => {
+        seen.frames.push(now - last);
+        last = now;
+        requestAnimationFrame(frame);
+    };
+    requestAnimationFrame(frame);
+}"""
+ROWS = "rows => rows.map(({ dataset }) => [Number(dataset.id), dataset.status])"
+
+
+class Received:
+    """How many frames of the stream came, and their characters, by type."""
+
+    def __init__(self, page: Page) -> None:
+        self.frames: dict[str, int] = {}
+        self.chars: dict[str, int] = {}
+        page.on("websocket", self._watch)
+
+    def _watch(self, socket: WebSocket) -> None:
+        socket.on("framereceived", self._count)
+
+    def _count(self, text: str | bytes) -> None:
+        type = json.loads(text)["type"]
+        self.frames[type] = self.frames.get(type, 0) + 1
+        self.chars[type] = self.chars.get(type, 0) + len(text)
+
+
+class Cost:
+    """What Chromium counts of a page: layouts, styles, and the seconds of each."""
+
+    def __init__(self, page: Page) -> None:
+        self._session = page.context.new_cdp_session(page)
+        self._session.send("Performance.enable")
+        self._before = self._read()
+
+    def _read(self) -> dict[str, float]:
+        metrics = self._session.send("Performance.getMetrics")["metrics"]
+        return {one["name"]: one["value"] for one in metrics}
+
+    def since(self) -> dict[str, float]:
+        now = self._read()
+        return {name: value - self._before[name] for name, value in now.items()}
+
+
+def test_many_jobs_cost_the_page_little_and_end_as_they_are_shown(
+    dashboard: Any, cost_of: Callable[[str], None]
+) -> None:
+    page, system = dashboard.page, dashboard.system
+    received = Received(page)
+    dashboard.open()
+    shown = [system.submit("sum_range", {"n": n}) for n in range(5)]
+    row = page.locator(f"#rows tr[data-id='{shown[-1]}']")
+    expect(row).to_have_attribute("data-status", "done")
+    page.evaluate(WATCH)
+    cost = Cost(page)
+    before = sum(received.chars.values())
+    batch = [{"type": "sum_range", "payload": {"n": n}} for n in range(JOBS)]
+    for _ in range(2):
+        assert system.client.post("/jobs/batch", json={"jobs": batch[: JOBS // 2]}).is_success
+    done = page.locator("#counts [data-status=done] b")
+    expect(done).to_have_text(f"{JOBS + 5:,}")
+    spent, seen = cost.since(), page.evaluate("window.seen")
+    chars = sum(received.chars.values()) - before
+    frames = sorted(seen["frames"])
+    cost_of(
+        f"{JOBS} jobs in {spent['Timestamp']:.1f} s: {chars / JOBS:.0f} characters of stream each,"
+        f" {received.frames['summary']} summaries, {spent['TaskDuration']:.2f} s of tasks,"
+        f" {spent['LayoutCount']:.0f} layouts, over 50 ms took {seen['long']}, layout shift"
+        f" {seen['shift']:.4f}, frames p50 {frames[len(frames) // 2]:.0f} ms, max {frames[-1]:.0f}"
+    )
+    assert received.frames["summary"] > 0
+    assert chars / JOBS < 60, "5,000 jobs a second are less than 300 KB a second"
+    assert seen["shift"] < 0.02
+    assert spent["LayoutCount"] < 12 * spent["Timestamp"]
+    page.locator("#new").click()
+    wait_until(lambda: len(page.locator("#rows tr").evaluate_all(ROWS)) == 50, "the newest jobs")
+    assert {status for _, status in page.locator("#rows tr").evaluate_all(ROWS)} == {"done"}
+
+
+def test_rows_that_a_summary_names_end_as_they_are(dashboard: Any) -> None:
+    """They wait when they are shown, and are run among thousands of others."""
+    page, system = dashboard.page, dashboard.system
+    system.client.post("/queues/default/pause", json={})
+    failing = system.submit("flaky", {"failures": 1, "permanent": True})
+    asked = system.submit("sum_range", {"n": 9})
+    dashboard.open("/?status=pending")
+    expect(page.locator(f"#rows tr[data-id='{failing}']")).to_have_attribute(
+        "data-status", "pending"
+    )
+    batch = [{"type": "sum_range", "payload": {"n": n}} for n in range(3000)]
+    assert system.client.post("/jobs/batch", json={"jobs": batch}).is_success
+    page.locator("#rows").hover()
+    system.client.post("/queues/default/resume", json={})
+    for job_id, status in ((failing, "failed"), (asked, "done")):
+        row = page.locator(f"#rows tr[data-id='{job_id}']")
+        expect(row).to_have_attribute("data-status", status)
+        expect(row).to_have_class("other")
+    row = page.locator(f"#rows tr[data-id='{failing}']")
+    expect(row).to_contain_text("PermanentError")
+
+
+def test_at_rest_the_page_is_drawn_once_a_second(
+    lasting_dashboard: Any, cost_of: Callable[[str], None]
+) -> None:
+    page = lasting_dashboard.open()
+    page.wait_for_timeout(3_000)
+    cost = Cost(page)
+    page.wait_for_timeout(6_000)
+    spent = cost.since()
+    seconds = spent["Timestamp"]
+    cost_of(
+        f"at rest {spent['TaskDuration'] / seconds:.1%} of a core, scripts"
+        f" {spent['ScriptDuration'] / seconds:.1%}, layouts {spent['LayoutCount'] / seconds:.1f}/s"
+    )
+    assert spent["LayoutCount"] / seconds < 2.5
+    assert spent["RecalcStyleCount"] / seconds < 4

@@ -1,0 +1,27 @@
+"""Stacks of a process, with the thread that matters first."""
+
+from orpheus.shared.domain.stacks import job_thread_first
+
+STACKS = """Fatal Python error: Aborted
+
+Thread 0x0001 (most recent call first):
+  File "/x/worker/control/control_thread.py", line 9 in _listen
+
+Current thread 0x0002 (most recent call first):
+  File "/x/worker/leasing/renewal.py", line 9 in run
+
+Thread 0x0003 (most recent call first):
+  File "/x/jobs.py", line 2 in crunch
+  File "/x/worker/attempt/executor.py", line 9 in run
+"""
+
+
+def test_the_stack_of_the_jobs_thread_comes_first() -> None:
+    order = [line for line in job_thread_first(STACKS).splitlines() if "0x" in line]
+    assert [line.partition(" (")[0] for line in order] == [
+        "Thread 0x0003",
+        "Current thread 0x0002",
+        "Thread 0x0001",
+    ]
+    assert job_thread_first(STACKS).startswith("Fatal Python error: Aborted\n\nThread 0x0003")
+    assert job_thread_first("") == ""

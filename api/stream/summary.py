@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 
 import orjson
 
@@ -10,6 +9,7 @@ from orpheus.api.stream.broadcaster import FRAME_BYTES, Progress, changed_progre
 from orpheus.api.stream.listener import Position
 from orpheus.api.stream.messages import EncodedEvent, Frame, Message, Notice, encode_event
 from orpheus.shared.domain.events import EventKey
+from orpheus.shared.records import dataclass
 from orpheus.shared.storage import Store
 
 FEW = 50

@@ -5,20 +5,15 @@
 // otherwise they wait behind the button "N new". While paused or hidden, the table only counts.
 import { CatchUp } from "./catch-up.js";
 import { arrange, byId, setAttr, setText } from "./dom.js";
-import { request } from "./http.js";
-import { farthest, readPage } from "./job-pages.js";
+import { Filling, MOST_ROWS } from "./filling.js";
+import { isByEnd, isDeep, matches } from "./filter.js";
+import { readPage } from "./job-pages.js";
 import { JobRow } from "./job-row.js";
-import { address, isByEnd, isDeep, matches } from "./filter.js";
+import { ListFrame, MOST_FRESH } from "./list-frame.js";
 import { everySecond } from "./time.js";
-import { count, plural } from "./words.js";
 
-const MOST_ROWS = 150;
-const MOST_FRESH = 1000;
 const MOST_AT_ONCE = 25;
-const FILL_AFTER_MS = 400;
 const ENDS = new Set(["job.done", "job.failed", "job.cancelled"]);
-
-const upToMost = (n) => (n < MOST_FRESH ? count(n) : `${count(MOST_FRESH)}+`);
 
 export class JobsTable {
   /** @param {{path: string, page?: number, isShort?: boolean, isSelectable?: boolean, shown?: () => void}} how
@@ -32,6 +27,8 @@ export class JobsTable {
     /** @type {Map<number, any>} */
     this.changed = new Map();
     this.catchUp = new CatchUp(this);
+    this.filling = new Filling(this);
+    this.frame = new ListFrame(this);
     this.filter = {};
     this.cursor = null;
     this.paused = false;
@@ -81,25 +78,7 @@ export class JobsTable {
     this.rows = rows;
     this.oldest = next === null ? 0 : items.length ? items[items.length - 1].id : Infinity;
     this.arrangeRows();
-    this.total = page.total;
-    this.searched = page.searched ? `found ${count(items.length)}; ${farthest(page)}` : "";
-    this.showTotal();
-    if (!this.isShort) this.showPages(next);
-    const filtered = Object.keys(this.filter).length > 0 || this.cursor !== null;
-    byId("no-match").hidden = rows.size > 0 || !filtered;
-    if (filtered) setText(byId("no-match-words"), this.searched ? "Nothing found so far." : this.cursor ? "There are no more jobs." : "No jobs match the filter.");
-    byId("first-steps").hidden = rows.size > 0 || filtered;
-    this.showButtons();
-  }
-
-  showPages(next) {
-    const older = byId("older"), newest = byId("newest");
-    older.hidden = next === null;
-    setText(older, this.searched ? "look further →" : isByEnd(this.filter) ? "ended earlier →" : "older →");
-    older.href = address(this.path, this.filter, { cursor: next });
-    newest.hidden = this.cursor === null;
-    newest.href = address(this.path, this.filter);
-    setText(byId("when"), isByEnd(this.filter) ? "ended" : "submitted");
+    this.frame.show(page);
   }
 
   newRow(job) { return new JobRow(job, { isSelectable: this.isSelectable, isByEnd: () => isByEnd(this.filter) }); }
@@ -107,13 +86,6 @@ export class JobsTable {
   arrangeRows() {
     arrange(this.body, [...this.rows.values()].map(({ node }) => node));
     this.shown();
-  }
-
-  showTotal() {
-    const { value, relation } = this.total;
-    if (this.searched) return setText(byId("total"), this.searched);
-    const match = Object.keys(this.filter).length ? (value === 1 ? " matches" : " match") : "";
-    setText(byId("total"), `${relation === "gte" ? "at least " : ""}${plural(value, "job")}${match}`);
   }
 
   /** @param {any[]} events */
@@ -156,7 +128,7 @@ export class JobsTable {
       if (this.fresh.size && this.mayInsert()) this.insert();
       this.catchUp.read();
     }
-    this.showButtons();
+    this.frame.showButtons();
   }
 
   patch(id, job) {
@@ -164,7 +136,7 @@ export class JobsTable {
     if (!row) return;
     row.show(job);
     row.node.classList.toggle("other", !matches(job, this.filter));
-    if (row.lacks) this.fillSoon();
+    if (row.lacks) this.filling.soon();
   }
 
   mayInsert() {
@@ -187,7 +159,7 @@ export class JobsTable {
     if (this.isShort) this.rows = new Map([...this.rows].slice(0, this.page));
     if (this.rows.size > MOST_ROWS) { this.load(); return; }
     this.arrangeRows();
-    this.fillSoon();
+    this.filling.soon();
   }
 
   get waiting() { return this.fresh.size + this.catchUp.uncounted; }
@@ -197,42 +169,12 @@ export class JobsTable {
     if (this.cursor !== null) return byId("newest").click();
     if (isDeep(this.filter) || this.catchUp.mayLack || this.waiting > MOST_AT_ONCE) return this.load();
     this.insert();
-    this.showButtons();
-  }
-
-  showButtons() {
-    const n = this.waiting;
-    const button = byId("new");
-    button.disabled = n === 0 && !this.catchUp.mayLack;
-    setText(button, isDeep(this.filter) && n ? `${upToMost(n)} newer, search again` : `${upToMost(n)}${this.catchUp.mayLack ? "+" : ""} new`);
-    const pause = byId("pause");
-    setText(pause, this.paused ? `resume${this.changed.size ? ` (${count(this.changed.size)} changed)` : ""}` : "pause");
+    this.frame.showButtons();
   }
 
   pause() {
     this.paused = !this.paused;
     setAttr(byId("pause"), "aria-pressed", String(this.paused));
     this.schedule();
-  }
-
-  /** Read payloads and results, which events do not carry: one read for all rows that lack them. */
-  fillSoon() {
-    this.lacking = true;
-    if (this.filling) return;
-    this.filling = true;
-    setTimeout(async () => {
-      const began = performance.now();
-      this.lacking = false;
-      try { await this.fill(); } catch { /* the next change tries again */ }
-      // Ask a slow server less often.
-      setTimeout(() => { this.filling = false; if (this.lacking) this.fillSoon(); }, (performance.now() - began) * 10);
-    }, FILL_AFTER_MS);
-  }
-
-  async fill() {
-    const limit = Math.min(MOST_ROWS, this.rows.size + this.fresh.size);
-    const page = await request(address("/jobs", this.filter, { limit, cursor: this.cursor, preview: true }));
-    if (!page.searched && !this.searched) { this.total = page.total; this.showTotal(); }
-    for (const job of page.items) this.rows.get(job.id)?.learn(job);
   }
 }

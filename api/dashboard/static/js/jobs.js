@@ -17,7 +17,7 @@ const field = byId("query"), status = byId("status"), ended = byId("ended"), sor
 const problem = byId("filter-problem");
 const table = new JobsTable({ path: JOBS, isSelectable: Boolean(byId("pick-page")), shown: () => selection.show() });
 const selection = new Selection(table);
-const bulk = new Bulk(selection, () => table.fillSoon());
+const bulk = new Bulk(selection, () => table.filling.soon());
 const showSaved = startSaved(() => new URLSearchParams(readAddress().filter).toString(), (query) => go(`${JOBS}?${query}`));
 /** @type {Record<string, string[]>} */
 const known = {};

@@ -1,24 +1,10 @@
 // The worker panel: one row for each slot, updated in place with every heartbeat.
-import { arrange, byId, h, icon, setAttr, setText } from "./dom.js";
-import { Sparkline, WorkChart } from "./charts.js";
+import { arrange, byId, h, setText } from "./dom.js";
 import { request } from "./http.js";
-import { RateMeter } from "./rate.js";
 import { Pools } from "./pools.js";
-import { SlotFold } from "./slot-fold.js";
-import { between, everySecond } from "./time.js";
-import { bytes, count, plural, rate, spaced, ticking } from "./words.js";
-
-const ICONS = {
-  ready: "ready", starting: "starting", draining: "stopping", stopping: "stopping", killing: "failed",
-  backoff: "backoff", fatal: "fatal", stuck: "fatal", down: "down",
-};
-const WHY = {
-  starting: "not ready yet", draining: "finishes its job, then stops", stopping: "was asked to stop",
-  killing: "being killed", backoff: "starts again soon", fatal: "failed too often; one try every 5 min", stuck: "SIGKILL does not end it",
-  down: "stopped by an operator or the configuration",
-};
-const WHY_PROGRAM = { down: "waits for its turn, or was stopped" };
-const STALE_BEAT_S = 6;
+import { SlotRow } from "./slot-row.js";
+import { everySecond } from "./time.js";
+import { plural } from "./words.js";
 
 export class Slots {
   constructor() {
@@ -111,104 +97,4 @@ function byRole(a, b) {
 /** Return where a slot stands: workers first, then programs, then what runs them. */
 function rankOf({ pool, role }) {
   return pool === null ? 2 : Number(role === "program");
-}
-
-class SlotRow {
-  /** @param {any} worker @param {boolean} several whether there are other hosts */
-  constructor({ host, slot, pool, role }, several) {
-    this.isProgram = role === "program";
-    this.hasJobs = pool !== null && !this.isProgram;
-    this.cpu = new Sparkline(`CPU of ${slot}`, 60, 100);
-    this.rss = new Sparkline(`Memory of ${slot}`, 60);
-    this.workChart = new WorkChart();
-    this.rate = new RateMeter(10);
-    this.shortRate = new RateMeter(2);
-    const cell = (name, ...children) => (this[name] = h("span", { role: "cell", class: name }, ...children));
-    this.pid = h("small", {});
-    this.word = h("b", {});
-    this.why = h("small", {});
-    this.link = h("a", {});
-    const output = `/ui/programs/${encodeURIComponent(slot)}${several ? `?host=${encodeURIComponent(host)}` : ""}`;
-    this.output = this.isProgram ? h("a", { href: output, "aria-label": `Output of ${slot}` }, "output") : "";
-    this.bar = h("progress", { max: 1, "aria-label": `Progress of the job of ${slot}` });
-    this.note = h("small", {});
-    this.cpuText = h("span", { class: "value" });
-    this.rssText = h("span", { class: "value" });
-    this.fold = new SlotFold({ host, slot, pool, role }, several);
-    this.node = h("div", { role: "row", class: `slot${pool === null ? " system" : ""}` },
-      cell("name", h("b", {}, slot), this.pid),
-      cell("state", h("span", { class: "mark" }), this.word, this.why),
-      cell("now", this.link, this.bar, this.note),
-      cell("work", this.hasJobs ? this.workChart.node : this.output),
-      cell("jobs"),
-      cell("cpu-cell", this.cpu.node, this.cpuText),
-      cell("rss-cell", this.rss.node, this.rssText),
-      cell("beat"), cell("up"),
-      cell("restarts"), cell("more", this.fold.button));
-  }
-
-  /** @param {{cpu_percent: (number | null)[], rss_bytes: (number | null)[], jobs_done: number[], working: boolean[]}} samples */
-  begin({ cpu_percent: cpu, rss_bytes: rss, jobs_done: done, working }) {
-    this.cpu.begin(cpu);
-    this.rss.begin(rss);
-    this.workChart.begin(done, working);
-  }
-
-  /** @param {any} worker @param {boolean} supervised @param {boolean} several */
-  show(worker, supervised, several) {
-    setText(this.pid, worker.pid ? `pid ${worker.pid}` : "no process");
-    const pace = this.rate.push(worker.jobs_done) ?? 0;
-    this.busy = !!worker.job || pace >= 1;
-    this.showState(worker);
-    this.workChart.push(this.shortRate.push(worker.jobs_done) ?? 0, !!worker.job);
-    this.showJob(worker, pace);
-    setText(this.jobs, this.hasJobs ? count(worker.jobs_done) : "");
-    this.cpu.push(worker.cpu_percent);
-    this.rss.push(worker.rss_bytes);
-    setText(this.cpuText, worker.cpu_percent === null ? "–" : `${worker.cpu_percent.toFixed(worker.cpu_percent < 10 ? 1 : 0)} %`);
-    setText(this.rssText, worker.rss_bytes === null ? "–" : bytes(worker.rss_bytes));
-    const age = worker.heartbeat_age_s;
-    setText(this.beat, age === null ? "–" : `${Math.round(age)} s`);
-    this.beat.classList.toggle("bad", age !== null && age > STALE_BEAT_S);
-    setText(this.up, worker.uptime_s === null ? "–" : ticking(worker.uptime_s));
-    setText(this.restarts, count(worker.restarts));
-    this.fold.show(worker, supervised, several);
-  }
-
-  showState({ state, degraded, reason }) {
-    const look = degraded && state === "ready" ? "degraded" : state;
-    if (this.look !== look) {
-      this.look = look;
-      setAttr(this.node, "data-state", look);
-      this.state.firstElementChild.replaceChildren(icon(look === "degraded" ? "degraded" : ICONS[state] ?? "down"));
-    }
-    setText(this.word, degraded ? `${spaced(state)}, degraded` : spaced(state));
-    const known = (this.isProgram ? WHY_PROGRAM[state] : null) ?? WHY[state];
-    const given = state === "backoff" && reason ? `${WHY.backoff}: ${reason}` : reason || known;
-    const why = given || (this.hasJobs ? this.busy ? "working" : "idle" : "");
-    setText(this.why, why);
-    setAttr(this.why, "title", why);
-  }
-
-  /** Show the running job; if jobs change too fast to read, show how many end per second. */
-  showJob({ job, state }, pace) {
-    const shown = job?.started_at && (pace < 1 || between(job.started_at) > 1) ? job : null;
-    this.job = shown;
-    setAttr(this.link, "hidden", !shown);
-    setAttr(this.bar, "hidden", (shown?.progress ?? null) === null);
-    if (shown) {
-      setAttr(this.link, "href", `/ui/jobs/${shown.id}`);
-      setText(this.link, `${shown.type} ${shown.id}`);
-      setAttr(this.link, "title", shown.type);
-      if (shown.progress !== null) this.bar.value = shown.progress;
-    }
-    this.rateText = !this.hasJobs || state !== "ready" ? "" : pace < 0.1 ? "–" : `${rate(pace)} a second`;
-    this.tick();
-  }
-
-  tick() {
-    const job = this.job;
-    const ran = job?.started_at ? ticking(between(job.started_at)) : "";
-    setText(this.note, job ? [ran, job.message].filter(Boolean).join(" · ") : this.rateText);
-  }
 }

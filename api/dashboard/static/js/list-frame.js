@@ -1,0 +1,62 @@
+// What stands around the list of jobs: how many there are, what waits to be shown, and the other pages.
+import { byId, setText } from "./dom.js";
+import { address, isByEnd, isDeep } from "./filter.js";
+import { farthest } from "./job-pages.js";
+import { count, plural } from "./words.js";
+
+/** So many new jobs are counted. */
+export const MOST_FRESH = 1000;
+
+const upToMost = (n) => (n < MOST_FRESH ? count(n) : `${count(MOST_FRESH)}+`);
+
+export class ListFrame {
+  /** @param {import("./jobs-table.js").JobsTable} table */
+  constructor(table) { this.table = table; }
+
+  /** Show what belongs to a page that was read. @param {any} page */
+  show(page) {
+    const { filter, cursor, rows, isShort } = this.table;
+    this.total = page.total;
+    this.searched = page.searched ? `found ${count(page.items.length)}; ${farthest(page)}` : "";
+    this.showTotal();
+    if (!isShort) this.showPages(page.next_cursor);
+    const filtered = Object.keys(filter).length > 0 || cursor !== null;
+    byId("no-match").hidden = rows.size > 0 || !filtered;
+    if (filtered) setText(byId("no-match-words"), this.searched ? "Nothing found so far." : cursor ? "There are no more jobs." : "No jobs match the filter.");
+    byId("first-steps").hidden = rows.size > 0 || filtered;
+    this.showButtons();
+  }
+
+  showPages(next) {
+    const older = byId("older"), newest = byId("newest");
+    older.hidden = next === null;
+    setText(older, this.searched ? "look further →" : isByEnd(this.table.filter) ? "ended earlier →" : "older →");
+    older.href = address(this.table.path, this.table.filter, { cursor: next });
+    newest.hidden = this.table.cursor === null;
+    newest.href = address(this.table.path, this.table.filter);
+    setText(byId("when"), isByEnd(this.table.filter) ? "ended" : "submitted");
+  }
+
+  showTotal() {
+    const { value, relation } = this.total;
+    if (this.searched) return setText(byId("total"), this.searched);
+    const match = Object.keys(this.table.filter).length ? (value === 1 ? " matches" : " match") : "";
+    setText(byId("total"), `${relation === "gte" ? "at least " : ""}${plural(value, "job")}${match}`);
+  }
+
+  /** Take the total of another read of the same page, unless a search counted. @param {any} page */
+  learnTotal(page) {
+    if (page.searched || this.searched) return;
+    this.total = page.total;
+    this.showTotal();
+  }
+
+  showButtons() {
+    const n = this.table.waiting;
+    const button = byId("new");
+    button.disabled = n === 0 && !this.table.catchUp.mayLack;
+    setText(button, isDeep(this.table.filter) && n ? `${upToMost(n)} newer, search again` : `${upToMost(n)}${this.table.catchUp.mayLack ? "+" : ""} new`);
+    const pause = byId("pause");
+    setText(pause, this.table.paused ? `resume${this.table.changed.size ? ` (${count(this.table.changed.size)} changed)` : ""}` : "pause");
+  }
+}

@@ -109,6 +109,18 @@ def test_no_function_is_too_long() -> None:
     assert found == TOO_LONG_FUNCTIONS
 
 
+def test_dataclasses_of_the_product_are_those_that_are_cheap_to_import() -> None:
+    others = {
+        name
+        for name in python_files(*PRODUCT)
+        if name != "shared/records.py"
+        for node in ast.walk(tree_of(name))
+        if isinstance(node, ast.ImportFrom) and node.module == "dataclasses"
+        if any(one.name == "dataclass" for one in node.names)
+    }
+    assert others == set(), "import it from orpheus.shared.records: see docs/adr/0031"
+
+
 def test_every_folder_of_the_product_says_what_it_holds() -> None:
     folders = {str(Path(name).parent) for name in python_files(*PRODUCT)}
     inits = {f"{folder}/__init__.py" for folder in folders}

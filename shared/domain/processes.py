@@ -68,7 +68,8 @@ class LastExit:
 
     `evidence`: a stack or a line that shows why. `out_of_memory`: whether the kernel killed it for
     lack of memory; None if this is unknown. `failed`: whether it counted as a failure; one that was
-    wanted did not, whatever its code, nor did one while the database was away.
+    wanted did not, whatever its code, nor did one while the database was away. `output`: the last
+    lines that its jobs wrote, whether by `ctx.log`, `print` or from C; None if there are none.
     """
 
     at_ms: int
@@ -79,6 +80,7 @@ class LastExit:
     uptime_s: float = 0.0
     out_of_memory: bool | None = None
     failed: bool = False
+    output: str | None = None
 
 
 def rejection(reason: str) -> str:

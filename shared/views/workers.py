@@ -33,6 +33,8 @@ class LastExit(TypedDict):
     """Whether the kernel killed it for memory; null where that cannot be told."""
     failed: bool
     """Whether it counted as a failure: one that was wanted did not, whatever its code."""
+    output: str | None
+    """The last lines, up to 20, that its jobs wrote; null if there are none."""
 
 
 class WorkerSummary(TypedDict):
@@ -216,4 +218,5 @@ def _exit_json(one: processes.LastExit) -> LastExit:
         "uptime_s": round(one.uptime_s, 1),
         "out_of_memory": one.out_of_memory,
         "failed": one.failed,
+        "output": one.output,
     }

@@ -19,12 +19,15 @@ from orpheus.shared.domain.stacks import job_thread_first
 from orpheus.shared.process.channel import Channel
 from orpheus.shared.process.child_start import INCARNATION_VARIABLE
 from orpheus.shared.process.crash_cell import CellState, read_cell
+from orpheus.shared.process.last_lines import read_last_lines
 from orpheus.shared.process.state_files import StateFiles
 from orpheus.shared.records import dataclass
 from orpheus.supervisor.plan.plan import ProcessSpec
 from orpheus.supervisor.policy.slot import Command, Exit
 
 _EVIDENCE_LENGTH = 8_192
+_MOST_LAST_LINES = 20
+_LONGEST_LAST_LINE = 200
 _MOST_STACK_BYTES = 1_048_576
 _SIGNALS = {
     Command.TERMINATE: (signal.SIGTERM,),
@@ -135,6 +138,7 @@ class ChildHandle:
             code=found.si_status if is_code else None,
             signal=None if is_code else found.si_status,
             evidence=self._evidence(),
+            output=self._last_output(cell.running_token),
             in_job=cell.token > 0,
             job_ended=cell.has_ended,
         )
@@ -158,6 +162,11 @@ class ChildHandle:
         # Before the leader is reaped, the group's id cannot belong to another group.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
+
+    def _last_output(self, running_token: int) -> str | None:
+        newest = read_last_lines(self._cell_file, running_token)[-_MOST_LAST_LINES:]
+        lines = [one.line[:_LONGEST_LAST_LINE] for one in newest]
+        return "\n".join(lines) or None
 
     def _evidence(self) -> str | None:
         try:

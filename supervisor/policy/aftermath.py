@@ -105,6 +105,7 @@ def _last_exit(process: Process, exit: Exit, reason: str, turn: Turn, *, failed:
         uptime_s=round(turn.now_s - process.started_s, 3),
         out_of_memory=exit.out_of_memory,
         failed=failed,
+        output=exit.output,
     )
 
 

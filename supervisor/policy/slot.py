@@ -130,6 +130,8 @@ class Exit:
     """It had entered a job whose result it had not reported."""
     job_ended: bool = False
     """The code of some job had returned in it."""
+    output: str | None = None
+    """The last lines that its jobs wrote."""
     left_running: int = 0
     """How many processes a program that exited with 0 has left."""
 

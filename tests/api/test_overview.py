@@ -60,6 +60,7 @@ def test_under_a_supervisor_every_slot_is_shown_with_what_it_does(start: Any) ->
         uptime_s=61.26,
         out_of_memory=True,
         failed=True,
+        output="the last words",
     )
     earlier = LastExit(1_799_999_000_000, "exit code 3", None, 3, "Traceback …", uptime_s=0.5)
     api.store.processes.put_slots(
@@ -94,6 +95,7 @@ def test_under_a_supervisor_every_slot_is_shown_with_what_it_does(start: Any) ->
         "uptime_s": 61.3,
         "out_of_memory": True,
         "failed": True,
+        "output": "the last words",
     }
     assert [one["reason"] for one in workers[2]["recent_exits"]] == [
         "killed for memory",
@@ -366,7 +368,7 @@ def test_the_document_describes_every_call_and_its_bodies(api: Any) -> None:
         assert [one["name"] for one in headers] == ["Idempotency-Key", "traceparent"]
         assert all(one["in"] == "header" and not one["required"] for one in headers)
     assert set(schemas_["BulkFilter"]["properties"]) == {
-        "status", "type", "queue", "tag", "q", "error", "where",
+        "status", "type", "queue", "tag", "q", "error", "where", "since", "until", "ids",
     }  # fmt: skip
     assert set(document["paths"]["/jobs/{job_id}"]) == {"get", "delete"}
     delete = document["paths"]["/jobs/{job_id}"]["delete"]

@@ -31,6 +31,7 @@ CRASH = {
     "evidence": f"Fatal Python error: Segmentation fault\n  {MARKUP}",
     "uptime_s": 91.2,
     "out_of_memory": None,
+    "output": f"step 1\nstep 2 {MARKUP}",
 }
 OUT_OF_MEMORY = CRASH | {
     "at": "2026-01-02T03:00:00.000Z",
@@ -172,14 +173,17 @@ def test_exits_are_listed_newest_first_with_evidence_and_memory(panel: Panel) ->
     exits = panel.unfold("default-1").locator(".exits > li")
     expect(exits).to_have_count(2)
     expect(exits.nth(0)).to_contain_text("after 1 min 31 s: killed by SIGSEGV")
-    expect(exits.nth(0).locator("pre")).to_have_text(CRASH["evidence"])
+    expect(exits.nth(0).get_by_label("Evidence")).to_have_text(CRASH["evidence"])
+    exits.nth(0).get_by_text("last output, 2 lines").click()
+    expect(exits.nth(0).get_by_label("Last output")).to_have_text(CRASH["output"])
     expect(exits.nth(1)).to_contain_text("The kernel killed it because memory ran out.")
-    exits.nth(0).locator("summary").click()
+    exits.nth(0).locator("summary").first.click()
     later = CRASH | {"at": "2026-01-02T04:00:00.000Z", "reason": "exited with code 3", "code": 3}
     panel.workers = [worker("default-1", last_exit=later), *SYSTEM]
     expect(exits).to_have_count(3)
     expect(exits.nth(0)).to_contain_text("exited with code 3")
-    expect(exits.nth(1).locator("pre")).to_be_hidden()
+    expect(exits.nth(1).get_by_label("Evidence")).to_be_hidden()
+    expect(exits.nth(1).get_by_label("Last output")).to_be_visible()
     assert "owned" not in page.title()
 
 

@@ -33,6 +33,7 @@ _FOUND_BY = {
     "by-error": {"has ended", "status", "since", "until", "type", "error", "where"},
 }
 """Which fields of a filter each index answers."""
+_FEW_OF = {"type": "few-of-type", "tag": "few-of-tag"}
 _FIRST_WINDOW = 500
 _LARGEST_WINDOW = 50_000
 _MORE_BY = 4
@@ -306,7 +307,7 @@ class JobLists:
 
     def _few(self, field: str, value: str | None) -> int:
         """Return how many jobs have a type or a tag, counted up to 10,000."""
-        row = self._database.one(self._sql[f"few-of-{field}"], value, MOST_COUNTED)
+        row = self._database.one(self._sql[_FEW_OF[field]], value, MOST_COUNTED)
         return int(row[0]) if row else 0
 
     def _kept_total(self, wanted: JobFilter) -> int:

@@ -223,6 +223,10 @@ def test_a_job_runs_and_its_crash_is_told_by_files_in_the_state_folder(
     [attempt] = store.jobs.attempts(job_id)
     assert attempt.outcome is Outcome.CRASHED
     assert "last words" in [one.line for one in store.logs.after(job_id, 0, 9)]
+    ended = wait_for(
+        lambda: [one for slot in store.processes.slots() for one in slot.exits], "its exit"
+    )
+    assert ended[0].output == "last words"
     assert {one.name for one in (tmp_path / "data").iterdir()}.isdisjoint(
         {"orpheus.db-bells", "orpheus.db-cells"}
     )

@@ -28,7 +28,7 @@ export class Exits {
 /** All times have one format and zone, so they sort as text. */
 const keyOf = ({ at, reason }) => `${at} ${reason}`;
 
-function exitNode({ at, reason, signal, code, evidence, uptime_s: up, out_of_memory: memory }, open) {
+function exitNode({ at, reason, signal, code, evidence, uptime_s: up, out_of_memory: memory, output }, open) {
   const how = [signal, code === null ? null : `code ${code}`].filter((part) => part && !reason.includes(part)).join(", ");
   const lines = evidence?.trimEnd().split("\n").length;
   // After SIGKILL, memory is the usual suspect: there it is worth saying that it was not the cause.
@@ -36,5 +36,7 @@ function exitNode({ at, reason, signal, code, evidence, uptime_s: up, out_of_mem
   return h("li", {},
     h("p", {}, timeNode(at), up ? ` after ${duration(up)}` : "", ": ", h("b", {}, reason), how && ` (${how})`, memoryNote && h("span", { class: memory ? "bad" : "hint" }, ` ${memoryNote}`)),
     evidence ? h("details", { open }, h("summary", {}, `evidence, ${plural(lines, "line")}`), ...stackNodes(evidence, "Evidence of this exit"))
-      : h("p", { class: "hint" }, "There is no evidence."));
+      : h("p", { class: "hint" }, "There is no evidence."),
+    output ? h("details", {}, h("summary", {}, `last output, ${plural(output.split("\n").length, "line")}`),
+      h("pre", { class: "code", tabindex: "0", "aria-label": "Last output of this process" }, output)) : "");
 }

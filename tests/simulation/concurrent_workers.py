@@ -19,7 +19,7 @@ from tests.simulation.engine import Crashed, Simulation, Steps, Wait
 from tests.simulation.histories import EffectLog, Run, check
 from tests.simulation.workers import Life, Worker, _Place, finished_as
 
-_RETRY_DATABASE_MS = 500
+_RETRY_DATABASE_MS = 50
 
 
 @dataclass(eq=False, slots=True)

@@ -343,6 +343,8 @@ FAULTS = {
     "ticks of a clock ahead kept": WALL_CLOCK_JUMPS,
     # Jobs of one key must run long enough for others to come.
     "keys not looked at": ONLY_WAITS,
-    "places of keys ignored": ONLY_WAITS,
+    "places of keys ignored": STOPS_AND_WAITS,
+    "quarantined types leased": ONLY_WAITS,
+    "held jobs forgotten": ONLY_WAITS,
 }
 """What makes a fault show itself soon, where the mixture of all takes dozens of schedules."""

@@ -16,7 +16,7 @@ from tests.simulation.schedule import (
 )
 from tests.simulation.world import World
 
-MOST_SCHEDULES = 60
+MOST_SCHEDULES = 200
 FOUND_BY_THE_MODEL = (
     "token check dropped",
     "late finish accepted",

@@ -29,7 +29,7 @@ from orpheus.shared.errors import (
     UnexpectedAnswer,
     WaitTimedOut,
 )
-from orpheus.shared.storage import BackupRefused, MoveRefused
+from orpheus.shared.storage import BackupRefused, MoveRefused, NoSuchPlace
 
 PROGRAMS = ("orpheus.api", "orpheus.shared")
 NO_CLIENTS = {
@@ -38,6 +38,7 @@ NO_CLIENTS = {
     ModulesNotDescribed,
     ConfigurationError,
     LeaseLost,  # of workers
+    NoSuchPlace,  # its route tells it of the field
     BackupRefused,  # of the command line
     MoveRefused,
     TooLarge,  # of clients

@@ -129,6 +129,13 @@ class ConfigurationQuery(BaseModel):
     """Only tell the problems, and what would restart."""
 
 
+class WorkersQuery(_Query):
+    """What to tell of each slot."""
+
+    samples: bool = False
+    """Also CPU, memory and work in each of the last 60 seconds."""
+
+
 class AuditQuery(_Query):
     """Which part of the audit log."""
 

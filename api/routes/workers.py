@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from orpheus.api.contract.answers import PoolSize, Workers
 from orpheus.api.contract.openapi import answers, body, problems
+from orpheus.api.contract.queries import WorkersQuery
 from orpheus.api.contract.requests import Reason, Scale
 from orpheus.api.http.calls import audit_actor, json_response, read_body
 from orpheus.api.services import Services, services_of, workers
@@ -34,19 +35,16 @@ Slot = Annotated[str, Path(description="`default-1`, `api`; GET /workers lists t
 Host = Annotated[
     str | None, Query(description="Which host is meant; needed only if several have that slot.")
 ]
-Samples = Annotated[
-    bool, Query(description="Also CPU, memory and work in each of the last 60 seconds.")
-]
 _REASON = body(Reason, required=False)
 _ANSWERS = answers(Worker, 202) | problems(403, 404, 409, 413, 415, 422, 507)
 
 
 @overview.get("/workers", responses=answers(Workers) | problems(422))
-async def list_workers(request: Request, samples: Samples = False) -> Response:
+async def list_workers(request: Request, query: Annotated[WorkersQuery, Query()]) -> Response:
     """Every slot, the API's and the supervisor's too, and every process that runs alone."""
     services = services_of(request)
     found = await services.readers.read(lambda store: workers(store, services.options))
-    if samples:
+    if query.samples:
         found = [{**one, "samples": services.samples.of(one)} for one in found]
     options = services.options
     pools = [{"host": options.host_name, "name": name} for name in options.storage.pools]

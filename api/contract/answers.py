@@ -134,7 +134,8 @@ class Workers(TypedDict):
     """Every slot, the API's and the supervisor's too."""
 
     items: list[Worker]
-    pools: list[ConfiguredPool]
+    pools: NotRequired[list[ConfiguredPool]]
+    """With `?samples=true`."""
 
 
 class PoolSize(TypedDict):

@@ -44,11 +44,12 @@ async def list_workers(request: Request, query: Annotated[WorkersQuery, Query()]
     """Every slot, the API's and the supervisor's too, and every process that runs alone."""
     services = services_of(request)
     found = await services.readers.read(lambda store: workers(store, services.options))
-    if query.samples:
-        found = [{**one, "samples": services.samples.of(one)} for one in found]
+    if not query.samples:
+        return json_response({"items": found})
     options = services.options
     pools = [{"host": options.host_name, "name": name} for name in options.storage.pools]
-    return json_response({"items": found, "pools": pools})
+    sampled = [{**one, "samples": services.samples.of(one)} for one in found]
+    return json_response({"items": sampled, "pools": pools})
 
 
 @router.post("/workers/{slot}/restart", status_code=202, responses=_ANSWERS, openapi_extra=_REASON)

@@ -23,6 +23,7 @@ JOB = {
     "timeout",
     "progress",
     "message",
+    "on_dependency_failure",
     "created_at",
     "run_at",
     "started_at",

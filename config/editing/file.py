@@ -14,6 +14,7 @@ import contextlib
 import hashlib
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -176,9 +177,7 @@ class ConfigurationFile:
             raise NotEditable(f"{self._path} is not UTF-8 (byte {error.start})") from None
         if len(text) > LONGEST_TEXT:
             raise NotEditable(f"{self._path} is longer than {LONGEST_TEXT} characters")
-        # Not a digest of the text: with it, a reader of the masks could test guesses of a secret.
-        state = f"{status.st_ino} {status.st_mtime_ns} {status.st_size}"
-        return text, content, hashlib.sha256(state.encode()).hexdigest()[:32]
+        return text, content, _etag(status)
 
     def _obstacle(self) -> str | None:
         assert self._path is not None
@@ -308,29 +307,34 @@ class ConfigurationFile:
         except PermissionError as error:
             raise NotEditable(f"{self._path} cannot be replaced: {error.strerror}") from None
 
-    @contextlib.contextmanager
-    def _kept(self, planned: PlannedEdit, by: str, reason: str | None) -> Iterator[None]:
-        """Keep the new text as a version, and before it what it replaces; not if it does not."""
+    def _kept(
+        self, planned: PlannedEdit, by: str, reason: str | None
+    ) -> AbstractContextManager[None]:
+        """Keep both texts as versions while the file is replaced."""
         if self._versions is None:
-            yield
-            return
-        self._versions.keep_found(planned.replaces.decode())
-        version = self._versions.keep(planned.content.decode(), by, reason)
-        try:
-            yield
-        except BaseException:
-            self._versions.forget(version.number)
-            raise
+            return contextlib.nullcontext()
+        old, new = planned.replaces.decode(), planned.content.decode()
+        return self._versions.replacing(old, new, by, reason)
 
     def _replace(self, target: Path, new: Path, replaces: bytes) -> str:
         backup = target.with_name(target.name + BACKUP_SUFFIX)
+        etag = _etag(new.stat())  # an editor may save again at once, and this edit was made
         if self._read()[1] != replaces or not replace_file(target, new, replaces, backup):
             raise FileChanged(_CHANGED.format(path=self._path))
-        return self._read()[2]
+        return etag
 
 
 _NOT_TOML = "{path} is not TOML now, so nothing can be compared; fix it there"
 _CHANGED = "{path} has changed since it was read; read it again, and put your change on top of it"
+
+
+def _etag(status: os.stat_result) -> str:
+    """Return what names the state of a file.
+
+    It is no digest of the text: with it, a reader of the masks could test guesses of a secret.
+    """
+    state = f"{status.st_ino} {status.st_mtime_ns} {status.st_size}"
+    return hashlib.sha256(state.encode()).hexdigest()[:32]
 
 
 def _edited(text: str, edit: Edit) -> tuple[str | None, list[SettingProblem]]:

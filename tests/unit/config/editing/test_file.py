@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from orpheus.config.editing.file import ConfigurationFile
+from orpheus.config.editing.replace_file import replace_file
 from orpheus.config.editing.toml import CannotEdit, masked, unmasked, with_value
 from orpheus.config.problems import known_keys
 from orpheus.config.settings import Settings
@@ -20,6 +21,7 @@ from orpheus.shared.operations.configuration import (
     FileChanged,
     NotEditable,
 )
+from orpheus.shared.storage import state_files
 
 Toml = Callable[[str], Path]
 
@@ -398,3 +400,23 @@ def test_a_file_that_changed_since_it_was_read_is_left_alone(toml: Toml) -> None
     with pytest.raises(FileChanged):
         file.plan(Edit(""), [seen], no_refusal)
     assert path.read_text() == "[api]\nport = 12\n"
+
+
+def test_an_edit_that_was_made_counts_whatever_is_done_to_the_file_next(
+    toml: Toml, own_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = toml("[api]\nport = 1\n")
+    state = state_files(f"sqlite:///{own_directory}/a.db")
+    file = ConfigurationFile(path, (), {}, state)
+
+    def replace_and_spoil(*arguments: Any) -> bool:
+        done = replace_file(*arguments)
+        path.write_bytes(b"\xff")
+        return done
+
+    monkeypatch.setattr("orpheus.config.editing.file.replace_file", replace_and_spoil)
+    assert apply(file, Edit(values={"api.port": 2}))
+    newest, first = file.versions()
+    assert (newest.version.by, newest.version.text) == ("api:test", "[api]\nport = 2\n")
+    assert not newest.is_in_file
+    assert not first.is_in_file

@@ -15,7 +15,7 @@ import hashlib
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from functools import partial
+from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
 
@@ -125,9 +125,9 @@ class ConfigurationFile:
         return [
             ShownVersion(
                 version,
-                text=_masked_or_none(version.text),
                 is_in_file=version.number == in_file,
                 is_in_force=running is not None and version.number == running.version,
+                mask=masked_or_none,
             )
             for version in kept
         ]
@@ -371,7 +371,12 @@ def _secrets_written_out(edit: Edit) -> list[KeyPath]:
     return [one.place for one in found if not one.is_masked()]
 
 
-def _masked_or_none(text: str) -> str | None:
+@lru_cache(maxsize=64)
+def masked_or_none(text: str) -> str | None:
+    """Return the text with its secrets masked; None if they cannot be told apart from the rest.
+
+    It is kept: the versions of a file are shown again and again, and masking a long one takes 2 s.
+    """
     try:
         return masked(text)[0]
     except CannotEdit:

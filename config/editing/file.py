@@ -113,6 +113,10 @@ class ConfigurationFile:
             warnings=_told(missing_programs(settings) if settings else (), sources),
         )
 
+    def text(self) -> str:
+        """Return the text of the file with its secrets, for its owner. Raises NotEditable."""
+        return self._read()[0]
+
     def versions(self) -> list[ShownVersion]:
         """Return the versions of the file, the newest first."""
         kept = [] if self._versions is None else self._versions.all()

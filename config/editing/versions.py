@@ -2,7 +2,8 @@
 
 They are files in a folder of this host's state, and no rows of the database: the file belongs to a
 host, while a database on PostgreSQL is that of many; it has secrets in it, which must not go where
-a backup of the jobs goes; and a version must be there to go back to when the database is not.
+a backup of the jobs goes; and one can go back while the database cannot be used. The folder is that
+of one database: after `database.url` has changed, the versions are beside the earlier one.
 
 Whoever puts a text in the place of the file keeps it here first, with who and why. A text that an
 editor on the machine has saved is kept by the supervisor that takes it in force. A version is

@@ -81,6 +81,8 @@ class Services:
     samples: SampleRing
     condition: SharedRead[Condition]
     measures: Measures = field(default_factory=Measures)
+    masking: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while versions of the configuration are made ready to be shown: it takes much CPU."""
 
     def with_own_store(self, work: Callable[[Store], T]) -> T:
         """Call `work` with a store of its own: for what takes many transactions. Blocks."""

@@ -69,6 +69,18 @@ def secrets_in(tables: MutableMapping[str, Any]) -> Iterator[Secret]:
     yield from _in_table(tables, _Expected(Settings), ())
 
 
+def differing_secrets(
+    one: MutableMapping[str, Any], other: MutableMapping[str, Any]
+) -> list[KeyPath]:
+    """Return the places where both have a secret, and not the same."""
+    values = {secret.place: secret.table[secret.key] for secret in secrets_in(one)}
+    return [
+        secret.place
+        for secret in secrets_in(other)
+        if secret.place in values and values[secret.place] != secret.table[secret.key]
+    ]
+
+
 def _in_table(
     table: MutableMapping[str, Any], expected: _Expected, place: KeyPath
 ) -> Iterator[Secret]:

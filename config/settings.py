@@ -21,6 +21,7 @@ from pydantic import (
 )
 from pydantic.types import Strict
 
+from orpheus.config.problems import NOT_SETTINGS
 from orpheus.config.values import (
     Argument,
     CheckUrl,
@@ -330,7 +331,10 @@ class Settings(Table):  # noqa: PLW1641 - pydantic makes the hash of a frozen mo
 
     def __eq__(self, other: object) -> bool:
         """Compare the settings, however they were given."""
-        return isinstance(other, Settings) and dict(self) == dict(other)
+        return isinstance(other, Settings) and self._tables() == other._tables()
+
+    def _tables(self) -> dict[str, Any]:
+        return {name: value for name, value in self if name not in NOT_SETTINGS}
 
     def remember_given(self, digest: str) -> None:
         """Note the digest of what was set."""

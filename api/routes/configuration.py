@@ -13,7 +13,7 @@ import asyncio
 import errno
 from dataclasses import asdict
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
@@ -77,8 +77,9 @@ async def get_configuration(request: Request) -> Response:
 @router.get("/config/versions", responses=answers(ConfigurationVersions) | problems(409))
 async def list_versions(request: Request) -> Response:
     """The texts that the file has held, each with who put it there and why; secrets are masked."""
-    editor = _editor(services_of(request))
-    items = [version_json(one) for one in await asyncio.to_thread(editor.versions)]
+    services = services_of(request)
+    async with services.masking:
+        items = await asyncio.to_thread(_versions, _editor(services))
     return json_response({"items": items}, headers={"Cache-Control": "no-store"})
 
 
@@ -130,6 +131,10 @@ def _editor(services: Services) -> ConfigurationEditor:
     if opened is None:
         raise NotEditable("This API was not told which configuration it runs on")
     return opened()
+
+
+def _versions(editor: ConfigurationEditor) -> list[dict[str, Any]]:
+    return [version_json(one) for one in editor.versions()]
 
 
 def _rejection(store: Store) -> str | None:

@@ -14,7 +14,8 @@ import contextlib
 import hashlib
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from contextlib import AbstractContextManager
+from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
 
@@ -112,6 +113,10 @@ class ConfigurationFile:
             warnings=_told(missing_programs(settings) if settings else (), sources),
         )
 
+    def text(self) -> str:
+        """Return the text of the file with its secrets, for its owner. Raises NotEditable."""
+        return self._read()[0]
+
     def versions(self) -> list[ShownVersion]:
         """Return the versions of the file, the newest first."""
         kept = [] if self._versions is None else self._versions.all()
@@ -124,9 +129,9 @@ class ConfigurationFile:
         return [
             ShownVersion(
                 version,
-                text=_masked_or_none(version.text),
                 is_in_file=version.number == in_file,
                 is_in_force=running is not None and version.number == running.version,
+                mask=masked_or_none,
             )
             for version in kept
         ]
@@ -176,9 +181,7 @@ class ConfigurationFile:
             raise NotEditable(f"{self._path} is not UTF-8 (byte {error.start})") from None
         if len(text) > LONGEST_TEXT:
             raise NotEditable(f"{self._path} is longer than {LONGEST_TEXT} characters")
-        # Not a digest of the text: with it, a reader of the masks could test guesses of a secret.
-        state = f"{status.st_ino} {status.st_mtime_ns} {status.st_size}"
-        return text, content, hashlib.sha256(state.encode()).hexdigest()[:32]
+        return text, content, _etag(status)
 
     def _obstacle(self) -> str | None:
         assert self._path is not None
@@ -308,29 +311,34 @@ class ConfigurationFile:
         except PermissionError as error:
             raise NotEditable(f"{self._path} cannot be replaced: {error.strerror}") from None
 
-    @contextlib.contextmanager
-    def _kept(self, planned: PlannedEdit, by: str, reason: str | None) -> Iterator[None]:
-        """Keep the new text as a version, and before it what it replaces; not if it does not."""
+    def _kept(
+        self, planned: PlannedEdit, by: str, reason: str | None
+    ) -> AbstractContextManager[None]:
+        """Keep both texts as versions while the file is replaced."""
         if self._versions is None:
-            yield
-            return
-        self._versions.keep_found(planned.replaces.decode())
-        version = self._versions.keep(planned.content.decode(), by, reason)
-        try:
-            yield
-        except BaseException:
-            self._versions.forget(version.number)
-            raise
+            return contextlib.nullcontext()
+        old, new = planned.replaces.decode(), planned.content.decode()
+        return self._versions.replacing(old, new, by, reason)
 
     def _replace(self, target: Path, new: Path, replaces: bytes) -> str:
         backup = target.with_name(target.name + BACKUP_SUFFIX)
+        etag = _etag(new.stat())  # an editor may save again at once, and this edit was made
         if self._read()[1] != replaces or not replace_file(target, new, replaces, backup):
             raise FileChanged(_CHANGED.format(path=self._path))
-        return self._read()[2]
+        return etag
 
 
 _NOT_TOML = "{path} is not TOML now, so nothing can be compared; fix it there"
 _CHANGED = "{path} has changed since it was read; read it again, and put your change on top of it"
+
+
+def _etag(status: os.stat_result) -> str:
+    """Return what names the state of a file.
+
+    It is no digest of the text: with it, a reader of the masks could test guesses of a secret.
+    """
+    state = f"{status.st_ino} {status.st_mtime_ns} {status.st_size}"
+    return hashlib.sha256(state.encode()).hexdigest()[:32]
 
 
 def _edited(text: str, edit: Edit) -> tuple[str | None, list[SettingProblem]]:
@@ -367,7 +375,12 @@ def _secrets_written_out(edit: Edit) -> list[KeyPath]:
     return [one.place for one in found if not one.is_masked()]
 
 
-def _masked_or_none(text: str) -> str | None:
+@lru_cache(maxsize=64)
+def masked_or_none(text: str) -> str | None:
+    """Return the text with its secrets masked; None if they cannot be told apart from the rest.
+
+    It is kept: the versions of a file are shown again and again, and masking a long one takes 2 s.
+    """
     try:
         return masked(text)[0]
     except CannotEdit:

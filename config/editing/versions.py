@@ -2,14 +2,18 @@
 
 They are files in a folder of this host's state, and no rows of the database: the file belongs to a
 host, while a database on PostgreSQL is that of many; it has secrets in it, which must not go where
-a backup of the jobs goes; and a version must be there to go back to when the database is not.
+a backup of the jobs goes; and one can go back while the database cannot be used. The folder is that
+of one database: after `database.url` has changed, the versions are beside the earlier one.
 
 Whoever puts a text in the place of the file keeps it here first, with who and why. A text that an
 editor on the machine has saved is kept by the supervisor that takes it in force. A version is
-written in one step under a number of its own, whoever else keeps one at that moment.
+written in one step under a number of its own, whoever else keeps one at that moment. A lock keeps
+the supervisor from looking between a version and the replacement of the file: it would keep the
+same two texts once more, as if an editor had saved them.
 """
 
 import contextlib
+import fcntl
 import json
 import os
 import secrets
@@ -21,6 +25,10 @@ from orpheus.shared.operations.configuration import ConfigurationVersion
 
 BY_HAND = "file"
 """Who made a version that was found in the file."""
+_LOCK = ".lock"
+_LONGEST_WAIT_S = 5.0
+"""For an edit that is being made: a wrong number does less harm than a supervisor that waits."""
+_LOOK_EVERY_S = 0.01
 _MOST = 50
 _MOST_BYTES = 8 * 2**20
 _ENDING = ".json"
@@ -29,7 +37,7 @@ _LEFT_BEHIND_S = 60
 
 
 class Versions:
-    """The versions of one configuration file, the newest of all in a folder.
+    """The versions of one configuration file in a folder: the newest of them are kept.
 
     Several files may have their versions in it: those that one database was used with.
     """
@@ -69,7 +77,50 @@ class Versions:
         newest = self.newest()
         if newest is not None and newest.text == text:
             return newest
-        return self.keep(text, BY_HAND, None)
+        with self._locked():
+            return self._keep_found(text)
+
+    @contextlib.contextmanager
+    def replacing(self, old: str, new: str, by: str, reason: str | None) -> Iterator[None]:
+        """Keep the new text, and before it the one that it replaces; the file is replaced inside.
+
+        If that raises, the new one is forgotten. Meanwhile `keep_found` waits: it would take the
+        old text for one that has come back after the new one. Raises OSError.
+        """
+        with self._locked():
+            self._keep_found(old)
+            version = self.keep(new, by, reason)
+            try:
+                yield
+            except BaseException:
+                self.forget(version.number)
+                raise
+
+    def _keep_found(self, text: str) -> ConfigurationVersion:
+        """Keep a text unless it is the newest, or was read before the newest came into the file."""
+        kept = self.all()
+        candidates = kept[:1] if self._file_holds(text) else kept
+        known = next((version for version in candidates if version.text == text), None)
+        return known or self.keep(text, BY_HAND, None)
+
+    def _file_holds(self, text: str) -> bool:
+        try:
+            return Path(self._file).read_bytes() == text.encode()
+        except OSError:
+            return True  # nothing says that it is not the newest
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Hold off others that keep or replace; go on without after a while. Raises OSError."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fd = os.open(self._folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            give_up_s = time.monotonic() + _LONGEST_WAIT_S
+            while not _has_lock(fd) and time.monotonic() < give_up_s:
+                time.sleep(_LOOK_EVERY_S)
+            yield
+        finally:
+            os.close(fd)
 
     def forget(self, number: int) -> None:
         """Drop a version that did not come in the place of the file after all."""
@@ -114,7 +165,8 @@ class Versions:
 
     def _drop_oldest(self) -> None:
         size = 0
-        for count, path in enumerate(reversed(self._paths()), start=1):
+        mine = (path for path in reversed(self._paths()) if self._read(path) is not None)
+        for count, path in enumerate(mine, start=1):
             with contextlib.suppress(FileNotFoundError):
                 size += path.stat().st_size
             if count > 1 and (count > _MOST or size > _MOST_BYTES):
@@ -123,6 +175,14 @@ class Versions:
             with contextlib.suppress(FileNotFoundError):
                 if time.time() - path.stat().st_mtime > _LEFT_BEHIND_S:
                     path.unlink()
+
+
+def _has_lock(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _linked(new: Path, path: Path) -> bool:

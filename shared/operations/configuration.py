@@ -55,18 +55,24 @@ class ConfigurationVersion:
 
 @dataclass(frozen=True, slots=True)
 class ShownVersion:
-    """A version as it may be shown. `text` has its secrets masked; None: they cannot be told."""
+    """A version as it may be shown."""
 
     version: ConfigurationVersion
-    text: str | None
     is_in_file: bool
     """The file holds it now."""
     is_in_force: bool
     """The supervisor works by it."""
+    mask: Callable[[str], str | None] = field(repr=False)
+    """Masks the secrets of a text. Blocks for up to 2 s for a long one."""
+
+    @property
+    def text(self) -> str | None:
+        """Its text with the secrets masked, made when it is asked for; None: they are not told."""
+        return self.mask(self.version.text)
 
 
 def version_json(shown: ShownVersion) -> dict[str, Any]:
-    """Return a version, its secrets masked."""
+    """Return a version, its secrets masked. Blocks as `ShownVersion.mask` does."""
     version = shown.version
     return {
         "version": version.number,

@@ -66,7 +66,7 @@ class Operator:
         try:
             settings, problems = load_for_database(self.config, self.sets, os.environ)
         except ConfigurationError as error:
-            running = self._running_with_file()
+            running = self.settings_that_run()
             if running is None:
                 raise
             settings, problems = running, str(error).splitlines()[:-1]
@@ -98,7 +98,7 @@ class Operator:
             try:
                 told, _ = load_for_database(self.config, self.sets, os.environ)
             except ConfigurationError:
-                running = self._running_with_file()
+                running = self.settings_that_run()
             else:
                 running = self._running_on(told)
             if running is None:
@@ -106,8 +106,11 @@ class Operator:
         self._warn(problems, runs=True)
         return running
 
-    def _running_with_file(self) -> "Settings | None":
-        """Return the settings of the supervisor that was started with this file."""
+    def settings_that_run(self) -> "Settings | None":
+        """Return the settings of the supervisor that was started with this file.
+
+        None if none or several were, or if the URL of the database has a password.
+        """
         from orpheus.config.in_force import in_force_of  # noqa: PLC0415 - see above
 
         return self._in_force(in_force_of(self.config, os.environ))

@@ -17,7 +17,7 @@ import orjson
 
 from orpheus.shared.domain import words
 from orpheus.shared.text import printable
-from orpheus.supervisor.cli.table import GAP, Columns, fitted
+from orpheus.supervisor.cli.table import GAP, Columns, fitted, shortened
 
 _WORDS_BY_COLOUR = {
     "green": ("ready", "done", "succeeded"),
@@ -68,12 +68,17 @@ def print_items(
         print_table(columns, map(row, items))
 
 
-def print_fields(fields: Mapping[str, object]) -> None:
-    """Print names and values, one per line, without those that are None."""
+def print_fields(fields: Mapping[str, object], line_width: int | None = None) -> None:
+    """Print names and values, one per line, without those that are None.
+
+    With a `line_width`, values are shortened so that no line is wider.
+    """
     shown = {name: value for name, value in fields.items() if value is not None}
     width = max(map(len, shown), default=0)
     for name, value in shown.items():
         text = printable(str(value))
+        if line_width is not None:
+            text = shortened(text, line_width - width - len(GAP))
         click.echo(f"{name:<{width}}  {styled(text, **_STYLES.get(text, {}))}")
 
 

@@ -1,19 +1,23 @@
 """`orpheus status`: the system as a whole, once or as long as somebody watches."""
 
+import contextlib
 import io
+import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import redirect_stdout
 from datetime import datetime
+from pathlib import Path
 from time import sleep
 from typing import Any
 
 import click
 import orjson
 
+from orpheus.config.sources import DEFAULT_PATH, given_file
 from orpheus.shared.domain.handover import CommandLineHandover
-from orpheus.shared.errors import ExitCode
-from orpheus.shared.storage import Store, shown_url
+from orpheus.shared.errors import ConfigurationError, ExitCode, StorageError
+from orpheus.shared.storage import Store, shown_url, state_files
 from orpheus.shared.text import printable
 from orpheus.shared.views.verdict import verdict_json
 from orpheus.supervisor.cli.operator import Operator, for_operator
@@ -24,8 +28,10 @@ from orpheus.supervisor.cli.output import (
     print_json,
     styled,
     terminal_height,
+    terminal_width,
 )
 from orpheus.supervisor.cli.system import print_workers, read_workers
+from orpheus.supervisor.cli.table import shortened
 
 _LOOK_EVERY_S = 1.0
 _HOME, _TO_END_OF_LINE, _TO_END_OF_SCREEN, _CLEAR = "\x1b[H", "\x1b[K", "\x1b[J", "\x1b[2J"
@@ -36,10 +42,10 @@ _HOME, _TO_END_OF_LINE, _TO_END_OF_SCREEN, _CLEAR = "\x1b[H", "\x1b[K", "\x1b[J"
 @for_operator
 def status(operator: Operator, watch: bool) -> int:
     """Show the whole system; exit 1 if something needs attention."""
+    if watch:
+        return _watch(operator)
     handover = operator.handover()
     with operator.store(handover) as store:
-        if watch:
-            return _watch(operator, store, handover)
         found = _status(store, handover)
     if operator.as_json:
         print_json(found)
@@ -65,7 +71,14 @@ def _status(store: Store, handover: CommandLineHandover) -> dict[str, Any]:
         }
 
 
-def _print(found: Mapping[str, Any], handover: CommandLineHandover) -> None:
+def _print(
+    found: Mapping[str, Any], handover: CommandLineHandover, width: int | None = None
+) -> None:
+    """Print the status; with a `width`, no line is wider, as a table never is on a terminal."""
+
+    def fitting(text: str) -> str:
+        return text if width is None else shortened(text, width)
+
     size = mebibytes(found["database_bytes"])
     print_fields(
         {
@@ -73,60 +86,109 @@ def _print(found: Mapping[str, Any], handover: CommandLineHandover) -> None:
             "oldest waiting": duration(found["oldest_pending_s"]),
             "last hour": ", ".join(f"{n:,} {name}" for name, n in found["last_hour"].items()),
             "database": f"{shown_url(handover.storage.url)}, {size}",
-        }
+        },
+        width,
     )
     if found["workers"]:
         click.echo()
         print_workers(found["workers"])
     click.echo()
     verdict = found["verdict"]
-    click.echo(styled(verdict["headline"], fg="red" if verdict["concerns"] else "green"))
+    colour = "red" if verdict["concerns"] else "green"
+    click.echo(styled(fitting(verdict["headline"]), fg=colour))
     for concern in verdict["concerns"]:
         command = f" ({concern['command']})" if concern["command"] else ""
-        click.echo(f"- {printable(concern['text'])}{command}")
+        click.echo(fitting(f"- {printable(concern['text'])}{command}"))
 
 
 def _in_words(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{n:,} {name}" for name, n in counts.items() if n)
 
 
-def _watch(operator: Operator, store: Store, handover: CommandLineHandover) -> int:
+def _watch(operator: Operator) -> int:
     """Show the status until Ctrl-C: on a terminal in place, in a pipe a line for each change."""
-    show = _line if operator.as_json or not sys.stdout.isatty() else _draw
+    is_drawn = not operator.as_json and sys.stdout.isatty()
     before = ""
     try:
-        while True:
-            before = show(_status(store, handover), operator, handover, before)
+        for found, handover in _looks(operator):
+            if is_drawn:
+                before = _draw(found, handover, before)
+            else:
+                before = _line(found, before, as_json=operator.as_json)
             sleep(_LOOK_EVERY_S)
     except KeyboardInterrupt:  # the usual way to stop
-        if show is _draw:
+        if is_drawn:
             click.echo()
-        return ExitCode.OK
+    return ExitCode.OK
 
 
-def _line(found: Mapping[str, Any], operator: Operator, _: CommandLineHandover, before: str) -> str:
-    """Print a line if it says something new; return what it says."""
-    verdict = found["verdict"]
-    concerns = "; ".join(concern["text"] for concern in verdict["concerns"])
-    says = printable(
-        f"{_in_words(found['counts']) or 'no jobs yet'}. {concerns or verdict['headline']}"
-    )
-    if operator.as_json:
+def _looks(operator: Operator) -> Iterator[tuple[dict[str, Any] | str, CommandLineHandover]]:
+    """Yield the status without end, with what it was judged by; or why the database cannot be used.
+
+    It is judged by the settings of that moment: another pool may serve a queue by then. Raises
+    StorageError if the database cannot be used from the beginning.
+    """
+    file, has_looked = given_file(operator.config, os.environ) or DEFAULT_PATH, False
+    file_read, handover = _state_of(file), operator.handover()
+    while True:
+        note = state_files(handover.storage.url, handover.storage.state_dir).in_force
+        origins = file_read, _state_of(note)
+        try:
+            with operator.store(handover) as store:
+                while (_state_of(file), _state_of(note)) == origins:
+                    yield _status(store, handover), handover
+                    has_looked = True
+        except StorageError as error:
+            if not has_looked:
+                raise
+            yield f"The database cannot be used now: {error}", handover
+        file_read = _state_of(
+            file
+        )  # before it is read: a change meanwhile is seen at the next look
+        with contextlib.suppress(ConfigurationError):  # what runs keeps its settings then
+            handover = operator.handover()
+
+
+def _state_of(path: Path) -> tuple[int, ...] | None:
+    """Return what changes with the content of a file; None if there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size
+
+
+def _line(found: Mapping[str, Any] | str, before: str, *, as_json: bool) -> str:
+    """Print a line if it says something new; return what it says. A trouble is no document."""
+    if isinstance(found, str):
+        says = printable(found)
+    else:
+        verdict = found["verdict"]
+        concerns = "; ".join(concern["text"] for concern in verdict["concerns"])
+        counts = _in_words(found["counts"]) or "no jobs yet"
+        says = printable(f"{counts}. {concerns or verdict['headline']}")
+    if as_json and not isinstance(found, str):
         click.echo(orjson.dumps(found))
     elif says != before:
-        click.echo(f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S}  {says}")
+        text = f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S}  {says}"
+        click.echo(text, err=as_json)
     sys.stdout.flush()
     return says
 
 
-def _draw(found: Mapping[str, Any], _: Operator, handover: CommandLineHandover, before: str) -> str:
+def _draw(found: Mapping[str, Any] | str, handover: CommandLineHandover, before: str) -> str:
     """Draw over what was drawn before, in one write and without clearing, so nothing flickers."""
+    width = terminal_width()
     with redirect_stdout(_Frame()) as frame:
-        _print(found, handover)
+        if isinstance(found, str):
+            click.echo(styled(shortened(printable(found), width), fg="red"))
+        else:
+            _print(found, handover, width)
     lines = frame.getvalue().splitlines()
     room = terminal_height() - 1
     if len(lines) > room:
-        lines = [*lines[: room - 1], f"… and {len(lines) - room + 1} more lines"]
+        more = f"… and {len(lines) - room + 1} more lines"
+        lines = [*lines[: room - 1], shortened(more, width)]
     drawn = _HOME + "".join(f"{line}{_TO_END_OF_LINE}\n" for line in lines) + _TO_END_OF_SCREEN
     sys.stdout.write(drawn if before else _CLEAR + drawn)
     sys.stdout.flush()

@@ -1,19 +1,26 @@
 """`orpheus config versions`, `diff` and `rollback`: the earlier texts of the configuration file."""
 
+import contextlib
 import difflib
 import functools
 import os
+from collections.abc import Iterator
 
 import click
 
-from orpheus.config.editing.file import ConfigurationFile
+from orpheus.config.editing.file import ConfigurationFile, masked_or_none
+from orpheus.config.editing.naming_code import tables_of
 from orpheus.config.handovers import for_command_line
+from orpheus.config.problems import dotted
+from orpheus.config.secret_values import differing_secrets
 from orpheus.config.settings import Settings
 from orpheus.config.sources import DEFAULT_PATH, given_file
-from orpheus.shared.errors import ConfigurationError, ExitCode, NotFound
+from orpheus.shared.errors import ConfigurationError, ExitCode, NotFound, StorageError
+from orpheus.shared.operations.audit import Actor
 from orpheus.shared.operations.configuration import (
     Edit,
     EditOutcome,
+    PlannedEdit,
     RefusedEntries,
     SettingProblem,
     ShownVersion,
@@ -21,7 +28,8 @@ from orpheus.shared.operations.configuration import (
 )
 from orpheus.shared.operations.refused import refused_entries
 from orpheus.shared.operations.replace_configuration import replace_configuration
-from orpheus.shared.storage import state_files
+from orpheus.shared.storage import Store, state_files
+from orpheus.shared.views.values import rfc3339
 from orpheus.supervisor.cli.operator import Operator, for_operator, with_reason
 from orpheus.supervisor.cli.output import local_time, print_json, print_table
 
@@ -35,15 +43,11 @@ def versions(operator: Operator) -> int:
 
     Those of this host that are kept: up to 50. "file": an editor has saved it.
     """
-    items = [version_json(one) for one in _editor(operator, operator.settings()).versions()]
+    kept = _editor(operator, _settings(operator)).versions()
     if operator.as_json:
-        print_json({"items": items})
+        print_json({"items": [version_json(one) for one in kept]})
         return ExitCode.OK
-    rows = [
-        (one["version"], local_time(one["at"]), one["by"], _marks(one), one["reason"])
-        for one in items
-    ]
-    print_table(("VERSION", "AT", "BY", "NOW", "REASON"), rows)
+    print_table(("VERSION", "AT", "BY", "NOW", "REASON"), map(_row, kept))
     return ExitCode.OK
 
 
@@ -57,29 +61,36 @@ def diff(operator: Operator, before: int | None, after: int | None) -> int:
     FROM is the version in force if it is not given, or else the newest one; TO is the file as it
     is. Exits 1 if something differs.
     """
-    editor = _editor(operator, operator.settings())
+    editor = _editor(operator, _settings(operator))
     kept = editor.versions()
-    old = _chosen(kept, before)
-    new_text, name = editor.show().text, "the file"
-    if after is not None:
-        new_text, name = _chosen(kept, after).text, f"version {after}"
-    if old.text is None or new_text is None:
-        raise ConfigurationError("it is not shown: its secrets cannot be told apart from the rest")
-    lines = list(
-        difflib.unified_diff(
-            old.text.splitlines(),
-            new_text.splitlines(),
-            f"version {old.version.number}",
-            name,
-            lineterm="",
-        )
-    )
-    if operator.as_json:
-        print_json({"from": old.version.number, "to": after, "diff": lines})
+    chosen = _chosen(kept, before)
+    old, number = chosen.version.text, chosen.version.number
+    if after is None:
+        new, name = editor.text(), "the file"
     else:
-        for line in lines:
-            click.secho(line, fg={"+": "green", "-": "red", "@": "cyan"}.get(line[:1]))
-    return ExitCode.NO if lines else ExitCode.OK
+        new, name = _chosen(kept, after).version.text, f"version {after}"
+    lines, places = _difference(old, new, f"version {number}", name)
+    if operator.as_json:
+        print_json({"from": number, "to": after, "diff": lines, "secrets": places})
+        return ExitCode.NO if old != new else ExitCode.OK
+    for line in lines:
+        click.secho(line, fg={"+": "green", "-": "red", "@": "cyan"}.get(line[:1]))
+    for place in places:
+        click.echo(f"a secret differs: {place}")
+    if old != new and not lines and not places:
+        click.echo("only the ends of lines differ")
+    return ExitCode.NO if old != new else ExitCode.OK
+
+
+def _difference(old: str, new: str, old_name: str, new_name: str) -> tuple[list[str], list[str]]:
+    """Return the lines that differ, secrets masked, and the names of the secrets that do."""
+    shown = masked_or_none(old), masked_or_none(new)
+    tables = tables_of(old), tables_of(new)
+    if shown[0] is None or shown[1] is None or tables[0] is None or tables[1] is None:
+        raise ConfigurationError("it is not shown: its secrets cannot be told apart from the rest")
+    texts = shown[0].splitlines(), shown[1].splitlines()
+    lines = list(difflib.unified_diff(*texts, old_name, new_name, lineterm=""))
+    return lines, [dotted(place) for place in differing_secrets(tables[0], tables[1])]
 
 
 @click.command()
@@ -90,12 +101,14 @@ def diff(operator: Operator, before: int | None, after: int | None) -> int:
 def rollback(operator: Operator, version: int, check: bool, reason: str | None) -> int:
     """Put the text of VERSION into the file again, with the secrets that it had.
 
-    It is checked like any edit, and a running supervisor takes it as if it had been saved.
+    It is checked like any edit, and a running supervisor takes it as if it had been saved. It
+    needs no database. Versions are kept beside it: if the file names another one by now and
+    nothing runs, name the earlier one by --set database.url=….
     """
-    settings = operator.settings()
+    settings = _settings(operator)
     editor = _editor(operator, settings)
-    with operator.store(for_command_line(settings)) as store:
-        types = {row.name: row for row in store.types.all()}
+    with _store(operator, settings) as store:
+        types = {} if store is None else {row.name: row for row in store.types.all()}
         refused: RefusedEntries = (
             functools.partial(refused_entries, types) if types else lambda _: {}
         )
@@ -103,16 +116,59 @@ def rollback(operator: Operator, version: int, check: bool, reason: str | None) 
         if planned.outcome.problems:
             raise ConfigurationError("\n".join(map(_line, planned.outcome.problems)))
         if not check:
-            replace_configuration(editor, planned, operator.actor(reason), version, store)
+            _replace(editor, planned, operator.actor(reason), version, store)
     _print_outcome(operator, version, planned.outcome, is_written=not check)
     return ExitCode.OK
 
 
+def _settings(operator: Operator) -> Settings:
+    """Return the settings that tell where the versions are: of what runs with the file, if any.
+
+    The file itself may name another database by now, and going back is then what is wanted.
+    """
+    return operator.settings_that_run() or operator.settings()
+
+
 def _editor(operator: Operator, settings: Settings) -> ConfigurationFile:
-    """Return the file of this command, whose versions are beside its database."""
+    """Return the file of this command, whose versions are beside the database of `settings`."""
     path = given_file(operator.config, os.environ) or DEFAULT_PATH
     state = state_files(settings.database.url, settings.database.state_dir)
     return ConfigurationFile(path, operator.sets, os.environ, state, may_name_code=True)
+
+
+@contextlib.contextmanager
+def _store(operator: Operator, settings: Settings) -> Iterator[Store | None]:
+    """Open the database, to check jobs and to write the audit log; None if that cannot be."""
+    with contextlib.ExitStack() as stack:
+        store = None
+        try:
+            store = stack.enter_context(operator.store(for_command_line(settings)))
+        except StorageError as error:
+            _warn(f"{error}; so the jobs of schedules and alerts are not checked")
+        yield store
+
+
+def _replace(
+    editor: ConfigurationFile,
+    planned: PlannedEdit,
+    actor: Actor,
+    version: int,
+    store: Store | None,
+) -> None:
+    """Replace the file; without its row in the audit log if the database cannot be used."""
+    if store is not None:
+        try:
+            replace_configuration(editor, planned, actor, version, store)
+        except StorageError as error:  # before the file was replaced
+            _warn(str(error))
+        else:
+            return
+    _warn("the audit log cannot be written; orpheus config versions tells who did this, and why")
+    replace_configuration(editor, planned, actor, version, None)
+
+
+def _warn(text: str) -> None:
+    click.echo(f"orpheus: warning: {text}", err=True)
 
 
 def _chosen(kept: list[ShownVersion], number: int | None) -> ShownVersion:
@@ -129,9 +185,11 @@ def _chosen(kept: list[ShownVersion], number: int | None) -> ShownVersion:
     return found
 
 
-def _marks(item: dict[str, object]) -> str | None:
-    marks = [word for key, word in (("in_file", "file"), ("in_force", "in force")) if item[key]]
-    return ", ".join(marks) or None
+def _row(shown: ShownVersion) -> tuple[object, ...]:
+    version = shown.version
+    marks = (("file", shown.is_in_file), ("in force", shown.is_in_force))
+    now = ", ".join(word for word, is_so in marks if is_so) or None
+    return version.number, local_time(rfc3339(version.at_ms)), version.by, now, version.reason
 
 
 def _line(problem: SettingProblem) -> str:
@@ -158,4 +216,4 @@ def _print_outcome(
     if outcome.changed is not None and not outcome.changed:
         click.echo("  no setting changes its value")
     for warning in outcome.warnings:
-        click.echo(f"orpheus: warning: {_line(warning)}", err=True)
+        _warn(_line(warning))

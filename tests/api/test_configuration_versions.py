@@ -1,12 +1,16 @@
 """GET /config/versions, going back to one by PUT /config, and what is in force in any state."""
 
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from orpheus.config.editing import file
 from orpheus.config.editing.file import ConfigurationFile
+from orpheus.config.editing.toml import masked
 from orpheus.config.editing.versions import Versions
 from orpheus.config.in_force import keep_in_force
 from orpheus.config.load import load_settings
@@ -115,6 +119,53 @@ def test_no_secret_of_a_version_is_told(api: Any, put: Callable[..., Any]) -> No
     answer = api.client.get("/config/versions")
     assert "hush" not in answer.text
     assert MASK in answer.json()["items"][1]["text"]
+
+
+def test_a_version_is_masked_once_however_often_it_is_shown(
+    api: Any, put: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts: list[str] = []
+
+    def counted(text: str) -> tuple[str, int]:
+        texts.append(text)
+        return masked(text)
+
+    put({"set": {"api.port": 2}}, etag=None)
+    put({"set": {"api.port": 3}}, etag=None)
+    file.masked_or_none.cache_clear()
+    monkeypatch.setattr(file, "masked", counted)
+    assert len(versions_of(api)) == 3
+    assert sorted(texts) == sorted(set(texts))
+    assert len(texts) == 3
+    versions_of(api)
+    assert len(texts) == 3
+    put({"set": {"api.port": 4}}, etag=None)
+    texts.clear()
+    versions_of(api)
+    assert len(texts) == 1
+
+
+def test_texts_are_masked_for_one_caller_at_a_time(
+    api: Any, put: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_work: list[str] = []
+    most = 0
+
+    def slow(text: str) -> tuple[str, int]:
+        nonlocal most
+        at_work.append(text)
+        most = max(most, len(at_work))
+        time.sleep(0.05)
+        at_work.remove(text)
+        return text, 0
+
+    put({"set": {"api.port": 2}}, etag=None)
+    file.masked_or_none.cache_clear()
+    monkeypatch.setattr(file, "masked", slow)
+    with ThreadPoolExecutor(3) as callers:
+        list(callers.map(lambda _: versions_of(api), range(3)))
+    file.masked_or_none.cache_clear()
+    assert most == 1
 
 
 def test_going_back_is_checked_like_an_edit_and_then_brings_every_byte_again(

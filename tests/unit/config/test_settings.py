@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from orpheus.config.load import load_settings
 from orpheus.config.settings import Settings
 from orpheus.config.values import parse_size_bytes
 
@@ -52,6 +53,16 @@ def test_settings_travel_as_json_and_back(load: Load) -> None:
         ]
     )
     assert Settings.model_validate(settings.model_dump(mode="json")) == settings
+
+
+def test_settings_are_equal_wherever_they_were_read(tmp_path: Path, load: Load) -> None:
+    read = []
+    for name, text in (("a.toml", "[api]\nport = 1\n"), ("b.toml", "# The same.\napi.port = 1\n")):
+        file = tmp_path / name
+        file.write_text(text)
+        read.append(load_settings(file, (), {}))
+    assert read[0] == read[1] == load(sets=["api.port=1"])
+    assert read[0] != load(sets=["api.port=2"])
 
 
 def test_settings_cannot_be_changed(load: Load) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from orpheus.config.editing.file import ConfigurationFile
-from orpheus.config.editing.toml import CannotEdit, masked, unmasked, with_value
+from orpheus.config.editing.replace_file import replace_file
+from orpheus.config.editing.toml import masked, unmasked
 from orpheus.config.problems import known_keys
 from orpheus.config.settings import Settings
 from orpheus.shared.domain.handover import StoredSettings
@@ -20,6 +21,7 @@ from orpheus.shared.operations.configuration import (
     FileChanged,
     NotEditable,
 )
+from orpheus.shared.storage import state_files
 
 Toml = Callable[[str], Path]
 
@@ -298,55 +300,6 @@ def test_a_text_of_many_unknown_keys_is_answered_soon(toml: Toml) -> None:
     assert len(found.problems) == 100
 
 
-# Single settings
-
-
-def test_a_changed_value_keeps_every_comment_and_every_other_line() -> None:
-    new = with_value(SHIPPED, "jobs.timeout", "10m")
-    assert [
-        (a, b) for a, b in zip(SHIPPED.splitlines(), new.splitlines(), strict=True) if a != b
-    ] == [
-        (line, line.replace('"15m"', '"10m"'))
-        for line in SHIPPED.splitlines()
-        if line.startswith("timeout = ") and "15m" in line
-    ]
-
-
-def test_a_new_key_stands_with_the_other_keys_of_its_table() -> None:
-    lines = with_value(SHIPPED, "pools.default.workers", 4).splitlines()
-    at = lines.index("workers = 4")
-    assert lines[at - 1].startswith("max_age")
-
-
-@pytest.mark.parametrize(
-    ("text", "key", "value", "expected"),
-    [
-        ("", "api.port", 1, {"api": {"port": 1}}),
-        ("api.port = 1\n", "api.max_clients", 2, {"api": {"port": 1, "max_clients": 2}}),
-        ("api = {port = 1}\n", "api.port", 2, {"api": {"port": 2}}),
-        ("pools = {a = {}}\n", "pools.b.workers", 2, {"pools": {"a": {}, "b": {"workers": 2}}}),
-        ("[a]\n[c]\n", "b.d", 2, {"a": {}, "c": {}, "b": {"d": 2}}),
-        ("[pools.a]\n[jobs]\n", "pools.b.workers", 2, None),
-        ("[jobs]\ntimeout = 1\n", "jobs.timeout", None, {"jobs": {}}),
-        ("[jobs]\n", "leases.ttl", None, {"jobs": {}}),
-        ("", 'queues."a.b".rate', "1/s", {"queues": {"a.b": {"rate": "1/s"}}}),
-    ],
-)
-def test_one_setting_is_changed_in_files_of_every_form(
-    text: str, key: str, value: Any, expected: dict[str, Any] | None
-) -> None:
-    new = tomllib.loads(with_value(text, key, value))
-    assert new == (expected or {"pools": {"a": {}, "b": {"workers": 2}}, "jobs": {}})
-
-
-@pytest.mark.parametrize(
-    ("key", "value"), [("api..x", 1), ("", 1), ("api.port.x", 1), ("api.port", {"a": None})]
-)
-def test_what_cannot_be_set_is_refused(key: str, value: Any) -> None:
-    with pytest.raises(CannotEdit):
-        with_value("[api]\nport = 1\n", key, value)
-
-
 # What is written
 
 
@@ -398,3 +351,23 @@ def test_a_file_that_changed_since_it_was_read_is_left_alone(toml: Toml) -> None
     with pytest.raises(FileChanged):
         file.plan(Edit(""), [seen], no_refusal)
     assert path.read_text() == "[api]\nport = 12\n"
+
+
+def test_an_edit_that_was_made_counts_whatever_is_done_to_the_file_next(
+    toml: Toml, own_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = toml("[api]\nport = 1\n")
+    state = state_files(f"sqlite:///{own_directory}/a.db")
+    file = ConfigurationFile(path, (), {}, state)
+
+    def replace_and_spoil(*arguments: Any) -> bool:
+        done = replace_file(*arguments)
+        path.write_bytes(b"\xff")
+        return done
+
+    monkeypatch.setattr("orpheus.config.editing.file.replace_file", replace_and_spoil)
+    assert apply(file, Edit(values={"api.port": 2}))
+    newest, first = file.versions()
+    assert (newest.version.by, newest.version.text) == ("api:test", "[api]\nport = 2\n")
+    assert not newest.is_in_file
+    assert not first.is_in_file

@@ -9,6 +9,7 @@ import pytest
 
 from orpheus.config.editing import versions as module
 from orpheus.config.editing.versions import BY_HAND, Versions
+from orpheus.shared.operations.configuration import ConfigurationVersion
 
 
 @pytest.fixture
@@ -70,6 +71,18 @@ def test_the_oldest_go_where_there_are_too_many_or_they_are_too_large(
     assert [one.number for one in versions.all()] == [7], "the newest always stays"
 
 
+def test_two_files_in_turn_do_not_push_each_other_out(
+    versions: Versions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_MOST", 2)
+    other = Versions(tmp_path / "kept", tmp_path / "other.toml")
+    for n in range(3):
+        versions.keep(f"a = {n}", "x", None)
+        other.keep(f"b = {n}", "x", None)
+    assert [one.text for one in versions.all()] == ["a = 2", "a = 1"]
+    assert [one.text for one in other.all()] == ["b = 2", "b = 1"]
+
+
 def test_those_of_another_file_and_what_cannot_be_read_do_not_count(
     versions: Versions, tmp_path: Path
 ) -> None:
@@ -85,6 +98,35 @@ def test_a_version_that_was_not_put_in_place_is_forgotten(versions: Versions) ->
     versions.forget(versions.keep("a = 1", "x", None).number)
     assert versions.all() == []
     assert versions.newest() is None
+
+
+def test_what_is_replaced_at_this_moment_is_kept_once(versions: Versions, tmp_path: Path) -> None:
+    """A supervisor that looks while an edit is between its version and its file."""
+    file = tmp_path / "orpheus.toml"
+    file.write_text("a = 1")
+    found: list[ConfigurationVersion] = []
+
+    def supervisor() -> None:
+        mine = Versions(tmp_path / "kept", file)
+        found.append(mine.keep_found("a = 1"))
+        found.append(mine.keep_found("a = 2"))
+
+    looks = threading.Thread(target=supervisor)
+    with versions.replacing("a = 1", "a = 2", "api:x", "a busy week"):
+        looks.start()
+        looks.join(0.3)  # the supervisor gets as far as it can
+        file.write_text("a = 2")
+    looks.join()
+    assert [(one.number, one.by) for one in versions.all()] == [(2, "api:x"), (1, BY_HAND)]
+    assert [one.number for one in found] == [1, 2]
+
+
+def test_a_lock_that_is_never_given_back_stops_nobody(
+    versions: Versions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_LONGEST_WAIT_S", 0.05)
+    with versions.replacing("a = 1", "a = 2", "api:x", None):
+        assert versions.keep_found("a = 3").number == 3
 
 
 def test_no_folder_is_no_version(tmp_path: Path) -> None:

@@ -3,11 +3,15 @@
 import json
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
+from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.domain.jobs import NewJob
+from orpheus.shared.errors import DatabaseAway
 from orpheus.shared.storage import Store
 from orpheus.supervisor.cli import status
 
@@ -55,6 +59,73 @@ def test_as_json_there_is_a_document_on_a_line_for_each_look(
     code, out, _ = orpheus("status", "-w", "--json")
     assert code == 0
     assert [json.loads(line)["counts"]["pending"] for line in out.splitlines()] == [0, 0]
+
+
+def test_each_look_is_judged_by_the_settings_of_that_moment(
+    orpheus: Orpheus,
+    store: Store,
+    looks: list[Callable[[], object]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pools: list[list[str]] = []
+    look = status._status
+
+    def noted(store: Store, handover: CommandLineHandover) -> dict[str, Any]:
+        pools.append(list(handover.storage.pools))
+        return look(store, handover)
+
+    def add_a_pool() -> None:
+        file = Path("config/orpheus.toml")
+        file.parent.mkdir()
+        file.write_text("[pools.default]\n[pools.mail]\nqueues = ['mail']\n")
+
+    monkeypatch.setattr(status, "_status", noted)
+    looks += [lambda: None, add_a_pool]
+    assert orpheus("status", "--watch").code == 0
+    assert pools == [["default"], ["default"], ["default", "mail"]]
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_a_database_that_is_away_for_a_moment_does_not_end_the_watch(
+    orpheus: Orpheus,
+    store: Store,
+    looks: list[Callable[[], object]],
+    monkeypatch: pytest.MonkeyPatch,
+    options: tuple[str, ...],
+) -> None:
+    look = status._status
+
+    def away() -> None:
+        monkeypatch.setattr(status, "_status", fail)
+
+    def fail(*_: object) -> None:
+        raise DatabaseAway("the server is starting")
+
+    looks += [away, lambda: None, lambda: monkeypatch.setattr(status, "_status", look)]
+    code, out, err = orpheus("status", "--watch", *options)
+    assert code == 0
+    told = [line for line in (out + err).splitlines() if "the server is starting" in line]
+    assert len(told) == 1
+    assert len(out.splitlines()) == (2 if options else 3)
+
+
+def test_a_database_that_is_not_there_is_told_at_once(orpheus: Orpheus) -> None:
+    assert orpheus("status", "--watch").code == 74
+
+
+def test_no_line_of_a_terminal_is_wrapped(
+    orpheus: Orpheus,
+    store: Store,
+    looks: list[Callable[[], object]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "20")
+    _, out, _ = orpheus("status", "--watch")
+    drawn = click.unstyle(out.split("\x1b[H")[1].split("\x1b[J")[0]).splitlines()
+    lines = [line.removesuffix("\x1b[K") for line in drawn]
+    assert max(map(len, lines)) == 20
+    assert lines[-1] == "- Nothing runs. (or…"
 
 
 def test_a_terminal_is_drawn_over_without_being_cleared_again(

@@ -1,12 +1,17 @@
 """`orpheus config versions`, `diff` and `rollback`, with everything stopped."""
 
-from collections.abc import Callable
+import fcntl
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from orpheus.config.editing.versions import Versions
+from orpheus.config.in_force import keep_in_force
+from orpheus.config.load import load_settings
+from orpheus.shared.errors import DatabaseFull
 from orpheus.shared.storage import Store, state_files
 from tests.unit.supervisor.cli.conftest import URL
 
@@ -25,6 +30,17 @@ def file(store: Store, tmp_path: Path) -> Path:
     versions.keep(FIRST, "file", None)
     versions.keep(SECOND, "api:10.0.0.7", "a busy week")
     return path
+
+
+@pytest.fixture
+def running(file: Path) -> Iterator[None]:
+    """A supervisor that runs with the file; this process stands for it."""
+    state = state_files(URL)
+    fd = os.open(state.lock, os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(fd, fcntl.LOCK_EX)
+    keep_in_force(state.in_force, load_settings(file, (), {}), 1_700_000_000_000, 2)
+    yield
+    os.close(fd)
 
 
 @pytest.mark.usefixtures("file")
@@ -52,6 +68,63 @@ def test_a_diff_is_of_two_versions_or_of_one_and_the_file(orpheus: Orpheus) -> N
     assert (back["from"], back["to"]) == (2, 1)
     assert "+workers = 1" in back["diff"]
     assert "There is no version 9" in orpheus("config", "diff", "9").err
+
+
+def test_a_secret_that_differs_is_named_and_not_told(orpheus: Orpheus, file: Path) -> None:
+    secret = SECOND + 'env = {KEY = "hush-1", SAME = "hush"}\n'
+    Versions(state_files(URL).configurations, file).keep(secret, "file", None)
+    file.write_text(secret.replace("hush-1", "hush-2"))
+    told = orpheus("config", "diff")
+    assert (told.code, told.out) == (1, "a secret differs: commands.pay.env.KEY\n")
+    assert orpheus("config", "diff", "--json").json["secrets"] == ["commands.pay.env.KEY"]
+    file.write_text(secret)
+    assert orpheus("config", "diff").code == 0
+
+
+def test_a_change_of_the_database_can_be_taken_back(orpheus: Orpheus, file: Path) -> None:
+    file.write_text('[database]\nurl = "sqlite:///elsewhere/new.db"\n' + SECOND)
+    by_hand = ("--set", f"database.url={URL}", "config")
+    assert "There is no version 1" in orpheus("config", "rollback", "1").err
+    assert orpheus(*by_hand, "rollback", "1").code == 0
+    assert file.read_text() == FIRST
+
+
+def test_a_supervisor_that_runs_tells_where_the_versions_are(
+    orpheus: Orpheus, file: Path, running: None
+) -> None:
+    file.write_text('[database]\nurl = "sqlite:///elsewhere/new.db"\n' + SECOND)
+    assert [one["version"] for one in orpheus("config", "versions", "--json").json["items"]] == [
+        2, 1,
+    ]  # fmt: skip
+    assert "+url =" in orpheus("config", "diff", "2").out
+    told = orpheus("config", "rollback", "2")
+    assert (told.code, told.err) == (0, "")
+    assert file.read_text() == SECOND
+
+
+def test_a_rollback_needs_no_database(orpheus: Orpheus, file: Path, store: Store) -> None:
+    store.close()
+    Path("data/orpheus.db").rename("data/away.db")
+    told = orpheus("config", "rollback", "1", "--reason", "no database")
+    assert told.code == 0
+    assert "the audit log cannot be written" in told.err
+    assert file.read_text() == FIRST
+    assert orpheus("config", "versions", "--json").json["items"][0]["reason"] == "no database"
+
+
+def test_a_rollback_goes_on_where_only_its_row_cannot_be_written(
+    orpheus: Orpheus, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(name: str) -> None:
+        if name == "commit.before":
+            raise DatabaseFull("no space is left")
+
+    monkeypatch.setattr("orpheus.shared.storage.sqlite.connection.program_failpoint", fail)
+    told = orpheus("config", "rollback", "1")
+    assert (told.code, file.read_text()) == (0, FIRST)
+    assert "no space is left" in told.err
+    items = orpheus("config", "versions", "--json").json["items"]
+    assert [one["version"] for one in items] == [3, 2, 1]
 
 
 def test_a_rollback_tells_what_restarts_and_is_in_the_audit_log(

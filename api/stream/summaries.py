@@ -7,7 +7,8 @@ it again: what it shows is then at least as new as the summary.
 
 Whatever a listener has not seen can be told in one summary. So there is no ring here: one that was
 away, or is slow, is told of everything since the last seq that it was sent. All that keep up get
-the same message. The bodies of events are read only for those that are sent.
+the same message. The database looks into the body of each event for the type of its job, but only
+the bodies that are sent leave it.
 """
 
 import asyncio

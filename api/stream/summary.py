@@ -58,16 +58,18 @@ def summary_after(
                 return Missed(oldest)
             end = last if until is None else min(until, last)
             keys = events.keys(after, end, MOST_SUMMARISED)
-            found = events.of_seqs(
-                _told(keys), FRAME_BYTES if len(keys) <= FEW else _BYTES_OF_EVENTS
-            )
+            seqs = [key.seq for key in keys]
+            found = events.of_seqs(seqs, FRAME_BYTES) if len(seqs) <= FEW else []
+            is_whole = len(found) == len(seqs)
+            if not is_whole:
+                found = events.of_seqs(_telling(keys), _BYTES_OF_EVENTS)
             progress: Progress = sent
             changed: Sequence[EncodedEvent] = ()
             if until is None and len(keys) < MOST_SUMMARISED:
                 progress, changed = changed_progress(store, sent, FEW)
-        seq = keys[-1].seq if keys else after
+        seq = seqs[-1] if seqs else after
         frame = Frame(epoch, [encode_event(event) for event in found], changed)
-        if len(found) == len(keys):
+        if is_whole:
             return Summary(epoch, after, seq, frame if found or changed else None, progress)
         text = orjson.dumps({"type": "summary", "after": after, "seq": seq, **_summed(keys)})
         summed = f'{text.decode()[:-1]},"events":{frame.list}}}'
@@ -76,10 +78,8 @@ def summary_after(
     return read
 
 
-def _told(keys: Sequence[EventKey]) -> list[int]:
-    """Return the events that are sent as they are: all of few, else the newest that tell most."""
-    if len(keys) <= FEW:
-        return [key.seq for key in keys]
+def _telling(keys: Iterable[EventKey]) -> list[int]:
+    """Return the events of many that are sent as they are: the newest, which tell most."""
     others = [key.seq for key in keys if key.job_id is None]
     newest = {key.job_id: key.seq for key in keys if key.job_id is not None}
     new_jobs = sorted(newest)[-_MOST_NEW_JOBS:]

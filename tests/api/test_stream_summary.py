@@ -113,6 +113,23 @@ def test_what_is_not_about_jobs_comes_whole_among_many_events(api: Any) -> None:
     assert frame["events"][-1]["queue"] == {"name": "mail", "paused": True}
 
 
+def test_few_events_that_are_too_long_are_summed_with_the_newest_of_each_job(
+    api: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(4):
+        api.submit()
+    api.run_one()
+    size = len(api.store.events.of_seqs([1], 1_000_000)[0].body)
+    monkeypatch.setattr("orpheus.api.stream.summary.FRAME_BYTES", 6 * size)
+    monkeypatch.setattr("orpheus.api.stream.summary._BYTES_OF_EVENTS", 3 * size)
+    with api.watch("?after=0&mode=summary") as watcher:
+        frame = watcher.next("summary")
+
+    assert frame["changed"] == {"job.done": [1], "job.enqueued": [[2, 4]]}
+    told = [(event["kind"], event["job"]["id"]) for event in frame["events"]]
+    assert told == [("job.enqueued", 4), ("job.done", 1)]
+
+
 def test_progress_comes_without_a_seq(api: Any) -> None:
     mine = api.submit()
     (lease,) = api.lease()
@@ -232,7 +249,7 @@ def test_more_than_one_message_can_tell_comes_in_several(
     assert page.counts == {"job.enqueued": 350}
 
 
-def test_summaries_alone_read_no_bodies_and_leave_nothing_running(
+def test_summaries_alone_keep_no_event_and_leave_nothing_running(
     api: Any, wait_for: Callable[..., Any]
 ) -> None:
     broadcaster = api.services.broadcaster

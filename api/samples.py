@@ -2,29 +2,33 @@
 
 The API reads the slots each second anyway while somebody looks. Here it does so always, and keeps a
 minute of it in memory: a page that is opened after something went wrong shows what it was like.
+A second in which the slots could not be read has an empty sample, so that a gap is seen as one.
 """
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from orpheus.api.database.readers import Readers
-from orpheus.api.http.problems import Refusal
-from orpheus.shared.errors import StorageError
+from orpheus.shared.logs import get_logger
 from orpheus.shared.storage import Store
 from orpheus.shared.views.workers import Samples, Worker
 
 EVERY_S = 1.0
 KEPT = 60
 
+log = get_logger()
+
 
 class _Sample(NamedTuple):
     cpu_percent: float | None
     rss_bytes: int | None
-    jobs_done: int
-    working: bool
+    jobs_done: int | None
+    working: bool | None
+
+
+_EMPTY = _Sample(None, None, None, None)
 
 
 class SampleRing:
@@ -36,11 +40,28 @@ class SampleRing:
         self._kept: dict[tuple[str, str], deque[_Sample]] = {}
 
     async def run(self) -> None:
-        """Take a sample each second."""
+        """Take a sample each second, whatever goes wrong; log when that begins."""
+        loop = asyncio.get_running_loop()
+        due, is_failing = loop.time(), False
         while True:
-            with contextlib.suppress(StorageError, Refusal):  # look again in a second
-                self.take(await self._readers.read(self._read_slots))
-            await asyncio.sleep(EVERY_S)
+            slots: Sequence[Worker] | None = None
+            try:
+                slots = await self._readers.read(self._read_slots)
+            except Exception as error:  # noqa: BLE001 - else an old minute would stay for ever
+                if not is_failing:
+                    log.warning("samples_missed", reason=str(error) or type(error).__name__)
+            is_failing = slots is None
+            late = int((loop.time() - due) / EVERY_S)
+            self.miss(late + is_failing)
+            if slots is not None:
+                self.take(slots)
+            due += (late + 1) * EVERY_S
+            await asyncio.sleep(due - loop.time())
+
+    def miss(self, seconds: int) -> None:
+        """Add an empty sample of each slot for each of so many seconds."""
+        for kept in self._kept.values():
+            kept.extend([_EMPTY] * min(seconds, KEPT))
 
     def take(self, slots: Sequence[Worker]) -> None:
         """Add a sample of each slot."""

@@ -46,6 +46,8 @@ In the mode `summary`, a client that keeps up is sent at most one message every 
 that does not, or was away, is told in one message of all that it missed, up to 20,000 events. More
 than 100,000 are a `reset`. So 5,000 jobs a second are about 100 KB a second. A client that shows a
 job which is named under `changed` reads it again: it is then at least as new as the summary.
+One message tells the progress of up to 50 jobs, of those first whose progress was told longest
+ago; the others follow in the next ones.
 
 Ask for `permessage-deflate`, as browsers do. A frame then shrinks to about a twentieth, and it is
 compressed once for all clients.

@@ -266,7 +266,7 @@ class Summary(BaseModel):
     )
     events: list[Event] = Field(
         description="The newest event of each of the 20 newest jobs, and up to 100 events that are "
-        "not about jobs. Progress comes last."
+        "not about jobs; the newest of them, as far as 200 KB hold them. Progress comes last."
     )
 
 

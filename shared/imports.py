@@ -27,7 +27,12 @@ class Later(ModuleType):
     """Stands for a module that is imported when something of it is used."""
 
     def __getattr__(self, name: str) -> Any:
-        """Import the real module, and return what it has of this name."""
+        """Import the real module, and return what it has of this name.
+
+        It may be asked while it still stands in, and must not find itself then.
+        """
+        if sys.modules.get(self.__name__) is self:
+            del sys.modules[self.__name__]
         return getattr(import_module(self.__name__), name)
 
 
@@ -39,5 +44,6 @@ def standing_in(modules: Mapping[str, ModuleType | None]) -> Iterator[None]:
     try:
         yield
     finally:
-        for name in new:
-            del sys.modules[name]
+        for name, module in new.items():
+            if name in sys.modules and sys.modules[name] is module:  # else it was imported
+                del sys.modules[name]

@@ -3,11 +3,17 @@
 Creating a dataclass compiles up to six methods, which takes 1 ms. Orpheus has 180 of them, and each
 process, also that of a command, uses only some. So here a method is compiled when it is used for
 the first time. It is still the standard library that makes it.
+
+What differs: the other options are not there; an InitVar is refused; a frozen class must inherit
+from dataclasses of this module, and `__dataclass_params__` does not tell what it is; and a slotted
+frozen class lets a plain subclass set attributes of its own, as one without slots does (Python 3.11
+raises TypeError).
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 __all__ = ["dataclass"]
 
@@ -25,31 +31,82 @@ else:
         slots: bool = False,
         kw_only: bool = False,
     ) -> type | Callable[[type], type]:
-        """Make a class a dataclass; the options are those of `dataclasses.dataclass`."""
-        methods = ["__init__", "__repr__"]
-        if eq:
-            methods += ["__eq__"]
-        if eq and frozen:
-            methods += ["__hash__"]
-        if order:
-            methods += ["__lt__", "__le__", "__gt__", "__ge__"]
+        """Make a class a dataclass; the options are those of `dataclasses.dataclass`.
+
+        Raises TypeError and ValueError as that does, and TypeError for an InitVar.
+        """
+        if order and not eq:
+            raise ValueError("eq must be true if order is true")
 
         def make(cls: type) -> type:
-            own = frozenset(vars(cls))
+            own = dict(vars(cls))
+            _check(cls, frozen=frozen, order=order)
             made = dataclasses.dataclass(
                 init=False, repr=False, eq=False, slots=slots, kw_only=kw_only
             )(cls)
-            for name in methods:
+            if _has_init_var(made):
+                raise TypeError(f"{cls.__name__} has an InitVar, which is not supported")
+            for name in ("__init__", "__repr__", *(("__eq__",) if eq else ())):
                 if name not in own:
                     setattr(made, name, _Later(made, name))
-            if eq and not frozen and "__hash__" not in own:
-                made.__hash__ = None
+            for name in _ORDER if order else ():
+                setattr(made, name, _Later(made, name))
+            if eq and not _has_hash(own):
+                made.__hash__ = _Later(made, "__hash__") if frozen else None
             if frozen:
-                for method in (_setattr, _delattr, *((_getstate, _setstate) if slots else ())):
-                    setattr(made, f"_{method.__name__}__", method)
+                _freeze(made, own, slots=slots)
             return made
 
         return make if cls is None else make(cls)
+
+
+_FREEZING = ("__setattr__", "__delattr__")
+_ORDER = ("__lt__", "__le__", "__gt__", "__ge__")
+_frozen: WeakSet[type] = WeakSet()
+
+
+def _check(cls: type, *, frozen: bool, order: bool) -> None:
+    """Raise TypeError for what the standard library refuses, too."""
+    bases = [base for base in cls.__mro__[1:] if dataclasses.is_dataclass(base)]
+    if bases and frozen != any(base in _frozen for base in bases):
+        kinds = ("frozen", "a non-frozen") if frozen else ("non-frozen", "a frozen")
+        raise TypeError("cannot inherit {} dataclass from {} one".format(*kinds))
+    for name in (*(_ORDER if order else ()), *(_FREEZING if frozen else ())):
+        if name in vars(cls):
+            raise TypeError(f"Cannot overwrite attribute {name} in class {cls.__name__}")
+
+
+def _has_init_var(cls: Any) -> bool:
+    fields = cls.__dataclass_fields__.values()
+    return any(one._field_type.name == "_FIELD_INITVAR" for one in fields)  # noqa: SLF001
+
+
+def _has_hash(own: Mapping[str, Any]) -> bool:
+    """Return whether a class has a hash of its own: with `__eq__`, it gets None without asking."""
+    return "__hash__" in own and not (own["__hash__"] is None and "__eq__" in own)
+
+
+def _freeze(cls: Any, own: Mapping[str, Any], *, slots: bool) -> None:
+    """Let no field be changed, nor anything else of an instance that is not of a subclass."""
+    _frozen.add(cls)
+    names = frozenset(one.name for one in dataclasses.fields(cls))
+
+    def setattr_(self: Any, name: str, value: object) -> None:
+        if type(self) is cls or name in names:
+            raise dataclasses.FrozenInstanceError(f"cannot assign to field {name!r}")
+        super(cls, self).__setattr__(name, value)
+
+    def delattr_(self: Any, name: str) -> None:
+        if type(self) is cls or name in names:
+            raise dataclasses.FrozenInstanceError(f"cannot delete field {name!r}")
+        super(cls, self).__delattr__(name)
+
+    methods = {"__setattr__": setattr_, "__delattr__": delattr_}
+    if slots:
+        methods |= {"__getstate__": _getstate, "__setstate__": _setstate}
+    for name, method in methods.items():
+        if name not in own:
+            setattr(cls, name, method)
 
 
 class _Later:
@@ -69,7 +126,7 @@ class _Later:
 def _method(cls: Any, name: str) -> Any:
     """Return what the standard library makes of the fields of `cls` as its method `name`."""
     is_init = name == "__init__"
-    has_order = name in {"__lt__", "__le__", "__gt__", "__ge__"}
+    has_order = name in _ORDER
     like = dataclasses.make_dataclass(
         cls.__name__,
         [(one.name, one.type, _copy(one)) for one in dataclasses.fields(cls)],
@@ -79,7 +136,7 @@ def _method(cls: Any, name: str) -> Any:
         eq=name == "__eq__" or has_order,
         order=has_order,
         unsafe_hash=name == "__hash__",
-        frozen=is_init and cls.__setattr__ is _setattr,
+        frozen=is_init and cls in _frozen,
     )
     method = vars(like)[name]
     method.__qualname__ = f"{cls.__qualname__}.{name}"
@@ -97,14 +154,6 @@ def _copy(field: "dataclasses.Field[Any]") -> Any:
         compare=field.compare,
         kw_only=field.kw_only,
     )
-
-
-def _setattr(_self: object, name: str, _value: object) -> None:
-    raise dataclasses.FrozenInstanceError(f"cannot assign to field {name!r}")
-
-
-def _delattr(_self: object, name: str) -> None:
-    raise dataclasses.FrozenInstanceError(f"cannot delete field {name!r}")
 
 
 def _getstate(self: Any) -> list[Any]:

@@ -25,14 +25,13 @@ import orjson
 from orpheus.api.database.readers import Readers
 from orpheus.api.database.shared_read import SharedRead
 from orpheus.api.stream.messages import EncodedEvent, Frame, Notice, encode_event
+from orpheus.api.stream.progress import Progress, progress_since
 from orpheus.api.stream.ring import Ring
 from orpheus.shared.domain.events import Kind
-from orpheus.shared.domain.jobs import Job
 from orpheus.shared.logs import get_logger
 from orpheus.shared.process.doorbells import Bell
 from orpheus.shared.records import dataclass
 from orpheus.shared.storage import Store
-from orpheus.shared.views.jobs import job_summary_json
 from orpheus.shared.views.values import rfc3339
 
 T = TypeVar("T")
@@ -50,10 +49,6 @@ _MOST_READS = 32
 _ENDS = frozenset({Kind.JOB_DONE, Kind.JOB_FAILED, Kind.JOB_CANCELLED})
 
 log = get_logger()
-
-
-Progress = Mapping[int, tuple[float | None, str | None]]
-"""Job id -> progress and message, for the running jobs that have reported any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,39 +86,12 @@ def _news_after(seq: int, room: tuple[int, int], sent: Progress | None) -> Calla
             now: Progress = sent or {}
             progressed: Sequence[EncodedEvent] = ()
             if sent is not None and not has_more:
-                now, progressed = changed_progress(store, sent)
+                now, progressed = progress_since(store, sent)
         read_bytes = sum(len(event.body.encode()) for event in events)
         encoded = [encode_event(event) for event in events]
         return _News(encoded, read_bytes, last_seq, epoch, now, progressed)
 
     return read
-
-
-def changed_progress(
-    store: Store, sent: Progress, limit: int | None = None
-) -> tuple[Progress, list[EncodedEvent]]:
-    """Return the progress of the running jobs, and an event for each where it is not as `sent`.
-
-    `limit`: only of the newest jobs.
-    """
-    running = sorted(store.jobs.running().values(), key=lambda job: -job.id)[:limit]
-    now = {
-        job.id: (job.progress, job.message)
-        for job in running
-        if job.progress is not None or job.message is not None
-    }
-    changed = [store.jobs.get(id) for id in now if now[id] != sent.get(id)]
-    return now, [encode_progress(job) for job in changed]
-
-
-def encode_progress(job: Job) -> EncodedEvent:
-    """Encode the progress of `job` as an event of this moment; it is not stored."""
-    event = {
-        "at": rfc3339(time.time_ns() // 1_000_000),
-        "kind": Kind.JOB_PROGRESS,
-        "job": job_summary_json(job),
-    }
-    return EncodedEvent(None, job.id, Kind.JOB_PROGRESS, orjson.dumps(event).decode())
 
 
 class Broadcaster:

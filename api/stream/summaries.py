@@ -7,7 +7,8 @@ it again: what it shows is then at least as new as the summary.
 
 Whatever a listener has not seen can be told in one summary. So there is no ring here: one that was
 away, or is slow, is told of everything since the last seq that it was sent. All that keep up get
-the same message. The bodies of events are read only for those that are sent.
+the same message. The database looks into the body of each event for the type of its job, but only
+the bodies that are sent leave it.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from collections.abc import AsyncGenerator
 from orpheus.api.stream.broadcaster import FRAME_GAP_S, Broadcaster
 from orpheus.api.stream.listener import Position, hello, reset
 from orpheus.api.stream.messages import Message, Notice
+from orpheus.api.stream.progress import Progress
 from orpheus.api.stream.summary import MOST_SUMMARISED, Missed, Summary, summary_after
 from orpheus.shared.storage import Store
 
@@ -29,7 +31,7 @@ class Summaries:
         self._news = asyncio.Event()
         self._starting = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
-        self.newest = Summary("", 0, 0, None, {})
+        self.newest = Summary("", 0, {}, 0, {}, None)
         """What was read last."""
 
     async def join(self, wake: asyncio.Event) -> None:
@@ -69,7 +71,7 @@ class Summaries:
     async def _turn(self) -> None:
         last = self.newest
         position = Position(last.seq, last.epoch)
-        found = await self.broadcaster.read(summary_after(position, None, last.progress))
+        found = await self.broadcaster.read(summary_after(position, last.progress))
         if isinstance(found, Missed):
             self._begin(await self.broadcaster.read(_end_of_log))
         else:
@@ -80,7 +82,7 @@ class Summaries:
 
     def _begin(self, end: tuple[int, str]) -> None:
         seq, epoch = end
-        self.newest = Summary(epoch, seq, seq, None, {})
+        self.newest = Summary(epoch, seq, {}, seq, {}, None)
 
     def _wake(self) -> None:
         for wake in self._listeners:
@@ -101,6 +103,7 @@ class SummaryListener:
         self._wake = asyncio.Event()
         self._has_left = False
         self._seen = Position(0)
+        self._told: Progress = {}
         self._sent: Summary | None = None
         self._heartbeat = self._broadcaster.heartbeat
 
@@ -130,9 +133,9 @@ class SummaryListener:
         await self._summaries.join(self._wake)
         newest = self._summaries.newest
         self._sent = newest if after is None else None
-        self._seen = Position(newest.seq, newest.epoch)
+        self._seen, self._told = Position(newest.seq, newest.epoch), newest.progress
         if after is not None:
-            self._seen = Position(after.seq, after.epoch or newest.epoch)
+            self._seen, self._told = Position(after.seq, after.epoch or newest.epoch), {}
         return await hello(self._broadcaster, newest.epoch, self._seen.seq)
 
     async def _new_messages(self) -> AsyncGenerator[Message]:
@@ -144,8 +147,8 @@ class SummaryListener:
                 yield reset(news.oldest)
                 yield await self._greeting()
                 continue
-            self._seen = Position(news.seq, news.epoch)
-            if news.seq >= newest.seq:
+            self._seen, self._told = Position(news.seq, news.epoch), news.progress
+            if news.seq >= newest.seq and news.progress == newest.progress:
                 self._sent = newest
             if news.message is not None:
                 yield news.message
@@ -156,7 +159,6 @@ class SummaryListener:
 
     async def _news_until(self, newest: Summary) -> Summary | Missed:
         """Return the newest summary if it begins where this client stands, else one that does."""
-        if self._seen == Position(newest.after, newest.epoch):
+        if self._seen == Position(newest.after, newest.epoch) and self._told == newest.told:
             return newest
-        until = max(newest.seq, self._seen.seq)
-        return await self._broadcaster.read(summary_after(self._seen, until, {}))
+        return await self._broadcaster.read(summary_after(self._seen, self._told, newest))

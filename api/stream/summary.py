@@ -5,15 +5,16 @@ from collections.abc import Callable, Iterable, Sequence
 
 import orjson
 
-from orpheus.api.stream.broadcaster import FRAME_BYTES, Progress, changed_progress
+from orpheus.api.stream.broadcaster import FRAME_BYTES
 from orpheus.api.stream.listener import Position
 from orpheus.api.stream.messages import EncodedEvent, Frame, Message, Notice, encode_event
+from orpheus.api.stream.progress import Progress, progress_since
 from orpheus.shared.domain.events import EventKey
 from orpheus.shared.records import dataclass
 from orpheus.shared.storage import Store
 
 FEW = 50
-"""So many events at once are sent as they are."""
+"""So many events at once are sent as they are, and the progress of so many jobs."""
 _MOST_NEW_JOBS = 20
 _MOST_OTHERS = 100
 MOST_SUMMARISED = 20_000
@@ -23,14 +24,19 @@ _BYTES_OF_EVENTS = FRAME_BYTES // 4  # the ids of jobs need room, too
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A message about every event after one seq and up to another."""
+    """A message about every event after one seq and up to another, and about progress.
+
+    It is for those who were told all before: events up to `after`, and `told`.
+    """
 
     epoch: str
     after: int
+    told: Progress
     seq: int
+    progress: Progress
+    """What has been told of progress with this message."""
     message: Message | None
     """None if nothing happened."""
-    progress: Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +47,11 @@ class Missed:
 
 
 def summary_after(
-    position: Position, until: int | None, sent: Progress
+    position: Position, told: Progress, newest: Summary | None = None
 ) -> Callable[[Store], Summary | Missed]:
-    """Return a read of what happened after `position`, up to `until`, in one snapshot.
+    """Return a read of what happened after `position` and was not `told`, in one snapshot.
 
-    Without `until` it also reads which jobs progressed; `sent` is the progress that was sent last.
+    `newest`: only what was told with it, too, so that the summary after it is the next one.
     """
 
     def read(store: Store) -> Summary | Missed:
@@ -56,30 +62,31 @@ def summary_after(
             is_known = position.epoch in (None, epoch) and oldest - 1 <= after <= last
             if not is_known or last - after > _MOST_BEHIND:
                 return Missed(oldest)
-            end = last if until is None else min(until, last)
+            end = last if newest is None else min(max(newest.seq, after), last)
             keys = events.keys(after, end, MOST_SUMMARISED)
-            found = events.of_seqs(
-                _told(keys), FRAME_BYTES if len(keys) <= FEW else _BYTES_OF_EVENTS
-            )
-            progress: Progress = sent
+            seqs = [key.seq for key in keys]
+            found = events.of_seqs(seqs, FRAME_BYTES) if len(seqs) <= FEW else []
+            is_whole = len(found) == len(seqs)
+            if not is_whole:
+                found = events.of_seqs(_telling(keys), _BYTES_OF_EVENTS)
+            progress: Progress = told
             changed: Sequence[EncodedEvent] = ()
-            if until is None and len(keys) < MOST_SUMMARISED:
-                progress, changed = changed_progress(store, sent, FEW)
-        seq = keys[-1].seq if keys else after
+            if len(keys) < MOST_SUMMARISED:  # else a job may progress whose start is not told
+                until = None if newest is None else newest.progress
+                progress, changed = progress_since(store, told, until, FEW)
+        seq = seqs[-1] if seqs else after
         frame = Frame(epoch, [encode_event(event) for event in found], changed)
-        if len(found) == len(keys):
-            return Summary(epoch, after, seq, frame if found or changed else None, progress)
-        text = orjson.dumps({"type": "summary", "after": after, "seq": seq, **_summed(keys)})
-        summed = f'{text.decode()[:-1]},"events":{frame.list}}}'
-        return Summary(epoch, after, seq, Notice("summary", summed), progress)
+        message: Message | None = frame if found or changed else None
+        if not is_whole:
+            text = orjson.dumps({"type": "summary", "after": after, "seq": seq, **_summed(keys)})
+            message = Notice("summary", f'{text.decode()[:-1]},"events":{frame.list}}}')
+        return Summary(epoch, after, told, seq, progress, message)
 
     return read
 
 
-def _told(keys: Sequence[EventKey]) -> list[int]:
-    """Return the events that are sent as they are: all of few, else the newest that tell most."""
-    if len(keys) <= FEW:
-        return [key.seq for key in keys]
+def _telling(keys: Iterable[EventKey]) -> list[int]:
+    """Return the events of many that are sent as they are: the newest, which tell most."""
     others = [key.seq for key in keys if key.job_id is None]
     newest = {key.job_id: key.seq for key in keys if key.job_id is not None}
     new_jobs = sorted(newest)[-_MOST_NEW_JOBS:]

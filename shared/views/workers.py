@@ -67,12 +67,15 @@ class WorkerSummary(TypedDict):
 
 
 class Samples(TypedDict):
-    """What a slot was like in each of the last seconds, up to 60, the newest last."""
+    """What a slot was like in each of the last seconds, up to 60, the newest last.
+
+    All is null in a second in which it could not be looked at.
+    """
 
     cpu_percent: list[float | None]
     rss_bytes: list[int | None]
-    jobs_done: list[int]
-    working: list[bool]
+    jobs_done: list[int | None]
+    working: list[bool | None]
     """Whether it ran a job."""
 
 

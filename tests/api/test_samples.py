@@ -1,7 +1,10 @@
 """The last minute of every slot: kept by the API, bounded, and told on request."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
+
+import pytest
 
 from orpheus.api.samples import KEPT, SampleRing
 from orpheus.shared.domain.processes import SlotState
@@ -29,6 +32,30 @@ def test_a_slot_that_is_gone_is_forgotten() -> None:
     ring.take([slot("default-1")])
     assert len(ring.of(slot("default-1"))["rss_bytes"]) == 2
     assert ring.of(slot("default-1", host="host-2"))["rss_bytes"] == []
+
+
+def test_seconds_in_which_nothing_can_be_read_have_empty_samples(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("orpheus.api.samples.EVERY_S", 0.001)
+    answers = iter([[slot("default-1")], ZeroDivisionError(), [slot("default-1", jobs_done=2)]])
+
+    class Readers:
+        async def read(self, _read: Any) -> Any:
+            answer = next(answers, None)
+            if answer is None:
+                raise asyncio.CancelledError
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+    ring = SampleRing(Readers(), None)  # type: ignore[arg-type]
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(ring.run())
+    samples = ring.of(slot("default-1"))
+    assert [n for n in samples["jobs_done"] if n is not None] == [0, 2]
+    assert None in samples["jobs_done"][1:-1]
+    assert len({len(values) for values in samples.values()}) == 1  # type: ignore[arg-type]
 
 
 def test_samples_are_told_on_request_though_nobody_looked_before(

@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from orpheus.api.stream.progress import Progress, progress_since
 from orpheus.api.stream.summaries import SummaryListener
 from orpheus.api.stream.summary import FEW, ranges
 from orpheus.shared.domain.events import Kind
-from orpheus.shared.domain.jobs import NewJob
+from orpheus.shared.domain.jobs import Holder, Lease, NewJob
 from orpheus.shared.storage import open_storage
+from tests.api.conftest import HOLDER
 from tests.api.test_frames import model_of
 
 SUMMARY = "?mode=summary"
@@ -113,6 +115,23 @@ def test_what_is_not_about_jobs_comes_whole_among_many_events(api: Any) -> None:
     assert frame["events"][-1]["queue"] == {"name": "mail", "paused": True}
 
 
+def test_few_events_that_are_too_long_are_summed_with_the_newest_of_each_job(
+    api: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(4):
+        api.submit()
+    api.run_one()
+    size = len(api.store.events.of_seqs([1], 1_000_000)[0].body)
+    monkeypatch.setattr("orpheus.api.stream.summary.FRAME_BYTES", 6 * size)
+    monkeypatch.setattr("orpheus.api.stream.summary._BYTES_OF_EVENTS", 3 * size)
+    with api.watch("?after=0&mode=summary") as watcher:
+        frame = watcher.next("summary")
+
+    assert frame["changed"] == {"job.done": [1], "job.enqueued": [[2, 4]]}
+    told = [(event["kind"], event["job"]["id"]) for event in frame["events"]]
+    assert told == [("job.enqueued", 4), ("job.done", 1)]
+
+
 def test_progress_comes_without_a_seq(api: Any) -> None:
     mine = api.submit()
     (lease,) = api.lease()
@@ -123,6 +142,62 @@ def test_progress_comes_without_a_seq(api: Any) -> None:
 
     assert (event["kind"], event["job"]["progress"]) == ("job.progress", 0.5)
     assert "seq" not in event
+
+
+def report(api: Any, lease: Lease, progress: float) -> None:
+    api.store.leases.progress(lease.job_id, lease.token, progress, None)
+
+
+def progress_in(frame: dict[str, Any]) -> dict[int, float]:
+    told = [event["job"] for event in frame["events"] if event["kind"] == "job.progress"]
+    return {job["id"]: job["progress"] for job in told}
+
+
+def test_one_who_comes_back_is_told_of_progress_that_others_were_told_before(api: Any) -> None:
+    api.submit()
+    (lease,) = api.lease()
+    with api.watch(SUMMARY) as other:
+        other.next("hello")
+        report(api, lease, 0.5)
+        assert progress_in(other.next("events")) == {1: 0.5}
+        with api.watch("?after=1&mode=summary") as watcher:
+            assert progress_in(watcher.next("events")) == {1: 0.5}
+            report(api, lease, 0.6)
+            assert progress_in(watcher.next("events")) == {1: 0.6}
+
+
+def test_of_many_jobs_that_progress_all_are_told_of_in_turn(api: Any) -> None:
+    submit_many(api, FEW + 10)
+    leases = [
+        api.store.leases.lease(Holder("default-1", f"life-{n}", n + 1), ("*",), 1, 30_000)[0]
+        for n in range(FEW + 10)
+    ]
+    with api.watch(SUMMARY) as watcher:
+        watcher.next("hello")
+        with api.store.write(durable=False):
+            for lease in leases:
+                report(api, lease, 0.1)
+        first, second = progress_in(watcher.next("events")), progress_in(watcher.next("events"))
+        assert (len(first), len(second)) == (FEW, 10) and len(first | second) == FEW + 10
+        with api.watch(f"?after={api.store.events.last_seq()}&mode=summary") as other:
+            both = [progress_in(other.next("events")) for _ in range(2)]
+            assert both[0] | both[1] == first | second
+        report(api, leases[0], 0.2)
+        assert progress_in(watcher.next("events")) == {leases[0].job_id: 0.2}, "the oldest job"
+
+
+def test_those_told_longest_ago_are_told_first(api: Any) -> None:
+    submit_many(api, 3)
+    leases = [
+        api.store.leases.lease(Holder("default-1", f"life-{n}", n + 1), ("*",), 1, 30_000)[0]
+        for n in range(3)
+    ]
+    told: Progress = {}
+    for progress, expected in [(0.1, [3, 2]), (0.2, [1, 3]), (0.3, [2, 1]), (0.3, [3])]:
+        for lease in leases:
+            report(api, lease, progress)
+        told, events = progress_since(api.store, told, limit=2)
+        assert [event.job_id for event in events] == expected
 
 
 def test_heartbeats_go_on(api: Any) -> None:
@@ -195,6 +270,33 @@ def test_a_slow_client_is_told_in_one_message_of_all_that_it_missed(
     assert page.counts == {"job.enqueued": 3000}
 
 
+def test_a_slow_client_is_told_of_the_progress_that_it_missed(
+    api: Any, wait_for: Callable[..., Any]
+) -> None:
+    summaries = api.services.summaries
+    submit_many(api, 2)
+    leases = api.store.leases.lease(HOLDER, ("*",), 1, 30_000)
+    leases += api.store.leases.lease(Holder("default-2", "life-2", 102), ("*",), 1, 30_000)
+
+    def report_and_wait(lease: Lease, progress: float) -> None:
+        report(api, lease, progress)
+        wait_for(lambda: summaries.newest.progress.get(lease.job_id) == (progress, None), "it")
+
+    async def lag() -> list[str]:
+        async with contextlib.aclosing(SummaryListener(summaries).follow(None)) as messages:
+            await anext(messages)
+            await asyncio.to_thread(report_and_wait, leases[0], 0.5)
+            await asyncio.to_thread(report_and_wait, leases[1], 0.7)
+            missed = (await anext(messages)).text
+            while progress_in(json.loads(missed)) == {}:
+                missed = (await anext(messages)).text
+            await asyncio.to_thread(report_and_wait, leases[0], 0.6)
+            return [missed, (await anext(messages)).text]
+
+    texts = asyncio.run_coroutine_threadsafe(lag(), api._loop).result(60)
+    assert [progress_in(json.loads(text)) for text in texts] == [{1: 0.5, 2: 0.7}, {1: 0.6}]
+
+
 @pytest.mark.parametrize("query", ["?after=500&mode=summary", "?after=1&epoch=x1&mode=summary"])
 def test_a_place_that_is_not_in_this_history_is_a_reset(api: Any, query: str) -> None:
     api.submit()
@@ -232,7 +334,7 @@ def test_more_than_one_message_can_tell_comes_in_several(
     assert page.counts == {"job.enqueued": 350}
 
 
-def test_summaries_alone_read_no_bodies_and_leave_nothing_running(
+def test_summaries_alone_keep_no_event_and_leave_nothing_running(
     api: Any, wait_for: Callable[..., Any]
 ) -> None:
     broadcaster = api.services.broadcaster

@@ -161,4 +161,11 @@ def test_keys_tell_what_events_are_about_and_bodies_are_read_of_some(
     assert store.events.of_seqs([3, 1], 100_000) == [
         event for event in store.events.after(0, 10) if event.job_id
     ]
-    assert [event.seq for event in store.events.of_seqs([2, 3], 60)] == [2]
+
+
+def test_the_newest_of_some_events_are_read_when_there_is_room_for_few(store: Store) -> None:
+    for pid in range(1, 6):
+        store.events.record(Kind.WORKER_READY, {"pid": pid})
+    size = len(store.events.after(0, 1)[0].body)
+    assert [event.seq for event in store.events.of_seqs([1, 2, 4, 5], 2 * size)] == [4, 5]
+    assert store.events.of_seqs([1, 2], size - 1) == []

@@ -56,7 +56,7 @@ class Events:
         return [EventKey(row[0], _KINDS[row[1]], row[2], row[3]) for row in rows]
 
     def of_seqs(self, seqs: Iterable[int], bytes_bound: int) -> list[Event]:
-        """Return the events with these seqs, in order, while their bodies fill `bytes_bound`."""
+        """Return the newest events of these seqs whose bodies fit in `bytes_bound`, in order."""
         rows = self._database.all(self._sql["events-of-seqs"], json.dumps([*seqs]), bytes_bound)
         return [Event(row[0], row[1], Kind(row[2]), row[3], row[4]) for row in rows]
 

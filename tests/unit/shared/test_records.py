@@ -4,9 +4,11 @@ import copy
 import dataclasses
 import inspect
 import pickle
+import sys
 import threading
+from collections.abc import Callable
 from dataclasses import field
-from typing import Any
+from typing import Any, ClassVar, cast
 
 import pytest
 
@@ -88,6 +90,145 @@ def test_it_does_what_the_standard_library_does(options: dict[str, Any]) -> None
     assert told(make(records.dataclass, **options)) == told(make(dataclasses.dataclass, **options))
 
 
+BOTH = [dataclasses.dataclass, records.dataclass]
+
+
+def in_both(told: Callable[[Any], Any]) -> tuple[Any, Any]:
+    """What is told of each decorator: an answer, or the type of the error."""
+    answers = []
+    for decorator in BOTH:
+        try:
+            answers.append(told(decorator))
+        except (TypeError, ValueError, AttributeError) as error:
+            answers.append(type(error))
+    return answers[0], answers[1]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_a_class_that_compares_itself_is_hashed_as_by_the_standard_library(
+    options: dict[str, Any],
+) -> None:
+    def told(decorator: Any) -> list[bool]:
+        @decorator(**options)
+        class Compared:  # noqa: PLW1641 - what it gets is looked at
+            a: int
+
+            def __eq__(self, other: object) -> bool:
+                return True
+
+        @decorator(**options)
+        class Unhashable:
+            a: int
+            __hash__ = None  # type: ignore[assignment]
+
+        return [cls.__hash__ is None for cls in (Compared, Unhashable)]
+
+    standard, ours = in_both(told)
+    assert ours == standard
+
+
+@pytest.mark.parametrize("base", [True, False])
+@pytest.mark.parametrize("child", [True, False])
+def test_what_is_frozen_does_not_mix_with_what_is_not(base: bool, child: bool) -> None:
+    def told(decorator: Any) -> str:
+        @decorator(frozen=base)
+        class Base:
+            a: int
+
+        class Plain(Base):
+            """No dataclass."""
+
+        @decorator(frozen=child)
+        class Child(Plain):
+            b: int = 2
+
+        return repr(cast("Any", Child)(1)).partition(".<locals>.")[2]
+
+    standard, ours = in_both(told)
+    assert ours == standard == ("told.<locals>.Child(a=1, b=2)" if base == child else TypeError)
+
+
+@pytest.mark.parametrize("slots", [True, False])
+def test_a_plain_subclass_of_a_frozen_class_has_attributes_of_its_own(slots: bool) -> None:
+    def told(decorator: Any) -> list[Any]:
+        @decorator(frozen=True, slots=slots)
+        class Base:
+            a: int
+
+        class Plain(Base):
+            """No dataclass."""
+
+        base, one = cast("Any", Base)(1), cast("Any", Plain)(1)
+        one.b = 2
+        del one.b
+        one.c = 3
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            one.a = 4
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            del one.a
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            base.b = 2
+        return [one.a, one.c, hasattr(one, "b")]
+
+    standard, ours = in_both(told)
+    assert ours == [1, 3, False]
+    assert standard == ours or slots
+
+
+def test_a_state_of_its_own_is_kept() -> None:
+    def told(decorator: Any) -> Any:
+        @decorator(frozen=True, slots=True)
+        class Own:
+            a: int
+
+            def __getstate__(self) -> int:
+                return self.a + 1
+
+            def __setstate__(self, state: int) -> None:
+                object.__setattr__(self, "a", state + 1)
+
+        return copy.copy(cast("Any", Own)(1)).a
+
+    assert in_both(told) == (3, 3)
+
+
+@pytest.mark.parametrize(
+    ("options", "method"),
+    [
+        ({"frozen": True}, "__setattr__"),
+        ({"frozen": True}, "__delattr__"),
+        ({"order": True}, "__lt__"),
+        ({"order": True, "eq": False}, "__repr__"),
+    ],
+    ids=str,
+)
+def test_what_the_standard_library_refuses_is_refused(options: dict[str, Any], method: str) -> None:
+    def told(decorator: Any) -> type:
+        cls = type("Own", (), {"__annotations__": {"a": int}, method: lambda *_: None})
+        made: type = decorator(**options)(cls)
+        return made
+
+    standard, ours = in_both(told)
+    assert ours == standard and ours in (TypeError, ValueError)
+
+
+@pytest.mark.parametrize("type_", [dataclasses.InitVar[int], dataclasses.InitVar])
+def test_a_value_that_only_the_making_needs_is_refused(type_: Any) -> None:
+    with pytest.raises(TypeError, match="InitVar"):
+        records.dataclass(
+            type("Own", (), {"__annotations__": {"a": type_}, "__module__": __name__})
+        )
+
+
+def test_what_belongs_to_the_class_is_no_field() -> None:
+    @records.dataclass(frozen=True)
+    class Own:
+        a: int
+        known: ClassVar[int] = 3
+
+    assert (repr(Own(1)).endswith("Own(a=1)"), Own.known) == (True, 3)
+
+
 def test_what_follows_the_making_is_called() -> None:
     seen.clear()
     make(records.dataclass, frozen=True)(x=4)
@@ -141,18 +282,26 @@ def test_no_method_is_compiled_before_it_is_used(monkeypatch: pytest.MonkeyPatch
     assert compiled == ["Point"] * 2
 
 
-def test_many_threads_may_use_it_first() -> None:
-    point = make(records.dataclass, frozen=True, slots=True)
-    gate = threading.Barrier(8)
+@pytest.mark.parametrize("options", [{"frozen": True, "slots": True}, {"order": True}], ids=str)
+def test_many_threads_may_use_it_first(options: dict[str, Any]) -> None:
     made: list[Any] = []
 
-    def use() -> None:
+    def use(point: Any, gate: threading.Barrier) -> None:
         gate.wait()
-        made.append((point(1) == point(1), repr(point(3))[-16:]))
+        one = point(1)
+        hashed = hash(one) if "frozen" in options else one < point(2)
+        made.append((one == point(1), repr(point(3))[-22:], bool(hashed)))
 
-    threads = [threading.Thread(target=use) for _ in range(8)]
-    for one in threads:
-        one.start()
-    for one in threads:
-        one.join()
-    assert set(made) == {(True, "x=3, y=2, names=[])"[-16:])}
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(20):
+            point, gate = make(records.dataclass, **options), threading.Barrier(8)
+            threads = [threading.Thread(target=use, args=(point, gate)) for _ in range(8)]
+            for one in threads:
+                one.start()
+            for one in threads:
+                one.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert made == [(True, "Point(x=3, y=2, names=[])"[-22:], True)] * 160

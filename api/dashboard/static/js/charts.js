@@ -56,10 +56,10 @@ export class WorkChart {
       svg("path", { class: "rest", d: "M0 10H120" }), this.body);
   }
 
-  /** Begin anew with what was done by each second, the newest last. @param {number[]} totals @param {boolean[]} busy */
+  /** Begin anew with what was done by each second, the newest last; null: not known. @param {(number | null)[]} totals @param {(boolean | null)[]} busy */
   begin(totals, busy) {
     this.heights = [];
-    totals.forEach((total, i) => this.keep(Math.max(0, total - (totals[i - 1] ?? total)), busy[i]));
+    totals.forEach((total, i) => this.keep(Math.max(0, (total ?? 0) - (totals[i - 1] ?? total ?? 0)), !!busy[i]));
     this.draw();
   }
 

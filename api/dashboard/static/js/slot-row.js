@@ -52,7 +52,7 @@ export class SlotRow {
       cell("restarts"), cell("more", this.fold.button));
   }
 
-  /** @param {{cpu_percent: (number | null)[], rss_bytes: (number | null)[], jobs_done: number[], working: boolean[]}} samples */
+  /** @param {{cpu_percent: (number | null)[], rss_bytes: (number | null)[], jobs_done: (number | null)[], working: (boolean | null)[]}} samples */
   begin({ cpu_percent: cpu, rss_bytes: rss, jobs_done: done, working }) {
     this.cpu.begin(cpu);
     this.rss.begin(rss);

@@ -31,15 +31,15 @@ SELECT seq, at_ms, kind, job_id, body FROM (
 WHERE bytes_before < ? ORDER BY seq;
 
 -- name: event-keys
--- What the events between two seqs are about, without their bodies.
+-- What the events between two seqs are about; the type of a job stands in the body.
 SELECT seq, kind, job_id, CASE WHEN job_id IS NOT NULL THEN body::json ->> 'type' END
 FROM orpheus.events WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?;
 
 -- name: events-of-seqs
--- The events of a JSON list of seqs, in their order, until their bodies fill so many bytes.
+-- The events of a JSON list of seqs, in their order: the newest, as many as fit into so many bytes.
 SELECT seq, at_ms, kind, job_id, body FROM (
     SELECT seq, at_ms, kind, job_id, body,
-        sum(octet_length(body)) OVER (ORDER BY seq ROWS UNBOUNDED PRECEDING) AS bytes
+        sum(octet_length(body)) OVER (ORDER BY seq DESC ROWS UNBOUNDED PRECEDING) AS bytes
     FROM orpheus.events WHERE seq IN (
         SELECT value::bigint FROM json_array_elements_text(?::json) AS value)) AS measured
 WHERE bytes <= ? ORDER BY seq;

@@ -29,15 +29,15 @@ SELECT seq, at_ms, kind, job_id, body FROM (
 WHERE bytes_before < ?;
 
 -- name: event-keys
--- What the events between two seqs are about, without their bodies.
+-- What the events between two seqs are about; the type of a job stands in the body.
 SELECT seq, kind, job_id, iif(job_id IS NULL, NULL, body ->> 'type')
 FROM events WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?;
 
 -- name: events-of-seqs
--- The events of a JSON list of seqs, in their order, until their bodies fill so many bytes.
+-- The events of a JSON list of seqs, in their order: the newest, as many as fit into so many bytes.
 SELECT seq, at_ms, kind, job_id, body FROM (
     SELECT seq, at_ms, kind, job_id, body,
-        sum(octet_length(body)) OVER (ORDER BY seq ROWS UNBOUNDED PRECEDING) AS bytes
+        sum(octet_length(body)) OVER (ORDER BY seq DESC ROWS UNBOUNDED PRECEDING) AS bytes
     FROM events WHERE seq IN (SELECT value FROM json_each(?)))
 WHERE bytes <= ? ORDER BY seq;
 

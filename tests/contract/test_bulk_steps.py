@@ -1,10 +1,12 @@
 """A bulk action in steps: whoever stops after one knows exactly what was changed."""
 
+import threading
 from collections.abc import Callable
 
 import pytest
 
-from orpheus.shared.domain.jobs import NewJob, Status
+from orpheus.shared.domain.jobs import Lease, NewJob, Status
+from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.storage import (
     BulkAction,
     BulkPlace,
@@ -16,6 +18,8 @@ from orpheus.shared.storage import (
 )
 
 Submit = Callable[..., int]
+Lend = Callable[..., list[Lease]]
+End = Callable[..., bool]
 MAIL = JobFilter(queue="mail")
 
 
@@ -64,6 +68,58 @@ def test_a_step_that_is_sent_twice_counts_no_job_twice(store: Store) -> None:
     step(store, first.place)
     again = step(store, first.place)
     assert (again.changed, again.so_far) == (2, 8)
+
+
+def test_running_jobs_are_asked_to_stop_and_counted_once_however_often_a_step_is_sent(
+    store: Store, lease: Lend
+) -> None:
+    store.jobs.submit_many([NewJob("noop", queue="mail")] * 8)
+    lease(8)
+    first = step(store, store.bulk.first_place(None))
+    assert first.place is not None
+    second = step(store, first.place)
+    again = step(store, first.place)
+    assert (second.changed, second.so_far, again.changed, again.so_far) == (3, 6, 0, 6)
+    assert again.place == second.place
+
+
+def test_jobs_that_fail_again_are_not_retried_twice_by_a_step_that_is_sent_twice(
+    store: Store, lease: Lend, end: End
+) -> None:
+    ids = store.jobs.submit_many([NewJob("noop", queue="mail")] * 8)
+    for one in lease(8):
+        end(one, Ending.FAILED_PERMANENTLY)
+    first = step(store, store.bulk.first_place(None), BulkAction.RETRY)
+    assert first.place is not None
+    step(store, first.place, BulkAction.RETRY)
+    for one in lease(6):
+        end(one, Ending.FAILED_PERMANENTLY)
+    again = step(store, first.place, BulkAction.RETRY)
+    assert (again.changed, again.so_far) == (0, 6)
+    assert {store.jobs.status(job_id) for job_id in ids[:6]} == {Status.FAILED}
+
+
+def test_two_callers_with_the_same_place_count_each_job_once(
+    store: Store, another: Callable[[], Store], lease: Lend
+) -> None:
+    store.jobs.submit_many([NewJob("noop", queue="mail")] * 300)
+    lease(300)
+    first = step(store, store.bulk.first_place(None))
+    place = first.place
+    assert place is not None
+    together, stores, answers = threading.Barrier(2), [another(), another()], []
+
+    def call(own: Store) -> None:
+        together.wait()
+        answers.append(own.bulk.step(BulkAction.CANCEL, MAIL, 300, place, by="cli"))
+
+    callers = [threading.Thread(target=call, args=(own,)) for own in stores]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    assert sum(answer.changed for answer in answers) == 297
+    assert store.audit.page(1)[0].count == 300
 
 
 def test_later_jobs_are_left_alone_also_by_later_steps(store: Store, submit: Submit) -> None:

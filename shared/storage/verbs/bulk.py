@@ -171,10 +171,14 @@ class Bulk:
     def _step(
         self, action: BulkAction, verb: Callable[[int], object], ids: Sequence[int], entry: int
     ) -> int:
-        """Run one transaction; skip a job whose state no longer allows the action."""
+        """Run one transaction; skip a job whose state no longer allows the action.
+
+        A step may be sent twice, by several callers at once, and a job that was retried may have
+        failed again meanwhile: what the entry has already is left alone.
+        """
         changed = []
         with self._database.write(durable=True):
-            for job_id in ids:
+            for job_id in self._audit.left_of(entry, ids):
                 try:
                     with self._database.savepoint():
                         verb(job_id)

@@ -182,4 +182,21 @@ def test_chosen_jobs_are_named_in_the_trail(store: Store, submit: Submit) -> Non
     assert all_steps(store, BulkAction.CANCEL, 9, JobFilter(ids=ids[:3])) == [3]
     assert store.audit.page(1)[0].target == f"jobs {ids[0]}, {ids[1]}, {ids[2]}"
     assert sum(all_steps(store, BulkAction.RETRY, 9, JobFilter(ids=ids))) == 3
-    assert store.audit.page(1)[0].target.endswith(f", {ids[19]} and 5 more")
+    assert f", {ids[19]} and 5 more (digest " in store.audit.page(1)[0].target
+    assert sum(all_steps(store, BulkAction.CANCEL, 9, JobFilter(type="noop", ids=ids[:2]))) == 2
+    assert store.audit.page(1)[0].target == f"jobs {ids[0]}, {ids[1]} with type=noop"
+
+
+def test_a_place_is_that_of_all_chosen_jobs_and_of_the_newest_of_them(
+    store: Store, submit: Submit
+) -> None:
+    ids = tuple(submit() for _ in range(40))
+    chosen = JobFilter(ids=ids[:30])
+    first = store.bulk.step(BulkAction.CANCEL, chosen, 3, store.bulk.first_place(None), by="cli")
+    place = first.place
+    assert place is not None
+    others = JobFilter(ids=ids[:20] + ids[30:])  # as many, and the first twenty are the same
+    for wanted, at in (others, place), (chosen, place._replace(max_id=ids[9])):
+        with pytest.raises(NoSuchPlace):
+            store.bulk.step(BulkAction.CANCEL, wanted, 3, at, by="cli")
+    assert store.bulk.step(BulkAction.CANCEL, chosen, 30, place, by="cli").so_far == 30

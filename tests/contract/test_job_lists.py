@@ -181,11 +181,11 @@ def test_no_page_has_more_bytes_than_allowed_whatever_it_is_made_of(
     for job_id in (9, 10, 11, 12):
         store.jobs.cancel(job_id)
     wanted = JobFilter(q="needle")
-    sizes, ids, place = [], [], None
+    sizes: list[int] = []
+    ids: list[int] = []
+    place: JobPlace | None = None
     while not sizes or place is not None:
-        page = store.lists.page(
-            wanted, 9, order=order, place=place, most_bytes=3900, budget=budget
-        )
+        page = store.lists.page(wanted, 9, order=order, place=place, most_bytes=3900, budget=budget)
         sizes.append(len(page.jobs))
         ids += [job.id for job in page.jobs]
         place = page.place

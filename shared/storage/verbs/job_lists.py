@@ -180,7 +180,7 @@ class JobLists:
         *,
         order: JobOrder = JobOrder.NEWEST,
     ) -> Total:
-        """Return how many jobs a list has: exact from the kept counts, else counted up to 10,000."""
+        """Return how many jobs a list has: exact from kept counts, else counted up to 10,000."""
         if wanted == JobFilter(wanted.status, queue=wanted.queue):
             kept = sum(self._kept_total(one) for one in _in_parts(wanted, order))
             return Total(kept, exact=True)

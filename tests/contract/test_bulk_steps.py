@@ -200,3 +200,10 @@ def test_a_place_is_that_of_all_chosen_jobs_and_of_the_newest_of_them(
         with pytest.raises(NoSuchPlace):
             store.bulk.step(BulkAction.CANCEL, wanted, 3, at, by="cli")
     assert store.bulk.step(BulkAction.CANCEL, chosen, 30, place, by="cli").so_far == 30
+
+
+def test_a_text_that_reads_like_another_field_is_in_quotes(store: Store) -> None:
+    for wanted in (JobFilter(q="x, error=E"), JobFilter(q="x", error="E")):
+        store.bulk.step(BulkAction.CANCEL, wanted, 3, store.bulk.first_place(9), by="cli")
+    targets = [entry.target for entry in store.audit.page(2)]
+    assert targets == ["jobs with q=x, error=E, id<=9", 'jobs with q="x, error=E", id<=9']

@@ -25,6 +25,7 @@ T = TypeVar("T")
 router = APIRouter(tags=["actions"])
 
 _ALL_JOBS = "is required with an empty filter, which means every job: count them with dry_run first"
+_NOT_OF_THESE = "is not a next_cursor of this action with this filter"
 _STEPS = "bulk"
 _PROBLEMS = problems(403, 404, 409, 413, 415, 422, 507)
 _REASON = body(Reason, required=False)
@@ -91,7 +92,7 @@ async def change_many(request: Request) -> Response:
     and stop.
     """
     services, bulk = services_of(request), read_body(request, BulkChange)
-    at = decode_cursor(bulk.cursor, _STEPS, len(BulkPlace._fields))
+    at = _place_of(bulk.cursor)
     first = at is None and not bulk.dry_run
     if first and bulk.filter == BulkFilter() and bulk.expected_count is None:
         raise refused_fields([FieldProblem("/expected_count", _ALL_JOBS)])
@@ -104,6 +105,15 @@ async def change_many(request: Request) -> Response:
         return json_response(await services.readers.read(change))
     # Many transactions: as one request of the writer they would be one, and block it.
     return json_response(await asyncio.to_thread(services.with_own_store, change))
+
+
+def _place_of(cursor: str | None) -> BulkPlace | None:
+    """Return the place of a cursor, which is behind a first step: that has made the entry."""
+    at = decode_cursor(cursor, _STEPS, len(BulkPlace._fields))
+    place = None if at is None else BulkPlace(*at)
+    if place is not None and not place.audit_id:
+        raise refused_fields([FieldProblem("/cursor", _NOT_OF_THESE)])
+    return place
 
 
 def _whole(bulk: BulkChange, actor: Actor) -> Callable[[Store], Changed]:
@@ -136,13 +146,13 @@ def _counted(store: Store, bulk: BulkChange, matching: JobFilter) -> Changed:
 
 
 def _step(
-    bulk: BulkChange, limit: int, at: tuple[int, ...] | None, actor: Actor
+    bulk: BulkChange, limit: int, at: BulkPlace | None, actor: Actor
 ) -> Callable[[Store], Changed]:
     """Return what changes some jobs of the filter, from `at` on."""
 
     def change(store: Store) -> Changed:
         matching = listing.filter_of(bulk.filter, store.clock.wall_ms())
-        place = BulkPlace(*at) if at else store.bulk.first_place(bulk.max_id)
+        place = at or store.bulk.first_place(bulk.max_id)
         try:
             step = store.bulk.step(
                 bulk.action,
@@ -154,8 +164,7 @@ def _step(
                 reason=actor.reason,
             )
         except NoSuchPlace as error:
-            detail = "is not a next_cursor of this action with this filter"
-            raise refused_fields([FieldProblem("/cursor", detail)]) from error
+            raise refused_fields([FieldProblem("/cursor", _NOT_OF_THESE)]) from error
         return {
             "changed": step.changed,
             "so_far": step.so_far,

@@ -149,7 +149,7 @@ async def list_jobs(request: Request, query: Annotated[JobsQuery, Query()]) -> R
             is_all = at is None and found.place is None
             total = Total(len(found.jobs), exact=is_all)
             if query.q is None and not is_all:
-                total = store.lists.total(matching, Budget(_TOTAL_S))
+                total = store.lists.total(matching, Budget(_TOTAL_S), order=order)
         page: JobPage = {
             "items": [to_json(job) for job in found.jobs],
             "next_cursor": found.place and encode_cursor(found.place, _LISTS[order]),

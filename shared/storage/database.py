@@ -18,6 +18,12 @@ Value = int | float | str | None
 Row = tuple[Any, ...]
 
 
+def text_bytes(row: Row) -> int:
+    """Return how many bytes the texts of a row have."""
+    texts = [value for value in row if isinstance(value, str)]
+    return sum(len(text) if text.isascii() else len(text.encode()) for text in texts)
+
+
 class Database(Protocol):
     """One connection with its transaction, used by one thread.
 

@@ -68,7 +68,7 @@ def jobs(operator: Operator, limit: int, **fields: Any) -> int:
     order = JobOrder.ENDED if by_end else JobOrder.NEWEST
     with operator.store() as store:
         page = store.lists.page(wanted, limit, order=order).jobs
-        total = store.lists.total(wanted, Budget(_TOTAL_S))
+        total = store.lists.total(wanted, Budget(_TOTAL_S), order=order)
         now_ms = store.clock.wall_ms()
     if operator.as_json:
         relation = "eq" if total.exact else "gte"

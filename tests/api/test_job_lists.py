@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from orpheus.api.http.cursors import encode_cursor
 from orpheus.api.routes import jobs as jobs_route
 from orpheus.shared.domain.jobs import JobError
 from orpheus.shared.domain.lifecycle import Ending, Finished
@@ -46,6 +47,15 @@ def test_jobs_are_listed_by_their_ends(api: Any) -> None:
     ended = api.client.get(f"/jobs/{second}").json()["finished_at"]
     assert second in ids(api, since=ended)
     assert second not in ids(api, until=ended)
+
+
+def test_the_total_of_a_list_by_ends_has_no_job_that_has_not_ended(api: Any) -> None:
+    for _ in range(3):
+        fail(api)
+    for _ in range(3):
+        api.submit()
+    page = api.client.get("/jobs", params={"sort": "ended", "limit": 2}).json()
+    assert page["total"] == {"value": 3, "relation": "eq"}
 
 
 def test_pages_by_end_neither_skip_nor_repeat(api: Any) -> None:
@@ -145,6 +155,10 @@ def test_a_cursor_of_other_steps_is_a_422(api: Any) -> None:
     other = {"action": "cancel", "filter": {"queue": "default"}, "limit": 3, "cursor": cursor}
     for wrong in (other, {**body, "cursor": cursor}, {**body, "limit": 3, "cursor": "YnVsaw"}):
         assert problem(bulk(api, **wrong), 422)["errors"]
+    uncounted = encode_cursor((0, 7, 8), "bulk")  # every job, as if a first step had counted them
+    wrong = {"action": "cancel", "filter": {}, "limit": 3, "cursor": uncounted}
+    (error,) = problem(bulk(api, **wrong), 422)["errors"]
+    assert error["pointer"] == "/cursor"
     assert api.store.stats.counts()["cancelled"] == 3
 
 

@@ -1,10 +1,12 @@
 """A bulk action in steps: whoever stops after one knows exactly what was changed."""
 
+import threading
 from collections.abc import Callable
 
 import pytest
 
-from orpheus.shared.domain.jobs import NewJob, Status
+from orpheus.shared.domain.jobs import Lease, NewJob, Status
+from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.storage import (
     BulkAction,
     BulkPlace,
@@ -16,6 +18,8 @@ from orpheus.shared.storage import (
 )
 
 Submit = Callable[..., int]
+Lend = Callable[..., list[Lease]]
+End = Callable[..., bool]
 MAIL = JobFilter(queue="mail")
 
 
@@ -64,6 +68,58 @@ def test_a_step_that_is_sent_twice_counts_no_job_twice(store: Store) -> None:
     step(store, first.place)
     again = step(store, first.place)
     assert (again.changed, again.so_far) == (2, 8)
+
+
+def test_running_jobs_are_asked_to_stop_and_counted_once_however_often_a_step_is_sent(
+    store: Store, lease: Lend
+) -> None:
+    store.jobs.submit_many([NewJob("noop", queue="mail")] * 8)
+    lease(8)
+    first = step(store, store.bulk.first_place(None))
+    assert first.place is not None
+    second = step(store, first.place)
+    again = step(store, first.place)
+    assert (second.changed, second.so_far, again.changed, again.so_far) == (3, 6, 0, 6)
+    assert again.place == second.place
+
+
+def test_jobs_that_fail_again_are_not_retried_twice_by_a_step_that_is_sent_twice(
+    store: Store, lease: Lend, end: End
+) -> None:
+    ids = store.jobs.submit_many([NewJob("noop", queue="mail")] * 8)
+    for one in lease(8):
+        end(one, Ending.FAILED_PERMANENTLY)
+    first = step(store, store.bulk.first_place(None), BulkAction.RETRY)
+    assert first.place is not None
+    step(store, first.place, BulkAction.RETRY)
+    for one in lease(6):
+        end(one, Ending.FAILED_PERMANENTLY)
+    again = step(store, first.place, BulkAction.RETRY)
+    assert (again.changed, again.so_far) == (0, 6)
+    assert {store.jobs.status(job_id) for job_id in ids[:6]} == {Status.FAILED}
+
+
+def test_two_callers_with_the_same_place_count_each_job_once(
+    store: Store, another: Callable[[], Store], lease: Lend
+) -> None:
+    store.jobs.submit_many([NewJob("noop", queue="mail")] * 300)
+    lease(300)
+    first = step(store, store.bulk.first_place(None))
+    place = first.place
+    assert place is not None
+    together, stores, answers = threading.Barrier(2), [another(), another()], []
+
+    def call(own: Store) -> None:
+        together.wait()
+        answers.append(own.bulk.step(BulkAction.CANCEL, MAIL, 300, place, by="cli"))
+
+    callers = [threading.Thread(target=call, args=(own,)) for own in stores]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    assert sum(answer.changed for answer in answers) == 297
+    assert store.audit.page(1)[0].count == 300
 
 
 def test_later_jobs_are_left_alone_also_by_later_steps(store: Store, submit: Submit) -> None:
@@ -126,4 +182,28 @@ def test_chosen_jobs_are_named_in_the_trail(store: Store, submit: Submit) -> Non
     assert all_steps(store, BulkAction.CANCEL, 9, JobFilter(ids=ids[:3])) == [3]
     assert store.audit.page(1)[0].target == f"jobs {ids[0]}, {ids[1]}, {ids[2]}"
     assert sum(all_steps(store, BulkAction.RETRY, 9, JobFilter(ids=ids))) == 3
-    assert store.audit.page(1)[0].target.endswith(f", {ids[19]} and 5 more")
+    assert f", {ids[19]} and 5 more (digest " in store.audit.page(1)[0].target
+    assert sum(all_steps(store, BulkAction.CANCEL, 9, JobFilter(type="noop", ids=ids[:2]))) == 2
+    assert store.audit.page(1)[0].target == f"jobs {ids[0]}, {ids[1]} with type=noop"
+
+
+def test_a_place_is_that_of_all_chosen_jobs_and_of_the_newest_of_them(
+    store: Store, submit: Submit
+) -> None:
+    ids = tuple(submit() for _ in range(40))
+    chosen = JobFilter(ids=ids[:30])
+    first = store.bulk.step(BulkAction.CANCEL, chosen, 3, store.bulk.first_place(None), by="cli")
+    place = first.place
+    assert place is not None
+    others = JobFilter(ids=ids[:20] + ids[30:])  # as many, and the first twenty are the same
+    for wanted, at in (others, place), (chosen, place._replace(max_id=ids[9])):
+        with pytest.raises(NoSuchPlace):
+            store.bulk.step(BulkAction.CANCEL, wanted, 3, at, by="cli")
+    assert store.bulk.step(BulkAction.CANCEL, chosen, 30, place, by="cli").so_far == 30
+
+
+def test_a_text_that_reads_like_another_field_is_in_quotes(store: Store) -> None:
+    for wanted in (JobFilter(q="x, error=E"), JobFilter(q="x", error="E")):
+        store.bulk.step(BulkAction.CANCEL, wanted, 3, store.bulk.first_place(9), by="cli")
+    targets = [entry.target for entry in store.audit.page(2)]
+    assert targets == ["jobs with q=x, error=E, id<=9", 'jobs with q="x, error=E", id<=9']

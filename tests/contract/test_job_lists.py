@@ -3,14 +3,14 @@
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import product
+from itertools import combinations, product
 from typing import Any
 
 import pytest
 
 from orpheus.shared.domain.jobs import Job, NewJob, Status
 from orpheus.shared.domain.lifecycle import TERMINAL, Ending
-from orpheus.shared.storage import Budget, JobFilter, JobOrder, JobPlace, Store
+from orpheus.shared.storage import Budget, JobFilter, JobOrder, JobPlace, Store, Total
 from orpheus.shared.storage.verbs import job_lists
 
 Submit = Callable[..., int]
@@ -25,6 +25,16 @@ class NoTime(Budget):
 
     def next_window(self, looked_at: int, window: int) -> int:
         return 0
+
+
+@dataclass
+class NoHurry(Budget):
+    """A budget that is never over."""
+
+    limit_s: float = 0.0
+
+    def next_window(self, looked_at: int, window: int) -> int:
+        return window
 
 
 @pytest.fixture
@@ -64,6 +74,8 @@ def is_wanted(job: Job, wanted: JobFilter) -> bool:
         and (wanted.tag is None or wanted.tag in job.tags)
         and (wanted.q is None or wanted.q in job.payload)
         and (wanted.error is None or (job.error is not None and job.error.type == wanted.error))
+        and wanted.where in (None, "")  # which all of these have
+        and (wanted.ids is None or job.id in wanted.ids)
         and (wanted.since_ms is None or (ended is not None and ended >= wanted.since_ms))
         and (wanted.until_ms is None or (ended is not None and ended < wanted.until_ms))
     )
@@ -112,6 +124,75 @@ def test_pages_have_each_matching_job_once_and_in_order_whatever_the_filter(
         assert read(store, wanted, order, 4, budget) == expected(mixed, wanted, order), wanted
 
 
+def ids_in_parts(store: Store, wanted: JobFilter) -> list[int]:
+    """The ids of a bulk action's steps, oldest first."""
+    ids: list[int] = []
+    place: JobPlace | None = None
+    for _ in range(200):
+        some, place = store.lists.ids(
+            wanted, Status, max_id=60, limit=4, place=place, budget=NoTime()
+        )
+        ids += some
+        if place is None:
+            return ids
+    raise AssertionError("it has no end")
+
+
+@pytest.mark.usefixtures("small_windows")
+def test_every_two_fields_of_a_filter_go_together_in_parts(store: Store, mixed: list[Job]) -> None:
+    ends = sorted({job.finished_at_ms for job in mixed if job.finished_at_ms is not None})
+    fields = {name: values[1] for name, values in FIELDS.items()}
+    fields |= {"where": "", "since_ms": ends[2], "until_ms": ends[-2]}
+    fields |= {"ids": tuple(range(5, 56))}
+    for names in combinations(fields, 2):
+        wanted = JobFilter(**{name: fields[name] for name in names})
+        for order in LIST:
+            found = expected(mixed, wanted, order)
+            assert read(store, wanted, order, 4, NoTime()) == found, (names, order)
+            assert store.lists.total(wanted, Budget(60), order=order).value == len(found), names
+        assert ids_in_parts(store, wanted) == expected(mixed, wanted, JobOrder.NEWEST)[::-1], names
+
+
+@pytest.mark.parametrize("field", [None, "status", "type", "queue", "tag"])
+def test_a_total_of_what_has_ended_counts_nothing_else(
+    store: Store, mixed: list[Job], field: str | None
+) -> None:
+    for value in FIELDS[field] if field else (None,):
+        wanted = JobFilter(**({field: value} if field else {}))
+        total = store.lists.total(wanted, order=JobOrder.ENDED)
+        assert total == Total(len(expected(mixed, wanted, JobOrder.ENDED)), exact=True)
+
+
+@pytest.mark.parametrize("order", LIST)
+@pytest.mark.parametrize("budget", [None, NoHurry()], ids=["in one go", "in windows"])
+def test_no_page_has_more_bytes_than_allowed_whatever_it_is_made_of(
+    store: Store,
+    lease: Any,
+    end: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    order: JobOrder,
+    budget: Any,
+) -> None:
+    monkeypatch.setattr(job_lists, "_FIRST_WINDOW", 2)
+    payload = '{"s":"needle' + "x" * 1000 + '"}'
+    store.jobs.submit_many([NewJob("noop", payload=payload)] * 12)
+    for number, one in enumerate(lease(8)):
+        end(one, Ending.FAILED_PERMANENTLY if number % 2 else Ending.SUCCEEDED)
+    for job_id in (9, 10, 11, 12):
+        store.jobs.cancel(job_id)
+    wanted = JobFilter(q="needle")
+    sizes: list[int] = []
+    ids: list[int] = []
+    place: JobPlace | None = None
+    while not sizes or place is not None:
+        page = store.lists.page(wanted, 9, order=order, place=place, most_bytes=3900, budget=budget)
+        sizes.append(len(page.jobs))
+        ids += [job.id for job in page.jobs]
+        place = page.place
+    assert sizes == [3, 3, 3, 3]
+    assert ids == expected(store.jobs.page(JobFilter(), 100), wanted, order)
+
+
 @pytest.mark.parametrize("budget", [None, NoTime()], ids=["in one go", "in parts"])
 @pytest.mark.usefixtures("small_windows")
 def test_a_time_of_ends_is_from_its_first_moment_to_before_its_last(
@@ -140,6 +221,16 @@ def test_a_page_that_ends_early_says_how_far_it_looked(
     whole = store.lists.page(JobFilter(q="needle"), 5, budget=Budget(60))
     assert [job.id for job in whole.jobs] == [29, 4]
     assert (whole.looked_at, whole.place, whole.reached_ms) == (None, None, None)
+
+
+def test_a_page_that_became_full_as_its_time_ended_does_not_say_that_it_looked_in_vain(
+    store: Store, submit: Submit, small_windows: None
+) -> None:
+    for n in range(30):
+        submit(payload='{"s":"needle"}' if n in (3, 25, 28) else "{}")
+    page = store.lists.page(JobFilter(q="needle"), 2, budget=NoTime())
+    assert [job.id for job in page.jobs] == [29, 26]
+    assert (page.place, page.looked_at, page.reached_ms) == (JobPlace(0, 24), None, None)
 
 
 def test_a_total_that_would_take_long_is_told_as_far_as_it_was_counted(

@@ -51,6 +51,7 @@ HOT = {
         "graphs.sql",
         "links-of-graph",
     ): "PRIMARY KEY (job_id=? AND depends_on=?)",
+    ("audit.sql", "jobs-of"): "audit_jobs USING PRIMARY KEY (job_id=? AND audit_id=?)",
     ("audit.sql", "page-of-job"): "audit USING INDEX audit_by_target (target=?",
     ("jobs.sql", "running-jobs"): "jobs_leased",
     ("jobs.sql", "live-by-unique-keys"): "jobs_unique_key",

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from orpheus.shared.errors import ReadTookTooLong, StorageError
 from orpheus.shared.process.clock import Clock
 from orpheus.shared.storage.at_commit import AtCommit
-from orpheus.shared.storage.database import Row, Value
+from orpheus.shared.storage.database import Row, Value, text_bytes
 from orpheus.shared.storage.postgres.clock import READ_CLOCK, DatabaseClock, host_ns
 from orpheus.shared.storage.postgres.sql import sql_file
 from orpheus.shared.storage.postgres.sql_text import in_order, statement_of
@@ -129,7 +129,7 @@ class Statements(ABC):
             self._cursor(f"DECLARE {_CURSOR} NO SCROLL CURSOR FOR {sql}", values)
             while found := self._cursor(f"FETCH {_FETCHED_AT_ONCE} FROM {_CURSOR}"):
                 for row in found:
-                    read_bytes += sum(_text_bytes(value) for value in row)
+                    read_bytes += text_bytes(row)
                     if rows and read_bytes > most_bytes:
                         self._session.control(f"CLOSE {_CURSOR}")
                         return rows, True
@@ -271,9 +271,3 @@ def _number_of(kind: str, name: str) -> int:
     """Return the 64-bit number that stands for a name in the server's locks."""
     digest = blake2b(f"{kind}\0{name}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, signed=True)
-
-
-def _text_bytes(value: object) -> int:
-    if not isinstance(value, str):
-        return 0
-    return len(value) if value.isascii() else len(value.encode())

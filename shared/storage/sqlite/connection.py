@@ -24,7 +24,7 @@ from orpheus.shared.process.doorbells import Doorbells
 from orpheus.shared.process.failpoints import program_failpoint
 from orpheus.shared.process.state_files import StateFiles
 from orpheus.shared.storage.at_commit import AtCommit
-from orpheus.shared.storage.database import Row, Value
+from orpheus.shared.storage.database import Row, Value, text_bytes
 from orpheus.shared.storage.queries import SqlFile
 from orpheus.shared.storage.sqlite.apsw_errors import BusyHandler
 from orpheus.shared.storage.sqlite.handle import Handle
@@ -92,7 +92,7 @@ class SqliteDatabase:
         with self._handle as connection:
             cursor = connection.execute(sql, values)
             for row in cursor:
-                read_bytes += sum(_text_bytes(value) for value in row)
+                read_bytes += text_bytes(row)
                 if rows and read_bytes > most_bytes:
                     cursor.close()
                     return rows, True
@@ -304,9 +304,3 @@ class SqliteDatabase:
         """Close the connection; a transaction that is open is rolled back."""
         self._handle.close()
         self.bells.close()
-
-
-def _text_bytes(value: object) -> int:
-    if not isinstance(value, str):
-        return 0
-    return len(value) if value.isascii() else len(value.encode())

@@ -35,6 +35,16 @@ class Audit:
             if kept:
                 self._database.run(self._sql["add-jobs"], audit_id, json.dumps(job_ids))
 
+    def left_of(self, audit_id: int, job_ids: Sequence[int]) -> list[int]:
+        """Return those of the jobs that the action has not changed yet, in their order.
+
+        Nobody else adds jobs to the entry before this transaction ends.
+        """
+        self._database.lock("audit entry", [str(audit_id)])
+        rows = self._database.all(self._sql["jobs-of"], json.dumps(job_ids), audit_id)
+        changed = {row[0] for row in rows}
+        return [job_id for job_id in job_ids if job_id not in changed]
+
     def has(self, audit_id: int, action: str, target: str, by: str) -> bool:
         """Return whether there is such an entry."""
         return self._database.one(self._sql["has"], audit_id, action, target, by) is not None

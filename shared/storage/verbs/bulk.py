@@ -16,6 +16,7 @@ step takes jobs by id, and with them those of the filter that its order demands 
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from hashlib import sha256
 
 from orpheus.shared.domain.dependencies import in_order
 from orpheus.shared.domain.jobs import Status
@@ -51,6 +52,7 @@ _ORDER_OF_STEPS = {
 _STEP_S = 1.0
 _MOST_IN_A_STEP = 100_000
 _MOST_NAMED = 20
+_DIGEST_CHARS = 12
 
 
 class Bulk:
@@ -171,10 +173,14 @@ class Bulk:
     def _step(
         self, action: BulkAction, verb: Callable[[int], object], ids: Sequence[int], entry: int
     ) -> int:
-        """Run one transaction; skip a job whose state no longer allows the action."""
+        """Run one transaction; skip a job whose state no longer allows the action.
+
+        A step may be sent twice, by several callers at once, and a job that was retried may have
+        failed again meanwhile: what the entry has already is left alone.
+        """
         changed = []
         with self._database.write(durable=True):
-            for job_id in ids:
+            for job_id in self._audit.left_of(entry, ids):
                 try:
                     with self._database.savepoint():
                         verb(job_id)
@@ -194,9 +200,24 @@ class Bulk:
 
 
 def _in_words(wanted: JobFilter, max_id: int | None) -> str:
-    """`jobs with status=failed, type=mail, id<=900`; `jobs 7, 8, 9`."""
-    if ids := wanted.ids:
-        more = f" and {len(ids) - _MOST_NAMED} more" if len(ids) > _MOST_NAMED else ""
-        return f"jobs {', '.join(map(str, ids[:_MOST_NAMED]))}{more}"
-    parts = [*words_of(wanted), *([] if max_id is None else [f"id<={max_id}"])]
-    return f"jobs with {', '.join(parts)}" if parts else "all jobs"
+    """`jobs with status=failed, type=mail, id<=900`; `jobs 7, 8, 9`.
+
+    Two actions on different jobs never read the same: a place is known by it to be one of its own.
+    """
+    is_bound = max_id is not None and not (wanted.ids and max(wanted.ids) <= max_id)
+    bound = [f"id<={max_id}"] if is_bound else []
+    if not wanted.ids:
+        parts = [*words_of(wanted), *bound]
+        return f"jobs with {', '.join(parts)}" if parts else "all jobs"
+    parts = [*words_of(replace(wanted, ids=None)), *bound]
+    chosen = _named(wanted.ids)
+    return f"jobs {chosen} with {', '.join(parts)}" if parts else f"jobs {chosen}"
+
+
+def _named(ids: Sequence[int]) -> str:
+    """`7, 8, 9`; of many only the first, and a digest of all."""
+    named = ", ".join(map(str, ids[:_MOST_NAMED]))
+    if len(ids) <= _MOST_NAMED:
+        return named
+    digest = sha256(" ".join(map(str, ids)).encode()).hexdigest()[:_DIGEST_CHARS]
+    return f"{named} and {len(ids) - _MOST_NAMED} more (digest {digest})"

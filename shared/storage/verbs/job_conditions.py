@@ -61,7 +61,14 @@ def words_of(wanted: JobFilter) -> list[str]:
     for name in ("since", "until"):
         at_ms = fields.pop(f"{name}_ms")
         fields[name] = None if at_ms is None else _time(at_ms)
-    return [f"{name}={value}" for name, value in fields.items() if value is not None]
+    return [f"{name}={_shown(value)}" for name, value in fields.items() if value is not None]
+
+
+def _shown(value: object) -> str:
+    """Return a value; in quotes if it could be read as several fields."""
+    text = str(value)
+    is_plain = ", " not in text and '"' not in text
+    return text if is_plain else json.dumps(text, ensure_ascii=False)
 
 
 def _time(at_ms: int) -> str:

@@ -15,7 +15,7 @@ from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.records import dataclass
 from orpheus.shared.storage.data import JobFilter, JobOrder, JobPage, JobPlace, Total
-from orpheus.shared.storage.database import Database, Row
+from orpheus.shared.storage.database import Database, Row, text_bytes
 from orpheus.shared.storage.verbs.job_conditions import Condition, conditions_of
 from orpheus.shared.storage.verbs.rows import job_of
 
@@ -28,7 +28,8 @@ _FOUND_BY = {
     "by-status": {"max_id", "status"},
     "by-type": {"max_id", "type"},
     "by-queue": {"max_id", "queue"},
-    "by-id": {"max_id", "tag", "ids"},
+    "by-id": {"max_id", "ids"},
+    "by-tag": {"max_id", "tag"},
     "by-ended": {"has ended", "status", "since", "until"},
     "by-error": {"has ended", "status", "since", "until", "type", "error", "where"},
 }
@@ -135,7 +136,8 @@ class JobLists:
             self._read(select, self._source(one, order), place, limit, most_bytes, budget)
             for one in _in_parts(wanted, order)
         ]
-        found = each[0] if len(each) == 1 else _merged(each, order, limit)
+        found = each[0] if len(each) == 1 else _merged(each, order)
+        found = _up_to(found, limit, most_bytes)
         reached_ms = None if found.looked_at is None else self._time_of(found.place)
         jobs = [job_of(row) for _, row in found.rows]
         return JobPage(jobs, found.place, found.looked_at, reached_ms)
@@ -157,7 +159,7 @@ class JobLists:
             self._read(select, self._source(one, order, max_id), place, limit, NO_BOUND, budget)
             for one in _of_statuses(wanted, statuses)
         ]
-        found = _merged(each, order, limit)
+        found = _up_to(_merged(each, order), limit, NO_BOUND)
         return [row[0] for _, row in found.rows], found.place
 
     def _time_of(self, place: JobPlace | None) -> int | None:
@@ -171,16 +173,23 @@ class JobLists:
         row = self._database.one(self._sql["newest-id"])
         return int(row[0] or 0) if row else 0
 
-    def total(self, wanted: JobFilter, budget: Budget | None = None) -> Total:
-        """Return how many jobs match: exact from the kept counts, else counted up to 10,000."""
+    def total(
+        self,
+        wanted: JobFilter,
+        budget: Budget | None = None,
+        *,
+        order: JobOrder = JobOrder.NEWEST,
+    ) -> Total:
+        """Return how many jobs a list has: exact from kept counts, else counted up to 10,000."""
         if wanted == JobFilter(wanted.status, queue=wanted.queue):
-            return Total(self._kept_total(wanted), exact=True)
-        if wanted == JobFilter(tag=wanted.tag):
+            kept = sum(self._kept_total(one) for one in _in_parts(wanted, order))
+            return Total(kept, exact=True)
+        if wanted == JobFilter(tag=wanted.tag) and order is not JobOrder.ENDED:
             value = self._few("tag", wanted.tag)
             return Total(value, exact=value < MOST_COUNTED)
         value, exact = 0, True
-        has_ended = wanted.since_ms is not None or wanted.until_ms is not None
-        order = JobOrder.ENDED if has_ended else JobOrder.NEWEST
+        if wanted.since_ms is not None or wanted.until_ms is not None:
+            order = JobOrder.ENDED  # the same jobs: its index knows the times
         for one in _in_parts(wanted, order):
             source = self._source(one, order)
             for window in self._windows(source, None, budget):
@@ -202,17 +211,19 @@ class JobLists:
         budget: Budget | None,
     ) -> _Found:
         found: list[tuple[JobPlace, Row]] = []
+        left = most_bytes
         for window in self._windows(source, place, budget):
             where = self._where(source, window)
             jobs = f"{select.sql} {source.hint}{source.joined}{where.sql}"
             sql = f"{jobs} ORDER BY {source.order_by} LIMIT ?"
             values = (*select.values, *where.values, min(limit - len(found) + 1, NO_BOUND))
-            rows, is_cut = self._database.within(most_bytes, sql, *values)
+            rows, is_cut = self._database.within(left, sql, *values)
             found += [(_place_of(row, source.order), row) for row in rows]
-            if len(found) > limit:
-                return _Found(found[:limit], found[limit - 1][0])
-            if is_cut:
+            if is_cut or len(found) > limit:
                 return _Found(found, found[-1][0])
+            left -= sum(map(text_bytes, rows))
+            if left < 0:
+                break
         return _Found(found, window.edge, None if window.edge is None else window.looked_at)
 
     def _windows(
@@ -235,7 +246,7 @@ class JobLists:
         is_ended = source.order is JobOrder.ENDED
         select = self._sql["select-places" if is_ended else "select-ids"]
         where = _and(*source.conditions, *source.between(place, None))
-        joined = source.joined if source.key == _TAGGED else ""
+        joined = source.joined if source.key == _TAGGED else ""  # else no condition here needs it
         sql = (
             f"{select} {source.hint}{joined}{where.sql} ORDER BY {source.order_by} LIMIT 1 OFFSET ?"
         )
@@ -289,7 +300,7 @@ class JobLists:
             return "", "jobs.id"
         rarest = given[0] if len(given) == 1 else self._rarest(wanted, given)
         # In the order of the tag's index: by jobs.id, SQLite would sort every whole job of the tag.
-        return ("by-id", _TAGGED) if rarest == "tag" else (f"by-{rarest}", "jobs.id")
+        return f"by-{rarest}", _TAGGED if rarest == "tag" else "jobs.id"
 
     def _rarest(self, wanted: JobFilter, given: Sequence[str]) -> str:
         """Return which of the fields has the fewest jobs, which SQLite does not know."""
@@ -332,7 +343,7 @@ def _in_parts(wanted: JobFilter, order: JobOrder) -> list[JobFilter]:
     return _of_statuses(wanted, TERMINAL) if order is JobOrder.ENDED else [wanted]
 
 
-def _merged(each: Sequence[_Found], order: JobOrder, limit: int) -> _Found:
+def _merged(each: Sequence[_Found], order: JobOrder) -> _Found:
     """Return the first of all, as far as every list has been read."""
     is_down = order is not JobOrder.OLDEST
     rows = sorted((one for found in each for one in found.rows), key=_first, reverse=is_down)
@@ -341,9 +352,22 @@ def _merged(each: Sequence[_Found], order: JobOrder, limit: int) -> _Found:
     end = (max(places) if is_down else min(places)) if places else None
     if end is not None:
         rows = [row for row in rows if (row[0] >= end if is_down else row[0] <= end)]
-    if len(rows) > limit:
-        return _Found(rows[:limit], rows[limit - 1][0])
-    return _Found(rows, end, sum(looked_at) if looked_at and len(rows) < limit else None)
+    return _Found(rows, end, sum(looked_at) if looked_at else None)
+
+
+def _up_to(found: _Found, limit: int, most_bytes: int) -> _Found:
+    """Return what a page has room for. If it is full, its time has not cut it short."""
+    rows: list[tuple[JobPlace, Row]] = []
+    left = most_bytes
+    for one in found.rows[:limit]:
+        left -= text_bytes(one[1])
+        if rows and left < 0:
+            break
+        rows.append(one)
+    if len(rows) < len(found.rows):
+        return _Found(rows, rows[-1][0])
+    is_full = len(rows) == limit or left < 0
+    return replace(found, looked_at=None) if is_full else found
 
 
 def _first(row: tuple[JobPlace, Row]) -> JobPlace:

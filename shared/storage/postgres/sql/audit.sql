@@ -23,6 +23,11 @@ SELECT count FROM orpheus.audit WHERE id = ?;
 -- Remember which jobs an action changed that was one of many.
 INSERT INTO orpheus.audit_jobs (audit_id, job_id) SELECT ?::bigint, one::bigint FROM json_array_elements_text(?::json) AS one;
 
+-- name: jobs-of
+-- Those of a JSON list of jobs that an action has changed already.
+SELECT job_id FROM orpheus.audit_jobs
+WHERE job_id IN (SELECT one::bigint FROM json_array_elements_text(?::json) AS one) AND audit_id = ?;
+
 -- name: page-of-job
 -- What operators did to a job, newest first: to it alone, or to many.
 SELECT id, at_ms, action, target, by, reason, count FROM (

@@ -73,6 +73,9 @@ SELECT finished_at_ms, jobs.id FROM orpheus.jobs
 -- name: by-id
 -- SQLite has a word here. The server's statistics say which index is best.
 
+-- name: by-tag
+-- SQLite has a word here. The server's statistics say which index is best.
+
 -- name: by-ended
 -- SQLite has a word here. The server's statistics say which index is best.
 

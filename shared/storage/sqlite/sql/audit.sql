@@ -23,6 +23,10 @@ SELECT count FROM audit WHERE id = ?;
 -- Remember which jobs an action changed that was one of many.
 INSERT INTO audit_jobs (audit_id, job_id) SELECT ?, value FROM json_each(?);
 
+-- name: jobs-of
+-- Those of a JSON list of jobs that an action has changed already.
+SELECT job_id FROM json_each(?) CROSS JOIN audit_jobs ON job_id = value WHERE audit_id = ?;
+
 -- name: page-of-job
 -- What operators did to a job, newest first: to it alone, or to many.
 SELECT id, at_ms, action, target, by, reason, count FROM (

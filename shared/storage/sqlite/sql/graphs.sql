@@ -10,13 +10,16 @@ WITH RECURSIVE before_it (id) AS (
 SELECT id FROM before_it LIMIT ?;
 
 -- name: jobs-after
--- The same of what waits for it.
+-- The same of what waits for it. SQLite reads all that wait for a job before it goes on to the next: of
+-- each only so many are given to it, as a list.
 WITH RECURSIVE after_it (id) AS (
-    SELECT job_id FROM job_dependencies INDEXED BY job_dependents WHERE depends_on = ?
+    SELECT ?1
     UNION
-    SELECT job_id FROM after_it
-        CROSS JOIN job_dependencies INDEXED BY job_dependents ON job_dependencies.depends_on = after_it.id)
-SELECT id FROM after_it LIMIT ?;
+    SELECT value FROM after_it CROSS JOIN json_each((
+        SELECT json_group_array(job_id) FROM (
+            SELECT job_id FROM job_dependencies INDEXED BY job_dependents
+            WHERE depends_on = after_it.id LIMIT ?2))))
+SELECT id FROM after_it LIMIT ?2 OFFSET 1;
 
 -- name: jobs-of-graph
 -- The jobs of a JSON list of ids, by id, with the fields of GraphJob (shared/domain/graph.py) as columns.

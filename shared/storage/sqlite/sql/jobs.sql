@@ -74,7 +74,11 @@ INDEXED BY jobs_by_type
 INDEXED BY jobs_by_queue
 
 -- name: by-id
--- The jobs themselves, by their ids or by those of a tag.
+-- The jobs themselves, by their ids.
+NOT INDEXED
+
+-- name: by-tag
+-- The jobs themselves, by the ids that have a tag.
 NOT INDEXED
 
 -- name: by-ended

@@ -23,7 +23,8 @@ events, in the same order, as server-sent events (`curl -N`).
   stored, or the database is of another epoch, it sends a `reset` and a second hello.
 - `/ws?job=ID` sends only the events and log lines of this job, beginning with the stored log lines.
   `seq` grows with gaps. It can be combined with `after`. Log lines come before the event that ends
-  their attempt.
+  their attempt. With `log_after=LINE`, the id of the last line that the client has, they begin
+  after that one.
 - `/ws?mode=summary` sends the same events while few come. When more than {few} come at once, it
   sends a `summary` of them instead: how many there were by kind and type, which jobs changed, and
   the newest events. It can be combined with `after`, not with `job`.

@@ -45,24 +45,31 @@ _LAST_EVENT_ID = header_parameter(
 )
 
 
+_WS = ("after", "epoch", "job", "log_after", "mode")
+
+
 @router.websocket("/ws")
 async def websocket_stream(websocket: WebSocket) -> None:
     """Everything that happens from now on, or after `?after=`; with `?job=`, of one job only.
 
+    With `?log_after=`, its log lines begin after that one, which the client has.
     With `?epoch=`, `after` is of that history of the database. With `?mode=summary`, many events
     at once come as one summary. Refused before the handshake: 404 for an unknown job, 422 for an
     `after` that is no number.
     """
     services = services_of(websocket)
-    given = _known(websocket.query_params.multi_items(), ("after", "epoch", "job", "mode"))
+    given = _known(websocket.query_params.multi_items(), _WS)
     after = _parse_position(given.get("after"), given.get("epoch"))
     is_summed = _parse_mode(given)
     job_id = parse_job_id(given["job"]) if "job" in given else None
+    log_after = _parse_log_after(given)
     if job_id is not None:
         await services.readers.read(lambda store: store.jobs.get(job_id))
     await websocket.accept()
     listener = (
-        SummaryListener(services.summaries) if is_summed else Listener(services.broadcaster, job_id)
+        SummaryListener(services.summaries)
+        if is_summed
+        else Listener(services.broadcaster, job_id, log_after)
     )
     await send_stream(websocket, listener, after)
 
@@ -119,6 +126,24 @@ def _parse_mode(given: Mapping[str, str]) -> bool:
     return True
 
 
+def _parse_log_after(given: Mapping[str, str]) -> int:
+    """Return the id of the last log line that the client has; 0: none. Raises Refusal (422)."""
+    if "log_after" not in given:
+        return 0
+    if "job" not in given:
+        raise refused_fields([FieldProblem("/log_after", "is only for `job`")])
+    if (line := _parse_number(given["log_after"])) is None:
+        raise refused_fields([FieldProblem("/log_after", "is not the id of a log line")])
+    return line
+
+
+def _parse_number(text: str) -> int | None:
+    """Return a number as a seq or an id can be; None if it is none."""
+    if text.isascii() and text.isdigit() and len(text) <= 19 and int(text) <= LARGEST_ID:
+        return int(text)
+    return None
+
+
 def _parse_position(
     seq: str | None, epoch: str | None, where: str = "/after", where_epoch: str = "/epoch"
 ) -> Position | None:
@@ -127,6 +152,6 @@ def _parse_position(
         raise refused_fields([FieldProblem(where_epoch, "is not the epoch of a database")])
     if seq is None:
         return None
-    if seq.isascii() and seq.isdigit() and len(seq) <= 19 and int(seq) <= LARGEST_ID:
-        return Position(int(seq), epoch)
+    if (number := _parse_number(seq)) is not None:
+        return Position(number, epoch)
     raise refused_fields([FieldProblem(where, "is not the seq of an event")])

@@ -61,9 +61,14 @@ class Follower(Protocol):
 
 
 class Listener:
-    """A client's view of the stream. `job_id`: only this job's events, and its log lines."""
+    """A client's view of the stream.
 
-    def __init__(self, broadcaster: Broadcaster, job_id: int | None = None) -> None:
+    `job_id`: only this job's events, and its log lines; of these, those after `log_after`.
+    """
+
+    def __init__(
+        self, broadcaster: Broadcaster, job_id: int | None = None, log_after: int = 0
+    ) -> None:
         self._broadcaster = broadcaster
         self._ring = broadcaster.ring
         self._job_id = job_id
@@ -73,7 +78,7 @@ class Listener:
         self._seen_seq = 0
         self._withheld: dict[int, EncodedEvent] = {}
         self._heartbeat = broadcaster.heartbeat
-        self._last_line_id = 0
+        self._last_line_id = log_after
 
     def leave(self) -> None:
         """Make `follow` end soon."""

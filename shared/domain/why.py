@@ -52,7 +52,7 @@ class Code(StrEnum):
 class Reason:
     """One reason. `by`: who holds the job back; `until_ms`: the time at which that ends, if known.
 
-    `text` is a clause for people: "it waits for job 7, which is in_progress".
+    `text` is a clause for people: "it waits for job 7, which is in progress".
     """
 
     code: Code
@@ -188,7 +188,7 @@ def _prefetched(standing: Standing, crews: Sequence[Crew]) -> Iterator[Reason]:
 
 def _dependencies(standing: Standing) -> Iterator[Reason]:
     for one in standing.dependencies:
-        text = f"it waits for job {one.id} ({one.type}), which is {one.status}"
+        text = f"it waits for job {one.id} ({one.type}), which is {_spaced(one.status)}"
         yield Reason(Code.DEPENDENCY, text, by=f"job {one.id}")
     more = standing.waits_for - len(standing.dependencies)
     if more > 0:
@@ -209,7 +209,8 @@ def _time(standing: Standing) -> Iterator[Reason]:
         return
     code, text = _WAITS.get(standing.last_outcome, _BACKOFF)
     if code is Code.BACKOFF:
-        text += f", as attempt {job.attempt} ended {standing.last_outcome}"
+        ended = _spaced(standing.last_outcome or "")
+        text += f", as attempt {job.attempt} ended {ended}"
     yield Reason(code, text, until_ms=job.run_at_ms)
 
 
@@ -331,6 +332,11 @@ def _has_room(left: Mapping[K, int | None], name: K) -> bool:
 def _take(left: dict[K, int | None], name: K) -> None:
     if (room := left.get(name)) is not None:
         left[name] = room - 1
+
+
+def _spaced(state: str) -> str:
+    """Return a state in words: `in progress`."""
+    return state.replace("_", " ")
 
 
 def _jobs(ids: Sequence[int], total: int) -> str:

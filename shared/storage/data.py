@@ -277,7 +277,8 @@ class OutboxCounts:
 class ErrorGroup:
     """Failed jobs of one type with the same error. `where` is empty if the place is unknown.
 
-    `newest`: the id of the job that failed last. `max_id`: the greatest id of them.
+    `newest`: the id of the job that failed last; `message`: its error's, at most the first 500
+    characters. `max_id`: the greatest id of them.
     """
 
     type: str
@@ -288,6 +289,7 @@ class ErrorGroup:
     last_ms: int
     newest: int
     max_id: int
+    message: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,8 @@ class ErrorGroupEntry(TypedDict):
     last_seen: Time
     newest: int
     """The id of the job that failed last."""
+    message: str
+    """The message of its error, at most the first 500 characters."""
     max_id: int
     """The greatest id of them: `max_id` of POST /jobs/bulk, to change no job that came later."""
 
@@ -34,5 +36,6 @@ def error_group_json(group: ErrorGroup) -> ErrorGroupEntry:
         "first_seen": rfc3339(group.first_ms),
         "last_seen": rfc3339(group.last_ms),
         "newest": group.newest,
+        "message": group.message,
         "max_id": group.max_id,
     }

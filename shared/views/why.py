@@ -17,7 +17,7 @@ class WhyReason(TypedDict):
 
     code: Code
     text: str
-    """A clause: `it waits for job 7 (resize), which is in_progress`."""
+    """A clause: `it waits for job 7 (resize), which is in progress`."""
     until: Time | None
     """When it ends, if that is known."""
     by: str | None

@@ -195,6 +195,17 @@ def test_a_job_scoped_client_gets_its_log_and_progress_live(api: Any) -> None:
     assert (event["job"]["progress"], event["job"]["message"]) == (0.5, "half way")
 
 
+def test_a_job_scoped_client_that_comes_back_gets_only_the_lines_that_it_lacks(api: Any) -> None:
+    mine = api.submit()
+    (lease,) = api.lease()
+    lines = [NewLine(at, "info", f"line {at}") for at in range(3)]
+    api.store.logs.append(mine, lease.token, 1, lines)
+    known = api.store.logs.after(mine, 0, 10)[1].id
+    with api.watch(f"?job={mine}&log_after={known}") as watcher:
+        watcher.next("hello")
+        assert [line["line"] for line in watcher.next("log")["lines"]] == ["line 2"]
+
+
 def test_every_client_sees_the_progress_of_running_jobs_after_their_start(api: Any) -> None:
     events: list[dict[str, Any]] = []
     with api.watch() as watcher:
@@ -311,7 +322,7 @@ def test_the_stream_survives_trouble_with_the_database(
     assert not failures
 
 
-@pytest.mark.parametrize("query", ["?since=1", "?after=1&after=2", "?job=1&x"])
+@pytest.mark.parametrize("query", ["?since=1", "?after=1&after=2", "?job=1&x", "?log_after=1"])
 def test_a_parameter_that_cannot_be_meant_is_refused(api: Any, query: str) -> None:
     api.submit()
     with pytest.raises(InvalidStatus) as refused, api.watch(query):

@@ -2,6 +2,7 @@
 
 import ctypes
 import time
+from pathlib import Path
 from typing import Any
 
 from orpheus import Context, PermanentError, Snooze, job
@@ -22,6 +23,15 @@ def chatter(ctx: Context, lines: int) -> int:
         tell = ctx.log.warning if number % 100 == 99 else ctx.log.info
         tell(f"line {number} {'and on ' * (number % 9)}")
     return lines
+
+
+@job
+def hold(ctx: Context, until: str, lines: int = 0) -> None:
+    """Run until a file is there; before and afterwards, write lines to the log."""
+    chatter(ctx, lines)
+    while not Path(until).exists():
+        time.sleep(0.02)
+    chatter(ctx, lines)
 
 
 @job(max_retries=0)

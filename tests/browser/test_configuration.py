@@ -1,12 +1,13 @@
 """The configuration page: checked as one writes, saved with what will restart in view."""
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import Dashboard
 from tests.conftest import System
@@ -98,7 +99,7 @@ def test_a_change_is_shown_before_it_is_saved_and_followed_until_it_is_in_force(
     expect(page.locator("#planned")).to_be_hidden()
     row = page.locator("#settings tr", has_text="pools.default.workers")
     expect(row.locator("td").first).to_have_text("2")
-    expect(row.locator(".own")).to_have_text(f"{path}:2")
+    expect(row.locator(".own")).to_have_text("own.toml:2")
     newest, first = configured.system.get("/config/versions")["items"]
     assert (newest["reason"], newest["in_force"], first["by"]) == ("a busy week", True, "file")
     (trail,) = configured.system.get("/audit")["items"]
@@ -282,6 +283,73 @@ def test_of_two_editors_at_once_none_loses_anything(shared: Dashboard, shared_pa
     expect(mine.locator("#became")).to_contain_text("Saved")
     assert shared_path.read_text() == "# theirs\n" + TEXT.replace("# few", "# mine")
     other.close()
+
+
+def test_what_is_typed_while_the_file_is_saved_stays_and_can_be_saved(
+    shared: Dashboard, shared_path: Path
+) -> None:
+    page = opened(shared)
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if route.request.method == "PUT" and "check" not in route.request.url:
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/config*", hold)
+    text = page.locator("#text").input_value()
+    page.locator("#text").fill(text + "# one\n")
+    expect(page.locator("#save")).to_be_enabled()
+    page.locator("#save").click()
+    wait_until(lambda: bool(held) or page.title() == "", "the request")
+    page.locator("#text").fill(text + "# one\n# two\n")
+    expect(page.locator("#effects")).to_be_visible()
+    held.pop().continue_()
+    expect(page.locator("#became")).to_contain_text("In force")
+    expect(page.locator("#diff .added")).to_have_text(["+ # two"])
+    assert page.locator("#text").input_value() == text + "# one\n# two\n"
+    expect(page.locator("#save")).to_be_enabled()
+    page.unroute_all()
+    page.locator("#save").click()
+    expect(page.locator("#planned")).to_be_hidden()
+    assert shared_path.read_text() == TEXT + "# one\n# two\n"
+
+
+def test_what_is_typed_while_the_file_is_read_again_stays(
+    shared: Dashboard, shared_path: Path
+) -> None:
+    page = opened(shared)
+    text = page.locator("#text").input_value()
+    held: list[Route] = []
+    answered: list[Route] = []
+
+    def hold(route: Route) -> None:
+        """Hold the second read: the first one tells that the file has changed."""
+        if route.request.method != "GET" or held or not answered:
+            answered.append(route)
+            route.continue_()
+        else:
+            held.append(route)
+
+    page.route("**/config", hold)
+    shared_path.write_text("# theirs\n" + TEXT, encoding="utf-8")
+    wait_until(lambda: bool(held) or page.title() == "", "the read")
+    page.locator("#text").fill(text + "# mine\n")
+    held[0].continue_()
+    expect(page.locator("#diff .removed")).to_have_text("- # theirs")
+    expect(page.locator("#diff .added")).to_have_text("+ # mine")
+    assert page.locator("#text").input_value() == text + "# mine\n"
+
+
+def test_own_settings_come_first_and_are_named_by_their_file(
+    shared: Dashboard, shared_path: Path
+) -> None:
+    page = opened(shared)
+    expect(page.locator("#settings tr").first.locator(".own")).to_have_count(1)
+    own = page.locator("#settings tr", has_text="pools.default.workers").locator(".own")
+    expect(own).to_have_text(re.compile(r"^own\.toml:\d+$"))
+    expect(own).to_have_attribute("title", re.compile(rf"^{re.escape(str(shared_path))}:\d+$"))
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

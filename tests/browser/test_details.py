@@ -107,6 +107,35 @@ def test_the_alerts_say_what_holds_and_what_was_sent_last(panel: Panel) -> None:
     assert Axe().run(page, "#alerts").violations_count == 0
 
 
+def test_an_alert_that_was_sent_by_no_job_ends_with_its_time(panel: Panel) -> None:
+    panel.answer("/alerts", 200, {"items": [RULE | {"last_job": None}]})
+    page = panel.open(worker("default-1"), *SYSTEM)
+    sent = page.locator("#alert-rows .sent")
+    expect(sent).to_have_text(re.compile(r"^sent .* ago$"), use_inner_text=True)
+
+
+def test_on_a_phone_a_concern_stands_beside_its_sign(panel: Panel) -> None:
+    text = "Queue mail is paused by api:127.0.0.1 (a test), and 3 jobs wait in it."
+    command = "orpheus resume mail"
+    concern = {"code": "queue_paused", "text": text, "command": command, "about": None}
+
+    def troubled(route: Any) -> None:
+        stats = route.fetch().json()
+        stats["verdict"] = {"headline": "Look.", "concerns": [concern]}
+        route.fulfill(json=stats)
+
+    panel.page.route(re.compile("/stats$"), troubled)
+    panel.page.set_viewport_size({"width": 360, "height": 740})
+    page = panel.open(worker("default-1"), *SYSTEM)
+    icon, link, code = (
+        page.locator(f"#concerns {part}").bounding_box() for part in (".icon", "a", "code")
+    )
+    assert icon is not None and link is not None and code is not None
+    assert icon["x"] + icon["width"] <= link["x"]
+    assert link["y"] <= icon["y"] < link["y"] + link["height"] / 2
+    assert link["x"] - 1 <= code["x"]
+
+
 def test_without_rules_there_is_no_panel_of_alerts(lasting_dashboard: Any) -> None:
     with lasting_dashboard.page.expect_response("**/alerts"):
         page = lasting_dashboard.open()

@@ -1,6 +1,7 @@
 """The graph around a job, and what it says of those that were cancelled by it."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Page, expect
@@ -8,8 +9,11 @@ from playwright.sync_api import Page, expect
 WIDTHS = [1, 6, 10, 10, 8, 4, 1]
 
 
-def flow(system: Any, *, seconds: float = 0.0, failing: int | None = None) -> list[int]:
-    """Submit 40 jobs in layers, each after two of the layer before; their ids."""
+def flow(system: Any, released: Path) -> list[int]:
+    """Submit 40 jobs in layers, each after two of the layer before; their ids.
+
+    The first one runs until the file `released` is there.
+    """
     jobs: list[dict[str, Any]] = []
     before: list[str] = []
     for width in WIDTHS:
@@ -19,10 +23,10 @@ def flow(system: Any, *, seconds: float = 0.0, failing: int | None = None) -> li
             first = place * len(before) // width
             after = sorted({before[first], before[(first + 1) % len(before)]}) if before else []
             after = before if width == 1 else after
-            payload = {"seconds": seconds, "fail": len(jobs) == failing}
-            jobs.append({"type": "step", "ref": ref, "depends_on": after, "payload": payload})
+            jobs.append({"type": "step", "ref": ref, "depends_on": after})
             layer.append(ref)
         before = layer
+    jobs[0] |= {"type": "hold", "payload": {"until": str(released)}}
     ids: list[int] = system.client.post("/jobs/batch", json={"jobs": jobs}).json()["ids"]
     return ids
 
@@ -34,20 +38,24 @@ def statuses(page: Page) -> list[str]:
     return found
 
 
-def test_a_graph_of_40_jobs_goes_green_while_it_is_watched(lasting_dashboard: Any) -> None:
-    system = lasting_dashboard.system
+def test_a_graph_of_40_jobs_goes_green_while_it_is_watched(
+    lasting_dashboard: Any, tmp_path: Path
+) -> None:
+    system, released = lasting_dashboard.system, tmp_path / "released"
     system.client.post("/queues/default/pause", json={"reason": "until it is watched"})
     try:
-        *_, last = ids = flow(system, seconds=0.05)
+        *_, last = ids = flow(system, released)
         page = lasting_dashboard.open(f"/ui/jobs/{last}")
         expect(page.locator("#graph .node")).to_have_count(40)
         assert set(statuses(page)) == {"pending", "blocked"}
         expect(page.locator("#why-reasons li")).to_have_count(5)
         expect(page.locator("#why")).to_contain_text(f"It waits for job {ids[-2]} (step)")
         expect(page.locator("#why")).to_contain_text("by api:127.0.0.1: until it is watched")
-    finally:
         system.client.post("/queues/default/resume")
-    expect(page.locator("#graph .node[data-status=in_progress]").first).to_be_visible()
+        expect(page.locator("#graph .node[data-status=in_progress]")).to_have_count(1)
+    finally:
+        released.touch()
+        system.client.post("/queues/default/resume")
     expect(page.locator("#graph .node[data-status=done]")).to_have_count(40)
     expect(page.locator("#graph-summary")).to_have_text("40 jobs: 40 done")
     expect(page.locator("#why")).to_be_hidden()
@@ -77,6 +85,24 @@ def test_its_jobs_are_links_for_the_keyboard_and_a_list_for_a_screen_reader(
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(page.locator("h1")).to_have_text(f"step {third}")
+
+
+def test_the_job_stays_where_it_is_seen_when_others_come(lasting_dashboard: Any, held: str) -> None:
+    system = lasting_dashboard.system
+    top = system.submit("step", queue=held)
+    after: dict[str, Any] = {"type": "step", "queue": held, "depends_on": [top]}
+    system.client.post("/jobs/batch", json={"jobs": [after] * 40})
+    page = lasting_dashboard.open(f"/ui/jobs/{top}")
+    expect(page.locator("#graph .node")).to_have_count(41)
+    box, own = page.locator("#graph"), page.locator("#graph .node[aria-current] rect")
+    box.evaluate("node => { node.scrollTop = 50; }")
+    seen = own.bounding_box()
+    system.client.post("/jobs/batch", json={"jobs": [after] * 3})
+    expect(page.locator("#graph .node")).to_have_count(44)
+    now = own.bounding_box()
+    assert seen is not None and now is not None
+    assert abs(now["y"] - seen["y"]) <= 1 and abs(now["x"] - seen["x"]) <= 1
+    assert box.evaluate("node => node.scrollTop") > 50
 
 
 def test_a_job_without_others_has_no_graph(lasting_dashboard: Any) -> None:

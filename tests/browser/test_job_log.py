@@ -1,9 +1,11 @@
 """The log of a job: long, followed, searched, and never in the way."""
 
+import json
 import re
+from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, WebSocketRoute, expect
 
 from tests.machine import slowness, wait_until
 
@@ -82,9 +84,22 @@ def test_a_line_is_found_wherever_it_stands_and_its_place_is_kept(lasting_dashbo
     expect(page.locator("#log-summary")).to_have_text("0 of 3,000 lines")
 
 
-def test_the_end_is_followed_until_somebody_scrolls_up(lasting_dashboard: Any) -> None:
-    system = lasting_dashboard.system
-    job_id = system.submit("chatter", {"lines": 500})
+def first_seen(page: Page) -> str:
+    """The line at the top of the box."""
+    found: str = page.locator("#log").evaluate(
+        """node => {
+            const { left, top } = node.getBoundingClientRect();
+            return document.elementFromPoint(left + 60, top + 20).closest(".line").textContent;
+        }"""
+    )
+    return found
+
+
+def test_the_end_is_followed_until_somebody_scrolls_up(
+    lasting_dashboard: Any, tmp_path: Path
+) -> None:
+    released = tmp_path / "released"
+    job_id = lasting_dashboard.system.submit("hold", {"lines": 500, "until": str(released)})
     page = lasting_dashboard.open(f"/ui/jobs/{job_id}")
     expect(page.locator("#log .line").last).to_contain_text("line 499")
     wait_until(
@@ -94,10 +109,52 @@ def test_the_end_is_followed_until_somebody_scrolls_up(lasting_dashboard: Any) -
     page.locator("#log").hover()
     page.mouse.wheel(0, -600)
     expect(page.locator("#log-follow")).not_to_be_checked()
-    system.client.post(f"/jobs/{job_id}/retry")  # refused: it is done; the place is kept
+    wait_until(lambda: first_seen(page) == first_seen(page), "the end of the scrolling")
+    place = first_seen(page)
+    released.touch()
+    expect(page.locator("#log-summary")).to_have_text("1,000 lines")
+    assert first_seen(page) == place
     top = box(page, "scrollTop")
     page.locator("#log-follow").check()
     wait_until(lambda: box(page, "scrollTop") > top, "the end again")
+
+
+def test_each_line_is_sent_once_even_if_the_connection_is_lost(
+    lasting_dashboard: Any, tmp_path: Path
+) -> None:
+    page, released = lasting_dashboard.page, tmp_path / "released"
+    sockets: list[WebSocketRoute] = []
+    ids: list[int] = []
+
+    def relay(socket: WebSocketRoute) -> None:
+        sockets.append(socket)
+
+        def pass_on(text: str | bytes) -> None:
+            message = json.loads(text)
+            ids.extend(line["id"] for line in message.get("lines", []))
+            socket.send(text)
+
+        socket.connect_to_server().on_message(pass_on)
+
+    page.route_web_socket(re.compile("/ws"), relay)
+    page.on("request", lambda request: ids.extend([0] * ("/logs" in request.url)))
+    job_id = lasting_dashboard.system.submit("hold", {"lines": 600, "until": str(released)})
+    lasting_dashboard.open(f"/ui/jobs/{job_id}")
+    expect(page.locator("#log-summary")).to_have_text("600 lines")
+    sockets[0].close()
+    expect(page.locator("#connection")).not_to_have_attribute("data-state", "live")
+    released.touch()
+    expect(page.locator("#log-summary")).to_have_text("1,200 lines")
+    assert (len(sockets), len(ids), len(set(ids))) == (2, 1200, 1200)
+    assert 0 not in ids, "nothing is read besides the stream"
+
+
+def test_a_job_that_wrote_nothing_has_no_empty_box(lasting_dashboard: Any) -> None:
+    page = lasting_dashboard.open(f"/ui/jobs/{lasting_dashboard.system.submit('step')}")
+    expect(page.locator("#status")).to_have_text("done")
+    expect(page.locator("#log-summary")).to_have_text("no lines")
+    for part in ("#log", "#log-search", "#log-level", "#log-follow"):
+        expect(page.locator(part)).to_be_hidden()
 
 
 def test_each_attempt_has_its_part_of_the_log(lasting_dashboard: Any) -> None:

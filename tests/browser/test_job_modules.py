@@ -174,7 +174,7 @@ def test_an_operators_action_is_told_with_what_became_of_it(shared_page: Page) -
     entries = [
         entry(31, "run", reason=None),
         entry(10, "retry", "jobs with tag=eu", reason="all of them"),
-        entry(2.1, "cancel", reason="too slow"),
+        entry(2.1, "cancel", "jobs 7", reason="too slow"),
     ]
     marks = call(shared_page, "history.js", "marksOf", events, entries)
     assert [(one["what"], one["reason"], one["target"]) for one in marks] == [

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.storage import open_store
@@ -157,6 +157,51 @@ def test_what_was_done_to_many_jobs_is_told_of_each(lasting_dashboard: Any) -> N
     expect(page.locator("#timeline .mark-row")).to_contain_text(
         "Cancelled by api:127.0.0.1 (jobs with tag=one-of-many): a mistake"
     )
+
+
+@pytest.mark.parametrize("part", ["/audit?job=", "/jobs?tag=", "/types", "/events?after"])
+def test_a_job_is_shown_even_if_what_stands_beside_it_cannot_be_read(
+    lasting_dashboard: Any, part: str
+) -> None:
+    page = lasting_dashboard.page
+    refusal: Any = {"status": 503, "json": {"detail": "busy"}}
+    page.route(re.compile(re.escape(part)), lambda route: route.fulfill(**refusal))
+    job_id = lasting_dashboard.system.submit("echo", {"value": "here"})
+    lasting_dashboard.system.wait_for_job(job_id)
+    lasting_dashboard.open(f"/ui/jobs/{job_id}")
+    expect(page.locator("h1")).to_have_text(f"echo {job_id}")
+    expect(page.locator("#result")).to_contain_text("here")
+    expect(page.locator("#curl")).to_contain_text('"type":"echo"')
+    expect(page.locator("#missing")).to_be_hidden()
+
+
+def test_a_job_that_cannot_be_read_now_says_why_until_it_can(lasting_dashboard: Any) -> None:
+    page = lasting_dashboard.page
+    job_id = lasting_dashboard.system.submit("step")
+    path = re.compile(rf"(?<!/ui)/jobs/{job_id}$")
+    refusal: Any = {"status": 503, "json": {"detail": "the database is busy"}}
+    page.route(path, lambda route: route.fulfill(**refusal))
+    lasting_dashboard.open(f"/ui/jobs/{job_id}")
+    expect(page.locator("#missing")).to_contain_text("cannot be read: the database is busy")
+    page.unroute(path)
+    expect(page.locator("h1")).to_have_text(f"step {job_id}")
+    expect(page.locator("#missing")).to_be_hidden()
+
+
+def test_a_result_that_differs_from_the_one_before_in_its_end_only_is_shown(
+    lasting_dashboard: Any,
+) -> None:
+    system, page = lasting_dashboard.system, lasting_dashboard.page
+    job_id = system.submit("step")
+    job = system.wait_for_job(job_id)
+    results = iter(["old"])
+
+    def answer(route: Route) -> None:
+        route.fulfill(json=job | {"result": "x" * 300 + next(results, "new")})
+
+    page.route(re.compile(rf"(?<!/ui)/jobs/{job_id}$"), answer)
+    lasting_dashboard.open(f"/ui/jobs/{job_id}")
+    expect(page.locator("#result")).to_contain_text("new")
 
 
 def test_a_job_is_deleted_and_the_page_says_so(lasting_dashboard: Any) -> None:

@@ -88,6 +88,7 @@ EXTREME: dict[str, list[dict[str, Any]]] = {
             "first_seen": AT,
             "last_seen": AT,
             "newest": 1_000_000_000,
+            "message": "it is full " * 45,
             "max_id": 2**53,
         }
     ],
@@ -233,7 +234,7 @@ def test_where_nothing_is_a_browser_finds_a_way_back(lasting_dashboard: Dashboar
         answer = page.goto(url + path)
         assert answer is not None
         assert answer.status == 404
-        expect(page.locator("h1")).to_have_text("There is nothing here")
+        expect(page.locator("h1")).to_have_text("Not found")
         expect(page.locator("main")).to_contain_text(path.rpartition("/")[2])
     assert Axe().run(page).violations_count == 0
     page.get_by_role("link", name="Go to the overview").click()

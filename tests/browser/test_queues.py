@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Dashboard
@@ -54,6 +55,30 @@ def test_a_queue_shows_its_pace_its_limits_and_who_serves_it(lasting_dashboard: 
     expect(limited.locator(".limits")).to_contain_text("0 of 4 running")
     expect(limited.locator(".limits")).to_contain_text("starts 100/s")
     expect(limited.locator(".pools")).to_have_text("default: 2 of 2 ready")
+
+
+@pytest.mark.parametrize(
+    ("drain", "told"),
+    [
+        ({"seconds": 0.4, "with_more": [{"more_workers": 1, "seconds": 0.249}]}, "a few seconds"),
+        (
+            {"seconds": 90, "with_more": [{"more_workers": 1, "seconds": 60}]},
+            "about 1 min 30 swith 1 more worker 1 min 00 s",
+        ),
+    ],
+)
+def test_when_a_queue_will_be_empty_is_told_in_words(
+    lasting_dashboard: Dashboard, drain: dict[str, Any], told: str
+) -> None:
+    queues = lasting_dashboard.system.get("/queues")
+    for queue in queues["items"]:
+        queue["drain"] = drain
+        queue["counts"]["pending"] = 3
+    lasting_dashboard.page.route(
+        re.compile("(?<!/ui)/queues$"), lambda route: route.fulfill(json=queues)
+    )
+    page = lasting_dashboard.open("/ui/queues")
+    expect(page.locator("#queue-limited .drain")).to_have_text(told)
 
 
 def test_a_number_leads_to_its_jobs(lasting_dashboard: Dashboard) -> None:

@@ -19,8 +19,12 @@ def test_a_schedule_tells_its_times_in_words(lasting_dashboard: Dashboard) -> No
     expect(nightly.locator(".words")).to_have_text("At 03:00 on Monday through Friday")
     expect(nightly.locator(".when small")).to_have_text("0 3 * * MON-FRI · Europe/Vienna")
     expect(nightly.locator(".next .all time")).to_have_count(5)
+    for time in nightly.locator(".next .all time").all():
+        expect(time).to_have_text(re.compile("(^| )03:00$"))
+    expect(nightly.locator(".next .zone")).to_have_text("in Europe/Vienna")
     expect(nightly.locator(".next time").first).to_have_text(re.compile(r"^in \d"))
     expect(row(lasting_dashboard, "often").locator(".words")).to_have_text("Every hour")
+    expect(row(lasting_dashboard, "often").locator(".next .zone")).to_be_empty()
 
 
 def test_a_schedule_is_run_now_and_shows_how_that_ended(lasting_dashboard: Dashboard) -> None:

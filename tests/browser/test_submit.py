@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import Dashboard
 from tests.machine import wait_until
@@ -243,6 +243,53 @@ def test_a_form_knows_every_shape_of_a_schema(lasting_dashboard: Dashboard) -> N
     assert told["exact"] == "exactly 1 item"
     assert told["fits"] == [False, True, False]
     assert (told["example"], told["bounded"]) == (True, [1, 5.5])
+
+
+def test_a_look_at_another_type_throws_nothing_away(lasting_dashboard: Dashboard) -> None:
+    page = opened(lasting_dashboard, "type=ship")
+    page.locator("#payload-to-street").fill("Ring 1")
+    page.locator("#payload-parcels-add").click()
+    page.locator("#payload-parcels-0-weight_kg").fill("3")
+    page.locator("#options summary").click()
+    page.locator("#option-queue").fill("mail")
+    body = sent(page)
+    page.locator("#type").select_option("sum_range")
+    page.locator("#as-json").click()
+    page.locator("#payload-json").fill('{"n": 77')
+    page.locator("#type").select_option("ship")
+    expect(page.locator("#payload-to-street")).to_have_value("Ring 1")
+    assert sent(page) == body
+    page.locator("#type").select_option("sum_range")
+    expect(page.locator("#payload-json")).to_have_value('{"n": 77')
+
+
+def test_nothing_is_chosen_that_nobody_has_chosen(lasting_dashboard: Dashboard) -> None:
+    page = opened(lasting_dashboard, "type=agree")
+    assert sent(page)["payload"] == {}
+    page.locator("#send").click()
+    for name in ("terms", "plan"):
+        expect(page.locator(f"#payload-{name}-problem")).to_have_text("is required")
+    page.locator("#payload-terms").select_option("false")
+    page.locator("#payload-plan").select_option(label="fast")
+    assert sent(page)["payload"] == {"terms": False, "plan": "fast"}
+
+
+def test_the_button_keeps_the_focus_when_a_job_is_sent(lasting_dashboard: Dashboard) -> None:
+    page = opened(lasting_dashboard, "type=sum_range")
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/jobs", hold)
+    page.locator("#payload-n").fill("1")
+    page.locator("#send").press("Enter")
+    expect(page.locator("#send")).to_be_disabled()
+    page.evaluate("new Promise((seen) => requestAnimationFrame(() => setTimeout(seen)))")
+    expect(page.locator("body")).to_be_focused()
+    held.pop().continue_()
+    expect(page.locator("#sent li")).to_have_count(1)
+    expect(page.locator("#send")).to_be_focused()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -27,6 +27,28 @@ def test_a_type_shows_what_its_attempts_cost_and_what_it_takes(
     expect(page.locator("#fields-sum_range")).to_be_hidden()
 
 
+def test_types_that_never_ran_are_folded_and_found(lasting_dashboard: Dashboard) -> None:
+    system, page = lasting_dashboard.system, lasting_dashboard.page
+    system.wait_for_job(system.submit("sum_range", {"n": 1}))
+    ran = system.get("/stats/types")
+    ran["items"] = [one for one in ran["items"] if one["name"] == "sum_range"]
+    page.route("**/stats/types", lambda route: route.fulfill(json=ran))
+    page.route("**/errors", lambda route: route.fulfill(json={"items": []}))
+    lasting_dashboard.open("/ui/types")
+    expect(page.locator("#type-sum_range")).to_be_visible()
+    expect(page.locator("#type-ship")).to_be_hidden()
+    fold = page.get_by_role("button", name=re.compile(r"^\d+ types that never ran$"))
+    fold.click()
+    expect(page.locator("#type-ship")).to_be_visible()
+    expect(fold).to_have_attribute("aria-expanded", "true")
+    fold.click()
+    expect(page.locator("#type-ship")).to_be_hidden()
+    page.locator("#search").fill("parcels")
+    expect(page.locator("#type-ship")).to_be_visible()
+    lasting_dashboard.open("/ui/types?again#type-ship")
+    expect(page.locator("#type-ship")).to_be_in_viewport()
+
+
 def test_a_type_leads_to_its_failures_and_to_a_form(lasting_dashboard: Dashboard) -> None:
     system = lasting_dashboard.system
     system.wait_for_job(system.submit("flaky", {"failures": 1, "permanent": True}))

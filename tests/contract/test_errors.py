@@ -45,7 +45,7 @@ def test_jobs_with_the_same_type_error_and_place_are_one_group(store: Store, fai
     last = fail(error_at("jobs.py:12", message="c.png"))
     where, first_ms, last_ms = "jobs.py:12 in resize", T0_MS + 1000, T0_MS + 3000
     assert store.errors.groups() == [
-        ErrorGroup("resize", "ValueError", where, 3, first_ms, last_ms, newest=last, max_id=last)
+        ErrorGroup("resize", "ValueError", where, 3, first_ms, last_ms, last, last, "c.png")
     ]
 
 

@@ -45,7 +45,8 @@ class AlertRow {
     this.state = h("span", { class: "holds" });
     this.fired = timeNode(new Date(0).toISOString());
     this.job = h("a", {});
-    this.sent = h("span", { class: "sent" }, "sent ", this.fired, ", ", this.job);
+    this.by = h("span", {}, ", ", this.job);
+    this.sent = h("span", { class: "sent" }, "sent ", this.fired, this.by);
     this.node = h("li", {}, h("b", {}, name), this.on, this.state, this.sent);
   }
 
@@ -58,7 +59,9 @@ class AlertRow {
     this.sent.hidden = !fired;
     if (!fired) return;
     setTime(this.fired, fired);
-    setText(this.job, job === null ? "" : `job ${job}`);
-    if (job !== null) this.job.href = `/ui/jobs/${job}`;
+    this.by.hidden = job === null;
+    if (job === null) return;
+    setText(this.job, `job ${job}`);
+    this.job.href = `/ui/jobs/${job}`;
   }
 }

@@ -41,10 +41,11 @@ addEventListener("beforeunload", (event) => { if (isChanged()) event.preventDefa
 const isReadOnly = "readOnly" in document.documentElement.dataset;
 const isChanged = () => target !== null || (editable && !editor.holds(file.text ?? ""));
 
-/** Read the file again and discard the edited text. */
-async function load() {
+/** Read the file again and discard the edited text, but for what somebody types meanwhile: after `edits`. */
+async function load(edits = editor.edits) {
   const answer = await read();
   if (!answer) return;
+  if (editor.edits !== edits && isChanged()) return edited();
   undo();
   editor.showProblems([...answer.problems, ...answer.warnings]); // after the text is set, because they mark its lines
   if (answer.problems.length) showCheckResult(plural(answer.problems.length, "problem"), "bad");
@@ -95,6 +96,7 @@ async function read() {
 function goBackTo(version) {
   target = null;
   editor.put(version.text);
+  editor.edits++;
   target = version;
   edited();
   byId("reason").focus();
@@ -147,18 +149,20 @@ const send = (query, more) => request(`/config${query}`, {
 async function save() {
   if (!checked || checked.problems.length || saving) return;
   const reason = byId("reason").value.trim();
+  const { text, edits } = editor;
   saving = true;
   byId("save").disabled = true;
   showOrHide(byId("problem"), "");
   try {
     const answer = await send("", reason ? { reason } : {});
     showResult(`Saved. In force ${answer.takes_effect}.`);
-    byId("reason").value = "";
-    file = { text: editor.text, etag: answer.etag };
-    await load();
-    editor.focus();
+    if (byId("reason").value.trim() === reason) byId("reason").value = "";
+    file = { text, etag: answer.etag };
+    await load(edits);
+    if (editor.edits === edits) editor.focus();
   } catch (error) { refuse(error); }
   saving = false;
+  byId("save").disabled = !checked || checked.problems.length > 0 || !byId("changed-elsewhere").hidden;
 }
 
 function refuse({ status, message, errors = [] }) {

@@ -11,7 +11,7 @@ const MOST = 500;
 
 startChrome();
 const keyOf = ({ type, error, where }) => JSON.stringify([type, error, where]);
-const rows = new Rows(byId("rows"), keyOf, (group) => new ErrorRow(group, () => poll.now()), ({ type, error, where }) => `${type} ${error} ${where ?? ""}`);
+const rows = new Rows(byId("rows"), keyOf, (group) => new ErrorRow(group, () => poll.now()), ({ type, error, where, message }) => `${type} ${error} ${where ?? ""} ${message}`);
 const poll = new Poll(async () => {
   const { items } = await request("/errors");
   rows.show(items);

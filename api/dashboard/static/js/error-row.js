@@ -16,21 +16,24 @@ export class ErrorRow {
     this.first = timeNode(first);
     this.last = timeNode(last);
     this.newest = h("a", {});
+    this.message = h("span", { class: "message" });
     this.node = h("tr", { role: "row" },
       cell("name", "", h("a", { href: `/ui/types#type-${encodeURIComponent(type)}` }, ...wrappable(type))),
-      cell("error", "", h("b", {}, ...wrappable(error))),
-      cell("where", "where", h("code", {}, where ?? "unknown place")),
+      cell("error", "", h("b", {}, ...wrappable(error)), this.message),
       cell("count num", "jobs", this.jobs),
+      cell("actions", "", action("Retry …", `Retry the jobs with ${error} of ${type}`, () => this.confirmRetry())),
+      cell("where", "where", h("code", {}, where ?? "unknown place")),
       cell("seen num", "first seen", this.first),
       cell("seen num", "last seen", this.last),
-      cell("newest num", "newest", this.newest),
-      cell("actions num", "", action("Retry …", `Retry the jobs with ${error} of ${type}`, () => this.confirmRetry())));
+      cell("newest num", "newest", this.newest));
     this.nodes = [this.node];
   }
 
   /** @param {any} group */
   show(group) {
     this.group = group;
+    setText(this.message, group.message);
+    setAttr(this.message, "title", group.message);
     setText(this.jobs, count(group.count));
     setTime(this.first, group.first_seen);
     setTime(this.last, group.last_seen);

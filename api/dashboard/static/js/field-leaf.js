@@ -30,7 +30,8 @@ export class LeafField {
   makeInput(id, { nullable }) {
     if (this.kind === "boolean" || this.kind === "choice") {
       const values = this.kind === "boolean" ? [true, false] : this.schema.enum;
-      const none = this.required ? null : h("option", { value: "" }, this.empty === null ? "null" : "not given");
+      const isOnly = this.required && values.length === 1; // else somebody has to choose
+      const none = isOnly ? null : h("option", { value: "" }, this.required ? "choose" : this.empty === null ? "null" : "not given");
       return h("select", { id }, none, nullable && this.empty !== null && h("option", { value: "null" }, "null"),
         ...values.map((/** @type {any} */ value) => h("option", { value: writeExact(value) }, typeof value === "string" ? value : writeExact(value))));
     }

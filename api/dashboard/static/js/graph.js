@@ -18,6 +18,8 @@ export class Graph {
     /** @type {Map<number, any>} */
     this.nodes = new Map();
     this.shape = "";
+    /** Where the job itself stands in the drawing. @type {{x: number, y: number} | null} */
+    this.own = null;
     document.addEventListener("visibilitychange", () => this.read());
   }
 
@@ -58,22 +60,24 @@ export class Graph {
     const others = lines.filter((line) => !own.includes(line));
     const full = { width: width + 2 * MARGIN, height: height + 2 * MARGIN };
     const inOrder = [...places].sort(([, a], [, b]) => a.x - b.x || a.y - b.y).map(([id]) => this.nodes.get(id));
+    const box = byId("graph"), { scrollLeft, scrollTop } = box;
     const chosen = /** @type {any} */ (document.activeElement)?.closest?.("#graph a, #graph-list a")?.getAttribute("href");
-    byId("graph").replaceChildren(svg("svg", { ...full, viewBox: `${-MARGIN} ${-MARGIN} ${full.width} ${full.height}`, role: "group", "aria-label": "Jobs before and after this one" },
+    box.replaceChildren(svg("svg", { ...full, viewBox: `${-MARGIN} ${-MARGIN} ${full.width} ${full.height}`, role: "group", "aria-label": "Jobs before and after this one" },
       svg("path", { class: "edges", d: others.map(pathOf).join("") }),
       svg("path", { class: "edges own", d: own.map(pathOf).join("") }),
       ...inOrder.map(({ node }) => node)));
     arrange(byId("graph-list"), inOrder.map(({ item }) => item));
     showBefore(this.nodes, edges);
-    this.center(places.get(this.id));
-    if (chosen) /** @type {any} */ (byId("graph").querySelector(`a[href="${chosen}"]`))?.focus({ preventScroll: true });
+    this.goTo(places.get(this.id), scrollLeft, scrollTop);
+    if (chosen) /** @type {any} */ (box.querySelector(`a[href="${chosen}"]`))?.focus({ preventScroll: true });
   }
 
-  /** Scroll so that the job itself is seen. */
-  center({ x, y }) {
-    const box = byId("graph");
-    box.scrollLeft = x - (box.clientWidth - SIZE.width) / 2;
-    box.scrollTop = y - (box.clientHeight - SIZE.height) / 2;
+  /** Scroll so that the job itself is seen; afterwards, so that it stays where it was seen. */
+  goTo({ x, y }, left, top) {
+    const box = byId("graph"), before = this.own;
+    box.scrollLeft = before ? left + x - before.x : x - (box.clientWidth - SIZE.width) / 2;
+    box.scrollTop = before ? top + y - before.y : y - (box.clientHeight - SIZE.height) / 2;
+    this.own = { x, y };
   }
 }
 

@@ -2,6 +2,7 @@
 // Pure: events and entries of the audit log in, marks for the timeline out.
 
 const DONE_BY = { cancel: ["cancel requested", "cancelled"], retry: ["retried"], run: ["made due now"] };
+const ONE_JOB = /^jobs? \d+$/; // one that was chosen in a list is "jobs 7"
 const SAME_MS = 2000; // an event and its audit entry are of one transaction, and note their times one after the other
 
 /**
@@ -26,7 +27,7 @@ export function marksOf(events, entries) {
     const one = marks.find((mark) => !mark.by && isOf(entry, mark)) ?? add(marks, entry);
     one.by = entry.by;
     one.reason = entry.reason;
-    if (!entry.target.startsWith("job ")) one.target = entry.target;
+    if (!ONE_JOB.test(entry.target)) one.target = entry.target;
   }
   return marks.sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
 }

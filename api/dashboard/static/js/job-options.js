@@ -20,16 +20,24 @@ const optionsOf = ({ queue, max_retries, timeout }) => ({
   tags: { type: "list", hint: "names, separated by commas" },
 });
 
+/** @param {any} defaults of the type */
+function fieldsFor(defaults) {
+  return Object.entries(optionsOf(defaults)).map(([name, schema]) => {
+    const shape = schema.type === "list" ? { kind: "list", schema, nullable: false } : shapeOf(schema, {});
+    return new LeafField({ name, id: `option-${name}`, required: false, shape: { ...shape, schema: { ...shape.schema, isOption: true } } });
+  });
+}
+
 export class JobOptions {
   /** @type {LeafField[]} */
   fields = [];
+  /** The fields for the defaults of each type, with what was filled in. @type {Map<any, LeafField[]>} */
+  kept = new Map();
 
-  /** Begin anew with the defaults of a type. @param {any} defaults */
+  /** Take the defaults of a type, with what was filled in for it before. @param {any} defaults */
   setDefaults(defaults) {
-    this.fields = Object.entries(optionsOf(defaults)).map(([name, schema]) => {
-      const shape = schema.type === "list" ? { kind: "list", schema, nullable: false } : shapeOf(schema, {});
-      return new LeafField({ name, id: `option-${name}`, required: false, shape: { ...shape, schema: { ...shape.schema, isOption: true } } });
-    });
+    this.fields = this.kept.get(defaults) ?? fieldsFor(defaults);
+    this.kept.set(defaults, this.fields);
     byId("option-fields").replaceChildren(...this.fields.map(({ node }) => node));
   }
 

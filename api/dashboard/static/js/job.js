@@ -1,41 +1,38 @@
 // The page of one job. The job is read again whenever an event reports a change.
-import { arrange, byId, copyOnClick, h, icon, setText, showOrHide } from "./dom.js";
+import { byId, copyOnClick, h, icon, setText, showOrHide } from "./dom.js";
 import { onTryNow, retitle, showConnection, startChrome } from "./chrome.js";
 import { showActions } from "./actions.js";
 import { postCurl } from "./curl.js";
 import { showErrors } from "./errors.js";
-import { writeExact } from "./exact.js";
+import { parseExact, writeExact } from "./exact.js";
 import { Graph } from "./graph.js";
-import { marksOf } from "./history.js";
 import { request } from "./http.js";
+import { showDetails } from "./job-details.js";
+import { JobSides } from "./job-sides.js";
 import { Live } from "./live.js";
 import { Log } from "./log.js";
-import { originOf, originTag, sameRequest } from "./same-request.js";
-import { everySecond, now, timeNode } from "./time.js";
+import { sameRequest } from "./same-request.js";
+import { everySecond, now } from "./time.js";
 import { Timeline } from "./timeline.js";
 import { tree } from "./tree.js";
 import { Why } from "./why.js";
-import { count, duration, percent, spaced } from "./words.js";
+import { percent, spaced } from "./words.js";
 
 const DELETED = "This job was deleted. The page shows its last known state.";
-const MOST_LINKS = 30;
-const EVENTS_AT_ONCE = 500;
+const READ_AGAIN_MS = 3000; // what could not be read
 const id = byId("job").dataset.id;
 const timeline = new Timeline();
-const log = new Log(id);
+const log = new Log();
 const graph = new Graph(id);
 const why = new Why(id);
 /** @type {any} */
 let job = null;
-/** @type {any} */
-let defaults;
-/** @type {any[]} */
-let resubmitted = [];
-/** @type {any[]} all events so far */
-const events = [];
-/** @type {import("./history.js").Mark[]} */
-let marks = [];
-let reading = false, again = false;
+const sides = new JobSides(id);
+/** The values that are shown, as text. @type {Map<string, string>} */
+const values = new Map();
+let reading = false, again = false, isGone = false;
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let timer;
 /** @type {Live | undefined} */
 let live;
 
@@ -48,11 +45,13 @@ onTryNow(() => live?.retryNow());
 read().then(listen);
 
 function listen() {
-  if (!byId("missing").hidden) return;
+  if (isGone) return;
   live = new Live(`/ws?job=${id}`, {
-    connected: () => { read(); log.load().catch(() => {}); },
+    connected: read,
     events: take,
     log: (lines) => log.take(lines),
+    query: () => ({ log_after: log.last }),
+    parse: parseExact,
     state: showConnection,
   });
 }
@@ -69,44 +68,25 @@ async function read() {
   again = reading;
   if (reading) return;
   reading = true;
+  clearTimeout(timer);
+  let isAll = false;
   try {
-    [job, marks, resubmitted, defaults] = await Promise.all([request(`/jobs/${id}`, { exact: true }), readMarks(), readResubmitted(), defaults ?? readDefaults()]);
+    [job, isAll] = await Promise.all([request(`/jobs/${id}`, { exact: true }), sides.read()]);
     show();
   } catch (error) {
-    if (error.status === 404) missing(job ? DELETED : `There is no job ${id}. It may have been deleted.`);
-    else if (!("status" in error)) reportError(error); // an error of the page itself
+    if (!("status" in error)) reportError(error); // an error of the page itself
+    else if (error.status === 404) missing(job ? DELETED : `There is no job ${id}. It may have been deleted.`);
+    else if (!job) showOrHide(byId("missing"), `Job ${id} cannot be read: ${error.message}`);
+    else if (error.status) showOrHide(byId("missing"), `This is the job as it was read last: ${error.message}`); // else the banner tells
   }
   reading = false;
+  if (isGone) return;
   if (again) read();
-}
-
-/** What operators and other jobs did to it. */
-async function readMarks() {
-  const [audit] = await Promise.all([request(`/audit?job=${id}&limit=200`), readEvents()]);
-  return marksOf(events, audit.items);
-}
-
-/** Read the events after the last one that is known. */
-async function readEvents() {
-  for (let more = true; more;) {
-    const { items } = await request(`/jobs/${id}/events?after=${events.at(-1)?.seq ?? 0}`);
-    events.push(...items);
-    more = items.length === EVENTS_AT_ONCE;
-  }
-}
-
-/** The newest jobs that were made from this one. */
-async function readResubmitted() {
-  return (await request(`/jobs?tag=${originTag(id)}&preview=true&limit=10`)).items;
-}
-
-/** The defaults of each job type. */
-async function readDefaults() {
-  const { items } = await request("/types", { exact: true });
-  return Object.fromEntries(items.map((type) => [type.name, type.defaults]));
+  else if (!isAll) timer = setTimeout(read, READ_AGAIN_MS);
 }
 
 function missing(text) {
+  isGone = true;
   showOrHide(byId("missing"), text);
   byId("known").hidden = !job;
   byId("actions").hidden = true;
@@ -114,20 +94,21 @@ function missing(text) {
 }
 
 function show() {
+  if (!isGone) byId("missing").hidden = true;
   setText(byId("type"), job.type);
   retitle(`${spaced(job.status)}: ${job.type} ${id} · Orpheus`, job.status === "failed");
   showStatus();
   showActions(job, read);
   showProgress(job);
-  timeline.show(job, marks);
+  timeline.show(job, sides.marks);
   why.show(job);
   graph.read();
   showErrors(job.attempts);
   showValue("payload", job.payload);
   byId("result-section").hidden = job.status !== "done";
   if (job.status === "done") showValue("result", job.result);
-  showDetails();
-  setText(byId("curl"), postCurl("/jobs", sameRequest(job, defaults[job.type], now())));
+  showDetails(job, sides.resubmitted);
+  setText(byId("curl"), postCurl("/jobs", sameRequest(job, sides.defaults[job.type], now())));
 }
 
 function showStatus() {
@@ -139,52 +120,19 @@ function showStatus() {
 }
 
 function showProgress({ status, progress, message }) {
-  const known = progress !== null && (status === "in_progress" || progress < 1);
+  const part = progress === null ? null : Number(progress);
+  const known = part !== null && (status === "in_progress" || part < 1);
   byId("progress").hidden = !known && !message;
   const bar = byId("progress").firstElementChild;
-  bar.hidden = progress === null;
-  if (progress !== null) bar.value = progress;
-  setText(byId("progress-note"), [progress === null ? "" : percent(progress), message].filter(Boolean).join(" · "));
+  bar.hidden = part === null;
+  if (part !== null) bar.value = part;
+  setText(byId("progress-note"), [part === null ? "" : percent(part), message].filter(Boolean).join(" · "));
 }
 
 /** Show a value. An unchanged value is not drawn again, so that an opened tree stays open. */
 function showValue(name, value) {
   const text = writeExact(value);
-  const node = byId(name);
-  if (node.dataset.shown === text.slice(0, 200) + text.length) return;
-  node.dataset.shown = text.slice(0, 200) + text.length;
-  node.replaceChildren(tree(value));
-}
-
-/** Links to jobs: the first of them, and how many more there are. @param {any[]} ids */
-function jobLinks(ids, before = "") {
-  const links = ids.slice(0, MOST_LINKS).flatMap((other) => [h("a", { href: `/ui/jobs/${other}` }, `${before}${other}`), " "]);
-  return h("span", {}, ...links, ids.length > MOST_LINKS && `and ${count(ids.length - MOST_LINKS)} more`);
-}
-
-function showDetails() {
-  const origin = originOf(job.tags);
-  const facts = [
-    ["queue", h("a", { href: `/ui/jobs?queue=${encodeURIComponent(job.queue)}` }, job.queue)],
-    ["priority", String(job.priority)],
-    ["attempts", String(job.attempt)],
-    ["retries", `at most ${job.max_retries}`],
-    ["timeout", duration(+job.timeout)],
-    ["worker", job.worker],
-    ["unique key", job.unique_key],
-    ["concurrency key", job.concurrency_key],
-    ["tags", job.tags.length ? h("span", { class: "tags" }, ...job.tags.map((tag) => h("a", { href: `/ui/jobs?tag=${encodeURIComponent(tag)}` }, tag))) : null],
-    ["after jobs", job.depends_on.length ? jobLinks(job.depends_on) : null],
-    ["if one fails", job.depends_on.length ? { cancel: "it is cancelled", run: "it runs all the same", fail: "it fails" }[job.on_dependency_failure] : null],
-    ["made from", origin && h("a", { href: `/ui/jobs/${origin}` }, `job ${origin}`)],
-    ["resubmitted", resubmitted.length ? jobLinks(resubmitted.map((one) => one.id), "as job ") : null],
-    ["submitted", timeNode(job.created_at)],
-    ["due", timeNode(job.run_at)],
-    ["started", job.started_at && timeNode(job.started_at)],
-    ["ended", job.finished_at && timeNode(job.finished_at)],
-  ];
-  const key = JSON.stringify([job.worker, job.run_at, job.started_at, job.finished_at, job.attempt, resubmitted.map((one) => one.id)]);
-  if (byId("details").dataset.shown === key) return;
-  byId("details").dataset.shown = key;
-  arrange(byId("details"), facts.filter(([, value]) => value).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
+  if (values.get(name) === text) return;
+  values.set(name, text);
+  byId(name).replaceChildren(tree(value));
 }

@@ -17,6 +17,8 @@ const LONGEST_WAIT_MS = 15000;
  * @property {(summary: any) => void} [summary] with `mode=summary`: many events, told together; `events` follows with the newest
  * @property {(message: any) => void} [status] counts and workers, in hello and each heartbeat
  * @property {(lines: any[]) => void} [log]
+ * @property {() => Record<string, any>} [query] more for the query of the address, asked at each connection
+ * @property {(text: string) => any} [parse]
  * @property {(state: "connecting" | "live" | "waiting", nextTryMs: number) => void} [state]
  */
 
@@ -54,9 +56,10 @@ export class Live {
       url.searchParams.set("after", this.seq);
       url.searchParams.set("epoch", this.epoch);
     }
+    for (const [name, value] of Object.entries(this.on.query?.() ?? {})) url.searchParams.set(name, value);
     const socket = new WebSocket(url);
     this.watch(socket);
-    socket.onmessage = ({ data }) => { this.watch(socket); this.take(JSON.parse(data), socket); };
+    socket.onmessage = ({ data }) => { this.watch(socket); this.take((this.on.parse ?? JSON.parse)(data), socket); };
     socket.onclose = () => this.lost(socket);
     this.socket = socket;
   }

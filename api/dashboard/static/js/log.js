@@ -1,6 +1,6 @@
 // The job's log: the stored lines first, then new lines as they are written; by level, and by a text.
+// All lines come from the stream, which is told the last one that is known whenever it connects.
 import { byId, h, setText } from "./dom.js";
-import { request } from "./http.js";
 import { writeExact } from "./exact.js";
 import { LogWindow } from "./log-window.js";
 import { timeNode } from "./time.js";
@@ -8,24 +8,20 @@ import { count, plural } from "./words.js";
 
 const LEVELS = { debug: 0, info: 1, warning: 2, error: 3, critical: 3 };
 const MOST_LINES = 50_000;
-const PAGE = 500; // to read more at once would hold the page up
 const TYPING_MS = 150;
 const READER_MS = 1000; // a wheel scrolls on for a while
 
 /** @typedef {{line: any, level: number, extra: string, text: string, part: number | null}} Entry `part`: the number of an attempt that begins here */
 
 export class Log {
-  /** @param {string} id */
-  constructor(id) {
-    this.id = id;
+  constructor() {
+    /** The id of the last line. */
     this.last = 0;
     /** @type {Entry[]} */
     this.entries = [];
     this.attempt = 0;
     this.forgotten = 0;
     this.touched = -Infinity;
-    /** @type {any[]} */
-    this.held = [];
     this.node = byId("log");
     this.follow = byId("log-follow");
     this.level = byId("log-level");
@@ -44,26 +40,8 @@ export class Log {
     this.showSummary();
   }
 
-  /** Read the stored lines after the last one shown. Live lines that arrive meanwhile are held back. */
-  async load() {
-    this.reading = true;
-    try {
-      for (;;) {
-        const { items } = await request(`/jobs/${this.id}/logs?after=${this.last}&limit=${PAGE}`, { exact: true });
-        this.append(items);
-        if (items.length < PAGE) break;
-      }
-    } finally {
-      this.reading = false;
-      this.append(this.held.splice(0));
-      this.toEnd();
-    }
-  }
-
-  /** @param {any[]} lines */
-  take(lines) { if (this.reading) this.held.push(...lines); else this.append(lines); }
-
-  append(lines) {
+  /** Take lines, those that are known already excepted. @param {any[]} lines */
+  take(lines) {
     const fresh = lines.filter(({ id }) => id > this.last).map(entryOf);
     if (!fresh.length) return;
     this.last = fresh[fresh.length - 1].line.id;
@@ -110,19 +88,23 @@ export class Log {
 
   showSummary() {
     const all = this.entries.length;
+    byId("log-section").toggleAttribute("data-empty", !all);
     const newest = this.forgotten ? `, the newest of ${count(all + this.forgotten)}` : "";
     const filtered = this.wanted || Number(this.level.value);
     setText(byId("log-summary"), !all ? "no lines" : filtered ? `${count(this.window.count)} of ${plural(all, "line")}` : plural(all, "line") + newest);
   }
 
-  /** Draw the end and go there. Not for each part that is read: the end is not there yet. */
+  /** Draw the end and go there, once for all lines that come before the page is drawn. */
   toEnd() {
-    if (!this.follow.checked || this.reading) return;
-    this.window.drawLast();
-    this.scrollToEnd();
+    if (!this.follow.checked) return;
+    this.frame ??= requestAnimationFrame(() => {
+      this.frame = undefined;
+      this.window.drawLast();
+      this.scrollToEnd();
+    });
   }
 
-  scrollToEnd() { if (this.follow.checked && !this.reading) this.node.scrollTop = this.node.scrollHeight; }
+  scrollToEnd() { if (this.follow.checked) this.node.scrollTop = this.node.scrollHeight; }
 
   /** Stop following when the reader scrolls up, and follow again at the end. */
   updateFollow() {

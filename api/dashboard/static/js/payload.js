@@ -20,21 +20,25 @@ export class Payload {
     /** @type {any} */
     this.form = null;
     this.isJson = false;
+    /** What was filled in for each schema. @type {Map<any, {form: any, text: string, isJson: boolean}>} */
+    this.kept = new Map();
     this.text = byId("payload-json");
     this.problem = byId("payload-json-problem");
     byId("as-form").addEventListener("click", () => this.toForm());
     byId("as-json").addEventListener("click", () => this.toJson());
   }
 
-  /** Begin anew with the schema of a type. @param {any} schema */
+  /** Take the schema of a type, with what was filled in for it before. @param {any} schema */
   setSchema(schema) {
+    if (this.schema) this.kept.set(this.schema, { form: this.form, text: this.text.value, isJson: this.isJson });
     this.schema = schema;
     this.hasForm = shapeOf(schema, schema.$defs ?? {}).kind === "object" || Object.keys(schema.properties ?? {}).length > 0 || schema.additionalProperties === false;
-    this.text.value = "";
-    this.form = this.hasForm ? this.newForm() : null;
+    const { form, text, isJson } = this.kept.get(schema) ?? { form: this.hasForm ? this.newForm() : null, text: "", isJson: !this.hasForm };
+    this.text.value = text;
+    this.form = form;
     byId("payload-fields").replaceChildren(...(this.form ? [this.form.node] : []));
     byId("no-payload").hidden = !this.hasForm || this.form.fields.length > 0;
-    this.show(!this.hasForm);
+    this.show(isJson);
   }
 
   newForm() {

@@ -5,6 +5,7 @@ import { action, cell, wrappable } from "./rows.js";
 import { timeNode } from "./time.js";
 import { count, duration, plural, rate, spaced, ticking } from "./words.js";
 
+const SOON_S = 10; // no worker that was added would be ready earlier
 const LIVE = ["pending", "blocked", "in_progress"], ENDED = ["done", "failed", "cancelled"];
 
 export class QueueRow {
@@ -105,7 +106,8 @@ function drainOf({ drain, counts, paused }) {
   if (!waiting) return ["empty"];
   if (paused) return ["paused"];
   if (!drain) return ["unknown"];
+  if (drain.seconds < SOON_S) return ["a few seconds"];
   const more = drain.with_more[0];
   const helps = more && more.seconds < drain.seconds * 0.95;
-  return [`about ${duration(drain.seconds)}`, helps ? `${duration(more.seconds)} with ${more.more_workers} more` : ""].filter(Boolean);
+  return [`about ${duration(drain.seconds)}`, helps ? `with ${plural(more.more_workers, "more worker")} ${duration(more.seconds)}` : ""].filter(Boolean);
 }

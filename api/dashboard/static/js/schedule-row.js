@@ -2,7 +2,7 @@
 import { arrange, byId, h, icon, setAttr, setText } from "./dom.js";
 import { confirm } from "./confirm.js";
 import { action, cell, wrappable } from "./rows.js";
-import { relative, setTime, timeNode } from "./time.js";
+import { isZone, relative, setTime, timeNode } from "./time.js";
 import { duration, spaced } from "./words.js";
 
 export class ScheduleRow {
@@ -17,12 +17,13 @@ export class ScheduleRow {
     this.first = h("time", { "data-form": "relative" });
     this.none = h("span", {});
     this.all = h("small", { class: "all" });
+    this.zone = h("small", { class: "zone" });
     this.last = h("div", { class: "outcome" });
     this.pause = action("Pause …", `Pause ${name}`, () => this.confirmPause());
     this.node = h("tr", { role: "row", id: `schedule-${name}` },
       cell("name", "", h("b", {}, ...wrappable(name)), h("small", {}, this.type), this.missed),
       cell("when", "when", this.words, this.raw),
-      cell("next", "next five", this.first, this.none, this.all),
+      cell("next", "next five", this.first, this.none, this.all, this.zone),
       cell("last", "last run", this.last),
       cell("actions num", "", action("Run now …", `Run ${name} now`, () => this.confirmRun()), this.pause));
     this.nodes = [this.node];
@@ -40,7 +41,7 @@ export class ScheduleRow {
     this.missed.hidden = !missed;
     if (missed && this.missed.dataset.at !== missed) {
       this.missed.dataset.at = missed;
-      this.missed.replaceChildren(icon("degraded"), h("span", {}, "The run of ", timeNode(missed, "short"), " has not come: it was due ", timeNode(missed), "."));
+      this.missed.replaceChildren(icon("degraded"), h("span", {}, "The run of ", this.timeOfRun(missed), " has not come: it was due ", timeNode(missed), "."));
     }
     this.showNext();
     this.showLast();
@@ -49,13 +50,23 @@ export class ScheduleRow {
   }
 
   showNext() {
-    const { next_runs: runs, paused } = this.schedule;
+    const { next_runs: runs, paused, cron, timezone } = this.schedule;
     const [first] = runs;
     this.first.hidden = !first;
     if (first) setTime(this.first, first);
     setText(this.none, first ? "" : paused ? "paused" : "never again");
-    arrange(this.all, runs.map((at, i) => this.all.children[i] ?? timeNode(at, "short")));
+    arrange(this.all, runs.map((at, i) => this.all.children[i] ?? this.timeOfRun(at)));
     runs.forEach((at, i) => setTime(this.all.children[i], at));
+    setText(this.zone, runs.length && cron && isZone(timezone) ? `in ${timezone}` : "");
+  }
+
+  /** The time of a run in the zone that its words are about. @param {string} at */
+  timeOfRun(at) {
+    const { cron, timezone } = this.schedule;
+    const node = timeNode(at, "short");
+    if (cron && isZone(timezone)) setAttr(node, "data-zone", timezone);
+    setTime(node, at);
+    return node;
   }
 
   showLast() {

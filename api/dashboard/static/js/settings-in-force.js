@@ -6,11 +6,16 @@ import { timeNode } from "./time.js";
 export function showInForce({ in_force: { file, version, since, text }, settings, rejected }) {
   byId("in-force").replaceChildren(
     file && h("code", {}, file), file && (version ? `, version ${version}` : ""), since && ", since ", since && timeNode(since, "short"), file && ". ", text);
-  byId("settings").replaceChildren(...settings.map((/** @type {any} */ { key, value, origin }) => h("tr", {},
+  const isDefault = (/** @type {any} */ { origin }) => origin === "default";
+  const own = settings.filter((/** @type {any} */ one) => !isDefault(one));
+  byId("settings").replaceChildren(...[...own, ...settings.filter(isDefault)].map(({ key, value, origin }) => h("tr", {},
     h("th", { scope: "row" }, key), h("td", {}, h("code", {}, JSON.stringify(value))),
-    h("td", { class: origin === "default" ? "summary" : "own" }, origin))));
+    h("td", { class: origin === "default" ? "summary" : "own", title: origin.startsWith("/") && origin }, shortOrigin(origin)))));
   showRejected(rejected);
 }
+
+/** "/etc/orpheus/orpheus.toml:7" -> "orpheus.toml:7" @param {string} origin */
+const shortOrigin = (origin) => (origin.startsWith("/") ? origin.slice(origin.lastIndexOf("/") + 1) : origin);
 
 /** @param {string | null} reason */
 export function showRejected(reason) {

@@ -14,14 +14,17 @@ const isReadOnly = "readOnly" in document.documentElement.dataset;
 const payload = new Payload(changed), options = new JobOptions();
 /** @type {any[]} */
 let types = [];
+/** The job that the form was filled from. @type {any} */
+let origin = null;
 
 startChrome();
 copyOnClick(byId("copy-curl"), () => byId("curl").textContent);
 const live = new Live("/ws", { state: showConnection });
 onTryNow(() => live.retryNow());
 select.addEventListener("change", () => {
-  history.replaceState(null, "", `?type=${encodeURIComponent(select.value)}`);
-  byId("origin")?.remove();
+  const isOrigin = select.value === origin?.body.type;
+  history.replaceState(null, "", isOrigin ? `?from=${origin.id}` : `?type=${encodeURIComponent(select.value)}`);
+  if (origin) byId("origin").hidden = !isOrigin;
   choose();
 });
 form.addEventListener("input", changed);
@@ -36,20 +39,22 @@ async function start() {
   } catch (error) { return showOrHide(byId("problem"), error.message); }
   if (!types.length) return showOrHide(byId("problem"), "No job types are known yet. Is a worker running?");
   select.replaceChildren(...types.map(({ name }) => h("option", {}, name)));
-  let origin = null, problem = "";
-  try { origin = await readOrigin(types); } catch (error) { problem = error.message; }
-  const wanted = origin?.body.type ?? new URLSearchParams(location.search).get("type");
+  let from = null, problem = "";
+  try { from = await readOrigin(types); } catch (error) { problem = error.message; }
+  const wanted = from?.body.type ?? new URLSearchParams(location.search).get("type");
   const isKnown = types.some(({ name }) => name === wanted);
   if (isKnown) select.value = wanted;
-  else if (wanted) problem ||= `No job type is called ${wanted}${origin ? " any more" : ""}.`;
+  else if (wanted) problem ||= `No job type is called ${wanted}${from ? " any more" : ""}.`;
   choose();
-  if (origin && isKnown) fillFrom(origin);
+  if (from && isKnown) fillFrom(from);
   showOrHide(byId("problem"), problem);
   suggestQueues();
 }
 
-/** Fill the form with the request of another job. @param {{id: string, body: any}} origin */
-function fillFrom({ id, body: { type, payload: value, ...rest } }) {
+/** Fill the form with the request of another job. @param {{id: string, body: any}} job */
+function fillFrom(job) {
+  const { id, body: { type, payload: value, ...rest } } = job;
+  origin = job;
   payload.write(value);
   options.write(rest);
   showOrigin(id, type, []);
@@ -103,13 +108,15 @@ async function send() {
   clearProblems();
   let wanted;
   try { wanted = body(); } catch { return focusFirst(); }
-  byId("send").disabled = true;
+  const button = byId("send"), hadFocus = document.activeElement === button;
+  button.disabled = true; // which takes the focus from it
   try {
     let isNew = true;
     const job = await request("/jobs", { method: "POST", body: wanted, exact: true, answered: ({ status }) => { isNew = status === 201; } });
     follow(job, isNew);
   } catch (error) { refuse(error); }
-  byId("send").disabled = false;
+  button.disabled = false;
+  if (hadFocus && [null, button, document.body].includes(document.activeElement)) button.focus();
 }
 
 /** Show each problem at its field, and those of no field above the button. */

@@ -42,9 +42,27 @@ const clock = (at) => absolute(at).slice(11, 23);
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-/** The time of day, with the day if that is another one: "03:00", "28 Nov 03:00". @param {string} at */
-function short(at) {
-  const text = absolute(at), today = absolute(new Date(now()).toISOString());
+/** @type {Map<string, Intl.DateTimeFormat | null>} */
+const ZONES = new Map();
+
+/** How to write times of this zone: "2026-11-28 03:00:00"; null if the browser does not know it. @param {string} zone */
+function formatOf(zone) {
+  if (!ZONES.has(zone)) {
+    let format = null;
+    try { format = new Intl.DateTimeFormat("sv", { timeZone: zone, dateStyle: "short", timeStyle: "medium" }); } catch { /* null */ }
+    ZONES.set(zone, format);
+  }
+  return ZONES.get(zone) ?? null;
+}
+
+/** Return whether times can be shown in this zone. @param {string} zone */
+export const isZone = (zone) => formatOf(zone) !== null;
+
+/** The time of day, with the day if that is another one: "03:00", "28 Nov 03:00". @param {string} at @param {string} [zone] in place of the chosen one */
+function short(at, zone) {
+  const format = zone ? formatOf(zone) : null;
+  const write = (/** @type {string} */ one) => format?.format(new Date(one)) ?? absolute(one);
+  const text = write(at), today = write(new Date(now()).toISOString());
   const time = text.slice(17, 19) === "00" ? text.slice(11, 16) : text.slice(11, 19);
   return text.slice(0, 10) === today.slice(0, 10) ? time : `${+text.slice(8, 10)} ${MONTHS[+text.slice(5, 7) - 1]} ${time}`;
 }
@@ -70,7 +88,7 @@ function refresh(node) {
 }
 
 function refreshText(node) {
-  if (!selectedIn(node)) setText(node, FORMS[node.dataset.form](node.dateTime));
+  if (!selectedIn(node)) setText(node, FORMS[node.dataset.form](node.dateTime, node.dataset.zone));
 }
 
 /** Call `turn` every second while the page is visible. @param {() => void} turn */

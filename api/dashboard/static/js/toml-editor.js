@@ -5,11 +5,13 @@ export class TomlEditor {
   area = byId("text");
   gutter = byId("gutter");
   lines = 0;
+  /** How often somebody has changed the text, and not the page. */
+  edits = 0;
 
   /** @param {() => void} edited is called with each change */
   constructor(edited) {
     this.edited = edited;
-    this.area.addEventListener("input", () => { this.number(); edited(); });
+    this.area.addEventListener("input", () => { this.edits++; this.number(); edited(); });
     this.area.addEventListener("scroll", () => { this.gutter.scrollTop = this.area.scrollTop; });
   }
 

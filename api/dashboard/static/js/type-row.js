@@ -39,6 +39,7 @@ export class TypeRow {
   show(type) {
     const { description, stats, failed } = type;
     this.type = type;
+    for (const node of this.nodes) node.classList.toggle("unused", type.isUnused);
     this.showQuarantine();
     setText(this.description, description);
     setAttr(this.description, "title", description);

@@ -1,5 +1,5 @@
 // The page of all job types: what they take, and what their attempts have cost.
-import { byId, setText } from "./dom.js";
+import { byId, setAttr, setText } from "./dom.js";
 import { startChrome } from "./chrome.js";
 import { request } from "./http.js";
 import { Poll } from "./poll.js";
@@ -9,10 +9,24 @@ import { plural } from "./words.js";
 
 startChrome();
 const rows = new Rows(byId("rows"), ({ name }) => name, (type) => new TypeRow(type, () => poll.now()), ({ name, description }) => `${name} ${description}`);
+// The types that never ran are folded: the page of a young system would be dashes.
+const table = byId("rows").closest("table"), fold = byId("unused"), search = byId("search");
+let isOpen = false;
+const showFold = () => {
+  setAttr(fold, "aria-expanded", String(isOpen));
+  table.classList.toggle("unfolded", isOpen || search.value.trim() !== "");
+};
+fold.addEventListener("click", () => { isOpen = !isOpen; showFold(); });
+search.addEventListener("input", showFold);
 const poll = new Poll(async () => {
   const [types, stats, errors] = await Promise.all(["/types", "/stats/types", "/errors"].map((path) => request(path)));
   const items = joined(types.items, stats.items, errors.items);
-  rows.show(items);
+  const unused = items.filter((type) => type.isUnused);
+  if (!rows.shown) isOpen = unused.length === items.length || unused.some(({ name }) => location.hash === `#type-${name}`);
+  showFold();
+  rows.show([...items.filter((type) => !type.isUnused), ...unused]);
+  fold.hidden = !unused.length;
+  setText(fold, `${plural(unused.length, "type")} that never ran`);
   setText(byId("summary"), items.length ? `${plural(types.items.length, "type")} · figures of all attempts since the database was created` : "\u00a0");
 });
 
@@ -23,5 +37,8 @@ function joined(types, stats, errors) {
   for (const { type, count } of errors) failed.set(type, (failed.get(type) ?? 0) + count);
   const known = new Set(types.map(({ name }) => name));
   const others = stats.filter(({ name }) => !known.has(name)).map(({ name }) => ({ name, description: name === "_other" ? "All types that were not known when their attempts ended." : "No module defines it any more.", schema: null }));
-  return [...types, ...others].map((type) => ({ ...type, stats: figures.get(type.name) ?? null, failed: failed.get(type.name) ?? 0 }));
+  return [...types, ...others].map((type) => {
+    const own = { stats: figures.get(type.name) ?? null, failed: failed.get(type.name) ?? 0 };
+    return { ...type, ...own, isUnused: !own.stats && !own.failed && !type.quarantine };
+  });
 }

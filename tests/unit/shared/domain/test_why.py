@@ -73,7 +73,7 @@ def test_a_job_names_those_that_it_waits_for_and_counts_the_others() -> None:
         (Code.DEPENDENCY, "job 8"),
         (Code.DEPENDENCY, None),
     ]
-    assert found[0].text == "it waits for job 7 (resize), which is in_progress"
+    assert found[0].text == "it waits for job 7 (resize), which is in progress"
     assert found[2].text == "it waits for 3 more jobs"
 
 

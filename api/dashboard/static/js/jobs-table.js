@@ -166,7 +166,9 @@ export class JobsTable {
       rows.splice(at < 0 ? rows.length : at, 0, row);
     }
     this.fresh.clear();
-    this.rows = new Map(rows.slice(0, this.isShort ? this.page : MOST_ROWS).map((row) => [row.job.id, row]));
+    const shown = rows.slice(0, this.isShort ? this.page : MOST_ROWS);
+    if (shown.length < rows.length) this.oldest = shown[shown.length - 1].job.id;
+    this.rows = new Map(shown.map((row) => [row.job.id, row]));
     byId("no-match").hidden = byId("first-steps").hidden = true;
     this.arrangeRows();
     this.filling.soon();

@@ -111,6 +111,7 @@ export class JobsTable {
     this.fresh.delete(id);
     this.changed.delete(id);
     this.rows.get(id)?.markDeleted();
+    this.filling.soon(); // the total
     this.gone(id);
   }
 

@@ -217,18 +217,18 @@ def test_a_list_by_end_keeps_the_place_of_a_row_that_runs_again(
 ) -> None:
     system = lasting_dashboard.system
     other = wait_submitted(system, held, "ended")
-    system.client.post(f"/jobs/{other}/cancel", json={})
     first, second, third = (fail(1, "ended")[0] for _ in range(3))
+    system.client.post(f"/jobs/{other}/cancel", json={})
     page = lasting_dashboard.open("/ui/jobs?tag=ended&sort=ended")
     ids = "all => all.map((one) => Number(one.dataset.id))"
     expect(rows(page)).to_have_count(4)
-    assert rows(page).evaluate_all(ids) == [third, second, first, other]
+    assert rows(page).evaluate_all(ids) == [other, third, second, first]
     # It waits again, and has not ended.
     system.client.post(f"/jobs/{other}/retry", json={})
     expect(row(page, other)).to_have_class("other")
     new = fail(1, "ended")[0]
     expect(row(page, new)).to_be_visible()
-    assert rows(page).evaluate_all(ids) == [new, third, second, first, other]
+    assert rows(page).evaluate_all(ids) == [new, other, third, second, first]
 
 
 # Rows that are gone, and the reason of those that never ran

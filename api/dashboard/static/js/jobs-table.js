@@ -163,8 +163,7 @@ export class JobsTable {
     for (const job of this.fresh.values()) {
       const row = this.newRow(job);
       row.node.classList.add("arrived");
-      const at = rows.findIndex((other) => this.isBefore(job, other.job));
-      rows.splice(at < 0 ? rows.length : at, 0, row);
+      rows.splice(rows.findLastIndex((other) => this.isBefore(other.job, job)) + 1, 0, row);
     }
     this.fresh.clear();
     const shown = rows.slice(0, this.isShort ? this.page : MOST_ROWS);
@@ -175,7 +174,7 @@ export class JobsTable {
     this.filling.soon();
   }
 
-  /** Whether a job stands before another. One that has not ended has no place by end: nothing stands before it. */
+  /** Whether a job stands before another. One that has not ended has no place by end: it stays where it is. */
   isBefore(job, other) {
     const by = isByEnd(this.filter) ? Date.parse(job.finished_at) - Date.parse(other.finished_at) : 0;
     return by > 0 || (by === 0 && job.id > other.id);

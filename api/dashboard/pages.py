@@ -12,14 +12,14 @@ for ever, and never mix files of two versions.
 import asyncio
 import hashlib
 import mimetypes
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from orpheus.shared.records import dataclass
@@ -104,7 +104,7 @@ def make_pages(*, read_only: bool, has_sessions: bool) -> Pages:
         return Response(files[path], media_type=_media_type(path), headers=headers)
 
     routes = [
-        plain("/", "overview.html"),
+        _overview(lambda: page("overview.html")),
         Route("/ui/jobs/{job_id:int}", job),
         Route("/ui/programs/{slot}", program),
         *(plain(f"/ui/{name}", f"{name}.html") for name in _PLAIN),
@@ -112,6 +112,17 @@ def make_pages(*, read_only: bool, has_sessions: bool) -> Pages:
     ]
     login_page = templates().get_template("login.html").render() if has_sessions else ""
     return Pages(routes, login_page, not_found)
+
+
+def _overview(page: Callable[[], Awaitable[Response]]) -> Route:
+    """Return the route of the overview. With a filter it is an address of an older version."""
+
+    async def answer(request: Request) -> Response:
+        if request.url.query:
+            return RedirectResponse(f"/ui/jobs?{request.url.query}", 302, _POLICY)
+        return await page()
+
+    return Route("/", answer)
 
 
 def _templates(known: Mapping[str, object]) -> "Environment":

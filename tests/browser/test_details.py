@@ -31,6 +31,7 @@ RULE = {
 LATE = RULE | {"name": "late", "on": ["queue.late"], "holding": ["queue mail"], "held_back": 0}
 PATHS = {
     "/": "#rows tr[data-id]",
+    "/ui/jobs": "#rows tr[data-id]",
     "/ui/queues": "#rows tr td",
     "/ui/schedules": "#rows tr td",
     "/ui/types": "#rows tr td",
@@ -180,7 +181,7 @@ def top_of(page: Page, selector: str) -> float:
 def test_a_link_to_the_jobs_ends_at_the_jobs(lasting_dashboard: Any) -> None:
     many_jobs(lasting_dashboard)
     page = lasting_dashboard.open("/#jobs")
-    page.locator("#rows tr[data-id]").nth(40).wait_for()
+    page.locator("#rows tr[data-id]").nth(9).wait_for()
     page.locator("#slots .slot .name b").first.wait_for()
     wait_until(lambda: abs(top_of(page, "#jobs")) < 20, "the jobs at the top")
     page.wait_for_timeout(1500)  # a heartbeat moves nothing
@@ -189,7 +190,7 @@ def test_a_link_to_the_jobs_ends_at_the_jobs(lasting_dashboard: Any) -> None:
 
 def test_back_leads_to_where_one_was(lasting_dashboard: Any) -> None:
     many_jobs(lasting_dashboard)
-    page = lasting_dashboard.open("/?tag=many")
+    page = lasting_dashboard.open("/ui/jobs?tag=many")
     row = page.locator("#rows tr[data-id]").nth(45)
     row.scroll_into_view_if_needed()
     job_id, before = row.get_attribute("data-id"), page.evaluate("scrollY")

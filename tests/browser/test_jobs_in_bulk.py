@@ -3,10 +3,12 @@
 import threading
 from collections.abc import Callable
 
-from playwright.sync_api import Route, expect
+import pytest
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import Dashboard
 from tests.browser.job_list import confirm, row, rows, statuses
+from tests.machine import wait_until
 
 
 def test_500_failed_jobs_are_retried_by_filter_and_none_that_arrives_meanwhile(
@@ -146,3 +148,134 @@ def test_a_job_that_does_not_allow_it_stays_as_it_is(
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Retry …").click()
     expect(page.locator("#result")).to_contain_text("Nothing to do")
+
+
+class Counts:
+    """The counts that the page asks for: each waits until it is let go."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.waiting: list[Route] = []
+        page.route("**/jobs/bulk", self._hold)
+
+    def _hold(self, route: Route) -> None:
+        self.waiting.append(route)
+
+    def wait_for(self, n: int) -> None:
+        def came() -> bool:
+            self.page.wait_for_timeout(20)  # it handles what was routed
+            return len(self.waiting) >= n
+
+        wait_until(came, f"{n} counts to be asked for")
+
+    def let_go(self, at: int) -> None:
+        with self.page.expect_response("**/jobs/bulk"):
+            self.waiting[at].continue_()
+        self.page.evaluate("new Promise((done) => setTimeout(done, 100))")
+
+
+def test_a_count_that_comes_late_opens_no_dialog_of_what_is_no_longer_selected(
+    lasting_dashboard: Dashboard, fail: Callable[..., list[int]]
+) -> None:
+    fail(2, "late")
+    page = lasting_dashboard.open("/ui/jobs?tag=late")
+    expect(rows(page)).to_have_count(2)
+    counts = Counts(page)
+    page.get_by_role("button", name="Select all jobs that match").click()
+    page.get_by_role("button", name="Delete …").click()
+    counts.wait_for(1)
+    expect(page.get_by_role("button", name="Delete …")).to_be_disabled()
+    expect(page.get_by_role("button", name="Retry …")).to_be_disabled()
+    page.locator("#status").select_option("done")
+    expect(page.locator("#no-match")).to_be_visible()
+    counts.let_go(0)
+    expect(page.locator("#confirm")).to_be_hidden()
+    expect(page.locator("#result")).to_have_text("")
+    page.locator("#status").select_option("failed")
+    expect(page.locator("#selected")).to_have_text("None selected")
+
+
+def test_of_two_counts_the_one_that_was_asked_for_last_opens_the_dialog(
+    lasting_dashboard: Dashboard, fail: Callable[..., list[int]]
+) -> None:
+    ids = fail(2, "turns")
+    page = lasting_dashboard.open("/ui/jobs?tag=turns")
+    counts = Counts(page)
+    row(page, ids[0]).get_by_role("checkbox").click()
+    page.get_by_role("button", name="Delete …").click()
+    row(page, ids[1]).get_by_role("checkbox").click()
+    page.get_by_role("button", name="Retry …").click()
+    counts.wait_for(2)
+    counts.let_go(1)
+    expect(page.locator("#confirm-title")).to_have_text("Retry 2 jobs?")
+    page.locator("#confirm-reason").fill("my reason")
+    counts.let_go(0)
+    expect(page.locator("#confirm-title")).to_have_text("Retry 2 jobs?")
+    expect(page.locator("#confirm-reason")).to_have_value("my reason")
+
+
+def test_what_is_selected_while_an_action_goes_on_stays_selected(
+    lasting_dashboard: Dashboard, held: str
+) -> None:
+    job = {"type": "sum_range", "payload": {"n": 1}, "queue": held, "tags": ["meanwhile"]}
+    lasting_dashboard.system.client.post("/jobs/batch", json={"jobs": [job] * 150})
+    page = lasting_dashboard.open("/ui/jobs?tag=meanwhile")
+    steps: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if '"cursor"' in (route.request.post_data or ""):
+            steps.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/jobs/bulk", hold)
+    page.get_by_role("button", name="Select all jobs that match").click()
+    page.get_by_role("button", name="Cancel …").focus()
+    page.keyboard.press("Enter")
+    confirm(page, typed="150")
+    expect(page.locator("#done-words")).to_have_text("Cancelling: 100 of 150")
+    expect(page.locator("#stop")).to_be_focused()
+    expect(page.locator("#selected")).to_have_text("None selected")
+    page.keyboard.press("Enter")  # Stop
+    rows(page).nth(3).get_by_role("checkbox").check()
+    page.locator("#stop").focus()
+    steps[0].continue_()
+    expect(page.locator("#result")).to_contain_text("150 jobs were cancelled")
+    expect(page.locator("#selected")).to_have_text("1 selected")
+    expect(page.get_by_role("button", name="Cancel …")).to_be_focused()
+
+
+@pytest.mark.parametrize("name", ["Select all jobs that match", "Select none", "Retry …"])
+def test_a_button_that_was_pressed_keeps_the_focus(
+    lasting_dashboard: Dashboard, fail: Callable[..., list[int]], name: str
+) -> None:
+    tag = f"pressed-{len(name)}"
+    fail(1, tag)
+    page = lasting_dashboard.open(f"/ui/jobs?tag={tag}")
+    button = page.get_by_role("button", name=name)
+    if not name.startswith("Select all"):
+        rows(page).first.get_by_role("checkbox").click()
+    button.focus()
+    page.keyboard.press("Enter")
+    if name == "Retry …":
+        page.locator("#confirm-yes").focus()
+        page.keyboard.press("Enter")
+        expect(page.locator("#result")).to_have_text("1 job will run again.")
+    expect(button).to_be_disabled()
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
+    expect(button).to_be_focused()
+
+
+def test_the_keys_work_after_a_click_on_a_checkbox(
+    lasting_dashboard: Dashboard, fail: Callable[..., list[int]]
+) -> None:
+    ids = fail(2, "click")
+    page = lasting_dashboard.open("/ui/jobs?tag=click")
+    box = row(page, ids[1]).get_by_role("checkbox")
+    box.click()
+    page.keyboard.press("Space")
+    expect(box).not_to_be_checked()
+    page.keyboard.press("j")
+    expect(row(page, ids[0]).locator(".id a")).to_be_focused()
+    page.keyboard.press("x")
+    expect(page.locator("#selected")).to_have_text("1 selected")

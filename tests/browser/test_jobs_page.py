@@ -161,6 +161,23 @@ def test_a_filter_is_saved_chosen_and_forgotten(lasting_dashboard: Dashboard) ->
     expect(page.locator("#saved option")).to_have_count(1)
 
 
+def test_a_name_that_has_a_filter_is_replaced_only_as_such(lasting_dashboard: Dashboard) -> None:
+    page = lasting_dashboard.open("/ui/jobs?status=failed")
+    page.locator("#save").click()
+    page.get_by_label("Name").fill("mine")
+    page.keyboard.press("Enter")
+    page.locator("#status").select_option("done")
+    page.locator("#save").click()
+    expect(page.locator("#name-yes")).to_have_text("Save")
+    page.get_by_label("Name").fill("mine")
+    expect(page.locator("#name-taken")).to_contain_text("“status:failed”")
+    expect(page.locator("#name-yes")).to_have_text("Replace")
+    page.get_by_label("Name").fill("mine too")
+    expect(page.locator("#name-taken")).to_be_hidden()
+    page.keyboard.press("Enter")
+    expect(page.locator("#saved option")).to_have_text(["choose", "mine", "mine too"])
+
+
 def test_back_and_reload_keep_the_place(
     lasting_dashboard: Dashboard, fail: Callable[..., list[int]]
 ) -> None:
@@ -293,6 +310,27 @@ def test_what_a_finger_presses_on_a_phone_is_large_enough(
     assert small == []
     page.get_by_label("Select job").first.locator("..").click()
     expect(page.locator("#selected")).to_have_text("1 selected")
+    page.get_by_label("Select every job of this page").click()
+    expect(page.locator("#selected")).to_have_text("2 selected")
+    page.set_viewport_size({"width": 1280, "height": 740})
+    expect(page.locator("thead #pick-page")).to_be_visible()
+
+
+def test_the_row_with_the_focus_is_not_below_the_bar_of_what_is_selected(
+    lasting_dashboard: Dashboard, fail: Callable[..., list[int]]
+) -> None:
+    fail(40, "below")
+    lasting_dashboard.page.set_viewport_size({"width": 1280, "height": 600})
+    page = lasting_dashboard.open("/ui/jobs?tag=below")
+    expect(rows(page)).to_have_count(40)
+    for _ in range(40):
+        page.keyboard.press("j")
+    for _ in range(25):
+        page.keyboard.press("k")
+    top = "node => node.getBoundingClientRect().top"
+    bar = page.locator("#selection").evaluate("node => node.getBoundingClientRect().bottom")
+    focused = page.locator("#rows tr:focus-within")
+    assert focused.evaluate(top) >= bar - 1
 
 
 def test_a_read_only_page_shows_the_list_without_any_action(
@@ -308,8 +346,16 @@ def test_a_read_only_page_shows_the_list_without_any_action(
     expect(page.locator("#help")).to_contain_text("next, previous job of the list")
     expect(page.locator("#help")).not_to_contain_text("retry, cancel")
     page.keyboard.press("Escape")
-    page.keyboard.press("r")
+    system.wait_for_job(system.submit("flaky", {"failures": 1, "permanent": True}))
+    expect(rows(page)).to_have_count(1)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.method))
+    page.keyboard.press("j")
+    expect(rows(page).locator(".id a")).to_be_focused()
+    for key in "rcx":
+        page.keyboard.press(key)
     page.locator("#query").fill("status:done")
     expect(page.locator("#no-match")).to_be_visible()
+    assert "POST" not in asked and page.locator("dialog[open]").count() == 0
     assert Axe().run(page).violations_count == 0
     assert dashboard.problems == []

@@ -2,10 +2,11 @@
 //
 // Each step is a call of its own that changes some jobs and says where the next one begins. So the
 // page can show how far it is, and stop: what it tells then is what the audit log has counted.
-import { byId, setText } from "./dom.js";
+import { byId, onPress, setOff, setText } from "./dom.js";
 import { confirm } from "./confirm.js";
 import { fixed } from "./filter.js";
 import { request } from "./http.js";
+import { write } from "./query.js";
 import { count, plural } from "./words.js";
 
 const STEP = 100;
@@ -22,48 +23,68 @@ export class Bulk {
   constructor(selection, changed) {
     this.selection = selection;
     this.changed = changed;
-    for (const button of document.querySelectorAll("[data-bulk]"))
-      button.addEventListener("click", () => this.start(/** @type {HTMLElement} */ (button).dataset.bulk ?? ""));
-    byId("stop")?.addEventListener("click", () => { this.stopped = true; byId("stop").disabled = true; });
+    /** Of what was selected when it began to be counted. @type {string | null} */
+    this.counting = null;
+    selection.isBusy = () => this.isBusy();
+    if (!byId("stop")) return; // read-only
+    for (const button of document.querySelectorAll("[data-bulk]")) onPress(button, () => this.start(/** @type {HTMLElement} */ (button).dataset.bulk ?? ""));
+    onPress(byId("stop"), () => { this.stopped = true; setOff(byId("stop"), true); });
   }
 
   /** Ask whether to act on the selected jobs, or on this one if none is. @param {string} action @param {number} [id] */
   async start(action, id) {
     const { all, ids, table } = this.selection;
-    if (this.running || (!this.selection.size && id === undefined)) return;
+    if (this.isBusy(id) || (!this.selection.size && id === undefined)) return;
     const filter = all ? fixed(table.filter) : { ids: ids.size ? [...ids] : [id] };
     const body = { action, filter };
-    this.tell("counting …");
-    try {
-      const counted = await request("/jobs/bulk", { method: "POST", body: { ...body, dry_run: true, limit: 1 } });
-      this.tell("");
-      if (counted.changed) this.ask(action, body, counted, all ? null : filter.ids.length);
-      else this.tell(`Nothing to do: no job that is selected ${WORDS[action].can}.`);
-    } catch (error) {
-      this.tell(error.message, true);
-    }
+    const words = write(table.filter);
+    const counted = await this.count({ ...body, dry_run: true, limit: 1 }, id);
+    if (!counted) return;
+    if (counted.changed) this.ask(action, body, counted, all ? null : filter.ids.length, words);
+    else this.tell(`Nothing to do: no job that is selected ${WORDS[action].can}.`);
   }
 
-  ask(action, body, { changed: n, max_id: most }, selected) {
+  /** What is acted on: the selection, or one job. @param {number} [id] */
+  keyOf(id) { return this.selection.state + (this.selection.size ? "" : ` ${id}`); }
+
+  isBusy(id) { return Boolean(this.running) || this.counting === this.keyOf(id); }
+
+  /** Return the answer, unless something else was selected or asked for meanwhile: then a question about it would come too late. @param {any} body @param {number} [id] */
+  async count(body, id) {
+    const turn = (this.turn = {}), key = (this.counting = this.keyOf(id));
+    this.selection.show();
+    this.tell("counting …");
+    let answer, problem = "";
+    try { answer = await request("/jobs/bulk", { method: "POST", body }); } catch (error) { problem = error.message; }
+    if (this.turn !== turn) return null;
+    this.counting = null;
+    this.selection.show();
+    const isLate = this.keyOf(id) !== key || document.querySelector("dialog[open]");
+    this.tell(isLate ? "" : problem, true);
+    return isLate ? null : answer;
+  }
+
+  ask(action, body, { changed: n, max_id: most }, selected, words) {
     const { verb, text } = WORDS[action];
     const others = selected && selected > n ? ` ${plural(selected - n, "other")} of the selection ${selected - n === 1 ? "stays as it is" : "stay as they are"}.` : "";
-    const of = selected ? "" : `All that match the filter, up to job ${most}; none that is submitted later. `;
+    const of = selected ? "" : `${words ? `All that match “${words}”` : "All jobs, as no filter is set"}, up to job ${most}; none that is submitted later. `;
+    const one = selected === 1 ? `Job ${body.filter.ids[0]}. ` : "";
     confirm({
       title: `${verb} ${plural(n, "job")}?`,
-      text: `${of}${text}${others} If the number has changed by then, nothing is done.`,
+      text: `${of}${one}${text}${others} If the number has changed by then, nothing is done.`,
       yes: `${verb} ${plural(n, "job")}`,
       typed: n >= LARGE ? String(n) : undefined,
       path: "/jobs/bulk",
       body: { ...body, max_id: most, expected_count: n },
       send: (path, call) => request(path, { ...call, body: (this.body = { ...call.body, limit: STEP }) }),
-      done: (answer) => this.go(action, answer, n),
+      done: (answer) => { this.selection.clear(); this.go(action, answer, n); },
     });
   }
 
   /** Go on from the first step, which the dialog has made. */
   async go(action, answer, n) {
     this.stopped = false;
-    this.work(true);
+    if (answer.next_cursor) this.work(true);
     let changed = answer.so_far, cursor = answer.next_cursor;
     while (cursor && !this.stopped) {
       this.progress(`${WORDS[action].doing}: ${count(changed)} of ${count(n)}`, changed / n);
@@ -85,17 +106,19 @@ export class Bulk {
 
   end(text, isBad = false) {
     this.work(false);
-    this.selection.clear();
     this.tell(text, isBad);
     this.changed();
   }
 
   work(isRunning) {
-    this.running = this.selection.isBusy = isRunning;
+    const held = /** @type {HTMLElement} */ (document.activeElement), stop = byId("stop");
+    this.running = isRunning;
     byId("working").hidden = !isRunning;
-    byId("stop").disabled = false;
+    setOff(stop, false);
     this.tell("");
     this.selection.show();
+    if (isRunning && held.matches("[data-bulk]")) { this.pressed = held; stop.focus(); } // what has the focus is hidden now
+    else if (!isRunning && held === stop) this.pressed?.focus();
   }
 
   progress(words, part) {

@@ -16,36 +16,37 @@ export class CatchUp {
     this.stale = new Set();
     /** Being read. @type {Set<number>} */
     this.reading = new Set();
+    this.summed = false;
     this.begin();
   }
 
-  /** The page is being read anew. */
+  /** The page was read. A summary that came meanwhile, which sets `summed`, may be newer. */
   begin() {
-    this.summed = false;
     this.beganAt = performance.now();
     /** New jobs that summaries counted, besides those that the table knows. */
     this.uncounted = 0;
     /** Whether jobs may match the filter now that no event told of. */
-    this.mayLack = false;
-    this.stale.clear();
+    this.mayLack = this.summed;
+    this.stale = new Set(this.summed ? this.table.rows.keys() : []);
     this.reading.clear();
+    this.summed = false;
   }
 
-  /** The page was read; a summary that came meanwhile may be newer. */
-  loaded() { if (this.summed) for (const id of this.table.rows.keys()) this.stale.add(id); }
+  /** Whether so long has passed since the page was read that it may be read again. */
+  get isDue() { return performance.now() - this.beganAt > AGAIN_MS; }
 
-  /** Whether to read the page again, because it may lack jobs. */
-  get isPageOld() { return this.mayLack && performance.now() - this.beganAt > AGAIN_MS; }
+  /** One that a summary counted is known to the table now. */
+  knows() { this.uncounted = Math.max(0, this.uncounted - 1); }
 
   /** @param {{counts: Record<string, Record<string, number>>, changed: Changed, events: any[]}} summary its events are given to the table afterwards */
   take({ counts, changed, events }) {
-    const { rows, fresh, filter } = this.table;
-    this.summed = true;
-    this.mark(changed, [...rows.keys(), ...fresh.keys()]);
+    const { rows, fresh, filter, cursor } = this.table;
+    this.summed = true; // for a page that is being read
+    this.mark(changed, [...rows.keys(), ...cursor === null && !isDeep(filter) ? fresh.keys() : []]); // elsewhere none is inserted
     const others = Object.keys(filter).filter((name) => name !== "type");
     if (others.length) this.mayLack = true;
     else {
-      const told = events.filter(({ job }) => job && !rows.has(job.id) && !fresh.has(job.id) && matches(job, filter)).length;
+      const told = events.filter(({ kind, job }) => kind === "job.enqueued" && !rows.has(job.id) && !fresh.has(job.id) && matches(job, filter)).length;
       const types = Object.entries(counts["job.enqueued"] ?? {}).filter(([type]) => !filter.type || type === filter.type);
       this.uncounted += Math.max(0, types.reduce((sum, [, n]) => sum + n, 0) - told);
     }
@@ -78,13 +79,17 @@ export class CatchUp {
   async readPage() {
     const { rows, fresh, filter, cursor } = this.table;
     const limit = Math.min(500, rows.size + fresh.size);
-    for (const job of (await request(address("/jobs", filter, { limit, cursor, preview: true }))).items) this.show(job);
+    const page = await request(address("/jobs", filter, { limit, cursor, preview: true }));
+    for (const job of page.items) this.show(job);
+    // New jobs stand at the top: one that is not there does not match now, or others that came since hide it.
+    const isHidden = page.next_cursor !== null && (this.uncounted > 0 || limit === 500);
+    for (const id of this.reading) if (this.table.fresh.delete(id) && isHidden) this.uncounted++;
   }
 
   /** Those that the filter no longer shows, or that stand farther down. */
   async readOthers() {
     for (const id of [...this.reading].slice(0, MOST_ALONE)) {
-      if (!this.table.rows.has(id)) { this.reading.delete(id); continue; }
+      if (!this.table.rows.has(id) && !this.table.fresh.has(id)) { this.reading.delete(id); continue; }
       try {
         const { payload, result, ...job } = await request(`/jobs/${id}`); // whole, where a row has a preview
         this.show(job);
@@ -96,7 +101,11 @@ export class CatchUp {
     }
   }
 
-  show(job) { if (this.reading.delete(job.id)) this.table.patch(job.id, job); }
+  show(job) {
+    if (!this.reading.delete(job.id)) return;
+    if (this.table.fresh.has(job.id)) this.table.renew(job);
+    else this.table.patch(job.id, job);
+  }
 }
 
 /** Whether an id is one of ascending ids and runs. @param {number} id @param {(number | [number, number])[]} parts */

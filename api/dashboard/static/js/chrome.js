@@ -54,10 +54,9 @@ function startKeyboard(keys) {
   let afterG = 0;
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
-    if (/** @type {Element} */ (event.target).closest("input, select, textarea")) {
-      if (event.key === "Escape") /** @type {HTMLElement} */ (event.target).blur();
-      return;
-    }
+    const target = /** @type {HTMLElement} */ (event.target);
+    if (event.key === "Escape" && target.matches("input, select, textarea")) target.blur();
+    if (target.matches("input:not([type=checkbox], [type=radio]), select, textarea")) return; // what is typed is meant for it
     const second = Date.now() - afterG < 1000;
     afterG = event.key === "g" ? Date.now() : 0;
     const action = second ? go[event.key] : { "?": () => byId("help").showModal(), "/": search, ...keys }[event.key];

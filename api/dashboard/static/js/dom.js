@@ -49,6 +49,12 @@ export function showOrHide(node, text) {
   node.hidden = !text;
 }
 
+/** Mark a button as one that does nothing now. It is not disabled: then it would lose the focus, which falls to the top of the page. @param {any} button @param {boolean} isOff */
+export const setOff = (button, isOff) => setAttr(button, "aria-disabled", isOff ? "true" : null);
+
+/** Call `act` when the button is pressed, unless it is off. @param {any} button @param {() => void} act */
+export const onPress = (button, act) => button.addEventListener("click", () => button.getAttribute("aria-disabled") === "true" || act());
+
 /** Make these the children, in this order, and move only those that are out of place. The focus stays where it is, or goes to the child that takes its place. @param {Element} parent @param {Node[]} children */
 export function arrange(parent, children) {
   const wanted = new Set(children);

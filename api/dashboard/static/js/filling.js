@@ -25,9 +25,10 @@ export class Filling {
   }
 
   async fill() {
-    const limit = Math.min(MOST_ROWS, this.table.rows.size + this.table.fresh.size);
-    const page = await request(address("/jobs", this.table.filter, { limit, cursor: this.table.cursor, preview: true }));
-    this.table.frame.learnTotal(page);
+    const { filter, cursor, rows, fresh, frame } = this.table;
+    const limit = Math.min(MOST_ROWS, rows.size + fresh.size);
+    const page = await request(address("/jobs", filter, { limit, cursor, preview: true }));
+    if (this.table.filter === filter) frame.learnTotal(page);
     for (const job of page.items) this.table.rows.get(job.id)?.learn(job);
   }
 }

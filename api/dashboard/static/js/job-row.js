@@ -38,13 +38,21 @@ export class JobRow {
     if (!this.dirty) this.paint();
   }
 
+  /** The job is gone: nothing can be done with it, and nothing changes any more. */
+  markDeleted() {
+    this.isDeleted = true;
+    this.node.classList.add("other");
+    if (this.box) this.box.disabled = true;
+    setText(this.word, "deleted");
+  }
+
   paint() {
     const job = this.job;
     if (this.node.dataset.status !== job.status) {
       this.node.dataset.status = job.status;
       this.mark.replaceChildren(icon(job.status));
     }
-    setText(this.word, job.cancel_requested && job.status === "in_progress" ? "stopping" : spaced(job.status));
+    setText(this.word, this.isDeleted ? "deleted" : job.cancel_requested && job.status === "in_progress" ? "stopping" : spaced(job.status));
     setText(this.queue, job.queue);
     setText(this.attempt, job.attempt || "–");
     setText(this.worker, job.worker ?? "");
@@ -76,7 +84,7 @@ export class JobRow {
   }
 
   /** Whether the row changes with time. */
-  get ticks() { return !TERMINAL.has(this.job.status); }
+  get ticks() { return !this.isDeleted && !TERMINAL.has(this.job.status); }
 
   /** Whether the server knows more than the events carried. */
   get lacks() { return !this.readAt || (this.job.status === "done" && this.readAt !== "done"); }
@@ -99,6 +107,7 @@ function describe(job) {
   const failure = job.error && `${job.error.type}: ${job.error.message}`;
   const payload = preview(job.payload);
   if (job.status === "failed") return failure ?? "";
+  if (job.status === "cancelled" && job.error?.type === "DependencyFailed") return [job.error.message, payload].filter(Boolean).join(" · ");
   if (job.status === "pending" && failure) return `retry ${Date.parse(job.run_at) > now() ? relative(job.run_at) : "now"} after ${failure}`;
   if (job.status === "pending" && Date.parse(job.run_at) > now() + 1000) return [`due ${relative(job.run_at)}`, payload].filter(Boolean).join(" · ");
   if (job.status === "in_progress" && job.message) return job.message;

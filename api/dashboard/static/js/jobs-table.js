@@ -4,22 +4,25 @@
 // nobody points at, selects or focuses anything in the table, and only if few come at a time;
 // otherwise they wait behind the button "N new". While paused or hidden, the table only counts.
 import { CatchUp } from "./catch-up.js";
-import { arrange, byId, setAttr, setText } from "./dom.js";
+import { arrange, byId, onPress, setAttr } from "./dom.js";
 import { Filling, MOST_ROWS } from "./filling.js";
 import { isByEnd, isDeep, matches } from "./filter.js";
-import { readPage } from "./job-pages.js";
 import { JobRow } from "./job-row.js";
 import { ListFrame, MOST_FRESH } from "./list-frame.js";
+import { PageReader } from "./page-reader.js";
 import { everySecond } from "./time.js";
 
 const MOST_AT_ONCE = 25;
 const ENDS = new Set(["job.done", "job.failed", "job.cancelled"]);
 
 export class JobsTable {
-  /** @param {{path: string, page?: number, isShort?: boolean, isSelectable?: boolean, shown?: () => void}} how
-   * `isShort`: only the newest of a page are shown, and no others. `shown` is called after rows have changed. */
-  constructor({ path, page = 50, isShort = false, isSelectable = false, shown = () => {} }) {
-    Object.assign(this, { path, page, isShort, isSelectable, shown });
+  /**
+   * @param {{path: string, page?: number, isShort?: boolean, isSelectable?: boolean, shown?: () => void, gone?: (id: number) => void, loaded?: () => void, told?: (error: any) => void}} how
+   * `isShort`: only the newest of a page are shown, and no others. `shown` is called after rows have changed, `gone` when a job
+   * was deleted, `loaded` after a page was read, and `told` with the error when none could be, and with null when one can again.
+   */
+  constructor({ path, page = 50, isShort = false, isSelectable = false, shown = () => {}, gone = () => {}, loaded = () => {}, told = () => {} }) {
+    Object.assign(this, { path, page, isShort, isSelectable, shown, gone, loaded, told });
     /** @type {Map<number, JobRow>} */
     this.rows = new Map();
     /** @type {Map<number, any>} */
@@ -29,8 +32,10 @@ export class JobsTable {
     this.catchUp = new CatchUp(this);
     this.filling = new Filling(this);
     this.frame = new ListFrame(this);
+    /** The filter and the cursor of the rows. */
     this.filter = {};
     this.cursor = null;
+    this.reader = new PageReader(this);
     this.paused = false;
     this.body = byId("rows");
     const table = this.body.closest("table");
@@ -40,31 +45,14 @@ export class JobsTable {
     document.addEventListener("visibilitychange", () => this.schedule());
     everySecond(() => {
       for (const row of this.rows.values()) if (row.dirty) row.show({}); else if (row.ticks) row.tick();
+      if (this.isPageOld) this.schedule();
     });
-    byId("new").addEventListener("click", () => this.showNew());
+    onPress(byId("new"), () => this.showNew());
     byId("pause").addEventListener("click", () => this.pause());
   }
 
   /** Read the page again. @param {Record<string, string>} [filter] @param {string | null} [cursor] */
-  async load(filter = this.filter, cursor = this.cursor) {
-    this.loading?.abort();
-    const loading = (this.loading = new AbortController());
-    this.filter = filter;
-    this.cursor = cursor;
-    this.fresh.clear();
-    this.changed.clear();
-    this.catchUp.begin();
-    setAttr(this.body, "aria-busy", "true");
-    try {
-      const page = await readPage(filter, cursor, this.page, loading.signal, (text) => setText(byId("total"), text));
-      if (loading.signal.aborted) return;
-      this.show(page);
-    } finally {
-      if (this.loading === loading) { this.loading = null; setAttr(this.body, "aria-busy", null); }
-    }
-    this.catchUp.loaded();
-    this.schedule(); // events that came meanwhile are newer than the page
-  }
+  load(filter, cursor) { return this.reader.read(filter, cursor); }
 
   show(page) {
     const { items, next_cursor: next } = page;
@@ -77,6 +65,9 @@ export class JobsTable {
     }
     this.rows = rows;
     this.oldest = next === null ? 0 : items.length ? items[items.length - 1].id : Infinity;
+    this.fresh.clear();
+    this.changed.clear();
+    this.catchUp.begin();
     this.arrangeRows();
     this.frame.show(page);
   }
@@ -90,15 +81,25 @@ export class JobsTable {
 
   /** @param {any[]} events */
   take(events) {
+    if (this.reader.reading) this.reader.meanwhile.push(...events);
     for (const { kind, job } of events) {
       if (!kind.startsWith("job.")) continue;
       this.catchUp.told(job.id);
-      if (this.rows.has(job.id)) this.changed.set(job.id, job);
-      else if (this.fresh.has(job.id) || (this.fresh.size < MOST_FRESH && this.isNew(kind, job) && matches(job, this.filter)))
-        this.fresh.set(job.id, job);
       if (kind === "job.deleted") this.deleted(job.id);
+      else if (this.rows.has(job.id)) this.changed.set(job.id, job);
+      else if (this.fresh.has(job.id)) this.renew(job);
+      else if (this.fresh.size < MOST_FRESH && this.isNew(kind, job) && matches(job, this.filter)) {
+        this.fresh.set(job.id, job);
+        if (kind !== "job.enqueued") this.catchUp.knows();
+      }
     }
     this.schedule();
+  }
+
+  /** Take how a job is that waits to be shown. */
+  renew(job) {
+    if (matches(job, this.filter)) this.fresh.set(job.id, job);
+    else this.fresh.delete(job.id);
   }
 
   /** Whether a job that is not shown belongs to the top of the list now. */
@@ -108,11 +109,14 @@ export class JobsTable {
 
   deleted(id) {
     this.fresh.delete(id);
-    this.rows.get(id)?.node.classList.add("other");
+    this.changed.delete(id);
+    this.rows.get(id)?.markDeleted();
+    this.filling.soon(); // the total
+    this.gone(id);
   }
 
   schedule() {
-    if (this.scheduled || this.loading) return;
+    if (this.scheduled || this.reader.reading) return;
     this.scheduled = true;
     const flush = () => { this.scheduled = false; this.flush(); };
     if (document.hidden) setTimeout(flush, 1000); // a hidden tab has no animation frames
@@ -120,12 +124,12 @@ export class JobsTable {
   }
 
   flush() {
-    if (this.loading) return;
+    if (this.reader.reading) return;
     if (!this.paused && !document.hidden) {
       for (const [id, job] of this.changed) this.patch(id, job);
       this.changed.clear();
-      if (this.catchUp.isPageOld && this.mayInsert()) { this.load(); return; }
-      if (this.fresh.size && this.mayInsert()) this.insert();
+      if (this.isPageOld && this.mayInsert()) { this.load(); return; }
+      if (this.fresh.size && this.waiting <= MOST_AT_ONCE && this.mayInsert()) this.insert();
       this.catchUp.read();
     }
     this.frame.showButtons();
@@ -133,33 +137,47 @@ export class JobsTable {
 
   patch(id, job) {
     const row = this.rows.get(id);
-    if (!row) return;
+    if (!row || row.isDeleted) return;
     row.show(job);
     row.node.classList.toggle("other", !matches(job, this.filter));
     if (row.lacks) this.filling.soon();
   }
 
+  /** Whether to read the page again, as it lacks jobs that no event told of, or too many to insert. A short one always follows. */
+  get isPageOld() {
+    if (this.reader.failures || !this.catchUp.isDue) return false;
+    return this.waiting > MOST_AT_ONCE ? this.isShort : this.catchUp.mayLack || this.catchUp.uncounted > 0;
+  }
+
+  /** Whether nobody looks at a row more closely, or is far down. */
   mayInsert() {
     const selection = getSelection();
     const selected = selection && !selection.isCollapsed && selection.containsNode(this.body, true);
-    return this.cursor === null && !isDeep(this.filter) && this.waiting <= MOST_AT_ONCE && !this.pointed && !selected &&
+    return this.cursor === null && !isDeep(this.filter) && !this.pointed && !selected &&
       !this.body.contains(document.activeElement) && byId("total").getBoundingClientRect().bottom > 0;
   }
 
   insert() {
+    if (!this.isShort && this.rows.size + this.fresh.size > MOST_ROWS) { if (!this.reader.failures) this.load(); return; }
+    const rows = [...this.rows.values()];
     for (const job of this.fresh.values()) {
       const row = this.newRow(job);
       row.node.classList.add("arrived");
-      this.rows.set(job.id, row);
+      rows.splice(rows.findLastIndex((other) => this.isBefore(other.job, job)) + 1, 0, row);
     }
     this.fresh.clear();
-    const place = isByEnd(this.filter) ? (row) => Date.parse(row.job.finished_at) : (row) => row.job.id;
-    this.rows = new Map([...this.rows].sort(([, a], [, b]) => place(b) - place(a) || b.job.id - a.job.id));
+    const shown = rows.slice(0, this.isShort ? this.page : MOST_ROWS);
+    if (shown.length < rows.length) this.oldest = shown[shown.length - 1].job.id;
+    this.rows = new Map(shown.map((row) => [row.job.id, row]));
     byId("no-match").hidden = byId("first-steps").hidden = true;
-    if (this.isShort) this.rows = new Map([...this.rows].slice(0, this.page));
-    if (this.rows.size > MOST_ROWS) { this.load(); return; }
     this.arrangeRows();
     this.filling.soon();
+  }
+
+  /** Whether a job stands before another. One that has not ended has no place by end: it stays where it is. */
+  isBefore(job, other) {
+    const by = isByEnd(this.filter) ? Date.parse(job.finished_at) - Date.parse(other.finished_at) : 0;
+    return by > 0 || (by === 0 && job.id > other.id);
   }
 
   get waiting() { return this.fresh.size + this.catchUp.uncounted; }
@@ -167,7 +185,7 @@ export class JobsTable {
   /** Insert the waiting rows, or read the newest page. */
   showNew() {
     if (this.cursor !== null) return byId("newest").click();
-    if (isDeep(this.filter) || this.catchUp.mayLack || this.waiting > MOST_AT_ONCE) return this.load();
+    if (isDeep(this.filter) || this.catchUp.mayLack || this.catchUp.uncounted || this.waiting > MOST_AT_ONCE) return this.load();
     this.insert();
     this.frame.showButtons();
   }

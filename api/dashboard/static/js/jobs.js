@@ -6,6 +6,7 @@ import { JOBS, address, isByEnd, readAddress } from "./filter.js";
 import { request } from "./http.js";
 import { JobsTable } from "./jobs-table.js";
 import { Live } from "./live.js";
+import { mayPass } from "./page-reader.js";
 import { completions, parse, write } from "./query.js";
 import { rowKeys } from "./row-keys.js";
 import { startSaved } from "./saved.js";
@@ -15,7 +16,10 @@ const LIVE = new Set(["pending", "blocked", "in_progress"]);
 const TYPING_MS = 350;
 const field = byId("query"), status = byId("status"), ended = byId("ended"), sort = byId("sort");
 const problem = byId("filter-problem");
-const table = new JobsTable({ path: JOBS, isSelectable: Boolean(byId("pick-page")), shown: () => selection.show() });
+const table = new JobsTable({
+  path: JOBS, isSelectable: Boolean(byId("pick-page")), shown: () => selection.show(), gone: (id) => selection.drop(id),
+  loaded: keptPlace, told: tellProblem,
+});
 const selection = new Selection(table);
 const bulk = new Bulk(selection, () => table.filling.soon());
 const showSaved = startSaved(() => new URLSearchParams(readAddress().filter).toString(), (query) => go(`${JOBS}?${query}`));
@@ -25,6 +29,8 @@ const known = {};
 let typing;
 /** Where the page was before a reload, or before one went on from it. */
 let placeWas = history.state?.y;
+/** The address without what comes after `#`. */
+let at = location.pathname + location.search;
 
 history.scrollRestoration = "manual";
 startChrome({ p: () => byId("pause").click(), n: () => byId("new").click(), ...rowKeys(table.body, selection, bulk) });
@@ -32,51 +38,59 @@ const live = new Live("/ws?mode=summary", {
   connected: ({ types }) => { known.type = types.map((type) => type.name ?? type); load(); },
   events: (events) => table.take(events),
   summary: (summary) => table.catchUp.take(summary),
-  state: showConnection,
+  state: (state, next) => { showConnection(state, next); if (state === "live") table.reader.retryNow(); },
 });
 onTryNow(() => live.retryNow());
 request("/queues").then(({ items }) => { known.queue = items.map(({ name }) => name); }).catch(() => {});
+field.value = write(readAddress().filter);
 showForm();
 load();
 if (location.hash === "#search") field.focus();
 
-async function load() {
+function load() {
   const { filter, cursor } = readAddress();
   showOrHide(problem, "");
-  try {
-    await table.load(filter, cursor);
-    if (placeWas !== undefined) scrollTo(0, placeWas);
-    placeWas = undefined;
-  } catch (error) {
-    if (error.name === "AbortError" || error.status === 0) return; // the banner shows it
-    showOrHide(problem, error.errors?.map((one) => `${one.pointer.slice(1)} ${one.detail}.`).join(" ") || error.message);
-  }
+  table.load(filter, cursor);
+}
+
+/** Say why the list could not be read, which then shows what it showed before. @param {any} error null: it was read */
+function tellProblem(error) {
+  const why = error && (error.errors?.map((one) => `${one.pointer.slice(1)} ${one.detail}.`).join(" ") || error.message);
+  showOrHide(problem, why && (mayPass(error) ? `The list is as it was before: it could not be read again. ${why} Another try follows.` : why));
+}
+
+function keptPlace() {
+  if (placeWas !== undefined) scrollTo(0, placeWas);
+  placeWas = undefined;
 }
 
 const keepPlace = () => history.replaceState({ y: scrollY }, "");
 addEventListener("scrollend", keepPlace);
 addEventListener("pagehide", keepPlace);
 
-/** Change the address and load the jobs. @param {string} to @param {boolean} [keep] replace the entry in the history */
-function go(to, keep = false) {
-  const before = JSON.stringify(readAddress().filter);
+/** Change the address and load the jobs. @param {string} to @param {{keep?: boolean, isTyped?: boolean}} [how] `keep`: replace the entry in the history; `isTyped`: the field has it already */
+function go(to, { keep = false, isTyped = false } = {}) {
   if (keep) history.replaceState(null, "", to);
   else { keepPlace(); history.pushState(null, "", to); scrollTo(0, 0); }
-  arrive(before);
+  arrive(isTyped);
 }
 
-/** @param {string} before the filter of before, as JSON */
-function arrive(before) {
-  if (JSON.stringify(readAddress().filter) !== before) selection.clear(); // what is not seen is not chosen
+function arrive(isTyped = false) {
+  at = location.pathname + location.search;
+  if (!isTyped) { clearTimeout(typing); field.value = write(readAddress().filter); }
+  if (JSON.stringify(readAddress().filter) !== JSON.stringify(table.filter)) selection.clear(); // what is not seen is not chosen
   showForm();
   load();
 }
 
-addEventListener("popstate", (event) => { placeWas = event.state?.y ?? 0; arrive(JSON.stringify(table.filter)); });
+addEventListener("popstate", (event) => {
+  if (at === location.pathname + location.search) return; // only what comes after `#` has changed
+  placeWas = event.state?.y ?? 0;
+  arrive();
+});
 
 function showForm() {
   const { filter } = readAddress();
-  if (field !== document.activeElement) field.value = write(filter);
   status.value = filter.status ?? "";
   ended.value = filter.until ? "" : filter.since ?? "";
   sort.value = isByEnd(filter) ? "ended" : "newest";
@@ -93,7 +107,7 @@ function apply(changes = {}, keep = false) {
   if (wanted.sort === "newest" ? !wanted.since && !wanted.until : LIVE.has(wanted.status)) delete wanted.sort;
   if (Object.keys(changes).length) field.value = write(wanted);
   showOrHide(problem, problems.join(" "));
-  if (!problems.length) go(address(JOBS, Object.fromEntries(Object.entries(wanted).filter(([, value]) => value))), keep);
+  if (!problems.length) go(address(JOBS, Object.fromEntries(Object.entries(wanted).filter(([, value]) => value))), { keep, isTyped: true });
 }
 
 field.addEventListener("input", () => {
@@ -110,6 +124,6 @@ document.addEventListener("click", (event) => {
   const link = event.target.closest?.(`main a[href^='${JOBS}?'], main a[href='${JOBS}']`);
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
   event.preventDefault();
-  document.activeElement.blur?.();
+  if (table.body.contains(document.activeElement)) document.activeElement.blur(); // else nothing is inserted
   go(link.getAttribute("href"));
 });

@@ -1,5 +1,5 @@
 // What stands around the list of jobs: how many there are, what waits to be shown, and the other pages.
-import { byId, setText } from "./dom.js";
+import { byId, setOff, setText } from "./dom.js";
 import { address, isByEnd, isDeep } from "./filter.js";
 import { farthest } from "./job-pages.js";
 import { count, plural } from "./words.js";
@@ -38,6 +38,7 @@ export class ListFrame {
   }
 
   showTotal() {
+    if (!this.total) return; // nothing was read yet
     const { value, relation } = this.total;
     if (this.searched) return setText(byId("total"), this.searched);
     const match = Object.keys(this.table.filter).length ? (value === 1 ? " matches" : " match") : "";
@@ -52,10 +53,11 @@ export class ListFrame {
   }
 
   showButtons() {
-    const n = this.table.waiting;
+    const n = this.table.waiting, { mayLack } = this.table.catchUp;
     const button = byId("new");
-    button.disabled = n === 0 && !this.table.catchUp.mayLack;
-    setText(button, isDeep(this.table.filter) && n ? `${upToMost(n)} newer, search again` : `${upToMost(n)}${this.table.catchUp.mayLack ? "+" : ""} new`);
+    setOff(button, n === 0 && !mayLack);
+    setText(button, n && isDeep(this.table.filter) ? `${upToMost(n)} newer, search again`
+      : !n && mayLack ? "perhaps new: read again" : `${upToMost(n)}${mayLack && n < MOST_FRESH ? "+" : ""} new`);
     const pause = byId("pause");
     setText(pause, this.table.paused ? `resume${this.table.changed.size ? ` (${count(this.table.changed.size)} changed)` : ""}` : "pause");
   }

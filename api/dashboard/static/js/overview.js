@@ -10,31 +10,26 @@ import { keepPlace } from "./place.js";
 import { Slots } from "./slots.js";
 import { postCurl } from "./curl.js";
 
-if (location.search) location.replace(JOBS + location.search); // an address of an older version
-const table = new JobsTable({ path: JOBS, page: 10, isShort: true });
+let hasStatus, hasJobs;
+const firstStatus = new Promise((resolve) => { hasStatus = resolve; });
+const firstJobs = new Promise((resolve) => { hasJobs = resolve; });
+const table = new JobsTable({ path: JOBS, page: 10, isShort: true, loaded: () => hasJobs() });
 
 startChrome({ p: () => byId("pause").click(), n: () => byId("new").click() });
 const figures = new Figures();
 const alerts = new Alerts();
 const slots = new Slots();
-let hasStatus, hasJobs;
-const firstStatus = new Promise((resolve) => { hasStatus = resolve; });
-const firstJobs = new Promise((resolve) => { hasJobs = resolve; }); // a first read may be given up for another
 const live = new Live("/ws?mode=summary", {
-  connected: () => { load(); slots.begin(); },
+  connected: () => { table.load(); slots.begin(); },
   events: (events) => table.take(events),
   summary: (summary) => table.catchUp.take(summary),
   status: (message) => { figures.showStatus(message); slots.show(message.workers); hasStatus(); },
-  state: showConnection,
+  state: (state, next) => { showConnection(state, next); if (state === "live") table.reader.retryNow(); },
 });
 onTryNow(() => live.retryNow());
 showFirstCommands();
-load();
+table.load();
 keepPlace(Promise.all([firstJobs, figures.first, alerts.first, firstStatus]));
-
-function load() {
-  table.load({}, null).then(hasJobs, () => {}); // the banner shows an error
-}
 
 function showFirstCommands() {
   const jobs = [

@@ -1,5 +1,6 @@
 // Filters that were saved under a name, in this browser.
-import { byId, h } from "./dom.js";
+import { byId, h, setText, showOrHide } from "./dom.js";
+import { write } from "./query.js";
 
 const KEY = "orpheus.filters";
 
@@ -19,6 +20,12 @@ export function startSaved(now, go) {
     button.textContent = list.value ? "Forget" : "Save";
     button.disabled = !now();
   };
+  /** Say what another filter of this name would lose. */
+  const warn = () => {
+    const known = read()[name.value.trim()];
+    showOrHide(byId("name-taken"), known && `This name is that of the filter “${write(Object.fromEntries(new URLSearchParams(known)))}”, which it would replace.`);
+    setText(byId("name-yes"), known ? "Replace" : "Save");
+  };
   const keep = (filters) => { localStorage.setItem(KEY, JSON.stringify(filters)); show(); };
   list.addEventListener("change", () => list.value && go(read()[list.value]));
   button.addEventListener("click", () => {
@@ -26,12 +33,14 @@ export function startSaved(now, go) {
     if (known) return keep(others);
     name.value = "";
     dialog.returnValue = "";
+    warn();
     dialog.showModal();
   });
   dialog.addEventListener("close", () => {
     if (dialog.returnValue === "yes" && name.value.trim()) keep({ ...read(), [name.value.trim()]: now() });
     button.focus();
   });
+  name.addEventListener("input", warn);
   name.addEventListener("keydown", (event) => { if (event.key === "Enter" && !event.isComposing) { event.preventDefault(); dialog.close("yes"); } });
   return show;
 }

@@ -1,5 +1,5 @@
 // Which jobs of the list are selected: single ones, kept while rows come and go, or all that match.
-import { byId, setText } from "./dom.js";
+import { byId, onPress, setOff, setText } from "./dom.js";
 import { count } from "./words.js";
 
 export class Selection {
@@ -9,16 +9,30 @@ export class Selection {
     /** @type {Set<number>} */
     this.ids = new Set();
     this.all = false;
+    /** @type {() => boolean} whether an action on it is under way */
+    this.isBusy = () => false;
     this.page = byId("pick-page");
     if (!this.page) return; // read-only
+    this.placeBox();
     // A click that holds Shift selects all from the one that was clicked before.
     table.body.addEventListener("click", (event) => {
       if (event.target.matches("input[type=checkbox]")) this.toggled(event.target, event.shiftKey);
     });
     this.page.addEventListener("change", () => this.choosePage(this.page.checked));
-    byId("pick-all").addEventListener("click", () => this.chooseAll());
-    byId("pick-none").addEventListener("click", () => this.clear());
+    onPress(byId("pick-all"), () => this.chooseAll());
+    onPress(byId("pick-none"), () => this.clear());
   }
+
+  /** Where the list has no head, the box for the whole page stands before what is selected. */
+  placeBox() {
+    const label = this.page.closest("label"), head = label.parentElement, narrow = matchMedia("(max-width: 799px)");
+    const place = () => (narrow.matches ? byId("selection").prepend(label) : head.append(label));
+    narrow.addEventListener("change", place);
+    place();
+  }
+
+  /** What is selected, and of which list. */
+  get state() { return JSON.stringify([this.all, [...this.ids], this.table.filter]); }
 
   get size() { return this.all ? Infinity : this.ids.size; }
 
@@ -42,7 +56,10 @@ export class Selection {
     this.show();
   }
 
-  set(id, isChosen) { if (isChosen) this.ids.add(id); else this.ids.delete(id); }
+  set(id, isChosen) { if (isChosen && !this.table.rows.get(id)?.isDeleted) this.ids.add(id); else this.ids.delete(id); }
+
+  /** A job was deleted. @param {number} id */
+  drop(id) { if (this.ids.delete(id) || this.all) this.show(); }
 
   choosePage(isChosen) {
     this.leaveAll();
@@ -56,27 +73,33 @@ export class Selection {
   leaveAll() {
     if (!this.all) return;
     this.all = false;
-    this.ids = new Set(this.table.rows.keys());
+    for (const id of this.table.rows.keys()) this.set(id, true);
   }
 
-  clear() { this.all = false; this.ids.clear(); this.show(); }
+  clear() { this.forget(); this.show(); }
+
+  forget() { this.all = false; this.ids.clear(); }
 
   /** Bring the page in line. Called after rows have changed, too. */
   show() {
     if (!this.page) return;
-    let chosen = 0;
+    const list = JSON.stringify(this.table.filter);
+    if (list !== this.list) this.forget(); // what is not seen is not chosen
+    this.list = list;
+    let chosen = 0, most = 0;
     for (const [id, row] of this.table.rows) {
-      const isChosen = this.all || this.ids.has(id);
+      const isChosen = !row.isDeleted && (this.all || this.ids.has(id));
+      most += Number(!row.isDeleted);
       chosen += Number(isChosen);
       row.choose(isChosen);
     }
-    this.page.checked = chosen > 0 && chosen === this.table.rows.size;
-    this.page.indeterminate = chosen > 0 && chosen < this.table.rows.size;
+    this.page.checked = chosen > 0 && chosen === most;
+    this.page.indeterminate = chosen > 0 && chosen < most;
     const elsewhere = this.ids.size - chosen;
     setText(byId("selected"), this.all ? "All that match are selected"
       : this.ids.size ? `${count(this.ids.size)} selected${elsewhere > 0 ? `, ${count(elsewhere)} not on this page` : ""}` : "None selected");
-    byId("pick-none").disabled = !this.size;
-    byId("pick-all").disabled = this.all || !this.table.rows.size;
-    for (const button of document.querySelectorAll("[data-bulk]")) /** @type {HTMLButtonElement} */ (button).disabled = !this.size || this.isBusy;
+    setOff(byId("pick-none"), !this.size);
+    setOff(byId("pick-all"), this.all || !this.table.rows.size);
+    for (const button of document.querySelectorAll("[data-bulk]")) setOff(button, !this.size || this.isBusy());
   }
 }

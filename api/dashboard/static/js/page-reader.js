@@ -1,0 +1,65 @@
+// Reads the page that a list shows, and tries again when that fails.
+//
+// A page takes the place of the rows when it has come, and not before: until then, and if the read
+// fails, the rows, their filter and what waits to be shown stay as they are.
+import { byId, setAttr, setText } from "./dom.js";
+import { readPage } from "./job-pages.js";
+
+const FIRST_WAIT_MS = 1000;
+const LONGEST_WAIT_MS = 30000;
+
+export class PageReader {
+  /** @param {import("./jobs-table.js").JobsTable} table */
+  constructor(table) {
+    this.table = table;
+    /** Of the page that was asked for last. */
+    this.wanted = { filter: table.filter, cursor: table.cursor };
+    /** Events that came while a page was read. @type {any[]} */
+    this.meanwhile = [];
+    this.failures = 0;
+  }
+
+  /** @param {Record<string, string>} [filter] @param {string | null} [cursor] */
+  async read(filter = this.wanted.filter, cursor = this.wanted.cursor) {
+    const { table } = this;
+    this.reading?.abort();
+    clearTimeout(this.retry);
+    this.retry = undefined;
+    const reading = (this.reading = new AbortController());
+    this.wanted = { filter, cursor };
+    this.meanwhile = [];
+    table.catchUp.summed = false;
+    setAttr(table.body, "aria-busy", "true");
+    let page, problem;
+    try { page = await readPage(filter, cursor, table.page, reading.signal, (text) => setText(byId("total"), text)); }
+    catch (error) { problem = error; }
+    if (this.reading !== reading) return; // another took its place
+    this.reading = null;
+    setAttr(table.body, "aria-busy", null);
+    if (problem) this.failed(problem); else this.came(page, filter, cursor);
+    table.schedule();
+  }
+
+  came(page, filter, cursor) {
+    Object.assign(this.table, { filter, cursor });
+    this.table.show(page);
+    if (this.failures) this.table.told(null);
+    this.failures = 0;
+    this.table.loaded();
+    this.table.take(this.meanwhile); // they are newer than the page
+  }
+
+  /** @param {any} error */
+  failed(error) {
+    this.table.frame.showTotal();
+    this.table.told(error);
+    this.failures++;
+    if (mayPass(error)) this.retry = setTimeout(() => this.read(), Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** this.failures));
+  }
+
+  /** Try again now instead of after the wait. */
+  retryNow() { if (this.retry) this.read(); }
+}
+
+/** Whether what failed may succeed later. @param {any} error */
+export const mayPass = ({ status }) => !(status >= 400 && status < 500);

@@ -22,8 +22,7 @@ from tests.simulation.histories import PERMANENT, EffectLog, Run, check
 from tests.simulation.quarantines import nothing_is_quarantined_of
 from tests.simulation.world import POOLS
 
-_RETRY_DATABASE_MS = 50
-"""As a worker, far more often than a process takes to recover from having stood still."""
+_RETRY_DATABASE_MS = 50  # far more often than a process takes to recover from a stall
 _RETRY_RENEWAL_MS = 50
 
 

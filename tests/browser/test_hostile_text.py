@@ -33,7 +33,7 @@ def is_inert(page: Page) -> bool:
 
 def test_whatever_a_job_carries_and_says_is_text(lasting_dashboard: Any) -> None:
     system = lasting_dashboard.system
-    page = lasting_dashboard.open()  # they run before this page's eyes
+    page = lasting_dashboard.open("/ui/jobs")  # they run before this page's eyes
     jobs = {}
     for text in PAYLOADS.values():
         failing = {"text": text, "fail": True}
@@ -42,6 +42,9 @@ def test_whatever_a_job_carries_and_says_is_text(lasting_dashboard: Any) -> None
     for _, done in jobs.values():
         system.wait_for_job(done)
         expect(page.locator(f"#rows tr[data-id='{done}']")).to_contain_text("done")
+    assert is_inert(page)
+    page = lasting_dashboard.open()
+    expect(page.locator("#rows tr[data-id]")).to_have_count(10)
     assert is_inert(page)
     for text, pair in jobs.items():
         for job_id in pair:

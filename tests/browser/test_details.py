@@ -59,7 +59,7 @@ def test_a_finger_finds_everything_that_can_be_pressed(lasting_dashboard: Any) -
     """The lists are measured with their longest names by tests/browser/test_lists.py."""
     found = {}
     for path, shown in pages(lasting_dashboard):
-        if shown == "#rows tr td":
+        if shown == "#rows tr td" or path == "/ui/audit":
             continue
         lasting_dashboard.page.set_viewport_size(PHONE)
         page = lasting_dashboard.open(path)

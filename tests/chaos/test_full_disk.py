@@ -20,7 +20,8 @@ from tests.machine import PATIENCE_S, slowness
 Start = Callable[..., Orpheus]
 
 USER = () if os.geteuid() == 0 else ("--user", "--map-root-user")
-MOUNT = 'mkdir "$0" && mount -t tmpfs -o size=6m,mode=0700 small "$0" && exec "$@"'
+# The log alone grows to 4 MB before it starts again; what Orpheus itself keeps must find room.
+MOUNT = 'mkdir "$0" && mount -t tmpfs -o size=10m,mode=0700 small "$0" && exec "$@"'
 BACK_WITHIN_S = 5.0
 ROWS = 150
 """More bytes than the log of Orpheus' database has room for without growing."""

@@ -4,6 +4,7 @@ Also how a run is spread over processes, and the check that it leaves no process
 """
 
 import contextlib
+import gc
 import os
 import random
 import re
@@ -31,10 +32,6 @@ settings.load_profile("patient")
 pytest_plugins = ["tests.postgresql_server"]
 
 ROOT = Path(__file__).parents[1]
-BROWSER_TESTS = ROOT / "tests" / "browser"
-MANY_HOSTS = ROOT / "tests" / "many_hosts"
-PACKAGING = ROOT / "tests" / "packaging"
-SIMULATION = ROOT / "tests" / "simulation"
 STARTED = re.compile(r"(http://127\.0\.0\.1:\d+)")
 MARK = "UNDER_TEST"
 RUN = "RUN_UNDER_TEST"
@@ -42,6 +39,23 @@ RUN = "RUN_UNDER_TEST"
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 # A run starts hundreds of Python processes; without bytecode each would compile all it imports.
+
+
+# Each process of a run makes a million objects while it collects, and keeps them to the end. To
+# look through them for garbage, again and again, costs a third of the collection.
+
+
+def pytest_collection() -> None:
+    """Collect no garbage meanwhile."""
+    gc.disable()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Leave what was collected out of each later look for garbage."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 # How a run is spread over processes
@@ -52,6 +66,7 @@ LONG = {
     "CHAOS_LONG": "1",
     "CHAOS_SECONDS": "600",
     "DAY_SECONDS": "180",
+    "EXAMPLES": "250",
     "EXAMPLES_ON_POSTGRES": "250",
     "KILLED_JOBS": "1000",
     "LISTED_JOBS": "1000000",
@@ -67,8 +82,18 @@ LONG = {
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add `--long`."""
     parser.addoption(
-        "--long", action="store_true", help="run the full numbers of docs/testing.md: an hour"
+        "--long", action="store_true", help="run all variants and full numbers: docs/testing.md"
     )
+
+
+def _leave_out_long_variants(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is marked `long`, unless `--long` is given or it is named by its id."""
+    if config.getoption("--long") or any("::" in argument for argument in config.args):
+        return
+    left_out = [item for item in items if item.get_closest_marker("long")]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not item.get_closest_marker("long")]
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
@@ -82,15 +107,18 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> Iterator[None]:
     """Keep the tests of a file that share something in one process, and give the run its order.
 
     So are all tests of many hosts: two of them at once would be a dozen processes on two cores.
     """
+    _leave_out_long_variants(config, items)
     for item in items:
         fixtures = getattr(item, "fixturenames", ())
-        if MANY_HOSTS in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group(str(MANY_HOSTS.relative_to(ROOT))))
+        if _folder(item) == "many_hosts":
+            item.add_marker(pytest.mark.xdist_group("many_hosts"))
         elif any(name.startswith("shared_") for name in fixtures):
             item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(ROOT))))
     yield  # pytest-xdist reads the marks, and pytest-randomly shuffles
@@ -103,14 +131,19 @@ def _turn(item: pytest.Item) -> tuple[bool, ...]:
     The browser tests come last: Playwright's synchronous interface leaves its event loop running
     in the main thread, where no other test could start one then. Otherwise any order must do.
     """
-    folders = item.path.parents
+    folder = _folder(item)
     return (
-        BROWSER_TESTS in folders,
-        MANY_HOSTS not in folders,
-        PACKAGING not in folders,
+        folder == "browser",
+        folder != "many_hosts",
+        folder != "packaging",
         item.get_closest_marker("xdist_group") is None,
-        SIMULATION not in folders,
+        folder != "simulation",
     )
+
+
+def _folder(item: pytest.Item) -> str:
+    """The folder below `tests/` that a test is in."""
+    return item.nodeid.split("/", 2)[1]
 
 
 # No process is left behind

@@ -71,6 +71,7 @@ def configured(
     return start_one
 
 
+@pytest.mark.long
 @pytest.mark.timeout(SECONDS + MOST_SECONDS + 20)
 def test_without_a_token(configured: Callable[..., Any], tmp_path: Path) -> None:
     api = configured()

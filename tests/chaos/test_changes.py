@@ -16,8 +16,8 @@ from tests.machine import PATIENCE_S
 
 Start = Callable[..., Orpheus]
 LONG = bool(os.environ.get("CHAOS_LONG"))
-RELOADS = 1_000 if LONG else 10
-RESTARTS = 200 if LONG else 12
+RELOADS = 1_000 if LONG else 6
+RESTARTS = 200 if LONG else 8
 AT_A_TIME = 4
 STANDS_STILL = 30  # looks, one every 10 ms
 

@@ -11,6 +11,7 @@ from tests.chaos.clients import Client
 from tests.chaos.harness import Orpheus, until
 from tests.chaos.histories import ClientLog, Look
 from tests.machine import PATIENCE_S
+from tests.variants import variants
 
 WORKER_POINTS = (
     "worker.ready",
@@ -113,7 +114,7 @@ def test_an_api_killed_at_every_point_keeps_what_it_acknowledged(
     check_done_once(orpheus, *jobs)
 
 
-@pytest.mark.parametrize("point", SUPERVISOR_POINTS)
+@pytest.mark.parametrize("point", variants(SUPERVISOR_POINTS, "supervisor.commit.before"))
 def test_a_supervisor_killed_at_any_point_leaves_a_clean_next_start(
     orpheus: Orpheus, points: Path, point: str
 ) -> None:
@@ -126,7 +127,7 @@ def test_a_supervisor_killed_at_any_point_leaves_a_clean_next_start(
     check_done_once(orpheus, job_id)
 
 
-@pytest.mark.parametrize("deed", ["hold", "stop"])
+@pytest.mark.parametrize("deed", variants(["hold", "stop"], "stop"))
 @pytest.mark.parametrize("program", ["worker", "api"])
 def test_who_holds_the_write_lock_for_too_long_is_ended(
     orpheus: Orpheus, points: Path, program: str, deed: str

@@ -19,6 +19,7 @@ from orpheus.shared.storage import database_path, open_store
 from orpheus.shared.storage.migrate import Migration, load_migrations
 from orpheus.shared.storage.sqlite import opening
 from tests.sqlite_handle import handle_of
+from tests.variants import variants
 
 pytestmark = pytest.mark.backends("sqlite")  # PostgreSQL: tests/contract/postgres/test_opening.py.
 
@@ -41,6 +42,13 @@ KILLS = {way: (base, migrations, 1) for way, (base, migrations) in WAYS.items()}
 KILLS["1 to the next"] = (1, [*REAL, NEXT], len(REAL))
 """Ways, and in how many of their migrations the process is killed: in each that is the first for a
 file, and in all of them for the oldest file with jobs."""
+USUAL_KILLS = (
+    f"0 to {len(REAL)}",
+    "1 to the next",
+    f"{len(REAL) - 1} to {len(REAL)}",
+    f"{len(REAL)} to the next",
+)
+"""The others do from a later file on what "1 to the next" does."""
 
 # Three jobs as the first Orpheus wrote them: what is stored of a job has grown since.
 JOBS = """
@@ -189,7 +197,7 @@ def test_no_migration_is_edited_once_files_have_it() -> None:
     assert hashes == known
 
 
-@pytest.mark.parametrize("way", KILLS)
+@pytest.mark.parametrize("way", variants(KILLS, *USUAL_KILLS))
 def test_a_migration_killed_at_any_statement_leaves_the_schema_before_it_or_after_it(
     url: str, tmp_path: Path, way: str, monkeypatch: pytest.MonkeyPatch, schema_after
 ) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from orpheus.shared.domain.jobs import NewJob, Status
 from orpheus.shared.storage import Store, open_store
+from tests.variants import variants
 
 ROOT = Path(__file__).parents[2]
 LENGTH = 30_000
@@ -56,7 +57,7 @@ def shared_chain(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
     return database, head
 
 
-@pytest.mark.parametrize("program", ["supervisor", "worker"])
+@pytest.mark.parametrize("program", variants(["supervisor", "worker"], "worker"))
 def test_a_long_cascade_survives_kills_and_lets_others_work(
     program: str, shared_chain: tuple[Path, int], tmp_path: Path, wait_for: Callable[..., Any]
 ) -> None:

@@ -86,12 +86,14 @@ def test_a_second_host_of_a_name_is_refused_and_the_first_goes_on(
     assert pids == {name: slot["pid"] for name, slot in shared_host.workers().items()}
 
 
+@pytest.mark.long
 def test_a_host_that_was_killed_starts_again_at_once(shared_host: Host) -> None:
     shared_host.kill_everything()
     shared_host.start()
     shared_host.until_ready()
 
 
+@pytest.mark.long
 def test_who_waits_at_an_api_alone_hears_of_what_another_host_commits(
     api_alone: httpx2.Client, shared_host: Host
 ) -> None:

@@ -42,6 +42,7 @@ def times_of(host: Host, job_id: int) -> list[float]:
     return [datetime.fromisoformat(job[name]).timestamp() for name in names]
 
 
+@pytest.mark.long
 def test_a_job_is_run_at_its_time_whoever_submits_it(shared_watch: WatchedHosts) -> None:
     for host, other in (shared_watch.hosts, reversed(shared_watch.hosts)):
         began = time.time()

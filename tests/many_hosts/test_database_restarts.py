@@ -67,6 +67,7 @@ def test_the_database_is_killed(
     every_host_is_back(watched, shared_hosts)
 
 
+@pytest.mark.long
 def test_the_database_is_away_for_longer_than_a_heartbeat_may_take(
     shared_server: DatabaseServer, shared_hosts: list[Host], watched: WatchedHosts
 ) -> None:
@@ -81,6 +82,7 @@ def test_the_database_is_away_for_longer_than_a_heartbeat_may_take(
         assert pids == {name: slot["pid"] for name, slot in other.items()}, "no process is to blame"
 
 
+@pytest.mark.long
 def test_each_connection_is_ended_once(
     shared_server: DatabaseServer, shared_hosts: list[Host], watched: WatchedHosts
 ) -> None:
@@ -94,6 +96,7 @@ def test_each_connection_is_ended_once(
     every_host_is_back(watched, shared_hosts)
 
 
+@pytest.mark.long
 def test_a_host_that_starts_meanwhile_waits(
     shared_server: DatabaseServer,
     shared_hosts: list[Host],

@@ -53,6 +53,7 @@ def test_an_event_of_a_long_transaction_comes_late_and_is_not_skipped(
     shared_watch.check_once_healed(DRAIN_BOUND_S)
 
 
+@pytest.mark.long
 def test_a_job_whose_row_is_locked_waits_and_no_other_does(
     shared_server: DatabaseServer, shared_watch: WatchedHosts
 ) -> None:

@@ -168,6 +168,7 @@ def test_a_leader_that_can_send_but_gets_no_answers_is_replaced(cut: Cut) -> Non
     assert time.monotonic() - began_s < BACK_WITHIN_S * slowness()
 
 
+@pytest.mark.long
 def test_what_it_finishes_while_what_it_sends_gets_lost_is_refused_later(cut: Cut) -> None:
     log_at = len(cut.ada.log())
     job_id = cut.begin_on_ada("sleep_deaf", LEASE_TTL_S / 3)
@@ -180,6 +181,7 @@ def test_what_it_finishes_while_what_it_sends_gets_lost_is_refused_later(cut: Cu
     assert cut.bob.job(job_id) == done
 
 
+@pytest.mark.long
 def test_on_a_slow_network_jobs_run_and_no_process_is_to_blame(cut: Cut) -> None:
     before = {name: slot["pid"] for name, slot in cut.bob.workers().items()}
     cut.slow.delay_s = SLOW_S

@@ -58,6 +58,7 @@ def test_many_connections_share_few_sessions_and_wake_each_other(
     shared_watch.check_once_healed(DRAIN_BOUND_S)
 
 
+@pytest.mark.long
 def test_the_pooler_is_killed(shared_pooler: Pooler, shared_watch: WatchedHosts) -> None:
     ada, bob = shared_watch.hosts
     with shared_watch.jobs_meanwhile():

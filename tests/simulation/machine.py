@@ -369,7 +369,7 @@ def machine_on(world: World) -> type[StoreMachine]:
 
 
 def machine_settings(examples: int = 250, **others: Any) -> settings:
-    """How long it runs: some 7 s on SQLite."""
+    """How long it runs: 30 examples a second on SQLite."""
     return settings(
         max_examples=examples,
         stateful_step_count=60,

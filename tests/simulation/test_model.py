@@ -15,6 +15,7 @@ from tests.simulation.machine import (
 from tests.simulation.postgres_world import PostgresWorld
 from tests.simulation.world import World
 
+EXAMPLES = int(os.environ.get("EXAMPLES", "80"))
 EXAMPLES_ON_POSTGRES = int(os.environ.get("EXAMPLES_ON_POSTGRES", "5"))
 
 
@@ -35,7 +36,7 @@ def machine_on_postgres(
 
 
 def test_the_store_does_what_a_dictionary_does(machine: type[StoreMachine]) -> None:
-    run_state_machine_as_test(machine, settings=machine_settings())
+    run_state_machine_as_test(machine, settings=machine_settings(EXAMPLES))
 
 
 def test_so_it_does_on_postgresql(machine_on_postgres: type[StoreMachine]) -> None:

@@ -17,8 +17,10 @@ from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.errors import StorageError
 from orpheus.shared.storage import open_store
 from tests.machine import PATIENCE_S
+from tests.variants import variants
 
-STREAMS = {"0<&-": [0], ">&-": [1], "2>&-": [2], "0<&- >&- 2>&-": [0, 1, 2]}
+ALL_STREAMS = "0<&- >&- 2>&-"
+STREAMS = {"0<&-": [0], ">&-": [1], "2>&-": [2], ALL_STREAMS: [0, 1, 2]}
 """What a shell closes -> the descriptors."""
 
 Started = subprocess.Popen[str]
@@ -78,7 +80,7 @@ def is_ready(folder: Path, pid: int) -> bool:
     return bool(slots or alone) and all(one.state == "ready" for one in slots)
 
 
-@pytest.mark.parametrize("closing", STREAMS)
+@pytest.mark.parametrize("closing", variants(STREAMS, ALL_STREAMS))
 @pytest.mark.parametrize("program", ["supervisor", "worker", "api"])
 def test_a_closed_standard_stream_is_dev_null(
     start: Start, tmp_path: Path, program: str, closing: str, wait_for: Callable[..., Any]
@@ -273,7 +275,7 @@ def send_five(process: Started, number: signal.Signals) -> None:
         threading.Event().wait(0.02)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", variants([signal.SIGTERM, signal.SIGINT], signal.SIGTERM))
 @pytest.mark.parametrize("program", ["supervisor", "worker", "api"])
 def test_five_signals_to_stop_within_100_ms_end_with_an_exit_code(
     start: Start,
@@ -288,7 +290,7 @@ def test_five_signals_to_stop_within_100_ms_end_with_an_exit_code(
     assert process.wait(PATIENCE_S) in (0, 4)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", variants([signal.SIGTERM, signal.SIGINT], signal.SIGINT))
 def test_five_signals_to_stop_during_the_start_end_it_in_order(
     start: Start, tmp_path: Path, number: signal.Signals, wait_for: Callable[..., Any]
 ) -> None:

@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from tests.machine import PATIENCE_S, slowness
+from tests.variants import variants
 
 StartSystem = Callable[..., Any]
 
@@ -219,7 +220,7 @@ def test_a_killed_supervisor_leaves_nothing_and_the_next_start_is_clean(
     assert again.stop() == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", variants([signal.SIGTERM, signal.SIGINT], signal.SIGTERM))
 def test_a_job_that_outlasts_the_stop_is_given_back_and_the_exit_code_is_4(
     start_system: StartSystem, number: signal.Signals
 ) -> None:

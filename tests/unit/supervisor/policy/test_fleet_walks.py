@@ -42,7 +42,7 @@ from orpheus.supervisor.policy.slot import (
 from orpheus.supervisor.policy.state_machine import decide, next_wake_s, rebase
 from tests.unit.supervisor.policy.fake_process import FakeProcess, behave, obey
 
-WALKS = int(os.environ.get("WALKS", "1000"))
+WALKS = int(os.environ.get("WALKS", "400"))
 PARTS = 4
 STEPS = 20
 RULES = Rules(max_age_s=3_600.0, max_memory_bytes=100)

@@ -107,8 +107,10 @@ def test_a_filter_is_typed_in_one_field_and_stands_in_the_address(
     page.go_back()
     expect(page.locator("#query")).to_have_value("status:failed tag:typed")
     expect(page.locator("#sort")).to_have_value("ended")
-    page.locator("#clear").click()
+    page.locator("#clear").press("Enter")
     page.wait_for_url("**/ui/jobs")
+    expect(page.locator("#clear")).to_be_hidden()
+    expect(page.locator("#query")).to_be_focused()
 
 
 def test_the_language_of_the_field_is_read_and_written(lasting_dashboard: Dashboard) -> None:

@@ -1,5 +1,5 @@
 // The page of jobs: the filter, the list, what is selected, and what is done with it.
-import { byId, h, showOrHide } from "./dom.js";
+import { byId, h, hide, showOrHide } from "./dom.js";
 import { Bulk } from "./bulk.js";
 import { onTryNow, showConnection, startChrome } from "./chrome.js";
 import { JOBS, address, isByEnd, readAddress } from "./filter.js";
@@ -94,7 +94,7 @@ function showForm() {
   status.value = filter.status ?? "";
   ended.value = filter.until ? "" : filter.since ?? "";
   sort.value = isByEnd(filter) ? "ended" : "newest";
-  byId("clear").hidden = Object.keys(filter).length === 0;
+  hide(byId("clear"), Object.keys(filter).length === 0, field);
   showSaved();
 }
 

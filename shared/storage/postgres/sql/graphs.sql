@@ -24,9 +24,7 @@ SELECT id, type, status, attempt, progress FROM orpheus.jobs
 WHERE id IN (SELECT one::bigint FROM json_array_elements_text(?::json) AS one) ORDER BY id;
 
 -- name: links-of-graph
--- Which of these jobs depend on which. The + keeps the index from being probed for each pair of them: what
--- each depends on is read instead, which is bounded (MAX_DEPENDENCIES), and mostly few.
+-- Which of these jobs depend on which.
 SELECT job_id, depends_on FROM orpheus.job_dependencies
-WHERE job_id IN (SELECT one::bigint FROM json_array_elements_text(?::json) AS one)
-    AND +depends_on IN (SELECT one::bigint FROM json_array_elements_text(?::json) AS one)
+WHERE job_id IN (SELECT one::bigint FROM json_array_elements_text(?::json) AS one) AND depends_on IN (SELECT one::bigint FROM json_array_elements_text(?::json) AS one)
 ORDER BY job_id, depends_on;

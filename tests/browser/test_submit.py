@@ -126,6 +126,7 @@ def test_each_problem_inside_is_at_its_field_and_the_first_one_has_the_focus(
     page.locator("#payload-parcels-0-weight_kg").fill("31")
     page.locator("#send").click()
     expect(page.locator("#payload-to-street")).to_be_focused()
+    expect(page.locator("#payload-to-street")).to_be_in_viewport()
     expect(page.locator("#payload-to-street-problem")).to_contain_text("shorter")
     expect(page.locator("#payload-parcels-0-weight_kg-problem")).to_contain_text("maximum of 30")
     expect(page.locator("#payload-pay-0-number-problem")).to_have_text("is required")

@@ -12,7 +12,7 @@ export class GraphView {
     /** The middle of what the view keeps where it is seen. @type {{x: number, y: number} | null} */
     this.kept = null;
     box.addEventListener("scroll", () => this.fade(), { passive: true });
-    new ResizeObserver(() => this.fit()).observe(box);
+    new ResizeObserver(() => { if (box.clientWidth !== this.width) this.fit(); else this.fade(); }).observe(box);
   }
 
   /** @param {SVGElement} drawing @param {{width: number, height: number}} size @param {{x: number, y: number}} middle of the job itself */
@@ -26,6 +26,7 @@ export class GraphView {
   fit({ scrollLeft, scrollTop } = this.box) {
     if (!this.drawing || !this.box.clientWidth) return;
     const { box, size: { width, height }, middle: { x, y } } = this;
+    this.width = box.clientWidth;
     const fitting = Math.min(1, (box.clientWidth - 2 * MARGIN) / width);
     const scale = fitting < SMALLEST ? SCROLLED : fitting;
     setAttr(this.drawing, "width", width * scale);

@@ -86,6 +86,7 @@ async function read() {
 }
 
 function missing(text) {
+  if (isGone) return;
   isGone = true;
   showOrHide(byId("missing"), text);
   tellWho();

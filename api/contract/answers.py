@@ -124,7 +124,7 @@ class Events(TypedDict):
 
 
 class ConfiguredPool(TypedDict):
-    """A pool of the host that answers; it may have been scaled to 0, and then has no slot."""
+    """A pool or program of the host that answers: scaled to 0, it has no slot."""
 
     host: str
     name: str
@@ -135,6 +135,8 @@ class Workers(TypedDict):
 
     items: list[Worker]
     pools: NotRequired[list[ConfiguredPool]]
+    """With `?samples=true`."""
+    programs: NotRequired[list[ConfiguredPool]]
     """With `?samples=true`."""
 
 

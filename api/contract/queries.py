@@ -133,7 +133,7 @@ class WorkersQuery(_Query):
     """What to tell of each slot."""
 
     samples: bool = False
-    """Also CPU, memory and work in each of the last 60 s, and the pools of the configuration."""
+    """Also CPU, memory and work in each of the last 60 s, and what the configuration names."""
 
 
 class AuditQuery(_Query):

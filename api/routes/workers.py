@@ -5,13 +5,13 @@ and GET /workers and the stream show its progress.
 """
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
-from orpheus.api.contract.answers import PoolSize, Workers
+from orpheus.api.contract.answers import ConfiguredPool, PoolSize, Workers
 from orpheus.api.contract.openapi import answers, body, problems
 from orpheus.api.contract.queries import WorkersQuery
 from orpheus.api.contract.requests import Reason, Scale
@@ -47,9 +47,14 @@ async def list_workers(request: Request, query: Annotated[WorkersQuery, Query()]
     if not query.samples:
         return json_response({"items": found})
     options = services.options
-    pools = [{"host": options.host_name, "name": name} for name in options.storage.pools]
+    programs = await asyncio.to_thread(_program_names, services)
     sampled = [{**one, "samples": services.samples.of(one)} for one in found]
-    return json_response({"items": sampled, "pools": pools})
+
+    def here(names: Iterable[str]) -> list[ConfiguredPool]:
+        return [{"host": options.host_name, "name": name} for name in names]
+
+    known = {"pools": here(options.storage.pools), "programs": here(programs)}
+    return json_response({"items": sampled, **known})
 
 
 @router.post("/workers/{slot}/restart", status_code=202, responses=_ANSWERS, openapi_extra=_REASON)

@@ -9,7 +9,7 @@ async () => {
         kinds: [
             kind({}), kind(true), kind({ type: "string" }), kind({ type: ["string", "null"] }), kind({ const: 5 }),
             kind({ enum: ["a", null] }), kind({ anyOf: [{ type: "integer" }, { type: "null" }] }), kind({ oneOf: [{ type: "integer" }, { type: "string" }] }),
-            kind({ type: ["string", "number"] }), kind({ type: "object" }), kind({ type: "array", items: {} }), kind({ type: "array" }),
+            kind({ type: ["string", "number"] }), kind({ type: "object" }), kind({ type: "object", additionalProperties: { type: "integer" } }), kind({ type: "object", additionalProperties: true }), kind({ type: "array", items: {} }), kind({ type: "array" }),
             kind({ $ref: "#/$defs/B~1C" }, { "B/C": { type: "boolean" } }), kind({ $ref: "#/$defs/A" }, circle), kind({ allOf: [{ type: "number" }] }),
         ],
         words: describeField({ name: "n", schema: { type: "integer", minimum: 1, maximum: 9, default: 4 }, defs: {} }),

@@ -92,8 +92,10 @@ def test_the_job_stays_where_it_is_seen_when_others_come(lasting_dashboard: Any,
     top = system.submit("step", queue=held)
     after: dict[str, Any] = {"type": "step", "queue": held, "depends_on": [top]}
     system.client.post("/jobs/batch", json={"jobs": [after] * 40})
+    lasting_dashboard.page.set_viewport_size({"width": 1280, "height": 400})
     page = lasting_dashboard.open(f"/ui/jobs/{top}")
     expect(page.locator("#graph .node")).to_have_count(41)
+    expect(page.locator("#graph")).to_have_attribute("data-more", "top bottom")
     box, own = page.locator("#graph"), page.locator("#graph .node[aria-current] rect")
     box.evaluate("node => { node.scrollTop = 50; }")
     seen = own.bounding_box()
@@ -122,6 +124,16 @@ def test_of_more_jobs_than_a_picture_can_show_the_nearest_are_shown(
     page = lasting_dashboard.open(f"/ui/jobs/{top}")
     expect(page.locator("#graph .node")).to_have_count(200)
     expect(page.locator("#graph-bound")).to_contain_text("the nearest 200 are shown")
+    expect(page.locator("#graph .node[aria-current]")).to_be_in_viewport()
+    expect(page.locator("#graph .crowd text")).to_have_text("199 × step")
+    box = page.locator("#graph")
+    scrolled = "({ scrollWidth, scrollHeight }) => [scrollWidth, scrollHeight]"
+    width, height = box.evaluate(scrolled)
+    assert width <= box.evaluate("node => node.clientWidth"), "as wide as there is room"
+    assert height < 900, "199 jobs are seen without scrolling a mile"
+    page.set_viewport_size({"width": 360, "height": 740})
+    expect(box).to_have_attribute("data-more", re.compile("right"))
+    box.scroll_into_view_if_needed()
     expect(page.locator("#graph .node[aria-current]")).to_be_in_viewport()
     system.wait_for_job(rest[-1])
 

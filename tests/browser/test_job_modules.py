@@ -105,9 +105,60 @@ def test_even_jobs_that_wait_for_each_other_get_a_place(shared_page: Page) -> No
 
 
 def test_blocks_move_as_near_to_their_wishes_as_order_and_room_allow(shared_page: Page) -> None:
-    assert call(shared_page, "layered.js", "spread", [0, 100, 200], 50) == [0, 100, 200]
-    assert call(shared_page, "layered.js", "spread", [100, 100], 50) == [75, 125]
-    assert call(shared_page, "layered.js", "spread", [200, 0], 50) == [75, 125]
+    assert call(shared_page, "layered.js", "spread", [0, 100, 200], [0, 50, 100]) == [0, 100, 200]
+    assert call(shared_page, "layered.js", "spread", [100, 100], [0, 50]) == [75, 125]
+    assert call(shared_page, "layered.js", "spread", [200, 0], [0, 50]) == [75, 125]
+
+
+# crowds.js
+
+
+def gathered(page: Page, nodes: list[int], links: list[tuple[int, int]], own: int) -> Any:
+    """What crowds.js makes of jobs of one type (the keys of a Map would not stay numbers)."""
+    encoded = base64.b64encode((SCRIPTS / "crowds.js").read_bytes()).decode()
+    layered = base64.b64encode((SCRIPTS / "layered.js").read_bytes()).decode()
+    return page.evaluate(
+        """async ([crowds, layered, ids, links, own]) => {
+            const { gather, placesIn } = await import(crowds), { layersOf } = await import(layered);
+            const nodes = ids.map(id => ({ id, type: "step" }));
+            const found = gather(nodes, links, layersOf(ids, links), own);
+            return { ...found, places: found.crowds.map(one => placesIn(one, { x: 5, y: 7 })) };
+        }""",
+        [*(f"data:text/javascript;base64,{one}" for one in (encoded, layered)), nodes, links, own],
+    )
+
+
+def test_jobs_that_only_their_number_tells_apart_get_a_frame_where_none_covers_another(
+    shared_page: Page,
+) -> None:
+    inside = list(range(2, 192))
+    links = [(1, one) for one in inside] + [(one, 500) for one in inside]
+    found = gathered(shared_page, [1, *inside, 500], links, 1)
+    (crowd,) = found["crowds"]
+    assert (crowd["label"], crowd["isExact"], crowd["members"]) == ("190 × step", True, inside)
+    assert found["links"] == [[1, crowd["key"]], [crowd["key"], 500]]
+    (places,) = found["places"]
+    at = {(place["x"] - 5, place["y"] - 7) for _, place in places}
+    cell = crowd["cell"]
+    assert len(at) == 190
+    assert all(x + cell["width"] < crowd["width"] for x, _ in at)
+    assert all(y + cell["height"] < crowd["height"] < 900 for _, y in at)
+    xs, ys = sorted({x for x, _ in at}), sorted({y for _, y in at})
+    assert all(low + cell["width"] < high for low, high in pairwise(xs))
+    assert all(low + cell["height"] < high for low, high in pairwise(ys))
+
+
+def test_a_high_layer_of_jobs_that_differ_gets_a_frame_without_the_job_itself(
+    shared_page: Page,
+) -> None:
+    firsts, seconds = list(range(1, 21)), list(range(21, 41))
+    found = gathered(shared_page, firsts + seconds, list(zip(firsts, seconds, strict=True)), 3)
+    assert [(one["members"], one["isExact"]) for one in found["crowds"]] == [
+        ([one for one in firsts if one != 3], False),
+        (seconds, False),
+    ]
+    few = gathered(shared_page, firsts[:8], [], 3)
+    assert (few["crowds"], few["keys"]) == ([], firsts[:8])
 
 
 # crash.js

@@ -213,6 +213,10 @@ def test_a_job_is_deleted_and_the_page_says_so(lasting_dashboard: Any) -> None:
     page.locator("#confirm-reason").fill("it was a test")
     page.locator("#confirm-yes").click()
     expect(page.locator("#missing")).to_contain_text("This job was deleted")
+    page.goto(page.url)
+    expect(page.locator("#missing")).to_contain_text(
+        re.compile(rf"There is no job {job_id}\. api:127.0.0.1 deleted it .*: it was a test\.")
+    )
     assert system.client.get(f"/jobs/{job_id}").status_code == 404
     entry = system.get("/audit?limit=1")["items"][0]
     assert (entry["action"], entry["target"], entry["reason"]) == (

@@ -148,9 +148,13 @@ def test_a_job_that_no_longer_matches_is_not_inserted(
     system = lasting_dashboard.system
     wait_submitted(system, held, "unmatched")
     page = lasting_dashboard.open("/ui/jobs?tag=unmatched&status=pending")
+    expect(page.locator("#new")).to_be_hidden()
+    pause = page.locator("#pause").bounding_box()
     rows(page).first.hover()
     new = wait_submitted(system, held, "unmatched")
     expect(page.locator("#new")).to_have_text("1 new")
+    expect(page.locator("#new")).to_be_visible()
+    assert page.locator("#pause").bounding_box() == pause, "its place was kept"
     system.client.post(f"/jobs/{new}/cancel", json={})
     expect(page.locator("#new")).to_have_text("0 new")
     rest(page)

@@ -97,6 +97,9 @@ def test_a_filter_is_typed_in_one_field_and_stands_in_the_address(
     page.locator("#status").select_option("failed")
     expect(page.locator("#query")).to_have_value("status:failed tag:typed")
     expect(rows(page)).to_have_count(2)
+    failed_in_all = page.locator("#by-status [data-status=failed]")
+    expect(failed_in_all).to_have_text(re.compile(r"^\s*[1-9][\d,]*\s+failed\s*$"))
+    expect(failed_in_all.get_by_role("link")).to_have_attribute("href", "/ui/jobs?status=failed")
     page.reload()
     expect(row(page, failed[0])).to_be_visible()
     expect(page.locator("#query")).to_have_value("status:failed tag:typed")
@@ -107,8 +110,10 @@ def test_a_filter_is_typed_in_one_field_and_stands_in_the_address(
     page.go_back()
     expect(page.locator("#query")).to_have_value("status:failed tag:typed")
     expect(page.locator("#sort")).to_have_value("ended")
-    page.locator("#clear").click()
+    page.locator("#clear").press("Enter")
     page.wait_for_url("**/ui/jobs")
+    expect(page.locator("#clear")).to_be_hidden()
+    expect(page.locator("#query")).to_be_focused()
 
 
 def test_the_language_of_the_field_is_read_and_written(lasting_dashboard: Dashboard) -> None:
@@ -213,8 +218,8 @@ def test_a_group_of_errors_leads_to_its_jobs(
         lasting_dashboard.system.submit("shout", {"text": "other", "fail": True})
     )
     page = lasting_dashboard.open("/ui/errors")
-    group = page.locator("#rows tr", has=page.get_by_role("link", name="flaky"))
-    group.locator(".count a").click()
+    flaky = page.locator("#rows tr", has=page.get_by_role("link", name="flaky"))
+    flaky.filter(has_text="PermanentError").locator(".count a").click()
     expect(row(page, failed)).to_be_visible()
     expect(page.locator("#query")).to_have_value(
         re.compile(r'^status:failed type:flaky error:PermanentError where:"\w+\.py:\d+ in flaky"$')

@@ -113,11 +113,13 @@ def test_older_pages_are_reached_and_left_without_skipping_a_job(lasting_dashboa
     ids = [submit("sum_range", {"n": n}, tags=["older"]) for n in range(60)]
     page = lasting_dashboard.open("/ui/jobs?tag=older")
     expect(page.locator("#rows tr")).to_have_count(50)
-    page.locator("#older").click()
+    page.locator("#older").press("Enter")
     expect(page.locator("#rows tr")).to_have_count(10)
+    expect(page.locator("#newest")).to_be_focused()
     expect(page.locator("#rows tr").first).to_have_attribute("data-id", str(ids[9]))
-    page.locator("#newest").click()
+    page.locator("#newest").press("Enter")
     expect(page.locator("#rows tr").first).to_have_attribute("data-id", str(ids[-1]))
+    expect(page.get_by_role("heading", name="Jobs")).to_be_focused()
 
 
 def test_a_lost_api_is_told_and_its_return_leaves_no_gap(dashboard: Any, start_system: Any) -> None:

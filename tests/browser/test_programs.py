@@ -1,5 +1,6 @@
 """Programs on the dashboard: their rows beside the workers, and the page of their output."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -32,8 +33,19 @@ def test_a_program_has_a_row_whose_output_is_a_click_away(with_program: Any) -> 
     expect(log.locator("[data-stream=stdout]")).to_be_hidden()
 
     page.locator("#log-stream").select_option("")
-    assert with_program.system.client.post("/workers/web-1/drain").status_code == 202
+    expect(page.locator("#status")).to_contain_text(re.compile(r"ready.*pid \d+.*0 restarts"))
+    page.get_by_role("button", name="Drain …").click()
+    page.get_by_role("button", name="Drain it").click()
     expect(log.locator(".line").last).to_contain_text("ended: killed by SIGTERM")
+    expect(page.locator("#status")).to_contain_text("down")
+    expect(page.locator("#slot")).to_contain_text("SIGTERM")
+    assert with_program.system.client.post("/pools/web/scale", json={"workers": 0}).is_success
+    page.goto(with_program.system.url)
+    expect(page.get_by_role("link", name="Output of web-1")).to_have_count(0)
+    scaled = page.get_by_role("button", name="Scale program web")
+    expect(page.locator(".pool[data-pool=web] .hint").first).to_have_text("0 instances")
+    page.reload()
+    expect(scaled).to_be_visible()
     assert with_program.problems == []
 
 

@@ -126,6 +126,7 @@ def test_each_problem_inside_is_at_its_field_and_the_first_one_has_the_focus(
     page.locator("#payload-parcels-0-weight_kg").fill("31")
     page.locator("#send").click()
     expect(page.locator("#payload-to-street")).to_be_focused()
+    expect(page.locator("#payload-to-street")).to_be_in_viewport()
     expect(page.locator("#payload-to-street-problem")).to_contain_text("shorter")
     expect(page.locator("#payload-parcels-0-weight_kg-problem")).to_contain_text("maximum of 30")
     expect(page.locator("#payload-pay-0-number-problem")).to_have_text("is required")
@@ -145,6 +146,52 @@ def test_form_and_json_hold_the_same_and_lose_nothing(lasting_dashboard: Dashboa
     assert '"weight_kg":2.50' in page.locator("#curl").inner_text(), "as it was written"
     page.locator("#as-json").click()
     assert json.loads(page.locator("#payload-json").input_value()) == PAYLOAD
+
+
+def test_a_map_has_a_key_and_a_value_for_each_entry_and_loses_none(
+    lasting_dashboard: Dashboard,
+) -> None:
+    page = opened(lasting_dashboard, "type=label")
+    add = page.locator("#payload-texts-add")
+    add.press("Enter")
+    expect(page.locator("#payload-texts-0-key")).to_be_focused()
+    assert sent(page)["payload"] == {"texts": {}}
+    page.keyboard.type("one")
+    page.locator("#payload-texts-0").fill("first")
+    add.press("Enter")
+    page.locator("#payload-texts-1").fill("second")
+    expect(page.locator("#payload-texts-1-key-problem")).to_have_text("a value needs a key")
+    page.locator("#payload-texts-1-key").fill("one")
+    page.locator("#send").click()
+    expect(page.locator("#payload-texts-1-key-problem")).to_have_text(
+        "another entry has the key one"
+    )
+    expect(page.locator("#payload-texts-1-key")).to_be_focused()
+    page.locator("#payload-texts-1-key").fill("two/2")
+    page.locator("#payload-by_place-add").press("Enter")
+    page.locator("#payload-by_place-0-key").fill("home")
+    page.locator("#send").click()
+    expect(page.locator("#payload-by_place-0-street-problem")).to_contain_text("shorter")
+    expect(page.locator("#payload-by_place-0-street")).to_be_focused()
+    page.locator("#payload-by_place-0-street").fill("Ring 1")
+    page.locator("#payload-texts li").first.get_by_role("button", name="remove").press("Enter")
+    kept: dict[str, Any] = {
+        "texts": {"two/2": "second"},
+        "by_place": {"home": {"street": "Ring 1"}},
+    }
+    assert sent(page)["payload"] == kept
+    page.locator("#as-json").click()
+    assert json.loads(page.locator("#payload-json").input_value()) == kept
+    for kept in (
+        {"texts": {"": "", "2": "b", "1": "a", "__proto__": "c"}, "by_place": None},
+        {"texts": {"a": "b"}, "by_place": {}},
+    ):
+        page.locator("#payload-json").fill(json.dumps(kept))
+        page.locator("#as-form").click()
+        expect(page.locator("#payload-fields")).to_be_visible()
+        assert sent(page)["payload"] == kept
+        page.locator("#as-json").click()
+        assert json.loads(page.locator("#payload-json").input_value()) == kept
 
 
 @pytest.mark.parametrize("kept", ['{"to": 5}', '{"to": {"street": "a"}, "parcels": [[1]]}', "[1]"])
@@ -236,7 +283,7 @@ def test_a_form_knows_every_shape_of_a_schema(lasting_dashboard: Dashboard) -> N
     assert told["kinds"] == [
         "json", "json", "string", "string?", "choice",
         "choice?", "integer?", "union",
-        "union", "json", "array", "json",
+        "union", "json", "map", "json", "array", "json",
         "boolean", "json", "number",
     ]  # fmt: skip
     assert told["words"] == "integer · 1 to 9 · default 4"
@@ -300,6 +347,7 @@ def test_axe_finds_nothing_in_any_state_and_a_phone_never_scrolls_sideways(
     page = opened(lasting_dashboard, "type=ship")
     page.locator("#options summary").click()
     page.locator("#payload-parcels-add").click()
+    page.locator("#payload-labels-add").click()
     page.locator("#payload-note-toggle").click()
     page.locator("#payload-note-replies-add").click()
     page.locator("#send").click()

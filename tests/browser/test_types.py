@@ -14,9 +14,12 @@ def test_a_type_shows_what_its_attempts_cost_and_what_it_takes(
     system = lasting_dashboard.system
     for payload in ({"n": 1}, {"n": 2}):
         system.wait_for_job(system.submit("sum_range", payload))
+    system.wait_for_job(system.submit("publish", {"pages": 1}))
     page = lasting_dashboard.open("/ui/types")
     row = page.locator("#type-sum_range")
     expect(row.locator(".ended")).to_have_text(re.compile(r"^100 % of \d+ succeeded"))
+    expect(row.locator(".ended .bad")).to_have_count(0)
+    expect(page.locator("#type-publish .ended .bad")).to_have_text(re.compile(r"^\d+ % of"))
     expect(row.locator(".times").first).to_have_text(re.compile(r"^p50\d.*p95\d.*p99\d"))
     fields = page.get_by_label("Fields of sum_range")
     expect(fields).to_have_text("1 field")

@@ -76,12 +76,12 @@ def test_of_many_that_wait_for_one_the_first_are_told(store: Store) -> None:
     assert ([job.id for job in last.jobs], last.is_complete) == ([*ids[:2], ids[-1]], True)
 
 
-def steps_of_after(store: Store, job_id: int) -> int:
-    """How many steps SQLite takes to find what waits for a job."""
+def steps_of(store: Store, query: str, job_id: int) -> int:
+    """How many steps SQLite takes for one of the queries around a job, which contains this text."""
     steps: list[int] = []
 
     def note(event: dict[str, Any]) -> None:
-        if "after_it" in event["sql"]:
+        if query in event["sql"]:
             steps.append(event["stmt_status"]["SQLITE_STMTSTATUS_VM_STEP"])
 
     with handle_of(store) as connection:
@@ -97,7 +97,10 @@ def steps_of_after(store: Store, job_id: int) -> int:
 @pytest.mark.parametrize("place", [0, 1], ids=["through another", "directly"])
 def test_no_more_of_those_that_wait_are_read_than_are_told(store: Store, place: int) -> None:
     few, many = fan_of(store, 300), fan_of(store, 3_000)
-    assert 0 < steps_of_after(store, many[place]) <= 1.1 * steps_of_after(store, few[place])
+    read = steps_of(store, "after_it", many[place])
+    assert 0 < read <= 1.1 * steps_of(store, "after_it", few[place])
+    links = steps_of(store, "+depends_on", many[place])
+    assert 0 < links < 100 * 200, "as many as there are links, not as pairs of jobs"
 
 
 def test_jobs_that_are_gone_are_left_out(store: Store, submit: Submit) -> None:

@@ -47,10 +47,7 @@ HOT = {
         "graphs.sql",
         "jobs-after",
     ): "COVERING INDEX job_dependents (depends_on=?)",
-    (
-        "graphs.sql",
-        "links-of-graph",
-    ): "PRIMARY KEY (job_id=? AND depends_on=?)",
+    ("graphs.sql", "links-of-graph"): "job_dependencies USING PRIMARY KEY (job_id=?)\n",
     ("audit.sql", "jobs-of"): "audit_jobs USING PRIMARY KEY (job_id=? AND audit_id=?)",
     ("audit.sql", "page-of-job"): "audit USING INDEX audit_by_target (target=?",
     ("jobs.sql", "running-jobs"): "jobs_leased",

@@ -49,6 +49,12 @@ export function showOrHide(node, text) {
   node.hidden = !text;
 }
 
+/** Hide a node, or show it. If it has the focus, that goes to `next`: it would fall to the top of the page. @param {any} node @param {boolean} isHidden @param {any} next */
+export function hide(node, isHidden, next) {
+  if (isHidden && node.contains(document.activeElement)) next.focus({ preventScroll: true });
+  node.hidden = isHidden;
+}
+
 /** Mark a button as one that does nothing now. It is not disabled: then it would lose the focus, which falls to the top of the page. @param {any} button @param {boolean} isOff */
 export const setOff = (button, isOff) => setAttr(button, "aria-disabled", isOff ? "true" : null);
 

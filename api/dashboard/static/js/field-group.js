@@ -1,15 +1,13 @@
 // A field of a form for an object: a group of the fields of its properties. One that may be missing is added and removed as a whole.
 import { h, setText, showOrHide } from "./dom.js";
+import { FrameField } from "./field-frame.js";
 import { fieldsOf, hintOf } from "./schema.js";
 
-export class GroupField {
+export class GroupField extends FrameField {
   /** @param {any} spec @param {(spec: any) => any} make @param {() => void} changed */
   constructor(spec, make, changed) {
-    const { name, label = name, id, required, shape } = spec;
-    this.name = name;
-    this.spec = spec;
-    this.make = make;
-    this.changed = changed;
+    super(spec, make, changed);
+    const { id, required, shape } = spec;
     this.mustBe = required && !shape.nullable;
     /** What its absence means. @type {any} */
     this.absent = this.absentAtFirst = required ? null : undefined;
@@ -19,13 +17,12 @@ export class GroupField {
     this.rest = {};
     this.body = h("div", { class: "group-fields" });
     this.also = h("p", { class: "hint", hidden: true });
-    this.problem = h("p", { class: "problem", id: `${id}-problem`, hidden: true });
     this.toggle = this.mustBe ? null : h("button", { type: "button", class: "act", id: `${id}-toggle`, "aria-describedby": `${id}-problem`, onclick: () => this.press() });
-    this.node = h("fieldset", { class: "group", id },
-      h("legend", {}, label, this.mustBe ? "" : h("span", { class: "unit" }, " optional"), this.toggle && " ", this.toggle),
-      h("p", { class: "hint" }, hintOf(shape)), this.problem, this.body, this.also);
+    this.node = this.frame({ isOptional: !this.mustBe, hint: hintOf(shape), toggle: this.toggle }, this.body, this.also);
     this.setPresent(this.mustBe);
   }
+
+  get inside() { return this.fields ?? []; }
 
   press() {
     this.absent = this.absentAtFirst;
@@ -39,11 +36,9 @@ export class GroupField {
       this.toggle.setAttribute("aria-label", `${isPresent ? "remove" : "add"} ${this.spec.label ?? this.name}`);
     }
     if (isPresent === !!this.fields) return;
-    this.fields = isPresent ? (fieldsOf(this.spec.shape.schema, this.spec.defs) ?? []).map((field) => this.make({
-      name: field.name, part: field.schema, required: field.required, defs: this.spec.defs, id: `${this.spec.id}-${field.name}`, depth: this.spec.depth + 1,
-    })) : null;
+    this.fields = isPresent ? (fieldsOf(this.spec.shape.schema, this.spec.defs) ?? []).map(({ name, schema, required }) => this.makeInner({ name, part: schema, required })) : null;
     this.rest = {};
-    this.body.replaceChildren(...(this.fields ?? []).map(({ node }) => node));
+    this.body.replaceChildren(...this.inside.map(({ node }) => node));
     this.showRest();
   }
 
@@ -70,15 +65,5 @@ export class GroupField {
     this.showRest();
   }
 
-  showProblem([first, ...path], text) {
-    const field = this.fields?.find(({ name }) => name === first);
-    if (field) return field.showProblem(path, text);
-    const both = [[first, ...path].filter((one) => one !== undefined).join("/"), text].filter(Boolean).join(": ");
-    showOrHide(this.problem, this.problem.hidden ? both : `${this.problem.textContent} · ${both}`);
-  }
-
-  clearProblems() {
-    showOrHide(this.problem, "");
-    this.fields?.forEach((field) => field.clearProblems());
-  }
+  fieldAt(step) { return this.fields?.find(({ name }) => name === step); }
 }

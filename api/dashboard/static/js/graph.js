@@ -1,13 +1,15 @@
 // The graph around a job: what it waits for on the left, what waits for it on the right, each a link
 // with its live state; and the same as a list. Read again every second while one of them is live.
-import { arrange, byId, h, icon, setAttr, setText, svg } from "./dom.js";
+import { gather, placesIn } from "./crowds.js";
+import { arrange, byId, h, icon, setAttr, setText, showOrHide, svg } from "./dom.js";
+import { GraphView } from "./graph-view.js";
 import { request } from "./http.js";
-import { layOut } from "./layered.js";
+import { layOut, layersOf } from "./layered.js";
 import { TERMINAL, plural, spaced } from "./words.js";
 
-const SIZE = { width: 160, height: 38, gapX: 32, gapY: 12 };
+const SIZE = { width: 142, height: 38, gapX: 24, gapY: 12 };
 const MARGIN = 6;
-const LONGEST_NAME = 17, LONGEST_STATE = 22;
+const LONGEST_NAME = 16, LONGEST_STATE = 20;
 const LIVE_MS = 1000, QUIET_MS = 5000;
 const ORDER = ["done", "failed", "cancelled", "in_progress", "pending", "blocked"];
 
@@ -18,8 +20,7 @@ export class Graph {
     /** @type {Map<number, any>} */
     this.nodes = new Map();
     this.shape = "";
-    /** Where the job itself stands in the drawing. @type {{x: number, y: number} | null} */
-    this.own = null;
+    this.view = new GraphView(byId("graph"));
     document.addEventListener("visibilitychange", () => this.read());
   }
 
@@ -54,31 +55,34 @@ export class Graph {
   }
 
   draw(nodes, edges) {
-    const { places, lines, width, height } = layOut(nodes.map(({ id }) => id), edges.map(({ job, depends_on: before }) => [before, job]), SIZE);
-    this.nodes = new Map(nodes.map((node) => [node.id, makeNode(node, places.get(node.id), node.id === this.id)]));
-    const own = lines.filter(({ from, to }) => from === this.id || to === this.id);
-    const others = lines.filter((line) => !own.includes(line));
+    const ids = nodes.map(({ id }) => id), links = edges.map(({ job, depends_on: before }) => [before, job]);
+    const { crowds, keys, links: joined } = gather(nodes, links, layersOf(ids, links), this.id);
+    const large = new Map(crowds.map((crowd) => [crowd.key, crowd]));
+    const { places, lines, width, height } = layOut(keys, joined, SIZE, large);
+    for (const crowd of crowds) for (const [id, place] of placesIn(crowd, places.get(crowd.key))) places.set(id, place);
+    const cells = new Map(crowds.flatMap(({ members, cell }) => members.map((id) => [id, cell])));
+    this.nodes = new Map(nodes.map((node) => [node.id, makeNode(node, places.get(node.id), node.id === this.id, cells.get(node.id))]));
+    const isLoose = (key) => large.get(key)?.isExact === false;
+    showOrHide(byId("graph-loose"), crowds.some(({ key }) => isLoose(key)) ? "A dashed line leads to some of the jobs in a frame; the list says to which." : "");
+    const kinds = Map.groupBy(lines, ({ from, to }) => `edges${from === this.id || to === this.id ? " own" : ""}${isLoose(from) || isLoose(to) ? " some" : ""}`);
     const full = { width: width + 2 * MARGIN, height: height + 2 * MARGIN };
-    const inOrder = [...places].sort(([, a], [, b]) => a.x - b.x || a.y - b.y).map(([id]) => this.nodes.get(id));
-    const box = byId("graph"), { scrollLeft, scrollTop } = box;
+    const inOrder = [...places].filter(([key]) => this.nodes.has(key)).sort(([, a], [, b]) => a.x - b.x || a.y - b.y).map(([id]) => this.nodes.get(id));
     const chosen = /** @type {any} */ (document.activeElement)?.closest?.("#graph a, #graph-list a")?.getAttribute("href");
-    box.replaceChildren(svg("svg", { ...full, viewBox: `${-MARGIN} ${-MARGIN} ${full.width} ${full.height}`, role: "group", "aria-label": "Jobs before and after this one" },
-      svg("path", { class: "edges", d: others.map(pathOf).join("") }),
-      svg("path", { class: "edges own", d: own.map(pathOf).join("") }),
-      ...inOrder.map(({ node }) => node)));
+    const drawing = svg("svg", { viewBox: `${-MARGIN} ${-MARGIN} ${full.width} ${full.height}`, role: "group", "aria-label": "Jobs before and after this one" },
+      ...[...kinds].sort().map(([kind, some]) => svg("path", { class: kind, d: some.map(pathOf).join("") })),
+      ...crowds.map((crowd) => frameOf(crowd, places.get(crowd.key))),
+      ...inOrder.map(({ node }) => node));
     arrange(byId("graph-list"), inOrder.map(({ item }) => item));
     showBefore(this.nodes, edges);
-    this.goTo(places.get(this.id), scrollLeft, scrollTop);
-    if (chosen) /** @type {any} */ (box.querySelector(`a[href="${chosen}"]`))?.focus({ preventScroll: true });
+    const { x, y } = places.get(this.id);
+    this.view.show(drawing, full, { x: x + MARGIN + SIZE.width / 2, y: y + MARGIN + SIZE.height / 2 });
+    if (chosen) /** @type {any} */ (this.view.box.querySelector(`a[href="${chosen}"]`))?.focus({ preventScroll: true });
   }
+}
 
-  /** Scroll so that the job itself is seen; afterwards, so that it stays where it was seen. */
-  goTo({ x, y }, left, top) {
-    const box = byId("graph"), before = this.own;
-    box.scrollLeft = before ? left + x - before.x : x - (box.clientWidth - SIZE.width) / 2;
-    box.scrollTop = before ? top + y - before.y : y - (box.clientHeight - SIZE.height) / 2;
-    this.own = { x, y };
-  }
+/** The frame of many jobs, with what they are. */
+function frameOf({ width, height, label }, { x, y }) {
+  return svg("g", { class: "crowd", transform: `translate(${x} ${y})` }, svg("rect", { width, height, rx: 7 }), svg("text", { x: 10, y: 19 }, label));
 }
 
 /** "40 jobs: 12 done, 3 in progress, 25 blocked" */
@@ -87,15 +91,18 @@ function summary(nodes) {
   return `${plural(nodes.length, "job")}: ${parts.map(([n, status]) => `${n} ${spaced(String(status))}`).join(", ")}`;
 }
 
-function makeNode({ id, type }, { x, y }, isOwn) {
-  const sign = svg("use", { x: 9, y: SIZE.height / 2 - 6, width: 12, height: 12 });
+/** @param {any} node @param {any} place @param {boolean} isOwn @param {{width: number, height: number}} [cell] of one in a frame: only its id and the sign of its status */
+function makeNode({ id, type }, { x, y }, isOwn, cell) {
+  const { width, height } = cell ?? SIZE;
+  const sign = svg("use", { x: 9, y: height / 2 - 6, width: 12, height: 12 });
   const href = `/ui/jobs/${id}`;
   const short = type.length > LONGEST_NAME ? `${type.slice(0, LONGEST_NAME - 1)}…` : type;
   const state = svg("tspan", {});
   const title = svg("title", {});
   const node = svg("a", { class: "node", href, transform: `translate(${x} ${y})`, "aria-current": isOwn && "page" }, title,
-    svg("rect", { width: SIZE.width, height: SIZE.height, rx: 5 }), sign,
-    svg("text", { x: 30, y: 16 }, short), svg("text", { class: "below", x: 30, y: 30 }, `${id} · `, state));
+    svg("rect", { width, height, rx: cell ? 4 : 5 }), sign,
+    ...cell ? [svg("text", { class: "below", x: 26, y: 15 }, id)]
+      : [svg("text", { x: 30, y: 16 }, short), svg("text", { class: "below", x: 30, y: 30 }, `${id} · `, state)]);
   const word = h("b", {});
   const before = h("span", { class: "before" });
   const item = h("li", {}, icon("pending"), " ", h("a", { href, "aria-current": isOwn && "page" }, `job ${id}`), ` ${type}: `, word, before);

@@ -12,7 +12,7 @@ import { JobSides } from "./job-sides.js";
 import { Live } from "./live.js";
 import { Log } from "./log.js";
 import { sameRequest } from "./same-request.js";
-import { everySecond, now } from "./time.js";
+import { everySecond, now, timeNode } from "./time.js";
 import { Timeline } from "./timeline.js";
 import { tree } from "./tree.js";
 import { Why } from "./why.js";
@@ -75,7 +75,7 @@ async function read() {
     show();
   } catch (error) {
     if (!("status" in error)) reportError(error); // an error of the page itself
-    else if (error.status === 404) missing(job ? DELETED : `There is no job ${id}. It may have been deleted.`);
+    else if (error.status === 404) missing(job ? DELETED : `There is no job ${id}.`);
     else if (!job) showOrHide(byId("missing"), `Job ${id} cannot be read: ${error.message}`);
     else if (error.status) showOrHide(byId("missing"), `This is the job as it was read last: ${error.message}`); // else the banner tells
   }
@@ -86,11 +86,23 @@ async function read() {
 }
 
 function missing(text) {
+  if (isGone) return;
   isGone = true;
   showOrHide(byId("missing"), text);
+  tellWho();
   byId("known").hidden = !job;
   byId("actions").hidden = true;
   live?.stop();
+}
+
+/** Say who has deleted the job, if the audit log knows. */
+async function tellWho() {
+  try {
+    const { items } = await request(`/audit?job=${id}`);
+    const entry = items.find(({ action }) => action === "delete");
+    byId("missing").append(...entry ? [` ${entry.by} deleted it `, timeNode(entry.at), entry.reason ? `: ${entry.reason}.` : "."]
+      : job ? [] : [" Jobs are deleted some time after they have ended."]);
+  } catch { /* then it is not told */ }
 }
 
 function show() {

@@ -1,5 +1,5 @@
 // The page of jobs: the filter, the list, what is selected, and what is done with it.
-import { byId, h, showOrHide } from "./dom.js";
+import { byId, h, hide, setAttr, setText, showOrHide } from "./dom.js";
 import { Bulk } from "./bulk.js";
 import { onTryNow, showConnection, startChrome } from "./chrome.js";
 import { JOBS, address, isByEnd, readAddress } from "./filter.js";
@@ -11,6 +11,7 @@ import { completions, parse, write } from "./query.js";
 import { rowKeys } from "./row-keys.js";
 import { startSaved } from "./saved.js";
 import { Selection } from "./selection.js";
+import { count } from "./words.js";
 
 const LIVE = new Set(["pending", "blocked", "in_progress"]);
 const TYPING_MS = 350;
@@ -38,6 +39,7 @@ const live = new Live("/ws?mode=summary", {
   connected: ({ types }) => { known.type = types.map((type) => type.name ?? type); load(); },
   events: (events) => table.take(events),
   summary: (summary) => table.catchUp.take(summary),
+  status: ({ counts }) => showCounts(counts),
   state: (state, next) => { showConnection(state, next); if (state === "live") table.reader.retryNow(); },
 });
 onTryNow(() => live.retryNow());
@@ -57,6 +59,15 @@ function load() {
 function tellProblem(error) {
   const why = error && (error.errors?.map((one) => `${one.pointer.slice(1)} ${one.detail}.`).join(" ") || error.message);
   showOrHide(problem, why && (mayPass(error) ? `The list is as it was before: it could not be read again. ${why} Another try follows.` : why));
+}
+
+/** Show how many jobs of each status there are, whatever the filter is. @param {Record<string, number>} counts */
+function showCounts(counts) {
+  for (const item of byId("by-status").children) {
+    const number = counts[/** @type {HTMLElement} */ (item).dataset.status ?? ""] ?? 0;
+    setText(item.querySelector("b"), count(number));
+    item.classList.toggle("none", number === 0);
+  }
 }
 
 function keptPlace() {
@@ -94,7 +105,7 @@ function showForm() {
   status.value = filter.status ?? "";
   ended.value = filter.until ? "" : filter.since ?? "";
   sort.value = isByEnd(filter) ? "ended" : "newest";
-  byId("clear").hidden = Object.keys(filter).length === 0;
+  hide(byId("clear"), Object.keys(filter).length === 0, field);
   showSaved();
 }
 
@@ -118,6 +129,11 @@ field.addEventListener("input", () => {
 status.addEventListener("change", () => apply({ status: status.value }));
 ended.addEventListener("change", () => apply({ since: ended.value, until: "" }));
 sort.addEventListener("change", () => apply({ sort: sort.value }));
+byId("more-filters").addEventListener("click", () => {
+  const isOpen = byId("filters").classList.toggle("unfolded");
+  setAttr(byId("more-filters"), "aria-expanded", String(isOpen));
+  setText(byId("more-filters"), isOpen ? "fewer filters" : "more filters");
+});
 byId("filters").addEventListener("submit", (event) => { event.preventDefault(); apply(); });
 
 document.addEventListener("click", (event) => {

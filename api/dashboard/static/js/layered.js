@@ -15,38 +15,43 @@ const MOST_BENDS = 4000; // with more, long edges are drawn straight
 
 /**
  * Return the place of each node, the line of each edge and the size of the whole.
- * @param {number[]} ids
- * @param {[number, number][]} edges from a node to one that waits for it
+ * @param {any[]} ids
+ * @param {[any, any][]} edges from a node to one that waits for it
  * @param {Size} size
+ * @param {Map<any, {width: number, height: number}>} [large] the nodes that are larger
  */
-export function layOut(ids, edges, size) {
+export function layOut(ids, edges, size, large = new Map()) {
   const known = new Set(ids);
   const links = edges.filter(([from, to]) => known.has(from) && known.has(to) && from !== to);
   const layerOf = layersOf(ids, links);
   const { layers, chains, neighbours } = withBends(ids, links, layerOf);
   for (let sweep = 0; sweep < SWEEPS; sweep++) order(layers, neighbours, sweep % 2 === 0);
-  const middles = align(layers, neighbours, size);
-  const x = (layer) => layer * (size.width + size.gapX);
-  const places = new Map(ids.map((id) => [id, { x: x(layerOf.get(id)), y: middles.get(id) - size.height / 2 }]));
-  const lines = chains.map(({ from, to, through }) => ({
-    from, to, points: [
-      { x: x(layerOf.get(from)) + size.width, y: middles.get(from) },
-      ...through.flatMap((bend, i) => {
-        const left = x(layerOf.get(from) + i + 1), y = middles.get(bend);
-        return [{ x: left, y }, { x: left + size.width, y }];
-      }),
-      { x: x(layerOf.get(to)), y: middles.get(to) },
-    ],
-  }));
+  const sizeOf = (key) => large.get(key) ?? size;
+  const middles = align(layers, neighbours, (key) => sizeOf(key).height, size.gapY);
+  const widths = layers.map((layer) => Math.max(size.width, ...layer.map((key) => sizeOf(key).width)));
+  const left = widths.map((_, i) => widths.slice(0, i).reduce((sum, width) => sum + width + size.gapX, 0));
+  const placeOf = (key) => ({ x: left[layerOf.get(key)], y: middles.get(key) - sizeOf(key).height / 2 });
+  const lines = chains.map(({ from, to, through }) => {
+    const first = layerOf.get(from), start = left[first] + sizeOf(from).width;
+    const level = (layer, y) => [{ x: left[layer], y }, { x: left[layer] + widths[layer], y }];
+    return {
+      from, to, points: [
+        { x: start, y: middles.get(from) },
+        ...start < left[first] + widths[first] ? [level(first, middles.get(from))[1]] : [], // past a larger one beside it
+        ...through.flatMap((bend, i) => level(first + i + 1, middles.get(bend))),
+        { x: left[layerOf.get(to)], y: middles.get(to) },
+      ],
+    };
+  });
   return {
-    places, lines,
-    width: x(layers.length - 1) + size.width,
-    height: Math.max(...middles.values()) + size.height / 2,
+    places: new Map(ids.map((id) => [id, placeOf(id)])), lines,
+    width: left[left.length - 1] + widths[widths.length - 1],
+    height: Math.max(...[...middles].map(([key, middle]) => middle + sizeOf(key).height / 2)),
   };
 }
 
 /** The layer of each node: after its last predecessor, and a first one directly before its first successor. */
-function layersOf(ids, links) {
+export function layersOf(ids, links) {
   const waits = new Map(ids.map((id) => [id, 0]));
   const after = group(ids, links, 0, 1);
   for (const [, to] of links) waits.set(to, waits.get(to) + 1);
@@ -103,38 +108,47 @@ function order(layers, { before, after }, rightwards) {
 }
 
 /** The middle of each key: as near to the mean of its neighbours as its layer's order allows. */
-function align(layers, { before, after }, { height, gapY }) {
+function align(layers, { before, after }, heightOf, gap) {
   const middle = new Map();
-  for (const layer of layers) layer.forEach((key, i) => middle.set(key, i * (height + gapY)));
+  const steps = layers.map((layer) => middlesOf(layer.map(heightOf), gap));
+  layers.forEach((layer, at) => layer.forEach((key, i) => middle.set(key, steps[at][i])));
+  const inOrder = [...layers.keys()];
   for (let sweep = 0; sweep < SWEEPS; sweep++) {
     const rightwards = sweep % 2 === 0;
-    for (const layer of rightwards ? layers : [...layers].reverse()) {
+    for (const at of rightwards ? inOrder : [...inOrder].reverse()) {
       const sides = sweep < SWEEPS - 2 ? [rightwards ? before : after] : [before, after];
-      const wanted = layer.map((key) => mean(sides.flatMap((side) => side.get(key) ?? []), middle) ?? middle.get(key));
-      spread(wanted, height + gapY).forEach((y, i) => middle.set(layer[i], y));
+      const wanted = layers[at].map((key) => mean(sides.flatMap((side) => side.get(key) ?? []), middle) ?? middle.get(key));
+      spread(wanted, steps[at]).forEach((y, i) => middle.set(layers[at][i], y));
     }
   }
-  const top = Math.min(...middle.values()) - height / 2;
+  const top = Math.min(...[...middle].map(([key, y]) => y - heightOf(key) / 2));
   for (const [key, y] of middle) middle.set(key, y - top);
   return middle;
 }
 
+/** How far the middle of each stands below that of the first, if they stand one below the other. */
+function middlesOf(heights, gap) {
+  const found = [0];
+  for (let i = 1; i < heights.length; i++) found.push(found[i - 1] + (heights[i - 1] + heights[i]) / 2 + gap);
+  return found;
+}
+
 /**
- * The places nearest to `wanted` (least squares) that keep the order and are `step` apart: neighbours
- * that would come too near form a block, which stands at the mean of what its members want.
- * @param {number[]} wanted @param {number} step
+ * The places nearest to `wanted` (least squares) that keep the order and are as far apart as `steps` are:
+ * neighbours that would come too near form a block, which stands at the mean of what its members want.
+ * @param {number[]} wanted @param {number[]} steps from the first one to each
  */
-export function spread(wanted, step) {
+export function spread(wanted, steps) {
   const blocks = [];
   wanted.forEach((y, i) => {
-    blocks.push({ sum: y - i * step, count: 1 });
+    blocks.push({ sum: y - steps[i], count: 1 });
     for (let last = blocks.length - 1; last > 0 && level(blocks[last - 1]) > level(blocks[last]); last--) {
       const { sum, count } = blocks.pop();
       blocks[last - 1].sum += sum;
       blocks[last - 1].count += count;
     }
   });
-  return blocks.flatMap((block) => Array(block.count).fill(level(block))).map((y, i) => y + i * step);
+  return blocks.flatMap((block) => Array(block.count).fill(level(block))).map((y, i) => y + steps[i]);
 }
 
 const level = ({ sum, count }) => sum / count;

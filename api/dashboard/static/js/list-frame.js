@@ -1,5 +1,5 @@
 // What stands around the list of jobs: how many there are, what waits to be shown, and the other pages.
-import { byId, setOff, setText } from "./dom.js";
+import { byId, hide, setOff, setText } from "./dom.js";
 import { address, isByEnd, isDeep } from "./filter.js";
 import { farthest } from "./job-pages.js";
 import { count, plural } from "./words.js";
@@ -21,7 +21,7 @@ export class ListFrame {
     this.showTotal();
     if (!isShort) this.showPages(page.next_cursor);
     const filtered = Object.keys(filter).length > 0 || cursor !== null;
-    byId("no-match").hidden = rows.size > 0 || !filtered;
+    hide(byId("no-match"), rows.size > 0 || !filtered, byId("query") ?? byId("jobs-title"));
     if (filtered) setText(byId("no-match-words"), this.searched ? "Nothing found so far." : cursor ? "There are no more jobs." : "No jobs match the filter.");
     byId("first-steps").hidden = rows.size > 0 || filtered;
     this.showButtons();
@@ -29,10 +29,10 @@ export class ListFrame {
 
   showPages(next) {
     const older = byId("older"), newest = byId("newest");
-    older.hidden = next === null;
+    hide(newest, this.table.cursor === null, byId("jobs-title"));
+    hide(older, next === null, newest.hidden ? byId("jobs-title") : newest);
     setText(older, this.searched ? "look further →" : isByEnd(this.table.filter) ? "ended earlier →" : "older →");
     older.href = address(this.table.path, this.table.filter, { cursor: next });
-    newest.hidden = this.table.cursor === null;
     newest.href = address(this.table.path, this.table.filter);
     setText(byId("when"), isByEnd(this.table.filter) ? "ended" : "submitted");
   }

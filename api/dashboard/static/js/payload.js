@@ -32,17 +32,18 @@ export class Payload {
   setSchema(schema) {
     if (this.schema) this.kept.set(this.schema, { form: this.form, text: this.text.value, isJson: this.isJson });
     this.schema = schema;
-    this.hasForm = shapeOf(schema, schema.$defs ?? {}).kind === "object" || Object.keys(schema.properties ?? {}).length > 0 || schema.additionalProperties === false;
+    this.hasForm = ["object", "map"].includes(shapeOf(schema, schema.$defs ?? {}).kind) || Object.keys(schema.properties ?? {}).length > 0 || schema.additionalProperties === false;
     const { form, text, isJson } = this.kept.get(schema) ?? { form: this.hasForm ? this.newForm() : null, text: "", isJson: !this.hasForm };
     this.text.value = text;
     this.form = form;
     byId("payload-fields").replaceChildren(...(this.form ? [this.form.node] : []));
-    byId("no-payload").hidden = !this.hasForm || this.form.fields.length > 0;
+    byId("no-payload").hidden = !this.hasForm || this.form.fields?.length !== 0;
     this.show(isJson);
   }
 
   newForm() {
-    const part = { properties: {}, ...this.schema, type: "object", description: undefined };
+    const isMap = shapeOf(this.schema, this.schema.$defs ?? {}).kind === "map";
+    const part = { ...(isMap ? {} : { properties: {} }), ...this.schema, type: "object", description: undefined };
     return this.make({ name: "payload", label: "Payload fields", part, required: true, defs: this.schema.$defs ?? {}, id: "payload" });
   }
 

@@ -10,15 +10,16 @@ export class Pools {
   constructor() {
     /** @type {Map<string, PoolForm>} */
     this.forms = new Map();
-    /** Also those that have no slot. @type {{host: string, name: string}[]} */
-    this.configured = [];
+    /** Also those that have no slot. @type {{pools: {host: string, name: string}[], programs: {host: string, name: string}[]}} */
+    this.configured = { pools: [], programs: [] };
   }
 
   /** @param {any[]} workers @param {Set<string>} supervised the hosts with a supervisor */
   show(workers, supervised) {
     const members = workers.filter(({ host, pool, slot }) => supervised.has(host) && pool !== null && !slot.includes("@"));
     const pools = Map.groupBy(members, ({ host, pool }) => `${host} ${pool}`);
-    for (const { host, name } of this.configured) if (supervised.has(host) && !pools.has(`${host} ${name}`)) pools.set(`${host} ${name}`, []);
+    const { pools: configured, programs } = this.configured;
+    for (const { host, name } of [...configured, ...programs]) if (supervised.has(host) && !pools.has(`${host} ${name}`)) pools.set(`${host} ${name}`, []);
     // A form stays while its host does: who has scaled to 0 wants to scale back.
     for (const [key, { host }] of this.forms) {
       if (!supervised.has(host)) this.forms.delete(key);
@@ -26,7 +27,7 @@ export class Pools {
     }
     for (const [key, ofPool] of pools) {
       const host = key.slice(0, key.lastIndexOf(" ")), name = key.slice(host.length + 1);
-      const form = this.forms.get(key) ?? new PoolForm(host, name, ofPool[0]?.role === "program");
+      const form = this.forms.get(key) ?? new PoolForm(host, name, programs.some((one) => one.host === host && one.name === name) || ofPool[0]?.role === "program");
       this.forms.set(key, form);
       form.show(ofPool, supervised.size > 1);
     }

@@ -2,6 +2,7 @@
 import { byId, h, setText, showOrHide } from "./dom.js";
 import { onTryNow, showConnection, startChrome } from "./chrome.js";
 import { request } from "./http.js";
+import { ProgramState } from "./program-state.js";
 import { timeNode } from "./time.js";
 import { plural } from "./words.js";
 
@@ -10,6 +11,7 @@ const EVERY_MS = 1000;
 const slot = byId("program").dataset.slot;
 const host = new URLSearchParams(location.search).get("host");
 const node = byId("log"), follow = byId("log-follow"), stream = byId("log-stream");
+const state = new ProgramState(slot, host);
 let last = null, lines = 0, timer;
 
 startChrome();
@@ -28,6 +30,7 @@ async function read() {
     showConnection("live");
     showOrHide(byId("missing"), "");
     append(items);
+    await state.read();
   } catch (error) {
     if (error.status) { showConnection("live"); showOrHide(byId("missing"), error.message); }
     else showConnection("waiting", Date.now() + EVERY_MS);

@@ -3,7 +3,7 @@ import { h, icon, setAttr, setLines, setText } from "./dom.js";
 import { confirm } from "./confirm.js";
 import { action, cell, wrappable } from "./rows.js";
 import { timeNode } from "./time.js";
-import { count, duration, plural, rate, spaced, ticking } from "./words.js";
+import { count, duration, plural, rate, rounded, spaced, ticking } from "./words.js";
 
 const SOON_S = 10; // no worker that was added would be ready earlier
 const LIVE = ["pending", "blocked", "in_progress"], ENDED = ["done", "failed", "cancelled"];
@@ -101,13 +101,17 @@ function limitsOf({ max_running: most, rate: starts, burst, max_running_per_key:
   return limits.length ? limits : ["none"];
 }
 
-function drainOf({ drain, counts, paused }) {
+function drainOf(queue) {
+  const { drain, counts, paused } = queue;
   const waiting = counts.pending + counts.in_progress;
   if (!waiting) return ["empty"];
   if (paused) return ["paused"];
-  if (!drain) return ["unknown"];
+  if (!drain) return [queue.ended_per_minute ? "unknown" : "none has ended lately"];
   if (drain.seconds < SOON_S) return ["a few seconds"];
   const more = drain.with_more[0];
   const helps = more && more.seconds < drain.seconds * 0.95;
-  return [`about ${duration(drain.seconds)}`, helps ? `with ${plural(more.more_workers, "more worker")} ${duration(more.seconds)}` : ""].filter(Boolean);
+  return [`about ${roughly(drain.seconds)}`, helps ? `with ${plural(more.more_workers, "more worker")} ${roughly(more.seconds)}` : ""].filter(Boolean);
 }
+
+/** An estimate: of many minutes, nobody can know the seconds. @param {number} seconds */
+const roughly = (seconds) => (seconds < 600 ? duration(seconds) : rounded(seconds));

@@ -2,6 +2,7 @@
 import { GroupField } from "./field-group.js";
 import { LeafField } from "./field-leaf.js";
 import { ListField } from "./field-list.js";
+import { MapField } from "./field-map.js";
 import { UnionField } from "./field-union.js";
 import { shapeOf } from "./schema.js";
 
@@ -19,6 +20,7 @@ export function fieldMaker(changed) {
     switch (spec.shape.kind) {
       case "object": return new GroupField(spec, make, changed);
       case "array": return new ListField(spec, make, changed);
+      case "map": return new MapField(spec, make, changed);
       case "union": return new UnionField(spec, make, changed);
       default: return new LeafField(spec);
     }

@@ -53,7 +53,7 @@ function shapeOfUnion(ways, { type: _, ...around }, defs) {
 
 function kindOf(schema) {
   switch (schema.type) {
-    case "object": return schema.properties ? "object" : "json";
+    case "object": return schema.properties ? "object" : isMap(schema) ? "map" : "json";
     case "array": return schema.items || schema.prefixItems ? "array" : "json";
     case "string": return { date: "date", "date-time": "moment" }[schema.format] ?? "string";
     case "integer": case "number": case "boolean": return schema.type;
@@ -61,12 +61,16 @@ function kindOf(schema) {
   }
 }
 
+/** Whether all values of an object have the same shape, whatever their keys are. With values of any shape, it is written more easily as JSON. */
+const isMap = ({ additionalProperties: values, patternProperties }) => !patternProperties && typeof values === "object" && values !== null && Object.keys(values).length > 0;
+
 const WORDS = { number: "number", string: "text", boolean: "true or false", moment: "date and time", array: "list", json: "JSON" };
 
 function labelOf(part, defs) {
   const { kind, schema } = shapeOf(part, defs);
   if (schema.title) return schema.title;
   if (kind === "choice") return schema.enum.map((/** @type {any} */ one) => writeExact(one)).join(", ");
+  if (kind === "map") return `map of ${labelOf(schema.additionalProperties, defs)}`;
   if (kind === "array" && schema.items) return `list of ${labelOf(schema.items, defs)}`;
   return WORDS[kind] ?? kind;
 }
@@ -83,6 +87,7 @@ export function fits(part, value, defs) {
     case "number": return isNumber;
     case "boolean": return typeof value === "boolean";
     case "array": return Array.isArray(value);
+    case "map": return isObject(value) && Object.values(value).every((one) => fits(schema.additionalProperties, one, defs));
     case "object": return isObject(value) && (schema.required ?? []).every((/** @type {string} */ name) => name in value)
       && Object.entries(schema.properties ?? {}).every(([name, inner]) => !(name in value) || follow(inner, defs).const === undefined || fits(inner, value[name], defs));
     case "json": return !schema.type || (schema.type === "object" ? isObject(value) : schema.type === "array" ? Array.isArray(value) : false);
@@ -97,7 +102,7 @@ export function describeField({ schema: part, defs }) {
   const shape = shapeOf(part, defs);
   const { kind, schema, choices } = shape;
   const values = kind === "choice" ? `one of ${schema.enum.map((/** @type {any} */ value) => writeExact(value)).join(", ")}`
-    : kind === "union" ? (choices ?? []).map(({ label }) => label).join(" or ") : kind === "boolean" ? "true or false" : "";
+    : kind === "map" ? labelOf(schema, defs) : kind === "union" ? (choices ?? []).map(({ label }) => label).join(" or ") : kind === "boolean" ? "true or false" : "";
   return [hintOf(shape), values, defaultOf(schema)].filter(Boolean).join(" · ") || "any value";
 }
 
@@ -106,10 +111,10 @@ export const defaultOf = ({ default: preset }) => (preset === undefined || prese
 
 /** What a value must be, in words; its default stands apart. @param {Shape} shape */
 export function hintOf({ kind, schema }) {
-  const { description, hint, type, minimum, maximum, exclusiveMinimum, exclusiveMaximum, minLength, maxLength, minItems, maxItems } = schema;
-  const named = { choice: "", boolean: "", union: "", object: "", array: "", json: `JSON${type ? ` ${type}` : ""}` }[kind] ?? WORDS[kind] ?? kind;
+  const { description, hint, type, minimum, maximum, exclusiveMinimum, exclusiveMaximum, minLength, maxLength, minItems, maxItems, minProperties, maxProperties } = schema;
+  const named = { choice: "", boolean: "", union: "", object: "", array: "", map: "", json: `JSON${type ? ` ${type}` : ""}` }[kind] ?? WORDS[kind] ?? kind;
   return [
-    description, hint ?? named, range(minimum, maximum, ""), range(minLength, maxLength, " character"), range(minItems, maxItems, " item"),
+    description, hint ?? named, range(minimum, maximum, ""), range(minLength, maxLength, " character"), range(minItems, maxItems, " item"), kind === "map" && range(minProperties, maxProperties, " key"),
     exclusiveMinimum !== undefined && `more than ${exclusiveMinimum}`, exclusiveMaximum !== undefined && `less than ${exclusiveMaximum}`,
   ].filter(Boolean).join(" · ");
 }

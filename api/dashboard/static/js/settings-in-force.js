@@ -1,17 +1,39 @@
 // Which configuration is in force and since when, each of its settings, and why a newer file is not.
 import { byId, h, setText, showOrHide } from "./dom.js";
 import { timeNode } from "./time.js";
+import { plural } from "./words.js";
 
 /** @param {any} configuration of GET /config */
 export function showInForce({ in_force: { file, version, since, text }, settings, rejected }) {
   byId("in-force").replaceChildren(
     file && h("code", {}, file), file && (version ? `, version ${version}` : ""), since && ", since ", since && timeNode(since, "short"), file && ". ", text);
   const isDefault = (/** @type {any} */ { origin }) => origin === "default";
-  const own = settings.filter((/** @type {any} */ one) => !isDefault(one));
-  byId("settings").replaceChildren(...[...own, ...settings.filter(isDefault)].map(({ key, value, origin }) => h("tr", {},
-    h("th", { scope: "row" }, key), h("td", {}, h("code", {}, JSON.stringify(value))),
-    h("td", { class: origin === "default" ? "summary" : "own", title: origin.startsWith("/") && origin }, shortOrigin(origin)))));
+  const defaults = settings.filter(isDefault);
+  byId("settings").replaceChildren(...settings.filter((/** @type {any} */ one) => !isDefault(one)).flatMap(rowsOf));
+  byId("defaults").replaceChildren(...defaults.flatMap(rowsOf));
+  setText(byId("defaults-count"), `${plural(defaults.length, "setting is", "settings are")} at the default`);
   showRejected(rejected);
+}
+
+/** The row of a setting; of a list of tables, as `[[schedules]]`, one for each of them. */
+function rowsOf({ key, value, origin }) {
+  const source = () => origin !== "default" && h("td", { class: "own", title: origin.startsWith("/") && origin }, shortOrigin(origin));
+  const row = (name, lines) => h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, ...lines.map((line) => h("code", {}, line))), source());
+  if (!Array.isArray(value) || !value.length || !value.every(isTable)) return [row(key, [written(value)])];
+  return value.map((table) => row(`${key}: ${table.name ?? "?"}`, Object.entries(table).filter(([name, one]) => name !== "name" && !isEmpty(one)).map(([name, one]) => `${name} = ${written(one)}`)));
+}
+
+const isTable = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** Whether an entry of a table says nothing. */
+const isEmpty = (value) => value === null || value === "" || (typeof value === "object" && (Array.isArray(value) ? value : Object.values(value)).every(isEmpty));
+
+/** A value as it would stand in the file, or nearly; its line can break after a comma. @param {any} value @returns {string} */
+function written(value) {
+  if (Array.isArray(value)) return `[${value.map(written).join(", ")}]`;
+  if (!isTable(value)) return JSON.stringify(value);
+  const entries = Object.entries(value).filter(([, one]) => one !== null);
+  return entries.length ? `{ ${entries.map(([name, one]) => `${name} = ${written(one)}`).join(", ")} }` : "{}";
 }
 
 /** "/etc/orpheus/orpheus.toml:7" -> "orpheus.toml:7" @param {string} origin */

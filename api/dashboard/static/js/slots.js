@@ -19,12 +19,12 @@ export class Slots {
     everySecond(() => this.rows.forEach((row) => row.tick()));
   }
 
-  /** Fill the charts with the last minute, which the API keeps, and learn of pools without a slot. */
+  /** Fill the charts with the last minute, which the API keeps, and learn of pools and programs without a slot. */
   async begin() {
     try {
-      const { items, pools } = await request("/workers?samples=true");
+      const { items, pools, programs } = await request("/workers?samples=true");
       for (const worker of items) this.rows.get(keyOf(worker))?.begin(worker.samples);
-      this.pools.configured = pools;
+      this.pools.configured = { pools, programs };
     } catch { /* the charts fill as time passes */ }
   }
 

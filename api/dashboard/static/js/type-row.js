@@ -8,6 +8,10 @@ import { bytes, count, duration, percent, plural, spaced } from "./words.js";
 
 const TIMES = ["run_s", "wait_s", "cpu_s"], PARTS = ["p50", "p95", "p99"];
 
+const FAILURES = ["failed", "timed_out", "crashed", "lost"];
+/** From this share of failures on, they stand out. */
+const MANY = 0.1;
+
 export class TypeRow {
   /** @param {any} type @param {() => void} changed called after an action */
   constructor({ name, schema }, changed) {
@@ -84,6 +88,8 @@ export class TypeRow {
     const texts = total ? [`${percent(good / total)} of ${count(total)} succeeded`, ...others.map(([outcome, n]) => `${count(n)} ${spaced(outcome)}`)] : ["none yet"];
     arrange(this.ended, texts.map((_, i) => this.ended.children[i] ?? h("span", {})));
     texts.forEach((text, i) => setText(this.ended.children[i], text));
+    const bad = FAILURES.reduce((sum, outcome) => sum + (ended[outcome] ?? 0), 0);
+    this.ended.firstElementChild?.classList.toggle("bad", bad > total * MANY);
   }
 
   toggle() {

@@ -27,7 +27,8 @@ SELECT id, type, status, attempt, progress FROM jobs
 WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id;
 
 -- name: links-of-graph
--- Which of these jobs depend on which.
+-- Which of these jobs depend on which. The + keeps the index from being probed for each pair of them: what
+-- each depends on is read instead, which is bounded (MAX_DEPENDENCIES), and mostly few.
 SELECT job_id, depends_on FROM job_dependencies
-WHERE job_id IN (SELECT value FROM json_each(?)) AND depends_on IN (SELECT value FROM json_each(?))
+WHERE job_id IN (SELECT value FROM json_each(?)) AND +depends_on IN (SELECT value FROM json_each(?))
 ORDER BY job_id, depends_on;

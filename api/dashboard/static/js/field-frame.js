@@ -1,0 +1,46 @@
+// What fields that hold other fields have in common: a frame with a legend, a hint, and a line for the
+// problems of what has no field inside.
+import { h, showOrHide } from "./dom.js";
+
+export class FrameField {
+  /** @param {any} spec @param {(spec: any) => any} make makes the fields inside @param {() => void} changed */
+  constructor(spec, make, changed) {
+    this.name = spec.name;
+    this.spec = spec;
+    this.make = make;
+    this.changed = changed;
+    this.problem = h("p", { class: "problem", id: `${spec.id}-problem`, hidden: true });
+  }
+
+  /** @param {{isOptional: boolean, hint: string, toggle?: any}} head @param {...any} content */
+  frame({ isOptional, hint, toggle = null }, ...content) {
+    const { id, name, label = name } = this.spec;
+    return h("fieldset", { class: "group", id },
+      h("legend", {}, label, isOptional && h("span", { class: "unit" }, " optional"), toggle && " ", toggle),
+      h("p", { class: "hint" }, hint), this.problem, ...content);
+  }
+
+  /** Make a field inside. @param {{name: string, label?: string, part: any, required: boolean, defs?: any}} inner @param {string} [id] the end of its id */
+  makeInner(inner, id = inner.name) {
+    return this.make({ defs: this.spec.defs, ...inner, id: `${this.spec.id}-${id}`, depth: this.spec.depth + 1 });
+  }
+
+  /** The fields inside. @returns {any[]} */
+  get inside() { return []; }
+
+  /** The field of what stands at this step of a path. @param {string} _step @returns {any} */
+  fieldAt(_step) { return undefined; }
+
+  /** Show a problem of this value, or of what is at `path` inside it. @param {string[]} path @param {string} text */
+  showProblem([first, ...path], text) {
+    const field = first === undefined ? undefined : this.fieldAt(first);
+    if (field) return field.showProblem(path, text);
+    const both = [[first, ...path].filter((one) => one !== undefined).join("/"), text].filter(Boolean).join(": ");
+    showOrHide(this.problem, this.problem.hidden ? both : `${this.problem.textContent} · ${both}`);
+  }
+
+  clearProblems() {
+    showOrHide(this.problem, "");
+    this.inside.forEach((field) => field.clearProblems());
+  }
+}

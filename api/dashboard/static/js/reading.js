@@ -18,9 +18,12 @@ export class Reading {
     if (this.again) await this.now();
   }
 
-  /** What was read may no longer be true. */
-  outdate() { this.endedAt = -Infinity; }
+  /** What was read, or is being read, may no longer be true. */
+  outdate() {
+    this.endedAt = -Infinity;
+    this.again = this.isReading;
+  }
 
-  /** Read if that was done longer ago. @param {number} ms */
-  ifOlder(ms) { if (performance.now() - this.endedAt > ms) this.now(); }
+  /** Read if that was done longer ago, and is not being done. @param {number} ms */
+  ifOlder(ms) { if (!this.isReading && performance.now() - this.endedAt > ms) this.now(); }
 }

@@ -43,7 +43,7 @@ export class SlotRow {
     this.cpuText = h("span", { class: "value" });
     this.rssText = h("span", { class: "value" });
     this.fold = new SlotFold({ host, slot, pool, role }, several);
-    this.node = h("div", { role: "row", id: idOfSlot(several ? `${slot} on ${host}` : slot), class: `slot${pool === null ? " system" : ""}` },
+    this.node = h("div", { role: "row", class: `slot${pool === null ? " system" : ""}` },
       cell("name", h("b", {}, slot), this.pid),
       cell("state", h("span", { class: "mark" }), this.word, this.why),
       cell("now", this.link, h("span", { class: "line" }, this.bar, this.ran, this.note)),
@@ -57,6 +57,7 @@ export class SlotRow {
 
   /** @param {{cpu_percent: (number | null)[], rss_bytes: (number | null)[], jobs_done: (number | null)[], working: (boolean | null)[]}} samples */
   begin({ cpu_percent: cpu, rss_bytes: rss, jobs_done: done, working }) {
+    if (cpu.length < this.cpu.values.length) return; // an API that has just started knows less than this page
     this.cpu.begin(cpu);
     this.rss.begin(rss);
     this.workChart.begin(done, working);
@@ -72,6 +73,7 @@ export class SlotRow {
 
   /** @param {any} worker @param {boolean} supervised @param {boolean} several */
   show(worker, supervised, several) {
+    setAttr(this.node, "id", idOfSlot(several ? `${worker.slot} on ${worker.host}` : worker.slot));
     setText(this.pid, worker.pid ? `pid ${worker.pid}` : "no process");
     this.busy = !!worker.job || this.pace >= 1;
     this.showState(worker);

@@ -47,6 +47,7 @@ RESTART = -1
 """Not an exit code: a worker without a supervisor should start again as a new process."""
 
 _RETRY_DATABASE_S = 0.5
+_KEPT_MB = 16
 _EXIT_S = 1.0
 _T = TypeVar("_T")
 
@@ -71,7 +72,7 @@ def run_worker(
     """
     # A job may change the current directory.
     settings = replace(settings, storage=settled(settings.storage))
-    keep_freed_memory()
+    keep_freed_memory(_KEPT_MB)
     configure_logging(settings.log_level, settings.log_format, slot)
     held: HeldLeases | None = None
     control = ControlThread(

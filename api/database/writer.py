@@ -30,6 +30,7 @@ from orpheus.shared.storage import Store
 T = TypeVar("T")
 V = TypeVar("V")
 
+_KEPT_MB = 4  # of each thread: what a transaction needs, not what a batch of 10,000 jobs took once
 _FIRST_GROUP = 64
 
 
@@ -56,7 +57,7 @@ class Writer:
 
     def start(self) -> None:
         """Start the thread."""
-        keep_freed_memory()
+        keep_freed_memory(_KEPT_MB)
         self._loop = asyncio.get_running_loop()
         self._thread.start()
 

@@ -39,10 +39,11 @@ class Message:
     @cached_property
     def compressed(self) -> bytes:
         """The message as a WebSocket frame, compressed unless it is short."""
-        if len(self.text) < _WORTH_COMPRESSING:
+        text = self.text
+        if len(text) < _WORTH_COMPRESSING:
             return self.plain
         compressor = zlib.compressobj(1, zlib.DEFLATED, -WINDOW_BITS)
-        payload = compressor.compress(self.text.encode()) + compressor.flush(zlib.Z_SYNC_FLUSH)
+        payload = compressor.compress(text.encode()) + compressor.flush(zlib.Z_SYNC_FLUSH)
         return _framed(_TEXT | _COMPRESSED, payload.removesuffix(_FLUSHED))
 
 
@@ -84,14 +85,15 @@ def encode_event(event: Event) -> EncodedEvent:
 class Frame(Message):
     """Stored events of one epoch in order, then progress.
 
-    Each encoding is made when first needed.
+    Each encoding is made when first needed. The JSON itself is not kept: the ring holds so many
+    frames that a second copy of their events would be the largest part of the API's memory.
     """
 
     epoch: str
     events: Sequence[EncodedEvent]
     progress: Sequence[EncodedEvent] = ()
 
-    @cached_property
+    @property
     def text(self) -> str:  # type: ignore[override]
         """The frame as JSON of `/ws`."""
         return f'{{"type":"events","events":{self.list}}}'

@@ -10,13 +10,12 @@ import ctypes
 
 _M_TRIM_THRESHOLD = -1
 _M_TOP_PAD = -2
-_KEPT_BYTES = 16 * 1024 * 1024
 _GROWTH_BYTES = 256 * 1024
 
 
-def keep_freed_memory() -> None:
-    """Keep up to 16 MB of freed memory in this process. Does nothing without glibc."""
+def keep_freed_memory(most_mb: int) -> None:
+    """Keep up to `most_mb` of freed memory for each thread. Does nothing without glibc."""
     with contextlib.suppress(AttributeError, OSError):
         mallopt = ctypes.CDLL(None).mallopt
-        mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
+        mallopt(_M_TRIM_THRESHOLD, most_mb * 1024 * 1024)
         mallopt(_M_TOP_PAD, _GROWTH_BYTES)

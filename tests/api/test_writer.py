@@ -224,11 +224,11 @@ def test_requests_at_one_time_share_commits(storage: StorageSettings, store: Sto
 def test_the_memory_that_sqlite_frees_is_kept(
     storage: StorageSettings, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kept: list[bool] = []
-    monkeypatch.setattr("orpheus.api.database.writer.keep_freed_memory", lambda: kept.append(True))
+    kept: list[int] = []
+    monkeypatch.setattr("orpheus.api.database.writer.keep_freed_memory", kept.append)
 
     async def nothing(_: Held) -> None:
-        assert kept == [True]
+        assert kept == [4], "each of the API's threads keeps so many MB"
 
     asyncio.run(run(storage, nothing))
 

@@ -16,22 +16,24 @@ def panel(lasting_dashboard: Any) -> Panel:
 
 
 def test_the_charts_show_the_last_minute_at_once(panel: Panel) -> None:
-    values = [float(n % 7) for n in range(60)]
+    missed = range(50, 55)
+    known = [None if n in missed else n for n in range(60)]
     samples = {
-        "cpu_percent": values,
-        "rss_bytes": [50_000_000 + n for n in range(60)],
-        "jobs_done": list(range(0, 120, 2)),
-        "working": [True] * 60,
+        "cpu_percent": [n and n % 7 for n in known],
+        "rss_bytes": [n if n is None else 50_000_000 + n for n in known],
+        "jobs_done": [n if n is None else 2 * n for n in known],
+        "working": [n is not None for n in known],
     }
     shown = worker("default-1", recent_exits=[], samples=samples)
     panel.answer("/workers?samples=true", 200, {"items": [shown], "pools": []})
     panel.open(worker("default-1"), *SYSTEM)
     row = panel.row("default-1")
-    points = "path => path.getAttribute('d').split('L').length"
+    lines = "path => path.getAttribute('d').slice(1).split('M').map(one => one.split('L').length)"
     for cell in (".cpu-cell", ".rss-cell"):
         chart = row.locator(f"{cell} path")
         expect(chart).to_have_attribute("d", re.compile("^M0.0 "))
-        assert chart.evaluate(points) == 60
+        assert chart.evaluate(lines) == [50, 5], "a line has a gap where nothing is known"
+    assert row.locator(".work-chart .rest").evaluate(lines) == [1, 1]
     expect(row.locator(".work-chart path").last).to_have_attribute("d", re.compile("^M0 "))
 
 

@@ -207,21 +207,29 @@ def test_what_needs_a_person_is_a_list_with_links_and_commands(panel: Panel) -> 
             "command": None,
             "about": None,
         },
+        {
+            "code": "slot",
+            "text": "default-1 is degraded.",
+            "command": None,
+            "about": {"kind": "slot", "name": "default-1"},
+        },
     ]
     stats = panel.dashboard.system.client.get("/stats").json()
-    stats["verdict"] = {"headline": "3 problems need your attention.", "concerns": concerns}
+    stats["verdict"] = {"headline": "4 problems need your attention.", "concerns": concerns}
     panel.answer("/stats", 200, stats)
     page = panel.open(worker("default-1"), *SYSTEM)
-    expect(page.locator("#verdict")).to_have_text("3 problems need your attention.")
+    expect(page.locator("#verdict")).to_have_text("4 problems need your attention.")
     links = page.locator("#concerns a")
     expect(links).to_have_text([one["text"] for one in concerns])
     assert [link.get_attribute("href") for link in links.all()] == [
         "/ui/queues#queue-mail%20%26%20co",
         "/ui/jobs?status=failed&type=pay",
         "/ui/configuration",
+        "#slot-default-1",
     ]
+    expect(page.locator("#slot-default-1")).to_contain_text("default-1")
     expect(page.locator("#concerns code").nth(1)).to_have_text("orpheus errors")
-    expect(page).to_have_title(re.compile(r"^\(3\)"))
+    expect(page).to_have_title(re.compile(r"^\(4\)"))
 
 
 @pytest.mark.parametrize("width", [1100, 1920])
@@ -233,6 +241,10 @@ def test_many_concerns_are_one_below_the_other(panel: Panel, width: int) -> None
     panel.dashboard.page.set_viewport_size({"width": width, "height": 900})
     page = panel.open(worker("default-1"), *SYSTEM)
     lines = page.locator("#concerns li")
+    expect(lines).to_have_count(6)
+    more = page.locator("#more-concerns")
+    expect(more).to_have_text("14 more")
+    more.click()
     expect(lines).to_have_count(20)
     left = lines.evaluate_all("lines => lines.map(line => line.getBoundingClientRect().x)")
     assert len(set(left)) == 1

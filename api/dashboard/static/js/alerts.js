@@ -1,25 +1,20 @@
 // The rules of `[[alerts]]`: what each is about, whether it holds, and its last job.
 import { arrange, byId, h, icon, setText } from "./dom.js";
 import { request } from "./http.js";
+import { Reading } from "./reading.js";
 import { setTime, timeNode } from "./time.js";
 import { plural } from "./words.js";
-
-const POLL_MS = 10000;
 
 export class Alerts {
   constructor() {
     /** @type {Map<string, AlertRow>} */
     this.rows = new Map();
-    this.first = this.poll();
-    document.addEventListener("visibilitychange", () => this.poll());
+    this.reading = new Reading(() => this.read());
+    this.first = this.reading.now();
   }
 
-  async poll() {
-    clearTimeout(this.timer);
-    if (document.hidden) return;
+  async read() {
     try { this.show((await request("/alerts")).items); } catch { /* the banner shows that nothing answers */ }
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.poll(), POLL_MS);
   }
 
   /** @param {any[]} rules as GET /alerts gives them */

@@ -1,13 +1,13 @@
 // Small SVG charts. A chart is redrawn by changing one attribute of an existing path.
 import { setAttr, svg } from "./dom.js";
 
-/** A line chart of the newest `points` values. */
+/** A line chart of the newest `points` values, which are kept first and drawn later. Where one is not known, the line has a gap. */
 export class Sparkline {
   /** @param {string} label @param {number} points @param {number} [top] the scale runs from 0 to at least this value; without it, from the smallest to the largest value, so that slow growth is visible */
   constructor(label, points, top) {
     this.points = points;
     this.top = top;
-    /** @type {number[]} */
+    /** @type {(number | null)[]} */
     this.values = [];
     this.line = svg("path", { fill: "none" });
     this.node = svg("svg", { class: "spark", viewBox: "0 0 60 16", preserveAspectRatio: "none", role: "img", "aria-label": label }, this.line);
@@ -20,64 +20,70 @@ export class Sparkline {
     this.draw();
   }
 
-  /** @param {number | null} value */
-  push(value) {
-    this.keep(value);
-    this.draw();
-  }
-
-  keep(value) {
-    if (value === null || value === undefined) return;
+  /** @param {number | null} [value] */
+  keep(value = null) {
     this.values.push(value);
     if (this.values.length > this.points) this.values.shift();
   }
 
   draw() {
-    if (!this.values.length) return;
-    const most = Math.max(this.top ?? 0, ...this.values);
-    const top = this.top ? most : most * 1.05, low = this.top ? 0 : Math.min(...this.values) * 0.95;
+    const known = this.values.filter((value) => value !== null);
+    const most = Math.max(this.top ?? 0, ...known);
+    const top = this.top ? most : most * 1.05, low = this.top ? 0 : Math.min(...known) * 0.95;
     const step = 60 / (this.points - 1);
     const first = this.points - this.values.length;
-    const at = (v, i) => `${((first + i) * step).toFixed(1)} ${(15 - ((v - low) / (top - low || 1)) * 14).toFixed(1)}`;
-    setAttr(this.line, "d", `M${this.values.map(at).join("L")}`);
+    const at = (i) => `${((first + i) * step).toFixed(1)} ${(15 - ((this.values[i] - low) / (top - low || 1)) * 14).toFixed(1)}`;
+    // A second alone between two gaps is a dash.
+    setAttr(this.line, "d", runsOf(this.values).map(([from, to]) => (from === to ? `M${at(from)}h.6` : `M${range(from, to).map(at).join("L")}`)).join(""));
   }
+}
+
+/** @param {number} from @param {number} to */
+const range = (from, to) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
+
+/** The first and the last place of each run of known values. @param {(number | null)[]} values */
+function runsOf(values) {
+  /** @type {[number, number][]} */
+  const runs = [];
+  values.forEach((value, i) => {
+    if (value === null) return;
+    const last = runs[runs.length - 1];
+    if (last?.[1] === i - 1) last[1] = i; else runs.push([i, i]);
+  });
+  return runs;
 }
 
 /**
  * How much a worker did in each of the last 60 seconds: no bar while idle, a short bar while one job
- * runs, a longer bar for more finished jobs (logarithmic scale).
+ * runs, a longer bar for more finished jobs (logarithmic scale), and a gap in the line where it is not known.
  */
 export class WorkChart {
   constructor() {
-    /** @type {number[]} */
+    /** @type {(number | null)[]} */
     this.heights = [];
     this.body = svg("path", {});
-    this.node = svg("svg", { class: "work-chart", viewBox: "0 0 120 20", preserveAspectRatio: "none", role: "img", "aria-label": "Work in the last 60 seconds" },
-      svg("path", { class: "rest", d: "M0 10H120" }), this.body);
+    this.rest = svg("path", { class: "rest" });
+    this.node = svg("svg", { class: "work-chart", viewBox: "0 0 120 20", preserveAspectRatio: "none", role: "img", "aria-label": "Work in the last 60 seconds" }, this.rest, this.body);
   }
 
   /** Begin anew with what was done by each second, the newest last; null: not known. @param {(number | null)[]} totals @param {(boolean | null)[]} busy */
   begin(totals, busy) {
     this.heights = [];
-    totals.forEach((total, i) => this.keep(Math.max(0, (total ?? 0) - (totals[i - 1] ?? total ?? 0)), !!busy[i]));
+    totals.forEach((total, i) => this.keep(total === null ? null : Math.max(0, total - (totals[i - 1] ?? total)), !!busy[i]));
     this.draw();
   }
 
-  /** @param {number} finished jobs a second @param {boolean} busy */
-  push(finished, busy) {
-    this.keep(finished, busy);
-    this.draw();
-  }
-
+  /** @param {number | null} finished jobs a second @param {boolean} busy */
   keep(finished, busy) {
-    this.heights.push(finished > 0 ? Math.max(2, Math.min(9.5, 2.5 + 1.9 * Math.log10(finished))) : busy ? 2 : 0);
+    this.heights.push(finished === null ? null : finished > 0 ? Math.max(2, Math.min(9.5, 2.5 + 1.9 * Math.log10(finished))) : busy ? 2 : 0);
     if (this.heights.length > 60) this.heights.shift();
   }
 
   draw() {
     const left = 60 - this.heights.length;
+    setAttr(this.rest, "d", runsOf(this.heights).map(([from, to]) => `M${(left + from) * 2} 10H${(left + to) * 2 + 2}`).join(""));
     const d = this.heights.map((height, i) => (height ? bar((left + i) * 2, 10 - height, 1.2, height * 2) : "")).join("");
-    setAttr(this.body, "d", d || "M0 10");
+    setAttr(this.body, "d", d);
   }
 }
 

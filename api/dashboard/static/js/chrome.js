@@ -21,7 +21,6 @@ export function startChrome(keys = {}) {
   startKeyboard(keys);
   byId("help-open").addEventListener("click", () => byId("help").showModal());
   byId("log-out")?.addEventListener("click", logOut);
-  setInterval(showBanner, 1000);
 }
 
 /** End the session and reload, which shows the login page. */
@@ -99,12 +98,14 @@ export function showConnection(state, nextTryMs) {
 export const onTryNow = (retry) => byId("banner-now").addEventListener("click", retry);
 
 function showBanner() {
+  clearTimeout(bannerTimer);
   const banner = byId("banner");
   const shown = lostSince !== 0 && Date.now() - lostSince > 600;
   setAttr(banner, "hidden", !shown);
   document.documentElement.classList.toggle("lost", shown);
   say(shown);
   if (!shown) return;
+  bannerTimer = setTimeout(showBanner, 1000);
   setText(byId("banner-what"), `Disconnected for ${ticking((Date.now() - lostSince) / 1000)}.`);
   const wait = (nextTry - Date.now()) / 1000;
   setText(byId("banner-next"), wait > 0 ? `The page shows the state at that time. Trying again in ${Math.ceil(wait)} s.` : "Trying again …");

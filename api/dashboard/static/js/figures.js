@@ -1,13 +1,16 @@
 // The top of the overview: health, counts by status, and the figures of GET /stats.
-import { arrange, byId, h, icon, setAttr, setText, showOrHide } from "./dom.js";
+import { byId, setAttr, setText, showOrHide } from "./dom.js";
 import { drawMinutes } from "./charts.js";
 import { request } from "./http.js";
 import { bytes, count, duration, percent, rate, plural } from "./words.js";
 import { RateMeter } from "./rate.js";
-import { ALARMING_SHARE, placeOf, rejection } from "./verdict.js";
+import { Reading } from "./reading.js";
+import { Concerns } from "./concerns.js";
+import { ALARMING_SHARE, rejection } from "./verdict.js";
 import { showProblemCount } from "./chrome.js";
 
-const POLL_MS = 5000;
+const AGAIN_MS = 4500; // it is asked with heartbeats
+const AGAIN_AT_REST_MS = 14500;
 const ENDED = ["done", "failed", "cancelled"];
 
 export class Figures {
@@ -15,17 +18,12 @@ export class Figures {
     /** @type {any} */
     this.stats = null;
     this.meter = new RateMeter(10);
-    this.first = this.poll();
-    document.addEventListener("visibilitychange", () => this.poll());
+    this.concerns = new Concerns();
+    this.reading = new Reading(() => this.read());
+    this.first = this.reading.now();
   }
 
-  /** Read the figures now, and go on from here. If they are being read already, read them once more afterwards. */
-  async poll() {
-    clearTimeout(this.timer);
-    if (document.hidden) return;
-    this.again = this.reading;
-    if (this.reading) return;
-    this.reading = true;
+  async read() {
     try {
       this.stats = await request("/stats");
       this.showStats();
@@ -33,13 +31,16 @@ export class Figures {
     } catch (error) { // the banner shows that nothing answers
       if (error.status) showOrHide(byId("stale"), `What stands here is old, as it cannot be read: ${error.message}`);
     }
-    this.reading = false;
-    if (this.again) this.poll();
-    else this.timer = setTimeout(() => this.poll(), POLL_MS);
   }
 
-  /** Show the counts and workers of a hello or a heartbeat. @param {{counts: Record<string, number>, workers: any[]}} message */
-  showStatus({ counts, workers }) {
+  /** Take the counts of a heartbeat, whether it is drawn or not; return whether jobs have ended of late. @param {Record<string, number>} counts */
+  keep(counts) {
+    this.pace = this.meter.push(ENDED.reduce((sum, status) => sum + (counts[status] ?? 0), 0));
+    return this.pace !== 0;
+  }
+
+  /** Show the counts and workers of a hello or a heartbeat. @param {{counts: Record<string, number>, workers: any[]}} message @param {boolean} isAtRest */
+  showStatus({ counts, workers }, isAtRest) {
     this.counts = counts;
     this.workers = workers;
     for (const item of byId("counts").children) {
@@ -47,19 +48,20 @@ export class Figures {
       setText(item.querySelector("b"), count(n));
       item.classList.toggle("none", n === 0);
     }
-    const now = this.meter.push(ENDED.reduce((sum, status) => sum + (counts[status] ?? 0), 0));
-    setText(byId("now-rate"), now === null ? "\u00a0" : now ? `now ${rate(now)} a second` : "none right now");
+    const { pace } = this;
+    setText(byId("now-rate"), pace === null ? "\u00a0" : pace ? `now ${rate(pace)} a second` : "none right now");
     setText(byId("sentence"), this.sentence());
     this.showRejection();
-    this.pollIfWorkersChanged();
+    this.readIfWorkersChanged();
+    this.reading.ifOlder(isAtRest ? AGAIN_AT_REST_MS : AGAIN_MS);
   }
 
   /** Ask for the verdict at once when it may be another: a state of a worker has changed. */
-  pollIfWorkersChanged() {
+  readIfWorkersChanged() {
     const states = JSON.stringify(this.workers.map(({ host, slot, state, degraded, reason }) => [host, slot, state, degraded, reason]));
     if (states === this.states) return;
     this.states = states;
-    this.poll();
+    this.reading.now();
   }
 
   showRejection() {
@@ -72,16 +74,7 @@ export class Figures {
     const { headline, concerns } = this.stats.verdict;
     setText(byId("verdict"), headline);
     byId("verdict").classList.toggle("alarm", concerns.length > 0);
-    const list = byId("concerns");
-    const lines = concerns.map((concern, i) => {
-      const line = list.querySelector(`li:nth-of-type(${i + 1})`) ?? h("li", {}, icon("fatal"), h("span", {}, h("a", {}), h("code", {})));
-      const [link, command] = line.lastElementChild.children;
-      setAttr(link, "href", placeOf(concern));
-      setText(link, concern.text);
-      setText(command, concern.command ?? "");
-      return line;
-    });
-    arrange(list, lines);
+    this.concerns.show(concerns);
     showProblemCount(concerns.length);
   }
 

@@ -1,22 +1,23 @@
 // One row of the jobs table. An update changes only text that differs; no node moves.
 import { arrange, h, icon, selectedIn, setAttr, setText } from "./dom.js";
 import { between, now, relative, setTime, timeNode } from "./time.js";
-import { TERMINAL, duration, spaced, ticking } from "./words.js";
+import { TERMINAL, aged, duration, spaced, ticking } from "./words.js";
 import { Exact, parseExact, writeExact } from "./exact.js";
 
 const LONGEST_PREVIEW = 160;
 
 export class JobRow {
-  /** @param {any} job @param {{isSelectable?: boolean, isByEnd?: () => boolean}} [how] */
-  constructor(job, { isSelectable = false, isByEnd = () => false } = {}) {
+  /** @param {any} job @param {{isSelectable?: boolean, isByEnd?: () => boolean, repaint?: (row: JobRow) => void}} [how] `repaint`: paint it soon */
+  constructor(job, { isSelectable = false, isByEnd = () => false, repaint = (row) => row.paint() } = {}) {
     this.isByEnd = isByEnd;
+    this.repaint = repaint;
     const cell = (name, ...children) => (this[name] = h("td", { role: "cell", class: name }, ...children));
     this.mark = h("span", { class: "mark" });
     this.word = h("span", {});
     this.bar = h("progress", { max: 1, hidden: true, "aria-label": `Progress of job ${job.id}` });
     this.text = h("span", { class: "text" });
     this.tags = h("span", { class: "tags" });
-    this.when = timeNode(job.created_at);
+    this.when = timeNode(job.created_at, "aged");
     if (isSelectable) this.box = h("input", { type: "checkbox", "aria-label": `Select job ${job.id}`, tabindex: "-1" });
     this.node = h("tr", { role: "row", "data-id": job.id },
       this.box && cell("pick", h("label", {}, this.box)),
@@ -27,15 +28,19 @@ export class JobRow {
       cell("wait"), cell("ran"), cell("worker"), h("td", { role: "cell", class: "when" }, this.when));
     /** @type {any} */
     this.job = {};
-    this.show(job);
+    this.take(job);
+    this.paint();
   }
 
   /** Show the job as it is now. Fields that an event does not carry keep their value. @param {any} job */
   show(job) {
+    this.take(job);
+    this.repaint(this);
+  }
+
+  take(job) {
     this.job = { ...this.job, ...job };
     if ("payload" in job) this.readAt = job.status;
-    this.dirty = selectedIn(this.node);
-    if (!this.dirty) this.paint();
   }
 
   /** The job is gone: nothing can be done with it, and nothing changes any more. */
@@ -46,7 +51,10 @@ export class JobRow {
     setText(this.word, "deleted");
   }
 
+  /** Write what differs, but nothing while text of the row is selected. */
   paint() {
+    this.dirty = selectedIn(this.node);
+    if (this.dirty) return;
     const job = this.job;
     if (this.node.dataset.status !== job.status) {
       this.node.dataset.status = job.status;
@@ -61,7 +69,7 @@ export class JobRow {
     if (this.tags.childElementCount !== job.tags.length)
       arrange(this.tags, job.tags.map((tag) => h("a", { href: `/ui/jobs?tag=${encodeURIComponent(tag)}` }, tag)));
     setTime(this.when, (this.isByEnd() && job.finished_at) || job.created_at);
-    this.tick();
+    this.paintTimes(job);
   }
 
   /** Show whether the job is selected. @param {boolean} isChosen */
@@ -71,9 +79,7 @@ export class JobRow {
     this.node.classList.toggle("chosen", isChosen);
   }
 
-  /** Update what changes with time. */
-  tick() {
-    const job = this.job;
+  paintTimes(job) {
     const text = describe(job);
     setText(this.text, text);
     setAttr(this.text, "title", text);
@@ -83,8 +89,10 @@ export class JobRow {
       : job.finished_at ? duration(between(job.started_at, job.finished_at)) : ticking(between(job.started_at)));
   }
 
-  /** Whether the row changes with time. */
-  get ticks() { return !this.isDeleted && !TERMINAL.has(this.job.status); }
+  /** Whether the row is no longer as it should be, as time has passed. */
+  get isOld() {
+    return this.dirty || (!this.isDeleted && !TERMINAL.has(this.job.status)) || relative(this.when.dateTime) !== this.when.textContent;
+  }
 
   /** Whether the server knows more than the events carried. */
   get lacks() { return !this.readAt || (this.job.status === "done" && this.readAt !== "done"); }
@@ -100,7 +108,7 @@ function waited(job) {
   if (job.status === "in_progress" || (job.started_at && TERMINAL.has(job.status)))
     return duration(between(job.run_at, job.started_at));
   if (job.status !== "pending") return "–";
-  return Date.parse(job.run_at) > now() ? "–" : ticking(between(job.run_at));
+  return Date.parse(job.run_at) > now() ? "–" : aged(between(job.run_at));
 }
 
 function describe(job) {

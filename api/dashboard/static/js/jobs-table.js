@@ -4,12 +4,13 @@
 // nobody points at, selects or focuses anything in the table, and only if few come at a time;
 // otherwise they wait behind the button "N new". While paused or hidden, the table only counts.
 import { CatchUp } from "./catch-up.js";
-import { arrange, byId, onPress, setAttr } from "./dom.js";
+import { arrange, byId, onPress, selectedIn, setAttr } from "./dom.js";
 import { Filling, MOST_ROWS } from "./filling.js";
 import { isByEnd, isDeep, matches } from "./filter.js";
 import { JobRow } from "./job-row.js";
 import { ListFrame, MOST_FRESH } from "./list-frame.js";
 import { PageReader } from "./page-reader.js";
+import { Painting } from "./painting.js";
 import { everySecond } from "./time.js";
 
 const MOST_AT_ONCE = 25;
@@ -31,6 +32,7 @@ export class JobsTable {
     this.changed = new Map();
     this.catchUp = new CatchUp(this);
     this.filling = new Filling(this);
+    this.painting = new Painting();
     this.frame = new ListFrame(this);
     /** The filter and the cursor of the rows. */
     this.filter = {};
@@ -43,8 +45,10 @@ export class JobsTable {
     table.addEventListener("pointerleave", () => { this.pointed = false; this.schedule(); });
     table.addEventListener("focusout", () => this.schedule());
     document.addEventListener("visibilitychange", () => this.schedule());
+    // To ask where something is lays the page out; this is told after the page was.
+    new IntersectionObserver(([{ isIntersecting }]) => { this.isFarDown = !isIntersecting; }, { rootMargin: "0px 0px 999999px" }).observe(byId("total"));
     everySecond(() => {
-      for (const row of this.rows.values()) if (row.dirty) row.show({}); else if (row.ticks) row.tick();
+      for (const row of this.rows.values()) if (row.isOld) this.painting.add(row);
       if (this.isPageOld) this.schedule();
     });
     onPress(byId("new"), () => this.showNew());
@@ -72,7 +76,7 @@ export class JobsTable {
     this.frame.show(page);
   }
 
-  newRow(job) { return new JobRow(job, { isSelectable: this.isSelectable, isByEnd: () => isByEnd(this.filter) }); }
+  newRow(job) { return new JobRow(job, { isSelectable: this.isSelectable, isByEnd: () => isByEnd(this.filter), repaint: (row) => this.painting.add(row) }); }
 
   arrangeRows() {
     arrange(this.body, [...this.rows.values()].map(({ node }) => node));
@@ -151,10 +155,7 @@ export class JobsTable {
 
   /** Whether nobody looks at a row more closely, or is far down. */
   mayInsert() {
-    const selection = getSelection();
-    const selected = selection && !selection.isCollapsed && selection.containsNode(this.body, true);
-    return this.cursor === null && !isDeep(this.filter) && !this.pointed && !selected &&
-      !this.body.contains(document.activeElement) && byId("total").getBoundingClientRect().bottom > 0;
+    return this.cursor === null && !isDeep(this.filter) && !this.pointed && !this.isFarDown && !selectedIn(this.body) && !this.body.contains(document.activeElement);
   }
 
   insert() {

@@ -4,11 +4,15 @@ import { Alerts } from "./alerts.js";
 import { onTryNow, showConnection, startChrome } from "./chrome.js";
 import { JOBS } from "./filter.js";
 import { Figures } from "./figures.js";
+import { Heartbeats } from "./heartbeats.js";
 import { JobsTable } from "./jobs-table.js";
 import { Live } from "./live.js";
 import { keepPlace } from "./place.js";
 import { Slots } from "./slots.js";
 import { postCurl } from "./curl.js";
+
+const ALERTS_MS = 14500; // asked with heartbeats
+const isOfSystem = ({ kind }) => !kind.startsWith("job.") && kind !== "schedule.fired";
 
 let hasStatus, hasJobs;
 const firstStatus = new Promise((resolve) => { hasStatus = resolve; });
@@ -16,20 +20,34 @@ const firstJobs = new Promise((resolve) => { hasJobs = resolve; });
 const table = new JobsTable({ path: JOBS, page: 10, isShort: true, loaded: () => hasJobs() });
 
 startChrome({ p: () => byId("pause").click(), n: () => byId("new").click() });
+const slots = new Slots();
+const heartbeats = new Heartbeats(
+  ({ counts, workers }) => { slots.keep(workers); return figures.keep(counts); },
+  (message, isAtRest) => {
+    slots.show(message.workers);
+    figures.showStatus(message, isAtRest);
+    alerts.reading.ifOlder(ALERTS_MS);
+  },
+);
 const figures = new Figures();
 const alerts = new Alerts();
-const slots = new Slots();
 const live = new Live("/ws?mode=summary", {
-  connected: () => { table.load(); slots.begin(); },
-  events: (events) => table.take(events),
+  connected: () => table.load(),
+  events: (events) => { table.take(events); if (events.some(isOfSystem)) readAnew(); },
   summary: (summary) => table.catchUp.take(summary),
-  status: (message) => { figures.showStatus(message); slots.show(message.workers); hasStatus(); },
-  state: (state, next) => { showConnection(state, next); if (state === "live") table.reader.retryNow(); },
+  status: (message) => { heartbeats.take(message); hasStatus(); },
+  state: (state, next) => { showConnection(state, next); if (state === "live") { table.reader.retryNow(); slots.begin(); } },
 });
 onTryNow(() => live.retryNow());
 showFirstCommands();
 table.load();
 keepPlace(Promise.all([firstJobs, figures.first, alerts.first, firstStatus]));
+
+/** Queues, workers or the configuration have changed: the verdict may be another. */
+function readAnew() {
+  for (const { reading } of [figures, alerts]) reading.outdate();
+  heartbeats.stir();
+}
 
 function showFirstCommands() {
   const jobs = [

@@ -31,6 +31,7 @@ export class Pools {
       this.forms.set(key, form);
       form.show(ofPool, supervised.size > 1);
     }
+    byId("pools").classList.toggle("several", supervised.size > 1);
     arrange(byId("pools"), [...this.forms.values()].sort(byKind).map(({ node }) => node));
   }
 }

@@ -1,10 +1,12 @@
 // One row of the worker panel: how a slot is, why, what it runs, and what that costs.
 import { h, icon, setAttr, setText } from "./dom.js";
 import { Sparkline, WorkChart } from "./charts.js";
+import { ageOfBeat } from "./heartbeats.js";
 import { RateMeter } from "./rate.js";
 import { SlotFold } from "./slot-fold.js";
 import { between } from "./time.js";
-import { bytes, count, rate, spaced, ticking } from "./words.js";
+import { idOfSlot } from "./verdict.js";
+import { bytes, count, rate, rounded, spaced, ticking } from "./words.js";
 
 const ICONS = {
   ready: "ready", starting: "starting", draining: "stopping", stopping: "stopping", killing: "failed",
@@ -36,14 +38,15 @@ export class SlotRow {
     const output = `/ui/programs/${encodeURIComponent(slot)}${several ? `?host=${encodeURIComponent(host)}` : ""}`;
     this.output = this.isProgram ? h("a", { href: output, "aria-label": `Output of ${slot}` }, "output") : "";
     this.bar = h("progress", { max: 1, "aria-label": `Progress of the job of ${slot}` });
-    this.note = h("small", {});
+    this.ran = h("small", {});
+    this.note = h("small", { class: "note" });
     this.cpuText = h("span", { class: "value" });
     this.rssText = h("span", { class: "value" });
     this.fold = new SlotFold({ host, slot, pool, role }, several);
     this.node = h("div", { role: "row", class: `slot${pool === null ? " system" : ""}` },
       cell("name", h("b", {}, slot), this.pid),
       cell("state", h("span", { class: "mark" }), this.word, this.why),
-      cell("now", this.link, this.bar, this.note),
+      cell("now", this.link, h("span", { class: "line" }, this.bar, this.ran, this.note)),
       cell("work", this.hasJobs ? this.workChart.node : this.output),
       cell("jobs"),
       cell("cpu-cell", this.cpu.node, this.cpuText),
@@ -54,29 +57,37 @@ export class SlotRow {
 
   /** @param {{cpu_percent: (number | null)[], rss_bytes: (number | null)[], jobs_done: (number | null)[], working: (boolean | null)[]}} samples */
   begin({ cpu_percent: cpu, rss_bytes: rss, jobs_done: done, working }) {
+    if (cpu.length < this.cpu.values.length) return; // an API that has just started knows less than this page
     this.cpu.begin(cpu);
     this.rss.begin(rss);
     this.workChart.begin(done, working);
   }
 
+  /** Take the measures of a second. @param {any} worker */
+  keep(worker) {
+    this.pace = this.rate.push(worker.jobs_done) ?? 0;
+    this.workChart.keep(this.shortRate.push(worker.jobs_done) ?? 0, !!worker.job);
+    this.cpu.keep(worker.cpu_percent);
+    this.rss.keep(worker.rss_bytes);
+  }
+
   /** @param {any} worker @param {boolean} supervised @param {boolean} several */
   show(worker, supervised, several) {
+    setAttr(this.node, "id", idOfSlot(several ? `${worker.slot} on ${worker.host}` : worker.slot));
     setText(this.pid, worker.pid ? `pid ${worker.pid}` : "no process");
-    const pace = this.rate.push(worker.jobs_done) ?? 0;
-    this.busy = !!worker.job || pace >= 1;
+    this.busy = !!worker.job || this.pace >= 1;
     this.showState(worker);
-    this.workChart.push(this.shortRate.push(worker.jobs_done) ?? 0, !!worker.job);
-    this.showJob(worker, pace);
+    this.showJob(worker, this.pace);
     setText(this.jobs, this.hasJobs ? count(worker.jobs_done) : "");
-    this.cpu.push(worker.cpu_percent);
-    this.rss.push(worker.rss_bytes);
+    for (const chart of [this.cpu, this.rss, this.workChart]) chart.draw();
     setText(this.cpuText, worker.cpu_percent === null ? "–" : `${worker.cpu_percent.toFixed(worker.cpu_percent < 10 ? 1 : 0)} %`);
     setText(this.rssText, worker.rss_bytes === null ? "–" : bytes(worker.rss_bytes));
     const age = worker.heartbeat_age_s;
-    setText(this.beat, age === null ? "–" : `${Math.round(age)} s`);
+    setText(this.beat, ageOfBeat(age));
     this.beat.classList.toggle("bad", age !== null && age > STALE_BEAT_S);
-    setText(this.up, worker.uptime_s === null ? "–" : ticking(worker.uptime_s));
+    setText(this.up, worker.uptime_s === null ? "–" : rounded(worker.uptime_s));
     setText(this.restarts, count(worker.restarts));
+    this.restarts.classList.toggle("none", !worker.restarts);
     this.fold.show(worker, supervised, several);
   }
 
@@ -113,7 +124,7 @@ export class SlotRow {
 
   tick() {
     const job = this.job;
-    const ran = job?.started_at ? ticking(between(job.started_at)) : "";
-    setText(this.note, job ? [ran, job.message].filter(Boolean).join(" · ") : this.rateText);
+    setText(this.ran, job ? ticking(between(job.started_at)) : this.rateText);
+    setText(this.note, job?.message ? `· ${job.message}` : "");
   }
 }

@@ -6,6 +6,9 @@ import { SlotRow } from "./slot-row.js";
 import { everySecond } from "./time.js";
 import { plural } from "./words.js";
 
+/** With more slots than this, each takes one line. */
+const MANY = 16;
+
 export class Slots {
   constructor() {
     /** @type {Map<string, SlotRow>} */
@@ -28,16 +31,21 @@ export class Slots {
     } catch { /* the charts fill as time passes */ }
   }
 
-  /** @param {any[]} workers as GET /workers gives them */
+  /** Take the measures of a heartbeat, whether it is drawn or not. @param {any[]} workers as GET /workers gives them */
+  keep(workers) {
+    for (const worker of workers) this.rows.get(keyOf(worker))?.keep(worker);
+  }
+
+  /** @param {any[]} workers */
   show(workers) {
     const hosts = Map.groupBy(workers, ({ host }) => host);
     const several = hosts.size > 1;
+    byId("slots").classList.toggle("compact", workers.length > MANY);
     const supervised = new Set(workers.filter(({ slot }) => slot === "supervisor").map(({ host }) => host));
     const nodes = [...hosts].flatMap(([host, members]) => [
-      ...several ? [this.headOf(host)] : [],
+      ...several ? [this.headOf(host, members)] : [],
       ...members.sort(byRole).flatMap((worker) => {
-        const row = this.rows.get(keyOf(worker)) ?? new SlotRow(worker, several);
-        this.rows.set(keyOf(worker), row);
+        const row = this.rows.get(keyOf(worker)) ?? this.newRow(worker, several);
         row.show(worker, supervised.has(host), several);
         return [row.node, row.fold.node];
       }),
@@ -53,10 +61,19 @@ export class Slots {
     setText(byId("workers-summary"), this.summary(workers));
   }
 
-  /** Return the row above those of a host, the same at each heartbeat. @param {string} host */
-  headOf(host) {
-    const head = this.heads.get(host) ?? h("div", { role: "row", class: "host" }, h("h3", { role: "cell" }, host));
+  /** @param {any} worker @param {boolean} several */
+  newRow(worker, several) {
+    const row = new SlotRow(worker, several);
+    this.rows.set(keyOf(worker), row);
+    row.keep(worker);
+    return row;
+  }
+
+  /** Return the row above those of a host, the same at each heartbeat. @param {string} host @param {any[]} members */
+  headOf(host, members) {
+    const head = this.heads.get(host) ?? h("div", { role: "row", class: "host" }, h("h3", { role: "cell" }, host), h("small", { role: "cell" }));
     this.heads.set(host, head);
+    setText(head.lastElementChild, this.summary(members));
     return head;
   }
 

@@ -1,6 +1,6 @@
 // Times by the server's clock: relative, absolute on hover, in local time or UTC.
 import { byId, h, selectedIn, setAttr, setText } from "./dom.js";
-import { rounded, ticking } from "./words.js";
+import { aged, ticking } from "./words.js";
 
 let offsetMs = 0;
 let utc = localStorage.getItem("orpheus.zone") === "utc";
@@ -20,10 +20,10 @@ export function learnClock(at, toleranceMs = 1500) {
 /** Seconds from `from` to `to` (or to now), never negative. @param {string} from @param {string | null} [to] */
 export const between = (from, to) => Math.max(0, ((to ? Date.parse(to) : now()) - Date.parse(from)) / 1000);
 
-/** "12 s ago", "3 min ago": a page full of times that change each second is costly. @param {string} at */
+/** "8 s ago", "15 s ago", "3 min ago": a page full of times that change each second is costly. @param {string} at */
 export function relative(at) {
   const s = (now() - Date.parse(at)) / 1000;
-  return s < -1 ? `in ${ticking(-s)}` : s < 1 ? "just now" : `${rounded(s)} ago`;
+  return s < -1 ? `in ${ticking(-s)}` : s < 1 ? "just now" : `${aged(s)} ago`;
 }
 
 const ZONE = new Intl.DateTimeFormat("en", { timeZoneName: "short" }); // to make one takes longer than to use it
@@ -67,9 +67,9 @@ function short(at, zone) {
   return text.slice(0, 10) === today.slice(0, 10) ? time : `${+text.slice(8, 10)} ${MONTHS[+text.slice(5, 7) - 1]} ${time}`;
 }
 
-const FORMS = { clock, short, relative };
+const FORMS = { clock, short, relative, aged: relative };
 
-/** Create a `<time>`. `form`: "relative" is updated every second. @param {string} at @param {"relative" | "clock" | "short"} [form] */
+/** Create a `<time>`. `form`: "relative" is updated every second, "aged" is the same but updated by its owner. @param {string} at @param {"relative" | "aged" | "clock" | "short"} [form] */
 export function timeNode(at, form = "relative") {
   const node = h("time", { "data-form": form });
   setTime(node, at);

@@ -7,15 +7,18 @@ export const ALARMING_SHARE = 0.1;
 export function placeOf({ code, about }) {
   if (code === "configuration_rejected") return "/ui/configuration";
   if (code === "no_worker_ready") return "#workers";
+  if (about?.kind === "slot") return `#${idOfSlot(about.name)}`;
   const name = encodeURIComponent(about?.name ?? "");
   switch (about?.kind) {
-    case "slot": return "#workers";
     case "queue": return `/ui/queues#queue-${name}`;
     case "schedule": return `/ui/schedules#schedule-${name}`;
     case "type": return `/ui/jobs?status=${code === "type_quarantined" ? "pending" : "failed"}&type=${name}`;
     default: return undefined;
   }
 }
+
+/** The id of the row of a slot. @param {string} name as concerns name it: "default-1", "default-1 on host" */
+export const idOfSlot = (name) => `slot-${name.replaceAll(" ", "_")}`;
 
 /** Return why the supervisor rejected the configuration; null if it did not. @param {any[]} workers */
 export function rejection(workers) {

@@ -41,6 +41,9 @@ export function duration(seconds) {
 /** A duration in whole seconds, for values that are updated every second. @param {number} seconds */
 export const ticking = (seconds) => (seconds < 60 ? `${Math.floor(Math.max(0, seconds))} s` : coarse(seconds));
 
+/** The same for what has long been so: in steps of five seconds after ten, of minutes after one. @param {number} seconds */
+export const aged = (seconds) => (seconds < 10 || seconds >= 60 ? rounded(seconds) : `${Math.floor(seconds / 5) * 5} s`);
+
 /** The same, but without seconds from a minute on. @param {number} seconds */
 export const rounded = (seconds) => (seconds < 60 || seconds >= 3600 ? ticking(seconds) : `${Math.floor(seconds / 60)} min`);
 

@@ -30,7 +30,7 @@ class NoTime(Budget):
         return 0
 
 
-FOUND = [
+FOUND: list[tuple[dict[str, Any], list[int]]] = [
     ({}, [7, 6, 5, 4, 3, 2, 1]),
     ({"by": "ADA"}, [6, 4, 2]),
     ({"by": "cli:%"}, []),
@@ -73,9 +73,12 @@ def test_entries_are_found_by_who_what_on_what_when_and_by_a_text(
         clock.advance(1)
         store.audit.record(action, target, by=by, reason=reason)
     for (given, ids), budget in product(FOUND, (None, NoTime)):
-        times = {name: start_ms + at for name, at in given.items() if name.endswith("_ms")}
-        wanted = AuditFilter(**{**given, **times})  # type: ignore[arg-type]
-        found, before_id, pages = [], None, 0
+        times: dict[str, Any] = {
+            name: start_ms + at for name, at in given.items() if name.endswith("_ms")
+        }
+        wanted = AuditFilter(**{**given, **times})
+        found: list[int] = []
+        before_id, pages = None, 0
         while pages == 0 or before_id is not None:
             page = store.audit.find(wanted, 3, before_id, budget and budget())
             found += [row.id for row in page.rows]

@@ -1,6 +1,7 @@
 """The audit log: every action of an operator."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -14,6 +15,7 @@ from orpheus.shared.storage.verbs.windows import Budget, Window, windows
 _BEFORE_ALL = 2**63 - 1
 _DAY_MS = 86_400_000
 """Entries are in the order of their times, but for clocks that differ or were set by less."""
+_ONE_JOB = re.compile(r"\s*job\s+([0-9]{1,19})\s*", re.IGNORECASE)
 _MANY = {"job": ("job", "jobs", "all jobs")}
 """Kinds of targets that begin with other words where they are many."""
 
@@ -142,7 +144,7 @@ class Audit:
             conditions.append(Condition("action = ?", (wanted.action,)))
         if wanted.target is not None:
             words = " ".join(wanted.target.replace(",", "").split())
-            patterns = [f"{escaped(one)} %" for one in _MANY.get(words, (words,))]
+            patterns = [f"{escaped(one)} %" for one in _MANY.get(words.lower(), (words,))]
             each = [self._sql["begins-with"]] * len(patterns)
             conditions.append(Condition(f"({' OR '.join(each)})", tuple(patterns)))
         if wanted.q is not None:
@@ -157,12 +159,10 @@ class Audit:
 
 def _of_job(wanted: AuditFilter) -> AuditFilter:
     """Return the filter; if its target is one job, as what was done to it among others, too."""
-    words = (wanted.target or "").split()
-    if len(words) != 2 or words[0] != "job" or not words[1].isdecimal():
+    named = _ONE_JOB.fullmatch(wanted.target or "")
+    job_id = int(named[1]) if named else 0
+    if named is None or wanted.job_id not in (None, job_id) or job_id > LARGEST_ID:
         return wanted
-    job_id = int(words[1])
-    if wanted.job_id not in (None, job_id) or job_id > LARGEST_ID:
-        return wanted  # nothing matches
     return replace(wanted, target=None, job_id=job_id)
 
 

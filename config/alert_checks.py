@@ -25,6 +25,7 @@ def alert_problems(settings: Settings) -> Iterator[Problem]:
         yield from _kinds(rule, key)
         yield from _filters(rule, key)
         yield from _counting(rule, key)
+        yield from _ends(rule, key)
         yield from _action(rule, key)
         if not served & {EVERYTHING, ALERTS_QUEUE}:
             reason = f"no pool serves the queue {ALERTS_QUEUE!r}: add it to the queues of a pool"
@@ -77,6 +78,12 @@ def _counting(rule: Alert, key: KeyPath) -> Iterator[Problem]:
     elif rule.after > 1 and rule.within is None:
         reason = f"is needed to count {rule.after}: the time in which they happen"
         yield Problem((*key, "within"), reason)
+
+
+def _ends(rule: Alert, key: KeyPath) -> Iterator[Problem]:
+    if rule.resolved and not {*rule.on} & {*AlertCondition}:
+        reason = f"only what lasts can end: {', '.join(AlertCondition)}; events are over at once"
+        yield Problem((*key, "resolved"), reason)
 
 
 def _action(rule: Alert, key: KeyPath) -> Iterator[Problem]:

@@ -153,6 +153,7 @@ def _alert(alert: "Alert") -> AlertRule:
         after=alert.after,
         within_s=alert.within,
         every_s=alert.every,
+        resolved=alert.resolved,
         type=WEBHOOK_TYPE if alert.type is None else alert.type,
         payload=json.dumps(payload),
     )

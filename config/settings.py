@@ -265,6 +265,7 @@ class Alert(Table):
     after: Annotated[Integer, Field(ge=1, le=MOST_COUNTED)] = 1
     within: Timer | None = None
     every: Annotated[Seconds, Field(ge=1)] = 300
+    resolved: bool = False
     type: Name | None = None
     payload: Annotated[dict[str, Any], AfterValidator(_json)] | None = None
     webhook: WebhookUrl | None = None

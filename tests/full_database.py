@@ -139,7 +139,7 @@ def _do_what_operators_do(store: Store) -> None:
     store.queues.pause("freed")
     store.queues.resume("freed")
     store.schedules.pause("later")
-    store.audit.record("pause", "held", by="cli:ada", reason=ODD_TEXT)
+    store.audit.record("pause", "held", by="cli:ada", reason=ODD_TEXT, before="b", after=ODD_TEXT)
     store.audit.record("cancel", "9", by="api:127.0.0.1", reason=None)
     for _ in range(2):
         store.jobs.submit(NewJob("noop", queue="too-many"))

@@ -87,12 +87,23 @@ class Changed(TypedDict):
     """Of the same: null: nothing is left to do."""
 
 
+class AuditSearched(TypedDict):
+    """How far a page looked that ended before it was full, as its time was over."""
+
+    entries: int
+    """How many entries it looked at."""
+    back_to: Time | None
+    """When the last of them was made."""
+
+
 class AuditPage(TypedDict):
     """Operators' actions, newest first."""
 
     items: list[AuditEntry]
     next_cursor: str | None
     """null on the last page."""
+    searched: AuditSearched | None
+    """null: the page is full, or nothing is left to look at."""
 
 
 class LogLines(TypedDict):

@@ -136,12 +136,33 @@ class WorkersQuery(_Query):
     """Also CPU, memory and work in each of the last 60 s, and what the configuration names."""
 
 
+AuditText = Annotated[
+    str,
+    Field(min_length=1, max_length=500, json_schema_extra=WITHOUT_NUL),
+    AfterValidator(no_nul),
+]
+
+
 class AuditQuery(_Query):
     """Which part of the audit log."""
 
     job: int | None = Field(None, ge=1, le=LARGEST_ID)
     """Only what was done to this job, alone or together with others."""
+    by: AuditText | None = None
+    """Only of who has this text in the name, as `ada` for `cli:ada`."""
+    action: AuditText | None = None
+    """Only this action, such as `cancel`."""
+    target: AuditText | None = None
+    """Only on what begins with these words: `queue`, `queue mail`, `slot default-1`; `job` is also
+    many jobs, and `job 7` the same as `job=7`."""
+    q: AuditText | None = None
+    """Only with this text in the target or the reason."""
+    since: MomentMs | None = None
+    """Only what was done then or later."""
+    until: MomentMs | None = None
+    """Only what was done before."""
     limit: int = Field(50, ge=1, le=500)
+    """A page that takes long to look for ends earlier."""
     cursor: Cursor | None = None
 
 

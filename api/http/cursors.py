@@ -3,28 +3,10 @@
 import base64
 import binascii
 from collections.abc import Sequence
-from typing import Protocol, TypeVar
 
 from orpheus.api.http.problems import refused_fields
 from orpheus.shared.domain.limits import LARGEST_ID
 from orpheus.shared.errors import FieldProblem
-
-
-class _Row(Protocol):
-    @property
-    def id(self) -> int: ...
-
-
-Row = TypeVar("Row", bound=_Row)
-
-
-def split_page(rows: Sequence[Row], limit: int, listed: str) -> tuple[Sequence[Row], str | None]:
-    """Return the first `limit` rows, and the cursor of the next page if there are more rows.
-
-    `listed` names the list; the cursor is valid for this list only.
-    """
-    shown = rows[:limit]
-    return shown, encode_cursor((shown[-1].id,), listed) if len(rows) > limit else None
 
 
 def encode_cursor(place: Sequence[int], listed: str) -> str:

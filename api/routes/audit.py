@@ -9,9 +9,13 @@ from orpheus.api.contract.answers import AuditPage
 from orpheus.api.contract.openapi import answers, problems
 from orpheus.api.contract.queries import AuditQuery
 from orpheus.api.http.calls import json_response
-from orpheus.api.http.cursors import decode_cursor, split_page
+from orpheus.api.http.cursors import decode_cursor, encode_cursor
+from orpheus.api.http.problems import refused_fields
+from orpheus.api.routes import listing
 from orpheus.api.services import services_of
+from orpheus.shared.storage import AuditFilter, Budget, Store
 from orpheus.shared.views.audit import audit_json
+from orpheus.shared.views.values import optional_time
 
 router = APIRouter(tags=["actions"])
 
@@ -20,12 +24,34 @@ _LIST = "audit"
 
 @router.get("/audit", responses=answers(AuditPage) | problems(422))
 async def get_audit(request: Request, query: Annotated[AuditQuery, Query()]) -> Response:
-    """What operators did, by HTTP and on the command line, newest first."""
+    """What operators did, by HTTP and on the command line, newest first.
+
+    A page may have few entries, or none, and a `next_cursor` all the same: `searched` says how far
+    it looked.
+    """
     place = decode_cursor(query.cursor, _LIST)
     before_id = place[0] if place else None
-    rows = await services_of(request).readers.read(
-        lambda store: store.audit.page(query.limit + 1, before_id, query.job)
-    )
-    shown, next_cursor = split_page(rows, query.limit, _LIST)
-    page = AuditPage(items=[audit_json(row) for row in shown], next_cursor=next_cursor)
-    return json_response(page)
+
+    def read(store: Store) -> Response:
+        wanted = _filter_of(query, store.clock.wall_ms())
+        found = store.audit.find(wanted, query.limit, before_id, Budget(listing.PAGE_S))
+        page: AuditPage = {
+            "items": [audit_json(row) for row in found.rows],
+            "next_cursor": None
+            if found.before_id is None
+            else encode_cursor((found.before_id,), _LIST),
+            "searched": {"entries": found.looked_at, "back_to": optional_time(found.reached_ms)}
+            if found.looked_at is not None
+            else None,
+        }
+        return json_response(page)
+
+    return await services_of(request).readers.read(read)
+
+
+def _filter_of(query: AuditQuery, now_ms: int) -> AuditFilter:
+    """Return the filter. Raises Refusal (422) for times that no entry can have."""
+    since_ms, until_ms, problems = listing.span_of(query, now_ms)
+    if problems:
+        raise refused_fields(problems)
+    return AuditFilter(query.by, query.action, query.target, query.q, since_ms, until_ms, query.job)

@@ -16,7 +16,8 @@ from orpheus.api.http.problems import refused_fields
 from orpheus.api.routes import listing
 from orpheus.api.services import services_of
 from orpheus.shared.errors import FieldProblem
-from orpheus.shared.operations.audit import Actor, audited
+from orpheus.shared.operations.audit import Actor
+from orpheus.shared.operations.operator_actions import change_job
 from orpheus.shared.storage import BulkPlace, JobFilter, NoSuchPlace, Store
 from orpheus.shared.views.jobs import Job, job_json
 
@@ -76,7 +77,7 @@ async def _change(
     """Return what `change` returns for the job, recorded in the audit log as `action`."""
     number, actor = parse_job_id(job_id), audit_actor(request)
     return await services_of(request).writer.write(
-        lambda s: audited(s, actor, action, f"job {number}", lambda: change(s, number))
+        lambda s: change_job(s, actor, action, number, lambda: change(s, number))
     )
 
 

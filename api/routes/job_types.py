@@ -12,8 +12,7 @@ from orpheus.api.contract.requests import Reason
 from orpheus.api.http.calls import audit_actor, json_response
 from orpheus.api.services import services_of
 from orpheus.shared.domain.limits import NAME
-from orpheus.shared.operations.audit import audited
-from orpheus.shared.storage import Store
+from orpheus.shared.operations import operator_actions
 from orpheus.shared.views.job_types import TypeState, types_json
 
 router = APIRouter(tags=["overview"])
@@ -40,9 +39,5 @@ async def release_type(request: Request, name: Name) -> Response:
     """Run jobs of a quarantined type again. If they kill as many workers, it is held back anew."""
     services, actor = services_of(request), audit_actor(request)
 
-    def change(store: Store) -> None:
-        release = store.quarantines.release
-        audited(store, actor, "release", f"type {name}", lambda: release(name))
-
-    await services.writer.write(change)
+    await services.writer.write(lambda store: operator_actions.release_type(store, actor, name))
     return json_response({"name": name, "quarantine": None})

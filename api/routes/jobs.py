@@ -50,8 +50,8 @@ from orpheus.shared.views.why import Why, why_json
 router = APIRouter(tags=["jobs"])
 
 _LISTS = {JobOrder.NEWEST: "jobs", JobOrder.ENDED: "ended jobs"}
-_PAGE_S, _TOTAL_S = 0.02, 0.01
-"""How long a page, and its total, are looked for."""
+_TOTAL_S = 0.01
+"""How long the total of a list is looked for."""
 _PAGE_BYTES = 8 * 1_048_576
 _PREVIEW_CHARS = 200
 _SUBMITTED = LOCATION | REPLAYED
@@ -144,7 +144,7 @@ async def list_jobs(request: Request, query: Annotated[JobsQuery, Query()]) -> R
                 place=None if at is None else JobPlace(*at),
                 most_bytes=_PAGE_BYTES,
                 preview_chars=preview_chars,
-                budget=Budget(_PAGE_S),
+                budget=Budget(listing.PAGE_S),
             )
             is_all = at is None and found.place is None
             total = Total(len(found.jobs), exact=is_all)

@@ -1,5 +1,6 @@
 """Queues: list, pause, resume."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
@@ -14,7 +15,7 @@ from orpheus.api.http.problems import refused_fields
 from orpheus.api.services import Services, services_of, workers
 from orpheus.shared.domain.limits import NAME, NAME_RULE
 from orpheus.shared.errors import FieldProblem
-from orpheus.shared.operations.audit import audited
+from orpheus.shared.operations import operator_actions
 from orpheus.shared.storage import Store
 from orpheus.shared.views.queues import Queue, served_queues_json
 from orpheus.shared.views.why import crews_of
@@ -48,13 +49,8 @@ async def _set_paused(request: Request, name: str, *, paused: bool) -> Response:
     services, actor = services_of(request), audit_actor(request)
     if not NAME.fullmatch(name):
         raise refused_fields([FieldProblem("/name", f"is not a valid name: it {NAME_RULE}")])
-    action = "pause" if paused else "resume"
-
-    def change(store: Store) -> None:
-        set_paused = store.queues.pause if paused else store.queues.resume
-        audited(store, actor, action, f"queue {name}", lambda: set_paused(name))
-
-    await services.writer.write(change)
+    pause = partial(operator_actions.pause_queue, actor=actor, name=name, paused=paused)
+    await services.writer.write(pause)
     queues = await _queues(services)
     return json_response(next(queue for queue in queues if queue["name"] == name))
 

@@ -10,7 +10,7 @@ from orpheus.api.http.calls import audit_actor, json_response
 from orpheus.api.routes.queues import Name
 from orpheus.api.services import services_of
 from orpheus.shared.domain import jobs
-from orpheus.shared.operations.audit import audited
+from orpheus.shared.operations import operator_actions
 from orpheus.shared.operations.schedules import job_maker
 from orpheus.shared.storage import Store
 from orpheus.shared.views.jobs import Job, job_json
@@ -41,10 +41,7 @@ async def run_schedule(request: Request, name: Name) -> Response:
 
     def run(store: Store) -> jobs.Job:
         make_job = job_maker(store, services.options.defaults)
-        job_id = audited(
-            store, actor, "run", f"schedule {name}", lambda: store.schedules.run_now(name, make_job)
-        )
-        return store.jobs.get(job_id)
+        return store.jobs.get(operator_actions.run_schedule(store, actor, name, make_job))
 
     job = await services.writer.write(run)
     return json_response(job_json(job), 201, {"Location": f"/jobs/{job.id}"})
@@ -64,11 +61,9 @@ async def resume_schedule(request: Request, name: Name) -> Response:
 
 async def _set_paused(request: Request, name: str, *, paused: bool) -> Response:
     actor = audit_actor(request)
-    action = "pause" if paused else "resume"
 
     def change(store: Store) -> Schedule:
-        set_paused = store.schedules.pause if paused else store.schedules.resume
-        audited(store, actor, action, f"schedule {name}", lambda: set_paused(name))
+        operator_actions.pause_schedule(store, actor, name, paused=paused)
         return schedule_json(store, store.schedules.get(name))
 
     return json_response(await services_of(request).writer.write(change))

@@ -28,7 +28,8 @@ from orpheus.shared.errors import TooLarge
 from orpheus.shared.job_types.admission import prepare_batch, prepare_job
 from orpheus.shared.job_types.current_trace import current_traceparent
 from orpheus.shared.job_types.request import JobRequest
-from orpheus.shared.operations.audit import audited, local_actor
+from orpheus.shared.operations.audit import local_actor
+from orpheus.shared.operations.operator_actions import change_job
 from orpheus.shared.storage import JobFilter, JobOrder, JobPlace, Store, TypeRow
 from orpheus.shared.views.jobs import attempt_json, event_json, job_json, log_line_json
 
@@ -193,7 +194,7 @@ def _audited(
     change: Callable[[Store], Any],
 ) -> Any:
     actor = local_actor("client", reason)
-    return audited(store, actor, action, f"job {job_id}", lambda: change(store))
+    return change_job(store, actor, action, job_id, lambda: change(store))
 
 
 def _check_size(body: bytes, most_bytes: int) -> None:

@@ -6,7 +6,9 @@ When it has counted `after` within `within`, it is due and counts anew. It fires
 as it may. Whatever conditions began meanwhile are told by name, as none of them begins again.
 
 A condition has ended once it did not hold for a minute. A fatal slot is started again every few
-minutes, and is fatal a second later: that is one trouble, and no new one.
+minutes, and is fatal a second later: that is one trouble, and no new one. Where the rule asks for
+it (`resolved`), each alert about conditions is remembered until all of them have ended, and that is
+told then, once and with the same facts.
 
 Jobs of the queue `alerts` fire nothing, and neither does what becomes of a worker that runs one: an
 alert about alerts would go round in circles. With `max_jobs = 1`, each would replace a worker, and
@@ -69,6 +71,8 @@ class AlertRule:
     after: int = 1
     within_s: float | None = None
     every_s: float = 300.0
+    resolved: bool = False
+    """Whether the end of conditions is told, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +124,14 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenAlert:
+    """An alert whose end is to be told, and the conditions that it was about."""
+
+    told: Told
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RuleState:
     """What is remembered of a rule."""
 
@@ -136,6 +148,8 @@ class RuleState:
     """How often it came due since it fired."""
     held: Told | None = None
     """What it came due for the last time, while it is held back."""
+    open: tuple[OpenAlert, ...] = ()
+    """The alerts whose end has not been told; none without `resolved`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +163,8 @@ class Decision:
     """If it fires: how many alerts were held back before."""
     begun: tuple[str, ...] = ()
     """If it fires: the conditions that it is about."""
+    over: OpenAlert | None = None
+    """If it does not fire: an alert of which everything has ended."""
 
 
 def is_of(rule: AlertRule, seen: Seen) -> bool:
@@ -175,6 +191,8 @@ def decide(
     recent, hits, newest = _count(rule, state.recent_ms, [*events, *new])
     due = state.held_back + hits
     begun = {*state.begun, *(one.name for one in new)}
+    # What begins anew at once goes on for who was told of it: a notice would end the new alert.
+    again = {one.name for one in new}
     state = replace(
         state,
         recent_ms=recent,
@@ -182,11 +200,28 @@ def decide(
         gone_ms={name: state.gone_ms.get(name, now_ms) for name in sorted(lasting - names.keys())},
         begun=tuple(sorted(begun if due else begun & (lasting | names.keys()))),
         held_back=due,
+        open=tuple(
+            one for one in state.open if lasting & {*one.names} or one.told.name not in again
+        ),
     )
     if not due or is_throttled(rule, state, now_ms):
-        return Decision(state, newest, fires=False)
+        over = next((one for one in state.open if not lasting & {*one.names}), None)
+        return Decision(state, newest, fires=False, over=over)
     fired = replace(state, begun=(), fired_ms=now_ms, held_back=0, held=None)
     return Decision(fired, newest, fires=True, held_back=due - 1, begun=state.begun)
+
+
+def opened(rule: AlertRule, decision: Decision, told: Told) -> RuleState:
+    """Return what is remembered of a rule that has fired."""
+    state = decision.state
+    if not rule.resolved or not decision.begun:
+        return state
+    return replace(state, open=(*state.open, OpenAlert(told, decision.begun)))
+
+
+def closed(state: RuleState, over: OpenAlert) -> RuleState:
+    """Return what is remembered once the end of an alert is told."""
+    return replace(state, open=tuple(one for one in state.open if one != over))
 
 
 def _has_ended(state: RuleState, name: str, now_ms: int) -> bool:
@@ -277,18 +312,27 @@ def _is_during(at_ms: int, run: AlertRun) -> bool:
 
 
 def facts(
-    rule: AlertRule, told: Told, held_back: int, at: str, begun: Sequence[str] = ()
+    rule: AlertRule,
+    told: Told,
+    held_back: int,
+    at: str,
+    begun: Sequence[str] = (),
+    *,
+    is_over: bool = False,
 ) -> Mapping[str, object]:
-    """Return what the job of an alert is told. `at`: `told.at_ms` as text."""
+    """Return what the job of an alert is told. `at`: `told.at_ms` as text; or when it was over."""
     about = told.about
     text = f"{rule.name}: {about.text}"
-    if rule.after > 1 and rule.within_s and AlertCondition.QUEUE_LATE not in rule.on:
+    if is_over:
+        text = f"{rule.name}: resolved: {about.text}"
+    elif rule.after > 1 and rule.within_s and AlertCondition.QUEUE_LATE not in rule.on:
         often = f"{rule.after} times within {duration(rule.within_s)}"
         text = f"{rule.name}: {often}, the last: {about.text}"
     text += _also([name for name in begun if name != told.name])
     if held_back:
         text += f" ({held_back} more since the last alert)"
     return {
+        "action": "resolve" if is_over else "trigger",
         "rule": rule.name,
         "kind": told.kind,
         "text": text,

@@ -24,11 +24,13 @@ from orpheus.shared.domain.alerts import (
     Seen,
     Told,
     Topic,
+    closed,
     decide,
     facts,
     is_of,
     is_of_alerts,
     next_alert_ms,
+    opened,
     refused,
 )
 from orpheus.shared.domain.handover import JobDefaults, StoredSettings
@@ -218,15 +220,29 @@ def _outcome(look: _Look, row: AlertRow) -> _Outcome:
 
 
 def _evaluate(look: _Look, row: AlertRow) -> _Outcome:
-    in_trouble, rule = look.store.alerts.in_trouble, row.rule
+    rule = row.rule
     holding = list(look.holding_for(rule))
     decision = decide(rule, row.state, look.events_for(row), holding, look.now_ms)
     told = _told(look.store, decision, row.state.held)
-    if not decision.fires or told is None:
-        in_trouble.discard(rule.name)
-        state = replace(decision.state, held=told)
-        return _Outcome(row, state, next_ms=next_alert_ms(rule, state))
-    what = facts(rule, told, decision.held_back, rfc3339(told.at_ms), decision.begun)
+    if decision.fires and told is not None:
+        what = facts(rule, told, decision.held_back, rfc3339(told.at_ms), decision.begun)
+        job = _job_or_trouble(look, rule, what)
+        if job is None:
+            return _Outcome(row, refused(row.state, decision, told))
+        return _Outcome(row, opened(rule, decision, told), job)
+    state, over, job = replace(decision.state, held=told), decision.over, None
+    if over is None:
+        look.store.alerts.in_trouble.discard(rule.name)
+    else:
+        what = facts(rule, over.told, 0, rfc3339(look.now_ms), over.names, is_over=True)
+        job = _job_or_trouble(look, rule, what)
+        state = state if job is None else closed(state, over)
+    return _Outcome(row, state, job, next_alert_ms(rule, state))
+
+
+def _job_or_trouble(look: _Look, rule: AlertRule, what: Mapping[str, object]) -> NewJob | None:
+    """Return the job of an alert; None if it is refused, which is logged once."""
+    in_trouble = look.store.alerts.in_trouble
     try:
         job = _job_of(rule, what, look.types, look.settings.defaults)
     except InvalidJob as refusal:  # the job types have changed: tried again at each look
@@ -235,9 +251,9 @@ def _evaluate(look: _Look, row: AlertRow) -> _Outcome:
                 "alert_refused", alert=rule.name, reason=str(refusal), text=what["text"]
             )
         in_trouble.add(rule.name)
-        return _Outcome(row, refused(row.state, decision, told))
+        return None
     in_trouble.discard(rule.name)
-    return _Outcome(row, decision.state, job)
+    return job
 
 
 def _store(look: _Look, changed: list[_Outcome]) -> None:

@@ -31,9 +31,28 @@ def local_actor(program: str, reason: str | None) -> Actor:
     return Actor(f"{program}:{name}", reason)
 
 
-def audited(store: Store, actor: Actor, action: str, target: str, verb: Callable[[], T]) -> T:
-    """Call `verb`, record `action` on `target`, and return the result; nothing if `verb` raises."""
+def _unknown() -> None:
+    return None
+
+
+def audited(
+    store: Store,
+    actor: Actor,
+    action: str,
+    target: str,
+    verb: Callable[[], T],
+    *,
+    before: Callable[[], str | None] = _unknown,
+    after: Callable[[], str | None] = _unknown,
+) -> T:
+    """Call `verb`, record `action` on `target`, and return the result; nothing if `verb` raises.
+
+    `before` and `after` say how the target stands; they are called before and after `verb`.
+    """
     with store.write(durable=True):
+        stood = before()
         result = verb()
-        store.audit.record(action, target, by=actor.name, reason=actor.reason)
+        store.audit.record(
+            action, target, by=actor.name, reason=actor.reason, before=stood, after=after()
+        )
     return result

@@ -5,9 +5,13 @@ file has changed at the last moment, a second row says that it was not replaced.
 there is no row: whoever may edit the file on the machine can do so while no database can be used.
 """
 
+from collections.abc import Sequence
+
 from orpheus.shared.operations.audit import Actor
 from orpheus.shared.operations.configuration import ConfigurationEditor, PlannedEdit
 from orpheus.shared.storage import Store
+
+_MOST_NAMED = 5
 
 
 def replace_configuration(
@@ -23,14 +27,32 @@ def replace_configuration(
     """
     target = "configuration" if version is None else f"configuration, back to version {version}"
 
-    def record(target: str, count: int) -> None:
+    def record(target: str, changed: Sequence[str], before: str | None, after: str | None) -> None:
         if store is not None:
-            store.audit.record("configure", target, by=actor.name, reason=actor.reason, count=count)
+            store.audit.record(
+                "configure",
+                target,
+                by=actor.name,
+                reason=actor.reason,
+                count=len(changed),
+                before=before,
+                after=after,
+            )
 
     with editor.prepared(planned, actor.name, actor.reason) as replace:
-        record(target, len(planned.outcome.changed or ()))
+        changed = planned.outcome.changed or ()
+        record(target, changed, *_versions(editor, changed))
         try:
             return replace()
         except Exception:
-            record(f"{target}, which was not replaced", 0)
+            record(f"{target}, which was not replaced", (), None, None)
             raise
+
+
+def _versions(editor: ConfigurationEditor, changed: Sequence[str]) -> tuple[str | None, str | None]:
+    """Return the versions before and after, and which settings differ: of those that are kept."""
+    named = ", ".join(changed[:_MOST_NAMED])
+    more = len(changed) - _MOST_NAMED
+    settings = f": {named} and {more} more" if more > 0 else f": {named}" if named else ""
+    kept = [f"version {one.version.number}" for one in editor.versions()[:2]]
+    return kept[1] if len(kept) > 1 else None, f"{kept[0]}{settings}" if kept else None

@@ -71,7 +71,8 @@ def ask_for_slot(
     """
     slot = _slot(store, action, name, host)
     put = partial(store.supervision.put_request, action, slot.host, slot.slot)
-    return audited(store, actor, action.value, f"slot {slot.slot}{_on(host)}", put)
+    target, stood = f"slot {slot.slot}{_on(host)}", _in_words(slot)
+    return audited(store, actor, action.value, target, put, before=lambda: stood)
 
 
 def ask_for_workers(
@@ -100,7 +101,16 @@ def ask_for_workers(
     chosen = _host_of(f"{kind} {pool}", hosts, host)
     put = partial(store.supervision.put_request, RequestAction.SCALE, chosen, pool, workers)
     what = f"{kind} {pool}{_on(host)} to {workers}"
-    return audited(store, actor, RequestAction.SCALE.value, what, put)
+    now = sum(slot.pool == pool and slot.host == chosen for slot in slots)
+    return audited(
+        store,
+        actor,
+        RequestAction.SCALE.value,
+        what,
+        put,
+        before=lambda: str(now),
+        after=lambda: str(workers),
+    )
 
 
 def read_stack(store: Store, name: str, host: str | None, own_host: str) -> Stack:
@@ -182,6 +192,10 @@ def _host_of(what: str, hosts: Collection[str], host: str | None) -> str:
     if host not in hosts:
         raise NotFound(f"{what} is not on {host[:80]!r}, but on {named}")
     return host
+
+
+def _in_words(slot: SlotRecord) -> str:
+    return slot.state if slot.pid is None else f"{slot.state}, process {slot.pid}"
 
 
 def _on(host: str | None) -> str:

@@ -16,6 +16,8 @@ from orpheus.shared.errors import ConfigurationError
 from orpheus.shared.process.clock import Clock, SystemClock
 from orpheus.shared.storage.data import (
     AlertRow,
+    AuditFilter,
+    AuditPage,
     AuditRow,
     BackupRefused,
     BulkAction,
@@ -65,12 +67,14 @@ from orpheus.shared.storage.store import Store
 from orpheus.shared.storage.totals import BOUNDS_S, Histogram
 from orpheus.shared.storage.type_totals import OTHER_TYPES, Distribution, TypeFigures
 from orpheus.shared.storage.verbs.job_conditions import words_of
-from orpheus.shared.storage.verbs.job_lists import Budget
+from orpheus.shared.storage.verbs.windows import Budget
 
 __all__ = [
     "BOUNDS_S",
     "OTHER_TYPES",
     "AlertRow",
+    "AuditFilter",
+    "AuditPage",
     "AuditRow",
     "BackupRefused",
     "Budget",

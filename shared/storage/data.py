@@ -163,6 +163,38 @@ class AuditRow:
     by: str
     reason: str | None
     count: int
+    before: str | None = None
+    """How the target stood before (`failed`, `2 workers`), and after; None: not known."""
+    after: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFilter:
+    """Which entries of the audit log, by what is given. Letters match in either case."""
+
+    by: str | None = None
+    """A text in who did it."""
+    action: str | None = None
+    target: str | None = None
+    """How the target begins, in whole words: `queue`, `queue mail`; `job` is also many jobs."""
+    q: str | None = None
+    """A text in the target or the reason."""
+    since_ms: int | None = None
+    until_ms: int | None = None
+    job_id: int | None = None
+    """What was done to that job, alone or with others."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditPage:
+    """A part of the audit log. `before_id`: where the next one begins; None: this is the last."""
+
+    rows: list[AuditRow]
+    before_id: int | None
+    looked_at: int | None = None
+    """How many entries were looked at, if that took too long for the page to become full."""
+    reached_ms: int | None = None
+    """Then: when the last of them was made."""
 
 
 IDEMPOTENCY_MS = 24 * 60 * 60 * 1000

@@ -18,6 +18,8 @@ class Alert(TypedDict):
     """Seconds."""
     every: float
     """Seconds."""
+    resolved: bool
+    """Whether it also tells that a condition has ended."""
     type: str
     """The job type of its jobs."""
     last_fired: Time | None
@@ -43,6 +45,7 @@ def _alert_json(row: AlertRow) -> Alert:
         "after": rule.after,
         "within": rule.within_s,
         "every": rule.every_s,
+        "resolved": rule.resolved,
         "type": rule.type,
         "last_fired": optional_time(state.fired_ms),
         "last_job": row.last_job_id,

@@ -19,6 +19,10 @@ class AuditEntry(TypedDict):
     reason: str | None
     count: int
     """How many things it changed."""
+    before: str | None
+    """How the target stood before: `failed`, `running`, `2`; null: not known, or of many."""
+    after: str | None
+    """And after: `pending`, `paused`, `4`, `job 12`."""
 
 
 def audit_json(row: AuditRow) -> AuditEntry:
@@ -31,4 +35,13 @@ def audit_json(row: AuditRow) -> AuditEntry:
         "by": row.by,
         "reason": row.reason,
         "count": row.count,
+        "before": row.before,
+        "after": row.after,
     }
+
+
+def change_of(row: AuditRow) -> str | None:
+    """Return how the target stood before and after, in words; None: it is not known."""
+    if row.before is None or row.after is None:
+        return row.after or (row.before and f"was {row.before}")
+    return f"{row.before} → {row.after}" if row.before != row.after else f"still {row.after}"

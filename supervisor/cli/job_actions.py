@@ -8,7 +8,7 @@ import click
 
 from orpheus.shared.domain.jobs import Job
 from orpheus.shared.errors import ExitCode, NotFound, TransitionRefused
-from orpheus.shared.operations.audit import audited
+from orpheus.shared.operations.operator_actions import change_job
 from orpheus.shared.storage import BulkAction, Store
 from orpheus.shared.views.jobs import job_json
 from orpheus.supervisor.cli.bulk import ALL_JOBS, BulkOptions, bulk_options, change_matching
@@ -41,7 +41,7 @@ def _change_each(
         for job_id in ids:
             try:
                 verb = partial(change, store, job_id)
-                job, words = audited(store, actor, action, f"job {job_id}", verb)
+                job, words = change_job(store, actor, action, job_id, verb)
             except (NotFound, TransitionRefused) as error:
                 click.echo(f"orpheus: {error}", err=True)
             else:

@@ -3,7 +3,7 @@
 import click
 
 from orpheus.shared.errors import ExitCode
-from orpheus.shared.operations.audit import audited
+from orpheus.shared.operations.operator_actions import release_type
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.operator import Operator, Text, for_operator, with_reason
 from orpheus.supervisor.cli.output import print_json
@@ -19,8 +19,7 @@ def release(operator: Operator, type: str, reason: str | None) -> int:
     If they kill as many workers again, it is quarantined anew.
     """
     with operator.store() as store:
-        target, verb = f"type {type}", store.quarantines.release
-        audited(store, operator.actor(reason), "release", target, lambda: verb(type))
+        release_type(store, operator.actor(reason), type)
     if operator.as_json:
         print_json({"name": type, "quarantine": None})
     else:

@@ -8,7 +8,7 @@ import click
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.limits import NAME, NAME_RULE
 from orpheus.shared.errors import ExitCode
-from orpheus.shared.operations.audit import audited
+from orpheus.shared.operations.operator_actions import pause_queue
 from orpheus.shared.views.queues import queues_json
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.operator import Operator, for_operator, with_reason
@@ -85,8 +85,7 @@ def _set_paused(operator: Operator, queue: str, reason: str | None, *, paused: b
         raise click.UsageError(f"{queue!r} is not a valid name: it {NAME_RULE}")
     action = "pause" if paused else "resume"
     with operator.store() as store:
-        verb = store.queues.pause if paused else store.queues.resume
-        audited(store, operator.actor(reason), action, f"queue {queue}", lambda: verb(queue))
+        pause_queue(store, operator.actor(reason), queue, paused=paused)
         if operator.as_json:
             print_json(next(item for item in queues_json(store) if item["name"] == queue))
         else:

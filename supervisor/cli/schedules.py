@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from orpheus.shared.errors import ExitCode
-from orpheus.shared.operations.audit import audited
+from orpheus.shared.operations import operator_actions
 from orpheus.shared.views.jobs import job_json
 from orpheus.shared.views.schedules import schedule_json, schedules_json
 from orpheus.supervisor.cli.completing import live
@@ -76,13 +76,7 @@ def run_schedule(operator: Operator, name: str, reason: str | None) -> int:
     handover = operator.handover_in_force()  # [jobs] has defaults of the job
     with operator.store(handover) as store:
         make_job = job_maker(store, handover.defaults)
-        job_id = audited(
-            store,
-            operator.actor(reason),
-            "run",
-            f"schedule {name}",
-            lambda: store.schedules.run_now(name, make_job),
-        )
+        job_id = operator_actions.run_schedule(store, operator.actor(reason), name, make_job)
         job = store.jobs.get(job_id)
     if operator.as_json:
         print_json(job_json(job))
@@ -112,8 +106,7 @@ def resume_schedule(operator: Operator, name: str, reason: str | None) -> int:
 def _set_paused(operator: Operator, name: str, reason: str | None, *, paused: bool) -> int:
     action = "pause" if paused else "resume"
     with operator.store() as store:
-        verb = store.schedules.pause if paused else store.schedules.resume
-        audited(store, operator.actor(reason), action, f"schedule {name}", lambda: verb(name))
+        operator_actions.pause_schedule(store, operator.actor(reason), name, paused=paused)
         item = schedule_json(store, store.schedules.get(name))
     if operator.as_json:
         print_json(item)

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from orpheus.shared.storage import Budget
+
 TOKEN = "the-token-of-this-test-0123456789abcdef"
 
 
@@ -76,3 +78,34 @@ def prepared(api: Any, method: str, path: str) -> str | None:
         .replace("{slot}", "default-1")
         .replace("{name}", "default" if path.startswith("/pools") else "name")
     )
+
+
+def test_the_trail_is_searched_in_pages_and_says_how_far_it_has_looked(
+    api: Any, monkeypatch: Any
+) -> None:
+    with api.store.write(durable=False):
+        for n in range(1_100):
+            by = "cli:ada" if n in (3, 1_099) else "cli:eve"
+            api.store.audit.record("cancel", f"job {n + 1}", by=by, reason="it is late")
+    monkeypatch.setattr(Budget, "next_window", lambda *_: 0)
+    first = api.client.get("/audit?by=ada&q=late&since=1h").json()
+    assert [one["target"] for one in first["items"]] == ["job 1100"]
+    assert first["searched"]["entries"] == 500 and first["searched"]["back_to"] is not None
+    seen, page = 1, first
+    while page["next_cursor"]:
+        query = {"by": "ada", "q": "late", "since": "1h", "cursor": page["next_cursor"]}
+        page = api.client.get("/audit", params=query).json()
+        seen += len(page["items"])
+    assert seen == 2 and page["searched"] is None
+    (one,) = api.client.get("/audit", params={"target": "job 4"}).json()["items"]
+    assert (one["by"], one["before"], one["after"]) == ("cli:ada", None, None)
+    assert api.client.get("/audit?action=retry").json()["items"] == []
+
+
+def test_an_action_tells_what_it_changed(api: Any) -> None:
+    job_id = api.submit()
+    api.client.post(f"/jobs/{job_id}/cancel")
+    api.client.post("/queues/mail/pause")
+    pause, cancel = api.client.get("/audit").json()["items"]
+    assert (pause["before"], pause["after"]) == ("running", "paused")
+    assert (cancel["before"], cancel["after"]) == ("pending", "cancelled")

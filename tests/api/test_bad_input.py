@@ -310,7 +310,10 @@ def test_an_unknown_schedule_is_a_404(untouched: Any, name: str, verb: str) -> N
         ("cursor=x", "/cursor"),
         ("cursor=" + "x" * 65, "/cursor"),
         ("cursor=%FF", "/cursor"),
-        ("by=me", "/by"),
+        ("who=me", "/who"),
+        ("target=a%00b", "/target"),
+        ("since=soon", "/since"),
+        ("since=1h&until=2h", "/until"),
     ],
 )
 def test_a_query_of_the_trail_that_is_not_valid_is_named(

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from orpheus.api.http.cursors import encode_cursor
-from orpheus.api.routes import jobs as jobs_route
+from orpheus.api.routes import listing
 from orpheus.shared.domain.jobs import JobError
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from tests.api.shapes import problem
@@ -74,7 +74,7 @@ def test_pages_by_end_neither_skip_nor_repeat(api: Any) -> None:
 def test_a_search_that_takes_long_ends_early_and_says_how_far_it_looked(
     api: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs_route, "_PAGE_S", 0.0)
+    monkeypatch.setattr(listing, "PAGE_S", 0.0)
     api.submit(payload={"s": "needle"})
     api.client.post("/jobs/batch", json={"jobs": [{"type": "add"}] * 600})
     page = api.client.get("/jobs?q=needle").json()

@@ -1,6 +1,9 @@
 """The page of the audit log, as an operator reads it."""
 
-from playwright.sync_api import expect
+import re
+from urllib.parse import parse_qs, urlsplit
+
+from playwright.sync_api import Route, expect
 
 from tests.browser.conftest import Dashboard
 
@@ -13,6 +16,7 @@ def test_an_action_is_told_with_who_what_on_what_and_why(lasting_dashboard: Dash
     row = page.locator("#rows tr", has_text="queue told").nth(1)
     expect(row.locator(".by")).to_have_text("api:127.0.0.1")
     expect(row.locator(".what")).to_have_text("pause")
+    expect(row.locator(".change")).to_have_text("running → paused")
     expect(row.locator(".why")).to_have_text("the mail server is down")
     row.get_by_role("link", name="queue told").click()
     expect(page.locator("#queue-told")).to_have_class("target")
@@ -26,7 +30,67 @@ def test_many_jobs_are_a_link_to_them(lasting_dashboard: Dashboard) -> None:
     link = page.get_by_role(
         "link", name="jobs with status=failed, type=nothing.like-it, id<=900", exact=True
     )
-    expect(link).to_have_attribute("href", "/ui/jobs?status=failed&type=nothing.like-it")
+    expect(link).to_have_attribute("href", "/ui/jobs?type=nothing.like-it")  # not failed any more
+    expect(page.locator("#rows tr", has=link).locator(".change")).to_have_text("0 jobs")
+
+
+def test_the_log_is_filtered_by_one_field_and_by_what_a_row_has(
+    lasting_dashboard: Dashboard,
+) -> None:
+    client = lasting_dashboard.system.client
+    why = {"reason": "the needle"}
+    client.post("/queues/sought/pause", json=why)
+    client.post("/queues/sought/resume", json=why)
+    client.post("/queues/other/pause", json=why)
+    client.post("/queues/sought/resume")
+    page = lasting_dashboard.open("/ui/audit")
+    rows, field = page.locator("#rows tr:not(.skeleton)"), page.locator("#query")
+    field.fill('target:"queue sought" needle')
+    expect(page).to_have_url(re.compile(r"target=queue\+sought&q=needle$"))
+    expect(rows).to_have_count(2)
+    rows.last.get_by_role("link", name="pause").click()
+    expect(field).to_have_value('what:pause target:"queue sought" needle')
+    expect(rows).to_have_count(1)
+    expect(page.locator("#action")).to_have_value("pause")
+    rows.first.hover()
+    client.post("/queues/other/pause", json=why)
+    client.post("/queues/sought/pause", json=why)
+    expect(page.locator("#new")).to_have_text("1 new")  # the other does not match
+    page.locator("#new").click()
+    expect(rows.first.locator(".change")).to_have_text("running → paused")
+    page.reload()
+    expect(rows).to_have_count(2)
+    page.go_back()
+    expect(rows).to_have_count(3)
+    field.fill("since:soon")
+    expect(page.locator("#problem")).to_contain_text("since is neither a time")
+    field.fill("no such thing in it")
+    expect(page.locator("#no-match")).to_have_text("Nothing that was done matches the filter.")
+    page.get_by_role("link", name="Clear").click()
+    expect(rows.first).to_contain_text("queue sought")
+
+
+def test_a_search_goes_on_and_says_how_far_it_has_looked(lasting_dashboard: Dashboard) -> None:
+    page = lasting_dashboard.page
+    entry = {"id": 7, "at": "2026-01-31T12:00:00.000Z", "by": "cli:ada", "action": "delete"}
+    entry |= {"target": "all jobs", "reason": None, "count": 3, "before": None, "after": None}
+    far = {"entries": 50_000, "back_to": "2026-01-30T12:00:00.000Z"}
+    parts = {
+        None: {"items": [], "next_cursor": "one", "searched": far},
+        "one": {"items": [entry], "next_cursor": "two", "searched": far},
+        "two": {"items": [], "next_cursor": None, "searched": None},
+    }
+
+    def answer(route: Route) -> None:
+        (cursor,) = parse_qs(urlsplit(route.request.url).query).get("cursor", [None])
+        route.fulfill(json=parts[cursor])
+
+    page.route(re.compile(r"://[^/]+/audit\?"), answer)
+    lasting_dashboard.open("/ui/audit?q=all")
+    rows = page.locator("#rows tr:not(.skeleton)")
+    expect(rows).to_have_count(1)
+    expect(rows.locator(".change")).to_have_text("3 jobs")
+    expect(page.locator("#older")).to_be_hidden()
 
 
 def test_new_entries_wait_while_somebody_reads_and_older_ones_are_a_page_away(

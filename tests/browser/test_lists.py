@@ -101,7 +101,20 @@ EXTREME: dict[str, list[dict[str, Any]]] = {
             "target": f"jobs with status=failed, type={LONG}, queue={LONG}, id<={2**53}",
             "count": MANY,
             "reason": "because" * 60,
-        }
+            "before": f"version {2**53}",
+            "after": f"version {2**53}: {LONG}, {LONG}",
+        },
+        {
+            "id": 2,
+            "at": AT,
+            "by": "cli:ada",
+            "action": "delete",
+            "target": "jobs " + ", ".join(map(str, range(2**53, 2**53 + 20))),
+            "count": MANY,
+            "reason": None,
+            "before": None,
+            "after": None,
+        },
     ],
 }
 

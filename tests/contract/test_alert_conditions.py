@@ -51,6 +51,35 @@ def test_a_queue_is_late_once_enough_due_jobs_have_waited_for_long(
     assert len(alerts(store)) == 2
 
 
+def test_the_end_of_a_condition_is_told_once_as_its_alert_was(
+    store: Store, submit: Any, lease: Any, clock: Any
+) -> None:
+    payload = '{"text": "{text}", "action": "{action}", "key": "{rule}-{queue}"}'
+    store.alerts.configure([replace(LATE, resolved=True, payload=payload)])
+    for _ in range(2):
+        submit(queue="mail")
+    clock.advance(MINUTE_MS + 1)
+    look(store)
+    lease(limit=1, queues=("mail",))
+    for advanced_ms in (0, MINUTE_MS - 1):
+        clock.advance(advanced_ms)
+        look(store)
+        assert len(alerts(store)) == 1
+    clock.advance(1)
+    store.types.replace([replace(NOTIFY, name="other")])
+    look(store)
+    assert len(alerts(store)) == 1, "refused, and tried again"
+    store.types.replace([NOTIFY])
+    for _ in range(3):
+        look(store)
+        clock.advance(MINUTE_MS)
+    over, begun = alerts(store)
+    assert (over["action"], over["key"]) == ("resolve", "late-mail")
+    assert (begun["action"], begun["key"]) == ("trigger", "late-mail")
+    assert over["text"] == begun["text"].replace("late: queue", "late: resolved: queue")
+    assert store.alerts.all()[0].state.open == ()
+
+
 def test_delayed_jobs_that_nobody_leases_are_late_too(
     store: Store, submit: Any, clock: Any
 ) -> None:

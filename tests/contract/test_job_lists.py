@@ -11,7 +11,7 @@ import pytest
 from orpheus.shared.domain.jobs import Job, NewJob, Status
 from orpheus.shared.domain.lifecycle import TERMINAL, Ending
 from orpheus.shared.storage import Budget, JobFilter, JobOrder, JobPlace, Store, Total
-from orpheus.shared.storage.verbs import job_lists
+from orpheus.shared.storage.verbs import windows
 
 Submit = Callable[..., int]
 LIST = JobOrder.NEWEST, JobOrder.ENDED
@@ -39,7 +39,7 @@ class NoHurry(Budget):
 
 @pytest.fixture
 def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(job_lists, "_FIRST_WINDOW", 7)
+    monkeypatch.setattr(windows, "_FIRST_WINDOW", 7)
 
 
 @pytest.fixture
@@ -173,7 +173,7 @@ def test_no_page_has_more_bytes_than_allowed_whatever_it_is_made_of(
     order: JobOrder,
     budget: Any,
 ) -> None:
-    monkeypatch.setattr(job_lists, "_FIRST_WINDOW", 2)
+    monkeypatch.setattr(windows, "_FIRST_WINDOW", 2)
     payload = '{"s":"needle' + "x" * 1000 + '"}'
     store.jobs.submit_many([NewJob("noop", payload=payload)] * 12)
     for number, one in enumerate(lease(8)):

@@ -49,7 +49,7 @@ HOT = {
     ): "COVERING INDEX job_dependents (depends_on=?)",
     ("graphs.sql", "links-of-graph"): "job_dependencies USING PRIMARY KEY (job_id=?)\n",
     ("audit.sql", "jobs-of"): "audit_jobs USING PRIMARY KEY (job_id=? AND audit_id=?)",
-    ("audit.sql", "page-of-job"): "audit USING INDEX audit_by_target (target=?",
+    ("audit.sql", "entries-of-job"): "audit USING INDEX audit_by_target (target=?",
     ("jobs.sql", "running-jobs"): "jobs_leased",
     ("jobs.sql", "live-by-unique-keys"): "jobs_unique_key",
     ("events.sql", "events-of-job"): "events_by_job",
@@ -78,7 +78,7 @@ HOT = {
 
 SORTS = {
     "leases-of", "expired-leases", "parked-and-next", "leased-before", "running-of-queue",
-    "running-of-key", "late-delayed-jobs", "late-jobs", "page-of-job", "links-of-graph",
+    "running-of-key", "late-delayed-jobs", "late-jobs", "links-of-graph",
 }  # fmt: skip
 
 

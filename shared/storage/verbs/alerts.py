@@ -8,7 +8,7 @@ makes one job.
 
 import json
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -16,6 +16,7 @@ from orpheus.shared.domain.alerts import (
     ALERTS_QUEUE,
     AlertRule,
     AlertRun,
+    OpenAlert,
     RuleState,
     Seen,
     Told,
@@ -131,8 +132,16 @@ def _rule_of(text: str) -> AlertRule:
 def _state_of(text: str) -> RuleState:
     fields = json.loads(text)
     told = fields.pop("held", None)
-    held = told and Told(**{**told, "about": Topic(**told["about"])})
-    return RuleState(**{name: _plain(value) for name, value in fields.items()}, held=held)
+    held = told and _told_of(told)
+    still_open = tuple(
+        OpenAlert(_told_of(one["told"]), tuple(one["names"])) for one in fields.pop("open", ())
+    )
+    others = {name: _plain(value) for name, value in fields.items()}
+    return RuleState(**others, held=held, open=still_open)
+
+
+def _told_of(fields: Mapping[str, Any]) -> Told:
+    return Told(**{**fields, "about": Topic(**fields["about"])})
 
 
 def _plain(value: Any) -> Any:

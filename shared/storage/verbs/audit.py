@@ -1,12 +1,23 @@
 """The audit log: every action of an operator."""
 
 import json
+import re
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
-from orpheus.shared.storage.data import AuditRow
+from orpheus.shared.domain.limits import LARGEST_ID
+from orpheus.shared.storage.data import AuditFilter, AuditPage, AuditRow
 from orpheus.shared.storage.database import Database
+from orpheus.shared.storage.verbs.conditions import Condition, all_of, containing, escaped
+from orpheus.shared.storage.verbs.windows import Budget, Window, windows
 
 _BEFORE_ALL = 2**63 - 1
+_DAY_MS = 86_400_000
+"""Entries are in the order of their times, but for clocks that differ or were set by less."""
+_ONE_JOB = re.compile(r"\s*job\s+([0-9]{1,19})\s*", re.IGNORECASE)
+_MANY = {"job": ("job", "jobs", "all jobs")}
+"""Kinds of targets that begin with other words where they are many."""
 
 
 class Audit:
@@ -17,12 +28,20 @@ class Audit:
         self._sql = database.sql("audit.sql")
 
     def record(
-        self, action: str, target: str, *, by: str, reason: str | None = None, count: int = 1
+        self,
+        action: str,
+        target: str,
+        *,
+        by: str,
+        reason: str | None = None,
+        count: int = 1,
+        before: str | None = None,
+        after: str | None = None,
     ) -> int:
-        """Record one action; return its id."""
+        """Record one action, and how its target stood before and after; return its id."""
         with self._database.write(durable=True):
             now_ms = self._database.clock.wall_ms()
-            row = (now_ms, action, target, by, reason, count)
+            row = (now_ms, action, target, by, reason, count, before, after)
             return self._database.insert(self._sql["record"], [row])[0]
 
     def add(self, audit_id: int, job_ids: Sequence[int], *, kept: bool = True) -> None:
@@ -61,10 +80,94 @@ class Audit:
 
         `job_id`: only what was done to that job, alone or with others.
         """
-        before = _BEFORE_ALL if before_id is None else before_id
-        if job_id is None:
-            rows = self._database.all(self._sql["page"], before, limit)
-        else:
-            query = self._sql["page-of-job"]
-            rows = self._database.all(query, f"job {job_id}", before, job_id, before, limit)
+        return self.find(AuditFilter(job_id=job_id), limit, before_id).rows
+
+    def find(
+        self,
+        wanted: AuditFilter,
+        limit: int,
+        before_id: int | None = None,
+        budget: Budget | None = None,
+    ) -> AuditPage:
+        """Return up to `limit` actions that match, newest first, with ids below `before_id`.
+
+        With a budget the page ends when the time is over, and says how far it has looked.
+        """
+        wanted = _of_job(wanted)
+        conditions = self._conditions(wanted)
+        rows: list[AuditRow] = []
+        is_plain = not conditions or wanted.job_id is not None
+        place = None if before_id is None else _Place(before_id, 0)
+        for window in windows(place, self._edge, None if is_plain else budget):
+            rows += self._read(wanted.job_id, conditions, window, limit + 1 - len(rows))
+            if len(rows) > limit:
+                return AuditPage(rows[:limit], rows[limit - 1].id)
+            if window.edge is not None and window.edge.at_ms < (wanted.since_ms or 0) - _DAY_MS:
+                return AuditPage(rows, None)
+        if window.edge is None:
+            return AuditPage(rows, None)
+        if len(rows) == limit:
+            return AuditPage(rows, window.edge.id)
+        return AuditPage(rows, window.edge.id, window.looked_at, window.edge.at_ms)
+
+    def _edge(self, place: "_Place | None", size: int) -> "_Place | None":
+        before = _BEFORE_ALL if place is None else place.id
+        row = self._database.one(self._sql["edge"], before, size - 1)
+        return None if row is None else _Place(*row)
+
+    def _read(
+        self,
+        job_id: int | None,
+        conditions: Sequence[Condition],
+        window: Window["_Place"],
+        limit: int,
+    ) -> list[AuditRow]:
+        before = _BEFORE_ALL if window.after is None else window.after.id
+        entries = Condition(self._sql["entries"])
+        if job_id is not None:
+            values = (f"job {job_id}", before, job_id, before)
+            entries = Condition(self._sql["entries-of-job"], values)
+        bounds = [Condition("id < ?", (before,))]
+        if window.edge is not None:
+            bounds.append(Condition("id >= ?", (window.edge.id,)))
+        where = all_of(*bounds, *conditions)
+        sql = f"{entries.sql}{where.sql} ORDER BY id DESC LIMIT ?"
+        rows = self._database.all(sql, *entries.values, *where.values, limit)
         return [AuditRow(*row) for row in rows]
+
+    def _conditions(self, wanted: AuditFilter) -> list[Condition]:
+        """Return a condition for each field that is given but the job."""
+        conditions = []
+        if wanted.by is not None:
+            conditions.append(Condition(self._sql["by-contains"], (containing(wanted.by),)))
+        if wanted.action is not None:
+            conditions.append(Condition("action = ?", (wanted.action,)))
+        if wanted.target is not None:
+            words = " ".join(wanted.target.replace(",", "").split())
+            patterns = [f"{escaped(one)} %" for one in _MANY.get(words.lower(), (words,))]
+            each = [self._sql["begins-with"]] * len(patterns)
+            conditions.append(Condition(f"({' OR '.join(each)})", tuple(patterns)))
+        if wanted.q is not None:
+            pattern = containing(wanted.q)
+            conditions.append(Condition(f"({self._sql['text-contains']})", (pattern, pattern)))
+        if wanted.since_ms is not None:
+            conditions.append(Condition("at_ms >= ?", (wanted.since_ms,)))
+        if wanted.until_ms is not None:
+            conditions.append(Condition("at_ms < ?", (wanted.until_ms,)))
+        return conditions
+
+
+def _of_job(wanted: AuditFilter) -> AuditFilter:
+    """Return the filter; if its target is one job, as what was done to it among others, too."""
+    named = _ONE_JOB.fullmatch(wanted.target or "")
+    job_id = int(named[1]) if named else 0
+    if named is None or wanted.job_id not in (None, job_id) or job_id > LARGEST_ID:
+        return wanted
+    return replace(wanted, target=None, job_id=job_id)
+
+
+class _Place(NamedTuple):
+    """A place in the list, and when the entry there was made."""
+
+    id: int
+    at_ms: int

@@ -5,10 +5,10 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 
 from orpheus.shared.domain.jobs import Status
-from orpheus.shared.records import dataclass
 from orpheus.shared.storage.data import JobFilter
 from orpheus.shared.storage.database import Value
 from orpheus.shared.storage.queries import SqlFile
+from orpheus.shared.storage.verbs.conditions import Condition, containing
 
 _COMPARED = {
     "type": "type = ?",
@@ -19,14 +19,6 @@ _COMPARED = {
     "since": "finished_at_ms >= ?",
     "until": "finished_at_ms < ?",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """A piece of SQL, and the values of its parameters."""
-
-    sql: str
-    values: tuple[Value, ...] = ()
 
 
 def conditions_of(wanted: JobFilter, sql: SqlFile) -> dict[str, Condition]:
@@ -50,8 +42,7 @@ def conditions_of(wanted: JobFilter, sql: SqlFile) -> dict[str, Condition]:
     if wanted.ids is not None:
         conditions["ids"] = Condition(f"\n{sql['among-ids']}\n", (json.dumps(wanted.ids),))
     if wanted.q is not None:
-        pattern = "%" + wanted.q.translate({ord(c): f"\\{c}" for c in "\\%_"}) + "%"
-        conditions["q"] = Condition(f"({sql['contains']})", (pattern,) * 4)
+        conditions["q"] = Condition(f"({sql['contains']})", (containing(wanted.q),) * 4)
     return conditions
 
 

@@ -1,23 +1,22 @@
 """Lists of jobs: pages, counts and ids of those that match a filter, however many others there are.
 
 A filter may be one that no index answers: a type and a queue that are both common and have no job
-in common, or a text. Such a list is read in windows, each of which an index delimits, and a page
-ends when its time is over (`Budget`), with the place it has come to. So no page takes long, none
-skips a job, and a reader who wants to know goes on from there. (A search that looked at the newest
-10,000 of all jobs said that there was nothing where there was something.)
+in common, or a text. Such a list is read in windows (windows.py). (A search that looked at the
+newest 10,000 of all jobs said that there was nothing where there was something.)
 """
 
-import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import field, replace
+from dataclasses import replace
 
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.records import dataclass
 from orpheus.shared.storage.data import JobFilter, JobOrder, JobPage, JobPlace, Total
 from orpheus.shared.storage.database import Database, Row, text_bytes
-from orpheus.shared.storage.verbs.job_conditions import Condition, conditions_of
+from orpheus.shared.storage.verbs.conditions import Condition, all_of
+from orpheus.shared.storage.verbs.job_conditions import conditions_of
 from orpheus.shared.storage.verbs.rows import job_of
+from orpheus.shared.storage.verbs.windows import Budget, Window, windows
 
 NO_BOUND = 2**62
 MOST_COUNTED = 10_000
@@ -35,28 +34,8 @@ _FOUND_BY = {
 }
 """Which fields of a filter each index answers."""
 _FEW_OF = {"type": "few-of-type", "tag": "few-of-tag"}
-_FIRST_WINDOW = 500
-_LARGEST_WINDOW = 50_000
-_MORE_BY = 4
 _FINISHED_AT = 16
 """The column of a job's row (`select-jobs`) that says when it ended."""
-
-
-@dataclass(slots=True)
-class Budget:
-    """How long to look for jobs, in seconds. One window is looked through in any case."""
-
-    limit_s: float
-    _began_s: float = field(default_factory=time.monotonic)
-
-    def next_window(self, looked_at: int, window: int) -> int:
-        """Return how many jobs can be looked at in what is left of the time; 0: it is over."""
-        spent_s = max(time.monotonic() - self._began_s, 1e-6)
-        # Half of what the rate so far promises: what comes may not be in memory.
-        affordable = int(looked_at / spent_s * (self.limit_s - spent_s) / 2)
-        if affordable < _FIRST_WINDOW // 2:
-            return 0
-        return min(affordable, window * _MORE_BY, _LARGEST_WINDOW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +68,6 @@ class _Source:
         """What follows ORDER BY."""
         how = "ASC" if self.order is JobOrder.OLDEST else "DESC"
         return ", ".join(f"{column} {how}" for column in self.key.split(", "))
-
-
-@dataclass(frozen=True, slots=True)
-class _Window:
-    after: JobPlace | None
-    edge: JobPlace | None
-    """Its last job; None: there is none behind it."""
-    looked_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,24 +199,19 @@ class JobLists:
 
     def _windows(
         self, source: _Source, place: JobPlace | None, budget: Budget | None
-    ) -> Iterator[_Window]:
+    ) -> Iterator[Window[JobPlace]]:
         """Yield parts of what the index finds, one after the other, as long as the time allows."""
-        looked_at, size = 0, _FIRST_WINDOW
-        while True:
-            edge = self._edge(source, place, size) if budget and source.others else None
-            looked_at += size
-            yield _Window(place, edge, looked_at)
-            if edge is None or budget is None:
-                return
-            place, size = edge, budget.next_window(looked_at, size)
-            if not size:
-                return
+
+        def edge_of(after: JobPlace | None, size: int) -> JobPlace | None:
+            return self._edge(source, after, size) if source.others else None
+
+        return windows(place, edge_of, budget)
 
     def _edge(self, source: _Source, place: JobPlace | None, size: int) -> JobPlace | None:
         """Return the place of the last one of so many jobs; None: there are not more than those."""
         is_ended = source.order is JobOrder.ENDED
         select = self._sql["select-places" if is_ended else "select-ids"]
-        where = _and(*source.conditions, *source.between(place, None))
+        where = all_of(*source.conditions, *source.between(place, None))
         joined = source.joined if source.key == _TAGGED else ""  # else no condition here needs it
         sql = (
             f"{select} {source.hint}{joined}{where.sql} ORDER BY {source.order_by} LIMIT 1 OFFSET ?"
@@ -255,11 +221,11 @@ class JobLists:
             return None
         return JobPlace(*row) if is_ended else JobPlace(0, row[0])
 
-    def _where(self, source: _Source, window: _Window) -> Condition:
+    def _where(self, source: _Source, window: Window[JobPlace]) -> Condition:
         bounds = source.between(window.after, window.edge)
-        return _and(*source.conditions, *source.others, *bounds)
+        return all_of(*source.conditions, *source.others, *bounds)
 
-    def _counted(self, source: _Source, window: _Window, most: int) -> int:
+    def _counted(self, source: _Source, window: Window[JobPlace], most: int) -> int:
         where = self._where(source, window)
         ids = f"{self._sql['select-ids']} {source.hint}{source.joined}{where.sql} LIMIT ?"
         counted = f"SELECT count(*) FROM ({ids}) AS found"  # noqa: S608 - made of our own constants
@@ -376,8 +342,3 @@ def _first(row: tuple[JobPlace, Row]) -> JobPlace:
 
 def _place_of(row: Row, order: JobOrder) -> JobPlace:
     return JobPlace(row[_FINISHED_AT], row[0]) if order is JobOrder.ENDED else JobPlace(0, row[0])
-
-
-def _and(*conditions: Condition) -> Condition:
-    sql = " WHERE " + " AND ".join(one.sql for one in conditions) if conditions else ""
-    return Condition(sql, tuple(value for one in conditions for value in one.values))

@@ -114,7 +114,7 @@ class Jobs:
 
     # Actions of operators
 
-    def _to_change(self, job_id: int, *, deletes: bool = False) -> Job:
+    def to_change(self, job_id: int, *, deletes: bool = False) -> Job:
         """Return a job that nobody else changes before this transaction ends. Raises NotFound."""
         job = self.get(job_id)
         if job.concurrency_key is not None:
@@ -127,7 +127,7 @@ class Jobs:
         Raises NotFound, and TransitionRefused if it has ended.
         """
         with self._database.write(durable=True):
-            job = self._to_change(job_id)
+            job = self.to_change(job_id)
             if job.status in TERMINAL:
                 raise TransitionRefused(f"job {job_id} is {job.status}: it cannot be cancelled")
             if job.status is Status.IN_PROGRESS:
@@ -151,7 +151,7 @@ class Jobs:
         before it has failed itself.
         """
         with self._database.write(durable=True):
-            job = self._to_change(job_id)
+            job = self.to_change(job_id)
             if job.status not in (Status.FAILED, Status.CANCELLED):
                 raise TransitionRefused(
                     f"job {job_id} is {job.status}: only failed and cancelled jobs are retried"
@@ -182,7 +182,7 @@ class Jobs:
     def run_now(self, job_id: int) -> Job:
         """Make a job that waits for its time due now. Raises NotFound and TransitionRefused."""
         with self._database.write(durable=True):
-            job = self._to_change(job_id)
+            job = self.to_change(job_id)
             if job.status is not Status.PENDING:
                 raise TransitionRefused(
                     f"job {job_id} is {job.status}: only a pending job can be made due now"
@@ -199,7 +199,7 @@ class Jobs:
         done: it may read the result, perhaps after a retry.
         """
         with self._database.write(durable=True):
-            job = self._to_change(job_id, deletes=True)
+            job = self.to_change(job_id, deletes=True)
             if job.status not in TERMINAL:
                 raise TransitionRefused(
                     f"job {job_id} is {job.status}: cancel it before deleting it"

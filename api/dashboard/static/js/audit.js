@@ -1,56 +1,124 @@
-// The audit log, a page at a time. New entries wait behind a button while somebody reads the first page.
-import { arrange, byId, h, selectedIn, setText } from "./dom.js";
+// The audit log: the filter, and the entries that match, a page at a time. New entries wait behind a
+// button while somebody reads the first page.
+import { arrange, byId, h, selectedIn, setOff, setText, showOrHide } from "./dom.js";
+import { FIELDS, completions, parse, write } from "./audit-query.js";
+import { address, farthest, readPage, readPart, renewed } from "./audit-pages.js";
+import { rowOf } from "./audit-row.js";
 import { startChrome } from "./chrome.js";
-import { request } from "./http.js";
 import { Poll } from "./poll.js";
-import { cell } from "./rows.js";
-import { targetLink } from "./targets.js";
-import { timeNode } from "./time.js";
 import { count } from "./words.js";
 
-const cursor = new URLSearchParams(location.search).get("cursor");
-const body = byId("rows"), button = byId("new"), older = byId("older");
-/** @type {Map<number, HTMLElement>} */
+const AUDIT = "/ui/audit";
+const TYPING_MS = 350;
+const body = byId("rows"), button = byId("new"), older = byId("older"), field = byId("query");
+/** @type {Map<number, {node: HTMLElement, show: (entry: any) => void}>} */
 let rows = new Map();
-/** @type {any} */
-let page = null;
-let pointed = false, following = true;
+/** What was read, and of which address. @type {any} */
+let page = null, pageOf = "";
+let pointed = false;
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let typing;
 
-startChrome();
+function readAddress() {
+  const search = new URLSearchParams(location.search);
+  const filter = Object.fromEntries(FIELDS.map((name) => [name, search.get(name) ?? ""]).filter(([, value]) => value));
+  return { filter, cursor: search.get("cursor") };
+}
+
+startChrome({ n: () => button.click() });
 const table = body.closest("table");
 table.addEventListener("pointerenter", (event) => { pointed = event.pointerType === "mouse"; });
 table.addEventListener("pointerleave", () => { pointed = false; });
-button.hidden = byId("newest").hidden = false;
-button.hidden = cursor !== null;
-byId("newest").hidden = cursor === null;
-button.addEventListener("click", () => show(page.items));
-new Poll(async () => {
-  page = await request(`/audit?${new URLSearchParams(cursor === null ? {} : { cursor })}`);
-  const fresh = page.items.filter(({ id }) => !rows.has(id)).length;
-  if (!rows.size || mayMove()) show(page.items);
-  else showFresh(fresh);
-  byId("none").hidden = page.items.length > 0;
-});
+button.addEventListener("click", () => page && show(page));
+showForm();
+const poll = new Poll(() => read().catch((error) => {
+  if (error.errors) error.message = error.errors.map((one) => `${one.pointer.slice(1)} ${one.detail}.`).join(" ");
+  throw error;
+}));
+
+async function read() {
+  const at = location.search, { filter, cursor } = readAddress();
+  if (at === pageOf) page = renewed(page, await readPart(filter, cursor));
+  else {
+    const tell = (words) => { if (at === location.search) setText(byId("summary"), words); return at === location.search; };
+    const wanted = await readPage(filter, cursor, tell);
+    if (at !== location.search) return; // another is read already
+    [page, pageOf, rows] = [wanted, at, new Map()];
+  }
+  if (!rows.size || mayMove()) show(page);
+  else showFresh(page.items.filter(({ id }) => !rows.has(id)).length);
+}
 
 const mayMove = () => !pointed && scrollY === 0 && !selectedIn(body) && !body.contains(document.activeElement);
 
-function show(items) {
-  rows = new Map(items.map((entry) => [entry.id, rows.get(entry.id) ?? rowOf(entry)]));
-  for (const { id, count: changed } of items) setText(rows.get(id)?.querySelector(".count"), count(changed));
-  arrange(body, [...rows.values()]);
-  older.hidden = page.next_cursor === null;
-  if (page.next_cursor) older.href = `/ui/audit?${new URLSearchParams({ cursor: page.next_cursor })}`;
+function show({ items, next_cursor: next, searched, looked }) {
+  const { filter, cursor } = readAddress(), isFiltered = Object.keys(filter).length > 0;
+  const like = (more) => address(AUDIT, { ...filter, ...more }, null);
+  rows = new Map(items.map((entry) => [entry.id, rows.get(entry.id) ?? rowOf(entry, like)]));
+  for (const entry of items) rows.get(entry.id)?.show(entry);
+  arrange(body, [...rows.values()].map(({ node }) => node));
+  older.hidden = !next;
+  setText(older, searched ? "look further →" : "older →");
+  if (next) older.href = address(AUDIT, filter, next);
+  byId("newest").hidden = cursor === null;
+  byId("newest").href = address(AUDIT, filter, null);
+  setText(byId("summary"), searched ? `found ${count(items.length)}; ${farthest({ searched, looked })}` : "");
+  byId("none").hidden = items.length > 0 || isFiltered || cursor !== null;
+  const nothing = searched ? "Nothing found so far." : cursor === null ? "Nothing that was done matches the filter." : "There is nothing older.";
+  showOrHide(byId("no-match"), items.length || !(isFiltered || cursor !== null) ? "" : nothing);
   showFresh(0);
 }
 
 function showFresh(n) {
-  button.disabled = n === 0;
+  setOff(button, n === 0);
   setText(button, `${count(n)} new`);
 }
 
-function rowOf({ at, by, action, target, reason, count: changed }) {
-  return h("tr", { role: "row" },
-    cell("at", "", timeNode(at)), cell("by", "who", by), cell("what", "what", action),
-    cell("on", "target", targetLink(target)), cell("count num", "changed", count(changed)),
-    cell("why", "why", reason ?? h("span", { class: "hint" }, "–")));
+// The filter
+
+function showForm() {
+  const { filter, cursor } = readAddress();
+  if (document.activeElement !== field) field.value = write(filter);
+  byId("action").value = filter.action ?? "";
+  byId("since").value = filter.until ? "" : filter.since ?? "";
+  byId("clear").hidden = !Object.keys(filter).length;
+  button.hidden = cursor !== null;
 }
+
+/** Change the address, and read. @param {string} to @param {boolean} [keep] replace the entry in the history */
+function go(to, keep = false) {
+  if (keep) history.replaceState(null, "", to);
+  else { history.pushState(null, "", to); scrollTo(0, 0); }
+  showForm();
+  poll.now();
+}
+
+/** Take the filter of the field, with changes. @param {Record<string, string>} [changes] @param {boolean} [keep] */
+function apply(changes = {}, keep = false) {
+  clearTimeout(typing);
+  const { filter, problems } = parse(field.value);
+  const wanted = Object.fromEntries(Object.entries({ ...filter, ...changes }).filter(([, value]) => value));
+  if (Object.keys(changes).length) field.value = write(wanted);
+  showOrHide(byId("filter-problem"), problems.join(" "));
+  if (!problems.length) go(address(AUDIT, wanted, null), keep);
+}
+
+field.addEventListener("input", () => {
+  clearTimeout(typing);
+  byId("completions").replaceChildren(...completions(field.value).map((value) => h("option", { value })));
+  typing = setTimeout(() => apply({}, true), TYPING_MS);
+});
+byId("action").addEventListener("change", () => apply({ action: byId("action").value }));
+byId("since").addEventListener("change", () => apply({ since: byId("since").value, until: "" }));
+byId("filters").addEventListener("submit", (event) => { event.preventDefault(); apply(); });
+addEventListener("popstate", () => { clearTimeout(typing); field.value = write(readAddress().filter); showForm(); poll.now(); });
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest?.(`main a[href^='${AUDIT}?'], main a[href='${AUDIT}']`);
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+  event.preventDefault();
+  clearTimeout(typing);
+  if (body.contains(document.activeElement)) document.activeElement.blur(); // else nothing is inserted
+  field.blur();
+  go(link.getAttribute("href"));
+});

@@ -1,15 +1,31 @@
 -- name: record
 -- Record the action of an operator.
-INSERT INTO orpheus.audit (at_ms, action, target, by, reason, count) VALUES (?, ?, ?, ?, ?, ?);
+INSERT INTO orpheus.audit (at_ms, action, target, by, reason, count, before, after)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: add-count
 -- Add the jobs that a further transaction of the same action changed.
 UPDATE orpheus.audit SET count = count + ? WHERE id = ?;
 
--- name: page
--- Actions of operators, newest first.
-SELECT id, at_ms, action, target, by, reason, count FROM orpheus.audit
-WHERE id < ? ORDER BY id DESC LIMIT ?;
+-- name: entries
+-- What operators did; a WHERE follows.
+SELECT id, at_ms, action, target, by, reason, count, before, after FROM orpheus.audit
+
+-- name: by-contains
+-- These are conditions of such a query: the text of a pattern is in who did it.
+by ILIKE ?
+
+-- name: text-contains
+-- The text of a pattern is in the target or in the reason.
+target ILIKE ? OR reason ILIKE ?
+
+-- name: begins-with
+-- The target begins with the words of a pattern. A comma belongs to no word.
+replace(target, ',', '') || ' ' ILIKE ?
+
+-- name: edge
+-- The entry behind which the next window of a list begins, and its time.
+SELECT id, at_ms FROM orpheus.audit WHERE id < ? ORDER BY id DESC LIMIT 1 OFFSET ?;
 
 -- name: has
 -- Whether an entry is that of a certain action.
@@ -28,12 +44,10 @@ INSERT INTO orpheus.audit_jobs (audit_id, job_id) SELECT ?::bigint, one::bigint 
 SELECT job_id FROM orpheus.audit_jobs
 WHERE job_id IN (SELECT one::bigint FROM json_array_elements_text(?::json) AS one) AND audit_id = ?;
 
--- name: page-of-job
--- What operators did to a job, newest first: to it alone, or to many.
-SELECT id, at_ms, action, target, by, reason, count FROM (
-    SELECT id, at_ms, action, target, by, reason, count FROM orpheus.audit WHERE target = ? AND id < ?
+-- name: entries-of-job
+-- What operators did to a job, to it alone or to many, below an id; a WHERE follows.
+SELECT id, at_ms, action, target, by, reason, count, before, after FROM (
+    SELECT * FROM orpheus.audit WHERE target = ? AND id < ?
     UNION ALL
-    SELECT id, at_ms, action, target, by, reason, count
-    FROM orpheus.audit_jobs JOIN orpheus.audit ON audit.id = audit_jobs.audit_id
+    SELECT audit.* FROM orpheus.audit_jobs JOIN orpheus.audit ON audit.id = audit_jobs.audit_id
     WHERE audit_jobs.job_id = ? AND audit_jobs.audit_id < ?) AS done
-ORDER BY id DESC LIMIT ?;

@@ -1,15 +1,31 @@
 -- name: record
 -- Record the action of an operator.
-INSERT INTO audit (at_ms, action, target, by, reason, count) VALUES (?, ?, ?, ?, ?, ?);
+INSERT INTO audit (at_ms, action, target, by, reason, count, before, after)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: add-count
 -- Add the jobs that a further transaction of the same action changed.
 UPDATE audit SET count = count + ? WHERE id = ?;
 
--- name: page
--- Actions of operators, newest first.
-SELECT id, at_ms, action, target, by, reason, count FROM audit
-WHERE id < ? ORDER BY id DESC LIMIT ?;
+-- name: entries
+-- What operators did; a WHERE follows.
+SELECT id, at_ms, action, target, by, reason, count, before, after FROM audit
+
+-- name: by-contains
+-- These are conditions of such a query: the text of a pattern is in who did it.
+by LIKE ? ESCAPE '\'
+
+-- name: text-contains
+-- The text of a pattern is in the target or in the reason.
+target LIKE ? ESCAPE '\' OR reason LIKE ? ESCAPE '\'
+
+-- name: begins-with
+-- The target begins with the words of a pattern. A comma belongs to no word.
+replace(target, ',', '') || ' ' LIKE ? ESCAPE '\'
+
+-- name: edge
+-- The entry behind which the next window of a list begins, and its time.
+SELECT id, at_ms FROM audit WHERE id < ? ORDER BY id DESC LIMIT 1 OFFSET ?;
 
 -- name: has
 -- Whether an entry is that of a certain action.
@@ -27,12 +43,10 @@ INSERT INTO audit_jobs (audit_id, job_id) SELECT ?, value FROM json_each(?);
 -- Those of a JSON list of jobs that an action has changed already.
 SELECT job_id FROM json_each(?) CROSS JOIN audit_jobs ON job_id = value WHERE audit_id = ?;
 
--- name: page-of-job
--- What operators did to a job, newest first: to it alone, or to many.
-SELECT id, at_ms, action, target, by, reason, count FROM (
-    SELECT id, at_ms, action, target, by, reason, count FROM audit WHERE target = ? AND id < ?
+-- name: entries-of-job
+-- What operators did to a job, to it alone or to many, below an id; a WHERE follows.
+SELECT id, at_ms, action, target, by, reason, count, before, after FROM (
+    SELECT * FROM audit WHERE target = ? AND id < ?
     UNION ALL
-    SELECT id, at_ms, action, target, by, reason, count
-    FROM audit_jobs CROSS JOIN audit ON audit.id = audit_jobs.audit_id
+    SELECT audit.* FROM audit_jobs CROSS JOIN audit ON audit.id = audit_jobs.audit_id
     WHERE audit_jobs.job_id = ? AND audit_jobs.audit_id < ?) AS done
-ORDER BY id DESC LIMIT ?;

@@ -14,16 +14,19 @@ from orpheus.shared.domain.alerts import (
     AlertRule,
     AlertRun,
     Decision,
+    OpenAlert,
     RuleState,
     Seen,
     Told,
     Topic,
     changed,
+    closed,
     decide,
     facts,
     is_of,
     is_of_alerts,
     next_alert_ms,
+    opened,
 )
 from orpheus.shared.domain.events import Kind
 
@@ -99,6 +102,40 @@ def test_a_condition_fires_when_it_begins_and_again_after_it_has_ended() -> None
     assert not ended.fires and ended.state.gone_ms == {"queue.late mail": NOW_MS + 2 * EVERY_MS}
     again = decide(rule, ended.state, [], [late("mail"), late("media")], NOW_MS + 3 * EVERY_MS)
     assert again.fires and again.newest == late("mail")
+
+
+def test_the_end_of_what_an_alert_told_is_told_once_when_all_of_it_has_ended() -> None:
+    rule = replace(RULE, on=(AlertCondition.QUEUE_LATE,), within_s=60, every_s=1, resolved=True)
+    first = decide(rule, RuleState(), [], [late("a"), late("b")], NOW_MS)
+    told = Told("queue.late", NOW_MS, Topic("b is late", queue="b"), "queue.late b")
+    state, now_ms = opened(rule, first, told), NOW_MS
+    for holding in ([late("a")], [late("a")], []):  # b has ended, and then a is gone for a moment
+        now_ms += 2 * MINUTE_MS
+        decision = decide(rule, state, [], holding, now_ms)
+        assert not decision.fires and decision.over is None
+        state = decision.state
+    decision = decide(rule, state, [], [late("c")], now_ms + MINUTE_MS)
+    assert decision.fires and decision.over is None, "one job at a time"
+    decision = decide(rule, decision.state, [], [late("c")], now_ms + MINUTE_MS + 1)
+    assert decision.over == OpenAlert(told, ("queue.late a", "queue.late b"))
+    state = closed(decision.state, decision.over)
+    assert decide(rule, state, [], [late("c")], now_ms + MINUTE_MS + 2).over is None
+    found = facts(rule, told, 0, "now", ("queue.late a", "queue.late b"), is_over=True)
+    assert (found["action"], found["queue"]) == ("resolve", "b")
+    assert found["text"] == "ops: resolved: b is late; also: queue a is late"
+
+
+def test_no_end_is_told_of_what_begins_anew_at_once_nor_by_a_rule_that_does_not_ask() -> None:
+    rule = replace(RULE, on=(AlertCondition.QUEUE_LATE,), within_s=60, every_s=1, resolved=True)
+    first = decide(rule, RuleState(), [], [late("a")], NOW_MS)
+    told = Told("queue.late", NOW_MS, Topic("a is late", queue="a"), "queue.late a")
+    gone = decide(rule, opened(rule, first, told), [], [], NOW_MS + MINUTE_MS).state
+    again = decide(rule, gone, [], [late("a")], NOW_MS + 5 * MINUTE_MS)
+    assert again.fires and again.state.open == ()
+    silent = opened(replace(rule, resolved=False), first, told)
+    assert silent == first.state
+    event = decide(RULE, RuleState(), [failed(NOW_MS)], [], NOW_MS)
+    assert opened(rule, event, told).open == (), "an event has no end"
 
 
 def test_a_rule_about_late_queues_counts_each_once_whatever_after_says() -> None:
@@ -245,6 +282,7 @@ def test_an_alert_tells_its_facts() -> None:
         "ops: 3 times within 1 min, the last: job 7 (resize) failed (2 more since the last alert)"
     )
     assert (found["count"], found["held_back"], found["job"], found["worker"]) == (3, 2, 7, None)
+    assert found["action"] == "trigger"
 
 
 @given(

@@ -14,7 +14,7 @@ Orpheus = Callable[..., Any]
 def trail(store: Store) -> Store:
     """Three entries of two people."""
     store.audit.record("cancel", "job 7", by="cli:ada", reason="a mistake")
-    store.audit.record("pause", "queue mail", by="api:127.0.0.1")
+    store.audit.record("pause", "queue mail", by="api:127.0.0.1", before="running", after="paused")
     store.audit.record("retry", "jobs with status=failed", by="cli:ada", count=41)
     return store
 
@@ -22,9 +22,11 @@ def trail(store: Store) -> Store:
 @pytest.mark.usefixtures("trail")
 def test_actions_are_listed_newest_first_with_who_what_and_why(orpheus: Orpheus) -> None:
     head, retry, pause, cancel = orpheus("audit").out.splitlines()
-    assert head.split() == ["ID", "AT", "BY", "ACTION", "ON", "COUNT", "REASON"]
-    assert retry.endswith("cli:ada        retry   jobs with status=failed  41     -")
-    assert "api:127.0.0.1  pause   queue mail " in pause
+    assert head.split() == ["ID", "AT", "BY", "ACTION", "ON", "CHANGE", "COUNT", "REASON"]
+    assert retry.endswith(
+        "cli:ada        retry   jobs with status=failed  -                 41     -"
+    )
+    assert "api:127.0.0.1  pause   queue mail               running → paused  1 " in pause
     assert cancel.endswith("a mistake")
     answer = orpheus("audit", "--json").json
     assert [(one["id"], one["count"]) for one in answer["items"]] == [(3, 41), (2, 1), (1, 1)]
@@ -39,6 +41,9 @@ def test_actions_are_listed_newest_first_with_who_what_and_why(orpheus: Orpheus)
         (["--action", "pause"], [2]),
         (["--target", "job"], [3, 1]),
         (["--by", "ada", "--target", "job 7"], [1]),
+        (["--target", "queue"], [2]),
+        (["--q", "MISTAKE"], [1]),
+        (["--until", "1h"], []),
         (["--since", "1h"], [3, 2, 1]),
         (["--before", "3"], [2, 1]),
         (["--action", "pau"], []),
@@ -54,7 +59,12 @@ def test_what_is_older_than_asked_for_is_left_out(
     day_ms = 86_400_000
     trail._database.run("UPDATE audit SET at_ms = at_ms - ? WHERE id < 3", day_ms)
     assert [one["id"] for one in orpheus("audit", "--json", "--since", "1h").json["items"]] == [3]
+    assert [one["id"] for one in orpheus("audit", "--json", "--until", "1h").json["items"]] == [
+        2,
+        1,
+    ]
     assert orpheus("audit", "--since", "soon").code == 2
+    assert orpheus("audit", "--since", "1h", "--until", "2h").code == 2
 
 
 def test_pages_follow_each_other(orpheus: Orpheus, trail: Store) -> None:

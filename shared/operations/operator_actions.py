@@ -1,0 +1,85 @@
+"""What operators do to jobs, queues, schedules and types, for every program that lets them.
+
+Each has its row in the audit log, with how its target stood before and after, as they were in the
+transaction of the action.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
+
+from orpheus.shared.domain.jobs import Job, Status
+from orpheus.shared.operations.audit import Actor, audited
+from orpheus.shared.storage import MakeJob, Store
+from orpheus.shared.views.values import rfc3339
+
+T = TypeVar("T")
+
+
+def change_job(store: Store, actor: Actor, action: str, job_id: int, verb: Callable[[], T]) -> T:
+    """Return what `verb` returns, which acts on the job. Raises NotFound, and what it raises."""
+    deletes = action == "delete"
+
+    def stood() -> str:
+        job = store.jobs.to_change(job_id, deletes=deletes)
+        return f"{job.status}, of type {job.type}" if deletes else _state(store, job)
+
+    def stands() -> str:
+        return "deleted" if deletes else _state(store, store.jobs.get(job_id))
+
+    return audited(store, actor, action, f"job {job_id}", verb, before=stood, after=stands)
+
+
+def _state(store: Store, job: Job) -> str:
+    if job.status is Status.IN_PROGRESS and job.cancel_requested:
+        return "in progress, asked to stop"
+    if job.status is Status.PENDING and job.run_at_ms > store.clock.wall_ms():
+        return f"pending until {rfc3339(job.run_at_ms)}"
+    return job.status.replace("_", " ")
+
+
+def pause_queue(store: Store, actor: Actor, name: str, *, paused: bool) -> None:
+    """Pause or resume a queue."""
+    verb = store.queues.pause if paused else store.queues.resume
+    state = partial(_paused_queue, store, name)
+    action, pause = _PAUSE[paused], partial(verb, name)
+    audited(store, actor, action, f"queue {name}", pause, before=state, after=state)
+
+
+def _paused_queue(store: Store, name: str) -> str:
+    return _PAUSED[any(row.name == name and row.paused for row in store.queues.all())]
+
+
+def pause_schedule(store: Store, actor: Actor, name: str, *, paused: bool) -> None:
+    """Pause or resume a schedule. Raises NotFound."""
+    verb = store.schedules.pause if paused else store.schedules.resume
+
+    def state() -> str:
+        return _PAUSED[store.schedules.get(name).paused]
+
+    action, pause = _PAUSE[paused], partial(verb, name)
+    audited(store, actor, action, f"schedule {name}", pause, before=state, after=state)
+
+
+def run_schedule(store: Store, actor: Actor, name: str, make_job: MakeJob) -> int:
+    """Submit the job of a schedule now, and return its id. Raises NotFound and InvalidJob."""
+
+    def made() -> str:
+        return f"job {store.schedules.get(name).last_job_id}"
+
+    verb = partial(store.schedules.run_now, name, make_job)
+    return audited(store, actor, "run", f"schedule {name}", verb, after=made)
+
+
+def release_type(store: Store, actor: Actor, name: str) -> None:
+    """Release a quarantined job type. Raises NotFound and TransitionRefused."""
+
+    def state() -> str:
+        return "quarantined" if store.quarantines.of(name) else "released"
+
+    verb = partial(store.quarantines.release, name)
+    audited(store, actor, "release", f"type {name}", verb, before=state, after=state)
+
+
+_PAUSE = {True: "pause", False: "resume"}
+_PAUSED = {True: "paused", False: "running"}

@@ -1,0 +1,28 @@
+"""Conditions of queries that are put together from named pieces of SQL."""
+
+from orpheus.shared.records import dataclass
+from orpheus.shared.storage.database import Value
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A piece of SQL, and the values of its parameters."""
+
+    sql: str
+    values: tuple[Value, ...] = ()
+
+
+def all_of(*conditions: Condition) -> Condition:
+    """Return the WHERE of rows for which each condition holds; nothing if there is none."""
+    sql = " WHERE " + " AND ".join(one.sql for one in conditions) if conditions else ""
+    return Condition(sql, tuple(value for one in conditions for value in one.values))
+
+
+def escaped(text: str) -> str:
+    """Return the pattern of LIKE that only this text matches."""
+    return text.translate({ord(c): f"\\{c}" for c in "\\%_"})
+
+
+def containing(text: str) -> str:
+    """Return the pattern of LIKE that every text matches in which this one is."""
+    return f"%{escaped(text)}%"

@@ -1,0 +1,67 @@
+"""Read a list in windows of an index until a time is over, however much of it matches a filter.
+
+A list that no index answers (a text, two properties that few rows have together) is looked through
+in windows, each of which an index delimits. A reader ends when its time is over (`Budget`), with
+the place that it has come to. So no page takes long, none skips a row, and whoever wants to know
+goes on from there.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import field
+from typing import Generic, TypeVar
+
+from orpheus.shared.records import dataclass
+
+_FIRST_WINDOW = 500
+_LARGEST_WINDOW = 50_000
+_MORE_BY = 4
+
+Place = TypeVar("Place")
+
+
+@dataclass(slots=True)
+class Budget:
+    """How long to look for rows, in seconds. One window is looked through in any case."""
+
+    limit_s: float
+    _began_s: float = field(default_factory=time.monotonic)
+
+    def next_window(self, looked_at: int, window: int) -> int:
+        """Return how many rows can be looked at in what is left of the time; 0: it is over."""
+        spent_s = max(time.monotonic() - self._began_s, 1e-6)
+        # Half of what the rate so far promises: what comes may not be in memory.
+        affordable = int(looked_at / spent_s * (self.limit_s - spent_s) / 2)
+        if affordable < _FIRST_WINDOW // 2:
+            return 0
+        return min(affordable, window * _MORE_BY, _LARGEST_WINDOW)
+
+
+@dataclass(frozen=True, slots=True)
+class Window(Generic[Place]):
+    """A part of a list."""
+
+    after: Place | None
+    edge: Place | None
+    """Its last row; None: there is none behind it."""
+    looked_at: int
+
+
+def windows(
+    place: Place | None, edge_of: Callable[[Place | None, int], Place | None], budget: Budget | None
+) -> Iterator[Window[Place]]:
+    """Yield parts of a list, one after the other, as long as the time allows.
+
+    `edge_of(place, size)` returns the last one of so many rows behind a place; None: there are not
+    more than those. Without a budget, the rest of the list is one part.
+    """
+    looked_at, size = 0, _FIRST_WINDOW
+    while True:
+        edge = None if budget is None else edge_of(place, size)
+        looked_at += size
+        yield Window(place, edge, looked_at)
+        if edge is None or budget is None:
+            return
+        place, size = edge, budget.next_window(looked_at, size)
+        if not size:
+            return

@@ -1,0 +1,166 @@
+"""The audit log: what of it is found, how far a search has looked, and what an action changed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import pytest
+
+from orpheus.shared.domain.jobs import NewJob
+from orpheus.shared.domain.schedules import ScheduleDefinition
+from orpheus.shared.errors import NotFound
+from orpheus.shared.operations import operator_actions
+from orpheus.shared.operations.audit import Actor
+from orpheus.shared.storage import AuditFilter, AuditPage, Budget, Store
+from orpheus.shared.storage.verbs import windows
+
+Submit = Callable[..., int]
+ADA = Actor("cli:ada", "as asked")
+DAY_MS = 86_400_000
+
+
+@dataclass
+class NoTime(Budget):
+    """A budget that is over after each window."""
+
+    limit_s: float = 0.0
+
+    def next_window(self, looked_at: int, window: int) -> int:
+        return 0
+
+
+FOUND: list[tuple[dict[str, Any], list[int]]] = [
+    ({}, [7, 6, 5, 4, 3, 2, 1]),
+    ({"by": "ADA"}, [6, 4, 2]),
+    ({"by": "cli:%"}, []),
+    ({"action": "pause"}, [3, 2]),
+    ({"action": "pau"}, []),
+    ({"target": "queue"}, [3, 2]),
+    ({"target": "Queue mail"}, [2]),
+    ({"target": "queue mai"}, []),
+    ({"target": "configuration"}, [6]),
+    ({"target": "job"}, [7, 4, 1]),
+    ({"target": "job 7"}, [1]),
+    ({"target": "job 70"}, []),
+    ({"target": "jobs with status=failed, queue=mail"}, [4]),
+    ({"q": "100%"}, [3]),
+    ({"q": "mail"}, [4, 3, 2]),
+    ({"by": "ada", "target": "queue", "q": "mail"}, [2]),
+    ({"since_ms": 3}, [7, 6, 5, 4, 3]),
+    ({"until_ms": 3}, [2, 1]),
+    ({"since_ms": 2, "until_ms": 6, "action": "pause"}, [3, 2]),
+    ({"job_id": 7, "by": "eve"}, [1]),
+    ({"job_id": 7, "by": "ada"}, []),
+    ({"job_id": 8, "target": "job 7"}, []),
+]
+
+
+def test_entries_are_found_by_who_what_on_what_when_and_by_a_text(
+    store: Store, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(windows, "_FIRST_WINDOW", 2)
+    start_ms = clock.wall
+    for by, action, target, reason in [
+        ("cli:eve", "cancel", "job 7", "a mistake"),
+        ("cli:ada", "pause", "queue mail", None),
+        ("api:::1", "pause", "queue mails", "it is 100% mail"),
+        ("cli:ada", "retry", "jobs with status=failed, queue=mail", None),
+        ("cli:eve", "restart", "slot default-1", "hangs"),
+        ("cli:ada", "configure", "configuration, back to version 3", None),
+        ("cli:eve", "delete", "all jobs", None),
+    ]:
+        clock.advance(1)
+        store.audit.record(action, target, by=by, reason=reason)
+    for (given, ids), budget in product(FOUND, (None, NoTime)):
+        times: dict[str, Any] = {
+            name: start_ms + at for name, at in given.items() if name.endswith("_ms")
+        }
+        wanted = AuditFilter(**{**given, **times})
+        found: list[int] = []
+        before_id, pages = None, 0
+        while pages == 0 or before_id is not None:
+            page = store.audit.find(wanted, 3, before_id, budget and budget())
+            found += [row.id for row in page.rows]
+            before_id, pages = page.before_id, pages + 1
+        assert found == ids, given
+
+
+def test_a_search_that_takes_long_says_how_far_it_has_looked(
+    store: Store, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(windows, "_FIRST_WINDOW", 4)
+    for number in range(10):
+        clock.advance(1000)
+        store.audit.record("cancel", f"job {number}", by="cli:eve" if number else "cli:ada")
+    wanted = AuditFilter(by="ada")
+    first = store.audit.find(wanted, 3, None, NoTime())
+    assert first == AuditPage([], 7, 4, clock.wall - 3000)
+    last = store.audit.find(wanted, 3, 3, NoTime())
+    assert [row.target for row in last.rows] == ["job 0"]
+    assert (last.before_id, last.looked_at) == (None, None)
+    full = store.audit.find(AuditFilter(by="eve"), 4, None, NoTime())
+    assert (len(full.rows), full.before_id, full.looked_at) == (4, 7, None)
+
+
+def test_what_is_older_than_asked_for_is_not_looked_through(
+    store: Store, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(windows, "_FIRST_WINDOW", 2)
+    for days in (1, 1, 1, 1, 30, 1, -1, 1):  # a clock was set back once
+        clock.advance(days * DAY_MS)
+        store.audit.record("pause", "queue mail", by="cli:ada")
+    page = store.audit.find(AuditFilter(since_ms=clock.wall - 2 * DAY_MS), 9, None, NoTime())
+    assert ([row.id for row in page.rows], page.before_id) == ([8, 7], 7)
+    page = store.audit.find(AuditFilter(since_ms=clock.wall - 2 * DAY_MS), 9, 7, NoTime())
+    assert [row.id for row in page.rows] == [6, 5]
+    page = store.audit.find(AuditFilter(since_ms=clock.wall), 9, 5, NoTime())
+    assert page == AuditPage([], None)
+
+
+def changes(store: Store) -> list[tuple[str, str | None, str | None]]:
+    """What each entry says of its target, the oldest first."""
+    return [(row.action, row.before, row.after) for row in reversed(store.audit.page(50))]
+
+
+def test_an_entry_tells_how_its_target_stood_before_and_after(
+    store: Store, submit: Submit, lease: Any, clock: Any
+) -> None:
+    def change(action: str, job_id: int, verb: Callable[[int], object]) -> None:
+        operator_actions.change_job(store, ADA, action, job_id, lambda: verb(job_id))
+
+    later = submit(type="resize", run_at_ms=clock.wall + 1000)
+    change("run", later, store.jobs.run_now)
+    lease(1)
+    change("cancel", later, store.jobs.cancel)
+    gone = submit(type="resize")
+    change("cancel", gone, store.jobs.cancel)
+    change("retry", gone, store.jobs.retry)
+    store.jobs.cancel(gone)
+    change("delete", gone, store.jobs.delete)
+    assert changes(store) == [
+        ("run", "pending until 2027-01-15T08:00:01.000Z", "pending"),
+        ("cancel", "in progress", "in progress, asked to stop"),
+        ("cancel", "pending", "cancelled"),
+        ("retry", "cancelled", "pending"),
+        ("delete", "cancelled, of type resize", "deleted"),
+    ]
+    with pytest.raises(NotFound, match="no job"):
+        change("retry", gone, store.jobs.retry)
+    assert len(store.audit.page(50)) == 5
+
+
+def test_pauses_and_runs_tell_what_they_changed(store: Store) -> None:
+    operator_actions.pause_queue(store, ADA, "mail", paused=True)
+    operator_actions.pause_queue(store, ADA, "mail", paused=True)
+    operator_actions.pause_queue(store, ADA, "mail", paused=False)
+    store.schedules.configure([ScheduleDefinition("nightly", "noop", every_s=60)])
+    operator_actions.pause_schedule(store, ADA, "nightly", paused=True)
+    operator_actions.run_schedule(store, ADA, "nightly", lambda one: NewJob(one.type))
+    assert changes(store) == [
+        ("pause", "running", "paused"),
+        ("pause", "paused", "paused"),
+        ("resume", "paused", "running"),
+        ("pause", "running", "paused"),
+        ("run", None, "job 1"),
+    ]

@@ -25,7 +25,7 @@ def test_the_charts_show_the_last_minute_at_once(panel: Panel) -> None:
         "working": [n is not None for n in known],
     }
     shown = worker("default-1", recent_exits=[], samples=samples)
-    panel.answer("/workers?samples=true", 200, {"items": [shown], "pools": []})
+    panel.answer("/workers?samples=true", 200, {"items": [shown], "pools": [], "programs": []})
     panel.open(worker("default-1"), *SYSTEM)
     row = panel.row("default-1")
     lines = "path => path.getAttribute('d').slice(1).split('M').map(one => one.split('L').length)"
@@ -39,7 +39,8 @@ def test_the_charts_show_the_last_minute_at_once(panel: Panel) -> None:
 
 def test_a_pool_without_workers_and_a_program_can_be_scaled(panel: Panel) -> None:
     pools = [{"host": "host-1", "name": "default"}, {"host": "host-1", "name": "mail"}]
-    panel.answer("/workers?samples=true", 200, {"items": [], "pools": pools})
+    programs = [{"host": "host-1", "name": "web"}]
+    panel.answer("/workers?samples=true", 200, {"items": [], "pools": pools, "programs": programs})
     web = worker("web-1", "web", role="program")
     page = panel.open(worker("default-1"), web, *SYSTEM)
     forms = page.locator("#pools form")

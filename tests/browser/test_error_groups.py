@@ -8,9 +8,11 @@ from tests.browser.conftest import Dashboard
 
 
 def fail(system: Any, text: str, times: int = 1) -> list[int]:
-    jobs = [system.submit("shout", {"text": text, "fail": True}) for _ in range(times)]
-    for job in jobs:
-        system.wait_for_job(job)
+    """Let jobs fail, one after another; their ids."""
+    jobs: list[int] = []
+    for _ in range(times):
+        jobs.append(system.submit("shout", {"text": text, "fail": True}))
+        system.wait_for_job(jobs[-1])
     return jobs
 
 

@@ -13,7 +13,7 @@ from tests.machine import PATIENCE_S
 
 expect.set_options(timeout=PATIENCE_S * 1000)
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
-"""The first that is there. A page costs the shell, which has no windows, a quarter of the others."""
+"""The first that is there is used. The shell has no windows: a page costs it a quarter."""
 # Refusals and lost connections are what some tests are about; Chromium writes them all down.
 NIGHTLY = (
     '{name="nightly", cron="0 3 * * MON-FRI", timezone="Europe/Vienna", type="wordcount",'

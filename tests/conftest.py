@@ -24,6 +24,7 @@ import pytest
 from hypothesis import settings
 
 from tests.machine import PATIENCE_S, processes_with, wait_until
+from tests.variants import variants
 
 # A busy machine is no error: what takes too long is found by benchmarks.
 settings.register_profile("patient", settings.default, deadline=None)
@@ -87,13 +88,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def _leave_out_long_variants(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is marked `long`, unless `--long` is given or it is named by its id."""
-    if config.getoption("--long") or any("::" in argument for argument in config.args):
+    """Leave out what is marked `long`, unless it is asked for: by `--long`, `-m long` or its id."""
+    if config.getoption("--long") or "long" in config.getoption("markexpr"):
         return
-    left_out = [item for item in items if item.get_closest_marker("long")]
+    ids = tuple(argument for argument in config.args if "::" in argument)
+    left_out = {
+        item
+        for item in items
+        if item.get_closest_marker("long") and not item.nodeid.startswith(ids)
+    }
     if left_out:
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if not item.get_closest_marker("long")]
+        config.hook.pytest_deselected(items=sorted(left_out, key=lambda item: item.nodeid))
+        items[:] = [item for item in items if item not in left_out]
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

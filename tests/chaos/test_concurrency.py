@@ -16,7 +16,6 @@ from tests.chaos.checked import WatchedRun
 from tests.chaos.clients import Client
 from tests.chaos.harness import Orpheus, show, until
 from tests.chaos.histories import Look, Run, read_effects
-from tests.variants import variants
 
 PLACES = 4
 KILLED_JOBS = int(os.environ.get("KILLED_JOBS", "100"))
@@ -116,7 +115,7 @@ def test_a_job_past_its_hard_deadline_is_known_and_the_others_are_released(
 
 
 @pytest.mark.timeout(DRAIN_BOUND_S + 300)
-@pytest.mark.parametrize("kind", variants(["asked_async", "asked"], "asked_async"))
+@pytest.mark.parametrize("kind", ["asked_async", "asked"])
 def test_jobs_whose_workers_are_killed_every_second_are_done_once(
     start: Callable[..., Orpheus], kind: str
 ) -> None:

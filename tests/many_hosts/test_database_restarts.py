@@ -96,7 +96,6 @@ def test_each_connection_is_ended_once(
     every_host_is_back(watched, shared_hosts)
 
 
-@pytest.mark.long
 def test_a_host_that_starts_meanwhile_waits(
     shared_server: DatabaseServer,
     shared_hosts: list[Host],

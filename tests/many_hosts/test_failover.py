@@ -35,7 +35,6 @@ def shared_standby(shared_server: DatabaseServer, server_folder: Path) -> Iterat
     standby.end()
 
 
-@pytest.mark.long
 def test_a_standby_takes_over(
     shared_server: DatabaseServer,
     shared_standby: DatabaseServer,

@@ -10,7 +10,6 @@ import pytest
 
 from tests.integration.programs.conftest import Programs, program, shell
 from tests.machine import wait_until
-from tests.variants import variants
 
 Start = Callable[..., Programs]
 QUICK = "[supervisor]\nrestart_backoff_max = '100ms'\ncrash_loop_failures = 3\n"
@@ -92,7 +91,7 @@ def test_it_stops_by_the_signal_that_it_is_given(programs: Start, tmp_path: Path
     assert note.read_text() == "bye\n"
 
 
-@pytest.mark.parametrize("obeys", variants([True, False], False))
+@pytest.mark.parametrize("obeys", [True, False])
 def test_none_outlives_a_supervisor_that_is_killed(
     obeys: bool, programs: Start, start_system: Callable[..., object]
 ) -> None:

@@ -24,7 +24,6 @@ import pytest
 from hypothesis import settings
 
 from tests.machine import PATIENCE_S, processes_with, wait_until
-from tests.variants import variants
 
 # A busy machine is no error: what takes too long is found by benchmarks.
 settings.register_profile("patient", settings.default, deadline=None)

@@ -273,9 +273,18 @@ def next_alert_ms(rule: AlertRule, state: RuleState) -> int | None:
     return state.fired_ms + round(rule.every_s * 1000)
 
 
-def changed(state: RuleState) -> RuleState:
-    """Return the state of a rule whose definition has changed: it begins anew but for `every`."""
-    return RuleState(fired_ms=state.fired_ms)
+def changed(rule: AlertRule, state: RuleState) -> RuleState:
+    """Return the state of a rule whose definition has changed to this one.
+
+    It begins anew but for `every`, and for the end of alerts that it is still about: what still
+    holds is told again, of what does not hold the end is told.
+    """
+    still = [one for one in state.open if rule.resolved and is_of(rule, _seen(one.told))]
+    return RuleState(fired_ms=state.fired_ms, open=tuple(still))
+
+
+def _seen(told: Told) -> Seen:
+    return Seen(told.kind, told.at_ms, type=told.about.type, queue=told.about.queue)
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,8 @@ def test_the_end_of_a_condition_is_told_once_as_its_alert_was(
         submit(queue="mail")
     clock.advance(MINUTE_MS + 1)
     look(store)
+    store.alerts.configure([replace(LATE, resolved=True, payload=payload, every_s=600)])
+    look(store)
     lease(limit=1, queues=("mail",))
     for advanced_ms in (0, MINUTE_MS - 1):
         clock.advance(advanced_ms)

@@ -53,7 +53,7 @@ class Alerts:
             for rule in sorted(rules, key=lambda one: one.name):  # as all do, or two would deadlock
                 before = known.get(rule.name)
                 if before is None or before.rule != rule:
-                    state = RuleState() if before is None else changed(before.state)
+                    state = RuleState() if before is None else changed(rule, before.state)
                     row = self._database.one(self._sql["newest-seq"])
                     seq = int(row[0]) if row else 0
                     values = (json.dumps(asdict(rule)), seq, _text_of(state))

@@ -252,7 +252,23 @@ def test_to_count_many_events_takes_no_time_for_each_that_is_recent() -> None:
 def test_a_changed_rule_begins_anew_but_keeps_when_it_fired() -> None:
     held = Told("job.failed", NOW_MS, Topic("it failed"))
     state = RuleState((NOW_MS,), ("queue.late mail",), fired_ms=NOW_MS, held_back=3, held=held)
-    assert changed(state) == RuleState(fired_ms=NOW_MS)
+    assert changed(RULE, state) == RuleState(fired_ms=NOW_MS)
+
+
+def test_a_changed_rule_still_tells_the_end_of_what_it_told_and_is_about() -> None:
+    mail, media = (
+        OpenAlert(Told(one.kind, NOW_MS, Topic("late", queue=queue), one.name), (one.name,))
+        for queue in ("mail", "media")
+        for one in [late(queue)]
+    )
+    state = RuleState(holding=("queue.late mail",), fired_ms=NOW_MS, open=(mail, media))
+    both = replace(TELLS_END, every_s=900)
+    assert changed(both, state).open == (mail, media)
+    assert changed(replace(both, queues=("mail",)), state).open == (mail,)
+    assert changed(replace(both, on=(AlertCondition.SCHEDULE_MISSED,)), state).open == ()
+    assert changed(replace(both, resolved=False), state).open == ()
+    over = decide(both, changed(both, state), [], [late("media")], NOW_MS + 1).over
+    assert over == mail
 
 
 def test_types_and_queues_choose() -> None:

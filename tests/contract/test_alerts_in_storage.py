@@ -344,6 +344,10 @@ def test_a_rule_whose_job_would_be_refused_is_found_before_it_is_needed() -> Non
     assert "'ops' cannot make its job" in refused(on=("job.failed", "worker.fatal"))[0]
     assert "no job type is called 'notfy'; did you mean 'notify'?" in refused(type="notfy")[0]
     assert 'add its module, "orpheus.worker.handlers", to jobs' in refused(type="webhook")[0]
+    row = replace(NOTIFY, schema='{"properties": {"a": {"enum": ["trigger"]}}}')
+    late = {"on": ("queue.late",), "within_s": 60, "payload": '{"a": "{action}"}'}
+    assert refused(**late) == {}
+    assert "payload.a" in refused(**late, resolved=True)[0]
 
 
 @pytest.mark.backends("sqlite")

@@ -179,12 +179,16 @@ def _missed_tick_ms(row: ScheduleRow, now_ms: int) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """What becomes of a rule. `next_ms`: when it fires though nothing more happens."""
+    """What becomes of a rule. `next_ms`: when it fires though nothing more happens.
+
+    `is_end`: the job tells the end of an alert.
+    """
 
     row: AlertRow
     state: RuleState
     job: NewJob | None = None
     next_ms: int | None = None
+    is_end: bool = False
 
 
 def _fire(look: _Look, rows: list[AlertRow]) -> float:
@@ -237,7 +241,7 @@ def _evaluate(look: _Look, row: AlertRow) -> _Outcome:
         what = facts(rule, over.told, 0, rfc3339(look.now_ms), over.names, is_over=True)
         job = _job_or_trouble(look, rule, what)
         state = state if job is None else closed(state, over)
-    return _Outcome(row, state, job, next_alert_ms(rule, state))
+    return _Outcome(row, state, job, next_alert_ms(rule, state), is_end=over is not None)
 
 
 def _job_or_trouble(look: _Look, rule: AlertRule, what: Mapping[str, object]) -> NewJob | None:
@@ -257,18 +261,19 @@ def _job_or_trouble(look: _Look, rule: AlertRule, what: Mapping[str, object]) ->
 
 
 def _store(look: _Look, changed: list[_Outcome]) -> None:
-    fired = []
+    made, move = [], look.store.alerts.move
     with look.store.write(durable=any(one.job is not None for one in changed)):
         for one in changed:
             seq = max(one.row.seq, look.up_to)
-            job_id = look.store.alerts.move(one.row, seq, one.state, one.job)
+            job_id = move(one.row, seq, one.state, one.job, is_end=one.is_end)
             if job_id is not None:
-                fired.append((one.row.rule.name, job_id))
-        if fired:
+                made.append((one, job_id))
+        if made:
             failpoint("alerts.before_commit")
-    for name, job_id in fired:
-        log.info("alert_fired", alert=name, job=job_id)
-    if fired:
+    for one, job_id in made:
+        what = "alert_resolved" if one.is_end else "alert_fired"
+        log.info(what, alert=one.row.rule.name, job=job_id)
+    if made:
         failpoint("alerts.committed")
 
 

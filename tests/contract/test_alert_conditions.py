@@ -9,7 +9,7 @@ import pytest
 from orpheus.shared.domain.processes import ProcessRecord, Role, SlotRecord, SlotState
 from orpheus.shared.domain.schedules import CatchUp, ScheduleDefinition
 from orpheus.shared.operations.stored_settings import fire_schedules
-from orpheus.shared.storage import Store
+from orpheus.shared.storage import JobFilter, Store
 from tests.contract.alert_rules import LATE, MINUTE_MS, NOTIFY, RULE, SETTINGS, alerts, look
 
 Fail = Callable[..., int]
@@ -52,7 +52,7 @@ def test_a_queue_is_late_once_enough_due_jobs_have_waited_for_long(
 
 
 def test_the_end_of_a_condition_is_told_once_as_its_alert_was(
-    store: Store, submit: Any, lease: Any, clock: Any
+    store: Store, submit: Any, lease: Any, clock: Any, log_lines: list[str]
 ) -> None:
     payload = '{"text": "{text}", "action": "{action}", "key": "{rule}-{queue}"}'
     store.alerts.configure([replace(LATE, resolved=True, payload=payload)])
@@ -76,10 +76,14 @@ def test_the_end_of_a_condition_is_told_once_as_its_alert_was(
         look(store)
         clock.advance(MINUTE_MS)
     over, begun = alerts(store)
+    (row,) = store.alerts.all()
+    _, first = store.jobs.page(JobFilter(queue="alerts"), 2)
+    assert row.last_job_id == first.id, "that of the alert, as when it fired last"
+    assert log_lines == ["alert_fired", "alert_refused", "alert_resolved"]
     assert (over["action"], over["key"]) == ("resolve", "late-mail")
     assert (begun["action"], begun["key"]) == ("trigger", "late-mail")
     assert over["text"] == begun["text"].replace("late: queue", "late: resolved: queue")
-    assert store.alerts.all()[0].state.open == ()
+    assert row.state.open == ()
 
 
 def test_delayed_jobs_that_nobody_leases_are_late_too(

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from math import inf
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -27,19 +26,6 @@ Fail = Callable[..., int]
 def described(store: Store) -> None:
     """The type of the jobs of alerts is known."""
     store.types.replace([NOTIFY])
-
-
-@pytest.fixture
-def log_lines(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of what is logged."""
-    lines: list[str] = []
-    noting = SimpleNamespace(
-        **dict.fromkeys(
-            ("info", "warning", "error", "exception"), lambda event, **_: lines.append(event)
-        )
-    )
-    monkeypatch.setattr("orpheus.shared.operations.alerts.log", noting)
-    return lines
 
 
 def test_a_failure_makes_one_job_for_all_who_look(store: Store, another: Any, fail: Fail) -> None:

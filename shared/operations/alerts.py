@@ -96,7 +96,7 @@ class _Look:
             if seen.seq > row.seq and is_of(row.rule, seen) and not self._is_of_alerts(seen):
                 yield seen
 
-    def holding_for(self, rule: AlertRule) -> Iterator[Seen]:
+    def holding_for(self, rule: AlertRule, state: RuleState) -> Iterator[Seen]:
         """Yield the conditions that hold, of those that a rule is about."""
         if AlertCondition.SCHEDULE_MISSED in rule.on:
             yield from (one for one in self._missed if is_of(rule, one))
@@ -104,6 +104,10 @@ class _Look:
             yield from (one for one in self._late(rule, rule.within_s) if is_of(rule, one))
         if AlertCondition.SUPERVISOR_DEGRADED in rule.on:
             yield from (one for one in self._degraded if not self._is_of_alerts(one))
+            # What nobody can see has not ended for that. What was gone before has.
+            lasting = {*state.holding} - state.gone_ms.keys()
+            if lasting:
+                yield from (one for one in self._abandoned if one.name in lasting)
 
     def _is_of_alerts(self, seen: Seen) -> bool:
         return seen.worker is not None and is_of_alerts(seen, self._runs)
@@ -167,6 +171,19 @@ class _Look:
             for host, slot, text in slots_in_trouble(self.store, self.settings.beat_timeout_s)
         ]
 
+    @cached_property
+    def _abandoned(self) -> list[Seen]:
+        from orpheus.shared.views.workers import abandoned_slots  # noqa: PLC0415 - as above
+
+        return [
+            self._holds(
+                AlertCondition.SUPERVISOR_DEGRADED,
+                f"{slot} on {host}",
+                Topic(f"{slot} was in trouble when {host} was lost", worker=slot, host=host),
+            )
+            for host, slot in abandoned_slots(self.store, self.settings.beat_timeout_s)
+        ]
+
 
 def _missed_tick_ms(row: ScheduleRow, now_ms: int) -> int | None:
     """Return the tick that a schedule has missed, if it has not run since; None: it has none."""
@@ -225,7 +242,7 @@ def _outcome(look: _Look, row: AlertRow) -> _Outcome:
 
 def _evaluate(look: _Look, row: AlertRow) -> _Outcome:
     rule = row.rule
-    holding = list(look.holding_for(rule))
+    holding = list(look.holding_for(rule, row.state))
     decision = decide(rule, row.state, look.events_for(row), holding, look.now_ms)
     told = _told(look.store, decision, row.state.held)
     if decision.fires and told is not None:

@@ -184,12 +184,15 @@ def slot(state: SlotState, *, degraded: bool = False) -> SlotRecord:
     )  # fmt: skip
 
 
-def test_a_slot_that_needs_attention_fires_when_it_begins_to(store: Store, clock: Any) -> None:
-    supervisor = ProcessRecord(
+def supervisor(clock: Any) -> ProcessRecord:
+    return ProcessRecord(
         "here", "boss", "supervisor", None, Role.SUPERVISOR, 1, 1.0, clock.boot, 1,
         ready=True, beat=1, last_beat_mono_ms=clock.monotonic, job_id=None, jobs_done=0,
     )  # fmt: skip
-    store.processes.register(supervisor)
+
+
+def test_a_slot_that_needs_attention_fires_when_it_begins_to(store: Store, clock: Any) -> None:
+    store.processes.register(supervisor(clock))
     rule = replace(RULE, on=("supervisor.degraded",), every_s=1)
     store.alerts.configure([rule])
     for state, degraded in (
@@ -210,3 +213,46 @@ def test_a_slot_that_needs_attention_fires_when_it_begins_to(store: Store, clock
     assert fatal_told["text"] == "ops: default-1 failed too often (fatal): because."
     assert degraded_told["text"] == "ops: default-1 is degraded: because."
     assert (degraded_told["worker"], degraded_told["host"]) == ("default-1", "here")
+
+
+@pytest.mark.parametrize("comes_back", [True, False])
+def test_the_trouble_of_a_slot_goes_on_while_its_supervisor_is_dead(
+    store: Store, clock: Any, comes_back: bool
+) -> None:
+    rule = replace(RULE, on=("supervisor.degraded",), every_s=1, resolved=True)
+    store.alerts.configure([rule])
+    store.processes.register(supervisor(clock))
+    store.processes.put_slots([slot(SlotState.FATAL)])
+    for minute in range(6):
+        look(store)
+        clock.advance(MINUTE_MS)
+        if minute == 2:
+            store.processes.forget("boss")
+    assert [one["alert"]["action"] for one in alerts(store)] == ["trigger"]
+    if comes_back:
+        store.processes.register(supervisor(clock))
+        store.processes.put_slots([slot(SlotState.READY)])
+    else:
+        store.processes.remove_slots("here", ["default-1"])
+    for _ in range(2):
+        look(store)
+        clock.advance(MINUTE_MS)
+        store.processes.beat("boss", ready=True, beat=1, job_id=None, jobs_done=0)
+    over, _ = alerts(store)
+    assert over["alert"]["action"] == "resolve"
+    assert store.alerts.all()[0].state.open == ()
+
+
+@pytest.mark.backends("sqlite")
+def test_the_trouble_that_was_gone_before_its_supervisor_died_has_ended(
+    store: Store, clock: Any
+) -> None:
+    store.alerts.configure([replace(RULE, on=("supervisor.degraded",), every_s=1, resolved=True)])
+    store.processes.register(supervisor(clock))
+    for state in (SlotState.FATAL, SlotState.READY):
+        store.processes.put_slots([slot(state)])
+        look(store)
+    for _ in range(3):
+        clock.advance(MINUTE_MS)
+        look(store)
+    assert [one["alert"]["action"] for one in alerts(store)] == ["resolve", "trigger"]

@@ -130,9 +130,12 @@ def fields_in(value: Any) -> Iterator[str]:
 
 
 def sample_facts(rule: AlertRule) -> Iterator[Mapping[str, object]]:
-    """Yield facts as they may be, one of each kind: to check a payload before it is needed."""
+    """Yield facts as they may be of each kind: to check a payload before it is needed."""
     for kind in rule.on:
-        yield facts(rule, Told(kind, 0, _sample(kind)), 1, "2026-01-31T12:00:00.000Z")
+        told, at = Told(kind, 0, _sample(kind)), "2026-01-31T12:00:00.000Z"
+        yield facts(rule, told, 1, at)
+        if rule.resolved:  # an alert that tells an event last may be about conditions, too
+            yield facts(rule, told, 0, at, is_over=True)
 
 
 def _sample(kind: str) -> Topic:

@@ -191,8 +191,6 @@ def decide(
     recent, hits, newest = _count(rule, state.recent_ms, [*events, *new])
     due = state.held_back + hits
     begun = {*state.begun, *(one.name for one in new)}
-    # What begins anew at once goes on for who was told of it: a notice would end the new alert.
-    again = {one.name for one in new}
     state = replace(
         state,
         recent_ms=recent,
@@ -200,23 +198,32 @@ def decide(
         gone_ms={name: state.gone_ms.get(name, now_ms) for name in sorted(lasting - names.keys())},
         begun=tuple(sorted(begun if due else begun & (lasting | names.keys()))),
         held_back=due,
-        open=tuple(
-            one for one in state.open if lasting & {*one.names} or one.told.name not in again
-        ),
     )
     if not due or is_throttled(rule, state, now_ms):
-        over = next((one for one in state.open if not lasting & {*one.names}), None)
+        # What began anew while nobody looked goes on for who was told of it.
+        over = next((one for one in state.open if not {*state.holding} & {*one.names}), None)
         return Decision(state, newest, fires=False, over=over)
     fired = replace(state, begun=(), fired_ms=now_ms, held_back=0, held=None)
     return Decision(fired, newest, fires=True, held_back=due - 1, begun=state.begun)
 
 
 def opened(rule: AlertRule, decision: Decision, told: Told) -> RuleState:
-    """Return what is remembered of a rule that has fired."""
+    """Return what is remembered of a rule that has fired.
+
+    Who is told of the same thing again takes it for the same trouble (a key made of what it
+    concerns), which has one end: when nothing of what either alert was about holds.
+    """
     state = decision.state
     if not rule.resolved or not decision.begun:
         return state
-    return replace(state, open=(*state.open, OpenAlert(told, decision.begun)))
+    same = [one for one in state.open if _subject(one.told) == _subject(told)]
+    others = [one for one in state.open if one not in same]
+    names = {*decision.begun}.union(*(one.names for one in same))
+    return replace(state, open=(*others, OpenAlert(told, tuple(sorted(names)))))
+
+
+def _subject(told: Told) -> tuple[str, Topic]:
+    return told.kind, replace(told.about, text="")
 
 
 def closed(state: RuleState, over: OpenAlert) -> RuleState:
@@ -266,9 +273,18 @@ def next_alert_ms(rule: AlertRule, state: RuleState) -> int | None:
     return state.fired_ms + round(rule.every_s * 1000)
 
 
-def changed(state: RuleState) -> RuleState:
-    """Return the state of a rule whose definition has changed: it begins anew but for `every`."""
-    return RuleState(fired_ms=state.fired_ms)
+def changed(rule: AlertRule, state: RuleState) -> RuleState:
+    """Return the state of a rule whose definition has changed to this one.
+
+    It begins anew but for `every`, and for the end of alerts that it is still about: what still
+    holds is told again, of what does not hold the end is told.
+    """
+    still = [one for one in state.open if rule.resolved and is_of(rule, _seen(one.told))]
+    return RuleState(fired_ms=state.fired_ms, open=tuple(still))
+
+
+def _seen(told: Told) -> Seen:
+    return Seen(told.kind, told.at_ms, type=told.about.type, queue=told.about.queue)
 
 
 @dataclass(frozen=True, slots=True)

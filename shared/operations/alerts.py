@@ -96,7 +96,7 @@ class _Look:
             if seen.seq > row.seq and is_of(row.rule, seen) and not self._is_of_alerts(seen):
                 yield seen
 
-    def holding_for(self, rule: AlertRule) -> Iterator[Seen]:
+    def holding_for(self, rule: AlertRule, state: RuleState) -> Iterator[Seen]:
         """Yield the conditions that hold, of those that a rule is about."""
         if AlertCondition.SCHEDULE_MISSED in rule.on:
             yield from (one for one in self._missed if is_of(rule, one))
@@ -104,6 +104,10 @@ class _Look:
             yield from (one for one in self._late(rule, rule.within_s) if is_of(rule, one))
         if AlertCondition.SUPERVISOR_DEGRADED in rule.on:
             yield from (one for one in self._degraded if not self._is_of_alerts(one))
+            # What nobody can see has not ended for that. What was gone before has.
+            lasting = {*state.holding} - state.gone_ms.keys()
+            if lasting:
+                yield from (one for one in self._abandoned if one.name in lasting)
 
     def _is_of_alerts(self, seen: Seen) -> bool:
         return seen.worker is not None and is_of_alerts(seen, self._runs)
@@ -167,6 +171,19 @@ class _Look:
             for host, slot, text in slots_in_trouble(self.store, self.settings.beat_timeout_s)
         ]
 
+    @cached_property
+    def _abandoned(self) -> list[Seen]:
+        from orpheus.shared.views.workers import abandoned_slots  # noqa: PLC0415 - as above
+
+        return [
+            self._holds(
+                AlertCondition.SUPERVISOR_DEGRADED,
+                f"{slot} on {host}",
+                Topic(f"{slot} was in trouble when {host} was lost", worker=slot, host=host),
+            )
+            for host, slot in abandoned_slots(self.store, self.settings.beat_timeout_s)
+        ]
+
 
 def _missed_tick_ms(row: ScheduleRow, now_ms: int) -> int | None:
     """Return the tick that a schedule has missed, if it has not run since; None: it has none."""
@@ -179,12 +196,16 @@ def _missed_tick_ms(row: ScheduleRow, now_ms: int) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """What becomes of a rule. `next_ms`: when it fires though nothing more happens."""
+    """What becomes of a rule. `next_ms`: when it fires though nothing more happens.
+
+    `is_end`: the job tells the end of an alert.
+    """
 
     row: AlertRow
     state: RuleState
     job: NewJob | None = None
     next_ms: int | None = None
+    is_end: bool = False
 
 
 def _fire(look: _Look, rows: list[AlertRow]) -> float:
@@ -221,7 +242,7 @@ def _outcome(look: _Look, row: AlertRow) -> _Outcome:
 
 def _evaluate(look: _Look, row: AlertRow) -> _Outcome:
     rule = row.rule
-    holding = list(look.holding_for(rule))
+    holding = list(look.holding_for(rule, row.state))
     decision = decide(rule, row.state, look.events_for(row), holding, look.now_ms)
     told = _told(look.store, decision, row.state.held)
     if decision.fires and told is not None:
@@ -237,7 +258,7 @@ def _evaluate(look: _Look, row: AlertRow) -> _Outcome:
         what = facts(rule, over.told, 0, rfc3339(look.now_ms), over.names, is_over=True)
         job = _job_or_trouble(look, rule, what)
         state = state if job is None else closed(state, over)
-    return _Outcome(row, state, job, next_alert_ms(rule, state))
+    return _Outcome(row, state, job, next_alert_ms(rule, state), is_end=over is not None)
 
 
 def _job_or_trouble(look: _Look, rule: AlertRule, what: Mapping[str, object]) -> NewJob | None:
@@ -257,18 +278,19 @@ def _job_or_trouble(look: _Look, rule: AlertRule, what: Mapping[str, object]) ->
 
 
 def _store(look: _Look, changed: list[_Outcome]) -> None:
-    fired = []
+    made, move = [], look.store.alerts.move
     with look.store.write(durable=any(one.job is not None for one in changed)):
         for one in changed:
             seq = max(one.row.seq, look.up_to)
-            job_id = look.store.alerts.move(one.row, seq, one.state, one.job)
+            job_id = move(one.row, seq, one.state, one.job, is_end=one.is_end)
             if job_id is not None:
-                fired.append((one.row.rule.name, job_id))
-        if fired:
+                made.append((one, job_id))
+        if made:
             failpoint("alerts.before_commit")
-    for name, job_id in fired:
-        log.info("alert_fired", alert=name, job=job_id)
-    if fired:
+    for one, job_id in made:
+        what = "alert_resolved" if one.is_end else "alert_fired"
+        log.info(what, alert=one.row.rule.name, job=job_id)
+    if made:
         failpoint("alerts.committed")
 
 

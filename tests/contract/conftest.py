@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Protocol
 
 import pytest
@@ -150,3 +151,16 @@ def fail(
         return job_id
 
     return fail_one
+
+
+@pytest.fixture
+def log_lines(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of what is logged of alerts."""
+    lines: list[str] = []
+    noting = SimpleNamespace(
+        **dict.fromkeys(
+            ("info", "warning", "error", "exception"), lambda event, **_: lines.append(event)
+        )
+    )
+    monkeypatch.setattr("orpheus.shared.operations.alerts.log", noting)
+    return lines

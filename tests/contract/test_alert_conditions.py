@@ -9,7 +9,7 @@ import pytest
 from orpheus.shared.domain.processes import ProcessRecord, Role, SlotRecord, SlotState
 from orpheus.shared.domain.schedules import CatchUp, ScheduleDefinition
 from orpheus.shared.operations.stored_settings import fire_schedules
-from orpheus.shared.storage import Store
+from orpheus.shared.storage import JobFilter, Store
 from tests.contract.alert_rules import LATE, MINUTE_MS, NOTIFY, RULE, SETTINGS, alerts, look
 
 Fail = Callable[..., int]
@@ -52,13 +52,15 @@ def test_a_queue_is_late_once_enough_due_jobs_have_waited_for_long(
 
 
 def test_the_end_of_a_condition_is_told_once_as_its_alert_was(
-    store: Store, submit: Any, lease: Any, clock: Any
+    store: Store, submit: Any, lease: Any, clock: Any, log_lines: list[str]
 ) -> None:
     payload = '{"text": "{text}", "action": "{action}", "key": "{rule}-{queue}"}'
     store.alerts.configure([replace(LATE, resolved=True, payload=payload)])
     for _ in range(2):
         submit(queue="mail")
     clock.advance(MINUTE_MS + 1)
+    look(store)
+    store.alerts.configure([replace(LATE, resolved=True, payload=payload, every_s=600)])
     look(store)
     lease(limit=1, queues=("mail",))
     for advanced_ms in (0, MINUTE_MS - 1):
@@ -74,10 +76,14 @@ def test_the_end_of_a_condition_is_told_once_as_its_alert_was(
         look(store)
         clock.advance(MINUTE_MS)
     over, begun = alerts(store)
+    (row,) = store.alerts.all()
+    _, first = store.jobs.page(JobFilter(queue="alerts"), 2)
+    assert row.last_job_id == first.id, "that of the alert, as when it fired last"
+    assert log_lines == ["alert_fired", "alert_refused", "alert_resolved"]
     assert (over["action"], over["key"]) == ("resolve", "late-mail")
     assert (begun["action"], begun["key"]) == ("trigger", "late-mail")
     assert over["text"] == begun["text"].replace("late: queue", "late: resolved: queue")
-    assert store.alerts.all()[0].state.open == ()
+    assert row.state.open == ()
 
 
 def test_delayed_jobs_that_nobody_leases_are_late_too(
@@ -178,12 +184,15 @@ def slot(state: SlotState, *, degraded: bool = False) -> SlotRecord:
     )  # fmt: skip
 
 
-def test_a_slot_that_needs_attention_fires_when_it_begins_to(store: Store, clock: Any) -> None:
-    supervisor = ProcessRecord(
+def supervisor(clock: Any) -> ProcessRecord:
+    return ProcessRecord(
         "here", "boss", "supervisor", None, Role.SUPERVISOR, 1, 1.0, clock.boot, 1,
         ready=True, beat=1, last_beat_mono_ms=clock.monotonic, job_id=None, jobs_done=0,
     )  # fmt: skip
-    store.processes.register(supervisor)
+
+
+def test_a_slot_that_needs_attention_fires_when_it_begins_to(store: Store, clock: Any) -> None:
+    store.processes.register(supervisor(clock))
     rule = replace(RULE, on=("supervisor.degraded",), every_s=1)
     store.alerts.configure([rule])
     for state, degraded in (
@@ -204,3 +213,46 @@ def test_a_slot_that_needs_attention_fires_when_it_begins_to(store: Store, clock
     assert fatal_told["text"] == "ops: default-1 failed too often (fatal): because."
     assert degraded_told["text"] == "ops: default-1 is degraded: because."
     assert (degraded_told["worker"], degraded_told["host"]) == ("default-1", "here")
+
+
+@pytest.mark.parametrize("comes_back", [True, False])
+def test_the_trouble_of_a_slot_goes_on_while_its_supervisor_is_dead(
+    store: Store, clock: Any, comes_back: bool
+) -> None:
+    rule = replace(RULE, on=("supervisor.degraded",), every_s=1, resolved=True)
+    store.alerts.configure([rule])
+    store.processes.register(supervisor(clock))
+    store.processes.put_slots([slot(SlotState.FATAL)])
+    for minute in range(6):
+        look(store)
+        clock.advance(MINUTE_MS)
+        if minute == 2:
+            store.processes.forget("boss")
+    assert [one["alert"]["action"] for one in alerts(store)] == ["trigger"]
+    if comes_back:
+        store.processes.register(supervisor(clock))
+        store.processes.put_slots([slot(SlotState.READY)])
+    else:
+        store.processes.remove_slots("here", ["default-1"])
+    for _ in range(2):
+        look(store)
+        clock.advance(MINUTE_MS)
+        store.processes.beat("boss", ready=True, beat=1, job_id=None, jobs_done=0)
+    over, _ = alerts(store)
+    assert over["alert"]["action"] == "resolve"
+    assert store.alerts.all()[0].state.open == ()
+
+
+@pytest.mark.backends("sqlite")
+def test_the_trouble_that_was_gone_before_its_supervisor_died_has_ended(
+    store: Store, clock: Any
+) -> None:
+    store.alerts.configure([replace(RULE, on=("supervisor.degraded",), every_s=1, resolved=True)])
+    store.processes.register(supervisor(clock))
+    for state in (SlotState.FATAL, SlotState.READY):
+        store.processes.put_slots([slot(state)])
+        look(store)
+    for _ in range(3):
+        clock.advance(MINUTE_MS)
+        look(store)
+    assert [one["alert"]["action"] for one in alerts(store)] == ["resolve", "trigger"]

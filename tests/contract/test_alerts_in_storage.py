@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from math import inf
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -27,19 +26,6 @@ Fail = Callable[..., int]
 def described(store: Store) -> None:
     """The type of the jobs of alerts is known."""
     store.types.replace([NOTIFY])
-
-
-@pytest.fixture
-def log_lines(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of what is logged."""
-    lines: list[str] = []
-    noting = SimpleNamespace(
-        **dict.fromkeys(
-            ("info", "warning", "error", "exception"), lambda event, **_: lines.append(event)
-        )
-    )
-    monkeypatch.setattr("orpheus.shared.operations.alerts.log", noting)
-    return lines
 
 
 def test_a_failure_makes_one_job_for_all_who_look(store: Store, another: Any, fail: Fail) -> None:
@@ -344,6 +330,10 @@ def test_a_rule_whose_job_would_be_refused_is_found_before_it_is_needed() -> Non
     assert "'ops' cannot make its job" in refused(on=("job.failed", "worker.fatal"))[0]
     assert "no job type is called 'notfy'; did you mean 'notify'?" in refused(type="notfy")[0]
     assert 'add its module, "orpheus.worker.handlers", to jobs' in refused(type="webhook")[0]
+    row = replace(NOTIFY, schema='{"properties": {"a": {"enum": ["trigger"]}}}')
+    late = {"on": ("queue.late",), "within_s": 60, "payload": '{"a": "{action}"}'}
+    assert refused(**late) == {}
+    assert "payload.a" in refused(**late, resolved=True)[0]
 
 
 @pytest.mark.backends("sqlite")

@@ -53,7 +53,7 @@ class Alerts:
             for rule in sorted(rules, key=lambda one: one.name):  # as all do, or two would deadlock
                 before = known.get(rule.name)
                 if before is None or before.rule != rule:
-                    state = RuleState() if before is None else changed(before.state)
+                    state = RuleState() if before is None else changed(rule, before.state)
                     row = self._database.one(self._sql["newest-seq"])
                     seq = int(row[0]) if row else 0
                     values = (json.dumps(asdict(rule)), seq, _text_of(state))
@@ -63,18 +63,21 @@ class Alerts:
         """Return every rule, by name."""
         return [_row_of(row) for row in self._database.all(self._sql["all-rules"])]
 
-    def move(self, row: AlertRow, seq: int, state: RuleState, job: NewJob | None) -> int | None:
+    def move(
+        self, row: AlertRow, seq: int, state: RuleState, job: NewJob | None, *, is_end: bool = False
+    ) -> int | None:
         """Store what a rule has seen up to `seq`, and make the job of an alert; return its id.
 
-        None: there is no job, or another process has changed the rule since `row` was read. Then
-        nothing is stored.
+        `is_end`: the job tells an end, so the job of the last alert is another. None: there is no
+        job, or another process has changed the rule since `row` was read. Then nothing is stored.
         """
         with self._database.write(durable=job is not None):
             sql, name = self._sql["move-rule"], row.rule.name
             if not self._database.run(sql, seq, _text_of(state), name, row.version) or job is None:
                 return None
             (job_id,) = self._enqueue.keep([job])
-            self._database.run(self._sql["note-job"], job_id, name)
+            if not is_end:
+                self._database.run(self._sql["note-job"], job_id, name)
             return job_id
 
     # What the rules look at

@@ -1,6 +1,7 @@
 """When a rule fires, how it counts, what it holds back, and what never fires it."""
 
 import time
+from collections.abc import Iterable
 from dataclasses import replace
 from itertools import chain, pairwise
 
@@ -125,17 +126,49 @@ def test_the_end_of_what_an_alert_told_is_told_once_when_all_of_it_has_ended() -
     assert found["text"] == "ops: resolved: b is late; also: queue a is late"
 
 
-def test_no_end_is_told_of_what_begins_anew_at_once_nor_by_a_rule_that_does_not_ask() -> None:
-    rule = replace(RULE, on=(AlertCondition.QUEUE_LATE,), within_s=60, every_s=1, resolved=True)
-    first = decide(rule, RuleState(), [], [late("a")], NOW_MS)
-    told = Told("queue.late", NOW_MS, Topic("a is late", queue="a"), "queue.late a")
-    gone = decide(rule, opened(rule, first, told), [], [], NOW_MS + MINUTE_MS).state
-    again = decide(rule, gone, [], [late("a")], NOW_MS + 5 * MINUTE_MS)
-    assert again.fires and again.state.open == ()
-    silent = opened(replace(rule, resolved=False), first, told)
-    assert silent == first.state
+TELLS_END = replace(RULE, on=(AlertCondition.QUEUE_LATE,), within_s=60, every_s=1, resolved=True)
+
+
+def told_by(rule: AlertRule, looks: Iterable[tuple[float, str]]) -> list[str]:
+    """What is told when these queues are late at these minutes: `B` of one, `-B` of its end."""
+    state, found = RuleState(), []
+    for minute, queues in looks:
+        now_ms = NOW_MS + round(minute * MINUTE_MS)
+        decision = decide(rule, state, [], [late(one) for one in queues], now_ms)
+        state = decision.state
+        if decision.fires and decision.newest:
+            newest, queue = decision.newest, decision.newest.subject
+            told = Told(newest.kind, now_ms, Topic(f"at {minute}", queue=queue), newest.name)
+            state = opened(rule, decision, told)
+            found.append(queue)
+        if decision.over:
+            state = closed(state, decision.over)
+            found.append(f"-{decision.over.told.about.queue}")
+    return found
+
+
+def test_the_end_is_told_once_when_nothing_holds_any_more_of_all_that_was_told_as_one() -> None:
+    begun = [(0, "AB"), (1, "A"), (2, "A"), (3, "AB"), (4, "A")]
+    assert told_by(TELLS_END, [*begun, (5.1, "A")]) == ["B", "B"], "A goes on"
+    assert told_by(TELLS_END, [*begun, (6, ""), (7, ""), (8, "")]) == ["B", "B", "-B"]
+    begun = [(0, "AB"), (1, "A"), (2, "A"), (3, "AB"), (4, "B"), (5, "B")]
+    assert told_by(TELLS_END, [*begun, (6, ""), (7, ""), (8, "")]) == ["B", "B", "-B"]
+
+
+def test_the_end_is_told_of_what_began_anew_while_nobody_looked() -> None:
+    looks = [(0, "AB"), (1, ""), (6, "B"), (7, ""), (8, ""), (9, "")]
+    assert told_by(TELLS_END, looks) == ["B", "B", "-B"]
+    twice = replace(TELLS_END, on=(AlertCondition.SCHEDULE_MISSED,), after=2, within_s=3600)
+    assert told_by(twice, looks) == ["B", "-B"], "once is no alert, but it goes on"
+
+
+def test_an_alert_is_open_for_each_that_is_told_and_none_where_no_end_is_to_be_told() -> None:
+    looks = [(0, "A"), (1, "AB"), (2, "B"), (3, "B"), (4, ""), (5, ""), (6, "")]
+    assert told_by(TELLS_END, looks) == ["A", "B", "-A", "-B"]
+    assert told_by(replace(TELLS_END, resolved=False), looks) == ["A", "B"]
     event = decide(RULE, RuleState(), [failed(NOW_MS)], [], NOW_MS)
-    assert opened(rule, event, told).open == (), "an event has no end"
+    told = Told("job.failed", NOW_MS, Topic("it failed", job=1))
+    assert opened(replace(RULE, resolved=True), event, told).open == (), "an event has no end"
 
 
 def test_a_rule_about_late_queues_counts_each_once_whatever_after_says() -> None:
@@ -219,7 +252,23 @@ def test_to_count_many_events_takes_no_time_for_each_that_is_recent() -> None:
 def test_a_changed_rule_begins_anew_but_keeps_when_it_fired() -> None:
     held = Told("job.failed", NOW_MS, Topic("it failed"))
     state = RuleState((NOW_MS,), ("queue.late mail",), fired_ms=NOW_MS, held_back=3, held=held)
-    assert changed(state) == RuleState(fired_ms=NOW_MS)
+    assert changed(RULE, state) == RuleState(fired_ms=NOW_MS)
+
+
+def test_a_changed_rule_still_tells_the_end_of_what_it_told_and_is_about() -> None:
+    mail, media = (
+        OpenAlert(Told(one.kind, NOW_MS, Topic("late", queue=queue), one.name), (one.name,))
+        for queue in ("mail", "media")
+        for one in [late(queue)]
+    )
+    state = RuleState(holding=("queue.late mail",), fired_ms=NOW_MS, open=(mail, media))
+    both = replace(TELLS_END, every_s=900)
+    assert changed(both, state).open == (mail, media)
+    assert changed(replace(both, queues=("mail",)), state).open == (mail,)
+    assert changed(replace(both, on=(AlertCondition.SCHEDULE_MISSED,)), state).open == ()
+    assert changed(replace(both, resolved=False), state).open == ()
+    over = decide(both, changed(both, state), [], [late("media")], NOW_MS + 1).over
+    assert over == mail
 
 
 def test_types_and_queues_choose() -> None:

@@ -167,8 +167,7 @@ def test_a_rejected_file_is_told_at_the_top_of_the_page(
 
 def test_it_is_done_with_the_keyboard_alone(shared: Dashboard, shared_path: Path) -> None:
     page = shared.open()
-    page.keyboard.press("g")
-    page.keyboard.press("c")
+    page.keyboard.type("gc")
     expect(page.locator("#settings tr").first).to_be_visible()
     page.locator("#text").focus()
     page.keyboard.press("ControlOrMeta+Home")

@@ -175,8 +175,7 @@ def test_what_a_finger_presses_on_a_phone_is_large_enough(extreme: Dashboard, na
 def test_each_page_is_a_link_and_two_keys_away(lasting_dashboard: Dashboard) -> None:
     page = lasting_dashboard.open()
     for name, key in LISTS.items():
-        page.keyboard.press("g")
-        page.keyboard.press(key)
+        page.keyboard.type(f"g{key}")
         page.wait_for_url(f"**/ui/{name}")
         page.locator("#connection[data-state=live]").wait_for()
         current = page.locator(".sections [aria-current]")

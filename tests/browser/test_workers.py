@@ -351,8 +351,7 @@ def test_a_long_pid_is_shown_whole(panel: Panel, width: int) -> None:
 def test_a_worker_is_restarted_with_the_keyboard_alone(panel: Panel) -> None:
     page = panel.open(worker("default-1"), *SYSTEM)
     calls = panel.answer("/workers/default-1/restart", 202, {})
-    page.keyboard.press("g")
-    page.keyboard.press("w")
+    page.keyboard.type("gw")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")

@@ -50,14 +50,14 @@ function startKeyboard(keys) {
     w: () => jump("workers"),
     ...Object.fromEntries(Object.entries(PAGES).map(([key, name]) => [key, () => location.assign(`/ui/${name}`)])),
   };
-  let afterG = 0;
+  let afterG = -Infinity; // when it was pressed, whenever the page gets to know
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
     const target = /** @type {HTMLElement} */ (event.target);
     if (event.key === "Escape" && target.matches("input, select, textarea")) target.blur();
     if (target.matches("input:not([type=checkbox], [type=radio]), select, textarea")) return; // what is typed is meant for it
-    const second = Date.now() - afterG < 1000;
-    afterG = event.key === "g" ? Date.now() : 0;
+    const second = event.timeStamp - afterG < 1500;
+    afterG = event.key === "g" ? event.timeStamp : -Infinity;
     const action = second ? go[event.key] : { "?": () => byId("help").showModal(), "/": search, ...keys }[event.key];
     if (!action) return;
     event.preventDefault();

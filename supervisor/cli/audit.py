@@ -1,11 +1,12 @@
 """`orpheus audit`: what operators did."""
 
+import math
 from datetime import datetime
 
 import click
 
 from orpheus.shared.errors import ExitCode
-from orpheus.shared.storage import AuditFilter, AuditRow
+from orpheus.shared.storage import AuditFilter, AuditRow, Budget
 from orpheus.shared.views.audit import audit_json, change_of
 from orpheus.supervisor.cli.job_filter import Moment
 from orpheus.supervisor.cli.operator import JobId, Operator, Text, for_operator
@@ -60,7 +61,7 @@ def audit(
         raise click.UsageError("--until must be later than --since")
     wanted = AuditFilter(by, action, target, q, since, until)
     with operator.store() as store:
-        found = store.audit.find(wanted, limit, before)
+        found = store.audit.find(wanted, limit, before, Budget(math.inf))
     if operator.as_json:
         items = [audit_json(row) for row in found.rows]
         print_json({"items": items, "next_before": found.before_id})

@@ -1,5 +1,6 @@
 """The audit log: what of it is found, how far a search has looked, and what an action changed."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
@@ -116,6 +117,18 @@ def test_what_is_older_than_asked_for_is_not_looked_through(
     assert [row.id for row in page.rows] == [6, 5]
     page = store.audit.find(AuditFilter(since_ms=clock.wall), 9, 5, NoTime())
     assert page == AuditPage([], None)
+
+
+def test_one_entry_of_a_wrong_clock_hides_none_of_those_before_it(
+    store: Store, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(windows, "_FIRST_WINDOW", 2)
+    for days in (0, 30, -3, 3, 0, 0):  # the third is the last of the second window
+        clock.advance(days * DAY_MS)
+        store.audit.record("pause", "queue mail", by="cli:ada")
+    monkeypatch.setattr(windows, "_MORE_BY", 1)
+    page = store.audit.find(AuditFilter(since_ms=clock.wall), 9, None, Budget(math.inf))
+    assert ([row.id for row in page.rows], page.before_id) == ([6, 5, 4, 2], None)
 
 
 def changes(store: Store) -> list[tuple[str, str | None, str | None]]:

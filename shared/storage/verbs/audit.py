@@ -102,13 +102,19 @@ class Audit:
             rows += self._read(wanted.job_id, conditions, window, limit + 1 - len(rows))
             if len(rows) > limit:
                 return AuditPage(rows[:limit], rows[limit - 1].id)
-            if window.edge is not None and window.edge.at_ms < (wanted.since_ms or 0) - _DAY_MS:
+            if self._is_before(window, (wanted.since_ms or 0) - _DAY_MS):
                 return AuditPage(rows, None)
         if window.edge is None:
             return AuditPage(rows, None)
         if len(rows) == limit:
             return AuditPage(rows, window.edge.id)
         return AuditPage(rows, window.edge.id, window.looked_at, window.edge.at_ms)
+
+    def _is_before(self, window: Window["_Place"], time_ms: int) -> bool:
+        """Return whether every entry of a window is older: a clock may have been wrong for one."""
+        if window.edge is None or window.edge.at_ms >= time_ms:
+            return False
+        return not self._read(None, [Condition("at_ms >= ?", (time_ms,))], window, 1)
 
     def _edge(self, place: "_Place | None", size: int) -> "_Place | None":
         before = _BEFORE_ALL if place is None else place.id

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
-from orpheus.shared.domain.jobs import Job, Status
+from orpheus.shared.domain.jobs import Status
 from orpheus.shared.operations.audit import Actor, audited
-from orpheus.shared.storage import MakeJob, Store
+from orpheus.shared.storage import JobState, MakeJob, Store
 from orpheus.shared.views.values import rfc3339
 
 T = TypeVar("T")
@@ -20,17 +20,18 @@ def change_job(store: Store, actor: Actor, action: str, job_id: int, verb: Calla
     """Return what `verb` returns, which acts on the job. Raises NotFound, and what it raises."""
     deletes = action == "delete"
 
-    def stood() -> str:
-        job = store.jobs.to_change(job_id, deletes=deletes)
-        return f"{job.status}, of type {job.type}" if deletes else _state(store, job)
+    def state_before() -> str:
+        job = store.jobs.state_to_change(job_id, deletes=deletes)
+        return f"{job.status}, of type {job.type}" if deletes else _in_words(store, job)
 
-    def stands() -> str:
-        return "deleted" if deletes else _state(store, store.jobs.get(job_id))
+    def state_after() -> str:
+        return "deleted" if deletes else _in_words(store, store.jobs.state(job_id))
 
-    return audited(store, actor, action, f"job {job_id}", verb, before=stood, after=stands)
+    target = f"job {job_id}"
+    return audited(store, actor, action, target, verb, before=state_before, after=state_after)
 
 
-def _state(store: Store, job: Job) -> str:
+def _in_words(store: Store, job: JobState) -> str:
     if job.status is Status.IN_PROGRESS and job.cancel_requested:
         return "in progress, asked to stop"
     if job.status is Status.PENDING and job.run_at_ms > store.clock.wall_ms():

@@ -103,6 +103,17 @@ class JobRun:
 
 
 @dataclass(frozen=True, slots=True)
+class JobState:
+    """What of a job an operator changes."""
+
+    type: str
+    status: Status
+    run_at_ms: int
+    cancel_requested: bool
+    concurrency_key: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Total:
     """How many jobs match. Not `exact`: there are at least that many."""
 

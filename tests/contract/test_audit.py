@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from orpheus.shared.domain.jobs import NewJob
+from orpheus.shared.domain.jobs import Job, NewJob
 from orpheus.shared.domain.schedules import ScheduleDefinition
 from orpheus.shared.errors import NotFound
 from orpheus.shared.operations import operator_actions
@@ -161,6 +161,23 @@ def test_an_entry_tells_how_its_target_stood_before_and_after(
     with pytest.raises(NotFound, match="no job"):
         change("retry", gone, store.jobs.retry)
     assert len(store.audit.page(50)) == 5
+
+
+def test_an_entry_costs_no_further_reading_of_a_whole_job(
+    store: Store, submit: Submit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone, recorded = submit(), submit()
+    read: list[int] = []
+    get = store.jobs.get
+
+    def noting_get(job_id: int) -> Job:
+        read.append(job_id)
+        return get(job_id)
+
+    monkeypatch.setattr(store.jobs, "get", noting_get)
+    store.jobs.cancel(alone)
+    operator_actions.change_job(store, ADA, "cancel", recorded, lambda: store.jobs.cancel(recorded))
+    assert read == [alone] * 2 + [recorded] * 2
 
 
 def test_pauses_and_runs_tell_what_they_changed(store: Store) -> None:

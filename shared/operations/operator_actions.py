@@ -41,45 +41,41 @@ def _in_words(store: Store, job: JobState) -> str:
 
 def pause_queue(store: Store, actor: Actor, name: str, *, paused: bool) -> None:
     """Pause or resume a queue."""
-    verb = store.queues.pause if paused else store.queues.resume
-    state = partial(_paused_queue, store, name)
-    action, pause = _PAUSE[paused], partial(verb, name)
-    audited(store, actor, action, f"queue {name}", pause, before=state, after=state)
+    verb = partial(store.queues.pause if paused else store.queues.resume, name)
 
+    def state_before() -> str:
+        return _PAUSED[store.queues.is_paused_to_change(name)]
 
-def _paused_queue(store: Store, name: str) -> str:
-    return _PAUSED[any(row.name == name and row.paused for row in store.queues.all())]
+    target, state_after = f"queue {name}", lambda: _PAUSED[paused]
+    audited(store, actor, _PAUSE[paused], target, verb, before=state_before, after=state_after)
 
 
 def pause_schedule(store: Store, actor: Actor, name: str, *, paused: bool) -> None:
     """Pause or resume a schedule. Raises NotFound."""
-    verb = store.schedules.pause if paused else store.schedules.resume
+    verb = partial(store.schedules.pause if paused else store.schedules.resume, name)
 
-    def state() -> str:
-        return _PAUSED[store.schedules.get(name).paused]
+    def state_before() -> str:
+        return _PAUSED[store.schedules.to_change(name).paused]
 
-    action, pause = _PAUSE[paused], partial(verb, name)
-    audited(store, actor, action, f"schedule {name}", pause, before=state, after=state)
+    target, state_after = f"schedule {name}", lambda: _PAUSED[paused]
+    audited(store, actor, _PAUSE[paused], target, verb, before=state_before, after=state_after)
 
 
 def run_schedule(store: Store, actor: Actor, name: str, make_job: MakeJob) -> int:
     """Submit the job of a schedule now, and return its id. Raises NotFound and InvalidJob."""
 
-    def made() -> str:
+    def new_job() -> str:
         return f"job {store.schedules.get(name).last_job_id}"
 
     verb = partial(store.schedules.run_now, name, make_job)
-    return audited(store, actor, "run", f"schedule {name}", verb, after=made)
+    return audited(store, actor, "run", f"schedule {name}", verb, after=new_job)
 
 
 def release_type(store: Store, actor: Actor, name: str) -> None:
     """Release a quarantined job type. Raises NotFound and TransitionRefused."""
-
-    def state() -> str:
-        return "quarantined" if store.quarantines.of(name) else "released"
-
-    verb = partial(store.quarantines.release, name)
-    audited(store, actor, "release", f"type {name}", verb, before=state, after=state)
+    verb, target = partial(store.quarantines.release, name), f"type {name}"
+    before, after = lambda: "quarantined", lambda: "released"  # or the verb refuses
+    audited(store, actor, "release", target, verb, before=before, after=after)
 
 
 _PAUSE = {True: "pause", False: "resume"}

@@ -136,6 +136,7 @@ def test_the_slot_is_shown_as_json(orpheus: Orpheus, taken: list[Request]) -> No
 
 
 def test_a_pool_is_scaled(orpheus: Orpheus, supervised: Store, taken: list[Request]) -> None:
+    supervised.processes.put_slots([slot("default-3", SlotState.DRAINING)])
     assert orpheus("scale", "default", "1").out == "default: 1 worker asked for\n"
     shown = json.loads(orpheus("scale", "default", "0", "--json").out)
 
@@ -144,9 +145,9 @@ def test_a_pool_is_scaled(orpheus: Orpheus, supervised: Store, taken: list[Reque
         ("scale", "default", 1),
         ("scale", "default", 0),
     ]
-    assert [row.target for row in supervised.audit.page(9)] == [
-        "pool default to 0",
-        "pool default to 1",
+    assert [(row.target, row.before, row.after) for row in supervised.audit.page(9)] == [
+        ("pool default to 0", "3, 1 of them ending", "0"),
+        ("pool default to 1", "3, 1 of them ending", "1"),
     ]
 
 

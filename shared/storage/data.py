@@ -195,6 +195,11 @@ class AuditFilter:
     job_id: int | None = None
     """What was done to that job, alone or with others."""
 
+    @property
+    def target_words(self) -> str:
+        """How the target begins, without commas, which belong to no word; may be empty."""
+        return (self.target or "").replace(",", "").strip()
+
 
 @dataclass(frozen=True, slots=True)
 class AuditPage:

@@ -32,7 +32,7 @@ class NoTime(Budget):
 
 
 FOUND: list[tuple[dict[str, Any], list[int]]] = [
-    ({}, [7, 6, 5, 4, 3, 2, 1]),
+    ({}, [8, 7, 6, 5, 4, 3, 2, 1]),
     ({"by": "ADA"}, [6, 4, 2]),
     ({"by": "cli:%"}, []),
     ({"action": "pause"}, [3, 2]),
@@ -41,14 +41,15 @@ FOUND: list[tuple[dict[str, Any], list[int]]] = [
     ({"target": "Queue mail"}, [2]),
     ({"target": "queue mai"}, []),
     ({"target": "configuration"}, [6]),
-    ({"target": "job"}, [7, 4, 1]),
+    ({"target": "job"}, [8, 7, 4, 1]),
     ({"target": "job 7"}, [1]),
     ({"target": "job 70"}, []),
     ({"target": "jobs with status=failed, queue=mail"}, [4]),
+    ({"target": " jobs with q=a  b "}, [7]),
     ({"q": "100%"}, [3]),
     ({"q": "mail"}, [4, 3, 2]),
     ({"by": "ada", "target": "queue", "q": "mail"}, [2]),
-    ({"since_ms": 3}, [7, 6, 5, 4, 3]),
+    ({"since_ms": 3}, [8, 7, 6, 5, 4, 3]),
     ({"until_ms": 3}, [2, 1]),
     ({"since_ms": 2, "until_ms": 6, "action": "pause"}, [3, 2]),
     ({"job_id": 7, "by": "eve"}, [1]),
@@ -69,6 +70,7 @@ def test_entries_are_found_by_who_what_on_what_when_and_by_a_text(
         ("cli:ada", "retry", "jobs with status=failed, queue=mail", None),
         ("cli:eve", "restart", "slot default-1", "hangs"),
         ("cli:ada", "configure", "configuration, back to version 3", None),
+        ("cli:bob", "cancel", "jobs with q=a  b", None),
         ("cli:eve", "delete", "all jobs", None),
     ]:
         clock.advance(1)

@@ -149,7 +149,7 @@ class Audit:
         if wanted.action is not None:
             conditions.append(Condition("action = ?", (wanted.action,)))
         if wanted.target is not None:
-            words = " ".join(wanted.target.replace(",", "").split())
+            words = wanted.target_words
             patterns = [f"{escaped(one)} %" for one in _MANY.get(words.lower(), (words,))]
             each = [self._sql["begins-with"]] * len(patterns)
             conditions.append(Condition(f"({' OR '.join(each)})", tuple(patterns)))

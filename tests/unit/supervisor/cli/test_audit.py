@@ -64,6 +64,7 @@ def test_what_is_older_than_asked_for_is_left_out(
         1,
     ]
     assert orpheus("audit", "--since", "soon").code == 2
+    assert orpheus("audit", "--target", " ,").code == 2
     assert orpheus("audit", "--since", "1h", "--until", "2h").code == 2
 
 

@@ -15,6 +15,7 @@ from orpheus.shared.operations import operator_actions
 from orpheus.shared.operations.audit import Actor
 from orpheus.shared.storage import AuditFilter, AuditPage, Budget, Store
 from orpheus.shared.storage.verbs import windows
+from tests.audit_log import entries_of
 
 Submit = Callable[..., int]
 ADA = Actor("cli:ada", "as asked")
@@ -135,7 +136,7 @@ def test_one_entry_of_a_wrong_clock_hides_none_of_those_before_it(
 
 def changes(store: Store) -> list[tuple[str, str | None, str | None]]:
     """What each entry says of its target, the oldest first."""
-    return [(row.action, row.before, row.after) for row in reversed(store.audit.page(50))]
+    return [(row.action, row.before, row.after) for row in reversed(entries_of(store, 50))]
 
 
 def test_an_entry_tells_how_its_target_stood_before_and_after(
@@ -162,7 +163,7 @@ def test_an_entry_tells_how_its_target_stood_before_and_after(
     ]
     with pytest.raises(NotFound, match="no job"):
         change("retry", gone, store.jobs.retry)
-    assert len(store.audit.page(50)) == 5
+    assert len(entries_of(store, 50)) == 5
 
 
 def test_an_entry_costs_no_further_reading_of_a_whole_job(

@@ -73,15 +73,6 @@ class Audit:
         row = self._database.one(self._sql["count-of"], audit_id)
         return int(row[0]) if row else 0
 
-    def page(
-        self, limit: int, before_id: int | None = None, job_id: int | None = None
-    ) -> list[AuditRow]:
-        """Return up to `limit` actions, newest first, with ids below `before_id`.
-
-        `job_id`: only what was done to that job, alone or with others.
-        """
-        return self.find(AuditFilter(job_id=job_id), limit, before_id).rows
-
     def find(
         self,
         wanted: AuditFilter,

@@ -9,7 +9,7 @@ import pytest
 from orpheus.shared.domain.schedules import ScheduleDefinition
 from orpheus.shared.operations import operator_actions
 from orpheus.shared.operations.audit import Actor
-from orpheus.shared.storage import AuditFilter
+from tests.audit_log import entries_of
 from tests.contract.conftest import Opener
 from tests.machine import wait_until
 
@@ -31,8 +31,7 @@ def test_whoever_acts_second_tells_what_the_first_one_left(
         waits.start()
         wait_until(lambda: admin.execute(_WAITING).fetchone(), "the second one to wait")
     waits.join()
-    rows = first.audit.find(AuditFilter(), 9).rows
-    assert [(row.by, row.before, row.after) for row in rows] == [
+    assert [(row.by, row.before, row.after) for row in entries_of(first, 9)] == [
         ("cli:eve", "paused", "paused"),
         ("cli:ada", "running", "paused"),
     ]

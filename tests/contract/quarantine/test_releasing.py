@@ -14,7 +14,8 @@ from orpheus.shared.operations.audit import Actor
 from orpheus.shared.operations.operator_actions import release_type
 from orpheus.shared.operations.release_types import release_changed_types
 from orpheus.shared.process.own_record import own_record
-from orpheus.shared.storage import AuditFilter, Store
+from orpheus.shared.storage import Store
+from tests.audit_log import entries_of
 from tests.contract.conftest import FakeClock, Opener
 from tests.contract.quarantine.conftest import (
     AFTER,
@@ -59,7 +60,7 @@ def test_a_release_of_many_goes_on_step_by_step_in_the_order_of_leasing(
     assert lease(9) == []
     store.quarantines.most_at_once = 4
     release_type(store, Actor("cli:ada"), "bad")
-    (entry,) = store.audit.find(AuditFilter(), 9).rows
+    (entry,) = entries_of(store, 9)
     assert (entry.before, entry.after) == ("quarantined", "released")
     assert parked(store) == jobs[4:]
     assert waits_for(store, jobs[0]) == []

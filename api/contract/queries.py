@@ -149,20 +149,20 @@ class AuditQuery(_Query):
     job: int | None = Field(None, ge=1, le=LARGEST_ID)
     """Only what was done to this job, alone or together with others."""
     by: AuditText | None = None
-    """Only of who has this text in the name, as `ada` for `cli:ada`."""
+    """Only entries by someone whose name contains this text, as `ada` for `cli:ada`."""
     action: AuditText | None = None
-    """Only this action, such as `cancel`."""
+    """Only entries of this action, such as `cancel`."""
     target: AuditText | None = None
-    """Only on what begins with these words: `queue`, `queue mail`, `slot default-1`; `job` is also
-    many jobs, and `job 7` the same as `job=7`."""
+    """Only entries whose target begins with these words: `queue`, `queue mail`, `slot default-1`;
+    `job` is also many jobs, and `job 7` the same as `job=7`."""
     q: AuditText | None = None
-    """Only with this text in the target or the reason."""
+    """Only entries with this text in the target or the reason."""
     since: MomentMs | None = None
-    """Only what was done then or later."""
+    """Only entries made at or after this time."""
     until: MomentMs | None = None
-    """Only what was done before."""
+    """Only entries made before this time."""
     limit: int = Field(50, ge=1, le=500)
-    """A page that takes long to look for ends earlier."""
+    """A page that takes long to find ends earlier."""
     cursor: Cursor | None = None
 
 

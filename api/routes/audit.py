@@ -13,6 +13,7 @@ from orpheus.api.http.cursors import decode_cursor, encode_cursor
 from orpheus.api.http.problems import refused_fields
 from orpheus.api.routes import listing
 from orpheus.api.services import services_of
+from orpheus.shared.errors import FieldProblem
 from orpheus.shared.storage import AuditFilter, Budget, Store
 from orpheus.shared.views.audit import audit_json
 from orpheus.shared.views.values import optional_time
@@ -50,8 +51,13 @@ async def get_audit(request: Request, query: Annotated[AuditQuery, Query()]) -> 
 
 
 def _filter_of(query: AuditQuery, now_ms: int) -> AuditFilter:
-    """Return the filter. Raises Refusal (422) for times that no entry can have."""
+    """Return the filter. Raises Refusal (422) for what no entry can match."""
     since_ms, until_ms, problems = listing.span_of(query, now_ms)
+    wanted = AuditFilter(
+        query.by, query.action, query.target, query.q, since_ms, until_ms, query.job
+    )
+    if wanted.target is not None and not wanted.target_words:
+        problems.append(FieldProblem("/target", "must have a word"))
     if problems:
         raise refused_fields(problems)
-    return AuditFilter(query.by, query.action, query.target, query.q, since_ms, until_ms, query.job)
+    return wanted

@@ -50,9 +50,9 @@ def audited(
     `before` and `after` say how the target stands; they are called before and after `verb`.
     """
     with store.write(durable=True):
-        stood = before()
+        state_before = before()
         result = verb()
         store.audit.record(
-            action, target, by=actor.name, reason=actor.reason, before=stood, after=after()
+            action, target, by=actor.name, reason=actor.reason, before=state_before, after=after()
         )
     return result

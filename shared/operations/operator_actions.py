@@ -8,9 +8,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
-from orpheus.shared.domain.jobs import Job, Status
+from orpheus.shared.domain.jobs import Status
 from orpheus.shared.operations.audit import Actor, audited
-from orpheus.shared.storage import MakeJob, Store
+from orpheus.shared.storage import JobState, MakeJob, Store
 from orpheus.shared.views.values import rfc3339
 
 T = TypeVar("T")
@@ -20,17 +20,18 @@ def change_job(store: Store, actor: Actor, action: str, job_id: int, verb: Calla
     """Return what `verb` returns, which acts on the job. Raises NotFound, and what it raises."""
     deletes = action == "delete"
 
-    def stood() -> str:
-        job = store.jobs.to_change(job_id, deletes=deletes)
-        return f"{job.status}, of type {job.type}" if deletes else _state(store, job)
+    def state_before() -> str:
+        job = store.jobs.state_to_change(job_id, deletes=deletes)
+        return f"{job.status}, of type {job.type}" if deletes else _in_words(store, job)
 
-    def stands() -> str:
-        return "deleted" if deletes else _state(store, store.jobs.get(job_id))
+    def state_after() -> str:
+        return "deleted" if deletes else _in_words(store, store.jobs.state(job_id))
 
-    return audited(store, actor, action, f"job {job_id}", verb, before=stood, after=stands)
+    target = f"job {job_id}"
+    return audited(store, actor, action, target, verb, before=state_before, after=state_after)
 
 
-def _state(store: Store, job: Job) -> str:
+def _in_words(store: Store, job: JobState) -> str:
     if job.status is Status.IN_PROGRESS and job.cancel_requested:
         return "in progress, asked to stop"
     if job.status is Status.PENDING and job.run_at_ms > store.clock.wall_ms():
@@ -40,45 +41,41 @@ def _state(store: Store, job: Job) -> str:
 
 def pause_queue(store: Store, actor: Actor, name: str, *, paused: bool) -> None:
     """Pause or resume a queue."""
-    verb = store.queues.pause if paused else store.queues.resume
-    state = partial(_paused_queue, store, name)
-    action, pause = _PAUSE[paused], partial(verb, name)
-    audited(store, actor, action, f"queue {name}", pause, before=state, after=state)
+    verb = partial(store.queues.pause if paused else store.queues.resume, name)
 
+    def state_before() -> str:
+        return _PAUSED[store.queues.is_paused_to_change(name)]
 
-def _paused_queue(store: Store, name: str) -> str:
-    return _PAUSED[any(row.name == name and row.paused for row in store.queues.all())]
+    target, state_after = f"queue {name}", lambda: _PAUSED[paused]
+    audited(store, actor, _PAUSE[paused], target, verb, before=state_before, after=state_after)
 
 
 def pause_schedule(store: Store, actor: Actor, name: str, *, paused: bool) -> None:
     """Pause or resume a schedule. Raises NotFound."""
-    verb = store.schedules.pause if paused else store.schedules.resume
+    verb = partial(store.schedules.pause if paused else store.schedules.resume, name)
 
-    def state() -> str:
-        return _PAUSED[store.schedules.get(name).paused]
+    def state_before() -> str:
+        return _PAUSED[store.schedules.to_change(name).paused]
 
-    action, pause = _PAUSE[paused], partial(verb, name)
-    audited(store, actor, action, f"schedule {name}", pause, before=state, after=state)
+    target, state_after = f"schedule {name}", lambda: _PAUSED[paused]
+    audited(store, actor, _PAUSE[paused], target, verb, before=state_before, after=state_after)
 
 
 def run_schedule(store: Store, actor: Actor, name: str, make_job: MakeJob) -> int:
     """Submit the job of a schedule now, and return its id. Raises NotFound and InvalidJob."""
 
-    def made() -> str:
+    def new_job() -> str:
         return f"job {store.schedules.get(name).last_job_id}"
 
     verb = partial(store.schedules.run_now, name, make_job)
-    return audited(store, actor, "run", f"schedule {name}", verb, after=made)
+    return audited(store, actor, "run", f"schedule {name}", verb, after=new_job)
 
 
 def release_type(store: Store, actor: Actor, name: str) -> None:
     """Release a quarantined job type. Raises NotFound and TransitionRefused."""
-
-    def state() -> str:
-        return "quarantined" if store.quarantines.of(name) else "released"
-
-    verb = partial(store.quarantines.release, name)
-    audited(store, actor, "release", f"type {name}", verb, before=state, after=state)
+    verb, target = partial(store.quarantines.release, name), f"type {name}"
+    before, after = lambda: "quarantined", lambda: "released"  # or the verb refuses
+    audited(store, actor, "release", target, verb, before=before, after=after)
 
 
 _PAUSE = {True: "pause", False: "resume"}

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from functools import partial
 from pathlib import Path
 
-from orpheus.shared.domain.processes import Role, SlotRecord
+from orpheus.shared.domain.processes import Role, SlotRecord, SlotState
 from orpheus.shared.domain.programs import SLOT
 from orpheus.shared.domain.requests import RequestAction
 from orpheus.shared.domain.stacks import job_thread_first
@@ -46,6 +46,7 @@ _REFUSED: Mapping[tuple[RequestAction, Role], str] = {
         "{slot} is a program, not ours, and knows no way to show its stack: see its output"
     ),
 }
+_ENDING = (SlotState.DRAINING, SlotState.STOPPING, SlotState.KILLING, SlotState.STUCK)
 _WHY_SILENT: Mapping[str, str] = {
     "T": "it is stopped (SIGCONT wakes it)",
     "t": "a debugger holds it",
@@ -71,8 +72,12 @@ def ask_for_slot(
     """
     slot = _slot(store, action, name, host)
     put = partial(store.supervision.put_request, action, slot.host, slot.slot)
-    target, stood = f"slot {slot.slot}{_on(host)}", _in_words(slot)
-    return audited(store, actor, action.value, target, put, before=lambda: stood)
+
+    def state_before() -> str:
+        return _in_words(_slot(store, action, name, slot.host))
+
+    target = f"slot {slot.slot}{_on(host)}"
+    return audited(store, actor, action.value, target, put, before=state_before)
 
 
 def ask_for_workers(
@@ -101,14 +106,13 @@ def ask_for_workers(
     chosen = _host_of(f"{kind} {pool}", hosts, host)
     put = partial(store.supervision.put_request, RequestAction.SCALE, chosen, pool, workers)
     what = f"{kind} {pool}{_on(host)} to {workers}"
-    now = sum(slot.pool == pool and slot.host == chosen for slot in slots)
     return audited(
         store,
         actor,
         RequestAction.SCALE.value,
         what,
         put,
-        before=lambda: str(now),
+        before=lambda: _slots_in_words(store, pool, chosen),
         after=lambda: str(workers),
     )
 
@@ -196,6 +200,13 @@ def _host_of(what: str, hosts: Collection[str], host: str | None) -> str:
 
 def _in_words(slot: SlotRecord) -> str:
     return slot.state if slot.pid is None else f"{slot.state}, process {slot.pid}"
+
+
+def _slots_in_words(store: Store, pool: str, host: str) -> str:
+    """Return how many slots it has on the host, and how many of them are about to end."""
+    slots = [one for one in store.processes.slots() if (one.pool, one.host) == (pool, host)]
+    ending = sum(one.state in _ENDING for one in slots)
+    return f"{len(slots)}, {ending} of them ending" if ending else str(len(slots))
 
 
 def _on(host: str | None) -> str:

@@ -103,6 +103,17 @@ class JobRun:
 
 
 @dataclass(frozen=True, slots=True)
+class JobState:
+    """What of a job an operator changes."""
+
+    type: str
+    status: Status
+    run_at_ms: int
+    cancel_requested: bool
+    concurrency_key: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Total:
     """How many jobs match. Not `exact`: there are at least that many."""
 
@@ -183,6 +194,11 @@ class AuditFilter:
     until_ms: int | None = None
     job_id: int | None = None
     """What was done to that job, alone or with others."""
+
+    @property
+    def target_words(self) -> str:
+        """How the target begins, without commas, which belong to no word; may be empty."""
+        return (self.target or "").replace(",", "").strip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,12 @@
 """`orpheus audit`: what operators did."""
 
+import math
 from datetime import datetime
 
 import click
 
 from orpheus.shared.errors import ExitCode
-from orpheus.shared.storage import AuditFilter, AuditRow
+from orpheus.shared.storage import AuditFilter, AuditRow, Budget
 from orpheus.shared.views.audit import audit_json, change_of
 from orpheus.supervisor.cli.job_filter import Moment
 from orpheus.supervisor.cli.operator import JobId, Operator, Text, for_operator
@@ -25,22 +26,32 @@ _COLUMNS = (
 
 
 @click.command()
-@click.option("--by", type=Text(), metavar="TEXT", help="Only of who has this text in the name.")
-@click.option("--action", type=Text(), metavar="ACTION", help="Only this action, such as cancel.")
+@click.option(
+    "--by",
+    type=Text(),
+    metavar="TEXT",
+    help="Only entries by someone whose name contains this text.",
+)
+@click.option(
+    "--action", type=Text(), metavar="ACTION", help="Only entries of this action, such as cancel."
+)
 @click.option(
     "--target",
     type=Text(),
     metavar="WORDS",
-    help="Only on what begins so: queue, 'queue mail', job, 'job 7' (alone or among others).",
+    help="Only entries whose target begins with these words: queue, 'queue mail', job, 'job 7' "
+    "(alone or among others).",
 )
-@click.option("--q", type=Text(), metavar="TEXT", help="Only with this text in target or reason.")
+@click.option(
+    "--q", type=Text(), metavar="TEXT", help="Only entries with this text in target or reason."
+)
 @click.option(
     "--since",
     type=Moment(),
     metavar="TIME",
-    help="Only of then or later, such as 2026-01-31T12:00:00Z or 7d (ago).",
+    help="Only entries made at or after this time, such as 2026-01-31T12:00:00Z or 7d (ago).",
 )
-@click.option("--until", type=Moment(), metavar="TIME", help="Only of before.")
+@click.option("--until", type=Moment(), metavar="TIME", help="Only entries made before this time.")
 @click.option("--before", type=JobId, metavar="ID", help="Only entries older than this one.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
 @for_operator
@@ -59,8 +70,10 @@ def audit(
     if since is not None and until is not None and since >= until:
         raise click.UsageError("--until must be later than --since")
     wanted = AuditFilter(by, action, target, q, since, until)
+    if target is not None and not wanted.target_words:
+        raise click.UsageError("--target must have a word")
     with operator.store() as store:
-        found = store.audit.find(wanted, limit, before)
+        found = store.audit.find(wanted, limit, before, Budget(math.inf))
     if operator.as_json:
         items = [audit_json(row) for row in found.rows]
         print_json({"items": items, "next_before": found.before_id})

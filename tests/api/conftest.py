@@ -23,6 +23,7 @@ from orpheus.shared.domain.processes import ProcessRecord, Role, SlotRecord, Slo
 from orpheus.shared.operations.configuration import ConfigurationEditor
 from orpheus.shared.process.listener import bind_listener
 from orpheus.shared.storage import Finished, JobFilter, Store, TypeRow, open_storage
+from tests.audit_log import entries_of
 from tests.databases import make_database
 from tests.machine import PATIENCE_S
 
@@ -251,7 +252,7 @@ def untouched(api: Any) -> Iterator[Any]:
             store.jobs.page(JobFilter(), 500),
             store.queues.all(),
             store.schedules.all(),
-            store.audit.page(500),
+            entries_of(store, 500),
             store.idempotency.find("k"),
         )
 

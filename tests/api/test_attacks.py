@@ -12,6 +12,7 @@ from websockets.exceptions import InvalidStatus
 
 from orpheus.api.http.problems import PROBLEM_JSON
 from tests.api.raw_http import answers_at_once, raw, read_all, sockets
+from tests.audit_log import entries_of
 from tests.machine import slowness
 
 JSON = {"Content-Type": "application/json"}
@@ -141,7 +142,7 @@ def test_a_form_of_another_site_submits_nothing(
             path, content=body, headers={**headers, "Content-Type": content_type}
         )
         assert answer.status_code == 403
-    assert api.store.events.last_seq() == 0 and not api.store.audit.page(10)
+    assert api.store.events.last_seq() == 0 and not entries_of(api.store, 10)
 
 
 def test_without_fetch_metadata_the_content_type_stops_a_form(api: Any) -> None:

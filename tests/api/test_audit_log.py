@@ -3,6 +3,7 @@
 from typing import Any
 
 from orpheus.shared.storage import Budget
+from tests.audit_log import entries_of
 
 TOKEN = "the-token-of-this-test-0123456789abcdef"
 
@@ -48,12 +49,12 @@ def test_every_action_of_an_operator_is_in_the_trail(api: Any) -> None:
         url = prepared(api, method, path)
         if url is None:
             continue
-        before = {row.id for row in api.store.audit.page(100)}
+        before = {row.id for row in entries_of(api.store, 100)}
         answer = api.client.request(
             method, url, json={**BODIES.get((method, path), {}), "reason": "because"}
         )
         assert answer.status_code in (200, 201, 202, 204), f"{method} {url}: {answer.text}"
-        (row,) = [row for row in api.store.audit.page(100) if row.id not in before]
+        (row,) = [row for row in entries_of(api.store, 100) if row.id not in before]
         assert (row.by, row.reason) == ("api:127.0.0.1", "because"), f"{method} {url}"
 
 

@@ -312,6 +312,7 @@ def test_an_unknown_schedule_is_a_404(untouched: Any, name: str, verb: str) -> N
         ("cursor=%FF", "/cursor"),
         ("who=me", "/who"),
         ("target=a%00b", "/target"),
+        ("target=,%20", "/target"),
         ("since=soon", "/since"),
         ("since=1h&until=2h", "/until"),
     ],

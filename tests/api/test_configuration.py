@@ -17,6 +17,7 @@ from orpheus.shared.errors import DatabaseFull
 from orpheus.shared.operations.configuration import MASK
 from orpheus.shared.process.state_files import StateFiles
 from orpheus.shared.storage import open_storage, state_files
+from tests.audit_log import entries_of
 
 TEXT = """# Kept.
 [api]
@@ -149,7 +150,7 @@ def test_a_check_tells_all_and_writes_nothing(
     assert good["stops"] == [f"default-{n + 1}" for n in range(len(good["stops"]))] != []
     assert good["written"] is False
     assert path.read_text() == TEXT
-    assert api.store.audit.page(5) == []
+    assert entries_of(api.store, 5) == []
 
 
 def _commands() -> str:
@@ -248,7 +249,7 @@ def test_a_full_disk_is_507_and_nothing_is_in_the_trail(
     answer = put({"set": {"api.port": 2}})
     refused(answer, 507)
     assert answer.headers["Retry-After"]
-    assert api.store.audit.page(5) == []
+    assert entries_of(api.store, 5) == []
 
 
 @pytest.mark.parametrize("by_rename", [True, False])
@@ -312,7 +313,7 @@ def test_a_save_at_the_last_moment_stays_and_the_trail_says_so(
 ) -> None:
     monkeypatch.setattr(file_module, "replace_file", lambda *_: False)
     assert "read it again" in refused(put({"set": {"api.port": 2}}), 412)["detail"]
-    rows = api.store.audit.page(5)
+    rows = entries_of(api.store, 5)
     assert [(row.target, row.count) for row in rows] == [
         ("configuration, which was not replaced", 0), ("configuration", 1),
     ]  # fmt: skip

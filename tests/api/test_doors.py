@@ -15,6 +15,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from orpheus.api.http.auth import SESSION_S, Authenticator
+from tests.audit_log import entries_of
 from tests.machine import PATIENCE_S
 
 TOKEN = "the-token-of-this-test-0123456789abcdef"
@@ -313,7 +314,7 @@ def test_a_read_only_api_changes_nothing(start: Callable[..., Any]) -> None:
                 assert "read-only" in answer.read().decode()
     assert api.client.post("/jobs/bulk", json={"dry_run": True}).status_code == 403
     assert api.client.put("/nix", json={}).status_code == 403
-    assert api.store.events.last_seq() == 0 and not api.store.audit.page(10)
+    assert api.store.events.last_seq() == 0 and not entries_of(api.store, 10)
     assert "data-read-only" in api.client.get("/").text
     assert api.client.get("/session").json()["read_only"] is True
 

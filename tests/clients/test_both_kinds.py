@@ -14,6 +14,7 @@ from orpheus.shared.domain import jobs as domain
 from orpheus.shared.domain.lifecycle import TERMINAL, Ending
 from orpheus.shared.storage import Finished
 from tests.api.conftest import Running
+from tests.audit_log import entries_of
 
 OPTIONS = {
     "queue": "media",
@@ -193,7 +194,7 @@ def test_a_job_that_waits_is_cancelled_and_retried_and_deleted(client: Any, api:
     assert client.delete(job) is None
     with pytest.raises(LookupError, match=f"there is no job {job.id}"):
         client.get(job)
-    shown = [(one.action, one.target, one.reason) for one in api.store.audit.page(10)]
+    shown = [(one.action, one.target, one.reason) for one in entries_of(api.store, 10)]
     target = f"job {job.id}"
     assert shown[-3] == ("cancel", target, "a mistake") and shown[0] == ("delete", target, None)
 

@@ -1,5 +1,6 @@
 """The audit log: what of it is found, how far a search has looked, and what an action changed."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
@@ -7,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from orpheus.shared.domain.jobs import NewJob
+from orpheus.shared.domain.jobs import Job, NewJob
 from orpheus.shared.domain.schedules import ScheduleDefinition
 from orpheus.shared.errors import NotFound
 from orpheus.shared.operations import operator_actions
 from orpheus.shared.operations.audit import Actor
 from orpheus.shared.storage import AuditFilter, AuditPage, Budget, Store
 from orpheus.shared.storage.verbs import windows
+from tests.audit_log import entries_of
 
 Submit = Callable[..., int]
 ADA = Actor("cli:ada", "as asked")
@@ -31,7 +33,7 @@ class NoTime(Budget):
 
 
 FOUND: list[tuple[dict[str, Any], list[int]]] = [
-    ({}, [7, 6, 5, 4, 3, 2, 1]),
+    ({}, [8, 7, 6, 5, 4, 3, 2, 1]),
     ({"by": "ADA"}, [6, 4, 2]),
     ({"by": "cli:%"}, []),
     ({"action": "pause"}, [3, 2]),
@@ -40,14 +42,15 @@ FOUND: list[tuple[dict[str, Any], list[int]]] = [
     ({"target": "Queue mail"}, [2]),
     ({"target": "queue mai"}, []),
     ({"target": "configuration"}, [6]),
-    ({"target": "job"}, [7, 4, 1]),
+    ({"target": "job"}, [8, 7, 4, 1]),
     ({"target": "job 7"}, [1]),
     ({"target": "job 70"}, []),
     ({"target": "jobs with status=failed, queue=mail"}, [4]),
+    ({"target": " jobs with q=a  b "}, [7]),
     ({"q": "100%"}, [3]),
     ({"q": "mail"}, [4, 3, 2]),
     ({"by": "ada", "target": "queue", "q": "mail"}, [2]),
-    ({"since_ms": 3}, [7, 6, 5, 4, 3]),
+    ({"since_ms": 3}, [8, 7, 6, 5, 4, 3]),
     ({"until_ms": 3}, [2, 1]),
     ({"since_ms": 2, "until_ms": 6, "action": "pause"}, [3, 2]),
     ({"job_id": 7, "by": "eve"}, [1]),
@@ -68,6 +71,7 @@ def test_entries_are_found_by_who_what_on_what_when_and_by_a_text(
         ("cli:ada", "retry", "jobs with status=failed, queue=mail", None),
         ("cli:eve", "restart", "slot default-1", "hangs"),
         ("cli:ada", "configure", "configuration, back to version 3", None),
+        ("cli:bob", "cancel", "jobs with q=a  b", None),
         ("cli:eve", "delete", "all jobs", None),
     ]:
         clock.advance(1)
@@ -118,9 +122,21 @@ def test_what_is_older_than_asked_for_is_not_looked_through(
     assert page == AuditPage([], None)
 
 
+def test_one_entry_of_a_wrong_clock_hides_none_of_those_before_it(
+    store: Store, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(windows, "_FIRST_WINDOW", 2)
+    for days in (0, 30, -3, 3, 0, 0):  # the third is the last of the second window
+        clock.advance(days * DAY_MS)
+        store.audit.record("pause", "queue mail", by="cli:ada")
+    monkeypatch.setattr(windows, "_MORE_BY", 1)
+    page = store.audit.find(AuditFilter(since_ms=clock.wall), 9, None, Budget(math.inf))
+    assert ([row.id for row in page.rows], page.before_id) == ([6, 5, 4, 2], None)
+
+
 def changes(store: Store) -> list[tuple[str, str | None, str | None]]:
     """What each entry says of its target, the oldest first."""
-    return [(row.action, row.before, row.after) for row in reversed(store.audit.page(50))]
+    return [(row.action, row.before, row.after) for row in reversed(entries_of(store, 50))]
 
 
 def test_an_entry_tells_how_its_target_stood_before_and_after(
@@ -147,7 +163,24 @@ def test_an_entry_tells_how_its_target_stood_before_and_after(
     ]
     with pytest.raises(NotFound, match="no job"):
         change("retry", gone, store.jobs.retry)
-    assert len(store.audit.page(50)) == 5
+    assert len(entries_of(store, 50)) == 5
+
+
+def test_an_entry_costs_no_further_reading_of_a_whole_job(
+    store: Store, submit: Submit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone, recorded = submit(), submit()
+    read: list[int] = []
+    get = store.jobs.get
+
+    def noting_get(job_id: int) -> Job:
+        read.append(job_id)
+        return get(job_id)
+
+    monkeypatch.setattr(store.jobs, "get", noting_get)
+    store.jobs.cancel(alone)
+    operator_actions.change_job(store, ADA, "cancel", recorded, lambda: store.jobs.cancel(recorded))
+    assert read == [alone] * 2 + [recorded] * 2
 
 
 def test_pauses_and_runs_tell_what_they_changed(store: Store) -> None:

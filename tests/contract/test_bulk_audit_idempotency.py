@@ -9,6 +9,7 @@ from orpheus.shared.domain.jobs import Holder, NewJob, Status
 from orpheus.shared.errors import TransitionRefused
 from orpheus.shared.operations.audit import Actor, audited
 from orpheus.shared.storage import BulkAction, CountChanged, JobFilter, KeptAnswer, Store
+from tests.audit_log import entries_of
 
 Submit = Callable[..., int]
 
@@ -58,15 +59,15 @@ def test_a_job_tells_what_was_done_to_it_alone_and_among_others(
     store.bulk.change(BulkAction.CANCEL, JobFilter(type="a"), by="cli:ada", reason="too many")
     audited(store, Actor("cli:eve", "one more"), "retry", f"job {job_id}", lambda: None)
     audited(store, Actor("cli:eve"), "cancel", f"job {other}", lambda: None)
-    entries = store.audit.page(10, job_id=job_id)
+    entries = entries_of(store, 10, job_id=job_id)
     assert [(row.action, row.by, row.reason) for row in entries] == [
         ("retry", "cli:eve", "one more"),
         ("cancel", "cli:ada", "too many"),
     ]
-    assert store.audit.page(10, entries[0].id, job_id) == entries[1:]
-    assert store.audit.page(1, job_id=job_id) == entries[:1]
-    assert [row.action for row in store.audit.page(10, job_id=done)] == ["cancel"]
-    assert [row.by for row in store.audit.page(10, job_id=other)] == ["cli:eve"]
+    assert entries_of(store, 10, entries[0].id, job_id) == entries[1:]
+    assert entries_of(store, 1, job_id=job_id) == entries[:1]
+    assert [row.action for row in entries_of(store, 10, job_id=done)] == ["cancel"]
+    assert [row.by for row in entries_of(store, 10, job_id=other)] == ["cli:eve"]
 
 
 def test_jobs_that_are_deleted_leave_no_row_of_what_was_done_to_them(
@@ -75,8 +76,8 @@ def test_jobs_that_are_deleted_leave_no_row_of_what_was_done_to_them(
     job_id = submit()
     store.bulk.change(BulkAction.CANCEL, JobFilter(), by="cli:ada")
     assert store.bulk.change(BulkAction.DELETE, JobFilter(), by="cli:ada") == 1
-    assert store.audit.page(10, job_id=job_id) == []
-    assert [row.count for row in store.audit.page(10)] == [1, 1]
+    assert entries_of(store, 10, job_id=job_id) == []
+    assert [row.count for row in entries_of(store, 10)] == [1, 1]
 
 
 FLOW = [  # what waits has the lower id
@@ -150,7 +151,7 @@ def test_a_bulk_action_is_one_entry_of_the_trail_however_many_steps_it_takes(
     wanted = JobFilter(status=Status.PENDING, queue="mail")
     store.bulk.change(BulkAction.CANCEL, wanted, max_id=420, by="cli:ada", reason="a mistake")
     store.bulk.change(BulkAction.DELETE, JobFilter(), by="cli:ada")
-    (all_, some) = store.audit.page(9)
+    (all_, some) = entries_of(store, 9)
     assert (some.action, some.count, some.reason) == ("cancel", 420, "a mistake")
     assert some.target == "jobs with status=pending, queue=mail, id<=420"
     assert (all_.action, all_.target, all_.count) == ("delete", "all jobs", 420)
@@ -159,9 +160,9 @@ def test_a_bulk_action_is_one_entry_of_the_trail_however_many_steps_it_takes(
 def test_the_trail_is_read_newest_first(store: Store) -> None:
     for n in range(3):
         store.audit.record("cancel", f"job {n}", by="curl", reason="because", count=n)
-    rows = store.audit.page(2)
+    rows = entries_of(store, 2)
     assert [(row.target, row.count) for row in rows] == [("job 2", 2), ("job 1", 1)]
-    assert [row.target for row in store.audit.page(2, rows[-1].id)] == ["job 0"]
+    assert [row.target for row in entries_of(store, 2, rows[-1].id)] == ["job 0"]
 
 
 def test_an_answer_is_given_again_for_a_day(store: Store, clock) -> None:

@@ -16,6 +16,7 @@ from orpheus.shared.storage import (
     NoSuchPlace,
     Store,
 )
+from tests.audit_log import entries_of
 
 Submit = Callable[..., int]
 Lend = Callable[..., list[Lease]]
@@ -33,7 +34,7 @@ def all_steps(store: Store, action: BulkAction, limit: int, wanted: JobFilter = 
     while done.place is not None:
         done = store.bulk.step(action, wanted, limit, done.place, by="cli")
         changed.append(done.changed)
-    assert done.so_far == sum(changed) == store.audit.page(1)[0].count
+    assert done.so_far == sum(changed) == entries_of(store, 1)[0].count
     return changed
 
 
@@ -42,7 +43,7 @@ def test_steps_change_what_one_call_would_and_leave_one_entry(store: Store, subm
     other = submit()
     for action in (BulkAction.CANCEL, BulkAction.RETRY, BulkAction.CANCEL, BulkAction.DELETE):
         assert all_steps(store, action, 3) == [3, 3, 2]
-    assert [(entry.action, entry.count) for entry in store.audit.page(9)] == [
+    assert [(entry.action, entry.count) for entry in entries_of(store, 9)] == [
         ("delete", 8),
         ("cancel", 8),
         ("retry", 8),
@@ -58,7 +59,7 @@ def test_who_stops_knows_what_was_changed(store: Store) -> None:
     second = step(store, first.place)
     assert (second.changed, second.so_far) == (3, 6)
     assert store.stats.counts()[Status.CANCELLED] == 6
-    assert store.audit.page(1)[0].count == 6
+    assert entries_of(store, 1)[0].count == 6
 
 
 def test_a_step_that_is_sent_twice_counts_no_job_twice(store: Store) -> None:
@@ -119,7 +120,7 @@ def test_two_callers_with_the_same_place_count_each_job_once(
     for caller in callers:
         caller.join()
     assert sum(answer.changed for answer in answers) == 297
-    assert store.audit.page(1)[0].count == 300
+    assert entries_of(store, 1)[0].count == 300
 
 
 def test_later_jobs_are_left_alone_also_by_later_steps(store: Store, submit: Submit) -> None:
@@ -141,7 +142,7 @@ def test_the_first_step_changes_nothing_if_another_count_is_expected(
     place = store.bulk.first_place(None)
     with pytest.raises(CountChanged):
         store.bulk.step(BulkAction.CANCEL, MAIL, 3, place, expected_count=2, by="cli")
-    assert store.audit.page(1) == []
+    assert entries_of(store, 1) == []
     assert store.stats.counts()[Status.PENDING] == 1
 
 
@@ -161,7 +162,7 @@ def test_a_place_of_other_steps_is_refused(
     assert place is not None
     with pytest.raises(NoSuchPlace):
         store.bulk.step(action, wanted, 3, place, by=by)
-    assert store.audit.page(1)[0].count == 3
+    assert entries_of(store, 1)[0].count == 3
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3])
@@ -180,11 +181,11 @@ def test_steps_of_any_size_keep_the_order_of_dependencies(store: Store, limit: i
 def test_chosen_jobs_are_named_in_the_trail(store: Store, submit: Submit) -> None:
     ids = tuple(submit() for _ in range(25))
     assert all_steps(store, BulkAction.CANCEL, 9, JobFilter(ids=ids[:3])) == [3]
-    assert store.audit.page(1)[0].target == f"jobs {ids[0]}, {ids[1]}, {ids[2]}"
+    assert entries_of(store, 1)[0].target == f"jobs {ids[0]}, {ids[1]}, {ids[2]}"
     assert sum(all_steps(store, BulkAction.RETRY, 9, JobFilter(ids=ids))) == 3
-    assert f", {ids[19]} and 5 more (digest " in store.audit.page(1)[0].target
+    assert f", {ids[19]} and 5 more (digest " in entries_of(store, 1)[0].target
     assert sum(all_steps(store, BulkAction.CANCEL, 9, JobFilter(type="noop", ids=ids[:2]))) == 2
-    assert store.audit.page(1)[0].target == f"jobs {ids[0]}, {ids[1]} with type=noop"
+    assert entries_of(store, 1)[0].target == f"jobs {ids[0]}, {ids[1]} with type=noop"
 
 
 def test_a_place_is_that_of_all_chosen_jobs_and_of_the_newest_of_them(
@@ -205,5 +206,5 @@ def test_a_place_is_that_of_all_chosen_jobs_and_of_the_newest_of_them(
 def test_a_text_that_reads_like_another_field_is_in_quotes(store: Store) -> None:
     for wanted in (JobFilter(q="x, error=E"), JobFilter(q="x", error="E")):
         store.bulk.step(BulkAction.CANCEL, wanted, 3, store.bulk.first_place(9), by="cli")
-    targets = [entry.target for entry in store.audit.page(2)]
+    targets = [entry.target for entry in entries_of(store, 2)]
     assert targets == ["jobs with q=x, error=E, id<=9", 'jobs with q="x, error=E", id<=9']

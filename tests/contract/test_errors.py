@@ -7,6 +7,7 @@ import pytest
 from orpheus.shared.domain.jobs import JobError, Lease, Status
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.storage import BulkAction, ErrorGroup, JobFilter, Store
+from tests.audit_log import entries_of
 from tests.contract.conftest import FakeClock
 
 Fail = Callable[..., int]
@@ -81,7 +82,7 @@ def test_a_group_is_retried_without_its_neighbours(store: Store, fail: Fail) -> 
     assert retried == 2
     assert [store.jobs.status(one) for one in mine] == [Status.PENDING] * 2
     assert {store.jobs.status(one) for one in (*others, later)} == {Status.FAILED}
-    (entry,) = store.audit.page(1)
+    (entry,) = entries_of(store, 1)
     assert entry.target == (
         "jobs with status=failed, type=resize, error=ValueError, where=jobs.py:12 in resize, "
         f"id<={mine[-1]}"

@@ -16,6 +16,7 @@ from orpheus.shared.domain.retention import RetentionRules
 from orpheus.shared.errors import NotFound
 from orpheus.shared.operations import upkeep
 from orpheus.shared.storage import Finished, KeptAnswer, NewLine, Store, open_store
+from tests.audit_log import entries_of
 
 Submit = Callable[..., int]
 LeaseSome = Callable[..., list[Lease]]
@@ -171,7 +172,7 @@ def test_the_trail_of_operators_is_kept_and_minutes_go_after_two_days(
     clock.advance(3 * 86_400_000)
     store.jobs.cancel(submit())
     sweep(store)
-    assert [row.target for row in store.audit.page(10)] == ["job 1"]
+    assert [row.target for row in entries_of(store, 10)] == ["job 1"]
     minutes = store.stats.by_minute(60 * 24 * 60)
     assert sum(minute.cancelled for minute in minutes) == 1
 

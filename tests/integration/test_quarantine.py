@@ -13,6 +13,7 @@ import pytest
 
 from orpheus.shared.domain.jobs import NewJob, Status
 from orpheus.shared.storage import JobFilter, Store, open_store
+from tests.audit_log import entries_of
 from tests.machine import wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -139,7 +140,7 @@ def test_the_others_are_done_meanwhile_and_a_release_runs_the_rest(
     wait_until(done, "the rest to be done")
     assert "quarantined" not in running.command("status")[1]
     assert running.command("release", "fragile")[0] == 1
-    assert running.store.audit.page(1)[0].reason == "mended"
+    assert entries_of(running.store, 1)[0].reason == "mended"
 
 
 def test_new_code_releases_it_and_replaces_the_workers(

@@ -73,15 +73,6 @@ class Audit:
         row = self._database.one(self._sql["count-of"], audit_id)
         return int(row[0]) if row else 0
 
-    def page(
-        self, limit: int, before_id: int | None = None, job_id: int | None = None
-    ) -> list[AuditRow]:
-        """Return up to `limit` actions, newest first, with ids below `before_id`.
-
-        `job_id`: only what was done to that job, alone or with others.
-        """
-        return self.find(AuditFilter(job_id=job_id), limit, before_id).rows
-
     def find(
         self,
         wanted: AuditFilter,
@@ -102,13 +93,19 @@ class Audit:
             rows += self._read(wanted.job_id, conditions, window, limit + 1 - len(rows))
             if len(rows) > limit:
                 return AuditPage(rows[:limit], rows[limit - 1].id)
-            if window.edge is not None and window.edge.at_ms < (wanted.since_ms or 0) - _DAY_MS:
+            if self._is_before(window, (wanted.since_ms or 0) - _DAY_MS):
                 return AuditPage(rows, None)
         if window.edge is None:
             return AuditPage(rows, None)
         if len(rows) == limit:
             return AuditPage(rows, window.edge.id)
         return AuditPage(rows, window.edge.id, window.looked_at, window.edge.at_ms)
+
+    def _is_before(self, window: Window["_Place"], time_ms: int) -> bool:
+        """Return whether every entry of a window is older: a clock may have been wrong for one."""
+        if window.edge is None or window.edge.at_ms >= time_ms:
+            return False
+        return not self._read(None, [Condition("at_ms >= ?", (time_ms,))], window, 1)
 
     def _edge(self, place: "_Place | None", size: int) -> "_Place | None":
         before = _BEFORE_ALL if place is None else place.id
@@ -143,7 +140,7 @@ class Audit:
         if wanted.action is not None:
             conditions.append(Condition("action = ?", (wanted.action,)))
         if wanted.target is not None:
-            words = " ".join(wanted.target.replace(",", "").split())
+            words = wanted.target_words
             patterns = [f"{escaped(one)} %" for one in _MANY.get(words.lower(), (words,))]
             each = [self._sql["begins-with"]] * len(patterns)
             conditions.append(Condition(f"({' OR '.join(each)})", tuple(patterns)))

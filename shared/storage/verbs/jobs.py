@@ -6,14 +6,14 @@ from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import Attempt, Dependency, Job, NewJob, RunningJob, Status
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.errors import NotFound, TransitionRefused
-from orpheus.shared.storage.data import JobFilter, JobPlace, JobRun, Submitted
+from orpheus.shared.storage.data import JobFilter, JobPlace, JobRun, JobState, Submitted
 from orpheus.shared.storage.database import Database
 from orpheus.shared.storage.verbs.dependencies import Dependencies
 from orpheus.shared.storage.verbs.enqueue import Enqueue
 from orpheus.shared.storage.verbs.events import Events
 from orpheus.shared.storage.verbs.job_lists import JobLists
 from orpheus.shared.storage.verbs.keys import Keys
-from orpheus.shared.storage.verbs.rows import attempt_of, job_of, running_job_of
+from orpheus.shared.storage.verbs.rows import attempt_of, job_of, job_state_of, running_job_of
 
 
 class Jobs:
@@ -89,6 +89,13 @@ class Jobs:
             raise NotFound(f"there is no job {job_id}")
         return Status(row[0])
 
+    def state(self, job_id: int) -> JobState:
+        """Return what an operator changes, without reading the whole job. Raises NotFound."""
+        row = self._database.one(self._sql["state-of"], job_id)
+        if row is None:
+            raise NotFound(f"there is no job {job_id}")
+        return job_state_of(row)
+
     def run_of(self, job_id: int) -> JobRun:
         """Return how it stands without reading the whole job. Raises NotFound."""
         row = self._database.one(self._sql["run-of"], job_id)
@@ -116,10 +123,16 @@ class Jobs:
 
     def to_change(self, job_id: int, *, deletes: bool = False) -> Job:
         """Return a job that nobody else changes before this transaction ends. Raises NotFound."""
-        job = self.get(job_id)
-        if job.concurrency_key is not None:
+        self.state_to_change(job_id, deletes=deletes)
+        return self.get(job_id)
+
+    def state_to_change(self, job_id: int, *, deletes: bool = False) -> JobState:
+        """Return the state of such a job without reading the whole job. Raises NotFound."""
+        state = self.state(job_id)
+        if state.concurrency_key is not None:
             self._keys.lock()
-        return self.get(job_id) if self._database.lock_job(job_id, deletes=deletes) else job
+        is_old = self._database.lock_job(job_id, deletes=deletes)
+        return self.state(job_id) if is_old else state
 
     def cancel(self, job_id: int) -> tuple[Job, bool]:
         """Cancel a waiting job (True), or request that a running one stops (False).

@@ -68,6 +68,11 @@ class Queues:
             self._events.record(kind, {"name": name, "paused": paused})
             self._database.at_commit.ring_workers(name)
 
+    def is_paused_to_change(self, name: str) -> bool:
+        """Return whether a queue is paused; no other operator changes it in this transaction."""
+        self._database.lock("queue", [name])
+        return any(row.name == name and row.paused for row in self.all())
+
     def all(self) -> list[QueueRow]:
         """Return every queue that has, or had, a pause or a limit."""
         return [

@@ -66,6 +66,11 @@ class Schedules:
             raise NotFound(f"there is no schedule {name!r}")
         return _schedule_of(row)
 
+    def to_change(self, name: str) -> ScheduleRow:
+        """Return a schedule that no other operator changes in this transaction. Raises NotFound."""
+        self._database.lock("schedule", [name])
+        return self.get(name)
+
     def correct_ticks(self) -> list[str]:
         """Let schedules whose tick was chosen while the clock was ahead wait for their next tick.
 
@@ -146,7 +151,7 @@ class Schedules:
 
     def _set_paused(self, name: str, *, paused: bool) -> None:
         with self._database.write(durable=True):
-            row = self.get(name)
+            row = self.to_change(name)
             if row.paused == paused:
                 return
             tick_ms = next_tick_ms(row.definition, self._database.clock.wall_ms())

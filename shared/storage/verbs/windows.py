@@ -22,7 +22,7 @@ Place = TypeVar("Place")
 
 @dataclass(slots=True)
 class Budget:
-    """How long to look for rows, in seconds. One window is looked through in any case."""
+    """How many seconds to look for rows, or math.inf. One window is looked through in any case."""
 
     limit_s: float
     _began_s: float = field(default_factory=time.monotonic)
@@ -31,10 +31,10 @@ class Budget:
         """Return how many rows can be looked at in what is left of the time; 0: it is over."""
         spent_s = max(time.monotonic() - self._began_s, 1e-6)
         # Half of what the rate so far promises: what comes may not be in memory.
-        affordable = int(looked_at / spent_s * (self.limit_s - spent_s) / 2)
+        affordable = looked_at / spent_s * (self.limit_s - spent_s) / 2
         if affordable < _FIRST_WINDOW // 2:
             return 0
-        return min(affordable, window * _MORE_BY, _LARGEST_WINDOW)
+        return int(min(affordable, window * _MORE_BY, _LARGEST_WINDOW))
 
 
 @dataclass(frozen=True, slots=True)

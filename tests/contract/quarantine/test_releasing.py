@@ -10,9 +10,12 @@ from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.domain.processes import ProcessRecord, Role
 from orpheus.shared.domain.why import Code
 from orpheus.shared.errors import NotFound, TransitionRefused
+from orpheus.shared.operations.audit import Actor
+from orpheus.shared.operations.operator_actions import release_type
 from orpheus.shared.operations.release_types import release_changed_types
 from orpheus.shared.process.own_record import own_record
 from orpheus.shared.storage import Store
+from tests.audit_log import entries_of
 from tests.contract.conftest import FakeClock, Opener
 from tests.contract.quarantine.conftest import (
     AFTER,
@@ -56,7 +59,9 @@ def test_a_release_of_many_goes_on_step_by_step_in_the_order_of_leasing(
     jobs = store.jobs.submit_many([NewJob("bad", priority=-n) for n in range(20)])
     assert lease(9) == []
     store.quarantines.most_at_once = 4
-    store.quarantines.release("bad")
+    release_type(store, Actor("cli:ada"), "bad")
+    (entry,) = entries_of(store, 9)
+    assert (entry.before, entry.after) == ("quarantined", "released")
     assert parked(store) == jobs[4:]
     assert waits_for(store, jobs[0]) == []
     assert waits_for(store, jobs[9]) == [Code.QUARANTINED]

@@ -24,7 +24,7 @@ target ILIKE ? OR reason ILIKE ?
 replace(target, ',', '') || ' ' ILIKE ?
 
 -- name: edge
--- The entry behind which the next window of a list begins, and its time.
+-- The last entry of a window, and its time: the next window of a list begins behind it.
 SELECT id, at_ms FROM orpheus.audit WHERE id < ? ORDER BY id DESC LIMIT 1 OFFSET ?;
 
 -- name: has

@@ -108,6 +108,10 @@ SELECT status FROM orpheus.jobs WHERE id = ?;
 -- How a job stands, without its payload and result.
 SELECT status, started_at_ms, finished_at_ms, error_type FROM orpheus.jobs WHERE id = ?;
 
+-- name: state-of
+-- What of a job an operator changes, without its payload and result.
+SELECT type, status, run_at_ms, cancel_requested, concurrency_key FROM orpheus.jobs WHERE id = ?;
+
 -- name: select-attempts
 -- The attempts of a job that have ended, oldest first, with the fields of Attempt as columns.
 SELECT number, outcome, worker, pid, started_at_ms, finished_at_ms,

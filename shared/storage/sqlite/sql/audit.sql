@@ -24,7 +24,7 @@ target LIKE ? ESCAPE '\' OR reason LIKE ? ESCAPE '\'
 replace(target, ',', '') || ' ' LIKE ? ESCAPE '\'
 
 -- name: edge
--- The entry behind which the next window of a list begins, and its time.
+-- The last entry of a window, and its time: the next window of a list begins behind it.
 SELECT id, at_ms FROM audit WHERE id < ? ORDER BY id DESC LIMIT 1 OFFSET ?;
 
 -- name: has

@@ -13,6 +13,7 @@ from click import Context
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.storage import Store
 from orpheus.supervisor.cli.app import orpheus as group
+from tests.audit_log import entries_of
 from tests.machine import PATIENCE_S
 
 Orpheus = Callable[..., Any]
@@ -276,4 +277,4 @@ def test_a_user_without_a_name_is_recorded_by_number(
 
     monkeypatch.setattr("getpass.getuser", no_name)
     assert orpheus("pause", "mail").code == 0
-    assert store.audit.page(1)[0].by == f"cli:{os.getuid()}"
+    assert entries_of(store, 1)[0].by == f"cli:{os.getuid()}"

@@ -64,7 +64,17 @@ def test_what_is_older_than_asked_for_is_left_out(
         1,
     ]
     assert orpheus("audit", "--since", "soon").code == 2
+    assert orpheus("audit", "--target", " ,").code == 2
     assert orpheus("audit", "--since", "1h", "--until", "2h").code == 2
+
+
+def test_what_lies_behind_entries_that_are_older_is_not_looked_for(
+    orpheus: Orpheus, trail: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orpheus.shared.storage.verbs.windows._FIRST_WINDOW", 1)
+    monkeypatch.setattr("orpheus.shared.storage.verbs.windows._MORE_BY", 1)
+    trail._database.run("UPDATE audit SET at_ms = at_ms - ? WHERE id = 2", 2 * 86_400_000)
+    assert [one["id"] for one in orpheus("audit", "--json", "--since", "1h").json["items"]] == [3]
 
 
 def test_pages_follow_each_other(orpheus: Orpheus, trail: Store) -> None:

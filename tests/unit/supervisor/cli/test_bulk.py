@@ -10,6 +10,7 @@ import pytest
 from orpheus.shared.domain.jobs import JobError, NewJob, Status
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.storage import JobFilter, Store
+from tests.audit_log import entries_of
 
 Orpheus = Callable[..., Any]
 Finish = Callable[..., None]
@@ -59,7 +60,7 @@ def test_jobs_of_a_filter_are_counted_and_changed_once_confirmed(
     assert statuses(jobs) == {
         1: "failed", 2: "failed", 3: "cancelled", 4: "cancelled", 5: "pending"
     }  # fmt: skip
-    (row,) = jobs.audit.page(9)
+    (row,) = entries_of(jobs, 9)
     assert (row.action, row.target, row.count) == ("cancel", "jobs with queue=mail, id<=5", 2)
     assert row.reason == "the server is down"
 
@@ -101,7 +102,7 @@ def test_a_dry_run_only_counts(orpheus: Orpheus, jobs: Store) -> None:
     )
     answer = orpheus("cancel", "--all", "--dry-run", "--json")
     assert json.loads(answer.out) == {"changed": 3}
-    assert statuses(jobs)[2] == "failed" and jobs.audit.page(9) == []
+    assert statuses(jobs)[2] == "failed" and entries_of(jobs, 9) == []
 
 
 def test_jobs_that_are_newer_than_those_counted_are_left_alone(

@@ -9,6 +9,7 @@ import pytest
 from orpheus.shared.domain.jobs import Holder, JobError, NewJob, Status
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.storage import Store
+from tests.audit_log import entries_of
 
 Orpheus = Callable[..., Any]
 Finish = Callable[..., None]
@@ -76,7 +77,7 @@ def test_what_was_done_is_in_the_trail_and_what_was_refused_is_not(
     orpheus("delete", "1")
     orpheus("pause", "mail", "--reason", "the server is down")
     orpheus("resume", "mail")
-    rows = store.audit.page(99)[::-1]
+    rows = entries_of(store, 99)[::-1]
     assert [(row.action, row.target) for row in rows] == [
         ("run", "job 1"),
         ("cancel", "job 1"),

@@ -10,6 +10,7 @@ from orpheus.shared.domain.jobs import JobError
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.domain.schedules import ScheduleDefinition
 from orpheus.shared.storage import Store
+from tests.audit_log import entries_of
 
 Orpheus = Callable[..., Any]
 
@@ -46,7 +47,7 @@ def test_a_schedule_is_run_and_paused_by_either_name_of_the_command(
     one, other = orpheus("schedules", action, "hourly"), orpheus(f"{action}-schedule", "hourly")
     assert one.code == other.code == 0
     assert one.out.replace("job 1", "job 2") == other.out
-    assert [row.target for row in store.audit.page(9)] == ["schedule hourly"] * 2
+    assert [row.target for row in entries_of(store, 9)] == ["schedule hourly"] * 2
 
 
 def test_the_last_job_is_told_with_its_outcome(
@@ -92,7 +93,7 @@ def test_what_was_done_to_schedules_is_in_the_audit_log(orpheus: Orpheus, store:
     for command in ("pause-schedule", "run-schedule", "resume-schedule"):
         orpheus(command, "hourly", "--reason", "a holiday")
         assert orpheus(command, "unknown").code == 1
-    rows = [(row.action, row.target, row.reason) for row in store.audit.page(9)]
+    rows = [(row.action, row.target, row.reason) for row in entries_of(store, 9)]
     assert rows == [
         (action, "schedule hourly", "a holiday") for action in ("resume", "run", "pause")
     ]

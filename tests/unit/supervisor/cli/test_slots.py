@@ -14,6 +14,7 @@ from orpheus.shared.domain.processes import LastExit, ProcessRecord, Role, SlotR
 from orpheus.shared.domain.requests import Request, RequestAction
 from orpheus.shared.storage import Store, open_store, state_files
 from orpheus.supervisor.cli import slots
+from tests.audit_log import entries_of
 
 URL = "sqlite:///data/orpheus.db"
 STACK = "Current thread 0x00007f (most recent call first):\n  File handlers.py, line 7 in slow\n"
@@ -121,7 +122,7 @@ def test_a_slot_is_asked_for_and_the_request_has_been_heard(
 
     assert answer == (0, f"default-1: {action} asked for\n", "")
     assert [(request.action, request.target) for request in taken] == [(action, "default-1")]
-    [row] = supervised.audit.page(9)
+    [row] = entries_of(supervised, 9)
     assert (row.action, row.target, row.by, row.reason) == (
         action,
         "slot default-1",
@@ -136,6 +137,7 @@ def test_the_slot_is_shown_as_json(orpheus: Orpheus, taken: list[Request]) -> No
 
 
 def test_a_pool_is_scaled(orpheus: Orpheus, supervised: Store, taken: list[Request]) -> None:
+    supervised.processes.put_slots([slot("default-3", SlotState.DRAINING)])
     assert orpheus("scale", "default", "1").out == "default: 1 worker asked for\n"
     shown = json.loads(orpheus("scale", "default", "0", "--json").out)
 
@@ -144,9 +146,9 @@ def test_a_pool_is_scaled(orpheus: Orpheus, supervised: Store, taken: list[Reque
         ("scale", "default", 1),
         ("scale", "default", 0),
     ]
-    assert [row.target for row in supervised.audit.page(9)] == [
-        "pool default to 0",
-        "pool default to 1",
+    assert [(row.target, row.before, row.after) for row in entries_of(supervised, 9)] == [
+        ("pool default to 0", "3, 1 of them ending", "0"),
+        ("pool default to 1", "3, 1 of them ending", "1"),
     ]
 
 
@@ -177,7 +179,7 @@ def test_without_a_supervisor_it_exits_1_and_asks_for_nothing(
 
     assert answer == (1, "", "orpheus: no supervisor is running: start one with `orpheus`\n")
     assert store.supervision.take_requests("host-1") == []
-    assert store.audit.page(9) == []
+    assert entries_of(store, 9) == []
 
 
 @pytest.mark.parametrize(
@@ -200,7 +202,7 @@ def test_what_cannot_be_done_exits_1_with_the_reason_in_one_line(
     assert (code, out, err.count("\n")) == (1, "", 1)
     assert says in err
     assert supervised.supervision.take_requests("host-1") == []
-    assert supervised.audit.page(9) == []
+    assert entries_of(supervised, 9) == []
 
 
 @pytest.mark.parametrize(
@@ -320,5 +322,5 @@ def test_only_the_supervisor_of_the_named_host_takes_the_request(
     assert two_hosts.supervision.take_requests("host-1") == []
     taken = two_hosts.supervision.take_requests("host-2")
     assert [one.action for one in taken] == ["restart", "drain", "scale"]
-    targets = [row.target for row in two_hosts.audit.page(10, None)]
+    targets = [row.target for row in entries_of(two_hosts, 10, None)]
     assert targets == ["pool default on host-2 to 2", *["slot default-1 on host-2"] * 2]

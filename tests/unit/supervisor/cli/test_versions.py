@@ -13,6 +13,7 @@ from orpheus.config.in_force import keep_in_force
 from orpheus.config.load import load_settings
 from orpheus.shared.errors import DatabaseFull
 from orpheus.shared.storage import Store, state_files
+from tests.audit_log import entries_of
 from tests.unit.supervisor.cli.conftest import URL
 
 Orpheus = Callable[..., Any]
@@ -136,7 +137,7 @@ def test_a_rollback_tells_what_restarts_and_is_in_the_audit_log(
     assert "stops default-2, default-3" in told.out
     assert orpheus("config", "rollback", "1", "--reason", "too many").code == 0
     assert file.read_text() == FIRST
-    (row,) = store.audit.page(5)
+    (row,) = entries_of(store, 5)
     assert (row.action, row.target, row.reason) == (
         "configure", "configuration, back to version 1", "too many",
     )  # fmt: skip

@@ -30,7 +30,8 @@ async function read() {
   const isBehind = last !== null && items.length === MOST_AT_ONCE; // after the page was hidden
   append(items);
   if (isBehind) poll.now();
-  if (performance.now() - stateAt < STATE_MS) return;
+  const isNews = items.some((/** @type {any} */ one) => one.stream === "orpheus"); // it was started, or has ended
+  if (!isNews && performance.now() - stateAt < STATE_MS) return;
   await state.read();
   stateAt = performance.now();
 }

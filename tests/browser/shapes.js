@@ -14,6 +14,11 @@ async () => {
         ],
         words: describeField({ name: "n", schema: { type: "integer", minimum: 1, maximum: 9, default: 4 }, defs: {} }),
         exact: describeField({ name: "n", schema: { type: "array", items: {}, minItems: 1, maxItems: 1 }, defs: {} }),
+        circles: [
+            describeField({ name: "t", schema: { $ref: "#/$defs/Tree" }, defs: { Tree: { type: "object", additionalProperties: { $ref: "#/$defs/Tree" } } } }),
+            describeField({ name: "t", schema: { $ref: "#/$defs/Tree" }, defs: { Tree: { type: "object", additionalProperties: { anyOf: [{ $ref: "#/$defs/Tree" }, { type: "integer" }] } } } }),
+            describeField({ name: "t", schema: { $ref: "#/$defs/Deep" }, defs: { Deep: { anyOf: [{ type: "array", items: { $ref: "#/$defs/Deep" } }, { type: "integer" }] } } }),
+        ],
         fits: [fits({ type: "integer" }, 1.5, {}), fits({ type: "string" }, "x", {}), fits({ const: "a" }, "b", {})],
         example: exampleOf({ type: "array", items: { $ref: "#/$defs/T" } }, { T: { type: "object", required: ["k"], properties: { k: { $ref: "#/$defs/T" } } } }, "x") !== null,
         bounded: [exampleOf({ type: "integer", maximum: 1 }, {}, "n"), exampleOf({ type: "number", exclusiveMinimum: 5 }, {}, "n")],

@@ -7,6 +7,12 @@ from playwright.sync_api import Route, expect
 
 from tests.browser.conftest import Dashboard
 
+WATCH = """() => {
+    window.added = 0;
+    const count = (changes) => changes.forEach((one) => { added += one.addedNodes.length; });
+    new MutationObserver(count).observe(document.querySelector("#rows"), { childList: true });
+}"""
+
 
 def test_an_action_is_told_with_who_what_on_what_and_why(lasting_dashboard: Dashboard) -> None:
     client = lasting_dashboard.system.client
@@ -64,10 +70,16 @@ def test_the_log_is_filtered_by_one_field_and_by_what_a_row_has(
     expect(rows).to_have_count(3)
     field.fill("since:soon")
     expect(page.locator("#problem")).to_contain_text("since is neither a time")
+    field.fill("constructor:x")
+    expect(page).to_have_url(re.compile(r"q=constructor%3Ax$"))
     field.fill("no such thing in it")
     expect(page.locator("#no-match")).to_have_text("Nothing that was done matches the filter.")
-    page.get_by_role("link", name="Clear").click()
+    field.fill("who:a who:b")
+    expect(page.locator("#filter-problem")).to_be_visible()
+    page.get_by_role("link", name="Clear").press("Enter")
     expect(rows.first).to_contain_text("queue sought")
+    expect(page.locator("#filter-problem")).to_be_hidden()
+    expect(field).to_be_focused()
 
 
 def test_a_search_goes_on_and_says_how_far_it_has_looked(lasting_dashboard: Dashboard) -> None:
@@ -119,3 +131,27 @@ def test_new_entries_wait_while_somebody_reads_and_older_ones_are_a_page_away(
     expect(page.locator("#new")).to_be_hidden()
     page.locator("#newest").click()
     expect(rows.first).to_contain_text("queue last-of-all")
+    expect(page.locator("h1")).to_be_focused()
+
+
+def test_an_answer_for_another_filter_is_not_shown(lasting_dashboard: Dashboard) -> None:
+    client = lasting_dashboard.system.client
+    client.post("/queues/asked-before/pause")
+    page = lasting_dashboard.open("/ui/audit")
+    expect(page.locator("#rows tr", has_text="queue asked-before").first).to_be_visible()
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    unfiltered = re.compile(r"://[^/]+/audit$")
+    page.route(unfiltered, hold)
+    with page.expect_request(unfiltered):
+        pass
+    page.locator("#action").select_option("drain")
+    expect(page).to_have_url(re.compile(r"action=drain$"))
+    client.post("/queues/asked-before/resume")  # it will be in the answer
+    page.evaluate(WATCH)
+    held[0].continue_()
+    expect(page.locator("#no-match")).to_be_visible()
+    assert page.evaluate("window.added") == 0

@@ -135,6 +135,9 @@ def test_of_more_jobs_than_a_picture_can_show_the_nearest_are_shown(
     expect(box).to_have_attribute("data-more", re.compile("right"))
     box.scroll_into_view_if_needed()
     expect(page.locator("#graph .node[aria-current]")).to_be_in_viewport()
+    page.get_by_text("the same as a list").click()
+    finger = page.locator("#graph-list a").last.bounding_box()
+    assert finger is not None and min(finger["width"], finger["height"]) >= 44
     system.wait_for_job(rest[-1])
 
 

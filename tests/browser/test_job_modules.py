@@ -113,18 +113,23 @@ def test_blocks_move_as_near_to_their_wishes_as_order_and_room_allow(shared_page
 # crowds.js
 
 
-def gathered(page: Page, nodes: list[int], links: list[tuple[int, int]], own: int) -> Any:
+def gathered(
+    page: Page, nodes: list[int], links: list[tuple[int, int]], own: int, type: str = "step"
+) -> Any:
     """What crowds.js makes of jobs of one type (the keys of a Map would not stay numbers)."""
     encoded = base64.b64encode((SCRIPTS / "crowds.js").read_bytes()).decode()
     layered = base64.b64encode((SCRIPTS / "layered.js").read_bytes()).decode()
     return page.evaluate(
-        """async ([crowds, layered, ids, links, own]) => {
+        """async ([crowds, layered, ids, links, own, type]) => {
             const { gather, placesIn } = await import(crowds), { layersOf } = await import(layered);
-            const nodes = ids.map(id => ({ id, type: "step" }));
+            const nodes = ids.map(id => ({ id, type }));
             const found = gather(nodes, links, layersOf(ids, links), own);
             return { ...found, places: found.crowds.map(one => placesIn(one, { x: 5, y: 7 })) };
         }""",
-        [*(f"data:text/javascript;base64,{one}" for one in (encoded, layered)), nodes, links, own],
+        [
+            *(f"data:text/javascript;base64,{one}" for one in (encoded, layered)),
+            *(nodes, links, own, type),
+        ],
     )
 
 
@@ -157,6 +162,10 @@ def test_a_high_layer_of_jobs_that_differ_gets_a_frame_without_the_job_itself(
         ([one for one in firsts if one != 3], False),
         (seconds, False),
     ]
+    long = "shop.reports.generate_monthly_invoice_for_customer"
+    (named,) = gathered(shared_page, firsts[:12], [], 1, long)["crowds"]
+    assert (named["label"], named["short"]) == (f"11 × {long}", "11 × shop.reports.generate_mo…")
+    assert 7 * len(named["short"]) < named["width"] < 240
     few = gathered(shared_page, firsts[:8], [], 3)
     assert (few["crowds"], few["keys"]) == ([], firsts[:8])
 

@@ -39,7 +39,15 @@ def test_a_program_has_a_row_whose_output_is_a_click_away(with_program: Any) -> 
     expect(log.locator(".line").last).to_contain_text("ended: killed by SIGTERM")
     expect(page.locator("#status")).to_contain_text("down")
     expect(page.locator("#slot")).to_contain_text("SIGTERM")
-    assert with_program.system.client.post("/pools/web/scale", json={"workers": 0}).is_success
+    scale(with_program, 0)
+    expect(page.locator("#status")).to_have_text("not running")
+    assert page.locator("#status").get_attribute("data-status") is None
+    expect(page.locator("#slot")).to_be_hidden()
+    scale(with_program, 1)
+    expect(page.locator("#status")).to_contain_text("ready")
+    expect(page.locator("#status svg")).to_be_visible()
+    expect(page.get_by_role("button", name="Drain …")).to_be_visible()
+    scale(with_program, 0)
     page.goto(with_program.system.url)
     expect(page.get_by_role("link", name="Output of web-1")).to_have_count(0)
     scaled = page.get_by_role("button", name="Scale program web")
@@ -49,6 +57,11 @@ def test_a_program_has_a_row_whose_output_is_a_click_away(with_program: Any) -> 
     assert with_program.problems == []
 
 
+def scale(dashboard: Any, instances: int) -> None:
+    client = dashboard.system.client
+    assert client.post("/pools/web/scale", json={"workers": instances}).is_success
+
+
 def test_the_page_of_no_program_says_so(with_program: Any) -> None:
     page = with_program.open("/ui/programs/nothing-1")
-    expect(page.locator("#missing")).to_contain_text("there is no program 'nothing-1'")
+    expect(page.locator("#problem")).to_contain_text("there is no program 'nothing-1'")

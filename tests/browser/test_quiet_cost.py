@@ -39,6 +39,23 @@ WRITTEN = """() => {
     };
     requestAnimationFrame(frame);
 }"""
+PACES = """async () => {
+    const { Figures } = await import(`${document.documentElement.dataset.static}/js/figures.js`);
+    const paces = [], figures = Object.create(Figures.prototype);
+    const throughput = { last_5_min: { done: 0, failed: 0 } };
+    const rest = (counts, concerns) => {
+        Object.assign(figures, {
+            pace: 0,
+            stats: { throughput, verdict: { concerns } },
+            reading: { now: () => {}, ifOlder: (ms) => paces.push(ms) },
+        });
+        figures.showStatus({ counts, workers: [] }, true);
+    };
+    rest({ pending: 0, done: 5 }, []);
+    rest({ pending: 1, done: 5 }, []);
+    rest({ pending: 0, done: 5 }, [{ text: "It is late by 5 s." }]);
+    return paces;
+}"""
 ROWS = "rows => rows.map(({ dataset }) => [Number(dataset.id), dataset.status])"
 
 
@@ -155,3 +172,5 @@ def test_at_rest_the_page_is_drawn_once_in_five_seconds(
     assert beats >= 4
     assert spent["LayoutCount"] <= 2 + seconds / 5
     assert spent["RecalcStyleCount"] <= 3 + seconds / 4
+    quiet, *growing = page.evaluate(PACES)
+    assert quiet > 10_000 > max(growing), "what grows with time alone is asked for more often"

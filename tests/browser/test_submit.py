@@ -159,7 +159,10 @@ def test_a_map_has_a_key_and_a_value_for_each_entry_and_loses_none(
     page.keyboard.type("one")
     page.locator("#payload-texts-0").fill("first")
     add.press("Enter")
-    page.locator("#payload-texts-1").fill("second")
+    page.locator("#payload-texts-1").fill("second")  # the key comes next
+    expect(page.locator("#curl")).to_contain_text("Not complete yet: a value needs a key")
+    expect(page.locator("#payload-texts-1-key-problem")).to_be_hidden()
+    page.locator("#as-json").click()
     expect(page.locator("#payload-texts-1-key-problem")).to_have_text("a value needs a key")
     page.locator("#payload-texts-1-key").fill("one")
     page.locator("#send").click()
@@ -287,6 +290,11 @@ def test_a_form_knows_every_shape_of_a_schema(lasting_dashboard: Dashboard) -> N
         "boolean", "json", "number",
     ]  # fmt: skip
     assert told["words"] == "integer · 1 to 9 · default 4"
+    assert told["circles"] == [
+        "map of map of map of map",
+        "map of one of several kinds",
+        "list of one of several kinds or integer",
+    ]
     assert told["exact"] == "exactly 1 item"
     assert told["fits"] == [False, True, False]
     assert (told["example"], told["bounded"]) == (True, [1, 5.5])

@@ -14,7 +14,10 @@ export class Alerts {
   }
 
   async read() {
-    try { this.show((await request("/alerts")).items); } catch { /* the banner shows that nothing answers */ }
+    try {
+      this.show((await request("/alerts")).items);
+      return true;
+    } catch { return false; } // the banner shows that nothing answers
   }
 
   /** @param {any[]} rules as GET /alerts gives them */

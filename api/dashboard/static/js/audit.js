@@ -1,6 +1,6 @@
 // The audit log: the filter, and the entries that match, a page at a time. New entries wait behind a
 // button while somebody reads the first page.
-import { arrange, byId, h, selectedIn, setOff, setText, showOrHide } from "./dom.js";
+import { arrange, byId, h, hide, selectedIn, setOff, setText, showOrHide } from "./dom.js";
 import { FIELDS, completions, parse, write } from "./audit-query.js";
 import { address, farthest, readPage, readPart, renewed } from "./audit-pages.js";
 import { rowOf } from "./audit-row.js";
@@ -10,7 +10,7 @@ import { count } from "./words.js";
 
 const AUDIT = "/ui/audit";
 const TYPING_MS = 350;
-const body = byId("rows"), button = byId("new"), older = byId("older"), field = byId("query");
+const body = byId("rows"), button = byId("new"), older = byId("older"), newest = byId("newest"), field = byId("query"), heading = document.querySelector("h1");
 /** @type {Map<number, {node: HTMLElement, show: (entry: any) => void}>} */
 let rows = new Map();
 /** What was read, and of which address. @type {any} */
@@ -29,7 +29,7 @@ startChrome({ n: () => button.click() });
 const table = body.closest("table");
 table.addEventListener("pointerenter", (event) => { pointed = event.pointerType === "mouse"; });
 table.addEventListener("pointerleave", () => { pointed = false; });
-button.addEventListener("click", () => page && show(page));
+button.addEventListener("click", () => page && pageOf === location.search && show(page));
 showForm();
 const poll = new Poll(() => read().catch((error) => {
   if (error.errors) error.message = error.errors.map((one) => `${one.pointer.slice(1)} ${one.detail}.`).join(" ");
@@ -38,13 +38,12 @@ const poll = new Poll(() => read().catch((error) => {
 
 async function read() {
   const at = location.search, { filter, cursor } = readAddress();
-  if (at === pageOf) page = renewed(page, await readPart(filter, cursor));
-  else {
-    const tell = (words) => { if (at === location.search) setText(byId("summary"), words); return at === location.search; };
-    const wanted = await readPage(filter, cursor, tell);
-    if (at !== location.search) return; // another is read already
-    [page, pageOf, rows] = [wanted, at, new Map()];
-  }
+  const isShown = at === pageOf, isWanted = () => at === location.search;
+  const tell = (words) => { if (isWanted()) setText(byId("summary"), words); return isWanted(); };
+  const answer = isShown ? await readPart(filter, cursor) : await readPage(filter, cursor, tell);
+  if (!isWanted()) return; // another is read next
+  if (isShown) page = renewed(page, answer);
+  else [page, pageOf, rows] = [answer, at, new Map()];
   if (!rows.size || mayMove()) show(page);
   else showFresh(page.items.filter(({ id }) => !rows.has(id)).length);
 }
@@ -57,11 +56,11 @@ function show({ items, next_cursor: next, searched, looked }) {
   rows = new Map(items.map((entry) => [entry.id, rows.get(entry.id) ?? rowOf(entry, like)]));
   for (const entry of items) rows.get(entry.id)?.show(entry);
   arrange(body, [...rows.values()].map(({ node }) => node));
-  older.hidden = !next;
+  hide(newest, cursor === null, heading);
+  hide(older, !next, newest.hidden ? heading : newest);
   setText(older, searched ? "look further →" : "older →");
   if (next) older.href = address(AUDIT, filter, next);
-  byId("newest").hidden = cursor === null;
-  byId("newest").href = address(AUDIT, filter, null);
+  newest.href = address(AUDIT, filter, null);
   setText(byId("summary"), searched ? `found ${count(items.length)}; ${farthest({ searched, looked })}` : "");
   byId("none").hidden = items.length > 0 || isFiltered || cursor !== null;
   const nothing = searched ? "Nothing found so far." : cursor === null ? "Nothing that was done matches the filter." : "There is nothing older.";
@@ -81,14 +80,20 @@ function showForm() {
   if (document.activeElement !== field) field.value = write(filter);
   byId("action").value = filter.action ?? "";
   byId("since").value = filter.until ? "" : filter.since ?? "";
-  byId("clear").hidden = !Object.keys(filter).length;
-  button.hidden = cursor !== null;
+  hide(byId("clear"), !Object.keys(filter).length, field);
+  hide(button, cursor !== null, heading);
 }
 
 /** Change the address, and read. @param {string} to @param {boolean} [keep] replace the entry in the history */
 function go(to, keep = false) {
   if (keep) history.replaceState(null, "", to);
   else { history.pushState(null, "", to); scrollTo(0, 0); }
+  follow();
+}
+
+/** Show what the address says now. */
+function follow() {
+  showOrHide(byId("filter-problem"), ""); // it was of what is not asked for any more
   showForm();
   poll.now();
 }
@@ -111,7 +116,7 @@ field.addEventListener("input", () => {
 byId("action").addEventListener("change", () => apply({ action: byId("action").value }));
 byId("since").addEventListener("change", () => apply({ since: byId("since").value, until: "" }));
 byId("filters").addEventListener("submit", (event) => { event.preventDefault(); apply(); });
-addEventListener("popstate", () => { clearTimeout(typing); field.value = write(readAddress().filter); showForm(); poll.now(); });
+addEventListener("popstate", () => { clearTimeout(typing); field.value = write(readAddress().filter); follow(); });
 
 document.addEventListener("click", (event) => {
   const link = event.target.closest?.(`main a[href^='${AUDIT}?'], main a[href='${AUDIT}']`);

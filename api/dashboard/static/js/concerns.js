@@ -1,5 +1,5 @@
 // What needs a person: the first few, and all of them when asked for.
-import { arrange, byId, h, icon, setAttr, setText } from "./dom.js";
+import { arrange, byId, h, hide, icon, setAttr, setText } from "./dom.js";
 import { placeOf } from "./verdict.js";
 
 const FEW = 6;
@@ -22,7 +22,7 @@ export class Concerns {
     const rest = all.length - FEW, isLong = rest > 1; // "1 more" takes the line of that one
     arrange(this.list, (isLong && !this.isOpen ? all.slice(0, FEW) : all).map((concern, i) => this.line(concern, i)));
     this.list.closest("section").classList.toggle("many", all.length > BESIDE);
-    this.more.hidden = !isLong;
+    hide(this.more, !isLong, byId("verdict"));
     setAttr(this.more, "aria-expanded", String(this.isOpen));
     setText(this.more, this.isOpen ? "show fewer" : `${rest} more`);
   }

@@ -10,10 +10,11 @@ const MOST_IN_LAYER = 16;
 const CELL = { height: 22, gapX: 6, gapY: 5 };
 const LEAST_WIDTH = 76, SIGN = 32, DIGIT = 6.6;
 const PADDING = 8, HEAD = 20;
+const LONGEST_LABEL = 30, LETTER = 7, BESIDE_LABEL = 20;
 /** Of a frame: a page is wider than it is high, but other jobs stand beside the frame. */
 const WIDTH_TO_HEIGHT = 0.6;
 
-/** @typedef {{key: string, members: number[], label: string, isExact: boolean, columns: number, cell: {width: number, height: number}, width: number, height: number}} Crowd */
+/** @typedef {{key: string, members: number[], label: string, short: string, isExact: boolean, columns: number, cell: {width: number, height: number}, width: number, height: number}} Crowd */
 
 /**
  * Return the frames, and the graph with each of them in place of its members.
@@ -46,12 +47,13 @@ function alike(nodes, links) {
 function crowdOf(nodes, isExact) {
   const types = Map.groupBy(nodes, ({ type }) => type);
   const label = types.size === 1 ? `${nodes.length} × ${nodes[0].type}` : `${nodes.length} jobs of ${types.size} types`;
+  const short = label.length > LONGEST_LABEL ? `${label.slice(0, LONGEST_LABEL - 1)}…` : label;
   const cell = { width: Math.max(LEAST_WIDTH, SIGN + DIGIT * Math.max(...nodes.map(({ id }) => String(id).length))), height: CELL.height };
   const step = { x: cell.width + CELL.gapX, y: cell.height + CELL.gapY };
   const columns = Math.max(2, Math.ceil(Math.sqrt(nodes.length * step.y / step.x * WIDTH_TO_HEIGHT)));
   return {
-    key: `crowd of ${nodes[0].id}`, members: nodes.map(({ id }) => id), label, isExact, columns, cell,
-    width: columns * step.x - CELL.gapX + 2 * PADDING,
+    key: `crowd of ${nodes[0].id}`, members: nodes.map(({ id }) => id), label, short, isExact, columns, cell,
+    width: Math.max(columns * step.x - CELL.gapX + 2 * PADDING, short.length * LETTER + BESIDE_LABEL),
     height: HEAD + Math.ceil(nodes.length / columns) * step.y - CELL.gapY + 2 * PADDING,
   };
 }

@@ -35,7 +35,7 @@ export function writeFields(filter, keys) {
 export function completeFields(text, keys, known) {
   const [, before, last] = /^(.*?)(\S*)$/s.exec(text) ?? ["", "", ""];
   const [key, value] = last.split(/:(.*)/s);
-  if (value !== undefined) return (known[key] ?? []).filter((one) => one.startsWith(value) && one !== value).map((one) => `${before}${key}:${quoted(one, UNSAFE)}`);
+  if (value !== undefined) return (Object.hasOwn(known, key) ? known[key] : []).filter((one) => one.startsWith(value) && one !== value).map((one) => `${before}${key}:${quoted(one, UNSAFE)}`);
   return keys.filter((one) => key && one.startsWith(key)).map((one) => `${before}${one}:`);
 }
 

@@ -28,8 +28,10 @@ export class Figures {
       this.stats = await request("/stats");
       this.showStats();
       showOrHide(byId("stale"), "");
+      return true;
     } catch (error) { // the banner shows that nothing answers
       if (error.status) showOrHide(byId("stale"), `What stands here is old, as it cannot be read: ${error.message}`);
+      return false;
     }
   }
 
@@ -53,7 +55,9 @@ export class Figures {
     setText(byId("sentence"), this.sentence());
     this.showRejection();
     this.readIfWorkersChanged();
-    this.reading.ifOlder(isAtRest ? AGAIN_AT_REST_MS : AGAIN_MS);
+    // What waits grows old, or becomes due, and some concerns go away, with time alone.
+    const isQuiet = isAtRest && !counts.pending && this.stats?.verdict.concerns.length === 0;
+    this.reading.ifOlder(isQuiet ? AGAIN_AT_REST_MS : AGAIN_MS);
   }
 
   /** Ask for the verdict at once when it may be another: a state of a worker has changed. */

@@ -81,8 +81,8 @@ export class Graph {
 }
 
 /** The frame of many jobs, with what they are. */
-function frameOf({ width, height, label }, { x, y }) {
-  return svg("g", { class: "crowd", transform: `translate(${x} ${y})` }, svg("rect", { width, height, rx: 7 }), svg("text", { x: 10, y: 19 }, label));
+function frameOf({ width, height, label, short }, { x, y }) {
+  return svg("g", { class: "crowd", transform: `translate(${x} ${y})` }, svg("title", {}, label), svg("rect", { width, height, rx: 7 }), svg("text", { x: 10, y: 19 }, short));
 }
 
 /** "40 jobs: 12 done, 3 in progress, 25 blocked" */

@@ -46,7 +46,7 @@ export class JobsTable {
     table.addEventListener("focusout", () => this.schedule());
     document.addEventListener("visibilitychange", () => this.schedule());
     // To ask where something is lays the page out; this is told after the page was.
-    new IntersectionObserver(([{ isIntersecting }]) => { this.isFarDown = !isIntersecting; }, { rootMargin: "0px 0px 999999px" }).observe(byId("total"));
+    new IntersectionObserver((entries) => { this.isFarDown = !entries[entries.length - 1].isIntersecting; }, { rootMargin: "0px 0px 999999px" }).observe(byId("total"));
     everySecond(() => {
       for (const row of this.rows.values()) if (row.isOld) this.painting.add(row);
       if (this.isPageOld) this.schedule();

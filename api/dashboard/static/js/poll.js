@@ -6,9 +6,10 @@ const EVERY_MS = 3000;
 const LONGEST_WAIT_MS = 15000;
 
 export class Poll {
-  /** @param {() => Promise<any>} read reads and shows; a refusal that it throws is shown in `#problem` */
-  constructor(read) {
+  /** @param {() => Promise<any>} read reads and shows; a refusal that it throws is shown in `#problem` @param {number} [every] ms */
+  constructor(read, every = EVERY_MS) {
     this.read = read;
+    this.every = every;
     this.failures = 0;
     showConnection("connecting", 0);
     onTryNow(() => this.now());
@@ -42,7 +43,7 @@ export class Poll {
     this.failures = 0;
     showConnection("live", 0);
     showOrHide(byId("problem"), text);
-    return Math.max(EVERY_MS, (performance.now() - began) * 10); // ask a slow server less often
+    return Math.max(this.every, (performance.now() - began) * 10); // ask a slow server less often
   }
 
   lost() {

@@ -1,5 +1,5 @@
 // How a program is, why, and what can be done with it: the same as its row on the overview says.
-import { byId, h, icon, setAttr, setText } from "./dom.js";
+import { byId, h, hide, icon, setAttr, setText } from "./dom.js";
 import { request } from "./http.js";
 import { SlotFold } from "./slot-fold.js";
 import { bytes, duration, plural, spaced } from "./words.js";
@@ -24,6 +24,8 @@ export class ProgramState {
     setText(this.word, "not running");
     setText(this.facts, "");
     this.sign.replaceChildren();
+    setAttr(byId("status"), "data-status", null);
+    hide(byId("slot"), true, byId("log")); // nothing can be done with it
   }
 
   show(program, all) {
@@ -34,6 +36,7 @@ export class ProgramState {
       this.fold.node.hidden = false;
       byId("slot").replaceChildren(this.fold.node);
     }
+    byId("slot").hidden = false;
     const sign = SIGNS[state] ?? "blocked";
     if (byId("status").dataset.status !== sign) this.sign.replaceChildren(icon(sign));
     setAttr(byId("status"), "data-status", sign);

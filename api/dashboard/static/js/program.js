@@ -1,41 +1,39 @@
 // The page of one program: what it prints, the newest part first read, then as it comes.
-import { byId, h, setText, showOrHide } from "./dom.js";
-import { onTryNow, showConnection, startChrome } from "./chrome.js";
+import { byId, h, setText } from "./dom.js";
+import { startChrome } from "./chrome.js";
 import { request } from "./http.js";
+import { Poll } from "./poll.js";
 import { ProgramState } from "./program-state.js";
 import { timeNode } from "./time.js";
 import { plural } from "./words.js";
 
 const MOST_LINES = 3000;
-const EVERY_MS = 1000;
+const MOST_AT_ONCE = 1000;
+const EVERY_MS = 1000, STATE_MS = 2500;
 const slot = byId("program").dataset.slot;
 const host = new URLSearchParams(location.search).get("host");
 const node = byId("log"), follow = byId("log-follow"), stream = byId("log-stream");
 const state = new ProgramState(slot, host);
-let last = null, lines = 0, timer;
+let last = null, lines = 0, stateAt = -Infinity;
 
 startChrome();
-onTryNow(() => { clearTimeout(timer); read(); });
 stream.addEventListener("change", () => { node.dataset.only = stream.value; scrollToEnd(); });
 follow.addEventListener("change", scrollToEnd);
 for (const kind of ["wheel", "touchmove"]) node.addEventListener(kind, updateFollow, { passive: true });
 node.addEventListener("keydown", updateFollow);
-read();
+const poll = new Poll(read, EVERY_MS);
 
-/** Read what follows the last line shown, and look again a moment later. */
+/** Read what follows the last line shown, and now and then how the program is. */
 async function read() {
-  try {
-    const query = new URLSearchParams({ ...last === null ? {} : { after: last }, ...host ? { host } : {} });
-    const { items } = await request(`/programs/${encodeURIComponent(slot)}/logs?${query}`);
-    showConnection("live");
-    showOrHide(byId("missing"), "");
-    append(items);
-    await state.read();
-  } catch (error) {
-    if (error.status) { showConnection("live"); showOrHide(byId("missing"), error.message); }
-    else showConnection("waiting", Date.now() + EVERY_MS);
-  }
-  timer = setTimeout(read, EVERY_MS);
+  const query = new URLSearchParams({ limit: MOST_AT_ONCE, ...last === null ? {} : { after: last }, ...host ? { host } : {} });
+  const { items } = await request(`/programs/${encodeURIComponent(slot)}/logs?${query}`);
+  const isBehind = last !== null && items.length === MOST_AT_ONCE; // after the page was hidden
+  append(items);
+  if (isBehind) poll.now();
+  const isNews = items.some((/** @type {any} */ one) => one.stream === "orpheus"); // it was started, or has ended
+  if (!isNews && performance.now() - stateAt < STATE_MS) return;
+  await state.read();
+  stateAt = performance.now();
 }
 
 /** @param {{id: number, at: string, stream: string, line: string}[]} items */

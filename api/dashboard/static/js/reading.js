@@ -1,9 +1,12 @@
 // A call of the API whose answer is shown, and which is made again when that is old.
 
+const AGAIN_AFTER_FAILURE_MS = 4500;
+
 export class Reading {
-  /** @param {() => Promise<void>} read */
+  /** @param {() => Promise<boolean>} read returns whether there was an answer */
   constructor(read) {
     this.read = read;
+    this.hasFailed = false;
     this.endedAt = -Infinity;
   }
 
@@ -12,7 +15,7 @@ export class Reading {
     this.again = this.isReading;
     if (this.isReading) return;
     this.isReading = true;
-    await this.read();
+    this.hasFailed = !await this.read();
     this.isReading = false;
     this.endedAt = performance.now();
     if (this.again) await this.now();
@@ -24,6 +27,9 @@ export class Reading {
     this.again = this.isReading;
   }
 
-  /** Read if that was done longer ago, and is not being done. @param {number} ms */
-  ifOlder(ms) { if (!this.isReading && performance.now() - this.endedAt > ms) this.now(); }
+  /** Read if that was done longer ago, and is not being done. What could not be read is tried again soon. @param {number} ms */
+  ifOlder(ms) {
+    const wait = this.hasFailed ? Math.min(ms, AGAIN_AFTER_FAILURE_MS) : ms;
+    if (!this.isReading && performance.now() - this.endedAt > wait) this.now();
+  }
 }

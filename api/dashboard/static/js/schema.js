@@ -48,7 +48,7 @@ function shapeOfUnion(ways, { type: _, ...around }, defs) {
   const others = parts.filter((/** @type {any} */ one) => one.type !== "null");
   const nullable = others.length < parts.length;
   if (others.length === 1) return { ...shapeOf({ ...others[0], ...around }, defs), nullable: true };
-  return { kind: "union", schema: around, nullable, choices: others.map((/** @type {any} */ one) => ({ label: labelOf(one, defs), part: one })) };
+  return { kind: "union", schema: around, nullable, choices: others.map((/** @type {any} */ one) => ({ get label() { return labelOf(one, defs); }, part: one })) }; // a label is made when it is read: a choice may hold the union itself
 }
 
 function kindOf(schema) {
@@ -64,14 +64,17 @@ function kindOf(schema) {
 /** Whether all values of an object have the same shape, whatever their keys are. With values of any shape, it is written more easily as JSON. */
 const isMap = ({ additionalProperties: values, patternProperties }) => !patternProperties && typeof values === "object" && values !== null && Object.keys(values).length > 0;
 
-const WORDS = { number: "number", string: "text", boolean: "true or false", moment: "date and time", array: "list", json: "JSON" };
+const WORDS = { number: "number", string: "text", boolean: "true or false", moment: "date and time", array: "list", union: "one of several kinds", json: "JSON" };
 
-function labelOf(part, defs) {
+const DEEPEST_LABEL = 2; // a map may hold maps like itself, without end
+
+function labelOf(part, defs, depth = 0) {
   const { kind, schema } = shapeOf(part, defs);
   if (schema.title) return schema.title;
+  if (depth > DEEPEST_LABEL) return WORDS[kind] ?? kind;
   if (kind === "choice") return schema.enum.map((/** @type {any} */ one) => writeExact(one)).join(", ");
-  if (kind === "map") return `map of ${labelOf(schema.additionalProperties, defs)}`;
-  if (kind === "array" && schema.items) return `list of ${labelOf(schema.items, defs)}`;
+  if (kind === "map") return `map of ${labelOf(schema.additionalProperties, defs, depth + 1)}`;
+  if (kind === "array" && schema.items) return `list of ${labelOf(schema.items, defs, depth + 1)}`;
   return WORDS[kind] ?? kind;
 }
 

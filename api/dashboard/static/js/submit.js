@@ -84,7 +84,12 @@ const body = () => ({ type: select.value, payload: payload.read(), ...options.re
 function changed() {
   clearProblems();
   options.summarize();
-  try { setText(byId("curl"), postCurl("/jobs", body())); } catch { /* shown at its field */ }
+  let text;
+  try { text = postCurl("/jobs", body()); } catch (error) {
+    clearProblems(); // somebody is filling it in: what is wrong is shown when it is sent
+    text = `# Not complete yet: ${error.message}`;
+  }
+  setText(byId("curl"), text);
 }
 
 function clearProblems() {

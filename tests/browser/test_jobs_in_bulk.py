@@ -258,6 +258,7 @@ def test_a_button_that_was_pressed_keeps_the_focus(
     button.focus()
     page.keyboard.press("Enter")
     if name == "Retry …":
+        expect(page.locator("#confirm-reason")).to_be_focused()  # then it is ready
         page.locator("#confirm-yes").focus()
         page.keyboard.press("Enter")
         expect(page.locator("#result")).to_have_text("1 job will run again.")

@@ -164,7 +164,7 @@ def test_the_keyboard_reaches_everything(lasting_dashboard: Any) -> None:
     page.keyboard.press("Escape")
     expect(page.locator("#help")).to_be_hidden()
     page.keyboard.type("gw")
-    expect(page.locator("#workers summary")).to_be_focused()
+    expect(page.locator("#workers > summary")).to_be_focused()
     page.keyboard.press("Escape")
     page.keyboard.press("/")
     expect(page.locator("#query")).to_be_focused()

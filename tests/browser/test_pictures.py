@@ -33,7 +33,7 @@ Thread 0x00007f24ff7fe6c0 (most recent call first):
 """,
 }
 PAGES = {
-    "overview": ("/", "#slots progress"),
+    "overview": ("/", '#slots .jobs:text-matches("[1-9]")'),
     "jobs": ("/ui/jobs", "#rows tr[data-id]"),
     "queues": ("/ui/queues", "#queue-mail"),
     "schedules": ("/ui/schedules", "#schedule-nightly"),

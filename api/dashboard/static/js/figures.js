@@ -95,6 +95,7 @@ export class Figures {
   }
 
   showStats() {
+    if (this.workers) setText(byId("sentence"), this.sentence());
     const { throughput, wait_s, run_s, oldest_pending_s, database_bytes, wal_bytes } = this.stats;
     const total = ({ done, failed, cancelled }) => done + failed + cancelled;
     const share = ({ done, failed }) => (done + failed ? failed / (done + failed) : null);

@@ -7,7 +7,7 @@ import { request } from "./http.js";
 import { layOut, layersOf } from "./layered.js";
 import { TERMINAL, plural, spaced } from "./words.js";
 
-const SIZE = { width: 142, height: 38, gapX: 24, gapY: 12 };
+const SIZE = { width: 164, height: 38, gapX: 24, gapY: 12 };
 const MARGIN = 6;
 const LONGEST_NAME = 16, LONGEST_STATE = 20;
 const LIVE_MS = 1000, QUIET_MS = 5000;

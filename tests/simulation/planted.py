@@ -317,7 +317,10 @@ PLANTS: dict[str, tuple[Plant, str]] = {
     "clock read before the lock": (clock_read_before_the_lock, "P3|I5"),
     "losses uncounted": (losses_uncounted, "I7|I8|I18"),
     "keys not looked at": (keys_not_looked_at, "I21 parked|I9 a smaller eligible job"),
-    "places of keys ignored": (places_of_keys_ignored, "more jobs of a key are leased"),
+    "places of keys ignored": (
+        places_of_keys_ignored,
+        "more jobs of a key are leased|why: another job is leased next",
+    ),
     "quarantined types leased": (
         quarantined_types_leased,
         "a job of a quarantined type|why: another job is leased next",

@@ -95,7 +95,7 @@ def test_sigkill_leaves_a_lease_that_can_be_freed(
 
 def test_another_worker_runs_the_job_of_one_that_died(database: Any, start_alone: Start) -> None:
     first = start_alone().wait_until_ready()
-    job_id = database.submit("sleep", '{"seconds": 1}')
+    job_id = database.submit("sleep", '{"seconds": 3}')
     database.wait(job_id, Status.IN_PROGRESS)
     first.signal(signal.SIGKILL)
     first.wait()

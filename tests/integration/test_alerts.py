@@ -136,8 +136,13 @@ def test_each_condition_fires_once_and_the_dead_mans_switch_is_silent_in_trouble
     (late,) = wait_for(lambda: told(receiver, "/late"), "the queue to be late")
     assert late["text"] == "late: queue slow is late: a job has waited for over 1 s"
     running.save(toml + "[nonsense]\n")
-    (degraded,) = wait_for(lambda: told(receiver, "/degraded"), "the supervisor to be degraded")
-    assert degraded["text"].startswith("degraded: The configuration was rejected, so")
+
+    def rejected() -> list[Any]:
+        """Alerts of the configuration: on a busy machine, a process may be degraded meanwhile."""
+        text = "degraded: The configuration was rejected, so"
+        return [one for one in told(receiver, "/degraded") if one["text"].startswith(text)]
+
+    wait_for(rejected, "the supervisor to be degraded")
 
     def held_back() -> Any:
         jobs = system.get("/jobs?type=ping_if_well&status=done")["items"]
@@ -157,4 +162,5 @@ def test_each_condition_fires_once_and_the_dead_mans_switch_is_silent_in_trouble
     system.process = system._start()
     (missed,) = wait_for(lambda: told(receiver, "/missed"), "the tick to be missed")
     assert missed["schedule"] == "daily"
-    assert [len(told(receiver, path)) for path in ("/late", "/degraded", "/missed")] == [1, 1, 1]
+    assert [len(told(receiver, path)) for path in ("/late", "/missed")] == [1, 1]
+    assert len(rejected()) == 1

@@ -1,8 +1,8 @@
 """The leases of a worker that runs several jobs at once: one running job in each of its places.
 
 Jobs start in the order of their tokens, as in a worker of one. A job that has crashed before runs
-alone: it starts when no other job runs, and none starts beside it, so that nothing else can be the
-reason if the process dies again.
+alone: it starts when no other job runs and all results are stored, and none starts beside it, so
+that nothing else can be the reason if the process dies again, and nothing of another job is lost.
 """
 
 import time
@@ -56,7 +56,8 @@ class ConcurrentLeases(HeldLeases):
         with self._lock:
             if not self._prefetched or not self._free or self._one_runs_alone():
                 return False
-            return not (self._running and runs_alone(self._prefetched[0]))
+            others = self._running or self._unreported
+            return not (others and runs_alone(self._prefetched[0]))
 
     def waits_to_run_alone(self) -> bool:
         """Return whether the next prefetched job runs alone."""

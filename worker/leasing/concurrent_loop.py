@@ -145,6 +145,8 @@ class ConcurrentLoop(Loop):
         since_s = self._reports_since_s
         if since_s is not None and now_s >= since_s + self._settings.ahead_s:
             return True
+        if self._held.risks_results() and not self._held.attempts():
+            return True
         return self._has_room() or self._is_stuck(now_s)
 
     def _report_and_lease(self, *, leasing: bool) -> None:

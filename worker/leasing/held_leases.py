@@ -112,6 +112,15 @@ class HeldLeases:
         with self._lock:
             self._clear_cell = lambda: None
 
+    def risks_results(self) -> bool:
+        """Return whether the next job has crashed before, while results are not reported.
+
+        They would be lost if it crashed again: their jobs, which have done their work, would run
+        once more, or fail if they have no retry left.
+        """
+        with self._lock:
+            return bool(self._unreported and self._prefetched and self._prefetched[0].crashes)
+
     def has_waiting(self) -> bool:
         """Return whether a job is prefetched or a result is not reported."""
         return bool(self._prefetched or self._unreported)

@@ -65,6 +65,10 @@ def test_a_job_that_has_crashed_runs_alone(held: ConcurrentLeases, make_lease: M
     assert not held.can_start(), "it waits for the first to end"
     assert held.waits_to_run_alone()
     end(held, first)
+    assert not held.can_start(), "it would lose the result of the first if it crashed again"
+    assert held.risks_results()
+    assert len(held.take_reports()) == 1
+    assert not held.risks_results()
     second = start(held)
     assert not held.can_start(), "nothing starts beside it"
     assert held.free_places() == 0

@@ -22,6 +22,7 @@ from orpheus.worker.control.database_watch import DatabaseWatch
 from orpheus.worker.leasing.estimates import Estimates
 from orpheus.worker.leasing.held_leases import HeldLeases
 from orpheus.worker.leasing.loop import Loop
+from tests.sqlite_handle import handle_of
 
 
 class Script:
@@ -102,6 +103,21 @@ def test_a_prefetched_job_that_was_cancelled_a_millisecond_ago_never_runs(
     assert script.ran == [*known, first, last]
     assert database.store.jobs.get(cancelled).status is Status.CANCELLED
     assert database.outcomes(cancelled) == []
+
+
+def test_what_has_crashed_starts_once_the_results_before_it_are_stored(
+    database: Any, loop: Loop, script: Script
+) -> None:
+    """They would be lost if it crashed again."""
+    submit(database, *["short"] * 100)  # so many that the two after them are prefetched together
+    before, crashed = submit(database, "short", "short")
+    with handle_of(database.store) as connection:
+        connection.execute("UPDATE jobs SET crashes = 1 WHERE id = ?", (crashed,))
+    seen: list[Status] = []
+    script.steps[crashed] = lambda: seen.append(database.store.jobs.get(before).status)
+    script.until = crashed
+    loop.run()
+    assert seen == [Status.DONE]
 
 
 def test_a_prefetched_job_whose_lease_has_expired_is_not_started(

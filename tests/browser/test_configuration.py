@@ -63,9 +63,25 @@ def shared(page: Page, shared_system: System, shared_path: Path) -> Iterator[Das
     yield watched
     assert watched.problems == []
     if shared_path.read_text(encoding="utf-8") != TEXT:
-        reloads = shared_system.log().count("config_reloaded")
-        shared_path.write_text(TEXT, encoding="utf-8")
-        wait_until(lambda: shared_system.log().count("config_reloaded") > reloads, "a reload")
+        put_back(shared_system, shared_path)
+
+
+def put_back(system: System, path: Path) -> None:
+    """Write the file as it was, once what the test wrote last is in force or rejected.
+
+    Otherwise the next test could find that in force, and see it go.
+    """
+
+    def is_taken() -> bool:
+        versions = system.get("/config/versions")["items"]
+        return any(one["in_file"] and one["in_force"] for one in versions)
+
+    def is_refused() -> bool:
+        return system.get("/config")["rejected"] is not None
+
+    wait_until(lambda: is_taken() or is_refused(), "the supervisor to read the file")
+    path.write_text(TEXT, encoding="utf-8")
+    wait_until(lambda: is_taken() and not is_refused(), "a reload")
 
 
 def opened(dashboard: Dashboard) -> Page:

@@ -88,7 +88,7 @@ class Dashboard:
             self.problems.append(f"asked another host: {request.url}")
 
     def open(self, path: str = "/") -> Page:
-        """Go there, and wait until the stream is live and the list that it began to read is shown."""
+        """Go there, and wait until the stream is live and the list of the page is shown."""
         self.page.goto(self.system.url + path)
         self.page.locator("#connection[data-state=live]").wait_for()
         # What the stream tells during a read is "perhaps new", which is right, and not "1 new".

@@ -16,6 +16,7 @@ from orpheus.shared.domain.jobs import Status
 from orpheus.shared.storage import Budget, JobFilter, JobOrder, JobPage, Store
 from orpheus.shared.storage.database import Value
 from orpheus.shared.storage.sqlite.connection import SqliteDatabase
+from tests.machine import slowness
 
 JOBS = int(os.environ.get("LISTED_JOBS", "20000"))
 PAGE_S, TOTAL_S = 0.02, 0.01
@@ -104,11 +105,11 @@ def page(store: Store, wanted: JobFilter, order: JobOrder, place: Any = None) ->
 
 
 def is_quick(call: Callable[[], object]) -> bool:
-    """Return whether it is done in time. On a busy machine, others may have had the processor."""
+    """Return whether it is done in time, once in a few tries."""
     for _ in range(20):
         began_s = time.perf_counter()
         call()
-        if time.perf_counter() - began_s < MOST_S:
+        if time.perf_counter() - began_s < MOST_S * slowness():
             return True
     return False
 

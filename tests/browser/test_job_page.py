@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.storage import open_store
@@ -59,6 +59,11 @@ def test_integers_keep_every_digit(lasting_dashboard: Any) -> None:
     expect(page.locator("#curl")).to_contain_text(str(exact))
 
 
+def color(part: Locator) -> str:
+    found: str = part.evaluate("node => getComputedStyle(node).color")
+    return found
+
+
 def test_a_job_is_cancelled_and_retried_after_a_question(dashboard: Any) -> None:
     job_id = dashboard.system.submit("sleep", {"seconds": 60})
     page = dashboard.open(f"/ui/jobs/{job_id}")
@@ -67,8 +72,12 @@ def test_a_job_is_cancelled_and_retried_after_a_question(dashboard: Any) -> None
     page.locator("#confirm").get_by_text("Do nothing").click()
     assert dashboard.system.get(f"/jobs/{job_id}")["status"] == "in_progress"
     page.locator("[data-action=cancel]").click()
+    bar = page.locator("#progress progress")
+    expect(bar).to_be_visible()
+    running = color(bar)
     page.locator("#confirm-yes").click()
     expect(page.locator("#status")).to_have_text("cancelled")
+    assert running != color(bar) == color(page.locator("#status .icon"))
     page.locator("[data-action=retry]").click()
     page.locator("#confirm-reason").fill("it was <b>needed</b>")
     page.locator("#confirm-yes").click()
@@ -76,7 +85,7 @@ def test_a_job_is_cancelled_and_retried_after_a_question(dashboard: Any) -> None
         "Retried by api:127.0.0.1: it was <b>needed</b>"
     )
     expect(page.locator("#status")).to_have_text("in progress")
-    expect(page.locator("#progress progress")).to_be_visible()
+    expect(bar).to_have_css("color", running)
     # It waited since the retry, which is no backoff.
     expect(page.locator("#timeline .span-facts").last).to_have_text(re.compile("^waited .* ms"))
 

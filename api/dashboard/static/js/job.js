@@ -135,6 +135,7 @@ function showProgress({ status, progress, message }) {
   const part = progress === null ? null : Number(progress);
   const known = part !== null && (status === "in_progress" || part < 1);
   byId("progress").hidden = !known && !message;
+  byId("progress").dataset.status = status;
   const bar = byId("progress").firstElementChild;
   bar.hidden = part === null;
   if (part !== null) bar.value = part;

@@ -326,7 +326,8 @@ class ErrorGroup:
     """Failed jobs of one type with the same error. `where` is empty if the place is unknown.
 
     `newest`: the id of the job that failed last; `message`: its error's, at most the first 500
-    characters. `max_id`: the greatest id of them.
+    characters. `max_id`: the greatest id of them. `last_hour`: how many of them failed in the last
+    hour, `hour_before`: in the hour before that.
     """
 
     type: str
@@ -337,6 +338,8 @@ class ErrorGroup:
     last_ms: int
     newest: int
     max_id: int
+    last_hour: int
+    hour_before: int
     message: str
 
 

@@ -15,6 +15,10 @@ class ErrorGroupEntry(TypedDict):
     where: str | None
     """The last frame of the job's code, as `jobs.py:12 in resize`; null: there is none."""
     count: int
+    last_hour: int
+    """How many of them failed in the last hour."""
+    hour_before: int
+    """How many of them failed in the hour before that one."""
     first_seen: Time
     """When the first of the jobs counted here failed."""
     last_seen: Time
@@ -33,6 +37,8 @@ def error_group_json(group: ErrorGroup) -> ErrorGroupEntry:
         "error": group.error,
         "where": group.where or None,
         "count": group.count,
+        "last_hour": group.last_hour,
+        "hour_before": group.hour_before,
         "first_seen": rfc3339(group.first_ms),
         "last_seen": rfc3339(group.last_ms),
         "newest": group.newest,

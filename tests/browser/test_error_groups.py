@@ -32,7 +32,9 @@ def test_a_group_is_retried_as_it_was_seen(lasting_dashboard: Dashboard) -> None
     expect(row.locator(".error b")).to_have_text("PermanentError")
     expect(row.locator(".error .message")).to_have_text("broken")
     expect(row.locator(".where")).to_contain_text("in shout")
-    expect(row.locator(".count")).to_have_text("3")
+    expect(row.locator(".count a")).to_have_text("3")
+    lately = row.locator(".count small div")
+    expect(lately).to_have_text(["3 in the last hour", "none in the hour before"])
     expect(row.locator(".newest a")).to_have_attribute("href", f"/ui/jobs/{jobs[-1]}")
     row.get_by_role("button").click()
     expect(page.locator("#confirm-title")).to_have_text("Retry 3 jobs?")
@@ -61,6 +63,7 @@ def test_to_retry_many_their_number_has_to_be_typed(lasting_dashboard: Dashboard
     page = lasting_dashboard.page
     at = "2026-01-31T12:00:00.000Z"
     group = {"type": "add", "error": "ValueError", "where": None, "count": 1234}
+    group |= {"last_hour": 1000, "hour_before": 0}
     group |= {"first_seen": at, "last_seen": at, "newest": 7, "max_id": 9}
     page.route(
         f"{lasting_dashboard.system.url}/errors",

@@ -85,6 +85,8 @@ EXTREME: dict[str, list[dict[str, Any]]] = {
             "error": "An" + "Error" * 40,
             "where": f"{LONG}.py:12345 in {LONG}",
             "count": MANY,
+            "last_hour": MANY,
+            "hour_before": MANY,
             "first_seen": AT,
             "last_seen": AT,
             "newest": 1_000_000_000,

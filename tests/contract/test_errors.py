@@ -46,8 +46,22 @@ def test_jobs_with_the_same_type_error_and_place_are_one_group(store: Store, fai
     last = fail(error_at("jobs.py:12", message="c.png"))
     where, first_ms, last_ms = "jobs.py:12 in resize", T0_MS + 1000, T0_MS + 3000
     assert store.errors.groups() == [
-        ErrorGroup("resize", "ValueError", where, 3, first_ms, last_ms, last, last, "c.png")
+        ErrorGroup("resize", "ValueError", where, 3, first_ms, last_ms, last, last, 3, 0, "c.png")
     ]
+
+
+def test_those_of_the_last_hour_and_of_the_hour_before_are_counted(
+    store: Store, fail: Fail, clock: FakeClock
+) -> None:
+    for _ in range(3):  # long ago, in the hour before, in the last hour
+        clock.advance(3_600_000)
+        fail(error_at("jobs.py:12"))
+    fail(error_at("jobs.py:12"))
+    (group,) = store.errors.groups()
+    assert (group.count, group.last_hour, group.hour_before) == (4, 2, 1)
+    clock.advance(3_600_000)
+    (group,) = store.errors.groups()
+    assert (group.count, group.last_hour, group.hour_before) == (4, 1, 1)
 
 
 def test_the_job_that_failed_last_need_not_have_the_greatest_id(

@@ -4,6 +4,7 @@ from orpheus.shared.storage.data import ErrorGroup
 from orpheus.shared.storage.database import Database
 
 MOST_GROUPS = 500
+_HOUR_MS = 3_600_000
 
 
 class Errors:
@@ -15,5 +16,7 @@ class Errors:
 
     def groups(self, limit: int = MOST_GROUPS) -> list[ErrorGroup]:
         """Return the jobs that are failed now by type, error and place; most jobs first."""
-        rows = self._database.all(self._sql["groups"], limit)
+        hour_ago_ms = self._database.clock.wall_ms() - _HOUR_MS
+        times = (hour_ago_ms, hour_ago_ms - _HOUR_MS)
+        rows = self._database.all(self._sql["groups"], limit, *times)
         return [ErrorGroup(*row) for row in rows]

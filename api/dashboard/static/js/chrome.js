@@ -74,8 +74,9 @@ function jump(id) {
 }
 
 function search() {
-  const field = document.querySelector("input[type=search]");
-  if (field) /** @type {HTMLInputElement} */ (field).select();
+  const fields = /** @type {HTMLInputElement[]} */ ([...document.querySelectorAll("input[type=search]")]);
+  const field = fields.find((one) => one.checkVisibility()); // that of an empty log is hidden
+  if (field) field.select();
   else location.assign("/ui/jobs#search");
 }
 

@@ -2,25 +2,32 @@
 import { byId, h, setText } from "./dom.js";
 import { startChrome } from "./chrome.js";
 import { request } from "./http.js";
+import { Following } from "./log-following.js";
+import { LogSearch } from "./log-search.js";
+import { LogWindow } from "./log-window.js";
 import { Poll } from "./poll.js";
 import { ProgramState } from "./program-state.js";
 import { timeNode } from "./time.js";
-import { plural } from "./words.js";
+import { count, plural } from "./words.js";
 
 const MOST_LINES = 3000;
 const MOST_AT_ONCE = 1000;
 const EVERY_MS = 1000, STATE_MS = 2500;
 const slot = byId("program").dataset.slot;
 const host = new URLSearchParams(location.search).get("host");
-const node = byId("log"), follow = byId("log-follow"), stream = byId("log-stream");
+const LEVELS = { orpheus: 0, stdout: 1, stderr: 2 };
+const node = byId("log"), stream = byId("log-stream");
 const state = new ProgramState(slot, host);
-let last = null, lines = 0, stateAt = -Infinity;
+/** @typedef {{id: number, at: string, stream: string, line: string}} Line */
+/** What is loaded. @type {Line[]} */
+const lines = [];
+const shown = new LogWindow(node, rowOf, () => following.scrollToEnd());
+const following = new Following(node, () => shown.drawLast());
+const search = new LogSearch(node, () => { showAll(); search.tell(shown.count, lines.length); });
+let last = null, stateAt = -Infinity;
 
 startChrome();
-stream.addEventListener("change", () => { node.dataset.only = stream.value; scrollToEnd(); });
-follow.addEventListener("change", scrollToEnd);
-for (const kind of ["wheel", "touchmove"]) node.addEventListener(kind, updateFollow, { passive: true });
-node.addEventListener("keydown", updateFollow);
+stream.addEventListener("change", showAll);
 const poll = new Poll(read, EVERY_MS);
 
 /** Read what follows the last line shown, and now and then how the program is. */
@@ -36,21 +43,35 @@ async function read() {
   stateAt = performance.now();
 }
 
-/** @param {{id: number, at: string, stream: string, line: string}[]} items */
+/** @param {Line[]} items */
 function append(items) {
   if (!items.length) { if (last === null) setText(byId("log-summary"), "no lines"); return; }
-  node.append(...items.map(({ at, stream, line }) => h("div", { class: "line", "data-stream": stream, "data-level": stream === "stderr" ? 2 : stream === "orpheus" ? 0 : 1 },
-    timeNode(at, "clock"), h("span", { class: "level" }, stream), h("span", { class: "text" }, line))));
   last = items[items.length - 1].id;
-  lines += items.length;
-  while (node.childElementCount > MOST_LINES) node.firstElementChild.remove();
-  setText(byId("log-summary"), plural(Math.min(lines, MOST_LINES), "newest line"));
-  scrollToEnd();
+  lines.push(...items);
+  lines.splice(0, Math.max(0, lines.length - MOST_LINES));
+  show(items);
 }
 
-function scrollToEnd() { if (follow.checked) node.scrollTop = node.scrollHeight; }
+/** Show all lines anew: the stream or the text has changed. */
+function showAll() {
+  shown.replace([]);
+  show(lines);
+}
 
-/** Stop following when the reader scrolls up, and follow again at the end. */
-function updateFollow() {
-  requestAnimationFrame(() => { follow.checked = node.scrollTop + node.clientHeight >= node.scrollHeight - 4; });
+/** @param {Line[]} items */
+function show(items) {
+  shown.append(items.filter(isWanted));
+  shown.forget(MOST_LINES);
+  const all = plural(lines.length, "newest line");
+  setText(byId("log-summary"), search.wanted || stream.value ? `${count(shown.count)} of ${all}` : all);
+  following.toEnd();
+}
+
+/** What Orpheus says of the program belongs to both of its streams. @param {Line} line */
+const isWanted = ({ stream: from, line }) => (!stream.value || from === stream.value || from === "orpheus") && search.matches(line.toLowerCase());
+
+/** @param {Line} line */
+function rowOf({ at, stream, line }) {
+  return h("div", { class: "line", "data-stream": stream, "data-level": LEVELS[stream] },
+    timeNode(at, "clock"), h("span", { class: "level" }, stream), h("span", { class: "text" }, ...search.marked(line)));
 }

@@ -1,0 +1,45 @@
+// The search in a log: the field, which lines match, what is marked in them, and how many are found.
+import { byId, h, setText } from "./dom.js";
+import { count, plural } from "./words.js";
+
+const TYPING_MS = 150;
+
+export class LogSearch {
+  /** @param {any} box the box of the log @param {() => void} changed called when another text is searched for */
+  constructor(box, changed) {
+    this.box = box;
+    this.changed = changed;
+    /** In lower case; empty: nothing is searched for. */
+    this.wanted = "";
+    this.field = byId("log-search");
+    this.field.addEventListener("input", () => { clearTimeout(this.typing); this.typing = setTimeout(() => this.take(), TYPING_MS); });
+  }
+
+  take() {
+    // As long as something is searched for, the box is as high as before: what is below it keeps its place.
+    if (!this.wanted) this.box.style.minHeight = `${this.box.offsetHeight}px`;
+    this.wanted = this.field.value.trim().toLowerCase();
+    if (!this.wanted) this.box.style.minHeight = "";
+    this.changed();
+  }
+
+  /** @param {string} text in lower case */
+  matches(text) { return text.includes(this.wanted); }
+
+  /** The text, with what is searched for marked. @param {string} text @returns {any[]} */
+  marked(text) {
+    const lower = text.toLowerCase(), parts = [];
+    let from = 0;
+    for (let at = this.wanted ? lower.indexOf(this.wanted) : -1; at >= 0; at = lower.indexOf(this.wanted, from)) {
+      const end = at + this.wanted.length;
+      parts.push(text.slice(from, at), h("mark", {}, text.slice(at, end)));
+      from = end;
+    }
+    return [...parts, text.slice(from)];
+  }
+
+  /** Tell a screen reader what was found: once for each search, not for each line that comes. @param {number} found @param {number} all */
+  tell(found, all) {
+    setText(byId("log-found"), this.wanted ? `“${this.field.value.trim()}” is in ${count(found)} of ${plural(all, "line")}.` : "");
+  }
+}

@@ -250,9 +250,30 @@ def test_where_nothing_is_a_browser_finds_a_way_back(lasting_dashboard: Dashboar
         assert answer.status == 404
         expect(page.locator("h1")).to_have_text("Not found")
         expect(page.locator("main")).to_contain_text(path.rpartition("/")[2])
+    page.keyboard.press("/")
+    page.keyboard.type("status:none")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("There is no status none")
     assert Axe().run(page).violations_count == 0
     page.get_by_role("link", name="Go to the overview").click()
     expect(page.locator("#verdict")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("status:failed type:flaky on disk", "/ui/jobs?status=failed&type=flaky&q=on+disk"),
+        ("#4711", "/ui/jobs/4711"),
+    ],
+)
+def test_from_where_nothing_is_a_filter_or_a_number_leads_to_jobs(
+    lasting_dashboard: Dashboard, text: str, address: str
+) -> None:
+    page, url = lasting_dashboard.page, lasting_dashboard.system.url
+    page.goto(f"{url}/ui/nowhere")
+    page.get_by_label("find a job by its number").fill(text)
+    page.get_by_role("button", name="Find").click()
+    expect(page).to_have_url(url + address)
 
 
 def test_a_read_only_dashboard_shows_the_lists_without_their_actions(

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.conftest import System
 
@@ -65,9 +65,22 @@ def test_one_logs_in_once_and_out_again(guarded: Any, watched: Page) -> None:
     page.goto(f"{guarded.url}/ui/submit?type=sleep")
     expect(page.locator("h1")).to_have_text("Log in")
     expect(page.locator("#token")).to_be_focused()
-    log_in(page, "wrong")
+    send = page.locator("#send")
+    checking: list[tuple[str, bool]] = []
+
+    def look(route: Route) -> None:
+        checking.append((send.inner_text(), send.is_disabled()))
+        route.continue_()
+
+    page.route("**/session", look)
+    page.locator("#token").fill("wrong")
+    send.click()
     expect(page.locator("#problem")).to_contain_text("not the right one")
     expect(page.locator("#token")).to_be_focused()
+    expect(send).to_have_text("Log in")
+    expect(send).to_be_enabled()
+    assert checking == [("Checking …", True)]
+    page.unroute("**/session")
     log_in(page)
     expect(page.locator("h1")).to_have_text("Submit a job")
     page.locator("#connection[data-state=live]").wait_for()

@@ -4,7 +4,14 @@
 
 /** @param {string} id @returns {any} */
 const byId = (id) => document.getElementById(id);
+const LONGEST_WAIT_MS = 15_000;
 const form = byId("login"), token = byId("token"), send = byId("send"), problem = byId("problem");
+
+/** Show whether the token is being checked. @param {boolean} isChecking */
+function show(isChecking) {
+  send.disabled = isChecking;
+  send.textContent = isChecking ? "Checking …" : "Log in";
+}
 
 /** Load the requested page. Without its #fragment, because with one the browser would not load it again. */
 const enter = () => location.replace(location.pathname + location.search);
@@ -15,12 +22,12 @@ async function refusal(answer) {
 
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
-  send.disabled = true;
+  show(true);
   problem.hidden = true;
   let reason;
   try {
     const answer = await fetch("/session", {
-      method: "POST", cache: "no-store",
+      method: "POST", cache: "no-store", signal: AbortSignal.timeout(LONGEST_WAIT_MS),
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify({ token: token.value.trim() }),
     });
@@ -31,7 +38,8 @@ form.addEventListener("submit", async (event) => {
   }
   problem.textContent = reason;
   problem.hidden = false;
-  send.disabled = false;
+  show(false);
+  token.focus();
   token.select();
 });
 

@@ -3,7 +3,6 @@
 import re
 from typing import Any
 
-import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Dashboard
@@ -32,16 +31,20 @@ def test_a_queue_is_paused_with_a_reason_and_resumed(lasting_dashboard: Dashboar
     )
     resume = page.get_by_label("Resume held", exact=True)
     expect(resume).to_be_focused()
+    for width in (1280, 800, 360):  # the reason has the whole width of the row
+        page.set_viewport_size({"width": width, "height": 740})
+        reason, whole = held.locator(".paused").bounding_box(), held.bounding_box()
+        assert reason["width"] > 0.99 * whole["width"], width
 
     system.submit("sum_range", {"n": 1}, queue="held")
     expect(held.locator("[data-status=pending]")).to_have_text("1pending")
     expect(held.locator(".oldest")).to_have_text(re.compile(r"^\d+ s$"))
-    expect(held.locator(".drain")).to_have_text("paused")
+    expect(held.locator(".backlog")).to_have_text("paused")
     resume.click()
     page.locator("#confirm-yes").click()
     expect(held.locator(".paused")).to_be_hidden()
     expect(held.locator("[data-status=done]")).to_have_text("2done")
-    expect(held.locator(".drain")).to_have_text("empty")
+    expect(held.locator(".backlog")).to_have_text("empty")
     assert lasting_dashboard.never_reloaded()
 
 
@@ -57,28 +60,35 @@ def test_a_queue_shows_its_pace_its_limits_and_who_serves_it(lasting_dashboard: 
     expect(limited.locator(".pools")).to_have_text("default: 2 of 2 ready")
 
 
-@pytest.mark.parametrize(
-    ("drain", "told"),
-    [
-        ({"seconds": 0.4, "with_more": [{"more_workers": 1, "seconds": 0.249}]}, "a few seconds"),
-        (
-            {"seconds": 90, "with_more": [{"more_workers": 1, "seconds": 60}]},
-            "about 1 min 30 swith 1 more worker 1 min 00 s",
-        ),
-    ],
-)
-def test_when_a_queue_will_be_empty_is_told_in_words(
-    lasting_dashboard: Dashboard, drain: dict[str, Any], told: str
+def test_whether_a_backlog_grows_and_when_it_is_gone_is_told_in_words(
+    lasting_dashboard: Dashboard,
 ) -> None:
-    queues = lasting_dashboard.system.get("/queues")
-    for queue in queues["items"]:
-        queue["drain"] = drain
-        queue["counts"]["pending"] = 3
+    long = {"seconds": 90, "with_more": [{"more_workers": 1, "seconds": 60}]}
+    short = {"seconds": 0.4, "with_more": [{"more_workers": 1, "seconds": 0.249}]}
+    if_none = "empty in about 1 min 30 s if no more come"
+    cases: dict[str, tuple[tuple[float, float, object], list[str]]] = {
+        "burst": ((300, 10, short), ["empty in a few seconds"]),
+        "growing": ((12.4, 0.4, long), ["grows by 12 a minute", if_none]),
+        "shrinking": ((1, 5, long), ["shrinks by 4 a minute", if_none]),
+        "even": ((100, 104, long), ["steady", if_none]),
+        "ending": ((0, 5, long), ["shrinks by 5 a minute", "empty in about 1 min 30 s"]),
+        "stuck": ((3, 0, None), ["grows by 3 a minute", "none has ended lately"]),
+        "still": ((0, 0, None), ["none has ended lately"]),
+    }
+    (one, *_) = lasting_dashboard.system.get("/queues")["items"]
+    one["counts"]["pending"] = 3
+    queues = [
+        {**one, "name": name, "submitted_per_minute": into, "ended_per_minute": out, "drain": drain}
+        for name, ((into, out, drain), _) in cases.items()
+    ]
     lasting_dashboard.page.route(
-        re.compile("(?<!/ui)/queues$"), lambda route: route.fulfill(json=queues)
+        re.compile("(?<!/ui)/queues$"), lambda route: route.fulfill(json={"items": queues})
     )
-    page = lasting_dashboard.open("/ui/queues")
-    expect(page.locator("#queue-limited .drain")).to_have_text(told)
+    lasting_dashboard.open("/ui/queues")
+    for name, ((_, _, drain), told) in cases.items():
+        faster = ["with 1 more worker 1 min 00 s"] if drain is long else []
+        lines = row(lasting_dashboard, name).locator(".backlog div div")
+        expect(lines).to_have_text([*told, *faster])
 
 
 def test_a_number_leads_to_its_jobs(lasting_dashboard: Dashboard) -> None:

@@ -1,11 +1,11 @@
 // One row of the queues: depth, pace, limits, who serves it, and pausing it.
+import { backlogOf } from "./backlog.js";
 import { h, icon, setAttr, setLines, setText } from "./dom.js";
 import { confirm } from "./confirm.js";
 import { action, cell, wrappable } from "./rows.js";
 import { timeNode } from "./time.js";
-import { count, duration, plural, rate, rounded, spaced, ticking } from "./words.js";
+import { count, plural, rate, spaced, ticking } from "./words.js";
 
-const SOON_S = 10; // no worker that was added would be ready earlier
 const LIVE = ["pending", "blocked", "in_progress"], ENDED = ["done", "failed", "cancelled"];
 
 export class QueueRow {
@@ -13,25 +13,27 @@ export class QueueRow {
   constructor(queue, changed) {
     const { name } = queue;
     this.changed = changed;
-    this.paused = h("div", { class: "paused", hidden: true });
+    this.paused = cell("paused", "");
+    this.paused.hidden = true;
     this.oldest = h("span", {});
     this.flow = { in: h("span", {}), out: h("span", {}) };
     this.use = h("progress", { max: 1, hidden: true, "aria-label": `Use of the limit of ${name}` });
     this.limits = h("div", {});
     this.pools = h("div", {});
-    this.drain = h("div", {});
+    this.backlog = h("div", {});
     this.button = action("Pause …", `Pause ${name}`, () => this.confirmPause());
     this.counts = new Map([...LIVE, ...ENDED].map((status) => [status, h("b", {})]));
     const depth = (statuses) => h("div", { class: "counts" }, ...statuses.map((status) => h("a", { href: `/ui/jobs?${new URLSearchParams({ queue: name, status })}`, "data-status": status }, this.counts.get(status), h("span", {}, spaced(status)))));
     this.node = h("tr", { role: "row", id: `queue-${name}` },
-      cell("name", "", h("a", { href: `/ui/jobs?${new URLSearchParams({ queue: name })}`, title: `Jobs of ${name}` }, ...wrappable(name)), this.paused),
+      cell("name", "", h("a", { href: `/ui/jobs?${new URLSearchParams({ queue: name })}`, title: `Jobs of ${name}` }, ...wrappable(name))),
       cell("depth", "live jobs", depth(LIVE)), cell("depth", "ended jobs", depth(ENDED)),
       cell("oldest num", "oldest due", this.oldest),
       cell("flow num", "per minute", h("span", { title: "Submitted a minute, over five minutes" }, h("small", {}, "in "), this.flow.in), h("span", { title: "Ended a minute, over five minutes" }, h("small", {}, "out "), this.flow.out)),
       cell("limits", "limits", this.limits, this.use),
       cell("pools", "served by", this.pools),
-      cell("drain num", "empty in", this.drain),
-      cell("actions num", "", this.button));
+      cell("backlog num", "backlog", this.backlog),
+      cell("actions num", "", this.button),
+      this.paused);
     this.nodes = [this.node];
   }
 
@@ -50,7 +52,7 @@ export class QueueRow {
     this.use.hidden = !queue.max_running;
     if (queue.max_running) this.use.value = Math.min(1, queue.counts.in_progress / queue.max_running);
     this.showPools();
-    setLines(this.drain, drainOf(queue));
+    setLines(this.backlog, backlogOf(queue));
     this.showPause();
     setText(this.button, queue.paused ? "Resume …" : "Pause …");
     setAttr(this.button, "aria-label", `${queue.paused ? "Resume" : "Pause"} ${queue.name}`);
@@ -100,18 +102,3 @@ function limitsOf({ max_running: most, rate: starts, burst, max_running_per_key:
   if (perKey || keyRate) limits.push(`per key ${[perKey && `${perKey} running`, keyRate].filter(Boolean).join(", ")}`);
   return limits.length ? limits : ["none"];
 }
-
-function drainOf(queue) {
-  const { drain, counts, paused } = queue;
-  const waiting = counts.pending + counts.in_progress;
-  if (!waiting) return ["empty"];
-  if (paused) return ["paused"];
-  if (!drain) return [queue.ended_per_minute ? "unknown" : "none has ended lately"];
-  if (drain.seconds < SOON_S) return ["a few seconds"];
-  const more = drain.with_more[0];
-  const helps = more && more.seconds < drain.seconds * 0.95;
-  return [`about ${roughly(drain.seconds)}`, helps ? `with ${plural(more.more_workers, "more worker")} ${roughly(more.seconds)}` : ""].filter(Boolean);
-}
-
-/** An estimate: of many minutes, nobody can know the seconds. @param {number} seconds */
-const roughly = (seconds) => (seconds < 600 ? duration(seconds) : rounded(seconds));

@@ -35,8 +35,8 @@ export class Rows {
     if (search) this.wanted = search.value.trim().toLowerCase();
   }
 
-  /** Show these items. @param {any[]} items */
-  show(items) {
+  /** Show these items. @param {any[]} items @param {boolean} [isAsked] the reader has asked for this order: rows move even while they are read */
+  show(items, isAsked = false) {
     const first = !this.shown;
     this.items = items;
     this.shown = true;
@@ -46,7 +46,7 @@ export class Rows {
       if (!row) this.rows.set(key, (row = this.make(item)));
       row.show(item);
     }
-    this.arrange();
+    this.arrange(isAsked || !this.isAttended());
     if (first) this.goToTarget();
   }
 
@@ -60,9 +60,8 @@ export class Rows {
     return this.pointed || selectedIn(this.body) || this.body.contains(document.activeElement);
   }
 
-  arrange() {
+  arrange(mayMove = !this.isAttended()) {
     const keys = new Set(this.items.map(this.keyOf));
-    const mayMove = !this.isAttended();
     for (const [key, row] of this.rows) {
       if (mayMove && !keys.has(key)) this.rows.delete(key);
       for (const node of row.nodes) /** @type {HTMLElement} */ (node).classList.toggle("gone", !keys.has(key));

@@ -12,6 +12,12 @@ const FAILURES = ["failed", "timed_out", "crashed", "lost"];
 /** From this share of failures on, they stand out. */
 const MANY = 0.1;
 
+/** The share of attempts that failed; null: there was none. @param {Record<string, number>} ended @returns {number | null} */
+export function failureShare(ended) {
+  const total = Object.values(ended).reduce((sum, n) => sum + n, 0);
+  return total ? FAILURES.reduce((sum, outcome) => sum + (ended[outcome] ?? 0), 0) / total : null;
+}
+
 export class TypeRow {
   /** @param {any} type @param {() => void} changed called after an action */
   constructor({ name, schema }, changed) {
@@ -88,8 +94,7 @@ export class TypeRow {
     const texts = total ? [`${percent(good / total)} of ${count(total)} succeeded`, ...others.map(([outcome, n]) => `${count(n)} ${spaced(outcome)}`)] : ["none yet"];
     arrange(this.ended, texts.map((_, i) => this.ended.children[i] ?? h("span", {})));
     texts.forEach((text, i) => setText(this.ended.children[i], text));
-    const bad = FAILURES.reduce((sum, outcome) => sum + (ended[outcome] ?? 0), 0);
-    this.ended.firstElementChild?.classList.toggle("bad", bad > total * MANY);
+    this.ended.firstElementChild?.classList.toggle("bad", (failureShare(ended) ?? 0) > MANY);
   }
 
   toggle() {

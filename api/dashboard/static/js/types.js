@@ -4,8 +4,18 @@ import { startChrome } from "./chrome.js";
 import { request } from "./http.js";
 import { Poll } from "./poll.js";
 import { Rows } from "./rows.js";
-import { TypeRow } from "./type-row.js";
+import { Sorting } from "./sorting.js";
+import { failureShare, TypeRow } from "./type-row.js";
 import { plural } from "./words.js";
+
+/** @type {Record<string, import("./sorting.js").Order>} */
+const ORDERS = {
+  name: { words: "name", first: "ascending", of: ({ name }) => name },
+  failures: { words: "the share of attempts that failed", first: "descending", of: ({ stats }) => failureShare(stats?.ended ?? {}) },
+  run: { words: "run time (p95)", first: "descending", of: ({ stats }) => stats?.run_s.p95 ?? null },
+  cpu: { words: "CPU time in all", first: "descending", of: ({ stats }) => stats?.cpu_total_s ?? null },
+  failed: { words: "failed jobs", first: "descending", of: ({ failed }) => failed },
+};
 
 startChrome();
 const rows = new Rows(byId("rows"), ({ name }) => name, (type) => new TypeRow(type, () => poll.now()), ({ name, description }) => `${name} ${description}`);
@@ -18,17 +28,27 @@ const showFold = () => {
 };
 fold.addEventListener("click", () => { isOpen = !isOpen; showFold(); });
 search.addEventListener("input", showFold);
+const sorting = new Sorting(table, ORDERS, () => rows.shown && show(true));
+/** @type {any[]} */
+let items = [];
 const poll = new Poll(async () => {
   const [types, stats, errors] = await Promise.all(["/types", "/stats/types", "/errors"].map((path) => request(path)));
-  const items = joined(types.items, stats.items, errors.items);
+  items = joined(types.items, stats.items, errors.items);
   const unused = items.filter((type) => type.isUnused);
   if (!rows.shown) isOpen = unused.length === items.length || unused.some(({ name }) => location.hash === `#type-${name}`);
   showFold();
-  rows.show([...items.filter((type) => !type.isUnused), ...unused]);
+  show();
   fold.hidden = !unused.length;
   setText(fold, `${plural(unused.length, "type")} that never ran`);
-  setText(byId("summary"), items.length ? `${plural(types.items.length, "type")} · figures of all attempts since the database was created` : "\u00a0");
 });
+
+/** Show the rows in their order, those that never ran last. @param {boolean} [isAsked] */
+function show(isAsked) {
+  const sorted = sorting.sorted(items);
+  rows.show([...sorted.filter((type) => !type.isUnused), ...sorted.filter((type) => type.isUnused)], isAsked);
+  const known = items.filter(({ schema }) => schema !== null).length;
+  setText(byId("summary"), items.length ? `${plural(known, "type")}${sorting.words} · figures of all attempts since the database was created` : "\u00a0");
+}
 
 /** Every type, known or with figures only, with its figures and its failed jobs. */
 function joined(types, stats, errors) {

@@ -1,0 +1,55 @@
+// The order of a list, chosen with buttons in its headers. The address has it, so that links, reload and "back" work:
+// `?sort=run`, or `?sort=-run` for the reverse.
+import { setAttr } from "./dom.js";
+
+const OTHER = { ascending: "descending", descending: "ascending" };
+
+/**
+ * @typedef {object} Order
+ * @property {string} words what it is by
+ * @property {"ascending" | "descending"} first what its button does first
+ * @property {(item: any) => string | number | null} of items of which this is null come last
+ */
+
+export class Sorting {
+  /** @param {HTMLElement} table @param {Record<string, Order>} orders by their names in the address @param {() => void} changed */
+  constructor(table, orders, changed) {
+    this.orders = orders;
+    /** @type {any[]} */
+    this.buttons = [...table.querySelectorAll("[data-sort]")];
+    for (const button of this.buttons) {
+      setAttr(button, "title", `Sort by ${orders[button.dataset.sort].words}`);
+      button.addEventListener("click", () => { this.choose(button.dataset.sort); changed(); });
+    }
+    addEventListener("popstate", () => { this.read(); changed(); });
+    this.read();
+  }
+
+  /** Take the order from the address; one that is not known is none. */
+  read() {
+    const [, reverse, key] = /^(-?)(.*)$/.exec(new URLSearchParams(location.search).get("sort") ?? "");
+    const order = Object.hasOwn(this.orders, key) ? this.orders[key] : null;
+    this.key = order && key;
+    this.direction = order && (reverse ? OTHER[order.first] : order.first);
+    for (const button of this.buttons) setAttr(button.closest("th"), "aria-sort", button.dataset.sort === this.key ? this.direction : null);
+  }
+
+  choose(key) {
+    const url = new URL(location.href);
+    const isReverse = this.key === key && this.direction === this.orders[key].first;
+    url.searchParams.set("sort", `${isReverse ? "-" : ""}${key}`);
+    history.pushState(null, "", url);
+    this.read();
+  }
+
+  /** What the order is by, or nothing. */
+  get words() { return this.key ? ` by ${this.orders[this.key].words}` : ""; }
+
+  /** Return the items in the chosen order; equal ones stay as they are. @param {any[]} items */
+  sorted(items) {
+    if (!this.key) return items;
+    const { of } = this.orders[this.key], sign = this.direction === "ascending" ? 1 : -1;
+    return items.map((item) => ({ item, value: of(item) })).sort(({ value: a }, { value: b }) =>
+      a === b ? 0 : a === null ? 1 : b === null ? -1 : a < b ? -sign : sign).map(({ item }) => item);
+  }
+}

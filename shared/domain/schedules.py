@@ -8,11 +8,14 @@ skips in spring fires at the next real moment, one that comes twice in autumn fi
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from hashlib import sha256
 from itertools import islice
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
 
+from orpheus.shared.domain.jobs import Status
+from orpheus.shared.domain.limits import NAME
 from orpheus.shared.records import dataclass
 
 _LATE_MS = 60_000
@@ -52,9 +55,31 @@ class ScheduleDefinition:
         return CronSim(self.cron or "", datetime(2024, 1, 1, tzinfo=UTC)).explain()
 
     @property
+    def tag(self) -> str:
+        """The tag of its jobs, by which they are found. A long name ends in a digest."""
+        tag = f"schedule-{self.name}"
+        if NAME.fullmatch(tag):
+            return tag
+        return f"{tag[:55]}-{sha256(self.name.encode()).hexdigest()[:8]}"
+
+    @property
     def timing(self) -> tuple[object, ...]:
         """What its ticks follow from."""
         return self.cron, self.every_s, self.timezone
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleRun:
+    """A job that a schedule made, and how it stands."""
+
+    job_id: int
+    at_ms: int
+    """When it was made."""
+    status: Status
+    started_ms: int | None
+    finished_ms: int | None
+    error: str | None
+    """The type of its error."""
 
 
 def problem_of(cron: str | None, every_s: float | None, timezone: str) -> str | None:

@@ -1,13 +1,14 @@
 """Schedules as the API and the command line list them."""
 
+from collections.abc import Sequence
 from itertools import islice
 
 from typing_extensions import TypedDict
 
 from orpheus.shared.domain.jobs import Status
-from orpheus.shared.domain.schedules import is_overdue, ticks_after
+from orpheus.shared.domain.schedules import ScheduleRun, is_overdue, ticks_after
 from orpheus.shared.errors import NotFound
-from orpheus.shared.storage import ScheduleRow, Store
+from orpheus.shared.storage import JobRun, ScheduleRow, Store
 from orpheus.shared.views.values import Seconds, Time, optional_time, rfc3339
 
 _NEXT_RUNS = 5
@@ -21,6 +22,14 @@ class LastResult(TypedDict):
     """How long its last attempt ran; null: it has not ended."""
     error: str | None
     """The name of its exception, if it failed."""
+
+
+class PastRun(LastResult):
+    """A job that a schedule made, and what became of it."""
+
+    job: int
+    at: Time
+    """When it was made."""
 
 
 class Schedule(TypedDict):
@@ -43,17 +52,28 @@ class Schedule(TypedDict):
     """null: that of its type."""
     last_result: LastResult | None
     """null: it has not run, or its last job has been deleted."""
+    last_runs: list[PastRun]
+    """The last five that have not been deleted, newest first: the last jobs with the tag `tag`."""
+    tag: str
+    """The tag of its jobs: `schedule-NAME`."""
     missed: Time | None
     """A time that has passed and at which it made no job; null: there is none."""
 
 
 def schedules_json(store: Store) -> list[Schedule]:
     """Return every schedule, by name."""
-    return [schedule_json(store, row) for row in store.schedules.all()]
+    rows = store.schedules.all()
+    runs = store.schedules.last_runs(rows)
+    return [_schedule(store, row, runs[row.definition.name]) for row in rows]
 
 
 def schedule_json(store: Store, row: ScheduleRow) -> Schedule:
     """Return a schedule with its next ticks; a paused one has none."""
+    runs = store.schedules.last_runs([row])
+    return _schedule(store, row, runs[row.definition.name])
+
+
+def _schedule(store: Store, row: ScheduleRow, runs: Sequence[ScheduleRun]) -> Schedule:
     definition, now_ms = row.definition, store.clock.wall_ms()
     ticks = () if row.paused else islice(ticks_after(definition, now_ms), _NEXT_RUNS)
     return {
@@ -68,16 +88,34 @@ def schedule_json(store: Store, row: ScheduleRow) -> Schedule:
         "next_runs": [rfc3339(tick_ms) for tick_ms in ticks],
         "in_words": definition.in_words,
         "queue": definition.queue,
-        "last_result": None if row.last_job_id is None else _result(store, row.last_job_id),
+        "last_result": _last_result(store, row.last_job_id, runs),
+        "last_runs": [
+            {"job": one.job_id, "at": rfc3339(one.at_ms), **_result(one)} for one in runs
+        ],
+        "tag": definition.tag,
         "missed": _missed(row, now_ms),
     }
 
 
-def _result(store: Store, job_id: int) -> LastResult | None:
+def _last_result(
+    store: Store, job_id: int | None, runs: Sequence[ScheduleRun]
+) -> LastResult | None:
+    if job_id is None:
+        return None
+    for run in runs:
+        if run.job_id == job_id:
+            return _result(run)
     try:
-        run = store.jobs.run_of(job_id)
+        return _result(store.jobs.run_of(job_id))  # an older version made it, without the tag
     except NotFound:
         return None
+
+
+def _past_run(run: ScheduleRun) -> PastRun:
+    return {"job": run.job_id, "at": rfc3339(run.at_ms), **_result(run)}
+
+
+def _result(run: JobRun | ScheduleRun) -> LastResult:
     ran_s = None
     if run.started_ms is not None and run.finished_ms is not None:
         ran_s = max(0, run.finished_ms - run.started_ms) / 1000

@@ -148,6 +148,8 @@ def test_a_schedule_is_listed_with_its_next_five_runs(scheduled: Any) -> None:
         "in_words": "At 03:00 every day",
         "queue": "reports",
         "last_result": None,
+        "last_runs": [],
+        "tag": "schedule-nightly",
         "missed": None,
     }
     assert (often["in_words"], often["queue"]) == ("Every 90 seconds", None)
@@ -177,7 +179,12 @@ def test_a_schedule_is_run_now(scheduled: Any) -> None:
 
 def test_a_schedule_tells_what_became_of_its_last_job(scheduled: Any) -> None:
     def last() -> Any:
-        return scheduled.client.get("/schedules").json()["items"][1]["last_result"]
+        schedule = scheduled.client.get("/schedules").json()["items"][1]
+        assert [
+            {name: run[name] for name in ("status", "ran_s", "error")}
+            for run in schedule["last_runs"]
+        ] == ([] if schedule["last_result"] is None else [schedule["last_result"]])
+        return schedule["last_result"]
 
     job_id = scheduled.client.post("/schedules/often/run").json()["id"]
     assert last() == {"status": "pending", "ran_s": None, "error": None}
@@ -193,7 +200,10 @@ def test_a_failed_run_of_a_schedule_names_its_error(scheduled: Any) -> None:
     (lease,) = scheduled.lease()
     error = JobError("ValueError", "no such file", None)
     scheduled.store.leases.finish([Finished(lease, Ending.FAILED_PERMANENTLY, error=error)])
-    result = scheduled.client.get("/schedules").json()["items"][1]["last_result"]
+    schedule = scheduled.client.get("/schedules").json()["items"][1]
+    result = schedule["last_result"]
+    (run,) = schedule["last_runs"]
+    assert run == {**result, "job": schedule["last_job"], "at": run["at"]}
     assert (result["status"], result["error"]) == ("failed", "ValueError")
 
 

@@ -57,6 +57,11 @@ EXTREME: dict[str, list[dict[str, Any]]] = {
             "in_words": "Every minute past hours 1, 2, 3 and 4 on Monday, " * 4,
             "queue": LONG,
             "last_result": {"status": "failed", "ran_s": 1e6, "error": "An" + "Error" * 40},
+            "last_runs": [
+                {"job": 10**9 - n, "at": AT, "status": "failed", "ran_s": 1e6, "error": LONG}
+                for n in range(5)
+            ],
+            "tag": LONG,
             "missed": AT,
         }
     ],

@@ -28,6 +28,9 @@ def test_a_schedule_tells_its_times_in_words(lasting_dashboard: Dashboard) -> No
 
 
 def test_a_schedule_is_run_now_and_shows_how_that_ended(lasting_dashboard: Dashboard) -> None:
+    system = lasting_dashboard.system
+    earlier = system.client.post("/schedules/often/run").json()["id"]
+    system.wait_for_job(earlier)
     page = lasting_dashboard.open("/ui/schedules")
     page.get_by_label("Run often now", exact=True).click()
     page.keyboard.type("to try it")
@@ -36,7 +39,16 @@ def test_a_schedule_is_run_now_and_shows_how_that_ended(lasting_dashboard: Dashb
     last = row(lasting_dashboard, "often").locator(".last")
     expect(last).to_contain_text(re.compile(r"failed in \d"))
     expect(last.locator(".bad")).to_have_text("PermanentError")
-    last.get_by_role("link").click()
+    how = re.compile(rf"^failed in \d.* \(PermanentError\), .+ ago, job {earlier}$")
+    mark = last.get_by_role("link", name=how)
+    expect(mark).to_have_text(re.compile(r"^\d+ m?s$"))
+    mark.click()
+    expect(page.locator("#type")).to_have_text("echo")
+    page.go_back()
+    last.get_by_role("link", name="all runs").click()
+    expect(page.locator(f"#rows tr[data-id='{earlier}']")).to_be_visible()
+    page.go_back()
+    last.get_by_role("link", name=re.compile(r"^job \d+$")).click()
     expect(page.locator("#type")).to_have_text("echo")
     entry = lasting_dashboard.system.get("/audit")["items"][0]
     assert (entry["action"], entry["reason"]) == ("run", "to try it")

@@ -100,8 +100,33 @@ def test_run_now_leaves_the_ticks_alone(store: Store, clock) -> None:
 def test_all_missed_ticks_are_made_up_where_asked_for(store: Store, clock) -> None:
     store.schedules.configure([ScheduleDefinition("all", "noop", every_s=60, catch_up=CatchUp.ALL)])
     clock.advance(600_000)
-    assert len(store.schedules.fire_due(make_job)) == 10
+    fired = store.schedules.fire_due(make_job)
+    assert len(fired) == 10
     assert store.schedules.fire_due(make_job) == []
+    runs = store.schedules.last_runs(store.schedules.all())["all"]
+    assert [run.job_id for run in runs] == fired[:-6:-1]
+
+
+def test_the_last_runs_are_told_apart_by_schedule_and_by_how_they_ended(
+    store: Store, clock
+) -> None:
+    alike = [ScheduleDefinition("x" * 63 + end, "noop", every_s=60) for end in "ab"]
+    store.schedules.configure([MINUTELY, *alike])
+    clock.advance(60_000)
+    store.schedules.fire_due(make_job)
+    again = store.schedules.run_now("report", make_job)
+    store.jobs.cancel(again)
+    rows = store.schedules.all()
+    runs = store.schedules.last_runs(rows)
+    assert {name: len(some) for name, some in runs.items()} == {
+        "report": 2, alike[0].name: 1, alike[1].name: 1,
+    }  # fmt: skip
+    assert [(run.job_id, run.status) for run in runs["report"]] == [
+        (again, "cancelled"),
+        (runs["report"][1].job_id, "pending"),
+    ]
+    assert {run.at_ms for some in runs.values() for run in some} == {clock.wall}
+    assert store.jobs.get(again).tags == ("schedule-report",)
 
 
 def test_an_unknown_schedule_is_not_found(store: Store) -> None:

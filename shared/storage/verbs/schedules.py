@@ -10,10 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
 from orpheus.shared.domain.events import Kind
-from orpheus.shared.domain.jobs import NewJob
+from orpheus.shared.domain.jobs import NewJob, Status
 from orpheus.shared.domain.schedules import (
     CatchUp,
     ScheduleDefinition,
+    ScheduleRun,
     due_ticks,
     next_tick_ms,
     tick_to_wait_for,
@@ -65,6 +66,15 @@ class Schedules:
         if row is None:
             raise NotFound(f"there is no schedule {name!r}")
         return _schedule_of(row)
+
+    def last_runs(self, schedules: Sequence[ScheduleRow]) -> dict[str, list[ScheduleRun]]:
+        """Return the last five jobs of each that are still there, newest first, by its name."""
+        names = {row.definition.tag: row.definition.name for row in schedules}
+        found: dict[str, list[ScheduleRun]] = {name: [] for name in names.values()}
+        rows = self._database.all(self._sql["last-runs"], json.dumps(list(names)))
+        for tag, job_id, at_ms, status, *rest in rows:
+            found[names[tag]].append(ScheduleRun(job_id, at_ms, Status(status), *rest))
+        return found
 
     def to_change(self, name: str) -> ScheduleRow:
         """Return a schedule that no other operator changes in this transaction. Raises NotFound."""
@@ -122,6 +132,7 @@ class Schedules:
             if job is None:
                 self._database.run(self._sql["note-missed"], row.tick_ms, name)
                 return []
+            job = _tagged(job, row.definition)
             ids = self._enqueue.keep([job] * len(due.fire_ms))
             for tick_ms, job_id in zip(due.fire_ms, ids, strict=True):
                 self._note_run(name, tick_ms, job_id)
@@ -131,7 +142,8 @@ class Schedules:
         """Enqueue a schedule's job now; return its id. Raises NotFound, InvalidJob."""
         with self._database.write(durable=True):
             row = self.get(name)
-            (job_id,) = self._enqueue.keep([make_job(row.definition)])
+            job = _tagged(make_job(row.definition), row.definition)
+            (job_id,) = self._enqueue.keep([job])
             self._note_run(name, self._database.clock.wall_ms(), job_id)
         return job_id
 
@@ -157,6 +169,11 @@ class Schedules:
             tick_ms = next_tick_ms(row.definition, self._database.clock.wall_ms())
             self._database.run(self._sql["set-paused"], int(paused), tick_ms, name)
             self._database.at_commit.ring_api()
+
+
+def _tagged(job: NewJob, definition: ScheduleDefinition) -> NewJob:
+    """Return the job with the tag by which `last_runs` finds it."""
+    return job._replace(tags=(*job.tags, definition.tag))
 
 
 def _schedule_of(row: Row) -> ScheduleRow:

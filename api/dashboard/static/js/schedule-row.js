@@ -1,6 +1,7 @@
 // One row of the schedules: when it runs, what became of its last job, and running or pausing it.
 import { arrange, byId, h, icon, setAttr, setText } from "./dom.js";
 import { confirm } from "./confirm.js";
+import { PastRuns } from "./past-runs.js";
 import { action, cell, wrappable } from "./rows.js";
 import { isZone, relative, setTime, timeNode } from "./time.js";
 import { duration, spaced } from "./words.js";
@@ -19,12 +20,13 @@ export class ScheduleRow {
     this.all = h("small", { class: "all" });
     this.zone = h("small", { class: "zone" });
     this.last = h("div", { class: "outcome" });
+    this.runs = new PastRuns(schedule.tag);
     this.pause = action("Pause …", `Pause ${name}`, () => this.confirmPause());
     this.node = h("tr", { role: "row", id: `schedule-${name}` },
       cell("name", "", h("b", {}, ...wrappable(name)), h("small", {}, this.type), this.missed),
       cell("when", "when", this.words, this.raw),
       cell("next", "next five", this.first, this.none, this.all, this.zone),
-      cell("last", "last run", this.last),
+      cell("last", "last five", this.last, this.runs.node),
       cell("actions num", "", action("Run now …", `Run ${name} now`, () => this.confirmRun()), this.pause));
     this.nodes = [this.node];
   }
@@ -45,6 +47,7 @@ export class ScheduleRow {
     }
     this.showNext();
     this.showLast();
+    this.runs.show(schedule.last_runs.filter(({ job }) => job !== schedule.last_job));
     setText(this.pause, paused ? "Resume …" : "Pause …");
     setAttr(this.pause, "aria-label", `${paused ? "Resume" : "Pause"} ${name}`);
   }

@@ -30,3 +30,13 @@ UPDATE orpheus.schedules SET last_run_ms = ?, last_job_id = ?, missed_ms = NULL 
 -- name: note-missed
 -- Store that a tick passed and made no job.
 UPDATE orpheus.schedules SET missed_ms = ? WHERE name = ?;
+
+-- name: last-runs
+-- The last five jobs with each of these tags, newest first.
+SELECT wanted.tag, jobs.id, created_at_ms, status, started_at_ms, finished_at_ms, error_type
+FROM json_array_elements_text(?::json) AS wanted (tag)
+    CROSS JOIN LATERAL (
+        SELECT job_id FROM orpheus.job_tags WHERE job_tags.tag = wanted.tag
+        ORDER BY job_id DESC LIMIT 5) AS run
+    JOIN orpheus.jobs ON jobs.id = run.job_id
+ORDER BY jobs.id DESC;

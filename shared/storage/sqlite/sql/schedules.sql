@@ -30,3 +30,10 @@ UPDATE schedules SET last_run_ms = ?, last_job_id = ?, missed_ms = NULL WHERE na
 -- name: note-missed
 -- Store that a tick passed and made no job.
 UPDATE schedules SET missed_ms = ? WHERE name = ?;
+
+-- name: last-runs
+-- The last five jobs with each of these tags, newest first.
+SELECT wanted.value, jobs.id, created_at_ms, status, started_at_ms, finished_at_ms, error_type
+FROM json_each(?) AS wanted CROSS JOIN jobs ON jobs.id IN (
+    SELECT job_id FROM job_tags WHERE tag = wanted.value ORDER BY job_id DESC LIMIT 5)
+ORDER BY jobs.id DESC;

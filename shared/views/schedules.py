@@ -89,9 +89,7 @@ def _schedule(store: Store, row: ScheduleRow, runs: Sequence[ScheduleRun]) -> Sc
         "in_words": definition.in_words,
         "queue": definition.queue,
         "last_result": _last_result(store, row.last_job_id, runs),
-        "last_runs": [
-            {"job": one.job_id, "at": rfc3339(one.at_ms), **_result(one)} for one in runs
-        ],
+        "last_runs": [_past_run(one) for one in runs],
         "tag": definition.tag,
         "missed": _missed(row, now_ms),
     }

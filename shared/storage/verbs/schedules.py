@@ -70,7 +70,7 @@ class Schedules:
     def last_runs(self, schedules: Sequence[ScheduleRow]) -> dict[str, list[ScheduleRun]]:
         """Return the last five jobs of each that are still there, newest first, by its name."""
         names = {row.definition.tag: row.definition.name for row in schedules}
-        found: dict[str, list[ScheduleRun]] = {name: [] for name in names.values()}
+        found: dict[str, list[ScheduleRun]] = {row.definition.name: [] for row in schedules}
         rows = self._database.all(self._sql["last-runs"], json.dumps(list(names)))
         for tag, job_id, at_ms, status, *rest in rows:
             found[names[tag]].append(ScheduleRun(job_id, at_ms, Status(status), *rest))

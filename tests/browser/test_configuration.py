@@ -162,13 +162,24 @@ def test_a_file_changed_by_somebody_else_is_not_overwritten(
     assert "level = 'debug'" in page.locator("#text").input_value()
 
 
-def test_every_line_has_its_number_beside_it(shared: Dashboard) -> None:
+def test_the_editor_is_as_tall_as_its_text_and_numbers_its_lines(shared: Dashboard) -> None:
     page = opened(shared)
-    shown, text = page.locator("#gutter").bounding_box(), page.locator("#text").bounding_box()
-    assert shown is not None and text is not None
-    assert abs(shown["height"] - text["height"]) < 3
-    first = page.locator("#gutter span").first.bounding_box()
-    assert first is not None and first["width"] <= shown["width"]
+    text = page.locator("#text")
+    box_of: Any = lambda selector: page.locator(selector).first.bounding_box()  # noqa: E731
+    short = box_of("#text")["height"]
+    assert abs(box_of("#gutter")["height"] - short) < 3
+    assert box_of("#gutter span")["width"] <= box_of("#gutter")["width"]
+    assert short < 30 * TEXT.count("\n"), "little of it is empty"
+    text.fill(TEXT + "# more\n" * 10)
+    tall = box_of("#text")["height"]
+    assert text.evaluate("area => area.scrollHeight - area.clientHeight") == 0
+    text.fill(TEXT)
+    assert box_of("#text")["height"] == tall > short, "nothing jumps while somebody types"
+    text.fill(TEXT + "# more\n" * 500)
+    assert box_of("#text")["height"] < page.evaluate("innerHeight")
+    page.locator("#undo").click()
+    assert box_of("#text")["height"] == short
+    assert box_of(".settings")["width"] == box_of("main > h1")["width"]
 
 
 def test_a_rejected_file_is_told_at_the_top_of_the_page(

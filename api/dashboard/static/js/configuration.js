@@ -88,7 +88,7 @@ async function read() {
   setText(byId("path"), answer.path ?? "");
   showOrHide(byId("obstacle"), answer.obstacle);
   showInForce(answer);
-  await versions.load(!isReadOnly && answer.etag !== null);
+  versions.load(!isReadOnly && answer.etag !== null); // meanwhile: the settings and the text are shown at once, so what is below the editor does not jump
   return answer;
 }
 

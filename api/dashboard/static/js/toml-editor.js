@@ -11,7 +11,7 @@ export class TomlEditor {
   /** @param {() => void} edited is called with each change */
   constructor(edited) {
     this.edited = edited;
-    this.area.addEventListener("input", () => { this.edits++; this.number(); edited(); });
+    this.area.addEventListener("input", () => { this.edits++; this.number(); this.grow(); edited(); });
     this.area.addEventListener("scroll", () => { this.gutter.scrollTop = this.area.scrollTop; });
   }
 
@@ -24,6 +24,7 @@ export class TomlEditor {
   put(text) {
     this.area.value = text;
     this.number();
+    this.area.rows = this.lines;
     this.edited();
   }
 
@@ -39,6 +40,9 @@ export class TomlEditor {
     this.gutter.replaceChildren(...Array.from({ length: count }, (_, i) => h("span", {}, i + 1)));
     this.gutter.scrollTop = this.area.scrollTop;
   }
+
+  /** Be as tall as the text needs, but never shrink while somebody types: what is below must not jump up and down. */
+  grow() { this.area.rows = Math.max(this.area.rows, this.lines); }
 
   /** Mark the lines of problems, and list these. @param {{key: string, detail: string, line: number | null, place: string | null}[]} problems */
   showProblems(problems) {

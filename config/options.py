@@ -1,12 +1,27 @@
 """The options that every click command of every program takes."""
 
+import os
 from collections.abc import Callable
-from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 Command = TypeVar("Command", bound=Callable[..., object])
+
+
+class _File(click.Path):
+    """The path of a file, as a `Path`. Help imports no `pathlib`, which is slow for what it is."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> "Path":
+        """Return the path."""
+        from pathlib import Path  # noqa: PLC0415 - only for a path that is given
+
+        return Path(os.fsdecode(super().convert(value, param, ctx)))
 
 
 def config_options(command: Command) -> Command:
@@ -20,7 +35,7 @@ def config_options(command: Command) -> Command:
     )(command)
     return click.option(
         "--config",
-        type=click.Path(path_type=Path),
+        type=_File(),
         metavar="FILE",
         help="The configuration file (default: $ORPHEUS_CONFIG, else config/orpheus.toml).",
     )(command)

@@ -1,6 +1,5 @@
 """Turn what is wrong with a configuration into sentences for its author."""
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from types import UnionType
 from typing import TYPE_CHECKING, Any, get_args, get_origin
@@ -79,6 +78,8 @@ def _nearest(key: KeyPath, settings: "type[BaseModel]") -> str:
     siblings = [str(path[-1]) for path in known if path[:-1] == key[:-1]]
     if elsewhere:
         return f" (did you mean {dotted(elsewhere[0])}?)"
+    import difflib  # noqa: PLC0415 - commands import this module, and few have a typo to explain
+
     typo = difflib.get_close_matches(str(key[-1]), siblings, n=1)
     return f" (did you mean {dotted((*key[:-1], typo[0]))}?)" if typo else ""
 

@@ -4,10 +4,10 @@ Creating a dataclass compiles up to six methods, which takes 1 ms. Orpheus has 1
 process, also that of a command, uses only some. So here a method is compiled when it is used for
 the first time. It is still the standard library that makes it.
 
-What differs: the other options are not there; an InitVar is refused; a frozen class must inherit
-from dataclasses of this module, and `__dataclass_params__` does not tell what it is; and a slotted
-frozen class lets a plain subclass set attributes of its own, as one without slots does (Python 3.11
-raises TypeError).
+What differs: the other options are not there; a class without a docstring gets its name as one; an
+InitVar is refused; a frozen class must inherit from dataclasses of this module, and
+`__dataclass_params__` does not tell what it is; and a slotted frozen class lets a plain subclass
+set attributes of its own, as one without slots does (Python 3.11 raises TypeError).
 """
 
 import dataclasses
@@ -41,6 +41,8 @@ else:
         def make(cls: type) -> type:
             own = dict(vars(cls))
             _check(cls, frozen=frozen, order=order)
+            if not cls.__doc__:  # the standard library would write one, with `inspect`: 10 ms
+                cls.__doc__ = cls.__name__
             made = dataclasses.dataclass(
                 init=False, repr=False, eq=False, slots=slots, kw_only=kw_only
             )(cls)
@@ -127,10 +129,13 @@ def _method(cls: Any, name: str) -> Any:
     """Return what the standard library makes of the fields of `cls` as its method `name`."""
     is_init = name == "__init__"
     has_order = name in _ORDER
+    namespace = {"__doc__": cls.__doc__}
+    if hasattr(cls, "__post_init__"):
+        namespace["__post_init__"] = cls.__post_init__
     like = dataclasses.make_dataclass(
         cls.__name__,
         [(one.name, one.type, _copy(one)) for one in dataclasses.fields(cls)],
-        namespace={"__post_init__": cls.__post_init__} if hasattr(cls, "__post_init__") else {},
+        namespace=namespace,
         init=is_init,
         repr=name == "__repr__",
         eq=name == "__eq__" or has_order,

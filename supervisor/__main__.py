@@ -6,7 +6,6 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import click
 
@@ -59,6 +58,8 @@ def run(arguments: Sequence[str]) -> int:
 def _end_for(error: OSError) -> ExitCode | None:
     """Return the exit code for what the machine refused, and say why; None for a bug of ours."""
     if isinstance(error, PermissionError):  # of a file beside the database
+        from pathlib import Path  # noqa: PLC0415 - not for --help
+
         path = Path(error.filename or ".")
         click.echo(f"orpheus: {path}: {error.strerror}{run_as_owner(path)}", err=True)
         return ExitCode.DATABASE

@@ -3,7 +3,6 @@
 The API, the command line and the clients use this, so GET /audit shows every action.
 """
 
-import getpass
 import os
 from collections.abc import Callable
 from typing import TypeVar
@@ -24,6 +23,8 @@ class Actor:
 
 def local_actor(program: str, reason: str | None) -> Actor:
     """Return the user who runs this process, as `PROGRAM:NAME`."""
+    import getpass  # noqa: PLC0415 - commands that only read import this module, too
+
     try:
         name = getpass.getuser()
     except (KeyError, OSError):  # containers run as users that have no name

@@ -1,7 +1,6 @@
 """The name of this host."""
 
 import functools
-import socket
 
 
 @functools.cache
@@ -11,4 +10,6 @@ def own_host() -> str:
     Only who starts others asks: a supervisor hands it to its children, so that all of them have one
     name even if that of the machine changes while they run.
     """
+    import socket  # noqa: PLC0415 - many commands import this module, and few ask
+
     return socket.gethostname()

@@ -4,7 +4,10 @@ import os
 import pwd
 import shlex
 from collections.abc import Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 READ_ONLY = (
     "its disk is mounted read-only, and everything that opens a database writes to its folder: "
@@ -21,7 +24,7 @@ def name_command(arguments: Sequence[str]) -> None:
     _command[:] = arguments[1:] if is_script else arguments
 
 
-def run_as_owner(path: Path) -> str:
+def run_as_owner(path: "Path") -> str:
     """Return `: run it as its owner: sudo -u NAME …` for a file or folder of another user, or "".
 
     The whole command follows where it is known.
@@ -42,7 +45,7 @@ def run_as_owner(path: Path) -> str:
     return ""
 
 
-def other_owner(folder: Path) -> str:
+def other_owner(folder: "Path") -> str:
     """Return who owns a folder, or "" if it is the user of this process."""
     uid = folder.stat().st_uid
     return "" if uid == os.geteuid() else _name_of(uid)

@@ -1,24 +1,24 @@
 """The command `orpheus`: start everything, or run one of the commands listed here.
 
 `orpheus --help` and the completion of command names must answer at once, so a command's module,
-and with it pydantic and the database, is imported only when that command is used.
+and with it pydantic and the database, is imported only when that command is used, as is `pathlib`:
+it takes a tenth of `orpheus --help`.
 """
 
-import os
-import signal
 from collections.abc import Mapping
 from importlib import import_module
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-from click.shell_completion import CompletionItem
 
 from orpheus.config.options import config_options
 from orpheus.shared.errors import ExitCode
-from orpheus.shared.imports import without_garbage
 from orpheus.shared.version import VERSION
 
-_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from click.shell_completion import CompletionItem
 
 _COMMANDS: Mapping[str, tuple[str, str]] = {
     "alerts": ("alerts:alerts", "List the rules of [[alerts]] and when each fired last."),
@@ -42,7 +42,10 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
         "Let SLOT finish its job or stop its program; it stays down until restarted.",
     ),
     "errors": ("errors:errors", "Count the failed jobs by type, error and place."),
-    "healthcheck": ("system:healthcheck", "Ask the API whether it is ready; exit 1 if it is not."),
+    "healthcheck": (
+        "healthcheck:healthcheck",
+        "Ask the API whether it is ready; exit 1 if it is not.",
+    ),
     "import": (
         "moving:import_files",
         "Print a crontab, supervisord.conf or Procfile as settings of Orpheus.",
@@ -59,7 +62,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
         "schedules:pause_schedule",
         "Submit no job of a schedule until it is resumed, even after restarts.",
     ),
-    "programs": ("system:programs", "List programs with their state and resource use."),
+    "programs": ("processes:programs", "List programs with their state and resource use."),
     "queues": ("queues:queues", "List queues with their state, limits and jobs by status."),
     "release": (
         "quarantine:release",
@@ -92,9 +95,9 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "stack": ("slots:stack", "Show what the code of SLOT is doing, without stopping it."),
     "status": ("status:status", "Show the whole system; exit 1 if something needs attention."),
     "submit": ("submit:submit", "Submit a job of TYPE."),
-    "types": ("system:types", "List the job types and their payloads."),
+    "types": ("types:types", "List the job types and their payloads."),
     "why": ("why:why", "Say why a job does not run, who holds it back, and until when."),
-    "workers": ("system:workers", "List every process with its state, job and resource use."),
+    "workers": ("processes:workers", "List every process with its state, job and resource use."),
 }
 """Name -> `module:attribute` in this folder, and the line of `orpheus --help`."""
 
@@ -132,8 +135,10 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, _COMMANDS[name][1]) for name in self.list_commands(ctx)])
 
-    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
         """Return the commands and options that begin so, without importing any command."""
+        from click.shell_completion import CompletionItem  # noqa: PLC0415 - not for --help
+
         return [
             *(
                 CompletionItem(name, help=help)
@@ -142,16 +147,6 @@ class LazyGroup(click.Group):
             ),
             *click.Command.shell_complete(self, ctx, incomplete),
         ]
-
-
-def _end_start(*_: object) -> None:
-    """End a start: until the supervisor handles these signals itself, there is nothing to finish.
-
-    More of them must not interrupt what ends the process that imports the job modules.
-    """
-    for number in _STOP_SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
-    raise KeyboardInterrupt
 
 
 @click.group(
@@ -163,17 +158,10 @@ def _end_start(*_: object) -> None:
 @click.version_option(VERSION, message="%(prog)s %(version)s")
 @config_options
 @click.pass_context
-def orpheus(context: click.Context, config: Path | None, sets: tuple[str, ...]) -> int:
+def orpheus(context: click.Context, config: "Path | None", sets: tuple[str, ...]) -> int:
     """Run jobs and the processes that work on them, from one SQLite file."""
     if context.invoked_subcommand is not None:
         return ExitCode.OK
-    for number in _STOP_SIGNALS:
-        signal.signal(number, _end_start)
-    try:
-        with without_garbage():
-            from orpheus.config.load import load_settings  # noqa: PLC0415 - not for --help
-            from orpheus.supervisor.run import run_supervisor  # noqa: PLC0415
+    from orpheus.supervisor.cli.start import start  # noqa: PLC0415 - not for --help
 
-        return run_supervisor(lambda: load_settings(config, sets, os.environ), sets)
-    except KeyboardInterrupt:
-        return ExitCode.OK
+    return start(config, sets)

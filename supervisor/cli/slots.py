@@ -25,7 +25,7 @@ from orpheus.shared.text import printable
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.operator import Operator, Text, for_operator, with_reason
 from orpheus.supervisor.cli.output import print_json
-from orpheus.supervisor.cli.system import read_workers
+from orpheus.supervisor.cli.processes import read_workers
 
 _TAKEN_WITHIN_S = 5.0
 _POLL_INTERVAL_S = 0.05

@@ -30,7 +30,7 @@ from orpheus.supervisor.cli.output import (
     terminal_height,
     terminal_width,
 )
-from orpheus.supervisor.cli.system import print_workers, read_workers
+from orpheus.supervisor.cli.processes import print_workers, read_workers
 from orpheus.supervisor.cli.table import shortened
 
 _LOOK_EVERY_S = 1.0

@@ -8,7 +8,6 @@ over, if nothing is written then.
 
 import contextlib
 import os
-import secrets
 from pathlib import Path
 
 import apsw
@@ -69,7 +68,7 @@ class FileMaintenance:
             raise BackupRefused(f"{target} exists already; a backup overwrites nothing")
         if not target.parent.is_dir():
             raise BackupRefused(f"there is no folder {target.parent} to keep the backup in")
-        part = target.with_name(f"{target.name}.part-{secrets.token_hex(4)}")
+        part = target.with_name(f"{target.name}.part-{os.urandom(4).hex()}")
         try:
             self._copy_to(part)
             _finish_copy(part)

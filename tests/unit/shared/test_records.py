@@ -282,6 +282,20 @@ def test_no_method_is_compiled_before_it_is_used(monkeypatch: pytest.MonkeyPatch
     assert compiled == ["Point"] * 2
 
 
+def test_no_docstring_is_made_up_which_takes_longer_than_the_rest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(inspect, "signature", lambda _: pytest.fail("it is looked for"))
+
+    @records.dataclass(frozen=True, slots=True)
+    class Plain:
+        x: int
+
+    assert repr(Plain(1)).endswith("Plain(x=1)")
+    assert Plain.__doc__ == "Plain"
+    assert repr(make(records.dataclass)(1)).startswith("make.<locals>.Point(x=1")
+
+
 @pytest.mark.parametrize("options", [{"frozen": True, "slots": True}, {"order": True}], ids=str)
 def test_many_threads_may_use_it_first(options: dict[str, Any]) -> None:
     made: list[Any] = []

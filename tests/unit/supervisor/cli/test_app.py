@@ -38,10 +38,11 @@ def test_help_lists_the_commands_and_how_to_complete_them(orpheus: Orpheus) -> N
 )
 def test_help_and_the_completion_of_names_import_no_command(code: str) -> None:
     program = (
-        "import sys; from click import Context; from orpheus.supervisor.__main__ import run;"
+        "import sys; before = set(sys.modules); from click import Context;"
+        "from orpheus.supervisor.__main__ import run;"
         f"from orpheus.supervisor.cli.app import orpheus; {code};"
-        "heavy = {'pydantic', 'apsw', 'rich', 'structlog', 'jsonschema_rs', 'orjson'};"
-        "print(sorted(heavy & set(sys.modules)));"
+        "heavy = {'pydantic', 'apsw', 'rich', 'structlog', 'jsonschema_rs', 'orjson', 'pathlib'};"
+        "print(sorted(heavy & set(sys.modules) - before));"
         "print([name for name in sys.modules if name.startswith('orpheus.supervisor.cli.')])"
     )
     out = subprocess.run(

@@ -1,6 +1,7 @@
 """`orpheus status`: once, and as long as somebody watches."""
 
 import json
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from orpheus.shared.storage import Store
 from orpheus.supervisor.cli import status
 
 Orpheus = Callable[..., Any]
+ROOT = Path(__file__).parents[4]
 NOTHING_RUNS = "One problem needs your attention.\n- Nothing runs. (orpheus)\n"
 
 
@@ -33,12 +35,35 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], object]]:
     return between
 
 
+def test_status_imports_nothing_that_only_other_commands_use() -> None:
+    program = (
+        "import sys; before = set(sys.modules); import orpheus.supervisor.cli.status;"
+        "heavy = {'pydantic', 'rich', 'http.client', 'ssl', 'socket', 'difflib', 'secrets'};"
+        "print(sorted(heavy & set(sys.modules) - before))"
+    )
+    out = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, check=True, timeout=60
+    ).stdout
+    assert out == b"[]\n"
+
+
 def test_status_exits_1_while_nothing_runs(orpheus: Orpheus, store: Store) -> None:
     code, out, _ = orpheus("status")
     assert code == 1
     assert NOTHING_RUNS in out
     (concern,) = orpheus("status", "--json").json["verdict"]["concerns"]
     assert concern["code"] == "nothing_runs"
+
+
+def test_jobs_of_a_queue_that_no_pool_serves_need_a_person(orpheus: Orpheus, store: Store) -> None:
+    store.jobs.submit(NewJob("words", queue="mail"))
+
+    def concerns(*options: str) -> list[str]:
+        found = orpheus("status", "--json", *options).json["verdict"]["concerns"]
+        return [concern["text"] for concern in found]
+
+    (sentence,) = set(concerns("--set", "pools.default.queues=['a']")) - set(concerns())
+    assert sentence == "No pool serves queue mail, and 1 job waits in it."
 
 
 def test_in_a_pipe_there_is_a_line_for_each_change(

@@ -15,7 +15,7 @@ def start(config: Path | None, sets: tuple[str, ...]) -> int:
     for number in _STOP_SIGNALS:
         signal.signal(number, _end_start)
     try:
-        with without_garbage():  # after the signals: this takes most of a second
+        with without_garbage():  # imported only now: a signal meanwhile ends the start in order
             from orpheus.config.load import load_settings  # noqa: PLC0415
             from orpheus.supervisor.run import run_supervisor  # noqa: PLC0415
 

@@ -36,5 +36,6 @@ def test_json_is_what_the_api_answers(orpheus: Orpheus, store: Store) -> None:
     (item,) = json.loads(orpheus("errors", "--json").out)["items"]
     assert item["where"] == "jobs.py:12 in resize"
     assert list(item) == [
-        "type", "error", "where", "count", "first_seen", "last_seen", "newest", "message", "max_id",
+        "type", "error", "where", "count", "last_hour", "hour_before", "first_seen", "last_seen",
+        "newest", "message", "max_id",
     ]  # fmt: skip

@@ -294,7 +294,7 @@ PLANTS: dict[str, tuple[Plant, str]] = {
     "late renewal of anything": (late_renewal_of_anything, "I3|I5|I14|P3|P8"),
     "token check dropped": (token_check_dropped, "I5|I6"),
     "late finish accepted": (late_finish_accepted, "I5"),
-    "order by id only": (order_by_id_only, "I9"),
+    "order by id only": (order_by_id_only, "I9|why: another job is leased next"),
     "unique key unchecked": (unique_key_unchecked, "two live jobs with one unique key"),
     "ack before commit": (acknowledged_before_the_commit, "I1 |I14|P7|hold a lease"),
     "deferred BEGIN": (deferred_begin, "a transaction that had begun"),

@@ -13,7 +13,7 @@ Command = TypeVar("Command", bound=Callable[..., object])
 
 
 class _File(click.Path):
-    """The path of a file, as a `Path`. Help imports no `pathlib`, which is slow for what it is."""
+    """The path of a file, as a `Path`. `pathlib` is imported if one is given: not for --help."""
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None

@@ -25,7 +25,7 @@ _ANSWERS = answers(Schedule) | _PROBLEMS
 
 @router.get("/schedules", responses=answers(Schedules) | problems())
 async def list_schedules(request: Request) -> Response:
-    """Every schedule of the configuration, with its next five runs."""
+    """Every schedule of the configuration, with its next five runs and its last five jobs."""
     return json_response({"items": await services_of(request).readers.read(schedules_json)})
 
 

@@ -14,7 +14,6 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
 
-from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.limits import NAME
 from orpheus.shared.records import dataclass
 
@@ -56,7 +55,7 @@ class ScheduleDefinition:
 
     @property
     def tag(self) -> str:
-        """The tag of its jobs, by which they are found. A long name ends in a digest."""
+        """The tag of its jobs, by which they are found. That of a long name ends in a digest."""
         tag = f"schedule-{self.name}"
         if NAME.fullmatch(tag):
             return tag
@@ -66,20 +65,6 @@ class ScheduleDefinition:
     def timing(self) -> tuple[object, ...]:
         """What its ticks follow from."""
         return self.cron, self.every_s, self.timezone
-
-
-@dataclass(frozen=True, slots=True)
-class ScheduleRun:
-    """A job that a schedule made, and how it stands."""
-
-    job_id: int
-    at_ms: int
-    """When it was made."""
-    status: Status
-    started_ms: int | None
-    finished_ms: int | None
-    error: str | None
-    """The type of its error."""
 
 
 def problem_of(cron: str | None, every_s: float | None, timezone: str) -> str | None:

@@ -6,9 +6,9 @@ from itertools import islice
 from typing_extensions import TypedDict
 
 from orpheus.shared.domain.jobs import Status
-from orpheus.shared.domain.schedules import ScheduleRun, is_overdue, ticks_after
+from orpheus.shared.domain.schedules import is_overdue, ticks_after
 from orpheus.shared.errors import NotFound
-from orpheus.shared.storage import JobRun, ScheduleRow, Store
+from orpheus.shared.storage import JobRun, ScheduledRun, ScheduleRow, Store
 from orpheus.shared.views.values import Seconds, Time, optional_time, rfc3339
 
 _NEXT_RUNS = 5
@@ -51,11 +51,11 @@ class Schedule(TypedDict):
     queue: str | None
     """null: that of its type."""
     last_result: LastResult | None
-    """null: it has not run, or its last job has been deleted."""
+    """null: it has not run since it was added, or its last job has been deleted."""
     last_runs: list[PastRun]
     """The last five that have not been deleted, newest first: the last jobs with the tag `tag`."""
     tag: str
-    """The tag of its jobs: `schedule-NAME`."""
+    """The tag of its jobs: `schedule-NAME`; that of a long name ends in a digest."""
     missed: Time | None
     """A time that has passed and at which it made no job; null: there is none."""
 
@@ -73,7 +73,7 @@ def schedule_json(store: Store, row: ScheduleRow) -> Schedule:
     return _schedule(store, row, runs[row.definition.name])
 
 
-def _schedule(store: Store, row: ScheduleRow, runs: Sequence[ScheduleRun]) -> Schedule:
+def _schedule(store: Store, row: ScheduleRow, runs: Sequence[ScheduledRun]) -> Schedule:
     definition, now_ms = row.definition, store.clock.wall_ms()
     ticks = () if row.paused else islice(ticks_after(definition, now_ms), _NEXT_RUNS)
     return {
@@ -96,24 +96,24 @@ def _schedule(store: Store, row: ScheduleRow, runs: Sequence[ScheduleRun]) -> Sc
 
 
 def _last_result(
-    store: Store, job_id: int | None, runs: Sequence[ScheduleRun]
+    store: Store, job_id: int | None, runs: Sequence[ScheduledRun]
 ) -> LastResult | None:
     if job_id is None:
         return None
-    for run in runs:
-        if run.job_id == job_id:
-            return _result(run)
-    try:
-        return _result(store.jobs.run_of(job_id))  # an older version made it, without the tag
+    for one in runs:
+        if one.job_id == job_id:
+            return _result(one.run)
+    try:  # it is not among the last with the tag: an older version made it, for example
+        return _result(store.jobs.run_of(job_id))
     except NotFound:
         return None
 
 
-def _past_run(run: ScheduleRun) -> PastRun:
-    return {"job": run.job_id, "at": rfc3339(run.at_ms), **_result(run)}
+def _past_run(one: ScheduledRun) -> PastRun:
+    return {"job": one.job_id, "at": rfc3339(one.at_ms), **_result(one.run)}
 
 
-def _result(run: JobRun | ScheduleRun) -> LastResult:
+def _result(run: JobRun) -> LastResult:
     ran_s = None
     if run.started_ms is not None and run.finished_ms is not None:
         ran_s = max(0, run.finished_ms - run.started_ms) / 1000

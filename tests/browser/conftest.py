@@ -91,7 +91,7 @@ class Dashboard:
         """Go there, and wait until the stream is live and the list of the page is shown."""
         self.page.goto(self.system.url + path)
         self.page.locator("#connection[data-state=live]").wait_for()
-        # What the stream tells during a read is "perhaps new", which is right, and not "1 new".
+        # While the list is read, the page says "perhaps new" instead of "1 new".
         expect(self.page.locator("#rows[aria-busy]")).to_have_count(0)
         # A reload would lose it.
         self.page.evaluate("window.loadedOnce = true")

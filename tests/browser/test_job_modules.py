@@ -298,8 +298,9 @@ def test_a_time_is_repeated_only_if_it_has_not_come_and_is_no_backoff(shared_pag
     assert same(shared_page, run_at=at(5), attempt=1) == {}
 
 
-def test_the_tag_that_leads_to_the_origin_is_not_handed_on(shared_page: Page) -> None:
-    assert same(shared_page, tags=["eu", "resubmitted-from-4"]) == {"tags": ["eu"]}
+def test_tags_that_say_where_a_job_came_from_are_not_copied(shared_page: Page) -> None:
+    tags = ["eu", "resubmitted-from-4", "schedule-nightly"]
+    assert same(shared_page, tags=tags) == {"tags": ["eu"]}
     assert call(shared_page, "same-request.js", "originOf", ["eu", "resubmitted-from-4"]) == "4"
     assert call(shared_page, "same-request.js", "originOf", ["eu"]) is None
 

@@ -85,6 +85,7 @@ def test_a_job_is_cancelled_and_retried_after_a_question(dashboard: Any) -> None
         "Retried by api:127.0.0.1: it was <b>needed</b>"
     )
     expect(page.locator("#status")).to_have_text("in progress")
+    expect(bar).to_be_visible()
     expect(bar).to_have_css("color", running)
     # It waited since the retry, which is no backoff.
     expect(page.locator("#timeline .span-facts").last).to_have_text(re.compile("^waited .* ms"))

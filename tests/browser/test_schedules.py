@@ -42,6 +42,12 @@ def test_a_schedule_is_run_now_and_shows_how_that_ended(lasting_dashboard: Dashb
     how = re.compile(rf"^failed in \d.* \(PermanentError\), .+ ago, job {earlier}$")
     mark = last.get_by_role("link", name=how)
     expect(mark).to_have_text(re.compile(r"^[\d.]+ m?s$"))
+    mark.hover()
+    addresses = "all => all.map((one) => one.href)"
+    marks = last.locator(".run").evaluate_all(addresses)
+    newer = system.client.post("/schedules/often/run").json()["id"]
+    expect(last.get_by_role("link", name=f"job {newer}", exact=True)).to_be_visible()
+    assert last.locator(".run").evaluate_all(addresses) == marks, "none moves under the pointer"
     mark.click()
     expect(page.locator("#type")).to_have_text("echo")
     page.go_back()
@@ -50,7 +56,7 @@ def test_a_schedule_is_run_now_and_shows_how_that_ended(lasting_dashboard: Dashb
     page.go_back()
     last.get_by_role("link", name=re.compile(r"^job \d+$")).click()
     expect(page.locator("#type")).to_have_text("echo")
-    entry = lasting_dashboard.system.get("/audit")["items"][0]
+    entry = next(one for one in system.get("/audit")["items"] if one["reason"])
     assert (entry["action"], entry["reason"]) == ("run", "to try it")
 
 
@@ -83,3 +89,21 @@ def test_a_time_that_passed_without_a_job_is_shown(
     expect(nightly.locator(".missed")).to_contain_text(re.compile("The run of 31 Jan .* has not"))
     expect(page.locator("#summary")).to_contain_text("2 late")
     expect(nightly.locator(".last")).to_contain_text("in progress" if result else "deleted")
+
+
+def test_a_schedule_that_was_added_again_has_runs_and_no_last_one(
+    lasting_dashboard: Dashboard,
+) -> None:
+    def added_again(route: Route) -> None:
+        body = route.fetch().json()
+        run = {"job": 7, "at": "2026-01-30T12:00:00.000Z", "ran_s": 2.0}
+        for one in body["items"]:
+            one |= {"last_run": None, "last_job": None, "last_result": None}
+            one["last_runs"] = [{**run, "status": "done", "error": None}]
+        route.fulfill(json=body)
+
+    lasting_dashboard.page.route(f"{lasting_dashboard.system.url}/schedules", added_again)
+    lasting_dashboard.open("/ui/schedules")
+    last = row(lasting_dashboard, "nightly").locator(".last")
+    expect(last).to_contain_text("not since it was added again")
+    expect(last.locator(".run")).to_have_count(1)

@@ -37,7 +37,7 @@ HOT = {
     ("quarantines.sql", "held-jobs"): "jobs_held (type=?)",
     ("quarantines.sql", "hold"): "jobs USING INTEGER PRIMARY KEY (rowid=?)",
     ("leases.sql", "promote-due"): "jobs_scheduled",
-    ("schedules.sql", "last-runs"): "SEARCH job_tags USING PRIMARY KEY (tag=?)",
+    ("schedules.sql", "last-runs"): "SEARCH jobs USING INTEGER PRIMARY KEY (rowid=?)",
     ("leases.sql", "leases-of"): "jobs_leased",
     ("leases.sql", "expired-leases"): "jobs_leased",
     ("leases.sql", "next-due"): "jobs_scheduled",

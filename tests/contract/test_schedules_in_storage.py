@@ -121,11 +121,11 @@ def test_the_last_runs_are_told_apart_by_schedule_and_by_how_they_ended(
     assert {name: len(some) for name, some in runs.items()} == {
         "report": 2, alike[0].name: 1, alike[1].name: 1,
     }  # fmt: skip
-    assert [(run.job_id, run.status) for run in runs["report"]] == [
+    assert [(one.job_id, one.run.status) for one in runs["report"]] == [
         (again, "cancelled"),
         (runs["report"][1].job_id, "pending"),
     ]
-    assert {run.at_ms for some in runs.values() for run in some} == {clock.wall}
+    assert {one.at_ms for some in runs.values() for one in some} == {clock.wall}
     assert store.jobs.get(again).tags == ("schedule-report",)
 
 

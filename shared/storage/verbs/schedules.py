@@ -14,16 +14,25 @@ from orpheus.shared.domain.jobs import NewJob, Status
 from orpheus.shared.domain.schedules import (
     CatchUp,
     ScheduleDefinition,
-    ScheduleRun,
     due_ticks,
     next_tick_ms,
     tick_to_wait_for,
 )
 from orpheus.shared.errors import NotFound
-from orpheus.shared.storage.data import MakeJob, ScheduleRow
+from orpheus.shared.records import dataclass
+from orpheus.shared.storage.data import JobRun, MakeJob, ScheduleRow
 from orpheus.shared.storage.database import Database, Row
 from orpheus.shared.storage.verbs.enqueue import Enqueue
 from orpheus.shared.storage.verbs.events import Events
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduledRun:
+    """A job that a schedule made at `at_ms`, and how it stands."""
+
+    job_id: int
+    at_ms: int
+    run: JobRun
 
 
 class Schedules:
@@ -67,13 +76,14 @@ class Schedules:
             raise NotFound(f"there is no schedule {name!r}")
         return _schedule_of(row)
 
-    def last_runs(self, schedules: Sequence[ScheduleRow]) -> dict[str, list[ScheduleRun]]:
+    def last_runs(self, schedules: Sequence[ScheduleRow]) -> dict[str, list[ScheduledRun]]:
         """Return the last five jobs of each that are still there, newest first, by its name."""
         names = {row.definition.tag: row.definition.name for row in schedules}
-        found: dict[str, list[ScheduleRun]] = {row.definition.name: [] for row in schedules}
+        found: dict[str, list[ScheduledRun]] = {row.definition.name: [] for row in schedules}
         rows = self._database.all(self._sql["last-runs"], json.dumps(list(names)))
         for tag, job_id, at_ms, status, *rest in rows:
-            found[names[tag]].append(ScheduleRun(job_id, at_ms, Status(status), *rest))
+            run = JobRun(Status(status), *rest)
+            found[names[tag]].append(ScheduledRun(job_id, at_ms, run))
         return found
 
     def to_change(self, name: str) -> ScheduleRow:

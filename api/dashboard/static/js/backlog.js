@@ -2,7 +2,7 @@
 import { duration, plural, rate, rounded } from "./words.js";
 
 const SOON_S = 10; // no worker that was added would be ready earlier
-/** In and out that differ by a smaller share are the same: both are rates of the last five minutes. */
+/** Rates that differ by a smaller share count as equal: both are averages of five minutes. */
 const STEADY = 0.05;
 
 /** Return lines of text, the most important first. @param {any} queue @returns {string[]} */

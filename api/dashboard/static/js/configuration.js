@@ -88,7 +88,7 @@ async function read() {
   setText(byId("path"), answer.path ?? "");
   showOrHide(byId("obstacle"), answer.obstacle);
   showInForce(answer);
-  versions.load(!isReadOnly && answer.etag !== null); // meanwhile: the settings and the text are shown at once, so what is below the editor does not jump
+  versions.load(!isReadOnly && answer.etag !== null); // not awaited: the settings and the text appear together, so what is below the editor does not move
   return answer;
 }
 

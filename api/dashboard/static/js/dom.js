@@ -61,6 +61,8 @@ export const setOff = (button, isOff) => setAttr(button, "aria-disabled", isOff 
 /** Call `act` when the button is pressed, unless it is off. @param {any} button @param {() => void} act */
 export const onPress = (button, act) => button.addEventListener("click", () => button.getAttribute("aria-disabled") === "true" || act());
 
+const FOCUSABLE = "a[href], button, input, summary";
+
 /** Make these the children, in this order, and move only those that are out of place. The focus stays where it is, or goes to the child that takes its place. @param {Element} parent @param {Node[]} children */
 export function arrange(parent, children) {
   const wanted = new Set(children);
@@ -72,7 +74,8 @@ export function arrange(parent, children) {
   });
   if (!focused || document.activeElement === focused) return;
   const next = parent.children[Math.min(place, parent.childElementCount - 1)];
-  (focused.isConnected ? focused : next?.querySelector("a[href], button, input, summary"))?.focus({ preventScroll: true });
+  const nextFocus = next?.matches(FOCUSABLE) ? next : next?.querySelector(FOCUSABLE);
+  (focused.isConnected ? focused : nextFocus)?.focus({ preventScroll: true });
 }
 
 /** Show texts, each in a line of its own, and keep the nodes. @param {Element} parent @param {string[]} texts */

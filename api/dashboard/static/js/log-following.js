@@ -13,10 +13,9 @@ export class Following {
     this.box.addEventListener("change", () => this.toEnd());
     // What scrolls may be the reader or the page itself: only the reader changes what is followed.
     for (const kind of ["wheel", "touchmove", "keydown"]) node.addEventListener(kind, () => { this.touched = performance.now(); }, { passive: true });
-    node.addEventListener("pointerdown", () => {
-      this.touched = Infinity;
-      addEventListener("pointerup", () => { this.touched = performance.now(); }, { once: true });
-    });
+    node.addEventListener("pointerdown", () => { this.touched = Infinity; });
+    const released = () => { if (this.touched === Infinity) this.touched = performance.now(); };
+    for (const kind of ["pointerup", "pointercancel"]) addEventListener(kind, released); // a finger that scrolls ends with "cancel"
     node.addEventListener("scroll", () => { if (performance.now() - this.touched < READER_MS) this.update(); }, { passive: true });
   }
 

@@ -1,6 +1,5 @@
-// The search in a log: the field, which lines match, what is marked in them, and how many are found.
-import { byId, h, setText } from "./dom.js";
-import { count, plural } from "./words.js";
+// The search in a log: the field, which lines match, and what is marked in them.
+import { byId, h } from "./dom.js";
 
 const TYPING_MS = 150;
 
@@ -36,10 +35,5 @@ export class LogSearch {
       from = end;
     }
     return [...parts, text.slice(from)];
-  }
-
-  /** Tell a screen reader what was found: once for each search, not for each line that comes. @param {number} found @param {number} all */
-  tell(found, all) {
-    setText(byId("log-found"), this.wanted ? `“${this.field.value.trim()}” is in ${count(found)} of ${plural(all, "line")}.` : "");
   }
 }

@@ -25,7 +25,7 @@ export class Log {
     this.level = byId("log-level");
     this.window = new LogWindow(this.node, (entry) => this.row(entry), () => this.following.scrollToEnd());
     this.following = new Following(this.node, () => this.window.drawLast());
-    this.search = new LogSearch(this.node, () => { this.showAll(); this.search.tell(this.window.count, this.entries.length); });
+    this.search = new LogSearch(this.node, () => this.showAll());
     this.level.addEventListener("change", () => this.showAll());
     this.showSummary();
   }
@@ -46,6 +46,7 @@ export class Log {
     this.attempt = 0;
     this.window.replace([]);
     this.add(this.entries);
+    setText(byId("log-found"), byId("log-summary").textContent); // once, not for each line that comes
   }
 
   add(entries) {

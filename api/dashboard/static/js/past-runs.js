@@ -12,10 +12,12 @@ export class PastRuns {
     this.marks = new Map();
   }
 
-  /** @param {any[]} runs */
+  /** A mark that somebody points at or has focused stays where it is. @param {any[]} runs */
   show(runs) {
-    this.marks = new Map(runs.map((run) => [run.job, this.marks.get(run.job) ?? new Mark(run.job)]));
-    for (const run of runs) this.marks.get(run.job).show(run);
+    const marks = new Map(runs.map((run) => [run.job, this.marks.get(run.job) ?? new Mark(run.job)]));
+    for (const run of runs) marks.get(run.job).show(run);
+    if (this.node.matches(":hover, :focus-within")) return;
+    this.marks = marks;
     arrange(this.node, [...[...this.marks.values()].map(({ node }) => node), this.all]);
     this.node.hidden = !runs.length;
   }

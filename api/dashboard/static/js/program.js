@@ -23,7 +23,7 @@ const state = new ProgramState(slot, host);
 const lines = [];
 const shown = new LogWindow(node, rowOf, () => following.scrollToEnd());
 const following = new Following(node, () => shown.drawLast());
-const search = new LogSearch(node, () => { showAll(); search.tell(shown.count, lines.length); });
+const search = new LogSearch(node, showAll);
 let last = null, stateAt = -Infinity;
 
 startChrome();
@@ -56,6 +56,7 @@ function append(items) {
 function showAll() {
   shown.replace([]);
   show(lines);
+  setText(byId("log-found"), byId("log-summary").textContent);
 }
 
 /** @param {Line[]} items */
@@ -63,7 +64,8 @@ function show(items) {
   shown.append(items.filter(isWanted));
   shown.forget(MOST_LINES);
   const all = plural(lines.length, "newest line");
-  setText(byId("log-summary"), search.wanted || stream.value ? `${count(shown.count)} of ${all}` : all);
+  // The box may still hold lines that are no longer among the newest.
+  setText(byId("log-summary"), search.wanted || stream.value ? `${count(lines.filter(isWanted).length)} of ${all}` : all);
   following.toEnd();
 }
 

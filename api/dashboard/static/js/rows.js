@@ -46,7 +46,7 @@ export class Rows {
       if (!row) this.rows.set(key, (row = this.make(item)));
       row.show(item);
     }
-    this.arrange(isAsked || !this.isAttended());
+    this.arrange(isAsked);
     if (first) this.goToTarget();
   }
 
@@ -60,7 +60,9 @@ export class Rows {
     return this.pointed || selectedIn(this.body) || this.body.contains(document.activeElement);
   }
 
-  arrange(mayMove = !this.isAttended()) {
+  /** @param {boolean} [isAsked] rows move even while they are read */
+  arrange(isAsked = false) {
+    const mayMove = isAsked || !this.isAttended();
     const keys = new Set(this.items.map(this.keyOf));
     for (const [key, row] of this.rows) {
       if (mayMove && !keys.has(key)) this.rows.delete(key);

@@ -1,6 +1,8 @@
 // The request that submits a job like another one: what differs from the defaults of its type. Pure.
 
 const ORIGIN = /^resubmitted-from-(\d+)$/;
+/** Tags that say where a job came from, which its copy did not: an edited job, a schedule. */
+const NOT_COPIED = /^(resubmitted-from-\d+$|schedule-)/;
 
 /** The tag that leads from a job to the one whose request was edited. @param {string | number} id */
 export const originTag = (id) => `resubmitted-from-${id}`;
@@ -23,7 +25,7 @@ export function sameRequest(job, defaults, nowMs) {
   if (!defaults || +job.timeout !== +defaults.timeout) body.timeout = +job.timeout;
   if (job.unique_key) body.unique_key = job.unique_key;
   if (job.concurrency_key) body.concurrency_key = job.concurrency_key;
-  const tags = job.tags.filter((tag) => !ORIGIN.test(tag));
+  const tags = job.tags.filter((tag) => !NOT_COPIED.test(tag));
   if (tags.length) body.tags = tags;
   if (job.depends_on.length) body.depends_on = job.depends_on;
   if (job.on_dependency_failure !== "cancel") body.on_dependency_failure = job.on_dependency_failure;

@@ -73,11 +73,12 @@ export class ScheduleRow {
   }
 
   showLast() {
-    const { last_run: at, last_job: id, last_result: result } = this.schedule;
-    const key = JSON.stringify([at, id, result]);
+    const { last_run: at, last_job: id, last_result: result, last_runs: runs } = this.schedule;
+    const never = runs.length ? "not since it was added again" : "never";
+    const key = JSON.stringify([at, id, result, never]);
     if (this.shown === key) return;
     this.shown = key;
-    if (!at) return this.last.replaceChildren(h("span", { class: "hint" }, "never"));
+    if (!at) return this.last.replaceChildren(h("span", { class: "hint" }, never));
     setAttr(this.last, "data-status", result?.status ?? null);
     const words = result ? spaced(result.status) : "its job was deleted";
     const took = result?.ran_s === null || !result ? "" : ` in ${duration(result.ran_s)}`;

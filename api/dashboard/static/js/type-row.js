@@ -12,9 +12,12 @@ const FAILURES = ["failed", "timed_out", "crashed", "lost"];
 /** From this share of failures on, they stand out. */
 const MANY = 0.1;
 
+/** @param {Record<string, number>} ended attempts by outcome */
+const totalOf = (ended) => Object.values(ended).reduce((sum, n) => sum + n, 0);
+
 /** The share of attempts that failed; null: there was none. @param {Record<string, number>} ended @returns {number | null} */
 export function failureShare(ended) {
-  const total = Object.values(ended).reduce((sum, n) => sum + n, 0);
+  const total = totalOf(ended);
   return total ? FAILURES.reduce((sum, outcome) => sum + (ended[outcome] ?? 0), 0) / total : null;
 }
 
@@ -88,7 +91,7 @@ export class TypeRow {
   }
 
   showEnded(ended) {
-    const total = Object.values(ended).reduce((sum, n) => sum + n, 0);
+    const total = totalOf(ended);
     const good = ended.succeeded ?? 0;
     const others = Object.entries(ended).filter(([outcome]) => outcome !== "succeeded").sort(([, a], [, b]) => b - a);
     const texts = total ? [`${percent(good / total)} of ${count(total)} succeeded`, ...others.map(([outcome, n]) => `${count(n)} ${spaced(outcome)}`)] : ["none yet"];

@@ -1,12 +1,16 @@
 """What the open overview costs, at rest and beside many jobs. Times are printed, not asserted."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page, WebSocket, expect
 
-from tests.machine import wait_until
+from tests.browser.conftest import Dashboard
+from tests.machine import PATIENCE_S, wait_until
 
 JOBS = 6_000
 WATCH = """() => {
@@ -127,6 +131,35 @@ def test_many_jobs_cost_the_page_little_and_end_as_they_are_shown(
     shown_now = page.locator("#rows tr")
     wait_until(lambda: shown_now.evaluate_all(ROWS) == newest, "the list to follow by itself")
     expect(page.locator("#new")).to_have_text("0 new")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("path", ["/", "/ui/jobs"])
+def test_five_thousand_jobs_a_second_cost_the_page_little(
+    page: Page, start_system: Callable[..., Any], cost_of: Callable[[str], None], path: str
+) -> None:
+    system = start_system("pools.default.queues=['default']")
+    system.wait_until_ready()
+    received = Received(page)
+    Dashboard(page, system).open(path)
+    page.evaluate(WATCH)
+    cost, before = Cost(page), sum(received.chars.values())
+    command = ["tests.browser.played", f"sqlite:///{system.database}", "5000", "10"]
+    played = subprocess.run(
+        [sys.executable, "-m", *command],
+        check=True, capture_output=True, text=True, timeout=PATIENCE_S,
+    )  # fmt: skip
+    spent, seen = cost.since(), page.evaluate("window.seen")
+    seconds = spent["Timestamp"]
+    chars = (sum(received.chars.values()) - before) / seconds
+    cost_of(
+        f"{path} at {played.stdout.strip()} jobs a second: over 50 ms took {seen['long']}, tasks"
+        f" {spent['TaskDuration'] / seconds:.1%} of a core, {chars / 1000:.0f} KB of stream and"
+        f" {spent['LayoutCount'] / seconds:.1f} layouts a second, layout shift {seen['shift']:.4f}"
+    )
+    assert received.frames["summary"] > 10
+    assert chars < 300_000
+    assert seen["shift"] < 0.02
 
 
 def test_rows_that_a_summary_names_end_as_they_are(dashboard: Any) -> None:

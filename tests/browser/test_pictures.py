@@ -62,12 +62,13 @@ BOTH = """
 
 @pytest.fixture
 def busy_system(lasting_system: Any) -> Any:
-    """With jobs that are done, failed, waiting and running, and a queue that is paused."""
+    """With jobs of every status, a schedule that has run, and a queue that is paused."""
     submit, call = lasting_system.submit, lasting_system.client.post
     jobs = [submit("sum_range", {"n": 1000 + n}, tags=["report"]) for n in range(30)]
     jobs += [submit("flaky", {"failures": 1, "permanent": True}) for _ in range(2)]
     jobs += [submit("wordcount", {"text": "five words are in here"}) for _ in range(10)]
     call("/queues/mail/pause", json={"reason": "the mail server moves"})
+    jobs += [call("/schedules/nightly/run").json()["id"] for _ in range(4)]
     waiting = [submit("wordcount", {"text": "good night"}, queue="mail") for _ in range(3)]
     for job in jobs:
         lasting_system.wait_for_job(job)

@@ -26,7 +26,9 @@ _ROUNDING_S = 1e-6
 """3 × 0.1 s is a little more than 0.3 s in floats, but meant to be equal."""
 _HANG_MARGIN_S = 3
 """A hang is noticed this long after the heartbeat timeout, at most."""
-_NEEDS_PSYCOPG = "PostgreSQL needs psycopg, which is not installed: pip install 'orpheus[postgres]'"
+_NEEDS_PSYCOPG = (
+    "PostgreSQL needs psycopg, which is not installed: pip install 'psycopg[binary]>=3.2'"
+)
 
 
 def problems_between(settings: Settings) -> Iterator[Problem]:

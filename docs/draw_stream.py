@@ -32,20 +32,19 @@ events, in the same order, as server-sent events (`curl -N`).
   its body as `data`; `event: reset` as above; and a comment after {quiet:g} s of silence.
 
 A client that reconnects with the last seq it has seen and the epoch of its hello misses nothing and
-gets nothing twice (an EventSource sends both itself, as `Last-Event-ID`). Without an epoch, only a
-seq that is greater than the last one tells that a backup was restored. The epoch changes when a
-start finds that the events end before the last one that was noted beside the database
-(`orpheus.db-history`); each `orpheus db backup` and each database that `orpheus db move` has filled
-has its own. A whole folder that is put back, with that note, cannot be told from what it was. When
-there are many events, they are
-collected: at most one frame of events every {gap:g} ms, and none longer than about a megabyte. A
-client that is too slow gets only the newest heartbeat and progress; a client that is far behind
-gets a `reset` and a new hello. A client that acknowledges nothing for 20 s, or answers no ping for
-40 s, is disconnected.
+gets nothing twice (an EventSource sends both itself, as `Last-Event-ID`). A client that sends no
+epoch is told of a backup that was put back only if its seq is greater than the newest one. The
+epoch changes when a start finds that the events end before the last one that was noted beside the
+database (`orpheus.db-history`); each `orpheus db backup` and each database that `orpheus db move`
+has filled has its own. A whole folder that is put back, with that note, cannot be told from what it
+was. When there are many events, they are collected: at most one frame of events every {gap:g} ms,
+and none longer than about a megabyte. A client that is too slow gets only the newest heartbeat and
+progress; a client that is far behind gets a `reset` and a new hello. A client that acknowledges
+nothing for 20 s, or answers no ping for 40 s, is disconnected.
 
 In the mode `summary`, a client that keeps up is sent at most one message every {gap:g} ms, and one
 that does not, or was away, is told in one message of all that it missed, up to 20,000 events. More
-than 100,000 are a `reset`. So 5,000 jobs a second are about 100 KB a second. A client that shows a
+than 100,000 are a `reset`. So 5,000 jobs a second are some 50 KB a second. A client that shows a
 job which is named under `changed` reads it again: it is then at least as new as the summary.
 One message tells the progress of up to 50 jobs, of those first whose progress was told longest
 ago; the others follow in the next ones.

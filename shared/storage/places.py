@@ -13,7 +13,9 @@ from orpheus.shared.errors import ConfigurationError
 from orpheus.shared.process.private_folder import refuse_link
 from orpheus.shared.process.state_files import StateFiles, prefix_in
 
-NEEDS_PSYCOPG = "PostgreSQL needs psycopg, which is not installed: pip install 'orpheus[postgres]'"
+NEEDS_PSYCOPG = (
+    "PostgreSQL needs psycopg, which is not installed: pip install 'psycopg[binary]>=3.2'"
+)
 
 _SQLITE = "sqlite:///"
 _POSTGRES = ("postgresql://", "postgres://")

@@ -18,7 +18,7 @@ url = "sqlite:///data/orpheus.db" # relative to the folder in which Orpheus is s
 modules = ["jobs"] # jobs.py, beside this file
 
 # [[schedules]]
-# name = "greet everybody"
+# name = "greet-everybody"
 # cron = "0 8 * * *"
 # type = "greet"
 # payload = { name = "everybody" }

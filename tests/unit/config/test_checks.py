@@ -329,7 +329,7 @@ def test_without_its_driver_an_outbox_in_postgresql_says_what_to_install(
 ) -> None:
     monkeypatch.setattr("orpheus.config.checks.find_spec", lambda name: None)
     [problem] = problems(toml(OUTBOX.format("bank", "postgresql://host/bank")))
-    assert problem.endswith("not installed: pip install 'orpheus[postgres]'")
+    assert problem.endswith("not installed: pip install 'psycopg[binary]>=3.2'")
 
 
 def test_without_its_driver_a_database_in_postgresql_says_what_to_install(
@@ -340,4 +340,4 @@ def test_without_its_driver_a_database_in_postgresql_says_what_to_install(
     monkeypatch.setattr("orpheus.config.checks.find_spec", lambda name: None)
     [problem] = problems(file)
     assert "database.url: PostgreSQL needs psycopg" in problem
-    assert problem.endswith("not installed: pip install 'orpheus[postgres]'")
+    assert problem.endswith("not installed: pip install 'psycopg[binary]>=3.2'")

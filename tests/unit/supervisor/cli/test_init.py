@@ -29,6 +29,10 @@ def test_the_files_of_a_new_project_work(orpheus: Orpheus, tmp_path: Path) -> No
         cwd=tmp_path, capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
     assert [one["name"] for one in json.loads(described)] == ["greet"]
+    file = tmp_path / "orpheus.toml"
+    settings, example = file.read_text().split("\n# [[", 1)
+    file.write_text(f"{settings}\n[[{example.replace('# ', '')}")
+    assert orpheus("--config", "orpheus.toml", "config", "check").code == 0, "what is commented out"
 
 
 def test_nothing_is_overwritten(orpheus: Orpheus, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ import psycopg
 
 from tests.chaos import invariants
 from tests.chaos.clients import Client, Subscriber, some_jobs
-from tests.chaos.harness import until
+from tests.chaos.harness import LEASE_TTL_S, until
 from tests.chaos.histories import (
     ClientLog,
     Evidence,
@@ -31,6 +31,7 @@ from tests.copied_tables import CopiedTables
 from tests.many_hosts.database_server import FORGETS_NS, KILLS_NS, DatabaseServer
 from tests.many_hosts.hosts import Host
 from tests.simulation import invariants as simulated
+from tests.simulation.world import Tables
 
 _PATIENCE_S = 5.0
 _SHORT_S = 0.01
@@ -40,6 +41,7 @@ _MOST_LIVE_OF_A_CAMPAIGN = 60
 _MOST_LIVE = 8
 """Jobs that are submitted meanwhile must not pile up on a slow machine."""
 _BETWEEN_BATCHES_S = 0.1
+_LASTS_NS = int(LEASE_TTL_S * 1e9)
 _IN_ANY_ORDER = (
     invariants.attempts_do_not_overlap,
     invariants.keys_keep_their_limit,
@@ -280,7 +282,7 @@ class WatchedHosts:
             tables=tables,
             events=events,
             clients=self.log,
-            runs=_remembered(read_effects(host.effects, forgets=True), tables),
+            runs=remembered(read_effects(host.effects, forgets=True), tables),
             seen_seqs=seen_seqs,
             processes=look_at_processes(host.mark, pid),
             expected={
@@ -298,10 +300,11 @@ class WatchedHosts:
         )
 
 
-def _remembered(runs: list[Run], tables: CopiedTables) -> list[Run]:
+def remembered(runs: list[Run], tables: Tables) -> list[Run]:
     """Without the runs of leases that a server has forgotten which was killed (docs/deploy.md).
 
-    The number of such an attempt was given again, or there is none of that number.
+    The number of such an attempt was given again, or there is none of that number. A job that was
+    leased before the kill may begin after it, as long as its lease lasts.
     """
     attempts = set(tables.look("SELECT job_id, number, pid FROM attempts"))
     last = {(run.job_id, run.attempt): run for run in runs}
@@ -309,7 +312,7 @@ def _remembered(runs: list[Run], tables: CopiedTables) -> list[Run]:
     def is_forgotten(run: Run) -> bool:
         is_another = last[run.job_id, run.attempt] is not run
         has_none = (run.job_id, run.attempt, run.pid) not in attempts
-        was_killed = any(0 < at_ns - run.begin_ns < FORGETS_NS for at_ns in KILLS_NS)
+        was_killed = any(-_LASTS_NS < at_ns - run.begin_ns < FORGETS_NS for at_ns in KILLS_NS)
         return was_killed and (is_another or has_none)
 
     return [run for run in runs if not is_forgotten(run)]

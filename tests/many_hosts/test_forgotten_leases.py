@@ -1,10 +1,15 @@
 """A server that is killed forgets the leases whose commits did not wait for the disk."""
 
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from orpheus.shared.domain.jobs import Holder, Lease, NewJob
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.storage import Finished, Store, open_store
+from tests.chaos.histories import Run
+from tests.many_hosts.checked import remembered
 from tests.many_hosts.conftest import DATABASE
 from tests.many_hosts.database_server import DatabaseServer
 
@@ -30,3 +35,22 @@ def test_a_forgotten_lease_can_end_nothing(shared_server: DatabaseServer, tmp_pa
     assert store.leases.finish(ended[1:]) == set()
     assert store.jobs.get(job_id).result == f'"{after.token}"'
     store.close()
+
+
+class NoAttempts:
+    """Tables without an attempt."""
+
+    def look(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        return []
+
+
+@pytest.mark.parametrize(
+    ("begun_s", "is_forgotten"), [(-1, True), (1, True), (-60, False), (60, False)]
+)
+def test_a_run_without_an_attempt_is_forgotten_if_its_lease_was_there_at_the_kill(
+    monkeypatch: pytest.MonkeyPatch, begun_s: int, is_forgotten: bool
+) -> None:
+    kill_ns = 10**12
+    monkeypatch.setattr("tests.many_hosts.checked.KILLS_NS", [kill_ns])
+    run = Run(8, 1, 100, "life", kill_ns + begun_s * 10**9)
+    assert remembered([run], NoAttempts()) == ([] if is_forgotten else [run])

@@ -124,6 +124,12 @@ class Database(Protocol):
     def snapshot(self) -> AbstractContextManager[None]:
         """Let several reads see one moment; inside a transaction, its moment."""
 
+    def planned_for_values(self) -> AbstractContextManager[None]:
+        """Let each statement of this block be planned for the values it is given.
+
+        PostgreSQL has one plan for all values otherwise, and for a rare type that may be a bad one.
+        """
+
     def time_limit(self, limit_s: float) -> AbstractContextManager[None]:
         """Stop a statement that still runs after `limit_s`: it raises ReadTookTooLong."""
 

@@ -197,6 +197,10 @@ class ApplicationDatabase(Statements):
     def number_events(self) -> None:
         """Do nothing: events are numbered after their commit, in a transaction of their own."""
 
+    def planned_for_values(self) -> contextlib.AbstractContextManager[None]:
+        """See Database. Here no statement is prepared, so each is planned for its values anyway."""
+        return contextlib.nullcontext()
+
     def changes(self) -> int:
         """Return 0: what others commit meanwhile is for nobody to wait for here."""
         return 0

@@ -22,6 +22,8 @@ from orpheus.shared.storage.verbs.free_places import ring_for_free_places
 
 _WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE"
 _READ = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;"
+_PLAN_CUSTOM = "SET LOCAL plan_cache_mode = 'force_custom_plan'"
+_PLAN_GENERIC = "SET LOCAL plan_cache_mode = 'force_generic_plan'"
 _NUMBER_EVENTS = f"{_WRITE}; SELECT orpheus.number_events(); COMMIT;"
 _READ_CLOCK_NOT_DURABLE = f"{READ_CLOCK}, set_config('synchronous_commit', 'off', true)"
 
@@ -104,6 +106,14 @@ class PostgresDatabase(Statements):
         """See Database. Events that were committed before it have their numbers."""
         with self._reading(""):
             yield
+
+    @contextlib.contextmanager
+    def planned_for_values(self) -> Iterator[None]:
+        """See Database. The setting goes with the first statement, and back with the next one."""
+        with self.snapshot():
+            self._connection.send_many([(_PLAN_CUSTOM, [()])])
+            yield
+            self._connection.send_many([(_PLAN_GENERIC, [()])])
 
     @contextlib.contextmanager
     def time_limit(self, limit_s: float) -> Iterator[None]:

@@ -173,6 +173,10 @@ class SqliteDatabase:
         row = self.one("PRAGMA data_version")
         return self._handle.opened, int(row[0]) if row else 0
 
+    def planned_for_values(self) -> contextlib.AbstractContextManager[None]:
+        """See Database. Here each statement names the index that it follows."""
+        return contextlib.nullcontext()
+
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[None]:
         """Let several reads see one moment; inside a transaction, its moment.

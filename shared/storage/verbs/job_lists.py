@@ -103,10 +103,11 @@ class JobLists:
         select = Condition(self._sql["select-jobs"])
         if preview_chars is not None:
             select = Condition(self._sql["select-previews"], (preview_chars, preview_chars))
-        each = [
-            self._read(select, self._source(one, order), place, limit, most_bytes, budget)
-            for one in _in_parts(wanted, order)
-        ]
+        with self._database.planned_for_values():
+            each = [
+                self._read(select, self._source(one, order), place, limit, most_bytes, budget)
+                for one in _in_parts(wanted, order)
+            ]
         found = each[0] if len(each) == 1 else _merged(each, order)
         found = _up_to(found, limit, most_bytes)
         reached_ms = None if found.looked_at is None else self._time_of(found.place)
@@ -126,10 +127,11 @@ class JobLists:
     ) -> tuple[list[int], JobPlace | None]:
         """Return ids of matching jobs of these statuses, up to `max_id`, and where to go on."""
         select = Condition(self._sql["select-ids"])
-        each = [
-            self._read(select, self._source(one, order, max_id), place, limit, NO_BOUND, budget)
-            for one in _of_statuses(wanted, statuses)
-        ]
+        with self._database.planned_for_values():
+            each = [
+                self._read(select, self._source(one, order, max_id), place, limit, NO_BOUND, budget)
+                for one in _of_statuses(wanted, statuses)
+            ]
         found = _up_to(_merged(each, order), limit, NO_BOUND)
         return [row[0] for _, row in found.rows], found.place
 
@@ -158,6 +160,10 @@ class JobLists:
         if wanted == JobFilter(tag=wanted.tag) and order is not JobOrder.ENDED:
             value = self._few("tag", wanted.tag)
             return Total(value, exact=value < MOST_COUNTED)
+        with self._database.planned_for_values():
+            return self._counted_total(wanted, budget, order)
+
+    def _counted_total(self, wanted: JobFilter, budget: Budget | None, order: JobOrder) -> Total:
         value, exact = 0, True
         if wanted.since_ms is not None or wanted.until_ms is not None:
             order = JobOrder.ENDED  # the same jobs: its index knows the times

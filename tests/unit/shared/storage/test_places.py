@@ -57,5 +57,5 @@ def test_without_its_driver_it_says_what_to_install(
     for name in [one for one in sys.modules if "storage.postgres" in one]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "psycopg", None)
-    with pytest.raises(ConfigurationError, match=r"pip install 'orpheus\[postgres\]'"):
+    with pytest.raises(ConfigurationError, match=r"pip install 'psycopg\[binary\]>=3.2'"):
         open_store(URL, state_dir=str(tmp_path))

@@ -65,17 +65,18 @@ def redis() -> Iterator[Server]:
 
 
 @contextmanager
-def postgresql(**settings: str) -> Iterator[Server]:
+def postgresql(within: Path | None = None, **settings: str) -> Iterator[Server]:
     """Run a PostgreSQL with its default settings, so that its commits survive power loss.
 
-    `settings` replace some of them. The server also ends if the thread that started it is killed.
+    `settings` replace some of them. Its files lie in a new folder `within` a folder; without one,
+    where temporary files do. The server also ends if the thread that started it is killed.
     """
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=_version)
     found = str(programs[-1]) if programs else shutil.which("initdb")
     if found is None:
         raise NotMeasured("no postgresql")
     port, user = free_port(), _plain_user()
-    folder = Path(tempfile.mkdtemp())
+    folder = Path(tempfile.mkdtemp(dir=within))
     data = folder / "data"
     try:
         if user is not None:

@@ -13,6 +13,7 @@ import pytest
 
 from benchmarks.servers import NotMeasured, Server, postgresql
 from orpheus.shared.storage.postgres.opening import check_schema
+from tests.machine import folder_in_memory
 
 _SETTINGS = {
     "fsync": "off",  # no test outlives the power
@@ -26,9 +27,9 @@ _TEMPLATE = "orpheus_template"
 
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[Server]:
-    """A server on a port of its own, in a temporary folder."""
+    """A server on a port of its own, in a temporary folder, in memory if there is enough."""
     try:
-        with postgresql(**_SETTINGS) as server:
+        with postgresql(folder_in_memory(), **_SETTINGS) as server:
             yield server
             assert server.process is not None
             server.process.send_signal(signal.SIGQUIT)  # nothing need be written to the disk

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.machine import folder_in_memory
 from tests.many_hosts.database_server import DatabaseServer, running_server
 from tests.many_hosts.hosts import Host
 from tests.many_hosts.namespaces import Namespace
@@ -25,7 +26,7 @@ StartHosts = Callable[..., list[Host]]
 @pytest.fixture(scope="module")
 def server_folder() -> Iterator[Path]:
     """A folder that the user of PostgreSQL can reach."""
-    folder = Path(tempfile.mkdtemp())
+    folder = Path(tempfile.mkdtemp(dir=folder_in_memory()))
     folder.chmod(0o755)
     yield folder
     shutil.rmtree(folder)

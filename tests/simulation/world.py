@@ -11,7 +11,6 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import Enum
-from pathlib import Path
 from typing import Any, Protocol
 
 import apsw
@@ -19,6 +18,7 @@ import apsw
 from orpheus.shared.domain.backoff import BackoffRules
 from orpheus.shared.storage import Store, open_store
 from orpheus.shared.storage.at_commit import AtCommit
+from tests.machine import folder_in_memory
 from tests.sqlite_handle import handle_of
 
 POOLS = {"default": ("*",), "mail": ("mail",)}
@@ -150,8 +150,7 @@ class World:
 
     def __init__(self, backoff: BackoffRules = BACKOFF) -> None:
         self.clock = SimulatedClock()
-        memory = Path("/dev/shm")
-        self._folder = tempfile.mkdtemp(dir=memory if memory.is_dir() else None)
+        self._folder = tempfile.mkdtemp(dir=folder_in_memory())
         url = f"sqlite:///{self._folder}/data/orpheus.db"
         self.stores: dict[str, Store] = {}
         self.taps: dict[str, Any] = {}

@@ -17,7 +17,7 @@ from orpheus import outbox
 from orpheus.shared.job_types.request import JobRequest
 from orpheus.supervisor.outbox.postgresql import place_of
 from tests.integration.supervisor.outbox.draining import Application, Draining, DrainingTests
-from tests.machine import wait_until
+from tests.machine import folder_in_memory, wait_until
 
 
 class PostgresqlApplication(Application):
@@ -64,7 +64,7 @@ def connected(url: str) -> psycopg.Connection | None:
 def shared_server() -> Iterator[Server]:
     """A server on a port of its own, in a temporary folder."""
     try:
-        with postgresql() as server:
+        with postgresql(folder_in_memory()) as server:
             with wait_until(lambda: connected(server.url), "the server to be up") as connection:
                 connection.execute("ALTER SYSTEM SET fsync = off")
                 connection.execute("SELECT pg_reload_conf()")

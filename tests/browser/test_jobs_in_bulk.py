@@ -27,6 +27,8 @@ def test_500_failed_jobs_are_retried_by_filter_and_none_that_arrives_meanwhile(
     confirm(page, typed="500", reason="the disk is back")
     expect(page.locator("#result")).to_have_text("500 jobs will run again.")
     arrivals.join()
+    for job in (seen[0], seen[-1]):
+        system.wait_for_job(job)
     attempts = {job: len(system.get(f"/jobs/{job}")["attempts"]) for job in (*later, seen[0])}
     assert set(attempts.values()) == {1, 2} and attempts[seen[0]] == 2
     (entry,) = [one for one in system.get("/audit")["items"] if "tag=storm" in one["target"]]

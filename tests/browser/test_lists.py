@@ -8,7 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.conftest import NIGHTLY, Dashboard
+from tests.browser.conftest import NIGHTLY, Dashboard, wait_until_idle
 
 LISTS = {"queues": "q", "schedules": "s", "types": "t", "errors": "e", "audit": "a"}
 WIDTHS = [360, 390, 760, 761, 1000, 1279, 1280, 1400, 1920]
@@ -199,6 +199,7 @@ def test_nothing_moves_under_the_pointer_and_a_search_finds_a_row(
     page, system = lasting_dashboard.page, lasting_dashboard.system
     for queue in ("found.b", "found.c"):
         system.submit("sum_range", {"n": 1}, queue=queue)
+    wait_until_idle(system)  # a row is higher while jobs wait
     opened(lasting_dashboard, "queues")
     row = page.locator("[id='queue-found.b']")
     row.hover()

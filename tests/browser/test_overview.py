@@ -8,6 +8,8 @@ from typing import Any
 
 from playwright.sync_api import WebSocketRoute, expect
 
+from tests.browser.conftest import wait_until_idle
+
 
 def test_a_submitted_job_appears_and_goes_to_done_without_a_reload(dashboard: Any) -> None:
     page = dashboard.open()
@@ -75,6 +77,7 @@ def test_a_killed_worker_is_seen_to_come_back_with_the_evidence_of_its_end(
     lasting_dashboard: Any,
 ) -> None:
     page = lasting_dashboard.open()
+    wait_until_idle(lasting_dashboard.system)  # no job of another test is to crash
     slot = lasting_dashboard.system.workers()["default-1"]
     os.kill(slot["pid"], signal.SIGKILL)
     row = page.locator("#slots .slot", has_text="default-1")

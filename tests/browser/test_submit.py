@@ -342,6 +342,7 @@ def test_the_button_keeps_the_focus_when_a_job_is_sent(lasting_dashboard: Dashbo
     expect(page.locator("#send")).to_be_disabled()
     page.evaluate("new Promise((seen) => requestAnimationFrame(() => setTimeout(seen)))")
     expect(page.locator("body")).to_be_focused()
+    wait_until(lambda: bool(held) or page.title() == "", "the request")
     held.pop().continue_()
     expect(page.locator("#sent li")).to_have_count(1)
     expect(page.locator("#send")).to_be_focused()

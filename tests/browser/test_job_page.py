@@ -67,6 +67,7 @@ def color(part: Locator) -> str:
 def test_a_job_is_cancelled_and_retried_after_a_question(dashboard: Any) -> None:
     job_id = dashboard.system.submit("sleep", {"seconds": 60})
     page = dashboard.open(f"/ui/jobs/{job_id}")
+    expect(page.locator("#status")).to_have_text("in progress")
     page.locator("[data-action=cancel]").click()
     expect(page.locator("#confirm")).to_contain_text(f"/jobs/{job_id}/cancel")
     page.locator("#confirm").get_by_text("Do nothing").click()
@@ -88,7 +89,8 @@ def test_a_job_is_cancelled_and_retried_after_a_question(dashboard: Any) -> None
     expect(bar).to_be_visible()
     expect(bar).to_have_css("color", running)
     # It waited since the retry, which is no backoff.
-    expect(page.locator("#timeline .span-facts").last).to_have_text(re.compile("^waited .* ms"))
+    waited = re.compile(r"^waited (\d+ ms|\d\.\d s) ")
+    expect(page.locator("#timeline .span-facts").last).to_have_text(waited)
 
 
 def test_what_a_job_writes_is_text_wherever_it_is_shown(lasting_dashboard: Any) -> None:

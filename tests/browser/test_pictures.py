@@ -74,7 +74,7 @@ def busy_system(lasting_system: Any) -> Any:
         lasting_system.wait_for_job(job)
     job_page = a_flow(lasting_system)
     after = {"depends_on": [job_page], "on_dependency_failure": "run"}
-    running = [submit("sleep", {"seconds": 120}, **after) for _ in range(2)]
+    running = [submit("sleep", {"seconds": 300}, **after) for _ in range(2)]
     running.append(submit("wordcount", {"text": "the end"}, depends_on=running))
     yield lasting_system, job_page
     for job in (*running, *waiting):

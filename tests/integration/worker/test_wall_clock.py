@@ -60,16 +60,20 @@ def jump(clock_file: Path) -> Iterator[Jump]:
 
 
 def test_a_running_job_keeps_its_lease_while_the_clock_jumps(
-    jump: Jump, database: Any, worker: Any, wait_for: Callable[..., Any]
+    jump: Jump, database: Any, worker: Any, wait_for: Callable[..., Any], tmp_path: Path
 ) -> None:
-    job_id = database.submit("nap", '{"seconds": 3}', max_retries=0)
+    go_on = tmp_path / "go-on"
+    job_id = database.submit("chatty", f'{{"wait_for": "{go_on}"}}', max_retries=0)
     database.wait(job_id, Status.IN_PROGRESS)
+    over_ms = database.store.clock.monotonic_ms() + 3_000
     [process] = database.store.processes.all()
     for hours in (+5, -7):
         jump(hours * HOUR_S)
         beat = database.store.processes.all()[0].beat
         wait_for(lambda: database.store.processes.all()[0].beat > beat + 1, "beats after the jump")  # noqa: B023
         assert database.store.leases.reclaim_expired() == []
+    wait_for(lambda: database.store.clock.monotonic_ms() > over_ms, "renewals of the lease")
+    go_on.touch()
     job = database.wait(job_id)
     assert (job.status, database.outcomes(job_id)) == (Status.DONE, ["succeeded"])
     [attempt] = database.store.jobs.attempts(job_id)

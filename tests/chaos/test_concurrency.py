@@ -16,6 +16,7 @@ from tests.chaos.checked import WatchedRun
 from tests.chaos.clients import Client
 from tests.chaos.harness import Orpheus, show, until
 from tests.chaos.histories import Look, Run, read_effects
+from tests.machine import slowness
 
 PLACES = 4
 KILLED_JOBS = int(os.environ.get("KILLED_JOBS", "100"))
@@ -52,7 +53,8 @@ def runs_of(orpheus: Orpheus, *ids: int) -> list[Run]:
 def test_what_ran_when_a_worker_was_killed_runs_again_alone_and_spends_no_retry(
     orpheus: Orpheus,
 ) -> None:
-    ids = [orpheus.submit("sleep", seconds=1, max_retries=1) for _ in range(PLACES)]
+    seconds = max(1, slowness() / 2)  # none is to end before the kill
+    ids = [orpheus.submit("sleep", seconds=seconds, max_retries=1) for _ in range(PLACES)]
     until(lambda: len(runs_of(orpheus, *ids)) == PLACES, "all of them to run")
     psutil.Process(orpheus.slot()["pid"]).kill()
     jobs = [orpheus.until_ended(one) for one in ids]
@@ -99,7 +101,8 @@ def test_a_poison_job_fails_at_its_limit_and_those_beside_it_are_done(orpheus: O
 def test_a_job_past_its_hard_deadline_is_known_and_the_others_are_released(
     orpheus: Orpheus,
 ) -> None:
-    ids = [orpheus.submit("sleep", seconds=4, max_retries=0) for _ in range(PLACES - 1)]
+    seconds = max(4, 2 * slowness())  # none is to end before the worker
+    ids = [orpheus.submit("sleep", seconds=seconds, max_retries=0) for _ in range(PLACES - 1)]
     deaf = orpheus.submit("sleep_deaf", seconds=600, failures=1)
     until(lambda: len(runs_of(orpheus, *ids, deaf)) == PLACES, "all of them to run")
     pid = orpheus.slot()["pid"]

@@ -10,7 +10,7 @@ import pytest
 from tests.chaos.clients import Client
 from tests.chaos.harness import Orpheus, until
 from tests.chaos.histories import ClientLog, Look
-from tests.machine import PATIENCE_S
+from tests.machine import PATIENCE_S, slowness
 from tests.variants import variants
 
 WORKER_POINTS = (
@@ -132,7 +132,7 @@ def test_a_supervisor_killed_at_any_point_leaves_a_clean_next_start(
 def test_who_holds_the_write_lock_for_too_long_is_ended(
     orpheus: Orpheus, points: Path, program: str, deed: str
 ) -> None:
-    job_id = orpheus.submit("sleep", seconds=0.5)
+    job_id = orpheus.submit("sleep", seconds=0.5 * slowness())  # it meets the point at its end
     orpheus.until_entered(job_id)
     met = strike(points, f"{program}.commit.before", deed)
     with asked_until_answered(orpheus) as submit:

@@ -51,7 +51,7 @@ def answers(orpheus: Orpheus) -> bool:
 
 
 def test_a_killed_worker(orpheus: Orpheus) -> None:
-    job_id = orpheus.submit("sleep", seconds=0.3)
+    job_id = orpheus.submit("sleep_deaf", seconds=600, failures=1)
     run = orpheus.until_entered(job_id)
     [slot] = [name for name, one in orpheus.workers().items() if one["pid"] == run.pid]
     with Look(orpheus.database) as tables:

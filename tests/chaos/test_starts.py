@@ -16,7 +16,7 @@ import pytest
 
 from tests.chaos.harness import Orpheus, lives, until
 from tests.chaos.histories import processes_of
-from tests.machine import PATIENCE_S
+from tests.machine import PATIENCE_S, slowness
 from tests.variants import variants
 
 Start = Callable[..., Orpheus]
@@ -81,7 +81,7 @@ def test_a_supervisor_restarted_while_stopped_children_of_the_dead_one_live(
     orpheus: Orpheus,
 ) -> None:
     """They ignore the SIGTERM of their parent's death until they are continued: never."""
-    job_id = orpheus.submit("sleep", seconds=1)
+    job_id = orpheus.submit("sleep_deaf", seconds=600, failures=1)
     orpheus.until_entered(job_id)
     children = [
         orpheus.freeze(one["pid"])
@@ -174,7 +174,8 @@ def _bring_into(orpheus: Orpheus, state: str) -> None:
     elif state in ("backoff", "fatal"):
         (orpheus.folder / "break").touch()
     if state in ("in a job", "draining"):
-        orpheus.until_entered(orpheus.submit("sleep", seconds=1))
+        # Long enough to be seen, and ended by itself within supervisor.stop_timeout.
+        orpheus.until_entered(orpheus.submit("sleep", seconds=min(3, slowness())))
         if state == "draining":
             assert orpheus.client.post("/workers/default-1/drain").status_code == 202
             orpheus.until_state("draining")

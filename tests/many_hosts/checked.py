@@ -28,6 +28,7 @@ from tests.chaos.histories import (
     read_effects,
 )
 from tests.copied_tables import CopiedTables
+from tests.machine import slowness
 from tests.many_hosts.database_server import FORGETS_NS, KILLS_NS, DatabaseServer
 from tests.many_hosts.hosts import Host
 from tests.simulation import invariants as simulated
@@ -227,6 +228,7 @@ class WatchedHosts:
         for host in self.hosts:
             host.until_healed()
         began_s = time.monotonic()
+        drain_bound_s *= slowness()
         self.hosts[0].until_drained(drain_bound_s)
         drained_s = time.monotonic() - began_s
         for host in self.hosts:

@@ -24,6 +24,7 @@ def leased(store: Store, name: str) -> Lease:
 def test_a_forgotten_lease_can_end_nothing(shared_server: DatabaseServer, tmp_path: Path) -> None:
     store = open_store(shared_server.url(DATABASE), create=True, state_dir=str(tmp_path))
     job_id = store.jobs.submit(NewJob("t")).job.id
+    shared_server.hold_log()
     before = leased(store, "ada")
     shared_server.kill()
     shared_server.start()

@@ -12,6 +12,8 @@ from tests.many_hosts.database_server import DatabaseServer
 DRAIN_BOUND_S = 30.0
 ANOTHER_LEADS_S = 10.0
 RUN_BY_ANOTHER_S = LEASE_TTL_S + 2
+BUSY_S = 2.0
+"""So long the other host can take no job, until the one that is to die has taken it."""
 LEADER = "SELECT host FROM orpheus.leader"
 
 
@@ -24,7 +26,7 @@ def test_another_leads_and_runs_its_jobs(
     dying = hosts.pop(until(lambda: shared_server.look(LEADER), "a leader")[0][0])
     [other] = hosts.values()
     with watched.client() as client:
-        payload = {"does": "sleep", "seconds": 2}
+        payload = {"does": "sleep", "seconds": BUSY_S * slowness()}
         (busy,) = client.submit([{"type": "asked", "payload": payload, "queue": other.name}])
         other.until_entered(busy)
         payload = {"does": "sleep_deaf", "seconds": 600, "failures": 1}

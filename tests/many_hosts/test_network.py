@@ -55,7 +55,7 @@ class Cut:
     def begin_on_ada(self, does: str, seconds: float) -> int:
         """Have ada run a job, which bob would do at once; its id, when its code has begun."""
         with self.watched.client() as client:
-            busy = {"does": "sleep", "seconds": BUSY_S}
+            busy = {"does": "sleep", "seconds": BUSY_S * slowness()}
             (busy_id,) = client.submit([{"type": "asked", "payload": busy, "queue": "bob"}])
             self.bob.until_entered(busy_id)
             payload = {"does": does, "seconds": seconds, "failures": 1}

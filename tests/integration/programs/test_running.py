@@ -132,7 +132,7 @@ def test_a_save_touches_only_the_programs_that_it_names(programs: Start, tmp_pat
     running.save(entries("first"))
     wait_until(lambda: {"a-1", "a-2", "b-1"} <= running.ready(), "the programs")
     running.until("c-1", "down")
-    assert running.printed("a-2") == ["1 first a-2 2"]
+    assert running.until_printed("a-2", "1 first a-2 2") == ["1 first a-2 2"]
     before = running.pids()
 
     running.save(entries("second", stop="6s", env={"CHANGED": "1"}))

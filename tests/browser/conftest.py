@@ -74,6 +74,7 @@ class Dashboard:
         self.page = page
         self.system = system
         self.problems: list[str] = []
+        page.set_default_timeout(PATIENCE_S * 1000)  # of a click or a goto, as of expect
         page.on("console", self._heard)
         page.on("pageerror", lambda error: self.problems.append(str(error)))
         page.on("request", self._asked)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import httpx2
@@ -171,7 +172,7 @@ def _bring_into(orpheus: Orpheus, state: str) -> None:
     pid = orpheus.slot()["pid"]
     if state in ("starting", "killing"):
         (orpheus.folder / "hang").touch()
-    elif state in ("backoff", "fatal"):
+    elif state == "fatal":
         (orpheus.folder / "break").touch()
     if state in ("in a job", "draining"):
         # Long enough to be seen, and ended by itself within supervisor.stop_timeout.
@@ -182,9 +183,20 @@ def _bring_into(orpheus: Orpheus, state: str) -> None:
     elif state == "killing":
         job_id = orpheus.submit("hold_gil", seconds=60, failures=1)
         orpheus.freeze(orpheus.until_entered(job_id).pid)
+    elif state == "backoff":
+        until(lambda: _waits_though_killed(orpheus), "it to wait for its next start")
     elif state != "ready":
         os.kill(pid, signal.SIGKILL)
         orpheus.until_state(state, not_pid=pid)
+
+
+def _waits_though_killed(orpheus: Orpheus) -> bool:
+    """Whether it waits; else it is killed, and waits longer the next time."""
+    slot = orpheus.slot()
+    if slot["pid"]:
+        with suppress(ProcessLookupError):
+            os.kill(slot["pid"], signal.SIGKILL)
+    return bool(slot["state"] == "backoff")
 
 
 def test_a_launcher_that_ignores_sigchld_hides_no_exit(start: Start) -> None:

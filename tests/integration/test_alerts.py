@@ -144,12 +144,14 @@ def test_each_condition_fires_once_and_the_dead_mans_switch_is_silent_in_trouble
 
     wait_for(rejected, "the supervisor to be degraded")
 
-    def held_back() -> Any:
+    def held_back() -> list[str]:
+        """By the configuration: on a busy machine, there may be another reason, too."""
         jobs = system.get("/jobs?type=ping_if_well&status=done")["items"]
-        return [one["result"] for one in jobs if not one["result"]["called"]]
+        results = [job["result"] for job in jobs if not job["result"]["called"]]
+        text = "The configuration was rejected, so the one before it is in force"
+        return [why for one in results for why in one["because"] if why.startswith(text)]
 
-    (because,) = wait_for(held_back, "a ping that was held back")[0]["because"]
-    assert because.startswith("The configuration was rejected, so the one before it is in force")
+    wait_for(held_back, "a ping that was held back")
     assert len(told(receiver, "/late")) == 1
     running.save(toml)
     before = pings()

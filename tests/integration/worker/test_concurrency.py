@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from orpheus.shared.domain.jobs import NewJob, Status
+from tests.machine import slowness
 
 Start = Callable[..., Any]
 BESIDE = {"jobs.modules": '["orpheus.worker.handlers", "concurrent_jobs"]'}
@@ -61,7 +62,8 @@ def test_as_many_jobs_run_at_once_as_there_are_places_and_each_once(
     database: Any, start: Start, file: Path, job_type: str, n: int, places: int
 ) -> None:
     worker = start(places)
-    ids = submit_many(database, n, job_type, seconds=0.2, file=str(file))
+    seconds = 0.2 * slowness()  # none is to end before the last place is taken
+    ids = submit_many(database, n, job_type, seconds=seconds, file=str(file))
     for job_id in ids:
         job = database.wait(job_id)
         assert (job.status, json.loads(job.result)) == (Status.DONE, worker.pid)
@@ -233,7 +235,8 @@ def test_a_handler_that_blocks_the_loop_is_named_and_the_leases_of_others_are_he
     other = database.submit("awaiting_beside", json.dumps({"seconds": 3.0, "file": str(file)}))
     wait_for(lambda: effects(file, "begin"), "the other to run")
     expires = "SELECT lease_expires_mono_ms FROM jobs WHERE id = ?"
-    blocking = database.submit("blocking_the_loop", '{"seconds": 2.5}')
+    seconds = min(5.0, 2.5 * slowness())  # it is to block still when the lease was renewed
+    blocking = database.submit("blocking_the_loop", json.dumps({"seconds": seconds}))
     wait_for(lambda: "event_loop_blocked" in worker.log(), "it to be noticed")
     [(expires_ms,)] = database.store._database.all(expires, other)
     wait_for(lambda: database.store._database.all(expires, other)[0][0] > expires_ms, "a renewal")

@@ -127,7 +127,7 @@ class Orpheus:
             checks = answer.json()["checks"]
             return checks if checks["database"]["status"] == "failed" else None
 
-        checks = wait_until(unready, "readiness to tell of it", BACK_WITHIN_S)
+        checks = wait_until(unready, "readiness to tell of it", BACK_WITHIN_S * slowness())
         assert isinstance(checks, dict)
         return checks
 

@@ -14,6 +14,7 @@ import pytest
 from orpheus import Client
 from orpheus.shared.errors import InvalidJob
 from tests.conftest import ROOT, processes_of
+from tests.machine import slowness
 
 StartSystem = Callable[..., Any]
 PASSWORD = "not-to-be-shown"
@@ -61,12 +62,13 @@ def test_everything_runs_whoever_is_killed(
     assert first.client.get("/").status_code == 200
     assert first.get("/stats")["counts"]["done"] == 1
 
-    slept_id = first.submit("sleep", {"seconds": 2})
+    seconds = max(2, slowness())  # each is to be seen to run, and to run still when it is killed
+    slept_id = first.submit("sleep", {"seconds": seconds})
     os.kill(pid_of_worker_with(first, slept_id, wait_for), signal.SIGKILL)
     attempts = first.wait_for_job(slept_id)["attempts"]
     assert [one["outcome"] for one in attempts] == ["crashed", "succeeded"]
 
-    left_id = first.submit("sleep", {"seconds": 3})
+    left_id = first.submit("sleep", {"seconds": 1 + seconds})
     pid_of_worker_with(first, left_id, wait_for)
     os.kill(first.process.pid, signal.SIGKILL)
     second = start_system(*settings)

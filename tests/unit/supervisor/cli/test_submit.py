@@ -12,6 +12,7 @@ from orpheus.shared.domain.jobs import Holder, JobError, NewJob
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.storage import Store
 from orpheus.supervisor.cli.submit import submit
+from tests.machine import slowness
 
 Orpheus = Callable[..., Any]
 Finish = Callable[..., None]
@@ -142,7 +143,7 @@ def test_a_terminal_sees_progress_while_it_waits(
         when_pending(other, 1)
         (lease,) = other.leases.lease(WORKER, ("*",), 1, 30_000)
         other.leases.progress(lease.job_id, lease.token, 0.5, "half way")
-        threading.Event().wait(0.3)
+        threading.Event().wait(0.3 * slowness())  # it is looked for meanwhile
         other.leases.finish([Finished(lease, Ending.SUCCEEDED, "1")])
 
     worker = in_background(work)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from orpheus.shared import storage
 from orpheus.shared.errors import ConfigurationError
 from orpheus.shared.storage import locked_file, open_store, shown_url, state_files
 
@@ -54,6 +55,8 @@ def test_a_url_of_another_kind_is_refused_without_its_password() -> None:
 def test_without_its_driver_it_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    if "postgres" in vars(storage):  # else what is imported here would stay there
+        monkeypatch.setattr(storage, "postgres", vars(storage)["postgres"])
     for name in [one for one in sys.modules if "storage.postgres" in one]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "psycopg", None)

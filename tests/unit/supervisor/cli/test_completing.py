@@ -18,6 +18,7 @@ from orpheus.shared.domain.processes import Role, SlotRecord, SlotState
 from orpheus.shared.domain.schedules import ScheduleDefinition
 from orpheus.shared.storage import Store, TypeRow
 from orpheus.supervisor.cli.app import orpheus as group
+from tests.machine import PATIENCE_S
 
 Orpheus = Callable[..., Any]
 Finish = Callable[..., None]
@@ -37,7 +38,13 @@ def slot(name: str, pool: str, role: Role) -> SlotRecord:
 
 
 @pytest.fixture
-def filled(store: Store, finish: Finish) -> Store:
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a busy machine take its time: a prompt is given up after a quarter of a second."""
+    monkeypatch.setattr("orpheus.supervisor.cli.completing._LONGEST_S", PATIENCE_S)
+
+
+@pytest.fixture
+def filled(store: Store, finish: Finish, patient: None) -> Store:
     """Jobs 1 (failed), 2 (done), 3 (waits), and one of each other kind."""
     store.jobs.submit(NewJob("count"))
     finish(store, Ending.FAILED_PERMANENTLY, JobError("E", "no\nsecond line", None))
@@ -91,6 +98,7 @@ def test_an_id_is_offered_with_what_the_job_is() -> None:
     assert one.help == "failed count: no"
 
 
+@pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_nothing_that_moves_a_cursor_gets_out(
     store: Store, finish: Finish, monkeypatch: pytest.MonkeyPatch, shell: str
@@ -151,6 +159,7 @@ def test_a_locked_database_delays_no_prompt(store: Store) -> None:
 def test_it_answers_without_what_takes_long_to_import(tmp_path: Path) -> None:
     code = (
         "import sys, atexit; from orpheus.supervisor.__main__ import run;"
+        "from orpheus.supervisor.cli import completing; completing._LONGEST_S = 60;"
         "slow = {'pydantic', 'rich', 'structlog', 'jsonschema_rs', 'psutil', 'fastapi'};"
         "atexit.register(lambda: print(sorted(slow & set(sys.modules)))); run([])"
     )

@@ -35,7 +35,7 @@ PATHS = {
     "/ui/queues": "#rows tr td",
     "/ui/schedules": "#rows tr td",
     "/ui/types": "#rows tr td",
-    "/ui/errors": "#rows tr td",
+    "/ui/errors": "#rows .error",
     "/ui/audit": "#rows .on a",
     "/ui/configuration": "h1",
     "/ui/submit?type=flaky": "#payload-failures",

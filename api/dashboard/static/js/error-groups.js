@@ -1,20 +1,37 @@
-// The page of failed jobs by their errors.
+// The page of failed jobs by their errors: the largest groups first, or those that are new, or that grow.
 import { byId, setText } from "./dom.js";
 import { startChrome } from "./chrome.js";
 import { ErrorRow } from "./error-row.js";
 import { request } from "./http.js";
 import { Poll } from "./poll.js";
 import { Rows } from "./rows.js";
-import { plural } from "./words.js";
+import { Sorting } from "./sorting.js";
+import { count, plural } from "./words.js";
 
 const MOST = 500;
+/** @type {Record<string, import("./sorting.js").Order>} */
+const ORDERS = {
+  jobs: { words: "failed jobs", first: "descending", of: ({ count }) => count },
+  hour: { words: "jobs that failed in the last hour", first: "descending", of: ({ last_hour: n }) => n },
+  first: { words: "when they began", first: "descending", of: ({ first_seen: at }) => at },
+  last: { words: "when a job last failed", first: "descending", of: ({ last_seen: at }) => at },
+};
 
 startChrome();
 const keyOf = ({ type, error, where }) => JSON.stringify([type, error, where]);
 const rows = new Rows(byId("rows"), keyOf, (group) => new ErrorRow(group, () => poll.now()), ({ type, error, where, message }) => `${type} ${error} ${where ?? ""} ${message}`);
+const sorting = new Sorting(byId("rows").closest("table"), ORDERS, () => rows.shown && show(true));
+/** @type {any[]} */
+let items = [];
 const poll = new Poll(async () => {
-  const { items } = await request("/errors");
-  rows.show(items);
-  const failed = items.reduce((sum, { count }) => sum + count, 0);
-  setText(byId("summary"), items.length ? `${plural(failed, "failed job")} in ${plural(items.length, "group")}${items.length >= MOST ? ": the largest" : ""}` : "\u00a0");
+  ({ items } = await request("/errors"));
+  show();
 });
+
+/** @param {boolean} [isAsked] */
+function show(isAsked) {
+  rows.show(sorting.sorted(items), isAsked);
+  const sum = (/** @type {string} */ name) => items.reduce((all, one) => all + one[name], 0);
+  const groups = `${plural(items.length, "group")}${items.length >= MOST ? ": the largest" : ""}`;
+  setText(byId("summary"), items.length ? `${plural(sum("count"), "failed job")} in ${groups}${sorting.words} · ${sum("last_hour") ? count(sum("last_hour")) : "none"} in the last hour` : "\u00a0");
+}

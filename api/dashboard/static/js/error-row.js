@@ -1,5 +1,5 @@
 // One group of failed jobs, and retrying it.
-import { byId, h, setAttr, setLines, setText } from "./dom.js";
+import { byId, h, setAttr, setText } from "./dom.js";
 import { confirm } from "./confirm.js";
 import { action, cell, wrappable } from "./rows.js";
 import { setTime, timeNode } from "./time.js";
@@ -13,20 +13,20 @@ export class ErrorRow {
     const { type, error, where, first_seen: first, last_seen: last } = group;
     this.changed = changed;
     this.jobs = h("a", { href: `/ui/jobs?${new URLSearchParams({ type, status: "failed", error, ...(where ? { where } : {}), sort: "ended" })}`, title: `These jobs: ${type} with ${error}` });
-    this.lately = h("small");
+    this.hour = h("span");
+    this.before = h("small");
     this.first = timeNode(first);
     this.last = timeNode(last);
     this.newest = h("a", {});
     this.message = h("span", { class: "message" });
     this.node = h("tr", { role: "row" },
       cell("name", "", h("a", { href: `/ui/types#type-${encodeURIComponent(type)}` }, ...wrappable(type))),
-      cell("error", "", h("b", {}, ...wrappable(error)), this.message),
-      cell("count num", "jobs", this.jobs, this.lately),
-      cell("actions", "", action("Retry …", `Retry the jobs with ${error} of ${type}`, () => this.confirmRetry())),
-      cell("where", "where", h("code", {}, where ?? "unknown place")),
+      cell("error", "", h("b", {}, ...wrappable(error)), this.message, where && h("code", { class: "where" }, where)),
+      cell("count num", "jobs", this.jobs),
+      cell("hour num", "last hour", this.hour, this.before),
       cell("seen num", "first seen", this.first),
-      cell("seen num", "last seen", this.last),
-      cell("newest num", "newest", this.newest));
+      cell("seen num", "last seen", this.last, h("small", { class: "newest" }, this.newest)),
+      cell("actions num", "", action("Retry …", `Retry the jobs with ${error} of ${type}`, () => this.confirmRetry())));
     this.nodes = [this.node];
   }
 
@@ -36,8 +36,10 @@ export class ErrorRow {
     setText(this.message, group.message);
     setAttr(this.message, "title", group.message);
     setText(this.jobs, count(group.count));
-    setLines(this.lately, lately(group));
-    this.lately.firstElementChild.classList.toggle("bad", group.last_hour > group.hour_before);
+    setText(this.hour, group.last_hour ? count(group.last_hour) : "none");
+    this.hour.classList.toggle("bad", group.last_hour > group.hour_before);
+    this.hour.classList.toggle("nothing", !group.last_hour);
+    setText(this.before, `${group.hour_before ? count(group.hour_before) : "none"} in the hour before`);
     setTime(this.first, group.first_seen);
     setTime(this.last, group.last_seen);
     setText(this.newest, `job ${group.newest}`);
@@ -56,11 +58,4 @@ export class ErrorRow {
       done: ({ changed }) => { setText(byId("result"), `${plural(changed, "job")} of ${type} will run again.`); this.changed(); },
     });
   }
-}
-
-/** How many failed lately, in lines. */
-function lately({ last_hour: hour, hour_before: before }) {
-  if (!hour && !before) return ["none in the last 2 hours"];
-  const some = (/** @type {number} */ n) => (n ? count(n) : "none");
-  return [`${some(hour)} in the last hour`, `${some(before)} in the hour before`];
 }

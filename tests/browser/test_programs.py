@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import Dashboard
 
@@ -47,13 +47,20 @@ def test_a_program_has_a_row_whose_output_is_a_click_away(with_program: Any) -> 
     page.get_by_role("button", name="Drain it").click()
     expect(log.locator(".line").last).to_contain_text("ended: killed by SIGTERM")
     expect(page.locator("#status")).to_contain_text("down")
-    expect(page.locator("#slot")).to_contain_text("SIGTERM")
+    expect(page.locator("#slot .exits")).to_contain_text("SIGTERM")
+    why = page.locator("#slot-why")
+    expect(why).to_contain_text("It has no process until it is started.")
+    start = page.get_by_role("button", name="Start …")
+    assert max(top_of(why), top_of(start)) < top_of(log)
     scale(with_program, 0)
     expect(page.locator("#status")).to_have_text("not running")
     assert page.locator("#status").get_attribute("data-status") is None
-    expect(page.locator("#slot")).to_be_hidden()
-    scale(with_program, 1)
+    for gone in (page.locator("#slot"), why, start):
+        expect(gone).to_be_hidden()
+    scale(with_program, 2)
     expect(page.locator("#status")).to_contain_text("ready")
+    expect(page.get_by_role("link", name="web-2 ready")).to_be_visible()
+    expect(page).to_have_title("ready: web-1 · Orpheus")
     expect(page.locator("#status svg")).to_be_visible()
     expect(page.get_by_role("button", name="Drain …")).to_be_visible()
     scale(with_program, 0)
@@ -64,6 +71,12 @@ def test_a_program_has_a_row_whose_output_is_a_click_away(with_program: Any) -> 
     page.reload()
     expect(scaled).to_be_visible()
     assert with_program.problems == []
+
+
+def top_of(place: Locator) -> float:
+    box = place.bounding_box()
+    assert box is not None
+    return box["y"]
 
 
 def scale(dashboard: Any, instances: int) -> None:

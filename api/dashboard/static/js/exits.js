@@ -35,7 +35,8 @@ function exitNode({ at, reason, signal, code, evidence, uptime_s: up, out_of_mem
   const memoryNote = memory || (memory === false && signal === "SIGKILL") ? MEMORY[memory] : "";
   return h("li", {},
     h("p", {}, timeNode(at), up ? ` after ${duration(up)}` : "", ": ", h("b", {}, reason), how && ` (${how})`, memoryNote && h("span", { class: memory ? "bad" : "hint" }, ` ${memoryNote}`)),
-    evidence ? h("details", { open }, h("summary", {}, `evidence, ${plural(lines, "line")}`), ...stackNodes(evidence, "Evidence of this exit"))
+    lines === 1 ? h("p", {}, h("code", { class: "evidence", "aria-label": "Evidence of this exit", role: "group" }, evidence.trimEnd()))
+      : evidence ? h("details", { open }, h("summary", {}, `evidence, ${plural(lines, "line")}`), ...stackNodes(evidence, "Evidence of this exit"))
       : h("p", { class: "hint" }, "There is no evidence."),
     output ? h("details", {}, h("summary", {}, `last output, ${plural(output.split("\n").length, "line")}`),
       h("pre", { class: "code", tabindex: "0", "aria-label": "Last output of this process" }, output)) : "");

@@ -1,9 +1,13 @@
 // How a program is, why, and what can be done with it: the same as its row on the overview says.
-import { byId, h, hide, icon, setAttr, setText } from "./dom.js";
-import { request } from "./http.js";
+//
+// What one comes for stands above the output: the reason and the actions. The exits are below it.
+import { retitle } from "./chrome.js";
+import { arrange, byId, h, hide, icon, setAttr, setText } from "./dom.js";
+import { onHost, request } from "./http.js";
 import { SlotFold } from "./slot-fold.js";
 import { bytes, duration, plural, spaced } from "./words.js";
 
+const PLACES = ["slot-actions", "slot-why", "slot"];
 const SIGNS = { ready: "done", starting: "in_progress", backoff: "failed", fatal: "failed", stuck: "failed" };
 
 export class ProgramState {
@@ -14,6 +18,8 @@ export class ProgramState {
     this.sign = h("span", {});
     this.word = h("b", {});
     this.facts = h("span", { class: "hint" });
+    /** The links to the other instances. @type {Map<string, any>} */
+    this.others = new Map();
     byId("status").replaceChildren(this.sign, this.word, this.facts);
   }
 
@@ -25,7 +31,8 @@ export class ProgramState {
     setText(this.facts, "");
     this.sign.replaceChildren();
     setAttr(byId("status"), "data-status", null);
-    hide(byId("slot"), true, byId("log")); // nothing can be done with it
+    retitle(`not running: ${this.slot} · Orpheus`, false);
+    for (const id of PLACES) hide(byId(id), true, byId("log")); // nothing can be done with it
   }
 
   show(program, all) {
@@ -33,10 +40,11 @@ export class ProgramState {
     const several = new Set(all.map((one) => one.host)).size > 1;
     if (!this.fold) {
       this.fold = new SlotFold(program, several);
-      this.fold.node.hidden = false;
-      byId("slot").replaceChildren(this.fold.node);
+      byId("slot-actions").append(this.fold.bar);
+      byId("slot-why").append(this.fold.why, this.fold.problem);
+      byId("slot").append(this.fold.exits.node);
     }
-    byId("slot").hidden = false;
+    for (const id of PLACES) byId(id).hidden = false;
     const sign = SIGNS[state] ?? "blocked";
     if (byId("status").dataset.status !== sign) this.sign.replaceChildren(icon(sign));
     setAttr(byId("status"), "data-status", sign);
@@ -45,5 +53,15 @@ export class ProgramState {
       cpu !== null && `CPU ${cpu.toFixed(1)} %`, rss !== null && bytes(rss)].filter(Boolean).join(" · "));
     this.fold.show(program, all.some((one) => one.slot === "supervisor" && one.host === host), several);
     this.fold.exits.add(program.recent_exits ?? []);
+    retitle(`${spaced(state)}: ${this.slot} · Orpheus`, sign === "failed");
+    this.showOthers(all.filter((one) => one.role === "program" && one.pool === program.pool && one !== program), several);
+  }
+
+  /** The other instances of the program, each with its state. @param {any[]} others @param {boolean} several */
+  showOthers(others, several) {
+    this.others = new Map(others.map(({ slot, host }) => [`${slot} ${host}`, this.others.get(`${slot} ${host}`)
+      ?? h("a", { href: `/ui/programs/${encodeURIComponent(slot)}${onHost(host, several)}` })]));
+    arrange(byId("others"), [...this.others.values()]);
+    for (const { slot, host, state } of others) setText(this.others.get(`${slot} ${host}`), `${slot}${several ? ` on ${host}` : ""} ${spaced(state)}`);
   }
 }

@@ -1,4 +1,4 @@
-"""The pure modules of the page of a job: they import nothing, so they run in an empty page."""
+"""The modules of the page of a job that import nothing: they run in an empty page."""
 
 import base64
 import random
@@ -22,16 +22,21 @@ def shared_page(browser: Browser) -> Iterator[Page]:
     page.close()
 
 
+def encoded(module: str) -> str:
+    """Return the address from which an empty page can import a module."""
+    code = base64.b64encode((SCRIPTS / module).read_bytes()).decode()
+    return f"data:text/javascript;base64,{code}"
+
+
 def call(page: Page, module: str, function: str, *arguments: Any) -> Any:
     """Return what a function of a module returns."""
-    encoded = base64.b64encode((SCRIPTS / module).read_bytes()).decode()
     return page.evaluate(
         """async ([url, name, given]) => {
             const found = (await import(url))[name](...given);
             if (found?.places) found.places = [...found.places];
             return found;
         }""",
-        [f"data:text/javascript;base64,{encoded}", function, list(arguments)],
+        [encoded(module), function, list(arguments)],
     )
 
 
@@ -308,3 +313,29 @@ def test_tags_that_say_where_a_job_came_from_are_not_copied(shared_page: Page) -
 def test_of_a_type_that_is_gone_every_option_is_told(shared_page: Page) -> None:
     request = call(shared_page, "same-request.js", "sameRequest", JOB, None, NOON_MS)
     assert (request["queue"], request["max_retries"], request["timeout"]) == ("media", 3, 900)
+
+
+# dom.js
+
+
+def test_the_focus_stays_or_goes_to_the_child_that_takes_the_place_of_one_that_is_gone(
+    shared_page: Page,
+) -> None:
+    focused = shared_page.evaluate(
+        """async (url) => {
+            const { arrange, h } = await import(url);
+            const links = ["a", "b", "c"].map((text) => h("a", { href: "#" }, text));
+            const row = h("div", {}, h("button", {}, "in a row"));
+            const list = h("div", {}, ...links, row);
+            document.body.replaceChildren(list);
+            links[1].focus();
+            const [a, b, c] = links, focused = [];
+            for (const children of [[b, row, a, c], [row, a, c], [a, c]]) {
+                arrange(list, children);
+                focused.push(document.activeElement.textContent);
+            }
+            return focused;
+        }""",
+        encoded("dom.js"),
+    )
+    assert focused == ["b", "in a row", "a"]

@@ -179,7 +179,7 @@ def test_the_editor_is_as_tall_as_its_text_and_numbers_its_lines(shared: Dashboa
     assert box_of("#text")["height"] < page.evaluate("innerHeight")
     page.locator("#undo").click()
     assert box_of("#text")["height"] == short
-    assert box_of(".settings")["width"] == box_of("main > h1")["width"]
+    assert box_of(".settings")["width"] == box_of("main > .head")["width"]
 
 
 def test_a_rejected_file_is_told_at_the_top_of_the_page(
@@ -376,6 +376,19 @@ def test_own_settings_come_first_and_are_named_by_their_file(
     own = page.locator("#settings tr", has_text="pools.default.workers").locator(".own")
     expect(own).to_have_text(re.compile(r"^own\.toml:\d+$"))
     expect(own).to_have_attribute("title", re.compile(rf"^{re.escape(str(shared_path))}:\d+$"))
+    own.get_by_role("button").focus()
+    page.keyboard.press("Enter")
+    marked = "area => area.value.slice(area.selectionStart, area.selectionEnd)"
+    assert page.locator("#text").evaluate(marked) == "workers = 1 # few"
+    page.keyboard.press("Escape")
+    page.keyboard.press("/")
+    page.keyboard.type("Shutdown_DEADLINE")
+    shown = page.locator(".settings tbody tr:visible")
+    expect(shown).to_have_count(1)
+    page.locator("#search").fill("no such setting")
+    expect(page.locator("#no-match")).to_be_visible()
+    page.locator("#search").fill("")
+    expect(own).to_be_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

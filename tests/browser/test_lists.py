@@ -256,6 +256,11 @@ def test_where_nothing_is_a_browser_finds_a_way_back(lasting_dashboard: Dashboar
         assert answer.status == 404
         expect(page.locator("h1")).to_have_text("Not found")
         expect(page.locator("main")).to_contain_text(path.rpartition("/")[2])
+        expect(page.locator("#meant")).to_be_hidden()
+    nearly = {"/ui/job/4711": "/ui/jobs/4711", "/ui/workers": "/#workers", "/queue": "/ui/queues"}
+    for path, meant in nearly.items():
+        page.goto(url + path)
+        expect(page.get_by_role("link", name=meant)).to_have_attribute("href", meant)
     page.keyboard.press("/")
     page.keyboard.type("status:none")
     page.keyboard.press("Enter")

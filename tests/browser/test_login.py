@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
@@ -65,7 +66,9 @@ def test_one_logs_in_once_and_out_again(guarded: Any, watched: Page) -> None:
     page.goto(f"{guarded.url}/ui/submit?type=sleep")
     expect(page.locator("h1")).to_have_text("Log in")
     expect(page.locator("#token")).to_be_focused()
+    expect(page.locator("#where")).to_have_text(f"to {urlsplit(guarded.url).netloc}")
     send = page.locator("#send")
+    place = send.bounding_box()
     checking: list[tuple[str, bool]] = []
 
     def look(route: Route) -> None:
@@ -76,6 +79,8 @@ def test_one_logs_in_once_and_out_again(guarded: Any, watched: Page) -> None:
     page.locator("#token").fill("wrong")
     send.click()
     expect(page.locator("#problem")).to_contain_text("not the right one")
+    expect(page.get_by_label("token")).to_have_attribute("aria-invalid", "true")
+    assert send.bounding_box() == place
     expect(page.locator("#token")).to_be_focused()
     expect(send).to_have_text("Log in")
     expect(send).to_be_enabled()

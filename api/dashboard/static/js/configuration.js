@@ -4,7 +4,7 @@ import { onTryNow, showConnection, startChrome } from "./chrome.js";
 import { byId, setAttr, setText, showOrHide } from "./dom.js";
 import { request } from "./http.js";
 import { Live } from "./live.js";
-import { showInForce, showRejected, showResult } from "./settings-in-force.js";
+import { showInForce, showRejected, showResult, startSearch } from "./settings-in-force.js";
 import { TomlEditor } from "./toml-editor.js";
 import { Versions } from "./versions.js";
 import { plural } from "./words.js";
@@ -36,9 +36,11 @@ byId("undo").addEventListener("click", () => { undo(); editor.focus(); });
 byId("load").addEventListener("click", () => load());
 byId("keep").addEventListener("click", keep);
 byId("change").addEventListener("submit", (event) => { event.preventDefault(); save(); });
+startSearch();
 addEventListener("beforeunload", (event) => { if (isChanged()) event.preventDefault(); });
 
 const isReadOnly = "readOnly" in document.documentElement.dataset;
+const goTo = (/** @type {number} */ line) => editor.goTo(line);
 const isChanged = () => target !== null || (editable && !editor.holds(file.text ?? ""));
 
 /** Read the file again and discard the edited text, but for what somebody types meanwhile: after `edits`. */
@@ -63,7 +65,7 @@ async function refresh() {
   if (!isChanged()) return load();
   byId("changed-elsewhere").hidden = answer.etag === file.etag;
   if (answer.etag !== file.etag) edited(); // it cannot be saved now
-  showInForce(answer);
+  showInForce(answer, goTo);
   await versions.load(true);
 }
 
@@ -87,7 +89,7 @@ async function read() {
   byId("changed-elsewhere").hidden = true;
   setText(byId("path"), answer.path ?? "");
   showOrHide(byId("obstacle"), answer.obstacle);
-  showInForce(answer);
+  showInForce(answer, goTo);
   versions.load(!isReadOnly && answer.etag !== null); // not awaited: the settings and the text appear together, so what is below the editor does not move
   return answer;
 }

@@ -7,6 +7,8 @@ const byId = (id) => document.getElementById(id);
 const LONGEST_WAIT_MS = 15_000;
 const form = byId("login"), token = byId("token"), send = byId("send"), problem = byId("problem");
 
+byId("where").textContent = `to ${location.host}`; // of several Orpheus, one sees whose token it wants
+
 /** Show whether the token is being checked. @param {boolean} isChecking */
 function show(isChecking) {
   send.disabled = isChecking;
@@ -24,6 +26,7 @@ form.addEventListener("submit", async (event) => {
   event.preventDefault();
   show(true);
   problem.hidden = true;
+  token.removeAttribute("aria-invalid");
   let reason;
   try {
     const answer = await fetch("/session", {
@@ -33,6 +36,7 @@ form.addEventListener("submit", async (event) => {
     });
     if (answer.ok) return enter();
     reason = await refusal(answer);
+    token.setAttribute("aria-invalid", "true");
   } catch {
     reason = "Orpheus does not answer. Is it running?";
   }

@@ -1,11 +1,27 @@
-// The page for what is not there. Its field leads to a job, by its number, or to the jobs of a filter.
+// The page for what is not there. It names the page that is like it. Its field leads to a job, by its number, or to the
+// jobs of a filter.
 import { byId, showOrHide } from "./dom.js";
 import { startChrome } from "./chrome.js";
 import { JOBS, address } from "./filter.js";
 import { parse } from "./query.js";
 
 const field = byId("query");
+/** The pages by their names. @type {Record<string, string>} */
+const PAGES = { workers: "/#workers", programs: "/#workers" };
+for (const link of document.querySelectorAll(".sections a")) PAGES[link.textContent.toLowerCase()] = link.getAttribute("href");
 
+/** The page of an address that is nearly one, as "/ui/job/7", "/ui/config" or "/Queues". What is of the API is none. @param {string} path */
+function nearlyPage(path) {
+  const [, ui, word = "", id] = /^\/(ui\/)?([a-z]{3,})\/?(\d*)/.exec(path.toLowerCase()) ?? [];
+  const name = word && Object.keys(PAGES).find((one) => one.startsWith(word) || word.startsWith(one));
+  if (!name || (!ui && path.startsWith(`/${name}`))) return null;
+  return name === "jobs" && id ? `${JOBS}/${id}` : PAGES[name];
+}
+
+const page = nearlyPage(location.pathname);
+showOrHide(byId("meant-page"), page);
+if (page) byId("meant-page").href = page;
+byId("meant").hidden = !page;
 byId("connection").hidden = true;
 startChrome();
 byId("find").addEventListener("submit", (event) => {

@@ -1,23 +1,44 @@
-// Which configuration is in force and since when, each of its settings, and why a newer file is not.
+// Which configuration is in force and since when, each of its settings, what set it, and why a newer file is not.
 import { byId, h, setText, showOrHide } from "./dom.js";
 import { timeNode } from "./time.js";
 import { plural } from "./words.js";
 
-/** @param {any} configuration of GET /config */
-export function showInForce({ in_force: { file, version, since, text }, settings, rejected }) {
-  byId("in-force").replaceChildren(
-    file && h("code", {}, file), file && (version ? `, version ${version}` : ""), since && ", since ", since && timeNode(since, "short"), file && ". ", text);
+/** @param {any} configuration of GET /config @param {(line: number) => void} goTo goes to a line of the file, which the page shows */
+export function showInForce({ path, text: shown, in_force: { file, version, since, text }, settings, rejected }, goTo) {
+  const what = [file && file !== path && h("code", {}, file), version && `version ${version}`, since && h("span", {}, "since ", timeNode(since, "short"))].filter(Boolean);
+  byId("in-force").replaceChildren(...what.flatMap((part, i) => [i ? ", " : "In force: ", part]), what.length ? ". " : "", text);
   const isDefault = (/** @type {any} */ { origin }) => origin === "default";
   const defaults = settings.filter(isDefault);
-  byId("settings").replaceChildren(...settings.filter((/** @type {any} */ one) => !isDefault(one)).flatMap(rowsOf));
-  byId("defaults").replaceChildren(...defaults.flatMap(rowsOf));
+  /** @param {string} origin */
+  const sourceOf = (origin) => {
+    const line = shown !== null && origin.startsWith(`${path}:`) && Number(origin.slice(path.length + 1));
+    return line ? h("button", { type: "button", title: `Go to line ${line} of ${path}`, onclick: () => goTo(line) }, shortOrigin(origin)) : shortOrigin(origin);
+  };
+  const rows = (/** @type {any} */ one) => rowsOf(one, sourceOf);
+  byId("settings").replaceChildren(...settings.filter((/** @type {any} */ one) => !isDefault(one)).flatMap(rows));
+  byId("defaults").replaceChildren(...defaults.flatMap(rows));
   setText(byId("defaults-count"), `${plural(defaults.length, "setting is", "settings are")} at the default`);
   showRejected(rejected);
+  showWanted();
+}
+
+/** Let the settings be searched. */
+export function startSearch() { byId("search").addEventListener("input", showWanted); }
+
+/** Show the settings that contain the text of the field, also those at the default. */
+function showWanted() {
+  const wanted = byId("search").value.trim().toLowerCase(), section = byId("search").closest("section");
+  section.style.minHeight = wanted ? `${section.offsetHeight}px` : ""; // the field stays where it is
+  /** @type {HTMLElement[]} */
+  const rows = [...section.querySelectorAll("tbody tr")];
+  for (const row of rows) row.hidden = !row.textContent?.toLowerCase().includes(wanted);
+  if (wanted) section.querySelector("details").open = true;
+  showOrHide(byId("no-match"), wanted && rows.every((row) => row.hidden) ? "No setting contains this text." : "");
 }
 
 /** The row of a setting; of a list of tables, as `[[schedules]]`, one for each of them. */
-function rowsOf({ key, value, origin }) {
-  const source = () => origin !== "default" && h("td", { class: "own", title: origin.startsWith("/") && origin }, shortOrigin(origin));
+function rowsOf({ key, value, origin }, sourceOf) {
+  const source = () => origin !== "default" && h("td", { class: "own", title: origin.startsWith("/") && origin }, sourceOf(origin));
   const row = (name, lines) => h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, ...lines.map((line) => h("code", {}, line))), source());
   if (!Array.isArray(value) || !value.length || !value.every(isTable)) return [row(key, [written(value)])];
   return value.map((table) => row(`${key}: ${table.name ?? "?"}`, Object.entries(table).filter(([name, one]) => name !== "name" && !isEmpty(one)).map(([name, one]) => `${name} = ${written(one)}`)));

@@ -179,7 +179,7 @@ function refuse({ status, message, errors = [] }) {
 /** Show whether the supervisor accepted a changed file. The event says why not: what is read may be older. */
 async function showOutcome({ kind, config }) {
   if (kind === "config.reloaded") {
-    const changed = config.changed.length ? `changed: ${config.changed.join(", ")}` : "no setting changed";
+    const changed = config.changed.length ? `Changed: ${config.changed.join(", ")}` : "No setting changed";
     showResult(`In force. ${changed}${config.restarts.length ? `; replaced: ${config.restarts.join(", ")}` : ""}.`);
   } else if (kind === "config.rejected") showResult(`Rejected. The previous configuration stays in force: ${config.reason}`, "bad");
   else return;

@@ -8,7 +8,7 @@ import { parse } from "./query.js";
 const field = byId("query");
 /** The pages by their names. @type {Record<string, string>} */
 const PAGES = { workers: "/#workers", programs: "/#workers" };
-for (const link of document.querySelectorAll(".sections a")) PAGES[link.textContent.toLowerCase()] = link.getAttribute("href");
+for (const link of document.querySelectorAll(".sections a:not([href='/'])")) PAGES[link.textContent.toLowerCase()] = link.getAttribute("href");
 
 /** The page of an address that is nearly one, as "/ui/job/7", "/ui/config" or "/Queues". What is of the API is none. @param {string} path */
 function nearlyPage(path) {

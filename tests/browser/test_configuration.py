@@ -385,6 +385,7 @@ def test_own_settings_come_first_and_are_named_by_their_file(
     page.keyboard.type("Shutdown_DEADLINE")
     shown = page.locator(".settings tbody tr:visible")
     expect(shown).to_have_count(1)
+    expect(shown).to_be_in_viewport()
     page.locator("#search").fill("no such setting")
     expect(page.locator("#no-match")).to_be_visible()
     page.locator("#search").fill("")

@@ -1,4 +1,4 @@
-// The page of failed jobs by their errors: the largest groups first, or those that are new, or that grow.
+// The page of failed jobs by their errors: the largest groups first, or those that are new or still fail.
 import { byId, setText } from "./dom.js";
 import { startChrome } from "./chrome.js";
 import { ErrorRow } from "./error-row.js";

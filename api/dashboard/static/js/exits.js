@@ -30,14 +30,18 @@ const keyOf = ({ at, reason }) => `${at} ${reason}`;
 
 function exitNode({ at, reason, signal, code, evidence, uptime_s: up, out_of_memory: memory, output }, open) {
   const how = [signal, code === null ? null : `code ${code}`].filter((part) => part && !reason.includes(part)).join(", ");
-  const lines = evidence?.trimEnd().split("\n").length;
   // After SIGKILL, memory is the usual suspect: there it is worth saying that it was not the cause.
   const memoryNote = memory || (memory === false && signal === "SIGKILL") ? MEMORY[memory] : "";
   return h("li", {},
     h("p", {}, timeNode(at), up ? ` after ${duration(up)}` : "", ": ", h("b", {}, reason), how && ` (${how})`, memoryNote && h("span", { class: memory ? "bad" : "hint" }, ` ${memoryNote}`)),
-    lines === 1 ? h("p", {}, h("code", { class: "evidence", "aria-label": "Evidence of this exit", role: "group" }, evidence.trimEnd()))
-      : evidence ? h("details", { open }, h("summary", {}, `evidence, ${plural(lines, "line")}`), ...stackNodes(evidence, "Evidence of this exit"))
-      : h("p", { class: "hint" }, "There is no evidence."),
+    evidence ? evidenceNode(evidence, open) : h("p", { class: "hint" }, "There is no evidence."),
     output ? h("details", {}, h("summary", {}, `last output, ${plural(output.split("\n").length, "line")}`),
       h("pre", { class: "code", tabindex: "0", "aria-label": "Last output of this process" }, output)) : "");
+}
+
+/** One line stands there at once; more, as a stack, can be folded. @param {string} evidence @param {boolean} open */
+function evidenceNode(evidence, open) {
+  const label = "Evidence of this exit", lines = evidence.trimEnd().split("\n").length;
+  if (lines === 1) return h("p", {}, h("code", { class: "evidence", role: "group", "aria-label": label }, evidence.trimEnd()));
+  return h("details", { open }, h("summary", {}, `evidence, ${plural(lines, "line")}`), ...stackNodes(evidence, label));
 }

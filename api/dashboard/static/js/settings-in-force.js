@@ -23,7 +23,10 @@ export function showInForce({ path, text: shown, in_force: { file, version, sinc
 }
 
 /** Let the settings be searched. */
-export function startSearch() { byId("search").addEventListener("input", showWanted); }
+export function startSearch() {
+  const field = byId("search");
+  field.addEventListener("input", () => { showWanted(); field.scrollIntoView({ block: "nearest" }); }); // with what it finds
+}
 
 /** Show the settings that contain the text of the field, also those at the default. */
 function showWanted() {

@@ -9,18 +9,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Page, Route, expect
 
+from tests.browser.configuration_page import TEXT, opened, put_back, rewrite
 from tests.browser.conftest import Dashboard
 from tests.conftest import System
 from tests.machine import wait_until
-
-TEXT = """[pools.default]
-workers = 1 # few
-
-[[commands]]
-name = "pay"
-argv = ["true"]
-env = {KEY = "hush"}
-"""
 
 
 @pytest.fixture
@@ -64,37 +56,6 @@ def shared(page: Page, shared_system: System, shared_path: Path) -> Iterator[Das
     assert watched.problems == []
     if shared_path.read_text(encoding="utf-8") != TEXT:
         put_back(shared_system, shared_path)
-
-
-def put_back(system: System, path: Path) -> None:
-    """Write the file as it was, once what the test wrote last is in force or rejected.
-
-    Otherwise the next test could find that in force, and see it go.
-    """
-
-    def is_taken() -> bool:
-        versions = system.get("/config/versions")["items"]
-        return any(one["in_file"] and one["in_force"] for one in versions)
-
-    def is_refused() -> bool:
-        return system.get("/config")["rejected"] is not None
-
-    wait_until(lambda: is_taken() or is_refused(), "the supervisor to read the file")
-    path.write_text(TEXT, encoding="utf-8")
-    wait_until(lambda: is_taken() and not is_refused(), "a reload")
-
-
-def opened(dashboard: Dashboard) -> Page:
-    page = dashboard.open("/ui/configuration")
-    expect(page.locator("#settings tr").first).to_be_visible()
-    expect(page.locator("#versions li").first).to_be_visible()
-    return page
-
-
-def rewrite(page: Page, old: str, new: str) -> None:
-    text = page.locator("#text").input_value()
-    assert old in text
-    page.locator("#text").fill(text.replace(old, new))
 
 
 def test_a_change_is_shown_before_it_is_saved_and_followed_until_it_is_in_force(

@@ -1,0 +1,49 @@
+"""What the tests of the configuration page do with it and with its file."""
+
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Dashboard
+from tests.conftest import System
+from tests.machine import wait_until
+
+TEXT = """[pools.default]
+workers = 1 # few
+
+[[commands]]
+name = "pay"
+argv = ["true"]
+env = {KEY = "hush"}
+"""
+
+
+def put_back(system: System, path: Path) -> None:
+    """Write the file as it was, once what the test wrote last is in force or rejected.
+
+    Otherwise the next test could find that in force, and see it go.
+    """
+
+    def is_taken() -> bool:
+        versions = system.get("/config/versions")["items"]
+        return any(one["in_file"] and one["in_force"] for one in versions)
+
+    def is_refused() -> bool:
+        return system.get("/config")["rejected"] is not None
+
+    wait_until(lambda: is_taken() or is_refused(), "the supervisor to read the file")
+    path.write_text(TEXT, encoding="utf-8")
+    wait_until(lambda: is_taken() and not is_refused(), "a reload")
+
+
+def opened(dashboard: Dashboard) -> Page:
+    page = dashboard.open("/ui/configuration")
+    expect(page.locator("#settings tr").first).to_be_visible()
+    expect(page.locator("#versions li").first).to_be_visible()
+    return page
+
+
+def rewrite(page: Page, old: str, new: str) -> None:
+    text = page.locator("#text").input_value()
+    assert old in text
+    page.locator("#text").fill(text.replace(old, new))

@@ -111,8 +111,11 @@ def test_files_that_cannot_be_written_are_a_503_and_a_running_job_is_not_lost(be
         orpheus.assert_alive()
         wait_until(lambda: "database_trouble" in orpheus.log(), "the worker to be done with it")
     orpheus.assert_back()
-    has_ended: Callable[[], bool] = lambda: orpheus.job(job_id)["status"] == "done"  # noqa: E731
-    wait_until(has_ended, "the job to end", BACK_WITHIN_S * slowness())
+    wait_until(
+        lambda: orpheus.job(job_id)["status"] == "done",
+        "the job to end",
+        BACK_WITHIN_S * slowness(),
+    )
     assert len(orpheus.job(job_id)["attempts"]) == 1
     orpheus.end_well()
 
@@ -211,8 +214,11 @@ def test_a_database_that_lost_its_name_is_a_503_until_it_has_it_again(
         assert orpheus.database.read_bytes() == other
     away.rename(orpheus.database)
     orpheus.assert_back()
-    has_ended: Callable[[], bool] = lambda: orpheus.job(job_id)["status"] == "done"  # noqa: E731
-    wait_until(has_ended, "the job to end", BACK_WITHIN_S * slowness())
+    wait_until(
+        lambda: orpheus.job(job_id)["status"] == "done",
+        "the job to end",
+        BACK_WITHIN_S * slowness(),
+    )
     assert len(orpheus.job(job_id)["attempts"]) == 1
     orpheus.end_well()
 
@@ -236,8 +242,11 @@ def test_faults_of_all_kinds_under_load_lose_no_acknowledged_job(begin: Any) -> 
             orpheus.database.rename(away)
             wait_until(lambda: orpheus.post().status_code == 503, "a refusal")
             away.rename(orpheus.database)
-            is_back: Callable[[], bool] = lambda: orpheus.post().status_code == 201  # noqa: E731
-            wait_until(is_back, "an acceptance", BACK_WITHIN_S * slowness())
+            wait_until(
+                lambda: orpheus.post().status_code == 201,
+                "an acceptance",
+                BACK_WITHIN_S * slowness(),
+            )
     finally:
         over.set()
         for client in clients:

@@ -2,11 +2,11 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
-from playwright.sync_api import ConsoleMessage, Page, Request, expect
+from playwright.sync_api import ConsoleMessage, Page, Request, Route, expect
 
 from tests.conftest import System
 from tests.machine import PATIENCE_S, wait_until
@@ -144,6 +144,16 @@ def lasting_dashboard(page: Page, lasting_system: System) -> Iterator[Dashboard]
     watched = Dashboard(page, lasting_system)
     yield watched
     assert watched.problems == []
+
+
+def wait_until_held(page: Page, held: Sequence[Route]) -> None:
+    """Wait until a request of the page has come to its route, which keeps it."""
+
+    def has_come() -> bool:
+        page.title()  # Playwright hears of requests only while it is asked for something
+        return bool(held)
+
+    wait_until(has_come, "the request")
 
 
 def wait_until_idle(system: Any) -> None:

@@ -10,9 +10,8 @@ from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-unt
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser.configuration_page import TEXT, opened, put_back, rewrite
-from tests.browser.conftest import Dashboard
+from tests.browser.conftest import Dashboard, wait_until_held
 from tests.conftest import System
-from tests.machine import wait_until
 
 
 @pytest.fixture
@@ -289,7 +288,7 @@ def test_what_is_typed_while_the_file_is_saved_stays_and_can_be_saved(
     page.locator("#text").fill(text + "# one\n")
     expect(page.locator("#save")).to_be_enabled()
     page.locator("#save").click()
-    wait_until(lambda: bool(held) or page.title() == "", "the request")
+    wait_until_held(page, held)
     page.locator("#text").fill(text + "# one\n# two\n")
     expect(page.locator("#effects")).to_be_visible()
     held.pop().continue_()
@@ -321,7 +320,7 @@ def test_what_is_typed_while_the_file_is_read_again_stays(
 
     page.route("**/config", hold)
     shared_path.write_text("# theirs\n" + TEXT, encoding="utf-8")
-    wait_until(lambda: bool(held) or page.title() == "", "the read")
+    wait_until_held(page, held)
     page.locator("#text").fill(text + "# mine\n")
     held[0].continue_()
     expect(page.locator("#diff .removed")).to_have_text("- # theirs")

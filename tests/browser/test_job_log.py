@@ -20,11 +20,11 @@ new PerformanceObserver((list) => {
     .observe({ type: "longtask", buffered: true });
 """
 
-UNTIL_LOST = """() => new Promise((done) => {
-    const { dataset } = document.getElementById("connection");
-    const look = () => { if (dataset.state === "live") requestAnimationFrame(look); else done(); };
-    look();
-})"""
+NOTE_LOSS = """() => {
+    window.wasLost = false;
+    new MutationObserver(() => { window.wasLost = true; })
+        .observe(document.getElementById("connection"), { attributeFilter: ["data-state"] });
+}"""
 """It connects again within half a second: `expect` may look too late."""
 
 
@@ -149,8 +149,9 @@ def test_each_line_is_sent_once_even_if_the_connection_is_lost(
     job_id = lasting_dashboard.system.submit("hold", {"lines": 600, "until": str(released)})
     lasting_dashboard.open(f"/ui/jobs/{job_id}")
     expect(page.locator("#log-summary")).to_have_text("600 lines")
+    page.evaluate(NOTE_LOSS)
     sockets[0].close()
-    page.evaluate(UNTIL_LOST)
+    page.wait_for_function("window.wasLost")
     released.touch()
     expect(page.locator("#log-summary")).to_have_text("1,200 lines")
     assert (len(sockets), len(ids), len(set(ids))) == (2, 1200, 1200)

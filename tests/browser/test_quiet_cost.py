@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, WebSocket, expect
 
 from tests.browser.conftest import Dashboard
-from tests.machine import PATIENCE_S, slowness, wait_until
+from tests.machine import PATIENCE_S, wait_until
 
 JOBS = 6_000
 MOST_ROUNDS = 3
@@ -125,7 +125,7 @@ def test_many_jobs_cost_the_page_little_and_end_as_they_are_shown(
         f" {seen['shift']:.4f}, frames p50 {frames[len(frames) // 2]:.0f} ms, max {frames[-1]:.0f}"
     )
     assert received.frames["summary"] > 0
-    assert chars / JOBS < 60 * slowness(), "5,000 jobs a second are less than 300 KB a second"
+    assert chars / spent["Timestamp"] < 60_000, "summaries come by time, events by jobs"
     assert seen["shift"] < 0.02
     assert spent["LayoutCount"] < 12 * spent["Timestamp"]
     newest = [[job["id"], "done"] for job in system.get("/jobs?limit=10")["items"]]

@@ -8,7 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.conftest import Dashboard
+from tests.browser.conftest import Dashboard, wait_until_held
 from tests.machine import wait_until
 
 PAYLOAD = {
@@ -342,7 +342,7 @@ def test_the_button_keeps_the_focus_when_a_job_is_sent(lasting_dashboard: Dashbo
     expect(page.locator("#send")).to_be_disabled()
     page.evaluate("new Promise((seen) => requestAnimationFrame(() => setTimeout(seen)))")
     expect(page.locator("body")).to_be_focused()
-    wait_until(lambda: bool(held) or page.title() == "", "the request")
+    wait_until_held(page, held)
     held.pop().continue_()
     expect(page.locator("#sent li")).to_have_count(1)
     expect(page.locator("#send")).to_be_focused()

@@ -121,10 +121,8 @@ class DatabaseServer:
 
     def hold_log(self) -> None:
         """Until it is killed, write to the disk only what a commit waits for."""
-        assert self._process is not None
-        for one in psutil.Process(self._process.pid).children():
-            if "walwriter" in one.cmdline()[0]:
-                one.suspend()
+        [(writer,)] = self.look("SELECT pid FROM pg_stat_activity WHERE backend_type = 'walwriter'")
+        os.kill(writer, signal.SIGSTOP)
 
     def kill(self) -> None:
         """`kill -9` of it and of everything that it has started, as if the machine had died.

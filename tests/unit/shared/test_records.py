@@ -189,7 +189,7 @@ def test_a_state_of_its_own_is_kept() -> None:
 
         return copy.copy(cast("Any", Own)(1)).a
 
-    assert told(records.dataclass) == 3  # the standard library of 3.11.2 takes its own methods
+    assert told(records.dataclass) == 3  # dataclasses of 3.11.2 replace these methods
 
 
 @pytest.mark.parametrize(

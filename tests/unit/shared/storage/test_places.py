@@ -55,7 +55,7 @@ def test_a_url_of_another_kind_is_refused_without_its_password() -> None:
 def test_without_its_driver_it_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    if "postgres" in vars(storage):  # else what is imported here would stay there
+    if "postgres" in vars(storage):  # to put it back: it is imported anew below
         monkeypatch.setattr(storage, "postgres", vars(storage)["postgres"])
     for name in [one for one in sys.modules if "storage.postgres" in one]:
         monkeypatch.delitem(sys.modules, name)

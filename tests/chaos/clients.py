@@ -93,6 +93,8 @@ class Subscriber(threading.Thread):
         self._over = threading.Event()
         self.seqs: list[int] = []
         self.problems: list[str] = []
+        self.epoch = ""
+        """The history of the database that its first hello named."""
 
     def run(self) -> None:
         """Until told to stop."""
@@ -108,6 +110,8 @@ class Subscriber(threading.Thread):
     def _take(self, frame: dict[str, Any]) -> None:
         if frame["type"] == "events":
             self.seqs += [event["seq"] for event in frame["events"]]
+        elif frame["type"] == "hello":
+            self.epoch = self.epoch or frame["epoch"]
         elif frame["type"] == "reset":
             self.problems.append(f"reset after {self.seqs[-1:]}: {frame}")
 
@@ -115,6 +119,12 @@ class Subscriber(threading.Thread):
         """Wait until it has."""
         self._over.set()
         self.join(10)
+
+
+def told_epoch(url: str) -> str:
+    """Return the history of the database that the API names."""
+    with connect(f"{url.replace('http', 'ws')}/ws", proxy=None, open_timeout=30) as socket:
+        return str(json.loads(socket.recv(timeout=30))["epoch"])
 
 
 KEYED = "keyed"

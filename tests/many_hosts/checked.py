@@ -17,7 +17,7 @@ import httpx2
 import psycopg
 
 from tests.chaos import invariants
-from tests.chaos.clients import Client, Subscriber, some_jobs
+from tests.chaos.clients import Client, Subscriber, some_jobs, told_epoch
 from tests.chaos.harness import LEASE_TTL_S, until
 from tests.chaos.histories import (
     ClientLog,
@@ -106,8 +106,14 @@ class WatchedHosts:
         return subscribers
 
     def subscribe_anew(self) -> None:
-        """Follow the events from the first one again."""
+        """Follow the events from the first one again, once each host has seen another history.
+
+        A stream that has not read the database since it changed would reset its clients when it
+        does.
+        """
         self.stop()
+        for host, one in zip(self.hosts, self._subscribers, strict=True):
+            until(partial(_tells_another, host, one.epoch), f"{host.name} to tell a new history")
         self._subscribers = self._subscribe()
 
     def stop(self) -> None:
@@ -320,7 +326,12 @@ def remembered(runs: list[Run], tables: Tables) -> list[Run]:
     return [run for run in runs if not is_forgotten(run)]
 
 
+def _tells_another(host: Host, epoch: str) -> bool:
+    return told_epoch(host.url) != epoch
+
+
 def _has_seen(subscriber: Subscriber, seq: int) -> bool:
+    assert not subscriber.problems, subscriber.problems
     return bool(subscriber.seqs) and subscriber.seqs[-1] >= seq
 
 

@@ -336,10 +336,14 @@ def test_own_settings_come_first_and_are_named_by_their_file(
     own = page.locator("#settings tr", has_text="pools.default.workers").locator(".own")
     expect(own).to_have_text(re.compile(r"^own\.toml:\d+$"))
     expect(own).to_have_attribute("title", re.compile(rf"^{re.escape(str(shared_path))}:\d+$"))
-    own.get_by_role("button").focus()
-    page.keyboard.press("Enter")
+    page.locator("#text").fill("\n\n" + TEXT)
+    own.get_by_role("button").press("Enter")
     marked = "area => area.value.slice(area.selectionStart, area.selectionEnd)"
     assert page.locator("#text").evaluate(marked) == "workers = 1 # few"
+    page.locator("#text").fill("")
+    own.get_by_role("button").press("Enter")
+    expect(page.locator("#no-match")).to_contain_text("does not set pools.default.workers")
+    page.locator("#undo").click()
     page.keyboard.press("Escape")
     page.keyboard.press("/")
     page.keyboard.type("Shutdown_DEADLINE")

@@ -40,7 +40,7 @@ startSearch();
 addEventListener("beforeunload", (event) => { if (isChanged()) event.preventDefault(); });
 
 const isReadOnly = "readOnly" in document.documentElement.dataset;
-const goTo = (/** @type {number} */ line) => editor.goTo(line);
+const goTo = (/** @type {string} */ key) => editor.goToSetting(key);
 const isChanged = () => target !== null || (editable && !editor.holds(file.text ?? ""));
 
 /** Read the file again and discard the edited text, but for what somebody types meanwhile: after `edits`. */

@@ -3,17 +3,16 @@ import { byId, h, setText, showOrHide } from "./dom.js";
 import { timeNode } from "./time.js";
 import { plural } from "./words.js";
 
-/** @param {any} configuration of GET /config @param {(line: number) => void} goTo goes to a line of the file, which the page shows */
+/** @param {any} configuration of GET /config @param {(key: string) => boolean} goTo goes to the line of a setting in the text, which may be another one than is in force; returns whether it is there */
 export function showInForce({ path, text: shown, in_force: { file, version, since, text }, settings, rejected }, goTo) {
   const what = [file && file !== path && h("code", {}, file), version && `version ${version}`, since && h("span", {}, "since ", timeNode(since, "short"))].filter(Boolean);
   byId("in-force").replaceChildren(...what.flatMap((part, i) => [i ? ", " : "In force: ", part]), what.length ? ". " : "", text);
   const isDefault = (/** @type {any} */ { origin }) => origin === "default";
   const defaults = settings.filter(isDefault);
-  /** @param {string} origin */
-  const sourceOf = (origin) => {
-    const line = shown !== null && origin.startsWith(`${path}:`) && Number(origin.slice(path.length + 1));
-    return line ? h("button", { type: "button", title: `Go to line ${line} of ${path}`, onclick: () => goTo(line) }, shortOrigin(origin)) : shortOrigin(origin);
-  };
+  const find = (/** @type {string} */ key) => showOrHide(byId("no-match"), goTo(key) ? "" : `The text above does not set ${key}.`);
+  /** @param {string} key @param {string} origin */
+  const sourceOf = (key, origin) => (shown !== null && origin.startsWith(`${path}:`)
+    ? h("button", { type: "button", title: `Go to ${key} in the text`, onclick: () => find(key) }, shortOrigin(origin)) : shortOrigin(origin));
   const rows = (/** @type {any} */ one) => rowsOf(one, sourceOf);
   byId("settings").replaceChildren(...settings.filter((/** @type {any} */ one) => !isDefault(one)).flatMap(rows));
   byId("defaults").replaceChildren(...defaults.flatMap(rows));
@@ -41,7 +40,7 @@ function showWanted() {
 
 /** The row of a setting; of a list of tables, as `[[schedules]]`, one for each of them. */
 function rowsOf({ key, value, origin }, sourceOf) {
-  const source = () => origin !== "default" && h("td", { class: "own", title: origin.startsWith("/") && origin }, sourceOf(origin));
+  const source = () => origin !== "default" && h("td", { class: "own", title: origin.startsWith("/") && origin }, sourceOf(key, origin));
   const row = (name, lines) => h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, ...lines.map((line) => h("code", {}, line))), source());
   if (!Array.isArray(value) || !value.length || !value.every(isTable)) return [row(key, [written(value)])];
   return value.map((table) => row(`${key}: ${table.name ?? "?"}`, Object.entries(table).filter(([name, one]) => name !== "name" && !isEmpty(one)).map(([name, one]) => `${name} = ${written(one)}`)));

@@ -57,6 +57,13 @@ export class TomlEditor {
   /** @param {boolean} isBad */
   setInvalid(isBad) { setAttr(this.area, "aria-invalid", isBad ? "true" : false); }
 
+  /** Go to the line that sets a key in the text as it is now. Return whether there is one. @param {string} key */
+  goToSetting(key) {
+    const line = lineOf(this.text, key);
+    if (line) this.goTo(line);
+    return line > 0;
+  }
+
   /** Select a line and scroll to it. @param {number} line */
   goTo(line) {
     const { area } = this;
@@ -66,4 +73,20 @@ export class TomlEditor {
     area.setSelectionRange(before, end < 0 ? this.text.length : end);
     area.scrollTop = Math.max(0, area.scrollHeight * ((line - 4) / this.lines));
   }
+}
+
+const HEADER_OR_KEY = /^\s*(?:\[{1,2}([^[\]]+)\]|([\w."'\s-]+)=)/;
+
+/** Return the number of the line that sets a key, else of the innermost table that could, else 0. @param {string} text @param {string} key as "pools.default.workers" */
+function lineOf(text, key) {
+  let table = "", found = "", foundLine = 0;
+  text.split("\n").forEach((line, i) => {
+    const [, header, name] = HEADER_OR_KEY.exec(line) ?? [];
+    if (!header && !name) return;
+    const written = (header ?? name).replaceAll(/["'\s]/g, "");
+    const full = header || !table ? written : `${table}.${written}`;
+    if (header) table = full;
+    if (`${key}.`.startsWith(`${full}.`) && full.length > found.length) [found, foundLine] = [full, i + 1];
+  });
+  return foundLine;
 }

@@ -220,8 +220,11 @@ def test_what_an_editor_on_the_machine_saves_shows_as_a_version(
 ) -> None:
     page = opened(shared)
     before = page.locator("#versions li").count()
+    own = page.get_by_role("button", name="own.toml:2")
+    own.focus()
     shared_path.write_text(TEXT + "# by hand\n", encoding="utf-8")
     expect(page.locator("#versions li")).to_have_count(before + 1)
+    expect(own).to_be_focused()
     newest = page.locator("#versions li").first
     expect(newest).to_contain_text("edited on the machine")
     expect(newest).to_contain_text("in the file, in force")

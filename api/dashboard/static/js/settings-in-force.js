@@ -10,12 +10,14 @@ export function showInForce({ path, text: shown, in_force: { file, version, sinc
   const isDefault = (/** @type {any} */ { origin }) => origin === "default";
   const defaults = settings.filter(isDefault);
   const find = (/** @type {string} */ key) => showOrHide(byId("no-match"), goTo(key) ? "" : `The text above does not set ${key}.`);
-  /** @param {string} key @param {string} origin */
-  const sourceOf = (key, origin) => (shown !== null && origin.startsWith(`${path}:`)
-    ? h("button", { type: "button", title: `Go to ${key} in the text`, onclick: () => find(key) }, shortOrigin(origin)) : shortOrigin(origin));
+  /** @param {string} key @param {string} name the key, and of a table in a list its name @param {string} origin */
+  const sourceOf = (key, name, origin) => (shown !== null && origin.startsWith(`${path}:`)
+    ? h("button", { type: "button", id: `line-${name}`, title: `Go to ${key} in the text`, onclick: () => find(key) }, shortOrigin(origin)) : shortOrigin(origin));
   const rows = (/** @type {any} */ one) => rowsOf(one, sourceOf);
+  const focused = document.activeElement?.id;
   byId("settings").replaceChildren(...settings.filter((/** @type {any} */ one) => !isDefault(one)).flatMap(rows));
   byId("defaults").replaceChildren(...defaults.flatMap(rows));
+  if (focused?.startsWith("line-")) byId(focused)?.focus({ preventScroll: true });
   setText(byId("defaults-count"), `${plural(defaults.length, "setting is", "settings are")} at the default`);
   showRejected(rejected);
   showWanted();
@@ -40,8 +42,8 @@ function showWanted() {
 
 /** The row of a setting; of a list of tables, as `[[schedules]]`, one for each of them. */
 function rowsOf({ key, value, origin }, sourceOf) {
-  const source = () => origin !== "default" && h("td", { class: "own", title: origin.startsWith("/") && origin }, sourceOf(key, origin));
-  const row = (name, lines) => h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, ...lines.map((line) => h("code", {}, line))), source());
+  const source = (name) => origin !== "default" && h("td", { class: "own", title: origin.startsWith("/") && origin }, sourceOf(key, name, origin));
+  const row = (name, lines) => h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, ...lines.map((line) => h("code", {}, line))), source(name));
   if (!Array.isArray(value) || !value.length || !value.every(isTable)) return [row(key, [written(value)])];
   return value.map((table) => row(`${key}: ${table.name ?? "?"}`, Object.entries(table).filter(([name, one]) => name !== "name" && !isEmpty(one)).map(([name, one]) => `${name} = ${written(one)}`)));
 }

@@ -353,10 +353,14 @@ def test_own_settings_come_first_and_are_named_by_their_file(
     shown = page.locator(".settings tbody tr:visible")
     expect(shown).to_have_count(1)
     expect(shown).to_be_in_viewport()
-    page.locator("#search").fill("no such setting")
+    page.locator("#search").fill("own.toml")
     expect(page.locator("#no-match")).to_be_visible()
-    page.locator("#search").fill("")
+    page.locator("#search").fill("pools.default.workers 1")
     expect(own).to_be_visible()
+    expect(page.locator("#defaults-count")).to_be_hidden()
+    page.locator("#search").fill("")
+    expect(page.locator("#defaults-count")).to_be_visible()
+    expect(page.locator("#defaults")).to_be_hidden()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -23,22 +23,34 @@ export function showInForce({ path, text: shown, in_force: { file, version, sinc
   showWanted();
 }
 
-/** Let the settings be searched. */
+/** Let the settings be searched. While they are, those at the default are unfolded, and then as they were before. */
 export function startSearch() {
-  const field = byId("search");
-  field.addEventListener("input", () => { showWanted(); field.scrollIntoView({ block: "nearest" }); }); // with what it finds
+  const field = byId("search"), fold = byId("defaults").closest("details");
+  /** Whether it was open before the search. @type {boolean | null} */
+  let wasOpen = null;
+  field.addEventListener("input", () => {
+    const isSearch = field.value.trim() !== "";
+    if (isSearch) wasOpen ??= fold.open;
+    fold.open = isSearch || (wasOpen ?? fold.open);
+    if (!isSearch) wasOpen = null;
+    showWanted();
+    field.scrollIntoView({ block: "nearest" }); // with what it finds
+  });
 }
 
-/** Show the settings that contain the text of the field, also those at the default. */
+/** Show the settings whose key or value contains the text of the field, also those at the default. */
 function showWanted() {
   const wanted = byId("search").value.trim().toLowerCase(), section = byId("search").closest("section");
   section.style.minHeight = wanted ? `${section.offsetHeight}px` : ""; // the field stays where it is
   /** @type {HTMLElement[]} */
   const rows = [...section.querySelectorAll("tbody tr")];
-  for (const row of rows) row.hidden = !row.textContent?.toLowerCase().includes(wanted);
-  if (wanted) section.querySelector("details").open = true;
+  for (const row of rows) row.hidden = !textOf(row).toLowerCase().includes(wanted);
+  byId("defaults").closest("details").hidden = wanted !== "" && [...byId("defaults").rows].every((row) => row.hidden);
   showOrHide(byId("no-match"), wanted && rows.every((row) => row.hidden) ? "No setting contains this text." : "");
 }
+
+/** A key and its value, without what set it. @param {HTMLElement} row */
+const textOf = (row) => [...row.querySelectorAll("th, code")].map((one) => one.textContent).join(" ");
 
 /** The row of a setting; of a list of tables, as `[[schedules]]`, one for each of them. */
 function rowsOf({ key, value, origin }, sourceOf) {

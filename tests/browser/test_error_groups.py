@@ -79,9 +79,11 @@ def test_groups_are_sorted_and_to_retry_many_their_number_has_to_be_typed(
         route.fulfill(json={"changed": 1234})
 
     page.route("**/jobs/bulk", answer)
-    lasting_dashboard.open("/ui/errors")
+    lasting_dashboard.open("/ui/errors?sort=%0A")
     types = page.locator("#rows .name")
     expect(types).to_have_text(["add", "resize"])
+    jobs = page.get_by_role("columnheader", name="jobs")
+    expect(jobs).to_have_attribute("aria-sort", "descending")
     page.get_by_role("button", name="first seen").focus()
     page.keyboard.press("Enter")
     expect(types).to_have_text(["resize", "add"])

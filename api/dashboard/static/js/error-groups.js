@@ -20,7 +20,7 @@ const ORDERS = {
 startChrome();
 const keyOf = ({ type, error, where }) => JSON.stringify([type, error, where]);
 const rows = new Rows(byId("rows"), keyOf, (group) => new ErrorRow(group, () => poll.now()), ({ type, error, where, message }) => `${type} ${error} ${where ?? ""} ${message}`);
-const sorting = new Sorting(byId("rows").closest("table"), ORDERS, () => rows.shown && show(true));
+const sorting = new Sorting(byId("rows").closest("table"), ORDERS, () => rows.shown && show(true), "jobs");
 /** @type {any[]} */
 let items = [];
 const poll = new Poll(async () => {

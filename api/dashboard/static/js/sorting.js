@@ -12,9 +12,10 @@ const OTHER = { ascending: "descending", descending: "ascending" };
  */
 
 export class Sorting {
-  /** @param {HTMLElement} table @param {Record<string, Order>} orders by their names in the address @param {() => void} changed */
-  constructor(table, orders, changed) {
+  /** @param {HTMLElement} table @param {Record<string, Order>} orders by their names in the address @param {() => void} changed @param {string | null} [given] the order in which the items come */
+  constructor(table, orders, changed, given = null) {
     this.orders = orders;
+    this.given = given;
     /** @type {any[]} */
     this.buttons = [...table.querySelectorAll("[data-sort]")];
     for (const button of this.buttons) {
@@ -25,12 +26,13 @@ export class Sorting {
     this.read();
   }
 
-  /** Take the order from the address; one that is not known is none. */
+  /** Take the order from the address; one that is not known is none, or the one in which the items come. */
   read() {
-    const [, reverse, key] = /^(-?)(.*)$/.exec(new URLSearchParams(location.search).get("sort") ?? "");
-    const order = Object.hasOwn(this.orders, key) ? this.orders[key] : null;
-    this.key = order && key;
-    this.direction = order && (reverse ? OTHER[order.first] : order.first);
+    const [, reverse, key] = /^(-?)(.*)$/s.exec(new URLSearchParams(location.search).get("sort") ?? "");
+    const isKnown = Object.hasOwn(this.orders, key);
+    this.key = isKnown ? key : this.given;
+    const first = this.key && this.orders[this.key].first;
+    this.direction = isKnown && reverse ? OTHER[first] : first;
     for (const button of this.buttons) setAttr(button.closest("th"), "aria-sort", button.dataset.sort === this.key ? this.direction : null);
   }
 
@@ -42,8 +44,8 @@ export class Sorting {
     this.read();
   }
 
-  /** What the order is by, or nothing. */
-  get words() { return this.key ? ` by ${this.orders[this.key].words}` : ""; }
+  /** What the order is by, or nothing if it is the given one. */
+  get words() { return this.key !== this.given ? ` by ${this.orders[this.key].words}` : ""; }
 
   /** Return the items in the chosen order; equal ones stay as they are. @param {any[]} items */
   sorted(items) {

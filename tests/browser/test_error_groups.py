@@ -68,9 +68,10 @@ def test_groups_are_sorted_and_to_retry_many_their_number_has_to_be_typed(
     group |= {"last_hour": 1000, "hour_before": 0}
     group |= {"first_seen": at, "last_seen": at, "newest": 7, "max_id": 9, "message": "too much"}
     began = {"type": "resize", "count": 2, "last_hour": 0, "first_seen": "2026-02-01T00:00:00.000Z"}
+    items = [group, group | began]
     page.route(
         f"{lasting_dashboard.system.url}/errors",
-        lambda route: route.fulfill(json={"items": [group, group | began]}),
+        lambda route: route.fulfill(json={"items": items}),
     )
     bodies: list[Any] = []
 
@@ -101,3 +102,6 @@ def test_groups_are_sorted_and_to_retry_many_their_number_has_to_be_typed(
     expect(page.locator("#confirm")).to_be_hidden()
     wanted = {"status": "failed", "type": "add", "error": "ValueError", "where": ""}
     assert bodies == [{"action": "retry", "filter": wanted, "max_id": 9, "expected_count": 1234}]
+    items.extend(group | {"error": f"Error{n}", "count": 1} for n in range(498))
+    page.reload()
+    expect(page.locator("#summary")).to_contain_text("in the 500 largest groups by when they began")

@@ -1,4 +1,4 @@
-// The page of failed jobs by their errors: the largest groups first, or those that are new or still fail.
+// The page of failed jobs by their errors: of the largest groups the largest first, or those that are new or still fail.
 import { byId, setText } from "./dom.js";
 import { startChrome } from "./chrome.js";
 import { ErrorRow } from "./error-row.js";
@@ -32,6 +32,6 @@ const poll = new Poll(async () => {
 function show(isAsked) {
   rows.show(sorting.sorted(items), isAsked);
   const sum = (/** @type {string} */ name) => items.reduce((all, one) => all + one[name], 0);
-  const groups = `${plural(items.length, "group")}${items.length >= MOST ? ": the largest" : ""}`;
+  const groups = items.length < MOST ? plural(items.length, "group") : `the ${MOST} largest groups`; // there may be more
   setText(byId("summary"), items.length ? `${plural(sum("count"), "failed job")} in ${groups}${sorting.words} · ${sum("last_hour") ? count(sum("last_hour")) : "none"} in the last hour` : "\u00a0");
 }

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.layout import overprints, small_targets
 from tests.browser.panel import SYSTEM, Panel, worker
@@ -239,6 +239,13 @@ def test_read_only_pages_offer_nothing_that_is_refused(page: Page, start_system:
         "|submit|release",
         re.IGNORECASE,
     )
+
+    def without_file(route: Route) -> None:
+        answer = route.fetch().json()
+        answer["in_force"] |= {"file": None, "version": None}
+        route.fulfill(json=answer)
+
+    page.route("**/config", without_file)
     for path in (
         "/",
         "/ui/queues",
@@ -253,3 +260,4 @@ def test_read_only_pages_offer_nothing_that_is_refused(page: Page, start_system:
             page.locator("#slots .more button").first.click()
         offered = page.locator("button:visible").all_inner_texts()
         assert [text for text in offered if changes.search(text)] == [], path
+    expect(page.locator("#in-force")).to_contain_text("In force since ")

@@ -6,7 +6,8 @@ import { plural } from "./words.js";
 /** @param {any} configuration of GET /config @param {(key: string) => boolean} goTo goes to the line of a setting in the text, which may be another one than is in force; returns whether it is there */
 export function showInForce({ path, text: shown, in_force: { file, version, since, text }, settings, rejected }, goTo) {
   const what = [file && file !== path && h("code", {}, file), version && `version ${version}`, since && h("span", {}, "since ", timeNode(since, "short"))].filter(Boolean);
-  byId("in-force").replaceChildren(...what.flatMap((part, i) => [i ? ", " : "In force: ", part]), what.length ? ". " : "", text);
+  const begin = file !== path && file || version ? "In force: " : "In force ";
+  byId("in-force").replaceChildren(...what.flatMap((part, i) => [i ? ", " : begin, part]), what.length ? ". " : "", text);
   const isDefault = (/** @type {any} */ { origin }) => origin === "default";
   const defaults = settings.filter(isDefault);
   const find = (/** @type {string} */ key) => showOrHide(byId("no-match"), goTo(key) ? "" : `The text above does not set ${key}.`);

@@ -86,6 +86,12 @@ def test_one_logs_in_once_and_out_again(guarded: Any, watched: Page) -> None:
     expect(send).to_be_enabled()
     assert checking == [("Checking …", True)]
     page.unroute("**/session")
+    busy = {"detail": "The API is stopping."}
+    page.route("**/session", lambda route: route.fulfill(status=503, json=busy))
+    send.click()
+    expect(page.locator("#problem")).to_have_text(busy["detail"])
+    assert page.get_by_label("token").get_attribute("aria-invalid") is None
+    page.unroute("**/session")
     log_in(page)
     expect(page.locator("h1")).to_have_text("Submit a job")
     page.locator("#connection[data-state=live]").wait_for()

@@ -36,7 +36,7 @@ form.addEventListener("submit", async (event) => {
     });
     if (answer.ok) return enter();
     reason = await refusal(answer);
-    token.setAttribute("aria-invalid", "true");
+    if (answer.status === 401) token.setAttribute("aria-invalid", "true"); // otherwise it may be right
   } catch {
     reason = "Orpheus does not answer. Is it running?";
   }

@@ -250,7 +250,7 @@ def test_without_anything_each_page_says_what_will_be_there(lasting_dashboard: D
 
 def test_where_nothing_is_a_browser_finds_a_way_back(lasting_dashboard: Dashboard) -> None:
     page, url = lasting_dashboard.page, lasting_dashboard.system.url
-    for path in ("/ui/nowhere", "/nowhere", "/jobs/999999999"):
+    for path in ("/ui/nowhere", "/config/nowhere", "/jobs/999999999"):
         answer = page.goto(url + path)
         assert answer is not None
         assert answer.status == 404
@@ -258,9 +258,11 @@ def test_where_nothing_is_a_browser_finds_a_way_back(lasting_dashboard: Dashboar
         expect(page.locator("main")).to_contain_text(path.rpartition("/")[2])
         expect(page.locator("#meant")).to_be_hidden()
     nearly = {"/ui/job/4711": "/ui/jobs/4711", "/ui/workers": "/#workers", "/queue": "/ui/queues"}
+    nearly |= {"/ui/jobs/4711abc": "/ui/jobs", "/configuration": "/ui/configuration"}
+    nearly |= {"/ui/overview": "/"}
     for path, meant in nearly.items():
         page.goto(url + path)
-        expect(page.get_by_role("link", name=meant)).to_have_attribute("href", meant)
+        expect(page.get_by_role("link", name=meant, exact=True)).to_have_attribute("href", meant)
     page.keyboard.press("/")
     page.keyboard.type("status:none")
     page.keyboard.press("Enter")

@@ -7,15 +7,18 @@ import { parse } from "./query.js";
 
 const field = byId("query");
 /** The pages by their names. @type {Record<string, string>} */
-const PAGES = { workers: "/#workers", programs: "/#workers" };
+const PAGES = { overview: "/", workers: "/#workers", programs: "/#workers" };
 for (const link of document.querySelectorAll(".sections a:not([href='/'])")) PAGES[link.textContent.toLowerCase()] = link.getAttribute("href");
+
+/** What the API answers, of what begins like the name of a page. */
+const OF_THE_API = /^\/(audit|config|errors|jobs|programs\/[^/]+\/logs|queues|schedules|types|workers)(\/|$)/;
 
 /** The page of an address that is nearly one, as "/ui/job/7", "/ui/config" or "/Queues". What is of the API is none. @param {string} path */
 function nearlyPage(path) {
-  const [, ui, word = "", id] = /^\/(ui\/)?([a-z]{3,})\/?(\d*)/.exec(path.toLowerCase()) ?? [];
+  const [, word = "", rest] = /^\/(?:ui\/)?([a-z]{3,})[^/]*\/?(.*?)\/?$/.exec(path.toLowerCase()) ?? [];
   const name = word && Object.keys(PAGES).find((one) => one.startsWith(word) || word.startsWith(one));
-  if (!name || (!ui && path.startsWith(`/${name}`))) return null;
-  return name === "jobs" && id ? `${JOBS}/${id}` : PAGES[name];
+  if (!name || OF_THE_API.test(path)) return null;
+  return name === "jobs" && /^\d+$/.test(rest) ? `${JOBS}/${rest}` : PAGES[name];
 }
 
 const page = nearlyPage(location.pathname);

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.conftest import Dashboard
+from tests.browser.panel import worker
 
 SCRIPT = "echo '<b>up</b>'; echo trouble >&2; exec sleep 600"
 PROGRAMS = f"""programs=[{{name="web", argv=["sh", "-c", "{SCRIPT}"], ready={{line="up"}}}}]"""
@@ -129,3 +130,20 @@ def test_a_filter_counts_the_newest_lines_and_the_page_s_own_scrolling_is_not_th
     page.evaluate(LATER)
     log.evaluate(PAGE_SCROLLS)
     expect(page.locator("#log-follow")).to_be_checked()
+
+
+EXIT = {"at": AT, "signal": None, "code": 1, "uptime_s": 1, "output": None, "out_of_memory": None}
+EVIDENCE = {"a": "two  words\n", "b": '{"as": "json"}' * 99, "c": '{"new": "json"}' * 99, "d": "\n"}
+
+
+def test_long_evidence_is_folded_also_where_it_is_one_line(lasting_dashboard: Dashboard) -> None:
+    exits = [EXIT | {"reason": reason, "evidence": text} for reason, text in EVIDENCE.items()]
+    items = [worker("made-up-1", "made-up", role="program", recent_exits=exits)]
+    page = lasting_dashboard.page
+    page.route("**/programs/*/logs?*", lambda route: route.fulfill(json={"items": []}))
+    page.route("**/workers", lambda route: route.fulfill(json={"items": items}))
+    lasting_dashboard.open("/ui/programs/made-up-1")
+    evidence = page.get_by_label("Evidence")
+    expect(evidence.locator("visible=true")).to_have_text(["two  words"])
+    expect(evidence.locator("visible=true")).to_have_css("white-space", "pre-wrap")
+    expect(evidence).to_have_count(3)

@@ -6,6 +6,7 @@ import { duration, plural } from "./words.js";
 
 const MEMORY = { true: "The kernel killed it because memory ran out.", false: "The kernel did not kill it for lack of memory." };
 const MOST = 20;
+const SHORT = 200; // characters: a few lines at most
 
 export class Exits {
   constructor() {
@@ -34,14 +35,14 @@ function exitNode({ at, reason, signal, code, evidence, uptime_s: up, out_of_mem
   const memoryNote = memory || (memory === false && signal === "SIGKILL") ? MEMORY[memory] : "";
   return h("li", {},
     h("p", {}, timeNode(at), up ? ` after ${duration(up)}` : "", ": ", h("b", {}, reason), how && ` (${how})`, memoryNote && h("span", { class: memory ? "bad" : "hint" }, ` ${memoryNote}`)),
-    evidence ? evidenceNode(evidence, open) : h("p", { class: "hint" }, "There is no evidence."),
+    evidence?.trim() ? evidenceNode(evidence.trimEnd(), open) : h("p", { class: "hint" }, "There is no evidence."),
     output ? h("details", {}, h("summary", {}, `last output, ${plural(output.split("\n").length, "line")}`),
       h("pre", { class: "code", tabindex: "0", "aria-label": "Last output of this process" }, output)) : "");
 }
 
-/** One line stands there at once; more, as a stack, can be folded. @param {string} evidence @param {boolean} open */
+/** A short line stands there at once; more, as a stack or a long line of JSON, can be folded. @param {string} evidence @param {boolean} open */
 function evidenceNode(evidence, open) {
-  const label = "Evidence of this exit", lines = evidence.trimEnd().split("\n").length;
-  if (lines === 1) return h("p", {}, h("code", { class: "evidence", role: "group", "aria-label": label }, evidence.trimEnd()));
+  const label = "Evidence of this exit", lines = evidence.split("\n").length;
+  if (lines === 1 && evidence.length <= SHORT) return h("p", {}, h("code", { class: "evidence", role: "group", "aria-label": label }, evidence));
   return h("details", { open }, h("summary", {}, `evidence, ${plural(lines, "line")}`), ...stackNodes(evidence, label));
 }

@@ -41,7 +41,7 @@ export class ProgramState {
     if (!this.fold) {
       this.fold = new SlotFold(program, several);
       byId("slot-actions").append(this.fold.bar);
-      byId("slot-why").append(this.fold.why, this.fold.problem);
+      byId("slot-why").append(this.fold.why); // its problem is that of the stack, which a program has not
       byId("slot").append(this.fold.exits.node);
     }
     for (const id of PLACES) byId(id).hidden = false;

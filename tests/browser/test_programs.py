@@ -132,6 +132,24 @@ def test_a_filter_counts_the_newest_lines_and_the_page_s_own_scrolling_is_not_th
     expect(page.locator("#log-follow")).to_be_checked()
 
 
+def test_of_many_instances_those_in_trouble_are_linked_also_when_another_host_joins(
+    lasting_dashboard: Dashboard,
+) -> None:
+    names = [f"made-up-{n}" for n in range(1, 14)]
+    items = [worker(name, "made-up", role="program") for name in names]
+    items[-1]["state"] = "fatal"
+    page = lasting_dashboard.page
+    page.route("**/programs/*/logs?*", lambda route: route.fulfill(json={"items": []}))
+    page.route("**/workers", lambda route: route.fulfill(json={"items": items}))
+    lasting_dashboard.open("/ui/programs/made-up-1?host=host-1")
+    links = page.get_by_role("list", name="Other instances").get_by_role("link")
+    expect(links).to_have_text(["made-up-13 fatal", *(f"{name} ready" for name in names[1:10])])
+    expect(page.get_by_text("and 2 more")).to_be_visible()
+    items.append(worker("made-up-1", "made-up", role="program", host="host-2"))
+    expect(links.first).to_have_text("made-up-13 on host-1 fatal")
+    expect(links.first).to_have_attribute("href", "/ui/programs/made-up-13?host=host-1")
+
+
 EXIT = {"at": AT, "signal": None, "code": 1, "uptime_s": 1, "output": None, "out_of_memory": None}
 EVIDENCE = {"a": "two  words\n", "b": '{"as": "json"}' * 99, "c": '{"new": "json"}' * 99, "d": "\n"}
 

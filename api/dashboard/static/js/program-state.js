@@ -2,13 +2,17 @@
 //
 // What one comes for stands above the output: the reason and the actions. The exits are below it.
 import { retitle } from "./chrome.js";
-import { arrange, byId, h, hide, icon, setAttr, setText } from "./dom.js";
+import { arrange, byId, h, hide, icon, setAttr, setText, showOrHide } from "./dom.js";
 import { onHost, request } from "./http.js";
 import { SlotFold } from "./slot-fold.js";
-import { bytes, duration, plural, spaced } from "./words.js";
+import { bytes, count, duration, plural, spaced } from "./words.js";
 
 const PLACES = ["slot-actions", "slot-why", "slot"];
+const MOST_OTHERS = 10;
 const SIGNS = { ready: "done", starting: "in_progress", backoff: "failed", fatal: "failed", stuck: "failed" };
+
+/** How much an instance needs somebody. */
+const trouble = (/** @type {any} */ { state }) => (SIGNS[state] === "failed" ? 2 : state === "ready" ? 0 : 1);
 
 export class ProgramState {
   /** @param {string} slot @param {string | null} host null: there is one host only */
@@ -18,7 +22,7 @@ export class ProgramState {
     this.sign = h("span", {});
     this.word = h("b", {});
     this.facts = h("span", { class: "hint" });
-    /** The links to the other instances. @type {Map<string, any>} */
+    /** The items of the other instances, each with a link. @type {Map<string, any>} */
     this.others = new Map();
     byId("status").replaceChildren(this.sign, this.word, this.facts);
   }
@@ -57,11 +61,17 @@ export class ProgramState {
     this.showOthers(all.filter((one) => one.role === "program" && one.pool === program.pool && one !== program), several);
   }
 
-  /** The other instances of the program, each with its state. @param {any[]} others @param {boolean} several */
+  /** The other instances of the program, each with its state; of many some, those in trouble first. @param {any[]} others @param {boolean} several */
   showOthers(others, several) {
-    this.others = new Map(others.map(({ slot, host }) => [`${slot} ${host}`, this.others.get(`${slot} ${host}`)
-      ?? h("a", { href: `/ui/programs/${encodeURIComponent(slot)}${onHost(host, several)}` })]));
+    const shown = others.toSorted((one, other) => trouble(other) - trouble(one)).slice(0, MOST_OTHERS);
+    this.others = new Map(shown.map(({ slot, host }) => [`${slot} ${host}`, this.others.get(`${slot} ${host}`) ?? h("li", {}, h("a", {}))]));
     arrange(byId("others"), [...this.others.values()]);
-    for (const { slot, host, state } of others) setText(this.others.get(`${slot} ${host}`), `${slot}${several ? ` on ${host}` : ""} ${spaced(state)}`);
+    for (const { slot, host, state } of shown) {
+      const link = this.others.get(`${slot} ${host}`).firstChild;
+      setAttr(link, "href", `/ui/programs/${encodeURIComponent(slot)}${onHost(host, several)}`);
+      setText(link, `${slot}${several ? ` on ${host}` : ""} ${spaced(state)}`);
+    }
+    const more = others.length - shown.length;
+    showOrHide(byId("more-others"), more ? `and ${count(more)} more` : "");
   }
 }

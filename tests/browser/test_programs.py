@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.conftest import Dashboard
+from tests.browser.layout import small_targets
 from tests.browser.panel import worker
 
 SCRIPT = "echo '<b>up</b>'; echo trouble >&2; exec sleep 600"
@@ -145,6 +146,10 @@ def test_of_many_instances_those_in_trouble_are_linked_also_when_another_host_jo
     links = page.get_by_role("list", name="Other instances").get_by_role("link")
     expect(links).to_have_text(["made-up-13 fatal", *(f"{name} ready" for name in names[1:10])])
     expect(page.get_by_text("and 2 more")).to_be_visible()
+    page.set_viewport_size({"width": 360, "height": 740})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert small_targets(page) == []
+    assert page.locator(".crumb").evaluate("one => one.offsetHeight") < 60, "one line"
     items.append(worker("made-up-1", "made-up", role="program", host="host-2"))
     expect(links.first).to_have_text("made-up-13 on host-1 fatal")
     expect(links.first).to_have_attribute("href", "/ui/programs/made-up-13?host=host-1")

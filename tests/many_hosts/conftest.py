@@ -3,7 +3,6 @@
 A module has a server and hosts of its own, so that a test does not pay for a start.
 """
 
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -86,13 +85,3 @@ def start_hosts(
     finally:
         for host in hosts:
             host.end()
-
-
-@pytest.fixture(scope="session")
-def libfaketime() -> Path:
-    """The library that moves the clock of a process."""
-    library = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
-    if library is None:
-        reason = "libfaketime is not installed (apt-get install faketime)"
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
-    return library

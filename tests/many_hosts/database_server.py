@@ -28,7 +28,10 @@ _SETTINGS = {
     "hot_standby": "on",
     "wal_receiver_status_interval": "100ms",
     "wal_retrieve_retry_interval": "100ms",
+    "dynamic_shared_memory_type": "mmap",  # goes with the folder, also if the server is killed
 }
+_LINE_OF_MEMORY = 6
+"""Of postmaster.pid: the key and the number of the shared memory that marks its folder as used."""
 KILLS_NS: list[int] = []
 """When servers were killed, by the monotonic clock."""
 FORGETS_NS = 20_000_000_000
@@ -141,7 +144,10 @@ class DatabaseServer:
         psutil.wait_procs(family, 10)
         self._process.wait()
         self._process = None
-        (self.data / "postmaster.pid").unlink(missing_ok=True)  # its pid is not ours to trust
+        lock = self.data / "postmaster.pid"
+        memory = lock.read_text().splitlines()[_LINE_OF_MEMORY].split()[1]
+        subprocess.run(["ipcrm", "--shmem-id", memory], check=True)  # the kernel would keep it
+        lock.unlink()  # its pid is not ours to trust
 
     def promote(self) -> None:
         """Let the standby become the primary."""

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 
 import pytest
 
@@ -11,6 +10,7 @@ from tests.many_hosts.checked import WatchedHosts
 from tests.many_hosts.conftest import DATABASE, StartHosts
 from tests.many_hosts.database_server import DatabaseServer
 from tests.many_hosts.hosts import Host
+from tests.moved_clock import moved_clock
 
 DRAIN_BOUND_S = 30.0
 CLOCKS = {"ada": "+3h", "bob": "-5h"}
@@ -18,15 +18,9 @@ DELAY_S = 1.0
 
 
 @pytest.fixture(scope="module")
-def shared_watch(
-    shared_server: DatabaseServer, start_hosts: StartHosts, libfaketime: Path
-) -> Iterator[WatchedHosts]:
+def shared_watch(shared_server: DatabaseServer, start_hosts: StartHosts) -> Iterator[WatchedHosts]:
     def clock_of(name: str) -> dict[str, str]:
-        return {
-            "LD_PRELOAD": str(libfaketime),
-            "FAKETIME": CLOCKS[name],
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        }
+        return {**moved_clock(), "FAKETIME": CLOCKS[name]}
 
     url = shared_server.url()
     hosts = start_hosts(dict.fromkeys(CLOCKS, url), environment_of=clock_of)

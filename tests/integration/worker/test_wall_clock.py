@@ -4,7 +4,6 @@ libfaketime moves the clock of one process; the monotonic clock it leaves alone,
 when somebody sets the date.
 """
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 
 from orpheus.shared.domain.jobs import Status
+from tests.moved_clock import moved_clock
 
 HOUR_S = 3_600
 Jump = Callable[[int], None]
@@ -20,17 +20,13 @@ Jump = Callable[[int], None]
 @pytest.fixture(scope="module")
 def clock_file(shared_folder: Path) -> Iterator[Path]:
     """Holds the difference between the worker's wall clock and the true one."""
-    library = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
-    if library is None:
-        reason = "libfaketime is not installed (apt-get install faketime)"
-        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
     offset = shared_folder / "offset"
     offset.write_text("+0\n")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LD_PRELOAD", str(library))
+        for name, value in moved_clock().items():
+            patch.setenv(name, value)
         patch.setenv("FAKETIME_TIMESTAMP_FILE", str(offset))
         patch.setenv("FAKETIME_NO_CACHE", "1")
-        patch.setenv("FAKETIME_DONT_FAKE_MONOTONIC", "1")
         yield offset
 
 

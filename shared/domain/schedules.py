@@ -1,7 +1,8 @@
 """When schedules tick, and which ticks to fire. Pure: the caller passes the time.
 
-Cron ticks are cronsim's, which follows Debian's cron through clock changes: a time that the clock
-skips in spring fires at the next real moment, one that comes twice in autumn fires once.
+Cron ticks are cronsim's, which follows Debian's cron through clock changes. If neither the minute
+nor the hour begins with `*`, a time that the clock skips in spring fires at the next real moment,
+and one that comes twice in autumn fires the first time. Others fire whenever the clock shows them.
 `every` ticks on multiples of its period since 1970, so a restart does not move them.
 """
 
@@ -109,8 +110,14 @@ def ticks_after(definition: ScheduleDefinition, after_ms: int) -> Iterator[int]:
     zone = ZoneInfo(definition.timezone)
     # datetime from parts: fromtimestamp() rounds, and fails for some zones far in the past.
     after = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=after_ms)).astimezone(zone)
+    last_ms = after_ms
     for tick in _cron_ticks(definition.cron or "", after):
-        yield round(tick.timestamp() * 1000)
+        tick_ms = round(tick.timestamp() * 1000)
+        # While an hour comes again in autumn, CronSim begins with the ticks of its first pass. One
+        # that is not later than the last, stored as the next, would be due at once for ever.
+        if tick_ms > last_ms:
+            yield tick_ms
+            last_ms = tick_ms
 
 
 def next_tick_ms(definition: ScheduleDefinition, after_ms: int) -> int | None:

@@ -1,7 +1,7 @@
 """When schedules tick, through clock changes, restarts and long sleeps."""
 
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -36,6 +36,11 @@ def every(seconds: float, catch_up: str = "one") -> ScheduleDefinition:
     return ScheduleDefinition("s", "noop", every_s=seconds, catch_up=CatchUp(catch_up))
 
 
+def ticks_from(schedule: ScheduleDefinition, start_ms: int, until_ms: int) -> list[int]:
+    coming = ticks_after(schedule, start_ms - 1)
+    return list(takewhile(lambda tick: tick < until_ms, coming))
+
+
 def test_cron_ticks_are_those_of_the_zone() -> None:
     berlin = cron("0 9 * * *", "Europe/Berlin")
     assert next_tick_ms(berlin, at("2026-07-01T00:00")) == at("2026-07-01T07:00")
@@ -48,10 +53,36 @@ def test_a_time_that_comes_twice_in_autumn_fires_once() -> None:
     assert len({datetime.fromtimestamp(t / 1000, BERLIN).date() for t in ticks}) == 2
 
 
+@pytest.mark.parametrize("expression", ["30 2 * * *", "0,20,40 1-4 * * *"])
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "Europe/London"])
+def test_in_the_hour_that_comes_again_the_ticks_are_those_after_it(
+    expression: str, zone: str
+) -> None:
+    """CronSim, which is given the time without its offset, begins again with the first hour."""
+    schedule = cron(expression, zone)
+    began, again, end = at("2026-10-25T00:00"), at("2026-10-25T01:00"), at("2026-10-25T03:00")
+    of_the_night = ticks_from(schedule, began, end)
+    for start in range(again, end, 300_000):
+        assert ticks_from(schedule, start, end) == [one for one in of_the_night if one >= start]
+
+
 def test_a_time_that_spring_skips_fires_at_the_next_real_moment() -> None:
     berlin = cron("30 2 * * *", "Europe/Berlin")
     tick = next_tick_ms(berlin, at("2026-03-28T12:00"))
     assert tick == at("2026-03-29T01:00")
+
+
+@pytest.mark.parametrize(
+    ("expression", "ticks_in_spring", "ticks_in_autumn"),
+    [("30 2 * * *", 1, 1), ("*/30 2 * * *", 0, 4), ("30 */2 * * *", 11, 13), ("0 * * * *", 23, 25)],
+)
+def test_a_minute_or_an_hour_that_begins_with_a_star_follows_the_clock(
+    expression: str, ticks_in_spring: int, ticks_in_autumn: int
+) -> None:
+    schedule = cron(expression, "Europe/Berlin")
+    spring = ticks_from(schedule, at("2026-03-29", BERLIN), at("2026-03-30", BERLIN))
+    autumn = ticks_from(schedule, at("2026-10-25", BERLIN), at("2026-10-26", BERLIN))
+    assert (len(spring), len(autumn)) == (ticks_in_spring, ticks_in_autumn)
 
 
 def test_every_ticks_on_multiples_of_its_period() -> None:
@@ -114,7 +145,7 @@ def test_all_catches_up_in_steps() -> None:
 
 
 @given(
-    st.sampled_from(["*/7 * * * *", "5 4 * * *", "0 0 1 * *"]),
+    st.sampled_from(["*/7 * * * *", "5 4 * * *", "0 0 1 * *", "30 2 * * *", "0,20,40 1-4 * * *"]),
     st.sampled_from(["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe"]),
     st.integers(at("2020-01-01T00:00"), at("2030-01-01T00:00")),
 )

@@ -17,6 +17,7 @@ from threading import Lock, Thread
 
 from orpheus.config.changes import changed_keys
 from orpheus.config.handovers import for_commands, for_database, for_storage
+from orpheus.config.regular_file import read_regular_file
 from orpheus.config.settings import Settings
 from orpheus.shared.errors import ConfigurationError, OrpheusError
 from orpheus.shared.job_types.describe import describe_types, digest_of
@@ -92,7 +93,9 @@ class Reloader:
         self._orders: queue.SimpleQueue[_Order] = queue.SimpleQueue()
         self._results: deque[Reloaded | Rejected] = deque()
         self._results_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._known = self._seen = _signature(settings.source)
+        self._seen = _signature(settings.source)
+        # The start took its time since it read the file: what was saved meanwhile is not known yet.
+        self._known = self._seen if _is_in_its_file(settings) else None
         self._thread = Thread(target=self._run, name="reloader", daemon=True)
 
     def start(self) -> None:
@@ -182,6 +185,11 @@ class Reloader:
 
     def _check(self, why: str, *, replace_all: bool) -> Reloaded:
         settings = self._read()
+        source = self._settings.source
+        if source is not None and settings.source is None:  # for a moment, while it is copied?
+            raise ConfigurationError(
+                f"{source} is gone: what it set stays; an empty file sets everything to its default"
+            )
         changed = tuple(changed_keys(self._settings, settings))
         for key in _FIXED:
             if key in changed:
@@ -215,6 +223,15 @@ class Reloader:
                 write_settings(store, for_database(settings))
         finally:
             store.close()
+
+
+def _is_in_its_file(settings: Settings) -> bool:
+    """Return whether the file still holds what the settings were read from."""
+    try:
+        text = read_regular_file(settings.source) if settings.source is not None else b""
+    except OSError:
+        return False
+    return text == settings.source_text.encode()
 
 
 def _signature(file: Path | None) -> tuple[int, int, int] | None:

@@ -1,0 +1,72 @@
+"""The reloader's thread, on files that it refuses: what it accepts needs a whole Orpheus.
+
+tests/integration/supervisor/test_reload.py has the rest.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from orpheus.config.load import load_settings
+from orpheus.config.settings import Settings
+from orpheus.supervisor.plan.listeners import Listeners
+from orpheus.supervisor.plan.reload import Rejected, Reloader
+from tests.machine import wait_until
+
+REFUSED = "[api]\nprot = 1\n"
+Start = Callable[..., Reloader]
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The default file of a directory of its own."""
+    monkeypatch.chdir(tmp_path)
+    file = Path("config/orpheus.toml")
+    file.parent.mkdir()
+    file.write_text("[api]\nenabled = false\n")
+    return file
+
+
+def read() -> Settings:
+    return load_settings(None, (), {})
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Starts a reloader that has read some settings."""
+    started: list[Reloader] = []
+
+    def start_one(settings: Settings) -> Reloader:
+        started.append(Reloader(read, settings, Listeners(), lambda _: None))
+        started[-1].start()
+        return started[-1]
+
+    yield start_one
+    for reloader in started:
+        reloader.stop()
+
+
+def test_a_file_saved_since_it_was_read_is_read_again(file: Path, start: Start) -> None:
+    """While Orpheus starts: job modules are imported, a server may be waited for."""
+    settings = read()
+    file.write_text(REFUSED)
+    [result] = wait_until(start(settings).take, "the file to be read")
+    assert isinstance(result, Rejected)
+    assert (result.why, "api.prot" in result.reason) == ("the file was saved", True)
+
+
+def test_a_default_file_that_is_gone_does_not_set_everything_to_its_default(
+    file: Path, start: Start
+) -> None:
+    """It may be gone for a moment only, while it is copied; schedules and limits would be, too."""
+    reloader = start(read())
+    file.rename("elsewhere")
+    reloader.ask("SIGHUP")
+    [result] = wait_until(reloader.take, "the answer")
+    assert isinstance(result, Rejected)
+    assert result.reason.startswith("config/orpheus.toml is gone")
+    Path("elsewhere").write_text(REFUSED)
+    Path("elsewhere").rename(file)
+    [result] = wait_until(reloader.take, "the file to be read")
+    assert "api.prot" in result.reason

@@ -75,13 +75,13 @@ _LAST_BATCHES_S = 1.0
 """How long to wait for the batches of outboxes that are under way; ending them early is safe."""
 
 
-def run_supervisor(read: Callable[[], Settings], sets: Sequence[str] = ()) -> int:
+def run_supervisor(read: Callable[[], Settings], signals: Signals, sets: Sequence[str] = ()) -> int:
     """Supervise in the foreground until a signal to stop; return the exit code.
 
-    `read` reads the settings, at the start and at each reload. `sets` are the `--set` options, for
-    the API, which shows where values come from. The exit code is 0, 4 if something had to be
-    killed, or 70 for a crash loop. Raises ConfigurationError, AlreadyRunning, CannotBind or
-    StorageError if it cannot start.
+    `read` reads the settings, at the start and at each reload. `signals` have arrived since this
+    process began. `sets` are the `--set` options, for the API, which shows where values come from.
+    The exit code is 0, 4 if something had to be killed, or 70 for a crash loop. Raises
+    ConfigurationError, AlreadyRunning, CannotBind or StorageError if it cannot start.
     """
     if sys.platform != "linux":
         raise ConfigurationError("Orpheus runs on Linux only: it needs pidfds and PR_SET_PDEATHSIG")
@@ -97,7 +97,7 @@ def run_supervisor(read: Callable[[], Settings], sets: Sequence[str] = ()) -> in
         state = state_files(settings.database.url, settings.database.state_dir)
         lock_fd = lock_database(state)
         warn_of_owner(state)
-        return _supervise(read, sets, settings, state, notifier, lock_fd)
+        return _supervise(read, signals, sets, settings, state, notifier, lock_fd)
     except KeyboardInterrupt:  # nothing was started yet
         return ExitCode.OK
     finally:
@@ -121,6 +121,7 @@ def _with_paths_resolved_once(read: Callable[[], Settings]) -> Callable[[], Sett
 
 def _supervise(
     read: Callable[[], Settings],
+    signals: Signals,
     sets: Sequence[str],
     settings: Settings,
     state: StateFiles,
@@ -142,7 +143,7 @@ def _supervise(
     recorder = Recorder(myself, configuration.duties())
     sampler = Sampler(locked_file(settings.database.url))
     reloader = Reloader(read, settings, listeners, keep)
-    signals = Signals()
+    signals.take_over()
     drainers = Drainers(recorder.leads)
     children = Children(state, recorder)
     loop = Loop(

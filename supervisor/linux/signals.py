@@ -5,30 +5,44 @@ import os
 import signal
 from collections import deque
 
-_HANDLED = (
-    signal.SIGTERM,
-    signal.SIGINT,
-    signal.SIGQUIT,
-    signal.SIGHUP,
-    signal.SIGUSR2,
-    signal.SIGTTIN,
-    signal.SIGTTOU,
-)
+_STOPS = (signal.SIGTERM, signal.SIGINT)
+_RELOADS = (signal.SIGHUP, signal.SIGUSR2)
+HANDLED = (*_STOPS, *_RELOADS, signal.SIGQUIT, signal.SIGTTIN, signal.SIGTTOU)
 _DRAIN_BYTES = 4_096
 
 
 class Signals:
-    """The signals that have arrived, and a descriptor that is readable when one has."""
+    """The signals that have arrived, and a descriptor that is readable when one has.
+
+    While the supervisor starts (until `take_over`), what asks for a reload is noted, and done once
+    the main loop runs. A signal to stop ends the start at once, by KeyboardInterrupt: there is
+    nothing to finish yet.
+    """
 
     def __init__(self) -> None:
         self._read_fd, self._write_fd = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._arrived: deque[int] = deque()
         self._had_terminal = has_terminal()
         signal.set_wakeup_fd(self._write_fd, warn_on_full_buffer=False)
-        for number in _HANDLED:
-            signal.signal(number, lambda number, _frame: self._arrived.append(number))
+        for number in _STOPS:
+            signal.signal(number, _end_start)
+        for number in _RELOADS:
+            signal.signal(number, self._note_in_start)
+
+    def take_over(self) -> None:
+        """Note every signal from now on: the main loop carries out those to stop, too."""
+        for number in HANDLED:
+            signal.signal(number, self._note)
         # QUIT writes the stack of every thread first, even if the main thread is stuck.
         faulthandler.register(signal.SIGQUIT, all_threads=True, chain=True)
+
+    def _note_in_start(self, number: int, _frame: object) -> None:
+        if number == signal.SIGHUP and self.terminal_gone():
+            _end_start()
+        self._arrived.append(number)
+
+    def _note(self, number: int, _frame: object) -> None:
+        self._arrived.append(number)
 
     def fileno(self) -> int:
         """The descriptor to wait on for reading."""
@@ -50,11 +64,18 @@ class Signals:
     def close(self) -> None:
         """Ignore every signal from now on: the process is about to exit, with its own code."""
         faulthandler.unregister(signal.SIGQUIT)
-        for number in _HANDLED:
+        for number in HANDLED:
             signal.signal(number, signal.SIG_IGN)
         signal.set_wakeup_fd(-1)
         os.close(self._read_fd)
         os.close(self._write_fd)
+
+
+def _end_start(*_: object) -> None:
+    """End the start. More signals must not interrupt what ends the process that it has started."""
+    for number in (*_STOPS, *_RELOADS):
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def has_terminal() -> bool:

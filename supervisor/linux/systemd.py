@@ -22,6 +22,7 @@ class Notifier:
         self.turn_every_s = watchdog_s / 2
         """How often the main loop must call `turned`, in seconds; infinite without a watchdog."""
         self._turned_s = -inf
+        self._is_ready = False
         self._socket: socket.socket | None = None
         if address is not None:
             with contextlib.suppress(OSError):
@@ -44,7 +45,8 @@ class Notifier:
         return cls(address or None, watchdog_s or inf)
 
     def ready(self, status: str) -> None:
-        """Tell that the start or the reload is complete."""
+        """Tell that the start is complete."""
+        self._is_ready = True
         self._send("READY=1", _status(status))
 
     def status(self, text: str) -> None:
@@ -52,8 +54,14 @@ class Notifier:
         self._send(_status(text))
 
     def reloading(self) -> None:
-        """Tell that a reload has begun; `ready` ends it, whether it succeeded or not."""
-        self._send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1_000}")
+        """Tell that a reload has begun, unless the start is not complete yet."""
+        if self._is_ready:
+            self._send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1_000}")
+
+    def reloaded(self, status: str) -> None:
+        """Tell that a reload is complete, whether it succeeded or not; it completes no start."""
+        if self._is_ready:
+            self.ready(status)
 
     def stopping(self) -> None:
         """Tell that the shutdown has begun."""

@@ -158,7 +158,7 @@ class Orders:
                 self._adopt(result)
             else:
                 self._reject(result)
-            self.notifier.ready(self.loop.status)
+            self.notifier.reloaded(self.loop.status)
 
     def _adopt(self, new: Reloaded) -> None:
         configuration = self.configuration

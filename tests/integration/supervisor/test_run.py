@@ -82,6 +82,8 @@ def test_a_signal_while_a_job_module_is_imported_ends_the_start_and_leaves_nothi
         try:
             wait_for((tmp_path / "importing").exists, "the import")
             [describing] = psutil.Process(process.pid).children(recursive=True)
+            for to_reload in (signal.SIGHUP, signal.SIGUSR2):  # is done after the start
+                process.send_signal(to_reload)
             process.send_signal(number)
             assert process.wait(PATIENCE_S) == (-number if number == signal.SIGKILL else 0)
             wait_for(lambda: has_ended(describing), "the describing child to be gone")

@@ -117,7 +117,9 @@ def main(plan_file: str) -> int:
         describing=reloader.describing,
     )
     notifier = Notifier.from_environ({})
-    Orders(loop, configuration, listeners, recorder, Signals(), reloader, bell, notifier)
+    signals = Signals()
+    signals.take_over()
+    Orders(loop, configuration, listeners, recorder, signals, reloader, bell, notifier)
     recorder.start()
     sampler.start()
     reloader.start()

@@ -1,6 +1,7 @@
 """Runs the command line in this process, on a real database in a directory of its own."""
 
 import json
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from orpheus.shared.domain.jobs import Holder, JobError
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.storage import Store, TypeRow, open_store
 from orpheus.supervisor import __main__ as program
+from orpheus.supervisor.linux.signals import HANDLED
 from tests.databases import make_database
 
 URL = "sqlite:///data/orpheus.db"
@@ -36,16 +38,20 @@ Orpheus = Callable[..., Answer]
 @pytest.fixture
 def orpheus(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Orpheus:
+) -> Iterator[Orpheus]:
     """Runs `orpheus ARGUMENTS…` in a directory of its own."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("ORPHEUS_CONFIG", raising=False)
+    handlers = {number: signal.getsignal(number) for number in HANDLED}
 
     def run(*arguments: str) -> Answer:
         code = program.run(arguments)
         return Answer(code, *capsys.readouterr())
 
-    return run
+    yield run
+    signal.set_wakeup_fd(-1)  # a start handles signals
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture

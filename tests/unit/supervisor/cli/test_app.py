@@ -109,7 +109,7 @@ def test_without_a_command_the_supervisor_runs(
 ) -> None:
     started: list[Any] = []
 
-    def run_supervisor(read: Callable[[], Any], sets: Sequence[str]) -> int:
+    def run_supervisor(read: Callable[[], Any], _: object, sets: Sequence[str]) -> int:
         started.append((read().api.port, tuple(sets)))
         return 4
 

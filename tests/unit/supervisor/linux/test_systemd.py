@@ -57,11 +57,24 @@ def test_a_reload_is_sent_with_the_time_on_the_monotonic_clock(
     received: tuple[Notifier, socket.socket],
 ) -> None:
     notifier, server = received
+    notifier.ready("")
+    assert fields(server)["READY"] == "1"
     before = time.monotonic_ns() // 1_000
     notifier.reloading()
     told = fields(server)
     assert told["RELOADING"] == "1"
     assert before <= int(told["MONOTONIC_USEC"]) <= time.monotonic_ns() // 1_000
+    notifier.reloaded("1 of 1 workers ready")
+    assert fields(server) == {"READY": "1", "STATUS": "1 of 1 workers ready"}
+
+
+def test_a_reload_during_the_start_does_not_complete_it(
+    received: tuple[Notifier, socket.socket],
+) -> None:
+    notifier, server = received
+    notifier.reloading()
+    notifier.reloaded("0 of 1 workers ready")
+    assert silent(server)
 
 
 def test_a_status_is_one_line_and_no_other_field(received: tuple[Notifier, socket.socket]) -> None:

@@ -145,8 +145,7 @@ class Sources:
         """Add every `ORPHEUS_TABLE__KEY`, then every `--set KEY=VALUE`."""
         for name, text in sorted(environ.items()):
             if name.startswith(PREFIX) and name not in _NOT_SETTINGS:
-                path = name.removeprefix(PREFIX).lower().split("__")
-                self.add(nested(path, _value(text)), name)
+                self.add(nested(_path_of(name), _value(text)), name)
         if "ORPHEUS_FAILPOINTS" in environ and environ.get("ORPHEUS_TESTING") != "1":
             self._add_problem("ORPHEUS_FAILPOINTS", "is for tests only, with ORPHEUS_TESTING=1")
         for item in sets:
@@ -194,6 +193,18 @@ def sources_with(text: str, path: Path, sets: Sequence[str], environ: Mapping[st
     sources = Sources()
     sources.read_text(text, path)
     return sources.read_others(sets, environ)
+
+
+def _path_of(variable: str) -> list[str]:
+    """Return the key that a variable sets: queues.mail.rate for `ORPHEUS_QUEUES__MAIL__RATE`.
+
+    The name of a queue may have capitals; only one that is all capitals is meant in lower case.
+    """
+    steps = variable.removeprefix(PREFIX).split("__")
+    path = [step.lower() for step in steps]
+    if path[0] == "queues" and len(path) > 1 and not steps[1].isupper():
+        path[1] = steps[1]
+    return path
 
 
 def _value(text: str) -> Any:

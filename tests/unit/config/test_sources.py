@@ -31,6 +31,19 @@ def test_sources_add_up_within_a_table(load: Load, toml: Toml) -> None:
     assert settings.pools["mail"].workers == 2
 
 
+def test_a_variable_keeps_the_mixed_case_of_a_queue_s_name(load: Load, toml: Toml) -> None:
+    path = toml("[queues.Mail]\nmax_running = 1\n[queues.media]\nmax_running = 1\n")
+    environ = {
+        "ORPHEUS_QUEUES__Mail__MAX_RUNNING": "3",
+        "ORPHEUS_QUEUES__MEDIA__MAX_RUNNING": "4",
+        "ORPHEUS_POOLS__Default__WORKERS": "5",
+    }
+    settings = load(path, environ=environ)
+    limits = {name: queue.max_running for name, queue in settings.queues.items()}
+    assert limits == {"Mail": 3, "media": 4}
+    assert settings.pools["default"].workers == 5
+
+
 def test_a_value_is_read_as_toml_else_as_text(load: Load) -> None:
     settings = load(
         sets=["logging.level=debug", 'api.host="::1"', "jobs.timeout=1m", "jobs.modules=['a']"]

@@ -56,6 +56,11 @@ def test_a_file_saved_since_it_was_read_is_read_again(file: Path, start: Start) 
     assert (result.why, "api.prot" in result.reason) == ("the file was saved", True)
 
 
+def test_a_file_that_is_as_it_was_read_is_not_read_again(file: Path) -> None:
+    reloader = Reloader(read, read(), Listeners(), lambda _: None)
+    assert not any(reloader._file_has_settled() for _ in range(3))
+
+
 def test_a_default_file_that_is_gone_does_not_set_everything_to_its_default(
     file: Path, start: Start
 ) -> None:

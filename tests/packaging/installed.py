@@ -79,7 +79,7 @@ class Installed:
             env=clean_environment(),
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
             check=False,
         )
 

@@ -8,6 +8,11 @@ refused, each of them runs alone. No request is answered before the commit, so w
 is kept; if the commit fails, all requests of its group fail. If the write lock could not be
 acquired in time, the requests that arrived meanwhile fail as well, because they would wait for the
 same lock again.
+
+On PostgreSQL, a request waits only for those rows and keys that it needs, and an application may
+hold them for long (docs/adr/0024). All others would wait for it in the same transaction. So in a
+group, no lock is waited for longer than a moment: a request that cannot have its locks by then goes
+to a second thread, which runs one request at a time and waits as long as everybody else.
 """
 
 import asyncio
@@ -21,7 +26,7 @@ from typing import Any, TypeVar
 
 from orpheus.api.database.readers import Settled, settle_soon
 from orpheus.api.http.problems import Refusal
-from orpheus.shared.errors import DatabaseBusy, StorageError
+from orpheus.shared.errors import DatabaseAway, DatabaseBusy, StorageError
 from orpheus.shared.process.failpoints import failpoint
 from orpheus.shared.process.malloc import keep_freed_memory
 from orpheus.shared.records import dataclass
@@ -32,6 +37,10 @@ V = TypeVar("V")
 
 _KEPT_MB = 4  # of each thread: what a transaction needs, not what a batch of 10,000 jobs took once
 _FIRST_GROUP = 64
+_LOCK_WAIT_MS = 200
+"""How long a group waits for a lock: longer than most transactions of others take."""
+_NEXT_LOCK_WAIT_MS = 10
+"""The same after it has waited in vain: many may have come for one lock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +52,27 @@ class _Request:
     future: asyncio.Future[Any]
 
 
+_Queue = SimpleQueue[_Request | None]
+
+
 class Writer:
-    """One thread that writes for one event loop. Call `start` and `close` on that loop."""
+    """Writes for one event loop, on one thread. Call `start` and `close` on that loop.
+
+    A second thread is started when the first request must wait for a lock.
+    """
 
     def __init__(self, open_store: Callable[[], Store], bound: int = 2048) -> None:
         self._open_store = open_store
         self._bound = bound
-        self._queue: SimpleQueue[_Request | None] = SimpleQueue()
+        self._queue: _Queue = SimpleQueue()
+        self._patient_queue: _Queue = SimpleQueue()
         self._unanswered = 0
         self.trouble: StorageError | None = None
         """Why the latest commit failed; None if it succeeded."""
         self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
+        self._patient_thread = threading.Thread(
+            target=self._work_patiently, name="patient-writer", daemon=True
+        )
 
     def start(self) -> None:
         """Start the thread."""
@@ -62,9 +81,12 @@ class Writer:
         self._thread.start()
 
     async def close(self) -> None:
-        """Commit the waiting requests, then end the thread."""
+        """Commit the waiting requests, then end the threads."""
         self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
+        if self._patient_thread.is_alive():
+            self._patient_queue.put(None)
+            await asyncio.to_thread(self._patient_thread.join)
 
     async def write(self, write: Callable[[Store], T], *, durable: bool = True) -> T:
         """Call `write`, commit it with others, and return or raise what it does.
@@ -106,69 +128,126 @@ class Writer:
         open_ = True
         while open_:
             most = _FIRST_GROUP if store is None else store.most_savepoints
-            group, open_ = self._next_group(most)
+            group, open_ = _next_group(self._queue, most)
+            held_up: list[_Request] = []
             try:
                 store = store or self._open_store()
-                settled = commit_group(store, group)
+                settled, held_up = commit_group(store, group)
                 self.trouble = None
                 failpoint("api.acknowledge")
             except Exception as error:  # noqa: BLE001 - it is raised where the result is awaited
                 if isinstance(error, StorageError):
                     self.trouble = error
-                if isinstance(error, DatabaseBusy) and open_:
-                    waiting, open_ = self._waiting()
+                if open_ and _concerns_all(error, store):
+                    waiting, open_ = _waiting(self._queue)
+                    group += waiting
+                settled = [(request.future, None, error) for request in group]
+            settle_soon(self._loop, settled)
+            self._let_wait(held_up)
+        if store is not None:
+            store.close()
+
+    def _let_wait(self, held_up: list[_Request]) -> None:
+        for request in held_up:
+            self._patient_queue.put(request)
+        if held_up and not self._patient_thread.is_alive():
+            self._patient_thread.start()
+
+    def _work_patiently(self) -> None:
+        """Run requests one by one. After one has waited in vain, those behind it fail as well.
+
+        Most of them wait for the same lock; and nobody waits for longer than two of its waits.
+        """
+        store: Store | None = None
+        open_ = True
+        while open_:
+            group, open_ = _next_group(self._patient_queue, 1)
+            try:
+                store = store or self._open_store()
+                settled, _ = commit_group(store, group, is_patient=True)
+                failpoint("api.acknowledge")
+            except Exception as error:  # noqa: BLE001 - it is raised where the result is awaited
+                if open_ and isinstance(error, DatabaseBusy):
+                    waiting, open_ = _waiting(self._patient_queue)
                     group += waiting
                 settled = [(request.future, None, error) for request in group]
             settle_soon(self._loop, settled)
         if store is not None:
             store.close()
 
-    def _next_group(self, most: int) -> tuple[list[_Request], bool]:
-        """Wait for a request; return it and those behind it, up to `most`.
 
-        And False if the thread must end.
-        """
-        first = self._queue.get()
-        if first is None:
-            return [], False
-        waiting, goes_on = self._waiting(most - 1)
-        return [first, *waiting], goes_on
+def _next_group(queue: _Queue, most: int) -> tuple[list[_Request], bool]:
+    """Wait for a request; return it and those behind it, up to `most`.
 
-    def _waiting(self, most: int = sys.maxsize) -> tuple[list[_Request], bool]:
-        """Return the waiting requests, up to `most`, and False if the thread must end."""
-        found: list[_Request] = []
-        with contextlib.suppress(Empty):
-            while len(found) < most:
-                request = self._queue.get_nowait()
-                if request is None:
-                    return found, False
-                found.append(request)
-        return found, True
+    And False if the thread must end.
+    """
+    first = queue.get()
+    if first is None:
+        return [], False
+    waiting, goes_on = _waiting(queue, most - 1)
+    return [first, *waiting], goes_on
 
 
-def commit_group(store: Store, group: list[_Request]) -> list[Settled]:
+def _waiting(queue: _Queue, most: int = sys.maxsize) -> tuple[list[_Request], bool]:
+    """Return the waiting requests, up to `most`, and False if the thread must end."""
+    found: list[_Request] = []
+    with contextlib.suppress(Empty):
+        while len(found) < most:
+            request = queue.get_nowait()
+            if request is None:
+                return found, False
+            found.append(request)
+    return found, True
+
+
+def _concerns_all(error: Exception, store: Store | None) -> bool:
+    """Tell whether those who came meanwhile would wait for the same, and in vain as well."""
+    if not isinstance(error, DatabaseBusy):
+        return False
+    return isinstance(error, DatabaseAway) or store is None or store.one_writer
+
+
+def commit_group(
+    store: Store, group: list[_Request], *, is_patient: bool = False
+) -> tuple[list[Settled], list[_Request]]:
     """Run the requests of `group` in one transaction, so that a refused one harms no other.
 
-    Raises StorageError if the transaction fails as a whole; then none was written.
+    Return the results, and the requests that were left out: they wait for a lock, which only a
+    patient caller does. Raises StorageError if the transaction fails as a whole; then none was
+    written.
     """
     settled: list[Settled] = []
+    held_up: list[_Request] = []
     if not group:
-        return settled
+        return settled, held_up
+    leaves_out = not is_patient and not store.one_writer
     with store.write(durable=any(request.durable for request in group)):
+        if leaves_out:
+            store.limit_lock_waits(_LOCK_WAIT_MS)
         for _, alike in groupby(group, lambda request: request.write):
-            settled += _run(store, [*alike])
-    return settled
+            settled += _run(store, [*alike], held_up if leaves_out else None)
+    return settled, held_up
 
 
-def _run(store: Store, alike: Sequence[_Request]) -> list[Settled]:
-    """Run requests that have the same `write`: together, or each alone if that is refused."""
+def _run(store: Store, alike: Sequence[_Request], held_up: list[_Request] | None) -> list[Settled]:
+    """Run requests that have the same `write`: together, or each alone if that is refused.
+
+    One that waits for a lock is added to `held_up`; None: it fails all.
+    """
     try:
         with store.savepoint():
             results = alike[0].write(store, [request.value for request in alike])
-    except StorageError:
-        raise  # the database failed, not this request: the whole group is rolled back
+    except StorageError as error:
+        is_lock = isinstance(error, DatabaseBusy) and not isinstance(error, DatabaseAway)
+        if held_up is None or not is_lock:
+            raise  # the database failed, not this request: the whole group is rolled back
+        store.limit_lock_waits(_NEXT_LOCK_WAIT_MS)
+        if len(alike) == 1:
+            held_up.append(alike[0])
+            return []
     except Exception as error:  # noqa: BLE001 - it is raised where the result is awaited
-        if len(alike) > 1:
-            return [settled for request in alike for settled in _run(store, [request])]
-        return [(alike[0].future, None, error)]
-    return [(one.future, result, None) for one, result in zip(alike, results, strict=True)]
+        if len(alike) == 1:
+            return [(alike[0].future, None, error)]
+    else:
+        return [(one.future, result, None) for one, result in zip(alike, results, strict=True)]
+    return [settled for request in alike for settled in _run(store, [request], held_up)]

@@ -100,6 +100,7 @@ class Database(Protocol):
     def lock(self, kind: str, names: Iterable[str]) -> bool:
         """Let no other transaction that locks one of these names go on before this one ends.
 
+        One that only reads locks nothing: it would wait for writers, and nobody for it.
         Return whether one may have changed what this one has read before.
         """
 
@@ -132,6 +133,12 @@ class Database(Protocol):
 
     def time_limit(self, limit_s: float) -> AbstractContextManager[None]:
         """Stop a statement that still runs after `limit_s`: it raises ReadTookTooLong."""
+
+    def limit_lock_waits(self, limit_ms: int) -> None:
+        """Let no statement of the open transaction wait longer for another's: DatabaseBusy.
+
+        If it is in a savepoint, the transaction can go on. Where one writes at a time, none waits.
+        """
 
     def flush_counts(self) -> None:
         """Write the kept counts gathered so far: at the commit, or when a verb reads them."""

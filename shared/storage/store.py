@@ -122,6 +122,10 @@ class Store:
         """Stop a query that still runs after `limit_s` seconds: it raises ReadTookTooLong."""
         return self._database.time_limit(limit_s)
 
+    def limit_lock_waits(self, limit_ms: int) -> None:
+        """Inside `write`, outside its savepoints: see `Database`."""
+        self._database.limit_lock_waits(limit_ms)
+
     def writable(self) -> bool:
         """Return whether a write transaction can begin within 0.25 s: most writes are shorter.
 

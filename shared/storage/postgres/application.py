@@ -240,6 +240,9 @@ class ApplicationDatabase(Statements):
         with self._until(limit_s), self.snapshot():
             yield
 
+    def limit_lock_waits(self, limit_ms: int) -> None:
+        """Do nothing: timeouts are the application's."""
+
     def _look_at_schema(self) -> None:
         """Raise DatabaseUnusable, at the first use, if the verbs cannot work on the schema."""
         if not self._is_looked_at:

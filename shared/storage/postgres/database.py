@@ -6,7 +6,7 @@ changes is the newest. So what a verb reads for a change it reads FOR UPDATE, in
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from orpheus.shared.errors import DatabaseUnusable
 from orpheus.shared.process.clock import Clock
@@ -57,6 +57,8 @@ class PostgresDatabase(Statements):
         self._notices = Notices(sender_of(str(bells.folder)))
         self.commits_late = False
         self._durable = durable
+        self._only_reads = False
+        """Whether the open transaction is a snapshot."""
 
     def number_events(self) -> None:
         """See Database."""
@@ -69,6 +71,10 @@ class PostgresDatabase(Statements):
             return self._connection.opened, ""
         row = self.one("SELECT pg_current_snapshot()::text")
         return self._connection.opened, str(row[0]) if row else ""
+
+    def lock(self, kind: str, names: Iterable[str]) -> bool:
+        """See Database."""
+        return not self._only_reads and super().lock(kind, names)
 
     # Transactions
 
@@ -131,12 +137,19 @@ class PostgresDatabase(Statements):
             yield
             return
         self._begin(f"{_NUMBER_EVENTS} {_READ}", settings)
+        self._only_reads = True
         try:
             yield
         except BaseException:
             self._connection.roll_back()
             raise
+        finally:
+            self._only_reads = False
         self._connection.end_reading()
+
+    def limit_lock_waits(self, limit_ms: int) -> None:
+        """See Database. The setting goes with the next statement."""
+        self._connection.send_many([(f"SET LOCAL lock_timeout = {limit_ms}", [()])])
 
     def _begin_writing(self, read_clock: str) -> None:
         """Begin with the first statement, which need not wait for an answer to this."""

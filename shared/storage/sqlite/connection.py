@@ -205,6 +205,9 @@ class SqliteDatabase:
             finally:
                 connection.set_progress_handler(None)
 
+    def limit_lock_waits(self, limit_ms: int) -> None:
+        """See Database: there is one writer at a time."""
+
     def _is_late(self) -> bool:
         return time.monotonic() > self._stop_reading_at_s
 

@@ -71,7 +71,7 @@ def _server(services: Services, listener: socket.socket, beats: Beats) -> Server
         create_app(services),
         max_clients=services.options.max_clients,
         on_started=started,
-        on_stopping=services.broadcaster.release_all,
+        on_stopping=services.release_all,
     )
 
 

@@ -12,6 +12,7 @@ from typing import TypeVar, cast
 from starlette.requests import HTTPConnection
 from typing_extensions import TypedDict
 
+from orpheus.api.database.long_calls import LongCalls
 from orpheus.api.database.readers import Readers
 from orpheus.api.database.shared_read import SharedRead
 from orpheus.api.database.write_probe import WriteProbe
@@ -80,17 +81,20 @@ class Services:
     start: StartWatch
     samples: SampleRing
     condition: SharedRead[Condition]
+    long_calls: LongCalls
     measures: Measures = field(default_factory=Measures)
     masking: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while versions of the configuration are made ready to be shown: it takes much CPU."""
 
     def with_own_store(self, work: Callable[[Store], T]) -> T:
-        """Call `work` with a store of its own: for what takes many transactions. Blocks."""
-        store = open_storage(self.options.storage)
-        try:
+        """Call `work` with a store of its own: for what is no part of a group. Blocks."""
+        with contextlib.closing(open_storage(self.options.storage)) as store:
             return work(store)
-        finally:
-            store.close()
+
+    def release_all(self) -> None:
+        """Let all who wait, or take long, be answered: the server stops."""
+        self.broadcaster.release_all()
+        self.long_calls.stop_soon()
 
 
 class Overview(TypedDict):
@@ -165,6 +169,7 @@ async def open_services(
     )
     summaries = Summaries(broadcaster)
     probe = WriteProbe()
+    long_calls = LongCalls(open_store)
     start = StartWatch(readers, lambda store: workers(store, options))
     samples = SampleRing(readers, lambda store: workers(store, options))
     readers.start()
@@ -183,10 +188,12 @@ async def open_services(
             start,
             samples,
             SharedRead(lambda: readers.read(lambda store: condition(store, options, probe))),
+            long_calls,
         )
     finally:
         for task in watching:
             task.cancel()
+        await long_calls.close()
         await summaries.close()
         await broadcaster.close()
         await writer.close()

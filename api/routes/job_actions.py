@@ -1,7 +1,8 @@
 """What operators do to jobs: cancel, retry, run and delete, one job or many."""
 
-import asyncio
 from collections.abc import Callable
+from functools import partial
+from threading import Event
 from typing import TypeVar
 
 from fastapi import APIRouter, Request
@@ -12,13 +13,13 @@ from orpheus.api.contract.openapi import answers, body, problems
 from orpheus.api.contract.requests import BulkChange, BulkFilter, Reason
 from orpheus.api.http.calls import JobId, audit_actor, json_response, parse_job_id, read_body
 from orpheus.api.http.cursors import decode_cursor, encode_cursor
-from orpheus.api.http.problems import refused_fields
+from orpheus.api.http.problems import Refusal, refused_fields
 from orpheus.api.routes import listing
 from orpheus.api.services import services_of
 from orpheus.shared.errors import FieldProblem
 from orpheus.shared.operations.audit import Actor
 from orpheus.shared.operations.operator_actions import change_job
-from orpheus.shared.storage import BulkPlace, JobFilter, NoSuchPlace, Store
+from orpheus.shared.storage import BulkPlace, NoSuchPlace, Store
 from orpheus.shared.views.jobs import Job, job_json
 
 T = TypeVar("T")
@@ -98,14 +99,24 @@ async def change_many(request: Request) -> Response:
     if first and bulk.filter == BulkFilter() and bulk.expected_count is None:
         raise refused_fields([FieldProblem("/expected_count", _ALL_JOBS)])
     actor = audit_actor(request, bulk)
-    if bulk.limit is None or bulk.dry_run:
-        change = _whole(bulk, actor)
-    else:
-        change = _step(bulk, bulk.limit, at, actor)
     if bulk.dry_run:
-        return json_response(await services.readers.read(change))
-    # Many transactions: as one request of the writer they would be one, and block it.
-    return json_response(await asyncio.to_thread(services.with_own_store, change))
+        return json_response(await services.readers.read(lambda store: _counted(store, bulk)))
+    before_each = partial(_refuse_to_go_on, services.long_calls.stopping)
+    if bulk.limit is None:
+        change = _whole(bulk, actor, before_each)
+    else:
+        change = _step(bulk, bulk.limit, at, actor, before_each)
+    return json_response(await services.long_calls.run(change))
+
+
+def _refuse_to_go_on(stopping: Event, changed: int) -> None:
+    """Raise Refusal if the API stops."""
+    if stopping.is_set():
+        raise Refusal(
+            503,
+            f"This API stops, and has changed {changed} of the jobs. Send the request again, for "
+            "those that are left.",
+        )
 
 
 def _place_of(cursor: str | None) -> BulkPlace | None:
@@ -117,13 +128,13 @@ def _place_of(cursor: str | None) -> BulkPlace | None:
     return place
 
 
-def _whole(bulk: BulkChange, actor: Actor) -> Callable[[Store], Changed]:
-    """Return what changes, or counts, all jobs of the filter."""
+def _whole(
+    bulk: BulkChange, actor: Actor, before_each: Callable[[int], None]
+) -> Callable[[Store], Changed]:
+    """Return what changes all jobs of the filter."""
 
     def change(store: Store) -> Changed:
         matching = listing.filter_of(bulk.filter, store.clock.wall_ms())
-        if bulk.dry_run:
-            return _counted(store, bulk, matching)
         changed = store.bulk.change(
             bulk.action,
             matching,
@@ -131,13 +142,16 @@ def _whole(bulk: BulkChange, actor: Actor) -> Callable[[Store], Changed]:
             expected_count=bulk.expected_count,
             by=actor.name,
             reason=actor.reason,
+            before_each=before_each,
         )
         return {"changed": changed}
 
     return change
 
 
-def _counted(store: Store, bulk: BulkChange, matching: JobFilter) -> Changed:
+def _counted(store: Store, bulk: BulkChange) -> Changed:
+    """Return how many jobs of the filter it would change."""
+    matching = listing.filter_of(bulk.filter, store.clock.wall_ms())
     if bulk.limit is None:
         return {"changed": store.bulk.count(bulk.action, matching, bulk.max_id)}
     with store.snapshot():
@@ -147,7 +161,11 @@ def _counted(store: Store, bulk: BulkChange, matching: JobFilter) -> Changed:
 
 
 def _step(
-    bulk: BulkChange, limit: int, at: BulkPlace | None, actor: Actor
+    bulk: BulkChange,
+    limit: int,
+    at: BulkPlace | None,
+    actor: Actor,
+    before_each: Callable[[int], None],
 ) -> Callable[[Store], Changed]:
     """Return what changes some jobs of the filter, from `at` on."""
 
@@ -163,6 +181,7 @@ def _step(
                 expected_count=bulk.expected_count,
                 by=actor.name,
                 reason=actor.reason,
+                before_each=before_each,
             )
         except NoSuchPlace as error:
             raise refused_fields([FieldProblem("/cursor", _NOT_OF_THESE)]) from error

@@ -136,4 +136,4 @@ async def get_stack(request: Request, slot: Slot, host: Host = None) -> Response
         return read_stack(store, slot, host, services.options.host_name)
 
     # It waits up to seconds for the process, so it must not occupy a reader.
-    return json_response(await asyncio.to_thread(services.with_own_store, read))
+    return json_response(await services.long_calls.run(read))

@@ -89,7 +89,7 @@ class Running:
                 create_app(self.services),
                 max_clients=self._options.max_clients,
                 on_started=self._started.set,
-                on_stopping=self.services.broadcaster.release_all,
+                on_stopping=self.services.release_all,
             )
             await self._server.serve(sockets=[self._listener])
 

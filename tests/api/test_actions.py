@@ -1,9 +1,16 @@
 """What an operator does to jobs, one or many, and the trail it leaves."""
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+
+from orpheus.shared.domain.jobs import NewJob
+from orpheus.shared.storage.verbs.bulk import Bulk
+from tests.audit_log import entries_of
+from tests.machine import PATIENCE_S
 
 
 def test_cancelling_a_waiting_job_is_done_at_once(api: Any) -> None:
@@ -154,6 +161,31 @@ def test_many_jobs_are_retried_and_deleted(api: Any) -> None:
     assert bulk(api, "cancel", {}, expected_count=500).json() == {"changed": 500}
     assert bulk(api, "delete", {"status": "cancelled"}).json() == {"changed": 500}
     assert api.client.get("/jobs").json()["total"]["value"] == 0
+
+
+def test_a_bulk_action_ends_between_two_transactions_when_the_api_stops(
+    api: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orpheus.api.database.long_calls._GRACE_S", 0.0)
+    api.store.jobs.submit_many([NewJob("add")] * 600)
+    step, began = Bulk._step, threading.Event()
+
+    def step_and_stop(*args: Any) -> int:
+        changed = step(*args)
+        began.set()
+        assert api.services.long_calls.stopping.wait(PATIENCE_S)
+        return changed
+
+    monkeypatch.setattr(Bulk, "_step", step_and_stop)
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(bulk, api, "cancel", {"type": "add"})
+        assert began.wait(PATIENCE_S)
+        api.call(api._server.stop)
+        refused = answer.result(PATIENCE_S)
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+    assert "has changed 256 of the jobs" in refused.json()["detail"]
+    assert api.store.stats.counts()["cancelled"] == 256
+    assert [entry.count for entry in entries_of(api.store, 5)] == [256]
 
 
 # The trail

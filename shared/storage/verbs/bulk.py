@@ -85,13 +85,18 @@ class Bulk:
         expected_count: int | None = None,
         by: str,
         reason: str | None = None,
+        before_each: Callable[[int], None] | None = None,
     ) -> int:
-        """Act on the jobs, with one audit entry; return how many changed. Raises CountChanged."""
+        """Act on the jobs, with one audit entry; return how many changed. Raises CountChanged.
+
+        `before_each` is called before each transaction, with how many have changed so far; what it
+        raises ends the action there.
+        """
         ids = self._matching(action, wanted, max_id)
         if expected_count is not None:
             self._expect(len(ids), expected_count)
         entry = self._audit.record(action, _in_words(wanted, max_id), by=by, reason=reason, count=0)
-        return self._act(action, ids, entry)
+        return self._act(action, ids, entry, before_each)
 
     def step(
         self,
@@ -103,8 +108,11 @@ class Bulk:
         expected_count: int | None = None,
         by: str,
         reason: str | None = None,
+        before_each: Callable[[int], None] | None = None,
     ) -> BulkStep:
         """Act on up to `limit` jobs, from `place` on. The first step makes the audit entry.
+
+        `before_each`: see `change`. A step that it has ended may be taken again.
 
         Raises CountChanged (in the first step only), and NoSuchPlace for a place of other steps.
         """
@@ -120,7 +128,7 @@ class Bulk:
         with self._database.snapshot():
             some, at = self._some(action, wanted, limit, place)
             ids = self._with_linked(action, wanted, some, place.max_id)
-        changed = self._act(action, ids, place.audit_id)
+        changed = self._act(action, ids, place.audit_id, before_each)
         so_far = self._audit.count_of(place.audit_id)
         return BulkStep(changed, so_far, None if at is None else place._replace(after=at.id))
 
@@ -159,17 +167,25 @@ class Bulk:
                 f"{count} jobs match now, {expected} were expected; nothing was changed"
             )
 
-    def _act(self, action: BulkAction, ids: Sequence[int], entry: int) -> int:
+    def _act(
+        self,
+        action: BulkAction,
+        ids: Sequence[int],
+        entry: int,
+        before_each: Callable[[int], None] | None,
+    ) -> int:
         verbs: dict[BulkAction, Callable[[int], object]] = {
             BulkAction.CANCEL: self._jobs.cancel,
             BulkAction.RETRY: self._jobs.retry,
             BulkAction.DELETE: self._jobs.delete,
         }
         most = self._database.most_savepoints
-        return sum(
-            self._step(action, verbs[action], ids[first : first + most], entry)
-            for first in range(0, len(ids), most)
-        )
+        changed = 0
+        for first in range(0, len(ids), most):
+            if before_each is not None:
+                before_each(changed)
+            changed += self._step(action, verbs[action], ids[first : first + most], entry)
+        return changed
 
     def _step(
         self, action: BulkAction, verb: Callable[[int], object], ids: Sequence[int], entry: int

@@ -1,0 +1,75 @@
+"""Runs calls that take many transactions or wait for others, each with a thread and a store.
+
+As requests of the writer, they would keep all others from writing. On asyncio's own threads, which
+are few, some of them would stop whatever else needs one, such as large bodies. And a process waits
+for those threads before it exits, however long they take.
+"""
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from orpheus.api.database.readers import settle_soon
+from orpheus.api.http.problems import Refusal
+from orpheus.shared.storage import Store
+
+T = TypeVar("T")
+
+_GRACE_S = 1.0
+_END_S = 2.0
+
+
+class LongCalls:
+    """Runs up to `most` calls at once. Each must look at `stopping` from time to time."""
+
+    def __init__(self, open_store: Callable[[], Store], most: int = 4) -> None:
+        self.stopping = threading.Event()
+        """Set when every call must end soon."""
+        self._open_store = open_store
+        self._places = threading.Semaphore(most)
+        self._threads: list[threading.Thread] = []
+
+    async def run(self, work: Callable[[Store], T]) -> T:
+        """Call `work` with a store of its own; return or raise what it does.
+
+        It goes on if the caller is cancelled. Raises Refusal (503) if too many run already.
+        """
+        if not self._places.acquire(blocking=False):
+            raise Refusal(503, "Too many calls that take long run already.")
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        thread = threading.Thread(
+            target=self._run, args=(work, loop, future), name="long-call", daemon=True
+        )
+        self._threads = [*filter(threading.Thread.is_alive, self._threads), thread]
+        thread.start()
+        return await future
+
+    def _run(
+        self,
+        work: Callable[[Store], Any],
+        loop: asyncio.AbstractEventLoop,
+        future: "asyncio.Future[Any]",
+    ) -> None:
+        result, error = None, None
+        try:
+            with contextlib.closing(self._open_store()) as store:
+                result = work(store)
+        except Exception as raised:  # noqa: BLE001 - it is raised where the result is awaited
+            error = raised
+        self._places.release()
+        settle_soon(loop, [(future, result, error)])
+
+    def stop_soon(self) -> None:
+        """Let the calls end, but for those that do within a second anyway."""
+        asyncio.get_running_loop().call_later(_GRACE_S, self.stopping.set)
+
+    async def close(self) -> None:
+        """Let the calls end, and wait for that, but not for one that waits for a lock itself."""
+        self.stopping.set()
+        end_at_s = time.monotonic() + _END_S
+        for thread in self._threads:
+            await asyncio.to_thread(thread.join, max(0.0, end_at_s - time.monotonic()))

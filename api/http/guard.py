@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from orpheus.api.http import strict_json
 from orpheus.api.http.auth import CHALLENGE, Authenticator, Caller, bearer_token
 from orpheus.api.http.headers import PREFLIGHT, AnswerHeaders
+from orpheus.api.http.large_bodies import LARGE_BODY_BYTES, HeldBody, LargeBodies
 from orpheus.api.http.problems import Refusal, refusal_of
 from orpheus.api.http.scope import (
     BODY,
@@ -37,7 +38,6 @@ from orpheus.shared.records import dataclass
 
 log = get_logger()
 
-_LARGE_BODY_BYTES = 65_536  # parsed on a thread: 16 MiB would block the event loop for 100 ms
 _BATCH_PATH = "/jobs/batch"
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
@@ -115,6 +115,7 @@ class Guard:
         self._rules = rules
         self._login = login
         self._headers = AnswerHeaders(rules.origins)
+        self._bodies = LargeBodies(max(rules.max_body_bytes, rules.max_batch_body_bytes))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse the request or pass it on; answer every exception with a problem."""
@@ -163,8 +164,9 @@ class Guard:
             raise Refusal(404, "There is nothing at this path.")
         if is_write:
             check_may_write(scope["path"], rules)
-            await self._read_json(scope, headers, receive)
-        elif scope["type"] == "http" and scope["method"] == "HEAD":
+            await self._pass_on_with_body(scope, headers, receive, send)
+            return
+        if scope["type"] == "http" and scope["method"] == "HEAD":
             # The server drops the body of an answer to HEAD, so routes only need to know GET.
             scope = {**scope, "method": "GET", IS_HEAD: True}
         if self._login and caller.session_id is not None and scope["path"] in _STREAM_PATHS:
@@ -214,14 +216,28 @@ class Guard:
             else:
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def _read_json(self, scope: Scope, headers: Headers, receive: Receive) -> None:
+    async def _pass_on_with_body(
+        self, scope: Scope, headers: Headers, receive: Receive, send: Send
+    ) -> None:
+        with HeldBody(self._bodies) as held:
+            await self._read_json(scope, headers, receive, held)
+            try:
+                await self._app(scope, receive, send)
+            finally:
+                scope.pop(BODY, None)  # the server keeps the scope until the next request
+
+    async def _read_json(
+        self, scope: Scope, headers: Headers, receive: Receive, held: HeldBody
+    ) -> None:
         rules = self._rules
         is_batch = scope["path"] == _BATCH_PATH
         limit = rules.max_batch_body_bytes if is_batch else rules.max_body_bytes
         if scope["path"] == SESSION_PATH:  # open to everybody, and a token is short
             limit = _LARGEST_LOGIN_BYTES
-        body = await read_body(headers, receive, limit)
-        if len(body) > _LARGE_BODY_BYTES:
+        body = await read_body(headers, receive, limit, held)
+        if len(body) > LARGE_BODY_BYTES:
+            await held.wait_to_parse()
+            # On a thread: 16 MiB would block the event loop for 100 ms.
             scope[BODY] = await asyncio.to_thread(strict_json.parse, body)
         elif body:
             scope[BODY] = strict_json.parse(body)
@@ -321,8 +337,10 @@ def check_may_write(path: str, rules: GuardRules) -> None:
         raise Refusal(403, "This API is read-only (api.read_only): it changes nothing.")
 
 
-async def read_body(headers: Headers, receive: Receive, limit_bytes: int) -> bytes:
+async def read_body(headers: Headers, receive: Receive, limit_bytes: int, held: HeldBody) -> bytes:
     """Return the whole body. Raises Refusal: 413 if it is too large, 415 if it is not JSON.
+
+    And 503 if `held` cannot grow by so much.
 
     Not Starlette's RequestBodyLimitMiddleware: that one answers with plain text, has one limit for
     all paths, and does not collect the body, so this loop would be needed all the same.
@@ -342,6 +360,7 @@ async def read_body(headers: Headers, receive: Receive, limit_bytes: int) -> byt
         more = message.get("more_body", False)
         if size > limit_bytes:
             raise _too_large(limit_bytes)
+        held.grow(size)
     if size:
         check_content_type(headers.get(b"content-type", b""))
     return b"".join(parts)

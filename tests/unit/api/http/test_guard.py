@@ -18,6 +18,7 @@ from orpheus.api.http.guard import (
     check_write_origin,
     read_body,
 )
+from orpheus.api.http.large_bodies import HeldBody, LargeBodies
 from orpheus.api.http.problems import Refusal
 
 HOSTS = allowed_hosts("192.0.2.7", ["jobs.example", "other.example:8443"])
@@ -186,7 +187,14 @@ def body_of(chunks: Iterable[bytes], limit: int, **headers: bytes) -> bytes:
         return waiting.pop(0)
 
     named = {name.replace("_", "-").encode(): value for name, value in headers.items()}
-    return asyncio.run(read_body({b"content-type": b"application/json", **named}, receive, limit))
+    return asyncio.run(
+        read_body(
+            {b"content-type": b"application/json", **named},
+            receive,
+            limit,
+            HeldBody(LargeBodies(limit)),
+        )
+    )
 
 
 def test_a_body_is_read_up_to_its_limit() -> None:
@@ -211,4 +219,4 @@ def test_a_client_that_leaves_amid_its_body_is_no_surprise() -> None:
         return {"type": "http.disconnect"}
 
     with pytest.raises(Refusal):
-        asyncio.run(read_body({}, receive, 10))
+        asyncio.run(read_body({}, receive, 10, HeldBody(LargeBodies(10))))

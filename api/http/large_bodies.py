@@ -1,0 +1,79 @@
+"""Bounds the memory that large bodies take, of all requests together.
+
+A body is held from its first byte until the answer, at first as bytes and then as Python objects,
+which can be twenty times as large. Without a bound, a few clients that send batches at once take
+gigabytes. So only as many are parsed at once as have together the size of the largest one that is
+allowed; those that came later wait, in turn. A body that is read slowly keeps nobody from being
+parsed. So that those that are read or wait are bounded as well, whoever sends more is refused.
+"""
+
+import asyncio
+from types import TracebackType
+from typing import Self
+
+from orpheus.api.http.problems import Refusal
+
+LARGE_BODY_BYTES = 65_536
+"""Smaller ones are not counted: the number of clients bounds them."""
+_UNPARSED = 4  # times the largest one
+
+
+class LargeBodies:
+    """What the bodies of all requests take. Used on the event loop."""
+
+    def __init__(self, largest_bytes: int) -> None:
+        self.most_parsed = largest_bytes
+        self.most_unparsed = _UNPARSED * largest_bytes
+        self.parsed = 0
+        """The sizes, in bytes, of the bodies that are parsed and not answered yet."""
+        self.unparsed = 0
+        """The same of those that are being read or wait to be parsed."""
+        self.turn = asyncio.Lock()
+        """Who holds it is parsed next."""
+        self.freed = asyncio.Event()
+
+
+class HeldBody:
+    """What one request takes of `bodies`, until its end."""
+
+    __slots__ = ("_bodies", "_parsed", "_unparsed")
+
+    def __init__(self, bodies: LargeBodies) -> None:
+        self._bodies = bodies
+        self._parsed = self._unparsed = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._parsed or self._unparsed:
+            self._bodies.unparsed -= self._unparsed
+            self._bodies.parsed -= self._parsed
+            self._bodies.freed.set()
+
+    def grow(self, size_bytes: int) -> None:
+        """Note how much of the body has been read. Raises Refusal (503) if it is too much."""
+        if size_bytes <= LARGE_BODY_BYTES:
+            return
+        bodies = self._bodies
+        bodies.unparsed += size_bytes - self._unparsed
+        self._unparsed = size_bytes
+        if bodies.unparsed > bodies.most_unparsed:
+            detail = "Too many large bodies wait already."
+            raise Refusal(503, detail, headers={"Connection": "close"})
+
+    async def wait_to_parse(self) -> None:
+        """Wait until there is room for this body as Python objects."""
+        bodies = self._bodies
+        async with bodies.turn:
+            while bodies.parsed and bodies.parsed + self._unparsed > bodies.most_parsed:
+                bodies.freed.clear()
+                await bodies.freed.wait()
+            self._parsed, self._unparsed = self._unparsed, 0
+            bodies.unparsed -= self._parsed
+            bodies.parsed += self._parsed

@@ -1,1 +1,1 @@
-"""The API's way to the store: one writer thread and a few readers. No HTTP in here."""
+"""The API's way to the store: a writer, a few readers, threads for long calls. No HTTP in here."""

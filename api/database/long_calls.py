@@ -35,7 +35,7 @@ class LongCalls:
     async def run(self, work: Callable[[Store], T]) -> T:
         """Call `work` with a store of its own; return or raise what it does.
 
-        It goes on if the caller is cancelled. Raises Refusal (503) if too many run already.
+        It goes on if the caller is cancelled. Raises Refusal (503) if too many run already, or none can be started.
         """
         if not self._places.acquire(blocking=False):
             raise Refusal(503, "Too many calls that take long run already.")
@@ -44,8 +44,12 @@ class LongCalls:
         thread = threading.Thread(
             target=self._run, args=(work, loop, future), name="long-call", daemon=True
         )
+        try:
+            thread.start()
+        except RuntimeError as error:  # the machine has no thread to spare
+            self._places.release()
+            raise Refusal(503, "No thread can be started for this call now.") from error
         self._threads = [*filter(threading.Thread.is_alive, self._threads), thread]
-        thread.start()
         return await future
 
     def _run(

@@ -35,7 +35,8 @@ class LongCalls:
     async def run(self, work: Callable[[Store], T]) -> T:
         """Call `work` with a store of its own; return or raise what it does.
 
-        It goes on if the caller is cancelled. Raises Refusal (503) if too many run already, or none can be started.
+        It goes on if the caller is cancelled. Raises Refusal (503) if too many run already, or if
+        no thread can be started.
         """
         if not self._places.acquire(blocking=False):
             raise Refusal(503, "Too many calls that take long run already.")

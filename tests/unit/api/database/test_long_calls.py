@@ -89,9 +89,10 @@ def test_a_call_without_a_thread_is_refused_and_its_place_is_free_again(
         raise RuntimeError("can't start new thread")
 
     async def fail_once(calls: LongCalls) -> None:
-        with monkeypatch.context() as patch, pytest.raises(Refusal):
+        with monkeypatch.context() as patch:
             patch.setattr(threading.Thread, "start", fail)
-            await calls.run(lambda _: None)
+            with pytest.raises(Refusal):
+                await calls.run(lambda _: None)
         assert await calls.run(lambda _: "again") == "again"
 
     run(fail_once, most=1)

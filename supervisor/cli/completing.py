@@ -9,13 +9,13 @@ import contextlib
 import os
 import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import CompletionItem
 
 from orpheus.shared.text import printable
+from orpheus.supervisor.cli.given import given_to
 
 if TYPE_CHECKING:
     from orpheus.shared.domain.jobs import Job
@@ -79,9 +79,7 @@ def _database_of(context: click.Context) -> tuple[str, str, str]:
     """
     from orpheus.config.sources import DEFAULT_PATH, read_sources  # noqa: PLC0415 - see above
 
-    before = context.find_root().params
-    config: Path | None = context.params.get("config") or before.get("config")
-    sets = (*(before.get("sets") or ()), *(context.params.get("sets") or ()))
+    config, sets, _ = given_to(context)
     sources = read_sources(config, DEFAULT_PATH, sets, os.environ)
     if not sources.tells_database:
         raise click.Abort

@@ -23,6 +23,7 @@ from orpheus.shared.errors import ConfigurationError
 from orpheus.shared.operations.audit import Actor, local_actor
 from orpheus.shared.records import dataclass
 from orpheus.shared.storage import Store, locked_file, open_storage, state_files
+from orpheus.supervisor.cli.given import given_to
 
 if TYPE_CHECKING:
     from orpheus.config.in_force import InForce
@@ -196,17 +197,15 @@ with_reason = click.option(
 def for_operator(command: Callable[..., int]) -> Callable[..., int]:
     """Give a command `--config`, `--set` and `--json`, and pass it the Operator they make.
 
-    `--config` and `--set` may stand before the command's name or after it.
+    They may stand before the command's name, where its group has them, or after it.
     """
 
     @config_options
     @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
     @functools.wraps(command)
-    def with_operator(
-        *, config: Path | None, sets: tuple[str, ...], as_json: bool, **options: Any
-    ) -> int:
-        before = click.get_current_context().find_root().params
-        operator = Operator(config or before["config"], (*before["sets"], *sets), as_json)
-        return command(operator, **options)
+    def with_operator(**options: Any) -> int:
+        for name in ("config", "sets", "as_json"):  # these, and what stands before the command
+            del options[name]
+        return command(Operator(*given_to(click.get_current_context())), **options)
 
     return with_operator

@@ -129,6 +129,7 @@ def test_the_database_that_the_options_name_is_asked(
     assert completed("retry", "") == []
     assert completed("--set", url, "retry", "") == ["1"]
     assert completed("retry", "--set", url, "") == ["1"]
+    assert completed("schedules", "--set", url, "pause", "") == ["nightly"]
     monkeypatch.setenv("ORPHEUS_DATABASE__URL", url.partition("=")[2])
     assert completed("retry", "") == ["1"]
     assert [one.name for one in (tmp_path / "elsewhere").iterdir()] == []

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.domain.schedules import ScheduleDefinition
 from orpheus.shared.storage import Store
 from tests.audit_log import entries_of
+from tests.databases import make_database
+from tests.unit.supervisor.cli.conftest import URL
 
 Orpheus = Callable[..., Any]
 
@@ -48,6 +51,23 @@ def test_a_schedule_is_run_and_paused_by_either_name_of_the_command(
     assert one.code == other.code == 0
     assert one.out.replace("job 1", "job 2") == other.out
     assert [row.target for row in entries_of(store, 9)] == ["schedule hourly"] * 2
+
+
+@pytest.mark.usefixtures("hourly")
+def test_the_options_of_schedules_are_those_of_its_commands_too(
+    orpheus: Orpheus, store: Store
+) -> None:
+    other = "sqlite:///other/orpheus.db"
+    make_database(other)
+    Path("other.toml").write_text(f'[database]\nurl = "{other}"\n')
+    of_other = ("schedules", "--config", "other.toml")
+    assert orpheus(*of_other, "pause", "hourly").code == 1  # there, no schedule has that name
+    assert orpheus("schedules", "--set", f'database.url="{other}"', "pause", "hourly").code == 1
+    assert not store.schedules.get("hourly").paused
+    assert orpheus(*of_other, "pause", "hourly", "--set", f'database.url="{URL}"').code == 0
+    assert store.schedules.get("hourly").paused
+    assert orpheus("schedules", "--config", "none.toml", "run", "hourly").code == 78
+    assert orpheus("schedules", "--json", "run", "hourly").json["id"] == 1
 
 
 def test_the_last_job_is_told_with_its_outcome(

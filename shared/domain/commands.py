@@ -16,6 +16,8 @@ from orpheus.shared.records import dataclass
 
 FIELD = re.compile(r"\{\{([A-Za-z_]\w*)\}\}|\{([A-Za-z_]\w*)\}", re.ASCII)
 """A field in braces (group 2), or one that is not replaced (group 1)."""
+FIELD_SCHEMA: Mapping[str, Any] = {"type": ["string", "number", "boolean"]}
+"""The JSON Schema of each field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ def describe_command(command: CommandSettings) -> dict[str, Any]:
         "schema": {
             "title": command.name,
             "type": "object",
-            "properties": {name: {"type": ["string", "number", "boolean"]} for name in fields},
+            "properties": {name: dict(FIELD_SCHEMA) for name in fields},
             "required": list(fields),
             "additionalProperties": False,
         },

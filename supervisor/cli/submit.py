@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,13 +10,14 @@ import click
 
 from orpheus.shared.domain.jobs import Job, Status
 from orpheus.shared.domain.lifecycle import TERMINAL
-from orpheus.shared.errors import ExitCode
+from orpheus.shared.errors import ExitCode, Unavailable
 from orpheus.shared.storage import Store
 from orpheus.shared.views.jobs import job_json
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.jobs import wait_for_change
 from orpheus.supervisor.cli.operator import JobId, Operator, for_operator
 from orpheus.supervisor.cli.output import print_json
+from orpheus.supervisor.cli.payload import payload_of
 
 
 @click.command()
@@ -70,11 +71,11 @@ def submit(
     with operator.store(handover) as store:
         types = {row.name: row for row in store.types.all()}
         schema = json.loads(types[type].schema) if type in types else {}
-        value = _payload(payload, schema)
+        value = payload_of(payload, schema)
         new = prepare_job(types, handover.defaults, type=type, payload=value, **fields)
         submitted = store.jobs.submit(new)
         job = submitted.job
-        if not operator.as_json:
+        if wait or not operator.as_json:
             what = "submitted" if submitted.created else "is live with this unique key"
             click.echo(f"job {job.id} {what}", err=wait)
         if wait:
@@ -93,37 +94,18 @@ def _print_outcome(operator: Operator, job: Job, *, waited: bool) -> None:
         click.echo(f"orpheus: job {job.id} is {job.status}{reason}", err=True)
 
 
-def _payload(words: tuple[str, ...], schema: Mapping[str, Any]) -> Any:
-    """Return the payload. Raises UsageError if the words are neither JSON nor KEY=VALUE."""
-    if len(words) == 1 and words[0].lstrip().startswith("{"):
-        try:
-            return json.loads(words[0])
-        except ValueError as error:
-            raise click.UsageError(f"the payload is not valid JSON: {error}") from None
-    payload: dict[str, Any] = {}
-    for word in words:
-        key, equals, text = word.partition("=")
-        if not equals or not key:
-            raise click.UsageError(f"{word!r} is neither a JSON object nor KEY=VALUE")
-        field = schema.get("properties", {}).get(key, {})
-        payload[key] = text if field.get("type") == "string" else _json_or_text(text)
-    return payload
-
-
-def _json_or_text(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
-
-
 def _wait(store: Store, job: Job) -> Job:
-    """Return the job once it has ended."""
-    with _progress_bar(job) as show:
-        while job.status not in TERMINAL:
-            wait_for_change(store)
-            job = store.jobs.get(job.id)
-            show(job)
+    """Return the job once it has ended; say that it is there if that cannot be waited for."""
+    try:
+        with _progress_bar(job) as show:
+            while job.status not in TERMINAL:
+                wait_for_change(store)
+                job = store.jobs.get(job.id)
+                show(job)
+    except (KeyboardInterrupt, Unavailable):
+        told = f"orpheus: waits no longer, but the job is there: orpheus show {job.id}"
+        click.echo(told, err=True)
+        raise
     return job
 
 

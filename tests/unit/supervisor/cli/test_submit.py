@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
+from orpheus.shared.domain.commands import CommandSettings
 from orpheus.shared.domain.jobs import Holder, JobError, NewJob
 from orpheus.shared.domain.lifecycle import Ending, Finished
-from orpheus.shared.storage import Store
+from orpheus.shared.errors import DatabaseAway
+from orpheus.shared.job_types.describe import describe_types
+from orpheus.shared.storage import JobFilter, Store
 from orpheus.supervisor.cli.submit import submit
 from tests.machine import slowness
 
@@ -46,6 +49,16 @@ def test_a_job_is_submitted_from_json_and_shown_as_json(orpheus: Orpheus, store:
 def test_a_field_that_is_text_stays_text(orpheus: Orpheus, store: Store) -> None:
     orpheus("submit", "words", "text=5", "n=5")
     assert store.jobs.get(1).payload == '{"text":"5","n":5}'
+
+
+def test_a_command_is_given_what_was_typed(orpheus: Orpheus, store: Store) -> None:
+    command = CommandSettings("deploy", ("deploy", "{version}"), None, None, "", {}, (0,))
+    store.types.replace(describe_types((), (command,), 30, ()))
+    typed = ["1.10", "7e3", "007", "99999999999999999999", "true", "null", "NaN", "[1]", '"a"', ""]
+    for text in typed:
+        assert orpheus("submit", "deploy", f"version={text}").code == 0
+    jobs = store.jobs.page(JobFilter(), len(typed))
+    assert [json.loads(job.payload) for job in reversed(jobs)] == [{"version": t} for t in typed]
 
 
 def test_a_job_is_submitted_with_all_that_can_be_said(orpheus: Orpheus, store: Store) -> None:
@@ -96,11 +109,11 @@ def test_a_job_that_is_not_accepted_exits_1_with_the_reason_and_stores_nothing(
     assert sum(store.stats.counts().values()) == 0
 
 
-@pytest.mark.parametrize("payload", ['{"n":', "n", "=1"])
+@pytest.mark.parametrize("payload", ['{"n":', "n", "=1", "n=1 n=2", '{"n":1,"n":2}', '{"n":NaN}'])
 def test_a_payload_that_is_no_payload_is_a_usage_error(
     payload: str, orpheus: Orpheus, store: Store
 ) -> None:
-    assert orpheus("submit", "count", payload).code == 2
+    assert orpheus("submit", "count", *payload.split()).code == 2
 
 
 def test_waiting_prints_the_result_and_exits_0_when_done(
@@ -126,7 +139,28 @@ def test_waiting_exits_1_with_the_error_when_the_job_failed(
     worker = in_background(work)
     code, out, err = orpheus("submit", "count", "n=2", "--wait", "--json")
     worker.join()
-    assert (code, json.loads(out)["status"], err) == (1, "failed", "")
+    assert (code, json.loads(out)["status"], err) == (1, "failed", "job 1 submitted\n")
+
+
+@pytest.mark.parametrize(
+    ("error", "exit_code", "told"),
+    [(KeyboardInterrupt(), 1, "\n"), (DatabaseAway("no answer"), 74, "orpheus: no answer\n")],
+)
+def test_a_job_is_named_whose_end_could_not_be_waited_for(
+    error: BaseException,
+    exit_code: int,
+    told: str,
+    orpheus: Orpheus,
+    store: Store,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(_: Store) -> None:
+        raise error
+
+    monkeypatch.setattr("orpheus.supervisor.cli.submit.wait_for_change", fail)
+    code, out, err = orpheus("submit", "count", "n=2", "--wait", "--json")
+    named = "job 1 submitted\norpheus: waits no longer, but the job is there: orpheus show 1\n"
+    assert (code, out, err) == (exit_code, "", named + told)
 
 
 def test_a_terminal_sees_progress_while_it_waits(

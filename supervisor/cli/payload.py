@@ -1,0 +1,92 @@
+"""What is typed as a payload: a JSON object, or fields as KEY=VALUE.
+
+A value of a field is read as JSON, else as text. A number written as JSON writes it no more, such
+as 1.10 or 007, would be another text afterwards: where the field may be text, it stays as typed.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn
+
+import click
+
+from orpheus.shared.domain.commands import FIELD_SCHEMA
+
+_ANY = frozenset({"null", "boolean", "integer", "number", "string", "array", "object"})
+_TYPES: Mapping[type, frozenset[str]] = {
+    type(None): frozenset({"null"}),
+    bool: frozenset({"boolean"}),
+    int: frozenset({"integer", "number"}),
+    float: frozenset({"number"}),
+    str: frozenset({"string"}),
+    list: frozenset({"array"}),
+    dict: frozenset({"object"}),
+}
+"""Type of a value -> what JSON Schema calls it."""
+
+
+def payload_of(words: Sequence[str], schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the payload for a job type with this schema; {}: one that is not known.
+
+    Raises UsageError if the words are neither JSON nor KEY=VALUE, or name a field twice.
+    """
+    if len(words) == 1 and words[0].lstrip().startswith("{"):
+        try:
+            whole: dict[str, Any] = _parse(words[0])
+        except (ValueError, RecursionError) as error:
+            raise click.UsageError(f"the payload is not valid JSON: {error}") from None
+        return whole
+    payload: dict[str, Any] = {}
+    for word in words:
+        key, equals, text = word.partition("=")
+        if not equals or not key:
+            raise click.UsageError(f"{word!r} is neither a JSON object nor KEY=VALUE")
+        if key in payload:
+            raise click.UsageError(f"the field {key!r} is given twice")
+        payload[key] = _value(text, schema.get("properties", {}).get(key, {}), schema)
+    return payload
+
+
+def _parse(text: str) -> Any:
+    """Return a value of JSON. Raises ValueError, and RecursionError for what nests too deep."""
+    return json.loads(text, object_pairs_hook=_object, parse_constant=_refuse)
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no number of JSON")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of JSON. Raises ValueError if a key stands in it twice."""
+    made: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in made:
+            raise ValueError(f"the key {key!r} stands twice in one object")
+        made[key] = value
+    return made
+
+
+def _value(text: str, field: Mapping[str, Any], schema: Mapping[str, Any]) -> Any:
+    """Return the value of a field that was typed as `text`."""
+    types = _types_of(field, schema)
+    if types == {"string"} or field == FIELD_SCHEMA:  # of a command, whose argument it becomes
+        return text
+    try:
+        value = _parse(text)
+    except (ValueError, RecursionError):
+        return text
+    if "string" not in types:
+        return value
+    changes = isinstance(value, int | float) and json.dumps(value) != text
+    return text if changes or not types & _TYPES[type(value)] else value
+
+
+def _types_of(field: Mapping[str, Any], schema: Mapping[str, Any]) -> frozenset[str]:
+    """Return what the values of a field may be, as JSON Schema calls it."""
+    if "$ref" in field:
+        name = str(field["$ref"]).rpartition("/")[2]
+        return _types_of(schema.get("$defs", {}).get(name, {}), schema)
+    if "anyOf" in field:
+        return frozenset().union(*(_types_of(one, schema) for one in field["anyOf"]))
+    types = field.get("type", _ANY)
+    return frozenset({types} if isinstance(types, str) else types)

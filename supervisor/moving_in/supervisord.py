@@ -130,8 +130,8 @@ def _programs(
         **names,
     }
     try:
-        settings, left = settings_of(section, host.user)
         processes, more = _processes(section, known, unique)
+        settings, left = settings_of(section, host.user, processes[0].instances)
         entries = [_entry(section, common, one, settings) for one in processes]
     except Unusable as problem:
         return [Left(section.place, f"[{section.name}]", str(problem), "write it by hand")]
@@ -174,14 +174,16 @@ def _processes(
         for key in ("command", "directory", "environment")
         if uses(section.values.get(key, ""), "process_num")
     ]
+    has_folders = uses(section.values.get("directory", ""), "process_num")
     if count == 1 or not numbered:
         add(wanted, count, first)
-    elif first == 1 and all(map(_is_plain, numbered)):
+    elif first == 1 and not has_folders and all(map(_is_plain, numbered)):
         add(wanted, count, INSTANCE)
     else:
         for number in range(first, first + count):
             add(f"{wanted}-{number}", 1, number)
-        why = "{instance} counts from 1 and has no leading zeros"
+        numbers = "{instance} counts from 1 and has no leading zeros"
+        why = "cwd has no {instance}" if has_folders else numbers
         left.append(_left(section, "numprocs", why, "each process has an entry of its own"))
     if "process_name" in section.values:
         why = "a process is called after its entry and its number"

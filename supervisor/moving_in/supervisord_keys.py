@@ -112,14 +112,15 @@ _Made = ProgramKey | tuple[str, str] | None
 """What became of a key: a setting, why it is none and what to do instead, or nothing to do."""
 
 
-def settings_of(section: Section, user: str) -> tuple[list[ProgramKey], list[Left]]:
+def settings_of(section: Section, user: str, instances: int) -> tuple[list[ProgramKey], list[Left]]:
     """Return the settings of a program, and what was left; `user` runs Orpheus.
 
-    What stands in `_ELSEWHERE` is not looked at. Raises Unusable for a value that is none.
+    `instances`: of each entry that is made of it. What stands in `_ELSEWHERE` is not looked at.
+    Raises Unusable for a value that is none.
     """
     made: list[ProgramKey] = []
     left: list[Left] = []
-    values = {"autorestart": "unexpected", **section.values}
+    values = {"autorestart": "unexpected", **section.values, "numprocs": str(instances)}
     for key, value in values.items():
         if key in _ELSEWHERE:
             continue
@@ -143,11 +144,14 @@ def _made_of(key: str, value: str, values: Mapping[str, str], user: str) -> list
     return [PROGRAM_KEYS.get(key, PROGRAM_KEYS[""])]
 
 
-def _autostart(value: str, _: Mapping[str, str]) -> list[Any]:
+def _autostart(value: str, values: Mapping[str, str]) -> list[Any]:
     if _is_true("autostart", value):
         return []
     why = "a program that is in the file is started"
-    return [ProgramKey("instances", 0), (why, "start it with orpheus scale NAME 1")]
+    return [
+        ProgramKey("instances", 0),
+        (why, f"start it with orpheus scale NAME {values['numprocs']}"),
+    ]
 
 
 def _autorestart(value: str, _: Mapping[str, str]) -> list[Any]:

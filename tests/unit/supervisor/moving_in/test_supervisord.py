@@ -209,6 +209,27 @@ def test_any_other_number_makes_an_entry_for_each_process(
     assert left.what == "numprocs=2"
 
 
+def test_a_folder_with_a_number_makes_an_entry_for_each_process() -> None:
+    text = (
+        "[program:web]\ncommand=serve 900%(process_num)d\ndirectory=/srv/%(process_num)d\n"
+        "numprocs=2\nnumprocs_start=1"
+    )
+    found = programs(text)
+    assert [(one["argv"], one["cwd"]) for one in found] == [
+        (["serve", "9001"], "/srv/1"),
+        (["serve", "9002"], "/srv/2"),
+    ]
+    assert [one.why for one, _ in moved(text).left()] == ["cwd has no {instance}"]
+
+
+@pytest.mark.parametrize(("argument", "to_start"), [("", 4), (" %(process_num)02d", 1)])
+def test_how_many_are_to_be_started_by_hand_is_told(argument: str, to_start: int) -> None:
+    text = f"[program:web]\ncommand=serve{argument}\nnumprocs=4\nautostart=false"
+    assert {one["instances"] for one in programs(text)} == {0}
+    told = [one.instead for one, _ in moved(text).left()]
+    assert told[-1] == f"start it with orpheus scale NAME {to_start}"
+
+
 def test_names_are_valid_and_not_those_of_a_pool() -> None:
     text = "[program:default]\ncommand=a\n[program:x y]\ncommand=b"
     assert [one["name"] for one in programs(text)] == ["default-2", "x-y"]

@@ -13,6 +13,7 @@ import click
 
 from orpheus.shared.errors import ExitCode
 from orpheus.shared.text import printable
+from orpheus.supervisor.cli.host_zone import zone_of_host
 from orpheus.supervisor.cli.operator import Operator, for_operator
 from orpheus.supervisor.cli.output import print_json
 from orpheus.supervisor.moving_in import crontab, procfile, supervisord
@@ -20,7 +21,6 @@ from orpheus.supervisor.moving_in.moved import FileLine, Left, Moved, SourceFile
 from orpheus.supervisor.moving_in.toml import to_toml
 
 _LARGEST_FILE_BYTES = 4 * 2**20
-_ZONES = "/usr/share/zoneinfo/"
 _STDIN, _STDIN_NAME = "-", "standard input"
 _USERS_OF_OTHERS = (
     "root nobody www-data ubuntu debian deploy nginx apache app django postgres vagrant admin"
@@ -58,7 +58,10 @@ def from_crontab(
         is_of_system = str(Path(file).absolute()).startswith(("/etc/crontab", "/etc/cron.d/"))
         known = {one.pw_name for one in pwd.getpwall()} | set(_USERS_OF_OTHERS.split())
         has_users = is_of_system or crontab.has_user_column(source, known)
-    host = crontab.CronHost(timezone or _timezone(), _user(), has_users=has_users)
+    timezone = timezone or zone_of_host()
+    if timezone is None:
+        raise click.UsageError("the time zone of this host has no name here: give --timezone")
+    host = crontab.CronHost(timezone, _user(), has_users=has_users)
     return _print(operator, file, crontab.convert(source, host))
 
 
@@ -143,16 +146,6 @@ def _user() -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # a container may run as a number that has no name
         return str(os.getuid())
-
-
-def _timezone() -> str:
-    """Return the time zone of this host, in which its cron reads times; UTC if it has none."""
-    try:
-        target = os.path.realpath("/etc/localtime", strict=True)
-    except OSError:
-        return "UTC"
-    name = target.partition(_ZONES)[2]
-    return "UTC" if name in ("", "Etc/UTC", "Etc/UCT") else name
 
 
 def _print(operator: Operator, file: str, moved: Moved) -> int:

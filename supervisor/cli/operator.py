@@ -172,7 +172,10 @@ class Text(click.ParamType[str]):
         self._longest = longest
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the text. Raises BadParameter unless it is UTF-8 of 1 to `longest` characters."""
+        """Return the text. Raises BadParameter unless it is UTF-8 of 1 to `longest` characters.
+
+        None at all are enough where it may be empty.
+        """
         text = str(value)
         try:
             text.encode()

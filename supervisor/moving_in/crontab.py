@@ -15,7 +15,13 @@ from orpheus.shared.durations import parse_duration_s
 from orpheus.shared.records import dataclass
 from orpheus.supervisor.moving_in.moved import Entry, FileLine, Left, Moved, SourceFile
 from orpheus.supervisor.moving_in.names import BUILT_IN_JOBS, UniqueNames, name_of
-from orpheus.supervisor.moving_in.shell import DEFAULT_SHELL, escaped_fields, run_of, with_input
+from orpheus.supervisor.moving_in.shell import (
+    DEFAULT_SHELL,
+    NEEDS_FIRST_LINE,
+    escaped_fields,
+    run_of,
+    with_input,
+)
 
 _LONGEST_RUN = "1d"
 _NICKNAMES = {
@@ -152,8 +158,9 @@ def _differences(host: CronHost) -> tuple[str, ...]:
         "cron starts a job in the home folder of its user, with few variables. Orpheus starts it",
         "in cwd, else where Orpheus was started, with the variables of Orpheus and those of env.",
         f"Without CRON_TZ, times are those of {host.timezone} (this host's zone, or --timezone).",
-        "cron limits no job. Here each may run for a day (timeout). None is repeated after a",
-        "failure (max_retries), and none makes up for a missed run (catch_up).",
+        "cron limits no job. Here each may run for a day (timeout), and no more at once than there",
+        "are workers. None runs again after a failure (max_retries) or a missed time (catch_up).",
+        NEEDS_FIRST_LINE,
     )
 
 

@@ -7,7 +7,7 @@ from orpheus.shared.domain.programs import parse_env_file
 from orpheus.shared.records import dataclass
 from orpheus.supervisor.moving_in.moved import Entry, FileLine, Left, Moved, SourceFile
 from orpheus.supervisor.moving_in.names import DEFAULT_POOLS, UniqueNames, as_name, renamed
-from orpheus.supervisor.moving_in.shell import keep_running
+from orpheus.supervisor.moving_in.shell import NEEDS_FIRST_LINE, keep_running
 
 FIRST_PORT, PORT_STEP = 5000, 100
 """The ports that foreman gives: the first process type has 5000, the next one 5100."""
@@ -16,6 +16,7 @@ _PORT = re.compile(r"\$(PORT\b|\{PORT[}:?=-])")
 _DIFFERENCES = (
     "foreman ends all processes when one ends. Orpheus restarts the one that ended.",
     "How many of each: instances, instead of foreman start -m web=2.",
+    NEEDS_FIRST_LINE,
 )
 
 

@@ -42,6 +42,7 @@ _PERMANENT_ERRNOS = frozenset(
     }
 )
 """Errors that a retry would meet again; lack of memory or processes is not among them."""
+_NO_FIRST_LINE = " (a script needs a first line such as #!/bin/sh)"
 
 
 class CommandFailed(Exception):
@@ -97,7 +98,8 @@ class CommandType:
             what = f"the program {argv[0]!r} cannot be started"
             if command.cwd and error.filename == command.cwd:
                 what = f"its cwd {command.cwd!r} cannot be entered"
-            raise PermanentError(f"{what}: {error.strerror}") from None
+            how = _NO_FIRST_LINE if error.errno == errno.ENOEXEC else ""
+            raise PermanentError(f"{what}: {error.strerror}{how}") from None
 
     def _field_values(self, payload: str) -> Mapping[str, str | float]:
         """Check the payload again: it may be older than the command's arguments."""

@@ -54,6 +54,7 @@ COMMANDS = (
     command("absent", "no-such-program", "{x}"),
     command("forbidden", "/etc/hosts", "{x}"),
     command("homeless", "true", "{x}", cwd="/no/where"),
+    command("script", "{x}"),
     shell("strict", "true", "{x}"),
     shell("tidy", "trap 'echo tidied; exit 0' TERM; echo started; while :; do sleep 0.02; done"),
     shell(
@@ -210,18 +211,17 @@ def test_env_is_added_and_cwd_is_where_it_runs(
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        (
-            "absent",
-            "the program 'no-such-program' cannot be started: No such file or directory",
-        ),
+        ("absent", "program 'no-such-program' cannot be started: No such file or directory"),
         ("forbidden", "cannot be started: Permission denied"),
         ("homeless", "its cwd '/no/where' cannot be entered"),
+        ("script", "(a script needs a first line such as #!/bin/sh)"),
     ],
 )
 def test_a_program_that_cannot_be_started_fails_permanently_with_the_reason(
-    shared_database: Any, run: Callable[..., Job], name: str, reason: str
+    shared_database: Any, run: Callable[..., Job], tmp_path: Path, name: str, reason: str
 ) -> None:
-    job = run(name, {"x": 1}, max_retries=3)
+    (tmp_path / "script").touch(0o755)
+    job = run(name, {"x": str(tmp_path / "script")}, max_retries=3)
     assert (job.status, job.error and job.error.type) == (Status.FAILED, "PermanentError")
     assert job.error is not None
     assert reason in job.error.message

@@ -15,6 +15,12 @@ Orpheus = Callable[..., Any]
 CRONTAB = "MAILTO=ops@shop.example\n0 3 * * * /opt/backup.sh\n@reboot /opt/warm-up\n"
 
 
+@pytest.fixture(autouse=True)
+def zone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the zone of this machine be known, whichever it is."""
+    monkeypatch.setattr("orpheus.supervisor.cli.moving.zone_of_host", lambda: "UTC")
+
+
 def loaded(toml: str) -> Settings:
     Path("made.toml").write_text(toml, encoding="utf-8")
     return load_settings(Path("made.toml"), (), {})
@@ -63,13 +69,24 @@ def test_standard_input_is_a_file_too(orpheus: Orpheus, monkeypatch: pytest.Monk
     assert err.startswith("standard input:1: not carried over: MAILTO=")
 
 
-def test_the_zone_of_this_host_is_that_of_its_cron(
-    orpheus: Orpheus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("zone", "options"), [("Asia/Tokyo", []), (None, ["--timezone", "UTC"])])
+def test_times_are_those_of_this_host_or_of_the_option(
+    orpheus: Orpheus, monkeypatch: pytest.MonkeyPatch, zone: str | None, options: list[str]
 ) -> None:
-    zone = "/usr/share/zoneinfo/Asia/Tokyo"
-    monkeypatch.setattr("orpheus.supervisor.cli.moving.os.path.realpath", lambda *_, **__: zone)
+    monkeypatch.setattr("orpheus.supervisor.cli.moving.zone_of_host", lambda: zone)
     Path("crontab").write_text(CRONTAB)
-    assert loaded(orpheus("import", "crontab", "crontab").out).schedules[0].timezone == "Asia/Tokyo"
+    (schedule,) = loaded(orpheus("import", "crontab", "crontab", *options).out).schedules
+    assert schedule.timezone == (zone or "UTC")
+
+
+def test_a_zone_that_is_not_known_is_asked_for(
+    orpheus: Orpheus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orpheus.supervisor.cli.moving.zone_of_host", lambda: None)
+    Path("crontab").write_text(CRONTAB)
+    code, out, err = orpheus("import", "crontab", "crontab")
+    assert (code, out) == (2, "")
+    assert "give --timezone" in err
 
 
 @pytest.mark.parametrize(

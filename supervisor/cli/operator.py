@@ -168,8 +168,9 @@ class Text(click.ParamType[str]):
 
     name = "text"
 
-    def __init__(self, longest: int | None = None) -> None:
+    def __init__(self, longest: int | None = None, *, may_be_empty: bool = False) -> None:
         self._longest = longest
+        self._may_be_empty = may_be_empty
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the text. Raises BadParameter unless it is UTF-8 of 1 to `longest` characters.
@@ -181,7 +182,8 @@ class Text(click.ParamType[str]):
             text.encode()
         except UnicodeEncodeError:
             self.fail("is not UTF-8", param, ctx)
-        if not text or (self._longest is not None and len(text) > self._longest):
+        is_missing = not text and not self._may_be_empty
+        if is_missing or (self._longest is not None and len(text) > self._longest):
             most = "" if self._longest is None else f" to {self._longest}"
             self.fail(f"must have 1{most} characters", param, ctx)
         return text

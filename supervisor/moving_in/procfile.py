@@ -12,7 +12,6 @@ from orpheus.supervisor.moving_in.shell import NEEDS_FIRST_LINE, keep_running
 FIRST_PORT, PORT_STEP = 5000, 100
 """The ports that foreman gives: the first process type has 5000, the next one 5100."""
 _LINE = re.compile(r"(?P<name>[A-Za-z0-9_-]+):\s*(?P<command>\S.*)")
-_PORT = re.compile(r"\$(PORT\b|\{PORT[}:?=-])")
 _DIFFERENCES = (
     "foreman ends all processes when one ends. Orpheus restarts the one that ended.",
     "How many of each: instances, instead of foreman start -m web=2.",
@@ -78,11 +77,11 @@ def _entry(
     command = found["command"]
     run = keep_running(command, folder)
     left, env = [], dict(run.env)
-    if _PORT.search(command) and "PORT" not in variables:
+    if "PORT" not in variables:  # foreman sets it for each, and many read it without being told
         env.setdefault("PORT", str(port))
-    elif _PORT.search(command) and port != FIRST_PORT:
+    elif "PORT" not in env and port != FIRST_PORT:
         why = f"foreman would add {port - FIRST_PORT} to the PORT of .env for it"
-        left.append(Left(place, "$PORT", why, "write the number in place of $PORT"))
+        left.append(Left(place, "PORT", why, "if it reads PORT, write the number into its env"))
     left += renamed(place, found["name"], name)
     if run.is_behind_shell:
         why = "a shell stays its parent: the stop signal reaches the shell, and the rest is killed"

@@ -80,6 +80,7 @@ def test_the_list_of_commands_says_what_each_command_says_itself() -> None:
         ["jobs", "--status", "odd"],
         ["jobs", "--q", ""],
         ["jobs", "--tag", "\udcff"],
+        ["jobs", "--error", "E", "--where", "\udcff"],
         ["show", "x"],
         ["cancel"],
         ["cancel", "1", "--reason", ""],

@@ -23,28 +23,30 @@ def programs(
 def test_each_line_is_a_program() -> None:
     found, left = programs("# a comment\nweb: serve --all\n\nclock_1:\tpython clock.py\n")
     assert found == [
-        {"name": "web", "argv": ["serve", "--all"]},
-        {"name": "clock_1", "argv": ["python", "clock.py"]},
+        {"name": "web", "argv": ["serve", "--all"], "env": {"PORT": "5000"}},
+        {"name": "clock_1", "argv": ["python", "clock.py"], "env": {"PORT": "5100"}},
     ]
     assert left == []
 
 
-def test_the_ports_are_those_of_foreman() -> None:
-    found, left = programs("web: serve $PORT\nclock: tick\nadmin: serve ${PORT:-1}\nx: y $PORTS\n")
-    assert [one.get("env") for one in found] == [{"PORT": "5000"}, None, {"PORT": "5200"}, None]
+def test_the_ports_are_those_of_foreman_which_sets_one_for_each_line() -> None:
+    found, left = programs("web: serve $PORT\nclock: tick\nadmin: PORT=80 serve\nx: y ${PORT:-1}\n")
+    assert [one["env"]["PORT"] for one in found] == ["5000", "5100", "80", "5300"]
     assert left == []
 
 
 def test_a_port_of_the_env_file_is_kept_and_told_where_foreman_would_add_to_it() -> None:
-    found, left = programs("web: serve $PORT\nadmin: serve $PORT\n", env_file="PORT=8000\n")
-    assert [one.get("env") for one in found] == [None, None]
-    assert [one["env_file"] for one in found] == [".env", ".env"]
-    assert [(one.place.line, one.what) for one in left] == [(2, "$PORT")]
+    text = "web: serve $PORT\nadmin: serve\nclock: PORT=80 tick\n"
+    found, left = programs(text, env_file="PORT=8000\n")
+    assert [one.get("env") for one in found] == [None, None, {"PORT": "80"}]
+    assert [one["env_file"] for one in found] == [".env"] * 3
+    assert [(one.place.line, one.what) for one in left] == [(2, "PORT")]
 
 
 def test_an_env_file_that_cannot_be_used_is_told() -> None:
     found, left = programs("web: serve\n", env_file="no variable\n")
-    assert found == [{"name": "web", "argv": ["serve"]}]
+    assert [one["argv"] for one in found] == [["serve"]]
+    assert "env_file" not in found[0]
     assert (left[0].place.file, left[0].why) == (".env", "line 1 is not NAME=value")
 
 

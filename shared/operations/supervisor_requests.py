@@ -92,11 +92,12 @@ def ask_for_workers(
     """Request this many workers for `pool`, or slots for a program, and return the request's id.
 
     `host` may be None where only one has a supervisor. Raises NotFound if it is none of `pools`,
-    none of `programs` and no other program that has a slot, or the host has none; NoSupervisor.
+    none of `programs` and has no slot on any host, or the host has none; NoSupervisor.
     """
     slots = store.processes.slots()
-    running = {slot.pool for slot in slots if slot.role is Role.PROGRAM and slot.pool}
-    known = [*sorted(pools), *sorted({*programs, *running})]
+    running = {slot.pool: slot.role for slot in slots if slot.pool}
+    pools = {*pools, *(name for name, role in running.items() if role is Role.WORKER)}
+    known = [*sorted(pools), *sorted({*programs, *running} - pools)]
     if pool not in known:
         raise NotFound(f"there is no pool {pool[:80]!r}, but {', '.join(known)}")
     hosts = {slot.host for slot in slots}

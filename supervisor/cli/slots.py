@@ -1,7 +1,8 @@
 """Ask the supervisor to restart, drain or scale, or for the stack of a process.
 
 The command writes a request and waits until the supervisor has taken it, so that "asked for" means
-that the supervisor knows.
+that the supervisor knows. That of another host has a file of its own, and may have no such pool: so
+`scale` also waits until there is a slot of it.
 """
 
 import time
@@ -27,7 +28,7 @@ from orpheus.supervisor.cli.operator import Operator, Text, for_operator, with_r
 from orpheus.supervisor.cli.output import print_json
 from orpheus.supervisor.cli.processes import read_workers
 
-_TAKEN_WITHIN_S = 5.0
+_TAKEN_WITHIN_S = _SHOWN_WITHIN_S = 5.0
 _POLL_INTERVAL_S = 0.05
 
 _on_host = click.option(
@@ -88,14 +89,20 @@ def scale(operator: Operator, pool: str, workers: int, host: str | None, reason:
         pools, programs = handover.storage.pools, handover.programs
         return ask_for_workers(store, actor, pool, workers, pools, programs, host)
 
+    def is_shown(store: Store) -> bool:
+        slots = store.processes.slots()
+        return not workers or any(one.pool == pool and host in (None, one.host) for one in slots)
+
     handover = operator.handover_in_force()  # for the names of pools and programs
-    noun = "worker" if pool in handover.storage.pools else "instance"
+    noun = "worker" if pool in handover.storage.pools else "slot"
+    noun = "instance" if pool in handover.programs else noun
     return _ask(
         operator,
         handover,
         ask,
         f"{pool}: {workers} {noun}{'' if workers == 1 else 's'} asked for",
         lambda *_: {"pool": pool, "workers": workers},
+        is_shown,
     )
 
 
@@ -105,28 +112,42 @@ def _ask(
     ask: Callable[[Store, CommandLineHandover], int],
     message: str,
     state: Callable[[Store, CommandLineHandover], Mapping[str, Any]],
+    is_shown: Callable[[Store], bool] = lambda _: True,
 ) -> int:
     """Write a request by `ask`, wait until it is taken, and print `message`, or `state` as JSON.
 
-    Raises NoSupervisor, NoAnswer if it is not taken in time, and what `ask` raises.
+    Raises NoSupervisor, NoAnswer if it is not taken in time, or then not shown, and what `ask`
+    raises.
     """
     with operator.store(handover) as store:
         check_supervised(store, handover.beat_timeout_s)
         request_id = ask(store, handover)
-        give_up_at_s = time.monotonic() + _TAKEN_WITHIN_S
-        while store.supervision.is_waiting(request_id):
-            if time.monotonic() > give_up_at_s:
-                raise NoAnswer(
-                    f"{message}, but the supervisor has not taken the request within "
-                    f"{_TAKEN_WITHIN_S:.0f} s, and may yet: is its process stopped? "
-                    "See `orpheus workers` and its log"
-                )
-            time.sleep(_POLL_INTERVAL_S)
+        _wait_until(
+            lambda: not store.supervision.is_waiting(request_id),
+            _TAKEN_WITHIN_S,
+            f"{message}, but the supervisor has not taken the request within "
+            f"{_TAKEN_WITHIN_S:.0f} s, and may yet: is its process stopped? "
+            "See `orpheus workers` and its log",
+        )
+        _wait_until(
+            lambda: is_shown(store),
+            _SHOWN_WITHIN_S,
+            f"{message}, but none is there: does the file of that host have it? See its log",
+        )
         if operator.as_json:
             print_json(state(store, handover))
         else:
             click.echo(message)
     return ExitCode.OK
+
+
+def _wait_until(is_so: Callable[[], bool], within_s: float, problem: str) -> None:
+    """Return once it is so. Raises NoAnswer, which says `problem`."""
+    give_up_at_s = time.monotonic() + within_s
+    while not is_so():
+        if time.monotonic() > give_up_at_s:
+            raise NoAnswer(problem)
+        time.sleep(_POLL_INTERVAL_S)
 
 
 @click.command()

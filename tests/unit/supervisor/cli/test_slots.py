@@ -100,6 +100,8 @@ def taken(supervised: Store) -> Iterator[list[Request]]:
             bell.drain()
             for request in store.supervision.take_requests("host-1"):
                 requests.append(request)
+                if request.target == "idle":
+                    store.processes.put_slots([slot("idle-1", SlotState.STARTING, pool="idle")])
                 if request.action is RequestAction.STACK:
                     with file.open("a") as stacks:
                         stacks.write(STACK)
@@ -150,6 +152,18 @@ def test_a_pool_is_scaled(orpheus: Orpheus, supervised: Store, taken: list[Reque
         ("pool default to 0", "3, 1 of them ending", "0"),
         ("pool default to 1", "3, 1 of them ending", "1"),
     ]
+
+
+def test_a_pool_that_nobody_has_but_the_file_read_here_exits_1(
+    orpheus: Orpheus, taken: list[Request], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = ("--set", "pools.idle.workers=0", "--set", "pools.ours.workers=0")
+    assert orpheus("scale", "idle", "1", *file) == (0, "idle: 1 worker asked for\n", "")
+    assert orpheus("scale", "ours", "0", *file).code == 0
+    monkeypatch.setattr(slots, "_SHOWN_WITHIN_S", 0.0)
+    code, out, err = orpheus("scale", "ours", "2", *file)
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert "ours: 2 workers asked for, but none is there" in err
 
 
 def test_a_stack_is_printed_under_what_it_is_of(orpheus: Orpheus, taken: list[Request]) -> None:
@@ -311,6 +325,16 @@ def test_a_request_must_name_one_of_several_hosts(
     assert "is not on 'host-3', but on host-1, host-2" in answer.err
     assert two_hosts.supervision.take_requests("host-1") == []
     assert two_hosts.supervision.take_requests("host-2") == []
+
+
+def test_a_pool_that_only_the_file_of_another_host_has_is_scaled_there(
+    orpheus: Orpheus, two_hosts: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slots, "_TAKEN_WITHIN_S", 0.0)
+    two_hosts.processes.put_slots([slot("gpu-1", SlotState.READY, pool="gpu", host="host-2")])
+    answer = orpheus("scale", "gpu", "4", "--host", "host-2")
+    assert "gpu: 4 slots asked for, but the supervisor has not taken" in answer.err
+    assert [row.target for row in entries_of(two_hosts, 9)] == ["pool gpu on host-2 to 4"]
 
 
 def test_only_the_supervisor_of_the_named_host_takes_the_request(

@@ -64,7 +64,11 @@ def submit(
     wait: bool,
     **fields: Any,
 ) -> int:
-    """Submit a job of TYPE. The payload is a JSON object, or fields as KEY=VALUE."""
+    """Submit a job of TYPE. The payload is a JSON object, or fields as KEY=VALUE.
+
+    A VALUE is read as JSON, else as text; for a command always as text. Where a field may be text,
+    a number that would change, such as 1.10, stays text.
+    """
     from orpheus.shared.job_types.admission import prepare_job  # noqa: PLC0415 - no completion needs it
 
     handover = operator.handover_in_force()  # [jobs] has defaults of the job

@@ -98,8 +98,12 @@ def imported(folder: Path, url: str) -> str:
     settings = {"python": sys.executable, "port": free_port(), "folder": folder}
     (folder / "supervisord.conf").write_text(SUPERVISORD.format(**settings))
     text = ALERT_RULES.format(url=url)
-    for kind, name in (("crontab", "crontab"), ("supervisord", "supervisord.conf")):
+    for kind, name, *options in (
+        ("crontab", "crontab", "--timezone=UTC"),
+        ("supervisord", "supervisord.conf"),
+    ):
         argv = [sys.executable, "-m", "orpheus.supervisor", "import", kind, str(folder / name)]
+        argv += options
         text += subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     return text
 

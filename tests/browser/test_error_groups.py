@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
-from tests.browser.conftest import Dashboard
+from tests.browser.conftest import Dashboard, wait_until_held
 
 
 def fail(system: Any, text: str, times: int = 1) -> list[int]:
@@ -105,3 +105,39 @@ def test_groups_are_sorted_and_to_retry_many_their_number_has_to_be_typed(
     items.extend(group | {"error": f"Error{n}", "count": 1} for n in range(498))
     page.reload()
     expect(page.locator("#summary")).to_contain_text("in the 500 largest groups by when they began")
+
+
+def test_an_answer_that_comes_late_changes_nothing_in_the_next_question(
+    lasting_dashboard: Dashboard,
+) -> None:
+    page = lasting_dashboard.page
+    at = "2026-01-31T12:00:00.000Z"
+    group = {"type": "add", "error": "Few", "where": None, "count": 5, "message": "too much"}
+    group |= {"last_hour": 0, "hour_before": 0, "newest": 7, "max_id": 9}
+    group |= {"first_seen": at, "last_seen": at}
+    items = [group, group | {"error": "Many", "count": 300}]
+    page.route(
+        f"{lasting_dashboard.system.url}/errors",
+        lambda route: route.fulfill(json={"items": items}),
+    )
+    held: list[Route] = []
+    page.route("**/jobs/bulk", lambda route: held.append(route))
+    lasting_dashboard.open("/ui/errors")
+    yes = page.locator("#confirm-yes")
+    for answer in ({"status": 503, "json": {"detail": "It is busy."}}, {"json": {"changed": 5}}):
+        page.get_by_role("button", name="Retry the jobs with Few").click()
+        yes.click()
+        wait_until_held(page, held)
+        page.locator("#confirm-reason").fill("typed meanwhile")
+        expect(yes).to_be_disabled()
+        page.keyboard.press("Escape")
+        page.get_by_role("button", name="Retry the jobs with Many").click()
+        with page.expect_response("**/jobs/bulk"):
+            held.pop().fulfill(**answer)
+        page.evaluate("new Promise((done) => setTimeout(done, 50))")
+        expect(page.locator("#confirm-title")).to_have_text("Retry 300 jobs?")
+        expect(page.locator("#confirm")).to_be_visible()
+        expect(page.locator("#confirm-problem")).to_be_hidden()
+        expect(yes).to_be_disabled()
+        page.keyboard.press("Escape")
+    expect(page.locator("#result")).to_have_text("5 jobs of add will run again.")

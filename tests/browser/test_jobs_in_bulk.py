@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.conftest import Dashboard
+from tests.browser.conftest import Dashboard, wait_until_held
 from tests.browser.job_list import confirm, row, rows, statuses
 from tests.machine import wait_until
 
@@ -45,22 +45,35 @@ def test_a_stop_in_the_middle_tells_exactly_how_many_were_changed(
     waiting: list[Route] = []
 
     def hold(route: Route) -> None:
-        if '"cursor"' in (route.request.post_data or "") and not waiting:
-            waiting.append(route)
-        else:
+        if "dry_run" in (route.request.post_data or ""):
             route.continue_()
+        else:
+            waiting.append(route)
 
     page.route("**/jobs/bulk", hold)
     page.get_by_role("button", name="Select all jobs that match").click()
-    page.get_by_role("button", name="Cancel …").click()
+    cancel = page.get_by_role("button", name="Cancel …")
+    cancel.click()
     confirm(page, typed="450")
-    expect(page.locator("#done-words")).to_have_text("Cancelling: 100 of 450")
-    expect(page.locator("#working")).to_be_visible()
-    page.locator("#stop").click()
-    waiting[0].continue_()
-    told = "Stopped: 200 jobs were cancelled or asked to stop, 250 of 450 were left as they were."
+    wait_until_held(page, waiting)
+    page.get_by_role("button", name="Do nothing").click()
+    expect(cancel).to_be_disabled()
+    waiting.pop().continue_()
+    told = "Stopped: 100 jobs were cancelled or asked to stop, 350 of 450 were left as they were."
     expect(page.locator("#result")).to_have_text(told)
-    assert statuses(system, "stopped") == {"cancelled": 200, "pending": 250}
+    assert not waiting
+    cancel.click()
+    confirm(page, typed="350")
+    wait_until_held(page, waiting)
+    waiting.pop().continue_()
+    expect(page.locator("#done-words")).to_have_text("Cancelling: 100 of 350")
+    expect(page.locator("#working")).to_be_visible()
+    wait_until_held(page, waiting)
+    page.locator("#stop").click()
+    waiting.pop().continue_()
+    told = "Stopped: 200 jobs were cancelled or asked to stop, 150 of 350 were left as they were."
+    expect(page.locator("#result")).to_have_text(told)
+    assert statuses(system, "stopped") == {"cancelled": 300, "pending": 150}
     assert system.get("/audit")["items"][0]["count"] == 200
 
 

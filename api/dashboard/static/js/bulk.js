@@ -47,7 +47,7 @@ export class Bulk {
   /** What is acted on: the selection, or one job. @param {number} [id] */
   keyOf(id) { return this.selection.state + (this.selection.size ? "" : ` ${id}`); }
 
-  isBusy(id) { return Boolean(this.running) || this.counting === this.keyOf(id); }
+  isBusy(id) { return Boolean(this.running || this.isBeginning) || this.counting === this.keyOf(id); }
 
   /** Return the answer, unless something else was selected or asked for meanwhile: then a question about it would come too late. @param {any} body @param {number} [id] */
   async count(body, id) {
@@ -76,15 +76,25 @@ export class Bulk {
       typed: n >= LARGE ? String(n) : undefined,
       path: "/jobs/bulk",
       body: { ...body, max_id: most, expected_count: n },
-      send: (path, call) => request(path, { ...call, body: (this.body = { ...call.body, limit: STEP }) }),
-      done: (answer) => { this.selection.clear(); this.go(action, answer, n); },
+      send: (path, call) => this.begin(path, { ...call, body: (this.body = { ...call.body, limit: STEP }) }),
+      done: (answer, wasClosed) => { if (!wasClosed) this.selection.clear(); this.go(action, answer, n, wasClosed); },
     });
   }
 
-  /** Go on from the first step, which the dialog has made. */
-  async go(action, answer, n) {
-    this.stopped = false;
-    if (answer.next_cursor) this.work(true);
+  /** Make the first step. */
+  async begin(path, call) {
+    this.isBeginning = true;
+    this.selection.show();
+    try { return await request(path, call); } finally {
+      this.isBeginning = false;
+      this.selection.show();
+    }
+  }
+
+  /** Go on from the first step, unless somebody has closed the dialog meanwhile. */
+  async go(action, answer, n, isStopped) {
+    this.stopped = isStopped;
+    if (answer.next_cursor && !isStopped) this.work(true);
     let changed = answer.so_far, cursor = answer.next_cursor;
     while (cursor && !this.stopped) {
       this.progress(`${WORDS[action].doing}: ${count(changed)} of ${count(n)}`, changed / n);

@@ -1,9 +1,15 @@
 // The confirmation dialog: what will happen, why, the same call with curl, and the error if it is refused.
+//
+// It can be closed while its call is under way, and then ask something else: an answer that comes
+// late changes nothing in the dialog.
 import { byId, setText, showOrHide } from "./dom.js";
 import { curl } from "./curl.js";
 import { request } from "./http.js";
 
 const field = byId("confirm-reason"), size = byId("confirm-typed"), yes = byId("confirm-yes"), problem = byId("confirm-problem");
+
+/** The question that was asked last. @type {object | null} */
+let turn = null;
 
 /**
  * @typedef {object} Question
@@ -15,26 +21,32 @@ const field = byId("confirm-reason"), size = byId("confirm-typed"), yes = byId("
  * @property {any} [body]
  * @property {string} [typed] what must be typed first, for what changes much
  * @property {(path: string, call: any) => Promise<any>} [send] makes the call otherwise than `request`
- * @property {(answer: any) => void} done called with the answer after the call succeeded
+ * @property {(answer: any, wasClosed: boolean) => void} done called with the answer after the call succeeded, and whether the dialog was closed before
  */
 
 /** Open the dialog; if confirmed, send `body` with the reason to `path`. The focus then returns to where it was. @param {Question} question */
 export function confirm({ title, text, yes: label, path, method = "POST", body, typed, send = request, done }) {
   const dialog = byId("confirm");
   const bodyNow = () => (field.value.trim() ? { ...body, reason: field.value.trim() } : body);
-  const mayAct = () => !typed || size.value.trim() === typed;
+  const mine = (turn = {});
+  const isOpen = () => turn === mine && dialog.open;
+  let isSending = false;
+  const mayAct = () => !isSending && (!typed || size.value.trim() === typed);
   const show = () => { setText(byId("confirm-curl"), curl(method, path, bodyNow())); yes.disabled = !mayAct(); };
   const act = async () => {
-    yes.disabled = true;
+    isSending = yes.disabled = true;
     try {
       const answer = await send(path, { method, body: bodyNow() });
-      dialog.close();
-      done(answer);
+      const wasClosed = !isOpen();
+      if (!wasClosed) dialog.close();
+      done(answer, wasClosed);
     } catch (error) {
+      isSending = false;
+      if (!isOpen()) return;
       showOrHide(problem, error.message);
+      yes.disabled = !mayAct();
+      yes.focus(); // a disabled button loses the focus
     }
-    yes.disabled = !mayAct();
-    if (dialog.open) yes.focus(); // a disabled button loses the focus
   };
   setText(byId("confirm-title"), title);
   setText(byId("confirm-text"), text);

@@ -89,6 +89,43 @@ def test_a_list_that_cannot_be_read_says_so_keeps_its_filter_and_comes_by_itself
     expect(page.locator("#selected")).to_have_text("None selected")
 
 
+def test_a_list_that_was_never_read_shows_and_selects_no_job(
+    lasting_dashboard: Dashboard, held: str
+) -> None:
+    system = lasting_dashboard.system
+    page = lasting_dashboard.page
+    stream = Stream(page)
+    broken = [True]
+
+    def answer(route: Route) -> None:
+        if broken[0]:
+            route.fulfill(status=503, json={"detail": "The database is busy."})
+        else:
+            route.continue_()
+
+    page.route(re.compile(r"\d/jobs\?.*tag=unread"), answer)
+    lasting_dashboard.open("/ui/jobs?tag=unread")
+    told = "The list could not be read. The database is busy. Another try follows."
+    expect(page.locator("#filter-problem")).to_have_text(told)
+    rest(page)
+    other = wait_submitted(system, held, "other")
+
+    def is_told() -> bool:
+        page.title()
+        events = [event for message in stream.heard for event in message.get("events", [])]
+        return any(event.get("job", {}).get("id") == other for event in events)
+
+    wait_until(is_told, "the event of the other job")
+    stream.tell(counts={"job.enqueued": {"sum_range": 5}})
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done, 50)))")
+    expect(rows(page)).to_have_count(0)
+    expect(page.locator("#total")).to_have_text("…")
+    expect(page.locator("#new")).to_have_text("0 new")
+    expect(page.get_by_role("button", name="Select all jobs that match")).to_be_disabled()
+    broken[0] = False
+    expect(page.locator("#total")).to_have_text("0 jobs match")
+
+
 def test_a_read_that_fails_loses_nothing_of_what_waits(
     lasting_dashboard: Dashboard, held: str
 ) -> None:

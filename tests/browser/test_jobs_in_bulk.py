@@ -165,6 +165,23 @@ def test_a_job_that_does_not_allow_it_stays_as_it_is(
     expect(page.locator("#result")).to_contain_text("Nothing to do")
 
 
+def test_of_a_list_by_end_only_jobs_that_have_ended_are_changed(
+    lasting_dashboard: Dashboard, held: str
+) -> None:
+    system = lasting_dashboard.system
+    done = system.submit("sum_range", {"n": 1}, tags=["end"])
+    system.wait_for_job(done)
+    system.submit("sum_range", {"n": 1}, tags=["end"], queue=held)
+    page = lasting_dashboard.open("/ui/jobs?tag=end&sort=ended")
+    expect(page.locator("#total")).to_have_text("1 job matches")
+    page.get_by_role("button", name="Select all jobs that match").click()
+    page.get_by_role("button", name="Cancel …").click()
+    expect(page.locator("#result")).to_contain_text("Nothing to do")
+    page.get_by_role("button", name="Delete …").click()
+    expect(page.locator("#confirm-title")).to_have_text("Delete 1 job?")
+    expect(page.locator("#confirm-text")).to_contain_text("All that match “tag:end” and have ended")
+
+
 class Counts:
     """The counts that the page asks for: each waits until it is let go."""
 

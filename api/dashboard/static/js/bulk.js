@@ -18,6 +18,13 @@ const WORDS = {
   delete: { verb: "Delete", doing: "Deleting", did: "were deleted", can: "has ended", text: "They are gone then, with their attempts and logs. This cannot be undone." },
 };
 
+/** Name all that match. @param {import("./filter.js").Filter} filter */
+function allOf(filter) {
+  const words = write(filter), ended = filter.sort === "ended";
+  if (words) return `All that match “${words}”${ended ? " and have ended" : ""}`;
+  return ended ? "All jobs that have ended" : "All jobs, as no filter is set";
+}
+
 export class Bulk {
   /** @param {import("./selection.js").Selection} selection @param {() => void} changed called after each step */
   constructor(selection, changed) {
@@ -37,7 +44,7 @@ export class Bulk {
     if (this.isBusy(id) || (!this.selection.size && id === undefined)) return;
     const filter = all ? fixed(table.filter) : { ids: ids.size ? [...ids] : [id] };
     const body = { action, filter };
-    const words = write(table.filter);
+    const words = allOf(table.filter);
     const counted = await this.count({ ...body, dry_run: true, limit: 1 }, id);
     if (!counted) return;
     if (counted.changed) this.ask(action, body, counted, all ? null : filter.ids.length, words);
@@ -67,7 +74,7 @@ export class Bulk {
   ask(action, body, { changed: n, max_id: most }, selected, words) {
     const { verb, text } = WORDS[action];
     const others = selected && selected > n ? ` ${plural(selected - n, "other")} of the selection ${selected - n === 1 ? "stays as it is" : "stay as they are"}.` : "";
-    const of = selected ? "" : `${words ? `All that match “${words}”` : "All jobs, as no filter is set"}, up to job ${most}; none that is submitted later. `;
+    const of = selected ? "" : `${words}, up to job ${most}; none that is submitted later. `;
     const one = selected === 1 ? `Job ${body.filter.ids[0]}. ` : "";
     confirm({
       title: `${verb} ${plural(n, "job")}?`,

@@ -40,8 +40,9 @@ export class CatchUp {
 
   /** @param {{counts: Record<string, Record<string, number>>, changed: Changed, events: any[]}} summary its events are given to the table afterwards */
   take({ counts, changed, events }) {
-    const { rows, fresh, filter, cursor } = this.table;
+    const { rows, fresh, filter, cursor, frame } = this.table;
     this.summed = true; // for a page that is being read
+    if (!frame.isRead) return;
     this.mark(changed, [...rows.keys(), ...cursor === null && !isDeep(filter) ? fresh.keys() : []]); // elsewhere none is inserted
     const others = Object.keys(filter).filter((name) => name !== "type");
     if (others.length) this.mayLack = true;

@@ -108,7 +108,7 @@ export class JobsTable {
 
   /** Whether a job that is not shown belongs to the top of the list now. */
   isNew(kind, job) {
-    return isByEnd(this.filter) ? ENDS.has(kind) : job.id > (this.oldest ?? 0);
+    return isByEnd(this.filter) ? ENDS.has(kind) : job.id > (this.oldest ?? Infinity); // before a page was read, none is
   }
 
   deleted(id) {

@@ -55,10 +55,11 @@ function load() {
   table.load(filter, cursor);
 }
 
-/** Say why the list could not be read, which then shows what it showed before. @param {any} error null: it was read */
+/** Say why the list could not be read, and that it shows what it showed before. @param {any} error null: it was read */
 function tellProblem(error) {
   const why = error && (error.errors?.map((one) => `${one.pointer.slice(1)} ${one.detail}.`).join(" ") || error.message);
-  showOrHide(problem, why && (mayPass(error) ? `The list is as it was before: it could not be read again. ${why} Another try follows.` : why));
+  const which = table.frame.isRead ? "The list is as it was before: it could not be read again." : "The list could not be read.";
+  showOrHide(problem, why && (mayPass(error) ? `${which} ${why} Another try follows.` : why));
 }
 
 /** Show how many jobs of each status there are, whatever the filter is. @param {Record<string, number>} counts */

@@ -13,6 +13,9 @@ export class ListFrame {
   /** @param {import("./jobs-table.js").JobsTable} table */
   constructor(table) { this.table = table; }
 
+  /** Whether a page was read. */
+  get isRead() { return Boolean(this.total); }
+
   /** Show what belongs to a page that was read. @param {any} page */
   show(page) {
     const { filter, cursor, rows, isShort } = this.table;
@@ -38,7 +41,7 @@ export class ListFrame {
   }
 
   showTotal() {
-    if (!this.total) return; // nothing was read yet
+    if (!this.isRead) return;
     const { value, relation } = this.total;
     if (this.searched) return setText(byId("total"), this.searched);
     const match = Object.keys(this.table.filter).length ? (value === 1 ? " matches" : " match") : "";

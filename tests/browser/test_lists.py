@@ -8,7 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.conftest import NIGHTLY, Dashboard, wait_until_idle
+from tests.browser.conftest import NIGHTLY, Dashboard, wait_until_held, wait_until_idle
 
 LISTS = {"queues": "q", "schedules": "s", "types": "t", "errors": "e", "audit": "a"}
 WIDTHS = [360, 390, 760, 761, 1000, 1279, 1280, 1400, 1920]
@@ -221,9 +221,14 @@ def test_nothing_moves_under_the_pointer_and_a_search_finds_a_row(
 
 
 def test_a_lost_api_and_a_refusal_are_told_and_pass(lasting_dashboard: Dashboard) -> None:
+    lasting_dashboard.page.clock.install()
     page = opened(lasting_dashboard, "schedules")
     read = f"{lasting_dashboard.system.url}/schedules"
-    page.route(read, lambda route: route.abort())
+    held: list[Route] = []
+    page.route(read, lambda route: held.append(route))
+    page.clock.fast_forward(4_000)
+    wait_until_held(page, held)
+    page.clock.fast_forward(21_000)  # nothing waits longer for an answer
     expect(page.locator("#banner")).to_contain_text("Disconnected")
     page.unroute(read)
     refusal = {"title": "Busy", "status": 503, "detail": "The database is locked."}

@@ -5,7 +5,7 @@
 import { byId, onPress, setOff, setText } from "./dom.js";
 import { confirm } from "./confirm.js";
 import { fixed } from "./filter.js";
-import { request } from "./http.js";
+import { LONGEST_READ_MS, request } from "./http.js";
 import { write } from "./query.js";
 import { count, plural } from "./words.js";
 
@@ -62,7 +62,7 @@ export class Bulk {
     this.selection.show();
     this.tell("counting …");
     let answer, problem = "";
-    try { answer = await request("/jobs/bulk", { method: "POST", body }); } catch (error) { problem = error.message; }
+    try { answer = await request("/jobs/bulk", { method: "POST", body, within: LONGEST_READ_MS }); } catch (error) { problem = error.message; }
     if (this.turn !== turn) return null;
     this.counting = null;
     this.selection.show();
@@ -107,7 +107,7 @@ export class Bulk {
       this.progress(`${WORDS[action].doing}: ${count(changed)} of ${count(n)}`, changed / n);
       this.changed();
       try {
-        const step = await request("/jobs/bulk", { method: "POST", body: { ...this.body, cursor } });
+        const step = await request("/jobs/bulk", { method: "POST", body: { ...this.body, cursor }, within: LONGEST_READ_MS }); // one that was made counts, and is not made twice
         [changed, cursor] = [step.so_far, step.next_cursor];
       } catch (error) {
         if (error.status !== 0 && error.status !== 503) { this.end(`${error.message} ${plural(changed, "job")} ${WORDS[action].did}.`, true); return; }

@@ -3,6 +3,8 @@ import { parseExact, writeExact } from "./exact.js";
 import { learnClock } from "./time.js";
 
 const DATE_TOLERANCE_MS = 5000; // the header has whole seconds, and may be a second old
+/** So long a page waits for what it reads: the API gives up after 5 s, or after those of `wait=` more. */
+export const LONGEST_READ_MS = 20_000;
 
 /** An error that the API answered (RFC 9457), or `status` 0 if nothing answered. */
 class Problem extends Error {
@@ -16,14 +18,17 @@ class Problem extends Error {
 
 /**
  * Call the API and return its answer. Throws Problem.
- * @param {string} path @param {{method?: string, body?: any, headers?: Record<string, string>, exact?: boolean, signal?: AbortSignal, answered?: (answer: Response) => void}} [how]
- * `exact`: numbers that JavaScript would change are returned as Exact. `answered` sees the answer before it is returned.
+ * @param {string} path @param {{method?: string, body?: any, headers?: Record<string, string>, exact?: boolean, signal?: AbortSignal, within?: number, answered?: (answer: Response) => void}} [how]
+ * `exact`: numbers that JavaScript would change are returned as Exact. `within`: how many ms an answer may take; a call that
+ * changes something waits for ever if this is not given, as nobody would know whether it did. `answered` sees the answer before it is returned.
  */
-export async function request(path, { method = "GET", body, headers = {}, exact = false, signal, answered } = {}) {
+export async function request(path, { method = "GET", body, headers = {}, exact = false, signal, within = longest(path, method), answered } = {}) {
   let answer, text;
+  const limit = new AbortController(), timer = within && setTimeout(() => limit.abort(), within);
   try {
     answer = await fetch(path, {
-      method, signal, cache: "no-store",
+      method, cache: "no-store",
+      signal: AbortSignal.any(signal ? [signal, limit.signal] : [limit.signal]),
       headers: body === undefined ? headers : { ...headers, "Content-Type": "application/json" },
       body: body === undefined ? undefined : writeExact(body),
     });
@@ -32,7 +37,7 @@ export async function request(path, { method = "GET", body, headers = {}, exact 
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new Problem(0, "Orpheus does not answer. Is it running?");
-  }
+  } finally { clearTimeout(timer); }
   if (answer.status === 401) location.reload(); // the session has ended: the reload shows the login page
   if (!answer.ok) {
     let problem = {};
@@ -42,6 +47,9 @@ export async function request(path, { method = "GET", body, headers = {}, exact 
   answered?.(answer);
   return text && (exact ? parseExact(text) : JSON.parse(text));
 }
+
+/** How many ms an answer may take; 0: any time. @param {string} path @param {string} method */
+const longest = (path, method) => (method === "GET" ? LONGEST_READ_MS + 1000 * Number(/[?&]wait=(\d+)/.exec(path)?.[1] ?? 0) : 0);
 
 /** Return what names a host in the URL of a call, where it is not the only one. @param {string} host @param {boolean} several */
 export function onHost(host, several) {

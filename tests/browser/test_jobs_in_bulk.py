@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Dialog, Page, Route, expect
 
 from tests.browser.conftest import Dashboard, wait_until_held
 from tests.browser.job_list import confirm, row, rows, statuses
@@ -68,6 +68,18 @@ def test_a_stop_in_the_middle_tells_exactly_how_many_were_changed(
     waiting.pop().continue_()
     expect(page.locator("#done-words")).to_have_text("Cancelling: 100 of 350")
     expect(page.locator("#working")).to_be_visible()
+    wait_until_held(page, waiting)
+    asked: list[str] = []
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.on("dialog", stay)
+    rows(page).first.locator(".id a").click()
+    wait_until(lambda: page.title() and asked == ["beforeunload"], "the question whether to leave")
+    waiting.pop().fulfill(status=401, json={"detail": "no session"})
+    expect(page.locator("#done-words")).to_contain_text("Log in again in another tab.")
     wait_until_held(page, waiting)
     page.locator("#stop").click()
     waiting.pop().continue_()

@@ -1,14 +1,16 @@
 """The door as a person meets it: logging in and out, a read-only dashboard, the API's own page."""
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Dialog, Page, Route, expect
 
 from tests.conftest import System
+from tests.machine import wait_until
 
 TOKEN = "the-token-of-this-test-0123456789abcdef"
 
@@ -99,7 +101,7 @@ def test_one_logs_in_once_and_out_again(guarded: Any, watched: Page) -> None:
     assert page.evaluate("document.cookie") == ""
     assert page.evaluate("JSON.stringify([localStorage, sessionStorage])").count(TOKEN) == 0
     page.goto(guarded.url)
-    expect(page.locator("#verdict")).to_contain_text("Ready")
+    expect(page.locator("#verdict")).to_have_text(re.compile("Ready|All is well"))
     page.set_viewport_size({"width": 360, "height": 740})
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     page.locator("#log-out").click()
@@ -131,6 +133,45 @@ def test_a_stream_that_is_refused_for_want_of_a_session_leads_to_the_login(
     assert guarded.client.post("/workers/api/restart").status_code == 202
     assert api["pid"]
     expect(page.locator("h1")).to_have_text("Log in")
+
+
+def test_what_is_typed_outlives_the_session(guarded: Any, watched: Page) -> None:
+    page = watched
+    page.goto(f"{guarded.url}/ui/submit?type=sleep")
+    log_in(page)
+    page.locator("#connection[data-state=live]").wait_for()
+    seconds = page.locator("#payload-seconds")
+    seconds.fill("0")
+    asked: list[str] = []
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.on("dialog", stay)
+    page.get_by_role("link", name="Queues").click()
+    wait_until(lambda: page.title() and asked == ["beforeunload"], "the question whether to leave")
+    other = page.context.new_page()
+    other.goto(guarded.url)
+    other.locator("#log-out").click()
+    expect(page.locator("#banner")).to_contain_text("The session has ended.")
+    expect(page.locator("#connection-said")).to_contain_text("The session has ended.")
+    page.locator("#send").click()
+    expect(page.locator("#problem")).to_contain_text("Log in again in another tab.")
+    with page.context.expect_page() as opened:
+        page.get_by_role("link", name="Log in").click()
+    opened.value.close()
+    expect(other.locator("h1")).to_have_text("Log in")
+    log_in(other)
+    other.locator("#connection[data-state=live]").wait_for()
+    page.locator("#banner-now").click()
+    expect(page.locator("#banner")).to_be_hidden()
+    expect(seconds).to_have_value("0")
+    page.locator("#send").click()
+    expect(page.locator("#sent li")).to_have_count(1)
+    other.locator("#log-out").click()
+    expect(page.locator("h1")).to_have_text("Log in")  # nothing would be lost now
+    assert asked == ["beforeunload"]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -7,11 +7,13 @@ import { confirm } from "./confirm.js";
 import { fixed } from "./filter.js";
 import { LONGEST_READ_MS, request } from "./http.js";
 import { write } from "./query.js";
+import { keepWhile } from "./unsaved.js";
 import { count, plural } from "./words.js";
 
 const STEP = 100;
 const LARGE = 100;
 const AGAIN_MS = 1000;
+const MAY_PASS = new Set([0, 401, 503]); // no answer, no session, busy
 const WORDS = {
   retry: { verb: "Retry", doing: "Retrying", did: "will run again", can: "has failed or was cancelled", text: "Each becomes due now and can use all its attempts again." },
   cancel: { verb: "Cancel", doing: "Cancelling", did: "were cancelled or asked to stop", can: "is still to run or is running", text: "Those that wait will not run. Those that run are asked to stop, and stopped by force if they do not." },
@@ -34,6 +36,7 @@ export class Bulk {
     this.counting = null;
     selection.isBusy = () => this.isBusy();
     if (!byId("stop")) return; // read-only
+    keepWhile(() => Boolean(this.running || this.isBeginning));
     for (const button of document.querySelectorAll("[data-bulk]")) onPress(button, () => this.start(/** @type {HTMLElement} */ (button).dataset.bulk ?? ""));
     onPress(byId("stop"), () => { this.stopped = true; setOff(byId("stop"), true); });
   }
@@ -110,8 +113,8 @@ export class Bulk {
         const step = await request("/jobs/bulk", { method: "POST", body: { ...this.body, cursor }, within: LONGEST_READ_MS }); // one that was made counts, and is not made twice
         [changed, cursor] = [step.so_far, step.next_cursor];
       } catch (error) {
-        if (error.status !== 0 && error.status !== 503) { this.end(`${error.message} ${plural(changed, "job")} ${WORDS[action].did}.`, true); return; }
-        this.progress(`No answer; trying again. ${count(changed)} of ${count(n)}`, changed / n);
+        if (!MAY_PASS.has(error.status)) { this.end(`${error.message} ${plural(changed, "job")} ${WORDS[action].did}.`, true); return; }
+        this.progress(`${error.message} Another try follows. ${count(changed)} of ${count(n)}`, changed / n);
         await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
       }
     }

@@ -2,6 +2,7 @@
 import { byId, icon, setAttr, setText } from "./dom.js";
 import { request } from "./http.js";
 import { startClock } from "./time.js";
+import { isSessionOver, resumeSession } from "./unsaved.js";
 import { ticking } from "./words.js";
 
 const PAGES = { q: "queues", s: "schedules", t: "types", e: "errors", a: "audit", j: "jobs", n: "submit", c: "configuration" };
@@ -83,7 +84,7 @@ function search() {
 /** Show the state of the stream; a listener of Live. @param {"connecting" | "live" | "waiting"} state @param {number} nextTryMs */
 export function showConnection(state, nextTryMs) {
   const shown = byId("connection");
-  if (state === "live") lostSince = 0;
+  if (state === "live") { lostSince = 0; resumeSession(); }
   else if (!lostSince && state === "waiting") lostSince = Date.now();
   const word = lostSince ? "lost" : state;
   nextTry = nextTryMs;
@@ -101,21 +102,22 @@ export const onTryNow = (retry) => byId("banner-now").addEventListener("click", 
 function showBanner() {
   clearTimeout(bannerTimer);
   const banner = byId("banner");
-  const shown = lostSince !== 0 && Date.now() - lostSince > 600;
+  const shown = lostSince !== 0 && Date.now() - lostSince > 600, isOver = isSessionOver();
   setAttr(banner, "hidden", !shown);
   document.documentElement.classList.toggle("lost", shown);
-  say(shown);
+  say(shown, isOver ? "The session has ended. Log in again in another tab." : "Disconnected. The page shows the state at that time.");
   if (!shown) return;
   bannerTimer = setTimeout(showBanner, 1000);
-  setText(byId("banner-what"), `Disconnected for ${ticking((Date.now() - lostSince) / 1000)}.`);
+  byId("banner-login").hidden = !isOver;
+  setText(byId("banner-what"), isOver ? "The session has ended." : `Disconnected for ${ticking((Date.now() - lostSince) / 1000)}.`);
   const wait = (nextTry - Date.now()) / 1000;
-  setText(byId("banner-next"), wait > 0 ? `The page shows the state at that time. Trying again in ${Math.ceil(wait)} s.` : "Trying again …");
+  setText(byId("banner-next"), isOver ? "What you have begun here is kept: log in again in another tab." : wait > 0 ? `The page shows the state at that time. Trying again in ${Math.ceil(wait)} s.` : "Trying again …");
 }
 
-/** Tell a screen reader of each change once, and not of each second that passes. @param {boolean} lost */
-function say(lost) {
+/** Tell a screen reader of each change once, and not of each second that passes. @param {boolean} lost @param {string} text */
+function say(lost, text) {
   const said = byId("connection-said");
-  if (lost) setText(said, "Disconnected. The page shows the state at that time.");
+  if (lost) setText(said, text);
   else if (said.textContent) setText(said, "Connected again.");
 }
 

@@ -6,6 +6,7 @@ import { request } from "./http.js";
 import { Live } from "./live.js";
 import { showInForce, showRejected, showResult, startSearch } from "./settings-in-force.js";
 import { TomlEditor } from "./toml-editor.js";
+import { keepWhile } from "./unsaved.js";
 import { Versions } from "./versions.js";
 import { plural } from "./words.js";
 
@@ -27,7 +28,7 @@ startChrome();
 const editor = new TomlEditor(edited);
 const versions = new Versions(goBackTo);
 const live = new Live("/ws", {
-  state: showConnection,
+  state: (state, next) => { showConnection(state, next); if (state === "live" && !checked && isChanged()) edited(); }, // check what could not be checked
   events: (events) => events.forEach(showOutcome),
   connected: () => { if (!isChanged()) load(); },
 });
@@ -37,11 +38,11 @@ byId("load").addEventListener("click", () => load());
 byId("keep").addEventListener("click", keep);
 byId("change").addEventListener("submit", (event) => { event.preventDefault(); save(); });
 startSearch();
-addEventListener("beforeunload", (event) => { if (isChanged()) event.preventDefault(); });
 
 const isReadOnly = "readOnly" in document.documentElement.dataset;
 const goTo = (/** @type {string} */ key) => editor.goToSetting(key);
 const isChanged = () => target !== null || (editable && !editor.holds(file.text ?? ""));
+keepWhile(isChanged);
 
 /** Read the file again and discard the edited text, but for what somebody types meanwhile: after `edits`. */
 async function load(edits = editor.edits) {

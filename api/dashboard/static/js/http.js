@@ -1,6 +1,7 @@
 // Calls of the HTTP API: JSON in and out; a refusal becomes an error with its reason.
 import { parseExact, writeExact } from "./exact.js";
 import { learnClock } from "./time.js";
+import { endSession } from "./unsaved.js";
 
 const DATE_TOLERANCE_MS = 5000; // the header has whole seconds, and may be a second old
 /** So long a page waits for what it reads: the API gives up after 5 s, or after those of `wait=` more. */
@@ -38,7 +39,10 @@ export async function request(path, { method = "GET", body, headers = {}, exact 
     if (signal?.aborted) throw error;
     throw new Problem(0, "Orpheus does not answer. Is it running?");
   } finally { clearTimeout(timer); }
-  if (answer.status === 401) location.reload(); // the session has ended: the reload shows the login page
+  if (answer.status === 401) {
+    endSession();
+    throw new Problem(401, "The session has ended. Log in again in another tab.");
+  }
   if (!answer.ok) {
     let problem = {};
     try { problem = JSON.parse(text); } catch { /* not a problem document: use the status */ }

@@ -8,6 +8,7 @@ import { Live } from "./live.js";
 import { Payload } from "./payload.js";
 import { readOrigin, showOrigin } from "./resubmit.js";
 import { follow } from "./sent-jobs.js";
+import { keepWhile } from "./unsaved.js";
 
 const form = byId("form"), select = byId("type");
 const isReadOnly = "readOnly" in document.documentElement.dataset;
@@ -16,6 +17,8 @@ const payload = new Payload(changed), options = new JobOptions();
 let types = [];
 /** The job that the form was filled from. @type {any} */
 let origin = null;
+/** How often somebody has changed the form, and how often until it was sent. */
+let edits = 0, sentEdits = 0;
 
 startChrome();
 copyOnClick(byId("copy-curl"), () => byId("curl").textContent);
@@ -27,10 +30,11 @@ select.addEventListener("change", () => {
   if (origin) byId("origin").hidden = !isOrigin;
   choose();
 });
-form.addEventListener("input", changed);
+form.addEventListener("input", (event) => { edits += Number(event.target !== select); changed(); });
 form.addEventListener("keydown", submitOnEnter);
 form.addEventListener("submit", (event) => { event.preventDefault(); send(); });
 byId("example").addEventListener("click", () => { payload.fillExample(); changed(); });
+keepWhile(() => edits !== sentEdits && !isReadOnly);
 start();
 
 async function start() {
@@ -113,12 +117,14 @@ async function send() {
   clearProblems();
   let wanted;
   try { wanted = body(); } catch { return focusFirst(); }
+  const sent = edits;
   const button = byId("send"), hadFocus = document.activeElement === button;
   button.disabled = true; // which takes the focus from it
   try {
     let isNew = true;
     const job = await request("/jobs", { method: "POST", body: wanted, exact: true, answered: ({ status }) => { isNew = status === 201; } });
     follow(job, isNew);
+    sentEdits = sent;
   } catch (error) { refuse(error); }
   button.disabled = false;
   if (hadFocus && [null, button, document.body].includes(document.activeElement)) button.focus();

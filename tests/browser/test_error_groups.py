@@ -121,7 +121,11 @@ def test_an_answer_that_comes_late_changes_nothing_in_the_next_question(
         lambda route: route.fulfill(json={"items": items}),
     )
     held: list[Route] = []
-    page.route("**/jobs/bulk", lambda route: held.append(route))
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/jobs/bulk", hold)
     lasting_dashboard.open("/ui/errors")
     yes = page.locator("#confirm-yes")
     for answer in ({"status": 503, "json": {"detail": "It is busy."}}, {"json": {"changed": 5}}):

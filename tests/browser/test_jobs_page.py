@@ -148,6 +148,10 @@ def test_the_language_of_the_field_is_read_and_written(lasting_dashboard: Dashbo
 
 
 def test_what_the_server_refuses_is_told_in_words(lasting_dashboard: Dashboard) -> None:
+    page = lasting_dashboard.open("/ui/jobs?cursor=rubbish")
+    expect(page.locator("#filter-problem")).to_contain_text("cursor is not a next_cursor")
+    expect(page.locator("#rows tr")).to_have_count(0)  # nothing says that it is being read
+    expect(page.locator("#total")).to_have_text("")
     page = lasting_dashboard.open("/ui/jobs?status=pending&since=1h")
     expect(page.locator("#filter-problem")).to_contain_text("a job that is pending has not ended")
 

@@ -225,7 +225,11 @@ def test_a_lost_api_and_a_refusal_are_told_and_pass(lasting_dashboard: Dashboard
     page = opened(lasting_dashboard, "schedules")
     read = f"{lasting_dashboard.system.url}/schedules"
     held: list[Route] = []
-    page.route(read, lambda route: held.append(route))
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route(read, hold)
     page.clock.fast_forward(4_000)
     wait_until_held(page, held)
     page.clock.fast_forward(21_000)  # nothing waits longer for an answer

@@ -51,8 +51,10 @@ export class PageReader {
 
   /** @param {any} error */
   failed(error) {
-    this.table.frame.showTotal();
-    this.table.told(error);
+    const { frame, body, told } = this.table;
+    frame.showTotal();
+    if (!frame.isRead && !mayPass(error)) { body.replaceChildren(); setText(byId("total"), ""); } // nothing will come
+    told(error);
     this.failures++;
     if (mayPass(error)) this.retry = setTimeout(() => this.read(), Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** this.failures));
   }

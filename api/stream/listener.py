@@ -85,6 +85,10 @@ class Listener:
         self._has_left = True
         self._wake.set()
 
+    @property
+    def _is_over(self) -> bool:
+        return self._has_left or self._broadcaster.closed
+
     async def follow(self, after: Position | None) -> AsyncGenerator[Frame | Notice]:
         """Yield what to send, from now on or behind `after`, as fast as it is consumed.
 
@@ -95,7 +99,7 @@ class Listener:
             async for message in self._greet() if after is None else self._resume(after):
                 yield message
             self._wake.set()  # send the lines that a job's log holds already
-            while not (self._has_left or self._broadcaster.closed):
+            while not self._is_over:
                 await self._wake.wait()
                 self._wake.clear()
                 async for message in self._new_messages():
@@ -119,12 +123,16 @@ class Listener:
             yield message
 
     async def _resume(self, position: Position) -> AsyncGenerator[Frame | Notice]:
-        """Yield what the log holds behind `position`, until the ring holds the rest."""
+        """Yield what the log holds behind `position`, until the ring holds the rest.
+
+        It counts as a listener from the beginning. Else, with no other one there, the ring would
+        begin anew at each page, and whoever resumes under load would never reach it.
+        """
         await self._broadcaster.listen()
+        self._broadcaster.add(self._wake)
         yield await hello(self._broadcaster, self._broadcaster.epoch, position.seq)
         after, epoch = position.seq, position.epoch or self._broadcaster.epoch
-        while True:
-            await self._broadcaster.listen()
+        while not self._is_over:
             target = self._broadcaster.seq
             page = await self._broadcaster.read(_page_after(after, self._job_id))
             is_known = page.oldest - 1 <= after <= page.last  # else deleted, or not yet there
@@ -137,9 +145,7 @@ class Listener:
                 after = events[-1].seq or after
             if len(page.events) < _PAGE_EVENTS and self._job_id is not None:
                 after = max(after, target)  # the log holds no more events of this job
-            await self._broadcaster.listen()
             if after >= self._ring.begins_after:
-                self._broadcaster.add(self._wake)
                 self._place = self._ring.first
                 self._seen_seq = after
                 return

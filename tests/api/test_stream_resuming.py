@@ -1,8 +1,35 @@
-"""A client that resumes in another database than it left gets a reset."""
+"""Clients that come back to the stream: while much happens, and to another database."""
 
 from typing import Any
 
+import pytest
+
+from orpheus.api.stream import listener
+from orpheus.shared.domain.jobs import NewJob
+from orpheus.shared.storage import Store
 from tests.api.test_sse import id_of, listen
+
+
+def test_a_client_joins_the_stream_though_something_happens_after_each_page_it_reads(
+    api: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_page, pages = listener._page_after, 0
+
+    def page_after(after: int, job_id: int | None) -> Any:
+        def read(store: Store) -> Any:
+            nonlocal pages
+            pages += 1
+            page = read_page(after, job_id)(store)
+            api.store.jobs.submit(NewJob("add"))
+            return page
+
+        return read
+
+    api.submit()
+    monkeypatch.setattr(listener, "_page_after", page_after)
+    with api.watch("?after=0") as watcher:
+        assert [event["seq"] for event in watcher.events(2)] == [1, 2]
+        assert pages == 1  # the second one came from the ring
 
 
 def test_a_seq_of_another_epoch_is_a_reset(api: Any) -> None:

@@ -1,4 +1,4 @@
-"""What routes share: JSON answers, validated bodies, ids in paths, and who acts."""
+"""What routes share: JSON answers, validated bodies, ids in paths, who acts, and who left."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
@@ -7,6 +7,7 @@ import orjson
 from fastapi import Path, Request
 from pydantic import BaseModel, ValidationError, WithJsonSchema
 from starlette.responses import Response
+from starlette.types import Receive
 
 from orpheus.api.contract.requests import Reason
 from orpheus.api.http.problems import invalid
@@ -62,3 +63,9 @@ def parse_job_id(text: str) -> int:
         if job_id <= LARGEST_ID:
             return job_id
     raise NotFound(f"there is no job {text[:80]!r}")
+
+
+async def wait_until_left(receive: Receive) -> None:
+    """Return when the client has closed its connection; what it still sends is dropped."""
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -24,12 +24,12 @@ from orpheus.api.contract.queries import (
     LogsQuery,
 )
 from orpheus.api.contract.requests import SubmitBatch, SubmitJob
-from orpheus.api.http.calls import JobId, json_response, parse_job_id, validate
+from orpheus.api.http.calls import JobId, json_response, parse_job_id, validate, wait_until_left
 from orpheus.api.http.cursors import decode_cursor, encode_cursor
 from orpheus.api.http.scope import json_body, traceparent_of
 from orpheus.api.routes import listing, submission
 from orpheus.api.routes.idempotency import idempotency_of, write_once
-from orpheus.api.services import Services, services_of, workers
+from orpheus.api.services import services_of, workers
 from orpheus.shared.domain import jobs
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.storage import Budget, JobOrder, JobPlace, Store, Submitted, Total
@@ -174,8 +174,6 @@ async def not_a_job() -> Response:
 async def get_job(request: Request, job_id: JobId, query: Annotated[JobQuery, Query()]) -> Response:
     """A job with its attempts; with `wait`, when it has ended, or so many seconds later."""
     services, number = services_of(request), parse_job_id(job_id)
-    if query.wait:
-        await _wait_for_end(services, number, min(query.wait, LONGEST_WAIT_S))
 
     def read(store: Store) -> Response:
         with store.snapshot():
@@ -183,7 +181,10 @@ async def get_job(request: Request, job_id: JobId, query: Annotated[JobQuery, Qu
             attempts = [attempt_json(attempt) for attempt in store.jobs.attempts(number)]
         return json_response(JobWithAttempts(**job_json(job), attempts=attempts))
 
-    return await services.readers.read(read)
+    if not query.wait:
+        return await services.readers.read(read)
+    await _wait_for_end(request, number, min(query.wait, LONGEST_WAIT_S))
+    return await services.broadcaster.read(read)  # a thousand may be answered at once
 
 
 @router.get("/jobs/{job_id}/why", responses=answers(Why) | problems(404))
@@ -245,17 +246,26 @@ async def get_events(
     return await services_of(request).readers.read(read)
 
 
-async def _wait_for_end(services: Services, job_id: int, wait_s: float) -> None:
-    """Wait until the job is terminal, `wait_s` has passed, or the server stops. Raises NotFound."""
+async def _wait_for_end(request: Request, job_id: int, wait_s: float) -> None:
+    """Wait until the job is terminal, `wait_s` has passed, the client left, or the server stops.
 
-    async def read() -> jobs.Job:
-        return await services.readers.read(lambda store: store.jobs.get(job_id))
+    Raises NotFound.
+    """
+    broadcaster = services_of(request).broadcaster
 
-    async with services.broadcaster.end_of(job_id) as ended:
+    async def has_ended() -> bool:
+        job = await broadcaster.read(lambda store: store.jobs.get(job_id))
+        return job.status in TERMINAL
+
+    async with broadcaster.end_of(job_id) as ended:
+        leaving = asyncio.create_task(wait_until_left(request.receive))
+        leaving.add_done_callback(lambda _: ended.set())
         try:
             async with asyncio.timeout(wait_s):
-                while (await read()).status not in TERMINAL and not services.broadcaster.closed:
+                while not (leaving.done() or broadcaster.closed or await has_ended()):
                     await ended.wait()
                     ended.clear()
         except TimeoutError:
             return
+        finally:
+            leaving.cancel()

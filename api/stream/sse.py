@@ -11,6 +11,7 @@ from fastapi.sse import format_sse_event
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from orpheus.api.http.calls import wait_until_left
 from orpheus.api.http.scope import IS_HEAD
 from orpheus.api.stream.listener import Listener, Position
 from orpheus.api.stream.messages import Frame, Notice
@@ -63,8 +64,7 @@ class EventStream(Response):
                     await send({"type": "http.response.body", "body": body, "more_body": True})
 
     async def _receive(self, receive: Receive) -> None:
-        while (await receive())["type"] != "http.disconnect":
-            pass
+        await wait_until_left(receive)
         self._listener.leave()
 
 

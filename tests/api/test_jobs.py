@@ -1,5 +1,6 @@
 """Submitting, listing and reading jobs."""
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable
@@ -10,6 +11,7 @@ import orjson
 import pytest
 
 from orpheus.shared.storage import NewLine
+from tests.api.raw_http import read_all, sockets
 from tests.machine import slowness
 
 
@@ -264,21 +266,30 @@ def test_the_events_of_a_job_tell_its_story(api: Any) -> None:
     assert events[0]["job"]["created_at"].endswith("Z")
 
 
-def test_wait_answers_when_the_job_ends(api: Any) -> None:
+def test_wait_answers_all_when_the_job_ends_and_forgets_who_left_before(
+    api: Any, wait_for: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readers, broadcaster = api.services.readers, api.services.broadcaster
+    monkeypatch.setattr(readers, "_bound", 8)  # fewer than wait
+    monkeypatch.setattr(broadcaster, "_reads", asyncio.Semaphore(4))
     job_id = api.submit()
-    answers: list[Any] = []
-    waiting = threading.Thread(
-        target=lambda: answers.append(api.client.get(f"/jobs/{job_id}?wait=15"))
-    )
-    began = time.monotonic()
-    waiting.start()
-    (lease,) = api.lease()
-    assert not answers
-    api.finish(lease)
-    waiting.join(10)
+    request = b"GET /jobs/%d?wait=60 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
-    assert answers[0].json()["status"] == "done"
-    assert time.monotonic() - began < 5 * slowness()
+    def waiting() -> int:
+        return len(broadcaster._waiters.get(job_id, ()))
+
+    with sockets(api, 40) as clients:
+        for one in clients:
+            one.sendall(request % job_id)
+        wait_for(lambda: waiting() == 40 and not readers._unanswered, "all to wait")
+        for one in clients[20:]:
+            one.close()
+        wait_for(lambda: waiting() == 20, "those that left to be forgotten")
+        api.run_one()
+        answers = [read_all(one) for one in clients[:20]]
+
+    assert {answer.split(b" ", 2)[1] for answer in answers} == {b"200"}
+    assert all(b'"status":"done"' in answer for answer in answers)
 
 
 def test_wait_answers_at_once_for_a_job_that_has_ended(api: Any) -> None:

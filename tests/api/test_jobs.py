@@ -1,9 +1,8 @@
 """Submitting, listing and reading jobs."""
 
 import asyncio
-import threading
+import socket
 import time
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +11,9 @@ import pytest
 
 from orpheus.shared.storage import NewLine
 from tests.api.raw_http import read_all, sockets
-from tests.machine import slowness
+from tests.machine import slowness, wait_until
+
+WAIT = b"GET /jobs/%d?wait=60 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
 
 def test_a_job_is_answered_whole_with_its_place(api: Any) -> None:
@@ -266,26 +267,38 @@ def test_the_events_of_a_job_tell_its_story(api: Any) -> None:
     assert events[0]["job"]["created_at"].endswith("Z")
 
 
-def test_wait_answers_all_when_the_job_ends_and_forgets_who_left_before(
-    api: Any, wait_for: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    readers, broadcaster = api.services.readers, api.services.broadcaster
-    monkeypatch.setattr(readers, "_bound", 8)  # fewer than wait
-    monkeypatch.setattr(broadcaster, "_reads", asyncio.Semaphore(4))
-    job_id = api.submit()
-    request = b"GET /jobs/%d?wait=60 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+@pytest.fixture
+def few_reads(api: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The application, in which fewer reads may wait than clients do in these tests."""
+    monkeypatch.setattr(api.services.readers, "_bound", 8)
+    monkeypatch.setattr(api.services.broadcaster, "_reads", asyncio.Semaphore(4))
+    return api
 
-    def waiting() -> int:
-        return len(broadcaster._waiters.get(job_id, ()))
 
-    with sockets(api, 40) as clients:
-        for one in clients:
-            one.sendall(request % job_id)
-        wait_for(lambda: waiting() == 40 and not readers._unanswered, "all to wait")
+def waiters(api: Any, job_id: int) -> int:
+    return len(api.services.broadcaster._waiters.get(job_id, ()))
+
+
+def send_waits(api: Any, job_id: int, clients: list[socket.socket]) -> None:
+    """Let each of them wait for the job's end."""
+    for client in clients:
+        client.sendall(WAIT % job_id)
+
+    def all_wait() -> bool:
+        is_idle = not api.services.readers._unanswered
+        return is_idle and waiters(api, job_id) == len(clients)
+
+    wait_until(all_wait, "all to wait")
+
+
+def test_wait_answers_all_when_the_job_ends_and_forgets_who_left_before(few_reads: Any) -> None:
+    job_id = few_reads.submit()
+    with sockets(few_reads, 40) as clients:
+        send_waits(few_reads, job_id, clients)
         for one in clients[20:]:
             one.close()
-        wait_for(lambda: waiting() == 20, "those that left to be forgotten")
-        api.run_one()
+        wait_until(lambda: waiters(few_reads, job_id) == 20, "those that left to be forgotten")
+        few_reads.run_one()
         answers = [read_all(one) for one in clients[:20]]
 
     assert {answer.split(b" ", 2)[1] for answer in answers} == {b"200"}
@@ -307,20 +320,14 @@ def test_wait_ends_with_the_time_asked_for(api: Any) -> None:
     assert api.client.get(f"/jobs/{job_id}?wait=0.05").json()["status"] == "pending"
 
 
-def test_wait_ends_when_the_server_stops(start: Callable[..., Any]) -> None:
-    api = start()
-    job_id = api.submit()
-    answers: list[Any] = []
-    waiting = threading.Thread(
-        target=lambda: answers.append(api.client.get(f"/jobs/{job_id}?wait=15"))
-    )
-    waiting.start()
-    while not api.services.broadcaster._waiters:
-        time.sleep(0.005)
-    api._loop.call_soon_threadsafe(api._server.stop)
-    waiting.join(10)
+def test_wait_ends_for_all_when_the_server_stops(few_reads: Any) -> None:
+    job_id = few_reads.submit()
+    with sockets(few_reads, 20) as clients:
+        send_waits(few_reads, job_id, clients)
+        few_reads.call(few_reads._server.stop)
+        answers = [read_all(one) for one in clients]
 
-    assert answers[0].json()["status"] == "pending"
+    assert all(b'"status":"pending"' in answer for answer in answers)
 
 
 @pytest.mark.parametrize("wait", ["30s", "301", "365d", ""])

@@ -206,7 +206,7 @@ class Hello(BaseModel):
     type: Literal["hello"]
     epoch: str = Field(
         description="The history of the database that the seqs belong to; a restored backup has "
-        "another one."
+        "another one. After `?after=N&epoch=E`: E."
     )
     seq: Seq = Field(description="The last event; after `?after=N`: N. The next one is seq + 1.")
     counts: Counts = Field(description="Jobs by status, at this moment.")

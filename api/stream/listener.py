@@ -130,8 +130,10 @@ class Listener:
         """
         await self._broadcaster.listen()
         self._broadcaster.add(self._wake)
-        yield await hello(self._broadcaster, self._broadcaster.epoch, position.seq)
         after, epoch = position.seq, position.epoch or self._broadcaster.epoch
+        # Not the epoch of the database: a client that is cut off before the reset would come back
+        # with an old seq and this epoch, and would not be told that they do not belong together.
+        yield await hello(self._broadcaster, epoch, after)
         while not self._is_over:
             target = self._broadcaster.seq
             page = await self._broadcaster.read(_page_after(after, self._job_id))

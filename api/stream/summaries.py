@@ -133,10 +133,11 @@ class SummaryListener:
         await self._summaries.join(self._wake)
         newest = self._summaries.newest
         self._sent = newest if after is None else None
-        self._seen, self._told = Position(newest.seq, newest.epoch), newest.progress
+        seq, epoch, self._told = newest.seq, newest.epoch, newest.progress
         if after is not None:
-            self._seen, self._told = Position(after.seq, after.epoch or newest.epoch), {}
-        return await hello(self._broadcaster, newest.epoch, self._seen.seq)
+            seq, epoch, self._told = after.seq, after.epoch or newest.epoch, {}
+        self._seen = Position(seq, epoch)
+        return await hello(self._broadcaster, epoch, seq)
 
     async def _new_messages(self) -> AsyncGenerator[Message]:
         """Yield what is new since the last seq that was sent, then the newest heartbeat."""

@@ -14,7 +14,6 @@ the token, also /metrics, /docs and /openapi.json.
 import asyncio
 import time
 from collections.abc import Iterable, Mapping
-from email.message import Message as HeaderParser
 
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -370,10 +369,10 @@ def check_content_type(content_type: bytes) -> None:
     """Raises Refusal (415) unless it is `application/json`, in UTF-8 if it names a charset."""
     if content_type == b"application/json":
         return
-    parsed = HeaderParser()
-    parsed["content-type"] = content_type.decode("latin-1")
-    is_json = content_type and parsed.get_content_type() == "application/json"
-    if not is_json or parsed.get_content_charset("utf-8") != "utf-8":
+    media_type, *parameters = (part.strip() for part in content_type.lower().split(b";"))
+    named = (parameter.partition(b"=") for parameter in parameters)
+    charsets = {value.strip(b' \t"') for name, _, value in named if name.strip() == b"charset"}
+    if media_type != b"application/json" or not charsets <= {b"utf-8"}:
         shown = content_type.decode("latin-1")[:200] or "missing"
         raise Refusal(
             415,

@@ -165,7 +165,11 @@ def test_where_nothing_may_be_changed_one_may_still_log_in() -> None:
         (b"application/json", 200),
         (b"application/json; charset=utf-8", 200),
         (b'APPLICATION/json;charset="UTF-8"', 200),
+        (b"application/json ; version=1; charset = utf-8;", 200),
         (b"application/json; charset=utf-16", 415),
+        (b"application/json; charset=utf-8; charset=utf-16", 415),
+        (b"application/json; charset*" + b"9" * 5_000 + b"=a", 200),  # is no charset
+        (b"application/json; charset*0=a; charset*=a", 200),
         (b"application/problem+json", 415),
         (b"text/plain", 415),
         (b"application/jsonx", 415),

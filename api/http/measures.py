@@ -62,7 +62,7 @@ class MeasuredApp:
         async def send_measured(message: Message) -> None:
             nonlocal is_open
             kind = message["type"]
-            if kind == "http.response.start":
+            if kind in ("http.response.start", "websocket.http.response.start"):
                 labels = (self._method(scope), self._route(scope), f"{message['status'] // 100}xx")
                 if labels not in self._labelled:
                     self._labelled[labels] = measures.answers.labels(*labels)

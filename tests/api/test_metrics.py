@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from websockets.exceptions import InvalidStatus
 
 from orpheus.api.routes.exposition import MOST_QUEUES, OTHER_QUEUES
 from orpheus.shared.domain.jobs import NewJob, Outcome
@@ -192,6 +193,9 @@ def test_answers_are_timed_by_the_template_of_their_route_and_their_status(api: 
     api.client.put("/jobs/7")
     api.client.get("/healthz", headers={"Host": "evil.example"})
     api.client.request("PURGE", "/healthz")
+    for headers in ({}, {"Origin": "http://evil.example"}):
+        with pytest.raises(InvalidStatus), api.watch("?after=x", additional_headers=headers):
+            pass
     answers = scrape(api)["orpheus_http_request_seconds_count"]
 
     def count(method: str, route: str, status: str) -> float:
@@ -204,8 +208,9 @@ def test_answers_are_timed_by_the_template_of_their_route_and_their_status(api: 
     assert count("HEAD", "/healthz", "2xx") == 1
     assert count("GET", "/healthz", "4xx") == 1  # what the guard refuses counts as well
     assert count("_other", "/healthz", "4xx") == 1
+    assert count("GET", "/ws", "4xx") == 2  # handshakes that the application and the guard refused
     assert count("GET", "_other", "4xx") == 2
-    assert len(answers) == 8
+    assert len(answers) == 9
     assert scrape(api)["orpheus_http_request_seconds_count"][
         labels(method="GET", route="/metrics", status="2xx")
     ]

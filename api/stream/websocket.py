@@ -109,6 +109,8 @@ class StreamProtocol(WebSocketsSansIOProtocol):
         encoded: Message | None = message.get(_ENCODED)
         if encoded is None:
             await super().send(message)
+            # For a refusal uvicorn does not set it, and would log each as a fault of ours.
+            self.handshake_complete = self.handshake_complete or self.close_sent
             return
         await self.writable.wait()
         if self.disconnected or self.close_sent or self.transport.is_closing():

@@ -123,6 +123,16 @@ def test_whoever_breaks_the_protocol_is_told_so_by_a_close(
     assert not log.records
 
 
+def test_whoever_is_not_let_in_leaves_no_error_in_the_log(
+    api: Any, log: pytest.LogCaptureFixture
+) -> None:
+    with sockets(api, 1) as (one,):
+        one.sendall(HANDSHAKE.replace(b"/ws", b"/ws?after=x"))
+        assert read_all(one).startswith(b"HTTP/1.1 422 ")
+    wait_until(lambda: not api._server.server_state.tasks, "the handshake to be over")
+    assert not [record for record in log.records if record.levelname == "ERROR"]
+
+
 def test_whoever_breaks_the_protocol_before_it_is_let_in_is_cut_off(
     start: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, log: pytest.LogCaptureFixture
 ) -> None:

@@ -44,6 +44,7 @@ class _JobFields(TypedDict):
     created_at: Time
     run_at: Time
     started_at: Time | None
+    """Of the last attempt; null: there is none, or it was cancelled while it waited."""
     finished_at: Time | None
     worker: str | None
     unique_key: str | None

@@ -55,6 +55,8 @@ _OF_ATTEMPTS = (
     Column("ERROR", least=30),
 )
 _TOTAL_S = 0.2
+_WAITING = (Status.BLOCKED, Status.PENDING)
+"""What may still have the start of an earlier attempt."""
 
 
 @click.command()
@@ -92,7 +94,7 @@ def _row(job: Job, now_ms: int) -> tuple[object, ...]:
         job.queue,
         job.attempt,
         since(job.created_at_ms, now_ms),
-        _run_time(job, now_ms),
+        None if job.status in _WAITING else _run_time(job, now_ms),
         job.worker,
         note.partition("\n")[0][:_LONGEST_NOTE] if note else "",
     )

@@ -258,13 +258,16 @@ def test_what_nobody_did_has_no_name_and_an_action_without_effect_is_told_too(
         event(1, "unblocked", "pending"),
         event(2, "cancelled", "cancelled", error=failed, started_at=None),
         event(9, "requeued", "blocked"),
+        event(40, "cancelled", "cancelled", started_at=None),
     ]
-    marks = call(shared_page, "history.js", "marksOf", events, [entry(4, "run", reason=None)])
+    entries = [entry(40, "cancel", reason=None), entry(4, "run", reason=None)]
+    marks = call(shared_page, "history.js", "marksOf", events, entries)
     assert [(one["what"], one["by"]) for one in marks] == [
         ("unblocked: what it waited for has ended", None),
         ("cancelled: it depended on a job: job 5 is failed", None),
         ("run now requested", "cli:ada"),
         ("retried", None),
+        ("cancelled", "cli:ada"),
     ]
 
 

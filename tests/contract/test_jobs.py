@@ -157,6 +157,23 @@ def test_cancelling_a_waiting_job_ends_it_at_once(
         store.jobs.cancel(job_id)
 
 
+def test_a_job_that_is_cancelled_while_it_waits_has_no_start_but_its_attempts_have(
+    store: Store, submit: Submit, lease: LeaseSome, end: End, clock
+) -> None:
+    backs_off, leased_ahead = submit(), submit()
+    for held in lease(2):
+        end(held, Ending.FAILED)
+    clock.advance(600_000)
+    store.jobs.cancel(backs_off)
+    (not_entered,) = lease()
+    store.jobs.cancel(leased_ahead)
+    store.leases.release([not_entered])
+    for job_id in (backs_off, leased_ahead):
+        job, (attempt,) = store.jobs.get(job_id), store.jobs.attempts(job_id)
+        assert (job.status, job.started_at_ms) == (Status.CANCELLED, None)
+        assert (job.finished_at_ms, attempt.started_at_ms) == (clock.wall, clock.wall - 600_000)
+
+
 def test_asking_twice_tells_it_once(store: Store, submit: Submit, lease: LeaseSome) -> None:
     job_id = submit()
     lease()

@@ -1,7 +1,7 @@
 // One row of the jobs table. An update changes only text that differs; no node moves.
 import { arrange, h, icon, selectedIn, setAttr, setText } from "./dom.js";
 import { between, now, relative, setTime, timeNode } from "./time.js";
-import { TERMINAL, aged, duration, spaced, ticking } from "./words.js";
+import { TERMINAL, WAITING, aged, duration, spaced, ticking } from "./words.js";
 import { Exact, parseExact, writeExact } from "./exact.js";
 
 const LONGEST_PREVIEW = 160;
@@ -85,7 +85,7 @@ export class JobRow {
     setAttr(this.text, "title", text);
     this.text.classList.toggle("bad", job.status === "failed");
     setText(this.wait, waited(job));
-    setText(this.ran, !job.started_at || job.status === "pending" ? "–"
+    setText(this.ran, !job.started_at || WAITING.has(job.status) ? "–"
       : job.finished_at ? duration(between(job.started_at, job.finished_at)) : ticking(between(job.started_at)));
   }
 

@@ -4,7 +4,7 @@ import { arrange, byId, h, icon, setAttr, setText, svg } from "./dom.js";
 import { targetLink } from "./targets.js";
 import { between, now, timeNode } from "./time.js";
 import { linked } from "./why.js";
-import { TERMINAL, bytes, duration, spaced, ticking } from "./words.js";
+import { TERMINAL, WAITING, bytes, duration, spaced, ticking } from "./words.js";
 
 const ICONS = { succeeded: "done", failed: "failed", timed_out: "failed", crashed: "failed", lost: "down", cancelled: "cancelled", released: "stopping", snoozed: "backoff" };
 const FAILURES = new Set(["failed", "timed_out", "crashed", "lost"]);
@@ -70,7 +70,7 @@ function spansOf(job, marks) {
     wait = WAITS[FAILURES.has(attempt.outcome) ? "failure" : attempt.outcome] ?? WAITS.none;
     return span;
   });
-  if (job.status === "pending" || job.status === "blocked") spans.push(spanOf(job.attempt + 1, null, job.run_at));
+  if (WAITING.has(job.status)) spans.push(spanOf(job.attempt + 1, null, job.run_at));
   return spans;
 }
 

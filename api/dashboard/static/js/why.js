@@ -2,15 +2,14 @@
 import { byId, h, setText } from "./dom.js";
 import { request } from "./http.js";
 import { timeNode } from "./time.js";
-import { spaced } from "./words.js";
+import { WAITING, spaced } from "./words.js";
 
 const EVERY_MS = 2000;
 const LINKED = /job (\d+)|queue ([A-Za-z0-9][A-Za-z0-9_.-]*)/g;
 const DEPENDENCY = "DependencyFailed";
 const BEFORE = /^it depended on a job: job (\d+) is/;
 const MOST_STEPS = 50;
-const WAITS = new Set(["pending", "blocked"]);
-const ASKED = new Set([...WAITS, "in_progress"]); // a leased job may wait behind others of its worker
+const ASKED = new Set([...WAITING, "in_progress"]); // a leased job may wait behind others of its worker
 
 export class Why {
   /** @param {string} id */

@@ -2,6 +2,8 @@
 
 const NUMBER = new Intl.NumberFormat("en");
 export const TERMINAL = new Set(["done", "failed", "cancelled"]);
+/** What may still have the start of an earlier attempt. */
+export const WAITING = new Set(["blocked", "pending"]);
 
 /** 10268 -> "10,268" @param {number} n */
 export const count = (n) => NUMBER.format(n);

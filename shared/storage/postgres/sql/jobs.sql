@@ -135,9 +135,9 @@ SELECT DISTINCT ON (lease_incarnation)
 FROM orpheus.jobs WHERE status = 'in_progress' ORDER BY lease_incarnation, lease_token;
 
 -- name: cancel-waiting
--- Leaves blocked or pending for cancelled.
+-- Leaves blocked or pending for cancelled. Attempts before it keep their times: this end has no start.
 UPDATE orpheus.jobs SET status = 'cancelled', is_due = 0, is_parked = 0, waits_for = 0,
-    cancel_requested = 1, finished_at_ms = ?
+    cancel_requested = 1, started_at_ms = NULL, finished_at_ms = ?
 WHERE id = ? AND status IN ('blocked', 'pending');
 
 -- name: request-cancel

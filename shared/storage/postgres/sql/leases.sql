@@ -175,10 +175,12 @@ UPDATE orpheus.jobs SET status = ?1, is_due = ?2,
 WHERE id = ?11 AND lease_token = ?12 AND status = 'in_progress';
 
 -- name: forget-attempt
--- A job that was not entered leaves no attempt: its number is used again.
+-- A job that was not entered leaves no attempt: its number is used again. One that is cancelled has
+-- not started.
 UPDATE orpheus.jobs SET attempt = attempt - 1,
     (worker, worker_pid, started_at_ms) = (
-        SELECT worker, pid, started_at_ms FROM orpheus.ended_attempts
+        SELECT worker, pid, CASE jobs.status WHEN 'pending' THEN started_at_ms END
+        FROM orpheus.ended_attempts
         WHERE job_id = jobs.id AND number = jobs.attempt - 1)
 WHERE id = ? AND lease_token = ?;
 

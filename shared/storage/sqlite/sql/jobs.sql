@@ -138,9 +138,9 @@ SELECT id, type, worker, incarnation, started_at_ms, progress, message, in_progr
     FROM jobs INDEXED BY jobs_leased WHERE status = 'in_progress' GROUP BY lease_incarnation);
 
 -- name: cancel-waiting
--- Leaves blocked or pending for cancelled.
+-- Leaves blocked or pending for cancelled. Attempts before it keep their times: this end has no start.
 UPDATE jobs SET status = 'cancelled', is_due = 0, is_parked = 0, waits_for = 0,
-    cancel_requested = 1, finished_at_ms = ?
+    cancel_requested = 1, started_at_ms = NULL, finished_at_ms = ?
 WHERE id = ? AND status IN ('blocked', 'pending');
 
 -- name: request-cancel

@@ -153,10 +153,12 @@ UPDATE jobs SET status = ?1, is_due = ?2, run_at_ms = coalesce(?3, run_at_ms), f
 WHERE id = ?11 AND lease_token = ?12 AND status = 'in_progress';
 
 -- name: forget-attempt
--- A job that was not entered leaves no attempt: its number is used again.
+-- A job that was not entered leaves no attempt: its number is used again. One that is cancelled has
+-- not started.
 UPDATE jobs SET attempt = attempt - 1,
     (worker, worker_pid, started_at_ms) = (
-        SELECT worker, pid, started_at_ms FROM ended_attempts
+        SELECT worker, pid, CASE jobs.status WHEN 'pending' THEN started_at_ms END
+        FROM ended_attempts
         WHERE job_id = jobs.id AND number = jobs.attempt - 1)
 WHERE id = ? AND lease_token = ?;
 

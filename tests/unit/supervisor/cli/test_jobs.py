@@ -114,6 +114,8 @@ def test_attempts_after_an_operators_retry_are_no_more_than_allowed(
     shown = orpheus("show", "1").out.partition("\n\n")[0]
     facts = dict(line.split(maxsplit=1) for line in shown.splitlines())
     assert (facts["attempt"], facts["retries"]) == ("2", "0")
+    heads, row = orpheus("jobs").out.splitlines()
+    assert row[heads.index("RAN")] == "-", "it waits for its third attempt"
 
 
 def test_an_unknown_job_exits_1(orpheus: Orpheus, store: Store) -> None:

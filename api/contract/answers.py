@@ -304,8 +304,12 @@ class Minute(Finished):
 class Throughput(TypedDict):
     """Jobs that ended lately."""
 
+    ended_per_minute: float
+    """Over the last five minutes: done, failed and cancelled."""
     last_5_min: Finished
+    """In this minute and the five before it."""
     last_hour: Finished
+    """In this minute and the 60 before it."""
     by_minute: list[Minute]
     """The last 60 minutes, oldest first."""
 

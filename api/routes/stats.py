@@ -45,6 +45,7 @@ def _stats_json(store: Store, services: Services) -> Stats:
         return {
             "counts": counts_json(stats.counts()),
             "throughput": {
+                "ended_per_minute": stats.ended_per_minute(),
                 "last_5_min": _finished(stats.finished_in(5)),
                 "last_hour": _finished(stats.finished_in(_MINUTES)),
                 "by_minute": [_minute(one) for one in stats.by_minute(_MINUTES)],

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.browser.panel import SYSTEM, Panel, worker
 from tests.browser.test_workers import CRASH, JOB
@@ -13,6 +13,32 @@ from tests.browser.test_workers import CRASH, JOB
 @pytest.fixture
 def panel(lasting_dashboard: Any) -> Panel:
     return Panel(lasting_dashboard)
+
+
+def test_cancelled_jobs_are_in_the_rate_the_sentence_and_the_bars(panel: Panel) -> None:
+    ended = {"done": 0, "failed": 1, "cancelled": 99}
+
+    def cancelled(route: Route) -> None:
+        stats = route.fetch().json()
+        none = dict.fromkeys(ended, 0)
+        by_minute = [{**none, "at": one["at"]} for one in stats["throughput"]["by_minute"]]
+        by_minute[-1] |= ended
+        stats["throughput"] = {
+            "ended_per_minute": 18.2,
+            "last_5_min": ended,
+            "last_hour": ended,
+            "by_minute": by_minute,
+        }
+        route.fulfill(json=stats)
+
+    panel.page.route(re.compile("/stats$"), cancelled)
+    page = panel.open(worker("default-1"), *SYSTEM)
+    expect(page.locator("#per-minute")).to_have_text("18")
+    said = "100 jobs ended in the last 5 minutes, 1 failed, 99 cancelled"
+    expect(page.locator("#sentence")).to_contain_text(said)
+    assert page.locator("#pulse path").evaluate_all(
+        "paths => paths.slice(1).map(path => path.getBBox().height.toFixed(1))"
+    ) == ["0.0", "1.5", "41.6"]
 
 
 def test_the_charts_show_the_last_minute_at_once(panel: Panel) -> None:

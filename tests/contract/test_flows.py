@@ -46,6 +46,26 @@ def test_what_came_and_what_ended_is_counted_by_queue_for_five_minutes(
     assert store.stats.flows() == {"mail": Flow(), "media": Flow()}
 
 
+def test_a_rate_is_that_of_the_time_that_has_passed(
+    store: Store,
+    clock: FakeClock,
+    lease: Callable[..., list[Lease]],
+    end: Callable[..., bool],
+) -> None:
+    for half_minutes in (10, 1):
+        for job_id in come(store, "mail", half_minutes):
+            clock.advance(MINUTE_MS // 4)
+            (held,) = lease()
+            assert held.job_id == job_id
+            end(held)
+            clock.advance(MINUTE_MS // 4)
+        assert store.stats.ended_per_minute() == 2
+        assert store.stats.done_per_minute() == {"mail": 2}
+    store.jobs.cancel(*come(store, "mail", 1))
+    assert store.stats.ended_per_minute() == 12 / 5.5
+    assert store.stats.done_per_minute() == {"mail": 2}
+
+
 def test_gaps_of_deleted_jobs_do_not_hide_what_came(store: Store, clock: FakeClock) -> None:
     old = come(store, "mail", 20)
     clock.advance(10 * MINUTE_MS)

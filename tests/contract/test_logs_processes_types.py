@@ -159,7 +159,6 @@ def test_stats_tell_throughput_latency_and_the_oldest_waiting_job(
     clock.advance(1_000)
     assert store.stats.oldest_pending_s() == 4.0
     assert store.stats.finished_in(5)[Status.DONE] == 1
-    assert store.stats.done_per_minute(5) == {"default": 0.2}
     minutes = store.stats.by_minute(3)
     assert len(minutes) == 3 and sum(minute.done for minute in minutes) == 1
     assert store.maintenance.database_bytes() > 0

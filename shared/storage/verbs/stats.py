@@ -69,6 +69,12 @@ class Stats:
             ended[Status(status)] = n
         return ended
 
+    def ended_per_minute(self, minutes: int = 5) -> float:
+        """Return how many jobs ended per minute, since `minutes` minutes ago."""
+        since, passed_ms = self._since(minutes)
+        ended: int = sum(n for _, n in self._database.all(self._sql["finished-since"], since))
+        return ended / (passed_ms / _MINUTE_MS)
+
     def finished_by_type(self, minutes: int) -> dict[str, dict[Status, int]]:
         """Return the same by type; those that are not described are one, named ''."""
         since = self._minute() - minutes
@@ -94,10 +100,10 @@ class Stats:
         ]
 
     def done_per_minute(self, minutes: int = 5) -> dict[str, float]:
-        """Return the jobs done per minute over the last `minutes`, by queue."""
-        since = self._minute() - minutes
+        """Return the jobs done per minute, by queue, since `minutes` minutes ago."""
+        since, passed_ms = self._since(minutes)
         rows = self._database.all(self._sql["done-since-by-queue"], since)
-        return {queue: n / minutes for queue, n, _, _ in rows}
+        return {queue: n / (passed_ms / _MINUTE_MS) for queue, n, _, _ in rows}
 
     def paces(self, minutes: int = 5) -> dict[str, Pace]:
         """Return how fast jobs were done lately, by queue: since the first within `minutes`."""
@@ -114,8 +120,8 @@ class Stats:
         The jobs that came are those with the greatest ids, as far as they are still kept. Of the
         queue that got more than a bounded number, the time in which so many came is what counts.
         """
-        since, now_ms = self._minute() - minutes, self._database.clock.wall_ms()
-        passed = (now_ms - since * _MINUTE_MS) / _MINUTE_MS
+        since, passed_ms = self._since(minutes)
+        passed = passed_ms / _MINUTE_MS
         flows = {}
         with self._database.snapshot():
             rows = self._database.all(self._sql["ended-since-by-queue"], since)
@@ -124,7 +130,8 @@ class Stats:
             for queue in self.counts_by_queue().keys() | ended.keys():
                 came, took = self._came(queue, first_id), passed
                 if came.n == _MOST_COUNTED:
-                    took = max(1, now_ms - self._created_from(came.first_id)[1]) / _MINUTE_MS
+                    first_ms = self._created_from(came.first_id)[1]
+                    took = max(1, passed_ms - (first_ms - since * _MINUTE_MS)) / _MINUTE_MS
                 flows[queue] = Flow(came.n / took, ended.get(queue, 0) / passed)
         return flows
 
@@ -188,6 +195,16 @@ class Stats:
             earliest = row[1] if earliest is None else min(earliest, row[1])
             row = self._database.one(self._sql["first-due-below"], queue, row[0])
         return earliest
+
+    def _since(self, minutes: int) -> tuple[int, int]:
+        """Return the minute `minutes` before this one, and the milliseconds since it began.
+
+        Jobs that ended are counted by whole minutes, those of this minute too. Divided by
+        `minutes`, the count of the last five would rise by a fifth within each minute.
+        """
+        now_ms = self._database.clock.wall_ms()
+        since = now_ms // _MINUTE_MS - minutes
+        return since, now_ms - since * _MINUTE_MS
 
     def _minute(self) -> int:
         return self._database.clock.wall_ms() // _MINUTE_MS

@@ -89,19 +89,23 @@ export class WorkChart {
 
 const bar = (x, y, width, height) => `M${x} ${y.toFixed(1)}h${width}v${height.toFixed(1)}h-${width}z`;
 
-/** Draw one bar per minute: jobs done, and failed jobs on top. @param {SVGElement} node @param {{done: number, failed: number}[]} minutes */
+const KINDS = ["done", "failed", "cancelled"];
+
+/** Draw one bar per minute: jobs done, failed jobs on top, then those that were cancelled. @param {SVGElement} node @param {Record<string, number>[]} minutes */
 export function drawMinutes(node, minutes) {
-  const top = Math.max(1, ...minutes.map(({ done, failed }) => done + failed));
+  const top = Math.max(1, ...minutes.map((minute) => KINDS.reduce((sum, kind) => sum + minute[kind], 0)));
   const width = 240 / minutes.length;
-  let done = "", failed = "";
+  const paths = KINDS.map(() => "");
   minutes.forEach((minute, i) => {
-    // A bar has a minimum height, so that a single job is visible beside thousands.
-    const tall = (n) => (n ? Math.max(1.5, (n / top) * 42) : 0);
-    const good = tall(minute.done), bad = tall(minute.failed);
-    if (good) done += bar(i * width, 43 - good, width - 1, good);
-    if (bad) failed += bar(i * width, Math.max(0, 43 - good - bad), width - 1, bad);
+    let y = 43;
+    KINDS.forEach((kind, k) => {
+      if (!minute[kind]) return;
+      // A bar has a minimum height, so that a single job is visible beside thousands.
+      const tall = Math.max(1.5, (minute[kind] / top) * 42);
+      y -= tall;
+      paths[k] += bar(i * width, Math.max(0, y), width - 1, tall);
+    });
   });
-  if (!node.firstChild) node.append(svg("path", { class: "rest", d: "M0 43.5H240" }), svg("path", { class: "good" }), svg("path", { class: "bad" }));
-  setAttr(node.children[1], "d", done || "M0 0");
-  setAttr(node.children[2], "d", failed || "M0 0");
+  if (!node.firstChild) node.append(svg("path", { class: "rest", d: "M0 43.5H240" }), ...KINDS.map((kind) => svg("path", { class: kind })));
+  paths.forEach((d, k) => setAttr(node.children[k + 1], "d", d || "M0 0"));
 }

@@ -87,8 +87,8 @@ export class Figures {
     const ready = slots.filter(({ state }) => state === "ready").length;
     const parts = [`${ready} of ${plural(slots.length, "worker")} ready`];
     if (this.stats) {
-      const { done, failed } = this.stats.throughput.last_5_min;
-      parts.push(done + failed ? `${plural(done + failed, "job")} ended in the last 5 minutes, ${failed ? count(failed) : "none"} failed` : "no job ended in the last 5 minutes");
+      const { done, failed, cancelled } = this.stats.throughput.last_5_min, ended = done + failed + cancelled;
+      parts.push(ended ? `${plural(ended, "job")} ended in the last 5 minutes, ${failed ? count(failed) : "none"} failed${cancelled ? `, ${count(cancelled)} cancelled` : ""}` : "no job ended in the last 5 minutes");
     }
     if (this.counts.in_progress) parts.push(`${count(this.counts.in_progress)} in progress`);
     return parts.join(" · ");
@@ -97,10 +97,9 @@ export class Figures {
   showStats() {
     if (this.workers) setText(byId("sentence"), this.sentence());
     const { throughput, wait_s, run_s, oldest_pending_s, database_bytes, wal_bytes } = this.stats;
-    const total = ({ done, failed, cancelled }) => done + failed + cancelled;
     const share = ({ done, failed }) => (done + failed ? failed / (done + failed) : null);
     const failing = (span) => (share(span) === null ? "–" : percent(share(span)));
-    setText(byId("per-minute"), rate(total(throughput.last_5_min) / 5));
+    setText(byId("per-minute"), rate(throughput.ended_per_minute));
     setText(byId("failure-rate"), failing(throughput.last_5_min));
     byId("failure-rate").classList.toggle("bad", share(throughput.last_5_min) >= ALARMING_SHARE);
     setText(byId("failure-rate-hour"), `5 min · hour ${failing(throughput.last_hour)}`);

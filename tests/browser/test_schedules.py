@@ -14,8 +14,18 @@ def row(dashboard: Dashboard, name: str) -> Any:
 
 
 def test_a_schedule_tells_its_times_in_words(lasting_dashboard: Dashboard) -> None:
+    def before(route: Route) -> None:
+        body = route.fetch().json()
+        body["items"] = [{**one, "timezone": "UTC"} for one in body["items"]]
+        route.fulfill(json=body)
+
+    page, schedules = lasting_dashboard.page, f"{lasting_dashboard.system.url}/schedules"
+    page.route(schedules, before)
     lasting_dashboard.open("/ui/schedules")
     nightly = row(lasting_dashboard, "nightly")
+    expect(nightly.locator(".next .zone")).to_have_text("in UTC")
+    expect(nightly.locator(".next .all time").first).to_have_text(re.compile("(^| )0[12]:00$"))
+    page.unroute(schedules)
     expect(nightly.locator(".words")).to_have_text("At 03:00 on Monday through Friday")
     expect(nightly.locator(".when small")).to_have_text("0 3 * * MON-FRI · Europe/Vienna")
     expect(nightly.locator(".next .all time")).to_have_count(5)

@@ -41,8 +41,9 @@ export class ScheduleRow {
     setText(this.words, words);
     setText(this.raw, cron ? `${cron} · ${timezone}` : "");
     this.missed.hidden = !missed;
-    if (missed && this.missed.dataset.at !== missed) {
-      this.missed.dataset.at = missed;
+    const shown = missed && `${missed} ${timezone}`;
+    if (missed && this.missed.dataset.shown !== shown) {
+      this.missed.dataset.shown = shown;
       this.missed.replaceChildren(icon("degraded"), h("span", {}, "The run of ", this.timeOfRun(missed), " has not come: it was due ", timeNode(missed), "."));
     }
     this.showNext();
@@ -58,18 +59,23 @@ export class ScheduleRow {
     this.first.hidden = !first;
     if (first) setTime(this.first, first);
     setText(this.none, first ? "" : paused ? "paused" : "never again");
-    arrange(this.all, runs.map((at, i) => this.all.children[i] ?? this.timeOfRun(at)));
-    runs.forEach((at, i) => setTime(this.all.children[i], at));
+    arrange(this.all, runs.map((at, i) => this.all.children[i] ?? timeNode(at, "short")));
+    runs.forEach((at, i) => this.setRun(this.all.children[i], at));
     setText(this.zone, runs.length && cron && isZone(timezone) ? `in ${timezone}` : "");
   }
 
   /** The time of a run in the zone that its words are about. @param {string} at */
   timeOfRun(at) {
-    const { cron, timezone } = this.schedule;
     const node = timeNode(at, "short");
-    if (cron && isZone(timezone)) setAttr(node, "data-zone", timezone);
-    setTime(node, at);
+    this.setRun(node, at);
     return node;
+  }
+
+  /** Show a time of a run in that zone, which a change of the configuration may have changed. @param {any} node @param {string} at */
+  setRun(node, at) {
+    const { cron, timezone } = this.schedule;
+    setAttr(node, "data-zone", cron && isZone(timezone) ? timezone : null);
+    setTime(node, at);
   }
 
   showLast() {

@@ -18,8 +18,11 @@ def test_an_action_is_told_with_who_what_on_what_and_why(lasting_dashboard: Dash
     client = lasting_dashboard.system.client
     client.post("/queues/told/pause", json={"reason": "the mail server is down"})
     client.post("/queues/told/resume")
+    slow = "const real = Date.now; Date.now = () => real() - 4000"  # the browser's clock
+    lasting_dashboard.page.add_init_script(slow)
     page = lasting_dashboard.open("/ui/audit")
     row = page.locator("#rows tr", has_text="queue told").nth(1)
+    assert not row.locator(".at").inner_text().startswith("in "), "it is in the past"
     expect(row.locator(".by")).to_have_text("api:127.0.0.1")
     expect(row.locator(".what")).to_have_text("pause")
     expect(row.locator(".change")).to_have_text("running → paused")

@@ -1,6 +1,6 @@
 // Pages of GET /audit. One that ended before it was full, as it took long to look for, is read on for a while.
 import { request } from "./http.js";
-import { relative } from "./time.js";
+import { ago } from "./time.js";
 import { count } from "./words.js";
 
 const LOOK_MS = 2500;
@@ -38,7 +38,7 @@ export async function readPage(filter, cursor, tell) {
 
 /** How far a page has looked. */
 export const farthest = ({ searched, looked }) =>
-  `looked at ${count(looked)} entries${searched?.back_to ? `, back to ${relative(searched.back_to)}` : ""}`;
+  `looked at ${count(looked)} entries${searched?.back_to ? `, back to ${ago(searched.back_to)}` : ""}`;
 
 /** A page that was read before, with what its newest part has now. @param {any} page @param {any} newest */
 export function renewed(page, newest) {

@@ -30,7 +30,7 @@ export function showDetails(job, resubmitted) {
     ["made from", origin && h("a", { href: `/ui/jobs/${origin}` }, `job ${origin}`)],
     ["resubmitted", resubmitted.length ? jobLinks(resubmitted.map((one) => one.id), "as job ") : null],
     ["submitted", timeNode(job.created_at)],
-    ["due", timeNode(job.run_at)],
+    ["due", timeNode(job.run_at, "relative")],
     ["started", job.started_at && timeNode(job.started_at)],
     ["ended", job.finished_at && timeNode(job.finished_at)],
   ];

@@ -1,7 +1,7 @@
 // Pages of GET /jobs. One that ended before it was full, as it took long to look for, is read on for a while.
 import { address } from "./filter.js";
 import { request } from "./http.js";
-import { relative } from "./time.js";
+import { ago } from "./time.js";
 import { count } from "./words.js";
 
 const LOOK_MS = 2500;
@@ -29,4 +29,4 @@ export async function readPage(filter, cursor, limit, signal, tell) {
 
 /** How far a page has looked. */
 export const farthest = ({ searched, looked }) =>
-  `looked at ${count(looked)} jobs${searched?.back_to ? `, back to ${relative(searched.back_to)}` : ""}`;
+  `looked at ${count(looked)} jobs${searched?.back_to ? `, back to ${ago(searched.back_to)}` : ""}`;

@@ -1,6 +1,6 @@
 // One row of the jobs table. An update changes only text that differs; no node moves.
 import { arrange, h, icon, selectedIn, setAttr, setText } from "./dom.js";
-import { between, now, relative, setTime, timeNode } from "./time.js";
+import { ago, between, now, relative, setTime, timeNode } from "./time.js";
 import { TERMINAL, WAITING, aged, duration, spaced, ticking } from "./words.js";
 import { Exact, parseExact, writeExact } from "./exact.js";
 
@@ -91,7 +91,7 @@ export class JobRow {
 
   /** Whether the row is no longer as it should be, as time has passed. */
   get isOld() {
-    return this.dirty || (!this.isDeleted && !TERMINAL.has(this.job.status)) || relative(this.when.dateTime) !== this.when.textContent;
+    return this.dirty || (!this.isDeleted && !TERMINAL.has(this.job.status)) || ago(this.when.dateTime) !== this.when.textContent;
   }
 
   /** Whether the server knows more than the events carried. */

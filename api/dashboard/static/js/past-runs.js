@@ -1,6 +1,6 @@
 // The earlier runs of a schedule as small marks, newest first, each a link to its job.
 import { arrange, h, icon, setAttr, setText } from "./dom.js";
-import { relative } from "./time.js";
+import { ago } from "./time.js";
 import { duration, spaced } from "./words.js";
 
 export class PastRuns {
@@ -34,7 +34,7 @@ class Mark {
     this.status = status;
     setAttr(this.node, "data-status", status);
     setText(this.text, ran === null ? spaced(status) : duration(ran));
-    const words = `${spaced(status)}${ran === null ? "" : ` in ${duration(ran)}`}${error ? ` (${error})` : ""}, ${relative(at)}, job ${job}`;
+    const words = `${spaced(status)}${ran === null ? "" : ` in ${duration(ran)}`}${error ? ` (${error})` : ""}, ${ago(at)}, job ${job}`;
     setAttr(this.node, "aria-label", words);
     setAttr(this.node, "title", words);
   }

@@ -20,11 +20,17 @@ export function learnClock(at, toleranceMs = 1500) {
 /** Seconds from `from` to `to` (or to now), never negative. @param {string} from @param {string | null} [to] */
 export const between = (from, to) => Math.max(0, ((to ? Date.parse(to) : now()) - Date.parse(from)) / 1000);
 
-/** "8 s ago", "15 s ago", "3 min ago": a page full of times that change each second is costly. @param {string} at */
-export function relative(at) {
-  const s = (now() - Date.parse(at)) / 1000;
-  return s < -1 ? `in ${ticking(-s)}` : s < 1 ? "just now" : `${aged(s)} ago`;
-}
+const ageS = (/** @type {string} */ at) => (now() - Date.parse(at)) / 1000;
+
+/**
+ * How long ago something happened: "8 s ago", "15 s ago", "3 min ago", as a page full of times that change each
+ * second is costly. What the server's clock is known to be may be some seconds behind, so nothing is "in 3 s".
+ * @param {string} at
+ */
+export const ago = (at) => (ageS(at) < 1 ? "just now" : `${aged(ageS(at))} ago`);
+
+/** The same for a time that may be still to come: "in 3 s". @param {string} at */
+export const relative = (at) => (ageS(at) < -1 ? `in ${ticking(-ageS(at))}` : ago(at));
 
 const ZONE = new Intl.DateTimeFormat("en", { timeZoneName: "short" }); // to make one takes longer than to use it
 
@@ -67,10 +73,10 @@ function short(at, zone) {
   return text.slice(0, 10) === today.slice(0, 10) ? time : `${+text.slice(8, 10)} ${MONTHS[+text.slice(5, 7) - 1]} ${time}`;
 }
 
-const FORMS = { clock, short, relative, aged: relative };
+const FORMS = { clock, short, relative, ago, aged: ago };
 
-/** Create a `<time>`. `form`: "relative" is updated every second, "aged" is the same but updated by its owner. @param {string} at @param {"relative" | "aged" | "clock" | "short"} [form] */
-export function timeNode(at, form = "relative") {
+/** Create a `<time>`. `form`: "ago" is of the past, and "relative" of any time; both are updated every second; "aged" is as "ago", but updated by its owner. @param {string} at @param {"ago" | "relative" | "aged" | "clock" | "short"} [form] */
+export function timeNode(at, form = "ago") {
   const node = h("time", { "data-form": form });
   setTime(node, at);
   return node;
@@ -117,7 +123,7 @@ export function startClock() {
   show();
   turn = () => {
     if (document.hidden) return;
-    document.querySelectorAll("time[datetime][data-form=relative]").forEach(refreshText);
+    document.querySelectorAll("time[datetime]:is([data-form=ago], [data-form=relative])").forEach(refreshText);
     tickers.forEach((ticker) => ticker());
   };
   document.addEventListener("visibilitychange", turn);

@@ -64,7 +64,7 @@ export class Why {
     byId("why").hidden = !reasons.length;
     setText(byId("why-title"), title);
     byId("why-reasons").replaceChildren(...reasons.map(({ text, until }) =>
-      h("li", {}, ...linked(text), until && h("span", { class: "until" }, ", until ", timeNode(until, "short"), " (", timeNode(until), ")"))));
+      h("li", {}, ...linked(text), until && h("span", { class: "until" }, ", until ", timeNode(until, "short"), " (", timeNode(until, "relative"), ")"))));
   }
 }
 

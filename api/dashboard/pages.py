@@ -22,6 +22,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from orpheus.api.http.calls import parse_job_id
 from orpheus.shared.records import dataclass
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def make_pages(*, read_only: bool, has_sessions: bool) -> Pages:
         return Route(path, answer)
 
     async def job(request: Request) -> Response:
-        return await page("job.html", job_id=request.path_params["job_id"])
+        return await page("job.html", job_id=parse_job_id(request.path_params["job_id"]))
 
     async def program(request: Request) -> Response:
         return await page("program.html", slot=request.path_params["slot"])
@@ -105,7 +106,7 @@ def make_pages(*, read_only: bool, has_sessions: bool) -> Pages:
 
     routes = [
         _overview(lambda: page("overview.html")),
-        Route("/ui/jobs/{job_id:int}", job),
+        Route("/ui/jobs/{job_id}", job),
         Route("/ui/programs/{slot}", program),
         *(plain(f"/ui/{name}", f"{name}.html") for name in _PLAIN),
         Route("/ui/static/{version}/{path:path}", static),

@@ -7,7 +7,9 @@ import pytest
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 
 
-@pytest.mark.parametrize("path", ["/nowhere", "/jobs/999", "/ui/nowhere", "/ui/jobs/x"])
+@pytest.mark.parametrize(
+    "path", ["/nowhere", "/jobs/999", "/ui/nowhere", "/ui/jobs/x", f"/ui/jobs/{'9' * 5_000}"]
+)
 def test_a_browser_gets_a_page_with_a_way_back(api: Any, path: str) -> None:
     answer = api.client.get(path, headers=HTML)
     assert answer.status_code == 404
@@ -15,7 +17,7 @@ def test_a_browser_gets_a_page_with_a_way_back(api: Any, path: str) -> None:
     assert "default-src 'none'; script-src 'self'" in answer.headers["content-security-policy"]
     assert answer.headers["vary"] == "Accept"
     assert '<a href="/">' in answer.text
-    assert path.rpartition("/")[2] in answer.text
+    assert path.rpartition("/")[2][:80] in answer.text
 
 
 def test_what_was_asked_for_is_shown_as_text(api: Any) -> None:

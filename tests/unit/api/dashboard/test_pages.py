@@ -77,7 +77,3 @@ def test_a_page_of_an_older_version_gets_the_present_files_but_does_not_keep_the
 @pytest.mark.parametrize("path", ["nothing.js", "../pages.py", "%2e%2e/pages.py"])
 def test_only_static_files_are_served(client: TestClient, path: str) -> None:
     assert client.get(f"/ui/static/x/{path}").status_code == 404
-
-
-def test_a_job_page_is_for_numbers_only(client: TestClient) -> None:
-    assert client.get("/ui/jobs/%3Cscript%3E").status_code == 404

@@ -4,8 +4,9 @@ import { writeExact } from "./exact.js";
 import { request } from "./http.js";
 import { TERMINAL, spaced } from "./words.js";
 
-const MOST_FAILURES = 5; // of requests in a row, before a job is followed no more
-const RETRY_MS = 2000;
+const MOST_WAITING = 3; // a browser makes six requests of a host at once, and the page needs some itself
+const AGAIN_MS = 2000;
+let waiting = 0;
 
 /** @param {any} job @param {boolean} isNew false: a live job with its unique key was there already */
 export async function follow(job, isNew) {
@@ -13,15 +14,25 @@ export async function follow(job, isNew) {
   const state = h("span", { class: "status" });
   byId("sent").prepend(h("li", {}, h("a", { href: `/ui/jobs/${job.id}` }, `${job.type} ${job.id}`), " ", state,
     !isNew && h("p", { class: "hint" }, "No new job: this one was there already, and has its unique_key.")));
-  for (let failures = 0; failures < MOST_FAILURES;) {
-    show(state, job);
-    if (TERMINAL.has(job.status)) return;
-    try { job = await request(`/jobs/${job.id}?wait=30`, { exact: true }); } catch {
-      failures++;
-      await new Promise((later) => setTimeout(later, RETRY_MS));
+  for (show(state, job); !TERMINAL.has(job.status); show(state, job)) {
+    try { job = await next(job.id); } catch (error) {
+      if (error.status === 404) return state.replaceChildren("deleted");
+      await later(); // it may only be that Orpheus is started anew
     }
   }
 }
+
+/** Return a job when it has ended, or sooner. @param {number} id */
+async function next(id) {
+  if (waiting === MOST_WAITING) {
+    await later();
+    return request(`/jobs/${id}`, { exact: true });
+  }
+  waiting++;
+  try { return await request(`/jobs/${id}?wait=30`, { exact: true }); } finally { waiting--; }
+}
+
+const later = () => new Promise((resolve) => { setTimeout(resolve, AGAIN_MS); });
 
 function show(state, { status, result, error }) {
   state.dataset.status = status;

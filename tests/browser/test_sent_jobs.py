@@ -1,0 +1,59 @@
+"""The jobs that were submitted on a page: each is followed to its end."""
+
+import re
+
+from playwright.sync_api import Request, Route, expect
+
+from tests.browser.conftest import Dashboard
+from tests.machine import wait_until
+
+FOLLOW = """async (jobs) => {
+    const { follow } = await import(`${document.documentElement.dataset.static}/js/sent-jobs.js`);
+    jobs.forEach((job) => follow(job, true));
+}"""
+
+
+def test_jobs_are_followed_through_failures_and_leave_room_for_other_calls(
+    lasting_dashboard: Dashboard,
+) -> None:
+    system = lasting_dashboard.system
+    later = [system.submit("sum_range", {"n": n}, delay=3600) for n in range(5)]
+    others = "|".join(map(str, later[1:]))
+    page = lasting_dashboard.open("/ui/submit?type=sum_range")
+    failures: list[Route] = []
+    waiting: set[Request] = set()
+    most: list[int] = []
+
+    def fail_at_first(route: Route) -> None:
+        if len(failures) == 6:
+            route.continue_()
+        else:
+            failures.append(route)
+            route.abort()
+
+    def count(request: Request) -> None:
+        if re.search(rf"/jobs/({others})\?wait=30", request.url):
+            waiting.add(request)
+            most.append(len(waiting))
+
+    def answered(request: Request) -> None:
+        waiting.discard(request)
+
+    def have_failed() -> bool:
+        page.clock.run_for(1_000)
+        return len(failures) == 6
+
+    page.route(re.compile(rf"/jobs/{later[0]}\b"), fail_at_first)
+    page.on("request", count)
+    page.on("requestfinished", answered)
+    page.on("requestfailed", answered)
+    page.clock.install()
+    jobs = [system.get(f"/jobs/{one}") for one in later]
+    page.evaluate(FOLLOW, [*jobs, {**jobs[0], "id": 2**62}])
+    wait_until(have_failed, "the sixth failure of a job's requests")
+    expect(page.locator("#sent")).to_contain_text("deleted")
+    assert max(most) == 3
+    for one in later:
+        system.client.post(f"/jobs/{one}/run")
+    page.clock.resume()
+    expect(page.locator("#sent [data-status=done]")).to_have_count(5)

@@ -151,11 +151,31 @@ def test_each_line_is_sent_once_even_if_the_connection_is_lost(
     expect(page.locator("#log-summary")).to_have_text("600 lines")
     page.evaluate(NOTE_LOSS)
     sockets[0].close()
-    page.wait_for_function("window.wasLost")
+    wait_until(lambda: page.evaluate("window.wasLost"), "the loss of the connection")
     released.touch()
     expect(page.locator("#log-summary")).to_have_text("1,200 lines")
     assert (len(sockets), len(ids), len(set(ids))) == (2, 1200, 1200)
     assert 0 not in ids, "nothing is read besides the stream"
+
+
+def test_in_another_history_of_the_database_the_page_begins_anew(lasting_dashboard: Any) -> None:
+    page, system = lasting_dashboard.page, lasting_dashboard.system
+    sockets: list[WebSocketRoute] = []
+
+    def relay(socket: WebSocketRoute) -> None:
+        sockets.append(socket)
+        socket.connect_to_server()
+
+    page.route_web_socket(re.compile("/ws"), relay)
+    job_id = system.submit("echo", {"value": 1})
+    system.wait_for_job(job_id)
+    lasting_dashboard.open(f"/ui/jobs/{job_id}")
+    expect(page.locator("#log .line")).to_have_count(3)
+    hello = {"type": "hello", "seq": 1, "counts": {}, "workers": [], "types": []}
+    with page.expect_navigation():
+        for message in ({"type": "reset", "oldest": 1}, hello | {"epoch": "restored"}):
+            sockets[0].send(json.dumps(message))
+    expect(page.locator("#log .line")).to_have_count(3)
 
 
 def test_a_job_that_wrote_nothing_has_no_empty_box(lasting_dashboard: Any) -> None:

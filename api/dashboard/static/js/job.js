@@ -35,6 +35,7 @@ let reading = false, again = false, isGone = false;
 let timer;
 /** @type {Live | undefined} */
 let live;
+let epoch = "";
 
 startChrome();
 copyOnClick(byId("copy-payload"), () => writeExact(job?.payload, 2));
@@ -47,13 +48,20 @@ read().then(listen);
 function listen() {
   if (isGone) return;
   live = new Live(`/ws?job=${id}`, {
-    connected: read,
+    connected,
     events: take,
     log: (lines) => log.take(lines),
     query: () => ({ log_after: log.last }),
     parse: parseExact,
     state: showConnection,
   });
+}
+
+/** Read the job again. In another history of the database (a restored backup), its events and log lines are others: begin the page anew. @param {{epoch: string}} hello */
+function connected(hello) {
+  if (epoch && epoch !== hello.epoch) return location.reload();
+  epoch = hello.epoch;
+  read();
 }
 
 function take(fresh) {

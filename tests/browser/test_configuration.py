@@ -16,8 +16,9 @@ from tests.conftest import System
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
+    """Its lines end as on Windows: an edit keeps that."""
     path = tmp_path / "own.toml"
-    path.write_text(TEXT, encoding="utf-8")
+    path.write_text(TEXT, encoding="utf-8", newline="\r\n")
     return path
 
 
@@ -71,7 +72,8 @@ def test_a_change_is_shown_before_it_is_saved_and_followed_until_it_is_in_force(
     page.locator("#reason").fill("a busy week")
     page.locator("#save").click()
     expect(page.locator("#became")).to_contain_text("In force. Changed: pools.default.workers")
-    assert path.read_text() == TEXT.replace("workers = 1", "workers = 2")
+    saved = TEXT.replace("workers = 1", "workers = 2").replace("\n", "\r\n")
+    assert path.read_bytes() == saved.encode()
     expect(page.locator("#planned")).to_be_hidden()
     row = page.locator("#settings tr", has_text="pools.default.workers")
     expect(row.locator("td").first).to_have_text("2")

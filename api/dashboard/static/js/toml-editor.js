@@ -5,6 +5,8 @@ export class TomlEditor {
   area = byId("text");
   gutter = byId("gutter");
   lines = 0;
+  /** How the lines of the text that was put here end; in the area, all end alike. */
+  lineEnd = "\n";
   /** How often somebody has changed the text, and not the page. */
   edits = 0;
 
@@ -15,14 +17,15 @@ export class TomlEditor {
     this.area.addEventListener("scroll", () => { this.gutter.scrollTop = this.area.scrollTop; });
   }
 
-  get text() { return this.area.value; }
+  get text() { return this.area.value.replaceAll("\n", this.lineEnd); }
 
-  /** Whether this is the text that is shown; the browser ends all lines alike. @param {string} text */
-  holds(text) { return this.text === text.replaceAll(/\r\n?/g, "\n"); }
+  /** Whether this is the text that is shown. @param {string} text */
+  holds(text) { return this.area.value === text.replaceAll(/\r\n?/g, "\n"); }
 
   /** @param {string} text */
   put(text) {
     this.area.value = text;
+    this.lineEnd = /\r?\n/.exec(text)?.[0] ?? "\n";
     this.number();
     this.area.rows = this.lines;
     this.edited();
@@ -34,7 +37,7 @@ export class TomlEditor {
   focus() { this.area.focus(); }
 
   number() {
-    const count = this.text.split("\n").length;
+    const count = this.area.value.split("\n").length;
     if (count === this.lines) return;
     this.lines = count;
     this.gutter.replaceChildren(...Array.from({ length: count }, (_, i) => h("span", {}, i + 1)));
@@ -59,7 +62,7 @@ export class TomlEditor {
 
   /** Go to the line that sets a key in the text as it is now. Return whether there is one. @param {string} key */
   goToSetting(key) {
-    const line = lineOf(this.text, key);
+    const line = lineOf(this.area.value, key);
     if (line) this.goTo(line);
     return line > 0;
   }
@@ -67,10 +70,10 @@ export class TomlEditor {
   /** Select a line and scroll to it. @param {number} line */
   goTo(line) {
     const { area } = this;
-    const before = this.text.split("\n").slice(0, line - 1).join("\n").length + (line > 1 ? 1 : 0);
-    const end = this.text.indexOf("\n", before);
+    const before = area.value.split("\n").slice(0, line - 1).join("\n").length + (line > 1 ? 1 : 0);
+    const end = area.value.indexOf("\n", before);
     area.focus();
-    area.setSelectionRange(before, end < 0 ? this.text.length : end);
+    area.setSelectionRange(before, end < 0 ? area.value.length : end);
     area.scrollTop = Math.max(0, area.scrollHeight * ((line - 4) / this.lines));
   }
 }

@@ -12,7 +12,6 @@ import os
 import secrets
 import sys
 from collections.abc import Callable, Sequence
-from socket import socket
 from threading import Thread
 
 from orpheus.config.checks import missing_programs
@@ -155,7 +154,7 @@ def _supervise(
         notifier=notifier,
         describing=reloader.describing,
         other_trouble=drainers.trouble,
-        on_settled=functools.partial(_announce, configuration.listener),
+        on_settled=functools.partial(_announce, configuration),
     )
     Orders(loop, configuration, listeners, recorder, signals, reloader, bell, notifier, drainers)
     for thread in (recorder, sampler, reloader):
@@ -234,8 +233,12 @@ def _store_types(settings: Settings, store: Store) -> str:
     return digest_of(types)
 
 
-def _announce(listener: socket | None, slots: Sequence[Slot]) -> None:
-    """Print where it runs, once every slot is ready or has failed for the first time."""
+def _announce(configuration: Configuration, slots: Sequence[Slot]) -> None:
+    """Print where it runs, once every slot is ready or has failed for the first time.
+
+    A reload may have moved the API since the start.
+    """
+    listener = configuration.listener
     where = address_of(listener) if listener else "without the API (api.enabled = false)"
     lines = [f"Orpheus is running: {where}  (Ctrl-C stops it)"]
     lines += [

@@ -220,10 +220,14 @@ class Loop:
 
     def _announce_settled(self) -> None:
         slots = list(self.slots.values())
-        if self._on_settled and all(_settled(slot) for slot in slots):
-            self._on_settled(slots)
-            self._on_settled = None
-            self._notifier.ready(self.status)
+        if self._on_settled is None or not all(_settled(slot) for slot in slots):
+            return
+        announce, self._on_settled = self._on_settled, None
+        self._notifier.ready(self.status)
+        try:
+            announce(slots)
+        except Exception:  # a few lines of text must not end the loop
+            log.exception("not_announced")
 
     def _stop_on_crash_loop(self, now_s: float) -> None:
         is_fatal = any(

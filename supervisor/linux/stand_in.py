@@ -10,7 +10,7 @@ reset, and the client might not see the answer.
 import os
 import selectors
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from socket import SHUT_WR, socket
 from threading import Thread
 
@@ -49,7 +49,10 @@ class StandIn:
         self._answering: _Answering | None = None
 
     def answer_on(self, listener: socket | None) -> None:
-        """Answer on this listening socket from now on, and on no other; None: on none."""
+        """Answer on this listening socket from now on, and on no other; None: on none.
+
+        Call it in every turn: what cannot be started now is tried again in the next one.
+        """
         if listener is self._listener:
             return
         if self._answering is not None:
@@ -58,29 +61,31 @@ class StandIn:
         if listener is not None:
             try:
                 self._answering = _Answering(listener)
-            except OSError as error:  # no descriptor is left: try again in the next turn
+            except (OSError, RuntimeError) as error:  # no descriptor or thread is left for now
                 log.debug("no_stand_in", reason=str(error))
                 return
             self._listener = listener
-            self._answering.start()
             log.warning("api_is_out", answer="503 to every request, until the API is back")
 
 
 class _Answering(Thread):
-    """Answers on a copy of `listener` until `stop`."""
+    """Answers on a copy of `listener` until `stop`. It is started when it is made.
+
+    Raises OSError for want of a descriptor, RuntimeError for want of a thread.
+    """
 
     def __init__(self, listener: socket) -> None:
         super().__init__(name="stand-in", daemon=True)
-        self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        try:
-            self._listener = listener.dup()
-        except OSError:
-            os.close(self._wake)
-            raise
-        self._listener.setblocking(False)
-        self._selector = selectors.DefaultSelector()
         self._close_at_s: dict[socket, float] = {}  # the oldest first
         self._stopped = False
+        with ExitStack() as undo:
+            self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+            undo.callback(os.close, self._wake)
+            self._listener = undo.enter_context(listener.dup())
+            self._listener.setblocking(False)
+            self._selector = undo.enter_context(selectors.DefaultSelector())
+            self.start()
+            undo.pop_all()
 
     def stop(self) -> None:
         """End soon."""

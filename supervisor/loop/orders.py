@@ -151,6 +151,7 @@ class Orders:
     def _take_configuration(self) -> None:
         self._close_old_listeners()
         self._stand_in_for_api()
+        self.drainers.turn()
         for result in self.reloader.take():
             if self.loop.is_stopping:
                 return

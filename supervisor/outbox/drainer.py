@@ -34,7 +34,7 @@ _SQLITE = "sqlite:///"
 
 
 class Drainer:
-    """Drains one outbox on a thread of its own: `start`, then `stop`. It is started once."""
+    """Drains one outbox on a thread of its own: `start`, then `stop`."""
 
     def __init__(
         self,
@@ -61,17 +61,30 @@ class Drainer:
         self._thread = Thread(target=self._run, name=f"outbox {settings.name}", daemon=True)
 
     def start(self) -> None:
-        """Start to drain, as soon as the predecessor has ended."""
-        self._thread.start()
+        """Start to drain, as soon as the predecessor has ended.
+
+        If no thread can be started, `trouble` says so; call it again. Later calls do nothing.
+        """
+        if self._is_started():
+            return
+        try:
+            self._thread.start()
+        except RuntimeError as error:
+            self._note_trouble(str(error))
 
     def stop(self) -> None:
         """Tell the thread to end after the batch that is under way; do not wait for it."""
         self._stopping.set()
 
     def join(self, timeout_s: float | None = None) -> bool:
-        """Wait for the thread; return whether it has ended."""
+        """Wait for the thread; return whether it has ended, and its predecessor too."""
+        if not self._is_started():
+            return self._predecessor is None or self._predecessor.join(timeout_s)
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
+
+    def _is_started(self) -> bool:
+        return self._thread.ident is not None
 
     # The thread
 

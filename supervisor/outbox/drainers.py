@@ -39,6 +39,11 @@ class Drainers:
         drainer.start()
         return drainer
 
+    def turn(self) -> None:
+        """Start the drainers that could not be started, for want of a thread."""
+        for drainer in self._drainers.values():
+            drainer.start()
+
     def trouble(self) -> str:
         """Return what keeps outboxes from being drained; empty if all is well."""
         found = ((name, one.trouble) for name, one in self._drainers.items())

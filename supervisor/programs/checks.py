@@ -123,7 +123,8 @@ def _ended_at(ends_s: float, connected: socket.socket) -> Iterator[None]:
             connected.shutdown(socket.SHUT_RDWR)
 
     timer = Timer(max(0.0, ends_s - time.monotonic()), end)
-    timer.start()
+    with suppress(RuntimeError):  # no thread is left; that is not the program's fault
+        timer.start()
     try:
         yield
     finally:

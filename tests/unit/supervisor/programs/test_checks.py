@@ -81,6 +81,18 @@ def test_an_answer_that_drips_is_no_answer() -> None:
     assert found == "no answer within 0.2 s"
 
 
+def test_a_check_for_whose_bound_no_thread_is_left_is_made_without_it(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It must not end the thread of the checks, nor count against the program."""
+
+    def fail(_: threading.Timer) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Timer, "start", fail)
+    assert problem_at(url_of(server), 5) == ""
+
+
 def test_a_port_that_the_number_of_the_instance_leads_beyond_is_told() -> None:
     url = "http://127.0.0.1:900100/"
     assert problem_at(url, 5) == f"there is no such port: {url}"

@@ -121,7 +121,7 @@ class Loop:
 
     def adopt(self, plan: Plan) -> None:
         """Use another plan from the next turn on."""
-        self._plan = plan.after(self._plan, {slot.pool for slot in self.slots.values()})
+        self._plan = plan.after(self._plan, self.slots.values())
         self.children.adopt(plan.specs)
         self.slots = fleet.reconcile(self.slots, plan.places(), time.monotonic())
 
@@ -190,7 +190,7 @@ class Loop:
         seen = self._observe(before, now_s)
         incarnation = self._prefix + secrets.token_hex(8)
         turn = Turn(now_s, random.random(), incarnation, self._clock.wall_ms())
-        slot, actions = decide(before, seen, self._plan.rules_of(before.pool), turn)
+        slot, actions = decide(before, seen, self._plan.rules_of(before), turn)
         self.slots[key] = slot
         for action in actions:
             self.children.perform(slot, action)
@@ -210,7 +210,7 @@ class Loop:
             row_beat=self.children.recorder.row_beats.get(incarnation),
             supervisor_writes=self.children.recorder.can_write(),
             holder=self._sampler.holder,
-            is_silent=is_silent(slot.process, self._plan.rules_of(slot.pool), now_s),
+            is_silent=is_silent(slot.process, self._plan.rules_of(slot), now_s),
             serves=slot.state is SlotState.READY,
             killed_for_memory=self._memory_kills.take_one,
         )
@@ -289,7 +289,7 @@ class Loop:
     def _sleep(self, now_s: float) -> float:
         """Sleep until something is readable or a deadline comes; return how late it woke up."""
         wakes_s = [
-            next_wake_s(slot, self._plan.rules_of(slot.pool), now_s) for slot in self.slots.values()
+            next_wake_s(slot, self._plan.rules_of(slot), now_s) for slot in self.slots.values()
         ]
         wakes_s.append(now_s + self._notifier.turn_every_s)
         interval_s = self._plan.rules_of(None).beat_interval_s

@@ -19,11 +19,13 @@ from orpheus.shared.domain.processes import Role
 from orpheus.shared.domain.programs import ProgramSettings
 from orpheus.shared.records import dataclass
 from orpheus.supervisor.policy.fleet import Place
-from orpheus.supervisor.policy.slot import Rules
+from orpheus.supervisor.policy.slot import Rules, Slot
 
 _API_ARGV = (sys.executable, "-m", "orpheus.api")
 _WORKER_ARGV = (sys.executable, "-m", "orpheus.worker")
 _STOP_MARGIN_S = 2.0  # a worker releases its unfinished jobs at its stop timeout
+_Owner = tuple[Role, str | None] | None
+"""Whose rules; by the role too, as a pool may become a program of the same name. None: nobody's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +51,10 @@ class ProcessSpec:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What should run. `rules` holds those of each pool or program, and under None of the rest."""
+    """What should run. `rules` holds those of each pool and program, and under None of the rest."""
 
     specs: Mapping[str, ProcessSpec]
-    rules: Mapping[str | None, Rules]
+    rules: Mapping[_Owner, Rules]
     shutdown_deadline_s: float
     exit_on_fatal: bool
 
@@ -60,17 +62,22 @@ class Plan:
         """Return every slot that should run, in order."""
         return [spec.place() for spec in self.specs.values()]
 
-    def rules_of(self, pool: str | None) -> Rules:
-        """Return the rules of a pool; of one that is not known, those without limits of a pool."""
-        return self.rules.get(pool) or self.rules[None]
+    def rules_of(self, slot: Slot | None) -> Rules:
+        """Return the rules of a slot; of none, or if it is not known, those without its limits."""
+        return self.rules.get(_owner(slot)) or self.rules[None]
 
-    def after(self, before: "Plan", pools: Iterable[str | None]) -> "Plan":
-        """Return the same, with the rules that `before` has for those of `pools` that are gone.
+    def after(self, before: "Plan", slots: Iterable[Slot]) -> "Plan":
+        """Return the same, with the rules that `before` has for those of `slots` that are gone.
 
         So a program that was removed has the time to stop that it was given.
         """
-        kept = {pool: before.rules[pool] for pool in pools if pool in before.rules}
-        return replace(self, rules={**kept, **self.rules})
+        owners = set(map(_owner, slots))
+        gone = {owner: rules for owner, rules in before.rules.items() if owner in owners}
+        return replace(self, rules={**gone, **self.rules})
+
+
+def _owner(slot: Slot | None) -> _Owner:
+    return None if slot is None else (slot.role, slot.pool)
 
 
 def make_plan(
@@ -102,8 +109,10 @@ def make_plan(
         ]
     programs = for_programs(settings)
     specs += _program_specs(settings, programs, scaled)
-    rules = {name: make_rules(settings, name) for name in (None, *settings.pools)}
-    rules |= {name: _program_rules(rules[None], one) for name, one in programs.items()}
+    common = make_rules(settings)
+    rules: dict[_Owner, Rules] = {None: common}
+    rules |= {(Role.WORKER, name): make_rules(settings, name) for name in settings.pools}
+    rules |= {(Role.PROGRAM, name): _program_rules(common, one) for name, one in programs.items()}
     return Plan(
         specs={spec.slot: spec for spec in specs},
         rules=rules,

@@ -2,8 +2,9 @@
 
 A fleet maps keys to slots. A slot's key is its name, except for two kinds of companions:
 `api+` is the API's replacement, which takes over once it is ready, so that no connection is refused
-meanwhile; `NAME~INCARNATION` is a process set aside: an old API that still answers, or a process
-that SIGKILL did not end. A companion is never shown, and is removed when its process ends.
+meanwhile; `NAME~INCARNATION` is a process set aside: an old API that still answers, the worker of a
+pool that has become a program (or the other way round), or a process that SIGKILL did not end. A
+companion is never shown, and is removed when its process ends.
 
 This prevents: a reload that restarts everything at once; a new configuration or new job code that
 takes down a whole pool because no process starts with it (a rolling restart stops at the first
@@ -49,6 +50,10 @@ def reconcile(slots: Fleet, places: Sequence[Place], now_s: float) -> dict[str, 
     starts_s = (now_s + number * STAGGER_S for number in count())
     for place in places:
         slot = slots.get(place.name)
+        if slot is not None and (slot.role, slot.pool) != (place.role, place.pool):
+            if slot.process is not None:  # judged by the rules of what it is until it has ended
+                result[_aside_key(slot)] = retire(slot, Desired.DRAINED)
+            slot = None
         if slot is None:
             slot = Slot(place.name, place.pool, place.role, not_before_s=next(starts_s))
         elif slot.retired:

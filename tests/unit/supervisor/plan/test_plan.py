@@ -10,6 +10,7 @@ from orpheus.config.load import load_settings
 from orpheus.shared.domain.handover import WorkerHandover, from_json
 from orpheus.shared.domain.processes import Role
 from orpheus.supervisor.plan.plan import Plan, ProcessSpec, make_plan, make_rules
+from orpheus.supervisor.policy.slot import Slot
 
 POOLS = ("pools.default.workers=2", "pools.mail.workers=1", 'pools.mail.queues=["mail"]')
 
@@ -22,15 +23,23 @@ def specs(*sets: str, socket_fd: int | None = 9, **more: Any) -> dict[str, Proce
     return dict(plan(*sets, socket_fd=socket_fd, **more).specs)
 
 
+def worker(pool: str) -> Slot:
+    return Slot(f"{pool}-1", pool, Role.WORKER)
+
+
+def program(name: str) -> Slot:
+    return Slot(f"{name}-1", name, Role.PROGRAM)
+
+
 def test_there_is_one_slot_for_each_worker_and_the_api_is_first() -> None:
     assert list(specs()) == ["api", "default-1", "default-2", "mail-1"]
     assert list(specs(socket_fd=None)) == ["default-1", "default-2", "mail-1"]
 
 
 def test_a_worker_is_handed_the_settings_of_its_pool() -> None:
-    worker = specs()["mail-1"]
-    assert (worker.role, worker.pool, worker.pass_fds) == (Role.WORKER, "mail", ())
-    handed = from_json(WorkerHandover, json.loads(json.dumps(worker.handover["settings"])))
+    spec = specs()["mail-1"]
+    assert (spec.role, spec.pool, spec.pass_fds) == (Role.WORKER, "mail", ())
+    handed = from_json(WorkerHandover, json.loads(json.dumps(spec.handover["settings"])))
     assert (handed.pool, handed.queues) == ("mail", ("mail",))
 
 
@@ -109,12 +118,10 @@ def test_a_scaled_pool_has_as_many_workers_as_the_operator_said() -> None:
 
 def test_each_pool_has_its_own_limits_and_what_is_no_pool_s_has_none() -> None:
     made = plan("pools.mail.max_age=60", "pools.mail.max_memory_mb=100")
-    assert (made.rules_of("mail").max_age_s, made.rules_of("mail").max_memory_bytes) == (
-        60,
-        100 * 2**20,
-    )
-    for pool in ("default", None, "a pool that is gone"):
-        assert (made.rules_of(pool).max_age_s, made.rules_of(pool).max_memory_bytes) == (0, 0)
+    mail = made.rules_of(worker("mail"))
+    assert (mail.max_age_s, mail.max_memory_bytes) == (60, 100 * 2**20)
+    for slot in (worker("default"), None, worker("gone"), program("mail")):
+        assert (made.rules_of(slot).max_age_s, made.rules_of(slot).max_memory_bytes) == (0, 0)
 
 
 def test_the_rules_are_those_configured_and_leave_a_worker_time_to_give_back_its_job() -> None:
@@ -130,12 +137,13 @@ WEB = 'programs=[{name="web", argv=["web"], instances=2%s}, {name="db", argv=["d
 
 def test_a_program_that_was_removed_still_has_its_time_to_stop() -> None:
     slow = plan('programs=[{name="slow", argv=["true"], stop_timeout="30s"}]')
-    removed = plan().after(slow, ["slow", None])
-    assert removed.rules_of("slow").stop_timeout_s == slow.rules_of("slow").stop_timeout_s
-    assert removed.rules_of("slow").stop_timeout_s >= 30
+    one = program("slow")
+    for now in (plan(), plan("pools.slow.workers=1")):
+        removed = now.after(slow, [one, worker("default")])
+        assert removed.rules_of(one).stop_timeout_s == slow.rules_of(one).stop_timeout_s >= 30
     other = plan('programs=[{name="slow", argv=["true"], stop_timeout="1s"}]')
-    assert other.after(slow, ["slow"]).rules_of("slow").stop_timeout_s < 30
-    assert plan().after(removed, [None]).rules.keys() == plan().rules.keys()
+    assert other.after(slow, [one]).rules_of(one).stop_timeout_s < 30
+    assert plan().after(removed, []).rules.keys() == plan().rules.keys()
 
 
 @pytest.mark.parametrize(

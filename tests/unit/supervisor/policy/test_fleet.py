@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.supervisor.policy import fleet
 from orpheus.supervisor.policy.fleet import (
@@ -82,6 +84,24 @@ def test_a_slot_that_is_wanted_again_while_it_drains_is_replaced() -> None:
     grown = reconcile(shrunk, places(("a", 2)), NOW_S)
     assert grown["a-2"].desired is Desired.REPLACE
     assert not grown["a-2"].retired
+
+
+@pytest.mark.parametrize("before", [Role.WORKER, Role.PROGRAM])
+def test_a_pool_that_becomes_a_program_of_the_same_name_gets_new_slots(before: Role) -> None:
+    """And the other way round. Else the program would be killed for want of heartbeats."""
+    now = Role.PROGRAM if before is Role.WORKER else Role.WORKER
+    old = ready(Slot("mail-1", "mail", before, fingerprint="old"))
+    down = Slot("mail-2", "mail", before, fingerprint="old")
+    wanted = [Place("mail-1", "mail", now, "new"), Place("mail-2", "mail", now, "new")]
+    slots = reconcile({"mail-1": old, "mail-2": down}, wanted, NOW_S)
+    aside = slots["mail-1~process-of-mail-1"]
+    assert list(slots) == ["mail-1~process-of-mail-1", "mail-1", "mail-2"]
+    assert (aside.role, aside.desired, aside.retired) == (before, Desired.DRAINED, True)
+    assert {(slots[one].role, slots[one].process) for one in ("mail-1", "mail-2")} == {(now, None)}
+    again = reconcile(slots, wanted, NOW_S)
+    assert again == slots, "no process is set aside twice"
+    back = reconcile(slots, [Place("mail-1", "mail", before, "old")], NOW_S)
+    assert (back["mail-1"].role, back["mail-1"].process) == (before, None)
 
 
 def test_a_slot_that_an_operator_drained_stays_down_after_a_reload() -> None:

@@ -96,9 +96,11 @@ class Children:
             case Report():
                 self._report(slot, action)
             case ProcessEnded():
-                if action.cause is not None:  # else it is still there after SIGKILL
-                    self._forget(action.incarnation)
-                self.recorder.end_process(action)
+                try:
+                    if action.cause is not None:  # else it is still there after SIGKILL
+                        self._forget(action.incarnation)
+                finally:  # whatever else goes wrong, its leases are to be freed
+                    self.recorder.end_process(action)
 
     def _spawn(self, slot: Slot, incarnation: str) -> None:
         try:

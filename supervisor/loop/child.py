@@ -149,8 +149,9 @@ class ChildHandle:
         self._process.wait()
         os.close(self.pidfd)
         self.channel.close()
-        self._crash_file.unlink(missing_ok=True)
-        self._stack_file.unlink(missing_ok=True)
+        for file in (self._crash_file, self._stack_file):
+            with contextlib.suppress(OSError):  # a read-only folder: the next start deletes them
+                file.unlink()
 
     def _bound_stack_file(self) -> None:
         """Empty the stack file if it has become large: the child only ever appends to it."""

@@ -1,12 +1,18 @@
-"""What is logged as a warning."""
+"""What is recorded, and what is logged as a warning."""
+
+import os
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
-from orpheus.shared.domain.processes import Role
+from orpheus.shared.domain.processes import LastExit, Role
 from orpheus.shared.domain.programs import RestartPolicy
-from orpheus.supervisor.loop.act import needs_attention
+from orpheus.shared.process.state_files import StateFiles
+from orpheus.supervisor.loop.act import Children, needs_attention
 from orpheus.supervisor.policy import fleet
-from orpheus.supervisor.policy.slot import Report, Rules, Slot
+from orpheus.supervisor.policy.slot import Cause, ProcessEnded, Report, Rules, Slot
 from tests.unit.supervisor.policy.driver import Driver
 
 
@@ -50,3 +56,22 @@ def test_an_end_that_was_asked_for_is_no_warning_and_one_that_hangs_is() -> None
     drained.turn()
     drained.exit(code=3)
     assert not is_warning(drained)
+
+
+def test_an_exit_is_recorded_though_its_process_cannot_be_reaped(tmp_path: Path) -> None:
+    """Else its job would wait until the lease expires, and its row would stay."""
+
+    def fail() -> None:
+        raise OSError("Read-only file system")
+
+    recorded: list[ProcessEnded] = []
+    files = StateFiles("orpheus.db", str(tmp_path / "orpheus.db"), tmp_path / "lock")
+    recorder = SimpleNamespace(end_process=recorded.append)
+    children = Children(files, cast("Any", recorder))
+    children.handles["life-1"] = cast("Any", SimpleNamespace(reap=fail))
+    last_exit = LastExit(1, "exit code 1", signal=None, code=1, evidence=None)
+    ended = ProcessEnded("a-1", "life-1", last_exit, Cause.CRASHED)
+    with pytest.raises(OSError, match="Read-only"):  # the loop logs it
+        children.perform(Slot("a-1", "a", Role.WORKER), ended)
+    assert recorded == [ended]
+    os.close(children.bell_fd)

@@ -3,7 +3,9 @@
 The main loop only puts things into a queue here and never waits: a database that is locked for a
 minute must not make the supervisor miss a hang. Ended processes and events are written in order,
 each tried again until it is committed. The leases of a process are freed only after every process
-that carries its incarnation is dead, so that none of them can still be running its jobs.
+that carries its incarnation is dead, so that none of them can still be running its jobs. These are
+killed first, whether the database can be written or not: one of them may hold the port that the
+next process needs.
 """
 
 import contextlib
@@ -81,6 +83,8 @@ class Recorder:
         self._inbox: queue.SimpleQueue[ProcessEnded | _NewEvent | None] = queue.SimpleQueue()
         """None: nothing to write, but something else to do."""
         self._waiting: _Waiting = deque()
+        self._to_kill: deque[str] = deque()
+        """Incarnations that have just ended, and may have left processes running."""
         self._requests: deque[Request] = deque()
         self._requests_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._upkeep_at_s = self._beat_at_s = 0.0
@@ -148,6 +152,7 @@ class Recorder:
         while True:
             self._collect()
             try:
+                self._kill_families()
                 if store is None or in_force is not self._duties:
                     in_force = self._duties
                     self._listening.stop()
@@ -199,6 +204,8 @@ class Recorder:
             while True:
                 if item is not None:
                     self._waiting.append(item)
+                if isinstance(item, ProcessEnded):
+                    self._to_kill.append(item.incarnation)
                 item = self._inbox.get_nowait()
         except queue.Empty:
             pass
@@ -206,6 +213,11 @@ class Recorder:
             self._waiting = _without_repeats(self._waiting)
         if len(self._waiting) > _MOST_WAITING:  # exits are few, and needed; events are not
             self._waiting = deque(one for one in self._waiting if isinstance(one, ProcessEnded))
+
+    def _kill_families(self) -> None:
+        while self._to_kill:
+            kill_family(self._to_kill[0])
+            self._to_kill.popleft()
 
     def _write_waiting(self, store: Store) -> None:
         while self._waiting:
@@ -273,16 +285,20 @@ class Recorder:
         self._troubled = error is not None
 
 
+def kill_family(incarnation: str) -> None:
+    """Kill every process that one that has ended has left running; call it before `end_process`."""
+    killed = kill_incarnation(incarnation)
+    if killed:
+        log.warning("leftovers_killed", incarnation=incarnation, processes=killed)
+
+
 def end_process(store: Store, host: str, ended: ProcessEnded) -> list[int]:
-    """Kill what is left of a process, free its leases, count its exit and delete its row.
+    """Free the leases of a process of which nothing runs, count its exit and delete its row.
 
     Return the ids of the jobs whose leases were freed. Raises StorageError, and may then be called
     again: nothing has been written.
     """
     incarnation, last_exit = ended.incarnation, ended.last_exit
-    killed = kill_incarnation(incarnation)
-    if killed:
-        log.warning("leftovers_killed", incarnation=incarnation, processes=killed)
     cell = store.state.cell(incarnation)
     state = read_cell(cell)
     last_lines = read_last_lines(cell, NO_JOB if state is None else state.running_token)

@@ -20,7 +20,7 @@ from orpheus.shared.process.state_files import StateFiles
 from orpheus.shared.storage import Store, locked_file
 from orpheus.supervisor.linux.adoption import kill_processes_of
 from orpheus.supervisor.policy.slot import ProcessEnded
-from orpheus.supervisor.recorder import end_process
+from orpheus.supervisor.recorder import end_process, kill_family
 
 log = get_logger()
 
@@ -157,6 +157,7 @@ def sweep_database(store: Store, host: str, boot_id: str, now_ms: int) -> None:
             reason = "left behind by an earlier supervisor"
             last_exit = LastExit(now_ms, reason, signal=None, code=None, evidence=None)
             ended = ProcessEnded(record.slot, record.incarnation, last_exit)
+            kill_family(record.incarnation)
             end_process(store, host, ended)
     store.processes.clear_slots(of_host)
     store.supervision.clear(of_host)

@@ -30,9 +30,11 @@ def test_an_hour_without_a_database_leaves_one_exit_of_each_slot_to_write(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wait_for: Callable[..., Any]
 ) -> None:
     written: list[str] = []
+    killed: list[str] = []
     monkeypatch.setattr(
         recorder, "end_process", lambda _store, _host, one: written.append(one.incarnation)
     )
+    monkeypatch.setattr(recorder, "kill_family", killed.append)
     url = f"sqlite:///{tmp_path}/data/orpheus.db"
     open_store(url, create=True).close()
     is_away = True
@@ -52,7 +54,7 @@ def test_an_hour_without_a_database_leaves_one_exit_of_each_slot_to_write(
         one.end_process(ended("default-1", number, code=74))
         one.end_process(ended("default-2", number, code=74))
     one.end_process(ended("default-2", 3_600, code=9))
-    wait_for(one._inbox.empty, "all to be collected")
+    wait_for(lambda: len(killed) == 2 * 3_600, "all to be collected, and what they left killed")
     is_away = False
     wait_for(lambda: len(written) >= 4, "the exits to be written")
     assert one.stop(10)

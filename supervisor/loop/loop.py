@@ -220,7 +220,9 @@ class Loop:
 
     def _announce_settled(self) -> None:
         slots = list(self.slots.values())
-        if self._on_settled is None or not all(_settled(slot) for slot in slots):
+        if self._on_settled is None or self.is_stopping:
+            return
+        if not all(_settled(slot) for slot in slots):
             return
         announce, self._on_settled = self._on_settled, None
         self._notifier.ready(self.status)

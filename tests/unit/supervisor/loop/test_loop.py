@@ -58,6 +58,12 @@ def test_the_start_is_announced_once(loop: Loop, told: list[str]) -> None:
     assert sorted(told) == ["READY", "running"]
 
 
+def test_a_start_that_is_stopped_is_not_announced(loop: Loop, told: list[str]) -> None:
+    loop.stop("SIGTERM")
+    loop._turn(1.0)
+    assert told == ["STOPPING"]
+
+
 def test_a_start_that_cannot_be_announced_goes_on(loop: Loop, told: list[str]) -> None:
     def fail(_: object) -> None:
         raise RuntimeError("can't start new thread")

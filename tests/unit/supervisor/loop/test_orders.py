@@ -1,4 +1,4 @@
-"""Which requests of operators are carried out."""
+"""Which requests of operators are carried out, and what each turn does."""
 
 from types import SimpleNamespace
 from typing import Any, cast
@@ -24,3 +24,19 @@ def test_the_key_of_a_companion_is_no_slot(action: RequestAction) -> None:
     orders._answer_requests()
     assert loop.slots == before
     assert loop.slots["api"].desired is Desired.UP
+
+
+def test_an_outbox_without_a_thread_is_tried_again_in_each_turn() -> None:
+    turns: list[bool] = []
+    nothing = SimpleNamespace(
+        fileno=lambda: 0,
+        listen=lambda *_: None,
+        slots={},
+        is_stopping=False,
+        listener=None,
+        take=list,
+        turn=lambda: turns.append(True),
+    )
+    orders = Orders(*[cast("Any", nothing)] * 9)
+    orders._take_configuration()
+    assert turns == [True]

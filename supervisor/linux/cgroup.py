@@ -1,13 +1,18 @@
 """Counts the processes of our own cgroup that the kernel has killed because memory ran out.
 
-A SIGKILL does not tell who sent it. If this count has grown, the kernel did; where the count cannot
-be read, that can only be guessed.
+A SIGKILL does not tell who sent it. If this count has just grown, the kernel did; where the count
+cannot be read, that can only be guessed. The kernel also kills processes that are not our children
+(what a job has started, for example): such a kill must not explain a SIGKILL of the next day.
 """
 
 import functools
+from collections import deque
 from pathlib import Path, PurePosixPath
 
 _V2_FILE, _V1_FILE = "memory.events", "memory.oom_control"
+_LOOK_INTERVAL_S = 2.0
+_REMEMBERED_S = 10.0
+"""How long after the kernel's kill was noticed the exit may be seen."""
 
 
 class OutOfMemoryKills:
@@ -15,22 +20,34 @@ class OutOfMemoryKills:
 
     def __init__(self) -> None:
         self._count = oom_kills()
-        self._unexplained = 0
-        """Kills for memory that are not attributed to an exit yet."""
+        self._looked_s = float("-inf")
+        self._noticed_s: deque[float] = deque()
+        """When each kill was noticed that is not attributed to an exit yet, the oldest first."""
 
-    def take_one(self) -> bool | None:
-        """Return whether the kernel has killed once more than was attributed so far.
+    def look(self, now_s: float) -> None:
+        """Notice new kills, at most once in 2 s. Call it in every turn."""
+        if now_s - self._looked_s >= _LOOK_INTERVAL_S:
+            self._look(now_s)
+
+    def take_one(self, now_s: float) -> bool | None:
+        """Return whether the kernel has just killed once more than was attributed so far.
 
         Call this right after an exit by SIGKILL. None: the kernel does not tell.
         """
-        before, self._count = self._count, oom_kills()
-        if self._count is None or before is None:
+        self._look(now_s)
+        if self._count is None:
             return None
-        self._unexplained += self._count - before
-        if self._unexplained <= 0:
+        if not self._noticed_s:
             return False
-        self._unexplained -= 1
+        self._noticed_s.popleft()
         return True
+
+    def _look(self, now_s: float) -> None:
+        before, self._count, self._looked_s = self._count, oom_kills(), now_s
+        if before is not None and self._count is not None:
+            self._noticed_s += [now_s] * (self._count - before)
+        while self._noticed_s and now_s - self._noticed_s[0] > _REMEMBERED_S:
+            self._noticed_s.popleft()
 
 
 def oom_kills(root: Path = Path("/")) -> int | None:

@@ -12,6 +12,7 @@ import secrets
 import select
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from threading import Lock
 
 from orpheus.shared.domain.events import Kind
@@ -165,6 +166,7 @@ class Loop:
                 self._turn_slot(key, now_s)
             except Exception:  # an error in one slot must not stop the others
                 log.exception("slot_turn_failed", slot=key)
+        self._memory_kills.look(now_s)
         rules = self._plan.rules_of(None)
         self.slots = (
             fleet.remove_ended(self._stopped())
@@ -212,7 +214,7 @@ class Loop:
             holder=self._sampler.holder,
             is_silent=is_silent(slot.process, self._plan.rules_of(slot), now_s),
             serves=slot.state is SlotState.READY,
-            killed_for_memory=self._memory_kills.take_one,
+            killed_for_memory=partial(self._memory_kills.take_one, now_s),
         )
         if seen.exit is not None and self._stop_requests:
             self._cut_short |= was_cut_short(seen.exit, slot.role)

@@ -1,10 +1,18 @@
 """The kernel's count of OOM kills, in trees made for the test."""
 
+from itertools import count
 from pathlib import Path
 
 import pytest
 
-from orpheus.supervisor.linux.cgroup import cgroup_folder, memory_cgroup, oom_kills, parse_count
+from orpheus.supervisor.linux import cgroup
+from orpheus.supervisor.linux.cgroup import (
+    OutOfMemoryKills,
+    cgroup_folder,
+    memory_cgroup,
+    oom_kills,
+    parse_count,
+)
 
 V2_MOUNTS = """\
 24 1 254:0 / / rw,relatime - ext4 /dev/vda rw
@@ -78,3 +86,29 @@ def test_a_container_sees_its_part_of_the_tree_as_the_whole() -> None:
     assert str(cgroup_folder(mounts, "/docker/abc", v2=False)) == "/sys/fs/cgroup/memory"
     assert str(cgroup_folder(mounts, "/docker/abc/x", v2=False)) == "/sys/fs/cgroup/memory/x"
     assert cgroup_folder(mounts, "/docker/other", v2=False) is None
+
+
+def test_a_kill_is_attributed_to_an_exit_soon_after_it_and_to_none_of_the_next_day(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The kernel may have killed what a job had started: no child of ours ended then."""
+    killed = 3
+    monkeypatch.setattr(cgroup, "oom_kills", lambda: killed)
+    kills = OutOfMemoryKills()
+    assert kills.take_one(0.0) is False
+    killed = 5
+    kills.look(3.0)
+    assert [kills.take_one(now_s) for now_s in (4.0, 5.0, 6.0)] == [True, True, False]
+    killed = 6
+    kills.look(10.0)
+    for now_s in (86_000.0, 86_001.0):
+        assert kills.take_one(now_s) is False
+
+
+def test_the_count_is_read_every_two_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    reads = count()
+    monkeypatch.setattr(cgroup, "oom_kills", lambda: next(reads))
+    kills = OutOfMemoryKills()
+    for now_s in (0.0, 0.1, 1.9, 2.0, 2.1):
+        kills.look(now_s)
+    assert next(reads) == 3, "at its start, and twice since"

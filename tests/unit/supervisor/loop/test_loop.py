@@ -1,4 +1,4 @@
-"""What the main loop tells when everything has started, without any child."""
+"""What the main loop does in a turn, without any child."""
 
 import os
 from collections.abc import Iterator
@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 
 from orpheus.shared.process.state_files import StateFiles
+from orpheus.supervisor.linux import cgroup
 from orpheus.supervisor.loop.act import Children
 from orpheus.supervisor.loop.loop import Loop
 from orpheus.supervisor.plan.plan import Plan
@@ -71,3 +72,13 @@ def test_a_start_that_cannot_be_announced_goes_on(loop: Loop, told: list[str]) -
     loop._on_settled = fail
     loop._turn(1.0)
     assert told == ["READY"]
+
+
+def test_a_kill_for_memory_that_was_of_no_child_is_soon_forgotten(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cgroup, "oom_kills", lambda: 7)
+    loop._memory_kills = cgroup.OutOfMemoryKills()
+    monkeypatch.setattr(cgroup, "oom_kills", lambda: 8)
+    loop._turn(100.0)
+    assert loop._memory_kills.take_one(200.0) is False

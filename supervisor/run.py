@@ -153,7 +153,7 @@ def _supervise(
         sampler=sampler,
         notifier=notifier,
         describing=reloader.describing,
-        other_trouble=drainers.trouble,
+        other_trouble=lambda: "; ".join(filter(None, (drainers.trouble(), reloader.trouble))),
         on_settled=functools.partial(_announce, configuration),
     )
     Orders(loop, configuration, listeners, recorder, signals, reloader, bell, notifier, drainers)

@@ -51,7 +51,7 @@ class Orders:
     _api_was_in_s: float = field(default_factory=time.monotonic)
     """When the API was last seen to run, or to be about to."""
     _has_moved: bool = False
-    """The API was given another address: the old socket may still be open."""
+    """The API may have been given another address: a socket may be open that is not needed."""
 
     def __post_init__(self) -> None:
         """Have the loop call this whenever something has arrived."""
@@ -163,7 +163,7 @@ class Orders:
 
     def _adopt(self, new: Reloaded) -> None:
         configuration = self.configuration
-        self._has_moved |= new.listener is not configuration.listener
+        self._has_moved = True  # or a file that waited for the database would have moved it
         if new.listener is not None:
             self.listeners.give_back(new.listener)
         configuration.adopt(new.settings, new.listener, new.code)

@@ -3,7 +3,8 @@
 Everything that can fail happens here, before anything changes: the file is read, a child process
 describes the job modules, a new address is bound. Then one transaction writes the job types, limits
 and schedules into the database, and the main loop gets a result that it only has to adopt. A file
-that is still being saved is not read: it must have stayed the same for a moment.
+that is still being saved is not read: it must have stayed the same for a moment. While the database
+cannot be written, the order is kept and tried again: nobody would give it a second time.
 """
 
 import os
@@ -19,7 +20,7 @@ from orpheus.config.changes import changed_keys
 from orpheus.config.handovers import for_commands, for_database, for_storage
 from orpheus.config.regular_file import read_regular_file
 from orpheus.config.settings import Settings
-from orpheus.shared.errors import ConfigurationError, OrpheusError
+from orpheus.shared.errors import ConfigurationError, OrpheusError, StorageError
 from orpheus.shared.job_types.describe import describe_types, digest_of
 from orpheus.shared.logs import configure_logging, get_logger
 from orpheus.shared.operations.stored_settings import write_settings
@@ -35,6 +36,8 @@ _LOOK_INTERVAL_S = 1.0
 _FIXED = ("database.url", "database.state_dir")
 _SETTLE_S = 0.25
 """A file that has just changed is read once it has stayed the same for so long."""
+_RETRY_S = 3.0
+"""Between two attempts while the database cannot be written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,8 @@ class Reloader:
         keep: Callable[[Settings], None],
     ) -> None:
         self.describing = Lock()
+        self.trouble = ""
+        """What a new configuration waits for; empty: for nothing. Any thread may read it."""
         self._read = read
         self._settings = settings
         self._listeners = listeners
@@ -126,22 +131,26 @@ class Reloader:
     # The thread
 
     def _run(self) -> None:
+        orders: list[_Order] = []
         while True:
-            orders = self._wait()
+            orders += self._wait(_RETRY_S if orders else self._look_in_s())
             if self._stopping:
                 return
             if orders:
                 self._known = self._seen = _signature(self._settings.source)
                 why = ", ".join(dict.fromkeys(order.why for order in orders))
                 replace_all = any(order.replace_all for order in orders)
-                self._results.append(self._checked(why, replace_all=replace_all))
-                os.eventfd_write(self._results_fd, 1)
+                result = self._checked(why, replace_all=replace_all)
+                if result is not None:
+                    orders, self.trouble = [], ""
+                    self._results.append(result)
+                    os.eventfd_write(self._results_fd, 1)
 
-    def _wait(self) -> list[_Order]:
-        """Return the orders to reload, after a moment at most if the file is watched."""
+    def _wait(self, most_s: float | None) -> list[_Order]:
+        """Return the orders to reload; none after `most_s`, unless the file was saved."""
         orders = []
         try:
-            orders.append(self._orders.get(timeout=self._look_in_s()))
+            orders.append(self._orders.get(timeout=most_s))
             while True:
                 orders.append(self._orders.get_nowait())
         except queue.Empty:
@@ -164,10 +173,16 @@ class Reloader:
         self._seen = now
         return now is not None and now == before and now != self._known
 
-    def _checked(self, why: str, *, replace_all: bool) -> Reloaded | Rejected:
+    def _checked(self, why: str, *, replace_all: bool) -> Reloaded | Rejected | None:
+        """Return what is to be told; None: not yet, as the database cannot be written."""
         began_s = time.monotonic()
         try:
             result = self._check(why, replace_all=replace_all)
+        except StorageError as error:
+            if not self.trouble:
+                log.warning("config_waits", why=why, reason=str(error))
+            self.trouble = f"a new configuration waits for the database: {error}"
+            return None
         except OrpheusError as error:
             return Rejected(why, str(error))
         except Exception as error:

@@ -1,4 +1,4 @@
-"""The reloader's thread, on files that it refuses: what it accepts needs a whole Orpheus.
+"""The reloader's thread, mostly on files that it refuses: what it accepts needs a whole Orpheus.
 
 tests/integration/supervisor/test_reload.py has the rest.
 """
@@ -10,8 +10,10 @@ import pytest
 
 from orpheus.config.load import load_settings
 from orpheus.config.settings import Settings
+from orpheus.shared.errors import DatabaseBusy
+from orpheus.supervisor.plan import reload
 from orpheus.supervisor.plan.listeners import Listeners
-from orpheus.supervisor.plan.reload import Rejected, Reloader
+from orpheus.supervisor.plan.reload import Rejected, Reloaded, Reloader
 from tests.machine import wait_until
 
 REFUSED = "[api]\nprot = 1\n"
@@ -75,3 +77,28 @@ def test_a_default_file_that_is_gone_does_not_set_everything_to_its_default(
     Path("elsewhere").rename(file)
     [result] = wait_until(reloader.take, "the file to be read")
     assert "api.prot" in result.reason
+
+
+@pytest.mark.usefixtures("file")
+def test_an_order_is_kept_while_the_database_cannot_be_written(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process holds the write lock, or a server is replaced by its standby."""
+    troubles: list[str] = []
+
+    def write(*_: object) -> None:
+        troubles.append(reloader.trouble)
+        if len(troubles) < 3:
+            raise DatabaseBusy("locked")
+
+    monkeypatch.setattr(reload, "_RETRY_S", 0.01)
+    monkeypatch.setattr(reload, "describe_types", lambda *_: [])
+    monkeypatch.setattr(Reloader, "_write", write)
+    reloader = start(read())
+    reloader.ask("SIGUSR2", replace_all=True)
+    [result] = wait_until(reloader.take, "it to be in force")
+    assert isinstance(result, Reloaded)
+    assert (result.why, result.replace_all) == ("SIGUSR2", True)
+    waits = "a new configuration waits for the database: locked"
+    assert troubles == ["", waits, waits]
+    assert reloader.trouble == ""

@@ -9,7 +9,8 @@ from orpheus.supervisor.policy.slot import Cause
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
-SAYING = ("supervisor/policy", "supervisor/loop", "supervisor/outbox", "shared/views")
+SAYING = tuple(f"supervisor/{room}" for room in ("policy", "loop", "outbox", "plan"))
+SAYING += ("shared/views",)
 
 
 def first_column(after: str) -> list[str]:

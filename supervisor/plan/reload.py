@@ -36,7 +36,7 @@ _LOOK_INTERVAL_S = 1.0
 _FIXED = ("database.url", "database.state_dir")
 _SETTLE_S = 0.25
 """A file that has just changed is read once it has stayed the same for so long."""
-_RETRY_S = 3.0
+_RETRY_S = 5.0
 """Between two attempts while the database cannot be written."""
 
 

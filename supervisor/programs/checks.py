@@ -123,7 +123,7 @@ def _ended_at(ends_s: float, connected: socket.socket) -> Iterator[None]:
             connected.shutdown(socket.SHUT_RDWR)
 
     timer = Timer(max(0.0, ends_s - time.monotonic()), end)
-    with suppress(RuntimeError):  # no thread is left; that is not the program's fault
+    with suppress(RuntimeError):  # no thread is left: go on without this bound
         timer.start()
     try:
         yield

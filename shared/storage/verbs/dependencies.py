@@ -22,7 +22,6 @@ from collections.abc import Collection, Iterable, Sequence
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import Dependency, Status
-from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.storage.data import BulkAction
 from orpheus.shared.storage.database import Database, Row
 from orpheus.shared.storage.verbs.events import Events
@@ -85,21 +84,31 @@ class Dependencies:
             self._database.run_many(self._sql["begin-cascade"], [(job_id,) for job_id, _ in queue])
 
     def continue_cascades(self) -> bool:
-        """Run one transaction for the jobs that still wait for ended ones; False: none does.
+        """Run one transaction for the jobs that still wait for ended ones.
 
-        If there are none, nothing is written.
+        Return False if there are none, and write nothing, or if others have locked all of them.
         """
         if self._database.one(self._sql["any-cascade"]) is None:
             return False
         with self._database.write(durable=False):
+            has_linked = self._link_late()
             rows = self._database.all(self._sql["first-cascades"], self.most_at_once)
             self._database.run_many(self._sql["end-cascade"], [(row[0],) for row in rows])
-            jobs = [(job_id, Status(status)) for job_id, status in rows]
-            blocked = [job_id for job_id, status in jobs if status is Status.BLOCKED]
-            if blocked:
-                self._wait(blocked)
-            self.ended((job_id, status) for job_id, status in jobs if status in TERMINAL)
-        return True
+            self.ended((job_id, Status(status)) for job_id, status in rows)
+        return has_linked or bool(rows)
+
+    def _link_late(self) -> bool:
+        """Link jobs of applications' transactions that are committed; False: there is none.
+
+        What they depend on is locked before any ended job of this transaction, as others do it. One
+        that ended meanwhile stays stored: it has a cascade of its own now.
+        """
+        rows = self._database.all(self._sql["first-late"], self.most_at_once)
+        if not rows:
+            return False
+        late = [row[0] for row in rows]
+        self._wait(late)
+        return self._database.run(self._sql["end-late"], json.dumps(late)) > 0
 
     # When a job is retried or deleted
 

@@ -55,9 +55,28 @@ WHERE id = ? AND status = 'blocked';
 SELECT 1 FROM orpheus.cascades LIMIT 1;
 
 -- name: first-cascades
--- The first of them, with how they ended. Another host goes on with others meanwhile.
+-- The first of them, with how they ended. They stay locked, so that none comes to depend on them
+-- meanwhile; those that another has locked are left to the next transaction.
 SELECT jobs.id, jobs.status FROM orpheus.cascades JOIN orpheus.jobs ON jobs.id = cascades.job_id
+WHERE jobs.status IN ('done', 'failed', 'cancelled')
+ORDER BY cascades.job_id LIMIT ? FOR NO KEY UPDATE OF jobs SKIP LOCKED;
+
+-- name: first-late
+-- The first jobs of applications' transactions that do not wait yet for what they depend on. Another host
+-- goes on with others meanwhile.
+SELECT jobs.id FROM orpheus.cascades JOIN orpheus.jobs ON jobs.id = cascades.job_id
+WHERE jobs.status IN ('blocked', 'pending', 'in_progress')
 ORDER BY cascades.job_id LIMIT ? FOR UPDATE OF cascades SKIP LOCKED;
+
+-- name: end-late
+-- They wait now. One that has ended by now stays stored for those that wait for it, and so does one that
+-- another has locked, as it may be ending.
+WITH live AS MATERIALIZED (
+    SELECT id FROM orpheus.jobs
+    WHERE id IN (SELECT one::bigint FROM json_array_elements_text(?::json) AS one)
+        AND status IN ('blocked', 'pending', 'in_progress')
+    FOR NO KEY UPDATE SKIP LOCKED)
+DELETE FROM orpheus.cascades USING live WHERE job_id = live.id;
 
 -- name: begin-cascade
 -- Some dependents of an ended job still wait for it.

@@ -50,7 +50,21 @@ SELECT 1 FROM cascades LIMIT 1;
 -- name: first-cascades
 -- The first of them, with how they ended.
 SELECT jobs.id, jobs.status FROM cascades CROSS JOIN jobs ON jobs.id = cascades.job_id
+WHERE jobs.status IN ('done', 'failed', 'cancelled')
 ORDER BY cascades.job_id LIMIT ?;
+
+-- name: first-late
+-- The first jobs that do not wait yet for what they depend on: PostgreSQL's, in a copy of its database.
+SELECT jobs.id FROM cascades CROSS JOIN jobs ON jobs.id = cascades.job_id
+WHERE jobs.status IN ('blocked', 'pending', 'in_progress')
+ORDER BY cascades.job_id LIMIT ?;
+
+-- name: end-late
+-- They wait now. One that has ended by now stays stored for those that wait for it.
+DELETE FROM cascades WHERE job_id IN (
+    SELECT id FROM jobs
+    WHERE id IN (SELECT value FROM json_each(?))
+        AND status IN ('blocked', 'pending', 'in_progress'));
 
 -- name: begin-cascade
 -- Some dependents of an ended job still wait for it.

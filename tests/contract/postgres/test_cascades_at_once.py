@@ -1,0 +1,98 @@
+"""A cascade goes on while others submit jobs that depend on the same ended job."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+
+import psycopg
+import pytest
+
+from orpheus.shared.domain.jobs import NewJob, Status
+from orpheus.shared.storage import Store, open_store_in
+from tests.contract.conftest import Opener
+from tests.machine import wait_until
+
+pytestmark = pytest.mark.backends("postgresql")
+
+_WAITING = "SELECT 1 FROM pg_locks WHERE NOT granted"
+_WAITS_FOR = "SELECT min(waits_for) FROM orpheus.jobs WHERE id = ANY(%s)"
+
+
+@pytest.fixture
+def stores(another: Opener) -> tuple[Store, Store]:
+    pair = another(), another()
+    for one in pair:
+        one.dependencies.most_at_once = 2
+    return pair
+
+
+@pytest.fixture
+def admin(postgresql_url: str) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(postgresql_url, autocommit=True) as opened:
+        yield opened
+
+
+def statuses(store: Store, job_ids: Sequence[int]) -> set[Status]:
+    return {store.jobs.get(one).status for one in job_ids}
+
+
+def begin_and_wait(admin: psycopg.Connection, action: Callable[[], object]) -> threading.Thread:
+    """Run it in a thread until it waits for a lock, or is done."""
+    thread = threading.Thread(target=action)
+    thread.start()
+    wait_until(lambda: admin.execute(_WAITING).fetchone() or not thread.is_alive(), "it to wait")
+    return thread
+
+
+def test_a_batch_that_commits_during_a_cascade_is_not_forgotten(
+    stores: tuple[Store, Store], admin: psycopg.Connection
+) -> None:
+    first, second = stores
+    ended = first.jobs.submit(NewJob("noop")).job.id
+    old = first.jobs.submit_many([NewJob("noop", depends_on=(ended,))] * 3)
+    first.jobs.cancel(ended)
+    assert Status.BLOCKED in statuses(first, old)
+    with second.write(durable=True):
+        new = second.jobs.submit_many([NewJob("noop", depends_on=(ended,))] * 4)
+        cascade = begin_and_wait(admin, first.dependencies.continue_cascades)
+    cascade.join()
+    while first.dependencies.continue_cascades():
+        pass
+    assert statuses(first, [*old, *new]) == {Status.CANCELLED}
+    assert first.maintenance.verify() == []
+
+
+def test_no_dependency_is_counted_twice_when_a_cascade_meets_a_submission(
+    stores: tuple[Store, Store], admin: psycopg.Connection
+) -> None:
+    first, second = stores
+    ended, running = first.jobs.submit_many([NewJob("noop")] * 2)
+    waiting = first.jobs.submit_many(
+        [NewJob("noop", depends_on=(ended, running), on_dependency_failure="run")] * 4
+    )
+    first.jobs.cancel(ended)
+    late = NewJob("noop", depends_on=(ended,), on_dependency_failure="run")
+    with first.write(durable=True):
+        first.dependencies.continue_cascades()
+        submits = begin_and_wait(admin, lambda: second.jobs.submit(late))
+    submits.join()
+    assert statuses(first, waiting) == {Status.BLOCKED}
+    assert admin.execute(_WAITS_FOR, (waiting,)).fetchone() == (1,)
+    assert first.maintenance.verify() == []
+
+
+def test_a_late_job_that_is_cancelled_while_it_is_linked_takes_its_dependents_with_it(
+    stores: tuple[Store, Store], postgresql_url: str
+) -> None:
+    first, second = stores
+    running = first.jobs.submit(NewJob("noop")).job.id
+    with psycopg.connect(postgresql_url) as connection:
+        application = open_store_in(connection, lambda answer: answer)
+        late = application.jobs.submit(NewJob("noop", depends_on=(running,))).job.id
+    waiting = first.jobs.submit_many([NewJob("noop", depends_on=(late,))] * 4)
+    with second.write(durable=True):
+        second.jobs.cancel(late)
+        assert not first.dependencies.continue_cascades()
+    while first.dependencies.continue_cascades():
+        pass
+    assert statuses(first, waiting) == {Status.CANCELLED}
+    assert first.maintenance.verify() == []

@@ -39,6 +39,7 @@ HOT = {
     ("leases.sql", "promote-due"): "jobs_scheduled",
     ("schedules.sql", "last-runs"): "SEARCH jobs USING INTEGER PRIMARY KEY (rowid=?)",
     ("leases.sql", "leases-of"): "jobs_leased",
+    ("leases.sql", "any-expired"): "jobs_leased",
     ("leases.sql", "expired-leases"): "jobs_leased",
     ("leases.sql", "next-due"): "jobs_scheduled",
     ("dependencies.sql", "waiting-for"): "job_dependents",

@@ -348,12 +348,13 @@ class Leases:
 
         `look` tells whether a job was entered: one that was not pays nothing.
         """
-        clock, sql = self._database.clock, self._sql["expired-leases"]
-        if not self._database.all(sql, clock.boot_id, clock.monotonic_ms()):
+        clock, sql = self._database.clock, self._sql
+        if not self._database.all(sql["any-expired"], clock.boot_id, clock.monotonic_ms()):
             return []
         with self._database.write(durable=True):
             self._keys.lock()
-            rows = self._database.all(sql, clock.boot_id, clock.monotonic_ms())
+            now = clock.monotonic_ms()
+            rows = self._database.all(sql["expired-leases"], clock.boot_id, now)
             holders = {one: look(one) for one in dict.fromkeys(row[2] for row in rows)}
             for job_id, token, incarnation in rows:
                 ending = ending_by_expiry(token, holders[incarnation])

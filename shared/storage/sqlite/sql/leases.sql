@@ -184,6 +184,11 @@ SELECT id FROM jobs WHERE id = ? AND lease_token = ? AND cancel_requested = 1;
 SELECT id, lease_token, cancel_requested FROM jobs INDEXED BY jobs_leased
 WHERE status = 'in_progress' AND lease_incarnation = ? ORDER BY lease_token;
 
+-- name: any-expired
+-- Has a lease of this boot expired? The write lock is taken only then.
+SELECT 1 FROM jobs INDEXED BY jobs_leased
+WHERE status = 'in_progress' AND lease_boot_id = ? AND lease_expires_mono_ms <= ? LIMIT 1;
+
 -- name: expired-leases
 -- Leases of this boot that have expired.
 SELECT id, lease_token, lease_incarnation FROM jobs INDEXED BY jobs_leased

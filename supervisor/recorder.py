@@ -15,6 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from math import inf
 from threading import Thread
 
 from orpheus.shared.domain.events import Kind
@@ -31,6 +32,7 @@ from orpheus.shared.process.last_lines import NO_JOB, read_last_lines
 from orpheus.shared.process.stall import StallWatch
 from orpheus.shared.records import dataclass
 from orpheus.shared.storage import Listening, Store
+from orpheus.supervisor.late_leases import LateLeases
 from orpheus.supervisor.linux.adoption import kill_incarnation
 from orpheus.supervisor.policy.slot import ProcessEnded
 
@@ -55,6 +57,8 @@ class Duties:
     """Begin to hear of the commits of other hosts."""
     renew_every_s: float = 0.0
     """After a stall of ours, expired leases are not reclaimed for so long."""
+    lease_ttl_s: float = 0.0
+    """Where many hosts write, leases of a dead process are looked for for so long."""
 
 
 _NewEvent = tuple[Kind, Mapping[str, object]]
@@ -80,6 +84,7 @@ class Recorder:
         self._duties = duties
         self._leadership = Leadership(myself.host, myself.incarnation)
         self._listening = Listening()
+        self._late_leases = LateLeases()
         self._inbox: queue.SimpleQueue[ProcessEnded | _NewEvent | None] = queue.SimpleQueue()
         """None: nothing to write, but something else to do."""
         self._waiting: _Waiting = deque()
@@ -184,6 +189,7 @@ class Recorder:
             self._upkeep_at_s = now_s + _UPKEEP_INTERVAL_S
             # Our workers may have stood still with us, and need a moment to renew their leases.
             is_calm = self._stall.is_calm(time.monotonic())
+            self._late_leases.look(store, now_s)
             leads = self._leadership.holds(store)
             next_tick_s = duties.upkeep.run(store, self._inbox.empty, reclaims=is_calm, leads=leads)
             regular_s = next_multiple_s(now_s, _UPKEEP_INTERVAL_S) + _EARLY_S
@@ -225,6 +231,9 @@ class Recorder:
             try:
                 if isinstance(item, ProcessEnded):
                     end_process(store, self._myself.host, item)
+                    if store.has_many_hosts:
+                        until_s = time.monotonic() + self._duties.lease_ttl_s
+                        self._late_leases.watch(item, until_s)
                     failpoint("supervisor.process_ended")
                 else:
                     store.events.record(*item)
@@ -270,6 +279,7 @@ class Recorder:
     def _leave(self, store: Store) -> None:
         self._listening.stop()
         store.maintenance.note_history()
+        self._late_leases.look(store, inf)
         self._leadership.resign(store)
         with store.write(durable=False):
             names = [slot.slot for slot in self._slots_written]
@@ -295,8 +305,8 @@ def kill_family(incarnation: str) -> None:
 def end_process(store: Store, host: str, ended: ProcessEnded) -> list[int]:
     """Free the leases of a process of which nothing runs, count its exit and delete its row.
 
-    Return the ids of the jobs whose leases were freed. Raises StorageError, and may then be called
-    again: nothing has been written.
+    Return the ids of the jobs whose leases were freed. Where many hosts write, the crash cell stays
+    for `LateLeases`. Raises StorageError, and may then be called again: nothing has been written.
     """
     incarnation, last_exit = ended.incarnation, ended.last_exit
     cell = store.state.cell(incarnation)
@@ -315,7 +325,8 @@ def end_process(store: Store, host: str, ended: ProcessEnded) -> list[int]:
         store.processes.forget(incarnation)
         if ended.cause is not None:
             store.supervision.count_exit(host, ended.slot, ended.cause)
-    remove_cell(cell)
+    if not store.has_many_hosts:
+        remove_cell(cell)
     of_no_job = [one.line for one in last_lines if one.token == NO_JOB]
     if of_no_job:
         log.warning("last_output", incarnation=incarnation, lines=of_no_job[-_MOST_LAST_OUTPUT:])

@@ -42,6 +42,7 @@ class Configuration:
             listen=lambda: listen(storage),
             upkeep=Upkeep(for_database(self.settings)),
             renew_every_s=self.settings.leases.renew_every,
+            lease_ttl_s=self.settings.leases.ttl,
         )
 
     def outboxes(self) -> list[OutboxSettings]:

@@ -330,9 +330,12 @@ class Leases:
         what it was doing: they become part of the errors. `was_stopped`: somebody wanted it to end,
         so its death does not count against the type of its job.
         """
+        sql = self._sql["leases-of"]
+        if not self._database.all(sql, incarnation):
+            return []
         with self._database.write(durable=True):
             self._keys.lock()
-            rows = self._database.all(self._sql["leases-of"], incarnation)
+            rows = self._database.all(sql, incarnation)
             for job_id, token, cancel_requested in rows:
                 ending = ending_by_death(
                     token,

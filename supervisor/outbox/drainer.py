@@ -8,7 +8,9 @@ steps, and a drainer that is killed between any two of them repeats nothing and 
 3. Orpheus forgets the ids.
 
 Before its first batch, and after any failure, a drainer deletes the rows that are remembered. So
-there are never more of them than those of one batch, and a row that is read is never a job yet.
+there are never more of them than those of one batch, and a row that is read is never a job yet. A
+server may still be busy with the commit of a drainer that was killed: step 1 waits for that, and
+looks at what is remembered once more.
 """
 
 import time
@@ -130,22 +132,32 @@ class Drainer:
             self._source = _open_source(self.settings)
             self._is_settled = False  # a link may lead to another place by now
         store, source = self._store, self._source
-        if not self._is_settled:
-            ids = store.outboxes.in_flight(self.settings.name, source.place)
-            if ids:
-                source.delete(ids)
-                store.outboxes.forget(self.settings.name, source.place)
-                log.info("outbox_recovered", outbox=self.settings.name, rows=len(ids))
-            self._is_settled = True
+        self._settle(store, source)
         while not self._stopping.is_set() and source.may_have_rows():
             began_s = time.monotonic()
+            self._settle(store, source)
             if not self._drain_batch(store, source):
                 return
             # The application and our workers write too: leave them as much time as we took.
             self._stopping.wait(time.monotonic() - began_s)
 
+    def _settle(self, store: Store, source: Source) -> None:
+        """Delete the rows of the last batch, unless that has certainly been done."""
+        if self._is_settled:
+            return
+        ids = store.outboxes.in_flight(self.settings.name, source.place)
+        if ids:
+            source.delete(ids)
+            store.outboxes.forget(self.settings.name, source.place)
+            log.info("outbox_recovered", outbox=self.settings.name, rows=len(ids))
+        self._is_settled = True
+
     def _drain_batch(self, store: Store, source: Source) -> bool:
-        """Make jobs of some rows; return False if there was none."""
+        """Make jobs of some rows; return False if there was none.
+
+        If the commit of a batch before has come through only now, do nothing yet: its rows must be
+        deleted first.
+        """
         from orpheus.supervisor.outbox.sorting import sort_out  # noqa: PLC0415 - its docstring
 
         settings, name = self.settings, self.settings.name
@@ -157,6 +169,8 @@ class Drainer:
             batch = sort_out(rows, types, settings.defaults, settings.max_payload_bytes)
             self._is_settled = False
             with store.write(durable=True):
+                if store.outboxes.lock(name, source.place):
+                    return True
                 store.jobs.submit_many(batch.jobs)
                 refused = len(batch.refused)
                 store.outboxes.remember(name, source.place, batch.accepted, refused=refused)

@@ -29,6 +29,11 @@ class Outboxes:
         ids: list[RowId] = json.loads(row[0]) if row else []
         return ids
 
+    def lock(self, name: str, place: str) -> list[RowId]:
+        """Inside a transaction, let nobody else remember rows before it ends; return the same."""
+        self._database.lock("outbox", [f"{name} {place}"])
+        return self.in_flight(name, place)
+
     def remember(self, name: str, place: str, ids: Sequence[RowId], *, refused: int) -> None:
         """Store the ids of a batch in the transaction that inserts its jobs, and count its rows.
 

@@ -84,7 +84,7 @@ class Store:
         self.standings = Standings(database, self.jobs, keys, self.quarantines)
         self.graphs = Graphs(database, self.jobs)
         self.errors = Errors(database)
-        self.bulk = Bulk(database, self.jobs, self.lists, dependencies)
+        self.bulk = Bulk(database, self.jobs, self.lists, dependencies, keys)
         self.schedules = Schedules(database, events, enqueue)
         self.alerts = Alerts(database, enqueue)
         self.idempotency = Idempotency(database)

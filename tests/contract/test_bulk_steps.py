@@ -7,6 +7,7 @@ import pytest
 
 from orpheus.shared.domain.jobs import Lease, NewJob, Status
 from orpheus.shared.domain.lifecycle import Ending
+from orpheus.shared.errors import DatabaseBusy
 from orpheus.shared.storage import (
     BulkAction,
     BulkPlace,
@@ -208,3 +209,25 @@ def test_a_text_that_reads_like_another_field_is_in_quotes(store: Store) -> None
         store.bulk.step(BulkAction.CANCEL, wanted, 3, store.bulk.first_place(9), by="cli")
     targets = [entry.target for entry in entries_of(store, 2)]
     assert targets == ["jobs with q=x, error=E, id<=9", 'jobs with q="x, error=E", id<=9']
+
+
+@pytest.mark.parametrize("times", [2, 3])
+def test_a_transaction_is_tried_again_and_who_gives_up_says_what_was_changed(
+    store: Store, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    ids = store.jobs.submit_many([NewJob("noop")] * 5)
+    monkeypatch.setattr(store._database, "most_savepoints", 2)
+    cancel, refusals = store.jobs.cancel, [DatabaseBusy("others wait; nothing was written")] * times
+
+    def cancel_one(job_id: int) -> None:
+        if job_id == ids[2] and refusals:
+            raise refusals.pop()
+        cancel(job_id)
+
+    monkeypatch.setattr(store.jobs, "cancel", cancel_one)
+    if times == 2:
+        assert store.bulk.change(BulkAction.CANCEL, JobFilter(ids=tuple(ids)), by="cli") == 5
+    else:
+        with pytest.raises(DatabaseBusy, match=r"^others wait; 2 jobs were changed before, the"):
+            store.bulk.change(BulkAction.CANCEL, JobFilter(ids=tuple(ids)), by="cli")
+    assert entries_of(store, 1)[0].count == store.stats.counts()[Status.CANCELLED]

@@ -14,14 +14,16 @@ anything, so it does not matter who runs the next one, or whether somebody was k
 step takes jobs by id, and with them those of the filter that its order demands before them.
 """
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from hashlib import sha256
 
 from orpheus.shared.domain.dependencies import in_order
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.lifecycle import LIVE, TERMINAL
-from orpheus.shared.errors import NotFound, TransitionRefused
+from orpheus.shared.errors import DatabaseBusy, NotFound, TransitionRefused
 from orpheus.shared.storage.data import (
     BulkAction,
     BulkPlace,
@@ -38,6 +40,7 @@ from orpheus.shared.storage.verbs.dependencies import Dependencies
 from orpheus.shared.storage.verbs.job_conditions import words_of
 from orpheus.shared.storage.verbs.job_lists import JobLists
 from orpheus.shared.storage.verbs.jobs import Jobs
+from orpheus.shared.storage.verbs.keys import Keys
 from orpheus.shared.storage.verbs.windows import Budget
 
 _APPLIES_TO = {
@@ -51,6 +54,7 @@ _ORDER_OF_STEPS = {
     BulkAction.DELETE: JobOrder.NEWEST,
 }
 _STEP_S = 1.0
+_TRIES = 3
 _MOST_IN_A_STEP = 100_000
 _MOST_NAMED = 20
 _DIGEST_CHARS = 12
@@ -60,10 +64,16 @@ class Bulk:
     """Cancels, retries or deletes jobs by filter."""
 
     def __init__(
-        self, database: Database, jobs: Jobs, lists: JobLists, dependencies: Dependencies
+        self,
+        database: Database,
+        jobs: Jobs,
+        lists: JobLists,
+        dependencies: Dependencies,
+        keys: Keys,
     ) -> None:
         self._database = database
         self._jobs = jobs
+        self._keys = keys
         self._lists = lists
         self._dependencies = dependencies
         self._audit = Audit(database)
@@ -184,7 +194,8 @@ class Bulk:
         for first in range(0, len(ids), most):
             if before_each is not None:
                 before_each(changed)
-            changed += self._step(action, verbs[action], ids[first : first + most], entry)
+            some = ids[first : first + most]
+            changed += _tried(partial(self._step, action, verbs[action], some, entry), changed)
         return changed
 
     def _step(
@@ -197,6 +208,7 @@ class Bulk:
         """
         changed = []
         with self._database.write(durable=True):
+            self._keys.lock()  # a job may need it after another is locked, and others lock it first
             for job_id in self._audit.left_of(entry, ids):
                 try:
                     with self._database.savepoint():
@@ -214,6 +226,25 @@ class Bulk:
             ids, _ = self._lists.ids(wanted, _APPLIES_TO[action], max_id=most)
             links = self._dependencies.order_of(action, ids)
         return in_order(ids, links)
+
+
+def _tried(step: Callable[[], int], so_far: int) -> int:
+    """Run a transaction, a few times if others are in its way; return how many jobs it changed.
+
+    Raises DatabaseBusy, which tells how many were changed before.
+    """
+    for _ in range(_TRIES - 1):
+        with contextlib.suppress(DatabaseBusy):
+            return step()
+    try:
+        return step()
+    except DatabaseBusy as error:
+        if not so_far:
+            raise
+        why = str(error).partition(";")[0]
+        raise DatabaseBusy(
+            f"{why}; {so_far} jobs were changed before, the others were not"
+        ) from error
 
 
 def _in_words(wanted: JobFilter, max_id: int | None) -> str:

@@ -81,12 +81,16 @@ class Retention:
         return True
 
     def _job(self, job_id: int, status: Status, before_ms: int) -> bool:
-        """Delete a job and what belongs to it; False if its log takes longer than this step."""
+        """Delete a job and what belongs to it; False if its log takes longer than this step.
+
+        One that was retried, or that another has locked, is passed over.
+        """
+        if self._database.one(self._sql["lock-expired"], job_id, status.value, before_ms) is None:
+            return True
         while self._database.run(self._sql["delete-log-lines"], job_id, BITE) == BITE:
             if not self._has_time():
                 return False
-        sql = self._sql["delete-expired"]
-        for (queue,) in self._database.all(sql, job_id, status.value, before_ms):
+        for (queue,) in self._database.all(self._sql["delete-expired"], job_id):
             self._database.at_commit.count_job(queue, status, None)
         return True
 

@@ -10,16 +10,20 @@ WHERE status = ?1 AND finished_at_ms < ?2 AND (finished_at_ms, id) > (?3, ?4)
         WHERE job_dependencies.depends_on = jobs.id AND others.status <> 'done'))
 ORDER BY finished_at_ms, id LIMIT ?5;
 
+-- name: lock-expired
+-- Lock an expired job, so that what comes to depend on it is there for the next statement, or sees that
+-- it is gone. One that was retried is kept, and one that another has locked is left to the next pass:
+-- an application that makes a job depend on it may keep its transaction open for long.
+SELECT id FROM orpheus.jobs WHERE id = ? AND status = ? AND finished_at_ms < ?
+FOR UPDATE SKIP LOCKED;
+
 -- name: delete-log-lines
--- Delete some lines of an expired job: it may have a million. The job stays locked, so what comes to
--- depend on it is there for the next statement, or sees that it is gone.
-DELETE FROM orpheus.job_logs WHERE id IN (
-    SELECT id FROM orpheus.job_logs
-    WHERE job_id = (SELECT id FROM orpheus.jobs WHERE id = ? FOR UPDATE) LIMIT ?);
+-- Delete some lines of an expired job: it may have a million.
+DELETE FROM orpheus.job_logs WHERE id IN (SELECT id FROM orpheus.job_logs WHERE job_id = ? LIMIT ?);
 
 -- name: delete-expired
--- Delete the job itself, unless it was retried, or a new job depends on it, since it was found.
-DELETE FROM orpheus.jobs WHERE id = ?1 AND status = ?2 AND finished_at_ms < ?3
+-- Delete the job itself, unless a new job depends on it since it was found.
+DELETE FROM orpheus.jobs WHERE id = ?1
     AND (has_dependents = 0 AND NOT EXISTS (SELECT FROM orpheus.cascades) OR NOT EXISTS (
         SELECT 1 FROM orpheus.job_dependencies
             JOIN orpheus.jobs AS others ON others.id = job_dependencies.job_id

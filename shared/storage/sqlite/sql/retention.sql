@@ -10,13 +10,17 @@ WHERE status = ?1 AND finished_at_ms < ?2 AND (finished_at_ms, id) > (?3, ?4)
         WHERE job_dependencies.depends_on = jobs.id AND others.status <> 'done'))
 ORDER BY finished_at_ms, id LIMIT ?5;
 
+-- name: lock-expired
+-- Find an expired job again, unless it was retried since.
+SELECT id FROM jobs WHERE id = ? AND status = ? AND finished_at_ms < ?;
+
 -- name: delete-log-lines
 -- Delete some lines of an expired job: it may have a million.
 DELETE FROM job_logs WHERE id IN (SELECT id FROM job_logs WHERE job_id = ? LIMIT ?);
 
 -- name: delete-expired
--- Delete the job itself, unless it was retried, or a new job depends on it, since it was found.
-DELETE FROM jobs WHERE id = ?1 AND status = ?2 AND finished_at_ms < ?3
+-- Delete the job itself, unless a new job depends on it since it was found.
+DELETE FROM jobs WHERE id = ?1
     AND (has_dependents = 0 OR NOT EXISTS (
         SELECT 1 FROM job_dependencies INDEXED BY job_dependents
             CROSS JOIN jobs AS others ON others.id = job_dependencies.job_id

@@ -185,12 +185,13 @@ class Jobs:
             return self.get(job_id)
 
     def _wait_for_dependencies(self, job_id: int) -> int:
-        failed = self._dependencies.failed_dependency(job_id)
+        waits_for = self._dependencies.wait_for_live(job_id)
+        failed = self._dependencies.failed_dependency(job_id)  # none fails any more: all are locked
         if failed is not None:
             raise TransitionRefused(
                 f"job {job_id} depends on job {failed[0]}, which is {failed[1]}: retry that first"
             )
-        return self._dependencies.wait_for_live(job_id)
+        return waits_for
 
     def run_now(self, job_id: int) -> Job:
         """Make a job that waits for its time due now. Raises NotFound and TransitionRefused."""

@@ -7,6 +7,9 @@ of 1, "10/s" starts no more than 10 in any second.
 Of a queue, the tokens and when they were counted are stored. There may be a thousand times as many
 keys as queues, and most are idle: of a key only the time is stored at which its bucket is full
 again, so a key whose time is over needs no row.
+
+The clock of a server may be set back. A bucket that was counted in the future would get no token
+until that time comes again, so it counts as full.
 """
 
 import math
@@ -15,6 +18,8 @@ from orpheus.shared.records import dataclass
 
 _PERIODS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _ROUNDING = 1e-6  # a token is whole at the millisecond that `opens_ms` names
+_SET_BACK_MS = 10_000
+"""A clock that is behind by more was set back; by less, processes read it at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,8 @@ class QueueRules:
 
 def tokens_now(rate: Rate, tokens: float, elapsed_ms: int) -> float:
     """Return the tokens in the bucket `elapsed_ms` after it held `tokens`."""
+    if elapsed_ms < -_SET_BACK_MS:
+        return rate.burst
     return min(rate.burst, tokens + rate.per_s * max(0, elapsed_ms) / 1000)
 
 
@@ -72,13 +79,19 @@ def wait_for_one_ms(rate: Rate, tokens: float) -> int:
 
 def tokens_of(rate: Rate, full_ms: float, now_ms: int) -> int:
     """Return the whole tokens of a bucket that is full at `full_ms`."""
-    missing = max(0.0, full_ms - now_ms) * rate.per_s / 1000
+    missing = max(0.0, _plausible(rate, full_ms, now_ms) - now_ms) * rate.per_s / 1000
     return max(0, int(rate.burst - missing + _ROUNDING))
 
 
 def full_after(rate: Rate, full_ms: float, now_ms: int, starts: int) -> float:
     """Return when the bucket is full again after `starts` jobs start now."""
-    return max(full_ms, now_ms) + starts * 1000 / rate.per_s
+    return max(_plausible(rate, full_ms, now_ms), now_ms) + starts * 1000 / rate.per_s
+
+
+def _plausible(rate: Rate, full_ms: float, now_ms: int) -> float:
+    """Return when the bucket is full; now, if an empty one were full sooner."""
+    latest_ms = now_ms + rate.burst * 1000 / rate.per_s + _SET_BACK_MS
+    return full_ms if full_ms <= latest_ms else now_ms
 
 
 def opens_ms(rate: Rate, full_ms: float) -> int:

@@ -79,3 +79,13 @@ def test_a_bucket_that_is_known_by_when_it_is_full_opens_at_the_millisecond_it_s
 )
 def test_an_idle_key_may_start_so_many_at_once(rules: KeyRules, most: int | None) -> None:
     assert rules.most_at_once == most
+
+
+def test_a_bucket_is_full_if_the_clock_was_set_back_but_not_if_it_was_read_a_moment_ago() -> None:
+    rate = Rate(10, 1, burst=3)
+    assert tokens_now(rate, 0, -3_600_000) == 3
+    assert tokens_now(rate, 0, -1_000) == 0
+    full_ms = full_after(rate, 0, 7_200_000, starts=3)
+    assert tokens_of(rate, full_ms, 7_199_000) == 0
+    assert tokens_of(rate, full_ms, 3_600_000) == 3
+    assert full_after(rate, full_ms, 3_600_000, starts=1) == 3_600_100

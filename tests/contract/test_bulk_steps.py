@@ -14,6 +14,7 @@ from orpheus.shared.storage import (
     BulkStep,
     CountChanged,
     JobFilter,
+    NewLine,
     NoSuchPlace,
     Store,
 )
@@ -231,3 +232,29 @@ def test_a_transaction_is_tried_again_and_who_gives_up_says_what_was_changed(
         with pytest.raises(DatabaseBusy, match=r"^others wait; 2 jobs were changed before, the"):
             store.bulk.change(BulkAction.CANCEL, JobFilter(ids=tuple(ids)), by="cli")
     assert entries_of(store, 1)[0].count == store.stats.counts()[Status.CANCELLED]
+
+
+def test_long_logs_go_in_small_transactions_before_their_jobs(
+    store: Store, submit: Submit, lease: Lend, end: End, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        submit()
+    for number, held in enumerate(lease(3)):
+        lines = [NewLine(1, "info", "said", "{}")] * (250 * number)
+        store.logs.append(held.job_id, held.token, held.attempt, lines)
+        end(held)
+    delete, left = store.jobs.delete, []
+
+    def delete_one(job_id: int) -> None:
+        left.append(len(store.logs.after(job_id, 0, 1_000)))
+        delete(job_id)
+
+    transactions: list[int] = []
+    monkeypatch.setattr(store.jobs, "delete", delete_one)
+    store.jobs.lines_at_once = 100
+    changed = store.bulk.change(
+        BulkAction.DELETE, JobFilter(), by="cli", before_each=transactions.append
+    )
+    assert (changed, left) == (3, [0] * 3)
+    assert transactions == [0] * (3 + 6 + 1), "250 lines, 500 lines, then all jobs"
+    assert store.maintenance.verify() == []

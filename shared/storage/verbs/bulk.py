@@ -191,11 +191,19 @@ class Bulk:
         }
         most = self._database.most_savepoints
         changed = 0
-        for first in range(0, len(ids), most):
+
+        def tried(step: Callable[[], int]) -> int:
             if before_each is not None:
                 before_each(changed)
+            return _tried(step, changed)
+
+        for first in range(0, len(ids), most):
             some = ids[first : first + most]
-            changed += _tried(partial(self._step, action, verbs[action], some, entry), changed)
+            if action is BulkAction.DELETE:
+                for job_id in self._jobs.with_long_logs(some):
+                    while tried(partial(self._jobs.shorten_log, job_id)):
+                        pass
+            changed += tried(partial(self._step, action, verbs[action], some, entry))
         return changed
 
     def _step(

@@ -1,5 +1,6 @@
 """The job verbs of the store: submit, read, list, cancel, retry."""
 
+import json
 from collections.abc import Sequence
 
 from orpheus.shared.domain.events import Kind
@@ -15,6 +16,10 @@ from orpheus.shared.storage.verbs.job_lists import JobLists
 from orpheus.shared.storage.verbs.keys import Keys
 from orpheus.shared.storage.verbs.rows import attempt_of, job_of, job_state_of, running_job_of
 
+_SHORT_LOG = 100
+"""So many lines are deleted together with their job."""
+_LINES_AT_ONCE = 2_000
+
 
 class Jobs:
     """Submits, reads and changes jobs."""
@@ -28,6 +33,8 @@ class Jobs:
         keys: Keys,
         lists: JobLists,
     ) -> None:
+        self.lines_at_once = _LINES_AT_ONCE
+        """How many lines of logs `shorten_log` deletes in one transaction."""
         self._database = database
         self._events = events
         self._dependencies = dependencies
@@ -213,20 +220,40 @@ class Jobs:
         done: it may read the result, perhaps after a retry.
         """
         with self._database.write(durable=True):
-            job = self.to_change(job_id, deletes=True)
-            if job.status not in TERMINAL:
-                raise TransitionRefused(
-                    f"job {job_id} is {job.status}: cancel it before deleting it"
-                )
-            dependent = self._dependencies.needed_by(job_id)
-            if dependent is not None:
-                raise TransitionRefused(
-                    f"job {dependent[0]}, which is {dependent[1]}, depends on job {job_id} and may "
-                    "still read its result: delete that job first"
-                )
+            job = self._to_delete(job_id)
             self._events.record_jobs(Kind.JOB_DELETED, [job_id])
             self._database.run(self._sql["delete-job"], job_id)
             self._database.at_commit.count_job(job.queue, job.status, None)
+
+    def with_long_logs(self, job_ids: Sequence[int]) -> list[int]:
+        """Return those of the jobs whose logs are long, for `shorten_log`."""
+        ids = json.dumps(list(job_ids))
+        return [row[0] for row in self._database.all(self._sql["long-logs"], ids, _SHORT_LOG)]
+
+    def shorten_log(self, job_id: int) -> bool:
+        """Delete some lines of a job that is deleted afterwards; return whether more may be left.
+
+        A transaction that deleted a million lines would keep others from writing for seconds.
+        """
+        with self._database.write(durable=False):
+            try:
+                self._to_delete(job_id)
+            except (NotFound, TransitionRefused):
+                return False
+            sql = self._database.sql("retention.sql")["delete-log-lines"]
+            return self._database.run(sql, job_id, self.lines_at_once) == self.lines_at_once
+
+    def _to_delete(self, job_id: int) -> Job:
+        job = self.to_change(job_id, deletes=True)
+        if job.status not in TERMINAL:
+            raise TransitionRefused(f"job {job_id} is {job.status}: cancel it before deleting it")
+        dependent = self._dependencies.needed_by(job_id)
+        if dependent is not None:
+            raise TransitionRefused(
+                f"job {dependent[0]}, which is {dependent[1]}, depends on job {job_id} and may "
+                "still read its result: delete that job first"
+            )
+        return job
 
     def dependencies(self, job_id: int) -> list[Dependency]:
         """Return the jobs that it depends on, as they are now, by id."""

@@ -158,6 +158,11 @@ WHERE id = ?3 AND status IN ('failed', 'cancelled');
 UPDATE orpheus.jobs SET is_due = 1, run_at_ms = least(run_at_ms, ?)
 WHERE id = ? AND status = 'pending' AND is_due = 0;
 
+-- name: long-logs
+-- Those of a JSON list of jobs whose logs have at least so many lines.
+SELECT one::bigint FROM json_array_elements_text(?1::json) AS one
+WHERE EXISTS (SELECT FROM orpheus.job_logs WHERE job_id = one::bigint LIMIT 1 OFFSET ?2::bigint - 1);
+
 -- name: delete-job
 -- Delete a job that has ended. The caller has checked that no live job depends on it.
 DELETE FROM orpheus.jobs WHERE id = ? AND status IN ('done', 'failed', 'cancelled');

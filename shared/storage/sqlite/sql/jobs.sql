@@ -160,6 +160,11 @@ WHERE id = ?3 AND status IN ('failed', 'cancelled');
 -- Stays pending, and is due now. A job that is due already keeps its place.
 UPDATE jobs SET is_due = 1, run_at_ms = min(run_at_ms, ?) WHERE id = ? AND status = 'pending' AND is_due = 0;
 
+-- name: long-logs
+-- Those of a JSON list of jobs whose logs have at least so many lines.
+SELECT value FROM json_each(?1)
+WHERE EXISTS (SELECT 1 FROM job_logs WHERE job_id = value LIMIT 1 OFFSET ?2 - 1);
+
 -- name: delete-job
 -- Delete a job that has ended. The caller has checked that no live job depends on it.
 DELETE FROM jobs WHERE id = ? AND status IN ('done', 'failed', 'cancelled');

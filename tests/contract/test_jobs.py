@@ -205,3 +205,20 @@ def test_a_retry_is_refused_while_another_job_holds_the_unique_key(
     submit(unique_key="k")
     with pytest.raises(TransitionRefused, match="unique key"):
         store.jobs.retry(first)
+
+
+def test_of_a_job_that_snoozes_for_ever_the_newest_attempts_are_told(
+    store: Store, submit: Submit, lease: LeaseSome
+) -> None:
+    job_id = submit()
+    table = "orpheus.ended_attempts" if store.has_many_hosts else "ended_attempts"
+    with store.write(durable=False):
+        store._database.run(
+            f"""WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1100)
+            INSERT INTO {table} (
+                job_id, number, outcome, worker, pid, started_at_ms, finished_at_ms, lease_token)
+            SELECT {job_id}, i, 'snoozed', 'default-1', 1, i, i, i FROM n"""
+        )
+    lease()
+    numbers = [one.number for one in store.jobs.attempts(job_id)]
+    assert numbers == [*range(101, 1_101), 1]

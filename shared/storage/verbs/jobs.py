@@ -16,6 +16,7 @@ from orpheus.shared.storage.verbs.job_lists import JobLists
 from orpheus.shared.storage.verbs.keys import Keys
 from orpheus.shared.storage.verbs.rows import attempt_of, job_of, job_state_of, running_job_of
 
+_MOST_ATTEMPTS = 1_000
 _SHORT_LOG = 100
 """So many lines are deleted together with their job."""
 _LINES_AT_ONCE = 2_000
@@ -111,8 +112,11 @@ class Jobs:
         return JobRun(Status(row[0]), *row[1:])
 
     def attempts(self, job_id: int) -> list[Attempt]:
-        """Return its attempts, oldest first; a running one is last and has outcome None."""
-        rows = self._database.all(self._sql["select-attempts"], job_id)
+        """Return its attempts, oldest first; a running one is last and has outcome None.
+
+        Of those that have ended, the newest 1,000: a job that snoozes may have any number.
+        """
+        rows = self._database.all(self._sql["select-attempts"], job_id, _MOST_ATTEMPTS)[::-1]
         rows += self._database.all(self._sql["select-running-attempt"], job_id)
         return [attempt_of(row) for row in rows]
 

@@ -116,12 +116,12 @@ SELECT status, started_at_ms, finished_at_ms, error_type FROM jobs WHERE id = ?;
 SELECT type, status, run_at_ms, cancel_requested, concurrency_key FROM jobs WHERE id = ?;
 
 -- name: select-attempts
--- The attempts of a job that have ended, oldest first, with the fields of Attempt as columns.
+-- The newest attempts of a job that have ended, newest first, with the fields of Attempt as columns.
 SELECT number, outcome, worker, pid, started_at_ms, finished_at_ms,
     CASE WHEN error_type IS NOT NULL
         THEN json_array(error_type, coalesce(error_message, ''), error_traceback) END AS error,
     cpu_s, max_rss_bytes
-FROM attempts WHERE job_id = ? ORDER BY number;
+FROM attempts WHERE job_id = ? ORDER BY number DESC LIMIT ?;
 
 -- name: select-running-attempt
 -- The attempt of a job that is running, in the same columns. It is stored in the job's row.

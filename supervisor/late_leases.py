@@ -41,6 +41,8 @@ class LateLeases:
 
 
 def _free(store: Store, ended: ProcessEnded) -> list[int]:
+    if not store.leases.any_of(ended.incarnation):
+        return []
     return store.leases.free(
         ended.incarnation,
         read_cell(store.state.cell(ended.incarnation)),

@@ -330,12 +330,9 @@ class Leases:
         what it was doing: they become part of the errors. `was_stopped`: somebody wanted it to end,
         so its death does not count against the type of its job.
         """
-        sql = self._sql["leases-of"]
-        if not self._database.all(sql, incarnation):
-            return []
         with self._database.write(durable=True):
             self._keys.lock()
-            rows = self._database.all(sql, incarnation)
+            rows = self._database.all(self._sql["leases-of"], incarnation)
             for job_id, token, cancel_requested in rows:
                 ending = ending_by_death(
                     token,
@@ -345,6 +342,10 @@ class Leases:
                 )
                 self._ended.reclaim(job_id, token, ending, evidence, stacks, counts=not was_stopped)
         return [row[0] for row in rows]
+
+    def any_of(self, incarnation: str) -> bool:
+        """Return whether a process holds a lease."""
+        return self._database.one(self._sql["leases-of"], incarnation) is not None
 
     def reclaim_expired(self, look: LookAtHolder = lambda _: LeaseHolder()) -> list[int]:
         """Reclaim every expired lease; return the ids of the jobs.

@@ -83,12 +83,16 @@ class _Queries:
         A type that no imported module defines may be one of a module that only workers import.
         """
         payload = json.loads(payload_text(request.payload))
-        known = registered_types().get(request.type)
-        fields = {**request.given(), "payload": payload}
+        child = self._checked(request, payload)
         self.children.append(request)
+        return child
+
+    def _checked(self, request: JobRequest, payload: object) -> NewJob:
+        known = registered_types().get(request.type)
         if known is None:
             return NewJob(request.type, ref=request.ref)
         row = type_row(known.describe())
+        fields = {**request.given(), "payload": payload}
         try:
             return prepare_job({row.name: row}, JobDefaults(3, 900.0), **fields)
         except InvalidJob as refused:

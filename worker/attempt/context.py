@@ -20,9 +20,9 @@ from orpheus.shared.job_types.results import Results
 from orpheus.shared.process.last_lines import LineRing
 from orpheus.shared.records import dataclass
 from orpheus.shared.text import storable
+from orpheus.worker.attempt.child_jobs import ChildJobs
 from orpheus.worker.attempt.job_log import JobLog
 
-_MAX_CHILDREN = 10_000
 _MAX_MESSAGE_CHARS = 500
 _HARD_DEADLINE_AFTER_TIMEOUT_S = 30.0
 
@@ -121,13 +121,13 @@ class RunningAttempt:
 class JobContext:
     """The Context that is handed to a handler (shared/job_types/context.py)."""
 
-    __slots__ = ("_attempt", "_queries", "_refs", "_results", "attempt", "job_id")
+    __slots__ = ("_attempt", "_children", "_queries", "_results", "attempt", "job_id")
 
     def __init__(self, attempt: RunningAttempt, queries: JobQueries) -> None:
         self._attempt = attempt
         self._queries = queries
         self._results: Results | None = None
-        self._refs: set[str] | None = None
+        self._children: ChildJobs | None = None
         self.job_id = attempt.lease.job_id
         self.attempt = attempt.lease.attempt
 
@@ -179,36 +179,11 @@ class JobContext:
     ) -> str:
         """See Context."""
         self._refuse_in_child("ctx.enqueue")
-        children = self._attempt.children
-        if len(children) >= _MAX_CHILDREN:
-            raise PermanentError(f"enqueue: one job may submit {_MAX_CHILDREN:,} others at most")
+        if self._children is None:
+            self._children = ChildJobs(self._attempt.children)
         request = _request(job, payload, options)
-        ref = self._checked_ref(request)
-        child = self._queries.prepare_child(request.with_options(ref=ref))
         traceparent = current_traceparent() or self.traceparent
-        children.append(child._replace(traceparent=traceparent) if traceparent else child)
-        return ref
-
-    def _checked_ref(self, request: JobRequest) -> str:
-        """Return what to call a child: its ref, or a new one.
-
-        Refuses refs of jobs that this attempt has not submitted before: so there can be no circle.
-        """
-        refs = self._refs = set() if self._refs is None else self._refs
-        problem = None
-        if request.ref in refs:
-            problem = f"ref: another job of this attempt is called {request.ref!r} already"
-        for position, one in enumerate(request.depends_on):
-            if isinstance(one, str) and one not in refs:
-                problem = f"depends_on/{position}: no job submitted before has the ref {one!r}"
-        if problem is not None:
-            raise PermanentError(f"enqueue {request.type!r}: {problem}")
-        ref, number = request.ref, len(self._attempt.children)
-        while ref is None:
-            number += 1
-            ref = None if f"child-{number}" in refs else f"child-{number}"
-        refs.add(ref)
-        return ref
+        return self._children.add(request, self._queries.prepare_child, traceparent)
 
     def trouble(self) -> list[str]:
         """See Context."""

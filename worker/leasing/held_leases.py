@@ -197,7 +197,7 @@ def store_reports(
                 store.leases.progress(attempt.lease.job_id, attempt.lease.token, *last)
             lost = store.leases.finish([finished for finished, _ in reports])
             return lost, and_then()
-    except StorageError:
+    except BaseException:
         for attempt, taken in lines:
             attempt.job_log().restore(taken)
         for attempt, last in progress:

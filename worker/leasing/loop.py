@@ -179,8 +179,8 @@ class Loop:
                 lost, leases = store_reports(
                     self._store, reports, lambda: self._lease(excess, may_lease=may_lease)
                 )
-            except StorageError:
-                self._held.restore(reports, excess)
+            except BaseException:
+                self._held.restore(reports, excess)  # of an error of ours: for the crash cell
                 raise
             self._held.add(leases)  # at once: whatever fails now, the leases are held
             if leases:

@@ -302,6 +302,21 @@ def test_no_job_is_leased_that_the_worker_does_not_hold_when_the_database_fails(
     assert database.store.stats.counts()[Status.PENDING] == 20
 
 
+def test_results_are_held_if_an_error_of_ours_prevents_their_report(
+    database: Any, loop: Loop, store: Store, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The crash cell is only deleted if none are: it tells that these jobs have run."""
+
+    def fail(*_: Any) -> None:
+        raise KeyError("an error of ours")
+
+    [job_id] = submit(database, "short")
+    script.steps[job_id] = lambda: monkeypatch.setattr(store.leases, "finish", fail)
+    with pytest.raises(KeyError):
+        loop.run()
+    assert [finished.lease.job_id for finished, _ in loop._held.take_reports()] == [job_id]
+
+
 def test_an_idle_worker_writes_nothing(database: Any, loop: Loop, store: Store) -> None:
     version = database.store._database.changes()
     with database.store.write(durable=False):  # no lock is waited for

@@ -1,6 +1,7 @@
 """What a handler may touch."""
 
 import math
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,8 @@ from orpheus import Context, job
 from orpheus.shared.domain.jobs import Lease, NewJob
 from orpheus.shared.job_types import registry as job_types
 from orpheus.shared.job_types.context import JobCancelled, PermanentError
+from orpheus.shared.job_types.request import JobRequest
+from orpheus.worker.attempt import child_jobs
 from orpheus.worker.attempt.context import JobContext, RunningAttempt
 
 
@@ -181,6 +184,55 @@ def test_an_invalid_child_is_refused_where_it_is_enqueued(
     with pytest.raises(PermanentError, match="no job type is called 'chld'"):
         ctx.enqueue("chld")
     assert running.children == []
+
+
+def test_the_ref_of_a_refused_child_is_free_and_names_no_job(
+    running: RunningAttempt, ctx: JobContext
+) -> None:
+    with pytest.raises(PermanentError):
+        ctx.enqueue("chld", ref="a")
+    with pytest.raises(PermanentError, match="depends_on/0: no job submitted before has the ref"):
+        ctx.enqueue("child", depends_on=["a"])
+    assert running.children == []
+    assert ctx.enqueue("child", ref="a") == "a"
+    ctx.enqueue("child", depends_on=["a"])
+    assert [one.depends_on for one in running.children] == [(), ("a",)]
+
+
+def test_children_that_threads_submit_at_once_have_refs_of_their_own(
+    running: RunningAttempt, queries: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both, prepare = threading.Barrier(2), queries.prepare_child
+
+    def prepare_together(request: JobRequest) -> NewJob:
+        both.wait(30)
+        made: NewJob = prepare(request)
+        return made
+
+    monkeypatch.setattr(queries, "prepare_child", prepare_together)
+    ctx = JobContext(running, queries)
+    threads = [threading.Thread(target=ctx.enqueue, args=("child",)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {one.ref for one in running.children} == {"child-1", "child-2"}
+
+
+def test_children_have_no_more_dependencies_and_bytes_in_all_than_a_batch(
+    running: RunningAttempt, ctx: JobContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert child_jobs._MOST_PAYLOAD_MIB == 16
+    monkeypatch.setattr(child_jobs, "MAX_BATCH_DEPENDENCIES", 3)
+    monkeypatch.setattr(child_jobs, "_MOST_PAYLOAD_MIB", 1)
+    for _ in range(3):
+        ctx.enqueue("child", {"text": "x" * 300_000}, depends_on=[1])
+    with pytest.raises(PermanentError, match="3 dependencies in all"):
+        ctx.enqueue("child", depends_on=[1])
+    with pytest.raises(PermanentError, match="1 MiB of payloads in all"):
+        ctx.enqueue("child", {"text": "x" * 150_000})
+    ctx.enqueue("child", {"text": "x" * 140_000})
+    assert len(running.children) == 4
 
 
 def test_a_job_has_ten_thousand_children_at_most(running: RunningAttempt, ctx: JobContext) -> None:

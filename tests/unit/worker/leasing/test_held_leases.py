@@ -129,8 +129,9 @@ def test_nothing_waits_once_every_lease_is_released(held: HeldLeases) -> None:
     assert held.start_next(0.0, lambda: 0) is None
 
 
+@pytest.mark.parametrize("why", [DatabaseFull("the disk is full"), KeyError("an error of ours")])
 def test_a_report_that_could_not_be_stored_keeps_its_lines_and_its_progress(
-    held: HeldLeases,
+    held: HeldLeases, why: Exception
 ) -> None:
     first = held.start_next(0.0, lambda: 0)
     assert first is not None
@@ -138,8 +139,8 @@ def test_a_report_that_could_not_be_stored_keeps_its_lines_and_its_progress(
     first.unsaved_progress = (0.75, "nearly")
     store = MagicMock()
     store.write.return_value = contextlib.nullcontext()
-    store.leases.finish.side_effect = DatabaseFull("the disk is full")
-    with pytest.raises(DatabaseFull):
+    store.leases.finish.side_effect = why
+    with pytest.raises(type(why)):
         store_reports(store, [(succeeded(first), first)], list)
     assert first.unsaved_progress == (0.75, "nearly")
     assert [one.line for one in first.job_log().take()] == ["a line"]

@@ -1,0 +1,81 @@
+"""The jobs that a running attempt submits: what they are called, and how much they may be.
+
+They are stored in one transaction, with the attempt's result, so they have the bounds of a batch.
+A handler may submit jobs from several threads at once.
+"""
+
+from collections.abc import Callable
+
+from orpheus.shared.domain.jobs import NewJob
+from orpheus.shared.domain.limits import MAX_BATCH_DEPENDENCIES
+from orpheus.shared.job_types.context import PermanentError
+from orpheus.shared.job_types.request import JobRequest
+
+_MOST_JOBS = 10_000
+_MOST_PAYLOAD_MIB = 16
+
+
+class ChildJobs:
+    """Adds the jobs of one attempt to `jobs`."""
+
+    def __init__(self, jobs: list[NewJob]) -> None:
+        self._jobs = jobs
+        self._taken: set[str] = set()
+        """Also the refs of jobs that are being checked: another thread must not choose them."""
+        self._accepted: set[str] = set()
+        self._dependencies = 0
+        self._payload_bytes = 0
+
+    def add(
+        self,
+        request: JobRequest,
+        prepare: Callable[[JobRequest], NewJob],
+        traceparent: str | None,
+    ) -> str:
+        """Add a job, once `prepare` has checked it, and return its ref.
+
+        It may depend on jobs that were added before, so there can be no circle. Raises
+        PermanentError if it is not accepted; nothing is added then, and its ref stays free.
+        """
+        if len(self._jobs) >= _MOST_JOBS:
+            raise PermanentError(f"enqueue: one job may submit {_MOST_JOBS:,} others at most")
+        self._refuse_unknown_refs(request)
+        ref = self._free_ref(request)
+        self._taken.add(ref)
+        try:
+            job = prepare(request.with_options(ref=ref))
+            self._count(job)
+        except BaseException:
+            self._taken.discard(ref)
+            raise
+        self._jobs.append(job._replace(traceparent=traceparent) if traceparent else job)
+        self._accepted.add(ref)
+        return ref
+
+    def _refuse_unknown_refs(self, request: JobRequest) -> None:
+        for position, one in enumerate(request.depends_on):
+            if isinstance(one, str) and one not in self._accepted:
+                problem = f"depends_on/{position}: no job submitted before has the ref {one!r}"
+                raise PermanentError(f"enqueue {request.type!r}: {problem}")
+
+    def _free_ref(self, request: JobRequest) -> str:
+        """Return what to call a job: its ref, or a new one."""
+        if request.ref in self._taken:
+            problem = f"ref: another job of this attempt is called {request.ref!r} already"
+            raise PermanentError(f"enqueue {request.type!r}: {problem}")
+        ref, number = request.ref, len(self._jobs)
+        while ref is None:
+            number += 1
+            ref = None if f"child-{number}" in self._taken else f"child-{number}"
+        return ref
+
+    def _count(self, job: NewJob) -> None:
+        dependencies = self._dependencies + len(job.depends_on)
+        payload_bytes = self._payload_bytes + len(job.payload.encode())
+        if dependencies > MAX_BATCH_DEPENDENCIES:
+            what = f"{MAX_BATCH_DEPENDENCIES:,} dependencies"
+            raise PermanentError(f"enqueue: the jobs of one job may have {what} in all")
+        if payload_bytes > _MOST_PAYLOAD_MIB * 1024 * 1024:
+            what = f"{_MOST_PAYLOAD_MIB} MiB of payloads"
+            raise PermanentError(f"enqueue: the jobs of one job may have {what} in all")
+        self._dependencies, self._payload_bytes = dependencies, payload_bytes

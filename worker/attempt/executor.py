@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from orpheus.shared.domain.jobs import JobError, Lease
 from orpheus.shared.domain.lifecycle import Ending, Finished
+from orpheus.shared.durations import parse_duration_s
 from orpheus.shared.job_types.context import JobCancelled, JobTimeout, PermanentError, Snooze
 from orpheus.shared.job_types.registry import JobType
 from orpheus.worker.attempt.around import Around, enter_around
@@ -154,6 +155,12 @@ class Executor:
                 attempt.log.finish_lines()
 
     def _ended_by(self, error: BaseException, lease: Lease) -> Finished:
+        try:
+            return self._ending_by(error, lease)
+        except BaseException:  # noqa: BLE001 - a class of exceptions may raise anything
+            return Finished(lease, Ending.FAILED, error=error_of(error))
+
+    def _ending_by(self, error: BaseException, lease: Lease) -> Finished:
         # After a timeout, the handler's own clean-up may raise something else.
         if isinstance(error, JobTimeout) or self._alarm.has_raised:
             message = f"it ran longer than its timeout of {lease.timeout_s:g} s"
@@ -166,7 +173,7 @@ class Executor:
             self.is_outdated = True
             return Finished(lease, Ending.RELEASED)
         if isinstance(error, Snooze):
-            return Finished(lease, Ending.SNOOZED, snooze_ms=round(error.delay_s * 1000))
+            return _snoozed(error, lease)
         ending = Ending.FAILED_PERMANENTLY if self._is_permanent(error, lease) else Ending.FAILED
         return Finished(lease, ending, error=error_of(error))
 
@@ -174,6 +181,18 @@ class Executor:
         job_type = self._types.get(lease.type)
         named = () if job_type is None else job_type.permanent
         return isinstance(error, (PermanentError, *named))
+
+
+def _snoozed(snooze: Snooze, lease: Lease) -> Finished:
+    """A subclass may have set no delay, or none that can be waited for."""
+    try:
+        delay_s = parse_duration_s(getattr(snooze, "delay_s", None))
+    except ValueError as problem:
+        wrong = error_of(snooze)
+        message = f"this Snooze has no valid delay; call super().__init__(delay): {problem}"
+        error = JobError(wrong.type, message, wrong.traceback)
+        return Finished(lease, Ending.FAILED, error=error)
+    return Finished(lease, Ending.SNOOZED, snooze_ms=round(delay_s * 1000))
 
 
 async def _run_coroutine(

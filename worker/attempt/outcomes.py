@@ -52,17 +52,28 @@ def _json_text(value: Any, what: str, advice: str) -> str:
 
 
 def error_of(error: BaseException) -> JobError:
-    """Return an exception as text, without the frames of Orpheus itself."""
+    """Return an exception as text, without the frames of Orpheus itself.
+
+    Raises nothing, whatever the exception's own methods and its class do.
+    """
+    name = _shortened(_name(error), _MAX_MESSAGE_BYTES)
     message = _shortened(_message(error), _MAX_MESSAGE_BYTES)
     trace = _shortened(user_traceback(error), _MAX_TRACEBACK_BYTES)
-    return JobError(type(error).__name__, message, trace)
+    return JobError(name, message, trace)
+
+
+def _name(error: BaseException) -> str:
+    try:
+        return str.__str__(type(error).__name__)
+    except BaseException:  # noqa: BLE001 - its metaclass may raise anything
+        return BaseException.__name__
 
 
 def _message(error: BaseException) -> str:
     try:
-        return str(error)
-    except Exception as unprintable:  # noqa: BLE001 - its __str__ may raise anything
-        return f"(its text cannot be shown: {type(unprintable).__name__})"
+        return str.__str__(str(error))  # of a subclass of str, the plain text
+    except BaseException as unprintable:  # noqa: BLE001 - its __str__ may raise anything
+        return f"(its text cannot be shown: {_name(unprintable)})"
 
 
 def user_traceback(error: BaseException) -> str:
@@ -71,8 +82,8 @@ def user_traceback(error: BaseException) -> str:
         lines = traceback.format_exception(
             type(error), error, _without_our_frames(error.__traceback__)
         )
-    except Exception as unprintable:  # noqa: BLE001 - its __str__ may raise anything
-        return f"(no traceback: {type(unprintable).__name__})"
+    except BaseException as unprintable:  # noqa: BLE001 - its __str__ may raise anything
+        return f"(no traceback: {_name(unprintable)})"
     return "".join(lines)
 
 

@@ -111,7 +111,14 @@ def test_what_a_job_sets_in_its_context_is_gone_with_it(jobs: Jobs) -> None:
         assert jobs.end().result == "[0,true]"
 
 
-@pytest.mark.parametrize("raised", [SystemExit, KeyboardInterrupt, asyncio.CancelledError])
+class Exits(BaseException):
+    """It cannot even be shown."""
+
+    def __str__(self) -> str:
+        raise SystemExit
+
+
+@pytest.mark.parametrize("raised", [SystemExit, KeyboardInterrupt, asyncio.CancelledError, Exits])
 def test_whatever_a_handler_raises_ends_its_own_attempt(
     jobs: Jobs, raised: type[BaseException]
 ) -> None:

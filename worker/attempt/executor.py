@@ -1,13 +1,15 @@
 """Runs one attempt of one job in its own thread and returns how it ended.
 
 Every exception of a handler ends its attempt only, SystemExit and KeyboardInterrupt included:
-nothing that a job raises ends the worker. Before and after a job's code this makes only the fastest
-of system calls: short jobs would run slower.
+nothing that a job raises ends the worker. Each attempt has a context of its own (contextvars), so
+what it sets there is gone with it. Before and after a job's code this makes only the fastest of
+system calls: short jobs would run slower.
 """
 
 import os
 from collections.abc import Coroutine, Mapping
 from contextlib import ExitStack
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Protocol
 
 from orpheus.shared.domain.jobs import JobError, Lease
@@ -95,7 +97,7 @@ class Executor:
         try:
             try:
                 try:
-                    value = self._run_code(attempt)
+                    value = copy_context().run(self._run_code, attempt)
                 finally:
                     if os.getpid() != self._pid:
                         end_forked_child()
@@ -137,7 +139,11 @@ class Executor:
             return job_type.call(context, lease.payload)
         with ExitStack() as stack:
             enter_around(stack, self._around, context)
-            return job_type.call(context, lease.payload)
+            try:
+                return job_type.call(context, lease.payload)
+            finally:
+                if os.getpid() != self._pid:  # it must not leave them too: they may commit
+                    end_forked_child()
         return None  # one of them has swallowed the exception
 
     async def run_on_loop(self, attempt: RunningAttempt) -> Finished:

@@ -51,3 +51,11 @@ def join_pages(first: str, ctx: Context) -> dict[str, Any]:
         "missing": None if error is None else [error.type, error.message],
         "done": len(ctx.results),
     }
+
+
+@job
+def fork() -> None:
+    """Fork a child, which leaves the handler."""
+    pid = os.fork()
+    if pid:
+        os.waitpid(pid, 0)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import contextvars
 import signal
 import sys
 import threading
@@ -86,6 +87,18 @@ def test_the_result_carries_the_lease_of_its_attempt(
 ) -> None:
     running = start()
     assert run(lambda ctx: 1, running=running).lease is running.lease
+
+
+def test_what_a_job_sets_in_its_context_is_gone_with_it(run: Run) -> None:
+    seen: contextvars.ContextVar[int] = contextvars.ContextVar("seen", default=0)
+
+    def setting(ctx: Context) -> int:
+        before = seen.get()
+        seen.set(7)
+        return before
+
+    assert [run(setting).result, run(setting).result] == ["0", "0"]
+    assert seen.get() == 0
 
 
 def test_a_coroutine_is_awaited(run: Run) -> None:

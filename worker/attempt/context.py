@@ -74,7 +74,9 @@ class RunningAttempt:
     program_peak_kib: int | None = None
     """The most memory of the program that the attempt ran, in KiB."""
     extra_time_s: float = 0.0
-    """Added to the hard deadline: the time that it may take to end a program."""
+    """Added to the hard deadline: the time that it may take to end a program, or for which another
+    attempt has blocked the event loop.
+    """
 
     def job_log(self) -> JobLog:
         """Return the attempt's log, which is created when it is first used."""

@@ -1,7 +1,8 @@
 """The event loop on which a worker of several places runs its `async def` handlers, in one thread.
 
 A handler that blocks the loop delays all others on it. `look` notices it, and tells which job it
-is.
+is. Meanwhile the others can neither end at their timeout nor when they are told to stop, so the
+worker must not be ended because of them: `look` puts their hard deadlines off.
 """
 
 import asyncio
@@ -47,7 +48,7 @@ class EventLoop:
         self._pid = os.getpid()
         self._context = contextvars.copy_context()
         self._tasks: dict[RunningAttempt, WeakSet[asyncio.Task[Any]]] = {}
-        """The tasks of each attempt that runs here: its own, and those that it has started."""
+        """The tasks of each attempt that was started here: its own, and those that it starts."""
         self._own_tasks: set[asyncio.Task[Any]] = set()
         """A loop keeps no task alive."""
         self._loop = asyncio.new_event_loop()
@@ -58,7 +59,7 @@ class EventLoop:
         self._is_stopping = False
         self._has_turned = True
         """Since `look` asked it to."""
-        self._looked_at_s = self._blocks_since_s = _LONG_AGO
+        self._looked_at_s = self._blocks_since_s = self._put_off_until_s = _LONG_AGO
         self._blocking: asyncio.Task[Any] | None = None
         """The task that ran at the last look, if the loop had not turned since the look before."""
         self._is_reported = False
@@ -68,6 +69,7 @@ class EventLoop:
 
     def start(self, attempt: RunningAttempt) -> None:
         """Run the attempt on the loop."""
+        self._tasks[attempt] = WeakSet()
         self._loop.call_soon_threadsafe(self._begin, attempt, context=self._context.copy())
 
     def stop(self) -> None:
@@ -77,7 +79,10 @@ class EventLoop:
         self._thread.join(_STOP_S)
 
     def look(self, now_s: float) -> None:
-        """Log which job blocks the loop, once each time. Another thread calls it regularly."""
+        """Notice a job that blocks the loop: log it once, and put off the deadlines of the others.
+
+        Another thread calls it regularly.
+        """
         stood_still = now_s - self._looked_at_s > _STALL_S  # this process, or all of its threads
         self._looked_at_s = now_s
         if self._has_turned or stood_still:
@@ -88,18 +93,32 @@ class EventLoop:
             return
         task = asyncio.current_task(self._loop)
         if task is not self._blocking:
-            self._blocking, self._blocks_since_s, self._is_reported = task, now_s, False
+            self._blocking, self._is_reported = task, False
+            self._blocks_since_s = self._put_off_until_s = now_s
         blocks_s = now_s - self._blocks_since_s
-        if task and blocks_s >= self._blocked_after_s and not self._is_reported:
-            self._is_reported = True
-            self._report_blocked(task, blocks_s)
+        if task and blocks_s >= self._blocked_after_s:
+            owner = self._owner_of(task)
+            if owner is not None:
+                self._put_off_deadlines(owner, now_s)
+            if not self._is_reported:
+                self._is_reported = True
+                self._report_blocked(owner, blocks_s)
+
+    def _owner_of(self, task: "asyncio.Task[Any]") -> RunningAttempt | None:
+        owners = (one for one, tasks in list(self._tasks.items()) if task in tasks)
+        return next(owners, None)
+
+    def _put_off_deadlines(self, blocking: RunningAttempt, now_s: float) -> None:
+        for attempt in list(self._tasks):
+            if attempt is not blocking:
+                attempt.extra_time_s += now_s - self._put_off_until_s
+        self._put_off_until_s = now_s
 
     def _note_turn(self) -> None:
         self._has_turned = True
 
-    def _report_blocked(self, task: "asyncio.Task[Any]", seconds: float) -> None:
-        owners = (one for one, tasks in list(self._tasks.items()) if task in tasks)
-        lease = None if (attempt := next(owners, None)) is None else attempt.lease
+    def _report_blocked(self, owner: RunningAttempt | None, seconds: float) -> None:
+        lease = None if owner is None else owner.lease
         frame = sys._current_frames().get(self._thread.ident or 0)  # noqa: SLF001 - documented
         where = None
         if frame is not None:
@@ -129,7 +148,6 @@ class EventLoop:
 
     def _begin(self, attempt: RunningAttempt) -> None:
         current_attempt.set(attempt)
-        self._tasks[attempt] = WeakSet()
         task = self._loop.create_task(self._run_one(attempt))
         self._own_tasks.add(task)
         task.add_done_callback(self._own_tasks.discard)

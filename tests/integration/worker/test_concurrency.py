@@ -228,22 +228,27 @@ def test_a_draining_worker_finishes_its_jobs_and_a_stopping_one_releases_them(
     assert second.wait() == 0
 
 
-def test_a_handler_that_blocks_the_loop_is_named_and_the_leases_of_others_are_held(
+def test_a_handler_that_blocks_the_loop_is_named_and_nothing_happens_to_the_others(
     database: Any, start: Start, wait_for: Callable[..., Any], file: Path
 ) -> None:
-    worker = start(4)
+    worker = start(4, {"jobs.cancel_grace": "300ms"})
+    cancelled = database.submit("awaiting_beside", json.dumps({"seconds": 600, "file": str(file)}))
     other = database.submit("awaiting_beside", json.dumps({"seconds": 3.0, "file": str(file)}))
-    wait_for(lambda: effects(file, "begin"), "the other to run")
+    wait_for(lambda: len(effects(file, "begin")) == 2, "the others to run")
     expires = "SELECT lease_expires_mono_ms FROM jobs WHERE id = ?"
     seconds = min(5.0, 2.5 * slowness())  # it is to block still when the lease was renewed
     blocking = database.submit("blocking_the_loop", json.dumps({"seconds": seconds}))
     wait_for(lambda: "event_loop_blocked" in worker.log(), "it to be noticed")
+    database.store.jobs.cancel(cancelled)  # it cannot stop before the loop is free again
     [(expires_ms,)] = database.store._database.all(expires, other)
     wait_for(lambda: database.store._database.all(expires, other)[0][0] > expires_ms, "a renewal")
     assert database.store.jobs.get(blocking).status is Status.IN_PROGRESS, "it still blocks"
     assert database.wait(blocking).status is Status.DONE
     assert database.wait(other).status is Status.DONE
-    assert database.outcomes(other) == ["succeeded"]
+    outcomes = [database.outcomes(one) for one in (blocking, other)]
+    assert outcomes == [["succeeded"]] * 2
+    assert database.wait(cancelled).error is None
+    assert database.outcomes(cancelled) == ["cancelled"]
     [told] = [one for one in worker.log().splitlines() if "event_loop_blocked" in one]
     told = json.loads(told)
     assert (told["job"], told["type"]) == (blocking, "blocking_the_loop")

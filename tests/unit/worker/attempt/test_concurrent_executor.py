@@ -171,7 +171,7 @@ def test_a_timeout_in_a_thread_is_known_to_the_worker(jobs: Jobs) -> None:
     assert jobs.end().ending is Ending.SUCCEEDED
 
 
-def test_each_job_that_blocks_the_loop_is_named_once(
+def test_each_job_that_blocks_the_loop_is_named_once_and_gives_time_to_the_others(
     jobs: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[dict[str, Any]] = []
@@ -192,6 +192,9 @@ def test_each_job_that_blocks_the_loop_is_named_once(
         assert jobs.end().ending is Ending.SUCCEEDED
     assert [one["job"] for one in told] == [first.lease.job_id, second.lease.job_id]
     assert "test_concurrent_executor.py" in told[0]["where"]
+    deadlines_s = [one.hard_deadline_s(10.0) - one.started_at_s for one in (first, second)]
+    assert deadlines_s[0] == pytest.approx(first.lease.timeout_s + 30.0)
+    assert deadlines_s[1] > second.lease.timeout_s + 30.0 + BLOCKED_AFTER_S
 
 
 def test_context_managers_are_around_attempts_on_the_loop_and_in_threads(jobs: Jobs) -> None:

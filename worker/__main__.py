@@ -73,7 +73,7 @@ def _run(
         from orpheus.worker.attempt.folder import Folder  # noqa: PLC0415
         from orpheus.worker.process import (  # noqa: PLC0415
             RESTART,
-            exit_despite_threads,
+            exit_soon,
             restart_alone,
             run_worker,
         )
@@ -86,7 +86,7 @@ def _run(
     if code == RESTART:
         folder.enter()  # relative paths among the arguments lead from here
         restart_alone()
-    exit_despite_threads(code)
+    exit_soon(code)
 
 
 def _run_alone(options: argparse.Namespace) -> NoReturn:

@@ -1,5 +1,6 @@
 """Assembles a worker process, starts its threads, and ends them."""
 
+import contextlib
 import os
 import signal
 import sys
@@ -269,17 +270,18 @@ def _capture_and_cut_off(
     cut_off_children(store.file_names, folders, descriptors, running_log)
 
 
-def exit_despite_threads(code: int) -> NoReturn:
-    """Exit with `code`, soon, even if threads that jobs have left never end.
+def exit_soon(code: int) -> NoReturn:
+    """Exit with `code`, soon, whatever jobs have left that never ends.
 
-    The interpreter waits for them at its exit, and for what it calls there; but not for ever.
-    Signals to stop that come now are ignored: they would change the exit code.
+    At its exit the interpreter waits for threads, for all those of concurrent.futures, for child
+    processes and for what it calls then; but not for ever. Signals to stop that come now are
+    ignored: they would change the exit code.
     """
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
-    if _threads_left():
-        timer = threading.Timer(_EXIT_S, os._exit, (code,))
-        timer.daemon = True
+    timer = threading.Timer(_EXIT_S, os._exit, (code,))
+    timer.daemon = True
+    with contextlib.suppress(RuntimeError):  # the system has no thread for it
         timer.start()
     sys.exit(code)
 

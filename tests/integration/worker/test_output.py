@@ -15,6 +15,7 @@ from orpheus.shared.domain.processes import LastExit
 from orpheus.supervisor import recorder
 from orpheus.supervisor.policy.slot import ProcessEnded
 from orpheus.supervisor.recorder import end_process
+from tests.machine import slowness
 
 Start = Callable[..., Any]
 Wait = Callable[..., Any]
@@ -120,12 +121,15 @@ def test_what_a_forked_child_says_is_in_the_log_of_the_job(
     assert lines[-1] == "ValueError: the child leaves"
 
 
-def test_a_thread_that_a_job_left_delays_no_exit(database: Any, start_supervised: Start) -> None:
+@pytest.mark.parametrize("job_type", ["leaving_a_thread", "leaving_a_child"])
+def test_what_a_job_left_delays_no_exit(
+    database: Any, start_supervised: Start, job_type: str
+) -> None:
     worker = start_supervised().wait_until_ready()
-    assert database.wait(database.submit("leaving_a_thread")).status is Status.DONE
+    assert database.wait(database.submit(job_type)).status is Status.DONE
     worker.channel.send({"do": "stop"})
-    assert worker.wait(10) == 0
-    assert "left-behind" in worker.log()
+    assert worker.wait(10 * slowness()) == 0
+    assert ("left-behind" in worker.log()) == (job_type == "leaving_a_thread")
     assert database.store.processes.all() == []
 
 

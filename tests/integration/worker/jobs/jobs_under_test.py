@@ -1,6 +1,7 @@
 """Job types that behave and misbehave in the ways a worker must stand."""
 
 import asyncio
+import atexit
 import contextlib
 import ctypes
 import logging
@@ -294,6 +295,13 @@ def shouting(ctx: Context) -> None:
 def leaving_a_thread(ctx: Context) -> None:
     """Return, but leave a thread that never ends."""
     threading.Thread(target=time.sleep, args=(600,), name="left-behind").start()
+
+
+@job
+def leaving_a_child(ctx: Context) -> None:
+    """Return, but leave a process and a function that Python waits for at its exit."""
+    multiprocessing.Process(target=time.sleep, args=(600,)).start()
+    atexit.register(time.sleep, 600)
 
 
 @job(timeout="20s", max_retries=0)

@@ -97,6 +97,10 @@ class ConcurrentExecutor(Executor):
         """Return whether an attempt has not ended, or its `on_end` has not returned."""
         return bool(self._attempts)
 
+    def has_kept_threads(self) -> bool:
+        """Return whether functions of `asyncio.to_thread` have outlived their jobs: LoopThreads."""
+        return self._event_loop is not None and self._event_loop.has_kept_threads
+
     def stop(self) -> None:
         """End the event loop. Threads need not be ended: the process does not wait for them."""
         if self._event_loop is not None:

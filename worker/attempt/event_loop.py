@@ -12,7 +12,6 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Coroutine, Generator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from weakref import WeakSet
 
@@ -22,6 +21,7 @@ from orpheus.worker.attempt.context import RunningAttempt
 from orpheus.worker.attempt.current import current_attempt
 from orpheus.worker.attempt.executor import Executor
 from orpheus.worker.attempt.forked_child import end_forked_child
+from orpheus.worker.attempt.loop_threads import LoopThreads
 
 _STOP_S = 1.0
 _FEWEST_THREADS = 32
@@ -53,8 +53,10 @@ class EventLoop:
         """A loop keeps no task alive."""
         self._loop = asyncio.new_event_loop()
         self._loop.set_task_factory(self._make_task)
-        # For asyncio.to_thread: the default would be six threads on two cores, for all jobs.
-        self._threads = ThreadPoolExecutor(max(places, _FEWEST_THREADS), "job-to-thread")
+        # The default would be six threads on two cores, for all jobs.
+        self._threads = LoopThreads(max(places, _FEWEST_THREADS))
+        self.has_kept_threads = False
+        """Functions in threads have outlived their attempts, so this process must be replaced."""
         self._loop.set_default_executor(self._threads)
         self._is_stopping = False
         self._has_turned = True
@@ -143,11 +145,12 @@ class EventLoop:
                     end_forked_child()
                 log.exception("event_loop_failed", note="it goes on")
         self._loop.run_until_complete(self._loop.shutdown_asyncgens())
-        self._threads.shutdown()
+        self._threads.shutdown(wait=False)
         self._loop.close()
 
     def _begin(self, attempt: RunningAttempt) -> None:
         current_attempt.set(attempt)
+        self._threads.begin(attempt)
         task = self._loop.create_task(self._run_one(attempt))
         self._own_tasks.add(task)
         task.add_done_callback(self._own_tasks.discard)
@@ -156,6 +159,7 @@ class EventLoop:
         finished = await self._executor.run_on_loop(attempt)
         await self._end_tasks(attempt)
         del self._tasks[attempt]
+        self.has_kept_threads |= self._threads.end(attempt, finished.ending)
         self._on_end(attempt, finished)
 
     async def _end_tasks(self, attempt: RunningAttempt) -> None:

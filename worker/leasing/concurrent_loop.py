@@ -77,6 +77,8 @@ class ConcurrentLoop(Loop):
         reason = super().replacement_reason()
         if reason is None and self._jobs.lacks_threads:
             return "the system gave it no thread for a job"
+        if reason is None and self._jobs.has_kept_threads():
+            return "functions of asyncio.to_thread have outlived their jobs"
         return reason
 
     def _listen(self, epoll: select.epoll) -> None:

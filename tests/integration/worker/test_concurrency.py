@@ -157,18 +157,20 @@ def test_a_timeout_and_a_cancel_stop_one_job_and_no_other(
     assert database.outcomes(other) == ["succeeded"]
 
 
-def test_a_worker_in_which_an_exception_was_raised_from_outside_is_replaced(
-    database: Any, start_supervised: Start, file: Path
+@pytest.mark.parametrize(
+    ("job_type", "reason"),
+    [("stepping", "a timeout was raised"), ("keeping_a_thread", "have outlived their jobs")],
+)
+def test_a_worker_in_which_a_timeout_may_have_left_something_is_replaced(
+    database: Any, start_supervised: Start, file: Path, job_type: str, reason: str
 ) -> None:
     worker = start_supervised(
         modules=("concurrent_jobs",), concurrency=2, beat_interval_s=0.2
     ).wait_until_ready()
-    late = database.submit(
-        "stepping", json.dumps({"file": str(file)}), timeout_s=0.2, max_retries=0
-    )
+    late = database.submit(job_type, json.dumps({"file": str(file)}), timeout_s=0.2, max_retries=0)
     assert database.wait(late).status is Status.FAILED
     assert worker.wait() == 0
-    assert "a timeout was raised" in worker.says("recycle")["reason"]
+    assert reason in worker.says("recycle")["reason"]
 
 
 def test_what_ignores_its_timeout_ends_with_the_worker_and_the_others_are_released(

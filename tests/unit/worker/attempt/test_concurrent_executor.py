@@ -171,6 +171,33 @@ def test_a_timeout_in_a_thread_is_known_to_the_worker(jobs: Jobs) -> None:
     assert jobs.end().ending is Ending.SUCCEEDED
 
 
+def test_functions_in_threads_that_outlive_their_jobs_are_known_to_the_worker(jobs: Jobs) -> None:
+    go_on = threading.Event()
+
+    @job
+    async def leaving(ctx: Context) -> None:
+        for _ in range(8):
+            asyncio.get_running_loop().run_in_executor(None, go_on.wait, MOST_S)
+
+    @job
+    async def stuck(ctx: Context) -> None:
+        await asyncio.to_thread(go_on.wait, MOST_S)
+
+    kept = []
+    for names in (("leaving",), ("leaving", "leaving"), ("stuck",)):
+        if jobs.executor is not None:
+            jobs.executor.stop()
+        jobs.executor = None
+        for name in names:
+            jobs.start(name, timeout_s=0.05 if name == "stuck" else 60.0)
+            jobs.end()
+        executor: ConcurrentExecutor | None = jobs.executor
+        assert executor is not None
+        kept.append(executor.has_kept_threads())
+    go_on.set()
+    assert kept == [False, True, True], "half of the threads, or one of a job that was stopped"
+
+
 def test_each_job_that_blocks_the_loop_is_named_once_and_gives_time_to_the_others(
     jobs: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,54 @@
+"""The threads in which jobs on the event loop run functions: `asyncio.to_thread`, name look-ups.
+
+Such a function cannot be stopped. If it goes on when its job has ended, at its timeout for example,
+it keeps its thread. When all threads are kept so, every other function waits for ever, so the
+worker must be replaced before.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from orpheus.shared.domain.lifecycle import Ending
+from orpheus.worker.attempt.context import RunningAttempt
+from orpheus.worker.attempt.current import current_attempt
+
+_T = TypeVar("_T")
+
+
+class LoopThreads(ThreadPoolExecutor):
+    """Knows of each function to which attempt it belongs, between `begin` and `end`."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(most, "job-to-thread")
+        self._most = most
+        self._functions: dict[RunningAttempt, set[Future[Any]]] = {}
+        self._left: set[Future[Any]] = set()
+        """What still runs of attempts that have ended."""
+
+    def submit(self, fn: Callable[..., _T], /, *args: Any, **kwargs: Any) -> Future[_T]:
+        """See ThreadPoolExecutor."""
+        future = super().submit(fn, *args, **kwargs)
+        attempt = current_attempt.get()
+        functions = None if attempt is None else self._functions.get(attempt)
+        if functions is not None:
+            functions.add(future)
+            future.add_done_callback(functions.discard)
+        return future
+
+    def begin(self, attempt: RunningAttempt) -> None:
+        """The attempt begins to run."""
+        self._functions[attempt] = set()
+
+    def end(self, attempt: RunningAttempt, ending: Ending) -> bool:
+        """The attempt has ended. Return whether this process must be replaced.
+
+        So it is if the attempt was stopped and has left a function, as if one was stopped in a
+        thread of its own, and if half of the threads run what attempts have left.
+        """
+        functions = [one for one in list(self._functions.pop(attempt)) if not one.done()]
+        for function in functions:
+            self._left.add(function)
+            function.add_done_callback(self._left.discard)
+        was_stopped = ending in (Ending.TIMED_OUT, Ending.CANCELLED)
+        return bool(functions and was_stopped) or 2 * len(self._left) >= self._most

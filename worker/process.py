@@ -27,6 +27,7 @@ from orpheus.shared.process.crash_cell import remove_cell
 from orpheus.shared.process.failpoints import failpoint
 from orpheus.shared.process.last_lines import LineRing, stray_path
 from orpheus.shared.process.malloc import keep_freed_memory
+from orpheus.shared.process.open_files import allow_open_files
 from orpheus.shared.process.own_record import own_record
 from orpheus.shared.storage import Listening, Store, TypeRow, listen, open_storage, settled
 from orpheus.worker.attempt.around import Around, load_around
@@ -50,6 +51,9 @@ RESTART = -1
 _RETRY_DATABASE_S = 0.5
 _KEPT_MB = 16
 _EXIT_S = 1.0
+_FILES_OF_A_JOB = 8
+"""A command that starts opens seven."""
+_OTHER_FILES = 192
 _T = TypeVar("_T")
 
 log = get_logger()
@@ -74,6 +78,7 @@ def run_worker(
     # A job may change the current directory.
     settings = replace(settings, storage=settled(settings.storage))
     keep_freed_memory(_KEPT_MB)
+    allow_open_files(_OTHER_FILES + _FILES_OF_A_JOB * settings.concurrency)
     configure_logging(settings.log_level, settings.log_format, slot)
     held: HeldLeases | None = None
     control = ControlThread(

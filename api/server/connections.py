@@ -11,7 +11,6 @@ never more than the limit of open files allows, so that the database never lacks
 
 import asyncio
 import re
-import resource
 from typing import Any
 
 from uvicorn.config import Config
@@ -21,6 +20,7 @@ from uvicorn.server import ServerState
 from orpheus.api.http.places import Places
 from orpheus.api.http.scope import PLACE, TARGET_HOST
 from orpheus.shared.logs import get_logger
+from orpheus.shared.process.open_files import allow_open_files
 
 log = get_logger()
 
@@ -38,11 +38,7 @@ def open_places(max_clients: int) -> Places:
 
     Raises the soft limit of open files as far as needed and the hard one allows.
     """
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = max_clients + _REFUSED_AT_ONCE + _OTHER_DESCRIPTORS
-    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    if soft != resource.RLIM_INFINITY and soft < allowed:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    allowed = allow_open_files(max_clients + _REFUSED_AT_ONCE + _OTHER_DESCRIPTORS)
     clients, refused = share_descriptors(allowed, max_clients)
     if clients < max_clients:
         log.warning(

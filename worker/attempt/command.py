@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from orpheus.shared.domain.commands import CommandSettings, arguments, fields_of
 from orpheus.shared.domain.processes import signal_name
 from orpheus.shared.job_types.context import JobTimeout, PermanentError
-from orpheus.worker.attempt.context import RunningAttempt, check_cancelled
+from orpheus.worker.attempt.context import LacksFiles, RunningAttempt, check_cancelled
 from orpheus.worker.attempt.program import Output, Program
 
 _DRAIN_S = 0.5
@@ -60,10 +60,10 @@ class CommandType:
     def run(self, attempt: RunningAttempt) -> dict[str, int]:
         """Run the program until it exits and return the job's result.
 
-        Raises CommandFailed, PermanentError if it cannot be started, JobTimeout, JobCancelled.
+        Raises CommandFailed, PermanentError if it cannot be started, LacksFiles, JobTimeout,
+        JobCancelled.
         """
-        program = self._start(attempt)
-        wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        program, wake_fd = self._start(attempt)
         attempt.extra_time_s = self._cancel_grace_s + _EXTRA_TIME_S
         attempt.kill_program = program.kill
         attempt.on_stop = lambda: os.eventfd_write(wake_fd, 1)
@@ -85,14 +85,22 @@ class CommandType:
                 time.sleep(_FOREVER_S)  # this process is exiting; the exit code means nothing
         return self._result(code, tail)
 
-    def _start(self, attempt: RunningAttempt) -> Program:
+    def _start(self, attempt: RunningAttempt) -> tuple[Program, int]:
+        """Return the program, and the descriptor that wakes who follows it."""
         command, lease = self._command, attempt.lease
         argv = arguments(command.argv, self._field_values(lease.payload))
         job = {"JOB_ID": str(lease.job_id), "JOB_ATTEMPT": str(lease.attempt)}
         check_cancelled(attempt)
         try:
-            return Program(argv, command.cwd, {**os.environ, **command.env, **job})
+            wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+            try:
+                return Program(argv, command.cwd, {**os.environ, **command.env, **job}), wake_fd
+            except BaseException:
+                os.close(wake_fd)
+                raise
         except OSError as error:
+            if error.errno == errno.EMFILE:
+                raise LacksFiles from None
             if error.errno not in _PERMANENT_ERRNOS:
                 raise
             what = f"the program {argv[0]!r} cannot be started"

@@ -43,6 +43,10 @@ class JobQueries(Protocol):
         """Return a sentence for each thing that needs attention."""
 
 
+class LacksFiles(Exception):
+    """The program of a job was not started, as this process may open no more files."""
+
+
 @dataclass(slots=True, eq=False)
 class RunningAttempt:
     """An attempt while its code runs. Times are seconds of `time.monotonic`."""

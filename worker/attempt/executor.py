@@ -18,7 +18,7 @@ from orpheus.shared.durations import parse_duration_s
 from orpheus.shared.job_types.context import JobCancelled, JobTimeout, PermanentError, Snooze
 from orpheus.shared.job_types.registry import JobType
 from orpheus.worker.attempt.around import Around, enter_around
-from orpheus.worker.attempt.context import JobContext, JobQueries, RunningAttempt
+from orpheus.worker.attempt.context import JobContext, JobQueries, LacksFiles, RunningAttempt
 from orpheus.worker.attempt.folder import Folder
 from orpheus.worker.attempt.forked_child import end_forked_child
 from orpheus.worker.attempt.meter import Meter
@@ -83,6 +83,8 @@ class Executor:
         self._meter = meter
         self.is_outdated = False
         """A job had a type that the job modules define now, but that this worker does not have."""
+        self.lacks_files = False
+        """A command could not be started, as this process may open no more files."""
 
     def run(self, attempt: RunningAttempt) -> Finished:
         """Run the attempt and return how it ended. Raises nothing."""
@@ -177,6 +179,9 @@ class Executor:
         if isinstance(error, OutdatedWorker):
             # Releasing spends no retry: the process that replaces this one will know the type.
             self.is_outdated = True
+            return Finished(lease, Ending.RELEASED)
+        if isinstance(error, LacksFiles):
+            self.lacks_files = True
             return Finished(lease, Ending.RELEASED)
         if isinstance(error, Snooze):
             return _snoozed(error, lease)

@@ -43,13 +43,17 @@ class Program:
         assert self._process.stdout is not None
         assert self._process.stderr is not None
         self.stdout, self.stderr = self._process.stdout, self._process.stderr
-        self.pidfd = os.pidfd_open(self._process.pid)
         self.kill_requested = False
         """`kill` was called: this process is exiting."""
         self.peak_kib: int | None = None
         """The most memory that it had in use, in KiB, once it is reaped."""
         self._reap_lock = threading.Lock()
         self._is_reaped = False
+        try:
+            self.pidfd = os.pidfd_open(self._process.pid)
+        except OSError as error:  # this process may open no more files
+            self._reap()
+            raise ChildProcessError(f"the program cannot be followed: {error.strerror}") from None
 
     def has_exited(self) -> bool:
         """Return whether the program itself has exited; it stays a zombie until `reap`."""
@@ -78,13 +82,17 @@ class Program:
 
     def reap(self) -> int:
         """Kill the rest of the group, reap the program, return its code (negative: a signal)."""
+        code = self._reap()
+        os.close(self.pidfd)
+        return code
+
+    def _reap(self) -> int:
         self.signal_group(signal.SIGKILL)
         with self._reap_lock:
             self._is_reaped = True
             _, status, usage = os.wait4(self._process.pid, 0)
             code = self._process.returncode = os.waitstatus_to_exitcode(status)
         self.peak_kib = usage.ru_maxrss
-        os.close(self.pidfd)
         self.stdout.close()
         self.stderr.close()
         return code

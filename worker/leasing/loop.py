@@ -110,6 +110,8 @@ class Loop:
             return f"it has done {self._control.jobs_done} jobs (max_jobs)"
         if self._executor.is_outdated:
             return "its job code is older than the job types"
+        if self._executor.lacks_files:
+            return "it may open no more files, and could not start a command"
         return None
 
     def _may_continue(self) -> bool:

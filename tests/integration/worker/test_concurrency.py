@@ -1,6 +1,8 @@
 """Several jobs at once in one worker: their overlap, logs, ends, and what stops one of them."""
 
 import json
+import re
+import resource
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -61,7 +63,14 @@ def submit_many(database: Any, times: int, job_type: str, **payload: Any) -> lis
 def test_as_many_jobs_run_at_once_as_there_are_places_and_each_once(
     database: Any, start: Start, file: Path, job_type: str, n: int, places: int
 ) -> None:
-    worker = start(places)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (520, hard))
+    try:
+        worker = start(places)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    limit = re.search(r"Max open files +(\d+)", Path(f"/proc/{worker.pid}/limits").read_text())
+    assert limit is not None and int(limit[1]) == max(520, 192 + 8 * places)
     seconds = 0.2 * slowness()  # none is to end before the last place is taken
     ids = submit_many(database, n, job_type, seconds=seconds, file=str(file))
     for job_id in ids:

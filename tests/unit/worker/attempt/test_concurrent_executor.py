@@ -111,14 +111,7 @@ def test_what_a_job_sets_in_its_context_is_gone_with_it(jobs: Jobs) -> None:
         assert jobs.end().result == "[0,true]"
 
 
-class Exits(BaseException):
-    """It cannot even be shown."""
-
-    def __str__(self) -> str:
-        raise SystemExit
-
-
-@pytest.mark.parametrize("raised", [SystemExit, KeyboardInterrupt, asyncio.CancelledError, Exits])
+@pytest.mark.parametrize("raised", [SystemExit, KeyboardInterrupt, asyncio.CancelledError])
 def test_whatever_a_handler_raises_ends_its_own_attempt(
     jobs: Jobs, raised: type[BaseException]
 ) -> None:
@@ -148,6 +141,31 @@ def test_whatever_a_handler_raises_ends_its_own_attempt(
     for name in ("on_the_loop", "in_a_thread"):
         jobs.start(name, payload='{"fail": false}')
         assert jobs.end().ending is Ending.SUCCEEDED
+
+
+class Unclassed(BaseException):
+    """It cannot be asked what it is."""
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        raise SystemExit
+
+
+def test_an_exception_that_cannot_be_looked_at_ends_its_own_attempt(jobs: Jobs) -> None:
+    @job
+    async def on_the_loop(ctx: Context) -> None:
+        raise Unclassed
+
+    @job
+    def in_a_thread(ctx: Context) -> None:
+        raise Unclassed
+
+    for name in ("on_the_loop", "in_a_thread"):
+        jobs.start(name)
+        ended = jobs.end()
+        assert ended.ending is Ending.FAILED
+        assert ended.error is not None
+        assert ended.error.type == "Unclassed"
 
 
 def test_a_timeout_in_a_thread_is_known_to_the_worker(jobs: Jobs) -> None:

@@ -147,89 +147,14 @@ def test_a_snooze_carries_its_delay(run: Run) -> None:
     assert run(later) == finished(Ending.SNOOZED, snooze_ms=1500)
 
 
-class RateLimited(Snooze):
-    def __init__(self, response: str) -> None:
-        self.response = response
-
-
 def test_a_snooze_without_a_delay_fails_and_says_so(run: Run) -> None:
     def later(ctx: Context) -> None:
-        raise RateLimited("429")
+        raise Snooze.__new__(Snooze)  # so is one whose class calls no super().__init__
 
     ended = run(later)
     assert ended.ending is Ending.FAILED
     assert ended.error is not None
-    assert ended.error.type == "RateLimited"
     assert "has no valid delay; call super().__init__(delay)" in ended.error.message
-
-
-class Exits(Exception):
-    """It cannot even be shown."""
-
-    def __str__(self) -> str:
-        raise SystemExit
-
-
-class OddText(str):
-    """Not as `str` is."""
-
-    __slots__ = ()
-
-    def encode(self, *_: Any) -> bytes:
-        raise RuntimeError("no")
-
-    def isascii(self) -> bool:
-        return False
-
-
-class Odd(Exception):
-    """Its text is none that can be stored."""
-
-    def __str__(self) -> str:
-        return OddText("a text")
-
-
-def anonymous(text: str) -> Exception:
-    """Its class cannot be asked for its name, so pytest must not find it here."""
-
-    class Nameless(type):
-        @property
-        def __name__(cls) -> str:  # type: ignore[override]
-            raise ValueError("no name")
-
-    class Anonymous(Exception, metaclass=Nameless):
-        """It has none."""
-
-    return Anonymous(text)
-
-
-class Unclassed(Exception):
-    """It cannot be asked what it is."""
-
-    @property  # type: ignore[misc]
-    def __class__(self) -> Any:
-        raise SystemExit
-
-
-@pytest.mark.parametrize(
-    ("make", "name", "message"),
-    [
-        (Exits, "Exits", "(its text cannot be shown: SystemExit)"),
-        (Odd, "Odd", "a text"),
-        (anonymous, "BaseException", "why"),
-        (Unclassed, "Unclassed", "why"),
-    ],
-)
-def test_an_exception_whose_own_code_fails_ends_its_attempt_only(
-    run: Run, make: Callable[[str], Exception], name: str, message: str
-) -> None:
-    def fail(ctx: Context) -> None:
-        raise make("why")
-
-    ended = run(fail)
-    assert ended.ending is Ending.FAILED
-    assert ended.error is not None
-    assert (ended.error.type, ended.error.message) == (name, message)
 
 
 @pytest.mark.parametrize("is_async", [False, True])

@@ -94,9 +94,56 @@ def test_text_that_the_database_cannot_hold_is_escaped() -> None:
     assert error.message == "a\\ud800b\\x00c"
 
 
-def test_an_error_whose_text_cannot_be_shown_is_still_an_error() -> None:
-    class Rude(Exception):
-        def __str__(self) -> str:
-            raise RuntimeError("no")
+class Exits(Exception):
+    """It cannot even be shown."""
 
-    assert "cannot be shown: RuntimeError" in error_of(Rude()).message
+    def __str__(self) -> str:
+        raise SystemExit
+
+
+class OddText(str):
+    """Not as `str` is."""
+
+    __slots__ = ()
+
+    def encode(self, *_: Any) -> bytes:
+        raise RuntimeError("no")
+
+    def isascii(self) -> bool:
+        return False
+
+
+class Odd(Exception):
+    """Its text is none that can be stored."""
+
+    def __str__(self) -> str:
+        return OddText("a text")
+
+
+def anonymous(text: str) -> Exception:
+    """Its class cannot be asked for its name, so pytest must not find it here."""
+
+    class Nameless(type):
+        @property
+        def __name__(cls) -> str:  # type: ignore[override]
+            raise ValueError("no name")
+
+    class Anonymous(Exception, metaclass=Nameless):
+        """It has none."""
+
+    return Anonymous(text)
+
+
+@pytest.mark.parametrize(
+    ("make", "name", "message"),
+    [
+        (Exits, "Exits", "(its text cannot be shown: SystemExit)"),
+        (Odd, "Odd", "a text"),
+        (anonymous, "BaseException", "why"),
+    ],
+)
+def test_an_error_whose_own_code_fails_is_still_an_error(
+    make: Callable[[str], Exception], name: str, message: str
+) -> None:
+    error = error_of(make("why"))
+    assert (error.type, error.message) == (name, message)

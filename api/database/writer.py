@@ -148,10 +148,16 @@ class Writer:
             store.close()
 
     def _let_wait(self, held_up: list[_Request]) -> None:
+        """Leave these requests to the second thread, or refuse them if it cannot be started."""
+        if held_up and not self._patient_thread.is_alive():
+            try:
+                self._patient_thread.start()
+            except RuntimeError:  # the machine has no thread to spare
+                refusal = Refusal(503, "It waits for a lock, and no thread can be started for it.")
+                settle_soon(self._loop, [(one.future, None, refusal) for one in held_up])
+                return
         for request in held_up:
             self._patient_queue.put(request)
-        if held_up and not self._patient_thread.is_alive():
-            self._patient_thread.start()
 
     def _work_patiently(self) -> None:
         """Run requests one by one. After one has waited in vain, those behind it fail as well.

@@ -17,6 +17,7 @@ from orpheus.shared.errors import DatabaseBusy, InvalidJob, NotFound
 from orpheus.shared.storage import Store, Submitted, open_storage
 from orpheus.shared.storage.sqlite.apsw_errors import BusyHandler
 from tests.databases import make_database
+from tests.machine import PATIENCE_S
 from tests.sqlite_handle import handle_of
 
 
@@ -293,3 +294,37 @@ def test_a_group_is_no_larger_than_the_database_likes(
 
     asyncio.run(write())
     assert [one for one in groups if one] == [1, 3, 3, 1]
+
+
+def test_who_must_wait_for_a_lock_is_refused_if_no_thread_can_be_started(
+    storage: StorageSettings, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, no_thread = threading.Thread.start, [RuntimeError("can't start new thread")]
+
+    def start_one(thread: threading.Thread) -> None:
+        if thread.name == "patient-writer" and no_thread:
+            raise no_thread.pop()
+        start(thread)
+
+    def wait_in_vain(_: Store) -> None:
+        raise DatabaseBusy("locked")
+
+    def open_one() -> Store:
+        opened = open_storage(storage)
+        opened.one_writer = False
+        return opened
+
+    async def write() -> None:
+        writer = Writer(open_one)
+        writer.start()
+        async with asyncio.timeout(PATIENCE_S):
+            with pytest.raises(Refusal) as refused:
+                await writer.write(wait_in_vain)
+            assert refused.value.status == 503
+            assert await writer.write(submit("a")) > 0
+            with pytest.raises(DatabaseBusy):
+                await writer.write(wait_in_vain)
+        await writer.close()
+
+    monkeypatch.setattr(threading.Thread, "start", start_one)
+    asyncio.run(write())

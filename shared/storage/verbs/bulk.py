@@ -23,7 +23,7 @@ from hashlib import sha256
 from orpheus.shared.domain.dependencies import in_order
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.lifecycle import LIVE, TERMINAL
-from orpheus.shared.errors import DatabaseBusy, NotFound, TransitionRefused
+from orpheus.shared.errors import DatabaseAway, DatabaseBusy, NotFound, TransitionRefused
 from orpheus.shared.storage.data import (
     BulkAction,
     BulkPlace,
@@ -39,7 +39,7 @@ from orpheus.shared.storage.verbs.audit import Audit
 from orpheus.shared.storage.verbs.dependencies import Dependencies
 from orpheus.shared.storage.verbs.job_conditions import words_of
 from orpheus.shared.storage.verbs.job_lists import JobLists
-from orpheus.shared.storage.verbs.jobs import Jobs
+from orpheus.shared.storage.verbs.jobs import LOCK_WAIT_MS, Jobs
 from orpheus.shared.storage.verbs.keys import Keys
 from orpheus.shared.storage.verbs.windows import Budget
 
@@ -55,6 +55,8 @@ _ORDER_OF_STEPS = {
 }
 _STEP_S = 1.0
 _TRIES = 3
+_NEXT_LOCK_WAIT_MS = 10
+"""How long a step waits for a job that another holds, after it has waited in vain for one."""
 _MOST_IN_A_STEP = 100_000
 _MOST_NAMED = 20
 _DIGEST_CHARS = 12
@@ -189,34 +191,40 @@ class Bulk:
             BulkAction.RETRY: self._jobs.retry,
             BulkAction.DELETE: self._jobs.delete,
         }
+        acting = _Acting(before_each)
         most = self._database.most_savepoints
-        changed = 0
-
-        def tried(step: Callable[[], int]) -> int:
-            if before_each is not None:
-                before_each(changed)
-            return _tried(step, changed)
-
         for first in range(0, len(ids), most):
             some = ids[first : first + most]
             if action is BulkAction.DELETE:
-                for job_id in self._jobs.with_long_logs(some):
-                    while tried(partial(self._jobs.shorten_log, job_id)):
-                        pass
-            changed += tried(partial(self._step, action, verbs[action], some, entry))
-        return changed
+                self._shorten_logs(acting, some)
+            acting.tried(partial(self._step, acting, action, verbs[action], some, entry))
+        return acting.changed
+
+    def _shorten_logs(self, acting: "_Acting", ids: Sequence[int]) -> None:
+        for job_id in self._jobs.with_long_logs(ids):
+            acting.begin()
+            with contextlib.suppress(DatabaseBusy):  # the step that deletes the job is told so too
+                while self._jobs.shorten_log(job_id):
+                    acting.begin()
 
     def _step(
-        self, action: BulkAction, verb: Callable[[int], object], ids: Sequence[int], entry: int
-    ) -> int:
+        self,
+        acting: "_Acting",
+        action: BulkAction,
+        verb: Callable[[int], object],
+        ids: Sequence[int],
+        entry: int,
+    ) -> None:
         """Run one transaction; skip a job whose state no longer allows the action.
 
         A step may be sent twice, by several callers at once, and a job that was retried may have
-        failed again meanwhile: what the entry has already is left alone.
+        failed again meanwhile: what the entry has already is left alone. Raises DatabaseBusy once
+        it has changed the others, if another transaction holds one of the jobs.
         """
-        changed = []
+        changed, held_up = [], None
         with self._database.write(durable=True):
             self._keys.lock()  # a job may need it after another is locked, and others lock it first
+            self._database.limit_lock_waits(LOCK_WAIT_MS)  # many wait for that lock
             for job_id in self._audit.left_of(entry, ids):
                 try:
                     with self._database.savepoint():
@@ -224,8 +232,15 @@ class Bulk:
                     changed.append(job_id)
                 except (NotFound, TransitionRefused):
                     continue
+                except DatabaseAway:
+                    raise
+                except DatabaseBusy as error:
+                    held_up = error
+                    self._database.limit_lock_waits(_NEXT_LOCK_WAIT_MS)
             self._audit.add(entry, changed, kept=action is not BulkAction.DELETE)
-        return len(changed)
+        acting.changed += len(changed)
+        if held_up is not None:
+            raise held_up
 
     def _matching(self, action: BulkAction, wanted: JobFilter, max_id: int | None) -> list[int]:
         """Return the jobs that the action changes, as they are at one moment, in its order."""
@@ -236,23 +251,38 @@ class Bulk:
         return in_order(ids, links)
 
 
-def _tried(step: Callable[[], int], so_far: int) -> int:
-    """Run a transaction, a few times if others are in its way; return how many jobs it changed.
+class _Acting:
+    """What one call has done so far."""
 
-    Raises DatabaseBusy, which tells how many were changed before.
-    """
-    for _ in range(_TRIES - 1):
-        with contextlib.suppress(DatabaseBusy):
-            return step()
-    try:
-        return step()
-    except DatabaseBusy as error:
-        if not so_far:
-            raise
-        why = str(error).partition(";")[0]
-        raise DatabaseBusy(
-            f"{why}; {so_far} jobs were changed before, the others were not"
-        ) from error
+    def __init__(self, before_each: Callable[[int], None] | None) -> None:
+        self.changed = 0
+        """How many jobs."""
+        self._before_each = before_each
+
+    def begin(self) -> None:
+        """Call this before each transaction."""
+        if self._before_each is not None:
+            self._before_each(self.changed)
+
+    def tried(self, step: Callable[[], object]) -> None:
+        """Run a transaction, a few times if others are in its way.
+
+        Raises DatabaseBusy, which tells how many jobs were changed before.
+        """
+        for tries_left in reversed(range(_TRIES)):
+            self.begin()
+            try:
+                step()
+            except DatabaseBusy as error:
+                if tries_left and not isinstance(error, DatabaseAway):
+                    continue
+                if not self.changed:
+                    raise
+                why = str(error).partition(";")[0]
+                told = f"{why}; {self.changed} jobs were changed before, the others were not"
+                raise type(error)(told) from error
+            else:
+                return
 
 
 def _in_words(wanted: JobFilter, max_id: int | None) -> str:

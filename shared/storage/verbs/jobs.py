@@ -16,6 +16,8 @@ from orpheus.shared.storage.verbs.job_lists import JobLists
 from orpheus.shared.storage.verbs.keys import Keys
 from orpheus.shared.storage.verbs.rows import attempt_of, job_of, job_state_of, running_job_of
 
+LOCK_WAIT_MS = 200
+"""How long a bulk action waits for a job that another holds: many may wait for its own locks."""
 _MOST_ATTEMPTS = 1_000
 _SHORT_LOG = 100
 """So many lines are deleted together with their job."""
@@ -237,9 +239,12 @@ class Jobs:
     def shorten_log(self, job_id: int) -> bool:
         """Delete some lines of a job that is deleted afterwards; return whether more may be left.
 
-        A transaction that deleted a million lines would keep others from writing for seconds.
+        A transaction that deleted a million lines would keep others from writing for seconds. If
+        another transaction holds the job, it soon raises DatabaseBusy.
         """
         with self._database.write(durable=False):
+            self._keys.lock()
+            self._database.limit_lock_waits(LOCK_WAIT_MS)
             try:
                 self._to_delete(job_id)
             except (NotFound, TransitionRefused):

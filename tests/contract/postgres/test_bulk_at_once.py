@@ -1,12 +1,14 @@
 """A bulk action beside workers that end the same jobs."""
 
 import threading
+import time
 from collections.abc import Iterator
 
 import psycopg
 import pytest
 
 from orpheus.shared.domain.jobs import NewJob
+from orpheus.shared.errors import DatabaseBusy
 from orpheus.shared.storage import BulkAction, JobFilter
 from tests.contract.conftest import Opener
 from tests.machine import wait_until
@@ -39,3 +41,25 @@ def test_it_waits_for_the_limits_before_it_locks_a_job(
         free = {row[0] for row in admin.execute(_FREE).fetchall()}
     changes.join()
     assert free == set(ids)
+
+
+def test_of_jobs_that_another_holds_it_leaves_out_only_those_and_soon_frees_the_limits(
+    another: Opener, admin: psycopg.Connection
+) -> None:
+    operator = another()
+    ids = operator.jobs.submit_many([NewJob("noop")] * 4)
+    operator.bulk.change(BulkAction.CANCEL, JobFilter(), by="cli")
+    changed: list[int] = []
+    began = time.monotonic()
+    with admin.transaction():
+        admin.execute("SELECT FROM orpheus.jobs WHERE id = ANY(%s) FOR KEY SHARE", [ids[1:3]])
+        with pytest.raises(DatabaseBusy, match="; 2 jobs were changed before, the others were not"):
+            operator.bulk.change(
+                BulkAction.DELETE, JobFilter(), by="cli", before_each=changed.append
+            )
+        with pytest.raises(DatabaseBusy):
+            operator.jobs.shorten_log(ids[1])
+    assert time.monotonic() - began < 9, "so long it would wait for one job, with the limits locked"
+    assert changed == [0, 2, 2]
+    assert operator.bulk.change(BulkAction.DELETE, JobFilter(), by="cli") == 2
+    assert operator.maintenance.verify() == []

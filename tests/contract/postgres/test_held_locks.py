@@ -26,6 +26,17 @@ def submit_each(store: Store, new: list[NewJob]) -> list[Submitted]:
     return store.jobs.submit_each(new)
 
 
+def waiting_up_to(another: Opener, limit_s: float) -> Opener:
+    """Open stores that wait so long for a lock."""
+
+    def open_another() -> Store:
+        opened = another()
+        opened._database._connection.execute(f"SET lock_timeout = '{limit_s}s'")  # type: ignore[attr-defined]
+        return opened
+
+    return open_another
+
+
 def run(another: Opener, test: Callable[[Writer], Awaitable[None]]) -> None:
     async def run_inside() -> None:
         writer = Writer(another)
@@ -63,7 +74,7 @@ def test_who_needs_no_key_of_an_open_transaction_does_not_wait_for_its_end(
         assert {one.job.id for one in await asyncio.gather(*held_up)} == {own}
         await asyncio.gather(deleted, return_exceptions=True)
 
-    run(another, write)
+    run(waiting_up_to(another, PATIENCE_S), write)
     assert store.maintenance.verify() == []
 
 
@@ -71,11 +82,6 @@ def test_who_has_waited_in_vain_is_told_so_and_nobody_else(
     store: Store, url: str, another: Opener, application: psycopg.Connection
 ) -> None:
     open_store_in(application, lambda done: done).jobs.submit(NewJob("report", unique_key="daily"))
-
-    def impatient() -> Store:
-        opened = another()
-        opened._database._connection.execute("SET lock_timeout = '300ms'")  # type: ignore[attr-defined]
-        return opened
 
     async def write(writer: Writer) -> None:
         def write_keyed(inside: Store) -> object:
@@ -88,7 +94,7 @@ def test_who_has_waited_in_vain_is_told_so_and_nobody_else(
         application.rollback()
         assert await writer.write(write_keyed)
 
-    run(impatient, write)
+    run(waiting_up_to(another, 0.3), write)
 
 
 def test_who_only_looks_for_an_answer_waits_for_no_one_who_keeps_it(

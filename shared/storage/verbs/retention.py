@@ -38,6 +38,8 @@ class Retention:
         self._sql = database.sql("retention.sql")
         self._keys_sql = database.sql("keys.sql")
         self._positions: dict[Status, tuple[int, int]] = {}
+        self._deleted: set[Status] = set()
+        """Of which a job was deleted in this pass; without one, the next would find the same."""
         self._sweeps: deque[Callable[[RetentionRules], bool]] = deque(
             [
                 lambda rules: self._jobs(Status.DONE, rules.done_s),
@@ -72,7 +74,9 @@ class Retention:
         )
         if not found:  # the next pass looks again at those that were kept for others
             self._positions[status] = _BEFORE_ALL
-            return position != _BEFORE_ALL and self._jobs(status, kept_s)
+            is_worth_it = status in self._deleted
+            self._deleted.discard(status)
+            return is_worth_it and self._jobs(status, kept_s)
         with self._short_write():
             for job_id, finished_at_ms in found:
                 if not (self._has_time() and self._job(job_id, status, before_ms)):
@@ -92,6 +96,7 @@ class Retention:
                 return False
         for (queue,) in self._database.all(self._sql["delete-expired"], job_id):
             self._database.at_commit.count_job(queue, status, None)
+            self._deleted.add(status)
         return True
 
     def _events(self, rules: RetentionRules) -> bool:

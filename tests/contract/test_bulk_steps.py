@@ -265,3 +265,26 @@ def test_long_logs_go_in_small_transactions_before_their_jobs(
     assert (changed, left) == (3, [0] * 3)
     assert transactions == [0] * (3 + 6 + 1), "250 lines, 500 lines, then all jobs"
     assert store.maintenance.verify() == []
+
+
+def test_a_long_log_of_a_job_that_another_needs_goes_once_that_is_deleted(
+    store: Store, submit: Submit, lease: Lend, end: End, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = submit()
+    (held,) = lease(1)
+    store.logs.append(first, held.token, held.attempt, [NewLine(1, "info", "said", "{}")] * 250)
+    needs_it, beside = submit(depends_on=(first,)), submit()
+    end(held)
+    store.jobs.cancel(needs_it)
+    store.jobs.cancel(beside)
+    delete, left = store.jobs.delete, {}
+
+    def delete_one(job_id: int) -> None:
+        left[job_id] = len(store.logs.after(first, 0, 1_000))
+        delete(job_id)
+
+    monkeypatch.setattr(store.jobs, "delete", delete_one)
+    store.jobs.lines_at_once = 100
+    assert store.bulk.change(BulkAction.DELETE, JobFilter(), by="cli") == 3
+    assert left == {beside: 250, needs_it: 250, first: 0}
+    assert entries_of(store, 1)[0].count == 3

@@ -114,8 +114,8 @@ def _refuse_to_go_on(stopping: Event, changed: int) -> None:
     if stopping.is_set():
         raise Refusal(
             503,
-            f"This API stops, and has changed {changed} of the jobs. Send the request again, for "
-            "those that are left.",
+            f"This API stops, and has changed {changed} of the jobs. Send it again with the count "
+            "of now, for those that are left.",
         )
 
 

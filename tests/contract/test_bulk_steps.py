@@ -148,6 +148,22 @@ def test_the_first_step_changes_nothing_if_another_count_is_expected(
     assert store.stats.counts()[Status.PENDING] == 1
 
 
+def test_who_is_ended_before_the_first_transaction_leaves_no_entry(
+    store: Store, submit: Submit
+) -> None:
+    submit(queue="mail")
+
+    def end_at_once(_: int) -> None:
+        raise InterruptedError
+
+    place, action = store.bulk.first_place(None), BulkAction.CANCEL
+    with pytest.raises(InterruptedError):
+        store.bulk.step(action, MAIL, 3, place, by="cli", before_each=end_at_once)
+    with pytest.raises(InterruptedError):
+        store.bulk.change(action, MAIL, by="cli", before_each=end_at_once)
+    assert entries_of(store, 1) == []
+
+
 @pytest.mark.parametrize(
     ("action", "wanted", "by"),
     [
@@ -263,7 +279,7 @@ def test_long_logs_go_in_small_transactions_before_their_jobs(
         BulkAction.DELETE, JobFilter(), by="cli", before_each=transactions.append
     )
     assert (changed, left) == (3, [0] * 3)
-    assert transactions == [0] * (3 + 6 + 1), "250 lines, 500 lines, then all jobs"
+    assert transactions == [0] * (1 + 3 + 6 + 1), "its entry, 250 lines, 500, then all jobs"
     assert store.maintenance.verify() == []
 
 

@@ -108,8 +108,10 @@ class Bulk:
         ids = self._matching(action, wanted, max_id)
         if expected_count is not None:
             self._expect(len(ids), expected_count)
+        acting = _Acting(before_each)
+        acting.begin()
         entry = self._audit.record(action, _in_words(wanted, max_id), by=by, reason=reason, count=0)
-        return self._act(action, ids, entry, before_each)
+        return self._act(action, ids, entry, acting)
 
     def step(
         self,
@@ -129,19 +131,20 @@ class Bulk:
 
         Raises CountChanged (in the first step only), and NoSuchPlace for a place of other steps.
         """
-        target = _in_words(wanted, place.max_id)
+        target, acting = _in_words(wanted, place.max_id), _Acting(before_each)
         if place.audit_id:
             if not self._audit.has(place.audit_id, action, target, by):
                 raise NoSuchPlace("no such action has been begun")
         else:
             if expected_count is not None:
                 self._expect(self.count(action, wanted, place.max_id), expected_count)
+            acting.begin()
             entry = self._audit.record(action, target, by=by, reason=reason, count=0)
             place = place._replace(audit_id=entry)
         with self._database.snapshot():
             some, at = self._some(action, wanted, limit, place)
             ids = self._with_linked(action, wanted, some, place.max_id)
-        changed = self._act(action, ids, place.audit_id, before_each)
+        changed = self._act(action, ids, place.audit_id, acting)
         so_far = self._audit.count_of(place.audit_id)
         return BulkStep(changed, so_far, None if at is None else place._replace(after=at.id))
 
@@ -180,19 +183,12 @@ class Bulk:
                 f"{count} jobs match now, {expected} were expected; nothing was changed"
             )
 
-    def _act(
-        self,
-        action: BulkAction,
-        ids: Sequence[int],
-        entry: int,
-        before_each: Callable[[int], None] | None,
-    ) -> int:
+    def _act(self, action: BulkAction, ids: Sequence[int], entry: int, acting: "_Acting") -> int:
         verbs: dict[BulkAction, Callable[[int], object]] = {
             BulkAction.CANCEL: self._jobs.cancel,
             BulkAction.RETRY: self._jobs.retry,
             BulkAction.DELETE: self._jobs.delete,
         }
-        acting = _Acting(before_each)
         most = self._database.most_savepoints
         for first in range(0, len(ids), most):
             some = ids[first : first + most]

@@ -3,6 +3,8 @@
 The filter is limited by `max_id` (the newest job on the screen) and by `expected_count` (what the
 operator confirmed); if the count differs now, nothing is changed. Jobs are changed in small
 transactions, so that the write lock is never held long; each adds its count to the audit log.
+On PostgreSQL another transaction may hold some of the jobs for long. They are left out after a
+moment, as many may wait for the locks of this one, and tried again twice; then the action ends.
 
 The order is that of the dependencies: jobs that wait are cancelled and deleted before what they
 wait for, which would end them first, and retried after it, so that they wait for it again.

@@ -243,9 +243,10 @@ class Jobs:
         another transaction holds the job, it soon raises DatabaseBusy.
         """
         with self._database.write(durable=False):
-            self._keys.lock()
-            self._database.limit_lock_waits(LOCK_WAIT_MS)
             try:
+                if self.state(job_id).concurrency_key is not None:
+                    self._keys.lock()  # this may take longer
+                self._database.limit_lock_waits(LOCK_WAIT_MS)
                 self._to_delete(job_id)
             except (NotFound, TransitionRefused):
                 return False

@@ -268,6 +268,9 @@ def test_a_worker_frozen_past_its_lease_stops_its_job_and_changes_nothing(
     worker = start_alone().wait_until_ready()
     job_id = database.submit("obedient", max_retries=0)
     database.wait(job_id, Status.IN_PROGRESS)
+    [row] = database.store.processes.all()
+    cell_file = database.store.state.cell(row.incarnation)
+    wait_for(lambda: (cell := read_cell(cell_file)) and cell.running, "the job's start")
     worker.signal(signal.SIGSTOP)
     assert wait_for(database.store.leases.reclaim_expired, "the lease to expire") == [job_id]
     ended = database.store.jobs.get(job_id)

@@ -216,6 +216,23 @@ def test_a_session_that_was_closed_opens_nothing_and_its_streams_end(
     assert guarded.client.get("/jobs", headers=headers).status_code == 200
 
 
+def test_an_action_in_steps_goes_on_in_the_session_of_the_next_login(
+    guarded: Any, browser: httpx2.Client
+) -> None:
+    browser.post("/jobs/batch", json={"jobs": [{"type": "add"}] * 3})
+    cancel = {"action": "cancel", "filter": {}, "expected_count": 3, "limit": 2}
+    first = browser.post("/jobs/bulk", json=cancel).json()
+    cancel["cursor"] = first["next_cursor"]
+    browser.delete("/session")
+    assert is_unauthorized(browser.post("/jobs/bulk", json=cancel))
+    browser.post("/session", json={"token": TOKEN})
+    second = browser.post("/jobs/bulk", json=cancel)
+    assert second.status_code == 200, second.text
+    assert second.json()["so_far"] == 3
+    (entry,) = entries_of(guarded.store, 9)
+    assert entry.count == 3
+
+
 @pytest.mark.parametrize(
     ("body", "status"),
     [

@@ -183,6 +183,19 @@ def test_a_place_of_other_steps_is_refused(
     assert entries_of(store, 1)[0].count == 3
 
 
+def test_a_place_is_that_of_an_address_in_any_of_its_sessions(store: Store) -> None:
+    store.jobs.submit_many([NewJob("noop", queue="mail")] * 8)
+    first = store.bulk.first_place(None)
+    place = store.bulk.step(BulkAction.CANCEL, MAIL, 3, first, by="api:::1#one").place
+    assert place is not None
+    with pytest.raises(NoSuchPlace):
+        store.bulk.step(BulkAction.CANCEL, MAIL, 3, place, by="api:::2#one")
+    for by, so_far in ("api:::1#two", 6), ("api:::1", 8):
+        step = store.bulk.step(BulkAction.CANCEL, MAIL, 3, place, by=by)
+        assert step.so_far == so_far
+        place = step.place or place
+
+
 @pytest.mark.parametrize("limit", [1, 2, 3])
 def test_steps_of_any_size_keep_the_order_of_dependencies(store: Store, limit: int) -> None:
     store.jobs.submit_many(

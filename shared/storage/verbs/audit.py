@@ -65,8 +65,13 @@ class Audit:
         return [job_id for job_id in job_ids if job_id not in changed]
 
     def has(self, audit_id: int, action: str, target: str, by: str) -> bool:
-        """Return whether there is such an entry."""
-        return self._database.one(self._sql["has"], audit_id, action, target, by) is not None
+        """Return whether there is such an entry, made in this or another session of `by`.
+
+        An action in steps may outlive a browser's session, and goes on after the next login. From
+        another address it does not: the entry would name somebody else.
+        """
+        row = self._database.one(self._sql["begun-by"], audit_id, action, target)
+        return row is not None and _without_session(row[0]) == _without_session(by)
 
     def count_of(self, audit_id: int) -> int:
         """Return how many jobs an action has changed."""
@@ -168,3 +173,8 @@ class _Place(NamedTuple):
 
     id: int
     at_ms: int
+
+
+def _without_session(by: str) -> str:
+    """`api:ADDRESS` of `api:ADDRESS#SESSION`; another name as it is."""
+    return by.partition("#")[0]

@@ -27,9 +27,9 @@ replace(target, ',', '') || ' ' LIKE ? ESCAPE '\'
 -- The last entry of a window, and its time: the next window of a list begins behind it.
 SELECT id, at_ms FROM audit WHERE id < ? ORDER BY id DESC LIMIT 1 OFFSET ?;
 
--- name: has
--- Whether an entry is that of a certain action.
-SELECT 1 FROM audit WHERE id = ? AND action = ? AND target = ? AND by = ?;
+-- name: begun-by
+-- Who began a certain action, if an entry is that of it.
+SELECT by FROM audit WHERE id = ? AND action = ? AND target = ?;
 
 -- name: count-of
 -- How many jobs an action has changed.

@@ -171,9 +171,10 @@ def test_what_is_typed_outlives_the_session(guarded: Any, watched: Page) -> None
     expect(other.locator("h1")).to_have_text("Log in")
     log_in(other)
     other.locator("#connection[data-state=live]").wait_for()
-    page.locator("#banner-now").click()
+    # Not a click: a try of the page's own may have hidden the button already.
+    page.locator("#banner-now").dispatch_event("click")
     expect(page.locator("#banner")).to_be_hidden()
-    editor.locator("#banner-now").click()
+    editor.locator("#banner-now").dispatch_event("click")
     expect(editor.locator("#save")).to_be_enabled()
     expect(editor.locator("#text")).to_have_value("# mine, still\n")
     editor.close()

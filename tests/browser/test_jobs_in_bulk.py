@@ -79,8 +79,8 @@ def test_a_stop_in_the_middle_tells_exactly_how_many_were_changed(
     rows(page).first.locator(".id a").click()
     wait_until(lambda: page.title() and asked == ["beforeunload"], "the question whether to leave")
     waiting.pop().fulfill(status=401, json={"detail": "no session"})
-    expect(page.locator("#done-words")).to_contain_text("Log in again in another tab.")
     wait_until_held(page, waiting)
+    expect(page.locator("#done-words")).to_contain_text("Log in again in another tab.")
     page.locator("#stop").click()
     waiting.pop().continue_()
     told = "Stopped: 200 jobs were cancelled or asked to stop, 150 of 350 were left as they were."

@@ -105,15 +105,18 @@ export class Bulk {
   async go(action, answer, n, isStopped) {
     this.stopped = isStopped;
     if (answer.next_cursor && !isStopped) this.work(true);
-    let changed = answer.so_far, cursor = answer.next_cursor;
+    let changed = answer.so_far, cursor = answer.next_cursor, isAgain = false;
     while (cursor && !this.stopped) {
-      this.progress(`${WORDS[action].doing}: ${count(changed)} of ${count(n)}`, changed / n);
-      this.changed();
+      if (!isAgain) { // else the problem stays until an answer comes
+        this.progress(`${WORDS[action].doing}: ${count(changed)} of ${count(n)}`, changed / n);
+        this.changed();
+      }
       try {
         const step = await request("/jobs/bulk", { method: "POST", body: { ...this.body, cursor }, within: LONGEST_READ_MS }); // one that was made counts, and is not made twice
-        [changed, cursor] = [step.so_far, step.next_cursor];
+        [changed, cursor, isAgain] = [step.so_far, step.next_cursor, false];
       } catch (error) {
         if (!MAY_PASS.has(error.status)) { this.end(`${error.message} ${plural(changed, "job")} ${WORDS[action].did}.`, true); return; }
+        isAgain = true;
         this.progress(`${error.message} Another try follows. ${count(changed)} of ${count(n)}`, changed / n);
         await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
       }

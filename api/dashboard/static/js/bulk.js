@@ -13,6 +13,8 @@ import { count, plural } from "./words.js";
 const STEP = 100;
 const LARGE = 100;
 const AGAIN_MS = 1000;
+/** Not sooner: the API may wait for the database, and would do a step that is sent again beside the first. */
+const LONGEST_STEP_MS = 300_000;
 const MAY_PASS = new Set([0, 401, 503]); // no answer, no session, busy
 const WORDS = {
   retry: { verb: "Retry", doing: "Retrying", did: "will run again", can: "has failed or was cancelled", text: "Each becomes due now and can use all its attempts again." },
@@ -112,7 +114,7 @@ export class Bulk {
         this.changed();
       }
       try {
-        const step = await request("/jobs/bulk", { method: "POST", body: { ...this.body, cursor }, within: LONGEST_READ_MS }); // one that was made counts, and is not made twice
+        const step = await request("/jobs/bulk", { method: "POST", body: { ...this.body, cursor }, within: LONGEST_STEP_MS }); // one that was made counts, and is not made twice
         [changed, cursor, isAgain] = [step.so_far, step.next_cursor, false];
       } catch (error) {
         if (!MAY_PASS.has(error.status)) { this.end(`${error.message} ${plural(changed, "job")} ${WORDS[action].did}.`, true); return; }

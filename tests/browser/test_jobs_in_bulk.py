@@ -81,10 +81,13 @@ def test_a_stop_in_the_middle_tells_exactly_how_many_were_changed(
     waiting.pop().fulfill(status=401, json={"detail": "no session"})
     wait_until_held(page, waiting)
     expect(page.locator("#done-words")).to_contain_text("Log in again in another tab.")
+    page.route(f"{system.url}/jobs?*", lambda route: route.fulfill(status=401, json={}))
     page.locator("#stop").click()
     waiting.pop().continue_()
     told = "Stopped: 200 jobs were cancelled or asked to stop, 150 of 350 were left as they were."
     expect(page.locator("#result")).to_have_text(told)
+    expect(page.locator("#filter-problem")).to_contain_text("Log in again in another tab.")
+    assert lasting_dashboard.never_reloaded()
     assert statuses(system, "stopped") == {"cancelled": 300, "pending": 150}
     assert system.get("/audit")["items"][0]["count"] == 200
 

@@ -13,9 +13,9 @@ export function keepWhile(isUnsaved) {
   addEventListener("beforeunload", (event) => { if (isUnsaved()) event.preventDefault(); });
 }
 
-/** The session has ended: show the login page, unless work would be lost. */
+/** The session has ended: show the login page, unless work would be lost, or what became of it was not seen. */
 export function endSession() {
-  isOver = works.some((isUnsaved) => isUnsaved());
+  isOver ||= works.some((isUnsaved) => isUnsaved());
   if (!isOver) location.reload();
 }
 

@@ -58,6 +58,12 @@ def test_a_stop_in_the_middle_tells_exactly_how_many_were_changed(
     wait_until_held(page, waiting)
     page.get_by_role("button", name="Do nothing").click()
     expect(cancel).to_be_disabled()
+    waiting.pop().fulfill(status=409, json={"detail": "Nothing was changed."})
+    expect(page.locator("#result.bad")).to_have_text("Cancel 450 jobs: Nothing was changed.")
+    cancel.click()
+    confirm(page, typed="450")
+    wait_until_held(page, waiting)
+    page.get_by_role("button", name="Do nothing").click()
     waiting.pop().continue_()
     told = "Stopped: 100 jobs were cancelled or asked to stop, 350 of 450 were left as they were."
     expect(page.locator("#result")).to_have_text(told)

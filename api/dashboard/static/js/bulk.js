@@ -90,6 +90,7 @@ export class Bulk {
       body: { ...body, max_id: most, expected_count: n },
       send: (path, call) => this.begin(path, { ...call, body: (this.body = { ...call.body, limit: STEP }) }),
       done: (answer, wasClosed) => { if (!wasClosed) this.selection.clear(); this.go(action, answer, n, wasClosed); },
+      failed: ({ message }) => this.tell(`${verb} ${plural(n, "job")}: ${message}`, true),
     });
   }
 

@@ -22,10 +22,11 @@ let turn = null;
  * @property {string} [typed] what must be typed first, for what changes much
  * @property {(path: string, call: any) => Promise<any>} [send] makes the call otherwise than `request`
  * @property {(answer: any, wasClosed: boolean) => void} done called with the answer after the call succeeded, and whether the dialog was closed before
+ * @property {(error: Error) => void} [failed] called if the call failed after the dialog was closed, which could not tell it
  */
 
 /** Open the dialog; if confirmed, send `body` with the reason to `path`. The focus then returns to where it was. @param {Question} question */
-export function confirm({ title, text, yes: label, path, method = "POST", body, typed, send = request, done }) {
+export function confirm({ title, text, yes: label, path, method = "POST", body, typed, send = request, done, failed }) {
   const dialog = byId("confirm");
   const bodyNow = () => (field.value.trim() ? { ...body, reason: field.value.trim() } : body);
   const mine = (turn = {});
@@ -42,7 +43,7 @@ export function confirm({ title, text, yes: label, path, method = "POST", body, 
       done(answer, wasClosed);
     } catch (error) {
       isSending = false;
-      if (!isOpen()) return;
+      if (!isOpen()) return failed?.(error);
       showOrHide(problem, error.message);
       yes.disabled = !mayAct();
       yes.focus(); // a disabled button loses the focus

@@ -12,6 +12,11 @@ FOLLOW = """async (jobs) => {
     jobs.forEach((job) => follow(job, true));
 }"""
 
+HIDE = """(isHidden) => {
+    Object.defineProperty(document, "hidden", { value: isHidden, configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
 
 def test_jobs_are_followed_through_failures_and_leave_room_for_other_calls(
     lasting_dashboard: Dashboard,
@@ -23,6 +28,8 @@ def test_jobs_are_followed_through_failures_and_leave_room_for_other_calls(
     failures: list[Route] = []
     waiting: set[Request] = set()
     most: list[int] = []
+    asked: list[Request] = []
+    unanswered: set[Request] = set()
 
     def fail_at_first(route: Route) -> None:
         if len(failures) == 6:
@@ -35,9 +42,21 @@ def test_jobs_are_followed_through_failures_and_leave_room_for_other_calls(
         if re.search(rf"/jobs/({ids})\?wait=30", request.url):
             waiting.add(request)
             most.append(len(waiting))
+        elif re.search(rf"/jobs/({ids})$", request.url):
+            asked.append(request)
+            unanswered.add(request)
 
     def answered(request: Request) -> None:
         waiting.discard(request)
+        unanswered.discard(request)
+
+    def asked_in(seconds: int) -> int:
+        """How often it asks for a job at once."""
+        asked.clear()
+        for _ in range(seconds // 2):
+            page.clock.run_for(2_000)
+            wait_until(lambda: page.title() and not unanswered, "the answers")
+        return len(asked)
 
     def have_failed() -> bool:
         page.clock.run_for(1_000)
@@ -53,7 +72,13 @@ def test_jobs_are_followed_through_failures_and_leave_room_for_other_calls(
     wait_until(have_failed, "the sixth failure of a job's requests, and three that wait")
     expect(page.locator("#sent")).to_contain_text("deleted")
     assert max(most) == 3
+    assert asked_in(20) < 12
+    page.evaluate(HIDE, True)
+    asked_in(12)
+    assert asked_in(12) == 0
     for one in later:
         system.client.post(f"/jobs/{one}/run")
-    page.clock.resume()
+        system.wait_for_job(one)
+    page.evaluate(HIDE, False)
+    page.clock.fast_forward(60_000)
     expect(page.locator("#sent [data-status=done]")).to_have_count(5)

@@ -5,8 +5,8 @@ import { request } from "./http.js";
 import { TERMINAL, spaced } from "./words.js";
 
 const MOST_WAITING = 3; // a browser makes six requests of a host at once, and the page needs some itself
-const AGAIN_MS = 2000;
-let waiting = 0;
+const AGAIN_MS = 2000; // for each job that is followed, so that many are not asked for more often than one
+let waiting = 0, followed = 0;
 
 /** @param {any} job @param {boolean} isNew false: a live job with its unique key was there already */
 export async function follow(job, isNew) {
@@ -14,12 +14,14 @@ export async function follow(job, isNew) {
   const state = h("span", { class: "status" });
   byId("sent").prepend(h("li", {}, h("a", { href: `/ui/jobs/${job.id}` }, `${job.type} ${job.id}`), " ", state,
     !isNew && h("p", { class: "hint" }, "No new job: this one was there already, and has its unique_key.")));
+  followed++;
   for (show(state, job); !TERMINAL.has(job.status); show(state, job)) {
     try { job = await next(job.id); } catch (error) {
-      if (error.status === 404) return state.replaceChildren("deleted");
+      if (error.status === 404) { state.replaceChildren("deleted"); break; }
       await later(); // it may only be that Orpheus is started anew
     }
   }
+  followed--;
 }
 
 /** Return a job when it has ended, or sooner. @param {number} id */
@@ -32,7 +34,10 @@ async function next(id) {
   try { return await request(`/jobs/${id}?wait=30`, { exact: true }); } finally { waiting--; }
 }
 
-const later = () => new Promise((resolve) => { setTimeout(resolve, AGAIN_MS); });
+async function later() {
+  await new Promise((resolve) => { setTimeout(resolve, AGAIN_MS * followed); });
+  if (document.hidden) await new Promise((resolve) => { document.addEventListener("visibilitychange", resolve, { once: true }); });
+}
 
 function show(state, { status, result, error }) {
   state.dataset.status = status;

@@ -58,11 +58,13 @@ def from_crontab(
         is_of_system = str(Path(file).absolute()).startswith(("/etc/crontab", "/etc/cron.d/"))
         known = {one.pw_name for one in pwd.getpwall()} | set(_USERS_OF_OTHERS.split())
         has_users = is_of_system or crontab.has_user_column(source, known)
-    timezone = timezone or zone_of_host()
-    if timezone is None:
-        raise click.UsageError("the time zone of this host has no name here: give --timezone")
-    host = crontab.CronHost(timezone, _user(), has_users=has_users)
-    return _print(operator, file, crontab.convert(source, host))
+    host = crontab.CronHost(timezone or zone_of_host(), _user(), has_users=has_users)
+    try:
+        moved = crontab.convert(source, host)
+    except crontab.NoTimezone:
+        why = "the time zone of this host has no name here: give --timezone"
+        raise click.UsageError(why) from None
+    return _print(operator, file, moved)
 
 
 @import_files.command("supervisord")

@@ -63,13 +63,17 @@ _OF_CRON = {
 class CronHost:
     """What cron knows without a line of the file.
 
-    `timezone`: in which it reads times. `user`: who runs Orpheus. `has_users`: whether a column of
-    the file names users.
+    `timezone`: in which it reads times, None if that is not known. `user`: who runs Orpheus.
+    `has_users`: whether a column of the file names users.
     """
 
-    timezone: str = "UTC"
+    timezone: str | None = "UTC"
     user: str = ""
     has_users: bool = False
+
+
+class NoTimezone(Exception):
+    """The zone of the host is not known, and times of the file are in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +134,10 @@ class _Variables:
 
 
 def convert(source: SourceFile, host: CronHost) -> Moved:
-    """Return the commands, in the order of the file, and after them their schedules."""
+    """Return the commands, in the order of the file, and after them their schedules.
+
+    Raises NoTimezone.
+    """
     variables, names = _Variables(), UniqueNames(*BUILT_IN_JOBS)
     commands: list[Entry | Left] = []
     schedules: list[Entry | Left] = []
@@ -154,10 +161,11 @@ def convert(source: SourceFile, host: CronHost) -> Moved:
 
 
 def _differences(host: CronHost) -> tuple[str, ...]:
+    zone = f"Without CRON_TZ, times are those of {host.timezone} (this host's zone, or --timezone)."
     return (
         "cron starts a job in the home folder of its user, with few variables. Orpheus starts it",
         "in cwd, else where Orpheus was started, with the variables of Orpheus and those of env.",
-        f"Without CRON_TZ, times are those of {host.timezone} (this host's zone, or --timezone).",
+        *([zone] if host.timezone else []),
         "cron limits no job. Here each may run for a day (timeout), and no more at once than there",
         "are workers. None runs again after a failure (max_retries) or a missed time (catch_up).",
         NEEDS_FIRST_LINE,
@@ -210,8 +218,10 @@ def _entries(
 ) -> list[Entry | Left]:
     """Return a command and its schedule, or only why there are none."""
     env = dict(variables.env)
-    timezone = env.pop("CRON_TZ", host.timezone)
     rhythm = _rhythm(job.time)
+    timezone = env.pop("CRON_TZ", host.timezone if "cron" in rhythm else "UTC")  # every needs none
+    if timezone is None:
+        raise NoTimezone
     problem = problem_of(rhythm.get("cron"), _seconds(rhythm.get("every")), timezone)
     if problem is not None:
         return [job.left(job.line, problem, "write this schedule by hand")]

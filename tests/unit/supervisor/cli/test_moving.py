@@ -87,6 +87,11 @@ def test_a_zone_that_is_not_known_is_asked_for(
     code, out, err = orpheus("import", "crontab", "crontab")
     assert (code, out) == (2, "")
     assert "give --timezone" in err
+    Path("crontab").write_text("@every 5m /opt/a\nCRON_TZ=Asia/Tokyo\n0 1 * * * /opt/b\n")
+    code, out, err = orpheus("import", "crontab", "crontab")
+    assert code == 0
+    assert [one.timezone for one in loaded(out).schedules] == ["UTC", "Asia/Tokyo"]
+    assert "--timezone" not in out + err
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def test_jobs_are_followed_through_failures_and_leave_room_for_other_calls(
         return len(asked)
 
     def have_failed() -> bool:
-        page.clock.run_for(1_000)
+        page.clock.run_for(5_000)
         return len(failures) == 6 and len(waiting) == 3
 
     page.route(re.compile(rf"/jobs/{later[0]}\b"), fail_at_first)

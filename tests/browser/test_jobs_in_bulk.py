@@ -35,13 +35,8 @@ def test_500_failed_jobs_are_retried_by_filter_and_none_that_arrives_meanwhile(
     assert (entry["action"], entry["count"], entry["reason"]) == ("retry", 500, "the disk is back")
 
 
-def test_a_stop_in_the_middle_tells_exactly_how_many_were_changed(
-    lasting_dashboard: Dashboard, held: str
-) -> None:
-    system = lasting_dashboard.system
-    job = {"type": "sum_range", "payload": {"n": 1}, "queue": held, "tags": ["stopped"]}
-    system.client.post("/jobs/batch", json={"jobs": [job] * 450})
-    page = lasting_dashboard.open("/ui/jobs?tag=stopped")
+def hold_steps(page: Page) -> list[Route]:
+    """Return where each step of a bulk action waits until the test lets it go."""
     waiting: list[Route] = []
 
     def hold(route: Route) -> None:
@@ -51,6 +46,29 @@ def test_a_stop_in_the_middle_tells_exactly_how_many_were_changed(
             waiting.append(route)
 
     page.route("**/jobs/bulk", hold)
+    return waiting
+
+
+def stay_if_asked(page: Page) -> list[str]:
+    """Return what the browser asks, which is answered with no."""
+    asked: list[str] = []
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.on("dialog", stay)
+    return asked
+
+
+def test_a_stop_in_the_middle_tells_exactly_how_many_were_changed(
+    lasting_dashboard: Dashboard, held: str
+) -> None:
+    system = lasting_dashboard.system
+    job = {"type": "sum_range", "payload": {"n": 1}, "queue": held, "tags": ["stopped"]}
+    system.client.post("/jobs/batch", json={"jobs": [job] * 450})
+    page = lasting_dashboard.open("/ui/jobs?tag=stopped")
+    waiting = hold_steps(page)
     page.get_by_role("button", name="Select all jobs that match").click()
     cancel = page.get_by_role("button", name="Cancel …")
     cancel.click()
@@ -75,13 +93,7 @@ def test_a_stop_in_the_middle_tells_exactly_how_many_were_changed(
     expect(page.locator("#done-words")).to_have_text("Cancelling: 100 of 350")
     expect(page.locator("#working")).to_be_visible()
     wait_until_held(page, waiting)
-    asked: list[str] = []
-
-    def stay(dialog: Dialog) -> None:
-        asked.append(dialog.type)
-        dialog.dismiss()
-
-    page.on("dialog", stay)
+    asked = stay_if_asked(page)
     rows(page).first.locator(".id a").click()
     wait_until(lambda: page.title() and asked == ["beforeunload"], "the question whether to leave")
     waiting.pop().fulfill(status=401, json={"detail": "no session"})

@@ -2,7 +2,7 @@
 
 import re
 
-from playwright.sync_api import Request, Route, expect
+from playwright.sync_api import Page, Request, Route, expect
 
 from tests.browser.conftest import Dashboard
 from tests.machine import wait_until
@@ -18,6 +18,55 @@ HIDE = """(isHidden) => {
 }"""
 
 
+def fail_at_first(page: Page, url: str, times: int) -> list[Route]:
+    """Return the requests that failed: the first ones."""
+    failures: list[Route] = []
+
+    def fail(route: Route) -> None:
+        if len(failures) == times:
+            route.continue_()
+        else:
+            failures.append(route)
+            route.abort()
+
+    page.route(re.compile(url), fail)
+    return failures
+
+
+class Asked:
+    """What a page asks for jobs: with `wait`, or at once."""
+
+    def __init__(self, page: Page, ids: str) -> None:
+        self.page, self.ids = page, ids
+        self.waiting: set[Request] = set()
+        self.most = 0
+        self.unanswered: set[Request] = set()
+        self.at_once = 0
+        page.on("request", self._count)
+        page.on("requestfinished", self._answered)
+        page.on("requestfailed", self._answered)
+
+    def _count(self, request: Request) -> None:
+        if re.search(rf"/jobs/({self.ids})\?wait=30", request.url):
+            self.waiting.add(request)
+            self.most = max(self.most, len(self.waiting))
+        elif re.search(rf"/jobs/({self.ids})$", request.url):
+            self.unanswered.add(request)
+            self.at_once += 1
+
+    def _answered(self, request: Request) -> None:
+        self.waiting.discard(request)
+        self.unanswered.discard(request)
+
+    def at_once_in(self, seconds: int) -> int:
+        """Return how often the page asks at once in so many seconds of its clock."""
+        before = self.at_once
+        for _ in range(seconds // 2):
+            self.page.clock.run_for(2_000)
+            wait_until(lambda: self.page.title() and not self.unanswered, "the answers")
+        return self.at_once - before
+
+
 def test_jobs_are_followed_through_failures_and_leave_room_for_other_calls(
     lasting_dashboard: Dashboard,
 ) -> None:
@@ -25,57 +74,23 @@ def test_jobs_are_followed_through_failures_and_leave_room_for_other_calls(
     later = [system.submit("sum_range", {"n": n}, delay=3600) for n in range(5)]
     ids = "|".join(map(str, later))
     page = lasting_dashboard.open("/ui/submit?type=sum_range")
-    failures: list[Route] = []
-    waiting: set[Request] = set()
-    most: list[int] = []
-    asked: list[Request] = []
-    unanswered: set[Request] = set()
-
-    def fail_at_first(route: Route) -> None:
-        if len(failures) == 6:
-            route.continue_()
-        else:
-            failures.append(route)
-            route.abort()
-
-    def count(request: Request) -> None:
-        if re.search(rf"/jobs/({ids})\?wait=30", request.url):
-            waiting.add(request)
-            most.append(len(waiting))
-        elif re.search(rf"/jobs/({ids})$", request.url):
-            asked.append(request)
-            unanswered.add(request)
-
-    def answered(request: Request) -> None:
-        waiting.discard(request)
-        unanswered.discard(request)
-
-    def asked_in(seconds: int) -> int:
-        """How often it asks for a job at once."""
-        asked.clear()
-        for _ in range(seconds // 2):
-            page.clock.run_for(2_000)
-            wait_until(lambda: page.title() and not unanswered, "the answers")
-        return len(asked)
+    failures = fail_at_first(page, rf"/jobs/{later[0]}\b", 6)
+    asked = Asked(page, ids)
 
     def have_failed() -> bool:
         page.clock.run_for(5_000)
-        return len(failures) == 6 and len(waiting) == 3
+        return len(failures) == 6 and len(asked.waiting) == 3
 
-    page.route(re.compile(rf"/jobs/{later[0]}\b"), fail_at_first)
-    page.on("request", count)
-    page.on("requestfinished", answered)
-    page.on("requestfailed", answered)
     page.clock.install()
     jobs = [system.get(f"/jobs/{one}") for one in later]
     page.evaluate(FOLLOW, [*jobs, {**jobs[0], "id": 2**62}])
     wait_until(have_failed, "the sixth failure of a job's requests, and three that wait")
     expect(page.locator("#sent")).to_contain_text("deleted")
-    assert max(most) == 3
-    assert asked_in(20) < 12
+    assert asked.most == 3
+    assert asked.at_once_in(20) < 12
     page.evaluate(HIDE, True)
-    asked_in(12)
-    assert asked_in(12) == 0
+    asked.at_once_in(12)
+    assert asked.at_once_in(12) == 0
     for one in later:
         system.client.post(f"/jobs/{one}/run")
         system.wait_for_job(one)

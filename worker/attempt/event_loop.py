@@ -26,7 +26,7 @@ from orpheus.worker.attempt.loop_threads import LoopThreads
 _STOP_S = 1.0
 _FEWEST_THREADS = 32
 _STALL_S = 1.0
-_LONG_AGO = float("-inf")
+_LONG_AGO, _NEVER = float("-inf"), float("inf")
 
 log = get_logger()
 
@@ -61,9 +61,11 @@ class EventLoop:
         self._is_stopping = False
         self._has_turned = True
         """Since `look` asked it to."""
-        self._looked_at_s = self._blocks_since_s = self._put_off_until_s = _LONG_AGO
-        self._blocking: asyncio.Task[Any] | None = None
-        """The task that ran at the last look, if the loop had not turned since the look before."""
+        self._looked_at_s = self._put_off_until_s = self._runs_since_s = _LONG_AGO
+        self._blocked_since_s = _NEVER
+        """The first look at which the loop had not turned, or never: it has turned since."""
+        self._running: RunningAttempt | None = None
+        """The job whose task ran at the last look, if the loop had not turned by then."""
         self._is_reported = False
         self._thread = threading.Thread(target=self._run, name="event-loop", daemon=True)
         self._thread.start()
@@ -89,22 +91,25 @@ class EventLoop:
         self._looked_at_s = now_s
         if self._has_turned or stood_still:
             self._has_turned = not self._tasks
-            self._blocking, self._is_reported = None, False
+            self._blocked_since_s = _NEVER
             if self._tasks:
                 self._loop.call_soon_threadsafe(self._note_turn)
             return
         task = asyncio.current_task(self._loop)
-        if task is not self._blocking:
-            self._blocking, self._is_reported = task, False
-            self._blocks_since_s = self._put_off_until_s = now_s
-        blocks_s = now_s - self._blocks_since_s
-        if task and blocks_s >= self._blocked_after_s:
-            owner = self._owner_of(task)
-            if owner is not None:
-                self._put_off_deadlines(owner, now_s)
-            if not self._is_reported:
-                self._is_reported = True
-                self._report_blocked(owner, blocks_s)
+        running = None if task is None else self._owner_of(task)
+        is_first = self._blocked_since_s == _NEVER
+        if is_first:
+            self._blocked_since_s = self._put_off_until_s = now_s
+        if is_first or running is not self._running:
+            self._running, self._runs_since_s, self._is_reported = running, now_s, False
+        # Several tasks may block it in one turn, each for a short time. While a callback blocks it,
+        # nobody knows whose it is: if all had more time, it could block the loop for ever.
+        if running is not None and now_s - self._blocked_since_s >= self._blocked_after_s:
+            self._put_off_deadlines(running, now_s)
+        runs_s = now_s - self._runs_since_s
+        if task is not None and runs_s >= self._blocked_after_s and not self._is_reported:
+            self._is_reported = True
+            self._report_blocked(running, runs_s)
 
     def _owner_of(self, task: "asyncio.Task[Any]") -> RunningAttempt | None:
         owners = (one for one, tasks in list(self._tasks.items()) if task in tasks)

@@ -242,6 +242,27 @@ def test_each_job_that_blocks_the_loop_is_named_once_and_gives_time_to_the_other
     assert deadlines_s[1] > second.lease.timeout_s + 30.0 + BLOCKED_AFTER_S
 
 
+def test_a_job_that_blocks_the_loop_in_many_short_tasks_gives_time_to_the_others(
+    jobs: Jobs,
+) -> None:
+    @job
+    async def short_ones(ctx: Context) -> None:
+        async def one() -> None:
+            time.sleep(BLOCKED_AFTER_S / 2)  # noqa: ASYNC251 - that is it
+
+        await asyncio.gather(*(one() for _ in range(8)))
+
+    @job
+    async def awaiting(ctx: Context) -> None:
+        await asyncio.sleep(BLOCKED_AFTER_S)
+
+    other, blocking = jobs.start("awaiting"), jobs.start("short_ones")
+    for _ in range(2):
+        assert jobs.end().ending is Ending.SUCCEEDED
+    assert other.extra_time_s > 0.0
+    assert blocking.extra_time_s == 0.0
+
+
 def test_context_managers_are_around_attempts_on_the_loop_and_in_threads(jobs: Jobs) -> None:
     session = contextvars.ContextVar[int]("session", default=0)
     left: list[tuple[int, str]] = []

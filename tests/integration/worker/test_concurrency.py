@@ -167,16 +167,25 @@ def test_a_timeout_and_a_cancel_stop_one_job_and_no_other(
 
 
 @pytest.mark.parametrize(
-    ("job_type", "reason"),
-    [("stepping", "a timeout was raised"), ("keeping_a_thread", "have outlived their jobs")],
+    ("job_type", "timeout_s", "reason"),
+    [
+        ("stepping", 0.2, "a timeout was raised"),
+        ("keeping_a_thread", 2.0, "have outlived their jobs"),  # its thread must have begun
+    ],
 )
 def test_a_worker_in_which_a_timeout_may_have_left_something_is_replaced(
-    database: Any, start_supervised: Start, file: Path, job_type: str, reason: str
+    database: Any,
+    start_supervised: Start,
+    file: Path,
+    job_type: str,
+    timeout_s: float,
+    reason: str,
 ) -> None:
     worker = start_supervised(
         modules=("concurrent_jobs",), concurrency=2, beat_interval_s=0.2
     ).wait_until_ready()
-    late = database.submit(job_type, json.dumps({"file": str(file)}), timeout_s=0.2, max_retries=0)
+    payload = json.dumps({"file": str(file)})
+    late = database.submit(job_type, payload, timeout_s=timeout_s, max_retries=0)
     assert database.wait(late).status is Status.FAILED
     assert worker.wait() == 0
     assert reason in worker.says("recycle")["reason"]

@@ -190,7 +190,11 @@ def test_a_timeout_in_a_thread_is_known_to_the_worker(jobs: Jobs) -> None:
 
 
 def test_functions_in_threads_that_outlive_their_jobs_are_known_to_the_worker(jobs: Jobs) -> None:
-    go_on = threading.Event()
+    has_begun, go_on = threading.Event(), threading.Event()
+
+    def function() -> None:
+        has_begun.set()
+        go_on.wait(MOST_S)
 
     @job
     async def leaving(ctx: Context) -> None:
@@ -199,7 +203,7 @@ def test_functions_in_threads_that_outlive_their_jobs_are_known_to_the_worker(jo
 
     @job
     async def stuck(ctx: Context) -> None:
-        await asyncio.to_thread(go_on.wait, MOST_S)
+        await asyncio.to_thread(function)
 
     kept = []
     for names in (("leaving",), ("leaving", "leaving"), ("stuck",)):
@@ -207,7 +211,10 @@ def test_functions_in_threads_that_outlive_their_jobs_are_known_to_the_worker(jo
             jobs.executor.stop()
         jobs.executor = None
         for name in names:
-            jobs.start(name, timeout_s=0.05 if name == "stuck" else 60.0)
+            attempt = jobs.start(name)
+            if name == "stuck":
+                assert has_begun.wait(MOST_S)
+                attempt.request_cancel(time.monotonic())
             jobs.end()
         executor: ConcurrentExecutor | None = jobs.executor
         assert executor is not None

@@ -20,8 +20,8 @@ class ChildJobs:
 
     def __init__(self, jobs: list[NewJob]) -> None:
         self._jobs = jobs
-        self._taken: set[str] = set()
-        """Also the refs of jobs that are being checked: another thread must not choose them."""
+        self._taken: dict[str, object] = {}
+        """Ref -> who took it first; also those of jobs that are being checked."""
         self._accepted: set[str] = set()
         self._dependencies = 0
         self._payload_bytes = 0
@@ -40,13 +40,12 @@ class ChildJobs:
         if len(self._jobs) >= _MOST_JOBS:
             raise PermanentError(f"enqueue: one job may submit {_MOST_JOBS:,} others at most")
         self._refuse_unknown_refs(request)
-        ref = self._free_ref(request)
-        self._taken.add(ref)
+        ref = self._take_ref(request)
         try:
             job = prepare(request.with_options(ref=ref))
             self._count(job)
         except BaseException:
-            self._taken.discard(ref)
+            self._taken.pop(ref, None)
             raise
         self._jobs.append(job._replace(traceparent=traceparent) if traceparent else job)
         self._accepted.add(ref)
@@ -58,16 +57,22 @@ class ChildJobs:
                 problem = f"depends_on/{position}: no job submitted before has the ref {one!r}"
                 raise PermanentError(f"enqueue {request.type!r}: {problem}")
 
-    def _free_ref(self, request: JobRequest) -> str:
+    def _take_ref(self, request: JobRequest) -> str:
         """Return what to call a job: its ref, or a new one."""
-        if request.ref in self._taken:
-            problem = f"ref: another job of this attempt is called {request.ref!r} already"
-            raise PermanentError(f"enqueue {request.type!r}: {problem}")
         ref, number = request.ref, len(self._jobs)
-        while ref is None:
+        if ref is not None:
+            if not self._takes(ref):
+                problem = f"ref: another job of this attempt is called {ref!r} already"
+                raise PermanentError(f"enqueue {request.type!r}: {problem}")
+            return ref
+        while not self._takes(ref := f"child-{number + 1}"):
             number += 1
-            ref = None if f"child-{number}" in self._taken else f"child-{number}"
         return ref
+
+    def _takes(self, ref: str) -> bool:
+        """Take a ref unless it is taken; in one step, as another thread may want it, too."""
+        me = object()
+        return self._taken.setdefault(ref, me) is me
 
     def _count(self, job: NewJob) -> None:
         dependencies = self._dependencies + len(job.depends_on)

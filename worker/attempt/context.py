@@ -133,7 +133,7 @@ class JobContext:
         self._attempt = attempt
         self._queries = queries
         self._results: Results | None = None
-        self._children: ChildJobs | None = None
+        self._children = ChildJobs(attempt.children)
         self.job_id = attempt.lease.job_id
         self.attempt = attempt.lease.attempt
 
@@ -185,8 +185,6 @@ class JobContext:
     ) -> str:
         """See Context."""
         self._refuse_in_child("ctx.enqueue")
-        if self._children is None:
-            self._children = ChildJobs(self._attempt.children)
         request = _request(job, payload, options)
         traceparent = current_traceparent() or self.traceparent
         return self._children.add(request, self._queries.prepare_child, traceparent)

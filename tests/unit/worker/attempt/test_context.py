@@ -203,13 +203,21 @@ def test_children_that_threads_submit_at_once_have_refs_of_their_own(
     running: RunningAttempt, queries: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     both, prepare = threading.Barrier(2), queries.prepare_child
+    has_ref = threading.Event()
 
     def prepare_together(request: JobRequest) -> NewJob:
+        has_ref.set()
         both.wait(30)
         made: NewJob = prepare(request)
         return made
 
+    def make_together(jobs: list[NewJob]) -> child_jobs.ChildJobs:
+        if threading.current_thread() is not threading.main_thread() and both.wait(30) == 0:
+            has_ref.wait(30)  # the other one is ahead
+        return child_jobs.ChildJobs(jobs)
+
     monkeypatch.setattr(queries, "prepare_child", prepare_together)
+    monkeypatch.setattr("orpheus.worker.attempt.context.ChildJobs", make_together)
     ctx = JobContext(running, queries)
     threads = [threading.Thread(target=ctx.enqueue, args=("child",)) for _ in range(2)]
     for thread in threads:
@@ -236,7 +244,7 @@ def test_children_have_no_more_dependencies_and_bytes_in_all_than_a_batch(
 
 
 def test_a_job_has_ten_thousand_children_at_most(running: RunningAttempt, ctx: JobContext) -> None:
-    running.children = [NewJob("child")] * 9_999
+    running.children.extend([NewJob("child")] * 9_999)
     ctx.enqueue("child")
     with pytest.raises(PermanentError, match="10,000 others at most"):
         ctx.enqueue("child")

@@ -65,9 +65,9 @@ class ChildJobs:
                 problem = f"ref: another job of this attempt is called {ref!r} already"
                 raise PermanentError(f"enqueue {request.type!r}: {problem}")
             return ref
-        while not self._takes(ref := f"child-{number + 1}"):
+        while not self._takes(made_up := f"child-{number + 1}"):
             number += 1
-        return ref
+        return made_up
 
     def _takes(self, ref: str) -> bool:
         """Take a ref unless it is taken; in one step, as another thread may want it, too."""

@@ -78,8 +78,8 @@ def run_worker(
     # A job may change the current directory.
     settings = replace(settings, storage=settled(settings.storage))
     keep_freed_memory(_KEPT_MB)
-    allow_open_files(_OTHER_FILES + _FILES_OF_A_JOB * settings.concurrency)
     configure_logging(settings.log_level, settings.log_format, slot)
+    _allow_files(settings.concurrency)
     held: HeldLeases | None = None
     control = ControlThread(
         settings, channel, running=lambda: () if held is None else held.attempts()
@@ -161,6 +161,14 @@ def _work(
     if reason is not None and control.is_alone and control.may_lease:
         return RESTART
     return 0 if all_reported else ExitCode.CUT_SHORT
+
+
+def _allow_files(places: int) -> None:
+    wanted = _OTHER_FILES + _FILES_OF_A_JOB * places
+    allowed = allow_open_files(wanted)
+    if allowed < wanted:
+        why = f"{places} jobs at once may need {wanted}; raise the hard limit (ulimit -Hn)"
+        log.warning("few_open_files", allowed=allowed, why=why)
 
 
 class _StopRequested(Exception):

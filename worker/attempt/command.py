@@ -10,6 +10,7 @@ import errno
 import json
 import os
 import signal
+import threading
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -42,6 +43,10 @@ _PERMANENT_ERRNOS = frozenset(
     }
 )
 """Errors that a retry would meet again; lack of memory or processes is not among them."""
+_one_starts = threading.Lock()
+"""A program that starts needs three descriptors more than one that runs: only one does at a time,
+or near the limit of open files one would take those with which another is to be followed.
+"""
 _NO_FIRST_LINE = " (a script needs a first line such as #!/bin/sh)"
 
 
@@ -60,8 +65,8 @@ class CommandType:
     def run(self, attempt: RunningAttempt) -> dict[str, int]:
         """Run the program until it exits and return the job's result.
 
-        Raises CommandFailed, PermanentError if it cannot be started, LacksFiles, JobTimeout,
-        JobCancelled.
+        Raises CommandFailed, PermanentError if it cannot be started, LacksFiles, CannotFollow,
+        JobTimeout, JobCancelled.
         """
         program, wake_fd = self._start(attempt)
         attempt.extra_time_s = self._cancel_grace_s + _EXTRA_TIME_S
@@ -91,13 +96,15 @@ class CommandType:
         argv = arguments(command.argv, self._field_values(lease.payload))
         job = {"JOB_ID": str(lease.job_id), "JOB_ATTEMPT": str(lease.attempt)}
         check_cancelled(attempt)
+        env = {**os.environ, **command.env, **job}
         try:
-            wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-            try:
-                return Program(argv, command.cwd, {**os.environ, **command.env, **job}), wake_fd
-            except BaseException:
-                os.close(wake_fd)
-                raise
+            with _one_starts:
+                wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+                try:
+                    return Program(argv, command.cwd, env), wake_fd
+                except BaseException:
+                    os.close(wake_fd)
+                    raise
         except OSError as error:
             if error.errno == errno.EMFILE:
                 raise LacksFiles from None

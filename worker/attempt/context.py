@@ -47,6 +47,10 @@ class LacksFiles(Exception):
     """The program of a job was not started, as this process may open no more files."""
 
 
+class CannotFollow(ChildProcessError):
+    """The program of a job was started, but had to be killed for the same reason."""
+
+
 @dataclass(slots=True, eq=False)
 class RunningAttempt:
     """An attempt while its code runs. Times are seconds of `time.monotonic`."""

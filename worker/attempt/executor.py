@@ -18,7 +18,13 @@ from orpheus.shared.durations import parse_duration_s
 from orpheus.shared.job_types.context import JobCancelled, JobTimeout, PermanentError, Snooze
 from orpheus.shared.job_types.registry import JobType
 from orpheus.worker.attempt.around import Around, enter_around
-from orpheus.worker.attempt.context import JobContext, JobQueries, LacksFiles, RunningAttempt
+from orpheus.worker.attempt.context import (
+    CannotFollow,
+    JobContext,
+    JobQueries,
+    LacksFiles,
+    RunningAttempt,
+)
 from orpheus.worker.attempt.folder import Folder
 from orpheus.worker.attempt.forked_child import end_forked_child
 from orpheus.worker.attempt.meter import Meter
@@ -183,6 +189,8 @@ class Executor:
         if isinstance(error, LacksFiles):
             self.lacks_files = True
             return Finished(lease, Ending.RELEASED)
+        if isinstance(error, CannotFollow):
+            self.lacks_files = True
         if isinstance(error, Snooze):
             return _snoozed(error, lease)
         ending = Ending.FAILED_PERMANENTLY if self._is_permanent(error, lease) else Ending.FAILED

@@ -16,6 +16,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from orpheus.worker.attempt.context import CannotFollow
+
 _READ_BYTES = 65_536
 _MAX_LINE_BYTES = 16_384
 _KILL_GRACE_S = 0.5
@@ -26,7 +28,7 @@ _MAX_POLL_S = 3_600.0
 class Program:
     """A running program. Any thread may call `kill`; the rest is for the thread that started it.
 
-    Raises OSError if the program cannot be started.
+    Raises OSError if the program cannot be started, and CannotFollow.
     """
 
     def __init__(self, argv: Sequence[str], cwd: str, env: Mapping[str, str]) -> None:
@@ -53,7 +55,7 @@ class Program:
             self.pidfd = os.pidfd_open(self._process.pid)
         except OSError as error:  # this process may open no more files
             self._reap()
-            raise ChildProcessError(f"the program cannot be followed: {error.strerror}") from None
+            raise CannotFollow(f"the program cannot be followed: {error.strerror}") from None
 
     def has_exited(self) -> bool:
         """Return whether the program itself has exited; it stays a zombie until `reap`."""

@@ -1,6 +1,7 @@
 """A command that cannot be started because its worker may open no more files."""
 
 import errno
+import gc
 import os
 import subprocess
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from orpheus.shared.domain.commands import CommandSettings
 from orpheus.shared.domain.jobs import Lease
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.testing.attempts import NoAlarm
+from orpheus.worker.attempt import command as command_module
 from orpheus.worker.attempt.command import CommandType
 from orpheus.worker.attempt.context import RunningAttempt
 from orpheus.worker.attempt.executor import Executor
@@ -34,9 +36,11 @@ def test_its_job_is_given_back_if_it_was_not_started_and_nothing_of_it_is_left(
     ending: Ending,
 ) -> None:
     started: list[subprocess.Popen[bytes]] = []
+    others_wait: list[bool] = []
     popen = subprocess.Popen
 
     def start(*args: Any, **options: Any) -> subprocess.Popen[bytes]:
+        others_wait.append(command_module._one_starts.locked())
         started.append(popen(*args, **options))
         return started[-1]
 
@@ -45,12 +49,14 @@ def test_its_job_is_given_back_if_it_was_not_started_and_nothing_of_it_is_left(
 
     command = CommandType(CommandSettings("t", ("sleep", "600"), None, None, "", {}, (0,)), 10.0)
     executor = Executor({}, {"t": command}, NoAlarm(), queries)
-    files = len(list(Path("/proc/self/fd").iterdir()))
+    gc.collect()
+    files = set(Path("/proc/self/fd").iterdir())
     monkeypatch.setattr(subprocess, "Popen", start)
     monkeypatch.setattr(os, failing, fail)
     ended = executor.run(RunningAttempt(make_lease(), 0.0))
     assert ended.ending is ending
-    assert executor.lacks_files == (ending is Ending.RELEASED)
+    assert executor.lacks_files
+    assert all(others_wait)
     assert len(started) == (ending is Ending.FAILED)
-    assert len(list(Path("/proc/self/fd").iterdir())) == files
+    assert set(Path("/proc/self/fd").iterdir()) <= files
     assert not [one.pid for one in started if Path(f"/proc/{one.pid}").exists()]

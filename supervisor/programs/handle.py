@@ -52,6 +52,8 @@ class ProgramHandle:
     _wake: Callable[[], object]
     _exit_seen_s: float | None = None
     _family: "_Family | None" = None
+    _lacks_checks: bool = False
+    """There was no thread for checks that a reload has added."""
 
     @classmethod
     def spawn(
@@ -106,8 +108,11 @@ class ProgramHandle:
     def _start_checks(self) -> None:
         try:
             self._checks = HttpChecks.start(self._program, instance_of(self.slot), self._wake)
+            self._lacks_checks = False
         except RuntimeError as error:  # no thread is left; the process goes on as it did
-            log.warning("no_checks", slot=self.slot, reason=str(error))
+            if not self._lacks_checks:
+                log.warning("no_checks", slot=self.slot, reason=str(error), note="trying again")
+            self._lacks_checks = True
 
     def send(self, command: Command, within_s: float | None = None) -> None:  # noqa: ARG002
         """Send the signal of a command; ignored if it is not one that a program knows."""
@@ -128,6 +133,8 @@ class ProgramHandle:
         said: list[Mapping[str, Any]] = []
         if self._output.is_ready(self.incarnation):
             said.append({"say": "ready"})
+        if self._lacks_checks and not has_exited:
+            self._start_checks()
         checks = self._checks
         if checks is not None and not has_exited:
             checks.serves = serves
@@ -148,11 +155,11 @@ class ProgramHandle:
             self._exit_seen_s = time.monotonic()
             how = f"exit code {code}" if is_code else f"killed by {signal_name(found.si_status)}"
             self._output.drain(self.incarnation, f"process {self.pid} ended: {how}")
-            if code == 0:
-                self._family = _Family(self.incarnation)
-                self._family.start()
+        if code == 0 and self._family is None:
+            with contextlib.suppress(RuntimeError):  # no thread is left; the next turn tries again
+                self._family = _Family.start(self.incarnation)
         last_lines = self._output.last_lines(self.incarnation)
-        is_counted = self._family is None or not self._family.is_alive()
+        is_counted = code != 0 or (self._family is not None and not self._family.is_alive())
         is_late = time.monotonic() - self._exit_seen_s >= _LAST_LINES_S
         if not is_late and (last_lines is None or not is_counted):
             return None
@@ -221,9 +228,13 @@ class _Family:
     size: int = 0
     _thread: Thread = field(init=False)
 
-    def start(self) -> None:
-        self._thread = Thread(target=self._count, name="family", daemon=True)
-        self._thread.start()
+    @classmethod
+    def start(cls, incarnation: str) -> "_Family":
+        """Raises RuntimeError if no thread can be started."""
+        family = cls(incarnation)
+        family._thread = Thread(target=family._count, name="family", daemon=True)
+        family._thread.start()
+        return family
 
     def is_alive(self) -> bool:
         return self._thread.is_alive()

@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import Iterator
 from dataclasses import replace
+from threading import Thread
 from typing import Any, cast
 
 import psutil
@@ -12,11 +13,20 @@ from structlog.testing import capture_logs
 
 from orpheus.shared.domain.programs import ProgramSettings
 from orpheus.supervisor.policy.slot import Command
+from orpheus.supervisor.programs import handle as programs_handle
 from orpheus.supervisor.programs.checks import HttpChecks
 from orpheus.supervisor.programs.handle import ProgramHandle
 from orpheus.supervisor.programs.output import ProgramOutput
 from tests.machine import wait_until
 
+CHECKED = ProgramSettings(
+    "web",
+    ("sleep", "600"),
+    ready_after_s=0.0,
+    alive_http="http://127.0.0.1:1/",
+    alive_every_s=0.01,
+    alive_failures=2,
+)
 ENDED = os.WEXITED | os.WNOWAIT | os.WNOHANG
 SLEEP = ProgramSettings("web", ("sleep", "600"), ready_after_s=0.0)
 
@@ -36,6 +46,11 @@ class NoOutput:
     def is_ready(self, incarnation: str) -> bool:
         return False
 
+    def drain(self, *_: object) -> None: ...
+
+    def last_lines(self, incarnation: str) -> str:
+        return ""
+
 
 def spawn(program: ProgramSettings) -> ProgramHandle:
     output = cast("ProgramOutput", NoOutput())
@@ -47,6 +62,25 @@ def running() -> Iterator[ProgramHandle]:
     handle = spawn(SLEEP)
     yield handle
     handle.reap()
+
+
+class NoThreadAtFirst(Thread):
+    """A thread that cannot be started at the first two attempts."""
+
+    failures = 0
+
+    def start(self) -> None:
+        if NoThreadAtFirst.failures < 2:
+            NoThreadAtFirst.failures += 1
+            raise RuntimeError("can't start new thread")
+        super().start()
+
+
+@pytest.fixture
+def no_thread_at_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(NoThreadAtFirst, "failures", 0)
+    for module in ("checks", "handle"):
+        monkeypatch.setattr(f"orpheus.supervisor.programs.{module}.Thread", NoThreadAtFirst)
 
 
 def test_a_start_that_fails_late_leaves_neither_process_nor_descriptor(
@@ -84,11 +118,30 @@ def test_one_that_runs_as_another_user_is_told_of_and_raises_nothing(
 
 def test_checks_that_are_added_while_it_runs_find_it_dead(running: ProgramHandle) -> None:
     assert running.messages(has_exited=False, serves=True) == []
-    running.adopt(
-        replace(SLEEP, alive_http="http://127.0.0.1:1/", alive_every_s=0.01, alive_failures=2)
-    )
+    running.adopt(CHECKED)
     [said] = wait_until(
         lambda: running.messages(has_exited=False, serves=True), "the checks to find it dead"
     )
     assert said["say"] == "unhealthy"
     assert str(said["reason"]).startswith("2 checks in a row failed")
+
+
+@pytest.mark.usefixtures("no_thread_at_first")
+def test_checks_that_no_thread_was_left_for_begin_when_there_is_one(running: ProgramHandle) -> None:
+    with capture_logs() as logged:
+        running.adopt(CHECKED)
+        assert running.messages(has_exited=False, serves=True) == []
+        wait_until(lambda: running.messages(has_exited=False, serves=True), "the checks")
+    assert [one["event"] for one in logged] == ["no_checks"]
+
+
+@pytest.mark.usefixtures("no_thread_at_first")
+def test_what_a_program_left_is_counted_as_soon_as_there_is_a_thread_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(programs_handle, "count_incarnation", lambda _: 3)
+    monkeypatch.setattr(programs_handle, "_LAST_LINES_S", 600.0)
+    handle = spawn(replace(SLEEP, argv=("true",)))
+    ended = wait_until(handle.peek_exit, "its exit")
+    handle.reap()
+    assert (ended.code, ended.left_running, NoThreadAtFirst.failures) == (0, 3, 2)

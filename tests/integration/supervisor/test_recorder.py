@@ -8,7 +8,7 @@ import pytest
 
 from orpheus.config.handovers import for_database
 from orpheus.config.settings import Settings
-from orpheus.shared.domain.jobs import Holder, NewJob, Outcome
+from orpheus.shared.domain.jobs import Holder, NewJob, Outcome, Status
 from orpheus.shared.domain.processes import LastExit, Role
 from orpheus.shared.errors import DatabaseUnusable
 from orpheus.shared.operations.upkeep import Upkeep
@@ -59,6 +59,42 @@ def test_an_hour_without_a_database_leaves_one_exit_of_each_slot_to_write(
     wait_for(lambda: len(written) >= 4, "the exits to be written")
     assert one.stop(10)
     assert written == ["default-1-0", "default-1-3599", "default-2-3599", "default-2-3600"]
+
+
+def test_it_frees_leases_of_a_dead_worker_that_come_to_light_later_until_it_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wait_for: Callable[..., Any]
+) -> None:
+    monkeypatch.setattr(recorder, "kill_family", lambda _: None)
+    url = f"sqlite:///{tmp_path}/orpheus.db"
+    store = open_store(url, create=True)
+    store.state.cells.mkdir()
+    dead = ended("default-1", 1, code=9)
+    cell = store.state.cell(dead.incarnation)
+    Cell.create(cell).close()
+    process = own_record(SystemClock(), "host-1", Role.WORKER, dead.slot, dead.incarnation)
+    store.processes.register(process)
+    job_id = store.jobs.submit(NewJob("noop", max_retries=0)).job.id
+
+    def open_of_many_hosts() -> Store:
+        opened = open_store(url)
+        opened.has_many_hosts = True
+        return opened
+
+    upkeep = Upkeep(for_database(Settings()))
+    myself = own_record(SystemClock(), "host-1", Role.SUPERVISOR, "supervisor", "me", ready=True)
+    one = Recorder(myself, Duties(open_of_many_hosts, 2.0, upkeep, lease_ttl_s=600.0))
+    one.start()
+    one.end_process(dead)
+    known = store.processes.all
+    wait_for(lambda: process.incarnation not in [row.incarnation for row in known()], "its end")
+    holder = Holder(dead.slot, dead.incarnation, 1)
+    assert store.leases.lease(holder, ("*",), 1, 600_000)
+    wait_for(lambda: store.jobs.get(job_id).status is Status.PENDING, "the lease to be freed")
+    assert store.jobs.attempts(job_id) == []
+    assert cell.exists()
+    assert one.stop(10)
+    assert not cell.exists()
+    store.close()
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def _run(
     if code == RESTART:
         folder.enter()  # relative paths among the arguments lead from here
         restart_alone()
-    exit_soon(code)
+    exit_soon(code, settings.beat_timeout_s)
 
 
 def _run_alone(options: argparse.Namespace) -> NoReturn:

@@ -1,5 +1,6 @@
 """Assembles a worker process, starts its threads, and ends them."""
 
+import atexit
 import contextlib
 import os
 import signal
@@ -50,7 +51,10 @@ RESTART = -1
 
 _RETRY_DATABASE_S = 0.5
 _KEPT_MB = 16
-_EXIT_S = 1.0
+_EXIT_S = 5.0
+"""A library may send at its exit what it has gathered: errors, traces."""
+_UNCLEAN_EXIT_S = 1.0
+"""This worker has given back jobs just before it would be killed (Rules.stop_margin_s)."""
 _FILES_OF_A_JOB = 8
 """A command that starts opens seven."""
 _OTHER_FILES = 192
@@ -79,6 +83,7 @@ def run_worker(
     settings = replace(settings, storage=settled(settings.storage))
     keep_freed_memory(_KEPT_MB)
     configure_logging(settings.log_level, settings.log_format, slot)
+    atexit.register(stop_logging)  # first, so that it is called last
     _allow_files(settings.concurrency)
     held: HeldLeases | None = None
     control = ControlThread(
@@ -100,7 +105,6 @@ def run_worker(
             stray.stop()
             if held.is_empty():
                 remove_cell(cell_file)
-        stop_logging()
 
 
 def _work(
@@ -283,28 +287,40 @@ def _capture_and_cut_off(
     cut_off_children(store.file_names, folders, descriptors, running_log)
 
 
-def exit_soon(code: int) -> NoReturn:
+def exit_soon(code: int, beat_timeout_s: float) -> NoReturn:
     """Exit with `code`, soon, whatever jobs have left that never ends.
 
     At its exit the interpreter waits for threads, for all those of concurrent.futures, for child
-    processes and for what it calls then; but not for ever. Signals to stop that come now are
-    ignored: they would change the exit code.
+    processes and for what it calls then; but not for ever. The supervisor takes a main loop that
+    stands for `beat_timeout_s` for a hang. Signals to stop that come now are ignored: they would
+    change the exit code.
     """
+    within_s = min(_EXIT_S, beat_timeout_s / 2) if code == 0 else _UNCLEAN_EXIT_S
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
-    timer = threading.Timer(_EXIT_S, os._exit, (code,))
+    timer = threading.Timer(within_s, _cut_exit, (code, within_s))
     timer.daemon = True
     with contextlib.suppress(RuntimeError):  # the system has no thread for it
         timer.start()
     sys.exit(code)
 
 
+def _cut_exit(code: int, after_s: float) -> NoReturn:
+    try:
+        note = "it waited for threads, child processes or atexit functions that jobs have left"
+        log.warning("exit_cut_short", seconds=after_s, threads=_threads_left(), note=note)
+        stop_logging()
+    finally:
+        os._exit(code)
+
+
 def _threads_left() -> list[str]:
-    me = threading.current_thread()
-    return [one.name for one in threading.enumerate() if one is not me and not one.daemon]
+    mine = (threading.current_thread(), threading.main_thread())
+    return [one.name for one in threading.enumerate() if one not in mine and not one.daemon]
 
 
 def restart_alone() -> NoReturn:
     """Replace this process by a new one with the same arguments. For a worker alone only."""
     sys.stdout.flush()
+    stop_logging()
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - never through a shell

@@ -1,6 +1,7 @@
 """What a job writes is in its log, however it writes it and whatever happens to the worker."""
 
 import contextlib
+import json
 import os
 import signal
 from collections.abc import Callable
@@ -122,15 +123,28 @@ def test_what_a_forked_child_says_is_in_the_log_of_the_job(
 
 
 @pytest.mark.parametrize("job_type", ["leaving_a_thread", "leaving_a_child"])
-def test_what_a_job_left_delays_no_exit(
+def test_what_a_job_left_delays_no_exit_for_long(
     database: Any, start_supervised: Start, job_type: str
 ) -> None:
-    worker = start_supervised().wait_until_ready()
+    worker = start_supervised().wait_until_ready()  # half of its beat timeout is 0.5 s
     assert database.wait(database.submit(job_type)).status is Status.DONE
     worker.channel.send({"do": "stop"})
     assert worker.wait(10 * slowness()) == 0
     assert ("left-behind" in worker.log()) == (job_type == "leaving_a_thread")
+    assert "exit_cut_short" in worker.log()
     assert database.store.processes.all() == []
+
+
+def test_what_a_library_sends_at_the_exit_is_not_cut_off(
+    database: Any, start_supervised: Start, tmp_path: Path
+) -> None:
+    worker = start_supervised(beat_timeout_s=15.0).wait_until_ready()
+    payload = json.dumps({"file": str(tmp_path / "sent")})
+    assert database.wait(database.submit("flushing_late", payload)).status is Status.DONE
+    worker.channel.send({"do": "stop"})
+    assert worker.wait() == 0
+    assert (tmp_path / "sent").exists()
+    assert "exit_cut_short" not in worker.log()
 
 
 def test_what_a_worker_wrote_that_died_between_two_jobs_is_in_the_log_of_the_supervisor(

@@ -298,6 +298,12 @@ def leaving_a_thread(ctx: Context) -> None:
 
 
 @job
+def flushing_late(ctx: Context, file: str) -> None:
+    """Have a library send something at the exit, which takes it longer than a second."""
+    atexit.register(lambda: (time.sleep(1.5), Path(file).touch()))
+
+
+@job
 def leaving_a_child(ctx: Context) -> None:
     """Return, but leave a process and a function that Python waits for at its exit."""
     multiprocessing.Process(target=time.sleep, args=(600,)).start()

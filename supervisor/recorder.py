@@ -149,6 +149,11 @@ class Recorder:
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
+    def watch_late(self, ended: Sequence[ProcessEnded]) -> None:
+        """Look for leases of processes that were ended before this one began. Before `start`."""
+        for one in ended:
+            self._watch_late(one)
+
     # The thread
 
     def _run(self) -> None:
@@ -232,8 +237,7 @@ class Recorder:
                 if isinstance(item, ProcessEnded):
                     end_process(store, self._myself.host, item)
                     if store.has_many_hosts:
-                        until_s = time.monotonic() + self._duties.lease_ttl_s
-                        self._late_leases.watch(item, until_s)
+                        self._watch_late(item)
                     failpoint("supervisor.process_ended")
                 else:
                     store.events.record(*item)
@@ -242,6 +246,9 @@ class Recorder:
             except Exception:
                 log.exception("record_dropped", record=repr(item))
             self._waiting.popleft()
+
+    def _watch_late(self, ended: ProcessEnded) -> None:
+        self._late_leases.watch(ended, time.monotonic() + self._duties.lease_ttl_s)
 
     def _write_slots_and_beat(self, store: Store, duties: Duties, now_s: float) -> None:
         """Write the slots if they have changed and our heartbeat if it is due, in one commit."""

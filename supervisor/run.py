@@ -53,7 +53,7 @@ from orpheus.supervisor.outbox.drainers import Drainers
 from orpheus.supervisor.plan.in_force import Configuration
 from orpheus.supervisor.plan.listeners import Listeners
 from orpheus.supervisor.plan.reload import Reloader
-from orpheus.supervisor.policy.slot import Slot
+from orpheus.supervisor.policy.slot import ProcessEnded, Slot
 from orpheus.supervisor.recorder import Recorder
 from orpheus.supervisor.startup import (
     earlier_supervisor,
@@ -132,7 +132,7 @@ def _supervise(
         log.warning("command_cannot_run", key=dotted(problem.key), reason=problem.reason)
     kill_leftovers(state)
     prepare = functools.partial(_prepare, settings, state, clock, earlier_supervisor(lock_fd))
-    configuration, listeners, bell = once_it_answers(prepare)
+    configuration, listeners, bell, swept = once_it_answers(prepare)
     configuration.sets = sets
     incarnation = secrets.token_hex(8)
     note_supervisor(lock_fd, incarnation)
@@ -140,6 +140,7 @@ def _supervise(
     keep(settings)
     myself = own_record(clock, own_host(), Role.SUPERVISOR, "supervisor", incarnation, ready=True)
     recorder = Recorder(myself, configuration.duties())
+    recorder.watch_late(swept)
     sampler = Sampler(locked_file(settings.database.url))
     reloader = Reloader(read, settings, listeners, keep)
     signals.take_over()
@@ -197,8 +198,10 @@ def _keep(state: StateFiles, clock: Clock, settings: Settings) -> None:
 
 def _prepare(
     settings: Settings, state: StateFiles, clock: Clock, earlier: str
-) -> tuple[Configuration, Listeners, Bell]:
+) -> tuple[Configuration, Listeners, Bell, list[ProcessEnded]]:
     """Sweep the database, bind the API's socket, and store the job types.
+
+    Returns the processes that were swept as well, where many hosts write.
 
     `earlier` is the incarnation of the supervisor that ran here before.
     The sweep comes first: an API that was left behind may still hold the address.
@@ -209,7 +212,7 @@ def _prepare(
         make_cells_folder(state)
         refuse_twin(store, own_host(), earlier, settings.heartbeats.timeout)
         void_other_boots(store)
-        sweep_database(store, own_host(), clock.boot_id, clock.wall_ms())
+        swept = sweep_database(store, own_host(), clock.boot_id, clock.wall_ms())
         api = settings.api
         listener = listeners.take(api.host, api.port) if api.enabled else None
         if listener is not None:
@@ -217,7 +220,7 @@ def _prepare(
         code = _store_types(settings, store)
         write_settings(store, for_database(settings))
         bell = store.bells.listen_supervisor()
-        return Configuration(settings, listener, code), listeners, bell
+        return Configuration(settings, listener, code), listeners, bell, swept
     except BaseException:
         listeners.close()
         raise

@@ -145,13 +145,15 @@ def kill_leftovers(state: StateFiles) -> None:
         log.warning("leftovers_killed", processes=killed, why="left by an earlier supervisor")
 
 
-def sweep_database(store: Store, host: str, boot_id: str, now_ms: int) -> None:
+def sweep_database(store: Store, host: str, boot_id: str, now_ms: int) -> list[ProcessEnded]:
     """Free the leases of dead processes that an earlier supervisor left, and delete their rows.
 
+    Where many hosts write, return those processes: more leases of theirs may come to light.
     A dead process is recognized by pid, create time and boot id. Call it after `kill_leftovers`.
     `host` is this one's name; where no other uses the database, rows of any name are its own.
     """
     of_host = host if store.has_many_hosts else None
+    swept: list[ProcessEnded] = []
     for record in store.processes.all():
         if of_host in (None, record.host) and not _is_alive(record, boot_id):
             reason = "left behind by an earlier supervisor"
@@ -159,22 +161,25 @@ def sweep_database(store: Store, host: str, boot_id: str, now_ms: int) -> None:
             ended = ProcessEnded(record.slot, record.incarnation, last_exit)
             kill_family(record.incarnation)
             end_process(store, host, ended)
+            if store.has_many_hosts:
+                swept.append(ended)
     store.processes.clear_slots(of_host)
     store.supervision.clear(of_host)
-    _remove_old_cells(store)
+    _remove_old_cells(store, {one.incarnation for one in swept})
+    return swept
 
 
-def _remove_old_cells(store: Store) -> None:
-    """Delete the cells and crash files of processes that have no row any more.
+def _remove_old_cells(store: Store, kept: set[str]) -> None:
+    """Delete the cells and crash files of processes that have no row any more, except `kept`.
 
     A young file may belong to a process that somebody is just starting by hand: it is left for the
     next start.
     """
-    alive = {record.incarnation for record in store.processes.all()}
+    kept = kept | {record.incarnation for record in store.processes.all()}
     young_s = time.time() - _YOUNG_S
     for file in store.state.cells.glob("*"):
         with contextlib.suppress(FileNotFoundError):
-            if file.stem not in alive and file.stat().st_mtime < young_s:
+            if file.stem not in kept and file.stat().st_mtime < young_s:
                 file.unlink()
 
 

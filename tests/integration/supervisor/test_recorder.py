@@ -1,6 +1,8 @@
 """What the recorder does with what it could not write for a while."""
 
+import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from orpheus.shared.storage import Store, open_store
 from orpheus.supervisor import recorder
 from orpheus.supervisor.policy.slot import Cause, ProcessEnded
 from orpheus.supervisor.recorder import Duties, Recorder
+from orpheus.supervisor.startup import sweep_database
 
 
 def ended(slot: str, number: int, code: int) -> ProcessEnded:
@@ -61,8 +64,9 @@ def test_an_hour_without_a_database_leaves_one_exit_of_each_slot_to_write(
     assert written == ["default-1-0", "default-1-3599", "default-2-3599", "default-2-3600"]
 
 
+@pytest.mark.parametrize("by_sweep", [False, True], ids=["while it runs", "at the start"])
 def test_it_frees_leases_of_a_dead_worker_that_come_to_light_later_until_it_ends(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wait_for: Callable[..., Any]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wait_for: Callable[..., Any], by_sweep: bool
 ) -> None:
     monkeypatch.setattr(recorder, "kill_family", lambda _: None)
     url = f"sqlite:///{tmp_path}/orpheus.db"
@@ -71,8 +75,9 @@ def test_it_frees_leases_of_a_dead_worker_that_come_to_light_later_until_it_ends
     dead = ended("default-1", 1, code=9)
     cell = store.state.cell(dead.incarnation)
     Cell.create(cell).close()
+    os.utime(cell, (0.0, 0.0))
     process = own_record(SystemClock(), "host-1", Role.WORKER, dead.slot, dead.incarnation)
-    store.processes.register(process)
+    store.processes.register(replace(process, create_time_s=0.0))
     job_id = store.jobs.submit(NewJob("noop", max_retries=0)).job.id
 
     def open_of_many_hosts() -> Store:
@@ -83,8 +88,12 @@ def test_it_frees_leases_of_a_dead_worker_that_come_to_light_later_until_it_ends
     upkeep = Upkeep(for_database(Settings()))
     myself = own_record(SystemClock(), "host-1", Role.SUPERVISOR, "supervisor", "me", ready=True)
     one = Recorder(myself, Duties(open_of_many_hosts, 2.0, upkeep, lease_ttl_s=600.0))
+    if by_sweep:
+        store.has_many_hosts = True
+        one.watch_late(sweep_database(store, "host-1", process.boot_id, now_ms=1))
     one.start()
-    one.end_process(dead)
+    if not by_sweep:
+        one.end_process(dead)
     known = store.processes.all
     wait_for(lambda: process.incarnation not in [row.incarnation for row in known()], "its end")
     holder = Holder(dead.slot, dead.incarnation, 1)

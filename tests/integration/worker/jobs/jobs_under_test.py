@@ -300,7 +300,12 @@ def leaving_a_thread(ctx: Context) -> None:
 @job
 def flushing_late(ctx: Context, file: str) -> None:
     """Have a library send something at the exit, which takes it longer than a second."""
-    atexit.register(lambda: (time.sleep(1.5), Path(file).touch()))
+
+    def send() -> None:
+        time.sleep(1.5)
+        Path(file).touch()
+
+    atexit.register(send)
 
 
 @job

@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Iterator
 
 import psycopg
 import pytest
@@ -17,12 +16,6 @@ pytestmark = pytest.mark.backends("postgresql")
 
 _WAITING = "SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'advisory'"
 _FREE = "SELECT id FROM orpheus.jobs FOR NO KEY UPDATE SKIP LOCKED"
-
-
-@pytest.fixture
-def admin(postgresql_url: str) -> Iterator[psycopg.Connection]:
-    with psycopg.connect(postgresql_url, autocommit=True) as opened:
-        yield opened
 
 
 def test_it_waits_for_the_limits_before_it_locks_a_job(

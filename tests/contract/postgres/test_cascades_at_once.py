@@ -1,7 +1,7 @@
 """A cascade goes on while others submit jobs that depend on the same ended job."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import psycopg
 import pytest
@@ -23,12 +23,6 @@ def stores(another: Opener) -> tuple[Store, Store]:
     for one in pair:
         one.dependencies.most_at_once = 2
     return pair
-
-
-@pytest.fixture
-def admin(postgresql_url: str) -> Iterator[psycopg.Connection]:
-    with psycopg.connect(postgresql_url, autocommit=True) as opened:
-        yield opened
 
 
 def statuses(store: Store, job_ids: Sequence[int]) -> set[Status]:

@@ -1,7 +1,6 @@
 """The batch of a drainer that was killed during its commit, and that of the next one."""
 
 import threading
-from collections.abc import Iterator
 
 import psycopg
 import pytest
@@ -13,12 +12,6 @@ from tests.machine import wait_until
 pytestmark = pytest.mark.backends("postgresql")
 
 _WAITING = "SELECT 1 FROM pg_locks WHERE NOT granted"
-
-
-@pytest.fixture
-def admin(postgresql_url: str) -> Iterator[psycopg.Connection]:
-    with psycopg.connect(postgresql_url, autocommit=True) as opened:
-        yield opened
 
 
 def test_a_batch_waits_for_the_commit_of_the_one_before_and_is_told_its_rows(

@@ -2,7 +2,7 @@
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import psycopg
 import pytest
@@ -31,12 +31,6 @@ def stores(another: Opener) -> tuple[Store, Store]:
     for one in pair:
         one.quarantines.after = AFTER
     return pair
-
-
-@pytest.fixture
-def admin(postgresql_url: str) -> Iterator[psycopg.Connection]:
-    with psycopg.connect(postgresql_url, autocommit=True) as opened:
-        yield opened
 
 
 def lease_one(store: Store, incarnation: str) -> int | None:

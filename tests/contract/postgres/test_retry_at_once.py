@@ -1,7 +1,6 @@
 """A retry while a dependency of the job fails."""
 
 import threading
-from collections.abc import Iterator
 
 import psycopg
 import pytest
@@ -15,12 +14,6 @@ from tests.machine import wait_until
 pytestmark = pytest.mark.backends("postgresql")
 
 _WAITING = "SELECT 1 FROM pg_locks WHERE NOT granted"
-
-
-@pytest.fixture
-def admin(postgresql_url: str) -> Iterator[psycopg.Connection]:
-    with psycopg.connect(postgresql_url, autocommit=True) as opened:
-        yield opened
 
 
 def test_a_dependency_that_fails_meanwhile_refuses_the_retry(

@@ -32,16 +32,18 @@ class Program:
     """
 
     def __init__(self, argv: Sequence[str], cwd: str, env: Mapping[str, str]) -> None:
-        self._process = subprocess.Popen(
-            argv,
-            cwd=cwd or None,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            start_new_session=True,
-        )
+        # subprocess.DEVNULL would stay open if no pipe can be made, in Python 3.11.2 (gh-87474).
+        with Path(os.devnull).open("rb") as nothing:
+            self._process = subprocess.Popen(
+                argv,
+                cwd=cwd or None,
+                env=env,
+                stdin=nothing,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                start_new_session=True,
+            )
         assert self._process.stdout is not None
         assert self._process.stderr is not None
         self.stdout, self.stderr = self._process.stdout, self._process.stderr

@@ -65,15 +65,17 @@ def test_of_many_who_evaluate_at_once_nobody_tells_an_event_twice_or_loses_it(
     threads = [threading.Thread(target=evaluate, args=(one,)) for one in stores]
     for thread in threads:
         thread.start()
-    for turn in range(3):
-        for _ in range(20):
-            store.events.record(Kind.CONFIG_REJECTED, {"reason": "a typo"})
-            clock.advance(100)
-        # On a busy machine, all could else be recorded before anyone has evaluated once.
-        wait_until(lambda turn=turn: len(alerts(store)) > turn, "an alert")
-    is_over.set()
-    for thread in threads:
-        thread.join()
+    try:
+        for turn in range(3):
+            for _ in range(20):
+                store.events.record(Kind.CONFIG_REJECTED, {"reason": "a typo"})
+                clock.advance(100)
+            # On a busy machine, all could else be recorded before anyone has evaluated once.
+            wait_until(lambda turn=turn: len(alerts(store)) > turn, "an alert")
+    finally:
+        is_over.set()
+        for thread in threads:
+            thread.join()
     clock.advance(1000)
     look(store)
     told = [one["alert"] for one in alerts(store)]

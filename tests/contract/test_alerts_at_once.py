@@ -62,6 +62,9 @@ def test_of_many_who_evaluate_at_once_nobody_tells_an_event_twice_or_loses_it(
         while not is_over.is_set():
             look(own)
 
+    def more_than(count: int) -> Callable[[], bool]:
+        return lambda: len(alerts(store)) > count
+
     threads = [threading.Thread(target=evaluate, args=(one,)) for one in stores]
     for thread in threads:
         thread.start()
@@ -71,7 +74,7 @@ def test_of_many_who_evaluate_at_once_nobody_tells_an_event_twice_or_loses_it(
                 store.events.record(Kind.CONFIG_REJECTED, {"reason": "a typo"})
                 clock.advance(100)
             # On a busy machine, all could else be recorded before anyone has evaluated once.
-            wait_until(lambda turn=turn: len(alerts(store)) > turn, "an alert")
+            wait_until(more_than(turn), "an alert")
     finally:
         is_over.set()
         for thread in threads:

@@ -7,14 +7,18 @@ from orpheus.config.problems import dotted
 from orpheus.config.secret_values import secrets_in
 from orpheus.config.settings import Settings
 from orpheus.config.sources import Sources
+from orpheus.config.values import AS_WRITTEN
 from orpheus.shared.operations.configuration import MASK, Setting
 
 DEFAULT = "default"
 
 
-def shown_values(settings: Settings) -> dict[str, Any]:
-    """Return every table as JSON, its secrets masked."""
-    values = settings.model_dump(mode="json")
+def shown_values(settings: Settings, *, as_written: bool = False) -> dict[str, Any]:
+    """Return every table as JSON, its secrets masked.
+
+    `as_written`: durations and sizes as they stand in the file, such as `"100ms"`.
+    """
+    values = settings.model_dump(mode="json", context=AS_WRITTEN if as_written else None)
     for secret in secrets_in(values):
         secret.table[secret.key] = MASK
     return values
@@ -22,11 +26,12 @@ def shown_values(settings: Settings) -> dict[str, Any]:
 
 def shown_settings(settings: Settings, sources: Sources) -> list[Setting]:
     """Return every setting, in the order of the tables."""
-    values = shown_values(settings)
-    del values["source"]
+    tables = [shown_values(settings, as_written=as_written) for as_written in (False, True)]
+    for values in tables:
+        del values["source"]
     return [
-        Setting(dotted(path), value, sources.origin_with_line(path) or DEFAULT)
-        for path, value in _leaves(values)
+        Setting(dotted(path), value, written, sources.origin_with_line(path) or DEFAULT)
+        for (path, value), (_, written) in zip(*map(_leaves, tables), strict=True)
     ]
 
 

@@ -26,6 +26,8 @@ class Setting:
 
     key: str
     value: Any
+    as_written: Any
+    """The value as it may stand in the file: durations and sizes have their units."""
     origin: str
 
 

@@ -90,7 +90,7 @@ def show_settings(operator: Operator) -> int:
         print_json(shown_values(settings))
         return ExitCode.OK
     for one in shown_settings(settings, sources):
-        line = f"{one.key} = {_toml(one.value)}"
+        line = f"{one.key} = {_toml(one.as_written)}"
         click.echo(line if one.origin == DEFAULT else f"{line:<48}  # {one.origin}")
     return ExitCode.OK
 

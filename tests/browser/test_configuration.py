@@ -354,6 +354,7 @@ def test_own_settings_come_first_and_are_named_by_their_file(
     page.keyboard.type("Shutdown_DEADLINE")
     shown = page.locator(".settings tbody tr:visible")
     expect(shown).to_have_count(1)
+    expect(shown.locator("td").first).to_have_text('"40s"')
     expect(shown).to_be_in_viewport()
     page.locator("#search").fill("own.toml")
     expect(page.locator("#no-match")).to_be_visible()

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from orpheus.config.load import load_settings
 from orpheus.config.settings import Settings
-from orpheus.config.values import parse_size_bytes
+from orpheus.config.values import as_size, parse_size_bytes
 
 Load = Callable[..., Settings]
 Problems = Callable[..., list[str]]
@@ -183,6 +183,25 @@ def test_a_size_is_read(written: object, size_bytes: int) -> None:
 def test_text_that_is_no_size_is_refused_with_a_sentence(written: object) -> None:
     with pytest.raises(ValueError, match="size"):
         parse_size_bytes(written)
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "text"),
+    [
+        (65_536, "64KiB"),
+        (2**20, "1MiB"),
+        (10_000_000, "10MB"),
+        (1_024_000, "1000KiB"),
+        (2**30, "1GiB"),
+    ],
+)
+def test_a_size_is_written_with_the_largest_whole_unit(size_bytes: int, text: str) -> None:
+    assert as_size(size_bytes) == text
+    assert parse_size_bytes(text) == size_bytes
+
+
+def test_a_size_that_is_whole_in_no_unit_stays_a_number() -> None:
+    assert [as_size(size_bytes) for size_bytes in (1, 100_001)] == [1, 100_001]
 
 
 def test_the_file_that_was_read_is_remembered(load: Load, toml: Any) -> None:

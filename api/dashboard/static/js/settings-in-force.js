@@ -54,7 +54,7 @@ function showWanted() {
 const textOf = (row) => [...row.querySelectorAll("th, code")].map((one) => one.textContent).join(" ");
 
 /** The row of a setting; of a list of tables, as `[[schedules]]`, one for each of them. */
-function rowsOf({ key, value, origin }, sourceOf) {
+function rowsOf({ key, as_written: value, origin }, sourceOf) {
   const source = (name) => origin !== "default" && h("td", { class: "own", title: origin.startsWith("/") && origin }, sourceOf(key, name, origin));
   const row = (name, lines) => h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, ...lines.map((line) => h("code", {}, line))), source(name));
   if (!Array.isArray(value) || !value.length || !value.every(isTable)) return [row(key, [written(value)])];

@@ -48,13 +48,17 @@ def panel(lasting_dashboard: Any) -> Panel:
 
 
 def pages(dashboard: Any) -> list[tuple[str, str]]:
-    """Each page, and what shows that its content is there; among the jobs is one that failed."""
+    """Each page, and what shows its content; one job has failed, one has a graph."""
     system = dashboard.system
     failed = system.submit("flaky", {"failures": 1, "permanent": True}, tags=["eu", "a-long-tag"])
     system.wait_for_job(failed)
+    first = system.submit("step")
+    second = system.submit("step", depends_on=[first])
+    system.wait_for_job(system.submit("step", depends_on=[first, second]))
     for action in ("pause", "resume"):  # something for the audit log
         system.client.post(f"/queues/measured/{action}")
-    return [*PATHS.items(), (f"/ui/jobs/{failed}", "#timeline .span")]
+    jobs = {f"/ui/jobs/{failed}": "#timeline .span", f"/ui/jobs/{second}": "#graph .node"}
+    return [*PATHS.items(), *jobs.items()]
 
 
 def test_a_finger_finds_everything_that_can_be_pressed(lasting_dashboard: Any) -> None:

@@ -22,13 +22,14 @@ const WIDTH_TO_HEIGHT = 0.6;
  * @param {[number, number][]} links from a job to one that waits for it
  * @param {Map<number, number>} layerOf
  * @param {number} own
+ * @param {number} height of each member
  */
-export function gather(nodes, links, layerOf, own) {
+export function gather(nodes, links, layerOf, own, height = CELL.height) {
   const others = nodes.filter(({ id }) => id !== own);
-  const crowds = alike(others, links).map((members) => crowdOf(members, true));
+  const crowds = alike(others, links).map((members) => crowdOf(members, true, height));
   const isIn = new Set(crowds.flatMap(({ members }) => members));
   const layers = Map.groupBy(others.filter(({ id }) => !isIn.has(id)), ({ id }) => layerOf.get(id));
-  for (const layer of layers.values()) if (layer.length > MOST_IN_LAYER) crowds.push(crowdOf(layer, false));
+  for (const layer of layers.values()) if (layer.length > MOST_IN_LAYER) crowds.push(crowdOf(layer, false, height));
   /** @type {Map<number, any>} */
   const keyOf = new Map(nodes.map(({ id }) => [id, id]));
   for (const { key, members } of crowds) for (const id of members) keyOf.set(id, key);
@@ -44,11 +45,11 @@ function alike(nodes, links) {
 }
 
 /** @returns {Crowd} */
-function crowdOf(nodes, isExact) {
+function crowdOf(nodes, isExact, height) {
   const types = Map.groupBy(nodes, ({ type }) => type);
   const label = types.size === 1 ? `${nodes.length} × ${nodes[0].type}` : `${nodes.length} jobs of ${types.size} types`;
   const short = label.length > LONGEST_LABEL ? `${label.slice(0, LONGEST_LABEL - 1)}…` : label;
-  const cell = { width: Math.max(LEAST_WIDTH, SIGN + DIGIT * Math.max(...nodes.map(({ id }) => String(id).length))), height: CELL.height };
+  const cell = { width: Math.max(LEAST_WIDTH, SIGN + DIGIT * Math.max(...nodes.map(({ id }) => String(id).length))), height };
   const step = { x: cell.width + CELL.gapX, y: cell.height + CELL.gapY };
   const columns = Math.max(2, Math.ceil(Math.sqrt(nodes.length * step.y / step.x * WIDTH_TO_HEIGHT)));
   return {

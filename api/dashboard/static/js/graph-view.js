@@ -1,6 +1,8 @@
 // The window through which a drawing is seen. One that is a little too wide is made smaller, as far as it
-// can be read. One that is wider is scrolled: it begins at one place, and fades out where there is more.
+// can be read, but not where fingers press what is in it. One that is wider is scrolled: it begins at one
+// place, and fades out where there is more.
 import { setAttr } from "./dom.js";
+import { byFinger } from "./finger.js";
 
 const SMALLEST = 0.72, SCROLLED = 0.95;
 const MARGIN = 8;
@@ -28,7 +30,7 @@ export class GraphView {
     const { box, size: { width, height }, middle: { x, y } } = this;
     this.width = box.clientWidth;
     const fitting = Math.min(1, (box.clientWidth - 2 * MARGIN) / width);
-    const scale = fitting < SMALLEST ? SCROLLED : fitting;
+    const scale = byFinger.matches ? 1 : fitting < SMALLEST ? SCROLLED : fitting;
     setAttr(this.drawing, "width", width * scale);
     setAttr(this.drawing, "height", height * scale);
     const now = { x: MARGIN + x * scale, y: MARGIN + y * scale }, { kept } = this;

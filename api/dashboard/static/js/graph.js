@@ -2,12 +2,14 @@
 // with its live state; and the same as a list. Read again every second while one of them is live.
 import { gather, placesIn } from "./crowds.js";
 import { arrange, byId, h, icon, setAttr, setText, showOrHide, svg } from "./dom.js";
+import { FINGER_PX, byFinger } from "./finger.js";
 import { GraphView } from "./graph-view.js";
 import { request } from "./http.js";
 import { layOut, layersOf } from "./layered.js";
 import { TERMINAL, plural, spaced } from "./words.js";
 
 const SIZE = { width: 164, height: 38, gapX: 24, gapY: 12 };
+const SIZE_FOR_FINGERS = { ...SIZE, height: FINGER_PX };
 const MARGIN = 6;
 const LONGEST_NAME = 16, LONGEST_STATE = 20;
 const LIVE_MS = 1000, QUIET_MS = 5000;
@@ -22,6 +24,7 @@ export class Graph {
     this.shape = "";
     this.view = new GraphView(byId("graph"));
     document.addEventListener("visibilitychange", () => this.read());
+    byFinger.addEventListener("change", () => { this.shape = ""; if (this.shown) this.show(this.shown); });
   }
 
   /** Read and show it now, and go on. */
@@ -42,7 +45,8 @@ export class Graph {
     this.timer = setTimeout(() => this.read(), Math.max(wait, (performance.now() - began) * 10));
   }
 
-  show({ nodes, edges, complete }) {
+  show(graph) {
+    const { nodes, edges, complete } = (this.shown = graph);
     byId("graph-section").hidden = nodes.length < 2;
     if (nodes.length < 2) return;
     const shape = JSON.stringify([nodes.map(({ id }) => id), edges]);
@@ -56,12 +60,13 @@ export class Graph {
 
   draw(nodes, edges) {
     const ids = nodes.map(({ id }) => id), links = edges.map(({ job, depends_on: before }) => [before, job]);
-    const { crowds, keys, links: joined } = gather(nodes, links, layersOf(ids, links), this.id);
+    const size = byFinger.matches ? SIZE_FOR_FINGERS : SIZE;
+    const { crowds, keys, links: joined } = gather(nodes, links, layersOf(ids, links), this.id, byFinger.matches ? FINGER_PX : undefined);
     const large = new Map(crowds.map((crowd) => [crowd.key, crowd]));
-    const { places, lines, width, height } = layOut(keys, joined, SIZE, large);
+    const { places, lines, width, height } = layOut(keys, joined, size, large);
     for (const crowd of crowds) for (const [id, place] of placesIn(crowd, places.get(crowd.key))) places.set(id, place);
     const cells = new Map(crowds.flatMap(({ members, cell }) => members.map((id) => [id, cell])));
-    this.nodes = new Map(nodes.map((node) => [node.id, makeNode(node, places.get(node.id), node.id === this.id, cells.get(node.id))]));
+    this.nodes = new Map(nodes.map((node) => [node.id, makeNode(node, places.get(node.id), node.id === this.id, cells.get(node.id) ?? size, cells.has(node.id))]));
     const isLoose = (key) => large.get(key)?.isExact === false;
     showOrHide(byId("graph-loose"), crowds.some(({ key }) => isLoose(key)) ? "A dashed line leads to some of the jobs in a frame; the list says to which." : "");
     const kinds = Map.groupBy(lines, ({ from, to }) => `edges${from === this.id || to === this.id ? " own" : ""}${isLoose(from) || isLoose(to) ? " some" : ""}`);
@@ -75,7 +80,7 @@ export class Graph {
     arrange(byId("graph-list"), inOrder.map(({ item }) => item));
     showBefore(this.nodes, edges);
     const { x, y } = places.get(this.id);
-    this.view.show(drawing, full, { x: x + MARGIN + SIZE.width / 2, y: y + MARGIN + SIZE.height / 2 });
+    this.view.show(drawing, full, { x: x + MARGIN + size.width / 2, y: y + MARGIN + size.height / 2 });
     if (chosen) /** @type {any} */ (this.view.box.querySelector(`a[href="${chosen}"]`))?.focus({ preventScroll: true });
   }
 }
@@ -91,18 +96,18 @@ function summary(nodes) {
   return `${plural(nodes.length, "job")}: ${parts.map(([n, status]) => `${n} ${spaced(String(status))}`).join(", ")}`;
 }
 
-/** @param {any} node @param {any} place @param {boolean} isOwn @param {{width: number, height: number}} [cell] of one in a frame: only its id and the sign of its status */
-function makeNode({ id, type }, { x, y }, isOwn, cell) {
-  const { width, height } = cell ?? SIZE;
-  const sign = svg("use", { x: 9, y: height / 2 - 6, width: 12, height: 12 });
+/** @param {any} node @param {any} place @param {boolean} isOwn @param {{width: number, height: number}} size @param {boolean} isSmall one in a frame: only its id and the sign of its status */
+function makeNode({ id, type }, { x, y }, isOwn, { width, height }, isSmall) {
+  const middle = height / 2;
+  const sign = svg("use", { x: 9, y: middle - 6, width: 12, height: 12 });
   const href = `/ui/jobs/${id}`;
   const short = type.length > LONGEST_NAME ? `${type.slice(0, LONGEST_NAME - 1)}…` : type;
   const state = svg("tspan", {});
   const title = svg("title", {});
   const node = svg("a", { class: "node", href, transform: `translate(${x} ${y})`, "aria-current": isOwn && "page" }, title,
-    svg("rect", { width, height, rx: cell ? 4 : 5 }), sign,
-    ...cell ? [svg("text", { class: "below", x: 26, y: 15 }, id)]
-      : [svg("text", { x: 30, y: 16 }, short), svg("text", { class: "below", x: 30, y: 30 }, `${id} · `, state)]);
+    svg("rect", { width, height, rx: isSmall ? 4 : 5 }), sign,
+    ...isSmall ? [svg("text", { class: "below", x: 26, y: middle + 4 }, id)]
+      : [svg("text", { x: 30, y: middle - 3 }, short), svg("text", { class: "below", x: 30, y: middle + 11 }, `${id} · `, state)]);
   const word = h("b", {});
   const before = h("span", { class: "before" });
   const item = h("li", {}, icon("pending"), " ", h("a", { href, "aria-current": isOwn && "page" }, `job ${id}`), ` ${type}: `, word, before);

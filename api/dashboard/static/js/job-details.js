@@ -9,7 +9,7 @@ const MOST_LINKS = 30;
 /** Links to jobs: the first of them, and how many more there are. @param {any[]} ids */
 function jobLinks(ids, before = "") {
   const links = ids.slice(0, MOST_LINKS).flatMap((other) => [h("a", { href: `/ui/jobs/${other}` }, `${before}${other}`), " "]);
-  return h("span", {}, ...links, ids.length > MOST_LINKS && `and ${count(ids.length - MOST_LINKS)} more`);
+  return h("span", { class: "ids" }, ...links, ids.length > MOST_LINKS && `and ${count(ids.length - MOST_LINKS)} more`);
 }
 
 /** @param {any} job @param {any[]} resubmitted the jobs that were made from it */

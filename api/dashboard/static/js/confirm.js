@@ -1,10 +1,11 @@
 // The confirmation dialog: what will happen, why, the same call with curl, and the error if it is refused.
 //
 // It can be closed while its call is under way, and then ask something else: an answer that comes
-// late changes nothing in the dialog.
+// late changes nothing in the dialog. A refusal that comes late is told at the edge of the page.
 import { byId, setText, showOrHide } from "./dom.js";
 import { curl } from "./curl.js";
 import { request } from "./http.js";
+import { tellRefusal } from "./refused.js";
 
 const field = byId("confirm-reason"), size = byId("confirm-typed"), yes = byId("confirm-yes"), problem = byId("confirm-problem");
 
@@ -22,11 +23,11 @@ let turn = null;
  * @property {string} [typed] what must be typed first, for what changes much
  * @property {(path: string, call: any) => Promise<any>} [send] makes the call otherwise than `request`
  * @property {(answer: any, wasClosed: boolean) => void} done called with the answer after the call succeeded, and whether the dialog was closed before
- * @property {(error: Error) => void} [failed] called if the call failed after the dialog was closed, which could not tell it
+ * @property {(error: Error) => void} [failed] tells, instead of the page, that the call failed after the dialog was closed
  */
 
 /** Open the dialog; if confirmed, send `body` with the reason to `path`. The focus then returns to where it was. @param {Question} question */
-export function confirm({ title, text, yes: label, path, method = "POST", body, typed, send = request, done, failed }) {
+export function confirm({ title, text, yes: label, path, method = "POST", body, typed, send = request, done, failed = ({ message }) => tellRefusal(title, message) }) {
   const dialog = byId("confirm");
   const bodyNow = () => (field.value.trim() ? { ...body, reason: field.value.trim() } : body);
   const mine = (turn = {});
@@ -43,7 +44,7 @@ export function confirm({ title, text, yes: label, path, method = "POST", body, 
       done(answer, wasClosed);
     } catch (error) {
       isSending = false;
-      if (!isOpen()) return failed?.(error);
+      if (!isOpen()) return failed(error);
       showOrHide(problem, error.message);
       yes.disabled = !mayAct();
       yes.focus(); // a disabled button loses the focus

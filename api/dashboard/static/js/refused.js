@@ -1,0 +1,16 @@
+// What was refused after its dialog had been closed, at the edge of the page until somebody closes it.
+import { byId, h, hide } from "./dom.js";
+
+const box = byId("refused");
+byId("refused-close").addEventListener("click", () => {
+  hide(box, true, byId("main"));
+  byId("refused-list").replaceChildren();
+});
+
+/** Tell it once, without the focus. While a dialog is open nobody hears what is behind it, so it waits for its end. @param {string} question the title of the dialog @param {string} why */
+export function tellRefusal(question, why) {
+  const open = document.querySelector("dialog[open]");
+  if (open) return open.addEventListener("close", () => tellRefusal(question, why), { once: true });
+  box.hidden = false;
+  byId("refused-list").append(h("li", {}, h("b", {}, question.replace(/\?$/, ":")), ` ${why}`));
+}

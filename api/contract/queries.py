@@ -189,6 +189,8 @@ class ProgramLogsQuery(_Query):
 
     after: int | None = Field(None, ge=0, le=LARGEST_ID)
     """Lines with a greater id only; without it, the newest."""
+    before: int | None = Field(None, ge=0, le=LARGEST_ID)
+    """Lines with a smaller id only: the id of the oldest line that is known leads to older ones."""
     limit: int = Field(1000, ge=1, le=1000)
     host: str | None = Field(None, max_length=255)
     """Which host is meant; needed only if several have that slot."""

@@ -24,12 +24,12 @@ async def get_program_logs(
     slot: Annotated[str, Path(description="The slot of a program, as in GET /workers: `web-1`.")],
     query: Annotated[ProgramLogsQuery, Query()],
 ) -> Response:
-    """The output of a program, oldest first: its newest part, or what follows `after`."""
+    """The output of a program, oldest first: its newest part, or that before or after an id."""
     services = services_of(request)
 
     own_host = services.options.host_name
     folder = await services.readers.read(
         lambda store: output_folder(store, slot, query.host, own_host)
     )
-    found = await asyncio.to_thread(read_lines, folder, query.after, query.limit)
+    found = await asyncio.to_thread(read_lines, folder, query.after, query.before, query.limit)
     return json_response({"items": [asdict(line) for line in found]})

@@ -113,9 +113,17 @@ class LogFiles:
                 path.unlink()
 
 
-def read_lines(folder: Path, after: int | None, limit: int) -> list[ProgramLine]:
-    """Return what follows the line with the id `after`, oldest first; None: the newest lines."""
-    return read_newest(folder, limit) if after is None else read_after(folder, after, limit)
+def read_lines(
+    folder: Path, after: int | None, before: int | None, limit: int
+) -> list[ProgramLine]:
+    """Return lines, oldest first: those that follow the id `after`, or else the newest ones.
+
+    `before`: only lines with a smaller id.
+    """
+    if after is None:
+        return read_newest(folder, limit) if before is None else read_before(folder, before, limit)
+    found = read_after(folder, after, limit)
+    return [line for line in found if before is None or line.id < before]
 
 
 def read_newest(folder: Path, limit: int) -> list[ProgramLine]:
@@ -123,6 +131,16 @@ def read_newest(folder: Path, limit: int) -> list[ProgramLine]:
 
     def read(files: list[tuple[int, Path]], end: int) -> list[ProgramLine]:
         return list(_lines(files, max(files[0][0], end - _MOST_BYTES)))[-limit:]
+
+    return _read(folder, read)
+
+
+def read_before(folder: Path, before: int, limit: int) -> list[ProgramLine]:
+    """Return what precedes the id `before`, oldest first: `limit` lines at most, of a MiB."""
+
+    def read(files: list[tuple[int, Path]], end: int) -> list[ProgramLine]:
+        start = max(files[0][0], min(before, end) - _MOST_BYTES)
+        return [line for line in _lines(files, start) if line.id < before][-limit:]
 
     return _read(folder, read)
 

@@ -26,7 +26,7 @@ def print_output(store: Store, slot: str, host: str | None, *, follow: bool, as_
     folder = output_folder(store, slot, host, own_host())
     after: int | None = None
     while True:
-        lines = read_lines(folder, after, _LINES_AT_ONCE)
+        lines = read_lines(folder, after, None, _LINES_AT_ONCE)
         for line in lines:
             click.echo(json.dumps(asdict(line)) if as_json else _text(line))
             after = line.id

@@ -33,6 +33,20 @@ def test_whoever_may_read_anything_may_read_it(start: Start, read_only: bool) ->
     assert (line["stream"], line["line"]) == ("stdout", "hello")
 
 
+def test_older_output_is_read_a_page_at_a_time(start: Start) -> None:
+    api = with_a_program(start(supervised=True))
+    for text in ("again", "and again"):
+        write(api.store.state.program_log("web-1"), text)
+    items = api.client.get("/programs/web-1/logs").json()["items"]
+    assert [one["line"] for one in items] == ["hello", "again", "and again"]
+    before = {"before": items[2]["id"]}
+    assert api.client.get("/programs/web-1/logs", params=before).json()["items"] == items[:2]
+    last = api.client.get("/programs/web-1/logs", params=before | {"limit": 1})
+    assert last.json()["items"] == items[1:2]
+    assert api.client.get("/programs/web-1/logs?before=0").json()["items"] == []
+    assert api.client.get("/programs/web-1/logs?before=-1").status_code == 422
+
+
 def test_without_the_token_nobody_reads_it(start: Start) -> None:
     api = with_a_program(start(token="a" * 32, supervised=True))
     assert api.client.get("/programs/web-1/logs").status_code == 401

@@ -133,6 +133,55 @@ def test_a_filter_counts_the_newest_lines_and_the_page_s_own_scrolling_is_not_th
     expect(page.locator("#log-follow")).to_be_checked()
 
 
+def test_older_output_comes_above_what_is_read(lasting_dashboard: Dashboard) -> None:
+    """The log is made up: 2,500 lines, some of which wrap, and the API gives 1,000 at once."""
+    page = lasting_dashboard.page
+    lines = [
+        {"id": n, "at": AT, "stream": "stdout", "line": f"line {n} {'and on ' * (n % 7 * 20)}"}
+        for n in range(1, 2501)
+    ]
+
+    def answer(route: Route) -> None:
+        query = parse_qs(urlsplit(route.request.url).query)
+        most = int(query["limit"][0])
+        if after := query.get("after"):
+            items = lines[int(after[0]) :][:most]
+        else:
+            items = lines[: int(query.get("before", [2501])[0]) - 1][-most:]
+        route.fulfill(json={"items": items})
+
+    page.route("**/programs/*/logs?*", answer)
+    lasting_dashboard.open("/ui/programs/made-up-1")
+    log, summary = page.locator("#log"), page.locator("#log-summary")
+    expect(summary).to_have_text("1,000 newest lines")
+    page.locator("#log-follow").uncheck()
+    log.evaluate("node => { node.scrollTop = 0; }")
+    read = log.locator(".line").filter(has_text=re.compile(r"line 1502\b"))
+    expect(read).to_be_visible()
+    place = top_of(read)
+    older = page.get_by_role("button", name="older output")
+    older.press("Enter")
+    expect(summary).to_have_text("2,000 newest lines")
+    expect(log.locator(".line").filter(has_text=re.compile(r"line 1500\b"))).to_be_attached()
+    assert abs(top_of(read) - place) <= 1, "what is read stays where it is"
+    expect(older).to_be_focused()
+    page.evaluate("new Promise((done) => setTimeout(done, 300))")  # lines around are drawn
+    assert abs(top_of(read) - place) <= 1
+
+    older.press("Enter")
+    expect(summary).to_have_text("2,500 newest lines")
+    lines.append({"id": 2501, "at": AT, "stream": "stdout", "line": "line 2501"})
+    expect(summary).to_have_text("2,501 newest lines")
+    older.press("Enter")
+    none = page.get_by_role("button", name="no older output")
+    expect(none).to_have_attribute("aria-disabled", "true")
+    expect(none).to_be_focused()
+    log.evaluate("node => { node.scrollTop = 0; }")
+    expect(log.locator(".line").first).to_contain_text("line 1 ")
+    page.set_viewport_size({"width": 360, "height": 740})
+    assert small_targets(page) == []
+
+
 def test_of_many_instances_those_in_trouble_are_linked_also_when_another_host_joins(
     lasting_dashboard: Dashboard,
 ) -> None:

@@ -1,5 +1,6 @@
-// The page of one program: what it prints, the newest part first read, then as it comes.
-import { byId, h, setText } from "./dom.js";
+// The page of one program: what it prints, the newest part first read, then as it comes, and older parts
+// when they are asked for.
+import { byId, h, onPress, setOff, setText } from "./dom.js";
 import { startChrome } from "./chrome.js";
 import { request } from "./http.js";
 import { Following } from "./log-following.js";
@@ -11,6 +12,7 @@ import { timeNode } from "./time.js";
 import { count, plural } from "./words.js";
 
 const MOST_LINES = 3000;
+const MOST_WITH_OLDER = 50_000;
 const MOST_AT_ONCE = 1000;
 const EVERY_MS = 1000, STATE_MS = 2500;
 const slot = byId("program").dataset.slot;
@@ -24,31 +26,54 @@ const lines = [];
 const shown = new LogWindow(node, rowOf, () => following.scrollToEnd());
 const following = new Following(node, () => shown.drawLast());
 const search = new LogSearch(node, showAll);
-let last = null, stateAt = -Infinity;
+const older = byId("log-older");
+let last = null, stateAt = -Infinity, most = MOST_LINES, wantsOlder = false;
 
 startChrome();
+onPress(older, () => { wantsOlder = true; setOff(older, true); poll.now(); });
 stream.addEventListener("change", showAll);
 const poll = new Poll(read, EVERY_MS);
 
 /** Read what follows the last line shown, and now and then how the program is. */
 async function read() {
-  const query = new URLSearchParams({ limit: MOST_AT_ONCE, ...last === null ? {} : { after: last }, ...host ? { host } : {} });
-  const { items } = await request(`/programs/${encodeURIComponent(slot)}/logs?${query}`);
+  const items = await readLines(last === null ? {} : { after: last });
   const isBehind = last !== null && items.length === MOST_AT_ONCE; // after the page was hidden
   append(items);
   if (isBehind) poll.now();
+  if (wantsOlder) await readOlder();
   const isNews = items.some((/** @type {any} */ one) => one.stream === "orpheus"); // it was started, or has ended
   if (!isNews && performance.now() - stateAt < STATE_MS) return;
   await state.read();
   stateAt = performance.now();
 }
 
+/** @param {{after?: number, before?: number}} which @returns {Promise<Line[]>} */
+async function readLines(which) {
+  const query = new URLSearchParams({ limit: MOST_AT_ONCE, ...which, ...host ? { host } : {} });
+  return (await request(`/programs/${encodeURIComponent(slot)}/logs?${query}`)).items;
+}
+
+/** Put what was printed before the oldest line above it. From then on the page forgets much later. */
+async function readOlder() {
+  const items = await readLines({ before: lines[0].id });
+  wantsOlder = false;
+  most = MOST_WITH_OLDER;
+  lines.unshift(...items);
+  shown.prepend(items.filter(isWanted));
+  showSummary();
+  const isFull = lines.length >= most;
+  setOff(older, isFull || !items.length);
+  if (isFull || !items.length) setText(older, isFull ? "no more fits here" : "no older output");
+  setText(byId("log-found"), items.length ? byId("log-summary").textContent : older.textContent);
+}
+
 /** @param {Line[]} items */
 function append(items) {
   if (!items.length) { if (last === null) setText(byId("log-summary"), "no lines"); return; }
+  if (last === null) setOff(older, false);
   last = items[items.length - 1].id;
   lines.push(...items);
-  lines.splice(0, Math.max(0, lines.length - MOST_LINES));
+  lines.splice(0, Math.max(0, lines.length - most));
   show(items);
 }
 
@@ -62,11 +87,15 @@ function showAll() {
 /** @param {Line[]} items */
 function show(items) {
   shown.append(items.filter(isWanted));
-  shown.forget(MOST_LINES);
+  shown.forget(most);
+  showSummary();
+  following.toEnd();
+}
+
+function showSummary() {
   const all = plural(lines.length, "newest line");
   // The box may still hold lines that are no longer among the newest.
   setText(byId("log-summary"), search.wanted || stream.value ? `${count(lines.filter(isWanted).length)} of ${all}` : all);
-  following.toEnd();
 }
 
 /** What Orpheus says of the program belongs to both of its streams. @param {Line} line */

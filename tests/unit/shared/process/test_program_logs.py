@@ -4,7 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from orpheus.shared.process.program_logs import LogFiles, read_after, read_lines, read_newest
+from orpheus.shared.process.program_logs import (
+    LogFiles,
+    read_after,
+    read_before,
+    read_lines,
+    read_newest,
+)
 
 SIZE = 200
 
@@ -63,7 +69,7 @@ def test_what_follows_an_id_is_found_wherever_it_is(folder: Path) -> None:
     for position, one in enumerate(found):
         assert read_after(folder, one.id, 1_000) == found[position + 1 :]
     assert read_after(folder, found[3].id, 2) == found[4:6]
-    assert read_lines(folder, None, 3) == found[-3:]
+    assert read_lines(folder, None, None, 3) == found[-3:]
 
 
 def test_an_id_within_a_line_and_one_that_is_gone_give_whole_lines(folder: Path) -> None:
@@ -72,6 +78,37 @@ def test_an_id_within_a_line_and_one_that_is_gone_give_whole_lines(folder: Path)
     assert read_after(folder, found[3].id - 5, 1_000) == found[4:]
     assert read_after(folder, 0, 1_000) == found
     assert read_after(folder, 10**9, 1_000) == found  # the files were deleted, and ids began anew
+
+
+def test_what_is_before_an_id_is_found_wherever_it_is(folder: Path) -> None:
+    write(folder, 0, 100)
+    found = read_newest(folder, 1_000)
+    for position, one in enumerate(found):
+        assert read_before(folder, one.id, 1_000) == found[:position]
+    assert read_before(folder, found[9].id, 2) == found[7:9]
+    assert read_before(folder, found[3].id - 5, 1_000) == found[:3]
+    assert read_before(folder, 0, 10) == []
+    assert read_before(folder, 10**9, 2) == found[-2:]
+
+
+def test_a_page_is_what_lies_between_two_ids(folder: Path) -> None:
+    write(folder, 0, 10)
+    found = read_newest(folder, 1_000)
+    assert read_lines(folder, None, found[5].id, 2) == found[3:5]
+    assert read_lines(folder, found[2].id, found[5].id, 1_000) == found[3:5]
+    assert read_lines(folder, found[2].id, None, 2) == found[3:5]
+    assert read_lines(folder, found[2].id, 0, 2) == []
+
+
+def test_all_that_is_kept_is_read_backwards_a_page_at_a_time(folder: Path) -> None:
+    log = LogFiles(folder, 2**20, 9)
+    log.write(b"".join(b"T stdout line %04d %s\n" % (n, b"x" * 16_000) for n in range(200)))
+    log.close()
+    pages = [read_newest(folder, 1_000)]
+    while page := read_before(folder, pages[0][0].id, 1_000):
+        pages.insert(0, page)
+    assert [n for page in pages for n in numbers(page)] == list(range(200))
+    assert len(pages) > 2, "no page has more than a MiB"
 
 
 def test_ids_go_on_after_a_restart_though_only_one_file_is_kept(folder: Path) -> None:
@@ -110,4 +147,5 @@ def test_smaller_limits_hold_from_the_next_line_on(folder: Path) -> None:
 
 
 def test_where_nothing_was_written_there_is_nothing(folder: Path) -> None:
-    assert read_newest(folder, 10) == read_after(folder, 5, 10) == []
+    found = read_newest(folder, 10), read_after(folder, 5, 10), read_before(folder, 5, 10)
+    assert found == ([], [], [])

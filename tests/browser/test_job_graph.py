@@ -53,6 +53,8 @@ def test_a_graph_of_40_jobs_goes_green_while_it_is_watched(
         expect(page.locator("#why-reasons li")).to_have_count(5)
         expect(page.locator("#why")).to_contain_text(f"It waits for job {ids[-2]} (step)")
         expect(page.locator("#why")).to_contain_text("by api:127.0.0.1: until it is watched")
+        page.set_viewport_size({"width": 360, "height": 740})
+        assert small_targets(page) == []
         system.client.post("/queues/default/resume")
         expect(page.locator("#graph .node[data-status=in_progress]")).to_have_count(1)
     finally:

@@ -16,6 +16,23 @@ name = "pay"
 argv = ["true"]
 env = {KEY = "hush"}
 """
+_KEEP_TOLD = """() => {
+    window.told = [];
+    const became = document.getElementById("became");
+    const keep = () => window.told.push(became.textContent);
+    new MutationObserver(keep).observe(became, { childList: true });
+}"""
+
+
+def save(page: Page, *, by_key: bool = False) -> None:
+    """Save the text, and wait until the page has said so: what became of it may follow at once."""
+    page.evaluate(_KEEP_TOLD)
+    if by_key:
+        page.keyboard.press("Enter")
+    else:
+        page.locator("#save").click()
+    was_saved = "window.told.some((text) => text.startsWith('Saved'))"
+    wait_until(lambda: page.evaluate(was_saved), "the page to say that it is saved")
 
 
 def put_back(system: System, path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.configuration_page import TEXT, opened, put_back, rewrite
+from tests.browser.configuration_page import TEXT, opened, put_back, rewrite, save
 from tests.browser.conftest import Dashboard, wait_until_held
 from tests.conftest import System
 
@@ -166,8 +166,7 @@ def test_it_is_done_with_the_keyboard_alone(shared: Dashboard, shared_path: Path
     expect(page.locator("#diff")).to_be_focused()
     page.keyboard.press("Tab")
     page.keyboard.type("why not")
-    page.keyboard.press("Enter")
-    expect(page.locator("#became")).to_contain_text("Saved")
+    save(page, by_key=True)
     assert shared_path.read_text() == "# first\n" + TEXT
 
 
@@ -261,8 +260,7 @@ def test_of_two_editors_at_once_none_loses_anything(shared: Dashboard, shared_pa
     rewrite(mine, "# few", "# mine")
     expect(mine.locator("#save")).to_be_enabled()
     rewrite(other, TEXT.splitlines()[0], "# theirs\n" + TEXT.splitlines()[0])
-    other.locator("#save").click()
-    expect(other.locator("#became")).to_contain_text("Saved")
+    save(other)
     expect(mine.locator("#changed-elsewhere")).to_be_visible()
     expect(mine.locator("#save")).to_be_disabled()
     assert "# mine" in mine.locator("#text").input_value(), "what I wrote is still here"
@@ -270,8 +268,7 @@ def test_of_two_editors_at_once_none_loses_anything(shared: Dashboard, shared_pa
     expect(mine.locator("#diff .removed").first).to_have_text("- # theirs")
     rewrite(mine, "[pools", "# theirs\n[pools")
     expect(mine.locator("#save")).to_be_enabled()
-    mine.locator("#save").click()
-    expect(mine.locator("#became")).to_contain_text("Saved")
+    save(mine)
     assert shared_path.read_text() == "# theirs\n" + TEXT.replace("# few", "# mine")
     other.close()
 

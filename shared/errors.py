@@ -5,6 +5,7 @@ OrpheusError
 ├── Unavailable             the database or the server cannot be used now        HTTP 503
 │   └── StorageError        it is the database
 │       ├── DatabaseUnusable  unreadable, corrupt, newer schema, missing         exit 74
+│       │   └── CommitInDoubt  the connection was lost in a commit               exit 74
 │       ├── DatabaseBusy    the write lock could not be acquired in time         HTTP 503
 │       │   └── DatabaseAway  its server does not answer, or cannot be written yet  exit 74
 │       ├── DatabaseFull    no space left on the device                          HTTP 507
@@ -74,6 +75,10 @@ class DatabaseUnusable(StorageError):
     """The database is missing, unreadable, corrupt, or of a newer schema; it was left untouched."""
 
     exit_code = ExitCode.DATABASE
+
+
+class CommitInDoubt(DatabaseUnusable):
+    """The connection was lost in a commit: nobody knows whether it was done, or still will be."""
 
 
 class DatabaseBusy(StorageError):

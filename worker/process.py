@@ -103,7 +103,7 @@ def run_worker(
     finally:
         if held is not None:
             stray.stop()
-            if held.is_empty():
+            if held.is_empty() and held.doubt_since_s is None:
                 remove_cell(cell_file)
 
 

@@ -116,7 +116,8 @@ class Database(Protocol):
         """Run a write transaction; inside one that is open, take part in it.
 
         `durable`: the commit waits for the disk, if the configuration asks for durability at all.
-        Raises DatabaseBusy, DatabaseFull, DatabaseUnusable; then nothing was written.
+        Raises DatabaseBusy, DatabaseFull, DatabaseUnusable; then nothing was written, unless it is
+        CommitInDoubt.
         """
 
     def savepoint(self) -> AbstractContextManager[None]:

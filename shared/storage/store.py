@@ -106,7 +106,8 @@ class Store:
     def write(self, *, durable: bool) -> AbstractContextManager[None]:
         """Run several verbs in one transaction. `durable`: the commit waits for the disk.
 
-        Raises DatabaseBusy, DatabaseFull, DatabaseUnusable; then nothing was written.
+        Raises DatabaseBusy, DatabaseFull, DatabaseUnusable; then nothing was written, unless it is
+        CommitInDoubt.
         """
         return self._database.write(durable=durable)
 

@@ -229,6 +229,28 @@ def test_a_lease_given_back_unentered_leaves_no_attempt_and_no_number(
     assert again.token > ahead.token
 
 
+def test_leases_that_their_holder_does_not_know_are_given_back_unentered(
+    store: Store, submit: Submit, lease: LeaseSome, end: End
+) -> None:
+    _, unknown_id, cancelled_id = submit(), submit(concurrency_key="a"), submit()
+    known, unknown, _ = lease(3)
+    store.jobs.cancel(cancelled_id)
+    submit()
+    (of_another,) = store.leases.lease(Holder("default-2", "life-2", 102), ("*",), 1, TTL_MS)
+    released = store.leases.release_unknown("life-1", {known.token})
+    assert released == [unknown_id, cancelled_id]
+    assert store.leases.release_unknown("life-1", {known.token}) == []
+    assert not end(unknown)
+    assert (store.jobs.get(unknown_id).status, store.jobs.get(unknown_id).attempt) == (
+        Status.PENDING,
+        0,
+    )
+    assert store.jobs.get(cancelled_id).status is Status.CANCELLED
+    assert store.jobs.attempts(unknown_id) == store.jobs.attempts(cancelled_id) == []
+    assert end(known) and end(of_another)
+    assert store.maintenance.verify() == []
+
+
 def test_a_cancelled_job_that_was_leased_ahead_ends_without_an_attempt(
     store: Store, submit: Submit, lease: LeaseSome
 ) -> None:

@@ -1,7 +1,8 @@
 """A TCP proxy on loopback, in whose place a network can fail: cut, slow, or led elsewhere.
 
 While it is cut, nothing is forwarded and nothing is refused, as where packets are lost: whoever
-connects is kept waiting, and what was under way arrives when it is whole again.
+connects is kept waiting, and what was under way arrives when it is whole again. A single answer can
+get lost, too, with its connection.
 """
 
 import asyncio
@@ -32,6 +33,8 @@ class TcpProxy:
         """Whether something passes to the target, and back."""
         self._sends.set()
         self._receives.set()
+        self._unanswered: tuple[bytes, ...] = ()
+        """What the next question has in it whose answer gets lost; empty: none does."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._thread = threading.Thread(target=self._run, name="proxy", daemon=True)
 
@@ -62,6 +65,15 @@ class TcpProxy:
     def drop(self) -> None:
         """Close every connection, as a proxy does whose server is gone."""
         self._call(self._drop)
+
+    def lose_answer(self, *to: bytes) -> None:
+        """Pass on the next piece of data with all this in it, but close before its answer."""
+        self._unanswered = to
+
+    @property
+    def has_lost_answer(self) -> bool:
+        """Whether that question has come."""
+        return not self._unanswered
 
     def redirect(self, target: int) -> None:
         """Close every connection, and lead new ones to `target`."""
@@ -108,9 +120,13 @@ class TcpProxy:
             await self._loop.sock_connect(to_target, ("127.0.0.1", self.target))
             there, back = await asyncio.open_connection(sock=to_target)
             ends.callback(back.transport.abort)
+            goes_on = asyncio.Event()
+            goes_on.set()
             both = [
-                asyncio.ensure_future(self._forward(reader, back, self._sends)),
-                asyncio.ensure_future(self._forward(there, writer, self._receives)),
+                asyncio.ensure_future(self._ask(reader, back, goes_on)),
+                asyncio.ensure_future(
+                    self._forward(there, writer, self._receives, lambda _: goes_on.is_set())
+                ),
             ]
             try:
                 await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
@@ -119,11 +135,28 @@ class TcpProxy:
                     one.cancel()
                 await asyncio.gather(*both, return_exceptions=True)
 
-    async def _forward(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, passes: asyncio.Event
+    async def _ask(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, goes_on: asyncio.Event
     ) -> None:
-        """Pass on what comes, until a side has closed: then the other is closed, too."""
-        while data := await reader.read(_CHUNK_BYTES):
+        """Pass on what is sent to the target, and note what gets no answer."""
+
+        def note(data: bytes) -> bool:
+            if self._unanswered and all(part in data for part in self._unanswered):
+                self._unanswered = ()
+                goes_on.clear()
+            return True
+
+        await self._forward(reader, writer, self._sends, note)
+
+    async def _forward(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        passes: asyncio.Event,
+        may_pass: Callable[[bytes], bool],
+    ) -> None:
+        """Pass on what comes, until a side has closed or a piece may not pass: then both close."""
+        while (data := await reader.read(_CHUNK_BYTES)) and may_pass(data):
             if self.delay_s:
                 await asyncio.sleep(self.delay_s)
             await passes.wait()

@@ -4,19 +4,21 @@ The main thread, which runs jobs, and the renewal thread, which releases the job
 long one, share them. One lock makes sure that a job is either started or released. It is never held
 while a thread waits for the database or while a job's code runs.
 
-`reporting` is a second lock, held while results and log lines are written to the database: a line
-that the renewal thread has taken is stored before the main thread's report ends the lease that the
-line needs.
+`reporting` is a second lock, held while jobs are leased and released, and while results and log
+lines are written to the database: a line that the renewal thread has taken is stored before the
+main thread's report ends the lease that the line needs.
 """
 
 import threading
+import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TypeVar
 
 from orpheus.shared.domain.jobs import Lease, NewLine
 from orpheus.shared.domain.lifecycle import Finished
-from orpheus.shared.errors import StorageError
+from orpheus.shared.errors import CommitInDoubt, StorageError
 from orpheus.shared.process.crash_cell import Cell, CellOfMany
 from orpheus.shared.process.last_lines import LineRing
 from orpheus.shared.process.stall import StallWatch
@@ -42,6 +44,9 @@ class HeldLeases:
         self.stall = StallWatch()
         """The renewal thread tells it when it looks after the leases."""
         self.reporting = threading.Lock()
+        self.doubt_since_s: float | None = None
+        """When a commit was in doubt (time.monotonic), while that may still give it leases that it
+        does not know of: see unknown_leases.py. Changed by who holds `reporting`."""
         self._lock = threading.Lock()
         self._clear_cell: Callable[[], None] = cell.clear
         if isinstance(cell, Cell):
@@ -170,6 +175,22 @@ class HeldLeases:
                 tokens = {lease.token for lease in taken}
                 self._prefetched = deque(x for x in self._prefetched if x.token not in tokens)
         return taken
+
+    @contextmanager
+    def giving(self, reports: list[Report], prefetched: list[Lease]) -> Iterator[None]:
+        """Give to the database what was taken; put it back if that raises an error.
+
+        If the commit is in doubt, what was prefetched may be another's by now: it is not run here.
+        """
+        try:
+            yield
+        except CommitInDoubt:
+            self.doubt_since_s = time.monotonic()
+            self.restore(reports, [])
+            raise
+        except BaseException:  # of an error of ours: for the crash cell
+            self.restore(reports, prefetched)
+            raise
 
     def restore(self, reports: list[Report], prefetched: list[Lease]) -> None:
         """Put back, in order, what was taken, because the database could not be written."""

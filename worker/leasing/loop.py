@@ -176,14 +176,11 @@ class Loop:
             may_lease = leasing and self._has_room()
             if not (reports or excess or (may_lease and self._may_find_work())):
                 return  # an idle worker writes nothing
-            try:
+            with self._held.giving(reports, excess):
                 self._renew_late(reports)
                 lost, leases = store_reports(
                     self._store, reports, lambda: self._lease(excess, may_lease=may_lease)
                 )
-            except BaseException:
-                self._held.restore(reports, excess)  # of an error of ours: for the crash cell
-                raise
             self._held.add(leases)  # at once: whatever fails now, the leases are held
             if leases:
                 self._look_at_s = time.monotonic() + _LOOK_EVERY_S
@@ -300,15 +297,11 @@ class Loop:
 
         If they were only skipped, the crash cell would count them as started.
         """
-        released = self._held.take_prefetched(lambda _, lease: wanted(lease))
-        if not released:
-            return
-        try:
-            with self._control.database.call():
-                self._store.leases.release(released)
-        except StorageError:
-            self._held.restore([], released)
-            raise
+        with self._held.reporting:
+            released = self._held.take_prefetched(lambda _, lease: wanted(lease))
+            if released:
+                with self._control.database.call(), self._held.giving([], released):
+                    self._store.leases.release(released)
 
     def _sleep(self, epoll: select.epoll) -> None:
         """Sleep until a ring, an order, the next delayed job, the upkeep or the safety poll."""

@@ -3,7 +3,8 @@
 The main thread runs job code, which may take hours and never return to the loop. So this thread,
 with a connection of its own, writes the heartbeat row, renews leases, watches for cancels, and
 stores log lines and progress. Once a job turns out to be long, it reports the results of the jobs
-before it and releases the jobs prefetched behind it. It runs until the process exits.
+before it and releases the jobs prefetched behind it. It also releases leases that this worker does
+not know of (unknown_leases.py). It runs until the process exits.
 
 It also watches its own worker's leases. A lease that could not be renewed in time belongs to nobody
 or to another worker, so the job is asked to stop; its result would be refused anyway. But if the
@@ -38,6 +39,7 @@ from orpheus.worker.leasing.held_leases import (
     store_progress,
     store_reports,
 )
+from orpheus.worker.leasing.unknown_leases import UnknownLeases
 
 _TICK_S = 0.05
 _LINES_EVERY_S = 0.13
@@ -70,6 +72,7 @@ class RenewalThread(threading.Thread):
         self._control = control
         self._record = record
         self._stray = stray
+        self._unknown = UnknownLeases(store, held, record.incarnation, settings.lease_ttl_s)
         self._woken = threading.Event()
         self._stopped = False
         self._beat = 0
@@ -103,6 +106,7 @@ class RenewalThread(threading.Thread):
                 self._tick(time.monotonic())
                 self._sleep(time.monotonic())
             with contextlib.suppress(StorageError):
+                self._unknown.look(time.monotonic())
                 self._store.processes.forget(self._record.incarnation)
             self._store.close()
         except BaseException:
@@ -154,6 +158,7 @@ class RenewalThread(threading.Thread):
         if now_s >= self._next_beat_s:
             self._next_beat_s = next_multiple_s(now_s, self._settings.beat_interval_s)
             self._write_beat(attempts)
+        self._unknown.look(now_s)
         if not attempts:
             return
         self._watch_for_cancels(attempts, now_s)
@@ -222,11 +227,8 @@ class RenewalThread(threading.Thread):
         """Report the results of the jobs before a long job, and release the jobs behind it."""
         with self._held.reporting:
             reports, prefetched = self._held.take_reports(), self._held.take_prefetched()
-            try:
+            with self._held.giving(reports, prefetched):
                 self._report_and_release(reports, prefetched)
-            except StorageError:
-                self._held.restore(reports, prefetched)
-                raise
 
     def _report_and_release(self, reports: list[Report], prefetched: list[Lease]) -> None:
         lost, _ = store_reports(

@@ -15,7 +15,7 @@ import psycopg
 from psycopg.pq import PipelineStatus, TransactionStatus
 from psycopg.rows import tuple_row
 
-from orpheus.shared.errors import DatabaseUnusable
+from orpheus.shared.errors import CommitInDoubt, DatabaseUnusable
 from orpheus.shared.process.clock import SystemClock
 from orpheus.shared.process.doorbells import Doorbells
 from orpheus.shared.records import dataclass
@@ -265,7 +265,7 @@ def _translating(*, commits: bool = False) -> Iterator[None]:
         yield
     except psycopg.Error as error:
         if commits and is_lost(error):
-            raise DatabaseUnusable(
+            raise CommitInDoubt(
                 f"your connection was lost in a commit ({first_line(error)}), which may have been "
                 "done; look before you try again"
             ) from error

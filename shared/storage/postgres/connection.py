@@ -15,7 +15,13 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq.abc import PGresult
 
-from orpheus.shared.errors import ConfigurationError, DatabaseAway, DatabaseBusy, DatabaseUnusable
+from orpheus.shared.errors import (
+    CommitInDoubt,
+    ConfigurationError,
+    DatabaseAway,
+    DatabaseBusy,
+    DatabaseUnusable,
+)
 from orpheus.shared.storage.postgres.clock import host_ns
 from orpheus.shared.storage.postgres.messages import Execution, Messages
 from orpheus.shared.storage.postgres.psycopg_errors import (
@@ -186,7 +192,7 @@ class Connection:
             self._at_hand().execute_text(sql)
 
     def commit(self) -> None:
-        """Commit. Raises DatabaseUnusable if nobody can tell whether it was committed."""
+        """Commit. Raises CommitInDoubt if nobody can tell whether it was committed."""
         if self.is_beginning:  # if the connection has died while idle, that is no doubtful commit
             self._execute()
         self._at_hand()  # if it was lost before, nothing was committed
@@ -195,7 +201,7 @@ class Connection:
             self._execute(commit)
         except DatabaseBusy as error:
             if self._messages is None:
-                raise DatabaseUnusable(
+                raise CommitInDoubt(
                     "the connection to the database was lost in a commit, which may have been "
                     "done; look before you try again"
                 ) from error

@@ -82,7 +82,7 @@ class PostgresDatabase(Statements):
     def write(self, *, durable: bool) -> Iterator[None]:
         """See Database. Raises DatabaseBusy if it waited for a lock for too long, or in a circle.
 
-        If the connection is lost while it commits, DatabaseUnusable: then nobody knows whether
+        If the connection is lost while it commits, CommitInDoubt: then nobody knows whether
         something was written.
         """
         if self._connection.in_transaction:

@@ -10,7 +10,16 @@ from typing import Any
 from orpheus.shared.domain.backoff import BackoffOfType, BackoffRules, backoff_delay_ms
 from orpheus.shared.domain.error_place import MOST_CHARS, place_of
 from orpheus.shared.domain.jobs import JobError, Outcome, Status
-from orpheus.shared.domain.lifecycle import ENDINGS, TERMINAL, Ending, Next, Spent, Wait, after
+from orpheus.shared.domain.lifecycle import (
+    ENDINGS,
+    TERMINAL,
+    Ending,
+    Finished,
+    Next,
+    Spent,
+    Wait,
+    after,
+)
 from orpheus.shared.records import dataclass
 from orpheus.shared.storage.database import Database
 from orpheus.shared.storage.verbs.deaths import error_of
@@ -34,6 +43,12 @@ class Ended:
     max_rss_bytes: int | None = None
     crash: str | None = None
     """How its worker died, if that counts against the type of the job."""
+
+    @classmethod
+    def of(cls, one: Finished) -> "Ended":
+        """Return the end of a lease whose job its worker has run."""
+        fields = (one.ending, one.error, one.snooze_ms, one.cpu_s, one.max_rss_bytes)
+        return cls(one.lease.job_id, one.lease.token, *fields)
 
 
 class EndedLeases:

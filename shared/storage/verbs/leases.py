@@ -6,7 +6,7 @@ and nothing else is written: no attempt, no event, no count.
 """
 
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import chain
 
 from orpheus.shared.domain.backoff import BackoffRules
@@ -129,21 +129,12 @@ class Leases:
         return self._due_jobs.first(queues, limit, limits), limits
 
     def _store_leases(self, holder: Holder, leases: Sequence[Lease], expires_mono_ms: int) -> None:
-        boot_id = self._database.clock.boot_id
+        same = (holder.incarnation, expires_mono_ms, self._database.clock.boot_id)
         self._database.send(
             self._sql["lease-job"],
             [
-                (
-                    holder.slot,
-                    holder.pid,
-                    lease.started_at_ms,
-                    lease.token,
-                    holder.incarnation,
-                    expires_mono_ms,
-                    boot_id,
-                    lease.job_id,
-                )
-                for lease in leases
+                (holder.slot, holder.pid, one.started_at_ms, one.token, *same, one.job_id)
+                for one in leases
             ],
         )
         self._database.at_commit.count_jobs(
@@ -249,18 +240,7 @@ class Leases:
             [(one.lease.job_id, one.lease.token, clock.monotonic_ms(), clock.boot_id)],
         )
         for row in rows:
-            self._ended.end(
-                Ended(
-                    one.lease.job_id,
-                    one.lease.token,
-                    one.ending,
-                    one.error,
-                    one.snooze_ms,
-                    one.cpu_s,
-                    one.max_rss_bytes,
-                ),
-                row,
-            )
+            self._ended.end(Ended.of(one), row)
         return bool(rows)
 
     def renew(self, tokens: Mapping[int, int], ttl_ms: int, *, late: bool = False) -> set[int]:
@@ -289,6 +269,20 @@ class Leases:
             self._lock_limits(leases)
             for lease in leases:
                 self._ended.end_if_leased(Ended(lease.job_id, lease.token, Ending.UNENTERED))
+
+    def release_unknown(self, incarnation: str, known: Collection[int]) -> list[int]:
+        """Release the leases of a process but those with known tokens; return the ids of the jobs.
+
+        The process has not been told of them, so it has entered none of these jobs.
+        """
+        rows = self._database.all(self._sql["leases-of"], incarnation)
+        unknown = {job_id: token for job_id, token, _ in rows if token not in known}
+        if unknown:
+            with self._database.write(durable=False):
+                self._keys.lock()
+                for job_id, token in unknown.items():
+                    self._ended.end_if_leased(Ended(job_id, token, Ending.UNENTERED))
+        return list(unknown)
 
     def cancel_requests(self, tokens: Mapping[int, int]) -> set[int]:
         """Return the ids of those running jobs (job id -> token) whose cancel was requested."""

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from orpheus.shared.errors import (
+    CommitInDoubt,
     ConfigurationError,
     DatabaseAway,
     DatabaseBusy,
@@ -80,7 +81,7 @@ def test_nobody_can_tell_what_became_of_a_lost_commit(connection: Connection, ki
     connection.begin(BEGIN)
     insert(connection)
     kill(connection)
-    with pytest.raises(DatabaseUnusable, match="may have been done"):
+    with pytest.raises(CommitInDoubt, match="may have been done"):
         connection.commit()
     connection.roll_back()
     assert count_of(connection) == 0

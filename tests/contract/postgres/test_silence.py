@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from orpheus.shared.errors import DatabaseAway, DatabaseUnusable
+from orpheus.shared.errors import CommitInDoubt, DatabaseAway
 from orpheus.shared.storage.postgres import silence
 from orpheus.shared.storage.postgres.connection import Connection
 from tests.many_hosts.tcp_proxy import TcpProxy
@@ -70,7 +70,7 @@ def test_nobody_can_tell_what_became_of_a_commit_that_is_never_answered(
     connection.begin(BEGIN)
     connection.execute("INSERT INTO orpheus.job_types VALUES ('one', '{}', 1, 1, 'q', '')")
     proxy.cut()
-    with pytest.raises(DatabaseUnusable, match="lost in a commit, which may have been done"):
+    with pytest.raises(CommitInDoubt, match="lost in a commit, which may have been done"):
         connection.commit()
 
 

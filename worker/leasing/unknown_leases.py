@@ -1,0 +1,56 @@
+"""Releases leases of this worker that it does not know of.
+
+If the connection is lost in a commit, the server may have done it, or do it a moment later. Then it
+has leased jobs to this worker without telling it, or it has not released jobs that the worker gave
+back. Nobody runs them; once the leases expire, other hosts, which cannot read the crash cell of
+this worker, count that against the jobs. So after such a commit the worker releases what it does
+not know of, and looks again until such leases would have expired.
+
+SQLite commits in the process itself, so no commit is in doubt there.
+"""
+
+from orpheus.shared.logs import get_logger
+from orpheus.shared.storage import Store
+from orpheus.worker.leasing.held_leases import HeldLeases
+
+_LOOKS_EVERY_S = 1.0
+_WAITS_S = 0.5
+"""The main thread may be leasing. If that takes longer, the leases that are held come first."""
+
+log = get_logger()
+
+
+class UnknownLeases:
+    """Those of the worker `incarnation`. Used by the thread that renews its leases."""
+
+    def __init__(
+        self, store: Store, held: HeldLeases, incarnation: str, lease_ttl_s: float
+    ) -> None:
+        self._store = store
+        self._held = held
+        self._incarnation = incarnation
+        self._lease_ttl_s = lease_ttl_s
+        self._next_look_s = 0.0
+
+    def look(self, now_s: float) -> None:
+        """Release them, if a commit was in doubt lately and a look is due. Raises StorageError.
+
+        No lease is on its way to the main thread meanwhile: it leases under the same lock.
+        """
+        if self._held.doubt_since_s is None or now_s < self._next_look_s:
+            return
+        if self._held.reporting.acquire(timeout=_WAITS_S):
+            try:
+                self._release(now_s)
+            finally:
+                self._held.reporting.release()
+
+    def _release(self, now_s: float) -> None:
+        known = self._held.tokens().values()
+        jobs = self._store.leases.release_unknown(self._incarnation, known)
+        if jobs:
+            log.info("unknown_leases_released", jobs=jobs)
+        self._next_look_s = now_s + _LOOKS_EVERY_S
+        since_s = self._held.doubt_since_s
+        if since_s is not None and now_s >= since_s + self._lease_ttl_s:
+            self._held.doubt_since_s = None

@@ -9,7 +9,9 @@ keys as queues, and most are idle: of a key only the time is stored at which its
 again, so a key whose time is over needs no row.
 
 The clock of a server may be set back. A bucket that was counted in the future would get no token
-until that time comes again, so it counts as full.
+until that time comes again, so it counts as full. When jobs of a key are parked until its next
+token, nobody looks at its bucket before; so upkeep notices a clock that is set back, and has all
+keys with parked jobs looked at.
 """
 
 import math
@@ -18,7 +20,7 @@ from orpheus.shared.records import dataclass
 
 _PERIODS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _ROUNDING = 1e-6  # a token is whole at the millisecond that `opens_ms` names
-_SET_BACK_MS = 10_000
+SET_BACK_MS = 10_000
 """A clock that is behind by more was set back; by less, processes read it at the same time."""
 
 
@@ -67,7 +69,7 @@ class QueueRules:
 
 def tokens_now(rate: Rate, tokens: float, elapsed_ms: int) -> float:
     """Return the tokens in the bucket `elapsed_ms` after it held `tokens`."""
-    if elapsed_ms < -_SET_BACK_MS:
+    if elapsed_ms < -SET_BACK_MS:
         return rate.burst
     return min(rate.burst, tokens + rate.per_s * max(0, elapsed_ms) / 1000)
 
@@ -90,7 +92,7 @@ def full_after(rate: Rate, full_ms: float, now_ms: int, starts: int) -> float:
 
 def _plausible(rate: Rate, full_ms: float, now_ms: int) -> float:
     """Return when the bucket is full; now, if an empty one were full sooner."""
-    latest_ms = now_ms + rate.burst * 1000 / rate.per_s + _SET_BACK_MS
+    latest_ms = now_ms + rate.burst * 1000 / rate.per_s + SET_BACK_MS
     return full_ms if full_ms <= latest_ms else now_ms
 
 

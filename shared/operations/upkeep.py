@@ -91,6 +91,12 @@ def _reclaim_leases(turn: UpkeepTurn) -> float:
     return inf
 
 
+def _correct_openings(turn: UpkeepTurn) -> float:
+    if turn.store.keys.correct_openings():
+        log.warning("clock_set_back", note="rates of keys were counted by it, and are corrected")
+    return inf
+
+
 def _fire_alerts(turn: UpkeepTurn) -> float:
     try:
         return fire_alerts(turn.store, turn.settings)
@@ -123,8 +129,9 @@ def _continue_changes(turn: UpkeepTurn) -> float:
     return 0.0 if any(step(store, go_on) for step in steps) else inf
 
 
-EVERYBODYS_DUTIES: tuple[Duty, ...] = (_reclaim_leases,)
-"""Of each host: whoever is left must not wait for another leader first."""
+EVERYBODYS_DUTIES: tuple[Duty, ...] = (_reclaim_leases, _correct_openings)
+"""Of each host: whoever is left must not wait for another leader first, and a new leader has not
+seen what the clock said before."""
 LEADER_DUTIES: tuple[Duty, ...] = (
     _note_history,
     _fire_alerts,  # before the schedules: they make up for a tick that was missed

@@ -4,9 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
+from orpheus.shared.domain.handover import JobDefaults, StoredSettings
 from orpheus.shared.domain.jobs import Lease, NewJob
 from orpheus.shared.domain.rates import KeyRules, QueueRules, Rate
 from orpheus.shared.domain.retention import RetentionRules
+from orpheus.shared.operations.upkeep import Upkeep
 from orpheus.shared.storage import Store
 
 LeaseSome = Callable[..., list[Lease]]
@@ -86,6 +88,47 @@ def test_a_rate_follows_neither_the_wall_clock_nor_an_earlier_boot(
     assert store.leases.is_work_due()
     assert len(lease(10)) == 1
     assert lease(10) == []
+
+
+@pytest.mark.parametrize("leads", [True, False])
+def test_parked_jobs_wait_for_one_token_at_most_after_the_clock_was_set_back(
+    store: Store, lease: LeaseSome, clock, leads: bool
+) -> None:
+    """As that of a server of PostgreSQL may be. A slow rate beside it changes nothing."""
+    upkeep = Upkeep(StoredSettings({}, (), JobDefaults(max_retries=3, timeout_s=60.0)))
+    fast, slow = KeyRules(rate=Rate(1, 1, burst=2)), KeyRules(rate=Rate(1, 86_400))
+    store.queues.configure({"mail": QueueRules(per_key=fast), "bulk": QueueRules(per_key=slow)})
+    store.jobs.submit_many(mails(*"aaaaabbbbb"))
+    store.jobs.submit_many([mail._replace(queue="bulk") for mail in mails("a", "a")])
+    assert len(lease(20)) == 5
+    upkeep.run(store, leads=leads)
+    clock.advance(-3_600_000)
+    upkeep.run(store, leads=leads)
+    while store.keys.continue_sweep():
+        pass  # so does the leader, whoever has begun it
+    assert lease(20) == [], "no more than the rates allow"
+    assert store.leases.next_due_ms() == clock.wall + 1_000
+    clock.advance(1_000)
+    assert store.leases.is_work_due()
+    assert [held.concurrency_key for held in lease(20)] == ["a", "b"]
+    clock.advance(86_400_000)
+    assert [held.queue for held in lease(20)].count("bulk") == 1
+    assert store.maintenance.verify() == []
+
+
+def test_a_clock_that_is_a_little_behind_changes_nothing(
+    store: Store, lease: LeaseSome, clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    swept: list[int] = []
+    monkeypatch.setattr(store.keys, "limits_changed", lambda: swept.append(1))
+    for milliseconds in (0, 60_000, -10_000, 0, -10_001):
+        clock.advance(milliseconds)
+        assert not swept
+        store.keys.correct_openings()
+    assert swept
+    clock.boot, clock.monotonic = "boot-2", 5
+    store.keys.correct_openings()
+    assert len(swept) == 1, "another boot has another clock"
 
 
 def test_a_job_that_was_not_entered_gives_its_token_back(store: Store, lease: LeaseSome) -> None:

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from orpheus.shared.domain.jobs import Lease, NewJob
 from orpheus.shared.domain.rates import (
     NO_LIMITS_PER_KEY,
+    SET_BACK_MS,
     KeyRules,
     Rate,
     full_after,
@@ -48,6 +49,8 @@ class Keys:
         self.keys_at_once = _KEYS_AT_ONCE
         """How many keys one transaction looks at since their rate has opened, or in a sweep."""
         self._database = database
+        self._seen = ("", 0)
+        """The boot, and the time on its clock, at the last call of `correct_openings`."""
         self._sql = database.sql("keys.sql")
 
     def lock(self) -> bool:
@@ -183,6 +186,22 @@ class Keys:
                 self._database.run(self._sql["shorten-rates"], queue, clock.boot_id, latest_ms)
         self._database.run(self._sql["begin-sweep"])
         self.continue_sweep()
+
+    def correct_openings(self) -> bool:
+        """Look at all keys again if the clock was set back since the last call; return whether.
+
+        Else the next token of a key would come only when that time comes again.
+        """
+        clock = self._database.clock
+        (boot_id, before_ms), now_ms = self._seen, clock.monotonic_ms()
+        was_set_back = boot_id == clock.boot_id and now_ms < before_ms - SET_BACK_MS
+        if was_set_back:
+            with self._database.write(durable=False):
+                self.lock()
+                self.limits_changed()
+                self._database.at_commit.ring_every_pool()
+        self._seen = (clock.boot_id, now_ms)
+        return was_set_back
 
     def continue_sweep(self) -> bool:
         """Run one transaction of a sweep; False: there is none, and nothing is written."""

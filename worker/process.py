@@ -103,7 +103,7 @@ def run_worker(
     finally:
         if held is not None:
             stray.stop()
-            if held.is_empty() and held.doubt_since_s is None:
+            if held.leaves_nothing():
                 remove_cell(cell_file)
 
 

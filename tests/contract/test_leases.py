@@ -251,6 +251,19 @@ def test_leases_that_their_holder_does_not_know_are_given_back_unentered(
     assert store.maintenance.verify() == []
 
 
+def test_an_expired_lease_that_its_holder_does_not_know_is_left_to_who_reclaims_it(
+    store: Store, submit: Submit, lease: LeaseSome, end: End, clock
+) -> None:
+    """Its holder may have run the job: then the result was refused, and is forgotten."""
+    job_id = submit()
+    (held,) = lease()
+    clock.advance(TTL_MS)
+    assert not end(held)
+    assert store.leases.release_unknown("life-1", ()) == []
+    assert store.leases.reclaim_expired() == [job_id]
+    assert [one.outcome for one in store.jobs.attempts(job_id)] == [Outcome.LOST]
+
+
 def test_a_cancelled_job_that_was_leased_ahead_ends_without_an_attempt(
     store: Store, submit: Submit, lease: LeaseSome
 ) -> None:

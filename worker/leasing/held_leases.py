@@ -134,6 +134,10 @@ class HeldLeases:
         """Return whether this worker holds no lease at all."""
         return not self.attempts() and not self.has_waiting()
 
+    def leaves_nothing(self) -> bool:
+        """Return whether nobody will need the crash cell to end a lease of this worker."""
+        return self.is_empty() and self.doubt_since_s is None
+
     def prefetched_types(self) -> list[str]:
         """Return the types of the prefetched jobs, in order."""
         with self._lock:

@@ -273,16 +273,21 @@ class Leases:
     def release_unknown(self, incarnation: str, known: Collection[int]) -> list[int]:
         """Release the leases of a process but those with known tokens; return the ids of the jobs.
 
-        The process has not been told of them, so it has entered none of these jobs.
+        The process was not told of them, so it has entered none of these jobs. An expired one is
+        left to who reclaims it: it may be of a job that has run, but whose result was refused.
         """
-        rows = self._database.all(self._sql["leases-of"], incarnation)
+        clock, rows = self._database.clock, self._database.all(self._sql["leases-of"], incarnation)
         unknown = {job_id: token for job_id, token, _ in rows if token not in known}
-        if unknown:
-            with self._database.write(durable=False):
-                self._keys.lock()
-                for job_id, token in unknown.items():
-                    self._ended.end_if_leased(Ended(job_id, token, Ending.UNENTERED))
-        return list(unknown)
+        if not unknown:
+            return []
+        with self._database.write(durable=False):
+            self._keys.lock()
+            now = (clock.monotonic_ms(), clock.boot_id)
+            leases = [(*lease, *now) for lease in unknown.items()]
+            held = self._database.run_many(self._sql["held-lease"], leases)
+            for row in held:
+                self._ended.end(Ended(row[0], unknown[row[0]], Ending.UNENTERED), row)
+        return [row[0] for row in held]
 
     def cancel_requests(self, tokens: Mapping[int, int]) -> set[int]:
         """Return the ids of those running jobs (job id -> token) whose cancel was requested."""

@@ -46,7 +46,7 @@ def lease(store: Store) -> Callable[[], Lease]:
 
     def lease_one() -> Lease:
         store.jobs.submit(NewJob("t"))
-        (leased,) = store.leases.lease(Holder("default-1", "life-1", 1), ("*",), 1, 30_000)
+        (leased,) = store.leases.lease(Holder("default-1", "life-1", 1), ("*",), 1, 600_000)
         return leased
 
     return lease_one
@@ -140,8 +140,11 @@ def test_what_was_given_back_in_a_commit_in_doubt_is_not_run_and_is_released(
     with pytest.raises(CommitInDoubt), held.reporting, held.giving([], given):
         raise CommitInDoubt("lost")
     assert held.start_next(0.0, lambda: 0) is None
+    assert held.is_empty() and not held.leaves_nothing()
     unknown.look(IN_DOUBT_S)
     assert status_of(store, given[0]) is Status.PENDING
+    unknown.look(IN_DOUBT_S + TTL_S)
+    assert held.leaves_nothing()
 
 
 def test_what_could_certainly_not_be_given_back_is_run(

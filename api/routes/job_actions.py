@@ -18,7 +18,7 @@ from orpheus.api.routes import listing
 from orpheus.api.services import services_of
 from orpheus.shared.errors import FieldProblem
 from orpheus.shared.operations.audit import Actor
-from orpheus.shared.operations.operator_actions import change_job
+from orpheus.shared.operations.operator_actions import change_job, delete_long_log
 from orpheus.shared.storage import BulkPlace, NoSuchPlace, Store
 from orpheus.shared.views.jobs import Job, job_json
 
@@ -28,6 +28,10 @@ router = APIRouter(tags=["actions"])
 
 _ALL_JOBS = "is required with an empty filter, which means every job: count them with dry_run first"
 _NOT_OF_THESE = "is not a next_cursor of this action with this filter"
+_PART_OF_JOBS = (
+    "changed {} of the jobs. Send it again with the count of now, for those that are left."
+)
+_PART_OF_LOG = "deleted at most a part of the log of this job. Send it again."
 _STEPS = "bulk"
 _PROBLEMS = problems(403, 404, 409, 413, 415, 422, 507)
 _REASON = body(Reason, required=False)
@@ -68,6 +72,10 @@ async def run_job(request: Request, job_id: JobId) -> Response:
 )
 async def delete_job(request: Request, job_id: JobId) -> Response:
     """Delete a job that has ended, with its attempts and its log."""
+    services, number = services_of(request), parse_job_id(job_id)
+    if await services.readers.read(lambda store: store.jobs.with_long_logs([number])):
+        before_each = partial(_refuse_to_go_on, services.long_calls.stopping, _PART_OF_LOG)
+        await services.long_calls.run(lambda store: delete_long_log(store, number, before_each))
     await _change(request, "delete", job_id, lambda store, job_id: store.jobs.delete(job_id))
     return Response(status_code=204)
 
@@ -101,7 +109,7 @@ async def change_many(request: Request) -> Response:
     actor = audit_actor(request, bulk)
     if bulk.dry_run:
         return json_response(await services.readers.read(lambda store: _counted(store, bulk)))
-    before_each = partial(_refuse_to_go_on, services.long_calls.stopping)
+    before_each = partial(_refuse_to_go_on, services.long_calls.stopping, _PART_OF_JOBS)
     if bulk.limit is None:
         change = _whole(bulk, actor, before_each)
     else:
@@ -109,14 +117,10 @@ async def change_many(request: Request) -> Response:
     return json_response(await services.long_calls.run(change))
 
 
-def _refuse_to_go_on(stopping: Event, changed: int) -> None:
-    """Raise Refusal if the API stops."""
+def _refuse_to_go_on(stopping: Event, so_far: str, changed: int = 0) -> None:
+    """Raise Refusal if the API stops, which says what was done `so_far`."""
     if stopping.is_set():
-        raise Refusal(
-            503,
-            f"This API stops, and has changed {changed} of the jobs. Send it again with the count "
-            "of now, for those that are left.",
-        )
+        raise Refusal(503, f"This API stops, and has {so_far.format(changed)}")
 
 
 def _place_of(cursor: str | None) -> BulkPlace | None:

@@ -29,7 +29,7 @@ from orpheus.shared.job_types.admission import prepare_batch, prepare_job
 from orpheus.shared.job_types.current_trace import current_traceparent
 from orpheus.shared.job_types.request import JobRequest
 from orpheus.shared.operations.audit import local_actor
-from orpheus.shared.operations.operator_actions import change_job
+from orpheus.shared.operations.operator_actions import change_job, delete_long_log
 from orpheus.shared.storage import JobFilter, JobOrder, JobPlace, Store, TypeRow
 from orpheus.shared.views.jobs import attempt_json, event_json, job_json, log_line_json
 
@@ -131,11 +131,7 @@ class DatabaseCalls:
 
     def delete(self, job_id: int, reason: str | None) -> Steps[None]:
         """Delete a job that has ended."""
-        yield Use(
-            lambda store: _audited(
-                store, "delete", job_id, reason, lambda store: store.jobs.delete(job_id)
-            )
-        )
+        yield Use(lambda store: _delete(store, job_id, reason))
 
     def lines(self, job_id: int, after: int, limit: int) -> Steps[list[LogLine]]:
         """Return some lines of the job's log, oldest first."""
@@ -195,6 +191,11 @@ def _audited(
 ) -> Any:
     actor = local_actor("client", reason)
     return change_job(store, actor, action, job_id, lambda: change(store))
+
+
+def _delete(store: Store, job_id: int, reason: str | None) -> None:
+    delete_long_log(store, job_id)
+    _audited(store, "delete", job_id, reason, lambda store: store.jobs.delete(job_id))
 
 
 def _check_size(body: bytes, most_bytes: int) -> None:

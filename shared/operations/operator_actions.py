@@ -31,6 +31,21 @@ def change_job(store: Store, actor: Actor, action: str, job_id: int, verb: Calla
     return audited(store, actor, action, target, verb, before=state_before, after=state_after)
 
 
+def delete_long_log(
+    store: Store, job_id: int, before_each: Callable[[], None] = lambda: None
+) -> None:
+    """Delete the log of a job that is deleted next, in small transactions, if it is long.
+
+    One transaction for a million lines would keep others from writing for seconds. Who is ended
+    between two leaves the job with the rest of its log. A job that cannot be deleted keeps all.
+    `before_each` is called before each transaction; what it raises ends this.
+    """
+    if store.jobs.with_long_logs([job_id]):
+        before_each()
+        while store.jobs.shorten_log(job_id):
+            before_each()
+
+
 def _in_words(store: Store, job: JobState) -> str:
     if job.status is Status.IN_PROGRESS and job.cancel_requested:
         return "in progress, asked to stop"

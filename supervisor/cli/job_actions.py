@@ -8,7 +8,7 @@ import click
 
 from orpheus.shared.domain.jobs import Job
 from orpheus.shared.errors import ExitCode, NotFound, TransitionRefused
-from orpheus.shared.operations.operator_actions import change_job
+from orpheus.shared.operations.operator_actions import change_job, delete_long_log
 from orpheus.shared.storage import BulkAction, Store
 from orpheus.shared.views.jobs import job_json
 from orpheus.supervisor.cli.bulk import ALL_JOBS, BulkOptions, bulk_options, change_matching
@@ -40,6 +40,8 @@ def _change_each(
     with operator.store() as store:
         for job_id in ids:
             try:
+                if action == "delete":
+                    delete_long_log(store, job_id)
                 verb = partial(change, store, job_id)
                 job, words = change_job(store, actor, action, job_id, verb)
             except (NotFound, TransitionRefused) as error:

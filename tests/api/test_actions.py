@@ -8,9 +8,23 @@ from typing import Any
 import pytest
 
 from orpheus.shared.domain.jobs import NewJob
+from orpheus.shared.storage import NewLine
 from orpheus.shared.storage.verbs.bulk import Bulk
+from orpheus.shared.storage.verbs.jobs import Jobs
 from tests.audit_log import entries_of
 from tests.machine import PATIENCE_S
+
+
+@pytest.fixture
+def log_of_250(api: Any, monkeypatch: pytest.MonkeyPatch) -> int:
+    """A job that has ended and has written 250 lines; they are deleted 100 at a time."""
+    monkeypatch.setattr("orpheus.shared.storage.verbs.jobs._LINES_AT_ONCE", 100)
+    job_id: int = api.submit()
+    (lease,) = api.lease()
+    lines = [NewLine(1, "info", "said", "{}")] * 250
+    api.store.logs.append(job_id, lease.token, lease.attempt, lines)
+    api.finish(lease)
+    return job_id
 
 
 def test_cancelling_a_waiting_job_is_done_at_once(api: Any) -> None:
@@ -67,6 +81,50 @@ def test_a_job_that_has_ended_is_deleted(api: Any) -> None:
     assert (answer.status_code, answer.content) == (204, b"")
     assert api.client.get(f"/jobs/{job_id}").status_code == 404
     assert api.client.delete(f"/jobs/{job_id}").status_code == 404
+
+
+def test_a_long_log_is_deleted_before_its_job_and_beside_the_writer(
+    api: Any, log_of_250: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each small transaction would keep those waiting that share the writer's."""
+    shorten, left = Jobs.shorten_log, []
+
+    def shorten_log(*args: Any) -> bool:
+        left.append(
+            (len(api.store.logs.after(log_of_250, 0, 1_000)), threading.current_thread().name)
+        )
+        return shorten(*args)
+
+    monkeypatch.setattr(Jobs, "shorten_log", shorten_log)
+    assert api.client.delete(f"/jobs/{log_of_250}").status_code == 204
+    assert left == [(250, "long-call"), (150, "long-call"), (50, "long-call")]
+    assert api.client.get(f"/jobs/{log_of_250}").status_code == 404
+    assert [entry.action for entry in entries_of(api.store, 5)] == ["delete"]
+
+
+def test_a_job_keeps_the_rest_of_its_log_if_the_api_stops_while_that_is_deleted(
+    api: Any, log_of_250: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orpheus.api.database.long_calls._GRACE_S", 0.0)
+    shorten, began = Jobs.shorten_log, threading.Event()
+
+    def shorten_and_stop(*args: Any) -> bool:
+        more = shorten(*args)
+        began.set()
+        assert api.services.long_calls.stopping.wait(PATIENCE_S)
+        return more
+
+    monkeypatch.setattr(Jobs, "shorten_log", shorten_and_stop)
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(api.client.delete, f"/jobs/{log_of_250}")
+        assert began.wait(PATIENCE_S)
+        api.call(api._server.stop)
+        refused = answer.result(PATIENCE_S)
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+    assert "a part of the log" in refused.json()["detail"]
+    assert api.store.jobs.status(log_of_250) == "done"
+    assert len(api.store.logs.after(log_of_250, 0, 1_000)) == 150
+    assert entries_of(api.store, 5) == []
 
 
 def test_a_job_that_another_waits_for_is_not_deleted(api: Any) -> None:

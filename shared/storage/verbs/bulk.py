@@ -42,7 +42,7 @@ from orpheus.shared.storage.verbs.audit import Audit
 from orpheus.shared.storage.verbs.dependencies import Dependencies
 from orpheus.shared.storage.verbs.job_conditions import words_of
 from orpheus.shared.storage.verbs.job_lists import JobLists
-from orpheus.shared.storage.verbs.jobs import LOCK_WAIT_MS, Jobs
+from orpheus.shared.storage.verbs.jobs import Jobs
 from orpheus.shared.storage.verbs.keys import Keys
 from orpheus.shared.storage.verbs.windows import Budget
 
@@ -58,6 +58,8 @@ _ORDER_OF_STEPS = {
 }
 _STEP_S = 1.0
 _TRIES = 3
+_LOCK_WAIT_MS = 200
+"""How long a transaction waits for a job that another holds: many may wait for its own locks."""
 _NEXT_LOCK_WAIT_MS = 10
 """How long a step waits for a job that another holds, after it has waited in vain for one."""
 _MOST_IN_A_STEP = 100_000
@@ -215,7 +217,7 @@ class Bulk:
         for job_id in self._jobs.with_long_logs(ids):
             acting.begin()
             with contextlib.suppress(DatabaseBusy):  # the step that deletes the job is told so too
-                while self._jobs.shorten_log(job_id):
+                while self._jobs.shorten_log(job_id, _LOCK_WAIT_MS):
                     acting.begin()
 
     def _step(
@@ -235,7 +237,7 @@ class Bulk:
         changed, held_up = [], None
         with self._database.write(durable=True):
             self._keys.lock()  # a job may need it after another is locked, and others lock it first
-            self._database.limit_lock_waits(LOCK_WAIT_MS)  # many wait for that lock
+            self._database.limit_lock_waits(_LOCK_WAIT_MS)  # many wait for that lock
             for job_id in self._audit.left_of(entry, ids):
                 try:
                     with self._database.savepoint():

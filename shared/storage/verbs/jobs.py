@@ -16,12 +16,12 @@ from orpheus.shared.storage.verbs.job_lists import JobLists
 from orpheus.shared.storage.verbs.keys import Keys
 from orpheus.shared.storage.verbs.rows import attempt_of, job_of, job_state_of, running_job_of
 
-LOCK_WAIT_MS = 200
-"""How long a bulk action waits for a job that another holds: many may wait for its own locks."""
 _MOST_ATTEMPTS = 1_000
 _SHORT_LOG = 100
 """So many lines are deleted together with their job."""
 _LINES_AT_ONCE = 2_000
+_LINES_BESIDE_OTHERS = 20_000
+"""The same where others write meanwhile. Each step looks at the remains of all before it there."""
 
 
 class Jobs:
@@ -36,7 +36,7 @@ class Jobs:
         keys: Keys,
         lists: JobLists,
     ) -> None:
-        self.lines_at_once = _LINES_AT_ONCE
+        self.lines_at_once = _LINES_AT_ONCE if database.one_writer else _LINES_BESIDE_OTHERS
         """How many lines of logs `shorten_log` deletes in one transaction."""
         self._database = database
         self._events = events
@@ -236,17 +236,19 @@ class Jobs:
         ids = json.dumps(list(job_ids))
         return [row[0] for row in self._database.all(self._sql["long-logs"], ids, _SHORT_LOG)]
 
-    def shorten_log(self, job_id: int) -> bool:
+    def shorten_log(self, job_id: int, lock_wait_ms: int | None = None) -> bool:
         """Delete some lines of a job that is deleted afterwards; return whether more may be left.
 
-        A transaction that deleted a million lines would keep others from writing for seconds. If
-        another transaction holds the job, it soon raises DatabaseBusy.
+        A transaction that deleted a million lines would keep others from writing for seconds.
+        `lock_wait_ms`: how long to wait for another transaction that holds the job, if not as long
+        as everybody else.
         """
         with self._database.write(durable=False):
             try:
                 if self.state(job_id).concurrency_key is not None:
                     self._keys.lock()  # this may take longer
-                self._database.limit_lock_waits(LOCK_WAIT_MS)
+                if lock_wait_ms is not None:
+                    self._database.limit_lock_waits(lock_wait_ms)
                 self._to_delete(job_id)
             except (NotFound, TransitionRefused):
                 return False

@@ -17,6 +17,9 @@ pytestmark = pytest.mark.backends("postgresql")
 _WAITING = "SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'advisory'"
 _FREE = "SELECT id FROM orpheus.jobs FOR NO KEY UPDATE SKIP LOCKED"
 
+_LONG_LOG = """INSERT INTO orpheus.job_logs (job_id, attempt, at_ms, level, line, fields)
+    SELECT ?, 1, 1, '', '', '' FROM generate_series(1, 200)"""
+
 
 def test_it_waits_for_the_limits_before_it_locks_a_job(
     another: Opener, admin: psycopg.Connection
@@ -50,8 +53,10 @@ def test_of_jobs_that_another_holds_it_leaves_out_only_those_and_soon_frees_the_
             operator.bulk.change(
                 BulkAction.DELETE, JobFilter(), by="cli", before_each=changed.append
             )
+        with operator.write(durable=False):
+            operator._database.run(_LONG_LOG, ids[1])
         with pytest.raises(DatabaseBusy):
-            operator.jobs.shorten_log(ids[1])
+            operator.bulk.change(BulkAction.DELETE, JobFilter(ids=(ids[1],)), by="cli")
     assert time.monotonic() - began < 9, "so long it would wait for one job, with the limits locked"
     assert changed == [0, 0, 2, 2]
     assert operator.bulk.change(BulkAction.DELETE, JobFilter(), by="cli") == 2

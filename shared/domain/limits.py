@@ -14,6 +14,8 @@ MAX_BATCH_DEPENDENCIES = 100_000
 """Of all jobs of a batch together: they are stored in one transaction."""
 MAX_DEPENDENCIES = 10_000
 """Of one job."""
+MOST_ATTEMPTS = 1_000
+"""So many attempts of a job that have ended are kept, the newest: it may snooze for ever."""
 LARGEST_ID = 2**63 - 1
 ON_DEPENDENCY_FAILURE = ("cancel", "run", "fail")
 """What may happen to a job when one that it depends on does not end done."""

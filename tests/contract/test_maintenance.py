@@ -83,6 +83,8 @@ BREACHES = {
         WHERE id = 5""",
     "I4: job 1 is at attempt 3, but its attempts that ended are numbered 1,3": """
         DELETE FROM ended_attempts WHERE job_id = 1 AND number = 2""",
+    "I4: job 1 is at attempt 3, but its attempts that ended are numbered 2,3": """
+        DELETE FROM ended_attempts WHERE job_id = 1 AND number = 1""",
     "I4: job 3 is at attempt 2": "UPDATE jobs SET attempt = 2 WHERE id = 3",
     "I4: job 1: the token of attempt 2": """
         UPDATE ended_attempts SET lease_token = 1 WHERE job_id = 1 AND number = 2""",

@@ -20,6 +20,7 @@ from orpheus.shared.domain.lifecycle import (
     Wait,
     after,
 )
+from orpheus.shared.domain.limits import MOST_ATTEMPTS
 from orpheus.shared.records import dataclass
 from orpheus.shared.storage.database import Database
 from orpheus.shared.storage.verbs.deaths import error_of
@@ -28,6 +29,9 @@ from orpheus.shared.storage.verbs.events import Events
 from orpheus.shared.storage.verbs.keys import Keys
 from orpheus.shared.storage.verbs.quarantines import Quarantines
 from orpheus.shared.storage.verbs.queues import Queues
+
+_OLD_AT_ONCE = 100
+"""So many old attempts are deleted with the end of one: an earlier version kept them all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +110,7 @@ class EndedLeases:
             crashes,
             losses,
             max_retries,
+            attempt,
             cancel_requested,
             has_dependents,
             due_ms,
@@ -120,7 +125,7 @@ class EndedLeases:
             self._database.at_commit.count_attempt(
                 job_type, follows.outcome, times_ms, ended.cpu_s, ended.max_rss_bytes
             )
-            self._record_attempt(ended, follows.outcome, now_ms)
+            self._record_attempt(ended, attempt, follows.outcome, now_ms)
         if ended.crash is not None:
             self._quarantines.note_crash(job_type, ended.job_id, ended.token, ended.crash)
         run_at_ms = self._due_again_ms(ended, follows, now_ms)
@@ -154,7 +159,7 @@ class EndedLeases:
         if has_dependents and follows.status in TERMINAL:
             self._dependencies.ended([(ended.job_id, follows.status)])
 
-    def _record_attempt(self, ended: Ended, outcome: Outcome, now_ms: int) -> None:
+    def _record_attempt(self, ended: Ended, number: int, outcome: Outcome, now_ms: int) -> None:
         self._database.run(
             self._sql["record-attempt"],
             outcome.value,
@@ -165,6 +170,9 @@ class EndedLeases:
             ended.job_id,
             ended.token,
         )
+        if number > MOST_ATTEMPTS:
+            old = (ended.job_id, number - MOST_ATTEMPTS, _OLD_AT_ONCE)
+            self._database.run(self._sql["forget-old-attempts"], *old)
 
     def _due_again_ms(self, ended: Ended, follows: Next, now_ms: int) -> int | None:
         """Return when a job that becomes pending is due; None: as before, so it keeps its place."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import Attempt, Dependency, Job, NewJob, RunningJob, Status
 from orpheus.shared.domain.lifecycle import TERMINAL
+from orpheus.shared.domain.limits import MOST_ATTEMPTS
 from orpheus.shared.errors import NotFound, TransitionRefused
 from orpheus.shared.storage.data import JobFilter, JobPlace, JobRun, JobState, Submitted
 from orpheus.shared.storage.database import Database
@@ -16,7 +17,6 @@ from orpheus.shared.storage.verbs.job_lists import JobLists
 from orpheus.shared.storage.verbs.keys import Keys
 from orpheus.shared.storage.verbs.rows import attempt_of, job_of, job_state_of, running_job_of
 
-_MOST_ATTEMPTS = 1_000
 _SHORT_LOG = 100
 """So many lines are deleted together with their job."""
 _LINES_AT_ONCE = 2_000
@@ -116,9 +116,9 @@ class Jobs:
     def attempts(self, job_id: int) -> list[Attempt]:
         """Return its attempts, oldest first; a running one is last and has outcome None.
 
-        Of those that have ended, the newest 1,000: a job that snoozes may have any number.
+        Of those that have ended, the newest 1,000: no more are kept.
         """
-        rows = self._database.all(self._sql["select-attempts"], job_id, _MOST_ATTEMPTS)[::-1]
+        rows = self._database.all(self._sql["select-attempts"], job_id, MOST_ATTEMPTS)[::-1]
         rows += self._database.all(self._sql["select-running-attempt"], job_id)
         return [attempt_of(row) for row in rows]
 

@@ -146,8 +146,8 @@ WHERE jobs.id = done.id AND lease_token = done.token AND coalesce(status, '') = 
 -- name: held-lease
 -- Read what a job has spent, if the lease is still held, and lock it; no row: the lease is lost. Of
 -- many jobs at once.
-SELECT jobs.id, queue, concurrency_key, failures, crashes, losses, max_retries, cancel_requested,
-    has_dependents, run_at_ms, started_at_ms, type
+SELECT jobs.id, queue, concurrency_key, failures, crashes, losses, max_retries, attempt,
+    cancel_requested, has_dependents, run_at_ms, started_at_ms, type
 FROM orpheus.jobs
     JOIN unnest(?::bigint[], ?::bigint[], ?::bigint[], ?::text[])
         AS held (id, token, mono_ms, boot_id) ON jobs.id = held.id
@@ -162,6 +162,12 @@ INSERT INTO orpheus.ended_attempts (
     error_type, error_message, error_traceback, cpu_s, max_rss_bytes, lease_token)
 SELECT id, attempt, ?, worker, worker_pid, started_at_ms, ?, ?, ?, ?, ?, ?, lease_token FROM orpheus.jobs
 WHERE id = ? AND lease_token = ? AND status = 'in_progress';
+
+-- name: forget-old-attempts
+-- Delete some of the oldest attempts of a job, up to a number.
+DELETE FROM orpheus.ended_attempts WHERE job_id = ?1 AND number IN (
+    SELECT number FROM orpheus.ended_attempts WHERE job_id = ?1 AND number <= ?2
+    ORDER BY number LIMIT ?3);
 
 -- name: end-lease
 -- Leaves in_progress for the status that shared.lifecycle.after chose; an error given replaces the
@@ -231,8 +237,8 @@ WHERE status = 'in_progress' AND lease_boot_id <> ? ORDER BY lease_token;
 
 -- name: spent
 -- Read what a leased job has spent, whether or not its lease has expired, and lock it.
-SELECT id, queue, concurrency_key, failures, crashes, losses, max_retries, cancel_requested,
-    has_dependents, run_at_ms, started_at_ms, type
+SELECT id, queue, concurrency_key, failures, crashes, losses, max_retries, attempt,
+    cancel_requested, has_dependents, run_at_ms, started_at_ms, type
 FROM orpheus.jobs WHERE id = ? AND lease_token = ? AND status = 'in_progress'
 FOR NO KEY UPDATE;
 

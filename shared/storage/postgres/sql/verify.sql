@@ -16,15 +16,17 @@ FROM orpheus.jobs WHERE status = 'in_progress'
 GROUP BY lease_token HAVING count(*) > 1 LIMIT ?;
 
 -- name: i4-attempt-numbers
--- Attempts are numbered 1, 2, 3, … and the last is the job's.
+-- Attempts are numbered 1, 2, 3, … and the last is the job's. The newest 1,000 are kept.
 SELECT 'job ' || id || ' is at attempt ' || attempt || ', but its attempts that ended are numbered '
     || coalesce(ended.numbers, 'not at all')
 FROM (SELECT id, attempt, attempt - (status = 'in_progress')::integer AS last FROM orpheus.jobs) AS job
     LEFT JOIN (
-        SELECT job_id, count(*) AS n, max(number) AS last,
+        SELECT job_id, count(*) AS n, min(number) AS first, max(number) AS last,
             string_agg(number::text, ',' ORDER BY number) AS numbers
         FROM orpheus.attempts GROUP BY job_id) AS ended ON ended.job_id = job.id
-WHERE coalesce(ended.n, 0) <> job.last OR ended.last <> job.last LIMIT ?;
+WHERE coalesce(ended.n, 0) <> job.last - coalesce(ended.first, 1) + 1 OR ended.last <> job.last
+    OR (ended.first > 1 AND ended.n < 1000)
+LIMIT ?;
 
 -- name: i4-tokens-grow
 -- Each attempt of a job has a greater token than the one before.
@@ -49,15 +51,16 @@ WHERE lease_token >> 20 > CASE WHEN is_called THEN last_value ELSE 0 END
 LIMIT ?;
 
 -- name: i7-retries-spent
--- A live job has spent no more than its retries, and none without an attempt that spends one.
+-- A live job has spent no more than its retries, and none without an attempt that spends one, while all
+-- its attempts are kept.
 SELECT 'job ' || id || ' (' || status || ') has spent ' || failures || ' of ' || max_retries
     || ' retries in ' || attempt || ' attempts'
 FROM orpheus.jobs
 WHERE failures > 0 AND (
     (finished_at_ms IS NULL AND failures > max_retries)
-    OR failures > (
+    OR (attempt <= 1000 AND failures > (
         SELECT count(*) FROM orpheus.attempts
-        WHERE job_id = jobs.id AND outcome IN ('failed', 'timed_out', 'crashed', 'lost')))
+        WHERE job_id = jobs.id AND outcome IN ('failed', 'timed_out', 'crashed', 'lost'))))
 LIMIT ?;
 
 -- name: i7-attempts

@@ -128,8 +128,8 @@ WHERE id = ? AND lease_token = ? AND status = 'in_progress'
 
 -- name: held-lease
 -- Read what a job has spent, if the lease is still held; no row: the lease is lost.
-SELECT id, queue, concurrency_key, failures, crashes, losses, max_retries, cancel_requested,
-    has_dependents, run_at_ms, started_at_ms, type
+SELECT id, queue, concurrency_key, failures, crashes, losses, max_retries, attempt,
+    cancel_requested, has_dependents, run_at_ms, started_at_ms, type
 FROM jobs WHERE id = ? AND lease_token = ? AND status = 'in_progress'
     AND lease_expires_mono_ms > ? AND lease_boot_id = ?;
 
@@ -140,6 +140,12 @@ INSERT INTO ended_attempts (
     error_type, error_message, error_traceback, cpu_s, max_rss_bytes, lease_token)
 SELECT id, attempt, ?, worker, worker_pid, started_at_ms, ?, ?, ?, ?, ?, ?, lease_token FROM jobs
 WHERE id = ? AND lease_token = ? AND status = 'in_progress';
+
+-- name: forget-old-attempts
+-- Delete some of the oldest attempts of a job, up to a number.
+DELETE FROM ended_attempts WHERE job_id = ?1 AND number IN (
+    SELECT number FROM ended_attempts WHERE job_id = ?1 AND number <= ?2
+    ORDER BY number LIMIT ?3);
 
 -- name: end-lease
 -- Leaves in_progress for the status that shared.lifecycle.after chose; an error given replaces the
@@ -202,8 +208,8 @@ WHERE status = 'in_progress' AND lease_boot_id <> ? ORDER BY lease_token;
 
 -- name: spent
 -- Read what a leased job has spent, whether or not its lease has expired.
-SELECT id, queue, concurrency_key, failures, crashes, losses, max_retries, cancel_requested,
-    has_dependents, run_at_ms, started_at_ms, type
+SELECT id, queue, concurrency_key, failures, crashes, losses, max_retries, attempt,
+    cancel_requested, has_dependents, run_at_ms, started_at_ms, type
 FROM jobs WHERE id = ? AND lease_token = ? AND status = 'in_progress';
 
 -- name: next-due

@@ -16,12 +16,15 @@ FROM jobs INDEXED BY jobs_leased WHERE status = 'in_progress'
 GROUP BY lease_token HAVING count(*) > 1 LIMIT ?;
 
 -- name: i4-attempt-numbers
--- Attempts are numbered 1, 2, 3, … and the last is the job's.
+-- Attempts are numbered 1, 2, 3, … and the last is the job's. The newest 1,000 are kept.
 SELECT 'job ' || id || ' is at attempt ' || attempt || ', but its attempts that ended are numbered '
     || coalesce((SELECT group_concat(number) FROM attempts WHERE job_id = jobs.id), 'not at all')
 FROM jobs
-WHERE (SELECT count(*) FROM attempts WHERE job_id = jobs.id) <> attempt - (status = 'in_progress')
-    OR (SELECT max(number) FROM attempts WHERE job_id = jobs.id) <> attempt - (status = 'in_progress')
+WHERE (
+    SELECT count(*) <> jobs.attempt - (jobs.status = 'in_progress') - coalesce(min(number), 1) + 1
+        OR max(number) <> jobs.attempt - (jobs.status = 'in_progress')
+        OR (min(number) > 1 AND count(*) < 1000)
+    FROM attempts WHERE job_id = jobs.id)
 LIMIT ?;
 
 -- name: i4-tokens-grow
@@ -46,15 +49,16 @@ WHERE lease_token > (SELECT last FROM lease_tokens)
 LIMIT ?;
 
 -- name: i7-retries-spent
--- A live job has spent no more than its retries, and none without an attempt that spends one.
+-- A live job has spent no more than its retries, and none without an attempt that spends one, while all
+-- its attempts are kept.
 SELECT 'job ' || id || ' (' || status || ') has spent ' || failures || ' of ' || max_retries
     || ' retries in ' || attempt || ' attempts'
 FROM jobs
 WHERE failures > 0 AND (
     (finished_at_ms IS NULL AND failures > max_retries)
-    OR failures > (
+    OR (attempt <= 1000 AND failures > (
         SELECT count(*) FROM attempts
-        WHERE job_id = jobs.id AND outcome IN ('failed', 'timed_out', 'crashed', 'lost')))
+        WHERE job_id = jobs.id AND outcome IN ('failed', 'timed_out', 'crashed', 'lost'))))
 LIMIT ?;
 
 -- name: i7-attempts

@@ -3,41 +3,70 @@
 Where a server commits, it goes on with a commit whose sender was killed meanwhile. So a worker may
 get leases after its death. Nobody has told it of them, so it has entered none of their jobs. They
 would expire, and other hosts, which cannot read its crash cell, would count that against the jobs.
-So the supervisor keeps the cell, and looks for such leases until they would have expired.
+So the supervisor keeps the cell, and looks for such leases until they would have expired. At its
+own end it waits a moment for those of a worker that was killed just before.
 """
 
 from collections import deque
+from typing import NamedTuple
 
 from orpheus.shared.logs import get_logger
-from orpheus.shared.process.crash_cell import read_cell, remove_cell
+from orpheus.shared.process.crash_cell import CellState, read_cell, remove_cell
 from orpheus.shared.storage import Store
 from orpheus.supervisor.policy.slot import ProcessEnded
 
 log = get_logger()
+
+_LIKELY_S = 1.0
+"""Longer than most commits take."""
+_NOTHING_ENTERED = CellState(token=0, running=False)
+
+
+class _Watched(NamedTuple):
+    since_s: float
+    until_s: float
+    ended: ProcessEnded
 
 
 class LateLeases:
     """The processes that died lately, and until when to look for leases of theirs."""
 
     def __init__(self) -> None:
-        self._watched: deque[tuple[float, ProcessEnded]] = deque()
+        self._watched: deque[_Watched] = deque()
 
-    def watch(self, ended: ProcessEnded, until_s: float) -> None:
-        """Look for leases of a process until a time (time.monotonic), and remove its cell then."""
-        self._watched.append((until_s, ended))
+    def watch(self, ended: ProcessEnded, now_s: float, for_s: float) -> None:
+        """Look for leases of a process for some time (time.monotonic), then remove its cell."""
+        self._watched.append(_Watched(now_s, now_s + for_s, ended))
 
     def look(self, store: Store, now_s: float) -> list[int]:
         """Free the leases that are there by now; return the ids of their jobs.
 
         Raises StorageError, and may then be called again.
         """
-        jobs = [job_id for _, ended in self._watched for job_id in _free(store, ended)]
-        while self._watched and self._watched[0][0] <= now_s:
-            _, ended = self._watched.popleft()
-            remove_cell(store.state.cell(ended.incarnation))
+        jobs = [job_id for one in self._watched for job_id in _free(store, one.ended)]
+        while self._watched and self._watched[0].until_s <= now_s:
+            remove_cell(store.state.cell(self._watched.popleft().ended.incarnation))
         if jobs:
             log.info("late_leases_freed", jobs=jobs)
         return jobs
+
+    def are_likely(self, store: Store, now_s: float) -> bool:
+        """Return whether a worker was just killed: one that ends by itself removes its cell."""
+        return any(
+            now_s < one.since_s + _LIKELY_S and store.state.cell(one.ended.incarnation).exists()
+            for one in self._watched
+        )
+
+
+def cell_of(store: Store, ended: ProcessEnded) -> CellState | None:
+    """Return what the crash cell of a process that has ended says; None: nobody knows.
+
+    A worker that has ended by itself and removed it had given back every lease that it knew of.
+    """
+    path = store.state.cell(ended.incarnation)
+    if ended.last_exit.code == 0 and not path.exists():
+        return _NOTHING_ENTERED
+    return read_cell(path)
 
 
 def _free(store: Store, ended: ProcessEnded) -> list[int]:
@@ -45,7 +74,7 @@ def _free(store: Store, ended: ProcessEnded) -> list[int]:
         return []
     return store.leases.free(
         ended.incarnation,
-        read_cell(store.state.cell(ended.incarnation)),
+        cell_of(store, ended),
         was_stopped=True,  # its death has been counted
         evidence=ended.last_exit.reason,
     )

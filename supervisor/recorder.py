@@ -26,13 +26,13 @@ from orpheus.shared.logs import get_logger
 from orpheus.shared.operations.leadership import Leadership
 from orpheus.shared.operations.upkeep import Upkeep
 from orpheus.shared.process.clock import next_multiple_s
-from orpheus.shared.process.crash_cell import read_cell, remove_cell
+from orpheus.shared.process.crash_cell import remove_cell
 from orpheus.shared.process.failpoints import failpoint
 from orpheus.shared.process.last_lines import NO_JOB, read_last_lines
 from orpheus.shared.process.stall import StallWatch
 from orpheus.shared.records import dataclass
 from orpheus.shared.storage import Listening, Store
-from orpheus.supervisor.late_leases import LateLeases
+from orpheus.supervisor.late_leases import LateLeases, cell_of
 from orpheus.supervisor.linux.adoption import kill_incarnation
 from orpheus.supervisor.policy.slot import ProcessEnded
 
@@ -176,7 +176,7 @@ class Recorder:
                 self._write_slots_and_beat(store, in_force, time.monotonic())
                 self._read_requests(store)
                 self._keep_up(store, in_force, time.monotonic())
-                if self._stopping and self._inbox.empty():
+                if self._may_leave(store):
                     self._leave(store)
                     return
                 self._log_trouble(None)
@@ -209,7 +209,7 @@ class Recorder:
     def _collect(self) -> None:
         """Move what has arrived to `_waiting`; wait for it until something else is due."""
         idle_s = min(self._upkeep_at_s - time.monotonic(), self._duties.beat_interval_s)
-        wait_s = _RETRY_S if self._troubled else idle_s
+        wait_s = _RETRY_S if self._troubled or self._stopping else idle_s
         try:
             item = self._inbox.get(timeout=max(0.0, wait_s))
             while True:
@@ -248,7 +248,7 @@ class Recorder:
             self._waiting.popleft()
 
     def _watch_late(self, ended: ProcessEnded) -> None:
-        self._late_leases.watch(ended, time.monotonic() + self._duties.lease_ttl_s)
+        self._late_leases.watch(ended, time.monotonic(), self._duties.lease_ttl_s)
 
     def _write_slots_and_beat(self, store: Store, duties: Duties, now_s: float) -> None:
         """Write the slots if they have changed and our heartbeat if it is due, in one commit."""
@@ -283,6 +283,10 @@ class Recorder:
         """Return whether this process leads, as far as it knows. Any thread may call it."""
         return self._leadership.led()
 
+    def _may_leave(self, store: Store) -> bool:
+        is_done = self._stopping and self._inbox.empty()
+        return is_done and not self._late_leases.are_likely(store, time.monotonic())
+
     def _leave(self, store: Store) -> None:
         self._listening.stop()
         store.maintenance.note_history()
@@ -316,8 +320,7 @@ def end_process(store: Store, host: str, ended: ProcessEnded) -> list[int]:
     for `LateLeases`. Raises StorageError, and may then be called again: nothing has been written.
     """
     incarnation, last_exit = ended.incarnation, ended.last_exit
-    cell = store.state.cell(incarnation)
-    state = read_cell(cell)
+    cell, state = store.state.cell(incarnation), cell_of(store, ended)
     last_lines = read_last_lines(cell, NO_JOB if state is None else state.running_token)
     with store.write(durable=True):
         store.logs.append_last(incarnation, last_lines)

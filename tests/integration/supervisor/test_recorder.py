@@ -1,8 +1,9 @@
 """What the recorder does with what it could not write for a while."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +12,18 @@ import pytest
 from orpheus.config.handovers import for_database
 from orpheus.config.settings import Settings
 from orpheus.shared.domain.jobs import Holder, NewJob, Outcome, Status
-from orpheus.shared.domain.processes import LastExit, Role
+from orpheus.shared.domain.processes import LastExit, ProcessRecord, Role
 from orpheus.shared.errors import DatabaseUnusable
 from orpheus.shared.operations.upkeep import Upkeep
 from orpheus.shared.process.clock import SystemClock
 from orpheus.shared.process.crash_cell import Cell
 from orpheus.shared.process.own_record import own_record
 from orpheus.shared.storage import Store, open_store
-from orpheus.supervisor import recorder
+from orpheus.supervisor import late_leases, recorder
 from orpheus.supervisor.policy.slot import Cause, ProcessEnded
 from orpheus.supervisor.recorder import Duties, Recorder
 from orpheus.supervisor.startup import sweep_database
+from tests.machine import PATIENCE_S
 
 
 def ended(slot: str, number: int, code: int) -> ProcessEnded:
@@ -64,21 +66,23 @@ def test_an_hour_without_a_database_leaves_one_exit_of_each_slot_to_write(
     assert written == ["default-1-0", "default-1-3599", "default-2-3599", "default-2-3600"]
 
 
-@pytest.mark.parametrize("by_sweep", [False, True], ids=["while it runs", "at the start"])
-def test_it_frees_leases_of_a_dead_worker_that_come_to_light_later_until_it_ends(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wait_for: Callable[..., Any], by_sweep: bool
-) -> None:
+Known = tuple[Store, Recorder, ProcessRecord]
+DEAD = ended("default-1", 1, code=9)
+LEASING = Holder(DEAD.slot, DEAD.incarnation, 1)
+
+
+@pytest.fixture
+def beside_hosts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Known]:
+    """A store, a recorder on it as on one of many hosts, and the row of a worker that is dead."""
     monkeypatch.setattr(recorder, "kill_family", lambda _: None)
     url = f"sqlite:///{tmp_path}/orpheus.db"
     store = open_store(url, create=True)
     store.state.cells.mkdir()
-    dead = ended("default-1", 1, code=9)
-    cell = store.state.cell(dead.incarnation)
+    cell = store.state.cell(DEAD.incarnation)
     Cell.create(cell).close()
     os.utime(cell, (0.0, 0.0))
-    process = own_record(SystemClock(), "host-1", Role.WORKER, dead.slot, dead.incarnation)
+    process = own_record(SystemClock(), "host-1", Role.WORKER, DEAD.slot, DEAD.incarnation)
     store.processes.register(replace(process, create_time_s=0.0))
-    job_id = store.jobs.submit(NewJob("noop", max_retries=0)).job.id
 
     def open_of_many_hosts() -> Store:
         opened = open_store(url)
@@ -87,23 +91,52 @@ def test_it_frees_leases_of_a_dead_worker_that_come_to_light_later_until_it_ends
 
     upkeep = Upkeep(for_database(Settings()))
     myself = own_record(SystemClock(), "host-1", Role.SUPERVISOR, "supervisor", "me", ready=True)
-    one = Recorder(myself, Duties(open_of_many_hosts, 2.0, upkeep, lease_ttl_s=600.0))
+    duties = Duties(open_of_many_hosts, 2.0, upkeep, lease_ttl_s=600.0)
+    yield store, Recorder(myself, duties), process
+    store.close()
+
+
+def is_freed(store: Store, wait_for: Callable[..., Any]) -> None:
+    """Wait for the end of the dead worker, and for that of a lease that it gets afterwards."""
+    job_id = store.jobs.submit(NewJob("noop", max_retries=0)).job.id
+    wait_for(
+        lambda: DEAD.incarnation not in [row.incarnation for row in store.processes.all()],
+        "its end",
+    )
+    assert store.leases.lease(LEASING, ("*",), 1, 600_000)
+    wait_for(lambda: store.jobs.get(job_id).status is Status.PENDING, "the lease to be freed")
+    assert store.jobs.attempts(job_id) == []
+
+
+@pytest.mark.parametrize("by_sweep", [False, True], ids=["while it runs", "at the start"])
+def test_it_frees_leases_of_a_dead_worker_that_come_to_light_later_until_it_ends(
+    beside_hosts: Known, wait_for: Callable[..., Any], by_sweep: bool
+) -> None:
+    store, one, process = beside_hosts
     if by_sweep:
         store.has_many_hosts = True
         one.watch_late(sweep_database(store, "host-1", process.boot_id, now_ms=1))
     one.start()
     if not by_sweep:
-        one.end_process(dead)
-    known = store.processes.all
-    wait_for(lambda: process.incarnation not in [row.incarnation for row in known()], "its end")
-    holder = Holder(dead.slot, dead.incarnation, 1)
-    assert store.leases.lease(holder, ("*",), 1, 600_000)
-    wait_for(lambda: store.jobs.get(job_id).status is Status.PENDING, "the lease to be freed")
-    assert store.jobs.attempts(job_id) == []
+        one.end_process(DEAD)
+    is_freed(store, wait_for)
+    cell = store.state.cell(DEAD.incarnation)
     assert cell.exists()
     assert one.stop(10)
     assert not cell.exists()
-    store.close()
+
+
+def test_it_waits_at_its_end_for_leases_of_a_worker_that_was_killed_just_before(
+    beside_hosts: Known, wait_for: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, one, _ = beside_hosts
+    monkeypatch.setattr(late_leases, "_LIKELY_S", inf)
+    one.start()
+    one.end_process(DEAD)
+    assert not one.stop(0.0), "it has just begun to stop"
+    is_freed(store, wait_for)
+    monkeypatch.setattr(late_leases, "_LIKELY_S", 0.0)
+    assert one.stop(PATIENCE_S)
 
 
 @pytest.mark.parametrize(

@@ -273,12 +273,6 @@ class BulkFilter(_Body):
     ids: list[Id] | None = Field(None, min_length=1, max_length=MOST_CHOSEN)
     """Only these jobs."""
 
-    @model_validator(mode="after")
-    def _place_of_an_error(self) -> Self:
-        if self.where is not None and self.error is None:
-            raise ValueError("where needs error: every job that has not failed has no place")
-        return self
-
 
 _NOT_NULL: JsonDict = {"type": ["string", "array"]}
 

@@ -7,12 +7,13 @@ from starlette.responses import Response
 
 from orpheus.api.contract.answers import AuditPage
 from orpheus.api.contract.openapi import answers, problems
-from orpheus.api.contract.queries import AuditQuery
+from orpheus.api.contract.queries import AuditQuery, moment_ms
 from orpheus.api.http.calls import json_response
 from orpheus.api.http.cursors import decode_cursor, encode_cursor
 from orpheus.api.http.problems import refused_fields
 from orpheus.api.routes import listing
 from orpheus.api.services import services_of
+from orpheus.shared.domain.job_filter import span_problems
 from orpheus.shared.errors import FieldProblem
 from orpheus.shared.storage import AuditFilter, Budget, Store
 from orpheus.shared.views.audit import audit_json
@@ -52,10 +53,11 @@ async def get_audit(request: Request, query: Annotated[AuditQuery, Query()]) -> 
 
 def _filter_of(query: AuditQuery, now_ms: int) -> AuditFilter:
     """Return the filter. Raises Refusal (422) for what no entry can match."""
-    since_ms, until_ms, problems = listing.span_of(query, now_ms)
+    since_ms, until_ms = moment_ms(query.since, now_ms), moment_ms(query.until, now_ms)
     wanted = AuditFilter(
         query.by, query.action, query.target, query.q, since_ms, until_ms, query.job
     )
+    problems = span_problems(since_ms, until_ms)
     if wanted.target is not None and not wanted.target_words:
         problems.append(FieldProblem("/target", "must have a word"))
     if problems:

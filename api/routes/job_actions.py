@@ -138,7 +138,7 @@ def _whole(
     """Return what changes all jobs of the filter."""
 
     def change(store: Store) -> Changed:
-        matching = listing.filter_of(bulk.filter, store.clock.wall_ms())
+        matching = listing.chosen(bulk.filter, store.clock.wall_ms())
         changed = store.bulk.change(
             bulk.action,
             matching,
@@ -155,7 +155,7 @@ def _whole(
 
 def _counted(store: Store, bulk: BulkChange) -> Changed:
     """Return how many jobs of the filter it would change."""
-    matching = listing.filter_of(bulk.filter, store.clock.wall_ms())
+    matching = listing.chosen(bulk.filter, store.clock.wall_ms())
     if bulk.limit is None:
         return {"changed": store.bulk.count(bulk.action, matching, bulk.max_id)}
     with store.snapshot():
@@ -174,7 +174,7 @@ def _step(
     """Return what changes some jobs of the filter, from `at` on."""
 
     def change(store: Store) -> Changed:
-        matching = listing.filter_of(bulk.filter, store.clock.wall_ms())
+        matching = listing.chosen(bulk.filter, store.clock.wall_ms())
         place = at or store.bulk.first_place(bulk.max_id)
         try:
             step = store.bulk.step(

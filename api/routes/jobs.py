@@ -135,7 +135,7 @@ async def list_jobs(request: Request, query: Annotated[JobsQuery, Query()]) -> R
     )
 
     def read(store: Store) -> Response:
-        matching = listing.filter_of(query, store.clock.wall_ms())
+        matching = listing.listed(query, store.clock.wall_ms())
         with store.snapshot():
             found = store.lists.page(
                 matching,

@@ -1,11 +1,12 @@
 """Which jobs a query means, and in which order: GET /jobs and the filter of POST /jobs/bulk."""
 
-from orpheus.api.contract.queries import AuditQuery, JobsQuery, moment_ms
+from orpheus.api.contract.queries import JobsQuery, moment_ms
 from orpheus.api.contract.requests import BulkFilter
 from orpheus.api.http.problems import refused_fields
+from orpheus.shared.domain.job_filter import NOT_ENDED, JobFilter, filter_problems
 from orpheus.shared.domain.lifecycle import LIVE
 from orpheus.shared.errors import FieldProblem
-from orpheus.shared.storage import JobFilter, JobOrder
+from orpheus.shared.storage import JobOrder
 
 PAGE_S = 0.02
 """How long a page of a list is looked for."""
@@ -17,37 +18,39 @@ def order_of(query: JobsQuery) -> JobOrder:
     return JobOrder(query.sort or ("ended" if has_times else "newest"))
 
 
-def span_of(
-    query: JobsQuery | BulkFilter | AuditQuery, now_ms: int
-) -> tuple[int | None, int | None, list[FieldProblem]]:
-    """Return the times `since` and `until`, and what is wrong with them."""
-    since, until = moment_ms(query.since, now_ms), moment_ms(query.until, now_ms)
-    is_empty = since is not None and until is not None and since >= until
-    problems = [FieldProblem("/until", "must be later than since")] if is_empty else []
-    return since, until, problems
-
-
-def filter_of(query: JobsQuery | BulkFilter, now_ms: int) -> JobFilter:
-    """Return a filter. Raises Refusal (422) for one that no job can match."""
-    since, until, problems = span_of(query, now_ms)
-    if query.where is not None and query.error is None:
-        problems.append(FieldProblem("/where", "needs error: only what has failed has a place"))
-    by_end = isinstance(query, JobsQuery) and query.sort == "ended"
-    if query.status in LIVE and (by_end or since is not None or until is not None):
-        detail = f"a job that is {query.status} has not ended: no since, until or sort=ended fits"
+def listed(query: JobsQuery, now_ms: int) -> JobFilter:
+    """Return the filter of a list. Raises Refusal (422) for one that no job can match."""
+    wanted = _filter_of(query, now_ms)
+    problems = filter_problems(wanted)
+    if query.sort == "ended" and wanted.status in LIVE and not wanted.by_end:
+        detail = f"cannot be {wanted.status} with sort=ended: {NOT_ENDED}"
         problems.append(FieldProblem("/status", detail))
     if problems:
         raise refused_fields(problems)
-    ids = query.ids if isinstance(query, BulkFilter) else None
+    return wanted
+
+
+def chosen(query: BulkFilter, now_ms: int) -> JobFilter:
+    """Return the `filter` of an action. Raises Refusal (422) for one that no job can match."""
+    wanted = _filter_of(query, now_ms, None if query.ids is None else tuple(query.ids))
+    problems = filter_problems(wanted)
+    if problems:
+        raise refused_fields([FieldProblem(f"/filter{p.pointer}", p.detail) for p in problems])
+    return wanted
+
+
+def _filter_of(
+    query: JobsQuery | BulkFilter, now_ms: int, ids: tuple[int, ...] | None = None
+) -> JobFilter:
     return JobFilter(
-        query.status,
-        query.type,
-        query.queue,
-        query.tag,
-        query.q,
-        query.error,
-        query.where,
-        since,
-        until,
-        None if ids is None else tuple(ids),
+        status=query.status,
+        type=query.type,
+        queue=query.queue,
+        tag=query.tag,
+        q=query.q,
+        error=query.error,
+        where=query.where,
+        since_ms=moment_ms(query.since, now_ms),
+        until_ms=moment_ms(query.until, now_ms),
+        ids=ids,
     )

@@ -9,9 +9,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 from orpheus.client import calls
-from orpheus.client.requests import Wanted, id_of, reason_of, request_of, wanted_of
+from orpheus.client.requests import id_of, reason_of, request_of, wanted_of
 from orpheus.client.steps import Compute, Pause, Step, Steps, run
 from orpheus.client.values import Event, Job, JobState, LogLine
+from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.job_types.request import JobRequest, Options
 
@@ -121,7 +122,7 @@ class Client:
         wanted = wanted_of(status, type, queue, tag, q, error, where, since, until)
         return self._pages(wanted, limit)
 
-    def _pages(self, wanted: Wanted, limit: int | None) -> Iterator[Job]:
+    def _pages(self, wanted: JobFilter, limit: int | None) -> Iterator[Job]:
         left, cursor = sys.maxsize if limit is None else limit, None
         while left > 0:
             size = min(left, calls.JOBS_OF_A_PAGE)

@@ -4,9 +4,9 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from orpheus.client.requests import Wanted
 from orpheus.client.steps import Steps
 from orpheus.client.values import Event, Job, LogLine
+from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.durations import parse_duration_s
 from orpheus.shared.errors import WaitTimedOut
 from orpheus.shared.job_types.request import JobRequest
@@ -36,7 +36,7 @@ class Calls(Protocol):
         """Return the job with its attempts once it has ended, or as it is after `timeout_s`."""
 
     def page(
-        self, wanted: Wanted, limit: int, cursor: str | None
+        self, wanted: JobFilter, limit: int, cursor: str | None
     ) -> Steps[tuple[list[Job], str | None]]:
         """Return a page of jobs, newest first, and the cursor of the next."""
 

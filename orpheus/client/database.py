@@ -12,13 +12,12 @@ most, and a long wait costs four reads a second.
 import json
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import astuple
 from functools import partial
 from typing import Any
 
 import orjson
 
-from orpheus.client.requests import Wanted, batch_body, one_body
+from orpheus.client.requests import batch_body, one_body
 from orpheus.client.settings import DatabaseSettings
 from orpheus.client.steps import Pause, Steps, Use
 from orpheus.client.values import Event, Job, LogLine, event_of, job_of, line_of
@@ -90,17 +89,14 @@ class DatabaseCalls:
             yield Pause(min(pause_s, timeout_s - waited_s))
 
     def page(
-        self, wanted: Wanted, limit: int, cursor: str | None
+        self, wanted: JobFilter, limit: int, cursor: str | None
     ) -> Steps[tuple[list[Job], str | None]]:
         """Return a page of jobs, newest first, and the cursor of the next."""
-        matching = JobFilter(*astuple(wanted))
         order = JobOrder.ENDED if wanted.by_end else JobOrder.NEWEST
         place = None if cursor is None else JobPlace(*map(int, cursor.split()))
 
         def read(store: Store) -> tuple[list[Job], str | None]:
-            page = store.lists.page(
-                matching, limit, order=order, place=place, most_bytes=_PAGE_BYTES
-            )
+            page = store.lists.page(wanted, limit, order=order, place=place, most_bytes=_PAGE_BYTES)
             next_cursor = page.place and " ".join(map(str, page.place))
             return [_job(job) for job in page.jobs], next_cursor
 

@@ -24,9 +24,10 @@ from datetime import UTC, datetime
 from math import inf
 from typing import Any
 
-from orpheus.client.requests import Wanted, batch_body, one_body
+from orpheus.client.requests import batch_body, one_body
 from orpheus.client.steps import Answer, Compute, Failure, Pause, Send, Steps
 from orpheus.client.values import Event, Job, LogLine, event_of, job_of, line_of
+from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.errors import (
     DatabaseFull,
     FieldProblem,
@@ -100,7 +101,7 @@ class HttpCalls:
                 yield Pause(_SHORTEST_TURN_S)
 
     def page(
-        self, wanted: Wanted, limit: int, cursor: str | None
+        self, wanted: JobFilter, limit: int, cursor: str | None
     ) -> Steps[tuple[list[Job], str | None]]:
         """Return a page of jobs, newest first, and the cursor of the next."""
         fields = {

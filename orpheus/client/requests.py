@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from orpheus.client.values import JobState
+from orpheus.shared.domain.job_filter import JobFilter, filter_problems
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.json_values import json_pointer, json_problems, not_storable
-from orpheus.shared.domain.lifecycle import LIVE
 from orpheus.shared.domain.limits import (
     LARGEST_ID,
     LONGEST_REASON,
@@ -19,31 +19,10 @@ from orpheus.shared.domain.limits import (
 from orpheus.shared.errors import FieldProblem, InvalidJob, NotFound
 from orpheus.shared.job_types.fields import parse_time_ms
 from orpheus.shared.job_types.request import JobRequest, Options
-from orpheus.shared.records import dataclass
 
 _DEEPEST = 32
 """Of a request's body, whose outermost object is 1: api/http/strict_json.py refuses more."""
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which jobs to list; each field that is not None must match."""
-
-    status: Status | None = None
-    type: str | None = None
-    queue: str | None = None
-    tag: str | None = None
-    q: str | None = None
-    error: str | None = None
-    where: str | None = None
-    since_ms: int | None = None
-    until_ms: int | None = None
-
-    @property
-    def by_end(self) -> bool:
-        """Whether the jobs come in the order of their ends."""
-        return self.since_ms is not None or self.until_ms is not None
 
 
 def request_of(
@@ -114,22 +93,27 @@ def wanted_of(
     where: str | None,
     since: datetime | str | None,
     until: datetime | str | None,
-) -> Wanted:
+) -> JobFilter:
     """Return which jobs to list. Raises ValueError for what no job can match."""
     for what, name in (("type", type), ("queue", queue), ("tag", tag)):
         if name is not None and not NAME.fullmatch(name):
             raise ValueError(f"{what}: {name!r} is not a name: it {NAME_RULE}")
     if q is not None and (not 1 <= len(q) <= 200 or "\0" in q):
         raise ValueError("q: must be text of 1 to 200 characters")
-    if where is not None and error is None:
-        raise ValueError("where: needs error, as only what has failed has a place")
-    since_ms, until_ms = _time_ms("since", since), _time_ms("until", until)
-    if since_ms is not None and until_ms is not None and since_ms >= until_ms:
-        raise ValueError("until: must be later than since")
-    known = None if status is None else Status(status)
-    if known in LIVE and (since_ms is not None or until_ms is not None):
-        raise ValueError(f"status: since and until are about ends; a job that is {known} has none")
-    return Wanted(known, type, queue, tag, q, error, where, since_ms, until_ms)
+    wanted = JobFilter(
+        status=None if status is None else Status(status),
+        type=type,
+        queue=queue,
+        tag=tag,
+        q=q,
+        error=error,
+        where=where,
+        since_ms=_time_ms("since", since),
+        until_ms=_time_ms("until", until),
+    )
+    for problem in filter_problems(wanted):
+        raise ValueError(f"{problem.pointer[1:]}: {problem.detail}")
+    return wanted
 
 
 def _time_ms(name: str, at: datetime | str | None) -> int | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from orpheus.shared.domain.backoff import BackoffRules
 from orpheus.shared.domain.handover import StorageSettings
+from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import NewLine
 from orpheus.shared.domain.lifecycle import Finished
 from orpheus.shared.domain.rates import KeyRules, QueueRules
@@ -26,7 +27,6 @@ from orpheus.shared.storage.data import (
     CountChanged,
     ErrorGroup,
     Flow,
-    JobFilter,
     JobOrder,
     JobPage,
     JobPlace,

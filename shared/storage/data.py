@@ -43,27 +43,6 @@ class Submitted:
     created: bool
 
 
-@dataclass(frozen=True, slots=True)
-class JobFilter:
-    """Selects jobs: each field that is not None must match.
-
-    `q` is searched for in type, payload, error message and tags.
-    """
-
-    status: Status | None = None
-    type: str | None = None
-    queue: str | None = None
-    tag: str | None = None
-    q: str | None = None
-    error: str | None = None
-    """The type of its error, as in `ErrorGroup`; so is `where`, in which empty text is a value."""
-    where: str | None = None
-    since_ms: int | None = None
-    """It ended at that time or later; `until_ms`: before that time."""
-    until_ms: int | None = None
-    ids: tuple[int, ...] | None = None
-
-
 class JobOrder(StrEnum):
     """The order of a list of jobs. ENDED has only jobs that have ended, the last one first."""
 

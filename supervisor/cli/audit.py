@@ -5,6 +5,7 @@ from datetime import datetime
 
 import click
 
+from orpheus.shared.domain.job_filter import span_problems
 from orpheus.shared.errors import ExitCode
 from orpheus.shared.storage import AuditFilter, AuditRow, Budget
 from orpheus.shared.views.audit import audit_json, change_of
@@ -67,8 +68,8 @@ def audit(
     limit: int,
 ) -> int:
     """List what operators did, newest first: who, what, when, why."""
-    if since is not None and until is not None and since >= until:
-        raise click.UsageError("--until must be later than --since")
+    for problem in span_problems(since, until, "--"):
+        raise click.UsageError(f"--{problem.pointer[1:]} {problem.detail}")
     wanted = AuditFilter(by, action, target, q, since, until)
     if target is not None and not wanted.target_words:
         raise click.UsageError("--target must have a word")

@@ -7,11 +7,10 @@ from typing import Any
 
 import click
 
+from orpheus.shared.domain.job_filter import JobFilter, filter_problems
 from orpheus.shared.domain.jobs import Status
-from orpheus.shared.domain.lifecycle import LIVE
 from orpheus.shared.durations import parse_duration_s
 from orpheus.shared.job_types.fields import parse_time_ms
-from orpheus.shared.storage import JobFilter
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.operator import Text
 
@@ -52,15 +51,8 @@ def filter_of(fields: dict[str, Any]) -> JobFilter:
     """
     status, *others = (fields.pop(name) for name in _FIELDS)
     wanted = JobFilter(Status(status) if status else None, *others)
-    if wanted.where is not None and wanted.error is None:
-        raise click.UsageError("--where needs --error")
-    since_ms, until_ms = wanted.since_ms, wanted.until_ms
-    if since_ms is not None and until_ms is not None and since_ms >= until_ms:
-        raise click.UsageError("--until must be later than --since")
-    if wanted.status in LIVE and (since_ms is not None or until_ms is not None):
-        raise click.UsageError(
-            f"--since and --until are about ends: a job that is {status} has none"
-        )
+    for problem in filter_problems(wanted, "--"):
+        raise click.UsageError(f"--{problem.pointer[1:]} {problem.detail}")
     return wanted
 
 

@@ -66,8 +66,7 @@ _WAITING = (Status.BLOCKED, Status.PENDING)
 def jobs(operator: Operator, limit: int, **fields: Any) -> int:
     """List jobs, newest first; with --since or --until, those that ended last first."""
     wanted = filter_of(fields)
-    by_end = wanted.since_ms is not None or wanted.until_ms is not None
-    order = JobOrder.ENDED if by_end else JobOrder.NEWEST
+    order = JobOrder.ENDED if wanted.by_end else JobOrder.NEWEST
     with operator.store() as store:
         page = store.lists.page(wanted, limit, order=order).jobs
         total = store.lists.total(wanted, Budget(_TOTAL_S), order=order)
@@ -80,7 +79,7 @@ def jobs(operator: Operator, limit: int, **fields: Any) -> int:
     print_table(_COLUMNS, [_row(job, now_ms) for job in page])
     if total.value > len(page):
         at_least = "" if total.exact else "at least "
-        which = "last" if by_end else "newest"
+        which = "last" if wanted.by_end else "newest"
         click.echo(f"the {which} {len(page)} of {at_least}{total.value:,}", err=True)
     return ExitCode.OK
 

@@ -68,5 +68,5 @@ def test_a_place_alone_names_no_jobs(api: Any) -> None:
     job_id = api.submit()
     answer = api.client.post("/jobs/bulk", json={"action": "cancel", "filter": {"where": ""}})
     assert answer.status_code == 422
-    assert answer.json()["errors"][0]["pointer"] == "/filter"
+    assert answer.json()["errors"][0]["pointer"] == "/filter/where"
     assert api.client.get(f"/jobs/{job_id}").json()["status"] == "pending"

@@ -171,4 +171,5 @@ def test_jobs_that_ended_in_a_time_are_changed(api: Any) -> None:
     assert bulk(api, **body).json() == {"changed": 1}
     wrong = {"action": "cancel", "filter": {"status": "pending", "since": ended}}
     (error,) = problem(bulk(api, **wrong), 422)["errors"]
+    assert error["pointer"] == "/filter/status"
     assert "has not ended" in error["detail"]

@@ -24,6 +24,7 @@ from hashlib import sha256
 from itertools import pairwise
 
 from orpheus.shared.domain.dependencies import in_order
+from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.lifecycle import LIVE, TERMINAL
 from orpheus.shared.errors import DatabaseAway, DatabaseBusy, NotFound, TransitionRefused
@@ -32,7 +33,6 @@ from orpheus.shared.storage.data import (
     BulkPlace,
     BulkStep,
     CountChanged,
-    JobFilter,
     JobOrder,
     JobPlace,
     NoSuchPlace,

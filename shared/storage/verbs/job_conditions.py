@@ -4,8 +4,8 @@ import json
 from dataclasses import asdict
 from datetime import UTC, datetime
 
+from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Status
-from orpheus.shared.storage.data import JobFilter
 from orpheus.shared.storage.database import Value
 from orpheus.shared.storage.queries import SqlFile
 from orpheus.shared.storage.verbs.conditions import Condition, containing

@@ -8,10 +8,11 @@ newest 10,000 of all jobs said that there was nothing where there was something.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.records import dataclass
-from orpheus.shared.storage.data import JobFilter, JobOrder, JobPage, JobPlace, Total
+from orpheus.shared.storage.data import JobOrder, JobPage, JobPlace, Total
 from orpheus.shared.storage.database import Database, Row, text_bytes
 from orpheus.shared.storage.verbs.conditions import Condition, all_of
 from orpheus.shared.storage.verbs.job_conditions import conditions_of

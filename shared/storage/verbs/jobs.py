@@ -4,11 +4,12 @@ import json
 from collections.abc import Sequence
 
 from orpheus.shared.domain.events import Kind
+from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Attempt, Dependency, Job, NewJob, RunningJob, Status
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.domain.limits import MOST_ATTEMPTS
 from orpheus.shared.errors import NotFound, TransitionRefused
-from orpheus.shared.storage.data import JobFilter, JobPlace, JobRun, JobState, Submitted
+from orpheus.shared.storage.data import JobPlace, JobRun, JobState, Submitted
 from orpheus.shared.storage.database import Database
 from orpheus.shared.storage.verbs.dependencies import Dependencies
 from orpheus.shared.storage.verbs.enqueue import Enqueue

@@ -33,7 +33,10 @@ def test_jobs_are_listed_by_their_ends(orpheus: Orpheus, store: Store, finish: F
     [
         (("--where", "jobs.py:12"), "--where needs --error"),
         (("--since", "1h", "--until", "2h"), "--until must be later than --since"),
-        (("--since", "1h", "--status", "pending"), "a job that is pending has none"),
+        (
+            ("--since", "1h", "--status", "pending"),
+            "--status cannot be pending with --since",
+        ),
         (("--since", "yesterday"), "nor how long ago, such as 15m"),
     ],
 )

@@ -10,20 +10,16 @@ number is walked again, to say where the problem is.
 
 import json
 import math
-from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from orpheus.api.http.problems import Refusal, pointer, refused_fields
+from orpheus.shared.domain.json_values import INTEGERS, json_problems, not_storable
 from orpheus.shared.errors import FieldProblem
 
 MAX_DEPTH = 32
 """How deep objects and lists may nest; the outermost one is 1."""
-SMALLEST_INTEGER = -(2**63)
-LARGEST_INTEGER = 2**64 - 1
 
 _LONGEST_SAFE_DIGITS = 18  # every integer of so many characters fits in 64 bits
-_UNUSABLE = object()  # replaces an unusable number, so that the walk finds it
-_Path = tuple[str | int, ...]
 
 
 class _Suspect(Exception):
@@ -55,7 +51,7 @@ def parse(body: bytes) -> Any:
         raise _too_deep()
     if suspect:
         problems = [
-            FieldProblem(pointer(path), detail) for path, detail in _unusable_parts(value, ())
+            FieldProblem(pointer(path), detail) for path, detail in json_problems(value, _unusable)
         ]
         if problems:
             raise refused_fields(problems)
@@ -91,10 +87,9 @@ def _fast_integer(text: str) -> int:
     return int(text)
 
 
-def _careful_integer(text: str) -> Any:
+def _careful_integer(text: str) -> int:
     # Python raises for thousands of digits; more than 24 never fit in 64 bits.
-    value = int(text) if len(text) <= 24 else LARGEST_INTEGER + 1
-    return value if SMALLEST_INTEGER <= value <= LARGEST_INTEGER else _UNUSABLE
+    return int(text) if len(text) <= 24 else INTEGERS.stop
 
 
 def _fast_float(text: str) -> float:
@@ -102,11 +97,6 @@ def _fast_float(text: str) -> float:
     if math.isinf(value):
         raise _Suspect
     return value
-
-
-def _careful_float(text: str) -> Any:
-    value = float(text)
-    return _UNUSABLE if math.isinf(value) else value
 
 
 _FAST = json.JSONDecoder(
@@ -118,7 +108,6 @@ _FAST = json.JSONDecoder(
 _CAREFUL = json.JSONDecoder(
     object_pairs_hook=_object,
     parse_int=_careful_integer,
-    parse_float=_careful_float,
     parse_constant=_constant,
 )
 
@@ -141,27 +130,8 @@ def _too_deep() -> Refusal:
     return Refusal(400, f"The body nests deeper than {MAX_DEPTH} levels.")
 
 
-def _unusable_parts(value: Any, path: _Path) -> Iterator[tuple[_Path, str]]:
-    if value is _UNUSABLE:
-        yield path, "is a number too large: integers have 64 bits, others are doubles"
-    elif isinstance(value, str):
-        if trouble := _trouble_in_text(value):
-            yield path, trouble
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _unusable_parts(item, (*path, index))
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            if trouble := _trouble_in_text(key):
-                yield (*path, key), "has a key that " + trouble
-            yield from _unusable_parts(item, (*path, key))
-
-
-def _trouble_in_text(text: str) -> str | None:
-    if "\0" in text:
-        return "contains a NUL character"
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return "contains half of a surrogate pair, which is no character"
-    return None
+def _unusable(value: Any) -> str | None:
+    """Return why a value that the careful decoder read cannot be kept."""
+    if isinstance(value, float) and math.isinf(value):
+        return "is too large for a number of 64 bits"
+    return not_storable(value)

@@ -13,7 +13,8 @@ Path = tuple[str | int, ...]
 Rule = Callable[[Any], str | None]
 """Takes a value that is neither a list nor an object; returns what is wrong with it, or None."""
 
-_INTEGERS = range(-(2**63), 2**64)
+INTEGERS = range(-(2**63), 2**64)
+"""Those that a column of the database or a client can hold."""
 _MAX_DEPTH = 200  # a list that contains itself would never end
 
 
@@ -35,7 +36,7 @@ def not_storable(value: Any) -> str | None:
     """Return why JSON cannot hold `value`, or why some clients or columns could not read it."""
     if isinstance(value, str) and "\0" in value:
         return "contains a NUL character"
-    if isinstance(value, int) and value not in _INTEGERS:
+    if isinstance(value, int) and value not in INTEGERS:
         return "is an integer over 64 bits"
     return not_json(value)
 

@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Route
 
 from orpheus.api.contract.answers import RETRY_AFTER_S, Problem
+from orpheus.shared.domain.json_values import json_pointer
 from orpheus.shared.domain.limits import NAME, NAME_RULE
 from orpheus.shared.errors import (
     DatabaseFull,
@@ -97,7 +98,7 @@ def invalid(error: ValidationError | RequestValidationError) -> Refusal:
     skip = 1 if isinstance(error, RequestValidationError) else 0
     return refused_fields(
         [
-            FieldProblem(pointer(found["loc"][skip:]), _sentence(found))
+            FieldProblem(json_pointer(found["loc"][skip:]), _sentence(found))
             for found in error.errors()[:MAX_FIELD_PROBLEMS]
         ]
     )
@@ -112,12 +113,6 @@ def refused_fields(problems: Sequence[FieldProblem]) -> Refusal:
 def and_more(problems: Sequence[FieldProblem]) -> str:
     """Return ` (and 2 more)` for three problems, and nothing for one."""
     return f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-
-
-def pointer(path: Sequence[str | int]) -> str:
-    """Return a JSON pointer (RFC 6901) as text that can always be encoded as UTF-8."""
-    text = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
-    return text.encode(errors="backslashreplace").decode()
 
 
 def _sentence(found: Mapping[str, Any]) -> str:

@@ -12,8 +12,8 @@ import json
 import math
 from typing import Any, NoReturn
 
-from orpheus.api.http.problems import Refusal, pointer, refused_fields
-from orpheus.shared.domain.json_values import INTEGERS, json_problems, not_storable
+from orpheus.api.http.problems import Refusal, refused_fields
+from orpheus.shared.domain.json_values import INTEGERS, json_pointer, json_problems, not_storable
 from orpheus.shared.errors import FieldProblem
 
 MAX_DEPTH = 32
@@ -51,7 +51,8 @@ def parse(body: bytes) -> Any:
         raise _too_deep()
     if suspect:
         problems = [
-            FieldProblem(pointer(path), detail) for path, detail in json_problems(value, _unusable)
+            FieldProblem(json_pointer(path), detail)
+            for path, detail in json_problems(value, _unusable)
         ]
         if problems:
             raise refused_fields(problems)

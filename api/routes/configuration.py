@@ -27,8 +27,9 @@ from orpheus.api.contract.openapi import answers, body, header, header_parameter
 from orpheus.api.contract.queries import ConfigurationQuery
 from orpheus.api.contract.requests import EditConfiguration
 from orpheus.api.http.calls import audit_actor, json_response, read_body
-from orpheus.api.http.problems import Refusal, and_more, pointer
+from orpheus.api.http.problems import Refusal, and_more
 from orpheus.api.services import Services, services_of
+from orpheus.shared.domain.json_values import json_pointer
 from orpheus.shared.errors import FieldProblem
 from orpheus.shared.operations.audit import Actor
 from orpheus.shared.operations.configuration import (
@@ -169,7 +170,7 @@ def _refuse(outcome: EditOutcome, whole: str | None) -> None:
 
 
 def _field_problem(problem: SettingProblem, whole: str | None) -> FieldProblem:
-    where = whole or pointer(["set", problem.key])
+    where = whole or json_pointer(["set", problem.key])
     line = None if problem.line is None or whole is None else f"line {problem.line}"
     place = line or (problem.place if whole is None else None)
     detail = ": ".join(part for part in (place, problem.key, problem.detail) if part)

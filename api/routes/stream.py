@@ -8,12 +8,13 @@ from starlette.responses import Response
 
 from orpheus.api.contract.openapi import Responses, header_parameter, problems
 from orpheus.api.http.calls import parse_job_id
-from orpheus.api.http.problems import pointer, refused_fields
+from orpheus.api.http.problems import refused_fields
 from orpheus.api.services import services_of
 from orpheus.api.stream.listener import Listener, Position
 from orpheus.api.stream.sse import MEDIA_TYPE, EventStream
 from orpheus.api.stream.summaries import SummaryListener
 from orpheus.api.stream.websocket import send_stream
+from orpheus.shared.domain.json_values import json_pointer
 from orpheus.shared.domain.limits import LARGEST_ID
 from orpheus.shared.errors import FieldProblem
 
@@ -106,9 +107,9 @@ def _known(given: Iterable[tuple[str, str]], names: Iterable[str]) -> dict[str, 
     wrong = []
     for name, value in given:
         if name not in names:
-            wrong.append(FieldProblem(pointer([name]), "is not a known field"))
+            wrong.append(FieldProblem(json_pointer([name]), "is not a known field"))
         elif name in found:
-            wrong.append(FieldProblem(pointer([name]), "is given twice"))
+            wrong.append(FieldProblem(json_pointer([name]), "is given twice"))
         found[name] = value
     if wrong:
         raise refused_fields(wrong)

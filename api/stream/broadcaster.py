@@ -44,7 +44,8 @@ _TROUBLE_PAUSE_S = 1.0
 # than it is stored.
 FRAME_EVENTS = 2_000
 FRAME_BYTES = 800_000
-_MOST_BEHIND = 100_000
+MOST_BEHIND = 100_000
+"""Of more events than this a listener is not told: it starts over with a hello."""
 _MOST_READS = 32
 _ENDS = frozenset({Kind.JOB_DONE, Kind.JOB_FAILED, Kind.JOB_CANCELLED})
 
@@ -65,7 +66,8 @@ class _News:
     """One for each job whose progress changed."""
 
 
-def _end_of_log(store: Store) -> tuple[int, str]:
+def end_of_log(store: Store) -> tuple[int, str]:
+    """Return the seq of the newest event, and the history it belongs to."""
     with store.snapshot():
         return store.events.last_seq(), store.events.epoch()
 
@@ -149,7 +151,7 @@ class Broadcaster:
             if self._is_reading:
                 return
             self._bell.drain()  # earlier rings are about events before `last_seq`
-            self._begin_at(*await self._readers.read(_end_of_log))
+            self._begin_at(*await self._readers.read(end_of_log))
             self._is_reading = True
             self._news.set()  # what rang meanwhile was not read
             self._start()
@@ -271,7 +273,7 @@ class Broadcaster:
         is_due = not self._listeners or loop.time() >= self._next_frame_at
         sent = self.progress if self._listeners and is_due else None
         news = await self._readers.read(_news_after(self._read_seq, self._room(), sent))
-        is_behind = news.last_seq - self.seq > _MOST_BEHIND
+        is_behind = news.last_seq - self.seq > MOST_BEHIND
         is_another = news.epoch != self.epoch or news.last_seq < self._read_seq
         if is_another or (is_behind and self._listeners):
             self._jump_to(news.last_seq, news.epoch)

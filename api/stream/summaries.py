@@ -14,12 +14,11 @@ the bodies that are sent leave it.
 import asyncio
 from collections.abc import AsyncGenerator
 
-from orpheus.api.stream.broadcaster import FRAME_GAP_S, Broadcaster
+from orpheus.api.stream.broadcaster import FRAME_GAP_S, Broadcaster, end_of_log
 from orpheus.api.stream.listener import Position, hello, reset
 from orpheus.api.stream.messages import Message, Notice
 from orpheus.api.stream.progress import Progress
 from orpheus.api.stream.summary import MOST_SUMMARISED, Missed, Summary, summary_after
-from orpheus.shared.storage import Store
 
 
 class Summaries:
@@ -39,7 +38,7 @@ class Summaries:
         async with self._starting:
             self._listeners.add(wake)
             if self._task is None or self._task.done():
-                self._begin(await self.broadcaster.read(_end_of_log))
+                self._begin(await self.broadcaster.read(end_of_log))
                 self.broadcaster.watch(self._news)
                 self._news.set()  # what rang meanwhile was not read
                 self._task = asyncio.create_task(self._run())
@@ -73,7 +72,7 @@ class Summaries:
         position = Position(last.seq, last.epoch)
         found = await self.broadcaster.read(summary_after(position, last.progress))
         if isinstance(found, Missed):
-            self._begin(await self.broadcaster.read(_end_of_log))
+            self._begin(await self.broadcaster.read(end_of_log))
         else:
             self.newest = found
             if found.seq - found.after == MOST_SUMMARISED:
@@ -87,11 +86,6 @@ class Summaries:
     def _wake(self) -> None:
         for wake in self._listeners:
             wake.set()
-
-
-def _end_of_log(store: Store) -> tuple[int, str]:
-    with store.snapshot():
-        return store.events.last_seq(), store.events.epoch()
 
 
 class SummaryListener:

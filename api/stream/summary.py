@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import orjson
 
-from orpheus.api.stream.broadcaster import FRAME_BYTES
+from orpheus.api.stream.broadcaster import FRAME_BYTES, MOST_BEHIND
 from orpheus.api.stream.listener import Position
 from orpheus.api.stream.messages import EncodedEvent, Frame, Message, Notice, encode_event
 from orpheus.api.stream.progress import Progress, progress_since
@@ -18,7 +18,6 @@ FEW = 50
 _MOST_NEW_JOBS = 20
 _MOST_OTHERS = 100
 MOST_SUMMARISED = 20_000
-_MOST_BEHIND = 100_000
 _BYTES_OF_EVENTS = FRAME_BYTES // 4  # the ids of jobs need room, too
 
 
@@ -60,7 +59,7 @@ def summary_after(
             epoch, last = events.epoch(), events.last_seq()
             oldest = events.oldest_seq()
             is_known = position.epoch in (None, epoch) and oldest - 1 <= after <= last
-            if not is_known or last - after > _MOST_BEHIND:
+            if not is_known or last - after > MOST_BEHIND:
                 return Missed(oldest)
             end = last if newest is None else min(max(newest.seq, after), last)
             keys = events.keys(after, end, MOST_SUMMARISED)

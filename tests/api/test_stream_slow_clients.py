@@ -188,7 +188,7 @@ def test_a_client_that_does_not_read_is_reset_and_the_others_do_not_notice(
 def test_a_log_that_outruns_the_stream_resets_every_client(
     api: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("orpheus.api.stream.broadcaster._MOST_BEHIND", 100)
+    monkeypatch.setattr("orpheus.api.stream.broadcaster.MOST_BEHIND", 100)
     monkeypatch.setattr("orpheus.api.stream.broadcaster.FRAME_EVENTS", 10)
     with api.watch() as watcher:
         watcher.next("hello")

@@ -311,7 +311,7 @@ def test_a_place_that_is_not_in_this_history_is_a_reset(api: Any, query: str) ->
 def test_a_log_that_outruns_the_stream_is_a_reset(
     api: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("orpheus.api.stream.summary._MOST_BEHIND", 100)
+    monkeypatch.setattr("orpheus.api.stream.summary.MOST_BEHIND", 100)
     with api.watch(SUMMARY) as watcher:
         watcher.next("hello")
         submit_many(api, 500)

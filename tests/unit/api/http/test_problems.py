@@ -6,7 +6,7 @@ import pkgutil
 
 import pytest
 
-from orpheus.api.http.problems import Refusal, pointer, refusal_of, refused_fields
+from orpheus.api.http.problems import Refusal, refusal_of, refused_fields
 from orpheus.shared.errors import (
     AlreadyRunning,
     CannotBind,
@@ -121,9 +121,3 @@ def test_fields_of_a_job_that_is_not_valid_are_kept() -> None:
 
 def test_no_answer_grows_with_the_number_of_problems() -> None:
     assert len(Refusal(422, "no", [FieldProblem("/a", "b")] * 500).problems) == 100
-
-
-def test_pointers_escape_what_rfc_6901_reserves() -> None:
-    assert pointer([]) == ""
-    assert pointer(["a/b", 0, "c~d", ""]) == "/a~1b/0/c~0d/"
-    assert pointer(["\ud800"]) == "/\\ud800"

@@ -7,7 +7,7 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orpheus.shared.domain.json_values import with_finite_numbers
+from orpheus.shared.domain.json_values import json_pointer, with_finite_numbers
 
 leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 values = st.recursive(leaves, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))
@@ -34,3 +34,9 @@ def test_only_nan_and_infinities_are_changed(value: Any) -> None:
 @given(st.dictionaries(st.text(), st.floats() | st.text()))
 def test_a_strict_reader_takes_it(value: dict[str, Any]) -> None:
     orjson.loads(with_finite_numbers(json.dumps(value)))
+
+
+def test_pointers_escape_what_rfc_6901_reserves() -> None:
+    assert json_pointer([]) == ""
+    assert json_pointer(["a/b", 0, "c~d", ""]) == "/a~1b/0/c~0d/"
+    assert json_pointer(["\ud800"]) == "/\\ud800"

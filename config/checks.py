@@ -19,7 +19,7 @@ from orpheus.config.handovers import program_stop_timeout_s
 from orpheus.config.problems import Problem
 from orpheus.config.settings import Api, Command, Database, Program, Settings
 from orpheus.config.token_file import SHORTEST_TOKEN, read_token
-from orpheus.shared.domain.programs import circle_in
+from orpheus.shared.domain.dependencies import cycle_in
 from orpheus.shared.errors import ConfigurationError
 
 _ROUNDING_S = 1e-6
@@ -182,7 +182,7 @@ def _programs(settings: Settings) -> Iterator[Problem]:
                 check_env_file(program.env_file)
             except ConfigurationError as error:
                 yield Problem(("programs", place, "env_file"), str(error))
-    circle = circle_in({program.name: program.after for program in settings.programs})
+    circle = cycle_in({program.name: program.after for program in settings.programs})
     if circle:
         way = " after ".join(map(repr, circle))
         reason = f"a circle: {way}; one of them must start first"

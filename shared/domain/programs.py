@@ -5,7 +5,7 @@ workers. They run no jobs, know no channel and send no heartbeats.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import field
 from enum import StrEnum
 
@@ -75,29 +75,6 @@ def filled_in(text: str, instance: int) -> str:
 def instance_of(slot: str) -> int:
     """Return the number at the end of a slot's name."""
     return int(slot.rpartition("-")[2])
-
-
-def circle_in(after: Mapping[str, Sequence[str]]) -> list[str]:
-    """Return the names of a circle, in order, its first name again at the end; [] if there is none.
-
-    `after`: name -> the names that must come first. Names that have no entry are passed over.
-    """
-    done: set[str] = set()
-    for start in after:
-        path: list[str] = []
-        steps = [iter((start,))]
-        while steps:
-            name = next(steps[-1], None)
-            if name is None:
-                steps.pop()
-                if path:
-                    done.add(path.pop())
-            elif name in path:
-                return [*path[path.index(name) :], name]
-            elif name in after and name not in done:
-                path.append(name)
-                steps.append(iter(after[name]))
-    return []
 
 
 def parse_env_file(text: str) -> dict[str, str]:

@@ -65,8 +65,22 @@ def test_a_long_circle_is_told_briefly_and_without_recursion() -> None:
     assert batch_problems([*chain, item("n9999")]) == []
 
 
+@pytest.mark.parametrize(
+    ("edges", "cycle"),
+    [
+        ({}, []),
+        ({"a": ["b"], "b": []}, []),
+        ({"a": ["b", "c"], "b": ["c"], "c": []}, []),
+        ({"a": ["gone"]}, []),
+        ({"a": ["a"]}, ["a", "a"]),
+        ({"a": ["b"], "b": ["d", "c"], "c": ["b"], "d": []}, ["b", "c", "b"]),
+    ],
+)
+def test_a_cycle_is_found(edges: dict[str, list[str]], cycle: list[str]) -> None:
+    assert cycle_in(edges) == cycle
+
+
 def test_a_way_round_is_given_in_its_order() -> None:
-    assert cycle_in({"a": ["b"], "b": []}) == []
     edges = {"a": ["b"], "b": ["c"], "c": ["a"]}
     way = cycle_in(edges)
     assert len(way) == 4

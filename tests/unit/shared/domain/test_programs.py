@@ -1,8 +1,8 @@
-"""What a `[[programs]]` entry says: its variables, its number, its order."""
+"""What a `[[programs]]` entry says: its variables, its number."""
 
 import pytest
 
-from orpheus.shared.domain.programs import circle_in, filled_in, instance_of, parse_env_file
+from orpheus.shared.domain.programs import filled_in, instance_of, parse_env_file
 
 
 def test_a_file_of_variables_is_read_as_docker_and_systemd_read_it() -> None:
@@ -26,17 +26,3 @@ def test_the_number_of_the_slot_is_filled_in() -> None:
     assert (
         filled_in("--port=90{instance}/{other}", instance_of("web-x-12")) == "--port=9012/{other}"
     )
-
-
-@pytest.mark.parametrize(
-    ("after", "circle"),
-    [
-        ({}, []),
-        ({"a": ["b", "c"], "b": ["c"], "c": []}, []),
-        ({"a": ["gone"]}, []),
-        ({"a": ["a"]}, ["a", "a"]),
-        ({"a": ["b"], "b": ["d", "c"], "c": ["b"], "d": []}, ["b", "c", "b"]),
-    ],
-)
-def test_a_circle_is_found_and_told(after: dict[str, list[str]], circle: list[str]) -> None:
-    assert circle_in(after) == circle

@@ -13,7 +13,13 @@ import math
 from typing import Any, NoReturn
 
 from orpheus.api.http.problems import Refusal, refused_fields
-from orpheus.shared.domain.json_values import INTEGERS, json_pointer, json_problems, not_storable
+from orpheus.shared.domain.json_values import (
+    INTEGERS,
+    json_pointer,
+    json_problems,
+    not_storable,
+    unique_keys,
+)
 from orpheus.shared.errors import FieldProblem
 
 MAX_DEPTH = 32
@@ -24,10 +30,6 @@ _LONGEST_SAFE_DIGITS = 18  # every integer of so many characters fits in 64 bits
 
 class _Suspect(Exception):
     """A number may be unusable: parse again with the careful decoder."""
-
-
-class _Malformed(Exception):
-    """The text is not valid JSON; the message says why."""
 
 
 def parse(body: bytes) -> Any:
@@ -43,7 +45,7 @@ def parse(body: bytes) -> Any:
         raise Refusal(400, f"The body is not UTF-8 (byte {error.start}).") from None
     try:
         value, suspect = _read(text)
-    except (json.JSONDecodeError, _Malformed) as error:
+    except ValueError as error:
         raise Refusal(400, f"The body is not valid JSON: {error}.") from None
     except RecursionError:
         raise _too_deep() from None
@@ -67,19 +69,8 @@ def _read(text: str) -> tuple[Any, bool]:
         return _CAREFUL.decode(text), True
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(pairs)
-    if len(value) < len(pairs):
-        seen: set[str] = set()
-        for key, _ in pairs:
-            if key in seen:
-                raise _Malformed(f"the key {json.dumps(key)[:80]} stands twice in one object")
-            seen.add(key)
-    return value
-
-
 def _constant(name: str) -> NoReturn:
-    raise _Malformed(f"{name} is not a JSON number")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def _fast_integer(text: str) -> int:
@@ -101,13 +92,13 @@ def _fast_float(text: str) -> float:
 
 
 _FAST = json.JSONDecoder(
-    object_pairs_hook=_object,
+    object_pairs_hook=unique_keys,
     parse_int=_fast_integer,
     parse_float=_fast_float,
     parse_constant=_constant,
 )
 _CAREFUL = json.JSONDecoder(
-    object_pairs_hook=_object,
+    object_pairs_hook=unique_keys,
     parse_int=_careful_integer,
     parse_constant=_constant,
 )

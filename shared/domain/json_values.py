@@ -1,4 +1,4 @@
-"""Find the parts of a value that JSON cannot hold, or that not every reader could read back.
+"""Find what is wrong with JSON: what it cannot hold, or what not every reader could read back.
 
 Pure. Three callers walk a value: the API a request's body, admission a new job's payload, and the
 worker what a handler returned. They differ only in the rule for a single value.
@@ -58,6 +58,21 @@ def json_problems(value: Any, rule: Rule, path: Path = ()) -> Iterator[tuple[Pat
             yield from json_problems(item, rule, (*path, str(key)))
     elif problem := rule(value):
         yield path, problem
+
+
+def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a JSON object: the `object_pairs_hook` of a parser that takes no key twice.
+
+    Raises ValueError, which names the key.
+    """
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise ValueError(f"the key {json.dumps(key)[:80]} stands twice in one object")
+            seen.add(key)
+    return value
 
 
 def with_finite_numbers(text: str) -> str:

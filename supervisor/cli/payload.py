@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import click
 
 from orpheus.shared.domain.commands import FIELD_SCHEMA
+from orpheus.shared.domain.json_values import unique_keys
 
 _ANY = frozenset({"null", "boolean", "integer", "number", "string", "array", "object"})
 _TYPES: Mapping[type, frozenset[str]] = {
@@ -49,21 +50,11 @@ def payload_of(words: Sequence[str], schema: Mapping[str, Any]) -> dict[str, Any
 
 def _parse(text: str) -> Any:
     """Return a value of JSON. Raises ValueError, and RecursionError for what nests too deep."""
-    return json.loads(text, object_pairs_hook=_object, parse_constant=_refuse)
+    return json.loads(text, object_pairs_hook=unique_keys, parse_constant=_refuse)
 
 
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is no number of JSON")
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return an object of JSON. Raises ValueError if a key stands in it twice."""
-    made: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in made:
-            raise ValueError(f"the key {key!r} stands twice in one object")
-        made[key] = value
-    return made
 
 
 def _value(text: str, field: Mapping[str, Any], schema: Mapping[str, Any]) -> Any:

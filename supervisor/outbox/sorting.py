@@ -9,11 +9,13 @@ from typing import Any, NamedTuple
 
 from orpheus.shared.domain.handover import JobDefaults
 from orpheus.shared.domain.jobs import NewJob
+from orpheus.shared.domain.json_values import unique_keys
 from orpheus.shared.errors import FieldProblem, InvalidJob
 from orpheus.shared.job_types.admission import prepare_job
 from orpheus.shared.job_types.fields import field_problems, parse_time_ms
 from orpheus.shared.logs import get_logger
 from orpheus.shared.storage import RowId, TypeRow
+from orpheus.shared.text import storable
 from orpheus.supervisor.outbox.rows import RefusedRow, Row
 
 log = get_logger()
@@ -71,7 +73,7 @@ def _job_of(
 
 def _shortened(text: str) -> str:
     """Return a reason as any column can hold it."""
-    text = text.replace("\0", "\\0").encode(errors="backslashreplace").decode()
+    text = storable(text)
     return text if len(text) <= _MOST_REASON_CHARS else text[: _MOST_REASON_CHARS - 1] + "…"
 
 
@@ -89,17 +91,10 @@ def _json(text: Any, field: str, default: Any) -> Any:
     if text is None:
         return default
     try:
-        return json.loads(text, object_pairs_hook=_object)
+        return json.loads(text, object_pairs_hook=unique_keys)
     except (TypeError, ValueError, RecursionError) as error:
         reason = "nests too deep" if isinstance(error, RecursionError) else str(error)
         raise _invalid(field, f"is not JSON: {reason}") from None
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(pairs)
-    if len(value) < len(pairs):
-        raise ValueError("a key stands twice in one object")
-    return value
 
 
 def _invalid(field: str, reason: str) -> InvalidJob:

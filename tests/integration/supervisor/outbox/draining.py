@@ -35,7 +35,7 @@ POINTS = (
 REFUSED = (
     ("type", "'nothing'", "type: no job type is called 'nothing'"),
     ("type, payload", "'count', '{'", "payload: is not JSON: "),
-    ("type, payload", "'count', '{\"n\": 1, \"n\": 2}'", "payload: is not JSON: a key stands"),
+    ("type, payload", "'count', '{\"n\": 1, \"n\": 2}'", 'payload: is not JSON: the key "n"'),
     ("type, payload", "'count', '[]'", "payload: must be a JSON object"),
     ("type, payload", "'count', '{\"n\": \"1\"}'", "payload.n: "),
     ("type, payload", "'count', '{\"n\": NaN}'", "payload.n: "),

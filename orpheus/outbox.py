@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from inspect import isawaitable
 from typing import Any, Unpack
 
-from orpheus.shared.job_types.request import JobRequest, Options
+from orpheus.shared.job_types.request import JobRequest, Options, request_of
 from orpheus.shared.outbox.table import DEFAULT_TABLE, quoted
 
 _COLUMNS = ("queue", "priority", "run_at", "unique_key", "concurrency_key", "tags")
@@ -45,7 +45,7 @@ def add(
     is not known or is asynchronous (see `insert`), and ValueError for a job that an outbox cannot
     carry.
     """
-    request = _request(job, payload, options)
+    request = request_of(job, payload, options)
     if hasattr(connection, "get_bind"):  # a Session of SQLAlchemy
         connection = connection.connection()
         _refuse_async(connection)
@@ -77,21 +77,11 @@ def insert(
     """
     if paramstyle not in _PLACEHOLDERS:
         raise ValueError(f"paramstyle: {paramstyle!r} is none of {', '.join(_PLACEHOLDERS)}")
-    row = _row_of(_request(job, payload, options))
+    row = _row_of(request_of(job, payload, options))
     place = _PLACEHOLDERS[paramstyle]
     places = ", ".join(place.format(number=n, name=name) for n, name in enumerate(row, start=1))
     sql = f"INSERT INTO {quoted(table)} ({', '.join(row)}) VALUES ({places})"  # noqa: S608 - quoted
     return sql, row if paramstyle in _BY_NAME else tuple(row.values())
-
-
-def _request(
-    job: JobRequest | str, payload: Mapping[str, Any] | None, options: Options
-) -> JobRequest:
-    if isinstance(job, str):
-        job = JobRequest(job, {} if payload is None else payload)
-    elif payload is not None:
-        raise TypeError("payload: is in the job already; give it with the name of a type only")
-    return job.with_options(**options) if options else job
 
 
 def _row_of(job: JobRequest) -> dict[str, Any]:

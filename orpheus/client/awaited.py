@@ -9,12 +9,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 from orpheus.client import calls
-from orpheus.client.requests import id_of, reason_of, request_of, wanted_of
+from orpheus.client.requests import id_of, reason_of, wanted_of
 from orpheus.client.steps import Compute, Pause, Step, Steps, run_awaited
 from orpheus.client.values import Event, Job, JobState, LogLine
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Status
-from orpheus.shared.job_types.request import JobRequest, Options
+from orpheus.shared.job_types.request import JobRequest, Options, request_of
 
 if TYPE_CHECKING:
     from orpheus.client.application import AwaitedApplicationStore

@@ -1,7 +1,7 @@
 """What a caller gives to a client, checked before anything is sent: the same for both kinds."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -18,27 +18,11 @@ from orpheus.shared.domain.limits import (
 )
 from orpheus.shared.errors import FieldProblem, InvalidJob, NotFound
 from orpheus.shared.job_types.fields import parse_time_ms
-from orpheus.shared.job_types.request import JobRequest, Options
+from orpheus.shared.job_types.request import JobRequest
 
 _DEEPEST = 32
 """Of a request's body, whose outermost object is 1: api/http/strict_json.py refuses more."""
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-
-
-def request_of(
-    job: JobRequest | str, payload: Mapping[str, Any] | None, options: Options
-) -> JobRequest:
-    """Return the job to submit, given as one or by its type's name.
-
-    Raises TypeError, or ValueError that names the option, for what is not valid.
-    """
-    if isinstance(job, str):
-        return JobRequest(job, {} if payload is None else payload).with_options(**options)
-    if not isinstance(job, JobRequest):
-        raise TypeError(f"submit the name of a job type or what .new() returns, not {job!r}")
-    if payload is not None:
-        raise TypeError(f"{job.type}: what .new() returns has its payload already")
-    return job.with_options(**options) if options else job
 
 
 def one_body(request: JobRequest) -> bytes:

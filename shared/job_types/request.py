@@ -125,6 +125,22 @@ class JobRequest:
             raise ValueError(f"{self.type}: {'; '.join(problems)}")
 
 
+def request_of(
+    job: JobRequest | str, payload: Mapping[str, Any] | None, options: Options
+) -> JobRequest:
+    """Return the job to submit, given as what `.new()` returns or by its type's name and payload.
+
+    Raises TypeError, or ValueError that names the field, for what is not valid.
+    """
+    if isinstance(job, str):
+        job = JobRequest(job, {} if payload is None else payload)
+    elif not isinstance(job, JobRequest):
+        raise TypeError(f"submit the name of a job type or what .new() returns, not {job!r}")
+    elif payload is not None:
+        raise TypeError(f"{job.type}: what .new() returns has its payload already")
+    return job.with_options(**options) if options else job
+
+
 def _time(value: datetime | str) -> datetime:
     return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=parse_time_ms(value))
 

@@ -15,7 +15,7 @@ from orpheus.shared.domain.jobs import Dependency, JobError, Lease, NewJob
 from orpheus.shared.job_types.context import JobCancelled, PermanentError
 from orpheus.shared.job_types.current_trace import current_traceparent
 from orpheus.shared.job_types.job_function import JobFunction
-from orpheus.shared.job_types.request import JobRequest, Options
+from orpheus.shared.job_types.request import JobRequest, Options, request_of
 from orpheus.shared.job_types.results import Results
 from orpheus.shared.process.last_lines import LineRing
 from orpheus.shared.records import dataclass
@@ -189,7 +189,10 @@ class JobContext:
     ) -> str:
         """See Context."""
         self._refuse_in_child("ctx.enqueue")
-        request = _request(job, payload, options)
+        try:
+            request = request_of(job, payload, options)
+        except ValueError as error:
+            raise PermanentError(f"enqueue {error}") from None
         traceparent = current_traceparent() or self.traceparent
         return self._children.add(request, self._queries.prepare_child, traceparent)
 
@@ -217,22 +220,3 @@ def check_cancelled(attempt: RunningAttempt) -> None:
         raise JobCancelled("the job was cancelled")
     if attempt.lease_lost:
         raise JobCancelled("the lease on this job was lost: another worker may run it")
-
-
-def _request(
-    job: JobRequest | str, payload: Mapping[str, Any] | None, options: Options
-) -> JobRequest:
-    """Return the job to submit. Raises PermanentError, naming the field, if it is not valid."""
-    if isinstance(job, JobRequest):
-        if payload is not None:
-            raise TypeError("enqueue: a job made by .new(...) has its payload already")
-        request = job
-    else:
-        try:
-            request = JobRequest(job, {} if payload is None else payload)
-        except ValueError as error:
-            raise PermanentError(f"enqueue {job!r}: {error}") from None
-    try:
-        return request.with_options(**options) if options else request
-    except ValueError as error:
-        raise PermanentError(f"enqueue {error}") from None

@@ -170,7 +170,7 @@ def test_what_is_no_connection_is_refused(connection: Any) -> None:
 
 
 def test_a_payload_is_given_with_the_name_of_a_type_only() -> None:
-    with pytest.raises(TypeError, match="payload: is in the job already"):
+    with pytest.raises(TypeError, match="has its payload already"):
         outbox.insert(OPTIONS, {}, paramstyle="qmark")
 
 

@@ -1,9 +1,13 @@
-"""Checks of plain JSON types, without pydantic, which would cost each worker 10 MB."""
+"""Plain JSON types: how they are checked and described, without pydantic.
+
+It would cost each worker 10 MB, and the start of each process that describes job types 0.1 s. The
+JSON Schema is the one that pydantic makes.
+"""
 
 import types
 import typing
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from orpheus.shared.errors import FieldProblem, InvalidJob
 from orpheus.shared.records import dataclass
@@ -13,6 +17,7 @@ if TYPE_CHECKING:
 
 Convert = Callable[[Any, str], Any]
 """Takes a JSON value and its pointer; returns the argument, or raises InvalidJob."""
+Schema = Mapping[str, Any]
 
 _JSON_NAMES: dict[type, str] = {
     int: "an integer",
@@ -39,25 +44,29 @@ class Bounds:
         return typing.cast("CoreSchema", schema)
 
 
-def converter(annotation: Any) -> Convert | None:
-    """Return the check of a plain JSON type; None for any other, which pydantic must check."""
-    if annotation in (Any, object):
-        return _anything
-    if annotation is None or annotation in _JSON_NAMES:
-        return _CONVERTERS[type(None) if annotation is None else annotation]
+class PlainType(NamedTuple):
+    """What can be done with a plain JSON type."""
+
+    convert: Convert
+    schema: Schema
+
+
+def plain_type(annotation: Any) -> PlainType | None:
+    """Return a plain JSON type; None for any other, which needs pydantic."""
+    if annotation in _BY_NAME:
+        return _BY_NAME[annotation]
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is Annotated and len(arguments) == 2 and isinstance(arguments[1], Bounds):
-        inner = converter(arguments[0])
-        return inner and _within(inner, arguments[1])
+        number = plain_type(arguments[0])
+        return None if number is None else _within(number, arguments[1])
     if origin not in (list, dict, typing.Union, types.UnionType):
         return None
-    inner_converters = [converter(argument) for argument in arguments]
-    if None in inner_converters or (origin is dict and arguments[0] is not str):
+    parts = [part for part in map(plain_type, arguments) if part is not None]
+    if not parts or len(parts) < len(arguments) or (origin is dict and arguments[0] is not str):
         return None
-    converters = typing.cast("list[Convert]", inner_converters)
     if origin is list:
-        return _each_item(converters[0])
-    return _each_value(converters[1]) if origin is dict else _any_of(converters)
+        return _list_of(parts[0])
+    return _dict_of(parts[1]) if origin is dict else _any_of(parts)
 
 
 def _anything(value: Any, _: str) -> Any:
@@ -87,57 +96,71 @@ def _number(value: Any, pointer: str) -> Any:
     raise wrong_type(pointer, _JSON_NAMES[float], value)
 
 
-_CONVERTERS: dict[type, Convert] = {
-    **{wanted: _exactly(wanted) for wanted in _JSON_NAMES},
-    int: _integer,
-    float: _number,
+_NULL = PlainType(_exactly(type(None)), {"type": "null"})
+_BY_NAME: Mapping[Any, PlainType] = {
+    Any: PlainType(_anything, {}),
+    object: PlainType(_anything, {}),
+    int: PlainType(_integer, {"type": "integer"}),
+    float: PlainType(_number, {"type": "number"}),
+    str: PlainType(_exactly(str), {"type": "string"}),
+    bool: PlainType(_exactly(bool), {"type": "boolean"}),
+    None: _NULL,
+    type(None): _NULL,
+    list: PlainType(_exactly(list), {"items": {}, "type": "array"}),
+    dict: PlainType(_exactly(dict), {"additionalProperties": True, "type": "object"}),
 }
 
 
-def _within(inner: Convert, bounds: Bounds) -> Convert:
+def _within(inner: PlainType, bounds: Bounds) -> PlainType:
     def convert(value: Any, pointer: str) -> Any:
-        number = inner(value, pointer)
+        number = inner.convert(value, pointer)
         if bounds.ge <= number <= bounds.le:
             return number
         detail = f"must lie between {bounds.ge} and {bounds.le}"
         raise InvalidJob("the payload does not fit", [FieldProblem(f"/{pointer}", detail)])
 
-    return convert
+    return PlainType(convert, {"maximum": bounds.le, "minimum": bounds.ge, **inner.schema})
 
 
-def _each_item(inner: Convert) -> Convert:
-    is_list = _exactly(list)
-
-    def convert(value: Any, pointer: str) -> Any:
-        return [
-            inner(item, f"{pointer}/{place}") for place, item in enumerate(is_list(value, pointer))
-        ]
-
-    return convert
-
-
-def _each_value(inner: Convert) -> Convert:
-    is_dict = _exactly(dict)
+def _list_of(inner: PlainType) -> PlainType:
+    is_list, convert_item = _exactly(list), inner.convert
 
     def convert(value: Any, pointer: str) -> Any:
-        return {
-            key: inner(item, f"{pointer}/{key}") for key, item in is_dict(value, pointer).items()
-        }
+        items = is_list(value, pointer)
+        return [convert_item(item, f"{pointer}/{place}") for place, item in enumerate(items)]
 
-    return convert
+    return PlainType(convert, {"items": inner.schema, "type": "array"})
 
 
-def _any_of(converters: list[Convert]) -> Convert:
+def _dict_of(inner: PlainType) -> PlainType:
+    is_dict, convert_item = _exactly(dict), inner.convert
+
+    def convert(value: Any, pointer: str) -> Any:
+        items = is_dict(value, pointer).items()
+        return {key: convert_item(item, f"{pointer}/{key}") for key, item in items}
+
+    return PlainType(convert, {"additionalProperties": inner.schema or True, "type": "object"})
+
+
+def _any_of(parts: Sequence[PlainType]) -> PlainType:
     def convert(value: Any, pointer: str) -> Any:
         problems: list[FieldProblem] = []
-        for converter in converters:
+        for part in parts:
             try:
-                return converter(value, pointer)
+                return part.convert(value, pointer)
             except InvalidJob as refused:
                 problems += refused.problems
         raise InvalidJob("the payload does not fit", problems)
 
-    return convert
+    schemas = [part.schema for part in parts]
+    different = [
+        schema
+        for place, schema in enumerate(schemas)
+        if schema != _NULL.schema and schema not in schemas[:place]
+    ]
+    if _NULL.schema in schemas:  # pydantic names it last
+        different.append(_NULL.schema)
+    return PlainType(convert, {"anyOf": different} if len(different) > 1 else different[0])
 
 
 def wrong_type(pointer: str, wanted: str, value: Any) -> InvalidJob:

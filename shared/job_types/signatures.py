@@ -4,7 +4,7 @@ The API checks payloads against the JSON Schema. In the worker, `bind` turns a p
 arguments. A payload in the database may be older than the signature, or may not have passed the
 API, so `bind` checks it again. In an application, `payload_of` turns arguments into a payload, and
 checks it with the same `bind`. Plain JSON types are described and checked without pydantic
-(shared/job_types/plain_schema.py and plain.py); any other annotation imports it with the first use
+(shared/job_types/plain.py and plain_schema.py); any other annotation imports it with the first use
 that needs it.
 
 Annotations are read late, since they may name what stands further down in the module.
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from orpheus.shared.domain.json_values import json_pointer, json_problems, not_json, not_storable
 from orpheus.shared.errors import ConfigurationError, FieldProblem, InvalidJob
 from orpheus.shared.job_types.context import Context
-from orpheus.shared.job_types.plain import Convert, converter, wrong_type
+from orpheus.shared.job_types.plain import PlainType, plain_type, wrong_type
 from orpheus.shared.job_types.plain_schema import payload_schema
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Signature:
         self._annotations: dict[str, Any] = {}
         self._allowed: frozenset[str] = frozenset()
         self._required: frozenset[str] = frozenset()
-        self._converters: dict[str, Convert | None] = {}
+        self._plain_types: dict[str, PlainType | None] = {}
         self._is_plain = False
         self._is_resolved = False
         self._model: PayloadModel | None = None
@@ -82,8 +82,8 @@ class Signature:
         self._required = frozenset(
             name for name, one in self._parameters.items() if one.default is _ABSENT
         )
-        self._converters = {name: converter(one) for name, one in self._annotations.items()}
-        self._is_plain = None not in self._converters.values()
+        self._plain_types = {name: plain_type(one) for name, one in self._annotations.items()}
+        self._is_plain = None not in self._plain_types.values()
         self._is_resolved = True
 
     def bind(self, payload: Any) -> dict[str, Any]:
@@ -102,9 +102,9 @@ class Signature:
         if not self._is_plain:
             return self._payload_model().bind(payload)
         for name, value in payload.items():
-            convert = self._converters[name]
-            assert convert is not None
-            payload[name] = convert(value, name)
+            plain = self._plain_types[name]
+            assert plain is not None
+            payload[name] = plain.convert(value, name)
         return payload
 
     def payload_of(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
@@ -127,17 +127,17 @@ class Signature:
             raise InvalidJob(_MISFIT, problems)
         bound = self.bind(dict(payload))
         for name, value in given.items():
-            convert = self._converters[name]
-            if convert is None:
+            plain = self._plain_types[name]
+            if plain is None:
                 self._refuse_changed(name, value, bound[name])
             elif not self._is_plain:  # pydantic takes "1" for 1
-                convert(payload[name], name)
+                plain.convert(payload[name], name)
         return payload
 
     def schema(self, title: str) -> dict[str, Any]:
         """Return the payload's JSON Schema. Raises ConfigurationError if there is none."""
         self.resolve()
-        schema = payload_schema(self._parameters, self._annotations)
+        schema = payload_schema(self._parameters, self._plain_types)
         if schema is None:
             schema = self._payload_model().schema()
         return {**schema, "title": title}
@@ -187,9 +187,9 @@ class Signature:
         return {**dict(zip(places, args, strict=False)), **kwargs}
 
     def _to_json(self, name: str, value: Any) -> Any:
-        if type(value) in _ATOMS and self._converters[name] is not None:
+        if type(value) in _ATOMS and self._plain_types[name] is not None:
             return value
-        if self._converters[name] is None:
+        if self._plain_types[name] is None:
             return self._payload_model().to_json(name, value)
         try:
             decoded = json.loads(_encode(value))

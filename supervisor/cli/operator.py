@@ -43,8 +43,24 @@ class Operator:
         return self._known() or for_command_line(self.settings())
 
     def handover_in_force(self) -> CommandLineHandover:
-        """Return what commands need of `settings_in_force`."""
-        return self._known() or for_command_line(self.settings_in_force())
+        """Return the same for a command to which a default in place of what is meant would do harm.
+
+        Raises ConfigurationError if the file is wrong and no supervisor runs.
+        """
+        return self._known() or for_command_line(self._load(may_guess=False))
+
+    def settings(self) -> "Settings":
+        """Load the configuration, for a command that needs only the database.
+
+        Raises ConfigurationError if it is not known which database is meant.
+        """
+        return self._load(may_guess=True)
+
+    def checked_settings(self) -> "Settings":
+        """Load the configuration. Raises ConfigurationError if it is wrong, whatever runs."""
+        from orpheus.config.load import load_settings  # noqa: PLC0415 - see above
+
+        return load_settings(self.config, self.sets, os.environ)
 
     def _known(self) -> CommandLineHandover | None:
         """Return what the supervisor that runs keeps for commands that are given the same."""
@@ -55,12 +71,11 @@ class Operator:
         except (ConfigurationError, OSError, ValueError):  # the full check says what is wrong
             return None
 
-    def settings(self) -> "Settings":
-        """Load the configuration, for a command that needs only the database.
+    def _load(self, *, may_guess: bool) -> "Settings":
+        """Load the configuration; if it is wrong, warn, and take that of the supervisor that runs.
 
-        A problem is a warning. The settings are then those of the supervisor that runs, or each one
-        that is wrong has its default. Raises ConfigurationError if it is not known which database
-        is meant.
+        If none runs, each setting that is wrong has its default, where the command `may_guess`.
+        Raises ConfigurationError if there is nothing to return.
         """
         from orpheus.config.load import load_for_database  # noqa: PLC0415 - see above
 
@@ -70,42 +85,15 @@ class Operator:
             running = self.settings_that_run()
             if running is None:
                 raise
-            settings, problems = running, str(error).splitlines()[:-1]
-        else:
-            running = self._running_on(settings) if problems else None
-            settings = running or settings
-        if problems:
-            self._warn(problems, runs=running is not None)
-        return settings
-
-    def checked_settings(self) -> "Settings":
-        """Load the configuration for a command that must not guess. Raises ConfigurationError."""
-        from orpheus.config.load import load_settings  # noqa: PLC0415 - see above
-
-        return load_settings(self.config, self.sets, os.environ)
-
-    def settings_in_force(self) -> "Settings":
-        """Load the configuration; if the file is wrong, that of the supervisor that runs.
-
-        For a command to which a default in place of what is meant would do harm. Raises
-        ConfigurationError if the file is wrong and none runs.
-        """
-        from orpheus.config.load import load_for_database  # noqa: PLC0415 - see above
-
-        try:
-            return self.checked_settings()
-        except ConfigurationError as error:
-            problems = str(error).splitlines()
-            try:
-                told, _ = load_for_database(self.config, self.sets, os.environ)
-            except ConfigurationError:
-                running = self.settings_that_run()
-            else:
-                running = self._running_on(told)
-            if running is None:
-                raise
-        self._warn(problems, runs=True)
-        return running
+            self._warn(str(error).splitlines()[:-1], runs=True)
+            return running
+        if not problems:
+            return settings
+        running = self._running_on(settings)
+        if running is None and not may_guess:
+            raise ConfigurationError("\n".join(problems))
+        self._warn(problems, runs=running is not None)
+        return running or settings
 
     def settings_that_run(self) -> "Settings | None":
         """Return the settings of the supervisor that was started with this file.

@@ -23,13 +23,14 @@ import os
 import select
 import signal
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from logging.handlers import QueueHandler, QueueListener
 from queue import SimpleQueue
 from typing import Any, cast
 
 from orpheus.shared.imports import Later, standing_in
+from orpheus.shared.moments import rfc3339_now
 from orpheus.shared.text import printable
 
 # structlog would import `rich` for tracebacks that we do not draw, 5 MB and 0.1 s, and `asyncio`
@@ -166,9 +167,8 @@ class _Renderer(ProcessorFormatter):
         return cast("str", self._render(None, level, complete))
 
     def _complete(self, event: EventDict) -> EventDict:
-        at = datetime.now(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
         line: EventDict = {
-            "at": at,
+            "at": rfc3339_now(),
             "level": event.pop("level"),
             "event": _cut(str(event.pop("event"))),
             "process": self._process,

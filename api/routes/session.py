@@ -17,7 +17,7 @@ from orpheus.api.http.problems import Refusal
 from orpheus.api.http.scope import caller_of, client_address
 from orpheus.api.services import services_of
 from orpheus.shared.logs import get_logger
-from orpheus.shared.views.values import rfc3339
+from orpheus.shared.moments import rfc3339
 
 log = get_logger()
 router = APIRouter(tags=["session"])

@@ -11,11 +11,11 @@ from orpheus.api.http.calls import json_response
 from orpheus.api.services import Services, services_of, workers
 from orpheus.shared import storage
 from orpheus.shared.domain.jobs import Status
+from orpheus.shared.moments import rfc3339
 from orpheus.shared.storage import Store
 from orpheus.shared.views.job_types import quarantine_json
 from orpheus.shared.views.queues import counts_json
 from orpheus.shared.views.type_stats import type_stats_json
-from orpheus.shared.views.values import rfc3339
 from orpheus.shared.views.verdict import verdict_json
 
 router = APIRouter(tags=["overview"])

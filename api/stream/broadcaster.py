@@ -29,10 +29,10 @@ from orpheus.api.stream.progress import Progress, progress_since
 from orpheus.api.stream.ring import Ring
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.logs import get_logger
+from orpheus.shared.moments import rfc3339
 from orpheus.shared.process.doorbells import Bell
 from orpheus.shared.records import dataclass
 from orpheus.shared.storage import Store
-from orpheus.shared.views.values import rfc3339
 
 T = TypeVar("T")
 

@@ -12,9 +12,9 @@ import orjson
 from orpheus.api.stream.messages import EncodedEvent
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import Job
+from orpheus.shared.moments import rfc3339
 from orpheus.shared.storage import Store
 from orpheus.shared.views.jobs import job_summary_json
-from orpheus.shared.views.values import rfc3339
 
 Progress = Mapping[int, tuple[float | None, str | None]]
 """Job id -> progress and message, for the running jobs that have reported any."""

@@ -20,7 +20,6 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from math import inf
 from typing import Any
 
@@ -42,6 +41,7 @@ from orpheus.shared.errors import (
 )
 from orpheus.shared.job_types.current_trace import current_traceparent
 from orpheus.shared.job_types.request import JobRequest
+from orpheus.shared.views.values import optional_time
 
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 5.0
@@ -112,8 +112,8 @@ class HttpCalls:
             "q": wanted.q,
             "error": wanted.error,
             "where": wanted.where,
-            "since": _time(wanted.since_ms),
-            "until": _time(wanted.until_ms),
+            "since": optional_time(wanted.since_ms),
+            "until": optional_time(wanted.until_ms),
             "cursor": cursor,
         }
         query = {name: value for name, value in fields.items() if value is not None}
@@ -252,10 +252,3 @@ def _invalid(detail: str, errors: Any) -> InvalidJob:
 
 def _reason(reason: str | None) -> bytes | None:
     return None if reason is None else json.dumps({"reason": reason}).encode()
-
-
-def _time(at_ms: int | None) -> str | None:
-    if at_ms is None:
-        return None
-    at = datetime.fromtimestamp(at_ms / 1000, UTC)
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

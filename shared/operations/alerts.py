@@ -38,10 +38,10 @@ from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.domain.words import duration
 from orpheus.shared.errors import InvalidJob, StorageError
 from orpheus.shared.logs import get_logger
+from orpheus.shared.moments import rfc3339
 from orpheus.shared.process.failpoints import failpoint
 from orpheus.shared.records import dataclass
 from orpheus.shared.storage import AlertRow, ScheduleRow, Store, TypeRow
-from orpheus.shared.views.values import rfc3339
 
 log = get_logger()
 

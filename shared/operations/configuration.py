@@ -11,8 +11,8 @@ from typing import Any, Protocol
 
 from orpheus.shared.domain.handover import StoredSettings
 from orpheus.shared.errors import OrpheusError
+from orpheus.shared.moments import rfc3339
 from orpheus.shared.records import dataclass
-from orpheus.shared.views.values import rfc3339
 
 MASK = "••••••••"
 """Replaces a secret that is not shown. In a new text it means: keep the secret."""

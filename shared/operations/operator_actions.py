@@ -9,9 +9,9 @@ from functools import partial
 from typing import TypeVar
 
 from orpheus.shared.domain.jobs import Status
+from orpheus.shared.moments import rfc3339
 from orpheus.shared.operations.audit import Actor, audited
 from orpheus.shared.storage import JobState, MakeJob, Store
-from orpheus.shared.views.values import rfc3339
 
 T = TypeVar("T")
 

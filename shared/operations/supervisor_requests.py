@@ -14,11 +14,11 @@ from orpheus.shared.domain.programs import SLOT
 from orpheus.shared.domain.requests import RequestAction
 from orpheus.shared.domain.stacks import job_thread_first
 from orpheus.shared.errors import NoAnswer, NoSupervisor, NotFound, TransitionRefused
+from orpheus.shared.moments import rfc3339
 from orpheus.shared.operations.audit import Actor, audited
 from orpheus.shared.operations.stored_settings import is_supervised
 from orpheus.shared.storage import Store
 from orpheus.shared.views.jobs import running_job_json
-from orpheus.shared.views.values import rfc3339
 from orpheus.shared.views.workers import Stack
 
 _ANSWER_WITHIN_S = 3.0

@@ -2,8 +2,9 @@
 
 from typing_extensions import TypedDict
 
+from orpheus.shared.moments import rfc3339
 from orpheus.shared.storage import ErrorGroup
-from orpheus.shared.views.values import Time, rfc3339
+from orpheus.shared.views.values import Time
 
 
 class ErrorGroupEntry(TypedDict):

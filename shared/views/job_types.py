@@ -7,8 +7,9 @@ from typing_extensions import TypedDict
 
 from orpheus.shared.domain import quarantine as domain
 from orpheus.shared.domain.handover import JobDefaults
+from orpheus.shared.moments import rfc3339
 from orpheus.shared.storage import Store, TypeRow
-from orpheus.shared.views.values import Seconds, Time, rfc3339
+from orpheus.shared.views.values import Seconds, Time
 
 
 class TypeDefaults(TypedDict):

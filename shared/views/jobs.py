@@ -14,7 +14,8 @@ from orpheus.shared.domain import jobs
 from orpheus.shared.domain.events import Event as StoredEvent
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.json_values import with_finite_numbers
-from orpheus.shared.views.values import AttemptNumber, Seconds, Time, optional_time, rfc3339
+from orpheus.shared.moments import rfc3339
+from orpheus.shared.views.values import AttemptNumber, Seconds, Time, optional_time
 
 
 class ErrorSummary(TypedDict):

@@ -8,8 +8,9 @@ from typing_extensions import TypedDict
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.schedules import is_overdue, ticks_after
 from orpheus.shared.errors import NotFound
+from orpheus.shared.moments import rfc3339
 from orpheus.shared.storage import JobRun, ScheduledRun, ScheduleRow, Store
-from orpheus.shared.views.values import Seconds, Time, optional_time, rfc3339
+from orpheus.shared.views.values import Seconds, Time, optional_time
 
 _NEXT_RUNS = 5
 

@@ -1,10 +1,9 @@
 """Times, durations and other single values as JSON has them, and their types for the document."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from orpheus.shared.moments import rfc3339
 
 
 class _JsonSchema:
@@ -25,12 +24,6 @@ Seconds = Annotated[float, _JsonSchema(description="Seconds.")]
 AttemptNumber = Annotated[
     int, _JsonSchema(description="Number of the newest attempt, 0 if there was none.")
 ]
-
-
-def rfc3339(at_ms: int) -> Time:
-    """Convert milliseconds since 1970 to a Time."""
-    at = _EPOCH + timedelta(milliseconds=at_ms)
-    return at.isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def optional_time(at_ms: int | None) -> Time | None:

@@ -13,9 +13,10 @@ from typing_extensions import TypedDict
 
 from orpheus.shared.domain import jobs, processes
 from orpheus.shared.domain.processes import ProcessRecord, Role, SlotRecord, SlotState, rejection
+from orpheus.shared.moments import rfc3339
 from orpheus.shared.storage import Store
 from orpheus.shared.views.jobs import RunningJob, running_job_json
-from orpheus.shared.views.values import Time, rfc3339, tenths
+from orpheus.shared.views.values import Time, tenths
 
 
 class LastExit(TypedDict):

@@ -1,17 +1,17 @@
 """`orpheus audit`: what operators did."""
 
 import math
-from datetime import datetime
 
 import click
 
 from orpheus.shared.domain.job_filter import span_problems
 from orpheus.shared.errors import ExitCode
+from orpheus.shared.moments import rfc3339
 from orpheus.shared.storage import AuditFilter, AuditRow, Budget
 from orpheus.shared.views.audit import audit_json, change_of
 from orpheus.supervisor.cli.job_filter import Moment
 from orpheus.supervisor.cli.operator import JobId, Operator, Text, for_operator
-from orpheus.supervisor.cli.output import print_json, print_table
+from orpheus.supervisor.cli.output import local_time, print_json, print_table
 from orpheus.supervisor.cli.table import Column
 
 _COLUMNS = (
@@ -86,6 +86,5 @@ def audit(
 
 
 def _row(row: AuditRow) -> tuple[object, ...]:
-    at = datetime.fromtimestamp(row.at_ms / 1000).astimezone()
-    when = f"{at:%Y-%m-%d %H:%M:%S}"
+    when = local_time(rfc3339(row.at_ms))
     return row.id, when, row.by, row.action, row.target, change_of(row), row.count, row.reason

@@ -1,8 +1,6 @@
 """`orpheus errors`: failed jobs by their errors."""
 
-import time
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 import click
@@ -10,7 +8,7 @@ import click
 from orpheus.shared.errors import ExitCode
 from orpheus.shared.views.errors import error_group_json
 from orpheus.supervisor.cli.operator import Operator, for_operator
-from orpheus.supervisor.cli.output import print_items, since
+from orpheus.supervisor.cli.output import ago, print_items
 from orpheus.supervisor.cli.table import Column
 
 _COLUMNS = (
@@ -42,12 +40,7 @@ def _row(item: Mapping[str, Any]) -> tuple[object, ...]:
         item["where"],
         item["count"],
         item["last_hour"],
-        _ago(item["first_seen"]),
-        _ago(item["last_seen"]),
+        ago(item["first_seen"]),
+        ago(item["last_seen"]),
         item["newest"],
     )
-
-
-def _ago(moment: str) -> str | None:
-    at_ms = int(datetime.fromisoformat(moment).timestamp() * 1000)
-    return since(at_ms, int(time.time() * 1000))

@@ -11,10 +11,10 @@ from orpheus.shared.domain.jobs import Attempt, Job, JobError, LogLine, Status
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.domain.programs import SLOT
 from orpheus.shared.errors import ExitCode
+from orpheus.shared.moments import rfc3339
 from orpheus.shared.storage import Budget, JobOrder, Store
 from orpheus.shared.text import printable
 from orpheus.shared.views.jobs import attempt_json, job_json
-from orpheus.shared.views.values import rfc3339
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.job_filter import filter_of, filter_options
 from orpheus.supervisor.cli.operator import JobId, Operator, Text, for_operator

@@ -7,6 +7,7 @@ per row, for grep and awk. Text from jobs is made printable.
 
 import os
 import sys
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -129,6 +130,12 @@ def since(at_ms: int | None, now_ms: int) -> str | None:
     if at_ms > now_ms:
         return f"in {duration((at_ms - now_ms) / 1000)}"
     return f"{duration((now_ms - at_ms) / 1000)} ago"
+
+
+def ago(moment: str) -> str | None:
+    """Return how long ago a moment was, as the API tells it."""
+    at_ms = int(datetime.fromisoformat(moment).timestamp() * 1000)
+    return since(at_ms, time.time_ns() // 1_000_000)
 
 
 def mebibytes(size_bytes: int | None) -> str | None:

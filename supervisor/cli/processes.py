@@ -1,8 +1,6 @@
 """`orpheus workers` and `programs`: every process with its state."""
 
-import time
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 import click
@@ -14,10 +12,10 @@ from orpheus.shared.storage import Store
 from orpheus.shared.views.workers import Worker, workers_json
 from orpheus.supervisor.cli.operator import Operator, for_operator
 from orpheus.supervisor.cli.output import (
+    ago,
     duration,
     mebibytes,
     print_items,
-    since,
 )
 from orpheus.supervisor.cli.table import Column
 
@@ -117,7 +115,5 @@ def _worker_row(item: Mapping[str, Any]) -> tuple[object, ...]:
 
 
 def _last_exit(last_exit: Mapping[str, Any]) -> str:
-    ended_ms = int(datetime.fromisoformat(last_exit["at"]).timestamp() * 1000)
-    ago = since(ended_ms, int(time.time() * 1000))
     lived = duration(last_exit["uptime_s"])
-    return f"last exit {ago}, after {lived}: {last_exit['reason']}"
+    return f"last exit {ago(last_exit['at'])}, after {lived}: {last_exit['reason']}"

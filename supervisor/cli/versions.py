@@ -16,6 +16,7 @@ from orpheus.config.secret_values import differing_secrets
 from orpheus.config.settings import Settings
 from orpheus.config.sources import DEFAULT_PATH, given_file
 from orpheus.shared.errors import ConfigurationError, ExitCode, NotFound, StorageError
+from orpheus.shared.moments import rfc3339
 from orpheus.shared.operations.audit import Actor
 from orpheus.shared.operations.configuration import (
     Edit,
@@ -29,7 +30,6 @@ from orpheus.shared.operations.configuration import (
 from orpheus.shared.operations.refused import refused_entries
 from orpheus.shared.operations.replace_configuration import replace_configuration
 from orpheus.shared.storage import Store, state_files
-from orpheus.shared.views.values import rfc3339
 from orpheus.supervisor.cli.operator import Operator, for_operator, with_reason
 from orpheus.supervisor.cli.output import local_time, print_json, print_table
 

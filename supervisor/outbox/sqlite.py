@@ -18,10 +18,10 @@ from typing import Any, NoReturn
 import apsw
 
 from orpheus.shared.logs import get_logger
+from orpheus.shared.moments import rfc3339
 from orpheus.shared.outbox.table import quoted
 from orpheus.shared.process.owner import run_as_owner
 from orpheus.shared.storage import RowId
-from orpheus.shared.views.values import rfc3339
 from orpheus.supervisor.outbox.rows import (
     MOST_BYTES,
     MOST_ROWS,

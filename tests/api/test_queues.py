@@ -13,8 +13,8 @@ from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.domain.rates import KeyRules, Rate
 from orpheus.shared.domain.schedules import ScheduleDefinition
+from orpheus.shared.moments import rfc3339
 from orpheus.shared.storage import QueueRules
-from orpheus.shared.views.values import rfc3339
 from tests.machine import PATIENCE_S
 
 NIGHTLY = ScheduleDefinition(

@@ -2,10 +2,10 @@
 
 import json
 from dataclasses import asdict
-from datetime import UTC, datetime
 
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Status
+from orpheus.shared.moments import rfc3339
 from orpheus.shared.storage.database import Value
 from orpheus.shared.storage.queries import SqlFile
 from orpheus.shared.storage.verbs.conditions import Condition, containing
@@ -51,7 +51,7 @@ def words_of(wanted: JobFilter) -> list[str]:
     fields = asdict(wanted)
     for name in ("since", "until"):
         at_ms = fields.pop(f"{name}_ms")
-        fields[name] = None if at_ms is None else _time(at_ms)
+        fields[name] = None if at_ms is None else rfc3339(at_ms)
     return [f"{name}={_shown(value)}" for name, value in fields.items() if value is not None]
 
 
@@ -60,8 +60,3 @@ def _shown(value: object) -> str:
     text = str(value)
     is_plain = ", " not in text and '"' not in text
     return text if is_plain else json.dumps(text, ensure_ascii=False)
-
-
-def _time(at_ms: int) -> str:
-    at = datetime.fromtimestamp(at_ms / 1000, UTC)
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

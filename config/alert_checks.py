@@ -4,7 +4,6 @@ A rule that can never fire, or whose job nobody runs, is found out when it is ne
 told at the start, with what to do.
 """
 
-import difflib
 from collections.abc import Iterator
 
 from orpheus.config.problems import KeyPath, Problem
@@ -12,6 +11,7 @@ from orpheus.config.settings import Alert, Settings
 from orpheus.shared.domain.alert_text import NAMES, fields_in
 from orpheus.shared.domain.alerts import ALERTS_QUEUE, EVERYTHING, KINDS, AlertCondition
 from orpheus.shared.domain.events import Kind
+from orpheus.shared.sentences import did_you_mean, similar
 
 _TYPE_KINDS = frozenset({Kind.TYPE_QUARANTINED, Kind.TYPE_RELEASED, AlertCondition.SCHEDULE_MISSED})
 _QUEUE_KINDS = frozenset({Kind.QUEUE_PAUSED, Kind.QUEUE_RESUMED, AlertCondition.QUEUE_LATE})
@@ -36,8 +36,8 @@ def _kinds(rule: Alert, key: KeyPath) -> Iterator[Problem]:
     for kind in rule.on:
         if kind in KINDS:
             continue
-        near = difflib.get_close_matches(kind, sorted(KINDS), n=1)
-        meant = f"; did you mean {near[0]!r}?" if near else f": one of {', '.join(sorted(KINDS))}"
+        kinds = sorted(KINDS)
+        meant = did_you_mean(kind, kinds) or f": one of {', '.join(kinds)}"
         if kind == Kind.JOB_PROGRESS:
             meant = ": progress is no event that is kept"
         yield Problem((*key, "on"), f"nothing is called {kind!r}{meant}")
@@ -93,7 +93,7 @@ def _action(rule: Alert, key: KeyPath) -> Iterator[Problem]:
         reason = 'belongs to type; for a body of your own: type = "webhook", payload.url and .body'
         yield Problem((*key, "payload"), reason)
     for name in sorted(set(fields_in(rule.payload)) - NAMES):
-        near = difflib.get_close_matches(name, sorted(NAMES), n=1)
-        meant = f"; did you mean {{{near[0]}}}?" if near else f": one of {', '.join(sorted(NAMES))}"
+        near = similar(name, sorted(NAMES))
+        meant = f"; did you mean {{{near}}}?" if near else f": one of {', '.join(sorted(NAMES))}"
         reason = f"an alert has no field {{{name}}}{meant} ({{{{{name}}}}} is the text itself)"
         yield Problem((*key, "payload"), reason)

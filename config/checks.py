@@ -5,7 +5,6 @@ lease that expires before a hang is noticed runs a job twice, and an API on a pu
 a token can be used by everyone.
 """
 
-import difflib
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -21,6 +20,7 @@ from orpheus.config.settings import Api, Command, Database, Program, Settings
 from orpheus.config.token_file import SHORTEST_TOKEN, read_token
 from orpheus.shared.domain.dependencies import cycle_in
 from orpheus.shared.errors import ConfigurationError
+from orpheus.shared.sentences import did_you_mean
 
 _ROUNDING_S = 1e-6
 """3 × 0.1 s is a little more than 0.3 s in floats, but meant to be equal."""
@@ -161,9 +161,8 @@ def _programs(settings: Settings) -> Iterator[Problem]:
             yield Problem(("programs", place, "name"), reason)
         for other in program.after:
             if other not in names:
-                near = difflib.get_close_matches(other, names, n=1)
-                meant = f" (did you mean {near[0]!r}?)" if near else ""
-                yield Problem(("programs", place, "after"), f"there is no program {other!r}{meant}")
+                reason = f"there is no program {other!r}{did_you_mean(other, names)}"
+                yield Problem(("programs", place, "after"), reason)
         if program_stop_timeout_s(program, settings) >= supervisor.shutdown_deadline:
             yield Problem(
                 ("programs", place, "stop_timeout"),

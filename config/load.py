@@ -1,6 +1,5 @@
 """Load the settings: read every source, merge them, validate them, and collect every problem."""
 
-import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from orpheus.config.settings import Database, Settings
 from orpheus.config.sources import DEFAULT_PATH, Sources, read_sources
 from orpheus.shared.errors import ConfigurationError
 from orpheus.shared.imports import Later, standing_in
+from orpheus.shared.sentences import similar
 
 with standing_in({"asyncio": Later("asyncio")}):  # pydantic-settings uses it in its command line
     from pydantic_settings import (
@@ -84,8 +84,7 @@ def _is_database_told(sources: Sources, problems: Sequence[Problem]) -> bool:
 def _may_be_the_url(key: KeyPath) -> bool:
     if not key or key in _OTHERS_OF_DATABASE:
         return False
-    is_like_database = difflib.get_close_matches(str(key[0]), ["database"])
-    return bool(is_like_database) or key[-1] == "url"
+    return similar(str(key[0]), ["database"]) is not None or key[-1] == "url"
 
 
 def checked(sources: Sources) -> tuple[Settings | None, list[Problem]]:

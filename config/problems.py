@@ -5,7 +5,7 @@ from types import UnionType
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from orpheus.shared.records import dataclass
-from orpheus.shared.sentences import sentence
+from orpheus.shared.sentences import sentence, similar
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
@@ -78,10 +78,8 @@ def _nearest(key: KeyPath, settings: "type[BaseModel]") -> str:
     siblings = [str(path[-1]) for path in known if path[:-1] == key[:-1]]
     if elsewhere:
         return f" (did you mean {dotted(elsewhere[0])}?)"
-    import difflib  # noqa: PLC0415 - commands import this module, and few have a typo to explain
-
-    typo = difflib.get_close_matches(str(key[-1]), siblings, n=1)
-    return f" (did you mean {dotted((*key[:-1], typo[0]))}?)" if typo else ""
+    near = similar(str(key[-1]), siblings)
+    return "" if near is None else f" (did you mean {dotted((*key[:-1], near))}?)"
 
 
 def known_keys(table: "type[BaseModel]", like: KeyPath = (), at: KeyPath = ()) -> Iterator[Any]:

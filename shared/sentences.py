@@ -1,6 +1,6 @@
-"""What pydantic finds wrong with a value, as a sentence with an example for who wrote it."""
+"""What is wrong with a value or a name, as a sentence that helps who wrote it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 _WHOLE = "must be a whole number without quotes, such as 4"
@@ -29,7 +29,7 @@ _BOUNDS = {
 
 
 def sentence(found: Mapping[str, Any]) -> str:
-    """Return what is wrong; `found` is one of the `errors()` of a ValidationError."""
+    """Return what pydantic found wrong; `found` is one of the `errors()` of a ValidationError."""
     kind, context = found["type"], found.get("ctx", {})
     if kind == "value_error":
         return str(context["error"])
@@ -48,3 +48,16 @@ def sentence(found: Mapping[str, Any]) -> str:
 
 def _plain(number: float) -> str:
     return str(int(number)) if float(number).is_integer() else str(number)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return `; did you mean 'mail'?`, or nothing if no known name is similar."""
+    near = similar(name, known)
+    return "" if near is None else f"; did you mean {near!r}?"
+
+
+def similar(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that is most similar; None if none is."""
+    import difflib  # noqa: PLC0415 - few have a typo to explain
+
+    return next(iter(difflib.get_close_matches(name, list(known), n=1)), None)

@@ -4,7 +4,6 @@ The schemas come from the database, where `python -m worker --describe` put them
 imports no job code. A schema is compiled once per process, and nothing it refers to is fetched.
 """
 
-import difflib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -20,6 +19,7 @@ from orpheus.shared.domain.json_values import json_pointer, json_problems, not_s
 from orpheus.shared.durations import parse_duration_s
 from orpheus.shared.errors import FieldProblem, InvalidJob
 from orpheus.shared.job_types.fields import field_problems, parse_time_ms
+from orpheus.shared.sentences import did_you_mean
 from orpheus.shared.storage import TypeRow
 
 T = TypeVar("T")
@@ -144,8 +144,7 @@ def prepare_batch(requests: Iterable[T], prepare: Callable[[T], NewJob]) -> list
 
 def unknown_type(name: str, known: Iterable[str]) -> str:
     """Say that no type has this name, and name the type with the most similar one."""
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f"no job type is called {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+    return f"no job type is called {name!r}{did_you_mean(name, known)}"
 
 
 def _first(given: T | None, of_type: T | None, default: T) -> T:

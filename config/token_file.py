@@ -9,7 +9,9 @@ import hashlib
 import os
 import re
 import stat
+from pathlib import Path
 
+from orpheus.config.regular_file import open_regular_file
 from orpheus.shared.errors import ConfigurationError
 
 SHORTEST_TOKEN = 32
@@ -25,18 +27,14 @@ def read_token(path: str) -> str | None:
     if not path:
         return None
     try:
-        # Without O_NONBLOCK, opening a FIFO waits for a writer.
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open_regular_file(Path(path)) as fd:
+            is_private = not stat.S_IMODE(os.fstat(fd).st_mode) & 0o077
+            token = os.read(fd, _LONGEST_TOKEN + 1).decode("latin-1").strip()
     except OSError as error:
         raise ConfigurationError(f"{path!r} cannot be read: {error.strerror}") from error
-    try:
-        mode = os.fstat(fd).st_mode
-        if not stat.S_ISREG(mode) or stat.S_IMODE(mode) & 0o077:
-            reason = f"{path!r} must be a file that its owner alone may read: chmod 600 it"
-            raise ConfigurationError(reason)
-        token = os.read(fd, _LONGEST_TOKEN + 1).decode("latin-1").strip()
-    finally:
-        os.close(fd)
+    if not is_private:
+        reason = f"{path!r} must be a file that its owner alone may read: chmod 600 it"
+        raise ConfigurationError(reason)
     if not SHORTEST_TOKEN <= len(token) <= _LONGEST_TOKEN or not _TOKEN.fullmatch(token):
         raise ConfigurationError(
             f"{path!r} must hold a token of {SHORTEST_TOKEN} or more characters, printable ASCII "

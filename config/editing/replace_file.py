@@ -30,16 +30,27 @@ def new_file(target: Path, content: bytes) -> Iterator[Path]:
     """
     like = target.stat()
     path = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    with written_file(path, content, like):
+        yield path
+
+
+@contextlib.contextmanager
+def written_file(path: Path, content: bytes, like: os.stat_result | None = None) -> Iterator[None]:
+    """Write a new file that nobody else can read, or that has the owner and mode of `like`.
+
+    It is on the disk inside; what has that path in the end is deleted. Raises OSError.
+    """
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         with os.fdopen(fd, "wb") as file:
-            if (like.st_uid, like.st_gid) != (os.geteuid(), os.getegid()):
-                os.fchown(fd, like.st_uid, like.st_gid)
-            os.fchmod(fd, like.st_mode & 0o7777)
+            if like is not None:
+                if (like.st_uid, like.st_gid) != (os.geteuid(), os.getegid()):
+                    os.fchown(fd, like.st_uid, like.st_gid)
+                os.fchmod(fd, like.st_mode & 0o7777)
             file.write(content)
             file.flush()
             os.fsync(fd)
-        yield path
+        yield
     finally:
         path.unlink(missing_ok=True)
 

@@ -21,6 +21,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from orpheus.config.editing.replace_file import written_file
 from orpheus.shared.operations.configuration import ConfigurationVersion
 
 BY_HAND = "file"
@@ -65,7 +66,8 @@ class Versions:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         at_ms = time.time_ns() // 1_000_000
         values = {"file": self._file, "at_ms": at_ms, "by": by, "reason": reason, "text": text}
-        with self._written(json.dumps(values)) as new:
+        new = self._folder / f".{secrets.token_hex(8)}.new"
+        with written_file(new, json.dumps(values).encode()):
             number = max((int(path.stem) for path in self._paths()), default=0) + 1
             while not _linked(new, self._path_of(number)):
                 number += 1
@@ -149,19 +151,6 @@ class Versions:
             )
         except (OSError, ValueError, KeyError, TypeError):  # dropped meanwhile, or not ours
             return None
-
-    @contextlib.contextmanager
-    def _written(self, content: str) -> Iterator[Path]:
-        new = self._folder / f".{secrets.token_hex(8)}.new"
-        fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            with os.fdopen(fd, "w", encoding="utf-8") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(fd)
-            yield new
-        finally:
-            new.unlink(missing_ok=True)
 
     def _drop_oldest(self) -> None:
         size = 0

@@ -1,6 +1,5 @@
 """What a client on the database needs of the configuration. Imports pydantic, so only when used."""
 
-import contextlib
 import logging
 import os
 from functools import lru_cache
@@ -8,6 +7,7 @@ from pathlib import Path
 
 from orpheus.config.handovers import for_jobs, for_storage
 from orpheus.config.load import load_for_database
+from orpheus.config.regular_file import state_of
 from orpheus.config.sources import DEFAULT_PATH, PREFIX
 from orpheus.shared.domain.handover import JobDefaults, StorageSettings
 from orpheus.shared.records import dataclass
@@ -31,23 +31,14 @@ def kept_settings(config: str | os.PathLike[str] | None) -> DatabaseSettings:
 
     An application makes a client for each of its transactions, and to read it takes 3 ms.
     """
-    file = Path(config or os.environ.get("ORPHEUS_CONFIG") or DEFAULT_PATH)
+    file = Path(config or os.environ.get("ORPHEUS_CONFIG") or DEFAULT_PATH).absolute()
     environment = frozenset(one for one in os.environ.items() if one[0].startswith(PREFIX))
-    return _kept(None if config is None else str(config), _state_of(file), environment)
+    return _kept(None if config is None else str(config), file, state_of(file), environment)
 
 
 @lru_cache(maxsize=8)
 def _kept(config: str | None, *_: object) -> DatabaseSettings:
     return database_settings(config)
-
-
-def _state_of(file: Path) -> tuple[object, ...]:
-    """Return what differs once the file is another, or has changed."""
-    path = file.absolute()
-    with contextlib.suppress(OSError):
-        found = path.stat()
-        return path, found.st_mtime_ns, found.st_size, found.st_ino
-    return (path,)
 
 
 def database_settings(config: str | os.PathLike[str] | None) -> DatabaseSettings:

@@ -7,13 +7,13 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import redirect_stdout
 from datetime import datetime
-from pathlib import Path
 from time import sleep
 from typing import Any
 
 import click
 import orjson
 
+from orpheus.config.regular_file import state_of
 from orpheus.config.sources import DEFAULT_PATH, given_file
 from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.errors import ConfigurationError, ExitCode, StorageError
@@ -129,33 +129,23 @@ def _looks(operator: Operator) -> Iterator[tuple[dict[str, Any] | str, CommandLi
     StorageError if the database cannot be used from the beginning.
     """
     file, has_looked = given_file(operator.config, os.environ) or DEFAULT_PATH, False
-    file_read, handover = _state_of(file), operator.handover()
+    file_read, handover = state_of(file), operator.handover()
     while True:
         note = state_files(handover.storage.url, handover.storage.state_dir).in_force
-        origins = file_read, _state_of(note)
+        origins = file_read, state_of(note)
         try:
             with operator.store(handover) as store:
-                while (_state_of(file), _state_of(note)) == origins:
+                while (state_of(file), state_of(note)) == origins:
                     yield _status(store, handover), handover
                     has_looked = True
         except StorageError as error:
             if not has_looked:
                 raise
             yield f"The database cannot be used now: {error}", handover
-        file_read = _state_of(
-            file
-        )  # before it is read: a change meanwhile is seen at the next look
+        # Before it is read: a change meanwhile is seen at the next look.
+        file_read = state_of(file)
         with contextlib.suppress(ConfigurationError):  # what runs keeps its settings then
             handover = operator.handover()
-
-
-def _state_of(path: Path) -> tuple[int, ...] | None:
-    """Return what changes with the content of a file; None if there is none."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def _line(found: Mapping[str, Any] | str, before: str, *, as_json: bool) -> str:

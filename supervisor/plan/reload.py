@@ -12,13 +12,12 @@ import queue
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from socket import socket
 from threading import Lock, Thread
 
 from orpheus.config.changes import changed_keys
 from orpheus.config.handovers import for_commands, for_database, for_storage
-from orpheus.config.regular_file import read_regular_file
+from orpheus.config.regular_file import read_regular_file, state_of
 from orpheus.config.settings import Settings
 from orpheus.shared.errors import ConfigurationError, OrpheusError, StorageError
 from orpheus.shared.job_types.describe import describe_types, digest_of
@@ -98,7 +97,7 @@ class Reloader:
         self._orders: queue.SimpleQueue[_Order] = queue.SimpleQueue()
         self._results: deque[Reloaded | Rejected] = deque()
         self._results_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._seen = _signature(settings.source)
+        self._seen = state_of(settings.source)
         # The start took its time since it read the file: what was saved meanwhile is not known yet.
         self._known = self._seen if _is_in_its_file(settings) else None
         self._thread = Thread(target=self._run, name="reloader", daemon=True)
@@ -137,7 +136,7 @@ class Reloader:
             if self._stopping:
                 return
             if orders:
-                self._known = self._seen = _signature(self._settings.source)
+                self._known = self._seen = state_of(self._settings.source)
                 why = ", ".join(dict.fromkeys(order.why for order in orders))
                 replace_all = any(order.replace_all for order in orders)
                 result = self._checked(why, replace_all=replace_all)
@@ -169,7 +168,7 @@ class Reloader:
 
     def _file_has_settled(self) -> bool:
         """Return whether the file differs from the one read last, but not from a moment ago."""
-        now, before = _signature(self._settings.source), self._seen
+        now, before = state_of(self._settings.source), self._seen
         self._seen = now
         return now is not None and now == before and now != self._known
 
@@ -247,12 +246,3 @@ def _is_in_its_file(settings: Settings) -> bool:
     except OSError:
         return False
     return text == settings.source_text.encode()
-
-
-def _signature(file: Path | None) -> tuple[int, int, int] | None:
-    """Return a value that changes with every save; None if there is no file."""
-    try:
-        status = file.stat() if file is not None else None
-    except OSError:
-        return None
-    return status and (status.st_mtime_ns, status.st_size, status.st_ino)

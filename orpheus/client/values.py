@@ -11,12 +11,10 @@ from functools import lru_cache
 from typing import Any, TypeVar, cast
 
 from orpheus.shared.domain.jobs import JobError, Outcome, Status
+from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.records import dataclass
 
 T = TypeVar("T")
-
-_ENDED = (Status.DONE, Status.FAILED, Status.CANCELLED)
-"""As in shared/domain/lifecycle.py, which takes a sixth of the time in which this is imported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +66,7 @@ class JobState:
     @property
     def ended(self) -> bool:
         """Whether it is done, failed or cancelled."""
-        return self.status in _ENDED
+        return self.status in TERMINAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,19 +9,24 @@ from pydantic import BaseModel, ValidationError, WithJsonSchema
 from starlette.responses import Response
 from starlette.types import Receive
 
+from orpheus.api.contract.openapi import body
 from orpheus.api.contract.requests import Reason
 from orpheus.api.http.problems import invalid
 from orpheus.api.http.scope import caller_of, client_address, json_body, optional_json_body
-from orpheus.shared.domain.limits import LARGEST_ID
+from orpheus.shared.domain.limits import LARGEST_ID, NAME
 from orpheus.shared.errors import NotFound
 from orpheus.shared.operations.audit import Actor
 
 Model = TypeVar("Model", bound=BaseModel)
 
+Name = Annotated[str, Path(), WithJsonSchema({"type": "string", "pattern": f"^{NAME.pattern}$"})]
+"""A name in a path: of a queue, a schedule or a job type."""
 JobId = Annotated[
     str, Path(), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": LARGEST_ID})
 ]
 """A job's id in a path. It is text because any other text is an unknown job: 404 and not 422."""
+REASON = body(Reason, required=False)
+"""For the document: the body that `audit_actor` reads."""
 
 
 def json_response(
@@ -44,16 +49,16 @@ def read_body(request: Request, model: type[Model]) -> Model:
     return validate(model, json_body(request.scope))
 
 
-def audit_actor(request: Request, body: Reason | None = None) -> Actor:
+def audit_actor(request: Request, given: Reason | None = None) -> Actor:
     """Return who sent the request, and the reason in its body, for the audit log.
 
-    The name is `api:ADDRESS`, and `api:ADDRESS#SESSION` for a browser. Without `body` the
+    The name is `api:ADDRESS`, and `api:ADDRESS#SESSION` for a browser. Without `given` the
     request's optional one is read. Raises Refusal (422) if that is invalid.
     """
-    body = body or validate(Reason, optional_json_body(request.scope))
+    given = given or validate(Reason, optional_json_body(request.scope))
     session_id = caller_of(request.scope).session_id
     name = f"api:{client_address(request.scope)}" + (f"#{session_id}" if session_id else "")
-    return Actor(name, body.reason)
+    return Actor(name, given.reason)
 
 
 def parse_job_id(text: str) -> int:

@@ -10,8 +10,15 @@ from starlette.responses import Response
 
 from orpheus.api.contract.answers import Changed
 from orpheus.api.contract.openapi import answers, body, problems
-from orpheus.api.contract.requests import BulkChange, BulkFilter, Reason
-from orpheus.api.http.calls import JobId, audit_actor, json_response, parse_job_id, read_body
+from orpheus.api.contract.requests import BulkChange, BulkFilter
+from orpheus.api.http.calls import (
+    REASON,
+    JobId,
+    audit_actor,
+    json_response,
+    parse_job_id,
+    read_body,
+)
 from orpheus.api.http.cursors import decode_cursor, encode_cursor
 from orpheus.api.http.problems import Refusal, refused_fields
 from orpheus.api.routes import listing
@@ -34,14 +41,13 @@ _PART_OF_JOBS = (
 _PART_OF_LOG = "deleted at most a part of the log of this job. Send it again."
 _STEPS = "bulk"
 _PROBLEMS = problems(403, 404, 409, 413, 415, 422, 507)
-_REASON = body(Reason, required=False)
 _ANSWERS = answers(Job) | _PROBLEMS
 
 
 @router.post(
     "/jobs/{job_id}/cancel",
     responses=_ANSWERS | answers(Job, 202, description="It is leased and was asked to stop."),
-    openapi_extra=_REASON,
+    openapi_extra=REASON,
 )
 async def cancel_job(request: Request, job_id: JobId) -> Response:
     """Cancel a job: at once if it waits (200), else its worker is asked to stop (202)."""
@@ -49,14 +55,14 @@ async def cancel_job(request: Request, job_id: JobId) -> Response:
     return json_response(job_json(job), 200 if at_once else 202)
 
 
-@router.post("/jobs/{job_id}/retry", responses=_ANSWERS, openapi_extra=_REASON)
+@router.post("/jobs/{job_id}/retry", responses=_ANSWERS, openapi_extra=REASON)
 async def retry_job(request: Request, job_id: JobId) -> Response:
     """Give a failed or cancelled job all its attempts again; its history stays."""
     job = await _change(request, "retry", job_id, lambda store, job_id: store.jobs.retry(job_id))
     return json_response(job_json(job))
 
 
-@router.post("/jobs/{job_id}/run", responses=_ANSWERS, openapi_extra=_REASON)
+@router.post("/jobs/{job_id}/run", responses=_ANSWERS, openapi_extra=REASON)
 async def run_job(request: Request, job_id: JobId) -> Response:
     """Make a pending job due now, whatever time it waits for."""
     job = await _change(request, "run", job_id, lambda store, job_id: store.jobs.run_now(job_id))
@@ -68,7 +74,7 @@ async def run_job(request: Request, job_id: JobId) -> Response:
     status_code=204,
     response_class=Response,
     responses=_PROBLEMS,
-    openapi_extra=_REASON,
+    openapi_extra=REASON,
 )
 async def delete_job(request: Request, job_id: JobId) -> Response:
     """Delete a job that has ended, with its attempts and its log."""

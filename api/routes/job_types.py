@@ -1,24 +1,16 @@
 """Job types: list them, release one that is quarantined."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Path, Request
-from pydantic import WithJsonSchema
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from orpheus.api.contract.answers import JobTypes
-from orpheus.api.contract.openapi import answers, body, problems
-from orpheus.api.contract.requests import Reason
-from orpheus.api.http.calls import audit_actor, json_response
+from orpheus.api.contract.openapi import answers, problems
+from orpheus.api.http.calls import REASON, Name, audit_actor, json_response
 from orpheus.api.services import services_of
-from orpheus.shared.domain.limits import NAME
 from orpheus.shared.operations import operator_actions
 from orpheus.shared.views.job_types import TypeState, types_json
 
 router = APIRouter(tags=["overview"])
-
-Name = Annotated[str, Path(), WithJsonSchema({"type": "string", "pattern": f"^{NAME.pattern}$"})]
-_REASON = body(Reason, required=False)
 
 
 @router.get("/types", responses=answers(JobTypes) | problems())
@@ -33,7 +25,7 @@ async def list_types(request: Request) -> Response:
 @router.post(
     "/types/{name}/release",
     responses=answers(TypeState) | problems(403, 404, 409, 413, 415, 422, 507),
-    openapi_extra=_REASON,
+    openapi_extra=REASON,
 )
 async def release_type(request: Request, name: Name) -> Response:
     """Run jobs of a quarantined type again. If they kill as many workers, it is held back anew."""

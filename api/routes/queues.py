@@ -1,16 +1,13 @@
 """Queues: list, pause, resume."""
 
 from functools import partial
-from typing import Annotated
 
-from fastapi import APIRouter, Path, Request
-from pydantic import WithJsonSchema
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from orpheus.api.contract.answers import Queues
-from orpheus.api.contract.openapi import answers, body, problems
-from orpheus.api.contract.requests import Reason
-from orpheus.api.http.calls import audit_actor, json_response
+from orpheus.api.contract.openapi import answers, problems
+from orpheus.api.http.calls import REASON, Name, audit_actor, json_response
 from orpheus.api.http.problems import refused_fields
 from orpheus.api.services import Services, services_of, workers
 from orpheus.shared.domain.limits import NAME, NAME_RULE
@@ -22,8 +19,6 @@ from orpheus.shared.views.why import crews_of
 
 router = APIRouter(tags=["queues and schedules"])
 
-Name = Annotated[str, Path(), WithJsonSchema({"type": "string", "pattern": f"^{NAME.pattern}$"})]
-_REASON = body(Reason, required=False)
 _ANSWERS = answers(Queue) | problems(403, 404, 413, 415, 422, 507)
 
 
@@ -33,13 +28,13 @@ async def list_queues(request: Request) -> Response:
     return json_response({"items": await _queues(services_of(request))})
 
 
-@router.post("/queues/{name}/pause", responses=_ANSWERS, openapi_extra=_REASON)
+@router.post("/queues/{name}/pause", responses=_ANSWERS, openapi_extra=REASON)
 async def pause_queue(request: Request, name: Name) -> Response:
     """Start no job of this queue until it is resumed, even after restarts; creates the queue."""
     return await _set_paused(request, name, paused=True)
 
 
-@router.post("/queues/{name}/resume", responses=_ANSWERS, openapi_extra=_REASON)
+@router.post("/queues/{name}/resume", responses=_ANSWERS, openapi_extra=REASON)
 async def resume_queue(request: Request, name: Name) -> Response:
     """Start jobs of this queue again."""
     return await _set_paused(request, name, paused=False)

@@ -4,10 +4,8 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from orpheus.api.contract.answers import Schedules
-from orpheus.api.contract.openapi import LOCATION, answers, body, problems
-from orpheus.api.contract.requests import Reason
-from orpheus.api.http.calls import audit_actor, json_response
-from orpheus.api.routes.queues import Name
+from orpheus.api.contract.openapi import LOCATION, answers, problems
+from orpheus.api.http.calls import REASON, Name, audit_actor, json_response
 from orpheus.api.services import services_of
 from orpheus.shared.domain import jobs
 from orpheus.shared.operations import operator_actions
@@ -19,7 +17,6 @@ from orpheus.shared.views.schedules import Schedule, schedule_json, schedules_js
 router = APIRouter(tags=["queues and schedules"])
 
 _PROBLEMS = problems(403, 404, 413, 415, 422, 507)
-_REASON = body(Reason, required=False)
 _ANSWERS = answers(Schedule) | _PROBLEMS
 
 
@@ -33,7 +30,7 @@ async def list_schedules(request: Request) -> Response:
     "/schedules/{name}/run",
     status_code=201,
     responses=answers(Job, 201, headers=LOCATION) | _PROBLEMS,
-    openapi_extra=_REASON,
+    openapi_extra=REASON,
 )
 async def run_schedule(request: Request, name: Name) -> Response:
     """Submit the schedule's job now; its own times stay as they are."""
@@ -47,13 +44,13 @@ async def run_schedule(request: Request, name: Name) -> Response:
     return json_response(job_json(job), 201, {"Location": f"/jobs/{job.id}"})
 
 
-@router.post("/schedules/{name}/pause", responses=_ANSWERS, openapi_extra=_REASON)
+@router.post("/schedules/{name}/pause", responses=_ANSWERS, openapi_extra=REASON)
 async def pause_schedule(request: Request, name: Name) -> Response:
     """Submit no job of this schedule until it is resumed, even after restarts."""
     return await _set_paused(request, name, paused=True)
 
 
-@router.post("/schedules/{name}/resume", responses=_ANSWERS, openapi_extra=_REASON)
+@router.post("/schedules/{name}/resume", responses=_ANSWERS, openapi_extra=REASON)
 async def resume_schedule(request: Request, name: Name) -> Response:
     """Submit jobs again from the next time on; times missed while paused are skipped."""
     return await _set_paused(request, name, paused=False)

@@ -14,8 +14,8 @@ from starlette.responses import Response
 from orpheus.api.contract.answers import ConfiguredPool, PoolSize, Workers
 from orpheus.api.contract.openapi import answers, body, problems
 from orpheus.api.contract.queries import WorkersQuery
-from orpheus.api.contract.requests import Reason, Scale
-from orpheus.api.http.calls import audit_actor, json_response, read_body
+from orpheus.api.contract.requests import Scale
+from orpheus.api.http.calls import REASON, audit_actor, json_response, read_body
 from orpheus.api.services import Services, services_of, workers
 from orpheus.shared.domain.requests import RequestAction
 from orpheus.shared.errors import NotFound
@@ -35,7 +35,6 @@ Slot = Annotated[str, Path(description="`default-1`, `api`; GET /workers lists t
 Host = Annotated[
     str | None, Query(description="Which host is meant; needed only if several have that slot.")
 ]
-_REASON = body(Reason, required=False)
 _ANSWERS = answers(Worker, 202) | problems(403, 404, 409, 413, 415, 422, 507)
 
 
@@ -57,13 +56,13 @@ async def list_workers(request: Request, query: Annotated[WorkersQuery, Query()]
     return json_response({"items": sampled, **known})
 
 
-@router.post("/workers/{slot}/restart", status_code=202, responses=_ANSWERS, openapi_extra=_REASON)
+@router.post("/workers/{slot}/restart", status_code=202, responses=_ANSWERS, openapi_extra=REASON)
 async def restart_worker(request: Request, slot: Slot, host: Host = None) -> Response:
     """Restart a slot once its job is finished; a slot that is down or fatal starts at once."""
     return await _ask_for_slot(request, RequestAction.RESTART, slot, host)
 
 
-@router.post("/workers/{slot}/drain", status_code=202, responses=_ANSWERS, openapi_extra=_REASON)
+@router.post("/workers/{slot}/drain", status_code=202, responses=_ANSWERS, openapi_extra=REASON)
 async def drain_worker(request: Request, slot: Slot, host: Host = None) -> Response:
     """Stop a slot once its job is finished, and keep it down until it is restarted."""
     return await _ask_for_slot(request, RequestAction.DRAIN, slot, host)

@@ -6,6 +6,9 @@ is shown in the same words.
 
 import math
 import re
+from typing import overload
+
+from orpheus.shared.moments import parse_time_ms
 
 LONGEST_S = 365 * 86_400
 """The longest duration that is allowed anywhere: 365 days, in seconds."""
@@ -76,3 +79,31 @@ def parse_duration_s(value: object) -> float:
     if not 0 <= seconds <= LONGEST_S:
         raise ValueError("a duration lies between 0 and 365 days")
     return seconds
+
+
+def parse_moment(text: str) -> int:
+    """Return a time, or minus how long ago it was: `moment_ms` makes a time of either.
+
+    Raises ValueError, with a sentence for the user.
+    """
+    try:
+        return parse_time_ms(text)
+    except ValueError as error:
+        try:
+            return -max(1, round(parse_duration_s(text) * 1000))
+        except ValueError:
+            words = "is neither a time such as 2026-01-31T12:00:00Z nor how long ago, such as 15m"
+            raise ValueError(words) from error
+
+
+@overload
+def moment_ms(moment: int, now_ms: int) -> int: ...
+
+
+@overload
+def moment_ms(moment: None, now_ms: int) -> None: ...
+
+
+def moment_ms(moment: int | None, now_ms: int) -> int | None:
+    """Return the time that `parse_moment` has read, in milliseconds; None for None."""
+    return moment if moment is None or moment >= 0 else max(0, now_ms + moment)

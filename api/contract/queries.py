@@ -23,33 +23,15 @@ from orpheus.api.contract.requests import (
     Name,
     SearchText,
     no_nul,
-    time_ms,
 )
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.limits import LARGEST_ID
 from orpheus.shared.durations import PATTERN as DURATION_PATTERN
-from orpheus.shared.durations import parse_duration_s
+from orpheus.shared.durations import parse_moment
 
 LONGEST_WAIT_S = 300
 """A request that asks to wait for longer is answered after so many seconds."""
 _JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
-
-
-def _moment_ms(value: Any) -> int:
-    """Return a time, or minus how long ago it was."""
-    try:
-        return time_ms(value)
-    except ValueError as error:
-        try:
-            return -max(1, round(parse_duration_s(value) * 1000))
-        except ValueError:
-            words = "is neither a time such as 2026-01-31T12:00:00Z nor how long ago, such as 15m"
-            raise ValueError(words) from error
-
-
-def moment_ms(given: int | None, now_ms: int) -> int | None:
-    """Return the time that a MomentMs means now."""
-    return given if given is None or given >= 0 else max(0, now_ms + given)
 
 
 def _number_in_a_query(value: Any) -> Any:
@@ -60,7 +42,7 @@ def _number_in_a_query(value: Any) -> Any:
 
 MomentMs = Annotated[
     int,
-    BeforeValidator(_moment_ms),
+    BeforeValidator(parse_moment),
     WithJsonSchema(
         {
             "anyOf": [
@@ -71,7 +53,7 @@ MomentMs = Annotated[
         }
     ),
 ]
-"""In milliseconds; below 0: so long ago (`moment_ms`)."""
+"""In milliseconds; below 0: so long ago (`moment_ms` makes a time of it)."""
 ErrorName = Annotated[
     str,
     Field(min_length=1, max_length=200, json_schema_extra=WITHOUT_NUL),

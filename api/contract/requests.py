@@ -33,7 +33,7 @@ from orpheus.shared.domain.limits import (
 from orpheus.shared.domain.requests import MOST_WORKERS
 from orpheus.shared.durations import LONGEST_S, parse_duration_s
 from orpheus.shared.durations import PATTERN as DURATION_PATTERN
-from orpheus.shared.job_types.fields import parse_time_ms
+from orpheus.shared.moments import parse_time_ms
 from orpheus.shared.operations.configuration import LONGEST_TEXT, MASK
 from orpheus.shared.storage import BulkAction
 

@@ -7,13 +7,14 @@ from starlette.responses import Response
 
 from orpheus.api.contract.answers import AuditPage
 from orpheus.api.contract.openapi import answers, problems
-from orpheus.api.contract.queries import AuditQuery, moment_ms
+from orpheus.api.contract.queries import AuditQuery
 from orpheus.api.http.calls import json_response
 from orpheus.api.http.cursors import decode_cursor, encode_cursor
 from orpheus.api.http.problems import refused_fields
 from orpheus.api.routes import listing
 from orpheus.api.services import services_of
 from orpheus.shared.domain.job_filter import span_problems
+from orpheus.shared.durations import moment_ms
 from orpheus.shared.errors import FieldProblem
 from orpheus.shared.storage import AuditFilter, Budget, Store
 from orpheus.shared.views.audit import audit_json

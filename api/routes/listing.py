@@ -1,10 +1,11 @@
 """Which jobs a query means, and in which order: GET /jobs and the filter of POST /jobs/bulk."""
 
-from orpheus.api.contract.queries import JobsQuery, moment_ms
+from orpheus.api.contract.queries import JobsQuery
 from orpheus.api.contract.requests import BulkFilter
 from orpheus.api.http.problems import refused_fields
 from orpheus.shared.domain.job_filter import NOT_ENDED, JobFilter, filter_problems
 from orpheus.shared.domain.lifecycle import LIVE
+from orpheus.shared.durations import moment_ms
 from orpheus.shared.errors import FieldProblem
 from orpheus.shared.storage import JobOrder
 

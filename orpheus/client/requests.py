@@ -17,8 +17,8 @@ from orpheus.shared.domain.limits import (
     NAME_RULE,
 )
 from orpheus.shared.errors import FieldProblem, InvalidJob, NotFound
-from orpheus.shared.job_types.fields import parse_time_ms
 from orpheus.shared.job_types.request import JobRequest
+from orpheus.shared.moments import parse_time_ms
 
 _DEEPEST = 32
 """Of a request's body, whose outermost object is 1: api/http/strict_json.py refuses more."""

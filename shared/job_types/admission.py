@@ -18,7 +18,8 @@ from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.domain.json_values import json_pointer, json_problems, not_storable
 from orpheus.shared.durations import parse_duration_s
 from orpheus.shared.errors import FieldProblem, InvalidJob
-from orpheus.shared.job_types.fields import field_problems, parse_time_ms
+from orpheus.shared.job_types.fields import field_problems
+from orpheus.shared.moments import parse_time_ms
 from orpheus.shared.sentences import did_you_mean
 from orpheus.shared.storage import TypeRow
 

@@ -4,7 +4,6 @@ Imports nothing large, so an application can check a job before it sends it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from orpheus.shared.domain.json_values import Path, json_pointer, json_problems, not_storable
@@ -21,13 +20,10 @@ from orpheus.shared.domain.limits import (
 )
 from orpheus.shared.durations import parse_duration_s
 from orpheus.shared.errors import FieldProblem
+from orpheus.shared.moments import parse_time_ms
 
 Check = Callable[[Any], Iterable[tuple[Path, str]]]
 """Yields what is wrong with a value, each with its place inside the value."""
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LATEST_TIME_MS = 253_402_300_799_999
-"""The end of the year 9999, which is as far as ISO 8601 reaches."""
 
 
 def field_problems(fields: Mapping[str, Any]) -> Iterator[FieldProblem]:
@@ -36,27 +32,6 @@ def field_problems(fields: Mapping[str, Any]) -> Iterator[FieldProblem]:
         if value is not None:
             for path, detail in _CHECKS[name](value):
                 yield FieldProblem(json_pointer((name, *path)), detail)
-
-
-def parse_time_ms(value: object) -> int:
-    """Return an aware datetime, or an RFC 3339 text, as milliseconds since 1970 UTC.
-
-    Raises ValueError, with a sentence for the user, for anything else and outside 1970 to 9999.
-    """
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value)
-        except ValueError:
-            raise ValueError("is not an RFC 3339 time; write 2026-01-31T12:00:00Z") from None
-    if not isinstance(value, datetime):
-        raise ValueError("must be text such as 2026-01-31T12:00:00Z")
-    if value.tzinfo is None:
-        raise ValueError("lacks its time zone; end it with Z or an offset such as +01:00")
-    since = value - _EPOCH
-    at_ms = since.days * 86_400_000 + since.seconds * 1000 + since.microseconds // 1000
-    if not 0 <= at_ms <= _LATEST_TIME_MS:
-        raise ValueError("must be from 1970 to 9999")
-    return at_ms
 
 
 def _name(value: Any) -> Iterator[tuple[Path, str]]:

@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypedDict, Unpack
 
 from orpheus.shared.durations import parse_duration_s
-from orpheus.shared.job_types.fields import field_problems, parse_time_ms
+from orpheus.shared.job_types.fields import field_problems
+from orpheus.shared.moments import parse_time_ms
 from orpheus.shared.records import dataclass
 
 

@@ -1,6 +1,5 @@
 """The options that say which jobs are meant: by status, type, queue, tag, text, error and end."""
 
-import contextlib
 import time
 from collections.abc import Callable
 from typing import Any
@@ -9,8 +8,7 @@ import click
 
 from orpheus.shared.domain.job_filter import JobFilter, filter_problems
 from orpheus.shared.domain.jobs import Status
-from orpheus.shared.durations import parse_duration_s
-from orpheus.shared.job_types.fields import parse_time_ms
+from orpheus.shared.durations import moment_ms, parse_moment
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.operator import Text
 
@@ -28,13 +26,11 @@ class Moment(click.ParamType[int]):
         """Return the time. Raises UsageError."""
         if isinstance(value, int):
             return value
-        with contextlib.suppress(ValueError):
-            return parse_time_ms(value)
         try:
-            return max(0, round((time.time() - parse_duration_s(value)) * 1000))
-        except ValueError:
-            words = "is neither a time such as 2026-01-31T12:00:00Z nor how long ago, such as 15m"
-            self.fail(f"{value!r} {words}", param, ctx)
+            moment = parse_moment(value)
+        except ValueError as error:
+            self.fail(f"{value!r} {error}", param, ctx)
+        return moment_ms(moment, time.time_ns() // 1_000_000)
 
 
 def filter_options(command: Callable[..., int]) -> Callable[..., int]:

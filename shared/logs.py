@@ -22,6 +22,7 @@ import logging
 import os
 import select
 import signal
+import time
 from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
@@ -30,7 +31,7 @@ from queue import SimpleQueue
 from typing import Any, cast
 
 from orpheus.shared.imports import Later, standing_in
-from orpheus.shared.moments import rfc3339_now
+from orpheus.shared.moments import rfc3339
 from orpheus.shared.text import printable
 
 # structlog would import `rich` for tracebacks that we do not draw, 5 MB and 0.1 s, and `asyncio`
@@ -168,7 +169,7 @@ class _Renderer(ProcessorFormatter):
 
     def _complete(self, event: EventDict) -> EventDict:
         line: EventDict = {
-            "at": rfc3339_now(),
+            "at": rfc3339(time.time_ns() // 1_000_000),
             "level": event.pop("level"),
             "event": _cut(str(event.pop("event"))),
             "process": self._process,

@@ -1,6 +1,5 @@
-"""Moments as text: RFC 3339, in UTC where Orpheus writes it (`2026-01-31T12:00:00.000Z`)."""
+"""Moments as text: RFC 3339, in UTC where Orpheus writes it (`2026-01-31T12:00:00.000Z`). Pure."""
 
-import time
 from datetime import UTC, datetime, timedelta
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -12,11 +11,6 @@ def rfc3339(at_ms: int) -> str:
     """Return milliseconds since 1970 as text."""
     at = _EPOCH + timedelta(milliseconds=at_ms)
     return at.isoformat(timespec="milliseconds")[:-6] + "Z"
-
-
-def rfc3339_now() -> str:
-    """Return the moment of now as text."""
-    return rfc3339(time.time_ns() // 1_000_000)
 
 
 def parse_time_ms(value: object) -> int:

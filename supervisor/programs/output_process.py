@@ -23,7 +23,7 @@ from pathlib import Path
 from threading import Condition, Thread
 from typing import Any
 
-from orpheus.shared.moments import rfc3339_now
+from orpheus.shared.moments import rfc3339
 from orpheus.shared.process.program_logs import ORPHEUS, STDERR, STDOUT, LogFiles
 from orpheus.shared.records import dataclass
 from orpheus.supervisor.programs.message import Packets, close_all
@@ -247,7 +247,7 @@ class Reader:
             self._keep("", source, source.streams[fd], rest)
 
     def _keep(self, incarnation: str, source: Origin, stream: str, lines: bytes) -> None:
-        head = f"{rfc3339_now()} {stream} ".encode()
+        head = f"{_now()} {stream} ".encode()
         self._writer.add(source.slot, head + lines.replace(b"\n", b"\n" + head) + b"\n")
         if source.ready_line is None or not incarnation:
             return
@@ -270,7 +270,11 @@ class Reader:
 
 def note_line(text: str) -> bytes:
     """Return a line that Orpheus itself adds to a log."""
-    return f"{rfc3339_now()} {ORPHEUS} {' '.join(text.split())}\n".encode(errors="replace")
+    return f"{_now()} {ORPHEUS} {' '.join(text.split())}\n".encode(errors="replace")
+
+
+def _now() -> str:
+    return rfc3339(time.time_ns() // 1_000_000)
 
 
 def main(control_fd: int) -> None:

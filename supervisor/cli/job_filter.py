@@ -12,7 +12,7 @@ from orpheus.shared.durations import moment_ms, parse_moment
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.operator import Text
 
-_FIELDS = ("status", "type", "queue", "tag", "q", "error", "where", "since", "until")
+_FIELDS = ("type", "queue", "tag", "q", "error", "where", "since_ms", "until_ms")
 
 
 class Moment(click.ParamType[int]):
@@ -45,8 +45,9 @@ def filter_of(fields: dict[str, Any]) -> JobFilter:
 
     Raises UsageError for one that no job can match.
     """
-    status, *others = (fields.pop(name) for name in _FIELDS)
-    wanted = JobFilter(Status(status) if status else None, *others)
+    status = fields.pop("status")
+    others = {name: fields.pop(name) for name in _FIELDS}
+    wanted = JobFilter(status=Status(status) if status else None, **others)
     for problem in filter_problems(wanted, "--"):
         raise click.UsageError(f"--{problem.pointer[1:]} {problem.detail}")
     return wanted
@@ -84,9 +85,16 @@ _OPTIONS = (
     ),
     click.option(
         "--since",
+        "since_ms",
         type=Moment(),
         metavar="TIME",
         help="Only jobs that ended then or later, such as 2026-01-31T12:00:00Z or 15m (ago).",
     ),
-    click.option("--until", type=Moment(), metavar="TIME", help="Only jobs that ended before."),
+    click.option(
+        "--until",
+        "until_ms",
+        type=Moment(),
+        metavar="TIME",
+        help="Only jobs that ended before.",
+    ),
 )

@@ -7,6 +7,9 @@ stream of short jobs makes no system call per job.
 Disarming has no race. `arm` and `disarm` only set a field. The signal handler clears that field
 before it raises, so it raises once per deadline. The caller makes both calls inside the `try` that
 catches JobTimeout (worker/attempt/executor.py), so JobTimeout is caught wherever it is raised.
+
+A job may use SIGALRM, too, as libraries for timeouts do, and leave another handler or no timer. So
+`arm` looks once a millisecond whether both are still its own, and takes them back.
 """
 
 import atexit
@@ -17,14 +20,16 @@ from types import FrameType
 from orpheus.shared.job_types.context import JobTimeout
 
 _NEVER = float("inf")
+_LOOK_EVERY_S = 0.001
 
 
 class Alarm:
-    """The only user of SIGALRM in the process. Main thread only."""
+    """The only user of SIGALRM in the process, apart from jobs. Main thread only."""
 
     def __init__(self) -> None:
         self._deadline_s = _NEVER
         self._fires_at_s = _NEVER
+        self._looked_at_s = -_NEVER
         self.has_raised = False
         """JobTimeout was raised inside a job's code, which may have left a lock locked."""
         signal.signal(signal.SIGALRM, self._on_alarm)
@@ -34,6 +39,8 @@ class Alarm:
     def arm(self, now_s: float, timeout_s: float) -> None:
         """Raise JobTimeout in this thread once `timeout_s` have passed, unless disarmed before."""
         self._deadline_s = deadline_s = now_s + timeout_s
+        if now_s - self._looked_at_s >= _LOOK_EVERY_S:
+            self._take_back(now_s)
         if deadline_s < self._fires_at_s:
             self._fires_at_s = deadline_s
             signal.setitimer(signal.ITIMER_REAL, max(timeout_s, 1e-6))
@@ -41,6 +48,16 @@ class Alarm:
     def disarm(self) -> None:
         """Raise nothing: the handler has returned."""
         self._deadline_s = _NEVER
+
+    def _take_back(self, now_s: float) -> None:
+        """Set the handler again, and forget a timer, if a job has changed them."""
+        self._looked_at_s = now_s
+        if signal.getsignal(signal.SIGALRM) != self._on_alarm:
+            signal.signal(signal.SIGALRM, self._on_alarm)
+        left_s, repeats_s = signal.getitimer(signal.ITIMER_REAL)
+        latest_s = self._fires_at_s - now_s + _LOOK_EVERY_S
+        if not 0 < left_s <= latest_s or repeats_s:
+            self._fires_at_s = _NEVER
 
     def _on_alarm(self, _number: int, _frame: FrameType | None) -> None:
         self._fires_at_s = _NEVER

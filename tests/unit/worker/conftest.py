@@ -1,6 +1,7 @@
 """Leases and queries without a database."""
 
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from orpheus.shared.domain.jobs import Dependency, JobError, Lease, NewJob, Status
 from orpheus.shared.job_types.context import PermanentError
 from orpheus.shared.job_types.request import JobRequest
+from orpheus.worker.attempt.alarm import Alarm
 
 LEASE = Lease(
     job_id=7,
@@ -74,3 +76,13 @@ class FakeQueries:
 @pytest.fixture
 def queries() -> FakeQueries:
     return FakeQueries()
+
+
+@pytest.fixture
+def alarm() -> Iterator[Alarm]:
+    """The alarm of this process; pytest-timeout has one of its own, which is put back."""
+    handler, left = signal.getsignal(signal.SIGALRM), signal.setitimer(signal.ITIMER_REAL, 0)
+    yield Alarm()
+    signal.setitimer(signal.ITIMER_REAL, 0)  # else one of ours may reach pytest-timeout's handler
+    signal.signal(signal.SIGALRM, handler)
+    signal.setitimer(signal.ITIMER_REAL, *left)

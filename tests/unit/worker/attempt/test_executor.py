@@ -3,11 +3,10 @@
 import asyncio
 import contextlib
 import contextvars
-import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 from unittest.mock import ANY
 
@@ -28,16 +27,6 @@ from tests.machine import slowness
 @pytest.fixture(autouse=True)
 def empty_registry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(job_types, "_registry", {})
-
-
-@pytest.fixture(autouse=True)
-def alarm() -> Iterator[Alarm]:
-    # pytest-timeout has an alarm of its own: put it back.
-    handler, left = signal.getsignal(signal.SIGALRM), signal.setitimer(signal.ITIMER_REAL, 0)
-    yield Alarm()
-    signal.setitimer(signal.ITIMER_REAL, 0)  # else one of ours may reach pytest-timeout's handler
-    signal.signal(signal.SIGALRM, handler)
-    signal.setitimer(signal.ITIMER_REAL, *left)
 
 
 Run = Callable[..., Finished]

@@ -252,11 +252,18 @@ def configure_logging(level: str, format: str, name: str) -> None:
     writer = _Writer(queue, renderer)
     writer.start()
     _output = queue, writer
+    _orpheus.addHandler(queue)
+    write_root_logger_too()
     for logger in (_orpheus, logging.getLogger()):
-        logger.addHandler(queue)
         logger.setLevel(level.upper())
     _orpheus.disabled = False
     logging.raiseExceptions = False
+
+
+def write_root_logger_too() -> None:
+    """Write what the root logger gets, also after an application has configured logging anew."""
+    if _output is not None:
+        logging.getLogger().addHandler(_output[0])
 
 
 def write_logs_to(fd: int) -> None:
@@ -300,8 +307,10 @@ def _rename_reserved(_: Any, __: str, event: EventDict) -> EventDict:
 
 _output: tuple[_Queue, _Writer] | None = None
 _output_fd, _output_file = _STDERR, _file_of(_STDERR)
-_orpheus = logging.getLogger("orpheus")
-_orpheus.propagate = False  # a job's log takes what the root logger gets, and these lines are ours
+# It is in a tree of its own. An application that configures logging disables all loggers of the
+# standard tree, and a job's log takes what the root of that one gets.
+_orpheus = logging.RootLogger(logging.WARNING)
+_orpheus.manager = logging.Manager(_orpheus)
 _orpheus.disabled = True
 structlog.configure(
     processors=[

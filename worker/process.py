@@ -33,7 +33,7 @@ from orpheus.shared.process.own_record import own_record
 from orpheus.shared.storage import Listening, Store, TypeRow, listen, open_storage, settled
 from orpheus.worker.attempt.around import Around, load_around
 from orpheus.worker.attempt.forked_child import cut_off_children
-from orpheus.worker.attempt.job_log import capture_output
+from orpheus.worker.attempt.job_log import Capture
 from orpheus.worker.attempt.outcomes import user_traceback
 from orpheus.worker.attempt.stray_output import StrayOutput
 from orpheus.worker.control.control_thread import ControlThread, start_without_signals
@@ -132,10 +132,10 @@ def _work(
         if stored is not None and not is_supervised(store, settings.beat_timeout_s):
             _retry(control, partial(write_settings, store, stored))
         _retry(control, stray.start)
-        _capture_and_cut_off(store, held, control, stray)
+        capture = _capture_and_cut_off(store, held, control, stray)
         upkeep = None if stored is None else Upkeep(stored)
         listening = listen(settings.storage) if control.is_alone else None
-        parts = Parts(settings, holder, store, held, control, renewal, stray, upkeep)
+        parts = Parts(settings, holder, store, held, control, renewal, stray, capture, upkeep)
         loop = new_loop(parts, types, _commands(settings), queries, around)
         renewal.set_ready()
         failpoint("worker.ready")
@@ -278,13 +278,14 @@ def _commands(settings: WorkerHandover) -> "dict[str, CommandType]":
 
 def _capture_and_cut_off(
     store: Store, held: HeldLeases, control: ControlThread, stray: StrayOutput
-) -> None:
+) -> Capture:
     running_log = log_of_running_job(held)
-    capture_output(running_log)
+    capture = Capture(running_log)
     channel = control.channel_fd()
     descriptors = [*stray.saved, *(() if channel is None else (channel,))]
     folders = (store.state.bells, store.state.cells)
     cut_off_children(store.file_names, folders, descriptors, running_log)
+    return capture
 
 
 def exit_soon(code: int, beat_timeout_s: float) -> NoReturn:

@@ -19,7 +19,7 @@ from orpheus.worker.attempt.around import Around
 from orpheus.worker.attempt.context import JobQueries
 from orpheus.worker.attempt.executor import Executor
 from orpheus.worker.attempt.folder import Folder
-from orpheus.worker.attempt.job_log import JobLog
+from orpheus.worker.attempt.job_log import Capture, JobLog
 from orpheus.worker.attempt.meter import Meter
 from orpheus.worker.attempt.stray_output import StrayOutput
 from orpheus.worker.control.control_thread import ControlThread
@@ -42,6 +42,7 @@ class Parts(NamedTuple):
     control: ControlThread
     renewal: RenewalThread
     stray: StrayOutput
+    capture: Capture
     upkeep: Upkeep | None
 
 
@@ -79,10 +80,12 @@ def new_loop(
     around: Around = (),
 ) -> Loop:
     """Return the main loop, with what runs its jobs. Main thread only."""
-    settings, holder, store, held, control, renewal, stray, upkeep = parts
+    settings, holder, store, held, control, renewal, stray, capture, upkeep = parts
     if settings.concurrency == 1:
         alarm = Alarm()
-        executor = Executor(types, commands, alarm, queries, stray, Folder(), around, Meter())
+        executor = Executor(
+            types, commands, alarm, queries, stray, Folder(), around, Meter(), capture
+        )
         return Loop(settings, holder, store, held, control, renewal, executor, alarm, upkeep)
     from orpheus.worker.attempt.concurrent_executor import ConcurrentExecutor  # noqa: PLC0415
     from orpheus.worker.leasing.concurrent_loop import ConcurrentLoop  # noqa: PLC0415
@@ -96,5 +99,6 @@ def new_loop(
         settings.concurrency,
         blocked_after_s=settings.beat_interval_s,
         around=around,
+        capture=capture,
     )
     return ConcurrentLoop(settings, holder, store, held, control, renewal, jobs, stray, upkeep)

@@ -17,6 +17,7 @@ from orpheus.worker.attempt.context import JobQueries, RunningAttempt
 from orpheus.worker.attempt.event_loop import EventLoop
 from orpheus.worker.attempt.executor import Executor
 from orpheus.worker.attempt.interrupt import Interrupt
+from orpheus.worker.attempt.job_log import Capture
 from orpheus.worker.attempt.job_threads import JobThreads
 
 if TYPE_CHECKING:
@@ -50,9 +51,10 @@ class ConcurrentExecutor(Executor):
         places: int,
         blocked_after_s: float,
         around: Around = (),
+        capture: Capture | None = None,
     ) -> None:
         """A handler that blocks the event loop for over `blocked_after_s` is named in the log."""
-        super().__init__(types, commands, _NoTimeout(), queries, around=around)
+        super().__init__(types, commands, _NoTimeout(), queries, around=around, capture=capture)
         self.on_end: Callable[[RunningAttempt, Finished], None] = lambda *_: None
         self.wake: Callable[[], object] = lambda: None
         """Called after `on_end`, when the attempt is no longer among those that run here."""
@@ -76,6 +78,8 @@ class ConcurrentExecutor(Executor):
         """Run the attempt, or give its job back if there is no thread for it. Main thread only."""
         self._attempts.add(attempt)
         self._has_attempts.set()
+        if self._capture is not None:
+            self._capture.keep()
         try:
             self._start(attempt)
         except (RuntimeError, MemoryError) as error:

@@ -27,6 +27,7 @@ from orpheus.worker.attempt.context import (
 )
 from orpheus.worker.attempt.folder import Folder
 from orpheus.worker.attempt.forked_child import end_forked_child
+from orpheus.worker.attempt.job_log import Capture
 from orpheus.worker.attempt.meter import Meter
 from orpheus.worker.attempt.outcomes import error_of, result_text
 from orpheus.worker.attempt.stray_output import StrayOutput
@@ -72,11 +73,12 @@ class Executor:
         folder: Folder | None = None,
         around: Around = (),
         meter: Meter | None = None,
+        capture: Capture | None = None,
     ) -> None:
         """`stray` is what is written to the descriptors 1 and 2; `around` wraps each attempt.
 
         `folder` is where attempts start; without it, they start where the process is. `meter`
-        measures what they cost; without it, nobody knows.
+        measures what they cost; without it, nobody knows. `capture` keeps what they log.
         """
         self._types = types
         self._commands = commands
@@ -87,6 +89,7 @@ class Executor:
         self._pid = os.getpid()
         self._folder = folder
         self._meter = meter
+        self._capture = capture
         self.is_outdated = False
         """A job had a type that the job modules define now, but that this worker does not have."""
         self.lacks_files = False
@@ -102,6 +105,8 @@ class Executor:
     def _run(self, attempt: RunningAttempt) -> Finished:
         if self._folder is not None:
             self._folder.enter()
+        if self._capture is not None:
+            self._capture.keep()
         try:
             try:
                 try:

@@ -20,6 +20,7 @@ from typing import Any, TextIO
 
 from orpheus.shared.domain.jobs import NewLine
 from orpheus.shared.domain.json_values import with_finite_numbers
+from orpheus.shared.logs import write_root_logger_too
 from orpheus.shared.process.last_lines import LineRing
 from orpheus.shared.text import storable
 
@@ -200,13 +201,32 @@ class JobLogHandler(logging.Handler):
             self.handleError(record)
 
 
-def capture_output(current: Callable[[], JobLog | None]) -> None:
-    """Send what is printed and logged to `current()`: the log of the running job, if any."""
-    sys.stdout = JobOutput(sys.stdout, current)
-    sys.stderr = JobOutput(sys.stderr, current, "warning")
-    root = logging.getLogger()
-    root.addHandler(JobLogHandler(current))
-    root.setLevel(min(root.level, logging.INFO))
+class Capture:
+    """Sends what is printed and logged to `current()`: the log of the running job, if any."""
+
+    def __init__(self, current: Callable[[], JobLog | None]) -> None:
+        streams = sys.stdout, sys.stderr
+        sys.stdout = JobOutput(sys.stdout, current)
+        sys.stderr = JobOutput(sys.stderr, current, "warning")
+        self._console = (*streams, sys.stdout, sys.stderr)
+        self._handler = JobLogHandler(current)
+        self.keep()
+
+    def keep(self) -> None:
+        """Put our handler back if an application has configured logging anew.
+
+        Its handlers of the root logger that write to stdout or stderr are removed: each line would
+        be in the job's log twice.
+        """
+        root = logging.getLogger()
+        if self._handler in root.handlers:
+            return
+        for handler in root.handlers.copy():
+            if getattr(handler, "stream", None) in self._console:
+                root.removeHandler(handler)
+        root.addHandler(self._handler)
+        root.setLevel(min(root.level, logging.INFO))
+        write_root_logger_too()
 
 
 def _fields_text(fields: dict[str, object]) -> str:

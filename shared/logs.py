@@ -295,7 +295,7 @@ def stop_logging() -> None:
 
 def get_logger() -> BoundLogger:
     """Return a logger: `log.info("job_done", job=5)`. May be made before `configure_logging`."""
-    return cast("BoundLogger", structlog.get_logger().bind())
+    return BoundLogger(_orpheus, processors, {})
 
 
 def _rename_reserved(_: Any, __: str, event: EventDict) -> EventDict:
@@ -312,15 +312,11 @@ _output_fd, _output_file = _STDERR, _file_of(_STDERR)
 _orpheus = logging.RootLogger(logging.WARNING)
 _orpheus.manager = logging.Manager(_orpheus)
 _orpheus.disabled = True
-structlog.configure(
-    processors=[
-        structlog.stdlib.filter_by_level,
-        _rename_reserved,
-        structlog.stdlib.add_log_level,
-        ProcessorFormatter.wrap_for_formatter,
-    ],
-    wrapper_class=BoundLogger,
-    logger_factory=lambda *_: _orpheus,
-    cache_logger_on_first_use=True,
-)
+# For our loggers alone: `structlog.configure` would change those of the application, too.
+processors: list[Processor] = [
+    structlog.stdlib.filter_by_level,
+    _rename_reserved,
+    structlog.stdlib.add_log_level,
+    ProcessorFormatter.wrap_for_formatter,
+]
 atexit.register(stop_logging)

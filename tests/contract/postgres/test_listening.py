@@ -7,7 +7,6 @@ from typing import Any
 
 import psycopg
 import pytest
-from structlog.testing import capture_logs
 
 from orpheus.shared.domain.handover import StorageSettings
 from orpheus.shared.domain.jobs import NewJob
@@ -15,6 +14,7 @@ from orpheus.shared.domain.requests import RequestAction
 from orpheus.shared.process.doorbells import Bell
 from orpheus.shared.storage import Store, listen, open_storage
 from orpheus.shared.storage.postgres import listening, silence
+from tests.captured_logs import capture_logs
 from tests.many_hosts.tcp_proxy import TcpProxy
 
 POOLS = {"default": ("*",), "mail": ("mail",), "films": ("films",)}

@@ -38,3 +38,14 @@ def test_an_application_that_configures_logging_takes_no_log_away(
     wait_for(lambda: events().count("job_not_done") == 2, "both failures in the worker's log")
     assert "worker_ready" in events()
     assert events().count("recorded") == 2
+
+
+def test_what_a_job_logs_with_structlog_is_in_its_log(
+    database: Any, start_alone: Start, wait_for: Wait
+) -> None:
+    worker = start_alone({"jobs.modules": '["logging_jobs"]'})
+    job_id = database.submit("structured")
+    [line] = wait_for(lambda: database.store.logs.after(job_id, 0, 100), "its log to be stored")
+    assert "structured" in line.line
+    assert "number=7" in line.line
+    assert "structured" not in worker.log()

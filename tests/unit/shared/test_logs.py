@@ -241,3 +241,14 @@ def test_a_line_does_not_need_the_lock_that_python_3_13_takes_for_every_handler(
     configure_logging("info", "json", "api")
     get_logger().info("written")
     assert [line["event"] for line in _json(lines())] == ["written"]
+
+
+def test_the_structlog_of_the_application_is_left_as_it_is() -> None:
+    program = (
+        "import structlog\n"
+        "before = structlog.get_config()\n"
+        "import orpheus.testing, orpheus.worker.process\n"
+        "assert structlog.get_config() == before\n"
+        "assert not structlog.is_configured()\n"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, timeout=60)

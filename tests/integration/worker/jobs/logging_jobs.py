@@ -2,6 +2,8 @@
 
 import logging.config
 
+import structlog
+
 from orpheus import job
 
 SETTINGS = {
@@ -23,3 +25,9 @@ def recording() -> None:
     """Log a line, and fail."""
     logging.getLogger().info("recorded")
     raise RuntimeError("no")
+
+
+@job
+def structured() -> None:
+    """Log a line with structlog, as it is configured when nobody has done so."""
+    structlog.get_logger().info("structured", number=7)

@@ -6,10 +6,10 @@ import socket
 from typing import Any
 
 import pytest
-from structlog.testing import capture_logs
 
 from orpheus.api.http.places import Places
 from orpheus.api.server.acceptor import Acceptor
+from tests.captured_logs import capture_logs
 from tests.machine import PATIENCE_S
 
 

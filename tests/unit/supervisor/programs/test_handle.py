@@ -9,7 +9,6 @@ from typing import Any, cast
 
 import psutil
 import pytest
-from structlog.testing import capture_logs
 
 from orpheus.shared.domain.programs import ProgramSettings
 from orpheus.supervisor.policy.slot import Command
@@ -17,6 +16,7 @@ from orpheus.supervisor.programs import handle as programs_handle
 from orpheus.supervisor.programs.checks import HttpChecks
 from orpheus.supervisor.programs.handle import ProgramHandle
 from orpheus.supervisor.programs.output import ProgramOutput
+from tests.captured_logs import capture_logs
 from tests.machine import wait_until
 
 CHECKED = ProgramSettings(

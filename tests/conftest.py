@@ -194,13 +194,19 @@ class System:
     """A running Orpheus, talked to over HTTP as its users do."""
 
     def __init__(
-        self, folder: Path, *settings: str, config: Path | None = None, host: str | None = None
+        self,
+        folder: Path,
+        *settings: str,
+        config: Path | None = None,
+        host: str | None = None,
+        cwd: Path = ROOT,
     ) -> None:
-        """`host`: another name than this machine has."""
+        """`host`: another name than this machine has. `cwd`: as a shell enters it."""
         self.mark = uuid.uuid4().hex
         self.database = folder / "data" / "orpheus.db"
         self._settings = settings
         self._program = ("orpheus.supervisor",) if host is None else ("tests.named_host", host)
+        self._cwd = cwd
         self._config = () if config is None else ("--config", str(config))
         self._log = folder / "log"
         self.process = self._start()
@@ -214,11 +220,11 @@ class System:
         with self._log.open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-m", *self._program, *self._config, *sets],
-                cwd=ROOT,
+                cwd=self._cwd,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**environment, MARK: self.mark},
+                env={**environment, MARK: self.mark, "PWD": str(self._cwd)},
                 start_new_session=True,
             )
 
@@ -297,10 +303,10 @@ def start_system(tmp_path: Path) -> Iterator[Callable[..., System]]:
     """Starts Orpheus with `--set` settings, maybe a `config`; each is ended with the test."""
     systems: list[System] = []
 
-    def start(*settings: str, config: Path | None = None, host: str | None = None) -> System:
+    def start(*settings: str, **options: Any) -> System:
         folder = tmp_path / f"system-{len(systems)}"
         folder.mkdir()
-        systems.append(System(folder, *settings, config=config, host=host))
+        systems.append(System(folder, *settings, **options))
         return systems[-1]
 
     yield start

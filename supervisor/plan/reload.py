@@ -5,6 +5,9 @@ describes the job modules, a new address is bound. Then one transaction writes t
 and schedules into the database, and the main loop gets a result that it only has to adopt. A file
 that is still being saved is not read: it must have stayed the same for a moment. While the database
 cannot be written, the order is kept and tried again: nobody would give it a second time.
+
+A deployment may have switched the link by which the current folder was entered. So the process
+enters the new folder first, and goes back if what is there cannot be used.
 """
 
 import os
@@ -26,6 +29,7 @@ from orpheus.shared.operations.stored_settings import write_settings
 from orpheus.shared.process.clock import next_multiple_s
 from orpheus.shared.records import dataclass
 from orpheus.shared.storage import TypeRow, open_storage
+from orpheus.supervisor.linux.start_folder import StartFolder
 from orpheus.supervisor.plan.listeners import Listeners
 
 log = get_logger()
@@ -93,6 +97,7 @@ class Reloader:
         self._settings = settings
         self._listeners = listeners
         self._keep = keep
+        self._folder = StartFolder()
         self._stopping = False
         self._orders: queue.SimpleQueue[_Order] = queue.SimpleQueue()
         self._results: deque[Reloaded | Rejected] = deque()
@@ -136,14 +141,24 @@ class Reloader:
             if self._stopping:
                 return
             if orders:
-                self._known = self._seen = state_of(self._settings.source)
-                why = ", ".join(dict.fromkeys(order.why for order in orders))
-                replace_all = any(order.replace_all for order in orders)
-                result = self._checked(why, replace_all=replace_all)
+                result = self._follow_and_check(orders)
                 if result is not None:
                     orders, self.trouble = [], ""
                     self._results.append(result)
                     os.eventfd_write(self._results_fd, 1)
+
+    def _follow_and_check(self, orders: Sequence[_Order]) -> Reloaded | Rejected | None:
+        """Check in the folder to which the path of the first one leads now; see `_checked`."""
+        self._folder.follow()
+        self._known = self._seen = state_of(self._settings.source)
+        why = ", ".join(dict.fromkeys(order.why for order in orders))
+        replace_all = any(order.replace_all for order in orders)
+        result = self._checked(why, replace_all=replace_all)
+        if isinstance(result, Reloaded):
+            self._folder.stay()
+        elif result is not None and self._folder.go_back():
+            self._known = self._seen = state_of(self._settings.source)
+        return result
 
     def _wait(self, most_s: float | None) -> list[_Order]:
         """Return the orders to reload; none after `most_s`, unless the file was saved."""

@@ -23,9 +23,21 @@ def import_failure(setting: str, error: BaseException) -> str:
     if isinstance(error, ConfigurationError):
         return f"{setting}: {error}"
     lines = [f"{setting} does not import: {_headline(error)}", *_frames(error)]
-    if isinstance(error, ModuleNotFoundError) and error.name:
+    if _is_folder_deleted():
+        lines.append(
+            "the current folder was deleted: restart Orpheus in the one that took its place"
+        )
+    elif isinstance(error, ModuleNotFoundError) and error.name:
         lines += [f"looked in: {', '.join(_looked_in())}", *_advice(error.name)]
     return "\n".join(lines)
+
+
+def _is_folder_deleted() -> bool:
+    try:
+        Path.cwd()
+    except OSError:
+        return True
+    return False
 
 
 def _headline(error: BaseException) -> str:

@@ -1,0 +1,100 @@
+"""New job code in a new folder: a symbolic link is switched, and SIGUSR2 sent."""
+
+import shutil
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import System
+
+WaitFor = Callable[..., Any]
+MODULE = "from orpheus import job\n\n\n@job\ndef version() -> int:\n    return {}\n"
+
+
+@pytest.fixture
+def link(tmp_path: Path) -> Path:
+    """`current`, which leads to the first release."""
+    link = tmp_path / "current"
+    release(tmp_path, 1)
+    link.symlink_to("1")
+    return link
+
+
+def release(folder: Path, number: int, code: str = MODULE) -> None:
+    (folder / str(number)).mkdir()
+    (folder / str(number) / "versioned.py").write_text(code.format(number))
+
+
+def switch(link: Path, number: int) -> None:
+    new = link.with_name("new")
+    new.symlink_to(str(number))
+    new.replace(link)
+
+
+@pytest.fixture
+def running(start_system: Callable[..., System], link: Path) -> System:
+    """One worker, started in the link."""
+    system = start_system("jobs.modules=['versioned']", "pools.default.workers=1", cwd=link)
+    system.wait_until_ready()
+    assert version(system) == 1
+    return system
+
+
+def version(running: System) -> Any:
+    return running.wait_for_job(running.submit("version"))["result"]
+
+
+def replaced(running: System, wait_for: WaitFor) -> None:
+    """Send SIGUSR2, and wait for another worker."""
+    before = running.workers()["default-1"]["pid"]
+    running.process.send_signal(signal.SIGUSR2)
+
+    def is_new() -> bool:
+        slot = running.workers()["default-1"]
+        return bool(slot["state"] == "ready" and slot["pid"] != before)
+
+    wait_for(is_new, "a new worker")
+
+
+def test_the_code_to_which_the_link_leads_now_is_run(
+    running: System, link: Path, wait_for: WaitFor
+) -> None:
+    release(link.parent, 2)
+    switch(link, 2)
+    shutil.rmtree(link.parent / "1")
+    replaced(running, wait_for)
+    assert version(running) == 2
+    assert running.stop() == 0
+
+
+def test_code_that_does_not_import_leaves_everything_where_it_is(
+    running: System, link: Path, wait_for: WaitFor
+) -> None:
+    release(link.parent, 2, "import no_such_module\n")
+    switch(link, 2)
+    running.process.send_signal(signal.SIGUSR2)
+    wait_for(lambda: "config_rejected" in running.log(), "the new code to be refused")
+    pid = running.workers()["default-1"]["pid"]
+    running.client.post("/workers/default-1/restart")
+    wait_for(lambda: running.workers()["default-1"]["pid"] not in (None, pid), "a new worker")
+    assert version(running) == 1
+    release(link.parent, 3)
+    switch(link, 3)
+    replaced(running, wait_for)
+    assert version(running) == 3
+    assert running.stop() == 0
+
+
+def test_a_folder_that_is_gone_is_said_to_be(
+    running: System, link: Path, wait_for: WaitFor
+) -> None:
+    link.unlink()
+    shutil.rmtree(link.parent / "1")
+    running.process.send_signal(signal.SIGUSR2)
+    wait_for(lambda: "config_rejected" in running.log(), "the reload to be refused")
+    assert "the current folder was deleted: restart Orpheus" in running.log()
+    assert "import_failure.py" not in running.log()
+    assert running.stop() == 0

@@ -28,6 +28,8 @@ _PLACEHOLDERS = {
 }
 """Paramstyle -> what stands for the value with that number (from 1) and name."""
 _BY_NAME = ("named", "pyformat")
+_OF_ASYNCPG = "numeric_dollar"
+"""It takes no text for a column of times."""
 
 
 def add(
@@ -78,6 +80,8 @@ def insert(
     if paramstyle not in _PLACEHOLDERS:
         raise ValueError(f"paramstyle: {paramstyle!r} is none of {', '.join(_PLACEHOLDERS)}")
     row = _row_of(request_of(job, payload, options))
+    if "run_at" in row and paramstyle != _OF_ASYNCPG:
+        row["run_at"] = row["run_at"].isoformat()
     place = _PLACEHOLDERS[paramstyle]
     places = ", ".join(place.format(number=n, name=name) for n, name in enumerate(row, start=1))
     sql = f"INSERT INTO {quoted(table)} ({', '.join(row)}) VALUES ({places})"  # noqa: S608 - quoted
@@ -94,7 +98,7 @@ def _row_of(job: JobRequest) -> dict[str, Any]:
     run_at = job.run_at
     if job.delay is not None:
         run_at = datetime.now(UTC) + timedelta(seconds=job.delay)
-    values["run_at"] = None if run_at is None else run_at.astimezone(UTC).isoformat()
+    values["run_at"] = None if run_at is None else run_at.astimezone(UTC)
     values["tags"] = json.dumps(job.tags) if job.tags else None
     return row | {name: value for name, value in values.items() if value is not None}
 

@@ -124,6 +124,22 @@ def test_the_statement_is_written_for_each_kind_of_driver(
     assert in_order == ("mail", '{"n": 1}', "q")
 
 
+@pytest.mark.parametrize(
+    ("paramstyle", "run_at"),
+    [
+        ("numeric_dollar", OPTIONS.run_at),
+        ("numeric", "2026-01-31T12:00:00+00:00"),
+        ("format", "2026-01-31T12:00:00+00:00"),
+    ],
+)
+def test_asyncpg_gets_the_time_as_it_takes_it_for_a_column_of_times(
+    paramstyle: str, run_at: Any
+) -> None:
+    """It converts no text; SQLite has only text."""
+    _, values = outbox.insert("mail", run_at=OPTIONS.run_at, paramstyle=paramstyle)
+    assert values == ("mail", "{}", run_at)
+
+
 def test_a_delay_becomes_the_time_to_run_at() -> None:
     before = datetime.now(UTC)
     _, values = outbox.insert("mail", paramstyle="named", delay="1h")

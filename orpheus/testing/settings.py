@@ -61,6 +61,8 @@ def harness_settings(config: str | os.PathLike[str] | None, folder: Path) -> Har
         "jobs.backoff_jitter=0",
         'api.token_file=""',  # the file of the real token is not there where tests run
         "api.host=127.0.0.1",
+        "programs=[]",  # none is run, and no outbox drained: what they name may be missing
+        "outboxes=[]",
     ]
     settings = load_settings(None if config is None else Path(config), sets, os.environ)
     worker = for_worker(settings, next(iter(settings.pools)))

@@ -1,11 +1,12 @@
 """Durations as people write them: seconds, or `"500ms"`, `"30s"`, `"15m"`, `"2h"`, `"7d"`.
 
-The configuration, the API, the command line and job authors all use this parser. The configuration
-is shown in the same words.
+The configuration, the API, the command line and job authors all use this parser; what is written
+in Python may be a timedelta, too. The configuration is shown in the same words.
 """
 
 import math
 import re
+from datetime import timedelta
 from typing import overload
 
 from orpheus.shared.moments import parse_time_ms
@@ -59,10 +60,12 @@ def as_duration(seconds: float) -> str | float:
 
 
 def parse_duration_s(value: object) -> float:
-    """Return `value` in seconds: a number of seconds, or text with a unit.
+    """Return `value` in seconds: a number of seconds, text with a unit, or a timedelta.
 
     Raises ValueError, with a sentence for the user, for anything else and outside 0 to 365 days.
     """
+    if isinstance(value, timedelta):
+        value = value.total_seconds()
     if isinstance(value, str):
         written = _WRITTEN.fullmatch(value)
         if written is None:

@@ -10,6 +10,7 @@ import contextlib
 import sys
 import threading
 from collections.abc import Callable, Coroutine
+from inspect import iscoroutinefunction
 from typing import Any
 
 from orpheus.client.steps import Step, Use
@@ -100,7 +101,7 @@ class _StoreOfConnection:
 def _refuse_other(connection: Any, *, is_async: bool) -> None:
     """Raise TypeError unless it can be used, as far as it tells without executing anything."""
     if hasattr(connection, "get_bind"):  # a Session of SQLAlchemy
-        _refuse_kind(connection, hasattr(connection, "sync_session"), is_async)
+        _refuse_kind(connection, iscoroutinefunction(connection.connection), is_async)
         _refuse_dialect(connection, _bind_of(connection))
     elif hasattr(connection, "exec_driver_sql"):  # a Connection of SQLAlchemy
         _refuse_kind(connection, hasattr(connection, "sync_connection"), is_async)

@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator, Generator, Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
@@ -93,7 +93,7 @@ class AsyncClient:
     async def wait(
         self,
         job: JobState | int,
-        timeout: float | str | None = None,  # noqa: ASYNC109 - as Client has it
+        timeout: float | str | timedelta | None = None,  # noqa: ASYNC109 - as Client has it
     ) -> Job:
         """Return the job, with its attempts, once it is done, failed or cancelled.
 

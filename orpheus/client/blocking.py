@@ -4,7 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
@@ -90,7 +90,7 @@ class Client:
         """Return the job with its attempts. Raises NotFound, which is a LookupError."""
         return self._run(self._calls.get(id_of(job)))
 
-    def wait(self, job: JobState | int, timeout: float | str | None = None) -> Job:
+    def wait(self, job: JobState | int, timeout: float | str | timedelta | None = None) -> Job:
         """Return the job, with its attempts, once it is done, failed or cancelled.
 
         Raises WaitTimedOut, which is a TimeoutError, after `timeout` (seconds, or "30s"), and

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from orpheus.client.steps import Steps
@@ -81,7 +82,7 @@ def every_event(calls: Calls, job_id: int, after: int) -> Steps[list[Event]]:
             return events
 
 
-def wait_for_end(calls: Calls, job_id: int, timeout: float | str | None) -> Steps[Job]:
+def wait_for_end(calls: Calls, job_id: int, timeout: float | str | timedelta | None) -> Steps[Job]:
     """Return the job once it has ended. Raises WaitTimedOut if it has not after `timeout`."""
     timeout_s = float("inf") if timeout is None else parse_duration_s(timeout)
     job = yield from calls.wait(job_id, timeout_s)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import ceil, inf, isfinite
 from pathlib import Path
 from types import TracebackType
@@ -177,7 +177,7 @@ class Harness:
             self._run(leases[0])
         raise AssertionError(f"still busy after {_MOST_ATTEMPTS:,} attempts: do jobs make jobs?")
 
-    def advance(self, duration: float | str) -> int:
+    def advance(self, duration: float | str | timedelta) -> int:
         """Let so much time pass, running what becomes due when it does; return how many ran."""
         until_ms = self._clock.wall_ms() + round(parse_duration_s(duration) * 1000)
         ran = self.run_until_idle()

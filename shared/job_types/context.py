@@ -1,6 +1,7 @@
 """What a job's function may use and raise."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, Protocol, Unpack
 
 from orpheus.shared.domain.jobs import JobError
@@ -17,8 +18,8 @@ class PermanentError(Exception):
 class Snooze(Exception):
     """Raise this to run the job again later without spending a retry: `raise Snooze("5m")`."""
 
-    def __init__(self, delay: str | float) -> None:
-        """`delay`: seconds or a duration text, up to 365 days; ValueError otherwise."""
+    def __init__(self, delay: str | float | timedelta) -> None:
+        """`delay`: seconds, a text or a timedelta, up to 365 days; ValueError otherwise."""
         self.delay_s = parse_duration_s(delay)
         super().__init__(f"for {self.delay_s:g} s")
 

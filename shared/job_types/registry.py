@@ -163,6 +163,7 @@ def job(
     """
 
     def register(handler: Callable[..., Any]) -> Callable[..., Any]:
+        _refuse_other(handler)
         given = name if isinstance(name, str) else handler.__name__
         where = f"job type {given}"
         _check_name(handler, "job type", given)
@@ -212,6 +213,19 @@ def load_job_types(modules: Iterable[str]) -> dict[str, JobType]:
     for job_type in _registry.values():
         job_type.signature.resolve()
     return registered_types()
+
+
+def _refuse_other(handler: Callable[..., Any]) -> None:
+    """Raise ConfigurationError for a method, and for what is called without being a function."""
+    if not hasattr(handler, "__qualname__"):
+        kind = f"{type(handler).__module__}.{type(handler).__qualname__}"
+        raise ConfigurationError(f"@job: a {kind} is no function: write one that calls it")
+    is_in_class = "." in handler.__qualname__.rpartition("<locals>.")[2]
+    if is_in_class and next(iter(inspect.signature(handler).parameters), None) == "self":
+        raise ConfigurationError(
+            f"{handler.__qualname__} in {handler.__module__} is a method: its `self` would be a "
+            "field of the payload; write a function"
+        )
 
 
 def _check_name(handler: Callable[..., Any], what: str, text: str) -> None:

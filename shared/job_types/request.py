@@ -73,10 +73,6 @@ class JobRequest:
 
     def __post_init__(self) -> None:
         put = object.__setattr__
-        for name in ("delay", "timeout"):
-            value = getattr(self, name)
-            if isinstance(value, timedelta):
-                put(self, name, value.total_seconds())
         if self.depends_on and type(self.depends_on) in (list, tuple):
             put(self, "depends_on", tuple(getattr(one, "id", one) for one in self.depends_on))
         self._refuse_problems()

@@ -3,7 +3,7 @@
 import json
 import traceback
 from pathlib import Path
-from types import TracebackType
+from types import CoroutineType, TracebackType
 from typing import Any
 
 from orpheus.shared.domain.jobs import JobError
@@ -118,6 +118,12 @@ def _shortened(text: str, max_bytes: int) -> str:
 
 def _why(value: Any, where: str, error: Exception) -> str:
     """Return which part of `value` is not JSON, as `result.items[0]`, and why."""
+    if isinstance(value, CoroutineType):
+        value.close()
+        return (
+            "it is a coroutine, as a decorator hides that the function is `async def`; make the "
+            "decorator's function `async def`, too"
+        )
     for path, problem in json_problems(value, not_json):
         steps = "".join(f"[{one}]" if isinstance(one, int) else f".{one}" for one in path)
         return f"{where}{steps} {problem}"

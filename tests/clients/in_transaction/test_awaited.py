@@ -1,12 +1,18 @@
 """The same with `await`: the event loop executes the statements, and nothing stays behind."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import (
+    AsyncSession,
+    async_scoped_session,
+    async_sessionmaker,
+    create_async_engine,
+)
 
 from orpheus import AsyncClient, Client
 from orpheus.client import DatabaseUnusable, InvalidJob, Job
@@ -121,12 +127,17 @@ def test_a_failed_transaction_is_told(run: Callable[..., None], jobs: Jobs) -> N
     run(work)
 
 
-@pytest.mark.parametrize("kind", ["connection", "session"])
+@pytest.mark.parametrize("kind", ["connection", "session", "scoped session"])
 def test_the_transaction_may_be_of_sqlalchemy(application_url: str, jobs: Jobs, kind: str) -> None:
     async def work() -> None:
         engine = create_async_engine(application_url.replace("postgresql:", "postgresql+psycopg:"))
-        made: Any = AsyncSession(engine) if kind == "session" else engine.connect()
-        async with made as one:
+        sessions = async_scoped_session(async_sessionmaker(engine), asyncio.current_task)
+        kinds: dict[str, Callable[[], Any]] = {
+            "session": lambda: AsyncSession(engine),
+            "scoped session": lambda: sessions,
+        }
+        made: Any = kinds.get(kind, engine.connect)()
+        async with contextlib.aclosing(made) if kind == "scoped session" else made as one:
             client = AsyncClient(connection=one)
             job = await client.submit(jobs.new())
             assert jobs.ids() == []
@@ -134,8 +145,9 @@ def test_the_transaction_may_be_of_sqlalchemy(application_url: str, jobs: Jobs, 
             assert jobs.ids() == [job.id]
             await client.submit(jobs.new())
             await one.rollback()
+            session = sessions() if one is sessions else one
             with pytest.raises(TypeError, match="is asynchronous: use AsyncClient"):
-                await one.run_sync(lambda sync: Client(connection=sync).submit(jobs.new()))
+                await session.run_sync(lambda sync: Client(connection=sync).submit(jobs.new()))
         await engine.dispose()
         assert jobs.ids() == [job.id]
 

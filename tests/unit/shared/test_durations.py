@@ -2,6 +2,7 @@
 
 import math
 import re
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -24,6 +25,7 @@ from orpheus.shared.durations import LONGEST_S, PATTERN, as_duration, parse_dura
         ("90", 90),
         ("0.5", 0.5),
         (" 1.5 s ", 1.5),
+        (timedelta(minutes=1, milliseconds=5), 60.005),
     ],
 )
 def test_a_number_is_seconds_and_a_text_has_a_unit(written: object, seconds: float) -> None:

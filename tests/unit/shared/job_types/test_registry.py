@@ -4,6 +4,8 @@ import inspect
 import pickle
 import subprocess
 import sys
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -208,8 +210,22 @@ def test_what_stops_a_job_is_no_exception() -> None:
     assert not issubclass(JobTimeout, Exception)
 
 
+def test_a_method_is_refused_as_its_self_would_be_a_field() -> None:
+    with pytest.raises(ConfigurationError, match=r"Shop\.resize .* is a method: .* a function"):
+
+        class Shop:
+            @job
+            def resize(self, path: str) -> None: ...
+
+
+def test_what_is_no_function_is_refused_with_what_to_write() -> None:
+    with pytest.raises(ConfigurationError, match=r"functools\.partial .* no function: write one"):
+        job(partial(print, "a"))
+
+
 def test_snooze_takes_a_duration() -> None:
     assert Snooze("5m").delay_s == 300
     assert Snooze(0.5).delay_s == 0.5
+    assert Snooze(timedelta(hours=1)).delay_s == 3600
     with pytest.raises(ValueError, match="no duration"):
         Snooze("later")

@@ -274,6 +274,19 @@ def test_a_handler_may_catch_its_timeout_and_return_a_result(run: Run, alarm: Al
     assert alarm.has_raised, "whatever it answered, it may have been raised inside a lock"
 
 
+def test_a_decorator_that_hides_a_coroutine_is_said_to(run: Run) -> None:
+    async def handler(ctx: Context) -> int:
+        return 1
+
+    def decorated(ctx: Context) -> Any:
+        return handler(ctx)
+
+    ended = run(decorated)
+    assert ended.ending is Ending.FAILED_PERMANENTLY
+    assert ended.error is not None
+    assert "make the decorator's function `async def`, too" in ended.error.message
+
+
 def test_a_coroutine_past_its_timeout_is_cancelled_through_its_loop(run: Run, alarm: Alarm) -> None:
     tidied: list[str] = []
 

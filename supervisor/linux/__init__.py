@@ -1,1 +1,1 @@
-"""What the supervisor uses of Linux: signals, adoption, locks, cgroups, systemd. No policy."""
+"""What the supervisor uses of Linux: processes, signals, locks, cgroups, systemd. No policy."""

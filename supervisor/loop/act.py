@@ -15,6 +15,7 @@ from orpheus.shared.process.failpoints import failpoint
 from orpheus.shared.process.state_files import StateFiles
 from orpheus.shared.records import dataclass
 from orpheus.supervisor.linux.adoption import incarnation_prefix
+from orpheus.supervisor.linux.process_handle import ProcessHandle
 from orpheus.supervisor.loop.child import ChildHandle
 from orpheus.supervisor.plan.plan import ProcessSpec
 from orpheus.supervisor.policy.slot import (
@@ -45,7 +46,7 @@ class Children:
     recorder: Recorder
     specs: Mapping[str, ProcessSpec] = field(default_factory=dict)
     """Slot -> what its next process is started from."""
-    handles: dict[str, ChildHandle | ProgramHandle] = field(default_factory=dict)
+    handles: dict[str, ProcessHandle] = field(default_factory=dict)
     """Incarnation -> its process, until the end of that process has been recorded."""
     start_errors: dict[str, str] = field(default_factory=dict)
     """Incarnation -> why its process could not be started; observed as its exit."""
@@ -112,7 +113,7 @@ class Children:
         failpoint("supervisor.spawned")
         self.handles[incarnation] = child
 
-    def _start(self, spec: ProcessSpec, incarnation: str) -> ChildHandle | ProgramHandle:
+    def _start(self, spec: ProcessSpec, incarnation: str) -> ProcessHandle:
         if spec.program is None:
             return ChildHandle.spawn(spec, incarnation, self.state)
         wake = partial(os.eventfd_write, self.bell_fd, 1)

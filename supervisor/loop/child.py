@@ -1,10 +1,4 @@
-"""A child process as its parent sees it: pidfd, control channel, crash file.
-
-An exit is seen by pidfd alone: never by the end of a pipe (a grandchild may hold it open for
-hours: process-compose#258, cpython#119710) and never by SIGCHLD (60 exits may give one signal).
-The exit is read without reaping the process: while it is a zombie, the kernel does not give its pid
-or its process group's id to another process, so the rest of the group can be killed safely.
-"""
+"""A child process as its parent sees it: pidfd, control channel, crash file."""
 
 import contextlib
 import os
@@ -22,6 +16,7 @@ from orpheus.shared.process.crash_cell import CellState, read_cell
 from orpheus.shared.process.last_lines import read_last_lines
 from orpheus.shared.process.state_files import StateFiles
 from orpheus.shared.records import dataclass
+from orpheus.supervisor.linux.process_handle import ProcessHandle, open_pidfd
 from orpheus.supervisor.plan.plan import ProcessSpec
 from orpheus.supervisor.policy.slot import Command, Exit
 
@@ -41,15 +36,10 @@ _SIGNALS = {
 
 
 @dataclass(slots=True)
-class ChildHandle:
-    """The process of one incarnation, from `spawn` to `reap`. Used by the main thread only."""
+class ChildHandle(ProcessHandle):
+    """The process of a worker or of the API."""
 
-    incarnation: str
-    pid: int
-    started_at_ms: int
-    pidfd: int
     channel: Channel
-    _process: subprocess.Popen[bytes]
     _cell_file: Path
     _crash_file: Path
     _stack_file: Path
@@ -79,9 +69,7 @@ class ChildHandle:
                     start_new_session=True,
                     env={**os.environ, INCARNATION_VARIABLE: incarnation},
                 )
-            undo.callback(process.wait)
-            undo.callback(process.kill)
-            pidfd = os.pidfd_open(process.pid)
+            pidfd = open_pidfd(process, undo)
             ours.send({"handover": handover})
             undo.pop_all()
         return cls(
@@ -101,7 +89,7 @@ class ChildHandle:
         if command is Command.DRAIN:
             self.channel.send({"do": "drain"})
         elif command is Command.KILL:
-            self._kill_group()
+            self.kill_group()
         else:
             if command is Command.DUMP:
                 self._bound_stack_file()
@@ -123,31 +111,22 @@ class ChildHandle:
         if events and not self.channel.closed:  # a closed one is always readable
             poll.register(self.channel.fileno(), events)
 
-    def wakes_s(self) -> float | None:
-        """Return when there is something to do for it though nothing happens; None: never."""
-        return None
-
     def peek_exit(self) -> Exit | None:
         """Return how the process ended; None while it runs. It stays a zombie until `reap`."""
-        found = os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED | os.WNOWAIT | os.WNOHANG)
-        if found is None:
+        status = self.exit_status()
+        if status is None:
             return None
-        is_code = found.si_code == os.CLD_EXITED
         cell = read_cell(self._cell_file) or CellState(0, running=False)
         return Exit(
-            code=found.si_status if is_code else None,
-            signal=None if is_code else found.si_status,
+            code=status.code,
+            signal=status.signal,
             evidence=self._evidence(),
             output=self._last_output(cell.running_token),
             in_job=cell.token > 0,
             job_ended=cell.has_ended,
         )
 
-    def reap(self) -> None:
-        """Kill what is left of the process group, then reap the process. Only after its exit."""
-        self._kill_group()
-        self._process.wait()
-        os.close(self.pidfd)
+    def _close(self) -> None:
         self.channel.close()
         for file in (self._crash_file, self._stack_file):
             with contextlib.suppress(OSError):  # a read-only folder: the next start deletes them
@@ -158,11 +137,6 @@ class ChildHandle:
         with contextlib.suppress(OSError):
             if self._stack_file.stat().st_size > _MOST_STACK_BYTES:
                 os.truncate(self._stack_file, 0)
-
-    def _kill_group(self) -> None:
-        # Before the leader is reaped, the group's id cannot belong to another group.
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
 
     def _last_output(self, running_token: int) -> str | None:
         newest = read_last_lines(self._cell_file, running_token)[-_MOST_LAST_LINES:]

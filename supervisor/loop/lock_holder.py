@@ -11,10 +11,9 @@ import psutil
 
 from orpheus.shared.logs import get_logger
 from orpheus.supervisor.linux.adoption import incarnation_of, kill_if_incarnation
+from orpheus.supervisor.linux.process_handle import ProcessHandle
 from orpheus.supervisor.linux.write_lock import LockHolder
-from orpheus.supervisor.loop.child import ChildHandle
 from orpheus.supervisor.policy.slot import OsStatus
-from orpheus.supervisor.programs.handle import ProgramHandle
 
 log = get_logger()
 
@@ -31,7 +30,7 @@ class LockHolderCheck:
     def check(
         self,
         holder: LockHolder | None,
-        children: Collection[ChildHandle | ProgramHandle],
+        children: Collection[ProcessHandle],
         lock_hold_s: float,
     ) -> None:
         """Kill or report the holder if it has held the lock too long and is no slot's process."""

@@ -11,16 +11,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from orpheus.supervisor.linux.process_handle import ProcessHandle
 from orpheus.supervisor.linux.process_stat import process_stat
 from orpheus.supervisor.linux.sampling import Sample
 from orpheus.supervisor.linux.write_lock import LockHolder
-from orpheus.supervisor.loop.child import ChildHandle
 from orpheus.supervisor.policy.slot import Exit, Observation, ObservedJob
-from orpheus.supervisor.programs.handle import ProgramHandle
 
 
 def observe(
-    child: ChildHandle | ProgramHandle,
+    child: ProcessHandle,
     before: Observation,
     *,
     sample: Sample | None,

@@ -3,16 +3,13 @@
 from dataclasses import replace
 
 from orpheus.shared.domain.processes import ProcessRecord, SlotRecord, SlotState
+from orpheus.supervisor.linux.process_handle import ProcessHandle
 from orpheus.supervisor.linux.sampling import Sample
-from orpheus.supervisor.loop.child import ChildHandle
 from orpheus.supervisor.policy.slot import Slot
-from orpheus.supervisor.programs.handle import ProgramHandle
-
-Started = ChildHandle | ProgramHandle | ProcessRecord
 
 
 def slot_record(
-    host: str, slot: Slot, process: Started | None, sample: Sample | None
+    host: str, slot: Slot, process: ProcessHandle | ProcessRecord | None, sample: Sample | None
 ) -> SlotRecord:
     """Return the record of one slot, its process (if it has one) and the latest sample of it."""
     why = slot.degraded or slot.trouble or slot.reason

@@ -1,7 +1,7 @@
 """The process of a program as its parent sees it: pidfd, pipes, checks.
 
-It is seen to exit as a worker is (supervisor/loop/child.py): by its pidfd, and read without being
-reaped. Its exit is reported a moment later, when its last lines are known: they are the evidence.
+Its exit is reported a moment after it is seen, when its last lines are known: they are the
+evidence.
 """
 
 import contextlib
@@ -24,6 +24,7 @@ from orpheus.shared.process import program_start
 from orpheus.shared.process.child_start import INCARNATION_VARIABLE
 from orpheus.shared.records import dataclass
 from orpheus.supervisor.linux.adoption import count_incarnation
+from orpheus.supervisor.linux.process_handle import ProcessHandle, open_pidfd
 from orpheus.supervisor.policy.slot import Command, Exit
 from orpheus.supervisor.programs.checks import HttpChecks
 from orpheus.supervisor.programs.message import close_all
@@ -37,16 +38,11 @@ _LAST_LINES_S = 0.5
 
 
 @dataclass(slots=True)
-class ProgramHandle:
-    """The process of one incarnation, from `spawn` to `reap`. Used by the main thread only."""
+class ProgramHandle(ProcessHandle):
+    """The process of a program."""
 
-    incarnation: str
     slot: str
-    pid: int
-    started_at_ms: int
-    pidfd: int
     _program: ProgramSettings
-    _process: subprocess.Popen[bytes]
     _output: ProgramOutput
     _checks: HttpChecks | None
     _wake: Callable[[], object]
@@ -75,10 +71,7 @@ class ProgramHandle:
                 process = _start(slot, program, incarnation, ends)
             finally:
                 close_all(ends)
-            undo.callback(process.wait)
-            undo.callback(process.kill)
-            pidfd = os.pidfd_open(process.pid)
-            undo.callback(os.close, pidfd)
+            pidfd = open_pidfd(process, undo)
             output.begin(incarnation, slot, program, process.pid)
             checks = HttpChecks.start(program, instance_of(slot), wake)
             undo.pop_all()
@@ -117,7 +110,7 @@ class ProgramHandle:
     def send(self, command: Command, within_s: float | None = None) -> None:  # noqa: ARG002
         """Send the signal of a command; ignored if it is not one that a program knows."""
         if command is Command.KILL:
-            self._kill_group()
+            self.kill_group()
         elif command is Command.TERMINATE:
             stop = signal.Signals[f"SIG{self._program.stop_signal}"]
             try:
@@ -146,14 +139,13 @@ class ProgramHandle:
 
     def peek_exit(self) -> Exit | None:
         """Return how the process ended, once its last lines are known; None until then."""
-        found = os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED | os.WNOWAIT | os.WNOHANG)
-        if found is None:
+        status = self.exit_status()
+        if status is None:
             return None
-        is_code = found.si_code == os.CLD_EXITED
-        code = found.si_status if is_code else None
+        code, number = status
         if self._exit_seen_s is None:
             self._exit_seen_s = time.monotonic()
-            how = f"exit code {code}" if is_code else f"killed by {signal_name(found.si_status)}"
+            how = f"exit code {code}" if number is None else f"killed by {signal_name(number)}"
             self._output.drain(self.incarnation, f"process {self.pid} ended: {how}")
         if code == 0 and self._family is None:
             with contextlib.suppress(RuntimeError):  # no thread is left; the next turn tries again
@@ -165,7 +157,7 @@ class ProgramHandle:
             return None
         return Exit(
             code=code,
-            signal=None if is_code else found.si_status,
+            signal=number,
             evidence=last_lines or None,
             left_running=0 if self._family is None else self._family.size,
         )
@@ -174,24 +166,15 @@ class ProgramHandle:
         """Return when its exit is to be reported at the latest; None: it has not ended."""
         return None if self._exit_seen_s is None else self._exit_seen_s + _LAST_LINES_S
 
-    def register(self, poll: select.poll, *, reads: bool) -> None:  # noqa: ARG002 - as a worker's
+    def register(self, poll: select.poll, *, reads: bool) -> None:  # noqa: ARG002
         """Wake `poll` when the process ends; once seen, that stays so."""
         if self._exit_seen_s is None:
             poll.register(self.pidfd, select.POLLIN)
 
-    def reap(self) -> None:
-        """Kill what is left of the process group, then reap the process. Only after its exit."""
-        self._kill_group()
-        self._process.wait()
-        os.close(self.pidfd)
+    def _close(self) -> None:
         self._output.end(self.incarnation)
         if self._checks is not None:
             self._checks.stop()
-
-    def _kill_group(self) -> None:
-        # Before the leader is reaped, the group's id cannot belong to another group.
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
 
 
 def _start(

@@ -6,8 +6,8 @@ import subprocess
 from types import SimpleNamespace
 from typing import cast
 
+from orpheus.supervisor.linux.process_handle import ProcessHandle
 from orpheus.supervisor.linux.sampling import sample
-from orpheus.supervisor.loop.child import ChildHandle
 from orpheus.supervisor.loop.observe import observe
 from orpheus.supervisor.policy.slot import Observation, OsStatus
 
@@ -24,7 +24,7 @@ def test_a_silent_process_is_seen_stopped_though_its_last_sample_is_older() -> N
         )
         seen = [
             observe(
-                cast("ChildHandle", handle),
+                cast("ProcessHandle", handle),
                 Observation("incarnation"),
                 sample=last,
                 row_beat=None,

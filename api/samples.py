@@ -3,6 +3,7 @@
 The API reads the slots each second anyway while somebody looks. Here it does so always, and keeps a
 minute of it in memory: a page that is opened after something went wrong shows what it was like.
 A second in which the slots could not be read has an empty sample, so that a gap is seen as one.
+Each reading goes to `also`, too: the watch on the start needs the same slots as often.
 """
 
 import asyncio
@@ -34,9 +35,15 @@ _EMPTY = _Sample(None, None, None, None)
 class SampleRing:
     """The samples of each slot. `run` is a task; a slot that is gone is forgotten."""
 
-    def __init__(self, readers: Readers, read_slots: Callable[[Store], Sequence[Worker]]) -> None:
+    def __init__(
+        self,
+        readers: Readers,
+        read_slots: Callable[[Store], Sequence[Worker]],
+        also: Callable[[Sequence[Worker]], object],
+    ) -> None:
         self._readers = readers
         self._read_slots = read_slots
+        self._also = also
         self._kept: dict[tuple[str, str], deque[_Sample]] = {}
 
     async def run(self) -> None:
@@ -55,6 +62,7 @@ class SampleRing:
             self.miss(late + is_failing)
             if slots is not None:
                 self.take(slots)
+                self._also(slots)
             due += (late + 1) * EVERY_S
             await asyncio.sleep(due - loop.time())
 

@@ -170,11 +170,11 @@ async def open_services(
     summaries = Summaries(broadcaster)
     probe = WriteProbe()
     long_calls = LongCalls(open_store)
-    start = StartWatch(readers, lambda store: workers(store, options))
-    samples = SampleRing(readers, lambda store: workers(store, options))
+    start = StartWatch()
+    samples = SampleRing(readers, lambda store: workers(store, options), start.look)
     readers.start()
     writer.start()
-    watching = [asyncio.create_task(one.run()) for one in (start, samples)]
+    sampling = asyncio.create_task(samples.run())
     try:
         yield Services(
             options,
@@ -191,8 +191,7 @@ async def open_services(
             long_calls,
         )
     finally:
-        for task in watching:
-            task.cancel()
+        sampling.cancel()
         await long_calls.close()
         await summaries.close()
         await broadcaster.close()

@@ -1,31 +1,22 @@
 """Remembers whether the start is over: whether every slot has been ready once.
 
-A task looks each second from the API's start until it has seen every slot ready, because slots
-come and go and no client may be asking at the moment when the last one becomes ready.
+It looks at each reading of the slots, one a second (samples.py), because slots come and go and no
+client may be asking at the moment when the last one becomes ready.
 """
 
-import asyncio
-import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from orpheus.api.database.readers import Readers
-from orpheus.api.http.problems import Refusal
 from orpheus.shared.domain.processes import Role, SlotState
-from orpheus.shared.errors import StorageError
-from orpheus.shared.storage import Store
 from orpheus.shared.views.workers import Worker
 
-_LOOK_EVERY_S = 1.0
 _SERVING = (SlotState.READY, SlotState.DRAINING)
 _FIRST = (SlotState.DOWN, SlotState.STARTING)
 
 
 class StartWatch:
-    """Remembers which slots have been ready. `run` is a task; `look` takes slots read elsewhere."""
+    """Remembers which slots have been ready, among those that `look` was given."""
 
-    def __init__(self, readers: Readers, read_slots: Callable[[Store], Sequence[Worker]]) -> None:
-        self._readers = readers
-        self._read_slots = read_slots
+    def __init__(self) -> None:
         self._once_ready: set[tuple[str, str]] = set()
         self._is_over = False
 
@@ -33,13 +24,6 @@ class StartWatch:
     def is_over(self) -> bool:
         """Whether every slot has been ready, and there was one."""
         return self._is_over
-
-    async def run(self) -> None:
-        """Look each second until the start is over."""
-        while not self._is_over:
-            with contextlib.suppress(StorageError, Refusal):  # look again in a second
-                self.look(await self._readers.read(self._read_slots))
-            await asyncio.sleep(_LOOK_EVERY_S)
 
     def look(self, slots: Sequence[Worker]) -> list[str]:
         """Return the slots that have never been ready, given all slots as they are now.

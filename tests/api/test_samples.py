@@ -16,7 +16,7 @@ def slot(name: str, **fields: Any) -> Any:
 
 
 def test_the_last_minute_of_each_slot_is_kept_and_no_more() -> None:
-    ring = SampleRing(None, None)  # type: ignore[arg-type]
+    ring = SampleRing(None, None, None)  # type: ignore[arg-type]
     for n in range(KEPT + 5):
         ring.take([slot("default-1", jobs_done=n), slot("default-2", cpu_percent=None, job={})])
     samples = ring.of(slot("default-1"))
@@ -27,7 +27,7 @@ def test_the_last_minute_of_each_slot_is_kept_and_no_more() -> None:
 
 
 def test_a_slot_that_is_gone_is_forgotten() -> None:
-    ring = SampleRing(None, None)  # type: ignore[arg-type]
+    ring = SampleRing(None, None, None)  # type: ignore[arg-type]
     ring.take([slot("default-1"), slot("default-1", host="host-2")])
     ring.take([slot("default-1")])
     assert len(ring.of(slot("default-1"))["rss_bytes"]) == 2
@@ -49,13 +49,15 @@ def test_seconds_in_which_nothing_can_be_read_have_empty_samples(
                 raise answer
             return answer
 
-    ring = SampleRing(Readers(), None)  # type: ignore[arg-type]
+    looked: list[Any] = []
+    ring = SampleRing(Readers(), None, looked.append)  # type: ignore[arg-type]
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(ring.run())
     samples = ring.of(slot("default-1"))
     assert [n for n in samples["jobs_done"] if n is not None] == [0, 2]
     assert None in samples["jobs_done"][1:-1]
     assert len({len(values) for values in samples.values()}) == 1  # type: ignore[arg-type]
+    assert [slots[0]["jobs_done"] for slots in looked] == [0, 2]
 
 
 def test_samples_are_told_on_request_though_nobody_looked_before(

@@ -1,13 +1,8 @@
 """The start is over once every slot has been ready, whoever asks and whenever."""
 
-import asyncio
-from collections.abc import Callable
-from typing import Any, cast
-
-import pytest
+from typing import cast
 
 from orpheus.api.start_watch import StartWatch
-from orpheus.shared.errors import DatabaseBusy
 from orpheus.shared.views.workers import Worker
 
 
@@ -19,46 +14,26 @@ def slot(
     return cast("Worker", {**fields, "restarts": restarts, "last_exit": None})
 
 
-class FakeReaders:
-    """Reads what is next, or raises it."""
+def test_a_slot_that_was_ready_once_is_remembered() -> None:
+    watching = StartWatch()
+    assert watching.look([]) == []
+    assert not watching.is_over
+    watching.look([slot("default-1", "ready"), slot("default-2", "starting")])
+    assert not watching.is_over
+    watching.look([slot("default-1", "backoff"), slot("default-2", "ready")])
 
-    def __init__(self, *answers: list[Worker] | Exception) -> None:
-        self._answers = list(answers)
-
-    async def read(self, _: Callable[..., Any]) -> list[Worker]:
-        answer = self._answers.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-
-def watch(*answers: list[Worker] | Exception) -> StartWatch:
-    return StartWatch(FakeReaders(*answers), lambda _: [])  # type: ignore[arg-type]
-
-
-def test_a_slot_that_was_ready_while_nobody_asked_is_remembered(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("orpheus.api.start_watch._LOOK_EVERY_S", 0)
-    watching = watch(
-        [],
-        DatabaseBusy("locked"),
-        [slot("default-1", "ready"), slot("default-2", "starting")],
-        [slot("default-1", "backoff"), slot("default-2", "ready")],
-    )
-    asyncio.run(watching.run())
-
+    assert watching.is_over
     assert watching.look([slot("default-1", "fatal"), slot("default-2", "starting")]) == []
 
 
 def test_the_slots_that_have_not_been_ready_are_named() -> None:
     slots = [slot("api", "starting", pool=None), slot("default-1", "backoff", restarts=2)]
 
-    assert watch().look(slots) == ["default-1"]
+    assert StartWatch().look(slots) == ["default-1"]
 
 
 def test_a_slot_that_is_added_later_does_not_begin_the_start_anew() -> None:
-    watching = watch()
+    watching = StartWatch()
     assert watching.look([slot("default-1", "ready")]) == []
 
     assert watching.look([slot("default-1", "ready"), slot("default-2", "starting")]) == []
@@ -67,13 +42,13 @@ def test_a_slot_that_is_added_later_does_not_begin_the_start_anew() -> None:
 def test_an_api_that_was_restarted_waits_only_for_what_has_not_come_up_yet() -> None:
     api = slot("api", "ready", restarts=1, pool=None)
 
-    assert watch().look([api, slot("default-1", "backoff", restarts=3)]) == []
-    assert watch().look([api, slot("default-1", "starting", restarts=1)]) == []
-    assert watch().look([api, slot("default-1", "starting")]) == ["default-1"]
+    assert StartWatch().look([api, slot("default-1", "backoff", restarts=3)]) == []
+    assert StartWatch().look([api, slot("default-1", "starting", restarts=1)]) == []
+    assert StartWatch().look([api, slot("default-1", "starting")]) == ["default-1"]
 
 
 def test_a_slot_of_another_host_is_another_slot() -> None:
-    watching = watch()
+    watching = StartWatch()
     one, other = slot("default-1", "ready"), slot("default-1", "starting", host="host-2")
     assert watching.look([one, other]) == ["default-1"]
 
@@ -84,16 +59,16 @@ def program(name: str, state: str, last_exit: object = None) -> Worker:
 
 def test_the_start_waits_for_programs_but_for_none_that_fails() -> None:
     ready = slot("default-1", "ready")
-    assert watch().look([ready, program("web-1", "starting")]) == ["web-1"]
-    assert watch().look([ready, program("web-1", "down")]) == ["web-1"]
+    assert StartWatch().look([ready, program("web-1", "starting")]) == ["web-1"]
+    assert StartWatch().look([ready, program("web-1", "down")]) == ["web-1"]
     exited = {"reason": "exit code 1"}
     for state in ("backoff", "fatal", "down", "starting"):
-        assert watch().look([ready, program("web-1", state, exited)]) == []
+        assert StartWatch().look([ready, program("web-1", state, exited)]) == []
     waits = [ready, program("db-1", "fatal", exited), program("web-1", "down")]
-    assert watch().look(waits) == []
+    assert StartWatch().look(waits) == []
 
 
 def test_programs_alone_do_not_end_the_start() -> None:
-    watching = watch()
+    watching = StartWatch()
     watching.look([program("web-1", "ready")])
     assert not watching.is_over

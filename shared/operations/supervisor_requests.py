@@ -17,6 +17,7 @@ from orpheus.shared.errors import NoAnswer, NoSupervisor, NotFound, TransitionRe
 from orpheus.shared.moments import rfc3339
 from orpheus.shared.operations.audit import Actor, audited
 from orpheus.shared.operations.stored_settings import is_supervised
+from orpheus.shared.process.clock import os_state
 from orpheus.shared.storage import Store
 from orpheus.shared.views.jobs import running_job_json
 from orpheus.shared.views.workers import Stack
@@ -138,7 +139,7 @@ def read_stack(store: Store, name: str, host: str | None, own_host: str) -> Stac
         silent = f"{name} (process {slot.pid}) did not answer within {_ANSWER_WITHIN_S:.0f} s: "
         if store.supervision.is_waiting(request_id):
             raise NoAnswer(f"{silent}its supervisor has not asked it yet")
-        why = _WHY_SILENT.get(_os_state(slot.pid), "it does not react to signals; try again")
+        why = _WHY_SILENT.get(os_state(slot.pid), "it does not react to signals; try again")
         raise NoAnswer(silent + why)
     return {
         "slot": name,
@@ -245,12 +246,3 @@ def _size_bytes(file: Path) -> int:
         return file.stat().st_size
     except OSError:
         return 0
-
-
-def _os_state(pid: int) -> str:
-    """Return the kernel's letter for the state of a process; empty if it has ended."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return ""
-    return stat.rpartition(")")[2].split()[0]

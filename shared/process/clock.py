@@ -67,6 +67,11 @@ def create_time_s(pid: int) -> float:
     return _state_and_create_time_s(pid)[1]
 
 
+def os_state(pid: int) -> str:
+    """Return the kernel's letter for the state of a process; empty if it has ended."""
+    return _state_and_create_time_s(pid)[0]
+
+
 def is_alive(pid: int, created_s: float) -> bool:
     """Return whether the process with this pid and create time still runs and is no zombie."""
     state, now_s = _state_and_create_time_s(pid)

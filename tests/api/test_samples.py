@@ -37,7 +37,7 @@ def test_a_slot_that_is_gone_is_forgotten() -> None:
 def test_seconds_in_which_nothing_can_be_read_have_empty_samples(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("orpheus.api.samples.EVERY_S", 0.001)
+    monkeypatch.setattr("orpheus.api.samples.EVERY_S", 0.05)
     answers = iter([[slot("default-1")], ZeroDivisionError(), [slot("default-1", jobs_done=2)]])
 
     class Readers:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from orpheus.shared.domain.commands import CommandSettings, describe_command
+from orpheus.shared.domain.commands import CommandSettings
 from orpheus.shared.domain.handover import StoredSettings, WorkerHandover, from_json
 from orpheus.shared.domain.json_values import with_finite_numbers
 from orpheus.shared.errors import ExitCode, OrpheusError
@@ -131,11 +131,9 @@ def _describe(options: argparse.Namespace) -> int:
             for name in around:
                 reading = f"jobs.around: {name}"
                 load_around([name])
-        from orpheus.shared.job_types.code_digest import code_digest  # noqa: PLC0415 - see _run
+        from orpheus.shared.job_types.code_digest import described  # noqa: PLC0415 - see _run
 
-        code = code_digest(modules)
-        described = [{**one.describe(), "code": code} for one in registered_types().values()]
-        described += [describe_command(one) for one in commands]
+        types = described(modules, registered_types().values(), commands)
     except BaseException as error:  # noqa: BLE001 - a module may raise anything, SystemExit too
         from orpheus.worker.attempt.import_failure import import_failure  # noqa: PLC0415 - see _run
 
@@ -145,7 +143,7 @@ def _describe(options: argparse.Namespace) -> int:
             os.write(answer_fd, json.dumps({"failed": why}).encode())
         return ExitCode.CONFIGURATION
     with os.fdopen(answer_fd, "w", encoding="utf-8") as answer:
-        text = json.dumps(sorted(described, key=lambda one: str(one["name"])))
+        text = json.dumps(sorted(types, key=lambda one: str(one["name"])))
         answer.write(with_finite_numbers(text) + "\n")
     return ExitCode.OK
 

@@ -10,8 +10,6 @@ import threading
 
 from orpheus.shared.domain.handover import WorkerHandover
 from orpheus.shared.domain.jobs import Dependency, NewJob
-from orpheus.shared.errors import InvalidJob
-from orpheus.shared.job_types.context import PermanentError
 from orpheus.shared.job_types.request import JobRequest
 from orpheus.shared.storage import Store, open_storage
 from orpheus.worker.attempt.outcomes import payload_text
@@ -37,16 +35,12 @@ class DatabaseQueries:
 
     def prepare_child(self, request: JobRequest) -> NewJob:
         """See JobQueries."""
-        from orpheus.shared.job_types.admission import prepare_job  # noqa: PLC0415 - 4 MB, for few jobs
+        from orpheus.shared.job_types.admission import prepare_child  # noqa: PLC0415 - 4 MB, for few jobs
 
         payload = json.loads(payload_text(request.payload))
         with self._lock:
             types = {row.name: row for row in self._store().types.all()}
-        try:
-            fields = {**request.given(), "payload": payload}
-            return prepare_job(types, self._settings.defaults, **fields)
-        except InvalidJob as refused:
-            raise PermanentError(f"enqueue {request.type!r}: {refused}") from None
+        return prepare_child(types, self._settings.defaults, request, payload)
 
     def trouble(self) -> list[str]:
         """See JobQueries."""

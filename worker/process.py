@@ -12,7 +12,6 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
-from orpheus.shared.domain.commands import describe_command
 from orpheus.shared.domain.handover import StoredSettings, WorkerHandover
 from orpheus.shared.domain.jobs import Holder
 from orpheus.shared.domain.processes import Role
@@ -260,12 +259,9 @@ def _take_over(
 
 
 def _described(settings: WorkerHandover, types: dict[str, JobType]) -> list[TypeRow]:
-    from orpheus.shared.job_types.code_digest import code_digest  # noqa: PLC0415 - only alone
+    from orpheus.shared.job_types.code_digest import described  # noqa: PLC0415 - only alone
 
-    code = code_digest(settings.modules)
-    described = [{**one.describe(), "code": code} for one in types.values()]
-    described += [describe_command(one) for one in settings.commands]
-    return [type_row(one) for one in described]
+    return [type_row(one) for one in described(settings.modules, types.values(), settings.commands)]
 
 
 def _commands(settings: WorkerHandover) -> "dict[str, CommandType]":

@@ -12,25 +12,13 @@ from orpheus.shared.domain.lifecycle import Finished
 from orpheus.shared.job_types.registry import JobType
 from orpheus.worker.attempt.around import Around
 from orpheus.worker.attempt.context import JobQueries, RunningAttempt
-from orpheus.worker.attempt.executor import Executor
+from orpheus.worker.attempt.executor import Executor, NoTimeout
 from orpheus.worker.attempt.job_log import JobLogHandler, JobOutput
 
 if TYPE_CHECKING:
     from orpheus.worker.attempt.command import CommandType
 
 T = TypeVar("T")
-
-
-class NoAlarm:
-    """Raises no timeout: SIGALRM belongs to the test runner. That of a coroutine is its loop's."""
-
-    has_raised = False
-
-    def arm(self, now_s: float, timeout_s: float) -> None:
-        """Do nothing."""
-
-    def disarm(self) -> None:
-        """Do nothing."""
 
 
 def run_attempt(
@@ -42,9 +30,10 @@ def run_attempt(
 ) -> Finished:
     """Run the attempt, and return how it ended. Raises nothing that its job raises.
 
-    What it prints and logs goes to its log, as in a worker.
+    What it prints and logs goes to its log, as in a worker. Only a coroutine times out: SIGALRM
+    belongs to the test runner.
     """
-    executor = Executor(types, commands or {}, NoAlarm(), queries, around=around)
+    executor = Executor(types, commands or {}, NoTimeout(), queries, around=around)
     with _captured(attempt):
         return _without_a_running_loop(lambda: executor.run(attempt))
 

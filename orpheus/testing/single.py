@@ -12,9 +12,7 @@ from orpheus.shared.domain.handover import JobDefaults
 from orpheus.shared.domain.jobs import Dependency, JobError, Lease, NewJob, Outcome, Status
 from orpheus.shared.domain.jobs import LogLine as StoredLine
 from orpheus.shared.domain.lifecycle import ENDINGS
-from orpheus.shared.errors import InvalidJob
-from orpheus.shared.job_types.admission import prepare_job
-from orpheus.shared.job_types.context import PermanentError
+from orpheus.shared.job_types.admission import prepare_child
 from orpheus.shared.job_types.describe import type_row
 from orpheus.shared.job_types.registry import JobType, registered_types
 from orpheus.shared.job_types.request import JobRequest
@@ -83,20 +81,14 @@ class _Queries:
         A type that no imported module defines may be one of a module that only workers import.
         """
         payload = json.loads(payload_text(request.payload))
-        child = self._checked(request, payload)
-        self.children.append(request)
-        return child
-
-    def _checked(self, request: JobRequest, payload: object) -> NewJob:
         known = registered_types().get(request.type)
         if known is None:
-            return NewJob(request.type, ref=request.ref)
-        row = type_row(known.describe())
-        fields = {**request.given(), "payload": payload}
-        try:
-            return prepare_job({row.name: row}, JobDefaults(3, 900.0), **fields)
-        except InvalidJob as refused:
-            raise PermanentError(f"enqueue {request.type!r}: {refused}") from None
+            child = NewJob(request.type, ref=request.ref)
+        else:
+            row = type_row(known.describe())
+            child = prepare_child({row.name: row}, JobDefaults(3, 900.0), request, payload)
+        self.children.append(request)
+        return child
 
 
 @overload

@@ -18,7 +18,9 @@ from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.domain.json_values import json_pointer, json_problems, not_storable
 from orpheus.shared.durations import parse_duration_s
 from orpheus.shared.errors import FieldProblem, InvalidJob
+from orpheus.shared.job_types.context import PermanentError
 from orpheus.shared.job_types.fields import field_problems
+from orpheus.shared.job_types.request import JobRequest
 from orpheus.shared.moments import parse_time_ms
 from orpheus.shared.sentences import did_you_mean
 from orpheus.shared.storage import TypeRow
@@ -83,6 +85,16 @@ def prepare_job(
     if "timeout" in given:
         given["timeout_s"] = parse_duration_s(given.pop("timeout"))
     return with_defaults(row, defaults, payload=_encode(payload), **given)
+
+
+def prepare_child(
+    types: Mapping[str, TypeRow], defaults: JobDefaults, request: JobRequest, payload: object
+) -> NewJob:
+    """Return the job that a handler submits. Raises PermanentError where `prepare_job` refuses."""
+    try:
+        return prepare_job(types, defaults, **{**request.given(), "payload": payload})
+    except InvalidJob as refused:
+        raise PermanentError(f"enqueue {request.type!r}: {refused}") from None
 
 
 def with_defaults(

@@ -11,9 +11,13 @@ import os
 import site
 import sys
 import sysconfig
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
+from typing import Any
+
+from orpheus.shared.domain.commands import CommandSettings, describe_command
+from orpheus.shared.job_types.registry import JobType
 
 _OURS = "orpheus"
 
@@ -28,6 +32,17 @@ def code_digest(modules: Sequence[str]) -> str:
             contents = "unreadable"
         digest.update(f"{name} {contents}\n".encode())
     return digest.hexdigest()
+
+
+def described(
+    modules: Sequence[str], types: Iterable[JobType], commands: Iterable[CommandSettings]
+) -> list[dict[str, Any]]:
+    """Return what the supervisor and the database keep of each job type, and of each command."""
+    code = code_digest(modules)
+    return [
+        *({**one.describe(), "code": code} for one in types),
+        *(describe_command(one) for one in commands),
+    ]
 
 
 def _files(named: Sequence[str], loaded: Mapping[str, ModuleType]) -> Iterator[tuple[str, Path]]:

@@ -15,7 +15,7 @@ from orpheus.shared.logs import get_logger
 from orpheus.worker.attempt.around import Around
 from orpheus.worker.attempt.context import JobQueries, RunningAttempt
 from orpheus.worker.attempt.event_loop import EventLoop
-from orpheus.worker.attempt.executor import Executor
+from orpheus.worker.attempt.executor import Executor, NoTimeout
 from orpheus.worker.attempt.interrupt import Interrupt
 from orpheus.worker.attempt.job_log import Capture
 from orpheus.worker.attempt.job_threads import JobThreads
@@ -26,18 +26,6 @@ if TYPE_CHECKING:
 _LOOK_EVERY_S = 0.05
 
 log = get_logger()
-
-
-class _NoTimeout:
-    """On the loop, `asyncio.timeout` does it."""
-
-    has_raised = False
-
-    def arm(self, now_s: float, timeout_s: float) -> None:
-        """See SoftTimeout."""
-
-    def disarm(self) -> None:
-        """See SoftTimeout."""
 
 
 class ConcurrentExecutor(Executor):
@@ -54,7 +42,7 @@ class ConcurrentExecutor(Executor):
         capture: Capture | None = None,
     ) -> None:
         """A handler that blocks the event loop for over `blocked_after_s` is named in the log."""
-        super().__init__(types, commands, _NoTimeout(), queries, around=around, capture=capture)
+        super().__init__(types, commands, NoTimeout(), queries, around=around, capture=capture)
         self.on_end: Callable[[RunningAttempt, Finished], None] = lambda *_: None
         self.wake: Callable[[], object] = lambda: None
         """Called after `on_end`, when the attempt is no longer among those that run here."""

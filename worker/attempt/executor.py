@@ -60,6 +60,18 @@ class SoftTimeout(HasRaised, Protocol):
         """Raise nothing: the handler has returned."""
 
 
+class NoTimeout:
+    """The SoftTimeout where something else raises it, as `asyncio.timeout` does, or nothing."""
+
+    has_raised = False
+
+    def arm(self, now_s: float, timeout_s: float) -> None:
+        """See SoftTimeout."""
+
+    def disarm(self) -> None:
+        """See SoftTimeout."""
+
+
 class Executor:
     """Runs attempts of the job types that it is given. One thread only."""
 

@@ -18,7 +18,7 @@ from orpheus.shared.job_types import context as contexts
 from orpheus.shared.job_types import registry
 from orpheus.shared.job_types.request import JobRequest, Options
 from orpheus.worker.attempt.context import RunningAttempt
-from orpheus.worker.attempt.executor import Executor
+from orpheus.worker.attempt.executor import Executor, NoTimeout
 
 PAGE = (Path(__file__).parents[3] / "docs" / "jobs.md").read_text(encoding="utf-8")
 SNIPPETS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
@@ -38,13 +38,6 @@ LEASE = Lease(
     cancel_requested=False,
 )
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
-
-
-class NoAlarm:
-    has_raised = False
-
-    def arm(self, now_s: float, timeout_s: float) -> None: ...
-    def disarm(self) -> None: ...
 
 
 class Queries:
@@ -79,7 +72,7 @@ class Page:
         lease = LEASE._replace(type=name, payload=json.dumps(payload), **fields)
         self.attempt = RunningAttempt(lease, time.monotonic())
         job_types = registry.registered_types()
-        return Executor(job_types, {}, NoAlarm(), self.queries, around=around).run(self.attempt)
+        return Executor(job_types, {}, NoTimeout(), self.queries, around=around).run(self.attempt)
 
 
 @pytest.fixture(scope="module")

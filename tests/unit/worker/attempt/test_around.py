@@ -17,7 +17,7 @@ from orpheus.shared.job_types.context import JobCancelled, JobTimeout
 from orpheus.shared.job_types.registry import load_job_types
 from orpheus.worker.attempt.around import load_around
 from orpheus.worker.attempt.context import RunningAttempt
-from orpheus.worker.attempt.executor import Executor
+from orpheus.worker.attempt.executor import Executor, NoTimeout
 
 SEEN: list[Any] = []
 Run = Callable[..., Finished]
@@ -27,15 +27,6 @@ Run = Callable[..., Finished]
 def nothing_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(job_types, "_registry", {})
     SEEN.clear()
-
-
-class NoAlarm:
-    """No timeout in tests of something else."""
-
-    has_raised = False
-
-    def arm(self, now_s: float, timeout_s: float) -> None: ...
-    def disarm(self) -> None: ...
 
 
 @pytest.fixture(params=[False, True], ids=["plain", "async"])
@@ -50,7 +41,7 @@ def run(request: pytest.FixtureRequest, make_lease: Callable[..., Any], queries:
             return body(ctx)
 
         job("t")(later if request.param else now)
-        alarm: Any = NoAlarm()
+        alarm = NoTimeout()
         executor = Executor(load_job_types([]), {}, alarm, queries, around=around)
         return executor.run(RunningAttempt(make_lease(**lease), time.monotonic()))
 
@@ -153,7 +144,7 @@ def test_a_coroutine_s_timeout_and_cancel_are_seen_as_such(
     async def endless() -> None:
         await asyncio.sleep(60)
 
-    alarm: Any = NoAlarm()
+    alarm = NoTimeout()
     executor = Executor(load_job_types([]), {}, alarm, queries, around=(noting("a"),))
     attempt = RunningAttempt(make_lease(timeout_s=0.05), time.monotonic())
     assert executor.run(attempt).ending is Ending.TIMED_OUT
@@ -169,7 +160,7 @@ def test_commands_are_wrapped_too(make_lease: Callable[..., Any], queries: Any) 
         def run(self, attempt: RunningAttempt) -> dict[str, int]:
             return {"exit_code": 0}
 
-    alarm, commands = NoAlarm(), {"t": Command()}
+    alarm, commands = NoTimeout(), {"t": Command()}
     executor = Executor({}, commands, alarm, queries, around=(noting("a"),))  # type: ignore[arg-type]
     ended = executor.run(RunningAttempt(make_lease(), time.monotonic()))
     assert ended.result == '{"exit_code":0}'

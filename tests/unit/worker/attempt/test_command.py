@@ -13,11 +13,10 @@ import pytest
 from orpheus.shared.domain.commands import CommandSettings
 from orpheus.shared.domain.jobs import Lease
 from orpheus.shared.domain.lifecycle import Ending
-from orpheus.testing.attempts import NoAlarm
 from orpheus.worker.attempt import command as command_module
 from orpheus.worker.attempt.command import CommandType
 from orpheus.worker.attempt.context import RunningAttempt
-from orpheus.worker.attempt.executor import Executor
+from orpheus.worker.attempt.executor import Executor, NoTimeout
 
 
 @pytest.mark.parametrize(
@@ -48,7 +47,7 @@ def test_its_job_is_given_back_if_it_was_not_started_and_nothing_of_it_is_left(
         raise OSError(errno.EMFILE, "Too many open files")
 
     command = CommandType(CommandSettings("t", ("sleep", "600"), None, None, "", {}, (0,)), 10.0)
-    executor = Executor({}, {"t": command}, NoAlarm(), queries)
+    executor = Executor({}, {"t": command}, NoTimeout(), queries)
     gc.collect()
     files = set(Path("/proc/self/fd").iterdir())
     monkeypatch.setattr(subprocess, "Popen", start)

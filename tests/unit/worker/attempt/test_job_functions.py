@@ -12,14 +12,7 @@ from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.job_types import registry as job_types
 from orpheus.shared.job_types.registry import load_job_types
 from orpheus.worker.attempt.context import RunningAttempt
-from orpheus.worker.attempt.executor import Executor
-
-
-class NoAlarm:
-    has_raised = False
-
-    def arm(self, now_s: float, timeout_s: float) -> None: ...
-    def disarm(self) -> None: ...
+from orpheus.worker.attempt.executor import Executor, NoTimeout
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +26,7 @@ def run(make_lease: Callable[..., Lease], queries: Any) -> Callable[[str], Finis
 
     def run_once(payload: str) -> Finished:
         attempt = RunningAttempt(make_lease(payload=payload), time.monotonic())
-        return Executor(load_job_types([]), {}, NoAlarm(), queries).run(attempt)
+        return Executor(load_job_types([]), {}, NoTimeout(), queries).run(attempt)
 
     return run_once
 

@@ -22,6 +22,7 @@ from orpheus.api.light_fastapi import light_fastapi
 from orpheus.config.options import config_options
 from orpheus.config.token_file import read_token
 from orpheus.shared.domain.handover import ApiHandover, from_json
+from orpheus.shared.domain.processes import API_SLOT
 from orpheus.shared.errors import OrpheusError
 from orpheus.shared.imports import without_garbage
 from orpheus.shared.job_types.describe import describe_types
@@ -33,8 +34,6 @@ from orpheus.shared.process.failpoints import name_program
 from orpheus.shared.process.listener import bind_listener
 from orpheus.shared.process.standard_streams import open_missing_streams
 from orpheus.shared.storage import listen, open_storage, settled, state_files
-
-_SLOT = "api"
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -68,7 +67,7 @@ def _run_alone(config: Path | None, sets: Sequence[str]) -> None:
     handover = for_api(settings, supervised=False)
     # A link may be changed while the API runs.
     handover = replace(handover, storage=settled(handover.storage))
-    configure_logging(handover.log_level, handover.log_format, _SLOT)
+    configure_logging(handover.log_level, handover.log_format, API_SLOT)
     listener = bind_listener(handover.host, handover.port)
     modules, timeout_s = settings.jobs.modules, settings.supervisor.start_timeout
 

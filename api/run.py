@@ -17,7 +17,7 @@ from orpheus.api.beats import Beats
 from orpheus.api.server.uvicorn import Server
 from orpheus.api.services import Services, open_services
 from orpheus.shared.domain.handover import ApiHandover
-from orpheus.shared.domain.processes import Role
+from orpheus.shared.domain.processes import API_SLOT, Role
 from orpheus.shared.logs import get_logger
 from orpheus.shared.operations.configuration import ConfigurationEditor
 from orpheus.shared.process.channel import Channel
@@ -25,7 +25,6 @@ from orpheus.shared.process.clock import SystemClock
 from orpheus.shared.process.listener import address_of
 from orpheus.shared.process.own_record import own_record
 
-SLOT = "api"
 _INTERPRETER_TURN_S = 0.001
 """How long a busy thread keeps Python from the others. A request waits for several such turns: with
 Python's own 5 ms, a batch that is being checked would delay other requests by tens of ms."""
@@ -47,7 +46,11 @@ async def run_api(
     opening = open_services(options, token=token, configuration=configuration)
     async with opening as services:
         record = own_record(
-            SystemClock(), options.host_name, Role.API, SLOT, incarnation or secrets.token_hex(8)
+            SystemClock(),
+            options.host_name,
+            Role.API,
+            API_SLOT,
+            incarnation or secrets.token_hex(8),
         )
         beats = Beats(channel, record, services.writer, options.beat_interval_s)
         server = _server(services, listener, beats)

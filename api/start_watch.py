@@ -6,7 +6,7 @@ client may be asking at the moment when the last one becomes ready.
 
 from collections.abc import Sequence
 
-from orpheus.shared.domain.processes import Role, SlotState
+from orpheus.shared.domain.processes import API_SLOT, Role, SlotState
 from orpheus.shared.views.workers import Worker
 
 _SERVING = (SlotState.READY, SlotState.DRAINING)
@@ -37,7 +37,7 @@ class StartWatch:
         fails = any(slot["last_exit"] and slot["state"] not in _SERVING for slot in programs)
         # An API that was restarted has not seen the start. For it a slot counts once its first
         # process is past its start; otherwise one that stays down would keep /readyz at 503.
-        is_late = any(slot["slot"] == "api" and slot["restarts"] for slot in slots)
+        is_late = any(slot["slot"] == API_SLOT and slot["restarts"] for slot in slots)
         self._once_ready.update(
             _key(slot)
             for slot in counted

@@ -12,9 +12,8 @@ from orpheus.config.handovers import for_api, for_programs, for_worker
 from orpheus.config.problems import dotted
 from orpheus.config.settings import Settings
 from orpheus.shared.domain.handover import WorkerHandover
+from orpheus.shared.domain.processes import API_SLOT
 from orpheus.shared.records import dataclass
-
-API_SLOT = "api"
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,16 +19,13 @@ from orpheus.config.problems import Problem
 from orpheus.config.settings import Api, Command, Database, Program, Settings
 from orpheus.config.token_file import SHORTEST_TOKEN, read_token
 from orpheus.shared.domain.dependencies import cycle_in
-from orpheus.shared.errors import ConfigurationError
+from orpheus.shared.errors import NEEDS_PSYCOPG, ConfigurationError
 from orpheus.shared.sentences import did_you_mean
 
 _ROUNDING_S = 1e-6
 """3 × 0.1 s is a little more than 0.3 s in floats, but meant to be equal."""
 _HANG_MARGIN_S = 3
 """A hang is noticed this long after the heartbeat timeout, at most."""
-_NEEDS_PSYCOPG = (
-    "PostgreSQL needs psycopg, which is not installed: pip install 'psycopg[binary]>=3.2'"
-)
 
 
 def problems_between(settings: Settings) -> Iterator[Problem]:
@@ -79,7 +76,7 @@ def _same_names(table: str, names: list[str]) -> Iterator[Problem]:
 def _database(database: Database) -> Iterator[Problem]:
     """Return what keeps the database from being used, and a URL to listen on that it has not."""
     if _file_of(database.url) is None and find_spec("psycopg") is None:
-        yield Problem(("database", "url"), _NEEDS_PSYCOPG)
+        yield Problem(("database", "url"), NEEDS_PSYCOPG)
     if database.listen_url and _file_of(database.url) is not None:
         reason = "is for a database on PostgreSQL; SQLite has no connection to listen on"
         yield Problem(("database", "listen_url"), reason, also=(("database", "url"),))
@@ -140,7 +137,7 @@ def _outboxes(settings: Settings) -> Iterator[Problem]:
         url = ("outboxes", place, "url")
         file = _file_of(outbox.url)
         if file is None and find_spec("psycopg") is None:
-            yield Problem(url, _NEEDS_PSYCOPG)
+            yield Problem(url, NEEDS_PSYCOPG)
         if file is not None and file == orpheus:
             yield Problem(url, "is Orpheus' own database; an outbox is in that of an application")
         if file is not None and "." in outbox.table:

@@ -23,11 +23,10 @@ from orpheus.config.sources import DEFAULT_PATH, Sources, given_file
 from orpheus.shared.errors import ConfigurationError
 from orpheus.shared.operations.configuration import MASK
 from orpheus.shared.process.living_note import write_note
-from orpheus.shared.process.state_files import settings_beside
+from orpheus.shared.process.state_files import LOCK_NAME, settings_beside
 from orpheus.shared.records import dataclass
 
 _TABLES = ("database", "api", "pools", "queues", "jobs", "leases", "heartbeats", "supervisor")
-_LOCK = "supervisor.lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +125,7 @@ def _held_locks() -> Iterator[Path]:
     pids = {fields[4] for line in lines if (fields := line.split())[1:2] == ["FLOCK"]}
     for pid in pids:
         for name in _opened_by(pid):
-            if name.endswith(_LOCK):
+            if name.endswith(LOCK_NAME):
                 yield Path(name)
 
 

@@ -18,7 +18,7 @@ from pydantic import (
 )
 from pydantic.types import Strict
 
-from orpheus.shared.domain.limits import NAME, NAME_RULE
+from orpheus.shared.domain.limits import MAX_RETRIES, NAME, NAME_RULE, PRIORITIES
 from orpheus.shared.domain.programs import INSTANCE
 from orpheus.shared.domain.urls import url_problem
 from orpheus.shared.durations import as_duration, parse_duration_s
@@ -218,5 +218,5 @@ StopSignal = Annotated[str, AfterValidator(_stop_signal)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 OutboxUrl = Annotated[str, AfterValidator(_outbox_url)]
 TableName = Annotated[str, _matching(TABLE.pattern, TABLE_RULE)]
-Retries = Annotated[Integer, Field(ge=0, le=100)]
-Priority = Annotated[Integer, Field(ge=-1000, le=1000)]
+Retries = Annotated[Integer, Field(ge=0, le=MAX_RETRIES)]
+Priority = Annotated[Integer, Field(ge=PRIORITIES[0], le=PRIORITIES[-1])]

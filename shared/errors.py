@@ -63,6 +63,12 @@ class ConfigurationError(OrpheusError):
     exit_code = ExitCode.CONFIGURATION
 
 
+NEEDS_PSYCOPG = (
+    "PostgreSQL needs psycopg, which is not installed: pip install 'psycopg[binary]>=3.2'"
+)
+"""Of `database.url`: told where settings are checked, and where the database is opened."""
+
+
 class Unavailable(OrpheusError):
     """The database or the server cannot be used now; trying again later may help."""
 

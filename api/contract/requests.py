@@ -29,6 +29,7 @@ from orpheus.shared.domain.limits import (
     MAX_UNIQUE_KEY_CHARS,
     NAME,
     PRIORITIES,
+    TWO_STARTS,
 )
 from orpheus.shared.domain.requests import MOST_WORKERS
 from orpheus.shared.durations import LONGEST_S, parse_duration_s
@@ -168,7 +169,7 @@ class _NewJob(_Body):
     @model_validator(mode="after")
     def _one_start(self) -> Self:
         if self.delay is not None and self.run_at is not None:
-            raise ValueError("delay and run_at cannot both be given")
+            raise ValueError(TWO_STARTS)
         return self
 
 

@@ -20,10 +20,8 @@ from orpheus.shared.domain.json_values import (
     not_storable,
     unique_keys,
 )
+from orpheus.shared.domain.limits import MAX_DEPTH
 from orpheus.shared.errors import FieldProblem
-
-MAX_DEPTH = 32
-"""How deep objects and lists may nest; the outermost one is 1."""
 
 _LONGEST_SAFE_DIGITS = 18  # every integer of so many characters fits in 64 bits
 

@@ -11,12 +11,11 @@ from orpheus.api.contract.openapi import answers, problems
 from orpheus.api.http.calls import json_response
 from orpheus.api.services import Services, services_of
 from orpheus.shared.domain.processes import Role, SlotState
+from orpheus.shared.domain.verdict import LITTLE_SPACE_BYTES
 from orpheus.shared.errors import OrpheusError, StorageError
 from orpheus.shared.views.workers import Worker
 
 router = APIRouter(tags=["health"])
-
-_LITTLE_SPACE_BYTES = 256_000_000
 
 
 @router.get("/healthz", responses=answers(Health) | problems())
@@ -81,7 +80,7 @@ def space_check(free_bytes: int | None) -> Check:
     if free_bytes is None:
         return _check("ok", "the database's server looks after its own space")
     detail = f"{free_bytes // 1_000_000:,} MB are free where the database is"
-    return _check("ok" if free_bytes >= _LITTLE_SPACE_BYTES else "degraded", detail)
+    return _check("ok" if free_bytes >= LITTLE_SPACE_BYTES else "degraded", detail)
 
 
 def workers_check(slots: Sequence[Worker]) -> Check:

@@ -13,6 +13,7 @@ from orpheus.shared.domain.limits import (
     LARGEST_ID,
     LONGEST_REASON,
     MAX_BATCH_JOBS,
+    MAX_DEPTH,
     NAME,
     NAME_RULE,
 )
@@ -20,8 +21,6 @@ from orpheus.shared.errors import FieldProblem, InvalidJob, NotFound
 from orpheus.shared.job_types.request import JobRequest
 from orpheus.shared.moments import parse_time_ms
 
-_DEEPEST = 32
-"""Of a request's body, whose outermost object is 1: api/http/strict_json.py refuses more."""
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
@@ -132,7 +131,7 @@ def _problems(request: JobRequest, at: str, *, depth: int) -> list[FieldProblem]
         FieldProblem(at + json_pointer(path), detail)
         for path, detail in json_problems(request.payload, not_storable, ("payload",))
     ]
-    if not problems and _depth(request.payload, _DEEPEST - depth) > _DEEPEST - depth:
+    if not problems and _depth(request.payload, MAX_DEPTH - depth) > MAX_DEPTH - depth:
         problems.append(FieldProblem(f"{at}/payload", "is nested too deep"))
     return problems
 

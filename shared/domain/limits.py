@@ -17,8 +17,11 @@ MAX_DEPENDENCIES = 10_000
 MOST_ATTEMPTS = 1_000
 """So many attempts of a job that have ended are kept, the newest: it may snooze for ever."""
 LARGEST_ID = 2**63 - 1
+TWO_STARTS = "delay and run_at cannot both be given"
 ON_DEPENDENCY_FAILURE = ("cancel", "run", "fail")
 """What may happen to a job when one that it depends on does not end done."""
 MAX_BATCH_JOBS = 10_000
+MAX_DEPTH = 32
+"""How deep objects and lists of a request's body may nest; the outermost one is 1."""
 LONGEST_REASON = 1_000
 """Of the reason that an operator gives for an action, in characters."""

@@ -10,6 +10,10 @@ from enum import StrEnum
 
 from orpheus.shared.records import dataclass
 
+API_SLOT = "api"
+SILENT_MS = 60_000
+"""A process that cannot be seen from here is taken for dead once it is silent for longer."""
+
 
 class Role(StrEnum):
     """The program that a process runs."""

@@ -34,7 +34,8 @@ FAILING_LEAST = 3
 """A type fails if so many of its jobs did lately, and so large a share."""
 RESTARTS_LEAST = 3
 """A slot is restless if its processes failed so often within `RESTARTS_WITHIN_S`."""
-_LITTLE_SPACE_BYTES = 256_000_000
+LITTLE_SPACE_BYTES = 256_000_000
+"""Less than this on the file system of the database is a concern."""
 _LARGE_LOG_BYTES = 512 * 2**20
 _MOST_NAMED = 3
 
@@ -276,7 +277,7 @@ def _schedules(late: Sequence[tuple[str, float]]) -> Iterator[Concern]:
 
 
 def _disk(facts: Facts) -> Iterator[Concern]:
-    if facts.free_bytes is not None and facts.free_bytes < _LITTLE_SPACE_BYTES:
+    if facts.free_bytes is not None and facts.free_bytes < LITTLE_SPACE_BYTES:
         free = f"{facts.free_bytes // 1_000_000:,} MB"
         yield Concern(ConcernCode.LITTLE_SPACE, f"Only {free} are free where the database is.")
     if facts.log_bytes > _LARGE_LOG_BYTES:

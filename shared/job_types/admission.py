@@ -16,6 +16,7 @@ from orpheus.shared.domain.dependencies import batch_problems
 from orpheus.shared.domain.handover import JobDefaults
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.domain.json_values import json_pointer, json_problems, not_storable
+from orpheus.shared.domain.limits import TWO_STARTS
 from orpheus.shared.durations import parse_duration_s
 from orpheus.shared.errors import FieldProblem, InvalidJob
 from orpheus.shared.job_types.context import PermanentError
@@ -75,7 +76,7 @@ def prepare_job(
     problems += field_problems(fields)
     given = {name: value for name, value in fields.items() if value is not None}
     if "delay" in given and "run_at" in given:
-        problems.append(FieldProblem("", "delay and run_at cannot both be given"))
+        problems.append(FieldProblem("", TWO_STARTS))
     if problems or row is None:
         raise InvalidJob.of(problems)
     if "delay" in given:

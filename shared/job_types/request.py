@@ -8,6 +8,7 @@ from dataclasses import field, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypedDict, Unpack
 
+from orpheus.shared.domain.limits import TWO_STARTS
 from orpheus.shared.durations import parse_duration_s
 from orpheus.shared.job_types.fields import field_problems
 from orpheus.shared.moments import parse_time_ms
@@ -117,7 +118,7 @@ class JobRequest:
         values = {"type": self.type, **self._options()}
         problems = [f"{one.pointer[1:]}: {one.detail}" for one in field_problems(values)]
         if self.delay is not None and self.run_at is not None:
-            problems.append("delay and run_at cannot both be given")
+            problems.append(TWO_STARTS)
         if problems:
             raise ValueError(f"{self.type}: {'; '.join(problems)}")
 

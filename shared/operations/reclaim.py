@@ -8,13 +8,11 @@ Pids and cells mean nothing on another host: of a worker there, only the expiry 
 A worker of this host has its cell here.
 """
 
-from orpheus.shared.domain.processes import ProcessRecord, Role
+from orpheus.shared.domain.processes import SILENT_MS, ProcessRecord, Role
 from orpheus.shared.process.clock import is_alive
 from orpheus.shared.process.crash_cell import read_cell, remove_cell
 from orpheus.shared.process.last_lines import NO_JOB, read_last_lines
 from orpheus.shared.storage import LeaseHolder, LookAtHolder, Store
-
-_SILENT_MS = 60_000
 
 
 def reclaim_expired(store: Store) -> list[int]:
@@ -53,7 +51,7 @@ def forget_dead_workers(store: Store) -> None:
     """
     for row in store.processes.all():
         file, age_ms = store.state.cell(row.incarnation), store.processes.silent_ms(row)
-        is_alone, is_silent = "@" in row.slot, age_ms is not None and age_ms > _SILENT_MS
+        is_alone, is_silent = "@" in row.slot, age_ms is not None and age_ms > SILENT_MS
         is_here = not store.has_many_hosts or file.exists()
         if not (row.role is Role.WORKER and is_alone and is_silent and is_here):
             continue

@@ -4,14 +4,11 @@ A worker with the old code would take their jobs at once, and crash again. The w
 replaced one after the other, each when it has finished its job.
 """
 
-from orpheus.shared.domain.processes import Role
+from orpheus.shared.domain.processes import SILENT_MS, Role
 from orpheus.shared.logs import get_logger
 from orpheus.shared.storage import Store
 
 log = get_logger()
-
-_SILENT_MS = 60_000
-"""A process that has been silent for longer is taken for dead."""
 
 
 def release_changed_types(store: Store) -> None:
@@ -22,7 +19,7 @@ def release_changed_types(store: Store) -> None:
     started_ms = [
         row.started_at_ms
         for row in store.processes.all()
-        if row.role is Role.WORKER and (store.processes.silent_ms(row) or 0) < _SILENT_MS
+        if row.role is Role.WORKER and (store.processes.silent_ms(row) or 0) < SILENT_MS
     ]
     for name, since_ms in changed.items():
         if since_ms <= min(started_ms, default=since_ms):

@@ -1,6 +1,9 @@
-"""The limit of open files: often 1,024, though the hard limit allows many more."""
+"""The numbers of open files, and their limit: often 1,024, though the hard one allows many more."""
 
+import fcntl
 import resource
+
+_HIGH_NUMBER = 500
 
 
 def allow_open_files(wanted: int) -> int:
@@ -13,3 +16,11 @@ def allow_open_files(wanted: int) -> int:
     if soft != resource.RLIM_INFINITY and soft < allowed:
         resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
     return allowed
+
+
+def high_copy(fd: int) -> int:
+    """Return a copy of a descriptor with a number that is not soon given out again.
+
+    When a job has closed it, the next files that are opened do not get its number.
+    """
+    return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _HIGH_NUMBER)

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from orpheus.shared.records import dataclass
 
+LOCK_NAME = "supervisor.lock"
+"""What the name of the supervisor's lock ends with, in whichever folder it is."""
 _DIGEST_LENGTH = 12
 _LONGEST_NAME = 64
 

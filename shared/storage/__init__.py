@@ -13,7 +13,7 @@ from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import NewLine
 from orpheus.shared.domain.lifecycle import Finished
 from orpheus.shared.domain.rates import KeyRules, QueueRules
-from orpheus.shared.errors import ConfigurationError
+from orpheus.shared.errors import NEEDS_PSYCOPG, ConfigurationError
 from orpheus.shared.process.clock import Clock, SystemClock
 from orpheus.shared.storage.data import (
     AlertRow,
@@ -52,7 +52,6 @@ from orpheus.shared.storage.data import (
 )
 from orpheus.shared.storage.listening import Listening
 from orpheus.shared.storage.places import (
-    NEEDS_PSYCOPG,
     database_path,
     is_on_postgres,
     locked_file,

@@ -11,15 +11,10 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from orpheus.shared.domain.handover import StorageSettings
 from orpheus.shared.errors import ConfigurationError
 from orpheus.shared.process.private_folder import refuse_link
-from orpheus.shared.process.state_files import StateFiles, prefix_in
-
-NEEDS_PSYCOPG = (
-    "PostgreSQL needs psycopg, which is not installed: pip install 'psycopg[binary]>=3.2'"
-)
+from orpheus.shared.process.state_files import LOCK_NAME, StateFiles, prefix_in
 
 _SQLITE = "sqlite:///"
 _POSTGRES = ("postgresql://", "postgres://")
-_LOCK_NAME = "supervisor.lock"
 _STATE_DIR = "data"
 """Of a database that has no folder itself."""
 
@@ -59,12 +54,12 @@ def state_files(url: str, state_dir: str = "") -> StateFiles:
         place, folder = _place_of(url), Path(os.path.realpath(state_dir or _STATE_DIR))
         prefix = prefix_in(folder, place, place.rpartition("/")[2])
         database = f"{shown_url(url)}, state_dir {folder}"
-        return StateFiles(database, prefix, Path(f"{prefix}-{_LOCK_NAME}"))
+        return StateFiles(database, prefix, Path(f"{prefix}-{LOCK_NAME}"))
     path = database_path(url)
     prefix = str(path)
     if state_dir:
         prefix = prefix_in(Path(os.path.realpath(state_dir)), prefix, path.name)
-    return StateFiles(str(path), prefix, path.parent / _LOCK_NAME)
+    return StateFiles(str(path), prefix, path.parent / LOCK_NAME)
 
 
 def with_absolute_paths(settings: StorageSettings) -> StorageSettings:

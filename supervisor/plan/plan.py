@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, field, replace
 from typing import Any
 
-from orpheus.config.changes import API_SLOT, worker_runs_on
+from orpheus.config.changes import worker_runs_on
 from orpheus.config.handovers import for_api, for_programs, for_worker
 from orpheus.config.settings import Settings
 from orpheus.config.token_file import token_digest
-from orpheus.shared.domain.processes import Role
+from orpheus.shared.domain.processes import API_SLOT, Role
 from orpheus.shared.domain.programs import ProgramSettings
 from orpheus.shared.records import dataclass
 from orpheus.supervisor.policy.fleet import Place

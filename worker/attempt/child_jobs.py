@@ -7,11 +7,10 @@ A handler may submit jobs from several threads at once.
 from collections.abc import Callable
 
 from orpheus.shared.domain.jobs import NewJob
-from orpheus.shared.domain.limits import MAX_BATCH_DEPENDENCIES
+from orpheus.shared.domain.limits import MAX_BATCH_DEPENDENCIES, MAX_BATCH_JOBS
 from orpheus.shared.job_types.context import PermanentError
 from orpheus.shared.job_types.request import JobRequest
 
-_MOST_JOBS = 10_000
 _MOST_PAYLOAD_MIB = 16
 
 
@@ -37,8 +36,8 @@ class ChildJobs:
         It may depend on jobs that were added before, so there can be no circle. Raises
         PermanentError if it is not accepted; nothing is added then, and its ref stays free.
         """
-        if len(self._jobs) >= _MOST_JOBS:
-            raise PermanentError(f"enqueue: one job may submit {_MOST_JOBS:,} others at most")
+        if len(self._jobs) >= MAX_BATCH_JOBS:
+            raise PermanentError(f"enqueue: one job may submit {MAX_BATCH_JOBS:,} others at most")
         self._refuse_unknown_refs(request)
         ref = self._take_ref(request)
         try:

@@ -1,12 +1,9 @@
 """The current directory in which every attempt starts, even if a job before has changed it."""
 
-import fcntl
 import os
 
 from orpheus.shared.logs import get_logger
-
-_HIGH_NUMBER = 500
-"""A descriptor with such a number is not the next to be given out when a job closes it."""
+from orpheus.shared.process.open_files import high_copy
 
 log = get_logger()
 
@@ -17,7 +14,7 @@ class Folder:
     def __init__(self) -> None:
         fd = os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         self._path = os.readlink(f"/proc/self/fd/{fd}")  # noqa: PTH115 - os.chdir takes text
-        self._fd = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _HIGH_NUMBER)
+        self._fd = high_copy(fd)
         os.close(fd)
 
     def enter(self) -> None:

@@ -13,7 +13,6 @@ only noticed while the file is then shorter than what has been taken.
 """
 
 import contextlib
-import fcntl
 import os
 import threading
 from collections.abc import Callable
@@ -23,6 +22,7 @@ from pathlib import Path
 from orpheus.shared.logs import get_logger, write_logs_to
 from orpheus.shared.process.last_lines import LineRing
 from orpheus.shared.process.mapped_file import cannot_make
+from orpheus.shared.process.open_files import high_copy
 from orpheus.worker.attempt.context import RunningAttempt
 
 _STANDARD = (1, 2)
@@ -30,8 +30,6 @@ _MOST_BYTES = 1_048_576
 """As much as a job's log holds at most."""
 _MOST_OUTSIDE = 100
 """So many lines that no job has written are logged at a time."""
-_HIGH_NUMBER = 500
-"""A descriptor with such a number is not the next to be given out when a job closes it."""
 
 log = get_logger()
 
@@ -54,7 +52,7 @@ class StrayOutput:
             file = os.open(self._path, flags, 0o600)
         except OSError as error:
             raise cannot_make(self._path, error) from error
-        self.saved = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _HIGH_NUMBER) for fd in _STANDARD]
+        self.saved = [high_copy(fd) for fd in _STANDARD]
         write_logs_to(self.saved[1])
         for fd in _STANDARD:
             os.dup2(file, fd)

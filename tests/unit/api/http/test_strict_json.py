@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orpheus.api.http.problems import Refusal
-from orpheus.api.http.strict_json import MAX_DEPTH, parse
+from orpheus.api.http.strict_json import parse
+from orpheus.shared.domain.limits import MAX_DEPTH
 
 VALUES = st.recursive(
     st.none()

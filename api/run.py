@@ -36,10 +36,10 @@ async def run_api(
     options: ApiHandover,
     listener: socket.socket,
     *,
-    token: str | None = None,
-    configuration: Callable[[], ConfigurationEditor] | None = None,
-    channel: Channel | None = None,
-    incarnation: str | None = None,
+    token: str | None,
+    configuration: Callable[[], ConfigurationEditor] | None,
+    channel: Channel | None,
+    incarnation: str | None,
 ) -> None:
     """Serve on `listener` until told to stop. Main thread only, because it handles signals."""
     sys.setswitchinterval(_INTERPRETER_TURN_S)

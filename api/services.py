@@ -148,8 +148,8 @@ def services_of(connection: HTTPConnection) -> Services:
 async def open_services(
     options: ApiHandover,
     *,
-    token: str | None = None,
-    configuration: Callable[[], ConfigurationEditor] | None = None,
+    token: str | None,
+    configuration: Callable[[], ConfigurationEditor] | None,
 ) -> AsyncIterator[Services]:
     """Open everything on the running loop. Raises DatabaseUnusable if there is no database."""
 

@@ -52,7 +52,7 @@ def known_handover(path: Path, sources: Sources) -> CommandLineHandover | None:
         return None
 
 
-def read_kept(path: Path, of_owner: str | Path | None = None) -> dict[str, Any] | None:
+def read_kept(path: Path, of_owner: str | Path | None) -> dict[str, Any] | None:
     """Return what a running supervisor keeps at `path`.
 
     It must have been written by this user, or by the owner of the file or folder `of_owner`.

@@ -74,7 +74,7 @@ _LAST_BATCHES_S = 1.0
 """How long to wait for the batches of outboxes that are under way; ending them early is safe."""
 
 
-def run_supervisor(read: Callable[[], Settings], signals: Signals, sets: Sequence[str] = ()) -> int:
+def run_supervisor(read: Callable[[], Settings], signals: Signals, sets: Sequence[str]) -> int:
     """Supervise in the foreground until a signal to stop; return the exit code.
 
     `read` reads the settings, at the start and at each reload. `signals` have arrived since this

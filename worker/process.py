@@ -67,8 +67,8 @@ def run_worker(
     slot: str,
     incarnation: str,
     *,
-    channel: Channel | None = None,
-    stored: StoredSettings | None = None,
+    channel: Channel | None,
+    stored: StoredSettings | None,
 ) -> int:
     """Run jobs until told to stop, and return the exit code. Main thread only.
 

@@ -77,7 +77,7 @@ def new_loop(
     types: Mapping[str, JobType],
     commands: "Mapping[str, CommandType]",
     queries: JobQueries,
-    around: Around = (),
+    around: Around,
 ) -> Loop:
     """Return the main loop, with what runs its jobs. Main thread only."""
     settings, holder, store, held, control, renewal, stray, capture, upkeep = parts

@@ -278,7 +278,7 @@ def _unreadable(status: int, detail: str) -> Refusal:
 
 
 def check_host(
-    headers: Iterable[tuple[bytes, bytes]], hosts: frozenset[str], target: str | None = None
+    headers: Iterable[tuple[bytes, bytes]], hosts: frozenset[str], target: str | None
 ) -> str:
     """Return the request's Host, lower-case. Raises Refusal (400) unless it is allowed.
 

@@ -34,9 +34,7 @@ class Graph:
     """No job was left out. Jobs that were deleted are in no graph."""
 
 
-def nearest(
-    job_id: int, before: Sequence[int], after: Sequence[int], most: int = MOST_JOBS
-) -> list[int]:
+def nearest(job_id: int, before: Sequence[int], after: Sequence[int], most: int) -> list[int]:
     """Return `job_id` and the first of both lists, `most` ids together.
 
     Each list begins with the nearest. Of each, half of the room is taken if there are as many; what

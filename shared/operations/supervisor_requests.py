@@ -64,7 +64,7 @@ def check_supervised(store: Store, beat_timeout_s: float) -> None:
 
 
 def ask_for_slot(
-    store: Store, actor: Actor, action: RequestAction, name: str, host: str | None = None
+    store: Store, actor: Actor, action: RequestAction, name: str, host: str | None
 ) -> int:
     """Request RESTART or DRAIN of a slot, record it in the audit log, and return the request's id.
 
@@ -88,7 +88,7 @@ def ask_for_workers(
     workers: int,
     pools: Collection[str],
     programs: Collection[str],
-    host: str | None = None,
+    host: str | None,
 ) -> int:
     """Request this many workers for `pool`, or slots for a program, and return the request's id.
 

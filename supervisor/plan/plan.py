@@ -83,9 +83,9 @@ def _owner(slot: Slot | None) -> _Owner:
 def make_plan(
     settings: Settings,
     socket_fd: int | None,
-    code: str = "",
-    scaled: Mapping[str, int] = {},
-    sets: Sequence[str] = (),
+    code: str,
+    scaled: Mapping[str, int],
+    sets: Sequence[str],
 ) -> Plan:
     """Return the plan: the API (unless `socket_fd` is None), the workers of each pool, programs.
 

@@ -38,7 +38,7 @@ class ConcurrentExecutor(Executor):
         queries: JobQueries,
         places: int,
         blocked_after_s: float,
-        around: Around = (),
+        around: Around,
         capture: Capture | None = None,
     ) -> None:
         """A handler that blocks the event loop for over `blocked_after_s` is named in the log."""

@@ -45,7 +45,7 @@ class ConcurrentLoop(Loop):
         renewal: RenewalThread,
         executor: ConcurrentExecutor,
         stray: StrayOutput,
-        upkeep: Upkeep | None = None,
+        upkeep: Upkeep | None,
     ) -> None:
         super().__init__(
             settings, holder, store, held, control, renewal, executor, executor, upkeep

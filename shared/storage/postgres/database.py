@@ -39,8 +39,8 @@ class PostgresDatabase(Statements):
         *,
         create: bool,
         durable: bool,
-        clock: Clock | None = None,
-        pooled: bool = False,
+        clock: Clock | None,
+        pooled: bool,
     ) -> None:
         """Connect; see `open_store` in shared/storage for the errors.
 

@@ -112,7 +112,7 @@ class Enqueue:
         self._events.record_jobs(Kind.JOB_ENQUEUED, ids)
         self._dependencies.link(links, ids, named)
 
-    def refuse_unknown(self, new_jobs: Sequence[NewJob], pointer: str = "/jobs/{}") -> None:
+    def refuse_unknown(self, new_jobs: Sequence[NewJob], pointer: str) -> None:
         """Raise InvalidJob, inside a transaction, if one depends on a job that does not exist."""
         named = {one for new in new_jobs for one in new.depends_on if isinstance(one, int)}
         if not named:

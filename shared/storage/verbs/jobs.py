@@ -140,7 +140,7 @@ class Jobs:
         self.state_to_change(job_id, deletes=deletes)
         return self.get(job_id)
 
-    def state_to_change(self, job_id: int, *, deletes: bool = False) -> JobState:
+    def state_to_change(self, job_id: int, *, deletes: bool) -> JobState:
         """Return the state of such a job without reading the whole job. Raises NotFound."""
         state = self.state(job_id)
         if state.concurrency_key is not None:

@@ -84,7 +84,7 @@ class Keys:
 
     # Leasing
 
-    def gate(self, limits: Mapping[str, Limit], held: frozenset[str] = frozenset()) -> "Gate":
+    def gate(self, limits: Mapping[str, Limit], held: frozenset[str]) -> "Gate":
         """Return what lets jobs through as far as their keys have room.
 
         `held`: the types of which no job is let through.

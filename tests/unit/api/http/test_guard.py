@@ -56,12 +56,12 @@ def status_of(check: Any, *arguments: Any) -> int:
     ],
 )
 def test_only_the_names_of_this_server_are_hosts(host: str, status: int) -> None:
-    assert status_of(check_host, [(b"host", host.encode())], HOSTS) == status
+    assert status_of(check_host, [(b"host", host.encode())], HOSTS, None) == status
 
 
 def test_exactly_one_host_is_needed() -> None:
-    assert status_of(check_host, [], HOSTS) == 400
-    assert status_of(check_host, [(b"host", b"localhost")] * 2, HOSTS) == 400
+    assert status_of(check_host, [], HOSTS, None) == 400
+    assert status_of(check_host, [(b"host", b"localhost")] * 2, HOSTS, None) == 400
 
 
 def test_listening_everywhere_names_no_host() -> None:

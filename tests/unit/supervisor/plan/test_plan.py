@@ -1,6 +1,7 @@
 """What each slot runs, and what of the settings must restart it."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ from orpheus.supervisor.policy.slot import Slot
 POOLS = ("pools.default.workers=2", "pools.mail.workers=1", 'pools.mail.queues=["mail"]')
 
 
-def plan(*sets: str, socket_fd: int | None = 9, **more: Any) -> Plan:
-    return make_plan(load_settings(None, [*POOLS, *sets], {}), socket_fd, **more)
+def plan(
+    *sets: str, socket_fd: int | None = 9, code: str = "", scaled: Mapping[str, int] = {}
+) -> Plan:
+    return make_plan(load_settings(None, [*POOLS, *sets], {}), socket_fd, code, scaled, sets=())
 
 
 def specs(*sets: str, socket_fd: int | None = 9, **more: Any) -> dict[str, ProcessSpec]:

@@ -37,7 +37,7 @@ async def run_api(
     listener: socket.socket,
     *,
     token: str | None,
-    configuration: Callable[[], ConfigurationEditor] | None,
+    configuration: Callable[[], ConfigurationEditor],
     channel: Channel | None,
     incarnation: str | None,
 ) -> None:

@@ -71,8 +71,8 @@ class Services:
     options: ApiHandover
     token: str | None = field(repr=False)
     """The token that every caller must send; None: no token is needed."""
-    configuration: Callable[[], ConfigurationEditor] | None
-    """Opens the configuration for GET and PUT /config; None: they are refused."""
+    configuration: Callable[[], ConfigurationEditor]
+    """Returns what GET and PUT /config use; made at the first call, as it needs much code."""
     readers: Readers
     writer: Writer
     broadcaster: Broadcaster
@@ -149,7 +149,7 @@ async def open_services(
     options: ApiHandover,
     *,
     token: str | None,
-    configuration: Callable[[], ConfigurationEditor] | None,
+    configuration: Callable[[], ConfigurationEditor],
 ) -> AsyncIterator[Services]:
     """Open everything on the running loop. Raises DatabaseUnusable if there is no database."""
 

@@ -64,7 +64,7 @@ _IF_MATCH = header_parameter(
 async def get_configuration(request: Request) -> Response:
     """Every setting with what set it, and the file's text; secrets are masked."""
     services = services_of(request)
-    shown = await asyncio.to_thread(_editor(services).show)
+    shown = await asyncio.to_thread(services.configuration().show)
     rejected = await services.readers.read(_rejection)
     headers = {"Cache-Control": "no-store"}
     if shown.etag is not None:
@@ -80,7 +80,7 @@ async def list_versions(request: Request) -> Response:
     """The texts that the file has held, each with who put it there and why; secrets are masked."""
     services = services_of(request)
     async with services.masking:
-        items = await asyncio.to_thread(_versions, _editor(services))
+        items = await asyncio.to_thread(_versions, services.configuration())
     return json_response({"items": items}, headers={"Cache-Control": "no-store"})
 
 
@@ -110,7 +110,7 @@ async def put_configuration(
             "If-Match, or If-Match: * to replace whatever is there.",
         )
     states = None if expected is None or "*" in expected else expected
-    edit, editor = Edit(new.text, new.set or {}, new.version), _editor(services)
+    edit, editor = Edit(new.text, new.set or {}, new.version), services.configuration()
     types = await services.types.with_names(())
     # Without types, no worker has described them yet: the start will check the jobs.
     refused: RefusedEntries = partial(refused_entries, types) if types else lambda _: {}
@@ -124,14 +124,6 @@ async def put_configuration(
     found = {key: value for key, value in asdict(outcome).items() if key != "watched"}
     found |= {"written": written, "takes_effect": takes_effect, "etag": etag}
     return json_response(found, headers={"ETag": f'"{etag}"'})
-
-
-def _editor(services: Services) -> ConfigurationEditor:
-    """Return the editor. It is made at the first call, because reading settings needs much code."""
-    opened = services.configuration
-    if opened is None:
-        raise NotEditable("This API was not told which configuration it runs on")
-    return opened()
 
 
 def _versions(editor: ConfigurationEditor) -> list[dict[str, Any]]:

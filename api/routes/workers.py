@@ -107,7 +107,7 @@ def _program_names(services: Services) -> Collection[str]:
 
     They are not handed over, because then a new program would restart the API.
     """
-    return services.configuration().program_names() if services.configuration else ()
+    return services.configuration().program_names()
 
 
 async def _ask(services: Services, ask: Callable[[Store], int]) -> None:

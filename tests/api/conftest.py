@@ -16,6 +16,7 @@ from websockets.sync.client import ClientConnection, connect
 from orpheus.api.app import create_app
 from orpheus.api.server.uvicorn import Server
 from orpheus.api.services import Services, open_services
+from orpheus.config.editing.file import ConfigurationFile
 from orpheus.shared.domain.handover import ApiHandover, JobDefaults, StorageSettings
 from orpheus.shared.domain.jobs import Holder, Lease
 from orpheus.shared.domain.lifecycle import Ending
@@ -53,6 +54,11 @@ STRICT = TypeRow(
 )
 
 
+def no_file() -> ConfigurationEditor:
+    """The configuration of an API that was started without a file."""
+    return ConfigurationFile(None, (), {})
+
+
 class Running:
     """The application in a thread of its own, as its clients and its workers see it."""
 
@@ -61,7 +67,7 @@ class Running:
         options: ApiHandover,
         store: Store,
         token: str | None,
-        configuration: Callable[[], ConfigurationEditor] | None,
+        configuration: Callable[[], ConfigurationEditor] = no_file,
     ) -> None:
         self.store = store
         self.services: Services
@@ -220,7 +226,7 @@ def start(options: ApiHandover) -> Iterator[Callable[..., Running]]:
 
     def start_one(
         token: str | None = None,
-        configuration: Callable[[], ConfigurationEditor] | None = None,
+        configuration: Callable[[], ConfigurationEditor] = no_file,
         **changes: Any,
     ) -> Running:
         make_database(options.storage.url)

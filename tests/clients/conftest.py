@@ -93,7 +93,7 @@ def api(options: ApiHandover) -> Iterator[Running]:
     make_database(options.storage.url)
     store = open_storage(options.storage)
     store.types.replace([ADD, STRICT])
-    running = Running(options, store, None, None)
+    running = Running(options, store, None)
     yield running
     running.stop()
     store.close()

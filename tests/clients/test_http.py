@@ -276,8 +276,8 @@ def test_the_token_must_be_right_and_the_api_may_be_read_only(
 ) -> None:
     store = open_storage(options.storage, create=True)
     store.types.replace([ADD])
-    with_token = Running(options, store, "t" * 32, None)
-    read_only = Running(replace(options, read_only=True), store, None, None)
+    with_token = Running(options, store, "t" * 32)
+    read_only = Running(replace(options, read_only=True), store, None)
     try:
         url = f"http://127.0.0.1:{with_token.port}"
         with calling(kind, url, token="t" * 32) as call:

@@ -11,6 +11,8 @@ from orpheus.shared.storage.database import Database
 from orpheus.shared.storage.totals import ENDED, RAN, WAITED, Histogram, histograms_of
 from orpheus.shared.storage.type_totals import TypeFigures, figures_of
 
+_LATELY_MINUTES = 5
+"""The time of which figures per minute are."""
 _MINUTE_MS = 60_000
 _MOST_PROBES = 1_000
 _MOST_COUNTED = 10_000
@@ -69,9 +71,9 @@ class Stats:
             ended[Status(status)] = n
         return ended
 
-    def ended_per_minute(self, minutes: int = 5) -> float:
-        """Return how many jobs ended per minute, since `minutes` minutes ago."""
-        since, passed_ms = self._since(minutes)
+    def ended_per_minute(self) -> float:
+        """Return how many jobs ended per minute lately."""
+        since, passed_ms = self._lately()
         ended: int = sum(n for _, n in self._database.all(self._sql["finished-since"], since))
         return ended / (passed_ms / _MINUTE_MS)
 
@@ -99,28 +101,28 @@ class Stats:
             for minute in range(first, first + minutes)
         ]
 
-    def done_per_minute(self, minutes: int = 5) -> dict[str, float]:
-        """Return the jobs done per minute, by queue, since `minutes` minutes ago."""
-        since, passed_ms = self._since(minutes)
+    def done_per_minute(self) -> dict[str, float]:
+        """Return the jobs done per minute lately, by queue."""
+        since, passed_ms = self._lately()
         rows = self._database.all(self._sql["done-since-by-queue"], since)
         return {queue: n / (passed_ms / _MINUTE_MS) for queue, n, _, _ in rows}
 
-    def paces(self, minutes: int = 5) -> dict[str, Pace]:
-        """Return how fast jobs were done lately, by queue: since the first within `minutes`."""
+    def paces(self) -> dict[str, Pace]:
+        """Return how fast jobs were done, by queue: since the first that was done lately."""
         now_ms = self._database.clock.wall_ms()
-        rows = self._database.all(self._sql["done-since-by-queue"], self._minute() - minutes)
+        rows = self._database.all(self._sql["done-since-by-queue"], self._lately()[0])
         return {
             queue: Pace(n, ran_ms / 1000, max(1.0, (now_ms - first * _MINUTE_MS) / 1000))
             for queue, n, ran_ms, first in rows
         }
 
-    def flows(self, minutes: int = 5) -> dict[str, Flow]:
-        """Return how many jobs came and ended per minute, by queue, since `minutes` minutes ago.
+    def flows(self) -> dict[str, Flow]:
+        """Return how many jobs came and ended per minute lately, by queue.
 
         The jobs that came are those with the greatest ids, as far as they are still kept. Of the
         queue that got more than a bounded number, the time in which so many came is what counts.
         """
-        since, passed_ms = self._since(minutes)
+        since, passed_ms = self._lately()
         passed = passed_ms / _MINUTE_MS
         flows = {}
         with self._database.snapshot():
@@ -196,14 +198,14 @@ class Stats:
             row = self._database.one(self._sql["first-due-below"], queue, row[0])
         return earliest
 
-    def _since(self, minutes: int) -> tuple[int, int]:
-        """Return the minute `minutes` before this one, and the milliseconds since it began.
+    def _lately(self) -> tuple[int, int]:
+        """Return the minute with which "lately" begins, and the milliseconds since it began.
 
-        Jobs that ended are counted by whole minutes, those of this minute too. Divided by
-        `minutes`, the count of the last five would rise by a fifth within each minute.
+        Jobs that ended are counted by whole minutes, those of this minute too. Divided by five,
+        the count would rise by a fifth within each minute.
         """
         now_ms = self._database.clock.wall_ms()
-        since = now_ms // _MINUTE_MS - minutes
+        since = now_ms // _MINUTE_MS - _LATELY_MINUTES
         return since, now_ms - since * _MINUTE_MS
 
     def _minute(self) -> int:

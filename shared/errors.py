@@ -21,8 +21,7 @@ OrpheusError
 ├── TooLarge                a job or a batch of more bytes than is allowed       HTTP 413
 ├── Unauthorized            the token is missing or wrong, or nothing may be changed   HTTP 401, 403
 ├── WaitTimedOut            a job did not end in time (a TimeoutError)           clients only
-├── UnexpectedAnswer        the server is no Orpheus, or of another version      clients only
-└── LeaseLost               the token is no longer the job's, or it expired
+└── UnexpectedAnswer        the server is no Orpheus, or of another version      clients only
 
 shared/job_types/context.py defines what a job author raises: `PermanentError`, `Snooze`.
 """
@@ -174,7 +173,3 @@ class WaitTimedOut(OrpheusError, TimeoutError):
 
 class UnexpectedAnswer(OrpheusError):
     """The server gave an answer that a client does not know: another program, or version."""
-
-
-class LeaseLost(OrpheusError):
-    """The lease is no longer valid: it expired, or the job was leased again with another token."""

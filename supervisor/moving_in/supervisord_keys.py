@@ -108,10 +108,6 @@ class ProgramKey:
     value: Any
 
 
-_Made = ProgramKey | tuple[str, str] | None
-"""What became of a key: a setting, why it is none and what to do instead, or nothing to do."""
-
-
 def settings_of(section: Section, user: str, instances: int) -> tuple[list[ProgramKey], list[Left]]:
     """Return the settings of a program, and what was left; `user` runs Orpheus.
 

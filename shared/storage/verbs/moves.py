@@ -81,16 +81,6 @@ TABLES = (
     Table("quarantines", ("type",)),
 )
 """In this order: what names a row of another table comes after it."""
-NOT_MOVED = frozenset(
-    (
-        *("processes", "slots", "requests", "exit_counts", "supervisor_gauges", "leader"),
-        *("history", "lease_tokens", "moves", "new_events", "schema_migrations", "type_crashes"),
-    )
-)
-"""Tables of running processes, and of the database itself. What counts on is in `counters`.
-
-Crashes are counted anew: their times are those of one clock.
-"""
 
 
 class Moves:

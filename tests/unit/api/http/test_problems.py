@@ -16,7 +16,6 @@ from orpheus.shared.errors import (
     DatabaseUnusable,
     FieldProblem,
     InvalidJob,
-    LeaseLost,
     ModulesNotDescribed,
     NoAnswer,
     NoSupervisor,
@@ -37,7 +36,6 @@ NO_CLIENTS = {
     CannotBind,
     ModulesNotDescribed,
     ConfigurationError,
-    LeaseLost,  # of workers
     NoSuchPlace,  # its route tells it of the field
     BackupRefused,  # of the command line
     MoveRefused,

@@ -1,8 +1,8 @@
 """The decorator `dataclass`, as in the standard library, but cheap for classes that are not used.
 
-Creating a dataclass compiles up to six methods, which takes 1 ms. Orpheus has 180 of them, and each
-process, also that of a command, uses only some. So here a method is compiled when it is used for
-the first time. It is still the standard library that makes it.
+Creating a dataclass compiles up to six methods, which takes 1 ms. Orpheus has over 200 of them, and
+each process, also that of a command, uses only some. So here a method is compiled when it is used
+for the first time. It is still the standard library that makes it.
 
 What differs: the other options are not there; a class without a docstring gets its name as one; an
 InitVar is refused; a frozen class must inherit from dataclasses of this module, and
@@ -26,21 +26,18 @@ else:
         /,
         *,
         eq: bool = True,
-        order: bool = False,
         frozen: bool = False,
         slots: bool = False,
         kw_only: bool = False,
     ) -> type | Callable[[type], type]:
         """Make a class a dataclass; the options are those of `dataclasses.dataclass`.
 
-        Raises TypeError and ValueError as that does, and TypeError for an InitVar.
+        Raises TypeError as that does, and for an InitVar.
         """
-        if order and not eq:
-            raise ValueError("eq must be true if order is true")
 
         def make(cls: type) -> type:
             own = dict(vars(cls))
-            _check(cls, frozen=frozen, order=order)
+            _check(cls, frozen=frozen)
             if not cls.__doc__:  # the standard library would write one, with `inspect`: 10 ms
                 cls.__doc__ = cls.__name__
             made = dataclasses.dataclass(
@@ -51,8 +48,6 @@ else:
             for name in ("__init__", "__repr__", *(("__eq__",) if eq else ())):
                 if name not in own:
                     setattr(made, name, _Later(made, name))
-            for name in _ORDER if order else ():
-                setattr(made, name, _Later(made, name))
             if eq and not _has_hash(own):
                 made.__hash__ = _Later(made, "__hash__") if frozen else None
             if frozen:
@@ -63,17 +58,16 @@ else:
 
 
 _FREEZING = ("__setattr__", "__delattr__")
-_ORDER = ("__lt__", "__le__", "__gt__", "__ge__")
 _frozen: WeakSet[type] = WeakSet()
 
 
-def _check(cls: type, *, frozen: bool, order: bool) -> None:
+def _check(cls: type, *, frozen: bool) -> None:
     """Raise TypeError for what the standard library refuses, too."""
     bases = [base for base in cls.__mro__[1:] if dataclasses.is_dataclass(base)]
     if bases and frozen != any(base in _frozen for base in bases):
         kinds = ("frozen", "a non-frozen") if frozen else ("non-frozen", "a frozen")
         raise TypeError("cannot inherit {} dataclass from {} one".format(*kinds))
-    for name in (*(_ORDER if order else ()), *(_FREEZING if frozen else ())):
+    for name in _FREEZING if frozen else ():
         if name in vars(cls):
             raise TypeError(f"Cannot overwrite attribute {name} in class {cls.__name__}")
 
@@ -128,7 +122,6 @@ class _Later:
 def _method(cls: Any, name: str) -> Any:
     """Return what the standard library makes of the fields of `cls` as its method `name`."""
     is_init = name == "__init__"
-    has_order = name in _ORDER
     namespace = {"__doc__": cls.__doc__}
     if hasattr(cls, "__post_init__"):
         namespace["__post_init__"] = cls.__post_init__
@@ -138,8 +131,7 @@ def _method(cls: Any, name: str) -> Any:
         namespace=namespace,
         init=is_init,
         repr=name == "__repr__",
-        eq=name == "__eq__" or has_order,
-        order=has_order,
+        eq=name == "__eq__",
         unsafe_hash=name == "__hash__",
         frozen=is_init and cls in _frozen,
     )

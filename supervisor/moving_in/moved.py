@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import field
-from typing import Any
+from typing import Any, NamedTuple
 
 from orpheus.shared.records import dataclass
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class FileLine:
+class FileLine(NamedTuple):
     """A line of a file; `line` counts from 1."""
 
     file: str

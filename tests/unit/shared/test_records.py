@@ -55,7 +55,6 @@ OPTIONS = [
     {"frozen": True},
     {"slots": True},
     {"frozen": True, "slots": True},
-    {"frozen": True, "slots": True, "order": True},
     {"frozen": True, "slots": True, "kw_only": True},
     {"slots": True, "eq": False},
 ]
@@ -197,8 +196,6 @@ def test_a_state_of_its_own_is_kept() -> None:
     [
         ({"frozen": True}, "__setattr__"),
         ({"frozen": True}, "__delattr__"),
-        ({"order": True}, "__lt__"),
-        ({"order": True, "eq": False}, "__repr__"),
     ],
     ids=str,
 )
@@ -209,7 +206,7 @@ def test_what_the_standard_library_refuses_is_refused(options: dict[str, Any], m
         return made
 
     standard, ours = in_both(told)
-    assert ours == standard and ours in (TypeError, ValueError)
+    assert ours is standard is TypeError
 
 
 @pytest.mark.parametrize("type_", [dataclasses.InitVar[int], dataclasses.InitVar])
@@ -296,21 +293,20 @@ def test_no_docstring_is_made_up_which_takes_longer_than_the_rest(
     assert repr(make(records.dataclass)(1)).startswith("make.<locals>.Point(x=1")
 
 
-@pytest.mark.parametrize("options", [{"frozen": True, "slots": True}, {"order": True}], ids=str)
-def test_many_threads_may_use_it_first(options: dict[str, Any]) -> None:
+def test_many_threads_may_use_it_first() -> None:
     made: list[Any] = []
 
     def use(point: Any, gate: threading.Barrier) -> None:
         gate.wait()
         one = point(1)
-        hashed = hash(one) if "frozen" in options else one < point(2)
-        made.append((one == point(1), repr(point(3))[-22:], bool(hashed)))
+        made.append((one == point(1), repr(point(3))[-22:], hash(one) == hash(point(1))))
 
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
         for _ in range(20):
-            point, gate = make(records.dataclass, **options), threading.Barrier(8)
+            point = make(records.dataclass, frozen=True, slots=True)
+            gate = threading.Barrier(8)
             threads = [threading.Thread(target=use, args=(point, gate)) for _ in range(8)]
             for one in threads:
                 one.start()

@@ -1,7 +1,8 @@
 """How far the running jobs are. It is not stored as events, so it is told as a difference.
 
-Whoever is told of it is told what is not as it was told before. A job that has moved on since the
-moment that is told of is left out: the next difference tells of it, or its events do.
+Each listener gets only the jobs whose progress differs from what it got last. A job that has
+progressed again since the moment of the message is left out: the next message covers it. So is a
+job that has ended: its events tell of it.
 """
 
 import time

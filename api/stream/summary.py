@@ -50,7 +50,7 @@ def summary_after(
 ) -> Callable[[Store], Summary | Missed]:
     """Return a read of what happened after `position` and was not `told`, in one snapshot.
 
-    `newest`: only what was told with it, too, so that the summary after it is the next one.
+    `newest`: stop where that summary stops, so that the listener can share those that follow it.
     """
 
     def read(store: Store) -> Summary | Missed:

@@ -200,7 +200,7 @@ def decide(
         held_back=due,
     )
     if not due or is_throttled(rule, state, now_ms):
-        # What began anew while nobody looked goes on for who was told of it.
+        # A condition that ended and began again between two looks counts as one that never ended.
         over = next((one for one in state.open if not {*state.holding} & {*one.names}), None)
         return Decision(state, newest, fires=False, over=over)
     fired = replace(state, begun=(), fired_ms=now_ms, held_back=0, held=None)
@@ -210,8 +210,8 @@ def decide(
 def opened(rule: AlertRule, decision: Decision, told: Told) -> RuleState:
     """Return what is remembered of a rule that has fired.
 
-    Who is told of the same thing again takes it for the same trouble (a key made of what it
-    concerns), which has one end: when nothing of what either alert was about holds.
+    Receivers group alerts by what they concern. So two open alerts that concern the same thing
+    become one, which ends when nothing holds that either of them was about.
     """
     state = decision.state
     if not rule.resolved or not decision.begun:
@@ -276,8 +276,8 @@ def next_alert_ms(rule: AlertRule, state: RuleState) -> int | None:
 def changed(rule: AlertRule, state: RuleState) -> RuleState:
     """Return the state of a rule whose definition has changed to this one.
 
-    It begins anew but for `every`, and for the end of alerts that it is still about: what still
-    holds is told again, of what does not hold the end is told.
+    It begins anew but for `every`, and for the end of alerts that it is still about: conditions
+    that still hold fire again, and the end of the others is told.
     """
     still = [one for one in state.open if rule.resolved and is_of(rule, _seen(one.told))]
     return RuleState(fired_ms=state.fired_ms, open=tuple(still))

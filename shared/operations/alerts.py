@@ -104,7 +104,7 @@ class _Look:
             yield from (one for one in self._late(rule, rule.within_s) if is_of(rule, one))
         if AlertCondition.SUPERVISOR_DEGRADED in rule.on:
             yield from (one for one in self._degraded if not self._is_of_alerts(one))
-            # What nobody can see has not ended for that. What was gone before has.
+            # On a lost host nothing can be seen, so a condition lasts, unless it was gone before.
             lasting = {*state.holding} - state.gone_ms.keys()
             if lasting:
                 yield from (one for one in self._abandoned if one.name in lasting)

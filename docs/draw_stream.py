@@ -33,12 +33,14 @@ events, in the same order, as server-sent events (`curl -N`).
 
 A client that reconnects with the last seq it has seen and the epoch of its hello misses nothing and
 gets nothing twice (an EventSource sends both itself, as `Last-Event-ID`). A client that sends no
-epoch is told of a backup that was put back only if its seq is greater than the newest one. The
-epoch changes when a start finds that the events end before the last one that was noted beside the
-database (`orpheus.db-history`); each `orpheus db backup` and each database that `orpheus db move`
-has filled has its own. A whole folder that is put back, with that note, cannot be told from what it
-was. When there are many events, they are collected: at most one frame of events every {gap:g} ms,
-and none longer than about a megabyte. A client that is too slow gets only the newest heartbeat and
+epoch notices that a backup was put back only if its seq is greater than that of the newest event.
+The epoch changes when a start finds that the events end before the last one that was noted beside
+the database (`orpheus.db-history`); each `orpheus db backup` and each database that
+`orpheus db move` has filled has its own. If the whole folder was put back, that file included,
+nothing can notice it.
+
+When there are many events, they are collected: at most one frame of events every {gap:g} ms, and
+none longer than about a megabyte. A client that is too slow gets only the newest heartbeat and
 progress; a client that is far behind gets a `reset` and a new hello. A client that acknowledges
 nothing for 20 s, or answers no ping for 40 s, is disconnected.
 

@@ -79,7 +79,7 @@ class Database(Protocol):
     def send(self, sql: str, rows: Sequence[Sequence[Value]]) -> None:
         """Execute a statement for each row of values, whose answers nobody needs.
 
-        That is before the next one and before the commit, which may raise what it raises.
+        It runs before the next statement and before the commit; its error may be raised there.
         """
 
     def insert(self, sql: str, rows: Sequence[Sequence[Value]]) -> Sequence[int]:
@@ -94,18 +94,19 @@ class Database(Protocol):
     def lease_ends_ms(self, ttl_ms: int) -> tuple[int, int]:
         """Return when a lease of this transaction ends: on this process's clock, the database's.
 
-        On the first it never ends later, however long it took to ask what the other one says.
+        By this process's clock it never ends later than by the database's, even if reading that one
+        was slow.
         """
 
     def lock(self, kind: str, names: Iterable[str]) -> bool:
         """Let no other transaction that locks one of these names go on before this one ends.
 
-        One that only reads locks nothing: it would wait for writers, and nobody for it.
-        Return whether one may have changed what this one has read before.
+        A transaction that only reads takes no lock: it would wait for writers for nothing. Return
+        whether another transaction may have changed what this one has read before.
         """
 
     def lock_job(self, job_id: int, *, deletes: bool) -> bool:
-        """Let no other transaction change a job before this one ends; return the same.
+        """Let no other transaction change a job before this one ends; return as `lock` does.
 
         `deletes`: nor may one make others depend on it.
         """

@@ -5,15 +5,15 @@ its locks), the processes that have it open go on with it, and a process that op
 makes a new one. Both then write one log without a common lock: commits are lost, and the database
 is damaged. So the processes agree on the files, in a file of ours, DATABASE-open:
 
-- Who has the database open holds a shared lock (flock) on it. It contains the inodes of the three
-  files that all of them use.
-- Who opens the database and finds these inodes under the three names takes a shared lock too, opens
-  them, and checks the names again before it goes on.
-- Who finds other files, or none, takes the exclusive lock first, so it is alone: whoever used
-  others has closed them. SQLite makes a new -shm file and reads the log; then the inodes are
-  written down, and the exclusive lock becomes a shared one.
-- Who has the database open and misses its -shm file writes nothing, closes all connections of its
-  process, and opens them anew like this (shared/storage/sqlite/handle.py).
+- A process that has the database open holds a shared lock (flock) on it. It contains the inodes of
+  the three files that all of them use.
+- A process that opens the database and finds these inodes under the three names takes a shared lock
+  too, opens them, and checks the names again before it goes on.
+- A process that finds other files, or none, takes the exclusive lock first. Then it is alone: those
+  that used other files have closed them. SQLite makes a new -shm file and reads the log; then the
+  inodes are written down, and the exclusive lock becomes a shared one.
+- A process that has the database open and misses its -shm file writes nothing, closes all its
+  connections, and opens them anew like this (shared/storage/sqlite/handle.py).
 
 While a connection is open, its -shm file is only looked up: closing any descriptor of it would
 release every lock that this process holds on it. A file that is open keeps its inode, so a new one

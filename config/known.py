@@ -28,7 +28,7 @@ def digest_of(sources: Sources) -> str:
 
 
 def named_database(sources: Sources) -> tuple[str, str] | None:
-    """Return `url` and `state_dir` of [database] as they were set, unchecked; None if no text."""
+    """Return `url` and `state_dir` of [database] as they were set; None if one is no text."""
     found: dict[str, Any] = dict(_DATABASE)
     for layer in sources.layers:
         table = layer.get("database", {})

@@ -4,7 +4,7 @@ A body is held from its first byte until the answer, at first as bytes and then 
 which can be twenty times as large. Without a bound, a few clients that send batches at once take
 gigabytes. So only as many are parsed at once as have together the size of the largest one that is
 allowed; those that came later wait, in turn. A body that is read slowly keeps nobody from being
-parsed. So that those that are read or wait are bounded as well, whoever sends more is refused.
+parsed. Bodies that are being read or wait are bounded, too: a request beyond that gets a 503.
 """
 
 import asyncio

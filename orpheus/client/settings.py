@@ -27,7 +27,7 @@ class DatabaseSettings:
 
 
 def kept_settings(config: str | os.PathLike[str] | None) -> DatabaseSettings:
-    """Return the same, read again only if the file or the environment has changed.
+    """Return `database_settings`, kept until the file or the environment changes.
 
     An application makes a client for each of its transactions, and to read it takes 3 ms.
     """

@@ -1,8 +1,8 @@
 """Moves all that a database holds to another one, on SQLite or PostgreSQL, so that nothing is lost.
 
-The source is closed first: from there on it does not change, and who tries to change it is told. It
-is marked with the name of this move, and so is the target, which nobody else may use until all rows
-have arrived and the invariants hold there. A move that is killed goes on when it is asked for
+The source is closed first: from there on it does not change, and a write raises DatabaseUnusable.
+It is marked with the name of this move, and so is the target, which nobody else may use until all
+rows have arrived and the invariants hold there. A move that is killed goes on when it is asked for
 again: the two marks tell that it is the same, and the rows that have arrived tell where it was.
 
 At the end the source is marked as left before the target is released, so that at no moment two

@@ -110,7 +110,7 @@ class HeldLeases:
                 self._clear_cell()
 
     def note_refused(self) -> None:
-        """Leave the cell as it is when all is reported, from now on: a result was refused.
+        """From now on, do not clear the cell when all is reported: a result was refused.
 
         Whoever reclaims its lease must find that the job was entered.
         """

@@ -70,8 +70,8 @@ def _wrong_filter(without: list[str], key: KeyPath, what: str) -> Iterator[Probl
 def _counting(rule: Alert, key: KeyPath) -> Iterator[Problem]:
     if AlertCondition.QUEUE_LATE in rule.on:
         if len(rule.on) > 1:
-            reason = f"{AlertCondition.QUEUE_LATE} reads after and within in its own way: "
-            yield Problem((*key, "on"), f"{reason}give it a rule of its own")
+            reason = f"{AlertCondition.QUEUE_LATE} needs a rule of its own: its after is a number "
+            yield Problem((*key, "on"), f"{reason}of jobs, and its within how long they wait")
         if rule.within is None:
             reason = f"is needed by {AlertCondition.QUEUE_LATE}: how long a due job may wait"
             yield Problem((*key, "within"), reason)

@@ -63,7 +63,7 @@ def load_for_database(
     if settings is None:
         settings = _validated_or_none({"database": _merged(sources.layers).get("database", {})})
     if settings is None or not _is_database_told(sources, problems):
-        told = "so it is not known which database is meant: --set database.url=sqlite:///FILE"
+        told = "cannot tell which database to use; name it: --set database.url=sqlite:///FILE"
         raise ConfigurationError("\n".join([*lines, told]))
     return settings, lines
 

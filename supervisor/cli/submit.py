@@ -107,7 +107,7 @@ def _wait(store: Store, job: Job) -> Job:
                 job = store.jobs.get(job.id)
                 show(job)
     except (KeyboardInterrupt, Unavailable):
-        told = f"orpheus: waits no longer, but the job is there: orpheus show {job.id}"
+        told = f"orpheus: stopped waiting; the job goes on: orpheus show {job.id}"
         click.echo(told, err=True)
         raise
     return job

@@ -159,7 +159,7 @@ def test_a_job_is_named_whose_end_could_not_be_waited_for(
 
     monkeypatch.setattr("orpheus.supervisor.cli.submit.wait_for_change", fail)
     code, out, err = orpheus("submit", "count", "n=2", "--wait", "--json")
-    named = "job 1 submitted\norpheus: waits no longer, but the job is there: orpheus show 1\n"
+    named = "job 1 submitted\norpheus: stopped waiting; the job goes on: orpheus show 1\n"
     assert (code, out, err) == (exit_code, "", named + told)
 
 

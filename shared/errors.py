@@ -40,7 +40,7 @@ class ExitCode(IntEnum):
     NO = 1
     """The answer is no (an unknown id, a job that failed), or an internal error."""
     CUT_SHORT = 4
-    """Something had to be killed, or a worker gave back unfinished jobs at its stop timeout."""
+    """Something had to be killed, or a worker released unfinished jobs at its stop timeout."""
     CANNOT_BIND = 69
     CRASH_LOOP = 70
     """A slot is in a crash loop and `supervisor.on_fatal` is "exit"."""

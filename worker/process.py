@@ -53,7 +53,7 @@ _KEPT_MB = 16
 _EXIT_S = 5.0
 """A library may send at its exit what it has gathered: errors, traces."""
 _UNCLEAN_EXIT_S = 1.0
-"""This worker has given back jobs just before it would be killed (Rules.stop_margin_s)."""
+"""This worker has released jobs just before it would be killed (Rules.stop_margin_s)."""
 _FILES_OF_A_JOB = 8
 """A command that starts opens seven."""
 _OTHER_FILES = 192

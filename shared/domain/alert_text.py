@@ -22,7 +22,7 @@ _JOB_WORDS = {
     Kind.JOB_STARTED: "has started",
     Kind.JOB_RETRYING: "failed and will be tried again",
     Kind.JOB_SNOOZED: "was snoozed",
-    Kind.JOB_RELEASED: "was given back by its worker",
+    Kind.JOB_RELEASED: "was released by its worker",
     Kind.JOB_RECLAIMED: "was taken back from its worker",
     Kind.JOB_DONE: "is done",
     Kind.JOB_FAILED: "failed",

@@ -156,7 +156,7 @@ def _signal_or_code(process: Process, exit: Exit) -> str:
 
 
 def was_cut_short(exit: Exit, role: Role) -> bool:
-    """Return whether a stopping process had to be killed, or gave back unfinished work."""
+    """Return whether a stopping process had to be killed, or released unfinished jobs."""
     if role is Role.PROGRAM:
         return exit.signal == signal.SIGKILL
     by_force = exit.signal is not None and exit.signal != signal.SIGTERM

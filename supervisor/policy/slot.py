@@ -67,7 +67,7 @@ class Rules:
     start_timeout_s: float = 60.0
     stop_timeout_s: float = 25.0
     stop_margin_s: float = 1.0
-    """How long before it is killed a stopping process gives back its unfinished jobs."""
+    """How long before it is killed a stopping process releases its unfinished jobs."""
     drain_timeout_s: float = 300.0
     beat_interval_s: float = 2.0
     beat_timeout_s: float = 15.0
@@ -310,7 +310,7 @@ class SendCommand:
     command: Command
     incarnation: str
     within_s: float | None = None
-    """With TERMINATE: after this long the process gives back the jobs it has not finished."""
+    """With TERMINATE: after this long the process releases the jobs it has not finished."""
 
 
 @dataclass(frozen=True, slots=True)

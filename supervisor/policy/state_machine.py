@@ -181,7 +181,7 @@ def rebase(slot: Slot, gap_s: float) -> Slot:
 def stop_within_s(slot: Slot, rules: Rules, now_s: float) -> float:
     """Return how long a process that is asked to stop now may go on with its job.
 
-    Less than the time until it is killed, so that it gives back unfinished jobs itself.
+    Less than the time until it is killed, so that it releases unfinished jobs itself.
     """
     left_s = rules.stop_timeout_s
     if slot.kill_at_s is not None:

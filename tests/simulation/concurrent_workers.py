@@ -75,7 +75,7 @@ class ConcurrentWorker(Worker):
         return super()._may_lease() and self._free() > 0
 
     def _excess(self) -> list[Lease]:
-        """What waits behind long jobs may be given back; what is to run alone waits."""
+        """What waits behind long jobs may be released; what is to run alone waits."""
         is_stuck = self._ahead and not self._free() and self._chance.random() < 0.1
         return list(self._ahead) if is_stuck else super()._excess()
 

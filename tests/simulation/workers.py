@@ -143,7 +143,7 @@ class Worker:
                 self._store.bells.ring_pool(self._life.pool)
 
     def _excess(self) -> list[Lease]:
-        """What to give back of what was leased ahead."""
+        """What to release of what was prefetched."""
         return list(self._ahead) if self._life.is_draining else []
 
     def _may_lease(self) -> bool:
@@ -284,7 +284,7 @@ class Worker:
                 return
 
     def _may_enter(self, lease: Lease) -> bool:
-        """Not one whose time is over, nor one that is to be cancelled: those are given back."""
+        """Not one whose time is over, nor one that is to be cancelled: those are released."""
         store, is_valid = self._store, self._effects.is_valid(lease.token)
         try:
             if is_valid and not store.leases.cancel_requests({lease.job_id: lease.token}):

@@ -49,7 +49,7 @@ class ConcurrentExecutor(Executor):
         self.has_raised = False
         """A timeout or a cancel was raised inside a job's code."""
         self.lacks_threads = False
-        """The system gave no thread for a job, which was then given back."""
+        """The system gave no thread for a job, which was then released."""
         self._places = places
         self._blocked_after_s = blocked_after_s
         self._attempts: set[RunningAttempt] = set()

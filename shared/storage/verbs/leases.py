@@ -1,4 +1,4 @@
-"""The lease verbs of the store: lease, finish, renew, give back, reclaim.
+"""The lease verbs of the store: lease, finish, renew, release, reclaim.
 
 A lease is three things in the job's row: token, expiry (monotonic clock, with boot id) and
 incarnation. Every change of a leased job names the token. If no row changes, the lease is lost,

@@ -90,7 +90,7 @@ def test_a_job_for_which_the_system_has_no_thread_is_given_back_and_costs_nobody
     (greedy,) = submit_many(database, 1, "leaving_no_room_for_a_thread", file=str(file))
     wait_for(lambda: effects(file, "begin"), "the limit")
     others = submit_many(database, 2, "sleeping_beside", seconds=0.01, file=str(file))
-    wait_for(lambda: any(database.outcomes(one) for one in others), "a job that was given back")
+    wait_for(lambda: any(database.outcomes(one) for one in others), "a job that was released")
     file.with_name(f"{file.name}.go").touch()
     for job_id in (greedy, *others):
         assert database.wait(job_id).status is Status.DONE

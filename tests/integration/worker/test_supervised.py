@@ -14,7 +14,7 @@ Start = Callable[..., Any]
 
 
 def until_entered(database: Any, job_id: int) -> None:
-    """Wait until the job's code is about to run: a job that is only leased is given back."""
+    """Wait until the job's code is about to run: a job that is only leased is released."""
     database.wait(job_id, Status.IN_PROGRESS)
 
     def running() -> bool:

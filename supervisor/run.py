@@ -50,7 +50,7 @@ from orpheus.supervisor.loop.act import Children
 from orpheus.supervisor.loop.loop import Loop
 from orpheus.supervisor.loop.orders import Orders
 from orpheus.supervisor.outbox.drainers import Drainers
-from orpheus.supervisor.plan.in_force import Configuration
+from orpheus.supervisor.plan.configuration import Configuration
 from orpheus.supervisor.plan.listeners import Listeners
 from orpheus.supervisor.plan.reload import Reloader
 from orpheus.supervisor.policy.slot import ProcessEnded, Slot

@@ -18,7 +18,7 @@ from orpheus.supervisor.linux.stand_in import StandIn
 from orpheus.supervisor.linux.systemd import Notifier
 from orpheus.supervisor.loop.loop import Loop
 from orpheus.supervisor.outbox.drainers import Drainers
-from orpheus.supervisor.plan.in_force import Configuration
+from orpheus.supervisor.plan.configuration import Configuration
 from orpheus.supervisor.plan.listeners import Listeners
 from orpheus.supervisor.plan.reload import Rejected, Reloaded, Reloader
 from orpheus.supervisor.policy import fleet

@@ -23,7 +23,7 @@ from orpheus.supervisor.policy.slot import Rules, Slot
 
 _API_ARGV = (sys.executable, "-m", "orpheus.api")
 _WORKER_ARGV = (sys.executable, "-m", "orpheus.worker")
-_STOP_MARGIN_S = 2.0  # a worker releases its unfinished jobs at its stop timeout
+_KILL_AFTER_STOP_S = 2.0  # a worker releases its unfinished jobs at its stop timeout
 _Owner = tuple[Role, str | None] | None
 """Whose rules; by the role too, as a pool may become a program of the same name. None: nobody's."""
 
@@ -127,7 +127,7 @@ def make_rules(settings: Settings, pool: str | None = None) -> Rules:
     limits = settings.pools.get(pool) if pool is not None else None
     return Rules(
         start_timeout_s=supervisor.start_timeout,
-        stop_timeout_s=supervisor.stop_timeout + _STOP_MARGIN_S,
+        stop_timeout_s=supervisor.stop_timeout + _KILL_AFTER_STOP_S,
         drain_timeout_s=supervisor.drain_timeout,
         beat_interval_s=settings.heartbeats.interval,
         beat_timeout_s=settings.heartbeats.timeout,

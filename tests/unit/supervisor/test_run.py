@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from orpheus.config.settings import Settings
-from orpheus.supervisor.plan.in_force import Configuration
+from orpheus.supervisor.plan.configuration import Configuration
 from orpheus.supervisor.run import _announce
 from tests.machine import wait_until
 

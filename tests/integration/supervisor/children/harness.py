@@ -22,7 +22,7 @@ from orpheus.supervisor.linux.systemd import Notifier
 from orpheus.supervisor.loop.act import Children
 from orpheus.supervisor.loop.loop import Loop
 from orpheus.supervisor.loop.orders import Orders
-from orpheus.supervisor.plan.in_force import Configuration
+from orpheus.supervisor.plan.configuration import Configuration
 from orpheus.supervisor.plan.listeners import Listeners
 from orpheus.supervisor.plan.plan import Plan, ProcessSpec
 from orpheus.supervisor.plan.reload import Reloader

@@ -18,8 +18,8 @@ from collections.abc import Mapping
 from orpheus.shared.domain.commands import CommandSettings, arguments, fields_of
 from orpheus.shared.domain.processes import signal_name
 from orpheus.shared.job_types.context import JobTimeout, PermanentError
+from orpheus.worker.attempt.command_process import CommandProcess, Output
 from orpheus.worker.attempt.context import LacksFiles, RunningAttempt, check_cancelled
-from orpheus.worker.attempt.program import Output, Program
 
 _DRAIN_S = 0.5
 """How long to read output after the exit: all that the program wrote is in the pipes by then, but
@@ -90,7 +90,7 @@ class CommandType:
                 time.sleep(_FOREVER_S)  # this process is exiting; the exit code means nothing
         return self._result(code, tail)
 
-    def _start(self, attempt: RunningAttempt) -> tuple[Program, int]:
+    def _start(self, attempt: RunningAttempt) -> tuple[CommandProcess, int]:
         """Return the program, and the descriptor that wakes who follows it."""
         command, lease = self._command, attempt.lease
         argv = arguments(command.argv, self._field_values(lease.payload))
@@ -101,7 +101,7 @@ class CommandType:
             with _one_starts:
                 wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
                 try:
-                    return Program(argv, command.cwd, env), wake_fd
+                    return CommandProcess(argv, command.cwd, env), wake_fd
                 except BaseException:
                     os.close(wake_fd)
                     raise
@@ -131,7 +131,7 @@ class CommandType:
             )
         return values
 
-    def _follow(self, program: Program, output: Output, attempt: RunningAttempt) -> None:
+    def _follow(self, program: CommandProcess, output: Output, attempt: RunningAttempt) -> None:
         """Read output until the program exits; stop it at its timeout or when asked to."""
         deadline_s = attempt.started_at_s + attempt.lease.timeout_s
         while not program.has_exited() and time.monotonic() < deadline_s:

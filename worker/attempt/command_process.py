@@ -25,7 +25,7 @@ _CHECK_EVERY_S = 0.05
 _MAX_POLL_S = 3_600.0
 
 
-class Program:
+class CommandProcess:
     """A running program. Any thread may call `kill`; the rest is for the thread that started it.
 
     Raises OSError if the program cannot be started, and CannotFollow.
@@ -117,7 +117,9 @@ class Output:
     `follow` returns early when `wake_fd` becomes readable.
     """
 
-    def __init__(self, program: Program, wake_fd: int, keep: Callable[[str, str], None]) -> None:
+    def __init__(
+        self, program: CommandProcess, wake_fd: int, keep: Callable[[str, str], None]
+    ) -> None:
         self._program = program
         self._wake_fd = wake_fd
         self._keep = keep

@@ -20,11 +20,11 @@ from orpheus.supervisor.loop.child import ChildHandle
 from orpheus.supervisor.plan.plan import ProcessSpec
 from orpheus.supervisor.policy.slot import (
     Action,
+    Announce,
     Cause,
     Command,
     Desired,
     ProcessEnded,
-    Report,
     SendCommand,
     Slot,
 )
@@ -94,8 +94,8 @@ class Children:
                 if child is not None:
                     child.send(command, action.within_s)
                     log.debug("signalled", slot=slot.name, pid=child.pid, command=command.value)
-            case Report():
-                self._report(slot, action)
+            case Announce():
+                self._announce(slot, action)
             case ProcessEnded():
                 try:
                     if action.cause is not None:  # else it is still there after SIGKILL
@@ -125,21 +125,21 @@ class Children:
         if child is not None:
             child.reap()
 
-    def _report(self, slot: Slot, report: Report) -> None:
-        child = self.handles.get(report.incarnation or "")
+    def _announce(self, slot: Slot, news: Announce) -> None:
+        child = self.handles.get(news.incarnation or "")
         body: dict[str, object] = {"slot": slot.name, "pool": slot.pool}
         if child is not None:
             body["pid"] = child.pid
-        body |= {"incarnation": report.incarnation, "reason": report.reason, **report.details}
-        self.recorder.record(report.kind, body)
+        body |= {"incarnation": news.incarnation, "reason": news.reason, **news.details}
+        self.recorder.record(news.kind, body)
         shown = {key: value for key, value in body.items() if value and key != "incarnation"}
-        write = log.warning if needs_attention(slot, report) else log.info
-        write(report.kind.value.replace(".", "_"), **shown)
+        write = log.warning if needs_attention(slot, news) else log.info
+        write(news.kind.value.replace(".", "_"), **shown)
 
 
-def needs_attention(slot: Slot, report: Report) -> bool:
-    """Return whether a report is a warning: not the end of a program that did its work."""
-    if report.kind is Kind.WORKER_EXITED:
+def needs_attention(slot: Slot, news: Announce) -> bool:
+    """Return whether it is a warning: not the end of a program that did its work."""
+    if news.kind is Kind.WORKER_EXITED:
         did_its_work = slot.desired is Desired.ENDED and not slot.trouble
-        return report.details.get("cause") not in _EXPECTED and not did_its_work
-    return report.kind in _WARNINGS
+        return news.details.get("cause") not in _EXPECTED and not did_its_work
+    return news.kind in _WARNINGS

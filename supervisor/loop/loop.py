@@ -32,7 +32,7 @@ from orpheus.supervisor.linux.systemd import Notifier
 from orpheus.supervisor.loop.act import Children
 from orpheus.supervisor.loop.lock_holder import LockHolderCheck
 from orpheus.supervisor.loop.observe import observe
-from orpheus.supervisor.loop.report import own_record, slot_record
+from orpheus.supervisor.loop.slot_records import own_record, slot_record
 from orpheus.supervisor.plan.plan import Plan
 from orpheus.supervisor.policy import fleet, order
 from orpheus.supervisor.policy.exits import was_cut_short

@@ -22,12 +22,12 @@ from orpheus.supervisor.policy.exits import (
 from orpheus.supervisor.policy.liveness import has_been_ready
 from orpheus.supervisor.policy.slot import (
     Action,
+    Announce,
     Cause,
     Desired,
     Exit,
     Process,
     ProcessEnded,
-    Report,
     Rules,
     Slot,
     Timer,
@@ -74,10 +74,10 @@ def after_exit(
         case ExitClass.IN_JOB:
             ended = _after_death_in_job(ended, process, exit, rules, turn)
     details = {"cause": cause.value, **_details(last_exit)}
-    reports = [Report(Kind.WORKER_EXITED, process.incarnation, last_exit.reason, details)]
+    news = [Announce(Kind.WORKER_EXITED, process.incarnation, last_exit.reason, details)]
     if ended.state is SlotState.FATAL:
-        reports.append(Report(Kind.WORKER_FATAL, process.incarnation, ended.reason))
-    return ended, (*reports, _process_ended(slot, process, last_exit, cause))
+        news.append(Announce(Kind.WORKER_FATAL, process.incarnation, ended.reason))
+    return ended, (*news, _process_ended(slot, process, last_exit, cause))
 
 
 def after_survival(slot: Slot, process: Process, why: str, turn: Turn) -> ProcessEnded:

@@ -314,7 +314,7 @@ class SendCommand:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class Announce:
     """Tell operators: write an event and a line in the log."""
 
     kind: Kind
@@ -339,4 +339,4 @@ class ProcessEnded:
     """It was told to end, through no fault of its own."""
 
 
-Action = SendCommand | Report | ProcessEnded
+Action = SendCommand | Announce | ProcessEnded

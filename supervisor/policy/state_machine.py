@@ -35,12 +35,12 @@ from orpheus.supervisor.policy.liveness import (
 )
 from orpheus.supervisor.policy.slot import (
     Action,
+    Announce,
     Cause,
     Command,
     Desired,
     Observation,
     Process,
-    Report,
     Rules,
     SendCommand,
     Slot,
@@ -367,7 +367,7 @@ def _enter(
         within_s = stop_within_s(slot, rules, now_s) if is_stopping else None
         actions.append(SendCommand(command, incarnation, within_s))
     if event is not None:
-        actions.append(Report(event, incarnation, verdict.why))
+        actions.append(Announce(event, incarnation, verdict.why))
     if verdict.trigger is Trigger.SURVIVED and process is not None:
         actions.append(after_survival(slot, process, verdict.why, turn))
     return slot, tuple(actions)

@@ -13,7 +13,7 @@ from orpheus.shared.operations.lost_hosts import forget_lost_hosts
 from orpheus.shared.process.own_record import own_record
 from orpheus.shared.storage import Store
 from orpheus.shared.views.workers import workers_json
-from orpheus.supervisor.loop.report import slot_record
+from orpheus.supervisor.loop.slot_records import slot_record
 from orpheus.supervisor.policy.slot import Slot
 
 HOUR_MS = 3_600_000

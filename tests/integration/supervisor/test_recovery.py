@@ -17,7 +17,7 @@ from orpheus.shared.domain.processes import ProcessRecord, Role, SlotState
 from orpheus.shared.domain.requests import RequestAction
 from orpheus.shared.process.clock import SystemClock, create_time_s
 from orpheus.shared.storage import open_store
-from orpheus.supervisor.loop.report import slot_record
+from orpheus.supervisor.loop.slot_records import slot_record
 from orpheus.supervisor.policy.slot import Slot
 from orpheus.supervisor.startup import sweep_database
 from tests.machine import PATIENCE_S

@@ -12,7 +12,7 @@ from orpheus.shared.domain.programs import RestartPolicy
 from orpheus.shared.process.state_files import StateFiles
 from orpheus.supervisor.loop.act import Children, needs_attention
 from orpheus.supervisor.policy import fleet
-from orpheus.supervisor.policy.slot import Cause, ProcessEnded, Report, Rules, Slot
+from orpheus.supervisor.policy.slot import Announce, Cause, ProcessEnded, Rules, Slot
 from tests.unit.supervisor.policy.driver import Driver
 
 
@@ -24,8 +24,8 @@ def program(restart: RestartPolicy) -> Driver:
 
 
 def is_warning(one: Driver) -> bool:
-    [report] = [action for action in one.actions if isinstance(action, Report)]
-    return needs_attention(one.slot, report)
+    [news] = [action for action in one.actions if isinstance(action, Announce)]
+    return needs_attention(one.slot, news)
 
 
 @pytest.mark.parametrize(

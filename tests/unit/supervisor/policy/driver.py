@@ -7,11 +7,11 @@ from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.supervisor.policy.slot import (
     Action,
+    Announce,
     Command,
     Exit,
     Observation,
     ProcessEnded,
-    Report,
     Rules,
     SendCommand,
     Slot,
@@ -72,7 +72,7 @@ class Driver:
         return [action.command for action in self.actions if isinstance(action, SendCommand)]
 
     def reported(self) -> list[Kind]:
-        return [action.kind for action in self.actions if isinstance(action, Report)]
+        return [action.kind for action in self.actions if isinstance(action, Announce)]
 
     def state(self) -> SlotState:
         return self.slot.state

@@ -15,10 +15,11 @@ def test_it_is_woken_by_a_descriptor_that_is_still_its_own(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A closed one may belong to the database by then, which would be written to."""
-    answers = StandIn()
+    answers, before = StandIn(), threading.enumerate()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         answers.answer_on(listener)
-        [thread] = [one for one in threading.enumerate() if one.name == "stand-in"]
+        started = [one for one in threading.enumerate() if one not in before]
+        [thread] = [one for one in started if one.name == "stand-in"]
         kinds, write = list[str](), os.eventfd_write
 
         def write_late(fd: int, value: int) -> None:

@@ -13,6 +13,7 @@ from orpheus.shared.operations import upkeep as upkeep_module
 from orpheus.shared.operations.upkeep import Upkeep, UpkeepTurn
 from orpheus.shared.storage import KeyRules, QueueRules, Store, TypeRow, open_store
 from tests.databases import make_database
+from tests.machine import PATIENCE_S
 
 SETTINGS = StoredSettings({}, (), JobDefaults(max_retries=3, timeout_s=60.0))
 
@@ -123,7 +124,10 @@ def test_it_continues_cascades_and_says_that_there_is_more(store: Store) -> None
     assert statuses()[Status.CANCELLED] == 10
 
 
-def test_it_looks_at_all_keys_whose_limits_have_changed(store: Store) -> None:
+def test_it_looks_at_all_keys_whose_limits_have_changed(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep_module, "_BURST_S", PATIENCE_S)
     store.keys.keys_at_once = 1
     store.queues.configure({"default": QueueRules(per_key=KeyRules(1))})
     keys = [f"key-{n % 5}" for n in range(10)]

@@ -336,7 +336,7 @@ class ProcessEnded:
     overdue: bool = False
     """Killed because its job was past the hard deadline."""
     was_stopped: bool = False
-    """It was told to end, through no fault of its own."""
+    """It was told to end, or somebody killed it, through no fault of its own."""
 
 
 Action = SendCommand | Announce | ProcessEnded

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from orpheus.shared.domain.jobs import NewJob, Status
+from orpheus.shared.domain.jobs import Attempt, NewJob, Outcome, Status
 from orpheus.shared.storage import JobFilter, Store, open_store
+from orpheus.supervisor.linux.cgroup import oom_kills
 from tests.audit_log import entries_of
 from tests.machine import wait_until
 
@@ -22,6 +23,7 @@ WORKERS = 2
 JOBS = """
 import os
 import signal
+import time
 from pathlib import Path
 
 from orpheus import job
@@ -30,12 +32,20 @@ from orpheus import job
 @job
 def fragile() -> None:
     if not Path("mended").exists():
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), signal.SIGSEGV)
 
 
 @job
 def sturdy() -> None:
     pass
+
+
+@job(max_retries=100, backoff_base="100ms", backoff_max="100ms")
+def long() -> None:
+    with Path("pids").open("a") as pids:
+        print(os.getpid(), file=pids)
+    while not Path("mended").exists():
+        time.sleep(0.01)
 """
 TOML = f"""
 [database]
@@ -129,7 +139,7 @@ def test_the_others_are_done_meanwhile_and_a_release_runs_the_rest(
     code, said = running.command("status")
     assert code == 1
     assert "Type fragile is quarantined until it is mended: its jobs killed 3 workers" in said
-    assert "killed by SIGKILL" in said
+    assert "killed by SIGSEGV" in said
     assert "orpheus release fragile" in said
     code, said = running.command("why", str(quarantined[0]))
     assert code == 1
@@ -151,3 +161,32 @@ def test_new_code_releases_it_and_replaces_the_workers(
     done: Callable[[], bool] = lambda: running.ids("fragile", Status.DONE) == quarantined  # noqa: E731
     wait_until(done, "the rest to be done")
     assert running.store.quarantines.all() == []
+
+
+def test_a_type_whose_workers_somebody_else_kills_goes_on(running: Running) -> None:
+    store, pids = running.store, running.folder / "pids"
+    wait_until(lambda: store.types.get("long"), "the job types to be described")
+    job_id = store.jobs.submit(NewJob("long")).job.id
+    killed: list[int] = []
+
+    def kill_the_next() -> bool:
+        started = pids.read_text().split() if pids.exists() else []
+        if len(started) == len(killed):
+            return False
+        killed.append(int(started[-1]))
+        os.kill(killed[-1], signal.SIGKILL)
+        return True
+
+    for _ in range(AFTER):
+        wait_until(kill_the_next, "a start")
+    ended: Callable[[], bool] = lambda: len(_crashes(store, job_id)) == AFTER  # noqa: E731
+    wait_until(ended, "the last lease to end")
+    is_known = oom_kills() is not None  # whether the kernel tells that these were not for memory
+    assert bool(store.quarantines.all()) is not is_known
+    (running.folder / "mended").touch()
+    if is_known:
+        wait_until(lambda: running.ids("long", Status.DONE), "the job to be done")
+
+
+def _crashes(store: Store, job_id: int) -> list[Attempt]:
+    return [one for one in store.jobs.attempts(job_id) if one.outcome is Outcome.CRASHED]

@@ -356,6 +356,22 @@ def test_the_end_of_a_process_that_was_told_to_end_is_no_fault_of_its_job(told: 
     assert driver.ended().was_stopped is (told != "not")
 
 
+@pytest.mark.parametrize(("told", "was_stopped"), [(True, False), (False, True), (None, False)])
+def test_a_kill_that_was_not_for_memory_is_no_fault_of_its_job_where_the_kernel_says_so(
+    told: bool | None, was_stopped: bool
+) -> None:
+    driver = Driver().make_ready()
+    driver.exit(1.0, signal=9, out_of_memory=told)
+    assert driver.ended().was_stopped is was_stopped
+
+
+def test_a_kill_by_the_supervisor_for_what_the_job_does_is_at_fault() -> None:
+    driver = Driver().make_ready()
+    driver.beat(0.1, lock_held_s=99)
+    driver.exit(signal=9, out_of_memory=False)
+    assert driver.ended().was_stopped is False
+
+
 def test_a_process_that_is_killed_for_what_it_does_while_it_stops_is_at_fault() -> None:
     driver = Driver().make_ready()
     driver.slot = with_desired(driver.slot, Desired.REPLACE)

@@ -249,6 +249,7 @@ def configure_logging(level: str, format: str, name: str) -> None:
     console = format == "console" or (format == "auto" and is_terminal)
     renderer = _Renderer(_console_renderer(is_terminal) if console else _render_json, name)
     queue = _Queue(renderer)
+    queue.setLevel(level.upper())  # the log of a job takes more from the root logger
     writer = _Writer(queue, renderer)
     writer.start()
     _output = queue, writer

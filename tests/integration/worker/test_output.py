@@ -56,6 +56,18 @@ def test_what_a_job_wrote_just_before_its_worker_died_is_in_its_log(
     assert list(database.store.state.cells.iterdir()) == []
 
 
+def test_what_a_library_logs_below_the_level_is_in_the_log_of_the_job_only(
+    database: Any, start_alone: Start
+) -> None:
+    worker = start_alone({"logging.level": "error"})
+    job_id = database.submit("chatty", '{"wait_for": "/"}')
+    database.wait(job_id, Status.DONE)
+    worker.signal(signal.SIGTERM)
+    assert worker.wait() == 0
+    assert "logged" in [line for _, line, _ in lines_of(database, job_id)]
+    assert "logged" not in worker.log()
+
+
 def test_a_kill_in_the_middle_of_a_long_log_loses_and_repeats_nothing(
     database: Any, start_supervised: Start, tmp_path: Path, wait_for: Wait
 ) -> None:

@@ -81,6 +81,14 @@ def test_lines_below_the_level_are_left_out_also_after_the_level_changed(lines: 
     assert [line["event"] for line in _json(lines())] == ["yes", "now"]
 
 
+def test_the_level_holds_although_a_job_log_takes_more_from_the_root_logger(lines: Lines) -> None:
+    configure_logging("error", "json", "default-1")
+    logging.root.setLevel(logging.INFO)
+    logging.getLogger("some.library").warning("no")
+    logging.getLogger("some.library").error("yes")
+    assert [line["event"] for line in _json(lines())] == ["yes"]
+
+
 def test_before_the_start_and_after_the_stop_lines_are_discarded(lines: Lines) -> None:
     get_logger().error("early")
     configure_logging("info", "json", "api")

@@ -33,13 +33,13 @@ _WHEN = {
     412: "The file is not what If-Match names.",
     413: "The body is too large.",
     415: "The body is not application/json.",
-    422: "Fields are not valid.",
+    422: "Fields are not valid, or a parameter is given twice.",
     428: "A whole text needs If-Match.",
     503: "The database is locked or unusable, too many requests wait, no supervisor is running, or "
     "a process does not answer; see Retry-After.",
     507: "The disk is full.",
 }
-_ALWAYS_POSSIBLE = frozenset({400, 401, 503})
+_ALWAYS_POSSIBLE = frozenset({400, 401, 422, 503})
 _EMPTY_IS_WRONG = frozenset({"/config", "/events"})
 _PUBLIC = frozenset({"GET /healthz", "GET /readyz", "POST /session"})
 """Calls that need no token."""

@@ -5,6 +5,11 @@ has the job types described by a child process; so its jobs run as soon as a wor
 hears of the commits of other hosts itself.
 """
 
+from orpheus.shared.process.stop_signals import exit_at_stop_signals
+
+if __name__ == "__main__":  # first: the imports below take their time
+    exit_at_stop_signals()
+
 import asyncio
 import contextlib
 import functools
@@ -60,9 +65,6 @@ def _run_alone(config: Path | None, sets: Sequence[str]) -> None:
     from orpheus.config.handovers import for_api, for_commands  # noqa: PLC0415
     from orpheus.config.load import load_settings  # noqa: PLC0415
 
-    # Until the server handles these signals itself, there is nothing to finish.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: sys.exit(0))
     settings = load_settings(config, sets, os.environ)
     handover = for_api(settings, supervised=False)
     # A link may be changed while the API runs.

@@ -1,5 +1,10 @@
 """`python -m worker`: runs a worker, alone or for a supervisor, or describes the job types."""
 
+from orpheus.shared.process.stop_signals import default_stop_signals, exit_at_stop_signals
+
+if __name__ == "__main__":  # first: the imports below take their time
+    exit_at_stop_signals()
+
 import argparse
 import io
 import json
@@ -106,6 +111,7 @@ def _describe(options: argparse.Namespace) -> int:
     If a module does not import, stderr says why, and it returns 78; what a module prints is on
     stderr too, so `--tell-failure` prints the same as JSON.
     """
+    default_stop_signals()  # an end without an answer is not clean
     die_with_parent(signal.SIGKILL)  # a module may import for ever, with nobody left to wait
     # What a module prints during its import goes to stderr, even from C code.
     answer_fd = os.dup(1)

@@ -29,6 +29,7 @@ from orpheus.shared.process.last_lines import LineRing, stray_path
 from orpheus.shared.process.malloc import keep_freed_memory
 from orpheus.shared.process.open_files import allow_open_files
 from orpheus.shared.process.own_record import own_record
+from orpheus.shared.process.stop_signals import hold_stop_signals
 from orpheus.shared.storage import Listening, Store, TypeRow, listen, open_storage, settled
 from orpheus.worker.attempt.around import Around, load_around
 from orpheus.worker.attempt.forked_child import cut_off_children
@@ -161,8 +162,10 @@ def _work(
     if threads:
         log.warning("threads_left", threads=threads, note="left by jobs; they end with the worker")
     log.info("worker_ended", jobs_done=control.jobs_done)
-    if reason is not None and control.is_alone and control.may_lease:
-        return RESTART
+    if reason is not None and control.is_alone:
+        hold_stop_signals()  # before the last look: one that comes later is for the new process
+        if control.may_lease:
+            return RESTART
     return 0 if all_reported else ExitCode.CUT_SHORT
 
 

@@ -1,4 +1,4 @@
-"""A signal to stop that comes before a program handles it."""
+"""A signal to stop that comes before a program handles it, or while it replaces itself."""
 
 import os
 import signal
@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from orpheus.shared.domain.jobs import NewJob
+from orpheus.shared.storage import open_store
 from tests.machine import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
@@ -15,6 +17,18 @@ HELD_IMPORT = """
 import time
 print("importing", flush=True)
 time.sleep(1000)
+"""
+STOPPED_WHILE_IT_RESTARTS = """
+import os
+import signal
+
+def execv(*arguments):
+    os.execv = real
+    os.kill(os.getpid(), signal.SIGTERM)
+    print("restarting", flush=True)
+    real(*arguments)
+
+real, os.execv = os.execv, execv
 """
 
 
@@ -51,3 +65,18 @@ def test_a_signal_to_stop_during_the_imports_is_a_clean_end(
     assert process.stdout.readline() == "importing\n"
     process.send_signal(number)
     assert finished(process) == (0, "")
+
+
+def test_a_signal_to_stop_while_a_worker_replaces_itself_ends_it(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(STOPPED_WHILE_IT_RESTARTS)
+    url = f"sqlite:///{tmp_path}/data/orpheus.db"
+    store = open_store(url, create=True, durable=False)
+    store.jobs.submit(NewJob("sleep", '{"seconds": 0}'))
+    store.close()
+    settings = [f"database.url={url}", "pools.default.max_jobs=1", "logging.format=json"]
+    process = start(tmp_path, "worker", *(part for one in settings for part in ("--set", one)))
+    assert process.stdout is not None
+    assert process.stdout.readline() == "restarting\n"
+    code, errors = finished(process)
+    assert code == 0
+    assert errors.count("worker_ready") == 1, "it began again"

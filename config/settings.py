@@ -16,6 +16,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PrivateAttr,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -25,6 +26,7 @@ from orpheus.config.problems import NOT_SETTINGS
 from orpheus.config.values import (
     Argument,
     CheckUrl,
+    Cron,
     DatabaseUrl,
     Flag,
     Function,
@@ -46,6 +48,7 @@ from orpheus.config.values import (
     StopSignal,
     TableName,
     Timer,
+    Timezone,
     TypeFilter,
     VariableName,
     WebhookUrl,
@@ -53,7 +56,7 @@ from orpheus.config.values import (
 from orpheus.shared.domain.alerts import MOST_COUNTED
 from orpheus.shared.domain.commands import fields_of
 from orpheus.shared.domain.programs import RestartPolicy
-from orpheus.shared.domain.schedules import problem_of
+from orpheus.shared.domain.schedules import ONE_RHYTHM, TOO_OFTEN
 from orpheus.shared.outbox.table import DEFAULT_TABLE
 
 
@@ -165,21 +168,25 @@ class Schedule(Table):
     """A rule that submits jobs, by `cron` or `every`."""
 
     name: Name
-    cron: str | None = None
-    every: Timer | None = None
-    timezone: str = "UTC"
+    cron: Cron | None = None
+    every: Timer | None = Field(None, validate_default=True)
+    timezone: Timezone = "UTC"
     type: Name
     payload: Annotated[dict[str, Any], AfterValidator(_json)] = {}
     queue: Name | None = None
     priority: Priority = 0
     catch_up: Literal["one", "none", "all"] = "one"
 
-    @model_validator(mode="after")
-    def _one_rhythm(self) -> "Schedule":
-        problem = problem_of(self.cron, self.every, self.timezone)
-        if problem is not None:
-            raise ValueError(problem)
-        return self
+    @field_validator("every")
+    @classmethod
+    def _one_rhythm(cls, every: float | None, others: ValidationInfo) -> float | None:
+        """Check it with `cron`, also where other fields are wrong: all is told at once."""
+        has_cron = others.data.get("cron", "one that is not valid") is not None
+        if has_cron == (every is not None):
+            raise ValueError(ONE_RHYTHM)
+        if every is not None and every < 1:
+            raise ValueError(TOO_OFTEN)
+        return every
 
 
 class Command(Table):

@@ -20,6 +20,7 @@ from pydantic.types import Strict
 
 from orpheus.shared.domain.limits import MAX_RETRIES, NAME, NAME_RULE, PRIORITIES
 from orpheus.shared.domain.programs import INSTANCE
+from orpheus.shared.domain.schedules import problem_of_cron, problem_of_timezone
 from orpheus.shared.domain.urls import url_problem
 from orpheus.shared.durations import as_duration, parse_duration_s
 from orpheus.shared.outbox.table import TABLE, TABLE_RULE
@@ -116,6 +117,18 @@ def _pattern(text: str) -> str:
         re.compile(text)
     except re.error as error:
         raise ValueError(f"is not a regular expression: {error}") from None
+    return text
+
+
+def _cron(text: str) -> str:
+    if (problem := problem_of_cron(text)) is not None:
+        raise ValueError(problem)
+    return text
+
+
+def _timezone(text: str) -> str:
+    if (problem := problem_of_timezone(text)) is not None:
+        raise ValueError(problem)
     return text
 
 
@@ -216,6 +229,8 @@ CheckUrl = Annotated[str, AfterValidator(_check_url)]
 WebhookUrl = Annotated[str, AfterValidator(_webhook_url)]
 StopSignal = Annotated[str, AfterValidator(_stop_signal)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
+Cron = Annotated[str, AfterValidator(_cron)]
+Timezone = Annotated[str, AfterValidator(_timezone)]
 OutboxUrl = Annotated[str, AfterValidator(_outbox_url)]
 TableName = Annotated[str, _matching(TABLE.pattern, TABLE_RULE)]
 Retries = Annotated[Integer, Field(ge=0, le=MAX_RETRIES)]

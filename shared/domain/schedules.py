@@ -18,6 +18,8 @@ from cronsim import CronSim, CronSimError
 from orpheus.shared.domain.limits import NAME
 from orpheus.shared.records import dataclass
 
+ONE_RHYTHM = "needs either cron or every"
+TOO_OFTEN = "must be at least 1 s"
 _LATE_MS = 60_000
 """An older tick was missed: `catch_up` decides whether it fires."""
 _OVERDUE_MS = 10_000
@@ -71,19 +73,33 @@ class ScheduleDefinition:
 def problem_of(cron: str | None, every_s: float | None, timezone: str) -> str | None:
     """Return why these values are not a valid schedule; None if they are."""
     if (cron is None) == (every_s is None):
-        return "needs either cron or every"
+        return ONE_RHYTHM
     if every_s is not None:
-        return None if every_s >= 1 else "every must be at least 1 s"
+        return None if every_s >= 1 else f"every {TOO_OFTEN}"
+    problem = problem_of_timezone(timezone)
+    if problem is not None:
+        return f"timezone {problem}"
+    problem = problem_of_cron(cron or "")
+    return None if problem is None else f"cron {problem}"
+
+
+def problem_of_timezone(name: str) -> str | None:
+    """Return why this is not a time zone; None if it is."""
     try:
-        zone = ZoneInfo(timezone)
+        ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        return f"timezone {timezone!r} is not known"
+        return f"{name!r} is not known"
+    return None
+
+
+def problem_of_cron(expression: str) -> str | None:
+    """Return why a schedule cannot have this expression; None if it can."""
     try:
-        next(_cron_ticks(cron or "", datetime(2024, 1, 1, tzinfo=zone)))
+        next(_cron_ticks(expression, datetime(2024, 1, 1, tzinfo=UTC)))
     except CronSimError as error:
-        return f"cron {cron!r}: {error}"
+        return f"{expression!r}: {error}"
     except StopIteration:
-        return f"cron {cron!r} never fires"
+        return f"{expression!r} never fires"
     return None
 
 

@@ -231,15 +231,23 @@ type = "sleep"
     ("text", "key", "reason"),
     [
         ("name = 'one'\nevery = '1m'\ntype = 't'", "schedules.1.name", "is the name of an earlier"),
-        ("name = 'two'\ntype = 't'", "schedules.1", "needs either cron or every"),
-        ("name = 'two'\ntype = 't'\nevery = '1m'\ncron = '* * * * *'", "schedules.1", "either"),
-        ("name = 'two'\ntype = 't'\nevery = '500ms'", "schedules.1", "at least 1 s"),
-        ("name = 'two'\ntype = 't'\ncron = '0 0 30 2 *'", "schedules.1", "cron '0 0 30 2 *'"),
-        ("name = 'two'\ntype = 't'\ncron = 'daily'", "schedules.1", "cron 'daily'"),
+        ("name = 'two'\ntype = 't'", "schedules.1.every", "needs either cron or every"),
+        (
+            "name = 'two'\ntype = 't'\nevery = '1m'\ncron = '* * * * *'",
+            "schedules.1.every",
+            "either",
+        ),
+        ("name = 'two'\ntype = 't'\nevery = '500ms'", "schedules.1.every", "at least 1 s"),
+        (
+            "name = 'two'\ntype = 't'\ncron = '0 0 30 2 *'",
+            "schedules.1.cron",
+            "'0 0 30 2 *': ",
+        ),
+        ("name = 'two'\ntype = 't'\ncron = 'daily'", "schedules.1.cron", "'daily': "),
         (
             "name = 'two'\ntype = 't'\ncron = '* * * * *'\ntimezone = 'Mars/Base'",
-            "schedules.1",
-            "timezone 'Mars/Base' is not known",
+            "schedules.1.timezone",
+            "'Mars/Base' is not known",
         ),
         (
             "name = 'two'\ntype = 't'\nevery = 60\npayload = {at = 2026-01-01}",
@@ -259,6 +267,24 @@ def test_a_schedule_that_cannot_be_is_refused(
     (problem,) = problems(config=toml(SCHEDULE + text))
     assert f"{key}: " in problem
     assert reason in problem
+
+
+@pytest.mark.parametrize(
+    ("rhythm", "places"),
+    [
+        ("cron = '61 * * * *'\ntimezone = 'Mars/X'", ["cron", "timezone"]),
+        ("timezone = 'Mars/X'", ["every", "timezone"]),
+        ("cron = 'daily'\nevery = '1m'", ["cron", "every"]),
+    ],
+)
+def test_all_that_is_wrong_with_a_schedule_is_told_at_once(
+    rhythm: str, places: list[str], toml: Callable[[str], Path], problems: Problems
+) -> None:
+    wrong = f"name = 'a b'\ntype = 't'\npriority = 5000\ncatch_up = 'some'\n{rhythm}"
+    found = problems(config=toml(SCHEDULE + wrong))
+    for name in ("name", "priority", "catch_up", *places):
+        assert len([line for line in found if f"schedules.1.{name}: " in line]) == 1
+    assert len(found) == 3 + len(places)
 
 
 # Outboxes

@@ -379,8 +379,8 @@ def check_content_type(content_type: bytes) -> None:
         shown = content_type.decode("latin-1")[:200] or "missing"
         raise Refusal(
             415,
-            f"The content type is {shown}; application/json is expected. With curl, write "
-            "--json instead of -d, or add -H 'Content-Type: application/json'.",
+            f"The content type is {shown}; application/json is expected: write `curl --json` "
+            "instead of `curl -d`, or add -H 'Content-Type: application/json'.",
         )
 
 

@@ -181,6 +181,11 @@ def test_only_json_is_a_content_type(content_type: bytes, status: int) -> None:
     assert status_of(check_content_type, content_type) == status
 
 
+def test_a_wrong_content_type_is_told_with_what_to_write() -> None:
+    with pytest.raises(Refusal, match=r"application/json is expected.*`curl --json`"):
+        check_content_type(b"text/plain")
+
+
 def body_of(chunks: Iterable[bytes], limit: int, **headers: bytes) -> bytes:
     waiting = [
         *({"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks),

@@ -106,6 +106,7 @@ def make_pages(*, read_only: bool, has_sessions: bool) -> Pages:
 
     routes = [
         _overview(lambda: page("overview.html")),
+        *(Route(path, _to_overview) for path in ("/ui", "/ui/")),
         Route("/ui/jobs/{job_id}", job),
         Route("/ui/programs/{slot}", program),
         *(plain(f"/ui/{name}", f"{name}.html") for name in _PLAIN),
@@ -124,6 +125,10 @@ def _overview(page: Callable[[], Awaitable[Response]]) -> Route:
         return await page()
 
     return Route("/", answer)
+
+
+async def _to_overview(_: Request) -> Response:
+    return RedirectResponse("/", 302, _POLICY)
 
 
 def _templates(known: Mapping[str, object]) -> "Environment":

@@ -20,6 +20,12 @@ def test_a_browser_gets_a_page_with_a_way_back(api: Any, path: str) -> None:
     assert path.rpartition("/")[2][:80] in answer.text
 
 
+@pytest.mark.parametrize("path", ["/ui", "/ui/"])
+def test_the_folder_of_the_pages_leads_to_the_dashboard(api: Any, path: str) -> None:
+    answer = api.client.get(path, headers=HTML)
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/")
+
+
 def test_what_was_asked_for_is_shown_as_text(api: Any) -> None:
     answer = api.client.get("/ui/<script>alert(1)</script>", headers=HTML)
     assert answer.status_code == 404

@@ -20,7 +20,7 @@ def parse_time_ms(value: object) -> int:
     """
     if isinstance(value, str):
         try:
-            value = datetime.fromisoformat(value)
+            value = datetime.fromisoformat(value.upper())  # RFC 3339 allows a small t and z
         except ValueError:
             raise ValueError("is not an RFC 3339 time; write 2026-01-31T12:00:00Z") from None
     if not isinstance(value, datetime):

@@ -148,6 +148,10 @@ def _describe(options: argparse.Namespace) -> int:
         if options.tell_failure:
             os.write(answer_fd, json.dumps({"failed": why}).encode())
         return ExitCode.CONFIGURATION
+    if commands:
+        from orpheus.shared.job_types.describe import check_commands  # noqa: PLC0415 - see _run
+
+        check_commands(commands, registered_types())
     with os.fdopen(answer_fd, "w", encoding="utf-8") as answer:
         text = json.dumps(sorted(types, key=lambda one: str(one["name"])))
         answer.write(with_finite_numbers(text) + "\n")

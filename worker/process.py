@@ -16,7 +16,7 @@ from orpheus.shared.domain.handover import StoredSettings, WorkerHandover
 from orpheus.shared.domain.jobs import Holder
 from orpheus.shared.domain.processes import Role
 from orpheus.shared.errors import DatabaseBusy, DatabaseFull, ExitCode
-from orpheus.shared.job_types.describe import name_taken, type_row
+from orpheus.shared.job_types.describe import check_commands, type_row
 from orpheus.shared.job_types.registry import JobType, load_job_types
 from orpheus.shared.logs import configure_logging, get_logger, stop_logging
 from orpheus.shared.operations.reclaim import forget_dead_workers, void_other_boots
@@ -239,9 +239,7 @@ def _load_code(
     """Load the job types and what is around them. If that fails, report why and return None."""
     try:
         types = load_job_types(settings.modules)
-        for command in settings.commands:
-            if command.name in types:
-                raise name_taken(command)
+        check_commands(settings.commands, types)
         around = load_around(settings.around)
     except BaseException as error:  # noqa: BLE001 - a module may raise anything, SystemExit too
         sys.stderr.write(user_traceback(error))

@@ -12,7 +12,7 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import astuple
 from typing import IO, Any
 
@@ -39,12 +39,9 @@ def describe_types(
     module's job type. Raises ModulesNotDescribed if the child is ended by a signal, three times.
     """
     described = _describe_modules(modules, around, timeout_s) if modules or around else []
-    rows = {item["name"]: type_row(item) for item in described}
-    for command in commands:
-        if command.name in rows:
-            raise name_taken(command)
-        rows[command.name] = type_row(describe_command(command))
-    return list(rows.values())
+    rows = [type_row(item) for item in described]
+    check_commands(commands, {row.name for row in rows})
+    return [*rows, *(type_row(describe_command(command)) for command in commands)]
 
 
 def digest_of(types: Sequence[TypeRow]) -> str:
@@ -53,11 +50,13 @@ def digest_of(types: Sequence[TypeRow]) -> str:
     return hashlib.sha256(described.encode()).hexdigest()
 
 
-def name_taken(command: CommandSettings) -> ConfigurationError:
-    """Return the error for a command that has the name of a module's job type."""
-    return ConfigurationError(
-        f"commands: {command.name!r} is a job type of a module already; rename the command"
-    )
+def check_commands(commands: Iterable[CommandSettings], types: Container[str]) -> None:
+    """Raises ConfigurationError if a command has the name of a module's job type."""
+    for command in commands:
+        if command.name in types:
+            raise ConfigurationError(
+                f"commands: {command.name!r} is a job type of a module already; rename the command"
+            )
 
 
 def _describe_modules(

@@ -52,6 +52,20 @@ def test_it_prints_every_type_as_json_whatever_a_module_prints() -> None:
     }
 
 
+def test_a_command_with_the_name_of_a_type_is_refused_as_at_a_start(tmp_path: Path) -> None:
+    file = tmp_path / "orpheus.toml"
+    file.write_text("[[commands]]\nname = 'sleep'\nargv = ['true']\n")
+    answer = subprocess.run(
+        [sys.executable, "-m", "orpheus.worker", "--describe", "--config", str(file)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (answer.returncode, answer.stdout) == (78, "")
+    assert "'sleep' is a job type of a module already" in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
 def test_a_default_that_json_lacks_is_a_text(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

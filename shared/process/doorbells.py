@@ -18,6 +18,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from orpheus.shared.errors import DatabaseUnusable
+from orpheus.shared.process.collected import when_collected
 
 _API = "api"
 _SUPERVISOR = "supervisor"
@@ -36,6 +37,7 @@ class Bell:
         if not stat.S_ISFIFO(os.fstat(self._fd).st_mode):
             os.close(self._fd)
             raise DatabaseUnusable(f"{path} must be a FIFO; delete it")
+        self._closing = when_collected(self, _close, self._fd)
 
     def fileno(self) -> int:
         """The descriptor to wait on for reading."""
@@ -60,8 +62,7 @@ class Bell:
 
     def close(self) -> None:
         """Stop listening."""
-        with contextlib.suppress(OSError):  # a job may have closed it
-            os.close(self._fd)
+        self._closing()
 
 
 class Doorbells:
@@ -71,6 +72,7 @@ class Doorbells:
         self.folder = folder
         self._pools = dict(pools)
         self._open: dict[str, int] = {}
+        when_collected(self, _close_all, self._open)
 
     def listen_api(self) -> Bell:
         """Return the API's bell."""
@@ -105,9 +107,7 @@ class Doorbells:
 
     def close(self) -> None:
         """Close the bells that were opened for ringing."""
-        for fd in self._open.values():
-            os.close(fd)
-        self._open.clear()
+        _close_all(self._open)
 
     def _ring(self, name: str) -> None:
         # If ringing fails, the listener finds the change at its next poll; the commit stands.
@@ -116,6 +116,16 @@ class Doorbells:
             if fd is None:
                 fd = self._open[name] = _open(self.folder / name)
             os.write(fd, b"!")
+
+
+def _close(fd: int) -> None:
+    with contextlib.suppress(OSError):  # a job may have closed it
+        os.close(fd)
+
+
+def _close_all(bells: dict[str, int]) -> None:
+    while bells:
+        _close(bells.popitem()[1])
 
 
 def _open(path: Path) -> int:

@@ -4,11 +4,12 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
 from orpheus.shared.storage import open_store
-from tests.api.conftest import Running
+from tests.api.conftest import ADD, Running
 
 HEAVY = ("pydantic", "pydantic_settings", "fastapi", "starlette", "click", "rich", "httpx2", "apsw")
 
@@ -46,6 +47,25 @@ stop.set()
 for one in busy:
     one.join()
 print("all done")
+"""
+
+FORGETTING = """
+import asyncio, gc, sys
+from orpheus import AsyncClient, Client
+
+kind, place = sys.argv[1:]
+def view():
+    if kind == "database":
+        return Client(config=place).submit("add").id
+    async def handle():
+        return (await AsyncClient(config=place).submit("add")).id
+    return asyncio.run(handle())
+
+ids = [view() for _ in range(3)]
+gc.collect()  # Python does this by itself, sooner or later
+print(ids, flush=True)
+for _ in sys.stdin:
+    print(view(), flush=True)
 """
 
 IN_A_CHILD_OF_ONE_THAT_HAS_IT_OPEN = """
@@ -114,3 +134,21 @@ def test_a_child_of_a_process_that_has_the_database_open_is_refused(config: Path
     open_store(url, create=True).close()
     said = run(IN_A_CHILD_OF_ONE_THAT_HAS_IT_OPEN, config, url)
     assert "was forked from one that has" in said and "over HTTP" in said
+
+
+@pytest.mark.parametrize("kind", ["database", "database awaited"])
+def test_a_process_that_forgets_its_clients_locks_nobody_out(
+    config: Path, url: str, kind: str
+) -> None:
+    store = open_store(url, create=True)
+    store.types.replace([ADD])
+    store.close()
+    argv = [sys.executable, "-c", FORGETTING, kind, str(config)]
+    with subprocess.Popen(argv, stdin=PIPE, stdout=PIPE, text=True) as forgetting:
+        assert forgetting.stdin is not None and forgetting.stdout is not None
+        assert forgetting.stdout.readline() == "[1, 2, 3]\n"
+        store = open_store(url, create=True)
+        print(file=forgetting.stdin, flush=True)
+        assert forgetting.stdout.readline() == "4\n"
+        store.close()
+        forgetting.stdin.close()

@@ -12,6 +12,7 @@ import select
 import socket
 import threading
 import time
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, cast
@@ -111,7 +112,7 @@ class _All:
     def begin_anew(self) -> None:
         """Forget all: a child has no thread of its parent's, but maybe a lock that it held."""
         self._lock = threading.Lock()
-        self._watched: set[Watched] = set()
+        self._watched: weakref.WeakSet[Watched] = weakref.WeakSet()
         self._is_running = False
 
     def add(self, one: Watched) -> None:
@@ -128,13 +129,16 @@ class _All:
     def _run(self) -> None:
         while True:
             time.sleep(_LOOKS_EVERY_S)
-            with self._lock:
-                watched = list(self._watched)
-            waiting = [(one, question) for one in watched if (question := one.question())]
-            while waiting:
-                parameters = waiting[0][0].parameters
-                _judge([one for one in waiting if one[0].parameters == parameters])
-                waiting = [one for one in waiting if one[0].parameters != parameters]
+            self._look()
+
+    def _look(self) -> None:
+        with self._lock:
+            watched = list(self._watched)
+        waiting = [(one, question) for one in watched if (question := one.question())]
+        while waiting:
+            parameters = waiting[0][0].parameters
+            _judge([one for one in waiting if one[0].parameters == parameters])
+            waiting = [one for one in waiting if one[0].parameters != parameters]
 
 
 _all = _All()

@@ -4,11 +4,16 @@ If the -shm file loses its name, every connection to the old one must be closed 
 write with a new one (shared/storage/sqlite/same_files.py). Whoever notices it first also closes the
 idle connections of its process: their threads may be running a job for hours. One in use closes
 itself at its next use.
+
+A client that an application forgets is closed when Python collects it. Python would close SQLite's
+connection by itself, but keep the lock of this process in the agreement, and nobody could open the
+database any more once the others have closed it.
 """
 
 import os
 import threading
 import time
+import warnings
 import weakref
 from pathlib import Path
 from types import TracebackType
@@ -17,9 +22,11 @@ import apsw
 
 from orpheus.shared.errors import DatabaseUnusable
 from orpheus.shared.process.clock import Clock
+from orpheus.shared.process.collected import when_collected
 from orpheus.shared.process.state_files import StateFiles
 from orpheus.shared.storage.sqlite.apsw_errors import translated
 from orpheus.shared.storage.sqlite.opening import open_connection
+from orpheus.shared.storage.sqlite.same_files import SameFiles
 from orpheus.shared.storage.sqlite.turns import Turns
 
 _LOOK_EVERY_S = 1.0
@@ -149,14 +156,30 @@ class Handle:
             clock=self._clock,
             first=not any(other.is_open() for other in others),
         )
+        self._if_collected = when_collected(
+            self, _forgotten, self.path, self._connection, self._files, os.getpid()
+        )
         self.turns.attach(self._connection)
         self.opened += 1
 
     def _close(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            try:
-                connection.close()
-            except apsw.Error:
-                connection.close(force=True)
-            self._files.leave()
+            self._if_collected.detach()
+            _close_both(connection, self._files)
+
+
+def _forgotten(path: Path, connection: apsw.Connection, files: SameFiles, process: int) -> None:
+    """Close what a handle held that nobody closed. In a child of a fork that is its parent's."""
+    if process == os.getpid():
+        _close_both(connection, files)
+        warnings.warn(f"{path} was not closed: close the client or store", ResourceWarning, 1)
+
+
+def _close_both(connection: apsw.Connection, files: SameFiles) -> None:
+    """Close the connection first: whoever is without the lock has none of the files open."""
+    try:
+        connection.close()
+    except apsw.Error:
+        connection.close(force=True)
+    files.leave()

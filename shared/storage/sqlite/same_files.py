@@ -88,7 +88,7 @@ class SameFiles:
                     raise DatabaseUnusable(
                         f"{self._names[2]} or another file of the database was deleted or replaced "
                         "while other processes have it open; nothing is written until all of them "
-                        f"have closed it (fuser {self._names[0]} shows them)"
+                        f"have closed it (fuser {self._path} shows them)"
                     )
             elif time.monotonic() - began_s > _BUSY_WAIT_S:
                 raise DatabaseBusy(f"another process has been opening {self._database} for 10 s")

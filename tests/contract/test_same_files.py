@@ -1,11 +1,14 @@
 """All use the same -shm file: nobody writes with a new one while another has the old one."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
+import psutil
 import pytest
 
 from orpheus.shared.domain.jobs import NewJob
@@ -114,6 +117,29 @@ def test_nobody_writes_with_a_new_shm_file_while_another_process_has_the_old_one
         process.stdin.close()
     assert ids(store) == [4, 3, 2, 1]
     assert store.maintenance.verify() == []
+
+
+def test_a_restore_beside_an_idle_process_is_refused_and_the_error_names_where_to_look(
+    store: Store, url: str, tmp_path: Path
+) -> None:
+    """`fuser` of the database itself shows nobody: the idle process has the file that was moved."""
+    path, backup = database_path(url), tmp_path / "backup.db"
+    store.maintenance.backup(backup)
+    argv = [sys.executable, "-c", ANOTHER_PROCESS, url]
+    with subprocess.Popen(argv, stdin=PIPE, stdout=PIPE, text=True, cwd=ROOT) as idle:
+        assert idle.stdin is not None and idle.stdout is not None
+        assert idle.stdout.readline() == "open\n"
+        store.close()  # Orpheus is stopped
+        for suffix in ("", "-wal", "-shm"):
+            Path(f"{path}{suffix}").rename(tmp_path / f"old{suffix}")
+        backup.rename(path)
+        with pytest.raises(DatabaseUnusable) as refused:
+            open_store(url, create=True)
+        [place] = re.findall(r"fuser (\S+)", str(refused.value))
+        has_open = [file.path for file in psutil.Process(idle.pid).open_files()]
+        assert place in has_open and str(path) not in has_open
+        idle.stdin.close()
+    open_store(url, create=True).close()
 
 
 def test_a_reader_notices_within_a_second_and_does_not_keep_the_old_file_open(

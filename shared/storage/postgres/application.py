@@ -7,6 +7,7 @@ session, and prepare no statement.
 """
 
 import contextlib
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ from orpheus.shared.storage.postgres.sql_text import statement_of
 from orpheus.shared.storage.postgres.statements import Statements
 from orpheus.shared.storage.postgres.values import adapt_alone
 
+_LOOK_EVERY_S = 1.0
 _NOTIFY = "SELECT pg_notify(?, ?)"
 _NO_SCHEMA = (
     "start Orpheus on this database once to make it; if Orpheus uses another database, write the "
@@ -192,7 +194,7 @@ class ApplicationDatabase(Statements):
         super().__init__(self._application, SystemClock())
         self.bells = Doorbells(_NO_BELLS, {})
         self.commits_late = True
-        self._is_looked_at = False
+        self._look_at_s = 0.0
 
     def number_events(self) -> None:
         """Do nothing: events are numbered after their commit, in a transaction of their own."""
@@ -244,11 +246,11 @@ class ApplicationDatabase(Statements):
         """Do nothing: timeouts are the application's."""
 
     def _look_at_schema(self) -> None:
-        """Raise DatabaseUnusable, at the first use, if the verbs cannot work on the schema."""
-        if not self._is_looked_at:
+        """Raise DatabaseUnusable, once a second at most, if the verbs cannot work on the schema."""
+        if time.monotonic() >= self._look_at_s:
             place = "the database of your connection"
             look_at_schema(lambda sql: self.all(sql)[0], place, _NO_SCHEMA)
-            self._is_looked_at = True
+            self._look_at_s = time.monotonic() + _LOOK_EVERY_S
 
     def begin_and_undo(self, wait_s: float) -> None:  # noqa: ARG002 - no write waits here
         """See Database."""

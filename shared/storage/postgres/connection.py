@@ -74,7 +74,7 @@ class Connection:
     """Executes statements in the transaction that its user begins. Used by one thread."""
 
     def __init__(
-        self, url: str, *, pooled: bool, prepare: Callable[[psycopg.Connection, str], None]
+        self, url: str, *, pooled: bool, prepare: Callable[[psycopg.Connection, str], object]
     ) -> None:
         """Connect. `prepare` looks at the database behind each new connection, named for the user.
 
@@ -99,8 +99,8 @@ class Connection:
         """What executes statements on it."""
         self._waiting: list[Execution] = []
         """What was sent by `send_many`, and what begins the transaction."""
-        self._note_time: Callable[[int], None] | None = None
-        """Notes the time that was read at its begin, if that waits."""
+        self._note_row: Callable[[int], None] | None = None
+        """Notes what was read at its begin, if that waits."""
         self._watched = Watched(self._parameters, pooled=pooled)
         self.in_transaction = False
         self._open()
@@ -135,12 +135,12 @@ class Connection:
     def _execute(self, *statements: Execution) -> None:
         """Execute what waits, and these."""
         waiting, self._waiting = [*self._waiting, *statements], []
-        note_time, self._note_time = self._note_time, None
+        note_row, self._note_row = self._note_row, None
         asked_ns = host_ns()
         with self._translating():
-            self._at_first(lambda messages: messages.execute(waiting), begins=note_time is not None)
-        if note_time is not None:
-            note_time(asked_ns)
+            self._at_first(lambda messages: messages.execute(waiting), begins=note_row is not None)
+        if note_row is not None:
+            note_row(asked_ns)
 
     # Transactions
 
@@ -150,20 +150,20 @@ class Connection:
         self.in_transaction = True
         return int(result.get_value(0, 0) or 0)
 
-    def begin_with_next(self, *statements: str, note_time: Callable[[int, int], None]) -> None:
+    def begin_with_next(self, *statements: str, note_row: Callable[[Row, int], None]) -> None:
         """Begin a transaction in one message with what is executed first in it.
 
-        The last of `statements` asks the time: `note_time` is given it, and when it was asked for.
+        The last of `statements` gives a row: `note_row` gets it, and when it was asked for.
         """
         self._waiting = [Execution(one.encode(), may_prepare=False) for one in statements]
-        time = self._waiting[-1]
-        self._note_time = lambda asked_ns: note_time(int(time.fetchall()[0][0]), asked_ns)
+        last = self._waiting[-1]
+        self._note_row = lambda asked_ns: note_row(last.fetchall()[0], asked_ns)
         self.in_transaction = True
 
     @property
     def is_beginning(self) -> bool:
         """Whether nothing of the transaction was executed yet."""
-        return self._note_time is not None
+        return self._note_row is not None
 
     def execute_waiting(self) -> None:
         """Execute now what waits for the next statement."""
@@ -239,7 +239,7 @@ class Connection:
 
     def _end(self, sql: str) -> None:
         was_beginning = self.is_beginning
-        self.in_transaction, self._waiting, self._note_time = False, [], None
+        self.in_transaction, self._waiting, self._note_row = False, [], None
         if self._messages is None or was_beginning:
             return
         try:
@@ -252,7 +252,7 @@ class Connection:
 
     def close(self) -> None:
         """Close the connection; a transaction that is open is rolled back."""
-        self.in_transaction, self._waiting, self._note_time = False, [], None
+        self.in_transaction, self._waiting, self._note_row = False, [], None
         self._drop()
 
     def _drop(self) -> None:

@@ -2,21 +2,27 @@
 
 A write is READ COMMITTED: each statement sees what was committed before it, and a row that it
 changes is the newest. So what a verb reads for a change it reads FOR UPDATE, in the order of ids.
+
+Once a second at most, the message that begins a write also asks for the version of the schema: a
+newer Orpheus may have changed it since this connection was opened.
 """
 
 import contextlib
 import time
 from collections.abc import Iterable, Iterator
 
+import psycopg
+
 from orpheus.shared.errors import DatabaseUnusable
 from orpheus.shared.process.clock import Clock
 from orpheus.shared.process.doorbells import Doorbells
 from orpheus.shared.process.failpoints import program_failpoint
 from orpheus.shared.storage.at_commit import AtCommit
+from orpheus.shared.storage.database import Row
 from orpheus.shared.storage.postgres.clock import READ_CLOCK, host_ns
 from orpheus.shared.storage.postgres.connection import Connection
 from orpheus.shared.storage.postgres.notices import CHANNEL, Notices, sender_of
-from orpheus.shared.storage.postgres.opening import check_schema
+from orpheus.shared.storage.postgres.opening import READ_VERSION, check_schema, refuse_newer
 from orpheus.shared.storage.postgres.statements import Statements
 from orpheus.shared.storage.verbs.free_places import ring_for_free_places
 
@@ -25,6 +31,7 @@ _READ = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;"
 _PLAN_CUSTOM = "SET LOCAL plan_cache_mode = 'force_custom_plan'"
 _PLAN_GENERIC = "SET LOCAL plan_cache_mode = 'force_generic_plan'"
 _NUMBER_EVENTS = f"{_WRITE}; SELECT orpheus.number_events(); COMMIT;"
+_LOOK_EVERY_S = 1.0
 _READ_CLOCK_NOT_DURABLE = f"{READ_CLOCK}, set_config('synchronous_commit', 'off', true)"
 
 
@@ -47,11 +54,14 @@ class PostgresDatabase(Statements):
         `clock`: instead of the database's. `pooled`: a pooler lends another session to each
         transaction.
         """
-        self._connection = Connection(
-            url,
-            pooled=pooled,
-            prepare=lambda raw, place: check_schema(raw, place, create=create),
-        )
+        self._look_at_s = 0.0
+        self._place, self._newest = "", 0
+        """The database for the user, and the version of the newest schema that is known."""
+
+        def prepare(raw: psycopg.Connection, place: str) -> None:
+            self._place, self._newest = place, check_schema(raw, place, create=create)
+
+        self._connection = Connection(url, pooled=pooled, prepare=prepare)
         super().__init__(self._connection, own_clock, clock)
         self.bells = bells
         self._notices = Notices(sender_of(str(bells.folder)))
@@ -155,8 +165,17 @@ class PostgresDatabase(Statements):
         """Begin with the first statement, which need not wait for an answer to this."""
         self._locked = set()
         self._read_clock.forget()
-        statements = (_WRITE, *self._connection.settings, read_clock)
-        self._connection.begin_with_next(*statements, note_time=self._read_clock.set)
+        looks = time.monotonic() >= self._look_at_s
+        read = f"{read_clock}, ({READ_VERSION})" if looks else read_clock
+
+        def note_row(row: Row, asked_ns: int) -> None:
+            self._read_clock.set(int(row[0]), asked_ns)
+            if looks:
+                refuse_newer(self._place, int(row[-1]), self._newest)
+                self._look_at_s = time.monotonic() + _LOOK_EVERY_S
+
+        statements = (_WRITE, *self._connection.settings, read)
+        self._connection.begin_with_next(*statements, note_row=note_row)
 
     def _begin(self, begin: str, settings: str = "") -> None:
         self._locked = set()

@@ -18,13 +18,15 @@ _STATE = """SELECT current_setting('server_version_num')::int / 10000,
     current_setting('server_encoding'), pg_is_in_recovery(),
     to_regnamespace('orpheus') IS NOT NULL, to_regclass('orpheus.schema_migrations') IS NOT NULL,
     EXISTS (SELECT FROM pg_class WHERE relnamespace = to_regnamespace('orpheus')::oid)"""
-_VERSION = "SELECT coalesce(max(version), 0) FROM orpheus.schema_migrations"
+READ_VERSION = "SELECT coalesce(max(version), 0) FROM orpheus.schema_migrations"
 _RECORD = b"""INSERT INTO orpheus.schema_migrations (version, name, applied_at_ms)
     VALUES ($1, $2, (extract(epoch FROM clock_timestamp()) * 1000)::bigint)"""
 
 
-def check_schema(connection: psycopg.Connection, place: str, *, create: bool) -> None:
+def check_schema(connection: psycopg.Connection, place: str, *, create: bool) -> int:
     """Let the database have the newest schema; without `create`, only look. `place` names it.
+
+    Return the version of the newest.
 
     Raises DatabaseAway for a standby, which may soon be a primary; DatabaseUnusable for a server
     that we cannot use, a schema of another program, a newer or, without `create`, an older one or
@@ -32,17 +34,18 @@ def check_schema(connection: psycopg.Connection, place: str, *, create: bool) ->
     """
     ask = partial(_row, connection)
     if not create:
-        look_at_schema(ask, place, "start Orpheus once to make it")
-        return
+        return look_at_schema(ask, place, "start Orpheus once to make it")
     migrations = _migrations()
     for migration in migrations[_version(ask, place, len(migrations)) :]:
         _migrate(connection, migration)
+    return len(migrations)
 
 
-def look_at_schema(ask: Ask, place: str, advice: str) -> None:
-    """Raise DatabaseUnusable unless the database has the newest schema. `place` names it.
+def look_at_schema(ask: Ask, place: str, advice: str) -> int:
+    """Return the version of the newest schema, which the database must have. `place` names it.
 
-    `ask` returns the row of a query; `advice` says what to do where there is no schema.
+    `ask` returns the row of a query; `advice` says what to do where there is no schema. Raises
+    DatabaseUnusable for another one.
     """
     newest = len(_migrations())
     version = _version(ask, place, newest)
@@ -52,6 +55,16 @@ def look_at_schema(ask: Ask, place: str, advice: str) -> None:
         raise DatabaseUnusable(
             f"{place} has schema {version}, this Orpheus needs {newest}; "
             "start Orpheus once to update it"
+        )
+    return newest
+
+
+def refuse_newer(place: str, version: int, newest: int) -> None:
+    """Raise DatabaseUnusable for a schema that is newer than the newest that is known."""
+    if version > newest:
+        raise DatabaseUnusable(
+            f"{place} has schema {version}, newer than this Orpheus knows ({newest}); "
+            "it was left as it is: update Orpheus"
         )
 
 
@@ -72,12 +85,8 @@ def _version(ask: Ask, place: str, newest: int) -> int:
         raise DatabaseUnusable(
             f"the schema `orpheus` in {place} is of another program; it was left as it is"
         )
-    version = int(ask(_VERSION)[0]) if is_ours else 0
-    if version > newest:
-        raise DatabaseUnusable(
-            f"{place} has schema {version}, newer than this Orpheus knows ({newest}); "
-            "it was left as it is: update Orpheus"
-        )
+    version = int(ask(READ_VERSION)[0]) if is_ours else 0
+    refuse_newer(place, version, newest)
     return version
 
 
@@ -87,7 +96,7 @@ def _migrate(connection: psycopg.Connection, migration: Migration) -> None:
         connection.execute(b"SET LOCAL lock_timeout = '9s'")
         connection.execute(b"SELECT pg_advisory_xact_lock($1)", (_LOCK,))
         _, _, _, has_schema, is_ours, _ = _row(connection, _STATE)
-        if is_ours and _row(connection, _VERSION)[0] >= migration.version:
+        if is_ours and _row(connection, READ_VERSION)[0] >= migration.version:
             return
         if not has_schema:  # who may not make one may own it all the same
             connection.execute(b"CREATE SCHEMA orpheus")

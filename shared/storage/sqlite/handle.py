@@ -25,7 +25,7 @@ from orpheus.shared.process.clock import Clock
 from orpheus.shared.process.collected import when_collected
 from orpheus.shared.process.state_files import StateFiles
 from orpheus.shared.storage.sqlite.apsw_errors import translated
-from orpheus.shared.storage.sqlite.opening import open_connection
+from orpheus.shared.storage.sqlite.opening import open_connection, refuse_newer, schema_version
 from orpheus.shared.storage.sqlite.same_files import SameFiles
 from orpheus.shared.storage.sqlite.turns import Turns
 
@@ -54,6 +54,8 @@ class Handle:
         self._depth = 0
         self._connection: apsw.Connection | None = None
         self._look_at_s = 0.0
+        self._schema = 0
+        """Its version when the connection was opened: the newest that this Orpheus knows."""
         self.turns = Turns(state.bells)
         self._open(create=create)
         with _handles_lock:
@@ -104,6 +106,14 @@ class Handle:
                 "the database is being opened anew, try again"
             )
 
+    def refuse_newer_after_wait(self) -> None:
+        """Look at the schema again if the lock was long in coming: who had it may have changed it.
+
+        Raises DatabaseUnusable.
+        """
+        if time.monotonic() >= self._look_at_s:
+            self._refuse_newer()
+
     def close(self) -> None:
         """Close the connection for good; a transaction that is open is rolled back."""
         with _handles_lock:
@@ -126,13 +136,20 @@ class Handle:
             self._lock.release()
 
     def _looked_after(self) -> apsw.Connection | None:
-        """Return the connection, opened anew if its -shm file is lost."""
+        """Return the connection, opened anew if its -shm file is lost; see also `_refuse_newer`."""
         if self._connection is not None and self._is_lost():
             self._close()
         if self._connection is None:
             self._open(create=False)
+        else:
+            self._refuse_newer()
         self._look_at_s = time.monotonic() + _LOOK_EVERY_S
         return self._connection
+
+    def _refuse_newer(self) -> None:
+        """Raise DatabaseUnusable if a newer Orpheus has changed the schema meanwhile."""
+        assert self._connection is not None
+        refuse_newer(self.path, schema_version(self._connection), self._schema)
 
     def _is_lost(self) -> bool:
         # A file that was only moved may come back. The index of a log that is gone is of no use.
@@ -159,6 +176,7 @@ class Handle:
         self._if_collected = when_collected(
             self, _forgotten, self.path, self._connection, self._files, os.getpid()
         )
+        self._schema = schema_version(self._connection)
         self.turns.attach(self._connection)
         self.opened += 1
 

@@ -69,6 +69,20 @@ def open_connection(
         _close(connection, files)  # the last other connection was closed at this moment: again
 
 
+def schema_version(connection: apsw.Connection) -> int:
+    """Return the version of the schema that the connection sees now."""
+    return cast("int", connection.pragma("user_version"))
+
+
+def refuse_newer(path: Path, version: int, newest: int) -> None:
+    """Raise DatabaseUnusable for a schema that is newer than the newest that is known."""
+    if version > newest:
+        raise DatabaseUnusable(
+            f"{path} has schema {version}, newer than this Orpheus knows ({newest}); "
+            "it was left as it is: update Orpheus"
+        )
+
+
 def _connect(path: Path, *, create: bool) -> apsw.Connection:
     """Return a connection that has all its files open, if the database is in WAL mode."""
     flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if create else 0)
@@ -145,11 +159,7 @@ def _prepare(connection: apsw.Connection, path: Path, *, create: bool, clock: Cl
     application, version, has_tables = _header(connection)
     if application != _APPLICATION_ID and (application or has_tables):
         raise DatabaseUnusable(f"{path} is a database of another program; it was left as it is")
-    if version > newest:
-        raise DatabaseUnusable(
-            f"{path} has schema {version}, newer than this Orpheus knows ({newest}); "
-            "it was left as it is: update Orpheus"
-        )
+    refuse_newer(path, version, newest)
     if version < newest and not create:
         raise DatabaseUnusable(
             f"{path} has schema {version}, this Orpheus needs {newest}; "

@@ -124,6 +124,17 @@ def test_defaults_and_limits_are_those_of_the_configuration_as_it_is_now(
     assert submitted(config="other.toml") == 5
 
 
+def test_a_client_that_is_kept_refuses_a_schema_that_became_newer(
+    connection: Any, client: Client, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orpheus.shared.storage.postgres.application._LOOK_EVERY_S", 0.0)
+    client.submit(jobs.new())
+    connection.execute("INSERT INTO orpheus.schema_migrations VALUES (999, 'later', 1)")
+    with pytest.raises(DatabaseUnusable, match="schema 999, newer than this Orpheus"):
+        client.submit(jobs.new())
+    connection.rollback()
+
+
 def test_a_database_without_our_schema_is_told(
     application_url: str,
 ) -> None:

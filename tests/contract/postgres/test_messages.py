@@ -20,7 +20,7 @@ def begin(connection: Connection) -> list[int]:
     """Begin with the next statement; the time that was read then is in the list."""
     times: list[int] = []
     connection.begin_with_next(
-        "BEGIN", "SELECT 7", note_time=lambda now_ms, asked_ns: times.append(now_ms)
+        "BEGIN", "SELECT 7", note_row=lambda row, asked_ns: times.append(row[0])
     )
     return times
 

@@ -6,10 +6,13 @@ from collections.abc import Callable, Iterator
 import psycopg
 import pytest
 
+from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.errors import DatabaseUnusable, StorageError
+from orpheus.shared.storage import JobFilter, Store
 from orpheus.shared.storage.migrate import Migration, load_migrations
 from orpheus.shared.storage.postgres import opening
 from orpheus.shared.storage.postgres.connection import Connection
+from orpheus.shared.storage.postgres.database import PostgresDatabase
 from orpheus.shared.storage.postgres.opening import check_schema
 
 REAL = load_migrations("orpheus.shared.storage.postgres.migrations")
@@ -111,6 +114,44 @@ def test_a_newer_schema_is_left_as_it_is(empty_postgresql: str, admin: psycopg.C
     admin.execute(b"INSERT INTO orpheus.schema_migrations VALUES (999, 'later', 1)")
     with pytest.raises(DatabaseUnusable, match="schema 999, newer than this Orpheus knows"):
         open_(empty_postgresql)
+
+
+@pytest.fixture
+def newer(postgresql_url: str) -> Iterator[Callable[[], None]]:
+    """Lets the database have a newer schema."""
+    with psycopg.connect(postgresql_url, autocommit=True) as admin:
+        yield lambda: admin.execute(
+            b"INSERT INTO orpheus.schema_migrations VALUES (999, 'later', 1)"
+        )
+
+
+@pytest.mark.backends("postgresql")
+def test_who_has_had_it_open_refuses_to_write_to_a_newer_schema(
+    store: Store, newer: Callable[[], None]
+) -> None:
+    store.jobs.submit(NewJob("before"))
+    newer()
+    assert isinstance(store._database, PostgresDatabase)
+    store._database._look_at_s = 0.0  # a second later
+    for durable in (True, False):
+        newer_schema = pytest.raises(DatabaseUnusable, match="schema 999, newer than this Orpheus")
+        with newer_schema, store.write(durable=durable):
+            store.jobs.submit(NewJob("after"))
+    assert [job.type for job in store.jobs.page(JobFilter(), 9)] == ["before"]
+
+
+@pytest.mark.backends("postgresql")
+def test_the_look_at_the_schema_is_no_message_and_no_statement_of_its_own(
+    store: Store, messages: list[int]
+) -> None:
+    assert isinstance(store._database, PostgresDatabase)
+    sizes = []
+    for look_at_s in (0.0, float("inf"), float("-inf")):
+        store._database._look_at_s = look_at_s
+        messages.clear()
+        store.jobs.submit(NewJob("noop"))
+        sizes.append(list(messages))
+    assert sizes[0] == sizes[1] == sizes[2]
 
 
 def test_a_schema_of_another_program_is_left_as_it_is(

@@ -128,7 +128,9 @@ def _check_access(path: Path, state: StateFiles, *, create: bool) -> None:
         if create:
             return
         raise DatabaseUnusable(
-            f"there is no database at {path}; start Orpheus once (`orpheus` alone) to make it"
+            f"there is no database at {path}; if it is elsewhere, give the configuration that says "
+            "so (--config FILE or ORPHEUS_CONFIG), else start Orpheus once (`orpheus` alone) to "
+            "make it"
         ) from error
     except OSError as error:
         raise _unusable(path, error.strerror) from error

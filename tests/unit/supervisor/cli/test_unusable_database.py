@@ -65,7 +65,9 @@ def check(orpheus: Orpheus, code: int, *words: str, commands: list[list[str]] = 
 
 
 def test_a_missing_one_is_not_made(orpheus: Orpheus, tmp_path: Path) -> None:
-    check(orpheus, 74, "there is no database at", "start Orpheus once")
+    """Who is in a wrong folder must not be told to start a second Orpheus there."""
+    elsewhere = "if it is elsewhere, give the configuration that says so (--config FILE or ORPHEUS_"
+    check(orpheus, 74, "there is no database at", elsewhere, "else start Orpheus once")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -22,6 +22,16 @@ DEFAULT_PATH = Path("config/orpheus.toml")
 PREFIX = "ORPHEUS_"
 _NOT_SETTINGS = frozenset({"ORPHEUS_CONFIG", "ORPHEUS_TESTING", "ORPHEUS_FAILPOINTS"})
 
+_OF_KUBERNETES = re.compile(
+    r"ORPHEUS_(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)=.*|PORT(_\d+_[A-Z]+)?=\w+://.*"
+    r"|PORT_\d+_[A-Z]+_(PROTO|PORT|ADDR)=.*)"
+)
+"""What it sets in each pod for a Service called orpheus, or orpheus-something."""
+_KUBERNETES_SETS = (
+    "Kubernetes sets them for a Service called orpheus or orpheus-…: say "
+    "`enableServiceLinks: false` in the pod's spec, or call the Service otherwise"
+)
+
 _BESIDE_URL = (("durability",), ("state_dir",), ("listen_url",))
 """The keys of [database] that say nothing of which database is meant."""
 _SYNTAX_ERROR = re.compile(
@@ -143,9 +153,13 @@ class Sources:
 
     def read_others(self, sets: Sequence[str], environ: Mapping[str, str]) -> "Sources":
         """Add every `ORPHEUS_TABLE__KEY`, then every `--set KEY=VALUE`."""
-        for name, text in sorted(environ.items()):
-            if name.startswith(PREFIX) and name not in _NOT_SETTINGS:
-                self.add(nested(_path_of(name), _value(text)), name)
+        ours = {name for name in environ if name.startswith(PREFIX)} - _NOT_SETTINGS
+        of_kubernetes = {name for name in ours if _is_of_kubernetes(name, environ[name])}
+        for name in sorted(ours - of_kubernetes):
+            self.add(nested(_path_of(name), _value(environ[name])), name)
+        if of_kubernetes:
+            first, more = min(of_kubernetes), len(of_kubernetes) - 1
+            self._add_problem(f"{first} and {more} more" if more else first, _KUBERNETES_SETS)
         if "ORPHEUS_FAILPOINTS" in environ and environ.get("ORPHEUS_TESTING") != "1":
             self._add_problem("ORPHEUS_FAILPOINTS", "is for tests only, with ORPHEUS_TESTING=1")
         for item in sets:
@@ -193,6 +207,10 @@ def sources_with(text: str, path: Path, sets: Sequence[str], environ: Mapping[st
     sources = Sources()
     sources.read_text(text, path)
     return sources.read_others(sets, environ)
+
+
+def _is_of_kubernetes(name: str, text: str) -> bool:
+    return "__" not in name and _OF_KUBERNETES.fullmatch(f"{name}={text}") is not None
 
 
 def _path_of(variable: str) -> list[str]:

@@ -192,6 +192,35 @@ def test_variables_that_are_no_settings_are_let_be(load: Load) -> None:
     )
 
 
+KUBERNETES = {
+    "ORPHEUS_SERVICE_HOST": "10.0.0.7",
+    "ORPHEUS_SERVICE_PORT": "8080",
+    "ORPHEUS_SERVICE_PORT_HTTP": "8080",
+    "ORPHEUS_PORT": "tcp://10.0.0.7:8080",
+    "ORPHEUS_PORT_8080_TCP": "tcp://10.0.0.7:8080",
+    "ORPHEUS_PORT_8080_TCP_PROTO": "tcp",
+    "ORPHEUS_PORT_8080_TCP_PORT": "8080",
+    "ORPHEUS_PORT_8080_TCP_ADDR": "10.0.0.7",
+}
+
+
+@pytest.mark.parametrize("service", ["", "API_"])
+def test_variables_of_a_service_in_kubernetes_are_told_as_such(
+    problems: Problems, service: str
+) -> None:
+    environ = {name.replace("_", f"_{service}", 1): text for name, text in KUBERNETES.items()}
+    (problem,) = problems(environ=environ)
+    assert problem.startswith(f"ORPHEUS_{service}PORT and 7 more: Kubernetes sets them for a Servi")
+    assert "enableServiceLinks: false" in problem
+
+
+def test_a_variable_that_only_looks_like_one_of_kubernetes_is_an_unknown_key(
+    problems: Problems,
+) -> None:
+    (problem,) = problems(environ={"ORPHEUS_PORT": "8080"})
+    assert problem == "ORPHEUS_PORT: port: unknown key (did you mean api.port?)"
+
+
 def test_failpoints_are_refused_outside_tests(problems: Problems) -> None:
     for environ in ({}, {"ORPHEUS_TESTING": "0"}):
         (problem,) = problems(environ={"ORPHEUS_FAILPOINTS": "x", **environ})

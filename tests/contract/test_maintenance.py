@@ -1,5 +1,7 @@
 """Checks find what is broken and nothing else; backups are whole; the log is bounded."""
 
+import errno
+import os
 import shutil
 import subprocess
 import sys
@@ -180,6 +182,34 @@ def test_a_backup_leaves_nothing_beside_it_whatever_its_name(store: Store, tmp_p
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["x[1]*?.db"]
 
 
+def refuse_links(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """As a file system without hard links: exFAT, CIFS, what stands on an object store."""
+
+    def link(_source: Path, _target: Path) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "link", link)
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS])
+def test_a_backup_needs_no_hard_links(
+    busy_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    refuse_links(monkeypatch, number)
+    target = tmp_path / "copies.db"
+    busy_store.maintenance.backup(target)
+    copy = open_store(f"sqlite:///{target}")
+    assert copy.maintenance.verify() == []
+    copy.close()
+    assert target.stat().st_mode & 0o077 == 0
+    target.unlink()
+
+    monkeypatch.setattr(Path, "replace", lambda *_: os.close(-1))
+    with pytest.raises(DatabaseUnusable, match=r"copies\.db could not be made: .*Bad file"):
+        busy_store.maintenance.backup(target)
+    assert [path for path in tmp_path.iterdir() if path.is_file()] == []
+
+
 def test_a_backup_is_made_under_load(store: Store, url: str, tmp_path: Path) -> None:
     store.jobs.submit_many([NewJob("noop", f'"{"x" * 4_000}"')] * 3_000)
     target = tmp_path / "copies.db"
@@ -232,9 +262,12 @@ def test_a_backup_overwrites_nothing(store: Store, tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "link", "precious"]
 
 
+@pytest.mark.parametrize("links", [True, False])
 def test_a_backup_that_was_made_meanwhile_is_left_alone(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
 ) -> None:
+    if not links:
+        refuse_links(monkeypatch, errno.EPERM)
     target = tmp_path / "copies.db"
     assert isinstance(store.maintenance, FileMaintenance)
     copy_to = store.maintenance._copy_to

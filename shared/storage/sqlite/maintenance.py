@@ -7,6 +7,7 @@ over, if nothing is written then.
 """
 
 import contextlib
+import errno
 import os
 from pathlib import Path
 
@@ -22,6 +23,8 @@ from orpheus.shared.storage.verbs.invariants import broken_invariants
 
 _MOST_PROBLEMS = 10
 _BACKUP_STEP_PAGES = 1_000
+_NO_HARD_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS)
+"""How exFAT, CIFS and file systems on an object store refuse one: backups often go there."""
 
 
 class FileMaintenance:
@@ -72,7 +75,7 @@ class FileMaintenance:
         try:
             self._copy_to(part)
             _finish_copy(part)
-            os.link(part, target)  # unlike a rename it never replaces a file
+            _give_name(part, target)
         except FileExistsError:
             raise BackupRefused(
                 f"{target} was created by another process meanwhile; try again"
@@ -148,6 +151,23 @@ def _finish_copy(part: Path) -> None:
         rows = copy.execute("PRAGMA integrity_check(1)").fetchall()
     if rows != [("ok",)]:
         raise apsw.CorruptError(str(rows[0][0]))
+
+
+def _give_name(part: Path, target: Path) -> None:
+    """Rename the copy. Raises FileExistsError if there is something else at `target`."""
+    try:
+        os.link(part, target)  # unlike a rename it never replaces a file
+    except OSError as error:
+        if error.errno not in _NO_HARD_LINKS:
+            raise
+    else:
+        return
+    target.touch(mode=0o600, exist_ok=False)
+    try:
+        part.replace(target)  # it replaces the empty file that was just made
+    except OSError:
+        target.unlink()
+        raise
 
 
 def _sync_folder(folder: Path) -> None:

@@ -117,7 +117,7 @@ def test_a_newer_schema_is_left_as_it_is(empty_postgresql: str, admin: psycopg.C
 
 
 @pytest.fixture
-def newer(postgresql_url: str) -> Iterator[Callable[[], None]]:
+def newer(postgresql_url: str) -> Iterator[Callable[[], object]]:
     """Lets the database have a newer schema."""
     with psycopg.connect(postgresql_url, autocommit=True) as admin:
         yield lambda: admin.execute(
@@ -127,7 +127,7 @@ def newer(postgresql_url: str) -> Iterator[Callable[[], None]]:
 
 @pytest.mark.backends("postgresql")
 def test_who_has_had_it_open_refuses_to_write_to_a_newer_schema(
-    store: Store, newer: Callable[[], None]
+    store: Store, newer: Callable[[], object]
 ) -> None:
     store.jobs.submit(NewJob("before"))
     newer()

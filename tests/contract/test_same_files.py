@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import PIPE
@@ -14,6 +15,7 @@ import pytest
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.errors import DatabaseUnusable
 from orpheus.shared.storage import JobFilter, Store, database_path, open_store
+from orpheus.shared.storage.sqlite.same_files import SameFiles
 
 pytestmark = pytest.mark.backends("sqlite")  # It is about files.
 
@@ -164,6 +166,30 @@ def test_nothing_is_left_beside_a_database_that_nobody_has_open(url: str) -> Non
     for store in stores:
         store.close()
     assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+def test_who_has_waited_long_while_others_opened_it_opens_it_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now_s[0])
+    path = tmp_path / "orpheus.db"
+    first, second = SameFiles(path), SameFiles(path)
+    assert first.enter()
+    for suffix in ("", "-wal", "-shm"):
+        Path(f"{path}{suffix}").touch()
+    try_lock = second._try_lock
+
+    def try_later(kind: int) -> bool:
+        if not first.are_agreed():
+            now_s[0] += 5
+            first.agree()  # after `second` has looked, and before it takes the lock
+        return try_lock(kind)
+
+    monkeypatch.setattr(second, "_try_lock", try_later)
+    assert not second.enter()
+    second.leave()
+    first.leave()
 
 
 def test_a_lock_file_that_was_deleted_is_made_again(store: Store, url: str) -> None:

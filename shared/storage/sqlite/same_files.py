@@ -68,10 +68,10 @@ class SameFiles:
     def enter(self) -> bool:
         """Take the lock; return whether this process is alone and must call `agree`.
 
-        Raises DatabaseUnusable if other processes keep other files open for a second more,
+        Raises DatabaseUnusable if other processes keep other files open for a whole second,
         DatabaseBusy if one is alone for over 10 s.
         """
-        began_s = time.monotonic()
+        began_s = stale_since_s = time.monotonic()
         while True:
             alone = not self.are_agreed()
             if self._try_lock(fcntl.LOCK_EX if alone else fcntl.LOCK_SH):
@@ -79,19 +79,26 @@ class SameFiles:
                 if alone != self.are_agreed() and not is_deleted:
                     return alone
                 self._unlock()  # somebody agreed, or was the last to leave, just before the lock
+                stale_since_s = time.monotonic()
                 if is_deleted:
                     os.close(self._fd)
                     self._fd = _open_beside(self._database)
             elif alone and self._try_lock(fcntl.LOCK_SH):
+                if self.are_agreed():  # somebody was alone, and has just agreed
+                    stale_since_s = time.monotonic()
                 self._unlock()
-                if time.monotonic() - began_s > _STALE_WAIT_S:
+                if time.monotonic() - stale_since_s > _STALE_WAIT_S:
                     raise DatabaseUnusable(
                         f"{self._names[2]} or another file of the database was deleted or replaced "
                         "while other processes have it open; nothing is written until all of them "
                         f"have closed it (fuser {self._path} shows them)"
                     )
-            elif time.monotonic() - began_s > _BUSY_WAIT_S:
-                raise DatabaseBusy(f"another process has been opening {self._database} for 10 s")
+            else:
+                stale_since_s = time.monotonic()
+                if stale_since_s - began_s > _BUSY_WAIT_S:
+                    raise DatabaseBusy(
+                        f"another process has been opening {self._database} for 10 s"
+                    )
             time.sleep(_STEP_S)
 
     def agree(self) -> None:

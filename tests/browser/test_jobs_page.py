@@ -153,7 +153,7 @@ def test_what_the_server_refuses_is_told_in_words(lasting_dashboard: Dashboard) 
     expect(page.locator("#rows tr")).to_have_count(0)  # nothing says that it is being read
     expect(page.locator("#total")).to_have_text("")
     page = lasting_dashboard.open("/ui/jobs?status=pending&since=1h")
-    expect(page.locator("#filter-problem")).to_contain_text("a job that is pending has not ended")
+    expect(page.locator("#filter-problem")).to_contain_text("such a job has not ended")
 
 
 def test_a_filter_is_saved_chosen_and_forgotten(lasting_dashboard: Dashboard) -> None:

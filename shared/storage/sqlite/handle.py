@@ -55,21 +55,21 @@ class Handle:
         self._connection: apsw.Connection | None = None
         self._look_at_s = 0.0
         self._schema = 0
-        """Its version when the connection was opened: the newest that this Orpheus knows."""
+        """Its newest version that this Orpheus knows, which the connection was opened with."""
         self.turns = Turns(state.bells)
         self._open(create=create)
         with _handles_lock:
             _handles.add(self)
 
     def __enter__(self) -> apsw.Connection:
-        """Return the open connection. Raises DatabaseUnusable, DatabaseBusy if it cannot open."""
+        """Return the open connection. Raises the error of shared/errors.py in place of apsw's."""
         self._lock.acquire()
         try:
             connection = self._connection
             if self._depth == 0 and (connection is None or time.monotonic() >= self._look_at_s):
                 connection = self._looked_after()
-        except BaseException:
-            self._lock.release()
+        except BaseException as error:
+            self._let_go(error)
             raise
         self._depth += 1
         assert connection is not None
@@ -83,14 +83,7 @@ class Handle:
     ) -> None:
         """End this use. Raises the error of shared/errors.py in place of apsw's."""
         self._depth -= 1
-        connection = self._connection
-        self._lock.release()
-        if isinstance(error, apsw.Error):
-            ours = translated(error)
-            if isinstance(ours, DatabaseUnusable) and connection is not None:
-                connection.release_memory()  # it may hold damaged pages; the file may be repaired
-            if ours is not None:
-                raise ours from error
+        self._let_go(error)
 
     def check_names(self) -> None:
         """Raise DatabaseUnusable unless the names still belong to the files that are open."""
@@ -135,8 +128,23 @@ class Handle:
         finally:
             self._lock.release()
 
+    def _let_go(self, error: BaseException | None) -> None:
+        """Release the lock. Raises the error of shared/errors.py in place of apsw's."""
+        ours = translated(error) if isinstance(error, apsw.Error) else None
+        try:
+            if isinstance(ours, DatabaseUnusable) and self._connection is not None:
+                # It may hold damaged pages, and the file may be repaired.
+                self._connection.release_memory()
+        finally:
+            self._lock.release()
+        if ours is not None:
+            raise ours from error
+
     def _looked_after(self) -> apsw.Connection | None:
-        """Return the connection, opened anew if its -shm file is lost; see also `_refuse_newer`."""
+        """Return the connection, opened anew if its -shm file is lost; see also `_refuse_newer`.
+
+        If that fails, the next use looks again.
+        """
         if self._connection is not None and self._is_lost():
             self._close()
         if self._connection is None:
@@ -166,7 +174,7 @@ class Handle:
             )
         for other in others:  # else this process itself would keep the old files open
             other.close_if_lost()
-        self._connection, self._files = open_connection(
+        self._connection, self._files, self._schema = open_connection(
             self.path,
             self._state,
             create=create,
@@ -176,7 +184,6 @@ class Handle:
         self._if_collected = when_collected(
             self, _forgotten, self.path, self._connection, self._files, os.getpid()
         )
-        self._schema = schema_version(self._connection)
         self.turns.attach(self._connection)
         self.opened += 1
 

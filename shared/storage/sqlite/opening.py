@@ -33,9 +33,10 @@ _PRAGMAS = (
 
 def open_connection(
     path: Path, state: StateFiles, *, create: bool, clock: Clock, first: bool = True
-) -> tuple[apsw.Connection, SameFiles]:
+) -> tuple[apsw.Connection, SameFiles, int]:
     """Open a connection to a database of the current schema, to the files that all others use.
 
+    Return also the version of that schema, the newest that is known.
     `first`: this process has no other connection, so that it has no lock to lose.
     Raises DatabaseUnusable (see `open_store` in shared/storage); a refused file is not changed.
     Raises DatabaseBusy.
@@ -56,10 +57,10 @@ def open_connection(
             if committed is not None:
                 check_log(connection, path, committed, clock.boot_id)
             if alone or files.are_agreed():
-                _prepare(connection, path, create=create, clock=clock)
+                newest = _prepare(connection, path, create=create, clock=clock)
                 if alone:
                     files.agree()
-                return connection, files
+                return connection, files, newest
         except BaseException as error:
             _close(connection, files)
             ours = translated(error) if isinstance(error, apsw.Error) else None
@@ -155,7 +156,8 @@ def _unusable(path: Path, reason: str | None) -> DatabaseUnusable:
     return DatabaseUnusable(f"{path} cannot be used: {reason}{run_as_owner(path)}")
 
 
-def _prepare(connection: apsw.Connection, path: Path, *, create: bool, clock: Clock) -> None:
+def _prepare(connection: apsw.Connection, path: Path, *, create: bool, clock: Clock) -> int:
+    """Let the database have the newest schema; without `create`, only look. Return its version."""
     migrations = load_migrations("orpheus.shared.storage.sqlite.migrations")
     newest = migrations[-1].version
     application, version, has_tables = _header(connection)
@@ -179,6 +181,7 @@ def _prepare(connection: apsw.Connection, path: Path, *, create: bool, clock: Cl
     if create:
         check_history(connection, path)
     _header(connection)  # opens the -wal and the -shm file, if nothing has yet
+    return newest
 
 
 def _migrate(connection: apsw.Connection, migration: Migration, clock: Clock) -> None:

@@ -106,7 +106,8 @@ class RenewalThread(threading.Thread):
                 self._tick(time.monotonic())
                 self._sleep(time.monotonic())
             with contextlib.suppress(StorageError):
-                self._unknown.look(time.monotonic())
+                self._unknown.look_now(time.monotonic())
+            with contextlib.suppress(StorageError):
                 self._store.processes.forget(self._record.incarnation)
             self._store.close()
         except BaseException:

@@ -33,11 +33,16 @@ class UnknownLeases:
         self._next_look_s = 0.0
 
     def look(self, now_s: float) -> None:
-        """Release them, if a commit was in doubt lately and a look is due. Raises StorageError.
+        """Release them, if a commit was in doubt lately and a look is due. Raises StorageError."""
+        if now_s >= self._next_look_s:
+            self.look_now(now_s)
+
+    def look_now(self, now_s: float) -> None:
+        """Release them, if a commit was in doubt lately. Raises StorageError.
 
         No lease is on its way to the main thread meanwhile: it leases under the same lock.
         """
-        if self._held.doubt_since_s is None or now_s < self._next_look_s:
+        if self._held.doubt_since_s is None:
             return
         if self._held.reporting.acquire(timeout=_WAITS_S):
             try:

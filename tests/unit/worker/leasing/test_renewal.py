@@ -1,6 +1,7 @@
 """What the renewal thread stores and when, tick by tick."""
 
 import contextlib
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -174,3 +175,16 @@ def test_leases_that_are_all_lost_are_tried_and_told_once_until_others_are_held(
     assert [call.args[0] for call in renew.call_args_list] == [{7: 70}, {8: 80}]
     assert attempt.held.expires_mono_ms == 55_000
     assert log.warning.call_count == 1
+
+
+def test_at_its_end_it_looks_once_more_and_deletes_its_row_even_if_that_fails(
+    attempt: Attempt,
+) -> None:
+    attempt.held.doubt_since_s = now_s = time.monotonic()
+    attempt.renewal._unknown.look(now_s)
+    attempt.store.leases.release_unknown.side_effect = DatabaseBusy("busy")
+    attempt.renewal._stopped = True
+    attempt.renewal.run()
+    assert attempt.store.leases.release_unknown.call_count == 2
+    attempt.store.processes.forget.assert_called_once_with("i")
+    attempt.store.close.assert_called_once()

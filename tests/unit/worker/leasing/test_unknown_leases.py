@@ -98,6 +98,18 @@ def test_a_lease_that_the_server_commits_later_is_found_until_it_would_have_expi
     assert status_of(store, after) is Status.IN_PROGRESS
 
 
+def test_the_last_look_does_not_wait_until_one_is_due(
+    store: Store, held: HeldLeases, unknown: UnknownLeases, lease: Callable[[], Lease]
+) -> None:
+    lose_an_answer(held)
+    unknown.look(IN_DOUBT_S)
+    late = lease()
+    unknown.look(IN_DOUBT_S)
+    assert status_of(store, late) is Status.IN_PROGRESS
+    unknown.look_now(IN_DOUBT_S)
+    assert status_of(store, late) is Status.PENDING
+
+
 def test_a_lease_that_is_on_its_way_to_the_loop_is_not_released(
     store: Store,
     held: HeldLeases,

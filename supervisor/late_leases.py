@@ -51,7 +51,7 @@ class LateLeases:
         return jobs
 
     def are_likely(self, store: Store, now_s: float) -> bool:
-        """Return whether a worker was just killed: one that ends by itself removes its cell."""
+        """Return whether a worker was just killed: few that end by themselves leave a cell."""
         return any(
             now_s < one.since_s + _LIKELY_S and store.state.cell(one.ended.incarnation).exists()
             for one in self._watched
@@ -61,7 +61,7 @@ class LateLeases:
 def cell_of(store: Store, ended: ProcessEnded) -> CellState | None:
     """Return what the crash cell of a process that has ended says; None: nobody knows.
 
-    A worker that has ended by itself and removed it had given back every lease that it knew of.
+    A worker that has ended by itself removes it only if no lease that it knew of is left.
     """
     path = store.state.cell(ended.incarnation)
     if ended.last_exit.code == 0 and not path.exists():

@@ -117,12 +117,13 @@ class ChildHandle(ProcessHandle):
         if status is None:
             return None
         cell = read_cell(self._cell_file) or CellState(0, running=False)
+        ended_itself = status.code == 0 and not cell.running  # its result was refused
         return Exit(
             code=status.code,
             signal=status.signal,
             evidence=self._evidence(),
             output=self._last_output(cell.running_token),
-            in_job=cell.token > 0,
+            in_job=cell.token > 0 and not ended_itself,
             job_ended=cell.has_ended,
         )
 

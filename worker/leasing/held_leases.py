@@ -48,7 +48,8 @@ class HeldLeases:
         """When a commit was in doubt (time.monotonic), while that may still give it leases that it
         does not know of: see unknown_leases.py. Changed by who holds `reporting`."""
         self._lock = threading.Lock()
-        self._clear_cell: Callable[[], None] = cell.clear
+        self._clear_cell = cell.clear
+        self._was_refused = False
         if isinstance(cell, Cell):
             self._cell = cell
         self._ring = ring
@@ -106,16 +107,16 @@ class HeldLeases:
         From here on, a crash of this process counts against no job.
         """
         with self._lock:
-            if not self._running_now() and not self._unreported:
+            if not (self._was_refused or self._running_now() or self._unreported):
                 self._clear_cell()
 
     def note_refused(self) -> None:
-        """From now on, do not clear the cell when all is reported: a result was refused.
+        """From now on, neither clear the cell nor delete it at the end: a result was refused.
 
         Whoever reclaims its lease must find that the job was entered.
         """
         with self._lock:
-            self._clear_cell = lambda: None
+            self._was_refused = True
 
     def risks_results(self) -> bool:
         """Return whether the next job has crashed before, while results are not reported.
@@ -136,7 +137,7 @@ class HeldLeases:
 
     def leaves_nothing(self) -> bool:
         """Return whether nobody will need the crash cell to end a lease of this worker."""
-        return self.is_empty() and self.doubt_since_s is None
+        return self.is_empty() and not self._was_refused and self.doubt_since_s is None
 
     def prefetched_types(self) -> list[str]:
         """Return the types of the prefetched jobs, in order."""

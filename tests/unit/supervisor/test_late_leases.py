@@ -6,12 +6,14 @@ from pathlib import Path
 import pytest
 
 from orpheus.shared.domain.jobs import Holder, NewJob, Outcome, Status
+from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.domain.processes import LastExit
-from orpheus.shared.process.crash_cell import Cell
+from orpheus.shared.process.crash_cell import Cell, remove_cell
 from orpheus.shared.storage import Store, open_store
 from orpheus.supervisor.late_leases import LateLeases
 from orpheus.supervisor.policy.slot import Cause, ProcessEnded
 from orpheus.supervisor.recorder import end_process
+from orpheus.worker.leasing.held_leases import HeldLeases, store_reports
 
 
 def end_of(code: int | None) -> ProcessEnded:
@@ -55,6 +57,28 @@ def test_a_lease_of_a_worker_whose_cell_was_lost_counts_as_expired(store: Store)
     job_id = store.jobs.submit(NewJob("noop")).job.id
     assert store.leases.lease(Holder("default-1", "life-1", 1), ("*",), 1, 30_000)
     assert end_process(store, "host-1", end_of(None)) == [job_id]
+    assert [one.outcome for one in store.jobs.attempts(job_id)] == [Outcome.LOST]
+
+
+def test_a_job_whose_result_was_refused_pays_though_its_worker_ended_by_itself(
+    store: Store,
+) -> None:
+    job_id = store.jobs.submit(NewJob("noop", max_retries=0)).job.id
+    cell = store.state.cell("life-1")
+    held = HeldLeases(Cell.create(cell))
+    held.add(store.leases.lease(Holder("default-1", "life-1", 1), ("*",), 1, ttl_ms=0))
+    attempt = held.start_next(0.0, lambda: 0)
+    assert attempt is not None
+    held.end_attempt(attempt, Finished(attempt.lease, Ending.SUCCEEDED, "1"))
+    refused, _ = store_reports(store, held.take_reports(), lambda: None)
+    assert refused == {attempt.lease.token}
+    held.note_refused()
+    held.note_reported()
+    if held.leaves_nothing():
+        remove_cell(cell)
+
+    assert end_process(store, "host-1", end_of(0)) == [job_id]
+    assert store.jobs.get(job_id).status is Status.FAILED
     assert [one.outcome for one in store.jobs.attempts(job_id)] == [Outcome.LOST]
 
 

@@ -4,8 +4,27 @@ import os
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from orpheus.shared.process.channel import Channel
+from orpheus.shared.process.crash_cell import Cell
 from orpheus.supervisor.loop.child import ChildHandle
+
+
+def handle_of(process: "subprocess.Popen[bytes]", folder: Path) -> ChildHandle:
+    ours, theirs = Channel.pair()
+    theirs.close()
+    return ChildHandle(
+        incarnation="life-1",
+        pid=process.pid,
+        started_at_ms=0,
+        pidfd=os.pidfd_open(process.pid),
+        channel=ours,
+        _process=process,
+        _cell_file=folder / "cell",
+        _crash_file=folder / "crash",
+        _stack_file=folder / "stacks",
+    )
 
 
 def test_a_process_is_reaped_though_its_files_cannot_be_deleted(tmp_path: Path) -> None:
@@ -13,19 +32,28 @@ def test_a_process_is_reaped_though_its_files_cannot_be_deleted(tmp_path: Path) 
     undeletable, stacks = tmp_path / "crash", tmp_path / "stacks"
     undeletable.mkdir()
     stacks.touch()
-    ours, theirs = Channel.pair()
-    theirs.close()
     process = subprocess.Popen(["true"], start_new_session=True)
-    ChildHandle(
-        incarnation="life-1",
-        pid=process.pid,
-        started_at_ms=0,
-        pidfd=os.pidfd_open(process.pid),
-        channel=ours,
-        _process=process,
-        _cell_file=tmp_path / "cell",
-        _crash_file=undeletable,
-        _stack_file=stacks,
-    ).reap()
+    handle_of(process, tmp_path).reap()
     assert process.returncode is not None
     assert not stacks.exists()
+
+
+@pytest.mark.parametrize(
+    ("program", "is_running", "in_job"),
+    [("true", True, True), ("false", False, True), ("true", False, False)],
+    ids=["the job has ended it", "it failed", "it ended by itself: a result was refused"],
+)
+def test_a_process_ended_in_a_job_if_its_cell_names_one(
+    tmp_path: Path, program: str, is_running: bool, in_job: bool
+) -> None:
+    cell = Cell.create(tmp_path / "cell")
+    cell.enter(10)
+    if not is_running:
+        cell.leave(10)
+    process = subprocess.Popen([program], start_new_session=True)
+    handle = handle_of(process, tmp_path)
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    exit = handle.peek_exit()
+    handle.reap()
+    assert exit is not None
+    assert exit.in_job == in_job

@@ -5,7 +5,7 @@ has the job types described by a child process; so its jobs run as soon as a wor
 hears of the commits of other hosts itself.
 """
 
-from orpheus.shared.process.stop_signals import exit_at_stop_signals
+from orpheus.shared.process.stop_signals import exit_at_stop_signals, stop_signals
 
 if __name__ == "__main__":  # first: the imports below take their time
     exit_at_stop_signals()
@@ -128,7 +128,7 @@ def _serve(
             channel=start.channel if start else None,
             incarnation=start.incarnation if start else None,
         )
-        for number in (signal.SIGTERM, signal.SIGINT):  # it exits now, with its own code
+        for number in stop_signals():  # it exits now, with its own code
             asyncio.get_running_loop().remove_signal_handler(number)
             signal.signal(number, signal.SIG_IGN)
 

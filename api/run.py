@@ -7,7 +7,6 @@ acknowledged is committed, so stopping loses nothing.
 
 import asyncio
 import secrets
-import signal
 import socket
 import sys
 from collections.abc import Callable
@@ -24,6 +23,7 @@ from orpheus.shared.process.channel import Channel
 from orpheus.shared.process.clock import SystemClock
 from orpheus.shared.process.listener import address_of
 from orpheus.shared.process.own_record import own_record
+from orpheus.shared.process.stop_signals import stop_signals
 
 _INTERPRETER_TURN_S = 0.001
 """How long a busy thread keeps Python from the others. A request waits for several such turns: with
@@ -80,7 +80,7 @@ def _server(services: Services, listener: socket.socket, beats: Beats) -> Server
 
 def _listen_to_signals(server: Server) -> None:
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in stop_signals():
         loop.add_signal_handler(number, server.stop)
 
 

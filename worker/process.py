@@ -29,7 +29,7 @@ from orpheus.shared.process.last_lines import LineRing, stray_path
 from orpheus.shared.process.malloc import keep_freed_memory
 from orpheus.shared.process.open_files import allow_open_files
 from orpheus.shared.process.own_record import own_record
-from orpheus.shared.process.stop_signals import hold_stop_signals
+from orpheus.shared.process.stop_signals import hold_stop_signals, stop_signals
 from orpheus.shared.storage import Listening, Store, TypeRow, listen, open_storage, settled
 from orpheus.worker.attempt.around import Around, load_around
 from orpheus.worker.attempt.forked_child import cut_off_children
@@ -294,7 +294,7 @@ def exit_soon(code: int, beat_timeout_s: float) -> NoReturn:
     change the exit code.
     """
     within_s = min(_EXIT_S, beat_timeout_s / 2) if code == 0 else _UNCLEAN_EXIT_S
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in stop_signals():
         signal.signal(number, signal.SIG_IGN)
     timer = threading.Timer(within_s, _cut_exit, (code, within_s))
     timer.daemon = True

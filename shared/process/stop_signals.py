@@ -6,8 +6,12 @@ This imports nothing large, so that a program can call it before its other impor
 import signal
 import sys
 
-_STOPS = (signal.SIGTERM, signal.SIGINT)
-_HELD = (*_STOPS, signal.SIGHUP)
+
+def stop_signals() -> tuple[signal.Signals, ...]:
+    """Return the signals to stop. SIGHUP is one unless it is ignored, as under nohup."""
+    always = (signal.SIGTERM, signal.SIGINT)
+    is_ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    return always if is_ignored else (*always, signal.SIGHUP)
 
 
 def exit_at_stop_signals() -> None:
@@ -15,17 +19,23 @@ def exit_at_stop_signals() -> None:
 
     Also at one that `hold_stop_signals` has held for the program that this one replaces.
     """
-    for number in _STOPS:
+    for number in stop_signals():
         signal.signal(number, lambda *_: sys.exit(0))
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _HELD)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, stop_signals())
 
 
 def hold_stop_signals() -> None:
-    """Let a signal to stop wait, for the program that this process executes next."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, _HELD)
+    """Let a signal to stop wait, for the program that this process executes next.
+
+    If a thread that a job has left takes one, it would be lost: the process dies of it instead.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, stop_signals())
+    for number in stop_signals():
+        signal.signal(number, signal.SIG_DFL)
 
 
 def default_stop_signals() -> None:
     """Die of a signal to stop, as a program that handles none does."""
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for number in stop_signals():
+        signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,9 +1,11 @@
 """A signal to stop that comes before a program handles it, or while it replaces itself."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,8 @@ from orpheus.shared.storage import open_store
 from tests.machine import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
+HANGS_UP = ("env", "--default-signal=HUP")
+STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 HELD_IMPORT = """
 import time
 print("importing", flush=True)
@@ -21,22 +25,34 @@ time.sleep(1000)
 STOPPED_WHILE_IT_RESTARTS = """
 import os
 import signal
+import threading
+
+def take_signals():
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.{number}])
+    is_there.set()
+    threading.Event().wait()
 
 def execv(*arguments):
     os.execv = real
-    os.kill(os.getpid(), signal.SIGTERM)
+    if {leaves_thread}:
+        threading.Thread(target=take_signals, daemon=True).start()
+        is_there.wait()
+    os.kill(os.getpid(), signal.{number})
     print("restarting", flush=True)
     real(*arguments)
 
+is_there = threading.Event()
 real, os.execv = os.execv, execv
 """
 
 
-def start(folder: Path, program: str, *arguments: str) -> "subprocess.Popen[str]":
+def start(
+    folder: Path, program: str, *arguments: str, under: Sequence[str] = HANGS_UP
+) -> "subprocess.Popen[str]":
     """Start a program that finds the modules of `folder` first."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ORPHEUS_")}
     return subprocess.Popen(
-        [sys.executable, "-m", f"orpheus.{program}", *arguments],
+        [*under, sys.executable, "-m", f"orpheus.{program}", *arguments],
         cwd=folder,
         env={**kept, "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"},
         stdout=subprocess.PIPE,
@@ -54,7 +70,7 @@ def finished(process: "subprocess.Popen[str]") -> tuple[int, str]:
     return process.returncode, errors
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", STOPS)
 @pytest.mark.parametrize(("program", "module"), [("worker", "argparse"), ("api", "click")])
 def test_a_signal_to_stop_during_the_imports_is_a_clean_end(
     tmp_path: Path, program: str, module: str, number: signal.Signals
@@ -67,16 +83,50 @@ def test_a_signal_to_stop_during_the_imports_is_a_clean_end(
     assert finished(process) == (0, "")
 
 
-def test_a_signal_to_stop_while_a_worker_replaces_itself_ends_it(tmp_path: Path) -> None:
-    (tmp_path / "sitecustomize.py").write_text(STOPPED_WHILE_IT_RESTARTS)
-    url = f"sqlite:///{tmp_path}/data/orpheus.db"
-    store = open_store(url, create=True, durable=False)
-    store.jobs.submit(NewJob("sleep", '{"seconds": 0}'))
-    store.close()
+def start_worker(
+    folder: Path, *, jobs: int = 0, under: Sequence[str] = HANGS_UP
+) -> "subprocess.Popen[str]":
+    """Start a worker that replaces itself after each job."""
+    url = f"sqlite:///{folder}/data/orpheus.db"
+    with contextlib.closing(open_store(url, create=True, durable=False)) as store:
+        for _ in range(jobs):
+            store.jobs.submit(NewJob("sleep", '{"seconds": 0}'))
     settings = [f"database.url={url}", "pools.default.max_jobs=1", "logging.format=json"]
-    process = start(tmp_path, "worker", *(part for one in settings for part in ("--set", one)))
-    assert process.stdout is not None
-    assert process.stdout.readline() == "restarting\n"
+    return start(
+        folder, "worker", *(part for one in settings for part in ("--set", one)), under=under
+    )
+
+
+@pytest.mark.parametrize(
+    ("number", "leaves_thread", "code"),
+    [
+        *((number, False, 0) for number in STOPS),
+        (signal.SIGTERM, True, -signal.SIGTERM),
+    ],
+)
+def test_a_signal_to_stop_while_a_worker_replaces_itself_ends_it(
+    tmp_path: Path, number: signal.Signals, leaves_thread: bool, code: int
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        STOPPED_WHILE_IT_RESTARTS.format(number=number.name, leaves_thread=leaves_thread)
+    )
+    process = start_worker(tmp_path, jobs=1)
+    ended_with, errors = finished(process)
+    assert ended_with == code
+    assert errors.count("worker_ready") == 1, "it began again"
+
+
+def test_nohup_keeps_a_worker_alive_as_its_terminal_closes(tmp_path: Path) -> None:
+    process = start_worker(tmp_path, under=("nohup",))
+    assert process.stderr is not None
+    with contextlib.closing(open_store(f"sqlite:///{tmp_path}/data/orpheus.db")) as store:
+        for _ in range(2):  # also after it has replaced itself
+            assert any("worker_ready" in line for line in process.stderr)
+            process.send_signal(signal.SIGHUP)
+            store.jobs.submit(NewJob("sleep", '{"seconds": 0}'))
+            store.bells.ring_pool("default")
+    assert any("worker_ready" in line for line in process.stderr)
+    process.send_signal(signal.SIGTERM)
     code, errors = finished(process)
     assert code == 0
-    assert errors.count("worker_ready") == 1, "it began again"
+    assert "SIGHUP" not in errors

@@ -28,10 +28,10 @@ from orpheus.shared.errors import ExitCode
 from orpheus.shared.logs import get_logger, stop_logging
 from orpheus.shared.process.channel import Channel
 from orpheus.shared.process.clock import next_multiple_s
+from orpheus.shared.process.stop_signals import stop_signals
 from orpheus.worker.attempt.context import RunningAttempt
 from orpheus.worker.control.database_watch import DatabaseWatch
 
-_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _ORPHAN_GRACE_S = 10.0
 _SECOND_SIGNAL_GRACE_S = 3.0
 _NEVER = float("inf")
@@ -75,7 +75,7 @@ class ControlThread(threading.Thread):
         self._take_signals()
 
     def _take_signals(self) -> None:
-        for number in _STOP_SIGNALS:
+        for number in stop_signals():
             signal.signal(number, self._note_signal)  # Python also writes it to the descriptor
         signal.set_wakeup_fd(self._write_end.fileno(), warn_on_full_buffer=False)
         os.register_at_fork(
@@ -135,7 +135,7 @@ class ControlThread(threading.Thread):
 
     def _read_signals(self) -> None:
         for number in self._signal_end.recv(4096):
-            if number in _STOP_SIGNALS:
+            if number in stop_signals():
                 self._signals_seen += 1
                 self._handle_signal(signal.Signals(number).name)
 
@@ -226,15 +226,15 @@ def kill_programs(attempts: Sequence[RunningAttempt]) -> None:
 
 
 def _block_signals() -> None:
-    signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
+    signal.pthread_sigmask(signal.SIG_BLOCK, stop_signals())
 
 
 def _unblock_signals() -> None:
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, stop_signals())
 
 
 def _reset_signals() -> None:
     signal.set_wakeup_fd(-1)
-    for number in (*_STOP_SIGNALS, signal.SIGALRM):  # the timeout is the parent's
+    for number in (*stop_signals(), signal.SIGALRM):  # the timeout is the parent's
         signal.signal(number, signal.SIG_DFL)
     _unblock_signals()

@@ -13,6 +13,8 @@ import pytest
 
 PATIENCE_S = 60.0
 """How long a test waits before it fails. On a busy machine it must be far more than is needed."""
+HANGS_UP = ("env", "--default-signal=HUP")
+"""In front of a command: SIGHUP reaches it, also if the tests run under nohup."""
 _FIRST_PAUSE_S = 0.005
 _LONGEST_PAUSE_S = 0.1
 

@@ -23,7 +23,7 @@ from orpheus.shared.process.channel import Channel
 from orpheus.shared.process.listener import bind_listener
 from orpheus.shared.storage import open_store
 from tests.databases import make_database
-from tests.machine import PATIENCE_S
+from tests.machine import HANGS_UP, PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
@@ -58,7 +58,7 @@ def start(log: Path) -> Iterator[Start]:
             environment |= {"ORPHEUS_TESTING": "1", "ORPHEUS_FAILPOINTS": str(failpoints)}
         with log.open("ab") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "orpheus.api", *arguments],
+                [*HANGS_UP, sys.executable, "-m", "orpheus.api", *arguments],
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -90,7 +90,7 @@ def address_in(log: Path, process: "subprocess.Popen[bytes]") -> str:
     return found[0]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_alone_it_serves_the_described_types_and_exits_0_on_a_signal(
     start: Start, url: str, log: Path, number: int
 ) -> None:

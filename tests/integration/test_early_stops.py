@@ -12,10 +12,9 @@ import pytest
 
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.storage import open_store
-from tests.machine import PATIENCE_S
+from tests.machine import HANGS_UP, PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
-HANGS_UP = ("env", "--default-signal=HUP")
 STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 HELD_IMPORT = """
 import time

@@ -14,7 +14,8 @@ Rule = Callable[[Any], str | None]
 """Takes a value that is neither a list nor an object; returns what is wrong with it, or None."""
 
 INTEGERS = range(-(2**63), 2**64)
-"""Those that a column of the database or a client can hold."""
+"""Those that a column of the database or a client can hold. Compare with its ends: of a subclass of
+int, an IntEnum for example, `in` would go through all of them."""
 _MAX_DEPTH = 200  # a list that contains itself would never end
 
 
@@ -36,7 +37,7 @@ def not_storable(value: Any) -> str | None:
     """Return why JSON cannot hold `value`, or why some clients or columns could not read it."""
     if isinstance(value, str) and "\0" in value:
         return "contains a NUL character"
-    if isinstance(value, int) and value not in INTEGERS:
+    if isinstance(value, int) and not INTEGERS.start <= value < INTEGERS.stop:
         return "is an integer over 64 bits"
     return not_json(value)
 

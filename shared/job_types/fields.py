@@ -41,7 +41,8 @@ def _name(value: Any) -> Iterator[tuple[Path, str]]:
 
 def _integer_in(allowed: range) -> Check:
     def check(value: Any) -> Iterator[tuple[Path, str]]:
-        if isinstance(value, bool) or not isinstance(value, int) or value not in allowed:
+        is_integer = isinstance(value, int) and not isinstance(value, bool)
+        if not is_integer or not allowed[0] <= value <= allowed[-1]:
             yield (), f"must be an integer from {allowed[0]} to {allowed[-1]}"
 
     return check

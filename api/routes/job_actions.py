@@ -78,11 +78,13 @@ async def run_job(request: Request, job_id: JobId) -> Response:
 )
 async def delete_job(request: Request, job_id: JobId) -> Response:
     """Delete a job that has ended, with its attempts and its log."""
-    services, number = services_of(request), parse_job_id(job_id)
+    services, number, actor = services_of(request), parse_job_id(job_id), audit_actor(request)
     if await services.readers.read(lambda store: store.jobs.with_long_logs([number])):
         before_each = partial(_refuse_to_go_on, services.long_calls.stopping, _PART_OF_LOG)
         await services.long_calls.run(lambda store: delete_long_log(store, number, before_each))
-    await _change(request, "delete", job_id, lambda store, job_id: store.jobs.delete(job_id))
+    await services.writer.write(
+        lambda s: change_job(s, actor, "delete", number, lambda: s.jobs.delete(number))
+    )
     return Response(status_code=204)
 
 

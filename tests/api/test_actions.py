@@ -102,6 +102,17 @@ def test_a_long_log_is_deleted_before_its_job_and_beside_the_writer(
     assert [entry.action for entry in entries_of(api.store, 5)] == ["delete"]
 
 
+@pytest.mark.parametrize(
+    "body", [{"reason": 17}, {"reason": "x" * 1_001}, {"why": "to try it"}, [], "x"]
+)
+def test_a_refused_body_leaves_the_long_log_as_it_is(api: Any, log_of_250: int, body: Any) -> None:
+    answer = api.client.request("DELETE", f"/jobs/{log_of_250}", json=body)
+    assert answer.status_code == 422
+    assert len(api.store.logs.after(log_of_250, 0, 1_000)) == 250
+    assert api.store.jobs.status(log_of_250) == "done"
+    assert entries_of(api.store, 5) == []
+
+
 def test_a_job_keeps_the_rest_of_its_log_if_the_api_stops_while_that_is_deleted(
     api: Any, log_of_250: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

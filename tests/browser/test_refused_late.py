@@ -82,3 +82,19 @@ def test_a_refusal_and_a_lost_connection_do_not_lie_over_each_other(
     assert upper is not None and lower is not None
     assert upper["y"] + upper["height"] <= lower["y"] or lower["y"] + lower["height"] <= upper["y"]
     page.unroute("**/queues")
+
+
+def test_what_was_done_is_not_told_as_refused_if_the_page_fails_over_the_answer(
+    lasting_dashboard: Dashboard,
+) -> None:
+    page = lasting_dashboard.open("/ui/schedules")
+    page.route("**/schedules/often/run", lambda route: route.fulfill(status=200, body="null"))
+    with page.expect_event("pageerror"):
+        page.get_by_label("Run often now", exact=True).click()
+        page.locator("#confirm-yes").click()
+    expect(page.locator("#confirm")).to_be_hidden()
+    expect(refusals(page)).to_be_hidden()
+    page.unroute("**/schedules/often/run")
+    (problem,) = lasting_dashboard.problems
+    assert "null" in problem
+    lasting_dashboard.problems.clear()

@@ -37,18 +37,19 @@ export function confirm({ title, text, yes: label, path, method = "POST", body, 
   const show = () => { setText(byId("confirm-curl"), curl(method, path, bodyNow())); yes.disabled = !mayAct(); };
   const act = async () => {
     isSending = yes.disabled = true;
+    let answer;
     try {
-      const answer = await send(path, { method, body: bodyNow() });
-      const wasClosed = !isOpen();
-      if (!wasClosed) dialog.close();
-      done(answer, wasClosed);
+      answer = await send(path, { method, body: bodyNow() });
     } catch (error) {
       isSending = false;
       if (!isOpen()) return failed(error);
       showOrHide(problem, error.message);
       yes.disabled = !mayAct();
-      yes.focus(); // a disabled button loses the focus
+      return yes.focus(); // a disabled button loses the focus
     }
+    const wasClosed = !isOpen();
+    if (!wasClosed) dialog.close();
+    done(answer, wasClosed); // if it throws, that is no refusal
   };
   setText(byId("confirm-title"), title);
   setText(byId("confirm-text"), text);

@@ -10,6 +10,7 @@ import inspect
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, field
+from datetime import timedelta
 from typing import Any, Concatenate, TypeVar, overload
 
 from orpheus.shared.domain.backoff import BackoffOfType
@@ -129,12 +130,12 @@ def job(
     /,
     *,
     max_retries: int | None = None,
-    timeout: str | float | None = None,
+    timeout: str | float | timedelta | None = None,
     queue: str | None = None,
     permanent: tuple[type[Exception], ...] = (),
-    backoff_base: str | float | None = None,
+    backoff_base: str | float | timedelta | None = None,
     backoff_factor: float | None = None,
-    backoff_max: str | float | None = None,
+    backoff_max: str | float | timedelta | None = None,
     backoff_jitter: float | None = None,
 ) -> Register: ...
 
@@ -144,12 +145,12 @@ def job(
     /,
     *,
     max_retries: int | None = None,
-    timeout: str | float | None = None,
+    timeout: str | float | timedelta | None = None,
     queue: str | None = None,
     permanent: tuple[type[Exception], ...] = (),
-    backoff_base: str | float | None = None,
+    backoff_base: str | float | timedelta | None = None,
     backoff_factor: float | None = None,
-    backoff_max: str | float | None = None,
+    backoff_max: str | float | timedelta | None = None,
     backoff_jitter: float | None = None,
 ) -> Any:
     """Make a function a job type: `@job`, or `@job("name", max_retries=5, timeout="30s")`.
@@ -194,7 +195,7 @@ def job(
         _add(made)
         return handler
 
-    return register(name) if callable(name) else register
+    return register if name is None or isinstance(name, str) else register(name)
 
 
 def registered_types() -> dict[str, JobType]:
@@ -215,9 +216,9 @@ def load_job_types(modules: Iterable[str]) -> dict[str, JobType]:
     return registered_types()
 
 
-def _refuse_other(handler: Callable[..., Any]) -> None:
-    """Raise ConfigurationError for a method, and for what is called without being a function."""
-    if not hasattr(handler, "__qualname__"):
+def _refuse_other(handler: Any) -> None:
+    """Raise ConfigurationError for a method, and for what is no function."""
+    if not callable(handler) or not hasattr(handler, "__qualname__"):
         kind = f"{type(handler).__module__}.{type(handler).__qualname__}"
         raise ConfigurationError(f"@job: a {kind} is no function: write one that calls it")
     is_in_class = "." in handler.__qualname__.rpartition("<locals>.")[2]
@@ -236,7 +237,7 @@ def _check_name(handler: Callable[..., Any], what: str, text: str) -> None:
         )
 
 
-def _duration_s(where: str, option: str, value: str | float | None) -> float | None:
+def _duration_s(where: str, option: str, value: str | float | timedelta | None) -> float | None:
     try:
         return None if value is None else parse_duration_s(value)
     except ValueError as error:

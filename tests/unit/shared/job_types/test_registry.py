@@ -4,6 +4,7 @@ import inspect
 import pickle
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -136,6 +137,16 @@ def test_a_timeout_may_be_seconds() -> None:
     assert registered_types()["short"].timeout_s == 1.5
 
 
+def test_durations_may_be_timedeltas() -> None:
+    minute = timedelta(minutes=1)
+
+    @job(timeout=minute, backoff_base=minute / 2, backoff_max=minute)
+    def timed(ctx: Context) -> None: ...
+
+    made = registered_types()["timed"]
+    assert (made.timeout_s, made.backoff.base_s, made.backoff.max_s) == (60, 30, 60)
+
+
 @pytest.mark.parametrize("name", ["", "-a", "a b", "a/b", "é", "a" * 65, "a\n"])
 def test_a_name_that_cannot_be_is_refused(name: str) -> None:
     with pytest.raises(ConfigurationError, match="cannot name a job type"):
@@ -221,6 +232,16 @@ def test_a_method_is_refused_as_its_self_would_be_a_field() -> None:
 def test_what_is_no_function_is_refused_with_what_to_write() -> None:
     with pytest.raises(ConfigurationError, match=r"functools\.partial .* no function: write one"):
         job(partial(print, "a"))
+
+
+@pytest.mark.parametrize("decorator", [job, job("sell")])
+def test_a_class_method_is_refused_with_what_to_write(decorator: Callable[[Any], Any]) -> None:
+    with pytest.raises(ConfigurationError, match=r"classmethod is no function: write one"):
+
+        class Shop:
+            @decorator
+            @classmethod
+            def sell(cls, n: int) -> None: ...
 
 
 def test_snooze_takes_a_duration() -> None:

@@ -3,8 +3,8 @@
 This imports nothing large, so that a program can call it before its other imports.
 """
 
+import os
 import signal
-import sys
 
 
 def stop_signals() -> tuple[signal.Signals, ...]:
@@ -17,10 +17,12 @@ def stop_signals() -> tuple[signal.Signals, ...]:
 def exit_at_stop_signals() -> None:
     """Exit with 0 at a signal to stop: there is nothing to finish yet.
 
-    Also at one that `hold_stop_signals` has held for the program that this one replaces.
+    Also at one that `hold_stop_signals` has held for the program that this one replaces. It exits
+    at once: imports release their locks in callbacks of weak references, and Python ignores a
+    SystemExit that is raised there.
     """
     for number in stop_signals():
-        signal.signal(number, lambda *_: sys.exit(0))
+        signal.signal(number, lambda *_: os._exit(0))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, stop_signals())
 
 

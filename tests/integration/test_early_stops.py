@@ -18,9 +18,21 @@ ROOT = Path(__file__).parents[2]
 STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 HELD_IMPORT = """
 import time
-print("importing", flush=True)
+import weakref
+
+class Lock:
+    pass
+
+def callback(_):
+    print("importing", flush=True)
+    time.sleep(1000)
+
+lock = Lock()
+watched = weakref.ref(lock, callback)
+del lock
 time.sleep(1000)
 """
+"""It holds where imports release their locks, too: Python ignores what a handler raises there."""
 STOPPED_WHILE_IT_RESTARTS = """
 import os
 import signal

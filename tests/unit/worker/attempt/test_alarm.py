@@ -78,6 +78,20 @@ def test_a_job_that_uses_the_alarm_leaves_later_jobs_their_timeouts(
         time.sleep(10)
 
 
+@pytest.mark.parametrize("use", [end_the_timer, ignore_the_signal, leave_a_handler])
+def test_a_job_that_begins_at_once_after_it_has_its_timeout(
+    alarm: Alarm, use: Callable[[], None]
+) -> None:
+    """Jobs that take less than a millisecond, one after the other."""
+    now_s = time.monotonic()
+    alarm.arm(now_s, 0.1)
+    use()
+    alarm.disarm()
+    alarm.arm(now_s, 0.1)
+    with pytest.raises(JobTimeout):
+        time.sleep(1)
+
+
 def test_jobs_that_do_not_use_the_alarm_cost_no_timer_each(
     alarm: Alarm, monkeypatch: pytest.MonkeyPatch
 ) -> None:

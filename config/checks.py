@@ -24,22 +24,23 @@ from orpheus.shared.sentences import did_you_mean
 
 _ROUNDING_S = 1e-6
 """3 × 0.1 s is a little more than 0.3 s in floats, but meant to be equal."""
+_SQLITE = "sqlite:///"
 _HANG_MARGIN_S = 3
 """A hang is noticed this long after the heartbeat timeout, at most."""
 
 
-def problems_between(settings: Settings) -> Iterator[Problem]:
-    """Return every rule that the settings break together."""
+def problems_between(settings: Settings, folder: str = "") -> Iterator[Problem]:
+    """Return every rule that the settings break together; relative paths begin in `folder`."""
     yield from _database(settings.database)
     yield from _timers(settings)
-    yield from _exposure(settings.api)
+    yield from _exposure(settings.api, folder)
     yield from _same_names("schedules", [one.name for one in settings.schedules])
     yield from _same_names("commands", [one.name for one in settings.commands])
     yield from _same_names("outboxes", [one.name for one in settings.outboxes])
     yield from _same_names("alerts", [one.name for one in settings.alerts])
     yield from alert_problems(settings)
-    yield from _outboxes(settings)
-    yield from _programs(settings)
+    yield from _outboxes(settings, folder)
+    yield from _programs(settings, folder)
 
 
 def missing_programs(settings: Settings) -> Iterator[Problem]:
@@ -75,9 +76,9 @@ def _same_names(table: str, names: list[str]) -> Iterator[Problem]:
 
 def _database(database: Database) -> Iterator[Problem]:
     """Return what keeps the database from being used, and a URL to listen on that it has not."""
-    if _file_of(database.url) is None and find_spec("psycopg") is None:
+    if not _is_sqlite(database.url) and find_spec("psycopg") is None:
         yield Problem(("database", "url"), NEEDS_PSYCOPG)
-    if database.listen_url and _file_of(database.url) is not None:
+    if database.listen_url and _is_sqlite(database.url):
         reason = "is for a database on PostgreSQL; SQLite has no connection to listen on"
         yield Problem(("database", "listen_url"), reason, also=(("database", "url"),))
 
@@ -113,7 +114,7 @@ def _timers(settings: Settings) -> Iterator[Problem]:
         )
 
 
-def _exposure(api: Api) -> Iterator[Problem]:
+def _exposure(api: Api, folder: str) -> Iterator[Problem]:
     """Return a problem if other machines can reach the API and it needs no token."""
     if not api.token_file and not is_loopback(api.host):
         yield Problem(
@@ -124,18 +125,18 @@ def _exposure(api: Api) -> Iterator[Problem]:
             also=(("api", "token_file"),),
         )
     try:
-        read_token(api.token_file)
+        read_token(api.token_file, folder)
     except ConfigurationError as error:
         yield Problem(("api", "token_file"), str(error))
 
 
-def _outboxes(settings: Settings) -> Iterator[Problem]:
+def _outboxes(settings: Settings, folder: str) -> Iterator[Problem]:
     """Return the outboxes that cannot be drained, whatever is in their databases."""
-    orpheus = _file_of(settings.database.url)
+    orpheus = _file_of(settings.database.url, folder)
     earlier: set[tuple[str, str]] = set()
     for place, outbox in enumerate(settings.outboxes):
         url = ("outboxes", place, "url")
-        file = _file_of(outbox.url)
+        file = _file_of(outbox.url, folder)
         if file is None and find_spec("psycopg") is None:
             yield Problem(url, NEEDS_PSYCOPG)
         if file is not None and file == orpheus:
@@ -147,7 +148,7 @@ def _outboxes(settings: Settings) -> Iterator[Problem]:
         earlier.add((file or outbox.url, outbox.table))
 
 
-def _programs(settings: Settings) -> Iterator[Problem]:
+def _programs(settings: Settings, folder: str) -> Iterator[Problem]:
     """Return what keeps programs from being run under their names, in their order."""
     names = [program.name for program in settings.programs]
     yield from _same_names("programs", names)
@@ -175,7 +176,7 @@ def _programs(settings: Settings) -> Iterator[Problem]:
             )
         if program.env_file:
             try:
-                check_env_file(program.env_file)
+                check_env_file(program.env_file, folder)
             except ConfigurationError as error:
                 yield Problem(("programs", place, "env_file"), str(error))
     circle = cycle_in({program.name: program.after for program in settings.programs})
@@ -185,10 +186,14 @@ def _programs(settings: Settings) -> Iterator[Problem]:
         yield Problem(("programs", names.index(circle[0]), "after"), reason)
 
 
-def _file_of(url: str) -> str | None:
+def _is_sqlite(url: str) -> bool:
+    return url.startswith(_SQLITE)
+
+
+def _file_of(url: str, folder: str) -> str | None:
     """Return the file of a SQLite URL, whichever links lead to it; None for any other URL."""
-    scheme, _, path = url.partition(":///")
-    return os.path.realpath(path) if scheme == "sqlite" else None
+    path = os.path.join(folder, url.removeprefix(_SQLITE))  # noqa: PTH118
+    return os.path.realpath(path) if _is_sqlite(url) else None
 
 
 def is_loopback(host: str) -> bool:

@@ -28,22 +28,25 @@ _OTHERS_OF_DATABASE = frozenset(
 )
 
 
-def load_settings(config: Path | None, sets: Sequence[str], environ: Mapping[str, str]) -> Settings:
+def load_settings(
+    config: Path | None, sets: Sequence[str], environ: Mapping[str, str], folder: str = ""
+) -> Settings:
     """Return the settings: `--set` wins over the environment, the TOML file and the defaults.
 
     `config` is the file that `--config` named; without it `$ORPHEUS_CONFIG` is read, else
-    config/orpheus.toml, which alone may be missing.
+    config/orpheus.toml, which alone may be missing. Relative paths begin in `folder`, which is the
+    current one if it is empty.
     Raises ConfigurationError, whose text lists every problem, one a line.
     """
-    return load_with_sources(config, sets, environ)[0]
+    return load_with_sources(config, sets, environ, folder)[0]
 
 
 def load_with_sources(
-    config: Path | None, sets: Sequence[str], environ: Mapping[str, str]
+    config: Path | None, sets: Sequence[str], environ: Mapping[str, str], folder: str = ""
 ) -> tuple[Settings, Sources]:
     """Return the settings as `load_settings` does, and where each value came from."""
-    sources = read_sources(config, DEFAULT_PATH, sets, environ)
-    settings, problems = checked(sources)
+    sources = read_sources(config, DEFAULT_PATH, sets, environ, folder)
+    settings, problems = checked(sources, folder)
     if problems or settings is None:
         raise ConfigurationError("\n".join(sources.line(problem) for problem in problems))
     return settings, sources
@@ -87,9 +90,10 @@ def _may_be_the_url(key: KeyPath) -> bool:
     return similar(str(key[0]), ["database"]) is not None or key[-1] == "url"
 
 
-def checked(sources: Sources) -> tuple[Settings | None, list[Problem]]:
+def checked(sources: Sources, folder: str = "") -> tuple[Settings | None, list[Problem]]:
     """Return the settings that the sources give together, and all their problems.
 
+    Relative paths begin in `folder`.
     With problems, the settings (if any) have the default in place of each invalid value.
     """
     problems = list(sources.problems)
@@ -110,7 +114,7 @@ def checked(sources: Sources) -> tuple[Settings | None, list[Problem]]:
         invalid_keys = {problem.key for problem in problems}
         problems += [
             problem
-            for problem in problems_between(settings)
+            for problem in problems_between(settings, folder)
             if not invalid_keys.intersection((problem.key, *problem.also))
         ]
         if not problems:

@@ -99,13 +99,13 @@ class Sources:
             self._numbered = _line_numbers(self.text)
         return self._numbered
 
-    def read_file(self, path: Path) -> None:
+    def read_file(self, path: Path, folder: str = "") -> None:
         """Add the content of the TOML file, or the problem that it cannot be read."""
         self.file = path
         try:
-            text = read_regular_file(path).decode()
+            text = read_regular_file(Path(folder, path)).decode()
         except OSError as error:
-            owner = run_as_owner(path) if isinstance(error, PermissionError) else ""
+            owner = run_as_owner(Path(folder, path)) if isinstance(error, PermissionError) else ""
             self._add_problem(str(path), f"cannot be read: {error.strerror}{owner}")
             self.tells_database = False
         except UnicodeDecodeError as error:
@@ -176,13 +176,20 @@ class Sources:
 
 
 def read_sources(
-    config: Path | None, default: Path, sets: Sequence[str], environ: Mapping[str, str]
+    config: Path | None,
+    default: Path,
+    sets: Sequence[str],
+    environ: Mapping[str, str],
+    folder: str = "",
 ) -> Sources:
-    """Read everything that was set. Only the `default` file may be missing."""
+    """Read everything that was set. Only the `default` file may be missing.
+
+    A relative path to the file begins in `folder`.
+    """
     sources = Sources()
     given = given_file(config, environ)
-    if given is not None or _is_there(default):
-        sources.read_file(given or default)
+    if given is not None or _is_there(Path(folder, default)):
+        sources.read_file(given or default, folder)
     return sources.read_others(sets, environ)
 
 

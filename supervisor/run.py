@@ -11,7 +11,7 @@ import functools
 import os
 import secrets
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from threading import Thread
 
 from orpheus.config.checks import missing_programs
@@ -52,7 +52,7 @@ from orpheus.supervisor.loop.orders import Orders
 from orpheus.supervisor.outbox.drainers import Drainers
 from orpheus.supervisor.plan.configuration import Configuration
 from orpheus.supervisor.plan.listeners import Listeners
-from orpheus.supervisor.plan.reload import Reloader
+from orpheus.supervisor.plan.reload import ReadSettings, Reloader
 from orpheus.supervisor.policy.slot import ProcessEnded, Slot
 from orpheus.supervisor.recorder import Recorder
 from orpheus.supervisor.startup import (
@@ -74,10 +74,11 @@ _LAST_BATCHES_S = 1.0
 """How long to wait for the batches of outboxes that are under way; ending them early is safe."""
 
 
-def run_supervisor(read: Callable[[], Settings], signals: Signals, sets: Sequence[str]) -> int:
+def run_supervisor(read: ReadSettings, signals: Signals, sets: Sequence[str]) -> int:
     """Supervise in the foreground until a signal to stop; return the exit code.
 
-    `read` reads the settings, at the start and at each reload. `signals` have arrived since this
+    `read` reads the settings, at the start and at each reload, as they are in the folder that it is
+    given (empty: the current one). `signals` have arrived since this
     process began. `sets` are the `--set` options, for the API, which shows where values come from.
     The exit code is 0, 4 if something had to be killed, or 70 for a crash loop. Raises
     ConfigurationError, AlreadyRunning, CannotBind or StorageError if it cannot start.
@@ -86,7 +87,7 @@ def run_supervisor(read: Callable[[], Settings], signals: Signals, sets: Sequenc
         raise ConfigurationError("Orpheus runs on Linux only: it needs pidfds and PR_SET_PDEATHSIG")
     name_program("supervisor")
     read = _with_paths_resolved_once(read)
-    settings = read()
+    settings = read("")
     notifier = Notifier.from_environ(os.environ)  # first: no child may inherit the socket
     configure_logging(settings.logging.level, settings.logging.format, "supervisor")
     lock_fd = None
@@ -105,12 +106,12 @@ def run_supervisor(read: Callable[[], Settings], signals: Signals, sets: Sequenc
             os.close(lock_fd)
 
 
-def _with_paths_resolved_once(read: Callable[[], Settings]) -> Callable[[], Settings]:
+def _with_paths_resolved_once(read: ReadSettings) -> ReadSettings:
     """Have `read` resolve the paths of the database once: a link may be changed while it runs."""
     once = functools.cache(settled_paths)
 
-    def read_and_resolve() -> Settings:
-        settings = read()
+    def read_and_resolve(folder: str) -> Settings:
+        settings = read(folder)
         url, state_dir = once(settings.database.url, settings.database.state_dir)
         database = settings.database.model_copy(update={"url": url, "state_dir": state_dir})
         return settings.model_copy(update={"database": database})
@@ -119,7 +120,7 @@ def _with_paths_resolved_once(read: Callable[[], Settings]) -> Callable[[], Sett
 
 
 def _supervise(
-    read: Callable[[], Settings],
+    read: ReadSettings,
     signals: Signals,
     sets: Sequence[str],
     settings: Settings,

@@ -31,14 +31,16 @@ def describe_types(
     commands: Sequence[CommandSettings],
     timeout_s: float,
     around: Sequence[str] = (),
+    folder: str = "",
 ) -> list[TypeRow]:
     """Return what `python -m worker --describe` prints for `modules`, and the commands.
 
-    It also checks that the functions of `around` are there. Raises ConfigurationError with the
+    It also checks that the functions of `around` are there. The child runs in `folder`, if that is
+    not empty. Raises ConfigurationError with the
     child's output if it fails or takes longer than `timeout_s`, and if a command has the name of a
     module's job type. Raises ModulesNotDescribed if the child is ended by a signal, three times.
     """
-    described = _describe_modules(modules, around, timeout_s) if modules or around else []
+    described = _describe_modules(modules, around, timeout_s, folder) if modules or around else []
     rows = [type_row(item) for item in described]
     check_commands(commands, {row.name for row in rows})
     return [*rows, *(type_row(describe_command(command)) for command in commands)]
@@ -60,10 +62,10 @@ def check_commands(commands: Iterable[CommandSettings], types: Container[str]) -
 
 
 def _describe_modules(
-    modules: Sequence[str], around: Sequence[str], timeout_s: float
+    modules: Sequence[str], around: Sequence[str], timeout_s: float, folder: str
 ) -> list[dict[str, Any]]:
     for _ in range(_TRIES):
-        code, output, errors = _import_in_child(modules, around, timeout_s)
+        code, output, errors = _import_in_child(modules, around, timeout_s, folder)
         if code >= 0:
             break
     named = ", ".join((*modules, *around))
@@ -97,7 +99,7 @@ def _why_failed(output: bytes) -> str:
 
 
 def _import_in_child(
-    modules: Sequence[str], around: Sequence[str], timeout_s: float
+    modules: Sequence[str], around: Sequence[str], timeout_s: float, folder: str
 ) -> tuple[int, bytes, str]:
     """Return the exit code (negative: the signal), the output, and the end of the errors."""
     chosen = [part for module in modules for part in ("--module", module)]
@@ -107,7 +109,12 @@ def _import_in_child(
     # In memory: there may be no temporary folder that can be written.
     with _file_in_memory("described") as output, _file_in_memory("errors") as errors:
         child = subprocess.Popen(
-            argv, stdin=subprocess.DEVNULL, stdout=output, stderr=errors, start_new_session=True
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=errors,
+            start_new_session=True,
+            cwd=folder or None,
         )
         try:
             in_time = _wait_for_exit(child.pid, timeout_s)

@@ -16,6 +16,8 @@ def start(config: Path | None, sets: tuple[str, ...]) -> int:
             from orpheus.config.load import load_settings  # noqa: PLC0415
             from orpheus.supervisor.run import run_supervisor  # noqa: PLC0415
 
-        return run_supervisor(lambda: load_settings(config, sets, os.environ), signals, sets)
+        return run_supervisor(
+            lambda folder: load_settings(config, sets, os.environ, folder), signals, sets
+        )
     except KeyboardInterrupt:
         return ExitCode.OK

@@ -2,44 +2,63 @@
 
 A deployment may switch a symbolic link (`current -> releases/2`), or put a new folder in the place
 of the old one. The kernel keeps a process in the old folder, and so all that it starts.
+
+The folder of a process is that of all its threads. So the other one is only held open while it is
+checked, and entered once it is accepted: what starts meanwhile starts in the old one.
 """
 
+import contextlib
 import os
+from collections.abc import Iterator
 
 from orpheus.shared.logs import get_logger
+from orpheus.shared.records import dataclass
 
 log = get_logger()
 
 
+@dataclass(frozen=True, slots=True)
+class OpenFolder:
+    """A folder that is held open; without a descriptor, the current one."""
+
+    fd: int | None = None
+
+    @property
+    def path(self) -> str:
+        """Where relative paths begin in it; empty for the current one. It leads there if moved."""
+        return "" if self.fd is None else f"/proc/self/fd/{self.fd}"
+
+    def enter(self) -> None:
+        """Make it the folder of this process."""
+        if self.fd is not None:
+            os.fchdir(self.fd)
+            log.info("folder_followed", folder=os.readlink(self.path))  # noqa: PTH115
+
+
 class StartFolder:
-    """The current folder, and the path to it: `$PWD`, as shells set it, or else its own."""
+    """The path to the current folder: `$PWD`, as shells set it, or else its own."""
 
     def __init__(self) -> None:
         self._path = _path_of_current()
-        self._fd = os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
 
-    def follow(self) -> None:
-        """Enter the folder to which the path leads now, if that is another one."""
-        if self._path is None or _is_current(self._path):
-            return
+    @contextlib.contextmanager
+    def followed(self) -> Iterator[OpenFolder]:
+        """Yield the folder to which the path leads now, if it can be entered; else the current."""
+        fd = self._opened()
         try:
-            os.chdir(self._path)
+            yield OpenFolder(fd)
+        finally:
+            if fd is not None:
+                os.close(fd)
+
+    def _opened(self) -> int | None:
+        if self._path is None or _is_current(self._path):
+            return None
+        try:
+            return os.open(f"{self._path}/.", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
             log.warning("folder_not_followed", path=self._path, reason=error.strerror)
-        else:
-            log.info("folder_followed", path=self._path, folder=os.path.realpath(self._path))
-
-    def stay(self) -> None:
-        """Let `go_back` lead to the current folder from now on."""
-        fd = os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        os.dup2(fd, self._fd, inheritable=False)
-        os.close(fd)
-
-    def go_back(self) -> bool:
-        """Enter the folder of before `follow`, also a deleted one; return whether it differs."""
-        differs = not os.path.samestat(os.fstat(self._fd), os.stat("."))  # noqa: PTH116
-        os.fchdir(self._fd)
-        return differs
+            return None
 
 
 def _path_of_current() -> str | None:
@@ -47,7 +66,7 @@ def _path_of_current() -> str | None:
     if path.startswith("/") and _is_current(path):
         return path
     try:
-        return os.getcwd()  # noqa: PTH109 - os.chdir takes text
+        return os.getcwd()  # noqa: PTH109 - the text, as the variable has it
     except OSError:  # it was deleted
         return None
 

@@ -6,8 +6,8 @@ and schedules into the database, and the main loop gets a result that it only ha
 that is still being saved is not read: it must have stayed the same for a moment. While the database
 cannot be written, the order is kept and tried again: nobody would give it a second time.
 
-A deployment may have switched the link by which the current folder was entered. So the process
-enters the new folder first, and goes back if what is there cannot be used.
+A deployment may have switched the link by which the current folder was entered. So what is read and
+described is that of the new folder, and the process enters it once that can be used.
 """
 
 import os
@@ -29,10 +29,13 @@ from orpheus.shared.operations.stored_settings import write_settings
 from orpheus.shared.process.clock import next_multiple_s
 from orpheus.shared.records import dataclass
 from orpheus.shared.storage import TypeRow, open_storage
-from orpheus.supervisor.linux.start_folder import StartFolder
+from orpheus.supervisor.linux.start_folder import OpenFolder, StartFolder
 from orpheus.supervisor.plan.listeners import Listeners
 
 log = get_logger()
+
+ReadSettings = Callable[[str], Settings]
+"""Reads the settings as they are in a folder: relative paths begin there; empty: in the current."""
 
 _LOOK_INTERVAL_S = 1.0
 """A saved file is in force within two seconds: this, the time it settles and that of the check."""
@@ -85,7 +88,7 @@ class Reloader:
 
     def __init__(
         self,
-        read: Callable[[], Settings],
+        read: ReadSettings,
         settings: Settings,
         listeners: Listeners,
         keep: Callable[[Settings], None],
@@ -148,16 +151,15 @@ class Reloader:
                     os.eventfd_write(self._results_fd, 1)
 
     def _follow_and_check(self, orders: Sequence[_Order]) -> Reloaded | Rejected | None:
-        """Check in the folder to which the path of the first one leads now; see `_checked`."""
-        self._folder.follow()
-        self._known = self._seen = state_of(self._settings.source)
+        """Check what is in the folder to which the path of the start leads now; see `_checked`."""
         why = ", ".join(dict.fromkeys(order.why for order in orders))
         replace_all = any(order.replace_all for order in orders)
-        result = self._checked(why, replace_all=replace_all)
+        self._known = self._seen = state_of(self._settings.source)
+        with self._folder.followed() as folder:
+            state = state_of(self._settings.source, folder.path)
+            result = self._checked(folder, why, replace_all=replace_all)
         if isinstance(result, Reloaded):
-            self._folder.stay()
-        elif result is not None and self._folder.go_back():
-            self._known = self._seen = state_of(self._settings.source)
+            self._known = self._seen = state
         return result
 
     def _wait(self, most_s: float | None) -> list[_Order]:
@@ -187,11 +189,13 @@ class Reloader:
         self._seen = now
         return now is not None and now == before and now != self._known
 
-    def _checked(self, why: str, *, replace_all: bool) -> Reloaded | Rejected | None:
+    def _checked(
+        self, folder: OpenFolder, why: str, *, replace_all: bool
+    ) -> Reloaded | Rejected | None:
         """Return what is to be told; None: not yet, as the database cannot be written."""
         began_s = time.monotonic()
         try:
-            result = self._check(why, replace_all=replace_all)
+            result = self._check(folder, why, replace_all=replace_all)
         except StorageError as error:
             if not self.trouble:
                 log.warning("config_waits", why=why, reason=str(error))
@@ -212,8 +216,8 @@ class Reloader:
         log.debug("reload_checked", seconds=round(time.monotonic() - began_s, 3))
         return result
 
-    def _check(self, why: str, *, replace_all: bool) -> Reloaded:
-        settings = self._read()
+    def _check(self, folder: OpenFolder, why: str, *, replace_all: bool) -> Reloaded:
+        settings = self._read(folder.path)
         source = self._settings.source
         if source is not None and settings.source is None:  # for a moment, while it is copied?
             raise ConfigurationError(
@@ -231,6 +235,7 @@ class Reloader:
                 for_commands(settings),
                 settings.supervisor.start_timeout,
                 settings.jobs.around,
+                folder.path,
             )
         api = settings.api
         listener = self._listeners.take(api.host, api.port) if api.enabled else None
@@ -240,6 +245,7 @@ class Reloader:
             if listener is not None:
                 self._listeners.give_back(listener)
             raise
+        folder.enter()
         self._keep(settings)
         return Reloaded(why, settings, listener, digest_of(types), changed, replace_all)
 

@@ -1,5 +1,6 @@
 """New job code in a new folder: a symbolic link is switched, and SIGUSR2 sent."""
 
+import os
 import shutil
 import signal
 from collections.abc import Callable
@@ -12,6 +13,14 @@ from tests.conftest import System
 
 WaitFor = Callable[..., Any]
 MODULE = "from orpheus import job\n\n\n@job\ndef version() -> int:\n    return {}\n"
+FAILS_WHEN_TOLD = """
+import pathlib, time
+
+pathlib.Path("is imported").touch()
+while not pathlib.Path("fail").exists():
+    time.sleep(0.01)
+import no_such_module
+"""
 
 
 @pytest.fixture
@@ -85,6 +94,24 @@ def test_code_that_does_not_import_leaves_everything_where_it_is(
     switch(link, 3)
     replaced(running, wait_for)
     assert version(running) == 3
+    assert running.stop() == 0
+
+
+def test_a_worker_that_crashes_meanwhile_starts_in_the_old_folder(
+    running: System, link: Path, wait_for: WaitFor
+) -> None:
+    release(link.parent, 2, FAILS_WHEN_TOLD)
+    switch(link, 2)
+    running.process.send_signal(signal.SIGUSR2)
+    wait_for((link / "is imported").exists, "the new code to be looked at")
+    pid = running.workers()["default-1"]["pid"]
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: running.workers()["default-1"]["pid"] not in (None, pid), "a new worker")
+    pid = running.workers()["default-1"]["pid"]
+    assert Path(f"/proc/{pid}/cwd").readlink() == link.parent / "1"
+    (link / "fail").touch()
+    wait_for(lambda: "config_rejected" in running.log(), "the new code to be refused")
+    assert version(running) == 1
     assert running.stop() == 0
 
 

@@ -65,7 +65,7 @@ class PlannedByTest(Configuration):
         return self.scaled.get(pool, len(self.plan_of_test["slots"])) if pool == "a" else None
 
 
-def no_configuration() -> Settings:
+def no_configuration(_folder: str) -> Settings:
     raise ConfigurationError("no configuration in this test")
 
 

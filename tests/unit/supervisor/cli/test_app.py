@@ -110,8 +110,8 @@ def test_without_a_command_the_supervisor_runs(
 ) -> None:
     started: list[Any] = []
 
-    def run_supervisor(read: Callable[[], Any], _: object, sets: Sequence[str]) -> int:
-        started.append((read().api.port, tuple(sets)))
+    def run_supervisor(read: Callable[[str], Any], _: object, sets: Sequence[str]) -> int:
+        started.append((read("").api.port, tuple(sets)))
         return 4
 
     monkeypatch.setattr("orpheus.supervisor.run.run_supervisor", run_supervisor)

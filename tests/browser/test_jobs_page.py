@@ -1,5 +1,6 @@
 """The page of jobs, as an operator works: find, go through the list, go away and come back."""
 
+import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -169,6 +170,17 @@ def test_a_filter_is_saved_chosen_and_forgotten(lasting_dashboard: Dashboard) ->
     expect(page.locator("#query")).to_have_value("status:failed since:1d")
     page.locator("#save").click()
     expect(page.locator("#saved option")).to_have_count(1)
+
+
+def test_what_is_saved_is_the_filter_of_that_moment(lasting_dashboard: Dashboard) -> None:
+    page = lasting_dashboard.open("/ui/jobs?status=failed")
+    page.locator("#save").click()
+    page.get_by_label("Name").fill("mine")
+    saved = page.evaluate("""() => {
+        document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter" }));
+        return localStorage.getItem("orpheus.filters");
+    }""")  # in one task: no frame comes in between
+    assert json.loads(saved) == {"mine": "status=failed"}
 
 
 def test_a_name_that_has_a_filter_is_replaced_only_as_such(lasting_dashboard: Dashboard) -> None:

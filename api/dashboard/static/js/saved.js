@@ -32,15 +32,14 @@ export function startSaved(now, go) {
     const { [nameOf(now())]: known, ...others } = read();
     if (known) return keep(others);
     name.value = "";
-    dialog.returnValue = "";
     warn();
     dialog.showModal();
   });
-  dialog.addEventListener("close", () => {
-    if (dialog.returnValue === "yes" && name.value.trim()) keep({ ...read(), [name.value.trim()]: now() });
-    button.focus();
-  });
+  /** Save at once: "close" comes with the next frame, when another filter may be shown. */
+  const save = () => { if (name.value.trim()) keep({ ...read(), [name.value.trim()]: now() }); };
+  byId("name-yes").addEventListener("click", save);
+  dialog.addEventListener("close", () => button.focus());
   name.addEventListener("input", warn);
-  name.addEventListener("keydown", (event) => { if (event.key === "Enter" && !event.isComposing) { event.preventDefault(); dialog.close("yes"); } });
+  name.addEventListener("keydown", (event) => { if (event.key === "Enter" && !event.isComposing) { event.preventDefault(); save(); dialog.close(); } });
   return show;
 }

@@ -37,6 +37,7 @@ from orpheus.shared.operations.waiting import once_it_answers
 from orpheus.shared.process.child_start import ChildStart, enter_child
 from orpheus.shared.process.failpoints import name_program
 from orpheus.shared.process.listener import bind_listener
+from orpheus.shared.process.malloc import share_one_arena
 from orpheus.shared.process.standard_streams import open_missing_streams
 from orpheus.shared.storage import listen, open_storage, settled, state_files
 
@@ -47,6 +48,7 @@ from orpheus.shared.storage import listen, open_storage, settled, state_files
 def main(control_fd: int | None, config: Path | None, sets: tuple[str, ...]) -> None:
     """Serve the API without a supervisor, until Ctrl-C."""
     open_missing_streams()
+    share_one_arena()
     name_program("api")
     try:
         if control_fd is None:

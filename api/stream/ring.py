@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from orpheus.api.stream.messages import EncodedEvent, Frame
 
 _MOST_FRAMES = 240  # at least a minute of them
-_MOST_CHARS = 8 * 1_048_576  # three seconds of 2,000 jobs a second
+_MOST_CHARS = 4 * 1_048_576  # a second and a half of 2,000 jobs a second; with its objects, 7 MB
 
 
 class Ring:

@@ -5,7 +5,8 @@ minute must not make the supervisor miss a hang. Ended processes and events are 
 each tried again until it is committed. The leases of a process are freed only after every process
 that carries its incarnation is dead, so that none of them can still be running its jobs. These are
 killed first, whether the database can be written or not: one of them may hold the port that the
-next process needs.
+next process needs. Until the leases are freed, which counts the crashes of their jobs, no worker
+starts in the slot, for a few seconds at most (`unfreed`).
 """
 
 import contextlib
@@ -13,7 +14,7 @@ import os
 import queue
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from math import inf
 from threading import Thread
@@ -43,6 +44,7 @@ _EARLY_S = 0.1
 """What is due so soon is done now: the main loop has just published what it saw at the beats."""
 _RETRY_S = 0.2
 _MOST_LAST_OUTPUT = 20  # lines of a process that died while it ran no job
+_FREED_WITHIN_S = 5.0
 _MOST_WAITING = 10_000  # events and exits kept while the database cannot be written
 
 
@@ -68,7 +70,8 @@ _Waiting = deque[ProcessEnded | _NewEvent]
 class Recorder:
     """The supervisor's only writer. `start`, then any method from the main thread, then `stop`.
 
-    Its `fileno` is readable when operators have requested something (`take_requests`).
+    Its `fileno` is readable when operators have requested something (`take_requests`) or leases
+    have been freed (`unfreed`).
     """
 
     def __init__(self, myself: ProcessRecord, duties: Duties) -> None:
@@ -90,8 +93,10 @@ class Recorder:
         self._waiting: _Waiting = deque()
         self._to_kill: deque[str] = deque()
         """Incarnations that have just ended, and may have left processes running."""
+        self._unfreed: dict[str, tuple[str, float]] = {}
+        """Incarnation -> its slot, and when it ended (time.monotonic); until that is written."""
         self._requests: deque[Request] = deque()
-        self._requests_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._news_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._upkeep_at_s = self._beat_at_s = 0.0
         self._slots: Sequence[SlotRecord] = ()
         self._slots_written: Sequence[SlotRecord] = ()
@@ -107,7 +112,7 @@ class Recorder:
 
     def fileno(self) -> int:
         """The descriptor to wait on for reading."""
-        return self._requests_fd
+        return self._news_fd
 
     def can_write(self) -> bool:
         """Return whether our own heartbeat row has been written within two intervals."""
@@ -116,7 +121,7 @@ class Recorder:
     def take_requests(self) -> list[Request]:
         """Return the operators' requests since the last call, oldest first."""
         with contextlib.suppress(BlockingIOError):
-            os.eventfd_read(self._requests_fd)
+            os.eventfd_read(self._news_fd)
         return [self._requests.popleft() for _ in range(len(self._requests))]
 
     def read_requests_now(self) -> None:
@@ -130,7 +135,19 @@ class Recorder:
 
     def end_process(self, ended: ProcessEnded) -> None:
         """Free the leases of an ended process, count its exit and delete its row."""
+        if ended.last_exit.code != ExitCode.DATABASE:  # such a process has had no lease
+            self._unfreed[ended.incarnation] = ended.slot, time.monotonic()
         self._inbox.put(ended)
+
+    def unfreed(self) -> Collection[str]:
+        """Return the slots in which a process has just ended whose leases are not freed yet.
+
+        For 5 s at most: where the database is locked or away for longer, the next process starts
+        meanwhile, to be ready when it is back.
+        """
+        since_s = time.monotonic() - _FREED_WITHIN_S
+        ended = self._unfreed.copy()  # at once: the thread takes away what it has written
+        return {slot for slot, at_s in ended.values() if at_s > since_s}
 
     def record(self, kind: Kind, body: Mapping[str, object]) -> None:
         """Write an event of this host."""
@@ -204,7 +221,7 @@ class Recorder:
         requests = store.supervision.take_requests(self._myself.host)
         if requests:
             self._requests.extend(requests)
-            os.eventfd_write(self._requests_fd, 1)
+            os.eventfd_write(self._news_fd, 1)
 
     def _collect(self) -> None:
         """Move what has arrived to `_waiting`; wait for it until something else is due."""
@@ -246,6 +263,9 @@ class Recorder:
             except Exception:
                 log.exception("record_dropped", record=repr(item))
             self._waiting.popleft()
+            if isinstance(item, ProcessEnded):
+                self._unfreed.pop(item.incarnation, None)
+                os.eventfd_write(self._news_fd, 1)
 
     def _watch_late(self, ended: ProcessEnded) -> None:
         self._late_leases.watch(ended, time.monotonic(), self._duties.lease_ttl_s)

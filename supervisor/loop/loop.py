@@ -171,7 +171,7 @@ class Loop:
         self.slots = (
             fleet.remove_ended(self._stopped())
             if self.is_stopping
-            else fleet.advance(self.slots, rules, now_s)
+            else fleet.advance(self.slots, rules, now_s, self.children.recorder.unfreed())
         )
         children = self.children.handles.values()
         pids = self.children.pids()

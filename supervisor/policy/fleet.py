@@ -12,7 +12,7 @@ failure); and many slots that all retry the same broken start.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 
@@ -30,6 +30,7 @@ STAGGER_S = 0.05
 _ROLLED_PART = 4
 """At most one of so many slots of a pool is replaced at a time."""
 _OUTDATED = "outdated"
+_UNFREED = "waits until the leases of its last process are freed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +119,18 @@ def drain(slot: Slot) -> Slot:
     return with_desired(slot, Desired.DRAINED, slot.kill_at_s)
 
 
-def advance(slots: Fleet, rules: Rules, now_s: float) -> dict[str, Slot]:
-    """Take one step of everything that slots do to each other; `rules` are the common ones."""
+def advance(
+    slots: Fleet, rules: Rules, now_s: float, unfreed: Collection[str] = ()
+) -> dict[str, Slot]:
+    """Take one step of everything that slots do to each other; `rules` are the common ones.
+
+    `unfreed`: the names of slots in which a process has ended whose leases are not freed yet.
+    """
     fleet = _replace_api(_set_stuck_aside(remove_ended(slots), rules, now_s))
     for members in _pools(fleet):
         fleet.update(_roll(members))
         fleet.update(_hold_back({key: fleet[key] for key in members}, rules, now_s))
-    return order.hold_back(fleet)
+    return order.hold_back(_hold_until_freed(fleet, unfreed))
 
 
 def remove_ended(slots: Fleet) -> dict[str, Slot]:
@@ -255,7 +261,23 @@ def _set_stuck_aside(slots: Fleet, rules: Rules, now_s: float) -> dict[str, Slot
     return changed
 
 
-# Trying one at a time
+# Starting one after another
+
+
+def _hold_until_freed(slots: Fleet, unfreed: Collection[str]) -> dict[str, Slot]:
+    """Hold back a worker until the leases of the one before it are freed.
+
+    Only then do the crashes of its jobs count. Where the database is slow, workers would else start
+    on jobs of a type that has killed enough of them already to be quarantined.
+    """
+    return {
+        key: replace(slot, held_back=_UNFREED) if _waits_for(slot, unfreed) else slot
+        for key, slot in slots.items()
+    }
+
+
+def _waits_for(slot: Slot, unfreed: Collection[str]) -> bool:
+    return slot.name in unfreed and slot.role is Role.WORKER and slot.process is None
 
 
 def _hold_back(members: Fleet, rules: Rules, now_s: float) -> dict[str, Slot]:

@@ -1,6 +1,7 @@
 """What the recorder does with what it could not write for a while."""
 
 import os
+import select
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from math import inf
@@ -64,6 +65,27 @@ def test_an_hour_without_a_database_leaves_one_exit_of_each_slot_to_write(
     wait_for(lambda: len(written) >= 4, "the exits to be written")
     assert one.stop(10)
     assert written == ["default-1-0", "default-1-3599", "default-2-3599", "default-2-3600"]
+
+
+def test_a_slot_is_unfreed_until_the_end_of_its_process_is_written_or_that_takes_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder, "kill_family", lambda _: None)
+    url = f"sqlite:///{tmp_path}/data/orpheus.db"
+    open_store(url, create=True).close()
+    myself = own_record(SystemClock(), "host-1", Role.SUPERVISOR, "supervisor", "me", ready=True)
+    one = Recorder(myself, Duties(lambda: open_store(url), 2.0, Upkeep(for_database(Settings()))))
+    one.end_process(ended("default-1", 1, code=9))
+    one.end_process(ended("default-2", 1, code=74))
+    assert one.unfreed() == {"default-1"}, "who found no database has had no lease"
+    with monkeypatch.context() as later:
+        later.setattr(recorder, "_FREED_WITHIN_S", 0.0)
+        assert one.unfreed() == set()
+    assert one.unfreed() == {"default-1"}
+    one.start()
+    assert select.select([one], [], [], PATIENCE_S)[0], "the main loop is woken"
+    assert one.unfreed() == set()
+    assert one.stop(PATIENCE_S)
 
 
 Known = tuple[Store, Recorder, ProcessRecord]

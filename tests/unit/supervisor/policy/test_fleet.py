@@ -274,7 +274,20 @@ def test_a_process_that_sigkill_does_not_end_loses_its_slot() -> None:
     assert advance(after, RULES, NOW_S) == after
 
 
-# Trying one at a time
+# Starting one after another
+
+
+def test_a_worker_starts_once_the_leases_of_the_one_before_it_are_freed() -> None:
+    slots = ready_pool(2, api=True)
+    slots = {key: replace(slot, state=SlotState.DOWN, process=None) for key, slot in slots.items()}
+    slots["a-2"] = ready(slots["a-2"])
+    held = advance(slots, RULES, NOW_S, {"api", "a-1", "a-2"})
+    assert {key: slot.held_back for key, slot in held.items()} == {
+        "api": "",
+        "a-1": "waits until the leases of its last process are freed",
+        "a-2": "",
+    }
+    assert not advance(held, RULES, NOW_S, {"a-2"})["a-1"].held_back
 
 
 def test_when_half_of_a_pool_fails_to_start_alike_the_first_tries_alone() -> None:

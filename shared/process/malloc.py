@@ -4,8 +4,8 @@ SQLite drops its whole page cache whenever another process has committed. glibc 
 memory back to the kernel, and the next transaction faults it in again page by page: with two busy
 workers that was two thirds of all their time (5,900 jobs/s instead of 18,000).
 
-glibc also gives each thread an arena of its own, and what is free in one is of no use to the others:
-7 MB of the API, whose threads seldom allocate at the same moment.
+glibc also gives each thread an arena of its own, and what is free in one is of no use to the
+others: 7 MB of the API, whose threads seldom allocate at the same moment.
 """
 
 import contextlib

@@ -35,7 +35,7 @@ from orpheus.shared.storage import Store
 T = TypeVar("T")
 V = TypeVar("V")
 
-_KEPT_MB = 4  # of each thread: what a transaction needs, not what a batch of 10,000 jobs took once
+_KEPT_MB = 4  # what a transaction needs, not what a batch of 10,000 jobs took once
 _FIRST_GROUP = 64
 _LOCK_WAIT_MS = 200
 """How long a group waits for a lock: longer than most transactions of others take."""

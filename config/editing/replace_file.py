@@ -17,6 +17,8 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+from orpheus.shared.process.sync_folder import sync_folder
+
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -66,7 +68,7 @@ def replace_file(target: Path, new: Path, expected: bytes, backup: Path) -> bool
     try:
         is_expected = not _is_open_for_writing(new) and new.read_bytes() == expected
         if is_expected:
-            _sync_folder(target.parent)
+            sync_folder(target.parent)
             new.replace(backup)
             return True
     except BaseException:
@@ -118,11 +120,3 @@ def _is_open_for_writing(path: Path) -> bool:
             return error.errno == errno.EAGAIN
         fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
         return False
-
-
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

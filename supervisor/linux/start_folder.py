@@ -24,6 +24,11 @@ class OpenFolder:
     fd: int | None = None
 
     @property
+    def is_another(self) -> bool:
+        """Whether it is another one than that of this process."""
+        return self.fd is not None
+
+    @property
     def path(self) -> str:
         """Where relative paths begin in it; empty for the current one. It leads there if moved."""
         return "" if self.fd is None else f"/proc/self/fd/{self.fd}"

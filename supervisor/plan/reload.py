@@ -247,6 +247,8 @@ class Reloader:
             raise
         folder.enter()
         self._keep(settings)
+        # What goes on in the old folder would read and write the files there.
+        replace_all = replace_all or folder.is_another
         return Reloaded(why, settings, listener, digest_of(types), changed, replace_all)
 
     @staticmethod

@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -191,11 +192,24 @@ def refuse_links(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     monkeypatch.setattr(os, "link", link)
 
 
+def refuse_sync_of_folders(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """As a file system that only syncs files: shared folders of VirtualBox."""
+    sync = os.fsync
+
+    def sync_file(fd: int) -> None:
+        if stat.S_ISDIR(os.fstat(fd).st_mode):
+            raise OSError(number, os.strerror(number))
+        sync(fd)
+
+    monkeypatch.setattr(os, "fsync", sync_file)
+
+
 @pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS])
-def test_a_backup_needs_no_hard_links(
+def test_a_backup_needs_no_hard_links_and_no_sync_of_folders(
     busy_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     refuse_links(monkeypatch, number)
+    refuse_sync_of_folders(monkeypatch, errno.EINVAL)
     target = tmp_path / "copies.db"
     busy_store.maintenance.backup(target)
     copy = open_store(f"sqlite:///{target}")
@@ -204,10 +218,17 @@ def test_a_backup_needs_no_hard_links(
     assert target.stat().st_mode & 0o077 == 0
     target.unlink()
 
-    monkeypatch.setattr(Path, "replace", lambda *_: os.close(-1))
-    with pytest.raises(DatabaseUnusable, match=r"copies\.db could not be made: .*Bad file"):
-        busy_store.maintenance.backup(target)
-    assert [path for path in tmp_path.iterdir() if path.is_file()] == []
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    for replace, refusal in (
+        (lambda *_: os.close(-1), pytest.raises(DatabaseUnusable, match=r"copies\.db .*Bad file")),
+        (interrupted, pytest.raises(KeyboardInterrupt)),
+    ):
+        monkeypatch.setattr(Path, "replace", replace)
+        with refusal:
+            busy_store.maintenance.backup(target)
+        assert [path for path in tmp_path.iterdir() if path.is_file()] == []
 
 
 def test_a_backup_is_made_under_load(store: Store, url: str, tmp_path: Path) -> None:

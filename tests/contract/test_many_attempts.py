@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from orpheus.shared.domain.jobs import Lease, Outcome, Status
+from orpheus.shared.domain.jobs import Lease, NewJob, Outcome, Status
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.storage import Store
 from orpheus.shared.storage.verbs import ended_leases
@@ -53,6 +53,26 @@ def test_each_end_of_an_attempt_deletes_some_of_the_oldest_beyond_the_newest_100
         [*range(first, last + 1)] for first, last in zip(firsts, range(1051, 1055), strict=True)
     ]
     assert [one.number for one in store.jobs.attempts(job_id)] == left[-1]
+
+
+def test_the_lines_of_an_attempt_go_with_it_some_at_a_time(
+    store: Store, job_id: int, lease: Lend, end: End, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    insert = """INSERT INTO {}job_logs (job_id, attempt, at_ms, level, line, fields)
+        VALUES (?, ?, 1, 'info', 'a line', '{{}}')"""
+    other = store.jobs.submit(NewJob("noop")).job.id
+    with store.write(durable=False):
+        for number in (1, 1, 2, 3, 3, 40, 60, 1_050):
+            store._database.run(in_schema(store, insert), job_id, number)
+        store._database.run(in_schema(store, insert), other, 1)
+    monkeypatch.setattr(ended_leases, "_LINES_AT_ONCE", 4)
+    left = []
+    for _ in range(3):
+        (held,) = lease()
+        end(held, Ending.SNOOZED, snooze_ms=0)
+        left.append([line.attempt for line in store.logs.after(job_id, 0, 100)])
+    assert left == [[3, 40, 60, 1_050], [60, 1_050], [60, 1_050]]
+    assert len(store.logs.after(other, 0, 100)) == 1
 
 
 def test_a_job_whose_first_attempts_are_gone_knows_what_it_has_spent_and_goes_on_counting(

@@ -14,6 +14,7 @@ from pathlib import Path
 import apsw
 
 from orpheus.shared.errors import DatabaseFull, DatabaseUnusable, StorageError
+from orpheus.shared.process.sync_folder import sync_folder
 from orpheus.shared.storage.data import BackupRefused
 from orpheus.shared.storage.sqlite.connection import SqliteDatabase
 from orpheus.shared.storage.sqlite.history import give_new_epoch, note_history
@@ -63,7 +64,8 @@ class FileMaintenance:
     def backup(self, target: Path) -> None:
         """Write the database as it is now to `target`, a new file, while others go on working.
 
-        The copy gets its name once it is complete, synced to the disk and checked.
+        The copy gets its name once it is complete, synced to the disk and checked. Without hard
+        links, an empty file has it a moment sooner, and keeps it if the power fails then.
         Raises BackupRefused if something has that name already or there is no such folder,
         DatabaseFull without space for it, DatabaseUnusable if it cannot be read or written.
         """
@@ -76,6 +78,7 @@ class FileMaintenance:
             self._copy_to(part)
             _finish_copy(part)
             _give_name(part, target)
+            sync_folder(target.parent)
         except FileExistsError:
             raise BackupRefused(
                 f"{target} was created by another process meanwhile; try again"
@@ -89,7 +92,6 @@ class FileMaintenance:
             for leftover in part.parent.iterdir():
                 if leftover.name.startswith(part.name):
                     leftover.unlink()
-        _sync_folder(target.parent)
 
     def _copy_to(self, part: Path) -> None:
         old_umask = os.umask(0o077)
@@ -165,17 +167,9 @@ def _give_name(part: Path, target: Path) -> None:
     target.touch(mode=0o600, exist_ok=False)
     try:
         part.replace(target)  # it replaces the empty file that was just made
-    except OSError:
+    except BaseException:  # Ctrl-C too: an empty file is a valid database
         target.unlink()
         raise
-
-
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def _size_bytes(path: Path) -> int:

@@ -32,6 +32,7 @@ from orpheus.shared.storage.verbs.queues import Queues
 
 _OLD_AT_ONCE = 100
 """So many old attempts are deleted with the end of one: an earlier version kept them all."""
+_LINES_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +172,9 @@ class EndedLeases:
             ended.token,
         )
         if number > MOST_ATTEMPTS:
-            old = (ended.job_id, number - MOST_ATTEMPTS, _OLD_AT_ONCE)
-            self._database.run(self._sql["forget-old-attempts"], *old)
+            old = (ended.job_id, number - MOST_ATTEMPTS)
+            self._database.run(self._sql["forget-old-attempts"], *old, _OLD_AT_ONCE)
+            self._database.run(self._sql["forget-old-lines"], *old, _LINES_AT_ONCE)
 
     def _due_again_ms(self, ended: Ended, follows: Next, now_ms: int) -> int | None:
         """Return when a job that becomes pending is due; None: as before, so it keeps its place."""

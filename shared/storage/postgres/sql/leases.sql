@@ -169,6 +169,13 @@ DELETE FROM orpheus.ended_attempts WHERE job_id = ?1 AND number IN (
     SELECT number FROM orpheus.ended_attempts WHERE job_id = ?1 AND number <= ?2
     ORDER BY number LIMIT ?3);
 
+-- name: forget-old-lines
+-- Delete those of a job's oldest lines that belong to its attempts up to a number.
+DELETE FROM orpheus.job_logs WHERE id IN (
+    SELECT id FROM (
+        SELECT id, attempt FROM orpheus.job_logs WHERE job_id = ?1 ORDER BY id LIMIT ?3) AS oldest
+    WHERE attempt <= ?2);
+
 -- name: end-lease
 -- Leaves in_progress for the status that shared.lifecycle.after chose; an error given replaces the
 -- job's, none keeps it.

@@ -155,9 +155,10 @@ def test_a_new_folder_is_not_entered_while_the_database_cannot_be_written(
     inode = old.stat().st_ino
     if is_deleted:
         shutil.rmtree(old)
-    reloader.ask("SIGUSR2", replace_all=True)
+    reloader.ask("SIGHUP")
     [result] = wait_until(reloader.take, "it to be in force")
     assert isinstance(result, Reloaded), result
+    assert result.replace_all, "what goes on in the old folder would write the files there"
     assert result.settings.api.port == 2222
     assert (current, described) == ([inode] * 3, [new] * 3)
     assert Path.cwd() == new

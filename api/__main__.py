@@ -5,7 +5,11 @@ has the job types described by a child process; so its jobs run as soon as a wor
 hears of the commits of other hosts itself.
 """
 
-from orpheus.shared.process.stop_signals import exit_at_stop_signals, stop_signals
+from orpheus.shared.process.stop_signals import (
+    end_at_stop_signals,
+    exit_at_stop_signals,
+    stop_signals,
+)
 
 if __name__ == "__main__":  # first: the imports below take their time
     exit_at_stop_signals()
@@ -79,7 +83,9 @@ def _run_alone(config: Path | None, sets: Sequence[str]) -> None:
         with contextlib.closing(open_storage(handover.storage, create=True)) as store:
             store.types.replace(describe_types(modules, for_commands(settings), timeout_s))
 
+    end_at_stop_signals()  # the child that imports the job modules may have started others
     once_it_answers(store_types)
+    exit_at_stop_signals()
     listening = listen(handover.storage)
     try:
         _serve(handover, listener, settings.source, sets)

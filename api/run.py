@@ -1,8 +1,8 @@
 """Runs the API in this process: services, server and heartbeats, until it is stopped.
 
-It stops on SIGTERM or SIGINT, on `drain` (a new API process accepts already) or `stop` from the
-supervisor, or when the supervisor's end of the channel closes. The exit code is always 0: what was
-acknowledged is committed, so stopping loses nothing.
+It stops at a signal to stop (SIGTERM, SIGINT, SIGHUP), on `drain` (a new API process accepts
+already) or `stop` from the supervisor, or when the supervisor's end of the channel closes. The exit
+code is always 0: what was acknowledged is committed, so stopping loses nothing.
 """
 
 import asyncio

@@ -21,7 +21,6 @@ import json
 import logging
 import os
 import select
-import signal
 import time
 from collections.abc import Mapping
 from datetime import datetime
@@ -30,6 +29,7 @@ from logging.handlers import QueueHandler, QueueListener
 from queue import SimpleQueue
 from typing import Any, cast
 
+from orpheus.shared.helper_threads import without_signals
 from orpheus.shared.imports import Later, standing_in
 from orpheus.shared.moments import rfc3339
 from orpheus.shared.text import printable
@@ -99,11 +99,8 @@ class _Writer(QueueListener):
 
     def start(self) -> None:
         """Start the thread. It handles no signals: they are for the main thread."""
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-        try:
+        with without_signals():
             super().start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         self._thread.name = "log-writer"
 
     def handle(self, record: logging.LogRecord) -> None:

@@ -3,7 +3,6 @@
 Each step succeeds or raises an error that says what to do. supervisor/run.py explains the order.
 """
 
-import contextlib
 import errno
 import fcntl
 import os
@@ -12,6 +11,7 @@ import time
 from orpheus.shared.domain.processes import LastExit, ProcessRecord, Role
 from orpheus.shared.errors import AlreadyRunning, DatabaseUnusable
 from orpheus.shared.logs import get_logger
+from orpheus.shared.operations.reclaim import remove_old_cells
 from orpheus.shared.process.clock import is_alive
 from orpheus.shared.process.living_note import read_note
 from orpheus.shared.process.mapped_file import cannot_make
@@ -24,7 +24,6 @@ from orpheus.supervisor.recorder import end_process, kill_family
 
 log = get_logger()
 
-_YOUNG_S = 60.0
 _LONGEST_NAME = 64
 _LOOK_EVERY_S = 0.2
 
@@ -165,22 +164,8 @@ def sweep_database(store: Store, host: str, boot_id: str, now_ms: int) -> list[P
                 swept.append(ended)
     store.processes.clear_slots(of_host)
     store.supervision.clear(of_host)
-    _remove_old_cells(store, {one.incarnation for one in swept})
+    remove_old_cells(store, {one.incarnation for one in swept})
     return swept
-
-
-def _remove_old_cells(store: Store, kept: set[str]) -> None:
-    """Delete the cells and crash files of processes that have no row any more, except `kept`.
-
-    A young file may belong to a process that somebody is just starting by hand: it is left for the
-    next start.
-    """
-    kept = kept | {record.incarnation for record in store.processes.all()}
-    young_s = time.time() - _YOUNG_S
-    for file in store.state.cells.glob("*"):
-        with contextlib.suppress(FileNotFoundError):
-            if file.stem not in kept and file.stat().st_mtime < young_s:
-                file.unlink()
 
 
 def _is_alive(record: ProcessRecord, boot_id: str) -> bool:

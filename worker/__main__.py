@@ -1,8 +1,11 @@
 """`python -m worker`: runs a worker, alone or for a supervisor, or describes the job types."""
 
+import sys
+
 from orpheus.shared.process.stop_signals import default_stop_signals, exit_at_stop_signals
 
-if __name__ == "__main__":  # first: the imports below take their time
+# First: the imports below take their time. An end without an answer of --describe is not clean.
+if __name__ == "__main__" and "--describe" not in sys.argv:
     exit_at_stop_signals()
 
 import argparse
@@ -11,7 +14,6 @@ import json
 import os
 import secrets
 import signal
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn

@@ -16,10 +16,15 @@ from orpheus.shared.domain.handover import StoredSettings, WorkerHandover
 from orpheus.shared.domain.jobs import Holder
 from orpheus.shared.domain.processes import Role
 from orpheus.shared.errors import DatabaseBusy, DatabaseFull, ExitCode
+from orpheus.shared.helper_threads import start_without_signals
 from orpheus.shared.job_types.describe import check_commands, type_row
 from orpheus.shared.job_types.registry import JobType, load_job_types
 from orpheus.shared.logs import configure_logging, get_logger, stop_logging
-from orpheus.shared.operations.reclaim import forget_dead_workers, void_other_boots
+from orpheus.shared.operations.reclaim import (
+    forget_dead_workers,
+    remove_old_cells,
+    void_other_boots,
+)
 from orpheus.shared.operations.stored_settings import is_supervised, write_settings
 from orpheus.shared.operations.upkeep import Upkeep
 from orpheus.shared.process.channel import Channel
@@ -36,7 +41,7 @@ from orpheus.worker.attempt.forked_child import cut_off_children
 from orpheus.worker.attempt.job_log import Capture
 from orpheus.worker.attempt.outcomes import user_traceback
 from orpheus.worker.attempt.stray_output import StrayOutput
-from orpheus.worker.control.control_thread import ControlThread, start_without_signals
+from orpheus.worker.control.control_thread import ControlThread
 from orpheus.worker.database_queries import DatabaseQueries
 from orpheus.worker.leasing.fence import FenceThread
 from orpheus.worker.leasing.held_leases import HeldLeases
@@ -256,6 +261,7 @@ def _take_over(
     """Do what a supervisor does before its workers start. `began_ms`: when this one did."""
     _retry(control, lambda: void_other_boots(store, only_reboots=True))
     _retry(control, partial(forget_dead_workers, store))
+    _retry(control, partial(remove_old_cells, store))  # of one whose result was refused
     _retry(control, lambda: store.types.replace(types, began_ms))
 
 
@@ -321,4 +327,5 @@ def restart_alone() -> NoReturn:
     """Replace this process by a new one with the same arguments. For a worker alone only."""
     sys.stdout.flush()
     stop_logging()
+    signal.setitimer(signal.ITIMER_REAL, 0)  # it would outlive its handler, and kill the process
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - never through a shell

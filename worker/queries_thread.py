@@ -11,6 +11,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from orpheus.shared.domain.jobs import Dependency, NewJob
+from orpheus.shared.helper_threads import start_without_signals
 from orpheus.shared.job_types.request import JobRequest
 from orpheus.worker.attempt.context import JobQueries
 
@@ -23,7 +24,8 @@ class QueriesThread:
     def __init__(self, queries: JobQueries) -> None:
         self._queries = queries
         self._asked: SimpleQueue[tuple[Callable[[], Any], SimpleQueue[_Answer]]] = SimpleQueue()
-        threading.Thread(target=self._run, name="job-queries", daemon=True).start()
+        thread = threading.Thread(target=self._run, name="job-queries", daemon=True)
+        start_without_signals(thread)
 
     def dependencies(self, job_id: int) -> list[Dependency]:
         """See JobQueries."""

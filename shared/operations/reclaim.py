@@ -8,11 +8,17 @@ Pids and cells mean nothing on another host: of a worker there, only the expiry 
 A worker of this host has its cell here.
 """
 
+import contextlib
+import time
+from collections.abc import Set as AbstractSet
+
 from orpheus.shared.domain.processes import SILENT_MS, ProcessRecord, Role
 from orpheus.shared.process.clock import is_alive
 from orpheus.shared.process.crash_cell import read_cell, remove_cell
 from orpheus.shared.process.last_lines import NO_JOB, read_last_lines
 from orpheus.shared.storage import LeaseHolder, LookAtHolder, Store
+
+_YOUNG_S = 60.0
 
 
 def reclaim_expired(store: Store) -> list[int]:
@@ -57,6 +63,21 @@ def forget_dead_workers(store: Store) -> None:
             continue
         if _is_dead(store, row) and store.processes.forget_without_leases(row.incarnation):
             remove_cell(file)
+
+
+def remove_old_cells(store: Store, kept: AbstractSet[str] = frozenset()) -> None:
+    """Delete the cells and crash files of processes that have no row and no lease, except `kept`.
+
+    A young file may belong to a process that somebody is just starting by hand: it is left for the
+    next start.
+    """
+    kept = kept | {record.incarnation for record in store.processes.all()}
+    young_s = time.time() - _YOUNG_S
+    for file in store.state.cells.glob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            is_old = file.stem not in kept and file.stat().st_mtime < young_s
+            if is_old and not store.leases.any_of(file.stem):
+                file.unlink()
 
 
 def _is_dead(store: Store, row: ProcessRecord) -> bool:

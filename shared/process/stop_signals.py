@@ -5,6 +5,7 @@ This imports nothing large, so that a program can call it before its other impor
 
 import os
 import signal
+import sys
 
 
 def stop_signals() -> tuple[signal.Signals, ...]:
@@ -26,10 +27,20 @@ def exit_at_stop_signals() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, stop_signals())
 
 
+def end_at_stop_signals() -> None:
+    """Raise SystemExit(0) at a signal to stop, so that what has been begun is cleaned up.
+
+    Not during imports; see `exit_at_stop_signals`.
+    """
+    for number in stop_signals():
+        signal.signal(number, lambda *_: sys.exit(0))
+
+
 def hold_stop_signals() -> None:
     """Let a signal to stop wait, for the program that this process executes next.
 
-    If a thread that a job has left takes one, it would be lost: the process dies of it instead.
+    A thread that runs jobs may take one, or one that a job has left. It would be lost there: the
+    process dies of it instead.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, stop_signals())
     for number in stop_signals():

@@ -8,11 +8,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import psutil
 import pytest
 
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.storage import open_store
-from tests.machine import HANGS_UP, PATIENCE_S
+from tests.machine import HANGS_UP, PATIENCE_S, wait_until
 
 ROOT = Path(__file__).parents[2]
 STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -33,6 +34,15 @@ del lock
 time.sleep(1000)
 """
 """It holds where imports release their locks, too: Python ignores what a handler raises there."""
+STARTS_ANOTHER = """
+import subprocess
+import time
+from pathlib import Path
+
+child = subprocess.Popen(["sleep", "1000"])
+Path("pid").write_text(f"{child.pid}\\n")
+time.sleep(1000)
+"""
 STOPPED_WHILE_IT_RESTARTS = """
 import os
 import signal
@@ -92,6 +102,30 @@ def test_a_signal_to_stop_during_the_imports_is_a_clean_end(
     assert process.stdout.readline() == "importing\n"
     process.send_signal(number)
     assert finished(process) == (0, "")
+
+
+def test_a_description_that_is_ended_during_its_imports_is_no_clean_end(tmp_path: Path) -> None:
+    (tmp_path / "argparse.py").write_text(HELD_IMPORT)
+    process = start(tmp_path, "worker", "--describe")
+    assert process.stdout is not None
+    assert process.stdout.readline() == "importing\n"
+    process.send_signal(signal.SIGTERM)
+    assert finished(process) == (-signal.SIGTERM, "")
+
+
+def test_a_signal_to_stop_while_job_modules_are_imported_ends_what_they_have_started(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "starting_jobs.py").write_text(STARTS_ANOTHER)
+    url = f"sqlite:///{tmp_path}/data/orpheus.db"
+    settings = [f"database.url={url}", "jobs.modules=['starting_jobs']", "api.port=0"]
+    process = start(tmp_path, "api", *(part for one in settings for part in ("--set", one)))
+    noted = tmp_path / "pid"
+    wait_until(lambda: noted.exists() and noted.read_text().endswith("\n"), "the import")
+    started = psutil.Process(int(noted.read_text()))
+    process.send_signal(signal.SIGTERM)
+    assert finished(process) == (0, "")
+    wait_until(lambda: not started.is_running(), "what it had started to end")
 
 
 def start_worker(

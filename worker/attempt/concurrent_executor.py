@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from orpheus.shared.domain.lifecycle import Ending, Finished
+from orpheus.shared.helper_threads import start_without_signals
 from orpheus.shared.job_types.registry import JobType
 from orpheus.shared.logs import get_logger
 from orpheus.worker.attempt.around import Around
@@ -60,7 +61,8 @@ class ConcurrentExecutor(Executor):
         )
         self._event_loop: EventLoop | None = None
         self._has_attempts = threading.Event()
-        threading.Thread(target=self._watch, name="job-watch", daemon=True).start()
+        thread = threading.Thread(target=self._watch, name="job-watch", daemon=True)
+        start_without_signals(thread)
 
     def start(self, attempt: RunningAttempt) -> None:
         """Run the attempt, or give its job back if there is no thread for it. Main thread only."""

@@ -193,15 +193,6 @@ class ControlThread(threading.Thread):
         }
 
 
-def start_without_signals(thread: threading.Thread) -> None:
-    """Start a helper thread in which every signal is blocked: the main thread takes them."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-    try:
-        thread.start()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
 def exit_now(code: int, attempts: Sequence[RunningAttempt]) -> None:
     """Exit from any thread, whatever the others do; first end the programs of attempts."""
     kill_programs(attempts)

@@ -19,6 +19,8 @@ from typing import Any, cast
 
 import psycopg
 
+from orpheus.shared.helper_threads import start_without_signals
+
 _LOOKS_EVERY_S = 4.0
 _LOOKS_IN_VAIN = 3
 """After so many looks at the same question, the server is asked. A process that stands still does
@@ -119,7 +121,8 @@ class _All:
         with self._lock:
             if not self._is_running:
                 self._is_running = True
-                threading.Thread(target=self._run, name="silence", daemon=True).start()
+                thread = threading.Thread(target=self._run, name="silence", daemon=True)
+                start_without_signals(thread)
             self._watched.add(one)
 
     def discard(self, one: Watched) -> None:

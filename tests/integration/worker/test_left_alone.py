@@ -1,6 +1,7 @@
 """What a worker without a supervisor leaves when it dies: its jobs' last words, and its files."""
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -49,11 +50,15 @@ def test_the_files_of_a_dead_worker_are_deleted_once_it_holds_no_lease(
     beat_ago(database, 70)
     forget_dead_workers(database.store)
     assert files(database) == left, "its job is not reclaimed yet"
+    without_row = database.store.state.cell("one-that-has-no-row")
+    without_row.touch()
+    os.utime(without_row, (0, 0))
     second = start_alone().wait_until_ready()
     database.wait(job_id)
     forget_dead_workers(database.store)
     assert [row.pid for row in database.store.processes.all()] == [second.pid]
     assert left.isdisjoint(files(database))
+    assert not without_row.exists()
 
 
 def test_a_worker_that_is_alive_or_has_just_beaten_is_not_forgotten(

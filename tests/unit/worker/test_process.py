@@ -1,5 +1,7 @@
-"""What a worker says of the system that it runs on."""
+"""What a worker says of the system that it runs on, and how it replaces itself."""
 
+import os
+import signal
 from typing import Any
 
 import pytest
@@ -16,3 +18,18 @@ def test_a_worker_that_may_not_open_the_files_of_all_its_places_says_so(
         monkeypatch.setattr(process, "allow_open_files", lambda wanted: min(wanted, allowed))  # noqa: B023 - called at once
         process._allow_files(1_000)
     assert [one["allowed"] for one in told] == [4_096]
+
+
+def test_the_timer_of_a_job_does_not_outlive_the_process_that_handles_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is kept over exec, and would kill the next process, which has no handler yet."""
+    timers: list[tuple[float, float]] = []
+    execv = lambda *_: timers.append(signal.getitimer(signal.ITIMER_REAL))  # noqa: E731
+    monkeypatch.setattr(os, "execv", execv)
+    signal.setitimer(signal.ITIMER_REAL, 100.0)
+    try:
+        process.restart_alone()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    assert timers == [(0.0, 0.0)]

@@ -1,5 +1,6 @@
 """What is stored of a dead worker when its leases are reclaimed."""
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 
 from orpheus.shared.domain.jobs import Holder, NewJob
 from orpheus.shared.domain.processes import Role
-from orpheus.shared.operations.reclaim import reclaim_expired, void_other_boots
+from orpheus.shared.operations.reclaim import reclaim_expired, remove_old_cells, void_other_boots
 from orpheus.shared.process.clock import Clock, SystemClock
 from orpheus.shared.process.crash_cell import Cell
 from orpheus.shared.process.last_lines import LineRing, stray_path
@@ -56,4 +57,23 @@ def test_last_lines_are_stored_once_however_many_leases_a_worker_had(
         [],
     ]
     later.close()
+    store.close()
+
+
+def test_files_of_a_worker_without_a_row_are_deleted_once_it_has_no_lease(tmp_path: Path) -> None:
+    """A worker that ends by itself after a result was refused leaves them for its lease."""
+    store = open_store(f"sqlite:///{tmp_path}/data/orpheus.db", create=True)
+    store.jobs.submit(NewJob("t"))
+    leases = store.leases.lease(Holder("default@here-1", "life", 1), ("*",), 1, 60_000)
+    files = [store.state.cells / name for name in ("life", "life.lines", "young")]
+    store.state.cells.mkdir()
+    for file in files:
+        file.touch()
+    for file in files[:2]:
+        os.utime(file, (0, 0))
+    remove_old_cells(store)
+    assert all(file.exists() for file in files)
+    store.leases.release(leases)
+    remove_old_cells(store)
+    assert [file.exists() for file in files] == [False, False, True]
     store.close()

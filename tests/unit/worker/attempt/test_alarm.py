@@ -84,12 +84,12 @@ def test_a_job_that_begins_at_once_after_it_has_its_timeout(
 ) -> None:
     """Jobs that take less than a millisecond, one after the other."""
     now_s = time.monotonic()
-    alarm.arm(now_s, 0.1)
+    alarm.arm(now_s, 1.0)
     use()
     alarm.disarm()
-    alarm.arm(now_s, 0.1)
+    alarm.arm(now_s, 1.0)
     with pytest.raises(JobTimeout):
-        time.sleep(1)
+        time.sleep(10)
 
 
 def test_jobs_that_do_not_use_the_alarm_cost_no_timer_each(

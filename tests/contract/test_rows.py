@@ -12,6 +12,8 @@ from orpheus.shared.domain.jobs import Attempt, Job, RunningJob
 from orpheus.shared.domain.processes import ProcessRecord, SlotRecord
 from orpheus.shared.storage import JobState, Store
 from orpheus.shared.storage.sqlite.connection import SqliteDatabase
+from orpheus.shared.storage.verbs.due_jobs import DueJob, Head
+from orpheus.shared.storage.verbs.ended_leases import LeasedJob
 from tests.sqlite_handle import handle_of
 
 QUERIES = [
@@ -22,6 +24,14 @@ QUERIES = [
     ("jobs.sql", "select-running-attempt", Attempt),
     ("jobs.sql", "running-jobs", RunningJob),
     ("graphs.sql", "jobs-of-graph", GraphJob),
+    ("leases.sql", "due-of-all", DueJob),
+    ("leases.sql", "due-of-one", DueJob),
+    ("leases.sql", "due-job", DueJob),
+    ("leases.sql", "heads-of-all", Head),
+    ("leases.sql", "head-of-next", Head),
+    ("leases.sql", "head-of-one", Head),
+    ("leases.sql", "held-lease", LeasedJob),
+    ("leases.sql", "spent", LeasedJob),
     ("processes.sql", "all-processes", ProcessRecord),
     ("processes.sql", "all-slots", SlotRecord),
 ]
@@ -31,9 +41,8 @@ QUERIES = [
 def test_the_columns_are_the_fields_in_their_order(
     store: Store, url: str, file: str, query: str, make: type
 ) -> None:
-    assert columns_of(store, url, store._database.sql(file)[query]) == [
-        field.name for field in fields(make)
-    ]
+    names = getattr(make, "_fields", None) or [field.name for field in fields(make)]
+    assert columns_of(store, url, store._database.sql(file)[query]) == [*names]
 
 
 def columns_of(store: Store, url: str, sql: str) -> list[str]:
@@ -41,5 +50,5 @@ def columns_of(store: Store, url: str, sql: str) -> list[str]:
         with handle_of(store) as connection:
             return [name for name, _ in apsw.ext.query_info(connection, sql).description]
     with psycopg.connect(url) as postgres:
-        described = postgres.execute(re.sub(r"\?(::integer)?", "NULL", sql).encode()).description
+        described = postgres.execute(re.sub(r"\?\d*(::integer)?", "NULL", sql).encode()).description
     return [column.name for column in described or ()]

@@ -17,18 +17,75 @@ jobs, so that it costs no statement.
 import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
+from orpheus.shared.domain.jobs import Lease
 from orpheus.shared.domain.limits import PRIORITIES
 from orpheus.shared.storage.data import Limit
-from orpheus.shared.storage.database import Database, Row
+from orpheus.shared.storage.database import Database
 from orpheus.shared.storage.verbs.keys import Gate, Keys
 
 _MOST_LEFT_OUT = 256
 _PERHAPS = 2  # a result of `something-leasable`
-_TYPE, _KEY = 4, -4  # columns of `due-of-one`
-_DELAYED_MS, _HELD = -2, -1  # columns of `due-of-all`
 _BEFORE_ALL = (PRIORITIES.stop, 0, 0)
+
+
+class Head(NamedTuple):
+    """What the place of a due job depends on. The first three fields are the order of leasing."""
+
+    minus_priority: int
+    run_at_ms: int
+    job_id: int
+    queue: str
+    concurrency_key: str | None
+    type: str
+
+
+class DueJob(NamedTuple):
+    """A due job as `due-of-all`, `due-of-one` and `due-job` read it, to be leased.
+
+    `token`: of its lease, where the database draws it with the job. `delayed_ms` and `held`, the
+    same in each row and None where they were not read: when the next delayed job is due, and the
+    quarantined types. A tuple, as Lease is one.
+    """
+
+    minus_priority: int
+    run_at_ms: int
+    job_id: int
+    attempt: int
+    type: str
+    payload: str
+    queue: str
+    timeout_s: float
+    max_retries: int
+    failures: int
+    crashes: int
+    cancel_requested: int
+    traceparent: str | None
+    concurrency_key: str | None
+    token: int | None
+    delayed_ms: int | None
+    held: str | None
+
+    def lease(self, token: int, now_ms: int, expires_mono_ms: int) -> Lease:
+        """Return its lease from now on."""
+        return Lease(
+            self.job_id,
+            token,
+            self.attempt,
+            self.type,
+            self.payload,
+            self.queue,
+            self.timeout_s,
+            self.max_retries,
+            self.failures,
+            self.crashes,
+            now_ms,
+            expires_mono_ms,
+            bool(self.cancel_requested),
+            self.traceparent,
+            self.concurrency_key,
+        )
 
 
 class DueJobs:
@@ -56,7 +113,7 @@ class DueJobs:
 
     def _is_any_beside_paused(self) -> bool:
         paused = {name for (name,) in self._database.all(self._sql["paused"])}
-        return any(head[3] not in paused for head in self._heads())
+        return any(head.queue not in paused for head in self._heads())
 
     def next_ms(self) -> int | None:
         """Return when the earliest delayed job is due, on the wall clock."""
@@ -69,100 +126,110 @@ class DueJobs:
         if _is_over(self.next_ms(), now_ms):
             self._database.run(self._sql["promote-due"], now_ms)
 
-    def unlimited(self, queues: Sequence[str], limit: int) -> list[Row]:
+    def unlimited(self, queues: Sequence[str], limit: int) -> list[DueJob]:
         """Return what `first` would, if no queue is paused or limited and all are served.
 
         That takes one query. Otherwise, or with a job of a quarantined type, return nothing.
         """
         if "*" not in queues:
             return []
-        rows = self._database.all(self._sql["due-of-all"], limit)
-        if rows and _is_over(rows[0][_DELAYED_MS], self._database.clock.wall_ms()):
+        jobs = self._of_all(limit)
+        if jobs and _is_over(jobs[0].delayed_ms, self._database.clock.wall_ms()):
             self.promote()
-            rows = self._database.all(self._sql["due-of-all"], limit)
-        if rows and rows[0][_HELD] is not None:
-            held = _names_in(rows[0][_HELD])
-            return [] if any(row[_TYPE] in held for row in rows) else rows
-        return rows
+            jobs = self._of_all(limit)
+        if jobs and jobs[0].held is not None:
+            held = _names_in(jobs[0].held)
+            return [] if any(job.type in held for job in jobs) else jobs
+        return jobs
 
-    def first(self, queues: Sequence[str], limit: int, limits: Mapping[str, Limit]) -> list[Row]:
-        """Return the columns of `due-of-all` for the first `limit` jobs of `queues` (`*`: all).
+    def _of_all(self, limit: int) -> list[DueJob]:
+        return [DueJob._make(row) for row in self._database.all(self._sql["due-of-all"], limit)]
+
+    def first(self, queues: Sequence[str], limit: int, limits: Mapping[str, Limit]) -> list[DueJob]:
+        """Return the first `limit` due jobs of `queues` (`*`: all).
 
         Of a queue in `limits`, no more jobs are returned than it and their keys have room for; of
         a quarantined type, none. Others may have released one since `is_any` looked: see `Gate`.
         """
         if "*" in queues and not limits and not self._held:
-            return self._database.all(self._sql["due-of-all"], limit)
+            return self._of_all(limit)
         gate = self._keys.gate(limits, self._held)
         while True:
-            rows = self._with_room(queues, limit, limits, gate)
-            if not gate.park(is_enough=len(rows) == limit):
-                return rows
+            jobs = self._with_room(queues, limit, limits, gate)
+            if not gate.park(is_enough=len(jobs) == limit):
+                return jobs
 
     def _with_room(
         self, queues: Sequence[str], limit: int, limits: Mapping[str, Limit], gate: Gate
-    ) -> list[Row]:
+    ) -> list[DueJob]:
         if "*" not in queues:
             probes = (self._database.one(self._sql["head-of-one"], queue) for queue in set(queues))
-            return self._merged([head for head in probes if head], limit, limits, gate)
+            heads = [Head._make(row) for row in probes if row]
+            return self._merged(heads, limit, limits, gate)
         most = limit + _MOST_LEFT_OUT
-        heads = self._database.all(self._sql["heads-of-all"], most)
+        heads = [Head._make(row) for row in self._database.all(self._sql["heads-of-all"], most)]
         ids = list(islice(_ids_with_room(heads, limits, gate), limit))
         if len(ids) < limit and len(heads) == most and not gate.has_left_out:
             gate.start_over()
             return self._merged(self._heads(), limit, limits, gate)
-        return self._database.run_many(self._sql["due-job"], [(one,) for one in ids])
+        rows = self._database.run_many(self._sql["due-job"], [(one,) for one in ids])
+        return [DueJob._make(row) for row in rows]
 
     def _merged(
-        self, heads: Iterable[Row], limit: int, limits: Mapping[str, Limit], gate: Gate
-    ) -> list[Row]:
-        # The first three columns of each entry are the order; an id is there only once.
-        heap: list[tuple[Any, ...]] = [
-            (*head[:4], None, None)
-            for head in heads
-            if head[3] not in limits or limits[head[3]].room
+        self, heads: Iterable[Head], limit: int, limits: Mapping[str, Limit], gate: Gate
+    ) -> list[DueJob]:
+        # A head or job, and the jobs of its queue from there on. No two are equal in their order,
+        # of which the id is a part.
+        heap: list[tuple[Any, Iterator[DueJob] | None]] = [
+            (head, None) for head in heads if head.queue not in limits or limits[head.queue].room
         ]
         heapq.heapify(heap)
-        rows: list[Row] = []
-        while heap and len(rows) < limit:
-            _, _, job_id, queue, row, stream = heapq.heappop(heap)
+        jobs: list[DueJob] = []
+        while heap and len(jobs) < limit:
+            first, stream = heapq.heappop(heap)
             if stream is None:
+                queue = first.queue
                 room = min(limit, limits[queue].room) if queue in limits else limit
                 stream = islice(self._stream(queue, 2 if heap else room, gate), room)
-                row = next(stream, None)
-                if row is None or row[2] != job_id:  # the head's key has no room
-                    if row is not None:
-                        heapq.heappush(heap, (*row[:3], queue, row, stream))
+                job = next(stream, None)
+                if job is None or job.job_id != first.job_id:  # the head's key has no room
+                    if job is not None:
+                        heapq.heappush(heap, (job, stream))
                     continue
-            rows.append(row)
+                first = job
+            jobs.append(first)
             if not heap:
-                rows += islice(stream, limit - len(rows))
+                jobs += islice(stream, limit - len(jobs))
             elif following := next(stream, None):
-                heapq.heappush(heap, (*following[:3], queue, following, stream))
-        return rows
+                heapq.heappush(heap, (following, stream))
+        return jobs
 
-    def _heads(self) -> Iterator[Row]:
+    def _heads(self) -> Iterator[Head]:
         """Yield the first due job of each queue, by name of the queue."""
         last = ""
-        while head := self._database.one(self._sql["head-of-next"], last):
+        while row := self._database.one(self._sql["head-of-next"], last):
+            head = Head._make(row)
             yield head
-            last = head[3]
+            last = head.queue
 
-    def _stream(self, queue: str, chunk: int, gate: Gate) -> Iterator[Row]:
+    def _stream(self, queue: str, chunk: int, gate: Gate) -> Iterator[DueJob]:
         """Yield the due jobs of one queue, read in chunks that double in size."""
         behind = _BEFORE_ALL
         is_open = queue not in gate.rules and not gate.held
         while rows := self._database.all(self._sql["due-of-one"], queue, *behind, chunk):
+            jobs = [DueJob._make(row) for row in rows]
             if is_open:
-                yield from rows
+                yield from jobs
             else:
                 yield from (
-                    row for row in rows if gate.admits(queue, row[_KEY], row[2], row[_TYPE])
+                    job
+                    for job in jobs
+                    if gate.admits(queue, job.concurrency_key, job.job_id, job.type)
                 )
                 if gate.is_full:
                     return
-            lower, *order = rows[-1][:3]
-            behind = (-lower, *order)
+            last = jobs[-1]
+            behind = (-last.minus_priority, last.run_at_ms, last.job_id)
             chunk *= 2
 
 
@@ -174,13 +241,13 @@ def _names_in(held: str | None) -> frozenset[str]:
     return frozenset(() if held is None else held.split())
 
 
-def _ids_with_room(heads: Iterable[Row], limits: Mapping[str, Limit], gate: Gate) -> Iterator[int]:
+def _ids_with_room(heads: Iterable[Head], limits: Mapping[str, Limit], gate: Gate) -> Iterator[int]:
     """Yield the ids of those jobs that their queues and keys have room for, and their types too."""
     room = {queue: limit.room for queue, limit in limits.items()}
-    for _, _, job_id, queue, key, job_type in heads:
-        left = room.get(queue)
-        if left == 0 or not gate.admits(queue, key, job_id, job_type):
+    for head in heads:
+        left = room.get(head.queue)
+        if left == 0 or not gate.admits(head.queue, head.concurrency_key, head.job_id, head.type):
             continue
         if left is not None:
-            room[queue] = left - 1
-        yield job_id
+            room[head.queue] = left - 1
+        yield head.job_id

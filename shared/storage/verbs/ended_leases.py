@@ -5,7 +5,7 @@ status, an event, the counts.
 """
 
 import random
-from typing import Any
+from typing import NamedTuple
 
 from orpheus.shared.domain.backoff import BackoffOfType, BackoffRules, backoff_delay_ms
 from orpheus.shared.domain.error_place import MOST_CHARS, place_of
@@ -33,6 +33,27 @@ from orpheus.shared.storage.verbs.queues import Queues
 _OLD_AT_ONCE = 100
 """So many old attempts are deleted with the end of one: an earlier version kept them all."""
 _LINES_AT_ONCE = 1_000
+
+
+class LeasedJob(NamedTuple):
+    """A leased job as `held-lease` and `spent` read it: what its end depends on.
+
+    A tuple, as Lease is one.
+    """
+
+    id: int
+    queue: str
+    concurrency_key: str | None
+    failures: int
+    crashes: int
+    losses: int
+    max_retries: int
+    attempt: int
+    cancel_requested: int
+    has_dependents: int
+    run_at_ms: int
+    started_at_ms: int
+    type: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +105,7 @@ class EndedLeases:
         """End the lease, whether or not it has expired; leave the job alone if it is not leased."""
         row = self._database.one(self._sql["spent"], ended.job_id, ended.token)
         if row is not None:
-            self.end(ended, row)
+            self.end(ended, LeasedJob._make(row))
 
     def reclaim(
         self,
@@ -101,34 +122,21 @@ class EndedLeases:
         error = error_of(ending, why, stacks)
         self.end_if_leased(Ended(job_id, token, ending, error, crash=crash))
 
-    def end(self, ended: Ended, spent_row: tuple[Any, ...]) -> None:
-        """End a lease that is there. `spent_row`: what `held-lease` or `spent` gave."""
-        (
-            _,
-            queue,
-            key,
-            failures,
-            crashes,
-            losses,
-            max_retries,
-            attempt,
-            cancel_requested,
-            has_dependents,
-            due_ms,
-            started_ms,
-            job_type,
-        ) = spent_row
-        spent = Spent(failures, crashes, max_retries, bool(cancel_requested), losses)
+    def end(self, ended: Ended, job: LeasedJob) -> None:
+        """End the lease of a job that is leased."""
+        queue, key = job.queue, job.concurrency_key
+        is_cancelled = bool(job.cancel_requested)
+        spent = Spent(job.failures, job.crashes, job.max_retries, is_cancelled, job.losses)
         follows = after(ended.ending, spent)
         now_ms = self._database.clock.wall_ms()
         if follows.outcome is not None:
-            times_ms = (due_ms, started_ms, now_ms)
+            times_ms = (job.run_at_ms, job.started_at_ms, now_ms)
             self._database.at_commit.count_attempt(
-                job_type, follows.outcome, times_ms, ended.cpu_s, ended.max_rss_bytes
+                job.type, follows.outcome, times_ms, ended.cpu_s, ended.max_rss_bytes
             )
-            self._record_attempt(ended, attempt, follows.outcome, now_ms)
+            self._record_attempt(ended, job.attempt, follows.outcome, now_ms)
         if ended.crash is not None:
-            self._quarantines.note_crash(job_type, ended.job_id, ended.token, ended.crash)
+            self._quarantines.note_crash(job.type, ended.job_id, ended.token, ended.crash)
         run_at_ms = self._due_again_ms(ended, follows, now_ms)
         self._database.run(
             self._sql["end-lease"],
@@ -153,11 +161,11 @@ class EndedLeases:
             self._keys.look_at([(queue, key)])
         self._database.at_commit.count_job(queue, Status.IN_PROGRESS, follows.status)
         if follows.status in TERMINAL:
-            self._database.at_commit.count_ended(queue, job_type, follows.status)
+            self._database.at_commit.count_ended(queue, job.type, follows.status)
         if follows.status is Status.PENDING:
             self._database.at_commit.ring_workers(queue)
         self._events.record_jobs(follows.event, [ended.job_id])
-        if has_dependents and follows.status in TERMINAL:
+        if job.has_dependents and follows.status in TERMINAL:
             self._dependencies.ended([(ended.job_id, follows.status)])
 
     def _record_attempt(self, ended: Ended, number: int, outcome: Outcome, now_ms: int) -> None:

@@ -41,24 +41,24 @@ class Events:
         """
         self._database.number_events()
         rows = self._database.all(self._sql["events-after"], seq, limit, bytes_bound)
-        return [Event(row[0], row[1], Kind(row[2]), row[3], row[4]) for row in rows]
+        return [_event_of(*row) for row in rows]
 
     def of_job(self, job_id: int, limit: int, after_seq: int = 0) -> list[Event]:
         """Return up to `limit` events of one job after `after_seq`, oldest first."""
         self._database.number_events()
         rows = self._database.all(self._sql["events-of-job"], job_id, after_seq, limit)
-        return [Event(row[0], row[1], Kind(row[2]), row[3], row[4]) for row in rows]
+        return [_event_of(*row) for row in rows]
 
     def keys(self, after_seq: int, until_seq: int, limit: int) -> list[EventKey]:
         """Return what up to `limit` events after one seq and up to another are about, in order."""
         self._database.number_events()
         rows = self._database.all(self._sql["event-keys"], after_seq, until_seq, limit)
-        return [EventKey(row[0], _KINDS[row[1]], row[2], row[3]) for row in rows]
+        return [EventKey(seq, _KINDS[kind], *about) for seq, kind, *about in rows]
 
     def of_seqs(self, seqs: Iterable[int], bytes_bound: int) -> list[Event]:
         """Return the newest events of these seqs whose bodies fit in `bytes_bound`, in order."""
         rows = self._database.all(self._sql["events-of-seqs"], json.dumps([*seqs]), bytes_bound)
-        return [Event(row[0], row[1], Kind(row[2]), row[3], row[4]) for row in rows]
+        return [_event_of(*row) for row in rows]
 
     def epoch(self) -> str:
         """Return the name of this history: a seq means the same event only in the same epoch."""
@@ -76,3 +76,7 @@ class Events:
         self._database.number_events()
         row = self._database.one(self._sql["oldest-seq"])
         return int(row[0]) if row else self.last_seq() + 1
+
+
+def _event_of(seq: int, at_ms: int, kind: str, job_id: int | None, body: str) -> Event:
+    return Event(seq, at_ms, _KINDS[kind], job_id, body)

@@ -16,24 +16,20 @@ from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.errors import InvalidJob
 from orpheus.shared.process.crash_cell import CellState
 from orpheus.shared.storage.data import LeaseHolder, Limit, LookAtHolder
-from orpheus.shared.storage.database import Database, Row
+from orpheus.shared.storage.database import Database
 from orpheus.shared.storage.verbs.deaths import (
     ending_by_death,
     ending_by_expiry,
     ending_by_reboot,
 )
 from orpheus.shared.storage.verbs.dependencies import Dependencies
-from orpheus.shared.storage.verbs.due_jobs import DueJobs
-from orpheus.shared.storage.verbs.ended_leases import Ended, EndedLeases
+from orpheus.shared.storage.verbs.due_jobs import DueJob, DueJobs
+from orpheus.shared.storage.verbs.ended_leases import Ended, EndedLeases, LeasedJob
 from orpheus.shared.storage.verbs.enqueue import Enqueue
 from orpheus.shared.storage.verbs.events import Events
 from orpheus.shared.storage.verbs.keys import Keys
 from orpheus.shared.storage.verbs.quarantines import Quarantines
 from orpheus.shared.storage.verbs.queues import Queues
-
-_TYPE = 4  # columns of `due-of-all`
-_CRASHES = 10
-_TOKEN, _DELAYED_MS = -3, -2
 
 
 class Leases:
@@ -94,22 +90,19 @@ class Leases:
             return []
         clock = self._database.clock
         with self._database.write(durable=False):
-            rows, limits = self._first(queues, limit)
+            jobs, limits = self._first(queues, limit)
             if eligible is not None:
-                rows = [rows[place] for place in eligible([row[_CRASHES] for row in rows])]
-            rows = rows[: fitting([row[_TYPE] for row in rows])]
-            if not rows:
+                jobs = [jobs[place] for place in eligible([job.crashes for job in jobs])]
+            jobs = jobs[: fitting([job.type for job in jobs])]
+            if not jobs:
                 return []
             now_ms = clock.wall_ms()
             expires_here_ms, expires_mono_ms = self._database.lease_ends_ms(ttl_ms)
-            tokens: Sequence[int] = [row[_TOKEN] for row in rows]
-            if None in tokens:
-                tokens = self._database.take_tokens(len(rows))
+            drawn = [job.token for job in jobs if job.token is not None]
+            tokens = drawn or self._database.take_tokens(len(jobs))
             leases = [
-                Lease._make(
-                    (row[2], token, *row[3:-6], now_ms, expires_here_ms, bool(row[-6]), *row[-5:-3])
-                )
-                for token, row in zip(tokens, rows, strict=True)
+                job.lease(token, now_ms, expires_here_ms)
+                for job, token in zip(jobs, tokens, strict=True)
             ]
             self._store_leases(holder, leases, expires_mono_ms)
             if limits:
@@ -118,12 +111,12 @@ class Leases:
             self._events.record_jobs(Kind.JOB_STARTED, [lease.job_id for lease in leases])
             return leases
 
-    def _first(self, queues: Sequence[str], limit: int) -> tuple[list[Row], Mapping[str, Limit]]:
+    def _first(self, queues: Sequence[str], limit: int) -> tuple[list[DueJob], Mapping[str, Limit]]:
         """Return the first due jobs, and the limits within which they are leased."""
-        rows = self._due_jobs.unlimited(queues, limit)
-        self._has_delayed = rows[0][_DELAYED_MS] is not None if rows else None
-        if rows or not self.is_work_due():
-            return rows, {}
+        jobs = self._due_jobs.unlimited(queues, limit)
+        self._has_delayed = jobs[0].delayed_ms is not None if jobs else None
+        if jobs or not self.is_work_due():
+            return jobs, {}
         limits = self._queues.locked_limits()
         self._due_jobs.promote()
         return self._due_jobs.first(queues, limit, limits), limits
@@ -176,13 +169,11 @@ class Leases:
     def _complete(self, succeeded: Sequence[Finished]) -> set[int]:
         clock = self._database.clock
         now_ms, mono_ms = clock.wall_ms(), clock.monotonic_ms()
-        held = {
-            row[0]: row
-            for row in self._database.run_many(
-                self._sql["held-lease"],
-                [(one.lease.job_id, one.lease.token, mono_ms, clock.boot_id) for one in succeeded],
-            )
-        }
+        rows = self._database.run_many(
+            self._sql["held-lease"],
+            [(one.lease.job_id, one.lease.token, mono_ms, clock.boot_id) for one in succeeded],
+        )
+        held = {job.id: job for job in map(LeasedJob._make, rows)}
         done = [one for one in succeeded if one.lease.job_id in held]
         self._database.send(
             self._sql["complete-job"],
@@ -203,22 +194,25 @@ class Leases:
         at_commit = self._database.at_commit
         at_commit.count_jobs((one.lease.queue for one in done), Status.IN_PROGRESS, Status.DONE)
         for one in done:
-            *_, due_ms, started_ms, _ = held[one.lease.job_id]
-            times_ms = (due_ms, started_ms, now_ms)
-            at_commit.count_ended(one.lease.queue, one.lease.type, Status.DONE, now_ms - started_ms)
+            job = held[one.lease.job_id]
+            times_ms = (job.run_at_ms, job.started_at_ms, now_ms)
+            run_ms = now_ms - job.started_at_ms
+            at_commit.count_ended(one.lease.queue, one.lease.type, Status.DONE, run_ms)
             at_commit.count_attempt(
                 one.lease.type, Outcome.SUCCEEDED, times_ms, one.cpu_s, one.max_rss_bytes
             )
-        keys = [(row[1], row[2]) for row in held.values() if row[2] is not None]
+        keys = [
+            (job.queue, job.concurrency_key)
+            for job in held.values()
+            if job.concurrency_key is not None
+        ]
         if keys:
             self._keys.look_at(keys)
         self._events.record_jobs(Kind.JOB_DONE, [one.lease.job_id for one in done])
         for children in _together(done):
             self._enqueue.keep(children)
         self._dependencies.ended(
-            (job_id, Status.DONE)
-            for job_id, *_, has_dependents, _, _, _ in held.values()
-            if has_dependents
+            (job.id, Status.DONE) for job in held.values() if job.has_dependents
         )
         return {one.lease.token for one in succeeded if one.lease.job_id not in held}
 
@@ -240,7 +234,7 @@ class Leases:
             [(one.lease.job_id, one.lease.token, clock.monotonic_ms(), clock.boot_id)],
         )
         for row in rows:
-            self._ended.end(Ended.of(one), row)
+            self._ended.end(Ended.of(one), LeasedJob._make(row))
         return bool(rows)
 
     def renew(self, tokens: Mapping[int, int], ttl_ms: int, *, late: bool = False) -> set[int]:
@@ -285,9 +279,10 @@ class Leases:
             now = (clock.monotonic_ms(), clock.boot_id)
             leases = [(*lease, *now) for lease in unknown.items()]
             held = self._database.run_many(self._sql["held-lease"], leases)
-            for row in held:
-                self._ended.end(Ended(row[0], unknown[row[0]], Ending.UNENTERED), row)
-        return [row[0] for row in held]
+            jobs = [LeasedJob._make(row) for row in held]
+            for job in jobs:
+                self._ended.end(Ended(job.id, unknown[job.id], Ending.UNENTERED), job)
+        return [job.id for job in jobs]
 
     def cancel_requests(self, tokens: Mapping[int, int]) -> set[int]:
         """Return the ids of those running jobs (job id -> token) whose cancel was requested."""

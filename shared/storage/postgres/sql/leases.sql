@@ -56,7 +56,7 @@ SELECT due.*, nextval('orpheus.lease_tokens') << 20 | floor(random() * 1048576):
     WHERE status = 'pending' AND is_due = 0 ORDER BY run_at_ms LIMIT 1) AS delayed_ms, (
         SELECT string_agg(type, ' ') FROM orpheus.quarantines WHERE released_ms IS NULL) AS held
 FROM (
-    SELECT -priority, run_at_ms, id AS job_id, attempt + 1 AS attempt, type,
+    SELECT -priority AS minus_priority, run_at_ms, id AS job_id, attempt + 1 AS attempt, type,
         CASE WHEN payload <> '' THEN payload ELSE (
             SELECT payload FROM orpheus.large_payloads WHERE job_id = jobs.id) END AS payload,
         queue, timeout_s, max_retries, failures, crashes, cancel_requested, traceparent,
@@ -72,7 +72,7 @@ FROM (
 -- name: due-of-one
 -- Some due jobs of one queue, behind a priority, time and id, in the same columns. By the number of
 -- rows before them, jobs that are unparked meanwhile would make others come twice.
-SELECT -priority, run_at_ms, id AS job_id, attempt + 1 AS attempt, type,
+SELECT -priority AS minus_priority, run_at_ms, id AS job_id, attempt + 1 AS attempt, type,
     CASE WHEN payload <> '' THEN payload ELSE (
         SELECT payload FROM orpheus.large_payloads WHERE job_id = jobs.id) END AS payload,
     queue, timeout_s, max_retries, failures, crashes, cancel_requested, traceparent,
@@ -85,7 +85,7 @@ ORDER BY priority DESC, run_at_ms, id LIMIT ?5 FOR NO KEY UPDATE SKIP LOCKED;
 
 -- name: due-job
 -- One due job, in the same columns, unless another host has taken it since its head was read.
-SELECT -priority, run_at_ms, id AS job_id, attempt + 1 AS attempt, type,
+SELECT -priority AS minus_priority, run_at_ms, id AS job_id, attempt + 1 AS attempt, type,
     CASE WHEN payload <> '' THEN payload ELSE (
         SELECT payload FROM orpheus.large_payloads WHERE job_id = jobs.id) END AS payload,
     queue, timeout_s, max_retries, failures, crashes, cancel_requested, traceparent,
@@ -96,19 +96,22 @@ FOR NO KEY UPDATE SKIP LOCKED;
 
 -- name: heads-of-all
 -- The first due jobs of all queues, in order, without what may be large.
-SELECT -priority, run_at_ms, id, queue, concurrency_key, type FROM orpheus.jobs
+SELECT -priority AS minus_priority, run_at_ms, id AS job_id, queue, concurrency_key, type
+FROM orpheus.jobs
 WHERE status = 'pending' AND is_due = 1 AND is_parked = 0
 ORDER BY priority DESC, run_at_ms, id LIMIT ?;
 
 -- name: head-of-next
 -- The first due job of the next queue by name that has one: one probe of the index.
-SELECT -priority, run_at_ms, id, queue, concurrency_key, type FROM orpheus.jobs
+SELECT -priority AS minus_priority, run_at_ms, id AS job_id, queue, concurrency_key, type
+FROM orpheus.jobs
 WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND queue > ?
 ORDER BY queue, priority DESC, run_at_ms, id LIMIT 1;
 
 -- name: head-of-one
 -- The first due job of one queue.
-SELECT -priority, run_at_ms, id, queue, concurrency_key, type FROM orpheus.jobs
+SELECT -priority AS minus_priority, run_at_ms, id AS job_id, queue, concurrency_key, type
+FROM orpheus.jobs
 WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND queue = ?
 ORDER BY priority DESC, run_at_ms, id LIMIT 1;
 

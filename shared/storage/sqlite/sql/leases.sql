@@ -46,7 +46,7 @@ AND status = 'pending';
 -- are known before; when the next delayed job is due, and which types are quarantined.
 -- None, if a queue is paused or limited.
 -- INDEXED BY: the planner would sort all of them.
-SELECT -priority, run_at_ms, id AS job_id, attempt + 1 AS attempt, type,
+SELECT -priority AS minus_priority, run_at_ms, id AS job_id, attempt + 1 AS attempt, type,
     iif(payload <> '', payload, (
         SELECT payload FROM large_payloads WHERE job_id = jobs.id)) AS payload,
     queue, timeout_s, max_retries, failures, crashes, cancel_requested, traceparent,
@@ -65,7 +65,7 @@ ORDER BY priority DESC, run_at_ms, id LIMIT ?;
 -- name: due-of-one
 -- Some due jobs of one queue, behind a priority, time and id, in the same columns. By the number of
 -- rows before them, jobs that are unparked meanwhile would make others come twice.
-SELECT -priority, run_at_ms, id AS job_id, attempt + 1 AS attempt, type,
+SELECT -priority AS minus_priority, run_at_ms, id AS job_id, attempt + 1 AS attempt, type,
     iif(payload <> '', payload, (
         SELECT payload FROM large_payloads WHERE job_id = jobs.id)) AS payload,
     queue, timeout_s, max_retries, failures, crashes, cancel_requested, traceparent,
@@ -77,7 +77,7 @@ ORDER BY priority DESC, run_at_ms, id LIMIT ?5;
 
 -- name: due-job
 -- One due job, in the same columns.
-SELECT -priority, run_at_ms, id AS job_id, attempt + 1 AS attempt, type,
+SELECT -priority AS minus_priority, run_at_ms, id AS job_id, attempt + 1 AS attempt, type,
     iif(payload <> '', payload, (
         SELECT payload FROM large_payloads WHERE job_id = jobs.id)) AS payload,
     queue, timeout_s, max_retries, failures, crashes, cancel_requested, traceparent,
@@ -86,19 +86,22 @@ FROM jobs WHERE id = ?;
 
 -- name: heads-of-all
 -- The first due jobs of all queues, in order, without what may be large.
-SELECT -priority, run_at_ms, id, queue, concurrency_key, type FROM jobs INDEXED BY jobs_due_of_all
+SELECT -priority AS minus_priority, run_at_ms, id AS job_id, queue, concurrency_key, type
+FROM jobs INDEXED BY jobs_due_of_all
 WHERE status = 'pending' AND is_due = 1 AND is_parked = 0
 ORDER BY priority DESC, run_at_ms, id LIMIT ?;
 
 -- name: head-of-next
 -- The first due job of the next queue by name that has one: one probe of the index.
-SELECT -priority, run_at_ms, id, queue, concurrency_key, type FROM jobs INDEXED BY jobs_due
+SELECT -priority AS minus_priority, run_at_ms, id AS job_id, queue, concurrency_key, type
+FROM jobs INDEXED BY jobs_due
 WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND queue > ?
 ORDER BY queue, priority DESC, run_at_ms, id LIMIT 1;
 
 -- name: head-of-one
 -- The first due job of one queue.
-SELECT -priority, run_at_ms, id, queue, concurrency_key, type FROM jobs INDEXED BY jobs_due
+SELECT -priority AS minus_priority, run_at_ms, id AS job_id, queue, concurrency_key, type
+FROM jobs INDEXED BY jobs_due
 WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND queue = ?
 ORDER BY priority DESC, run_at_ms, id LIMIT 1;
 

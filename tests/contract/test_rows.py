@@ -12,6 +12,7 @@ from orpheus.shared.domain.jobs import Attempt, Job, RunningJob
 from orpheus.shared.domain.processes import ProcessRecord, SlotRecord
 from orpheus.shared.storage import JobState, Store
 from orpheus.shared.storage.sqlite.connection import SqliteDatabase
+from orpheus.shared.storage.verbs.dependencies import WaitingJob
 from orpheus.shared.storage.verbs.due_jobs import DueJob, Head
 from orpheus.shared.storage.verbs.ended_leases import LeasedJob
 from tests.sqlite_handle import handle_of
@@ -32,6 +33,7 @@ QUERIES = [
     ("leases.sql", "head-of-one", Head),
     ("leases.sql", "held-lease", LeasedJob),
     ("leases.sql", "spent", LeasedJob),
+    ("dependencies.sql", "waiting-for", WaitingJob),
     ("processes.sql", "all-processes", ProcessRecord),
     ("processes.sql", "all-slots", SlotRecord),
 ]

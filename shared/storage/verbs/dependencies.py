@@ -19,6 +19,7 @@ does the rest after the commit. Until then it is blocked, whatever became of the
 import json
 from collections import deque
 from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import Dependency, Status
@@ -28,6 +29,18 @@ from orpheus.shared.storage.verbs.events import Events
 from orpheus.shared.storage.verbs.rows import dependency_of
 
 _MOST_AT_ONCE = 500
+
+
+class WaitingJob(NamedTuple):
+    """A job that waits for another one, as `waiting-for` reads it."""
+
+    id: int
+    status: str
+    on_dependency_failure: str
+    queue: str
+    waits_for: int
+    has_dependents: int
+    type: str
 
 
 class Dependencies:
@@ -75,7 +88,8 @@ class Dependencies:
         queue = deque(jobs)
         while queue and (room := self.most_at_once - self._database.at_commit.cascaded) > 0:
             job_id, status = queue.popleft()
-            waiting = self._database.all(self._sql["waiting-for"], job_id, room)
+            rows = self._database.all(self._sql["waiting-for"], job_id, room)
+            waiting = [WaitingJob._make(row) for row in rows]
             self._database.at_commit.cascaded += max(1, len(waiting))
             queue.extend(self._dependency_ended(job_id, status, waiting))
             if len(waiting) == room:
@@ -136,7 +150,7 @@ class Dependencies:
     def order_of(self, action: BulkAction, job_ids: Sequence[int]) -> list[tuple[int, int, bool]]:
         """Return (job, another to act on before it, whether it must be) for a bulk action."""
         rows = self._database.all(self._sql[_ORDER_OF[action]], json.dumps(job_ids))
-        return [(row[0], row[1], bool(row[2])) for row in rows]
+        return [(job_id, before, bool(must)) for job_id, before, must in rows]
 
     def of(self, job_id: int) -> list[Dependency]:
         """Return the jobs that a job depends on, as they are now, by id."""
@@ -146,42 +160,47 @@ class Dependencies:
     # The end of a dependency
 
     def _dependency_ended(
-        self, job_id: int, status: Status, waiting: Sequence[Row]
+        self, job_id: int, status: Status, waiting: Sequence[WaitingJob]
     ) -> list[tuple[int, Status]]:
         """Act on jobs that wait for an ended one; return those that end too and have dependents."""
-        self._database.run_many(self._sql["stop-waiting"], [(row[0], job_id) for row in waiting])
+        self._database.run_many(self._sql["stop-waiting"], [(one.id, job_id) for one in waiting])
         end_of = {} if status is Status.DONE else _END_OF
-        blocked = [row for row in waiting if row[1] == Status.BLOCKED]
-        self._one_less([row for row in blocked if row[2] not in end_of])
+        blocked = [one for one in waiting if one.status == Status.BLOCKED]
+        self._one_less([one for one in blocked if one.on_dependency_failure not in end_of])
         why = f"it depended on a job: job {job_id} is {status}"
         for on_failure, ends in end_of.items():
-            self._end_blocked([row for row in blocked if row[2] == on_failure], ends, why)
-        return [(row[0], end_of[row[2]]) for row in blocked if row[2] in end_of and row[5]]
+            those = [one for one in blocked if one.on_dependency_failure == on_failure]
+            self._end_blocked(those, ends, why)
+        return [
+            (one.id, end_of[one.on_dependency_failure])
+            for one in blocked
+            if one.on_dependency_failure in end_of and one.has_dependents
+        ]
 
-    def _one_less(self, waiting: Sequence[Row]) -> None:
+    def _one_less(self, waiting: Sequence[WaitingJob]) -> None:
         now_ms = self._database.clock.wall_ms()
-        self._database.run_many(self._sql["dependency-done"], [(now_ms, row[0]) for row in waiting])
-        unblocked = [row for row in waiting if row[4] == 1]
-        for row in unblocked:
-            self._database.at_commit.count_job(row[3], Status.BLOCKED, Status.PENDING)
-            self._database.at_commit.ring_workers(row[3])
+        self._database.run_many(self._sql["dependency-done"], [(now_ms, one.id) for one in waiting])
+        unblocked = [one for one in waiting if one.waits_for == 1]
+        for one in unblocked:
+            self._database.at_commit.count_job(one.queue, Status.BLOCKED, Status.PENDING)
+            self._database.at_commit.ring_workers(one.queue)
         if unblocked:
-            self._events.record_jobs(Kind.JOB_UNBLOCKED, [row[0] for row in unblocked])
+            self._events.record_jobs(Kind.JOB_UNBLOCKED, [one.id for one in unblocked])
 
-    def _end_blocked(self, waiting: Sequence[Row], status: Status, why: str) -> None:
+    def _end_blocked(self, waiting: Sequence[WaitingJob], status: Status, why: str) -> None:
         """Cancel or fail jobs whose dependency failed."""
         if not waiting:
             return
         now_ms = self._database.clock.wall_ms()
         self._database.run_many(
             self._sql["dependency-failed"],
-            [(status.value, now_ms, "DependencyFailed", why, row[0]) for row in waiting],
+            [(status.value, now_ms, "DependencyFailed", why, one.id) for one in waiting],
         )
-        for row in waiting:
-            self._database.at_commit.count_job(row[3], Status.BLOCKED, status)
-            self._database.at_commit.count_ended(row[3], row[6], status)
+        for one in waiting:
+            self._database.at_commit.count_job(one.queue, Status.BLOCKED, status)
+            self._database.at_commit.count_ended(one.queue, one.type, status)
         kind = Kind.JOB_CANCELLED if status is Status.CANCELLED else Kind.JOB_FAILED
-        self._events.record_jobs(kind, [row[0] for row in waiting])
+        self._events.record_jobs(kind, [one.id for one in waiting])
 
 
 _ORDER_OF = {

@@ -166,8 +166,9 @@ class Stats:
         """Return how long jobs waited from due to start, and how long their last attempt ran."""
         self._database.number_events()
         rows = self._database.all(self._sql["latest-runs"])
-        waits = [max(0, row[1] - row[0]) for row in rows if row[1] is not None]
-        runs = [max(0, row[2] - row[1]) for row in rows if row[1] is not None]
+        started = [times_ms for times_ms in rows if times_ms[1] is not None]
+        waits = [max(0, started_ms - due_ms) for due_ms, started_ms, _ in started]
+        runs = [max(0, ended_ms - started_ms) for _, started_ms, ended_ms in started]
         return _latency(waits), _latency(runs)
 
     def oldest_pending_by_queue(self) -> dict[str, float]:

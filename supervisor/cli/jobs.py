@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import deque
 from datetime import datetime
 from typing import Any
 
@@ -177,6 +178,13 @@ def _attempt_row(attempt: Attempt, now_ms: int) -> tuple[object, ...]:
 )
 @click.option("--follow", "-f", is_flag=True, help="Go on until the job has ended (or Ctrl-C).")
 @click.option(
+    "--lines",
+    "-n",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Begin with the newest N lines (default: all of a job, 1,000 of SLOT).",
+)
+@click.option(
     "--host",
     type=Text(),
     metavar="HOST",
@@ -184,25 +192,27 @@ def _attempt_row(attempt: Attempt, now_ms: int) -> tuple[object, ...]:
     shell_complete=live("hosts"),
 )
 @for_operator
-def logs(operator: Operator, name: str, follow: bool, host: str | None) -> int:
+def logs(operator: Operator, name: str, follow: bool, lines: int | None, host: str | None) -> int:
     """Print the log of a job, or the output of a program's SLOT."""
     from orpheus.supervisor.cli.program_output import print_output  # noqa: PLC0415 - not for jobs
 
     with operator.store() as store:
         try:
             if SLOT.fullmatch(name):
-                print_output(store, name, host, follow=follow, as_json=operator.as_json)
+                print_output(store, name, host, lines, follow=follow, as_json=operator.as_json)
             else:
                 context = click.get_current_context()
                 id = JobId(name, context.command.params[0], context)
-                _print_log(store, id, follow=follow, as_json=operator.as_json)
+                _print_log(store, id, lines, follow=follow, as_json=operator.as_json)
         except KeyboardInterrupt:  # the usual way to stop following
             click.echo()
     return ExitCode.OK
 
 
-def _print_log(store: Store, job_id: int, *, follow: bool, as_json: bool) -> None:
-    seen = 0
+def _print_log(
+    store: Store, job_id: int, newest: int | None, *, follow: bool, as_json: bool
+) -> None:
+    seen = 0 if newest is None else _before_newest(store, job_id, newest)
     while True:
         # Read the status first: then every line that the job wrote before it ended is there.
         ended = store.jobs.get(job_id).status in TERMINAL
@@ -214,6 +224,14 @@ def _print_log(store: Store, job_id: int, *, follow: bool, as_json: bool) -> Non
             if ended or not follow:
                 return
             wait_for_change(store)
+
+
+def _before_newest(store: Store, job_id: int, count: int) -> int:
+    """Return the id of the line before the newest `count` ones of a job; 0: it has no more."""
+    ids = deque([0], maxlen=count + 1)
+    while lines := store.logs.after(job_id, ids[-1], _LINES_AT_ONCE):
+        ids.extend(line.id for line in lines)
+    return ids[0]
 
 
 def wait_for_change(store: Store) -> None:

@@ -4,6 +4,7 @@ import json
 import time
 from dataclasses import asdict
 from datetime import datetime
+from pathlib import Path
 
 import click
 
@@ -13,20 +14,25 @@ from orpheus.shared.process.program_logs import STDERR, STDOUT, ProgramLine, rea
 from orpheus.shared.storage import Store
 from orpheus.shared.text import printable
 
-_LINES_AT_ONCE = 1_000
+_USUAL_LINES = 1_000
+_LINES_AT_ONCE = 10_000
 _POLL_INTERVAL_S = 0.1
 _MARKS = {STDOUT: " ", STDERR: "!"}
 
 
-def print_output(store: Store, slot: str, host: str | None, *, follow: bool, as_json: bool) -> None:
-    """Print the newest output of a slot; with `follow`, go on with what comes, for ever.
+def print_output(
+    store: Store, slot: str, host: str | None, newest: int | None, *, follow: bool, as_json: bool
+) -> None:
+    """Print the newest lines of a slot (None: 1,000); with `follow`, what comes, for ever.
 
     Raises what `output_folder` raises.
     """
     folder = output_folder(store, slot, host, own_host())
-    after: int | None = None
+    count = _USUAL_LINES if newest is None else newest
+    kept = _newest(folder, max(1, count))  # also with 0, to know where it goes on
+    after = kept[-1].id if kept else None
+    lines = kept if count else []
     while True:
-        lines = read_lines(folder, after, None, _LINES_AT_ONCE)
         for line in lines:
             click.echo(json.dumps(asdict(line)) if as_json else _text(line))
             after = line.id
@@ -34,6 +40,17 @@ def print_output(store: Store, slot: str, host: str | None, *, follow: bool, as_
             return
         if not lines:
             time.sleep(_POLL_INTERVAL_S)
+        lines = read_lines(folder, after, None, _LINES_AT_ONCE)
+
+
+def _newest(folder: Path, count: int) -> list[ProgramLine]:
+    """Return the newest lines, oldest first: fewer if no more are kept."""
+    pages: list[list[ProgramLine]] = []
+    before: int | None = None
+    while count and (page := read_lines(folder, None, before, min(count, _LINES_AT_ONCE))):
+        pages.append(page)
+        before, count = page[0].id, count - len(page)
+    return [line for page in reversed(pages) for line in page]
 
 
 def _text(line: ProgramLine) -> str:

@@ -64,6 +64,11 @@ def test_output_is_read_over_http_and_on_the_command_line(programs: Start, tmp_p
 
     orpheus = [sys.executable, "-m", "orpheus.supervisor"]
     url = f"database.url=sqlite:///{running.system.database}"
+    for count, newest in ((0, []), (2, lines[-2:]), (9, lines)):
+        out = subprocess.check_output(
+            [*orpheus, "logs", "p-1", "-n", str(count), "--json", "--set", url]
+        )
+        assert [json.loads(line) for line in out.splitlines()] == newest
     following = subprocess.Popen(
         [*orpheus, "logs", "p-1", "--follow", "--json", "--set", url], stdout=subprocess.PIPE
     )

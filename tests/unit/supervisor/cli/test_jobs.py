@@ -147,3 +147,6 @@ def test_a_log_is_printed_and_followed_to_the_end_of_the_job(
     worker.join()
     lines = [json.loads(line) for line in out.splitlines()]
     assert [line["line"] for line in lines] == ["first\x1b[2J", "second", "last"]
+    for count, kept in ((0, []), (2, ["second", "last"]), (9, ["first\x1b[2J", "second", "last"])):
+        out = orpheus("logs", "1", "-n", str(count), "--json").out
+        assert [json.loads(line)["line"] for line in out.splitlines()] == kept

@@ -360,3 +360,20 @@ def test_each_worker_runs_the_first_of_the_jobs_it_has_leased(
         "life-2": third,
     }
     assert running["life-1"].worker == "default-1"
+
+
+@pytest.mark.parametrize("ending", [Ending.SUCCEEDED, Ending.FAILED, Ending.SNOOZED])
+def test_a_result_that_is_stored_already_is_told_from_one_that_is_lost(
+    store: Store, submit: Submit, lease: LeaseSome, ending: Ending
+) -> None:
+    """The answer to a commit may be lost, and its worker reports the same again."""
+    job_id = submit()
+    (held,) = lease()
+    finished = Finished(held, ending, "1", snooze_ms=60_000)
+    assert store.leases.stored([finished]) == set()
+    assert store.leases.finish([finished]) == set()
+    before = (store.jobs.get(job_id), store.jobs.attempts(job_id), store.events.last_seq())
+    assert store.leases.finish([finished]) == {held.token}
+    assert store.leases.stored([finished]) == {held.token}
+    assert store.leases.stored([Finished(held, Ending.TIMED_OUT)]) == set()
+    assert (store.jobs.get(job_id), store.jobs.attempts(job_id), store.events.last_seq()) == before

@@ -222,6 +222,9 @@ def store_reports(
             for attempt, last in progress:
                 store.leases.progress(attempt.lease.job_id, attempt.lease.token, *last)
             lost = store.leases.finish([finished for finished, _ in reports])
+            if lost:
+                again = [finished for finished, _ in reports if finished.lease.token in lost]
+                lost -= store.leases.stored(again)
             return lost, and_then()
     except BaseException:
         for attempt, taken in lines:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import NewJob, Status
@@ -183,3 +184,14 @@ def _ids_of(
             by_key[new.unique_key] = job_id
     own = iter(keyless)
     return [next(own) if new.unique_key is None else by_key[new.unique_key] for new in new_jobs]
+
+
+def together(groups: Iterable[Sequence[NewJob]]) -> list[list[NewJob]]:
+    """Return the children of jobs as they are inserted: all at once, or by job if some name others.
+
+    `groups`: those of each job.
+    """
+    named = [list(group) for group in groups if group]
+    if any(child.depends_on for group in named for child in group):
+        return named
+    return [list(chain.from_iterable(named))] if named else []

@@ -7,12 +7,11 @@ and nothing else is written: no attempt, no event, no count.
 
 import random
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from itertools import chain
 
 from orpheus.shared.domain.backoff import BackoffRules
 from orpheus.shared.domain.events import Kind
-from orpheus.shared.domain.jobs import Holder, JobError, Lease, NewJob, Outcome, Status
-from orpheus.shared.domain.lifecycle import Ending, Finished
+from orpheus.shared.domain.jobs import Holder, JobError, Lease, Outcome, Status
+from orpheus.shared.domain.lifecycle import ENDINGS, Ending, Finished
 from orpheus.shared.errors import InvalidJob
 from orpheus.shared.process.crash_cell import CellState
 from orpheus.shared.storage.data import LeaseHolder, Limit, LookAtHolder
@@ -25,7 +24,7 @@ from orpheus.shared.storage.verbs.deaths import (
 from orpheus.shared.storage.verbs.dependencies import Dependencies
 from orpheus.shared.storage.verbs.due_jobs import DueJob, DueJobs
 from orpheus.shared.storage.verbs.ended_leases import Ended, EndedLeases, LeasedJob
-from orpheus.shared.storage.verbs.enqueue import Enqueue
+from orpheus.shared.storage.verbs.enqueue import Enqueue, together
 from orpheus.shared.storage.verbs.events import Events
 from orpheus.shared.storage.verbs.keys import Keys
 from orpheus.shared.storage.verbs.quarantines import Quarantines
@@ -166,12 +165,21 @@ class Leases:
                     lost.add(one.lease.token)
         return lost
 
+    def stored(self, finished: Sequence[Finished]) -> set[int]:
+        """Return the tokens of those leases whose attempts have ended as they are said to end.
+
+        After a commit whose answer was lost, `finish` takes what that has stored for lost.
+        """
+        outcomes = ((one.lease, ENDINGS[one.ending].outcome) for one in finished)
+        ends = [(one.job_id, one.token, outcome.value) for one, outcome in outcomes if outcome]
+        return {row[0] for row in self._database.run_many(self._sql["ended-with"], ends)}
+
     def _complete(self, succeeded: Sequence[Finished]) -> set[int]:
         clock = self._database.clock
-        now_ms, mono_ms = clock.wall_ms(), clock.monotonic_ms()
+        now_ms, now = clock.wall_ms(), (clock.monotonic_ms(), clock.boot_id)
         rows = self._database.run_many(
             self._sql["held-lease"],
-            [(one.lease.job_id, one.lease.token, mono_ms, clock.boot_id) for one in succeeded],
+            [(one.lease.job_id, one.lease.token, *now) for one in succeeded],
         )
         held = {job.id: job for job in map(LeasedJob._make, rows)}
         done = [one for one in succeeded if one.lease.job_id in held]
@@ -185,8 +193,7 @@ class Leases:
                     one.max_rss_bytes,
                     one.lease.job_id,
                     one.lease.token,
-                    mono_ms,
-                    clock.boot_id,
+                    *now,
                 )
                 for one in done
             ],
@@ -209,7 +216,7 @@ class Leases:
         if keys:
             self._keys.look_at(keys)
         self._events.record_jobs(Kind.JOB_DONE, [one.lease.job_id for one in done])
-        for children in _together(done):
+        for children in together(one.children for one in done):
             self._enqueue.keep(children)
         self._dependencies.ended(
             (job.id, Status.DONE) for job in held.values() if job.has_dependents
@@ -384,11 +391,3 @@ class Leases:
         """Lock the limits, if the end of one of these leases gives room to a key."""
         if any(lease.concurrency_key is not None for lease in leases):
             self._keys.lock()
-
-
-def _together(done: Sequence[Finished]) -> list[list[NewJob]]:
-    """Return the children to insert together: all, or those of each job if some name others."""
-    groups = [list(one.children) for one in done if one.children]
-    if any(child.depends_on for group in groups for child in group):
-        return groups
-    return [list(chain.from_iterable(groups))] if groups else []

@@ -158,6 +158,10 @@ WHERE lease_token = held.token AND coalesce(status, '') = 'in_progress'
     AND lease_expires_mono_ms > held.mono_ms AND lease_boot_id = held.boot_id
 FOR NO KEY UPDATE OF jobs;
 
+-- name: ended-with
+-- Has the attempt of this lease ended with this outcome already?
+SELECT lease_token FROM orpheus.attempts WHERE job_id = ? AND lease_token = ? AND outcome = ?;
+
 -- name: record-attempt
 -- Record an attempt that ended otherwise, with its outcome and error.
 INSERT INTO orpheus.ended_attempts (

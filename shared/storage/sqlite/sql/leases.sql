@@ -136,6 +136,10 @@ SELECT id, queue, concurrency_key, failures, crashes, losses, max_retries, attem
 FROM jobs WHERE id = ? AND lease_token = ? AND status = 'in_progress'
     AND lease_expires_mono_ms > ? AND lease_boot_id = ?;
 
+-- name: ended-with
+-- Has the attempt of this lease ended with this outcome already?
+SELECT lease_token FROM attempts WHERE job_id = ? AND lease_token = ? AND outcome = ?;
+
 -- name: record-attempt
 -- Record an attempt that ended otherwise, with its outcome and error.
 INSERT INTO ended_attempts (

@@ -129,6 +129,21 @@ def test_nothing_waits_once_every_lease_is_released(held: HeldLeases) -> None:
     assert held.start_next(0.0, lambda: 0) is None
 
 
+def test_of_results_that_are_refused_those_that_are_stored_already_are_not_lost(
+    held: HeldLeases,
+) -> None:
+    reports = []
+    for _ in range(3):
+        attempt = held.start_next(0.0, lambda: 0)
+        assert attempt is not None
+        held.end_attempt(attempt, succeeded(attempt))
+        reports.append((succeeded(attempt), attempt))
+    store = MagicMock()
+    store.leases.finish.return_value = {20, 30}
+    store.leases.stored.side_effect = lambda ends: {ends[0].lease.token}
+    assert store_reports(store, reports, list) == ({30}, [])
+
+
 @pytest.mark.parametrize("why", [DatabaseFull("the disk is full"), KeyError("an error of ours")])
 def test_a_report_that_could_not_be_stored_keeps_its_lines_and_its_progress(
     held: HeldLeases, why: Exception

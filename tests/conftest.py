@@ -102,13 +102,13 @@ def _leave_out_long_variants(config: pytest.Config, items: list[pytest.Item]) ->
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Return how many processes run the tests: most tests wait, so more than there are cores.
+    """Return how many processes run the tests: most tests wait, so many more than there are cores.
 
     What is named on the command line runs in this process, where a debugger can be used.
     """
     if config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
         return 0
-    return max(4, 2 * (psutil.cpu_count() or 2))
+    return max(6, 2 * (psutil.cpu_count() or 2))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -124,7 +124,7 @@ class Loop:
         """Use another plan from the next turn on."""
         self._plan = plan.after(self._plan, self.slots.values())
         self.children.adopt(plan.specs)
-        self.slots = fleet.reconcile(self.slots, plan.places(), time.monotonic())
+        self.slots = fleet.reconcile(self.slots, plan.wanted_slots(), time.monotonic())
 
     def run(self) -> int:
         """Turn until everything has stopped; return the exit code."""

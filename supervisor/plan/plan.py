@@ -18,7 +18,7 @@ from orpheus.config.token_file import token_digest
 from orpheus.shared.domain.processes import API_SLOT, Role
 from orpheus.shared.domain.programs import ProgramSettings
 from orpheus.shared.records import dataclass
-from orpheus.supervisor.policy.fleet import Place
+from orpheus.supervisor.policy.fleet import WantedSlot
 from orpheus.supervisor.policy.slot import Rules, Slot
 
 _API_ARGV = (sys.executable, "-m", "orpheus.api")
@@ -43,10 +43,10 @@ class ProcessSpec:
     program: ProgramSettings | None = None
     """Of a foreign program; None: one of our own."""
 
-    def place(self) -> Place:
+    def wanted_slot(self) -> WantedSlot:
         """Return the slot as the fleet knows it."""
         after = () if self.program is None else self.program.after
-        return Place(self.slot, self.pool, self.role, self.fingerprint, after)
+        return WantedSlot(self.slot, self.pool, self.role, self.fingerprint, after)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +58,9 @@ class Plan:
     shutdown_deadline_s: float
     exit_on_fatal: bool
 
-    def places(self) -> list[Place]:
+    def wanted_slots(self) -> list[WantedSlot]:
         """Return every slot that should run, in order."""
-        return [spec.place() for spec in self.specs.values()]
+        return [spec.wanted_slot() for spec in self.specs.values()]
 
     def rules_of(self, slot: Slot | None) -> Rules:
         """Return the rules of a slot; of none, or if it is not known, those without its limits."""

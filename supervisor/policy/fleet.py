@@ -34,7 +34,7 @@ _UNFREED = "waits until the leases of its last process are freed"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class WantedSlot:
     """A slot that is wanted, and the fingerprint that its process should have."""
 
     name: str
@@ -44,24 +44,24 @@ class Place:
     after: tuple[str, ...] = ()
 
 
-def reconcile(slots: Fleet, places: Sequence[Place], now_s: float) -> dict[str, Slot]:
-    """Return the fleet with these places: new slots start, missing ones drain and are removed."""
+def reconcile(slots: Fleet, wanted: Sequence[WantedSlot], now_s: float) -> dict[str, Slot]:
+    """Return the fleet of these slots: new ones start, missing ones drain and are removed."""
     result: dict[str, Slot] = {}
-    names = {place.name for place in places}
+    names = {one.name for one in wanted}
     starts_s = (now_s + number * STAGGER_S for number in count())
-    for place in places:
-        slot = slots.get(place.name)
-        if slot is not None and (slot.role, slot.pool) != (place.role, place.pool):
+    for one in wanted:
+        slot = slots.get(one.name)
+        if slot is not None and (slot.role, slot.pool) != (one.role, one.pool):
             if slot.process is not None:  # judged by the rules of what it is until it has ended
                 result[_aside_key(slot)] = retire(slot, Desired.DRAINED)
             slot = None
         if slot is None:
-            slot = Slot(place.name, place.pool, place.role, not_before_s=next(starts_s))
+            slot = Slot(one.name, one.pool, one.role, not_before_s=next(starts_s))
         elif slot.retired:
             slot = with_desired(replace(slot, retired=False), Desired.UP)
-        elif slot.desired is Desired.ENDED and slot.fingerprint != place.fingerprint:
+        elif slot.desired is Desired.ENDED and slot.fingerprint != one.fingerprint:
             slot = replace(slot, desired=Desired.UP, trouble="")
-        result[place.name] = replace(slot, fingerprint=place.fingerprint, after=place.after)
+        result[one.name] = replace(slot, fingerprint=one.fingerprint, after=one.after)
     for key, slot in slots.items():
         if key not in result:
             is_companion = slot.name in names

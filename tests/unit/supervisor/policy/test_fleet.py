@@ -7,7 +7,7 @@ import pytest
 from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.supervisor.policy import fleet
 from orpheus.supervisor.policy.fleet import (
-    Place,
+    WantedSlot,
     advance,
     drain,
     is_replacing_api,
@@ -23,10 +23,14 @@ RULES = Rules()
 NOW_S = 1_000.0
 
 
-def places(*counts: tuple[str, int], fingerprint: str = "v1", api: bool = False) -> list[Place]:
-    made = [Place("api", None, Role.API, fingerprint)] if api else []
+def wanted_slots(
+    *counts: tuple[str, int], fingerprint: str = "v1", api: bool = False
+) -> list[WantedSlot]:
+    made = [WantedSlot("api", None, Role.API, fingerprint)] if api else []
     for pool, count in counts:
-        made += [Place(f"{pool}-{n}", pool, Role.WORKER, fingerprint) for n in range(1, count + 1)]
+        made += [
+            WantedSlot(f"{pool}-{n}", pool, Role.WORKER, fingerprint) for n in range(1, count + 1)
+        ]
     return made
 
 
@@ -37,7 +41,7 @@ def ready(slot: Slot, **changes: object) -> Slot:
 
 
 def ready_pool(count: int, fingerprint: str = "v1", *, api: bool = False) -> dict[str, Slot]:
-    slots = reconcile({}, places(("a", count), fingerprint=fingerprint, api=api), NOW_S)
+    slots = reconcile({}, wanted_slots(("a", count), fingerprint=fingerprint, api=api), NOW_S)
     return {key: ready(slot) for key, slot in slots.items()}
 
 
@@ -53,7 +57,7 @@ def failed(slot: Slot, how: str = "exit code 1", state: SlotState = SlotState.BA
 
 
 def test_new_slots_start_one_after_another() -> None:
-    slots = reconcile({}, places(("a", 3)), NOW_S)
+    slots = reconcile({}, wanted_slots(("a", 3)), NOW_S)
     assert list(slots) == ["a-1", "a-2", "a-3"]
     starts = [slot.not_before_s for slot in slots.values()]
     assert starts == sorted(set(starts))
@@ -61,13 +65,13 @@ def test_new_slots_start_one_after_another() -> None:
 
 def test_a_pool_that_grows_leaves_the_others_as_they_are() -> None:
     before = ready_pool(2)
-    after = reconcile(before, places(("a", 3)), NOW_S)
+    after = reconcile(before, wanted_slots(("a", 3)), NOW_S)
     assert {key: after[key] for key in before} == before
     assert after["a-3"].state is SlotState.DOWN
 
 
 def test_slots_of_a_pool_that_shrinks_drain_and_are_removed() -> None:
-    after = reconcile(ready_pool(3), places(("a", 1)), NOW_S)
+    after = reconcile(ready_pool(3), wanted_slots(("a", 1)), NOW_S)
     assert desired(after) == {
         "a-1": Desired.UP,
         "a-2": Desired.DRAINED,
@@ -79,9 +83,9 @@ def test_slots_of_a_pool_that_shrinks_drain_and_are_removed() -> None:
 
 
 def test_a_slot_that_is_wanted_again_while_it_drains_is_replaced() -> None:
-    shrunk = reconcile(ready_pool(2), places(("a", 1)), NOW_S)
+    shrunk = reconcile(ready_pool(2), wanted_slots(("a", 1)), NOW_S)
     shrunk["a-2"] = replace(shrunk["a-2"], state=SlotState.DRAINING)
-    grown = reconcile(shrunk, places(("a", 2)), NOW_S)
+    grown = reconcile(shrunk, wanted_slots(("a", 2)), NOW_S)
     assert grown["a-2"].desired is Desired.REPLACE
     assert not grown["a-2"].retired
 
@@ -92,7 +96,7 @@ def test_a_pool_that_becomes_a_program_of_the_same_name_gets_new_slots(before: R
     now = Role.PROGRAM if before is Role.WORKER else Role.WORKER
     old = ready(Slot("mail-1", "mail", before, fingerprint="old"))
     down = Slot("mail-2", "mail", before, fingerprint="old")
-    wanted = [Place("mail-1", "mail", now, "new"), Place("mail-2", "mail", now, "new")]
+    wanted = [WantedSlot("mail-1", "mail", now, "new"), WantedSlot("mail-2", "mail", now, "new")]
     slots = reconcile({"mail-1": old, "mail-2": down}, wanted, NOW_S)
     aside = slots["mail-1~process-of-mail-1"]
     assert list(slots) == ["mail-1~process-of-mail-1", "mail-1", "mail-2"]
@@ -100,7 +104,7 @@ def test_a_pool_that_becomes_a_program_of_the_same_name_gets_new_slots(before: R
     assert {(slots[one].role, slots[one].process) for one in ("mail-1", "mail-2")} == {(now, None)}
     again = reconcile(slots, wanted, NOW_S)
     assert again == slots, "no process is set aside twice"
-    back = reconcile(slots, [Place("mail-1", "mail", before, "old")], NOW_S)
+    back = reconcile(slots, [WantedSlot("mail-1", "mail", before, "old")], NOW_S)
     assert (back["mail-1"].role, back["mail-1"].process) == (before, None)
 
 
@@ -108,7 +112,9 @@ def test_a_slot_that_an_operator_drained_stays_down_after_a_reload() -> None:
     slots = ready_pool(2)
     slots["a-1"] = replace(drain(slots["a-1"]), state=SlotState.DOWN, process=None)
     after = advance(
-        reconcile(retry_failed(slots), places(("a", 2), fingerprint="v2"), NOW_S), RULES, NOW_S
+        reconcile(retry_failed(slots), wanted_slots(("a", 2), fingerprint="v2"), NOW_S),
+        RULES,
+        NOW_S,
     )
     assert after["a-1"].desired is Desired.DRAINED
     assert restart(after, "a-1")["a-1"].desired is Desired.UP
@@ -127,7 +133,7 @@ def test_a_reload_retries_a_fatal_slot_at_once() -> None:
 
 def test_a_changed_pool_is_replaced_a_quarter_at_a_time() -> None:
     slots = advance(
-        reconcile(ready_pool(8), places(("a", 8), fingerprint="v2"), NOW_S), RULES, NOW_S
+        reconcile(ready_pool(8), wanted_slots(("a", 8), fingerprint="v2"), NOW_S), RULES, NOW_S
     )
     going = [key for key, slot in slots.items() if slot.desired is Desired.REPLACE]
     assert len(going) == 2
@@ -136,7 +142,7 @@ def test_a_changed_pool_is_replaced_a_quarter_at_a_time() -> None:
 
 def test_the_next_one_goes_when_the_first_is_ready_again() -> None:
     slots = advance(
-        reconcile(ready_pool(2), places(("a", 2), fingerprint="v2"), NOW_S), RULES, NOW_S
+        reconcile(ready_pool(2), wanted_slots(("a", 2), fingerprint="v2"), NOW_S), RULES, NOW_S
     )
     assert desired(slots) == {"a-1": Desired.REPLACE, "a-2": Desired.UP}
     slots["a-1"] = ready(replace(slots["a-1"], desired=Desired.UP))
@@ -153,7 +159,7 @@ def test_idle_workers_go_first() -> None:
 
 
 def test_a_rolling_restart_stops_when_a_new_process_does_not_start() -> None:
-    slots = reconcile(ready_pool(4), places(("a", 4), fingerprint="v2"), NOW_S)
+    slots = reconcile(ready_pool(4), wanted_slots(("a", 4), fingerprint="v2"), NOW_S)
     for state in (SlotState.STARTING, SlotState.BACKOFF, SlotState.FATAL):
         slots["a-1"] = replace(slots["a-1"], state=state, process=None, desired=Desired.UP)
         rolled = advance(slots, RULES, NOW_S)
@@ -163,12 +169,14 @@ def test_a_rolling_restart_stops_when_a_new_process_does_not_start() -> None:
 def test_a_process_still_starting_with_old_settings_is_replaced_at_once() -> None:
     slots = ready_pool(2)
     slots["a-1"] = replace(slots["a-1"], state=SlotState.STARTING)
-    rolled = advance(reconcile(slots, places(("a", 2), fingerprint="v2"), NOW_S), RULES, NOW_S)
+    rolled = advance(
+        reconcile(slots, wanted_slots(("a", 2), fingerprint="v2"), NOW_S), RULES, NOW_S
+    )
     assert rolled["a-1"].desired is Desired.REPLACE
 
 
 def test_pools_are_replaced_independently() -> None:
-    wanted = places(("a", 2), ("b", 2))
+    wanted = wanted_slots(("a", 2), ("b", 2))
     slots = {key: ready(slot) for key, slot in reconcile({}, wanted, NOW_S).items()}
     going = [
         key
@@ -246,7 +254,7 @@ def test_a_restart_of_an_api_whose_replacement_is_fatal_starts_the_replacement()
 def test_an_api_that_is_switched_off_takes_its_replacement_with_it() -> None:
     slots = advance(rolling_restart(ready_pool(1, api=True)), RULES, NOW_S)
     slots["api+"] = replace(ready(slots["api+"]), state=SlotState.STARTING)
-    after = advance(reconcile(slots, places(("a", 1)), NOW_S), RULES, NOW_S)
+    after = advance(reconcile(slots, wanted_slots(("a", 1)), NOW_S), RULES, NOW_S)
     assert {key: slot.retired for key, slot in after.items()} == {
         "a-1": False,
         "api": True,
@@ -258,7 +266,7 @@ def test_an_api_is_being_replaced_until_its_process_has_ended() -> None:
     slots = ready_pool(1, api=True)
     assert not is_replacing_api(slots)
     assert is_replacing_api(rolling_restart(slots))
-    assert is_replacing_api(reconcile(slots, places(("a", 1)), NOW_S))
+    assert is_replacing_api(reconcile(slots, wanted_slots(("a", 1)), NOW_S))
 
 
 # Stuck

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.domain.programs import RestartPolicy
 from orpheus.supervisor.policy import fleet, order
-from orpheus.supervisor.policy.fleet import Place
+from orpheus.supervisor.policy.fleet import WantedSlot
 from orpheus.supervisor.policy.slot import (
     Action,
     Command,
@@ -162,14 +162,14 @@ class World:
     def reconcile(self) -> None:
         runs = f"v{self.version}"
         names = [f"a-{number}" for number in range(1, self.workers + 1)]
-        places = [Place("api", None, Role.API, runs)] if self.has_api else []
-        places += [Place(name, "a", Role.WORKER, runs) for name in names]
+        wanted = [WantedSlot("api", None, Role.API, runs)] if self.has_api else []
+        wanted += [WantedSlot(name, "a", Role.WORKER, runs) for name in names]
         for name, instances in INSTANCES.items():
             numbers = range(1, instances + 1)
             slots = [f"{name}-{number}" for number in numbers]
             after = AFTER.get(name, ())
-            places += [Place(slot, name, Role.PROGRAM, runs, after) for slot in slots]
-        self.slots = fleet.reconcile(self.slots, places, self.now_s)
+            wanted += [WantedSlot(slot, name, Role.PROGRAM, runs, after) for slot in slots]
+        self.slots = fleet.reconcile(self.slots, wanted, self.now_s)
 
     # Steps: time
 

@@ -9,7 +9,7 @@ from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.domain.programs import RestartPolicy
 from orpheus.supervisor.policy import fleet, order
-from orpheus.supervisor.policy.fleet import Place
+from orpheus.supervisor.policy.fleet import WantedSlot
 from orpheus.supervisor.policy.slot import Cause, Command, Desired, OsStatus, Rules, Slot
 from orpheus.supervisor.policy.state_machine import next_wake_s, with_desired
 from tests.unit.supervisor.policy.driver import Driver
@@ -193,18 +193,18 @@ def test_one_that_was_slow_to_start_may_end_before_those_that_it_has_started() -
 
 def test_changed_settings_start_one_that_had_ended_but_none_that_was_drained() -> None:
     ended = replace(ready().slot, process=None, state=SlotState.DOWN, fingerprint="old")
-    place = Place("web-1", "web", Role.PROGRAM, "old")
+    web = WantedSlot("web-1", "web", Role.PROGRAM, "old")
     for desired, wanted in ((Desired.ENDED, Desired.UP), (Desired.DRAINED, Desired.DRAINED)):
         slots = {"web-1": replace(ended, desired=desired)}
-        assert fleet.reconcile(slots, [place], 0.0)["web-1"].desired is desired
-        changed = [replace(place, fingerprint="new")]
+        assert fleet.reconcile(slots, [web], 0.0)["web-1"].desired is desired
+        changed = [replace(web, fingerprint="new")]
         assert fleet.reconcile(slots, changed, 0.0)["web-1"].desired is wanted
 
 
 def test_one_that_comes_after_another_waits_for_it_from_the_start_on() -> None:
     places = [
-        Place("web-1", "web", Role.PROGRAM, "", after=("db",)),
-        Place("db-1", "db", Role.PROGRAM, ""),
+        WantedSlot("web-1", "web", Role.PROGRAM, "", after=("db",)),
+        WantedSlot("db-1", "db", Role.PROGRAM, ""),
     ]
     slots = fleet.reconcile({}, places, 0.0)
     assert slots["web-1"].held_back == "waits for db-1" and not slots["db-1"].held_back

@@ -81,11 +81,12 @@ def _run_alone(config: Path | None, sets: Sequence[str]) -> None:
 
     def store_types() -> None:
         with contextlib.closing(open_storage(handover.storage, create=True)) as store:
-            store.types.replace(describe_types(modules, for_commands(settings), timeout_s))
+            end_at_stop_signals()  # the child that imports the modules may have started others
+            types = describe_types(modules, for_commands(settings), timeout_s)
+            exit_at_stop_signals()
+            store.types.replace(types)
 
-    end_at_stop_signals()  # the child that imports the job modules may have started others
     once_it_answers(store_types)
-    exit_at_stop_signals()
     listening = listen(handover.storage)
     try:
         _serve(handover, listener, settings.source, sets)

@@ -45,6 +45,8 @@ _EARLY_S = 0.1
 _RETRY_S = 0.2
 _MOST_LAST_OUTPUT = 20  # lines of a process that died while it ran no job
 _FREED_WITHIN_S = 5.0
+_COUNT_NOT = (ExitCode.OK, ExitCode.DATABASE)
+"""With these a worker ends that leaves no lease whose end counts against a job type."""
 _MOST_WAITING = 10_000  # events and exits kept while the database cannot be written
 
 
@@ -135,12 +137,12 @@ class Recorder:
 
     def end_process(self, ended: ProcessEnded) -> None:
         """Free the leases of an ended process, count its exit and delete its row."""
-        if ended.last_exit.code != ExitCode.DATABASE:  # such a process has had no lease
+        if not ended.was_stopped and ended.last_exit.code not in _COUNT_NOT:
             self._unfreed[ended.incarnation] = ended.slot, time.monotonic()
         self._inbox.put(ended)
 
     def unfreed(self) -> Collection[str]:
-        """Return the slots in which a process has just ended whose leases are not freed yet.
+        """Return the slots in which a process has just died whose leases are not freed yet.
 
         For 5 s at most: where the database is locked or away for longer, the next process starts
         meanwhile, to be ready when it is back.

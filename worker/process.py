@@ -136,6 +136,7 @@ def _work(
             _take_over(store, control, _described(settings, types), began_ms)
         if stored is not None and not is_supervised(store, settings.beat_timeout_s):
             _retry(control, partial(write_settings, store, stored))
+            _retry(control, partial(remove_old_cells, store))  # else the supervisor's, at its start
         _retry(control, stray.start)
         capture = _capture_and_cut_off(store, held, control, stray)
         upkeep = None if stored is None else Upkeep(stored)
@@ -218,12 +219,12 @@ def _start_renewal(
         pool=settings.pool,
         places=settings.concurrency,
     )
-    _retry(
-        control,
-        lambda: store.processes.register(
-            replace(record, last_beat_mono_ms=store.clock.monotonic_ms())
-        ),
-    )
+
+    def register() -> None:
+        os.utime(store.state.cell(holder.incarnation))  # without a row, only its age keeps it
+        store.processes.register(replace(record, last_beat_mono_ms=store.clock.monotonic_ms()))
+
+    _retry(control, register)
     its_store = _retry(control, lambda: open_storage(settings.storage))
     renewal = RenewalThread(settings, its_store, held, control, record, stray)
     start_without_signals(renewal)
@@ -261,7 +262,6 @@ def _take_over(
     """Do what a supervisor does before its workers start. `began_ms`: when this one did."""
     _retry(control, lambda: void_other_boots(store, only_reboots=True))
     _retry(control, partial(forget_dead_workers, store))
-    _retry(control, partial(remove_old_cells, store))  # of one whose result was refused
     _retry(control, lambda: store.types.replace(types, began_ms))
 
 

@@ -180,7 +180,7 @@ def _attempt_row(attempt: Attempt, now_ms: int) -> tuple[object, ...]:
 @click.option(
     "--lines",
     "-n",
-    type=click.IntRange(min=0),
+    type=click.IntRange(0, 1_000_000_000),
     metavar="N",
     help="Begin with the newest N lines (default: all of a job, 1,000 of SLOT).",
 )

@@ -204,6 +204,16 @@ def refuse_sync_of_folders(monkeypatch: pytest.MonkeyPatch, number: int) -> None
     monkeypatch.setattr(os, "fsync", sync_file)
 
 
+def test_a_backup_whose_name_may_be_lost_says_that_it_is_there(
+    busy_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse_sync_of_folders(monkeypatch, errno.EIO)
+    target = tmp_path / "copies.db"
+    with pytest.raises(DatabaseUnusable, match=r"complete at .*, but a power failure may take it"):
+        busy_store.maintenance.backup(target)
+    assert target.exists()
+
+
 @pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS])
 def test_a_backup_needs_no_hard_links_and_no_sync_of_folders(
     busy_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int

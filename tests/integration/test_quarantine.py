@@ -129,7 +129,7 @@ def quarantined(running: Running) -> list[int]:
     left = running.ids("fragile", Status.PENDING)
     crashes = [one for job_id in left for one in store.jobs.attempts(job_id)]
     assert len(left) == 9, "some have spent all their retries"
-    assert AFTER <= len(crashes) < AFTER + WORKERS, "as docs/quarantine.md promises"
+    assert AFTER <= len(crashes) < AFTER + WORKERS, "the database could be written"
     return left
 
 

@@ -78,7 +78,6 @@ class FileMaintenance:
             self._copy_to(part)
             _finish_copy(part)
             _give_name(part, target)
-            sync_folder(target.parent)
         except FileExistsError:
             raise BackupRefused(
                 f"{target} was created by another process meanwhile; try again"
@@ -92,6 +91,12 @@ class FileMaintenance:
             for leftover in part.parent.iterdir():
                 if leftover.name.startswith(part.name):
                     leftover.unlink()
+        try:
+            sync_folder(target.parent)
+        except OSError as error:
+            raise DatabaseUnusable(
+                f"the backup is complete at {target}, but a power failure may take it: {error}"
+            ) from error
 
     def _copy_to(self, part: Path) -> None:
         old_umask = os.umask(0o077)

@@ -77,7 +77,9 @@ def test_a_slot_is_unfreed_until_the_end_of_its_process_is_written_or_that_takes
     one = Recorder(myself, Duties(lambda: open_store(url), 2.0, Upkeep(for_database(Settings()))))
     one.end_process(ended("default-1", 1, code=9))
     one.end_process(ended("default-2", 1, code=74))
-    assert one.unfreed() == {"default-1"}, "who found no database has had no lease"
+    one.end_process(ended("default-3", 1, code=0))
+    one.end_process(replace(ended("default-4", 1, code=9), was_stopped=True))
+    assert one.unfreed() == {"default-1"}, "no lease of the others counts against a type"
     with monkeypatch.context() as later:
         later.setattr(recorder, "_FREED_WITHIN_S", 0.0)
         assert one.unfreed() == set()

@@ -177,11 +177,14 @@ DELETE FROM orpheus.ended_attempts WHERE job_id = ?1 AND number IN (
     ORDER BY number LIMIT ?3);
 
 -- name: forget-old-lines
--- Delete those of a job's oldest lines that belong to its attempts up to a number.
+-- Delete a job's oldest lines up to the first of a later attempt. It reads no more lines than that.
 DELETE FROM orpheus.job_logs WHERE id IN (
-    SELECT id FROM (
-        SELECT id, attempt FROM orpheus.job_logs WHERE job_id = ?1 ORDER BY id LIMIT ?3) AS oldest
-    WHERE attempt <= ?2);
+    SELECT id FROM orpheus.job_logs
+    WHERE job_id = ?1 AND id < coalesce((
+        SELECT id FROM (
+            SELECT id, attempt FROM orpheus.job_logs WHERE job_id = ?1 ORDER BY id LIMIT ?3) AS oldest
+        WHERE attempt > ?2 ORDER BY id LIMIT 1), 9223372036854775807)
+    ORDER BY id LIMIT ?3);
 
 -- name: end-lease
 -- Leaves in_progress for the status that shared.lifecycle.after chose; an error given replaces the

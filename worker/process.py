@@ -135,8 +135,7 @@ def _work(
         if control.is_alone:
             _take_over(store, control, _described(settings, types), began_ms)
         if stored is not None and not is_supervised(store, settings.beat_timeout_s):
-            _retry(control, partial(write_settings, store, stored))
-            _retry(control, partial(remove_old_cells, store))  # else the supervisor's, at its start
+            _stand_in(store, control, stored)
         _retry(control, stray.start)
         capture = _capture_and_cut_off(store, held, control, stray)
         upkeep = None if stored is None else Upkeep(stored)
@@ -263,6 +262,12 @@ def _take_over(
     _retry(control, lambda: void_other_boots(store, only_reboots=True))
     _retry(control, partial(forget_dead_workers, store))
     _retry(control, lambda: store.types.replace(types, began_ms))
+
+
+def _stand_in(store: Store, control: ControlThread, stored: StoredSettings) -> None:
+    """Do what a supervisor does when it starts, where none runs."""
+    _retry(control, partial(write_settings, store, stored))
+    _retry(control, partial(remove_old_cells, store))
 
 
 def _described(settings: WorkerHandover, types: dict[str, JobType]) -> list[TypeRow]:

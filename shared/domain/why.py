@@ -22,6 +22,8 @@ K = TypeVar("K", bound=Hashable)
 
 MOST_BEFORE = 1_000
 """So many jobs that go before a job are counted."""
+MOST_STEPS = 50
+"""So far back is the job looked for with which the trouble of others began."""
 MOST_NAMED = 5
 """So many jobs or slots are named as those who hold a job back."""
 
@@ -120,6 +122,9 @@ class Standing:
     waits_for: int = 0
     """How many jobs it waits for; `dependencies` are the first of them."""
     dependencies: Sequence[Dependency] = ()
+    retry_first: int | None = None
+    """Of a job that a retry would refuse, as it depends on one that failed or was cancelled: the
+    first of those, which may be retried."""
     quarantine: Quarantine | None = None
     """Of its type. One that is released holds back only jobs that are not let go yet."""
     pause: Pause | None = None
@@ -158,7 +163,7 @@ def reasons(standing: Standing, crews: Sequence[Crew]) -> list[Reason]:
     """Return why a job does not run; none: it runs, or a free worker leases it next."""
     job = standing.job
     if job.status in TERMINAL:
-        return [_ended(job)]
+        return [_ended(job, standing.retry_first)]
     serving = [crew for crew in crews if crew.serves(job.queue)]
     if job.status is Status.IN_PROGRESS:
         return list(_prefetched(standing, serving))
@@ -169,10 +174,13 @@ def reasons(standing: Standing, crews: Sequence[Crew]) -> list[Reason]:
     return found or list(_turn(standing, serving))
 
 
-def _ended(job: Job) -> Reason:
+def _ended(job: Job, retry_first: int | None) -> Reason:
     if job.status is Status.DONE:
         return Reason(Code.ENDED, "it is done")
     error = f": {job.error.type}: {job.error.message}".partition("\n")[0] if job.error else ""
+    if retry_first is not None:
+        by = f"job {retry_first}"
+        return Reason(Code.ENDED, f"it is {job.status}{error} (retry {by} first)", by=by)
     return Reason(Code.ENDED, f"it is {job.status}{error} (a retry runs it again)")
 
 

@@ -184,3 +184,27 @@ def test_a_leased_job_knows_what_its_worker_leased_before_it(
     store.leases.lease(Holder("default-2", "life-2", 102), ("*",), 1, 30_000)
     assert store.standings.of(jobs[2]).leased_before == jobs[:2]
     assert store.standings.of(another).leased_before == []
+
+
+def test_a_job_that_ended_with_another_names_the_one_to_retry_first(
+    store: Store, submit: Submit
+) -> None:
+    first = submit()
+    second = submit(depends_on=(first,))
+    third = submit(depends_on=(second,))
+    store.jobs.cancel(first)
+    found = [store.standings.of(one).retry_first for one in (first, second, third)]
+    assert found == [None, first, first]
+    store.jobs.retry(first)
+    found = [store.standings.of(one).retry_first for one in (first, second, third)]
+    assert found == [None, None, second]
+
+
+def test_a_job_that_runs_whatever_the_other_did_may_be_retried_at_once(
+    store: Store, submit: Submit
+) -> None:
+    first = submit()
+    second = submit(depends_on=(first,), on_dependency_failure="run")
+    store.jobs.cancel(first)
+    store.jobs.cancel(second)
+    assert store.standings.of(second).retry_first is None

@@ -17,7 +17,15 @@ from orpheus.shared.domain.rates import (
     tokens_of,
     wait_for_one_ms,
 )
-from orpheus.shared.domain.why import MOST_BEFORE, MOST_NAMED, Before, Pause, Room, Standing
+from orpheus.shared.domain.why import (
+    MOST_BEFORE,
+    MOST_NAMED,
+    MOST_STEPS,
+    Before,
+    Pause,
+    Room,
+    Standing,
+)
 from orpheus.shared.storage.database import Database, Row
 from orpheus.shared.storage.verbs.jobs import Jobs
 from orpheus.shared.storage.verbs.keys import Keys, key_rules_of
@@ -61,6 +69,7 @@ class Standings:
                 last_outcome=None if outcome is None else Outcome(outcome),
                 waits_for=waits_for,
                 dependencies=self._dependencies(job_id) if waits_for else (),
+                retry_first=self._retry_first(job),
                 quarantine=self._quarantine(job, is_held=is_parked == _HELD),
                 pause=self.pauses().get(job.queue),
                 queues=limits.queues,
@@ -81,6 +90,18 @@ class Standings:
     def _dependencies(self, job_id: int) -> list[Dependency]:
         rows = self._database.all(self._sql["waits-for"], job_id, MOST_NAMED)
         return [Dependency(id, type, Status(status)) for id, type, status in rows]
+
+    def _retry_first(self, job: Job) -> int | None:
+        """Return the job with which it began that a failed or cancelled one cannot be retried."""
+        sql = self._database.sql("dependencies.sql")["failed-dependency"]
+        first = None
+        if job.status in (Status.FAILED, Status.CANCELLED):
+            for _ in range(MOST_STEPS):
+                row = self._database.one(sql, job.id if first is None else first)
+                if row is None:
+                    break
+                first = row[0]
+        return first
 
     def _leased_before(self, incarnation: str, token: int) -> list[int]:
         rows = self._database.all(self._sql["leased-before"], incarnation, token)

@@ -64,6 +64,14 @@ def test_a_job_that_has_ended_says_how(status: Status, error: JobError | None, t
     assert reason.text.startswith(text)
 
 
+def test_a_job_that_a_retry_would_refuse_names_the_job_to_retry_first() -> None:
+    error = JobError("DependencyFailed", "it depended on a job: job 7 is cancelled")
+    cancelled = replace(JOB, status=Status.CANCELLED, error=error)
+    reason = only(pending(cancelled, retry_first=5))
+    assert reason.text.endswith("job 7 is cancelled (retry job 5 first)")
+    assert reason.by == "job 5"
+
+
 def test_a_job_names_those_that_it_waits_for_and_counts_the_others() -> None:
     others = [Dependency(7, "resize", Status.IN_PROGRESS), Dependency(8, "resize", Status.PENDING)]
     blocked = replace(JOB, status=Status.BLOCKED)

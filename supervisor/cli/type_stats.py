@@ -13,6 +13,7 @@ _COLUMNS = (
     Column("TYPE", least=12),
     "SUCCEEDED",
     "OTHERWISE",
+    Column("SNOOZED", 3),
     Column("RUN P50", 4),
     "RUN P95",
     Column("WAIT P50", 6),
@@ -32,10 +33,12 @@ def print_type_stats(store: Store, *, as_json: bool) -> None:
 
 def _row(item: Mapping[str, Any]) -> tuple[object, ...]:
     succeeded = item["ended"].get(Outcome.SUCCEEDED, 0)
+    snoozed = item["ended"].get(Outcome.SNOOZED, 0)
     return (
         item["name"],
         succeeded,
-        sum(item["ended"].values()) - succeeded,
+        sum(item["ended"].values()) - succeeded - snoozed,
+        snoozed or None,
         *(
             duration(item[times][part])
             for times in ("run_s", "wait_s", "cpu_s")

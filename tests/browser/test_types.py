@@ -30,6 +30,23 @@ def test_a_type_shows_what_its_attempts_cost_and_what_it_takes(
     expect(page.locator("#fields-sum_range")).to_be_hidden()
 
 
+def test_a_snooze_is_neither_a_success_nor_a_failure(lasting_dashboard: Dashboard) -> None:
+    system, page = lasting_dashboard.system, lasting_dashboard.page
+    system.wait_for_job(system.submit("sum_range", {"n": 1}))
+    (ran,) = (one for one in system.get("/stats/types")["items"] if one["name"] == "sum_range")
+    ended = {
+        "sum_range": {"succeeded": 3, "failed": 1, "snoozed": 96},
+        "flaky": {"snoozed": 72},
+    }
+    items = [{**ran, "name": name, "ended": its} for name, its in ended.items()]
+    page.route("**/stats/types", lambda route: route.fulfill(json={"items": items}))
+    lasting_dashboard.open("/ui/types")
+    lines = page.locator("#type-sum_range .ended span")
+    expect(lines).to_have_text(["75.0 % of 4 succeeded", "1 failed", "96 snoozed"])
+    expect(page.locator("#type-flaky .ended span")).to_have_text(["72 snoozed"])
+    expect(page.locator("#type-flaky .ended .bad")).to_have_count(0)
+
+
 def test_types_that_never_ran_are_folded_and_found(lasting_dashboard: Dashboard) -> None:
     system, page = lasting_dashboard.system, lasting_dashboard.page
     system.wait_for_job(system.submit("sum_range", {"n": 1}))

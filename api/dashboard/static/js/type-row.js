@@ -12,8 +12,8 @@ const FAILURES = ["failed", "timed_out", "crashed", "lost"];
 /** From this share of failures on, they stand out. */
 const MANY = 0.1;
 
-/** @param {Record<string, number>} ended attempts by outcome */
-const totalOf = (ended) => Object.values(ended).reduce((sum, n) => sum + n, 0);
+/** A snooze is neither a success nor a failure. @param {Record<string, number>} ended attempts by outcome */
+const totalOf = ({ snoozed, ...ended }) => Object.values(ended).reduce((sum, n) => sum + n, 0);
 
 /** The share of attempts that failed; null: there was none. @param {Record<string, number>} ended @returns {number | null} */
 export function failureShare(ended) {
@@ -91,10 +91,12 @@ export class TypeRow {
   }
 
   showEnded(ended) {
+    const { succeeded: good = 0, snoozed, ...rest } = ended;
     const total = totalOf(ended);
-    const good = ended.succeeded ?? 0;
-    const others = Object.entries(ended).filter(([outcome]) => outcome !== "succeeded").sort(([, a], [, b]) => b - a);
-    const texts = total ? [`${percent(good / total)} of ${count(total)} succeeded`, ...others.map(([outcome, n]) => `${count(n)} ${spaced(outcome)}`)] : ["none yet"];
+    const others = Object.entries(rest).sort(([, a], [, b]) => b - a);
+    const texts = total ? [`${percent(good / total)} of ${count(total)} succeeded`, ...others.map(([outcome, n]) => `${count(n)} ${spaced(outcome)}`)] : [];
+    if (snoozed) texts.push(`${count(snoozed)} snoozed`);
+    if (!texts.length) texts.push("none yet");
     arrange(this.ended, texts.map((_, i) => this.ended.children[i] ?? h("span", {})));
     texts.forEach((text, i) => setText(this.ended.children[i], text));
     this.ended.firstElementChild?.classList.toggle("bad", (failureShare(ended) ?? 0) > MANY);

@@ -11,7 +11,7 @@ from orpheus.shared.storage import AuditFilter, AuditRow, Budget
 from orpheus.shared.views.audit import audit_json, change_of
 from orpheus.supervisor.cli.job_filter import Moment
 from orpheus.supervisor.cli.operator import JobId, Operator, Text, for_operator
-from orpheus.supervisor.cli.output import local_time, print_json, print_table
+from orpheus.supervisor.cli.output import print_json, print_table, short_time
 from orpheus.supervisor.cli.table import Column
 
 _COLUMNS = (
@@ -19,10 +19,10 @@ _COLUMNS = (
     "AT",
     Column("BY", least=12),
     "ACTION",
-    Column("ON", least=12),
+    Column("ON", least=24),
     Column("CHANGE", 3, least=12),
     Column("COUNT", 1),
-    Column("REASON", least=20),
+    Column("REASON", least=12),
 )
 
 
@@ -86,5 +86,5 @@ def audit(
 
 
 def _row(row: AuditRow) -> tuple[object, ...]:
-    when = local_time(rfc3339(row.at_ms))
+    when = short_time(rfc3339(row.at_ms))
     return row.id, when, row.by, row.action, row.target, change_of(row), row.count, row.reason

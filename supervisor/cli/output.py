@@ -148,6 +148,14 @@ def local_time(moment: str) -> str:
     return f"{datetime.fromisoformat(moment).astimezone():%Y-%m-%d %H:%M:%S}"
 
 
+def short_time(moment: str) -> str:
+    """Return the same on a terminal as short as it is clear: `12:00:07` today, `01-31 12:00`."""
+    at, now = datetime.fromisoformat(moment).astimezone(), datetime.now().astimezone()
+    if not sys.stdout.isatty() or at.year != now.year:
+        return local_time(moment)
+    return f"{at:%H:%M:%S}" if at.date() == now.date() else f"{at:%m-%d %H:%M}"
+
+
 def time_in(moment: str, zone: str) -> str:
     """Return a moment, as the API tells it, in a time zone, with that zone's short name."""
     at = datetime.fromisoformat(moment).astimezone(ZoneInfo(zone))

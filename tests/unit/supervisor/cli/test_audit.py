@@ -1,5 +1,7 @@
 """`orpheus audit`."""
 
+import re
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -92,3 +94,14 @@ def test_pages_follow_each_other(orpheus: Orpheus, trail: Store) -> None:
     assert len(seen) == 600 and seen == sorted(set(seen), reverse=True)
     code, _, err = orpheus("audit", "--limit", "2")
     assert (code, err) == (0, "older ones: --before 1202\n")
+
+
+@pytest.mark.usefixtures("trail")
+def test_a_narrow_terminal_shows_on_what(orpheus: Orpheus, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("NO_COLOR", "1")
+    lines = orpheus("audit").out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert re.match(r"3   \d\d:\d\d:\d\d  cli:ada ", lines[1])
+    assert "  jobs with status=failed  " in lines[1]

@@ -1,10 +1,10 @@
 """How long until a queue is empty, at the pace of the last minutes and with more workers. Pure.
 
-A fluid model: the jobs that wait leave at the rate at which jobs were done lately, and each further
-worker adds one job in the time that one took (Little's law). It assumes that no job is submitted
-meanwhile, that those that wait are like those that were done, and that further workers take only
-jobs of this queue and are as fast as the others. A delayed job counts as if it were due; limits of
-keys are left out.
+A fluid model: the jobs that are due leave at the rate at which jobs were done lately, and each
+further worker adds one job in the time that one took (Little's law). It assumes that no job is
+submitted or becomes due meanwhile, that those that wait are like those that were done, and that
+further workers take only jobs of this queue and are as fast as the others. Limits of keys are left
+out.
 """
 
 from collections.abc import Sequence

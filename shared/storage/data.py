@@ -338,6 +338,13 @@ class Flow:
     ended_per_minute: float = 0.0
 
 
+class DueInQueue(NamedTuple):
+    """How many jobs of a queue are due now, and when the next one is; None: it is not known."""
+
+    jobs: int
+    next_ms: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Minute:
     """Jobs that ended in one minute; `at_ms` is when it began."""

@@ -9,7 +9,7 @@ from orpheus.shared.domain import why
 from orpheus.shared.domain.drain import Pace, drain_s, drain_with_more_s
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.rates import rate_text
-from orpheus.shared.storage import Flow, QueueRow, Store
+from orpheus.shared.storage import DueInQueue, Flow, QueueRow, Store
 from orpheus.shared.views.values import Time, optional_time
 
 
@@ -32,7 +32,7 @@ class DrainWithMore(TypedDict):
 
 
 class Drain(TypedDict):
-    """When the queue is empty, if no job is submitted meanwhile: an estimate."""
+    """When the jobs that are due and those that run are done, if none comes: an estimate."""
 
     seconds: float
     """At the pace of the last five minutes."""
@@ -63,10 +63,16 @@ class QueueFigures(TypedDict):
     max_running_per_key: int
     rate_per_key: str
     counts: Counts
+    due: int
+    """Pending jobs whose time has come; of a queue with 10,000 or more, all that are pending."""
+    next_due_s: float | None
+    """In how many seconds the next one is due; null: there is none, or a thousand jobs of other
+    queues are due before it."""
     oldest_pending_s: float | None
     done_per_minute: float
     drain: Drain | None
-    """null: it is paused, or nothing was done in the last five minutes."""
+    """null: it is paused, no pending job of it is due, or nothing was done in the last five
+    minutes."""
     submitted_per_minute: float
     """Over the last five minutes, as `ended_per_minute`: done, failed and cancelled."""
     ended_per_minute: float
@@ -101,12 +107,15 @@ def queues_json(store: Store) -> list[QueueFigures]:
         done_per_minute = store.stats.done_per_minute()
         paces, flows = store.stats.paces(), store.stats.flows()
         rules = {row.name: row for row in store.queues.all()}
+        due, now_ms = store.stats.due_by_queue(), store.clock.wall_ms()
         oldest_s = store.stats.oldest_pending_by_queue()
         pauses = {name: _pause(one) for name, one in store.standings.pauses().items()}
     found: list[QueueFigures] = []
     for name in sorted(counts.keys() | rules.keys()):
         rule = rules.get(name, QueueRow(name, paused=False, max_running=0, rate=None))
         flow = flows.get(name, Flow())
+        its_due = due.get(name, DueInQueue(0))
+        next_ms, its_counts = its_due.next_ms, counts.get(name, {})
         either_rate = rule.rate or rule.per_key.rate
         found.append(
             {
@@ -117,10 +126,12 @@ def queues_json(store: Store) -> list[QueueFigures]:
                 "burst": either_rate.burst if either_rate else 1,
                 "max_running_per_key": rule.per_key.max_running,
                 "rate_per_key": rate_text(rule.per_key.rate),
-                "counts": counts_json(counts.get(name, {})),
+                "counts": counts_json(its_counts),
+                "due": its_due.jobs,
+                "next_due_s": None if next_ms is None else max(0, next_ms - now_ms) / 1000,
                 "oldest_pending_s": oldest_s.get(name),
                 "done_per_minute": done_per_minute.get(name, 0.0),
-                "drain": _drain(rule, counts.get(name, {}), paces.get(name)),
+                "drain": _drain(rule, its_counts, its_due.jobs, paces.get(name)),
                 "submitted_per_minute": flow.submitted_per_minute,
                 "ended_per_minute": flow.ended_per_minute,
                 "pause": pauses.get(name),
@@ -146,10 +157,12 @@ def _pause(pause: why.Pause) -> Pause:
     return {"by": pause.by, "reason": pause.reason, "at": optional_time(pause.at_ms)}
 
 
-def _drain(rule: QueueRow, counts: Mapping[Status, int], pace: Pace | None) -> Drain | None:
-    if rule.paused:
+def _drain(
+    rule: QueueRow, counts: Mapping[Status, int], due: int, pace: Pace | None
+) -> Drain | None:
+    waiting = due + counts.get(Status.IN_PROGRESS, 0)
+    if rule.paused or (counts.get(Status.PENDING, 0) and not waiting):
         return None
-    waiting = counts.get(Status.PENDING, 0) + counts.get(Status.IN_PROGRESS, 0)
     starts_per_s = None if rule.rate is None else rule.rate.per_s
     limits = (rule.max_running, starts_per_s)
     seconds = drain_s(waiting, pace, 0, *limits)

@@ -5,14 +5,18 @@ from typing import Any
 
 import click
 
+from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.limits import NAME, NAME_RULE
 from orpheus.shared.errors import ExitCode
 from orpheus.shared.operations.operator_actions import pause_queue
-from orpheus.shared.views.queues import queues_json
+from orpheus.shared.storage import Store
+from orpheus.shared.views.queues import Queue, served_queues_json
+from orpheus.shared.views.why import crews_of
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.operator import Operator, for_operator, with_reason
 from orpheus.supervisor.cli.output import duration, print_items, print_json
+from orpheus.supervisor.cli.processes import read_workers
 from orpheus.supervisor.cli.table import Column, Columns
 
 _RANKS = {Status.BLOCKED: 3, Status.DONE: 6, Status.CANCELLED: 8}
@@ -33,16 +37,23 @@ _COLUMNS: Columns = (
 @for_operator
 def queues(operator: Operator) -> int:
     """List queues with their state, limits and jobs by status."""
-    with operator.store() as store:
-        items = queues_json(store)
+    handover = operator.handover()
+    with operator.store(handover) as store:
+        items = _queues(store, handover)
     print_items(items, _COLUMNS, _queue_row, as_json=operator.as_json)
     return ExitCode.OK
+
+
+def _queues(store: Store, handover: CommandLineHandover) -> list[Queue]:
+    with store.snapshot():
+        crews = crews_of(handover.storage.pools, read_workers(store, handover))
+        return served_queues_json(store, crews)
 
 
 def _queue_row(item: Mapping[str, Any]) -> tuple[object, ...]:
     return (
         item["name"],
-        "paused" if item["paused"] else "open",
+        _state(item),
         item["max_running"] or None,
         item["rate"] or None,
         ", ".join(str(one) for one in (item["max_running_per_key"], item["rate_per_key"]) if one)
@@ -50,12 +61,22 @@ def _queue_row(item: Mapping[str, Any]) -> tuple[object, ...]:
         *(item["counts"][status.value] for status in Status),
         duration(item["oldest_pending_s"]),
         f"{item['done_per_minute']:.1f}",
-        _empty_in(item["drain"]),
+        _empty_in(item),
     )
 
 
-def _empty_in(drain: Mapping[str, Any] | None) -> str | None:
-    """Return when a queue is empty, as it stands and with more workers."""
+def _state(item: Mapping[str, Any]) -> str:
+    if item["paused"]:
+        return "paused"
+    return "open" if item["pools"] else "no pool"
+
+
+def _empty_in(item: Mapping[str, Any]) -> str | None:
+    """Return when no due job of a queue is left, as it stands and with more workers."""
+    drain, counts = item["drain"], item["counts"]
+    if counts[Status.PENDING] and not (item["due"] or counts[Status.IN_PROGRESS]):
+        next_due_s = item["next_due_s"]
+        return "none is due" + (f", the next in {duration(next_due_s)}" if next_due_s else "")
     if drain is None or not drain["seconds"]:
         return None
     more = (f"+{one['more_workers']}: {duration(one['seconds'])}" for one in drain["with_more"])
@@ -84,10 +105,12 @@ def _set_paused(operator: Operator, queue: str, reason: str | None, *, paused: b
     if not NAME.fullmatch(queue):
         raise click.UsageError(f"{queue!r} is not a valid name: it {NAME_RULE}")
     action = "pause" if paused else "resume"
-    with operator.store() as store:
+    handover = operator.handover()
+    with operator.store(handover) as store:
         pause_queue(store, operator.actor(reason), queue, paused=paused)
         if operator.as_json:
-            print_json(next(item for item in queues_json(store) if item["name"] == queue))
+            items = _queues(store, handover)
+            print_json(next(item for item in items if item["name"] == queue))
         else:
             click.echo(f"queue {queue}: {action}d")
     return ExitCode.OK

@@ -72,6 +72,8 @@ QUEUE = {
     "max_running_per_key",
     "rate_per_key",
     "counts",
+    "due",
+    "next_due_s",
     "oldest_pending_s",
     "done_per_minute",
     "drain",

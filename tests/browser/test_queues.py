@@ -76,7 +76,7 @@ def test_whether_a_backlog_grows_and_when_it_is_gone_is_told_in_words(
         "still": ((0, 0, None), ["none has ended lately"]),
     }
     (one, *_) = lasting_dashboard.system.get("/queues")["items"]
-    one["counts"]["pending"] = 3
+    one["counts"]["pending"] = one["due"] = 3
     queues = [
         {**one, "name": name, "submitted_per_minute": into, "ended_per_minute": out, "drain": drain}
         for name, ((into, out, drain), _) in cases.items()
@@ -89,6 +89,23 @@ def test_whether_a_backlog_grows_and_when_it_is_gone_is_told_in_words(
         faster = ["with 1 more worker 1 min 00 s"] if drain is long else []
         lines = row(lasting_dashboard, name).locator(".backlog div div")
         expect(lines).to_have_text([*told, *faster])
+
+
+def test_jobs_that_none_takes_now_are_no_backlog_that_workers_would_shorten(
+    lasting_dashboard: Dashboard,
+) -> None:
+    system = lasting_dashboard.system
+    for hours in (30, 2):
+        system.submit("sum_range", {"n": 1}, queue="later", delay=hours * 3600 + 30)
+    (one,) = (queue for queue in system.get("/queues")["items"] if queue["name"] == "later")
+    unserved = {**one, "name": "unserved", "pools": []}
+    lasting_dashboard.page.route(
+        re.compile("(?<!/ui)/queues$"), lambda route: route.fulfill(json={"items": [one, unserved]})
+    )
+    lasting_dashboard.open("/ui/queues")
+    lines = row(lasting_dashboard, "later").locator(".backlog div div")
+    expect(lines).to_have_text(["none is due now", "the next in 2 h 00 min"])
+    expect(row(lasting_dashboard, "unserved").locator(".backlog")).to_have_text("no pool serves it")
 
 
 def test_a_number_leads_to_its_jobs(lasting_dashboard: Dashboard) -> None:

@@ -7,7 +7,9 @@ import pytest
 from orpheus.shared.domain.drain import Pace
 from orpheus.shared.domain.jobs import Lease
 from orpheus.shared.domain.lifecycle import Ending
-from orpheus.shared.storage import Store
+from orpheus.shared.domain.rates import KeyRules, QueueRules
+from orpheus.shared.storage import DueInQueue, Store
+from orpheus.shared.storage.verbs import stats
 from orpheus.shared.views.queues import queues_json
 from tests.contract.conftest import FakeClock
 
@@ -65,3 +67,45 @@ def test_each_queue_tells_when_it_is_empty_unless_it_is_paused(
     assert new["drain"] is None
     store.queues.pause("mail")
     assert queues_json(store)[0]["drain"] is None
+
+
+def test_jobs_that_are_not_due_are_no_work_that_more_workers_would_do(
+    store: Store, run: Run, submit: Callable[..., int]
+) -> None:
+    for _ in range(10):
+        run("mail", 2_000)
+    for hours in (3, 2):
+        submit(queue="mail", delay_ms=hours * 3_600_000)
+    (mail,) = queues_json(store)
+    assert (mail["due"], mail["next_due_s"], mail["drain"]) == (0, 7_200.0, None)
+    for _ in range(30):
+        submit(queue="mail")
+    (mail,) = queues_json(store)
+    assert (mail["due"], mail["counts"]["pending"]) == (30, 32)
+    assert mail["drain"] is not None
+    assert mail["drain"]["seconds"] == pytest.approx(60)
+
+
+def test_a_job_whose_time_has_come_and_one_that_waits_for_its_key_are_due(
+    store: Store, submit: Callable[..., int], lease: Callable[..., list[Lease]], clock: FakeClock
+) -> None:
+    store.queues.configure({"mail": QueueRules(per_key=KeyRules(1))})
+    for _ in range(3):
+        submit(queue="mail", concurrency_key="ada")
+    submit(queue="media", delay_ms=5_000)
+    assert len(lease(5)) == 1
+    later = DueInQueue(0, clock.wall + 5_000)
+    assert store.stats.due_by_queue() == {"mail": DueInQueue(2), "media": later}
+    clock.advance(5_000)
+    assert store.stats.due_by_queue()["media"] == DueInQueue(1)
+
+
+def test_so_many_due_jobs_that_they_are_not_counted_are_all_that_wait(
+    store: Store, submit: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stats, "_MOST_COUNTED", 2)
+    submit(queue="mail", delay_ms=5_000)
+    submit(queue="mail")
+    assert store.stats.due_by_queue()["mail"].jobs == 1
+    submit(queue="mail")
+    assert store.stats.due_by_queue()["mail"].jobs == 3

@@ -68,6 +68,8 @@ HOT = {
     ("logs.sql", "after"): "job_logs_by_job",
     ("counts.sql", "first-due"): "jobs_due",
     ("counts.sql", "first-due-below"): "jobs_due",
+    ("counts.sql", "due-of-queue"): "jobs_parked (queue=?)",
+    ("counts.sql", "scheduled-by-queue"): "jobs_scheduled",
     ("alerts.sql", "seen"): "SEARCH events USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)",
     ("alerts.sql", "late-jobs"): "jobs_due (queue=? AND priority=? AND run_at_ms<?)",
     ("alerts.sql", "late-delayed-jobs"): "jobs_scheduled (run_at_ms<?)",
@@ -81,7 +83,7 @@ HOT = {
 SORTS = {
     "leases-of", "expired-leases", "parked-and-next", "leased-before", "running-of-queue",
     "running-of-key", "late-delayed-jobs", "late-jobs", "links-of-graph",
-    "last-runs",
+    "last-runs", "scheduled-by-queue",
 }  # fmt: skip
 
 

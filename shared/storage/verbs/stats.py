@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from orpheus.shared.domain.drain import Pace
 from orpheus.shared.domain.jobs import Status
-from orpheus.shared.storage.data import Flow, Latency, Minute
+from orpheus.shared.storage.data import DueInQueue, Flow, Latency, Minute
 from orpheus.shared.storage.database import Database
 from orpheus.shared.storage.totals import ENDED, RAN, WAITED, Histogram, histograms_of
 from orpheus.shared.storage.type_totals import TypeFigures, figures_of
@@ -161,6 +161,26 @@ class Stats:
         row = self._database.one(self._sql["first-job-from"], job_id)
         assert row is not None  # there is one with the greatest id, in the same snapshot
         return row[0], row[1]
+
+    def due_by_queue(self) -> dict[str, DueInQueue]:
+        """Return how many jobs of each queue that has pending ones are due, and when its next is.
+
+        Of a queue that has very many due jobs, all that are pending count. When the next one is due
+        is known if its time is among the first to come of all queues.
+        """
+        now_ms = self._database.clock.wall_ms()
+        found = {}
+        with self._database.snapshot():
+            rows = self._database.all(self._sql["scheduled-by-queue"], now_ms, _MOST_PROBES)
+            scheduled = {queue: (come, next_ms) for queue, come, next_ms in rows}
+            for queue, by_status in self.counts_by_queue().items():
+                if pending := by_status[Status.PENDING]:
+                    row = self._database.one(self._sql["due-of-queue"], queue, _MOST_COUNTED)
+                    assert row is not None  # it counts
+                    come, next_ms = scheduled.get(queue, (0, None))
+                    due = row[0] + come
+                    found[queue] = DueInQueue(pending if due >= _MOST_COUNTED else due, next_ms)
+        return found
 
     def latencies(self) -> tuple[Latency, Latency]:
         """Return how long jobs waited from due to start, and how long their last attempt ran."""

@@ -104,3 +104,25 @@ SELECT priority, run_at_ms FROM jobs INDEXED BY jobs_due
 WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND queue = ? AND priority < ?
 ORDER BY priority DESC, run_at_ms LIMIT 1;
 
+-- name: due-of-queue
+-- How many jobs of a queue are due: those that may be leased, and those that wait for room of their
+-- key, each counted up to a number.
+SELECT (
+    SELECT count(*) FROM (
+        SELECT 1 FROM jobs INDEXED BY jobs_due
+        WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND queue = ?1
+        LIMIT ?2) AS free) + (
+    SELECT count(*) FROM (
+        SELECT 1 FROM jobs INDEXED BY jobs_parked
+        WHERE is_parked = 1 AND queue = ?1
+        LIMIT ?2) AS parked);
+
+-- name: scheduled-by-queue
+-- Of the first jobs of all queues that wait for their time: by queue, those whose time has come, and
+-- when the next one's comes.
+SELECT queue, count(*) FILTER (WHERE run_at_ms <= ?1),
+    min(run_at_ms) FILTER (WHERE run_at_ms > ?1)
+FROM (
+    SELECT queue, run_at_ms FROM jobs INDEXED BY jobs_scheduled
+    WHERE status = 'pending' AND is_due = 0 ORDER BY run_at_ms LIMIT ?2) AS first
+GROUP BY queue;

@@ -47,3 +47,26 @@ def test_a_queue_is_paused_and_resumed(orpheus: Orpheus, store: Store) -> None:
     item = orpheus("resume", "mail", "--json").json
     assert (item["name"], item["paused"]) == ("mail", False)
     assert len(store.leases.lease(WORKER, ("*",), 1, 30_000)) == 1
+
+
+def test_a_queue_that_no_pool_serves_is_not_called_open(orpheus: Orpheus, store: Store) -> None:
+    for queue in ("default", "mail"):
+        store.jobs.submit(NewJob("count", queue=queue))
+    pools = ("--set", 'pools.default.queues=["default"]')
+    lines = orpheus("queues", *pools).out.splitlines()
+    assert lines[1].split()[:2] == ["default", "open"]
+    assert re.match("mail +no pool ", lines[2])
+    items = orpheus("queues", "--json", *pools).json["items"]
+    assert [[pool["name"] for pool in item["pools"]] for item in items] == [["default"], []]
+    orpheus("pause", "mail")
+    assert orpheus("queues", *pools).out.splitlines()[2].split()[:2] == ["mail", "paused"]
+
+
+def test_a_queue_of_which_nothing_is_due_says_when_the_next_is(
+    orpheus: Orpheus, store: Store, finish: Finish
+) -> None:
+    store.jobs.submit(NewJob("count"))
+    finish(store)
+    store.jobs.submit(NewJob("count", delay_ms=7_200_000))
+    line = orpheus("queues").out.splitlines()[1]
+    assert re.search(r"  none is due, the next in (2 h|1 h 59 min)$", line)

@@ -102,7 +102,13 @@ class Facts:
     pools: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """The queues that each pool of the configuration serves."""
     ended: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    """By type, of the last `LATELY_MINUTES`: how many jobs are done, and how many failed."""
+    """By type, of the last `LATELY_MINUTES`: how often jobs ended done, and how often failed.
+
+    A job that is retried ends more than once.
+    """
+    failing: Mapping[str, tuple[int, float]] = field(default_factory=dict)
+    """By type of which no job is done since: how many jobs are failed, and for how many seconds the
+    newest of them."""
     quarantined: Sequence[tuple[str, str]] = ()
     """Types that are held back, each with the evidence: a clause."""
     late_schedules: Sequence[tuple[str, float]] = ()

@@ -8,7 +8,7 @@ What passes by itself, or is meant so, is no concern: a worker that starts, a qu
 and empty, a delay of some seconds.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from orpheus.shared.domain.concerns import (
@@ -32,6 +32,8 @@ LATE_S = 60.0
 FAILING_SHARE = 0.1
 FAILING_LEAST = 3
 """A type fails if so many of its jobs did lately, and so large a share."""
+MOST_FAILED = 10_000
+"""So many failed jobs of a type are counted."""
 RESTARTS_LEAST = 3
 """A slot is restless if its processes failed so often within `RESTARTS_WITHIN_S`."""
 LITTLE_SPACE_BYTES = 256_000_000
@@ -77,7 +79,7 @@ def _concerns(facts: Facts) -> Iterator[Concern]:
     yield from _restless(facts)
     yield from _silent(facts)
     yield from _quarantined(facts.quarantined)
-    yield from _types(facts.ended)
+    yield from _types(facts)
     yield from _queues(facts)
     yield from _schedules(facts.late_schedules)
     yield from _disk(facts)
@@ -169,18 +171,33 @@ def _quarantined(types: Sequence[tuple[str, str]]) -> Iterator[Concern]:
         yield Concern(ConcernCode.TYPE_QUARANTINED, _sentence(text), command, about)
 
 
-def _types(ended: Mapping[str, tuple[int, int]]) -> Iterator[Concern]:
-    failing = [
-        (failed, done + failed, name)
-        for name, (done, failed) in ended.items()
-        if failed >= FAILING_LEAST and failed >= FAILING_SHARE * (done + failed)
-    ]
-    for failed, all_, name in sorted(failing, key=lambda one: (-one[0], one[2])):
-        jobs = f"jobs of {name}" if name else "jobs of types that are not described"
-        lately = f"that ended in the last {LATELY_MINUTES} minutes"
+def _types(facts: Facts) -> Iterator[Concern]:
+    """Yield types that fail, those with the most failures first.
+
+    One of which nothing has succeeded since is told until a job of it does, or none is failed.
+    """
+    failing = {
+        name: (jobs, _only_failed(name, jobs, newest_s))
+        for name, (jobs, newest_s) in facts.failing.items()
+        if jobs >= FAILING_LEAST
+    }
+    for name, (done, failed) in facts.ended.items():
+        ended = done + failed
+        if failed >= FAILING_LEAST and failed >= FAILING_SHARE * ended and name not in failing:
+            jobs = name or "types that are not described"
+            times = f"{failed:,} of the {ended:,} times that they ended"
+            lately = f"in the last {LATELY_MINUTES} minutes"
+            failing[name] = failed, f"Jobs of {jobs} failed {times} {lately}."
+    for name, (_, text) in sorted(failing.items(), key=lambda one: (-one[1][0], one[0])):
         about = About("type", name) if name else None
-        text = f"{failed:,} of {all_:,} {jobs} {lately} failed."
         yield Concern(ConcernCode.TYPE_FAILING, text, "orpheus errors", about)
+
+
+def _only_failed(name: str, jobs: int, newest_s: float) -> str:
+    at_least = " or more" if jobs >= MOST_FAILED else ""
+    minutes = newest_s // 60
+    ago = duration(minutes * 60) if minutes else "less than a minute"
+    return f"The last {jobs:,}{at_least} jobs of {name} failed, the newest {ago} ago."
 
 
 class _HeldBack(NamedTuple):

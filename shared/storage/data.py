@@ -192,6 +192,8 @@ class AuditPage:
     """Then: when the last of them was made."""
 
 
+MINUTES_KEPT = 2 * 24 * 60
+"""Of the figures by minute."""
 IDEMPOTENCY_MS = 24 * 60 * 60 * 1000
 """How long the answer to an Idempotency-Key is repeated."""
 
@@ -343,6 +345,13 @@ class DueInQueue(NamedTuple):
 
     jobs: int
     next_ms: int | None = None
+
+
+class Failures(NamedTuple):
+    """How many jobs failed, and when the newest of them did."""
+
+    jobs: int
+    newest_ms: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,6 +112,10 @@ def _facts(
                 name: (by_status.get(Status.DONE, 0), by_status.get(Status.FAILED, 0))
                 for name, by_status in ended.items()
             },
+            failing={
+                name: (one.jobs, max(0, now_ms - one.newest_ms) / 1000)
+                for name, one in store.stats.failing().items()
+            },
             quarantined=[(one.type, one.evidence) for one in store.quarantines.all()],
             late_schedules=list(_late_schedules(store, now_ms)),
             silent_after_s=beat_timeout_s,

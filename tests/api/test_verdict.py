@@ -61,7 +61,7 @@ def test_a_type_that_fails_is_told_beside_many_that_do_not(system: Any) -> None:
         )
     ((code, text),) = concerns(system)
     assert code == "type_failing"
-    assert text == "3 of 3 jobs of pay that ended in the last 5 minutes failed."
+    assert text == "The last 3 jobs of pay failed, the newest less than a minute ago."
 
 
 def test_exits_that_failed_lately_count_and_those_that_were_wanted_do_not(system: Any) -> None:

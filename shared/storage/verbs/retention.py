@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.retention import RetentionRules
-from orpheus.shared.storage.data import IDEMPOTENCY_MS
+from orpheus.shared.storage.data import IDEMPOTENCY_MS, MINUTES_KEPT
 from orpheus.shared.storage.database import Database
 from orpheus.shared.storage.verbs.events import Events
 
@@ -24,7 +24,6 @@ _STEP_JOBS = 1_000
 BITE = 100
 """So many rows, or pages of a file, are deleted between two looks at the clock."""
 _MINUTE_MS = 60_000
-_MINUTES_KEPT = 2 * 24 * 60
 _BEFORE_ALL = (-1, -1)
 
 
@@ -121,7 +120,7 @@ class Retention:
         return True
 
     def _minutes(self) -> bool:
-        first_kept = self._database.clock.wall_ms() // _MINUTE_MS - _MINUTES_KEPT
+        first_kept = self._database.clock.wall_ms() // _MINUTE_MS - MINUTES_KEPT
         row = self._database.one(self._sql["oldest-minute"])
         if row is None or row[0] is None or row[0] >= first_kept:
             return False

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from orpheus.shared.domain.drain import Pace
 from orpheus.shared.domain.jobs import Status
-from orpheus.shared.storage.data import DueInQueue, Flow, Latency, Minute
+from orpheus.shared.domain.verdict import MOST_FAILED
+from orpheus.shared.storage.data import MINUTES_KEPT, DueInQueue, Failures, Flow, Latency, Minute
 from orpheus.shared.storage.database import Database
 from orpheus.shared.storage.totals import ENDED, RAN, WAITED, Histogram, histograms_of
 from orpheus.shared.storage.type_totals import TypeFigures, figures_of
@@ -16,6 +17,8 @@ _LATELY_MINUTES = 5
 _MINUTE_MS = 60_000
 _MOST_PROBES = 1_000
 _MOST_COUNTED = 10_000
+_MOST_ERRORS = 100
+"""Of the failed jobs of one type."""
 
 
 class _Came(NamedTuple):
@@ -181,6 +184,49 @@ class Stats:
                     due = row[0] + come
                     found[queue] = DueInQueue(pending if due >= _MOST_COUNTED else due, next_ms)
         return found
+
+    def failing(self) -> dict[str, Failures]:
+        """Return the failed jobs of each type of which none has been done since, within two days.
+
+        They are counted up to a bounded number. What failed in the minute of the last success is
+        left out: the figures do not tell which was first.
+        """
+        found = {}
+        with self._database.snapshot():
+            for (name,) in self._database.all(self._sql["types-with-failed-jobs"]):
+                failures = self._failures(name)
+                if failures is not None:
+                    found[name] = failures
+        return found
+
+    def _failures(self, job_type: str) -> Failures | None:
+        first = self._minute() - MINUTES_KEPT
+        errors = self._errors_since(job_type, first * _MINUTE_MS)
+        if not errors:
+            return None
+        done = self._database.one(self._sql["last-done"], job_type, first)
+        since_ms = (first if done is None else done[0] + 1) * _MINUTE_MS
+        jobs = 0
+        for *error, newest_ms in errors:
+            if newest_ms >= since_ms and jobs < MOST_FAILED:
+                most = MOST_FAILED - jobs
+                sql = self._sql["failed-with-error"]
+                row = self._database.one(sql, job_type, *error, since_ms, most)
+                assert row is not None  # it counts
+                jobs += row[0]
+        return Failures(jobs, max(error[2] for error in errors)) if jobs else None
+
+    def _errors_since(self, job_type: str, since_ms: int) -> list[tuple[str, str, int]]:
+        """Return the first errors of a type's failed jobs, and when the newest of each failed."""
+        errors, last = list[tuple[str, str, int]](), ("", "")
+        for _ in range(_MOST_ERRORS):
+            row = self._database.one(self._sql["next-error"], job_type, *last)
+            if row is None:
+                break
+            last = row[0], row[1]
+            if row[2] >= since_ms:
+                errors.append((*last, row[2]))
+        return errors
 
     def latencies(self) -> tuple[Latency, Latency]:
         """Return how long jobs waited from due to start, and how long their last attempt ran."""

@@ -127,3 +127,43 @@ FROM (
     SELECT queue, run_at_ms FROM orpheus.jobs
     WHERE status = 'pending' AND is_due = 0 ORDER BY run_at_ms LIMIT ?2) AS first
 GROUP BY queue;
+
+-- name: types-with-failed-jobs
+-- The described types that have failed jobs, with one probe of the index for each: of an EXISTS, the
+-- planner may make a join that reads all failed jobs.
+SELECT name FROM orpheus.job_types
+WHERE (
+    SELECT 1 FROM orpheus.jobs
+    WHERE status = 'failed' AND jobs.type = job_types.name LIMIT 1) IS NOT NULL;
+
+-- name: next-error
+-- The next error and place of a type's failed jobs, and when the newest of them failed. The next place
+-- and the next error are looked for one by one: to compare both at once, SQLite reads all jobs between.
+SELECT error_type, error_where, (
+    SELECT max(finished_at_ms) FROM orpheus.jobs
+    WHERE status = 'failed' AND jobs.type = ?1 AND jobs.error_type = found.error_type
+        AND jobs.error_where = found.error_where) AS newest_ms
+FROM (
+    SELECT error_type, error_where FROM (
+        SELECT error_type, error_where FROM orpheus.jobs
+        WHERE status = 'failed' AND type = ?1 AND error_type = ?2 AND error_where > ?3
+        ORDER BY error_where LIMIT 1) AS of_this_error
+    UNION ALL
+    SELECT error_type, error_where FROM (
+        SELECT error_type, error_where FROM orpheus.jobs
+        WHERE status = 'failed' AND type = ?1 AND error_type > ?2
+        ORDER BY error_type, error_where LIMIT 1) AS of_the_next
+    ORDER BY error_type, error_where LIMIT 1) AS found;
+
+-- name: failed-with-error
+-- How many jobs of a type failed with an error and place since a time, counted up to a number.
+SELECT count(*) FROM (
+    SELECT 1 FROM orpheus.jobs
+    WHERE status = 'failed' AND type = ? AND error_type = ? AND error_where = ?
+        AND finished_at_ms >= ?
+    LIMIT ?) AS counted;
+
+-- name: last-done
+-- The last minute in which jobs of a type were done, since one; read from the newest back.
+SELECT minute FROM orpheus.finished_per_minute
+WHERE type = ? AND status = 'done' AND minute >= ? ORDER BY minute DESC LIMIT 1;

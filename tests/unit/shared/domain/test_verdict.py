@@ -157,8 +157,28 @@ def test_jobs_that_wait_a_moment_are_no_concern(queue: QueueFacts) -> None:
 
 def test_a_type_that_fails_shows_beside_a_million_others() -> None:
     one = only(ended={"sum": (1_000_000, 2), "payment": (0, 300)})
-    assert one.text == "300 of 300 jobs of payment that ended in the last 5 minutes failed."
+    times = "300 of the 300 times that they ended in the last 5 minutes"
+    assert one.text == f"Jobs of payment failed {times}."
     assert (one.about, one.command) == (("type", "payment"), "orpheus errors")
+
+
+@pytest.mark.parametrize(
+    ("jobs", "newest_s", "counted", "ago"),
+    [
+        (304, 629.0, "304", "10 min"),
+        (304, 59.9, "304", "less than a minute"),
+        (10_000, 7_260.0, "10,000 or more", "2 h 1 min"),
+    ],
+)
+def test_a_type_of_which_nothing_succeeded_since_is_told_as_jobs_and_once(
+    jobs: int, newest_s: float, counted: str, ago: str
+) -> None:
+    text = f"The last {counted} jobs of payment failed, the newest {ago} ago."
+    one = only(ended={"payment": (0, 454)}, failing={"payment": (jobs, newest_s)})
+    assert one == Concern(
+        ConcernCode.TYPE_FAILING, text, "orpheus errors", About("type", "payment")
+    )
+    assert concerns(failing={"payment": (2, newest_s)}) == []
 
 
 @pytest.mark.parametrize("ended", [(0, 2), (28, 3), (1000, 99)])

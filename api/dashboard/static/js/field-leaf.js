@@ -15,8 +15,8 @@ export class LeafField {
     this.required = required && !shape.nullable;
     this.schema = shape.schema;
     this.kind = shape.kind;
-    /** What an empty control means: not given, or the null or "" that was written into it. @type {any} */
-    this.empty = this.emptyAtFirst = required && shape.nullable ? null : required && this.kind === "string" ? "" : undefined;
+    /** What an empty control means: not given, or the null or "" that was written into it. One that somebody has emptied looks like one that nobody has touched, and so means the same. @type {any} */
+    this.empty = this.emptyAtFirst = required && shape.nullable ? null : undefined;
     this.input = this.makeInput(id, shape);
     this.input.addEventListener("input", () => { this.empty = this.emptyAtFirst; });
     this.problem = h("p", { class: "problem", id: `${id}-problem`, hidden: true });

@@ -37,6 +37,9 @@ class Stream:
         nothing = {"type": "summary", "seq": 10**9, "counts": {}, "changed": {}, "events": []}
         self._socket.send(json.dumps(nothing | summary))
 
+    def tell_events(self, *events: dict[str, Any]) -> None:
+        self._socket.send(json.dumps({"type": "events", "events": events}))
+
 
 def rest(page: Page) -> None:
     """Point at nothing, with no focus: then rows may be inserted."""
@@ -270,6 +273,24 @@ def test_a_list_by_end_keeps_the_place_of_a_row_that_runs_again(
     new = fail(1, "ended")[0]
     expect(row(page, new)).to_be_visible()
     assert rows(page).evaluate_all(ids) == [new, other, third, second, first]
+
+
+def test_a_list_by_a_text_does_not_count_jobs_that_only_go_on(
+    lasting_dashboard: Dashboard, held: str
+) -> None:
+    """No event tells whether a job has the text; what was there at the last look was looked at."""
+    system = lasting_dashboard.system
+    old = system.get(f"/jobs/{wait_submitted(system, held, 'going-on')}")
+    job = {name: old[name] for name in old if name not in ("payload", "result", "attempts")}
+    stream = Stream(lasting_dashboard.page)
+    page = lasting_dashboard.open("/ui/jobs?q=nothing-has-this")
+    expect(page.locator("#total")).to_have_text("0 jobs match")
+    for kind in ("job.started", "job.progress"):
+        stream.tell_events({"at": old["created_at"], "kind": kind, "job": job})
+    wait_submitted(system, held, "going-on")
+    expect(page.locator("#new")).to_have_text("1 newer, search again")
+    page.locator("#new").click()
+    expect(page.locator("#new")).to_have_text("0 new")
 
 
 # Rows that are gone, and the reason of those that never ran

@@ -106,9 +106,10 @@ export class JobsTable {
     else this.fresh.delete(job.id);
   }
 
-  /** Whether a job that is not shown belongs to the top of the list now. */
+  /** Whether a job that is not shown belongs to the top of the list now. None does before a page was read; by a text, none that was looked at then and only goes on. */
   isNew(kind, job) {
-    return isByEnd(this.filter) ? ENDS.has(kind) : job.id > (this.oldest ?? Infinity); // before a page was read, none is
+    if (isByEnd(this.filter)) return ENDS.has(kind);
+    return job.id > (this.oldest ?? Infinity) && (!isDeep(this.filter) || kind === "job.enqueued" || ENDS.has(kind));
   }
 
   deleted(id) {

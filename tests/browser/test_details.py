@@ -103,6 +103,23 @@ def test_no_text_of_a_troubled_panel_lies_over_another(panel: Panel) -> None:
         assert overprints(page) == [], width
 
 
+@pytest.mark.parametrize("seconds", [599, 849, 35_999, 86_399, 863_999])
+def test_no_long_wait_or_run_lies_over_what_is_beside_it(panel: Panel, seconds: int) -> None:
+    stats = panel.dashboard.system.get("/stats")
+    stats["oldest_pending_s"] = seconds
+    stats["wait_s"] = stats["run_s"] = {"p50": seconds, "p95": seconds}
+    panel.answer("/stats", 200, stats)
+    page = panel.open(worker("default-1"), *SYSTEM)
+    expect(page.locator("#oldest")).to_have_text(re.compile(r"\d (min|h|d)"))
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        wide = page.locator(".measures b").evaluate_all(
+            "all => all.filter((one) => one.offsetWidth > one.parentElement.clientWidth)"
+            ".map((one) => one.textContent)"
+        )
+        assert (wide, overprints(page)) == ([], []), width
+
+
 def test_the_alerts_say_what_holds_and_what_was_sent_last(panel: Panel) -> None:
     panel.answer("/alerts", 200, {"items": [RULE, LATE]})
     page = panel.open(worker("default-1"), *SYSTEM)

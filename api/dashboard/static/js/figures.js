@@ -2,7 +2,7 @@
 import { byId, setAttr, setText, showOrHide } from "./dom.js";
 import { drawMinutes } from "./charts.js";
 import { request } from "./http.js";
-import { bytes, count, duration, percent, rate, plural } from "./words.js";
+import { brief, bytes, count, duration, percent, rate, plural } from "./words.js";
 import { RateMeter } from "./rate.js";
 import { Reading } from "./reading.js";
 import { Concerns } from "./concerns.js";
@@ -104,10 +104,10 @@ export class Figures {
     byId("failure-rate").classList.toggle("bad", share(throughput.last_5_min) >= ALARMING_SHARE);
     setText(byId("failure-rate-hour"), `5 min · hour ${failing(throughput.last_hour)}`);
     for (const [name, { p50, p95 }] of [["wait", wait_s], ["run", run_s]]) {
-      setText(byId(`${name}-p50`), p50 === null ? "–" : duration(p50));
+      setText(byId(`${name}-p50`), p50 === null ? "–" : brief(p50));
       setText(byId(`${name}-p95`), p95 === null ? "no job yet" : `p95 ${duration(p95)}`);
     }
-    setText(byId("oldest"), oldest_pending_s === null ? "none" : duration(oldest_pending_s));
+    setText(byId("oldest"), oldest_pending_s === null ? "none" : brief(oldest_pending_s));
     setText(byId("oldest-note"), oldest_pending_s === null ? "no job is due" : "has waited");
     setText(byId("database"), bytes(database_bytes));
     setText(byId("wal"), `log ${bytes(wal_bytes)}`);

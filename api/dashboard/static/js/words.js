@@ -49,6 +49,9 @@ export const aged = (seconds) => (seconds < 10 || seconds >= 60 ? rounded(second
 /** The same, but without seconds from a minute on. @param {number} seconds */
 export const rounded = (seconds) => (seconds < 60 || seconds >= 3600 ? ticking(seconds) : `${Math.floor(seconds / 60)} min`);
 
+/** The same for a large figure, where there is less room: "9 min 59 s", but "14 min", "23 h". @param {number} seconds */
+export const brief = (seconds) => duration(seconds).replace(/^(\d\d+ (?:min|h|d)) .*/, "$1");
+
 function coarse(s) {
   const two = (n) => String(Math.floor(n)).padStart(2, "0");
   if (s < 3600) return `${Math.floor(s / 60)} min ${two(s % 60)} s`;

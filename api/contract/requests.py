@@ -120,7 +120,7 @@ SearchText = Annotated[
     Field(
         min_length=1,
         max_length=200,
-        description="Text in type, payload, error or tags.",
+        description="A phrase in type, payload, error or tags.",
         json_schema_extra=WITHOUT_NUL,
     ),
     AfterValidator(no_nul),

@@ -16,7 +16,7 @@ NOT_ENDED = "such a job has not ended"
 class JobFilter:
     """Selects jobs: each field that is not None must match.
 
-    `q` is searched for in type, payload, error message and tags.
+    `q` is searched for as one phrase in type, payload, error message and tags.
     """
 
     status: Status | None = None

@@ -74,7 +74,7 @@ _OPTIONS = (
         "--q",
         type=Text(),
         metavar="TEXT",
-        help="Only jobs with this text in type, payload, error or tags.",
+        help="Only jobs with this phrase in type, payload, error or tags.",
     ),
     click.option("--error", type=Text(), metavar="NAME", help="Only jobs with this type of error."),
     click.option(

@@ -116,6 +116,18 @@ def test_a_filter_is_typed_in_one_field_and_stands_in_the_address(
     expect(page.locator("#query")).to_be_focused()
 
 
+def test_the_number_of_a_job_leads_to_it(lasting_dashboard: Dashboard) -> None:
+    done = lasting_dashboard.system.submit("sum_range", {"n": 1}, tags=["numbered"])
+    page = lasting_dashboard.open("/ui/jobs?tag=numbered")
+    page.locator("#query").fill(f"#{done}")
+    page.wait_for_url("**/ui/jobs?q=*")
+    page.get_by_role("link", name=f"Open job {done}").click()
+    expect(page.locator("h1")).to_have_text(f"sum_range {done}")
+    page.go_back()
+    page.locator("#query").fill(f"job {done}")
+    expect(page.locator("#numbered")).to_be_hidden()
+
+
 def test_the_language_of_the_field_is_read_and_written(lasting_dashboard: Dashboard) -> None:
     page = lasting_dashboard.open("/ui/jobs?tag=none")
     read = """async (texts) => {

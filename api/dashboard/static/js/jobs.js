@@ -7,7 +7,7 @@ import { request } from "./http.js";
 import { JobsTable } from "./jobs-table.js";
 import { Live } from "./live.js";
 import { mayPass } from "./page-reader.js";
-import { completions, parse, write } from "./query.js";
+import { completions, jobNumber, parse, write } from "./query.js";
 import { rowKeys } from "./row-keys.js";
 import { startSaved } from "./saved.js";
 import { Selection } from "./selection.js";
@@ -101,8 +101,18 @@ addEventListener("popstate", (event) => {
   arrive();
 });
 
+/** Offer to open the job whose number stands in the field; it may also be meant as a text. */
+function offerNumber() {
+  const id = jobNumber(field.value);
+  hide(byId("numbered"), !id, field);
+  if (!id) return;
+  setText(byId("open-numbered"), `Open job ${id}`);
+  setAttr(byId("open-numbered"), "href", `${JOBS}/${id}`);
+}
+
 function showForm() {
   const { filter } = readAddress();
+  offerNumber();
   status.value = filter.status ?? "";
   ended.value = filter.until ? "" : filter.since ?? "";
   sort.value = isByEnd(filter) ? "ended" : "newest";
@@ -124,6 +134,7 @@ function apply(changes = {}, keep = false) {
 
 field.addEventListener("input", () => {
   clearTimeout(typing);
+  offerNumber();
   byId("completions").replaceChildren(...completions(field.value, known).map((value) => h("option", { value })));
   typing = setTimeout(() => apply({}, true), TYPING_MS);
 });

@@ -3,7 +3,7 @@
 import { byId, showOrHide } from "./dom.js";
 import { startChrome } from "./chrome.js";
 import { JOBS, address } from "./filter.js";
-import { parse } from "./query.js";
+import { jobNumber, parse } from "./query.js";
 
 const field = byId("query");
 /** The pages by their names. @type {Record<string, string>} */
@@ -29,7 +29,7 @@ byId("connection").hidden = true;
 startChrome();
 byId("find").addEventListener("submit", (event) => {
   event.preventDefault();
-  const [, id] = /^\s*#?(\d+)\s*$/.exec(field.value) ?? [];
+  const id = jobNumber(field.value);
   const { filter, problems } = parse(field.value);
   showOrHide(byId("filter-problem"), problems.join(" "));
   if (problems.length) field.focus();

@@ -15,6 +15,9 @@ export function parse(text) {
   return { filter, problems };
 }
 
+/** Return the number if the text is that of a job alone, as "4711" or "#4711". @param {string} text */
+export const jobNumber = (text) => /^\s*#?(\d+)\s*$/.exec(text)?.[1];
+
 /** Return the text that `parse` makes this filter of. @param {Filter} filter */
 export const write = (filter) => writeFields(filter, KEYS);
 

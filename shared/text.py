@@ -1,5 +1,7 @@
 """Text from outside, made safe to show on a terminal or to store."""
 
+import json
+
 
 def printable(text: str) -> str:
     """Return `text` with control, line-separating and text-reordering characters escaped."""
@@ -15,3 +17,17 @@ def storable(text: str) -> str:
     if text.isascii() and "\0" not in text:
         return text
     return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\x00")
+
+
+def with_fields(line: str, fields: str) -> str:
+    """Return a log line with its fields, a JSON object: `printed page=7 of="a book"`.
+
+    A process that was killed may have left fields that are none; then it is the line alone.
+    """
+    try:
+        known = json.loads(fields)
+    except (ValueError, RecursionError):
+        return line
+    if not isinstance(known, dict):
+        return line
+    return line + "".join(f" {name}={json.dumps(value)}" for name, value in known.items())

@@ -16,6 +16,7 @@ from orpheus.shared.process.crash_cell import CellState, read_cell
 from orpheus.shared.process.last_lines import read_last_lines
 from orpheus.shared.process.state_files import StateFiles
 from orpheus.shared.records import dataclass
+from orpheus.shared.text import with_fields
 from orpheus.supervisor.linux.process_handle import ProcessHandle, open_pidfd
 from orpheus.supervisor.plan.plan import ProcessSpec
 from orpheus.supervisor.policy.slot import Command, Exit
@@ -141,7 +142,7 @@ class ChildHandle(ProcessHandle):
 
     def _last_output(self, running_token: int) -> str | None:
         newest = read_last_lines(self._cell_file, running_token)[-_MOST_LAST_LINES:]
-        lines = [one.line[:_LONGEST_LAST_LINE] for one in newest]
+        lines = [with_fields(one.line, one.fields)[:_LONGEST_LAST_LINE] for one in newest]
         return "\n".join(lines) or None
 
     def _evidence(self) -> str | None:

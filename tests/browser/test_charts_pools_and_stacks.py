@@ -103,3 +103,18 @@ def test_the_thread_of_the_job_stands_first_and_the_others_are_folded(panel: Pan
     fold.locator(".stack summary").click()
     expect(fold.locator(".stack summary")).to_have_text("2 other threads")
     expect(shown.last).to_contain_text("File b")
+
+
+def test_the_last_output_of_a_killed_process_is_shown_from_its_end(panel: Panel) -> None:
+    lines = "\n".join(f"line {n}" for n in range(1, 21))
+    killed = CRASH | {"signal": "SIGKILL", "evidence": None, "output": lines}
+    panel.answer("/workers", 200, {"items": [worker("default-1", recent_exits=[killed])]})
+    panel.open(worker("default-1", last_exit=killed), *SYSTEM)
+    exit = panel.unfold("default-1").locator(".exits > li")
+    expect(exit).to_contain_text("It left no stack.")
+    expect(exit).not_to_contain_text("evidence")
+    exit.get_by_text("last output, 20 lines").click()
+    box = exit.get_by_label("Last output")
+    hidden = "box => box.scrollHeight - box.clientHeight"
+    assert box.evaluate(hidden) > 0
+    expect(box).to_have_js_property("scrollTop", box.evaluate(hidden))

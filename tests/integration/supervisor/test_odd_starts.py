@@ -209,7 +209,8 @@ def test_a_job_runs_and_its_crash_is_told_by_files_in_the_state_folder(
     start: Start, tmp_path: Path, wait_for: Callable[..., Any]
 ) -> None:
     (tmp_path / "dying_jobs.py").write_text(
-        "import os\nfrom orpheus import job\n@job\ndef dying():\n"
+        "import os\nfrom orpheus import job\n@job\ndef dying(ctx):\n"
+        "    ctx.log.info('page done', page=62, of='a book')\n"
         "    print('last words', flush=True)\n    os.kill(os.getpid(), 9)\n"
     )
     folder = tmp_path / "state"
@@ -228,7 +229,7 @@ def test_a_job_runs_and_its_crash_is_told_by_files_in_the_state_folder(
     ended = wait_for(
         lambda: [one for slot in store.processes.slots() for one in slot.exits], "its exit"
     )
-    assert ended[0].output == "last words"
+    assert ended[0].output == 'page done page=62 of="a book"\nlast words'
     assert {one.name for one in (tmp_path / "data").iterdir()}.isdisjoint(
         {"orpheus.db-bells", "orpheus.db-cells"}
     )

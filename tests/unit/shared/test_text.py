@@ -1,6 +1,8 @@
 """Text from outside on a terminal."""
 
-from orpheus.shared.text import printable
+import pytest
+
+from orpheus.shared.text import printable, with_fields
 
 
 def test_what_can_be_seen_is_left_alone() -> None:
@@ -9,3 +11,13 @@ def test_what_can_be_seen_is_left_alone() -> None:
 
 def test_what_cannot_be_seen_is_escaped() -> None:
     assert printable("a\n\x1b[0m\u202e\ud800") == "a\\n\\x1b[0m\\u202e\\ud800"
+
+
+def test_a_log_line_has_its_fields_behind_it() -> None:
+    assert with_fields("printed", '{"page": 7, "of": "a book"}') == 'printed page=7 of="a book"'
+    assert with_fields("printed", "{}") == "printed"
+
+
+@pytest.mark.parametrize("fields", ["", '{"page": ', "[1]", "[" * 100_000])
+def test_fields_that_are_none_leave_the_line_as_it_is(fields: str) -> None:
+    assert with_fields("printed", fields) == "printed"

@@ -35,9 +35,15 @@ function exitNode({ at, reason, signal, code, evidence, uptime_s: up, out_of_mem
   const memoryNote = memory || (memory === false && signal === "SIGKILL") ? MEMORY[memory] : "";
   return h("li", {},
     h("p", {}, timeNode(at), up ? ` after ${duration(up)}` : "", ": ", h("b", {}, reason), how && ` (${how})`, memoryNote && h("span", { class: memory ? "bad" : "hint" }, ` ${memoryNote}`)),
-    evidence?.trim() ? evidenceNode(evidence.trimEnd(), open) : h("p", { class: "hint" }, "There is no evidence."),
-    output ? h("details", {}, h("summary", {}, `last output, ${plural(output.split("\n").length, "line")}`),
-      h("pre", { class: "code", tabindex: "0", "aria-label": "Last output of this process" }, output)) : "");
+    evidence?.trim() ? evidenceNode(evidence.trimEnd(), open) : h("p", { class: "hint" }, output ? "It left no stack." : "There is no evidence."),
+    output ? outputNode(output) : "");
+}
+
+/** The last lines, folded. What came last is what one looks for, so it is seen first. @param {string} output */
+function outputNode(output) {
+  const box = h("pre", { class: "code", tabindex: "0", "aria-label": "Last output of this process" }, output);
+  return h("details", { ontoggle: () => { box.scrollTop = box.scrollHeight; } },
+    h("summary", {}, `last output, ${plural(output.split("\n").length, "line")}`), box);
 }
 
 /** A short line stands there at once; more, as a stack or a long line of JSON, can be folded. @param {string} evidence @param {boolean} open */

@@ -89,7 +89,12 @@ def scale(dashboard: Any, instances: int) -> None:
 
 def test_the_page_of_no_program_says_so(with_program: Any) -> None:
     page = with_program.open("/ui/programs/nothing-1")
-    expect(page.locator("#problem")).to_contain_text("there is no program 'nothing-1'")
+    missing = page.locator("#missing")
+    expect(missing).to_contain_text("There is no program nothing-1.")
+    for gone in ("#problem", "#log", "#log-older", "#log-search", "#status", "#slot"):
+        expect(page.locator(gone)).to_be_hidden()
+    expect(page).to_have_title("no such program: nothing-1 · Orpheus")
+    expect(missing.get_by_role("link")).to_have_attribute("href", "/#workers")
 
 
 AT = "2026-01-31T12:00:00.000Z"

@@ -36,8 +36,11 @@ export class ProgramState {
     this.sign.replaceChildren();
     setAttr(byId("status"), "data-status", null);
     retitle(`not running: ${this.slot} · Orpheus`, false);
-    for (const id of PLACES) hide(byId(id), true, byId("log")); // nothing can be done with it
+    this.hide();
   }
+
+  /** Offer nothing, as nothing can be done with it. */
+  hide() { for (const id of PLACES) hide(byId(id), true, byId("log")); }
 
   show(program, all) {
     const { host, state, degraded, pid, uptime_s: uptime, restarts, cpu_percent: cpu, rss_bytes: rss } = program;

@@ -1,7 +1,7 @@
 // The page of one program: what it prints, the newest part first read, then as it comes, and older parts
 // when they are asked for.
-import { byId, h, onPress, setOff, setText } from "./dom.js";
-import { startChrome } from "./chrome.js";
+import { byId, h, hide, onPress, setOff, setText } from "./dom.js";
+import { retitle, startChrome } from "./chrome.js";
 import { request } from "./http.js";
 import { Following } from "./log-following.js";
 import { LogSearch } from "./log-search.js";
@@ -36,7 +36,12 @@ const poll = new Poll(read, EVERY_MS);
 
 /** Read what follows the last line shown, and now and then how the program is. */
 async function read() {
-  const items = await readLines(last === null ? {} : { after: last });
+  let items;
+  try { items = await readLines(last === null ? {} : { after: last }); } catch (error) {
+    if (error.status !== 404) throw error;
+    return showMissing(true);
+  }
+  showMissing(false);
   const isBehind = last !== null && items.length === MOST_AT_ONCE; // after the page was hidden
   append(items);
   if (isBehind) poll.now();
@@ -45,6 +50,16 @@ async function read() {
   if (!isNews && performance.now() - stateAt < STATE_MS) return;
   await state.read();
   stateAt = performance.now();
+}
+
+/** Show only that there is no such program; or what there is of it, as it may come yet. @param {boolean} isMissing */
+function showMissing(isMissing) {
+  if (isMissing === !byId("missing").hidden) return;
+  setText(byId("missing-what"), `There is no program ${slot}${host ? ` on ${host}` : ""}.`);
+  byId("missing").hidden = !isMissing;
+  if (isMissing) { retitle(`no such program: ${slot} · Orpheus`, false); state.hide(); }
+  byId("status").hidden = isMissing;
+  hide(byId("output"), isMissing, byId("main"));
 }
 
 /** @param {{after?: number, before?: number}} which @returns {Promise<Line[]>} */

@@ -213,7 +213,9 @@ def test_a_read_only_dashboard_offers_no_action_and_says_so(
     for action in ("restart", "drain"):
         expect(page.locator(f"[data-action={action}]:visible")).to_have_count(0)
     page.goto(f"{system.url}/ui/submit")
-    expect(page.locator("#send")).to_be_hidden()
+    expect(page.locator("#no-submit")).to_contain_text("No job can be submitted here")
+    for gone in ("#form", "#curl", "#send"):
+        expect(page.locator(gone)).to_be_hidden()
 
 
 def test_the_api_s_own_page_works_under_its_policy(lasting_system: Any, watched: Page) -> None:

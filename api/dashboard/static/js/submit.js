@@ -34,8 +34,8 @@ form.addEventListener("input", (event) => { edits += Number(event.target !== sel
 form.addEventListener("keydown", submitOnEnter);
 form.addEventListener("submit", (event) => { event.preventDefault(); send(); });
 byId("example").addEventListener("click", () => { payload.fillExample(); changed(); });
-keepWhile(() => edits !== sentEdits && !isReadOnly);
-start();
+keepWhile(() => edits !== sentEdits);
+if (!isReadOnly) start(); // else the form is hidden
 
 async function start() {
   try {
@@ -112,7 +112,7 @@ function submitOnEnter(event) {
 }
 
 async function send() {
-  if (byId("send").disabled || isReadOnly) return;
+  if (byId("send").disabled) return;
   showOrHide(byId("problem"), "");
   clearProblems();
   let wanted;

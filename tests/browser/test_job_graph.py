@@ -160,6 +160,12 @@ def test_a_cancelled_job_says_by_what_and_with_which_job_it_began(lasting_dashbo
     expect(page.locator("#timeline .mark-row")).to_contain_text(
         f"Cancelled: it depended on a job: job {second} is cancelled"
     )
+    page.get_by_role("button", name="Retry …").click()
+    expect(page.locator("#confirm-text")).to_have_text(
+        f"It depends on job {second} (step), which is cancelled. "
+        "Until that one is retried, this one cannot be."
+    )
+    page.keyboard.press("Escape")
     why.get_by_role("link", name=f"job {first}").click()
     expect(page.locator("h1")).to_have_text(f"step {first}")
     expect(page.locator("#errors summary")).to_have_text("PermanentError this step")

@@ -3,14 +3,14 @@
 import { byId, h } from "./dom.js";
 import { confirm } from "./confirm.js";
 import { now } from "./time.js";
-import { TERMINAL } from "./words.js";
+import { TERMINAL, spaced } from "./words.js";
 
 const RETRIED = new Set(["failed", "cancelled"]);
 /** @type {any} the job as it was shown last: the buttons may be older */
 let shown = null;
 
-/** @param {any} job @param {() => void} done called after the action succeeded */
-export function showActions(job, done) {
+/** @param {any} job @param {import("./graph.js").Graph} graph of the job @param {() => void} done called after the action succeeded */
+export function showActions(job, graph, done) {
   shown = job;
   const actions = [];
   const isEarly = job.status === "pending" && Date.parse(job.run_at) > now();
@@ -24,7 +24,7 @@ export function showActions(job, done) {
   bar.dataset.key = key;
   const held = bar.contains(document.activeElement) ? document.activeElement?.getAttribute("data-action") : null;
   bar.replaceChildren(
-    ...actions.map(([action, label, disabled]) => h("button", { type: "button", disabled, "data-action": action, onclick: () => confirmAction(String(action), shown, done) }, label)),
+    ...actions.map(([action, label, disabled]) => h("button", { type: "button", disabled, "data-action": action, onclick: () => confirmAction(String(action), shown, graph, done) }, label)),
     h("a", { class: "button", href: `/ui/submit?from=${job.id}`, "data-action": "resubmit" }, "Edit and resubmit"));
   if (held) (bar.querySelector(`[data-action="${held}"]`) ?? bar.firstElementChild)?.focus();
 }
@@ -34,9 +34,10 @@ const QUESTIONS = {
     title: `Cancel job ${job.id}?`, yes: "Cancel the job",
     text: job.status === "in_progress" ? `The job is running on ${job.worker}. It is asked to stop, and stopped by force if it does not.` : "The job has not started yet, and will not run.",
   }),
-  retry: (job) => ({
+  retry: (job, { failedBefore: before }) => ({
     title: `Retry job ${job.id}?`, yes: "Retry the job",
-    text: "The job becomes due now and can use all its attempts again. Its earlier attempts and its log are kept.",
+    text: before && job.on_dependency_failure !== "run" ? `It depends on job ${before.id} (${before.type}), which is ${spaced(before.status)}. Until that one is retried, this one cannot be.`
+      : "The job becomes due now and can use all its attempts again. Its earlier attempts and its log are kept.",
   }),
   run: (job) => ({
     title: `Run job ${job.id} now?`, yes: "Run the job now",
@@ -48,6 +49,6 @@ const QUESTIONS = {
   }),
 };
 
-function confirmAction(action, job, done) {
-  confirm({ ...QUESTIONS[action](job), path: action === "delete" ? `/jobs/${job.id}` : `/jobs/${job.id}/${action}`, done });
+function confirmAction(action, job, graph, done) {
+  confirm({ ...QUESTIONS[action](job, graph), path: action === "delete" ? `/jobs/${job.id}` : `/jobs/${job.id}/${action}`, done });
 }

@@ -45,6 +45,13 @@ export class Graph {
     this.timer = setTimeout(() => this.read(), Math.max(wait, (performance.now() - began) * 10));
   }
 
+  /** A job that this one depends on, and that failed or was cancelled, as it was read last. */
+  get failedBefore() {
+    const { nodes, edges } = this.shown ?? { nodes: [], edges: [] };
+    const before = new Set(edges.filter(({ job }) => job === this.id).map(({ depends_on: other }) => other));
+    return nodes.find(({ id, status }) => before.has(id) && (status === "failed" || status === "cancelled"));
+  }
+
   show(graph) {
     const { nodes, edges, complete } = (this.shown = graph);
     byId("graph-section").hidden = nodes.length < 2;

@@ -41,7 +41,7 @@ startChrome();
 copyOnClick(byId("copy-payload"), () => writeExact(job?.payload, 2));
 copyOnClick(byId("copy-result"), () => writeExact(job?.result, 2));
 copyOnClick(byId("copy-curl"), () => byId("curl").textContent);
-everySecond(() => { timeline.tick(); if (job) showActions(job, read); });
+everySecond(() => { timeline.tick(); if (job) showActions(job, graph, read); });
 onTryNow(() => live?.retryNow());
 read().then(listen);
 
@@ -118,7 +118,7 @@ function show() {
   setText(byId("type"), job.type);
   retitle(`${spaced(job.status)}: ${job.type} ${id} · Orpheus`, job.status === "failed");
   showStatus();
-  showActions(job, read);
+  showActions(job, graph, read);
   showProgress(job);
   timeline.show(job, sides.marks);
   why.show(job);

@@ -65,7 +65,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Who paused a queue: an operator, or the configuration (`by` is None)."""
+    """Who paused a queue or a schedule: an operator, or the configuration (`by` is None)."""
 
     by: str | None = None
     reason: str | None = None

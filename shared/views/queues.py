@@ -10,7 +10,7 @@ from orpheus.shared.domain.drain import Pace, drain_s, drain_with_more_s
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.rates import rate_text
 from orpheus.shared.storage import DueInQueue, Flow, QueueRow, Store
-from orpheus.shared.views.values import Time, optional_time
+from orpheus.shared.views.pauses import Pause, pause_json
 
 
 class Counts(TypedDict):
@@ -38,15 +38,6 @@ class Drain(TypedDict):
     """At the pace of the last five minutes."""
     with_more: list[DrainWithMore]
     """With further workers that run only jobs of this queue."""
-
-
-class Pause(TypedDict):
-    """Who paused a queue, why, and when."""
-
-    by: str | None
-    """As in GET /audit; null: the configuration."""
-    reason: str | None
-    at: Time | None
 
 
 class QueueFigures(TypedDict):
@@ -109,7 +100,7 @@ def queues_json(store: Store) -> list[QueueFigures]:
         rules = {row.name: row for row in store.queues.all()}
         due, now_ms = store.stats.due_by_queue(), store.clock.wall_ms()
         oldest_s = store.stats.oldest_pending_by_queue()
-        pauses = {name: _pause(one) for name, one in store.standings.pauses().items()}
+        pauses = store.standings.pauses()
     found: list[QueueFigures] = []
     for name in sorted(counts.keys() | rules.keys()):
         rule = rules.get(name, QueueRow(name, paused=False, max_running=0, rate=None))
@@ -134,7 +125,7 @@ def queues_json(store: Store) -> list[QueueFigures]:
                 "drain": _drain(rule, its_counts, its_due.jobs, paces.get(name)),
                 "submitted_per_minute": flow.submitted_per_minute,
                 "ended_per_minute": flow.ended_per_minute,
-                "pause": pauses.get(name),
+                "pause": pause_json(pauses.get(name)),
             }
         )
     return found
@@ -151,10 +142,6 @@ def _serving(queue: str, crews: Sequence[why.Crew]) -> list[ServingPool]:
         for crew in crews
         if crew.serves(queue)
     ]
-
-
-def _pause(pause: why.Pause) -> Pause:
-    return {"by": pause.by, "reason": pause.reason, "at": optional_time(pause.at_ms)}
 
 
 def _drain(

@@ -5,11 +5,13 @@ from itertools import islice
 
 from typing_extensions import TypedDict
 
+from orpheus.shared.domain import why
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.schedules import is_overdue, ticks_after
 from orpheus.shared.errors import NotFound
 from orpheus.shared.moments import rfc3339
 from orpheus.shared.storage import JobRun, ScheduledRun, ScheduleRow, Store
+from orpheus.shared.views.pauses import Pause, pause_json
 from orpheus.shared.views.values import Seconds, Time, optional_time
 
 _NEXT_RUNS = 5
@@ -59,22 +61,34 @@ class Schedule(TypedDict):
     """The tag of its jobs: `schedule-NAME`; that of a long name ends in a digest."""
     missed: Time | None
     """A time that has passed and at which it made no job; null: there is none."""
+    pause: Pause | None
+    """Who paused it; null: it is not paused, or the audit log does not say."""
 
 
 def schedules_json(store: Store) -> list[Schedule]:
     """Return every schedule, by name."""
-    rows = store.schedules.all()
-    runs = store.schedules.last_runs(rows)
-    return [_schedule(store, row, runs[row.definition.name]) for row in rows]
+    with store.snapshot():
+        return _schedules(store, store.schedules.all())
 
 
 def schedule_json(store: Store, row: ScheduleRow) -> Schedule:
     """Return a schedule with its next ticks; a paused one has none."""
-    runs = store.schedules.last_runs([row])
-    return _schedule(store, row, runs[row.definition.name])
+    (found,) = _schedules(store, [row])
+    return found
 
 
-def _schedule(store: Store, row: ScheduleRow, runs: Sequence[ScheduledRun]) -> Schedule:
+def _schedules(store: Store, rows: Sequence[ScheduleRow]) -> list[Schedule]:
+    runs, pauses = store.schedules.last_runs(rows), store.schedules.pauses()
+    names = [row.definition.name for row in rows]
+    return [
+        _schedule(store, row, runs[name], pauses.get(name))
+        for name, row in zip(names, rows, strict=True)
+    ]
+
+
+def _schedule(
+    store: Store, row: ScheduleRow, runs: Sequence[ScheduledRun], pause: why.Pause | None
+) -> Schedule:
     definition, now_ms = row.definition, store.clock.wall_ms()
     ticks = () if row.paused else islice(ticks_after(definition, now_ms), _NEXT_RUNS)
     return {
@@ -93,6 +107,7 @@ def _schedule(store: Store, row: ScheduleRow, runs: Sequence[ScheduledRun]) -> S
         "last_runs": [_past_run(one) for one in runs],
         "tag": definition.tag,
         "missed": _missed(row, now_ms),
+        "pause": pause_json(pause),
     }
 
 

@@ -138,6 +138,14 @@ def ago(moment: str) -> str | None:
     return since(at_ms, time.time_ns() // 1_000_000)
 
 
+def paused_by(pause: Mapping[str, Any] | None, otherwise: str | None = None) -> str | None:
+    """Return who paused a queue or a schedule, when and why; `otherwise` if no operator did."""
+    if pause is None or pause["by"] is None:
+        return otherwise
+    reason = f": {pause['reason']}" if pause["reason"] else ""
+    return f"{pause['by']} {ago(pause['at'])}{reason}"
+
+
 def mebibytes(size_bytes: int | None) -> str | None:
     """Return a size in MiB."""
     return None if size_bytes is None else f"{size_bytes / _BYTES_PER_MIB:.1f} MiB"

@@ -15,7 +15,7 @@ from orpheus.shared.views.queues import Queue, served_queues_json
 from orpheus.shared.views.why import crews_of
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.operator import Operator, for_operator, with_reason
-from orpheus.supervisor.cli.output import duration, print_items, print_json
+from orpheus.supervisor.cli.output import duration, paused_by, print_items, print_json
 from orpheus.supervisor.cli.processes import read_workers
 from orpheus.supervisor.cli.table import Column, Columns
 
@@ -28,8 +28,9 @@ _COLUMNS: Columns = (
     Column("PER KEY", 7),
     *(Column(status.value.upper(), _RANKS.get(status, 0)) for status in Status),
     "OLDEST",
-    Column("DONE/MIN", 1),
+    Column("DONE/MIN", 2),
     Column("EMPTY IN", 2, least=8),
+    Column("PAUSED BY", 1, least=12),
 )
 
 
@@ -62,6 +63,7 @@ def _queue_row(item: Mapping[str, Any]) -> tuple[object, ...]:
         duration(item["oldest_pending_s"]),
         f"{item['done_per_minute']:.1f}",
         _empty_in(item),
+        paused_by(item["pause"], "the configuration") if item["paused"] else None,
     )
 
 

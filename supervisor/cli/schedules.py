@@ -11,7 +11,7 @@ from orpheus.shared.views.jobs import job_json
 from orpheus.shared.views.schedules import schedule_json, schedules_json
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.operator import Operator, Text, for_operator, with_reason
-from orpheus.supervisor.cli.output import duration, print_items, print_json, time_in
+from orpheus.supervisor.cli.output import duration, paused_by, print_items, print_json, time_in
 from orpheus.supervisor.cli.table import Column
 
 _of_schedule = click.argument("name", type=Text(), metavar="NAME", shell_complete=live("schedules"))
@@ -19,13 +19,14 @@ _of_schedule = click.argument("name", type=Text(), metavar="NAME", shell_complet
 
 _COLUMNS = (
     Column("SCHEDULE", least=12),
-    Column("TYPE", 1, least=10),
+    Column("TYPE", 2, least=10),
     Column("WHEN", least=12),
     Column("TIMEZONE", 5),
     Column("LAST RUN", 3),
     Column("LAST JOB", 2),
     "NEXT RUN",
     Column("THEN", 4),
+    Column("PAUSED BY", 1, least=12),
 )
 
 
@@ -54,6 +55,7 @@ def _schedule_row(item: Mapping[str, Any]) -> tuple[object, ...]:
         _outcome(item["last_job"], item["last_result"]),
         "paused" if item["paused"] else next_run,
         then,
+        paused_by(item["pause"]),
     )
 
 

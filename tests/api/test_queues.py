@@ -151,6 +151,7 @@ def test_a_schedule_is_listed_with_its_next_five_runs(scheduled: Any) -> None:
         "last_runs": [],
         "tag": "schedule-nightly",
         "missed": None,
+        "pause": None,
     }
     assert (often["in_words"], often["queue"]) == ("Every 90 seconds", None)
     assert (often["cron"], often["every"]) == (None, 90.0)
@@ -234,6 +235,16 @@ def test_a_schedule_whose_type_is_gone_is_a_422_and_runs_nothing(scheduled: Any)
     assert [e["pointer"] for e in answer.json()["errors"]] == ["/type"]
     assert scheduled.client.get("/audit").json()["items"] == []
     assert scheduled.store.events.last_seq() == 0
+
+
+def test_a_paused_schedule_tells_who_paused_it_why_and_when(scheduled: Any) -> None:
+    answer = scheduled.client.post("/schedules/nightly/pause", json={"reason": "holidays"})
+    pause = answer.json()["pause"]
+    assert (pause["by"], pause["reason"]) == ("api:127.0.0.1", "holidays")
+    assert datetime.fromisoformat(pause["at"]).tzinfo is not None
+    found = {one["name"]: one for one in scheduled.client.get("/schedules").json()["items"]}
+    assert (found["nightly"]["pause"], found["often"]["pause"]) == (pause, None)
+    assert scheduled.client.post("/schedules/nightly/resume").json()["pause"] is None
 
 
 def test_a_paused_schedule_has_no_next_run(scheduled: Any) -> None:

@@ -74,12 +74,17 @@ def test_a_schedule_is_paused_and_resumed(lasting_dashboard: Dashboard) -> None:
     page = lasting_dashboard.open("/ui/schedules")
     next_runs = row(lasting_dashboard, "nightly").locator(".next")
     page.get_by_label("Pause nightly", exact=True).click()
+    page.keyboard.type("holidays")
     page.locator("#confirm-yes").click()
-    expect(next_runs.get_by_text("paused")).to_be_visible()
-    expect(next_runs.locator("time:visible")).to_have_count(0)
+    expect(next_runs.locator(".paused")).to_have_text(
+        re.compile(r"^paused by api:127\.0\.0\.1 .+: holidays$")
+    )
+    expect(next_runs.locator(".paused")).to_be_visible()
+    expect(next_runs.locator("time:visible")).to_have_count(1)  # when it was paused
     page.get_by_label("Resume nightly", exact=True).click()
     page.locator("#confirm-yes").click()
     expect(next_runs.locator(".all time")).to_have_count(5)
+    expect(next_runs.locator(".paused")).to_be_hidden()
 
 
 @pytest.mark.parametrize("result", [None, {"status": "in_progress", "ran_s": None, "error": None}])

@@ -38,6 +38,7 @@ HOT = {
     ("quarantines.sql", "hold"): "jobs USING INTEGER PRIMARY KEY (rowid=?)",
     ("leases.sql", "promote-due"): "jobs_scheduled",
     ("schedules.sql", "last-runs"): "SEARCH jobs USING INTEGER PRIMARY KEY (rowid=?)",
+    ("schedules.sql", "pauses"): "audit_by_target (target=?)",
     ("leases.sql", "leases-of"): "jobs_leased",
     ("leases.sql", "any-expired"): "jobs_leased",
     ("leases.sql", "expired-leases"): "jobs_leased",

@@ -8,7 +8,10 @@ import pytest
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.domain.schedules import CatchUp, ScheduleDefinition
+from orpheus.shared.domain.why import Pause
 from orpheus.shared.errors import NotFound
+from orpheus.shared.operations.audit import Actor
+from orpheus.shared.operations.operator_actions import pause_queue, pause_schedule
 from orpheus.shared.storage import JobFilter, Store
 
 MINUTELY = ScheduleDefinition("report", "noop", cron="* * * * *", queue="reports")
@@ -88,6 +91,20 @@ def test_a_paused_schedule_sleeps_through_its_ticks(store: Store, another, clock
     assert restarted.schedules.fire_due(make_job) == []
     clock.advance(60_000)
     assert len(restarted.schedules.fire_due(make_job)) == 1
+
+
+def test_a_pause_names_the_operator_the_reason_and_when(store: Store, clock) -> None:
+    hourly = [ScheduleDefinition(name, "noop", every_s=3600) for name in ("a", "b", "c")]
+    store.schedules.configure(hourly)
+    pause_schedule(store, Actor("cli:ada"), "a", paused=True)
+    pause_schedule(store, Actor("cli:ada"), "b", paused=True)
+    pause_schedule(store, Actor("cli:ada"), "b", paused=False)
+    clock.advance(1000)
+    pause_schedule(store, Actor("cli:eve", "holidays"), "a", paused=True)
+    pause_queue(store, Actor("cli:bob"), "a", paused=True)  # of the same name
+    assert store.schedules.pauses() == {"a": Pause("cli:eve", "holidays", clock.wall)}
+    store.schedules.pause("c")  # no operator did it, so the audit log does not say
+    assert set(store.schedules.pauses()) == {"a"}
 
 
 def test_run_now_leaves_the_ticks_alone(store: Store, clock) -> None:

@@ -18,6 +18,7 @@ from orpheus.shared.domain.schedules import (
     next_tick_ms,
     tick_to_wait_for,
 )
+from orpheus.shared.domain.why import Pause
 from orpheus.shared.errors import NotFound
 from orpheus.shared.records import dataclass
 from orpheus.shared.storage.data import JobRun, MakeJob, ScheduleRow
@@ -85,6 +86,11 @@ class Schedules:
             run = JobRun(Status(status), *rest)
             found[names[tag]].append(ScheduledRun(job_id, at_ms, run))
         return found
+
+    def pauses(self) -> dict[str, Pause]:
+        """Return who paused each paused schedule, why, and when, as far as the audit log says."""
+        rows = self._database.all(self._sql["pauses"])
+        return {name: Pause(*pause) for name, *pause in rows}
 
     def to_change(self, name: str) -> ScheduleRow:
         """Return a schedule that no other operator changes in this transaction. Raises NotFound."""

@@ -1,9 +1,9 @@
 // One row of the queues: depth, pace, limits, who serves it, and pausing it.
 import { backlogOf } from "./backlog.js";
-import { h, icon, setAttr, setLines, setText } from "./dom.js";
+import { h, setAttr, setLines, setText } from "./dom.js";
 import { confirm } from "./confirm.js";
+import { showPause } from "./paused.js";
 import { action, cell, wrappable } from "./rows.js";
-import { timeNode } from "./time.js";
 import { count, plural, rate, spaced, ticking } from "./words.js";
 
 const LIVE = ["pending", "blocked", "in_progress"], ENDED = ["done", "failed", "cancelled"];
@@ -53,7 +53,7 @@ export class QueueRow {
     if (queue.max_running) this.use.value = Math.min(1, queue.counts.in_progress / queue.max_running);
     this.showPools();
     setLines(this.backlog, backlogOf(queue));
-    this.showPause();
+    showPause(this.paused, queue.pause);
     setText(this.button, queue.paused ? "Resume …" : "Pause …");
     setAttr(this.button, "aria-label", `${queue.paused ? "Resume" : "Pause"} ${queue.name}`);
     this.tick();
@@ -62,15 +62,6 @@ export class QueueRow {
   tick() {
     const age = this.queue.oldest_pending_s;
     setText(this.oldest, age === null ? "–" : ticking(age + (Date.now() - this.readAt) / 1000));
-  }
-
-  showPause() {
-    const { pause } = this.queue;
-    this.paused.hidden = !pause;
-    const key = JSON.stringify(pause);
-    if (!pause || this.pauseShown === key) return;
-    this.pauseShown = key;
-    this.paused.replaceChildren(icon("blocked"), h("span", {}, h("b", {}, "paused"), ` by ${pause.by ?? "the configuration"}`, pause.at && " ", pause.at && timeNode(pause.at), pause.reason && `: ${pause.reason}`));
   }
 
   showPools() {

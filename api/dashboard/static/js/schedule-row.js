@@ -2,6 +2,7 @@
 import { arrange, byId, h, icon, setAttr, setText } from "./dom.js";
 import { confirm } from "./confirm.js";
 import { PastRuns } from "./past-runs.js";
+import { showPause } from "./paused.js";
 import { action, cell, wrappable } from "./rows.js";
 import { isZone, relative, setTime, timeNode } from "./time.js";
 import { duration, spaced } from "./words.js";
@@ -17,6 +18,7 @@ export class ScheduleRow {
     this.raw = h("small", {});
     this.first = h("time", { "data-form": "relative" });
     this.none = h("span", {});
+    this.paused = h("p", { class: "paused", hidden: true });
     this.all = h("small", { class: "all" });
     this.zone = h("small", { class: "zone" });
     this.last = h("div", { class: "outcome" });
@@ -25,7 +27,7 @@ export class ScheduleRow {
     this.node = h("tr", { role: "row", id: `schedule-${name}` },
       cell("name", "", h("b", {}, ...wrappable(name)), h("small", {}, this.type), this.missed),
       cell("when", "when", this.words, this.raw),
-      cell("next", "next five", this.first, this.none, this.all, this.zone),
+      cell("next", "next five", this.first, this.none, this.paused, this.all, this.zone),
       cell("last", "last five", this.last, this.runs.node),
       cell("actions num", "", action("Run now …", `Run ${name} now`, () => this.confirmRun()), this.pause));
     this.nodes = [this.node];
@@ -54,11 +56,12 @@ export class ScheduleRow {
   }
 
   showNext() {
-    const { next_runs: runs, paused, cron, timezone } = this.schedule;
+    const { next_runs: runs, paused, pause, cron, timezone } = this.schedule;
     const [first] = runs;
     this.first.hidden = !first;
     if (first) setTime(this.first, first);
-    setText(this.none, first ? "" : paused ? "paused" : "never again");
+    setText(this.none, first || pause ? "" : paused ? "paused" : "never again");
+    showPause(this.paused, pause);
     arrange(this.all, runs.map((at, i) => this.all.children[i] ?? timeNode(at, "short")));
     runs.forEach((at, i) => this.setRun(this.all.children[i], at));
     setText(this.zone, runs.length && cron && isZone(timezone) ? `in ${timezone}` : "");

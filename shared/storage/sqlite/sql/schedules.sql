@@ -31,6 +31,13 @@ UPDATE schedules SET last_run_ms = ?, last_job_id = ?, missed_ms = NULL WHERE na
 -- Store that a tick passed and made no job.
 UPDATE schedules SET missed_ms = ? WHERE name = ?;
 
+-- name: pauses
+-- Every paused schedule that an operator has paused: who did it last, why, and when.
+SELECT name, by, reason, at_ms FROM schedules CROSS JOIN audit ON id = (
+    SELECT id FROM audit AS one INDEXED BY audit_by_target
+    WHERE target = 'schedule ' || name AND action = 'pause' ORDER BY id DESC LIMIT 1)
+WHERE paused = 1;
+
 -- name: last-runs
 -- The last five jobs with each of these tags, newest first.
 SELECT wanted.value, jobs.id, created_at_ms, status, started_at_ms, finished_at_ms, error_type

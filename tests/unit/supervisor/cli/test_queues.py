@@ -24,9 +24,9 @@ def test_queues_are_listed_with_their_counts(
     assert items["mail"]["oldest_pending_s"] is not None
     head, default, mail = orpheus("queues").out.splitlines()
     assert default.split()[:2] == ["default", "open"]
-    assert head.endswith("EMPTY IN")
-    assert re.search(r"\d m?s \(\+1: .*, \+8: .*\)$", default)
-    assert mail.endswith("-"), "nothing of it was done yet"
+    assert re.search("EMPTY IN +PAUSED BY$", head)
+    assert re.search(r"\d m?s \(\+1: .*, \+8: .*\) +-$", default)
+    assert mail.split()[-2:] == ["-", "-"], "nothing of it was done yet"
 
 
 def test_queues_are_listed_with_their_limits(orpheus: Orpheus, store: Store) -> None:
@@ -44,6 +44,9 @@ def test_a_queue_is_paused_and_resumed(orpheus: Orpheus, store: Store) -> None:
     assert orpheus("pause", "mail").out == "queue mail: paused\n"
     assert store.leases.lease(WORKER, ("*",), 1, 30_000) == []
     assert orpheus("queues").out.splitlines()[1].split()[:2] == ["mail", "paused"]
+    assert orpheus("queues").out.rstrip().endswith(" ago")
+    orpheus("pause", "mail", "--reason", "spam run")
+    assert orpheus("queues").out.rstrip().endswith(" ago: spam run")
     item = orpheus("resume", "mail", "--json").json
     assert (item["name"], item["paused"]) == ("mail", False)
     assert len(store.leases.lease(WORKER, ("*",), 1, 30_000)) == 1
@@ -69,4 +72,4 @@ def test_a_queue_of_which_nothing_is_due_says_when_the_next_is(
     finish(store)
     store.jobs.submit(NewJob("count", delay_ms=7_200_000))
     line = orpheus("queues").out.splitlines()[1]
-    assert re.search(r"  none is due, the next in (2 h|1 h 59 min)$", line)
+    assert re.search(r"  none is due, the next in (2 h|1 h 59 min) +-$", line)

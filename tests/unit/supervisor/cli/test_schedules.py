@@ -30,7 +30,7 @@ def test_schedules_are_listed_with_their_next_runs(orpheus: Orpheus, store: Stor
     assert (nightly["cron"], nightly["paused"], nightly["next_runs"]) == ("0 3 * * *", True, [])
     assert (often["every"], len(often["next_runs"])) == (90.0, 5)
     _, first, second = orpheus("schedules").out.splitlines()
-    assert first.split()[-2:] == ["paused", "-"]
+    assert first.split()[-3:] == ["paused", "-", "-"]
     assert "every 1 min 30 s" in second
     assert second.count(" UTC") == 3
 
@@ -106,6 +106,15 @@ def test_a_schedule_is_paused_and_resumed(orpheus: Orpheus, store: Store) -> Non
         "schedule hourly: resumed, next run 20"
     )
     assert not store.schedules.get("hourly").paused
+
+
+@pytest.mark.usefixtures("hourly")
+def test_a_paused_schedule_tells_who_paused_it_when_and_why(orpheus: Orpheus) -> None:
+    orpheus("pause-schedule", "hourly", "--reason", "holidays")
+    (item,) = orpheus("schedules", "--json").json["items"]
+    assert item["pause"]["reason"] == "holidays"
+    _, line = orpheus("schedules").out.splitlines()
+    assert re.search(rf"  paused  .*  {item['pause']['by']} .+ ago: holidays$", line)
 
 
 @pytest.mark.usefixtures("hourly")

@@ -1,0 +1,22 @@
+"""Who paused a queue or a schedule, as the API and the command line tell it."""
+
+from typing_extensions import TypedDict
+
+from orpheus.shared.domain import why
+from orpheus.shared.views.values import Time, optional_time
+
+
+class Pause(TypedDict):
+    """Who paused a queue or a schedule, why, and when."""
+
+    by: str | None
+    """As in GET /audit; null: the configuration."""
+    reason: str | None
+    at: Time | None
+
+
+def pause_json(pause: why.Pause | None) -> Pause | None:
+    """Return who paused it; None for None."""
+    if pause is None:
+        return None
+    return {"by": pause.by, "reason": pause.reason, "at": optional_time(pause.at_ms)}

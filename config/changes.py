@@ -11,6 +11,7 @@ from typing import Any
 from orpheus.config.handovers import for_api, for_programs, for_worker
 from orpheus.config.problems import dotted
 from orpheus.config.settings import Settings
+from orpheus.config.shown import shown_values
 from orpheus.shared.domain.handover import WorkerHandover
 from orpheus.shared.domain.processes import API_SLOT
 from orpheus.shared.records import dataclass
@@ -60,9 +61,15 @@ def _slots(settings: Settings) -> dict[str, object]:
     return slots
 
 
-def changed_keys(before: Settings, after: Settings) -> list[str]:
-    """Return the settings that differ, as `--set` names them; of a list of tables, its name."""
-    return sorted(_differing(before.model_dump(mode="json"), after.model_dump(mode="json"), ()))
+def changed_keys(before: Settings, after: Settings, *, but_secrets: bool = False) -> list[str]:
+    """Return the settings that differ, as `--set` names them; of a list of tables, its name.
+
+    `but_secrets`: as far as they are shown.
+    """
+    old, new = (
+        shown_values(one) if but_secrets else one.model_dump(mode="json") for one in (before, after)
+    )
+    return sorted(_differing(old, new, ()))
 
 
 def _differing(before: Any, after: Any, path: tuple[str, ...]) -> set[str]:

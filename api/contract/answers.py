@@ -286,6 +286,9 @@ class ConfigurationChange(TypedDict):
     """Slots whose process would be replaced."""
     starts: list[str] | None
     stops: list[str] | None
+    not_compared: list[str]
+    """Tables of an earlier version whose secrets may differ, too. They are not compared, so that
+    nobody can guess one until a guess is no change."""
     takes_effect: str
     """When what is written is in force."""
 

@@ -7,7 +7,8 @@ caller cannot find out whether a file exists.
 
 A text is compared with the file that it replaces, not with the settings in force: a file that was
 broken by hand can be fixed here, as long as it is TOML. A secret that is written out counts as
-changed even if it is the same: otherwise a caller could guess until a guess is no change.
+changed even if it is the same: otherwise a caller could guess until a guess is no change. Those of
+an earlier version are not compared at all, and the answer says so.
 """
 
 import contextlib
@@ -15,6 +16,7 @@ import hashlib
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
@@ -26,7 +28,7 @@ from orpheus.config.editing.naming_code import (
     NAMES_CODE,
     NAMING_CODE,
     changed_code,
-    is_below,
+    secret_tables,
     tables_of,
 )
 from orpheus.config.editing.replace_file import new_file, replace_file
@@ -199,10 +201,10 @@ class ConfigurationFile:
             raise FileChanged(_CHANGED.format(path=self._path))
         if (obstacle := self._obstacle()) is not None:
             raise NotEditable(obstacle)
+        not_compared: tuple[str, ...] = ()
         if edit.version is not None:
-            new = self._version(edit.version)
-            secrets = self._not_compared(new)
-            text = self._last_toml(text)
+            new, secrets = self._version(edit.version), list[KeyPath]()
+            text, not_compared = self._last_toml(text), secret_tables(new) if self._fixed else ()
         elif tables_of(text) is None:
             raise NotEditable(_NOT_TOML.format(path=self._path))
         else:
@@ -211,6 +213,7 @@ class ConfigurationFile:
                 return PlannedEdit(EditOutcome(tuple(problems)), b"", content, etag)
             new, secrets = edited, _secrets_written_out(edit)
         outcome = self._outcome(text, new, secrets, refused_entries)
+        outcome = replace(outcome, not_compared=not_compared)
         return PlannedEdit(outcome, new.encode(), content, etag)
 
     def _version(self, number: int) -> str:
@@ -229,14 +232,6 @@ class ConfigurationFile:
             if tables_of(candidate) is not None:
                 return candidate
         raise NotEditable(_NOT_TOML.format(path=self._path))
-
-    def _not_compared(self, text: str) -> list[KeyPath]:
-        """Return the secrets of a version that anybody may change here, so counted as changed.
-
-        A caller could guess such a secret otherwise, and see whether a version has the same one.
-        """
-        places = [secret.place for secret in secrets_in(tables_of(text) or {})]
-        return [one for one in places if self._fixed and not is_below(one, NAMING_CODE)]
 
     def _outcome(
         self,
@@ -262,12 +257,13 @@ class ConfigurationFile:
         shown = masked(new)[0]
         if old_settings is None:
             return EditOutcome((), warnings, text=shown, watched=settings.supervisor.watch_config)
-        slots, tables = effects(old_settings, settings), {str(place[0]) for place in secrets}
+        slots, written_out = effects(old_settings, settings), {str(one[0]) for one in secrets}
+        changed = changed_keys(old_settings, settings, but_secrets=bool(self._fixed))
         return EditOutcome(
             problems=(),
             warnings=warnings,
             text=shown,
-            changed=tuple(sorted({*changed_keys(old_settings, settings), *tables})),
+            changed=tuple(sorted({*changed, *written_out})),
             restarts=slots.restarts,
             starts=slots.starts,
             stops=slots.stops,

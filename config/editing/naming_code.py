@@ -1,4 +1,4 @@
-"""Find the settings that name code, and those of them that an edit changes. Pure.
+"""Find the settings that name code, those of them that an edit changes, and other secrets. Pure.
 
 They cannot be changed over HTTP: config/editing/file.py says why.
 """
@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from orpheus.config.problems import KeyPath
+from orpheus.config.secret_values import secrets_in
 from orpheus.config.settings import Settings
 
 NAMING_CODE: tuple[KeyPath, ...] = (
@@ -40,6 +41,15 @@ def changed_code(
 def is_below(place: KeyPath, keys: Iterable[KeyPath]) -> bool:
     """Return whether the place is at one of the keys, or below it."""
     return any(place[: len(key)] == key for key in keys)
+
+
+def secret_tables(text: str) -> tuple[str, ...]:
+    """Return the tables of a text with secrets that name no code, so that anybody may change them.
+
+    To compare them would tell a caller who guesses such a secret whether a version has the same.
+    """
+    places = [secret.place for secret in secrets_in(tables_of(text) or {})]
+    return tuple(sorted({str(one[0]) for one in places if not is_below(one, NAMING_CODE)}))
 
 
 def tables_of(text: str) -> Any:

@@ -143,6 +143,8 @@ class EditOutcome:
     restarts: tuple[str, ...] | None = None
     starts: tuple[str, ...] | None = None
     stops: tuple[str, ...] | None = None
+    not_compared: tuple[str, ...] = ()
+    """Tables whose secrets may change too: they are not compared, so that none can be guessed."""
     watched: bool = True
     """Whether a running supervisor watches the file."""
 

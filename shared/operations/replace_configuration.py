@@ -8,7 +8,11 @@ there is no row: whoever may edit the file on the machine can do so while no dat
 from collections.abc import Sequence
 
 from orpheus.shared.operations.audit import Actor
-from orpheus.shared.operations.configuration import ConfigurationEditor, PlannedEdit
+from orpheus.shared.operations.configuration import (
+    ConfigurationEditor,
+    EditOutcome,
+    PlannedEdit,
+)
 from orpheus.shared.storage import Store
 
 _MOST_NAMED = 5
@@ -41,7 +45,7 @@ def replace_configuration(
 
     with editor.prepared(planned, actor.name, actor.reason) as replace:
         changed = planned.outcome.changed or ()
-        record(target, changed, *_versions(editor, changed))
+        record(target, changed, *_versions(editor, planned.outcome))
         try:
             return replace()
         except Exception:
@@ -49,10 +53,20 @@ def replace_configuration(
             raise
 
 
-def _versions(editor: ConfigurationEditor, changed: Sequence[str]) -> tuple[str | None, str | None]:
+def _versions(editor: ConfigurationEditor, outcome: EditOutcome) -> tuple[str | None, str | None]:
     """Return the versions before and after, and which settings differ: of those that are kept."""
+    told = _told(outcome)
+    kept = [f"version {one.version.number}" for one in editor.versions()[:2]]
+    after = f"{kept[0]}: {told}" if kept and told else kept[0] if kept else None
+    return kept[1] if len(kept) > 1 else None, after
+
+
+def _told(outcome: EditOutcome) -> str:
+    """Return the settings that differ, and whose secrets may, in words."""
+    changed = outcome.changed or ()
     named = ", ".join(changed[:_MOST_NAMED])
     more = len(changed) - _MOST_NAMED
-    settings = f": {named} and {more} more" if more > 0 else f": {named}" if named else ""
-    kept = [f"version {one.version.number}" for one in editor.versions()[:2]]
-    return kept[1] if len(kept) > 1 else None, f"{kept[0]}{settings}" if kept else None
+    settings = f"{named} and {more} more" if more > 0 else named
+    tables = " and ".join(outcome.not_compared)
+    secrets = f"secrets of {tables} are not compared" if tables else ""
+    return "; ".join(part for part in (settings, secrets) if part)

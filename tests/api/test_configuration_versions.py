@@ -228,7 +228,32 @@ def test_a_guessed_secret_is_not_confirmed_by_a_version(
     for guess in ("token-1", "token-2"):
         answer = put({"text": TEXT.replace("hush", MASK) + ALERT.format(guess)})
         assert answer.status_code == 200, answer.text
-        assert put({"version": 1}, "?check=true").json()["changed"] == ["alerts"]
+        told = put({"version": 1}, "?check=true").json()
+        assert (told["changed"], told["not_compared"]) == ([], ["alerts"])
+
+
+def test_going_back_says_what_it_changes_and_whose_secrets_are_not_compared(
+    api: Any, put: Callable[..., Any], path: Path, supervisor_takes: Callable[[], None]
+) -> None:
+    path.write_text(TEXT + ALERT.format("token-1"), encoding="utf-8")
+    supervisor_takes()
+    put({"set": {"pools.default.workers": 3}})
+    told = put({"version": 1}).json()
+    assert (told["changed"], told["not_compared"]) == (["pools.default.workers"], ["alerts"])
+    entry = api.client.get("/audit").json()["items"][0]
+    assert (entry["before"], entry["count"]) == ("version 2", 1)
+    secrets = "secrets of alerts are not compared"
+    assert entry["after"] == f"version 3: pools.default.workers; {secrets}"
+
+
+def test_a_change_of_an_alert_that_is_shown_is_told_though_its_secrets_are_not_compared(
+    put: Callable[..., Any], path: Path, supervisor_takes: Callable[[], None]
+) -> None:
+    path.write_text(TEXT + ALERT.format("token-1"), encoding="utf-8")
+    supervisor_takes()
+    path.write_text(TEXT + ALERT.format("token-2").replace("fatal", "hung"), encoding="utf-8")
+    told = put({"version": 1}, "?check=true").json()
+    assert (told["changed"], told["not_compared"]) == (["alerts"], ["alerts"])
 
 
 def test_one_can_go_back_from_a_file_that_is_not_even_toml(

@@ -1,0 +1,41 @@
+"""Going back to an earlier version on the configuration page: what it says of secrets."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.configuration_page import TEXT, opened, rewrite, save
+from tests.browser.conftest import Dashboard
+
+
+def test_going_back_claims_no_change_of_secrets_that_are_not_compared(
+    page: Page, start_system: Callable[..., Any], tmp_path: Path
+) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text(TEXT, encoding="utf-8")
+    configured = Dashboard(page, start_system(config=path))
+    configured.system.wait_until_ready()
+    alert = (
+        "[[alerts]]\nname = 'down'\non = ['worker.fatal']\nwebhook = 'http://127.0.0.1:9/hush'\n"
+    )
+    path.write_text(f"{TEXT}\n{alert}", encoding="utf-8")
+    opened(configured)
+    became = page.locator("#became")
+    expect(page.locator("#versions li")).to_have_count(2)
+    rewrite(page, "workers = 1", "workers = 2")
+    save(page)
+    expect(became).to_contain_text("In force. Changed: pools.default.workers")
+    page.locator("#version-2-back").click()
+    effects = page.locator("#effects")
+    expect(effects.get_by_text("changes", exact=False)).to_have_text(
+        "changes pools.default.workers"
+    )
+    expect(effects).to_contain_text("The secrets of alerts are not compared.")
+    expect(page.locator("#save")).to_be_enabled()
+    save(page)
+    expect(page.locator("#in-force")).to_contain_text("version 4, since ")
+    (entry, _) = configured.system.get("/audit")["items"]
+    assert entry["after"].startswith("version 4: pools.default.workers; secrets of alerts are")
+    assert configured.problems == []

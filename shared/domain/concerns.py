@@ -10,6 +10,8 @@ from orpheus.shared.records import dataclass
 
 LATELY_MINUTES = 5
 """How far back jobs that failed count."""
+STANDSTILL_MINUTES = 15
+"""A queue that runs as many jobs as it may stands still if none of them ended for so long."""
 RESTARTS_WITHIN_S = 600.0
 """How far back exits that failed count."""
 
@@ -91,6 +93,8 @@ class QueueFacts:
     """Who, and why: "by cli:ada (a release)"."""
     max_running: int = 0
     rate: str = ""
+    ended: int = 0
+    """How many of its jobs ended in the last `STANDSTILL_MINUTES`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ what another one told: a paused queue with work in it, or 300 of 300 payments th
 million other jobs that did not.
 
 What passes by itself, or is meant so, is no concern: a worker that starts, a queue that is paused
-and empty, a delay of some seconds.
+and empty, a delay of some seconds, a queue that runs as many jobs as it may while some of them end.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,6 +14,7 @@ from typing import NamedTuple
 from orpheus.shared.domain.concerns import (
     LATELY_MINUTES,
     RESTARTS_WITHIN_S,
+    STANDSTILL_MINUTES,
     About,
     Concern,
     ConcernCode,
@@ -245,6 +246,8 @@ def _held_back(queue: QueueFacts, facts: Facts) -> _HeldBack | None:
     if oldest_s < LATE_S:
         return None
     if queue.max_running and queue.running >= queue.max_running:
+        if queue.ended or oldest_s < STANDSTILL_MINUTES * 60:
+            return None  # whoever set the limit wants its jobs to wait for each other
         return _HeldBack(ConcernCode.QUEUE_LIMIT, what=f"{queue.max_running:,} at once")
     if queue.rate:
         return _HeldBack(ConcernCode.QUEUE_LIMIT, what=queue.rate)

@@ -8,6 +8,7 @@ from typing_extensions import TypedDict
 from orpheus.shared.domain.concerns import (
     LATELY_MINUTES,
     RESTARTS_WITHIN_S,
+    STANDSTILL_MINUTES,
     About,
     ConcernCode,
     Facts,
@@ -154,6 +155,7 @@ def _queues(
 ) -> Iterator[QueueFacts]:
     rules = {row.name: row for row in store.queues.all()}
     pauses = store.standings.pauses()
+    ended = store.stats.ended_by_queue(STANDSTILL_MINUTES)
     for name, by_status in sorted(counts.items()):
         waiting = by_status[Status.PENDING]
         if not waiting:
@@ -168,6 +170,7 @@ def _queues(
             paused_by=_paused_by(pauses[name]) if rule.paused else "",
             max_running=rule.max_running,
             rate=rate_text(rule.rate),
+            ended=ended.get(name, 0),
         )
 
 

@@ -46,6 +46,20 @@ def test_what_came_and_what_ended_is_counted_by_queue_for_five_minutes(
     assert store.stats.flows() == {"mail": Flow(), "media": Flow()}
 
 
+def test_jobs_that_ended_are_counted_by_queue_however_they_ended(
+    store: Store, clock: FakeClock, lease: Callable[..., list[Lease]], end: Callable[..., bool]
+) -> None:
+    come(store, "mail", 3)
+    store.jobs.cancel(come(store, "media", 2)[0])
+    done, failed = lease(2, queues=("mail",))
+    end(done, Ending.SUCCEEDED)
+    end(failed, Ending.FAILED_PERMANENTLY)
+    clock.advance(14 * MINUTE_MS)
+    assert store.stats.ended_by_queue(15) == {"mail": 2, "media": 1}
+    clock.advance(2 * MINUTE_MS)
+    assert store.stats.ended_by_queue(15) == {}
+
+
 def test_a_rate_is_that_of_the_time_that_has_passed(
     store: Store,
     clock: FakeClock,

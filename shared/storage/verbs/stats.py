@@ -88,6 +88,10 @@ class Stats:
             ended[job_type][Status(status)] = n
         return dict(ended)
 
+    def ended_by_queue(self, minutes: int) -> dict[str, int]:
+        """Return the same by queue, however they ended; one without an entry has none."""
+        return dict(self._database.all(self._sql["ended-since-by-queue"], self._minute() - minutes))
+
     def by_minute(self, minutes: int) -> list[Minute]:
         """Return the last `minutes` minutes, oldest first, also those in which no job ended."""
         first = self._minute() - minutes + 1

@@ -102,10 +102,10 @@ def test_jobs_that_wait_while_no_worker_is_ready_are_one_concern() -> None:
             "orpheus scale mail 1",
         ),
         (
-            replace(MAIL, running=3, max_running=3),
+            replace(MAIL, running=3, max_running=3, oldest_s=900.0),
             POOLS,
             ConcernCode.QUEUE_LIMIT,
-            f"Queue mail is at its limit (3 at once), {SINCE}",
+            "Queue mail is at its limit (3 at once), and 12 jobs wait in it, the first for 15 min.",
             None,
         ),
         (
@@ -149,6 +149,8 @@ def test_a_pool_whose_workers_are_all_down_is_told_beside_one_that_works() -> No
         replace(MAIL, oldest_s=None),  # all are due later
         replace(MAIL, waiting=0, paused=True),
         replace(MAIL, oldest_s=1.0, running=3, max_running=3),
+        replace(MAIL, oldest_s=899.0, running=1, max_running=1),
+        replace(MAIL, oldest_s=86_400.0, running=1, max_running=1, ended=1),
     ],
 )
 def test_jobs_that_wait_a_moment_are_no_concern(queue: QueueFacts) -> None:

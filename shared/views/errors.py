@@ -21,7 +21,8 @@ class ErrorGroupEntry(TypedDict):
     hour_before: int
     """How many of them failed in the hour before that one."""
     first_seen: Time
-    """When the first of the jobs counted here failed."""
+    """When the first of the jobs counted here failed; those that were retried or deleted since are
+    not counted, so the error may be older."""
     last_seen: Time
     newest: int
     """The id of the job that failed last."""

@@ -17,7 +17,7 @@ _COLUMNS = (
     Column("WHERE", least=16),
     "JOBS",
     Column("LAST HOUR", 4),
-    Column("FIRST", 2),
+    Column("OLDEST", 2),
     Column("LAST", 1),
     Column("NEWEST", 3),
 )

@@ -13,7 +13,7 @@ const MOST = 500;
 const ORDERS = {
   jobs: { words: "failed jobs", first: "descending", of: ({ count }) => count },
   hour: { words: "jobs that failed in the last hour", first: "descending", of: ({ last_hour: n }) => n },
-  first: { words: "when they began", first: "descending", of: ({ first_seen: at }) => at },
+  first: { words: "when the oldest of these failed", first: "descending", of: ({ first_seen: at }) => at },
   last: { words: "when a job last failed", first: "descending", of: ({ last_seen: at }) => at },
 };
 

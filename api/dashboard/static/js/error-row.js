@@ -24,7 +24,7 @@ export class ErrorRow {
       cell("error", "", h("b", {}, ...wrappable(error)), this.message, where && h("code", { class: "where" }, where)),
       cell("count num", "jobs", this.jobs),
       cell("hour num", "last hour", this.hour, this.before),
-      cell("seen num", "first seen", this.first),
+      cell("seen num", "oldest of these", this.first),
       cell("seen num", "last seen", this.last, h("small", { class: "newest" }, this.newest)),
       cell("actions num", "", action("Retry …", `Retry the jobs with ${error} of ${type}`, () => this.confirmRetry())));
     this.nodes = [this.node];

@@ -27,7 +27,7 @@ def test_failed_jobs_are_a_row_for_each_error(orpheus: Orpheus, store: Store) ->
     assert answer.code == 0
     head, first, second = answer.out.splitlines()
     assert re.split("  +", head.strip()) == [
-        "TYPE", "ERROR", "WHERE", "JOBS", "LAST HOUR", "FIRST", "LAST", "NEWEST",
+        "TYPE", "ERROR", "WHERE", "JOBS", "LAST HOUR", "OLDEST", "LAST", "NEWEST",
     ]  # fmt: skip
     assert re.match(r"resize +KeyError +jobs\.py:12 in resize +2 +2 +.* ago +.* ago +3$", first)
     assert "Bad" in second and "\x1b" not in second

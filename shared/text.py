@@ -30,4 +30,6 @@ def with_fields(line: str, fields: str) -> str:
         return line
     if not isinstance(known, dict):
         return line
-    return line + "".join(f" {name}={json.dumps(value)}" for name, value in known.items())
+    # A name may hold what no JSON of ours can carry: a lone surrogate, of a file with an odd name.
+    texts = (f" {printable(name)}={json.dumps(value)}" for name, value in known.items())
+    return line + "".join(texts)

@@ -9,6 +9,7 @@ from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.records import dataclass
 
 LATELY_MINUTES = 5
+FAILING_MINUTES = 60
 """How far back jobs that failed count."""
 STANDSTILL_MINUTES = 15
 """A queue that runs as many jobs as it may stands still if none of them ended for so long."""
@@ -94,7 +95,7 @@ class QueueFacts:
     max_running: int = 0
     rate: str = ""
     ended: int = 0
-    """How many of its jobs ended in the last `STANDSTILL_MINUTES`."""
+    """How many of its jobs were done or failed in the last `STANDSTILL_MINUTES`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +111,8 @@ class Facts:
 
     A job that is retried ends more than once.
     """
-    failing: Mapping[str, tuple[int, float]] = field(default_factory=dict)
-    """By type of which no job is done since: how many jobs are failed, and for how many seconds the
-    newest of them."""
+    failing: Mapping[str, int] = field(default_factory=dict)
+    """By type of which all jobs that ended in the last `FAILING_MINUTES` failed: how often."""
     quarantined: Sequence[tuple[str, str]] = ()
     """Types that are held back, each with the evidence: a clause."""
     late_schedules: Sequence[tuple[str, float]] = ()

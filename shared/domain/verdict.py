@@ -33,8 +33,6 @@ LATE_S = 60.0
 FAILING_SHARE = 0.1
 FAILING_LEAST = 3
 """A type fails if so many of its jobs did lately, and so large a share."""
-MOST_FAILED = 10_000
-"""So many failed jobs of a type are counted."""
 RESTARTS_LEAST = 3
 """A slot is restless if its processes failed so often within `RESTARTS_WITHIN_S`."""
 LITTLE_SPACE_BYTES = 256_000_000
@@ -173,32 +171,23 @@ def _quarantined(types: Sequence[tuple[str, str]]) -> Iterator[Concern]:
 
 
 def _types(facts: Facts) -> Iterator[Concern]:
-    """Yield types that fail, those with the most failures first.
+    """Yield types that fail, those that failed most often first.
 
-    One of which nothing has succeeded since is told until a job of it does, or none is failed.
+    One that only fails is told for an hour: in five minutes, nobody may have looked.
     """
     failing = {
-        name: (jobs, _only_failed(name, jobs, newest_s))
-        for name, (jobs, newest_s) in facts.failing.items()
-        if jobs >= FAILING_LEAST
+        name: (failed, f"{failed:,} of the {done + failed:,} times", f"{LATELY_MINUTES} minutes")
+        for name, (done, failed) in facts.ended.items()
+        if failed >= FAILING_LEAST and failed >= FAILING_SHARE * (done + failed)
     }
-    for name, (done, failed) in facts.ended.items():
-        ended = done + failed
-        if failed >= FAILING_LEAST and failed >= FAILING_SHARE * ended and name not in failing:
-            jobs = name or "types that are not described"
-            times = f"{failed:,} of the {ended:,} times that they ended"
-            lately = f"in the last {LATELY_MINUTES} minutes"
-            failing[name] = failed, f"Jobs of {jobs} failed {times} {lately}."
-    for name, (_, text) in sorted(failing.items(), key=lambda one: (-one[1][0], one[0])):
+    failing |= {
+        name: (failed, f"all {failed:,} times", "hour") for name, failed in facts.failing.items()
+    }
+    for name, (_, times, lately) in sorted(failing.items(), key=lambda one: (-one[1][0], one[0])):
+        jobs = name or "types that are not described"
+        text = f"Jobs of {jobs} failed {times} that they ended in the last {lately}."
         about = About("type", name) if name else None
         yield Concern(ConcernCode.TYPE_FAILING, text, "orpheus errors", about)
-
-
-def _only_failed(name: str, jobs: int, newest_s: float) -> str:
-    at_least = " or more" if jobs >= MOST_FAILED else ""
-    minutes = newest_s // 60
-    ago = duration(minutes * 60) if minutes else "less than a minute"
-    return f"The last {jobs:,}{at_least} jobs of {name} failed, the newest {ago} ago."
 
 
 class _HeldBack(NamedTuple):
@@ -245,7 +234,8 @@ def _held_back(queue: QueueFacts, facts: Facts) -> _HeldBack | None:
         return _HeldBack(ConcernCode.POOL_NOT_READY, serving) if is_long else None
     if oldest_s < LATE_S:
         return None
-    if queue.max_running and queue.running >= queue.max_running:
+    ready = sum(slot.state is SlotState.READY for slot in slots)
+    if queue.max_running and max(ready, queue.running) >= queue.max_running:  # not the workers
         if queue.ended or oldest_s < STANDSTILL_MINUTES * 60:
             return None  # whoever set the limit wants its jobs to wait for each other
         return _HeldBack(ConcernCode.QUEUE_LIMIT, what=f"{queue.max_running:,} at once")

@@ -347,13 +347,6 @@ class DueInQueue(NamedTuple):
     next_ms: int | None = None
 
 
-class Failures(NamedTuple):
-    """How many jobs failed, and when the newest of them did."""
-
-    jobs: int
-    newest_ms: int
-
-
 @dataclass(frozen=True, slots=True)
 class Minute:
     """Jobs that ended in one minute; `at_ms` is when it began."""

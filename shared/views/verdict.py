@@ -6,6 +6,7 @@ from datetime import datetime
 from typing_extensions import TypedDict
 
 from orpheus.shared.domain.concerns import (
+    FAILING_MINUTES,
     LATELY_MINUTES,
     RESTARTS_WITHIN_S,
     STANDSTILL_MINUTES,
@@ -18,7 +19,7 @@ from orpheus.shared.domain.concerns import (
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.processes import Role, rejection
 from orpheus.shared.domain.rates import rate_text
-from orpheus.shared.domain.verdict import verdict
+from orpheus.shared.domain.verdict import FAILING_LEAST, verdict
 from orpheus.shared.domain.why import Pause
 from orpheus.shared.storage import QueueRow, Store
 from orpheus.shared.views.workers import LastExit, Worker, workers_json
@@ -113,10 +114,7 @@ def _facts(
                 name: (by_status.get(Status.DONE, 0), by_status.get(Status.FAILED, 0))
                 for name, by_status in ended.items()
             },
-            failing={
-                name: (one.jobs, max(0, now_ms - one.newest_ms) / 1000)
-                for name, one in store.stats.failing().items()
-            },
+            failing=store.stats.only_failed(FAILING_MINUTES, FAILING_LEAST),
             quarantined=[(one.type, one.evidence) for one in store.quarantines.all()],
             late_schedules=list(_late_schedules(store, now_ms)),
             silent_after_s=beat_timeout_s,
@@ -155,7 +153,7 @@ def _queues(
 ) -> Iterator[QueueFacts]:
     rules = {row.name: row for row in store.queues.all()}
     pauses = store.standings.pauses()
-    ended = store.stats.ended_by_queue(STANDSTILL_MINUTES)
+    ended = store.stats.ran_by_queue(STANDSTILL_MINUTES)
     for name, by_status in sorted(counts.items()):
         waiting = by_status[Status.PENDING]
         if not waiting:

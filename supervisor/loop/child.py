@@ -142,7 +142,8 @@ class ChildHandle(ProcessHandle):
 
     def _last_output(self, running_token: int) -> str | None:
         newest = read_last_lines(self._cell_file, running_token)[-_MOST_LAST_LINES:]
-        lines = [with_fields(one.line, one.fields)[:_LONGEST_LAST_LINE] for one in newest]
+        longest = _LONGEST_LAST_LINE
+        lines = [with_fields(one.line[:longest], one.fields)[: 2 * longest] for one in newest]
         return "\n".join(lines) or None
 
     def _evidence(self) -> str | None:

@@ -61,7 +61,7 @@ def test_a_type_that_fails_is_told_beside_many_that_do_not(system: Any) -> None:
         )
     ((code, text),) = concerns(system)
     assert code == "type_failing"
-    assert text == "The last 3 jobs of pay failed, the newest less than a minute ago."
+    assert text == "Jobs of pay failed all 3 times that they ended in the last hour."
 
 
 def test_exits_that_failed_lately_count_and_those_that_were_wanted_do_not(system: Any) -> None:

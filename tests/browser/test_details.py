@@ -114,7 +114,9 @@ def test_no_long_wait_or_run_lies_over_what_is_beside_it(panel: Panel, seconds: 
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})
         wide = page.locator(".measures b").evaluate_all(
-            "all => all.filter((one) => one.offsetWidth > one.parentElement.clientWidth)"
+            "all => all.filter((one) => one.getBoundingClientRect().right"
+            " > one.parentElement.getBoundingClientRect().right"
+            " - parseFloat(getComputedStyle(one.parentElement).paddingRight))"
             ".map((one) => one.textContent)"
         )
         assert (wide, overprints(page)) == ([], []), width

@@ -95,9 +95,13 @@ def test_jobs_that_none_takes_now_are_no_backlog_that_workers_would_shorten(
     lasting_dashboard: Dashboard,
 ) -> None:
     system = lasting_dashboard.system
-    for hours in (30, 2):
+    ids = [
         system.submit("sum_range", {"n": 1}, queue="later", delay=hours * 3600 + 30)
+        for hours in (30, 2)
+    ]
     (one,) = (queue for queue in system.get("/queues")["items"] if queue["name"] == "later")
+    for id in ids:  # none is left for other tests
+        system.client.post(f"/jobs/{id}/cancel")
     unserved = {**one, "name": "unserved", "pools": []}
     lasting_dashboard.page.route(
         re.compile("(?<!/ui)/queues$"), lambda route: route.fulfill(json={"items": [one, unserved]})

@@ -55,3 +55,9 @@ def test_an_origin_that_is_gone_is_said_to_be_gone(lasting_dashboard: Any) -> No
     page = lasting_dashboard.open("/ui/submit?from=999999")
     expect(page.locator("#problem")).to_contain_text("there is no job 999999")
     expect(page.locator("#origin")).to_have_count(0)
+
+
+def test_a_job_that_is_not_there_is_told(lasting_dashboard: Any) -> None:
+    page = lasting_dashboard.open("/ui/submit?from=123456789")
+    expect(page.locator("#problem")).to_contain_text("123456789")
+    expect(page.locator("#type option").first).to_be_attached()

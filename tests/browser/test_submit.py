@@ -142,6 +142,11 @@ def test_a_text_that_nobody_has_typed_is_not_given(lasting_dashboard: Dashboard)
     page.locator("#payload-json").fill('{"to": {"street": ""}}')
     page.locator("#as-form").click()
     assert sent(page)["payload"]["to"] == {"street": ""}, "it was written"
+    page = opened(lasting_dashboard, "type=label")
+    page.locator("#payload-texts-add").click()
+    page.locator("#payload-texts-0-key").fill("home")
+    page.locator("#send").click()
+    expect(page.locator("#payload-texts-0-problem")).to_have_text("is required")
 
 
 def test_form_and_json_hold_the_same_and_lose_nothing(lasting_dashboard: Dashboard) -> None:
@@ -282,12 +287,6 @@ def test_a_form_is_filled_in_from_another_job_and_says_from_which(
     again = newest(lasting_dashboard)
     assert again["id"] != job
     assert again["payload"] == PAYLOAD | {"speed": "slow"}
-
-
-def test_a_job_that_is_not_there_is_told(lasting_dashboard: Dashboard) -> None:
-    page = opened(lasting_dashboard, "from=123456789")
-    expect(page.locator("#problem")).to_contain_text("123456789")
-    expect(page.locator("#type option").first).to_be_attached()
 
 
 def test_a_form_knows_every_shape_of_a_schema(lasting_dashboard: Dashboard) -> None:

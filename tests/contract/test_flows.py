@@ -55,9 +55,9 @@ def test_jobs_that_ended_are_counted_by_queue_however_they_ended(
     end(done, Ending.SUCCEEDED)
     end(failed, Ending.FAILED_PERMANENTLY)
     clock.advance(14 * MINUTE_MS)
-    assert store.stats.ended_by_queue(15) == {"mail": 2, "media": 1}
+    assert store.stats.ran_by_queue(15) == {"mail": 2}
     clock.advance(2 * MINUTE_MS)
-    assert store.stats.ended_by_queue(15) == {}
+    assert store.stats.ran_by_queue(15) == {}
 
 
 def test_a_rate_is_that_of_the_time_that_has_passed(

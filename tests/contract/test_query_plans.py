@@ -71,16 +71,7 @@ HOT = {
     ("counts.sql", "first-due-below"): "jobs_due",
     ("counts.sql", "due-of-queue"): "jobs_parked (queue=?)",
     ("counts.sql", "scheduled-by-queue"): "jobs_scheduled",
-    ("counts.sql", "types-with-failed-jobs"): "COVERING INDEX jobs_failed (type=?)",
-    (
-        "counts.sql",
-        "next-error",
-    ): "COVERING INDEX jobs_failed (type=? AND error_type=? AND error_where>?)",
-    (
-        "counts.sql",
-        "failed-with-error",
-    ): "jobs_failed (type=? AND error_type=? AND error_where=? AND finished_at_ms>?)",
-    ("counts.sql", "last-done"): "finished_per_minute USING PRIMARY KEY (minute>?)",
+    ("counts.sql", "only-failed"): "COVERING INDEX jobs_failed (type=? AND error_type>?)",
     ("alerts.sql", "seen"): "SEARCH events USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)",
     ("alerts.sql", "late-jobs"): "jobs_due (queue=? AND priority=? AND run_at_ms<?)",
     ("alerts.sql", "late-delayed-jobs"): "jobs_scheduled (run_at_ms<?)",
@@ -94,7 +85,7 @@ HOT = {
 SORTS = {
     "leases-of", "expired-leases", "parked-and-next", "leased-before", "running-of-queue",
     "running-of-key", "late-delayed-jobs", "late-jobs", "links-of-graph",
-    "last-runs", "scheduled-by-queue", "next-error",
+    "last-runs", "scheduled-by-queue", "only-failed",
 }  # fmt: skip
 
 

@@ -92,16 +92,19 @@ class Standings:
         return [Dependency(id, type, Status(status)) for id, type, status in rows]
 
     def _retry_first(self, job: Job) -> int | None:
-        """Return the job with which it began that a failed or cancelled one cannot be retried."""
+        """Return the job with which it began that a failed or cancelled one cannot be retried.
+
+        None at the end of a very long chain: nobody looks so far back.
+        """
         sql = self._database.sql("dependencies.sql")["failed-dependency"]
         first = None
         if job.status in (Status.FAILED, Status.CANCELLED):
             for _ in range(MOST_STEPS):
                 row = self._database.one(sql, job.id if first is None else first)
                 if row is None:
-                    break
+                    return first
                 first = row[0]
-        return first
+        return None
 
     def _leased_before(self, incarnation: str, token: int) -> list[int]:
         rows = self._database.all(self._sql["leased-before"], incarnation, token)

@@ -6,8 +6,7 @@ from typing import NamedTuple
 
 from orpheus.shared.domain.drain import Pace
 from orpheus.shared.domain.jobs import Status
-from orpheus.shared.domain.verdict import MOST_FAILED
-from orpheus.shared.storage.data import MINUTES_KEPT, DueInQueue, Failures, Flow, Latency, Minute
+from orpheus.shared.storage.data import DueInQueue, Flow, Latency, Minute
 from orpheus.shared.storage.database import Database
 from orpheus.shared.storage.totals import ENDED, RAN, WAITED, Histogram, histograms_of
 from orpheus.shared.storage.type_totals import TypeFigures, figures_of
@@ -17,8 +16,6 @@ _LATELY_MINUTES = 5
 _MINUTE_MS = 60_000
 _MOST_PROBES = 1_000
 _MOST_COUNTED = 10_000
-_MOST_ERRORS = 100
-"""Of the failed jobs of one type."""
 
 
 class _Came(NamedTuple):
@@ -88,9 +85,9 @@ class Stats:
             ended[job_type][Status(status)] = n
         return dict(ended)
 
-    def ended_by_queue(self, minutes: int) -> dict[str, int]:
-        """Return the same by queue, however they ended; one without an entry has none."""
-        return dict(self._database.all(self._sql["ended-since-by-queue"], self._minute() - minutes))
+    def ran_by_queue(self, minutes: int) -> dict[str, int]:
+        """Return by queue how many were done or failed; one without an entry has none."""
+        return dict(self._database.all(self._sql["ran-since-by-queue"], self._minute() - minutes))
 
     def by_minute(self, minutes: int) -> list[Minute]:
         """Return the last `minutes` minutes, oldest first, also those in which no job ended."""
@@ -189,48 +186,13 @@ class Stats:
                     found[queue] = DueInQueue(pending if due >= _MOST_COUNTED else due, next_ms)
         return found
 
-    def failing(self) -> dict[str, Failures]:
-        """Return the failed jobs of each type of which none has been done since, within two days.
+    def only_failed(self, minutes: int, least: int) -> dict[str, int]:
+        """Return by type how often its jobs failed in the last `minutes`, if none was done in them.
 
-        They are counted up to a bounded number. What failed in the minute of the last success is
-        left out: the figures do not tell which was first.
+        Only types that failed `least` times, and of which a job is still failed.
         """
-        found = {}
-        with self._database.snapshot():
-            for (name,) in self._database.all(self._sql["types-with-failed-jobs"]):
-                failures = self._failures(name)
-                if failures is not None:
-                    found[name] = failures
-        return found
-
-    def _failures(self, job_type: str) -> Failures | None:
-        first = self._minute() - MINUTES_KEPT
-        errors = self._errors_since(job_type, first * _MINUTE_MS)
-        if not errors:
-            return None
-        done = self._database.one(self._sql["last-done"], job_type, first)
-        since_ms = (first if done is None else done[0] + 1) * _MINUTE_MS
-        jobs = 0
-        for *error, newest_ms in errors:
-            if newest_ms >= since_ms and jobs < MOST_FAILED:
-                most = MOST_FAILED - jobs
-                sql = self._sql["failed-with-error"]
-                row = self._database.one(sql, job_type, *error, since_ms, most)
-                assert row is not None  # it counts
-                jobs += row[0]
-        return Failures(jobs, max(error[2] for error in errors)) if jobs else None
-
-    def _errors_since(self, job_type: str, since_ms: int) -> list[tuple[str, str, int]]:
-        """Return the first errors of a type's failed jobs, and when the newest of each failed."""
-        errors, last = list[tuple[str, str, int]](), ("", "")
-        for _ in range(_MOST_ERRORS):
-            row = self._database.one(self._sql["next-error"], job_type, *last)
-            if row is None:
-                break
-            last = row[0], row[1]
-            if row[2] >= since_ms:
-                errors.append((*last, row[2]))
-        return errors
+        first = self._minute() - minutes
+        return dict(self._database.all(self._sql["only-failed"], first, least))
 
     def latencies(self) -> tuple[Latency, Latency]:
         """Return how long jobs waited from due to start, and how long their last attempt ran."""

@@ -16,6 +16,7 @@ def test_what_cannot_be_seen_is_escaped() -> None:
 def test_a_log_line_has_its_fields_behind_it() -> None:
     assert with_fields("printed", '{"page": 7, "of": "a book"}') == 'printed page=7 of="a book"'
     assert with_fields("printed", "{}") == "printed"
+    assert with_fields("sizes", r'{"\udce9\n": 1}') == r"sizes \udce9\n=1", "any JSON can carry it"
 
 
 @pytest.mark.parametrize("fields", ["", '{"page": ', "[1]", "[" * 100_000])

@@ -12,7 +12,7 @@ export function backlogOf(queue) {
   if (!waiting) return ["empty"];
   if (paused) return ["paused"];
   if (!queue.pools.length && !counts.in_progress) return ["no pool serves it"];
-  if (!due && !counts.in_progress) return ["none is due now", next ? `the next in ${rounded(next)}` : ""].filter(Boolean);
+  if (!due && !counts.in_progress) return next ? ["none is due now", `the next in ${rounded(next)}`] : ["none may start now"];
   if (drain && drain.seconds < SOON_S) return ["empty in a few seconds"];
   return [trendOf(into, out), ...(drain ? drainOf(drain, into) : [out ? "empty at an unknown time" : "none has ended lately"])].filter(Boolean);
 }

@@ -29,13 +29,13 @@ export class Exits {
 /** All times have one format and zone, so they sort as text. */
 const keyOf = ({ at, reason }) => `${at} ${reason}`;
 
-function exitNode({ at, reason, signal, code, evidence, uptime_s: up, out_of_memory: memory, output }, open) {
+function exitNode({ at, reason, signal, code, evidence, failed, uptime_s: up, out_of_memory: memory, output }, open) {
   const how = [signal, code === null ? null : `code ${code}`].filter((part) => part && !reason.includes(part)).join(", ");
   // After SIGKILL, memory is the usual suspect: there it is worth saying that it was not the cause.
   const memoryNote = memory || (memory === false && signal === "SIGKILL") ? MEMORY[memory] : "";
   return h("li", {},
     h("p", {}, timeNode(at), up ? ` after ${duration(up)}` : "", ": ", h("b", {}, reason), how && ` (${how})`, memoryNote && h("span", { class: memory ? "bad" : "hint" }, ` ${memoryNote}`)),
-    evidence?.trim() ? evidenceNode(evidence.trimEnd(), open) : h("p", { class: "hint" }, output ? "It left no stack." : "There is no evidence."),
+    evidence?.trim() ? evidenceNode(evidence.trimEnd(), open) : !output ? h("p", { class: "hint" }, "There is no evidence.") : failed ? h("p", { class: "hint" }, "It left no stack.") : "",
     output ? outputNode(output) : "");
 }
 

@@ -5,6 +5,14 @@ import { defaultOf, hintOf } from "./schema.js";
 
 /** @typedef {{field: any, node: any}} Item */
 
+/** The value of an item, which cannot be left out as a field can. Throws SyntaxError. @param {any} field */
+export function readItem(field) {
+  const value = field.read();
+  if (value !== undefined) return value;
+  field.showProblem([], "is required");
+  throw new SyntaxError("an item is required");
+}
+
 export class ItemsField extends FrameField {
   /** @param {any} spec @param {(spec: any) => any} make @param {() => void} changed @param {any} none the value without items @param {string} adds what the button says */
   constructor(spec, make, changed, none, adds) {

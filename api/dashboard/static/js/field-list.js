@@ -1,6 +1,6 @@
 // A field of a form for an array: its items in order, to add, remove and move.
 import { h } from "./dom.js";
-import { ItemsField } from "./field-items.js";
+import { ItemsField, readItem } from "./field-items.js";
 
 export class ListField extends ItemsField {
   /** @param {any} spec @param {(spec: any) => any} make @param {() => void} changed */
@@ -27,7 +27,7 @@ export class ListField extends ItemsField {
   }
 
   read() {
-    return this.items.length ? this.items.map(({ field }) => field.read() ?? null) : this.empty;
+    return this.items.length ? this.items.map(({ field }) => readItem(field)) : this.empty;
   }
 
   write(value) {

@@ -1,6 +1,6 @@
 // A field of a form for a map: an object whose keys the schema does not name. Each entry has a key and a value.
 import { h, setAttr, showOrHide } from "./dom.js";
-import { ItemsField } from "./field-items.js";
+import { ItemsField, readItem } from "./field-items.js";
 
 export class MapField extends ItemsField {
   /** @param {any} spec @param {(spec: any) => any} make @param {() => void} changed */
@@ -28,7 +28,7 @@ export class MapField extends ItemsField {
         this.refuse(item, "a value needs a key");
       }
       if (found.has(key)) this.refuse(item, `another entry has the key ${key || '""'}`);
-      found.set(key, value ?? null);
+      found.set(key, readItem(item.field));
     }
     return found.size ? Object.fromEntries(found) : this.empty;
   }

@@ -1,5 +1,6 @@
 // A field of a form for a value of several kinds: which one, and the field of that one.
 import { h } from "./dom.js";
+import { readItem } from "./field-items.js";
 import { fits, hintOf, defaultOf } from "./schema.js";
 
 const NONE = "none", NULL = "null";
@@ -33,8 +34,9 @@ export class UnionField {
     this.place.replaceChildren(...(this.inner ? [this.inner.node] : []));
   }
 
+  /** Return the value. Throws SyntaxError where somebody has chosen a kind and given nothing. */
   read() {
-    if (this.inner) return this.inner.read();
+    if (this.inner) return this.spec.required ? this.inner.read() : readItem(this.inner);
     return this.select.value === NULL ? null : undefined;
   }
 

@@ -106,10 +106,10 @@ export class JobsTable {
     else this.fresh.delete(job.id);
   }
 
-  /** Whether a job that is not shown belongs to the top of the list now. None does before a page was read; by a text, none that was looked at then and only goes on. */
+  /** Whether a job that is not shown belongs to the top of the list now. None does before a page was read; by a text, none that only goes on as it did then. */
   isNew(kind, job) {
     if (isByEnd(this.filter)) return ENDS.has(kind);
-    return job.id > (this.oldest ?? Infinity) && (!isDeep(this.filter) || kind === "job.enqueued" || ENDS.has(kind));
+    return job.id > (this.oldest ?? Infinity) && (!isDeep(this.filter) || (kind !== "job.progress" && (kind !== "job.started" || Boolean(this.filter.status))));
   }
 
   deleted(id) {

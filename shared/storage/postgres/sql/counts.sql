@@ -54,6 +54,11 @@ GROUP BY type, status;
 -- Jobs that ended since a minute, by queue.
 SELECT queue, sum(n)::bigint FROM orpheus.finished_per_minute WHERE minute >= ? GROUP BY queue;
 
+-- name: ran-since-by-queue
+-- The same without those that were cancelled, which may not have run.
+SELECT queue, sum(n)::bigint FROM orpheus.finished_per_minute
+WHERE minute >= ? AND status <> 'cancelled' GROUP BY queue;
+
 -- name: newest-job
 -- The greatest id.
 SELECT max(id) FROM orpheus.jobs;
@@ -128,42 +133,18 @@ FROM (
     WHERE status = 'pending' AND is_due = 0 ORDER BY run_at_ms LIMIT ?2) AS first
 GROUP BY queue;
 
--- name: types-with-failed-jobs
--- The described types that have failed jobs, with one probe of the index for each: of an EXISTS, the
--- planner may make a join that reads all failed jobs.
-SELECT name FROM orpheus.job_types
-WHERE (
-    SELECT 1 FROM orpheus.jobs
-    WHERE status = 'failed' AND jobs.type = job_types.name LIMIT 1) IS NOT NULL;
-
--- name: next-error
--- The next error and place of a type's failed jobs, and when the newest of them failed. The next place
--- and the next error are looked for one by one: to compare both at once, SQLite reads all jobs between.
-SELECT error_type, error_where, (
-    SELECT max(finished_at_ms) FROM orpheus.jobs
-    WHERE status = 'failed' AND jobs.type = ?1 AND jobs.error_type = found.error_type
-        AND jobs.error_where = found.error_where) AS newest_ms
+-- name: only-failed
+-- The types whose jobs that ended since a minute all failed: how often, if so often at least, and if a
+-- job is still failed that has not failed for a dependency.
+SELECT type, failed
 FROM (
-    SELECT error_type, error_where FROM (
-        SELECT error_type, error_where FROM orpheus.jobs
-        WHERE status = 'failed' AND type = ?1 AND error_type = ?2 AND error_where > ?3
-        ORDER BY error_where LIMIT 1) AS of_this_error
-    UNION ALL
-    SELECT error_type, error_where FROM (
-        SELECT error_type, error_where FROM orpheus.jobs
-        WHERE status = 'failed' AND type = ?1 AND error_type > ?2
-        ORDER BY error_type, error_where LIMIT 1) AS of_the_next
-    ORDER BY error_type, error_where LIMIT 1) AS found;
-
--- name: failed-with-error
--- How many jobs of a type failed with an error and place since a time, counted up to a number.
-SELECT count(*) FROM (
-    SELECT 1 FROM orpheus.jobs
-    WHERE status = 'failed' AND type = ? AND error_type = ? AND error_where = ?
-        AND finished_at_ms >= ?
-    LIMIT ?) AS counted;
-
--- name: last-done
--- The last minute in which jobs of a type were done, since one; read from the newest back.
-SELECT minute FROM orpheus.finished_per_minute
-WHERE type = ? AND status = 'done' AND minute >= ? ORDER BY minute DESC LIMIT 1;
+    SELECT type, (sum(n) FILTER (WHERE status = 'failed'))::bigint AS failed
+    FROM orpheus.finished_per_minute WHERE minute >= ?1 AND type <> ''
+    GROUP BY type HAVING coalesce(sum(n) FILTER (WHERE status = 'done'), 0) = 0) AS ended
+WHERE failed >= ?2
+    AND (EXISTS (
+        SELECT FROM orpheus.jobs
+        WHERE status = 'failed' AND jobs.type = ended.type AND error_type < 'DependencyFailed')
+    OR EXISTS (
+        SELECT FROM orpheus.jobs
+        WHERE status = 'failed' AND jobs.type = ended.type AND error_type > 'DependencyFailed'));

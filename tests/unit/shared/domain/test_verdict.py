@@ -150,6 +150,7 @@ def test_a_pool_whose_workers_are_all_down_is_told_beside_one_that_works() -> No
         replace(MAIL, waiting=0, paused=True),
         replace(MAIL, oldest_s=1.0, running=3, max_running=3),
         replace(MAIL, oldest_s=899.0, running=1, max_running=1),
+        replace(MAIL, oldest_s=899.0, running=0, max_running=1),  # between two of its jobs
         replace(MAIL, oldest_s=86_400.0, running=1, max_running=1, ended=1),
     ],
 )
@@ -164,23 +165,13 @@ def test_a_type_that_fails_shows_beside_a_million_others() -> None:
     assert (one.about, one.command) == (("type", "payment"), "orpheus errors")
 
 
-@pytest.mark.parametrize(
-    ("jobs", "newest_s", "counted", "ago"),
-    [
-        (304, 629.0, "304", "10 min"),
-        (304, 59.9, "304", "less than a minute"),
-        (10_000, 7_260.0, "10,000 or more", "2 h 1 min"),
-    ],
-)
-def test_a_type_of_which_nothing_succeeded_since_is_told_as_jobs_and_once(
-    jobs: int, newest_s: float, counted: str, ago: str
-) -> None:
-    text = f"The last {counted} jobs of payment failed, the newest {ago} ago."
-    one = only(ended={"payment": (0, 454)}, failing={"payment": (jobs, newest_s)})
+def test_a_type_that_only_failed_for_an_hour_is_told_once() -> None:
+    text = "Jobs of payment failed all 454 times that they ended in the last hour."
+    one = only(ended={"payment": (0, 300)}, failing={"payment": 454})
     assert one == Concern(
         ConcernCode.TYPE_FAILING, text, "orpheus errors", About("type", "payment")
     )
-    assert concerns(failing={"payment": (2, newest_s)}) == []
+    assert only(failing={"payment": 454}) == one
 
 
 @pytest.mark.parametrize("ended", [(0, 2), (28, 3), (1000, 99)])

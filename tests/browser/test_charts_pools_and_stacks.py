@@ -107,7 +107,7 @@ def test_the_thread_of_the_job_stands_first_and_the_others_are_folded(panel: Pan
 
 def test_the_last_output_of_a_killed_process_is_shown_from_its_end(panel: Panel) -> None:
     lines = "\n".join(f"line {n}" for n in range(1, 21))
-    killed = CRASH | {"signal": "SIGKILL", "evidence": None, "output": lines}
+    killed = CRASH | {"signal": "SIGKILL", "evidence": None, "output": lines, "failed": True}
     panel.answer("/workers", 200, {"items": [worker("default-1", recent_exits=[killed])]})
     panel.open(worker("default-1", last_exit=killed), *SYSTEM)
     exit = panel.unfold("default-1").locator(".exits > li")

@@ -24,14 +24,18 @@ import weakref
 class Lock:
     pass
 
+def wait():
+    while True:  # a signal just before a sleep is handled after it
+        time.sleep(0.01)
+
 def callback(_):
     print("importing", flush=True)
-    time.sleep(1000)
+    wait()
 
 lock = Lock()
 watched = weakref.ref(lock, callback)
 del lock
-time.sleep(1000)
+wait()
 """
 """It holds where imports release their locks, too: Python ignores what a handler raises there."""
 STARTS_ANOTHER = """

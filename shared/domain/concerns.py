@@ -6,13 +6,15 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from orpheus.shared.domain.processes import Role, SlotState
+from orpheus.shared.domain.rates import Rate
 from orpheus.shared.records import dataclass
 
 LATELY_MINUTES = 5
 FAILING_MINUTES = 60
 """How far back jobs that failed count."""
 STANDSTILL_MINUTES = 15
-"""A queue that runs as many jobs as it may stands still if none of them ended for so long."""
+"""A queue with `max_running` that has workers enough stands still if no job of it runs, and none
+ended for so long."""
 RESTARTS_WITHIN_S = 600.0
 """How far back exits that failed count."""
 
@@ -30,7 +32,6 @@ class ConcernCode(StrEnum):
     NO_POOL = "no_pool"
     POOL_EMPTY = "pool_empty"
     POOL_NOT_READY = "pool_not_ready"
-    QUEUE_LIMIT = "queue_limit"
     QUEUE_LATE = "queue_late"
     TYPE_QUARANTINED = "type_quarantined"
     TYPE_FAILING = "type_failing"
@@ -93,7 +94,9 @@ class QueueFacts:
     paused_by: str = ""
     """Who, and why: "by cli:ada (a release)"."""
     max_running: int = 0
-    rate: str = ""
+    rate: Rate | None = None
+    waits_for_rate: bool = False
+    """Its rate lets no job start at this moment."""
     ended: int = 0
     """How many of its jobs were done or failed in the last `STANDSTILL_MINUTES`."""
 

@@ -5,7 +5,7 @@ what another one told: a paused queue with work in it, or 300 of 300 payments th
 million other jobs that did not.
 
 What passes by itself, or is meant so, is no concern: a worker that starts, a queue that is paused
-and empty, a delay of some seconds, a queue that runs as many jobs as it may while some of them end.
+and empty, a delay of some seconds, jobs that wait for `max_running` or `rate` of their queue.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -30,6 +30,8 @@ START_S = 15.0
 """A start or a restart of a worker takes less, so a job may wait so long though none is ready."""
 LATE_S = 60.0
 """A job that has been due for longer waits for too long."""
+RATE_SHARE = 0.5
+"""A queue has workers enough for its `rate` if its jobs start at so large a share of it."""
 FAILING_SHARE = 0.1
 FAILING_LEAST = 3
 """A type fails if so many of its jobs did lately, and so large a share."""
@@ -197,7 +199,7 @@ class _HeldBack(NamedTuple):
     serving: tuple[str, ...] = ()
     """The pools that serve it."""
     what: str = ""
-    """Who paused it, or its limit."""
+    """Who paused it."""
 
 
 def _queues(facts: Facts) -> Iterator[Concern]:
@@ -235,13 +237,24 @@ def _held_back(queue: QueueFacts, facts: Facts) -> _HeldBack | None:
     if oldest_s < LATE_S:
         return None
     ready = sum(slot.state is SlotState.READY for slot in slots)
-    if queue.max_running and max(ready, queue.running) >= queue.max_running:  # not the workers
-        if queue.ended or oldest_s < STANDSTILL_MINUTES * 60:
-            return None  # whoever set the limit wants its jobs to wait for each other
-        return _HeldBack(ConcernCode.QUEUE_LIMIT, what=f"{queue.max_running:,} at once")
-    if queue.rate:
-        return _HeldBack(ConcernCode.QUEUE_LIMIT, what=queue.rate)
+    if _is_limited(queue, oldest_s, ready):
+        return None  # whoever set the limit wants its jobs to wait
     return _HeldBack(ConcernCode.QUEUE_LATE, serving)
+
+
+def _is_limited(queue: QueueFacts, oldest_s: float, ready: int) -> bool:
+    """Return whether the jobs of a queue wait for its limits, and not for a worker."""
+    lately_s = min(oldest_s, STANDSTILL_MINUTES * 60)
+    if queue.max_running:
+        if queue.running >= queue.max_running:
+            return True  # however long they run
+        is_between_two = queue.ended > 0 or lately_s < STANDSTILL_MINUTES * 60
+        if ready >= queue.max_running and is_between_two:
+            return True
+    if queue.rate is None:
+        return False
+    started, may_start = queue.ended + queue.running, queue.rate.per_s * lately_s
+    return queue.waits_for_rate or started >= RATE_SHARE * may_start
 
 
 def _text_of(why: _HeldBack, queues: Sequence[QueueFacts]) -> str:
@@ -260,9 +273,6 @@ def _text_of(why: _HeldBack, queues: Sequence[QueueFacts]) -> str:
             text = f"{pool} has no workers, and {wait} in {names}"
         case ConcernCode.POOL_NOT_READY:
             text = f"no worker of {pool} is ready, and {wait} in {names}{since}"
-        case ConcernCode.QUEUE_LIMIT:
-            at = f"{'is at its limit' if is_one else 'are at their limits'} ({why.what})"
-            text = f"{names} {at}, and {in_it}{since}"
         case _:
             text = f"the workers are too slow for {names}, and {in_it}{since}"
     return f"{text[0].upper()}{text[1:]}."

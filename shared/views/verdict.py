@@ -18,7 +18,6 @@ from orpheus.shared.domain.concerns import (
 )
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.processes import Role, rejection
-from orpheus.shared.domain.rates import rate_text
 from orpheus.shared.domain.verdict import FAILING_LEAST, verdict
 from orpheus.shared.domain.why import Pause
 from orpheus.shared.storage import QueueRow, Store
@@ -154,6 +153,7 @@ def _queues(
     rules = {row.name: row for row in store.queues.all()}
     pauses = store.standings.pauses()
     ended = store.stats.ran_by_queue(STANDSTILL_MINUTES)
+    without_token = store.queues.without_token()
     for name, by_status in sorted(counts.items()):
         waiting = by_status[Status.PENDING]
         if not waiting:
@@ -167,7 +167,8 @@ def _queues(
             paused=rule.paused,
             paused_by=_paused_by(pauses[name]) if rule.paused else "",
             max_running=rule.max_running,
-            rate=rate_text(rule.rate),
+            rate=rule.rate,
+            waits_for_rate=name in without_token,
             ended=ended.get(name, 0),
         )
 

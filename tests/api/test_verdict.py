@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from orpheus.shared.domain.jobs import JobError
+from orpheus.shared.domain.jobs import JobError, NewJob
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.domain.processes import LastExit, Role, SlotState
+from orpheus.shared.domain.rates import QueueRules, Rate
 from orpheus.shared.domain.schedules import ScheduleDefinition
 from orpheus.shared.storage import TypeRow
 
@@ -49,6 +50,17 @@ def test_a_paused_queue_with_work_waiting_says_who_paused_it_and_why(system: Any
             "about": {"kind": "queue", "name": "mail"},
         }
     ]
+
+
+@pytest.mark.parametrize("rules", [QueueRules(rate=Rate(1, 60)), QueueRules(max_running=1)])
+def test_a_queue_whose_limit_does_its_work_is_no_concern(system: Any, rules: QueueRules) -> None:
+    due_ms = system.store.clock.wall_ms() - 3_600_000
+    system.store.queues.configure({"mail": rules})
+    system.store.jobs.submit_many([NewJob("add", queue="mail", run_at_ms=due_ms)] * 2)
+    assert len(system.lease(2)) == 1
+    assert concerns(system) == []
+    system.store.queues.configure({})
+    assert [code for code, _ in concerns(system)] == ["queue_late"]
 
 
 def test_a_type_that_fails_is_told_beside_many_that_do_not(system: Any) -> None:

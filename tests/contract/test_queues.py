@@ -9,6 +9,7 @@ from orpheus.shared.domain.jobs import Lease, NewJob
 from orpheus.shared.domain.rates import QueueRules, Rate
 from orpheus.shared.process.crash_cell import CellState
 from orpheus.shared.storage import Store
+from tests.contract.conftest import FakeClock
 
 Submit = Callable[..., int]
 LeaseSome = Callable[..., list[Lease]]
@@ -86,6 +87,20 @@ def test_a_rate_lets_jobs_through_as_time_passes(
     assert len(lease(10)) == 1
     clock.advance(60_000)
     assert len(lease(10)) == 2
+
+
+def test_it_is_known_which_queues_wait_for_their_rate(
+    store: Store, clock: FakeClock, submit: Submit, lease: LeaseSome
+) -> None:
+    store.queues.configure(
+        {"mail": QueueRules(rate=Rate(1, 1)), "other": QueueRules(max_running=1)}
+    )
+    submit(queue="mail")
+    assert store.queues.without_token() == set()
+    lease(2)
+    assert store.queues.without_token() == {"mail"}
+    clock.advance(1_000)
+    assert store.queues.without_token() == set()
 
 
 def test_a_rate_follows_neither_the_wall_clock_nor_an_earlier_boot(

@@ -88,6 +88,13 @@ class Queues:
             )
         ]
 
+    def without_token(self) -> set[str]:
+        """Return the queues whose rate lets no job start at this moment."""
+        limits = {
+            row[0]: self._limit(0, *row[1:]) for row in self._database.all(self._sql["restricted"])
+        }
+        return {name for name, one in limits.items() if one.tokens is not None and one.tokens < 1}
+
     # For leasing
 
     def locked_limits(self) -> dict[str, Limit]:

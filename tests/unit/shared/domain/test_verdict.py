@@ -14,6 +14,7 @@ from orpheus.shared.domain.concerns import (
     SlotFacts,
 )
 from orpheus.shared.domain.processes import Role, SlotState
+from orpheus.shared.domain.rates import Rate
 from orpheus.shared.domain.verdict import verdict
 
 
@@ -102,20 +103,6 @@ def test_jobs_that_wait_while_no_worker_is_ready_are_one_concern() -> None:
             "orpheus scale mail 1",
         ),
         (
-            replace(MAIL, running=3, max_running=3, oldest_s=900.0),
-            POOLS,
-            ConcernCode.QUEUE_LIMIT,
-            "Queue mail is at its limit (3 at once), and 12 jobs wait in it, the first for 15 min.",
-            None,
-        ),
-        (
-            replace(MAIL, rate="2/s"),
-            POOLS,
-            ConcernCode.QUEUE_LIMIT,
-            f"Queue mail is at its limit (2/s), {SINCE}",
-            None,
-        ),
-        (
             MAIL,
             POOLS,
             ConcernCode.QUEUE_LATE,
@@ -151,11 +138,40 @@ def test_a_pool_whose_workers_are_all_down_is_told_beside_one_that_works() -> No
         replace(MAIL, oldest_s=1.0, running=3, max_running=3),
         replace(MAIL, oldest_s=899.0, running=1, max_running=1),
         replace(MAIL, oldest_s=899.0, running=0, max_running=1),  # between two of its jobs
-        replace(MAIL, oldest_s=86_400.0, running=1, max_running=1, ended=1),
+        replace(MAIL, oldest_s=86_400.0, running=0, max_running=1, ended=1),
     ],
 )
 def test_jobs_that_wait_a_moment_are_no_concern(queue: QueueFacts) -> None:
     assert concerns(queues=[queue]) == []
+
+
+@pytest.mark.parametrize(
+    "queue",
+    [
+        replace(MAIL, oldest_s=86_400.0, running=3, max_running=3),  # each runs for long
+        replace(MAIL, oldest_s=86_400.0, running=1, max_running=1, rate=Rate(10, 1)),
+        replace(MAIL, oldest_s=43_200.0, rate=Rate(1, 86_400), waits_for_rate=True),
+        replace(MAIL, oldest_s=86_400.0, rate=Rate(2, 1), ended=1_500),
+        replace(MAIL, oldest_s=86_400.0, rate=Rate(1, 60), running=15),
+        replace(MAIL, oldest_s=86_400.0, rate=Rate(2, 1), waits_for_rate=True),  # they are retried
+    ],
+)
+def test_a_limit_that_does_its_work_is_no_concern(queue: QueueFacts) -> None:
+    assert concerns(queues=[queue]) == []
+
+
+@pytest.mark.parametrize(
+    "queue",
+    [
+        replace(MAIL, oldest_s=900.0, running=0, max_running=1),
+        replace(MAIL, running=1, max_running=3),  # of three that it may run
+        replace(MAIL, rate=Rate(1, 86_400)),
+        replace(MAIL, rate=Rate(2, 1), ended=80, running=2),
+        replace(MAIL, oldest_s=86_400.0, rate=Rate(2, 1), ended=200),
+    ],
+)
+def test_a_limit_that_has_room_for_what_waits_is_not_what_holds_it_back(queue: QueueFacts) -> None:
+    assert only(queues=[queue]).code is ConcernCode.QUEUE_LATE
 
 
 def test_a_type_that_fails_shows_beside_a_million_others() -> None:

@@ -59,6 +59,8 @@ class QueueFigures(TypedDict):
     next_due_s: float | None
     """In how many seconds the next one is due; null: there is none, or a thousand jobs of other
     queues are due before it."""
+    quarantined: list[str]
+    """Types of which a quarantine holds back jobs that wait in it."""
     oldest_pending_s: float | None
     done_per_minute: float
     drain: Drain | None
@@ -100,7 +102,7 @@ def queues_json(store: Store) -> list[QueueFigures]:
         rules = {row.name: row for row in store.queues.all()}
         due, now_ms = store.stats.due_by_queue(), store.clock.wall_ms()
         oldest_s = store.stats.oldest_pending_by_queue()
-        pauses = store.standings.pauses()
+        pauses, quarantined = store.standings.pauses(), store.quarantines.by_queue()
     found: list[QueueFigures] = []
     for name in sorted(counts.keys() | rules.keys()):
         rule = rules.get(name, QueueRow(name, paused=False, max_running=0, rate=None))
@@ -120,6 +122,7 @@ def queues_json(store: Store) -> list[QueueFigures]:
                 "counts": counts_json(its_counts),
                 "due": its_due.jobs,
                 "next_due_s": None if next_ms is None else max(0, next_ms - now_ms) / 1000,
+                "quarantined": quarantined.get(name, []),
                 "oldest_pending_s": oldest_s.get(name),
                 "done_per_minute": done_per_minute.get(name, 0.0),
                 "drain": _drain(rule, its_counts, its_due.jobs, paces.get(name)),

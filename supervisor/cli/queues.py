@@ -77,10 +77,9 @@ def _empty_in(item: Mapping[str, Any]) -> str | None:
     """Return when no due job of a queue is left, as it stands and with more workers."""
     drain, counts = item["drain"], item["counts"]
     if counts[Status.PENDING] and not (item["due"] or counts[Status.IN_PROGRESS]):
-        next_due_s = item["next_due_s"]  # None: far away, or held back by a quarantine
-        return (
-            f"none is due, the next in {duration(next_due_s)}" if next_due_s else "none may start"
-        )
+        if next_due_s := item["next_due_s"]:
+            return f"none is due, the next in {duration(next_due_s)}"
+        return ", ".join(f"{name} is quarantined" for name in item["quarantined"]) or None
     if drain is None or not drain["seconds"]:
         return None
     more = (f"+{one['more_workers']}: {duration(one['seconds'])}" for one in drain["with_more"])

@@ -74,6 +74,7 @@ QUEUE = {
     "counts",
     "due",
     "next_due_s",
+    "quarantined",
     "oldest_pending_s",
     "done_per_minute",
     "drain",

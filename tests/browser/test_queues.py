@@ -103,13 +103,19 @@ def test_jobs_that_none_takes_now_are_no_backlog_that_workers_would_shorten(
     for id in ids:  # none is left for other tests
         system.client.post(f"/jobs/{id}/cancel")
     unserved = {**one, "name": "unserved", "pools": []}
+    held = {**one, "name": "held", "next_due_s": None, "quarantined": ["resize", "sum"]}
+    unknown = {**one, "name": "unknown", "next_due_s": None}
+    queues = [one, unserved, held, unknown]
     lasting_dashboard.page.route(
-        re.compile("(?<!/ui)/queues$"), lambda route: route.fulfill(json={"items": [one, unserved]})
+        re.compile("(?<!/ui)/queues$"), lambda route: route.fulfill(json={"items": queues})
     )
     lasting_dashboard.open("/ui/queues")
     lines = row(lasting_dashboard, "later").locator(".backlog div div")
     expect(lines).to_have_text(["none is due now", "the next in 2 h 00 min"])
     expect(row(lasting_dashboard, "unserved").locator(".backlog")).to_have_text("no pool serves it")
+    lines = row(lasting_dashboard, "held").locator(".backlog div div")
+    expect(lines).to_have_text(["resize is quarantined", "sum is quarantined"])
+    expect(row(lasting_dashboard, "unknown").locator(".backlog")).to_have_text("")
 
 
 def test_a_number_leads_to_its_jobs(lasting_dashboard: Dashboard) -> None:

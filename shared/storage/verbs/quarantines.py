@@ -15,6 +15,7 @@ that a transaction takes, after those of the limits and of jobs.
 """
 
 import json
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -26,6 +27,7 @@ from orpheus.shared.storage.database import Database
 from orpheus.shared.storage.verbs.events import Events
 
 _MOST_AT_ONCE = 250
+_MOST_LOOKED_AT = 1_000
 _NEW_CODE = "new job code"
 
 
@@ -81,6 +83,19 @@ class Quarantines:
         """Return what holds jobs of a type back, also one that is released but not all let go."""
         row = self._database.one(self._sql["of-type"], job_type)
         return None if row is None else _quarantine_of(*row)
+
+    def by_queue(self) -> dict[str, list[str]]:
+        """Return the quarantined types whose jobs are held back, by the queues that these are in.
+
+        Of each type, a bounded number of jobs is looked at.
+        """
+        found: dict[str, list[str]] = defaultdict(list)
+        for (job_type,) in self._database.all(self._sql["quarantined-types"]):
+            for (queue,) in self._database.all(
+                self._sql["queues-of-held"], job_type, _MOST_LOOKED_AT
+            ):
+                found[queue].append(job_type)
+        return {queue: sorted(types) for queue, types in found.items()}
 
     # Releasing
 

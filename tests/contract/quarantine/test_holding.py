@@ -55,6 +55,20 @@ def test_no_job_of_the_type_is_leased_and_all_others_are(
 
 
 @pytest.mark.usefixtures("bad")
+def test_it_is_known_in_which_queues_its_jobs_are_held_back(
+    store: Store, submit: Submit, lease: LeaseSome
+) -> None:
+    for queue in ("mail", "mail", "media"):
+        submit("bad", queue=queue)
+    submit("good", queue="other")
+    assert store.quarantines.by_queue() == {}
+    lease(9)
+    assert store.quarantines.by_queue() == {"mail": ["bad"], "media": ["bad"]}
+    store.quarantines.release("bad")
+    assert store.quarantines.by_queue() == {}
+
+
+@pytest.mark.usefixtures("bad")
 def test_each_job_of_the_type_is_met_once_and_never_many_in_one_transaction(
     store: Store, lease: LeaseSome
 ) -> None:

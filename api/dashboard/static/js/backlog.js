@@ -7,12 +7,12 @@ const STEADY = 0.05;
 
 /** Return lines of text, the most important first. @param {any} queue @returns {string[]} */
 export function backlogOf(queue) {
-  const { drain, counts, paused, due, next_due_s: next, submitted_per_minute: into, ended_per_minute: out } = queue;
+  const { drain, counts, paused, due, quarantined, next_due_s: next, submitted_per_minute: into, ended_per_minute: out } = queue;
   const waiting = counts.pending + counts.in_progress;
   if (!waiting) return ["empty"];
   if (paused) return ["paused"];
   if (!queue.pools.length && !counts.in_progress) return ["no pool serves it"];
-  if (!due && !counts.in_progress) return next ? ["none is due now", `the next in ${rounded(next)}`] : ["none may start now"];
+  if (!due && !counts.in_progress) return next ? ["none is due now", `the next in ${rounded(next)}`] : quarantined.map((type) => `${type} is quarantined`);
   if (drain && drain.seconds < SOON_S) return ["empty in a few seconds"];
   return [trendOf(into, out), ...(drain ? drainOf(drain, into) : [out ? "empty at an unknown time" : "none has ended lately"])].filter(Boolean);
 }

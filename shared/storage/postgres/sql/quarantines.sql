@@ -72,6 +72,11 @@ SELECT type FROM orpheus.quarantines WHERE released_ms IS NOT NULL LIMIT 1;
 SELECT id FROM orpheus.jobs
 WHERE is_parked = 2 AND type = ? ORDER BY priority DESC, run_at_ms, id LIMIT ?;
 
+-- name: queues-of-held
+-- The queues of the first jobs of a type that are held back.
+SELECT DISTINCT queue FROM (
+    SELECT queue FROM orpheus.jobs WHERE is_parked = 2 AND type = ? LIMIT ?) AS first;
+
 -- name: let-go
 -- Stays pending: its type was released. Of many jobs at once, which are locked in the order of their ids,
 -- as by all who lock many: so nobody waits for somebody who waits for him.

@@ -68,6 +68,11 @@ SELECT type FROM quarantines WHERE released_ms IS NOT NULL LIMIT 1;
 SELECT id FROM jobs INDEXED BY jobs_held
 WHERE is_parked = 2 AND type = ? ORDER BY priority DESC, run_at_ms, id LIMIT ?;
 
+-- name: queues-of-held
+-- The queues of the first jobs of a type that are held back.
+SELECT DISTINCT queue FROM (
+    SELECT queue FROM jobs INDEXED BY jobs_held WHERE is_parked = 2 AND type = ? LIMIT ?) AS first;
+
 -- name: let-go
 -- Stays pending: its type was released.
 UPDATE jobs SET is_parked = 0 WHERE id = ? AND status = 'pending' AND is_parked = 2;

@@ -4,9 +4,13 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from orpheus.shared.domain.jobs import Holder, NewJob
 from orpheus.shared.domain.rates import KeyRules, QueueRules, Rate
+from orpheus.shared.process.crash_cell import CellState
 from orpheus.shared.storage import Store
+from orpheus.shared.storage.verbs import stats
 
 Orpheus = Callable[..., Any]
 Finish = Callable[..., None]
@@ -63,6 +67,27 @@ def test_a_queue_that_no_pool_serves_is_not_called_open(orpheus: Orpheus, store:
     assert [[pool["name"] for pool in item["pools"]] for item in items] == [["default"], []]
     orpheus("pause", "mail")
     assert orpheus("queues", *pools).out.splitlines()[2].split()[:2] == ["mail", "paused"]
+
+
+def test_a_queue_whose_jobs_a_quarantine_holds_back_says_so(orpheus: Orpheus, store: Store) -> None:
+    store.quarantines.after = 1
+    store.jobs.submit_many([NewJob("count", max_retries=0)] * 2)
+    (lease,) = store.leases.lease(WORKER, ("*",), 1, 30_000)
+    store.leases.free(WORKER.incarnation, CellState(lease.token, running=True))
+    assert store.leases.lease(WORKER, ("*",), 1, 30_000) == []
+    assert orpheus("queues").out.splitlines()[1].rstrip(" -").endswith("  count is quarantined")
+    assert orpheus("queues", "--json").json["items"][0]["quarantined"] == ["count"]
+
+
+def test_nothing_is_said_of_when_a_job_is_due_that_many_others_are_before(
+    orpheus: Orpheus, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stats, "_MOST_PROBES", 2)
+    for queue in ("first", "first", "mail"):
+        store.jobs.submit(NewJob("count", queue=queue, delay_ms=7_200_000))
+    line = orpheus("queues").out.splitlines()[2]
+    assert line.split()[0] == "mail"
+    assert line.split()[-3:] == ["0.0", "-", "-"]
 
 
 def test_a_queue_of_which_nothing_is_due_says_when_the_next_is(

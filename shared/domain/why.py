@@ -125,6 +125,8 @@ class Standing:
     retry_first: int | None = None
     """Of a job that a retry would refuse, as it depends on one that failed or was cancelled: the
     first of those, which may be retried."""
+    key_holder: int | None = None
+    """Of a job that a retry would refuse, as a live job has its unique key: that one."""
     quarantine: Quarantine | None = None
     """Of its type. One that is released holds back only jobs that are not let go yet."""
     pause: Pause | None = None
@@ -163,7 +165,7 @@ def reasons(standing: Standing, crews: Sequence[Crew]) -> list[Reason]:
     """Return why a job does not run; none: it runs, or a free worker leases it next."""
     job = standing.job
     if job.status in TERMINAL:
-        return [_ended(job, standing.retry_first)]
+        return [_ended(standing)]
     serving = [crew for crew in crews if crew.serves(job.queue)]
     if job.status is Status.IN_PROGRESS:
         return list(_prefetched(standing, serving))
@@ -174,12 +176,17 @@ def reasons(standing: Standing, crews: Sequence[Crew]) -> list[Reason]:
     return found or list(_turn(standing, serving))
 
 
-def _ended(job: Job, retry_first: int | None) -> Reason:
+def _ended(standing: Standing) -> Reason:
+    job = standing.job
     if job.status is Status.DONE:
         return Reason(Code.ENDED, "it is done")
     error = f": {job.error.type}: {job.error.message}".partition("\n")[0] if job.error else ""
-    if retry_first is not None:
-        by = f"job {retry_first}"
+    if standing.key_holder is not None:
+        by = f"job {standing.key_holder}"
+        cannot = f"{by} holds its unique key, so it cannot be retried now"
+        return Reason(Code.ENDED, f"it is {job.status}{error} ({cannot})", by=by)
+    if standing.retry_first is not None:
+        by = f"job {standing.retry_first}"
         return Reason(Code.ENDED, f"it is {job.status}{error} (retry {by} first)", by=by)
     return Reason(Code.ENDED, f"it is {job.status}{error} (a retry runs it again)")
 

@@ -200,6 +200,19 @@ def test_a_job_that_ended_with_another_names_the_one_to_retry_first(
     assert found == [None, None, second]
 
 
+def test_a_job_that_ended_names_the_one_that_holds_its_unique_key(
+    store: Store, submit: Submit
+) -> None:
+    first = submit(unique_key="daily")
+    assert store.standings.of(first).key_holder is None
+    store.jobs.cancel(first)
+    assert store.standings.of(first).key_holder is None
+    second = submit(unique_key="daily")
+    assert [store.standings.of(one).key_holder for one in (first, second)] == [second, None]
+    store.jobs.cancel(second)
+    assert store.standings.of(first).key_holder is None
+
+
 def test_a_job_that_runs_whatever_the_other_did_may_be_retried_at_once(
     store: Store, submit: Submit
 ) -> None:

@@ -4,6 +4,7 @@ It reads as leases do, from the same indexes and in the same order, but takes no
 nothing. However many jobs wait, it reads a bounded number of rows.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 
 from orpheus.shared.domain.jobs import Dependency, Job, Outcome, Status
@@ -70,6 +71,7 @@ class Standings:
                 waits_for=waits_for,
                 dependencies=self._dependencies(job_id) if waits_for else (),
                 retry_first=self._retry_first(job),
+                key_holder=self._key_holder(job),
                 quarantine=self._quarantine(job, is_held=is_parked == _HELD),
                 pause=self.pauses().get(job.queue),
                 queues=limits.queues,
@@ -105,6 +107,14 @@ class Standings:
                     return first
                 first = row[0]
         return None
+
+    def _key_holder(self, job: Job) -> int | None:
+        """Return the live job that has the unique key of a failed or cancelled one."""
+        if job.unique_key is None or job.status not in (Status.FAILED, Status.CANCELLED):
+            return None
+        sql = self._database.sql("jobs.sql")["live-by-unique-keys"]
+        row = self._database.one(sql, json.dumps([job.unique_key]))
+        return None if row is None else row[1]
 
     def _leased_before(self, incarnation: str, token: int) -> list[int]:
         rows = self._database.all(self._sql["leased-before"], incarnation, token)

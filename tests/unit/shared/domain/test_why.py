@@ -72,6 +72,15 @@ def test_a_job_that_a_retry_would_refuse_names_the_job_to_retry_first() -> None:
     assert reason.by == "job 5"
 
 
+def test_a_job_whose_unique_key_another_one_holds_cannot_be_retried() -> None:
+    failed = replace(JOB, status=Status.FAILED, error=JobError("ValueError", "no"))
+    reason = only(pending(failed, key_holder=9, retry_first=5))
+    assert reason.text == (
+        "it is failed: ValueError: no (job 9 holds its unique key, so it cannot be retried now)"
+    )
+    assert reason.by == "job 9"
+
+
 def test_a_job_names_those_that_it_waits_for_and_counts_the_others() -> None:
     others = [Dependency(7, "resize", Status.IN_PROGRESS), Dependency(8, "resize", Status.PENDING)]
     blocked = replace(JOB, status=Status.BLOCKED)

@@ -171,3 +171,25 @@ def test_a_cancelled_job_says_by_what_and_with_which_job_it_began(lasting_dashbo
     expect(page.locator("h1")).to_have_text(f"step {first}")
     expect(page.locator("#errors summary")).to_have_text("PermanentError this step")
     expect(page.locator("#errors .rest")).to_have_text("is bad")
+
+
+def test_a_retry_says_what_it_waits_for(lasting_dashboard: Any, tmp_path: Path) -> None:
+    system, released = lasting_dashboard.system, tmp_path / "released"
+    first = system.submit("hold", {"until": str(released)})
+    second = system.submit("step", depends_on=[first])
+    system.client.post(f"/jobs/{first}/cancel")
+    system.wait_for_job(second)
+    assert system.client.post(f"/jobs/{first}/retry").status_code == 200
+    page = lasting_dashboard.open(f"/ui/jobs/{second}")
+    expect(page.locator("#graph .node")).to_have_count(2)
+    kept = "can use all its attempts again. Its earlier attempts and its log are kept."
+    told = {"waits until job {} (hold) has ended, and": False, "becomes due now and": True}
+    for text, is_released in told.items():
+        if is_released:
+            released.touch()
+            expect(page.locator(f"#graph .node[href='/ui/jobs/{first}']")).to_have_attribute(
+                "data-status", "done"
+            )
+        page.get_by_role("button", name="Retry …").click()
+        expect(page.locator("#confirm-text")).to_have_text(f"The job {text.format(first)} {kept}")
+        page.keyboard.press("Escape")

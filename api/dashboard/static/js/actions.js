@@ -3,7 +3,7 @@
 import { byId, h } from "./dom.js";
 import { confirm } from "./confirm.js";
 import { now } from "./time.js";
-import { TERMINAL, spaced } from "./words.js";
+import { TERMINAL, plural, spaced } from "./words.js";
 
 const RETRIED = new Set(["failed", "cancelled"]);
 /** @type {any} the job as it was shown last: the buttons may be older */
@@ -34,11 +34,7 @@ const QUESTIONS = {
     title: `Cancel job ${job.id}?`, yes: "Cancel the job",
     text: job.status === "in_progress" ? `The job is running on ${job.worker}. It is asked to stop, and stopped by force if it does not.` : "The job has not started yet, and will not run.",
   }),
-  retry: (job, { failedBefore: before }) => ({
-    title: `Retry job ${job.id}?`, yes: "Retry the job",
-    text: before && job.on_dependency_failure !== "run" ? `It depends on job ${before.id} (${before.type}), which is ${spaced(before.status)}. Until that one is retried, this one cannot be.`
-      : "The job becomes due now and can use all its attempts again. Its earlier attempts and its log are kept.",
-  }),
+  retry: (job, { before }) => ({ title: `Retry job ${job.id}?`, yes: "Retry the job", text: afterRetry(job, before) }),
   run: (job) => ({
     title: `Run job ${job.id} now?`, yes: "Run the job now",
     text: job.attempt ? "The job does not wait any longer for its next attempt." : "The job becomes due now. What else holds it back, such as a paused queue, still does.",
@@ -48,6 +44,16 @@ const QUESTIONS = {
     text: "The job, its attempts and its log are deleted. This cannot be undone.",
   }),
 };
+
+/** What a retry does, if the jobs before this one stay as they are. */
+function afterRetry(job, before) {
+  const failed = before.find(({ status }) => RETRIED.has(status));
+  if (failed && job.on_dependency_failure !== "run") return `It depends on job ${failed.id} (${failed.type}), which is ${spaced(failed.status)}. Until that one is retried, this one cannot be.`;
+  const [first, ...more] = before.filter(({ status }) => !TERMINAL.has(status));
+  const others = more.length ? ` and ${plural(more.length, "other job")} have` : " has";
+  const when = first ? `waits until job ${first.id} (${first.type})${others} ended,` : "becomes due now";
+  return `The job ${when} and can use all its attempts again. Its earlier attempts and its log are kept.`;
+}
 
 function confirmAction(action, job, graph, done) {
   confirm({ ...QUESTIONS[action](job, graph), path: action === "delete" ? `/jobs/${job.id}` : `/jobs/${job.id}/${action}`, done });

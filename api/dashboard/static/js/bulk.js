@@ -17,7 +17,7 @@ const AGAIN_MS = 1000;
 const LONGEST_STEP_MS = 300_000;
 const MAY_PASS = new Set([0, 401, 503]); // no answer, no session, busy
 const WORDS = {
-  retry: { verb: "Retry", doing: "Retrying", did: "will run again", can: "has failed or was cancelled", text: "Each becomes due now and can use all its attempts again." },
+  retry: { verb: "Retry", doing: "Retrying", did: "will run again", can: "has failed or was cancelled", text: "Each becomes due now, or waits for the jobs that it depends on, and can use all its attempts again." },
   cancel: { verb: "Cancel", doing: "Cancelling", did: "were cancelled or asked to stop", can: "is still to run or is running", text: "Those that wait will not run. Those that run are asked to stop, and stopped by force if they do not." },
   delete: { verb: "Delete", doing: "Deleting", did: "were deleted", can: "has ended", text: "They are gone then, with their attempts and logs. This cannot be undone." },
 };

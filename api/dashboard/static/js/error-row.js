@@ -50,7 +50,7 @@ export class ErrorRow {
     const { type, error, where, count: n, max_id: most } = this.group;
     confirm({
       title: `Retry ${plural(n, "job")}?`,
-      text: `${n === 1 ? "The job of type" : `All ${count(n)} jobs of type`} ${type} that failed with ${error}${where ? ` at ${where}` : ""}, up to job ${most}. Each becomes due now and can use all its attempts again. If the number has changed by then, nothing is done.`,
+      text: `${n === 1 ? "The job of type" : `All ${count(n)} jobs of type`} ${type} that failed with ${error}${where ? ` at ${where}` : ""}, up to job ${most}. Each becomes due now, or waits for the jobs that it depends on, and can use all its attempts again. If the number has changed by then, nothing is done.`,
       yes: `Retry ${plural(n, "job")}`,
       typed: n >= LARGE ? String(n) : undefined,
       path: "/jobs/bulk",

@@ -45,11 +45,11 @@ export class Graph {
     this.timer = setTimeout(() => this.read(), Math.max(wait, (performance.now() - began) * 10));
   }
 
-  /** A job that this one depends on, and that failed or was cancelled, as it was read last. */
-  get failedBefore() {
+  /** The jobs that this one depends on, as they were read last. @returns {any[]} */
+  get before() {
     const { nodes, edges } = this.shown ?? { nodes: [], edges: [] };
     const before = new Set(edges.filter(({ job }) => job === this.id).map(({ depends_on: other }) => other));
-    return nodes.find(({ id, status }) => before.has(id) && (status === "failed" || status === "cancelled"));
+    return nodes.filter(({ id }) => before.has(id));
   }
 
   show(graph) {

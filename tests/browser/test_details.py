@@ -269,6 +269,10 @@ def test_read_only_pages_offer_nothing_that_is_refused(page: Page, start_system:
         route.fulfill(json=answer)
 
     page.route("**/config", without_file)
+    page.goto(f"{system.url}/")
+    first = page.locator("#first-steps")
+    expect(first).to_contain_text("api.read_only")
+    expect(first.locator("li, a, button")).to_have_count(0)
     for path in (
         "/",
         "/ui/queues",

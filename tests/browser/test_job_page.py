@@ -297,6 +297,7 @@ def test_a_read_only_page_offers_no_action(start_system: Any, page: Page) -> Non
     expect(page.locator("#why")).to_contain_text("Its time has not come")
     expect(page.locator("#actions [data-action=run]")).to_be_attached()
     expect(page.locator("#actions")).to_be_hidden()
+    expect(page.locator("#curl")).to_be_hidden()
 
 
 @pytest.mark.parametrize("size", [(360, 740), (1280, 800)], ids=["phone", "wide"])

@@ -50,12 +50,14 @@ function readAnew() {
 }
 
 function showFirstCommands() {
+  const list = byId("first-commands");
+  if (!list) return; // read-only
   const jobs = [
     ["a sum, done at once", { type: "sum_range", payload: { n: 100000 } }],
     ["a job of five seconds, with a progress bar", { type: "sleep", payload: { seconds: 5 } }],
     ["a job that fails twice and then succeeds", { type: "flaky", payload: { failures: 2 } }],
   ];
-  byId("first-commands").replaceChildren(...jobs.map(([words, body]) => {
+  list.replaceChildren(...jobs.map(([words, body]) => {
     const text = postCurl("/jobs", body).replace(" \\\n  ", " ");
     const button = h("button", { type: "button", class: "quiet" }, "copy");
     copyOnClick(button, () => text);

@@ -162,6 +162,25 @@ def test_on_a_phone_a_concern_stands_beside_its_sign(panel: Panel) -> None:
     assert link["x"] - 1 <= code["x"]
 
 
+@pytest.mark.parametrize("width", [1024, 768])
+def test_the_command_of_a_concern_is_not_torn(panel: Panel, width: int) -> None:
+    command = "orpheus resume mail"
+    texts = [f"Queue mail is paused{' and so on' * n}." for n in range(4, 14)]
+    concerns = [
+        {"code": "queue_paused", "text": text, "command": command, "about": None} for text in texts
+    ]
+    stats = panel.dashboard.system.client.get("/stats").json()
+    stats["verdict"] = {"headline": "10 problems need your attention.", "concerns": concerns}
+    panel.answer("/stats", 200, stats)
+    panel.page.set_viewport_size({"width": width, "height": 900})
+    page = panel.open(worker("default-1"), *SYSTEM)
+    page.locator("#more-concerns").click()
+    codes = page.locator("#concerns code")
+    expect(codes).to_have_count(len(texts))
+    heights = codes.evaluate_all("all => all.map(code => code.getBoundingClientRect().height)")
+    assert max(heights) < 1.5 * min(heights)
+
+
 def test_without_rules_there_is_no_panel_of_alerts(lasting_dashboard: Any) -> None:
     with lasting_dashboard.page.expect_response("**/alerts"):
         page = lasting_dashboard.open()

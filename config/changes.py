@@ -9,12 +9,15 @@ from dataclasses import replace
 from typing import Any
 
 from orpheus.config.handovers import for_api, for_programs, for_worker
+from orpheus.config.naming_code import NAMING_CODE
 from orpheus.config.problems import dotted
 from orpheus.config.settings import Settings
 from orpheus.config.shown import shown_values
 from orpheus.shared.domain.handover import WorkerHandover
 from orpheus.shared.domain.processes import API_SLOT
 from orpheus.shared.records import dataclass
+
+_ONLY_IN_THE_FILE = frozenset(map(dotted, NAMING_CODE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +64,19 @@ def _slots(settings: Settings) -> dict[str, object]:
     return slots
 
 
-def changed_keys(before: Settings, after: Settings, *, but_secrets: bool = False) -> list[str]:
-    """Return the settings that differ, as `--set` names them; of a list of tables, its name.
+def changed_keys(before: Settings, after: Settings) -> list[str]:
+    """Return the settings that differ, as `--set` names them; of a list of tables, its name."""
+    return sorted(_differing(before.model_dump(mode="json"), after.model_dump(mode="json"), ()))
 
-    `but_secrets`: as far as they are shown.
+
+def shown_changes(before: Settings, after: Settings) -> list[str]:
+    """Return the same, as far as whoever does not see the secrets may know it.
+
+    Secrets are compared only where the file alone can set them. Others can be set over HTTP, where
+    a caller could guess one until a guess is no change.
     """
-    old, new = (
-        shown_values(one) if but_secrets else one.model_dump(mode="json") for one in (before, after)
-    )
-    return sorted(_differing(old, new, ()))
+    shown = _differing(shown_values(before), shown_values(after), ())
+    return sorted(shown.union(_ONLY_IN_THE_FILE.intersection(changed_keys(before, after))))
 
 
 def _differing(before: Any, after: Any, path: tuple[str, ...]) -> set[str]:

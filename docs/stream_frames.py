@@ -90,7 +90,9 @@ class Reloaded(BaseModel):
     host: str
     source: str = Field(description="The file; empty if there is none.")
     why: str
-    changed: list[str] = Field(description="The settings that are not what they were.")
+    changed: list[str] = Field(
+        description="The settings that are not what they were. Secrets of alerts are not compared."
+    )
     restarts: list[str] = Field(description="The slots that are replaced for it.")
 
 

@@ -95,13 +95,22 @@ def _of_supervisor(
     sources = sources_with(version.text, shown_path, sets, environ)
     settings_then, _ = checked(sources)
     settings = tuple(shown_settings(settings_then, sources)) if settings_then else ()
-    if version.text == now.sources.text:
+    if version.text == now.sources.text and not _was_saved_again(version, versions):
         text = "The supervisor works by the file as it is."
     elif now.is_valid:
         text = "The file has changed since: what it holds now is not in force, or not yet."
     else:
         text = "The file has changed since: what it holds now is not valid, so it was not taken."
     return _found(shown_path, version, text, settings, running.since_ms)
+
+
+def _was_saved_again(version: ConfigurationVersion, versions: Versions | None) -> bool:
+    """Return whether the same text has come into the file once more, and is not in force yet.
+
+    If only another text counted, a caller would learn whether a guessed secret is the one in force.
+    """
+    newest = None if versions is None else versions.newest()
+    return newest is not None and newest.number > version.number and newest.text == version.text
 
 
 def _kept_settings(

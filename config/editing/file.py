@@ -21,22 +21,22 @@ from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
 
-from orpheus.config.changes import changed_keys, effects
+from orpheus.config.changes import changed_keys, effects, shown_changes
 from orpheus.config.checks import missing_programs
 from orpheus.config.editing.effective import FileNow, in_force
-from orpheus.config.editing.naming_code import (
-    NAMES_CODE,
-    NAMING_CODE,
-    changed_code,
-    secret_tables,
-    tables_of,
-)
 from orpheus.config.editing.replace_file import new_file, replace_file
 from orpheus.config.editing.toml import CannotEdit, masked, unmasked, with_value
 from orpheus.config.editing.versions import Versions
 from orpheus.config.handovers import for_database
 from orpheus.config.in_force import InForce, in_force_at
 from orpheus.config.load import checked
+from orpheus.config.naming_code import (
+    NAMES_CODE,
+    NAMING_CODE,
+    changed_code,
+    secret_tables,
+    tables_of,
+)
 from orpheus.config.problems import KeyPath, Problem, dotted
 from orpheus.config.regular_file import read_regular_file
 from orpheus.config.secret_values import secrets_in
@@ -258,7 +258,7 @@ class ConfigurationFile:
         if old_settings is None:
             return EditOutcome((), warnings, text=shown, watched=settings.supervisor.watch_config)
         slots, written_out = effects(old_settings, settings), {str(one[0]) for one in secrets}
-        changed = changed_keys(old_settings, settings, but_secrets=bool(self._fixed))
+        changed = (shown_changes if self._fixed else changed_keys)(old_settings, settings)
         return EditOutcome(
             problems=(),
             warnings=warnings,

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import click
 
 from orpheus.config.editing.file import ConfigurationFile, masked_or_none
-from orpheus.config.editing.naming_code import tables_of
 from orpheus.config.handovers import for_command_line
+from orpheus.config.naming_code import tables_of
 from orpheus.config.problems import dotted
 from orpheus.config.secret_values import differing_secrets
 from orpheus.config.settings import Settings

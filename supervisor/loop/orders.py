@@ -179,7 +179,7 @@ class Orders:
         body = {
             "source": str(new.settings.source or ""),
             "why": new.why,
-            "changed": list(new.changed),
+            "changed": list(new.shown_changes),
             "restarts": restarts,
         }
         self.recorder.record(Kind.CONFIG_RELOADED, body)

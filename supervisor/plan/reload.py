@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from socket import socket
 from threading import Lock, Thread
 
-from orpheus.config.changes import changed_keys
+from orpheus.config.changes import changed_keys, shown_changes
 from orpheus.config.handovers import for_commands, for_database, for_storage
 from orpheus.config.regular_file import read_regular_file, state_of
 from orpheus.config.settings import Settings
@@ -50,8 +50,9 @@ _RETRY_S = 5.0
 class Reloaded:
     """A configuration that was checked and is in the database already.
 
-    `why` says what asked for it, `changed` names the settings that differ; with `replace_all`
-    every process is to be replaced.
+    `why` says what asked for it, `changed` names the settings that differ, `shown_changes` those
+    of them that whoever does not see the secrets may know; with `replace_all` every process is to
+    be replaced.
     """
 
     why: str
@@ -59,6 +60,7 @@ class Reloaded:
     listener: socket | None
     code: str
     changed: tuple[str, ...]
+    shown_changes: tuple[str, ...]
     replace_all: bool
 
 
@@ -224,6 +226,7 @@ class Reloader:
                 f"{source} is gone: what it set stays; an empty file sets everything to its default"
             )
         changed = tuple(changed_keys(self._settings, settings))
+        shown = tuple(shown_changes(self._settings, settings))
         for key in _FIXED:
             if key in changed:
                 raise ConfigurationError(
@@ -249,7 +252,8 @@ class Reloader:
         self._keep(settings)
         # What goes on in the old folder would read and write the files there.
         replace_all = replace_all or folder.is_another
-        return Reloaded(why, settings, listener, digest_of(types), changed, replace_all)
+        code = digest_of(types)
+        return Reloaded(why, settings, listener, code, changed, shown, replace_all)
 
     @staticmethod
     def _write(settings: Settings, types: Sequence[TypeRow]) -> None:

@@ -232,6 +232,21 @@ def test_a_guessed_secret_is_not_confirmed_by_a_version(
         assert (told["changed"], told["not_compared"]) == ([], ["alerts"])
 
 
+def test_a_guessed_secret_is_not_confirmed_by_what_is_in_force(
+    api: Any, put: Callable[..., Any], path: Path, supervisor_takes: Callable[[], None]
+) -> None:
+    path.write_text(TEXT + ALERT.format("token-1"), encoding="utf-8")
+    supervisor_takes()
+    told = []
+    for guess in ("token-1", "token-2"):
+        put({"text": TEXT.replace("hush", MASK) + ALERT.format(guess)})
+        told.append(in_force(api)[0])
+    assert told[0] == told[1]
+    assert "not in force, or not yet" in told[0]["text"]
+    supervisor_takes()
+    assert "as it is" in in_force(api)[0]["text"]
+
+
 def test_going_back_says_what_it_changes_and_whose_secrets_are_not_compared(
     api: Any, put: Callable[..., Any], path: Path, supervisor_takes: Callable[[], None]
 ) -> None:

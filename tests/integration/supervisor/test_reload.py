@@ -16,6 +16,8 @@ import psutil
 import pytest
 
 from orpheus.config.in_force import in_force_at
+from orpheus.shared.domain.events import Kind
+from orpheus.shared.storage import open_store
 from tests.conftest import System
 from tests.integration.supervisor.configured import Configured
 from tests.machine import wait_until
@@ -223,6 +225,31 @@ def test_queues_and_schedules_of_a_new_configuration_are_in_force_at_once(
     [queue] = [q for q in running.system.get("/queues")["items"] if q["name"] == "mail"]
     assert queue["max_running"] == 7
     assert running.pids() == before
+
+
+def test_a_guessed_secret_is_not_confirmed_by_the_event_of_a_reload(
+    running: Configured, wait_for: WaitFor
+) -> None:
+    toml = ONE_WORKER + (
+        "[[alerts]]\nname = 'down'\non = ['worker.fatal']\nwebhook = 'http://127.0.0.1:9/{}'\n"
+    )
+    with contextlib.closing(open_store(f"sqlite:///{running.system.database}")) as store:
+
+        def told() -> list[list[str]]:
+            events = store.events.after(0, 10_000)
+            reloads = [json.loads(one.body) for one in events if one.kind == Kind.CONFIG_RELOADED]
+            return [one["changed"] for one in reloads]
+
+        count = len(told())
+        running.save(toml.format("token-1"))
+        wait_for(lambda: len(told()) == count + 1, "the rule")
+        assert "alerts" in told()[-1]
+        for number, guess in enumerate(("token-1", "token-2"), start=count + 2):
+            body = {"text": toml.format(guess)}
+            answer = running.system.client.put("/config", json=body, headers={"If-Match": "*"})
+            assert answer.status_code == 200, answer.text
+            wait_for(lambda n=number: len(told()) == n, "the reload")
+        assert told()[-2:] == [[], []]
 
 
 def test_a_file_that_is_not_watched_is_read_on_sighup_only(

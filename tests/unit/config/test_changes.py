@@ -1,0 +1,34 @@
+"""Which settings differ, and what of it may be told to whoever does not see the secrets."""
+
+from pathlib import Path
+
+import pytest
+
+from orpheus.config.changes import changed_keys, shown_changes
+from orpheus.config.load import load_settings
+from orpheus.config.settings import Settings
+
+COMMAND = "[[commands]]\nname = 'pay'\nargv = ['true']\nenv = {KEY = 'secret'}\n"
+ALERT = "[[alerts]]\nname = 'down'\non = ['worker.fatal']\nwebhook = 'http://chat/secret'\n"
+
+
+def settings(path: Path, toml: str) -> Settings:
+    path.write_text(toml, encoding="utf-8")
+    return load_settings(path, (), {})
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "changed", "shown"),
+    [
+        ("[api]\nport = 1", "[api]\nport = 2", ["api.port"], ["api.port"]),
+        (ALERT, ALERT.replace("fatal", "hung"), ["alerts"], ["alerts"]),
+        (ALERT, ALERT.replace("secret", "guess"), ["alerts"], []),
+        (COMMAND, COMMAND.replace("secret", "other"), ["commands"], ["commands"]),
+    ],
+    ids=["no secret", "beside a secret", "a secret that may be guessed", "one only in the file"],
+)
+def test_a_secret_is_compared_only_where_nobody_can_guess_it(
+    tmp_path: Path, old: str, new: str, changed: list[str], shown: list[str]
+) -> None:
+    before, after = (settings(tmp_path / "orpheus.toml", text) for text in (old, new))
+    assert (changed_keys(before, after), shown_changes(before, after)) == (changed, shown)
